@@ -1,0 +1,29 @@
+"""The one family of errors Strata raises on purpose: what is wrong, where, and the remedy."""
+
+from __future__ import annotations
+
+
+class StrataError(Exception):
+    """Something the person can mend. Shown once, at the edge, as one sentence; exit code 2.
+
+    `what` names the file, line, option or model; `remedy` says what to do about it.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        self.what = what.rstrip(" .")
+        self.remedy = remedy.rstrip(" .")
+        super().__init__(f"{self.what}. {self.remedy}." if self.remedy else f"{self.what}.")
+
+
+class DoesNotFitError(StrataError):
+    """Memory or disk is too small for what was asked; exit code 3."""
+
+    exit_code = 3
+
+
+class SelfTestError(StrataError):
+    """An identity that must hold on every model (methods: self-tests) failed; results would be wrong."""
+
+    exit_code = 1
