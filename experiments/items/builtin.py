@@ -1,0 +1,50 @@
+"""Every built-in family, in reading order, and the default set of questions drawn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from experiments.items.composite import FAMILIES as COMPOSITE
+from experiments.items.control import FAMILIES as CONTROL
+from experiments.items.family import Family, TokenLength
+from experiments.items.knowledge import FAMILIES as KNOWLEDGE
+from experiments.items.reasoning import FAMILIES as REASONING
+from experiments.items.schema import Item
+from probes.errors import StrataError
+
+FAMILIES: tuple[Family, ...] = (*KNOWLEDGE, *REASONING, *COMPOSITE, *CONTROL)
+
+
+def chosen(names: Sequence[str]) -> tuple[Family, ...]:
+    """The families that `names` ask for: family names, kinds or domains; all of them when empty.
+
+    Raises StrataError for a name that is none of these.
+    """
+    if not names:
+        return FAMILIES
+    picked: list[Family] = []
+    for name in names:
+        found = [family for family in FAMILIES if name in (family.name, family.kind, family.domain)]
+        if not found:
+            known = ", ".join(family.name for family in FAMILIES)
+            raise StrataError(f"There is no item family, kind or domain {name!r}", f"Choose among: {known}")
+        picked += [family for family in found if family not in picked]
+    return tuple(picked)
+
+
+def build_items(
+    families: Sequence[Family],
+    *,
+    seed: int,
+    per_family: int,
+    difficulty: int | None = None,
+    token_length: TokenLength | None = None,
+) -> list[Item]:
+    """At most `per_family` items of each family, in the families' order; the same seed gives the same items."""
+    items: list[Item] = []
+    for family in families:
+        dial = difficulty if family.difficulties else None
+        if dial is not None:
+            dial = min(family.difficulties, key=lambda setting: abs(setting - dial))
+        items += family.build(seed=seed, n=per_family, difficulty=dial, token_length=token_length)
+    return items
