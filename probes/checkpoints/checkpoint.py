@@ -1,0 +1,133 @@
+"""An opened model: everything above this file knows a model only through these names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import nn
+
+from probes.checkpoints.anatomy import Anatomy
+from probes.checkpoints.identity import Identity
+from probes.checkpoints.readout import Readout
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A causal language model in evaluation mode, without gradients on its parameters.
+
+    ```
+    checkpoint
+    ├── identity      which weights, which tokenizer
+    ├── anatomy       body, blocks (attention, mlp), final norm
+    ├── readout       final norm + unembedding + output transform
+    ├── encode(text)  token ids with the one BOS policy
+    └── model         the Hugging Face object, for backends only
+    ```
+    """
+
+    model: Any
+    tokenizer: Any
+    anatomy: Anatomy
+    readout: Readout
+    identity: Identity
+
+    @property
+    def body(self) -> nn.Module:
+        return self.anatomy.body
+
+    @cached_property
+    def blocks(self) -> tuple[nn.Module, ...]:
+        return tuple(parts.block for parts in self.anatomy.blocks)
+
+    @property
+    def final_norm(self) -> nn.Module:
+        return self.anatomy.final_norm
+
+    @property
+    def n_layers(self) -> int:
+        return len(self.anatomy.blocks)
+
+    @cached_property
+    def d_model(self) -> int:
+        return int(self.model.get_input_embeddings().weight.shape[1])
+
+    @property
+    def vocab_size(self) -> int:
+        return int(self.readout.weight.shape[0])
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where token ids go (with a device map: the embedding's device)."""
+        return self.model.get_input_embeddings().weight.device
+
+    @cached_property
+    def dtype(self) -> torch.dtype:
+        """Read from the parameters: configurations have been seen to lie about it."""
+        return self.model.get_input_embeddings().weight.dtype
+
+    @property
+    def attention(self) -> str:
+        """Attention implementation, as recorded in the manifest."""
+        return str(self.model.config._attn_implementation)
+
+    @cached_property
+    def max_context(self) -> int | None:
+        """Longest prompt in tokens, or None when the configuration doesn't say."""
+        limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        return int(limit) if limit else None
+
+    @cached_property
+    def pad_id(self) -> int:
+        """Fills padded places, which are masked: any id will do, but it has to exist."""
+        for candidate in (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id):
+            if candidate is not None and 0 <= candidate < self.vocab_size:
+                return int(candidate)
+        return 0
+
+    @cached_property
+    def prefix(self) -> tuple[int, ...]:
+        """What the tokenizer itself puts before any text: its BOS, or nothing. Never added twice."""
+        bos = self.tokenizer.bos_token_id
+        own = list(self.tokenizer("")["input_ids"])
+        return (int(bos),) if bos is not None and own[:1] == [bos] else ()
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Token ids of `text` with the tokenizer's own BOS policy and nothing appended.
+
+        A text that already spells the BOS out gets no second one.
+        """
+        ids = tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return ids if self.prefix and ids[:1] == self.prefix else self.prefix + ids
+
+    def encode_with_offsets(self, text: str) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+        """`encode` and, for every token, the half-open character range of `text` it covers ((0, 0) for the BOS)."""
+        ids = self.encode(text)
+        if not self.tokenizer.is_fast:
+            return ids, self._offsets_by_prefix(text, ids)
+        encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        offsets = [(int(start), int(end)) for start, end in encoded["offset_mapping"]]
+        added = len(ids) - len(offsets)
+        return ids, tuple([(0, 0)] * added + offsets)
+
+    def token_text(self, token: int) -> str:
+        """The text of one token as it stands in running text (a leading space stays)."""
+        piece = self.tokenizer.convert_ids_to_tokens(int(token))
+        if piece is None:
+            return f"<unused {token}>"
+        text = str(self.tokenizer.decode([int(token)], clean_up_tokenization_spaces=False))
+        # SentencePiece decoders drop the space of a first piece.
+        return " " + text if piece.startswith("▁") and not text.startswith(" ") else text
+
+    def _offsets_by_prefix(self, text: str, ids: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+        """For slow tokenizers: a token ends where the shortest prefix of the text that already yields it ends."""
+        offsets, start, added = [(0, 0)] * len(self.prefix), 0, len(self.prefix)
+        for count in range(added + 1, len(ids) + 1):
+            end = start
+            while end < len(text) and self.encode(text[:end])[:count] != ids[:count]:
+                end += 1
+            offsets.append((start, end))
+            start = end
+        return tuple(offsets)

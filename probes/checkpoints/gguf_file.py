@@ -1,0 +1,50 @@
+"""A GGUF file as an ordinary float32 model and tokenizer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from probes.errors import StrataError
+
+
+def load_gguf(file: Path, dtype: torch.dtype = torch.float32, **options: Any) -> tuple[Any, Any]:
+    """De-quantises `file` into (model, tokenizer). Raises StrataError when the file is truncated or unsupported."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    _check_header(file)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            file.parent, gguf_file=file.name, dtype=dtype, local_files_only=True, **options
+        )
+        tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, local_files_only=True)
+    except Exception as error:  # the reader raises bare ValueError, IndexError, KeyError and numpy errors
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise StrataError(
+            f"{file} could not be read as a GGUF model ({first})",
+            "Check that the download is complete and that transformers supports its architecture",
+        ) from error
+    # The weights are plain floats now; the marker left behind would only forbid saving them.
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    model.hf_quantizer = None
+    return model, tokenizer
+
+
+def _check_header(file: Path) -> None:
+    from gguf import GGUFReader
+
+    with file.open("rb") as stream:
+        if stream.read(4) != b"GGUF":
+            raise StrataError(f"{file} does not start with the GGUF mark", "Give a .gguf model file")
+    try:
+        reader = GGUFReader(str(file))
+        end = max((int(t.data_offset) + int(t.n_bytes) for t in reader.tensors), default=0)
+    except Exception as error:  # a truncated file fails anywhere in the reader, with whatever comes up
+        raise StrataError(f"{file} is truncated or damaged", "Copy or download it again") from error
+    if end == 0 or end > file.stat().st_size:
+        raise StrataError(
+            f"{file} ends after {file.stat().st_size} bytes, its tensors need {end}", "Copy or download it again"
+        )

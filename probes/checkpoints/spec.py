@@ -1,0 +1,72 @@
+"""What did the person mean by CHECKPOINT? Parsed before anything is loaded or fetched."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from probes.checkpoints.known import KNOWN
+from probes.errors import StrataError
+
+EMBEDDED = "smollm2"
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+
+Source = Literal["embedded", "directory", "gguf", "hub"]
+
+
+@dataclass(frozen=True)
+class Spec:
+    text: str
+    """As the person wrote it."""
+    base: str
+    """`smollm2`, a directory, a `.gguf` file or a hub id, without revision and adapters."""
+    source: Source
+    """Where the base comes from."""
+    revision: str | None = None
+    """Branch, tag or commit of a hub id."""
+    adapters: tuple[str, ...] = ()
+    """PEFT directories or hub ids, applied in this order."""
+
+
+def parse_spec(text: str) -> Spec:
+    """Reads `smollm2`, a known name, `org/name[@revision]`, a directory or a `.gguf` file, each with `+ADAPTER`s.
+
+    A path that exists is taken whole, whatever signs it holds. Raises StrataError when it is none of these.
+    """
+    if not text.strip():
+        raise StrataError("CHECKPOINT is empty", "Give smollm2, a hub id, a directory or a .gguf file")
+    if Path(text).exists():
+        return Spec(text, text, _source_of_path(text))
+    base, *adapters = text.split("+")
+    if any(not adapter for adapter in adapters) or not base:
+        raise StrataError(f"{text!r} has an empty part around '+'", "Write BASE+ADAPTER")
+    if base == EMBEDDED:
+        return Spec(text, base, "embedded", adapters=tuple(adapters))
+    if Path(base).exists():
+        return Spec(text, base, _source_of_path(base), adapters=tuple(adapters))
+    base, _, revision = KNOWN.get(base.lower(), base).partition("@")
+    if base.endswith(".gguf") or base.startswith((".", "/", "~")) or base.count("/") > 1:
+        raise StrataError(f"There is no file or directory {base!r}", "Check the path")
+    if not _HUB_ID.fullmatch(base):
+        raise StrataError(
+            f"{text!r} is neither {EMBEDDED}, a path that exists, nor a hub id such as org/name@revision",
+            "Check the spelling",
+        )
+    if "/" not in base:
+        raise StrataError(
+            f"There is no checkpoint {base!r} here",
+            f"Give {EMBEDDED}, an existing directory or .gguf file, org/name, or one of: {', '.join(sorted(KNOWN))}",
+        )
+    return Spec(text, base, "hub", revision or None, tuple(adapters))
+
+
+def _source_of_path(path: str) -> Source:
+    if Path(path).is_dir():
+        return "directory"
+    if path.endswith(".gguf"):
+        return "gguf"
+    raise StrataError(
+        f"{path} is a file, but not a .gguf one", "Give the model's directory (config.json, *.safetensors) or a .gguf file"
+    )

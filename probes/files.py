@@ -1,0 +1,42 @@
+"""Files appear whole or not at all: write beside the target, flush to disk, rename."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from probes.errors import DoesNotFitError
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """Yields a path to write to; on success it becomes `target`, on any failure nothing is left behind.
+
+    Raises DoesNotFitError when the disk is full.
+    """
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+        part.replace(target)
+    except Exception as error:
+        # safetensors and Arrow wrap the system's error in their own and keep only its text.
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
+            raise DoesNotFitError(
+                f"The disk is full while writing {target}", "Free some space and start again: finished parts are kept"
+            ) from error
+        raise
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_whole(target: Path, content: str | bytes) -> None:
+    """Writes `content` (text as UTF-8) to `target` atomically. Raises DoesNotFitError when the disk is full."""
+    data = content.encode() if isinstance(content, str) else content
+    with whole_file(target) as part:
+        part.write_bytes(data)
