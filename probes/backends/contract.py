@@ -1,0 +1,113 @@
+"""The two verbs every backend has: run and read, run and edit. Everything above is written once against them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol, get_args
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from probes.batching import Batch
+from probes.errors import StrataError
+
+SiteName = Literal["resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out", "block_out"]
+SITE_NAMES: tuple[SiteName, ...] = get_args(SiteName)
+EDITABLE: tuple[SiteName, ...] = ("resid_pre", "resid_post", "attn_out", "mlp_out", "block_out")
+
+
+class Site(NamedTuple):
+    """A place on the residual stream of one block."""
+
+    name: SiteName
+    """`resid_pre` enters the block, `resid_mid` lies between attention and MLP, `resid_post` leaves it; `attn_out` and
+    `mlp_out` are what the two add (after any post-norm); `block_out` is their sum."""
+    layer: int
+    """Block index, 0-based."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Replaces the value of one site at one position a row."""
+
+    site: Site
+    where: Int[Tensor, "item position"]
+    """Columns in the padded rows."""
+    values: Float[Tensor, "item position d_model"]
+    """What stands there afterwards; zeros remove a contribution."""
+
+
+@dataclass(frozen=True)
+class Activations:
+    values: Mapping[Site, Float[Tensor, "item position d_model"]]
+    """Every site asked for, in the model's dtype, on the batch's device."""
+    logits: Float[Tensor, "item position vocab"] | None
+    """At the same positions, after the output transform, if asked for."""
+
+    def stack(self, sites: Sequence[Site]) -> Float[Tensor, "item site position d_model"]:
+        """The sites side by side, in the order given."""
+        return torch.stack([self.values[site] for site in sites], dim=1)
+
+
+class Backend(Protocol):
+    """The only objects that touch a model's insides.
+
+    `where` are columns in the padded rows; None means every column. Neither verb changes the model or tracks
+    gradients. Raises StrataError for a site the architecture doesn't have.
+    """
+
+    name: str
+
+    @property
+    def n_layers(self) -> int: ...
+
+    def read(
+        self, batch: Batch, sites: Sequence[Site], where: Int[Tensor, "item position"] | None = None, *, logits: bool = False
+    ) -> Activations:
+        """One forward pass; the values of `sites` at `where`."""
+        ...
+
+    def edit(
+        self,
+        batch: Batch,
+        edits: Sequence[Edit],
+        where: Int[Tensor, "item position"] | None = None,
+        *,
+        sites: Sequence[Site] = (),
+        logits: bool = True,
+    ) -> Activations:
+        """One forward pass with `edits` in force; the logits (and `sites`) at `where`."""
+        ...
+
+
+def streams_of(n_layers: int) -> tuple[Site, ...]:
+    """Streams 0..L as sites: the input of every block, and the output of the last one before the final norm."""
+    return (*(Site("resid_pre", layer) for layer in range(n_layers)), Site("resid_post", n_layers - 1))
+
+
+def check_request(
+    sites: Sequence[Site], edits: Sequence[Edit], *, n_layers: int, parallel: bool, batch: Batch, d_model: int
+) -> None:
+    """Raises StrataError for sites or edits the model can't have, before any model time is spent."""
+    rows, columns = batch.ids.shape
+    for site in (*sites, *(edit.site for edit in edits)):
+        if site.name not in SITE_NAMES:
+            raise StrataError(f"There is no site {site.name!r}", f"Choose among: {', '.join(SITE_NAMES)}")
+        if not 0 <= site.layer < n_layers:
+            raise StrataError(f"Block {site.layer} does not exist", f"This model has blocks 0 to {n_layers - 1}")
+        if site.name == "resid_mid" and parallel:
+            raise StrataError(
+                "This architecture runs attention and MLP side by side, so it has no resid_mid", "Ask for resid_pre or block_out"
+            )
+    for edit in edits:
+        if edit.site.name not in EDITABLE:
+            raise StrataError(f"{edit.site.name} can't be edited", f"Edit one of: {', '.join(EDITABLE)}")
+        if edit.where.shape[0] != rows or edit.values.shape != (*edit.where.shape, d_model):
+            raise StrataError(
+                f"An edit of shape {tuple(edit.values.shape)} at {tuple(edit.where.shape)} places does not fit {rows} rows",
+                f"Give one value of width {d_model} for each place",
+            )
+        if edit.where.numel() and not 0 <= int(edit.where.min()) <= int(edit.where.max()) < columns:
+            raise StrataError(f"An edit lies outside the {columns} columns of the batch", "Check the positions")

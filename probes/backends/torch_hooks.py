@@ -1,0 +1,234 @@
+"""The default backend: plain torch hooks on the body, no head over the sequence, nothing kept that wasn't asked for."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from probes.backends.contract import Activations, Edit, Site, check_request
+from probes.batching import Batch
+from probes.checkpoints.checkpoint import Checkpoint
+
+Change = Callable[[Tensor], Tensor]
+
+
+class _LastNeededBlockReached(Exception):
+    """Ends a forward pass whose remaining blocks nobody asked for."""
+
+
+class TorchHooks:
+    """Reads and edits with forward hooks, which are gone when the call returns, whatever happened in between."""
+
+    name = "torch"
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+
+    @property
+    def n_layers(self) -> int:
+        return self.checkpoint.n_layers
+
+    def read(
+        self, batch: Batch, sites: Sequence[Site], where: Int[Tensor, "item position"] | None = None, *, logits: bool = False
+    ) -> Activations:
+        return self._run(batch, (), where, sites, logits)
+
+    def edit(
+        self,
+        batch: Batch,
+        edits: Sequence[Edit],
+        where: Int[Tensor, "item position"] | None = None,
+        *,
+        sites: Sequence[Site] = (),
+        logits: bool = True,
+    ) -> Activations:
+        return self._run(batch, edits, where, sites, logits)
+
+    def _run(
+        self,
+        batch: Batch,
+        edits: Sequence[Edit],
+        where: Int[Tensor, "item position"] | None,
+        sites: Sequence[Site],
+        logits: bool,
+    ) -> Activations:
+        model = self.checkpoint
+        check_request(
+            sites, edits, n_layers=self.n_layers, parallel=model.anatomy.parallel, batch=batch, d_model=model.d_model
+        )
+        left_padded = bool(batch.start.any())
+        batch = batch.to(model.device)
+        kept: dict[Site, Tensor] = {}
+        pick = _picker(where, model.device)
+        last = max((site.layer for site in sites), default=-1)
+        final: list[Tensor] = []
+        with ExitStack() as hooks, torch.inference_mode():
+            _place_edits(model, edits, hooks)
+            _place_reads(model, _with_parts(sites), kept, pick, hooks)
+            if logits:
+                hooks.enter_context(_handle(model.final_norm.register_forward_hook(lambda m, i, o: final.append(pick(o)))))
+            else:
+                _place_stop(model, last, hooks)
+            try:
+                # Right padding needs no mask under causal attention, and without one the fast kernels are used. The
+                # position ids must go too: their standstill over pads would be taken for packed sequences.
+                places = {"attention_mask": batch.mask, "position_ids": batch.position_ids} if left_padded else {}
+                model.body(input_ids=batch.ids, use_cache=False, **places)
+            except _LastNeededBlockReached:
+                pass
+            _derive(sites, kept)
+            values = {site: kept[site].to(model.device) for site in sites}
+            return Activations(values, self._unembed(final[0]) if logits else None)
+
+    def _unembed(self, normed: Float[Tensor, "item position d_model"]) -> Float[Tensor, "item position vocab"]:
+        head: nn.Module = self.checkpoint.model.get_output_embeddings()
+        device = next(head.parameters()).device
+        return self.checkpoint.readout.transform(head(normed.to(device)))
+
+
+def _picker(where: Int[Tensor, "item position"] | None, device: torch.device) -> Change:
+    if where is None:
+        return torch.clone
+    # One index vector for the whole pass: gathering rows of the flattened batch beats two-index gathers.
+    places: dict[tuple[torch.device, int], Tensor] = {}
+    n_items, n_positions = where.shape
+
+    def pick(h: Tensor) -> Tensor:
+        key = (h.device, h.shape[1])
+        if key not in places:
+            rows = torch.arange(n_items)[:, None] * h.shape[1]
+            places[key] = (where.cpu() + rows).reshape(-1).to(h.device)
+        return h.reshape(-1, h.shape[-1]).index_select(0, places[key]).reshape(n_items, n_positions, h.shape[-1])
+
+    return pick
+
+
+def _with_parts(sites: Sequence[Site]) -> list[Site]:
+    """The sites to hook: `resid_mid` and `block_out` are sums of things that are read anyway."""
+    parts: dict[Site, None] = {}
+    for site in sites:
+        if site.name == "resid_mid":
+            parts |= dict.fromkeys((Site("resid_pre", site.layer), Site("attn_out", site.layer)))
+        elif site.name == "block_out":
+            parts |= dict.fromkeys((Site("attn_out", site.layer), Site("mlp_out", site.layer)))
+        else:
+            parts[site] = None
+    return list(parts)
+
+
+def _derive(sites: Sequence[Site], kept: dict[Site, Tensor]) -> None:
+    for site in sites:
+        if site.name == "resid_mid":
+            kept[site] = kept[Site("resid_pre", site.layer)] + kept[Site("attn_out", site.layer)]
+        elif site.name == "block_out":
+            kept[site] = kept[Site("attn_out", site.layer)] + kept[Site("mlp_out", site.layer)]
+
+
+def _place_reads(model: Checkpoint, sites: Sequence[Site], kept: dict[Site, Tensor], pick: Change, hooks: ExitStack) -> None:
+    for site in sites:
+        parts = model.anatomy.blocks[site.layer]
+
+        def keep(h: Tensor, site: Site = site) -> Tensor:
+            kept[site] = pick(h)
+            return h
+
+        if site.name == "resid_pre":
+            hooks.enter_context(_on_input(parts.block, keep, changes=False))
+        else:
+            module = {"resid_post": parts.block, "attn_out": parts.attention, "mlp_out": parts.mlp}[site.name]
+            hooks.enter_context(_on_output(module, keep, changes=False))
+
+
+def _place_edits(model: Checkpoint, edits: Sequence[Edit], hooks: ExitStack) -> None:
+    by_site: dict[Site, list[Edit]] = defaultdict(list)
+    for edit in edits:
+        by_site[edit.site].append(edit)
+    for site, group in by_site.items():
+        parts = model.anatomy.blocks[site.layer]
+
+        def change(h: Tensor, group: list[Edit] = group) -> Tensor:
+            h = h.clone()
+            for edit in group:
+                places = edit.where.to(h.device)
+                rows = torch.arange(len(places), device=h.device)[:, None]
+                h[rows, places] = edit.values.to(h)
+            return h
+
+        if site.name == "resid_pre":
+            hooks.enter_context(_on_input(parts.block, change, changes=True))
+        elif site.name == "block_out":
+            _replace_contribution(parts.block, group, hooks)
+        else:
+            module = {"resid_post": parts.block, "attn_out": parts.attention, "mlp_out": parts.mlp}[site.name]
+            hooks.enter_context(_on_output(module, change, changes=True))
+
+
+def _replace_contribution(block: nn.Module, edits: list[Edit], hooks: ExitStack) -> None:
+    """`block_out` := values, that is `resid_post` := `resid_pre` + values."""
+    entering: list[Tensor] = []
+
+    def remember(h: Tensor) -> Tensor:
+        entering[:] = [h]
+        return h
+
+    def change(h: Tensor) -> Tensor:
+        h = h.clone()
+        for edit in edits:
+            places = edit.where.to(h.device)
+            rows = torch.arange(len(places), device=h.device)[:, None]
+            h[rows, places] = entering[0][rows, places] + edit.values.to(h)
+        return h
+
+    hooks.enter_context(_on_input(block, remember, changes=False))
+    hooks.enter_context(_on_output(block, change, changes=True))
+
+
+def _place_stop(model: Checkpoint, last: int, hooks: ExitStack) -> None:
+    if last < 0:
+        return
+
+    def stop(_module: nn.Module, _inputs: Any, _output: Any) -> None:
+        raise _LastNeededBlockReached
+
+    hooks.enter_context(_handle(model.blocks[last].register_forward_hook(stop)))
+
+
+def _on_input(module: nn.Module, fn: Change, *, changes: bool) -> Any:
+    def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        h = args[0] if args else kwargs["hidden_states"]
+        h = fn(h)
+        if not changes:
+            return None
+        return ((h, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": h})
+
+    return _handle(module.register_forward_pre_hook(hook, with_kwargs=True))
+
+
+def _on_output(module: nn.Module, fn: Change, *, changes: bool) -> Any:
+    def hook(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+        is_tuple = isinstance(output, tuple)
+        h = fn(output[0] if is_tuple else output)
+        if not changes:
+            return None
+        return (h, *output[1:]) if is_tuple else h
+
+    return _handle(module.register_forward_hook(hook))
+
+
+class _handle:
+    """A hook as a context manager."""
+
+    def __init__(self, handle: Any) -> None:
+        self.handle = handle
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        self.handle.remove()
