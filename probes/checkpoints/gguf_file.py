@@ -46,5 +46,6 @@ def _check_header(file: Path) -> None:
         raise StrataError(f"{file} is truncated or damaged", "Copy or download it again") from error
     if end == 0 or end > file.stat().st_size:
         raise StrataError(
-            f"{file} ends after {file.stat().st_size} bytes, its tensors need {end}", "Copy or download it again"
+            f"{file} ends after {file.stat().st_size} bytes, its tensors need {end}",
+            "Copy or download it again",
         )

@@ -74,7 +74,8 @@ def check_safetensors(file: Path) -> None:
             pass
     except (SafetensorError, OSError) as error:
         raise StrataError(
-            f"{file} is not a whole safetensors file ({error})", "Copy or download it again: it is truncated or damaged"
+            f"{file} is not a whole safetensors file ({error})",
+            "Copy or download it again: it is truncated or damaged",
         ) from error
 
 

@@ -14,7 +14,13 @@ from probes.checkpoints.anatomy import anatomy_of
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.checkpoints.embedded import embedded_directory
 from probes.checkpoints.gguf_file import load_gguf
-from probes.checkpoints.identity import Identity, check_safetensors, hash_safetensors, hash_state, hash_tokenizer
+from probes.checkpoints.identity import (
+    Identity,
+    check_safetensors,
+    hash_safetensors,
+    hash_state,
+    hash_tokenizer,
+)
 from probes.checkpoints.readout import readout_of
 from probes.checkpoints.remote import hub_directory
 from probes.checkpoints.spec import Spec, parse_spec
@@ -92,7 +98,9 @@ def _device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise StrataError(f"--device {name} can't be used here ({str(error).splitlines()[0]})", "Give cpu, cuda or cuda:N") from error
+        raise StrataError(
+            f"--device {name} can't be used here ({str(error).splitlines()[0]})", "Give cpu, cuda or cuda:N"
+        ) from error
     return device
 
 
@@ -141,9 +149,13 @@ def _open_directory(
             local_files_only=True, trust_remote_code=trust_remote_code, output_loading_info=True, **options,
         ))  # fmt: skip
     except (torch.OutOfMemoryError, MemoryError) as error:
-        raise DoesNotFitError(f"{spec} does not fit into memory", "Try --dtype bfloat16 or --device-map auto") from error
+        raise DoesNotFitError(
+            f"{spec} does not fit into memory", "Try --dtype bfloat16 or --device-map auto"
+        ) from error
     except (ValueError, ImportError, RuntimeError, OSError, KeyError) as error:
-        raise StrataError(f"{spec} could not be loaded ({_first_line(error)})", "Check the checkpoint's files") from error
+        raise StrataError(
+            f"{spec} could not be loaded ({_first_line(error)})", "Check the checkpoint's files"
+        ) from error
     if loaded["missing_keys"]:
         missing = sorted(loaded["missing_keys"])
         raise StrataError(
@@ -154,7 +166,8 @@ def _open_directory(
         tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=trust_remote_code)
     except (ValueError, ImportError, OSError, KeyError, TypeError, AttributeError) as error:
         raise StrataError(
-            f"{directory} has no tokenizer that can be loaded ({_first_line(error)})", "Add its tokenizer.json or tokenizer.model"
+            f"{directory} has no tokenizer that can be loaded ({_first_line(error)})",
+            "Add its tokenizer.json or tokenizer.model",
         ) from error
     return model, tokenizer, _recorded_hash(directory) or hash_safetensors(weights)
 
@@ -193,7 +206,9 @@ def _read_config(directory: Path, spec: str, read: Any) -> Any:
     try:
         config = read()
     except (ValueError, OSError, KeyError, ImportError) as error:
-        raise StrataError(f"{directory}/config.json could not be read ({_first_line(error)})", "Check the checkpoint") from error
+        raise StrataError(
+            f"{directory}/config.json could not be read ({_first_line(error)})", "Check the checkpoint"
+        ) from error
     names = {name for entry in CAUSAL.values() for name in ([entry] if isinstance(entry, str) else entry)}
     architectures = config.architectures or []
     causal = any(name in names or name.endswith("ForCausalLM") for name in architectures)
@@ -222,7 +237,8 @@ def _with_adapter(model: Any, adapter: str) -> tuple[Any, str]:
         raise StrataError(f"{adapter} has no adapter_config.json", "Give a directory saved by PEFT")
     if not weights.exists():
         raise StrataError(
-            f"{adapter} has no adapter_model.safetensors (pickled adapters are refused)", "Save it as safetensors"
+            f"{adapter} has no adapter_model.safetensors (pickled adapters are refused)",
+            "Save it as safetensors",
         )
     check_safetensors(weights)
     from peft import PeftModel
@@ -231,7 +247,8 @@ def _with_adapter(model: Any, adapter: str) -> tuple[Any, str]:
         merged = _quietly(lambda: PeftModel.from_pretrained(model, str(directory)).merge_and_unload())
     except (ValueError, RuntimeError, KeyError, AttributeError, TypeError) as error:
         raise StrataError(
-            f"The adapter {adapter} does not fit this base model ({_first_line(error)})", "Check which base it was trained on"
+            f"The adapter {adapter} does not fit this base model ({_first_line(error)})",
+            "Check which base it was trained on",
         ) from error
     return merged, hash_safetensors([weights])
 

@@ -30,11 +30,15 @@ def hub_directory(name: str, revision: str | None) -> tuple[Path, str]:
     try:
         path = Path(snapshot_download(name, revision=revision, allow_patterns=_WANTED))
     except GatedRepoError as error:
-        raise StrataError(f"{shown} is gated on the hub", "Accept its terms there and log in with `hf auth login`") from error
+        raise StrataError(
+            f"{shown} is gated on the hub", "Accept its terms there and log in with `hf auth login`"
+        ) from error
     except RevisionNotFoundError as error:
         raise StrataError(f"{name} has no revision {revision!r}", "Check the branch, tag or commit") from error
     except RepositoryNotFoundError as error:
-        raise StrataError(f"There is no model {shown} on the hub, or it is private", "Check the name, or log in") from error
+        raise StrataError(
+            f"There is no model {shown} on the hub, or it is private", "Check the name, or log in"
+        ) from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
         why = "offline mode is on" if constants.HF_HUB_OFFLINE else "the hub can't be reached"
         raise StrataError(
@@ -45,10 +49,15 @@ def hub_directory(name: str, revision: str | None) -> tuple[Path, str]:
         raise StrataError(f"{shown!r} is not a valid hub id", "Write org/name, with @revision if you like") from error
     except (HfHubHTTPError, httpx.HTTPError, ConnectionError) as error:
         raise StrataError(
-            f"{shown} could not be downloaded ({type(error).__name__})", "Check the network and try again: it resumes"
+            f"{shown} could not be downloaded ({type(error).__name__})",
+            "Check the network and try again: it resumes",
         ) from error
     except OSError as error:
         if "No space left" in str(error):
-            raise DoesNotFitError(f"The disk is full while downloading {shown}", "Free some space: it resumes") from error
-        raise StrataError(f"{shown} could not be downloaded ({error})", "Check the network and try again: it resumes") from error
+            raise DoesNotFitError(
+                f"The disk is full while downloading {shown}", "Free some space: it resumes"
+            ) from error
+        raise StrataError(
+            f"{shown} could not be downloaded ({error})", "Check the network and try again: it resumes"
+        ) from error
     return path, path.name

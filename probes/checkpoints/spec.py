@@ -68,5 +68,6 @@ def _source_of_path(path: str) -> Source:
     if path.endswith(".gguf"):
         return "gguf"
     raise StrataError(
-        f"{path} is a file, but not a .gguf one", "Give the model's directory (config.json, *.safetensors) or a .gguf file"
+        f"{path} is a file, but not a .gguf one",
+        "Give the model's directory (config.json, *.safetensors) or a .gguf file",
     )
