@@ -1,0 +1,183 @@
+"""A run directory: what was asked, with which model, how far it got, and what came out. Whole files or none."""
+
+from __future__ import annotations
+
+import json
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from filelock import FileLock, Timeout
+
+from probes.errors import StrataError
+from probes.files import whole_file, write_whole
+
+SCHEMA = "strata.manifest/1"
+_LIBRARIES = ("torch", "transformers", "transformer-lens", "nnsight", "numpy", "plotly", "safetensors", "strata-probes")
+_UNSEEN = object()
+
+
+class RunDirectory:
+    """One directory a run. Opened again with the same `identity` it resumes; with another it refuses.
+
+    `identity` is what decides the numbers (configuration, weights, items), `command` only how they were asked for.
+    """
+
+    def __init__(self, path: Path, *, verb: str, command: Sequence[str], identity: Mapping[str, Any]) -> None:
+        self.path = path
+        path.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(str(path / ".lock"))
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise StrataError(f"Another process is working in {path}", "Wait for it, or give another --out") from error
+        # What JSON makes of it is what a later start will compare with.
+        identity = json.loads(json.dumps(dict(identity)))
+        self.manifest: dict[str, Any] = self._resumed(identity) or {
+            "schema": SCHEMA,
+            "run_id": sha256(json.dumps([verb, identity], sort_keys=True).encode()).hexdigest()[:12],
+            "verb": verb,
+            "config": identity,
+            "started": _now(),
+            "stages": {},
+            "self_tests": [],
+            "left_out": {},
+            "warnings": [],
+        }
+        self.manifest |= {"command": list(command), "status": "running", "versions": _versions(), "git": _git()}
+        self.manifest.pop("ended", None)
+        self.save()
+
+    @property
+    def run_id(self) -> str:
+        return str(self.manifest["run_id"])
+
+    def close(self, status: str) -> None:
+        """Records how the run ended and lets others in."""
+        self.manifest |= {"status": status, "ended": _now()}
+        self.save()
+        self._lock.release()
+
+    def save(self) -> None:
+        self.write_json("manifest.json", self.manifest)
+
+    def warn(self, sentence: str) -> None:
+        """A caveat that must stand beside the numbers."""
+        if sentence not in self.manifest["warnings"]:
+            self.manifest["warnings"].append(sentence)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Adds the seconds and the peak memory of a stage to the manifest, also when it is cut short."""
+        began = time.perf_counter()
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
+        try:
+            yield
+        finally:
+            entry = self.manifest["stages"].setdefault(name, {"seconds": 0.0, "peak_memory_bytes": 0})
+            entry["seconds"] = round(entry["seconds"] + time.perf_counter() - began, 3)
+            entry["peak_memory_bytes"] = max(entry["peak_memory_bytes"], _peak_memory())
+            if torch.cuda.is_available():
+                entry["peak_gpu_bytes"] = max(entry.get("peak_gpu_bytes", 0), torch.cuda.max_memory_allocated())
+            self.save()
+
+    def finished(self, name: str) -> bool:
+        return (self.path / name).exists()
+
+    def write_json(self, name: str, content: Any) -> None:
+        write_whole(self.path / name, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
+
+    def read_json(self, name: str) -> Any:
+        return json.loads((self.path / name).read_text())
+
+    def write_table(self, name: str, table: pa.Table) -> None:
+        """`name`.parquet, with the run id in its metadata."""
+        tagged = table.replace_schema_metadata({**(table.schema.metadata or {}), b"strata.run": self.run_id.encode()})
+        with whole_file(self.path / f"{name}.parquet") as part:
+            pq.write_table(tagged, part, compression="zstd")
+
+    def read_table(self, name: str) -> pa.Table:
+        return pq.read_table(self.path / f"{name}.parquet")
+
+    def _resumed(self, identity: dict[str, Any]) -> dict[str, Any] | None:
+        file = self.path / "manifest.json"
+        if not file.exists():
+            strangers = [entry.name for entry in self.path.iterdir() if entry.name != ".lock"]
+            if strangers:
+                raise StrataError(
+                    f"{self.path} is not empty and holds no run (there is {sorted(strangers)[0]})",
+                    "Give --out a new or empty directory",
+                )
+            return None
+        try:
+            manifest: dict[str, Any] = json.loads(file.read_text())
+            before = manifest["config"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise StrataError(f"{file} is damaged ({error})", "Delete the directory or give another --out") from error
+        differences = [
+            f"{key}: {json.dumps(before.get(key))} there, {json.dumps(identity.get(key))} now"
+            for key in sorted({*before, *identity})
+            if before.get(key, _UNSEEN) != identity.get(key, _UNSEEN)
+        ]
+        if differences:
+            raise StrataError(
+                f"{self.path} was made with another configuration ({'; '.join(differences)})",
+                "Give another --out, or the same options to resume",
+            )
+        return manifest
+
+
+def rows_to_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Rows as a table of exactly `schema`; a missing key is null. Raises KeyError for a column it doesn't have."""
+    for row in rows[:1]:
+        unknown = set(row) - set(schema.names)
+        if unknown:
+            raise KeyError(f"columns not in the schema: {sorted(unknown)}")
+    return pa.table({field.name: pa.array([row.get(field.name) for row in rows], field.type) for field in schema}, schema)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _peak_memory() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _git() -> dict[str, Any] | None:
+    """Commit of the source tree, when it is one."""
+    here = Path(__file__).resolve().parent.parent
+    if not (here / ".git").exists():
+        return None
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", str(here), *words], capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.CalledProcessError):
+        return None

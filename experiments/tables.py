@@ -1,0 +1,47 @@
+"""The columns of a run's tables, in one place: whoever writes or reads one of them looks here."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+_TEXT, _INT, _FLOAT, _BOOL = pa.string(), pa.int32(), pa.float64(), pa.bool_()
+
+
+def _schema(**columns: pa.DataType) -> pa.Schema:
+    return pa.schema(list(columns.items()))
+
+
+BEHAVIOUR = _schema(
+    item=_TEXT, kind=_TEXT, family=_TEXT, domain=_TEXT, template=_TEXT, cluster=_TEXT, hops=_INT, n_tokens=_INT,
+    logit_difference=_FLOAT, answer_logprob=_FLOAT, foil_logprob=_FLOAT, rank=_INT, correct_by_likelihood=_BOOL,
+    correct_by_choice=_BOOL, chance_choice=_FLOAT, answered=_BOOL, aligned=_BOOL, reason=_TEXT, answer_token=_TEXT,
+    foil_token=_TEXT,
+)  # fmt: skip
+"""One row an item: did the model answer it? Left-out items are rows too, with their `reason` and null numbers."""
+
+PROFILES = _schema(
+    item=_TEXT, instrument=_TEXT, measure=_TEXT, component=_TEXT, position=_TEXT, layer=_INT, value=_FLOAT
+)  # fmt: skip
+"""One row an item, instrument, measure, position and stream."""
+
+EMERGENCE = _schema(item=_TEXT, instrument=_TEXT, position=_TEXT, stream=_INT, definition=_TEXT)
+"""First stream of lasting readability by item; null: never."""
+
+CURVES = _schema(
+    instrument=_TEXT, measure=_TEXT, kind=_TEXT, family=_TEXT, target=_TEXT, scheme=_TEXT, position=_TEXT, axis=_TEXT,
+    layer=_INT, mean=_FLOAT, low=_FLOAT, high=_FLOAT, n_items=_INT, n_clusters=_INT, method=_TEXT,
+)  # fmt: skip
+"""Means over items with cluster-bootstrap intervals; family null: all families of the kind."""
+
+PROBES = _schema(
+    target=_TEXT, kind=_TEXT, family=_TEXT, scheme=_TEXT, probe=_TEXT, position=_TEXT, layer=_INT, fold=_INT,
+    n_train=_INT, n_test=_INT, accuracy=_FLOAT, control_accuracy=_FLOAT, selectivity=_FLOAT, log_loss=_FLOAT,
+    majority=_FLOAT, penalty=_FLOAT, code_length_bits=_FLOAT, compression=_FLOAT,
+)  # fmt: skip
+"""One row a probe target, scheme, position, stream and outer fold."""
+
+LOCATIONS = _schema(
+    kind=_TEXT, family=_TEXT, instrument=_TEXT, measure=_TEXT, layer=_INT, axis=_TEXT, depth=_FLOAT, low=_FLOAT,
+    high=_FLOAT, p=_FLOAT, n=_INT, method=_TEXT,
+)  # fmt: skip
+"""Onsets (and later causal locations); layer null: none."""
