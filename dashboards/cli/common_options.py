@@ -1,0 +1,71 @@
+"""Options that several verbs share: which model, on what device, with what display."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dashboards.cli.display import DISPLAYS, Display
+from dashboards.cli.options import Option, Resolved, positive, whole
+
+if TYPE_CHECKING:
+    from probes.checkpoints.checkpoint import Checkpoint
+
+MODEL = (
+    Option("dtype", "auto", "float32, bfloat16, float16, or auto: as stored on a GPU, float32 on a CPU", "model",
+           choices=("auto", "float32", "bfloat16", "float16")),
+    Option("device", "auto", "cpu, cuda, cuda:N, or auto", "model"),
+    Option("device_map", None, "hand placement on several devices to accelerate: auto, balanced, …", "model"),
+    Option("attention", None, "attention implementation: sdpa, eager, …", "model"),
+    Option("trust_remote_code", False, "run Python code that comes with the checkpoint", "model"),
+)  # fmt: skip
+ITEMS = (
+    Option("items", None, "a JSON Lines file of items instead of the built-in families", "questions", metavar="FILE"),
+    Option("families", (), "built-in families, kinds or domains, comma-separated", "questions", metavar="NAME,…"),
+    Option("per_family", 48, "items drawn from each built-in family", "questions", positive, metavar="N"),
+    Option("difficulty", None, "setting of the reasoning families' dial", "questions", whole, metavar="D"),
+    Option("limit", None, "only the first N items; the run is stamped LIMITED", "questions", positive, metavar="N"),
+    Option("seed", 0, "seed of items, folds, draws and controls", "questions", whole, metavar="N"),
+)
+DISPLAY = (
+    Option("display", "auto", "progress on stderr: rich, plain, none, or auto", "output", choices=DISPLAYS),
+    Option("json", False, "print exactly one JSON object, and no progress", "output"),
+)
+
+
+def open_from(spec: str, values: Mapping[str, Any], display: Display) -> Checkpoint:
+    """The checkpoint, opened as the model options say."""
+    from probes.checkpoints.open import open_checkpoint
+
+    return open_checkpoint(
+        spec,
+        dtype=values["dtype"],
+        device=values["device"],
+        device_map=values["device_map"],
+        attention=values["attention"],
+        trust_remote_code=values["trust_remote_code"],
+        progress=display,
+    )
+
+
+def display_from(values: Mapping[str, Any], label: str = "") -> Display:
+    """`--json` implies no display."""
+    return Display("none" if values["json"] else values["display"], label)
+
+
+def given_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What stood on the command line."""
+    return {name: value for name, value in vars(arguments).items() if name not in ("config", "print_config")}
+
+
+def config_lines(resolved: Mapping[str, Resolved]) -> str:
+    """Every value with its origin, for `--print-config`; valid TOML."""
+    import json
+
+    lines = []
+    for name, entry in sorted(resolved.items()):
+        value = list(entry.value) if isinstance(entry.value, tuple) else entry.value
+        shown = f"{name} = {json.dumps(value)}" if value is not None else f"# {name} is not set"
+        lines.append(f"{shown}  # {entry.origin}" if value is not None else f"{shown} ({entry.origin})")
+    return "\n".join(lines) + "\n"

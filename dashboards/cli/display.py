@@ -1,0 +1,180 @@
+"""How a person sees long work: bars on a terminal, plain lines in a log, nothing when asked for silence."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from probes.files import write_whole
+
+DISPLAYS = ("auto", "rich", "plain", "none")
+_EVERY_SECONDS, _AT_LEAST_SECONDS, _EVERY_SHARE = 30.0, 5.0, 0.05
+
+
+class Stopped(KeyboardInterrupt):
+    """The person or the system asked to stop; what is finished has been saved."""
+
+    def __init__(self, signal_number: int) -> None:
+        self.exit_code = 128 + signal_number
+
+
+class Display:
+    """A `probes.progress.Progress` that shows itself on stderr and obeys a request to stop between two batches."""
+
+    def __init__(self, mode: str, label: str = "") -> None:
+        if mode == "auto":
+            mode = "rich" if sys.stderr.isatty() else "plain"
+        self.mode, self.label = mode, label
+        self.progress_file: Path | None = None
+        self._stop: int | None = None
+        self._bars: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._lines = _Lines(label)
+        self._written = 0.0
+        self.console = Console(stderr=True, highlight=False)
+
+    def __call__(self, stage: str, done: int, total: int | None, unit: str) -> None:
+        if self.mode == "rich":
+            self._draw(stage, done, total, unit)
+        elif self.mode == "plain":
+            self._lines.report(stage, done, total, unit)
+        self._record(stage, done, total, unit)
+        if self._stop is not None:
+            raise Stopped(self._stop)
+
+    def note(self, sentence: str) -> None:
+        """One line that stays."""
+        if self.mode != "none":
+            self.console.print(sentence, soft_wrap=True, markup=False)
+
+    @contextmanager
+    def listening(self) -> Iterator[Display]:
+        """While open, SIGINT and SIGTERM stop the work at the next safe place; a second SIGINT stops it at once."""
+
+        def ask(number: int, _frame: FrameType | None) -> None:
+            if self._stop is not None:
+                signal.signal(number, signal.SIG_DFL)
+                raise Stopped(number)
+            self._stop = number
+            self.note("stopping after this batch (once more to stop at once) …")
+
+        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            if self.mode == "rich":
+                with Progress(
+                    TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[amount]}"),
+                    TimeElapsedColumn(), TimeRemainingColumn(), console=self.console,
+                ) as self._bars:  # fmt: skip
+                    yield self
+            else:
+                yield self
+        finally:
+            self._bars = None
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _draw(self, stage: str, done: int, total: int | None, unit: str) -> None:
+        if self._bars is None:
+            return
+        amount = _amount(done, total, unit)
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bars.add_task(stage, total=total, amount=amount)
+        self._bars.update(self._tasks[stage], completed=done, total=total, amount=amount)
+
+    def _record(self, stage: str, done: int, total: int | None, unit: str) -> None:
+        now = time.monotonic()
+        if self.progress_file is None or (now - self._written < 1.0 and done != total):
+            return
+        self._written = now
+        state = {"stage": stage, "done": done, "total": total, "unit": unit, "at": time.time()}
+        write_whole(self.progress_file, json.dumps(state))
+
+
+class _Lines:
+    """Plain progress for logs: at start and end, every 30 s or 5 %, never two within 5 s."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self._stage: str | None = None
+        self._last: tuple[float, float] = (0.0, 0.0)
+        self._recent: deque[tuple[float, int]] = deque(maxlen=20)
+
+    def report(self, stage: str, done: int, total: int | None, unit: str) -> None:
+        now = time.monotonic()
+        share = done / total if total else 0.0
+        if stage != self._stage:
+            self._stage, self._recent = stage, deque(maxlen=20)
+        else:
+            waited, gained = now - self._last[0], share - self._last[1]
+            ended = total is not None and done >= total
+            if not ended and (waited < _AT_LEAST_SECONDS or (waited < _EVERY_SECONDS and gained < _EVERY_SHARE)):
+                self._recent.append((now, done))
+                return
+            if ended and self._last[1] >= 1.0:
+                return
+        self._recent.append((now, done))
+        self._last = (now, share)
+        sys.stderr.write(self._line(stage, done, total, unit, share) + "\n")
+        sys.stderr.flush()
+
+    def _line(self, stage: str, done: int, total: int | None, unit: str, share: float) -> str:
+        clock = time.strftime("%H:%M:%S")
+        text = f"{clock} {self.label + ' ' if self.label else ''}{stage} {_amount(done, total, unit)}"
+        if total:
+            text += f" ({share:.0%})"
+        (then, before), (now, current) = self._recent[0], self._recent[-1]
+        if now - then > 0.5 and current > before:
+            rate = (current - before) / (now - then)
+            text += f" {_short(rate)} {unit}/s"
+            if total and done < total:
+                text += f" ETA {_duration((total - done) / rate)}"
+        return text
+
+
+def _amount(done: int, total: int | None, unit: str) -> str:
+    if unit == "B":
+        return f"{done / 1e6:.1f}/{total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
+    return f"{done:,}/{total:,} {unit}" if total is not None else f"{done:,} {unit}"
+
+
+def _short(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
+
+
+def seconds_in_words(seconds: float) -> str:
+    """`75` → `1m15s`, for people."""
+    return _duration(seconds)
+
+
+@contextmanager
+def only_results_on_stdout() -> Iterator[Any]:
+    """Yields the real stdout; until the end everything else that prints there, C libraries too, goes to stderr."""
+    import os
+
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    with os.fdopen(kept, "w", encoding="utf-8", newline="\n") as real:
+        try:
+            yield real
+        finally:
+            real.flush()
+            sys.stdout.flush()
+            os.dup2(real.fileno(), 1)

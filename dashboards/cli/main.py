@@ -1,0 +1,89 @@
+"""Finds the verb, runs it, and turns every mendable error into one sentence and an exit code.
+
+Exit codes: 0 done · 1 done, but a requested check failed · 2 usage, configuration or input · 3 does not fit into
+memory or disk · 130 and 143 stopped by SIGINT or SIGTERM, with the state saved.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from dashboards.cli.display import Stopped
+from probes.errors import StrataError
+
+VERBS = {
+    "locate": "where are retrieval and reasoning readable in this model?",
+    "lens": "one prompt through the lenses, in the terminal and as a page",
+    "items": "the questions asked: list, show, check, import",
+    "plan": "memory, disk and time before running",
+    "verify": "do torch hooks, TransformerLens, nnsight and plain Hugging Face agree on this model?",
+    "bench": "speed and memory, side by side with what a user would otherwise write",
+    "report": "rebuild the page of a run",
+}
+_EPILOGUE = """examples:
+  strata locate smollm2 --out runs/first
+  strata lens smollm2 "The capital of France is"
+
+Each verb explains itself: strata VERB --help
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Usage errors in the same form as every other error."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]  # argparse says NoReturn; this raises
+        raise StrataError(f"{self.prog}: {message}", f"See {self.prog} --help")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(arguments)
+    except StrataError as error:
+        sys.stderr.write(f"strata: {error}\n")
+        return error.exit_code
+    except Stopped as stopped:
+        return stopped.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): nothing is left to say, also not at interpreter exit.
+        sys.stderr.close()
+        return 0
+
+
+def _run(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        sys.stdout.write(_overview())
+        return 0
+    if arguments[0] == "--version":
+        sys.stdout.write(f"strata {version('strata-probes')}\n")
+        return 0
+    verb = arguments[0]
+    if verb not in VERBS:
+        near = difflib.get_close_matches(verb, VERBS, 1)
+        raise StrataError(
+            f"There is no verb {verb!r}", f"Did you mean {near[0]}?" if near else f"Choose among: {', '.join(VERBS)}"
+        )
+    # Verbs import torch and more: only the one asked for is loaded.
+    module = importlib.import_module(f"dashboards.cli.verb_{verb}")
+    parser = _Parser(
+        prog=f"strata {verb}",
+        description=module.__doc__,
+        epilog=module.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    module.configure(parser)
+    return int(module.run(parser.parse_args(arguments[1:]), arguments))
+
+
+def _overview() -> str:
+    verbs = "\n".join(f"  {name:<8} {about}" for name, about in VERBS.items())
+    return f"usage: strata VERB [options]\n\n{__doc__ or ''}\nverbs:\n{verbs}\n\n{_EPILOGUE}"

@@ -1,0 +1,161 @@
+"""Where does each option's value come from? Command line, then STRATA_* variables, then --config FILE, then default."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import os
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from probes.errors import StrataError
+
+
+@dataclass(frozen=True)
+class Option:
+    name: str
+    """As in the configuration file; `--name` with dashes on the command line, STRATA_NAME in the environment."""
+    default: Any
+    """Also tells the type: bool options are switches, tuples take several values."""
+    help: str
+    group: str = "options"
+    parse: Callable[[str], Any] = str
+    """Reads one value from text; ValueError for a bad one."""
+    choices: tuple[str, ...] = ()
+    metavar: str | None = None
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+
+@dataclass(frozen=True)
+class Resolved:
+    value: Any
+    origin: str
+    """command line, environment, the file's name, or default."""
+
+
+def add_options(parser: argparse.ArgumentParser, options: Sequence[Option]) -> None:
+    """Adds the options in their groups, without defaults: what is absent is looked up elsewhere."""
+    groups: dict[str, Any] = {}
+    for option in options:
+        group = groups.setdefault(option.group, parser.add_argument_group(option.group))
+        shown = _shown_default(option)
+        if isinstance(option.default, bool):
+            group.add_argument(
+                option.flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, dest=option.name,
+                help=f"{option.help} (default: {'on' if option.default else 'off'})",
+            )  # fmt: skip
+        else:
+            group.add_argument(
+                option.flag, default=argparse.SUPPRESS, dest=option.name, metavar=option.metavar or option.name.upper(),
+                help=f"{option.help}{shown}",
+            )  # fmt: skip
+    group = groups.setdefault("configuration", parser.add_argument_group("configuration"))
+    group.add_argument("--config", metavar="FILE", help="TOML file of option = value, or a run's manifest.json")
+    group.add_argument("--print-config", action="store_true", help="show every value and its origin, then stop")
+
+
+def resolve(options: Sequence[Option], given: Mapping[str, Any], config_file: str | None) -> dict[str, Resolved]:
+    """The value and origin of every option. Raises StrataError for unknown keys and bad values."""
+    from_file = _read_config(Path(config_file), options) if config_file else {}
+    resolved: dict[str, Resolved] = {}
+    for option in options:
+        variable = f"STRATA_{option.name.upper()}"
+        if option.name in given:
+            resolved[option.name] = Resolved(_typed(option, given[option.name], option.flag), "command line")
+        elif variable in os.environ:
+            resolved[option.name] = Resolved(_typed(option, os.environ[variable], variable), f"environment {variable}")
+        elif option.name in from_file:
+            where = f"{option.name} in {config_file}"
+            resolved[option.name] = Resolved(_typed(option, from_file[option.name], where), str(config_file))
+        else:
+            resolved[option.name] = Resolved(option.default, "default")
+    return resolved
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise ValueError("must be at least 1")
+    return number
+
+
+def whole(text: str) -> int:
+    """A whole number of at least 0."""
+    number = int(text)
+    if number < 0:
+        raise ValueError("must not be negative")
+    return number
+
+
+def share(text: str) -> float:
+    """A number between 0 and 1."""
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise ValueError("must lie between 0 and 1")
+    return number
+
+
+def _typed(option: Option, value: Any, where: str) -> Any:
+    if isinstance(option.default, bool):
+        if isinstance(value, bool):
+            return value
+        word = str(value).lower()
+        if word in ("1", "true", "yes", "on"):
+            return True
+        if word in ("0", "false", "no", "off"):
+            return False
+        raise StrataError(f"{where} is {value!r}", "Give yes or no")
+    if isinstance(option.default, tuple):
+        parts = value if isinstance(value, (list, tuple)) else [part.strip() for part in str(value).split(",")]
+        return tuple(_one(option, part, where) for part in parts if part != "")
+    return None if value is None else _one(option, value, where)
+
+
+def _one(option: Option, value: Any, where: str) -> Any:
+    if option.choices and value not in option.choices:
+        near = difflib.get_close_matches(str(value), option.choices, 1)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        raise StrataError(f"{where} is {value!r}", f"{hint}Choose among: {', '.join(option.choices)}")
+    try:
+        return option.parse(str(value))
+    except ValueError as error:
+        raise StrataError(f"{where} is {value!r}", f"{error}" if "must" in str(error) else "Give a number") from error
+
+
+def _read_config(file: Path, options: Sequence[Option]) -> dict[str, Any]:
+    try:
+        text = file.read_text()
+        values = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise StrataError(f"--config {file} can't be read ({error.strerror})", "Check the path") from error
+    except ValueError as error:
+        raise StrataError(f"--config {file} is not valid {file.suffix[1:] or 'TOML'} ({error})", "Mend it") from error
+    if isinstance(values, dict) and str(values.get("schema", "")).startswith("strata.manifest/"):
+        values = values.get("options", {})
+    if not isinstance(values, dict):
+        raise StrataError(f"--config {file} holds no table of options", "Write option = value lines")
+    known = {option.name for option in options}
+    normal = {str(key).replace("-", "_"): value for key, value in values.items()}
+    for key in normal:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            raise StrataError(
+                f"{file}: there is no option {key!r}",
+                f"Did you mean {near[0]}?" if near else f"Known: {', '.join(sorted(known))}",
+            )
+    return normal
+
+
+def _shown_default(option: Option) -> str:
+    if option.default in (None, (), ""):
+        return ""
+    value = ",".join(map(str, option.default)) if isinstance(option.default, tuple) else option.default
+    return f" (default: {value})"
