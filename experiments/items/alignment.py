@@ -1,4 +1,4 @@
-"""Which token of an item is scored, where its named positions lie, and does its pair line up token by token?"""
+"""Which token of an item is scored, where do its positions lie, and does its pair line up token by token?"""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class EncodedItem:
 
 
 class _Continuations:
-    """Token ids of a text after a prompt, remembered by the prompt's end so that a template costs one lookup."""
+    """Token ids of a text after a prompt, remembered by the prompt's end: templates cost one lookup."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
@@ -96,7 +96,7 @@ class _Continuations:
         whole = self._encoder.encode(prompt + text)
         if whole[: len(prompt_ids)] == prompt_ids:
             return whole[len(prompt_ids) :]
-        # The prompt's last token merges with the answer: tokenise the answer behind a neutral word instead, so
+        # The prompt's last token merges with the answer: tokenise the answer behind a neutral word, so
         # that tokenizers which put a space in front of every text don't put a second one here.
         for anchor in ("a", ":", "1"):
             before, both = self._encoder.encode(anchor), self._encoder.encode(anchor + text)

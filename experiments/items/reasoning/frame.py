@@ -1,0 +1,259 @@
+"""How a reasoning problem becomes items: wordings, worked examples, minimal pairs and balanced answers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+
+from experiments.items.family import Family, TokenLength
+from experiments.items.reasoning.marked import Marked, fill, joined
+from experiments.items.schema import Item, Kind
+from probes.errors import StrataError
+
+Vocabulary = Mapping[str, tuple[str, ...]]
+"""Pools of words by name, each of equal token length once a tokenizer is known."""
+
+_ATTEMPTS = 40
+_EXAMPLE_ATTEMPTS = 100
+
+
+@dataclass(frozen=True)
+class Wording:
+    """One way to put a family's problems into words."""
+
+    id: str
+    """Template id."""
+    body: str
+    """Text of one problem up to its answer; `{lines}` stands for the facts, other fields for the problem's."""
+    line: str = ""
+    """Text of one fact."""
+    between: str = " "
+    """What separates facts."""
+    shots: int = 0
+    """Number of worked examples in front of the problem."""
+    opening: str = ""
+    """What stands once in front of everything."""
+    after: str = "\n"
+    """What follows a worked example's answer."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two problems of a minimal pair."""
+
+    answer: str
+    """Its answer, without the leading space."""
+    fields: Mapping[str, Marked]
+    """What fills the wording's body."""
+    lines: tuple[Mapping[str, Marked], ...] = ()
+    """What fills the wording's line, fact by fact."""
+    operands: tuple[object, ...] = ()
+    """What the answer is worked out from."""
+    intermediate: tuple[object, ...] = ()
+    """Values on the way to the answer, in order."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A minimal pair: two problems that differ in one replaced word and in their answers."""
+
+    clean: Side
+    """The problem that is asked."""
+    foil: Side
+    """Its partner."""
+    cluster: str
+    """What must not straddle folds: the operands."""
+    foil_cluster: str
+    """The same for the partner."""
+    choices: tuple[str, ...]
+    """Plausible answers, without leading spaces, the answer and the foil among them."""
+    hops: int = 1
+    """Steps needed."""
+
+
+Draw = Callable[[Random, str, int, Vocabulary], Problem | None]
+"""A random problem with the given answer at the given difficulty; None when this draw came to nothing."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A reasoning family before it is put into words."""
+
+    name: str
+    domain: str
+    about: str
+    wordings: tuple[Wording, ...]
+    difficulties: tuple[int, ...]
+    answers: Callable[[int, Vocabulary], Sequence[str]]
+    """The answers asked for at a difficulty: the classes of a probe."""
+    draw: Draw
+    pools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Words to draw from, before they are cut down to equal token length."""
+    kind: Kind = "reasoning"
+
+    def family(self) -> Family:
+        return Family(
+            name=self.name,
+            kind=self.kind,
+            domain=self.domain,
+            about=self.about,
+            build=partial(build, self),
+            difficulties=self.difficulties,
+        )
+
+
+def seeded(*parts: object) -> Random:
+    """A random source that depends on nothing but `parts`."""
+    return Random(hashlib.sha256("\x1f".join(map(repr, parts)).encode()).digest())
+
+
+def equal_length(words: Sequence[str], token_length: TokenLength | None) -> tuple[str, ...]:
+    """The largest group of words that take the same number of tokens after a space, a line break and nothing."""
+    if token_length is None:
+        return tuple(words)
+    lengths = {word: tuple(token_length(before + word) for before in (" ", "\n", "")) for word in words}
+    common = Counter(lengths.values()).most_common(1)[0][0]
+    return tuple(word for word in words if lengths[word] == common)
+
+
+def vocabulary(task: Task, token_length: TokenLength | None) -> Vocabulary:
+    return {name: equal_length(pool, token_length) for name, pool in task.pools.items()}
+
+
+def build(
+    task: Task, *, seed: int, n: int, difficulty: int | None = None, token_length: TokenLength | None = None
+) -> list[Item]:
+    """At most `n` items with answers and wordings in turn; fewer when no new problem is left.
+
+    Raises StrataError for a difficulty the family doesn't have.
+    """
+    level = checked_level(task, difficulty)
+    words = vocabulary(task, token_length)
+    answers = list(task.answers(level, words))
+    seeded(seed, task.name, level, "answers").shuffle(answers)
+    cells = [(answer, wording) for wording in task.wordings for answer in answers]
+    items: list[Item] = []
+    seen: set[tuple[str, str]] = set()
+    turn = 0
+    while cells and len(items) < n:
+        index = turn % len(cells)
+        answer, wording = cells[index]
+        rng = seeded(seed, task.name, level, wording.id, answer, turn)
+        item = _fresh(task, rng, answer, wording, level, words, token_length, seen, len(items))
+        if item is None:
+            del cells[index]
+            continue
+        items.append(item)
+        turn += 1
+    return items
+
+
+def checked_level(task: Task, difficulty: int | None) -> int:
+    if difficulty is None:
+        return task.difficulties[0]
+    if difficulty not in task.difficulties:
+        known = ", ".join(map(str, task.difficulties))
+        raise StrataError(f"Family {task.name!r} has no difficulty {difficulty}", f"Choose one of: {known}")
+    return difficulty
+
+
+def _fresh(
+    task: Task,
+    rng: Random,
+    answer: str,
+    wording: Wording,
+    level: int,
+    words: Vocabulary,
+    token_length: TokenLength | None,
+    seen: set[tuple[str, str]],
+    index: int,
+) -> Item | None:
+    """An item not asked before, of equal token length with its partner where one turns up."""
+    unequal: tuple[Item, tuple[str, str]] | None = None
+    for _ in range(_ATTEMPTS):
+        problem = task.draw(rng, answer, level, words)
+        if problem is None:
+            continue
+        body = render(wording, problem.clean).text
+        if (wording.id, body) in seen:
+            continue
+        examples = worked_examples(task, rng, wording, level, words, (problem.cluster, problem.foil_cluster))
+        item = item_of(task, problem, wording, examples, level, f"{task.name}.{level}.{index:05d}")
+        if token_length is None or token_length(item.prompt) == token_length(item.foil_prompt):
+            seen.add((wording.id, body))
+            return item
+        unequal = unequal or (item, (wording.id, body))
+    if unequal is None:
+        return None
+    seen.add(unequal[1])
+    return unequal[0]
+
+
+def render(wording: Wording, side: Side) -> Marked:
+    """One problem in words, up to its answer."""
+    lines = joined([fill(wording.line, line) for line in side.lines], wording.between)
+    return fill(wording.body, {**side.fields, "lines": lines})
+
+
+def worked_examples(
+    task: Task, rng: Random, wording: Wording, level: int, words: Vocabulary, taken: Sequence[str]
+) -> list[Side]:
+    """The wording's worked examples: distinct problems, none of which is among the clusters `taken`.
+
+    Their answers are drawn without looking at the item's, so that what is missing tells nothing about it.
+    """
+    used, examples = set(taken), list[Side]()
+    answers = list(task.answers(level, words))
+    for _ in range(wording.shots * _EXAMPLE_ATTEMPTS):
+        if len(examples) == wording.shots:
+            break
+        problem = task.draw(rng, rng.choice(answers), level, words)
+        if problem is not None and problem.cluster not in used:
+            used.add(problem.cluster)
+            examples.append(problem.clean)
+    return examples
+
+
+def item_of(task: Task, problem: Problem, wording: Wording, examples: Sequence[Side], level: int, id: str) -> Item:
+    """The item that asks `problem` after `examples`; both prompts of the pair share the examples."""
+    before = wording.opening + "".join(
+        f"{render(wording, side).text} {side.answer}{wording.after}" for side in examples
+    )
+    clean = joined([Marked(before), render(wording, problem.clean)])
+    foil = joined([Marked(before), render(wording, problem.foil)])
+    return Item(
+        id=id,
+        kind=task.kind,
+        family=task.name,
+        domain=task.domain,
+        prompt=clean.text,
+        answer=f" {problem.clean.answer}",
+        foil_prompt=foil.text,
+        foil=f" {problem.foil.answer}",
+        cluster=f"{task.name}:{problem.cluster}",
+        template=f"{task.name}.{wording.id}",
+        hops=problem.hops,
+        choices=tuple(f" {choice}" for choice in problem.choices),
+        spans=clean.spans,
+        foil_spans=foil.spans,
+        source="built-in",
+        extra={
+            "difficulty": level,
+            "match": id,
+            "operands": list(problem.clean.operands),
+            "foil_operands": list(problem.foil.operands),
+            "intermediate": list(problem.clean.intermediate),
+        },
+    )
+
+
+def options(rng: Random, answer: str, foil: str, pool: Sequence[str], count: int = 4) -> tuple[str, ...]:
+    """`count` choices in random order: the answer, the foil and others of the pool."""
+    others = [word for word in dict.fromkeys(pool) if word not in (answer, foil)]
+    picked = [answer, foil, *rng.sample(others, min(count - 2, len(others)))]
+    rng.shuffle(picked)
+    return tuple(picked)
