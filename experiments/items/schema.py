@@ -13,27 +13,47 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Item:
-    """One item of the schema in the design document (JSON Lines, one object a line).
+    """One item of the schema (JSON Lines, one object a line; read and written by `experiments.items.jsonl`).
 
-    `prompt` is the text up to the answer; `answer` and `foil` carry their leading space. `foil_prompt` is the
-    minimal pair: same template, same token length under the tokenizer it was made for, another answer.
-    `cluster` names what must not straddle folds (an entity, an operand pair). `spans` are half-open character
-    offsets into `prompt` (`foil_spans` into `foil_prompt`). Keys the schema doesn't know are kept in `extra`.
+    A minimal pair is two prompts of one wording and one token length that differ in one span and in the answer.
+    An item without a `foil_prompt` has no such partner (an imported multiple-choice question, say): probes and
+    lenses can use it, interventions can't.
     """
 
     id: str
+    """Unique in its set; printable, so that it can stand in a table and on a command line."""
     kind: Kind
+    """What answering takes: a fact from the weights, an operation on the context, both, or neither."""
     family: str
+    """Which source of items it comes from: capital, addition, …"""
     domain: str
+    """Subject area: geography, medicine, arithmetic, …"""
     prompt: str
+    """The text up to the answer."""
     answer: str
-    foil_prompt: str
-    foil: str
-    cluster: str
-    template: str
+    """The right continuation, with its leading space."""
+    foil_prompt: str = ""
+    """The minimal pair's other prompt, answered by `foil`; empty when the item has no pair."""
+    foil: str = ""
+    """The continuation that would be right for the pair's other prompt; what the answer is scored against."""
+    cluster: str = ""
+    """What must not straddle folds: an entity, an operand pair. A reader of files fills in the id."""
+    template: str = "0"
+    """Id of the wording, shared by the items worded alike."""
     hops: int = 1
+    """Steps from the prompt to the answer; 0 for a copy."""
     choices: tuple[str, ...] = ()
+    """Candidate continuations with the answer among them; empty when none are offered."""
     spans: Mapping[str, Span] = field(default_factory=dict)
+    """Named half-open character ranges of `prompt`, such as `subject`."""
     foil_spans: Mapping[str, Span] = field(default_factory=dict)
+    """The same names in `foil_prompt`."""
     source: str = ""
+    """Where the item comes from."""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    """Keys the schema doesn't know, kept as they were found."""
+
+    @property
+    def has_pair(self) -> bool:
+        """Whether there is a second prompt to swap activations with."""
+        return bool(self.foil_prompt)

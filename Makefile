@@ -1,0 +1,48 @@
+# Needs Python 3.11 or newer, make and a package index; everything else is made here.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+RUN ?= runs/demo
+
+.PHONY: demo test check lint bench clean help
+
+help:
+	@echo "make demo   locate retrieval and reasoning in the embedded model, and open the page it names"
+	@echo "make test   all tests"
+	@echo "make check  ruff, strict type checking and all tests"
+	@echo "make bench  speed and memory against what you would otherwise write"
+
+demo: $(VENV)/.core
+	$(BIN)/strata locate smollm2 --out $(RUN)
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: lint test
+
+bench: $(VENV)/.test
+	$(BIN)/strata bench
+
+# A stamp a set of dependencies: a second call finds it newer than pyproject.toml and installs nothing.
+$(VENV)/.core: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Strata needs Python 3.11 or newer: make PYTHON=python3.12"; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) -e .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.core
+	$(PIP) -e '.[test]'
+	touch $@
+
+$(VENV)/.check: $(VENV)/.test
+	$(PIP) -e '.[check]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
