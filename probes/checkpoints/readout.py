@@ -40,7 +40,7 @@ class Readout:
     """The model's own final norm, called in the model's dtype."""
     weight: Float[Tensor, "vocab d_model"]
     """The unembedding; shares its memory with the model."""
-    bias: Float[Tensor, "vocab"] | None
+    bias: Float[Tensor, " vocab"] | None
     """Added before the output transform."""
     scale: float = 1.0
     """Logits are multiplied by it (Cohere, Granite, …)."""
@@ -103,18 +103,19 @@ def readout_of(model: nn.Module, final_norm: nn.Module) -> Readout:
     head: Any = model.get_output_embeddings()  # type: ignore[operator]
     if head is None:
         raise StrataError(f"{name} has no language-model head", "Choose a causal language model")
-    weight = getattr(head, "weight", None)
-    readable = isinstance(head, nn.Linear) and weight is not None and weight.is_floating_point() and weight.ndim == 2
-    if not readable or weight.shape[1] != getattr(config, "hidden_size", weight.shape[1]):
+    weight: Any = getattr(head, "weight", None)
+    linear = isinstance(head, nn.Linear) and weight.is_floating_point() and weight.ndim == 2
+    if not linear or weight.shape[1] != getattr(config, "hidden_size", weight.shape[1]):
         raise StrataError(
             f"The output head of {name} ({type(head).__name__}) is not one linear map from the residual stream",
             "Open a checkpoint with an ordinary, unquantised `lm_head`",
         )
+    bias: Any = head.bias
     cap = getattr(config, "final_logit_softcapping", None)
     return Readout(
         norm=final_norm,
         weight=weight.detach(),
-        bias=None if head.bias is None else head.bias.detach(),
+        bias=None if bias is None else bias.detach(),
         scale=_scale(model, config),
         softcap=float(cap) if cap else None,
     )
