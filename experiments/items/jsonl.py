@@ -100,7 +100,9 @@ def write_items(path: str | Path, items: Iterable[Item]) -> None:
         partial = None
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise StrataError(f"Can't write the item file {target}: {reason}", "Free space or choose another path") from error
+        raise StrataError(
+            f"Can't write the item file {target}: {reason}", "Free space or choose another path"
+        ) from error
     finally:
         if partial is not None:
             partial.unlink(missing_ok=True)

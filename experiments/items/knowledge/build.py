@@ -1,0 +1,99 @@
+"""How does a table of facts become minimal pairs in several wordings?"""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import partial
+
+from experiments.items.family import Family, TokenLength
+from experiments.items.knowledge.drawing import distinguishable, exemplars, options, partners, seeded, spread
+from experiments.items.knowledge.relations import SHOTS, Relation
+from experiments.items.knowledge.tables import Fact, facts
+from experiments.items.knowledge.wordings import Example, ask
+from experiments.items.schema import Item
+
+CHOICES = 4
+
+
+def family(relation: Relation) -> Family:
+    """The relation as a built-in family."""
+    return Family(relation.name, "knowledge", relation.domain, relation.about, partial(build, relation))
+
+
+def build(
+    relation: Relation, *, seed: int, n: int, difficulty: int | None = None, token_length: TokenLength | None = None
+) -> list[Item]:
+    """At most `n` one-hop items: as many entities as `n` allows, each in every wording, entity by entity.
+
+    `difficulty` is ignored: there is no dial. With `token_length` the pair's prompts have equally many tokens
+    where the table holds such a partner, without it equally many words.
+    """
+    table = facts(relation.name)
+    shots = exemplars(table, SHOTS, seeded(seed, relation.name, "exemplars"), answer_of)
+    asked = [fact for fact in table if fact not in shots]
+    examples = [Example(fact.subject, fact.answer) for fact in shots]
+    count = math.ceil(n / len(relation.wordings))
+    drawn = spread(asked, count, seeded(seed, relation.name, "entities"), answer_of)
+    measure = token_length or word_count
+    foils = partners(
+        drawn,
+        asked,
+        seeded(seed, relation.name, "partners"),
+        lambda one, other: distinguishable(one.answer, other.answer),
+        lambda fact: tuple(measure(ask(w, fact.subject, examples=examples).prompt) for w in relation.wordings),
+    )
+    vocabulary = [fact.answer for fact in drawn]
+    if len(set(vocabulary)) < CHOICES:
+        vocabulary = [fact.answer for fact in asked]
+    items: list[Item] = []
+    for fact in drawn:
+        foil = foils[fact]
+        choices = options(
+            fact.answer, foil.answer, vocabulary, CHOICES, seeded(seed, relation.name, "choices", fact.subject)
+        )
+        for wording in relation.wordings:
+            here = ask(wording, fact.subject, examples=examples)
+            there = ask(wording, foil.subject, examples=examples)
+            name = f"{relation.name}:{slug(fact.subject)}"
+            items.append(
+                Item(
+                    id=f"{name}:{wording.id}",
+                    kind="knowledge",
+                    family=relation.name,
+                    domain=relation.domain,
+                    prompt=here.prompt,
+                    answer=f" {fact.answer}",
+                    foil_prompt=there.prompt,
+                    foil=f" {foil.answer}",
+                    cluster=f"{relation.name}:{fact.subject}",
+                    template=wording.id,
+                    hops=1,
+                    choices=tuple(f" {choice}" for choice in choices),
+                    spans=here.spans,
+                    foil_spans=there.spans,
+                    source="built-in",
+                    extra={
+                        "relation": relation.name,
+                        "subject": fact.subject,
+                        "foil_subject": foil.subject,
+                        "shots": wording.shots,
+                        "match": f"{name}:{wording.id}",
+                    },
+                )
+            )
+    return items[:n]
+
+
+def answer_of(fact: Fact) -> str:
+    return fact.answer
+
+
+def word_count(text: str) -> int:
+    """Stands in for a token count where no tokenizer is at hand."""
+    return len(text.split())
+
+
+def slug(name: str) -> str:
+    """A name as it stands in ids: lower case, other characters than letters and digits as dashes."""
+    return re.sub(r"\W+", "-", name.casefold()).strip("-")

@@ -1,0 +1,106 @@
+"""Which entities are asked about, and who is whose minimal-pair partner?"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeVar
+
+Entity = TypeVar("Entity", bound=Hashable)
+Answer = Callable[[Entity], str]
+Lengths = Callable[[Entity], tuple[int, ...]]
+
+PER_ANSWER = 5
+"""Entities taken of one answer before the next answer is opened: enough for five entity-disjoint folds."""
+
+
+def seeded(seed: int, *names: str) -> random.Random:
+    """A generator that depends on the seed and the names alone, the same on every machine and in every process."""
+    key = "/".join((str(seed), *names)).encode()
+    return random.Random(int.from_bytes(hashlib.sha256(key).digest()))
+
+
+def distinguishable(one: str, other: str) -> bool:
+    """Whether a token exists at which the two answers differ: neither begins the other."""
+    one, other = one.strip().casefold(), other.strip().casefold()
+    return not one.startswith(other) and not other.startswith(one)
+
+
+def exemplars(entities: Sequence[Entity], count: int, rng: random.Random, answer: Answer[Entity]) -> tuple[Entity, ...]:
+    """Entities set aside for worked examples, their answers all different and the table's rarest.
+
+    They are the same in every prompt of a build. Examples drawn afresh for each item so as to avoid its answer
+    would tell a probe which answers are still open, without any fact being known.
+    """
+    share = Counter(answer(entity) for entity in entities)
+    chosen: list[Entity] = []
+    for entity in sorted(rng.sample(list(entities), len(entities)), key=lambda entity: share[answer(entity)]):
+        if len(chosen) < count and all(answer(entity) != answer(other) for other in chosen):
+            chosen.append(entity)
+    rng.shuffle(chosen)
+    return tuple(chosen)
+
+
+def spread(entities: Sequence[Entity], count: int, rng: random.Random, answer: Answer[Entity]) -> list[Entity]:
+    """At most `count` entities, `PER_ANSWER` of each answer, the best-filled answers first, then the rest evenly.
+
+    A probe under entity-disjoint folds can only learn answers that several entities share, so a small draw
+    holds few answers with enough entities each instead of many with one.
+    """
+    shuffled = rng.sample(list(entities), len(entities))
+    groups: dict[str, list[Entity]] = {}
+    for entity in shuffled:
+        groups.setdefault(answer(entity), []).append(entity)
+    ordered = sorted(groups.values(), key=lambda group: -min(len(group), PER_ANSWER))
+    drawn = [entity for group in ordered for entity in group[:PER_ANSWER]]
+    deepest = max((len(group) for group in ordered), default=0)
+    drawn += [group[rank] for rank in range(PER_ANSWER, deepest) for group in ordered if rank < len(group)]
+    return drawn[:count]
+
+
+def partners(
+    entities: Sequence[Entity],
+    pool: Sequence[Entity],
+    rng: random.Random,
+    compatible: Callable[[Entity, Entity], bool],
+    lengths: Lengths[Entity],
+) -> dict[Entity, Entity]:
+    """For every entity one of `pool` with another answer and, where there is one, prompts of the same lengths.
+
+    Partners are mutual as far as possible (A's partner is B, B's is A): whatever a model prefers without knowing
+    the fact then counts once for and once against, so chance is exactly one half. Who is left over takes the
+    partner from the whole pool whose prompts differ least in length.
+    """
+    order = rng.sample(list(entities), len(entities))
+    size = {entity: lengths(entity) for entity in dict.fromkeys((*entities, *pool))}
+    found: dict[Entity, Entity] = {}
+    for entity in order:
+        if entity in found:
+            continue
+        for other in order:
+            if other != entity and other not in found and size[other] == size[entity] and compatible(entity, other):
+                found[entity], found[other] = other, entity
+                break
+    spare = rng.sample(list(pool), len(pool))
+    for entity in order:
+        if entity not in found:
+            candidates = [other for other in spare if other != entity and compatible(entity, other)]
+            found[entity] = min(candidates, key=lambda other: _gap(size[other], size[entity]))
+    return found
+
+
+def options(right: str, foil: str, answers: Sequence[str], count: int, rng: random.Random) -> tuple[str, ...]:
+    """`count` choices in random order: the right answer, the foil, and others no choice of which begins another."""
+    picked = [right, foil]
+    unique = list(dict.fromkeys(answers))
+    for other in rng.sample(unique, len(unique)):
+        if len(picked) < count and all(distinguishable(other, choice) for choice in picked):
+            picked.append(other)
+    rng.shuffle(picked)
+    return tuple(picked)
+
+
+def _gap(one: tuple[int, ...], other: tuple[int, ...]) -> int:
+    return sum(abs(a - b) for a, b in zip(one, other, strict=True))
