@@ -1,0 +1,151 @@
+"""K-C: does the model read a fact that the prompt states, where its partner has to know it?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from random import Random
+
+from experiments.items.family import Family, TokenLength
+from experiments.items.knowledge.build import CHOICES
+from experiments.items.knowledge.drawing import options
+from experiments.items.knowledge.relations import BY_NAME, Relation
+from experiments.items.knowledge.tables import Fact, facts
+from experiments.items.knowledge.wordings import Asked, Example, Wording, ask
+from experiments.items.reasoning.frame import seeded
+from experiments.items.schema import Item, Kind
+
+RELATIONS: tuple[Relation, ...] = tuple(
+    BY_NAME[name] for name in ("capital", "symbol", "language", "animal_class", "drug_class")
+)
+_Lengths = Mapping[Fact, tuple[int, int]]
+
+
+def pairs(relation: Relation, *, seed: int, n: int, token_length: TokenLength | None = None) -> list[tuple[Item, Item]]:
+    """At most `n` pairs (knowledge item, control item) that ask for the same fact.
+
+    Both prompts state two facts and then ask for a third thing. In the control they are the asked fact and that
+    of the minimal pair, in random order; in the partner two others of the same relation and token lengths.
+    """
+    table = [fact for fact in facts(relation.name) if "'" not in fact.answer]
+    measure = token_length or _words
+    lengths = {fact: (measure(f" {fact.subject}"), measure(f" {fact.answer}")) for fact in table}
+    order = list(table)
+    seeded(seed, relation.name, "stated", "order").shuffle(order)
+    made: list[tuple[Item, Item]] = []
+    for turn in range(len(order) * len(_wordings(relation))):
+        if len(made) == n:
+            break
+        fact = order[turn % len(order)]
+        # Every fact gets every wording once, and every stretch of items holds all wordings.
+        wording = _wordings(relation)[(turn + turn // len(order)) % len(_wordings(relation))]
+        rng = seeded(seed, relation.name, "stated", turn)
+        pair = _pair(relation, fact, wording, table, lengths, rng, len(made), token_length)
+        if pair is not None:
+            made.append(pair)
+    return made
+
+
+def _pair(
+    relation: Relation,
+    fact: Fact,
+    wording: Wording,
+    table: Sequence[Fact],
+    lengths: _Lengths,
+    rng: Random,
+    index: int,
+    token_length: TokenLength | None,
+) -> tuple[Item, Item] | None:
+    foil = _like(fact, table, lengths, rng, {fact.answer})
+    if foil is None:
+        return None
+    taken = {fact.answer, foil.answer}
+    first = _like(fact, table, lengths, rng, taken, answers=True)
+    second = _like(foil, table, lengths, rng, taken | ({first.answer} if first else set()), answers=True)
+    if first is None or second is None:
+        return None
+    swapped = rng.random() < 0.5
+    known = (second, first) if swapped else (first, second)
+    stated = (foil, fact) if swapped else (fact, foil)
+    choices = options(fact.answer, foil.answer, sorted({other.answer for other in table}), CHOICES, rng)
+    match = f"{relation.name}_stated.{index:05d}"
+
+    def item(kind: Kind, family: str, context: Sequence[Fact], hops: int, side: str) -> Item:
+        clean, partner = _asked(wording, fact, context), _asked(wording, foil, context)
+        return Item(
+            id=f"{match}.{side}",
+            kind=kind,
+            family=family,
+            domain=relation.domain,
+            prompt=clean.prompt,
+            answer=f" {fact.answer}",
+            foil_prompt=partner.prompt,
+            foil=f" {foil.answer}",
+            cluster=f"{relation.name}:{fact.subject}",
+            template=f"{relation.name}_stated.{wording.id}",
+            hops=hops,
+            choices=tuple(f" {choice}" for choice in choices),
+            spans=clean.spans,
+            foil_spans=partner.spans,
+            source="built-in",
+            extra={"match": match, "contrast": "K-C", "stated": [other.subject for other in context]},
+        )
+
+    knowledge = item("knowledge", relation.name, known, 1, "K")
+    control = item("control", f"{relation.name}_stated", stated, 0, "C")
+    if token_length is not None and token_length(knowledge.prompt) != token_length(control.prompt):
+        return None
+    return knowledge, control
+
+
+def _like(
+    fact: Fact,
+    table: Sequence[Fact],
+    lengths: _Lengths,
+    rng: Random,
+    answers_taken: set[str],
+    answers: bool = False,
+) -> Fact | None:
+    """Another fact with an untaken answer and a subject (with `answers`, an answer too) of the same length."""
+    wanted = lengths[fact]
+    fitting = [
+        other
+        for other in table
+        if other.answer not in answers_taken
+        and lengths[other][0] == wanted[0]
+        and (not answers or lengths[other][1] == wanted[1])
+    ]
+    return rng.choice(fitting) if fitting else None
+
+
+def _asked(wording: Wording, fact: Fact, context: Sequence[Fact]) -> Asked:
+    return ask(wording, fact.subject, examples=[Example(other.subject, other.answer) for other in context])
+
+
+def _wordings(relation: Relation) -> tuple[Wording, ...]:
+    frames = {"plain": relation.plain, "variant": relation.variant, "question": relation.question}
+    return tuple(
+        Wording(name, frame, shots=2, joint="\n\n" if "\n" in frame else ".\n") for name, frame in frames.items()
+    )
+
+
+def _words(text: str) -> int:
+    return len(text.split())
+
+
+def _build(
+    relation: Relation, *, seed: int, n: int, difficulty: int | None = None, token_length: TokenLength | None = None
+) -> list[Item]:
+    return [control for _, control in pairs(relation, seed=seed, n=n, token_length=token_length)]
+
+
+FAMILIES: tuple[Family, ...] = tuple(
+    Family(
+        name=f"{relation.name}_stated",
+        kind="control",
+        domain=relation.domain,
+        about=f"The fact is stated in the prompt, then asked for: {relation.about[0].lower()}{relation.about[1:]}",
+        build=partial(_build, relation),
+    )
+    for relation in RELATIONS
+)
