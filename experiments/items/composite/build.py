@@ -1,0 +1,193 @@
+"""How do chained facts become two-hop items, each with its one-hop forms and its matched one-hop partner?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from experiments.items.composite.asides import asides
+from experiments.items.composite.chains import Chain, Link
+from experiments.items.family import Family, TokenLength
+from experiments.items.knowledge.build import CHOICES, slug, word_count
+from experiments.items.knowledge.drawing import distinguishable, exemplars, options, partners, seeded, spread
+from experiments.items.knowledge.relations import SHOTS, Relation
+from experiments.items.knowledge.wordings import Asked, Example, Wording, ask
+from experiments.items.schema import Item
+
+CONTRAST = "KR-K"
+"""Composite against knowledge: a bridge on top of the same retrieval."""
+
+
+def family(chain: Chain) -> Family:
+    """The chain as a built-in family."""
+    return Family(chain.name, "composite", chain.domain, chain.about, partial(build, chain))
+
+
+def build(
+    chain: Chain, *, seed: int, n: int, difficulty: int | None = None, token_length: TokenLength | None = None
+) -> list[Item]:
+    """At most `n` two-hop items: as many subjects as `n` allows, each in every wording, subject by subject.
+
+    `difficulty` is ignored. The pair differs in subject, bridge and answer; with `token_length` the pair's
+    prompts, and those of the one-hop partner's pair, have equally many tokens where there is such a partner.
+
+    `extra` of each item holds `bridge`, `bridge_answer_form`, both one-hop forms (`first_hop`, `second_hop`:
+    prompt, answer, foil_prompt, foil; with worked examples where the item has them), `match` and, in the
+    `matched` wording, `contrast`; and `partner`, from which `matched_knowledge` makes the one-hop item.
+    """
+    shots = exemplars(chain.links, SHOTS, seeded(seed, chain.name, "exemplars"), _answer)
+    shown = {link.bridge for link in shots}
+    asked = [link for link in chain.links if link.bridge not in shown]
+    drawn = spread(asked, math.ceil(n / len(chain.wordings)), seeded(seed, chain.name, "entities"), _answer)
+    texts = _Texts(chain, shots)
+    measure = token_length or word_count
+    foils = partners(
+        drawn,
+        asked,
+        seeded(seed, chain.name, "partners"),
+        lambda one, other: distinguishable(one.bridge, other.bridge) and distinguishable(one.answer, other.answer),
+        lambda link: tuple(
+            measure(text.prompt)
+            for wording in chain.wordings
+            for text in (texts.two_hop(wording, link, link), texts.one_hop(wording, link, link))
+        ),
+    )
+    mentioned = asides(
+        drawn,
+        asked,
+        seeded(seed, chain.name, "asides"),
+        lambda link, other: (
+            not {other.answer, other.bridge} & {link.answer, link.bridge, foils[link].answer, foils[link].bridge}
+        ),
+    )
+    vocabulary = [link.answer for link in (drawn if len({link.answer for link in drawn}) >= CHOICES else asked)]
+    items: list[Item] = []
+    for link in drawn:
+        foil, aside = foils[link], mentioned[link]
+        choices = options(
+            link.answer, foil.answer, vocabulary, CHOICES, seeded(seed, chain.name, "choices", link.subject)
+        )
+        for wording in chain.wordings:
+            here, there = texts.two_hop(wording, link, aside), texts.two_hop(wording, foil, aside)
+            match = f"{chain.name}:{slug(link.subject)}:{wording.id}"
+            items.append(
+                Item(
+                    id=match,
+                    kind="composite",
+                    family=chain.name,
+                    domain=chain.domain,
+                    prompt=here.prompt,
+                    answer=f" {link.answer}",
+                    foil_prompt=there.prompt,
+                    foil=f" {foil.answer}",
+                    cluster=f"{chain.name}:{link.subject}",
+                    template=wording.id,
+                    hops=2,
+                    choices=tuple(f" {choice}" for choice in choices),
+                    spans=here.spans,
+                    foil_spans=there.spans,
+                    source="built-in",
+                    extra=_extra(chain, texts, wording, link, foil, aside) | {"match": match},
+                )
+            )
+    return items[:n]
+
+
+def matched_knowledge(items: Iterable[Item]) -> list[Item]:
+    """The one-hop partner of every composite item, in order: the same frame, with the bridge for a subject.
+
+    Answer, foil, choices, wording, `match` and `contrast` are the item's; the family is the item's with
+    `_direct` behind it. Works on items read from a file as on fresh ones; items without a partner are passed by.
+    """
+    found: list[Item] = []
+    for item in items:
+        partner = item.extra.get("partner")
+        if item.kind != "composite" or not isinstance(partner, dict):
+            continue
+        found.append(
+            Item(
+                id=f"{item.id}:direct",
+                kind="knowledge",
+                family=f"{item.family}_direct",
+                domain=item.domain,
+                prompt=partner["prompt"],
+                answer=item.answer,
+                foil_prompt=partner["foil_prompt"],
+                foil=item.foil,
+                cluster=f"{item.family}:{item.extra['bridge']}",
+                template=item.template,
+                hops=1,
+                choices=item.choices,
+                spans=_pairs(partner["spans"]),
+                foil_spans=_pairs(partner["foil_spans"]),
+                source=item.source,
+                extra={key: item.extra[key] for key in ("match", "contrast", "shots") if key in item.extra},
+            )
+        )
+    return found
+
+
+class _Texts:
+    """Every text about a link, with the worked examples of one build."""
+
+    def __init__(self, chain: Chain, shots: Sequence[Link]) -> None:
+        # Each example mentions the next one's entity: together they mention each once, as the items do.
+        following = (*shots[1:], *shots[:1])
+        self.chain = chain
+        self.two = [Example(s.subject, s.answer, t.bridge_subject) for s, t in zip(shots, following, strict=True)]
+        self.one = [Example(s.bridge_subject, s.answer, t.subject) for s, t in zip(shots, following, strict=True)]
+        self.first = [Example(link.subject, link.bridge) for link in shots]
+        self.second = [Example(link.bridge_subject, link.answer) for link in shots]
+
+    def two_hop(self, wording: Wording, link: Link, aside: Link) -> Asked:
+        return ask(wording, link.subject, examples=self.two, aside=aside.bridge_subject)
+
+    def one_hop(self, wording: Wording, link: Link, aside: Link) -> Asked:
+        return ask(wording, link.bridge_subject, examples=self.one, aside=aside.subject)
+
+    def hop(self, relation: Relation, examples: Sequence[Example], subject: str, worked: bool) -> str:
+        wording = relation.few_shot if worked else relation.wordings[0]
+        return ask(wording, subject, examples=examples).prompt
+
+
+def _extra(chain: Chain, texts: _Texts, wording: Wording, link: Link, foil: Link, aside: Link) -> dict[str, Any]:
+    worked = wording.shots > 0
+    here, there = texts.one_hop(wording, link, aside), texts.one_hop(wording, foil, aside)
+    extra: dict[str, Any] = {
+        "subject": link.subject,
+        "foil_subject": foil.subject,
+        "bridge": link.bridge,
+        "bridge_answer_form": f" {link.bridge}",
+        "foil_bridge": foil.bridge,
+        "relations": [chain.first.name, chain.second.name],
+        "shots": wording.shots,
+        "first_hop": {
+            "prompt": texts.hop(chain.first, texts.first, link.subject, worked),
+            "answer": f" {link.bridge}",
+            "foil_prompt": texts.hop(chain.first, texts.first, foil.subject, worked),
+            "foil": f" {foil.bridge}",
+        },
+        "second_hop": {
+            "prompt": texts.hop(chain.second, texts.second, link.bridge_subject, worked),
+            "answer": f" {link.answer}",
+            "foil_prompt": texts.hop(chain.second, texts.second, foil.bridge_subject, worked),
+            "foil": f" {foil.answer}",
+        },
+        "partner": {
+            "prompt": here.prompt,
+            "foil_prompt": there.prompt,
+            "spans": {name: list(span) for name, span in here.spans.items()},
+            "foil_spans": {name: list(span) for name, span in there.spans.items()},
+        },
+    }
+    return extra | ({"contrast": CONTRAST} if "aside" in here.spans else {})
+
+
+def _pairs(spans: dict[str, list[int]]) -> dict[str, tuple[int, int]]:
+    return {name: (start, end) for name, (start, end) in spans.items()}
+
+
+def _answer(link: Link) -> str:
+    return link.answer
