@@ -36,7 +36,8 @@ class Edit:
     where: Int[Tensor, "item position"]
     """Columns in the padded rows."""
     values: Float[Tensor, "item position d_model"]
-    """What stands there afterwards; zeros remove a contribution."""
+    """What stands there afterwards; zeros remove a contribution. `block_out` := v means `resid_post` := `resid_pre` + v,
+    and a later reading of `block_out` still gives what attention and MLP wrote."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Backend(Protocol):
     """The only objects that touch a model's insides.
 
     `where` are columns in the padded rows; None means every column. Neither verb changes the model or tracks
-    gradients. Raises StrataError for a site the architecture doesn't have.
+    gradients, and what they return is an ordinary tensor that may enter a later training loop. Raises StrataError for a site the architecture doesn't have.
     """
 
     name: str
@@ -64,7 +65,12 @@ class Backend(Protocol):
     def n_layers(self) -> int: ...
 
     def read(
-        self, batch: Batch, sites: Sequence[Site], where: Int[Tensor, "item position"] | None = None, *, logits: bool = False
+        self,
+        batch: Batch,
+        sites: Sequence[Site],
+        where: Int[Tensor, "item position"] | None = None,
+        *,
+        logits: bool = False,
     ) -> Activations:
         """One forward pass; the values of `sites` at `where`."""
         ...
@@ -88,9 +94,16 @@ def streams_of(n_layers: int) -> tuple[Site, ...]:
 
 
 def check_request(
-    sites: Sequence[Site], edits: Sequence[Edit], *, n_layers: int, parallel: bool, batch: Batch, d_model: int
+    sites: Sequence[Site],
+    edits: Sequence[Edit],
+    where: Int[Tensor, "item position"] | None,
+    *,
+    n_layers: int,
+    parallel: bool,
+    batch: Batch,
+    d_model: int,
 ) -> None:
-    """Raises StrataError for sites or edits the model can't have, before any model time is spent."""
+    """Raises StrataError for sites, edits or places the model can't have, before any model time is spent."""
     rows, columns = batch.ids.shape
     for site in (*sites, *(edit.site for edit in edits)):
         if site.name not in SITE_NAMES:
@@ -99,7 +112,8 @@ def check_request(
             raise StrataError(f"Block {site.layer} does not exist", f"This model has blocks 0 to {n_layers - 1}")
         if site.name == "resid_mid" and parallel:
             raise StrataError(
-                "This architecture runs attention and MLP side by side, so it has no resid_mid", "Ask for resid_pre or block_out"
+                "This architecture runs attention and MLP side by side, so it has no resid_mid",
+                "Ask for resid_pre or block_out",
             )
     for edit in edits:
         if edit.site.name not in EDITABLE:
@@ -109,5 +123,14 @@ def check_request(
                 f"An edit of shape {tuple(edit.values.shape)} at {tuple(edit.where.shape)} places does not fit {rows} rows",
                 f"Give one value of width {d_model} for each place",
             )
-        if edit.where.numel() and not 0 <= int(edit.where.min()) <= int(edit.where.max()) < columns:
+        if not _inside(edit.where, columns):
             raise StrataError(f"An edit lies outside the {columns} columns of the batch", "Check the positions")
+    if where is not None and (where.shape[0] != rows or not _inside(where, columns)):
+        raise StrataError(
+            f"Places of shape {tuple(where.shape)} lie outside the batch of {rows} rows and {columns} columns",
+            "Give one row of columns for every prompt",
+        )
+
+
+def _inside(where: Int[Tensor, "item position"], columns: int) -> bool:
+    return not where.numel() or 0 <= int(where.min()) <= int(where.max()) < columns

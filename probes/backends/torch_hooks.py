@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from probes.backends.contract import Activations, Edit, Site, check_request
+from probes.backends.places import Pick, picker, replaced
 from probes.batching import Batch
 from probes.checkpoints.checkpoint import Checkpoint
 
@@ -35,7 +37,12 @@ class TorchHooks:
         return self.checkpoint.n_layers
 
     def read(
-        self, batch: Batch, sites: Sequence[Site], where: Int[Tensor, "item position"] | None = None, *, logits: bool = False
+        self,
+        batch: Batch,
+        sites: Sequence[Site],
+        where: Int[Tensor, "item position"] | None = None,
+        *,
+        logits: bool = False,
     ) -> Activations:
         return self._run(batch, (), where, sites, logits)
 
@@ -60,19 +67,27 @@ class TorchHooks:
     ) -> Activations:
         model = self.checkpoint
         check_request(
-            sites, edits, n_layers=self.n_layers, parallel=model.anatomy.parallel, batch=batch, d_model=model.d_model
+            sites,
+            edits,
+            where,
+            n_layers=self.n_layers,
+            parallel=model.anatomy.parallel,
+            batch=batch,
+            d_model=model.d_model,
         )
         left_padded = bool(batch.start.any())
         batch = batch.to(model.device)
         kept: dict[Site, Tensor] = {}
-        pick = _picker(where, model.device)
+        pick = picker(where)
         last = max((site.layer for site in sites), default=-1)
         final: list[Tensor] = []
         with ExitStack() as hooks, torch.inference_mode():
             _place_edits(model, edits, hooks)
             _place_reads(model, _with_parts(sites), kept, pick, hooks)
             if logits:
-                hooks.enter_context(_handle(model.final_norm.register_forward_hook(lambda m, i, o: final.append(pick(o)))))
+                hooks.enter_context(
+                    _handle(model.final_norm.register_forward_hook(lambda m, i, o: final.append(pick(o))))
+                )
             else:
                 _place_stop(model, last, hooks)
             try:
@@ -90,23 +105,6 @@ class TorchHooks:
         head: nn.Module = self.checkpoint.model.get_output_embeddings()
         device = next(head.parameters()).device
         return self.checkpoint.readout.transform(head(normed.to(device)))
-
-
-def _picker(where: Int[Tensor, "item position"] | None, device: torch.device) -> Change:
-    if where is None:
-        return torch.clone
-    # One index vector for the whole pass: gathering rows of the flattened batch beats two-index gathers.
-    places: dict[tuple[torch.device, int], Tensor] = {}
-    n_items, n_positions = where.shape
-
-    def pick(h: Tensor) -> Tensor:
-        key = (h.device, h.shape[1])
-        if key not in places:
-            rows = torch.arange(n_items)[:, None] * h.shape[1]
-            places[key] = (where.cpu() + rows).reshape(-1).to(h.device)
-        return h.reshape(-1, h.shape[-1]).index_select(0, places[key]).reshape(n_items, n_positions, h.shape[-1])
-
-    return pick
 
 
 def _with_parts(sites: Sequence[Site]) -> list[Site]:
@@ -130,43 +128,46 @@ def _derive(sites: Sequence[Site], kept: dict[Site, Tensor]) -> None:
             kept[site] = kept[Site("attn_out", site.layer)] + kept[Site("mlp_out", site.layer)]
 
 
-def _place_reads(model: Checkpoint, sites: Sequence[Site], kept: dict[Site, Tensor], pick: Change, hooks: ExitStack) -> None:
+def _place_reads(
+    model: Checkpoint, sites: Sequence[Site], kept: dict[Site, Tensor], pick: Pick, hooks: ExitStack
+) -> None:
     for site in sites:
-        parts = model.anatomy.blocks[site.layer]
+        parts, scale = model.anatomy.blocks[site.layer], model.anatomy.contribution_scale
 
         def keep(h: Tensor, site: Site = site) -> Tensor:
             kept[site] = pick(h)
             return h
 
+        def keep_scaled(h: Tensor, site: Site = site, scale: float = scale) -> Tensor:
+            kept[site] = pick(h) * scale
+            return h
+
         if site.name == "resid_pre":
             hooks.enter_context(_on_input(parts.block, keep, changes=False))
+        elif site.name == "resid_post":
+            hooks.enter_context(_on_output(parts.block, keep, changes=False))
         else:
-            module = {"resid_post": parts.block, "attn_out": parts.attention, "mlp_out": parts.mlp}[site.name]
-            hooks.enter_context(_on_output(module, keep, changes=False))
+            module = parts.attention if site.name == "attn_out" else parts.mlp
+            hooks.enter_context(_on_output(module, keep if scale == 1 else keep_scaled, changes=False))
 
 
 def _place_edits(model: Checkpoint, edits: Sequence[Edit], hooks: ExitStack) -> None:
     by_site: dict[Site, list[Edit]] = defaultdict(list)
-    for edit in edits:
+    # What enters a block is edited first, so that `block_out` adds to what the block really receives.
+    for edit in sorted(edits, key=lambda edit: edit.site.name != "resid_pre"):
         by_site[edit.site].append(edit)
     for site, group in by_site.items():
-        parts = model.anatomy.blocks[site.layer]
-
-        def change(h: Tensor, group: list[Edit] = group) -> Tensor:
-            h = h.clone()
-            for edit in group:
-                places = edit.where.to(h.device)
-                rows = torch.arange(len(places), device=h.device)[:, None]
-                h[rows, places] = edit.values.to(h)
-            return h
-
+        parts, scale = model.anatomy.blocks[site.layer], model.anatomy.contribution_scale
+        change = partial(replaced, edits=group)
         if site.name == "resid_pre":
             hooks.enter_context(_on_input(parts.block, change, changes=True))
+        elif site.name == "resid_post":
+            hooks.enter_context(_on_output(parts.block, change, changes=True))
         elif site.name == "block_out":
             _replace_contribution(parts.block, group, hooks)
         else:
-            module = {"resid_post": parts.block, "attn_out": parts.attention, "mlp_out": parts.mlp}[site.name]
-            hooks.enter_context(_on_output(module, change, changes=True))
+            module = parts.attention if site.name == "attn_out" else parts.mlp
+            hooks.enter_context(_on_output(module, partial(change, scale=scale), changes=True))
 
 
 def _replace_contribution(block: nn.Module, edits: list[Edit], hooks: ExitStack) -> None:
@@ -178,12 +179,7 @@ def _replace_contribution(block: nn.Module, edits: list[Edit], hooks: ExitStack)
         return h
 
     def change(h: Tensor) -> Tensor:
-        h = h.clone()
-        for edit in edits:
-            places = edit.where.to(h.device)
-            rows = torch.arange(len(places), device=h.device)[:, None]
-            h[rows, places] = entering[0][rows, places] + edit.values.to(h)
-        return h
+        return replaced(h, edits, added_to=entering[0])
 
     hooks.enter_context(_on_input(block, remember, changes=False))
     hooks.enter_context(_on_output(block, change, changes=True))

@@ -39,6 +39,8 @@ class Anatomy:
     """Dotted path of the body inside the model."""
     blocks_path: str
     """Dotted path of the list of blocks inside the model."""
+    contribution_scale: float = 1.0
+    """What the block multiplies both modules' outputs by before adding them to the stream (Granite)."""
 
 
 def anatomy_of(model: nn.Module) -> Anatomy:
@@ -72,6 +74,7 @@ def anatomy_of(model: nn.Module) -> Anatomy:
         parallel=_is_parallel(text_config),
         body_path=body_path,
         blocks_path=blocks_path,
+        contribution_scale=float(getattr(text_config, "residual_multiplier", None) or 1.0),
     )
 
 

@@ -1,0 +1,218 @@
+"""The backend on nnsight: one trace a call, which can also run on a remote server that holds the weights."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from probes.backends.contract import Activations, Edit, Site, check_request
+from probes.backends.model_copy import second_tree
+from probes.batching import Batch
+from probes.checkpoints.checkpoint import Checkpoint
+
+_ORDER = {name: index for index, name in enumerate(("resid_pre", "attn_out", "mlp_out", "resid_post"))}
+"""A trace meets a block's values in this order and may not go back."""
+
+
+class _Step(NamedTuple):
+    """One value of the forward pass to change, keep or both. Plain data, because it may travel to a server."""
+
+    module: Any
+    at_input: bool
+    scale: float
+    edits: list[tuple[Tensor, Tensor, Tensor]]
+    """(rows, columns, values) that replace."""
+    additions: list[tuple[Tensor, Tensor, Tensor]]
+    """(rows, columns, values) that replace what the block adds to its input."""
+    remembered: bool
+    """The block's input is needed by additions at its output."""
+    kept: bool
+
+
+class NNsightBackend:
+    """`remote`: True sends every trace to nnsight's server, "local" rehearses that without one.
+
+    A remote run needs a checkpoint that the server knows by its hub id.
+    """
+
+    name = "nnsight"
+
+    def __init__(self, checkpoint: Checkpoint, *, remote: bool | str = False) -> None:
+        self.checkpoint = checkpoint
+        self.remote = remote
+        # The library pads left and sets a pad token on the tokenizer it is given.
+        self._model: Any = _library().TransformersModel(
+            second_tree(checkpoint.model),
+            task="text-generation",
+            tokenizer=copy.deepcopy(checkpoint.tokenizer),
+        )
+
+    @property
+    def n_layers(self) -> int:
+        return self.checkpoint.n_layers
+
+    def read(
+        self,
+        batch: Batch,
+        sites: Sequence[Site],
+        where: Int[Tensor, "item position"] | None = None,
+        *,
+        logits: bool = False,
+    ) -> Activations:
+        return self._run(batch, (), where, sites, logits)
+
+    def edit(
+        self,
+        batch: Batch,
+        edits: Sequence[Edit],
+        where: Int[Tensor, "item position"] | None = None,
+        *,
+        sites: Sequence[Site] = (),
+        logits: bool = True,
+    ) -> Activations:
+        return self._run(batch, edits, where, sites, logits)
+
+    def _run(
+        self,
+        batch: Batch,
+        edits: Sequence[Edit],
+        where: Int[Tensor, "item position"] | None,
+        sites: Sequence[Site],
+        logits: bool,
+    ) -> Activations:
+        model = self.checkpoint
+        check_request(
+            sites,
+            edits,
+            where,
+            n_layers=self.n_layers,
+            parallel=model.anatomy.parallel,
+            batch=batch,
+            d_model=model.d_model,
+        )
+        batch = batch.to(model.device)
+        wanted = sorted(
+            {part for site in sites for part in _parts(site)}, key=lambda site: (site.layer, _ORDER[site.name])
+        )
+        steps = self._steps(edits, wanted)
+        n_rows, n_columns = batch.ids.shape
+        columns = torch.arange(n_columns).expand(n_rows, -1) if where is None else where
+        with torch.no_grad():
+            streams, logit_values = _trace(self._model, batch, steps, columns.to(model.device), logits, self.remote)
+        kept = {site: value.to(model.device) for site, value in zip(wanted, streams, strict=True)}
+        for site in sites:
+            if site.name in ("resid_mid", "block_out"):
+                first, second = _parts(site)
+                kept[site] = kept[first] + kept[second]
+        final = logit_values[0].to(model.device) if logits else None
+        return Activations({site: kept[site] for site in sites}, final)
+
+    def _steps(self, edits: Sequence[Edit], wanted: Sequence[Site]) -> list[_Step]:
+        by_site: dict[Site, list[tuple[Tensor, Tensor, Tensor]]] = defaultdict(list)
+        for edit in edits:
+            rows = torch.arange(len(edit.where))[:, None]
+            by_site[edit.site].append((rows, edit.where, edit.values))
+        needed = set(wanted)
+        for site in by_site:
+            needed |= {site} if site.name in _ORDER else {_pre(site), _post(site)}
+        steps = []
+        for site in sorted(needed, key=lambda site: (site.layer, _ORDER[site.name])):
+            contribution = by_site.get(Site("block_out", site.layer), [])
+            steps.append(
+                _Step(
+                    module=self._module(site),
+                    at_input=site.name == "resid_pre",
+                    scale=self._scale(site),
+                    edits=by_site.get(site, []),
+                    additions=contribution if site.name == "resid_post" else [],
+                    remembered=bool(contribution) and site.name == "resid_pre",
+                    kept=site in wanted,
+                )
+            )
+        return steps
+
+    def _module(self, site: Site) -> Any:
+        parts = self.checkpoint.anatomy.blocks[site.layer]
+        by_name = {
+            "resid_pre": parts.block,
+            "resid_post": parts.block,
+            "attn_out": parts.attention,
+            "mlp_out": parts.mlp,
+        }
+        path = next(path for path, module in self.checkpoint.model.named_modules() if module is by_name[site.name])
+        found = self._model
+        for name in path.split("."):
+            found = found[int(name)] if name.isdigit() else getattr(found, name)
+        return found
+
+    def _scale(self, site: Site) -> float:
+        return self.checkpoint.anatomy.contribution_scale if site.name in ("attn_out", "mlp_out") else 1.0
+
+
+def _trace(
+    model: Any, batch: Batch, steps: list[_Step], columns: Tensor, logits: bool, remote: bool | str
+) -> tuple[list[Tensor], list[Tensor]]:
+    """The values of the kept steps, in their order, and the logits (none or one tensor), all at `columns`.
+
+    The block under `with` is source that nnsight reads, moves and runs elsewhere: it names no Strata code, and
+    nothing leaves it that isn't saved.
+    """
+    save = _library().save
+    rows = torch.arange(len(columns), device=columns.device)[:, None]
+    inputs = {"input_ids": batch.ids, "attention_mask": batch.mask, "position_ids": batch.position_ids}
+    streams: list[Tensor]
+    outputs: list[Tensor]
+    with model.trace(**inputs, use_cache=False, remote=remote) as tracer:
+        streams, outputs = save([]), save([])
+        entered = None
+        for module, at_input, scale, edits, additions, remembered, kept in steps:
+            value = module.input if at_input else module.output
+            h = value[0] if isinstance(value, tuple) else value
+            for at_rows, at_columns, new in edits:
+                h[at_rows.to(h.device), at_columns.to(h.device)] = new.to(h) / scale
+            for at_rows, at_columns, new in additions:
+                where = (at_rows.to(h.device), at_columns.to(h.device))
+                h[where] = entered[where] + new.to(h)
+            if remembered:
+                entered = h
+            if kept:
+                streams.append(h[rows.to(h.device), columns.to(h.device)] * scale)
+        if logits:
+            outputs.append(model.output.logits[rows, columns])
+        else:
+            tracer.stop()
+    return streams, outputs
+
+
+def _parts(site: Site) -> tuple[Site, ...]:
+    """The sites a trace reads: `resid_mid` and `block_out` are sums of others."""
+    if site.name == "resid_mid":
+        return _pre(site), Site("attn_out", site.layer)
+    if site.name == "block_out":
+        return Site("attn_out", site.layer), Site("mlp_out", site.layer)
+    return (site,)
+
+
+def _pre(site: Site) -> Site:
+    return Site("resid_pre", site.layer)
+
+
+def _post(site: Site) -> Site:
+    return Site("resid_post", site.layer)
+
+
+def _library() -> Any:
+    """nnsight, imported at the first use: it turns its debug mode on for a `-v` anywhere on the command line."""
+    command, sys.argv = sys.argv, sys.argv[:1]
+    try:
+        import nnsight
+    finally:
+        sys.argv = command
+    return nnsight
