@@ -1,0 +1,165 @@
+"""Do the items line up under a tokenizer, and could their form alone tell one kind from another?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from experiments.items.alignment import EncodedItem, Encoder, encode_items
+from experiments.items.format_classifier import FormatResult, format_accuracy
+from experiments.items.schema import Item
+
+KNOWLEDGE_VERSUS_REASONING = "knowledge-reasoning"
+
+
+@dataclass(frozen=True)
+class FamilyFormat:
+    """The form of one family's items under one tokenizer."""
+
+    family: str
+    """Family name."""
+    kind: str
+    """What answering takes."""
+    n: int
+    """Items asked for."""
+    scored: int
+    """Items that have a scored token."""
+    aligned_share: float
+    """Share of the scored items whose pair lines up token by token; 0 when none is scored."""
+    shortest: int
+    """Fewest prompt tokens."""
+    median_length: float
+    """Median of prompt tokens."""
+    longest: int
+    """Most prompt tokens."""
+    answers: int
+    """Distinct answers."""
+    collisions: tuple[tuple[str, ...], ...]
+    """Groups of different answers that are scored on the same token, so that the token can't tell them apart."""
+    left_out: tuple[tuple[str, int], ...]
+    """Why items have no scored token, with counts, most common first."""
+    unaligned: tuple[tuple[str, int], ...]
+    """Why scored items' pairs don't line up, with counts, most common first."""
+
+
+@dataclass(frozen=True)
+class ContrastFormat:
+    """Whether form alone tells the two sides of a contrast apart."""
+
+    contrast: str
+    """Name of the contrast: K-C, R-R0, KR-K, …"""
+    families: tuple[str, ...]
+    """Families that take part."""
+    result: FormatResult
+    """What the format-only classifier reached."""
+
+
+@dataclass(frozen=True)
+class FormatReport:
+    """The form of a set of items under one tokenizer."""
+
+    families: tuple[FamilyFormat, ...]
+    """One entry a family, in the items' order."""
+    contrasts: tuple[ContrastFormat, ...]
+    """One entry a matched contrast, split by pair of families."""
+    kinds: FormatResult | None
+    """The same classifier on knowledge against reasoning as a whole; None unless both kinds are there."""
+
+
+def format_report(
+    items: Iterable[Item], encoder: Encoder, max_context: int | None = None, *, seed: int = 0
+) -> FormatReport:
+    """Length, alignment and collisions of every family, and the format-only classifier on every matched contrast.
+
+    A contrast consists of items that share `extra["match"]` but differ in kind; `extra["contrast"]` names it.
+    """
+    asked = list(items)
+    encoded, left_out = encode_items(asked, encoder, max_context)
+    by_family: dict[tuple[str, str], list[Item]] = {}
+    for item in asked:
+        by_family.setdefault((item.family, item.kind), []).append(item)
+    scored: dict[tuple[str, str], list[EncodedItem]] = {key: [] for key in by_family}
+    for one in encoded:
+        scored[one.item.family, one.item.kind].append(one)
+    families = tuple(
+        _family_format(family, kind, members, scored[family, kind], left_out)
+        for (family, kind), members in by_family.items()
+    )
+    return FormatReport(families, contrasts_from_format(encoded, encoder, seed=seed), _kinds(encoded, encoder, seed))
+
+
+def contrasts_from_format(
+    encoded: Sequence[EncodedItem], encoder: Encoder, *, seed: int = 0
+) -> tuple[ContrastFormat, ...]:
+    """The format-only classifier on each matched contrast, one by one for each pair of families that are matched."""
+    matched: dict[str, list[EncodedItem]] = {}
+    for one in encoded:
+        match = one.item.extra.get("match")
+        if isinstance(match, str):
+            matched.setdefault(match, []).append(one)
+    contrasts: dict[tuple[str, tuple[str, ...]], list[EncodedItem]] = {}
+    for members in matched.values():
+        # One item a kind, so that an id which several wordings share weighs no side more than the other.
+        sides = {one.item.kind: one for one in members}
+        if len(sides) < 2:
+            continue
+        pair = list(sides.values())
+        families = tuple(sorted({f"{one.item.kind} {one.item.family}" for one in pair}))
+        name = next((str(one.item.extra["contrast"]) for one in pair if "contrast" in one.item.extra), "unnamed")
+        contrasts.setdefault((name, families), []).extend(pair)
+    return tuple(
+        ContrastFormat(
+            name,
+            families,
+            format_accuracy(members, [one.item.kind for one in members], encoder, seed=seed),
+        )
+        for (name, families), members in sorted(contrasts.items())
+        if len({one.item.cluster for one in members}) > 1
+    )
+
+
+def kind_from_format(items: Iterable[Item], encoder: Encoder, *, seed: int = 0) -> FormatResult | None:
+    """How well form alone tells knowledge from reasoning; to be shown beside anything that predicts the kind.
+
+    None unless both kinds are among the items that can be scored.
+    """
+    encoded, _ = encode_items(items, encoder)
+    return _kinds(encoded, encoder, seed)
+
+
+def _kinds(encoded: Sequence[EncodedItem], encoder: Encoder, seed: int) -> FormatResult | None:
+    both = [one for one in encoded if one.item.kind in ("knowledge", "reasoning")]
+    labels = [one.item.kind for one in both]
+    if len(set(labels)) < 2 or len({one.item.cluster for one in both}) < 2:
+        return None
+    return format_accuracy(both, labels, encoder, seed=seed)
+
+
+def _family_format(
+    family: str, kind: str, asked: Sequence[Item], scored: Sequence[EncodedItem], left_out: dict[str, str]
+) -> FamilyFormat:
+    lengths = [len(one.prompt.ids) for one in scored] or [0]
+    answers_of: dict[tuple[int, ...], set[str]] = {}
+    for one in scored:
+        read = one.answer_ids[: one.shared_prefix + 1]
+        answers_of.setdefault(read, set()).add(one.item.answer)
+    return FamilyFormat(
+        family=family,
+        kind=kind,
+        n=len(asked),
+        scored=len(scored),
+        aligned_share=sum(one.aligned for one in scored) / len(scored) if scored else 0.0,
+        shortest=min(lengths),
+        median_length=float(median(lengths)),
+        longest=max(lengths),
+        answers=len({item.answer for item in asked}),
+        collisions=tuple(tuple(sorted(group)) for group in answers_of.values() if len(group) > 1),
+        left_out=_counted(left_out[item.id] for item in asked if item.id in left_out),
+        unaligned=_counted(one.unaligned_reason for one in scored if one.unaligned_reason),
+    )
+
+
+def _counted(reasons: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    return tuple(Counter(reasons).most_common())
