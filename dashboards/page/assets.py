@@ -1,0 +1,46 @@
+"""Which files make up the page? Style, scripts in order and plotly, read from the package and made safe to inline."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+PLOTLY = "plotly-cartesian.min.js"
+SHARED_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "lensmap.js", "lenslines.js")
+REPORT_SCRIPTS = (*SHARED_SCRIPTS, "curves.js", "familymap.js", "emergence.js", "items.js", "report.js")
+LENS_SCRIPTS = (*SHARED_SCRIPTS, "oneprompt.js")
+
+_CSP = (
+    "default-src 'none'; script-src 'unsafe-inline'{self}; style-src 'unsafe-inline'; img-src data: blob:; "
+    "connect-src 'none'; form-action 'none'; base-uri 'none'"
+)
+
+
+def content_policy(side_files: bool) -> str:
+    """The content security policy: nothing leaves the file; `'self'` only when maps lie beside it."""
+    return _CSP.format(self=" 'self'" if side_files else "")
+
+
+@cache
+def asset(name: str) -> str:
+    """The text of one file of `dashboards/page/assets`."""
+    return (files("dashboards.page") / "assets" / name).read_text(encoding="utf-8")
+
+
+def script(names: tuple[str, ...]) -> str:
+    """The scripts in one strict function scope, so that nothing but plotly is global."""
+    body = "\n".join(asset(name) for name in names)
+    return inline(f"(function () {{\n'use strict';\n{body}\n}})();")
+
+
+def inline(code: str) -> str:
+    """Code that may stand between script tags: a closing tag inside a string would end the element."""
+    return code.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def inline_json(value: Any) -> str:
+    """JSON that may stand between script tags: every `<` escaped, everything ASCII."""
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c")

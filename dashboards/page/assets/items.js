@@ -1,0 +1,118 @@
+// Which items are behind a number? A sortable, filterable table whose rows open the item's lens map.
+
+const PAGE_ROWS = 200;
+const C = VIEW.items ? VIEW.items.columns : { item: [] };
+let page = 0;
+
+/** A number or text to sort by; nulls and "never" go to the end. */
+function sortKey(column, i) {
+  if (column === 'emergence') {
+    const e = C.emergence[i];
+    return e.state === 'ok' ? e.stream : (e.state === 'never' ? 1e6 : 1e7);
+  }
+  return C[column][i];
+}
+
+function matchingRows() {
+  const rows = C.item.map((_, i) => i).filter((i) => state.family === '' || C.family[i] === state.family);
+  if (!state.sort) return rows;
+  const down = state.sort.startsWith('-');
+  const column = down ? state.sort.slice(1) : state.sort;
+  const empty = (v) => v === null || v === undefined || v === '';
+  return rows.sort((a, b) => {
+    const x = sortKey(column, a), y = sortKey(column, b);
+    if (empty(x) || empty(y)) return empty(x) - empty(y);
+    const order = typeof x === 'string' ? x.localeCompare(y, 'en') : Number(x) - Number(y);
+    return down ? -order : order;
+  });
+}
+
+function emergenceText(e) {
+  return { ok: `stream ${e.stream}`, never: 'never', not_run: 'not run', none: '–' }[e.state];
+}
+
+function itemRow(i) {
+  const id = C.item[i];
+  const mark = C.map[i] ? (VIEW.lens_index.find((e) => e.key === C.map[i]).embedded ? '◆ ' : '◇ ') : '';
+  const row = h('tr', { tabindex: 0, class: C.reason[i] ? 'left-out' : null, 'aria-selected': state.item === id ? 'true' : 'false' },
+    h('td', { title: visible(id) }, mark, h('bdi', {}, visible(id))), h('td', {}, h('bdi', {}, visible(C.family[i]))), h('td', {}, C.kind[i]),
+    h('td', {}, tokenElement(C.answer[i])), h('td', {}, tokenElement(C.foil[i])),
+    h('td', { class: 'num' }, num(C.logit_difference[i])), h('td', { class: 'num' }, C.rank[i] === null ? '–' : num(C.rank[i], 0)),
+    h('td', {}, C.correct[i] ? 'yes' : 'no'), h('td', {}, emergenceText(C.emergence[i])), h('td', {}, visible(C.reason[i]) === '∅' ? '' : visible(C.reason[i])));
+  row.dataset.index = String(i);
+  return row;
+}
+
+function renderItems() {
+  const families = VIEW.behaviour.rows.map((r) => r.family);
+  fillSelect($('family'), [{ value: '', text: `all ${families.length} families` }, ...families.map((f) => ({ value: f, text: visible(f) }))], state.family);
+  const clear = () => h('button', { type: 'button', onclick: () => update({ family: '' }) }, 'Clear filter');
+  $('items-clear').replaceChildren(...(state.family ? [clear()] : []));
+  const rows = matchingRows();
+  page = Math.min(page, Math.max(0, Math.ceil(rows.length / PAGE_ROWS) - 1));
+  const shown = rows.slice(page * PAGE_ROWS, (page + 1) * PAGE_ROWS);
+  const body = $('item-table').tBodies[0];
+  const focused = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.index : undefined;
+  if (shown.length) body.replaceChildren(...shown.map(itemRow));
+  else body.replaceChildren(h('tr', {}, h('td', { colspan: 10 }, stateBox('empty', 'No item matches', `0 of ${C.item.length} items are in this family.`, clear()))));
+  for (const th of $('item-table').tHead.rows[0].cells) {
+    const key = th.dataset.sort;
+    th.removeAttribute('aria-sort');
+    if (state.sort === key) th.setAttribute('aria-sort', 'ascending');
+    if (state.sort === `-${key}`) th.setAttribute('aria-sort', 'descending');
+  }
+  const previous = h('button', { type: 'button', onclick: () => { page -= 1; renderItems(); } }, '← Previous');
+  const next = h('button', { type: 'button', onclick: () => { page += 1; renderItems(); } }, 'Next →');
+  previous.disabled = page === 0;
+  next.disabled = (page + 1) * PAGE_ROWS >= rows.length;
+  const from = rows.length ? page * PAGE_ROWS + 1 : 0;
+  const csvButton = h('button', { type: 'button', onclick: saveItems }, 'CSV');
+  $('pager').replaceChildren(h('span', {}, `${from}–${page * PAGE_ROWS + shown.length} of ${rows.length} shown (${VIEW.items.total} asked)`),
+    ...(rows.length > PAGE_ROWS ? [previous, next] : []), csvButton);
+  if (focused !== undefined) {
+    const again = body.querySelector(`tr[data-index="${focused}"]`);
+    if (again) again.focus({ preventScroll: true });
+  }
+}
+
+function saveItems() {
+  const names = ['item', 'family', 'kind', 'template', 'cluster', 'answer', 'foil', 'logit_difference', 'answer_logprob', 'rank', 'correct', 'correct_by_choice', 'answered', 'emergence', 'reason', 'prompt'];
+  const value = (name, i) => (name === 'emergence' ? (C.emergence[i].state === 'ok' ? C.emergence[i].stream : C.emergence[i].state) : C[name][i]);
+  download(`${fileStem('items')}.csv`, new Blob([csv(names, matchingRows().map((i) => names.map((n) => value(n, i))))], { type: 'text/csv' }));
+}
+
+/** Opens an item: selects its row and brings its lens map into view. */
+function openItem(id, scroll) {
+  if (!C.item.includes(id)) {
+    notice(`There is no item “${visible(id)}” in this report.`);
+    return;
+  }
+  update({ item: id, pos: null, stream: null, x0: null, x1: null });
+  if (scroll) $('lens').scrollIntoView({ block: 'start' });
+}
+
+function attachItems() {
+  const table = $('item-table');
+  for (const th of table.tHead.rows[0].cells) {
+    const key = th.dataset.sort;
+    const cycle = () => update({ sort: state.sort === key ? `-${key}` : (state.sort === `-${key}` ? '' : key) });
+    th.replaceChildren(h('button', { type: 'button', onclick: cycle }, th.textContent));
+  }
+  const rowOf = (event) => event.target.closest('tr[data-index]');
+  table.tBodies[0].addEventListener('click', (event) => {
+    const row = rowOf(event);
+    if (row) openItem(C.item[Number(row.dataset.index)], true);
+  });
+  table.tBodies[0].addEventListener('keydown', (event) => {
+    const row = rowOf(event);
+    if (!row) return;
+    const move = { ArrowDown: row.nextElementSibling, ArrowUp: row.previousElementSibling }[event.key];
+    if (move) { event.preventDefault(); move.focus(); }
+    if (event.key === 'Enter' || event.key === ' ') {
+      event.preventDefault();
+      openItem(C.item[Number(row.dataset.index)], true);
+      const box = document.querySelector('#lens .lensbox');
+      if (box) box.focus({ preventScroll: true });
+    }
+  });
+}

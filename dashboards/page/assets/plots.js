@@ -1,0 +1,157 @@
+// What do all plots share? Colours of the theme, one plotly configuration, export, print, and the table beside each.
+
+const CONFIG = { displaylogo: false, showSendToCloud: false, plotlyServerURL: '', displayModeBar: false, responsive: false, doubleClick: false };
+const CIVIDIS = [[0, '#00224e'], [0.125, '#123570'], [0.25, '#3b496c'], [0.375, '#575d6d'], [0.5, '#707173'], [0.625, '#8a8678'],
+  [0.75, '#a69d75'], [0.875, '#c4b56c'], [1, '#fee838']];
+const DIVERGING = {
+  light: ['#b2182b', '#ef8a62', '#f7f7f7', '#67a9cf', '#2166ac'],
+  dark: ['#ff9e80', '#a8483a', '#2a3038', '#2f6fa8', '#8cc8ff'],
+};
+const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif';
+const MONO = 'ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", Consolas, monospace';
+const plots = new Map();
+
+function colour(name) { return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim(); }
+function diverging() { return DIVERGING[theme()].map((c, i) => [i / 4, c]); }
+
+/** Where a layer stands on the chosen axis: its index, or its depth 0..1. */
+function xOf(axis, layer) { return state.axis === 'depth' ? VIEW.axes[axis].depth[layer] : layer; }
+
+/** A plotly axis in our style. */
+function axisStyle(title, more) {
+  return {
+    title: { text: title, font: { size: 13, color: colour('muted') }, standoff: 8 },
+    tickfont: { size: 12, color: colour('muted') }, gridcolor: colour('line'), linecolor: colour('strong-line'),
+    zeroline: false, automargin: false, ...more,
+  };
+}
+
+function baseLayout(more) {
+  const hover = { bgcolor: colour('bg'), bordercolor: colour('strong-line'), font: { family: FONT, size: 12.5, color: colour('text') } };
+  return {
+    paper_bgcolor: colour('card'), plot_bgcolor: colour('card'), font: { family: FONT, size: 12, color: colour('text') },
+    hoverlabel: { ...hover, align: 'left', namelength: -1 }, dragmode: false, showlegend: false,
+    modebar: { bgcolor: colour('card'), color: colour('muted'), activecolor: colour('a') }, ...more,
+  };
+}
+
+/**
+ * Draws into a named frame and keeps what print, export and "show as table" need.
+ * spec: {traces, layout, aria, table: {head, rows}, file, note, attach(gd)}
+ */
+async function draw(name, host, spec) {
+  let plot = plots.get(name);
+  if (!plot || !host.contains(plot.box)) {
+    const gd = h('div', { class: 'plot' });
+    const box = h('div', { role: 'group', class: 'plotbox' }, gd);
+    const note = h('span', {});
+    const tools = h('div', { class: 'plot-tools' }, note,
+      ...['PNG', 'SVG'].map((kind) => h('button', { type: 'button', onclick: () => saveImage(name, kind.toLowerCase()) }, kind)),
+      h('button', { type: 'button', onclick: () => saveTable(name) }, 'CSV'));
+    const inner = h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Numbers of this plot' });
+    const details = h('details', { class: 'astable', ontoggle: () => fillTable(name) }, h('summary', {}, 'Show as table'), inner);
+    host.replaceChildren(box, tools, details);
+    plot = { gd, box, details, inner, note, attached: false };
+    plots.set(name, plot);
+  }
+  plot.spec = spec;
+  plot.box.setAttribute('aria-label', spec.aria);
+  plot.note.textContent = spec.note || '';
+  const width = Math.max(280, plot.box.clientWidth);
+  await Plotly.react(plot.gd, spec.traces, { ...spec.layout, width }, CONFIG);
+  if (!plot.attached && spec.attach) spec.attach(plot.gd);
+  plot.attached = true;
+  fillTable(name);
+  return plot.gd;
+}
+
+/** Puts a state in place of a plot; the next draw builds the frame anew, handlers included. */
+function drawState(name, host, box) {
+  const plot = plots.get(name);
+  if (plot) Plotly.purge(plot.gd);
+  plots.delete(name);
+  host.replaceChildren(box);
+}
+
+function alive(plot) { return Boolean(plot && plot.gd._fullLayout && plot.gd.isConnected); }
+
+function fillTable(name) {
+  const plot = plots.get(name);
+  if (!plot || !plot.details.open) return;
+  const { head, rows } = plot.spec.table();
+  plot.inner.replaceChildren(h('table', { class: 'plain' },
+    h('thead', {}, h('tr', {}, head.map((t) => h('th', { scope: 'col' }, t)))),
+    h('tbody', {}, rows.slice(0, 2000).map((r) => h('tr', {}, r.map((c) => h('td', {}, typeof c === 'number' ? num(c, 4) : (c ?? '–'))))))));
+}
+
+function download(name, blob) {
+  const url = URL.createObjectURL(blob);
+  const link = h('a', { href: url, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
+}
+
+/** CSV by RFC 4180; a leading =, +, - or @ of a text is quoted away from spreadsheet formulas. */
+function csv(head, rows) {
+  const cell = (v) => {
+    if (v === null || v === undefined) return '';
+    let text = String(v);
+    if (typeof v === 'string' && /^[=+\-@\t\r]/.test(text)) text = `'${text}`;
+    return /[",\n\r]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
+  };
+  return [head, ...rows].map((r) => r.map(cell).join(',')).join('\r\n') + '\r\n';
+}
+
+function fileStem(name) { return `strata-${(VIEW.run && VIEW.run.run_id) || 'lens'}-${name}`; }
+
+function saveTable(name) {
+  const { head, rows } = plots.get(name).spec.table();
+  download(`${fileStem(name)}.csv`, new Blob([csv(head, rows)], { type: 'text/csv' }));
+}
+
+/** The plot as a file, with title, n and run id in the picture. */
+async function imageOf(name, format) {
+  const plot = plots.get(name);
+  const layout = { ...plot.gd.layout };
+  const run = VIEW.run ? `${VIEW.models[0].label} · run ${VIEW.run.run_id}` : '';
+  const figure = {
+    data: plot.gd.data,
+    layout: {
+      ...layout, width: Math.max(900, plot.gd.clientWidth), height: plot.gd.clientHeight + 46,
+      margin: { ...layout.margin, t: (layout.margin.t || 20) + 46 },
+      title: { text: plotText(`${plot.spec.title || name}  —  ${run}`), x: 0, xref: 'paper', font: { size: 14 }, y: 1, yref: 'container', yanchor: 'top', pad: { t: 12 } },
+    },
+  };
+  return Plotly.toImage(figure, { format, scale: format === 'png' ? 2 : 1, width: figure.layout.width, height: figure.layout.height });
+}
+
+async function saveImage(name, format) {
+  const url = await imageOf(name, format);
+  const link = h('a', { href: url, download: `${fileStem(name)}.${format}` });
+  document.body.append(link);
+  link.click();
+  link.remove();
+}
+
+// Print: plots keep the width of the screen, so they are drawn for the paper and put back.
+let beforePrint = '';
+window.addEventListener('beforeprint', () => {
+  beforePrint = document.documentElement.dataset.theme;
+  document.documentElement.dataset.theme = 'light';
+  for (const plot of plots.values()) if (alive(plot)) Plotly.relayout(plot.gd, { width: 690, paper_bgcolor: '#ffffff', plot_bgcolor: '#ffffff', 'font.color': '#161b22' });
+});
+window.addEventListener('afterprint', () => {
+  document.documentElement.dataset.theme = beforePrint;
+  tell(new Set(['theme']));
+});
+let resizeTimer = 0;
+let lastWidth = window.innerWidth;
+window.addEventListener('resize', () => {
+  if (window.innerWidth === lastWidth) return;
+  lastWidth = window.innerWidth;
+  clearTimeout(resizeTimer);
+  resizeTimer = setTimeout(() => tell(new Set(['width'])), 160);
+});
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { applyTheme(); tell(new Set(['theme'])); });

@@ -1,0 +1,135 @@
+// Brings the report to life: hash keys, controls, and which view is drawn anew when something changes.
+
+function lensEntry() {
+  const index = VIEW.lens_index;
+  if (state.item === '') return index[0] || null;
+  return index.find((e) => e.item === state.item) || null;
+}
+
+async function renderLensView() {
+  const host = $('lens-panel');
+  const index = VIEW.lens_index;
+  $('lens-caption').textContent = VIEW.lens.state === 'ok'
+    ? `Every cell: what this stream would say next if the model's own output layer read it now. ${index.length} prompts are kept (rule: ${VIEW.lens.rule}).`
+    : 'What every stream would say next, token by token.';
+  if (VIEW.lens.state !== 'ok') {
+    drawState('lensmap', host, stateBox(VIEW.lens.state, VIEW.lens.state === 'not_run' ? 'Lens maps: not run' : 'Lens maps: none kept', VIEW.lens.text));
+    fillSelect($('lensitem'), [], '');
+    fillSelect($('metric'), [], '');
+    return;
+  }
+  const entry = lensEntry();
+  const options = index.map((e) => ({ value: e.item, text: `${e.embedded ? '◆' : '◇'} ${clip(visible(e.item), 34)} (${e.why})` }));
+  if (!entry) options.unshift({ value: state.item, text: `${clip(visible(state.item), 34)} (no map)` });
+  fillSelect($('lensitem'), options, entry ? entry.item : state.item);
+  if (entry) { await renderLens(entry); return; }
+  lens = null;
+  const i = C.item.indexOf(state.item);
+  const prompt = i >= 0 && C.prompt[i] ? h('p', { class: 'prompt' }, h('bdi', { class: 'token' }, visible(C.prompt[i]))) : null;
+  drawState('lensmap', host, h('div', {}, stateBox('not_run', `No lens map was kept for ${visible(state.item)}`,
+    `Only ${index.length} of ${VIEW.items.total} prompts are embedded (rule: ${VIEW.lens.rule}). See any other with: strata lens CHECKPOINT "prompt"`), prompt));
+}
+
+const RENDER = {
+  curves: { keys: ['kind', 'inst', 'measure', 'target', 'scheme', 'at', 'axis', 'theme', 'width'], run: renderCurves },
+  map: { keys: ['map', 'family', 'axis', 'theme', 'width'], run: renderMap },
+  emergence: { keys: ['axis', 'theme', 'width'], run: renderEmergence },
+  items: { keys: ['family', 'sort', 'item'], run: renderItems },
+  lens: { keys: ['item', 'metric', 'pos', 'stream', 'x0', 'x1', 'tok', 'axis', 'theme', 'width'], run: renderLensView },
+};
+let queue = Promise.resolve();
+
+function failed(error) { console.error(error); notice(`This view could not be drawn: ${error.message}`); }
+
+onChange((changed) => {
+  $('axis').value = state.axis;
+  for (const view of Object.values(RENDER)) {
+    if (view.keys.some((k) => changed.has(k))) queue = queue.then(view.run).catch(failed);
+  }
+});
+
+function declareKeys() {
+  const families = VIEW.behaviour.rows.map((r) => r.family);
+  const present = instrumentsPresent();
+  const kinds = kindsPresent();
+  const pair = kinds.includes('knowledge') || kinds.includes('reasoning') ? 'knowledge+reasoning' : kinds.slice(0, 2).join('+');
+  const text = (v) => (typeof v === 'string' && v.length < 400 ? v : undefined);
+  const first = VIEW.labels.expected.find((i) => present.includes(i)) || present[0] || 'probe.linear';
+  const anyOf = (key) => unique(VIEW.series.map((s) => s[key]));
+  declare('kind', pair, oneOf('knowledge+reasoning', pair, 'all', ...kinds, ...families.map((f) => `family:${f}`)));
+  declare('inst', first, oneOf(...Object.keys(VIEW.labels.instruments)));
+  declare('measure', first.startsWith('probe') ? 'accuracy' : 'answer_logprob', oneOf(...Object.keys(VIEW.labels.measures)));
+  declare('target', VIEW.labels.defaults.target || '', oneOf(...anyOf('target')));
+  declare('scheme', VIEW.labels.defaults.scheme || '', oneOf(...anyOf('scheme')));
+  declare('at', VIEW.labels.defaults.position || 'last', oneOf(...anyOf('position')));
+  declare('map', VIEW.maps.length ? VIEW.maps[0].id : '', oneOf(...VIEW.maps.map((m) => m.id)));
+  declare('family', '', oneOf(...families));
+  declare('sort', '', oneOf(...['item', 'family', 'kind', 'answer', 'foil', 'logit_difference', 'rank', 'correct', 'emergence', 'reason'].flatMap((c) => [c, `-${c}`])));
+  declare('item', '', text);
+  declare('metric', 'top1', oneOf(...Object.keys(METRICS)));
+  declare('pos', null, within(0, 1e6));
+  declare('stream', null, within(0, VIEW.axes.n_layers));
+  declare('x0', null, within(0, 1e6));
+  declare('x1', null, within(0, 1e6));
+  declare('tok', '', (v) => (/^-?\d+(\.\d+)*$/.test(v) ? v : undefined));
+  declare('axis', 'stream', oneOf('stream', 'depth'));
+  declare('theme', '', oneOf('light', 'dark'));
+}
+
+function attachControls() {
+  for (const id of ['kind', 'inst', 'measure', 'target', 'scheme', 'at', 'family', 'axis', 'metric']) $(id).addEventListener('change', (e) => update({ [id]: e.target.value }));
+  $('mapsel').addEventListener('change', (e) => update({ map: e.target.value }));
+  $('lensitem').addEventListener('change', (e) => openItem(e.target.value, false));
+  $('zoomin').addEventListener('click', () => zoomLens(0.5));
+  $('zoomout').addEventListener('click', () => zoomLens(2));
+  $('zoomall').addEventListener('click', () => { if (lens) update({ x0: 0, x1: lens.entry.n_tokens - 1 }); });
+  $('theme').addEventListener('click', toggleTheme);
+  $('copylink').addEventListener('click', copyLink);
+  $('print').addEventListener('click', () => window.print());
+  $('help').addEventListener('click', showHelp);
+  $('search').addEventListener('change', (e) => { if (e.target.value) openItem(e.target.value, true); });
+  $('ids').replaceChildren(...C.item.slice(0, 500).map((id) => h('option', { value: id })));
+  for (const button of document.querySelectorAll('[data-copy]')) button.addEventListener('click', () => copyText($(button.dataset.copy).textContent, 'Copied.'));
+  document.addEventListener('keydown', (event) => {
+    const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName) || $('keys').open;
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || !singleKeys()) return;
+    const run = { c: copyLink, '?': showHelp, '/': () => $('search').focus() }[event.key];
+    if (run) { event.preventDefault(); run(); }
+  });
+}
+
+function singleKeys() {
+  try { return localStorage.getItem('strata.keys') !== 'off'; } catch { return true; }
+}
+
+function showHelp() {
+  const box = h('input', { type: 'checkbox' });
+  box.checked = singleKeys();
+  box.addEventListener('change', () => { try { localStorage.setItem('strata.keys', box.checked ? 'on' : 'off'); } catch { /* stays for this view only */ } });
+  const key = (keys, text) => [h('dt', {}, keys.split(' ').map((k) => h('kbd', {}, k))), h('dd', {}, text)];
+  $('keys').replaceChildren(h('h2', {}, 'Keys'), h('dl', {},
+    key('↑ ↓', 'in the item table: between rows; in the lens map: between streams'), key('Enter', 'opens the item of a row'), key('← →', 'in the lens map: between tokens'),
+    key('Home End', 'first and last token'), key('PgUp PgDn', 'ten streams up or down'), key('+ − 0', 'zoom the lens map'), key('c', 'copy a link to this view'), key('/', 'search an item'), key('?', 'this sheet')),
+  h('p', {}, h('label', {}, box, ' single-key shortcuts')), h('button', { type: 'button', onclick: () => $('keys').close() }, 'Close'));
+  $('keys').showModal();
+}
+
+async function start() {
+  document.documentElement.classList.add('js');
+  const version = /^strata\.view\/(\d+)$/.exec(VIEW.schema);
+  if (!version || Number(version[1]) > 1) { notice(`This page reads strata.view/1, the data is ${VIEW.schema}: rebuild the report.`); return; }
+  declareKeys();
+  readHash();
+  applyTheme();
+  $('axis').value = state.axis;
+  attachControls();
+  attachItems();
+  if (state.item && !C.item.includes(state.item)) { notice(`The item “${visible(state.item)}” is not in this report any more.`); state.item = ''; }
+  for (const view of Object.values(RENDER)) {
+    try { await view.run(); } catch (error) { failed(error); }
+  }
+  if (location.hash.includes('item=') && state.item) $('lens').scrollIntoView({ block: 'start' });
+  document.documentElement.dataset.ready = 'true';
+}
+
+start();

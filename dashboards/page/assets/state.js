@@ -1,0 +1,102 @@
+// What is the reader looking at? Kept in the URL hash: ids and names only, defaults left out, junk ignored.
+
+const state = {};
+const defaults = {};
+const checks = {};
+const listeners = [];
+let hashTimer = 0;
+
+/** Declares a hash key with its default and a check that returns a valid value or undefined. */
+function declare(key, fallback, check) {
+  defaults[key] = fallback;
+  checks[key] = check;
+  state[key] = fallback;
+}
+
+const oneOf = (...values) => (v) => (values.includes(v) ? v : undefined);
+const within = (low, high) => (v) => {
+  const n = Number(v);
+  return v !== '' && v !== null && Number.isInteger(n) ? Math.min(high, Math.max(low, n)) : undefined;
+};
+
+function readHash() {
+  const parameters = new URLSearchParams(location.hash.slice(1));
+  for (const key of Object.keys(defaults)) {
+    const raw = parameters.get(key);
+    const value = raw === null ? undefined : checks[key](raw);
+    state[key] = value === undefined ? defaults[key] : value;
+  }
+  return parameters;
+}
+
+function hashText() {
+  const parameters = new URLSearchParams();
+  for (const key of Object.keys(defaults)) {
+    if (state[key] !== defaults[key] && state[key] !== null && state[key] !== '') parameters.set(key, state[key]);
+  }
+  return parameters.toString();
+}
+
+function writeHash() {
+  clearTimeout(hashTimer);
+  hashTimer = setTimeout(() => {
+    const text = hashText();
+    if (text !== location.hash.slice(1)) history.replaceState(null, '', text ? `#${text}` : location.pathname + location.search);
+  }, 120);
+}
+
+/** Changes some keys and tells everyone which ones really changed. */
+function update(changes) {
+  const changed = Object.keys(changes).filter((k) => state[k] !== changes[k]);
+  Object.assign(state, changes);
+  writeHash();
+  if (changed.length) tell(new Set(changed));
+}
+
+function onChange(listener) { listeners.push(listener); }
+function tell(changed) { for (const listener of listeners) listener(changed); }
+
+window.addEventListener('hashchange', () => {
+  const before = { ...state };
+  readHash();
+  const changed = new Set(Object.keys(state).filter((k) => state[k] !== before[k]));
+  if (changed.has('theme')) applyTheme();
+  if (changed.size) tell(changed);
+});
+
+// Theme: hash first, then what was chosen last, then the system.
+function systemTheme() { return matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'; }
+function storedTheme() {
+  try { return oneOf('light', 'dark')(localStorage.getItem('strata.theme')) || ''; } catch { return ''; }
+}
+function theme() { return state.theme || storedTheme() || systemTheme(); }
+function applyTheme() {
+  document.documentElement.dataset.theme = theme();
+}
+function toggleTheme() {
+  const next = theme() === 'dark' ? 'light' : 'dark';
+  try { localStorage.setItem('strata.theme', next); } catch { /* private mode: the hash still carries it */ }
+  state.theme = next;
+  applyTheme();
+  writeHash();
+  tell(new Set(['theme']));
+}
+
+async function copyText(text, said) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = h('textarea', { style: 'position:fixed;opacity:0' });
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    document.execCommand('copy');
+    area.remove();
+  }
+  notice(said);
+}
+
+function copyLink() {
+  const text = hashText();
+  return copyText(location.href.split('#')[0] + (text ? `#${text}` : ''), 'Link copied: it restores this view.');
+}

@@ -1,0 +1,26 @@
+"""How does foreign text become HTML? Escaped, visible, and isolated from the direction of its neighbours."""
+
+from __future__ import annotations
+
+import html
+
+from dashboards.view.text import visible
+
+
+def esc(text: object) -> str:
+    """Text of ours or of a file, safe in content and in attributes; control characters become symbols."""
+    return html.escape("".join(_shown(c) for c in str(text)), quote=True)
+
+
+def _shown(c: str) -> str:
+    return c if c in "\n " or (c.isprintable() and not 0xD800 <= ord(c) < 0xE000) else visible(c)
+
+
+def token(text: str) -> str:
+    """A token or an answer as code: blanks and controls visible, direction isolated."""
+    return f'<bdi class="token">{html.escape(visible(text), quote=True)}</bdi>'
+
+
+def foreign(text: str) -> str:
+    """An id or a name from an item file, direction isolated."""
+    return f"<bdi>{esc(text)}</bdi>"

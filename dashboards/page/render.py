@@ -1,0 +1,163 @@
+"""How does a view become one file? Head with policy, static parts, empty frames for the plots, data and scripts."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from dashboards.page import sections
+from dashboards.page.assets import PLOTLY, REPORT_SCRIPTS, asset, content_policy, inline, inline_json, script
+from dashboards.page.markup import esc
+from dashboards.view.schema import validate_view
+
+Json = dict[str, Any]
+
+LOGO = (
+    '<svg class="logo" viewBox="0 0 24 24" aria-hidden="true"><path d="M3 6.5c4-2.6 7 1.8 18-1.2"/>'
+    '<path d="M3 12c5-2.6 8 2 18-1.2"/><path d="M3 17.5c6-2.6 9 1.6 18-1.2"/></svg>'
+)
+THEME_SCRIPT = (
+    "(function(){var m=/[#&]theme=(light|dark)/.exec(location.hash),t=m&&m[1];"
+    "try{t=t||localStorage.getItem('strata.theme')}catch(e){}"
+    "if(t==='light'||t==='dark')document.documentElement.dataset.theme=t})();"
+)
+
+
+def document(title: str, body: str, scripts: str, data: str, side_files: bool = False) -> str:
+    """A whole HTML document under the strict policy; `data` holds script elements that are not run."""
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{content_policy(side_files)}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>{esc(title)}</title>
+<script>{THEME_SCRIPT}</script>
+<style>{asset("page.css")}</style>
+</head>
+<body>
+{body}
+{data}
+<script>{inline(asset(PLOTLY))}</script>
+<script>{scripts}</script>
+</body>
+</html>
+"""
+
+
+def header(view: Json) -> str:
+    """Title bar: model, run, badges, controls. Badges can't be dismissed."""
+    run, model = view["run"], view["models"][0]
+    badges = "".join(f'<strong class="badge badge-{esc(b["code"])}">{esc(b["text"])}</strong>' for b in run["badges"])
+    meta = [
+        f"{model['n_layers']} blocks",
+        f"width {model['d_model']}",
+        str(model["dtype"]),
+        f"run {run['run_id']}",
+        run["started"][:10],
+    ]
+    facts = " · ".join(esc(m) for m in meta if m)
+    return f"""
+<header class="top"><a class="skip" href="#main">Skip to the verdict</a>
+  <div class="brand">{LOGO}<span>Strata</span></div>
+  <div class="about"><b>{esc(model["label"])}</b> <span class="muted">{facts}</span>{badges}</div>
+  <div class="tools" data-js>
+    <label>Layers as <select id="axis"><option value="stream">stream</option><option value="depth">depth 0–1</option></select></label>
+    <label class="search">Item <input id="search" type="search" list="ids" placeholder="id" autocomplete="off"></label>
+    <datalist id="ids"></datalist>
+    <button type="button" id="copylink">Copy link</button><button type="button" id="print">Print</button>
+    <button type="button" id="theme" aria-label="Switch between light and dark">◐</button>
+    <button type="button" id="help" aria-label="Keys">?</button>
+  </div>
+</header>"""
+
+
+def _frame(name: str, title: str, caption: str, controls: str = "", extra: str = "") -> str:
+    return f"""
+<section id="{name}" class="view" aria-labelledby="{name}-title">
+  <div class="view-head"><h2 id="{name}-title">{title}</h2><div class="controls" data-js>{controls}</div></div>
+  <p class="caption" id="{name}-caption">{caption}</p>
+  <noscript><p class="state">This plot needs JavaScript. Its numbers are in the run's tables; the verdict and the tables here do not need it.</p></noscript>
+  <div class="panel" id="{name}-panel"></div>{extra}
+</section>"""
+
+
+def _select(name: str, label: str) -> str:
+    return f'<label>{label} <select id="{name}"></select></label>'
+
+
+def render_report(view: Json, blobs: Mapping[str, bytes]) -> str:
+    """The page of a view. `blobs` holds the gzipped planes of every *embedded* lens map by its key.
+
+    Raises StrataError when the view is not a valid `strata.view/1`, KeyError when an embedded map has no bytes.
+    """
+    validate_view(view)
+    side = any(not e["embedded"] for e in view["lens_index"])
+    maps = "".join(
+        f'<script type="application/octet-stream" id="lens-blob-{index}">{base64.b64encode(blobs[e["key"]]).decode("ascii")}</script>\n'
+        for index, e in enumerate(view["lens_index"])
+        if e["embedded"]
+    )
+    data = f'<script type="application/json" id="view">{inline_json(view)}</script>\n{maps}'
+    return document(f"{view['models'][0]['label']} · Strata", _body(view), script(REPORT_SCRIPTS), data, side)
+
+
+def _body(view: Json) -> str:
+    curves = _frame(
+        "curves", "Layer by layer", "Mean over items with its 95 % band; thin grey lines are baselines.",
+        _select("kind", "Show") + _select("inst", "Instrument") + _select("measure", "Measure")
+        + _select("target", "Target") + _select("scheme", "Folds") + _select("at", "Position"),
+    )  # fmt: skip
+    families = _frame("map", "Layer × family", "", _select("mapsel", "Colour"))
+    emergence = _frame("emergence", "When does each item become readable?", "")
+    lens_controls = (
+        _select("lensitem", "Item") + _select("metric", "Colour")
+        + '<span class="group"><button type="button" id="zoomin" aria-label="Zoom in">+</button>'
+        '<button type="button" id="zoomout" aria-label="Zoom out">−</button>'
+        '<button type="button" id="zoomall">Whole prompt</button></span>'
+    )  # fmt: skip
+    lens = _frame("lens", "Inside one prompt", "", lens_controls)
+    return f"""{header(view)}
+<main id="main">
+<h1>{esc(view["run"]["title"])}</h1>
+{sections.verdict(view)}
+{sections.behaviour(view)}
+{curves}
+{families}
+{emergence}
+{_items(view)}
+{lens}
+{sections.provenance(view)}
+</main>
+<footer><span>Strata {esc(dict(view["provenance"]["versions"]).get("strata", ""))} · {esc(view["schema"])} · every number names its
+  table in view.json</span></footer>
+<dialog id="keys"></dialog>
+<p id="notice" role="status" aria-live="polite" hidden></p>"""
+
+
+def _items(view: Json) -> str:
+    heads = (
+        ("item", "Item"), ("family", "Family"), ("kind", "Kind"), ("answer", "Answer"), ("foil", "Foil"),
+        ("logit_difference", "Logit diff."), ("rank", "Rank"), ("correct", "Correct"), ("emergence", "Emerges at"),
+        ("reason", "Left out because"),
+    )  # fmt: skip
+    number_columns = ("logit_difference", "rank")
+    head = "".join(
+        f'<th scope="col" data-sort="{key}"{" class=num" if key in number_columns else ""}>{text}</th>'
+        for key, text in heads
+    )
+    total, shown = view["items"]["total"], view["items"]["shown"]
+    static = min(shown, sections.STATIC_ITEM_ROWS)
+    return f"""
+<section id="items" class="view" aria-labelledby="items-title">
+  <div class="view-head"><h2 id="items-title">Items</h2><div class="controls" data-js>{_select("family", "Family")}
+    <span id="items-clear"></span></div></div>
+  <p class="caption" id="items-caption">{total} items ({esc(view["items"]["rule"])}); the first {static} are listed here.
+    ◆ has a lens map. Logit difference: answer − foil. Rank: 0 = most probable of the whole vocabulary. Emerges at: {esc(view["emergence"].get("definition") or "not run")}.</p>
+  <div class="table-scroll" tabindex="0" role="region" aria-label="Item table"><table class="plain items" id="item-table">
+    <thead><tr>{head}</tr></thead><tbody>{sections.item_rows(view)}</tbody></table></div>
+  <div class="pager" id="pager" data-js></div>
+</section>"""

@@ -1,0 +1,66 @@
+"""Where on the way through the model? Small static drawings: the depth strip of a kind, the share of a family."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboards.page.markup import esc
+from dashboards.view.text import interval, number
+
+Json = dict[str, Any]
+_LEFT, _WIDTH, _HEIGHT = 8.0, 264.0, 34.0
+
+
+def _x(depth: float) -> float:
+    return _LEFT + max(0.0, min(1.0, depth)) * _WIDTH
+
+
+def _share_x(share: float) -> float:
+    return 4 + 112 * share
+
+
+def axis_svg() -> str:
+    """The axis that stands in the table head: 0, ½ and 1, with the words for both ends."""
+    labels = "".join(
+        f'<text x="{_x(at):.1f}" y="25" text-anchor="{anchor}">{text}</text>'
+        for at, text, anchor in ((0, "0", "middle"), (0.5, "depth ½", "middle"), (1, "1", "middle"))
+    )
+    return f'<svg class="strip" viewBox="0 0 280 30" aria-hidden="true">{labels}</svg>'
+
+
+def strip_svg(kind: Json) -> str:
+    """Probe onset (disc, upper line) and lens onset (diamond, lower line) of one kind, each with its interval."""
+    grid = "".join(
+        f'<line class="grid" x1="{_x(d):.1f}" x2="{_x(d):.1f}" y1="2" y2="32"/>' for d in (0, 0.25, 0.5, 0.75, 1)
+    )
+    marks, words = [], []
+    for onset, y in zip(kind["onsets"], (11.0, 24.0), strict=True):
+        words.append(f"{onset['label']}: {onset['text']}")
+        if onset["depth"] is None:
+            continue
+        x = _x(onset["depth"])
+        marks.append(f'<line class="lead" x1="{_x(0):.1f}" x2="{x:.1f}" y1="{y}" y2="{y}"/>')
+        if onset["low_depth"] is not None and onset["high_depth"] is not None:
+            marks.append(
+                f'<line class="band" x1="{_x(onset["low_depth"]):.1f}" x2="{_x(onset["high_depth"]):.1f}" y1="{y}" y2="{y}"/>'
+            )
+        if onset["instrument"] == "probe":
+            marks.append(f'<circle class="fill" cx="{x:.1f}" cy="{y}" r="5"/>')
+        else:
+            marks.append(f'<path class="hollow" d="M{x:.1f} {y - 6}l6 6-6 6-6-6z"/>')
+    label = f"{kind['kind']}. " + "; ".join(words)
+    return f'<svg class="strip" viewBox="0 0 280 34" role="img" aria-label="{esc(label)}">{grid}{"".join(marks)}</svg>'
+
+
+def share_svg(share: float, low: float | None, high: float | None) -> str:
+    """A share between 0 and 1 with its interval, and the line of chance at one half."""
+    band = (
+        ""
+        if low is None or high is None
+        else f'<line class="band" x1="{_share_x(low):.1f}" x2="{_share_x(high):.1f}" y1="9" y2="9"/>'
+    )
+    return (
+        f'<svg class="sharebar" viewBox="0 0 120 18" role="img" aria-label="{number(share)} {interval(low, high)}">'
+        f'<line class="base" x1="4" x2="116" y1="9" y2="9"/><line class="chance" x1="60" x2="60" y1="2" y2="16"/>'
+        f'{band}<circle class="fill" cx="{_share_x(share):.1f}" cy="9" r="4.5"/></svg>'
+    )

@@ -1,0 +1,72 @@
+"""Writes `view.json` and `report.html` into a run directory, whole or not at all, and keeps the page under its budget."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from dashboards.page.assets import PLOTLY, asset, inline_json
+from dashboards.page.render import render_report
+from dashboards.view.build import build_report
+from dashboards.view.lens import lens_file
+from probes.errors import DoesNotFitError, StrataError
+
+Json = dict[str, Any]
+MAX_BYTES = 6_000_000
+_MARGIN = 250_000  # style, scripts, static rows
+
+
+def write_report(run_dir: Path, max_bytes: int = MAX_BYTES) -> Path:
+    """Builds and writes the page of `run_dir`; returns the path of report.html.
+
+    Lens maps that would push the page over `max_bytes` go to report_assets/, from the end of the list.
+    Raises StrataError when a table is absent or broken, DoesNotFitError when the disk is full.
+    """
+    report = build_report(run_dir)
+    view, blobs = report.view, report.blobs
+    side = _spill(view, {k: len(b) for k, b in blobs.items()}, max_bytes)
+    view["sizes"]["side_files"] = len(side)
+    page = render_report(view, blobs)
+    view["sizes"]["report_bytes"] = len(page.encode("utf-8", "replace"))
+    folder = run_dir / "report_assets"
+    try:
+        if folder.exists() and not side:
+            shutil.rmtree(folder)
+        for key in side:
+            folder.mkdir(exist_ok=True)
+            text = json.dumps(base64.b64encode(blobs[key]).decode("ascii"))
+            _write(folder / lens_file(key), f"strataLens({inline_json(key)},{text});\n")
+        _write(run_dir / "view.json", json.dumps(view, ensure_ascii=True, separators=(",", ":"), allow_nan=False))
+        _write(run_dir / "report.html", page)
+    except OSError as error:
+        kind = DoesNotFitError if error.errno == 28 else StrataError
+        raise kind(
+            f"The report cannot be written to {run_dir} ({error.strerror})", "Make room and run `strata report`"
+        ) from error
+    return run_dir / "report.html"
+
+
+def _spill(view: Json, sizes: dict[str, int], max_bytes: int) -> list[str]:
+    """Marks the maps that stay out of the page, from the end of the list, and returns their keys."""
+    left = max_bytes - len(asset(PLOTLY)) - len(inline_json(view)) - _MARGIN
+    out = []
+    for entry in view["lens_index"]:
+        left -= sizes[entry["key"]] * 4 // 3 + 80
+        if left < 0:
+            entry["embedded"] = False
+            entry["file"] = f"report_assets/{lens_file(entry['key'])}"
+            out.append(entry["key"])
+    return out
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".part")
+    with partial.open("wb") as out:
+        out.write(text.encode("utf-8", "replace"))
+        out.flush()
+        os.fsync(out.fileno())
+    partial.replace(path)

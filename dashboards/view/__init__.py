@@ -1,0 +1,20 @@
+"""From a run directory to everything a page shows: `view.json`, every statistic already computed.
+
+>>> view = build_view(Path("runs/one"))          # doctest: +SKIP
+>>> view["verdict"]["sentence"]                  # doctest: +SKIP
+"""
+
+from dashboards.view.build import Report, build_report, build_view
+from dashboards.view.lens import LensMap, PackedMap, pack_maps
+from dashboards.view.schema import SCHEMA_NAME, validate_view
+
+__all__ = [
+    "SCHEMA_NAME",
+    "LensMap",
+    "PackedMap",
+    "Report",
+    "build_report",
+    "build_view",
+    "pack_maps",
+    "validate_view",
+]

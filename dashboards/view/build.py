@@ -1,0 +1,157 @@
+"""What does the page show for this run? Puts the parts of the view together and checks them against the schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dashboards.view.behaviour import build_behaviour
+from dashboards.view.items import build_items, emergence_state
+from dashboards.view.labels import EXPECTED_INSTRUMENTS, INSTRUMENTS, KINDS, MEASURES, REFERENCES
+from dashboards.view.lens import pack_maps, read_lens_maps
+from dashboards.view.maps import build_maps
+from dashboards.view.provenance import build_provenance
+from dashboards.view.schema import SCHEMA_NAME, validate_view
+from dashboards.view.series import build_series, default_choice
+from dashboards.view.tables import Json, RunTables, read_run
+from dashboards.view.text import without_paths
+from dashboards.view.verdict import build_verdict
+
+SOURCES: Json = {
+    "verdict.kinds[].onsets": "summary.json kinds.*.instruments.*.onset",
+    "verdict.kinds[].items, used, accuracy": "summary.json kinds.*",
+    "verdict.caveats": "summary.json warnings; behaviour.parquet; curves.parquet; format_check.json; manifest.json",
+    "behaviour.rows[].accuracy": "behaviour.parquet mean of correct_by_likelihood",
+    "behaviour.rows[].low, high": "behaviour.parquet correct_by_likelihood and cluster, dashboards.view.behaviour.wilson",
+    "behaviour.rows[].choice_accuracy": "behaviour.parquet mean of correct_by_choice",
+    "behaviour.rows[].onsets": "locations.parquet layer, depth, low, high",
+    "series[].mean, low, high": "curves.parquet mean, low, high",
+    "maps[].rows[].value": "curves.parquet mean minus baseline mean (base)",
+    "maps[].rows[].low, high": "curves.parquet low, high of the measure before the baseline is taken off",
+    "items.columns": "behaviour.parquet; emergence from emergence.parquet",
+    "emergence.kinds[].counts": "emergence.parquet stream",
+    "lens_index": "lens_maps.json, lens_maps.safetensors",
+    "provenance": "manifest.json",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything `report.html` is made of."""
+
+    view: Json  # a valid strata.view/1
+    blobs: Mapping[str, bytes]  # lens-map key -> gzip of its planar arrays
+
+
+def build_view(run_dir: Path) -> Json:
+    """`view.json` of a run directory. Raises StrataError naming the file that is absent or broken."""
+    return build_report(run_dir).view
+
+
+def build_report(run_dir: Path) -> Report:
+    """The view together with the bytes of its lens maps."""
+    run = read_run(run_dir)
+    packed, vocabulary = pack_maps(read_lens_maps(run))
+    blobs = {p.entry["key"]: p.blob for p in packed}
+    series = build_series(run.curves)
+    behaviour = build_behaviour(run)
+    mapped = {p.entry["item"]: p.entry["key"] for p in reversed(packed)}
+    streams = run.n_layers + 1
+    view: Json = {
+        "schema": SCHEMA_NAME,
+        "run": _run(run),
+        "models": [_model(run)],
+        "axes": {
+            "n_layers": run.n_layers,
+            "stream": {
+                "label": "stream (0 = embedding)",
+                "count": streams,
+                "depth": [round(s / run.n_layers, 5) for s in range(streams)],
+            },
+            "block": {
+                "label": "block",
+                "count": run.n_layers,
+                "depth": [round((b + 0.5) / run.n_layers, 5) for b in range(run.n_layers)],
+            },
+        },
+        "labels": {
+            "kinds": list(KINDS),
+            "instruments": INSTRUMENTS,
+            "expected": list(EXPECTED_INSTRUMENTS),
+            "measures": MEASURES,
+            "references": REFERENCES,
+            "defaults": default_choice(run.curves or []),
+        },
+        "verdict": build_verdict(run, series, behaviour["rows"]),
+        "comparability": [],
+        "calibration": {"state": "not_run", "text": "Not calibrated on planted models yet: localisation error and interval "
+                        "coverage of these instruments are unknown."},
+        "behaviour": behaviour,
+        "series": series,
+        "maps": build_maps(series, behaviour["rows"]),
+        "emergence": emergence_state(run),
+        "items": build_items(run, mapped),
+        "lens": _lens_state(run, len(packed)),
+        "lens_index": [p.entry for p in packed],
+        "lens_vocabulary": vocabulary,
+        "format_check": (run.format_check or {}).get("contrasts"),
+        "provenance": build_provenance(run),
+        "sources": SOURCES,
+        "sizes": {"lens_bytes": sum(map(len, blobs.values())), "lens_maps": len(packed)},
+    }  # fmt: skip
+    validate_view(view)
+    return Report(view, blobs)
+
+
+def _run(run: RunTables) -> Json:
+    m = run.manifest
+    badges = []
+    if m.get("limited"):
+        badges.append({"code": "limited", "text": "LIMITED"})
+    if any(not t.get("passed") for t in m.get("self_tests") or []):
+        badges.append({"code": "self_test", "text": "SELF-TEST FAILED"})
+    if m.get("planted") or (m.get("checkpoint") or {}).get("planted"):
+        badges.append({"code": "planted", "text": "PLANTED MODEL"})
+    if str(m.get("status")) not in ("done", "finished", "ok", "complete", "completed"):
+        badges.append({"code": "unfinished", "text": f"STATUS: {str(m.get('status')).upper()}"})
+    return {
+        "run_id": str(m.get("run_id") or ""),
+        "verb": str(m.get("verb") or "locate"),
+        "title": f"At which depth does {_label(run)} answer?",
+        "started": str(m.get("started") or ""),
+        "ended": str(m.get("ended") or ""),
+        "status": str(m.get("status") or ""),
+        "limited": bool(m.get("limited")),
+        "badges": badges,
+    }
+
+
+def _label(run: RunTables) -> str:
+    spec = str(without_paths(str(run.manifest["checkpoint"].get("spec") or "this model")))
+    return spec.removeprefix("…/")
+
+
+def _model(run: RunTables) -> Json:
+    c: dict[str, Any] = run.manifest["checkpoint"]
+    return {
+        "key": "A",
+        "label": _label(run),
+        "n_layers": run.n_layers,
+        "d_model": c.get("d_model"),
+        "vocab_size": c.get("vocab_size"),
+        "weights_sha256": c.get("weights_sha256"),
+        "dtype": run.manifest.get("dtype"),
+        "device": run.manifest.get("device"),
+    }
+
+
+def _lens_state(run: RunTables, n: int) -> Json:
+    rule = str((run.lens_maps or {}).get("rule") or "")
+    if run.lens_maps is None:
+        return {"state": "not_run", "text": "No lens maps were kept. Start the same `strata locate` command with the lens switched on.",
+                "rule": rule}  # fmt: skip
+    if n == 0:
+        return {"state": "empty", "text": "The run kept no lens map (0 items).", "rule": rule}
+    return {"state": "ok", "text": "", "rule": rule}

@@ -1,0 +1,92 @@
+"""Which rows does the item table show? One row an item, column by column, left-out items included with their reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboards.view.labels import kind_order
+from dashboards.view.tables import Json, RunTables
+from dashboards.view.text import significant
+
+MAX_ROWS = 5000
+MAX_PROMPT_CHARACTERS = 400_000
+
+
+def build_items(run: RunTables, mapped: dict[str, str], max_rows: int = MAX_ROWS) -> Json:
+    """`mapped` is item -> lens-map key. Over `max_rows`, items with a map stay and every family gives its share."""
+    rows = sorted(run.behaviour, key=lambda r: (kind_order(r["kind"]), r["family"], r["item"]))
+    kept = _thin(rows, mapped, max_rows)
+    streams = _emergence(run)
+    names = ("item", "family", "kind", "template", "cluster", "answer", "foil", "logit_difference", "answer_logprob",
+             "rank", "correct", "correct_by_choice", "answered", "emergence", "reason", "map", "prompt")  # fmt: skip
+    columns: dict[str, list[Any]] = {name: [] for name in names}
+    prompts = {r["item"]: run.prompts.get(r["item"], "") for r in kept}
+    keep_prompts = sum(map(len, prompts.values())) <= MAX_PROMPT_CHARACTERS
+    for row in kept:
+        item = row["item"]
+        columns["item"].append(item)
+        columns["family"].append(row["family"])
+        columns["kind"].append(row["kind"])
+        columns["template"].append(row.get("template"))
+        columns["cluster"].append(row.get("cluster"))
+        columns["answer"].append(row.get("answer_token") or "")
+        columns["foil"].append(row.get("foil_token") or "")
+        columns["logit_difference"].append(significant(row.get("logit_difference")))
+        columns["answer_logprob"].append(significant(row.get("answer_logprob")))
+        columns["rank"].append(row.get("rank"))
+        columns["correct"].append(bool(row["correct_by_likelihood"]))
+        columns["correct_by_choice"].append(row.get("correct_by_choice"))
+        columns["answered"].append(bool(row["answered"]))
+        columns["emergence"].append(
+            streams.get(item, {"state": "not_run"} if run.emergence is None else {"state": "none"})
+        )
+        columns["reason"].append(row.get("reason") or "")
+        columns["map"].append(mapped.get(item))
+        columns["prompt"].append(prompts[item] if keep_prompts or item in mapped else "")
+    rule = "every item" if len(kept) == len(rows) else (
+        f"{len(kept)} of {len(rows)} items: those with a lens map, then evenly from every family; "
+        "behaviour.parquet has them all"
+    )  # fmt: skip
+    return {"total": len(rows), "shown": len(kept), "rule": rule, "columns": columns}
+
+
+def _emergence(run: RunTables) -> dict[str, Json]:
+    out: dict[str, Json] = {}
+    for row in run.emergence or []:
+        if row["instrument"] == "lens.logit" and row.get("position") in (None, "last"):
+            stream = row.get("stream")
+            out[row["item"]] = {"state": "never"} if stream is None else {"state": "ok", "stream": int(stream)}
+    return out
+
+
+def _thin(rows: list[Json], mapped: dict[str, str], limit: int) -> list[Json]:
+    if len(rows) <= limit:
+        return rows
+    step = len(rows) / max(1, limit - len(mapped))
+    even = {int(i * step) for i in range(max(1, limit - len(mapped)))}
+    return [r for i, r in enumerate(rows) if i in even or r["item"] in mapped][:limit]
+
+
+def emergence_state(run: RunTables) -> Json:
+    """The definition of emergence and how many items never show it; counts of the whole table, per kind."""
+    if run.emergence is None:
+        return {
+            "state": "not_run",
+            "text": "No lens ran, so no emergence depth is known.",
+            "definition": "",
+            "kinds": [],
+        }
+    rows = [r for r in run.emergence if r["instrument"] == "lens.logit" and r.get("position") in (None, "last")]
+    kind_of = {r["item"]: r["kind"] for r in run.behaviour}
+    definition = next((str(r["definition"]) for r in rows if r.get("definition")), "")
+    kinds = []
+    for kind in sorted({kind_of[r["item"]] for r in rows if r["item"] in kind_of}, key=kind_order):
+        mine = [r for r in rows if kind_of.get(r["item"]) == kind]
+        counts = [0] * (run.n_layers + 1)
+        for r in mine:
+            if r.get("stream") is not None and 0 <= int(r["stream"]) <= run.n_layers:
+                counts[int(r["stream"])] += 1
+        kinds.append(
+            {"kind": kind, "n": len(mine), "never": sum(r.get("stream") is None for r in mine), "counts": counts}
+        )
+    return {"state": "ok" if rows else "empty", "text": "", "definition": definition, "kinds": kinds}

@@ -1,0 +1,138 @@
+"""What are instruments, measures and kinds called, in which unit, against which baseline are they read?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+
+KINDS = ("knowledge", "reasoning", "composite", "control")
+
+INSTRUMENTS: dict[str, Json] = {
+    "probe.linear": {
+        "label": "Linear probe",
+        "says": "decodable: a linear classifier finds the answer in the stream",
+        "measures": ["accuracy", "selectivity", "log_loss", "compression"],
+        "references": [],
+        "not_run": "No linear probe ran. Start the same `strata locate` command with its probes switched on.",
+    },
+    "probe.mass_mean": {
+        "label": "Mass-mean probe",
+        "says": "decodable along the difference of class means",
+        "measures": ["accuracy", "selectivity", "log_loss"],
+        "references": [],
+        "not_run": "No mass-mean probe ran. Start the same `strata locate` command with it switched on.",
+    },
+    "lens.logit": {
+        "label": "Logit lens",
+        "says": "readable: the model's own output layer, applied early, already says the answer",
+        "measures": ["answer_logprob", "logit_difference", "rank", "top1", "above_null", "entropy"],
+        "references": [],
+        "not_run": "The logit lens did not run. Start the same `strata locate` command with the lens switched on.",
+    },
+    "lens.tuned": {
+        "label": "Tuned lens",
+        "says": "readable after a trained translation; never dates a computation by itself",
+        "measures": ["answer_logprob", "logit_difference", "rank", "top1", "above_null", "entropy"],
+        "references": ["lens.bias"],
+        "not_run": "No tuned lens ran. Start the same `strata locate` command with the tuned lens switched on.",
+    },
+    "lens.jacobian": {
+        "label": "Jacobian lens",
+        "says": "readable through the average linear effect on the last stream",
+        "measures": ["answer_logprob", "logit_difference", "rank", "top1", "above_null", "entropy"],
+        "references": ["lens.logit"],
+        "not_run": "No Jacobian lens ran.",
+    },
+    "lens.bias": {
+        "label": "Bias-only lens",
+        "says": "the tuned lens without its matrix: what a constant shift alone explains",
+        "measures": ["answer_logprob", "logit_difference", "rank", "top1", "above_null", "entropy"],
+        "references": [],
+        "not_run": "No bias-only lens ran; it is trained together with the tuned lens.",
+    },
+}
+
+# Shown greyed as "not run" when absent; the others appear only when they ran.
+EXPECTED_INSTRUMENTS = ("probe.linear", "probe.mass_mean", "lens.logit", "lens.tuned")
+
+MEASURES: dict[str, Json] = {
+    "accuracy": {
+        "label": "Held-out accuracy",
+        "unit": "share of held-out items",
+        "range": [0, 1],
+        "references": ["chance", "control_accuracy", "embedding_only", "random_init"],
+        "line": None,
+    },
+    "selectivity": {
+        "label": "Selectivity",
+        "unit": "accuracy − control-task accuracy",
+        "range": None,
+        "references": [],
+        "line": {"value": 0, "text": "0: no better than random labels"},
+    },
+    "log_loss": {"label": "Held-out log-loss", "unit": "nats an item", "range": None, "references": [], "line": None},
+    "compression": {
+        "label": "Compression",
+        "unit": "uniform code length ÷ online code length",
+        "range": None,
+        "references": [],
+        "line": {"value": 1, "text": "1: no compression"},
+    },
+    "answer_logprob": {
+        "label": "Answer log-probability",
+        "unit": "nats",
+        "range": None,
+        "references": ["null_logprob"],
+        "line": None,
+    },
+    "logit_difference": {
+        "label": "Logit difference",
+        "unit": "logit of answer − logit of foil",
+        "range": None,
+        "references": [],
+        "line": {"value": 0, "text": "0: answer and foil alike"},
+    },
+    "rank": {
+        "label": "Rank of the answer",
+        "unit": "0 = most probable of the whole vocabulary; log scale",
+        "range": "rank",
+        "references": [],
+        "line": None,
+    },
+    "top1": {"label": "Answer is top-1", "unit": "share of items", "range": [0, 1], "references": [], "line": None},
+    "above_null": {
+        "label": "Above an unrelated answer",
+        "unit": "share of items",
+        "range": [0, 1],
+        "references": [],
+        "line": {"value": 0.5, "text": "0.5: no better than an unrelated answer"},
+    },
+    "entropy": {"label": "Entropy", "unit": "nats", "range": None, "references": [], "line": None},
+}
+
+REFERENCES: dict[str, str] = {
+    "chance": "chance (majority rate)",
+    "control_accuracy": "control task",
+    "embedding_only": "embedding only",
+    "random_init": "random weights",
+    "null_logprob": "unrelated answer",
+}
+
+
+def instrument_label(name: str) -> str:
+    """The words for an instrument; an unknown one keeps its own name."""
+    entry = INSTRUMENTS.get(name)
+    return str(entry["label"]) if entry else name
+
+
+def measure_label(name: str) -> str:
+    """The words for a measure or a reference line; an unknown one keeps its own name."""
+    if name in MEASURES:
+        return str(MEASURES[name]["label"])
+    return REFERENCES.get(name, name.replace("_", " "))
+
+
+def kind_order(kind: str) -> int:
+    """Where a kind stands in every list of the page."""
+    return KINDS.index(kind) if kind in KINDS else len(KINDS)

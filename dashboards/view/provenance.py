@@ -1,0 +1,96 @@
+"""Where do these numbers come from? Command, hashes, versions, self-tests, times; no path, host or user of a machine."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from dashboards.view.tables import Json, RunTables
+from dashboards.view.text import count, without_paths
+
+_UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
+
+
+def build_provenance(run: RunTables) -> Json:
+    """Facts are [name, value] pairs in reading order; `command` can be pasted after its paths are put back."""
+    m = run.manifest
+    checkpoint = m.get("checkpoint") or {}
+    items = m.get("items") or {}
+    git = m.get("git")
+    by_kind = ", ".join(f"{n} {kind}" for kind, n in (items.get("by_kind") or {}).items())
+    facts: list[tuple[str, Any]] = [
+        ("Run", m.get("run_id")),
+        ("Status", m.get("status")),
+        ("Started", m.get("started")),
+        ("Ended", m.get("ended")),
+        ("Checkpoint", checkpoint.get("spec")),
+        ("Source", checkpoint.get("source")),
+        ("Weights sha256", checkpoint.get("weights_sha256")),
+        ("Tokenizer sha256", checkpoint.get("tokenizer_sha256")),
+        (
+            "Shape",
+            f"{run.n_layers} blocks, width {checkpoint.get('d_model')}, vocabulary {checkpoint.get('vocab_size')}",
+        ),
+        ("Device", m.get("device")),
+        ("Precision", m.get("dtype")),
+        ("Attention", m.get("attention")),
+        ("Seed", m.get("seed")),
+        ("Items", f"{count(int(items.get('n') or len(run.behaviour)), 'item')}{f' ({by_kind})' if by_kind else ''}"),
+        ("Items sha256", items.get("sha256")),
+        ("Code", None if not git else f"commit {git.get('commit')}{' with local changes' if git.get('dirty') else ''}"),
+    ]
+    left_out = m.get("left_out") or {}
+    command = m.get("command") or []
+    words = command if isinstance(command, list) else [str(command)]
+    return {
+        "facts": [[name, str(without_paths(str(value)))] for name, value in facts if value not in (None, "")],
+        "command": " ".join(_quoted(str(without_paths(str(w)))) for w in words),
+        "versions": [[k, str(v)] for k, v in sorted((m.get("versions") or {}).items())],
+        "config": [[k, str(without_paths(v))] for k, v in _flat(m.get("config") or {})],
+        "self_tests": [
+            {
+                "name": str(t.get("name")),
+                "passed": bool(t.get("passed")),
+                "value": _scientific(t.get("value")),
+                "tolerance": _scientific(t.get("tolerance")),
+            }
+            for t in m.get("self_tests") or []
+        ],
+        "stages": [
+            [name, f"{float(s.get('seconds') or 0):.1f} s", _bytes(s.get("peak_memory_bytes"))]
+            for name, s in (m.get("stages") or {}).items()
+        ],
+        "left_out": [[str(without_paths(str(reason))), int(n)] for reason, n in left_out.items()],
+        "warnings": [str(without_paths(str(w))) for w in m.get("warnings") or []],
+    }
+
+
+def _quoted(word: str) -> str:
+    return shlex.quote(word) if any(c in word for c in " \"'$`\\;&|<>()*?\n\t") else word
+
+
+def _flat(config: Json, prefix: str = "") -> list[tuple[str, str]]:
+    out: list[tuple[str, str]] = []
+    for key, value in sorted(config.items()):
+        if isinstance(value, dict) and value:
+            out += _flat(value, f"{prefix}{key}.")
+        else:
+            out.append((f"{prefix}{key}", str(value)))
+    return out
+
+
+def _scientific(value: Any) -> str:
+    return (
+        f"{value:.2g}".replace("-", "−")
+        if isinstance(value, int | float) and not isinstance(value, bool)
+        else str(value)
+    )
+
+
+def _bytes(n: Any) -> str:
+    if not isinstance(n, int | float):
+        return "–"
+    for size, unit in _UNITS:
+        if n >= size:
+            return f"{n / size:.1f} {unit}"
+    return f"{n:.0f} B"

@@ -1,0 +1,107 @@
+"""What lies in a run directory? Reads its files once; an optional table that is absent is None."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from probes.errors import StrataError
+
+Json = dict[str, Any]
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class RunTables:
+    """The files of one run that the page needs. `profiles` and the per-fold probe scores are never read."""
+
+    run_dir: Path  # where they came from
+    manifest: Json  # manifest.json
+    summary: Json  # summary.json
+    behaviour: Rows  # behaviour.parquet, a row an item
+    curves: Rows | None  # curves.parquet; None when no instrument ran
+    emergence: Rows | None  # emergence.parquet; None when the lens did not run
+    locations: Rows | None  # locations.parquet; None when no onset was computed
+    format_check: Json | None  # format_check.json; None when the format-only classifier did not run
+    lens_maps: Json | None  # lens_maps.json; None when no map was kept
+    prompts: Mapping[str, str]  # item id -> prompt, from items.jsonl; empty when absent
+
+    @property
+    def n_layers(self) -> int:
+        """Blocks of the model (L); streams go from 0 to L."""
+        return int(self.manifest["checkpoint"]["n_layers"])
+
+
+def read_run(run_dir: Path) -> RunTables:
+    """Reads `run_dir`; raises StrataError naming the file when a needed one is absent or any is broken."""
+    if not run_dir.is_dir():
+        raise StrataError(f"{run_dir} is not a run directory", "Give the folder that `strata locate --out` wrote")
+    manifest = _json(run_dir / "manifest.json")
+    summary = _json(run_dir / "summary.json")
+    behaviour = _rows(run_dir / "behaviour.parquet")
+    for name, value in (("manifest.json", manifest), ("summary.json", summary), ("behaviour.parquet", behaviour)):
+        if value is None:
+            raise StrataError(f"{run_dir} has no {name}", "Start the same command again: it resumes and writes it")
+    assert manifest is not None and summary is not None and behaviour is not None
+    try:
+        int(manifest["checkpoint"]["n_layers"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise StrataError(
+            f"{run_dir / 'manifest.json'} does not say checkpoint.n_layers", "Rerun the command"
+        ) from error
+    return RunTables(
+        run_dir=run_dir,
+        manifest=manifest,
+        summary=summary,
+        behaviour=behaviour,
+        curves=_rows(run_dir / "curves.parquet"),
+        emergence=_rows(run_dir / "emergence.parquet"),
+        locations=_rows(run_dir / "locations.parquet"),
+        format_check=_json(run_dir / "format_check.json"),
+        lens_maps=_json(run_dir / "lens_maps.json"),
+        prompts=_prompts(run_dir / "items.jsonl"),
+    )
+
+
+def _json(path: Path) -> Json | None:
+    if not path.exists():
+        return None
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StrataError(f"{path} cannot be read ({error})", "Delete it and start the same command again") from error
+    if not isinstance(value, dict):
+        raise StrataError(f"{path} does not hold a JSON object", "Delete it and start the same command again")
+    return value
+
+
+def _rows(path: Path) -> Rows | None:
+    if not path.exists():
+        return None
+    try:
+        rows: Rows = pq.read_table(path).to_pylist()
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise StrataError(f"{path} cannot be read ({error})", "Delete it and start the same command again") from error
+    return rows
+
+
+def _prompts(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    prompts: dict[str, str] = {}
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                item = json.loads(line)
+                prompts[str(item["id"])] = str(item.get("prompt", ""))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise StrataError(f"{path}:{number} is not an item ({error})", "Restore items.jsonl") from error
+    return prompts

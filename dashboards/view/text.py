@@ -1,0 +1,85 @@
+"""How are numbers, intervals and foreign texts put into words? Used by the sentences and by the static HTML."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+_ABSOLUTE_PATH = re.compile(r"(?<![\w:/.…~])(?:~|[A-Za-z]:)?(?:[/\\][^\s/\\'\",:;=]+)+[/\\]?")
+_MARKS = {"\n": "⏎", "\r": "␍", "\t": "⇥", "\x7f": "␡"}
+_BIDI = {chr(c) for c in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+
+
+def significant(value: float | None, digits: int = 5) -> float | None:
+    """`value` kept to so many significant digits; None for None, NaN and infinities (JSON has none of them)."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.{digits}g}")
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A decimal number with a true minus sign; an en dash for None."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def interval(low: float | None, high: float | None, digits: int = 2) -> str:
+    """`[low, high]`, or the empty string when either end is absent."""
+    if low is None or high is None:
+        return ""
+    return f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def count(n: int, one: str, many: str | None = None) -> str:
+    """`1 item`, `2 items`."""
+    return f"{n:,} {one if n == 1 else (many or one + 's')}".replace(",", " ")
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
+
+
+def visible(text: str) -> str:
+    """Text in which nothing is invisible: controls as symbols, leading and trailing blanks as ␣, ∅ when empty.
+
+    Text-direction marks become ⟨RLO⟩-like words, since they would reorder what stands beside them.
+    """
+    if text == "":
+        return "∅"
+    inner = text.strip(" ")
+    lead = len(text) - len(text.lstrip(" "))
+    if inner == "":
+        return "␣" * len(text)
+    body = "".join(_visible_char(c) for c in inner)
+    return "␣" * lead + body + "␣" * (len(text) - lead - len(inner))
+
+
+def _visible_char(c: str) -> str:
+    code = ord(c)
+    if c in _MARKS:
+        return _MARKS[c]
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if c in _BIDI or 0x80 <= code < 0xA0 or code in (0x200B, 0xFEFF) or 0xD800 <= code < 0xE000:
+        return f"⟨U+{code:04X}⟩"
+    return c
+
+
+def without_paths(value: Any) -> Any:
+    """The same JSON value with every absolute path cut down to its last part, so that no machine shows."""
+    if isinstance(value, str):
+        return _ABSOLUTE_PATH.sub(_last_part, value)
+    if isinstance(value, dict):
+        return {str(without_paths(str(k))): without_paths(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_paths(v) for v in value]
+    return value
+
+
+def _last_part(match: re.Match[str]) -> str:
+    parts = [p for p in re.split(r"[/\\]", match.group(0)) if p]
+    return f"…/{parts[-1]}" if parts else match.group(0)

@@ -1,0 +1,191 @@
+"""What may be said in one sentence, and what must stand beside it? The words of the verdict card."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboards.view.labels import kind_order
+from dashboards.view.tables import RunTables
+from dashboards.view.text import count, interval, listed, number, significant
+
+Json = dict[str, Any]
+_SHORT = {"probe": "Linear probe", "lens": "Logit lens"}
+WOULD_CHANGE = (
+    "Interchange and removal experiments that agree on a block beyond a permutation null: "
+    "only they can show which layer the model uses."
+)
+
+
+def build_verdict(run: RunTables, series: list[Json], behaviour: list[Json]) -> Json:
+    """Sentence, per-kind rows and caveats. Every n belongs to the items its own sentence is about."""
+    kinds = [_kind(run, name, value, behaviour) for name, value in _ordered(run.summary.get("kinds", {}))]
+    order = run.summary.get("order") or {}
+    return {
+        "word": order.get("verdict") or "undetermined",
+        "sentence": _sentence(kinds),
+        "effect": None if order.get("difference") is None else dict(order),
+        "kinds": kinds,
+        "caveats": _caveats(run, kinds, series, behaviour),
+        "would_change": WOULD_CHANGE,
+    }
+
+
+def _ordered(kinds: Json) -> list[tuple[str, Json]]:
+    return sorted(kinds.items(), key=lambda e: (kind_order(e[0]), e[0]))
+
+
+def _kind(run: RunTables, name: str, value: Json, behaviour: list[Json]) -> Json:
+    located = value.get("located")
+    families = [b for b in behaviour if b["kind"] == name]
+    if located:
+        words = f"block {located['layer']}, depth {number(located['depth'])}"
+    elif any(key in (value.get("instruments") or {}) for key in ("interchange", "removal")):
+        words = "no layer stands out of the null"
+    else:
+        words = "not tested"
+    return {
+        "kind": name,
+        "items": int(value.get("items") or 0),
+        "used": int(value.get("used") or 0),
+        "accuracy": significant(value.get("accuracy")),
+        "families": len(families),
+        "families_answered": sum(b["answered"] for b in families),
+        "located": words,
+        "onsets": [_onset(short, value, run.n_layers) for short in ("probe", "lens")],
+    }
+
+
+def _onset(short: str, kind: Json, n_layers: int) -> Json:
+    raw = (kind.get("instruments") or {}).get(short)
+    out: Json = {"instrument": short, "label": _SHORT[short], "state": "ok", "axis": "stream", "definition": ""}
+    out |= {"layer": None, "depth": None, "low": None, "high": None, "low_depth": None, "high_depth": None, "n": None}
+    if not raw:
+        return out | {"state": "not_run", "text": "not run"}
+    onset = raw.get("onset", raw) or {}
+    low, high = (onset.get("interval") or [None, None])[:2]
+    layer = onset.get("layer")
+    depth = onset.get("depth")
+    if layer is not None and depth is None:
+        depth = layer / n_layers
+    out |= {"layer": layer, "depth": significant(depth), "low": low, "high": high, "n": onset.get("n")}
+    out |= {"low_depth": None if low is None else significant(low / n_layers)}
+    out |= {"high_depth": None if high is None else significant(high / n_layers)}
+    out["definition"] = onset.get("definition") or raw.get("definition") or ""
+    band = interval(low, high, 0).replace(", ", "–").strip("[]")
+    text = "none" if layer is None else f"stream {layer}, depth {number(depth)}{f' ({band})' if band else ''}"
+    return out | {"text": text}
+
+
+def _clause(kind: Json) -> str:
+    parts, states = [], []
+    for onset, word in zip(kind["onsets"], ("decodable", "readable"), strict=True):
+        if onset["state"] == "not_run":
+            states.append(f"{onset['label'].lower()} not run")
+        elif onset["layer"] is None:
+            parts.append(f"{word} at no stream (n = {onset['n']})")
+        else:
+            band = "" if onset["low"] is None else f", 95 % interval {onset['low']:g}–{onset['high']:g}"
+            parts.append(
+                f"{word} from stream {onset['layer']} (depth {number(onset['depth'])}{band}, n = {onset['n']})"
+            )
+    said = "becomes " + " and ".join(parts) if parts else "was not looked for"
+    return said + (f" ({', '.join(states)})" if states else "")
+
+
+def _sentence(kinds: list[Json]) -> str:
+    told = [k for k in kinds if k["kind"] in ("knowledge", "reasoning")] or kinds[:2]
+    if not told:
+        return "No items were asked, so nothing can be said."
+    first = "; ".join(f"{'on' if i else 'On'} {k['kind']} items the answer {_clause(k)}" for i, k in enumerate(told))
+    if any(k["located"] not in ("not tested",) for k in told):
+        return first + "."
+    return (
+        first + ". Whether the model uses what can be decoded or read there was not tested, "
+        "so no layer is called located and the order stays undetermined."
+    )
+
+
+def _caveats(run: RunTables, kinds: list[Json], series: list[Json], behaviour: list[Json]) -> list[Json]:
+    out: list[Json] = []
+
+    def add(code: str, text: str) -> None:
+        if all(c["text"] != text for c in out):
+            out.append({"code": code, "text": text})
+
+    if run.manifest.get("limited"):
+        add(
+            "limited",
+            f"This is a --limit run over {count(len(run.behaviour), 'item')}: good for trying out, not for conclusions.",
+        )
+    failed = [t["name"] for t in run.manifest.get("self_tests") or [] if not t.get("passed")]
+    if failed:
+        add("self_test", f"Self-test failed: {listed(failed)}. No number below can be trusted.")
+    for name in [k["kind"] for k in kinds]:
+        mine = [b for b in behaviour if b["kind"] == name]
+        missing = [b["family"] for b in mine if not b["answered"]]
+        if missing:
+            add("unanswered", f"{len(missing)} of {count(len(mine), f'{name} family', f'{name} families')} not answered: "
+                f"{listed(missing)}.")  # fmt: skip
+    for kind in kinds:
+        for text in _contradictions(kind, series):
+            add("contradiction", text)
+    _format_caveats(run, add)
+    for warning in run.summary.get("warnings") or []:
+        add("warning", str(warning).rstrip(".") + ".")
+    return out
+
+
+def _contradictions(kind: Json, series: list[Json]) -> list[str]:
+    """Where a control or a baseline speaks against the onset that the sentence names."""
+    probe, lens = kind["onsets"]
+    out = []
+    if probe["layer"] == 0:
+        out.append(
+            f"{kind['kind'].capitalize()}: decodable at stream 0 already, so the probe reads the input, not a computation."
+        )
+    if probe["layer"] is not None and lens["layer"] is not None and lens["layer"] < probe["layer"]:
+        out.append(
+            f"{kind['kind'].capitalize()}: probe and lens contradict each other, readable (stream {lens['layer']}) "
+            f"before decodable (stream {probe['layer']})."
+        )
+    if probe["layer"] is None:
+        return out
+    accuracy = _at(series, kind["kind"], "accuracy", probe["layer"])
+    for name, words in (
+        ("random_init", "the same model with random weights"),
+        ("control_accuracy", "the control task"),
+    ):
+        other = _at(series, kind["kind"], name, probe["layer"])
+        if accuracy and other and accuracy[1] is not None and other[0] is not None and other[0] >= accuracy[1]:
+            out.append(
+                f"{kind['kind'].capitalize()}: at the onset (stream {probe['layer']}) {words} reaches {number(other[0])}, "
+                f"inside the probe's interval {interval(accuracy[1], accuracy[2])}."
+            )
+    return out
+
+
+def _at(
+    series: list[Json], kind: str, measure: str, layer: int
+) -> tuple[float | None, float | None, float | None] | None:
+    for s in series:
+        if (s["instrument"], s["measure"], s["kind"], s["family"]) != ("probe.linear", measure, kind, None):
+            continue
+        if s["target"] not in (None, "answer") or s["scheme"] not in (None, "cluster") or layer not in s["layer"]:
+            continue
+        i = s["layer"].index(layer)
+        return s["mean"][i], s["low"][i], s["high"][i]
+    return None
+
+
+def _format_caveats(run: RunTables, add: Any) -> None:
+    contrasts = (run.format_check or {}).get("contrasts")
+    if not contrasts:
+        add("format", "The format-only classifier did not run: prompts of two kinds may differ in form alone.")
+        return
+    for c in contrasts:
+        if not c.get("contains_chance"):
+            add(
+                "format",
+                f"Form alone tells {c['name']} apart (accuracy {number(c['accuracy'])} {interval(c['low'], c['high'])}, "
+                f"n = {c['n']}): a difference between them may be format.",
+            )
