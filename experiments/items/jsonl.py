@@ -163,7 +163,7 @@ def _item_of_line(line: bytes, where: str) -> Item:
     except UnicodeDecodeError as error:
         raise StrataError(f"{where}: byte {error.start + 1} is not UTF-8", "Save the file as UTF-8") from None
     try:
-        record = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_object)
+        record = _DECODER.decode(text)
         if b"\\u" in line:
             json.dumps(record, ensure_ascii=False).encode("utf-8")
     except _Refused as refused:
@@ -284,3 +284,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _type_name(value: Any) -> str:
     names = {"NoneType": "null", "dict": "object", "str": "text", "int": "number", "float": "number", "bool": "boolean"}
     return names.get(type(value).__name__, type(value).__name__)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_object)
