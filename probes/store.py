@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,15 +49,17 @@ class ActivationStore:
     def __len__(self) -> int:
         return len(self._places)
 
-    def write(self, keys: Sequence[str], tensors: Mapping[str, Float[Tensor, "item ..."]]) -> None:
-        """Adds one shard. Half-precision values must be finite: fp16 has overflowed on some models.
+    def write(
+        self, keys: Sequence[str], tensors: Mapping[str, Float[Tensor, "item ..."]], finite: Collection[str] = ()
+    ) -> None:
+        """Adds one shard. Tensors named in `finite` must be so: fp16 streams have overflowed on some models.
 
         Raises StrataError for infinite or undefined values, DoesNotFitError when the disk is full.
         """
         for name, tensor in tensors.items():
             if len(tensor) != len(keys):
                 raise ValueError(f"{name} has {len(tensor)} rows for {len(keys)} keys")
-            if not bool(torch.isfinite(tensor).all()):
+            if name in finite and not bool(torch.isfinite(tensor).all()):
                 bad = [keys[row] for row in range(len(keys)) if not bool(torch.isfinite(tensor[row]).all())]
                 raise StrataError(
                     f"{len(bad)} items (first: {bad[0]}) gave infinite or undefined {name} in {tensor.dtype}",
@@ -83,10 +85,7 @@ class ActivationStore:
         out: Tensor | None = None
         for shard, pairs in by_shard.items():
             with safe_open(str(shard), framework="pt") as file:
-                if columns is None:
-                    rows = file.get_tensor(name)
-                else:
-                    rows = file.get_slice(name)[:, columns]
+                rows = file.get_tensor(name) if columns is None else file.get_slice(name)[:, columns]
             if out is None:
                 out = torch.empty((len(keys), *rows.shape[1:]), dtype=rows.dtype)
             targets, sources = zip(*pairs, strict=True)

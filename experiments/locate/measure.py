@@ -1,0 +1,167 @@
+"""One pass over the items: residual streams, and every lens read while the streams are still on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from experiments.items.alignment import EncodedItem
+from experiments.locate.questions import unrelated_ids
+from probes.backends.contract import Backend
+from probes.capture import BatchBudget, Captured, capture
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.lens.lenses import Lens
+from probes.lens.logit import NO_TOKEN, read_lens
+from probes.progress import Progress, silent
+from probes.store import ActivationStore
+
+TARGETS = ("answer", "foil", "null")
+_SHARD_BYTES = 128_000_000
+_SHARD_ITEMS = 256
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one forward pass over the items is to leave in the store."""
+
+    positions: tuple[str, ...]
+    """Named positions, in the order of the stored axis."""
+    lenses: tuple[Lens, ...]
+    """Each read at every stream and position."""
+    streams: bool = True
+    """Keep the streams themselves, which the probes need."""
+
+
+def measure(
+    checkpoint: Checkpoint,
+    backend: Backend,
+    encoded: Sequence[EncodedItem],
+    store: ActivationStore,
+    wanted: Pass,
+    *,
+    budget: BatchBudget | None = None,
+    progress: Progress = silent,
+    stage: str = "capture",
+) -> None:
+    """Runs every item that isn't in `store` yet and stores, by item id:
+
+    `streams` (item stream position d_model), `present` (item position), and for each lens `lens.NAME.log_probs`
+    (item stream position target), `lens.NAME.rank`, `lens.NAME.entropy` (item stream position); `choices`
+    (item choice): log-probability of each choice's scored token at the end, NaN where there is none.
+    A kill loses at most one shard.
+    """
+    nulls = unrelated_ids(encoded)
+    todo = [index for index, one in enumerate(encoded) if one.key not in store]
+    if not todo:
+        return
+    row_bytes = (checkpoint.n_layers + 1) * len(wanted.positions) * checkpoint.d_model * 4
+    shard_items = max(1, min(_SHARD_ITEMS, _SHARD_BYTES // row_bytes))
+    n_choices = max((len(one.choice_ids or ()) for one in encoded), default=0)
+    shard = _Shard(store)
+    batches = capture(
+        backend,
+        [encoded[index].prompt for index in todo],
+        pad_id=checkpoint.pad_id,
+        device=checkpoint.device,
+        positions=wanted.positions,
+        budget=budget,
+        keep_on_device=True,
+        progress=progress,
+        stage=stage,
+    )
+    try:
+        for batch in batches:
+            members = [todo[row] for row in batch.rows]
+            items = [encoded[index] for index in members]
+            tensors = _lens_tensors(checkpoint, batch, items, [nulls[index] for index in members], wanted, n_choices)
+            if wanted.streams:
+                tensors["streams"] = batch.values.cpu()
+            tensors["present"] = batch.present.to(torch.uint8)
+            shard.add([one.key for one in items], tensors)
+            if len(shard) >= shard_items:
+                shard.flush()
+    finally:
+        # Also when stopped half-way: what has been measured is kept.
+        shard.flush()
+
+
+def _lens_tensors(
+    checkpoint: Checkpoint,
+    batch: Captured,
+    items: Sequence[EncodedItem],
+    nulls: Sequence[int | None],
+    wanted: Pass,
+    n_choices: int,
+) -> dict[str, Tensor]:
+    tensors: dict[str, Tensor] = {}
+    ids = torch.tensor(
+        [[one.answer_id, _or_none(one.foil_id), _or_none(null)] for one, null in zip(items, nulls, strict=True)]
+    )
+    for lens in wanted.lenses:
+        tensors |= _read_present(checkpoint, batch, ids, lens)
+    if wanted.lenses and n_choices:
+        last = wanted.positions.index("last")
+        padded = [tuple(one.choice_ids or ()) + (NO_TOKEN,) * n_choices for one in items]
+        choices = torch.tensor([row[:n_choices] for row in padded])
+        reading = read_lens(
+            checkpoint.readout,
+            batch.values[:, -1:, last : last + 1],
+            {str(column): choices[:, column] for column in range(n_choices)},
+            ranked=(),
+            top_k=1,
+        )
+        tensors["choices"] = reading.log_probs[:, 0, 0]
+    return tensors
+
+
+def _read_present(checkpoint: Checkpoint, batch: Captured, ids: Tensor, lens: Lens) -> dict[str, Tensor]:
+    """Reads only the positions that the items have; the others come out as NaN and rank −1."""
+    present: Bool[Tensor, "item position"] = batch.present
+    items, places = present.nonzero(as_tuple=True)
+    rows: Float[Tensor, "row stream d_model"] = batch.values[items, :, places]
+    targets = {name: ids[items, column] for column, name in enumerate(TARGETS)}
+    reading = read_lens(
+        checkpoint.readout, rearrange(rows, "row stream d -> row stream 1 d"), targets, lens=lens, top_k=1
+    )
+    n_items, n_streams, n_positions = batch.values.shape[:3]
+    shape = (n_items, n_streams, n_positions)
+    log_probs = torch.full((*shape, len(TARGETS)), torch.nan)
+    entropy, rank = torch.full(shape, torch.nan), torch.full(shape, -1, dtype=torch.int32)
+    for column, name in enumerate(TARGETS):
+        log_probs[items, :, places, column] = reading.log_prob(name)[:, :, 0]
+    entropy[items, :, places] = reading.entropy[:, :, 0]
+    rank[items, :, places] = reading.rank("answer")[:, :, 0].to(torch.int32)
+    prefix = f"lens.{lens.name}"
+    return {f"{prefix}.log_probs": log_probs, f"{prefix}.entropy": entropy, f"{prefix}.rank": rank}
+
+
+def _or_none(token: int | None) -> int:
+    return NO_TOKEN if token is None else token
+
+
+class _Shard:
+    """Rows waiting to be written together."""
+
+    def __init__(self, store: ActivationStore) -> None:
+        self._store = store
+        self._keys: list[str] = []
+        self._parts: list[dict[str, Tensor]] = []
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def add(self, keys: Sequence[str], tensors: dict[str, Tensor]) -> None:
+        self._keys += keys
+        self._parts.append(tensors)
+
+    def flush(self) -> None:
+        if not self._keys:
+            return
+        whole = {name: torch.cat([part[name] for part in self._parts]) for name in self._parts[0]}
+        self._store.write(self._keys, whole, finite=("streams",))
+        self._keys, self._parts = [], []

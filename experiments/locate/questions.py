@@ -1,0 +1,97 @@
+"""Which items are asked, what of them can't be asked of this model, and why."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from pathlib import Path
+
+from experiments.items.alignment import EncodedItem, encode_items
+from experiments.items.builtin import build_items, chosen
+from experiments.items.jsonl import items_sha256, read_items
+from experiments.items.schema import Item
+from experiments.locate.config import LocateConfig
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.errors import StrataError
+
+
+@dataclass(frozen=True)
+class Questions:
+    items: tuple[Item, ...]
+    """All that were asked for, left-out ones too."""
+    encoded: tuple[EncodedItem, ...]
+    """Those the model can be asked, in the same order."""
+    left_out: dict[str, str]
+    """Reason by item id for the others."""
+    sha256: str
+    """Over the items, in order."""
+    limited: bool
+    """Whether `--limit` cut the set."""
+
+    @property
+    def counted_reasons(self) -> dict[str, int]:
+        return dict(Counter(self.left_out.values()))
+
+
+def questions_for(checkpoint: Checkpoint, config: LocateConfig, items_file: Path | None = None) -> Questions:
+    """The items of a file or of the built-in families under this checkpoint's tokenizer.
+
+    Raises StrataError for a bad file, an unknown family, or when no item is left.
+    """
+    if items_file is None:
+        items = build_items(
+            chosen(config.families),
+            seed=config.seed,
+            per_family=config.per_family,
+            difficulty=config.difficulty,
+            token_length=lambda text: len(checkpoint.encode(text)),
+        )
+    else:
+        items = read_items(items_file)
+    limited = config.limit is not None and config.limit < len(items)
+    if limited:
+        items = _spread(items, config.limit or 0)
+    encoded, left_out = encode_items(items, checkpoint, checkpoint.max_context)
+    if not encoded:
+        reasons = "; ".join(f"{count} × {reason}" for reason, count in Counter(left_out.values()).items())
+        where = f"in {items_file}" if items_file else "among the built-in families chosen"
+        raise StrataError(
+            f"No item is left to ask {where} ({reasons or 'there were none'})",
+            "Choose other families, or items that fit this model's tokenizer and context",
+        )
+    return Questions(tuple(items), tuple(encoded), left_out, items_sha256(items), limited)
+
+
+def unrelated_ids(encoded: Sequence[EncodedItem]) -> list[int | None]:
+    """For every item the scored token of another item of its family: neither its answer nor its foil.
+
+    The null of every lens reading (2402.16837 uses unrelated entities likewise). Deterministic: the items of a family
+    lend each other their answers in a cycle. None when the family has no third answer.
+    """
+    by_family: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for index, one in enumerate(encoded):
+        by_family[one.item.kind, one.item.family].append(index)
+    found: list[int | None] = [None] * len(encoded)
+    for members in by_family.values():
+        size = len(members)
+        for place, index in enumerate(members):
+            mine = {encoded[index].answer_id, encoded[index].foil_id}
+            # Start half-way round, so that neighbours (often the same entity in other words) are tried last.
+            for step in range(size):
+                other = encoded[members[(place + size // 2 + step) % size]].answer_id
+                if other not in mine:
+                    found[index] = other
+                    break
+    return found
+
+
+def _spread(items: Sequence[Item], limit: int) -> list[Item]:
+    """`limit` items taken in turn from every family, back in their original order."""
+    by_family: dict[str, list[int]] = defaultdict(list)
+    for index, item in enumerate(items):
+        by_family[item.family].append(index)
+    turns = chain.from_iterable(zip_longest(*by_family.values()))
+    keep = sorted([index for index in turns if index is not None][:limit])
+    return [items[index] for index in keep]
