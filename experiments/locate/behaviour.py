@@ -1,0 +1,187 @@
+"""Is the item answered at all? Read from the last stream, where the lens is the model itself."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from experiments.statistics.bootstrap import Estimate, cluster_bootstrap
+from jaxtyping import Float
+from torch import Tensor
+
+from experiments.items.alignment import EncodedItem
+from experiments.items.schema import Item
+from experiments.locate.questions import Questions
+from probes.backends.contract import Backend, Site
+from probes.capture import BatchBudget, capture
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.lens.logit import NO_TOKEN, read_lens
+from probes.progress import Progress, silent
+from probes.prompts import Prompt
+from probes.store import ActivationStore
+
+NOT_ANSWERED = "not answered by the model"
+FAMILY_NOT_ANSWERED = "its family is not answered above chance"
+HOP_NOT_ANSWERED = "one of its single hops is not answered"
+
+
+@dataclass(frozen=True)
+class FamilyBehaviour:
+    family: str
+    kind: str
+    accuracy: Estimate
+    """By choice where the items have choices, else by likelihood against the foil, else top-1."""
+    chance: float
+    """Of that accuracy."""
+    answered: bool
+    """The interval lies above chance."""
+
+
+def behaviour_rows(
+    questions: Questions,
+    checkpoint: Checkpoint,
+    store: ActivationStore,
+    full_choices: Mapping[str, Sequence[float]],
+    hops_answered: Mapping[str, bool],
+    positions: Sequence[str],
+) -> list[dict[str, Any]]:
+    """One row an item, left-out ones too; `answered` is by choice, else by likelihood, else top-1."""
+    encoded = questions.encoded
+    keys = [one.key for one in encoded]
+    last = positions.index("last")
+    log_probs = store.read("lens.logit.log_probs", keys, slice(-1, None))[:, 0, last]
+    ranks = store.read("lens.logit.rank", keys, slice(-1, None))[:, 0, last]
+    choices = store.read("choices", keys) if any(one.choice_ids for one in encoded) else torch.empty(len(keys), 0)
+    measured = {
+        one.key: _measured(one, checkpoint, log_probs[row], int(ranks[row]), choices[row], full_choices.get(one.key))
+        for row, one in enumerate(encoded)
+    }
+    rows = []
+    for item in questions.items:
+        row = _described(item)
+        if item.id in measured:
+            row |= measured[item.id]
+            if row["answered"] and not hops_answered.get(item.id, True):
+                row["reason"] = HOP_NOT_ANSWERED
+            elif not row["answered"]:
+                row["reason"] = NOT_ANSWERED
+        else:
+            row["reason"] = questions.left_out[item.id]
+        rows.append(row)
+    return rows
+
+
+def family_behaviour(rows: Sequence[Mapping[str, Any]], *, draws: int, seed: int) -> list[FamilyBehaviour]:
+    """Accuracy of every family against its chance; marks the rows of families that don't beat it."""
+    by_family: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        if row.get("answered") is not None:
+            by_family[row["kind"], row["family"]].append(row)
+    found = []
+    for (kind, family), members in by_family.items():
+        correct = torch.tensor([[float(row["answered"])] for row in members])
+        clusters = [row["cluster"] for row in members]
+        estimate = cluster_bootstrap(correct, clusters, draws=draws, seed=seed)[0]
+        chance = float(np.mean([_chance(row) for row in members]))
+        answered = _above(estimate, chance)
+        found.append(FamilyBehaviour(family, kind, estimate, chance, answered))
+    return found
+
+
+def mark_unanswered_families(rows: Sequence[dict[str, Any]], families: Sequence[FamilyBehaviour]) -> None:
+    """Gives the answered items of unanswered families their reason: there, a right answer is a lucky one."""
+    lost = {(one.kind, one.family) for one in families if not one.answered}
+    for row in rows:
+        if (row["kind"], row["family"]) in lost and row["answered"] and not row["reason"]:
+            row["reason"] = FAMILY_NOT_ANSWERED
+
+
+def full_choice_log_probs(
+    checkpoint: Checkpoint,
+    backend: Backend,
+    encoded: Sequence[EncodedItem],
+    *,
+    budget: BatchBudget | None = None,
+    progress: Progress = silent,
+) -> dict[str, list[float]]:
+    """Summed log-probability of each whole choice, for items whose choices share their scored tokens."""
+    prompts: list[Prompt] = []
+    continuations: list[tuple[int, ...]] = []
+    for one in encoded:
+        if not one.choices_ids or one.choice_ids is not None or not all(one.choices_ids):
+            continue
+        start = one.prompt.ids[: len(one.prompt.ids) - one.shared_prefix]
+        for number, ids in enumerate(one.choices_ids):
+            places = {str(step): len(start) - 1 + step for step in range(len(ids))}
+            prompts.append(Prompt(f"{one.key}\0{number}", start + ids[:-1], places))
+            continuations.append(ids)
+    if not prompts:
+        return {}
+    longest = max(len(ids) for ids in continuations)
+    sums: dict[int, float] = {}
+    for batch in capture(
+        backend, prompts, pad_id=checkpoint.pad_id, device=checkpoint.device,
+        sites=[Site("resid_post", checkpoint.n_layers - 1)], positions=[str(step) for step in range(longest)],
+        budget=budget, keep_on_device=True, progress=progress, stage="choices",
+    ):  # fmt: skip
+        ids = torch.tensor([(continuations[row] + (NO_TOKEN,) * longest)[:longest] for row in batch.rows])
+        reading = read_lens(checkpoint.readout, batch.values, {"choice": ids}, ranked=(), top_k=1)
+        totals = reading.log_prob("choice")[:, 0].nansum(-1)
+        sums |= {row: float(total) for row, total in zip(batch.rows, totals, strict=True)}
+    found: dict[str, list[float]] = defaultdict(list)
+    for row, prompt in enumerate(prompts):
+        found[prompt.key.partition("\0")[0]].append(sums[row])
+    return dict(found)
+
+
+def _described(item: Item) -> dict[str, Any]:
+    names = ("kind", "family", "domain", "template", "cluster", "hops")
+    return {"item": item.id, "reason": None, "answered": None} | {name: getattr(item, name) for name in names}
+
+
+def _measured(
+    one: EncodedItem,
+    checkpoint: Checkpoint,
+    log_probs: Float[Tensor, target],
+    rank: int,
+    choices: Float[Tensor, choice],
+    full: Sequence[float] | None,
+) -> dict[str, Any]:
+    answer, foil = float(log_probs[0]), float(log_probs[1])
+    has_foil = one.foil_id is not None
+    n_choices = len(one.item.choices)
+    scores = full if full is not None else choices[:n_choices].tolist() if one.choice_ids is not None else None
+    by_choice = None
+    if scores is not None:
+        by_choice = one.item.choices[int(np.argmax(scores))] == one.item.answer
+    by_likelihood = answer > foil if has_foil else None
+    answered = by_choice if by_choice is not None else by_likelihood if has_foil else rank == 0
+    return {
+        "n_tokens": len(one.prompt.ids),
+        "logit_difference": answer - foil if has_foil else None,
+        "answer_logprob": answer,
+        "foil_logprob": foil if has_foil else None,
+        "rank": rank,
+        "correct_by_likelihood": by_likelihood,
+        "correct_by_choice": by_choice,
+        "chance_choice": 1 / n_choices if by_choice is not None else None,
+        "answered": bool(answered),
+        "aligned": one.aligned,
+        "answer_token": checkpoint.token_text(one.answer_id),
+        "foil_token": checkpoint.token_text(one.foil_id) if one.foil_id is not None else None,
+    }
+
+
+def _chance(row: Mapping[str, Any]) -> float:
+    if row["chance_choice"] is not None:
+        return float(row["chance_choice"])
+    return 0.5 if row["correct_by_likelihood"] is not None else 0.0
+
+
+def _above(estimate: Estimate, chance: float) -> bool:
+    """Without an interval (fewer than 8 clusters) nothing is claimed beyond a perfect score."""
+    return estimate.low > chance if estimate.low is not None else estimate.value == 1.0

@@ -1,0 +1,63 @@
+"""Does the model answer every single hop of a composite item? Only then is its two-hop answer a conclusion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from experiments.items.alignment import EncodedItem, encode_items
+from experiments.items.schema import Item
+from probes.backends.contract import Backend, Site
+from probes.capture import BatchBudget, capture
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.lens.logit import NO_TOKEN, read_lens
+from probes.progress import Progress, silent
+
+HOPS = ("first_hop", "second_hop")
+
+
+def hops_answered(
+    checkpoint: Checkpoint,
+    backend: Backend,
+    encoded: Sequence[EncodedItem],
+    *,
+    budget: BatchBudget | None = None,
+    progress: Progress = silent,
+) -> dict[str, bool]:
+    """For items that carry `first_hop` and `second_hop`: whether each hop's answer outranks its foil.
+
+    A hop without a foil counts as answered when its answer is the most likely token. A hop that can't be scored under
+    this tokenizer counts as not answered.
+    """
+    wanted = {one.key: [hop for name in HOPS if (hop := _hop(one.item, name))] for one in encoded}
+    unique = {hop.id: hop for hops in wanted.values() for hop in hops}
+    scored, _ = encode_items(unique.values(), checkpoint, checkpoint.max_context)
+    right: dict[str, bool] = {}
+    for batch in capture(
+        backend, [one.prompt for one in scored], pad_id=checkpoint.pad_id, device=checkpoint.device,
+        sites=[Site("resid_post", checkpoint.n_layers - 1)], budget=budget, keep_on_device=True, progress=progress,
+        stage="single hops",
+    ) if scored else ():  # fmt: skip
+        members = [scored[row] for row in batch.rows]
+        targets = {
+            "answer": torch.tensor([one.answer_id for one in members]),
+            "foil": torch.tensor([NO_TOKEN if one.foil_id is None else one.foil_id for one in members]),
+        }
+        reading = read_lens(checkpoint.readout, batch.values, targets, top_k=1)
+        margin, rank = reading.logit_difference()[:, 0, 0], reading.rank("answer")[:, 0, 0]
+        for row, one in enumerate(members):
+            right[one.key] = bool(rank[row] == 0) if one.foil_id is None else bool(margin[row] > 0)
+    return {key: all(right.get(hop.id, False) for hop in hops) for key, hops in wanted.items() if hops}
+
+
+def _hop(item: Item, name: str) -> Item | None:
+    hop: Any = item.extra.get(name)
+    if not isinstance(hop, Mapping) or not hop.get("prompt") or not hop.get("answer"):
+        return None
+    prompt, answer, foil = str(hop["prompt"]), str(hop["answer"]), str(hop.get("foil", ""))
+    return Item(
+        id=f"{prompt}\0{answer}\0{foil}", kind="knowledge", family=name, domain=item.domain, prompt=prompt, answer=answer,
+        foil_prompt=str(hop.get("foil_prompt", "")), foil=foil, cluster=item.cluster, template=name,
+    )  # fmt: skip

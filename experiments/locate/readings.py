@@ -1,0 +1,81 @@
+"""The lens readings of a store as tables: profiles, and at which stream each item's answer emerges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float
+from torch import Tensor
+
+from experiments.items.alignment import EncodedItem
+from experiments.locate.measure import TARGETS
+from experiments.tables import EMERGENCE, PROFILES
+from probes.lens.emergence import DEFINITIONS, NEVER, above_null, settled
+from probes.store import ActivationStore
+
+
+def lens_values(
+    store: ActivationStore, keys: Sequence[str], lens: str
+) -> dict[str, Float[Tensor, "item stream position"]]:
+    """Every measure of one lens; NaN where an item lacks the position or the target."""
+    log_probs = store.read(f"lens.{lens}.log_probs", keys)
+    values = {f"{name}_logprob": log_probs[..., column] for column, name in enumerate(TARGETS)}
+    rank = store.read(f"lens.{lens}.rank", keys).double()
+    return values | {
+        "logit_difference": values["answer_logprob"] - values["foil_logprob"],
+        "rank": rank.where(rank >= 0, float("nan")),
+        "entropy": store.read(f"lens.{lens}.entropy", keys),
+    }
+
+
+def profiles_table(
+    store: ActivationStore, encoded: Sequence[EncodedItem], lenses: Sequence[str], positions: Sequence[str]
+) -> pa.Table:
+    """`profiles`: item × lens × measure × position × stream; rows without a value are left out."""
+    keys = [one.key for one in encoded]
+    parts = []
+    for lens in lenses:
+        for measure, values in lens_values(store, keys, lens).items():
+            array = values.double().numpy()
+            items, streams, places = np.nonzero(np.isfinite(array))
+            columns = {
+                "item": pa.DictionaryArray.from_arrays(pa.array(items.astype(np.int32)), pa.array(keys)).cast(
+                    pa.string()
+                ),
+                "instrument": pa.array([f"lens.{lens}"] * len(items)),
+                "measure": pa.array([measure] * len(items)),
+                "component": pa.array(["resid"] * len(items)),
+                "position": pa.array(np.array(positions, dtype=object)[places]),
+                "layer": pa.array(streams.astype(np.int32)),
+                "value": pa.array(array[items, streams, places]),
+            }
+            parts.append(pa.table(columns, PROFILES))
+    return pa.concat_tables(parts) if parts else PROFILES.empty_table()
+
+
+def emergence_table(
+    store: ActivationStore, encoded: Sequence[EncodedItem], lenses: Sequence[str], positions: Sequence[str]
+) -> pa.Table:
+    """`emergence`: the stream at which each item's answer emerges, by both definitions; null is never."""
+    keys = [one.key for one in encoded]
+    rows: dict[str, list[object]] = {name: [] for name in EMERGENCE.names}
+    for lens in lenses:
+        values = lens_values(store, keys, lens)
+        for place, position in enumerate(positions):
+            ranks = values["rank"][..., place].nan_to_num(-1).long()
+            there = (ranks >= 0).any(1)
+            found = {
+                "settled": settled(ranks),
+                "above_null": above_null(values["answer_logprob"][..., place], values["null_logprob"][..., place]),
+            }
+            for name, streams in found.items():
+                for row in there.nonzero()[:, 0].tolist():
+                    stream = int(streams[row])
+                    rows["item"].append(keys[row])
+                    rows["instrument"].append(f"lens.{lens}")
+                    rows["position"].append(position)
+                    rows["stream"].append(None if stream == NEVER else stream)
+                    rows["definition"].append(f"{name}: {DEFINITIONS[name]}")
+    return pa.table(rows, EMERGENCE)
