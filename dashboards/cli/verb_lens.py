@@ -1,0 +1,184 @@
+"""One prompt through the lenses: what would the model say if it stopped at each layer?
+
+Prints a table of streams × tokens with the most probable next token and its probability; --out writes the same as
+an interactive page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dashboards.cli.common_options import DISPLAY, MODEL, config_lines, display_from, given_options, open_from
+from dashboards.cli.display import only_results_on_stdout
+from dashboards.cli.options import Option, add_options, positive, resolve
+from probes.errors import StrataError
+
+if TYPE_CHECKING:
+    from experiments.lens_map import PromptMap
+    from probes.checkpoints.checkpoint import Checkpoint
+
+EXAMPLES = """examples:
+  strata lens smollm2 "The capital of France is"
+  strata lens smollm2 "The capital of France is" --answer " Paris" --out paris.html
+"""
+OPTIONS = (
+    Option("answer", "", "text whose first token's rank and probability are shown at every layer", "lens"),
+    Option("lens", "logit", "logit, tuned or jacobian", "lens", choices=("logit", "tuned", "jacobian")),
+    Option("text", None, "file that the tuned or Jacobian lens is fitted on (default: sampled from the model)", "lens", metavar="FILE"),
+    Option("tokens", 8, "how many of the last tokens the table shows", "lens", positive, metavar="N"),
+    Option("streams", 12, "how many streams the table shows, spread over the depth", "lens", positive, metavar="N"),
+    Option("out", None, "write the interactive page to this file", "output", metavar="FILE.html"),
+    Option("seed", 0, "seed of the text that lenses are fitted on", "lens", int, metavar="N"),
+    *MODEL,
+    *DISPLAY,
+)  # fmt: skip
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER")
+    parser.add_argument("prompt", metavar="PROMPT", help="the text to read")
+    add_options(parser, OPTIONS)
+
+
+def run(arguments: argparse.Namespace, _command: list[str]) -> int:
+    resolved = resolve(OPTIONS, given_options(arguments), arguments.config)
+    if arguments.print_config:
+        print(config_lines(resolved), end="")
+        return 0
+    values = {name: entry.value for name, entry in resolved.items()}
+    out = Path(values["out"]) if values["out"] else None
+    if out is not None and not out.parent.exists():
+        raise StrataError(f"There is no directory {out.parent}", "Make it, or give another --out")
+    display = display_from(values)
+    with only_results_on_stdout() as stdout, display.listening():
+        from experiments.lens_fits import fitted_lenses
+        from experiments.lens_map import prompt_map
+        from probes.backends.torch_hooks import TorchHooks
+        from probes.prompts import Prompt
+
+        checkpoint = open_from(arguments.checkpoint, values, display)
+        ids = checkpoint.encode(arguments.prompt)
+        _check_length(len(ids), checkpoint)
+        answer = _answer_token(checkpoint, arguments.prompt, values["answer"]) if values["answer"] else None
+        lens = fitted_lenses(checkpoint, (values["lens"],), text=values["text"], seed=values["seed"], progress=display)[0]
+        prompt = Prompt("prompt", ids, {"last": len(ids) - 1})
+        found = prompt_map(checkpoint, TorchHooks(checkpoint), prompt, answer_id=answer, lens=lens)
+        if out is not None:
+            _write_page(out, arguments.checkpoint, arguments.prompt, checkpoint, found, answer, lens.name)
+        if values["json"]:
+            stdout.write(json.dumps(_as_json(checkpoint, found, lens.name), ensure_ascii=False) + "\n")
+        else:
+            console = Console(file=stdout, highlight=False)
+            console.print(_table(checkpoint, found, values["tokens"], values["streams"]))
+            if out is not None:
+                console.print(f"page: {out}", markup=False)
+    return 0
+
+
+def _check_length(n_tokens: int, checkpoint: Checkpoint) -> None:
+    if n_tokens == 0:
+        raise StrataError("The prompt is empty", "Give some text")
+    if checkpoint.max_context is not None and n_tokens > checkpoint.max_context:
+        raise StrataError(
+            f"The prompt has {n_tokens} tokens, this model reads at most {checkpoint.max_context}", "Shorten it"
+        )
+
+
+def _answer_token(checkpoint: Checkpoint, prompt: str, answer: str) -> int:
+    from experiments.items.alignment import encode_item
+    from experiments.items.schema import Item
+
+    item = Item(
+        id="--answer", kind="knowledge", family="lens", domain="", prompt=prompt, answer=answer, foil_prompt="", foil="",
+        cluster="", template="",
+    )  # fmt: skip
+    return encode_item(item, checkpoint).answer_id
+
+
+def _table(checkpoint: Checkpoint, found: PromptMap, n_tokens: int, n_streams: int) -> Table:
+    total_streams, total_tokens = found.entropy.shape
+    first = max(0, total_tokens - n_tokens)
+    # Counted back from the last stream, so that the model's own output is always among the rows.
+    step = max(1, -(-(total_streams - 1) // max(1, n_streams - 1)))
+    rows = sorted({*range(total_streams - 1, -1, -step), 0}, reverse=True)
+    table = Table(title=f"streams × tokens (every {step}. stream; {total_streams - 1} is the model's output)", title_justify="left")
+    table.add_column("stream", justify="right")
+    for place in range(first, total_tokens):
+        table.add_column(Text(_shown(checkpoint.token_text(found.prompt.ids[place]))), no_wrap=True)
+    if found.answer_rank is not None:
+        table.add_column("answer rank", justify="right")
+    for stream in rows:
+        cells: list[Text | str] = [str(stream)]
+        for place in range(first, total_tokens):
+            share = float(found.top_logprobs[stream, place, 0].exp())
+            word = _shown(checkpoint.token_text(int(found.top_ids[stream, place, 0])))
+            cells.append(Text(f"{word[:12]} {share:.2f}", style=_style(share)))
+        if found.answer_rank is not None:
+            cells.append(f"{int(found.answer_rank[stream, -1]):,}")
+        table.add_row(*cells)
+    return table
+
+
+def _style(share: float) -> str:
+    return "bold green" if share >= 0.5 else "cyan" if share >= 0.1 else "dim"
+
+
+def _shown(token: str) -> str:
+    """A token in one cell: its leading space and line breaks visible, control signs escaped."""
+    text = token.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥")
+    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text) or "∅"
+
+
+def _as_json(checkpoint: Checkpoint, found: PromptMap, lens: str) -> dict[str, object]:
+    result: dict[str, object] = {
+        "schema": "strata.lens/1",
+        "lens": lens,
+        "tokens": [checkpoint.token_text(token) for token in found.prompt.ids],
+        "top": [
+            [[[checkpoint.token_text(int(i)), round(float(p), 4)] for i, p in zip(ids, logs, strict=True)] for ids, logs in zip(*row, strict=True)]
+            for row in zip(found.top_ids, found.top_logprobs, strict=True)
+        ],
+        "entropy": found.entropy.tolist(),
+    }  # fmt: skip
+    if found.answer_rank is not None and found.answer_logprob is not None:
+        result |= {"answer_rank": found.answer_rank.tolist(), "answer_logprob": found.answer_logprob.tolist()}
+    return result
+
+
+def _write_page(
+    out: Path, spec: str, text: str, checkpoint: Checkpoint, found: PromptMap, answer: int | None, lens: str
+) -> None:
+    from dashboards.page import render_lens_page
+    from dashboards.view import LensMap
+    from probes.files import write_whole
+
+    page = LensMap(
+        key="prompt",
+        item=text,
+        tokens=[checkpoint.token_text(token) for token in found.prompt.ids],
+        token_ids=list(found.prompt.ids),
+        top_ids=found.top_ids.numpy(),
+        top_logprobs=found.top_logprobs.numpy(),
+        entropy=found.entropy.numpy(),
+        kl_to_final=found.kl_to_final.numpy(),
+        answer_logprob=None if found.answer_logprob is None else found.answer_logprob.numpy(),
+        answer_rank=None if found.answer_rank is None else found.answer_rank.numpy(),
+        vocabulary=found.words(checkpoint),
+        positions=dict(found.prompt.positions),
+        answer="" if answer is None else checkpoint.token_text(answer),
+        instrument=f"lens.{lens}",
+    )
+    facts = [
+        ("weights sha256", checkpoint.identity.weights_sha256),
+        ("tokenizer sha256", checkpoint.identity.tokenizer_sha256),
+        ("dtype", str(checkpoint.dtype)),
+        ("attention", checkpoint.attention),
+    ]
+    write_whole(out, render_lens_page(page, model=spec, facts=facts))

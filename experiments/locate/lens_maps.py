@@ -1,0 +1,100 @@
+"""Which items' whole lens maps are kept for the page, by a rule that is printed there, and the files they go to."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+from experiments.items.alignment import EncodedItem
+from experiments.lens_map import prompt_map
+from experiments.run import RunDirectory
+from probes.backends.contract import Backend
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.files import whole_file
+from probes.lens.lenses import Lens
+from probes.progress import Progress, silent
+
+RULE = (
+    "In equal parts: the clearest answered items (largest logit difference), the median ones, the clearest failures, "
+    "and a draw by seed; kinds in turn"
+)
+_GROUPS = ("largest", "median", "failure", "random")
+
+
+def chosen_for_maps(rows: Sequence[Mapping[str, Any]], count: int, seed: int) -> list[tuple[str, str]]:
+    """(item id, why) of at most `count` items by `RULE`, from the rows of the behaviour table."""
+    rng = random.Random(f"lens maps {seed}")
+    by_kind: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if row.get("answer_logprob") is not None:
+            by_kind.setdefault(row["kind"], []).append(row)
+    queues: dict[tuple[str, str], list[str]] = {}
+    for kind, members in by_kind.items():
+        ranked = sorted(members, key=lambda row: (-_margin(row), row["item"]))
+        right = [row["item"] for row in ranked if row["answered"]]
+        middle = len(right) // 2
+        queues[kind, "largest"] = right
+        queues[kind, "median"] = sorted(right, key=lambda item: abs(right.index(item) - middle))
+        queues[kind, "failure"] = [row["item"] for row in reversed(ranked) if not row["answered"]]
+        queues[kind, "random"] = rng.sample([row["item"] for row in ranked], len(ranked))
+    taken: dict[str, str] = {}
+    while len(taken) < count and any(queues.values()):
+        for group in _GROUPS:
+            for kind in by_kind:
+                queue = queues[kind, group]
+                while queue and queue[0] in taken:
+                    queue.pop(0)
+                if queue and len(taken) < count:
+                    taken[queue.pop(0)] = group
+    return list(taken.items())
+
+
+def write_lens_maps(
+    run: RunDirectory,
+    checkpoint: Checkpoint,
+    backend: Backend,
+    encoded: Mapping[str, EncodedItem],
+    chosen: Sequence[tuple[str, str]],
+    lens: Lens,
+    *,
+    progress: Progress = silent,
+) -> None:
+    """`lens_maps.safetensors` and `lens_maps.json` of the run."""
+    tensors: dict[str, Tensor] = {}
+    maps, words = [], {}
+    for number, (item, why) in enumerate(chosen):
+        one = encoded[item]
+        key = f"m{number:03d}"
+        found = prompt_map(checkpoint, backend, one.prompt, answer_id=one.answer_id, lens=lens)
+        tensors |= {f"{key}.{name}": tensor for name, tensor in found.tensors().items()}
+        words |= found.words(checkpoint)
+        maps.append(
+            {
+                "item": item,
+                "key": key,
+                "tokens": [checkpoint.token_text(token) for token in one.prompt.ids],
+                "token_ids": list(one.prompt.ids),
+                "positions": dict(one.prompt.positions),
+                "why": why,
+            }
+        )
+        progress("lens maps", number + 1, len(chosen), "items")
+    _save(run.path / "lens_maps.safetensors", tensors)
+    vocabulary = {str(token): text for token, text in sorted(words.items())}
+    metrics = ["top_ids", "top_logprobs", "entropy", "kl_to_final", "answer_logprob", "answer_rank"]
+    run.write_json("lens_maps.json", {"rule": RULE, "lens": lens.name, "metrics": metrics, "maps": maps, "vocabulary": vocabulary})
+
+
+def _save(file: Path, tensors: dict[str, Tensor]) -> None:
+    with whole_file(file) as part:
+        save_file(tensors, part)
+
+
+def _margin(row: Mapping[str, Any]) -> float:
+    difference = row["logit_difference"]
+    return float(difference if difference is not None else row["answer_logprob"])
