@@ -18,7 +18,7 @@ LOGO = (
     '<path d="M3 12c5-2.6 8 2 18-1.2"/><path d="M3 17.5c6-2.6 9 1.6 18-1.2"/></svg>'
 )
 THEME_SCRIPT = (
-    "(function(){var m=/[#&]theme=(light|dark)/.exec(location.hash),t=m&&m[1];"
+    "document.documentElement.className='js';(function(){var m=/[#&]theme=(light|dark)/.exec(location.hash),t=m&&m[1];"
     "try{t=t||localStorage.getItem('strata.theme')}catch(e){}"
     "if(t==='light'||t==='dark')document.documentElement.dataset.theme=t})();"
 )

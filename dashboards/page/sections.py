@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from dashboards.page.markup import esc, foreign, token
-from dashboards.page.strip import axis_svg, share_svg, strip_svg
+from dashboards.page.strip import axis_head, share_svg, strip_svg
 from dashboards.view.text import interval, number
 
 Json = dict[str, Any]
 STATIC_ITEM_ROWS = 200
+_STRONG = re.compile(r"((?:decodable|readable) (?:from stream \d+|at no stream)|(?:knowledge|reasoning) items)")
 
 
 def kind_mark(kind: str) -> str:
@@ -22,6 +24,7 @@ def verdict(view: Json) -> str:
     v = view["verdict"]
     caveats = "".join(f'<li class="caveat-{esc(c["code"])}">{esc(c["text"])}</li>' for c in v["caveats"])
     rows = "".join(_verdict_row(k) for k in v["kinds"])
+    sentence = _STRONG.sub(r"<strong>\1</strong>", esc(v["sentence"]))
     definitions = sorted(
         {(o["label"], o["definition"]) for k in v["kinds"] for o in k["onsets"] if o.get("definition")}, key=str
     )
@@ -30,7 +33,7 @@ def verdict(view: Json) -> str:
 <section class="card verdict" aria-labelledby="verdict-title">
   <div class="verdict-head"><h2 id="verdict-title">Verdict</h2>
     <span class="word word-{esc(v["word"])}">order: {esc(v["word"])}</span></div>
-  <p class="sentence">{esc(v["sentence"])}</p>
+  <p class="sentence">{sentence}</p>
   <div class="verdict-body">
     <div class="verdict-table"><table class="plain kinds">
       <caption class="sr">Per kind of item: how many are answered, where decodable, where readable, where located</caption>
@@ -39,7 +42,7 @@ def verdict(view: Json) -> str:
           Decodable from</th>
         <th scope="col"><svg class="key" viewBox="0 0 12 12" aria-hidden="true"><path d="M6 1 11 6 6 11 1 6z" class="hollow"/></svg>
           Readable from</th><th scope="col">Located</th>
-        <th scope="col" class="strip-col"><span class="sr">Depth of both, 0 to 1</span>{axis_svg()}</th></tr></thead>
+        <th scope="col" class="strip-col"><span class="sr">Depth of both, 0 to 1</span>{axis_head()}</th></tr></thead>
       <tbody>{rows}</tbody></table></div>
     <div class="caveats"><h3>Caveats</h3><ul>{caveats or "<li>None known.</li>"}</ul></div>
   </div>
@@ -70,42 +73,52 @@ def _onset_cell(onset: Json) -> str:
 
 
 def behaviour(view: Json) -> str:
-    """Per family: is it answered? A row for every family, the unanswered ones included."""
+    """Per family: is it answered, and from where on? A row for every family, the unanswered ones included."""
     b = view["behaviour"]
     kinds: dict[str, list[Json]] = {}
     for row in b["rows"]:
         kinds.setdefault(row["kind"], []).append(row)
-    tables = "".join(_behaviour_table(kind, rows) for kind, rows in kinds.items())
+    bodies = "".join(_behaviour_body(kind, rows) for kind, rows in kinds.items())
     return f"""
 <section id="behaviour" aria-labelledby="behaviour-title">
   <h2 id="behaviour-title">Does the model answer at all?</h2>
-  <p class="caption">Dot: share of items whose answer is likelier than its foil; bar: {esc(b["interval"])}; the line at ½ is
-    chance. {esc(b["rule"])} Unanswered families stay in every view.</p>
-  <div class="behaviour-grid">{tables}</div>
+  <p class="caption">Dot: share of items whose answer is likelier than its foil; bar: {esc(b["interval"])}; dotted line: chance, ½.
+    {esc(b["rule"])} Unanswered families stay in every view.</p>
+  <div class="wide"><table class="plain behaviour"><caption class="sr">Behaviour, one row a family</caption>
+  <thead><tr><th scope="col">Family</th><th scope="col">Answered</th><th scope="col" class="num">Items</th><th scope="col" colspan="2">Accuracy by likelihood</th>
+    <th scope="col">By choice</th><th scope="col">Decodable from</th><th scope="col">Readable from</th></tr></thead>{bodies}</table></div>
 </section>"""
 
 
-def _behaviour_table(kind: str, rows: list[Json]) -> str:
+def _behaviour_body(kind: str, rows: list[Json]) -> str:
     body = "".join(_behaviour_row(r) for r in rows)
-    return f"""<table class="plain behaviour"><caption>{kind_mark(kind)}</caption>
-<thead><tr><th scope="col">Family</th><th scope="col" class="num">n</th><th scope="col">Accuracy by likelihood</th>
-<th scope="col" class="num">By choice</th><th scope="col">Answered</th></tr></thead><tbody>{body}</tbody></table>"""
+    return f'<tbody><tr class="group"><th colspan="8" scope="rowgroup">{kind_mark(kind)}</th></tr>{body}</tbody>'
 
 
 def _behaviour_row(r: Json) -> str:
-    choice = "–"
+    choice = '<span class="muted">–</span>'
     if r["choice_accuracy"] is not None:
-        chance = f" · chance {number(r['choice_chance'])}" if r["choice_chance"] is not None else ""
-        choice = f"{number(r['choice_accuracy'])}<small>n {r['choice_n']}{chance}</small>"
+        chance = f", chance {number(r['choice_chance'])}" if r["choice_chance"] is not None else ""
+        choice = f'{number(r["choice_accuracy"])} <span class="muted">n {r["choice_n"]}{chance}</span>'
     word = "yes" if r["answered"] else "not answered"
-    band = f"{number(r['accuracy'])} {interval(r['low'], r['high'])}"
     return (
         f'<tr class="{"" if r["answered"] else "off"}"><th scope="row">{foreign(r["family"])}</th>'
-        f'<td class="num">{r["n"]}<small>{r["clusters"]} clusters</small></td>'
-        f'<td class="share">{share_svg(r["accuracy"], r["low"], r["high"])}<small>{band}</small></td>'
-        f'<td class="num">{choice}</td><td><span class="answered-{"yes" if r["answered"] else "no"}">{word}</span>'
-        f"<small>{r['answered_items']} of {r['n']} items</small></td></tr>"
+        f'<td><span class="answered-{"yes" if r["answered"] else "no"}">{word}</span> '
+        f'<span class="muted">{r["answered_items"]} of {r["n"]}</span></td>'
+        f'<td class="num">{r["n"]} <span class="muted">in {r["clusters"]} clusters</span></td>'
+        f'<td class="share">{share_svg(r["accuracy"], r["low"], r["high"])}</td>'
+        f"<td>{number(r['accuracy'])} <span class='muted'>{interval(r['low'], r['high'])}</span></td><td>{choice}</td>"
+        f"<td>{_family_onset(r['onsets'].get('probe'))}</td><td>{_family_onset(r['onsets'].get('lens'))}</td></tr>"
     )
+
+
+def _family_onset(onset: Json | None) -> str:
+    if onset is None:
+        return '<span class="muted">–</span>'
+    if onset["layer"] is None:
+        return '<span class="muted">none</span>'
+    band = "" if onset["low"] is None or onset["high"] is None else f" [{onset['low']:g}–{onset['high']:g}]"
+    return f'{esc(onset["axis"])} {onset["layer"]}<span class="muted">{band}</span>'
 
 
 def item_rows(view: Json) -> str:

@@ -19,13 +19,9 @@ def _share_x(share: float) -> float:
     return 4 + 112 * share
 
 
-def axis_svg() -> str:
-    """The axis that stands in the table head: 0, ½ and 1, with the words for both ends."""
-    labels = "".join(
-        f'<text x="{_x(at):.1f}" y="25" text-anchor="{anchor}">{text}</text>'
-        for at, text, anchor in ((0, "0", "middle"), (0.5, "depth ½", "middle"), (1, "1", "middle"))
-    )
-    return f'<svg class="strip" viewBox="0 0 280 30" aria-hidden="true">{labels}</svg>'
+def axis_head() -> str:
+    """The axis that stands in the table head: words for both ends and the middle."""
+    return '<span class="depth-axis" aria-hidden="true"><i>0</i><i>depth</i><i>1</i></span>'
 
 
 def strip_svg(kind: Json) -> str:

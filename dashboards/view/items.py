@@ -72,7 +72,7 @@ def emergence_state(run: RunTables) -> Json:
     if run.emergence is None:
         return {
             "state": "not_run",
-            "text": "No lens ran, so no emergence depth is known.",
+            "text": "This run computed no emergence depths; they come with the logit lens.",
             "definition": "",
             "kinds": [],
         }

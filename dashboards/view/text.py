@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 _ABSOLUTE_PATH = re.compile(r"(?<![\w:/.…~])(?:~|[A-Za-z]:)?(?:[/\\][^\s/\\'\",:;=]+)+[/\\]?")
-_MARKS = {"\n": "⏎", "\r": "␍", "\t": "⇥", "\x7f": "␡"}
+_MARKS = {"\n": "⏎", "\t": "⇥"}
 _BIDI = {chr(c) for c in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 
 
@@ -44,9 +44,9 @@ def listed(names: Sequence[str]) -> str:
 
 
 def visible(text: str) -> str:
-    """Text in which nothing is invisible: controls as symbols, leading and trailing blanks as ␣, ∅ when empty.
+    r"""Text in which nothing is invisible: line ends and tabs as ⏎ and ⇥, controls as \x00, leading and trailing blanks as ␣, ∅ when empty.
 
-    Text-direction marks become ⟨RLO⟩-like words, since they would reorder what stands beside them.
+    Text-direction marks become ⟨U+202E⟩, since they would reorder what stands beside them.
     """
     if text == "":
         return "∅"
@@ -62,9 +62,9 @@ def _visible_char(c: str) -> str:
     code = ord(c)
     if c in _MARKS:
         return _MARKS[c]
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if c in _BIDI or 0x80 <= code < 0xA0 or code in (0x200B, 0xFEFF) or 0xD800 <= code < 0xE000:
+    if code < 0x20 or 0x7F <= code < 0xA0:
+        return f"\\x{code:02X}"
+    if c in _BIDI or code in (0x200B, 0xFEFF) or 0xD800 <= code < 0xE000:
         return f"⟨U+{code:04X}⟩"
     return c
 

@@ -151,16 +151,19 @@ def _contradictions(kind: Json, series: list[Json]) -> list[str]:
     if probe["layer"] is None:
         return out
     accuracy = _at(series, kind["kind"], "accuracy", probe["layer"])
+    reached = []
     for name, words in (
         ("random_init", "the same model with random weights"),
         ("control_accuracy", "the control task"),
     ):
         other = _at(series, kind["kind"], name, probe["layer"])
         if accuracy and other and accuracy[1] is not None and other[0] is not None and other[0] >= accuracy[1]:
-            out.append(
-                f"{kind['kind'].capitalize()}: at the onset (stream {probe['layer']}) {words} reaches {number(other[0])}, "
-                f"inside the probe's interval {interval(accuracy[1], accuracy[2])}."
-            )
+            reached.append(f"{words} ({number(other[0])})")
+    if reached and accuracy:
+        out.append(
+            f"{kind['kind'].capitalize()}: at the probe's onset, stream {probe['layer']}, {listed(reached)} "
+            f"{'lies' if len(reached) == 1 else 'lie'} inside or above its interval {interval(accuracy[1], accuracy[2])}."
+        )
     return out
 
 

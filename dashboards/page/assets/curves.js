@@ -136,7 +136,7 @@ function curveFigure(groups) {
       if (onset) {
         const x = xOf('stream', onset.layer);
         shapes.push({ type: 'line', xref: axes.xaxis, yref: `${axes.yaxis} domain`, x0: x, x1: x, y0: 0, y1: 1, line: { color: colour('a'), width: 1.2, dash: style.dash === 'solid' ? 'solid' : 'dash' } });
-        annotations.push({ xref: axes.xaxis, yref: `${axes.yaxis} domain`, x, y: 1, yanchor: 'bottom', xanchor: 'center', showarrow: false, text: `onset, ${plotText(group.label)}: ${onset.layer}`, font: { size: 12, color: colour('a') } });
+        annotations.push({ xref: axes.xaxis, yref: `${axes.yaxis} domain`, x, y: 1, yanchor: 'bottom', xanchor: 'center', yshift: panel.length > 1 ? 15 * panel.indexOf(group) : 0, showarrow: false, text: `onset, ${plotText(group.label)}: ${onset.layer}`, font: { size: 12, color: colour('a') } });
       }
       if (panels.length > 1) annotations.push({ xref: `${axes.xaxis} domain`, yref: `${axes.yaxis} domain`, x: 0, y: 1.09, xanchor: 'left', yanchor: 'bottom', showarrow: false, text: `<b>${plotText(group.label)}</b>`, font: { size: 13 } });
     });
@@ -158,7 +158,7 @@ function curveFigure(groups) {
   return {
     traces, aria: aria.join('. '), table, title: `${instrument.label}: ${meta.label}`, empty: !aria.length,
     note: used.length ? `Bands: ${used.find((s) => s.method) ? used.find((s) => s.method).method : 'none'}` : '',
-    layout: baseLayout({ ...layout, height: 430, margin: { l: 68, r: 16, t: panels.length > 1 ? 58 : 34, b: 104 }, shapes, annotations, hovermode: 'x unified', showlegend: true,
+    layout: baseLayout({ ...layout, height: 430, margin: { l: 68, r: 16, t: panels.length > 1 ? 58 : 44, b: 104 }, shapes, annotations, hovermode: 'x unified', showlegend: true,
       legend: { orientation: 'h', x: 0, xanchor: 'left', y: -0.17, yanchor: 'top', font: { size: 12.5, color: colour('text') }, itemclick: 'toggle', bgcolor: 'rgba(0,0,0,0)' } }),
   };
 }

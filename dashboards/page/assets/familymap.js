@@ -28,10 +28,10 @@ function mapFigure(map) {
   }
   const limit = map.limits[1];
   const bar = {
-    title: { text: plotText(map.unit), side: 'right', font: { size: 12, color: colour('muted') } }, thickness: 12, len: 1, outlinewidth: 0,
+    thickness: 12, len: 1, outlinewidth: 0,
     tickvals: [-limit, 0, limit], ticktext: [`${num(-limit)}<br>${map.ends[0]}`, '0', `${num(limit)}${map.clipped ? ` (${map.clipped} clipped)` : ''}<br>${map.ends[1]}`], tickfont: { size: 12, color: colour('muted') },
   };
-  if (narrow) Object.assign(bar, { orientation: 'h', y: -0.12, yanchor: 'top', title: { ...bar.title, side: 'bottom' }, ticktext: bar.ticktext.map((t) => t.replace('<br>', ' ')) });
+  if (narrow) Object.assign(bar, { orientation: 'h', y: -0.12, yanchor: 'top', ticktext: bar.ticktext.map((t) => t.replace('<br>', ' ')) });
   const traces = [
     { type: 'heatmap', ...common, z, text: hover, hovertemplate: '%{text}<extra></extra>', colorscale: diverging(), zmin: -limit, zmax: limit, colorbar: bar, hoverongaps: false },
     { type: 'heatmap', ...common, z: dim, zmin: 0, zmax: 1, colorscale: [[0, colour('card')], [1, colour('card')]], opacity: 0.68, showscale: false, hoverinfo: 'skip', hoverongaps: false },
@@ -66,6 +66,6 @@ async function renderMap() {
   }
   const map = chosenMap();
   fillSelect($('mapsel'), VIEW.maps.map((m) => ({ value: m.id, text: m.title })), map.id);
-  $('map-caption').textContent = `${map.caption} Families the model does not answer keep their row.`;
+  $('map-caption').textContent = `Colour: ${map.unit}. ${map.caption} Families the model does not answer keep their row.`;
   await draw('map', host, mapFigure(map));
 }

@@ -18,7 +18,7 @@ function band(low, high, digits = 2) {
   return low === null || high === null || low === undefined ? '' : `[${num(low, digits)}, ${num(high, digits)}]`;
 }
 
-const SYMBOLS = { '\n': '⏎', '\r': '␍', '\t': '⇥', '\x7f': '␡' };
+const SYMBOLS = { '\n': '⏎', '\t': '⇥' };
 const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]/u;
 
 /** Text with nothing invisible in it: same rules as `visible` in dashboards/view/text.py. */
@@ -32,7 +32,8 @@ function visible(text) {
     if (!HIDDEN.test(c)) return c;
     const code = c.codePointAt(0);
     if (SYMBOLS[c]) return SYMBOLS[c];
-    return code < 0x20 ? String.fromCharCode(0x2400 + code) : `⟨U+${code.toString(16).toUpperCase().padStart(4, '0')}⟩`;
+    const hex = code.toString(16).toUpperCase();
+    return code < 0xa0 ? `\\x${hex.padStart(2, '0')}` : `⟨U+${hex.padStart(4, '0')}⟩`;
   }).join('');
   return '␣'.repeat(lead) + body + '␣'.repeat(tail);
 }

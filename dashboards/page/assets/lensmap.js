@@ -72,9 +72,8 @@ function lensFigure(open, width) {
   const cell = inner / tokens.length;
   const z = streams.map((s) => tokens.map((t) => { const v = lensValue(metric, s, t, open); return meta.kind === 'rank' ? Math.log10(v + 1) : v; }));
   const withText = tokens.length * streams.length <= TEXT_CELLS && cell >= 34;
-  const rowHeight = withText ? 21 : Math.max(5, Math.min(18, Math.floor(440 / streams.length)));
+  const rowHeight = withText ? (streams.length > 20 ? 18 : 22) : Math.max(5, Math.min(18, Math.floor(440 / streams.length)));
   const letters = Math.max(2, Math.floor((cell - 6) / 7.4));
-  const fits = 34;
   const { ticks, step } = labelled(from, to, inner, 16);
   const flat = cell >= 56;
   const labels = ticks.map((t) => plotText(clip(visible(entry.tokens[t]), flat ? Math.max(3, Math.floor(cell / 8)) : 14)));
@@ -90,10 +89,14 @@ function lensFigure(open, width) {
     type: 'heatmap', x: tokens, y, z, zmin, zmax, colorscale: CIVIDIS, reversescale: reverse, colorbar: bar, hoverinfo: 'none',
     xgap: withText && theme() === 'light' ? 1 : 0, ygap: withText && theme() === 'light' ? 1 : 0,
   };
+  const traces = [trace];
   if (withText) {
-    trace.text = streams.map((s) => tokens.map((t) => plotText(clip(visible(topOf(s, t, open)[0].text), letters))));
-    trace.texttemplate = '%{text}';
-    trace.textfont = { size: 12, family: MONO };
+    // Black on the bright half of the scale, white on the dark half: plotly's own choice falls under 4.5 : 1.
+    const bright = (v) => (reverse ? zmax - v : v - zmin) / (zmax - zmin) > 0.5;
+    const texts = (wanted) => streams.map((s, i) => tokens.map((t, k) => (bright(z[i][k]) === wanted ? plotText(clip(visible(topOf(s, t, open)[0].text), letters)) : '')));
+    const font = (color) => ({ texttemplate: '%{text}', textfont: { size: 12, family: MONO, color } });
+    Object.assign(trace, { text: texts(true) }, font('#000000'));
+    traces.push({ type: 'heatmap', x: tokens, y, z, colorscale: [[0, 'rgba(0,0,0,0)'], [1, 'rgba(0,0,0,0)']], showscale: false, hoverinfo: 'skip', text: texts(false), ...font('#ffffff') });
   }
   const named = Object.entries(entry.positions).filter(([, t]) => t >= from && t <= to);
   const annotations = [];
@@ -106,7 +109,7 @@ function lensFigure(open, width) {
   const half = y.length > 1 ? (y[1] - y[0]) / 2 : 0.5;
   const where = `token position${step > 1 ? `, every ${step}th labelled` : ''}${from > 0 || to < entry.n_tokens - 1 ? ` (${from}–${to} of 0–${entry.n_tokens - 1})` : ''}`;
   return {
-    traces: [trace], fits, labels, ticks, step,
+    traces, labels, ticks, step,
     layout: baseLayout({
       height: 34 + streams.length * rowHeight + bottom, margin: { l: 74, r: 96, t: 34, b: bottom }, annotations, hovermode: 'closest', dragmode: false,
       xaxis: axisStyle(where, { tickvals: ticks, ticktext: labels, tickangle: flat ? 0 : -60, showgrid: false, range: [from - 0.5, to + 0.5], fixedrange: true, tickfont: { size: 12, family: MONO, color: colour('text') }, ticklen: 3, tickcolor: colour('line') }),

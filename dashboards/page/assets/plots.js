@@ -45,13 +45,13 @@ async function draw(name, host, spec) {
     const gd = h('div', { class: 'plot' });
     const box = h('div', { role: 'group', class: 'plotbox' }, gd);
     const note = h('span', {});
-    const tools = h('div', { class: 'plot-tools' }, note,
+    const toggle = h('button', { type: 'button', 'aria-expanded': 'false', onclick: () => toggleTable(name) }, 'Show as table');
+    const tools = h('div', { class: 'plot-tools' }, note, toggle,
       ...['PNG', 'SVG'].map((kind) => h('button', { type: 'button', onclick: () => saveImage(name, kind.toLowerCase()) }, kind)),
       h('button', { type: 'button', onclick: () => saveTable(name) }, 'CSV'));
-    const inner = h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Numbers of this plot' });
-    const details = h('details', { class: 'astable', ontoggle: () => fillTable(name) }, h('summary', {}, 'Show as table'), inner);
-    host.replaceChildren(box, tools, details);
-    plot = { gd, box, details, inner, note, attached: false };
+    const inner = h('div', { class: 'astable', tabindex: 0, role: 'region', 'aria-label': 'Numbers of this plot', hidden: true });
+    host.replaceChildren(box, tools, inner);
+    plot = { gd, box, toggle, inner, note, attached: false };
     plots.set(name, plot);
   }
   plot.spec = spec;
@@ -75,9 +75,17 @@ function drawState(name, host, box) {
 
 function alive(plot) { return Boolean(plot && plot.gd._fullLayout && plot.gd.isConnected); }
 
+function toggleTable(name) {
+  const { inner, toggle } = plots.get(name);
+  inner.hidden = !inner.hidden;
+  toggle.setAttribute('aria-expanded', String(!inner.hidden));
+  toggle.textContent = inner.hidden ? 'Show as table' : 'Hide table';
+  fillTable(name);
+}
+
 function fillTable(name) {
   const plot = plots.get(name);
-  if (!plot || !plot.details.open) return;
+  if (!plot || plot.inner.hidden) return;
   const { head, rows } = plot.spec.table();
   plot.inner.replaceChildren(h('table', { class: 'plain' },
     h('thead', {}, h('tr', {}, head.map((t) => h('th', { scope: 'col' }, t)))),
