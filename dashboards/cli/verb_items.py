@@ -1,0 +1,178 @@
+"""The questions asked: list the built-in families, show their items, check their form, import others.
+
+  strata items list                       every built-in family in one line
+  strata items show FAMILY…               items in full, as JSON Lines with --json or --out
+  strata items check [FILE]               alignment, length, answer collisions and the format-only classifier
+  strata items import TABLE --mapping M   a CSV, JSON, JSONL, Parquet or `datasets` table as items
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+from dashboards.cli.common_options import DISPLAY, ITEMS, MODEL, config_lines, display_from, given_options, open_from
+from dashboards.cli.display import only_results_on_stdout
+from dashboards.cli.options import Option, add_options, resolve
+from probes.errors import StrataError
+
+if TYPE_CHECKING:
+    from experiments.items.format_check import FormatReport
+    from experiments.items.format_classifier import FormatResult
+    from experiments.items.schema import Item
+
+EXAMPLES = """examples:
+  strata items list
+  strata items show capital addition --per-family 3
+  strata items check --checkpoint smollm2 --families medicine
+  strata items import questions.csv --mapping mapping.toml --out items.jsonl
+"""
+ACTIONS = ("list", "show", "check", "import")
+OPTIONS = (
+    Option("checkpoint", "smollm2", "whose tokenizer `check` and `show` use", "model"),
+    Option("mapping", None, "TOML file that says which columns mean what (import)", "questions", metavar="FILE"),
+    Option("out", None, "write items as JSON Lines to this file", "output", metavar="FILE"),
+    *(option for option in ITEMS if option.name != "items"),
+    *MODEL,
+    *DISPLAY,
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", metavar="ACTION", choices=ACTIONS, help=", ".join(ACTIONS))
+    parser.add_argument("what", nargs="*", metavar="WHAT", help="families to show, an item file to check, or a table to import")
+    add_options(parser, OPTIONS)
+
+
+def run(arguments: argparse.Namespace, _command: list[str]) -> int:
+    resolved = resolve(OPTIONS, given_options(arguments), arguments.config)
+    if arguments.print_config:
+        print(config_lines(resolved), end="")
+        return 0
+    values = {name: entry.value for name, entry in resolved.items()}
+    with only_results_on_stdout() as stdout:
+        action = {"list": _list, "show": _show, "check": _check, "import": _import}[arguments.action]
+        return action(arguments.what, values, stdout)
+
+
+def _list(_what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
+    from experiments.items.builtin import chosen
+
+    families = chosen(values["families"])
+    if values["json"]:
+        rows = [{key: value for key, value in asdict(family).items() if key != "build"} for family in families]
+        stdout.write(json.dumps(rows) + "\n")
+        return 0
+    table = Table(title=f"{len(families)} built-in families", title_justify="left")
+    for column in ("family", "kind", "domain", "difficulty", "about"):
+        table.add_column(column)
+    for family in families:
+        dial = f"{family.difficulties[0]}–{family.difficulties[-1]}" if family.difficulties else ""
+        table.add_row(family.name, family.kind, family.domain, dial, family.about)
+    Console(file=stdout, highlight=False).print(table)
+    return 0
+
+
+def _show(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
+    from experiments.items.jsonl import item_to_dict, write_items
+
+    items = _built_in(tuple(what) or values["families"], values)
+    if values["out"]:
+        write_items(values["out"], items)
+        stdout.write(f"{len(items)} items in {values['out']}\n")
+    elif values["json"]:
+        for item in items:
+            stdout.write(json.dumps(item_to_dict(item), ensure_ascii=False) + "\n")
+    else:
+        for item in items:
+            stdout.write(f"{item.id}  ({item.kind}, {item.family}, {item.hops} hops)\n")
+            for label, prompt, answer in (("asked", item.prompt, item.answer), ("pair", item.foil_prompt, item.foil)):
+                stdout.write(f"  {label:<6} {json.dumps(prompt, ensure_ascii=False)} → {json.dumps(answer, ensure_ascii=False)}\n")
+    return 0
+
+
+def _check(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
+    from experiments.items.format_check import format_report
+    from experiments.items.jsonl import read_items
+
+    display = display_from(values)
+    with display.listening():
+        checkpoint = open_from(values["checkpoint"], values, display)
+        if len(what) > 1:
+            raise StrataError(f"items check takes one file, {len(what)} were given", "Check them one by one")
+        if what:
+            items = read_items(what[0])
+        else:
+            items = _built_in(values["families"], values, lambda text: len(checkpoint.encode(text)))
+        report = format_report(items, checkpoint, checkpoint.max_context, seed=values["seed"])
+    if values["json"]:
+        stdout.write(json.dumps(asdict(report), ensure_ascii=False) + "\n")
+    else:
+        _print_check(report, Console(file=stdout, highlight=False))
+    return 0
+
+
+def _import(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
+    from experiments.items.importing import import_items
+    from experiments.items.jsonl import write_items
+
+    if len(what) != 1:
+        raise StrataError("items import takes one table (a file, or the name of a `datasets` table)", "Give exactly one")
+    for needed in ("mapping", "out"):
+        if not values[needed]:
+            raise StrataError(f"items import needs --{needed}", "See strata items --help")
+    items = import_items(what[0], values["mapping"], seed=values["seed"], limit=values["limit"])
+    write_items(values["out"], items)
+    counts: dict[str, int] = {}
+    for item in items:
+        counts[f"{item.kind} {item.family}"] = counts.get(f"{item.kind} {item.family}", 0) + 1
+    if values["json"]:
+        stdout.write(json.dumps({"items": len(items), "families": counts, "out": values["out"]}) + "\n")
+    else:
+        pairs = sum(bool(item.foil_prompt) for item in items)
+        stdout.write(f"{len(items)} items ({pairs} with a minimal pair) in {values['out']}\n")
+        for name, count in sorted(counts.items()):
+            stdout.write(f"  {count:>6} {name}\n")
+    return 0
+
+
+def _built_in(names: tuple[str, ...], values: dict[str, Any], token_length: Any = None) -> list[Item]:
+    from experiments.items.builtin import build_items, chosen
+
+    items = build_items(
+        chosen(names),
+        seed=values["seed"],
+        per_family=values["per_family"],
+        difficulty=values["difficulty"],
+        token_length=token_length,
+    )
+    return items[: values["limit"]] if values["limit"] else items
+
+
+def _print_check(report: FormatReport, console: Console) -> None:
+    table = Table(title="form by family", title_justify="left")
+    for column in ("family", "kind", "n", "scored", "pairs aligned", "tokens", "answers", "collisions", "left out"):
+        table.add_column(column)
+    for one in report.families:
+        table.add_row(
+            one.family, one.kind, str(one.n), str(one.scored), f"{one.aligned_share:.0%}",
+            f"{one.shortest}–{one.longest}, median {one.median_length:g}", str(one.answers), str(len(one.collisions)),
+            "; ".join(f"{count} × {reason}" for reason, count in (*one.left_out, *one.unaligned)),
+        )  # fmt: skip
+    console.print(table)
+    for contrast in report.contrasts:
+        console.print(f"{contrast.contrast} ({', '.join(contrast.families)}): {_verdict(contrast.result)}", markup=False)
+    if report.kinds is not None:
+        console.print(f"knowledge vs reasoning as a whole: {_verdict(report.kinds)}", markup=False)
+
+
+def _verdict(result: FormatResult) -> str:
+    words = "form does not tell them apart" if result.contains_chance else "FORM TELLS THEM APART: the contrast is void"
+    interval = f"{result.accuracy:.2f} [{result.low:.2f}, {result.high:.2f}]"
+    return f"format-only classifier {interval}, chance {result.chance:.2f}, n {result.n}: {words}"

@@ -1,0 +1,40 @@
+"""Rebuild the page of a run: view.json and report.html from its tables. No model is opened."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from dashboards.cli.display import only_results_on_stdout
+from probes.errors import StrataError
+
+EXAMPLES = """examples:
+  strata report runs/demo
+  strata report runs/demo --json
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="a run directory")
+    parser.add_argument("--json", action="store_true", help="print exactly one JSON object")
+
+
+def run(arguments: argparse.Namespace, _command: list[str]) -> int:
+    from dashboards.page import write_report
+
+    directory = Path(arguments.run)
+    if not (directory / "manifest.json").exists():
+        raise StrataError(f"{directory} is not a run directory (no manifest.json)", "Give the --out of a strata locate")
+    if not (directory / "summary.json").exists():
+        raise StrataError(
+            f"The run in {directory} is not finished", "Start the same command again: it resumes where it was stopped"
+        )
+    with only_results_on_stdout() as stdout:
+        page = write_report(directory)
+        size = page.stat().st_size
+        if arguments.json:
+            stdout.write(json.dumps({"report": str(page), "bytes": size}) + "\n")
+        else:
+            stdout.write(f"report: {page} ({size / 1e6:.1f} MB)\n")
+    return 0
