@@ -171,7 +171,7 @@ def _trace(
     outputs: list[Tensor]
     with model.trace(**inputs, use_cache=False, remote=remote) as tracer:
         streams, outputs = save([]), save([])
-        entered = None
+        entered: Any = None
         for module, at_input, scale, edits, additions, remembered, kept in steps:
             value = module.input if at_input else module.output
             h = value[0] if isinstance(value, tuple) else value

@@ -81,7 +81,7 @@ class TorchHooks:
         pick = picker(where)
         last = max((site.layer for site in sites), default=-1)
         final: list[Tensor] = []
-        with ExitStack() as hooks, torch.inference_mode():
+        with ExitStack() as hooks, torch.no_grad():
             _place_edits(model, edits, hooks)
             _place_reads(model, _with_parts(sites), kept, pick, hooks)
             if logits:

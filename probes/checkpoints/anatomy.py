@@ -78,7 +78,7 @@ def anatomy_of(model: nn.Module) -> Anatomy:
     )
 
 
-def _parts(block: nn.Module) -> BlockParts:
+def _parts(block: Any) -> BlockParts:
     attention, mlp = _first(block, _ATTENTION), _first(block, _MLP)
     if attention is None or mlp is None:
         raise StrataError(
