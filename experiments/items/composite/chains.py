@@ -79,7 +79,7 @@ class Chain:
 CLASS_USE = Relation(
     "class_use", "medicine", "What a class of drugs is best known for treating.",
     "The class of drugs called {x} is mainly used to treat", "Doctors mostly prescribe {x} to patients with",
-    "Question: Which condition are {x} mainly used to treat?\nAnswer:", "Class of drugs: {x}. Treats:",
+    "Question: Which condition are {x} mainly used to treat?\nAnswer: They are used to treat", "Class of drugs: {x}. Treats:",
 )  # fmt: skip
 """Too few facts for a family of its own; the second hop of `drug_use`."""
 
@@ -88,36 +88,36 @@ CHAINS: tuple[Chain, ...] = (
         "landmark_capital", "geography", "The capital of the country where a landmark stands.",
         BY_NAME["landmark"], BY_NAME["capital"],
         "The capital of the country of {x} is", "In the country of {x}, the capital city is",
-        "Question: What is the capital of the country of {x}?\nAnswer:",
+        "Question: What is the capital of the country of {x}?\nAnswer: The capital is",
     ),
     Chain(
         "company_currency", "business", "The money of the country that a company comes from.",
         BY_NAME["company"], BY_NAME["currency"],
         "The currency of the country of {x} is the", "In the country of {x}, people pay with the",
-        "Question: What is the currency of the country of {x} called?\nAnswer: the",
+        "Question: What is the currency of the country of {x} called?\nAnswer: The currency is the",
     ),
     Chain(
         "city_language", "geography", "The official language of the country that a city is in.",
         BY_NAME["city"], BY_NAME["language"],
         "The official language of the country of {x} is", "In the country of {x}, the people mostly speak",
-        "Question: What is the official language of the country of {x}?\nAnswer:",
+        "Question: What is the official language of the country of {x}?\nAnswer: The official language is",
     ),
     Chain(
         "work_nationality", "literature", "The nationality of the author of a work.",
         BY_NAME["author"], BY_NAME["nationality"],
         "In the case of {x}, the nationality of the author was", "Regarding {x}: by nationality, the writer was",
-        "Question: In the case of {x}, what was the nationality of the author?\nAnswer:",
+        "Question: In the case of {x}, what was the nationality of the author?\nAnswer: The nationality was",
     ),
     Chain(
         "number_symbol", "chemistry", "The chemical symbol of the element with an atomic number.",
         BY_NAME["element"], BY_NAME["symbol"],
         "The chemical symbol of element {x} is", "In the periodic table, element {x} is written as",
-        "Question: What is the chemical symbol of element {x}?\nAnswer:",
+        "Question: What is the chemical symbol of element {x}?\nAnswer: The chemical symbol is",
     ),
     Chain(
         "drug_use", "medicine", "What the class of drugs that a drug belongs to is best known for treating.",
         BY_NAME["drug_class"], CLASS_USE,
         "The drug class of {x} is mainly used to treat", "Doctors prescribe the drug class of {x} to patients with",
-        "Question: Which condition is the drug class of {x} mainly used to treat?\nAnswer:",
+        "Question: Which condition is the drug class of {x} mainly used to treat?\nAnswer: It is used to treat",
     ),
 )  # fmt: skip

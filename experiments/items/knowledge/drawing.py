@@ -71,7 +71,7 @@ def partners(
 
     Partners are mutual as far as possible (A's partner is B, B's is A): whatever a model prefers without knowing
     the fact then counts once for and once against, so chance is exactly one half. Who is left over takes the
-    partner from the whole pool whose prompts differ least in length.
+    partner from the whole pool whose prompts differ in length in the fewest wordings.
     """
     order = rng.sample(list(entities), len(entities))
     size = {entity: lengths(entity) for entity in dict.fromkeys((*entities, *pool))}
@@ -102,5 +102,7 @@ def options(right: str, foil: str, answers: Sequence[str], count: int, rng: rand
     return tuple(picked)
 
 
-def _gap(one: tuple[int, ...], other: tuple[int, ...]) -> int:
-    return sum(abs(a - b) for a, b in zip(one, other, strict=True))
+def _gap(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, int]:
+    """In how many wordings the lengths differ, then by how much."""
+    gaps = [abs(a - b) for a, b in zip(one, other, strict=True)]
+    return sum(gap > 0 for gap in gaps), sum(gaps)

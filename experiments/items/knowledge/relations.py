@@ -41,12 +41,9 @@ class Relation:
 
     @property
     def few_shot(self) -> Wording:
-        frame = {"plain": self.plain, "variant": self.variant, "question": self.question, "short": self.short}[
-            self.worked
-        ]
-        return Wording(
-            "few_shot", frame, shots=SHOTS, joint="\n\n" if "\n" in frame else ".\n" if self.worked != "short" else "\n"
-        )
+        forms = {"plain": self.plain, "variant": self.variant, "question": self.question, "short": self.short}
+        joint = {"question": "\n\n", "short": "\n"}.get(self.worked, ".\n")
+        return Wording("few_shot", forms[self.worked], SHOTS, joint)
 
 
 def _question(text: str, opening: str = "") -> str:
@@ -56,83 +53,83 @@ def _question(text: str, opening: str = "") -> str:
 RELATIONS: tuple[Relation, ...] = (
     Relation(
         "capital", "geography", "The capital of a country.",
-        "The capital of {x} is", "The seat of government of {x} is in the capital city,",
-        _question("What is the capital of {x}?"), "Country: {x}. Capital:",
+        "The capital of {x} is", "The capital city of {x} is called",
+        _question("What is the capital of {x}?", " The capital is"), "Country: {x}. Capital:",
     ),
     Relation(
         "currency", "geography", "What a country's money is called; many countries share a name.",
-        "The currency of {x} is the", "In shops in {x} people pay with the",
-        _question("What is the currency of {x} called?", " the"), "Country: {x}. Currency: the",
+        "The currency of {x} is the", "The national currency of {x} is called the",
+        _question("What is the currency of {x} called?", " The currency is the"), "Country: {x}. Currency: the", worked="short",
     ),
     Relation(
         "language", "geography", "The official language of a country; many countries share one.",
         "The official language of {x} is", "The people who live in {x} mostly speak",
-        _question("What is the official language of {x}?"), "Country: {x}. Language:",
+        _question("What is the official language of {x}?", " The official language is"), "Country: {x}. Language:", worked="question",
     ),
     Relation(
         "continent", "geography", "The continent a country lies on.",
-        "The country {x} lies on the continent of", "On a map of the world, {x} is found in",
-        _question("Which continent does {x} belong to?"), "Country: {x}. Continent:",
+        "The country of {x} is part of the continent of", "Geographically, {x} is a country in",
+        _question("Which continent does {x} belong to?", " It belongs to"), "Country: {x}. Continent:", worked="question",
     ),
     Relation(
         "city", "geography", "The country that a city other than the capital is in.",
         "The city of {x} is in the country of", "People who live in {x} are citizens of",
-        _question("Which country is the city of {x} in?"), "City: {x}. Country:",
+        _question("Which country is the city of {x} in?", " It is in"), "City: {x}. Country:", worked="question",
     ),
     Relation(
         "landmark", "geography", "The country where a landmark stands.",
         "To see {x}, a tourist travels to the country of", "The country where you can visit {x} is",
-        _question("Which country is {x} in?"), "Landmark: {x}. Country:",
+        _question("Which country is {x} in?", " It is in"), "Landmark: {x}. Country:", worked="short",
     ),
     Relation(
         "company", "business", "The home country of a company.",
         "The company {x} comes from the country of", "The headquarters of {x} are in the country of",
-        _question("Which country is the company {x} from?"), "Company: {x}. Country:",
+        _question("Which country is the company {x} from?", " It is from"), "Company: {x}. Country:",
     ),
     Relation(
         "symbol", "chemistry", "The symbol of a chemical element.",
         "The chemical symbol for {x} is", "In the periodic table, {x} is written as",
-        _question("What is the chemical symbol for {x}?"), "Element: {x}. Symbol:",
+        _question("What is the chemical symbol for {x}?", " The chemical symbol is"), "Element: {x}. Symbol:",
     ),
     Relation(
         "element", "chemistry", "The element with an atomic number.",
         "The element with atomic number {x} is", "An atom with {x} protons is an atom of",
-        _question("Which element has the atomic number {x}?"), "Atomic number: {x}. Element:",
+        _question("Which element has the atomic number {x}?", " The element is"), "Atomic number: {x}. Element:", worked="question",
     ),
     Relation(
         "author", "literature", "Who wrote a book, play or poem.",
         "The author of {x} is", "The literary work {x} was written by",
-        _question("Who wrote {x}?"), "Book: {x}. Author:",
+        _question("Who wrote {x}?", " It was written by"), "Book: {x}. Author:", worked="question",
     ),
     Relation(
         "composer", "music", "Who composed a piece of music.",
         "The composer of {x} is", "The music of {x} was written by",
-        _question("Who composed {x}?"), "Work: {x}. Composer:",
+        _question("Who composed {x}?", " It was composed by"), "Work: {x}. Composer:",
     ),
     Relation(
         "nationality", "people", "The nationality of a well-known person.",
         "The nationality of {x} was", "By nationality, {x} was",
-        _question("What was the nationality of {x}?"), "Person: {x}. Nationality:",
+        _question("What was the nationality of {x}?", " The nationality was"), "Person: {x}. Nationality:",
     ),
     Relation(
         "animal_class", "biology", "The class of animals that a kind belongs to.",
-        "In biology, the {x} is classified as a kind of", "Every {x} is a type of",
-        _question("What class of animal is the {x}?"), "Animal: {x}. Class:",
+        "In biology, the {x} is classified as a kind of", "Scientists classify the {x} as a type of",
+        _question("What class of animal is the {x}?", " It is a kind of"), "Animal: {x}. Class:",
     ),
     Relation(
         "drug_class", "medicine", "The class that a drug belongs to.",
-        "The drug {x} belongs to the class of", "In pharmacology, {x} is one of the",
-        _question("Which class of drugs does {x} belong to?"), "Drug: {x}. Class:",
+        "The drug {x} belongs to the class of", "The medicine {x} is one of a group of drugs called",
+        _question("Which class of drugs does {x} belong to?", " It belongs to the class of"), "Drug: {x}. Class:", worked="short",
     ),
     Relation(
         "treats", "medicine", "The condition that a drug is best known for treating.",
-        "The drug {x} is used to treat", "Doctors prescribe {x} to patients with",
-        _question("Which condition is {x} used to treat?"), "Drug: {x}. Treats:",
+        "The drug {x} is used to treat", "The medicine {x} is prescribed to people who suffer from",
+        _question("Which condition is {x} used to treat?", " It is used to treat"), "Drug: {x}. Treats:",
     ),
     Relation(
         "infection_agent", "medicine", "Whether a virus, bacterium, fungus, parasite or prion causes a disease.",
         "The infectious agent that causes {x} is a", "In medicine, {x} is known to be caused by a",
-        _question("What kind of agent causes {x}?", " a"), "Disease: {x}. Agent: a",
+        _question("What kind of agent causes {x}?", " It is caused by a"), "Disease: {x}. Agent: a", worked="question",
     ),
     Relation(
         "disease_organ", "medicine", "The part of the body that a disease affects.",
@@ -141,13 +138,13 @@ RELATIONS: tuple[Relation, ...] = (
     ),
     Relation(
         "specialist", "medicine", "The medical specialist who treats a condition.",
-        "The doctor who treats {x} is called a", "A patient with {x} should see a",
-        _question("Which specialist treats {x}?", " a"), "Condition: {x}. Specialist: a",
+        "The doctor who treats {x} is called a", "The specialist to see about {x} is a",
+        _question("Which specialist treats {x}?", " It is treated by a"), "Condition: {x}. Specialist: a",
     ),
     Relation(
         "medical_root", "medicine", "The part of the body that a combining form in medical terms stands for.",
-        "In medical terms, the prefix {x}- refers to the", "Medical words that begin with {x}- are about the",
-        _question("What does the medical prefix {x}- refer to?", " the"), "Prefix: {x}-. Meaning: the",
+        "In medical terms, the prefix {x}- refers to the", "The combining form {x}- stands for the",
+        _question("What does the medical prefix {x}- refer to?", " It refers to the"), "Prefix: {x}-. Meaning: the",
     ),
 )  # fmt: skip
 

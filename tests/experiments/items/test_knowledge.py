@@ -121,15 +121,21 @@ def test_as_many_items_come_as_were_asked_for(family: Family, n: int) -> None:
 
 @each_family
 def test_partners_have_equal_length_wherever_the_table_holds_one(family: Family) -> None:
-    items = family.build(seed=0, n=EVERY, token_length=pieces)
-    table = {item.cluster: item for item in items if item.template == "plain"}
-    for item in table.values():
-        if pieces(item.prompt) != pieces(item.foil_prompt):
+    lengths: dict[str, list[int]] = {}
+    foil_lengths: dict[str, list[int]] = {}
+    ends: dict[str, tuple[str, str]] = {}
+    for item in family.build(seed=0, n=EVERY, token_length=pieces):
+        lengths.setdefault(item.cluster, []).append(pieces(item.prompt))
+        foil_lengths.setdefault(item.cluster, []).append(pieces(item.foil_prompt))
+        ends[item.cluster] = item.answer, item.foil
+    assert any(lengths[cluster] == foil_lengths[cluster] for cluster in lengths)
+    for cluster, (answer, _) in ends.items():
+        if lengths[cluster] != foil_lengths[cluster]:
             assert not [
-                other.cluster
-                for other in table.values()
-                if pieces(other.prompt) == pieces(item.prompt) and distinguishable(other.answer, item.answer)
-            ], item.id
+                other
+                for other, (another, _) in ends.items()
+                if lengths[other] == lengths[cluster] and distinguishable(another, answer)
+            ], cluster
 
 
 def test_built_in_items_satisfy_the_schema(tmp_path: object) -> None:
