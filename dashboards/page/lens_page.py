@@ -9,15 +9,17 @@ from dashboards.page.assets import LENS_SCRIPTS, inline_json, script
 from dashboards.page.markup import esc, token
 from dashboards.page.render import LOGO, document
 from dashboards.view.lens import LensMap, pack_maps
+from dashboards.view.text import without_paths
 
 
 def render_lens_page(lens_map: LensMap, *, model: str, facts: Sequence[tuple[str, str]] = ()) -> str:
     """A self-contained page for one prompt. `facts` are provenance lines (name, value) shown at its foot."""
+    model = str(without_paths(model)).removeprefix("…/")
     (packed,), vocabulary = pack_maps([lens_map])
     view = {"lens_index": [packed.entry], "lens_vocabulary": vocabulary, "axes": _axes(packed.entry["n_streams"])}
     blob = base64.b64encode(packed.blob).decode("ascii")
     prompt = "".join(token(t) for t in lens_map.tokens)
-    rows = "".join(f"<dt>{esc(name)}</dt><dd>{esc(value)}</dd>" for name, value in facts)
+    rows = "".join(f"<dt>{esc(name)}</dt><dd>{esc(without_paths(value))}</dd>" for name, value in facts)
     body = f"""
 <header class="top"><div class="brand">{LOGO}<span>Strata</span></div>
   <div class="about"><b>{esc(model)}</b> <span class="muted">lens · {packed.entry["n_tokens"]} tokens · streams 0–{packed.entry["n_streams"] - 1}</span></div>

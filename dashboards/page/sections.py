@@ -11,6 +11,7 @@ from dashboards.view.text import interval, number
 
 Json = dict[str, Any]
 STATIC_ITEM_ROWS = 200
+_YES_NO = {True: "yes", False: "no", None: "–"}
 _STRONG = re.compile(r"((?:decodable|readable) (?:from stream \d+|at no stream)|(?:knowledge|reasoning) items)")
 
 
@@ -99,14 +100,15 @@ def _behaviour_row(r: Json) -> str:
     choice = '<span class="muted">–</span>'
     if r["choice_accuracy"] is not None:
         chance = f", chance {number(r['choice_chance'])}" if r["choice_chance"] is not None else ""
-        choice = f'{number(r["choice_accuracy"])} <span class="muted">n {r["choice_n"]}{chance}</span>'
+        band = interval(r["choice_low"], r["choice_high"])
+        choice = f'{number(r["choice_accuracy"])} <span class="muted">{band}{chance}</span>'
     word = "yes" if r["answered"] else "not answered"
     return (
         f'<tr class="{"" if r["answered"] else "off"}"><th scope="row">{foreign(r["family"])}</th>'
         f'<td><span class="answered-{"yes" if r["answered"] else "no"}">{word}</span> '
-        f'<span class="muted">{r["answered_items"]} of {r["n"]}</span></td>'
+        f'<span class="muted">{r["used_items"]} of {r["n"]} used</span></td>'
         f'<td class="num">{r["n"]} <span class="muted">in {r["clusters"]} clusters</span></td>'
-        f'<td class="share">{share_svg(r["accuracy"], r["low"], r["high"])}</td>'
+        f'<td class="share">{"" if r["accuracy"] is None else share_svg(r["accuracy"], r["low"], r["high"])}</td>'
         f"<td>{number(r['accuracy'])} <span class='muted'>{interval(r['low'], r['high'])}</span></td><td>{choice}</td>"
         f"<td>{_family_onset(r['onsets'].get('probe'))}</td><td>{_family_onset(r['onsets'].get('lens'))}</td></tr>"
     )
@@ -136,7 +138,7 @@ def _item_row(r: Json) -> str:
         f'<tr class="{"left-out" if r["reason"] else ""}"><td>{mark}{foreign(r["item"])}</td><td>{foreign(r["family"])}</td>'
         f"<td>{esc(r['kind'])}</td><td>{token(r['answer'])}</td><td>{token(r['foil'])}</td>"
         f'<td class="num">{number(r["logit_difference"])}</td><td class="num">{"–" if r["rank"] is None else r["rank"]}</td>'
-        f"<td>{'yes' if r['correct'] else 'no'}</td><td>{emergence}</td><td>{esc(r['reason'])}</td></tr>"
+        f"<td>{_YES_NO[r['correct']]}</td><td>{emergence}</td><td>{esc(r['reason'])}</td></tr>"
     )
 
 

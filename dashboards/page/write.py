@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from dashboards.page.assets import PLOTLY, asset, inline_json
 from dashboards.page.render import render_report
 from dashboards.view.build import build_report
 from dashboards.view.lens import lens_file
-from probes.errors import DoesNotFitError, StrataError
+from probes.errors import StrataError
+from probes.files import write_whole
 
 Json = dict[str, Any]
 MAX_BYTES = 6_000_000
@@ -30,22 +30,20 @@ def write_report(run_dir: Path, max_bytes: int = MAX_BYTES) -> Path:
     view, blobs = report.view, report.blobs
     side = _spill(view, {k: len(b) for k, b in blobs.items()}, max_bytes)
     view["sizes"]["side_files"] = len(side)
-    page = render_report(view, blobs)
-    view["sizes"]["report_bytes"] = len(page.encode("utf-8", "replace"))
+    page = render_report(view, blobs).encode("utf-8", "replace")
+    view["sizes"]["report_bytes"] = len(page)
     folder = run_dir / "report_assets"
     try:
-        if folder.exists() and not side:
+        if folder.exists():
             shutil.rmtree(folder)
         for key in side:
-            folder.mkdir(exist_ok=True)
             text = json.dumps(base64.b64encode(blobs[key]).decode("ascii"))
-            _write(folder / lens_file(key), f"strataLens({inline_json(key)},{text});\n")
-        _write(run_dir / "view.json", json.dumps(view, ensure_ascii=True, separators=(",", ":"), allow_nan=False))
-        _write(run_dir / "report.html", page)
+            write_whole(folder / lens_file(key), f"strataLens({inline_json(key)},{text});\n")
+        write_whole(run_dir / "view.json", json.dumps(view, ensure_ascii=True, separators=(",", ":"), allow_nan=False))
+        write_whole(run_dir / "report.html", page)
     except OSError as error:
-        kind = DoesNotFitError if error.errno == 28 else StrataError
-        raise kind(
-            f"The report cannot be written to {run_dir} ({error.strerror})", "Make room and run `strata report`"
+        raise StrataError(
+            f"The report cannot be written to {run_dir} ({error.strerror})", "Make it writable and run `strata report`"
         ) from error
     return run_dir / "report.html"
 
@@ -61,12 +59,3 @@ def _spill(view: Json, sizes: dict[str, int], max_bytes: int) -> list[str]:
             entry["file"] = f"report_assets/{lens_file(entry['key'])}"
             out.append(entry["key"])
     return out
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".part")
-    with partial.open("wb") as out:
-        out.write(text.encode("utf-8", "replace"))
-        out.flush()
-        os.fsync(out.fileno())
-    partial.replace(path)

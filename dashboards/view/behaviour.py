@@ -12,8 +12,8 @@ from dashboards.view.text import significant
 Json = dict[str, Any]
 
 RULE = (
-    "A family counts as answered when its accuracy interval lies above one half "
-    "(the answer against its foil) and at least one item is answered."
+    "The run itself decides whether a family is answered: its accuracy, by choice where items have choices and else by "
+    "likelihood, must lie above chance with its whole interval; items of a family that is not are kept and left out."
 )
 INTERVAL = "95 % Wilson interval with the number of clusters as n (items of one cluster count once)"
 
@@ -33,38 +33,53 @@ def build_behaviour(run: RunTables) -> Json:
     for row in run.behaviour:
         families.setdefault((row["kind"], row["family"]), []).append(row)
     onsets = _onsets(run)
-    rows = []
-    for (kind, family), items in sorted(families.items(), key=lambda e: (kind_order(e[0][0]), e[0])):
-        accuracy = sum(bool(r["correct_by_likelihood"]) for r in items) / len(items)
-        clusters = len({r.get("cluster") or r["item"] for r in items})
-        low, high = wilson(accuracy, clusters)
-        choices = [r for r in items if r.get("correct_by_choice") is not None]
-        chances = [r["chance_choice"] for r in choices if r.get("chance_choice") is not None]
-        answered_items = sum(bool(r["answered"]) for r in items)
-        answered = answered_items > 0 and low > 0.5
-        rows.append(
-            {
-                "family": family,
-                "kind": kind,
-                "domain": items[0].get("domain") or "",
-                "n": len(items),
-                "clusters": clusters,
-                "accuracy": significant(accuracy),
-                "low": significant(low),
-                "high": significant(high),
-                "choice_n": len(choices),
-                "choice_accuracy": significant(sum(bool(r["correct_by_choice"]) for r in choices) / len(choices))
-                if choices
-                else None,
-                "choice_chance": significant(sum(chances) / len(chances)) if chances else None,
-                "answered_items": answered_items,
-                "answered": answered,
-                "word": "answered" if answered else "not answered",
-                "left_out": sum(bool(r.get("reason")) for r in items),
-                "onsets": onsets.get((kind, family), {}),
-            }
-        )
+    ordered = sorted(families.items(), key=lambda e: (kind_order(e[0][0]), e[0]))
+    rows = [_family(kind, family, items, onsets.get((kind, family), {})) for (kind, family), items in ordered]
     return {"rule": RULE, "interval": INTERVAL, "rows": rows}
+
+
+def _family(kind: str, family: str, items: list[Json], onsets: Json) -> Json:
+    # An item that was left out before the model saw it has nulls, which count neither as right nor as wrong.
+    likelihood = [r for r in items if r.get("correct_by_likelihood") is not None]
+    choices = [r for r in items if r.get("correct_by_choice") is not None]
+    chances = [r["chance_choice"] for r in choices if r.get("chance_choice") is not None]
+    accuracy, low, high = _share(likelihood, "correct_by_likelihood")
+    choice, choice_low, choice_high = _share(choices, "correct_by_choice")
+    used = sum(bool(r.get("answered")) and not r.get("reason") for r in items)
+    return {
+        "family": family,
+        "kind": kind,
+        "domain": items[0].get("domain") or "",
+        "n": len(items),
+        "clusters": _clusters(items),
+        "accuracy": accuracy,
+        "low": low,
+        "high": high,
+        "likelihood_n": len(likelihood),
+        "choice_n": len(choices),
+        "choice_accuracy": choice,
+        "choice_low": choice_low,
+        "choice_high": choice_high,
+        "choice_chance": significant(sum(chances) / len(chances)) if chances else None,
+        "answered_items": sum(bool(r.get("answered")) for r in items),
+        "used_items": used,
+        "answered": used > 0,
+        "word": "answered" if used else "not answered",
+        "left_out": sum(bool(r.get("reason")) for r in items),
+        "onsets": onsets,
+    }
+
+
+def _clusters(rows: list[Json]) -> int:
+    return len({r.get("cluster") or r["item"] for r in rows})
+
+
+def _share(rows: list[Json], column: str) -> tuple[float | None, float | None, float | None]:
+    if not rows:
+        return None, None, None
+    share = sum(bool(r[column]) for r in rows) / len(rows)
+    low, high = wilson(share, _clusters(rows))
+    return significant(share), significant(low), significant(high)
 
 
 def _onsets(run: RunTables) -> dict[tuple[str, str], Json]:

@@ -34,9 +34,9 @@ def build_items(run: RunTables, mapped: dict[str, str], max_rows: int = MAX_ROWS
         columns["logit_difference"].append(significant(row.get("logit_difference")))
         columns["answer_logprob"].append(significant(row.get("answer_logprob")))
         columns["rank"].append(row.get("rank"))
-        columns["correct"].append(bool(row["correct_by_likelihood"]))
+        columns["correct"].append(row.get("correct_by_likelihood"))
         columns["correct_by_choice"].append(row.get("correct_by_choice"))
-        columns["answered"].append(bool(row["answered"]))
+        columns["answered"].append(row.get("answered"))
         columns["emergence"].append(
             streams.get(item, {"state": "not_run"} if run.emergence is None else {"state": "none"})
         )

@@ -68,7 +68,7 @@ def read_lens_maps(run: RunTables) -> list[LensMap]:
             names = set(tensors.keys())
             for m in meta["maps"]:
                 row = answers.get(m["item"], {})
-                out.append(_one(m, tensors, names, vocabulary, row, meta.get("kl_bound")))
+                out.append(_one({"lens": meta.get("lens"), **m}, tensors, names, vocabulary, row, meta.get("kl_bound")))
     except (OSError, SafetensorError, KeyError) as error:
         raise StrataError(f"{path} cannot be read ({error})", "Delete it and start the same command again") from error
     return out
@@ -99,7 +99,7 @@ def _one(
         answer=row.get("answer_token") or "",
         foil=row.get("foil_token") or "",
         why=str(m.get("why") or ""),
-        instrument=str(m.get("instrument") or "lens.logit"),
+        instrument=f"lens.{m.get('lens') or 'logit'}",
         kl_bound=bound,
     )
 

@@ -129,7 +129,7 @@ def _map(
 
 
 def _row(fam: Json, line: Json | None, baselines: list[Json], recipe: _Recipe, layers: list[int]) -> Json:
-    note = "" if fam["answered"] else f"not answered: accuracy {number(fam['accuracy'])}"
+    note = "" if fam["answered"] else _unanswered(fam)
     row: Json = {
         "family": fam["family"],
         "kind": fam["kind"],
@@ -150,6 +150,12 @@ def _row(fam: Json, line: Json | None, baselines: list[Json], recipe: _Recipe, l
         cells["low"][column], cells["high"][column], cells["base"][column] = low, high, significant(base)
         dim[column] = int(low is None or high is None or low <= base <= high)
     return {**row, **cells, "dim": dim}
+
+
+def _unanswered(fam: Json) -> str:
+    by_choice = fam["choice_accuracy"] is not None
+    accuracy = fam["choice_accuracy"] if by_choice else fam["accuracy"]
+    return f"not answered: accuracy {number(accuracy)}{' by choice' if by_choice else ''}"
 
 
 def _baseline(baselines: list[Json], layer: int, constant: float) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 from dashboards.view.labels import kind_order
 from dashboards.view.tables import RunTables
-from dashboards.view.text import count, interval, listed, number, significant
+from dashboards.view.text import count, interval, listed, number, significant, without_paths
 
 Json = dict[str, Any]
 _SHORT = {"probe": "Linear probe", "lens": "Logit lens"}
@@ -131,7 +131,7 @@ def _caveats(run: RunTables, kinds: list[Json], series: list[Json], behaviour: l
             add("contradiction", text)
     _format_caveats(run, add)
     for warning in run.summary.get("warnings") or []:
-        add("warning", str(warning).rstrip(".") + ".")
+        add("warning", str(without_paths(str(warning))).rstrip(".") + ".")
     return out
 
 

@@ -124,12 +124,23 @@ def _behaviour(rng: np.random.Generator, per_family: int, hostile: bool) -> list
                     "foil_logprob": -abs(float(rng.normal(4.5, 0.8))),
                     "rank": int(rng.integers(0, 2)) if able else int(rng.integers(5, 900)),
                     "correct_by_likelihood": difference > 0, "correct_by_choice": difference > 0.5 if i % 2 else None,
-                    "chance_choice": 0.25 if i % 2 else None, "answered": able and difference > 0,
-                    "aligned": not left_out, "reason": "answer and foil prompt differ in length" if left_out else None,
+                    "chance_choice": 0.25 if i % 2 else None, "answered": difference > 0,
+                    "aligned": not left_out, "reason": _reason(left_out, able, difference > 0),
                     "answer_token": answer, "foil_token": foil,
                 }
             )  # fmt: skip
+            if left_out:  # the model never saw it: all its numbers are null
+                rows[-1] |= dict.fromkeys(("logit_difference", "answer_logprob", "foil_logprob", "rank", "answered",
+                                           "correct_by_likelihood", "correct_by_choice", "chance_choice", "aligned"))  # fmt: skip
     return rows
+
+
+def _reason(left_out: bool, able: bool, right: bool) -> str | None:
+    if left_out:
+        return "the answer tokenises to nothing"
+    if not right:
+        return "not answered by the model"
+    return None if able else "its family is not answered above chance"
 
 
 def _rise(n_layers: int, at: float, low: float, high: float) -> np.ndarray:
@@ -265,7 +276,7 @@ def _summary(rows: list[dict[str, Any]], n_layers: int, without: Collection[str]
     streams = {"knowledge": (6, 9), "reasoning": (8, 10), "composite": (9, 11), "control": (4, None)}
     for kind, (probe, lens) in streams.items():
         mine = [r for r in rows if r["kind"] == kind]
-        used = sum(r["answered"] for r in mine)
+        used = sum(bool(r["answered"]) and not r["reason"] for r in mine)
         instruments: dict[str, Any] = {}
         if "probes" not in without:
             instruments["probe"] = {
@@ -276,7 +287,7 @@ def _summary(rows: list[dict[str, Any]], n_layers: int, without: Collection[str]
                 "onset": onset(lens, used, "share above an unrelated answer over one half at three streams in a row")
             }
         kinds[kind] = {
-            "items": len(mine), "used": used, "accuracy": sum(r["correct_by_likelihood"] for r in mine) / len(mine),
+            "items": len(mine), "used": used, "accuracy": sum(bool(r["correct_by_likelihood"]) for r in mine) / len(mine),
             "located": None, "instruments": instruments,
         }  # fmt: skip
     return {
@@ -310,7 +321,7 @@ def _manifest(rows: list[dict[str, Any]], n_layers: int, limited: bool) -> dict[
             {"name": "lens at the last stream is the model's own logits", "passed": True, "value": 1.1e-5, "tolerance": 1e-3},
             {"name": "embedding plus all block outputs is the last stream", "passed": True, "value": 3.8e-6, "tolerance": 1e-4},
         ],
-        "left_out": {"answer and foil prompt differ in length": 1}, "warnings": [],
+        "left_out": {"the answer tokenises to nothing": 1}, "warnings": [],
         "started": "2026-03-02T09:12:44Z", "ended": "2026-03-02T09:14:41Z", "status": "done", "limited": limited,
         "git": {"commit": "0123abc", "dirty": False},
     }  # fmt: skip
@@ -380,6 +391,6 @@ def _lens_maps(
         run / "lens_maps.json",
         {
             "rule": "median, largest logit difference, failures and a draw by seed 0, in equal parts",
-            "metrics": metrics, "maps": maps, "vocabulary": {str(i): t for i, t in vocabulary.items()},
+            "lens": "logit", "metrics": metrics, "maps": maps, "vocabulary": {str(i): t for i, t in vocabulary.items()},
         },
     )  # fmt: skip

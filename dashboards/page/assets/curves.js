@@ -7,7 +7,7 @@ const KIND_STYLE = {
   control: { dash: 'dashdot', symbol: 'diamond-open' },
 };
 const REFERENCE_DASH = { chance: 'dot', control_accuracy: 'dash', embedding_only: 'longdash', random_init: 'dashdot', null_logprob: 'dash' };
-const RANK_TICKS = [0, 1, 9, 99, 999, 9999, 99999];
+const RANK_TICKS = [0, 1, 10, 100, 1000, 10000, 100000];
 
 function kindsPresent() { return VIEW.labels.kinds.filter((k) => VIEW.verdict.kinds.some((v) => v.kind === k) || VIEW.series.some((s) => s.kind === k)); }
 function instrumentsPresent() { return Object.keys(VIEW.labels.instruments).filter((i) => VIEW.series.some((s) => s.instrument === i)); }
@@ -98,6 +98,12 @@ function onsetOf(group) {
   return onset && onset.layer !== null ? onset : null;
 }
 
+/** How the bands were made, or that there are none. */
+function bandNote(used) {
+  const banded = used.find((s) => s.low.some((v) => v !== null));
+  return banded ? `Bands: ${banded.method}` : 'No interval was computed for these means.';
+}
+
 function curveFigure(groups) {
   const measure = state.measure;
   const meta = VIEW.labels.measures[measure];
@@ -144,20 +150,19 @@ function curveFigure(groups) {
     layout[`xaxis${suffix}`] = axisStyle(panels.length > 1 ? (state.axis === 'depth' ? 'depth' : 'stream') : title, { domain, dtick: state.axis === 'depth' ? 0.25 : undefined, nticks: panels.length > 1 ? 7 : 20, showspikes: true, spikemode: 'across', spikethickness: 1, spikedash: 'dot', spikecolor: colour('strong-line') });
     layout[`yaxis${suffix}`] = axisStyle(p ? '' : `${meta.label} (${meta.range === 'rank' ? 'log scale' : meta.unit})`, { matches: p ? 'y' : undefined, showticklabels: !p, anchor: axes.xaxis });
     if (Array.isArray(meta.range)) layout[`yaxis${suffix}`].range = [meta.range[0] - 0.03, meta.range[1] + 0.03];
-    if (meta.range === 'rank') Object.assign(layout[`yaxis${suffix}`], { type: 'log', autorange: 'reversed', tickvals: RANK_TICKS.map((r) => r + 1), ticktext: RANK_TICKS.map((r) => (r < 1000 ? String(r) : `${(r + 1) / 1000}k`)) });
+    if (meta.range === 'rank') Object.assign(layout[`yaxis${suffix}`], { type: 'log', autorange: 'reversed', tickvals: RANK_TICKS.map((r) => r + 1), ticktext: RANK_TICKS.map((r) => (r < 1000 ? String(r) : `${r / 1000}k`)) });
     if (meta.line) {
       shapes.push({ type: 'line', xref: `${axes.xaxis} domain`, yref: axes.yaxis, x0: 0, x1: 1, y0: meta.line.value, y1: meta.line.value, line: { color: colour('strong-line'), width: 1.2, dash: 'dot' } });
       if (!p) annotations.push({ xref: `${axes.xaxis} domain`, yref: axes.yaxis, x: 0.005, y: meta.line.value, xanchor: 'left', yanchor: 'bottom', showarrow: false, text: plotText(meta.line.text), font: { size: 12, color: colour('muted') } });
     }
   });
-  if (used.length) layout.xaxis.title = layout.xaxis.title || {};
   const table = () => ({
     head: ['instrument', 'measure', 'kind', 'family', 'target', 'folds', 'position', 'axis', 'layer', 'depth', 'mean', 'low', 'high', 'items', 'clusters', 'method'],
     rows: used.flatMap((s) => s.layer.map((l, i) => [s.instrument, s.measure, s.kind, s.family, s.target, s.scheme, s.position, s.axis, String(l), VIEW.axes[s.axis].depth[l], s.mean[i], s.low[i], s.high[i], String(s.n_items), String(s.n_clusters), s.method])),
   });
   return {
     traces, aria: aria.join('. '), table, title: `${instrument.label}: ${meta.label}`, empty: !aria.length,
-    note: used.length ? `Bands: ${used.find((s) => s.method) ? used.find((s) => s.method).method : 'none'}` : '',
+    note: bandNote(used),
     layout: baseLayout({ ...layout, height: 430, margin: { l: 68, r: 16, t: panels.length > 1 ? 58 : 44, b: 104 }, shapes, annotations, hovermode: 'x unified', showlegend: true,
       legend: { orientation: 'h', x: 0, xanchor: 'left', y: -0.17, yanchor: 'top', font: { size: 12.5, color: colour('text') }, itemclick: 'toggle', bgcolor: 'rgba(0,0,0,0)' } }),
   };

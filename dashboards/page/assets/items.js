@@ -38,7 +38,7 @@ function itemRow(i) {
     h('td', { title: visible(id) }, mark, h('bdi', {}, visible(id))), h('td', {}, h('bdi', {}, visible(C.family[i]))), h('td', {}, C.kind[i]),
     h('td', {}, tokenElement(C.answer[i])), h('td', {}, tokenElement(C.foil[i])),
     h('td', { class: 'num' }, num(C.logit_difference[i])), h('td', { class: 'num' }, C.rank[i] === null ? '–' : num(C.rank[i], 0)),
-    h('td', {}, C.correct[i] ? 'yes' : 'no'), h('td', {}, emergenceText(C.emergence[i])), h('td', {}, visible(C.reason[i]) === '∅' ? '' : visible(C.reason[i])));
+    h('td', {}, C.correct[i] === null ? '–' : (C.correct[i] ? 'yes' : 'no')), h('td', {}, emergenceText(C.emergence[i])), h('td', {}, visible(C.reason[i]) === '∅' ? '' : visible(C.reason[i])));
   row.dataset.index = String(i);
   return row;
 }
