@@ -1,0 +1,95 @@
+"""Options: the nearest source wins, its origin is shown, and a wrong key or value names its remedy."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from dashboards.cli.common_options import config_lines
+from dashboards.cli.options import Option, add_options, positive, resolve
+from probes.errors import StrataError
+
+OPTIONS = (
+    Option("seed", 0, "seed", parse=int),
+    Option("per_family", 48, "items", parse=positive),
+    Option("lenses", ("logit",), "lenses", choices=("logit", "tuned")),
+    Option("random_init", True, "baseline"),
+    Option("text", None, "file"),
+)
+
+
+def given(*words: str) -> dict[str, object]:
+    parser = argparse.ArgumentParser()
+    add_options(parser, OPTIONS)
+    found = vars(parser.parse_args(words))
+    return {name: value for name, value in found.items() if name not in ("config", "print_config")}
+
+
+def test_command_line_beats_environment_beats_file_beats_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "strata.toml"
+    file.write_text('seed = 1\nper-family = 2\ntext = "a"\n')
+    monkeypatch.setenv("STRATA_SEED", "3")
+    monkeypatch.setenv("STRATA_TEXT", "b")
+    resolved = resolve(OPTIONS, given("--text", "c"), str(file))
+    assert {name: entry.value for name, entry in resolved.items()} == {
+        "seed": 3, "per_family": 2, "lenses": ("logit",), "random_init": True, "text": "c",
+    }  # fmt: skip
+    assert [resolved[name].origin for name in ("text", "seed", "per_family", "lenses")] == [
+        "command line", "environment STRATA_SEED", str(file), "default",
+    ]  # fmt: skip
+
+
+def test_an_unknown_key_in_the_file_is_answered_with_the_nearest_name(tmp_path: Path) -> None:
+    file = tmp_path / "strata.toml"
+    file.write_text("per_famly = 3\n")
+    with pytest.raises(StrataError, match=r"no option 'per_famly'\. Did you mean per_family\?"):
+        resolve(OPTIONS, {}, str(file))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--per-family", "0"), "--per-family is '0'. must be at least 1"),
+        (("--per-family", "many"), "--per-family is 'many'"),
+        (("--lenses", "logit,tunde"), "Did you mean tuned"),
+    ],
+)
+def test_a_bad_value_names_its_option(words: tuple[str, ...], message: str) -> None:
+    with pytest.raises(StrataError, match=message):
+        resolve(OPTIONS, given(*words), None)
+
+
+def test_switches_and_lists_read_from_every_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRATA_LENSES", "logit, tuned")
+    resolved = resolve(OPTIONS, given("--no-random-init"), None)
+    assert resolved["random_init"].value is False
+    assert resolved["lenses"].value == ("logit", "tuned")
+
+
+def test_a_manifest_can_be_given_back_to_the_verb(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"schema": "strata.manifest/1", "options": {"seed": 9, "lenses": ["tuned"]}}))
+    resolved = resolve(OPTIONS, {}, str(manifest))
+    assert resolved["seed"].value == 9 and resolved["lenses"].value == ("tuned",)
+
+
+def test_the_printed_configuration_is_a_configuration_file(tmp_path: Path) -> None:
+    resolved = resolve(OPTIONS, given("--seed", "5", "--lenses", "tuned"), None)
+    printed = config_lines(resolved)
+    assert "# command line" in printed and "# default" in printed
+    assert tomllib.loads(printed) == {"seed": 5, "per_family": 48, "lenses": ["tuned"], "random_init": True}
+
+
+def test_a_missing_or_broken_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(StrataError, match="can't be read"):
+        resolve(OPTIONS, {}, str(tmp_path / "absent.toml"))
+    broken = tmp_path / "broken.toml"
+    broken.write_text("seed = ")
+    with pytest.raises(StrataError, match="not valid toml"):
+        resolve(OPTIONS, {}, str(broken))
