@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from dashboards.page.assets import PLOTLY, asset, inline_json
+from dashboards.page.assets import inline_json
 from dashboards.page.render import render_report
 from dashboards.view.build import build_report
 from dashboards.view.lens import lens_file
@@ -17,7 +17,6 @@ from probes.files import write_whole
 
 Json = dict[str, Any]
 MAX_BYTES = 6_000_000
-_MARGIN = 250_000  # style, scripts, static rows
 
 
 def write_report(run_dir: Path, max_bytes: int = MAX_BYTES) -> Path:
@@ -50,12 +49,16 @@ def write_report(run_dir: Path, max_bytes: int = MAX_BYTES) -> Path:
 
 def _spill(view: Json, sizes: dict[str, int], max_bytes: int) -> list[str]:
     """Marks the maps that stay out of the page, from the end of the list, and returns their keys."""
-    left = max_bytes - len(asset(PLOTLY)) - len(inline_json(view)) - _MARGIN
+    for entry in view["lens_index"]:
+        entry["embedded"] = False
+        entry["file"] = f"report_assets/{lens_file(entry['key'])}"
+    left = max_bytes - len(render_report(view, {}).encode("utf-8", "replace"))
     out = []
     for entry in view["lens_index"]:
-        left -= sizes[entry["key"]] * 4 // 3 + 80
+        left -= sizes[entry["key"]] * 4 // 3 + 100
         if left < 0:
-            entry["embedded"] = False
-            entry["file"] = f"report_assets/{lens_file(entry['key'])}"
             out.append(entry["key"])
+        else:
+            entry["embedded"] = True
+            del entry["file"]
     return out

@@ -1,0 +1,132 @@
+"""Is report.html one safe file: small, closed to the network, deaf to hostile items, silent about this machine?"""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import re
+from pathlib import Path
+
+import plotly.offline
+import pytest
+from synthetic_run import write_synthetic_run
+
+from dashboards.page import render_lens_page, render_report, write_report
+from dashboards.page.assets import PLOTLY, asset, inline, inline_json
+from dashboards.page.vendor import ASSETS, SHA256, sha256
+from dashboards.view import build_report
+from dashboards.view.lens import read_lens_maps
+from dashboards.view.tables import read_run
+from probes.errors import StrataError
+
+
+@pytest.fixture(scope="module")
+def page(synthetic: Path) -> str:
+    return write_report(synthetic).read_text(encoding="utf-8")
+
+
+class _Elements(html.parser.HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def _elements(page: str) -> list[tuple[str, dict[str, str | None]]]:
+    parser = _Elements()
+    parser.feed(page)
+    return parser.found
+
+
+def test_the_vendored_plotly_is_the_pinned_one_and_the_one_python_speaks() -> None:
+    assert sha256((ASSETS / PLOTLY).read_bytes()) == SHA256
+    assert f"v{plotly.offline.get_plotlyjs_version()}" in asset(PLOTLY)[:200]
+    assert "MIT" in asset("plotly.LICENSE")
+
+
+def test_the_page_stays_under_three_megabytes(page: str) -> None:
+    assert 1_500_000 < len(page.encode()) < 3_000_000
+
+
+def test_nothing_in_the_page_points_outside(page: str) -> None:
+    for tag, attributes in _elements(page):
+        for name in ("src", "href", "action", "srcset", "data"):
+            value = attributes.get(name) or ""
+            assert not re.match(r"(?i)\s*(https?:)?//", value), (tag, name, value)
+    assert "@import" not in asset("page.css") and "url(" not in asset("page.css")
+
+
+def test_the_policy_comes_before_anything_it_governs(page: str) -> None:
+    policy = page.index("Content-Security-Policy")
+    assert policy < page.index("<script") and policy < page.index("<style")
+    assert "default-src 'none'" in page and "connect-src 'none'" in page
+    assert "'self'" not in page[policy : policy + 400]
+
+
+def test_hostile_items_come_out_as_text(page: str) -> None:
+    tags = _elements(page)
+    assert not [a for t, a in tags if t == "img"]
+    assert not [a for _, a in tags if any(name.startswith("on") for name in a)]
+    assert "<script>window.pwned" not in page
+    assert "&lt;img src=x onerror" in page
+    assert chr(0x202E) not in page and "\x00" not in page
+
+
+def test_inlined_data_can_not_end_its_element() -> None:
+    assert "<" not in inline_json({"a": "</script><!--"})
+    assert json.loads(inline_json({"a": "</script>\x00"})) == {"a": "</script>\x00"}
+    assert "</script" not in inline("x = '</script>'")
+
+
+def test_the_page_names_neither_paths_nor_users_of_the_machine(page: str, synthetic: Path) -> None:
+    view = (synthetic / "view.json").read_text()
+    for text in (page, view):
+        assert "/home/someone" not in text and "someone" not in text
+        assert str(synthetic) not in text
+
+
+def test_the_shared_plotly_configuration_shuts_every_door() -> None:
+    config = re.search(r"const CONFIG = \{(.*?)\};", asset("plots.js"))
+    assert config is not None
+    for setting in ("displaylogo: false", "showSendToCloud: false", "plotlyServerURL: ''"):
+        assert setting in config.group(1)
+    assert "fetch(" not in "".join(asset(p.name) for p in ASSETS.glob("*.js") if p.name != PLOTLY)
+
+
+def test_maps_over_the_budget_go_to_side_files_from_the_end(tmp_path: Path) -> None:
+    run = write_synthetic_run(tmp_path / "run", n_maps=10)
+    whole = write_report(run).stat().st_size
+    assert write_report(run, max_bytes=whole - 6_000).stat().st_size <= whole - 6_000
+    view = json.loads((run / "view.json").read_text())
+    out = [e for e in view["lens_index"] if not e["embedded"]]
+    assert 0 < len(out) < len(view["lens_index"])
+    assert sorted(p.name for p in (run / "report_assets").iterdir()) == sorted(Path(e["file"]).name for e in out)
+    page = (run / "report.html").read_text()
+    assert "'unsafe-inline' 'self'" in page
+    write_report(run)
+    assert not (run / "report_assets").exists()
+
+
+def test_what_was_there_before_survives_a_failed_build(tmp_path: Path) -> None:
+    run = write_synthetic_run(tmp_path / "run")
+    before = write_report(run).read_bytes()
+    (run / "curves.parquet").write_bytes(b"half a table")
+    with pytest.raises(StrataError, match=r"curves\.parquet"):
+        write_report(run)
+    assert (run / "report.html").read_bytes() == before
+    assert not list(run.glob("*.part"))
+
+
+def test_the_same_run_gives_the_same_page(synthetic: Path) -> None:
+    report = build_report(synthetic)
+    assert render_report(report.view, report.blobs) == render_report(report.view, report.blobs)
+
+
+def test_a_page_for_one_prompt_carries_its_tokens_and_facts(synthetic: Path) -> None:
+    lens_map = read_lens_maps(read_run(synthetic))[0]
+    page = render_lens_page(lens_map, model="/home/someone/models/m", facts=[("dtype", "float32")])
+    assert "someone" not in page
+    assert "&lt;think&gt;" in page and "<dd>float32</dd>" in page
+    assert len(page.encode()) < 1_750_000

@@ -1,0 +1,283 @@
+"""Does view.json say what the tables say, and nothing else?"""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import load_file
+from scipy.stats import binomtest
+from synthetic_run import write_synthetic_run
+
+from dashboards.view import build_report, build_view, validate_view
+from dashboards.view.behaviour import wilson
+from dashboards.view.lens import OTHER, LensMap, pack_maps
+from dashboards.view.text import visible, without_paths
+from probes.errors import StrataError
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def view(synthetic: Path) -> Json:
+    return build_view(synthetic)
+
+
+def _rows(run: Path, name: str) -> list[Json]:
+    rows: list[Json] = pq.read_table(run / f"{name}.parquet").to_pylist()
+    return rows
+
+
+def test_every_curve_number_is_the_tables(view: Json, synthetic: Path) -> None:
+    table = {
+        tuple(r[k] for k in ("instrument", "measure", "kind", "family", "target", "scheme", "position", "layer")): r
+        for r in _rows(synthetic, "curves")
+    }
+    checked = 0
+    for s in view["series"]:
+        for i, layer in enumerate(s["layer"]):
+            key = tuple(s[k] for k in ("instrument", "measure", "kind", "family", "target", "scheme", "position"))
+            row = table[(*key, layer)]
+            for name in ("mean", "low", "high"):
+                assert s[name][i] == (None if row[name] is None else pytest.approx(row[name], rel=1e-4, abs=1e-12))
+            checked += 1
+    whole_kinds = [r for r in table.values() if r["family"] is None]
+    assert checked >= len(whole_kinds) > 500
+
+
+def test_behaviour_counts_only_what_the_model_saw(view: Json, synthetic: Path) -> None:
+    by_family: dict[str, list[Json]] = defaultdict(list)
+    for row in _rows(synthetic, "behaviour"):
+        by_family[row["family"]].append(row)
+    assert {r["family"] for r in view["behaviour"]["rows"]} == set(by_family)
+    for shown in view["behaviour"]["rows"]:
+        seen = [
+            r["correct_by_likelihood"] for r in by_family[shown["family"]] if r["correct_by_likelihood"] is not None
+        ]
+        assert shown["accuracy"] == pytest.approx(np.mean(seen), rel=1e-4)
+        assert shown["n"] == len(by_family[shown["family"]])
+    assert next(r for r in view["behaviour"]["rows"] if r["family"] == "currency")["likelihood_n"] == 7
+
+
+@given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))))
+def test_the_interval_is_scipys_wilson_interval(case: tuple[int, int]) -> None:
+    n, right = case
+    theirs = binomtest(right, n).proportion_ci(method="wilson")
+    assert wilson(right / n, n) == pytest.approx((theirs.low, theirs.high), abs=1e-6)
+
+
+def test_families_the_model_cannot_do_stay_everywhere(view: Json) -> None:
+    unanswered = {r["family"] for r in view["behaviour"]["rows"] if r["word"] == "not answered"}
+    assert unanswered == {"drug_class", "ordering"}
+    for drawn in view["maps"]:
+        notes = {r["family"]: r["note"] for r in drawn["rows"]}
+        assert all(notes[f].startswith("not answered: accuracy") for f in unanswered)
+    assert unanswered <= set(view["items"]["columns"]["family"])
+    told = " ".join(c["text"] for c in view["verdict"]["caveats"])
+    assert all(f in told for f in unanswered)
+
+
+def test_a_cell_is_dimmed_exactly_where_its_interval_covers_the_baseline(view: Json, synthetic: Path) -> None:
+    table: dict[tuple[Any, ...], Json] = {}
+    for r in _rows(synthetic, "curves"):
+        if r["family"] and r["instrument"] == "probe.linear" and r["target"] == "answer" and r["scheme"] == "cluster":
+            table[r["family"], r["measure"], r["layer"]] = r
+    drawn = next(m for m in view["maps"] if m["id"] == "probe.linear.accuracy")
+    seen = set()
+    for row in drawn["rows"]:
+        for i, layer in enumerate(drawn["layers"]):
+            accuracy = table[row["family"], "accuracy", layer]
+            base = max(table[row["family"], m, layer]["mean"] for m in ("chance", "control_accuracy"))
+            if abs(accuracy["low"] - base) < 1e-4 or abs(accuracy["high"] - base) < 1e-4:
+                continue
+            assert row["value"][i] == pytest.approx(accuracy["mean"] - base, abs=1e-4)
+            assert bool(row["dim"][i]) == (accuracy["low"] <= base <= accuracy["high"])
+            seen.add(row["dim"][i])
+    assert seen == {0, 1}
+    assert drawn["limits"][0] == -drawn["limits"][1]
+
+
+def test_the_sentence_and_its_n_speak_of_the_same_items(view: Json, synthetic: Path) -> None:
+    summary = json.loads((synthetic / "summary.json").read_text())
+    for kind in view["verdict"]["kinds"]:
+        said = summary["kinds"][kind["kind"]]
+        used = sum(r["used_items"] for r in view["behaviour"]["rows"] if r["kind"] == kind["kind"])
+        assert kind["used"] == said["used"] == used
+        for onset in kind["onsets"]:
+            assert onset["layer"] == said["instruments"][onset["instrument"]]["onset"]["layer"]
+            assert onset["n"] == used
+            if kind["kind"] in ("knowledge", "reasoning"):
+                assert f"stream {onset['layer']} (depth" in view["verdict"]["sentence"]
+                assert f"n = {used}" in view["verdict"]["sentence"]
+    assert "no layer is called located" in view["verdict"]["sentence"]
+    assert view["verdict"]["word"] == "undetermined"
+
+
+def test_an_onset_of_null_is_said_and_not_drawn_as_zero(tmp_path: Path) -> None:
+    run = write_synthetic_run(tmp_path / "run")
+    summary = json.loads((run / "summary.json").read_text())
+    summary["kinds"]["knowledge"]["instruments"]["lens"]["onset"] |= {"layer": None, "depth": None, "interval": None}
+    (run / "summary.json").write_text(json.dumps(summary))
+    sentence = build_view(run)["verdict"]["sentence"]
+    assert "readable at no stream (n = " in sentence
+
+
+@pytest.mark.parametrize(
+    ("instrument", "stream", "words"),
+    [("probe", 0, "decodable at stream 0 already"), ("lens", 3, "probe and lens contradict each other")],
+)
+def test_baselines_that_speak_against_the_sentence_become_caveats(
+    tmp_path: Path, instrument: str, stream: int, words: str
+) -> None:
+    run = write_synthetic_run(tmp_path / "run")
+    summary = json.loads((run / "summary.json").read_text())
+    summary["kinds"]["knowledge"]["instruments"][instrument]["onset"]["layer"] = stream
+    (run / "summary.json").write_text(json.dumps(summary))
+    caveats = [c["text"] for c in build_view(run)["verdict"]["caveats"] if c["code"] == "contradiction"]
+    assert any(words in text for text in caveats)
+    if instrument == "probe":
+        assert any("random weights" in text for text in caveats)
+
+
+def test_limits_and_failed_self_tests_become_badges_and_caveats(tmp_path: Path) -> None:
+    run = write_synthetic_run(tmp_path / "run", limited=True)
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["self_tests"][0]["passed"] = False
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    view = build_view(run)
+    assert {b["code"] for b in view["run"]["badges"]} == {"limited", "self_test"}
+    assert {"limited", "self_test"} <= {c["code"] for c in view["verdict"]["caveats"]}
+
+
+@pytest.mark.parametrize(
+    "without", [{"probes", "tuned"}, {"curves", "lens_maps", "emergence", "locations", "format_check"}]
+)
+def test_absent_tables_are_not_run_and_never_zero(tmp_path: Path, without: set[str]) -> None:
+    view = build_view(write_synthetic_run(tmp_path / "run", without=without))
+    validate_view(view)
+    assert not any(s["instrument"] in ("probe.linear", "lens.tuned") for s in view["series"])
+    if "lens_maps" in without:
+        assert view["lens"]["state"] == view["emergence"]["state"] == "not_run"
+        assert {e["state"] for e in view["items"]["columns"]["emergence"]} == {"not_run"}
+    else:
+        assert all(k["onsets"][0]["state"] == "not_run" for k in view["verdict"]["kinds"])
+        assert "linear probe not run" in view["verdict"]["sentence"]
+
+
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "summary.json", "behaviour.parquet", "curves.parquet", "items.jsonl"]
+)
+def test_a_broken_file_is_named_in_one_sentence(tmp_path: Path, name: str) -> None:
+    run = write_synthetic_run(tmp_path / "run")
+    (run / name).write_bytes(b"{broken")
+    with pytest.raises(StrataError, match=name):
+        build_view(run)
+
+
+def test_a_run_without_behaviour_is_refused_by_name(tmp_path: Path) -> None:
+    run = write_synthetic_run(tmp_path / "run")
+    (run / "behaviour.parquet").unlink()
+    with pytest.raises(StrataError, match=r"behaviour\.parquet"):
+        build_view(run)
+    with pytest.raises(StrataError, match="not a run directory"):
+        build_view(tmp_path / "nowhere")
+
+
+def test_lens_maps_survive_their_packing(synthetic: Path) -> None:
+    report = build_report(synthetic)
+    tensors = load_file(synthetic / "lens_maps.safetensors")
+    words = json.loads((synthetic / "lens_maps.json").read_text())["vocabulary"]
+    texts = [v["text"] for v in report.view["lens_vocabulary"]]
+    for entry in report.view["lens_index"]:
+        raw = gzip.decompress(report.blobs[entry["key"]])
+        planes = {}
+        for a in entry["arrays"]:
+            kind = {"u8": np.uint8, "u16": np.dtype("<u2")}[a["dtype"]]
+            count = int(np.prod(a["shape"]))
+            planes[a["name"]] = np.frombuffer(raw, kind, count, a["offset"]).reshape(a["shape"]) * a["step"]
+        ids = tensors[f"{entry['key']}.top_ids"]
+        said = np.vectorize(lambda i: texts[int(i)])(planes["top_ids"])
+        assert (said == np.vectorize(lambda i: words[str(int(i))])(ids)).all()
+        exact = np.minimum(-tensors[f"{entry['key']}.top_logprobs"], 12.75)
+        assert np.abs(planes["top_nlp"] - exact).max() <= 0.025 + 1e-5
+        assert (planes["answer_rank"] == np.minimum(tensors[f"{entry['key']}.answer_rank"], 65535)).all()
+
+
+def test_more_tokens_than_two_bytes_can_name_fall_back_to_another_token() -> None:
+    ids = np.arange(70_000, dtype=np.int32).reshape(10, 1400, 5)
+    zeros = np.zeros((10, 1400), np.float32)
+    big = LensMap(
+        "k", "i", [" x"] * 1400, [0] * 1400, ids, -np.ones(ids.shape, np.float32), zeros, None, None, None, {}
+    )
+    (packed,), vocabulary = pack_maps([big])
+    assert len(vocabulary) == OTHER + 1
+    assert vocabulary[-1]["text"] == "(another token)"
+    assert packed.entry["n_tokens"] == 1400
+
+
+def test_the_same_run_gives_the_same_bytes(synthetic: Path) -> None:
+    one, two = build_report(synthetic), build_report(synthetic)
+    assert json.dumps(one.view) == json.dumps(two.view)
+    assert one.blobs == two.blobs
+
+
+def test_thousands_of_items_are_thinned_but_mapped_ones_stay(synthetic: Path) -> None:
+    from dashboards.view.items import build_items
+    from dashboards.view.tables import read_run
+
+    run = read_run(synthetic)
+    mapped = {"copy-007": "m1", "addition-003": "m2"}
+    items = build_items(run, mapped, max_rows=20)
+    assert items["total"] == 72
+    assert items["shown"] <= 20
+    assert set(mapped) <= set(items["columns"]["item"])
+    assert len(set(items["columns"]["family"])) >= 7
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("schema",), "strata.view/2"),
+        (("verdict", "word"), "certain"),
+        (("series", 0, "mean"), "high"),
+        (("run", "limited"), 1),
+    ],
+)
+def test_the_schema_refuses_what_the_page_could_not_read(view: Json, path: tuple[Any, ...], value: object) -> None:
+    broken: Any = copy.deepcopy(view)
+    inner = broken
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = value
+    with pytest.raises(StrataError, match=r"strata\.view/1"):
+        validate_view(broken)
+
+
+@given(st.lists(st.from_regex(r"[a-z0-9_.-]{1,8}", fullmatch=True), min_size=2, max_size=5))
+def test_no_absolute_path_is_left_in_a_text(parts: list[str]) -> None:
+    path = "/" + "/".join(parts)
+    cleaned = without_paths(f"--items {path} and '{path}'")
+    assert path not in cleaned
+    assert cleaned.count(parts[-1]) >= 1
+
+
+def test_hub_names_and_addresses_are_no_paths() -> None:
+    for text in ("org/name@rev", "https://example.org/a/b", "3/4 of 7", "answer/foil"):
+        assert without_paths(text) == text
+
+
+@given(st.text(max_size=20))
+def test_nothing_invisible_is_left_in_a_token(text: str) -> None:
+    shown = visible(text)
+    assert shown != ""
+    assert not any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 or 0x202A <= ord(c) <= 0x202E for c in shown)
+    assert not shown.startswith(" ") and not shown.endswith(" ")
