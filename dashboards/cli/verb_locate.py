@@ -1,0 +1,143 @@
+"""Where are retrieval and reasoning readable in this model?
+
+Asks the items, checks which the model answers, fits linear probes and reads lenses at every stream, and writes a run
+directory with tables, summary.json and report.html. Started again with the same options it resumes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rich.console import Console
+
+from dashboards.cli.common_options import (
+    DISPLAY,
+    ITEMS,
+    MODEL,
+    config_lines,
+    display_from,
+    given_options,
+    open_from,
+)
+from dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_in_words
+from dashboards.cli.options import Option, add_options, positive, resolve, whole
+from probes.errors import StrataError
+
+if TYPE_CHECKING:
+    from experiments.locate.config import LocateConfig
+
+EXAMPLES = """examples:
+  strata locate smollm2 --out runs/first
+  strata locate smollm2 --families capital,addition --per-family 12 --out runs/small
+"""
+MEASURING = (
+    Option("positions", ("last", "subject", "operand"), "named positions that are read", "measuring"),
+    Option("lenses", ("logit",), "lenses: logit, tuned, jacobian", "measuring", choices=("logit", "tuned", "jacobian")),
+    Option("text", None, "file that tuned and Jacobian lenses are fitted on (default: text sampled from the model)",
+           "measuring", metavar="FILE"),
+    Option("random_init", True, "also probe the same architecture with fresh weights", "measuring"),
+    Option("folds", 5, "outer folds of every probe", "measuring", positive, metavar="N"),
+    Option("draws", 10_000, "cluster-bootstrap draws behind every interval", "measuring", positive, metavar="N"),
+    Option("lens_maps", 16, "items whose whole lens map is kept for the page", "measuring", whole, metavar="N"),
+    Option("batch_tokens", None, "tokens a batch; default: found while running", "measuring", positive, metavar="N"),
+    Option("keep_activations", False, "keep the captured streams after the run", "output"),
+)  # fmt: skip
+OPTIONS = (Option("out", None, "run directory (default: runs/CHECKPOINT-SEED)", "output", metavar="DIR"), *ITEMS, *MEASURING, *MODEL, *DISPLAY)  # fmt: skip
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER")
+    add_options(parser, OPTIONS)
+
+
+def run(arguments: argparse.Namespace, command: list[str]) -> int:
+    resolved = resolve(OPTIONS, given_options(arguments), arguments.config)
+    if arguments.print_config:
+        print(config_lines(resolved), end="")
+        return 0
+    values = {name: entry.value for name, entry in resolved.items()}
+    out = Path(values["out"]) if values["out"] else Path("runs") / _slug(f"{arguments.checkpoint}-{values['seed']}")
+    display = display_from(values, label=out.name)
+    began = time.monotonic()
+    with only_results_on_stdout() as stdout:
+        try:
+            with display.listening():
+                summary = _locate(arguments.checkpoint, values, out, command, display)
+        except Stopped:
+            display.note(f"stopped; what was measured is kept in {out}. Resume: strata {shlex.join(command)}")
+            raise
+        _tell(summary, out, time.monotonic() - began, values, stdout)
+    return 0
+
+
+def locate_config(values: dict[str, Any]) -> LocateConfig:
+    """The part of the options that decides numbers."""
+    from experiments.locate.config import LocateConfig
+
+    names = ("families", "per_family", "difficulty", "limit", "seed", "positions", "lenses", "random_init", "folds")
+    names += ("draws", "lens_maps", "text")
+    return LocateConfig(**{name: values[name] for name in names})
+
+
+def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], display: Display) -> dict[str, Any]:
+    from dashboards.page import write_report
+    from experiments.locate import locate
+
+    config = locate_config(values)
+    if "last" not in config.positions or "logit" not in config.lenses:
+        raise StrataError("--positions needs last and --lenses needs logit", "Add them: everything else is read beside them")
+    checkpoint = open_from(spec, values, display)
+    options = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if name != "out"}
+    summary = locate(
+        checkpoint,
+        config,
+        out,
+        items_file=Path(values["items"]) if values["items"] else None,
+        command=["strata", *command],
+        options=options,
+        batch_tokens=values["batch_tokens"],
+        keep_activations=values["keep_activations"],
+        progress=display,
+        on_run=lambda run: setattr(display, "progress_file", run / "progress.json"),
+    )
+    display("page", 0, 1, "page")
+    write_report(out)
+    display("page", 1, 1, "page")
+    return summary
+
+
+def _tell(summary: dict[str, Any], out: Path, seconds: float, values: dict[str, Any], stdout: TextIO) -> None:
+    page = out / "report.html"
+    if values["json"]:
+        stdout.write(json.dumps({**summary, "run": str(out), "report": str(page)}, ensure_ascii=False) + "\n")
+        return
+    console = Console(file=stdout, highlight=False, soft_wrap=True)
+    for kind, found in summary["kinds"].items():
+        accuracy = "not asked" if found["accuracy"] is None else f"{found['accuracy']:.0%} answered"
+        console.print(f"{kind}: {found['items']} items, {accuracy}, {found['used']} used", markup=False)
+        for name, instrument in found["instruments"].items():
+            console.print(f"  {name:<6} {_onset_in_words(instrument)}", markup=False)
+    console.print(f"order: {summary['order']['verdict']}", markup=False)
+    for warning in summary["warnings"]:
+        console.print(f"caveat: {warning}", markup=False)
+    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_in_words(seconds)})", markup=False)
+
+
+def _onset_in_words(instrument: dict[str, Any]) -> str:
+    onset = instrument["onset"]
+    if onset is None:
+        return "not run"
+    if onset["layer"] is None:
+        return f"no onset (n = {onset['n']})"
+    interval = onset["interval"]
+    band = f" [{interval[0]}, {interval[1]}]" if interval else ", no interval (fewer than 8 clusters)"
+    return f"from stream {onset['layer']}{band}, depth {onset['depth']:.2f} (n = {onset['n']})"
+
+
+def _slug(text: str) -> str:
+    return "".join(sign if sign.isalnum() or sign in "-._" else "-" for sign in text).strip("-.") or "run"

@@ -1,0 +1,216 @@
+"""The experiment: ask, measure, probe, read, summarise. Each stage can be stopped and is taken up where it was."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from experiments.items.jsonl import write_items
+from experiments.lens_fits import fitted_lenses
+from experiments.locate.behaviour import (
+    behaviour_rows,
+    family_behaviour,
+    full_choice_log_probs,
+    mark_unanswered_families,
+)
+from experiments.locate.config import LocateConfig
+from experiments.locate.curves import lens_curves, probe_curves
+from experiments.locate.form import form_of
+from experiments.locate.hops import hops_answered
+from experiments.locate.lens_maps import chosen_for_maps, write_lens_maps
+from experiments.locate.measure import Pass, measure
+from experiments.locate.probing import probe_targets
+from experiments.locate.questions import Questions, questions_for
+from experiments.locate.readings import emergence_table, profiles_table
+from experiments.locate.summary import locations_of, summarise
+from experiments.run import RunDirectory, rows_to_table
+from experiments.tables import BEHAVIOUR, CURVES, LOCATIONS, PROBES
+from probes.backends.contract import Backend
+from probes.backends.self_tests import run_self_tests
+from probes.backends.torch_hooks import TorchHooks
+from probes.capture import BatchBudget
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.checkpoints.open import randomly_initialised
+from probes.errors import SelfTestError
+from probes.lens.lenses import Lens
+from probes.progress import Progress, silent
+from probes.store import ActivationStore
+
+
+def locate(
+    checkpoint: Checkpoint,
+    config: LocateConfig,
+    out: Path,
+    *,
+    items_file: Path | None = None,
+    command: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
+    batch_tokens: int | None = None,
+    keep_activations: bool = False,
+    progress: Progress = silent,
+    on_run: Callable[[Path], None] = lambda path: None,
+) -> dict[str, Any]:
+    """Runs `locate` into the run directory `out` and returns its summary.json.
+
+    A second call with the same checkpoint, items and configuration resumes; with others it raises StrataError.
+    Raises SelfTestError when an identity that must hold on every model fails.
+
+    ```
+    locate(open_checkpoint("smollm2"), LocateConfig(families=("capital", "addition")), Path("runs/first"))
+    ```
+    """
+    questions = questions_for(checkpoint, config, items_file)
+    run = RunDirectory(out, verb="locate", command=command, identity=_identity(checkpoint, config, questions))
+    on_run(out)
+    status = "stopped"
+    try:
+        _describe(run, checkpoint, questions, options or {})
+        summary = _stages(run, checkpoint, config, questions, batch_tokens, progress)
+        status = "done"
+        if not keep_activations:
+            shutil.rmtree(out / "activations", ignore_errors=True)
+        return summary
+    finally:
+        run.close(status)
+
+
+def _stages(
+    run: RunDirectory,
+    checkpoint: Checkpoint,
+    config: LocateConfig,
+    questions: Questions,
+    batch_tokens: int | None,
+    progress: Progress,
+) -> dict[str, Any]:
+    if run.finished("summary.json"):
+        return dict(run.read_json("summary.json"))
+    backend = TorchHooks(checkpoint)
+    budget = BatchBudget.for_device(checkpoint.device, batch_tokens)
+    encoded, keys = questions.encoded, [one.key for one in questions.encoded]
+
+    with run.stage("self-tests"):
+        _check(run, checkpoint, backend, questions)
+    with run.stage("lens fits"):
+        lenses = fitted_lenses(checkpoint, config.lenses, text=config.text, seed=config.seed, progress=progress)
+    with run.stage("capture"):
+        store = _store(run, "model", config, [lens.name for lens in lenses])
+        measure(checkpoint, backend, encoded, store, Pass(config.positions, tuple(lenses)), budget=budget, progress=progress)
+    with run.stage("behaviour"):
+        behaviour = _behaviour(run, checkpoint, backend, config, questions, store, budget, progress)
+    with run.stage("random-init"):
+        fresh = _random_init(run, checkpoint, config, questions, batch_tokens, progress) if config.random_init else None
+    with run.stage("probes"):
+        probed = probe_targets(run, questions, store, fresh, config, checkpoint.device, progress=progress)
+        run.write_table("probes", rows_to_table(probed.rows, PROBES))
+    with run.stage("tables"):
+        names = [lens.name for lens in lenses]
+        run.write_table("profiles", profiles_table(store, encoded, names, config.positions))
+        run.write_table("emergence", emergence_table(store, encoded, names, config.positions))
+        curves = [
+            *probe_curves(probed, questions, config),
+            *lens_curves(store, questions, behaviour, names, config, progress=progress),
+        ]
+        run.write_table("curves", rows_to_table(curves, CURVES))
+        locations = locations_of(store, questions, behaviour, probed, names, config, checkpoint.n_layers)
+        run.write_table("locations", rows_to_table(locations, LOCATIONS))
+    with run.stage("lens maps"):
+        chosen = chosen_for_maps(behaviour, config.lens_maps, config.seed)
+        by_key = dict(zip(keys, encoded, strict=True))
+        lens = next(one for one in lenses if one.name == "logit")
+        write_lens_maps(run, checkpoint, backend, by_key, chosen, lens, progress=progress)
+    with run.stage("form"):
+        run.write_json("format_check.json", form_of(questions, checkpoint, seed=config.seed))
+    run.manifest["batch"] = {"tokens": budget.tokens, "halvings": budget.halvings}
+    summary = summarise(run, checkpoint, questions, behaviour, locations, config)
+    run.write_json("summary.json", summary)
+    return summary
+
+
+def _identity(checkpoint: Checkpoint, config: LocateConfig, questions: Questions) -> dict[str, Any]:
+    known = checkpoint.identity
+    return asdict(config) | {
+        "weights_sha256": known.weights_sha256,
+        "tokenizer_sha256": known.tokenizer_sha256,
+        "items_sha256": questions.sha256,
+        "dtype": str(checkpoint.dtype),
+        "attention": checkpoint.attention,
+    }
+
+
+def _describe(run: RunDirectory, checkpoint: Checkpoint, questions: Questions, options: Mapping[str, Any]) -> None:
+    kinds = [item.kind for item in questions.items]
+    run.manifest |= {
+        "seed": run.manifest["config"]["seed"],
+        "options": dict(options),
+        "device": str(checkpoint.device),
+        "dtype": str(checkpoint.dtype).removeprefix("torch."),
+        "attention": checkpoint.attention,
+        "bos": bool(checkpoint.prefix),
+        "checkpoint": asdict(checkpoint.identity)
+        | {"n_layers": checkpoint.n_layers, "d_model": checkpoint.d_model, "vocab_size": checkpoint.vocab_size},
+        "items": {"sha256": questions.sha256, "n": len(kinds), "by_kind": {kind: kinds.count(kind) for kind in sorted(set(kinds))}},
+        "left_out": questions.counted_reasons,
+        "limited": questions.limited,
+    }
+    run.save()
+    if not run.finished("items.jsonl"):
+        write_items(run.path / "items.jsonl", questions.items)
+
+
+def _check(run: RunDirectory, checkpoint: Checkpoint, backend: Backend, questions: Questions) -> None:
+    tests = run_self_tests(checkpoint, [one.prompt for one in questions.encoded], backend=backend)
+    run.manifest["self_tests"] = [asdict(test) for test in tests]
+    run.save()
+    failed = [test for test in tests if not test.passed]
+    if failed:
+        raise SelfTestError(
+            f"Self-test {failed[0].name!r} failed: {failed[0].value:.3g} where at most {failed[0].tolerance:.3g} is allowed",
+            "Results would be wrong on this model; run `strata verify` and report the architecture",
+        )
+
+
+def _store(run: RunDirectory, name: str, config: LocateConfig, lenses: Sequence[str]) -> ActivationStore:
+    signature = {"run": run.run_id, "model": name, "positions": list(config.positions), "lenses": list(lenses)}
+    return ActivationStore(run.path / "activations" / name, signature)
+
+
+def _behaviour(
+    run: RunDirectory,
+    checkpoint: Checkpoint,
+    backend: Backend,
+    config: LocateConfig,
+    questions: Questions,
+    store: ActivationStore,
+    budget: BatchBudget,
+    progress: Progress,
+) -> list[dict[str, Any]]:
+    full = full_choice_log_probs(checkpoint, backend, questions.encoded, budget=budget, progress=progress)
+    hops = hops_answered(checkpoint, backend, questions.encoded, budget=budget, progress=progress)
+    rows = behaviour_rows(questions, checkpoint, store, full, hops, config.positions)
+    families = family_behaviour(rows, draws=config.draws, seed=config.seed)
+    mark_unanswered_families(rows, families)
+    run.write_table("behaviour", rows_to_table(rows, BEHAVIOUR))
+    run.write_json("families.json", [asdict(one) for one in families])
+    return rows
+
+
+def _random_init(
+    run: RunDirectory,
+    checkpoint: Checkpoint,
+    config: LocateConfig,
+    questions: Questions,
+    batch_tokens: int | None,
+    progress: Progress,
+) -> ActivationStore:
+    store = _store(run, "random-init", config, [])
+    if all(one.key in store for one in questions.encoded):
+        return store
+    fresh = randomly_initialised(checkpoint, config.seed)
+    no_lenses: tuple[Lens, ...] = ()
+    budget = BatchBudget.for_device(checkpoint.device, batch_tokens)
+    wanted = Pass(config.positions, no_lenses)
+    measure(fresh, TorchHooks(fresh), questions.encoded, store, wanted, budget=budget, progress=progress, stage="random-init")
+    return store

@@ -1,0 +1,99 @@
+"""A run directory resumes with the same identity, refuses another, and never shows half a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from experiments.run import RunDirectory, rows_to_table
+from probes.errors import DoesNotFitError, StrataError
+from probes.files import whole_file, write_whole
+
+IDENTITY = {"seed": 0, "families": ("capital",), "items_sha256": "abc"}
+
+
+def opened(path: Path, **changes: object) -> RunDirectory:
+    return RunDirectory(path, verb="locate", command=["strata", "locate"], identity=IDENTITY | changes)
+
+
+def test_the_same_identity_resumes_and_keeps_what_was_recorded(tmp_path: Path) -> None:
+    run = opened(tmp_path / "run")
+    with run.stage("capture"):
+        pass
+    run.warn("a caveat")
+    run.close("stopped")
+    again = opened(tmp_path / "run")
+    assert again.run_id == run.run_id
+    assert "capture" in again.manifest["stages"] and again.manifest["warnings"] == ["a caveat"]
+    assert again.manifest["status"] == "running"
+    again.close("done")
+    assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "done"
+
+
+def test_another_identity_is_refused_with_every_difference(tmp_path: Path) -> None:
+    opened(tmp_path).close("done")
+    before = (tmp_path / "manifest.json").read_bytes()
+    with pytest.raises(StrataError, match=r"seed: 0 there, 1 now.*--out"):
+        opened(tmp_path, seed=1)
+    assert (tmp_path / "manifest.json").read_bytes() == before
+
+
+def test_a_directory_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(StrataError, match=r"thesis\.tex"):
+        opened(tmp_path)
+    assert sorted(entry.name for entry in tmp_path.iterdir() if entry.name != ".lock") == ["thesis.tex"]
+
+
+def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
+    opened(tmp_path).close("done")
+    (tmp_path / "manifest.json").write_text('{"config": ')
+    with pytest.raises(StrataError, match=r"manifest\.json is damaged"):
+        opened(tmp_path)
+
+
+def test_two_processes_do_not_share_a_run(tmp_path: Path) -> None:
+    run = opened(tmp_path)
+    with pytest.raises(StrataError, match="Another process"):
+        opened(tmp_path)
+    run.close("done")
+    opened(tmp_path).close("done")
+
+
+def test_a_failing_writer_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
+    target = tmp_path / "summary.json"
+    write_whole(target, "old")
+    with pytest.raises(RuntimeError), whole_file(target) as part:
+        part.write_text("half of the ne")
+        raise RuntimeError("killed")
+    assert target.read_text() == "old" and [entry.name for entry in tmp_path.iterdir()] == ["summary.json"]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ValueError("IoError: No space left on device")])
+def test_a_full_disk_is_told_as_such_whoever_reports_it(tmp_path: Path, error: Exception) -> None:
+    with pytest.raises(DoesNotFitError, match="disk is full"), whole_file(tmp_path / "x"):
+        raise error
+    assert DoesNotFitError.exit_code == 3
+
+
+def test_tables_have_exactly_their_schema(tmp_path: Path) -> None:
+    schema = pa.schema([("item", pa.string()), ("rank", pa.int32())])
+    table = rows_to_table([{"item": "a"}, {"item": "b", "rank": 3}], schema)
+    assert table.schema == schema and table["rank"].to_pylist() == [None, 3]
+    with pytest.raises(KeyError, match="rnk"):
+        rows_to_table([{"item": "a", "rnk": 1}], schema)
+    run = opened(tmp_path / "run")
+    run.write_table("behaviour", table)
+    assert run.read_table("behaviour").to_pylist() == table.to_pylist()
+    run.close("done")
+
+
+def test_numbers_that_json_cannot_hold_are_never_written(tmp_path: Path) -> None:
+    run = opened(tmp_path / "run")
+    with pytest.raises(ValueError, match="JSON"):
+        run.write_json("summary.json", {"p": float("nan")})
+    assert not run.finished("summary.json")
+    run.close("done")
