@@ -17,7 +17,9 @@ from experiments.items.knowledge.wordings import Asked, Example, Wording, ask
 from experiments.items.schema import Item
 
 CONTRAST = "KR-K"
-"""Composite against knowledge: a bridge on top of the same retrieval."""
+"""Composite against knowledge, a bridge on top of the same retrieval, where words and lengths are balanced."""
+UNMATCHED = "KR-K unmatched"
+"""The same in wordings of which a bag of words tells the two kinds of entity apart."""
 
 
 def family(chain: Chain) -> Family:
@@ -34,8 +36,8 @@ def build(
     prompts, and those of the one-hop partner's pair, have equally many tokens where there is such a partner.
 
     `extra` of each item holds `bridge`, `bridge_answer_form`, both one-hop forms (`first_hop`, `second_hop`:
-    prompt, answer, foil_prompt, foil; with worked examples where the item has them), `match` and, in the
-    `matched` wording, `contrast`; and `partner`, from which `matched_knowledge` makes the one-hop item.
+    prompt, answer, foil_prompt, foil; with worked examples where the item has them), `match`, `contrast`
+    (`KR-K` in the `matched` wording), and `partner`, from which `matched_knowledge` makes the one-hop item.
     """
     shots = exemplars(chain.links, SHOTS, seeded(seed, chain.name, "exemplars"), _answer)
     shown = {link.bridge for link in shots}
@@ -182,7 +184,7 @@ def _extra(chain: Chain, texts: _Texts, wording: Wording, link: Link, foil: Link
             "foil_spans": {name: list(span) for name, span in there.spans.items()},
         },
     }
-    return extra | ({"contrast": CONTRAST} if "aside" in here.spans else {})
+    return extra | {"contrast": CONTRAST if "aside" in here.spans else UNMATCHED}
 
 
 def _pairs(spans: dict[str, list[int]]) -> dict[str, tuple[int, int]]:
