@@ -106,7 +106,7 @@ def _pair(
             return None
         taken.append(twin.cluster)
         twins.append(twin.clean)
-    others = worked_examples(task, rng, replace(wording, shots=_OTHERS), level, words, taken)
+    others = worked_examples(task, rng, replace(wording, shots=_OTHERS), level, words, problem, taken)
     if len(others) < _OTHERS:
         return None
     places = rng.sample(range(_OTHERS + 2), 2)

@@ -162,12 +162,13 @@ def _draw_comparison(rng: Random, answer: str, difficulty: int, words: Vocabular
 
 
 def _sums(sign: str, word: str) -> tuple[Wording, ...]:
+    """Wordings of a two-place operation, all with worked examples: small models can't do without."""
     between, spoken = f" {sign} ", f" {word} "
     return (
-        Wording("lines", "{lines} =", "{x}", between, shots=4),
-        Wording("question", "Q: What is {lines}?\nA:", "{x}", between, shots=3),
-        Wording("spoken", "{lines} is", "{x}", spoken, shots=4, after=".\n"),
-        Wording("bare", "{lines} =", "{x}", between),
+        Wording("lines", "{lines} =", "{x}", between, shots=8),
+        Wording("bracket", "({lines}) =", "{x}", between, shots=6),
+        Wording("spoken", "{lines} is", "{x}", spoken, shots=6, after=".\n"),
+        Wording("equals", "{lines} equals", "{x}", spoken, shots=6, after=".\n"),
     )
 
 
@@ -217,10 +218,10 @@ COMPARISON = Task(
     domain="arithmetic",
     about="The larger of two numbers (1: of one digit, 2: of two, 3: of three)",
     wordings=(
-        Wording("largest", "{a}, {b}. Largest:", shots=4),
-        Wording("max", "max({a}, {b}) =", shots=4),
-        Wording("question", "Q: Which is larger, {a} or {b}?\nA:", shots=3),
-        Wording("bare", "Of the numbers {a} and {b}, the larger one is"),
+        Wording("sign", "{a} {b} >", shots=8),
+        Wording("function", "max({a}, {b}) =", shots=8),
+        Wording("word", "{a} {b} max", shots=8),
+        Wording("question", "Q: Which is larger, {a} or {b}?\nA:", shots=4),
     ),
     difficulties=(1, 2, 3),
     answers=_comparison_answers,

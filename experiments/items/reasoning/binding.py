@@ -11,8 +11,9 @@ from experiments.items.reasoning.marked import Marked, mark
 _VARIABLES = ("a", "b", "c", "d", "k", "m", "n", "p", "r", "t", "x", "y", "z")
 _VALUES = tuple(map(str, range(1, 10)))
 _NONCE = (
-    "Zim", "Kep", "Tol", "Vex", "Dorn", "Pim", "Fenn", "Bram", "Lor", "Mab", "Nub", "Rax", "Sib", "Tark",
-    "Wen", "Yor", "Zed", "Gorm", "Hob", "Jax", "Kal", "Lum", "Mog", "Nir", "Orb", "Pax", "Quin", "Rul",
+    "Mir", "Sel", "Dor", "Nor", "Pel", "Gal", "Bel", "Cor", "Gil", "Hal", "Kir", "Nak", "Rav", "Tam",
+    "Var", "Zur", "Tor", "Lar", "Kor", "Kan", "Ven", "Zen", "Til", "Tol", "Lor", "Wen", "Hob", "Kal",
+    "Zim", "Kep", "Vex", "Dorn", "Pim", "Fenn", "Mab", "Nub", "Rax", "Tark", "Jax", "Pax", "Gorm", "Rul",
 )  # fmt: skip
 
 
@@ -41,6 +42,7 @@ def _draw_binding(rng: Random, answer: str, difficulty: int, words: Vocabulary) 
         foil_cluster=cluster,
         choices=options(rng, answer, values[1], words["values"]),
         hops=2 if aliases else 1,
+        names=frozenset(names),
     )
 
 
@@ -77,6 +79,7 @@ def _draw_chain(rng: Random, answer: str, difficulty: int, words: Vocabulary) ->
         foil_cluster="; ".join(links),
         choices=options(rng, answer, other, ends),
         hops=difficulty,
+        names=frozenset(starts),
     )
 
 
@@ -90,10 +93,10 @@ BINDING = Task(
     domain="names",
     about="The value of a variable (1: of two, 2: of four, 3: of two that are set to other variables)",
     wordings=(
-        Wording("lines", "{lines}; {operand} =", "{name} = {value}", "; ", shots=3),
-        Wording("print", "{lines}\nprint({operand}) #", "{name} = {value}", "\n", shots=2),
-        Wording("question", "{lines}. Q: What is {operand}? A:", "{name} is {value}", ", ", shots=3),
-        Wording("bare", "{lines}. So the value of {operand} is", "{name} = {value}", ", "),
+        Wording("let", "Let {lines}. Then {operand} =", "{name} = {value}", ", "),
+        Wording("so", "{lines}. So {operand} =", "{name} = {value}", ", "),
+        Wording("code", "{lines}\nassert {operand} ==", "{name} = {value}", "\n"),
+        Wording("lines", "{lines}; {operand} =", "{name} = {value}", "; ", shots=6),
     ),
     difficulties=(1, 2, 3),
     answers=lambda difficulty, words: words["values"][:8],
@@ -114,5 +117,6 @@ RELATION_CHAIN = Task(
     answers=lambda difficulty, words: tuple(_ends(words)),
     draw=_draw_chain,
     pools={"names": _NONCE},
+    least=14,
 )
 TASKS = (BINDING, RELATION_CHAIN)

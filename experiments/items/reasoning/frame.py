@@ -73,6 +73,8 @@ class Problem:
     """Plausible answers, without leading spaces, the answer and the foil among them."""
     hops: int = 1
     """Steps needed."""
+    names: frozenset[str] = frozenset()
+    """Names given in the problem, which worked examples avoid where the pool allows it."""
 
 
 Draw = Callable[[Random, str, int, Vocabulary], Problem | None]
@@ -93,6 +95,8 @@ class Task:
     draw: Draw
     pools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Words to draw from, before they are cut down to equal token length."""
+    least: int = 8
+    """Words that a pool must keep when it is cut down; otherwise it stays whole."""
     kind: Kind = "reasoning"
 
     def family(self) -> Family:
@@ -111,17 +115,24 @@ def seeded(*parts: object) -> Random:
     return Random(hashlib.sha256("\x1f".join(map(repr, parts)).encode()).digest())
 
 
-def equal_length(words: Sequence[str], token_length: TokenLength | None) -> tuple[str, ...]:
-    """The largest group of words that take the same number of tokens after a space, a line break and nothing."""
+def equal_length(words: Sequence[str], token_length: TokenLength | None, least: int = 1) -> tuple[str, ...]:
+    """Words that take the same number of tokens after a space, a line break and nothing; all if too few do.
+
+    Of the groups that are at least half as large as the largest, the one with the fewest tokens.
+    """
     if token_length is None:
         return tuple(words)
     lengths = {word: tuple(token_length(before + word) for before in (" ", "\n", "")) for word in words}
-    common = Counter(lengths.values()).most_common(1)[0][0]
-    return tuple(word for word in words if lengths[word] == common)
+    sizes = Counter(lengths.values())
+    enough = {length: size for length, size in sizes.items() if size >= least}
+    if not enough:
+        return tuple(words)
+    chosen = min(length for length, size in enough.items() if 2 * size >= max(enough.values()))
+    return tuple(word for word in words if lengths[word] == chosen)
 
 
 def vocabulary(task: Task, token_length: TokenLength | None) -> Vocabulary:
-    return {name: equal_length(pool, token_length) for name, pool in task.pools.items()}
+    return {name: equal_length(pool, token_length, task.least) for name, pool in task.pools.items()}
 
 
 def build(
@@ -181,7 +192,7 @@ def _fresh(
         body = render(wording, problem.clean).text
         if (wording.id, body) in seen:
             continue
-        examples = worked_examples(task, rng, wording, level, words, (problem.cluster, problem.foil_cluster))
+        examples = worked_examples(task, rng, wording, level, words, problem)
         item = item_of(task, problem, wording, examples, level, f"{task.name}.{level}.{index:05d}")
         if token_length is None or token_length(item.prompt) == token_length(item.foil_prompt):
             seen.add((wording.id, body))
@@ -200,21 +211,34 @@ def render(wording: Wording, side: Side) -> Marked:
 
 
 def worked_examples(
-    task: Task, rng: Random, wording: Wording, level: int, words: Vocabulary, taken: Sequence[str]
+    task: Task,
+    rng: Random,
+    wording: Wording,
+    level: int,
+    words: Vocabulary,
+    problem: Problem,
+    taken: Sequence[str] = (),
 ) -> list[Side]:
-    """The wording's worked examples: distinct problems, none of which is among the clusters `taken`.
+    """The wording's worked examples: distinct problems, neither `problem` nor its partner nor a cluster `taken`.
 
     Their answers are drawn without looking at the item's, so that what is missing tells nothing about it.
     """
-    used, examples = set(taken), list[Side]()
+    used = {problem.cluster, problem.foil_cluster, *taken}
+    named = set(problem.names)
+    examples: list[Side] = []
     answers = list(task.answers(level, words))
-    for _ in range(wording.shots * _EXAMPLE_ATTEMPTS):
+    attempts = wording.shots * _EXAMPLE_ATTEMPTS
+    for attempt in range(attempts):
         if len(examples) == wording.shots:
             break
-        problem = task.draw(rng, rng.choice(answers), level, words)
-        if problem is not None and problem.cluster not in used:
-            used.add(problem.cluster)
-            examples.append(problem.clean)
+        example = task.draw(rng, rng.choice(answers), level, words)
+        if example is None or example.cluster in used:
+            continue
+        if attempt < attempts // 2 and named & example.names:
+            continue
+        used.add(example.cluster)
+        named |= example.names
+        examples.append(example.clean)
     return examples
 
 

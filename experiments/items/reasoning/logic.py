@@ -116,6 +116,7 @@ def _draw_ordering(rng: Random, answer: str, difficulty: int, words: Vocabulary)
         foil_cluster="; ".join(sorted(map(str, foil.operands))),
         choices=options(rng, answer, persons[1], persons),
         hops=len(links),
+        names=frozenset(persons),
     )
 
 
@@ -143,6 +144,7 @@ def _draw_deduction(rng: Random, answer: str, difficulty: int, words: Vocabulary
         foil_cluster="; ".join(f"{kind} {thing}" for kind, thing in sorted(rules)),
         choices=options(rng, answer, other, words["traits"]),
         hops=difficulty + 1,
+        names=frozenset((name, *kinds)),
     )
 
 
