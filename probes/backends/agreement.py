@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from probes.backends import BACKENDS, open_backend
@@ -258,13 +258,18 @@ def _after_norm(expected: Float[Tensor, "token width"], cancelled: Float[Tensor,
     return torch.linalg.vector_norm(expected.double(), dim=-1) * cancelled.to(expected.device)
 
 
+def _edited_places(prompts: Sequence[Prompt]) -> Int[Tensor, "row position"]:
+    """The middle and the last token of every row."""
+    return torch.tensor([[len(prompt.ids) // 2, len(prompt.ids) - 1] for prompt in prompts])
+
+
 def _edits(checkpoint: Checkpoint, prompts: Sequence[Prompt], truth: _Truth) -> dict[str, tuple[Site, Tensor]]:
-    """For every editable site of the middle block, what the next row has there, at the middle token of each row."""
+    """For every editable site of the middle block, what the row before has at the same places."""
     layer = checkpoint.n_layers // 2
     starts = torch.tensor([0, *(len(prompt.ids) for prompt in prompts)]).cumsum(0)[:-1]
-    donors = (starts + torch.tensor([len(prompt.ids) // 2 for prompt in prompts])).roll(1)
+    donors = (starts[:, None] + _edited_places(prompts)).roll(1, dims=0)
     return {
-        f"edit {name}": (Site(name, layer), truth.sites[Site(name, layer)][donors][:, None].to(checkpoint.dtype))
+        f"edit {name}": (Site(name, layer), truth.sites[Site(name, layer)][donors].to(checkpoint.dtype))
         for name in EDITABLE
     }
 
@@ -272,12 +277,10 @@ def _edits(checkpoint: Checkpoint, prompts: Sequence[Prompt], truth: _Truth) -> 
 def _edited_logits(
     backend: Backend, batch: Batch, prompts: Sequence[Prompt], edits: Mapping[str, tuple[Site, Tensor]]
 ) -> dict[str, Float[Tensor, "row vocab"]]:
-    start = batch.start[:, None]
-    middle = torch.tensor([[len(prompt.ids) // 2] for prompt in prompts]) + start
-    last = torch.tensor([[len(prompt.ids) - 1] for prompt in prompts]) + start
+    where = _edited_places(prompts) + batch.start[:, None]
     found = {}
     for name, (site, values) in edits.items():
-        logits = backend.edit(batch, [Edit(site, middle, values)], last).logits
+        logits = backend.edit(batch, [Edit(site, where, values)], where[:, -1:]).logits
         assert logits is not None
         found[name] = logits[:, 0]
     return found

@@ -94,7 +94,9 @@ class TorchHooks:
                 # Right padding needs no mask under causal attention, and without one the fast kernels are used. The
                 # position ids must go too: their standstill over pads would be taken for packed sequences.
                 places = {"attention_mask": batch.mask, "position_ids": batch.position_ids} if left_padded else {}
-                model.body(input_ids=batch.ids, use_cache=False, **places)
+                # GPT-2 warns on the terminal of pad ids without a mask: what nobody sees may as well be a word.
+                ids = torch.where(batch.mask.bool(), batch.ids, batch.ids[:, :1]) if not left_padded else batch.ids
+                model.body(input_ids=ids, use_cache=False, **places)
             except _LastNeededBlockReached:
                 pass
             _derive(sites, kept)

