@@ -11,7 +11,7 @@ from dashboards.benchmarks.memory import peak_extra_bytes
 from dashboards.benchmarks.row import BenchmarkRow, alternate, compared
 from probes.backends.contract import streams_of
 from probes.backends.torch_hooks import TorchHooks
-from probes.backends.transformer_lens import bridge_of
+from probes.backends.transformer_lens import TransformerLensBackend
 from probes.batching import Batch, locate_positions, pad
 from probes.capture import BatchBudget, capture
 from probes.checkpoints.checkpoint import Checkpoint
@@ -34,14 +34,22 @@ def random_prompts(checkpoint: Checkpoint, count: int, tokens: int, seed: int) -
 
 
 def capture_benchmark(
-    checkpoint: Checkpoint, *, rows: int = 32, tokens: int = 32, repeats: int = 15, seed: int = 0, transformer_lens: bool = True
+    checkpoint: Checkpoint,
+    *,
+    rows: int = 32,
+    tokens: int = 32,
+    repeats: int = 15,
+    seed: int = 0,
+    transformer_lens: bool = True,
 ) -> list[BenchmarkRow]:
     """One batch of `rows`: our streams at the last position, against `model(**batch)` and `run_with_cache`."""
     prompts = random_prompts(checkpoint, rows, tokens, seed)
     batch = pad(prompts, checkpoint.pad_id).to(checkpoint.device)
     where, _ = locate_positions(prompts, ("last",), batch)
     backend, sites = TorchHooks(checkpoint), streams_of(checkpoint.n_layers)
-    note = f"{rows} rows of about {tokens} tokens, {checkpoint.n_layers + 1} streams, {checkpoint.dtype}".replace("torch.", "")
+    note = f"{rows} rows of about {tokens} tokens, {checkpoint.n_layers + 1} streams, {checkpoint.dtype}".replace(
+        "torch.", ""
+    )
 
     def ours() -> object:
         return backend.read(batch, sites, where).stack(sites).cpu()
@@ -51,12 +59,13 @@ def capture_benchmark(
             return checkpoint.model(input_ids=batch.ids, attention_mask=batch.mask)
 
     times = alternate(ours, bare, repeats=repeats, device=checkpoint.device)
-    found = [compared("capture vs bare Hugging Face forward", times, _MEMORY = "capture: peak memory by number of items"
-BARE_TARGET, note)]
+    found = [compared("capture vs bare Hugging Face forward", times, BARE_TARGET, note)]
     if transformer_lens:
         theirs = _run_with_cache(checkpoint, batch)
         times = alternate(ours, theirs, repeats=repeats, device=checkpoint.device)
-        found.append(compared("capture vs TransformerLens run_with_cache, residual stream", times, TRANSFORMER_LENS_TARGET, note))
+        found.append(
+            compared("capture vs TransformerLens run_with_cache, residual stream", times, TRANSFORMER_LENS_TARGET, note)
+        )
     return found
 
 
@@ -85,7 +94,7 @@ def _peak_of(checkpoint: Checkpoint, prompts: Sequence[Prompt]) -> int | None:
 
 
 def _run_with_cache(checkpoint: Checkpoint, batch: Batch) -> Callable[[], object]:
-    bridge = bridge_of(checkpoint)
+    bridge = TransformerLensBackend(checkpoint).bridge
     wanted = {f"blocks.{layer}.hook_resid_pre" for layer in range(checkpoint.n_layers)}
     wanted.add(f"blocks.{checkpoint.n_layers - 1}.hook_resid_post")
 
