@@ -93,7 +93,7 @@ def behaviour(view: Json) -> str:
 
 def _behaviour_body(kind: str, rows: list[Json]) -> str:
     body = "".join(_behaviour_row(r) for r in rows)
-    return f'<tbody><tr class="group"><th colspan="8" scope="rowgroup">{kind_mark(kind)}</th></tr>{body}</tbody>'
+    return f'<tbody><tr class="kindrow"><th colspan="8" scope="rowgroup">{kind_mark(kind)}</th></tr>{body}</tbody>'
 
 
 def _behaviour_row(r: Json) -> str:

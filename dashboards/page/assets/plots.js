@@ -148,7 +148,7 @@ let beforePrint = '';
 window.addEventListener('beforeprint', () => {
   beforePrint = document.documentElement.dataset.theme;
   document.documentElement.dataset.theme = 'light';
-  for (const plot of plots.values()) if (alive(plot)) Plotly.relayout(plot.gd, { width: 690, paper_bgcolor: '#ffffff', plot_bgcolor: '#ffffff', 'font.color': '#161b22' });
+  for (const plot of plots.values()) if (alive(plot)) Plotly.relayout(plot.gd, { width: 650, paper_bgcolor: '#ffffff', plot_bgcolor: '#ffffff', 'font.color': '#161b22', 'legend.font.size': 10 });
 });
 window.addEventListener('afterprint', () => {
   document.documentElement.dataset.theme = beforePrint;
