@@ -1,0 +1,98 @@
+"""Which tokens are lenses fitted on? A text file, or by default text sampled from the model itself by seed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.errors import StrataError
+from probes.progress import Progress, silent
+
+SEQUENCE_LENGTH = 64
+
+
+def sample_text(
+    checkpoint: Checkpoint,
+    n_tokens: int,
+    seed: int,
+    *,
+    temperature: float = 1.0,
+    length: int = SEQUENCE_LENGTH,
+    rows: int = 128,
+    progress: Progress = silent,
+) -> Int[Tensor, "sequence token"]:
+    """At least `n_tokens` tokens of the model's own text, in sequences of one length, the first token included.
+
+    Each sequence starts with the tokenizer's own prefix (BOS) if it puts one before a text, then with one ordinary
+    token drawn uniformly: without it every sample of a chat model is the same greeting. The same seed gives the same
+    tokens on the same machine; draws are made on the CPU whatever the device.
+    """
+    length = min(length, checkpoint.max_context or length)
+    n_sequences = max(1, -(-n_tokens // length))
+    generator = torch.Generator().manual_seed(seed)
+    starts = _ordinary_tokens(checkpoint)
+    sequences = []
+    for first in range(0, n_sequences, rows):
+        count = min(rows, n_sequences - first)
+        drawn = starts[torch.randint(len(starts), (count, 1), generator=generator)]
+        prefix = torch.tensor(checkpoint.prefix, dtype=torch.long).expand(count, -1)
+        ids = torch.cat([prefix, drawn], dim=1)
+        sequences.append(_continue(checkpoint, ids, length, temperature, generator))
+        progress("text", min(first + rows, n_sequences), n_sequences, "sequences")
+    return torch.cat(sequences)
+
+
+def text_tokens(
+    checkpoint: Checkpoint, path: Path, n_tokens: int, *, length: int = SEQUENCE_LENGTH
+) -> Int[Tensor, "sequence token"]:
+    """The first `n_tokens` tokens of a UTF-8 text file, cut into sequences of one length (each with the model's BOS).
+
+    Raises StrataError when the file can't be read or holds less than two sequences.
+    """
+    try:
+        # No tokenizer packs more than a few dozen characters into an average token.
+        text = path.open(encoding="utf-8").read(32 * n_tokens)
+    except (OSError, UnicodeDecodeError) as error:
+        raise StrataError(
+            f"{path} can't be read as UTF-8 text ({error})", "Give a plain text file to --text"
+        ) from error
+    length = min(length, checkpoint.max_context or length)
+    prefix = checkpoint.prefix
+    body = checkpoint.encode(text)[len(prefix) :][:n_tokens]
+    step = length - len(prefix)
+    if len(body) < 2 * step:
+        raise StrataError(
+            f"{path} holds {len(body)} tokens, too few to fit a lens on",
+            "Give a text of some thousand tokens to --text",
+        )
+    pieces = [(*prefix, *body[at : at + step]) for at in range(0, len(body) - step + 1, step)]
+    return torch.tensor(pieces, dtype=torch.long)
+
+
+def _ordinary_tokens(checkpoint: Checkpoint) -> Int[Tensor, " token"]:
+    size = min(checkpoint.vocab_size, len(checkpoint.tokenizer))
+    ordinary = torch.ones(size, dtype=torch.bool)
+    special = [token for token in checkpoint.tokenizer.all_special_ids if token < size]
+    ordinary[torch.tensor(special, dtype=torch.long)] = False
+    return ordinary.nonzero()[:, 0]
+
+
+def _continue(
+    checkpoint: Checkpoint, ids: Int[Tensor, "row token"], length: int, temperature: float, generator: torch.Generator
+) -> Int[Tensor, "row token"]:
+    cache = None
+    new = ids
+    with torch.inference_mode():
+        while ids.shape[1] < length:
+            output = checkpoint.model(
+                input_ids=new.to(checkpoint.device), past_key_values=cache, use_cache=True, logits_to_keep=1
+            )
+            cache = output.past_key_values
+            weights = torch.softmax(output.logits[:, -1].float() / temperature, -1).cpu()
+            new = torch.multinomial(weights, 1, generator=generator)
+            ids = torch.cat([ids, new], dim=1)
+    return ids[:, :length].clone()
