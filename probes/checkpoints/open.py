@@ -65,6 +65,35 @@ def open_checkpoint(
     return checkpoint_from(model, tokenizer, identity)
 
 
+def open_on_meta(spec: str, *, dtype: str = "auto", trust_remote_code: bool = False) -> Checkpoint:
+    """Shape, size and tokenizer of `spec` without its weights: nothing can be run on it, but it can be planned for.
+
+    The weights' hash is empty. Raises StrataError as `open_checkpoint` does.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    parsed = parse_spec(spec)
+    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": trust_remote_code}
+    if parsed.source == "gguf":
+        directory, revision = Path(parsed.base).parent, None
+        options["gguf_file"] = Path(parsed.base).name
+    elif parsed.source == "hub":
+        directory, revision = hub_directory(parsed.base, parsed.revision, weights=False)
+    else:
+        directory, revision = _directory(parsed, silent)
+    config = _read_config(directory, spec, lambda: AutoConfig.from_pretrained(directory, **options))
+    stored = getattr(config, "dtype", None) or torch.float32
+    try:
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
+        tokenizer = AutoTokenizer.from_pretrained(directory, **options)
+    except (ValueError, ImportError, OSError, KeyError, TypeError, AttributeError) as error:
+        raise StrataError(f"{spec} can't be planned for ({_first_line(error)})", "Check the checkpoint's files") from error
+    model = model.to(_dtype(dtype, _device("auto"), stored))
+    identity = Identity(spec, parsed.source, "", hash_tokenizer(tokenizer), revision)
+    return checkpoint_from(model, tokenizer, identity)
+
+
 def checkpoint_from(model: Any, tokenizer: Any, identity: Identity | None = None) -> Checkpoint:
     """A Checkpoint around a Hugging Face model already in memory (identity: a hash over its state dict)."""
     model.eval()

@@ -7,10 +7,11 @@ from pathlib import Path
 from probes.errors import DoesNotFitError, StrataError
 
 _WANTED = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.txt", "*.py"]
+_LIGHT = [pattern for pattern in _WANTED if pattern != "*.safetensors"]
 
 
-def hub_directory(name: str, revision: str | None) -> tuple[Path, str]:
-    """(local directory, commit) of a hub id; downloads what is missing, never pickled weights.
+def hub_directory(name: str, revision: str | None, *, weights: bool = True) -> tuple[Path, str]:
+    """(local directory, commit) of a hub id; downloads what is missing, never pickled weights, or none at all.
 
     Raises StrataError in one sentence for an unknown or gated model and for no network.
     """
@@ -28,7 +29,7 @@ def hub_directory(name: str, revision: str | None) -> tuple[Path, str]:
 
     shown = f"{name}@{revision}" if revision else name
     try:
-        path = Path(snapshot_download(name, revision=revision, allow_patterns=_WANTED))
+        path = Path(snapshot_download(name, revision=revision, allow_patterns=_WANTED if weights else _LIGHT))
     except GatedRepoError as error:
         raise StrataError(
             f"{shown} is gated on the hub", "Accept its terms there and log in with `hf auth login`"

@@ -1,0 +1,92 @@
+"""Memory, disk and time of a `locate` before running it, calibrated by a trial of two batches.
+
+With --no-trial no weights are loaded and the time is unknown. Exit code 3 when it doesn't fit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TextIO
+
+from dashboards.cli.common_options import config_lines, display_from, given_options, open_from
+from dashboards.cli.display import only_results_on_stdout, seconds_in_words
+from dashboards.cli.options import Option, add_options, resolve
+from dashboards.cli.verb_locate import OPTIONS as LOCATE
+from dashboards.cli.verb_locate import locate_config
+from experiments.plan import Plan, plan_locate
+
+EXAMPLES = """examples:
+  strata plan smollm2
+  strata plan smollm2 --items questions.jsonl --no-trial --json
+"""
+OPTIONS = (Option("trial", True, "run two batches to estimate the time", "planning"), *LOCATE)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER")
+    add_options(parser, OPTIONS)
+
+
+def run(arguments: argparse.Namespace, _command: list[str]) -> int:
+    resolved = resolve(OPTIONS, given_options(arguments), arguments.config)
+    if arguments.print_config:
+        print(config_lines(resolved), end="")
+        return 0
+    values = {name: entry.value for name, entry in resolved.items()}
+    display = display_from(values)
+    with only_results_on_stdout() as stdout, display.listening():
+        if values["trial"]:
+            checkpoint = open_from(arguments.checkpoint, values, display)
+        else:
+            from probes.checkpoints.open import open_on_meta
+
+            checkpoint = open_on_meta(arguments.checkpoint, dtype=values["dtype"], trust_remote_code=values["trust_remote_code"])
+        plan = plan_locate(
+            checkpoint,
+            locate_config(values),
+            Path(values["out"] or "runs"),
+            items_file=Path(values["items"]) if values["items"] else None,
+            trial=values["trial"],
+        )
+        if values["json"]:
+            stdout.write(json.dumps({**asdict(plan), "fits": plan.fits, "remedy": plan.remedy}) + "\n")
+        else:
+            _print(plan, stdout)
+    return 0 if plan.fits else 3
+
+
+def _print(plan: Plan, stdout: TextIO) -> None:
+    kinds = ", ".join(f"{count} {kind}" for kind, count in plan.by_kind.items())
+    lines = [
+        ("items", f"{plan.items} ({kinds})"),
+        *((f"  left out: {reason}", str(count)) for reason, count in plan.left_out.items()),
+        ("tokens", f"{plan.tokens:,} a pass, longest prompt {plan.longest}"),
+        *((f"  pass: {name}", f"{count:,} tokens") for name, count in plan.passes.items()),
+        ("model", f"{plan.parameters / 1e6:,.0f} M parameters, {_size(plan.weight_bytes)}"),
+        ("memory", f"{_size(plan.memory_bytes)} at once" + (f" of {_size(plan.available_bytes)} free" if plan.available_bytes else "")),
+        ("  largest batch", _size(plan.batch_bytes)),
+        ("  largest probe", _size(plan.probe_bytes)),
+        ("disk", f"{_size(plan.disk_bytes)} while running, {_size(plan.kept_bytes)} kept, {_size(plan.free_disk_bytes)} free"),
+        ("time", _time(plan)),
+        ("fits", "yes" if plan.fits else f"no; try {plan.remedy}"),
+    ]
+    width = max(len(name) for name, _ in lines)
+    stdout.write("".join(f"{name:<{width}}  {text}\n" for name, text in lines))
+
+
+def _time(plan: Plan) -> str:
+    if plan.seconds is None:
+        return "unknown without a trial"
+    low, high = plan.seconds
+    return f"{seconds_in_words(low)} to {seconds_in_words(high)} for passes and lenses, probes not included"
+
+
+def _size(n_bytes: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.1f} TB"

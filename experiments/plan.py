@@ -1,0 +1,189 @@
+"""What will a `locate` cost? Items, tokens, passes, memory, disk, and time calibrated by a short trial."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from experiments.items.alignment import EncodedItem
+from experiments.locate.config import LocateConfig
+from experiments.locate.questions import questions_for
+from probes.backends.contract import streams_of
+from probes.backends.torch_hooks import TorchHooks
+from probes.capture import BatchBudget, capture
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.lens.logit import read_lens
+
+_TRIAL_ITEMS = 24
+_READING_BYTES = 3 * 4 + 4 + 4  # three log-probabilities, rank and entropy of one lens at one stream and position
+_PROFILE_BYTES = 5  # a row of profiles.parquet, compressed
+_BOTH_WAYS = 0.5  # a trial is short and machines are shared: half as long again, or two thirds
+
+
+@dataclass(frozen=True)
+class Plan:
+    items: int
+    """Items that can be asked."""
+    left_out: dict[str, int]
+    """Reasons with counts for the others."""
+    by_kind: dict[str, int]
+    """Items by kind."""
+    tokens: int
+    """Prompt tokens of one pass."""
+    longest: int
+    """Longest prompt in tokens."""
+    passes: dict[str, int]
+    """Tokens run through the model, by pass."""
+    parameters: int
+    """Of the model."""
+    weight_bytes: int
+    """Of one copy of the model; the random-initialised baseline is a second one."""
+    batch_bytes: int
+    """Streams of one batch of the largest size."""
+    probe_bytes: int
+    """Streams of the largest family in float32, with the kernels of its folds."""
+    disk_bytes: int
+    """Activations while running, and tables."""
+    kept_bytes: int
+    """What stays on disk afterwards."""
+    seconds: tuple[float, float] | None
+    """Range of the time for passes and lens; None without a trial."""
+    memory_bytes: int
+    """Everything that is in memory at once."""
+    available_bytes: int | None
+    """Free memory of the device, where it can be told."""
+    free_disk_bytes: int
+    """Free space where the run would be."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether memory and disk are enough."""
+        room = self.available_bytes is None or self.memory_bytes <= self.available_bytes
+        return room and self.disk_bytes <= self.free_disk_bytes
+
+    @property
+    def remedy(self) -> str:
+        """Which option would make it fit; empty when it does."""
+        if self.available_bytes is not None and self.memory_bytes > self.available_bytes:
+            if self.weight_bytes > self.available_bytes:
+                return "--dtype bfloat16, --device-map auto, or a smaller model"
+            return "--no-random-init, or a smaller --per-family"
+        if self.disk_bytes > self.free_disk_bytes:
+            return "--out on a larger disk, --positions last, or --limit"
+        return ""
+
+
+def plan_locate(
+    checkpoint: Checkpoint, config: LocateConfig, out: Path, *, items_file: Path | None = None, trial: bool = True
+) -> Plan:
+    """The plan for these items on this checkpoint. Without `trial` no time is given and a meta-device model will do."""
+    questions = questions_for(checkpoint, config, items_file)
+    encoded = questions.encoded
+    tokens = sum(len(one.prompt.ids) for one in encoded)
+    n_streams, n_positions = checkpoint.n_layers + 1, len(config.positions)
+    width = torch.finfo(checkpoint.dtype).bits // 8
+    item_bytes = n_streams * n_positions * checkpoint.d_model * width
+    lenses = len(config.lenses) + ("tuned" in config.lenses)
+    reading_bytes = n_streams * n_positions * _READING_BYTES * lenses
+    copies = 2 if config.random_init else 1
+    disk = len(encoded) * (item_bytes * copies + reading_bytes)
+    kept = len(encoded) * n_streams * n_positions * 6 * lenses * _PROFILE_BYTES
+    largest = max(Counter((one.item.kind, one.item.family) for one in encoded).values())
+    weights = sum(p.numel() * p.element_size() for p in checkpoint.model.parameters())
+    ceiling = 4096 if checkpoint.device.type in ("cpu", "meta") else 131_072
+    batch = min(tokens, ceiling) // max(1, tokens // len(encoded)) * item_bytes
+    probe = largest * n_streams * checkpoint.d_model * 4 + n_streams * largest**2 * 4
+    passes = _passes(encoded, config, tokens)
+    return Plan(
+        items=len(encoded),
+        left_out=questions.counted_reasons,
+        by_kind=dict(Counter(one.item.kind for one in encoded)),
+        tokens=tokens,
+        longest=max(len(one.prompt.ids) for one in encoded),
+        passes=passes,
+        parameters=sum(p.numel() for p in checkpoint.model.parameters()),
+        weight_bytes=weights,
+        batch_bytes=batch,
+        probe_bytes=probe,
+        disk_bytes=disk + kept,
+        kept_bytes=kept,
+        seconds=_seconds(checkpoint, encoded, passes, n_positions * lenses) if trial else None,
+        memory_bytes=weights * copies + max(batch, probe),
+        available_bytes=_available(checkpoint.device, weights if trial else 0),
+        free_disk_bytes=_free_disk(out),
+    )
+
+
+def _passes(encoded: Sequence[EncodedItem], config: LocateConfig, tokens: int) -> dict[str, int]:
+    passes = {"items": tokens}
+    if config.random_init:
+        passes["random-initialised baseline"] = tokens
+    whole = [one for one in encoded if one.choices_ids and one.choice_ids is None]
+    if whole:
+        passes["choices in full"] = sum(len(one.prompt.ids) * len(one.choices_ids) for one in whole)
+    hops = [one.item.extra[name] for one in encoded for name in ("first_hop", "second_hop") if name in one.item.extra]
+    if hops:
+        distinct = {(hop["prompt"], hop["answer"]) for hop in hops}
+        passes["single hops"] = sum(len(prompt.split()) * 2 for prompt, _ in distinct)
+    mean = tokens // len(encoded)
+    passes["lens maps"] = min(config.lens_maps, len(encoded)) * mean
+    return passes
+
+
+def _seconds(
+    checkpoint: Checkpoint, encoded: Sequence[EncodedItem], passes: dict[str, int], readings: int
+) -> tuple[float, float]:
+    """Two batches tell the speed of the pass and of the lens."""
+    step = max(1, len(encoded) // _TRIAL_ITEMS)
+    prompts = [one.prompt for one in encoded[::step]][:_TRIAL_ITEMS]
+    backend = TorchHooks(checkpoint)
+    sites = streams_of(checkpoint.n_layers)
+    pass_seconds = lens_seconds = 0.0
+    for warm in (True, False):
+        budget = BatchBudget.for_device(checkpoint.device, 512)
+        pass_seconds = lens_seconds = 0.0
+        began = time.perf_counter()
+        for batch in capture(
+            backend, prompts, pad_id=checkpoint.pad_id, device=checkpoint.device, sites=sites, budget=budget, keep_on_device=True
+        ):
+            pass_seconds += time.perf_counter() - began
+            began = time.perf_counter()
+            answers = torch.tensor([encoded[row].answer_id for row in batch.rows])
+            read_lens(checkpoint.readout, batch.values, {"answer": answers}, top_k=1)
+            lens_seconds += time.perf_counter() - began
+            began = time.perf_counter()
+            if warm:
+                break
+    trial_tokens = sum(len(prompt.ids) for prompt in prompts)
+    per_token = pass_seconds / trial_tokens
+    per_reading = lens_seconds / len(prompts)
+    n_items = len(encoded)
+    maps = passes["lens maps"] * per_reading
+    # Most items have two of the named positions.
+    expected = sum(passes.values()) * per_token + n_items * min(readings, 2) * per_reading + maps
+    return expected * (1 - _BOTH_WAYS / 1.5), expected * (1 + _BOTH_WAYS)
+
+
+def _available(device: torch.device, already: int) -> int | None:
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + already
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024 + already
+    except OSError:
+        pass
+    return None
+
+
+def _free_disk(out: Path) -> int:
+    while not out.exists():
+        out = out.absolute().parent
+    return shutil.disk_usage(out).free
