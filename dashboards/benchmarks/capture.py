@@ -24,7 +24,7 @@ BARE_TARGET, TRANSFORMER_LENS_TARGET = 0.95, 0.8
 def random_prompts(checkpoint: Checkpoint, count: int, tokens: int, seed: int) -> list[Prompt]:
     """Rows of ordinary ids, about `tokens` long (± a quarter), asked at their last token."""
     rng = random.Random(seed)
-    high = min(checkpoint.vocab_size, len(checkpoint.tokenizer)) - 1
+    high = checkpoint.vocab_size - 1
     rows = []
     for row in range(count):
         length = rng.randint(max(2, tokens * 3 // 4), tokens * 5 // 4)

@@ -1,9 +1,9 @@
 """The questions asked: list the built-in families, show their items, check their form, import others.
 
-  strata items list                       every built-in family in one line
-  strata items show FAMILY…               items in full, as JSON Lines with --json or --out
-  strata items check [FILE]               alignment, length, answer collisions and the format-only classifier
-  strata items import TABLE --mapping M   a CSV, JSON, JSONL, Parquet or `datasets` table as items
+strata items list                       every built-in family in one line
+strata items show FAMILY…               items in full, as JSON Lines with --json or --out
+strata items check [FILE]               alignment, length, answer collisions and the format-only classifier
+strata items import TABLE --mapping M   a CSV, JSON, JSONL, Parquet or `datasets` table as items
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
@@ -46,7 +45,9 @@ OPTIONS = (
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", metavar="ACTION", choices=ACTIONS, help=", ".join(ACTIONS))
-    parser.add_argument("what", nargs="*", metavar="WHAT", help="families to show, an item file to check, or a table to import")
+    parser.add_argument(
+        "what", nargs="*", metavar="WHAT", help="families to show, an item file to check, or a table to import"
+    )
     add_options(parser, OPTIONS)
 
 
@@ -93,7 +94,9 @@ def _show(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
         for item in items:
             stdout.write(f"{item.id}  ({item.kind}, {item.family}, {item.hops} hops)\n")
             for label, prompt, answer in (("asked", item.prompt, item.answer), ("pair", item.foil_prompt, item.foil)):
-                stdout.write(f"  {label:<6} {json.dumps(prompt, ensure_ascii=False)} → {json.dumps(answer, ensure_ascii=False)}\n")
+                stdout.write(
+                    f"  {label:<6} {json.dumps(prompt, ensure_ascii=False)} → {json.dumps(answer, ensure_ascii=False)}\n"
+                )
     return 0
 
 
@@ -123,7 +126,9 @@ def _import(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
     from experiments.items.jsonl import write_items
 
     if len(what) != 1:
-        raise StrataError("items import takes one table (a file, or the name of a `datasets` table)", "Give exactly one")
+        raise StrataError(
+            "items import takes one table (a file, or the name of a `datasets` table)", "Give exactly one"
+        )
     for needed in ("mapping", "out"):
         if not values[needed]:
             raise StrataError(f"items import needs --{needed}", "See strata items --help")
@@ -167,7 +172,9 @@ def _print_check(report: FormatReport, console: Console) -> None:
         )  # fmt: skip
     console.print(table)
     for contrast in report.contrasts:
-        console.print(f"{contrast.contrast} ({', '.join(contrast.families)}): {_verdict(contrast.result)}", markup=False)
+        console.print(
+            f"{contrast.contrast} ({', '.join(contrast.families)}): {_verdict(contrast.result)}", markup=False
+        )
     if report.kinds is not None:
         console.print(f"knowledge vs reasoning as a whole: {_verdict(report.kinds)}", markup=False)
 

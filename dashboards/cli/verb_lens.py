@@ -42,7 +42,9 @@ OPTIONS = (
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER")
+    parser.add_argument(
+        "checkpoint", metavar="CHECKPOINT", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER"
+    )
     parser.add_argument("prompt", metavar="PROMPT", help="the text to read")
     add_options(parser, OPTIONS)
 
@@ -59,6 +61,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     display = display_from(values)
     with only_results_on_stdout() as stdout, display.listening():
         from experiments.lens_fits import fitted_lenses
+
         from experiments.lens_map import prompt_map
         from probes.backends.torch_hooks import TorchHooks
         from probes.prompts import Prompt
@@ -67,7 +70,9 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         ids = checkpoint.encode(arguments.prompt)
         _check_length(len(ids), checkpoint)
         answer = _answer_token(checkpoint, arguments.prompt, values["answer"]) if values["answer"] else None
-        lens = fitted_lenses(checkpoint, (values["lens"],), text=values["text"], seed=values["seed"], progress=display)[0]
+        lens = fitted_lenses(checkpoint, (values["lens"],), text=values["text"], seed=values["seed"], progress=display)[
+            0
+        ]
         prompt = Prompt("prompt", ids, {"last": len(ids) - 1})
         found = prompt_map(checkpoint, TorchHooks(checkpoint), prompt, answer_id=answer, lens=lens)
         if out is not None:
@@ -108,7 +113,10 @@ def _table(checkpoint: Checkpoint, found: PromptMap, n_tokens: int, n_streams: i
     # Counted back from the last stream, so that the model's own output is always among the rows.
     step = max(1, -(-(total_streams - 1) // max(1, n_streams - 1)))
     rows = sorted({*range(total_streams - 1, -1, -step), 0}, reverse=True)
-    table = Table(title=f"streams × tokens (every {step}. stream; {total_streams - 1} is the model's output)", title_justify="left")
+    table = Table(
+        title=f"streams × tokens (every {step}. stream; {total_streams - 1} is the model's output)",
+        title_justify="left",
+    )
     table.add_column("stream", justify="right")
     for place in range(first, total_tokens):
         table.add_column(Text(_shown(checkpoint.token_text(found.prompt.ids[place]))), no_wrap=True)

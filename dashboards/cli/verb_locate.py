@@ -51,7 +51,9 @@ OPTIONS = (Option("out", None, "run directory (default: runs/CHECKPOINT-SEED)", 
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER")
+    parser.add_argument(
+        "checkpoint", metavar="CHECKPOINT", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER"
+    )
     add_options(parser, OPTIONS)
 
 
@@ -90,9 +92,13 @@ def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], di
 
     config = locate_config(values)
     if "last" not in config.positions or "logit" not in config.lenses:
-        raise StrataError("--positions needs last and --lenses needs logit", "Add them: everything else is read beside them")
+        raise StrataError(
+            "--positions needs last and --lenses needs logit", "Add them: everything else is read beside them"
+        )
     checkpoint = open_from(spec, values, display)
-    options = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if name != "out"}
+    options = {
+        name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if name != "out"
+    }
     summary = locate(
         checkpoint,
         config,

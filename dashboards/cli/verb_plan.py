@@ -26,7 +26,9 @@ OPTIONS = (Option("trial", True, "run two batches to estimate the time", "planni
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER")
+    parser.add_argument(
+        "checkpoint", metavar="CHECKPOINT", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER"
+    )
     add_options(parser, OPTIONS)
 
 
@@ -43,7 +45,9 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         else:
             from probes.checkpoints.open import open_on_meta
 
-            checkpoint = open_on_meta(arguments.checkpoint, dtype=values["dtype"], trust_remote_code=values["trust_remote_code"])
+            checkpoint = open_on_meta(
+                arguments.checkpoint, dtype=values["dtype"], trust_remote_code=values["trust_remote_code"]
+            )
         plan = plan_locate(
             checkpoint,
             locate_config(values),
@@ -66,10 +70,17 @@ def _print(plan: Plan, stdout: TextIO) -> None:
         ("tokens", f"{plan.tokens:,} a pass, longest prompt {plan.longest}"),
         *((f"  pass: {name}", f"{count:,} tokens") for name, count in plan.passes.items()),
         ("model", f"{plan.parameters / 1e6:,.0f} M parameters, {_size(plan.weight_bytes)}"),
-        ("memory", f"{_size(plan.memory_bytes)} at once" + (f" of {_size(plan.available_bytes)} free" if plan.available_bytes else "")),
+        (
+            "memory",
+            f"{_size(plan.memory_bytes)} at once"
+            + (f" of {_size(plan.available_bytes)} free" if plan.available_bytes else ""),
+        ),
         ("  largest batch", _size(plan.batch_bytes)),
         ("  largest probe", _size(plan.probe_bytes)),
-        ("disk", f"{_size(plan.disk_bytes)} while running, {_size(plan.kept_bytes)} kept, {_size(plan.free_disk_bytes)} free"),
+        (
+            "disk",
+            f"{_size(plan.disk_bytes)} while running, {_size(plan.kept_bytes)} kept, {_size(plan.free_disk_bytes)} free",
+        ),
         ("time", _time(plan)),
         ("fits", "yes" if plan.fits else f"no; try {plan.remedy}"),
     ]

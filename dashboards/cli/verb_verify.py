@@ -36,7 +36,9 @@ OPTIONS = (
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER")
+    parser.add_argument(
+        "checkpoint", metavar="CHECKPOINT", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER"
+    )
     add_options(parser, OPTIONS)
 
 
@@ -66,14 +68,26 @@ def _print(found: Agreement, console: Console) -> None:
     console.print(f"rows of {lengths} tokens, {found.dtype}; each compared with the plain model run row by row")
     table = Table()
     for column in ("backend", "padding", "quantity", "largest difference", "relative", "tolerance", ""):
-        table.add_column(column, justify="right" if column in ("largest difference", "relative", "tolerance") else "left")
+        table.add_column(
+            column, justify="right" if column in ("largest difference", "relative", "tolerance") else "left"
+        )
     for one in found.comparisons:
         verdict = "ok" if one.ok else "DIFFERS"
         table.add_row(
-            one.backend, one.padding, one.quantity, f"{one.max_absolute:.1e}", f"{one.max_relative:.1e}", f"{one.tolerance:.1e}", verdict
+            one.backend,
+            one.padding,
+            one.quantity,
+            f"{one.max_absolute:.1e}",
+            f"{one.max_relative:.1e}",
+            f"{one.tolerance:.1e}",
+            verdict,
         )
     console.print(table)
     for backend, reason in found.unavailable.items():
         console.print(f"{backend} can't open this model: {reason}", markup=False)
     worst = [one for one in found.comparisons if not one.ok]
-    console.print("all that could be compared agree" if found.ok else f"{len(worst)} of {len(found.comparisons)} comparisons differ")
+    console.print(
+        "all that could be compared agree"
+        if found.ok
+        else f"{len(worst)} of {len(found.comparisons)} comparisons differ"
+    )

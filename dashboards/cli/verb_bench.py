@@ -1,0 +1,129 @@
+"""Speed and memory, side by side with what a user would otherwise write.
+
+Every pair runs alternately in one process; the ratio is the median over pairs, below 1 where ours is faster. On a CPU
+with the embedded model; on a GPU with randomly initialised models of real shapes in bfloat16.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from dashboards.cli.common_options import DISPLAY, config_lines, display_from, given_options
+from dashboards.cli.display import Display, only_results_on_stdout
+from dashboards.cli.options import Option, add_options, positive, resolve, whole
+from probes.errors import StrataError
+
+if TYPE_CHECKING:
+    from dashboards.benchmarks.row import BenchmarkRow
+
+EXAMPLES = """examples:
+  strata bench
+  strata bench capture lens --repeats 5 --json
+  strata bench --device cuda --models Qwen2.5-1.5B,Llama-3.1-8B
+"""
+PARTS = ("capture", "probes", "lens")
+OPTIONS = (
+    Option("device", "auto", "cpu, cuda, cuda:N, or auto", "benchmark"),
+    Option("models", (), "on a GPU: shapes to time (default: all)", "benchmark"),
+    Option("repeats", 9, "pairs of runs behind each median", "benchmark", positive, metavar="N"),
+    Option("seed", 0, "seed of prompts and random weights", "benchmark", whole, metavar="N"),
+    *DISPLAY,
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)} (default: all)")
+    add_options(parser, OPTIONS)
+
+
+def run(arguments: argparse.Namespace, _command: list[str]) -> int:
+    resolved = resolve(OPTIONS, given_options(arguments), arguments.config)
+    if arguments.print_config:
+        print(config_lines(resolved), end="")
+        return 0
+    parts = tuple(arguments.parts) or PARTS
+    for part in parts:
+        if part not in PARTS:
+            raise StrataError(f"There is no benchmark {part!r}", f"Choose among: {', '.join(PARTS)}")
+    values = {name: entry.value for name, entry in resolved.items()}
+    display = display_from(values)
+    with only_results_on_stdout() as stdout, display.listening():
+        where, rows = _machine(values["device"]), []
+        for model, row in _rows(parts, values, display):
+            rows.append({"model": model, **asdict(row)})
+            if not values["json"]:
+                display.note(f"{model}: {row.name}: ratio {row.ratio:.2f} (target ≤ {row.target:g})")
+        if values["json"]:
+            stdout.write(json.dumps({"machine": where, "rows": rows}) + "\n")
+        else:
+            _print(where, rows, Console(file=stdout, highlight=False))
+    return 0 if all(row["met"] for row in rows) else 1
+
+
+def _rows(parts: tuple[str, ...], values: dict[str, Any], display: Display) -> Iterator[tuple[str, BenchmarkRow]]:
+    import torch
+
+    from dashboards.benchmarks.capture import capture_benchmark, memory_benchmark
+    from dashboards.benchmarks.lens import lens_benchmark
+    from dashboards.benchmarks.probes import captured_probe_benchmark
+    from dashboards.benchmarks.shapes import SHAPES, shaped_checkpoint
+    from probes.checkpoints.open import open_checkpoint
+
+    on_gpu = values["device"].startswith("cuda") or (values["device"] == "auto" and torch.cuda.is_available())
+    names = (values["models"] or tuple(SHAPES)) if on_gpu else ("smollm2",)
+    repeats, seed = values["repeats"], values["seed"]
+    for name in names:
+        if on_gpu:
+            device = torch.device("cuda" if values["device"] == "auto" else values["device"])
+            checkpoint = shaped_checkpoint(name, device, seed=seed)
+        else:
+            checkpoint = open_checkpoint(name, device=values["device"], progress=display)
+        if "capture" in parts:
+            for row in capture_benchmark(checkpoint, repeats=repeats, seed=seed):
+                yield name, row
+            yield name, memory_benchmark(checkpoint, seed=seed)
+        if "probes" in parts:
+            for row in captured_probe_benchmark(checkpoint, repeats=max(1, repeats // 3), seed=seed):
+                yield name, row
+        if "lens" in parts:
+            for row in lens_benchmark(checkpoint, repeats=repeats, seed=seed):
+                yield name, row
+        del checkpoint
+
+
+def _machine(device: str) -> dict[str, Any]:
+    import os
+    import platform
+
+    import torch
+
+    on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
+    return {
+        "device": torch.cuda.get_device_name() if on_gpu else platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+
+
+def _print(where: dict[str, Any], rows: list[dict[str, Any]], console: Console) -> None:
+    console.print(
+        f"{where['device']}, {where['cores']} cores, {where['threads']} threads, torch {where['torch']}", markup=False
+    )
+    table = Table()
+    for column in ("model", "comparison", "ours", "reference", "ratio", "target", "", "note"):
+        table.add_column(column, justify="right" if column in ("ours", "reference", "ratio", "target") else "left")
+    for row in rows:
+        times = [f"{row[key] * 1e3:,.0f} ms" if row[key] else "" for key in ("ours_seconds", "reference_seconds")]
+        table.add_row(
+            row["model"], row["name"], *times, f"{row['ratio']:.3g}", f"≤ {row['target']:g}", "met" if row["met"] else "MISSED",
+            row["note"],
+        )  # fmt: skip
+    console.print(table)
