@@ -1,0 +1,261 @@
+"""What does a mapping file say: which columns of a table give which field of an item?"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+from experiments.items.importing.rows import FORMATS, RowsSpec
+from experiments.items.schema import KINDS
+from probes.errors import StrataError
+
+Section = TypeVar("Section")
+
+
+@dataclass(frozen=True)
+class ItemSpec:
+    """The `[item]` table. Texts may hold fields of the row in braces: `{question}`, `{options.0}`."""
+
+    prompt: tuple[str, ...] = ()
+    """Text up to the answer; several are several wordings."""
+    answer: str = ""
+    """The answer; left away where `[choices]` says which choice is right."""
+    kind: str = "knowledge"
+    """Kind of the items."""
+    family: str = "{@file}"
+    """Family of the items."""
+    domain: str = "general"
+    """Subject area."""
+    cluster: str = ""
+    """What must not straddle folds; the row when empty."""
+    id: str = ""
+    """Unique id; family, row and wording when empty."""
+    source: str = "{@file}"
+    """Where the items come from."""
+    hops: int | Mapping[str, str] = 1
+    """Steps: a number, `{count = "<<", in = "answer"}` or `{length_of = "decomposition"}`."""
+
+
+@dataclass(frozen=True)
+class WordingsSpec:
+    """The `[wordings]` table: prompts that stand in the data instead of the mapping."""
+
+    at: str = ""
+    """Field with the list of prompts."""
+    blank: str = "{}"
+    """What stands for the subject in them."""
+    field: str = "subject"
+    """Field whose value goes there."""
+
+
+@dataclass(frozen=True)
+class AnswerSpec:
+    """The `[answer]` table: how the answer is cut out of its text."""
+
+    after: str = ""
+    """Keep what follows the last of these marks."""
+    number: bool = False
+    """Whether it is a number, written without thousands separators and without `.0`."""
+
+
+@dataclass(frozen=True)
+class ChoicesSpec:
+    """The `[choices]` table: where the options stand and which is right."""
+
+    field: str = ""
+    """Field with a list, or with a text that writes one as JSON or Python does."""
+    columns: tuple[str, ...] = ()
+    """Fields with one option each."""
+    inside: str = ""
+    """Field whose text holds the options one after the other."""
+    after: str = ""
+    """In that text, the options come after the last of these marks; the stem before it is `{@stem}`."""
+    marker: str = "(A)"
+    """In that text, what stands before the first option; the others count on from its letter."""
+    values: tuple[str, ...] = ()
+    """Options that are the same for every row."""
+    correct: str = ""
+    """Field that says which is right."""
+    correct_is: str = ""
+    """`index`, `letter` or `text`; found out from the value when empty."""
+    first: int = 0
+    """Number of the first option where `correct` is an index."""
+    show: str = "text"
+    """Whether the answer is the option's `text` or its `letter`."""
+
+
+@dataclass(frozen=True)
+class FoilSpec:
+    """The `[foil]` table: what the answer is scored against."""
+
+    of: str = ""
+    """`choices` (another option), `rows` (another row of the family and wording, as a pair) or `none`."""
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A whole mapping file."""
+
+    name: str
+    """The file, for messages."""
+    rows: RowsSpec = field(default_factory=RowsSpec)
+    """How the table is read."""
+    item: ItemSpec = field(default_factory=ItemSpec)
+    """What becomes of a row."""
+    wordings: WordingsSpec = field(default_factory=WordingsSpec)
+    """Prompts from the data."""
+    answer: AnswerSpec = field(default_factory=AnswerSpec)
+    """How the answer is cut out."""
+    choices: ChoicesSpec = field(default_factory=ChoicesSpec)
+    """Where the options are."""
+    foil: FoilSpec = field(default_factory=FoilSpec)
+    """What the answer is scored against."""
+    spans: Mapping[str, str] = field(default_factory=dict)
+    """Span name to the field that fills it in the prompt."""
+    keep: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    """Field to the values that a row must have one of."""
+    extra: Mapping[str, str] = field(default_factory=dict)
+    """Further keys of the item to texts with fields."""
+
+    @property
+    def foil_of(self) -> str:
+        """Where foils come from, the default filled in."""
+        return self.foil.of or ("choices" if self.has_choices else "rows")
+
+    @property
+    def has_choices(self) -> bool:
+        one = self.choices
+        return bool(one.field or one.columns or one.inside or one.values)
+
+
+_SECTIONS: Mapping[str, type[Any]] = {
+    "rows": RowsSpec,
+    "item": ItemSpec,
+    "wordings": WordingsSpec,
+    "answer": AnswerSpec,
+    "choices": ChoicesSpec,
+    "foil": FoilSpec,
+}
+_FREE = ("spans", "keep", "extra")
+
+
+def read_mapping(path: str | Path) -> Mapped:
+    """The mapping in a TOML file, or the shipped one of that name (`lre`, `gsm8k`).
+
+    Raises StrataError that names the file and key, with the nearest valid name.
+    """
+    file = Path(path)
+    if file.exists():
+        text = file.read_text(encoding="utf-8")
+    elif str(path) in shipped_mappings():
+        text = _shipped().joinpath(f"{path}.toml").read_text(encoding="utf-8")
+    else:
+        raise StrataError(
+            f"There is no mapping file {path}",
+            f"Write one, or take a shipped one: {', '.join(shipped_mappings())}",
+        )
+    return parse_mapping(text, str(path))
+
+
+def shipped_mappings() -> tuple[str, ...]:
+    """Names of the mappings that come with the package."""
+    names = (entry.name for entry in _shipped().iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+
+
+def _shipped() -> Any:
+    return files("experiments.items").joinpath("mappings")
+
+
+def parse_mapping(text: str, name: str = "mapping") -> Mapped:
+    """The mapping that a TOML text says. Raises StrataError as `read_mapping`."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise StrataError(f"{name} isn't TOML: {error}", "Mend the line") from error
+    known = (*_SECTIONS, *_FREE)
+    parts: dict[str, Any] = {}
+    for section, table in tables.items():
+        if section not in known:
+            raise unknown(f"{name}: there is no table [{section}]", section, known)
+        if not isinstance(table, dict):
+            raise StrataError(f"{name}: {section} must be a table", f"Write [{section}] on a line of its own")
+        parts[section] = _section(name, section, table)
+    mapped = Mapped(name=name, **parts)
+    _check(mapped)
+    return mapped
+
+
+def unknown(what: str, given: str, known: Sequence[str]) -> StrataError:
+    """The error for a name that isn't among `known`, with the nearest that is."""
+    near = get_close_matches(given, known, n=1, cutoff=0.5)
+    return StrataError(what, f"Did you mean {near[0]!r}?" if near else f"There is: {', '.join(known)}")
+
+
+def _section(name: str, section: str, table: Mapping[str, Any]) -> Any:
+    if section == "keep":
+        return {key: tuple(value) if isinstance(value, list) else (value,) for key, value in table.items()}
+    if section in _FREE:
+        return {key: str(value) for key, value in table.items()}
+    made = _SECTIONS[section]
+    defaults = {one.name: getattr(made(), one.name) for one in fields(made)}
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in defaults:
+            raise unknown(f"{name}: [{section}] has no key {key!r}", key, tuple(defaults))
+        values[key] = _typed(name, section, key, value, defaults[key])
+    return made(**values)
+
+
+def _typed(name: str, section: str, key: str, value: Any, default: Any) -> Any:
+    """The value in the type of its default; a text may stand for a list of one."""
+    if isinstance(default, tuple):
+        listed = [value] if isinstance(value, str) else value
+        if isinstance(listed, list) and all(isinstance(one, str) for one in listed):
+            return tuple(listed)
+        raise StrataError(f"{name}: [{section}] {key} must be a list of texts", "Put them in square brackets")
+    if section == "item" and key == "hops":
+        if type(value) is int and value >= 0:
+            return value
+        ways = ({"count", "in"}, {"length_of"})
+        if isinstance(value, dict) and set(value) in ways and all(isinstance(v, str) for v in value.values()):
+            return value
+        raise StrataError(
+            f"{name}: [item] hops can't be {value!r}",
+            'Write a number, {count = "<<", in = "answer"} or {length_of = "steps"}',
+        )
+    if type(value) is not type(default):
+        wanted = {str: "a text", int: "a whole number", bool: "true or false"}[type(default)]
+        raise StrataError(f"{name}: [{section}] {key} must be {wanted}, not {value!r}", "Change it")
+    return value
+
+
+def _check(mapped: Mapped) -> None:
+    """What no single key can say."""
+    name, one = mapped.name, mapped.choices
+    if not mapped.item.prompt and not mapped.wordings.at:
+        raise StrataError(f"{name}: [item] has no prompt", 'Write prompt = "{question}" or a table [wordings]')
+    if not mapped.item.answer and not one.correct:
+        raise StrataError(f"{name}: nothing gives the answer", "Write [item] answer or [choices] correct")
+    if "{" not in mapped.item.kind and mapped.item.kind not in KINDS:
+        raise unknown(f"{name}: [item] kind can't be {mapped.item.kind!r}", mapped.item.kind, KINDS)
+    for key, value, allowed in (
+        ("[rows] format", mapped.rows.format, ("", *FORMATS)),
+        ("[choices] show", one.show, ("text", "letter")),
+        ("[choices] correct_is", one.correct_is, ("", "index", "letter", "text")),
+        ("[foil] of", mapped.foil.of, ("", "choices", "rows", "none")),
+    ):
+        if value not in allowed:
+            raise unknown(f"{name}: {key} can't be {value!r}", value, tuple(filter(None, allowed)))
+    places = [bool(place) for place in (one.field, one.columns, one.inside, one.values)]
+    if sum(places) > 1:
+        raise StrataError(f"{name}: [choices] names several places", "Keep one of field, columns, inside, values")
+    if (one.correct or one.show == "letter" or mapped.foil.of == "choices") and not any(places):
+        raise StrataError(f"{name}: [choices] doesn't say where they are", "Write field, columns, inside or values")
+    if len(one.marker) > 0 and one.inside and "A" not in one.marker:
+        raise StrataError(f"{name}: [choices] marker {one.marker!r} has no A", 'Write it for the first: "(A)"')
