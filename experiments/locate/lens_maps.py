@@ -87,7 +87,9 @@ def write_lens_maps(
     _save(run.path / "lens_maps.safetensors", tensors)
     vocabulary = {str(token): text for token, text in sorted(words.items())}
     metrics = ["top_ids", "top_logprobs", "entropy", "kl_to_final", "answer_logprob", "answer_rank"]
-    run.write_json("lens_maps.json", {"rule": RULE, "lens": lens.name, "metrics": metrics, "maps": maps, "vocabulary": vocabulary})
+    run.write_json(
+        "lens_maps.json", {"rule": RULE, "lens": lens.name, "metrics": metrics, "maps": maps, "vocabulary": vocabulary}
+    )
 
 
 def _save(file: Path, tensors: dict[str, Tensor]) -> None:

@@ -8,6 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from experiments.locate.curves import lens_curves, probe_curves
+from experiments.locate.summary import locations_of, summarise
+
 from experiments.items.jsonl import write_items
 from experiments.lens_fits import fitted_lenses
 from experiments.locate.behaviour import (
@@ -17,7 +20,6 @@ from experiments.locate.behaviour import (
     mark_unanswered_families,
 )
 from experiments.locate.config import LocateConfig
-from experiments.locate.curves import lens_curves, probe_curves
 from experiments.locate.form import form_of
 from experiments.locate.hops import hops_answered
 from experiments.locate.lens_maps import chosen_for_maps, write_lens_maps
@@ -25,7 +27,6 @@ from experiments.locate.measure import Pass, measure
 from experiments.locate.probing import probe_targets
 from experiments.locate.questions import Questions, questions_for
 from experiments.locate.readings import emergence_table, profiles_table
-from experiments.locate.summary import locations_of, summarise
 from experiments.run import RunDirectory, rows_to_table
 from experiments.tables import BEHAVIOUR, CURVES, LOCATIONS, PROBES
 from probes.backends.contract import Backend
@@ -97,7 +98,9 @@ def _stages(
         lenses = fitted_lenses(checkpoint, config.lenses, text=config.text, seed=config.seed, progress=progress)
     with run.stage("capture"):
         store = _store(run, "model", config, [lens.name for lens in lenses])
-        measure(checkpoint, backend, encoded, store, Pass(config.positions, tuple(lenses)), budget=budget, progress=progress)
+        measure(
+            checkpoint, backend, encoded, store, Pass(config.positions, tuple(lenses)), budget=budget, progress=progress
+        )
     with run.stage("behaviour"):
         behaviour = _behaviour(run, checkpoint, backend, config, questions, store, budget, progress)
     with run.stage("random-init"):
@@ -151,7 +154,11 @@ def _describe(run: RunDirectory, checkpoint: Checkpoint, questions: Questions, o
         "bos": bool(checkpoint.prefix),
         "checkpoint": asdict(checkpoint.identity)
         | {"n_layers": checkpoint.n_layers, "d_model": checkpoint.d_model, "vocab_size": checkpoint.vocab_size},
-        "items": {"sha256": questions.sha256, "n": len(kinds), "by_kind": {kind: kinds.count(kind) for kind in sorted(set(kinds))}},
+        "items": {
+            "sha256": questions.sha256,
+            "n": len(kinds),
+            "by_kind": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
+        },
         "left_out": questions.counted_reasons,
         "limited": questions.limited,
     }
@@ -212,5 +219,14 @@ def _random_init(
     no_lenses: tuple[Lens, ...] = ()
     budget = BatchBudget.for_device(checkpoint.device, batch_tokens)
     wanted = Pass(config.positions, no_lenses)
-    measure(fresh, TorchHooks(fresh), questions.encoded, store, wanted, budget=budget, progress=progress, stage="random-init")
+    measure(
+        fresh,
+        TorchHooks(fresh),
+        questions.encoded,
+        store,
+        wanted,
+        budget=budget,
+        progress=progress,
+        stage="random-init",
+    )
     return store

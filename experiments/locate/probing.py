@@ -1,0 +1,192 @@
+"""Runs every probe target, one part file each, so that a kill loses at most the target it hit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from experiments.items.alignment import EncodedItem
+from experiments.locate.config import LocateConfig
+from experiments.locate.questions import Questions
+from experiments.locate.targets import Target, targets_of
+from experiments.run import RunDirectory
+from probes.errors import StrataError
+from probes.files import whole_file
+from probes.linear import PENALTIES, ProbeResult, online_code_length, probe_streams
+from probes.progress import Progress, silent
+from probes.store import ActivationStore
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One target, item by item: everything that curves and onsets are made of."""
+
+    target: Target
+    items: tuple[int, ...]
+    """Indices of the items that were probed."""
+    correct: Bool[np.ndarray, "item stream"]
+    """Right while held out."""
+    log_likelihood: Float[np.ndarray, "item stream"]
+    """Natural log of the probability of the true label while held out."""
+    majority_correct: Bool[np.ndarray, " item"]
+    """Whether the training majority was right."""
+    control_correct: Bool[np.ndarray, "item stream"] | None
+    """Right on the control task, under the template scheme."""
+    compression: Float[np.ndarray, " stream"] | None
+    """Of the online code; None where it wasn't measured."""
+
+
+@dataclass(frozen=True)
+class Probed:
+    rows: list[dict[str, Any]]
+    """Of the probes table."""
+    scored: list[Scored]
+    """In the targets' order."""
+    not_probed: dict[str, str]
+    """Reason by description for targets that couldn't be probed."""
+
+
+def probe_targets(
+    run: RunDirectory,
+    questions: Questions,
+    store: ActivationStore,
+    fresh: ActivationStore | None,
+    config: LocateConfig,
+    device: torch.device,
+    *,
+    progress: Progress = silent,
+) -> Probed:
+    """Probes every target of these items; finished ones are read from their part files."""
+    encoded = questions.encoded
+    targets = targets_of(encoded, config.positions, random_init=fresh is not None)
+    probed = Probed([], [], {})
+    for number, target in enumerate(targets):
+        progress("probes", number, len(targets), "targets")
+        source = fresh if target.source == "random-init" and fresh is not None else store
+        rows, scored, reason = _one(run, target, encoded, source, config, device)
+        probed.rows.extend(rows)
+        if scored is not None:
+            probed.scored.append(scored)
+        else:
+            probed.not_probed[f"{target.name} of {target.family or target.kind} by {target.scheme}"] = reason
+    progress("probes", len(targets), len(targets), "targets")
+    return probed
+
+
+def _one(
+    run: RunDirectory,
+    target: Target,
+    encoded: Sequence[EncodedItem],
+    store: ActivationStore,
+    config: LocateConfig,
+    device: torch.device,
+) -> tuple[list[dict[str, Any]], Scored | None, str]:
+    part = run.path / "parts" / "probes" / f"{target.key}.safetensors"
+    if not part.exists():
+        tensors, notes = _probe(target, encoded, store, config, device)
+        with whole_file(part) as file:
+            save_file(tensors, file, metadata={name: json.dumps(value) for name, value in notes.items()})
+    with safe_open(str(part), framework="numpy") as file:
+        found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+        notes = {name: json.loads(text) for name, text in (file.metadata() or {}).items()}
+    if notes["reason"]:
+        return [], None, str(notes["reason"])
+    scored = Scored(
+        target=target,
+        items=tuple(target.items[index] for index in found["kept"]),
+        correct=found["correct"].astype(bool),
+        log_likelihood=found["log_likelihood"],
+        majority_correct=found["majority_correct"].astype(bool),
+        control_correct=found["control_correct"].astype(bool) if "control_correct" in found else None,
+        compression=found.get("compression"),
+    )
+    # The baseline's rows stand in the curves; the probes table is about the model.
+    return (notes["rows"] if target.source == "model" else []), scored, ""
+
+
+def _probe(
+    target: Target, encoded: Sequence[EncodedItem], store: ActivationStore, config: LocateConfig, device: torch.device
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    members = [encoded[index] for index in target.items]
+    place = config.positions.index(target.position)
+    x = store.read("streams", [one.key for one in members])[:, :, place].float().to(device)
+    clusters, templates = [one.item.cluster for one in members], [one.item.template for one in members]
+    try:
+        result = probe_streams(
+            x,
+            target.labels,
+            clusters,
+            templates,
+            scheme=target.scheme,
+            seed=config.seed,
+            probe=target.probe,
+            n_folds=config.folds,
+        )
+    except StrataError as error:
+        if "not finite" in error.what:
+            raise
+        return {"none": np.zeros(1)}, {"reason": error.what, "rows": []}
+    tensors = {
+        "kept": result.kept.astype(np.int64),
+        "correct": result.correct.astype(np.uint8),
+        "log_likelihood": result.log_likelihood.astype(np.float64),
+        "majority_correct": result.majority_correct.astype(np.uint8),
+    }
+    if result.control_correct is not None:
+        tensors["control_correct"] = result.control_correct.astype(np.uint8)
+    bits = None
+    if (
+        target.name == "answer"
+        and target.position == "last"
+        and target.scheme == "cluster"
+        and target.probe == "linear"
+    ):
+        kept = result.kept
+        _, codes = np.unique(np.array(clusters, dtype=object)[kept].astype(str), return_inverse=True)
+        code = online_code_length(x[torch.from_numpy(kept)], result.truth, codes, PENALTIES, seed=config.seed)
+        bits, tensors["compression"] = code.bits, np.asarray(code.compression, dtype=np.float64)
+    return tensors, {"reason": "", "rows": _rows(target, result, bits, tensors.get("compression"))}
+
+
+def _rows(
+    target: Target, result: ProbeResult, bits: np.ndarray | None, compression: np.ndarray | None
+) -> list[dict[str, Any]]:
+    rows = []
+    n_streams, n_folds = result.accuracy.shape
+    for stream in range(n_streams):
+        for fold in range(n_folds):
+            rows.append(
+                {
+                    "target": target.name,
+                    "kind": target.kind,
+                    "family": target.family,
+                    "scheme": target.scheme,
+                    "probe": target.probe,
+                    "position": target.position,
+                    "layer": stream,
+                    "fold": fold,
+                    "n_train": int(result.n_train[fold]),
+                    "n_test": int(result.n_test[fold]),
+                    "accuracy": float(result.accuracy[stream, fold]),
+                    "control_accuracy": _at(result.control_accuracy, stream, fold),
+                    "selectivity": _at(result.selectivity, stream, fold),
+                    "log_loss": float(result.log_loss[stream, fold]),
+                    "majority": float(result.majority[fold]),
+                    "penalty": _at(result.penalty, stream, fold),
+                    "code_length_bits": None if bits is None else float(bits[stream]),
+                    "compression": None if compression is None else float(compression[stream]),
+                }
+            )
+    return rows
+
+
+def _at(values: np.ndarray | None, stream: int, fold: int) -> float | None:
+    return None if values is None else float(values[stream, fold])
