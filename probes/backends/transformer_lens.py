@@ -101,8 +101,8 @@ class TransformerLensBackend:
                 hooks += _replace_contribution(site.layer, group)
                 continue
 
-            def change(h: Tensor, hook: Any, group: list[Edit] = group, scale: float = self._scale(site)) -> Tensor:
-                return replaced(h, group, scale=scale)
+            def change(h: Tensor, hook: Any, group: list[Edit] = group) -> Tensor:
+                return replaced(h, group)
 
             hooks.append((_hook_name(site), change))
         return hooks
@@ -111,14 +111,12 @@ class TransformerLensBackend:
         hooks: list[tuple[str, Hook]] = []
         for part in dict.fromkeys(part for site in sites for part in _parts(site)):
 
-            def keep(h: Tensor, hook: Any, part: Site = part, scale: float = self._scale(part)) -> None:
-                kept[part] = pick(h) if scale == 1 else pick(h) * scale
+            def keep(h: Tensor, hook: Any, part: Site = part) -> None:
+                # Where a block rescales contributions (Granite), the bridge's hooks already give them rescaled.
+                kept[part] = pick(h)
 
             hooks.append((_hook_name(part), keep))
         return hooks
-
-    def _scale(self, site: Site) -> float:
-        return self.checkpoint.anatomy.contribution_scale if site.name in ("attn_out", "mlp_out") else 1.0
 
     def _derive(self, sites: Sequence[Site], kept: dict[Site, Tensor]) -> None:
         for site in sites:

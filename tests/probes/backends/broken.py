@@ -53,13 +53,16 @@ class Broken:
 
 def one_layer_off(checkpoint: Checkpoint) -> Broken:
     """Stream s reported as stream s + 1."""
-    return Broken(
-        checkpoint,
-        values=lambda values: {
-            site: values.get(Site("resid_post", site.layer), h) if site.name == "resid_pre" else h
+
+    def shifted(values: dict[Site, Tensor]) -> dict[Site, Tensor]:
+        after = {Site("resid_pre", site.layer + 1): h for site, h in values.items() if site.name == "resid_post"}
+        streams = {**after, **{site: h for site, h in values.items() if site.name == "resid_pre"}}
+        return {
+            site: streams.get(Site("resid_pre", site.layer + 1), h) if site.name == "resid_pre" else h
             for site, h in values.items()
-        },
-    )
+        }
+
+    return Broken(checkpoint, values=shifted)
 
 
 def last_stream_normed(checkpoint: Checkpoint) -> Broken:
