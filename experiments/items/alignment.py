@@ -21,15 +21,15 @@ _CONTEXT_CHARACTERS = 16
 class Encoder(Protocol):
     """The part of a checkpoint that turns text into token ids."""
 
-    def encode(self, text: str) -> Ids:
+    def encode(self, text: str, /) -> Ids:
         """Token ids of `text`, with the checkpoint's BOS policy."""
         ...
 
-    def encode_with_offsets(self, text: str) -> tuple[Ids, tuple[Span, ...]]:
+    def encode_with_offsets(self, text: str, /) -> tuple[Ids, tuple[Span, ...]]:
         """The same ids, each with its half-open character interval; (0, 0) for tokens without text."""
         ...
 
-    def token_text(self, id: int) -> str:
+    def token_text(self, token: int, /) -> str:
         """What one token reads as."""
         ...
 
@@ -159,9 +159,7 @@ def _encode(item: Item, encoder: Encoder, continuations: _Continuations) -> Enco
     reason: str | None = None
     if item.foil_prompt:
         foil_ids, foil_offsets = encoder.encode_with_offsets(item.foil_prompt)
-        partner, foil_missing = _with_positions(
-            item.id, foil_ids, foil_offsets, item.foil_spans, answer[:shared]
-        )
+        partner, foil_missing = _with_positions(item.id, foil_ids, foil_offsets, item.foil_spans, answer[:shared])
         same_answers = (
             continuations.after(item.foil_prompt, foil_ids, item.answer) == answer
             and continuations.after(item.foil_prompt, foil_ids, item.foil) == foil

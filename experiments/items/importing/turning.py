@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -13,7 +13,7 @@ from typing import Any
 
 from experiments.items.family import TokenLength
 from experiments.items.importing.choices import Options, UnusableRowError, options_of
-from experiments.items.importing.mapping import Mapped, unknown
+from experiments.items.importing.mapping import Mapped, read_mapping, unknown
 from experiments.items.importing.rows import Row, read_rows
 from experiments.items.schema import KINDS, Item, Span
 from probes.errors import StrataError
@@ -32,21 +32,28 @@ class Imported:
     left_out: Mapping[str, int]
     """Why rows gave no item, with counts."""
 
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
 
 def import_items(
     source: str | Path,
-    mapping: Mapped,
+    mapping: Mapped | str | Path,
     *,
     seed: int = 0,
     limit: int | None = None,
     token_length: TokenLength | None = None,
 ) -> Imported:
-    """The items that `mapping` makes of the rows of `source`; at most `limit`, drawn by `seed`.
+    """The items that `mapping` (or the file of that name) makes of the rows of `source`; at most `limit`, by `seed`.
 
     With `token_length`, foils of equal length are preferred, else of equally many words. A row that gives no item
     is left out and counted. Raises StrataError for a field that no row has, naming the mapping and the key, for an
     id that comes twice, and when nothing is left.
     """
+    mapping = mapping if isinstance(mapping, Mapped) else read_mapping(mapping)
     drafts: list[Item] = []
     left_out: Counter[str] = Counter()
     count = 0
