@@ -1,0 +1,298 @@
+"""How are thousands of ridge-penalised softmax regressions solved at once, exactly, when they share their features?
+
+The minimiser lies in the span of the training rows, `W = A Z`, so a fit is its label x item coefficients `A` and needs
+the features only through the kernel `G = Z Zᵀ`. In the metric that `G` induces the gradient is
+`R = (P − Y)/n + λA`, read off without touching the features. Each iteration is one multiplication by `G`: L-BFGS in that
+metric, preconditioned by the inverse of `λ + cG/n` on the leading eigenspace of `G` (c is the mean curvature of the
+current softmax), an exact Newton step length along the direction, warm starts from the strongest penalty down.
+The unpenalised intercept is the mean of `A`: the kernel carries a constant one, the penalty leaves the mean alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+MEMORY = 6
+RANK = 96
+LINE_SEARCH_TRIES = 6
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Inner products of the training rows of many problems, held as a Gram matrix or as thin features."""
+
+    gram: Float[Tensor, "problem item item"] | None
+    """`Z Zᵀ`; preferred when there are fewer items than twice the dimensions."""
+    features: Float[Tensor, "problem item d_model"] | None
+    """`Z` itself when it is thin; two thin products are then cheaper than one square one."""
+    mask: Float[Tensor, "problem item"]
+    """1 for a training row, 0 for padding (whose features are zero)."""
+
+    @staticmethod
+    def of(features: Float[Tensor, "problem item d_model"], mask: Float[Tensor, "problem item"]) -> Kernel:
+        """The cheaper of both forms for centred, zero-padded features."""
+        if features.shape[1] > 2 * features.shape[2]:
+            return Kernel(None, features, mask)
+        return Kernel(torch.bmm(features, features.mT), None, mask)
+
+    def times(self, rows: Float[Tensor, "problem row item"]) -> Float[Tensor, "problem row item"]:
+        """`rows · G`."""
+        if self.gram is not None:
+            return torch.bmm(rows, self.gram)
+        assert self.features is not None
+        return torch.bmm(torch.bmm(rows, self.features), self.features.mT)
+
+    def trace(self) -> Float[Tensor, " problem"]:
+        if self.gram is not None:
+            return self.gram.diagonal(dim1=1, dim2=2).sum(1)
+        assert self.features is not None
+        return self.features.square().sum((1, 2))
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The optimum at one penalty for every problem and target."""
+
+    penalty: float
+    """λ of the objective."""
+    coefficients: Float[Tensor, "problem target label item"]
+    """`A`: the weights are `A Z`."""
+    intercepts: Float[Tensor, "problem target label"]
+    """`b`; −inf for labels that the training rows lack."""
+    gap: Float[Tensor, "problem target"]
+    """Estimated distance of the objective from its minimum, in nats (half the preconditioned squared gradient)."""
+    gradient_norm: Float[Tensor, "problem target"]
+    """Frobenius norm of the objective's gradient with respect to W."""
+    iterations: int
+    """Iterations until the slowest problem of the batch had converged."""
+
+    def logits(self, cross: Float[Tensor, "problem test item"]) -> Float[Tensor, "problem target label test"]:
+        """Logits of new rows from their inner products with the training rows."""
+        problems, targets, labels, items = self.coefficients.shape
+        flat = torch.bmm(self.coefficients.reshape(problems, targets * labels, items), cross.mT)
+        return flat.view(problems, targets, labels, -1) + self.intercepts.unsqueeze(-1)
+
+
+def solve_path(
+    kernel: Kernel,
+    labels: Int[Tensor, "problem target item"],
+    n_labels: int,
+    penalties: Sequence[float],
+    *,
+    tolerance: float = 5e-7,
+    max_iterations: int = 400,
+) -> list[Fit]:
+    """Minimise `−(1/n) Σ log softmax(W z + b)[y] + (λ/2)‖W‖²` for all problems, targets and penalties.
+
+    Fits come back in the order of `penalties`; they are solved from the strongest to the weakest. `tolerance` is the
+    estimated gap in nats at which a fit stops; a fit stops on its own, so its numbers don't depend on its batch.
+    Rows must be centred per problem. Labels that a problem lacks are held at probability zero.
+    """
+    path = _Path(kernel, labels, n_labels)
+    fits = {value: path.solve(value, 2 * tolerance, max_iterations) for value in sorted(set(penalties), reverse=True)}
+    return [fits[value] for value in penalties]
+
+
+class _Path:
+    """The state that one penalty hands to the next: coefficients, their logits and the curvature history."""
+
+    def __init__(self, kernel: Kernel, labels: Int[Tensor, "problem target item"], n_labels: int) -> None:
+        self.kernel = kernel
+        problems, targets, items = labels.shape
+        self.shape = (problems, targets, n_labels, items)
+        dtype, device = kernel.mask.dtype, kernel.mask.device
+        self.mask = kernel.mask.view(problems, 1, 1, items)
+        self.count = kernel.mask.sum(1).view(problems, 1, 1, 1)
+        self.weight = self.mask / self.count
+        one_hot = torch.zeros(self.shape, dtype=dtype, device=device)
+        one_hot.scatter_(2, labels.unsqueeze(2), 1.0)
+        self.target = one_hot * self.weight
+        self.vectors, self.values, self.tail = _leading_eigenspace(kernel)
+
+        frequency = self.target.sum(-1, keepdim=True)
+        present = frequency > 0
+        self.absent: Float[Tensor, "problem target label 1"] | None = None
+        if not bool(present.all()):
+            self.absent = torch.zeros_like(frequency).masked_fill(~present, -torch.inf)
+        self.n_present = present.sum(2, keepdim=True).to(dtype)
+        prior = torch.where(present, frequency.clamp_min(1e-30).log(), torch.zeros_like(frequency))
+        prior = torch.where(present, prior - prior.sum(2, keepdim=True) / self.n_present, prior)
+        self.a = (prior * self.weight).contiguous()
+        history = (problems * targets, MEMORY, n_labels * items)
+        self.steps, self.logit_steps, self.changes = (
+            torch.zeros(history, dtype=dtype, device=device) for _ in range(3)
+        )
+        self.order: list[int] = []
+
+    def solve(self, penalty: float, tolerance: float, max_iterations: int) -> Fit:
+        # The history starts afresh: kept across penalties it saves no iterations, and it would tie a fit to its batch.
+        self.order = []
+        products = self.steps.new_zeros(self.steps.shape[0], MEMORY, MEMORY)
+        a, f = self.a, self._apply(self.a)
+        p = self._softmax(f)
+        r = self._gradient(p, a, penalty)
+        spread = (1 - p.square().sum(2, keepdim=True)) * self.weight
+        # A floor keeps the preconditioner finite when every training item is already certain.
+        curvature = (spread.sum(-1, keepdim=True) / (self.n_present - 1)).clamp_min(1e-6)
+        scale = (
+            1 / (penalty + curvature * self.tail / self.count),
+            1 / (penalty + curvature * self.values / self.count),
+            curvature,
+        )
+        done = torch.zeros((*self.shape[:2], 1, 1), dtype=torch.bool, device=a.device)
+        decrement = torch.full_like(done, torch.inf, dtype=a.dtype)
+        iteration = 0
+        while True:
+            d, gd = self._direction(r, products, scale)
+            latest = _inner(r, gd)
+            decrement = torch.where(done, decrement, latest)
+            done = done | (decrement.abs() <= tolerance)
+            if bool(done.all()) or iteration == max_iterations:
+                break
+            iteration += 1
+            # Rounding can turn a direction uphill; the plain preconditioned gradient never is.
+            step = torch.where(
+                done | (latest <= 0), 0.0, (latest / self._curvature_along(p, d, gd, penalty)).clamp_max(20)
+            )
+            a_new, f_new, p, r_new = self._search(a, f, d, gd, step, latest, done, penalty)
+            products = self._remember(a_new - a, f_new - f, r_new - r, products)
+            a, f, r = a_new, f_new, r_new
+        self.a = a
+        return self._fit(penalty, a, r, decrement, iteration)
+
+    def _fit(self, penalty: float, a: Tensor, r: Tensor, decrement: Tensor, iterations: int) -> Fit:
+        intercepts = a.sum(-1, keepdim=True)
+        if self.absent is not None:
+            intercepts = intercepts + self.absent
+        squared = _inner(r, self._apply(r) - r.sum(-1, keepdim=True) * self.mask)
+        return Fit(
+            penalty,
+            self._centred(a),
+            intercepts.squeeze(-1),
+            decrement.abs()[..., 0, 0] / 2,
+            squared.clamp_min(0).sqrt()[..., 0, 0],
+            iterations,
+        )
+
+    def _centred(self, x: Tensor) -> Tensor:
+        return (x - x.sum(-1, keepdim=True) / self.count) * self.mask
+
+    def _apply(self, x: Float[Tensor, "problem target label item"]) -> Tensor:
+        problems, targets, labels, items = self.shape
+        flat = self.kernel.times(x.reshape(problems, targets * labels, items)).view(self.shape)
+        return flat.add_(x.sum(-1, keepdim=True)).mul_(self.mask)
+
+    def _softmax(self, f: Tensor) -> Tensor:
+        return torch.softmax(f if self.absent is None else f + self.absent, dim=2)
+
+    def _gradient(self, p: Tensor, a: Tensor, penalty: float) -> Tensor:
+        mean = a.sum(-1, keepdim=True) / self.count
+        return (
+            torch.addcmul(-self.target, p, self.weight).add_(a, alpha=penalty).addcmul_(mean, self.mask, value=-penalty)
+        )
+
+    def _curvature_along(self, p: Tensor, d: Tensor, gd: Tensor, penalty: float) -> Tensor:
+        pg = p * gd
+        within = (pg * gd).sum(2, keepdim=True) - pg.sum(2, keepdim=True).square()
+        ridge = _inner(self._centred(d), gd)
+        return ((within * self.weight).sum(-1, keepdim=True) + penalty * ridge).clamp_min(1e-30)
+
+    def _precondition(self, q: Tensor, scale: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        problems, targets, labels, items = self.shape
+        flat_scale, leading_scale, curvature = scale
+        mean = q.sum(-1, keepdim=True) / self.count
+        centred = (q - mean) * self.mask
+        z = torch.bmm(centred.reshape(problems, targets * labels, items), self.vectors)
+        z = z.view(problems, targets, labels, -1) * (leading_scale - flat_scale)
+        lifted = torch.bmm(z.reshape(problems, targets * labels, -1), self.vectors.mT).view(self.shape)
+        return lifted.addcmul_(centred, flat_scale).addcmul_(mean / curvature, self.mask)
+
+    def _direction(self, r: Tensor, products: Tensor, scale: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """The quasi-Newton direction and its logits, by the compact form of the L-BFGS recursion."""
+        if not self.order:
+            d = self._precondition(r, scale)
+            return d, self._apply(d)
+        order = torch.tensor(self.order, device=r.device)
+        back = torch.argsort(order)
+        used = slice(0, len(self.order))
+        steps, logit_steps, changes = (h[:, used] for h in (self.steps, self.logit_steps, self.changes))
+        upper = products[:, order][:, :, order].triu()
+        diagonal = upper.diagonal(dim1=1, dim2=2)
+        # A fit that has stopped, or a pair dropped for lack of curvature, leaves zero rows behind.
+        diagonal += (diagonal == 0).to(diagonal.dtype)
+        flat = r.reshape(steps.shape[0], 1, -1)
+        alpha = torch.linalg.solve_triangular(upper, torch.bmm(logit_steps, flat.mT)[:, order], upper=True)
+        q = torch.baddbmm(flat, alpha[:, back].mT, changes, alpha=-1).view(self.shape)
+        d = self._precondition(q, scale)
+        gd = self._apply(d)
+        d, gd = d.view(flat.shape), gd.view(flat.shape)
+        right = diagonal.unsqueeze(-1) * alpha - torch.bmm(changes, gd.mT)[:, order]
+        delta = torch.linalg.solve_triangular(upper.mT, right, upper=False)[:, back].mT
+        d = torch.baddbmm(d, delta, steps).view(self.shape)
+        gd = torch.baddbmm(gd, delta, logit_steps).view(self.shape)
+        return d, gd
+
+    def _search(
+        self, a: Tensor, f: Tensor, d: Tensor, gd: Tensor, step: Tensor, slope: Tensor, done: Tensor, penalty: float
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Take the step; the objective is convex along it, so a slope that has turned is cured by the secant."""
+        for _ in range(LINE_SEARCH_TRIES):
+            a_new, f_new = torch.addcmul(a, d, step, value=-1), torch.addcmul(f, gd, step, value=-1)
+            p = self._softmax(f_new)
+            r = self._gradient(p, a_new, penalty)
+            turned = -_inner(r, gd)
+            bad = (turned > 0.5 * slope) & ~done & (step > 0)
+            if not bool(bad.any()):
+                break
+            step = torch.where(bad, step * slope / (slope + turned), step)
+        return a_new, f_new, p, r
+
+    def _remember(self, s: Tensor, gs: Tensor, y: Tensor, products: Tensor) -> Tensor:
+        slot = len(self.order) if len(self.order) < MEMORY else self.order[0]
+        self.order = [*(o for o in self.order if o != slot), slot]
+        flat = (self.steps.shape[0], 1, -1)
+        s, gs, y = s.reshape(flat), gs.reshape(flat), y.reshape(flat)
+        curvature = torch.bmm(gs, y.mT)
+        usable = (
+            curvature
+            > 1e-12
+            * torch.linalg.vector_norm(gs, dim=-1, keepdim=True).mul(torch.linalg.vector_norm(y, dim=-1, keepdim=True))
+        ).to(s.dtype)
+        for store, value in ((self.steps, s), (self.logit_steps, gs), (self.changes, y)):
+            store[:, slot : slot + 1] = value * usable
+        products[:, slot] = torch.bmm(self.changes, self.logit_steps[:, slot].unsqueeze(-1)).squeeze(-1)
+        products[:, :, slot] = torch.bmm(self.logit_steps, self.changes[:, slot].unsqueeze(-1)).squeeze(-1)
+        return products
+
+
+def _inner(x: Tensor, y: Tensor) -> Float[Tensor, "problem target 1 1"]:
+    return (x * y).sum((-2, -1), keepdim=True)
+
+
+def _leading_eigenspace(kernel: Kernel) -> tuple[Tensor, Tensor, Tensor]:
+    """Leading eigenvectors by randomised subspace iteration, their eigenvalues, and the mean of the rest.
+
+    Only the preconditioner uses them: their error costs iterations, never accuracy. The start is the same for
+    every problem, so that a fit doesn't depend on its batch.
+    """
+    problems, items = kernel.mask.shape
+    rank = min(RANK, items)
+    generator = torch.Generator().manual_seed(0)
+    start = torch.randn(rank, items, generator=generator).to(kernel.mask)
+    basis = (start * kernel.mask.unsqueeze(1)).mT
+    for _ in range(2):
+        basis, _r = torch.linalg.qr(kernel.times(basis.mT).mT)
+    small = torch.bmm(kernel.times(basis.mT), basis)
+    values, rotation = torch.linalg.eigh((small + small.mT) / 2)
+    values = values.clamp_min(0)
+    rest = (kernel.mask.sum(1) - rank).clamp_min(1)
+    tail = ((kernel.trace() - values.sum(1)) / rest).clamp_min(0)
+    return torch.bmm(basis, rotation), values.view(problems, 1, 1, rank), tail.view(problems, 1, 1, 1)
+
+
+__all__ = ["Fit", "Kernel", "solve_path"]
