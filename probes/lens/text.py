@@ -51,7 +51,7 @@ def text_tokens(
 ) -> Int[Tensor, "sequence token"]:
     """The first `n_tokens` tokens of a UTF-8 text file, cut into sequences of one length (each with the model's BOS).
 
-    Raises StrataError when the file can't be read or holds less than two sequences.
+    Raises StrataError when the file can't be read or holds less than one sequence.
     """
     try:
         # No tokenizer packs more than a few dozen characters into an average token.
@@ -64,7 +64,7 @@ def text_tokens(
     prefix = checkpoint.prefix
     body = checkpoint.encode(text)[len(prefix) :][:n_tokens]
     step = length - len(prefix)
-    if len(body) < 2 * step:
+    if len(body) < step:
         raise StrataError(
             f"{path} holds {len(body)} tokens, too few to fit a lens on",
             "Give a text of some thousand tokens to --text",

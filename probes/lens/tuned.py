@@ -210,8 +210,8 @@ def _fit_bias(
         for step in range(steps):
             b = start + unit * change
             loss = -(goal * torch.log_softmax(readout.logits(b[None])[0].float(), -1)).sum()
-            if float(loss) < best_loss:
-                best, best_loss = b.detach().clone(), float(loss)
+            if float(loss.detach()) < best_loss:
+                best, best_loss = b.detach().clone(), float(loss.detach())
             optimiser.zero_grad()
             torch.autograd.backward(loss)
             optimiser.param_groups[0]["lr"] = 0.1 * (1 - step / steps)
