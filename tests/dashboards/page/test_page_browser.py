@@ -73,6 +73,21 @@ def _settled(tab: Any) -> None:
     tab.wait_for_timeout(350)
 
 
+def _until(tab: Any, condition: str) -> None:
+    """Waits for a condition; playwright's own waiting needs eval, which the page's policy forbids."""
+    for _ in range(50):
+        if tab.evaluate(condition):
+            return
+        tab.wait_for_timeout(100)
+    pytest.fail(f"never came true: {condition}")
+
+
+def _point_and_click(tab: Any, spot: list[float]) -> None:
+    tab.mouse.move(*spot)
+    tab.wait_for_timeout(150)  # plotly clicks on what it last saw hovered
+    tab.mouse.click(*spot)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_opens_from_disk_and_nothing_hostile_runs(browser: Any, report: Path, scheme: str) -> None:
     with opened(browser, report, color_scheme=scheme) as tab:
@@ -92,9 +107,8 @@ def test_family_then_row_then_lens_map_by_pointer(browser: Any, report: Path) ->
             """() => { const gd = document.querySelector('#map-panel .plot'), f = gd._fullLayout, r = gd.getBoundingClientRect();
             return [r.x + f.xaxis._offset + f.xaxis.d2p(11), r.y + f.yaxis._offset + f.yaxis.d2p(f.yaxis.range[1] - 0.5)] }"""
         )
-        tab.mouse.move(*first)
-        tab.mouse.click(*first)
-        tab.wait_for_function("document.querySelectorAll('#item-table tbody tr').length === 8")
+        _point_and_click(tab, first)
+        _until(tab, "document.querySelectorAll('#item-table tbody tr').length === 8")
         _settled(tab)
         assert "family=capital" in tab.evaluate("location.hash")
         tab.locator("#item-table tbody tr", has_text="◆").first.click()
@@ -200,9 +214,8 @@ def test_handlers_live_on_after_an_item_without_a_map(browser: Any, report: Path
             """() => { const gd = document.querySelector('#lens-panel .plot'), f = gd._fullLayout, r = gd.getBoundingClientRect();
             return [r.x + f.xaxis._offset + f.xaxis.d2p(1), r.y + f.yaxis._offset + f.yaxis.d2p(5)] }"""
         )
-        tab.mouse.move(*spot)
-        tab.mouse.click(*spot)
-        tab.wait_for_function("/pos=1\\b/.test(location.hash) && /stream=5\\b/.test(location.hash)", timeout=5_000)
+        _point_and_click(tab, spot)
+        _until(tab, r"/pos=1\b/.test(location.hash) && /stream=5\b/.test(location.hash)")
         tab.evaluate("window.dispatchEvent(new Event('beforeprint')); window.dispatchEvent(new Event('afterprint'))")
         _settled(tab)
 
