@@ -1,0 +1,167 @@
+"""Means over items with cluster-bootstrap intervals: every line that the page can draw."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from experiments.items.alignment import EncodedItem
+from experiments.locate.config import LocateConfig
+from experiments.locate.probing import Probed, Scored
+from experiments.locate.questions import Questions
+from experiments.locate.readings import lens_values
+from experiments.statistics.bootstrap import cluster_bootstrap
+from probes.progress import Progress, silent
+from probes.store import ActivationStore
+
+Row = dict[str, Any]
+Values = Float[np.ndarray, "item layer"]
+
+
+def used_items(behaviour: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Items that the model answers, in families that it answers: those that lens means and onsets are about."""
+    return {row["item"] for row in behaviour if row["answered"] and not row["reason"]}
+
+
+def lens_curves(
+    store: ActivationStore,
+    questions: Questions,
+    behaviour: Sequence[Mapping[str, Any]],
+    lenses: Sequence[str],
+    config: LocateConfig,
+    *,
+    progress: Progress = silent,
+) -> Iterator[Row]:
+    """Curves of every lens by kind (used items, and all items) and by family (all its items)."""
+    used = used_items(behaviour)
+    done, total = 0, len(lenses) * len(config.positions)
+    for lens in lenses:
+        by_measure = lens_values(store, [one.key for one in questions.encoded], lens)
+        for place, position in enumerate(config.positions):
+            measures = _lens_measures({name: values[..., place].double().numpy() for name, values in by_measure.items()})
+            for kind, family, scheme, members in _groups(questions.encoded, used):
+                where = {"instrument": f"lens.{lens}", "kind": kind, "family": family, "scheme": scheme, "position": position}
+                for measure, values in measures.items():
+                    yield from _curve(where | {"measure": measure}, values, members, questions.encoded, config)
+            done += 1
+            progress("curves", done, total, "maps")
+
+
+def probe_curves(probed: Probed, questions: Questions, config: LocateConfig) -> Iterator[Row]:
+    """Curves of every probe target by family, and pooled over the families of a kind."""
+    fresh = {_place(one): one for one in probed.scored if one.target.source == "random-init"}
+    by_kind: dict[tuple[str, ...], list[Scored]] = defaultdict(list)
+    for one in probed.scored:
+        if one.target.source == "model":
+            by_kind[_pool(one)].append(one)
+    for members in by_kind.values():
+        if members[0].target.family is not None:
+            for one in members:
+                yield from _probe_lines([one], fresh, questions.encoded, config, family=one.target.family)
+        yield from _probe_lines(members, fresh, questions.encoded, config, family=None)
+
+
+def probe_measures(members: Sequence[Scored], fresh: Mapping[tuple[str, ...], Scored]) -> tuple[list[int], dict[str, Values]]:
+    """(items, measure → item × stream) of targets pooled item by item; a baseline that some lack is left out."""
+    items = [index for one in members for index in one.items]
+    correct = np.concatenate([one.correct for one in members]).astype(float)
+    n_streams = correct.shape[1]
+    majority = np.concatenate([one.majority_correct for one in members]).astype(float)
+    found: dict[str, Values] = {
+        "accuracy": correct,
+        "chance": np.repeat(majority[:, None], n_streams, axis=1),
+        "embedding_only": np.repeat(correct[:, :1], n_streams, axis=1),
+        "log_loss": -np.concatenate([one.log_likelihood for one in members]),
+    }
+    controls = [one.control_correct for one in members]
+    if all(control is not None for control in controls):
+        control = np.concatenate([c for c in controls if c is not None]).astype(float)
+        found |= {"control_accuracy": control, "selectivity": correct - control}
+    baseline = [fresh.get(_place(one)) for one in members]
+    if all(one is not None for one in baseline):
+        pairs = zip(members, baseline, strict=True)
+        # The same labels, clusters and seed give the same folds and the same kept items.
+        if all(theirs is not None and theirs.items == mine.items for mine, theirs in pairs):
+            found["random_init"] = np.concatenate([one.correct for one in baseline if one is not None]).astype(float)
+    return items, found
+
+
+def _probe_lines(
+    members: Sequence[Scored],
+    fresh: Mapping[tuple[str, ...], Scored],
+    encoded: Sequence[EncodedItem],
+    config: LocateConfig,
+    *,
+    family: str | None,
+) -> Iterator[Row]:
+    target = members[0].target
+    items, measures = probe_measures(members, fresh)
+    where = {
+        "instrument": f"probe.{target.probe}", "kind": target.kind, "family": family, "target": target.name,
+        "scheme": target.scheme, "position": target.position,
+    }  # fmt: skip
+    for measure, values in measures.items():
+        yield from _curve(where | {"measure": measure}, values, range(len(items)), [encoded[index] for index in items], config)
+    if family is not None and members[0].compression is not None:
+        for stream, value in enumerate(members[0].compression):
+            yield where | {
+                "measure": "compression", "axis": "stream", "layer": stream, "mean": float(value), "n_items": len(items),
+                "n_clusters": len({encoded[index].item.cluster for index in items}), "method": "online code, no interval",
+            }  # fmt: skip
+
+
+def _lens_measures(values: Mapping[str, Values]) -> dict[str, Values]:
+    rank, answer, null = values["rank"], values["answer_logprob"], values["null_logprob"]
+    missing = np.isnan(answer) | np.isnan(null)
+    return dict(values) | {
+        "rank": np.log1p(rank),
+        "top1": np.where(np.isnan(rank), np.nan, rank == 0),
+        "above_null": np.where(missing, np.nan, answer > null),
+    }
+
+
+def _groups(
+    encoded: Sequence[EncodedItem], used: set[str]
+) -> Iterator[tuple[str, str | None, str | None, list[int]]]:
+    kinds: dict[str, list[int]] = defaultdict(list)
+    families: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for index, one in enumerate(encoded):
+        kinds[one.item.kind].append(index)
+        families[one.item.kind, one.item.family].append(index)
+    for kind, members in kinds.items():
+        yield kind, None, None, [index for index in members if encoded[index].key in used]
+        yield kind, None, "all items", members
+    for (kind, family), members in families.items():
+        yield kind, family, None, members
+
+
+def _curve(
+    where: Row, values: Values, members: Sequence[int], encoded: Sequence[EncodedItem], config: LocateConfig
+) -> Iterator[Row]:
+    rows = np.asarray([index for index in members if not np.isnan(values[index]).any()], dtype=int)
+    if len(rows) == 0:
+        return
+    clusters = [f"{encoded[index].item.family} {encoded[index].item.cluster}" for index in rows]
+    estimates = cluster_bootstrap(torch.from_numpy(values[rows]), clusters, draws=config.draws, seed=config.seed)
+    geometric = where["measure"] == "rank"
+    for layer, one in enumerate(estimates):
+        mean, low, high = ((None if v is None else float(np.expm1(v))) if geometric else v for v in (one.value, one.low, one.high))
+        yield where | {
+            "axis": "stream", "layer": layer, "mean": mean, "low": low, "high": high, "n_items": one.n_items,
+            "n_clusters": one.n_clusters, "method": f"geometric mean of rank + 1, less 1; {one.method}" if geometric else one.method,
+        }  # fmt: skip
+
+
+def _place(one: Scored) -> tuple[str, ...]:
+    target = one.target
+    return (target.name, target.kind, str(target.family), target.position, target.scheme, target.probe)
+
+
+def _pool(one: Scored) -> tuple[str, ...]:
+    target = one.target
+    return (target.name, target.kind, target.position, target.scheme, target.probe)

@@ -1,0 +1,188 @@
+"""What may be said in the end: onsets with intervals, answered shares, and every caveat with the same weight."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from experiments.items.schema import KINDS
+from experiments.locate.config import LocateConfig
+from experiments.locate.curves import probe_measures, used_items
+from experiments.locate.probing import Probed
+from experiments.locate.questions import Questions
+from experiments.locate.readings import lens_values
+from experiments.run import RunDirectory
+from experiments.statistics.onset import onset
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.store import ActivationStore
+
+PROBE_RULE = (
+    "first of three streams in a row at which the 95 % lower bound of held-out accuracy minus its best baseline "
+    "(training majority, embedding alone, random-initialised model) lies above 0; folds share no entity"
+)
+LENS_RULE = (
+    "first of three streams in a row at which the 95 % lower bound of the share of items whose answer is likelier than an "
+    "unrelated answer of its family lies above one half"
+)
+
+
+def locations_of(
+    store: ActivationStore,
+    questions: Questions,
+    behaviour: Sequence[Mapping[str, Any]],
+    probed: Probed,
+    lenses: Sequence[str],
+    config: LocateConfig,
+    n_layers: int,
+) -> list[dict[str, Any]]:
+    """Rows of the locations table: the onset of every instrument, by kind and by family, at the last position."""
+    rows = []
+    fresh = {
+        (one.target.name, one.target.kind, str(one.target.family), one.target.position, one.target.scheme, one.target.probe): one
+        for one in probed.scored
+        if one.target.source == "random-init"
+    }
+    answers = [
+        one for one in probed.scored
+        if (one.target.name, one.target.position, one.target.scheme, one.target.source) == ("answer", "last", "cluster", "model")
+    ]  # fmt: skip
+    for probe in ("linear", "mass_mean"):
+        of_probe = [one for one in answers if one.target.probe == probe]
+        for kind in KINDS:
+            members = [one for one in of_probe if one.target.kind == kind]
+            for family, group in [(None, members), *((one.target.family, [one]) for one in members)]:
+                if not group:
+                    continue
+                items, measures = probe_measures(group, fresh)
+                baselines = [measures[name] for name in ("chance", "embedding_only", "random_init") if name in measures]
+                clusters = [_cluster(questions, index) for index in items]
+                found = _onset(measures["accuracy"], baselines, clusters, config)
+                rows.append(_location(kind, family, f"probe.{probe}", "accuracy", found, n_layers, PROBE_RULE))
+    used = used_items(behaviour)
+    keys = [one.key for one in questions.encoded]
+    last = config.positions.index("last")
+    for lens in lenses:
+        values = lens_values(store, keys, lens)
+        answer, null = (values[f"{name}_logprob"][..., last] for name in ("answer", "null"))
+        above = torch.where(answer.isnan() | null.isnan(), torch.nan, (answer > null).double()).numpy()
+        for kind in KINDS:
+            members_of = [i for i, one in enumerate(questions.encoded) if one.item.kind == kind and not np.isnan(above[i]).any()]
+            families = sorted({questions.encoded[i].item.family for i in members_of})
+            groups = [(None, [i for i in members_of if keys[i] in used])]
+            groups += [(name, [i for i in members_of if questions.encoded[i].item.family == name]) for name in families]
+            for family, indices in groups:
+                if indices:
+                    clusters = [_cluster(questions, index) for index in indices]
+                    found = _onset(above[indices], [np.full((len(indices), above.shape[1]), 0.5)], clusters, config)
+                    rows.append(_location(kind, family, f"lens.{lens}", "above_null", found, n_layers, LENS_RULE))
+    return rows
+
+
+def summarise(
+    run: RunDirectory,
+    checkpoint: Checkpoint,
+    questions: Questions,
+    behaviour: Sequence[Mapping[str, Any]],
+    locations: Sequence[Mapping[str, Any]],
+    config: LocateConfig,
+) -> dict[str, Any]:
+    """`summary.json`, version 1. `located` is null and the order undetermined: nothing here intervenes on the model."""
+    used = used_items(behaviour)
+    families = run.read_json("families.json")
+    kinds: dict[str, Any] = {}
+    for kind in KINDS:
+        rows = [row for row in behaviour if row["kind"] == kind]
+        if not rows:
+            continue
+        asked = [row for row in rows if row["answered"] is not None]
+        kinds[kind] = {
+            "items": len(rows),
+            "used": sum(row["item"] in used for row in rows),
+            "accuracy": float(np.mean([row["answered"] for row in asked])) if asked else None,
+            "left_out": dict(Counter(row["reason"] for row in rows if row["reason"])),
+            "located": None,
+            "instruments": {
+                "probe": _instrument(locations, kind, "probe.linear"),
+                "lens": _instrument(locations, kind, "lens.logit"),
+            },
+        }
+    _warn(run, questions, kinds, families, locations)
+    identity = checkpoint.identity
+    return {
+        "schema": "strata.summary/1",
+        "run": run.run_id,
+        "checkpoint": {"spec": identity.spec, "sha256": identity.weights_sha256},
+        "n_layers": checkpoint.n_layers,
+        "seed": config.seed,
+        "kinds": kinds,
+        "families": [
+            {
+                "family": one["family"],
+                "kind": one["kind"],
+                "accuracy": one["accuracy"]["value"],
+                "interval": None if one["accuracy"]["low"] is None else [one["accuracy"]["low"], one["accuracy"]["high"]],
+                "chance": one["chance"],
+                "n": one["accuracy"]["n_items"],
+                "answered": one["answered"],
+            }
+            for one in families
+        ],
+        "order": {"difference": None, "interval": None, "p": None, "verdict": "undetermined"},
+        "limited": questions.limited,
+        "warnings": list(run.manifest["warnings"]),
+    }
+
+
+def _warn(
+    run: RunDirectory,
+    questions: Questions,
+    kinds: Mapping[str, Any],
+    families: Sequence[Mapping[str, Any]],
+    locations: Sequence[Mapping[str, Any]],
+) -> None:
+    run.warn("No intervention was made: decodable and readable is not the same as used, so no layer is called located")
+    if questions.limited:
+        run.warn("The item set was cut by --limit: for trying out, not for conclusions")
+    unanswered = [one["family"] for one in families if not one["answered"]]
+    if unanswered:
+        run.warn(f"{len(unanswered)} of {len(families)} families are not answered above chance: {', '.join(unanswered)}")
+    for name in ("knowledge", "reasoning"):
+        if name not in kinds:
+            run.warn(f"There are no {name} items, so nothing is said about them")
+        elif kinds[name]["used"] == 0:
+            run.warn(f"No {name} item is answered in a family above chance, so its lens curves are empty")
+    for kind in kinds:
+        probe, lens = (kinds[kind]["instruments"][name] for name in ("probe", "lens"))
+        if probe["onset"] and lens["onset"] and lens["onset"]["layer"] is not None and probe["onset"]["layer"] is not None:
+            early = lens["onset"]["layer"] - probe["onset"]["layer"]
+            if early > 2:
+                run.warn(
+                    f"For {kind} the answer is decodable {early} streams before the logit lens reads it: "
+                    "information that nothing may be using yet"
+                )
+
+
+def _instrument(locations: Sequence[Mapping[str, Any]], kind: str, name: str) -> dict[str, Any]:
+    row = next((one for one in locations if (one["kind"], one["family"], one["instrument"]) == (kind, None, name)), None)
+    if row is None:
+        return {"onset": None, "reason": f"no {kind} target could be measured"}
+    interval = None if row["low"] is None else [row["low"], row["high"]]
+    return {
+        "onset": {
+            "layer": row["layer"],
+            "axis": "stream",
+            "depth": row["depth"],
+            "interval": interval,
+            "n": row["n"],
+            "definition": row["method"],
+        }
+    }
+
+
+def _cluster(questions: Questions, index: int) -> str:
+    item = questions.encoded[index].item
+    return f"{item.family} {item.cluster}"
