@@ -129,7 +129,7 @@ RELATIONS: tuple[Relation, ...] = (
     Relation(
         "infection_agent", "medicine", "Whether a virus, bacterium, fungus, parasite or prion causes a disease.",
         "The infectious agent that causes {x} is a", "In medicine, {x} is known to be caused by a",
-        _question("What kind of agent causes {x}?", " It is caused by a"), "Disease: {x}. Agent: a", worked="question",
+        _question("What kind of agent causes {x}?", " It is caused by a"), "Disease: {x}. Agent: a",
     ),
     Relation(
         "disease_organ", "medicine", "The part of the body that a disease affects.",
@@ -143,7 +143,7 @@ RELATIONS: tuple[Relation, ...] = (
     ),
     Relation(
         "medical_root", "medicine", "The part of the body that a combining form in medical terms stands for.",
-        "In medical terms, the prefix {x}- refers to the", "The combining form {x}- stands for the",
+        "In medical terms, the prefix {x}- refers to the", "Medical words that begin with {x}- are about the",
         _question("What does the medical prefix {x}- refer to?", " It refers to the"), "Prefix: {x}-. Meaning: the",
     ),
 )  # fmt: skip
