@@ -111,10 +111,10 @@ class _Path:
         self.weight = self.mask / self.count
         one_hot = torch.zeros(self.shape, dtype=dtype, device=device)
         one_hot.scatter_(2, labels.unsqueeze(2), 1.0)
-        self.target = one_hot * self.weight
+        self.minus_target = one_hot * -self.weight
         self.vectors, self.values, self.tail = _leading_eigenspace(kernel)
 
-        frequency = self.target.sum(-1, keepdim=True)
+        frequency = -self.minus_target.sum(-1, keepdim=True)
         present = frequency > 0
         self.absent: Float[Tensor, "problem target label 1"] | None = None
         if not bool(present.all()):
@@ -123,17 +123,19 @@ class _Path:
         prior = torch.where(present, frequency.clamp_min(1e-30).log(), torch.zeros_like(frequency))
         prior = torch.where(present, prior - prior.sum(2, keepdim=True) / self.n_present, prior)
         self.a = (prior * self.weight).contiguous()
+        self.trend: tuple[Tensor, Tensor] | None = None
         history = (problems * targets, MEMORY, n_labels * items)
         self.steps, self.logit_steps, self.changes = (
             torch.zeros(history, dtype=dtype, device=device) for _ in range(3)
         )
+        self.products = torch.zeros(problems * targets, MEMORY, MEMORY, dtype=dtype, device=device)
         self.order: list[int] = []
 
     def solve(self, penalty: float, tolerance: float, max_iterations: int) -> Fit:
         # The history starts afresh: kept across penalties it saves no iterations, and it would tie a fit to its batch.
         self.order = []
-        products = self.steps.new_zeros(self.steps.shape[0], MEMORY, MEMORY)
-        a, f = self.a, self._apply(self.a)
+        start, start_logits = self.a, self._apply(self.a)
+        a, f = start, start_logits
         p = self._softmax(f)
         r = self._gradient(p, a, penalty)
         spread = (1 - p.square().sum(2, keepdim=True)) * self.weight
@@ -146,22 +148,26 @@ class _Path:
         )
         done = torch.zeros((*self.shape[:2], 1, 1), dtype=torch.bool, device=a.device)
         decrement = torch.full_like(done, torch.inf, dtype=a.dtype)
+        # The optimum moves smoothly with the penalty: the last move is a good first direction, and costs no product.
+        trend = self.trend
         iteration = 0
         while True:
-            d, gd = self._direction(r, products, scale)
-            latest = _inner(r, gd)
-            decrement = torch.where(done, decrement, latest)
-            done = done | (decrement.abs() <= tolerance)
-            if bool(done.all()) or iteration == max_iterations:
-                break
-            iteration += 1
-            # Rounding can turn a direction uphill; the plain preconditioned gradient never is.
-            step = torch.where(
-                done | (latest <= 0), 0.0, (latest / self._curvature_along(p, d, gd, penalty)).clamp_max(20)
-            )
-            a_new, f_new, p, r_new = self._search(a, f, d, gd, step, latest, done, penalty)
-            products = self._remember(a_new - a, f_new - f, r_new - r, products)
-            a, f, r = a_new, f_new, r_new
+            d, gd = trend if trend is not None else self._direction(r, scale)
+            slope = _inner(r, gd)
+            if trend is None:
+                decrement = torch.where(done, decrement, slope)
+                done = done | (decrement.abs() <= tolerance)
+                if bool(done.all()) or iteration == max_iterations:
+                    break
+                iteration += 1
+                # Rounding can turn a direction uphill; without its history the fit goes straight down again.
+                self._forget((slope <= 0) & ~done)
+            step = (slope / self._curvature_along(p, d, gd, penalty)).clamp(0, 20)
+            step = torch.where(done, 0.0, step)
+            a, f, p, r_new, step = self._search(a, f, d, gd, step, slope, done, penalty)
+            self._remember(d, gd, step, slope, r_new, r)
+            r, trend = r_new, None
+        self.trend = (start - a, start_logits - f)
         self.a = a
         return self._fit(penalty, a, r, decrement, iteration)
 
@@ -185,34 +191,32 @@ class _Path:
     def _apply(self, x: Float[Tensor, "problem target label item"]) -> Tensor:
         problems, targets, labels, items = self.shape
         flat = self.kernel.times(x.reshape(problems, targets * labels, items)).view(self.shape)
-        return flat.add_(x.sum(-1, keepdim=True)).mul_(self.mask)
+        return flat.add_(x.sum(-1, keepdim=True))
 
     def _softmax(self, f: Tensor) -> Tensor:
         return torch.softmax(f if self.absent is None else f + self.absent, dim=2)
 
     def _gradient(self, p: Tensor, a: Tensor, penalty: float) -> Tensor:
         mean = a.sum(-1, keepdim=True) / self.count
-        return (
-            torch.addcmul(-self.target, p, self.weight).add_(a, alpha=penalty).addcmul_(mean, self.mask, value=-penalty)
-        )
+        r = torch.addcmul(self.minus_target, p, self.weight)
+        return r.add_(a, alpha=penalty).addcmul_(mean, self.mask, value=-penalty)
 
     def _curvature_along(self, p: Tensor, d: Tensor, gd: Tensor, penalty: float) -> Tensor:
         pg = p * gd
         within = (pg * gd).sum(2, keepdim=True) - pg.sum(2, keepdim=True).square()
-        ridge = _inner(self._centred(d), gd)
+        ridge = _inner(d, gd) - d.sum(-1, keepdim=True).square().sum(2, keepdim=True)
         return ((within * self.weight).sum(-1, keepdim=True) + penalty * ridge).clamp_min(1e-30)
 
     def _precondition(self, q: Tensor, scale: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         problems, targets, labels, items = self.shape
         flat_scale, leading_scale, curvature = scale
         mean = q.sum(-1, keepdim=True) / self.count
-        centred = (q - mean) * self.mask
-        z = torch.bmm(centred.reshape(problems, targets * labels, items), self.vectors)
+        z = torch.bmm(q.reshape(problems, targets * labels, items), self.vectors)
         z = z.view(problems, targets, labels, -1) * (leading_scale - flat_scale)
         lifted = torch.bmm(z.reshape(problems, targets * labels, -1), self.vectors.mT).view(self.shape)
-        return lifted.addcmul_(centred, flat_scale).addcmul_(mean / curvature, self.mask)
+        return lifted.addcmul_(q, flat_scale).addcmul_(mean * (1 / curvature - flat_scale), self.mask)
 
-    def _direction(self, r: Tensor, products: Tensor, scale: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    def _direction(self, r: Tensor, scale: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """The quasi-Newton direction and its logits, by the compact form of the L-BFGS recursion."""
         if not self.order:
             d = self._precondition(r, scale)
@@ -221,17 +225,17 @@ class _Path:
         back = torch.argsort(order)
         used = slice(0, len(self.order))
         steps, logit_steps, changes = (h[:, used] for h in (self.steps, self.logit_steps, self.changes))
-        upper = products[:, order][:, :, order].triu()
+        upper = self.products[:, order][:, :, order].triu()
         diagonal = upper.diagonal(dim1=1, dim2=2)
         # A fit that has stopped, or a pair dropped for lack of curvature, leaves zero rows behind.
         diagonal += (diagonal == 0).to(diagonal.dtype)
         flat = r.reshape(steps.shape[0], 1, -1)
-        alpha = torch.linalg.solve_triangular(upper, torch.bmm(logit_steps, flat.mT)[:, order], upper=True)
+        alpha = torch.linalg.solve_triangular(upper, _dots(logit_steps, flat)[:, order], upper=True)
         q = torch.baddbmm(flat, alpha[:, back].mT, changes, alpha=-1).view(self.shape)
         d = self._precondition(q, scale)
         gd = self._apply(d)
         d, gd = d.view(flat.shape), gd.view(flat.shape)
-        right = diagonal.unsqueeze(-1) * alpha - torch.bmm(changes, gd.mT)[:, order]
+        right = diagonal.unsqueeze(-1) * alpha - _dots(changes, gd)[:, order]
         delta = torch.linalg.solve_triangular(upper.mT, right, upper=False)[:, back].mT
         d = torch.baddbmm(d, delta, steps).view(self.shape)
         gd = torch.baddbmm(gd, delta, logit_steps).view(self.shape)
@@ -239,7 +243,7 @@ class _Path:
 
     def _search(
         self, a: Tensor, f: Tensor, d: Tensor, gd: Tensor, step: Tensor, slope: Tensor, done: Tensor, penalty: float
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Take the step; the objective is convex along it, so a slope that has turned is cured by the secant."""
         for _ in range(LINE_SEARCH_TRIES):
             a_new, f_new = torch.addcmul(a, d, step, value=-1), torch.addcmul(f, gd, step, value=-1)
@@ -250,24 +254,36 @@ class _Path:
             if not bool(bad.any()):
                 break
             step = torch.where(bad, step * slope / (slope + turned), step)
-        return a_new, f_new, p, r
+        return a_new, f_new, p, r, step
 
-    def _remember(self, s: Tensor, gs: Tensor, y: Tensor, products: Tensor) -> Tensor:
+    def _remember(self, d: Tensor, gd: Tensor, step: Tensor, slope: Tensor, r_new: Tensor, r: Tensor) -> None:
+        """Put the pair (step, change of gradient) in the place of the oldest; without curvature, an empty pair."""
         slot = len(self.order) if len(self.order) < MEMORY else self.order[0]
         self.order = [*(o for o in self.order if o != slot), slot]
-        flat = (self.steps.shape[0], 1, -1)
-        s, gs, y = s.reshape(flat), gs.reshape(flat), y.reshape(flat)
-        curvature = torch.bmm(gs, y.mT)
-        usable = (
-            curvature
-            > 1e-12
-            * torch.linalg.vector_norm(gs, dim=-1, keepdim=True).mul(torch.linalg.vector_norm(y, dim=-1, keepdim=True))
-        ).to(s.dtype)
-        for store, value in ((self.steps, s), (self.logit_steps, gs), (self.changes, y)):
-            store[:, slot : slot + 1] = value * usable
-        products[:, slot] = torch.bmm(self.changes, self.logit_steps[:, slot].unsqueeze(-1)).squeeze(-1)
-        products[:, :, slot] = torch.bmm(self.logit_steps, self.changes[:, slot].unsqueeze(-1)).squeeze(-1)
-        return products
+        by_fit = self.steps.shape[0], -1
+        scale = -step.view(by_fit)
+        gs, y = self.logit_steps[:, slot], self.changes[:, slot]
+        torch.mul(d.view(by_fit), scale, out=self.steps[:, slot])
+        torch.mul(gd.view(by_fit), scale, out=gs)
+        torch.sub(r_new.view(by_fit), r.view(by_fit), out=y)
+        column = _dots(self.logit_steps, y.unsqueeze(1)).squeeze(-1)
+        self.products[:, :, slot] = column
+        flat = ~(column[:, slot] > 1e-4 * (step * slope).flatten())
+        if bool(flat.any()):
+            for stored in (self.steps, self.logit_steps, self.changes):
+                stored[:, slot] = torch.where(flat.unsqueeze(-1), 0.0, stored[:, slot])
+            self.products[:, :, slot] = torch.where(flat.unsqueeze(-1), 0.0, self.products[:, :, slot])
+            self.products[:, slot] = torch.where(flat.unsqueeze(-1), 0.0, self.products[:, slot])
+
+    def _forget(self, fits: Tensor) -> None:
+        if bool(fits.any()):
+            lost = fits.flatten()
+            for stored in (self.steps, self.logit_steps, self.changes, self.products):
+                stored[lost] = 0.0
+
+
+def _dots(history: Float[Tensor, "fit pair entry"], row: Float[Tensor, "fit 1 entry"]) -> Float[Tensor, "fit pair 1"]:
+    return torch.linalg.vecdot(history, row).unsqueeze(-1)
 
 
 def _inner(x: Tensor, y: Tensor) -> Float[Tensor, "problem target 1 1"]:
@@ -290,9 +306,13 @@ def _leading_eigenspace(kernel: Kernel) -> tuple[Tensor, Tensor, Tensor]:
     small = torch.bmm(kernel.times(basis.mT), basis)
     values, rotation = torch.linalg.eigh((small + small.mT) / 2)
     values = values.clamp_min(0)
+    # Beyond the rank of the kernel the basis is arbitrary: it must not mix with the mean or the padding.
+    usable = values > 1e-5 * values[:, -1:]
+    values = values * usable
     rest = (kernel.mask.sum(1) - rank).clamp_min(1)
     tail = ((kernel.trace() - values.sum(1)) / rest).clamp_min(0)
-    return torch.bmm(basis, rotation), values.view(problems, 1, 1, rank), tail.view(problems, 1, 1, 1)
+    vectors = torch.bmm(basis, rotation) * usable.unsqueeze(1)
+    return vectors, values.view(problems, 1, 1, rank), tail.view(problems, 1, 1, 1)
 
 
 __all__ = ["Fit", "Kernel", "solve_path"]
