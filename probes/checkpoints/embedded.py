@@ -22,6 +22,7 @@ from filelock import FileLock
 from probes.cache import cache_directory
 from probes.checkpoints.gguf_file import load_gguf
 from probes.checkpoints.identity import hash_safetensors
+from probes.checkpoints.quiet import quietly
 from probes.errors import DoesNotFitError, StrataError
 from probes.files import write_whole
 from probes.progress import Progress, silent
@@ -152,8 +153,8 @@ def _check(file: Path, progress: Progress) -> None:
 
 def _convert(gguf: Path, directory: Path, progress: Progress) -> None:
     progress("converting the embedded model", 0, 1, "model")
-    model, tokenizer = load_gguf(gguf)
-    model.save_pretrained(directory)
+    model, tokenizer = quietly(lambda: load_gguf(gguf))
+    quietly(lambda: model.save_pretrained(directory))
     tokenizer.save_pretrained(directory)
     weights = directory / "model.safetensors"
     record = {"from": GGUF_MEMBER, "sha256": GGUF_SHA256, "bytes": weights.stat().st_size}

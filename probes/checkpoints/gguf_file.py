@@ -2,35 +2,53 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from probes.checkpoints.quiet import first_line
 from probes.errors import StrataError
 
 
 def load_gguf(file: Path, dtype: torch.dtype = torch.float32, **options: Any) -> tuple[Any, Any]:
     """De-quantises `file` into (model, tokenizer). Raises StrataError when the file is truncated or unsupported."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import modeling_gguf_pytorch_utils as loader
 
     _check_header(file)
+    tqdm = loader.tqdm
+    loader.tqdm = partial(tqdm, disable=True)  # its own bar is drawn whatever transformers is told
     try:
         model = AutoModelForCausalLM.from_pretrained(
             file.parent, gguf_file=file.name, dtype=dtype, local_files_only=True, **options
         )
         tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, local_files_only=True)
     except Exception as error:  # the reader raises bare ValueError, IndexError, KeyError and numpy errors
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise StrataError(
-            f"{file} could not be read as a GGUF model ({first})",
+            f"{file} could not be read as a GGUF model ({first_line(error)})",
             "Check that the download is complete and that transformers supports its architecture",
         ) from error
+    finally:
+        loader.tqdm = tqdm
     # The weights are plain floats now; the marker left behind would only forbid saving them.
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     model.hf_quantizer = None
     return model, tokenizer
+
+
+def hash_gguf(file: Path) -> str:
+    """sha256 over (name, storage type, shape, bytes) of every tensor in name order, whatever dtype it is opened in."""
+    from gguf import GGUFReader
+
+    digest = hashlib.sha256()
+    for tensor in sorted(GGUFReader(str(file)).tensors, key=lambda tensor: str(tensor.name)):
+        digest.update(f"{tensor.name}\0{tensor.tensor_type.name}\0{tuple(tensor.shape.tolist())}\0".encode())
+        digest.update(tensor.data.tobytes())
+    return digest.hexdigest()
 
 
 def _check_header(file: Path) -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from probes.checkpoints.adapter import with_adapter
 from probes.checkpoints.anatomy import anatomy_of
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.checkpoints.embedded import embedded_directory
-from probes.checkpoints.gguf_file import load_gguf
+from probes.checkpoints.gguf_file import hash_gguf, load_gguf
 from probes.checkpoints.identity import (
     Identity,
     check_safetensors,
@@ -21,6 +21,7 @@ from probes.checkpoints.identity import (
     hash_state,
     hash_tokenizer,
 )
+from probes.checkpoints.quiet import first_line, quietly
 from probes.checkpoints.readout import readout_of
 from probes.checkpoints.remote import hub_directory
 from probes.checkpoints.spec import Spec, parse_spec
@@ -55,9 +56,9 @@ def open_checkpoint(
         model, tokenizer, digest = _open_directory(
             directory, spec, dtype, place, device_map, attention, trust_remote_code
         )
-    source = parsed.source
+    source: str = parsed.source
     for adapter in parsed.adapters:
-        model, adapter_digest = _with_adapter(model, adapter)
+        model, adapter_digest = with_adapter(model, adapter)
         digest, source = f"{digest}+{adapter_digest}", f"{source}+adapter"
     if device_map is None:
         model = _move(model, place, spec)
@@ -88,7 +89,9 @@ def open_on_meta(spec: str, *, dtype: str = "auto", trust_remote_code: bool = Fa
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
         tokenizer = AutoTokenizer.from_pretrained(directory, **options)
     except (ValueError, ImportError, OSError, KeyError, TypeError, AttributeError) as error:
-        raise StrataError(f"{spec} can't be planned for ({_first_line(error)})", "Check the checkpoint's files") from error
+        raise StrataError(
+            f"{spec} can't be planned for ({first_line(error)})", "Check the checkpoint's files"
+        ) from error
     model = model.to(_dtype(dtype, _device("auto"), stored))
     identity = Identity(spec, parsed.source, "", hash_tokenizer(tokenizer), revision)
     return checkpoint_from(model, tokenizer, identity)
@@ -151,8 +154,8 @@ def _directory(parsed: Spec, progress: Progress) -> tuple[Path, str | None]:
 
 
 def _open_gguf(file: Path, dtype: torch.dtype) -> tuple[Any, Any, str, None]:
-    model, tokenizer = _quietly(lambda: load_gguf(file, dtype))
-    return model, tokenizer, hash_state(model.state_dict()), None
+    model, tokenizer = quietly(lambda: load_gguf(file, dtype))
+    return model, tokenizer, hash_gguf(file), None
 
 
 def _open_directory(
@@ -173,7 +176,7 @@ def _open_directory(
     options: dict[str, Any] = {"attn_implementation": attention} if attention else {}
     stored = getattr(config, "dtype", None) or torch.float32
     try:
-        model, loaded = _quietly(lambda: AutoModelForCausalLM.from_pretrained(
+        model, loaded = quietly(lambda: AutoModelForCausalLM.from_pretrained(
             directory, config=config, dtype=_dtype(dtype, device, stored), device_map=device_map, use_safetensors=True,
             local_files_only=True, trust_remote_code=trust_remote_code, output_loading_info=True, **options,
         ))  # fmt: skip
@@ -183,7 +186,7 @@ def _open_directory(
         ) from error
     except (ValueError, ImportError, RuntimeError, OSError, KeyError) as error:
         raise StrataError(
-            f"{spec} could not be loaded ({_first_line(error)})", "Check the checkpoint's files"
+            f"{spec} could not be loaded ({first_line(error)})", "Check the checkpoint's files"
         ) from error
     if loaded["missing_keys"]:
         missing = sorted(loaded["missing_keys"])
@@ -195,7 +198,7 @@ def _open_directory(
         tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=trust_remote_code)
     except (ValueError, ImportError, OSError, KeyError, TypeError, AttributeError) as error:
         raise StrataError(
-            f"{directory} has no tokenizer that can be loaded ({_first_line(error)})",
+            f"{directory} has no tokenizer that can be loaded ({first_line(error)})",
             "Add its tokenizer.json or tokenizer.model",
         ) from error
     return model, tokenizer, _recorded_hash(directory) or hash_safetensors(weights)
@@ -208,8 +211,8 @@ def _weight_files(directory: Path) -> list[Path]:
     if index.exists():
         try:
             names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-        except (ValueError, KeyError, AttributeError) as error:
-            raise StrataError(f"{index} is not a weight index ({_first_line(error)})", "Download it again") from error
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            raise StrataError(f"{index} is not a weight index ({first_line(error)})", "Download it again") from error
         files = [directory / name for name in names]
     else:
         files = sorted(directory.glob("model*.safetensors"))
@@ -236,7 +239,7 @@ def _read_config(directory: Path, spec: str, read: Any) -> Any:
         config = read()
     except (ValueError, OSError, KeyError, ImportError) as error:
         raise StrataError(
-            f"{directory}/config.json could not be read ({_first_line(error)})", "Check the checkpoint"
+            f"{directory}/config.json could not be read ({first_line(error)})", "Check the checkpoint"
         ) from error
     names = {name for entry in CAUSAL.values() for name in ([entry] if isinstance(entry, str) else entry)}
     architectures = config.architectures or []
@@ -255,33 +258,6 @@ def _recorded_hash(directory: Path) -> str | None:
     return str(json.loads(record.read_text())["weights_sha256"]) if record.exists() else None
 
 
-def _with_adapter(model: Any, adapter: str) -> tuple[Any, str]:
-    directory = Path(adapter)
-    if not directory.exists():
-        if "/" not in adapter or adapter.startswith((".", "/", "~")):
-            raise StrataError(f"There is no adapter {adapter!r}", "Give a PEFT directory or a hub id")
-        directory, _ = hub_directory(adapter, None)
-    config_file, weights = directory / "adapter_config.json", directory / "adapter_model.safetensors"
-    if not config_file.exists():
-        raise StrataError(f"{adapter} has no adapter_config.json", "Give a directory saved by PEFT")
-    if not weights.exists():
-        raise StrataError(
-            f"{adapter} has no adapter_model.safetensors (pickled adapters are refused)",
-            "Save it as safetensors",
-        )
-    check_safetensors(weights)
-    from peft import PeftModel
-
-    try:
-        merged = _quietly(lambda: PeftModel.from_pretrained(model, str(directory)).merge_and_unload())
-    except (ValueError, RuntimeError, KeyError, AttributeError, TypeError) as error:
-        raise StrataError(
-            f"The adapter {adapter} does not fit this base model ({_first_line(error)})",
-            "Check which base it was trained on",
-        ) from error
-    return merged, hash_safetensors([weights])
-
-
 def _move(model: Any, device: torch.device, spec: str) -> Any:
     try:
         return model.to(device)
@@ -289,23 +265,3 @@ def _move(model: Any, device: torch.device, spec: str) -> Any:
         raise DoesNotFitError(
             f"{spec} does not fit on {device}", "Try --dtype bfloat16, --device-map auto or --device cpu"
         ) from error
-
-
-def _quietly(load: Any) -> Any:
-    """Loads without transformers' own bars and advice on the terminal; errors still rise."""
-    from transformers.utils import logging as hf_logging
-
-    level, bars = hf_logging.get_verbosity(), hf_logging.is_progress_bar_enabled()
-    hf_logging.set_verbosity(logging.ERROR)
-    hf_logging.disable_progress_bar()
-    try:
-        return load()
-    finally:
-        hf_logging.set_verbosity(level)
-        if bars:
-            hf_logging.enable_progress_bar()
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0][:200] if text else type(error).__name__

@@ -33,18 +33,20 @@ class Spec:
 def parse_spec(text: str) -> Spec:
     """Reads `smollm2`, a known name, `org/name[@revision]`, a directory or a `.gguf` file, each with `+ADAPTER`s.
 
-    A path that exists is taken whole, whatever signs it holds. Raises StrataError when it is none of these.
+    A path that exists is taken whole, whatever signs it holds; `smollm2` is always the embedded model (a directory of
+    that name is `./smollm2`). Raises StrataError when it is none of these.
     """
     if not text.strip():
         raise StrataError("CHECKPOINT is empty", "Give smollm2, a hub id, a directory or a .gguf file")
-    if Path(text).exists():
-        return Spec(text, text, _source_of_path(text))
-    base, *adapters = text.split("+")
+    parts = text.split("+")
+    # The longest beginning that exists is the base, so that a '+' in a directory's own name does no harm.
+    count = next((n for n in range(len(parts), 0, -1) if _exists("+".join(parts[:n]))), 1)
+    base, adapters = "+".join(parts[:count]), parts[count:]
     if any(not adapter for adapter in adapters) or not base:
         raise StrataError(f"{text!r} has an empty part around '+'", "Write BASE+ADAPTER")
     if base == EMBEDDED:
         return Spec(text, base, "embedded", adapters=tuple(adapters))
-    if Path(base).exists():
+    if _exists(base):
         return Spec(text, base, _source_of_path(base), adapters=tuple(adapters))
     base, _, revision = KNOWN.get(base.lower(), base).partition("@")
     if base.endswith(".gguf") or base.startswith((".", "/", "~")) or base.count("/") > 1:
@@ -60,6 +62,13 @@ def parse_spec(text: str) -> Spec:
             f"Give {EMBEDDED}, an existing directory or .gguf file, org/name, or one of: {', '.join(sorted(KNOWN))}",
         )
     return Spec(text, base, "hub", revision or None, tuple(adapters))
+
+
+def _exists(path: str) -> bool:
+    try:
+        return bool(path) and Path(path).exists()
+    except OSError:  # a name that is too long, or a directory that may not be looked into
+        return False
 
 
 def _source_of_path(path: str) -> Source:

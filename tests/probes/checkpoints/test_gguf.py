@@ -1,0 +1,77 @@
+"""A GGUF file opens as the model it was made from; a damaged one is refused before its weights are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from saved import logits_of, save_gguf
+
+from probes.backends.agreement import measure_agreement
+from probes.checkpoints.open import open_checkpoint
+from probes.errors import StrataError
+
+IDS = (4, 9, 30, 12, 7)
+
+
+def test_a_gguf_file_has_the_logits_of_the_model_it_was_made_from(tmp_path: Path) -> None:
+    model = save_gguf(tmp_path / "m.gguf")
+    checkpoint = open_checkpoint(str(tmp_path / "m.gguf"))
+    torch.testing.assert_close(logits_of(checkpoint.model, IDS), logits_of(model, IDS), atol=1e-5, rtol=1e-5)
+    assert checkpoint.identity.source == "gguf"
+    assert checkpoint.encode("!#")
+
+
+def test_every_backend_agrees_on_a_gguf_model(tmp_path: Path) -> None:
+    save_gguf(tmp_path / "m.gguf")
+    agreement = measure_agreement(open_checkpoint(str(tmp_path / "m.gguf")))
+    assert agreement.ok
+    assert not agreement.unavailable
+
+
+def test_a_gguf_model_can_be_saved_again(tmp_path: Path) -> None:
+    model = save_gguf(tmp_path / "m.gguf")
+    checkpoint = open_checkpoint(str(tmp_path / "m.gguf"))
+    checkpoint.model.save_pretrained(tmp_path / "again")
+    checkpoint.tokenizer.save_pretrained(tmp_path / "again")
+    again = open_checkpoint(str(tmp_path / "again"))
+    torch.testing.assert_close(logits_of(again.model, IDS), logits_of(model, IDS), atol=1e-5, rtol=1e-5)
+
+
+def test_the_weight_hash_is_of_what_is_stored_and_nothing_is_drawn(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        save_gguf(tmp_path / f"{name}.gguf", seed)
+    capfd.readouterr()
+    full = open_checkpoint(str(tmp_path / "a.gguf"), dtype="float32")
+    half = open_checkpoint(str(tmp_path / "b.gguf"), dtype="bfloat16")
+    other = open_checkpoint(str(tmp_path / "c.gguf"))
+    assert half.dtype == torch.bfloat16
+    assert full.identity.weights_sha256 == half.identity.weights_sha256 != other.identity.weights_sha256
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("kept", [4, 40, 0.3, 0.9, -1])
+def test_a_truncated_gguf_is_refused(tmp_path: Path, kept: float) -> None:
+    file = tmp_path / "m.gguf"
+    save_gguf(file)
+    data = file.read_bytes()
+    file.write_bytes(data[: int(kept * len(data))] if 0 < kept < 1 else data[: int(kept)])
+    with pytest.raises(StrataError, match=r"truncated or damaged|its tensors need") as caught:
+        open_checkpoint(str(file))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_gguf_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "m.gguf"
+    file.write_bytes(b"PK\x03\x04 a wheel, perhaps")
+    with pytest.raises(StrataError, match="does not start with the GGUF mark"):
+        open_checkpoint(str(file))
+
+
+def test_an_empty_gguf_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "m.gguf").touch()
+    with pytest.raises(StrataError, match="GGUF"):
+        open_checkpoint(str(tmp_path / "m.gguf"))
