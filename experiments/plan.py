@@ -150,7 +150,13 @@ def _seconds(
         pass_seconds = lens_seconds = 0.0
         began = time.perf_counter()
         for batch in capture(
-            backend, prompts, pad_id=checkpoint.pad_id, device=checkpoint.device, sites=sites, budget=budget, keep_on_device=True
+            backend,
+            prompts,
+            pad_id=checkpoint.pad_id,
+            device=checkpoint.device,
+            sites=sites,
+            budget=budget,
+            keep_on_device=True,
         ):
             pass_seconds += time.perf_counter() - began
             began = time.perf_counter()

@@ -83,7 +83,7 @@ def family_behaviour(rows: Sequence[Mapping[str, Any]], *, draws: int, seed: int
             by_family[row["kind"], row["family"]].append(row)
     found = []
     for (kind, family), members in by_family.items():
-        correct = torch.tensor([[float(row["answered"])] for row in members])
+        correct = np.array([[float(row["answered"])] for row in members])
         clusters = [row["cluster"] for row in members]
         estimate = cluster_bootstrap(correct, clusters, draws=draws, seed=seed)[0]
         chance = float(np.mean([_chance(row) for row in members]))

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
 from experiments.items.alignment import EncodedItem
@@ -43,9 +42,17 @@ def lens_curves(
     for lens in lenses:
         by_measure = lens_values(store, [one.key for one in questions.encoded], lens)
         for place, position in enumerate(config.positions):
-            measures = _lens_measures({name: values[..., place].double().numpy() for name, values in by_measure.items()})
+            measures = _lens_measures(
+                {name: values[..., place].double().numpy() for name, values in by_measure.items()}
+            )
             for kind, family, scheme, members in _groups(questions.encoded, used):
-                where = {"instrument": f"lens.{lens}", "kind": kind, "family": family, "scheme": scheme, "position": position}
+                where = {
+                    "instrument": f"lens.{lens}",
+                    "kind": kind,
+                    "family": family,
+                    "scheme": scheme,
+                    "position": position,
+                }
                 for measure, values in measures.items():
                     yield from _curve(where | {"measure": measure}, values, members, questions.encoded, config)
             done += 1
@@ -66,7 +73,9 @@ def probe_curves(probed: Probed, questions: Questions, config: LocateConfig) -> 
         yield from _probe_lines(members, fresh, questions.encoded, config, family=None)
 
 
-def probe_measures(members: Sequence[Scored], fresh: Mapping[tuple[str, ...], Scored]) -> tuple[list[int], dict[str, Values]]:
+def probe_measures(
+    members: Sequence[Scored], fresh: Mapping[tuple[str, ...], Scored]
+) -> tuple[list[int], dict[str, Values]]:
     """(items, measure → item × stream) of targets pooled item by item; a baseline that some lack is left out."""
     items = [index for one in members for index in one.items]
     correct = np.concatenate([one.correct for one in members]).astype(float)
@@ -106,7 +115,9 @@ def _probe_lines(
         "scheme": target.scheme, "position": target.position,
     }  # fmt: skip
     for measure, values in measures.items():
-        yield from _curve(where | {"measure": measure}, values, range(len(items)), [encoded[index] for index in items], config)
+        yield from _curve(
+            where | {"measure": measure}, values, range(len(items)), [encoded[index] for index in items], config
+        )
     if family is not None and members[0].compression is not None:
         for stream, value in enumerate(members[0].compression):
             yield where | {
@@ -125,9 +136,7 @@ def _lens_measures(values: Mapping[str, Values]) -> dict[str, Values]:
     }
 
 
-def _groups(
-    encoded: Sequence[EncodedItem], used: set[str]
-) -> Iterator[tuple[str, str | None, str | None, list[int]]]:
+def _groups(encoded: Sequence[EncodedItem], used: set[str]) -> Iterator[tuple[str, str | None, str | None, list[int]]]:
     kinds: dict[str, list[int]] = defaultdict(list)
     families: dict[tuple[str, str], list[int]] = defaultdict(list)
     for index, one in enumerate(encoded):
@@ -147,10 +156,12 @@ def _curve(
     if len(rows) == 0:
         return
     clusters = [f"{encoded[index].item.family} {encoded[index].item.cluster}" for index in rows]
-    estimates = cluster_bootstrap(torch.from_numpy(values[rows]), clusters, draws=config.draws, seed=config.seed)
+    estimates = cluster_bootstrap(values[rows], clusters, draws=config.draws, seed=config.seed)
     geometric = where["measure"] == "rank"
     for layer, one in enumerate(estimates):
-        mean, low, high = ((None if v is None else float(np.expm1(v))) if geometric else v for v in (one.value, one.low, one.high))
+        mean, low, high = (
+            (None if v is None else float(np.expm1(v))) if geometric else v for v in (one.value, one.low, one.high)
+        )
         yield where | {
             "axis": "stream", "layer": layer, "mean": mean, "low": low, "high": high, "n_items": one.n_items,
             "n_clusters": one.n_clusters, "method": f"geometric mean of rank + 1, less 1; {one.method}" if geometric else one.method,

@@ -16,7 +16,7 @@ from experiments.locate.probing import Probed
 from experiments.locate.questions import Questions
 from experiments.locate.readings import lens_values
 from experiments.run import RunDirectory
-from experiments.statistics.onset import onset
+from experiments.statistics.onset import Onset, onset
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.store import ActivationStore
 
@@ -42,7 +42,14 @@ def locations_of(
     """Rows of the locations table: the onset of every instrument, by kind and by family, at the last position."""
     rows = []
     fresh = {
-        (one.target.name, one.target.kind, str(one.target.family), one.target.position, one.target.scheme, one.target.probe): one
+        (
+            one.target.name,
+            one.target.kind,
+            str(one.target.family),
+            one.target.position,
+            one.target.scheme,
+            one.target.probe,
+        ): one
         for one in probed.scored
         if one.target.source == "random-init"
     }
@@ -70,7 +77,9 @@ def locations_of(
         answer, null = (values[f"{name}_logprob"][..., last] for name in ("answer", "null"))
         above = torch.where(answer.isnan() | null.isnan(), torch.nan, (answer > null).double()).numpy()
         for kind in KINDS:
-            members_of = [i for i, one in enumerate(questions.encoded) if one.item.kind == kind and not np.isnan(above[i]).any()]
+            members_of = [
+                i for i, one in enumerate(questions.encoded) if one.item.kind == kind and not np.isnan(above[i]).any()
+            ]
             families = sorted({questions.encoded[i].item.family for i in members_of})
             groups = [(None, [i for i in members_of if keys[i] in used])]
             groups += [(name, [i for i in members_of if questions.encoded[i].item.family == name]) for name in families]
@@ -124,7 +133,9 @@ def summarise(
                 "family": one["family"],
                 "kind": one["kind"],
                 "accuracy": one["accuracy"]["value"],
-                "interval": None if one["accuracy"]["low"] is None else [one["accuracy"]["low"], one["accuracy"]["high"]],
+                "interval": None
+                if one["accuracy"]["low"] is None
+                else [one["accuracy"]["low"], one["accuracy"]["high"]],
                 "chance": one["chance"],
                 "n": one["accuracy"]["n_items"],
                 "answered": one["answered"],
@@ -149,7 +160,9 @@ def _warn(
         run.warn("The item set was cut by --limit: for trying out, not for conclusions")
     unanswered = [one["family"] for one in families if not one["answered"]]
     if unanswered:
-        run.warn(f"{len(unanswered)} of {len(families)} families are not answered above chance: {', '.join(unanswered)}")
+        run.warn(
+            f"{len(unanswered)} of {len(families)} families are not answered above chance: {', '.join(unanswered)}"
+        )
     for name in ("knowledge", "reasoning"):
         if name not in kinds:
             run.warn(f"There are no {name} items, so nothing is said about them")
@@ -157,7 +170,12 @@ def _warn(
             run.warn(f"No {name} item is answered in a family above chance, so its lens curves are empty")
     for kind in kinds:
         probe, lens = (kinds[kind]["instruments"][name] for name in ("probe", "lens"))
-        if probe["onset"] and lens["onset"] and lens["onset"]["layer"] is not None and probe["onset"]["layer"] is not None:
+        if (
+            probe["onset"]
+            and lens["onset"]
+            and lens["onset"]["layer"] is not None
+            and probe["onset"]["layer"] is not None
+        ):
             early = lens["onset"]["layer"] - probe["onset"]["layer"]
             if early > 2:
                 run.warn(
@@ -167,7 +185,9 @@ def _warn(
 
 
 def _instrument(locations: Sequence[Mapping[str, Any]], kind: str, name: str) -> dict[str, Any]:
-    row = next((one for one in locations if (one["kind"], one["family"], one["instrument"]) == (kind, None, name)), None)
+    row = next(
+        (one for one in locations if (one["kind"], one["family"], one["instrument"]) == (kind, None, name)), None
+    )
     if row is None:
         return {"onset": None, "reason": f"no {kind} target could be measured"}
     interval = None if row["low"] is None else [row["low"], row["high"]]
@@ -186,3 +206,26 @@ def _instrument(locations: Sequence[Mapping[str, Any]], kind: str, name: str) ->
 def _cluster(questions: Questions, index: int) -> str:
     item = questions.encoded[index].item
     return f"{item.family} {item.cluster}"
+
+
+def _onset(values: np.ndarray, baselines: Sequence[np.ndarray], clusters: Sequence[str], config: LocateConfig) -> Onset:
+    return onset(values, baselines, clusters, draws=config.draws, seed=config.seed)
+
+
+def _location(
+    kind: str, family: str | None, instrument: str, measure: str, found: Onset, n_layers: int, rule: str
+) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "family": family,
+        "instrument": instrument,
+        "measure": measure,
+        "layer": found.stream,
+        "axis": "stream",
+        "depth": None if found.stream is None else found.stream / n_layers,
+        "low": found.low,
+        "high": found.high,
+        "p": None,
+        "n": found.n_items,
+        "method": f"{rule}; {found.method}",
+    }

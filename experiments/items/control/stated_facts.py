@@ -33,12 +33,13 @@ def pairs(relation: Relation, *, seed: int, n: int, token_length: TokenLength | 
     order = list(table)
     seeded(seed, relation.name, "stated", "order").shuffle(order)
     made: list[tuple[Item, Item]] = []
-    for turn in range(len(order) * len(_wordings(relation))):
+    wordings = _wordings(relation)
+    for turn in range(len(order) * len(wordings)):
         if len(made) == n:
             break
-        fact = order[turn % len(order)]
         # Every fact gets every wording once, and every stretch of items holds all wordings.
-        wording = _wordings(relation)[(turn + turn // len(order)) % len(_wordings(relation))]
+        fact = order[turn % len(order)]
+        wording = wordings[(turn % len(order) + turn // len(order)) % len(wordings)]
         rng = seeded(seed, relation.name, "stated", turn)
         pair = _pair(relation, fact, wording, table, lengths, rng, len(made), token_length)
         if pair is not None:

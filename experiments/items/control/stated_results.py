@@ -15,6 +15,7 @@ from experiments.items.reasoning.frame import (
     Vocabulary,
     Wording,
     checked_level,
+    interleaved,
     item_of,
     seeded,
     vocabulary,
@@ -47,7 +48,7 @@ def pairs(
     words = vocabulary(task, token_length)
     answers = list(task.answers(level, words))
     seeded(seed, task.name, "stated", "answers").shuffle(answers)
-    cells = [(answer, wording) for wording in task.wordings if wording.shots for answer in answers]
+    cells = interleaved(answers, [wording for wording in task.wordings if wording.shots])
     made: list[tuple[Item, Item]] = []
     seen: set[tuple[str, str, str]] = set()
     turn = 0

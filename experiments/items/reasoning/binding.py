@@ -94,8 +94,8 @@ BINDING = Task(
     about="The value of a variable (1: of two, 2: of four, 3: of two that are set to other variables)",
     wordings=(
         Wording("let", "Let {lines}. Then {operand} =", "{name} = {value}", ", "),
-        Wording("so", "{lines}. So {operand} =", "{name} = {value}", ", "),
-        Wording("code", "{lines}\nassert {operand} ==", "{name} = {value}", "\n"),
+        Wording("set", "Set {lines}. Now {operand} =", "{name} = {value}", ", "),
+        Wording("where", "where {lines}, so that {operand} =", "{name} = {value}", ", "),
         Wording("lines", "{lines}; {operand} =", "{name} = {value}", "; ", shots=6),
     ),
     difficulties=(1, 2, 3),

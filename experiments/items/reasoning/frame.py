@@ -17,7 +17,7 @@ from probes.errors import StrataError
 Vocabulary = Mapping[str, tuple[str, ...]]
 """Pools of words by name, each of equal token length once a tokenizer is known."""
 
-_ATTEMPTS = 40
+_ATTEMPTS = 120
 _EXAMPLE_ATTEMPTS = 100
 
 
@@ -146,7 +146,7 @@ def build(
     words = vocabulary(task, token_length)
     answers = list(task.answers(level, words))
     seeded(seed, task.name, level, "answers").shuffle(answers)
-    cells = [(answer, wording) for wording in task.wordings for answer in answers]
+    cells = interleaved(answers, task.wordings)
     items: list[Item] = []
     seen: set[tuple[str, str]] = set()
     turn = 0
@@ -161,6 +161,14 @@ def build(
         items.append(item)
         turn += 1
     return items
+
+
+def interleaved(answers: Sequence[str], wordings: Sequence[Wording]) -> list[tuple[str, Wording]]:
+    """Every answer in every wording, ordered so that short stretches hold all answers and all wordings."""
+    turns = range(len(wordings))
+    return [
+        (answer, wordings[(place + turn) % len(wordings)]) for turn in turns for place, answer in enumerate(answers)
+    ]
 
 
 def checked_level(task: Task, difficulty: int | None) -> int:

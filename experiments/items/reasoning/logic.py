@@ -143,7 +143,7 @@ def _draw_deduction(rng: Random, answer: str, difficulty: int, words: Vocabulary
         cluster="; ".join(f"{kind} {thing}" for kind, thing in sorted(rules)),
         foil_cluster="; ".join(f"{kind} {thing}" for kind, thing in sorted(rules)),
         choices=options(rng, answer, other, words["traits"]),
-        hops=difficulty + 1,
+        hops=difficulty,
         names=frozenset((name, *kinds)),
     )
 
