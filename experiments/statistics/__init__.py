@@ -1,6 +1,11 @@
-"""How sure is a curve, and where does it begin? Resampling of clusters, never of items or layers."""
+"""How sure can we be? Cluster bootstrap intervals and the onset rule."""
 
-from experiments.statistics.bootstrap import MIN_CLUSTERS, Estimate, cluster_bootstrap, cluster_means
+from experiments.statistics.bootstrap import (
+    Estimate,
+    cluster_bootstrap,
+    cluster_bootstrap_ratio,
+    paired_difference,
+)
 from experiments.statistics.onset import Onset, onset
 
-__all__ = ["MIN_CLUSTERS", "Estimate", "Onset", "cluster_bootstrap", "cluster_means", "onset"]
+__all__ = ["Estimate", "Onset", "cluster_bootstrap", "cluster_bootstrap_ratio", "onset", "paired_difference"]

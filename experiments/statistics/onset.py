@@ -1,4 +1,4 @@
-"""At which stream does something begin? The rule, and how sure its answer is. "Nowhere" is an answer."""
+"""From which stream on does a curve stand above its baselines, and how sure is that stream?"""
 
 from __future__ import annotations
 
@@ -6,74 +6,114 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 
-from experiments.statistics.bootstrap import LEVEL, MIN_CLUSTERS, _codes, cluster_means
-
-Array = np.ndarray
+from experiments.statistics.bootstrap import (
+    DRAWS,
+    MIN_CLUSTERS,
+    bootstrap_ratios,
+    cluster_codes,
+    per_cluster,
+)
+from probes.errors import StrataError
 
 RUN = 3
-"""Streams in a row that must stand above the baselines."""
+"""The lower bound must be above 0 at so many streams in a row."""
+DEFINITION = "first stream s at which the lower bound of the cluster bootstrap of value − max(baselines) is above 0 at s, s+1 and s+2"
 
 
 @dataclass(frozen=True)
 class Onset:
+    """Where a curve rises out of its baselines. "None" is a value."""
+
     stream: int | None
-    """First stream of the run; None: nowhere."""
+    """First stream by the rule; null when no stream qualifies."""
+    depth: float | None
+    """stream / L; null likewise."""
     low: int | None
-    """Lower end of the 95 % interval; None when nowhere, or with fewer than 8 clusters."""
+    """Lower end of the interval; null together with `high` means that the interval is "none"."""
     high: int | None
-    """Upper end; the last stream where 2.5 % of the draws or more find no onset at all."""
-    none_share: float
-    """Share of the draws without an onset."""
+    """Upper end; null while `low` isn't: the interval reaches "none"."""
+    share_found: float | None
+    """Share of bootstrap curves in which the rule finds an onset; null without an interval."""
+    excess: Float[np.ndarray, " stream"]
+    """value − max(baselines) of the items as they are."""
+    lower_bound: Float[np.ndarray, " stream"] | None
+    """Its bootstrap lower bound, which the rule reads; null with fewer than eight clusters."""
     n_items: int
-    """Items behind it."""
+    """Items behind the curve."""
     n_clusters: int
-    """Clusters resampled."""
-    method: str
-    """The rule and how its interval was made."""
+    """Clusters they fall into; with fewer than eight there is no bound, so no onset is claimed."""
+    definition: str
+    """The rule in words."""
 
 
 def onset(
-    values: Float[Array, "item stream"],
-    baselines: Sequence[Float[Array, "item stream"]],
+    values: Float[np.ndarray, "item stream"],
+    baselines: Sequence[Float[np.ndarray, "item stream"]],
     clusters: Sequence[object],
     *,
-    draws: int = 10_000,
+    draws: int = DRAWS,
     seed: int = 0,
+    level: float = 0.95,
 ) -> Onset:
-    """First stream s at which the lower 95 % bound of `mean(values) − max over baselines of mean` is above 0 at s, s+1, s+2.
+    """The onset rule and the interval of its stream.
 
-    Clusters are resampled; values and baselines of an item stay together, so what they share cancels. The interval comes
-    from applying the rule to every draw, with the draw's own excess and the distance between estimate and lower bound
-    of the full data: a bound of its own for every draw would need a bootstrap inside the bootstrap.
+    Each baseline is (item, stream), (item, 1) (the same at every stream, as the majority rate or the embedding) or a scalar
+    array. The maximum is taken over the *means* of the baselines, anew in each draw, with the same clusters drawn for the
+    values and for all of them. Bounds are the (1 − level)/2 quantile.
+
+    Interval by re-applying the rule to the bootstrap curves: a draw stands in for another set of clusters, its own lower
+    bound would need a second bootstrap within it. The width of the bound below the curve is a property of the spread between
+    clusters, nearly the same in every draw, so the draw's bound is taken as its curve minus the observed width
+    (curve − lower bound at that stream). This costs nothing beyond the first bootstrap and reduces to the rule itself on the
+    observed curve. "None" ranks after stream L: when the upper percentile is "none", `high` is null.
     """
-    values = np.asarray(values, dtype=np.float64)
-    codes, n_clusters = _codes(clusters, len(values))
-    method = f"lower bound above the baselines at {RUN} streams in a row; cluster bootstrap, {draws:,} draws"
+    values = np.asarray(values, dtype=float)
+    n_items, n_streams = values.shape
+    if n_items != len(clusters):
+        raise StrataError(f"{n_items} values for {len(clusters)} clusters", "Give every item its cluster")
+    code = cluster_codes(clusters)
+    n_clusters = int(code.max()) + 1
+    curves = [values, *(np.broadcast_to(np.asarray(b, dtype=float), values.shape) for b in baselines)]
+    tops = [per_cluster(np.where(np.isfinite(c), c, 0.0), code) for c in curves]
+    bottoms = [per_cluster(np.isfinite(c).astype(float), code) for c in curves]
+    means = [_ratio(t.sum(0), b.sum(0)) for t, b in zip(tops, bottoms, strict=True)]
+    excess = means[0] - (np.max(means[1:], axis=0) if baselines else 0.0)
     if n_clusters < MIN_CLUSTERS:
-        short = f"not decided: {n_clusters} clusters, {MIN_CLUSTERS} are needed"
-        return Onset(None, None, None, 1.0, len(values), n_clusters, short)
-    n_streams = values.shape[1]
-    differences = [values - baseline for baseline in baselines] or [values]
-    stacked = np.concatenate(differences, axis=1)
-    excess = stacked.mean(0).reshape(-1, n_streams).min(0)
-    drawn = cluster_means(stacked, codes, draws=draws, seed=seed).reshape(draws, -1, n_streams).min(1)
-    bound = np.quantile(drawn, (1 - LEVEL) / 2, axis=0)
-    stream = _first_run((bound > 0)[None])[0]
-    each = _first_run(drawn - (excess - bound) > 0)
-    none_share = float((each < 0).mean())
-    if stream < 0:
-        return Onset(None, None, None, none_share, len(values), n_clusters, method)
-    low, high = np.quantile(
-        np.where(each < 0, n_streams - 1, each), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="nearest"
+        return Onset(None, None, None, None, None, excess, None, n_items, n_clusters, DEFINITION)
+
+    drawn = [bootstrap_ratios(t, b, draws=draws, seed=seed) for t, b in zip(tops, bottoms, strict=True)]
+    drawn_excess = drawn[0] - (np.max(drawn[1:], axis=0) if baselines else 0.0)
+    tail = (1 - level) / 2
+    lower = np.quantile(drawn_excess, tail, axis=0)
+    found = int(first_run(lower[None] > 0)[0])
+    again = first_run(drawn_excess - (excess - lower) > 0)
+    low, high = (int(v) for v in np.quantile(again, (tail, 1 - tail), method="inverted_cdf"))
+    none = n_streams
+    return Onset(
+        None if found == none else found,
+        None if found == none else found / (n_streams - 1),
+        None if low == none else low,
+        None if high == none else high,
+        float((again < none).mean()),
+        excess,
+        lower,
+        n_items,
+        n_clusters,
+        DEFINITION,
     )
-    return Onset(int(stream), int(low), int(high), none_share, len(values), n_clusters, method)
 
 
-def _first_run(holds: Bool[Array, "draw stream"]) -> Int[Array, " draw"]:
-    """Where the first RUN consecutive true values begin; −1 where there are none."""
-    if holds.shape[1] < RUN:
-        return np.full(len(holds), -1)
-    runs = np.lib.stride_tricks.sliding_window_view(holds, RUN, axis=1).all(-1)
-    return np.where(runs.any(1), runs.argmax(1), -1)
+def first_run(above: np.ndarray) -> np.ndarray:
+    """For each row the first index that starts a run of `RUN` true values; the row's length if there is none."""
+    n = above.shape[1]
+    if n < RUN:
+        return np.full(len(above), n)
+    runs = np.logical_and.reduce([above[:, i : n - RUN + 1 + i] for i in range(RUN)])
+    return np.where(runs.any(1), runs.argmax(1), n)
+
+
+def _ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return top / bottom
