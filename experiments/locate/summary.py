@@ -227,5 +227,5 @@ def _location(
         "high": found.high,
         "p": None,
         "n": found.n_items,
-        "method": f"{rule}; {found.method}",
+        "method": f"{rule}; {found.definition}",
     }
