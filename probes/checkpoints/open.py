@@ -99,6 +99,12 @@ def open_on_meta(spec: str, *, dtype: str = "auto", trust_remote_code: bool = Fa
 
 def checkpoint_from(model: Any, tokenizer: Any, identity: Identity | None = None) -> Checkpoint:
     """A Checkpoint around a Hugging Face model already in memory (identity: a hash over its state dict)."""
+    for part in (model.get_input_embeddings(), model.get_output_embeddings()):
+        if part is not None and part.weight.device.type == "meta":
+            raise DoesNotFitError(
+                f"The device map has offloaded the embedding or the unembedding of {type(model).__name__}",
+                "Keep both on a device (blocks may be offloaded), or try --dtype bfloat16",
+            )
     model.eval()
     model.requires_grad_(False)
     if identity is None:

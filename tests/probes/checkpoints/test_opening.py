@@ -6,14 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import accelerate
 import pytest
 import torch
 import transformers
 from saved import logits_of, save_directory
 from tiny_models import ARCHITECTURES, tiny_model, tiny_tokenizer
 
+from probes.backends.agreement import measure_agreement
 from probes.checkpoints.open import checkpoint_from, open_checkpoint, randomly_initialised
-from probes.errors import StrataError
+from probes.errors import DoesNotFitError, StrataError
 
 IDS = (4, 9, 30, 12, 7)
 
@@ -72,6 +74,23 @@ def test_a_device_map_places_the_model(tmp_path: Path, device_map: Any) -> None:
     checkpoint = open_checkpoint(str(directory), device_map=device_map, dtype="float32")
     found = logits_of(checkpoint.model.to("cpu"), IDS)
     torch.testing.assert_close(found, logits_of(tiny_model("llama"), IDS), atol=1e-4, rtol=1e-4)
+
+
+def test_an_offloaded_block_is_read_like_any_other() -> None:
+    """What accelerate leaves of a model that is larger than its device: weights that come when they are needed."""
+    checkpoint = checkpoint_from(tiny_model("llama"), tiny_tokenizer())
+    accelerate.cpu_offload(checkpoint.blocks[1], execution_device=torch.device("cpu"))
+    assert next(checkpoint.blocks[1].parameters()).device.type == "meta"
+    agreement = measure_agreement(checkpoint)
+    assert agreement.ok
+    assert not agreement.unavailable
+
+
+def test_an_offloaded_unembedding_is_refused() -> None:
+    model = tiny_model("llama")
+    accelerate.cpu_offload(model, execution_device=torch.device("cpu"))
+    with pytest.raises(DoesNotFitError, match="offloaded the embedding"):
+        checkpoint_from(model, tiny_tokenizer())
 
 
 def test_an_attention_implementation_can_be_asked_for(tmp_path: Path) -> None:
