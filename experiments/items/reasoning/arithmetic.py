@@ -185,7 +185,12 @@ CARRY = Task(
     name="addition_carry",
     domain="arithmetic",
     about="Two-digit sum with a carry (1: plus a digit, 2: plus a two-digit number)",
-    wordings=_sums("+", "plus"),
+    wordings=(
+        Wording("spoken", "{lines} is", "{x}", " plus ", shots=6, after=".\n"),
+        Wording("equals", "{lines} equals", "{x}", " plus ", shots=6, after=".\n"),
+        Wording("gives", "{lines} gives", "{x}", " plus ", shots=6, after=".\n"),
+        Wording("lines", "{lines} =", "{x}", " + ", shots=8),
+    ),
     difficulties=(1, 2),
     answers=lambda difficulty, words: _CARRY_SUMS,
     draw=_draw_carry,

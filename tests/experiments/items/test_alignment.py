@@ -1,0 +1,201 @@
+"""Scored tokens, positions and alignment of pairs, under tokenizers of several kinds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from toy_encoders import PieceEncoder, byte_pairs
+
+from experiments.items.alignment import EncodedItem, UnscorableError, encode_item, encode_items
+from experiments.items.builtin import FAMILIES, build_items
+from experiments.items.schema import Item
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.errors import StrataError
+
+ITEM = Item(
+    id="one",
+    kind="reasoning",
+    family="addition",
+    domain="arithmetic",
+    prompt="two: 3 + 5 =",
+    answer=" 8",
+    foil_prompt="two: 4 + 5 =",
+    foil=" 9",
+    spans={"operand": (5, 6)},
+    foil_spans={"operand": (5, 6)},
+    choices=(" 8", " 9", " 2"),
+)
+WORDS = st.lists(st.text("abcdeé12", min_size=1, max_size=6), min_size=1, max_size=6).map(" ".join)
+
+
+def texts(encoder: PieceEncoder, ids: tuple[int, ...]) -> list[str]:
+    return [encoder.token_text(id) for id in ids]
+
+
+def reason(item: Item, encoder: PieceEncoder | None = None) -> str:
+    with pytest.raises(UnscorableError) as caught:
+        encode_item(item, encoder or PieceEncoder())
+    assert item.id in str(caught.value)
+    return caught.value.reason
+
+
+def test_a_space_that_is_a_token_of_its_own_is_fed_and_the_digit_scored() -> None:
+    encoder = PieceEncoder()
+    one = encode_item(ITEM, encoder)
+    assert texts(encoder, one.prompt.ids)[-2:] == [" =", " "]
+    assert one.prompt.positions["last"] == len(one.prompt.ids) - 1
+    assert (encoder.token_text(one.answer_id), encoder.token_text(one.foil_id or 0)) == ("8", "9")
+    assert one.shared_prefix == 1
+    assert one.aligned and one.unaligned_reason is None
+
+
+def test_answers_that_share_their_start_are_scored_where_they_part() -> None:
+    encoder = PieceEncoder()
+    one = encode_item(replace(ITEM, answer=" 812", foil=" 845", choices=(" 812", " 845", " 86")), encoder)
+    assert texts(encoder, one.answer_ids) == [" ", "8", "1", "2"]
+    assert texts(encoder, one.prompt.ids)[-2:] == [" ", "8"]
+    assert one.foil_prompt is not None
+    assert texts(encoder, one.foil_prompt.ids)[-2:] == [" ", "8"]
+    assert encoder.token_text(one.answer_id) == "1"
+    assert one.choice_ids is not None
+    assert texts(encoder, one.choice_ids) == ["1", "4", "6"]
+
+
+def test_a_span_means_its_last_token_and_bos_moves_it_along() -> None:
+    item = replace(ITEM, prompt="the Netherlands has", spans={"subject": (4, 15)}, foil_prompt="")
+    for bos in (False, True):
+        encoder = PieceEncoder(bos=bos, longest=5)
+        one = encode_item(item, encoder)
+        assert encoder.token_text(one.prompt.ids[one.prompt.positions["subject"]]) == "ds"
+        assert one.prompt.ids.count(0) == int(bos)
+
+
+def test_an_item_without_a_foil_is_scored_on_its_first_token_that_is_more_than_a_space() -> None:
+    encoder = PieceEncoder()
+    one = encode_item(replace(ITEM, foil="", foil_prompt="", choices=()), encoder)
+    assert encoder.token_text(one.answer_id) == "8"
+    assert (one.foil_id, one.foil_ids, one.foil_prompt, one.choice_ids) == (None, (), None, None)
+    assert (one.aligned, one.unaligned_reason) == (False, "no foil")
+
+
+@pytest.mark.parametrize(
+    ("answer", "foil", "expected"),
+    [
+        ("", " 9", "the answer tokenises to nothing"),
+        (" 8", " 8", "answer and foil are the same tokens"),
+        (" 8", " 85", "one of answer and foil is the beginning of the other"),
+        (" 85", " 8", "one of answer and foil is the beginning of the other"),
+        (" 8", " cat", "answer and foil differ first in a bare leading space"),
+        (" cat", " 8", "answer and foil differ first in a bare leading space"),
+    ],
+)
+def test_an_item_that_cannot_be_scored_says_why(answer: str, foil: str, expected: str) -> None:
+    assert reason(replace(ITEM, answer=answer, foil=foil)) == expected
+
+
+def test_an_answer_that_is_only_a_space_or_unknown_cannot_be_scored() -> None:
+    assert reason(replace(ITEM, answer=" ", foil="", foil_prompt="")) == "the answer is only a space"
+    encoder = PieceEncoder()
+    encoder._texts[encoder._id("8")] = "[UNK]"
+    assert reason(ITEM, encoder) == "the answer has no token in the vocabulary"
+
+
+def test_items_that_cannot_be_scored_are_left_out_by_reason_and_the_others_stay_in_order() -> None:
+    long = replace(ITEM, id="long", prompt="a " * 30 + "3 =", spans={}, foil_prompt="")
+    bad = replace(ITEM, id="bad", foil=" 8")
+    last = replace(ITEM, id="last")
+    encoded, left_out = encode_items([ITEM, long, bad, last], PieceEncoder(), max_context=20)
+    assert [one.key for one in encoded] == ["one", "last"]
+    assert left_out == {
+        "long": "the prompt is longer than the model's context",
+        "bad": "answer and foil are the same tokens",
+    }
+    assert issubclass(UnscorableError, StrataError)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"foil_prompt": "two: 4 + 5 + 1 ="}, "the pair's prompts differ in length"),
+        ({"foil_spans": {"operand": (9, 10)}}, "the pair's spans lie at different tokens"),
+        ({"foil_spans": {}}, "the pair's spans lie at different tokens"),
+        ({"foil_prompt": ""}, "no foil prompt"),
+        ({"spans": {"operand": (4, 4)}}, "a span covers no token"),
+    ],
+)
+def test_a_pair_that_does_not_line_up_stays_scored_and_says_why(change: dict[str, object], expected: str) -> None:
+    one = encode_item(replace(ITEM, **change), PieceEncoder())  # type: ignore[arg-type]
+    assert (one.aligned, one.unaligned_reason) == (False, expected)
+    assert one.foil_id is not None
+
+
+def test_choices_that_collide_on_the_scored_token_are_kept_whole() -> None:
+    encoder = PieceEncoder()
+    one = encode_item(replace(ITEM, choices=(" 8", " 9", " 91")), encoder)
+    assert one.choice_ids is None
+    assert [texts(encoder, ids) for ids in one.choices_ids] == [[" ", "8"], [" ", "9"], [" ", "9", "1"]]
+
+
+def test_a_prompt_that_merges_with_its_answer_gets_the_answer_alone_without_a_second_bos() -> None:
+    class Greedy(PieceEncoder):
+        """Joins `=` and a following digit into one token."""
+
+        def encode_with_offsets(self, text: str) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+            ids, offsets = super().encode_with_offsets(text)
+            if text.endswith("=8"):
+                return (*ids[:-2], self._id("=8")), (*offsets[:-2], (len(text) - 2, len(text)))
+            return ids, offsets
+
+    encoder = Greedy(bos=True)
+    one = encode_item(replace(ITEM, prompt="3+5=", answer="8", foil="9", spans={}, foil_prompt="", choices=()), encoder)
+    assert texts(encoder, one.answer_ids) == ["8"]
+    assert texts(encoder, one.prompt.ids) == ["<s>", "3", "+", "5", "="]
+
+
+@given(WORDS, WORDS, WORDS)
+def test_prompt_and_answer_tokens_spell_prompt_and_answer(prompt: str, answer: str, foil: str) -> None:
+    encoder = byte_pairs()
+    item = replace(ITEM, prompt=prompt, answer=f" {answer}", foil=f" {foil}", spans={}, foil_prompt="", choices=())
+    try:
+        one = encode_item(item, encoder)
+    except UnscorableError:
+        return
+    start = one.prompt.ids[: len(one.prompt.ids) - one.shared_prefix]
+    assert encoder.tokenizer.decode(list(start + one.answer_ids)) == f"{prompt} {answer}"
+    assert encoder.tokenizer.decode(list(start + one.foil_ids)) == f"{prompt} {foil}"
+    assert one.answer_ids[: one.shared_prefix] == one.foil_ids[: one.shared_prefix]
+    assert one.answer_ids[one.shared_prefix] == one.answer_id != one.foil_id
+
+
+@given(st.lists(st.tuples(WORDS, WORDS, WORDS), min_size=1, max_size=5))
+def test_items_encoded_together_are_as_encoded_alone(parts: list[tuple[str, str, str]]) -> None:
+    items = [
+        replace(ITEM, id=str(n), prompt=f"{a} of the city is", answer=f" {b}", foil=f" {c}", spans={}, foil_prompt="")
+        for n, (a, b, c) in enumerate(parts)
+    ]
+    encoded, left_out = encode_items(items, byte_pairs())
+    alone: list[EncodedItem] = []
+    for item in items:
+        try:
+            alone.append(encode_item(item, byte_pairs()))
+        except UnscorableError as error:
+            assert left_out[item.id] == error.reason
+    assert encoded == alone
+
+
+@pytest.mark.model
+def test_every_built_in_item_is_scored_by_the_embedded_model_and_nearly_all_pairs_line_up(
+    smollm2: Checkpoint,
+) -> None:
+    items = build_items(FAMILIES, seed=0, per_family=12, token_length=lambda text: len(smollm2.encode(text)))
+    encoded, left_out = encode_items(items, smollm2, smollm2.max_context)
+    assert not left_out
+    assert sum(one.aligned for one in encoded) > 0.9 * len(encoded)
+    assert all(one.aligned for one in encoded if one.item.kind in ("reasoning", "control"))
+    for one in encoded:
+        whole = tuple(smollm2.tokenizer(one.item.prompt + one.item.answer)["input_ids"])
+        assert one.prompt.ids == whole[: len(one.prompt.ids)]
+        assert one.answer_id == whole[len(one.prompt.ids)]
