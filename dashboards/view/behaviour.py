@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from dashboards.view.labels import kind_order
@@ -18,33 +17,25 @@ RULE = (
 INTERVAL = "95 % Wilson interval with the number of clusters as n (items of one cluster count once)"
 
 
-def wilson(share: float, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson score interval of a proportion: `share` of `n` independent draws. Raises ValueError for n < 1."""
-    if n < 1:
-        raise ValueError("an interval needs at least one draw")
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
 def build_behaviour(run: RunTables) -> Json:
     """Rows by kind, then family name; a family the model cannot do stays, with the word `not answered`."""
     families: dict[tuple[str, str], list[Json]] = {}
     for row in run.behaviour:
         families.setdefault((row["kind"], row["family"]), []).append(row)
     onsets = _onsets(run)
+    known = {(f["kind"], f["family"]): f for f in run.summary.get("families") or []}
     ordered = sorted(families.items(), key=lambda e: (kind_order(e[0][0]), e[0]))
-    rows = [_family(kind, family, items, onsets.get((kind, family), {})) for (kind, family), items in ordered]
+    rows = [_family(kind, family, items, known.get((kind, family), {}), onsets.get((kind, family), {})) for (kind, family), items in ordered]
     return {"rule": RULE, "interval": INTERVAL, "rows": rows}
 
 
-def _family(kind: str, family: str, items: list[Json], onsets: Json) -> Json:
+def _family(kind: str, family: str, items: list[Json], known: Json, onsets: Json) -> Json:
     # An item that was left out before the model saw it has nulls, which count neither as right nor as wrong.
     likelihood = [r for r in items if r.get("correct_by_likelihood") is not None]
     choices = [r for r in items if r.get("correct_by_choice") is not None]
     chances = [r["chance_choice"] for r in choices if r.get("chance_choice") is not None]
-    accuracy, low, high = _share(likelihood, "correct_by_likelihood")
-    choice, choice_low, choice_high = _share(choices, "correct_by_choice")
+    accuracy, low, high = _estimate(known.get("by_likelihood"))
+    choice, choice_low, choice_high = _estimate(known.get("by_choice"))
     used = sum(bool(r.get("answered")) and not r.get("reason") for r in items)
     return {
         "family": family,
@@ -74,12 +65,9 @@ def _clusters(rows: list[Json]) -> int:
     return len({r.get("cluster") or r["item"] for r in rows})
 
 
-def _share(rows: list[Json], column: str) -> tuple[float | None, float | None, float | None]:
-    if not rows:
-        return None, None, None
-    share = sum(bool(r[column]) for r in rows) / len(rows)
-    low, high = wilson(share, _clusters(rows))
-    return significant(share), significant(low), significant(high)
+def _estimate(raw: Json | None) -> tuple[float | None, float | None, float | None]:
+    raw = raw or {}
+    return significant(raw.get("value")), significant(raw.get("low")), significant(raw.get("high"))
 
 
 def _onsets(run: RunTables) -> dict[tuple[str, str], Json]:

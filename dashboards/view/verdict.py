@@ -61,7 +61,9 @@ def _onset(short: str, kind: Json, n_layers: int) -> Json:
     out |= {"layer": None, "depth": None, "low": None, "high": None, "low_depth": None, "high_depth": None, "n": None}
     if not raw:
         return out | {"state": "not_run", "text": "not run"}
-    onset = raw.get("onset", raw) or {}
+    onset = raw.get("onset", raw)
+    if not onset:
+        return out | {"state": "not_run", "text": "not run"}
     low, high = (onset.get("interval") or [None, None])[:2]
     layer = onset.get("layer")
     depth = onset.get("depth")
@@ -71,9 +73,14 @@ def _onset(short: str, kind: Json, n_layers: int) -> Json:
     out |= {"low_depth": None if low is None else significant(low / n_layers)}
     out |= {"high_depth": None if high is None else significant(high / n_layers)}
     out["definition"] = onset.get("definition") or raw.get("definition") or ""
-    band = interval(low, high, 0).replace(", ", "–").strip("[]")
+    band = _range(out) if low is not None else ""
     text = "none" if layer is None else f"stream {layer}, depth {number(depth)}{f' ({band})' if band else ''}"
     return out | {"text": text}
+
+
+def _range(onset: Json) -> str:
+    """The interval in streams; its upper end may be "none": too many draws have no onset."""
+    return f"{onset['low']:g}–{'none' if onset['high'] is None else format(onset['high'], 'g')}"
 
 
 def _clause(kind: Json) -> str:
@@ -84,7 +91,7 @@ def _clause(kind: Json) -> str:
         elif onset["layer"] is None:
             parts.append(f"{word} at no stream (n = {onset['n']})")
         else:
-            band = "" if onset["low"] is None else f", 95 % interval {onset['low']:g}–{onset['high']:g}"
+            band = f", 95 % interval {_range(onset)}" if onset["low"] is not None else ""
             parts.append(
                 f"{word} from stream {onset['layer']} (depth {number(onset['depth'])}{band}, n = {onset['n']})"
             )

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from experiments.statistics.bootstrap import Estimate, cluster_bootstrap
 from jaxtyping import Float
 from torch import Tensor
 
 from experiments.items.alignment import EncodedItem
 from experiments.items.schema import Item
 from experiments.locate.questions import Questions
+from experiments.statistics.bootstrap import Estimate
+from experiments.statistics.share import cluster_share
 from probes.backends.contract import Backend, Site
 from probes.capture import BatchBudget, capture
 from probes.checkpoints.checkpoint import Checkpoint
@@ -33,12 +34,18 @@ HOP_NOT_ANSWERED = "one of its single hops is not answered"
 class FamilyBehaviour:
     family: str
     kind: str
+    n: int
+    """Items that could be asked."""
     accuracy: Estimate
     """By choice where the items have choices, else by likelihood against the foil, else top-1."""
     chance: float
     """Of that accuracy."""
+    by_likelihood: Estimate | None
+    """Share whose answer is likelier than the foil; None without foils."""
+    by_choice: Estimate | None
+    """Share whose answer is the likeliest choice; None without choices."""
     answered: bool
-    """The interval lies above chance."""
+    """The accuracy's interval lies above chance."""
 
 
 def behaviour_rows(
@@ -75,20 +82,20 @@ def behaviour_rows(
     return rows
 
 
-def family_behaviour(rows: Sequence[Mapping[str, Any]], *, draws: int, seed: int) -> list[FamilyBehaviour]:
-    """Accuracy of every family against its chance; marks the rows of families that don't beat it."""
+def family_behaviour(rows: Sequence[Mapping[str, Any]]) -> list[FamilyBehaviour]:
+    """Accuracy of every family with its interval, held against its chance."""
     by_family: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         if row.get("answered") is not None:
             by_family[row["kind"], row["family"]].append(row)
     found = []
     for (kind, family), members in by_family.items():
-        correct = np.array([[float(row["answered"])] for row in members])
-        clusters = [row["cluster"] for row in members]
-        estimate = cluster_bootstrap(correct, clusters, draws=draws, seed=seed)[0]
+        accuracy = _share(members, "answered")
+        assert accuracy is not None
         chance = float(np.mean([_chance(row) for row in members]))
-        answered = _above(estimate, chance)
-        found.append(FamilyBehaviour(family, kind, estimate, chance, answered))
+        likelihood, choice = _share(members, "correct_by_likelihood"), _share(members, "correct_by_choice")
+        answered = accuracy.low is not None and accuracy.low > chance
+        found.append(FamilyBehaviour(family, kind, len(members), accuracy, chance, likelihood, choice, answered))
     return found
 
 
@@ -182,6 +189,6 @@ def _chance(row: Mapping[str, Any]) -> float:
     return 0.5 if row["correct_by_likelihood"] is not None else 0.0
 
 
-def _above(estimate: Estimate, chance: float) -> bool:
-    """Without an interval (fewer than 8 clusters) nothing is claimed beyond a perfect score."""
-    return estimate.low > chance if estimate.low is not None else estimate.value == 1.0
+def _share(rows: Sequence[Mapping[str, Any]], column: str) -> Estimate | None:
+    known = [row for row in rows if row[column] is not None]
+    return cluster_share([row[column] for row in known], [row["cluster"] for row in known]) if known else None

@@ -8,9 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from experiments.locate.curves import lens_curves, probe_curves
-from experiments.locate.summary import locations_of, summarise
-
 from experiments.items.jsonl import write_items
 from experiments.lens_fits import fitted_lenses
 from experiments.locate.behaviour import (
@@ -20,6 +17,7 @@ from experiments.locate.behaviour import (
     mark_unanswered_families,
 )
 from experiments.locate.config import LocateConfig
+from experiments.locate.curves import lens_curves, probe_curves
 from experiments.locate.form import form_of
 from experiments.locate.hops import hops_answered
 from experiments.locate.lens_maps import chosen_for_maps, write_lens_maps
@@ -27,6 +25,7 @@ from experiments.locate.measure import Pass, measure
 from experiments.locate.probing import probe_targets
 from experiments.locate.questions import Questions, questions_for
 from experiments.locate.readings import emergence_table, profiles_table
+from experiments.locate.summary import locations_of, summarise
 from experiments.run import RunDirectory, rows_to_table
 from experiments.tables import BEHAVIOUR, CURVES, LOCATIONS, PROBES
 from probes.backends.contract import Backend
@@ -197,7 +196,7 @@ def _behaviour(
     full = full_choice_log_probs(checkpoint, backend, questions.encoded, budget=budget, progress=progress)
     hops = hops_answered(checkpoint, backend, questions.encoded, budget=budget, progress=progress)
     rows = behaviour_rows(questions, checkpoint, store, full, hops, config.positions)
-    families = family_behaviour(rows, draws=config.draws, seed=config.seed)
+    families = family_behaviour(rows)
     mark_unanswered_families(rows, families)
     run.write_table("behaviour", rows_to_table(rows, BEHAVIOUR))
     run.write_json("families.json", [asdict(one) for one in families])

@@ -30,6 +30,9 @@ LENS_RULE = (
 )
 
 
+NO_INTERVENTION = "No intervention was made: what is decodable or readable need not be used"
+
+
 def locations_of(
     store: ActivationStore,
     questions: Questions,
@@ -119,7 +122,7 @@ def summarise(
                 "lens": _instrument(locations, kind, "lens.logit"),
             },
         }
-    _warn(run, questions, kinds, families, locations)
+    _warn(run, kinds)
     identity = checkpoint.identity
     return {
         "schema": "strata.summary/1",
@@ -128,41 +131,14 @@ def summarise(
         "n_layers": checkpoint.n_layers,
         "seed": config.seed,
         "kinds": kinds,
-        "families": [
-            {
-                "family": one["family"],
-                "kind": one["kind"],
-                "accuracy": one["accuracy"]["value"],
-                "interval": None
-                if one["accuracy"]["low"] is None
-                else [one["accuracy"]["low"], one["accuracy"]["high"]],
-                "chance": one["chance"],
-                "n": one["accuracy"]["n_items"],
-                "answered": one["answered"],
-            }
-            for one in families
-        ],
-        "order": {"difference": None, "interval": None, "p": None, "verdict": "undetermined"},
+        "families": families,
+        "order": {"difference": None, "interval": None, "p": None, "verdict": "undetermined", "reason": NO_INTERVENTION},
         "limited": questions.limited,
         "warnings": list(run.manifest["warnings"]),
     }
 
 
-def _warn(
-    run: RunDirectory,
-    questions: Questions,
-    kinds: Mapping[str, Any],
-    families: Sequence[Mapping[str, Any]],
-    locations: Sequence[Mapping[str, Any]],
-) -> None:
-    run.warn("No intervention was made: decodable and readable is not the same as used, so no layer is called located")
-    if questions.limited:
-        run.warn("The item set was cut by --limit: for trying out, not for conclusions")
-    unanswered = [one["family"] for one in families if not one["answered"]]
-    if unanswered:
-        run.warn(
-            f"{len(unanswered)} of {len(families)} families are not answered above chance: {', '.join(unanswered)}"
-        )
+def _warn(run: RunDirectory, kinds: Mapping[str, Any]) -> None:
     for name in ("knowledge", "reasoning"):
         if name not in kinds:
             run.warn(f"There are no {name} items, so nothing is said about them")

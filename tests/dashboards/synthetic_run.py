@@ -266,6 +266,19 @@ def _locations(rows: list[dict[str, Any]], n_layers: int) -> list[dict[str, Any]
     return out
 
 
+def _families(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Shares with made-up intervals: the page must show them as they stand."""
+    found = []
+    for kind, family in dict.fromkeys((r["kind"], r["family"]) for r in rows):
+        entry: dict[str, Any] = {"family": family, "kind": kind}
+        for name, column in (("by_likelihood", "correct_by_likelihood"), ("by_choice", "correct_by_choice")):
+            seen = [bool(r[column]) for r in rows if r["family"] == family and r[column] is not None]
+            share = sum(seen) / len(seen) if seen else 0.0
+            entry[name] = {"value": share, "low": max(0.0, share - 0.2), "high": min(1.0, share + 0.1)} if seen else None
+        found.append(entry)
+    return found
+
+
 def _summary(rows: list[dict[str, Any]], n_layers: int, without: Collection[str]) -> dict[str, Any]:
     def onset(stream: int | None, n: int, definition: str) -> dict[str, Any]:
         interval = None if stream is None else [stream - 1, min(stream + 1, n_layers)]
@@ -292,7 +305,7 @@ def _summary(rows: list[dict[str, Any]], n_layers: int, without: Collection[str]
         }  # fmt: skip
     return {
         "schema": "strata.summary/1", "checkpoint": {"spec": "synthetic-12", "sha256": "ab" * 32}, "n_layers": n_layers,
-        "seed": 0, "kinds": kinds,
+        "seed": 0, "kinds": kinds, "families": _families(rows),
         "order": {"difference": None, "interval": None, "p": None, "verdict": "undetermined"},
         "warnings": ["The reasoning probe reaches its onset 2 streams before the lens does: a copy nobody reads is possible"],
     }  # fmt: skip

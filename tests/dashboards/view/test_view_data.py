@@ -15,11 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
-from scipy.stats import binomtest
 from synthetic_run import write_synthetic_run
 
 from dashboards.view import build_report, build_view, validate_view
-from dashboards.view.behaviour import wilson
 from dashboards.view.lens import OTHER, LensMap, pack_maps
 from dashboards.view.text import visible, without_paths
 from probes.errors import StrataError
@@ -65,14 +63,19 @@ def test_behaviour_counts_only_what_the_model_saw(view: Json, synthetic: Path) -
         ]
         assert shown["accuracy"] == pytest.approx(np.mean(seen), rel=1e-4)
         assert shown["n"] == len(by_family[shown["family"]])
+        assert shown["low"] == pytest.approx(max(0.0, np.mean(seen) - 0.2), rel=1e-3)
     assert next(r for r in view["behaviour"]["rows"] if r["family"] == "currency")["likelihood_n"] == 7
 
 
-@given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))))
-def test_the_interval_is_scipys_wilson_interval(case: tuple[int, int]) -> None:
-    n, right = case
-    theirs = binomtest(right, n).proportion_ci(method="wilson")
-    assert wilson(right / n, n) == pytest.approx((theirs.low, theirs.high), abs=1e-6)
+def test_an_onset_interval_that_reaches_none_is_said_as_such(tmp_path: Path) -> None:
+    run = write_synthetic_run(tmp_path / "run")
+    summary = json.loads((run / "summary.json").read_text())
+    summary["kinds"]["knowledge"]["instruments"]["probe"]["onset"]["interval"] = [5, None]
+    summary["kinds"]["reasoning"]["instruments"]["probe"]["onset"] = None
+    (run / "summary.json").write_text(json.dumps(summary))
+    verdict = build_view(run)["verdict"]
+    assert "95 % interval 5–none" in verdict["sentence"]
+    assert "linear probe not run" in verdict["sentence"] and "None" not in verdict["sentence"]
 
 
 def test_families_the_model_cannot_do_stay_everywhere(view: Json) -> None:
