@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 
 from experiments.items.alignment import EncodedItem, Encoder
@@ -15,7 +16,7 @@ Array = np.ndarray
 
 _FOLDS = 5
 _INNER_FOLDS = 3
-_PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
+_PENALTIES = (0.01, 0.1, 1.0, 10.0)
 _DRAWS = 2000
 _MOST_ITEMS = 1000
 _MOST_TOKENS = 4096
@@ -61,13 +62,13 @@ def format_accuracy(
     _, groups = np.unique(clusters[chosen], return_inverse=True)
     classes, target = np.unique(np.asarray(labels)[chosen], return_inverse=True)
     features = _features(kept, encoder)
+    gram = features @ features.T
     correct = np.zeros(len(kept), dtype=bool)
     fold_of = _folds(groups, _FOLDS, rng)
     for fold in range(int(fold_of.max()) + 1):
-        test = fold_of == fold
-        train = ~test
-        penalty = _best_penalty(features[train], target[train], groups[train], len(classes), rng)
-        scores = _ridge(features[train], target[train], features[test], len(classes), (penalty,))[0]
+        train, test = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
+        penalty = _best_penalty(gram, target, groups, train, len(classes), rng)
+        scores = ridge_scores(gram, target, train, test, len(classes), (penalty,))[0]
         correct[test] = _decide(scores, rng) == target[test]
     low, high = _interval(correct, groups, rng)
     return FormatResult(
@@ -145,26 +146,31 @@ def _folds(groups: Int[Array, " item"], count: int, rng: np.random.Generator) ->
     return fold_of_group[groups]
 
 
-def _ridge(
-    train: Float[Array, "item feature"],
+def ridge_scores(
+    gram: Float[Array, "item item"],
     target: Int[Array, " item"],
-    test: Float[Array, "other feature"],
+    train: Int[Array, " train"],
+    test: Int[Array, " test"],
     n_classes: int,
     penalties: Sequence[float],
-) -> Float[Array, "penalty other label"]:
-    """Scores of one-against-rest ridge regression, in closed form over items (fewer than features).
+) -> Float[Array, "penalty test label"]:
+    """Scores of one-against-rest ridge regression with an intercept, in closed form over items.
 
-    A penalty is relative to the mean squared norm of a row, so that its meaning doesn't change with the features.
+    `gram` holds the inner products of all items' features: there are fewer items than features. A penalty is
+    relative to the mean squared norm of a centred row, so that its meaning doesn't change with the features.
     """
-    centre = train.mean(axis=0)
-    onehot = np.eye(n_classes)[target]
+    inner, cross = gram[np.ix_(train, train)], gram[np.ix_(test, train)]
+    mean, grand = inner.mean(axis=0), inner.mean()
+    # Inner products after the training mean is taken off every row.
+    centred = inner - mean[:, None] - mean[None, :] + grand
+    cross = cross - cross.mean(axis=1, keepdims=True) - mean[None, :] + grand
+    onehot = np.eye(n_classes)[target[train]]
     prior = onehot.mean(axis=0)
-    centred = train - centre
-    values, vectors = np.linalg.eigh(centred @ centred.T)
-    scale = max(float(values.clip(0).mean()), 1e-12)
-    projected = vectors.T @ (onehot - prior)
-    cross = ((test - centre) @ centred.T) @ vectors
-    return np.stack([(cross / (values.clip(0) + penalty * scale)) @ projected + prior for penalty in penalties])
+    scale = max(float(np.trace(centred)) / len(train), 1e-12)
+    shifts = torch.tensor(penalties, dtype=torch.float64)[:, None, None] * scale
+    system = torch.from_numpy(centred) + shifts * torch.eye(len(train), dtype=torch.float64)
+    solved = torch.cholesky_solve(torch.from_numpy(onehot - prior), torch.linalg.cholesky(system))
+    return (torch.from_numpy(cross) @ solved).numpy() + prior
 
 
 def _decide(scores: Float[Array, "item label"], rng: np.random.Generator) -> Int[Array, " item"]:
@@ -174,20 +180,22 @@ def _decide(scores: Float[Array, "item label"], rng: np.random.Generator) -> Int
 
 
 def _best_penalty(
-    features: Float[Array, "item feature"],
+    gram: Float[Array, "item item"],
     target: Int[Array, " item"],
     groups: Int[Array, " item"],
+    rows: Int[Array, " train"],
     n_classes: int,
     rng: np.random.Generator,
 ) -> float:
-    _, dense = np.unique(groups, return_inverse=True)
+    """The penalty with the most hits on grouped folds within `rows`."""
+    _, dense = np.unique(groups[rows], return_inverse=True)
     if int(dense.max()) < 1:
         return 1.0
     fold_of = _folds(dense, _INNER_FOLDS, rng)
     right = np.zeros(len(_PENALTIES))
     for fold in range(int(fold_of.max()) + 1):
-        test = fold_of == fold
-        scores = _ridge(features[~test], target[~test], features[test], n_classes, _PENALTIES)
+        train, test = rows[fold_of != fold], rows[fold_of == fold]
+        scores = ridge_scores(gram, target, train, test, n_classes, _PENALTIES)
         right += [(_decide(score, rng) == target[test]).sum() for score in scores]
     return _PENALTIES[int(right.argmax())]
 
