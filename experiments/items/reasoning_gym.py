@@ -70,7 +70,7 @@ def _generated(dataset_name: str, n: int, seed: int, settings: dict[str, Any]) -
         near = get_close_matches(dataset_name, list(DATASETS), n=3, cutoff=0.4)
         raise StrataError(
             f"reasoning-gym has no data set {dataset_name!r}",
-            f"Did you mean {' or '.join(map(repr, near))}?" if near else "Its documentation lists them",
+            f"Perhaps {' or '.join(map(repr, near))} is meant" if near else "Its documentation lists them",
         )
     try:
         return reasoning_gym.create_dataset(dataset_name, size=n, seed=seed, **settings)

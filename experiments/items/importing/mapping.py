@@ -194,7 +194,7 @@ def parse_mapping(text: str, name: str = "mapping") -> Mapped:
 def unknown(what: str, given: str, known: Sequence[str]) -> StrataError:
     """The error for a name that isn't among `known`, with the nearest that is."""
     near = get_close_matches(given, known, n=1, cutoff=0.5)
-    return StrataError(what, f"Did you mean {near[0]!r}?" if near else f"There is: {', '.join(known)}")
+    return StrataError(what, f"Perhaps {near[0]!r} is meant" if near else f"There is: {', '.join(known)}")
 
 
 def _section(name: str, section: str, table: Mapping[str, Any]) -> Any:
