@@ -1,0 +1,222 @@
+"""`strata locate` as a person runs it, on a local word-level checkpoint: results, resume, refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from small_world import save_checkpoint, small_items, write_items
+
+TABLES = ("behaviour", "profiles", "emergence", "probes", "curves", "locations")
+FAST = ("--draws", "200", "--lens-maps", "2", "--display", "plain", "--batch-tokens", "64")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_checkpoint(tmp_path_factory.mktemp("model") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def items(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_items(tmp_path_factory.mktemp("items") / "items.jsonl")
+
+
+def strata(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*words), capture_output=True, text=True, timeout=300, cwd=cwd, env=environment(), check=False)
+
+
+def command(*words: object) -> list[str]:
+    return [sys.executable, "-c", "import sys; from dashboards.cli import main; sys.exit(main())", *map(str, words)]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "NO_COLOR": "1"}
+
+
+@pytest.fixture(scope="module")
+def run(checkpoint: Path, items: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "first"
+    done = strata("locate", checkpoint, "--items", items, "--out", out, *FAST)
+    assert done.returncode == 0, done.stderr
+    assert "order: undetermined" in done.stdout and "report.html" in done.stdout
+    return out
+
+
+def test_a_local_word_level_checkpoint_with_its_own_items_gives_a_whole_run(run: Path) -> None:
+    for name in TABLES:
+        assert pq.read_table(run / f"{name}.parquet").num_rows > 0, name
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert manifest["status"] == "done" and manifest["items"]["n"] == len(small_items())
+    assert all(test["passed"] for test in manifest["self_tests"]) and len(manifest["self_tests"]) >= 5
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["schema"] == "strata.summary/1" and summary["order"]["verdict"] == "undetermined"
+    assert all(kind["located"] is None for kind in summary["kinds"].values())
+    assert (run / "report.html").stat().st_size < 6_000_000 and not (run / "activations").exists()
+
+
+def test_the_tables_say_what_plain_transformers_says(run: Path, checkpoint: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(checkpoint).eval()
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+    rows = {row["item"]: row for row in pq.read_table(run / "behaviour.parquet").to_pylist()}
+    for item in small_items():
+        with torch.no_grad():
+            logits = model(torch.tensor([tokenizer(item["prompt"])["input_ids"]])).logits[0, -1]
+        answer, foil = (tokenizer(item[name].strip())["input_ids"][0] for name in ("answer", "foil"))
+        row = rows[item["id"]]
+        assert row["logit_difference"] == pytest.approx(float(logits[answer] - logits[foil]), abs=1e-4)
+        assert row["rank"] == int((logits > logits[answer]).sum())
+        assert row["answer_logprob"] == pytest.approx(float(logits.log_softmax(-1)[answer]), abs=1e-4)
+        if item.get("choices"):
+            ids = [tokenizer(choice.strip())["input_ids"][0] for choice in item["choices"]]
+            assert row["correct_by_choice"] == (ids[int(logits[ids].argmax())] == answer)
+
+
+def test_profiles_are_the_logit_lens_of_hidden_states(run: Path, checkpoint: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(checkpoint).eval()
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+    item = small_items()[0]
+    table = pq.read_table(run / "profiles.parquet").to_pandas()
+    mine = table[(table.item == item["id"]) & (table.measure == "answer_logprob") & (table.position == "subject")]
+    ids = torch.tensor([tokenizer(item["prompt"])["input_ids"]])
+    with torch.no_grad():
+        hidden = model(ids, output_hidden_states=True).hidden_states
+        place = tokenizer(item["prompt"])["input_ids"].index(tokenizer("a")["input_ids"][0])
+        answer = tokenizer(item["answer"].strip())["input_ids"][0]
+        expected = [
+            float(model.lm_head(model.model.norm(h[0, place])).log_softmax(-1)[answer]) for h in hidden[:-1]
+        ]
+    assert mine.sort_values("layer").value.to_list()[:-1] == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_second_start_changes_nothing_and_another_seed_is_refused(run: Path, checkpoint: Path, items: Path) -> None:
+    before = {name: (run / f"{name}.parquet").read_bytes() for name in TABLES}
+    again = strata("locate", checkpoint, "--items", items, "--out", run, *FAST)
+    assert again.returncode == 0
+    assert before == {name: (run / f"{name}.parquet").read_bytes() for name in TABLES}
+    other = strata("locate", checkpoint, "--items", items, "--out", run, "--seed", 1, *FAST)
+    assert other.returncode == 2 and "seed: 0 there, 1 now" in other.stderr and "Traceback" not in other.stderr
+    assert before == {name: (run / f"{name}.parquet").read_bytes() for name in TABLES}
+
+
+def test_the_same_seed_gives_the_same_numbers_whatever_the_batch(run: Path, checkpoint: Path, items: Path, tmp_path: Path) -> None:
+    done = strata("locate", checkpoint, "--items", items, "--out", tmp_path / "b", *FAST[:-1], 9)
+    assert done.returncode == 0, done.stderr
+    for name in ("curves", "locations", "emergence"):
+        mine, theirs = (pq.read_table(path / f"{name}.parquet").to_pandas() for path in (run, tmp_path / "b"))
+        assert mine.select_dtypes("object").equals(theirs.select_dtypes("object"))
+        for column in mine.select_dtypes("number"):
+            np.testing.assert_allclose(mine[column], theirs[column], atol=2e-5, err_msg=f"{name}.{column}")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_resumes_to_the_same_tables(
+    number: signal.Signals, code: int, run: Path, checkpoint: Path, items: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "stopped"
+    words = command("locate", checkpoint, "--items", items, "--out", out, *FAST)
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment())
+    limit = time.monotonic() + 120
+    while not list((out / "parts").rglob("*.safetensors")):
+        assert process.poll() is None and time.monotonic() < limit
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == code, said
+    assert not (out / "summary.json").exists()
+    if number != signal.SIGKILL:
+        assert "Resume: strata locate" in said
+        assert json.loads((out / "manifest.json").read_text())["status"] == "stopped"
+    kept = {part: part.stat().st_mtime_ns for part in (out / "parts").rglob("*.safetensors")}
+    again = strata("locate", checkpoint, "--items", items, "--out", out, *FAST)
+    assert again.returncode == 0, again.stderr
+    assert kept == {part: part.stat().st_mtime_ns for part in kept}
+    for name in TABLES:
+        mine, theirs = (pq.read_table(path / f"{name}.parquet") for path in (run, out))
+        assert mine.replace_schema_metadata(None).equals(theirs.replace_schema_metadata(None)), name
+
+
+def test_json_is_one_object_on_stdout_with_nothing_beside_it(run: Path, checkpoint: Path, items: Path) -> None:
+    done = strata("locate", checkpoint, "--items", items, "--out", run, *FAST, "--json")
+    assert done.returncode == 0
+    found = json.loads(done.stdout)
+    assert found["schema"] == "strata.summary/1" and found["report"].endswith("report.html")
+
+
+def test_the_page_is_rebuilt_from_the_tables_alone(run: Path) -> None:
+    before = (run / "view.json").read_bytes()
+    (run / "view.json").unlink()
+    (run / "report.html").unlink()
+    assert strata("report", run).returncode == 0
+    assert (run / "view.json").read_bytes() == before and (run / "report.html").exists()
+
+
+BAD_LINES = {
+    "broken JSON": '{"id": "x"',
+    "answer is the foil": json.dumps({**small_items()[0], "id": "x", "foil": small_items()[0]["answer"]}),
+    "duplicate id": json.dumps(small_items()[0]),
+    "empty answer": json.dumps({**small_items()[0], "id": "x", "answer": ""}),
+    "span outside": json.dumps({**small_items()[0], "id": "x", "spans": {"subject": [4, 99]}}),
+}
+
+
+@pytest.mark.parametrize("what", BAD_LINES)
+def test_a_bad_line_is_named_with_file_and_number(what: str, checkpoint: Path, tmp_path: Path) -> None:
+    file = write_items(tmp_path / "bad.jsonl")
+    lines = len(file.read_text().splitlines())
+    file.write_text(file.read_text() + BAD_LINES[what] + "\n")
+    done = strata("locate", checkpoint, "--items", file, "--out", tmp_path / "run")
+    assert done.returncode == 2 and f"bad.jsonl:{lines + 1}" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr and done.stdout == ""
+    for word in words:
+        assert word in done.stderr
+
+
+def test_what_cannot_be_done_is_one_sentence_with_a_remedy(checkpoint: Path, items: Path, tmp_path: Path) -> None:
+    refused(strata("locate", "smollm3", "--out", tmp_path / "a"), "no checkpoint 'smollm3'", "smollm2")
+    refused(strata("locate", "some/model", "--out", tmp_path / "a"), "some/model is not in the local cache", "offline")
+    refused(strata("locate", tmp_path / "nowhere", "--out", tmp_path / "a"), "no file or directory")
+    refused(strata("locate", checkpoint, "--families", "capitel", "--out", tmp_path / "a"), "capitel")
+    refused(strata("locate", checkpoint, "--lenses", "tuned", "--items", items, "--out", tmp_path / "a"), "--lenses needs logit")
+    refused(strata("locate", checkpoint, "--per-family", "0"), "--per-family")
+    refused(strata("locat", checkpoint), "Did you mean locate?")
+    refused(strata("report", tmp_path), "not a run directory")
+
+
+def test_no_item_left_is_said_with_the_reasons(checkpoint: Path, tmp_path: Path) -> None:
+    unknown = [{**item, "answer": " zzz", "foil": " yyy", "choices": []} for item in small_items()]
+    file = write_items(tmp_path / "items.jsonl", unknown)
+    refused(strata("locate", checkpoint, "--items", file, "--out", tmp_path / "run"), "No item is left", "×")
+
+
+def test_a_model_whose_identities_fail_stops_the_experiment(checkpoint: Path, items: Path, tmp_path: Path) -> None:
+    broken = (
+        "import sys, torch; from transformers.models.llama import modeling_llama as m; from dashboards.cli import main\n"
+        "plain = m.LlamaDecoderLayer.forward\n"
+        "m.LlamaDecoderLayer.forward = lambda self, *a, **k: plain(self, *a, **k) * 1.01\n"
+        "sys.exit(main())"
+    )
+    words = ["locate", str(checkpoint), "--items", str(items), "--out", str(tmp_path / "run"), *FAST]
+    done = subprocess.run([sys.executable, "-c", broken, *words], capture_output=True, text=True, env=environment(), check=False)
+    assert done.returncode == 1 and "Self-test" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "run" / "summary.json").exists()
+    failed = [test for test in json.loads((tmp_path / "run" / "manifest.json").read_text())["self_tests"] if not test["passed"]]
+    assert failed
