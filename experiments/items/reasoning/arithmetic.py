@@ -226,7 +226,7 @@ COMPARISON = Task(
         Wording("sign", "{a} {b} >", shots=8),
         Wording("function", "max({a}, {b}) =", shots=8),
         Wording("word", "{a} {b} max", shots=8),
-        Wording("question", "Q: Which is larger, {a} or {b}?\nA:", shots=4),
+        Wording("larger", "larger({a}, {b}) =", shots=8),
     ),
     difficulties=(1, 2, 3),
     answers=_comparison_answers,

@@ -96,7 +96,7 @@ BINDING = Task(
         Wording("let", "Let {lines}. Then {operand} =", "{name} = {value}", ", "),
         Wording("set", "Set {lines}. Now {operand} =", "{name} = {value}", ", "),
         Wording("where", "where {lines}, so that {operand} =", "{name} = {value}", ", "),
-        Wording("lines", "{lines}; {operand} =", "{name} = {value}", "; ", shots=6),
+        Wording("shown", "Set {lines}. Now {operand} =", "{name} = {value}", ", ", shots=3),
     ),
     difficulties=(1, 2, 3),
     answers=lambda difficulty, words: words["values"][:8],

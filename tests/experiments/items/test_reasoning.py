@@ -86,8 +86,8 @@ def deduced(text: str) -> str:
 
 
 def bound(text: str) -> str:
-    *facts, asked = text.split("; ")
-    return followed(dict(fact.split(" = ") for fact in facts), asked.removesuffix(" ="))
+    facts, asked = re.fullmatch(r"Set (.*)\. Now (\w) =", text).groups()  # type: ignore[union-attr]
+    return followed(dict(fact.split(" = ") for fact in facts.split(", ")), asked)
 
 
 def chained(text: str) -> str:
@@ -110,7 +110,7 @@ SOLVERS: dict[str, tuple[str, Callable[[str], str]]] = {
     "boolean": ("lines", lambda text: str(eval(text.removesuffix(" =")))),
     "ordering": ("lines", extreme),
     "deduction": ("every", deduced),
-    "binding": ("lines", bound),
+    "binding": ("shown", bound),
     "relation_chain": ("friend", chained),
 }
 
