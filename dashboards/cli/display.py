@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import sys
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -107,24 +108,22 @@ class _Lines:
     def __init__(self, label: str) -> None:
         self.label = label
         self._stage: str | None = None
-        self._last: tuple[float, float] = (0.0, 0.0)
+        self._at, self._share = -math.inf, -1.0
         self._recent: deque[tuple[float, int]] = deque(maxlen=20)
 
     def report(self, stage: str, done: int, total: int | None, unit: str) -> None:
         now = time.monotonic()
         share = done / total if total else 0.0
         if stage != self._stage:
-            self._stage, self._recent = stage, deque(maxlen=20)
-        else:
-            waited, gained = now - self._last[0], share - self._last[1]
-            ended = total is not None and done >= total
-            if not ended and (waited < _AT_LEAST_SECONDS or (waited < _EVERY_SECONDS and gained < _EVERY_SHARE)):
-                self._recent.append((now, done))
-                return
-            if ended and self._last[1] >= 1.0:
-                return
+            # A stage may follow within seconds: its beginning then goes unsaid, its progress does not.
+            self._stage, self._recent, self._share = stage, deque(maxlen=20), -1.0
         self._recent.append((now, done))
-        self._last = (now, share)
+        waited, gained = now - self._at, share - self._share
+        ended = total is not None and done >= total and self._share < 1.0
+        due = self._share < 0 or ended or waited >= _EVERY_SECONDS or gained >= _EVERY_SHARE
+        if not due or waited < _AT_LEAST_SECONDS:
+            return
+        self._at, self._share = now, share
         sys.stderr.write(self._line(stage, done, total, unit, share) + "\n")
         sys.stderr.flush()
 
@@ -173,7 +172,8 @@ def only_results_on_stdout() -> Iterator[Any]:
     os.dup2(2, 1)
     with os.fdopen(kept, "w", encoding="utf-8", newline="\n") as real:
         try:
-            yield real
+            with redirect_stdout(sys.stderr):
+                yield real
         finally:
             real.flush()
             sys.stdout.flush()

@@ -61,7 +61,6 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     display = display_from(values)
     with only_results_on_stdout() as stdout, display.listening():
         from experiments.lens_fits import fitted_lenses
-
         from experiments.lens_map import prompt_map
         from probes.backends.torch_hooks import TorchHooks
         from probes.prompts import Prompt

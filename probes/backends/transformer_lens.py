@@ -27,8 +27,8 @@ class TransformerLensBackend:
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
-        self._bridge = _bridge(checkpoint)
-        self._casts = _casts(self._bridge, checkpoint.dtype)
+        self.bridge = _bridge(checkpoint)
+        self._casts = _casts(self.bridge, checkpoint.dtype)
 
     @property
     def n_layers(self) -> int:
@@ -77,7 +77,7 @@ class TransformerLensBackend:
         kept: dict[Site, Tensor] = {}
         hooks = [*self._casts, *self._edits(edits), *self._reads(sites, kept, pick)]
         with torch.no_grad():
-            output = self._bridge.run_with_hooks(
+            output = self.bridge.run_with_hooks(
                 batch.ids,
                 fwd_hooks=hooks,
                 attention_mask=batch.mask,

@@ -77,7 +77,7 @@ def test_transformer_lens_needs_no_network_and_no_named_architecture(tiny_models
     checkpoint.model.config.architectures = None
     backend: Any = open_backend("transformer_lens", checkpoint)
     assert checkpoint.model.config.architectures is None
-    assert str(backend._bridge.cfg.device) == "cpu"
+    assert str(backend.bridge.cfg.device) == "cpu"
 
 
 def test_pad_ids_without_a_mask_draw_no_warning_from_gpt2(tiny_models: Any, monkeypatch: Any) -> None:

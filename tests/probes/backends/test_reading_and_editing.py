@@ -179,7 +179,7 @@ def test_what_is_read_can_enter_a_training_loop(tiny_models: Any, name: str) -> 
 def test_other_libraries_work_on_the_very_same_weights(architecture: str, name: str) -> None:
     checkpoint = tiny_checkpoint(architecture)
     backend: Any = open_backend(name, checkpoint)
-    inside = backend._bridge if name == "transformer_lens" else backend._model._module
+    inside = backend.bridge if name == "transformer_lens" else backend._model._module
     shared = {p.data_ptr() for p in inside.parameters()} & {p.data_ptr() for p in checkpoint.model.parameters()}
     assert len(shared) == len({p.data_ptr() for p in checkpoint.model.parameters()})
 

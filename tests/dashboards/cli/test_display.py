@@ -1,0 +1,80 @@
+"""Progress in a log: plain lines, never two within five seconds, none for the impatient; stopping at a safe place."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from dashboards.cli import display as display_module
+from dashboards.cli.display import Display, Stopped, only_results_on_stdout
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [1000.0]
+    monkeypatch.setattr(display_module.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_log_gets_lines_every_five_percent_but_never_two_within_five_seconds(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    display = Display("plain", "run")
+    said: list[float] = []
+    for step in range(1001):
+        display("capture", step, 1000, "items")
+        if capsys.readouterr().err:
+            said.append(clock[0])
+        clock[0] += 0.3
+    gaps = [b - a for a, b in zip(said, said[1:], strict=False)]
+    assert min(gaps) >= 5 and max(gaps) <= 30.5
+    assert said[0] == 1000.0 and 15 <= len(said) <= 25
+
+
+def test_slow_work_is_reported_every_thirty_seconds_with_rate_and_remaining_time(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    display = Display("plain", "run")
+    display("capture", 0, 10_000, "items")
+    capsys.readouterr()
+    for step in range(1, 7):
+        clock[0] += 6
+        display("capture", step * 6, 10_000, "items")
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1 and "\r" not in line
+    assert "run capture 30/10,000 items (0%) 1.0 items/s ETA 2h46m" in line
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_waits_for_the_end_of_the_batch(number: signal.Signals) -> None:
+    display = Display("none")
+    reached = []
+    with pytest.raises(Stopped) as stopped, display.listening():
+        os.kill(os.getpid(), number)
+        reached.append("the batch goes on")
+        display("capture", 1, 2, "items")
+        reached.append("never")
+    assert reached == ["the batch goes on"] and stopped.value.exit_code == 128 + number
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_another_terminal_can_read_how_far_it_is(tmp_path: Path) -> None:
+    display = Display("none")
+    display.progress_file = tmp_path / "progress.json"
+    display("capture", 5, 5, "items")
+    state = json.loads(display.progress_file.read_text())
+    assert (state["stage"], state["done"], state["total"]) == ("capture", 5, 5)
+
+
+def test_stray_prints_do_not_reach_stdout(capfd: pytest.CaptureFixture[str]) -> None:
+    with only_results_on_stdout() as stdout:
+        print("a library says hello")
+        os.write(1, b"so does C\n")
+        stdout.write("the result\n")
+    captured = capfd.readouterr()
+    assert captured.out == "the result\n"
+    assert "a library says hello" in captured.err and "so does C" in captured.err
