@@ -43,7 +43,11 @@ class FormatResult:
 
     @property
     def contains_chance(self) -> bool:
-        """Whether form alone does no better than naming the most common label; if not, the contrast is void."""
+        """Whether form alone does no better than naming the most common label; if not, the contrast is void.
+
+        Below chance counts as no better: with balanced labels, a word of a held-out cluster is rarer in training
+        under that cluster's own label, so a classifier without information tends to name the other one.
+        """
         return self.low <= self.chance
 
 
