@@ -17,7 +17,7 @@ demo: $(VENV)/.core
 	$(BIN)/strata locate smollm2 --out $(RUN)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.check
 	$(BIN)/ruff check .

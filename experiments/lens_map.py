@@ -51,7 +51,7 @@ class PromptMap:
 
     def words(self, checkpoint: Checkpoint) -> Mapping[int, str]:
         """Text of every token id that occurs among the most probable ones."""
-        return {int(token): checkpoint.token_text(int(token)) for token in self.top_ids.unique()}
+        return {int(token): checkpoint.token_text(int(token)) for token in torch.unique(self.top_ids)}
 
 
 def prompt_map(

@@ -44,12 +44,12 @@ class RunDirectory:
         except Timeout as error:
             raise StrataError(f"Another process is working in {path}", "Wait for it, or give another --out") from error
         # What JSON makes of it is what a later start will compare with.
-        identity = json.loads(json.dumps(dict(identity)))
-        self.manifest: dict[str, Any] = self._resumed(identity) or {
+        comparable: dict[str, Any] = json.loads(json.dumps(dict(identity)))
+        self.manifest: dict[str, Any] = self._resumed(comparable) or {
             "schema": SCHEMA,
-            "run_id": sha256(json.dumps([verb, identity], sort_keys=True).encode()).hexdigest()[:12],
+            "run_id": sha256(json.dumps([verb, comparable], sort_keys=True).encode()).hexdigest()[:12],
             "verb": verb,
-            "config": identity,
+            "config": comparable,
             "started": _now(),
             "stages": {},
             "self_tests": [],

@@ -21,7 +21,7 @@ from probes.progress import Progress, silent
 from probes.prompts import Prompt
 
 _START_TOKENS = {"cpu": 512, "cuda": 4096}
-_CEILING_TOKENS = {"cpu": 4096, "cuda": 131_072}
+_CEILING_TOKENS = {"cpu": 1024, "cuda": 131_072}
 _WORTHWHILE = 1.05
 
 
@@ -154,7 +154,7 @@ class _OnItsWay:
         self.host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
         self.host.copy_(values, non_blocking=True)
         self.source = values  # kept alive until the copy is over
-        self.copied = torch.cuda.Event()
+        self.copied: torch.cuda.Event = torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch has no stub for it
         self.copied.record(torch.cuda.current_stream(values.device))
 
     def arrived(self) -> Captured:

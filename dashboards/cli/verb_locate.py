@@ -81,8 +81,8 @@ def locate_config(values: dict[str, Any]) -> LocateConfig:
     """The part of the options that decides numbers."""
     from experiments.locate.config import LocateConfig
 
-    names = ("families", "per_family", "difficulty", "limit", "seed", "positions", "lenses", "random_init", "folds")
-    names += ("draws", "lens_maps", "text")
+    names = ["families", "per_family", "difficulty", "limit", "seed", "positions", "lenses", "random_init", "folds"]
+    names += ["draws", "lens_maps", "text"]
     return LocateConfig(**{name: values[name] for name in names})
 
 

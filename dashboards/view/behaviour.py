@@ -25,7 +25,10 @@ def build_behaviour(run: RunTables) -> Json:
     onsets = _onsets(run)
     known = {(f["kind"], f["family"]): f for f in run.summary.get("families") or []}
     ordered = sorted(families.items(), key=lambda e: (kind_order(e[0][0]), e[0]))
-    rows = [_family(kind, family, items, known.get((kind, family), {}), onsets.get((kind, family), {})) for (kind, family), items in ordered]
+    rows = [
+        _family(kind, family, items, known.get((kind, family), {}), onsets.get((kind, family), {}))
+        for (kind, family), items in ordered
+    ]
     return {"rule": RULE, "interval": INTERVAL, "rows": rows}
 
 

@@ -43,8 +43,13 @@ def build_items(
     """At most `per_family` items of each family, in the families' order; the same seed gives the same items."""
     items: list[Item] = []
     for family in families:
-        dial = difficulty if family.difficulties else None
-        if dial is not None:
-            dial = min(family.difficulties, key=lambda setting: abs(setting - dial))
+        dial = None
+        if difficulty is not None and family.difficulties:
+            dial = _nearest(family.difficulties, difficulty)
         items += family.build(seed=seed, n=per_family, difficulty=dial, token_length=token_length)
     return items
+
+
+def _nearest(settings: Sequence[int], wanted: int) -> int:
+    """A family whose dial doesn't reach so far gives its own nearest setting."""
+    return min(settings, key=lambda setting: abs(setting - wanted))

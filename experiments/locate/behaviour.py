@@ -135,8 +135,8 @@ def full_choice_log_probs(
         sites=[Site("resid_post", checkpoint.n_layers - 1)], positions=[str(step) for step in range(longest)],
         budget=budget, keep_on_device=True, progress=progress, stage="choices",
     ):  # fmt: skip
-        ids = torch.tensor([(continuations[row] + (NO_TOKEN,) * longest)[:longest] for row in batch.rows])
-        reading = read_lens(checkpoint.readout, batch.values, {"choice": ids}, ranked=(), top_k=1)
+        targets = torch.tensor([(continuations[row] + (NO_TOKEN,) * longest)[:longest] for row in batch.rows])
+        reading = read_lens(checkpoint.readout, batch.values, {"choice": targets}, ranked=(), top_k=1)
         totals = reading.log_prob("choice")[:, 0].nansum(-1)
         sums |= {row: float(total) for row, total in zip(batch.rows, totals, strict=True)}
     found: dict[str, list[float]] = defaultdict(list)

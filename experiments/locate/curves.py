@@ -61,7 +61,7 @@ def lens_curves(
 
 def probe_curves(probed: Probed, questions: Questions, config: LocateConfig) -> Iterator[Row]:
     """Curves of every probe target by family, and pooled over the families of a kind."""
-    fresh = {_place(one): one for one in probed.scored if one.target.source == "random-init"}
+    fresh = random_init_of(probed)
     by_kind: dict[tuple[str, ...], list[Scored]] = defaultdict(list)
     for one in probed.scored:
         if one.target.source == "model":
@@ -71,6 +71,11 @@ def probe_curves(probed: Probed, questions: Questions, config: LocateConfig) -> 
             for one in members:
                 yield from _probe_lines([one], fresh, questions.encoded, config, family=one.target.family)
         yield from _probe_lines(members, fresh, questions.encoded, config, family=None)
+
+
+def random_init_of(probed: Probed) -> dict[tuple[str, ...], Scored]:
+    """The targets of the random-initialised model, to be found by what they share with the model's."""
+    return {_place(one): one for one in probed.scored if one.target.source == "random-init"}
 
 
 def probe_measures(

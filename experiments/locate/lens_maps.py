@@ -66,7 +66,8 @@ def write_lens_maps(
 ) -> None:
     """`lens_maps.safetensors` and `lens_maps.json` of the run."""
     tensors: dict[str, Tensor] = {}
-    maps, words = [], {}
+    maps: list[dict[str, Any]] = []
+    words: dict[int, str] = {}
     for number, (item, why) in enumerate(chosen):
         one = encoded[item]
         key = f"m{number:03d}"

@@ -134,7 +134,7 @@ def _probe(
         if "not finite" in error.what:
             raise
         return {"none": np.zeros(1)}, {"reason": error.what, "rows": []}
-    tensors = {
+    tensors: dict[str, np.ndarray] = {
         "kept": result.kept.astype(np.int64),
         "correct": result.correct.astype(np.uint8),
         "log_likelihood": result.log_likelihood.astype(np.float64),

@@ -11,7 +11,7 @@ import torch
 
 from experiments.items.schema import KINDS
 from experiments.locate.config import LocateConfig
-from experiments.locate.curves import probe_measures, used_items
+from experiments.locate.curves import probe_measures, random_init_of, used_items
 from experiments.locate.probing import Probed
 from experiments.locate.questions import Questions
 from experiments.locate.readings import lens_values
@@ -44,18 +44,7 @@ def locations_of(
 ) -> list[dict[str, Any]]:
     """Rows of the locations table: the onset of every instrument, by kind and by family, at the last position."""
     rows = []
-    fresh = {
-        (
-            one.target.name,
-            one.target.kind,
-            str(one.target.family),
-            one.target.position,
-            one.target.scheme,
-            one.target.probe,
-        ): one
-        for one in probed.scored
-        if one.target.source == "random-init"
-    }
+    fresh = random_init_of(probed)
     answers = [
         one for one in probed.scored
         if (one.target.name, one.target.position, one.target.scheme, one.target.source) == ("answer", "last", "cluster", "model")
@@ -84,7 +73,7 @@ def locations_of(
                 i for i, one in enumerate(questions.encoded) if one.item.kind == kind and not np.isnan(above[i]).any()
             ]
             families = sorted({questions.encoded[i].item.family for i in members_of})
-            groups = [(None, [i for i in members_of if keys[i] in used])]
+            groups: list[tuple[str | None, list[int]]] = [(None, [i for i in members_of if keys[i] in used])]
             groups += [(name, [i for i in members_of if questions.encoded[i].item.family == name]) for name in families]
             for family, indices in groups:
                 if indices:
@@ -132,7 +121,13 @@ def summarise(
         "seed": config.seed,
         "kinds": kinds,
         "families": families,
-        "order": {"difference": None, "interval": None, "p": None, "verdict": "undetermined", "reason": NO_INTERVENTION},
+        "order": {
+            "difference": None,
+            "interval": None,
+            "p": None,
+            "verdict": "undetermined",
+            "reason": NO_INTERVENTION,
+        },
         "limited": questions.limited,
         "warnings": list(run.manifest["warnings"]),
     }

@@ -16,7 +16,10 @@ from torch import Tensor
 from probes.checkpoints.readout import Readout
 from probes.lens.topk import best_so_far, candidates, none_yet, values_and_ids
 
-_SCRATCH = {"cpu": 2**21, "cuda": 2**24}  # logits held at once; larger buys no speed, smaller starves the matmul
+_SCRATCH = {"cpu": 3 * 2**19, "cuda": 2**24}  # logits held at once; larger buys no speed, smaller starves the matmul
+
+
+_NARROW = 64
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Tiling:
     @classmethod
     def for_shape(cls, rows: int, vocab: int, group: int, weight: Tensor) -> Tiling:
         """Enough work for one matmul, and at most about 1/14 of what rows × vocabulary would take in all."""
-        scratch = _SCRATCH.get(weight.device.type, _SCRATCH["cpu"])
+        scratch = _scratch(weight)
         # Half precision needs a float32 copy beside the logits, so it gets narrower chunks.
         parts = 14 if weight.dtype == torch.float32 else 28
         columns = min(-(-vocab // parts), max(2048, scratch // max(rows, 1)))
@@ -95,7 +98,7 @@ def read_rows(
     ranks = counts.long()
     wrong = (tally.target_logits != tally.expected)[:, :ranked].any(-1).nonzero()[:, 0]
     if len(wrong):
-        ranks[wrong] = _ranks_held_whole(readout, normed[wrong], targets[wrong, :ranked], logits.numel())
+        ranks[wrong] = _ranks_held_whole(readout, normed[wrong], targets[wrong, :ranked])
     top_logits, top_ids = values_and_ids(tally.best)
     return Reading(tally.target_logits, ranks, tally.log_z, tally.entropy(), top_ids, top_logits, tally.divergence())
 
@@ -121,6 +124,8 @@ class _Tally:
         cls, readout: Readout, normed: Tensor, targets: Int[Tensor, "row target"], top_k: int, group: int | None
     ) -> _Tally:
         unique, place = torch.unique(targets, return_inverse=True)
+        # Very narrow matmuls take another kernel, which rounds otherwise: widen with repeats.
+        unique = unique.repeat(-(-_NARROW // max(1, len(unique))))
         few = normed.new_empty(len(normed), len(unique))
         bias = readout.bias
         _unembed(normed, readout.weight[unique], None if bias is None else bias[unique], 0, few)
@@ -172,6 +177,10 @@ class _Tally:
         return divergence.clamp(min=0).reshape(-1)
 
 
+def _scratch(at: Tensor) -> int:
+    return _SCRATCH.get(at.device.type, _SCRATCH["cpu"])
+
+
 def _unembed(
     normed: Float[Tensor, "row d_model"],
     weight: Float[Tensor, "column d_model"],
@@ -186,11 +195,11 @@ def _unembed(
 
 
 def _ranks_held_whole(
-    readout: Readout, normed: Float[Tensor, "row d_model"], targets: Int[Tensor, "row ranked"], scratch: int
+    readout: Readout, normed: Float[Tensor, "row d_model"], targets: Int[Tensor, "row ranked"]
 ) -> Int[Tensor, "row ranked"]:
     """Ranks of a few rows with their vocabulary held whole, so that targets and others are rounded alike."""
     ranks = torch.empty_like(targets)
-    step = max(1, scratch // len(readout.weight))
+    step = max(1, _scratch(normed) // len(readout.weight))
     for start in range(0, len(normed), step):
         rows = slice(start, start + step)
         logits = readout.transform(torch.nn.functional.linear(normed[rows], readout.weight, readout.bias))

@@ -274,7 +274,9 @@ def _families(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for name, column in (("by_likelihood", "correct_by_likelihood"), ("by_choice", "correct_by_choice")):
             seen = [bool(r[column]) for r in rows if r["family"] == family and r[column] is not None]
             share = sum(seen) / len(seen) if seen else 0.0
-            entry[name] = {"value": share, "low": max(0.0, share - 0.2), "high": min(1.0, share + 0.1)} if seen else None
+            entry[name] = (
+                {"value": share, "low": max(0.0, share - 0.2), "high": min(1.0, share + 0.1)} if seen else None
+            )
         found.append(entry)
     return found
 

@@ -30,7 +30,9 @@ def items(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def strata(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*words), capture_output=True, text=True, timeout=300, cwd=cwd, env=environment(), check=False)
+    return subprocess.run(
+        command(*words), capture_output=True, text=True, timeout=300, cwd=cwd, env=environment(), check=False
+    )
 
 
 def command(*words: object) -> list[str]:
@@ -96,9 +98,7 @@ def test_profiles_are_the_logit_lens_of_hidden_states(run: Path, checkpoint: Pat
         hidden = model(ids, output_hidden_states=True).hidden_states
         place = tokenizer(item["prompt"])["input_ids"].index(tokenizer("a")["input_ids"][0])
         answer = tokenizer(item["answer"].strip())["input_ids"][0]
-        expected = [
-            float(model.lm_head(model.model.norm(h[0, place])).log_softmax(-1)[answer]) for h in hidden[:-1]
-        ]
+        expected = [float(model.lm_head(model.model.norm(h[0, place])).log_softmax(-1)[answer]) for h in hidden[:-1]]
     assert mine.sort_values("layer").value.to_list()[:-1] == pytest.approx(expected, abs=1e-4)
 
 
@@ -112,7 +112,9 @@ def test_a_second_start_changes_nothing_and_another_seed_is_refused(run: Path, c
     assert before == {name: (run / f"{name}.parquet").read_bytes() for name in TABLES}
 
 
-def test_the_same_seed_gives_the_same_numbers_whatever_the_batch(run: Path, checkpoint: Path, items: Path, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_numbers_whatever_the_batch(
+    run: Path, checkpoint: Path, items: Path, tmp_path: Path
+) -> None:
     done = strata("locate", checkpoint, "--items", items, "--out", tmp_path / "b", *FAST[:-1], 9)
     assert done.returncode == 0, done.stderr
     for name in ("curves", "locations", "emergence"):
@@ -195,7 +197,10 @@ def test_what_cannot_be_done_is_one_sentence_with_a_remedy(checkpoint: Path, ite
     refused(strata("locate", "some/model", "--out", tmp_path / "a"), "some/model is not in the local cache", "offline")
     refused(strata("locate", tmp_path / "nowhere", "--out", tmp_path / "a"), "no file or directory")
     refused(strata("locate", checkpoint, "--families", "capitel", "--out", tmp_path / "a"), "capitel")
-    refused(strata("locate", checkpoint, "--lenses", "tuned", "--items", items, "--out", tmp_path / "a"), "--lenses needs logit")
+    refused(
+        strata("locate", checkpoint, "--lenses", "tuned", "--items", items, "--out", tmp_path / "a"),
+        "--lenses needs logit",
+    )
     refused(strata("locate", checkpoint, "--per-family", "0"), "--per-family")
     refused(strata("locat", checkpoint), "Did you mean locate?")
     refused(strata("report", tmp_path), "not a run directory")
@@ -215,8 +220,14 @@ def test_a_model_whose_identities_fail_stops_the_experiment(checkpoint: Path, it
         "sys.exit(main())"
     )
     words = ["locate", str(checkpoint), "--items", str(items), "--out", str(tmp_path / "run"), *FAST]
-    done = subprocess.run([sys.executable, "-c", broken, *words], capture_output=True, text=True, env=environment(), check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", broken, *words], capture_output=True, text=True, env=environment(), check=False
+    )
     assert done.returncode == 1 and "Self-test" in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "run" / "summary.json").exists()
-    failed = [test for test in json.loads((tmp_path / "run" / "manifest.json").read_text())["self_tests"] if not test["passed"]]
+    failed = [
+        test
+        for test in json.loads((tmp_path / "run" / "manifest.json").read_text())["self_tests"]
+        if not test["passed"]
+    ]
     assert failed

@@ -72,7 +72,9 @@ def test_a_failing_writer_leaves_the_old_file_and_no_litter(tmp_path: Path) -> N
     assert target.read_text() == "old" and [entry.name for entry in tmp_path.iterdir()] == ["summary.json"]
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ValueError("IoError: No space left on device")])
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), ValueError("IoError: No space left on device")]
+)
 def test_a_full_disk_is_told_as_such_whoever_reports_it(tmp_path: Path, error: Exception) -> None:
     with pytest.raises(DoesNotFitError, match="disk is full"), whole_file(tmp_path / "x"):
         raise error

@@ -30,7 +30,12 @@ class Echo:
     seen: list[tuple[int, int]] = field(default_factory=list)
 
     def read(
-        self, batch: Batch, sites: Sequence[Site], where: Int[Tensor, "item position"] | None = None, *, logits: bool = False
+        self,
+        batch: Batch,
+        sites: Sequence[Site],
+        where: Int[Tensor, "item position"] | None = None,
+        *,
+        logits: bool = False,
     ) -> Activations:
         if batch.ids.numel() > self.room:
             raise torch.OutOfMemoryError("no room")
@@ -38,7 +43,8 @@ class Echo:
         assert where is not None
         tokens = batch.ids.gather(1, where).float()
         values = {
-            site: torch.stack([tokens, torch.full_like(tokens, site.layer + (site.name == "resid_post"))], -1) for site in sites
+            site: torch.stack([tokens, torch.full_like(tokens, site.layer + (site.name == "resid_post"))], -1)
+            for site in sites
         }
         return Activations(values, None)
 
@@ -117,5 +123,9 @@ def test_the_budget_grows_only_while_it_pays() -> None:
 def test_progress_ends_at_the_number_of_real_tokens() -> None:
     seen: list[tuple[int, int | None]] = []
     asked = prompts(10)
-    list(capture(Echo(), asked, pad_id=0, device=CPU, progress=lambda stage, done, total, unit: seen.append((done, total))))
+    list(
+        capture(
+            Echo(), asked, pad_id=0, device=CPU, progress=lambda stage, done, total, unit: seen.append((done, total))
+        )
+    )
     assert seen[0][0] == 0 and seen[-1] == (sum(len(p.ids) for p in asked),) * 2

@@ -19,7 +19,9 @@ SIGNATURE = {"model": "m", "positions": ["last"]}
 
 @settings(max_examples=25, deadline=None)
 @given(sizes=st.lists(st.integers(1, 5), min_size=1, max_size=4), seed=st.integers(0, 99))
-def test_rows_come_back_in_the_order_asked_for(sizes: list[int], seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_rows_come_back_in_the_order_asked_for(
+    sizes: list[int], seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     store = ActivationStore(tmp_path_factory.mktemp("store"), SIGNATURE)
     generator = torch.Generator().manual_seed(seed)
     whole = torch.randn(sum(sizes), 3, 2, generator=generator)
