@@ -11,7 +11,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from probes.linear.logistic import Fit, Kernel, solve_path
+from probes.linear.logistic import TOLERANCE, Fit, Kernel, allowed_gap, solve_path
 
 Split = tuple[np.ndarray, np.ndarray]
 """(train, test) item indices."""
@@ -26,8 +26,8 @@ NEGLIGIBLE_SPREAD = 1e-6
 class Precision:
     """When a fit is finished."""
 
-    tolerance: float = 2e-7
-    """Estimated gap to the minimum, in nats per item, at which a fit stops."""
+    tolerance: float = TOLERANCE
+    """Estimated gap to the minimum, in nats per item, at which a fit stops; less for weak penalties."""
     max_iterations: int = 400
     """Per penalty; what has not converged then is solved again in float64 with ten times as many."""
 
@@ -43,7 +43,7 @@ class HeldOut:
     gradient_norm: float
     """Largest Frobenius norm of the gradient over all fits."""
     gap: float
-    """Largest estimated distance from the minimum over all fits, in nats."""
+    """Largest estimated distance from the minimum over all fits, as a multiple of the gap allowed."""
     n_refined: int
     """Streams that were solved again in float64."""
 
@@ -118,7 +118,7 @@ def score_held_out(
     for start in range(0, n_streams, chunk):
         part = x[:, start : start + chunk]
         scored = _score(part, labels, n_labels, rows, penalties, precision, torch.float32)
-        stuck = torch.nonzero(scored.gap > precision.tolerance).flatten().tolist()
+        stuck = torch.nonzero(scored.gap > 1).flatten().tolist()
         for index in stuck:
             again = _score(
                 part[:, index : index + 1], labels, n_labels, rows, penalties,
@@ -187,7 +187,9 @@ def _score(
         torch.stack(likelihoods),
         torch.stack(predictions),
         torch.stack([by_stream(f.gradient_norm).amax(worst) for f in fits]).amax(0).float(),
-        torch.stack([by_stream(f.gap).amax(worst) for f in fits]).amax(0).float(),
+        torch.stack([by_stream(f.gap).amax(worst) / allowed_gap(f.penalty, precision.tolerance) for f in fits])
+        .amax(0)
+        .float(),
     )
 
 

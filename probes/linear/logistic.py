@@ -17,9 +17,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+TOLERANCE = 2e-7
+"""Gap in nats that no held-out number notices at a penalty of `LOOSE_PENALTY` or more."""
+LOOSE_PENALTY = 0.03
 MEMORY = 6
 RANK = 96
 LINE_SEARCH_TRIES = 6
+PATIENCE = 40
+PROGRESS = 0.7
+"""A fit whose gap has not fallen to this share of its best in `PATIENCE` iterations has met the limit of its precision."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,9 @@ class Kernel:
         """The cheaper of both forms for centred, zero-padded features."""
         if features.shape[1] > 2 * features.shape[2]:
             return Kernel(None, features, mask)
-        return Kernel(torch.bmm(features, features.mT), None, mask)
+        # Rounded once, from float64: sums rounded in float32 would lend the kernel's null space a curvature of its own.
+        wide = features.double()
+        return Kernel(torch.bmm(wide, wide.mT).to(features.dtype), None, mask)
 
     def times(self, rows: Float[Tensor, "problem row item"]) -> Float[Tensor, "problem row item"]:
         """`rows · G`."""
@@ -84,18 +92,27 @@ def solve_path(
     n_labels: int,
     penalties: Sequence[float],
     *,
-    tolerance: float = 5e-7,
+    tolerance: float = TOLERANCE,
     max_iterations: int = 400,
 ) -> list[Fit]:
     """Minimise `−(1/n) Σ log softmax(W z + b)[y] + (λ/2)‖W‖²` for all problems, targets and penalties.
 
     Fits come back in the order of `penalties`; they are solved from the strongest to the weakest. `tolerance` is the
-    estimated gap in nats at which a fit stops; a fit stops on its own, so its numbers don't depend on its batch.
+    estimated gap in nats at which a fit stops; below `LOOSE_PENALTY` it shrinks with the penalty, because
+    `‖W − W*‖² ≤ 2 gap/λ`. A fit stops on its own, so its numbers don't depend on its batch.
     Rows must be centred per problem. Labels that a problem lacks are held at probability zero.
     """
     path = _Path(kernel, labels, n_labels)
-    fits = {value: path.solve(value, 2 * tolerance, max_iterations) for value in sorted(set(penalties), reverse=True)}
+    fits = {
+        value: path.solve(value, 2 * allowed_gap(value, tolerance), max_iterations)
+        for value in sorted(set(penalties), reverse=True)
+    }
     return [fits[value] for value in penalties]
+
+
+def allowed_gap(penalty: float, tolerance: float = TOLERANCE) -> float:
+    """The estimated gap at which a fit counts as finished."""
+    return tolerance * min(1.0, penalty / LOOSE_PENALTY)
 
 
 class _Path:
@@ -150,13 +167,17 @@ class _Path:
         decrement = torch.full_like(done, torch.inf, dtype=a.dtype)
         # The optimum moves smoothly with the penalty: the last move is a good first direction, and costs no product.
         trend = self.trend
+        best, best_at = decrement, torch.zeros_like(decrement)
         iteration = 0
         while True:
             d, gd = trend if trend is not None else self._direction(r, scale)
             slope = _inner(r, gd)
             if trend is None:
                 decrement = torch.where(done, decrement, slope)
-                done = done | (decrement.abs() <= tolerance)
+                improved = ~done & (decrement.abs() < PROGRESS * best)
+                best = torch.where(improved, decrement.abs(), best)
+                best_at = torch.where(improved, float(iteration), best_at)
+                done = done | (decrement.abs() <= tolerance) | (best_at + PATIENCE < iteration)
                 if bool(done.all()) or iteration == max_iterations:
                     break
                 iteration += 1

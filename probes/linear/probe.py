@@ -17,7 +17,7 @@ from probes.linear.folds import Scheme, assign_folds, encode, groups_of, splits_
 from probes.linear.heldout import HeldOut, Precision, Split, score_held_out
 from probes.linear.mass_mean import score_mass_mean
 
-PENALTIES: tuple[float, ...] = tuple(float(v) for v in np.logspace(1.5, -3, 10).round(6))
+PENALTIES: tuple[float, ...] = tuple(float(v) for v in np.logspace(2, -2.5, 10).round(6))
 """The default grid of λ, strongest first: half decades around the optimum for standardised activations."""
 
 
