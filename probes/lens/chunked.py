@@ -53,10 +53,10 @@ class Tiling:
 
     @classmethod
     def for_shape(cls, rows: int, vocab: int, group: int, weight: Tensor) -> Tiling:
-        """Enough work for one matmul, and at most about 1/14 of what rows × vocabulary would take in all."""
+        """Enough work for one matmul, and at most about 1/16 of what rows × vocabulary would take in all."""
         scratch = _scratch(weight)
         # Half precision needs a float32 copy beside the logits, so it gets narrower chunks.
-        parts = 14 if weight.dtype == torch.float32 else 28
+        parts = 16 if weight.dtype == torch.float32 else 32
         columns = min(-(-vocab // parts), max(2048, scratch // max(rows, 1)))
         columns = min(vocab, -(-columns // 64) * 64)
         return cls(group * max(1, min(rows, scratch // columns) // group), columns)
@@ -156,7 +156,6 @@ class _Tally:
         log_z = logits.amax(-1) - share.amax(-1).log()
         merged = torch.logaddexp(self.log_z, log_z)
         weight = (log_z - merged).exp()
-        self.mean = self.mean + weight * (torch.linalg.vecdot(share, logits) - self.mean)
         self.log_z = merged
         if self.crossed is not None:
             group = self.crossed.shape[1]
@@ -164,6 +163,7 @@ class _Tally:
             members = rearrange(logits, "(group member) column -> group member column", member=group)
             crossed = torch.einsum("gmv,gv->gm", members, last)
             self.crossed = self.crossed + weight[group - 1 :: group, None] * (crossed - self.crossed)
+        self.mean = self.mean + weight * (share.mul_(logits).sum(-1) - self.mean)
 
     def entropy(self) -> Float[Tensor, " row"]:
         return (self.log_z - self.mean).clamp(min=0)
