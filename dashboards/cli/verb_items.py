@@ -1,7 +1,7 @@
 """The questions asked: list the built-in families, show their items, check their form, import others.
 
 strata items list                       every built-in family in one line
-strata items show FAMILY…               items in full, as JSON Lines with --json or --out
+strata items show FAMILY…               items in full; --out writes them as JSON Lines
 strata items check [FILE]               alignment, length, answer collisions and the format-only classifier
 strata items import TABLE --mapping M   a CSV, JSON, JSONL, Parquet or `datasets` table as items
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -88,8 +89,7 @@ def _show(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
         write_items(values["out"], items)
         stdout.write(f"{len(items)} items in {values['out']}\n")
     elif values["json"]:
-        for item in items:
-            stdout.write(json.dumps(item_to_dict(item), ensure_ascii=False) + "\n")
+        stdout.write(json.dumps([item_to_dict(item) for item in items], ensure_ascii=False) + "\n")
     else:
         for item in items:
             stdout.write(f"{item.id}  ({item.kind}, {item.family}, {item.hops} hops)\n")
@@ -132,18 +132,20 @@ def _import(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
     for needed in ("mapping", "out"):
         if not values[needed]:
             raise StrataError(f"items import needs --{needed}", "See strata items --help")
-    items = import_items(what[0], values["mapping"], seed=values["seed"], limit=values["limit"])
+    found = import_items(what[0], values["mapping"], seed=values["seed"], limit=values["limit"])
+    items = found.items
     write_items(values["out"], items)
-    counts: dict[str, int] = {}
-    for item in items:
-        counts[f"{item.kind} {item.family}"] = counts.get(f"{item.kind} {item.family}", 0) + 1
+    counts = Counter(f"{item.kind} {item.family}" for item in items)
     if values["json"]:
-        stdout.write(json.dumps({"items": len(items), "families": counts, "out": values["out"]}) + "\n")
+        result = {"rows": found.rows, "items": len(items), "families": counts, "left_out": dict(found.left_out), "out": values["out"]}
+        stdout.write(json.dumps(result) + "\n")
     else:
-        pairs = sum(bool(item.foil_prompt) for item in items)
-        stdout.write(f"{len(items)} items ({pairs} with a minimal pair) in {values['out']}\n")
+        pairs = sum(item.has_pair for item in items)
+        stdout.write(f"{len(items)} items ({pairs} with a minimal pair) from {found.rows} rows in {values['out']}\n")
         for name, count in sorted(counts.items()):
             stdout.write(f"  {count:>6} {name}\n")
+        for reason, count in found.left_out.items():
+            stdout.write(f"  {count:>6} left out: {reason}\n")
     return 0
 
 
