@@ -22,8 +22,14 @@ MODEL = (
 )  # fmt: skip
 ITEMS = (
     Option("items", None, "a JSON Lines file of items instead of the built-in families", "questions", metavar="FILE"),
-    Option("families", (), "built-in families, kinds or domains, comma-separated", "questions", metavar="NAME,…"),
-    Option("per_family", 48, "items drawn from each built-in family", "questions", positive, metavar="N"),
+    Option(
+        "families",
+        (),
+        "built-in families, kinds, domains, or all (default: a selection)",
+        "questions",
+        metavar="NAME,…",
+    ),
+    Option("per_family", 40, "items drawn from each built-in family", "questions", positive, metavar="N"),
     Option("difficulty", None, "setting of the reasoning families' dial", "questions", whole, metavar="D"),
     Option("limit", None, "only the first N items; the run is stamped LIMITED", "questions", positive, metavar="N"),
     Option("seed", 0, "seed of items, folds, draws and controls", "questions", whole, metavar="N"),

@@ -64,9 +64,9 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
 
 
 def _list(_what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
-    from experiments.items.builtin import chosen
+    from experiments.items.builtin import ALL, chosen
 
-    families = chosen(values["families"])
+    families = chosen(values["families"] or (ALL,))
     if values["json"]:
         rows = [{key: value for key, value in asdict(family).items() if key != "build"} for family in families]
         stdout.write(json.dumps(rows) + "\n")
@@ -137,7 +137,13 @@ def _import(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
     write_items(values["out"], items)
     counts = Counter(f"{item.kind} {item.family}" for item in items)
     if values["json"]:
-        result = {"rows": found.rows, "items": len(items), "families": counts, "left_out": dict(found.left_out), "out": values["out"]}
+        result = {
+            "rows": found.rows,
+            "items": len(items),
+            "families": counts,
+            "left_out": dict(found.left_out),
+            "out": values["out"],
+        }
         stdout.write(json.dumps(result) + "\n")
     else:
         pairs = sum(item.has_pair for item in items)

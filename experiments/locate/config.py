@@ -10,8 +10,8 @@ INSTRUMENT_LENSES = ("logit", "tuned", "jacobian")
 @dataclass(frozen=True)
 class LocateConfig:
     families: tuple[str, ...] = ()
-    """Built-in families, kinds or domains; empty: all. Ignored when items come from a file."""
-    per_family: int = 36
+    """Built-in families, kinds, domains, or `all`; empty: the default selection. Ignored when items come from a file."""
+    per_family: int = 40
     """Items drawn from each built-in family."""
     difficulty: int | None = None
     """Setting of the reasoning families' dial; None: each family's easiest."""
