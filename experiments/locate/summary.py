@@ -198,5 +198,7 @@ def _location(
         "high": found.high,
         "p": None,
         "n": found.n_items,
-        "method": f"{rule}; {found.definition}",
+        "method": rule
+        if found.lower_bound is not None
+        else f"{rule}; not decided with {found.n_clusters} clusters, 8 are needed",
     }
