@@ -1,0 +1,58 @@
+"""Which items are asked: limits spread over families, nulls that are neither answer nor foil."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from small_world import small_items, write_items
+from tiny_models import tiny_checkpoint
+
+from experiments.locate.config import LocateConfig
+from experiments.locate.questions import questions_for, unrelated_ids
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.errors import StrataError
+
+
+@pytest.fixture(scope="module")
+def model() -> Checkpoint:
+    return tiny_checkpoint("llama")
+
+
+def test_a_limit_takes_from_every_family_in_turn(model: Checkpoint, tmp_path: Path) -> None:
+    file = write_items(tmp_path / "items.jsonl")
+    questions = questions_for(model, LocateConfig(limit=6), file)
+    assert questions.limited and Counter(item.family for item in questions.items) == {"letters": 3, "parity": 3}
+    order = [item["id"] for item in small_items()]
+    assert [item.id for item in questions.items] == sorted((i.id for i in questions.items), key=order.index)
+    assert not questions_for(model, LocateConfig(limit=1000), file).limited
+
+
+def test_the_unrelated_answer_is_neither_answer_nor_foil_but_of_the_family(model: Checkpoint, tmp_path: Path) -> None:
+    questions = questions_for(model, LocateConfig(), write_items(tmp_path / "items.jsonl"))
+    digits = {model.encode(str(number))[0] for number in range(3)}
+    for one, null in zip(questions.encoded, unrelated_ids(questions.encoded), strict=True):
+        if one.item.family == "letters":
+            assert null in digits - {one.answer_id, one.foil_id}
+        else:  # parity knows only two answers, and its items offer no choices
+            assert null is None
+
+
+def test_where_no_other_item_lends_an_answer_a_choice_does(model: Checkpoint, tmp_path: Path) -> None:
+    alone = [item for item in small_items() if item["family"] == "letters"][:1]
+    questions = questions_for(model, LocateConfig(), write_items(tmp_path / "items.jsonl", alone))
+    (one,), (null,) = questions.encoded, unrelated_ids(questions.encoded)
+    assert null is not None and null not in (one.answer_id, one.foil_id) and null in (one.choice_ids or ())
+
+
+def test_items_that_cannot_be_asked_are_counted_by_reason(model: Checkpoint, tmp_path: Path) -> None:
+    long = {**small_items()[0], "id": "long", "prompt": "the " * 80 + "a is", "spans": {}, "foil_spans": {}}
+    questions = questions_for(model, LocateConfig(), write_items(tmp_path / "items.jsonl", [*small_items(), long]))
+    assert questions.counted_reasons == {"the prompt is longer than the model's context": 1}
+    assert "long" in questions.left_out and len(questions.items) == len(questions.encoded) + 1
+
+
+def test_an_unknown_family_is_refused_with_those_there_are(model: Checkpoint) -> None:
+    with pytest.raises(StrataError, match=r"'capitel'.*capital"):
+        questions_for(model, LocateConfig(families=("capitel",)))
