@@ -70,7 +70,7 @@ def _variants(
     labels: Sequence[str | None],
     random_init: bool,
 ) -> list[Target]:
-    """The answer at the last position gets every scheme, probe and baseline; elsewhere one probe says where it is."""
+    """The answer at the last position gets both schemes, both probes and the baseline; elsewhere one probe will do."""
     there = [
         (index, label)
         for index, label in zip(members, labels, strict=True)
@@ -90,12 +90,10 @@ def _variants(
     variants = [
         target("cluster", "linear", "model"),
         target("template", "linear", "model"),
-        target("random", "linear", "model"),
         target("cluster", "mass_mean", "model"),
-        target("template", "mass_mean", "model"),
     ]
     if random_init:
-        variants += [target("cluster", "linear", "random-init"), target("template", "linear", "random-init")]
+        variants.append(target("cluster", "linear", "random-init"))
     return variants
 
 
