@@ -157,7 +157,7 @@ class _Path:
         r = self._gradient(p, a, penalty)
         spread = (1 - p.square().sum(2, keepdim=True)) * self.weight
         # A floor keeps the preconditioner finite when every training item is already certain.
-        curvature = (spread.sum(-1, keepdim=True) / (self.n_present - 1)).clamp_min(1e-6)
+        curvature = (spread.sum(-1, keepdim=True) / (self.n_present - 1).clamp_min(1)).clamp_min(1e-6)
         scale = (
             1 / (penalty + curvature * self.tail / self.count),
             1 / (penalty + curvature * self.values / self.count),
