@@ -32,13 +32,13 @@ class Tuning:
 
     n_tokens: int = 8192
     """Of text; three quarters train, the rest is split between choosing and reporting."""
-    steps: int = 30
+    steps: int = 25
     """Of Adam, after the closed-form start."""
     batch: int = 512
     """Tokens a step."""
     learning_rate: float = 3e-3
     """In units of the spread of stream L, for whitened inputs; falls linearly to 0."""
-    judged: int = 384
+    judged: int = 256
     """Held-out tokens on which the reported losses are measured, over the full vocabulary."""
     seed: int = 0
     """Of text, split, batches and vocabulary samples."""
