@@ -41,7 +41,7 @@ class Onset:
     lower_bound: Float[np.ndarray, " stream"] | None
     """Its bootstrap lower bound, which the rule reads; null with fewer than eight clusters."""
     n_items: int
-    """Items behind the curve."""
+    """Items with a value behind the curve."""
     n_clusters: int
     """Clusters they fall into; with fewer than eight there is no bound, so no onset is claimed."""
     definition: str
@@ -70,11 +70,14 @@ def onset(
     observed curve. "None" ranks after stream L: when the upper percentile is "none", `high` is null.
     """
     values = np.asarray(values, dtype=float)
-    n_items, n_streams = values.shape
-    if n_items != len(clusters):
-        raise StrataError(f"{n_items} values for {len(clusters)} clusters", "Give every item its cluster")
+    n_given, n_streams = values.shape
+    if n_given != len(clusters):
+        raise StrataError(f"{n_given} values for {len(clusters)} clusters", "Give every item its cluster")
+    if n_given == 0:
+        raise StrataError("No items to find an onset in", "Loosen the filters")
     code = cluster_codes(clusters)
-    n_clusters = int(code.max()) + 1
+    measured = np.isfinite(values).any(axis=1)
+    n_items, n_clusters = int(measured.sum()), len(np.unique(code[measured]))
     curves = [values, *(np.broadcast_to(np.asarray(b, dtype=float), values.shape) for b in baselines)]
     tops = [per_cluster(np.where(np.isfinite(c), c, 0.0), code) for c in curves]
     bottoms = [per_cluster(np.isfinite(c).astype(float), code) for c in curves]
