@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
@@ -33,6 +33,7 @@ EXAMPLES = """examples:
   strata items check --checkpoint smollm2 --families medicine
   strata items import questions.csv --mapping mapping.toml --out items.jsonl
 """
+GENERATED = "reasoning-gym:"
 ACTIONS = ("list", "show", "check", "import")
 OPTIONS = (
     Option("checkpoint", "smollm2", "whose tokenizer `check` and `show` use", "model"),
@@ -101,7 +102,7 @@ def _show(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
 
 
 def _check(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
-    from experiments.items.format_check import format_report
+    from experiments.items.format_check import built_in_contrasts, format_report
     from experiments.items.jsonl import read_items
 
     display = display_from(values)
@@ -114,6 +115,11 @@ def _check(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
         else:
             items = _built_in(values["families"], values, lambda text: len(checkpoint.encode(text)))
         report = format_report(items, checkpoint, checkpoint.max_context, seed=values["seed"])
+        if not what:
+            made = built_in_contrasts(
+                checkpoint, seed=values["seed"], per_family=values["per_family"], max_context=checkpoint.max_context
+            )
+            report = replace(report, contrasts=report.contrasts + made)
     if values["json"]:
         stdout.write(json.dumps(asdict(report), ensure_ascii=False) + "\n")
     else:
@@ -125,6 +131,8 @@ def _import(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
     from experiments.items.importing import import_items
     from experiments.items.jsonl import write_items
 
+    if len(what) == 1 and what[0].startswith(GENERATED):
+        return _generate(what[0].removeprefix(GENERATED), values, stdout)
     if len(what) != 1:
         raise StrataError(
             "items import takes one table (a file, or the name of a `datasets` table)", "Give exactly one"
@@ -152,6 +160,23 @@ def _import(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
             stdout.write(f"  {count:>6} {name}\n")
         for reason, count in found.left_out.items():
             stdout.write(f"  {count:>6} left out: {reason}\n")
+    return 0
+
+
+def _generate(name: str, values: dict[str, Any], stdout: TextIO) -> int:
+    from experiments.items.jsonl import write_items
+    from experiments.items.reasoning_gym import from_reasoning_gym
+
+    if not values["out"]:
+        raise StrataError("items import needs --out", "See strata items --help")
+    items = from_reasoning_gym(name, values["limit"] or values["per_family"], values["seed"])
+    write_items(values["out"], items)
+    result = {"items": len(items), "out": values["out"]}
+    stdout.write(
+        json.dumps(result) + "\n"
+        if values["json"]
+        else f"{len(items)} items (probes and lens only) in {values['out']}\n"
+    )
     return 0
 
 

@@ -120,6 +120,17 @@ def contrasts_from_format(
     )
 
 
+def built_in_contrasts(
+    encoder: Encoder, *, seed: int = 0, per_family: int = 60, max_context: int | None = None
+) -> tuple[ContrastFormat, ...]:
+    """The format-only classifier on the built-in controls and their partners, both sides made for the purpose."""
+    from experiments.items.control import matched_items
+
+    pairs = matched_items(seed, per_family, token_length=lambda text: len(encoder.encode(text)))
+    encoded, _ = encode_items(pairs, encoder, max_context)
+    return contrasts_from_format(encoded, encoder, seed=seed)
+
+
 def kind_from_format(items: Iterable[Item], encoder: Encoder, *, seed: int = 0) -> FormatResult | None:
     """How well form alone tells knowledge from reasoning; to be shown beside anything that predicts the kind.
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiments.items.format_check import contrasts_from_format, kind_from_format
+from experiments.items.format_check import built_in_contrasts, contrasts_from_format, kind_from_format
 from experiments.items.format_classifier import FormatResult
 from experiments.locate.questions import Questions
 from probes.checkpoints.checkpoint import Checkpoint
 
 
-def form_of(questions: Questions, checkpoint: Checkpoint, *, seed: int) -> dict[str, Any]:
-    """`format_check.json`: the format-only classifier on every matched contrast and on kinds as a whole."""
-    contrasts = [
-        {"name": f"{one.contrast} ({', '.join(one.families)})", **_numbers(one.result)}
-        for one in contrasts_from_format(questions.encoded, checkpoint, seed=seed)
-    ]
+def form_of(questions: Questions, checkpoint: Checkpoint, *, seed: int, per_family: int) -> dict[str, Any]:
+    """`format_check.json`: the format-only classifier on every matched contrast and on kinds as a whole.
+
+    Built-in controls are checked together with partners made for them, which are not among the items asked.
+    """
+    found = contrasts_from_format(questions.encoded, checkpoint, seed=seed)
+    controls = {item.family for item in questions.items if item.kind == "control" and item.source == "built-in"}
+    if controls:
+        made = built_in_contrasts(checkpoint, seed=seed, per_family=per_family, max_context=checkpoint.max_context)
+        found += tuple(one for one in made if any(name.removeprefix("control ") in controls for name in one.families))
+    contrasts = [{"name": f"{one.contrast} ({', '.join(one.families)})", **_numbers(one.result)} for one in found]
     kinds = kind_from_format(questions.items, checkpoint, seed=seed)
     whole = [{"name": "knowledge against reasoning, whole sets", **_numbers(kinds)}] if kinds else []
     return {"contrasts": contrasts + whole}

@@ -124,7 +124,9 @@ def _stages(
         lens = next(one for one in lenses if one.name == "logit")
         write_lens_maps(run, checkpoint, backend, by_key, chosen, lens, progress=progress)
     with run.stage("form"):
-        run.write_json("format_check.json", form_of(questions, checkpoint, seed=config.seed))
+        run.write_json(
+            "format_check.json", form_of(questions, checkpoint, seed=config.seed, per_family=config.per_family)
+        )
     run.manifest["batch"] = {"tokens": budget.tokens, "halvings": budget.halvings}
     summary = summarise(run, checkpoint, questions, behaviour, locations, config)
     run.write_json("summary.json", summary)
