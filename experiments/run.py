@@ -37,12 +37,16 @@ class RunDirectory:
 
     def __init__(self, path: Path, *, verb: str, command: Sequence[str], identity: Mapping[str, Any]) -> None:
         self.path = path
-        path.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(str(path / ".lock"))
         try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(str(path / ".lock"))
             self._lock.acquire(timeout=0)
         except Timeout as error:
             raise StrataError(f"Another process is working in {path}", "Wait for it, or give another --out") from error
+        except OSError as error:
+            raise StrataError(
+                f"--out {path} can't be used as a directory ({error.strerror or error})", "Give another --out"
+            ) from error
         # What JSON makes of it is what a later start will compare with.
         comparable: dict[str, Any] = json.loads(json.dumps(dict(identity)))
         self.manifest: dict[str, Any] = self._resumed(comparable) or {
@@ -101,7 +105,13 @@ class RunDirectory:
         write_whole(self.path / name, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
 
     def read_json(self, name: str) -> Any:
-        return json.loads((self.path / name).read_text())
+        """Raises StrataError when the file is damaged."""
+        try:
+            return json.loads((self.path / name).read_text())
+        except ValueError as error:
+            raise StrataError(
+                f"{self.path / name} is damaged ({error})", "Delete it and start the same command again"
+            ) from error
 
     def write_table(self, name: str, table: pa.Table) -> None:
         """`name`.parquet, with the run id in its metadata."""

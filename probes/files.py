@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from probes.errors import DoesNotFitError
+from probes.errors import DoesNotFitError, StrataError
 
 
 @contextmanager
@@ -31,9 +31,12 @@ def whole_file(target: Path) -> Iterator[Path]:
                 f"The disk is full while writing {target}",
                 "Free some space and start again: finished parts are kept",
             ) from error
+        if isinstance(error, OSError):
+            raise StrataError(f"{target} can't be written ({error.strerror or error})", "Give another place") from error
         raise
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def write_whole(target: Path, content: str | bytes) -> None:

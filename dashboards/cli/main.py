@@ -33,6 +33,9 @@ Each verb explains itself: strata VERB --help
 """
 
 
+_NO_MEMORY = "Memory ran out. Try --dtype bfloat16, --device-map auto, --batch-tokens 256 or fewer items; finished parts are kept."
+
+
 class _Parser(argparse.ArgumentParser):
     """Usage errors in the same form as every other error."""
 
@@ -48,6 +51,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except StrataError as error:
         sys.stderr.write(f"strata: {error}\n")
         return error.exit_code
+    except MemoryError:
+        sys.stderr.write(f"strata: {_NO_MEMORY}\n")
+        return 3
+    except RuntimeError as error:
+        # torch's own out-of-memory errors, wherever they come up; anything else is a defect and shows itself.
+        if "out of memory" not in str(error) and "can't allocate memory" not in str(error):
+            raise
+        sys.stderr.write(f"strata: {_NO_MEMORY}\n")
+        return 3
     except Stopped as stopped:
         return stopped.exit_code
     except KeyboardInterrupt:

@@ -26,7 +26,6 @@ from dashboards.cli.common_options import (
 )
 from dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_in_words
 from dashboards.cli.options import Option, add_options, positive, resolve, whole
-from probes.errors import StrataError
 
 if TYPE_CHECKING:
     from experiments.locate.config import LocateConfig
@@ -91,10 +90,6 @@ def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], di
     from experiments.locate import locate
 
     config = locate_config(values)
-    if "last" not in config.positions or "logit" not in config.lenses:
-        raise StrataError(
-            "--positions needs last and --lenses needs logit", "Add them: everything else is read beside them"
-        )
     checkpoint = open_from(spec, values, display)
     options = {
         name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if name != "out"
@@ -137,7 +132,7 @@ def _tell(summary: dict[str, Any], out: Path, seconds: float, values: dict[str, 
 def _onset_in_words(instrument: dict[str, Any]) -> str:
     onset = instrument["onset"]
     if onset is None:
-        return "not run"
+        return f"no onset sought: {instrument['reason']}"
     if onset["layer"] is None:
         return f"no onset (n = {onset['n']})"
     interval = onset["interval"]

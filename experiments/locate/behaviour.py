@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +39,7 @@ class FamilyBehaviour:
     accuracy: Estimate
     """By choice where the items have choices, else by likelihood against the foil, else top-1."""
     chance: float
-    """Of that accuracy."""
+    """Of that accuracy: what guessing, or always giving the commonest answer, would reach."""
     by_likelihood: Estimate | None
     """Share whose answer is likelier than the foil; None without foils."""
     by_choice: Estimate | None
@@ -92,7 +92,9 @@ def family_behaviour(rows: Sequence[Mapping[str, Any]]) -> list[FamilyBehaviour]
     for (kind, family), members in by_family.items():
         accuracy = _share(members, "answered")
         assert accuracy is not None
-        chance = float(np.mean([_chance(row) for row in members]))
+        # A model that always says the same is no better than the commonest answer is common.
+        commonest = Counter(row["answer_token"] for row in members).most_common(1)[0][1] / len(members)
+        chance = max(float(np.mean([_chance(row) for row in members])), _constant(members, commonest))
         likelihood, choice = _share(members, "correct_by_likelihood"), _share(members, "correct_by_choice")
         answered = accuracy.low is not None and accuracy.low > chance
         found.append(FamilyBehaviour(family, kind, len(members), accuracy, chance, likelihood, choice, answered))
@@ -187,6 +189,12 @@ def _chance(row: Mapping[str, Any]) -> float:
     if row["chance_choice"] is not None:
         return float(row["chance_choice"])
     return 0.5 if row["correct_by_likelihood"] is not None else 0.0
+
+
+def _constant(rows: Sequence[Mapping[str, Any]], commonest: float) -> float:
+    """What always giving the commonest answer reaches; against a foil of its own every item has another rival."""
+    choices = {row["chance_choice"] for row in rows}
+    return commonest if choices != {None} else 0.0
 
 
 def _share(rows: Sequence[Mapping[str, Any]], column: str) -> Estimate | None:

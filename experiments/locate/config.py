@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-INSTRUMENT_LENSES = ("logit", "tuned", "jacobian")
+from probes.errors import StrataError
+
+FEWEST_DRAWS = 100
 
 
 @dataclass(frozen=True)
@@ -33,3 +35,16 @@ class LocateConfig:
     """Items whose whole lens map (every stream × token) is kept for the page."""
     text: str | None = None
     """File that the tuned and Jacobian lenses are fitted on; None: text sampled from the model itself."""
+
+    def __post_init__(self) -> None:
+        for name in ("families", "positions", "lenses"):
+            values = getattr(self, name)
+            object.__setattr__(self, name, tuple(dict.fromkeys(values)))
+        if "last" not in self.positions or "logit" not in self.lenses:
+            raise StrataError(
+                "--positions needs last and --lenses needs logit", "Add them: everything else is read beside them"
+            )
+        if self.draws < FEWEST_DRAWS:
+            raise StrataError(f"--draws is {self.draws}", f"Give at least {FEWEST_DRAWS}: an interval needs its tails")
+        if self.folds < 2:
+            raise StrataError(f"--folds is {self.folds}", "Give at least 2: a probe is scored on items it has not seen")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -38,6 +39,12 @@ from probes.errors import SelfTestError
 from probes.lens.lenses import Lens
 from probes.progress import Progress, silent
 from probes.store import ActivationStore
+
+RESULTS = (
+    *("behaviour.parquet", "profiles.parquet", "emergence.parquet", "probes.parquet", "curves.parquet"),
+    *("locations.parquet", "families.json", "format_check.json", "lens_maps.json", "summary.json"),
+)
+"""What a finished run holds; whatever is missing is made again."""
 
 
 def locate(
@@ -85,7 +92,7 @@ def _stages(
     batch_tokens: int | None,
     progress: Progress,
 ) -> dict[str, Any]:
-    if run.finished("summary.json"):
+    if all(run.finished(name) for name in RESULTS):
         return dict(run.read_json("summary.json"))
     backend = TorchHooks(checkpoint)
     budget = BatchBudget.for_device(checkpoint.device, batch_tokens)
@@ -128,7 +135,7 @@ def _stages(
             "format_check.json", form_of(questions, checkpoint, seed=config.seed, per_family=config.per_family)
         )
     run.manifest["batch"] = {"tokens": budget.tokens, "halvings": budget.halvings}
-    summary = summarise(run, checkpoint, questions, behaviour, locations, config)
+    summary = summarise(run, checkpoint, questions, behaviour, locations, probed, config)
     run.write_json("summary.json", summary)
     return summary
 
@@ -170,7 +177,10 @@ def _describe(run: RunDirectory, checkpoint: Checkpoint, questions: Questions, o
 
 def _check(run: RunDirectory, checkpoint: Checkpoint, backend: Backend, questions: Questions) -> None:
     tests = run_self_tests(checkpoint, [one.prompt for one in questions.encoded], backend=backend)
-    run.manifest["self_tests"] = [asdict(test) for test in tests]
+    # A broken model gives undefined values, which JSON can't hold: they are recorded as none.
+    run.manifest["self_tests"] = [
+        asdict(test) | {"value": test.value if math.isfinite(test.value) else None} for test in tests
+    ]
     run.save()
     failed = [test for test in tests if not test.passed]
     if failed:

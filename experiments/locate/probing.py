@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from experiments.items.alignment import EncodedItem
@@ -80,7 +81,9 @@ def probe_targets(
         if scored is not None:
             probed.scored.append(scored)
         else:
-            probed.not_probed[f"{target.name} of {target.family or target.kind} by {target.scheme}"] = reason
+            probed.not_probed[
+                f"{target.name} of {target.kind} {target.family} at {target.position} by {target.scheme}"
+            ] = reason
     progress("probes", len(targets), len(targets), "targets")
     return probed
 
@@ -94,7 +97,7 @@ def _one(
     device: torch.device,
 ) -> tuple[list[dict[str, Any]], Scored | None, str]:
     part = run.path / "parts" / "probes" / f"{target.key}.safetensors"
-    if not part.exists():
+    if not _is_whole(part):
         tensors, notes = _probe(target, encoded, store, config, device)
         with whole_file(part) as file:
             save_file(tensors, file, metadata={name: json.dumps(value) for name, value in notes.items()})
@@ -114,6 +117,15 @@ def _one(
     )
     # The baseline's rows stand in the curves; the probes table is about the model.
     return (notes["rows"] if target.source == "model" else []), scored, ""
+
+
+def _is_whole(part: Path) -> bool:
+    """A damaged part is made again, like one that is missing."""
+    try:
+        with safe_open(str(part), framework="numpy"):
+            return True
+    except (SafetensorError, OSError):
+        return False
 
 
 def _probe(

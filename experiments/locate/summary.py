@@ -22,8 +22,13 @@ from probes.store import ActivationStore
 
 PROBE_RULE = (
     "first of three streams in a row at which the 95 % lower bound of held-out accuracy minus its best baseline "
-    "(training majority, embedding alone, random-initialised model) lies above 0; folds share no entity"
+    "({}) lies above 0; folds share no entity of a family"
 )
+BASELINES = {
+    "chance": "training majority",
+    "embedding_only": "embedding alone",
+    "random_init": "random-initialised model",
+}
 LENS_RULE = (
     "first of three streams in a row at which the 95 % lower bound of the share of items whose answer is likelier than an "
     "unrelated answer of its family lies above one half"
@@ -57,10 +62,12 @@ def locations_of(
                 if not group:
                     continue
                 items, measures = probe_measures(group, fresh)
-                baselines = [measures[name] for name in ("chance", "embedding_only", "random_init") if name in measures]
+                there = [name for name in BASELINES if name in measures]
+                baselines = [measures[name] for name in there]
+                rule = PROBE_RULE.format(", ".join(BASELINES[name] for name in there))
                 clusters = [_cluster(questions, index) for index in items]
                 found = _onset(measures["accuracy"], baselines, clusters, config)
-                rows.append(_location(kind, family, f"probe.{probe}", "accuracy", found, n_layers, PROBE_RULE))
+                rows.append(_location(kind, family, f"probe.{probe}", "accuracy", found, n_layers, rule))
     used = used_items(behaviour)
     keys = [one.key for one in questions.encoded]
     last = config.positions.index("last")
@@ -89,6 +96,7 @@ def summarise(
     questions: Questions,
     behaviour: Sequence[Mapping[str, Any]],
     locations: Sequence[Mapping[str, Any]],
+    probed: Probed,
     config: LocateConfig,
 ) -> dict[str, Any]:
     """`summary.json`, version 1. `located` is null and the order undetermined: nothing here intervenes on the model."""
@@ -107,8 +115,10 @@ def summarise(
             "left_out": dict(Counter(row["reason"] for row in rows if row["reason"])),
             "located": None,
             "instruments": {
-                "probe": _instrument(locations, kind, "probe.linear"),
-                "lens": _instrument(locations, kind, "lens.logit"),
+                "probe": _instrument(locations, kind, "probe.linear", _why_no_probe(probed, kind)),
+                "lens": _instrument(
+                    locations, kind, "lens.logit", f"none of the {kind} items used has an unrelated answer"
+                ),
             },
         }
     _warn(run, kinds)
@@ -155,12 +165,18 @@ def _warn(run: RunDirectory, kinds: Mapping[str, Any]) -> None:
                 )
 
 
-def _instrument(locations: Sequence[Mapping[str, Any]], kind: str, name: str) -> dict[str, Any]:
+def _why_no_probe(probed: Probed, kind: str) -> str:
+    """The commonest reason for which the kind's answer targets could not be probed."""
+    reasons = Counter(reason for name, reason in probed.not_probed.items() if name.startswith(f"answer of {kind} "))
+    return reasons.most_common(1)[0][0] if reasons else f"there is no {kind} target with two answers"
+
+
+def _instrument(locations: Sequence[Mapping[str, Any]], kind: str, name: str, otherwise: str) -> dict[str, Any]:
     row = next(
         (one for one in locations if (one["kind"], one["family"], one["instrument"]) == (kind, None, name)), None
     )
     if row is None:
-        return {"onset": None, "reason": f"no {kind} target could be measured"}
+        return {"onset": None, "reason": otherwise}
     interval = None if row["low"] is None else [row["low"], row["high"]]
     return {
         "onset": {

@@ -62,6 +62,7 @@ def open_checkpoint(
         digest, source = f"{digest}+{adapter_digest}", f"{source}+adapter"
     if device_map is None:
         model = _move(model, place, spec)
+    _check_ends(model)
     identity = Identity(spec, source, digest, hash_tokenizer(tokenizer), revision)
     return checkpoint_from(model, tokenizer, identity)
 
@@ -99,18 +100,21 @@ def open_on_meta(spec: str, *, dtype: str = "auto", trust_remote_code: bool = Fa
 
 def checkpoint_from(model: Any, tokenizer: Any, identity: Identity | None = None) -> Checkpoint:
     """A Checkpoint around a Hugging Face model already in memory (identity: a hash over its state dict)."""
-    for part in (model.get_input_embeddings(), model.get_output_embeddings()):
-        if part is not None and part.weight.device.type == "meta":
-            raise DoesNotFitError(
-                f"The device map has offloaded the embedding or the unembedding of {type(model).__name__}",
-                "Keep both on a device (blocks may be offloaded), or try --dtype bfloat16",
-            )
     model.eval()
     model.requires_grad_(False)
     if identity is None:
         identity = Identity("in memory", "memory", hash_state(model.state_dict()), hash_tokenizer(tokenizer))
     anatomy = anatomy_of(model)
     return Checkpoint(model, tokenizer, anatomy, readout_of(model, anatomy.final_norm), identity)
+
+
+def _check_ends(model: Any) -> None:
+    for part in (model.get_input_embeddings(), model.get_output_embeddings()):
+        if part is not None and part.weight.device.type == "meta":
+            raise DoesNotFitError(
+                f"The device map has offloaded the embedding or the unembedding of {type(model).__name__}",
+                "Keep both on a device (blocks may be offloaded), or try --dtype bfloat16",
+            )
 
 
 def randomly_initialised(checkpoint: Checkpoint, seed: int) -> Checkpoint:
