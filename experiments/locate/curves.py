@@ -12,7 +12,7 @@ from jaxtyping import Float
 from experiments.items.alignment import EncodedItem
 from experiments.locate.config import LocateConfig
 from experiments.locate.probing import Probed, Scored
-from experiments.locate.questions import Questions
+from experiments.locate.questions import Questions, entity_of
 from experiments.locate.readings import lens_values
 from experiments.statistics.bootstrap import cluster_bootstrap
 from probes.progress import Progress, silent
@@ -160,7 +160,7 @@ def _curve(
     rows = np.asarray([index for index in members if not np.isnan(values[index]).any()], dtype=int)
     if len(rows) == 0:
         return
-    clusters = [f"{encoded[index].item.family} {encoded[index].item.cluster}" for index in rows]
+    clusters = [entity_of(encoded[index].item) for index in rows]
     estimates = cluster_bootstrap(values[rows], clusters, draws=config.draws, seed=config.seed)
     geometric = where["measure"] == "rank"
     for layer, one in enumerate(estimates):

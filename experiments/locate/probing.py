@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 
 from experiments.items.alignment import EncodedItem
 from experiments.locate.config import LocateConfig
-from experiments.locate.questions import Questions
+from experiments.locate.questions import Questions, entity_of
 from experiments.locate.targets import Target, targets_of
 from experiments.run import RunDirectory
 from probes.errors import StrataError
@@ -134,7 +134,7 @@ def _probe(
     members = [encoded[index] for index in target.items]
     place = config.positions.index(target.position)
     x = store.read("streams", [one.key for one in members])[:, :, place].float().to(device)
-    clusters, templates = [one.item.cluster for one in members], [one.item.template for one in members]
+    clusters, templates = [entity_of(one.item) for one in members], [one.item.template for one in members]
     try:
         with threads_for(x.numel()):
             result = probe_streams(

@@ -64,6 +64,15 @@ def questions_for(checkpoint: Checkpoint, config: LocateConfig, items_file: Path
     return Questions(tuple(items), tuple(encoded), left_out, items_sha256(items), limited)
 
 
+def entity_of(item: Item) -> str:
+    """What is resampled and kept out of other folds when families are pooled: China is one entity in all of them.
+
+    The subject where items name one; otherwise the cluster, which is then the family's own.
+    """
+    subject = item.extra.get("subject")
+    return f"subject {subject}" if isinstance(subject, str) and subject else f"{item.family} {item.cluster}"
+
+
 def unrelated_ids(encoded: Sequence[EncodedItem]) -> list[int | None]:
     """For every item the scored token of another item of its family: neither its answer nor its foil.
 

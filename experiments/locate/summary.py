@@ -13,7 +13,7 @@ from experiments.items.schema import KINDS
 from experiments.locate.config import LocateConfig
 from experiments.locate.curves import probe_measures, random_init_of, used_items
 from experiments.locate.probing import Probed
-from experiments.locate.questions import Questions
+from experiments.locate.questions import Questions, entity_of
 from experiments.locate.readings import lens_values
 from experiments.run import RunDirectory
 from experiments.statistics.onset import Onset, onset
@@ -22,7 +22,7 @@ from probes.store import ActivationStore
 
 PROBE_RULE = (
     "first of three streams in a row at which the 95 % lower bound of held-out accuracy minus its best baseline "
-    "({}) lies above 0; folds share no entity of a family"
+    "({}) lies above 0; folds share no entity"
 )
 BASELINES = {
     "chance": "training majority",
@@ -65,7 +65,7 @@ def locations_of(
                 there = [name for name in BASELINES if name in measures]
                 baselines = [measures[name] for name in there]
                 rule = PROBE_RULE.format(", ".join(BASELINES[name] for name in there))
-                clusters = [_cluster(questions, index) for index in items]
+                clusters = [entity_of(questions.encoded[index].item) for index in items]
                 found = _onset(measures["accuracy"], baselines, clusters, config)
                 rows.append(_location(kind, family, f"probe.{probe}", "accuracy", found, n_layers, rule))
     used = used_items(behaviour)
@@ -84,7 +84,7 @@ def locations_of(
             groups += [(name, [i for i in members_of if questions.encoded[i].item.family == name]) for name in families]
             for family, indices in groups:
                 if indices:
-                    clusters = [_cluster(questions, index) for index in indices]
+                    clusters = [entity_of(questions.encoded[index].item) for index in indices]
                     found = _onset(above[indices], [np.full((len(indices), above.shape[1]), 0.5)], clusters, config)
                     rows.append(_location(kind, family, f"lens.{lens}", "above_null", found, n_layers, LENS_RULE))
     return rows
@@ -188,11 +188,6 @@ def _instrument(locations: Sequence[Mapping[str, Any]], kind: str, name: str, ot
             "definition": row["method"],
         }
     }
-
-
-def _cluster(questions: Questions, index: int) -> str:
-    item = questions.encoded[index].item
-    return f"{item.family} {item.cluster}"
 
 
 def _onset(values: np.ndarray, baselines: Sequence[np.ndarray], clusters: Sequence[str], config: LocateConfig) -> Onset:

@@ -231,3 +231,42 @@ def test_a_model_whose_identities_fail_stops_the_experiment(checkpoint: Path, it
         if not test["passed"]
     ]
     assert failed
+
+
+def test_a_table_that_went_missing_is_made_again(run: Path, checkpoint: Path, items: Path) -> None:
+    before = pq.read_table(run / "locations.parquet")
+    (run / "locations.parquet").unlink()
+    (run / "parts" / "probes").iterdir().__next__().write_bytes(b"damaged")
+    done = strata("locate", checkpoint, "--items", items, "--out", run, *FAST)
+    assert done.returncode == 0, done.stderr
+    assert pq.read_table(run / "locations.parquet").equals(before)
+
+
+def test_an_out_that_is_a_file_is_refused(checkpoint: Path, items: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    refused(strata("locate", checkpoint, "--items", items, "--out", tmp_path / "file"), "can't be used as a directory")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_plan_needs_no_weights_without_a_trial(checkpoint: Path, items: Path, tmp_path: Path) -> None:
+    done = strata("plan", checkpoint, "--items", items, "--no-trial", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert plan["items"] == len(small_items()) and plan["seconds"] is None and plan["fits"]
+    assert plan["tokens"] == sum(len(item["prompt"].split()) for item in small_items())
+
+
+def test_one_prompt_is_read_in_the_terminal_and_as_a_page(checkpoint: Path, tmp_path: Path) -> None:
+    page = tmp_path / "lens.html"
+    done = strata("lens", checkpoint, "the a is", "--answer", " 1", "--out", page)
+    assert done.returncode == 0, done.stderr
+    assert "answer rank" in done.stdout and page.stat().st_size < 6_000_000
+    refused(strata("lens", checkpoint, ""), "prompt is empty")
+    refused(strata("lens", checkpoint, "a " * 100), "reads at most 64")
+
+
+def test_verify_agrees_on_the_local_checkpoint(checkpoint: Path) -> None:
+    done = strata("verify", checkpoint, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert found["ok"] and {row["backend"] for row in found["comparisons"]} >= {"torch", "transformer_lens", "nnsight"}
