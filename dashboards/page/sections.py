@@ -7,7 +7,7 @@ from typing import Any
 
 from dashboards.page.markup import esc, foreign, token
 from dashboards.page.strip import axis_head, share_svg, strip_svg
-from dashboards.view.text import interval, number
+from dashboards.view.text import interval, number, stream_range
 
 Json = dict[str, Any]
 STATIC_ITEM_ROWS = 200
@@ -67,7 +67,7 @@ def _onset_cell(onset: Json) -> str:
         return '<td><span class="notrun">not run</span></td>'
     if onset["layer"] is None:
         return f"<td><b>no stream</b><small>n = {onset['n']}</small></td>"
-    band = "" if onset["low"] is None else f" [{onset['low']:g}–{onset['high']:g}]"
+    band = f" [{stream_range(onset)}]" if onset["low"] is not None else ""
     return (
         f"<td><b>stream {onset['layer']}</b>{band}<small>depth {number(onset['depth'])}, n = {onset['n']}</small></td>"
     )
@@ -119,7 +119,7 @@ def _family_onset(onset: Json | None) -> str:
         return '<span class="muted">–</span>'
     if onset["layer"] is None:
         return '<span class="muted">none</span>'
-    band = "" if onset["low"] is None or onset["high"] is None else f" [{onset['low']:g}–{onset['high']:g}]"
+    band = f" [{stream_range(onset)}]" if onset["low"] is not None else ""
     return f'{esc(onset["axis"])} {onset["layer"]}<span class="muted">{band}</span>'
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _ABSOLUTE_PATH = re.compile(r"(?<![\w:/.…~])(?:~|[A-Za-z]:)?(?:[/\\][^\s/\\'\",:;=]+)+[/\\]?")
@@ -83,3 +83,8 @@ def without_paths(value: Any) -> Any:
 def _last_part(match: re.Match[str]) -> str:
     parts = [p for p in re.split(r"[/\\]", match.group(0)) if p]
     return f"…/{parts[-1]}" if parts else match.group(0)
+
+
+def stream_range(onset: Mapping[str, Any]) -> str:
+    """An onset's interval in streams; its upper end may be "none": too many draws have no onset."""
+    return f"{onset['low']:g}–{'none' if onset['high'] is None else format(onset['high'], 'g')}"

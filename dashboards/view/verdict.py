@@ -6,7 +6,7 @@ from typing import Any
 
 from dashboards.view.labels import kind_order
 from dashboards.view.tables import RunTables
-from dashboards.view.text import count, interval, listed, number, significant, without_paths
+from dashboards.view.text import count, interval, listed, number, significant, stream_range, without_paths
 
 Json = dict[str, Any]
 _SHORT = {"probe": "Linear probe", "lens": "Logit lens"}
@@ -71,16 +71,13 @@ def _onset(short: str, kind: Json, n_layers: int) -> Json:
         depth = layer / n_layers
     out |= {"layer": layer, "depth": significant(depth), "low": low, "high": high, "n": onset.get("n")}
     out |= {"low_depth": None if low is None else significant(low / n_layers)}
-    out |= {"high_depth": None if high is None else significant(high / n_layers)}
+    # An interval that reaches "none" is drawn to the end of the strip.
+    end = n_layers if high is None and low is not None else high
+    out |= {"high_depth": None if end is None else significant(end / n_layers)}
     out["definition"] = onset.get("definition") or raw.get("definition") or ""
-    band = _range(out) if low is not None else ""
+    band = stream_range(out) if low is not None else ""
     text = "none" if layer is None else f"stream {layer}, depth {number(depth)}{f' ({band})' if band else ''}"
     return out | {"text": text}
-
-
-def _range(onset: Json) -> str:
-    """The interval in streams; its upper end may be "none": too many draws have no onset."""
-    return f"{onset['low']:g}–{'none' if onset['high'] is None else format(onset['high'], 'g')}"
 
 
 def _clause(kind: Json) -> str:
@@ -91,7 +88,7 @@ def _clause(kind: Json) -> str:
         elif onset["layer"] is None:
             parts.append(f"{word} at no stream (n = {onset['n']})")
         else:
-            band = f", 95 % interval {_range(onset)}" if onset["low"] is not None else ""
+            band = f", 95 % interval {stream_range(onset)}" if onset["low"] is not None else ""
             parts.append(
                 f"{word} from stream {onset['layer']} (depth {number(onset['depth'])}{band}, n = {onset['n']})"
             )

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 from synthetic_run import write_synthetic_run
 
+from dashboards.page import write_report
 from dashboards.view import build_report, build_view, validate_view
 from dashboards.view.lens import OTHER, LensMap, pack_maps
 from dashboards.view.text import visible, without_paths
@@ -74,6 +75,7 @@ def test_an_onset_interval_that_reaches_none_is_said_as_such(tmp_path: Path) -> 
     summary["kinds"]["reasoning"]["instruments"]["probe"]["onset"] = None
     (run / "summary.json").write_text(json.dumps(summary))
     verdict = build_view(run)["verdict"]
+    assert "[5–none]" in write_report(run).read_text()
     assert "95 % interval 5–none" in verdict["sentence"]
     assert "linear probe not run" in verdict["sentence"] and "None" not in verdict["sentence"]
 
