@@ -136,7 +136,8 @@ def _onset_in_words(instrument: dict[str, Any]) -> str:
     if onset["layer"] is None:
         return f"no onset (n = {onset['n']})"
     interval = onset["interval"]
-    band = f" [{interval[0]}, {interval[1]}]" if interval else ", no interval (fewer than 8 clusters)"
+    ends = [str(end) if end is not None else "none" for end in interval or ()]
+    band = f" [{', '.join(ends)}]" if ends else ", no interval (fewer than 8 clusters)"
     return f"from stream {onset['layer']}{band}, depth {onset['depth']:.2f} (n = {onset['n']})"
 
 
