@@ -103,6 +103,7 @@ def checkpoint_from(model: Any, tokenizer: Any, identity: Identity | None = None
     model.eval()
     model.requires_grad_(False)
     if identity is None:
+        _check_ends(model)
         identity = Identity("in memory", "memory", hash_state(model.state_dict()), hash_tokenizer(tokenizer))
     anatomy = anatomy_of(model)
     return Checkpoint(model, tokenizer, anatomy, readout_of(model, anatomy.final_norm), identity)
