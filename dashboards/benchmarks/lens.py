@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import gc
-import os
-from collections.abc import Callable
-
 import torch
 from einops import rearrange
 from torch import Tensor
-from torch.profiler import ProfilerActivity, profile
 
+from dashboards.benchmarks.memory import peak_extra_bytes
 from dashboards.benchmarks.row import BenchmarkRow, alternate, compared
 from probes.backends.transformer_lens import TransformerLensBackend
 from probes.checkpoints.checkpoint import Checkpoint
@@ -58,7 +54,7 @@ def lens_benchmark(
     note = f"{items} items × {n_streams} streams × {checkpoint.vocab_size} tokens, {checkpoint.dtype}".replace(
         "torch.", ""
     )
-    mine, theirs = (_peak_allocated(work, device) for work in (ours, whole))
+    mine, theirs = (peak_extra_bytes(work, device) for work in (ours, whole))
     return [
         compared(
             "lens vs softmax held whole", alternate(ours, whole, repeats=repeats, device=device), TIME_TARGET, note
@@ -90,28 +86,3 @@ def lens_benchmark(
 def _difference(ours: Tensor, theirs: object) -> float:
     values: Tensor = theirs.values  # type: ignore[attr-defined]
     return float((rearrange(values.float().cpu(), "stream item 1 -> item stream 1") - ours).abs().max())
-
-
-def _peak_allocated(work: Callable[[], object], device: torch.device) -> int:
-    """Largest number of bytes that torch's allocator held during `work` beyond those before it.
-
-    Counted allocation by allocation: resident memory would miss buffers that fit into heap the process already has.
-    """
-    gc.collect()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        work()
-        torch.cuda.synchronize(device)
-        return int(torch.cuda.max_memory_allocated(device) - before)
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler announces itself on stderr
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
-        work()
-    events = [e for e in recorded.profiler.kineto_results.events() if e.name() == "[memory]"]
-    held = peak = 0
-    for event in sorted(events, key=lambda e: e.start_ns()):
-        held += event.nbytes()
-        peak = max(peak, held)
-    return peak

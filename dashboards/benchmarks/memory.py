@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
+from torch.profiler import ProfilerActivity, profile
 
 
-def peak_extra_bytes(work: Callable[[], object], device: torch.device) -> int | None:
-    """Peak bytes during `work` beyond those before it; None where the system can't tell.
+def peak_extra_bytes(work: Callable[[], object], device: torch.device) -> int:
+    """Largest number of bytes that torch's allocator held during `work` beyond those before it.
 
-    On a GPU from torch's allocator. On Linux from the kernel's high-water mark of resident memory, which is reset
-    first: large tensors are mapped and unmapped by the allocator, so they are seen; a few hundred kB of reused heap
-    are not.
+    Counted allocation by allocation: resident memory would miss buffers that fit into heap the process already has.
     """
     gc.collect()
+    work()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
         torch.cuda.reset_peak_memory_stats(device)
@@ -24,17 +24,12 @@ def peak_extra_bytes(work: Callable[[], object], device: torch.device) -> int | 
         work()
         torch.cuda.synchronize(device)
         return int(torch.cuda.max_memory_allocated(device) - before)
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-        before = _status("VmRSS")
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler announces itself on stderr
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
         work()
-        return max(0, _status("VmHWM") - before)
-    except OSError:
-        return None
-
-
-def _status(name: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(name + ":"):
-            return int(line.split()[1]) * 1024
-    raise OSError(f"the kernel does not report {name}")
+    events = [e for e in recorded.profiler.kineto_results.events() if e.name() == "[memory]"]
+    held = peak = 0
+    for event in sorted(events, key=lambda e: e.start_ns()):
+        held += event.nbytes()
+        peak = max(peak, held)
+    return peak

@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         if values["json"]:
             stdout.write(json.dumps({"machine": where, "rows": rows}) + "\n")
         else:
-            _print(where, rows, Console(file=stdout, highlight=False))
+            _print(where, rows, Console(file=stdout, highlight=False, width=None if stdout.isatty() else 160))
     return 0 if all(row["met"] for row in rows) else 1
 
 
