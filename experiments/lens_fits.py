@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +16,30 @@ from probes.lens.tuned import Tuning
 from probes.progress import Progress, silent
 
 
+def text_sha256(text: str | None) -> str | None:
+    """Identity of the file that lenses are fitted on, by content; None for no file.
+
+    Raises StrataError when it can't be read, also where no lens that is asked for would need it.
+    """
+    if text is None:
+        return None
+    try:
+        with Path(text).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise StrataError(
+            f"--text {text} can't be read ({error.strerror or error})", "Give a plain text file, or leave --text out"
+        ) from error
+
+
 def fitted_lenses(
     checkpoint: Checkpoint, names: Sequence[str], *, text: str | None, seed: int, progress: Progress = silent
 ) -> list[Lens]:
-    """Lenses in the order of `names`; after `tuned` comes `bias`. Raises StrataError for an unknown name."""
+    """Lenses in the order of `names`; after `tuned` comes `bias`.
+
+    Raises StrataError for an unknown name, and for a `text` that can't be read whichever lenses are asked for.
+    """
+    text_sha256(text)
     file = Path(text) if text else None
     lenses: list[Lens] = []
     for name in names:

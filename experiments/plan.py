@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from experiments.items.alignment import EncodedItem
+from experiments.lens_fits import text_sha256
 from experiments.locate.config import LocateConfig
 from experiments.locate.questions import questions_for
 from probes.backends.contract import streams_of
@@ -83,6 +84,7 @@ def plan_locate(
     checkpoint: Checkpoint, config: LocateConfig, out: Path, *, items_file: Path | None = None, trial: bool = True
 ) -> Plan:
     """The plan for these items on this checkpoint. Without `trial` no time is given and a meta-device model will do."""
+    text_sha256(config.text)
     questions = questions_for(checkpoint, config, items_file)
     encoded = questions.encoded
     tokens = sum(len(one.prompt.ids) for one in encoded)

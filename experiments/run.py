@@ -59,8 +59,10 @@ class RunDirectory:
             "self_tests": [],
             "left_out": {},
             "warnings": [],
+            "versions": _versions(),
+            "git": _git(),
         }
-        self.manifest |= {"command": list(command), "status": "running", "versions": _versions(), "git": _git()}
+        self.manifest |= {"command": list(command), "status": "running"}
         self.manifest.pop("ended", None)
         self.save()
 
@@ -81,6 +83,20 @@ class RunDirectory:
         """A caveat that must stand beside the numbers."""
         if sentence not in self.manifest["warnings"]:
             self.manifest["warnings"].append(sentence)
+
+    def measured_here(self, device: str) -> None:
+        """Records what measures from now on; a resumed run that was begun under something else says so in a warning."""
+        now: dict[str, str] = {**_versions(), "device": device}
+        begun = {**self.manifest["versions"], "device": self.manifest.get("device", device)}
+        changed = [
+            f"{name} {begun.get(name, 'absent')} then, {now.get(name, 'absent')} now"
+            for name in sorted({*begun, *now})
+            if begun.get(name) != now.get(name)
+        ]
+        if changed:
+            self.warn(f"Resumed under other conditions, so its parts may differ by rounding: {'; '.join(changed)}")
+        self.manifest |= {"versions": _versions(), "git": _git(), "device": device}
+        self.save()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.items.jsonl import write_items
-from experiments.lens_fits import fitted_lenses
+from experiments.lens_fits import fitted_lenses, text_sha256
 from experiments.locate.behaviour import (
     behaviour_rows,
     family_behaviour,
@@ -30,12 +30,11 @@ from experiments.locate.summary import locations_of, summarise
 from experiments.run import RunDirectory, rows_to_table
 from experiments.tables import BEHAVIOUR, CURVES, LOCATIONS, PROBES
 from probes.backends.contract import Backend
-from probes.backends.self_tests import run_self_tests
+from probes.backends.self_tests import require_passed, run_self_tests
 from probes.backends.torch_hooks import TorchHooks
 from probes.capture import BatchBudget
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.checkpoints.open import randomly_initialised
-from probes.errors import SelfTestError
 from probes.lens.lenses import Lens
 from probes.progress import Progress, silent
 from probes.store import ActivationStore
@@ -94,6 +93,10 @@ def _stages(
 ) -> dict[str, Any]:
     if all(run.finished(name) for name in RESULTS):
         return dict(run.read_json("summary.json"))
+    run.measured_here(str(checkpoint.device))
+    if config.positions != LocateConfig.positions:  # the default's names are for all families together
+        for name in questions.positions_nowhere(config.positions):
+            run.warn(f"No item has the position {name!r} (--positions): nothing was read there")
     backend = TorchHooks(checkpoint)
     budget = BatchBudget.for_device(checkpoint.device, batch_tokens)
     encoded, keys = questions.encoded, [one.key for one in questions.encoded]
@@ -142,7 +145,11 @@ def _stages(
 
 def _identity(checkpoint: Checkpoint, config: LocateConfig, questions: Questions) -> dict[str, Any]:
     known = checkpoint.identity
-    return asdict(config) | {
+    asked = asdict(config)
+    # A text is what stands in it: the file may move, and another one may take its name.
+    text = asked.pop("text")
+    return asked | {
+        "text_sha256": text_sha256(text),
         "weights_sha256": known.weights_sha256,
         "tokenizer_sha256": known.tokenizer_sha256,
         "items_sha256": questions.sha256,
@@ -156,7 +163,6 @@ def _describe(run: RunDirectory, checkpoint: Checkpoint, questions: Questions, o
     run.manifest |= {
         "seed": run.manifest["config"]["seed"],
         "options": dict(options),
-        "device": str(checkpoint.device),
         "dtype": str(checkpoint.dtype).removeprefix("torch."),
         "attention": checkpoint.attention,
         "bos": bool(checkpoint.prefix),
@@ -182,12 +188,7 @@ def _check(run: RunDirectory, checkpoint: Checkpoint, backend: Backend, question
         asdict(test) | {"value": test.value if math.isfinite(test.value) else None} for test in tests
     ]
     run.save()
-    failed = [test for test in tests if not test.passed]
-    if failed:
-        raise SelfTestError(
-            f"Self-test {failed[0].name!r} failed: {failed[0].value:.3g} where at most {failed[0].tolerance:.3g} is allowed",
-            "Results would be wrong on this model; run `strata verify` and report the architecture",
-        )
+    require_passed(tests)
 
 
 def _store(run: RunDirectory, name: str, config: LocateConfig, lenses: Sequence[str]) -> ActivationStore:

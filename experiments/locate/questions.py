@@ -34,6 +34,10 @@ class Questions:
     def counted_reasons(self) -> dict[str, int]:
         return dict(Counter(self.left_out.values()))
 
+    def positions_nowhere(self, names: Sequence[str]) -> list[str]:
+        """Those of `names` that no item has, most likely misspelt."""
+        return [name for name in names if not any(name in one.prompt.positions for one in self.encoded)]
+
 
 def questions_for(checkpoint: Checkpoint, config: LocateConfig, items_file: Path | None = None) -> Questions:
     """The items of a file or of the built-in families under this checkpoint's tokenizer.

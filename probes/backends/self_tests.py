@@ -74,8 +74,8 @@ def require_passed(results: Sequence[SelfTest]) -> None:
     if failed:
         first = failed[0]
         raise SelfTestError(
-            f"{len(failed)} of {len(results)} self-tests failed, first: {first.name} "
-            f"({first.value:.3g} where at most {first.tolerance:.3g} is rounding)",
+            f"Self-test '{first.name}' failed: {first.value:.3g} where at most {first.tolerance:.3g} is rounding "
+            f"({len(failed)} of {len(results)} self-tests failed)",
             "Do not trust numbers from this model; `strata verify` shows which backend differs at which site",
         )
 

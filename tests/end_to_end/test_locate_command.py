@@ -270,3 +270,22 @@ def test_verify_agrees_on_the_local_checkpoint(checkpoint: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)
     assert found["ok"] and {row["backend"] for row in found["comparisons"]} >= {"torch", "transformer_lens", "nnsight"}
+
+
+def test_a_text_is_known_by_what_stands_in_it_and_must_exist(checkpoint: Path, tmp_path: Path) -> None:
+    items = write_items(tmp_path / "few.jsonl", small_items()[:12])
+    text, moved = tmp_path / "text.txt", tmp_path / "moved.txt"
+    text.write_text("a b c")
+    words = ("locate", checkpoint, "--items", items, "--no-random-init", "--positions", "last,subjekt", *FAST)
+    out = tmp_path / "run"
+    refused(strata(*words, "--out", out, "--text", moved), "moved.txt can't be read")
+    assert not out.exists()
+    refused(strata("lens", checkpoint, "the a is", "--text", moved), "moved.txt can't be read")
+    refused(strata("plan", checkpoint, "--items", items, "--no-trial", "--text", moved), "moved.txt can't be read")
+    first = strata(*words, "--out", out, "--text", text)
+    assert first.returncode == 0, first.stderr
+    assert "caveat: No item has the position 'subjekt'" in first.stdout
+    text.rename(moved)
+    assert strata(*words, "--out", out, "--text", moved).returncode == 0
+    moved.write_text("d e f")
+    refused(strata(*words, "--out", out, "--text", moved), "text_sha256")

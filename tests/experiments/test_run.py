@@ -99,3 +99,20 @@ def test_numbers_that_json_cannot_hold_are_never_written(tmp_path: Path) -> None
         run.write_json("summary.json", {"p": float("nan")})
     assert not run.finished("summary.json")
     run.close("done")
+
+
+def test_resuming_under_another_library_or_device_is_a_caveat_and_no_refusal(tmp_path: Path) -> None:
+    run = opened(tmp_path / "run")
+    run.measured_here("cpu")
+    assert run.manifest["warnings"] == []
+    run.close("stopped")
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    manifest["versions"]["torch"] = "1.13.1"
+    (tmp_path / "run" / "manifest.json").write_text(json.dumps(manifest))
+    again = opened(tmp_path / "run")
+    assert again.manifest["versions"]["torch"] == "1.13.1"  # until something is measured anew
+    again.measured_here("cuda:0")
+    (warning,) = again.manifest["warnings"]
+    assert "torch 1.13.1 then" in warning and "device cpu then, cuda:0 now" in warning
+    assert again.manifest["versions"]["torch"] != "1.13.1" and again.manifest["device"] == "cuda:0"
+    again.close("done")
