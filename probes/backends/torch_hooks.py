@@ -145,12 +145,12 @@ def _place_reads(
             return h
 
         if site.name == "resid_pre":
-            hooks.enter_context(_on_input(parts.block, keep, changes=False))
+            hooks.enter_context(hook_input(parts.block, keep, changes=False))
         elif site.name == "resid_post":
-            hooks.enter_context(_on_output(parts.block, keep, changes=False))
+            hooks.enter_context(hook_output(parts.block, keep, changes=False))
         else:
             module = parts.attention if site.name == "attn_out" else parts.mlp
-            hooks.enter_context(_on_output(module, keep if scale == 1 else keep_scaled, changes=False))
+            hooks.enter_context(hook_output(module, keep if scale == 1 else keep_scaled, changes=False))
 
 
 def _place_edits(model: Checkpoint, edits: Sequence[Edit], hooks: ExitStack) -> None:
@@ -162,14 +162,14 @@ def _place_edits(model: Checkpoint, edits: Sequence[Edit], hooks: ExitStack) -> 
         parts, scale = model.anatomy.blocks[site.layer], model.anatomy.contribution_scale
         change = partial(replaced, edits=group)
         if site.name == "resid_pre":
-            hooks.enter_context(_on_input(parts.block, change, changes=True))
+            hooks.enter_context(hook_input(parts.block, change, changes=True))
         elif site.name == "resid_post":
-            hooks.enter_context(_on_output(parts.block, change, changes=True))
+            hooks.enter_context(hook_output(parts.block, change, changes=True))
         elif site.name == "block_out":
             _replace_contribution(parts.block, group, hooks)
         else:
             module = parts.attention if site.name == "attn_out" else parts.mlp
-            hooks.enter_context(_on_output(module, partial(change, scale=scale), changes=True))
+            hooks.enter_context(hook_output(module, partial(change, scale=scale), changes=True))
 
 
 def _replace_contribution(block: nn.Module, edits: list[Edit], hooks: ExitStack) -> None:
@@ -183,8 +183,8 @@ def _replace_contribution(block: nn.Module, edits: list[Edit], hooks: ExitStack)
     def change(h: Tensor) -> Tensor:
         return replaced(h, edits, added_to=entering[0])
 
-    hooks.enter_context(_on_input(block, remember, changes=False))
-    hooks.enter_context(_on_output(block, change, changes=True))
+    hooks.enter_context(hook_input(block, remember, changes=False))
+    hooks.enter_context(hook_output(block, change, changes=True))
 
 
 def _place_stop(model: Checkpoint, last: int, hooks: ExitStack) -> None:
@@ -197,7 +197,7 @@ def _place_stop(model: Checkpoint, last: int, hooks: ExitStack) -> None:
     hooks.enter_context(_handle(model.blocks[last].register_forward_hook(stop)))
 
 
-def _on_input(module: nn.Module, fn: Change, *, changes: bool) -> Any:
+def hook_input(module: nn.Module, fn: Change, *, changes: bool) -> Any:
     def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         h = args[0] if args else kwargs["hidden_states"]
         h = fn(h)
@@ -208,7 +208,7 @@ def _on_input(module: nn.Module, fn: Change, *, changes: bool) -> Any:
     return _handle(module.register_forward_pre_hook(hook, with_kwargs=True))
 
 
-def _on_output(module: nn.Module, fn: Change, *, changes: bool) -> Any:
+def hook_output(module: nn.Module, fn: Change, *, changes: bool) -> Any:
     def hook(_module: nn.Module, _inputs: Any, output: Any) -> Any:
         is_tuple = isinstance(output, tuple)
         h = fn(output[0] if is_tuple else output)

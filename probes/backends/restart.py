@@ -1,0 +1,257 @@
+"""Edited runs that start at the edited block, from the recorded stream, and recompute only what can have changed.
+
+An edit at block l leaves everything before block l as it was, and every position before the first edited one. So a
+sweep over blocks walks the model once: at block l the runs edited there join those edited before, and all of them go
+through the block together. One full forward pass per edit would cost L/2 blocks × all tokens × the number of edits
+more, and the head over the sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import torch
+from einops import rearrange, repeat
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from probes.backends.recording import Recording
+from probes.backends.shared_prefix import NoRestartError, SharedPrefix, attention_by
+from probes.backends.torch_hooks import hook_output
+from probes.errors import StrataError
+
+Component = Literal["block_out", "attn_out", "mlp_out", "resid_pre"]
+COMPONENTS: tuple[Component, ...] = get_args(Component)
+Values = Callable[[int], Float[Tensor, "item position d_model"]]
+
+_CHUNK_TOKENS = {"cpu": 1024, "cuda": 65_536}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One edited run: a component replaced at the sweep's positions, in every block of `blocks`."""
+
+    component: Component
+    blocks: range
+    """Consecutive blocks."""
+    values: Values
+    """What stands there, by block (`resid_pre`: only asked for at the first)."""
+
+
+@dataclass(frozen=True)
+class Knockout:
+    """One edited run in which `target` may not look at `sources`, in every block of `blocks` (2304.14767)."""
+
+    blocks: range
+    sources: Int[Tensor, "item source"]
+    """Columns that are hidden."""
+
+
+def sweep(
+    recording: Recording,
+    variants: Sequence[Variant | Knockout],
+    where: Int[Tensor, "item position"],
+    *,
+    keep: int = 1,
+    chunk_tokens: int | None = None,
+) -> Float[Tensor, "variant item token d_model"]:
+    """The last stream of every edited run at the last `keep` columns.
+
+    `where`: columns in the recording's padded rows that are edited (of a Knockout: the positions that may not look),
+    in the order of the variants' values. Nothing is recomputed before the first of them.
+    Raises StrataError, before any model time is spent, for blocks, columns or values that don't exist or don't fit.
+    """
+    _check(recording, variants, where, keep)
+    with torch.no_grad():
+        return _Sweep(recording, variants, where, keep, chunk_tokens).run()
+
+
+class _Sweep:
+    def __init__(
+        self,
+        recording: Recording,
+        variants: Sequence[Variant | Knockout],
+        where: Int[Tensor, "item position"],
+        keep: int,
+        chunk_tokens: int | None,
+    ) -> None:
+        self.recording, self.checkpoint = recording, recording.checkpoint
+        self.order = sorted(range(len(variants)), key=lambda index: variants[index].blocks.start)
+        self.variants = [variants[index] for index in self.order]
+        self.start = min(int(where.min()), recording.n_columns - keep)
+        self.n_items, self.n_queries = len(where), recording.n_columns - self.start
+        self.columns = where - self.start
+        self.rows = torch.arange(self.n_items)[:, None]
+        self.keep = keep
+        self.kept = slice(self.start - recording.first, None)
+        kind = self.checkpoint.device.type
+        tokens = chunk_tokens or _CHUNK_TOKENS.get(kind, _CHUNK_TOKENS["cuda"])
+        self.chunk = max(1, tokens // (self.n_items * self.n_queries))
+
+    def run(self) -> Float[Tensor, "variant item token d_model"]:
+        stream = self.recording.streams[0]
+        shape = (len(self.variants), self.n_items, self.n_queries, stream.shape[-1])
+        active = torch.empty(shape, dtype=stream.dtype, device=stream.device)
+        joined = 0
+        for layer in range(self.variants[0].blocks.start, self.recording.n_layers):
+            entering = [one for one in self.variants[joined:] if one.blocks.start == layer]
+            # A replaced MLP or block output needs no computation of its own: its run joins behind the block.
+            before = [one for one in entering if _runs_its_block(one)]
+            behind = [one for one in entering if not _runs_its_block(one)]
+            size = joined + len(entering)
+            self.variants[joined:size] = [*before, *behind]
+            self._reorder(joined, entering, before, behind)
+            for index, one in enumerate(before, start=joined):
+                active[index] = self._entering(one, layer)
+            until = joined + len(before)
+            for low in range(0, until, self.chunk):
+                high = min(low + self.chunk, until)
+                active[low:high] = self._through(layer, active[low:high], self.variants[low:high]).to(active.device)
+            for index, one in enumerate(behind, start=until):
+                active[index] = self._leaving(one, layer)
+            joined = size
+        inverse = torch.empty(len(self.order), dtype=torch.long)
+        inverse[torch.tensor(self.order)] = torch.arange(len(self.order))
+        return active[inverse.to(active.device), :, -self.keep :]
+
+    def _reorder(self, joined: int, entering: list[Any], before: list[Any], behind: list[Any]) -> None:
+        """Keeps `order` (which result belongs to whom) in step with the runs that joined together."""
+        places = {id(one): index for one, index in zip(entering, self.order[joined:], strict=False)}
+        self.order[joined : joined + len(entering)] = [places[id(one)] for one in (*before, *behind)]
+
+    def _entering(self, one: Variant | Knockout, layer: int) -> Float[Tensor, "item token d_model"]:
+        stream = self.recording.streams[layer][:, self.kept]
+        if isinstance(one, Variant) and one.component == "resid_pre":
+            stream = stream.clone()
+            self._put(stream, one.values(layer))
+        return stream
+
+    def _leaving(self, one: Variant | Knockout, layer: int) -> Float[Tensor, "item token d_model"]:
+        assert isinstance(one, Variant)
+        stream = self.recording.streams[layer + 1][:, self.kept].clone()
+        base = self.recording.streams[layer][:, self.kept]
+        if one.component == "mlp_out":
+            base = base + self.recording.attn_out[layer][:, self.kept]
+        self._put(stream, one.values(layer), added_to=base)
+        return stream
+
+    def _put(self, stream: Tensor, values: Tensor, added_to: Tensor | None = None, scale: float = 1.0) -> None:
+        rows, columns = self.rows.to(stream.device), self.columns.to(stream.device)
+        values = values.to(stream) / scale if scale != 1 else values.to(stream)
+        stream[rows, columns] = values if added_to is None else added_to.to(stream)[rows, columns] + values
+
+    def _through(
+        self, layer: int, h: Float[Tensor, "variant item token d_model"], variants: Sequence[Variant | Knockout]
+    ) -> Float[Tensor, "variant item token d_model"]:
+        """One block over some of the runs, with their edits of this block in force."""
+        parts, scale = self.checkpoint.anatomy.blocks[layer], self.checkpoint.anatomy.contribution_scale
+        n = len(variants)
+        here = [(row, one) for row, one in enumerate(variants) if isinstance(one, Variant) and layer in one.blocks]
+
+        def put_all(component: Component) -> Callable[[Tensor], Tensor]:
+            def change(output: Tensor) -> Tensor:
+                output = rearrange(output, "(e b) q d -> e b q d", e=n).clone()
+                for row, one in here:
+                    if isinstance(one, Variant) and one.component == component:
+                        self._put(output[row], one.values(layer), scale=scale)
+                return rearrange(output, "e b q d -> (e b) q d")
+
+            return change
+
+        call, recorded = self.recording.calls[layer], self.recording.attention[layer]
+        attention = SharedPrefix(
+            n,
+            recorded.keys[:, :, : self.start],
+            recorded.values[:, :, : self.start],
+            recorded.mask[:, :, self.start :],
+            self._blocked(layer, variants, recorded.mask),
+        )
+        with ExitStack() as hooks:
+            components = {one.component for _, one in here}
+            if "attn_out" in components:
+                hooks.enter_context(hook_output(parts.attention, put_all("attn_out"), changes=True))
+            if "mlp_out" in components:
+                hooks.enter_context(hook_output(parts.mlp, put_all("mlp_out"), changes=True))
+            hooks.enter_context(attention_by(attention, self.checkpoint.attention))
+            output = parts.block(
+                rearrange(h, "e b q d -> (e b) q d"), *self._args(call.args, n), **self._kwargs(call.kwargs, n)
+            )
+        output = output[0] if isinstance(output, tuple) else output
+        output = rearrange(output, "(e b) q d -> e b q d", e=n)
+        for row, one in here:
+            if one.component == "block_out":
+                self._put(output[row], one.values(layer), added_to=h[row])
+        return output
+
+    def _blocked(self, layer: int, variants: Sequence[Variant | Knockout], mask: Tensor) -> Tensor | None:
+        hidden = [(row, one) for row, one in enumerate(variants) if isinstance(one, Knockout) and layer in one.blocks]
+        if not hidden:
+            return None
+        shape = (len(variants), self.n_items, self.n_queries, self.recording.n_columns)
+        blocked = torch.zeros(shape, dtype=torch.float32, device=mask.device)
+        lowest = torch.finfo(torch.float32).min / 2
+        for row, one in hidden:
+            for source in one.sources.unbind(1):
+                blocked[
+                    row, self.rows.to(mask.device), self.columns.to(mask.device), source[:, None].to(mask.device)
+                ] = lowest
+        return blocked
+
+    def _args(self, args: tuple[Any, ...], n: int) -> tuple[Any, ...]:
+        return tuple(self._cut("an unnamed argument", value, n) for value in args)
+
+    def _kwargs(self, kwargs: dict[str, Any], n: int) -> dict[str, Any]:
+        # Masks are applied by the shared prefix, and a cache would hold tokens that are not there.
+        gone = {"attention_mask": None, "past_key_values": None, "layer_past": None, "use_cache": False}
+        return {name: gone[name] if name in gone else self._cut(name, value, n) for name, value in kwargs.items()}
+
+    def _cut(self, name: str, value: Any, n: int) -> Any:
+        """An argument of the whole batch, for the recomputed columns of every run."""
+        if isinstance(value, tuple) and all(isinstance(part, Tensor) for part in value):
+            return tuple(self._cut(name, part, n) for part in value)
+        if not isinstance(value, Tensor):
+            return value
+        total = self.recording.n_columns
+        if value.ndim == 4 and value.shape[-1] == total:  # a mask
+            return None
+        if value.ndim == 1 and len(value) == total:
+            return value[self.start :]
+        if value.ndim in (2, 3) and value.shape[1] == total:
+            cut = value[:, self.start :]
+            return cut if len(cut) == 1 else repeat(cut, "b ... -> (e b) ...", e=n)
+        raise NoRestartError(f"its blocks take {name} of shape {tuple(value.shape)}")
+
+
+def _runs_its_block(one: Variant | Knockout) -> bool:
+    return isinstance(one, Knockout) or one.component in ("attn_out", "resid_pre")
+
+
+def _check(
+    recording: Recording, variants: Sequence[Variant | Knockout], where: Int[Tensor, "item position"], keep: int
+) -> None:
+    if not variants:
+        raise ValueError("a sweep needs at least one variant")
+    for one in variants:
+        blocks = one.blocks
+        if not blocks or blocks.step != 1 or blocks.start < 0 or blocks.stop > recording.n_layers:
+            raise StrataError(
+                f"Blocks {blocks.start} to {blocks.stop - 1} do not exist",
+                f"This model has blocks 0 to {recording.n_layers - 1}",
+            )
+        if isinstance(one, Variant) and one.component not in COMPONENTS:
+            raise StrataError(f"{one.component} can't be edited", f"Edit one of: {', '.join(COMPONENTS)}")
+        if isinstance(one, Variant) and one.component == "resid_pre" and len(blocks) > 1:
+            raise StrataError("A stream is replaced at one block, not in a window", "Give one block")
+    rows, total = recording.batch.ids.shape
+    starts = recording.batch.start[:, None]
+    inside = where.numel() and bool((where >= starts).all()) and int(where.max()) < total
+    if where.shape[0] != rows or not inside:
+        raise StrataError("An edit lies outside the prompts it is made in", "Check the positions")
+    if min(int(where.min()), total - keep) < recording.first:
+        raise StrataError(
+            f"An edit at column {int(where.min())} lies before column {recording.first}, where the recording begins",
+            "Record with a larger `keep`",
+        )

@@ -1,0 +1,149 @@
+"""Attention of the last tokens of many edited runs over one unedited prefix, whose keys and values are never copied.
+
+Edited runs of one prompt differ only from the first edited token on, so before it they have the same keys and values.
+All queries of a prompt, of all its edited runs and heads of a group, meet that prefix in one matrix product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from probes.errors import StrataError
+
+AttentionFunction = Callable[..., tuple[Tensor, None]]
+
+_KNOWN_OPTIONS = frozenset(
+    {"dropout", "scaling", "is_causal", "sliding_window", "softcap", "position_ids", "use_cache", "cache_position"}
+    | {"output_attentions", "output_hidden_states", "return_dict", "past_key_values", "position_embeddings"}
+)
+
+
+class NoRestartError(StrataError):
+    """An architecture or attention implementation whose blocks can't be run from the middle of a prompt."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Runs can't be restarted from the middle in this model: {reason}", "Use full forward passes")
+
+
+@contextmanager
+def attention_by(function: AttentionFunction, implementation: str) -> Iterator[None]:
+    """Every attention of the model is computed by `function` while this is open; the model itself isn't changed."""
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    mine: dict[str, Any] = ALL_ATTENTION_FUNCTIONS._local_mapping
+    before = mine.get(implementation)
+    ALL_ATTENTION_FUNCTIONS[implementation] = function
+    try:
+        yield
+    finally:
+        if before is None:
+            del ALL_ATTENTION_FUNCTIONS[implementation]
+        else:
+            ALL_ATTENTION_FUNCTIONS[implementation] = before
+
+
+@dataclass
+class RecordedAttention:
+    """What the attention of one block was computed from."""
+
+    keys: Float[Tensor, "item group token d_head"]
+    """After position embedding and norms, not repeated over the heads of a group."""
+    values: Float[Tensor, "item group token d_head"]
+    mask: Float[Tensor, "item one token token"]
+    """Added to the scores: 0 where a query may look, hugely negative where not (future, pads, outside a window)."""
+
+
+class Recorder:
+    """An attention function that writes down every block's keys, values and mask."""
+
+    def __init__(self) -> None:
+        self.blocks: list[RecordedAttention] = []
+        self._masks: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def __call__(
+        self,
+        module: nn.Module,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attention_mask: Tensor | None,
+        **options: Any,
+    ) -> tuple[Tensor, None]:
+        _check(options)
+        if attention_mask is None or attention_mask.ndim != 4:
+            raise NoRestartError("its attention implementation doesn't spell its mask out (use sdpa or eager)")
+        mask = self._additive(attention_mask)
+        self.blocks.append(RecordedAttention(key, value, mask))
+        own = SharedPrefix(1, key[:, :, :0], value[:, :, :0], mask)
+        return own(module, query, key, value, None, **options)
+
+    def _additive(self, mask: Tensor) -> Float[Tensor, "item one token token"]:
+        if id(mask) not in self._masks:
+            lowest = torch.finfo(torch.float32).min
+            added = mask.float() if mask.dtype != torch.bool else torch.zeros_like(mask, dtype=torch.float32)
+            added = added.masked_fill(~mask, lowest) if mask.dtype == torch.bool else added.clamp(min=lowest)
+            self._masks[id(mask)] = mask, added
+        return self._masks[id(mask)][1]
+
+
+@dataclass
+class SharedPrefix:
+    """The attention function of one block for `n_variants` edited runs of the same items, rows ordered variant by variant."""
+
+    n_variants: int
+    keys: Float[Tensor, "item group prefix d_head"]
+    values: Float[Tensor, "item group prefix d_head"]
+    mask: Float[Tensor, "item one query token"]
+    """Added to the scores of the queries, over the prefix and the queries' own tokens."""
+    blocked: Float[Tensor, "variant item query token"] | None = None
+    """Added on top, run by run."""
+
+    def __call__(
+        self,
+        module: nn.Module,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attention_mask: Tensor | None,
+        **options: Any,
+    ) -> tuple[Float[Tensor, "row query head d_head"], None]:
+        _check(options)
+        e, g = self.n_variants, key.shape[1]
+        n_queries, n_prefix = query.shape[2], self.keys.shape[2]
+        scale = options.get("scaling")
+        scale = query.shape[-1] ** -0.5 if scale is None else scale
+        q = rearrange(query, "(e b) (g r) q d -> b g (e r q) d", e=e, g=g)
+        own_keys, own_values = (rearrange(t, "(e b) g k d -> b g e k d", e=e) for t in (key, value))
+        q_own = rearrange(q, "b g (e rq) d -> b g e rq d", e=e)
+        own = (q_own * own_keys).sum(-1, keepdim=True) if n_queries == 1 else q_own @ own_keys.transpose(-1, -2)
+        scores = torch.empty((*own.shape[:-1], n_prefix + n_queries), dtype=own.dtype, device=own.device)
+        scores[..., n_prefix:] = own
+        if n_prefix:
+            scores[..., :n_prefix] = rearrange(q @ self.keys.transpose(-1, -2), "b g (e rq) c -> b g e rq c", e=e)
+        scores = scores.float().mul_(scale)
+        if options.get("softcap") is not None:
+            scores = torch.tanh(scores / options["softcap"]) * options["softcap"]
+        split = rearrange(scores, "b g e (r q) c -> b g e r q c", q=n_queries)
+        split = split + self.mask[:, :, None, None]
+        if self.blocked is not None:
+            split = split + rearrange(self.blocked, "e b q c -> b 1 e 1 q c")
+        weights = rearrange(split.softmax(-1), "b g e r q c -> b g e (r q) c").to(value.dtype)
+        mixed = weights[..., n_prefix:] * own_values if n_queries == 1 else weights[..., n_prefix:] @ own_values
+        if n_prefix:
+            over = rearrange(weights[..., :n_prefix], "b g e rq c -> b g (e rq) c") @ self.values
+            mixed = mixed + rearrange(over, "b g (e rq) d -> b g e rq d", e=e)
+        return rearrange(mixed, "b g e (r q) d -> (e b) q (g r) d", q=n_queries).contiguous(), None
+
+
+def _check(options: dict[str, Any]) -> None:
+    unknown = sorted(name for name, value in options.items() if value is not None and name not in _KNOWN_OPTIONS)
+    if unknown:
+        raise NoRestartError(f"its attention takes {', '.join(unknown)}")
