@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from probes.errors import DoesNotFitError, StrataError
 from probes.progress import Progress, silent
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_BUFFER = re.compile(r"(rotary_emb\.(inv_freq|cos_cached|sin_cached)|\.masked_bias|(^|\.)position_ids)$")
+"""Constants that older versions stored beside the weights and every version computes anew."""
 
 
 def open_checkpoint(
@@ -204,6 +207,12 @@ def _open_directory(
         raise StrataError(
             f"{directory} lacks {len(missing)} weights of {type(model).__name__}, among them {missing[0]}",
             "Download it again: a model with made-up weights would be measured otherwise",
+        )
+    left_over = sorted(key for key in loaded["unexpected_keys"] if not _BUFFER.search(key))
+    if left_over:
+        raise StrataError(
+            f"{directory} holds {len(left_over)} weights that its config.json has no place for, among them {left_over[0]}",
+            "Use the config.json that belongs to them: a part of the model would be left out otherwise",
         )
     try:
         tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=trust_remote_code)

@@ -133,6 +133,43 @@ def test_weights_that_the_file_lacks_are_not_made_up(tmp_path: Path) -> None:
     refused(tmp_path / "m", "lacks 1 weights.*layers.1.mlp.up_proj")
 
 
+def _with_more(directory: Path, more: dict[str, str]) -> None:
+    """Adds copies of tensors under other names."""
+    from safetensors.torch import load_file, save_file
+
+    file = directory / "model.safetensors"
+    state = load_file(file)
+    save_file(state | {name: state[of].clone() for name, of in more.items()}, file, metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        ("model.layers.3.mlp.up_proj.weight", "layers.3.mlp.up_proj"),
+        ("model.layers.0.self_attn.q_proj.bias", "q_proj.bias"),
+    ],
+)
+def test_weights_that_the_config_has_no_place_for_are_not_left_out(tmp_path: Path, more: str, named: str) -> None:
+    _with_more(save_directory(tmp_path / "m"), {more: "model.norm.weight"})
+    refused(tmp_path / "m", f"holds 1 weights that its config.json has no place for, among them .*{named}")
+
+
+@pytest.mark.parametrize(
+    ("architecture", "more"),
+    [
+        ("llama", {"model.layers.0.self_attn.rotary_emb.inv_freq": "model.norm.weight"}),
+        ("gpt2", {"transformer.h.0.attn.masked_bias": "transformer.ln_f.bias"}),
+        ("qwen2", {"lm_head.weight": "model.embed_tokens.weight"}),
+    ],
+)
+def test_constants_and_copies_beside_the_weights_do_no_harm(
+    tmp_path: Path, architecture: str, more: dict[str, str]
+) -> None:
+    _with_more(save_directory(tmp_path / "m", architecture), more)
+    checkpoint = open_checkpoint(str(tmp_path / "m"), device="cpu")
+    assert torch.equal(logits_of(checkpoint.model, IDS), logits_of(tiny_model(architecture), IDS))
+
+
 def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
     config = save_directory(tmp_path / "m") / "config.json"
     fields = json.loads(config.read_text())
