@@ -11,8 +11,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from probes.backends.contract import Backend, streams_of
+from probes.backends.self_tests import logits_are_finite
 from probes.batching import pad
 from probes.checkpoints.checkpoint import Checkpoint
+from probes.errors import SelfTestError
 from probes.lens.lenses import LOGIT_LENS, Lens
 from probes.lens.logit import NO_TOKEN, read_lens
 from probes.prompts import Prompt
@@ -57,11 +59,22 @@ class PromptMap:
 def prompt_map(
     checkpoint: Checkpoint, backend: Backend, prompt: Prompt, *, answer_id: int | None = None, lens: Lens = LOGIT_LENS
 ) -> PromptMap:
-    """Reads all streams at all tokens of one prompt through `lens`."""
+    """Reads all streams at all tokens of one prompt through `lens`.
+
+    Raises SelfTestError when what comes out are no numbers.
+    """
     sites = streams_of(backend.n_layers)
     streams = backend.read(pad([prompt], checkpoint.pad_id), sites).stack(sites)
     asked = torch.full((1,), NO_TOKEN if answer_id is None else answer_id)
     reading = read_lens(checkpoint.readout, streams, {"answer": asked}, lens=lens, top_k=TOP, kl_to_final=True)
+
+    finite = logits_are_finite(reading.top_log_probs[..., 0].flatten())
+    if not finite.passed:
+        raise SelfTestError(
+            f"Self-test '{finite.name}' failed: {finite.value:.0f} readings through the {lens.name} lens "
+            f"({finite.note.rpartition(', ')[2]}) are no numbers",
+            "Try --dtype float32; if that changes nothing, the checkpoint's weights are damaged",
+        )
 
     def one(tensor: Tensor) -> Tensor:
         return rearrange(tensor, "1 stream token ... -> stream token ...")

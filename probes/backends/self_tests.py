@@ -54,6 +54,7 @@ def run_self_tests(
     bench = _Bench(checkpoint, backend, _spread(prompts))
     results: list[SelfTest] = []
     tests = (
+        _logits_are_finite,
         _clean_into_clean,
         _every_position_is_the_donor,
         _contributions_add_up,
@@ -78,6 +79,12 @@ def require_passed(results: Sequence[SelfTest]) -> None:
             f"({len(failed)} of {len(results)} self-tests failed)",
             "Do not trust numbers from this model; `strata verify` shows which backend differs at which site",
         )
+
+
+def logits_are_finite(largest: Float[Tensor, " token"]) -> SelfTest:
+    """Whether the largest logit (or log-probability) of every token is a number: single logits may be masked out."""
+    lost = int((~largest.isfinite()).sum())
+    return _result("logits are finite", lost, 0.0, f"tokens without a finite logit, of {largest.numel()}")
 
 
 class _Bench:
@@ -121,6 +128,10 @@ def _spread(prompts: Sequence[Prompt]) -> list[Prompt]:
 
 def _result(name: str, value: float, tolerance: float, note: str) -> SelfTest:
     return SelfTest(name, value <= tolerance, value, tolerance, note)
+
+
+def _logits_are_finite(bench: _Bench) -> Iterator[SelfTest]:
+    yield logits_are_finite(bench.logits.amax(-1))
 
 
 def _clean_into_clean(bench: _Bench) -> Iterator[SelfTest]:
