@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 import torch
 from filelock import FileLock, Timeout
 
+from experiments.tables import RUN_KEY
 from probes.errors import StrataError
 from probes.files import whole_file, write_whole
 
@@ -131,7 +132,7 @@ class RunDirectory:
 
     def write_table(self, name: str, table: pa.Table) -> None:
         """`name`.parquet, with the run id in its metadata."""
-        tagged = table.replace_schema_metadata({**(table.schema.metadata or {}), b"strata.run": self.run_id.encode()})
+        tagged = table.replace_schema_metadata({**(table.schema.metadata or {}), RUN_KEY: self.run_id.encode()})
         with whole_file(self.path / f"{name}.parquet") as part:
             pq.write_table(tagged, part, compression="zstd")
 

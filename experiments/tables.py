@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from probes.errors import StrataError
+
+TABLES = ("behaviour", "profiles", "emergence", "probes", "curves", "locations")
+"""What every finished `locate` holds, each as NAME.parquet."""
+RUN_KEY = b"strata.run"
+"""Where a table's metadata say which run wrote it."""
 _TEXT, _INT, _FLOAT, _BOOL = pa.string(), pa.int32(), pa.float64(), pa.bool_()
 
 
@@ -45,3 +54,23 @@ LOCATIONS = _schema(
     high=_FLOAT, p=_FLOAT, n=_INT, method=_TEXT,
 )  # fmt: skip
 """Onsets (and later causal locations); layer null: none."""
+
+
+def check_tables(run: Path, run_id: str) -> None:
+    """Raises StrataError when a table of the finished run in `run` is missing, broken, or was written by another run."""
+    for name in TABLES:
+        file = run / f"{name}.parquet"
+        if not file.exists():
+            raise StrataError(f"{run} has no {file.name}", "Start the same command again: it makes what is missing")
+        try:
+            metadata = pq.read_schema(file).metadata or {}
+        except (OSError, pa.ArrowException) as error:
+            raise StrataError(
+                f"{file} can't be read ({error})", "Delete it and start the same command again"
+            ) from error
+        writer = metadata.get(RUN_KEY, b"none").decode("utf-8", "replace")
+        if writer != run_id:
+            raise StrataError(
+                f"{file} belongs to another run ({writer}; this one is {run_id})",
+                "Delete it and start the same command again",
+            )

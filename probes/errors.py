@@ -14,7 +14,11 @@ class StrataError(Exception):
     def __init__(self, what: str, remedy: str = "") -> None:
         self.what = what.rstrip(" .")
         self.remedy = remedy.rstrip(" .")
-        super().__init__(f"{self.what}. {self.remedy}." if self.remedy else f"{self.what}.")
+        super().__init__(" ".join(_ended(part) for part in (self.what, self.remedy) if part))
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith(("?", "!")) else f"{sentence}."
 
 
 class DoesNotFitError(StrataError):

@@ -1,8 +1,4 @@
-"""Finds the verb, runs it, and turns every mendable error into one sentence and an exit code.
-
-Exit codes: 0 done · 1 done, but a requested check failed · 2 usage, configuration or input · 3 does not fit into
-memory or disk · 130 and 143 stopped by SIGINT or SIGTERM, with the state saved.
-"""
+"""Finds the verb, runs it, and turns every mendable error into one sentence and an exit code."""
 
 from __future__ import annotations
 
@@ -25,13 +21,16 @@ VERBS = {
     "bench": "speed and memory, side by side with what a user would otherwise write",
     "report": "rebuild the page of a run",
 }
+_ABOUT = """At which depth of a language model is a fact looked up, at which is a conclusion worked out, and how sure can we be?"""
 _EPILOGUE = """examples:
   strata locate smollm2 --out runs/first
   strata lens smollm2 "The capital of France is"
 
+exit codes: 0 done · 1 done, but a requested check failed · 2 usage, configuration or input · 3 does not fit into
+memory or disk · 130 and 143 stopped by SIGINT or SIGTERM, with the state saved
+
 Each verb explains itself: strata VERB --help
 """
-
 
 _NO_MEMORY = "Memory ran out. Try --dtype bfloat16, --device-map auto, --batch-tokens 256 or fewer items; finished parts are kept."
 
@@ -47,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
+        _check_text(arguments)
         return _run(arguments)
     except StrataError as error:
         sys.stderr.write(f"strata: {error}\n")
@@ -96,6 +96,18 @@ def _run(arguments: list[str]) -> int:
     return int(module.run(parser.parse_args(arguments[1:]), arguments))
 
 
+def _check_text(arguments: Sequence[str]) -> None:
+    for number, argument in enumerate(arguments, 1):
+        try:
+            argument.encode("utf-8")
+        except UnicodeEncodeError as error:
+            # Bytes that Python could not decode come as half surrogate pairs, which no tokenizer or file takes.
+            shown = argument.encode("utf-8", "replace").decode()
+            raise StrataError(
+                f"Argument {number} ({shown!r}) is not UTF-8", "Give it in UTF-8, or rename the file"
+            ) from error
+
+
 def _overview() -> str:
     verbs = "\n".join(f"  {name:<8} {about}" for name, about in VERBS.items())
-    return f"usage: strata VERB [options]\n\n{__doc__ or ''}\nverbs:\n{verbs}\n\n{_EPILOGUE}"
+    return f"usage: strata VERB [options]\n\n{_ABOUT}\n\nverbs:\n{verbs}\n\n{_EPILOGUE}"

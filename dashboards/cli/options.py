@@ -127,7 +127,9 @@ def _one(option: Option, value: Any, where: str) -> Any:
     try:
         return option.parse(str(value))
     except ValueError as error:
-        raise StrataError(f"{where} is {value!r}", f"{error}" if "must" in str(error) else "Give a number") from error
+        raise StrataError(
+            f"{where} is {value!r}", f"It {error}" if "must" in str(error) else "Give a number"
+        ) from error
 
 
 def _read_config(file: Path, options: Sequence[Option]) -> dict[str, Any]:

@@ -96,14 +96,19 @@ def _check_length(n_tokens: int, checkpoint: Checkpoint) -> None:
 
 
 def _answer_token(checkpoint: Checkpoint, prompt: str, answer: str) -> int:
-    from experiments.items.alignment import encode_item
+    from experiments.items.alignment import UnscorableError, encode_item
     from experiments.items.schema import Item
 
     item = Item(
         id="--answer", kind="knowledge", family="lens", domain="", prompt=prompt, answer=answer, foil_prompt="", foil="",
         cluster="", template="",
     )  # fmt: skip
-    return encode_item(item, checkpoint).answer_id
+    try:
+        return encode_item(item, checkpoint).answer_id
+    except UnscorableError as error:
+        raise StrataError(
+            f"--answer {answer!r} can't be shown: {error.reason}", "Give a text whose first token the model knows"
+        ) from error
 
 
 def _table(checkpoint: Checkpoint, found: PromptMap, n_tokens: int, n_streams: int) -> Table:

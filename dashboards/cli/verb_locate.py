@@ -26,6 +26,7 @@ from dashboards.cli.common_options import (
 )
 from dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_in_words
 from dashboards.cli.options import Option, add_options, positive, resolve, whole
+from probes.errors import DoesNotFitError
 
 if TYPE_CHECKING:
     from experiments.locate.config import LocateConfig
@@ -106,9 +107,15 @@ def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], di
         progress=display,
         on_run=lambda run: setattr(display, "progress_file", run / "progress.json"),
     )
-    display("page", 0, 1, "page")
-    write_report(out)
-    display("page", 1, 1, "page")
+    try:
+        display("page", 0, 1, "page")
+        write_report(out)
+        display("page", 1, 1, "page")
+    except DoesNotFitError as error:
+        raise DoesNotFitError(
+            f"{error.what}; the run is done and keeps its numbers",
+            f"Free some space, then: strata report {shlex.quote(str(out))}",
+        ) from error
     return summary
 
 

@@ -56,7 +56,9 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
             trial=values["trial"],
         )
         if values["json"]:
-            stdout.write(json.dumps({**asdict(plan), "fits": plan.fits, "remedy": plan.remedy}) + "\n")
+            stdout.write(
+                json.dumps({"schema": "strata.plan/1", **asdict(plan), "fits": plan.fits, "remedy": plan.remedy}) + "\n"
+            )
         else:
             _print(plan, stdout)
     return 0 if plan.fits else 3

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from dashboards.cli.display import only_results_on_stdout
+from experiments.tables import check_tables
 from probes.errors import StrataError
 
 EXAMPLES = """examples:
@@ -30,6 +31,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         raise StrataError(
             f"The run in {directory} is not finished", "Start the same command again: it resumes where it was stopped"
         )
+    _check(directory)
     with only_results_on_stdout() as stdout:
         page = write_report(directory)
         size = page.stat().st_size
@@ -38,3 +40,21 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         else:
             stdout.write(f"report: {page} ({size / 1e6:.1f} MB)\n")
     return 0
+
+
+def _check(directory: Path) -> None:
+    """A page of tables that don't belong together would look like any other."""
+    names = ("manifest.json", "summary.json")
+    try:
+        manifest, summary = (json.loads((directory / name).read_text(encoding="utf-8")) for name in names)
+        run_id, summarised = str(manifest["run_id"]), str(summary["run"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StrataError(
+            f"{directory} has a damaged manifest.json or summary.json ({error})", "Run it again"
+        ) from error
+    if summarised != run_id:
+        raise StrataError(
+            f"{directory / 'summary.json'} belongs to another run ({summarised}; this one is {run_id})",
+            "Delete it and start the same command again",
+        )
+    check_tables(directory, run_id)

@@ -179,7 +179,7 @@ def _item_of_line(line: bytes, where: str) -> Item:
     except ValueError as error:
         raise StrataError(f"{where}: unreadable number: {error}", "Write it as text") from None
     if not isinstance(record, dict):
-        raise StrataError(f"{where}: a {_type_name(record)}, not an object", "Write each item as {{…}} on one line")
+        raise StrataError(f"{where}: a {_type_name(record)}, not an object", "Write each item as {…} on one line")
     return item_from_dict(record, where)
 
 

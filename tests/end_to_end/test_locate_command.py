@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -166,6 +167,47 @@ def test_the_page_is_rebuilt_from_the_tables_alone(run: Path) -> None:
     assert (run / "view.json").read_bytes() == before and (run / "report.html").exists()
 
 
+def test_a_page_is_not_made_of_tables_that_are_missing_or_of_another_run(run: Path, tmp_path: Path) -> None:
+    whole = shutil.copytree(run, tmp_path / "whole")
+    page = (whole / "report.html").read_bytes()
+    kept = (whole / "emergence.parquet").read_bytes()
+    (whole / "emergence.parquet").unlink()
+    refused(strata("report", whole), "has no emergence.parquet")
+    table = pq.read_table(run / "emergence.parquet")
+    pq.write_table(table.replace_schema_metadata({b"strata.run": b"0123456789ab"}), whole / "emergence.parquet")
+    refused(strata("report", whole), "emergence.parquet belongs to another run (0123456789ab")
+    (whole / "emergence.parquet").write_bytes(kept[:-9])
+    refused(strata("report", whole), "emergence.parquet can't be read")
+    (whole / "emergence.parquet").write_bytes(kept)
+    summary = json.loads((whole / "summary.json").read_text())
+    (whole / "summary.json").write_text(json.dumps({**summary, "run": "another"}))
+    refused(strata("report", whole), "summary.json belongs to another run")
+    assert (whole / "report.html").read_bytes() == page
+
+
+def test_a_disk_that_is_full_when_only_the_page_is_left_costs_only_the_page(
+    run: Path, checkpoint: Path, items: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(run, tmp_path / "run")
+    full = (
+        "import sys, pathlib; from dashboards.cli import main\n"
+        "plain = pathlib.Path.write_bytes\n"
+        "def write(self, data):\n"
+        "    if 'view.json' in self.name: raise OSError(28, 'No space left on device')\n"
+        "    return plain(self, data)\n"
+        "pathlib.Path.write_bytes = write\n"
+        "sys.exit(main())"
+    )
+    words = ["locate", str(checkpoint), "--items", str(items), "--out", str(out), *FAST]
+    done = subprocess.run(
+        [sys.executable, "-c", full, *words], capture_output=True, text=True, env=environment(), check=False
+    )
+    assert done.returncode == 3 and "disk is full" in done.stderr and "Traceback" not in done.stderr
+    assert f"strata report {out}" in done.stderr
+    assert json.loads((out / "manifest.json").read_text())["status"] == "done"
+    assert strata("report", out).returncode == 0
+
+
 BAD_LINES = {
     "broken JSON": '{"id": "x"',
     "answer is the foil": json.dumps({**small_items()[0], "id": "x", "foil": small_items()[0]["answer"]}),
@@ -202,7 +244,7 @@ def test_what_cannot_be_done_is_one_sentence_with_a_remedy(checkpoint: Path, ite
         "--lenses needs logit",
     )
     refused(strata("locate", checkpoint, "--per-family", "0"), "--per-family")
-    refused(strata("locat", checkpoint), "Did you mean locate?")
+    refused(strata("locat", checkpoint), "Did you mean locate?\n")
     refused(strata("report", tmp_path), "not a run directory")
 
 
@@ -252,6 +294,7 @@ def test_a_plan_needs_no_weights_without_a_trial(checkpoint: Path, items: Path, 
     done = strata("plan", checkpoint, "--items", items, "--no-trial", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
+    assert plan["schema"] == "strata.plan/1"
     assert plan["items"] == len(small_items()) and plan["seconds"] is None and plan["fits"]
     assert plan["tokens"] == sum(len(item["prompt"].split()) for item in small_items())
 
@@ -263,6 +306,19 @@ def test_one_prompt_is_read_in_the_terminal_and_as_a_page(checkpoint: Path, tmp_
     assert "answer rank" in done.stdout and page.stat().st_size < 6_000_000
     refused(strata("lens", checkpoint, ""), "prompt is empty")
     refused(strata("lens", checkpoint, "a " * 100), "reads at most 64")
+    refused(strata("lens", checkpoint, "the a is", "--answer", " zzz"), "--answer ' zzz'", "no token in the vocabulary")
+
+
+def test_a_model_that_gives_no_numbers_has_no_map(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    file = save_checkpoint(tmp_path / "tiny") / "model.safetensors"
+    state = load_file(file)
+    state["model.layers.1.mlp.up_proj.weight"][0, 0] = float("nan")
+    save_file(state, file, metadata={"format": "pt"})
+    done = strata("lens", tmp_path / "tiny", "the a is", "--out", tmp_path / "lens.html")
+    assert done.returncode == 1 and done.stdout == "" and not (tmp_path / "lens.html").exists()
+    assert "Self-test 'logits are finite' failed" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_verify_agrees_on_the_local_checkpoint(checkpoint: Path) -> None:

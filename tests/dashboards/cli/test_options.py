@@ -55,7 +55,7 @@ def test_an_unknown_key_in_the_file_is_answered_with_the_nearest_name(tmp_path: 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--per-family", "0"), "--per-family is '0'. must be at least 1"),
+        (("--per-family", "0"), "--per-family is '0'. It must be at least 1."),
         (("--per-family", "many"), "--per-family is 'many'"),
         (("--lenses", "logit,tunde"), "Did you mean tuned"),
     ],

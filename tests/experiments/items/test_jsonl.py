@@ -210,7 +210,7 @@ def test_a_broken_line_is_refused_by_file_line_field_and_reason(
     [
         (b'{"id": "b", ', "broken JSON at column"),
         (b"not json", "broken JSON at column 1"),
-        (b"[1, 2]", "a list, not an object"),
+        (b"[1, 2]", "a list, not an object. Write each item as {…} on one line."),
         (b'"text"', "a text, not an object"),
         (b"null", "a null, not an object"),
         (line(id="b").encode()[:-1] + b', "score": NaN}', "NaN is not a JSON number"),
