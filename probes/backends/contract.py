@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, get_args
@@ -11,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from probes.batching import Batch
+from probes.checkpoints.checkpoint import Checkpoint
 from probes.errors import StrataError
 
 SiteName = Literal["resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out", "block_out"]
@@ -88,29 +90,72 @@ class Backend(Protocol):
         ...
 
 
+class OneRun(ABC):
+    """A `Backend` on a checkpoint: both verbs are one forward pass, checked before it starts."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+
+    @property
+    def n_layers(self) -> int:
+        return self.checkpoint.n_layers
+
+    def read(
+        self,
+        batch: Batch,
+        sites: Sequence[Site],
+        where: Int[Tensor, "item position"] | None = None,
+        *,
+        logits: bool = False,
+    ) -> Activations:
+        check_request(self.checkpoint, batch, (), where, sites)
+        return self._run(batch, (), where, sites, logits)
+
+    def edit(
+        self,
+        batch: Batch,
+        edits: Sequence[Edit],
+        where: Int[Tensor, "item position"] | None = None,
+        *,
+        sites: Sequence[Site] = (),
+        logits: bool = True,
+    ) -> Activations:
+        check_request(self.checkpoint, batch, edits, where, sites)
+        return self._run(batch, edits, where, sites, logits)
+
+    @abstractmethod
+    def _run(
+        self,
+        batch: Batch,
+        edits: Sequence[Edit],
+        where: Int[Tensor, "item position"] | None,
+        sites: Sequence[Site],
+        logits: bool,
+    ) -> Activations:
+        """One forward pass with `edits` in force; the values of `sites`, and the logits if asked for, at `where`."""
+
+
 def streams_of(n_layers: int) -> tuple[Site, ...]:
     """Streams 0..L as sites: the input of every block, and the output of the last one before the final norm."""
     return (*(Site("resid_pre", layer) for layer in range(n_layers)), Site("resid_post", n_layers - 1))
 
 
 def check_request(
-    sites: Sequence[Site],
+    checkpoint: Checkpoint,
+    batch: Batch,
     edits: Sequence[Edit],
     where: Int[Tensor, "item position"] | None,
-    *,
-    n_layers: int,
-    parallel: bool,
-    batch: Batch,
-    d_model: int,
+    sites: Sequence[Site],
 ) -> None:
     """Raises StrataError for sites, edits or places the model can't have, before any model time is spent."""
+    n_layers, d_model = checkpoint.n_layers, checkpoint.d_model
     rows, columns = batch.ids.shape
     for site in (*sites, *(edit.site for edit in edits)):
         if site.name not in SITE_NAMES:
             raise StrataError(f"There is no site {site.name!r}", f"Choose among: {', '.join(SITE_NAMES)}")
         if not 0 <= site.layer < n_layers:
             raise StrataError(f"Block {site.layer} does not exist", f"This model has blocks 0 to {n_layers - 1}")
-        if site.name == "resid_mid" and parallel:
+        if site.name == "resid_mid" and checkpoint.anatomy.parallel:
             raise StrataError(
                 "This architecture runs attention and MLP side by side, so it has no resid_mid",
                 "Ask for resid_pre or block_out",

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from probes.backends.contract import Activations, Edit, Site, check_request
+from probes.backends.contract import Activations, Edit, OneRun, Site
 from probes.backends.model_copy import second_tree
 from probes.batching import Batch
 from probes.checkpoints.checkpoint import Checkpoint
@@ -36,7 +36,7 @@ class _Step(NamedTuple):
     kept: bool
 
 
-class NNsightBackend:
+class NNsightBackend(OneRun):
     """`remote`: True sends every trace to nnsight's server, "local" rehearses that without one.
 
     A remote run needs a checkpoint that the server knows by its hub id.
@@ -45,7 +45,7 @@ class NNsightBackend:
     name = "nnsight"
 
     def __init__(self, checkpoint: Checkpoint, *, remote: bool | str = False) -> None:
-        self.checkpoint = checkpoint
+        super().__init__(checkpoint)
         self.remote = remote
         # The library pads left and sets a pad token on the tokenizer it is given.
         self._model: Any = _library().TransformersModel(
@@ -53,31 +53,6 @@ class NNsightBackend:
             task="text-generation",
             tokenizer=copy.deepcopy(checkpoint.tokenizer),
         )
-
-    @property
-    def n_layers(self) -> int:
-        return self.checkpoint.n_layers
-
-    def read(
-        self,
-        batch: Batch,
-        sites: Sequence[Site],
-        where: Int[Tensor, "item position"] | None = None,
-        *,
-        logits: bool = False,
-    ) -> Activations:
-        return self._run(batch, (), where, sites, logits)
-
-    def edit(
-        self,
-        batch: Batch,
-        edits: Sequence[Edit],
-        where: Int[Tensor, "item position"] | None = None,
-        *,
-        sites: Sequence[Site] = (),
-        logits: bool = True,
-    ) -> Activations:
-        return self._run(batch, edits, where, sites, logits)
 
     def _run(
         self,
@@ -88,15 +63,6 @@ class NNsightBackend:
         logits: bool,
     ) -> Activations:
         model = self.checkpoint
-        check_request(
-            sites,
-            edits,
-            where,
-            n_layers=self.n_layers,
-            parallel=model.anatomy.parallel,
-            batch=batch,
-            d_model=model.d_model,
-        )
         batch = batch.to(model.device)
         wanted = sorted(
             {part for site in sites for part in _parts(site)}, key=lambda site: (site.layer, _ORDER[site.name])

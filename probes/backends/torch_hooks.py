@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from probes.backends.contract import Activations, Edit, Site, check_request
+from probes.backends.contract import Activations, Edit, OneRun, Site
 from probes.backends.places import Pick, picker, replaced
 from probes.batching import Batch
 from probes.checkpoints.checkpoint import Checkpoint
@@ -24,38 +24,10 @@ class _LastNeededBlockReached(Exception):
     """Ends a forward pass whose remaining blocks nobody asked for."""
 
 
-class TorchHooks:
+class TorchHooks(OneRun):
     """Reads and edits with forward hooks, which are gone when the call returns, whatever happened in between."""
 
     name = "torch"
-
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self.checkpoint = checkpoint
-
-    @property
-    def n_layers(self) -> int:
-        return self.checkpoint.n_layers
-
-    def read(
-        self,
-        batch: Batch,
-        sites: Sequence[Site],
-        where: Int[Tensor, "item position"] | None = None,
-        *,
-        logits: bool = False,
-    ) -> Activations:
-        return self._run(batch, (), where, sites, logits)
-
-    def edit(
-        self,
-        batch: Batch,
-        edits: Sequence[Edit],
-        where: Int[Tensor, "item position"] | None = None,
-        *,
-        sites: Sequence[Site] = (),
-        logits: bool = True,
-    ) -> Activations:
-        return self._run(batch, edits, where, sites, logits)
 
     def _run(
         self,
@@ -66,15 +38,6 @@ class TorchHooks:
         logits: bool,
     ) -> Activations:
         model = self.checkpoint
-        check_request(
-            sites,
-            edits,
-            where,
-            n_layers=self.n_layers,
-            parallel=model.anatomy.parallel,
-            batch=batch,
-            d_model=model.d_model,
-        )
         left_padded = bool(batch.start.any())
         batch = batch.to(model.device)
         kept: dict[Site, Tensor] = {}

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from probes.backends.contract import Activations, Edit, Site, check_request
+from probes.backends.contract import Activations, Edit, OneRun, Site
 from probes.backends.model_copy import second_tree
 from probes.backends.places import Pick, picker, replaced
 from probes.batching import Batch
@@ -20,40 +20,15 @@ from probes.errors import StrataError
 Hook = Callable[[Tensor, Any], Tensor | None]
 
 
-class TransformerLensBackend:
+class TransformerLensBackend(OneRun):
     """Raises StrataError when TransformerLens has no adapter for the architecture."""
 
     name = "transformer_lens"
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        self.checkpoint = checkpoint
+        super().__init__(checkpoint)
         self.bridge = _bridge(checkpoint)
         self._casts = _casts(self.bridge, checkpoint.dtype)
-
-    @property
-    def n_layers(self) -> int:
-        return self.checkpoint.n_layers
-
-    def read(
-        self,
-        batch: Batch,
-        sites: Sequence[Site],
-        where: Int[Tensor, "item position"] | None = None,
-        *,
-        logits: bool = False,
-    ) -> Activations:
-        return self._run(batch, (), where, sites, logits)
-
-    def edit(
-        self,
-        batch: Batch,
-        edits: Sequence[Edit],
-        where: Int[Tensor, "item position"] | None = None,
-        *,
-        sites: Sequence[Site] = (),
-        logits: bool = True,
-    ) -> Activations:
-        return self._run(batch, edits, where, sites, logits)
 
     def _run(
         self,
@@ -64,15 +39,6 @@ class TransformerLensBackend:
         logits: bool,
     ) -> Activations:
         model = self.checkpoint
-        check_request(
-            sites,
-            edits,
-            where,
-            n_layers=self.n_layers,
-            parallel=model.anatomy.parallel,
-            batch=batch,
-            d_model=model.d_model,
-        )
         batch, pick = batch.to(model.device), picker(where)
         kept: dict[Site, Tensor] = {}
         hooks = [*self._casts, *self._edits(edits), *self._reads(sites, kept, pick)]
