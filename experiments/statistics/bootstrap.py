@@ -97,19 +97,6 @@ def cluster_bootstrap_ratio(
     return estimates
 
 
-def paired_difference(
-    values: Float[np.ndarray, "item layer"],
-    baseline: Float[np.ndarray, "item layer"],
-    clusters: Sequence[object],
-    *,
-    draws: int = DRAWS,
-    seed: int = 0,
-    level: float = 0.95,
-) -> list[Estimate]:
-    """Mean of `values − baseline` on the same items; a (item, 1) baseline is held against every layer."""
-    return cluster_bootstrap(_table(values, clusters) - baseline, clusters, draws=draws, seed=seed, level=level)
-
-
 def cluster_codes(clusters: Sequence[object]) -> Int[np.ndarray, " item"]:
     """Codes 0..G-1 in order of first appearance."""
     seen: dict[object, int] = {}

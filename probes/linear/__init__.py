@@ -1,7 +1,7 @@
 """Linear probes: what is decodable at each stream, with the controls that keep the answer honest."""
 
 from probes.linear.code_length import CodeLength, online_code_length
-from probes.linear.control import control_labels, permuted_labels
+from probes.linear.control import control_labels
 from probes.linear.folds import Scheme, assign_folds
 from probes.linear.heldout import HeldOut, Precision, score_held_out
 from probes.linear.probe import PENALTIES, ProbeResult, probe_streams
@@ -16,7 +16,6 @@ __all__ = [
     "assign_folds",
     "control_labels",
     "online_code_length",
-    "permuted_labels",
     "probe_streams",
     "score_held_out",
 ]

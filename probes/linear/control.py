@@ -1,4 +1,4 @@
-"""Would the probe learn labels that mean nothing? Random labels per type (1909.03368) and permuted labels."""
+"""Would the probe learn labels that mean nothing? One random label for each type (1909.03368)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,6 @@ def control_labels(
     `accuracy − control accuracy`, both on wordings held out with their types shared, is the selectivity.
     """
     return _shuffled_between_groups(_majority(labels, types), types, seed)
-
-
-def permuted_labels(
-    labels: Int[np.ndarray, " item"], clusters: Int[np.ndarray, " item"], seed: int
-) -> Int[np.ndarray, " item"]:
-    """Labels without any relation to the items: shuffled between clusters where a cluster has one label, else freely."""
-    if np.array_equal(_majority(labels, clusters), labels):
-        return _shuffled_between_groups(labels, clusters, seed)
-    return np.random.default_rng(seed).permutation(labels)
 
 
 def _majority(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:

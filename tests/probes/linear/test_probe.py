@@ -8,7 +8,7 @@ import torch
 from planted_items import Planted, planted
 
 from probes.errors import StrataError
-from probes.linear import ProbeResult, Scheme, permuted_labels, probe_streams
+from probes.linear import ProbeResult, Scheme, control_labels, probe_streams
 
 GRID = (10.0, 1.0, 0.1, 0.01)
 
@@ -164,11 +164,11 @@ def test_there_is_no_control_where_types_are_held_out(scheme: Scheme) -> None:
     assert result.control_correct is None and result.control_accuracy is None and result.selectivity is None
 
 
-def test_permuted_labels_do_not_beat_the_majority() -> None:
+def test_shuffled_labels_do_not_beat_the_majority() -> None:
     above = []
     for seed in range(30):
         items = planted(n_clusters=24, n_templates=2, n_labels=2, d_model=20, strength=2.0, first=0, seed=seed)
-        y = permuted_labels(items.labels, items.clusters, seed + 500)
+        y = control_labels(items.labels, items.clusters, seed + 500)
         result = probe_streams(
             items.x, y.tolist(), items.clusters, items.templates, penalties=(10.0, 0.1), n_folds=4, seed=seed
         )
