@@ -1,6 +1,38 @@
-"""How sure can we be? Cluster bootstrap intervals and the onset rule."""
+"""How sure can we be? Cluster bootstrap intervals, onsets, locations of effects and the tests behind them."""
 
-from experiments.statistics.bootstrap import Estimate, cluster_bootstrap, cluster_bootstrap_ratio
+from experiments.statistics.bootstrap import (
+    Estimate,
+    cluster_bootstrap,
+    cluster_bootstrap_ratio,
+)
+from experiments.statistics.cluster_profiles import cluster_profiles
+from experiments.statistics.depth import effect_depth, half_mass_block
+from experiments.statistics.difference import Difference, depth_difference
+from experiments.statistics.equivalence import EQUIVALENCE_BOUND, equivalent
+from experiments.statistics.false_discovery import benjamini_hochberg
+from experiments.statistics.location import Location, locate_profile
+from experiments.statistics.max_t import MaxT, max_t_sign_flip, max_t_two_groups
 from experiments.statistics.onset import Onset, onset
+from experiments.statistics.split_half import split_half
 
-__all__ = ["Estimate", "Onset", "cluster_bootstrap", "cluster_bootstrap_ratio", "onset"]
+__all__ = [
+    "EQUIVALENCE_BOUND",
+    "Difference",
+    "Estimate",
+    "Location",
+    "MaxT",
+    "Onset",
+    "benjamini_hochberg",
+    "cluster_bootstrap",
+    "cluster_bootstrap_ratio",
+    "cluster_profiles",
+    "depth_difference",
+    "effect_depth",
+    "equivalent",
+    "half_mass_block",
+    "locate_profile",
+    "max_t_sign_flip",
+    "max_t_two_groups",
+    "onset",
+    "split_half",
+]

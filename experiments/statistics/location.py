@@ -1,0 +1,128 @@
+"""At which depth does a causal effect sit, how sure is that, and is there an effect at all?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from experiments.statistics.bootstrap import DRAWS, MIN_CLUSTERS, multinomial_weights
+from experiments.statistics.depth import effect_depth, half_mass_block
+from experiments.statistics.max_t import PERMUTATIONS
+from experiments.statistics.standing import noise_floor, stack_controls, standing_mass
+from experiments.statistics.stretch import stretch
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where the excess of an effect over its controls sits. The caller decides by `p` whether to claim it."""
+
+    layer: int | None
+    """Block at which half of the standing mass is reached; null when no block exceeds its controls."""
+    depth: float
+    """Mean depth (b + ½)/L of the standing mass; NaN likewise."""
+    low_layer: int | None
+    """Lower end of the interval of `layer`; null with fewer than eight clusters."""
+    high_layer: int | None
+    """Upper end."""
+    low_depth: float | None
+    """Lower end of the interval of `depth`; null with fewer than eight clusters."""
+    high_depth: float | None
+    """Upper end."""
+    peak: float
+    """The largest excess of any block."""
+    excess: Float[np.ndarray, " block"]
+    """Mean over clusters of the effect − the largest of the controls' means, at every block, nothing clipped."""
+    p: float
+    """Of there being no block that beats every control, the choice of the block included."""
+    p_by_block: Float[np.ndarray, " block"]
+    """Of this block not beating every control, corrected for the number of blocks; the blocks with p ≤ .05 are the ones counted."""
+    n_items: int | None
+    """Items behind the clusters, as the caller counted them."""
+    n_clusters: int
+    """Clusters with effects and controls at all blocks."""
+    method: str
+    """The rule in words."""
+
+
+def locate_profile(
+    effects: Float[np.ndarray, "cluster block"],
+    controls: Mapping[str, Float[np.ndarray, "cluster block"]],
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+    permutations: int = PERMUTATIONS,
+    level: float = 0.95,
+    n_items: int | None = None,
+) -> Location:
+    """Depth and half-mass block of the excess over the largest control, clusters weighing equally (methods §5).
+
+    The rule: a block counts when its effect stands above *every* control by more than the critical value of the one-sided
+    max-T sign-flip test at 1 − level, in standard errors of that difference over clusters; the mass of a counted block is its
+    excess, that of the others 0; if none counts, the one that comes closest does alone. The interval is the percentile
+    interval of a bootstrap over clusters in which means, the maximum over controls and the choice of counted blocks are
+    redone in every draw, against the observed standard errors and critical value, each draw moved away from the estimate by
+    `stretch` for the few clusters. Plain clipping of all blocks covers the true depth in as few as 1 % of simulations (the
+    noise of 28 empty blocks outweighs one true one), and keeping the observed choice in every draw in as few as 9 %, since a
+    block that just missed is missed for sure. Redone, a doubtful block is in some draws and out of others, and the interval
+    spans both. It errs on the wide side: a single block, which the rule names exactly, is covered nearly always.
+
+    The p-value is the intersection-union of the controls: at a block the largest p of the controls (max-T, one sign per
+    cluster, the same for all blocks), then the smallest over blocks. NaN rows (clusters without a value) are left out.
+    """
+    whole, stacked = stack_controls(effects, controls)
+    n_clusters, alpha = len(whole), 1 - level
+    floor, p_by_block = noise_floor(whole, stacked, permutations=permutations, seed=seed, alpha=alpha)
+    mean, control_means = whole.mean(0)[None], stacked.mean(1)[:, None]
+    excess = (mean - control_means.max(0))[0]
+    mass = standing_mass(mean, control_means, floor)
+    depth, layer = effect_depth(mass)[0], half_mass_block(mass)[0]
+
+    ends: list[float | None] = [None] * 4
+    if n_clusters >= MIN_CLUSTERS:
+        masses = np.concatenate(
+            [standing_mass(e, c, floor) for e, c in _drawn(whole, stacked, draws, seed, stretch(n_clusters, level))]
+        )
+        depths, layers = effect_depth(masses), half_mass_block(masses)
+        if np.isfinite(depths).any():
+            tails = (alpha / 2, 1 - alpha / 2)
+            ends = [*np.nanquantile(depths, tails), *np.nanquantile(layers, tails, method="inverted_cdf")]
+    low, high, low_layer, high_layer = ends
+    return Location(
+        layer=None if np.isnan(layer) else int(layer),
+        depth=float(depth),
+        low_layer=None if low_layer is None else int(low_layer),
+        high_layer=None if high_layer is None else int(high_layer),
+        low_depth=None if low is None else float(low),
+        high_depth=None if high is None else float(high),
+        peak=float(excess.max()),
+        excess=excess,
+        p=float(p_by_block.min()),
+        p_by_block=p_by_block,
+        n_items=n_items,
+        n_clusters=n_clusters,
+        method=f"blocks above every control by max-T at {alpha:.2g}, redone in each of {draws} cluster bootstrap draws, "
+        f"percentile, stretched for few clusters, {level:.0%}"
+        if n_clusters >= MIN_CLUSTERS
+        else f"points only: fewer than {MIN_CLUSTERS} clusters",
+    )
+
+
+def _drawn(
+    effects: Float[np.ndarray, "cluster block"],
+    controls: Float[np.ndarray, "control cluster block"],
+    draws: int,
+    seed: int,
+    factor: float,
+) -> Iterator[tuple[Float[np.ndarray, "draw block"], Float[np.ndarray, "control draw block"]]]:
+    """Means over the clusters of each draw, the same clusters for the effects and all controls."""
+    table = np.concatenate([effects, *controls], axis=1)
+    mean = table.mean(0)
+    centred = torch.from_numpy((table - mean) * (factor / len(effects)))
+    for weights in multinomial_weights(len(effects), draws, seed):
+        means = mean + (torch.from_numpy(weights) @ centred).numpy()
+        first, *others = np.split(means, len(controls) + 1, axis=1)
+        yield first, np.stack(others)
