@@ -1,0 +1,128 @@
+"""A preview of denoising in one backward pass: the effect of a small step towards the clean piece, taken as a whole step.
+
+`(clean − foil) · ∂LD/∂contribution` at the foil run, for all blocks and positions at once. First order only: it is wrong
+where a norm or an attention saturates, so it is always shown with its correlation to the exact effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from einops import einsum
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from probes.backends.recording import Recording, record
+from probes.backends.torch_hooks import hook_output
+from probes.causal.interchange import BATCH_TOKENS
+from probes.causal.pairs import Pair, batches_of
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.progress import Progress, silent
+
+CONTRIBUTIONS = ("block_out", "attn_out", "mlp_out")
+
+
+@dataclass(frozen=True)
+class Attributed:
+    rows: tuple[int, ...]
+    """Indices into the pairs given."""
+    shift: Mapping[tuple[str, str], Float[Tensor, "item layer"]]
+    """By component and position: the estimate of interchange's denoising shift, in logits; NaN without the position."""
+
+
+def attribution(
+    checkpoint: Checkpoint,
+    pairs: Sequence[Pair],
+    positions: Sequence[str],
+    *,
+    batch_tokens: int | None = None,
+    progress: Progress = silent,
+    stage: str = "attribution",
+) -> Iterator[Attributed]:
+    """Yields the first-order estimates batch by batch, from two forward passes and one backward pass a batch."""
+    tokens = batch_tokens or BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])
+    done = 0
+    progress(stage, 0, len(pairs), "pairs")
+    for rows in batches_of(pairs, tokens):
+        members = [pairs[row] for row in rows]
+        keep = max(pair.reach for pair in members)
+        clean = record(checkpoint, [pair.clean for pair in members], keep=keep)
+        foil = record(checkpoint, [pair.foil for pair in members], keep=keep)
+        slopes = _slopes(checkpoint, foil, members)
+        yield Attributed(tuple(rows), _products(clean, foil, slopes, members, positions))
+        done += len(rows)
+        progress(stage, done, len(pairs), "pairs")
+
+
+def _slopes(checkpoint: Checkpoint, foil: Recording, pairs: Sequence[Pair]) -> dict[str, list[Tensor]]:
+    """∂(logit difference)/∂(contribution) of every block of the foil run, from column `first` on."""
+    outputs: dict[str, list[Tensor]] = {name: [] for name in CONTRIBUTIONS}
+    scale = checkpoint.anatomy.contribution_scale
+
+    def watch(name: str) -> Any:
+        def keep(h: Tensor) -> Tensor:
+            h.retain_grad()
+            outputs[name].append(h)
+            return h
+
+        return keep
+
+    def start(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        h = (args[0] if args else kwargs["hidden_states"]).detach().requires_grad_(True)
+        return ((h, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": h})
+
+    on = foil.batch.to(checkpoint.device)
+    with ExitStack() as hooks, torch.enable_grad():
+        hooks.callback(checkpoint.blocks[0].register_forward_pre_hook(start, with_kwargs=True).remove)
+        for parts in checkpoint.anatomy.blocks:
+            hooks.enter_context(hook_output(parts.attention, watch("attn_out"), changes=False))
+            hooks.enter_context(hook_output(parts.mlp, watch("mlp_out"), changes=False))
+            hooks.enter_context(hook_output(parts.block, watch("block_out"), changes=False))
+        body = checkpoint.body(input_ids=on.ids, attention_mask=on.mask, position_ids=on.position_ids, use_cache=False)
+        head = checkpoint.readout
+        normed = body.last_hidden_state[:, -1].to(head.weight.device)
+        scored = torch.tensor([[pair.answer_id, pair.foil_id] for pair in pairs], device=head.weight.device)
+        logits = einsum(normed, head.weight[scored], "item d_model, item token d_model -> item token")
+        logits = head.transform(logits if head.bias is None else logits + head.bias[scored])
+        (logits[:, 0] - logits[:, 1]).sum().backward()  # type: ignore[no-untyped-call]  # torch has no stub for it
+    found: dict[str, list[Tensor]] = {}
+    for name, held in outputs.items():
+        grads = [torch.zeros_like(one) if one.grad is None else one.grad for one in held]
+        found[name] = [(grad / (scale if name != "block_out" else 1.0))[:, foil.first :] for grad in grads]
+    return found
+
+
+def _products(
+    clean: Recording,
+    foil: Recording,
+    slopes: Mapping[str, Sequence[Tensor]],
+    pairs: Sequence[Pair],
+    positions: Sequence[str],
+) -> dict[tuple[str, str], Float[Tensor, "item layer"]]:
+    found: dict[tuple[str, str], Tensor] = {}
+    for component in CONTRIBUTIONS:
+        by_token = torch.stack(
+            [
+                einsum(
+                    (clean.contribution(component, layer) - foil.contribution(component, layer)).float(),
+                    slopes[component][layer].float(),
+                    "item token d_model, item token d_model -> item token",
+                ).cpu()
+                for layer in range(clean.n_layers)
+            ],
+            dim=1,
+        )
+        for position in positions:
+            rows = []
+            for row, pair in enumerate(pairs):
+                place = pair.clean.positions.get(position)
+                if place is None or place < pair.first_difference:
+                    rows.append(torch.full((clean.n_layers,), torch.nan))
+                else:
+                    rows.append(by_token[row, :, place + int(clean.batch.start[row]) - clean.first])
+            found[component, position] = torch.stack(rows)
+    return found

@@ -1,0 +1,70 @@
+"""How much does a removal hurt the model on text that has nothing to do with the items? The covariate of every drop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from probes.backends.recording import Recording, record
+from probes.backends.restart import Values, Variant, sweep
+from probes.causal.interchange import BATCH_TOKENS
+from probes.causal.removal import Cut
+from probes.causal.scores import divergence_per_token
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.progress import Progress, silent
+from probes.prompts import Prompt
+
+LAST_TOKENS = 12
+"""A removal in an item begins where its pair differs, some tokens before its end: so here."""
+
+
+def damage(
+    checkpoint: Checkpoint,
+    texts: Sequence[tuple[int, ...]],
+    cuts: Sequence[Cut],
+    *,
+    last_tokens: int = LAST_TOKENS,
+    batch_tokens: int | None = None,
+    progress: Progress = silent,
+    stage: str = "damage",
+) -> dict[Cut, Float[Tensor, "text layer"]]:
+    """KL(p_intact ‖ p_removed) in nats a token, over the last `last_tokens` tokens of each text, where the removal acts.
+
+    `texts`: token ids, each longer than `last_tokens`. The mean a removal puts in place is that of all texts but the
+    text itself; a resampled contribution is the next text's at the same distance from the end.
+    """
+    tokens = batch_tokens or BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])
+    n_layers, size = checkpoint.n_layers, max(2, tokens // last_tokens)
+    found: dict[Cut, list[Tensor]] = {cut: [] for cut in cuts}
+    progress(stage, 0, len(texts), "texts")
+    # A text left over alone would have no other to borrow from, so the last batch takes it in.
+    starts = [start for start in range(0, len(texts), size) if len(texts) - start > 1]
+    for start, end in zip(starts, [*starts[1:], len(texts)], strict=True):
+        prompts = [Prompt(str(index), tuple(texts[index])) for index in range(start, end)]
+        run = record(checkpoint, prompts, keep=last_tokens)
+        where = torch.arange(run.n_columns - last_tokens, run.n_columns).expand(len(prompts), last_tokens)
+        intact = run.streams[-1]
+        for cut in cuts:
+            given = _instead(run, where, cut)
+            blocks = range(n_layers - cut.window + 1)
+            variants = [Variant(cut.component, range(at, at + cut.window), given) for at in blocks]
+            ends = sweep(run, variants, where, keep=last_tokens)
+            found[cut].append(divergence_per_token(checkpoint.readout, intact, ends).T.cpu())
+        progress(stage, end, len(texts), "texts")
+    return {cut: torch.cat(parts) for cut, parts in found.items()}
+
+
+def _instead(run: Recording, where: Int[Tensor, "item position"], cut: Cut) -> Values:
+    def values(layer: int) -> Tensor:
+        own = run.at(cut.component, layer, where)
+        if cut.method == "skip":
+            return torch.zeros_like(own)
+        if cut.method == "resample":
+            return own.roll(1, dims=0)
+        others = (own.sum(0, keepdim=True) - own) / max(1, len(own) - 1)
+        return others.mean(1, keepdim=True).expand_as(own)
+
+    return values

@@ -1,0 +1,182 @@
+"""What is lost when a block, its attention or its MLP is taken out, from the first token that tells a pair apart on?
+
+Skip sets the contribution to nothing, mean ablation to the mean over other prompts of the task at the same named
+position, resample ablation to what another prompt of the task has there, averaged over draws. The three push a model off
+its distribution in different ways, so a finding needs all of them to agree (2404.15255 on what a removal can't show).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from probes.backends.recording import Recording, record
+from probes.backends.restart import Component, Values, Variant, sweep
+from probes.causal.interchange import BATCH_TOKENS
+from probes.causal.pairs import Pair, batches_of, reach_columns
+from probes.causal.positions import REST, matching_columns, mean_by_part, parts_of
+from probes.causal.scores import logit_difference
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.progress import Progress, silent
+
+Method = Literal["skip", "mean", "resample"]
+METHODS: tuple[Method, ...] = ("skip", "mean", "resample")
+DRAWS = 5
+"""Donors a resample ablation is averaged over."""
+
+
+class Cut(NamedTuple):
+    """One line of a removal map."""
+
+    method: Method
+    component: Component
+    """`block_out`, `attn_out` or `mlp_out`."""
+    window: int = 1
+    """Number of consecutive blocks removed together."""
+
+
+@dataclass(frozen=True)
+class Removed:
+    rows: tuple[int, ...]
+    """Indices into the pairs given."""
+    intact: Float[Tensor, " item"]
+    """Logit difference answer − foil of the clean prompt as it is."""
+    drop: Mapping[Cut, Float[Tensor, "item layer"]]
+    """Fall of the logit difference, in logits, by the window's first block; NaN where there is nothing to put in place."""
+    wrong: Mapping[Cut, Float[Tensor, "item layer"]]
+    """Share of draws in which the foil is then likelier than the answer."""
+
+
+def removal(
+    checkpoint: Checkpoint,
+    pairs: Sequence[Pair],
+    reference: Sequence[Pair],
+    cuts: Sequence[Cut],
+    *,
+    draws: int = DRAWS,
+    batch_tokens: int | None = None,
+    progress: Progress = silent,
+    stage: str = "removal",
+) -> Iterator[Removed]:
+    """Yields the drops batch by batch. `reference`: other pairs of the same groups, whose clean prompts stand in.
+
+    A group without a reference has no mean and no resample ablation.
+    """
+    tokens = batch_tokens or BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])
+    done = 0
+    known: dict[str, _Reference | None] = {}
+    progress(stage, 0, len(pairs), "pairs")
+    for rows in batches_of(pairs, tokens):
+        members = [pairs[row] for row in rows]
+        group = members[0].group
+        if group not in known:
+            # One group at a time: batches come group by group.
+            known = {group: _Reference.of(checkpoint, [one for one in reference if one.group == group], tokens)}
+        yield _Batch(checkpoint, members, known[group], draws).run(tuple(rows), cuts)
+        done += len(rows)
+        progress(stage, done, len(pairs), "pairs")
+
+
+class _Reference:
+    """The runs that stand in for what is removed."""
+
+    def __init__(self, runs: Sequence[Recording], pairs: Sequence[Sequence[Pair]]) -> None:
+        self.runs, self.pairs = runs, pairs
+        self.places = [(run, row) for run, members in enumerate(pairs) for row in range(len(members))]
+        self._means: dict[tuple[str, int], dict[str, Tensor]] = {}
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, pairs: Sequence[Pair], tokens: int) -> _Reference | None:
+        if not pairs:
+            return None
+        batches = [[pairs[row] for row in rows] for rows in batches_of(pairs, tokens)]
+        runs = [
+            record(checkpoint, [pair.clean for pair in members], keep=max(pair.reach for pair in members))
+            for members in batches
+        ]
+        return cls(runs, batches)
+
+    def means(self, component: Component, layer: int) -> dict[str, Float[Tensor, " d_model"]]:
+        if (component, layer) not in self._means:
+            self._means[component, layer] = mean_by_part(self.runs, self.pairs, component, layer)
+        return self._means[component, layer]
+
+
+class _Batch:
+    def __init__(self, checkpoint: Checkpoint, pairs: Sequence[Pair], reference: _Reference | None, draws: int) -> None:
+        self.checkpoint, self.pairs, self.reference, self.draws = checkpoint, pairs, reference, draws
+        self.run_intact = record(checkpoint, [pair.clean for pair in pairs], keep=max(pair.reach for pair in pairs))
+        self.where = reach_columns(pairs, self.run_intact.n_columns)
+        self.tokens = torch.tensor([[pair.answer_id, pair.foil_id] for pair in pairs])
+
+    def run(self, rows: tuple[int, ...], cuts: Sequence[Cut]) -> Removed:
+        intact = self._difference(self.run_intact.streams[-1][None, :, -1])[0]
+        drop: dict[Cut, Tensor] = {}
+        wrong: dict[Cut, Tensor] = {}
+        for cut in cuts:
+            given = self._given(cut)
+            starts = range(self.checkpoint.n_layers - cut.window + 1)
+            if not given or not starts:
+                continue
+            found = []
+            for values in given:
+                variants = [Variant(cut.component, range(start, start + cut.window), values) for start in starts]
+                found.append(self._difference(sweep(self.run_intact, variants, self.where)[:, :, 0]))
+            left = torch.stack(found)
+            drop[cut] = (intact - left.mean(0)).T.cpu()
+            wrong[cut] = (left <= 0).float().mean(0).T.cpu()
+        return Removed(rows, intact.cpu(), drop, wrong)
+
+    def _given(self, cut: Cut) -> list[Values]:
+        """What is put in place of the contribution, once for each draw."""
+        shape = (*self.where.shape, self.checkpoint.d_model)
+        if cut.method == "skip":
+            return [lambda layer: torch.zeros(shape)]
+        if self.reference is None:
+            return []
+        if cut.method == "mean":
+            return [self._mean(cut.component)]
+        return [self._resampled(cut.component, draw) for draw in range(self.draws)]
+
+    def _mean(self, component: Component) -> Values:
+        assert self.reference is not None
+        reference = self.reference
+        longest = self.where.shape[1]
+        parts = [parts_of(pair) for pair in self.pairs]
+        parts = [[own[0]] * (longest - len(own)) + own for own in parts]
+
+        def values(layer: int) -> Tensor:
+            means = reference.means(component, layer)
+            return torch.stack([torch.stack([means.get(part, means[REST]) for part in own]) for own in parts])
+
+        return values
+
+    def _resampled(self, component: Component, draw: int) -> Values:
+        assert self.reference is not None
+        reference, longest = self.reference, self.where.shape[1]
+        chosen: list[tuple[int, int, Tensor]] = []
+        for row, pair in enumerate(self.pairs):
+            run, donor_row = reference.places[(row * self.draws + draw) % len(reference.places)]
+            donor = reference.pairs[run][donor_row]
+            start = int(reference.runs[run].batch.start[donor_row])
+            columns = matching_columns(pair, donor, start, longest) - reference.runs[run].first
+            chosen.append((run, donor_row, columns))
+
+        def values(layer: int) -> Tensor:
+            contributions: dict[int, Tensor] = {}
+            rows = []
+            for run, donor_row, columns in chosen:
+                if run not in contributions:
+                    contributions[run] = reference.runs[run].contribution(component, layer)
+                rows.append(contributions[run][donor_row, columns.to(contributions[run].device)])
+            return torch.stack(rows)
+
+        return values
+
+    def _difference(self, h: Float[Tensor, "variant item d_model"]) -> Float[Tensor, "variant item"]:
+        return logit_difference(self.checkpoint.readout, h, self.tokens)
