@@ -77,6 +77,18 @@ def test_other_settings_and_other_texts_are_other_lenses(checkpoint: Checkpoint,
     assert len(list((tmp_path / "cache" / "lenses").iterdir())) == 3
 
 
+def test_a_text_is_known_by_what_stands_in_it(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    text, moved = tmp_path / "text.txt", tmp_path / "moved.txt"
+    text.write_text("Paris is in France . " * 200)
+    jacobian_lens(checkpoint, JacobianSettings(1), text=text)
+    text.rename(moved)
+    jacobian_lens(checkpoint, JacobianSettings(1), text=moved)
+    assert only_file(tmp_path)
+    moved.write_text("France is in Paris . " * 200)
+    jacobian_lens(checkpoint, JacobianSettings(1), text=moved)
+    assert len(list((tmp_path / "cache" / "lenses").iterdir())) == 2
+
+
 def test_sampled_text_follows_the_models_own_predictions() -> None:
     """Nearly at temperature 0 it is the greedy continuation computed without a cache."""
     checkpoint = tiny_checkpoint("llama", adds_bos=True)
