@@ -37,8 +37,8 @@ EMERGENCE = _schema(item=_TEXT, instrument=_TEXT, position=_TEXT, stream=_INT, d
 """First stream of lasting readability by item; null: never."""
 
 CURVES = _schema(
-    instrument=_TEXT, measure=_TEXT, kind=_TEXT, family=_TEXT, target=_TEXT, scheme=_TEXT, position=_TEXT, axis=_TEXT,
-    layer=_INT, mean=_FLOAT, low=_FLOAT, high=_FLOAT, n_items=_INT, n_clusters=_INT, method=_TEXT,
+    instrument=_TEXT, measure=_TEXT, component=_TEXT, kind=_TEXT, family=_TEXT, target=_TEXT, scheme=_TEXT,
+    position=_TEXT, axis=_TEXT, layer=_INT, mean=_FLOAT, low=_FLOAT, high=_FLOAT, n_items=_INT, n_clusters=_INT, method=_TEXT,
 )  # fmt: skip
 """Means over items with cluster-bootstrap intervals; family null: all families of the kind."""
 
@@ -51,9 +51,9 @@ PROBES = _schema(
 
 LOCATIONS = _schema(
     kind=_TEXT, family=_TEXT, instrument=_TEXT, measure=_TEXT, layer=_INT, axis=_TEXT, depth=_FLOAT, low=_FLOAT,
-    high=_FLOAT, p=_FLOAT, n=_INT, method=_TEXT,
+    high=_FLOAT, p=_FLOAT, q=_FLOAT, n=_INT, method=_TEXT,
 )  # fmt: skip
-"""Onsets (and later causal locations); layer null: none."""
+"""Onsets and causal locations; layer null: none. `q` is p after Benjamini-Hochberg over families."""
 
 
 def check_tables(run: Path, run_id: str) -> None:
