@@ -6,6 +6,16 @@ import numpy as np
 from jaxtyping import Float
 
 
+def folded(profile: Float[np.ndarray, "*draw site_block"], sites: int) -> Float[np.ndarray, "*draw block"]:
+    """The sum over positions of a profile whose columns hold the blocks of one position after those of another.
+
+    A block stands out at one position and not at another, so noise is judged position by position and only what is left
+    is summed over them.
+    """
+    profile = np.asarray(profile, dtype=float)
+    return profile.reshape(*profile.shape[:-1], sites, -1).sum(-2)
+
+
 def effect_depth(profile: Float[np.ndarray, "*draw block"]) -> Float[np.ndarray, "*draw"]:
     """`Σ_b max(e_b, 0) x_b / Σ_b max(e_b, 0)` with `x_b = (b + ½)/L`; NaN where no block is positive (methods §5).
 

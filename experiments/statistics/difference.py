@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 
 from experiments.statistics.bootstrap import DRAWS, MIN_CLUSTERS, multinomial_weights
-from experiments.statistics.depth import effect_depth
+from experiments.statistics.depth import effect_depth, folded
 from experiments.statistics.equivalence import EQUIVALENCE_BOUND, equivalent
 from experiments.statistics.max_t import PERMUTATIONS
 from experiments.statistics.standing import NoiseFloor, noise_floor, standing_mass
@@ -60,30 +60,32 @@ def depth_difference(
     draws: int = DRAWS,
     seed: int = 0,
     permutations: int = PERMUTATIONS,
+    sites: int = 1,
 ) -> Difference:
     """`D = depth(b) − depth(a)` with a bootstrap interval and a permutation p; `shared` pairs rows of `a` and `b` of one cluster.
 
     Interval: percentile, clusters resampled on each side, shared ones drawn together, the whole rule of `locate_profile` (means,
     largest control, choice of the counted blocks, `stretch`) redone in every draw. p: labels swapped within shared clusters, permuted
-    between the others, effects and controls together, the rule redone with the permuted sides' own standard errors; only the
-    critical value of each side is the observed one (it depends on the numbers of clusters and blocks, hardly on the labels).
+    between the others, effects and controls together, and the rule redone. What a block must reach is each side's observed
+    standard error and critical value, in draws and permutations alike: a side of mixed labels has two kinds of clusters, its own
+    spread would hide the blocks of both, and its depth would jump between them.
     The null hypothesis of p is that labels mean nothing; an order is claimed only if the interval, which needs no such
-    assumption, says so too.
+    assumption, says so too. `sites`: as in `locate_profile`.
     """
     left, right, pairs = _sides(a, a_controls, b, b_controls, shared)
     n_a, n_b = left.shape[1], right.shape[1]
     floors = [noise_floor(s[0], s[1:], permutations=permutations, seed=seed)[0] for s in (left, right)]
     means = [side.mean(1)[:, None] for side in (left, right)]
-    difference = float(np.subtract(*[_depths(m, f)[0] for m, f in zip(means[::-1], floors[::-1], strict=True)]))
+    difference = float(np.subtract(*[_depths(m, f, sites)[0] for m, f in zip(means[::-1], floors[::-1], strict=True)]))
 
-    permuted = np.concatenate(list(_permuted(left, right, pairs, floors, permutations, seed)))
+    permuted = np.concatenate(list(_permuted(left, right, pairs, floors, permutations, seed, sites)))
     # A permutation without any mass has no depth; it counts against the finding.
     extreme = ~(np.abs(permuted) < abs(difference) - 1e-9)
     p = float((1 + extreme.sum()) / (permutations + 1))
 
     low = high = low90 = high90 = None
     if min(n_a, n_b) >= MIN_CLUSTERS:
-        drawn = np.concatenate(list(_drawn(left, right, pairs, floors, draws, seed)))
+        drawn = np.concatenate(list(_drawn(left, right, pairs, floors, draws, seed, sites)))
         if np.isfinite(drawn).any():
             low, high, low90, high90 = (float(v) for v in np.nanquantile(drawn, (0.025, 0.975, 0.05, 0.95)))
     return Difference(
@@ -145,8 +147,8 @@ def _sides(
     return sides[0], sides[1], pairs
 
 
-def _depths(means: Float[np.ndarray, "table draw block"], floor: NoiseFloor) -> Float[np.ndarray, " draw"]:
-    return effect_depth(standing_mass(means[0], means[1:], floor))
+def _depths(means: Float[np.ndarray, "table draw block"], floor: NoiseFloor, sites: int) -> Float[np.ndarray, " draw"]:
+    return effect_depth(folded(standing_mass(means[0], means[1:], floor), sites))
 
 
 def _rest(n: int, taken: Sequence[int]) -> np.ndarray:
@@ -166,6 +168,7 @@ def _drawn(
     floors: list[NoiseFloor],
     draws: int,
     seed: int,
+    sites: int,
 ) -> Iterator[Float[np.ndarray, " draw"]]:
     """D in each draw: shared clusters drawn once for both sides, the others of each side among themselves."""
     in_a, in_b = [i for i, _ in pairs], [j for _, j in pairs]
@@ -189,7 +192,7 @@ def _drawn(
             table[:, paired], table[:, own] = both, weights
             n, mean = side.shape[1], side.mean(1)[:, None]
             moved = (_weighted(table, side) / n - mean) * stretch(n)
-            depths.append(_depths(mean + moved, floor))
+            depths.append(_depths(mean + moved, floor, sites))
         yield depths[1] - depths[0]
 
 
@@ -200,22 +203,15 @@ def _permuted(
     floors: list[NoiseFloor],
     permutations: int,
     seed: int,
+    sites: int,
 ) -> Iterator[Float[np.ndarray, " draw"]]:
-    """D under permuted labels; a side's standard errors come from sums of squares, one more product."""
+    """D under permuted labels; every cluster is on one side or the other, so one product gives both."""
     n_a, n_b = left.shape[1], right.shape[1]
     pooled = np.concatenate([left, right], axis=1)
-    squares = (pooled[0] - pooled[1:]) ** 2
-    everything = np.concatenate([pooled, squares])
-    total, n_tables = everything.sum(1)[:, None], len(pooled)
+    total = pooled.sum(1)[:, None]
     for of_a in _relabelled(n_a, n_b, pairs, permutations, seed):
-        sums = _weighted(of_a.astype(float), everything)
-        depths = []
-        for side, n, floor in ((sums, n_a, floors[0]), (total - sums, n_b, floors[1])):
-            means, mean_squares = side[:n_tables] / n, side[n_tables:] / n
-            spread = mean_squares - (means[0] - means[1:]) ** 2
-            spread = np.where(spread > 1e-12 * mean_squares, spread, 0.0)
-            depths.append(_depths(means, NoiseFloor(spread / max(n - 1, 1), floor.critical)))
-        yield depths[1] - depths[0]
+        sums = _weighted(of_a.astype(float), pooled)
+        yield _depths((total - sums) / n_b, floors[1]) - _depths(sums / n_a, floors[0])
 
 
 def _relabelled(

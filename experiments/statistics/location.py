@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 
 from experiments.statistics.bootstrap import DRAWS, MIN_CLUSTERS, multinomial_weights
-from experiments.statistics.depth import effect_depth, half_mass_block
+from experiments.statistics.depth import effect_depth, folded, half_mass_block
 from experiments.statistics.max_t import PERMUTATIONS
 from experiments.statistics.standing import noise_floor, stack_controls, standing_mass
 from experiments.statistics.stretch import stretch
@@ -57,6 +57,7 @@ def locate_profile(
     permutations: int = PERMUTATIONS,
     level: float = 0.95,
     n_items: int | None = None,
+    sites: int = 1,
 ) -> Location:
     """Depth and half-mass block of the excess over the largest control, clusters weighing equally (methods §5).
 
@@ -72,19 +73,25 @@ def locate_profile(
 
     The p-value is the intersection-union of the controls: at a block the largest p of the controls (max-T, one sign per
     cluster, the same for all blocks), then the smallest over blocks. NaN rows (clusters without a value) are left out.
+
+    `sites`: the columns are the blocks of so many positions, one position after the other. Blocks are then tested position by
+    position, and the standing mass is summed over positions before its depth is taken.
     """
     whole, stacked = stack_controls(effects, controls)
     n_clusters, alpha = len(whole), 1 - level
     floor, p_by_block = noise_floor(whole, stacked, permutations=permutations, seed=seed, alpha=alpha)
     mean, control_means = whole.mean(0)[None], stacked.mean(1)[:, None]
     excess = (mean - control_means.max(0))[0]
-    mass = standing_mass(mean, control_means, floor)
+    mass = folded(standing_mass(mean, control_means, floor), sites)
     depth, layer = effect_depth(mass)[0], half_mass_block(mass)[0]
 
     ends: list[float | None] = [None] * 4
     if n_clusters >= MIN_CLUSTERS:
         masses = np.concatenate(
-            [standing_mass(e, c, floor) for e, c in _drawn(whole, stacked, draws, seed, stretch(n_clusters, level))]
+            [
+                folded(standing_mass(e, c, floor), sites)
+                for e, c in _drawn(whole, stacked, draws, seed, stretch(n_clusters, level))
+            ]
         )
         depths, layers = effect_depth(masses), half_mass_block(masses)
         if np.isfinite(depths).any():
