@@ -211,7 +211,7 @@ def _permuted(
     total = pooled.sum(1)[:, None]
     for of_a in _relabelled(n_a, n_b, pairs, permutations, seed):
         sums = _weighted(of_a.astype(float), pooled)
-        yield _depths((total - sums) / n_b, floors[1]) - _depths(sums / n_a, floors[0])
+        yield _depths((total - sums) / n_b, floors[1], sites) - _depths(sums / n_a, floors[0], sites)
 
 
 def _relabelled(
