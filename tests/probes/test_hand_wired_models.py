@@ -22,6 +22,8 @@ from probes.checkpoints.open import open_checkpoint
 
 ORDERS = {"retrieval below reasoning": (3, 8), "reasoning below retrieval": (8, 3)}
 LAST = "last"
+ENOUGH, MANY = 6, 40
+"""Items of each wording that interventions are run on, and that means are taken over."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Group:
     answers: Tensor
     foils: Tensor
     places: dict[str, int]
+
+    def first(self, most: int | None) -> Group:
+        return Group(self.clean[:most], self.corrupt[:most], self.answers[:most], self.foils[:most], self.places)
 
 
 class World:
@@ -48,12 +53,17 @@ class World:
             records[record["kind"], record["template"]].append(record)
         self.groups = {key: _group(members, tokenizer) for key, members in records.items()}
 
-    def of(self, kind: str) -> list[Group]:
-        return [group for (one, _), group in self.groups.items() if one == kind]
+    def of(self, kind: str, most: int | None = ENOUGH) -> list[Group]:
+        """The kind's items wording by wording; the first `most` of each, and one plain wording, unless it is None."""
+        return [
+            group.first(most)
+            for (one, template), group in self.groups.items()
+            if one == kind and (most is None or template.endswith(("plain", "stated")))
+        ]
 
     @torch.no_grad()
     def logits(self, ids: Tensor) -> Tensor:
-        return self.model(ids).logits[:, -1]
+        return self.model(ids, use_cache=False).logits[:, -1]
 
     def modules(self, component: str) -> list[Any]:
         return [getattr(block, component) for block in self.model.model.layers]
@@ -87,9 +97,10 @@ class World:
     def ablated(self, kind: str) -> list[float]:
         """Drop in accuracy when a block's MLP adds its mean over the kind's items at every position, by block."""
         drops = [0.0] * self.planted.n_layers
-        groups = self.of(kind)
-        for group in groups:
-            mean = [one.mean(0, keepdim=True) for one in self.contributions(group.clean, "mlp")]
+        groups = self.of(kind, MANY)
+        for whole in groups:
+            mean = [one.mean(0, keepdim=True) for one in self.contributions(whole.clean, "mlp")]
+            group = whole.first(ENOUGH)
             intact = _accuracy(self.logits(group.clean), group)
             for block, module in enumerate(self.modules("mlp")):
                 with _replaced(module, None, mean[block]):
@@ -115,9 +126,7 @@ def _group(records: list[dict[str, Any]], tokenizer: Any) -> Group:
         return torch.tensor(tokenizer(texts).input_ids)
 
     # One token a word behind `<s>`: a span's token is the number of words up to its end.
-    places = [
-        {name: len(one["prompt"][:end].split()) for name, (_, end) in one["spans"].items()} for one in records
-    ]
+    places = [{name: len(one["prompt"][:end].split()) for name, (_, end) in one["spans"].items()} for one in records]
     assert all(one == places[0] for one in places)
     clean = ids([one["prompt"] for one in records])
     return Group(
@@ -191,30 +200,35 @@ def test_composite_items_hang_on_both_blocks(world: World) -> None:
 
 
 @torch.no_grad()
-def test_the_decoy_is_decodable_at_once_and_used_by_nothing(world: World) -> None:
+def test_the_decoy_is_decodable_before_retrieval_for_subjects_never_seen(world: World) -> None:
     from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import cross_val_score
+    from sklearn.model_selection import GroupKFold, cross_val_score
 
-    streams: dict[int, list[Tensor]] = defaultdict(list)
-    groups = world.of("knowledge")
-    for group in groups:
-        states = world.model.model(group.clean, output_hidden_states=True).hidden_states
-        for stream in (world.planted.decoy, world.planted.decoy + 1):  # type: ignore[operator]
-            streams[stream].append(states[stream][:, group.places["subject"]])
+    decoy = world.planted.decoy
+    assert decoy is not None and decoy < world.planted.retrieval
+    groups = world.of("knowledge", None)
+    states = [
+        [stream[:, group.places["subject"]] for stream in world.model.model(group.clean, output_hidden_states=True).hidden_states]
+        for group in groups
+    ]  # fmt: skip
     labels = torch.cat([group.answers for group in groups]).numpy()
+    subjects = torch.cat([group.clean[:, group.places["subject"]] for group in groups]).numpy()
     before, after = (
-        cross_val_score(LogisticRegression(C=10.0, max_iter=500), torch.cat(found).numpy(), labels, cv=5).mean()
-        for found in streams.values()
-    )
-    assert before < 0.4 < 0.95 <= after
+        cross_val_score(
+            LogisticRegression(C=10.0, max_iter=500), torch.cat([found[stream] for found in states]).numpy(), labels,
+            groups=subjects, cv=GroupKFold(5),
+        ).mean()
+        for stream in (decoy, decoy + 1)
+    )  # fmt: skip
+    assert before <= 0.3 and after >= 0.95
 
 
 def test_noise_costs_accuracy_but_moves_nothing(tmp_path: Path) -> None:
-    world = World(write_planted(tmp_path, noise=0.35))
-    for kind, block, place in (("knowledge", world.planted.retrieval, "subject"), ("reasoning", world.planted.reasoning, LAST)):  # fmt: skip
-        sizes = [len(group.clean) for group in world.of(kind)]
-        right = [_accuracy(world.logits(group.clean), group) * len(group.clean) for group in world.of(kind)]
-        assert 0.6 <= sum(right) / sum(sizes) <= 0.9, kind
+    world = World(write_planted(tmp_path, noise=0.4))
+    planted = world.planted
+    for kind, block, place in (("knowledge", planted.retrieval, "subject"), ("reasoning", planted.reasoning, LAST)):
+        right = [(world.logits(group.clean).argmax(-1) == group.answers).float() for group in world.of(kind, None)]
+        assert 0.6 <= float(torch.cat(right).mean()) <= 0.9, kind
         effects = world.denoised(kind, "mlp", place)
         assert max(range(1, len(effects)), key=effects.__getitem__) == block
 
