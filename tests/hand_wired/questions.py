@@ -156,7 +156,7 @@ def _item(
     foil_prompt, foil_spans = _filled(frame, words | swapped)
     return {
         "id": id, "kind": kind, "family": family, "domain": "planted", "prompt": prompt, "answer": f" {answer}",
-        "foil_prompt": foil_prompt, "foil": f" {foil}", "choices": list(CHOICES), "cluster": f"{family}:{cluster}",
+        "foil_prompt": foil_prompt, "foil": f" {foil}", "choices": list(CHOICES), "cluster": f"{family.removesuffix('_stated')}:{cluster}",
         "template": f"{family}.{template}", "hops": hops, "spans": spans, "foil_spans": foil_spans,
         "source": "hand-wired", **extra,
     }  # fmt: skip
