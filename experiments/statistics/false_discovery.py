@@ -17,7 +17,7 @@ def benjamini_hochberg(p: Sequence[float | None] | Float[np.ndarray, " test"]) -
     made = np.isfinite(values)
     tested = values[made]
     order = np.argsort(tested, kind="stable")
-    scaled = tested[order] * len(tested) / np.arange(1, len(tested) + 1)
+    scaled = tested[order] * (len(tested) / np.arange(1, len(tested) + 1))
     q = np.empty_like(tested)
     q[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
     values[made] = q

@@ -119,7 +119,7 @@ def _max_t(
     two_sided = alternative == "two-sided"
     maxima = np.sort(np.concatenate([(np.abs(t) if two_sided else t).max(-1) for t in permuted]))
     size = np.abs(observed) if two_sided else observed
-    at_least = np.where(np.isfinite(size), size - _ROUNDING * np.abs(size), size)
+    at_least = size * (1 - _ROUNDING * np.sign(size))
     reached = len(maxima) - np.searchsorted(maxima, at_least, side="left")
     p = (1 + reached) / (len(maxima) + 1)
     return MaxT(observed, p, float(p.min()), len(maxima), enumerated, n_clusters, maxima)
