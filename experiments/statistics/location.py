@@ -69,7 +69,9 @@ def locate_profile(
     `stretch` for the few clusters. Plain clipping of all blocks covers the true depth in as few as 1 % of simulations (the
     noise of 28 empty blocks outweighs one true one), and keeping the observed choice in every draw in as few as 9 %, since a
     block that just missed is missed for sure. Redone, a doubtful block is in some draws and out of others, and the interval
-    spans both. It errs on the wide side: a single block, which the rule names exactly, is covered nearly always.
+    spans both. It errs on the wide side: in simulations (12 and 30 blocks, 12 to 40 clusters, none or two controls, p ≤ .05)
+    two spikes and a bump are covered in 93 to 100 % at a nominal 95 %, a single spike, which the rule names exactly, nearly
+    always. A true block that is too weak to count is missing from the estimate (bias up to .11), rarely from the interval.
 
     The p-value is the intersection-union of the controls: at a block the largest p of the controls (max-T, one sign per
     cluster, the same for all blocks), then the smallest over blocks. NaN rows (clusters without a value) are left out.

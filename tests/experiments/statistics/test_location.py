@@ -199,3 +199,13 @@ def test_clusters_without_a_value_are_left_out_and_the_seed_decides() -> None:
         locate_profile(effects, {"c": control[:5]})
     with pytest.raises(StrataError, match="No cluster"):
         locate_profile(np.full((9, 3), np.nan), {})
+
+
+def test_positions_are_tested_one_by_one_and_summed_before_the_depth_is_taken() -> None:
+    rng = np.random.default_rng(10)
+    subject, last = _planted("spike", 12), 0.6 * np.eye(12)[8]
+    effects = np.concatenate([subject, last]) + 0.1 * rng.normal(size=(20, 24))
+    both = locate_profile(effects, {}, draws=200, permutations=200, sites=2)
+    assert both.depth == pytest.approx((3.5 + 0.6 * 8.5) / 1.6 / 12, abs=0.03)
+    assert both.layer == 3 and both.p_by_block.shape == (24,)
+    assert set(np.flatnonzero(both.p_by_block <= 0.05)) >= {3, 20}
