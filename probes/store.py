@@ -94,6 +94,11 @@ class ActivationStore:
             raise KeyError("no keys were asked for")
         return out
 
+    def names(self, key: str) -> list[str]:
+        """The tensors stored beside the one of `key`, in its shard. Raises KeyError for a key that was never written."""
+        with safe_open(str(self._places[key].shard), framework="pt") as file:
+            return sorted(file.keys())
+
     def _keys_of(self, shard: Path) -> list[str]:
         try:
             with safe_open(str(shard), framework="pt") as file:

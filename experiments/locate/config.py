@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from probes.errors import StrataError
 
 FEWEST_DRAWS = 100
+CAUSAL_MAPS = ("none", "quick", "default", "full")
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,21 @@ class LocateConfig:
     """Cluster-bootstrap draws behind every interval."""
     lens_maps: int = 16
     """Items whose whole lens map (every stream × token) is kept for the page."""
+    causal_map: str = "default"
+    """Which interventions are made: `none`, `quick`, `default`, or `full` (every component, position and control)."""
+    pairs_per_family: int = 6
+    """Minimal pairs of each answered family that are intervened on."""
+    windows: tuple[int, ...] = ()
+    """Sizes of windows of consecutive blocks that are edited together, beside single blocks."""
+    damage_texts: int = 6
+    """Neutral texts on which a removal's general damage is measured."""
+    quick: bool = False
+    """Whether the sizes were cut for a quick look; the run is stamped as quick."""
     text: str | None = None
     """File that the tuned and Jacobian lenses are fitted on; None: text sampled from the model itself."""
 
     def __post_init__(self) -> None:
-        for name in ("families", "positions", "lenses"):
+        for name in ("families", "positions", "lenses", "windows"):
             values = getattr(self, name)
             object.__setattr__(self, name, tuple(dict.fromkeys(values)))
         if "last" not in self.positions or "logit" not in self.lenses:
@@ -46,5 +57,14 @@ class LocateConfig:
             )
         if self.draws < FEWEST_DRAWS:
             raise StrataError(f"--draws is {self.draws}", f"Give at least {FEWEST_DRAWS}: an interval needs its tails")
+        if self.causal_map not in CAUSAL_MAPS:
+            raise StrataError(f"--causal-map is {self.causal_map!r}", f"Choose among: {', '.join(CAUSAL_MAPS)}")
+        if any(size < 2 for size in self.windows):
+            raise StrataError("--windows holds a size below 2", "Single blocks are always there; give 2 or more")
+        if self.pairs_per_family < 1 or self.damage_texts < 2:
+            raise StrataError(
+                "--pairs-per-family needs at least 1 and --damage-texts at least 2",
+                "Give more, or --causal-map none to make no interventions",
+            )
         if self.folds < 2:
             raise StrataError(f"--folds is {self.folds}", "Give at least 2: a probe is scored on items it has not seen")

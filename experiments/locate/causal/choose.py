@@ -1,0 +1,100 @@
+"""Which items can be intervened on, which of them are, and why the others are not."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from typing import Any
+
+from experiments.items.alignment import EncodedItem
+from experiments.items.schema import KINDS, Kind
+from experiments.locate.questions import entity_of
+from probes.causal.pairs import Pair
+
+MOST_REFERENCES = 8
+"""Other prompts of a family that stand in for a removed contribution."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    pairs: tuple[Pair, ...]
+    """Intervened on, family by family."""
+    items: tuple[EncodedItem, ...]
+    """The same, as items."""
+    reference: tuple[Pair, ...]
+    """Pairs of the same families that are not intervened on: what removed contributions are replaced from."""
+    left_out: Mapping[str, Mapping[str, int]]
+    """By kind: how many items are not intervened on, by reason."""
+
+
+def choose_pairs(
+    encoded: Sequence[EncodedItem], behaviour: Sequence[Mapping[str, Any]], per_family: int, seed: int
+) -> Chosen:
+    """At most `per_family` pairs of each family that the model answers, spread over entities and wordings.
+
+    The order within a family depends on the item ids and the seed alone, so another family more or less changes nothing.
+    """
+    rows = {row["item"]: row for row in behaviour}
+    left_out: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
+    for row in behaviour:
+        if row["reason"] and row["answered"] is None:
+            left_out[row["kind"]][row["reason"]] += 1
+    by_family: dict[tuple[Kind, str], list[EncodedItem]] = defaultdict(list)
+    spare: dict[tuple[Kind, str], list[EncodedItem]] = defaultdict(list)
+    for one in encoded:
+        reason = _why_not(one, rows[one.key])
+        family = (one.item.kind, one.item.family)
+        if reason is None:
+            by_family[family].append(one)
+        else:
+            left_out[one.item.kind][reason] += 1
+            if one.aligned and one.prompt.ids != (one.foil_prompt.ids if one.foil_prompt else ()):
+                spare[family].append(one)
+    drawn: list[EncodedItem] = []
+    reference: list[EncodedItem] = []
+    for family, members in by_family.items():
+        ordered = _spread(members, seed)
+        # A family of few items keeps some to stand in for what is removed.
+        n = min(per_family, max(1, len(ordered) - 1) if not spare[family] else len(ordered))
+        drawn += ordered[:n]
+        rest = ordered[n:]
+        if rest:
+            left_out[family[0]][f"beyond the {per_family} pairs a family that are intervened on"] += len(rest)
+        reference += [*rest, *_spread(spare[family], seed)][:MOST_REFERENCES]
+    return Chosen(
+        tuple(_pair(one) for one in drawn),
+        tuple(drawn),
+        tuple(_pair(one) for one in reference),
+        {kind: dict(counts) for kind, counts in left_out.items()},
+    )
+
+
+def _why_not(one: EncodedItem, row: Mapping[str, Any]) -> str | None:
+    if row["reason"]:
+        return str(row["reason"])
+    if not row["answered"]:
+        return "the model does not answer it"
+    if not one.aligned or one.foil_prompt is None or one.foil_id is None:
+        return one.unaligned_reason or "no minimal pair"
+    if one.prompt.ids == one.foil_prompt.ids:
+        return "the pair's prompts are the same tokens"
+    return None
+
+
+def _spread(members: Sequence[EncodedItem], seed: int) -> list[EncodedItem]:
+    """Entities in turn, each entity's wordings shuffled: the first few cover as many entities as there are."""
+    by_entity: dict[str, list[EncodedItem]] = defaultdict(list)
+    for one in sorted(members, key=lambda one: hashlib.sha256(f"{seed} {one.key}".encode()).digest()):
+        by_entity[entity_of(one.item)].append(one)
+    turns = chain.from_iterable(zip_longest(*by_entity.values()))
+    return [one for one in turns if one is not None]
+
+
+def _pair(one: EncodedItem) -> Pair:
+    assert one.foil_prompt is not None
+    assert one.foil_id is not None
+    group = f"{one.item.kind} {one.item.family}"
+    return Pair(one.key, one.prompt, one.foil_prompt, one.answer_id, one.foil_id, group)

@@ -1,0 +1,144 @@
+"""Runs the interventions, family by family, into a store that a killed run is taken up from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from experiments.locate.causal.lines import cuts_for, lines_for, spans_of
+from experiments.locate.config import LocateConfig
+from probes.causal.attribution import attribution
+from probes.causal.damage import LAST_TOKENS, damage
+from probes.causal.interchange import Line, interchange
+from probes.causal.knockout import knockout
+from probes.causal.pairs import Pair
+from probes.causal.removal import Cut, removal
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.lens.text import sample_text
+from probes.progress import Progress, silent
+from probes.store import ActivationStore
+
+_TEXT_LENGTH = 40
+
+
+def line_name(line: Line) -> str:
+    return f"interchange/{line.measure}/{line.component}/{line.position}/{line.window}"
+
+
+def cut_name(cut: Cut, what: str) -> str:
+    return f"removal/{what}/{cut.method}/{cut.component}/{cut.window}"
+
+
+def intervene(
+    checkpoint: Checkpoint,
+    pairs: Sequence[Pair],
+    reference: Sequence[Pair],
+    store: ActivationStore,
+    config: LocateConfig,
+    *,
+    progress: Progress = silent,
+) -> None:
+    """Stores for every pair (item × layer, NaN where there is nothing): every line, every cut, knockouts, attributions.
+
+    One shard a family: which pairs lend each other contributions must not depend on where a run was interrupted.
+    """
+    groups: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        groups.setdefault(pair.group, []).append(pair)
+    done = 0
+    progress("interventions", 0, len(pairs), "pairs")
+    for group, members in groups.items():
+        if not all(pair.key in store for pair in members):
+            found = _of_family(checkpoint, members, [one for one in reference if one.group == group], config)
+            store.write([pair.key for pair in members], found)
+        done += len(members)
+        progress("interventions", done, len(pairs), "pairs")
+
+
+def _of_family(
+    checkpoint: Checkpoint, pairs: Sequence[Pair], reference: Sequence[Pair], config: LocateConfig
+) -> dict[str, Tensor]:
+    n_layers = checkpoint.n_layers
+    spans = spans_of(pairs)
+    table = _Table(len(pairs), n_layers)
+    for batch in interchange(checkpoint, pairs, lines_for(config, spans), seed=config.seed):
+        table.put("clean", batch.rows, batch.clean)
+        table.put("foil", batch.rows, batch.foil)
+        for line, shift in batch.shift.items():
+            table.put(line_name(line), batch.rows, shift)
+    for cut_batch in removal(checkpoint, pairs, reference, cuts_for(config)):
+        table.put("intact", cut_batch.rows, cut_batch.intact)
+        for cut, drop in cut_batch.drop.items():
+            table.put(cut_name(cut, "drop"), cut_batch.rows, drop)
+            table.put(cut_name(cut, "wrong"), cut_batch.rows, cut_batch.wrong[cut])
+    if spans and config.causal_map != "quick":
+        window = knockout_window(n_layers)
+        for edge_batch in knockout(checkpoint, pairs, spans, window=window):
+            for span, drop in edge_batch.drop.items():
+                table.put(f"knockout/{span}/{window}", edge_batch.rows, drop)
+    for slope_batch in attribution(checkpoint, pairs, (*spans, "last")):
+        for (component, position), shift in slope_batch.shift.items():
+            table.put(f"attribution/{component}/{position}", slope_batch.rows, shift)
+    return table.tensors
+
+
+def knockout_window(n_layers: int) -> int:
+    """A window of blocks wide enough to hide an edge: a fifth of the depth, as in 2304.14767."""
+    return max(1, round(n_layers / 5))
+
+
+class _Table:
+    """Rows of all batches of a family; what a batch doesn't have stays NaN."""
+
+    def __init__(self, n_items: int, n_layers: int) -> None:
+        self.n_items, self.n_layers = n_items, n_layers
+        self.tensors: dict[str, Tensor] = {}
+
+    def put(self, name: str, rows: Sequence[int], values: Float[Tensor, "item ..."]) -> None:
+        if name not in self.tensors:
+            shape = (self.n_items,) if values.ndim == 1 else (self.n_items, self.n_layers)
+            self.tensors[name] = torch.full(shape, torch.nan)
+        target = self.tensors[name]
+        index = torch.tensor(list(rows))
+        if values.ndim == 1:
+            target[index] = values.float()
+        else:
+            target[index, : values.shape[1]] = values.float()
+
+
+def read_back(store: ActivationStore, pairs: Sequence[Pair], n_layers: int) -> dict[str, np.ndarray]:
+    """Everything stored, pairs in the order given; NaN where a family has no such line."""
+    groups: dict[str, list[int]] = {}
+    for index, pair in enumerate(pairs):
+        groups.setdefault(pair.group, []).append(index)
+    found: dict[str, np.ndarray] = {}
+    for members in groups.values():
+        keys = [pairs[index].key for index in members]
+        for name in store.names(keys[0]):
+            values = store.read(name, keys).double().numpy()
+            if name not in found:
+                shape = (len(pairs),) if values.ndim == 1 else (len(pairs), n_layers)
+                found[name] = np.full(shape, np.nan)
+            found[name][members] = values
+    return found
+
+
+def neutral_damage(
+    checkpoint: Checkpoint,
+    config: LocateConfig,
+    neutral: Tensor | None,
+    *,
+    progress: Progress = silent,
+) -> dict[Cut, Float[np.ndarray, "text layer"]]:
+    """KL per token on `neutral` text, by default on text sampled from the model itself by the run's seed."""
+    if neutral is None:
+        neutral = sample_text(checkpoint, config.damage_texts * _TEXT_LENGTH, config.seed, length=_TEXT_LENGTH)
+    texts = [tuple(int(token) for token in row) for row in neutral[: config.damage_texts]]
+    last = min(LAST_TOKENS, max(1, len(texts[0]) // 2))
+    cuts = [cut for cut in cuts_for(config) if cut.window == 1]
+    found = damage(checkpoint, texts, cuts, last_tokens=last, progress=progress)
+    return {cut: values.double().numpy() for cut, values in found.items()}

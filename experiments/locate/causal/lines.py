@@ -1,0 +1,65 @@
+"""Which interventions a run makes: the whole map, the default that fits a coffee break, or the quick one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from experiments.locate.config import LocateConfig
+from probes.backends.restart import COMPONENTS, Component
+from probes.causal.interchange import CONTROLS, Line
+from probes.causal.pairs import ALL, Pair
+from probes.causal.removal import Cut
+
+LOCATED: Component = "mlp_out"
+"""The component that `located` is about: attention moves what is known from token to token, the MLP computes on it."""
+_CONTRIBUTIONS: tuple[Component, ...] = ("block_out", "attn_out", "mlp_out")
+
+
+def spans_of(pairs: Sequence[Pair]) -> tuple[str, ...]:
+    """Named positions beside `last` at which some pair differs or comes after its first difference, in prompt order."""
+    places: dict[str, list[int]] = {}
+    for pair in pairs:
+        for name, place in pair.clean.positions.items():
+            if name != "last" and pair.first_difference <= place != pair.clean.positions["last"]:
+                places.setdefault(name, []).append(place - len(pair.clean.ids))
+    return tuple(sorted(places, key=lambda name: (min(places[name]), name)))
+
+
+def lines_for(config: LocateConfig, spans: Sequence[str]) -> list[Line]:
+    """Interchange lines. The located component has all its controls everywhere in all sizes of run."""
+    named = (*spans, "last")
+    lines = [Line(measure, LOCATED, place) for place in named for measure in ("denoise", *CONTROLS)]
+    if config.causal_map == "quick":
+        lines += [Line("denoise", name, "last") for name in ("attn_out", "block_out")]
+    elif config.causal_map == "default":
+        lines += [Line("denoise", name, place) for name in ("attn_out", "block_out", "resid_pre") for place in named]
+        lines += [Line(measure, "attn_out", "last") for measure in CONTROLS]
+        lines += [Line("noise", name, "last") for name in _CONTRIBUTIONS]
+        lines += [Line("noise", LOCATED, place) for place in spans]
+        lines += [Line("denoise", "resid_pre", ALL), Line("denoise", "block_out", ALL)]
+    else:
+        lines = [
+            Line(measure, name, place)
+            for place in (*named, ALL)
+            for measure in ("denoise", "noise", *CONTROLS)
+            for name in COMPONENTS
+            if measure not in CONTROLS or (name != "resid_pre" and place != ALL)
+        ]
+    lines += [
+        Line("denoise", name, place, size)
+        for size in config.windows
+        for name in (LOCATED, "block_out")
+        for place in named
+    ]
+    return list(dict.fromkeys(lines))
+
+
+def cuts_for(config: LocateConfig) -> list[Cut]:
+    """Removal lines. The located component is removed in all three ways in all sizes of run."""
+    cuts = [Cut(method, LOCATED) for method in ("skip", "mean", "resample")]
+    if config.causal_map == "default":
+        cuts += [Cut(method, name) for name in ("attn_out", "block_out") for method in ("skip", "mean")]
+    elif config.causal_map == "full":
+        cuts = [Cut(method, name) for name in _CONTRIBUTIONS for method in ("skip", "mean", "resample")]
+    cuts += [Cut("mean", name, size) for size in config.windows for name in (LOCATED, "block_out")]
+    return list(dict.fromkeys(cuts))
