@@ -88,7 +88,6 @@ class _Batch:
         self.clean = record(checkpoint, [pair.clean for pair in pairs], keep=keep)
         self.foil = record(checkpoint, [pair.foil for pair in pairs], keep=keep)
         self.tokens = torch.tensor([[pair.answer_id, pair.foil_id] for pair in pairs])
-        self.donors = _other_answers(pairs)
 
     def run(self, rows: tuple[int, ...]) -> Interchanged:
         clean, foil = (self._difference(run.streams[-1][None, :, -1])[0] for run in (self.clean, self.foil))
@@ -106,7 +105,7 @@ class _Batch:
         here = [line for line in self.lines if line.position == position]
         for measure in dict.fromkeys(line.measure for line in here):
             into, base, sign = (self.clean, clean, -1.0) if measure == "noise" else (self.foil, foil, 1.0)
-            values, applies = self._donated(measure, position, where)
+            values, applies = self._donated(measure, position, where, present)
             if values is None or not bool((present & applies).any()):
                 continue
             lines, variants = self._variants([line for line in here if line.measure == measure], values)
@@ -139,7 +138,7 @@ class _Batch:
         return found, variants
 
     def _donated(
-        self, measure: Measure, position: str, where: Tensor
+        self, measure: Measure, position: str, where: Tensor, present: Tensor
     ) -> tuple[Callable[[Component, int], Tensor] | None, Tensor]:
         """What an edit of this measure puts at `where`, and the rows it can be made in."""
         everyone = torch.ones(len(self.pairs), dtype=torch.bool)
@@ -150,7 +149,7 @@ class _Batch:
         if position == ALL:
             return None, everyone
         if measure == "random_donor":
-            donors, found = self.donors
+            donors, found = _other_answers(self.pairs, present)
             return (
                 _remembered(lambda component, layer: _rows(self.clean, component, layer, where[donors], donors)),
                 found,
@@ -227,13 +226,14 @@ def _rows(
     return values[rows.to(values.device)[:, None], (where - run.first).to(values.device)]
 
 
-def _other_answers(pairs: Sequence[Pair]) -> tuple[Int[Tensor, " item"], Tensor]:
-    """For each pair the next one of the batch that has neither its answer nor its foil, and whether there is one."""
+def _other_answers(pairs: Sequence[Pair], present: Tensor) -> tuple[Int[Tensor, " item"], Tensor]:
+    """For each pair the next one of the batch with the position whose answer is neither its own nor its foil, if any."""
     donors, found = [], []
     for row, pair in enumerate(pairs):
         others = [(row + step) % len(pairs) for step in range(1, len(pairs))]
         mine = {pair.answer_id, pair.foil_id}
-        donor = next((other for other in others if pairs[other].answer_id not in mine), None)
+        lends = (other for other in others if bool(present[other]) and pairs[other].answer_id not in mine)
+        donor = next(lends, None)
         donors.append(row if donor is None else donor)
         found.append(donor is not None)
     return torch.tensor(donors), torch.tensor(found)
