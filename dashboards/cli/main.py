@@ -17,7 +17,7 @@ VERBS = {
     "lens": "one prompt through the lenses, in the terminal and as a page",
     "items": "the questions asked: list, show, check, import",
     "plan": "memory, disk and time before running",
-    "verify": "do torch hooks, TransformerLens, nnsight and plain Hugging Face agree on this model?",
+    "verify": "do torch hooks, restarted runs, TransformerLens, nnsight and plain Hugging Face agree on this model?",
     "bench": "speed and memory, side by side with what a user would otherwise write",
     "report": "rebuild the page of a run",
 }

@@ -1,7 +1,8 @@
-"""Do torch hooks, TransformerLens, nnsight and plain Hugging Face agree on this model?
+"""Do torch hooks, restarted runs, TransformerLens, nnsight and plain Hugging Face agree on this model?
 
-Runs rows of unequal length, padded on either side, and prints the largest difference per site. Exit code 1 if any
-lies beyond its tolerance or a backend can't open the model.
+Runs rows of unequal length, padded on either side, and prints the largest difference per site. `restart` are edited
+runs that start at the edited block, as the causal instruments use them. Exit code 1 if any difference lies beyond its
+tolerance, a backend can't open the model or its runs can't be restarted.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ EXAMPLES = """examples:
   strata verify path/to/model --dtype bfloat16 --json
 """
 OPTIONS = (
-    Option("backends", ("torch", "transformer_lens", "nnsight"), "backends to compare", "verifying",
-           choices=("torch", "transformer_lens", "nnsight")),
+    Option("backends", ("torch", "transformer_lens", "nnsight", "restart"), "backends to compare", "verifying",
+           choices=("torch", "transformer_lens", "nnsight", "restart")),
     Option("remote", False, "run nnsight remotely", "verifying"),
     Option("seed", 0, "seed of the random rows", "verifying", whole, metavar="N"),
     *MODEL,
@@ -84,7 +85,7 @@ def _print(found: Agreement, console: Console) -> None:
         )
     console.print(table)
     for backend, reason in found.unavailable.items():
-        console.print(f"{backend} can't open this model: {reason}", markup=False)
+        console.print(f"{backend} can't be compared on this model: {reason}", markup=False)
     worst = [one for one in found.comparisons if not one.ok]
     console.print(
         "all that could be compared agree"

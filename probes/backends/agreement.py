@@ -1,4 +1,4 @@
-"""Do torch hooks, TransformerLens, nnsight and plain Hugging Face see the same numbers in this model?"""
+"""Do torch hooks, restarted runs, TransformerLens, nnsight and plain Hugging Face see the same numbers in this model?"""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from torch import Tensor
 
 from probes.backends import BACKENDS, open_backend
 from probes.backends.contract import EDITABLE, SITE_NAMES, Backend, Edit, Site
+from probes.backends.recording import record
+from probes.backends.restart import COMPONENTS, Variant, sweep
+from probes.backends.shared_prefix import NoRestartError
 from probes.backends.tolerance import differences, running_scale, tolerance_of
 from probes.backends.torch_hooks import TorchHooks
 from probes.batching import Batch, Side, pad
@@ -19,6 +22,9 @@ from probes.errors import StrataError
 from probes.progress import Progress, silent
 from probes.prompts import Prompt
 
+RESTART = "restart"
+"""Runs restarted from the middle of a recorded one. No backend of its own: it edits, and records left-padded."""
+COMPARED = (*BACKENDS, RESTART)
 _SIDES: tuple[Side, ...] = ("right", "left")
 _TEXTS = (
     "The capital of France is",
@@ -32,7 +38,7 @@ class Comparison:
     """One quantity of one backend against its reference, over all blocks and all real tokens of the batch."""
 
     backend: str
-    """torch, transformer_lens, nnsight, or huggingface (the model called as anyone would)."""
+    """torch, transformer_lens, nnsight, restart, or huggingface (the model called as anyone would)."""
     padding: Side
     """Side on which the compared batch was padded."""
     quantity: str
@@ -58,7 +64,7 @@ class Agreement:
     comparisons: tuple[Comparison, ...]
     """By backend, padding side and quantity."""
     unavailable: Mapping[str, str]
-    """Backends that can't open this model, with the reason."""
+    """Backends that can't open this model, and `restart` where it can't be run from the middle, with the reason."""
     lengths: tuple[int, ...]
     """Tokens of each row of the batch."""
     dtype: str
@@ -88,7 +94,7 @@ class _Truth:
 def measure_agreement(
     checkpoint: Checkpoint,
     *,
-    backends: Sequence[str | Backend] = BACKENDS,
+    backends: Sequence[str | Backend] = COMPARED,
     prompts: Sequence[Prompt] | None = None,
     seed: int = 0,
     remote: bool | str = False,
@@ -98,12 +104,14 @@ def measure_agreement(
 
     Streams, the final norm and the logits are held against `model(input_ids, output_hidden_states=True)` of every
     row alone; contributions against torch hooks on every row alone, except that a block's contribution is the
-    difference of two of those plain streams; edits against torch hooks on the right-padded batch.
+    difference of two of those plain streams; edits, and runs restarted at them, against torch hooks on the
+    right-padded batch.
     `prompts` default to two sentences and three random rows by `seed`.
     """
     prompts = list(prompts) if prompts is not None else default_prompts(checkpoint, seed)
-    opened, unavailable = _open(checkpoint, backends, remote)
-    steps = 1 + 2 * (1 + len(opened))
+    restarts = RESTART in backends
+    opened, unavailable = _open(checkpoint, [one for one in backends if one != RESTART], remote)
+    steps = 1 + 2 * (1 + len(opened)) + restarts
     progress("agreement", 0, steps, "run")
     truth = _truth(checkpoint, prompts)
     edits = _edits(checkpoint, prompts, truth)
@@ -119,6 +127,12 @@ def measure_agreement(
             found += _compare_reads(checkpoint, backend, batch, side, truth)
             edited = _edited_logits(backend, batch, prompts, edits)
             found += _compare_edits(checkpoint, backend.name, side, edited, expected, truth, prompts)
+    if restarts:
+        try:
+            edited = _restarted_logits(checkpoint, prompts, edits)
+            found += _compare_edits(checkpoint, RESTART, "left", edited, expected, truth, prompts)
+        except NoRestartError as error:
+            unavailable[RESTART] = str(error)
     progress("agreement", steps, steps, "run")
     return Agreement(
         comparisons=tuple(found),
@@ -286,6 +300,22 @@ def _edited_logits(
     return found
 
 
+def _restarted_logits(
+    checkpoint: Checkpoint, prompts: Sequence[Prompt], edits: Mapping[str, tuple[Site, Tensor]]
+) -> dict[str, Float[Tensor, "row vocab"]]:
+    """All edits as the runs of one sweep, which starts at the edited block."""
+    run = record(checkpoint, prompts)
+    where = _edited_places(prompts) + run.batch.start[:, None]
+    names, variants = [], []
+    for name, (site, values) in edits.items():
+        if site.name in COMPONENTS:
+            names.append(name)
+            variants.append(Variant(site.name, range(site.layer, site.layer + 1), lambda _, values=values: values))  # type: ignore[misc]
+    with torch.no_grad():
+        logits = checkpoint.readout.logits(sweep(run, variants, where)[:, :, 0])
+    return dict(zip(names, logits.to(checkpoint.device), strict=True))
+
+
 def _compare_edits(
     checkpoint: Checkpoint,
     backend: str,
@@ -296,8 +326,8 @@ def _compare_edits(
     prompts: Sequence[Prompt],
 ) -> Iterator[Comparison]:
     ends = torch.tensor([len(prompt.ids) for prompt in prompts]).cumsum(0) - 1
-    for name, logits in expected.items():
-        absolute, relative = differences(found[name], logits, _after_norm(logits, truth.cancelled[ends]))
+    for name, logits in found.items():
+        absolute, relative = differences(logits, expected[name], _after_norm(expected[name], truth.cancelled[ends]))
         yield Comparison(
             backend, side, name, "torch, right-padded", None, absolute, relative, tolerance_of(checkpoint.dtype).logits
         )

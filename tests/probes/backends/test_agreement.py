@@ -11,6 +11,7 @@ import pytest
 import torch
 from tiny_models import ARCHITECTURES, tiny_checkpoint
 
+import probes.backends.agreement as agreement_module
 from probes.backends import BACKENDS, SITE_NAMES, Backend
 from probes.backends.agreement import Agreement, measure_agreement
 from probes.backends.torch_hooks import TorchHooks
@@ -44,6 +45,8 @@ def test_every_backend_agrees_with_plain_hugging_face(tiny_models: Any, architec
         for backend in BACKENDS:
             assert {(backend, side, name) for name in (*names, "final_norm", "logits", "edit block_out")} <= compared
         assert ("huggingface", side, "resid_pre") in compared
+    restarted = {quantity for backend, _, quantity in compared if backend == "restart"}
+    assert restarted == {"edit block_out", "edit attn_out", "edit mlp_out", "edit resid_pre"}
 
 
 @pytest.mark.model
@@ -124,3 +127,23 @@ def test_a_library_that_cannot_wrap_the_model_is_named_with_its_reason(
     )
     assert "UnheardOfForCausalLM" in agreement.unavailable["transformer_lens"]
     assert agreement.ok
+
+
+def test_a_restart_with_a_mistake_is_noticed(tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A restarted run that lost its last edited position."""
+    sweep = agreement_module.sweep
+    checkpoint = tiny_models("qwen2")
+    assert measure_agreement(checkpoint, prompts=MIXED, backends=["restart"]).ok
+    monkeypatch.setattr(agreement_module, "sweep", lambda run, variants, where: sweep(run, variants, where - 1))
+    found = measure_agreement(checkpoint, prompts=MIXED, backends=["restart"])
+    assert {"edit block_out", "edit attn_out", "edit mlp_out", "edit resid_pre"} <= failures(found)["left"]
+
+
+def test_a_model_that_cannot_be_restarted_is_compared_otherwise_and_says_why(
+    tiny_models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("probes.backends.shared_prefix._KNOWN_OPTIONS", frozenset())
+    found = measure_agreement(tiny_models("llama"), prompts=MIXED, backends=["torch", "restart"])
+    assert "can't be restarted" in found.unavailable["restart"]
+    assert found.ok
+    assert {one.backend for one in found.comparisons} == {"huggingface", "torch"}
