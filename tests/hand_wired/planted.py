@@ -170,6 +170,8 @@ def _lookup(known: Facts, into: str) -> list[Lookup]:
 
 def _embedding(generator: torch.Generator) -> Tensor:
     table = 0.02 * torch.randn(len(VOCABULARY), D_MODEL, generator=generator)
+    # Values have no random part, because filler would hear it.
+    table[[IDS[value] for value in VALUES]] = 0.0
     table[:, entry("anchor")] = ANCHOR
     classes = {
         "subject": SUBJECTS, "relation": RELATIONS, "value": VALUES, "addend": ADDENDS, "operation": OPERATIONS,

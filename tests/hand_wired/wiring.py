@@ -47,6 +47,10 @@ for _name, _size in _SIZES.items():
     SLOTS[_name] = range(_start, _start + _size)
 assert max(slot.stop for slot in SLOTS.values()) <= D_MODEL
 
+_UNHEARD = ("anchor", "value", "stated", "attribute", "decoy")
+"""What filler doesn't read: else its attention would bring a faint copy of every value to the last position, where a
+probe that standardises finds it long before the mover."""
+
 Direction = Mapping[str, float]
 """A read-out of the stream: how often each whole slot counts."""
 
@@ -82,11 +86,12 @@ def entry(slot: str, index: int = 0) -> int:
 
 
 def filler_block(generator: torch.Generator, size: float) -> dict[str, Tensor]:
-    """Random weights whose attention and MLP each write vectors of about `size`, and don't hear the anchor."""
+    """Random weights whose attention and MLP each write vectors of about `size` and read no value."""
 
     def reading(rows: int, scale: float) -> Tensor:
         weight = scale * torch.randn(rows, D_MODEL, generator=generator)
-        weight[:, entry("anchor")] = 0.0
+        for slot in _UNHEARD:
+            weight[:, list(SLOTS[slot])] = 0.0
         return weight
 
     def writing(columns: int, scale: float) -> Tensor:
