@@ -43,10 +43,24 @@ MEASURING = (
     Option("random_init", True, "also probe the same architecture with fresh weights", "measuring"),
     Option("folds", 5, "outer folds of every probe", "measuring", positive, metavar="N"),
     Option("draws", 10_000, "cluster-bootstrap draws behind every interval", "measuring", positive, metavar="N"),
+    Option("causal_map", "default", "interventions: none, quick, default, full (every component, position and control)",
+           "interventions", choices=("none", "quick", "default", "full")),
+    Option("pairs", 36, "minimal pairs of each kind that are intervened on", "interventions", positive, metavar="N"),
+    Option("windows", (), "sizes of windows of blocks edited together, beside single blocks", "interventions", positive,
+           metavar="N,N"),
+    Option("damage_texts", 6, "neutral texts on which a removal's general damage is measured", "interventions", positive,
+           metavar="N"),
+    Option("quick", False, "a quick look: fewer items and pairs, no random-initialised baseline; the page says so",
+           "measuring"),
     Option("lens_maps", 16, "items whose whole lens map is kept for the page", "measuring", whole, metavar="N"),
     Option("batch_tokens", None, "tokens a batch; default: found while running", "measuring", positive, metavar="N"),
     Option("keep_activations", False, "keep the captured streams after the run", "output"),
 )  # fmt: skip
+QUICK = {
+    "per_family": 12, "random_init": False, "draws": 2_000, "lens_maps": 6, "causal_map": "quick", "pairs": 16,
+    "damage_texts": 3,
+}  # fmt: skip
+"""What --quick sets, where nothing else was asked for."""
 OPTIONS = (Option("out", None, "run directory (default: runs/CHECKPOINT-SEED)", "output", metavar="DIR"), *ITEMS, *MEASURING, *MODEL, *DISPLAY)  # fmt: skip
 
 
@@ -63,6 +77,8 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         print(config_lines(resolved), end="")
         return 0
     values = {name: entry.value for name, entry in resolved.items()}
+    if values["quick"]:
+        values |= {name: size for name, size in QUICK.items() if resolved[name].origin == "default"}
     out = Path(values["out"]) if values["out"] else Path("runs") / _slug(f"{arguments.checkpoint}-{values['seed']}")
     display = display_from(values, label=out.name)
     began = time.monotonic()
@@ -82,7 +98,7 @@ def locate_config(values: dict[str, Any]) -> LocateConfig:
     from experiments.locate.config import LocateConfig
 
     names = ["families", "per_family", "difficulty", "limit", "seed", "positions", "lenses", "random_init", "folds"]
-    names += ["draws", "lens_maps", "text"]
+    names += ["draws", "lens_maps", "text", "causal_map", "pairs", "windows", "damage_texts", "quick"]
     return LocateConfig(**{name: values[name] for name in names})
 
 
@@ -128,12 +144,40 @@ def _tell(summary: dict[str, Any], out: Path, seconds: float, values: dict[str, 
     for kind, found in summary["kinds"].items():
         accuracy = "not asked" if found["accuracy"] is None else f"{found['accuracy']:.0%} answered"
         console.print(f"{kind}: {found['items']} items, {accuracy}, {found['used']} used", markup=False)
+        console.print(f"  {_located_in_words(found)}", markup=False)
         for name, instrument in found["instruments"].items():
-            console.print(f"  {name:<6} {_onset_in_words(instrument)}", markup=False)
-    console.print(f"order: {summary['order']['verdict']}", markup=False)
+            words = _onset_in_words(instrument) if "onset" in instrument else _place_in_words(instrument)
+            console.print(f"  {name:<11} {words}", markup=False)
+    console.print(f"order: {_order_in_words(summary['order'])}", markup=False)
     for warning in summary["warnings"]:
         console.print(f"caveat: {warning}", markup=False)
     console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_in_words(seconds)})", markup=False)
+
+
+def _located_in_words(found: dict[str, Any]) -> str:
+    located = found["located"]
+    if located is None:
+        return f"not located: {found['why_not_located']}"
+    band = "" if located["interval"] is None else f" [{', '.join(f'{end:.0f}' for end in located['interval'])}]"
+    return (
+        f"located in block {located['layer']}{band}, depth {located['depth']:.2f} "
+        f"(p = {located['p']:.2g}, {located['n']} pairs in {located['clusters']} clusters)"
+    )
+
+
+def _place_in_words(instrument: dict[str, Any]) -> str:
+    if instrument["layer"] is None:
+        return f"no place: {instrument.get('reason', 'no block stands out')}"
+    band = "" if instrument["interval"] is None else f" [{', '.join(f'{end:.0f}' for end in instrument['interval'])}]"
+    return f"block {instrument['layer']}{band}, peak {instrument['peak']:.2f}, p = {instrument['p']:.2g}"
+
+
+def _order_in_words(order: dict[str, Any]) -> str:
+    words = str(order["verdict"])
+    if order["difference"] is not None:
+        band = "" if order["interval"] is None else " [" + ", ".join(f"{end:+.2f}" for end in order["interval"]) + "]"
+        words += f", depth of reasoning - retrieval {order['difference']:+.2f}{band}, p = {order['p']:.2g}"
+    return words + (f" ({order['reason']})" if order["reason"] else "")
 
 
 def _onset_in_words(instrument: dict[str, Any]) -> str:

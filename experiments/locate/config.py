@@ -36,8 +36,8 @@ class LocateConfig:
     """Items whose whole lens map (every stream × token) is kept for the page."""
     causal_map: str = "default"
     """Which interventions are made: `none`, `quick`, `default`, or `full` (every component, position and control)."""
-    pairs_per_family: int = 6
-    """Minimal pairs of each answered family that are intervened on."""
+    pairs: int = 36
+    """Minimal pairs of each kind that are intervened on, shared out over its answered families."""
     windows: tuple[int, ...] = ()
     """Sizes of windows of consecutive blocks that are edited together, beside single blocks."""
     damage_texts: int = 6
@@ -61,9 +61,9 @@ class LocateConfig:
             raise StrataError(f"--causal-map is {self.causal_map!r}", f"Choose among: {', '.join(CAUSAL_MAPS)}")
         if any(size < 2 for size in self.windows):
             raise StrataError("--windows holds a size below 2", "Single blocks are always there; give 2 or more")
-        if self.pairs_per_family < 1 or self.damage_texts < 2:
+        if self.pairs < 1 or self.damage_texts < 2:
             raise StrataError(
-                "--pairs-per-family needs at least 1 and --damage-texts at least 2",
+                "--pairs needs at least 1 and --damage-texts at least 2",
                 "Give more, or --causal-map none to make no interventions",
             )
         if self.folds < 2:

@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from experiments.items.jsonl import write_items
 from experiments.lens_fits import fitted_lenses, text_sha256
 from experiments.locate.behaviour import (
@@ -17,6 +19,7 @@ from experiments.locate.behaviour import (
     full_choice_log_probs,
     mark_unanswered_families,
 )
+from experiments.locate.causal.stage import causal_self_tests, causal_stage
 from experiments.locate.config import LocateConfig
 from experiments.locate.curves import lens_curves, probe_curves
 from experiments.locate.form import form_of
@@ -28,9 +31,9 @@ from experiments.locate.questions import Questions, questions_for
 from experiments.locate.readings import emergence_table, profiles_table
 from experiments.locate.summary import locations_of, summarise
 from experiments.run import RunDirectory, rows_to_table
-from experiments.tables import BEHAVIOUR, CURVES, LOCATIONS, PROBES
+from experiments.tables import BEHAVIOUR, CURVES, LOCATIONS, PROBES, PROFILES
 from probes.backends.contract import Backend
-from probes.backends.self_tests import require_passed, run_self_tests
+from probes.backends.self_tests import SelfTest, require_passed, run_self_tests
 from probes.backends.torch_hooks import TorchHooks
 from probes.capture import BatchBudget
 from probes.checkpoints.checkpoint import Checkpoint
@@ -102,7 +105,8 @@ def _stages(
     encoded, keys = questions.encoded, [one.key for one in questions.encoded]
 
     with run.stage("self-tests"):
-        _check(run, checkpoint, backend, questions)
+        prompts = [one.prompt for one in encoded]
+        _record_tests(run, run_self_tests(checkpoint, prompts, backend=backend))
     with run.stage("lens fits"):
         lenses = fitted_lenses(checkpoint, config.lenses, text=config.text, seed=config.seed, progress=progress)
     with run.stage("capture"):
@@ -112,6 +116,10 @@ def _stages(
         )
     with run.stage("behaviour"):
         behaviour = _behaviour(run, checkpoint, backend, config, questions, store, budget, progress)
+    with run.stage("causal self-tests"):
+        _record_tests(run, causal_self_tests(checkpoint, questions, behaviour, config))
+    with run.stage("interventions"):
+        causal = causal_stage(run, checkpoint, questions, behaviour, config, progress=progress)
     with run.stage("random-init"):
         fresh = _random_init(run, checkpoint, config, questions, batch_tokens, progress) if config.random_init else None
     with run.stage("probes"):
@@ -119,14 +127,18 @@ def _stages(
         run.write_table("probes", rows_to_table(probed.rows, PROBES))
     with run.stage("tables"):
         names = [lens.name for lens in lenses]
-        run.write_table("profiles", profiles_table(store, encoded, names, config.positions))
+        lens_profiles = profiles_table(store, encoded, names, config.positions)
+        effects = [pa.table(columns, PROFILES) for columns in causal.profiles]
+        run.write_table("profiles", pa.concat_tables([lens_profiles, *effects]))
         run.write_table("emergence", emergence_table(store, encoded, names, config.positions))
         curves = [
             *probe_curves(probed, questions, config),
             *lens_curves(store, questions, behaviour, names, config, progress=progress),
+            *causal.curves,
         ]
         run.write_table("curves", rows_to_table(curves, CURVES))
-        locations = locations_of(store, questions, behaviour, probed, names, config, checkpoint.n_layers)
+        onsets = locations_of(store, questions, behaviour, probed, names, config, checkpoint.n_layers)
+        locations = [*onsets, *causal.locations]
         run.write_table("locations", rows_to_table(locations, LOCATIONS))
     with run.stage("lens maps"):
         chosen = chosen_for_maps(behaviour, config.lens_maps, config.seed)
@@ -138,7 +150,7 @@ def _stages(
             "format_check.json", form_of(questions, checkpoint, seed=config.seed, per_family=config.per_family)
         )
     run.manifest["batch"] = {"tokens": budget.tokens, "halvings": budget.halvings}
-    summary = summarise(run, checkpoint, questions, behaviour, locations, probed, config)
+    summary = summarise(run, checkpoint, questions, behaviour, locations, probed, causal, config)
     run.write_json("summary.json", summary)
     return summary
 
@@ -181,12 +193,13 @@ def _describe(run: RunDirectory, checkpoint: Checkpoint, questions: Questions, o
         write_items(run.path / "items.jsonl", questions.items)
 
 
-def _check(run: RunDirectory, checkpoint: Checkpoint, backend: Backend, questions: Questions) -> None:
-    tests = run_self_tests(checkpoint, [one.prompt for one in questions.encoded], backend=backend)
+def _record_tests(run: RunDirectory, tests: Sequence[SelfTest]) -> None:
+    """Writes self-tests into the manifest, then raises SelfTestError if one of them failed."""
     # A broken model gives undefined values, which JSON can't hold: they are recorded as none.
-    run.manifest["self_tests"] = [
-        asdict(test) | {"value": test.value if math.isfinite(test.value) else None} for test in tests
-    ]
+    found = [asdict(test) | {"value": test.value if math.isfinite(test.value) else None} for test in tests]
+    names = {test.name for test in tests}
+    kept = [test for test in run.manifest.get("self_tests", []) if test["name"] not in names]
+    run.manifest["self_tests"] = [*kept, *found]
     run.save()
     require_passed(tests)
 

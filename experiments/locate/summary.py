@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from experiments.items.schema import KINDS
+from experiments.locate.causal.stage import Causal
 from experiments.locate.config import LocateConfig
 from experiments.locate.curves import probe_measures, random_init_of, used_items
 from experiments.locate.probing import Probed
@@ -33,9 +34,6 @@ LENS_RULE = (
     "first of three streams in a row at which the 95 % lower bound of the share of items whose answer is likelier than an "
     "unrelated answer of its family lies above one half"
 )
-
-
-NO_INTERVENTION = "No intervention was made: what is decodable or readable need not be used"
 
 
 def locations_of(
@@ -97,9 +95,10 @@ def summarise(
     behaviour: Sequence[Mapping[str, Any]],
     locations: Sequence[Mapping[str, Any]],
     probed: Probed,
+    causal: Causal,
     config: LocateConfig,
 ) -> dict[str, Any]:
-    """`summary.json`, version 1. `located` is null and the order undetermined: nothing here intervenes on the model."""
+    """`summary.json`, version 1. `located` and `order` come from the interventions alone (`causal.verdict`)."""
     used = used_items(behaviour)
     families = run.read_json("families.json")
     kinds: dict[str, Any] = {}
@@ -113,14 +112,20 @@ def summarise(
             "used": sum(row["item"] in used for row in rows),
             "accuracy": float(np.mean([row["answered"] for row in asked])) if asked else None,
             "left_out": dict(Counter(row["reason"] for row in rows if row["reason"])),
-            "located": None,
+            "located": causal.kinds[kind]["located"],
+            "why_not_located": causal.kinds[kind]["why_not_located"],
+            "pairs": causal.kinds[kind]["pairs"],
             "instruments": {
+                "interchange": causal.kinds[kind]["interchange"],
+                "removal": causal.kinds[kind]["removal"],
                 "probe": _instrument(locations, kind, "probe.linear", _why_no_probe(probed, kind)),
                 "lens": _instrument(
                     locations, kind, "lens.logit", f"none of the {kind} items used has an unrelated answer"
                 ),
             },
         }
+    for sentence in causal.warnings:
+        run.warn(sentence)
     _warn(run, kinds)
     identity = checkpoint.identity
     return {
@@ -131,13 +136,11 @@ def summarise(
         "seed": config.seed,
         "kinds": kinds,
         "families": families,
-        "order": {
-            "difference": None,
-            "interval": None,
-            "p": None,
-            "verdict": "undetermined",
-            "reason": NO_INTERVENTION,
-        },
+        "order": dict(causal.order),
+        "causal": dict(causal.settings),
+        "attribution": list(causal.attribution),
+        "intermediates": dict(causal.intermediates),
+        "quick": config.quick,
         "limited": questions.limited,
         "warnings": list(run.manifest["warnings"]),
     }
@@ -151,6 +154,7 @@ def _warn(run: RunDirectory, kinds: Mapping[str, Any]) -> None:
             run.warn(f"No {name} item is answered in a family above chance, so its lens curves are empty")
     for kind in kinds:
         probe, lens = (kinds[kind]["instruments"][name] for name in ("probe", "lens"))
+        _contradictions(run, kind, kinds[kind])
         if (
             probe["onset"]
             and lens["onset"]
@@ -163,6 +167,29 @@ def _warn(run: RunDirectory, kinds: Mapping[str, Any]) -> None:
                     f"For {kind} the answer is decodable {early} streams before the logit lens reads it: "
                     "information that nothing may be using yet"
                 )
+
+
+def _contradictions(run: RunDirectory, kind: str, found: Mapping[str, Any]) -> None:
+    """A block writes the stream behind it: read-outs that come later or much earlier than it contradict the causal site."""
+    located = found["located"]
+    if located is None:
+        return
+    written = located["layer"] + 1
+    for name, verb in (("probe", "decodable"), ("lens", "readable")):
+        onset = found["instruments"][name]["onset"]
+        stream = None if onset is None else onset["layer"]
+        if stream is None:
+            continue
+        if stream > written:
+            run.warn(
+                f"{kind.capitalize()} is located in block {located['layer']}, but its answer is {verb} at the last position only "
+                f"from stream {stream} on: between them it is moved or rewritten"
+            )
+        elif stream < written - 1:
+            run.warn(
+                f"{kind.capitalize()} is located in block {located['layer']}, but its answer is {verb} from stream {stream} on, "
+                "before that block writes: an earlier copy that the located block does not need, or a decoy"
+            )
 
 
 def _why_no_probe(probed: Probed, kind: str) -> str:

@@ -31,11 +31,11 @@ class Chosen:
 
 
 def choose_pairs(
-    encoded: Sequence[EncodedItem], behaviour: Sequence[Mapping[str, Any]], per_family: int, seed: int
+    encoded: Sequence[EncodedItem], behaviour: Sequence[Mapping[str, Any]], per_kind: int, seed: int
 ) -> Chosen:
-    """At most `per_family` pairs of each family that the model answers, spread over entities and wordings.
+    """At most `per_kind` pairs of each kind, shared out over the families that the model answers, their entities and wordings.
 
-    The order within a family depends on the item ids and the seed alone, so another family more or less changes nothing.
+    The order within a family depends on the item ids and the seed alone.
     """
     rows = {row["item"]: row for row in behaviour}
     left_out: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
@@ -58,11 +58,12 @@ def choose_pairs(
     for family, members in by_family.items():
         ordered = _spread(members, seed)
         # A family of few items keeps some to stand in for what is removed.
-        n = min(per_family, max(1, len(ordered) - 1) if not spare[family] else len(ordered))
+        share = -(-per_kind // sum(kind == family[0] for kind, _ in by_family))
+        n = min(share, max(1, len(ordered) - 1) if not spare[family] else len(ordered))
         drawn += ordered[:n]
         rest = ordered[n:]
         if rest:
-            left_out[family[0]][f"beyond the {per_family} pairs a family that are intervened on"] += len(rest)
+            left_out[family[0]][f"beyond the {share} pairs of its family that are intervened on"] += len(rest)
         reference += [*rest, *_spread(spare[family], seed)][:MOST_REFERENCES]
     return Chosen(
         tuple(_pair(one) for one in drawn),

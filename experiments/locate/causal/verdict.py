@@ -147,7 +147,7 @@ def order(
     }
 
 
-def placed_in_words(placed: Placed, n_layers: int) -> dict[str, Any]:
+def placed_in_words(placed: Placed) -> dict[str, Any]:
     """The causal fields of one kind of summary.json."""
     inter, removed = placed.interchange, placed.removal
     located = None

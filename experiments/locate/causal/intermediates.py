@@ -1,0 +1,159 @@
+"""Composite items and chains: is the bridge worked out before the answer, item by item?
+
+Readable: the logit lens prefers the bridge entity to the bridge of another item, at any token of the question. Effective:
+denoising the located component at the question's named positions (the bridge is interchanged between two items that share
+everything else) against denoising it at the last one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+import torch
+
+from experiments.items.alignment import EncodedItem
+from experiments.locate.causal.effects import Effects, replaced_at
+from experiments.locate.causal.lines import LOCATED
+from experiments.locate.config import LocateConfig
+from experiments.statistics.bootstrap import Estimate
+from experiments.statistics.depth import half_mass_block
+from experiments.statistics.share import cluster_share
+from probes.backends.recording import record
+from probes.causal.interchange import Line
+from probes.causal.scores import token_logits
+from probes.checkpoints.checkpoint import Checkpoint
+
+_LEAST_MASS = 0.2
+"""Normalised effect that an item must show at a position before a block is named for it."""
+
+
+def intermediates(checkpoint: Checkpoint, effects: Effects, config: LocateConfig) -> dict[str, Any]:
+    """For every usable pair whose item names its `bridge`: where bridge and answer become readable and effective.
+
+    `streams` count from 0 (none: never, or never above the null for three streams in a row), `blocks` from 0 (none: no
+    effect above a fifth). Shares with cluster intervals: of items whose bridge is readable at all, readable before the
+    answer, and effective in an earlier block than the answer.
+    """
+    usable = effects.usable()
+    rows = [row for row, one in enumerate(usable.items) if _bridge(checkpoint, one) is not None]
+    if not rows:
+        return {"reason": "no usable pair names an intermediate entity (`bridge`)"}
+    group = usable.of(rows)
+    bridge_at, answer_at = _readable(checkpoint, group)
+    bridge_block, answer_block = _effective(group)
+    clusters = group.clusters
+    found = []
+    for row, one in enumerate(group.items):
+        found.append(
+            {
+                "item": one.key,
+                "bridge": one.item.extra["bridge"],
+                "bridge_stream": bridge_at[row],
+                "answer_stream": answer_at[row],
+                "bridge_block": bridge_block[row],
+                "answer_block": answer_block[row],
+            }
+        )
+    both_read = [row for row in range(len(rows)) if bridge_at[row] is not None and answer_at[row] is not None]
+    both_used = [row for row in range(len(rows)) if bridge_block[row] is not None and answer_block[row] is not None]
+    return {
+        "n": len(rows),
+        "bridge_readable": _share([at is not None for at in bridge_at], clusters),
+        "bridge_read_first": _share(
+            [bridge_at[row] < answer_at[row] for row in both_read],  # type: ignore[operator]
+            [clusters[row] for row in both_read],
+        ),
+        "bridge_used_first": _share(
+            [bridge_block[row] < answer_block[row] for row in both_used],  # type: ignore[operator]
+            [clusters[row] for row in both_used],
+        ),
+        "items": found,
+    }
+
+
+def _bridge(checkpoint: Checkpoint, one: EncodedItem) -> int | None:
+    """The first token of the bridge entity with its leading space."""
+    name = one.item.extra.get("bridge")
+    if not isinstance(name, str) or not name.strip():
+        return None
+    ids = checkpoint.encode(" " + name.strip())[len(checkpoint.prefix) :]
+    token = next((token for token in ids if checkpoint.token_text(token).strip()), None)
+    return None if token == one.answer_id else token
+
+
+def _readable(checkpoint: Checkpoint, group: Effects) -> tuple[list[int | None], list[int | None]]:
+    """First of three streams in a row at which the bridge (at any token of the question) and the answer (at the last)
+    are likelier than those of another item."""
+    tokens = [_bridge(checkpoint, one) for one in group.items]
+    n = len(tokens)
+    bridges: list[int | None] = []
+    answers: list[int | None] = []
+    for row, one in enumerate(group.items):
+        mine = tokens[row]
+        other = next((tokens[(row + step) % n] for step in range(1, n) if tokens[(row + step) % n] != mine), None)
+        null = next(
+            (
+                a.answer_id
+                for a in (group.items[(row + step) % n] for step in range(1, n))
+                if a.answer_id != one.answer_id
+            ),
+            None,
+        )
+        if mine is None or other is None or null is None:
+            bridges.append(None)
+            answers.append(None)
+            continue
+        question = min(one.prompt.positions.values())
+        run = record(checkpoint, [one.prompt], keep=len(one.prompt.ids) - question)
+        streams = torch.stack([stream[0] for stream in run.streams])
+        scored = torch.tensor([[mine, other, one.answer_id, null]]).expand(streams.shape[1], 4)
+        logits = token_logits(checkpoint.readout, streams, scored).cpu()
+        bridges.append(_lasting((logits[..., 0] > logits[..., 1]).any(1).numpy()))
+        answers.append(_lasting((logits[:, -1, 2] > logits[:, -1, 3]).numpy()))
+    return bridges, answers
+
+
+def _lasting(above: np.ndarray) -> int | None:
+    """First stream from which on the reading holds to the end of three streams in a row."""
+    runs = [stream for stream in range(len(above) - 2) if above[stream : stream + 3].all()]
+    return runs[0] if runs else None
+
+
+def _effective(group: Effects) -> tuple[list[int | None], list[int | None]]:
+    maps: dict[bool, list[np.ndarray]] = defaultdict(list)
+    for name in group.raw:
+        parts = name.split("/")
+        if parts[:3] == ["interchange", "denoise", LOCATED] and parts[3] != "all" and parts[4] == "1":
+            values = group.shift(Line("denoise", LOCATED, parts[3]))
+            assert values is not None
+            ratio = np.nan_to_num(values / group.difference[:, None])
+            for row, one in enumerate(group.items):
+                if replaced_at(one, parts[3]):
+                    ratio[row, 0] = 0.0
+            maps[parts[3] == "last"].append(ratio)
+    return tuple(_blocks(maps[last], len(group.items)) for last in (False, True))  # type: ignore[return-value]
+
+
+def _blocks(maps: list[np.ndarray], n_items: int) -> list[int | None]:
+    if not maps:
+        return [None] * n_items
+    total = np.maximum(np.sum(maps, axis=0), 0.0)
+    # Noise of many blocks adds up: what is below a fifth of the item's own peak is not part of its place.
+    peak = total.max(axis=1, keepdims=True)
+    blocks = half_mass_block(np.where(total >= 0.2 * peak, total, 0.0))
+    return [int(b) if p >= _LEAST_MASS and np.isfinite(b) else None for b, p in zip(blocks, peak[:, 0], strict=True)]
+
+
+def _share(right: list[bool], clusters: list[str]) -> dict[str, Any] | None:
+    if not right:
+        return None
+    found: Estimate = cluster_share(right, clusters)
+    return {
+        "value": found.value,
+        "low": found.low,
+        "high": found.high,
+        "n": found.n_items,
+        "clusters": found.n_clusters,
+    }
