@@ -1,0 +1,126 @@
+"""`locate` on models whose truth is known: planted blocks in either order, and models in which nothing is planted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from hand_wired import Planted, write_planted
+
+from experiments.locate import locate
+from experiments.locate.config import LocateConfig
+from probes.checkpoints.open import open_checkpoint, randomly_initialised
+from probes.errors import SelfTestError
+
+CONFIG = LocateConfig(
+    causal_map="quick", pairs=16, draws=1_000, random_init=False, lens_maps=2, folds=3, damage_texts=2, positions=("last",)
+)
+
+
+@pytest.fixture(scope="module", params=["retrieval first", "reasoning first"])
+def planted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Planted:
+    directory = tmp_path_factory.mktemp("planted")
+    return (
+        write_planted(directory)
+        if request.param == "retrieval first"
+        else write_planted(directory, retrieval=8, reasoning=3)
+    )
+
+
+def located(planted: Planted, out: Path, config: LocateConfig = CONFIG, checkpoint: Any = None) -> dict[str, Any]:
+    return locate(checkpoint or open_checkpoint(str(planted.checkpoint)), config, out, items_file=planted.items)
+
+
+@pytest.fixture(scope="module")
+def found(planted: Planted, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    out = tmp_path_factory.mktemp("runs") / "planted"
+    return out, located(planted, out)
+
+
+def test_the_planted_blocks_and_their_order_are_found(planted: Planted, found: tuple[Path, dict[str, Any]]) -> None:
+    _, summary = found
+    for kind, block in (("knowledge", planted.retrieval), ("reasoning", planted.reasoning)):
+        place = summary["kinds"][kind]["located"]
+        assert place is not None, summary["kinds"][kind]["why_not_located"]
+        assert abs(place["layer"] - block) <= 1
+        assert place["interval"][0] <= block <= place["interval"][1]
+    first = "retrieval-first" if planted.retrieval < planted.reasoning else "reasoning-first"
+    order = summary["order"]
+    assert order["verdict"] == first
+    truth = (planted.reasoning - planted.retrieval) / planted.n_layers
+    assert order["difference"] == pytest.approx(truth, abs=1 / planted.n_layers)
+
+
+def test_copying_is_located_nowhere(found: tuple[Path, dict[str, Any]]) -> None:
+    assert found[1]["kinds"]["control"]["located"] is None
+
+
+def test_the_decoy_that_nothing_reads_gets_no_effect(planted: Planted, found: tuple[Path, dict[str, Any]]) -> None:
+    curves = pq.read_table(found[0] / "curves.parquet").to_pylist()
+    at_subject = {
+        row["layer"]: row["mean"]
+        for row in curves
+        if (row["instrument"], row["measure"], row["component"], row["kind"], row["family"], row["position"])
+        == ("interchange", "denoise", "mlp_out", "knowledge", None, "subject")
+    }
+    assert planted.decoy is not None
+    assert abs(at_subject[planted.decoy]) < 0.1 < 0.9 < at_subject[planted.retrieval]
+
+
+def test_every_number_of_the_verdict_has_its_table_row(found: tuple[Path, dict[str, Any]]) -> None:
+    run, summary = found
+    rows = pq.read_table(run / "locations.parquet").to_pylist()
+    for kind in ("knowledge", "reasoning"):
+        row = next(r for r in rows if (r["kind"], r["family"], r["instrument"]) == (kind, None, "interchange"))
+        place = summary["kinds"][kind]["located"]
+        assert (row["layer"], row["depth"], row["n"]) == (place["layer"], place["depth"], place["n"])
+    families = [row for row in rows if row["family"] and row["instrument"] == "interchange"]
+    assert families and all(row["q"] >= row["p"] for row in families)
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert any("restarted run" in test["name"] for test in manifest["self_tests"])
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_randomly_initialised_model_is_located_nowhere(seed: int, tmp_path: Path) -> None:
+    planted = write_planted(tmp_path / "planted", n_layers=6, retrieval=2, reasoning=4)
+    fresh = randomly_initialised(open_checkpoint(str(planted.checkpoint)), seed)
+    summary = located(planted, tmp_path / "run", replace(CONFIG, seed=seed), fresh)
+    assert all(found["located"] is None and found["why_not_located"] for found in summary["kinds"].values())
+    assert summary["order"]["verdict"] == "undetermined"
+
+
+def test_a_random_model_with_loud_weights_is_located_nowhere_either(tmp_path: Path) -> None:
+    """Logits of a random model are tiny as initialised; here they differ by many logits and still mean nothing."""
+    planted = write_planted(tmp_path / "planted", n_layers=6, retrieval=2, reasoning=4)
+    fresh = randomly_initialised(open_checkpoint(str(planted.checkpoint)), 5)
+    with torch.no_grad():
+        for name, parameter in fresh.model.named_parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(6.0 if "embed" in name or "head" in name else 3.0)
+    summary = located(planted, tmp_path / "run", CONFIG, fresh)
+    assert all(found["located"] is None for found in summary["kinds"].values())
+    assert summary["order"]["verdict"] == "undetermined"
+
+
+def test_a_model_that_cannot_be_restarted_rightly_stops_the_experiment(tmp_path: Path) -> None:
+    """Block 0 adds something kept from the embedding layer, as per-layer embeddings do: a restarted run misses it."""
+    planted = write_planted(tmp_path / "planted", n_layers=6, retrieval=2, reasoning=4)
+    checkpoint = open_checkpoint(str(planted.checkpoint))
+    kept: list[torch.Tensor] = []
+    checkpoint.model.get_input_embeddings().register_forward_hook(lambda module, inputs, output: kept.__setitem__(slice(None), [output]))  # fmt: skip
+
+    def add(module: Any, inputs: Any, output: Any) -> Any:
+        h = output[0]
+        if kept[0].shape != h.shape:
+            return output
+        return (h + 0.05 * kept[0], *output[1:])
+
+    checkpoint.anatomy.blocks[0].attention.register_forward_hook(add)
+    with pytest.raises(SelfTestError, match="restarted run"):
+        located(planted, tmp_path / "run", CONFIG, checkpoint)
+    assert not (tmp_path / "run" / "summary.json").exists()
