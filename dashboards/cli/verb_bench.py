@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   strata bench
   strata bench capture lens --repeats 5 --json
+  strata bench interchange --repeats 3
   strata bench --device cuda --models Qwen2.5-1.5B,Llama-3.1-8B
 """
-PARTS = ("capture", "probes", "lens")
+PARTS = ("capture", "probes", "lens", "interchange")
 OPTIONS = (
     Option("device", "auto", "cpu, cuda, cuda:N, or auto", "benchmark"),
     Option("models", (), "on a GPU: shapes to time (default: all)", "benchmark"),
@@ -71,6 +72,8 @@ def _rows(parts: tuple[str, ...], values: dict[str, Any], display: Display) -> I
     import torch
 
     from dashboards.benchmarks.capture import capture_benchmark, memory_benchmark
+    from dashboards.benchmarks.causal_statistics import statistics_benchmark
+    from dashboards.benchmarks.interchange import interchange_benchmark
     from dashboards.benchmarks.lens import lens_benchmark
     from dashboards.benchmarks.probes import captured_probe_benchmark
     from dashboards.benchmarks.shapes import SHAPES, shaped_checkpoint
@@ -95,7 +98,13 @@ def _rows(parts: tuple[str, ...], values: dict[str, Any], display: Display) -> I
         if "lens" in parts:
             for row in lens_benchmark(checkpoint, repeats=repeats, seed=seed):
                 yield name, row
+        if "interchange" in parts:
+            for row in interchange_benchmark(checkpoint, repeats=max(1, repeats // 3), seed=seed):
+                yield name, row
         del checkpoint
+    if "interchange" in parts:
+        for row in statistics_benchmark(seed=seed):
+            yield "no model", row
 
 
 def _machine(device: str) -> dict[str, Any]:
