@@ -32,11 +32,11 @@ def lines_for(config: LocateConfig, spans: Sequence[str]) -> list[Line]:
     if config.causal_map == "quick":
         lines += [Line("denoise", name, "last") for name in ("attn_out", "block_out")]
     elif config.causal_map == "default":
-        lines += [Line("denoise", name, place) for name in ("attn_out", "block_out", "resid_pre") for place in named]
+        lines += [Line("denoise", "block_out", place) for place in (*named, ALL)]
+        lines += [Line("denoise", name, "last") for name in ("attn_out", "resid_pre")]
         lines += [Line(measure, "attn_out", "last") for measure in CONTROLS]
         lines += [Line("noise", name, "last") for name in _CONTRIBUTIONS]
         lines += [Line("noise", LOCATED, place) for place in spans]
-        lines += [Line("denoise", "resid_pre", ALL), Line("denoise", "block_out", ALL)]
     else:
         lines = [
             Line(measure, name, place)
@@ -58,7 +58,7 @@ def cuts_for(config: LocateConfig) -> list[Cut]:
     """Removal lines. The located component is removed in all three ways in all sizes of run."""
     cuts = [Cut(method, LOCATED) for method in ("skip", "mean", "resample")]
     if config.causal_map == "default":
-        cuts += [Cut(method, name) for name in ("attn_out", "block_out") for method in ("skip", "mean")]
+        cuts += [Cut("mean", name) for name in ("attn_out", "block_out")]
     elif config.causal_map == "full":
         cuts = [Cut(method, name) for name in _CONTRIBUTIONS for method in ("skip", "mean", "resample")]
     cuts += [Cut("mean", name, size) for size in config.windows for name in (LOCATED, "block_out")]
