@@ -9,7 +9,8 @@ from typing import Any
 
 PLOTLY = "plotly-cartesian.min.js"
 SHARED_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "lensmap.js", "lenslines.js")
-REPORT_SCRIPTS = (*SHARED_SCRIPTS, "curves.js", "familymap.js", "emergence.js", "items.js", "report.js")
+REPORT_SCRIPTS = (*SHARED_SCRIPTS, "curves.js", "causalcurves.js", "familymap.js", "emergence.js", "items.js",
+                  "causalmap.js", "report.js")  # fmt: skip
 LENS_SCRIPTS = (*SHARED_SCRIPTS, "oneprompt.js")
 
 _CSP = (

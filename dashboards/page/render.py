@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from dashboards.view.schema import validate_view
 
 Json = dict[str, Any]
 
+_PACKED = ("lines", "items")  # the bulk of `causal`: zipped beside the view, put back by the page
 LOGO = (
     '<svg class="logo" viewBox="0 0 24 24" aria-hidden="true"><path d="M3 6.5c4-2.6 7 1.8 18-1.2"/>'
     '<path d="M3 12c5-2.6 8 2 18-1.2"/><path d="M3 17.5c6-2.6 9 1.6 18-1.2"/></svg>'
@@ -75,13 +77,13 @@ def header(view: Json) -> str:
 </header>"""
 
 
-def _frame(name: str, title: str, caption: str, controls: str = "", extra: str = "") -> str:
+def _frame(name: str, title: str, caption: str, controls: str = "", before: str = "") -> str:
     return f"""
 <section id="{name}" class="view" aria-labelledby="{name}-title">
   <div class="view-head"><h2 id="{name}-title">{title}</h2><div class="controls" data-js>{controls}</div></div>
   <p class="caption" id="{name}-caption">{caption}</p>
   <noscript><p class="state">This plot needs JavaScript. Its numbers are in the run's tables; the verdict and the tables here do not need it.</p></noscript>
-  <div class="panel" id="{name}-panel"></div>{extra}
+  {before}<div class="panel" id="{name}-panel"></div>
 </section>"""
 
 
@@ -101,14 +103,18 @@ def render_report(view: Json, blobs: Mapping[str, bytes]) -> str:
         for index, e in enumerate(view["lens_index"])
         if e["embedded"]
     )
-    data = f'<script type="application/json" id="view">{inline_json(view)}</script>\n{maps}'
+    causal = view["causal"]
+    packed = gzip.compress(inline_json({k: causal[k] for k in _PACKED}).encode("ascii"), compresslevel=9, mtime=0)
+    maps += f'<script type="application/octet-stream" id="causal-blob">{base64.b64encode(packed).decode("ascii")}</script>\n'
+    slim = {**view, "causal": {**causal, **{k: [] for k in _PACKED}}}
+    data = f'<script type="application/json" id="view">{inline_json(slim)}</script>\n{maps}'
     return document(f"{view['models'][0]['label']} · Strata", _body(view), script(REPORT_SCRIPTS), data, side)
 
 
 def _body(view: Json) -> str:
     curves = _frame(
         "curves", "Layer by layer", "Mean over items with its 95 % band; thin grey lines are baselines.",
-        _select("kind", "Show") + _select("inst", "Instrument") + _select("measure", "Measure")
+        _select("kind", "Show") + _select("inst", "Instrument") + _select("measure", "Measure") + _select("site", "Site")
         + _select("target", "Target") + _select("scheme", "Folds") + _select("at", "Position"),
     )  # fmt: skip
     families = _frame("map", "Layer × family", "", _select("mapsel", "Colour"))
@@ -120,6 +126,11 @@ def _body(view: Json) -> str:
         '<button type="button" id="zoomall">Whole prompt</button></span>'
     )  # fmt: skip
     lens = _frame("lens", "Inside one prompt", "", lens_controls)
+    causal = _frame(
+        "causal", "Block × position: where does an edit move the answer?", "",
+        _select("cgroup", "Show") + _select("cmeasure", "Measure") + _select("csite", "Site"),
+        before='<div id="causal-head" data-js></div>',
+    )  # fmt: skip
     return f"""{header(view)}
 <main id="main">
 <h1>{esc(view["run"]["title"])}</h1>
@@ -130,6 +141,7 @@ def _body(view: Json) -> str:
 {emergence}
 {_items(view)}
 {lens}
+{causal}
 {sections.provenance(view)}
 </main>
 <footer><span>Strata {esc(dict(view["provenance"]["versions"]).get("strata", ""))} · {esc(view["schema"])} · every number names its

@@ -7,12 +7,16 @@ from typing import Any
 
 from dashboards.page.markup import esc, foreign, token
 from dashboards.page.strip import axis_head, share_svg, strip_svg
+from dashboards.view.causes import block_band, p_words
 from dashboards.view.text import interval, number, stream_range
 
 Json = dict[str, Any]
 STATIC_ITEM_ROWS = 200
+_KEY_SQUARE = '<svg class="key" viewBox="0 0 12 12" aria-hidden="true"><rect x="2" y="1" width="8" height="10" class="fill"/></svg> '
 _YES_NO = {True: "yes", False: "no", None: "–"}
-_STRONG = re.compile(r"((?:decodable|readable) (?:from stream \d+|at no stream)|(?:knowledge|reasoning) items)")
+_STRONG = re.compile(
+    r"((?:[Rr]etrieval|[Rr]easoning) is (?:located at block \d+|not located)|Order: [a-z-]+|(?:decodable|readable) (?:from stream \d+|at no stream)|(?:knowledge|reasoning) items)"
+)
 
 
 def kind_mark(kind: str) -> str:
@@ -24,42 +28,82 @@ def verdict(view: Json) -> str:
     """The verdict card: word, sentence, one row a kind with its strip, caveats in the same size, calibration."""
     v = view["verdict"]
     caveats = "".join(f'<li class="caveat-{esc(c["code"])}">{esc(c["text"])}</li>' for c in v["caveats"])
-    rows = "".join(_verdict_row(k) for k in v["kinds"])
+    rows = "".join(_verdict_row(k, bool(v.get("causal"))) for k in v["kinds"])
     sentence = _STRONG.sub(r"<strong>\1</strong>", esc(v["sentence"]))
     definitions = sorted(
         {(o["label"], o["definition"]) for k in v["kinds"] for o in k["onsets"] if o.get("definition")}, key=str
     )
     defined = "".join(f"<span><b>{esc(label)} onset:</b> {esc(text)}.</span> " for label, text in definitions)
+    stamps = "".join(
+        f'<strong class="stamp">{esc(text)}</strong>'
+        for said, text in ((v.get("quick"), "QUICK RUN"), (view["run"]["limited"], "LIMITED RUN")) if said
+    )  # fmt: skip
+    between = v.get("intermediates")
+    between = f'<p class="between"><b>Intermediates:</b> {esc(between)}.</p>' if between else ""
+    causal = bool(v.get("causal"))
+    heads = '<th scope="col">Located</th>'
+    if causal:
+        heads = f'<th scope="col">{_KEY_SQUARE}Located</th><th scope="col">Interchange</th><th scope="col">Removal</th>'
     return f"""
-<section class="card verdict" aria-labelledby="verdict-title">
+<section class="card verdict{" causal" if causal else ""}" aria-labelledby="verdict-title">
   <div class="verdict-head"><h2 id="verdict-title">Verdict</h2>
-    <span class="word word-{esc(v["word"])}">order: {esc(v["word"])}</span></div>
+    <span class="word word-{esc(v["word"])}">order: {esc(v["word"])}</span>{stamps}</div>
   <p class="sentence">{sentence}</p>
   <div class="verdict-body">
     <div class="verdict-table"><table class="plain kinds">
       <caption class="sr">Per kind of item: how many are answered, where decodable, where readable, where located</caption>
-      <thead><tr><th scope="col">Items</th><th scope="col">Answered</th>
+      <thead><tr><th scope="col">Items</th><th scope="col">Answered</th>{heads if causal else ""}
         <th scope="col"><svg class="key" viewBox="0 0 12 12" aria-hidden="true"><circle cx="6" cy="6" r="4.5" class="fill"/></svg>
           Decodable from</th>
         <th scope="col"><svg class="key" viewBox="0 0 12 12" aria-hidden="true"><path d="M6 1 11 6 6 11 1 6z" class="hollow"/></svg>
-          Readable from</th><th scope="col">Located</th>
+          Readable from</th>{"" if causal else heads}
         <th scope="col" class="strip-col"><span class="sr">Depth of both, 0 to 1</span>{axis_head()}</th></tr></thead>
       <tbody>{rows}</tbody></table></div>
     <div class="caveats"><h3>Caveats</h3><ul>{caveats or "<li>None known.</li>"}</ul></div>
-  </div>
+  </div>{between}
   <p class="fine">{defined}<b>Calibration:</b> {esc(view["calibration"]["text"])}
     <b>What would change this:</b> {esc(v["would_change"])}</p>
 </section>"""
 
 
-def _verdict_row(kind: Json) -> str:
+def _verdict_row(kind: Json, causal: bool) -> str:
     cells = "".join(_onset_cell(o) for o in kind["onsets"])
     families = f"{kind['families_answered']} of {kind['families']} families"
+    answered = f"<td><b>{kind['used']}</b> of {kind['items']}<small>{families}</small></td>"
+    middle = _cause_cells(kind) + cells if causal else f'{cells}<td class="muted">{esc(kind["located"])}</td>'
     return (
-        f'<tr><th scope="row">{kind_mark(kind["kind"])}</th>'
-        f"<td><b>{kind['used']}</b> of {kind['items']}<small>{families}</small></td>{cells}"
-        f'<td class="muted">{esc(kind["located"])}</td><td class="strip-col">{strip_svg(kind)}</td></tr>'
+        f'<tr><th scope="row">{kind_mark(kind["kind"])}</th>{answered}{middle}'
+        f'<td class="strip-col">{strip_svg(kind, causal)}</td></tr>'
     )
+
+
+def _cause_cells(kind: Json) -> str:
+    """Located by both instruments together, then what each of them says alone."""
+    cause = kind["cause"]
+    if cause is None:
+        return '<td colspan="3"><span class="notrun">not run</span></td>'
+    if cause["located"]:
+        depth = f"depth {number(cause['depth'])} {interval(cause['low_depth'], cause['high_depth'])}"
+        first = f"<td><b>block {cause['layer']}</b>{block_band(cause['low'], cause['high'])}<small>{depth}</small><small>{esc(cause['numbers'])}</small></td>"
+    else:
+        usable = "" if cause["usable"] is None else f"<small>{cause['usable']} usable pairs</small>"
+        if all(i["state"] != "ok" for i in cause["instruments"]):
+            return f'<td colspan="3" class="wrap"><b>not located</b>: {esc(cause["reason"])}{usable}</td>'
+        if kind["kind"] not in ("knowledge", "reasoning"):  # of those two the sentence gives the reason
+            usable += f'<small class="wrap">{esc(cause["reason"])}</small>'
+        first = f"<td><b>not located</b>{usable}</td>"
+    return first + "".join(_instrument_cell(i, cause["reason"], cause["located"]) for i in cause["instruments"])
+
+
+def _instrument_cell(found: Json, reason: str, located: bool) -> str:
+    if found["state"] == "not_run":
+        return '<td><span class="notrun">not run</span></td>'
+    # The kind's own reason stands in the sentence or the caveats already.
+    said = "" if found["numbers"] == reason else f'<small class="wrap">{esc(found["numbers"])}</small>'
+    band = block_band(found["low"], found["high"]) if found["layer"] is not None else ""
+    text = found["text"].removesuffix(band)
+    # Where the two do not add up to a location, what one of them points at is no finding.
+    return f"<td><b>{esc(text)}</b>{band}{said}</td>" if located else f'<td class="muted">{esc(text)}{band}{said}</td>'
 
 
 def _onset_cell(onset: Json) -> str:
@@ -79,30 +123,41 @@ def behaviour(view: Json) -> str:
     kinds: dict[str, list[Json]] = {}
     for row in b["rows"]:
         kinds.setdefault(row["kind"], []).append(row)
-    bodies = "".join(_behaviour_body(kind, rows) for kind, rows in kinds.items())
+    causal = any(r.get("causes") for r in b["rows"])
+    bodies = "".join(_behaviour_body(kind, rows, causal) for kind, rows in kinds.items())
+    heads = '<th scope="col">Interchange</th><th scope="col">Removal</th>' if causal else ""
+    told = (
+        " Interchange and removal: the block of the family's own test (q: p after Benjamini–Hochberg over families)."
+        if causal
+        else ""
+    )
     return f"""
 <section id="behaviour" aria-labelledby="behaviour-title">
   <h2 id="behaviour-title">Does the model answer at all?</h2>
   <p class="caption">Dot: share of items whose answer is likelier than its foil; bar: {esc(b["interval"])}; dotted line: chance, ½.
-    {esc(b["rule"])} Unanswered families stay in every view.</p>
+    {esc(b["rule"])} Unanswered families stay in every view.{told}</p>
   <div class="wide"><table class="plain behaviour"><caption class="sr">Behaviour, one row a family</caption>
   <thead><tr><th scope="col">Family</th><th scope="col">Answered</th><th scope="col" class="num">Items</th><th scope="col" colspan="2">Accuracy by likelihood</th>
-    <th scope="col">By choice</th><th scope="col">Decodable from</th><th scope="col">Readable from</th></tr></thead>{bodies}</table></div>
+    <th scope="col">By choice</th><th scope="col">Decodable from</th><th scope="col">Readable from</th>{heads}</tr></thead>{bodies}</table></div>
 </section>"""
 
 
-def _behaviour_body(kind: str, rows: list[Json]) -> str:
-    body = "".join(_behaviour_row(r) for r in rows)
-    return f'<tbody><tr class="kindrow"><th colspan="8" scope="rowgroup">{kind_mark(kind)}</th></tr>{body}</tbody>'
+def _behaviour_body(kind: str, rows: list[Json], causal: bool) -> str:
+    body = "".join(_behaviour_row(r, causal) for r in rows)
+    return f'<tbody><tr class="kindrow"><th colspan="{10 if causal else 8}" scope="rowgroup">{kind_mark(kind)}</th></tr>{body}</tbody>'
 
 
-def _behaviour_row(r: Json) -> str:
+def _behaviour_row(r: Json, causal: bool) -> str:
     choice = '<span class="muted">–</span>'
     if r["choice_accuracy"] is not None:
         chance = f", chance {number(r['choice_chance'])}" if r["choice_chance"] is not None else ""
         band = interval(r["choice_low"], r["choice_high"])
         choice = f'{number(r["choice_accuracy"])} <span class="muted">{band}{chance}</span>'
     word = "yes" if r["answered"] else "not answered"
+    mine = r.get("causes") or {}
+    causes = (
+        "".join(f"<td>{_family_cause(mine.get(name))}</td>" for name in ("interchange", "removal")) if causal else ""
+    )
     return (
         f'<tr class="{"" if r["answered"] else "off"}"><th scope="row">{foreign(r["family"])}</th>'
         f'<td><span class="answered-{"yes" if r["answered"] else "no"}">{word}</span> '
@@ -110,8 +165,17 @@ def _behaviour_row(r: Json) -> str:
         f'<td class="num">{r["n"]} <span class="muted">in {r["clusters"]} clusters</span></td>'
         f'<td class="share">{"" if r["accuracy"] is None else share_svg(r["accuracy"], r["low"], r["high"])}</td>'
         f"<td>{number(r['accuracy'])} <span class='muted'>{interval(r['low'], r['high'])}</span></td><td>{choice}</td>"
-        f"<td>{_family_onset(r['onsets'].get('probe'))}</td><td>{_family_onset(r['onsets'].get('lens'))}</td></tr>"
+        f"<td>{_family_onset(r['onsets'].get('probe'))}</td><td>{_family_onset(r['onsets'].get('lens'))}</td>{causes}</tr>"
     )
+
+
+def _family_cause(found: Json | None) -> str:
+    if found is None:
+        return '<span class="muted">–</span>'
+    tested = f"q = {number(found['q'], 3)}" if found["q"] is not None else p_words(found["p"])
+    if found["layer"] is None:
+        return f'<span class="muted">none{f", {tested}" if found["p"] is not None else ""}</span>'
+    return f'block {found["layer"]}<span class="muted">{block_band(found["low"], found["high"])}, {esc(tested)}</span>'
 
 
 def _family_onset(onset: Json | None) -> str:
@@ -156,6 +220,11 @@ def provenance(view: Json) -> str:
         for n, s, m in p["stages"]
     )
     left = "".join(f"<li>{n} × {esc(reason)}</li>" for reason, n in p["left_out"]) or "<li>none</li>"
+    pairs = "".join(
+        f"<li>{kind_mark(k['kind'])}: {k['usable']} usable"
+        + "".join(f"<br>{n} × {esc(reason)}" for reason, n in k["left_out"]) + "</li>"
+        for k in view["causal"]["pairs"]
+    )  # fmt: skip
     warnings = "".join(f"<li>{esc(w)}</li>" for w in p["warnings"]) or "<li>none</li>"
     checks = "".join(
         f"<li>{esc(c['name'])}: accuracy {number(c['accuracy'])} {interval(c['low'], c['high'])}, n = {c['n']}, "
@@ -173,7 +242,8 @@ def provenance(view: Json) -> str:
       <h3>Stages</h3><table class="plain"><thead><tr><th scope="col">Stage</th><th scope="col" class="num">Time</th>
       <th scope="col" class="num">Peak memory</th></tr></thead><tbody>{stages}</tbody></table></div>
     <div><h3>Format-only classifier</h3><ul>{checks or "<li>not run</li>"}</ul>
-      <h3>Items left out</h3><ul>{left}</ul><h3>Warnings</h3><ul>{warnings}</ul></div>
+      <h3>Items left out</h3><ul>{left}</ul><h3>Pairs left out of interventions</h3><ul>{pairs or "<li>not run</li>"}</ul>
+      <h3>Warnings</h3><ul>{warnings}</ul></div>
     <div><h3>Configuration</h3>{_pairs(p["config"])}<h3>Versions</h3>{_pairs(p["versions"])}</div>
   </div>
 </section>"""

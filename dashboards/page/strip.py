@@ -24,13 +24,25 @@ def axis_head() -> str:
     return '<span class="depth-axis" aria-hidden="true"><i>0</i><i>depth</i><i>1</i></span>'
 
 
-def strip_svg(kind: Json) -> str:
-    """Probe onset (disc, upper line) and lens onset (diamond, lower line) of one kind, each with its interval."""
+def strip_svg(kind: Json, causal: bool = False) -> str:
+    """Location (bar, top line, causal runs only), probe onset (disc) and lens onset (diamond) of one kind, with intervals."""
+    shift = 14.0 if causal else 0.0
+    height = _HEIGHT + shift
     grid = "".join(
-        f'<line class="grid" x1="{_x(d):.1f}" x2="{_x(d):.1f}" y1="2" y2="32"/>' for d in (0, 0.25, 0.5, 0.75, 1)
+        f'<line class="grid" x1="{_x(d):.1f}" x2="{_x(d):.1f}" y1="2" y2="{height - 2:g}"/>'
+        for d in (0, 0.25, 0.5, 0.75, 1)
     )
     marks, words = [], []
-    for onset, y in zip(kind["onsets"], (11.0, 24.0), strict=True):
+    cause = kind.get("cause") if causal else None
+    if cause is not None:
+        words.append(f"Located: {cause['text']}")
+        if cause["depth"] is not None:
+            x = _x(cause["depth"])
+            if cause["low_depth"] is not None and cause["high_depth"] is not None:
+                ends = f'x1="{_x(cause["low_depth"]):.1f}" x2="{_x(cause["high_depth"]):.1f}"'
+                marks.append(f'<line class="band" {ends} y1="11" y2="11"/>')
+            marks.append(f'<rect class="fill" x="{x - 3.5:.1f}" y="5" width="7" height="12"/>')
+    for onset, y in zip(kind["onsets"], (11.0 + shift, 24.0 + shift), strict=True):
         words.append(f"{onset['label']}: {onset['text']}")
         if onset["depth"] is None:
             continue
@@ -45,7 +57,7 @@ def strip_svg(kind: Json) -> str:
         else:
             marks.append(f'<path class="hollow" d="M{x:.1f} {y - 6}l6 6-6 6-6-6z"/>')
     label = f"{kind['kind']}. " + "; ".join(words)
-    return f'<svg class="strip" viewBox="0 0 280 34" role="img" aria-label="{esc(label)}">{grid}{"".join(marks)}</svg>'
+    return f'<svg class="strip" viewBox="0 0 280 {height:g}" role="img" aria-label="{esc(label)}">{grid}{"".join(marks)}</svg>'
 
 
 def share_svg(share: float, low: float | None, high: float | None) -> str:

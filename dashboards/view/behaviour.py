@@ -22,17 +22,24 @@ def build_behaviour(run: RunTables) -> Json:
     families: dict[tuple[str, str], list[Json]] = {}
     for row in run.behaviour:
         families.setdefault((row["kind"], row["family"]), []).append(row)
-    onsets = _onsets(run)
+    onsets, causes = _onsets(run), _causes(run)
     known = {(f["kind"], f["family"]): f for f in run.summary.get("families") or []}
     ordered = sorted(families.items(), key=lambda e: (kind_order(e[0][0]), e[0]))
     rows = [
-        _family(kind, family, items, known.get((kind, family), {}), onsets.get((kind, family), {}))
+        _family(
+            kind,
+            family,
+            items,
+            known.get((kind, family), {}),
+            onsets.get((kind, family), {}),
+            causes.get((kind, family), {}),
+        )
         for (kind, family), items in ordered
     ]
     return {"rule": RULE, "interval": INTERVAL, "rows": rows}
 
 
-def _family(kind: str, family: str, items: list[Json], known: Json, onsets: Json) -> Json:
+def _family(kind: str, family: str, items: list[Json], known: Json, onsets: Json, causes: Json) -> Json:
     # An item that was left out before the model saw it has nulls, which count neither as right nor as wrong.
     likelihood = [r for r in items if r.get("correct_by_likelihood") is not None]
     choices = [r for r in items if r.get("correct_by_choice") is not None]
@@ -61,6 +68,7 @@ def _family(kind: str, family: str, items: list[Json], known: Json, onsets: Json
         "word": "answered" if used else "not answered",
         "left_out": sum(bool(r.get("reason")) for r in items),
         "onsets": onsets,
+        "causes": causes,
     }
 
 
@@ -91,4 +99,19 @@ def _onsets(run: RunTables) -> dict[tuple[str, str], Json]:
                 "n": row.get("n"),
                 "method": row.get("method") or "",
             }
+    return found
+
+
+def _causes(run: RunTables) -> dict[tuple[str, str], Json]:
+    """Per family the block that interchange and removal name, as the locations table has them."""
+    found: dict[tuple[str, str], Json] = {}
+    for row in run.locations or []:
+        if row.get("family") is None or row["instrument"] not in ("interchange", "removal"):
+            continue
+        found.setdefault((row["kind"], row["family"]), {})[row["instrument"]] = {
+            "layer": row.get("layer"),
+            **{name: significant(row.get(name)) for name in ("depth", "low", "high", "p", "q")},
+            "n": row.get("n"),
+            "method": row.get("method") or "",
+        }
     return found

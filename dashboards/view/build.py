@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dashboards.view.behaviour import build_behaviour
+from dashboards.view.causal import build_causal, is_causal, shown_measures
+from dashboards.view.causal_labels import CAUSAL_INSTRUMENTS
+from dashboards.view.causal_maps import build_causal_maps
 from dashboards.view.items import build_items, emergence_state
 from dashboards.view.labels import EXPECTED_INSTRUMENTS, INSTRUMENTS, KINDS, MEASURES, REFERENCES
 from dashboards.view.lens import pack_maps, read_lens_maps
@@ -29,6 +32,12 @@ SOURCES: Json = {
     "series[].mean, low, high": "curves.parquet mean, low, high",
     "maps[].rows[].value": "curves.parquet mean minus baseline mean (base)",
     "maps[].rows[].low, high": "curves.parquet low, high of the measure before the baseline is taken off",
+    "verdict.kinds[].cause, order_words": "summary.json kinds.*.located, why_not_located, instruments, pairs; order",
+    "causal.lines[].mean, low, high": "curves.parquet mean, low, high of interchange, removal, damage, knockout, attribution",
+    "causal.items[].values": "profiles.parquet value of interchange",
+    "causal.attribution": "summary.json attribution",
+    "causal.pairs": "summary.json kinds.*.pairs",
+    "behaviour.rows[].causes": "locations.parquet layer, low, high, p, q, n of interchange and removal",
     "items.columns": "behaviour.parquet; emergence from emergence.parquet",
     "emergence.kinds[].counts": "emergence.parquet stream",
     "lens_index": "lens_maps.json, lens_maps.safetensors",
@@ -54,9 +63,11 @@ def build_report(run_dir: Path) -> Report:
     run = read_run(run_dir)
     packed, vocabulary = pack_maps(read_lens_maps(run))
     blobs = {p.entry["key"]: p.blob for p in packed}
-    series = build_series(run.curves)
+    readings = [r for r in run.curves or [] if not is_causal(r)]
+    series = build_series(readings)
     behaviour = build_behaviour(run)
     mapped = {p.entry["item"]: p.entry["key"] for p in reversed(packed)}
+    causal = build_causal(run, [p.entry["item"] for p in packed])
     streams = run.n_layers + 1
     view: Json = {
         "schema": SCHEMA_NAME,
@@ -77,11 +88,11 @@ def build_report(run_dir: Path) -> Report:
         },
         "labels": {
             "kinds": list(KINDS),
-            "instruments": INSTRUMENTS,
+            "instruments": _instruments(causal),
             "expected": list(EXPECTED_INSTRUMENTS),
             "measures": MEASURES,
             "references": REFERENCES,
-            "defaults": default_choice(run.curves or []),
+            "defaults": default_choice(readings),
         },
         "verdict": build_verdict(run, series, behaviour["rows"]),
         "comparability": [],
@@ -89,7 +100,8 @@ def build_report(run_dir: Path) -> Report:
                         "coverage of these instruments are unknown."},
         "behaviour": behaviour,
         "series": series,
-        "maps": build_maps(series, behaviour["rows"]),
+        "maps": build_causal_maps(causal, behaviour["rows"], run.n_layers) + build_maps(series, behaviour["rows"]),
+        "causal": causal,
         "emergence": emergence_state(run),
         "items": build_items(run, mapped),
         "lens": _lens_state(run, len(packed)),
@@ -104,9 +116,20 @@ def build_report(run_dir: Path) -> Report:
     return Report(view, blobs)
 
 
+def _instruments(causal: Json) -> Json:
+    """Interventions first, each with the measures that it has in this run."""
+    table: Json = {}
+    for name, entry in CAUSAL_INSTRUMENTS.items():
+        if name != "damage":
+            table[name] = {**entry, "measures": shown_measures(causal, name), "references": []}
+    return table | INSTRUMENTS
+
+
 def _run(run: RunTables) -> Json:
     m = run.manifest
     badges = []
+    if run.summary.get("quick"):
+        badges.append({"code": "quick", "text": "QUICK"})
     if m.get("limited"):
         badges.append({"code": "limited", "text": "LIMITED"})
     if any(not t.get("passed") for t in m.get("self_tests") or []):

@@ -54,7 +54,16 @@ INSTRUMENTS: dict[str, Json] = {
 }
 
 # Shown greyed as "not run" when absent; the others appear only when they ran.
-EXPECTED_INSTRUMENTS = ("probe.linear", "probe.mass_mean", "lens.logit", "lens.tuned")
+EXPECTED_INSTRUMENTS = (
+    "interchange",
+    "removal",
+    "knockout",
+    "attribution",
+    "probe.linear",
+    "probe.mass_mean",
+    "lens.logit",
+    "lens.tuned",
+)
 
 MEASURES: dict[str, Json] = {
     "accuracy": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,7 +85,7 @@ def build_maps(series: list[Json], behaviour: list[Json]) -> list[Json]:
     }
     present = {s["instrument"] for s in series if s["family"] is not None}
     out = []
-    for instrument in (name for name in INSTRUMENTS if name in present):
+    for instrument in (name for name in INSTRUMENTS if name in present and name.split(".")[0] in _RECIPES):
         for recipe in _RECIPES[instrument.split(".")[0]]:
             built = _map(instrument, recipe, lines, behaviour)
             if built is not None:
@@ -104,10 +105,7 @@ def _map(
         line = lines.get((instrument, recipe.measure, fam["kind"], fam["family"]))
         baselines = [lines.get((instrument, name, fam["kind"], fam["family"])) for name in recipe.baselines]
         rows.append(_row(fam, line, [b for b in baselines if b], recipe, layers))
-    values = np.array([abs(v) for r in rows for v in r["value"] if v is not None])
-    limit = max(float(np.quantile(values, 0.99)) if values.size else 1.0, 1e-3)
-    limit = significant(limit, 2) or 1.0
-    clipped = int((values > limit).sum())
+    limit, clipped = symmetric_limit([v for r in rows for v in r["value"]])
     title = f"{instrument_label(instrument)}: {recipe.title}"
     axis = found[0]["axis"]
     return {
@@ -124,12 +122,20 @@ def _map(
         "ends": list(recipe.ends),
         "clipped": clipped,
         "rows": rows,
-        "aria": _aria(title, axis, rows, layers),
+        "aria": describe(title, axis, rows, layers),
     }
 
 
+def symmetric_limit(values: Sequence[float | None], share: float = 0.99) -> tuple[float, int]:
+    """Half the colour range of a map centred at 0 (it holds `share` of the cells), and how many cells lie beyond it."""
+    known = np.array([abs(v) for v in values if v is not None])
+    limit = max(float(np.quantile(known, share)) if known.size else 1.0, 1e-3)
+    rounded = significant(limit, 2) or 1.0
+    return rounded, int((known > max(rounded, limit)).sum())
+
+
 def _row(fam: Json, line: Json | None, baselines: list[Json], recipe: _Recipe, layers: list[int]) -> Json:
-    note = "" if fam["answered"] else _unanswered(fam)
+    note = "" if fam["answered"] else unanswered_note(fam)
     row: Json = {
         "family": fam["family"],
         "kind": fam["kind"],
@@ -152,7 +158,8 @@ def _row(fam: Json, line: Json | None, baselines: list[Json], recipe: _Recipe, l
     return {**row, **cells, "dim": dim}
 
 
-def _unanswered(fam: Json) -> str:
+def unanswered_note(fam: Json) -> str:
+    """Why a family's row counts for nothing."""
     by_choice = fam["choice_accuracy"] is not None
     accuracy = fam["choice_accuracy"] if by_choice else fam["accuracy"]
     return f"not answered: accuracy {number(accuracy)}{' by choice' if by_choice else ''}"
@@ -167,7 +174,7 @@ def _baseline(baselines: list[Json], layer: int, constant: float) -> float:
     return float(max(values)) if values else constant
 
 
-def _aria(title: str, axis: str, rows: list[Json], layers: list[int]) -> str:
+def describe(title: str, axis: str, rows: list[Json], layers: list[int], above: str = "above baseline") -> str:
     """The map in words: per family, from which layer on the cells stay undimmed to the end."""
     parts = []
     for row in rows:
@@ -177,7 +184,7 @@ def _aria(title: str, axis: str, rows: list[Json], layers: list[int]) -> str:
             if v is not None and v > 0 and not d
         ]
         where = f"{axis}s {_runs(lit)}" if lit else "no layer"
-        parts.append(f"{row['family']} ({row['kind']}, {row['n']} items) above baseline at {where}")
+        parts.append(f"{row.get('name') or row['family']} ({row['kind']}, {row['n']} items) {above} at {where}")
     return f"{title}. " + "; ".join(parts) + "."
 
 

@@ -77,6 +77,19 @@ VIEW_SCHEMA: Json = _object(
                                             "value": _NUMBERS, "low": _NUMBERS, "high": _NUMBERS, "base": _NUMBERS,
                                             "dim": _list({"type": "integer"})}))})
         ),
+        "causal": _object(
+            {"state": {"enum": ["ok", "not_run"]}, "text": _TEXT, "components": {"type": "object"}, "measures": {"type": "object"},
+             "meta": {"type": "object"}, "limits": _NUMBERS, "items_rule": _TEXT,
+             "groups": _list(_object({"id": _TEXT, "kind": _TEXT, "family": _TEXT_OR_NULL, "positions": _list(_TEXT),
+                                      "identity": _list(_TEXT), "peaks": {"type": "object"}, "n_items": {"type": "integer"}})),
+             "attribution": _list(_object({"component": _TEXT, "position": _TEXT, "correlation": _NUMBER, "n": _NUMBER})),
+             "pairs": _list(_object({"kind": _TEXT, "usable": {"type": "integer"}, "left_out": {"type": "array"}})),
+             "lines": _list(_object({"instrument": _TEXT, "measure": _TEXT, "component": _TEXT_OR_NULL, "kind": _TEXT,
+                                     "family": _TEXT_OR_NULL, "position": _TEXT, "mean": _NUMBERS, "low": _NUMBERS, "high": _NUMBERS,
+                                     "n_items": {"type": "integer"}, "n_clusters": {"type": "integer"}, "aria": _TEXT})),
+             "items": _list(_object({"item": _TEXT, "positions": _list(_TEXT), "values": {"type": "object"},
+                                     "segments": _list(_object({"name": _TEXT_OR_NULL, "clean": _TEXT, "foil": _TEXT}))}))}
+        ),
         "emergence": _STATE,
         "items": _object({"total": {"type": "integer"}, "shown": {"type": "integer"}, "rule": _TEXT, "columns": {"type": "object"}}),
         "lens": _STATE,

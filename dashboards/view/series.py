@@ -15,7 +15,10 @@ _KEY = ("instrument", "measure", "kind", "family", "target", "scheme", "position
 
 
 def build_series(curves: Rows | None) -> list[Json]:
-    """One entry a line: whole kinds for every choice, single families for the default choice only (for size)."""
+    """One entry a line: whole kinds for every choice, single families for the default choice only (for size).
+
+    Interventions are not among them: they have a component too and stand in `causal`.
+    """
     groups: dict[tuple[Any, ...], Rows] = {}
     for row in curves or []:
         groups.setdefault(tuple(row.get(k) for k in _KEY), []).append(row)

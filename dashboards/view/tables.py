@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class RunTables:
-    """The files of one run that the page needs. `profiles` and the per-fold probe scores are never read."""
+    """The files of one run that the page needs. Of `profiles` only the few items with a map of their own are read."""
 
     run_dir: Path  # where they came from
     manifest: Json  # manifest.json
@@ -31,6 +31,7 @@ class RunTables:
     format_check: Json | None  # format_check.json; None when the format-only classifier did not run
     lens_maps: Json | None  # lens_maps.json; None when no map was kept
     prompts: Mapping[str, str]  # item id -> prompt, from items.jsonl; empty when absent
+    asked: Mapping[str, Json] = field(default_factory=dict)  # item id -> its prompts and spans, from items.jsonl
 
     @property
     def n_layers(self) -> int:
@@ -55,6 +56,7 @@ def read_run(run_dir: Path) -> RunTables:
         raise StrataError(
             f"{run_dir / 'manifest.json'} does not say checkpoint.n_layers", "Rerun the command"
         ) from error
+    asked = _asked(run_dir / "items.jsonl")
     return RunTables(
         run_dir=run_dir,
         manifest=manifest,
@@ -65,7 +67,8 @@ def read_run(run_dir: Path) -> RunTables:
         locations=_rows(run_dir / "locations.parquet"),
         format_check=_json(run_dir / "format_check.json"),
         lens_maps=_json(run_dir / "lens_maps.json"),
-        prompts=_prompts(run_dir / "items.jsonl"),
+        prompts={item: str(line.get("prompt") or "") for item, line in asked.items()},
+        asked=asked,
     )
 
 
@@ -91,17 +94,42 @@ def _rows(path: Path) -> Rows | None:
     return rows
 
 
-def _prompts(path: Path) -> dict[str, str]:
+def _asked(path: Path) -> dict[str, Json]:
     if not path.exists():
         return {}
-    prompts: dict[str, str] = {}
+    asked: dict[str, Json] = {}
     with path.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             try:
                 item = json.loads(line)
-                prompts[str(item["id"])] = str(item.get("prompt", ""))
+                asked[str(item["id"])] = {k: item.get(k) for k in ("prompt", "foil_prompt", "spans", "foil_spans")}
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise StrataError(f"{path}:{number} is not an item ({error})", "Restore items.jsonl") from error
-    return prompts
+    return asked
+
+
+def interchange_items(run: RunTables) -> list[str]:
+    """Items that have interchange effects of their own, sorted; none when the table is absent."""
+    path = run.run_dir / "profiles.parquet"
+    if not path.exists():
+        return []
+    rows = _filtered(path, [("instrument", "=", "interchange")], ["item"])
+    return sorted(str(i) for i in rows.column("item").unique().to_pylist())
+
+
+def interchange_rows(run: RunTables, items: Sequence[str]) -> Rows:
+    """The interchange effects of a few items, a row an effect."""
+    if not items:
+        return []
+    where = [("instrument", "=", "interchange"), ("item", "in", list(items))]
+    rows: Rows = _filtered(run.run_dir / "profiles.parquet", where, None).to_pylist()
+    return rows
+
+
+def _filtered(path: Path, where: list[tuple[str, str, Any]], columns: list[str] | None) -> pa.Table:
+    try:
+        return pq.read_table(path, columns=columns, filters=where)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise StrataError(f"{path} cannot be read ({error})", "Delete it and start the same command again") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dashboards.view.causes import causal_sentence, intermediates_words, kind_cause, order_words
 from dashboards.view.labels import kind_order
 from dashboards.view.tables import RunTables
 from dashboards.view.text import count, interval, listed, number, significant, stream_range, without_paths
@@ -15,18 +16,30 @@ WOULD_CHANGE = (
     "only they can show which layer the model uses."
 )
 
+WOULD_CHANGE_CAUSAL = (
+    "More pairs or other families that move the intervals, a control that reaches the effect, "
+    "or a calibration on planted models that finds these instruments off."
+)
+
 
 def build_verdict(run: RunTables, series: list[Json], behaviour: list[Json]) -> Json:
     """Sentence, per-kind rows and caveats. Every n belongs to the items its own sentence is about."""
     kinds = [_kind(run, name, value, behaviour) for name, value in _ordered(run.summary.get("kinds", {}))]
     order = run.summary.get("order") or {}
+    causal = any(k["cause"] for k in kinds)
     return {
         "word": order.get("verdict") or "undetermined",
-        "sentence": _sentence(kinds),
+        "sentence": " ".join(
+            p for p in (causal_sentence(kinds, order) if causal else "", _sentence(kinds, causal)) if p
+        ),
         "effect": None if order.get("difference") is None else dict(order),
+        "order_words": order_words(order) if causal else "",
+        "intermediates": intermediates_words(run.summary.get("intermediates")),
+        "quick": bool(run.summary.get("quick")),
+        "causal": causal,
         "kinds": kinds,
         "caveats": _caveats(run, kinds, series, behaviour),
-        "would_change": WOULD_CHANGE,
+        "would_change": WOULD_CHANGE_CAUSAL if causal else WOULD_CHANGE,
     }
 
 
@@ -35,14 +48,8 @@ def _ordered(kinds: Json) -> list[tuple[str, Json]]:
 
 
 def _kind(run: RunTables, name: str, value: Json, behaviour: list[Json]) -> Json:
-    located = value.get("located")
     families = [b for b in behaviour if b["kind"] == name]
-    if located:
-        words = f"block {located['layer']}, depth {number(located['depth'])}"
-    elif any(key in (value.get("instruments") or {}) for key in ("interchange", "removal")):
-        words = "no layer stands out of the null"
-    else:
-        words = "not tested"
+    cause = kind_cause(value)
     return {
         "kind": name,
         "items": int(value.get("items") or 0),
@@ -50,7 +57,8 @@ def _kind(run: RunTables, name: str, value: Json, behaviour: list[Json]) -> Json
         "accuracy": significant(value.get("accuracy")),
         "families": len(families),
         "families_answered": sum(b["answered"] for b in families),
-        "located": words,
+        "located": "not tested" if cause is None else cause["text"],
+        "cause": cause,
         "onsets": [_onset(short, value, run.n_layers) for short in ("probe", "lens")],
     }
 
@@ -96,13 +104,28 @@ def _clause(kind: Json) -> str:
     return said + (f" ({', '.join(states)})" if states else "")
 
 
-def _sentence(kinds: list[Json]) -> str:
+def _short_clause(kind: Json) -> str:
+    parts = []
+    for onset, word in zip(kind["onsets"], ("decodable", "readable"), strict=True):
+        if onset["state"] == "not_run":
+            parts.append(f"not looked for by the {onset['label'].lower()}")
+        else:
+            parts.append(f"{word} at no stream" if onset["layer"] is None else f"{word} from stream {onset['layer']}")
+    return " and ".join(parts)
+
+
+def _sentence(kinds: list[Json], causal: bool) -> str:
     told = [k for k in kinds if k["kind"] in ("knowledge", "reasoning")] or kinds[:2]
     if not told:
         return "No items were asked, so nothing can be said."
+    if causal:  # the table beneath has depth, interval and n of every onset
+        return (
+            "; ".join(
+                f"{'on' if i else 'On'} {k['kind']} items the answer is {_short_clause(k)}" for i, k in enumerate(told)
+            )
+            + "."
+        )
     first = "; ".join(f"{'on' if i else 'On'} {k['kind']} items the answer {_clause(k)}" for i, k in enumerate(told))
-    if any(k["located"] not in ("not tested",) for k in told):
-        return first + "."
     return (
         first + ". Whether the model uses what can be decoded or read there was not tested, "
         "so no layer is called located and the order stays undetermined."
@@ -116,6 +139,8 @@ def _caveats(run: RunTables, kinds: list[Json], series: list[Json], behaviour: l
         if all(c["text"] != text for c in out):
             out.append({"code": code, "text": text})
 
+    if run.summary.get("quick"):
+        add("quick", "This is a --quick run: fewer pairs, fewer draws and fewer lines, so its intervals are wide.")
     if run.manifest.get("limited"):
         add(
             "limited",

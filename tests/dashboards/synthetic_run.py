@@ -12,6 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors.numpy import save_file
+from synthetic_causal import add_causal, causal_curves, causal_locations, causal_profiles, prompts_of
+
+from experiments.run import rows_to_table
+from experiments.tables import CURVES, PROFILES
 
 RLO = chr(0x202E)  # right-to-left override: turns the rest of a naive table row around
 HOSTILE = [
@@ -63,21 +67,33 @@ def write_synthetic_run(
     limited: bool = False,
     long_tokens: int = 0,
     n_maps: int = 6,
+    quick: bool = False,
 ) -> Path:
     """Writes every table of the run-directory contract under `run` and returns it.
 
-    `without` may name: probes, tuned, lens, lens_maps, emergence, locations, format_check, curves.
+    `without` may name: probes, tuned, lens, lens_maps, emergence, locations, format_check, curves, causal.
     """
     rng = np.random.default_rng(seed)
     run.mkdir(parents=True, exist_ok=True)
     rows = _behaviour(rng, items_per_family, hostile)
     _table(run / "behaviour.parquet", rows)
+    causal = not {"causal", "curves"} & set(without)
     if "curves" not in without:
-        _table(run / "curves.parquet", _curves(rng, rows, n_layers, without))
+        curves = _curves(rng, rows, n_layers, without)
+        if causal:
+            made_up = [{**r, "component": None} for r in curves] + causal_curves(rows, FAMILIES, n_layers)
+            pq.write_table(rows_to_table(made_up, CURVES), run / "curves.parquet")
+        else:
+            _table(run / "curves.parquet", curves)
+    if causal:
+        pq.write_table(rows_to_table(causal_profiles(rows, FAMILIES, n_layers), PROFILES), run / "profiles.parquet")
     if "emergence" not in without:
         _table(run / "emergence.parquet", _emergence(rng, rows, n_layers))
     if "locations" not in without:
-        _table(run / "locations.parquet", _locations(rows, n_layers))
+        onsets = _locations(rows, n_layers)
+        if causal:
+            onsets = [{**r, "q": None} for r in onsets] + causal_locations(rows, FAMILIES, n_layers)
+        _table(run / "locations.parquet", onsets)
     if "lens_maps" not in without:
         _lens_maps(run, rng, rows, n_layers, n_maps, hostile, long_tokens)
     if "format_check" not in without:
@@ -88,9 +104,10 @@ def write_synthetic_run(
         _json(run / "format_check.json", {"contrasts": contrasts})
     with (run / "items.jsonl").open("w", encoding="utf-8") as out:
         for row in rows:
-            prompt = f"Question about {row['family']} number {row['item']}:"
-            out.write(json.dumps({"id": row["item"], "prompt": prompt, "answer": row["answer_token"]}) + "\n")
-    _json(run / "summary.json", _summary(rows, n_layers, without))
+            asked = {"id": row["item"], "answer": row["answer_token"], **prompts_of(row)}
+            out.write(json.dumps(asked) + "\n")
+    summary = _summary(rows, n_layers, without)
+    _json(run / "summary.json", add_causal(summary, n_layers, quick) if causal else summary)
     _json(run / "manifest.json", _manifest(rows, n_layers, limited))
     return run
 

@@ -9,8 +9,9 @@ const KIND_STYLE = {
 const REFERENCE_DASH = { chance: 'dot', control_accuracy: 'dash', embedding_only: 'longdash', random_init: 'dashdot', null_logprob: 'dash' };
 const RANK_TICKS = [0, 1, 10, 100, 1000, 10000, 100000];
 
+function isCausal(instrument) { return ['interchange', 'removal', 'knockout', 'attribution'].includes(instrument); }
 function kindsPresent() { return VIEW.labels.kinds.filter((k) => VIEW.verdict.kinds.some((v) => v.kind === k) || VIEW.series.some((s) => s.kind === k)); }
-function instrumentsPresent() { return Object.keys(VIEW.labels.instruments).filter((i) => VIEW.series.some((s) => s.instrument === i)); }
+function instrumentsPresent() { return Object.keys(VIEW.labels.instruments).filter((i) => VIEW.series.some((s) => s.instrument === i) || VIEW.causal.lines.some((s) => s.instrument === i)); }
 function unique(values) { return [...new Set(values)].filter((v) => v !== null && v !== undefined); }
 
 /** The kinds or the family that `kind` in the hash stands for. */
@@ -48,6 +49,8 @@ function curveControls() {
   const present = instrumentsPresent();
   const listed = unique([...present.filter((i) => i !== 'lens.bias'), ...VIEW.labels.expected]);
   fillSelect($('inst'), listed.map((i) => ({ value: i, text: (VIEW.labels.instruments[i] || { label: i }).label + (present.includes(i) ? '' : ' (not run)') })), state.inst);
+  if (isCausal(state.inst)) { causalControls(); return; }
+  fillSelect($('site'), [], '');
   const here = VIEW.series.filter((s) => s.instrument === state.inst && s.family === null);
   const offered = (VIEW.labels.instruments[state.inst] || { measures: [] }).measures.filter((m) => here.some((s) => s.measure === m));
   if (offered.length && !offered.includes(state.measure)) state.measure = offered[0];
@@ -56,7 +59,7 @@ function curveControls() {
   const words = { cluster: 'entity-disjoint', template: 'template-disjoint', random: 'random (leaks)' };
   for (const [id, key] of [['target', 'target'], ['scheme', 'scheme'], ['at', 'position']]) {
     const values = of(key);
-    if (values.length && !values.includes(state[id])) state[id] = values.includes(defaults[id]) ? defaults[id] : values[0];
+    if (values.length && !values.includes(state[id])) state[id] = values.includes(VIEW.labels.defaults[key]) ? VIEW.labels.defaults[key] : values[0];
     fillSelect($(id), values.map((v) => ({ value: v, text: words[v] || v })), state[id]);
   }
 }
@@ -177,10 +180,11 @@ async function renderCurves() {
     drawState('curves', host, stateBox('not_run', `${instrument.label}: not run`, instrument.not_run));
     return;
   }
-  const figure = curveFigure(chosenGroups());
+  if (isCausal(state.inst)) $('curves-caption').textContent = causalCaption();
+  const figure = isCausal(state.inst) ? causalFigure(chosenGroups()) : curveFigure(chosenGroups());
   if (figure.empty) {
     const clear = h('button', { type: 'button', onclick: () => update({ kind: defaults.kind }) }, 'Show whole kinds');
-    drawState('curves', host, stateBox('empty', 'No curve for this choice', `0 of ${VIEW.series.length} series match. A family's curves are kept for the default target and folds only.`, clear));
+    drawState('curves', host, stateBox('empty', 'No curve for this choice', isCausal(state.inst) ? 'No usable pair of this group has this site and position.' : `0 of ${VIEW.series.length} series match. A family's curves are kept for the default target and folds only.`, clear));
     return;
   }
   await draw('curves', host, figure);

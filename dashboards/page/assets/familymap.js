@@ -8,7 +8,7 @@ function mapFigure(map) {
   const y = rows.map((r, i) => i);
   const z = rows.map((r) => r.value);
   const hover = rows.map((r) => r.value.map((v, i) => (v === null ? '' :
-    `<b>${plotText(visible(r.family))}</b> (${r.kind}) · n ${r.n}<br>${map.axis} ${map.layers[i]}, depth ${num(VIEW.axes[map.axis].depth[map.layers[i]])}`
+    `<b>${plotText(visible(r.name || r.family))}</b> (${r.kind}) · n ${r.n}<br>${map.axis} ${map.layers[i]}, depth ${num(VIEW.axes[map.axis].depth[map.layers[i]])}`
     + `<br>${num(v, 3)} ${plotText(map.unit)}<br>measure ${band(r.low[i], r.high[i], 3)}, baseline ${num(r.base[i], 3)}${r.dim[i] ? '<br>interval covers the baseline' : ''}`)));
   const selected = rows.map((r) => state.family === '' || r.family === state.family);
   const dim = rows.map((r, i) => r.dim.map((d, j) => (r.value[j] === null ? null : (d || !selected[i] ? 1 : null))));
@@ -36,16 +36,18 @@ function mapFigure(map) {
     { type: 'heatmap', ...common, z, text: hover, hovertemplate: '%{text}<extra></extra>', colorscale: diverging(), zmin: -limit, zmax: limit, colorbar: bar, hoverongaps: false },
     { type: 'heatmap', ...common, z: dim, zmin: 0, zmax: 1, colorscale: [[0, colour('card')], [1, colour('card')]], opacity: 0.68, showscale: false, hoverinfo: 'skip', hoverongaps: false },
   ];
+  const apart = (map.apart || []).flatMap((l) => y.filter((i) => rows[i].value[map.layers.indexOf(l)] !== null).map((i) => [xOf(map.axis, l), i]));
+  if (apart.length) traces.push({ type: 'scatter', mode: 'markers', x: apart.map((a) => a[0]), y: apart.map((a) => a[1]), marker: { symbol: 'x', size: 8, color: colour('text'), line: { width: 1, color: colour('card') } }, hoverinfo: 'skip', showlegend: false });
   const layout = baseLayout({
     height: Math.max(190, 34 + rows.length * (rows.length > 24 ? 20 : 26) + (narrow ? 170 : 62)), margin: { l: narrow ? 214 : 276, r: narrow ? 16 : 128, t: 10, b: narrow ? 140 : 52 }, shapes, annotations,
     xaxis: axisStyle(xTitle(map.axis), { showgrid: false, nticks: 20, range: [x[0] - step / 2, x[x.length - 1] + step / 2] }),
-    yaxis: axisStyle('', { showgrid: false, tickvals: y, ticktext: rows.map((r) => plotText(`${r.family === state.family ? '▸ ' : ''}${clip(visible(r.family), 20)} · n ${r.n}`)), range: [-0.5, rows.length - 0.5], tickfont: { size: 12.5, color: colour('text') } }),
+    yaxis: axisStyle('', { showgrid: false, tickvals: y, ticktext: rows.map((r) => plotText(`${r.family === state.family ? '▸ ' : ''}${clip(visible(r.name || r.family), 22)} · n ${r.n}`)), range: [-0.5, rows.length - 0.5], tickfont: { size: 12.5, color: colour('text') } }),
   });
   return {
     traces, layout, aria: map.aria, title: map.title, note: `Click a row to filter the items below${map.clipped ? `; ${map.clipped} cells beyond the colour range` : ''}.`,
     table: () => ({
       head: ['family', 'kind', 'n', map.axis, 'depth', 'value', 'measure low', 'measure high', 'baseline', 'interval covers baseline', 'note'],
-      rows: map.rows.flatMap((r) => map.layers.map((l, i) => [r.family, r.kind, String(r.n), String(l), VIEW.axes[map.axis].depth[l], r.value[i], r.low[i], r.high[i], r.base[i], r.value[i] === null ? '' : (r.dim[i] ? 'yes' : 'no'), r.note])),
+      rows: map.rows.flatMap((r) => map.layers.map((l, i) => [r.name || r.family, r.kind, String(r.n), String(l), VIEW.axes[map.axis].depth[l], r.value[i], r.low[i], r.high[i], r.base[i], r.value[i] === null ? '' : (r.dim[i] ? 'yes' : 'no'), r.note])),
     }),
     attach(gd) {
       gd.on('plotly_click', (event) => {

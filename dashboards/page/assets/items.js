@@ -87,7 +87,8 @@ function openItem(id, scroll) {
     notice(`There is no item “${visible(id)}” in this report.`);
     return;
   }
-  update({ item: id, pos: null, stream: null, x0: null, x1: null });
+  const own = VIEW.causal.items.some((i) => i.item === id) ? { cgroup: `item:${id}` } : {};
+  update({ item: id, pos: null, stream: null, x0: null, x1: null, ...own });
   if (scroll) $('lens').scrollIntoView({ block: 'start' });
 }
 

@@ -13,6 +13,12 @@ async function inflate(base64) {
   return new Response(stream).arrayBuffer();
 }
 
+/** Puts the zipped bulk of the interventions back into the view. */
+async function unpackCausal() {
+  const blob = $('causal-blob');
+  if (blob) Object.assign(VIEW.causal, JSON.parse(new TextDecoder().decode(await inflate(blob.textContent))));
+}
+
 /** Called by the files in report_assets/: hands over the bytes of one map. */
 window.strataLens = (key, base64) => {
   const waiting = arriving.get(key);

@@ -31,11 +31,12 @@ async function renderLensView() {
 }
 
 const RENDER = {
-  curves: { keys: ['kind', 'inst', 'measure', 'target', 'scheme', 'at', 'axis', 'theme', 'width'], run: renderCurves },
+  curves: { keys: ['kind', 'inst', 'measure', 'target', 'scheme', 'at', 'site', 'axis', 'theme', 'width'], run: renderCurves },
   map: { keys: ['map', 'family', 'axis', 'theme', 'width'], run: renderMap },
   emergence: { keys: ['axis', 'theme', 'width'], run: renderEmergence },
   items: { keys: ['family', 'sort', 'item'], run: renderItems },
   lens: { keys: ['item', 'metric', 'pos', 'stream', 'x0', 'x1', 'tok', 'axis', 'theme', 'width'], run: renderLensView },
+  causal: { keys: ['cgroup', 'cmeasure', 'csite', 'axis', 'theme', 'width'], run: renderCausal },
 };
 let queue = Promise.resolve();
 
@@ -55,13 +56,19 @@ function declareKeys() {
   const pair = kinds.includes('knowledge') || kinds.includes('reasoning') ? 'knowledge+reasoning' : kinds.slice(0, 2).join('+');
   const text = (v) => (typeof v === 'string' && v.length < 400 ? v : undefined);
   const first = VIEW.labels.expected.find((i) => present.includes(i)) || present[0] || 'probe.linear';
-  const anyOf = (key) => unique(VIEW.series.map((s) => s[key]));
+  const anyOf = (key) => unique([...VIEW.series, ...VIEW.causal.lines].map((s) => s[key]));
   declare('kind', pair, oneOf('knowledge+reasoning', pair, 'all', ...kinds, ...families.map((f) => `family:${f}`)));
   declare('inst', first, oneOf(...Object.keys(VIEW.labels.instruments)));
-  declare('measure', first.startsWith('probe') ? 'accuracy' : 'answer_logprob', oneOf(...Object.keys(VIEW.labels.measures)));
+  const causal = VIEW.labels.instruments[first].measures[0];
+  declare('measure', isCausal(first) ? causal : (first.startsWith('probe') ? 'accuracy' : 'answer_logprob'), oneOf(...Object.keys(VIEW.labels.measures), ...Object.values(VIEW.causal.measures).flat()));
+  declare('site', 'mlp_out', oneOf(...Object.keys(VIEW.causal.components)));
+  declare('cgroup', VIEW.causal.groups.length ? VIEW.causal.groups[0].id : '', oneOf(...VIEW.causal.groups.map((g) => g.id), ...VIEW.causal.items.map((i) => `item:${i.item}`)));
+  declare('cmeasure', 'denoise', oneOf(...(VIEW.causal.measures.interchange || ['denoise'])));
+  declare('csite', 'all', oneOf('all', ...Object.keys(VIEW.causal.components)));
   declare('target', VIEW.labels.defaults.target || '', oneOf(...anyOf('target')));
   declare('scheme', VIEW.labels.defaults.scheme || '', oneOf(...anyOf('scheme')));
-  declare('at', VIEW.labels.defaults.position || 'last', oneOf(...anyOf('position')));
+  const both = VIEW.causal.lines.some((l) => l.instrument === 'interchange' && l.position === 'spans');
+  declare('at', isCausal(first) && both ? BOTH : VIEW.labels.defaults.position || 'last', oneOf(BOTH, ...anyOf('position')));
   declare('map', VIEW.maps.length ? VIEW.maps[0].id : '', oneOf(...VIEW.maps.map((m) => m.id)));
   declare('family', '', oneOf(...families));
   declare('sort', '', oneOf(...['item', 'family', 'kind', 'answer', 'foil', 'logit_difference', 'rank', 'correct', 'emergence', 'reason'].flatMap((c) => [c, `-${c}`])));
@@ -77,7 +84,7 @@ function declareKeys() {
 }
 
 function attachControls() {
-  for (const id of ['kind', 'inst', 'measure', 'target', 'scheme', 'at', 'family', 'axis', 'metric']) $(id).addEventListener('change', (e) => update({ [id]: e.target.value }));
+  for (const id of ['kind', 'inst', 'measure', 'target', 'scheme', 'at', 'family', 'axis', 'metric', 'site', 'cgroup', 'cmeasure', 'csite']) $(id).addEventListener('change', (e) => update({ [id]: e.target.value }));
   $('mapsel').addEventListener('change', (e) => update({ map: e.target.value }));
   $('lensitem').addEventListener('change', (e) => openItem(e.target.value, false));
   $('zoomin').addEventListener('click', () => zoomLens(0.5));
@@ -118,6 +125,7 @@ async function start() {
   document.documentElement.classList.add('js');
   const version = /^strata\.view\/(\d+)$/.exec(VIEW.schema);
   if (!version || Number(version[1]) > 1) { notice(`This page reads strata.view/1, the data is ${VIEW.schema}: rebuild the report.`); return; }
+  await unpackCausal();
   declareKeys();
   readHash();
   applyTheme();

@@ -69,7 +69,7 @@ def test_behaviour_counts_only_what_the_model_saw(view: Json, synthetic: Path) -
 
 
 def test_an_onset_interval_that_reaches_none_is_said_as_such(tmp_path: Path) -> None:
-    run = write_synthetic_run(tmp_path / "run")
+    run = write_synthetic_run(tmp_path / "run", without={"causal"})
     summary = json.loads((run / "summary.json").read_text())
     summary["kinds"]["knowledge"]["instruments"]["probe"]["onset"]["interval"] = [5, None]
     summary["kinds"]["reasoning"]["instruments"]["probe"]["onset"] = None
@@ -111,8 +111,10 @@ def test_a_cell_is_dimmed_exactly_where_its_interval_covers_the_baseline(view: J
     assert drawn["limits"][0] == -drawn["limits"][1]
 
 
-def test_the_sentence_and_its_n_speak_of_the_same_items(view: Json, synthetic: Path) -> None:
-    summary = json.loads((synthetic / "summary.json").read_text())
+def test_the_sentence_and_its_n_speak_of_the_same_items(tmp_path: Path) -> None:
+    run = write_synthetic_run(tmp_path / "run", without={"causal"})
+    view = build_view(run)
+    summary = json.loads((run / "summary.json").read_text())
     for kind in view["verdict"]["kinds"]:
         said = summary["kinds"][kind["kind"]]
         used = sum(r["used_items"] for r in view["behaviour"]["rows"] if r["kind"] == kind["kind"])
@@ -128,7 +130,7 @@ def test_the_sentence_and_its_n_speak_of_the_same_items(view: Json, synthetic: P
 
 
 def test_an_onset_of_null_is_said_and_not_drawn_as_zero(tmp_path: Path) -> None:
-    run = write_synthetic_run(tmp_path / "run")
+    run = write_synthetic_run(tmp_path / "run", without={"causal"})
     summary = json.loads((run / "summary.json").read_text())
     summary["kinds"]["knowledge"]["instruments"]["lens"]["onset"] |= {"layer": None, "depth": None, "interval": None}
     (run / "summary.json").write_text(json.dumps(summary))
@@ -164,7 +166,7 @@ def test_limits_and_failed_self_tests_become_badges_and_caveats(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "without", [{"probes", "tuned"}, {"curves", "lens_maps", "emergence", "locations", "format_check"}]
+    "without", [{"probes", "tuned", "causal"}, {"curves", "lens_maps", "emergence", "locations", "format_check"}]
 )
 def test_absent_tables_are_not_run_and_never_zero(tmp_path: Path, without: set[str]) -> None:
     view = build_view(write_synthetic_run(tmp_path / "run", without=without))

@@ -1,0 +1,212 @@
+"""What did the interventions do? Every causal line of the curves table, and what the page needs to draw and to name it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dashboards.view.causal_items import item_maps
+from dashboards.view.causal_labels import (
+    CAUSAL,
+    COMPONENTS,
+    is_control,
+    measure_meta,
+    order_measures,
+    split_window,
+)
+from dashboards.view.labels import kind_order
+from dashboards.view.tables import Json, Rows, RunTables
+from dashboards.view.text import interval, number, significant, without_paths
+
+POOLED = ("spans", "last", "all")
+"""Positions that are no span's name, in the order of the map's columns; spans stand before them."""
+_KEY = ("instrument", "measure", "component", "kind", "family", "position")
+NOT_RUN = (
+    "No intervention ran in this run: where the answer can be read is known, where it is worked out is not. "
+    "Start `strata locate` again with another --out."
+)
+
+
+def is_causal(row: Json) -> bool:
+    """Whether a row of the curves table comes from an intervention."""
+    return row.get("instrument") in CAUSAL
+
+
+def _is_shown(row: Json) -> bool:
+    return is_causal(row) and not str(row.get("measure") or "").startswith("pooled.")
+
+
+def build_causal(run: RunTables, mapped: list[str]) -> Json:
+    """`mapped` are the items with a lens map: they come first among the item maps."""
+    lines = _lines([r for r in run.curves or [] if _is_shown(r)], run.n_layers)
+    present = [name for name in CAUSAL if any(line["instrument"] == name for line in lines)]
+    order = span_order(run)
+    items, rule = item_maps(run, mapped, order)
+    return {
+        "state": "ok" if lines else "not_run",
+        "text": "" if lines else NOT_RUN,
+        "components": COMPONENTS,
+        "measures": {
+            name: order_measures(name, (line["measure"] for line in lines if line["instrument"] == name)) for name in present
+        },
+        "meta": {
+            f"{i}|{m}": measure_meta(i, m) for i, m in sorted({(line["instrument"], line["measure"]) for line in lines})
+        },
+        "groups": _groups(lines, order, run),
+        "limits": _limits(lines),
+        "items_rule": rule,
+        "attribution": _attribution(run),
+        "pairs": _pairs(run),
+        "lines": lines,
+        "items": items,
+    }  # fmt: skip
+
+
+def span_order(run: RunTables) -> dict[str, float]:
+    """Where each span name stands in a prompt on average, 0 at its start and 1 at its end."""
+    places: dict[str, list[float]] = {}
+    for asked in run.asked.values():
+        length = max(1, len(str(asked.get("prompt") or "")))
+        for name, span in (asked.get("spans") or {}).items():
+            places.setdefault(str(name), []).append(float(span[0]) / length)
+    return {name: float(np.mean(found)) for name, found in places.items()}
+
+
+def position_key(name: str, order: dict[str, float]) -> tuple[int, float, str]:
+    """Sorts positions as they stand in a prompt: spans, pooled spans, last, all."""
+    return (1 + POOLED.index(name), 0.0, name) if name in POOLED else (0, order.get(name, 1.0), name)
+
+
+def _lines(rows: Rows, n_layers: int) -> list[Json]:
+    groups: dict[tuple[Any, ...], Rows] = {}
+    for row in rows:
+        groups.setdefault(tuple(row.get(k) for k in _KEY), []).append(row)
+    found = [_line(dict(zip(_KEY, key, strict=True)), members, n_layers) for key, members in groups.items()]
+    found.sort(key=lambda s: (CAUSAL.index(s["instrument"]), kind_order(s["kind"]), s["family"] or "",
+                              s["component"] or "", s["position"], s["measure"]))  # fmt: skip
+    return found
+
+
+def _line(where: Json, rows: Rows, n_layers: int) -> Json:
+    line: Json = {**where, "position": where["position"] or "last"}
+    for name in ("mean", "low", "high"):
+        values: list[float | None] = [None] * n_layers
+        for row in rows:
+            if 0 <= int(row["layer"]) < n_layers:
+                values[int(row["layer"])] = significant(row.get(name), 4)
+        line[name] = values
+    line["n_items"] = max(int(r.get("n_items") or 0) for r in rows)
+    line["n_clusters"] = max(int(r.get("n_clusters") or 0) for r in rows)
+    line["method"] = next((str(r["method"]) for r in rows if r.get("method")), "")
+    line["aria"] = _aria(line)
+    return line
+
+
+def _peak(line: Json) -> int | None:
+    known = [(v, -i) for i, v in enumerate(line["mean"]) if v is not None]
+    return -max(known)[1] if known else None
+
+
+def _aria(line: Json) -> str:
+    """The line in words: where it is highest, and how it ends."""
+    where = f"{line['family'] or line['kind']}, {line['component'] or 'edge'} at {line['position']}"
+    said = f"{line['instrument']} {measure_meta(line['instrument'], line['measure'])['label']}, {where} ({line['n_items']} items)"
+    peak = _peak(line)
+    if peak is None:
+        return f"{said}: no value"
+    band = interval(line["low"][peak], line["high"][peak])
+    return f"{said}: highest at block {peak} with {number(line['mean'][peak])}{' ' + band if band else ''}"
+
+
+def _groups(lines: list[Json], order: dict[str, float], run: RunTables) -> list[Json]:
+    """Whole kinds, then families, that the intervention map can show, each with its columns and highest cells."""
+    found: dict[tuple[str, str | None], list[Json]] = {}
+    for line in lines:
+        if line["instrument"] == "interchange":
+            found.setdefault((line["kind"], line["family"]), []).append(line)
+    replaced = replaced_spans(run)
+    out = []
+    for (kind, family), mine in sorted(
+        found.items(), key=lambda e: (e[0][1] is not None, kind_order(e[0][0]), e[0][1] or "")
+    ):
+        positions = sorted({s["position"] for s in mine}, key=lambda p: position_key(p, order))
+        peaks: Json = {}
+        for line in mine:
+            at = _peak(line)
+            if at is None or (
+                (best := peaks.setdefault(line["measure"], {}).get(line["component"]))
+                and best["value"] >= line["mean"][at]
+            ):
+                continue
+            peaks[line["measure"]][line["component"]] = {
+                "position": line["position"], "layer": at, "value": line["mean"][at], "low": line["low"][at], "high": line["high"][at],
+            }  # fmt: skip
+        swapped = (
+            replaced.get(family or "")
+            if family
+            else set().union(*(replaced.get(f, set()) for f in families_of(run, kind)))
+        )
+        out.append({
+            "id": f"family:{family}" if family else f"kind:{kind}", "kind": kind, "family": family,
+            "n_items": max(s["n_items"] for s in mine), "n_clusters": max(s["n_clusters"] for s in mine),
+            "positions": positions, "identity": [p for p in positions if p in ("spans", "all") or p in (swapped or set())],
+            "peaks": peaks,
+        })  # fmt: skip
+    return out
+
+
+def families_of(run: RunTables, kind: str) -> set[str]:
+    """The families asked of one kind."""
+    return {r["family"] for r in run.behaviour if r["kind"] == kind}
+
+
+def replaced_spans(run: RunTables) -> dict[str, set[str]]:
+    """Per family the spans whose text differs between an item's two prompts: there block 0 is token identity."""
+    family_of = {r["item"]: r["family"] for r in run.behaviour}
+    out: dict[str, set[str]] = {}
+    for item, asked in run.asked.items():
+        clean, foil = str(asked.get("prompt") or ""), str(asked.get("foil_prompt") or "")
+        other = asked.get("foil_spans") or {}
+        for name, (start, end) in (asked.get("spans") or {}).items():
+            a, b = other.get(name, (start, end))
+            if clean[start:end] != foil[a:b]:
+                out.setdefault(family_of.get(item, ""), set()).add(str(name))
+    return out
+
+
+def _limits(lines: list[Json]) -> list[float]:
+    """One symmetric colour range for every interchange map, so that sites, measures and groups can be compared."""
+    values = [abs(v) for s in lines if s["instrument"] == "interchange" for v in s["mean"] if v is not None]
+    limit = max(1.0, significant(float(np.quantile(values, 0.99)), 2) or 1.0) if values else 1.0
+    return [-limit, limit]
+
+
+def _attribution(run: RunTables) -> list[Json]:
+    return [
+        {"component": str(a.get("component")), "position": str(a.get("position")), "n": a.get("n"),
+         "correlation": significant(a.get("correlation"), 3)}
+        for a in run.summary.get("attribution") or [] if isinstance(a, dict)
+    ]  # fmt: skip
+
+
+def _pairs(run: RunTables) -> list[Json]:
+    """Per kind how many pairs carried an intervention, and why the others did not."""
+    out = []
+    for kind, value in sorted((run.summary.get("kinds") or {}).items(), key=lambda e: (kind_order(e[0]), e[0])):
+        pairs = value.get("pairs")
+        if isinstance(pairs, dict):
+            left = sorted((pairs.get("left_out") or {}).items(), key=lambda e: (-int(e[1]), e[0]))
+            out.append({"kind": kind, "usable": int(pairs.get("usable") or 0),
+                        "left_out": [[str(without_paths(str(reason))), int(n)] for reason, n in left]})  # fmt: skip
+    return out
+
+
+def shown_measures(causal: Json, instrument: str) -> list[str]:
+    """What the page's list of measures offers for an instrument: no control stands there by itself."""
+    return [m for m in causal["measures"].get(instrument, []) if not (instrument == "interchange" and is_control(m))]
+
+
+def has_window(measure: str) -> bool:
+    """Whether a measure edits several blocks at once."""
+    return split_window(measure)[1] > 1
