@@ -28,7 +28,7 @@ def build_causal_maps(causal: Json, behaviour: list[Json], n_layers: int) -> lis
             continue
         what = "share of the answer's advantage lost" + (" minus the matched control's" if removed != method else "")
         title = f"Removal of the {COMPONENTS[_COMPONENT]} by {METHODS[method]}"
-        chosen = [s for s in mine if s["removed"] == removed]
+        chosen = [s for s in mine if s["measure"] == removed]
         out.append(_map(f"removal.{removed}", "removal", removed, title, what, ("answer gains", "answer loses"), chosen, behaviour, n_layers))  # fmt: skip
     return [m for m in out if m is not None]
 
@@ -45,9 +45,7 @@ def _map(
         pooled = [s for s in mine if s["position"] in POOLED]
         shown = pooled or sorted(mine, key=lambda s: s["position"])
         rows += [_row(fam, line, len(shown) > 1, n_layers) for line in shown] or [_row(fam, None, False, n_layers)]
-    apart = not name.endswith(
-        ".last"
-    )  # block 0 there is token identity (or its loss): shown apart, no part of the range
+    apart = not name.endswith(".last")  # block 0 there is token identity, or its loss: no part of the range
     limit, clipped = symmetric_limit([v for r in rows for v in r["value"][1 if apart else 0 :]], 1.0)
     layers = list(range(n_layers))
     return {
