@@ -32,7 +32,7 @@ SOURCES: Json = {
     "series[].mean, low, high": "curves.parquet mean, low, high",
     "maps[].rows[].value": "curves.parquet mean minus baseline mean (base)",
     "maps[].rows[].low, high": "curves.parquet low, high of the measure before the baseline is taken off",
-    "verdict.kinds[].cause, order_words": "summary.json kinds.*.located, why_not_located, instruments, pairs; order",
+    "verdict.kinds[].cause, effect": "summary.json kinds.*.located, why_not_located, instruments, pairs; order",
     "causal.lines[].mean, low, high": "curves.parquet mean, low, high of interchange, removal, damage, knockout, attribution",
     "causal.items[].values": "profiles.parquet value of interchange",
     "causal.attribution": "summary.json attribution",

@@ -103,8 +103,14 @@ def _line(where: Json, rows: Rows, n_layers: int) -> Json:
     return line
 
 
+def counts_from(instrument: str, position: str) -> int:
+    """The first block that counts: block 0 at a replaced token is token identity, and removing it removes the tokens."""
+    return int(instrument == "removal" or (instrument == "interchange" and position != "last"))
+
+
 def _peak(line: Json) -> int | None:
-    known = [(v, -i) for i, v in enumerate(line["mean"]) if v is not None]
+    first = counts_from(line["instrument"], line["position"])
+    known = [(v, -i) for i, v in enumerate(line["mean"]) if v is not None and i >= first]
     return -max(known)[1] if known else None
 
 
@@ -116,7 +122,8 @@ def _aria(line: Json) -> str:
     if peak is None:
         return f"{said}: no value"
     band = interval(line["low"][peak], line["high"][peak])
-    return f"{said}: highest at block {peak} with {number(line['mean'][peak])}{' ' + band if band else ''}"
+    apart = "block 0 apart, " if counts_from(line["instrument"], line["position"]) else ""
+    return f"{said}: {apart}highest at block {peak} with {number(line['mean'][peak])}{' ' + band if band else ''}"
 
 
 def _groups(lines: list[Json], order: dict[str, float], run: RunTables) -> list[Json]:

@@ -55,7 +55,12 @@ def _one(item: str, known: Json, rows: list[Json], run: RunTables, order: dict[s
     peaks: Json = {}
     for measure, grids in values.items():
         for component, lines in grids.items():
-            cells = [(v, -i, name) for name, line in lines.items() for i, v in enumerate(line) if v is not None]
+            cells = [
+                (v, -i, name)
+                for name, line in lines.items()
+                for i, v in enumerate(line)
+                if v is not None and i >= int(name != "last")
+            ]
             if cells:
                 value, at, name = max(cells)
                 peaks.setdefault(measure, {})[component] = {

@@ -105,15 +105,19 @@ def causal_sentence(kinds: list[Json], order: Json) -> str:
     if not parts:
         return ""
     first = "; ".join(parts)
-    return f"{first[0].upper()}{first[1:]}. {order_words(order)}"
+    supported = all(k["cause"] is not None and k["cause"]["located"] for k in kinds if k["kind"] in _STAGE)
+    return f"{first[0].upper()}{first[1:]}. {order_words(order, supported)}"
 
 
-def order_words(order: Json) -> str:
-    """The order with its difference, interval and p, the raw difference, and what the matched controls explain of it."""
+def order_words(order: Json, supported: bool = True) -> str:
+    """The order with its difference, interval and p, the raw difference, and what the matched controls explain of it.
+
+    Without support (a kind that is not located) the order has no number: its depths are those of noise.
+    """
     word = order.get("verdict") or "undetermined"
     difference = order.get("difference")
     reason = str(without_paths(str(order.get("reason") or ""))).rstrip(".")
-    if difference is None:
+    if difference is None or not supported:
         return f"Order: {word}{f' ({reason})' if reason else ''}."
     low, high = _ends(order.get("interval"))
     text = (
@@ -126,8 +130,16 @@ def order_words(order: Json) -> str:
         low, high = _ends(raw.get("interval"))
         text += f" Before the matched controls are taken off: {number(raw['difference'])}{_space(interval(low, high))}"
         share = significant(order.get("explained_by_controls"))
-        text += "." if share is None else f"; the controls explain {number(100 * share, 0)} % of it."
+        text += _explained(share)
     return text
+
+
+def _explained(share: float | None) -> str:
+    if share is None:
+        return "."
+    if share < 0:
+        return "; the controls explain none of it (without them it is larger)."
+    return f"; the controls explain {number(100 * share, 0)} % of it."
 
 
 _BRIDGE = {

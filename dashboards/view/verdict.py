@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboards.view.causes import causal_sentence, intermediates_words, kind_cause, order_words
+from dashboards.view.causes import causal_sentence, intermediates_words, kind_cause
 from dashboards.view.labels import kind_order
 from dashboards.view.tables import RunTables
 from dashboards.view.text import count, interval, listed, number, significant, stream_range, without_paths
@@ -33,7 +33,6 @@ def build_verdict(run: RunTables, series: list[Json], behaviour: list[Json]) -> 
             p for p in (causal_sentence(kinds, order) if causal else "", _sentence(kinds, causal)) if p
         ),
         "effect": None if order.get("difference") is None else dict(order),
-        "order_words": order_words(order) if causal else "",
         "intermediates": intermediates_words(run.summary.get("intermediates")),
         "quick": bool(run.summary.get("quick")),
         "causal": causal,

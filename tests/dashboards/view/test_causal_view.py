@@ -56,6 +56,16 @@ def test_located_kinds_are_said_with_interval_p_and_n_and_the_others_with_their_
 def test_an_undetermined_order_gives_no_number_and_its_reason() -> None:
     text = order_words({"difference": None, "verdict": "undetermined", "reason": "knowledge is not located"})
     assert text == "Order: undetermined (knowledge is not located)."
+    number = {
+        "difference": -0.6,
+        "interval": [-0.9, 0.0],
+        "p": 0.3,
+        "verdict": "undetermined",
+        "reason": "knowledge is not located",
+    }
+    assert "0.6" not in order_words(number, supported=False)
+    raw = {"difference": 0.2, "verdict": "together", "raw": {"difference": 0.1}, "explained_by_controls": -1.0}
+    assert "explain none of it" in order_words(raw)
     assert "not located" in intermediates_words({"reason": "the bridge is not located"})
     assert intermediates_words(None) == ""
 
@@ -100,7 +110,7 @@ def test_positions_stand_in_prompt_order_and_replaced_ones_are_marked(view: Json
         family=None,
         position=peak["position"],
     )
-    assert peak["value"] == max(v for v in line["mean"] if v is not None) == line["mean"][peak["layer"]]
+    assert peak["value"] == max(v for v in line["mean"][1:] if v is not None) == line["mean"][peak["layer"]]
     low, high = view["causal"]["limits"]
     assert low == -high <= -1
 
