@@ -18,7 +18,14 @@ from probes.checkpoints.open import open_checkpoint, randomly_initialised
 from probes.errors import SelfTestError
 
 CONFIG = LocateConfig(
-    causal_map="quick", pairs=16, draws=1_000, random_init=False, lens_maps=2, folds=3, damage_texts=2, positions=("last",)
+    causal_map="quick",
+    pairs=16,
+    draws=1_000,
+    random_init=False,
+    lens_maps=2,
+    folds=3,
+    damage_texts=2,
+    positions=("last",),
 )
 
 
@@ -69,7 +76,8 @@ def test_the_decoy_that_nothing_reads_gets_no_effect(planted: Planted, found: tu
         == ("interchange", "denoise", "mlp_out", "knowledge", None, "subject")
     }
     assert planted.decoy is not None
-    assert abs(at_subject[planted.decoy]) < 0.1 < 0.9 < at_subject[planted.retrieval]
+    assert abs(at_subject[planted.decoy]) < 0.1
+    assert at_subject[planted.retrieval] > 0.9
 
 
 def test_every_number_of_the_verdict_has_its_table_row(found: tuple[Path, dict[str, Any]]) -> None:
