@@ -198,7 +198,7 @@ def _estimated(
             found[key] = _zipped(means[at], low, high, len(members), len(whole))
         for site in SITES:
             found |= _excess_of(keys, whole, site, width, len(members), config)
-    return {key: value for key, value in found.items() if not key[1].startswith("pooled.") or key[3] == "spans"} | {
+    return {key: value for key, value in found.items() if not key[1].startswith("pooled.")} | {
         (key[0], key[1].removeprefix("pooled."), key[2], key[3]): value
         for key, value in found.items()
         if key[1].startswith("pooled.") and key[3] == "spans"
