@@ -1,0 +1,89 @@
+"""Which answer does a generated text give, why does it give none, and is it the item's?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+OPEN, CLOSE = "<think>", "</think>"
+NEVER_CLOSED = "never closes its think block"
+NOTHING_AFTER = "nothing follows its think block"
+NOTHING = "nothing was written"
+
+_BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
+_STATED = re.compile(r"\banswer(?:\s+is|\s*:)\s*\**\s*(.+)", re.IGNORECASE)
+_NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a text answers, or why it doesn't."""
+
+    value: str | None
+    """The answer as written, without surrounding space; None when there is none."""
+    thought: str | None
+    """What stood in the think block; None without one."""
+    reason: str | None
+    """Why there is no answer."""
+
+
+def extract_answer(text: str, *, opened: bool = False) -> Answer:
+    """The answer that `text` ends in: what follows the last `</think>`, or the first line written without one.
+
+    `opened` says that the prompt itself ended inside a think block. A boxed answer counts before its surroundings.
+    """
+    thought: str | None = None
+    rest = text
+    if opened or OPEN in text or CLOSE in text:
+        before, closed, rest = text.rpartition(CLOSE)
+        thought = (before if closed else text).partition(OPEN)[2] if OPEN in text else (before if closed else text)
+        thought = thought.strip()
+        if not closed:
+            return Answer(None, thought, NEVER_CLOSED)
+    boxed = _BOXED.findall(rest)
+    lines = [line.strip() for line in rest.splitlines() if line.strip()]
+    if boxed and boxed[-1].strip():
+        return Answer(boxed[-1].strip(), thought, None)
+    if not lines:
+        return Answer(None, thought, NOTHING if thought is None else NOTHING_AFTER)
+    stated = [found.group(1) for line in lines if (found := _STATED.search(line))] if thought is not None else []
+    return Answer(stated[-1].strip() if stated else lines[0], thought, None)
+
+
+def is_right(answer: Answer, expected: str, choices: Sequence[str] = ()) -> bool:
+    """Whether `answer` says `expected`, in any case and with any punctuation around it.
+
+    Right is an answer that begins with `expected` as whole words; failing that, a sentence in which `expected` is the
+    only one of the `choices` that is mentioned, or, for a number, the last number. No answer is never right.
+    """
+    if answer.value is None:
+        return False
+    said, wanted = _plain(answer.value), _plain(expected)
+    if not wanted:
+        return False
+    if _begins(said, wanted):
+        return True
+    others = {_plain(choice) for choice in choices} - {wanted}
+    if any(_begins(said, other) for other in others):
+        return False
+    if _NUMBER.fullmatch(wanted):
+        numbers = _NUMBER.findall(said)
+        # Without words around it, a number that begins the answer is the answer, and it was another one.
+        return bool(numbers) and not _NUMBER.match(said) and numbers[-1].replace(",", "") == wanted
+    mentioned = {one for one in (wanted, *others) if _mentions(said, one)}
+    return bool(others) and mentioned == {wanted}
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().strip(" \t\n.,;:!?*\"'`$()[]").split())
+
+
+def _begins(text: str, words: str) -> bool:
+    after = text[len(words) : len(words) + 2]
+    # `12.5` and `12,500` do not say 12.
+    return text.startswith(words) and not re.match(r"\w|[.,]\d", after)
+
+
+def _mentions(text: str, words: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", text) is not None
