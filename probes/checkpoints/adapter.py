@@ -19,6 +19,16 @@ def with_adapter(model: Any, adapter: str) -> tuple[Any, str]:
     `adapter` is a PEFT directory or a hub id. Raises StrataError when it isn't one, when its weights are pickled or
     damaged, and when they don't match the model weight by weight.
     """
+    directory, weights = adapter_files(adapter)
+    merged = quietly(lambda: _merged(model, adapter, directory, weights))
+    return merged, hash_safetensors([weights])
+
+
+def adapter_files(adapter: str) -> tuple[Path, Path]:
+    """(directory with adapter_config.json, its weight file) of a PEFT directory or hub id.
+
+    Raises StrataError when it isn't one and when its weights are pickled or damaged.
+    """
     directory = _directory(adapter)
     weights = directory / "adapter_model.safetensors"
     if not (directory / "adapter_config.json").exists():
@@ -29,8 +39,7 @@ def with_adapter(model: Any, adapter: str) -> tuple[Any, str]:
             "Save it as safetensors",
         )
     check_safetensors(weights)
-    merged = quietly(lambda: _merged(model, adapter, directory, weights))
-    return merged, hash_safetensors([weights])
+    return directory, weights
 
 
 def _directory(adapter: str) -> Path:

@@ -55,7 +55,7 @@ def open_checkpoint(
     if parsed.source == "gguf":
         model, tokenizer, digest, revision = _open_gguf(Path(parsed.base), _dtype(dtype, place, torch.float32))
     else:
-        directory, revision = _directory(parsed, progress)
+        directory, revision = checkpoint_directory(parsed, progress)
         model, tokenizer, digest = _open_directory(
             directory, spec, dtype, place, device_map, attention, trust_remote_code
         )
@@ -85,7 +85,7 @@ def open_on_meta(spec: str, *, dtype: str = "auto", trust_remote_code: bool = Fa
     elif parsed.source == "hub":
         directory, revision = hub_directory(parsed.base, parsed.revision, weights=False)
     else:
-        directory, revision = _directory(parsed, silent)
+        directory, revision = checkpoint_directory(parsed, silent)
     config = _read_config(directory, spec, lambda: AutoConfig.from_pretrained(directory, **options))
     stored = getattr(config, "dtype", None) or torch.float32
     try:
@@ -159,7 +159,8 @@ def _dtype(name: str, device: torch.device, stored: torch.dtype) -> torch.dtype:
     return _DTYPES[name]
 
 
-def _directory(parsed: Spec, progress: Progress) -> tuple[Path, str | None]:
+def checkpoint_directory(parsed: Spec, progress: Progress) -> tuple[Path, str | None]:
+    """(directory, commit of a hub checkpoint) of the embedded model, a hub id or a directory; fetches what is missing."""
     if parsed.source == "embedded":
         return embedded_directory(progress), None
     if parsed.source == "hub":
@@ -183,7 +184,7 @@ def _open_directory(
 ) -> tuple[Any, Any, str]:
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    weights = _weight_files(directory)
+    weights = weight_files(directory)
     config = _read_config(directory, spec, lambda: AutoConfig.from_pretrained(
         directory, local_files_only=True, trust_remote_code=trust_remote_code
     ))  # fmt: skip
@@ -224,7 +225,8 @@ def _open_directory(
     return model, tokenizer, _recorded_hash(directory) or hash_safetensors(weights)
 
 
-def _weight_files(directory: Path) -> list[Path]:
+def weight_files(directory: Path) -> list[Path]:
+    """The safetensors files of a Hugging Face directory, each checked to be whole. Raises StrataError otherwise."""
     if not (directory / "config.json").exists():
         raise StrataError(f"{directory} has no config.json", "Give a directory in Hugging Face's format")
     index = directory / "model.safetensors.index.json"
