@@ -1,0 +1,68 @@
+"""One plain run of a body, and its blocks called one by one: the same modules, so the same bits."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from probes.backends.recording import BlockCall
+from probes.backends.torch_hooks import hook_output
+from probes.batching import Batch
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.errors import StrataError
+
+
+@dataclass(frozen=True)
+class BodyRun:
+    """What went through a body with the model's own attention, for right-padded rows."""
+
+    streams: tuple[Float[Tensor, "item token d_model"], ...]
+    """Stream 0 to stream L, in the model's dtype, each where its block computed it."""
+    calls: tuple[BlockCall, ...]
+    """What each block was handed beside the stream: its mask, its position embeddings."""
+
+
+def run_body(checkpoint: Checkpoint, batch: Batch) -> BodyRun:
+    """Runs right-padded `batch` once. Raises StrataError where the body doesn't call every block exactly once."""
+    streams: list[Tensor] = []
+    calls: list[BlockCall] = []
+
+    def enter(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        h = args[0] if args else kwargs["hidden_states"]
+        streams.append(h.clone())
+        calls.append(BlockCall(args[1:], {name: value for name, value in kwargs.items() if name != "hidden_states"}))
+
+    def keep_last(h: Tensor) -> Tensor:
+        streams.append(h.clone())
+        return h
+
+    with ExitStack() as hooks, torch.no_grad():
+        for block in checkpoint.blocks:
+            hooks.callback(block.register_forward_pre_hook(enter, with_kwargs=True).remove)
+        hooks.enter_context(hook_output(checkpoint.blocks[-1], keep_last, changes=False))
+        on = batch.to(checkpoint.device)
+        # No real token sees a pad behind it, so no mask is needed, and what stands there may as well be a word.
+        ids = torch.where(on.mask.bool(), on.ids, on.ids[:, :1])
+        checkpoint.body(input_ids=ids, use_cache=False)
+    if len(calls) != checkpoint.n_layers:
+        raise StrataError(
+            f"{type(checkpoint.body).__name__} called {len(calls)} of its {checkpoint.n_layers} blocks",
+            "This architecture can't be taken apart block by block",
+        )
+    return BodyRun(tuple(streams), tuple(calls))
+
+
+def run_block(
+    block: nn.Module, call: BlockCall, h: Float[Tensor, "item token d_model"]
+) -> Float[Tensor, "item token d_model"]:
+    """The stream that leaves `block` when `h` enters it; `h` is brought to the block's device."""
+    own = next(block.parameters(), h)
+    device = h.device if own.device.type == "meta" else own.device
+    with torch.no_grad():
+        output = block(h.to(device), *call.args, **call.kwargs)
+    return output[0] if isinstance(output, tuple) else output

@@ -1,0 +1,215 @@
+"""What does a model do with some blocks of another one: which of them bring a gain, and which a loss?
+
+A graft takes each unit (embedding, every block, final norm, unembedding) from one of two models of one shape. Modules are
+called where they lie: nothing is copied, reloaded or put into the other model. Grafts that agree up to block l share
+everything up to there, so a sweep walks the models once, and what comes from one model alone is read off its own run.
+Recovery of a capability by layer grafts: see methods on base against distilled; single-layer gains in 2607.01232.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple, get_args
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from probes.backends.body_run import BodyRun, run_block, run_body
+from probes.batching import pad
+from probes.causal.model_pairs import batches_by_length, check_ids, check_same_shape
+from probes.causal.pairs import Pair
+from probes.causal.random_delta import RandomDelta
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.errors import StrataError
+from probes.progress import Progress, silent
+
+End = Literal["embedding", "final_norm", "unembedding"]
+Sweep = Literal["nothing", "everything", "prefix", "suffix", "single", "embedding", "final_norm", "unembedding"]
+SWEEPS: tuple[Sweep, ...] = get_args(Sweep)
+ENDS: tuple[End, ...] = get_args(End)
+
+BATCH_TOKENS = {"cpu": 1024, "cuda": 8192}
+"""Of both prompts together. A full set of sweeps holds about 3 L streams of a batch at a time."""
+
+
+class Graft(NamedTuple):
+    """Which units come from the donor; all others are the base's."""
+
+    sweep: Sweep
+    layer: int | None
+    """The last block of a prefix, the first of a suffix, the single block; None for everything else."""
+    blocks: range
+    ends: frozenset[End] = frozenset()
+
+    def path(self, n_layers: int) -> tuple[bool, ...]:
+        """Whether the donor gives the embedding, then each block."""
+        return ("embedding" in self.ends, *(layer in self.blocks for layer in range(n_layers)))
+
+
+@dataclass(frozen=True)
+class Grafted:
+    rows: tuple[int, ...]
+    """Indices into the pairs given."""
+    clean: Float[Tensor, "item graft"]
+    """Logit difference answer − foil of the clean prompt."""
+    foil: Float[Tensor, "item graft"]
+    """The same of the foil prompt, whose own answer is the foil."""
+    top: Bool[Tensor, "item graft"]
+    """Whether the answer is the likeliest of all tokens after the clean prompt."""
+
+
+def grafts_of(n_layers: int, sweeps: Sequence[Sweep] = SWEEPS) -> tuple[Graft, ...]:
+    """The grafts of the named sweeps. `nothing` is the base, `everything` the donor, ends included.
+
+    `prefix` l takes blocks 0..l, `suffix` l blocks l..L−1, `single` l one block. Embedding, final norm and unembedding
+    stay the base's in these and are grafts of their own. Where a model ties its embedding to its unembedding, each is
+    still taken by itself. Raises StrataError for an unknown sweep.
+    """
+    layers = range(n_layers)
+    found: list[Graft] = []
+    for sweep in sweeps:
+        match sweep:
+            case "nothing":
+                found.append(Graft(sweep, None, range(0)))
+            case "everything":
+                found.append(Graft(sweep, None, layers, frozenset(ENDS)))
+            case "prefix":
+                found += [Graft(sweep, layer, range(layer + 1)) for layer in layers]
+            case "suffix":
+                found += [Graft(sweep, layer, range(layer, n_layers)) for layer in layers]
+            case "single":
+                found += [Graft(sweep, layer, range(layer, layer + 1)) for layer in layers]
+            case "embedding" | "final_norm" | "unembedding":
+                found.append(Graft(sweep, None, range(0), frozenset({sweep})))
+            case _:
+                raise StrataError(f"There is no graft sweep {sweep!r}", f"Choose among: {', '.join(SWEEPS)}")
+    return tuple(found)
+
+
+def graft(
+    base: Checkpoint,
+    donor: Checkpoint | RandomDelta,
+    pairs: Sequence[Pair],
+    grafts: Sequence[Graft],
+    *,
+    batch_tokens: int | None = None,
+    from_runs: bool = True,
+    progress: Progress = silent,
+    stage: str = "grafts",
+) -> Iterator[Grafted]:
+    """Yields the scores of `grafts`, in their order, batch by batch; memory does not depend on the number of pairs.
+
+    Exchange `base` and `donor` for the other direction. With a twin as donor this is a null, with a `RandomDelta`
+    another; that one has blocks only. A block keeps its own model's masks and position embeddings; stream 0 is what a
+    model's embedding makes of the token ids, position and scaling terms included.
+    `from_runs` False computes even what is taken from one model alone block by block (the self-tests do).
+    Raises StrataError for models of unlike shape or precision, and for a unit the donor doesn't have.
+    """
+    _check(base, donor, grafts)
+    check_ids(pairs, base, *([donor] if isinstance(donor, Checkpoint) else []))
+    tokens = batch_tokens or BATCH_TOKENS.get(base.device.type, BATCH_TOKENS["cuda"])
+    done = 0
+    progress(stage, 0, len(pairs), "pairs")
+    for rows in batches_by_length(pairs, max(1, tokens // 2)):
+        batch = _Batch(base, donor, [pairs[row] for row in rows], from_runs)
+        yield batch.scores(tuple(rows), grafts)
+        done += len(rows)
+        progress(stage, done, len(pairs), "pairs")
+
+
+class _Batch:
+    """Clean prompts, then foil prompts, of a few pairs, in both models."""
+
+    def __init__(
+        self, base: Checkpoint, donor: Checkpoint | RandomDelta, pairs: Sequence[Pair], from_runs: bool
+    ) -> None:
+        self.base, self.donor, self.pairs = base, donor, pairs
+        prompts = [*(pair.clean for pair in pairs), *(pair.foil for pair in pairs)]
+        batch = pad(prompts, base.pad_id, "right")
+        self.own = run_body(base, batch)
+        self.foreign = run_body(donor, batch) if isinstance(donor, Checkpoint) else None
+        self.last = batch.mask.sum(1) - 1
+        self.from_runs = from_runs
+
+    def scores(self, rows: tuple[int, ...], grafts: Sequence[Graft]) -> Grafted:
+        ends = self._last_streams({one.path(self.base.n_layers) for one in grafts})
+        columns = [self._score(ends[one.path(self.base.n_layers)], one.ends) for one in grafts]
+        clean, foil, top = (torch.stack(parts, 1) for parts in zip(*columns, strict=True))
+        return Grafted(rows, clean, foil, top)
+
+    def _last_streams(self, paths: set[tuple[bool, ...]]) -> dict[tuple[bool, ...], Float[Tensor, "item d_model"]]:
+        """Stream L at the last token of every prompt, for each way through the two models.
+
+        Block after block, all ways at once: the runs that agree so far are one run, and a donor's block is made once.
+        """
+        streams = {path: self._run(path[0]).streams[0] for path in {path[:1] for path in paths}}
+        for layer in range(self.base.n_layers):
+            entering: dict[tuple[bool, ...], Tensor] = {}
+            blocks: dict[bool, nn.Module] = {}
+            for path in sorted({path[: layer + 2] for path in paths}):
+                known = self._known(path) if self.from_runs else None
+                if known is None:
+                    foreign = path[-1]
+                    if foreign not in blocks:
+                        blocks[foreign] = self._block(foreign, layer)
+                    known = run_block(blocks[foreign], self._run(foreign).calls[layer], streams[path[:-1]])
+                entering[path] = known
+            streams = entering
+        items = torch.arange(len(self.last))
+        return {path: h[items.to(h.device), self.last.to(h.device)].to(self.base.device) for path, h in streams.items()}
+
+    def _known(self, path: tuple[bool, ...]) -> Float[Tensor, "item token d_model"] | None:
+        """The stream behind a way that stays in one model, from that model's own run; None for any other."""
+        if not any(path):
+            return self.own.streams[len(path) - 1]
+        if all(path) and self.foreign is not None:
+            return self.foreign.streams[len(path) - 1]
+        return None
+
+    def _block(self, foreign: bool, layer: int) -> nn.Module:
+        if not foreign:
+            return self.base.blocks[layer]
+        return self.donor.blocks[layer] if isinstance(self.donor, Checkpoint) else self.donor.block(layer)
+
+    def _run(self, foreign: bool) -> BodyRun:
+        return self.foreign if foreign and self.foreign is not None else self.own
+
+    def _score(
+        self, h: Float[Tensor, "item d_model"], ends: frozenset[End]
+    ) -> tuple[Float[Tensor, " item"], Float[Tensor, " item"], Bool[Tensor, " item"]]:
+        donor = self.donor if isinstance(self.donor, Checkpoint) else self.base
+        norm = (donor if "final_norm" in ends else self.base).readout.norm
+        readout = replace((donor if "unembedding" in ends else self.base).readout, norm=norm)
+        with torch.no_grad():
+            logits = readout.logits(h)
+        answers = torch.tensor([pair.answer_id for pair in self.pairs], device=logits.device)
+        foils = torch.tensor([pair.foil_id for pair in self.pairs], device=logits.device)
+        found = logits.float()
+        rows = torch.arange(len(found), device=found.device)
+        difference = found[rows, answers.repeat(2)] - found[rows, foils.repeat(2)]
+        clean, foil = difference.split(len(self.pairs))
+        top = logits[: len(self.pairs)].argmax(-1) == answers
+        return clean.cpu(), foil.cpu(), top.cpu()
+
+
+def _check(base: Checkpoint, donor: Checkpoint | RandomDelta, grafts: Sequence[Graft]) -> None:
+    if not grafts:
+        raise ValueError("a sweep needs at least one graft")
+    if isinstance(donor, Checkpoint):
+        check_same_shape(base, donor)
+    else:
+        if donor.base is not base:
+            raise StrataError("A random change was made for another base", "Make it for the model that receives it")
+        if any(one.ends for one in grafts):
+            raise StrataError(
+                "A random change has blocks only, no embedding, final norm or unembedding",
+                "Leave those grafts and `everything` out",
+            )
+    for one in grafts:
+        if one.blocks and not 0 <= one.blocks.start < one.blocks.stop <= base.n_layers:
+            raise StrataError(
+                f"Blocks {one.blocks.start} to {one.blocks.stop - 1} do not exist",
+                f"This model has blocks 0 to {base.n_layers - 1}",
+            )

@@ -1,0 +1,226 @@
+"""A graft is, bit for bit, the plain Hugging Face model whose modules were really exchanged."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from plain_interventions import mixed_pairs, pair_of
+from tiny_models import N_LAYERS, tiny_checkpoint, tiny_model, tiny_tokenizer
+from torch import Tensor
+
+from probes.causal.grafts import Graft, graft, grafts_of
+from probes.causal.pairs import Pair
+from probes.causal.random_delta import RandomDelta
+from probes.causal.recovery import normalised, recovery
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.checkpoints.open import open_checkpoint
+from probes.errors import StrataError
+
+_EMBEDDINGS = {"gpt2": ("transformer.wte", "transformer.wpe")}
+_BLOCKS = {"gpt2": "transformer.h", "gpt_neox": "gpt_neox.layers"}
+_NORMS = {"gpt2": "transformer.ln_f", "gpt_neox": "gpt_neox.final_layer_norm"}
+_HEADS = {"gpt_neox": "embed_out"}
+CHECKED = ("llama", "qwen2", "mistral", "gemma2", "gemma3", "gpt2", "gpt_neox")
+
+
+def even_pairs() -> list[Pair]:
+    """One length, so that a batch has no pads."""
+    return [pair_of(str(seed), 9, 3, subject=4, seed=seed) for seed in range(4)]
+
+
+def exchanged(architecture: str, base: Any, donor: Any, one: Graft) -> Any:
+    """A copy of `base` in which the units of `donor` were put where they belong."""
+    model = copy.deepcopy(base)
+    if "embedding" in one.ends:
+        head = copy.deepcopy(model.get_output_embeddings())
+        for name in _EMBEDDINGS.get(architecture, (_embedding_of(architecture),)):
+            _put(model, name, copy.deepcopy(donor.get_submodule(name)))
+        model.set_output_embeddings(head)
+    for layer in one.blocks:
+        model.get_submodule(_BLOCKS.get(architecture, "model.layers"))[layer] = copy.deepcopy(
+            donor.get_submodule(_BLOCKS.get(architecture, "model.layers"))[layer]
+        )
+    if "final_norm" in one.ends:
+        name = _NORMS.get(architecture, "model.norm")
+        _put(model, name, copy.deepcopy(donor.get_submodule(name)))
+    if "unembedding" in one.ends:
+        model.set_output_embeddings(copy.deepcopy(donor.get_output_embeddings()))
+    return model
+
+
+def _embedding_of(architecture: str) -> str:
+    return "gpt_neox.embed_in" if architecture == "gpt_neox" else "model.embed_tokens"
+
+
+def _put(model: Any, name: str, module: Any) -> None:
+    parent, _, last = name.rpartition(".")
+    setattr(model.get_submodule(parent), last, module)
+
+
+@torch.no_grad()
+def plain_scores(model: Any, pairs: Sequence[Pair]) -> tuple[Tensor, Tensor, Tensor]:
+    ids = torch.tensor([list(pair.clean.ids) for pair in pairs] + [list(pair.foil.ids) for pair in pairs])
+    logits = model(input_ids=ids, use_cache=False).logits[:, -1]
+    answers, foils = (torch.tensor([getattr(pair, name) for pair in pairs]) for name in ("answer_id", "foil_id"))
+    rows = torch.arange(len(ids))
+    both = logits[rows, answers.repeat(2)] - logits[rows, foils.repeat(2)]
+    return *both.split(len(pairs)), logits[: len(pairs)].argmax(-1) == answers
+
+
+def collected(
+    base: Checkpoint, donor: Checkpoint | RandomDelta, pairs: Sequence[Pair], grafts: Sequence[Graft], **options: Any
+) -> tuple[Tensor, Tensor, Tensor]:
+    clean, foil = torch.full((2, len(pairs), len(grafts)), torch.nan)
+    top = torch.zeros(len(pairs), len(grafts), dtype=torch.bool)
+    for batch in graft(base, donor, pairs, grafts, **options):
+        rows = torch.tensor(batch.rows)
+        clean[rows], foil[rows], top[rows] = batch.clean, batch.foil, batch.top
+    return clean, foil, top
+
+
+@pytest.mark.parametrize("architecture", CHECKED)
+@pytest.mark.parametrize("from_runs", [True, False])
+def test_every_graft_is_the_model_whose_modules_were_exchanged(architecture: str, from_runs: bool) -> None:
+    base, donor = (tiny_checkpoint(architecture, seed=seed) for seed in (0, 1))
+    grafts, pairs = grafts_of(N_LAYERS), even_pairs()
+    clean, foil, top = collected(base, donor, pairs, grafts, from_runs=from_runs)
+    for column, one in enumerate(grafts):
+        expected = plain_scores(exchanged(architecture, base.model, donor.model, one), pairs)
+        for found, wanted in zip((clean, foil, top), expected, strict=True):
+            assert torch.equal(found[:, column], wanted), one
+    assert len({tuple(column.tolist()) for column in clean.T}) >= 3 * N_LAYERS
+
+
+@pytest.mark.parametrize("architecture", CHECKED)
+def test_everything_is_the_donor_and_nothing_the_base_bit_for_bit(architecture: str) -> None:
+    base, donor = (tiny_checkpoint(architecture, seed=seed) for seed in (0, 1))
+    grafts, pairs = grafts_of(N_LAYERS, ("nothing", "everything")), even_pairs()
+    found = collected(base, donor, pairs, grafts, from_runs=False)
+    for column, model in enumerate((base, donor)):
+        for scores, wanted in zip(found, plain_scores(model.model, pairs), strict=True):
+            assert torch.equal(scores[:, column], wanted)
+
+
+def test_pairs_of_unequal_length_give_what_each_gives_alone(tiny_models: Any) -> None:
+    base, donor, pairs = tiny_models("gemma2"), tiny_checkpoint("gemma2", seed=1), mixed_pairs()
+    grafts = grafts_of(N_LAYERS)
+    together = collected(base, donor, pairs, grafts)
+    alone = [collected(base, donor, [pair], grafts) for pair in pairs]
+    for found, parts in zip(together[:2], list(zip(*alone, strict=True))[:2], strict=True):
+        torch.testing.assert_close(found, torch.cat(parts), rtol=1e-4, atol=1e-5)
+    small = collected(base, donor, pairs, grafts, batch_tokens=20)
+    torch.testing.assert_close(small[0], together[0], rtol=1e-4, atol=1e-5)
+
+
+def test_an_adapter_opened_on_its_base_is_grafted_like_any_checkpoint(tmp_path: Path) -> None:
+    tiny_model("llama").save_pretrained(tmp_path / "base")
+    tiny_tokenizer().save_pretrained(tmp_path / "base")
+    lora = get_peft_model(tiny_model("llama"), LoraConfig(r=2, target_modules=["q_proj", "down_proj"]))
+    for name, parameter in lora.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.3)
+    lora.save_pretrained(tmp_path / "adapter")
+    base = open_checkpoint(str(tmp_path / "base"), dtype="float32", device="cpu")
+    adapted = open_checkpoint(f"{tmp_path / 'base'}+{tmp_path / 'adapter'}", dtype="float32", device="cpu")
+    grafts, pairs = grafts_of(N_LAYERS), even_pairs()
+    clean, *_ = collected(base, adapted, pairs, grafts, from_runs=False)
+    for column, one in enumerate(grafts):
+        assert torch.equal(clean[:, column], plain_scores(exchanged("llama", base.model, adapted.model, one), pairs)[0])
+    nothing = clean[:, grafts.index(grafts_of(N_LAYERS, ("nothing",))[0])]
+    assert torch.equal(clean[:, [one.sweep == "embedding" for one in grafts].index(True)], nothing)
+
+
+def test_a_model_grafted_with_itself_does_not_move_by_a_bit(tiny_models: Any) -> None:
+    same = tiny_models("llama")
+    for scores in collected(same, same, mixed_pairs(), grafts_of(N_LAYERS), from_runs=False):
+        assert bool((scores == scores[:, :1]).all())
+
+
+def test_both_models_are_left_as_they_were_even_after_an_error() -> None:
+    base, donor = tiny_checkpoint("llama", seed=0), tiny_checkpoint("llama", seed=1)
+    before = [{name: id(module) for name, module in one.model.named_modules()} for one in (base, donor)]
+    weights = [{name: value.clone() for name, value in one.model.state_dict().items()} for one in (base, donor)]
+    calls = [0]
+
+    def breaks(module: Any, inputs: Any, output: Any) -> None:
+        calls[0] += 1
+        if calls[0] == 3:
+            raise RuntimeError("broken block")
+
+    handle = donor.blocks[1].register_forward_hook(breaks)
+    with pytest.raises(RuntimeError, match="broken block"):
+        collected(base, donor, even_pairs(), grafts_of(N_LAYERS))
+    handle.remove()
+    for one, modules, state in zip((base, donor), before, weights, strict=True):
+        assert {name: id(module) for name, module in one.model.named_modules()} == modules
+        assert all(torch.equal(value, state[name]) for name, value in one.model.state_dict().items())
+        assert not any(module._forward_hooks or module._forward_pre_hooks for module in one.model.modules())
+
+
+def test_a_random_change_has_the_norm_of_the_real_one_in_every_matrix_and_depends_on_its_seed() -> None:
+    base, donor = tiny_checkpoint("qwen2", seed=0), tiny_checkpoint("qwen2", seed=1)
+    made, again, other = (RandomDelta(base, donor, seed).block(1) for seed in (0, 0, 1))
+    own, theirs = dict(base.blocks[1].named_parameters()), dict(donor.blocks[1].named_parameters())
+    for name, parameter in made.named_parameters():
+        real, random = theirs[name] - own[name], parameter - own[name]
+        torch.testing.assert_close(random.norm(), real.norm(), rtol=1e-4, atol=1e-6)
+        assert torch.equal(parameter, again.get_parameter(name))
+        assert not torch.allclose(parameter, other.get_parameter(name))
+        if parameter.ndim == 2:
+            assert abs(float(torch.nn.functional.cosine_similarity(real.flatten(), random.flatten(), 0))) < 0.2
+
+
+def test_a_random_change_is_grafted_like_a_model_made_of_its_blocks() -> None:
+    base, donor = tiny_checkpoint("llama", seed=0), tiny_checkpoint("llama", seed=1)
+    null = RandomDelta(base, donor, 3)
+    grafts, pairs = grafts_of(N_LAYERS, ("nothing", "prefix", "suffix", "single")), even_pairs()
+    clean, *_ = collected(base, null, pairs, grafts)
+    whole = copy.deepcopy(base.model)
+    for layer in range(N_LAYERS):
+        whole.model.layers[layer] = null.block(layer)
+    for column, one in enumerate(grafts):
+        assert torch.equal(clean[:, column], plain_scores(exchanged("llama", base.model, whole, one), pairs)[0])
+
+
+def test_models_that_cannot_be_grafted_are_refused(tiny_models: Any) -> None:
+    base, pairs = tiny_models("llama"), even_pairs()
+    grafts = grafts_of(N_LAYERS)
+    for donor, reason in (
+        (tiny_checkpoint("llama", num_hidden_layers=2), "3 blocks"),
+        (tiny_checkpoint("llama", hidden_size=64), "32 dimensions"),
+        (tiny_checkpoint("llama", dtype=torch.bfloat16), "same --dtype"),
+        (tiny_checkpoint("llama", vocab_size=40), "beyond the 40 tokens"),
+    ):
+        with pytest.raises(StrataError, match=reason):
+            list(graft(base, donor, pairs, grafts))
+    with pytest.raises(StrataError, match="blocks only"):
+        list(graft(base, RandomDelta(base, tiny_checkpoint("llama", seed=1)), pairs, grafts))
+    with pytest.raises(StrataError, match="do not exist"):
+        list(graft(base, base, pairs, [Graft("single", 3, range(3, 4))]))
+    with pytest.raises(StrataError, match="no graft sweep"):
+        grafts_of(N_LAYERS, ("middle",))  # type: ignore[arg-type]
+    with pytest.raises(StrataError, match="differs in"):
+        RandomDelta(base, tiny_models("gpt2")).block(0)
+
+
+def test_recovery_is_the_share_of_the_way_and_absent_where_there_is_no_way() -> None:
+    found = recovery(1.0, 3.0, torch.tensor([1.0, 2.0, 3.0, 4.0]), least=0.5)
+    assert found.value.tolist() == [0.0, 0.5, 1.0, 1.5] and found.reason is None
+    for donor in (1.2, 1.0):
+        close = recovery(1.0, donor, torch.tensor([1.0, 2.0]), least=0.5)
+        assert bool(close.value.isnan().all()) and close.reason is not None and "less than 0.5" in close.reason
+
+
+def test_items_on_which_the_models_differ_in_opposite_directions_do_not_cancel() -> None:
+    whole = torch.tensor([4.0, -4.0, 0.1])
+    shift = torch.tensor([[4.0, 2.0, torch.nan], [-4.0, -2.0, -1.0], [9.0, 9.0, 9.0]])
+    found = normalised(shift, whole, least=0.5)
+    assert found.value.tolist() == [1.0, 0.5, 0.25] and found.n_items == 2
+    none = normalised(shift, torch.zeros(3), least=0.0)
+    assert bool(none.value.isnan().all()) and none.reason is not None and "0 item(s) of 3" in none.reason
