@@ -1,0 +1,1 @@
+"""How alike are two models: their weights, and the streams they compute."""

@@ -1,0 +1,163 @@
+"""The weights of any checkpoint, a few rows at a time: no model is built and no tensor is ever held whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import torch
+from filelock import FileLock
+from jaxtyping import Float
+from safetensors import safe_open
+from torch import Tensor
+
+from probes.cache import cache_directory
+from probes.checkpoints.gguf_file import load_gguf
+from probes.checkpoints.open import checkpoint_directory, weight_files
+from probes.checkpoints.quiet import quietly
+from probes.checkpoints.spec import parse_spec
+from probes.errors import StrataError
+from probes.progress import Progress, silent
+from probes.similarity.lora_delta import LoraDelta, read_lora
+from probes.similarity.tensor_names import canonical_name, is_constant, is_embedding, is_unembedding
+
+_DTYPES = MappingProxyType({"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16})
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    stored_name: str
+    """As the file has it."""
+    file: Path
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    """Of storage; a weight that an adapter changes is read as float32."""
+
+
+@dataclass(frozen=True)
+class TensorSource:
+    """A checkpoint's weights by canonical name (`probes.similarity.tensor_names`)."""
+
+    spec: str
+    """As the person wrote it."""
+    directory: Path
+    """Where its config.json, tokenizer and weights lie."""
+    tensors: MappingProxyType[str, StoredTensor]
+    """Canonical name to what is stored, without masks and rotary tables."""
+    tied: bool
+    """The unembedding is the embedding."""
+    adapters: tuple[LoraDelta, ...]
+    """Added in this order."""
+
+    def rows(self, name: str, start: int, stop: int) -> Float[Tensor, "rows columns"]:
+        """Rows start..stop-1 of a weight, in its stored dtype, or float32 where an adapter changes it.
+
+        A vector is a column. Raises StrataError when the file has become unreadable.
+        """
+        stored = self.tensors[name]
+        # Opened anew each time: a mapping that stays open would count every page ever touched as memory in use.
+        try:
+            with safe_open(str(stored.file), framework="pt") as file:
+                values: Tensor = file.get_slice(stored.stored_name)[start:stop]
+        except Exception as error:  # safetensors raises its own error and bare ones for a file that has shrunk
+            raise StrataError(
+                f"{stored.file} can't be read any more", "Was it changed or unmounted meanwhile?"
+            ) from error
+        for adapter in self.adapters:
+            if name in adapter.replaced:
+                values = adapter.replaced[name][start:stop].float()
+            elif name in adapter.changes:
+                values = values.float() + adapter.changes[name].rows(start, stop)
+        return values.reshape(len(values), -1)
+
+
+def open_tensors(spec: str, progress: Progress = silent) -> TensorSource:
+    """The weights of `spec` (all that `open_checkpoint` takes) for reading by rows; only headers are read now.
+
+    A `.gguf` file is de-quantised once into the cache, which needs memory for the whole model. Raises StrataError
+    for a checkpoint that isn't there, has pickled or quantised weights, or an adapter that doesn't fit it.
+    """
+    parsed = parse_spec(spec)
+    twice = sorted({adapter for adapter in parsed.adapters if parsed.adapters.count(adapter) > 1})
+    if twice:
+        raise StrataError(f"{spec} adds the adapter {twice[0]} twice", "Write it once")
+    if parsed.source == "gguf":
+        directory = _converted(Path(parsed.base), progress)
+    else:
+        directory, _ = checkpoint_directory(parsed, progress)
+    tensors = dict(_stored(weight_files(directory)))
+    tied = _is_tied(directory, tensors)
+    if tied:
+        # What a tied model stores beside its embedding is ignored when it is loaded.
+        tensors = {name: stored for name, stored in tensors.items() if not is_unembedding(name)}
+    adapters = tuple(read_lora(adapter) for adapter in parsed.adapters)
+    for adapter in adapters:
+        _check_fit(adapter, spec, tensors, tied)
+    return TensorSource(spec, directory, MappingProxyType(tensors), tied, adapters)
+
+
+def _stored(files: Iterable[Path]) -> Iterable[tuple[str, StoredTensor]]:
+    for path in files:
+        with safe_open(str(path), framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118  # a safetensors file is no mapping
+                if is_constant(name):
+                    continue
+                part = file.get_slice(name)
+                if part.get_dtype() not in _DTYPES:
+                    raise StrataError(
+                        f"{path.name} stores {name} as {part.get_dtype()}: a quantised checkpoint",
+                        "Give the checkpoint in bfloat16, float16 or float32",
+                    )
+                yield canonical_name(name), StoredTensor(name, path, tuple(part.get_shape()), _DTYPES[part.get_dtype()])
+
+
+def _is_tied(directory: Path, tensors: dict[str, StoredTensor]) -> bool:
+    if not any(is_unembedding(name) for name in tensors):
+        return True
+    try:
+        config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StrataError(f"{directory}/config.json can't be read", "Download it again") from error
+    return bool(isinstance(config, dict) and config.get("tie_word_embeddings", False))
+
+
+def _check_fit(adapter: LoraDelta, spec: str, tensors: dict[str, StoredTensor], tied: bool) -> None:
+    shapes: dict[str, tuple[int, ...]] = {name: change.shape for name, change in adapter.changes.items()}
+    shapes |= {name: tuple(value.shape) for name, value in adapter.replaced.items()}
+    for name, shape in shapes.items():
+        if tied and (is_embedding(name) or is_unembedding(name)):
+            raise StrataError(
+                f"{adapter.adapter} changes {name}, which {spec} uses as embedding and unembedding at once",
+                "Merge it into its base with PEFT, save the result, and compare that directory",
+            )
+        if name not in tensors or tensors[name].shape != shape:
+            found = f"shape {tensors[name].shape}" if name in tensors else "no such weight"
+            raise StrataError(
+                f"The adapter {adapter.adapter} does not fit this base model ({name} {shape}: {found})",
+                "Check which base it was trained on",
+            )
+
+
+def _converted(file: Path, progress: Progress) -> Path:
+    """A GGUF file as a directory of safetensors in the cache, made once per path, size and time of change."""
+    state = file.stat()
+    key = hashlib.sha256(f"{file.resolve()}|{state.st_size}|{state.st_mtime_ns}".encode()).hexdigest()[:32]
+    final = cache_directory() / "gguf" / key
+    final.parent.mkdir(exist_ok=True)
+    with FileLock(str(final.with_suffix(".lock"))):
+        if final.exists():
+            return final
+        staging = final.with_suffix(".staging")
+        shutil.rmtree(staging, ignore_errors=True)
+        progress("converting the GGUF file", 0, 1, "model")
+        model, tokenizer = quietly(lambda: load_gguf(file))
+        quietly(lambda: model.save_pretrained(staging))
+        tokenizer.save_pretrained(staging)
+        staging.replace(final)
+        progress("converting the GGUF file", 1, 1, "model")
+    return final
