@@ -84,5 +84,5 @@ def lens_benchmark(
 
 
 def _difference(ours: Tensor, theirs: object) -> float:
-    values: Tensor = theirs.values  # type: ignore[attr-defined]
+    values: Tensor = theirs.values  # type: ignore[attr-defined]  # a TransformerLens cache entry
     return float((rearrange(values.float().cpu(), "stream item 1 -> item stream 1") - ours).abs().max())

@@ -33,13 +33,9 @@ def is_causal(row: Json) -> bool:
     return row.get("instrument") in CAUSAL
 
 
-def _is_shown(row: Json) -> bool:
-    return is_causal(row) and not str(row.get("measure") or "").startswith("pooled.")
-
-
 def build_causal(run: RunTables, mapped: list[str]) -> Json:
     """`mapped` are the items with a lens map: they come first among the item maps."""
-    lines = _lines([r for r in run.curves or [] if _is_shown(r)], run.n_layers)
+    lines = _lines([r for r in run.curves or [] if is_causal(r)], run.n_layers)
     present = [name for name in CAUSAL if any(line["instrument"] == name for line in lines)]
     order = span_order(run)
     items, rule = item_maps(run, mapped, order)

@@ -19,6 +19,7 @@ from experiments.locate.behaviour import (
     full_choice_log_probs,
     mark_unanswered_families,
 )
+from experiments.locate.causal.choose import choose_pairs
 from experiments.locate.causal.stage import causal_self_tests, causal_stage
 from experiments.locate.config import LocateConfig
 from experiments.locate.curves import lens_curves, probe_curves
@@ -117,9 +118,10 @@ def _stages(
     with run.stage("behaviour"):
         behaviour = _behaviour(run, checkpoint, backend, config, questions, store, budget, progress)
     with run.stage("causal self-tests"):
-        _record_tests(run, causal_self_tests(checkpoint, questions, behaviour, config))
+        pairs = choose_pairs(encoded, behaviour, config.pairs, config.seed)
+        _record_tests(run, causal_self_tests(checkpoint, pairs, config))
     with run.stage("interventions"):
-        causal = causal_stage(run, checkpoint, questions, behaviour, config, progress=progress)
+        causal = causal_stage(run, checkpoint, pairs, config, progress=progress)
     with run.stage("random-init"):
         fresh = _random_init(run, checkpoint, config, questions, batch_tokens, progress) if config.random_init else None
     with run.stage("probes"):

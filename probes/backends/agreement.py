@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -300,6 +301,10 @@ def _edited_logits(
     return found
 
 
+def _everywhere(values: Tensor, layer: int) -> Tensor:
+    return values
+
+
 def _restarted_logits(
     checkpoint: Checkpoint, prompts: Sequence[Prompt], edits: Mapping[str, tuple[Site, Tensor]]
 ) -> dict[str, Float[Tensor, "row vocab"]]:
@@ -310,7 +315,7 @@ def _restarted_logits(
     for name, (site, values) in edits.items():
         if site.name in COMPONENTS:
             names.append(name)
-            variants.append(Variant(site.name, range(site.layer, site.layer + 1), lambda _, values=values: values))  # type: ignore[misc]
+            variants.append(Variant(site.name, range(site.layer, site.layer + 1), partial(_everywhere, values)))
     with torch.no_grad():
         logits = checkpoint.readout.logits(sweep(run, variants, where)[:, :, 0])
     return dict(zip(names, logits.to(checkpoint.device), strict=True))

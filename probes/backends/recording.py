@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -79,6 +79,44 @@ class Recording:
         values = self.contribution(component, layer)
         columns = (where - self.first).to(values.device)
         return values[torch.arange(len(columns), device=values.device)[:, None], columns]
+
+    def select(self, rows: Int[Tensor, " row"]) -> Recording:
+        """The same run of some of its prompts, in the same columns."""
+        masks: dict[int, Tensor] = {}
+
+        def mine(tensor: Tensor) -> Tensor:
+            return tensor[rows.to(tensor.device)]
+
+        def masked(mask: Tensor) -> Tensor:
+            # The blocks share one mask or two: a copy a mask, not a copy a block.
+            if id(mask) not in masks:
+                masks[id(mask)] = mask if len(mask) == 1 else mine(mask)
+            return masks[id(mask)]
+
+        def argument(value: Any) -> Any:
+            if isinstance(value, tuple):
+                return tuple(argument(part) for part in value)
+            by_row = isinstance(value, Tensor) and value.ndim > 1 and len(value) == len(self.prompts)
+            return mine(value) if by_row else value
+
+        batch = Batch(
+            *(mine(part) for part in (self.batch.ids, self.batch.mask, self.batch.position_ids, self.batch.start))
+        )
+        return replace(
+            self,
+            prompts=tuple(self.prompts[row] for row in rows.tolist()),
+            batch=batch,
+            streams=tuple(mine(stream) for stream in self.streams),
+            attn_out=tuple(mine(part) for part in self.attn_out),
+            mlp_out=tuple(mine(part) for part in self.mlp_out),
+            attention=tuple(
+                RecordedAttention(mine(one.keys), mine(one.values), masked(one.mask)) for one in self.attention
+            ),
+            calls=tuple(
+                BlockCall(argument(call.args), {name: argument(value) for name, value in call.kwargs.items()})
+                for call in self.calls
+            ),
+        )
 
 
 def record(checkpoint: Checkpoint, prompts: Sequence[Prompt], *, keep: int | None = None) -> Recording:

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import torch
-from einops import rearrange, repeat
+from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from probes.backends.recording import Recording
-from probes.backends.shared_prefix import NoRestartError, SharedPrefix, attention_by
+from probes.backends.rerun_block import rerun_block
 from probes.backends.torch_hooks import hook_output
 from probes.errors import StrataError
 
@@ -65,8 +65,46 @@ def sweep(
     Raises StrataError, before any model time is spent, for blocks, columns or values that don't exist or don't fit.
     """
     _check(recording, variants, where, keep)
+    groups = _alike(where.amin(1), recording.n_columns)
     with torch.no_grad():
-        return _Sweep(recording, variants, where, keep, chunk_tokens).run()
+        if len(groups) == 1:
+            return _Sweep(recording, variants, where, keep, chunk_tokens).run()
+        found: Tensor | None = None
+        for rows in groups:
+            mine = [_of_rows(one, rows) for one in variants]
+            ends = _Sweep(recording.select(rows), mine, where[rows], keep, chunk_tokens).run()
+            if found is None:
+                found = ends.new_empty((len(variants), len(where), *ends.shape[2:]))
+            found[:, rows.to(found.device)] = ends
+        assert found is not None
+        return found
+
+
+def _alike(starts: Int[Tensor, " item"], n_columns: int) -> list[Int[Tensor, " row"]]:
+    """Rows that are recomputed together: everybody's columns are recomputed from the first edited one of their group on.
+
+    A group spans a quarter of its columns, plus one: below that a sweep of its own costs more than the idle columns.
+    """
+    groups: list[list[int]] = []
+    least = 0
+    for row in sorted(range(len(starts)), key=lambda row: (-int(starts[row]), row)):
+        columns = n_columns - int(starts[row])
+        if not groups or columns > least * 1.25 + 1:
+            groups.append([])
+            least = columns
+        groups[-1].append(row)
+    return [torch.tensor(sorted(rows)) for rows in groups]
+
+
+def _of_rows(one: Variant | Knockout, rows: Int[Tensor, " row"]) -> Variant | Knockout:
+    if isinstance(one, Knockout):
+        return Knockout(one.blocks, one.sources[rows])
+
+    def values(layer: int) -> Float[Tensor, "row position d_model"]:
+        given = one.values(layer)
+        return given[rows.to(given.device)]
+
+    return Variant(one.component, one.blocks, values)
 
 
 class _Sweep:
@@ -161,26 +199,14 @@ class _Sweep:
 
             return change
 
-        call, recorded = self.recording.calls[layer], self.recording.attention[layer]
-        attention = SharedPrefix(
-            n,
-            recorded.keys[:, :, : self.start],
-            recorded.values[:, :, : self.start],
-            recorded.mask[:, :, self.start :],
-            self._blocked(layer, variants, recorded.mask),
-        )
         with ExitStack() as hooks:
             components = {one.component for _, one in here}
             if "attn_out" in components:
                 hooks.enter_context(hook_output(parts.attention, put_all("attn_out"), changes=True))
             if "mlp_out" in components:
                 hooks.enter_context(hook_output(parts.mlp, put_all("mlp_out"), changes=True))
-            hooks.enter_context(attention_by(attention, self.checkpoint.attention))
-            output = parts.block(
-                rearrange(h, "e b q d -> (e b) q d"), *self._args(call.args, n), **self._kwargs(call.kwargs, n)
-            )
-        output = output[0] if isinstance(output, tuple) else output
-        output = rearrange(output, "(e b) q d -> e b q d", e=n)
+            blocked = self._blocked(layer, variants, self.recording.attention[layer].mask)
+            output = rerun_block(self.recording, layer, h, self.start, blocked)
         for row, one in here:
             if one.component == "block_out":
                 self._put(output[row], one.values(layer), added_to=h[row])
@@ -199,30 +225,6 @@ class _Sweep:
                     row, self.rows.to(mask.device), self.columns.to(mask.device), source[:, None].to(mask.device)
                 ] = lowest
         return blocked
-
-    def _args(self, args: tuple[Any, ...], n: int) -> tuple[Any, ...]:
-        return tuple(self._cut("an unnamed argument", value, n) for value in args)
-
-    def _kwargs(self, kwargs: dict[str, Any], n: int) -> dict[str, Any]:
-        # Masks are applied by the shared prefix, and a cache would hold tokens that are not there.
-        gone = {"attention_mask": None, "past_key_values": None, "layer_past": None, "use_cache": False}
-        return {name: gone[name] if name in gone else self._cut(name, value, n) for name, value in kwargs.items()}
-
-    def _cut(self, name: str, value: Any, n: int) -> Any:
-        """An argument of the whole batch, for the recomputed columns of every run."""
-        if isinstance(value, tuple) and all(isinstance(part, Tensor) for part in value):
-            return tuple(self._cut(name, part, n) for part in value)
-        if not isinstance(value, Tensor):
-            return value
-        total = self.recording.n_columns
-        if value.ndim == 4 and value.shape[-1] == total:  # a mask
-            return None
-        if value.ndim == 1 and len(value) == total:
-            return value[self.start :]
-        if value.ndim in (2, 3) and value.shape[1] == total:
-            cut = value[:, self.start :]
-            return cut if len(cut) == 1 else repeat(cut, "b ... -> (e b) ...", e=n)
-        raise NoRestartError(f"its blocks take {name} of shape {tuple(value.shape)}")
 
 
 def _runs_its_block(one: Variant | Knockout) -> bool:

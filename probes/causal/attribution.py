@@ -14,12 +14,14 @@ from typing import Any
 import torch
 from einops import einsum
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from probes.backends.recording import Recording, record
+from probes.backends.rerun_block import rerun_block
 from probes.backends.torch_hooks import hook_output
 from probes.causal.interchange import BATCH_TOKENS
 from probes.causal.pairs import Pair, batches_of
+from probes.causal.scores import logit_difference
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.progress import Progress, silent
 
@@ -59,7 +61,10 @@ def attribution(
 
 
 def _slopes(checkpoint: Checkpoint, foil: Recording, pairs: Sequence[Pair]) -> dict[str, list[Tensor]]:
-    """∂(logit difference)/∂(contribution) of every block of the foil run, from column `first` on."""
+    """∂(logit difference)/∂(contribution) of every block of the foil run, from column `first` on.
+
+    What comes before the first difference is the same in both runs, so nothing there is differentiated or run again.
+    """
     outputs: dict[str, list[Tensor]] = {name: [] for name in CONTRIBUTIONS}
     scale = checkpoint.anatomy.contribution_scale
 
@@ -71,29 +76,23 @@ def _slopes(checkpoint: Checkpoint, foil: Recording, pairs: Sequence[Pair]) -> d
 
         return keep
 
-    def start(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        h = (args[0] if args else kwargs["hidden_states"]).detach().requires_grad_(True)
-        return ((h, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": h})
-
-    on = foil.batch.to(checkpoint.device)
     with ExitStack() as hooks, torch.enable_grad():
-        hooks.callback(checkpoint.blocks[0].register_forward_pre_hook(start, with_kwargs=True).remove)
         for parts in checkpoint.anatomy.blocks:
             hooks.enter_context(hook_output(parts.attention, watch("attn_out"), changes=False))
             hooks.enter_context(hook_output(parts.mlp, watch("mlp_out"), changes=False))
             hooks.enter_context(hook_output(parts.block, watch("block_out"), changes=False))
-        body = checkpoint.body(input_ids=on.ids, attention_mask=on.mask, position_ids=on.position_ids, use_cache=False)
-        head = checkpoint.readout
-        normed = body.last_hidden_state[:, -1].to(head.weight.device)
-        scored = torch.tensor([[pair.answer_id, pair.foil_id] for pair in pairs], device=head.weight.device)
-        logits = einsum(normed, head.weight[scored], "item d_model, item token d_model -> item token")
-        logits = head.transform(logits if head.bias is None else logits + head.bias[scored])
-        (logits[:, 0] - logits[:, 1]).sum().backward()  # type: ignore[no-untyped-call]  # torch has no stub for it
-    found: dict[str, list[Tensor]] = {}
-    for name, held in outputs.items():
-        grads = [torch.zeros_like(one) if one.grad is None else one.grad for one in held]
-        found[name] = [(grad / (scale if name != "block_out" else 1.0))[:, foil.first :] for grad in grads]
-    return found
+        h = foil.streams[0][None].detach().requires_grad_(True)
+        for layer in range(checkpoint.n_layers):
+            h = rerun_block(foil, layer, h, foil.first)
+        tokens = torch.tensor([[pair.answer_id, pair.foil_id] for pair in pairs])
+        logit_difference(checkpoint.readout, h[:, :, -1], tokens).sum().backward()  # type: ignore[no-untyped-call]  # torch has no stub for it
+    return {
+        name: [
+            (torch.zeros_like(one) if one.grad is None else one.grad) / (scale if name != "block_out" else 1.0)
+            for one in held
+        ]
+        for name, held in outputs.items()
+    }
 
 
 def _products(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import torch
 
@@ -50,8 +51,7 @@ def _restart_is_the_full_forward(
     worst = 0.0
     for component in COMPONENTS:
         variants = [
-            Variant(component, range(layer, layer + 1), lambda at, name=component: clean.at(name, at, where))  # type: ignore[misc]
-            for layer in layers
+            Variant(component, range(layer, layer + 1), partial(clean.at, component, where=where)) for layer in layers
         ]
         restarted = checkpoint.readout.logits(sweep(foil, variants, where)[:, :, 0]).double()
         for variant, found in zip(variants, restarted, strict=True):

@@ -100,7 +100,7 @@ def readout_of(model: nn.Module, final_norm: nn.Module) -> Readout:
     name = type(model).__name__
     config: Any = model.config
     config = config.get_text_config()
-    head: Any = model.get_output_embeddings()  # type: ignore[operator]
+    head: Any = model.get_output_embeddings()  # type: ignore[operator]  # transformers types it as a tensor or a module
     if head is None:
         raise StrataError(f"{name} has no language-model head", "Choose a causal language model")
     weight: Any = getattr(head, "weight", None)

@@ -14,7 +14,7 @@ from experiments.locate.causal.intervene import cut_name, line_name
 from experiments.locate.causal.lines import LOCATED
 from experiments.locate.questions import entity_of
 from experiments.statistics.cluster_profiles import cluster_profiles
-from probes.causal.interchange import CONTROLS, Line
+from probes.causal.interchange import CONTROLS, Line, Measure
 from probes.causal.removal import METHODS, Cut
 
 LEAST_DIFFERENCE = 1.0
@@ -91,7 +91,7 @@ def replaced_at(one: EncodedItem, position: str) -> bool:
     return place is not None and one.foil_prompt is not None and one.prompt.ids[place] != one.foil_prompt.ids[place]
 
 
-def site_table(effects: Effects, measure: str) -> Table:
+def site_table(effects: Effects, measure: Measure) -> Table:
     """Effects of the located component by cluster: the blocks at all named positions together, then those at `last`.
 
     Block 0 at a replaced token says which token it was, and counts nothing. A control that a pair can't have (no third
@@ -113,8 +113,8 @@ def site_table(effects: Effects, measure: str) -> Table:
     return cluster_profiles(flat, effects.difference, effects.clusters)
 
 
-def _filled(effects: Effects, measure: str, position: str) -> Float[np.ndarray, "item layer"] | None:
-    own = effects.shift(Line(measure, LOCATED, position))  # type: ignore[arg-type]
+def _filled(effects: Effects, measure: Measure, position: str) -> Float[np.ndarray, "item layer"] | None:
+    own = effects.shift(Line(measure, LOCATED, position))
     if own is None and measure == "denoise":
         return None
     shape = (len(effects.items), effects.n_layers)

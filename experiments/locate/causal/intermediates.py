@@ -8,6 +8,7 @@ everything else) against denoising it at the last one.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -56,19 +57,11 @@ def intermediates(checkpoint: Checkpoint, effects: Effects, config: LocateConfig
                 "answer_block": answer_block[row],
             }
         )
-    both_read = [row for row in range(len(rows)) if bridge_at[row] is not None and answer_at[row] is not None]
-    both_used = [row for row in range(len(rows)) if bridge_block[row] is not None and answer_block[row] is not None]
     return {
         "n": len(rows),
         "bridge_readable": _share([at is not None for at in bridge_at], clusters),
-        "bridge_read_first": _share(
-            [bridge_at[row] < answer_at[row] for row in both_read],  # type: ignore[operator]
-            [clusters[row] for row in both_read],
-        ),
-        "bridge_used_first": _share(
-            [bridge_block[row] < answer_block[row] for row in both_used],  # type: ignore[operator]
-            [clusters[row] for row in both_used],
-        ),
+        "bridge_read_first": _share(*_earlier(bridge_at, answer_at, clusters)),
+        "bridge_used_first": _share(*_earlier(bridge_block, answer_block, clusters)),
         "items": found,
     }
 
@@ -121,6 +114,18 @@ def _lasting(above: np.ndarray) -> int | None:
     return runs[0] if runs else None
 
 
+def _earlier(
+    first: Sequence[int | None], second: Sequence[int | None], clusters: Sequence[str]
+) -> tuple[list[bool], list[str]]:
+    """Of the items that have both: whether the first comes before the second, and their clusters."""
+    both = [
+        (one < other, cluster)
+        for one, other, cluster in zip(first, second, clusters, strict=True)
+        if one is not None and other is not None
+    ]
+    return [earlier for earlier, _ in both], [cluster for _, cluster in both]
+
+
 def _effective(group: Effects) -> tuple[list[int | None], list[int | None]]:
     maps: dict[bool, list[np.ndarray]] = defaultdict(list)
     for name in group.raw:
@@ -133,7 +138,7 @@ def _effective(group: Effects) -> tuple[list[int | None], list[int | None]]:
                 if replaced_at(one, parts[3]):
                     ratio[row, 0] = 0.0
             maps[parts[3] == "last"].append(ratio)
-    return tuple(_blocks(maps[last], len(group.items)) for last in (False, True))  # type: ignore[return-value]
+    return _blocks(maps[False], len(group.items)), _blocks(maps[True], len(group.items))
 
 
 def _blocks(maps: list[np.ndarray], n_items: int) -> list[int | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from probes.causal.knockout import knockout
 from probes.causal.pairs import Pair
 from probes.causal.removal import Cut, removal
 from probes.checkpoints.checkpoint import Checkpoint
-from probes.lens.text import sample_text
+from probes.lens.text import sample_text, text_tokens
 from probes.progress import Progress, silent
 from probes.store import ActivationStore
 
@@ -130,13 +131,15 @@ def read_back(store: ActivationStore, pairs: Sequence[Pair], n_layers: int) -> d
 def neutral_damage(
     checkpoint: Checkpoint,
     config: LocateConfig,
-    neutral: Tensor | None,
     *,
     progress: Progress = silent,
 ) -> dict[Cut, Float[np.ndarray, "text layer"]]:
-    """KL per token on `neutral` text, by default on text sampled from the model itself by the run's seed."""
-    if neutral is None:
-        neutral = sample_text(checkpoint, config.damage_texts * _TEXT_LENGTH, config.seed, length=_TEXT_LENGTH)
+    """KL per token on neutral text: the run's `--text`, by default text sampled from the model itself by its seed."""
+    n_tokens = config.damage_texts * _TEXT_LENGTH
+    if config.text is not None:
+        neutral = text_tokens(checkpoint, Path(config.text), n_tokens, length=_TEXT_LENGTH)
+    else:
+        neutral = sample_text(checkpoint, n_tokens, config.seed, length=_TEXT_LENGTH)
     texts = [tuple(int(token) for token in row) for row in neutral[: config.damage_texts]]
     last = min(LAST_TOKENS, max(1, len(texts[0]) // 2))
     cuts = [cut for cut in cuts_for(config) if cut.window == 1]

@@ -16,13 +16,21 @@ _CONTRIBUTIONS: tuple[Component, ...] = ("block_out", "attn_out", "mlp_out")
 
 
 def spans_of(pairs: Sequence[Pair]) -> tuple[str, ...]:
-    """Named positions beside `last` at which some pair differs or comes after its first difference, in prompt order."""
-    places: dict[str, list[int]] = {}
+    """Named positions beside `last` at which some pair differs or comes after its first difference, in prompt order.
+
+    A second name for a token that has one already in every pair (`operand` and `operand_a`) is left out: its effect
+    would count twice.
+    """
+    places: dict[str, dict[str, int]] = {}
     for pair in pairs:
         for name, place in pair.clean.positions.items():
             if name != "last" and pair.first_difference <= place != pair.clean.positions["last"]:
-                places.setdefault(name, []).append(place - len(pair.clean.ids))
-    return tuple(sorted(places, key=lambda name: (min(places[name]), name)))
+                places.setdefault(name, {})[pair.key] = place - len(pair.clean.ids)
+    found: list[str] = []
+    for name in sorted(places, key=lambda name: (min(places[name].values()), name)):
+        if not any(places[name].items() <= places[other].items() for other in found):
+            found.append(name)
+    return tuple(found)
 
 
 def lines_for(config: LocateConfig, spans: Sequence[str]) -> list[Line]:

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from experiments.items.schema import KINDS
-from experiments.locate.causal.choose import Chosen, choose_pairs
+from experiments.locate.causal.choose import Chosen
 from experiments.locate.causal.curves import attribution_correlations, causal_curves, causal_profiles, groups_of
 from experiments.locate.causal.effects import WEAK, Effects
 from experiments.locate.causal.intermediates import intermediates
 from experiments.locate.causal.intervene import intervene, neutral_damage, read_back
 from experiments.locate.causal.verdict import MATCHED, Placed, order, place, placed_in_words
 from experiments.locate.config import LocateConfig
-from experiments.locate.questions import Questions
 from experiments.run import RunDirectory
 from experiments.statistics.false_discovery import benjamini_hochberg
 from experiments.statistics.location import Location
@@ -26,11 +24,8 @@ from probes.backends.self_tests import SelfTest
 from probes.backends.shared_prefix import NoRestartError
 from probes.causal.self_tests import run_causal_self_tests
 from probes.checkpoints.checkpoint import Checkpoint
-from probes.lens.text import text_tokens
 from probes.progress import Progress, silent
 from probes.store import ActivationStore
-
-_TEXT_LENGTH = 40
 
 
 @dataclass(frozen=True)
@@ -50,11 +45,8 @@ class Causal:
     settings: Mapping[str, Any]
 
 
-def causal_self_tests(
-    checkpoint: Checkpoint, questions: Questions, behaviour: Sequence[Mapping[str, Any]], config: LocateConfig
-) -> tuple[SelfTest, ...]:
+def causal_self_tests(checkpoint: Checkpoint, chosen: Chosen, config: LocateConfig) -> tuple[SelfTest, ...]:
     """The identities of the interventions, on the very pairs they will be made on; none without pairs."""
-    chosen = choose_pairs(questions.encoded, behaviour, config.pairs, config.seed)
     if config.causal_map == "none" or not chosen.pairs:
         return ()
     try:
@@ -66,8 +58,7 @@ def causal_self_tests(
 def causal_stage(
     run: RunDirectory,
     checkpoint: Checkpoint,
-    questions: Questions,
-    behaviour: Sequence[Mapping[str, Any]],
+    chosen: Chosen,
     config: LocateConfig,
     *,
     progress: Progress = silent,
@@ -75,18 +66,12 @@ def causal_stage(
     """Everything that intervenes on the model. Without usable pairs it says so; it never stops the run for that."""
     if config.causal_map == "none":
         return _nothing("No intervention was made (--causal-map none): what is decodable or readable need not be used")
-    chosen = choose_pairs(questions.encoded, behaviour, config.pairs, config.seed)
     if not chosen.pairs:
         return _nothing("No pair could be intervened on: no item with an aligned minimal pair is answered", chosen)
     store = ActivationStore(run.path / "activations" / "causal", {"run": run.run_id})
     try:
         intervene(checkpoint, chosen.pairs, chosen.reference, store, config, progress=progress)
-        neutral = None
-        if config.text is not None:
-            neutral = text_tokens(
-                checkpoint, Path(config.text), config.damage_texts * _TEXT_LENGTH, length=_TEXT_LENGTH
-            )
-        damage = neutral_damage(checkpoint, config, neutral, progress=progress)
+        damage = neutral_damage(checkpoint, config, progress=progress)
     except NoRestartError as error:
         return _nothing(f"No intervention was made: {error.what}", chosen)
     effects = Effects(chosen.items, read_back(store, chosen.pairs, checkpoint.n_layers), checkpoint.n_layers)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from probes.backends.contract import Edit, Site
 from probes.backends.recording import record
-from probes.backends.restart import COMPONENTS, Component, Knockout, Variant, sweep
+from probes.backends.restart import COMPONENTS, Component, Knockout, Variant, _alike, sweep
 from probes.backends.torch_hooks import TorchHooks
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.errors import StrataError
@@ -149,3 +149,27 @@ def test_the_model_is_as_it_was_after_a_sweep() -> None:
         sweep(recording, [Variant("attn_out", range(0, 1), broken)], torch.tensor([[recording.n_columns - 1]]))
     assert dict(ALL_ATTENTION_FUNCTIONS._local_mapping) == before
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in checkpoint.model.modules())
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_rows_edited_far_apart_are_recomputed_in_groups_and_are_the_whole_forward_pass(architecture: str) -> None:
+    checkpoint = tiny_checkpoint(architecture)
+    prompts = prompts_of(14, 16, 9, 15, 12)
+    recording = record(checkpoint, prompts)
+    back = torch.tensor([[12, 12], [2, 1], [3, 1], [13, 2], [1, 1]])
+    where = recording.n_columns - back
+    new = torch.randn(5, 2, checkpoint.d_model, generator=torch.Generator().manual_seed(1))
+    new[:, 1] = torch.where(back[:, :1] == back[:, 1:], new[:, 0], new[:, 1])
+    variants = [
+        Variant(component, range(1, 2), lambda at: new * (at + 1)) for component in ("attn_out", "mlp_out", "resid_pre")
+    ]
+    found = sweep(recording, variants, where, keep=2)
+    for variant, ends in zip(variants, found, strict=True):
+        expected = whole_pass(checkpoint, recording, variant, where, 2)
+        torch.testing.assert_close(ends, expected, rtol=2e-5, atol=2e-5 * float(expected.abs().max()))
+
+
+def test_a_group_spans_a_quarter_of_its_columns_and_one() -> None:
+    starts = 20 - torch.tensor([1, 2, 3, 8, 9, 11, 12, 20])
+    assert [rows.tolist() for rows in _alike(starts, 20)] == [[0, 1], [2], [3, 4, 5], [6], [7]]
+    assert [rows.tolist() for rows in _alike(starts.flip(0), 20)] == [[6, 7], [5], [2, 3, 4], [1], [0]]
