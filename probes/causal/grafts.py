@@ -189,9 +189,9 @@ class _Batch:
         found = logits.float()
         rows = torch.arange(len(found), device=found.device)
         difference = found[rows, answers.repeat(2)] - found[rows, foils.repeat(2)]
-        clean, foil = difference.split(len(self.pairs))
-        top = logits[: len(self.pairs)].argmax(-1) == answers
-        return clean.cpu(), foil.cpu(), top.cpu()
+        n = len(self.pairs)
+        top = logits[:n].argmax(-1) == answers
+        return difference[:n].cpu(), difference[n:].cpu(), top.cpu()
 
 
 def _check(base: Checkpoint, donor: Checkpoint | RandomDelta, grafts: Sequence[Graft]) -> None:

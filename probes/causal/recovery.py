@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Recovery:
-    value: Float[Tensor, "*piece"]
+    value: Float[Tensor, ...]
     """0 = the model that receives, 1 = the model that lends; NaN where `reason` says why."""
     reason: str | None
     """Why there is no value; None where there is one."""
@@ -19,7 +19,7 @@ class Recovery:
     """Items the ratio was formed over, where it was formed over items."""
 
 
-def recovery(base: float, donor: float, grafted: Float[Tensor, "*piece"], *, least: float) -> Recovery:
+def recovery(base: float, donor: float, grafted: Float[Tensor, ...], *, least: float) -> Recovery:
     """`(S_graft − S_base) / (S_donor − S_base)` of scores that are aggregated already (over clusters, say).
 
     A ratio over less than `least`, in the unit of the scores, would be noise over noise: it is NaN, with the reason.
@@ -33,7 +33,7 @@ def recovery(base: float, donor: float, grafted: Float[Tensor, "*piece"], *, lea
 
 
 def normalised(
-    shift: Float[Tensor, "item *piece"], whole: Float[Tensor, " item"], *, least: float, fewest: int = 1
+    shift: Float[Tensor, "item ..."], whole: Float[Tensor, " item"], *, least: float, fewest: int = 1
 ) -> Recovery:
     """`Σ ± shift / Σ |whole|` over the items on which the models differ by `least` or more.
 

@@ -1,0 +1,197 @@
+"""Which block's contribution, taken from one model and written into another on the same tokens, brings its answer along?
+
+Both models read the same clean prompt. What a block, its attention or its MLP adds in the lender stands in for what it
+adds in the receiver, at one block and one position group (cross-model activation patching: 2402.14811). A block above
+the one that was changed carries the change on: attention that reads it lends an effect of its own. A graft, which
+exchanges weights, does not have that; so the two are read together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from probes.backends.recording import Recording, record
+from probes.backends.restart import Component, Variant, sweep
+from probes.causal.interchange import BATCH_TOKENS
+from probes.causal.model_pairs import batches_by_length, check_ids, check_same_shape
+from probes.causal.pairs import Pair
+from probes.causal.scores import logit_difference
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.errors import StrataError
+from probes.progress import Progress, silent
+
+CONTRIBUTIONS: tuple[Component, ...] = ("block_out", "attn_out", "mlp_out")
+EVERY = "all"
+"""Position group: every token of the prompt, the first included, edited at once."""
+
+
+class LentRun(Protocol):
+    """The lender's run of the clean prompts of one batch."""
+
+    @property
+    def difference(self) -> Float[Tensor, " item"]:
+        """Logit difference answer − foil, float32."""
+        ...
+
+    def at(
+        self, component: str, layer: int, tokens: Int[Tensor, "item position"]
+    ) -> Float[Tensor, "item position d_model"]:
+        """What a component adds at `tokens`, indices into the unpadded prompts."""
+        ...
+
+
+Lender = Callable[[Sequence[Pair]], LentRun]
+"""Gives the lender's run of a batch: from a model (`lends`) or from disk (`probes.causal.lent.stored`)."""
+
+
+class CrossLine(NamedTuple):
+    """One line of a cross-model map: every block edited in turn."""
+
+    component: Component
+    """`block_out`, `attn_out` or `mlp_out`."""
+    position: str
+    """A named position, or `all`."""
+
+
+@dataclass(frozen=True)
+class CrossPatched:
+    rows: tuple[int, ...]
+    """Indices into the pairs given."""
+    lender: Float[Tensor, " item"]
+    """Logit difference answer − foil of the clean prompt in the model that lends."""
+    receiver: Float[Tensor, " item"]
+    """The same in the model that receives."""
+    shift: Mapping[CrossLine, Float[Tensor, "item layer"]]
+    """Patched − receiver, in logits: over `lender − receiver` it is the normalised effect (`recovery.normalised`).
+    Exactly 0 where the lender adds bit for bit what the receiver adds. NaN: the pair lacks the position."""
+
+
+@dataclass(frozen=True)
+class _ModelRun:
+    run: Recording
+    difference: Float[Tensor, " item"]
+
+    def at(
+        self, component: str, layer: int, tokens: Int[Tensor, "item position"]
+    ) -> Float[Tensor, "item position d_model"]:
+        return self.run.at(component, layer, tokens + self.run.batch.start[:, None])
+
+
+def lends(checkpoint: Checkpoint) -> Lender:
+    """A lender that runs `checkpoint`. Raises NoRestartError where its blocks can't be recorded."""
+
+    def run(pairs: Sequence[Pair]) -> LentRun:
+        recording = record(checkpoint, [pair.clean for pair in pairs])
+        return _ModelRun(recording, difference_of(recording, pairs))
+
+    return run
+
+
+def difference_of(recording: Recording, pairs: Sequence[Pair]) -> Float[Tensor, " item"]:
+    """Logit difference answer − foil at the end of the recorded prompts, float32 on the CPU."""
+    return _difference(recording.checkpoint, recording.streams[-1][None, :, -1], pairs)[0]
+
+
+def cross_patch(
+    receiver: Checkpoint,
+    lender: Checkpoint | Lender,
+    pairs: Sequence[Pair],
+    lines: Sequence[CrossLine],
+    *,
+    batch_tokens: int | None = None,
+    progress: Progress = silent,
+    stage: str = "cross-model patching",
+) -> Iterator[CrossPatched]:
+    """Yields the effects of `lines` batch by batch; memory does not depend on the number of pairs.
+
+    Exchange the two models for the other direction; lend from a twin for the control. `Pair.swapped()` measures the foil
+    prompts instead. Raises NoRestartError where the receiver can't be run from the middle, StrataError for models
+    or sites that don't fit.
+    """
+    for line in lines:
+        if line.component not in CONTRIBUTIONS:
+            raise StrataError(f"{line.component} can't be lent", f"Lend one of: {', '.join(CONTRIBUTIONS)}")
+    check_ids(pairs, receiver)
+    if isinstance(lender, Checkpoint):
+        check_same_shape(receiver, lender)
+        check_ids(pairs, lender)
+        lender = lends(lender)
+    tokens = batch_tokens or BATCH_TOKENS.get(receiver.device.type, BATCH_TOKENS["cuda"])
+    done = 0
+    progress(stage, 0, len(pairs), "pairs")
+    for rows in batches_by_length(pairs, tokens):
+        members = [pairs[row] for row in rows]
+        yield _Batch(receiver, lender(members), members).run(tuple(rows), lines)
+        done += len(rows)
+        progress(stage, done, len(pairs), "pairs")
+
+
+class _Batch:
+    def __init__(self, receiver: Checkpoint, lent: LentRun, pairs: Sequence[Pair]) -> None:
+        self.receiver, self.lent, self.pairs = receiver, lent, pairs
+        self.own = record(receiver, [pair.clean for pair in pairs])
+
+    def run(self, rows: tuple[int, ...], lines: Sequence[CrossLine]) -> CrossPatched:
+        before = difference_of(self.own, self.pairs)
+        shift: dict[CrossLine, Tensor] = {}
+        for position in dict.fromkeys(line.position for line in lines):
+            tokens, present = self._tokens(position)
+            here = [line for line in lines if line.position == position]
+            shift |= self._at(here, tokens, present, before)
+        return CrossPatched(rows, self.lent.difference, before, shift)
+
+    def _at(
+        self, lines: Sequence[CrossLine], tokens: Tensor, present: Bool[Tensor, " item"], before: Tensor
+    ) -> dict[CrossLine, Float[Tensor, "item layer"]]:
+        n_layers = self.receiver.n_layers
+        found = {line: torch.zeros(len(self.pairs), n_layers) for line in lines}
+        # Putting back what stands there is no edit: recomputed it would be 0 up to rounding, and it is 0.
+        edits = {
+            (line, layer): moves
+            for line in lines
+            for layer in range(n_layers)
+            if bool((moves := self._moves(line.component, layer, tokens) & present).any())
+        }
+        if edits:
+            variants = [
+                Variant(line.component, range(layer, layer + 1), self._values(line.component, tokens))
+                for line, layer in edits
+            ]
+            ends = sweep(self.own, variants, tokens + self.own.batch.start[:, None])[:, :, 0]
+            patched = _difference(self.receiver, ends, self.pairs)
+            for ((line, layer), moves), values in zip(edits.items(), patched, strict=True):
+                found[line][:, layer] = torch.where(moves, values - before, 0.0)
+        for values in found.values():
+            values[~present] = torch.nan
+        return found
+
+    def _moves(self, component: Component, layer: int, tokens: Tensor) -> Bool[Tensor, " item"]:
+        own = self.own.at(component, layer, tokens + self.own.batch.start[:, None])
+        return (self.lent.at(component, layer, tokens).to(own) != own).flatten(1).any(1).cpu()
+
+    def _values(self, component: Component, tokens: Tensor) -> Callable[[int], Tensor]:
+        return lambda layer: self.lent.at(component, layer, tokens)
+
+    def _tokens(self, position: str) -> tuple[Int[Tensor, "item position"], Bool[Tensor, " item"]]:
+        """Tokens of a position group, and which pairs have it."""
+        lengths = torch.tensor([len(pair.clean.ids) for pair in self.pairs])
+        if position == EVERY:
+            # A shorter prompt names its last token more than once.
+            every = torch.arange(int(lengths.max())).expand(len(self.pairs), -1)
+            return torch.minimum(every, lengths[:, None] - 1), torch.ones(len(self.pairs), dtype=torch.bool)
+        found = [pair.clean.positions.get(position) for pair in self.pairs]
+        places = [int(end) - 1 if place is None else place for place, end in zip(found, lengths, strict=True)]
+        return torch.tensor(places)[:, None], torch.tensor([place is not None for place in found])
+
+
+def _difference(
+    checkpoint: Checkpoint, h: Float[Tensor, "variant item d_model"], pairs: Sequence[Pair]
+) -> Float[Tensor, "variant item"]:
+    tokens = torch.tensor([[pair.answer_id, pair.foil_id] for pair in pairs])
+    return logit_difference(checkpoint.readout, h, tokens).cpu()

@@ -1,0 +1,208 @@
+"""Cross-model patching equals one plain forward pass an edit, and points at the one block that was changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hand_wired.pairs import write_planted_pair
+from hand_wired.planted import Planted
+from plain_interventions import REFERENCED, mixed_pairs, pair_of, plain
+from tiny_models import tiny_checkpoint
+from torch import Tensor
+
+from experiments.items.alignment import encode_items
+from experiments.items.jsonl import read_items
+from probes.causal.cross_model import CONTRIBUTIONS, EVERY, CrossLine, cross_patch
+from probes.causal.grafts import graft, grafts_of
+from probes.causal.lent import store_contributions, stored
+from probes.causal.pairs import Pair
+from probes.causal.recovery import normalised, recovery
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.checkpoints.open import open_checkpoint
+from probes.errors import StrataError
+from probes.store import ActivationStore
+
+LINES = [CrossLine(part, where) for part in CONTRIBUTIONS for where in ("last", "subject", EVERY)]
+NEAR = {"rtol": 1e-3, "atol": 1e-4}
+
+
+def collected(
+    receiver: Checkpoint, lender: Any, pairs: Sequence[Pair], lines: Sequence[CrossLine] = LINES, **options: Any
+) -> tuple[Tensor, Tensor, dict[CrossLine, Tensor]]:
+    ends = torch.full((2, len(pairs)), torch.nan)
+    found = {line: torch.full((len(pairs), receiver.n_layers), torch.nan) for line in lines}
+    for batch in cross_patch(receiver, lender, pairs, lines, **options):
+        rows = torch.tensor(batch.rows)
+        ends[0, rows], ends[1, rows] = batch.lender, batch.receiver
+        for line, values in batch.shift.items():
+            found[line][rows] = values
+    return *ends, found
+
+
+@pytest.mark.parametrize("architecture", REFERENCED)
+@pytest.mark.parametrize("tokens", [None, 10])
+def test_every_patch_equals_a_plain_forward_pass_with_the_other_models_vector(
+    architecture: str, tokens: int | None
+) -> None:
+    receiver, lender = (tiny_checkpoint(architecture, seed=seed) for seed in (0, 1))
+    pairs = mixed_pairs()
+    above, below, shift = collected(receiver, lender, pairs, batch_tokens=tokens)
+    into, source = plain(architecture, receiver), plain(architecture, lender)
+    for row, pair in enumerate(pairs):
+        piece = source.contributions(pair.clean)
+        before = into.difference(pair, pair.clean.ids)
+        assert float(below[row]) == pytest.approx(before, abs=1e-4)
+        assert float(above[row]) == pytest.approx(source.difference(pair, pair.clean.ids), abs=1e-4)
+        for line in LINES:
+            place = pair.clean.positions.get(line.position)
+            at = range(len(pair.clean.ids)) if line.position == EVERY else [place]
+            if at == [None]:
+                assert bool(shift[line][row].isnan().all())
+                continue
+            for layer in range(receiver.n_layers):
+                vectors = piece[line.component, layer]
+                edits = {(line.component, layer): {token: vectors[token] for token in at}}
+                wanted = torch.tensor(into.difference(pair, pair.clean.ids, edits) - before, dtype=torch.float32)
+                torch.testing.assert_close(shift[line][row, layer], wanted, **NEAR)
+
+
+def test_a_model_patched_with_itself_does_not_move_by_a_bit(tiny_models: Any) -> None:
+    model = tiny_models("gemma2")
+    above, below, shift = collected(model, model, mixed_pairs())
+    assert torch.equal(above, below)
+    assert all(bool((values.nan_to_num(0.0) == 0).all()) for values in shift.values())
+
+
+def test_a_lender_on_disk_lends_what_the_model_lends_and_is_stored_once(tmp_path: Path) -> None:
+    receiver, lender = (tiny_checkpoint("llama", seed=seed) for seed in (0, 1))
+    pairs = mixed_pairs()
+    whole = ActivationStore(tmp_path / "whole", {"model": "b"})
+    store_contributions(lender, pairs[:2], whole)
+    store_contributions(lender, pairs, whole, batch_tokens=10)
+    direct, kept = collected(receiver, lender, pairs), collected(receiver, stored(whole), pairs)
+    for one, two in zip(direct[:2], kept[:2], strict=True):
+        torch.testing.assert_close(one, two, **NEAR)
+    for line in LINES:
+        torch.testing.assert_close(direct[2][line], kept[2][line], equal_nan=True, **NEAR)
+    shards = sorted((tmp_path / "whole").glob("shard-*"))
+    store_contributions(lender, pairs, whole)
+    assert sorted((tmp_path / "whole").glob("shard-*")) == shards
+
+
+def test_a_store_that_lacks_a_pair_or_a_position_is_refused(tmp_path: Path, tiny_models: Any) -> None:
+    model, pairs = tiny_models("llama"), mixed_pairs()
+    ends = ActivationStore(tmp_path, {"model": "a", "positions": ["last"]})
+    store_contributions(model, pairs[:2], ends, ["last"])
+    assert bool((collected(model, stored(ends), pairs[:2], LINES[:1])[2][LINES[0]].abs() < 1e-4).all())
+    with pytest.raises(StrataError, match="other tokens"):
+        collected(model, stored(ends), pairs[:2], LINES[1:2])
+    with pytest.raises(StrataError, match="no contributions of 2 pair"):
+        collected(model, stored(ends), pairs, LINES[:1])
+
+
+def test_what_cannot_be_lent_is_refused(tiny_models: Any) -> None:
+    model, pairs = tiny_models("llama"), mixed_pairs()
+    with pytest.raises(StrataError, match="can't be lent"):
+        collected(model, model, pairs, [CrossLine("resid_pre", "last")])
+    with pytest.raises(StrataError, match="3 blocks"):
+        collected(model, tiny_checkpoint("llama", num_hidden_layers=2), pairs)
+    with pytest.raises(StrataError, match="beyond the 80 tokens"):
+        high = pair_of("high", 6, 2, subject=None, seed=1)
+        collected(model, model, [Pair(high.key, high.clean, high.foil, 80, 3, "sums")])
+
+
+class PlantedPair:
+    """Base and changed model, and the pairs of prompts of each kind, scored against the changed model's own answer."""
+
+    def __init__(self, planted: tuple[Planted, Planted]) -> None:
+        self.planted = planted[0]
+        self.base, self.changed = (
+            open_checkpoint(str(one.checkpoint), dtype="float32", device="cpu") for one in planted
+        )
+        kinds = {
+            record["id"]: record["kind"] for record in map(json.loads, self.planted.items.read_text().splitlines())
+        }
+        self.pairs: dict[str, list[Pair]] = {}
+        encoded, _ = encode_items(read_items(self.planted.items), self.base, None)
+        for one in encoded:
+            assert one.foil_prompt is not None and one.foil_id is not None
+            pair = Pair(one.key, one.prompt, one.foil_prompt, one.answer_id, one.foil_id, one.item.family)
+            self.pairs.setdefault(kinds[one.key], []).append(pair)
+
+
+CASES = {"knowledge": ("subject", 3), "reasoning": ("last", 5)}
+
+
+@pytest.fixture(scope="module", params=list(CASES))
+def changed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, PlantedPair]:
+    made = write_planted_pair(
+        tmp_path_factory.mktemp("pair"), request.param, n_layers=7, retrieval=3, reasoning=5, mover=4, decoy=1
+    )
+    return request.param, PlantedPair(made)
+
+
+def test_only_the_changed_kind_of_answer_changes(changed: tuple[str, PlantedPair]) -> None:
+    name, world = changed
+    for kind in ("knowledge", "reasoning", "control"):
+        top = [batch.top for batch in graft(world.base, world.changed, world.pairs[kind], _ENDS)]
+        before, after = torch.cat(top).float().mean(0).tolist()
+        assert before == 1.0
+        assert after <= 0.2 if kind == name else after == 1.0
+
+
+_ENDS = grafts_of(7, ("nothing", "everything"))
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["there", "back"])
+def test_grafting_points_at_the_changed_block_and_at_nothing_else(changed: tuple[str, PlantedPair], back: bool) -> None:
+    name, world = changed
+    block = CASES[name][1]
+    base, donor = (world.changed, world.base) if back else (world.base, world.changed)
+    grafts = grafts_of(7)
+    batches = list(graft(base, donor, world.pairs[name], grafts))
+    scores = torch.cat([batch.clean for batch in batches]).mean(0)
+    by_name = {(one.sweep, one.layer): score for one, score in zip(grafts, scores, strict=True)}
+    nothing, everything = (float(by_name[end, None]) for end in ("nothing", "everything"))
+    found = recovery(nothing, everything, scores, least=1.0).value
+    for one, value in zip(grafts, found.tolist(), strict=True):
+        assert value == (1.0 if block in one.blocks else 0.0), one
+    for kind in {"knowledge", "reasoning", "control"} - {name}:
+        for batch in graft(base, donor, world.pairs[kind][:20], grafts):
+            torch.testing.assert_close(batch.clean, batch.clean[:, :1].expand_as(batch.clean), rtol=0, atol=0.02)
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["there", "back"])
+def test_an_mlp_lends_the_change_at_the_changed_block_and_nowhere_else(
+    changed: tuple[str, PlantedPair], back: bool
+) -> None:
+    name, world = changed
+    position, block = CASES[name]
+    receiver, lender = (world.changed, world.base) if back else (world.base, world.changed)
+    lines = [CrossLine("mlp_out", where) for where in (position, EVERY)]
+    lines += [CrossLine("block_out", position)]
+    above, below, shift = collected(receiver, lender, world.pairs[name], lines)
+    for line in lines:
+        found = normalised(shift[line], above - below, least=1.0)
+        assert found.reason is None and found.n_items is not None and found.n_items >= 50
+        effects = found.value.tolist()
+        # Below the changed block both models compute the same: there is nothing to lend.
+        assert effects[:block] == [0.0] * block
+        for layer, value in enumerate(effects):
+            assert value >= 0.95 if layer == block else abs(value) <= 0.05, (line, effects)
+
+
+def test_attention_above_carries_a_changed_fact_and_adds_nothing_to_a_changed_sum(
+    changed: tuple[str, PlantedPair],
+) -> None:
+    name, world = changed
+    line = CrossLine("attn_out", "last")
+    above, below, shift = collected(world.base, world.changed, world.pairs[name], [line])
+    effects = normalised(shift[line], above - below, least=1.0).value
+    expected = {world.planted.mover} if name == "knowledge" else set()
+    for layer, value in enumerate(effects.tolist()):
+        assert value >= 0.95 if layer in expected else abs(value) <= 0.05, effects
