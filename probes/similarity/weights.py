@@ -232,11 +232,10 @@ def _change(name: str, reader: _Reader, spectrum: bool, top: int, seed: int) -> 
     moments, identical = Moments(0.0, 0.0, 0.0, 0.0), True
     for one, other in reader.chunks(rows, columns):
         identical = identical and _equal(one, other)
-        x, y = one.double(), other.double()
-        change = y - x
-        moments = moments + Moments(
-            float((x * y).sum()), float(x.square().sum()), float(y.square().sum()), float(change.square().sum())
-        )
+        x, y = one.double().flatten(), other.double().flatten()
+        dot, square_a, square_b = float(x @ y), float(x @ x), float(y @ y)
+        y -= x
+        moments = moments + Moments(dot, square_a, square_b, float(y @ y))
     for source, square in ((reader.a, moments.square_a), (reader.b, moments.square_b)):
         if not math.isfinite(square):
             raise StrataError(f"{name} of {source.spec} holds NaN or infinity", "Download it again, or train it anew")

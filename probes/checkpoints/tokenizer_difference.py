@@ -1,0 +1,128 @@
+"""Do two checkpoints read the same text as the same tokens? What differs, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from probes.checkpoints.quiet import first_line, quietly
+from probes.errors import StrataError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+_EXAMPLES = 6
+_TELLING = (" Paris", "x = 12 + 34", "naïve Zürich 東京 🙂", "a\n\tb  c", "Dosage: 2.5mg/kg, t½≈3h")
+
+
+@dataclass(frozen=True)
+class TokenizerDifference:
+    size_a: int
+    """Tokens of A, added ones included."""
+    size_b: int
+    """Tokens of B, added ones included."""
+    only_a: int
+    """Tokens that B hasn't."""
+    only_b: int
+    """Tokens that A hasn't."""
+    moved: int
+    """Tokens of both that have another id in B."""
+    examples: tuple[str, ...]
+    """A few of those three kinds, with their ids."""
+    special: dict[str, tuple[str | None, str | None]]
+    """Special tokens that differ: role to (A, B)."""
+    bos: tuple[bool, bool]
+    """Whether A and B put their BOS before a text."""
+    eos: tuple[bool, bool]
+    """Whether A and B put their EOS after a text."""
+    template: str
+    """same, differs, only A, only B or neither: the chat template."""
+    splits_differ: tuple[str, ...]
+    """Telling texts that become other ids (special tokens aside)."""
+
+    @property
+    def same_ids(self) -> bool:
+        """Texts become the same ids, up to BOS and EOS; new tokens at new ids are allowed."""
+        return not self.moved and not self.splits_differ
+
+    def sentences(self) -> list[str]:
+        """What differs, one sentence each; empty when nothing does."""
+        said = []
+        if self.size_a != self.size_b:
+            said.append(f"vocabulary: {self.size_a:,} tokens in A, {self.size_b:,} in B")
+        if self.only_a or self.only_b or self.moved:
+            said.append(
+                f"tokens: {self.only_a:,} only in A, {self.only_b:,} only in B, {self.moved:,} with another id"
+                f" ({', '.join(self.examples)})"
+            )
+        said += [f"{role}: {a!r} in A, {b!r} in B" for role, (a, b) in self.special.items()]
+        for name, (a, b) in (("BOS before", self.bos), ("EOS after", self.eos)):
+            if a != b:
+                said.append(f"{name} every text: {'A only' if a else 'B only'}")
+        if self.template not in ("same", "neither"):
+            said.append(f"chat template: {self.template}")
+        if self.splits_differ:
+            said.append(f"texts split differently, among them {self.splits_differ[0]!r}")
+        return said
+
+
+def read_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of a directory. Raises StrataError when there is none that can be loaded."""
+    from transformers import AutoTokenizer
+
+    try:
+        return quietly(lambda: AutoTokenizer.from_pretrained(directory, local_files_only=True))
+    except (ValueError, ImportError, OSError, KeyError, TypeError, AttributeError) as error:
+        raise StrataError(
+            f"{directory} has no tokenizer that can be loaded ({first_line(error)})",
+            "Add its tokenizer.json or tokenizer.model",
+        ) from error
+
+
+def tokenizer_difference(a: Any, b: Any) -> TokenizerDifference:
+    """Vocabulary, special tokens, BOS and EOS policy, chat template and splits of two tokenizers."""
+    first, second = a.get_vocab(), b.get_vocab()
+    only_a, only_b = sorted(first.keys() - second.keys()), sorted(second.keys() - first.keys())
+    moved = sorted(token for token in first.keys() & second.keys() if first[token] != second[token])
+    shown = [f"{token!r} {first[token]}→{second[token]}" for token in moved[:2]]
+    shown += [f"{token!r} only B" for token in only_b[:2]] + [f"{token!r} only A" for token in only_a[:2]]
+    ours, theirs = _special(a), _special(b)
+    return TokenizerDifference(
+        size_a=len(first),
+        size_b=len(second),
+        only_a=len(only_a),
+        only_b=len(only_b),
+        moved=len(moved),
+        examples=tuple(shown[:_EXAMPLES]),
+        special={
+            role: (ours.get(role), theirs.get(role))
+            for role in sorted(ours.keys() | theirs.keys())
+            if ours.get(role) != theirs.get(role)
+        },
+        bos=(_puts(a, a.bos_token_id, 0), _puts(b, b.bos_token_id, 0)),
+        eos=(_puts(a, a.eos_token_id, -1), _puts(b, b.eos_token_id, -1)),
+        template=_template(getattr(a, "chat_template", None), getattr(b, "chat_template", None)),
+        splits_differ=tuple(
+            text
+            for text in _TELLING
+            if a.encode(text, add_special_tokens=False) != b.encode(text, add_special_tokens=False)
+        ),
+    )
+
+
+def _special(tokenizer: Any) -> dict[str, str]:
+    return {role: str(token) for role, token in tokenizer.special_tokens_map.items() if not isinstance(token, list)}
+
+
+def _puts(tokenizer: Any, token: int | None, place: int) -> bool:
+    ids = list(tokenizer(_TELLING[0])["input_ids"])
+    return token is not None and bool(ids) and ids[place] == token
+
+
+def _template(a: Any, b: Any) -> str:
+    if not a and not b:
+        return "neither"
+    if not a or not b:
+        return "only A" if a else "only B"
+    return "same" if a == b else "differs"

@@ -1,0 +1,254 @@
+"""A base is recognised, a wrong one refused, and what can't be told is called unclear: on pairs made up here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from tiny_models import tiny_model, tiny_tokenizer
+from transformers import PreTrainedTokenizerFast
+
+from probes.checkpoints.known import KNOWN
+from probes.checkpoints.known_pairs import PAIRS, known_pair
+from probes.checkpoints.lineage import hub_id_of, verify_pair
+from probes.checkpoints.spec import parse_spec
+from probes.errors import StrataError
+
+
+def save(directory: Path, model: Any, tokenizer: PreTrainedTokenizerFast | None = None, shard: str = "5GB") -> str:
+    model.save_pretrained(directory, max_shard_size=shard)
+    (tokenizer or tiny_tokenizer()).save_pretrained(directory)
+    return str(directory)
+
+
+def nudged(model: Any, strength: float, only: str = "", seed: int = 5) -> Any:
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if only in name:
+                size = parameter.float().square().mean().sqrt()
+                noise = torch.randn(parameter.shape, generator=generator)
+                parameter.add_((strength * size * noise).to(parameter.dtype))
+    return model
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> str:
+    return save(tmp_path / "base", tiny_model("llama"))
+
+
+@pytest.mark.parametrize(
+    ("strength", "verdict"),
+    [(0.001, "base"), (0.02, "base"), (0.1, "base"), (0.5, "unclear"), (1.0, "unclear"), (10.0, "not the base")],
+)
+def test_noise_of_every_strength_gets_the_verdict_its_cosine_deserves(
+    tmp_path: Path, base: str, strength: float, verdict: str
+) -> None:
+    found = verify_pair(base, save(tmp_path / "b", nudged(tiny_model("llama"), strength)))
+    assert found.verdict == verdict
+    assert found.closeness is not None
+    assert found.closeness.median_cosine == pytest.approx(1 / (1 + strength**2) ** 0.5, abs=0.02)
+    assert found.ok == (verdict == "base") and found.reasons and found.judged_by == "weights"
+
+
+def test_a_lora_pair_is_a_base(tmp_path: Path, base: str) -> None:
+    torch.manual_seed(0)
+    adapted = get_peft_model(tiny_model("llama"), LoraConfig(r=4, target_modules=["q_proj", "v_proj"]))
+    for name, parameter in adapted.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.5)
+    adapted.save_pretrained(tmp_path / "lora")
+    found = verify_pair(base, f"{base}+{tmp_path / 'lora'}")
+    assert found.verdict == "base" and found.closeness is not None
+    assert 0.6 < found.closeness.identical < 0.8, "q and v of seven matrices were adapted"
+
+
+def test_another_initialisation_is_not_the_base_although_its_norms_are_alike(tmp_path: Path, base: str) -> None:
+    found = verify_pair(base, save(tmp_path / "b", tiny_model("llama", seed=7)))
+    assert found.verdict == "not the base" and "independently initialised" in found.reasons[0]
+    norms = [change.cosine or 0 for change in found.tensors if change.matrix == "norms"]
+    assert min(norms) > 0.8, "else this test would show nothing about norms"
+
+
+@pytest.mark.parametrize("how", ["itself", "shards", "bfloat16"])
+def test_the_same_weights_are_called_so_however_they_are_stored(tmp_path: Path, base: str, how: str) -> None:
+    other = {
+        "itself": lambda: base,
+        "shards": lambda: save(tmp_path / "b", tiny_model("llama"), shard="20KB"),
+        "bfloat16": lambda: save(tmp_path / "b", tiny_model("llama", dtype=torch.bfloat16)),
+    }[how]()
+    found = verify_pair(base, other)
+    assert found.verdict == "same weights" and found.ok
+
+
+def test_one_heavily_changed_block_does_not_hide_the_base(tmp_path: Path, base: str) -> None:
+    found = verify_pair(base, save(tmp_path / "b", nudged(tiny_model("llama"), 10, only="layers.1.")))
+    assert found.verdict == "base" and found.closeness is not None
+    assert "layers.1." in found.closeness.lowest and found.closeness.lowest_cosine < 0.3
+
+
+def test_a_sibling_is_told_from_the_base_by_candidates(tmp_path: Path, base: str) -> None:
+    """Both are close to B; only the true one is nearest in every matrix."""
+    sibling = save(tmp_path / "sibling", nudged(tiny_model("llama"), 0.05, seed=1))
+    distilled = save(tmp_path / "b", nudged(tiny_model("llama"), 0.08, seed=2))
+    stranger = save(tmp_path / "stranger", tiny_model("llama", seed=9))
+    alone = verify_pair(sibling, distilled)
+    assert alone.verdict == "base", "closeness alone can't tell"
+    wrong = verify_pair(sibling, distilled, candidates=[base, stranger])
+    assert (wrong.verdict, wrong.hint) == ("not the base", base)
+    assert [one.spec for one in wrong.candidates] == [base, sibling, stranger]
+    right = verify_pair(base, distilled, candidates=[sibling])
+    assert right.verdict == "base" and right.candidates[0].nearest_in == 1.0
+    assert right.candidates[0].distance == pytest.approx(0.08, rel=0.1)
+    assert right.candidates[1].distance == pytest.approx((0.08**2 + 0.05**2) ** 0.5, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"num_hidden_layers": 4}, "blocks: 3 in A, 4 in B"),
+        ({"hidden_size": 64}, "width: 32 in A, 64 in B"),
+        ({"intermediate_size": 64}, "MLP width: 48 in A, 64 in B"),
+    ],
+)
+def test_another_shape_is_not_the_base(tmp_path: Path, base: str, changes: dict[str, Any], what: str) -> None:
+    found = verify_pair(base, save(tmp_path / "b", tiny_model("llama", **changes)))
+    assert found.verdict == "not the base" and what in found.reasons
+
+
+def test_another_architecture_is_not_the_base(tmp_path: Path, base: str) -> None:
+    found = verify_pair(base, save(tmp_path / "b", tiny_model("gpt2")))
+    assert found.verdict == "not the base" and "architecture: llama in A, gpt2 in B" in found.reasons
+    assert found.closeness is None
+
+
+def test_an_extended_vocabulary_keeps_its_base(tmp_path: Path, base: str) -> None:
+    model, tokenizer = nudged(tiny_model("llama"), 0.05), tiny_tokenizer()
+    tokenizer.add_tokens(["<think>", "</think>"])
+    model.resize_token_embeddings(96)
+    found = verify_pair(base, save(tmp_path / "b", model, tokenizer))
+    assert found.verdict == "base" and found.tokenizer is not None
+    assert (found.tokenizer.only_b, found.tokenizer.moved, found.tokenizer.same_ids) == (2, 0, True)
+    assert "'<think>' only B" in found.tokenizer.examples
+    assert [(one.what, one.a, one.b) for one in found.architecture] == [("vocabulary rows", 80, 96)]
+
+
+def test_a_tied_and_an_untied_copy_are_a_pair(tmp_path: Path) -> None:
+    tied, untied = tiny_model("llama", tie_word_embeddings=True), tiny_model("llama")
+    untied.load_state_dict(tied.state_dict())
+    a, b = save(tmp_path / "a", tied), save(tmp_path / "b", nudged(untied, 0.05))
+    found = verify_pair(a, b)
+    assert found.verdict == "base" and not [change for change in found.tensors if change.moments is None]
+    assert "tied unembedding" in [one.what for one in found.architecture]
+
+
+def test_tokenizer_differences_are_told_apart(tmp_path: Path, base: str) -> None:
+    tokenizer = tiny_tokenizer(adds_bos=True)
+    tokenizer.chat_template = "{{ messages[0]['content'] }}"
+    tokenizer.eos_token = "<unk>"
+    core = json.loads(tokenizer.backend_tokenizer.to_str())
+    vocabulary = core["model"]["vocab"]
+    vocabulary["a"], vocabulary["b"] = vocabulary["b"], vocabulary["a"]
+    swapped = PreTrainedTokenizerFast(
+        tokenizer_object=type(tokenizer.backend_tokenizer).from_str(json.dumps(core)),
+        pad_token="<pad>", bos_token="<s>", eos_token="<unk>", unk_token="<unk>",
+        chat_template=tokenizer.chat_template,
+    )  # fmt: skip
+    found = verify_pair(base, save(tmp_path / "b", tiny_model("llama"), swapped))
+    difference = found.tokenizer
+    assert difference is not None and not difference.same_ids
+    assert (difference.moved, difference.only_a, difference.only_b) == (2, 0, 0)
+    assert difference.special == {"eos_token": ("</s>", "<unk>")}
+    assert (difference.bos, difference.eos, difference.template) == ((False, True), (False, False), "only B")
+    said = " · ".join(difference.sentences())
+    assert "2 with another id" in said and "BOS before every text: B only" in said and "chat template: only B" in said
+    assert any("another id" in reason for reason in found.reasons)
+
+
+def test_equal_tokenizers_differ_in_nothing(base: str) -> None:
+    found = verify_pair(base, base)
+    assert found.tokenizer is not None and found.tokenizer.sentences() == [] and found.architecture == ()
+
+
+def test_the_mistake_of_pairing_a_math_distillation_with_the_general_base_is_named(tmp_path: Path) -> None:
+    """Directories named as on the hub; the general model is a sibling far away, as after long further pre-training."""
+    math = tiny_model("llama")
+    distilled = save(tmp_path / "DeepSeek-R1-Distill-Qwen-7B", nudged(tiny_model("llama"), 0.05))
+    general = save(tmp_path / "Qwen2.5-7B", nudged(tiny_model("llama"), 0.5, seed=8))
+    right = save(tmp_path / "Qwen2.5-Math-7B", math)
+    found = verify_pair(general, distilled)
+    assert (found.verdict, found.hint) == ("not the base", "Qwen/Qwen2.5-Math-7B")
+    assert "was trained from Qwen/Qwen2.5-Math-7B, not from Qwen/Qwen2.5-7B" in found.reasons[0]
+    agreed = verify_pair(right, distilled)
+    assert agreed.verdict == "base" and agreed.hint is None and "the registry agrees" in agreed.reasons[0]
+
+
+def test_a_name_never_makes_an_unrelated_model_a_base(tmp_path: Path) -> None:
+    base = save(tmp_path / "Qwen2.5-Math-7B", tiny_model("llama"))
+    found = verify_pair(base, save(tmp_path / "DeepSeek-R1-Distill-Qwen-7B", tiny_model("llama", seed=4)))
+    assert found.verdict == "not the base"
+
+
+def test_close_weights_that_the_registry_contradicts_are_unclear(tmp_path: Path) -> None:
+    base = save(tmp_path / "Llama-3.1-8B-Instruct", tiny_model("llama"))
+    found = verify_pair(base, save(tmp_path / "DeepSeek-R1-Distill-Llama-8B", nudged(tiny_model("llama"), 0.05)))
+    assert (found.verdict, found.hint) == ("unclear", "meta-llama/Llama-3.1-8B")
+
+
+def test_a_pair_given_the_wrong_way_round_is_named(tmp_path: Path) -> None:
+    base = save(tmp_path / "Qwen2.5-Math-7B", tiny_model("llama"))
+    distilled = save(tmp_path / "DeepSeek-R1-Distill-Qwen-7B", nudged(tiny_model("llama"), 0.05))
+    found = verify_pair(distilled, base)
+    assert found.verdict == "not the base" and "wrong way round" in found.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "verdict"),
+    [
+        ("qwen2.5-math-7b", "r1-distill-qwen-7b", "base"),
+        ("qwen2.5-7b", "r1-distill-qwen-7b", "not the base"),
+        ("r1-distill-qwen-7b", "qwen2.5-math-7b", "not the base"),
+        ("llama-3.1-8b-instruct", "huatuogpt-o1-8b", "unclear"),
+        ("qwen2.5-7b", "someone/something", "unclear"),
+    ],
+)
+def test_names_alone_are_judged_by_the_registry_and_said_to_be(a: str, b: str, verdict: str) -> None:
+    found = verify_pair(a, b, weights=False)
+    assert (found.verdict, found.judged_by) == (verdict, "names")
+    assert found.reasons[-1] == "judged by name only: the weights were not asked for" and found.tensors == ()
+
+
+def test_known_names_are_judged_by_name_when_the_hub_is_out_of_reach(
+    monkeypatch: pytest.MonkeyPatch, base: str
+) -> None:
+    def unreachable(*_: Any, **__: Any) -> None:
+        raise StrataError("it is not in the local cache and the hub can't be reached", "Connect once")
+
+    monkeypatch.setattr("probes.checkpoints.open.hub_directory", unreachable)
+    found = verify_pair("qwen2.5-7b", "r1-distill-qwen-7b")
+    assert (found.verdict, found.judged_by) == ("not the base", "names") and "hub can't be reached" in found.reasons[-1]
+    with pytest.raises(StrataError, match="hub can't be reached"):
+        verify_pair("qwen2.5-7b", base)
+
+
+def test_the_hub_id_of_a_cached_directory_is_known(tmp_path: Path) -> None:
+    snapshot = tmp_path / "models--Qwen--Qwen2.5-7B" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    assert hub_id_of(str(snapshot)) == "Qwen/Qwen2.5-7B"
+    assert hub_id_of(f"{snapshot}+lora") is None and hub_id_of("smollm2") is None
+    assert hub_id_of(str(tmp_path)) is None
+
+
+def test_the_registry_holds_together() -> None:
+    named = {name.lower() for name in KNOWN.values()}
+    assert len({pair.distilled.lower() for pair in PAIRS}) == len(PAIRS)
+    for pair in PAIRS:
+        assert pair.base != pair.distilled and pair.base not in pair.mistaken and pair.stated
+        assert parse_spec(pair.distilled).source == parse_spec(pair.base).source == "hub"
+        assert pair.base.lower() in named, "every base has a short name"
+    found = known_pair("DEEPSEEK-AI/deepseek-r1-distill-llama-70b")
+    assert found is not None and found.base.endswith("Llama-3.3-70B-Instruct")
