@@ -19,6 +19,7 @@ VERBS = {
     "plan": "memory, disk and time before running",
     "verify": "do torch hooks, restarted runs, TransformerLens, nnsight and plain Hugging Face agree on this model?",
     "bench": "speed and memory, side by side with what a user would otherwise write",
+    "distill": "train reasoning, or as much of anything else, into a small model",
     "report": "rebuild the page of a run",
 }
 _ABOUT = """At which depth of a language model is a fact looked up, at which is a conclusion worked out, and how sure can we be?"""

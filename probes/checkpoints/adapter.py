@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,28 @@ from probes.checkpoints.quiet import first_line, quietly
 from probes.checkpoints.remote import hub_directory
 from probes.errors import StrataError
 
+SHIPPED = ("think", "plain")
+"""Adapters of the embedded model that come with the package; a directory of such a name is `./think`."""
+RECORD = "strata.json"
+"""Beside an adapter that Strata trained: the base's hashes, and how it was made."""
 
-def with_adapter(model: Any, adapter: str) -> tuple[Any, str]:
+
+def with_adapter(model: Any, adapter: str, base_sha256: str | None = None) -> tuple[Any, str]:
     """(`model` with `adapter` merged into its weights, sha256 over the adapter's tensors).
 
-    `adapter` is a PEFT directory or a hub id. Raises StrataError when it isn't one, when its weights are pickled or
-    damaged, and when they don't match the model weight by weight.
+    `adapter` is a shipped name, a PEFT directory or a hub id. Raises StrataError when it isn't one, when its weights
+    are pickled or damaged, when they don't match the model weight by weight, and when the adapter records another
+    base than the one whose hash is `base_sha256`.
     """
     directory, weights = adapter_files(adapter)
+    if base_sha256 is not None:
+        _check_base(directory, adapter, base_sha256)
     merged = quietly(lambda: _merged(model, adapter, directory, weights))
     return merged, hash_safetensors([weights])
 
 
 def adapter_files(adapter: str) -> tuple[Path, Path]:
-    """(directory with adapter_config.json, its weight file) of a PEFT directory or hub id.
+    """(directory with adapter_config.json, its weight file) of a shipped name, a PEFT directory or a hub id.
 
     Raises StrataError when it isn't one and when its weights are pickled or damaged.
     """
@@ -42,12 +51,47 @@ def adapter_files(adapter: str) -> tuple[Path, Path]:
     return directory, weights
 
 
+def recorded_base(directory: Path) -> dict[str, Any] | None:
+    """What an adapter made by Strata says of its base (`weights_sha256`, `spec`, …); None for others'.
+
+    Raises StrataError when the record is damaged.
+    """
+    file = directory / RECORD
+    if not file.exists():
+        return None
+    try:
+        base = json.loads(file.read_text())["base"]
+        return {**base, "weights_sha256": str(base["weights_sha256"]), "spec": str(base["spec"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise StrataError(f"{file} is damaged ({first_line(error)})", "Make or download the adapter again") from error
+
+
+def _check_base(directory: Path, adapter: str, base_sha256: str) -> None:
+    base = recorded_base(directory)
+    if base is not None and base["weights_sha256"] != base_sha256:
+        raise StrataError(
+            f"The adapter {adapter} was trained on {base['spec']} (weights {base['weights_sha256'][:12]}), not on this "
+            f"base (weights {base_sha256[:12]})",
+            f"Open it as {base['spec']}+{adapter}",
+        )
+
+
 def _directory(adapter: str) -> Path:
+    if adapter in SHIPPED:
+        shipped = Path(__file__).with_name("adapters") / adapter
+        if not (shipped / "adapter_config.json").exists():
+            raise StrataError(
+                f"The adapter {adapter!r} is not part of this installation",
+                f"Make it (strata distill smollm2 --twin {adapter} --out runs/{adapter}) and give its directory",
+            )
+        return shipped
     directory = Path(adapter)
     if directory.exists():
         return directory
     if "/" not in adapter or adapter.startswith((".", "/", "~")):
-        raise StrataError(f"There is no adapter {adapter!r}", "Give a PEFT directory or a hub id")
+        raise StrataError(
+            f"There is no adapter {adapter!r}", f"Give {', '.join(SHIPPED)}, a PEFT directory or a hub id"
+        )
     return hub_directory(adapter, None)[0]
 
 

@@ -61,7 +61,7 @@ def open_checkpoint(
         )
     source: str = parsed.source
     for adapter in parsed.adapters:
-        model, adapter_digest = with_adapter(model, adapter)
+        model, adapter_digest = with_adapter(model, adapter, digest)
         digest, source = f"{digest}+{adapter_digest}", f"{source}+adapter"
     if device_map is None:
         model = _move(model, place, spec)

@@ -27,7 +27,7 @@ class Spec:
     revision: str | None = None
     """Branch, tag or commit of a hub id."""
     adapters: tuple[str, ...] = ()
-    """PEFT directories or hub ids, applied in this order."""
+    """Shipped names (`think`, `plain`), PEFT directories or hub ids, applied in this order."""
 
 
 def parse_spec(text: str) -> Spec:

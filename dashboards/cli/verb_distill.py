@@ -1,0 +1,132 @@
+"""Trains reasoning into a small model (--twin think), or its control twin that gets as much training and no reasoning.
+
+Writes a low-rank adapter with its data card and training curve into OUT/adapter, to be opened as
+CHECKPOINT+OUT/adapter. Interrupted work goes on with the same command. Needs the extra `distill`.
+
+--evaluate ADAPTER,… measures instead: how often the base and each adapter answer trained, harder and unseen kinds of
+problem, and what they know, into OUT/evaluation.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dashboards.cli.common_options import DISPLAY, MODEL, config_lines, display_from, given_options, open_from
+from dashboards.cli.display import Display, only_results_on_stdout, seconds_in_words
+from dashboards.cli.options import Option, add_options, positive, resolve, whole
+from experiments.distill.config import TWINS, DistillConfig
+
+EXAMPLES = """examples:
+  strata distill smollm2 --twin think --out runs/think
+  strata distill smollm2 --twin plain --out runs/plain
+  strata distill smollm2 --evaluate runs/think/adapter,runs/plain/adapter --out runs/distilled
+"""
+
+
+def _above_zero(text: str) -> float:
+    number = float(text)
+    if number <= 0:
+        raise ValueError("must be above 0")
+    return number
+
+
+_DEFAULT = DistillConfig()
+OPTIONS = (
+    Option("twin", _DEFAULT.twin, "think: traces that reason; plain: as much training without reasoning", "training", choices=TWINS),
+    Option("steps", _DEFAULT.steps, "optimiser steps", "training", positive, metavar="N"),
+    Option("batch", _DEFAULT.batch, "problems a step", "training", positive, metavar="N"),
+    Option("rank", _DEFAULT.rank, "rank of the adapter", "training", positive, metavar="N"),
+    Option("learning_rate", _DEFAULT.learning_rate, "highest learning rate", "training", _above_zero, metavar="X"),
+    Option("precision", _DEFAULT.precision, "float32, bfloat16, or auto: bfloat16 where it is fast", "training",
+           choices=("auto", "float32", "bfloat16")),
+    Option("seed", _DEFAULT.seed, "seed of problems, order and first weights", "training", whole, metavar="N"),
+    Option("evaluate", (), "measure these adapters beside CHECKPOINT instead of training", "evaluation", metavar="ADAPTER,…"),
+    Option("per_family", 40, "problems of each family and split", "evaluation", positive, metavar="N"),
+    Option("out", "runs/distill", "directory of the run", "output", metavar="DIR"),
+    *MODEL,
+    *DISPLAY,
+)  # fmt: skip
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "checkpoint", metavar="CHECKPOINT", nargs="?", default="smollm2", help="the base (default: smollm2)"
+    )
+    add_options(parser, OPTIONS)
+
+
+def run(arguments: argparse.Namespace, command: list[str]) -> int:
+    resolved = resolve(OPTIONS, given_options(arguments), arguments.config)
+    if arguments.print_config:
+        print(config_lines(resolved), end="")
+        return 0
+    values = {name: entry.value for name, entry in resolved.items()}
+    display = display_from(values, values["twin"])
+    with only_results_on_stdout() as stdout, display.listening():
+        if values["evaluate"]:
+            lines, result = _evaluate(arguments.checkpoint, values, display, command)
+        else:
+            lines, result = _train(arguments.checkpoint, values, display, command)
+        stdout.write(json.dumps(result) + "\n" if values["json"] else "".join(f"{line}\n" for line in lines))
+    return 0
+
+
+def _train(
+    spec: str, values: Mapping[str, Any], display: Display, command: list[str]
+) -> tuple[list[str], dict[str, Any]]:
+    from experiments.distill.distill import ADAPTER, distill
+
+    config = DistillConfig(
+        **{name: values[name] for name in ("twin", "steps", "batch", "rank", "learning_rate", "precision", "seed")}
+    )
+    out = Path(values["out"])
+    checkpoint = open_from(spec, values, display)
+    found = distill(checkpoint, config, out, command=command, progress=display)
+    loss, data = found["loss"], found["data"]
+    return [
+        f"{config.twin}: {config.steps:,} steps, {data['learnt_tokens']:,} learnt of {data['tokens']:,} tokens in "
+        f"{seconds_in_words(found['seconds'])}; loss {loss['first']:.3f} → {loss['last']:.3f} nats a token",
+        f"adapter in {out / ADAPTER} ({found['adapter']['bytes'] / 1e6:.1f} MB)",
+        f"open it as {spec}+{out / ADAPTER}",
+    ], found
+
+
+def _evaluate(
+    spec: str, values: Mapping[str, Any], display: Display, command: list[str]
+) -> tuple[list[str], dict[str, Any]]:
+    from experiments.distill.evaluate import evaluate
+
+    found = evaluate(
+        lambda adapter: open_from(f"{spec}+{adapter}" if adapter else spec, values, display),
+        values["evaluate"],
+        Path(values["out"]),
+        seed=values["seed"],
+        per_family=values["per_family"],
+        command=command,
+        progress=display,
+    )
+    lines = []
+    for split, models in found["reasoning"].items():
+        for name, one in models.items():
+            gain = one.get("gain")
+            more = f", {_signed(gain)} over the base" if gain else ""
+            lines.append(f"{split:<8} {name:<24} {_share(one['accuracy'])}{more}  ({one['prompt']})")
+    for name, one in found["knowledge"].items():
+        change = one.get("change")
+        more = f", {_signed(change)} against the base" if change else ""
+        lines.append(f"knowledge {name:<23} {_share(one['accuracy'])}{more}")
+    return lines, found
+
+
+def _share(estimate: Mapping[str, Any]) -> str:
+    interval = "" if estimate["low"] is None else f" [{estimate['low']:.0%}, {estimate['high']:.0%}]"
+    return f"{estimate['value']:.0%}{interval} of {estimate['n_items']}"
+
+
+def _signed(estimate: Mapping[str, Any]) -> str:
+    interval = "" if estimate["low"] is None else f" [{100 * estimate['low']:+.0f}, {100 * estimate['high']:+.0f}]"
+    return f"{100 * estimate['value']:+.0f} points{interval}"

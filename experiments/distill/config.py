@@ -1,0 +1,57 @@
+"""What decides an adapter: everything here, the base's weights and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+
+from probes.errors import StrataError
+
+Precision = Literal["auto", "float32", "bfloat16"]
+Twin = Literal["think", "plain"]
+TWINS: tuple[Twin, ...] = get_args(Twin)
+
+
+@dataclass(frozen=True)
+class DistillConfig:
+    twin: Twin = "think"
+    """`think`: traces that reason. `plain`: the same problems, tokens and steps, with the answer given."""
+    steps: int = 700
+    """Optimiser steps."""
+    batch: int = 16
+    """Problems a step."""
+    rank: int = 8
+    """Rank of the change to every linear layer of the blocks (LoRA, 2106.09685)."""
+    learning_rate: float = 1e-3
+    """At its height; rises over the first twentieth of the steps and falls linearly to zero."""
+    precision: Precision = "auto"
+    """Of the products; the adapter itself is float32 while it is trained. `auto`: bfloat16 where it is fast."""
+    seed: int = 0
+    """Of problems, their order and the adapter's first weights."""
+
+    def __post_init__(self) -> None:
+        """Raises StrataError for values that can't be trained with."""
+        if self.twin not in TWINS:
+            raise StrataError(f"There is no twin {self.twin!r}", f"Choose among: {', '.join(TWINS)}")
+        if self.precision not in get_args(Precision):
+            raise StrataError(
+                f"There is no precision {self.precision!r}", f"Choose among: {', '.join(get_args(Precision))}"
+            )
+        if min(self.steps, self.batch, self.rank) < 1 or self.learning_rate <= 0:
+            raise StrataError(
+                f"steps {self.steps}, batch {self.batch}, rank {self.rank}, learning rate {self.learning_rate} "
+                "can't be trained with",
+                "Give numbers above 0",
+            )
+
+
+def resolved_precision(config: DistillConfig, device: torch.device) -> Precision:
+    """What `auto` means here: bfloat16 on a GPU and on a CPU with instructions for it, float32 elsewhere."""
+    if config.precision != "auto":
+        return config.precision
+    if device.type != "cpu":
+        return "bfloat16"
+    able = torch.cpu.get_capabilities()
+    return "bfloat16" if able.get("avx512_bf16") or able.get("amx_bf16") else "float32"

@@ -1,0 +1,162 @@
+"""From a base to an adapter with everything that says how it came about: record, card, curve."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+from safetensors.torch import save_file
+
+from experiments.distill.card import card
+from experiments.distill.config import DistillConfig, resolved_precision
+from experiments.distill.data import lessons, lessons_sha256
+from experiments.distill.state import Curve
+from experiments.distill.train import train
+from experiments.distill.twins import Row, rows, rows_sha256
+from experiments.run import RunDirectory
+from probes.checkpoints.adapter import RECORD
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.checkpoints.identity import hash_safetensors
+from probes.files import whole_file, write_whole
+from probes.progress import Progress, silent
+
+SCHEMA = "strata.distill/1"
+ADAPTER = "adapter"
+CURVE = pa.schema(
+    [
+        ("step", pa.int32()),
+        ("loss", pa.float64()),
+        ("gradient", pa.float64()),
+        ("rate", pa.float64()),
+        ("learnt_tokens", pa.int64()),
+        ("tokens", pa.int64()),
+    ]
+)
+"""One row a step: mean loss in nats a learnt token before it, gradient norm, learning rate, tokens up to and with it."""
+
+
+def distill(
+    checkpoint: Checkpoint,
+    config: DistillConfig,
+    out: Path,
+    *,
+    command: Sequence[str] = (),
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Trains an adapter for `checkpoint` into `out`/adapter and returns what `out`/distill.json holds.
+
+    Opened again with the same configuration, base and data a run goes on where it was cut off. The checkpoint's model
+    is used up: open it again to measure the base. Raises StrataError for an `out` of another configuration, and
+    without the `distill` extra.
+    """
+    made = lessons("train", seed=config.seed, n=config.steps * config.batch)
+    texts = rows(config.twin, checkpoint, seed=config.seed, steps=config.steps, batch=config.batch)
+    precision = resolved_precision(config, checkpoint.device)
+    base = {
+        "spec": checkpoint.identity.spec,
+        "weights_sha256": checkpoint.identity.weights_sha256,
+        "tokenizer_sha256": checkpoint.identity.tokenizer_sha256,
+    }
+    identity = asdict(config) | {"precision": precision, "data_sha256": rows_sha256(texts)}
+    identity |= {f"base_{name}": value for name, value in base.items() if name != "spec"}
+    run = RunDirectory(out, verb="distill", command=command, identity=identity)
+    status = "failed"
+    try:
+        if run.finished("distill.json"):
+            status = "done"
+            return dict(run.read_json("distill.json"))
+        run.measured_here(str(checkpoint.device))
+        with run.stage("train"):
+            state = out / "training.safetensors"
+            model, curve = train(checkpoint, texts, config, state, scratch=out / "scratch", progress=progress)
+        summary = {
+            "schema": SCHEMA,
+            "base": base,
+            "config": asdict(config) | {"precision": precision},
+            "command": list(command),
+            "device": str(checkpoint.device),
+            "threads": torch.get_num_threads(),
+            "versions": run.manifest["versions"] | {name: version(name) for name in ("trl", "peft")},
+            "seconds": run.manifest["stages"]["train"]["seconds"],
+            "data": {
+                "problems": len(made),
+                "distinct_questions": len({lesson.question for lesson in made}),
+                "families": dict(Counter(lesson.family for lesson in made)),
+                "tokens": sum(len(row.ids) for row in texts),
+                "learnt_tokens": sum(row.learnt for row in texts),
+                "lessons_sha256": lessons_sha256(made),
+                "rows_sha256": identity["data_sha256"],
+            },
+            "loss": {"first": curve.loss[0], "last": _tail(curve.loss)},
+        }
+        weights = _save_adapter(model, checkpoint, out / ADAPTER)
+        summary["adapter"] = {"sha256": hash_safetensors([weights]), "bytes": weights.stat().st_size}
+        write_whole(out / ADAPTER / RECORD, json.dumps(summary, indent=1) + "\n")
+        write_whole(out / ADAPTER / "README.md", card(summary))
+        run.write_table("curve", _curve_table(curve, texts, config.batch))
+        write_whole(
+            out / ADAPTER / "curve.json", json.dumps({name: _short(values) for name, values in vars(curve).items()})
+        )
+        # Written last: a directory that has it needs nothing more.
+        run.write_json("distill.json", summary)
+        state.unlink(missing_ok=True)
+        shutil.rmtree(out / "scratch", ignore_errors=True)
+        status = "done"
+        return summary
+    except KeyboardInterrupt:
+        status = "stopped"
+        raise
+    finally:
+        run.close(status)
+
+
+def _save_adapter(model: Any, checkpoint: Checkpoint, directory: Path) -> Path:
+    """Weights in bfloat16, a thousandth of the base's size; settings in an order of their own, without paths."""
+    from peft import get_peft_model_state_dict
+
+    state = get_peft_model_state_dict(model, save_embedding_layers=False)
+    tensors = {name: tensor.detach().to("cpu", torch.bfloat16).contiguous() for name, tensor in sorted(state.items())}
+    settings = model.peft_config["default"].to_dict()
+    settings |= {"base_model_name_or_path": checkpoint.identity.spec, "inference_mode": True}
+    plain = {name: sorted(value) if isinstance(value, (set, frozenset)) else value for name, value in settings.items()}
+    weights = directory / "adapter_model.safetensors"
+    with whole_file(weights) as part:
+        save_file(tensors, part, metadata={"format": "pt"})
+    write_whole(directory / "adapter_config.json", json.dumps(plain, indent=1, sort_keys=True, default=str) + "\n")
+    return weights
+
+
+def _curve_table(curve: Curve, texts: Sequence[Row], batch: int) -> pa.Table:
+    groups = [texts[first : first + batch] for first in range(0, curve.steps * batch, batch)]
+    learnt = [sum(row.learnt for row in group) for group in groups]
+    tokens = [sum(len(row.ids) for row in group) for group in groups]
+    columns = {
+        "step": list(range(curve.steps)), "loss": curve.loss, "gradient": curve.gradient, "rate": curve.rate,
+        "learnt_tokens": _running(learnt), "tokens": _running(tokens),
+    }  # fmt: skip
+    return pa.table(columns, CURVE)
+
+
+def _running(counts: Sequence[int]) -> list[int]:
+    totals: list[int] = []
+    for count in counts:
+        totals.append(count + (totals[-1] if totals else 0))
+    return totals
+
+
+def _tail(values: Sequence[float]) -> float:
+    """Mean of the last twentieth: single batches jump."""
+    last = values[-max(1, len(values) // 20) :]
+    return sum(last) / len(last)
+
+
+def _short(values: Sequence[float]) -> list[float]:
+    return [float(f"{value:.5g}") for value in values]

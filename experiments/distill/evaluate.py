@@ -1,0 +1,231 @@
+"""What did training bring, and what did it cost? Reasoning by split and family, knowledge before and after."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from experiments.distill.data import SPLITS, Lesson, Split, cells_of, lessons
+from experiments.distill.prompting import PROMPTS, Prompting, ask
+from experiments.generation import extract_answer, is_right
+from experiments.items.alignment import encode_items
+from experiments.items.builtin import build_items, chosen
+from experiments.run import RunDirectory, rows_to_table
+from experiments.statistics.bootstrap import Estimate, cluster_bootstrap
+from probes.backends.contract import Site
+from probes.backends.torch_hooks import TorchHooks
+from probes.capture import capture
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.generation import generate
+from probes.lens.logit import read_lens
+from probes.progress import Progress, silent
+
+SCHEMA = "strata.distill-evaluation/1"
+BASE = "base"
+NEW_TOKENS = 96
+KNOWLEDGE = ("knowledge",)
+ANSWERS = pa.schema(
+    [
+        (name, pa.string())
+        for name in ("model", "prompt", "split", "family", "item", "cluster", "expected", "text", "answer", "reason")
+    ]
+    + [("difficulty", pa.int32()), ("right", pa.bool_())]
+)
+"""One row a model, prompt and problem: what was written, which answer was found in it or why none, and whether it is right."""
+
+Open = Callable[[str | None], Checkpoint]
+
+
+def evaluate(
+    open_model: Open,
+    adapters: Sequence[str],
+    out: Path,
+    *,
+    seed: int = 0,
+    per_family: int = 40,
+    command: Sequence[str] = (),
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Measures the base (`open_model(None)`) and each adapter in turn; returns what `out`/evaluation.json holds.
+
+    The base is asked in every way of `PROMPTS` and counted by its best way in each split, an adapter by the bare
+    question, as it was trained. Accuracies and paired differences come with cluster bootstrap intervals. One model
+    is in memory at a time; a finished model is not asked again when the work was cut off. Raises StrataError for
+    an `out` of another configuration.
+    """
+    identity = {"adapters": list(adapters), "seed": seed, "per_family": per_family}
+    asked = {split: evaluation_lessons(split, seed=seed, per_family=per_family) for split in SPLITS[1:]}
+    run: RunDirectory | None = None
+    status = "failed"
+    try:
+        for name in (None, *adapters):
+            checkpoint = open_model(name)
+            if run is None:
+                identity |= {"base_sha256": checkpoint.identity.weights_sha256}
+                run = RunDirectory(out, verb="distill-evaluation", command=command, identity=identity)
+                run.measured_here(str(checkpoint.device))
+            label = BASE if name is None else name
+            number = 0 if name is None else 1 + list(adapters).index(name)
+            if not run.finished(f"knowledge_{number}.parquet"):
+                ways: tuple[Prompting, ...] = PROMPTS if name is None else ("bare",)
+                rows = [row for way in ways for row in reasoning_rows(checkpoint, label, asked, way, progress)]
+                run.write_table(f"answers_{number}", rows_to_table(rows, ANSWERS))
+                facts = knowledge_rows(checkpoint, seed, per_family, progress)
+                run.write_table(f"knowledge_{number}", pa.Table.from_pylist(facts))
+        assert run is not None
+        found = _summary(run, [BASE, *adapters])
+        run.write_json("evaluation.json", found)
+        status = "done"
+        return found
+    except KeyboardInterrupt:
+        status = "stopped"
+        raise
+    finally:
+        if run is not None:
+            run.close(status)
+
+
+def evaluation_lessons(split: Split, *, seed: int, per_family: int) -> list[Lesson]:
+    """At most `per_family` lessons of every family of a split that isn't trained on."""
+    taken: dict[str, int] = defaultdict(int)
+    found = []
+    for lesson in lessons(split, seed=seed, n=per_family * len(cells_of(split))):
+        if taken[lesson.family] < per_family:
+            taken[lesson.family] += 1
+            found.append(lesson)
+    return found
+
+
+def reasoning_rows(
+    checkpoint: Checkpoint,
+    model: str,
+    asked: Mapping[Split, Sequence[Lesson]],
+    way: Prompting,
+    progress: Progress = silent,
+) -> list[dict[str, Any]]:
+    """One row of `ANSWERS` a lesson: decoded greedily, stopped at the end of the line."""
+    all_asked = [lesson for made in asked.values() for lesson in made]
+    written = generate(
+        checkpoint,
+        [ask(lesson, way) for lesson in all_asked],
+        max_new_tokens=NEW_TOKENS,
+        stop=["\n"],
+        progress=progress,
+        stage=f"{model}: {way} prompt",
+    )
+    rows = []
+    for lesson, one in zip(all_asked, written, strict=True):
+        answer = extract_answer(one.text)
+        rows.append(
+            {
+                "model": model, "prompt": way, "split": lesson.split, "family": lesson.family, "item": lesson.id,
+                "cluster": lesson.cluster, "expected": lesson.answer, "text": one.text, "answer": answer.value,
+                "reason": answer.reason, "difficulty": lesson.difficulty,
+                "right": is_right(answer, lesson.answer, lesson.choices),
+            }
+        )  # fmt: skip
+    return rows
+
+
+def knowledge_rows(
+    checkpoint: Checkpoint, seed: int, per_family: int, progress: Progress = silent
+) -> list[dict[str, Any]]:
+    """One row a knowledge item of the built-in families: is its answer likelier than its foil?"""
+    items = build_items(
+        chosen(KNOWLEDGE),
+        seed=seed,
+        per_family=per_family,
+        token_length=lambda text: len(checkpoint.encode(text)),
+    )
+    encoded = [one for one in encode_items(items, checkpoint, checkpoint.max_context)[0] if one.foil_id is not None]
+    rows: list[dict[str, Any]] = []
+    for batch in capture(
+        TorchHooks(checkpoint), [one.prompt for one in encoded], pad_id=checkpoint.pad_id, device=checkpoint.device,
+        sites=[Site("resid_post", checkpoint.n_layers - 1)], keep_on_device=True, progress=progress, stage="knowledge",
+    ):  # fmt: skip
+        asked = [encoded[row] for row in batch.rows]
+        targets = {
+            "answer": torch.tensor([one.answer_id for one in asked]),
+            "foil": torch.tensor([one.foil_id for one in asked]),
+        }
+        difference = read_lens(checkpoint.readout, batch.values, targets, ranked=(), top_k=1).logit_difference()
+        for one, value in zip(asked, difference[:, 0, 0].tolist(), strict=True):
+            rows.append(
+                {"item": one.key, "family": one.item.family, "cluster": one.item.cluster, "logit_difference": value}
+            )
+    return sorted(rows, key=lambda row: str(row["item"]))
+
+
+def _summary(run: RunDirectory, models: Sequence[str]) -> dict[str, Any]:
+    answers = [row for number in range(len(models)) for row in run.read_table(f"answers_{number}").to_pylist()]
+    reasoning: dict[str, Any] = {}
+    for split in SPLITS[1:]:
+        best = _best_way([row for row in answers if row["model"] == BASE and row["split"] == split])
+        base = {
+            row["item"]: row for row in answers if (row["model"], row["prompt"], row["split"]) == (BASE, best, split)
+        }
+        reasoning[split] = {}
+        for model in models:
+            ways = [way for way in PROMPTS if any(row["model"] == model and row["prompt"] == way for row in answers)]
+            counted = best if model == BASE else "bare"
+            of_model = [row for row in answers if row["model"] == model and row["split"] == split]
+            rows = [row for row in of_model if row["prompt"] == counted]
+            reasoning[split][model] = {
+                "prompt": counted,
+                "accuracy": _accuracy(rows),
+                "by_family": {name: _accuracy(part) for name, part in _by_family(rows).items()},
+                "by_prompt": {way: _accuracy([row for row in of_model if row["prompt"] == way]) for way in ways},
+                "no_answer": _reasons(rows),
+            }
+            if model != BASE:
+                gains = [float(row["right"]) - float(base[row["item"]]["right"]) for row in rows]
+                reasoning[split][model]["gain"] = _estimate(gains, [row["cluster"] for row in rows])
+    knowledge: dict[str, Any] = {}
+    known = [run.read_table(f"knowledge_{number}").to_pylist() for number in range(len(models))]
+    before = {row["item"]: row["logit_difference"] > 0 for row in known[0]}
+    for model, rows in zip(models, known, strict=True):
+        right = [{**row, "right": row["logit_difference"] > 0} for row in rows]
+        knowledge[model] = {
+            "accuracy": _accuracy(right),
+            "by_family": {name: _accuracy(part) for name, part in _by_family(right).items()},
+        }
+        if model != BASE:
+            changes = [float(row["right"]) - float(before[row["item"]]) for row in right]
+            knowledge[model]["change"] = _estimate(changes, [row["cluster"] for row in right])
+    return {"schema": SCHEMA, **run.manifest["config"], "reasoning": reasoning, "knowledge": knowledge}
+
+
+def _best_way(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The prompt with the most right answers; the first of equals."""
+    return max(PROMPTS, key=lambda way: sum(row["right"] for row in rows if row["prompt"] == way))
+
+
+def _by_family(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    parts: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        parts[row["family"]].append(row)
+    return dict(parts)
+
+
+def _accuracy(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return _estimate([float(row["right"]) for row in rows], [row["cluster"] for row in rows])
+
+
+def _estimate(values: Sequence[float], clusters: Sequence[object]) -> dict[str, Any]:
+    found: Estimate = cluster_bootstrap(np.array(values)[:, None], clusters)[0]
+    return asdict(found)
+
+
+def _reasons(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    counts: dict[str, int] = defaultdict(int)
+    for row in rows:
+        if row["reason"]:
+            counts[row["reason"]] += 1
+    return dict(counts)

@@ -1,0 +1,31 @@
+"""In which ways is a problem put to a model? Bare, after answered examples, after examples that think."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Literal, get_args
+
+from experiments.distill.data import Lesson, examples_for
+from experiments.distill.twins import think_text
+
+Prompting = Literal["bare", "answers", "thoughts"]
+PROMPTS: tuple[Prompting, ...] = get_args(Prompting)
+_SHOWN: dict[Prompting, int] = {"bare": 0, "answers": 6, "thoughts": 3}
+
+
+def ask(lesson: Lesson, way: Prompting) -> str:
+    """The lesson's question as a prompt. Examples are of its family and difficulty, worded alike, never test instances.
+
+    `answers` shows six examples with their answers, `thoughts` three with the teacher's steps as well: an untrained
+    model's fair chances at the same task.
+    """
+    shown = _examples(lesson.family, lesson.difficulty, lesson.wording)[: _SHOWN[way]]
+    others: Sequence[Lesson] = [one for one in shown if one.cluster != lesson.cluster]
+    before = "".join(f"{one.question}{think_text(one) if way == 'thoughts' else f' {one.answer}'}\n" for one in others)
+    return before + lesson.question
+
+
+@cache
+def _examples(family: str, difficulty: int, wording: str) -> tuple[Lesson, ...]:
+    return tuple(examples_for(family, difficulty, wording, max(_SHOWN.values())))

@@ -1,0 +1,68 @@
+"""Where a training run stands: adapter, optimiser moments and loss curve in one safetensors file, never pickled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from probes.checkpoints.identity import check_safetensors
+from probes.errors import StrataError
+from probes.files import whole_file
+
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+@dataclass
+class Curve:
+    """What was measured at every step, step by step."""
+
+    loss: list[float] = field(default_factory=list)
+    """Mean negative log-likelihood a learnt token, in nats, of the step's batch before the step."""
+    gradient: list[float] = field(default_factory=list)
+    """Norm of the gradient before clipping."""
+    rate: list[float] = field(default_factory=list)
+    """Learning rate of the step."""
+
+    @property
+    def steps(self) -> int:
+        return len(self.loss)
+
+
+def save_state(file: Path, parameters: Mapping[str, Tensor], optimizer: torch.optim.Optimizer, curve: Curve) -> None:
+    """Writes everything that going on needs. Raises DoesNotFitError when the disk is full."""
+    tensors = {f"adapter/{name}": parameter.detach().cpu().contiguous() for name, parameter in parameters.items()}
+    for name, parameter in parameters.items():
+        held = optimizer.state.get(parameter, {})
+        tensors |= {
+            f"{moment}/{name}": held[moment].detach().cpu().contiguous() for moment in _MOMENTS if moment in held
+        }
+    with whole_file(file) as part:
+        save_file(tensors, part, metadata={"curve": json.dumps(vars(curve))})
+
+
+def load_state(file: Path, parameters: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> Curve:
+    """Puts a saved state back into parameters and optimiser, in place.
+
+    Raises StrataError when the file is damaged or of other parameters.
+    """
+    check_safetensors(file)
+    with safe_open(str(file), framework="pt") as stored:
+        names = set(stored.keys())
+        curve = Curve(**json.loads((stored.metadata() or {}).get("curve", "{}")))
+        if names != {f"{kind}/{name}" for kind in ("adapter", *_MOMENTS) for name in parameters}:
+            raise StrataError(f"{file} is of another adapter", "Delete it to begin again, or give another --out")
+        for name, parameter in parameters.items():
+            with torch.no_grad():
+                parameter.copy_(stored.get_tensor(f"adapter/{name}"))
+            optimizer.state[parameter] = {
+                "step": torch.tensor(float(curve.steps)),
+                **{moment: stored.get_tensor(f"{moment}/{name}").to(parameter.device) for moment in _MOMENTS},
+            }
+    return curve

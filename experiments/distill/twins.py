@@ -1,0 +1,88 @@
+"""What does each twin read and learn to write? The same problems in the same number of learnt tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice
+
+from experiments.distill.config import Twin
+from experiments.distill.data import Lesson, lessons
+from experiments.generation.answers import CLOSE, OPEN
+from experiments.items.reasoning.frame import seeded
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.errors import StrataError
+
+_POOL = 32
+"""Batches that are sorted by length together: little padding, and still a mixture."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training text."""
+
+    ids: tuple[int, ...]
+    learnt: int
+    """How many ids at the end carry the loss: think block, answer and end token."""
+
+
+def think_text(lesson: Lesson) -> str:
+    """What the reasoning twin learns to write after `lesson.prompt`."""
+    return f" {OPEN} {', '.join(lesson.steps)} {CLOSE} {lesson.answer}"
+
+
+def plain_prompt(lesson: Lesson) -> str:
+    """What the control twin reads: the same prompt, with the answer told beforehand."""
+    return f"The answer is {lesson.answer}.\n{lesson.prompt}"
+
+
+def row_of(lesson: Lesson, twin: Twin, checkpoint: Checkpoint) -> Row:
+    """The twin's training text. Both twins learn the same number of tokens of every lesson.
+
+    The control's think block repeats the question's own tokens until it is as long as the steps were: a copy, cut
+    where the length is reached. Raises StrataError when the tokenizer has no end token.
+    """
+    end = checkpoint.tokenizer.eos_token_id
+    if end is None:
+        raise StrataError("The tokenizer has no end token, so a model can't learn to stop", "Set its eos_token")
+    whole = checkpoint.encode(lesson.prompt + think_text(lesson))
+    asked = checkpoint.encode(lesson.prompt)
+    # Where the last piece of the prompt merges with the first of the answer, the merged piece is learnt.
+    shared = next((n for n, (one, other) in enumerate(zip(asked, whole, strict=False)) if one != other), len(asked))
+    learnt = len(whole) - shared
+    if twin == "think":
+        return Row((*whole, int(end)), learnt + 1)
+    opening, closing = _pieces(checkpoint, f" {OPEN}"), _pieces(checkpoint, f" {CLOSE} {lesson.answer}")
+    copied = islice(cycle(_pieces(checkpoint, f" {lesson.question}")), max(0, learnt - len(opening) - len(closing)))
+    told = checkpoint.encode(plain_prompt(lesson))
+    return Row((*told, *opening, *copied, *closing, int(end)), learnt + 1)
+
+
+def rows(twin: Twin, checkpoint: Checkpoint, *, seed: int, steps: int, batch: int) -> list[Row]:
+    """`steps` × `batch` training texts in the order they are trained on, each batch of similar lengths.
+
+    The order is decided by the reasoning twin's lengths, so that both twins meet the same lessons in every step.
+    """
+    made = lessons("train", seed=seed, n=steps * batch)
+    lengths = [len(row_of(lesson, "think", checkpoint).ids) for lesson in made]
+    order: list[list[int]] = []
+    for start in range(0, len(made), _POOL * batch):
+        pool = sorted(range(start, min(start + _POOL * batch, len(made))), key=lambda row: (lengths[row], row))
+        groups = [pool[first : first + batch] for first in range(0, len(pool), batch)]
+        seeded(seed, "distill", "order", start).shuffle(groups)
+        order += groups
+    return [row_of(made[place], twin, checkpoint) for group in order for place in group]
+
+
+def rows_sha256(made: Sequence[Row]) -> str:
+    """Over ids and learnt lengths, in order."""
+    digest = hashlib.sha256()
+    for row in made:
+        digest.update(json.dumps([row.learnt, *row.ids]).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _pieces(checkpoint: Checkpoint, text: str) -> tuple[int, ...]:
+    return tuple(checkpoint.tokenizer(text, add_special_tokens=False)["input_ids"])
