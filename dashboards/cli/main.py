@@ -17,6 +17,7 @@ VERBS = {
     "lens": "one prompt through the lenses, in the terminal and as a page",
     "items": "the questions asked: list, show, check, import",
     "plan": "memory, disk and time before running",
+    "pairs": "known base and distilled pairs; is this really the base?",
     "verify": "do torch hooks, restarted runs, TransformerLens, nnsight and plain Hugging Face agree on this model?",
     "bench": "speed and memory, side by side with what a user would otherwise write",
     "distill": "train reasoning, or as much of anything else, into a small model",

@@ -1,0 +1,161 @@
+"""Known base and distilled pairs; is this really the base?
+
+strata pairs list               every known pair, where its base is stated and how sure that is
+strata pairs verify BASE B      does BASE belong to B? by weights, tensor by tensor, without building a model
+
+Exit code of verify: 0 for the base or the same weights, 1 for not the base or unclear.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+from dashboards.cli.common_options import DISPLAY, config_lines, display_from, given_options
+from dashboards.cli.display import only_results_on_stdout
+from dashboards.cli.options import Option, add_options, resolve
+from probes.errors import StrataError
+
+if TYPE_CHECKING:
+    from probes.checkpoints.lineage import PairCheck
+
+EXAMPLES = """examples:
+  strata pairs list
+  strata pairs verify qwen2.5-math-1.5b r1-distill-qwen-1.5b
+  strata pairs verify path/to/base path/to/tuned --candidates path/to/instruct,path/to/other
+"""
+ACTIONS = ("list", "verify")
+OPTIONS = (
+    Option("candidates", (), "other checkpoints that may be the base: ranked by distance in all tensors", "verifying",
+           metavar="CHECKPOINT,…"),
+    Option("weights", True, "read the weights; without, the registry judges by name", "verifying"),
+    *DISPLAY,
+)  # fmt: skip
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", metavar="ACTION", choices=ACTIONS, help=", ".join(ACTIONS))
+    parser.add_argument(
+        "checkpoints", nargs="*", metavar="CHECKPOINT", help="verify: the base, then what was trained from it"
+    )
+    add_options(parser, OPTIONS)
+
+
+def run(arguments: argparse.Namespace, _command: list[str]) -> int:
+    resolved = resolve(OPTIONS, given_options(arguments), arguments.config)
+    if arguments.print_config:
+        print(config_lines(resolved), end="")
+        return 0
+    values = {name: entry.value for name, entry in resolved.items()}
+    with only_results_on_stdout() as stdout:
+        if arguments.action == "list":
+            return _list(arguments.checkpoints, values, stdout)
+        return _verify(arguments.checkpoints, values, stdout)
+
+
+def _list(given: list[str], values: dict[str, Any], stdout: TextIO) -> int:
+    from experiments.pairs import known_pairs
+
+    if given:
+        raise StrataError(f"pairs list takes no checkpoint, {given[0]!r} was given", "Did you mean pairs verify?")
+    rows = known_pairs()
+    if values["json"]:
+        stdout.write(json.dumps({"schema": "strata.pairs/1", "pairs": rows}, ensure_ascii=False) + "\n")
+        return 0
+    table = Table(title=f"{len(rows)} known pairs", title_justify="left")
+    for column in ("trained", "from (the base)", "how", "sureness", "stated in", "note"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        mistaken = f"not: {', '.join(row['mistaken'])}" if row["mistaken"] else ""
+        note = "; ".join(part for part in (mistaken, row["note"]) if part)
+        table.add_row(
+            row["name"] or row["distilled"], row["base_name"] or row["base"], row["kind"], row["sureness"],
+            row["stated"], note,
+        )  # fmt: skip
+    Console(file=stdout, highlight=False, markup=False).print(table)
+    return 0
+
+
+def _verify(given: list[str], values: dict[str, Any], stdout: TextIO) -> int:
+    from experiments.pairs import check_pair
+
+    if len(given) != 2:
+        raise StrataError(
+            f"pairs verify takes two checkpoints, {len(given)} {'was' if len(given) == 1 else 'were'} given",
+            "Give the base first, then what was trained from it",
+        )
+    display = display_from(values)
+    with display.listening():
+        found = check_pair(
+            given[0], given[1], candidates=values["candidates"], weights=values["weights"], progress=display
+        )
+    if values["json"]:
+        stdout.write(json.dumps(_as_json(found), ensure_ascii=False) + "\n")
+    else:
+        _print(found, Console(file=stdout, highlight=False, markup=False))
+    return 0 if found.ok else 1
+
+
+def _as_json(found: PairCheck) -> dict[str, Any]:
+    tensors = [
+        {
+            "name": one.name, "block": one.block, "matrix": one.matrix, "shape_a": one.shape_a, "shape_b": one.shape_b,
+            "shared_rows": one.shared_rows, "cosine": one.cosine, "relative_norm": one.relative_norm,
+            "identical": one.identical,
+        }
+        for one in found.tensors
+    ]  # fmt: skip
+    return {"schema": "strata.pair/1", "ok": found.ok, **asdict(found), "tensors": tensors}
+
+
+def _print(found: PairCheck, console: Console) -> None:
+    from probes.similarity.weights import weight_changes
+
+    def say(text: str) -> None:
+        console.print(text, soft_wrap=True)
+
+    say(f"A = {found.base}, B = {found.distilled}")
+    say(f"verdict: {found.verdict}{' (by name only)' if found.judged_by == 'names' else ''}")
+    for reason in found.reasons:
+        say(f"  {reason}")
+    if found.hint:
+        say(f"  try as the base: {found.hint}")
+    if found.candidates:
+        table = Table(title="candidates for the base of B", title_justify="left")
+        for column in ("candidate", "distance", "nearest in"):
+            table.add_column(column, justify="left" if column == "candidate" else "right", overflow="fold")
+        for one in found.candidates:
+            table.add_row(one.spec, _number(one.distance), f"{one.nearest_in:.0%}")
+        console.print(table)
+    lines = weight_changes(found.tensors)
+    if lines:
+        matrices = list(dict.fromkeys(line.matrix for line in lines))
+        blocks = list(dict.fromkeys(line.block for line in lines if line.block is not None))
+        inside = [
+            matrix for matrix in matrices if any(line.matrix == matrix and line.block is not None for line in lines)
+        ]
+        values = {(line.block, line.matrix): line.relative_norm for line in lines}
+        table = Table(title="‖B − A‖ / ‖A‖ by block and matrix", title_justify="left")
+        for column in ("block", *inside):
+            table.add_column(column, justify="right")
+        for block in blocks:
+            table.add_row(str(block), *(_number(values.get((block, matrix))) for matrix in inside))
+        console.print(table)
+        for line in lines:
+            if line.block is None:
+                say(f"{line.matrix}: relative norm {_number(line.relative_norm)}, cosine {_number(line.cosine)}")
+    for one_difference in found.architecture:
+        say(f"{one_difference.what}: {one_difference.a} in A, {one_difference.b} in B")
+    for sentence in found.tokenizer.sentences() if found.tokenizer else ():
+        say(sentence)
+    if found.tokenizer and not found.tokenizer.sentences():
+        say("tokenizers: no difference")
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}" if value == 0 or value >= 0.001 else f"{value:.1e}"

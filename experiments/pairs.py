@@ -1,0 +1,101 @@
+"""Known base and distilled pairs, and the check of a pair, which goes on where it was stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from probes.cache import cache_directory
+from probes.checkpoints.known import KNOWN
+from probes.checkpoints.known_pairs import PAIRS
+from probes.checkpoints.lineage import PairCheck, verify_pair
+from probes.progress import Progress, silent
+from probes.similarity.tensor_source import TensorSource
+from probes.similarity.weights import Moments, TensorChange, compare_weights
+
+_EVERY_WEIGHTS = 1 << 28
+"""Smaller comparisons take seconds and are not kept."""
+
+
+def known_pairs() -> list[dict[str, Any]]:
+    """The registry as rows: short names, hub ids, kind, where the base is stated, how sure, what is mistaken for it."""
+    short = {hub_id.lower(): name for name, hub_id in KNOWN.items()}
+    return [
+        {
+            **asdict(pair),
+            "name": short.get(pair.distilled.lower()),
+            "base_name": short.get(pair.base.lower()),
+        }
+        for pair in PAIRS
+    ]
+
+
+def check_pair(
+    base: str,
+    distilled: str,
+    *,
+    candidates: Sequence[str] = (),
+    weights: bool = True,
+    progress: Progress = silent,
+) -> PairCheck:
+    """`verify_pair`, resumable: of large checkpoints each compared tensor is kept in the cache at once.
+
+    What is kept belongs to the files' paths, sizes and times of change, so other weights are never mixed in. Raises
+    StrataError for bad input.
+    """
+    return verify_pair(
+        base, distilled, candidates=candidates, weights=weights, comparison=compare_and_keep, progress=progress
+    )
+
+
+def compare_and_keep(a: TensorSource, b: TensorSource, progress: Progress = silent) -> Iterator[TensorChange]:
+    """`compare_weights` without spectra; from 2²⁸ weights on, an interrupted comparison goes on where it was."""
+    if sum(math.prod(stored.shape) for stored in a.tensors.values()) < _EVERY_WEIGHTS:
+        yield from compare_weights(a, b, spectrum=False, progress=progress)
+        return
+    file = cache_directory() / "weight_changes" / f"{_key(a, b)}.jsonl"
+    file.parent.mkdir(exist_ok=True)
+    known = _kept(file)
+    with file.open("a", encoding="utf-8") as journal:
+        for change in compare_weights(a, b, spectrum=False, known=known, progress=progress):
+            if change.name not in known:
+                journal.write(json.dumps(asdict(change)) + "\n")
+                journal.flush()
+            yield change
+
+
+def _kept(file: Path) -> dict[str, TensorChange]:
+    if not file.exists():
+        return {}
+    whole, ended, _ = file.read_text(encoding="utf-8").rpartition("\n")
+    # A line that a kill cut short is dropped, also from the file, so that the next one starts on a line of its own.
+    file.write_text(whole + ended, encoding="utf-8")
+    changes = (_from_json(json.loads(line)) for line in whole.splitlines())
+    return {change.name: change for change in changes}
+
+
+def _from_json(row: dict[str, Any]) -> TensorChange:
+    shapes = {side: tuple(row[side]) if row[side] is not None else None for side in ("shape_a", "shape_b")}
+    moments = Moments(**row["moments"]) if row["moments"] is not None else None
+    return TensorChange(**{**row, **shapes, "moments": moments})
+
+
+def _key(a: TensorSource, b: TensorSource) -> str:
+    digest = hashlib.sha256()
+    for source in (a, b):
+        for file in sorted({stored.file for stored in source.tensors.values()}):
+            state = file.stat()
+            digest.update(f"{file.resolve()}|{state.st_size}|{state.st_mtime_ns}\n".encode())
+        for adapter in source.adapters:
+            for name, change in sorted(adapter.changes.items()):
+                digest.update(f"{name}|{change.scale}|{change.transposed}".encode())
+                digest.update(change.low.numpy().tobytes() + change.high.numpy().tobytes())
+            for name, value in sorted(adapter.replaced.items()):
+                digest.update(name.encode() + value.float().numpy().tobytes())
+        digest.update(f"tied {source.tied}\n--\n".encode())
+    return digest.hexdigest()
