@@ -1,0 +1,67 @@
+"""Which rotation takes one model's stream to another's, and how near do they come under it?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from probes.errors import StrataError
+
+_TOWARDS_IDENTITY = 1e-9
+
+
+@dataclass(frozen=True)
+class OrthogonalMap:
+    """`y ≈ (x − x̄) R + ȳ` with R orthogonal."""
+
+    rotation: Float[Tensor, "d_model d_model"]
+    """R, float64: no stretching, so what is alike after it was alike up to a change of basis."""
+    from_mean: Float[Tensor, " d_model"]
+    """x̄ of the items it was fitted on."""
+    to_mean: Float[Tensor, " d_model"]
+    """ȳ."""
+
+    def __call__(self, x: Float[Tensor, "item d_model"]) -> Float[Tensor, "item d_model"]:
+        """`x` in the other model's basis, in the dtype of `x`."""
+        return ((x.double() - self.from_mean) @ self.rotation + self.to_mean).to(x.dtype)
+
+
+def fit_orthogonal(x: Float[Tensor, "item d_model"], y: Float[Tensor, "item d_model"]) -> OrthogonalMap:
+    """The orthogonal Procrustes solution: R of the least ‖(x − x̄) R − (y − ȳ)‖ (Schönemann 1966).
+
+    Directions that the items say nothing about (there are some with fewer items than dimensions) stay as they are:
+    among the solutions it is the one nearest to the identity. Score it on other items than these: it fits any two sets
+    of few items well, and carries over what they share by chance. Raises StrataError for sets of unlike shape.
+    """
+    if x.shape != y.shape:
+        raise StrataError(
+            f"Activations of shape {tuple(x.shape)} can't be mapped on {tuple(y.shape)}",
+            "Give the same items of two models of one width",
+        )
+    from_mean, to_mean = x.double().mean(0), y.double().mean(0)
+    cross = (x.double() - from_mean).T @ (y.double() - to_mean)
+    size = torch.linalg.matrix_norm(cross, 2)
+    pull = size * _TOWARDS_IDENTITY if float(size) else torch.ones_like(size)
+    left, _, right = torch.linalg.svd(cross + pull * torch.eye(len(cross), dtype=cross.dtype, device=cross.device))
+    return OrthogonalMap(left @ right, from_mean, to_mean)
+
+
+def mapped_piecewise(
+    x: Float[Tensor, "item stream d_model"],
+    y: Float[Tensor, "item stream d_model"],
+    pieces: Sequence[tuple[np.ndarray, np.ndarray]],
+) -> Float[Tensor, "item stream d_model"]:
+    """`x` in the basis of `y`: for each piece (items to fit on, items to map) and stream a map of its own.
+
+    NaN for items that no piece maps.
+    """
+    found = torch.full_like(x, torch.nan)
+    for fit, into in pieces:
+        for stream in range(x.shape[1]):
+            found[into, stream] = fit_orthogonal(x[fit, stream], y[fit, stream])(x[into, stream])
+    return found

@@ -1,0 +1,101 @@
+"""Probes go over to a model that keeps their directions, to a turned one only after turning back, and never without the fact."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+from probes.errors import StrataError
+from probes.linear import probe_streams
+from probes.similarity.orthogonal import fit_orthogonal
+from probes.similarity.transfer import Transfer, probe_transfer, relative_accuracy
+
+N_CLUSTERS, WORDINGS, D_MODEL = 60, 4, 16
+CLUSTERS = np.repeat(np.arange(N_CLUSTERS), WORDINGS)
+LABELS = np.random.default_rng(3).permutation(np.arange(N_CLUSTERS) % 3)[CLUSTERS]
+PENALTIES = (1.0, 0.1, 0.01)
+
+
+def streams(seed: int, directions: Tensor | None) -> Tensor:
+    """Two streams of structured noise; the labels stand in the second, along `directions` (none: nowhere)."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(len(LABELS), 2, D_MODEL, generator=generator) * torch.linspace(0.5, 2, D_MODEL)
+    if directions is not None:
+        x[:, 1] += directions[torch.from_numpy(LABELS)]
+    return x
+
+
+DIRECTIONS = 2.5 * torch.linalg.qr(torch.randn(D_MODEL, D_MODEL, generator=torch.Generator().manual_seed(1)))[0][:3]
+X = streams(0, DIRECTIONS)
+TURN = torch.linalg.qr(torch.randn(D_MODEL, D_MODEL, generator=torch.Generator().manual_seed(2)))[0]
+
+
+def transferred(y: Tensor) -> Transfer:
+    return probe_transfer(X, y, LABELS.tolist(), CLUSTERS.tolist(), penalties=PENALTIES)
+
+
+def test_a_model_transfers_to_itself_as_it_reads_itself() -> None:
+    found = transferred(X)
+    for way in (found.forth, found.back):
+        assert np.array_equal(way.plain, way.within)
+        assert (way.rotated == way.within).mean() > 0.99
+    assert relative_accuracy(found.forth.plain, found.back.within).tolist() == [1.0, 1.0]
+
+
+def test_the_same_directions_transfer_as_they_are() -> None:
+    found = transferred(streams(4, DIRECTIONS))
+    for way, own in ((found.forth, found.back), (found.back, found.forth)):
+        assert own.within[:, 1].mean() > 0.8
+        assert relative_accuracy(way.plain, own.within)[1] > 0.9
+        assert abs(way.plain[:, 0].mean() - found.majority_correct.mean()) < 0.12
+
+
+def test_turned_directions_transfer_only_after_turning_back() -> None:
+    noise = 0.2 * torch.randn(X.shape, generator=torch.Generator().manual_seed(8))
+    found = transferred(X @ TURN + noise)
+    for way, own in ((found.forth, found.back), (found.back, found.forth)):
+        assert relative_accuracy(way.plain, own.within)[1] < 0.75
+        assert relative_accuracy(way.rotated, own.within)[1] > 0.95
+
+
+def test_a_model_without_the_fact_gives_and_takes_nothing_however_it_is_turned() -> None:
+    """A rotation fitted on the probe's own items would carry the labels to where the probe took noise for them."""
+    found = [transferred(streams(seed, None)) for seed in (9, 10, 11)]
+    for way in ("forth", "back"):
+        for kind in ("plain", "rotated"):
+            right = np.mean([getattr(getattr(one, way), kind)[:, 1].mean() for one in found])
+            assert abs(right - 1 / 3) < 0.1, (way, kind)
+
+
+def test_transfer_is_scikit_learns_fit_on_one_model_scored_on_both() -> None:
+    y = streams(4, DIRECTIONS)
+    found = transferred(y)
+    own = probe_streams(X, LABELS.tolist(), CLUSTERS.tolist(), [0] * len(LABELS), penalties=PENALTIES)
+    assert own.penalty is not None and np.array_equal(found.folds, own.folds)
+    for fold in (0, 4):
+        test, aside = found.folds == fold, found.folds == (fold + 1) % 5
+        train = ~test & ~aside
+        for stream in range(2):
+            rows = X[train, stream].double().numpy()
+            mean, spread = rows.mean(0), rows.std(0)
+            strength = 1 / (train.sum() * own.penalty[stream, fold])
+            model = LogisticRegression(C=strength, tol=1e-10, max_iter=5000).fit((rows - mean) / spread, LABELS[train])
+            turned = fit_orthogonal(y[aside, stream], X[aside, stream])(y[test, stream])
+            for of, right in ((X[test, stream], found.forth.within), (y[test, stream], found.forth.plain),
+                              (turned, found.forth.rotated)):  # fmt: skip
+                said = model.predict((of.double().numpy() - mean) / spread)
+                assert np.array_equal(said == LABELS[test], right[test, stream])
+
+
+def test_models_of_unlike_width_are_refused() -> None:
+    with pytest.raises(StrataError, match="share a probe"):
+        transferred(X[:, :, :8])
+
+
+def test_folds_that_leave_nothing_to_learn_from_are_refused() -> None:
+    for n_folds, map_folds in ((2, 1), (5, 4), (5, 0)):
+        with pytest.raises(StrataError, match="can't spare"):
+            probe_transfer(X, X, LABELS.tolist(), CLUSTERS.tolist(), n_folds=n_folds, map_folds=map_folds)
