@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -23,6 +24,7 @@ from probes.errors import StrataError
 
 if TYPE_CHECKING:
     from probes.checkpoints.lineage import PairCheck
+    from probes.similarity.weights import WeightChange
 
 EXAMPLES = """examples:
   strata pairs list
@@ -67,18 +69,24 @@ def _list(given: list[str], values: dict[str, Any], stdout: TextIO) -> int:
     if values["json"]:
         stdout.write(json.dumps({"schema": "strata.pairs/1", "pairs": rows}, ensure_ascii=False) + "\n")
         return 0
+    console = Console(file=stdout, highlight=False, markup=False)
     table = Table(title=f"{len(rows)} known pairs", title_justify="left")
-    for column in ("trained", "from (the base)", "how", "sureness", "stated in", "note"):
+    for column in ("trained", "from (the base)", "how", "sureness"):
         table.add_column(column, overflow="fold")
     for row in rows:
-        mistaken = f"not: {', '.join(row['mistaken'])}" if row["mistaken"] else ""
-        note = "; ".join(part for part in (mistaken, row["note"]) if part)
-        table.add_row(
-            row["name"] or row["distilled"], row["base_name"] or row["base"], row["kind"], row["sureness"],
-            row["stated"], note,
-        )  # fmt: skip
-    Console(file=stdout, highlight=False, markup=False).print(table)
+        table.add_row(_short(row, "name", "distilled"), _short(row, "base_name", "base"), row["kind"], row["sureness"])
+    console.print(table)
+    for row in rows:
+        console.print(f"{_short(row, 'name', 'distilled')}: {row['stated']}", soft_wrap=True)
+        if row["mistaken"]:
+            console.print(f"  not to be mistaken for the base: {', '.join(row['mistaken'])}", soft_wrap=True)
+        if row["note"]:
+            console.print(f"  {row['note']}", soft_wrap=True)
     return 0
+
+
+def _short(row: dict[str, Any], name: str, hub_id: str) -> str:
+    return str(row[name] or row[hub_id])
 
 
 def _verify(given: list[str], values: dict[str, Any], stdout: TextIO) -> int:
@@ -132,23 +140,8 @@ def _print(found: PairCheck, console: Console) -> None:
         for one in found.candidates:
             table.add_row(one.spec, _number(one.distance), f"{one.nearest_in:.0%}")
         console.print(table)
-    lines = weight_changes(found.tensors)
-    if lines:
-        matrices = list(dict.fromkeys(line.matrix for line in lines))
-        blocks = list(dict.fromkeys(line.block for line in lines if line.block is not None))
-        inside = [
-            matrix for matrix in matrices if any(line.matrix == matrix and line.block is not None for line in lines)
-        ]
-        values = {(line.block, line.matrix): line.relative_norm for line in lines}
-        table = Table(title="‖B − A‖ / ‖A‖ by block and matrix", title_justify="left")
-        for column in ("block", *inside):
-            table.add_column(column, justify="right")
-        for block in blocks:
-            table.add_row(str(block), *(_number(values.get((block, matrix))) for matrix in inside))
-        console.print(table)
-        for line in lines:
-            if line.block is None:
-                say(f"{line.matrix}: relative norm {_number(line.relative_norm)}, cosine {_number(line.cosine)}")
+    if found.verdict != "same weights":
+        _print_changes(weight_changes(found.tensors), console)
     for one_difference in found.architecture:
         say(f"{one_difference.what}: {one_difference.a} in A, {one_difference.b} in B")
     for sentence in found.tokenizer.sentences() if found.tokenizer else ():
@@ -157,5 +150,23 @@ def _print(found: PairCheck, console: Console) -> None:
         say("tokenizers: no difference")
 
 
+def _print_changes(lines: Sequence[WeightChange], console: Console) -> None:
+    if not lines:
+        return
+    columns = list(dict.fromkeys(line.matrix for line in lines if line.block is not None))
+    values = {(line.block, line.matrix): line.relative_norm for line in lines}
+    table = Table(title="‖B − A‖ / ‖A‖ by block and matrix", title_justify="left", padding=(0, 0))
+    for column in ("block", *columns):
+        table.add_column(column, justify="right")
+    for block in dict.fromkeys(line.block for line in lines if line.block is not None):
+        table.add_row(str(block), *(_number(values.get((block, matrix))) for matrix in columns))
+    console.print(table)
+    for line in lines:
+        if line.block is None:
+            console.print(f"{line.matrix}: relative norm {_number(line.relative_norm)}, cosine {_number(line.cosine)}")
+
+
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}" if value == 0 or value >= 0.001 else f"{value:.1e}"
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if value == 0 or abs(value) >= 0.01 else f"{value:.0e}"

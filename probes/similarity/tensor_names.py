@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Literal, get_args
 
 Part = Literal[
     "q", "k", "v", "qkv", "o", "gate", "up", "gate_up", "down", "router", "norms", "biases", "other",
     "embedding", "positions", "final_norm", "unembedding",
 ]  # fmt: skip
+PARTS: tuple[str, ...] = get_args(Part)
+"""In the order in which tables show them."""
 
 _WRAPPERS = ("base_model.model.", "model.", "transformer.", "gpt_neox.", "language_model.")
 _BLOCK = re.compile(r"^(?:.*\.)?(?:layers|h|blocks|block)\.(\d+)\.(.+)$")

@@ -15,7 +15,7 @@ from torch import Tensor
 from probes.errors import StrataError
 from probes.progress import Progress, silent
 from probes.similarity.spectrum import Spectrum, spectrum_of
-from probes.similarity.tensor_names import is_embedding, is_unembedding, part_of
+from probes.similarity.tensor_names import PARTS, is_embedding, is_unembedding, part_of
 from probes.similarity.tensor_source import TensorSource, open_tensors
 
 CHUNK_ELEMENTS = 1 << 22
@@ -179,11 +179,12 @@ def _line(block: int | None, matrix: str, members: list[TensorChange]) -> Weight
     )
 
 
-def _order(key: tuple[int | None, str]) -> tuple[int, int, str]:
+def _order(key: tuple[int | None, str]) -> tuple[int, int, int]:
     block, matrix = key
+    place = PARTS.index(matrix)
     if block is not None:
-        return 1, block, matrix
-    return (0 if matrix in ("embedding", "positions") else 2), 0, matrix
+        return 1, block, place
+    return (0 if matrix in ("embedding", "positions") else 2), 0, place
 
 
 def _home(name: str, source: TensorSource) -> str | None:
@@ -220,7 +221,8 @@ class _Reader:
 
     def changes(self, rows: int, columns: int) -> Iterator[Float[Tensor, "r c"]]:
         for one, other in self.chunks(rows, columns):
-            yield other.double() - one.double()
+            exact = torch.float64 in (one.dtype, other.dtype)
+            yield other.double() - one.double() if exact else other.float() - one.float()
 
 
 def _change(name: str, reader: _Reader, spectrum: bool, top: int, seed: int) -> TensorChange:

@@ -270,14 +270,14 @@ def chunked(matrix: Tensor, rows: int) -> Callable[[], Iterator[Tensor]]:
 
 
 @pytest.mark.parametrize("rank", [1, 5])
-def test_a_large_low_rank_change_is_found_to_rounding(rank: int) -> None:
+def test_a_large_low_rank_change_is_found_to_single_precision(rank: int) -> None:
     torch.manual_seed(0)
     matrix = torch.randn(1300, rank, dtype=torch.float64) @ torch.randn(rank, EXACT_SIDE + 200, dtype=torch.float64)
     found = spectrum_of(chunked(matrix, 100), (1300, EXACT_SIDE + 200))
     values = torch.linalg.svdvals(matrix).square()
     assert found is not None and found.method == "randomised"
-    assert found.stable_rank == pytest.approx(float(values.sum() / values[0]), rel=1e-9)
-    assert found.top_share == pytest.approx(1.0)
+    assert found.stable_rank == pytest.approx(float(values.sum() / values[0]), rel=1e-5)
+    assert found.top_share == pytest.approx(1.0, abs=1e-5)
 
 
 def test_a_large_flat_change_is_underestimated_by_a_few_percent_and_never_over() -> None:
