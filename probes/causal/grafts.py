@@ -39,7 +39,7 @@ class Graft(NamedTuple):
 
     sweep: Sweep
     layer: int | None
-    """The last block of a prefix, the first of a suffix, the single block; None for everything else."""
+    """The last block of a prefix, the first of a suffix, the single block (first of a stretch); None for all else."""
     blocks: range
     ends: frozenset[End] = frozenset()
 
@@ -60,14 +60,18 @@ class Grafted:
     """Whether the answer is the likeliest of all tokens after the clean prompt."""
 
 
-def grafts_of(n_layers: int, sweeps: Sequence[Sweep] = SWEEPS) -> tuple[Graft, ...]:
+def grafts_of(n_layers: int, sweeps: Sequence[Sweep] = SWEEPS, *, stride: int = 1) -> tuple[Graft, ...]:
     """The grafts of the named sweeps. `nothing` is the base, `everything` the donor, ends included.
 
     `prefix` l takes blocks 0..l, `suffix` l blocks l..L−1, `single` l one block. Embedding, final norm and unembedding
     stay the base's in these and are grafts of their own. Where a model ties its embedding to its unembedding, each is
-    still taken by itself. Raises StrataError for an unknown sweep.
+    still taken by itself. With a `stride` prefixes and suffixes grow by so many blocks at once and `single` takes as many
+    consecutive ones; work falls in proportion. Raises StrataError for an unknown sweep and a stride that doesn't fit.
     """
+    if not 1 <= stride <= n_layers:
+        raise StrataError(f"Grafts can't be {stride} blocks apart in {n_layers} blocks", "Give a stride of 1 or more")
     layers = range(n_layers)
+    stretches = [range(first, min(first + stride, n_layers)) for first in layers[::stride]]
     found: list[Graft] = []
     for sweep in sweeps:
         match sweep:
@@ -76,11 +80,11 @@ def grafts_of(n_layers: int, sweeps: Sequence[Sweep] = SWEEPS) -> tuple[Graft, .
             case "everything":
                 found.append(Graft(sweep, None, layers, frozenset(ENDS)))
             case "prefix":
-                found += [Graft(sweep, layer, range(layer + 1)) for layer in layers]
+                found += [Graft(sweep, one.stop - 1, range(one.stop)) for one in stretches]
             case "suffix":
-                found += [Graft(sweep, layer, range(layer, n_layers)) for layer in layers]
+                found += [Graft(sweep, one.start, range(one.start, n_layers)) for one in stretches]
             case "single":
-                found += [Graft(sweep, layer, range(layer, layer + 1)) for layer in layers]
+                found += [Graft(sweep, one.start, one) for one in stretches]
             case "embedding" | "final_norm" | "unembedding":
                 found.append(Graft(sweep, None, range(0), frozenset({sweep})))
             case _:

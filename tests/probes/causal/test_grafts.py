@@ -205,8 +205,24 @@ def test_models_that_cannot_be_grafted_are_refused(tiny_models: Any) -> None:
         list(graft(base, base, pairs, [Graft("single", 3, range(3, 4))]))
     with pytest.raises(StrataError, match="no graft sweep"):
         grafts_of(N_LAYERS, ("middle",))  # type: ignore[arg-type]
+    for stride in (0, 4):
+        with pytest.raises(StrataError, match="blocks apart"):
+            grafts_of(N_LAYERS, stride=stride)
     with pytest.raises(StrataError, match="differs in"):
         RandomDelta(base, tiny_models("gpt2")).block(0)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 7])
+def test_sweeps_with_a_stride_are_those_without_that_begin_and_end_there(stride: int) -> None:
+    n_layers = 7
+    every = {sweep: {one.blocks for one in grafts_of(n_layers, (sweep,))} for sweep in ("prefix", "suffix")}
+    for sweep in ("prefix", "suffix"):
+        found = grafts_of(n_layers, (sweep,), stride=stride)
+        assert {one.blocks for one in found} <= every[sweep] and len(found) == -(-n_layers // stride)
+        assert range(n_layers) in {one.blocks for one in found}
+    single = grafts_of(n_layers, ("single",), stride=stride)
+    assert [layer for one in single for layer in one.blocks] == list(range(n_layers))
+    assert max(len(one.blocks) for one in single) == stride
 
 
 def test_recovery_is_the_share_of_the_way_and_absent_where_there_is_no_way() -> None:
