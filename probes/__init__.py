@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from probes.backends.torch_hooks import TorchHooks
     from probes.capture import capture
     from probes.checkpoints.checkpoint import Checkpoint
+    from probes.checkpoints.lineage import verify_pair
     from probes.checkpoints.open import checkpoint_from, open_checkpoint
     from probes.errors import StrataError
     from probes.lens.logit import read_lens
     from probes.linear import probe_streams
     from probes.prompts import Prompt
+    from probes.similarity.weights import compare_weights, weight_changes
 
 _HOMES = {
     "Checkpoint": "probes.checkpoints.checkpoint",
@@ -27,9 +29,12 @@ _HOMES = {
     "TorchHooks": "probes.backends.torch_hooks",
     "capture": "probes.capture",
     "checkpoint_from": "probes.checkpoints.open",
+    "compare_weights": "probes.similarity.weights",
     "open_checkpoint": "probes.checkpoints.open",
     "probe_streams": "probes.linear",
     "read_lens": "probes.lens.logit",
+    "verify_pair": "probes.checkpoints.lineage",
+    "weight_changes": "probes.similarity.weights",
 }
 __all__ = [
     "Checkpoint",
@@ -38,9 +43,12 @@ __all__ = [
     "TorchHooks",
     "capture",
     "checkpoint_from",
+    "compare_weights",
     "open_checkpoint",
     "probe_streams",
     "read_lens",
+    "verify_pair",
+    "weight_changes",
 ]
 
 

@@ -279,10 +279,11 @@ def _by_registry(
         return verdict, [], None
     if entry.base.lower() == name_a.lower():
         return verdict, [f"the registry agrees: {entry.stated}, {entry.sureness}"], None
-    said = f"{entry.distilled} was trained from {entry.base}, not from {name_a} ({entry.stated}, {entry.sureness})"
     if entry.sureness == "stated by the authors":
+        said = f"{entry.distilled} was trained from {entry.base}, not from {name_a} ({entry.stated}, {entry.sureness})"
         turned: dict[Verdict, Verdict] = {"base": "unclear", "unclear": "not the base"}
         return turned.get(verdict, verdict), [said], entry.base
+    said = f"{entry.distilled} was probably trained from {entry.base} ({entry.stated}), but {entry.note}"
     return verdict, [said], entry.base
 
 

@@ -44,7 +44,7 @@ def spectrum_of(
     `top` + 16 seeded directions and 4 passes over the rows before the Rayleigh–Ritz step, in memory for
     columns × (top + 16) float64. Ritz values never exceed the true ones. A low-rank change is found to single precision; pure
     noise, whose spectrum is flat, is the worst case: measured at 4,096 × 4,096 its top share comes out 11 % too small
-    and its stable rank 11 % too large.
+    and its stable rank 11 % too large (at 28,672 × 8,192 13 % too large).
     """
     rows, columns = shape
     exact: Literal["exact", "randomised"] = "exact"

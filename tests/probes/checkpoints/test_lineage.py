@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from saved import save_gguf
 from tiny_models import tiny_model, tiny_tokenizer
 from transformers import PreTrainedTokenizerFast
 
@@ -233,6 +234,31 @@ def test_known_names_are_judged_by_name_when_the_hub_is_out_of_reach(
     assert (found.verdict, found.judged_by) == ("not the base", "names") and "hub can't be reached" in found.reasons[-1]
     with pytest.raises(StrataError, match="hub can't be reached"):
         verify_pair("qwen2.5-7b", base)
+
+
+def test_an_ambiguous_entry_turns_no_verdict(tmp_path: Path) -> None:
+    base = save(tmp_path / "Llama-3.1-8B", tiny_model("llama"))
+    found = verify_pair(base, save(tmp_path / "HuatuoGPT-o1-8B", nudged(tiny_model("llama"), 0.05)))
+    assert found.verdict == "base" and "probably trained from meta-llama/Llama-3.1-8B-Instruct" in found.reasons[0]
+
+
+def test_a_gguf_file_is_compared_through_the_cache(tmp_path: Path) -> None:
+    model = save_gguf(tmp_path / "model.gguf")
+    tuned = save(tmp_path / "b", nudged(model, 0.05))
+    found = verify_pair(str(tmp_path / "model.gguf"), tuned)
+    assert found.verdict == "base" and not [change for change in found.tensors if change.moments is None]
+    assert found.closeness is not None and found.closeness.distance == pytest.approx(0.05, rel=0.05)
+    kept = next((tmp_path / "cache" / "gguf").glob("*/model.safetensors"))
+    made = kept.stat().st_mtime_ns
+    assert verify_pair(str(tmp_path / "model.gguf"), str(tmp_path / "model.gguf")).verdict == "same weights"
+    assert kept.stat().st_mtime_ns == made, "converted once"
+
+
+@pytest.mark.model
+def test_the_embedded_model_is_read_without_being_built() -> None:
+    found = verify_pair("smollm2", "smollm2")
+    assert found.verdict == "same weights" and found.closeness is not None
+    assert found.closeness.matrices == 30 * 7 and len(found.tensors) == 30 * 9 + 2
 
 
 def test_the_hub_id_of_a_cached_directory_is_known(tmp_path: Path) -> None:
