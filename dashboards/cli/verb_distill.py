@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         print(config_lines(resolved), end="")
         return 0
     values = {name: entry.value for name, entry in resolved.items()}
-    display = display_from(values, values["twin"])
+    display = display_from(values, "" if values["evaluate"] else values["twin"])
     with only_results_on_stdout() as stdout, display.listening():
         if values["evaluate"]:
             lines, result = _evaluate(arguments.checkpoint, values, display, command)
@@ -122,7 +122,9 @@ def _evaluate(
     return lines, found
 
 
-def _share(estimate: Mapping[str, Any]) -> str:
+def _share(estimate: Mapping[str, Any] | None) -> str:
+    if estimate is None:
+        return "could not be asked"
     interval = "" if estimate["low"] is None else f" [{estimate['low']:.0%}, {estimate['high']:.0%}]"
     return f"{estimate['value']:.0%}{interval} of {estimate['n_items']}"
 

@@ -39,6 +39,10 @@ ANSWERS = pa.schema(
     + [("difficulty", pa.int32()), ("right", pa.bool_())]
 )
 """One row a model, prompt and problem: what was written, which answer was found in it or why none, and whether it is right."""
+FACTS = pa.schema(
+    [("item", pa.string()), ("family", pa.string()), ("cluster", pa.string()), ("logit_difference", pa.float64())]
+)
+"""One row a model and knowledge item: logit of the answer less that of its foil."""
 
 Open = Callable[[str | None], Checkpoint]
 
@@ -78,7 +82,7 @@ def evaluate(
                 rows = [row for way in ways for row in reasoning_rows(checkpoint, label, asked, way, progress)]
                 run.write_table(f"answers_{number}", rows_to_table(rows, ANSWERS))
                 facts = knowledge_rows(checkpoint, seed, per_family, progress)
-                run.write_table(f"knowledge_{number}", pa.Table.from_pylist(facts))
+                run.write_table(f"knowledge_{number}", rows_to_table(facts, FACTS))
         assert run is not None
         found = _summary(run, [BASE, *adapters])
         run.write_json("evaluation.json", found)
@@ -137,7 +141,7 @@ def reasoning_rows(
 def knowledge_rows(
     checkpoint: Checkpoint, seed: int, per_family: int, progress: Progress = silent
 ) -> list[dict[str, Any]]:
-    """One row a knowledge item of the built-in families: is its answer likelier than its foil?"""
+    """One row of `FACTS` a knowledge item of the built-in families."""
     items = build_items(
         chosen(KNOWLEDGE),
         seed=seed,
@@ -146,6 +150,8 @@ def knowledge_rows(
     )
     encoded = [one for one in encode_items(items, checkpoint, checkpoint.max_context)[0] if one.foil_id is not None]
     rows: list[dict[str, Any]] = []
+    if not encoded:
+        return rows
     for batch in capture(
         TorchHooks(checkpoint), [one.prompt for one in encoded], pad_id=checkpoint.pad_id, device=checkpoint.device,
         sites=[Site("resid_post", checkpoint.n_layers - 1)], keep_on_device=True, progress=progress, stage="knowledge",
@@ -214,11 +220,14 @@ def _by_family(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]
     return dict(parts)
 
 
-def _accuracy(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _accuracy(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     return _estimate([float(row["right"]) for row in rows], [row["cluster"] for row in rows])
 
 
-def _estimate(values: Sequence[float], clusters: Sequence[object]) -> dict[str, Any]:
+def _estimate(values: Sequence[float], clusters: Sequence[object]) -> dict[str, Any] | None:
+    """None where nothing could be asked, as of facts whose words a tokenizer doesn't know."""
+    if not values:
+        return None
     found: Estimate = cluster_bootstrap(np.array(values)[:, None], clusters)[0]
     return asdict(found)
 

@@ -15,6 +15,7 @@ from probes.errors import StrataError
 
 SHIPPED = ("think", "plain")
 """Adapters of the embedded model that come with the package; a directory of such a name is `./think`."""
+_SHIPPED_IN = Path(__file__).with_name("adapters")
 RECORD = "strata.json"
 """Beside an adapter that Strata trained: the base's hashes, and how it was made."""
 
@@ -78,7 +79,7 @@ def _check_base(directory: Path, adapter: str, base_sha256: str) -> None:
 
 def _directory(adapter: str) -> Path:
     if adapter in SHIPPED:
-        shipped = Path(__file__).with_name("adapters") / adapter
+        shipped = _SHIPPED_IN / adapter
         if not (shipped / "adapter_config.json").exists():
             raise StrataError(
                 f"The adapter {adapter!r} is not part of this installation",
