@@ -55,6 +55,43 @@ LOCATIONS = _schema(
 )  # fmt: skip
 """Onsets and causal locations; layer null: none. `q` is p after Benjamini-Hochberg over families."""
 
+CHANGES = _schema(
+    contrast=_TEXT, instrument=_TEXT, measure=_TEXT, component=_TEXT, position=_TEXT, kind=_TEXT, axis=_TEXT, layer=_INT,
+    before=_FLOAT, after=_FLOAT, difference=_FLOAT, low=_FLOAT, high=_FLOAT, n_items=_INT, n_clusters=_INT, method=_TEXT,
+)  # fmt: skip
+"""`compare`: readings of the same items in two models. Contrast: change, twin_change, or beyond_twin."""
+
+GRAFTS = _schema(
+    contrast=_TEXT, direction=_TEXT, sweep=_TEXT, layer=_INT, kind=_TEXT, measure=_TEXT, value=_FLOAT, low=_FLOAT,
+    high=_FLOAT, recovery=_FLOAT, recovery_low=_FLOAT, recovery_high=_FLOAT, n_items=_INT, n_clusters=_INT, reason=_TEXT,
+    method=_TEXT,
+)  # fmt: skip
+"""`compare`: scores of the receiving model with blocks of another one; contrast is who lends: distilled, twin, random."""
+
+CROSSED = _schema(
+    contrast=_TEXT, direction=_TEXT, component=_TEXT, position=_TEXT, kind=_TEXT, layer=_INT, value=_FLOAT, low=_FLOAT,
+    high=_FLOAT, n_items=_INT, n_clusters=_INT, reason=_TEXT, method=_TEXT,
+)  # fmt: skip
+"""`compare`: share of the difference between two models that one contribution of the other brings over."""
+
+WEIGHTS = _schema(
+    contrast=_TEXT, block=_INT, matrix=_TEXT, relative_norm=_FLOAT, cosine=_FLOAT, stable_rank=_FLOAT, top_share=_FLOAT,
+    n=_INT,
+)  # fmt: skip
+"""`compare`: change of the weights from the base; block null: outside of the blocks."""
+
+SIMILARITY = _schema(
+    contrast=_TEXT, measure=_TEXT, kind=_TEXT, position=_TEXT, stream=_INT, value=_FLOAT, low=_FLOAT, high=_FLOAT,
+    n_items=_INT, n_clusters=_INT, method=_TEXT,
+)  # fmt: skip
+"""`compare`: debiased CKA and mean cosine of a model's streams with the base's at the same tokens."""
+
+TRANSFER = _schema(
+    contrast=_TEXT, kind=_TEXT, family=_TEXT, direction=_TEXT, measure=_TEXT, stream=_INT, value=_FLOAT, low=_FLOAT,
+    high=_FLOAT, majority=_FLOAT, n_items=_INT, n_clusters=_INT, reason=_TEXT, method=_TEXT,
+)  # fmt: skip
+"""`compare`: accuracy of answer probes carried from one model to another."""
+
 
 def check_tables(run: Path, run_id: str) -> None:
     """Raises StrataError when a table of the finished run in `run` is missing, broken, or was written by another run."""

@@ -44,6 +44,8 @@ class LocateConfig:
     """Neutral texts on which a removal's general damage is measured."""
     quick: bool = False
     """Whether the sizes were cut for a quick look; the run is stamped as quick."""
+    paired_with: tuple[str, ...] = ()
+    """Weight hashes of the checkpoints this one is compared with: only pairs that all of them answer are intervened on."""
     text: str | None = None
     """File that the tuned and Jacobian lenses are fitted on; None: text sampled from the model itself."""
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from experiments.locate.config import LocateConfig
 from experiments.locate.curves import lens_curves, probe_curves
 from experiments.locate.form import form_of
 from experiments.locate.hops import hops_answered
+from experiments.locate.kept import streams_store
 from experiments.locate.lens_maps import chosen_for_maps, write_lens_maps
 from experiments.locate.measure import Pass, measure
 from experiments.locate.probing import probe_targets
@@ -32,9 +32,10 @@ from experiments.locate.questions import Questions, questions_for
 from experiments.locate.readings import emergence_table, profiles_table
 from experiments.locate.summary import locations_of, summarise
 from experiments.run import RunDirectory, rows_to_table
+from experiments.self_test_record import record_tests
 from experiments.tables import BEHAVIOUR, CURVES, LOCATIONS, PROBES, PROFILES
 from probes.backends.contract import Backend
-from probes.backends.self_tests import SelfTest, require_passed, run_self_tests
+from probes.backends.self_tests import run_self_tests
 from probes.backends.torch_hooks import TorchHooks
 from probes.capture import BatchBudget
 from probes.checkpoints.checkpoint import Checkpoint
@@ -60,12 +61,14 @@ def locate(
     options: Mapping[str, Any] | None = None,
     batch_tokens: int | None = None,
     keep_activations: bool = False,
+    pairs_among: Collection[str] | None = None,
     progress: Progress = silent,
     on_run: Callable[[Path], None] = lambda path: None,
 ) -> dict[str, Any]:
     """Runs `locate` into the run directory `out` and returns its summary.json.
 
     A second call with the same checkpoint, items and configuration resumes; with others it raises StrataError.
+    `pairs_among`: ids of the items that may be intervened on, where `config.paired_with` names other models.
     Raises SelfTestError when an identity that must hold on every model fails.
 
     ```
@@ -78,7 +81,7 @@ def locate(
     status = "stopped"
     try:
         _describe(run, checkpoint, questions, options or {})
-        summary = _stages(run, checkpoint, config, questions, batch_tokens, progress)
+        summary = _stages(run, checkpoint, config, questions, batch_tokens, pairs_among, progress)
         status = "done"
         if not keep_activations:
             shutil.rmtree(out / "activations", ignore_errors=True)
@@ -87,27 +90,61 @@ def locate(
         run.close(status)
 
 
-def _stages(
+def ask(
+    checkpoint: Checkpoint,
+    config: LocateConfig,
+    out: Path,
+    *,
+    items_file: Path | None = None,
+    command: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
+    batch_tokens: int | None = None,
+    progress: Progress = silent,
+) -> list[dict[str, Any]]:
+    """The beginning of `locate` in the same run directory, up to the rows of the behaviour table, which it returns.
+
+    A later `locate` with the same configuration goes on from there.
+    """
+    questions = questions_for(checkpoint, config, items_file)
+    run = RunDirectory(out, verb="locate", command=command, identity=_identity(checkpoint, config, questions))
+    try:
+        _describe(run, checkpoint, questions, options or {})
+        if all(run.finished(name) for name in RESULTS):
+            return list(run.read_table("behaviour").to_pylist())
+        return _ask(run, checkpoint, config, questions, batch_tokens, progress).behaviour
+    finally:
+        run.close("done" if all(run.finished(name) for name in RESULTS) else "stopped")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What was captured, and how the model answers."""
+
+    backend: Backend
+    budget: BatchBudget
+    lenses: list[Lens]
+    store: ActivationStore
+    behaviour: list[dict[str, Any]]
+
+
+def _ask(
     run: RunDirectory,
     checkpoint: Checkpoint,
     config: LocateConfig,
     questions: Questions,
     batch_tokens: int | None,
     progress: Progress,
-) -> dict[str, Any]:
-    if all(run.finished(name) for name in RESULTS):
-        return dict(run.read_json("summary.json"))
+) -> _Asked:
     run.measured_here(str(checkpoint.device))
     if config.positions != LocateConfig.positions:  # the default's names are for all families together
         for name in questions.positions_nowhere(config.positions):
             run.warn(f"No item has the position {name!r} (--positions): nothing was read there")
     backend = TorchHooks(checkpoint)
     budget = BatchBudget.for_device(checkpoint.device, batch_tokens)
-    encoded, keys = questions.encoded, [one.key for one in questions.encoded]
-
+    encoded = questions.encoded
     with run.stage("self-tests"):
         prompts = [one.prompt for one in encoded]
-        _record_tests(run, run_self_tests(checkpoint, prompts, backend=backend))
+        record_tests(run, run_self_tests(checkpoint, prompts, backend=backend))
     with run.stage("lens fits"):
         lenses = fitted_lenses(checkpoint, config.lenses, text=config.text, seed=config.seed, progress=progress)
     with run.stage("capture"):
@@ -117,9 +154,26 @@ def _stages(
         )
     with run.stage("behaviour"):
         behaviour = _behaviour(run, checkpoint, backend, config, questions, store, budget, progress)
+    return _Asked(backend, budget, lenses, store, behaviour)
+
+
+def _stages(
+    run: RunDirectory,
+    checkpoint: Checkpoint,
+    config: LocateConfig,
+    questions: Questions,
+    batch_tokens: int | None,
+    pairs_among: Collection[str] | None,
+    progress: Progress,
+) -> dict[str, Any]:
+    if all(run.finished(name) for name in RESULTS):
+        return dict(run.read_json("summary.json"))
+    asked = _ask(run, checkpoint, config, questions, batch_tokens, progress)
+    backend, budget, lenses, store = asked.backend, asked.budget, asked.lenses, asked.store
+    behaviour, encoded = asked.behaviour, questions.encoded
     with run.stage("causal self-tests"):
-        pairs = choose_pairs(encoded, behaviour, config.pairs, config.seed)
-        _record_tests(run, causal_self_tests(checkpoint, pairs, config))
+        pairs = choose_pairs(encoded, behaviour, config.pairs, config.seed, among=pairs_among)
+        record_tests(run, causal_self_tests(checkpoint, pairs, config))
     with run.stage("interventions"):
         causal = causal_stage(run, checkpoint, pairs, config, progress=progress)
     with run.stage("random-init"):
@@ -144,7 +198,7 @@ def _stages(
         run.write_table("locations", rows_to_table(locations, LOCATIONS))
     with run.stage("lens maps"):
         chosen = chosen_for_maps(behaviour, config.lens_maps, config.seed)
-        by_key = dict(zip(keys, encoded, strict=True))
+        by_key = {one.key: one for one in encoded}
         lens = next(one for one in lenses if one.name == "logit")
         write_lens_maps(run, checkpoint, backend, by_key, chosen, lens, progress=progress)
     with run.stage("form"):
@@ -195,20 +249,8 @@ def _describe(run: RunDirectory, checkpoint: Checkpoint, questions: Questions, o
         write_items(run.path / "items.jsonl", questions.items)
 
 
-def _record_tests(run: RunDirectory, tests: Sequence[SelfTest]) -> None:
-    """Writes self-tests into the manifest, then raises SelfTestError if one of them failed."""
-    # A broken model gives undefined values, which JSON can't hold: they are recorded as none.
-    found = [asdict(test) | {"value": test.value if math.isfinite(test.value) else None} for test in tests]
-    names = {test.name for test in tests}
-    kept = [test for test in run.manifest.get("self_tests", []) if test["name"] not in names]
-    run.manifest["self_tests"] = [*kept, *found]
-    run.save()
-    require_passed(tests)
-
-
 def _store(run: RunDirectory, name: str, config: LocateConfig, lenses: Sequence[str]) -> ActivationStore:
-    signature = {"run": run.run_id, "model": name, "positions": list(config.positions), "lenses": list(lenses)}
-    return ActivationStore(run.path / "activations" / name, signature)
+    return streams_store(run.path, run.run_id, name, config.positions, lenses)
 
 
 def _behaviour(

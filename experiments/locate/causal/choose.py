@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import Any
@@ -31,11 +31,17 @@ class Chosen:
 
 
 def choose_pairs(
-    encoded: Sequence[EncodedItem], behaviour: Sequence[Mapping[str, Any]], per_kind: int, seed: int
+    encoded: Sequence[EncodedItem],
+    behaviour: Sequence[Mapping[str, Any]],
+    per_kind: int,
+    seed: int,
+    *,
+    among: Collection[str] | None = None,
 ) -> Chosen:
     """At most `per_kind` pairs of each kind, shared out over the families that the model answers, their entities and wordings.
 
-    The order within a family depends on the item ids and the seed alone.
+    The order within a family depends on the item ids and the seed alone. `among`: ids of the items that are eligible at
+    all, those that every compared model answers; None: no model is compared with.
     """
     rows = {row["item"]: row for row in behaviour}
     left_out: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
@@ -46,6 +52,8 @@ def choose_pairs(
     spare: dict[tuple[Kind, str], list[EncodedItem]] = defaultdict(list)
     for one in encoded:
         reason = _why_not(one, rows[one.key])
+        if reason is None and among is not None and one.key not in among:
+            reason = "a model it is compared with does not answer it"
         family = (one.item.kind, one.item.family)
         if reason is None:
             by_family[family].append(one)
@@ -56,7 +64,7 @@ def choose_pairs(
     drawn: list[EncodedItem] = []
     reference: list[EncodedItem] = []
     for family, members in by_family.items():
-        ordered = _spread(members, seed)
+        ordered = spread_over_entities(members, seed)
         # A family of few items keeps some to stand in for what is removed.
         share = -(-per_kind // sum(kind == family[0] for kind, _ in by_family))
         n = min(share, max(1, len(ordered) - 1) if not spare[family] else len(ordered))
@@ -64,11 +72,11 @@ def choose_pairs(
         rest = ordered[n:]
         if rest:
             left_out[family[0]][f"beyond the {share} pairs of its family that are intervened on"] += len(rest)
-        reference += [*rest, *_spread(spare[family], seed)][:MOST_REFERENCES]
+        reference += [*rest, *spread_over_entities(spare[family], seed)][:MOST_REFERENCES]
     return Chosen(
-        tuple(_pair(one) for one in drawn),
+        tuple(as_pair(one) for one in drawn),
         tuple(drawn),
-        tuple(_pair(one) for one in reference),
+        tuple(as_pair(one) for one in reference),
         {kind: dict(counts) for kind, counts in left_out.items()},
     )
 
@@ -85,7 +93,7 @@ def _why_not(one: EncodedItem, row: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _spread(members: Sequence[EncodedItem], seed: int) -> list[EncodedItem]:
+def spread_over_entities(members: Sequence[EncodedItem], seed: int) -> list[EncodedItem]:
     """Entities in turn, each entity's wordings shuffled: the first few cover as many entities as there are."""
     by_entity: dict[str, list[EncodedItem]] = defaultdict(list)
     for one in sorted(members, key=lambda one: hashlib.sha256(f"{seed} {one.key}".encode()).digest()):
@@ -94,7 +102,8 @@ def _spread(members: Sequence[EncodedItem], seed: int) -> list[EncodedItem]:
     return [one for one in turns if one is not None]
 
 
-def _pair(one: EncodedItem) -> Pair:
+def as_pair(one: EncodedItem) -> Pair:
+    """An aligned item as interventions need it."""
     assert one.foil_prompt is not None
     assert one.foil_id is not None
     group = f"{one.item.kind} {one.item.family}"

@@ -17,6 +17,7 @@ from experiments.locate.causal.intermediates import intermediates
 from experiments.locate.causal.intervene import intervene, neutral_damage, read_back
 from experiments.locate.causal.verdict import MATCHED, Placed, order, place, placed_in_words
 from experiments.locate.config import LocateConfig
+from experiments.locate.kept import effects_store
 from experiments.run import RunDirectory
 from experiments.statistics.false_discovery import benjamini_hochberg
 from experiments.statistics.location import Location
@@ -25,7 +26,6 @@ from probes.backends.shared_prefix import NoRestartError
 from probes.causal.self_tests import run_causal_self_tests
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.progress import Progress, silent
-from probes.store import ActivationStore
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def causal_stage(
         return _nothing("No intervention was made (--causal-map none): what is decodable or readable need not be used")
     if not chosen.pairs:
         return _nothing("No pair could be intervened on: no item with an aligned minimal pair is answered", chosen)
-    store = ActivationStore(run.path / "activations" / "causal", {"run": run.run_id})
+    store = effects_store(run.path, run.run_id)
     try:
         intervene(checkpoint, chosen.pairs, chosen.reference, store, config, progress=progress)
         damage = neutral_damage(checkpoint, config, progress=progress)

@@ -1,0 +1,328 @@
+"""The experiment: what did training change, where, and is it more than any training changes?"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from experiments.compare.behaviour_change import answered_by_all, behaviour_change, unequal_questions
+from experiments.compare.config import CompareConfig
+from experiments.compare.exchange import exchange
+from experiments.compare.in_words import in_words
+from experiments.compare.layer_changes import layer_changes
+from experiments.compare.location_change import location_change
+from experiments.compare.models import Models, Openers
+from experiments.compare.paired import BASE, DISTILLED, TWIN, Role
+from experiments.compare.streams import similarity_rows, transfer_rows
+from experiments.compare.thoughts import thoughts_change
+from experiments.items.jsonl import write_items
+from experiments.items.schema import KINDS
+from experiments.lens_fits import text_sha256
+from experiments.locate.causal.choose import choose_pairs
+from experiments.locate.kept import kept_effects, streams_store
+from experiments.locate.locate import ask, locate
+from experiments.locate.questions import Questions, questions_for
+from experiments.pairs import check_pair
+from experiments.run import RunDirectory, rows_to_table
+from experiments.tables import CHANGES, SIMILARITY, TRANSFER, WEIGHTS
+from probes.progress import Progress, silent
+from probes.similarity.weights import compare_weights, weight_changes
+
+SCHEMA = "strata.comparison/1"
+RESULTS = (
+    *("changes.parquet", "grafts.parquet", "crossed.parquet", "weights.parquet", "similarity.parquet"),
+    *("transfer.parquet", "pair_check.json", "families.json", "comparison.json"),
+)
+"""What a finished comparison holds beside the run directories of its models."""
+
+
+@dataclass(frozen=True)
+class Specs:
+    """The models as the person wrote them."""
+
+    base: str
+    distilled: str
+    twin: str | None = None
+    """Control twin: as much training of the base, without the reasoning."""
+
+    def by_role(self) -> dict[Role, str]:
+        named = {BASE: self.base, DISTILLED: self.distilled, TWIN: self.twin}
+        return {role: spec for role, spec in named.items() if spec is not None}
+
+
+def compare(
+    specs: Specs,
+    openers: Openers,
+    config: CompareConfig,
+    out: Path,
+    *,
+    items_file: Path | None = None,
+    command: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
+    batch_tokens: int | None = None,
+    keep_activations: bool = False,
+    progress: Progress = silent,
+    on_run: Callable[[Path], None] = lambda path: None,
+) -> dict[str, Any]:
+    """Compares models in the run directory `out`, which holds one `locate` run of each, and returns comparison.json.
+
+    A measure that can't be made of a pair (other tokenizer, width, depth) is left out with its reason; the others run.
+    A second call with the same models and configuration resumes. Raises StrataError for other configurations.
+    """
+    models = Models(openers)
+    questions = questions_for(models.get(BASE), config.locate, items_file)
+    run = RunDirectory(out, verb="compare", command=command, identity=_identity(models, config, questions))
+    on_run(out)
+    status = "stopped"
+    try:
+        found = _Comparison(run, specs, models, config, questions, items_file, batch_tokens, progress).run(
+            options or {}
+        )
+        status = "done"
+        if not keep_activations:
+            for directory in (out, *(out / role for role in models.roles)):
+                shutil.rmtree(directory / "activations", ignore_errors=True)
+        return found
+    finally:
+        run.close(status)
+
+
+def _identity(models: Models, config: CompareConfig, questions: Questions) -> dict[str, Any]:
+    asked = asdict(config)
+    asked["locate"]["text"] = text_sha256(asked["locate"]["text"])
+    of_role = {}
+    for role in models.roles:
+        checkpoint = models.get(role)
+        of_role[role] = {
+            "weights_sha256": checkpoint.identity.weights_sha256,
+            "tokenizer_sha256": checkpoint.identity.tokenizer_sha256,
+            "dtype": str(checkpoint.dtype),
+            "attention": checkpoint.attention,
+        }
+    return asked | {"models": of_role, "items_sha256": questions.sha256}
+
+
+class _Comparison:
+    def __init__(
+        self,
+        run: RunDirectory,
+        specs: Specs,
+        models: Models,
+        config: CompareConfig,
+        questions: Questions,
+        items_file: Path | None,
+        batch_tokens: int | None,
+        progress: Progress,
+    ) -> None:
+        self.run_directory, self.specs, self.models, self.config = run, specs, models, config
+        self.questions, self.items_file, self.batch_tokens = questions, items_file, batch_tokens
+        self.progress = progress
+        self.not_comparable: list[dict[str, str]] = []
+        hashes = tuple(models.get(role).identity.weights_sha256 for role in models.roles)
+        self.locate_config = replace(config.locate, paired_with=hashes)
+
+    def run(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        run = self.run_directory
+        if all(run.finished(name) for name in RESULTS):
+            return dict(run.read_json("comparison.json"))
+        base = self.models.get(BASE)
+        run.measured_here(str(base.device))
+        run.manifest |= {"seed": self.config.locate.seed, "options": dict(options)}
+        if not run.finished("items.jsonl"):
+            write_items(run.path / "items.jsonl", self.questions.items)
+        with run.stage("pair check"):
+            checks = self._check_pairs()
+        with run.stage("weights"):
+            self._weights()
+        with run.stage("ask"):
+            rows = {role: self._ask(role) for role in self.models.roles}
+        for role in unequal_questions(rows):
+            self._leave_out("everything paired by item", role, "its tokenizer makes other items of the same questions")
+        paired = [role for role in self.models.roles if role not in unequal_questions(rows)]
+        among = answered_by_all({role: rows[role] for role in paired})
+        summaries = {}
+        for role in self.models.roles:
+            with run.stage(f"locate {role}"):
+                summaries[role] = self._locate(role, among if role in paired else None)
+        with run.stage("changes"):
+            same = {role: rows[role] for role in paired}
+            draws, seed = self.config.locate.draws, self.config.locate.seed
+            kinds, families = behaviour_change(same, self.questions.items, draws=draws, seed=seed)
+            run.write_json("families.json", families)
+            tables = {role: pq.read_table(run.path / role / "profiles.parquet") for role in paired}
+            changes = layer_changes(tables, self.questions.items, draws=draws, seed=seed)
+            run.write_table("changes", rows_to_table(list(changes), CHANGES))
+            moved = self._moved(paired, rows, among, summaries)
+        with run.stage("streams"):
+            self._streams(paired, rows)
+        with run.stage("grafts"):
+            answered = frozenset(row["item"] for role in paired for row in rows[role] if row["answered"])
+            upper, refused = exchange(
+                run, self.models, paired, self.questions, answered, self.config, progress=self.progress
+            )
+            for role, reason in refused.items():
+                self._leave_out("grafts and cross-model patching", role, reason)
+        with run.stage("answers in words"):
+            thoughts = thoughts_change(run, self.models, self.config, progress=self.progress)
+        found = self._comparison(checks, summaries, kinds, moved, upper, thoughts)
+        run.write_json("comparison.json", found)
+        return found
+
+    def _leave_out(self, measure: str, role: Role, reason: str) -> None:
+        entry = {"measure": measure, "model": role, "reason": reason}
+        if entry not in self.not_comparable:
+            self.not_comparable.append(entry)
+
+    def _check_pairs(self) -> dict[Role, dict[str, Any]]:
+        run = self.run_directory
+        if run.finished("pair_check.json"):
+            return dict(run.read_json("pair_check.json"))
+        specs, found = self.specs.by_role(), {}
+        for role in self.models.others:
+            check = check_pair(specs[BASE], specs[role], progress=self.progress)
+            found[role] = {name: value for name, value in asdict(check).items() if name != "tensors"}
+            if not check.ok:
+                hint = f" {check.hint}" if check.hint else ""
+                run.warn(f"{specs[BASE]} may not be the base of {specs[role]}: {' '.join(check.reasons[:2])}{hint}")
+        run.write_json("pair_check.json", found)
+        return found
+
+    def _weights(self) -> None:
+        run = self.run_directory
+        if run.finished("weights.parquet"):
+            return
+        specs, rows = self.specs.by_role(), []
+        for role in self.models.others:
+            changes = compare_weights(
+                specs[BASE], specs[role], spectrum=self.config.spectra, seed=self.config.locate.seed,
+                progress=self.progress,
+            )  # fmt: skip
+            rows += [{"contrast": role, **asdict(line)} for line in weight_changes(changes)]
+        run.write_table("weights", rows_to_table(rows, WEIGHTS))
+
+    def _ask(self, role: Role) -> list[dict[str, Any]]:
+        return ask(
+            self.models.get(role), self.locate_config, self.run_directory.path / role, items_file=self.items_file,
+            command=self.run_directory.manifest["command"], batch_tokens=self.batch_tokens, progress=self.progress,
+        )  # fmt: skip
+
+    def _locate(self, role: Role, among: frozenset[str] | None) -> dict[str, Any]:
+        return locate(
+            self.models.get(role), self.locate_config, self.run_directory.path / role, items_file=self.items_file,
+            command=self.run_directory.manifest["command"], batch_tokens=self.batch_tokens, keep_activations=True,
+            pairs_among=among, progress=self.progress,
+        )  # fmt: skip
+
+    def _run_id(self, role: Role) -> str:
+        manifest = self.run_directory.read_json(f"{role}/manifest.json")
+        return str(manifest["run_id"])
+
+    def _moved(
+        self,
+        paired: Sequence[Role],
+        rows: Mapping[Role, Sequence[Mapping[str, Any]]],
+        among: frozenset[str],
+        summaries: Mapping[Role, Mapping[str, Any]],
+    ) -> dict[Role, dict[str, Any]]:
+        """Change of location by model and kind, over the pairs that were intervened on in all models."""
+        locate_config, encoded = self.locate_config, self.questions.encoded
+        chosen = choose_pairs(encoded, rows[BASE], locate_config.pairs, locate_config.seed, among=among)
+        if locate_config.causal_map == "none" or not chosen.pairs:
+            why = (
+                "no intervention was made"
+                if locate_config.causal_map == "none"
+                else "no pair is answered by all models"
+            )
+            return {role: {kind: _undetermined(why) for kind in KINDS} for role in self.models.others}
+        n_layers = {role: self.models.get(role).n_layers for role in paired}
+        effects = {
+            role: kept_effects(self.run_directory.path / role, self._run_id(role), chosen.items, n_layers[role])
+            for role in paired
+        }
+        found: dict[Role, dict[str, Any]] = {}
+        for role in self.models.others:
+            if role not in paired or n_layers[role] != n_layers[BASE]:
+                self._leave_out("change of location", role, "it has other items or another number of blocks")
+                found[role] = {kind: _undetermined("not comparable") for kind in KINDS}
+                continue
+            found[role] = {}
+            for kind in KINDS:
+                members = [row for row, one in enumerate(chosen.items) if one.item.kind == kind]
+                located = {
+                    name: summaries[name]["kinds"].get(kind, {}).get("located") is not None for name in (BASE, role)
+                }
+                before, after = (effects[name].of(members) for name in (BASE, role))
+                found[role][kind] = location_change(before, after, located, locate_config)
+        return found
+
+    def _streams(self, paired: Sequence[Role], rows: Mapping[Role, Sequence[Mapping[str, Any]]]) -> None:
+        run, positions, base = self.run_directory, self.locate_config.positions, self.models.get(BASE)
+        shapes = {role: (self.models.get(role).n_layers, self.models.get(role).d_model) for role in paired}
+        alike = [role for role in paired if shapes[role] == (base.n_layers, base.d_model)]
+        for role in self.models.others:
+            if role not in alike:
+                self._leave_out("similarity of streams and probe transfer", role, "other items, depth or width")
+        lenses = [
+            name for lens in self.locate_config.lenses for name in ((lens, "bias") if lens == "tuned" else (lens,))
+        ]
+        stores = {
+            role: streams_store(run.path / role, self._run_id(role), "model", positions, lenses) for role in alike
+        }
+        encoded, answered = self.questions.encoded, answered_by_all({role: rows[role] for role in alike})
+        similar = similarity_rows(stores, encoded, positions, self.config)
+        run.write_table("similarity", rows_to_table(list(similar), SIMILARITY))
+        carried = transfer_rows(stores, encoded, answered, positions, self.config, progress=self.progress)
+        run.write_table("transfer", rows_to_table(list(carried), TRANSFER))
+
+    def _comparison(
+        self,
+        checks: Mapping[Role, Any],
+        summaries: Mapping[Role, Mapping[str, Any]],
+        kinds: Mapping[str, dict[str, Any]],
+        moved: Mapping[Role, Mapping[str, Any]],
+        upper: Mapping[Role, Mapping[str, Any]],
+        thoughts: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        run, specs = self.run_directory, self.specs.by_role()
+        found: dict[str, Any] = {
+            "schema": SCHEMA,
+            "models": {
+                role: {"spec": specs[role], "sha256": self.models.get(role).identity.weights_sha256, "run": role}
+                for role in self.models.roles
+            },
+            "n_layers": self.models.get(BASE).n_layers,
+            "seed": self.config.locate.seed,
+            "quick": self.config.locate.quick,
+            "pair_check": {
+                role: {"verdict": one["verdict"], "reasons": one["reasons"], "hint": one["hint"]}
+                for role, one in checks.items()
+            },
+            "kinds": {
+                kind: {
+                    **kinds.get(kind, {}),
+                    "located": {
+                        role: summary["kinds"].get(kind, {}).get("located") for role, summary in summaries.items()
+                    },
+                    "location_change": {role: of_kind[kind] for role, of_kind in moved.items()},
+                    "upper_minus_lower": {role: of_kind.get(kind) for role, of_kind in upper.items()},
+                }
+                for kind in KINDS
+            },
+            "order": {role: summary["order"] for role, summary in summaries.items()},
+            "thoughts": thoughts,
+            "not_comparable": self.not_comparable,
+        }
+        warnings = [*run.manifest["warnings"]]
+        for role, summary in summaries.items():
+            warnings += [f"{specs[role]}: {sentence}" for sentence in summary["warnings"]]
+        return found | {"verdict": in_words(found), "warnings": warnings}
+
+
+def _undetermined(reason: str) -> dict[str, Any]:
+    return {"difference": None, "interval": None, "interval90": None, "p": None, "pairs": 0,
+            "verdict": "undetermined", "reason": reason}  # fmt: skip

@@ -1,0 +1,35 @@
+"""What `compare` is asked to do. Everything here decides numbers, so everything here is part of a run's identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from experiments.locate.config import LocateConfig
+from probes.causal.grafts import SWEEPS, Sweep
+from probes.errors import StrataError
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    locate: LocateConfig = field(default_factory=LocateConfig)
+    """How retrieval and reasoning are located in each of the models."""
+    graft_pairs: int = 24
+    """Minimal pairs of each kind that grafts and cross-model patches are scored on; 0: neither is made."""
+    graft_sweeps: tuple[Sweep, ...] = ("nothing", "everything", "prefix", "suffix", "single")
+    """Which blocks are taken from the other model."""
+    thoughts: int = 8
+    """Items of each asked family that are answered in words, with thinking; 0: none."""
+    spectra: bool = True
+    """Whether the spectrum of every changed matrix is measured beside its size."""
+
+    def __post_init__(self) -> None:
+        if self.graft_pairs < 0 or self.thoughts < 0:
+            raise StrataError(
+                "--graft-pairs and --thoughts can't be negative",
+                "Give 0 to leave grafts or answers in words out",
+            )
+        unknown = [name for name in self.graft_sweeps if name not in SWEEPS]
+        if unknown:
+            raise StrataError(f"There is no graft sweep {unknown[0]!r}", f"Choose among: {', '.join(SWEEPS)}")
+        if not {"nothing", "everything"} <= set(self.graft_sweeps):
+            raise StrataError("Grafts need `nothing` and `everything`", "Add them: the others are read against them")

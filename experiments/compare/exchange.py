@@ -1,0 +1,123 @@
+"""The stage of a comparison in which parts of one model run in the other: grafts, cross-model patches, and their nulls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from experiments.compare.config import CompareConfig
+from experiments.compare.grafting import (
+    all_grafts,
+    cross_rows,
+    graft_items,
+    graft_rows,
+    halves,
+    store_crossed,
+    store_grafts,
+)
+from experiments.compare.models import Models
+from experiments.compare.paired import BASE, DISTILLED, Role
+from experiments.items.alignment import EncodedItem
+from experiments.locate.causal.choose import as_pair
+from experiments.locate.questions import Questions
+from experiments.run import RunDirectory, rows_to_table
+from experiments.self_test_record import record_tests
+from experiments.tables import CROSSED, GRAFTS
+from probes.causal.graft_self_tests import run_graft_self_tests
+from probes.causal.grafts import Graft
+from probes.causal.random_delta import RandomDelta
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.errors import DoesNotFitError, StrataError
+from probes.progress import Progress, silent
+from probes.store import ActivationStore
+
+NOTHING_ASKED = "no aligned item is answered by any of the models"
+RANDOM = "random"
+"""Contrast of grafts whose blocks are the base's with a random change of the distilled model's size."""
+
+
+def exchange(
+    run: RunDirectory,
+    models: Models,
+    paired: Sequence[Role],
+    questions: Questions,
+    answered: frozenset[str],
+    config: CompareConfig,
+    *,
+    progress: Progress = silent,
+) -> tuple[dict[Role, dict[str, Any]], dict[Role, str]]:
+    """Writes the grafts and crossed tables of every model against the base, both ways.
+
+    Returns, by model, how the two halves of its blocks compare (`halves`), and why a model was left out. Raises
+    SelfTestError when an identity of exchanging parts does not hold.
+    """
+    items = graft_items(questions.encoded, answered, config.graft_pairs, config.locate.seed)
+    grafted: list[dict[str, Any]] = []
+    crossed: list[dict[str, Any]] = []
+    compared: dict[Role, dict[str, Any]] = {}
+    refused: dict[Role, str] = {}
+    base = models.get(BASE)
+    for role in models.others:
+        if role not in paired or not items:
+            refused[role] = NOTHING_ASKED if role in paired else "its tokenizer makes other items of the same questions"
+            continue
+        other = models.get(role)
+        try:
+            tests = run_graft_self_tests(base, other, [as_pair(one) for one in items])
+        except DoesNotFitError:
+            raise
+        except StrataError as error:
+            refused[role] = error.what
+            continue
+        record_tests(run, tests, of=role)
+        stage = _Stage(run, items, config, progress)
+        compared[role] = stage.both_ways(base, other, role, grafted, crossed)
+        if role == DISTILLED:
+            stage.random(base, other, grafted)
+    run.write_table("grafts", rows_to_table(grafted, GRAFTS))
+    run.write_table("crossed", rows_to_table(crossed, CROSSED))
+    return compared, refused
+
+
+class _Stage:
+    """One set of items, scored under many exchanges."""
+
+    def __init__(
+        self, run: RunDirectory, items: tuple[EncodedItem, ...], config: CompareConfig, progress: Progress
+    ) -> None:
+        self.run, self.items, self.config, self.progress = run, items, config, progress
+
+    def both_ways(
+        self,
+        base: Checkpoint,
+        other: Checkpoint,
+        role: Role,
+        grafted: list[dict[str, Any]],
+        crossed: list[dict[str, Any]],
+    ) -> dict[str, Any]:
+        grafts = all_grafts(base.n_layers, self.config)
+        compared: dict[str, Any] = {}
+        for into, receiver, donor in ((BASE, base, other), (role, other, base)):
+            names = {"contrast": role, "direction": f"into {into}"}
+            store = self._store(f"graft-{role}-into-{into}", grafts)
+            stage = f"grafts into the {into}"
+            store_grafts(store, receiver, donor, self.items, grafts, progress=self.progress, stage=stage)
+            grafted += graft_rows(store, self.items, grafts, names, self.config)
+            if into == BASE:
+                compared = halves(store, self.items, grafts, self.config)
+            store = self._store(f"crossed-{role}-into-{into}", ())
+            store_crossed(store, receiver, donor, self.items, progress=self.progress)
+            crossed += cross_rows(store, self.items, names, self.config)
+        return compared
+
+    def random(self, base: Checkpoint, other: Checkpoint, grafted: list[dict[str, Any]]) -> None:
+        grafts = all_grafts(base.n_layers, self.config, whole_models=False)
+        store = self._store("graft-random", grafts)
+        noise = RandomDelta(base, other, self.config.locate.seed)
+        store_grafts(store, base, noise, self.items, grafts, progress=self.progress, stage="grafts of a random change")
+        names = {"contrast": RANDOM, "direction": f"into {BASE}"}
+        grafted += graft_rows(store, self.items, grafts, names, self.config)
+
+    def _store(self, name: str, grafts: Sequence[Graft]) -> ActivationStore:
+        signature = {"run": self.run.run_id, "grafts": [repr(one) for one in grafts]}
+        return ActivationStore(self.run.path / "activations" / name, signature)

@@ -1,0 +1,88 @@
+"""The same item, layer by layer, in two models: where do the lens and the interventions read something else?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Float
+
+from experiments.compare.paired import CHANGES, Role
+from experiments.items.schema import Item
+from experiments.locate.questions import entity_of
+from experiments.statistics.bootstrap import cluster_bootstrap
+
+KEPT = (("lens.logit", "answer_logprob"), ("lens.logit", "logit_difference"))
+"""Readings of the lens that are compared; of the interventions all are."""
+_CAUSAL = ("interchange", "removal")
+_KEY = ("instrument", "measure", "component", "position")
+
+
+def layer_changes(
+    profiles: Mapping[Role, pa.Table], items: Sequence[Item], *, draws: int, seed: int
+) -> Iterator[dict[str, Any]]:
+    """Rows of the `changes` table: for every reading, kind and contrast the means of both models and their difference.
+
+    Paired by item; an item that one of the two models has no value for is in neither mean.
+    """
+    by_role = {role: _arrays(table) for role, table in profiles.items()}
+    known = {item.id: item for item in items}
+    for contrast, (upper, lower) in CHANGES.items():
+        if upper not in by_role or lower not in by_role:
+            continue
+        for key, after in by_role[upper].items():
+            before = by_role[lower].get(key)
+            if before is None:
+                continue
+            shared = [name for name in after if name in before and name in known]
+            for kind in dict.fromkeys(known[name].kind for name in shared):
+                members = [name for name in shared if known[name].kind == kind]
+                values = [np.stack([side[name] for name in members]) for side in (before, after)]
+                clusters = [entity_of(known[name]) for name in members]
+                yield from _rows(key, contrast, kind, values, clusters, draws=draws, seed=seed)
+
+
+def _rows(
+    key: tuple[str, ...],
+    contrast: str,
+    kind: str,
+    values: list[np.ndarray],
+    clusters: list[str],
+    *,
+    draws: int,
+    seed: int,
+) -> Iterator[dict[str, Any]]:
+    before, after = values
+    both = np.isfinite(before) & np.isfinite(after)
+    difference = np.where(both, after - before, np.nan)
+    estimates = cluster_bootstrap(difference, clusters, draws=draws, seed=seed)
+    with np.errstate(invalid="ignore"):
+        means = [np.where(both, side, 0).sum(0) / both.sum(0) for side in values]
+    for layer, one in enumerate(estimates):
+        if one.n_items:
+            yield {
+                **dict(zip(_KEY, key, strict=True)), "contrast": contrast, "kind": kind, "layer": layer,
+                "axis": "stream" if key[0].startswith("lens.") else "block",
+                "before": means[0][layer], "after": means[1][layer], "difference": one.value, "low": one.low,
+                "high": one.high, "n_items": one.n_items, "n_clusters": one.n_clusters, "method": one.method,
+            }  # fmt: skip
+
+
+def _arrays(table: pa.Table) -> dict[tuple[str, ...], dict[str, Float[np.ndarray, " layer"]]]:
+    """Reading → item → values by layer, of the readings that are compared."""
+    wanted = pc.is_in(table["instrument"], pa.array(_CAUSAL))
+    for instrument, measure in KEPT:
+        wanted = pc.or_(wanted, pc.and_(pc.equal(table["instrument"], instrument), pc.equal(table["measure"], measure)))
+    frame = table.filter(wanted).select([*_KEY, "item", "layer", "value"])
+    n_layers = (pc.max(frame["layer"]).as_py() or 0) + 1
+    columns = [frame[name].to_pylist() for name in frame.schema.names]
+    found: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
+    for *key, item, layer, value in zip(*columns, strict=True):
+        mine = found.setdefault(tuple(key), {})
+        if item not in mine:
+            mine[item] = np.full(n_layers, np.nan)
+        mine[item][layer] = value
+    return found

@@ -1,0 +1,61 @@
+"""Did retrieval or reasoning move to another depth? The same pairs in two models, resampled together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from experiments.locate.causal.effects import SITES, Effects, Table, site_table
+from experiments.locate.config import LocateConfig
+from experiments.statistics.difference import depth_difference
+from probes.causal.interchange import CONTROLS
+
+MOVED = {"a-first": "deeper", "b-first": "shallower", "together": "unchanged"}
+
+
+def location_change(
+    before: Effects, after: Effects, located: Mapping[str, bool], config: LocateConfig
+) -> dict[str, Any]:
+    """`depth(after) − depth(before)` of one kind over the pairs that are usable in both, with a paired interval.
+
+    "Unchanged" is said only when the 90 % interval lies within ±0.05 of the depth; without a location in both models
+    (`located`: by name) it is "undetermined" whatever the numbers are.
+    """
+    if [one.key for one in before.items] != [one.key for one in after.items]:
+        raise ValueError("the two models were not intervened on with the same pairs")
+    rows = np.flatnonzero(before.strong & after.strong).tolist()
+    empty: dict[str, Any] = {"difference": None, "interval": None, "interval90": None, "p": None, "pairs": len(rows)}
+    if not rows:
+        return {**empty, "verdict": "undetermined", "reason": "no pair is usable in both models"}
+    sides = [one.of(rows) for one in (before, after)]
+    tables = [site_table(one, "denoise") for one in sides]
+    controls: list[dict[str, Table]] = [{name: site_table(one, name) for name in CONTROLS} for one in sides]
+    found = depth_difference(
+        tables[0], controls[0], tables[1], controls[1], [(row, row) for row in range(len(tables[0]))],
+        draws=config.draws, permutations=config.draws, seed=config.seed, sites=len(SITES),
+    )  # fmt: skip
+    verdict = MOVED.get(found.verdict, "undetermined")
+    reason = None
+    missing = [name for name, there in located.items() if not there]
+    if missing:
+        verdict, reason = "undetermined", f"not located in {' and '.join(missing)}"
+    elif verdict == "undetermined":
+        reason = "the interval of the change neither leaves out 0 nor lies within ±0.05 of it"
+    difference = float(found.difference)
+    return {
+        "difference": difference if np.isfinite(difference) else None,
+        "interval": _pair(found.low, found.high),
+        "interval90": _pair(found.low90, found.high90),
+        "p": found.p,
+        "pairs": len(rows),
+        "clusters": found.n_clusters_a,
+        "verdict": verdict,
+        "reason": reason,
+        "method": found.method,
+    }
+
+
+def _pair(low: float | None, high: float | None) -> list[float] | None:
+    return None if low is None or high is None else [low, high]

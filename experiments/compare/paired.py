@@ -1,0 +1,56 @@
+"""One item asked of several models: means, changes, and what is left of a change beyond the control twin's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from experiments.statistics.bootstrap import Estimate, cluster_bootstrap
+
+Role = str
+BASE, DISTILLED, TWIN = "base", "distilled", "twin"
+CHANGES = {"change": (DISTILLED, BASE), "twin_change": (TWIN, BASE), "beyond_twin": (DISTILLED, TWIN)}
+"""Contrast: minuend and subtrahend. (distilled − base) − (twin − base) is distilled − twin, item by item."""
+
+
+def paired(
+    values: Mapping[Role, Float[np.ndarray, " item"]], clusters: Sequence[str], *, draws: int, seed: int
+) -> dict[str, Any]:
+    """For every role its mean, for every contrast the mean difference, each with a cluster-bootstrap interval.
+
+    Paired by item: an item that one of the models has no value for (NaN) counts in none. Returns plain dictionaries of
+    `Estimate`; without a twin its entries are None.
+    """
+    there = np.all([np.isfinite(one) for one in values.values()], axis=0)
+    names = [name for name, kept in zip(clusters, there, strict=True) if kept]
+    columns: dict[str, np.ndarray | None] = {
+        role: values[role][there] if role in values else None for role in (BASE, DISTILLED, TWIN)
+    }
+    for name, (upper, lower) in CHANGES.items():
+        has = upper in values and lower in values
+        columns[name] = values[upper][there] - values[lower][there] if has else None
+    found: dict[str, Any] = dict.fromkeys(columns)
+    measured = {name: column for name, column in columns.items() if column is not None}
+    if names:
+        estimates = cluster_bootstrap(np.stack(list(measured.values()), axis=1), names, draws=draws, seed=seed)
+        found |= {name: as_json(one) for name, one in zip(measured, estimates, strict=True)}
+    return found
+
+
+def as_json(estimate: Estimate) -> dict[str, Any]:
+    """An estimate as a report holds it; undefined numbers are null."""
+    return {
+        name: None if isinstance(value, float) and not np.isfinite(value) else value
+        for name, value in asdict(estimate).items()
+    }
+
+
+def excludes_zero(estimate: Mapping[str, Any] | None) -> bool:
+    """Whether an interval is there and leaves 0 out."""
+    if estimate is None or estimate["low"] is None or estimate["high"] is None:
+        return False
+    return bool(estimate["low"] > 0 or estimate["high"] < 0)

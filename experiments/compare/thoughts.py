@@ -1,0 +1,64 @@
+"""What do the models answer in words, thinking first? Generated, extracted, checked, and paired by problem."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments.compare.config import CompareConfig
+from experiments.compare.models import Models
+from experiments.compare.paired import Role, paired
+from experiments.distill.data import ABOUT, SPLITS
+from experiments.distill.evaluate import ANSWERS, evaluation_lessons, reasoning_rows
+from experiments.distill.prompting import PROMPTS
+from experiments.run import RunDirectory, rows_to_table
+from probes.progress import Progress, silent
+
+
+def thoughts_change(
+    run: RunDirectory, models: Models, config: CompareConfig, *, progress: Progress = silent
+) -> dict[str, Any]:
+    """By split of the problems (trained on, harder, other families): share answered right in words, before and after.
+
+    Every model is asked in every way of asking, and its best way counts, so that a base is not charged for not knowing a
+    format. Writes one table of answers a model; a finished one is not made again.
+    """
+    if config.thoughts == 0:
+        return {"reason": "no answers in words were asked for"}
+    seed = config.locate.seed
+    asked = {split: evaluation_lessons(split, seed=seed, per_family=config.thoughts) for split in SPLITS[1:]}
+    rows: dict[Role, list[dict[str, Any]]] = {}
+    for role in models.roles:
+        name = f"answers_{role}"
+        if not run.finished(f"{name}.parquet"):
+            made: list[dict[str, Any]] = []
+            for way in PROMPTS:
+                made += reasoning_rows(models.get(role), role, asked, way, progress)
+            run.write_table(name, rows_to_table(made, ANSWERS))
+        rows[role] = run.read_table(name).to_pylist()
+    found: dict[str, Any] = {}
+    for split in SPLITS[1:]:
+        of_split = {role: [row for row in table if row["split"] == split] for role, table in rows.items()}
+        best = {role: _best_way(table) for role, table in of_split.items()}
+        chosen = {role: [row for row in table if row["prompt"] == best[role]] for role, table in of_split.items()}
+        clusters = [row["cluster"] for row in next(iter(chosen.values()))]
+        values = {role: np.array([float(row["right"]) for row in table]) for role, table in chosen.items()}
+        found[split] = {
+            "about": ABOUT[split],
+            "accuracy": paired(values, clusters, draws=config.locate.draws, seed=seed),
+            "prompt": best,
+            "no_answer": {role: _reasons(table) for role, table in chosen.items()},
+        }
+    return found
+
+
+def _best_way(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The prompt with the most right answers; the first of equals."""
+    return max(PROMPTS, key=lambda way: sum(row["right"] for row in rows if row["prompt"] == way))
+
+
+def _reasons(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    return dict(Counter(row["reason"] for row in rows if row["reason"]))

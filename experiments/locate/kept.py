@@ -1,0 +1,31 @@
+"""What a run keeps while it measures: streams and raw effects, in stores that a later stage or a comparison reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.items.alignment import EncodedItem
+from experiments.locate.causal.choose import as_pair
+from experiments.locate.causal.effects import Effects
+from experiments.locate.causal.intervene import read_back
+from probes.store import ActivationStore
+
+
+def streams_store(
+    run: Path, run_id: str, model: str, positions: Sequence[str], lenses: Sequence[str]
+) -> ActivationStore:
+    """Streams and lens readings by item; `model` is `model` or `random-init`."""
+    signature = {"run": run_id, "model": model, "positions": list(positions), "lenses": list(lenses)}
+    return ActivationStore(run / "activations" / model, signature)
+
+
+def effects_store(run: Path, run_id: str) -> ActivationStore:
+    """Raw shifts and drops by pair, as `intervene` leaves them."""
+    return ActivationStore(run / "activations" / "causal", {"run": run_id})
+
+
+def kept_effects(run: Path, run_id: str, items: Sequence[EncodedItem], n_layers: int) -> Effects:
+    """The effects of the pairs of `items` from a run that kept its activations."""
+    store = effects_store(run, run_id)
+    return Effects(tuple(items), read_back(store, [as_pair(one) for one in items], n_layers), n_layers)

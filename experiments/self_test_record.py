@@ -1,0 +1,25 @@
+"""Identities that must hold on every model: written into the run's manifest, then insisted on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from experiments.run import RunDirectory
+from probes.backends.self_tests import SelfTest, require_passed
+
+
+def record_tests(run: RunDirectory, tests: Sequence[SelfTest], *, of: str | None = None) -> None:
+    """Writes self-tests into the manifest (`of`: the model they are about), then raises SelfTestError if one failed."""
+    ahead = f"{of}: " if of else ""
+    # A broken model gives undefined values, which JSON can't hold: they are recorded as none.
+    found = [
+        asdict(test) | {"name": ahead + test.name, "value": test.value if math.isfinite(test.value) else None}
+        for test in tests
+    ]
+    names = {test["name"] for test in found}
+    kept = [test for test in run.manifest.get("self_tests", []) if test["name"] not in names]
+    run.manifest["self_tests"] = [*kept, *found]
+    run.save()
+    require_passed(tests)
