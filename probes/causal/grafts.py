@@ -3,7 +3,7 @@
 A graft takes each unit (embedding, every block, final norm, unembedding) from one of two models of one shape. Modules are
 called where they lie: nothing is copied, reloaded or put into the other model. Grafts that agree up to block l share
 everything up to there, so a sweep walks the models once, and what comes from one model alone is read off its own run.
-Recovery of a capability by layer grafts: see methods on base against distilled; single-layer gains in 2607.01232.
+What single layers bring when only they are trained: 2607.01232.
 """
 
 from __future__ import annotations
