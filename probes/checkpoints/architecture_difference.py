@@ -61,6 +61,11 @@ def _facts(directory: Path) -> dict[str, Any]:
             f"{directory}/config.json could not be read ({first_line(error)})", "Check the checkpoint"
         ) from error
     facts = {what: getattr(config, name, None) for name, what in {**_SHAPE, **_SETTINGS}.items()}
+    # Left unsaid they follow from the others, and further training often saves them outright.
+    heads = facts["attention heads"]
+    facts["key-value heads"] = facts["key-value heads"] or heads
+    if heads and facts["width"]:
+        facts["head width"] = facts["head width"] or facts["width"] // heads
     rope = getattr(config, "rope_parameters", None) or {}
     facts["rope theta"] = rope.get("rope_theta", getattr(config, "rope_theta", None))
     facts["rope kind"] = rope.get("rope_type")

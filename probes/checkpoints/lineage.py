@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -133,13 +133,15 @@ def verify_pair(
         if not from_hub or not name_a or not (entry or known_pair(name_a)):
             raise
         return _by_name(base, distilled, name_a, name_b, entry, f"the weights are not here: {error.what}")
-    compare = comparison or _compare
-    tensors = tuple(compare(a, b, progress))
+    # All that can be refused is looked at before the long reading begins.
+    others = {spec: open_tensors(spec, progress) for spec in dict.fromkeys(candidates) if spec != base}
     architecture = architecture_differences(a.directory, b.directory)
     tokenizer = tokenizer_difference(read_tokenizer(a.directory), read_tokenizer(b.directory))
+    compare = comparison or _compare
+    tensors = tuple(compare(a, b, progress))
     closeness = closeness_of(tensors)
     verdict, reasons = _by_weights(tensors, closeness, [one for one in architecture if one.shape])
-    ranking = _ranked(base, tensors, b, candidates, compare, progress)
+    ranking = _ranked({base: tensors} | {spec: tuple(compare(other, b, progress)) for spec, other in others.items()})
     verdict, ranked, hint = _by_candidates(verdict, base, ranking)
     verdict, named, known_hint = _by_registry(verdict, name_a, name_b, entry)
     if tokenizer.moved:
@@ -218,36 +220,30 @@ def _by_weights(
     return "unclear", [f"{numbers}: between a fine-tuned model (0.98 and more) and an unrelated one", *reasons]
 
 
-def _ranked(
-    base: str,
-    tensors: Sequence[TensorChange],
-    distilled: TensorSource,
-    candidates: Sequence[str],
-    compare: Comparison,
-    progress: Progress,
-) -> tuple[Candidate, ...]:
-    others = [spec for spec in dict.fromkeys(candidates) if spec != base]
-    if not others:
+def _ranked(found: Mapping[str, Sequence[TensorChange]]) -> tuple[Candidate, ...]:
+    if len(found) < 2:
         return ()
-    found = {base: tensors}
-    for spec in others:
-        found[spec] = tuple(compare(open_tensors(spec, progress), distilled, progress))
-    norms = {spec: _relative_norms(changes) for spec, changes in found.items()}
-    names = sorted({name for values in norms.values() for name in values})
-    nearest = {name: min(values.get(name, math.inf) for values in norms.values()) for name in names}
+    shares = {spec: _shares(changes) for spec, changes in found.items()}
+    names = sorted({name for values in shares.values() for name in values})
+    nearest = {name: min(values.get(name, math.inf) for values in shares.values()) for name in names}
     ranking = [
         Candidate(
             spec,
             _distance(changes),
-            sum(norms[spec].get(name, math.inf) == nearest[name] for name in names) / max(1, len(names)),
+            sum(shares[spec].get(name, math.inf) == nearest[name] for name in names) / max(1, len(names)),
         )
         for spec, changes in found.items()
     ]
     return tuple(sorted(ranking, key=lambda one: (-one.nearest_in, math.inf if one.distance is None else one.distance)))
 
 
-def _relative_norms(changes: Sequence[TensorChange]) -> dict[str, float]:
-    return {c.name: c.relative_norm for c in changes if c.is_matrix and c.relative_norm is not None}
+def _shares(changes: Sequence[TensorChange]) -> dict[str, float]:
+    """‖B − candidate‖² / ‖B‖² by matrix: over B's norm, which is the same for all, so that a large one gains nothing."""
+    return {
+        c.name: c.moments.square_change / c.moments.square_b
+        for c in changes
+        if c.is_matrix and c.moments and c.moments.square_b
+    }
 
 
 def _distance(changes: Iterable[TensorChange]) -> float | None:

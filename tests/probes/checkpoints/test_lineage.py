@@ -121,6 +121,32 @@ def test_another_shape_is_not_the_base(tmp_path: Path, base: str, changes: dict[
     assert found.verdict == "not the base" and what in found.reasons
 
 
+def test_what_a_configuration_leaves_unsaid_is_no_difference(tmp_path: Path, base: str) -> None:
+    other = Path(save(tmp_path / "b", tiny_model("llama"))) / "config.json"
+    settings = json.loads(other.read_text())
+    assert settings.pop("head_dim") == 8
+    other.write_text(json.dumps(settings))
+    assert verify_pair(base, str(other.parent)).architecture == ()
+
+
+def test_another_rope_is_told_and_decides_nothing(tmp_path: Path, base: str) -> None:
+    rope = {"rope_type": "default", "rope_theta": 1e6}
+    found = verify_pair(base, save(tmp_path / "b", nudged(tiny_model("llama", rope_parameters=rope), 0.05)))
+    assert found.verdict == "base"
+    assert [(one.what, one.a, one.b) for one in found.architecture] == [("rope theta", 10000.0, 1e6)]
+
+
+def test_a_candidate_that_is_not_there_is_refused_before_anything_is_read(tmp_path: Path, base: str) -> None:
+    read: list[str] = []
+
+    def listen(stage: str, done: int, total: int | None, unit: str) -> None:
+        read.append(stage)
+
+    with pytest.raises(StrataError, match="no file or directory"):
+        verify_pair(base, base, candidates=["./nowhere"], progress=listen)
+    assert not read
+
+
 def test_another_architecture_is_not_the_base(tmp_path: Path, base: str) -> None:
     found = verify_pair(base, save(tmp_path / "b", tiny_model("gpt2")))
     assert found.verdict == "not the base" and "architecture: llama in A, gpt2 in B" in found.reasons
