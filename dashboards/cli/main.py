@@ -14,6 +14,7 @@ from probes.errors import StrataError
 
 VERBS = {
     "locate": "where are retrieval and reasoning readable in this model?",
+    "compare": "what did training change between a base and its distilled model, and where?",
     "lens": "one prompt through the lenses, in the terminal and as a page",
     "items": "the questions asked: list, show, check, import",
     "plan": "memory, disk and time before running",

@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
     values = {name: entry.value for name, entry in resolved.items()}
     if values["quick"]:
         values |= {name: size for name, size in QUICK.items() if resolved[name].origin == "default"}
-    out = Path(values["out"]) if values["out"] else Path("runs") / _slug(f"{arguments.checkpoint}-{values['seed']}")
+    out = Path(values["out"]) if values["out"] else Path("runs") / slug(f"{arguments.checkpoint}-{values['seed']}")
     display = display_from(values, label=out.name)
     began = time.monotonic()
     with only_results_on_stdout() as stdout:
@@ -192,5 +192,6 @@ def _onset_in_words(instrument: dict[str, Any]) -> str:
     return f"from stream {onset['layer']}{band}, depth {onset['depth']:.2f} (n = {onset['n']})"
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
+    """A name for a directory."""
     return "".join(sign if sign.isalnum() or sign in "-._" else "-" for sign in text).strip("-.") or "run"

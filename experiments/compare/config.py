@@ -17,15 +17,17 @@ class CompareConfig:
     """Minimal pairs of each kind that grafts and cross-model patches are scored on; 0: neither is made."""
     graft_sweeps: tuple[Sweep, ...] = ("nothing", "everything", "prefix", "suffix", "single")
     """Which blocks are taken from the other model."""
+    graft_stride: int = 1
+    """Blocks by which prefixes and suffixes grow."""
     thoughts: int = 8
     """Items of each asked family that are answered in words, with thinking; 0: none."""
     spectra: bool = True
     """Whether the spectrum of every changed matrix is measured beside its size."""
 
     def __post_init__(self) -> None:
-        if self.graft_pairs < 0 or self.thoughts < 0:
+        if self.graft_pairs < 0 or self.thoughts < 0 or self.graft_stride < 1:
             raise StrataError(
-                "--graft-pairs and --thoughts can't be negative",
+                "--graft-pairs and --thoughts can't be negative, and --graft-stride needs at least 1",
                 "Give 0 to leave grafts or answers in words out",
             )
         unknown = [name for name in self.graft_sweeps if name not in SWEEPS]

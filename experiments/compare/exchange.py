@@ -104,7 +104,7 @@ class _Stage:
             store_grafts(store, receiver, donor, self.items, grafts, progress=self.progress, stage=stage)
             grafted += graft_rows(store, self.items, grafts, names, self.config)
             if into == BASE:
-                compared = halves(store, self.items, grafts, self.config)
+                compared = halves(store, self.items, grafts, base.n_layers, self.config)
             store = self._store(f"crossed-{role}-into-{into}", ())
             store_crossed(store, receiver, donor, self.items, progress=self.progress)
             crossed += cross_rows(store, self.items, names, self.config)

@@ -162,18 +162,19 @@ def graft_rows(
 
 
 def halves(
-    store: ActivationStore, items: Sequence[EncodedItem], grafts: Sequence[Graft], config: CompareConfig
+    store: ActivationStore, items: Sequence[EncodedItem], grafts: Sequence[Graft], n_layers: int, config: CompareConfig
 ) -> dict[str, dict[str, Any]]:
     """By kind and measure: recovery by the upper half of the donor's blocks minus recovery by its lower half.
 
     The popular story in one number: 1 where the upper half brings the whole change and the lower none of it, −1 the other
-    way round. `whole` is the change itself, of which an interval that covers 0 leaves nothing to explain.
+    way round. `cut` is the first block of the upper half. `whole` is the change itself, of which an interval that covers 0 leaves nothing to explain.
     """
     places = {(one.sweep, one.layer): column for column, one in enumerate(grafts)}
-    n_layers = 1 + max((one.layer or 0 for one in grafts), default=0)
-    upper, lower = places.get(("suffix", n_layers // 2)), places.get(("prefix", n_layers // 2 - 1))
-    if upper is None or lower is None:
+    cuts = [one.layer for one in grafts if one.sweep == "suffix" and one.layer and ("prefix", one.layer - 1) in places]
+    if not cuts:
         return {}
+    middle = min(cuts, key=lambda cut: abs(2 * cut - n_layers))
+    upper, lower = places["suffix", middle], places["prefix", middle - 1]
     clean = store.read("clean", [one.key for one in items]).double().numpy()
     scores = {"logit_difference": clean, "accuracy": (clean > 0).astype(float)}
     found: dict[str, dict[str, Any]] = {}
@@ -187,7 +188,7 @@ def halves(
             values = scores[measure][rows]
             whole = (values[:, places["everything", None]] - values[:, places["nothing", None]])[:, None]
             change = cluster_bootstrap(whole, clusters, draws=config.locate.draws, seed=config.locate.seed)[0]
-            entry: dict[str, Any] = {"whole": as_json(change), "upper_minus_lower": None, "reason": None}
+            entry: dict[str, Any] = {"cut": middle, "whole": as_json(change), "upper_minus_lower": None, "reason": None}
             if abs(change.value) < least or not excludes_zero(as_json(change)):
                 entry["reason"] = "the two models do not differ enough on these items for a part to be named"
             else:
@@ -249,4 +250,4 @@ def _value(estimate: Estimate | None, name: str = "value") -> dict[str, Any]:
 def all_grafts(n_layers: int, config: CompareConfig, *, whole_models: bool = True) -> tuple[Graft, ...]:
     """The grafts of a run; a donor that is no whole model (a random change) has blocks only."""
     sweeps = [one for one in config.graft_sweeps if whole_models or one in ("nothing", "prefix", "suffix", "single")]
-    return grafts_of(n_layers, sweeps)
+    return grafts_of(n_layers, sweeps, stride=min(config.graft_stride, n_layers))

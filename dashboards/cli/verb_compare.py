@@ -1,0 +1,137 @@
+"""What did reasoning training change between BASE and DISTILLED, where, and is it more than any training changes?
+
+Checks that BASE is the base, locates retrieval and reasoning in every model with the same items and pairs, and measures what
+differs: answers, layers, streams, weights; then runs parts of one model in the other. Give --twin CHECKPOINT, a control twin
+trained as long on something else, to tell reasoning training from any training. Started again with the same options it
+resumes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO
+
+from rich.console import Console
+
+from dashboards.cli.common_options import DISPLAY, ITEMS, MODEL, config_lines, display_from, given_options, open_from
+from dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_in_words
+from dashboards.cli.options import Option, add_options, positive, resolve, whole
+from dashboards.cli.verb_locate import MEASURING, locate_config, slug
+from probes.errors import DoesNotFitError
+
+EXAMPLES = """examples:
+  strata compare smollm2 smollm2+think --twin smollm2+plain --out runs/compare
+  strata compare qwen2.5-math-1.5b r1-distill-qwen-1.5b --device cuda
+"""
+COMPARING = (
+    Option("twin", None, "control twin of DISTILLED: as much training, no reasoning", "comparing", metavar="CHECKPOINT"),
+    Option("graft_pairs", 24, "pairs of each kind that grafts and patches are scored on; 0: none", "comparing", whole, metavar="N"),
+    Option("graft_stride", 1, "blocks by which a graft grows", "comparing", positive, metavar="N"),
+    Option("thoughts", 8, "problems of each family answered in words, with thinking; 0: none", "comparing", whole, metavar="N"),
+    Option("spectra", True, "also the spectrum of every changed matrix", "comparing"),
+)  # fmt: skip
+QUICK = {
+    "per_family": 10, "random_init": False, "draws": 2_000, "lens_maps": 4, "causal_map": "quick", "pairs": 12,
+    "damage_texts": 2, "graft_pairs": 12, "graft_stride": 3, "thoughts": 3, "spectra": False,
+}  # fmt: skip
+"""What --quick sets, where nothing else was asked for."""
+OPTIONS = (
+    Option("out", None, "run directory (default: runs/BASE-DISTILLED-SEED)", "output", metavar="DIR"),
+    *ITEMS, *COMPARING, *MEASURING, *MODEL, *DISPLAY,
+)  # fmt: skip
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("base", metavar="BASE", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER")
+    parser.add_argument("distilled", metavar="DISTILLED", help="likewise; for example smollm2+think")
+    add_options(parser, OPTIONS)
+
+
+def run(arguments: argparse.Namespace, command: list[str]) -> int:
+    resolved = resolve(OPTIONS, given_options(arguments), arguments.config)
+    if arguments.print_config:
+        print(config_lines(resolved), end="")
+        return 0
+    values = {name: entry.value for name, entry in resolved.items()}
+    if values["quick"]:
+        values |= {name: size for name, size in QUICK.items() if resolved[name].origin == "default"}
+    name = slug(f"{arguments.base}-{arguments.distilled}-{values['seed']}")
+    out = Path(values["out"]) if values["out"] else Path("runs") / name
+    display = display_from(values, label=out.name)
+    began = time.monotonic()
+    with only_results_on_stdout() as stdout:
+        try:
+            with display.listening():
+                found = _compare(arguments, values, out, command, display)
+        except Stopped:
+            display.note(f"stopped; what was measured is kept in {out}. Resume: strata {shlex.join(command)}")
+            raise
+        _tell(found, out, time.monotonic() - began, values, stdout)
+    return 0
+
+
+def _compare(
+    arguments: argparse.Namespace, values: dict[str, Any], out: Path, command: list[str], display: Display
+) -> dict[str, Any]:
+    from dashboards.page import write_comparison, write_report
+    from experiments.compare import CompareConfig, Specs, compare
+
+    specs = Specs(arguments.base, arguments.distilled, values["twin"])
+    names = ("graft_pairs", "graft_stride", "thoughts", "spectra")
+    config = replace(CompareConfig(**{name: values[name] for name in names}), locate=locate_config(values))
+    found = compare(
+        specs,
+        {role: partial(open_from, spec, values, display) for role, spec in specs.by_role().items()},
+        config,
+        out,
+        items_file=Path(values["items"]) if values["items"] else None,
+        command=["strata", *command],
+        options={
+            name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if name != "out"
+        },
+        batch_tokens=values["batch_tokens"],
+        keep_activations=values["keep_activations"],
+        progress=display,
+        on_run=lambda run: setattr(display, "progress_file", run / "progress.json"),
+    )
+    try:
+        pages = [*(partial(write_report, out / role) for role in found["models"]), partial(write_comparison, out)]
+        for done, write in enumerate(pages):
+            display("pages", done, len(pages), "pages")
+            write()
+        display("pages", len(pages), len(pages), "pages")
+    except DoesNotFitError as error:
+        raise DoesNotFitError(
+            f"{error.what}; the run is done and keeps its numbers",
+            f"Free some space, then: strata report {shlex.quote(str(out))}",
+        ) from error
+    return found
+
+
+def _tell(found: Mapping[str, Any], out: Path, seconds: float, values: Mapping[str, Any], stdout: TextIO) -> None:
+    page = out / "report.html"
+    if values["json"]:
+        stdout.write(json.dumps({**found, "run": str(out), "report": str(page)}, ensure_ascii=False) + "\n")
+        return
+    console = Console(file=stdout, highlight=False, soft_wrap=True)
+    for role, check in found["pair_check"].items():
+        console.print(f"{role}: is the base its base? {check['verdict']}", markup=False)
+    for sentence in found["verdict"]["sentences"]:
+        console.print(sentence, markup=False)
+    for split in (one for one in found["thoughts"].values() if isinstance(one, dict)):
+        told = ", ".join(
+            f"{role} {split['accuracy'][role]['value']:.0%}" for role in found["models"] if split["accuracy"].get(role)
+        )
+        console.print(f"in words, {split['about']}: {told}", markup=False)
+    for entry in found["not_comparable"]:
+        console.print(f"not comparable ({entry['model']}): {entry['measure']}: {entry['reason']}", markup=False)
+    for warning in found["warnings"]:
+        console.print(f"caveat: {warning}", markup=False)
+    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_in_words(seconds)})", markup=False)
