@@ -16,8 +16,9 @@ from einops import einsum
 from jaxtyping import Float
 from torch import Tensor
 
-from probes.backends.recording import Recording, record
+from probes.backends.recording import Recording
 from probes.backends.rerun_block import rerun_block
+from probes.backends.runs import Runs
 from probes.backends.torch_hooks import hook_output
 from probes.causal.interchange import BATCH_TOKENS
 from probes.causal.pairs import Pair, batches_of
@@ -42,18 +43,20 @@ def attribution(
     positions: Sequence[str],
     *,
     batch_tokens: int | None = None,
+    runs: Runs | None = None,
     progress: Progress = silent,
     stage: str = "attribution",
 ) -> Iterator[Attributed]:
     """Yields the first-order estimates batch by batch, from two forward passes and one backward pass a batch."""
+    runs = runs or Runs(checkpoint)
     tokens = batch_tokens or BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])
     done = 0
     progress(stage, 0, len(pairs), "pairs")
     for rows in batches_of(pairs, tokens):
         members = [pairs[row] for row in rows]
         keep = max(pair.reach for pair in members)
-        clean = record(checkpoint, [pair.clean for pair in members], keep=keep)
-        foil = record(checkpoint, [pair.foil for pair in members], keep=keep)
+        clean = runs.of([pair.clean for pair in members], keep)
+        foil = runs.of([pair.foil for pair in members], keep)
         slopes = _slopes(checkpoint, foil, members)
         yield Attributed(tuple(rows), _products(clean, foil, slopes, members, positions))
         done += len(rows)

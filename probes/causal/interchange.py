@@ -16,8 +16,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from probes.backends.recording import Recording, record
+from probes.backends.recording import Recording
 from probes.backends.restart import Component, Variant, sweep
+from probes.backends.runs import Runs
 from probes.causal.pairs import ALL, Pair, batches_of, reach_columns
 from probes.causal.scores import logit_difference
 from probes.checkpoints.checkpoint import Checkpoint
@@ -63,6 +64,7 @@ def interchange(
     *,
     seed: int = 0,
     batch_tokens: int | None = None,
+    runs: Runs | None = None,
     progress: Progress = silent,
     stage: str = "interchange",
 ) -> Iterator[Interchanged]:
@@ -70,23 +72,25 @@ def interchange(
 
     A pair without a line's position, or whose two prompts are still the same there, has no value on that line. Controls
     exist for contributions at named positions only.
+    `runs`: where other measurements of the same pairs find their recordings.
     Raises NoRestartError where the architecture can't be run from the middle, StrataError for edits that don't fit.
     """
+    runs = runs or Runs(checkpoint)
     tokens = batch_tokens or BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])
     done = 0
     progress(stage, 0, len(pairs), "pairs")
     for rows in batches_of(pairs, tokens):
-        yield _Batch(checkpoint, [pairs[row] for row in rows], lines, seed).run(tuple(rows))
+        yield _Batch(runs, [pairs[row] for row in rows], lines, seed).run(tuple(rows))
         done += len(rows)
         progress(stage, done, len(pairs), "pairs")
 
 
 class _Batch:
-    def __init__(self, checkpoint: Checkpoint, pairs: Sequence[Pair], lines: Sequence[Line], seed: int) -> None:
-        self.checkpoint, self.pairs, self.lines, self.seed = checkpoint, pairs, lines, seed
+    def __init__(self, runs: Runs, pairs: Sequence[Pair], lines: Sequence[Line], seed: int) -> None:
+        self.checkpoint, self.pairs, self.lines, self.seed = runs.checkpoint, pairs, lines, seed
         keep = max(pair.reach for pair in pairs)
-        self.clean = record(checkpoint, [pair.clean for pair in pairs], keep=keep)
-        self.foil = record(checkpoint, [pair.foil for pair in pairs], keep=keep)
+        self.clean = runs.of([pair.clean for pair in pairs], keep)
+        self.foil = runs.of([pair.foil for pair in pairs], keep)
         self.tokens = torch.tensor([[pair.answer_id, pair.foil_id] for pair in pairs])
 
     def run(self, rows: tuple[int, ...]) -> Interchanged:

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from probes.backends.recording import record
 from probes.backends.restart import Knockout, sweep
+from probes.backends.runs import Runs
 from probes.causal.interchange import BATCH_TOKENS
 from probes.causal.pairs import Pair, batches_of
 from probes.causal.scores import logit_difference
@@ -35,17 +35,19 @@ def knockout(
     *,
     window: int,
     batch_tokens: int | None = None,
+    runs: Runs | None = None,
     progress: Progress = silent,
     stage: str = "knockout",
 ) -> Iterator[KnockedOut]:
     """Hides each span's last token from the last position in `window` blocks in a row; only that position is recomputed."""
+    runs = runs or Runs(checkpoint)
     tokens = batch_tokens or BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])
     starts = range(checkpoint.n_layers - min(window, checkpoint.n_layers) + 1)
     done = 0
     progress(stage, 0, len(pairs), "pairs")
     for rows in batches_of(pairs, tokens):
         members = [pairs[row] for row in rows]
-        run = record(checkpoint, [pair.clean for pair in members], keep=1)
+        run = runs.of([pair.clean for pair in members], 1)
         scored = torch.tensor([[pair.answer_id, pair.foil_id] for pair in members])
         last = run.columns(["last"])
         intact = logit_difference(checkpoint.readout, run.streams[-1][None, :, -1], scored)[0]

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from probes.backends.recording import Recording, record
 from probes.backends.restart import Component, Values, Variant, sweep
+from probes.backends.runs import Runs
 from probes.causal.interchange import BATCH_TOKENS
 from probes.causal.pairs import Pair, batches_of, reach_columns
 from probes.causal.positions import REST, matching_columns, mean_by_part, parts_of
@@ -60,6 +61,7 @@ def removal(
     *,
     draws: int = DRAWS,
     batch_tokens: int | None = None,
+    runs: Runs | None = None,
     progress: Progress = silent,
     stage: str = "removal",
 ) -> Iterator[Removed]:
@@ -67,6 +69,7 @@ def removal(
 
     A group without a reference has no mean and no resample ablation.
     """
+    runs = runs or Runs(checkpoint)
     tokens = batch_tokens or BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])
     done = 0
     known: dict[str, _Reference | None] = {}
@@ -77,7 +80,7 @@ def removal(
         if group not in known:
             # One group at a time: batches come group by group.
             known = {group: _Reference.of(checkpoint, [one for one in reference if one.group == group], tokens)}
-        yield _Batch(checkpoint, members, known[group], draws).run(tuple(rows), cuts)
+        yield _Batch(runs, members, known[group], draws).run(tuple(rows), cuts)
         done += len(rows)
         progress(stage, done, len(pairs), "pairs")
 
@@ -108,9 +111,9 @@ class _Reference:
 
 
 class _Batch:
-    def __init__(self, checkpoint: Checkpoint, pairs: Sequence[Pair], reference: _Reference | None, draws: int) -> None:
-        self.checkpoint, self.pairs, self.reference, self.draws = checkpoint, pairs, reference, draws
-        self.run_intact = record(checkpoint, [pair.clean for pair in pairs], keep=max(pair.reach for pair in pairs))
+    def __init__(self, runs: Runs, pairs: Sequence[Pair], reference: _Reference | None, draws: int) -> None:
+        self.checkpoint, self.pairs, self.reference, self.draws = runs.checkpoint, pairs, reference, draws
+        self.run_intact = runs.of([pair.clean for pair in pairs], max(pair.reach for pair in pairs))
         self.where = reach_columns(pairs, self.run_intact.n_columns)
         self.tokens = torch.tensor([[pair.answer_id, pair.foil_id] for pair in pairs])
 

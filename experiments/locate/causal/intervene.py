@@ -12,6 +12,7 @@ from torch import Tensor
 
 from experiments.locate.causal.lines import cuts_for, lines_for, spans_of
 from experiments.locate.config import LocateConfig
+from probes.backends.runs import Runs
 from probes.causal.attribution import attribution
 from probes.causal.damage import LAST_TOKENS, damage
 from probes.causal.interchange import Line, interchange
@@ -65,25 +66,25 @@ def _of_family(
 ) -> dict[str, Tensor]:
     n_layers = checkpoint.n_layers
     spans = spans_of(pairs)
-    table = _Table(len(pairs), n_layers)
-    for batch in interchange(checkpoint, pairs, lines_for(config, spans), seed=config.seed):
+    table, runs = _Table(len(pairs), n_layers), Runs(checkpoint)
+    for batch in interchange(checkpoint, pairs, lines_for(config, spans), seed=config.seed, runs=runs):
         table.put("clean", batch.rows, batch.clean)
         table.put("foil", batch.rows, batch.foil)
         for line, shift in batch.shift.items():
             table.put(line_name(line), batch.rows, shift)
-    for cut_batch in removal(checkpoint, pairs, reference, cuts_for(config)):
+    for slope_batch in attribution(checkpoint, pairs, (*spans, "last"), runs=runs):
+        for (component, position), shift in slope_batch.shift.items():
+            table.put(f"attribution/{component}/{position}", slope_batch.rows, shift)
+    for cut_batch in removal(checkpoint, pairs, reference, cuts_for(config), runs=runs):
         table.put("intact", cut_batch.rows, cut_batch.intact)
         for cut, drop in cut_batch.drop.items():
             table.put(cut_name(cut, "drop"), cut_batch.rows, drop)
             table.put(cut_name(cut, "wrong"), cut_batch.rows, cut_batch.wrong[cut])
     if spans and config.causal_map != "quick":
         window = knockout_window(n_layers)
-        for edge_batch in knockout(checkpoint, pairs, spans, window=window):
+        for edge_batch in knockout(checkpoint, pairs, spans, window=window, runs=runs):
             for span, drop in edge_batch.drop.items():
                 table.put(f"knockout/{span}/{window}", edge_batch.rows, drop)
-    for slope_batch in attribution(checkpoint, pairs, (*spans, "last")):
-        for (component, position), shift in slope_batch.shift.items():
-            table.put(f"attribution/{component}/{position}", slope_batch.rows, shift)
     return table.tensors
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from probes.backends.contract import Edit, Site
 from probes.backends.recording import record
 from probes.backends.restart import COMPONENTS, Component, Knockout, Variant, _alike, sweep
+from probes.backends.runs import Runs
 from probes.backends.torch_hooks import TorchHooks
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.errors import StrataError
@@ -173,3 +174,17 @@ def test_a_group_spans_a_quarter_of_its_columns_and_one() -> None:
     starts = 20 - torch.tensor([1, 2, 3, 8, 9, 11, 12, 20])
     assert [rows.tolist() for rows in _alike(starts, 20)] == [[0, 1], [2], [3, 4, 5], [6], [7]]
     assert [rows.tolist() for rows in _alike(starts.flip(0), 20)] == [[6, 7], [5], [2, 3, 4], [1], [0]]
+
+
+def test_measurements_of_one_batch_share_its_recordings() -> None:
+    checkpoint = tiny_checkpoint("llama")
+    runs, prompts, others, third = Runs(checkpoint), prompts_of(5, 7), prompts_of(6, 6, seed=1), prompts_of(4, seed=2)
+    first = runs.of(prompts, 4)
+    assert runs.of(prompts, 3) is first
+    assert runs.of(others, 2) is not first
+    assert runs.of(prompts, 4) is first
+    longer = runs.of(prompts, 6)
+    assert longer is not first and longer.n_columns - longer.first == 6
+    runs.of(third, 2)
+    assert runs.of(prompts, 6) is longer and runs.of(others, 2) is not None
+    assert len(runs._held) == 2, "no more recordings are held than a batch has"

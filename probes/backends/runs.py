@@ -1,0 +1,30 @@
+"""Recordings that several measurements of one batch share: the same prompts are not run again for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from probes.backends.recording import Recording, record
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.prompts import Prompt
+
+_HELD = 2
+
+
+class Runs:
+    """Runs prompts of one checkpoint and holds the last two recordings: the clean and the foil prompts of a batch."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self._held: dict[tuple[tuple[int, ...], ...], Recording] = {}
+
+    def of(self, prompts: Sequence[Prompt], keep: int) -> Recording:
+        """A recording of `prompts` that keeps at least the last `keep` columns; see `record`."""
+        key = tuple(prompt.ids for prompt in prompts)
+        found = self._held.get(key)
+        if found is None or found.n_columns - found.first < min(keep, found.n_columns):
+            self._held.pop(key, None)
+            while len(self._held) >= _HELD:
+                self._held.pop(next(iter(self._held)))
+            self._held[key] = found = record(self.checkpoint, prompts, keep=keep)
+        return found
