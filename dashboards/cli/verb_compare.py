@@ -35,6 +35,7 @@ COMPARING = (
     Option("graft_pairs", 24, "pairs of each kind that grafts and patches are scored on; 0: none", "comparing", whole, metavar="N"),
     Option("graft_stride", 1, "blocks by which a graft grows", "comparing", positive, metavar="N"),
     Option("thoughts", 8, "problems of each family answered in words, with thinking; 0: none", "comparing", whole, metavar="N"),
+    Option("temperature", 0.0, "of answers in words; 0: the likeliest token each time", "comparing", float, metavar="T"),
     Option("spectra", True, "also the spectrum of every changed matrix", "comparing"),
 )  # fmt: skip
 QUICK = {
@@ -84,7 +85,7 @@ def _compare(
     from experiments.compare import CompareConfig, Specs, compare
 
     specs = Specs(arguments.base, arguments.distilled, values["twin"])
-    names = ("graft_pairs", "graft_stride", "thoughts", "spectra")
+    names = ("graft_pairs", "graft_stride", "thoughts", "temperature", "spectra")
     config = replace(CompareConfig(**{name: values[name] for name in names}), locate=locate_config(values))
     found = compare(
         specs,

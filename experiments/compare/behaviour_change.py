@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.compare.paired import BASE, Role, paired
+from experiments.compare.paired import Role, paired
 from experiments.items.schema import Item
 from experiments.locate.questions import entity_of
 
@@ -55,9 +55,3 @@ def answered_by_all(rows: Mapping[Role, Rows]) -> frozenset[str]:
     """Ids of the items that every model answers and nothing else speaks against."""
     sets = [{row["item"] for row in table if row["answered"] and not row["reason"]} for table in rows.values()]
     return frozenset(set.intersection(*sets)) if sets else frozenset()
-
-
-def unequal_questions(rows: Mapping[Role, Rows]) -> list[str]:
-    """Roles whose items are not the base's: nothing can be paired with them."""
-    ids = {role: [row["item"] for row in table] for role, table in rows.items()}
-    return [role for role, names in ids.items() if names != ids[BASE]]

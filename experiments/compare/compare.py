@@ -10,7 +10,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from experiments.compare.behaviour_change import answered_by_all, behaviour_change, unequal_questions
+from experiments.compare.alike import Alike, Need, alike
+from experiments.compare.behaviour_change import answered_by_all, behaviour_change
 from experiments.compare.config import CompareConfig
 from experiments.compare.exchange import exchange
 from experiments.compare.in_words import in_words
@@ -30,6 +31,8 @@ from experiments.locate.questions import Questions, questions_for
 from experiments.pairs import check_pair
 from experiments.run import RunDirectory, rows_to_table
 from experiments.tables import CHANGES, SIMILARITY, TRANSFER, WEIGHTS
+from probes.checkpoints.spec import parse_spec
+from probes.errors import DoesNotFitError, StrataError
 from probes.progress import Progress, silent
 from probes.similarity.weights import compare_weights, weight_changes
 
@@ -49,6 +52,15 @@ class Specs:
     distilled: str
     twin: str | None = None
     """Control twin: as much training of the base, without the reasoning."""
+
+    def __post_init__(self) -> None:
+        for spec in self.by_role().values():
+            named = parse_spec(spec).adapters
+            twice = next((one for one in named if named.count(one) > 1), None)
+            if twice is not None:
+                raise StrataError(
+                    f"{spec} merges the adapter {twice} twice, which makes a model that nobody trained", "Name it once"
+                )
 
     def by_role(self) -> dict[Role, str]:
         named = {BASE: self.base, DISTILLED: self.distilled, TWIN: self.twin}
@@ -72,7 +84,8 @@ def compare(
     """Compares models in the run directory `out`, which holds one `locate` run of each, and returns comparison.json.
 
     A measure that can't be made of a pair (other tokenizer, width, depth) is left out with its reason; the others run.
-    A second call with the same models and configuration resumes. Raises StrataError for other configurations.
+    A second call with the same models and configuration resumes. Raises StrataError for other configurations and for
+    models that can't be opened, SelfTestError when an identity that must hold fails.
     """
     models = Models(openers)
     questions = questions_for(models.get(BASE), config.locate, items_file)
@@ -97,12 +110,12 @@ def _identity(models: Models, config: CompareConfig, questions: Questions) -> di
     asked["locate"]["text"] = text_sha256(asked["locate"]["text"])
     of_role = {}
     for role in models.roles:
-        checkpoint = models.get(role)
+        about = models.about(role)
         of_role[role] = {
-            "weights_sha256": checkpoint.identity.weights_sha256,
-            "tokenizer_sha256": checkpoint.identity.tokenizer_sha256,
-            "dtype": str(checkpoint.dtype),
-            "attention": checkpoint.attention,
+            "weights_sha256": about.identity.weights_sha256,
+            "tokenizer_sha256": about.identity.tokenizer_sha256,
+            "dtype": about.dtype,
+            "attention": about.attention,
         }
     return asked | {"models": of_role, "items_sha256": questions.sha256}
 
@@ -122,9 +135,36 @@ class _Comparison:
         self.run_directory, self.specs, self.models, self.config = run, specs, models, config
         self.questions, self.items_file, self.batch_tokens = questions, items_file, batch_tokens
         self.progress = progress
-        self.not_comparable: list[dict[str, str]] = []
-        hashes = tuple(models.get(role).identity.weights_sha256 for role in models.roles)
+        # In the manifest, because a stage that is done says nothing when the run is taken up again.
+        self.not_comparable: list[dict[str, str]] = run.manifest.setdefault("not_comparable", [])
+        self.alike = {role: self._alike(role) for role in models.others}
+        hashes = tuple(models.about(role).identity.weights_sha256 for role in models.roles)
         self.locate_config = replace(config.locate, paired_with=hashes)
+
+    def _alike(self, role: Role) -> Alike:
+        base, other = self.models.about(BASE), self.models.about(role)
+        same = (base.identity.tokenizer_sha256, base.max_context) == (
+            other.identity.tokenizer_sha256,
+            other.max_context,
+        )
+        asked = self.questions if same else questions_for(self.models.get(role), self.config.locate, self.items_file)
+        if base.prefix != other.prefix:
+            self.run_directory.warn(
+                f"The tokenizers of {self.specs.base} and {self.specs.by_role()[role]} put different tokens before a text; "
+                "where one model runs with parts of the other both read the base's"
+            )
+        return alike(base, self.questions, other, asked)
+
+    def _comparable(self, measure: str, *needed: Need) -> list[Role]:
+        """The base and the models that this measure can be made of; the others are left out with their reasons."""
+        found = [BASE]
+        for role, shared in self.alike.items():
+            reason = shared.why_not(*needed)
+            if reason is None:
+                found.append(role)
+            else:
+                self._leave_out(measure, role, reason)
+        return found
 
     def run(self, options: Mapping[str, Any]) -> dict[str, Any]:
         run = self.run_directory
@@ -141,34 +181,29 @@ class _Comparison:
             self._weights()
         with run.stage("ask"):
             rows = {role: self._ask(role) for role in self.models.roles}
-        for role in unequal_questions(rows):
-            self._leave_out("everything paired by item", role, "its tokenizer makes other items of the same questions")
-        paired = [role for role in self.models.roles if role not in unequal_questions(rows)]
-        among = answered_by_all({role: rows[role] for role in paired})
+        same_items = self._comparable("change of the answers", "items")
+        same_layers = self._comparable("layer by layer change and change of location", "items", "tokens", "depth")
+        among = answered_by_all({role: rows[role] for role in same_layers})
         summaries = {}
         for role in self.models.roles:
             with run.stage(f"locate {role}"):
-                summaries[role] = self._locate(role, among if role in paired else None)
+                summaries[role] = self._locate(role, among if role in same_layers else None)
         with run.stage("changes"):
-            same = {role: rows[role] for role in paired}
+            same = {role: rows[role] for role in same_items}
             draws, seed = self.config.locate.draws, self.config.locate.seed
             kinds, families = behaviour_change(same, self.questions.items, draws=draws, seed=seed)
             run.write_json("families.json", families)
-            tables = {role: pq.read_table(run.path / role / "profiles.parquet") for role in paired}
-            changes = layer_changes(tables, self.questions.items, draws=draws, seed=seed)
-            run.write_table("changes", rows_to_table(list(changes), CHANGES))
-            moved = self._moved(paired, rows, among, summaries)
+            if not run.finished("changes.parquet"):
+                tables = {role: pq.read_table(run.path / role / "profiles.parquet") for role in same_layers}
+                changes = layer_changes(tables, self.questions.items, draws=draws, seed=seed)
+                run.write_table("changes", rows_to_table(list(changes), CHANGES))
+            moved = self._moved(same_layers, rows, among, summaries)
         with run.stage("streams"):
-            self._streams(paired, rows)
+            self._streams(rows)
         with run.stage("grafts"):
-            answered = frozenset(row["item"] for role in paired for row in rows[role] if row["answered"])
-            upper, refused = exchange(
-                run, self.models, paired, self.questions, answered, self.config, progress=self.progress
-            )
-            for role, reason in refused.items():
-                self._leave_out("grafts and cross-model patching", role, reason)
+            upper = self._exchange(rows)
         with run.stage("answers in words"):
-            thoughts = thoughts_change(run, self.models, self.config, progress=self.progress)
+            thoughts = thoughts_change(run, self.models, self.config, self._leave_out, progress=self.progress)
         found = self._comparison(checks, summaries, kinds, moved, upper, thoughts)
         run.write_json("comparison.json", found)
         return found
@@ -184,7 +219,14 @@ class _Comparison:
             return dict(run.read_json("pair_check.json"))
         specs, found = self.specs.by_role(), {}
         for role in self.models.others:
-            check = check_pair(specs[BASE], specs[role], progress=self.progress)
+            try:
+                check = check_pair(specs[BASE], specs[role], progress=self.progress)
+            except DoesNotFitError:
+                raise
+            except StrataError as error:
+                self._leave_out("pair check", role, error.what)
+                found[role] = {"verdict": "unclear", "reasons": [error.what], "hint": None}
+                continue
             found[role] = {name: value for name, value in asdict(check).items() if name != "tensors"}
             if not check.ok:
                 hint = f" {check.hint}" if check.hint else ""
@@ -198,10 +240,22 @@ class _Comparison:
             return
         specs, rows = self.specs.by_role(), []
         for role in self.models.others:
-            changes = compare_weights(
-                specs[BASE], specs[role], spectrum=self.config.spectra, seed=self.config.locate.seed,
-                progress=self.progress,
-            )  # fmt: skip
+            try:
+                changes = list(
+                    compare_weights(
+                        specs[BASE], specs[role], spectrum=self.config.spectra, seed=self.config.locate.seed,
+                        progress=self.progress,
+                    )
+                )  # fmt: skip
+            except DoesNotFitError:
+                raise
+            except StrataError as error:
+                self._leave_out("change of the weights", role, error.what)
+                continue
+            apart = sum(one.moments is None for one in changes)
+            if apart:
+                reason = f"{apart} of {len(changes)} tensors are missing in one of the two or have another shape"
+                self._leave_out("change of all weights", role, reason)
             rows += [{"contrast": role, **asdict(line)} for line in weight_changes(changes)]
         run.write_table("weights", rows_to_table(rows, WEIGHTS))
 
@@ -212,6 +266,10 @@ class _Comparison:
         )  # fmt: skip
 
     def _locate(self, role: Role, among: frozenset[str] | None) -> dict[str, Any]:
+        summary = self.run_directory.path / role / "summary.json"
+        if not (summary.parent / "activations").exists():
+            # A comparison that was finished once threw away what a missing table of it is made from.
+            summary.unlink(missing_ok=True)
         return locate(
             self.models.get(role), self.locate_config, self.run_directory.path / role, items_file=self.items_file,
             command=self.run_directory.manifest["command"], batch_tokens=self.batch_tokens, keep_activations=True,
@@ -224,7 +282,7 @@ class _Comparison:
 
     def _moved(
         self,
-        paired: Sequence[Role],
+        comparable: Sequence[Role],
         rows: Mapping[Role, Sequence[Mapping[str, Any]]],
         among: frozenset[str],
         summaries: Mapping[Role, Mapping[str, Any]],
@@ -239,15 +297,14 @@ class _Comparison:
                 else "no pair is answered by all models"
             )
             return {role: {kind: _undetermined(why) for kind in KINDS} for role in self.models.others}
-        n_layers = {role: self.models.get(role).n_layers for role in paired}
+        n_layers = self.models.about(BASE).n_layers
         effects = {
-            role: kept_effects(self.run_directory.path / role, self._run_id(role), chosen.items, n_layers[role])
-            for role in paired
+            role: kept_effects(self.run_directory.path / role, self._run_id(role), chosen.items, n_layers)
+            for role in comparable
         }
         found: dict[Role, dict[str, Any]] = {}
         for role in self.models.others:
-            if role not in paired or n_layers[role] != n_layers[BASE]:
-                self._leave_out("change of location", role, "it has other items or another number of blocks")
+            if role not in comparable:
                 found[role] = {kind: _undetermined("not comparable") for kind in KINDS}
                 continue
             found[role] = {}
@@ -260,24 +317,33 @@ class _Comparison:
                 found[role][kind] = location_change(before, after, located, locate_config)
         return found
 
-    def _streams(self, paired: Sequence[Role], rows: Mapping[Role, Sequence[Mapping[str, Any]]]) -> None:
-        run, positions, base = self.run_directory, self.locate_config.positions, self.models.get(BASE)
-        shapes = {role: (self.models.get(role).n_layers, self.models.get(role).d_model) for role in paired}
-        alike = [role for role in paired if shapes[role] == (base.n_layers, base.d_model)]
-        for role in self.models.others:
-            if role not in alike:
-                self._leave_out("similarity of streams and probe transfer", role, "other items, depth or width")
+    def _streams(self, rows: Mapping[Role, Sequence[Mapping[str, Any]]]) -> None:
+        run, positions = self.run_directory, self.locate_config.positions
+        roles = self._comparable("similarity of streams and probe transfer", "items", "tokens", "depth", "width")
+        if run.finished("similarity.parquet") and run.finished("transfer.parquet"):
+            return
         lenses = [
             name for lens in self.locate_config.lenses for name in ((lens, "bias") if lens == "tuned" else (lens,))
         ]
         stores = {
-            role: streams_store(run.path / role, self._run_id(role), "model", positions, lenses) for role in alike
+            role: streams_store(run.path / role, self._run_id(role), "model", positions, lenses) for role in roles
         }
-        encoded, answered = self.questions.encoded, answered_by_all({role: rows[role] for role in alike})
+        encoded, answered = self.questions.encoded, answered_by_all({role: rows[role] for role in roles})
         similar = similarity_rows(stores, encoded, positions, self.config)
         run.write_table("similarity", rows_to_table(list(similar), SIMILARITY))
         carried = transfer_rows(stores, encoded, answered, positions, self.config, progress=self.progress)
         run.write_table("transfer", rows_to_table(list(carried), TRANSFER))
+
+    def _exchange(self, rows: Mapping[Role, Sequence[Mapping[str, Any]]]) -> dict[Role, dict[str, Any]]:
+        measure = "grafts and cross-model patching"
+        roles = self._comparable(measure, "items", "tokens", "depth", "width")
+        answered = frozenset(row["item"] for role in roles for row in rows[role] if row["answered"])
+        upper, refused = exchange(
+            self.run_directory, self.models, roles, self.questions, answered, self.config, progress=self.progress
+        )
+        for role, reason in refused.items():
+            self._leave_out(measure, role, reason)
+        return upper
 
     def _comparison(
         self,
@@ -292,10 +358,10 @@ class _Comparison:
         found: dict[str, Any] = {
             "schema": SCHEMA,
             "models": {
-                role: {"spec": specs[role], "sha256": self.models.get(role).identity.weights_sha256, "run": role}
+                role: {"spec": specs[role], "sha256": self.models.about(role).identity.weights_sha256, "run": role}
                 for role in self.models.roles
             },
-            "n_layers": self.models.get(BASE).n_layers,
+            "n_layers": self.models.about(BASE).n_layers,
             "seed": self.config.locate.seed,
             "quick": self.config.locate.quick,
             "pair_check": {

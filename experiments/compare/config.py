@@ -21,6 +21,8 @@ class CompareConfig:
     """Blocks by which prefixes and suffixes grow."""
     thoughts: int = 8
     """Items of each asked family that are answered in words, with thinking; 0: none."""
+    temperature: float = 0.0
+    """Of answers in words: 0 decodes greedily, above it they are drawn with the run's seed."""
     spectra: bool = True
     """Whether the spectrum of every changed matrix is measured beside its size."""
 
@@ -30,6 +32,8 @@ class CompareConfig:
                 "--graft-pairs and --thoughts can't be negative, and --graft-stride needs at least 1",
                 "Give 0 to leave grafts or answers in words out",
             )
+        if self.temperature < 0:
+            raise StrataError(f"--temperature is {self.temperature:g}", "Give 0 to decode greedily, or more to draw")
         unknown = [name for name in self.graft_sweeps if name not in SWEEPS]
         if unknown:
             raise StrataError(f"There is no graft sweep {unknown[0]!r}", f"Choose among: {', '.join(SWEEPS)}")

@@ -39,7 +39,7 @@ RANDOM = "random"
 def exchange(
     run: RunDirectory,
     models: Models,
-    paired: Sequence[Role],
+    comparable: Sequence[Role],
     questions: Questions,
     answered: frozenset[str],
     config: CompareConfig,
@@ -48,8 +48,8 @@ def exchange(
 ) -> tuple[dict[Role, dict[str, Any]], dict[Role, str]]:
     """Writes the grafts and crossed tables of every model against the base, both ways.
 
-    Returns, by model, how the two halves of its blocks compare (`halves`), and why a model was left out. Raises
-    SelfTestError when an identity of exchanging parts does not hold.
+    Returns, by model of `comparable`, how the two halves of its blocks compare (`halves`), or why it was left out;
+    without `graft_pairs` the tables are empty. Raises SelfTestError when an identity of exchanging parts does not hold.
     """
     items = graft_items(questions.encoded, answered, config.graft_pairs, config.locate.seed)
     grafted: list[dict[str, Any]] = []
@@ -57,9 +57,11 @@ def exchange(
     compared: dict[Role, dict[str, Any]] = {}
     refused: dict[Role, str] = {}
     base = models.get(BASE)
-    for role in models.others:
-        if role not in paired or not items:
-            refused[role] = NOTHING_ASKED if role in paired else "its tokenizer makes other items of the same questions"
+    for role in models.others if config.graft_pairs else ():
+        if role not in comparable:
+            continue
+        if not items:
+            refused[role] = NOTHING_ASKED
             continue
         other = models.get(role)
         try:

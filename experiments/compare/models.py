@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from experiments.compare.paired import BASE, DISTILLED, TWIN, Role
 from probes.checkpoints.checkpoint import Checkpoint
+from probes.checkpoints.identity import Identity
 
 Openers = Mapping[Role, Callable[[], Checkpoint]]
+
+
+@dataclass(frozen=True)
+class About:
+    """What stays known of a model that is no longer in memory."""
+
+    identity: Identity
+    n_layers: int
+    d_model: int
+    max_context: int | None
+    prefix: tuple[int, ...]
+    """Token ids before every text."""
+    dtype: str
+    attention: str
 
 
 class Models:
@@ -17,6 +33,7 @@ class Models:
         self.roles: tuple[Role, ...] = tuple(role for role in (BASE, DISTILLED, TWIN) if role in openers)
         self._openers = openers
         self._held: dict[Role, Checkpoint] = {}
+        self._about: dict[Role, About] = {}
 
     @property
     def others(self) -> tuple[Role, ...]:
@@ -30,3 +47,12 @@ class Models:
                 del self._held[held]
             self._held[role] = self._openers[role]()
         return self._held[role]
+
+    def about(self, role: Role) -> About:
+        """Opens the model the first time only."""
+        if role not in self._about:
+            one = self.get(role)
+            self._about[role] = About(
+                one.identity, one.n_layers, one.d_model, one.max_context, one.prefix, str(one.dtype), one.attention
+            )
+        return self._about[role]

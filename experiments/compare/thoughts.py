@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,16 +15,22 @@ from experiments.distill.data import ABOUT, SPLITS
 from experiments.distill.evaluate import ANSWERS, evaluation_lessons, reasoning_rows
 from experiments.distill.prompting import PROMPTS
 from experiments.run import RunDirectory, rows_to_table
+from probes.errors import DoesNotFitError, StrataError
 from probes.progress import Progress, silent
 
 
 def thoughts_change(
-    run: RunDirectory, models: Models, config: CompareConfig, *, progress: Progress = silent
+    run: RunDirectory,
+    models: Models,
+    config: CompareConfig,
+    leave_out: Callable[[str, Role, str], None],
+    *,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """By split of the problems (trained on, harder, other families): share answered right in words, before and after.
 
-    Every model is asked in every way of asking, and its best way counts, so that a base is not charged for not knowing a
-    format. Writes one table of answers a model; a finished one is not made again.
+    Writes one table of answers a model; a finished one is not made again. A model that can't be asked, as for the
+    length of its context, is handed to `leave_out` (measure, model, reason).
     """
     if config.thoughts == 0:
         return {"reason": "no answers in words were asked for"}
@@ -34,11 +40,32 @@ def thoughts_change(
     for role in models.roles:
         name = f"answers_{role}"
         if not run.finished(f"{name}.parquet"):
-            made: list[dict[str, Any]] = []
-            for way in PROMPTS:
-                made += reasoning_rows(models.get(role), role, asked, way, progress)
+            try:
+                made = [
+                    row
+                    for way in PROMPTS
+                    for row in reasoning_rows(
+                        models.get(role), role, asked, way, progress, temperature=config.temperature, seed=seed
+                    )
+                ]
+            except DoesNotFitError:
+                raise
+            except StrataError as error:
+                leave_out("answers in words", role, error.what)
+                continue
             run.write_table(name, rows_to_table(made, ANSWERS))
         rows[role] = run.read_table(name).to_pylist()
+    if not rows:
+        return {"reason": "no model could be asked in words"}
+    return summarised(rows, draws=config.locate.draws, seed=seed)
+
+
+def summarised(rows: Mapping[Role, Sequence[Mapping[str, Any]]], *, draws: int, seed: int) -> dict[str, Any]:
+    """What `thoughts_change` returns, of the rows of every model's table of answers: the same problems in the same order.
+
+    Every model is asked in every way of asking, and its best way counts, so that a base is not charged for not knowing a
+    format. `no_answer` counts, by reason, the problems that way in whose text no answer was found; they are not right.
+    """
     found: dict[str, Any] = {}
     for split in SPLITS[1:]:
         of_split = {role: [row for row in table if row["split"] == split] for role, table in rows.items()}
@@ -48,7 +75,7 @@ def thoughts_change(
         values = {role: np.array([float(row["right"]) for row in table]) for role, table in chosen.items()}
         found[split] = {
             "about": ABOUT[split],
-            "accuracy": paired(values, clusters, draws=config.locate.draws, seed=seed),
+            "accuracy": paired(values, clusters, draws=draws, seed=seed),
             "prompt": best,
             "no_answer": {role: _reasons(table) for role, table in chosen.items()},
         }

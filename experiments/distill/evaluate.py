@@ -113,14 +113,19 @@ def reasoning_rows(
     asked: Mapping[Split, Sequence[Lesson]],
     way: Prompting,
     progress: Progress = silent,
+    *,
+    temperature: float = 0.0,
+    seed: int = 0,
 ) -> list[dict[str, Any]]:
-    """One row of `ANSWERS` a lesson: decoded greedily, stopped at the end of the line."""
+    """One row of `ANSWERS` a lesson, stopped at the end of the line; `temperature` 0 decodes greedily."""
     all_asked = [lesson for made in asked.values() for lesson in made]
     written = generate(
         checkpoint,
         [ask(lesson, way) for lesson in all_asked],
         max_new_tokens=NEW_TOKENS,
         stop=["\n"],
+        temperature=temperature,
+        seed=seed,
         progress=progress,
         stage=f"{model}: {way} prompt",
     )
