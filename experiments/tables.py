@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +12,8 @@ from probes.errors import StrataError
 
 TABLES = ("behaviour", "profiles", "emergence", "probes", "curves", "locations")
 """What every finished `locate` holds, each as NAME.parquet."""
+COMPARISON_TABLES = ("changes", "grafts", "crossed", "weights", "similarity", "transfer")
+"""The same for `compare`."""
 RUN_KEY = b"strata.run"
 """Where a table's metadata say which run wrote it."""
 _TEXT, _INT, _FLOAT, _BOOL = pa.string(), pa.int32(), pa.float64(), pa.bool_()
@@ -93,9 +96,9 @@ TRANSFER = _schema(
 """`compare`: accuracy of answer probes carried from one model to another."""
 
 
-def check_tables(run: Path, run_id: str) -> None:
+def check_tables(run: Path, run_id: str, names: Sequence[str] = TABLES) -> None:
     """Raises StrataError when a table of the finished run in `run` is missing, broken, or was written by another run."""
-    for name in TABLES:
+    for name in names:
         file = run / f"{name}.parquet"
         if not file.exists():
             raise StrataError(f"{run} has no {file.name}", "Start the same command again: it makes what is missing")

@@ -1,4 +1,7 @@
-"""Rebuild the page of a run: view.json and report.html from its tables. No model is opened."""
+"""Rebuild the page of a run: view.json and report.html from its tables. No model is opened.
+
+Of a comparison, also the pages of its models.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import json
 from pathlib import Path
 
 from dashboards.cli.display import only_results_on_stdout
-from experiments.tables import check_tables
+from experiments.tables import COMPARISON_TABLES, check_tables
 from probes.errors import StrataError
 
 EXAMPLES = """examples:
@@ -22,18 +25,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, _command: list[str]) -> int:
-    from dashboards.page import write_report
+    from dashboards.page import write_comparison, write_report
 
     directory = Path(arguments.run)
     if not (directory / "manifest.json").exists():
-        raise StrataError(f"{directory} is not a run directory (no manifest.json)", "Give the --out of a strata locate")
-    if not (directory / "summary.json").exists():
         raise StrataError(
-            f"The run in {directory} is not finished", "Start the same command again: it resumes where it was stopped"
+            f"{directory} is not a run directory (no manifest.json)",
+            "Give the --out of a strata locate or strata compare",
         )
-    _check(directory)
+    models = _models_of_comparison(directory)
+    for located in [directory] if models is None else models:
+        _check(located)
     with only_results_on_stdout() as stdout:
-        page = write_report(directory)
+        for model in models or []:
+            write_report(model)
+        page = write_report(directory) if models is None else write_comparison(directory)
         size = page.stat().st_size
         if arguments.json:
             stdout.write(json.dumps({"report": str(page), "bytes": size}) + "\n")
@@ -44,6 +50,10 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
 
 def _check(directory: Path) -> None:
     """A page of tables that don't belong together would look like any other."""
+    if not (directory / "summary.json").exists():
+        raise StrataError(
+            f"The run in {directory} is not finished", "Start the same command again: it resumes where it was stopped"
+        )
     names = ("manifest.json", "summary.json")
     try:
         manifest, summary = (json.loads((directory / name).read_text(encoding="utf-8")) for name in names)
@@ -58,3 +68,31 @@ def _check(directory: Path) -> None:
             "Delete it and start the same command again",
         )
     check_tables(directory, run_id)
+
+
+def _models_of_comparison(directory: Path) -> list[Path] | None:
+    """The run directories of a comparison's models, its own tables checked; None when this is no comparison."""
+    try:
+        manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
+        if manifest["verb"] != "compare":
+            return None
+        if not (directory / "comparison.json").exists():
+            raise StrataError(
+                f"The comparison in {directory} is not finished",
+                "Start the same command again: it resumes where it was stopped",
+            )
+        found = json.loads((directory / "comparison.json").read_text(encoding="utf-8"))
+        measured = {role: model["weights_sha256"] for role, model in manifest["config"]["models"].items()}
+        told = {role: model["sha256"] for role, model in found["models"].items()}
+        run_id = str(manifest["run_id"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StrataError(
+            f"{directory} has a damaged manifest.json or comparison.json ({error})", "Run it again"
+        ) from error
+    if measured != told:
+        raise StrataError(
+            f"{directory / 'comparison.json'} is about other models than manifest.json",
+            "Delete it and start the same command again",
+        )
+    check_tables(directory, run_id, COMPARISON_TABLES)
+    return [directory / role for role in told]

@@ -26,8 +26,10 @@ THEME_SCRIPT = (
 )
 
 
-def document(title: str, body: str, scripts: str, data: str, side_files: bool = False) -> str:
-    """A whole HTML document under the strict policy; `data` holds script elements that are not run."""
+def document(title: str, body: str, scripts: str, data: str, side_files: bool = False, style: str = "") -> str:
+    """A whole HTML document under the strict policy; `data` holds script elements that are not run,
+    `style` what this page adds to the style of all.
+    """
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -38,7 +40,7 @@ def document(title: str, body: str, scripts: str, data: str, side_files: bool = 
 <meta name="referrer" content="no-referrer">
 <title>{esc(title)}</title>
 <script>{THEME_SCRIPT}</script>
-<style>{asset("page.css")}</style>
+<style>{asset("page.css")}{style}</style>
 </head>
 <body>
 {body}
@@ -48,6 +50,12 @@ def document(title: str, body: str, scripts: str, data: str, side_files: bool = 
 </body>
 </html>
 """
+
+
+def zipped(name: str, value: Json) -> str:
+    """The bulk of a view as a gzipped script element that is not run; `inflate` of payload.js reads it."""
+    packed = gzip.compress(inline_json(value).encode("ascii"), compresslevel=9, mtime=0)
+    return f'<script type="application/octet-stream" id="{name}">{base64.b64encode(packed).decode("ascii")}</script>'
 
 
 def header(view: Json) -> str:
@@ -77,7 +85,8 @@ def header(view: Json) -> str:
 </header>"""
 
 
-def _frame(name: str, title: str, caption: str, controls: str = "", before: str = "") -> str:
+def frame(name: str, title: str, caption: str, controls: str = "", before: str = "") -> str:
+    """A view with its title, caption and controls, and the empty panel that the scripts fill."""
     return f"""
 <section id="{name}" class="view" aria-labelledby="{name}-title">
   <div class="view-head"><h2 id="{name}-title">{title}</h2><div class="controls" data-js>{controls}</div></div>
@@ -87,7 +96,8 @@ def _frame(name: str, title: str, caption: str, controls: str = "", before: str 
 </section>"""
 
 
-def _select(name: str, label: str) -> str:
+def select(name: str, label: str) -> str:
+    """A labelled select that the scripts fill."""
     return f'<label>{label} <select id="{name}"></select></label>'
 
 
@@ -104,31 +114,30 @@ def render_report(view: Json, blobs: Mapping[str, bytes]) -> str:
         if e["embedded"]
     )
     causal = view["causal"]
-    packed = gzip.compress(inline_json({k: causal[k] for k in _PACKED}).encode("ascii"), compresslevel=9, mtime=0)
-    maps += f'<script type="application/octet-stream" id="causal-blob">{base64.b64encode(packed).decode("ascii")}</script>\n'
+    maps += zipped("causal-blob", {k: causal[k] for k in _PACKED}) + "\n"
     slim = {**view, "causal": {**causal, **{k: [] for k in _PACKED}}}
     data = f'<script type="application/json" id="view">{inline_json(slim)}</script>\n{maps}'
     return document(f"{view['models'][0]['label']} · Strata", _body(view), script(REPORT_SCRIPTS), data, side)
 
 
 def _body(view: Json) -> str:
-    curves = _frame(
+    curves = frame(
         "curves", "Layer by layer", "Mean over items with its 95 % band; thin grey lines are baselines.",
-        _select("kind", "Show") + _select("inst", "Instrument") + _select("measure", "Measure") + _select("site", "Site")
-        + _select("target", "Target") + _select("scheme", "Folds") + _select("at", "Position"),
+        select("kind", "Show") + select("inst", "Instrument") + select("measure", "Measure") + select("site", "Site")
+        + select("target", "Target") + select("scheme", "Folds") + select("at", "Position"),
     )  # fmt: skip
-    families = _frame("map", "Layer × family", "", _select("mapsel", "Colour"))
-    emergence = _frame("emergence", "When does each item become readable?", "")
+    families = frame("map", "Layer × family", "", select("mapsel", "Colour"))
+    emergence = frame("emergence", "When does each item become readable?", "")
     lens_controls = (
-        _select("lensitem", "Item") + _select("metric", "Colour")
+        select("lensitem", "Item") + select("metric", "Colour")
         + '<span class="group"><button type="button" id="zoomin" aria-label="Zoom in">+</button>'
         '<button type="button" id="zoomout" aria-label="Zoom out">−</button>'
         '<button type="button" id="zoomall">Whole prompt</button></span>'
     )  # fmt: skip
-    lens = _frame("lens", "Inside one prompt", "", lens_controls)
-    causal = _frame(
+    lens = frame("lens", "Inside one prompt", "", lens_controls)
+    causal = frame(
         "causal", "Block × position: where does an edit move the answer?", "",
-        _select("cgroup", "Show") + _select("cmeasure", "Measure") + _select("csite", "Site"),
+        select("cgroup", "Show") + select("cmeasure", "Measure") + select("csite", "Site"),
         before='<div id="causal-head" data-js></div>',
     )  # fmt: skip
     return f"""{header(view)}
@@ -165,7 +174,7 @@ def _items(view: Json) -> str:
     static = min(shown, sections.STATIC_ITEM_ROWS)
     return f"""
 <section id="items" class="view" aria-labelledby="items-title">
-  <div class="view-head"><h2 id="items-title">Items</h2><div class="controls" data-js>{_select("family", "Family")}
+  <div class="view-head"><h2 id="items-title">Items</h2><div class="controls" data-js>{select("family", "Family")}
     <span id="items-clear"></span></div></div>
   <p class="caption" id="items-caption">{total} items ({esc(view["items"]["rule"])}); the first {static} are listed here.
     ◆ has a lens map. Logit difference: answer − foil. Rank: 0 = most probable of the whole vocabulary. Emerges at: {esc(view["emergence"].get("definition") or "not run")}.</p>

@@ -209,16 +209,6 @@ def _item_row(r: Json) -> str:
 def provenance(view: Json) -> str:
     """Manifest, command, self-tests, stages, what was left out, warnings, file sizes."""
     p = view["provenance"]
-    tests = "".join(
-        f'<tr><td>{esc(t["name"])}</td><td><span class="answered-{"yes" if t["passed"] else "no"}">'
-        f"{'passed' if t['passed'] else 'FAILED'}</span></td><td class='num'>{esc(t['value'])}</td>"
-        f"<td class='num'>{esc(t['tolerance'])}</td></tr>"
-        for t in p["self_tests"]
-    )
-    stages = "".join(
-        f"<tr><td>{esc(n)}</td><td class='num'>{esc(s)}</td><td class='num'>{esc(m)}</td></tr>"
-        for n, s, m in p["stages"]
-    )
     left = "".join(f"<li>{n} × {esc(reason)}</li>" for reason, n in p["left_out"]) or "<li>none</li>"
     pairs = "".join(
         f"<li>{kind_mark(k['kind'])}: {k['usable']} usable"
@@ -234,21 +224,42 @@ def provenance(view: Json) -> str:
     return f"""
 <section id="provenance" aria-labelledby="provenance-title">
   <h2 id="provenance-title">Provenance</h2>
-  <div class="command"><code id="command">{esc(p["command"])}</code><button type="button" data-copy="command">Copy</button></div>
+  {command_line(p)}
   <div class="prov-grid">
-    <div><h3>Run and checkpoint</h3>{_pairs(p["facts"])}</div>
-    <div><h3>Self-tests</h3><table class="plain"><thead><tr><th scope="col">Identity</th><th scope="col">Result</th>
-      <th scope="col" class="num">Value</th><th scope="col" class="num">Tolerance</th></tr></thead><tbody>{tests}</tbody></table>
-      <h3>Stages</h3><table class="plain"><thead><tr><th scope="col">Stage</th><th scope="col" class="num">Time</th>
-      <th scope="col" class="num">Peak memory</th></tr></thead><tbody>{stages}</tbody></table></div>
+    <div><h3>Run and checkpoint</h3>{fact_list(p["facts"])}</div>
+    <div>{tests_and_stages(p)}</div>
     <div><h3>Format-only classifier</h3><ul>{checks or "<li>not run</li>"}</ul>
       <h3>Items left out</h3><ul>{left}</ul><h3>Pairs left out of interventions</h3><ul>{pairs or "<li>not run</li>"}</ul>
       <h3>Warnings</h3><ul>{warnings}</ul></div>
-    <div><h3>Configuration</h3>{_pairs(p["config"])}<h3>Versions</h3>{_pairs(p["versions"])}</div>
+    <div><h3>Configuration</h3>{fact_list(p["config"])}<h3>Versions</h3>{fact_list(p["versions"])}</div>
   </div>
 </section>"""
 
 
-def _pairs(pairs: list[list[str]]) -> str:
+def command_line(p: Json) -> str:
+    """The command with its button."""
+    return f"""<div class="command"><code id="command">{esc(p["command"])}</code><button type="button" data-copy="command">Copy</button></div>"""
+
+
+def tests_and_stages(p: Json) -> str:
+    """Two tables: which identities held, and where time and memory went."""
+    tests = "".join(
+        f'<tr><td>{esc(t["name"])}</td><td><span class="answered-{"yes" if t["passed"] else "no"}">'
+        f"{'passed' if t['passed'] else 'FAILED'}</span></td><td class='num'>{esc(t['value'])}</td>"
+        f"<td class='num'>{esc(t['tolerance'])}</td></tr>"
+        for t in p["self_tests"]
+    )
+    stages = "".join(
+        f"<tr><td>{esc(n)}</td><td class='num'>{esc(s)}</td><td class='num'>{esc(m)}</td></tr>"
+        for n, s, m in p["stages"]
+    )
+    return f"""<h3>Self-tests</h3><table class="plain"><thead><tr><th scope="col">Identity</th><th scope="col">Result</th>
+      <th scope="col" class="num">Value</th><th scope="col" class="num">Tolerance</th></tr></thead><tbody>{tests}</tbody></table>
+      <h3>Stages</h3><table class="plain"><thead><tr><th scope="col">Stage</th><th scope="col" class="num">Time</th>
+      <th scope="col" class="num">Peak memory</th></tr></thead><tbody>{stages}</tbody></table>"""
+
+
+def fact_list(pairs: list[list[str]]) -> str:
+    """Names and values."""
     rows = "".join(f"<dt>{esc(name)}</dt><dd>{esc(value)}</dd>" for name, value in pairs)
     return f"<dl>{rows}</dl>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from dashboards.page.markup import esc
@@ -71,4 +72,42 @@ def share_svg(share: float, low: float | None, high: float | None) -> str:
         f'<svg class="sharebar" viewBox="0 0 120 18" role="img" aria-label="{number(share)} {interval(low, high)}">'
         f'<line class="base" x1="4" x2="116" y1="9" y2="9"/><line class="chance" x1="60" x2="60" y1="2" y2="16"/>'
         f'{band}<circle class="fill" cx="{_share_x(share):.1f}" cy="9" r="4.5"/></svg>'
+    )
+
+
+def change_svg(changes: Sequence[Json | None], limit: float = 1.0, bound: float | None = None) -> str:
+    """Changes around 0 with their intervals, one line each, from −limit to limit: squares first, then diamonds.
+
+    `bound` shades what counts as no change; an entry with `low90`, `high90` draws that interval thick.
+    """
+
+    def x(value: float) -> float:
+        return 70 + 62 * max(-1.0, min(1.0, value / limit))
+
+    marks, words = [], []
+    known = [(place, one) for place, one in enumerate(changes) if one is not None and one["value"] is not None]
+    height = 16 * max(1, len(known)) + 4
+    for row, (place, one) in enumerate(known):
+        y = 10 + 16 * row
+        if one["low"] is not None and one["high"] is not None:
+            marks.append(f'<line class="thin" x1="{x(one["low"]):.1f}" x2="{x(one["high"]):.1f}" y1="{y}" y2="{y}"/>')
+        if one.get("low90") is not None and one.get("high90") is not None:
+            marks.append(
+                f'<line class="band" x1="{x(one["low90"]):.1f}" x2="{x(one["high90"]):.1f}" y1="{y}" y2="{y}"/>'
+            )
+        at = x(one["value"])
+        if place == 0:
+            marks.append(f'<rect class="fill" x="{at - 3.5:.1f}" y="{y - 3.5}" width="7" height="7"/>')
+        else:
+            marks.append(f'<path class="hollow" d="M{at:.1f} {y - 5}l5 5-5 5-5-5z"/>')
+        words.append(f"{number(one['value'], 3)} {interval(one['low'], one['high'], 3)}")
+    shade = ""
+    if bound is not None:
+        shade = (
+            f'<rect class="shade" x="{x(-bound):.1f}" width="{x(bound) - x(-bound):.1f}" y="1" height="{height - 2}"/>'
+        )
+    return (
+        f'<svg class="changebar" viewBox="0 0 140 {height}" role="img" aria-label="{esc("; ".join(words) or "not measured")}">'
+        f'{shade}<line class="base" x1="8" x2="132" y1="{height / 2:g}" y2="{height / 2:g}"/>'
+        f'<line class="zero" x1="70" x2="70" y1="1" y2="{height - 1}"/>{"".join(marks)}</svg>'
     )

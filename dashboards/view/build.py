@@ -68,24 +68,11 @@ def build_report(run_dir: Path) -> Report:
     behaviour = build_behaviour(run)
     mapped = {p.entry["item"]: p.entry["key"] for p in reversed(packed)}
     causal = build_causal(run, [p.entry["item"] for p in packed])
-    streams = run.n_layers + 1
     view: Json = {
         "schema": SCHEMA_NAME,
         "run": _run(run),
         "models": [_model(run)],
-        "axes": {
-            "n_layers": run.n_layers,
-            "stream": {
-                "label": "stream (0 = embedding)",
-                "count": streams,
-                "depth": [round(s / run.n_layers, 5) for s in range(streams)],
-            },
-            "block": {
-                "label": "block",
-                "count": run.n_layers,
-                "depth": [round((b + 0.5) / run.n_layers, 5) for b in range(run.n_layers)],
-            },
-        },
+        "axes": axes_of(run.n_layers),
         "labels": {
             "kinds": list(KINDS),
             "instruments": _instruments(causal),
@@ -114,6 +101,23 @@ def build_report(run_dir: Path) -> Report:
     }  # fmt: skip
     validate_view(view)
     return Report(view, blobs)
+
+
+def axes_of(n_layers: int) -> Json:
+    """Both layer axes with the depth of every index."""
+    return {
+        "n_layers": n_layers,
+        "stream": {
+            "label": "stream (0 = embedding)",
+            "count": n_layers + 1,
+            "depth": [round(s / n_layers, 5) for s in range(n_layers + 1)],
+        },
+        "block": {
+            "label": "block",
+            "count": n_layers,
+            "depth": [round((b + 0.5) / n_layers, 5) for b in range(n_layers)],
+        },
+    }
 
 
 def _instruments(causal: Json) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from dashboards.view.tables import Json, RunTables
@@ -16,7 +17,6 @@ def build_provenance(run: RunTables) -> Json:
     m = run.manifest
     checkpoint = m.get("checkpoint") or {}
     items = m.get("items") or {}
-    git = m.get("git")
     by_kind = ", ".join(f"{n} {kind}" for kind, n in (items.get("by_kind") or {}).items())
     facts: list[tuple[str, Any]] = [
         ("Run", m.get("run_id")),
@@ -37,13 +37,22 @@ def build_provenance(run: RunTables) -> Json:
         ("Seed", m.get("seed")),
         ("Items", f"{count(int(items.get('n') or len(run.behaviour)), 'item')}{f' ({by_kind})' if by_kind else ''}"),
         ("Items sha256", items.get("sha256")),
-        ("Code", None if not git else f"commit {git.get('commit')}{' with local changes' if git.get('dirty') else ''}"),
+        ("Code", code_words(m)),
     ]
+    return {"facts": shown_facts(facts), **from_manifest(m)}
+
+
+def shown_facts(facts: Sequence[tuple[str, Any]]) -> list[list[str]]:
+    """[name, value] pairs without empty ones and without paths."""
+    return [[name, str(without_paths(str(value)))] for name, value in facts if value not in (None, "")]
+
+
+def from_manifest(m: Json) -> Json:
+    """What the manifest of any verb says: command, versions, configuration, self-tests, stages, what was left out, warnings."""
     left_out = m.get("left_out") or {}
     command = m.get("command") or []
     words = command if isinstance(command, list) else [str(command)]
     return {
-        "facts": [[name, str(without_paths(str(value)))] for name, value in facts if value not in (None, "")],
         "command": " ".join(_quoted(str(without_paths(str(w)))) for w in words),
         "versions": [[k, str(v)] for k, v in sorted((m.get("versions") or {}).items())],
         "config": [[k, str(without_paths(v))] for k, v in _flat(m.get("config") or {})],
@@ -63,6 +72,12 @@ def build_provenance(run: RunTables) -> Json:
         "left_out": [[str(without_paths(str(reason))), int(n)] for reason, n in left_out.items()],
         "warnings": [str(without_paths(str(w))) for w in m.get("warnings") or []],
     }
+
+
+def code_words(m: Json) -> str | None:
+    """The commit that measured; None outside of a source tree."""
+    git = m.get("git")
+    return None if not git else f"commit {git.get('commit')}{' with local changes' if git.get('dirty') else ''}"
 
 
 def _quoted(word: str) -> str:

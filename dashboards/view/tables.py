@@ -43,9 +43,9 @@ def read_run(run_dir: Path) -> RunTables:
     """Reads `run_dir`; raises StrataError naming the file when a needed one is absent or any is broken."""
     if not run_dir.is_dir():
         raise StrataError(f"{run_dir} is not a run directory", "Give the folder that `strata locate --out` wrote")
-    manifest = _json(run_dir / "manifest.json")
-    summary = _json(run_dir / "summary.json")
-    behaviour = _rows(run_dir / "behaviour.parquet")
+    manifest = json_object(run_dir / "manifest.json")
+    summary = json_object(run_dir / "summary.json")
+    behaviour = table_rows(run_dir / "behaviour.parquet")
     for name, value in (("manifest.json", manifest), ("summary.json", summary), ("behaviour.parquet", behaviour)):
         if value is None:
             raise StrataError(f"{run_dir} has no {name}", "Start the same command again: it resumes and writes it")
@@ -62,17 +62,18 @@ def read_run(run_dir: Path) -> RunTables:
         manifest=manifest,
         summary=summary,
         behaviour=behaviour,
-        curves=_rows(run_dir / "curves.parquet"),
-        emergence=_rows(run_dir / "emergence.parquet"),
-        locations=_rows(run_dir / "locations.parquet"),
-        format_check=_json(run_dir / "format_check.json"),
-        lens_maps=_json(run_dir / "lens_maps.json"),
+        curves=table_rows(run_dir / "curves.parquet"),
+        emergence=table_rows(run_dir / "emergence.parquet"),
+        locations=table_rows(run_dir / "locations.parquet"),
+        format_check=json_object(run_dir / "format_check.json"),
+        lens_maps=json_object(run_dir / "lens_maps.json"),
         prompts={item: str(line.get("prompt") or "") for item, line in asked.items()},
         asked=asked,
     )
 
 
-def _json(path: Path) -> Json | None:
+def json_object(path: Path) -> Json | None:
+    """A file that holds one JSON object; None when there is none. Raises StrataError naming it when it is broken."""
     if not path.exists():
         return None
     try:
@@ -84,7 +85,8 @@ def _json(path: Path) -> Json | None:
     return value
 
 
-def _rows(path: Path) -> Rows | None:
+def table_rows(path: Path) -> Rows | None:
+    """The rows of a table; None when there is none. Raises StrataError naming it when it is broken."""
     if not path.exists():
         return None
     try:

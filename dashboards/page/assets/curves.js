@@ -82,10 +82,11 @@ function bandTrace(s, measure, axes, color) {
 
 function lineTrace(s, measure, style, axes, name, isReference, legend) {
   const text = s.layer.map((l, i) => `${num(s.mean[i], 3)} ${band(s.low[i], s.high[i], 3)}`);
+  const ink = colour(style.ink || (isReference ? 'strong-line' : 'a'));
   return {
     x: s.layer.map((l) => xOf(s.axis, l)), y: s.mean.map((v) => yOf(v, measure)), customdata: text, name: plotText(name), mode: 'lines+markers',
-    line: { color: colour(isReference ? 'strong-line' : 'a'), width: isReference ? 1.3 : 2.4, dash: style.dash },
-    marker: { symbol: style.symbol, size: isReference ? 4 : 7.5, color: colour(isReference ? 'strong-line' : 'a'), maxdisplayed: isReference ? 5 : 0,
+    line: { color: ink, width: isReference ? 1.3 : 2.4, dash: style.dash },
+    marker: { symbol: style.symbol, size: isReference ? 4 : 7.5, color: ink, maxdisplayed: isReference ? 5 : 0,
       line: { width: 1, color: colour('card') } },
     hovertemplate: '%{customdata}', ...legend, ...axes,
   };

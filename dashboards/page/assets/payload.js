@@ -5,6 +5,7 @@ const VOCABULARY = VIEW.lens_vocabulary;
 const decoded = new Map();
 const arriving = new Map();
 
+/** The bytes of a gzipped plane; base64 as it stands in a script element. */
 async function inflate(base64) {
   const text = atob(base64.trim());
   const bytes = new Uint8Array(text.length);

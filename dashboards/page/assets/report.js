@@ -38,16 +38,7 @@ const RENDER = {
   lens: { keys: ['item', 'metric', 'pos', 'stream', 'x0', 'x1', 'tok', 'axis', 'theme', 'width'], run: renderLensView },
   causal: { keys: ['cgroup', 'cmeasure', 'csite', 'axis', 'theme', 'width'], run: renderCausal },
 };
-let queue = Promise.resolve();
-
-function failed(error) { console.error(error); notice(`This view could not be drawn: ${error.message}`); }
-
-onChange((changed) => {
-  $('axis').value = state.axis;
-  for (const view of Object.values(RENDER)) {
-    if (view.keys.some((k) => changed.has(k))) queue = queue.then(view.run).catch(failed);
-  }
-});
+redrawOnChange(RENDER);
 
 function declareKeys() {
   const families = VIEW.behaviour.rows.map((r) => r.family);
@@ -90,13 +81,10 @@ function attachControls() {
   $('zoomin').addEventListener('click', () => zoomLens(0.5));
   $('zoomout').addEventListener('click', () => zoomLens(2));
   $('zoomall').addEventListener('click', () => { if (lens) update({ x0: 0, x1: lens.entry.n_tokens - 1 }); });
-  $('theme').addEventListener('click', toggleTheme);
-  $('copylink').addEventListener('click', copyLink);
-  $('print').addEventListener('click', () => window.print());
+  attachTools();
   $('help').addEventListener('click', showHelp);
   $('search').addEventListener('change', (e) => { if (e.target.value) openItem(e.target.value, true); });
   $('ids').replaceChildren(...C.item.slice(0, 500).map((id) => h('option', { value: id })));
-  for (const button of document.querySelectorAll('[data-copy]')) button.addEventListener('click', () => copyText($(button.dataset.copy).textContent, 'Copied.'));
   document.addEventListener('keydown', (event) => {
     const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName) || $('keys').open;
     if (typing || event.ctrlKey || event.metaKey || event.altKey || !singleKeys()) return;
@@ -133,9 +121,7 @@ async function start() {
   attachControls();
   attachItems();
   if (state.item && !C.item.includes(state.item)) { notice(`The item “${visible(state.item)}” is not in this report any more.`); state.item = ''; }
-  for (const view of Object.values(RENDER)) {
-    try { await view.run(); } catch (error) { failed(error); }
-  }
+  await drawAll(RENDER);
   if (location.hash.includes('item=') && state.item) $('lens').scrollIntoView({ block: 'start' });
   document.documentElement.dataset.ready = 'true';
 }

@@ -1,0 +1,132 @@
+// Brings the comparison to life: hash keys, controls, and which view is drawn anew when something changes.
+
+const WAYS = { into_base: 'into the base', out_of_base: 'from the base into the trained model' };
+
+async function renderGrafts() {
+  const part = VIEW.grafts;
+  if (part.state !== 'ok') { for (const id of ['gway', 'gscore', 'gmeasure']) fillSelect($(id), [], ''); await drawPanels('grafts', part, null, 'Grafts'); return; }
+  const ways = Object.keys(WAYS).filter((w) => part.lines.some((l) => l.direction === w));
+  const measures = Object.keys(part.scores).filter((m) => part.lines.some((l) => l.measure === m));
+  fillSelect($('gway'), ways.map((value) => ({ value, text: WAYS[value] })), state.gway);
+  fillSelect($('gscore'), [{ value: 'recovery', text: 'recovery' }, { value: 'value', text: 'score' }], state.gscore);
+  fillSelect($('gmeasure'), measures.map((value) => ({ value, text: part.scores[value].label })), state.gmeasure);
+  const here = (l) => l.direction === state.gway && l.measure === state.gmeasure;
+  const lines = part.lines.filter((l) => here(l) && l.score === state.gscore);
+  const reason = (kind) => unique(part.reasons.filter((r) => here(r) && r.kind === kind).map((r) => `${r.contrast}: ${r.text}`)).join('; ');
+  const guides = (column) => (state.gscore === 'recovery' ? [{ value: 0, text: '0: the receiving model' }, { value: 1, text: '1: the lending model' }]
+    : part.whole.filter((w) => here(w) && w.kind === column.id && ['nothing', 'everything'].includes(w.sweep) && w.value !== null && w.contrast !== 'random')
+      .map((w) => ({ value: w.value, text: '', ink: w.sweep === 'everything' ? ROLE_STYLE[state.gway === 'into_base' ? w.contrast : 'base'].ink : ROLE_STYLE[state.gway === 'into_base' ? 'base' : w.contrast].ink })));
+  const unit = state.gscore === 'recovery' ? 'recovery' : part.scores[state.gmeasure].unit;
+  await drawPanels('grafts', part, {
+    columns: kindColumns(part.lines).map((id) => ({ id, title: id })), axis: 'block', rowHeight: 190,
+    rows: Object.entries(part.sweeps).map(([id, title]) => ({ id, title, y: clip(unit, 26), guides })),
+    cell: (row, column) => ({
+      lines: Object.keys(part.lenders).flatMap((who) => lines.filter((l) => l.contrast === who && l.sweep === row.id && l.kind === column.id)
+        .map((line) => ({ line, style: ROLE_STYLE[who], name: part.lenders[who] }))),
+      reason: reason(column.id) || 'Nothing to recover.',
+    }),
+  }, 'Grafts');
+  const absent = unique(kindColumns(part.lines).map((k) => reason(k) && `${k}: ${reason(k)}`).filter(Boolean));
+  const plot = plots.get('grafts');
+  if (plot && state.gscore === 'recovery' && absent.length) plot.note.textContent = `${plot.spec.note} No recovery for ${absent.join('; ')}.`;
+}
+
+async function renderCrossed() {
+  const part = VIEW.crossed;
+  if (part.state !== 'ok') { fillSelect($('cway'), [], ''); await drawPanels('crossed', part, null, 'Cross-model patching'); return; }
+  const all = [...part.lines, ...part.reasons];
+  const ways = Object.keys(WAYS).filter((w) => all.some((l) => l.direction === w));
+  fillSelect($('cway'), ways.map((value) => ({ value, text: WAYS[value] })), state.cway);
+  const parts = part.parts.length ? part.parts : [{ component: null, position: null, label: 'any contribution' }];
+  await drawPanels('crossed', part, {
+    columns: kindColumns(all).map((id) => ({ id, title: id })), axis: 'block', rowHeight: 150,
+    rows: parts.map((p) => ({ id: p, title: p.label, y: 'share brought over', guides: () => [{ value: 0, text: '' }] })),
+    cell: (row, column) => ({
+      lines: part.lines.filter((l) => l.direction === state.cway && l.kind === column.id && l.component === row.id.component && l.position === row.id.position)
+        .map((line) => ({ line, style: ROLE_STYLE[line.contrast], name: line.contrast })),
+      reason: unique(part.reasons.filter((r) => r.direction === state.cway && r.kind === column.id).map((r) => `${r.contrast}: ${r.text}`)).join('; '),
+    }),
+  }, 'Cross-model patching');
+}
+
+async function renderSimilarity() {
+  const part = VIEW.similarity;
+  if (part.state === 'ok') fillSelect($('spos'), part.positions.map((value) => ({ value, text: placeText(value) })), state.spos);
+  else fillSelect($('spos'), [], '');
+  const lines = (part.lines || []).filter((l) => l.position === state.spos);
+  await drawPanels('similarity', part, {
+    columns: kindColumns(lines).map((id) => ({ id, title: id })), axis: 'stream', rowHeight: 190,
+    rows: Object.entries(part.measures || {}).map(([id, title]) => ({ id, title, y: id === 'cka' ? 'CKA' : 'cosine', guides: () => [{ value: 1, text: '1: the same' }] })),
+    cell: (row, column) => ({ lines: lines.filter((l) => l.measure === row.id && l.kind === column.id).map((line) => ({ line, style: ROLE_STYLE[line.contrast], name: `${line.contrast} with base` })), reason: 'Too few items.' }),
+  }, 'Similarity of streams');
+}
+
+async function renderTransfer() {
+  const part = VIEW.transfer;
+  const families = (part.families || []).map((f) => f.family);
+  fillSelect($('tfamily'), (part.families || []).map((f) => ({ value: f.family, text: `${f.kind}: ${visible(f.family)}` })), families.includes(state.tfamily) ? state.tfamily : families[0]);
+  const lines = (part.lines || []).filter((l) => l.family === $('tfamily').value);
+  const roles = unique(lines.map((l) => l.contrast));
+  const dashes = { own: 'solid', plain: 'dash', rotated: 'dot' };
+  const symbols = { own: 'circle', plain: 'square', rotated: 'triangle-up' };
+  const inks = { own: 'strong-line', plain: 'b', rotated: 'a' };
+  await drawPanels('transfer', part, {
+    columns: [{ id: 'forth', title: 'learnt on the base, read in the model' }, { id: 'back', title: 'learnt on the model, read in the base' }], axis: 'stream', rowHeight: 190,
+    rows: roles.map((id) => ({ id, title: id, y: 'accuracy', guides: (column) => lines.filter((l) => l.contrast === id && l.direction === column.id && l.measure === 'plain').map((l) => ({ value: l.majority[0], text: 'most frequent answer' })) })),
+    cell: (row, column) => ({
+      lines: lines.filter((l) => l.contrast === row.id && l.direction === column.id)
+        .map((line) => ({ line, style: { ink: inks[line.measure], soft: `${{ own: 'random', plain: 'b', rotated: 'a' }[line.measure]}-soft`, dash: dashes[line.measure], symbol: symbols[line.measure] }, name: part.measures[line.measure] })),
+      reason: unique(part.reasons.filter((r) => r.contrast === row.id).map((r) => r.text)).join('; '),
+    }),
+  }, 'Probe transfer');
+}
+
+const RENDER = {
+  layers: { keys: ['show', 'inst', 'measure', 'at', 'site', 'axis', 'theme', 'width'], run: renderLayers },
+  grafts: { keys: ['gway', 'gscore', 'gmeasure', 'axis', 'theme', 'width'], run: renderGrafts },
+  crossed: { keys: ['cway', 'axis', 'theme', 'width'], run: renderCrossed },
+  weights: { keys: ['wmeasure', 'axis', 'theme', 'width'], run: renderWeights },
+  similarity: { keys: ['spos', 'axis', 'theme', 'width'], run: renderSimilarity },
+  transfer: { keys: ['tfamily', 'axis', 'theme', 'width'], run: renderTransfer },
+};
+
+redrawOnChange(RENDER);
+
+function declareKeys() {
+  const readings = VIEW.changes.readings || [];
+  const first = readings.find((r) => r.measure === 'denoise' && r.position === 'last') || readings[0] || {};
+  const every = (key) => oneOf(...unique(readings.map((r) => r[key])));
+  declare('show', 'change', oneOf(...Object.keys(SHOWN)));
+  declare('inst', first.instrument || '', every('instrument'));
+  declare('measure', first.measure || '', every('measure'));
+  declare('at', first.position || '', every('position'));
+  declare('site', 'mlp_out', oneOf(...Object.keys(VIEW.changes.components || {})));
+  declare('gway', 'into_base', oneOf(...Object.keys(WAYS)));
+  declare('gscore', 'recovery', oneOf('recovery', 'value'));
+  declare('gmeasure', 'logit_difference', oneOf(...Object.keys(VIEW.grafts.scores || {})));
+  declare('cway', 'into_base', oneOf(...Object.keys(WAYS)));
+  declare('wmeasure', 'relative_norm', oneOf(...Object.keys(VIEW.weights.measures || {})));
+  const positions = VIEW.similarity.positions || [];
+  declare('spos', positions.includes('last') ? 'last' : positions[0] || '', oneOf(...positions));
+  const families = (VIEW.transfer.families || []).map((f) => f.family);
+  declare('tfamily', families[0] || '', oneOf(...families));
+  declare('axis', 'stream', oneOf('stream', 'depth'));
+  declare('theme', '', oneOf('light', 'dark'));
+}
+
+async function start() {
+  document.documentElement.classList.add('js');
+  const version = /^strata\.comparison-view\/(\d+)$/.exec(VIEW.schema);
+  if (!version || Number(version[1]) > 1) { notice(`This page reads strata.comparison-view/1, the data is ${VIEW.schema}: rebuild the report.`); return; }
+  Object.assign(VIEW, JSON.parse(new TextDecoder().decode(await inflate($('comparison-blob').textContent))));
+  declareKeys();
+  readHash();
+  applyTheme();
+  $('axis').value = state.axis;
+  attachTools();
+  for (const id of ['axis', 'show', 'inst', 'measure', 'at', 'site', 'gway', 'gscore', 'gmeasure', 'cway', 'wmeasure', 'spos', 'tfamily']) $(id).addEventListener('change', (e) => update({ [id]: e.target.value }));
+  await drawAll(RENDER);
+  document.documentElement.dataset.ready = 'true';
+}
+
+start();

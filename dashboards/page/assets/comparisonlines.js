@@ -1,0 +1,105 @@
+// How do several models' curves stand side by side? Small panels with one legend: a column each kind or direction, a row each question.
+
+const ROLE_STYLE = {
+  base: { ink: 'a', soft: 'a-soft', dash: 'solid', symbol: 'circle' },
+  distilled: { ink: 'b', soft: 'b-soft', dash: 'solid', symbol: 'square' },
+  twin: { ink: 'twin', soft: 'twin-soft', dash: 'dash', symbol: 'diamond' },
+  random: { ink: 'strong-line', soft: 'random-soft', dash: 'dot', symbol: 'triangle-up-open' },
+  beyond: { ink: 'beyond', soft: 'beyond-soft', dash: 'dashdot', symbol: 'triangle-up' },
+};
+
+/** Sorted kinds of some lines: knowledge and reasoning where they are there, else the first two. */
+function kindColumns(lines) {
+  const present = VIEW.labels.kinds.filter((k) => lines.some((l) => l.kind === k));
+  const main = present.filter((k) => k === 'knowledge' || k === 'reasoning');
+  return main.length ? main : present.slice(0, 2);
+}
+
+function support(lines) {
+  const list = (name) => unique(lines.map((l) => l[name])).join(' / ');
+  return lines.length ? `n ${list('n_items')} items, ${list('n_clusters')} clusters` : '';
+}
+
+/** A few words broken into lines that fit a panel. */
+function wrapped(text, letters) {
+  const out = [''];
+  for (const word of text.split(' ')) {
+    if ((out[out.length - 1] + word).length > letters) out.push('');
+    out[out.length - 1] += `${word} `;
+  }
+  return out.map((t) => plotText(t.trim())).join('<br>');
+}
+
+/**
+ * spec: {columns: [{id, title}], rows: [{id, title, y, guides(column)}], cell(row, column) → {lines: [{line, style, name}], reason}, axis, rowHeight, aria, name}
+ * A line holds axis, layer, mean, low, high, n, n_items, n_clusters, method; a guide {value, text, ink}.
+ */
+function panelFigure(spec) {
+  const { columns, rows } = spec;
+  const traces = [], shapes = [], annotations = [], used = [], layout = {};
+  const named = new Set();
+  const top = 74, bottom = 96, gap = 62;
+  const inner = rows.length * spec.rowHeight + (rows.length - 1) * gap;
+  const height = inner + top + bottom;
+  const wide = plotWidth(spec.name) / columns.length;
+  rows.forEach((row, r) => {
+    const from = 1 - (r * (spec.rowHeight + gap) + spec.rowHeight) / inner;
+    columns.forEach((column, c) => {
+      const n = r * columns.length + c + 1;
+      const suffix = n > 1 ? String(n) : '';
+      const axes = { xaxis: `x${suffix}`, yaxis: `y${suffix}` };
+      const { lines, reason } = spec.cell(row, column);
+      const place = { xref: `${axes.xaxis} domain`, yref: `${axes.yaxis} domain`, showarrow: false };
+      const left = c / columns.length + (c ? 0.025 : 0), right = (c + 1) / columns.length - (c < columns.length - 1 ? 0.015 : 0);
+      for (const { line, style, name } of lines) {
+        used.push({ line, name, row, column });
+        const shade = bandTrace(line, '', axes, colour(style.soft));
+        if (shade) traces.push(shade);
+        const trace = lineTrace(line, '', style, axes, name, false, { legendgroup: name, showlegend: !named.has(name) });
+        Object.assign(trace.marker, { size: line.layer.length > 40 ? 4 : 6.5 });
+        trace.line.width = 2.1;
+        trace.customdata = trace.customdata.map((t, i) => `${t} · n ${line.n[i]}, ${line.n_clusters} clusters`);
+        traces.push(trace);
+        named.add(name);
+      }
+      const head = [row.title, column.title].filter(Boolean).map(plotText).join(' · ');
+      annotations.push({ ...place, x: 0, y: 1, yshift: 4, xanchor: 'left', yanchor: 'bottom', align: 'left', text: `<b>${head}</b>${wide < 430 ? '<br>' : '  '}<span style="font-size:12px">${plotText(support(lines.map((l) => l.line)))}</span>`, font: { size: 13 } });
+      if (!lines.length) annotations.push({ ...place, x: 0.5, y: 0.5, text: wrapped(reason || 'not run', Math.max(24, wide / 9)), font: { size: 12.5, color: colour('muted') } });
+      for (const guide of row.guides ? row.guides(column) : []) {
+        const ink = colour(guide.ink || 'strong-line');
+        shapes.push({ type: 'line', xref: `${axes.xaxis} domain`, yref: axes.yaxis, x0: 0, x1: 1, y0: guide.value, y1: guide.value, line: { color: ink, width: 1.2, dash: 'dot' } });
+        if (!c && !r && guide.text) annotations.push({ ...place, yref: axes.yaxis, x: 0.995, xanchor: 'right', y: guide.value, yanchor: 'bottom', text: plotText(guide.text), font: { size: 12, color: guide.ink ? ink : colour('muted') } });
+      }
+      const first = r * columns.length + 1;
+      layout[`xaxis${suffix}`] = axisStyle(r === rows.length - 1 ? (columns.length > 1 ? (state.axis === 'depth' ? 'depth' : spec.axis) : xTitle(spec.axis)) : '', { domain: [left, right], anchor: axes.yaxis, nticks: wide < 430 ? 7 : 12, ...xRange(spec.axis) });
+      layout[`yaxis${suffix}`] = axisStyle(c ? '' : row.y, { domain: [Math.max(0, from), from + spec.rowHeight / inner], anchor: axes.xaxis, matches: c ? `y${first > 1 ? first : ''}` : undefined, showticklabels: !c, nticks: 5, ...(row.range ? { range: row.range } : {}) });
+    });
+  });
+  const methods = unique(used.map((u) => u.line.method));
+  return {
+    traces, title: spec.title, aria: spec.aria || used.map((u) => u.line.aria).join('. '), empty: !used.length,
+    note: methods.length ? `Bands: ${methods.join('; ')}.` : '',
+    table: () => ({
+      head: ['panel', 'line', spec.axis, 'depth', 'value', 'low', 'high', 'items', 'clusters', 'method'],
+      rows: used.flatMap(({ line, name, row, column }) => line.layer.map((l, i) => [[row.title, column.title].filter(Boolean).join(' · '), name, String(l), VIEW.axes[spec.axis].depth[l], line.mean[i], line.low[i], line.high[i], String(line.n[i]), String(line.n_clusters), line.method])),
+    }),
+    layout: baseLayout({ ...layout, height, margin: { l: 62, r: 14, t: top, b: bottom }, shapes, annotations, hovermode: 'x unified', showlegend: true,
+      legend: { orientation: 'h', x: 0, xanchor: 'left', y: -60 / inner, yanchor: 'top', font: { size: 12.5, color: colour('text') }, bgcolor: 'rgba(0,0,0,0)' } }),
+  };
+}
+
+function plotWidth(name) { return Math.max(280, $(`${name}-panel`).clientWidth - 100); }
+
+/** The whole axis, so that panels with few points stand beside full ones. */
+function xRange(axis) {
+  const count = VIEW.axes[axis].count;
+  const step = xOf(axis, 1) - xOf(axis, 0) || 1;
+  return { range: [xOf(axis, 0) - 0.6 * step, xOf(axis, count - 1) + 0.6 * step], dtick: state.axis === 'depth' ? 0.25 : undefined };
+}
+
+/** Draws the panels, or the reason why there are none. */
+async function drawPanels(name, part, spec, title) {
+  const host = $(`${name}-panel`);
+  if (part.state !== 'ok') { drawState(name, host, stateBox(part.state, part.state === 'incomparable' ? `${title}: not comparable` : `${title}: not run`, part.text)); return; }
+  await draw(name, host, panelFigure({ ...spec, name, title }));
+}

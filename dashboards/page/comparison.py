@@ -1,0 +1,151 @@
+"""From a finished `strata compare` to its page: view.json and one report.html that opens by double click."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+from dashboards.page import comparison_sections as sections
+from dashboards.page.assets import COMPARISON_SCRIPTS, asset, inline_json, script
+from dashboards.page.markup import esc
+from dashboards.page.render import LOGO, document, frame, select, zipped
+from dashboards.page.write import MAX_BYTES
+from dashboards.view.comparison import build_comparison
+from dashboards.view.comparison_lines import first_to_leave
+from dashboards.view.comparison_schema import validate_comparison_view
+from dashboards.view.text import count
+from probes.errors import StrataError
+from probes.files import write_whole
+
+Json = dict[str, Any]
+_PACKED = ("changes", "grafts", "crossed", "weights", "similarity", "transfer")
+_ATTENTION = (
+    "Attention at the last position also lends what it carries there from other positions, so it may bring over a change that "
+    "was made elsewhere and earlier; only the MLP lines and the grafts say where the change is."
+)
+
+
+def write_comparison(run_dir: Path, max_bytes: int = MAX_BYTES) -> Path:
+    """Builds and writes the page of the comparison in `run_dir`; returns the path of report.html.
+
+    Readings that would push the page over `max_bytes` stay in changes.parquet, and the page says which.
+    Raises StrataError when a file is absent or broken or the directory can't be written.
+    """
+    view = build_comparison(run_dir)
+    page = render_comparison(view).encode("utf-8", "replace")
+    while len(page) > max_bytes and len(view["changes"]["readings"]) > 1:
+        _drop_readings(view)
+        page = render_comparison(view).encode("utf-8", "replace")
+    view["sizes"]["report_bytes"] = len(page)
+    try:
+        write_whole(run_dir / "view.json", json.dumps(view, ensure_ascii=True, separators=(",", ":"), allow_nan=False))
+        write_whole(run_dir / "report.html", page)
+    except OSError as error:
+        raise StrataError(
+            f"The report cannot be written to {run_dir} ({error.strerror})", "Make it writable and run `strata report`"
+        ) from error
+    return run_dir / "report.html"
+
+
+def _drop_readings(view: Json) -> None:
+    """Takes the less telling half of the readings out of the page and says so."""
+    changes = view["changes"]
+    ranked = sorted(changes["readings"], key=first_to_leave)
+    kept = {one["id"] for one in ranked[: max(1, len(ranked) // 2)]}
+    view["sizes"]["readings_left_out"] = view["sizes"].get("readings_left_out", 0) + len(ranked) - len(kept)
+    changes["readings"] = [one for one in changes["readings"] if one["id"] in kept]
+    changes["lines"] = [
+        line for line in changes["lines"] if f"{line['instrument']}|{line['measure']}|{line['position']}" in kept
+    ]
+
+
+def render_comparison(view: Json) -> str:
+    """The page of a view. Raises StrataError when the view is not a valid `strata.comparison-view/1`."""
+    validate_comparison_view(view)
+    slim = copy.copy(view)
+    for name in _PACKED:
+        slim[name] = {"state": view[name]["state"], "text": view[name]["text"]}
+    data = (
+        f'<script type="application/json" id="view">{inline_json(slim)}</script>\n'
+        f"{zipped('comparison-blob', {name: view[name] for name in _PACKED})}"
+    )
+    title = " → ".join(model["label"] for model in view["models"][:2])
+    return document(f"{title} · Strata", _body(view), script(COMPARISON_SCRIPTS), data, style=asset("comparison.css"))
+
+
+def _header(view: Json) -> str:
+    run = view["run"]
+    badges = "".join(f'<strong class="badge badge-{esc(b["code"])}">{esc(b["text"])}</strong>' for b in run["badges"])
+    names = " ".join(f"{sections.role_mark(m['key'])} <b>{esc(m['label'])}</b>" for m in view["models"])
+    return f"""
+<header class="top"><a class="skip" href="#main">Skip to the verdict</a>
+  <div class="brand">{LOGO}<span>Strata</span></div>
+  <div class="about">{names} <span class="muted">run {esc(run["run_id"])} · {esc(run["started"][:10])}</span>{badges}</div>
+  <div class="tools" data-js>
+    <label>Layers as <select id="axis"><option value="stream">index</option><option value="depth">depth 0–1</option></select></label>
+    <button type="button" id="copylink">Copy link</button><button type="button" id="print">Print</button>
+    <button type="button" id="theme" aria-label="Switch between light and dark">◐</button>
+  </div>
+</header>"""
+
+
+def _body(view: Json) -> str:
+    left_out = view["sizes"].get("readings_left_out", 0)
+    dropped = f" {count(left_out, 'reading')} stay in changes.parquet for size." if left_out else ""
+    layers = frame(
+        "layers", "Layer by layer",
+        "Map: rows are kinds and sites, colour the chosen model or difference; base, distilled and twin share one colour range, so do the "
+        f"differences; cells whose 95 % interval covers 0 are dimmed. Beneath: the models' means and their differences with bands.{esc(dropped)}",
+        select("show", "Show") + select("inst", "Instrument") + select("measure", "Measure") + select("at", "Position") + select("site", "Site"),
+        before='<div class="panel" id="layermap-panel"></div>',
+    )  # fmt: skip
+    grafts = frame(
+        "grafts", "Whose blocks bring the change?",
+        "One model with blocks taken from the other. Recovery: 0 is the receiving model, 1 the model that lends. The random change has no "
+        "model of its own to recover; see it as a score.",
+        select("gway", "Blocks go") + select("gscore", "Show") + select("gmeasure", "Measure"),
+        before=sections.halves(view),
+    )  # fmt: skip
+    crossed = frame(
+        "crossed", "Which contribution carries the difference?",
+        "Share of the difference in logits between the models that one block's contribution, lent by the other model on the same "
+        f"tokens, brings over (1: all of it). {_ATTENTION}",
+        select("cway", "Contributions go"),
+    )  # fmt: skip
+    weights = frame(
+        "weights", "Which weights changed?", "Change of every kind of matrix from the base, block by block; all models in one colour range.",
+        select("wmeasure", "Colour"),
+    )  # fmt: skip
+    similarity = frame(
+        "similarity", "How alike are the streams?",
+        "Debiased CKA and mean cosine with the base at the same tokens; 1 is the same. CKA's band is its range over random halves of the entities.",
+        select("spos", "Position"),
+    )  # fmt: skip
+    transfer = frame(
+        "transfer", "Does a probe of one model read the other?",
+        "Held-out accuracy of answer probes. Where the probe fails as it is and succeeds after a rotation, the information is still there "
+        "and only its directions moved. Dotted: what always guessing the most frequent answer reaches.",
+        select("tfamily", "Family"),
+    )  # fmt: skip
+    return f"""{_header(view)}
+<main id="main">
+<h1>{esc(view["run"]["title"])}</h1>
+{sections.verdict(view)}
+{sections.models_and_pairs(view)}
+{sections.answers(view)}
+{layers}
+{sections.locations(view)}
+{grafts}
+{crossed}
+{weights}
+{sections.outside(view)}
+{similarity}
+{transfer}
+{sections.not_comparable(view)}
+{sections.provenance(view)}
+</main>
+<footer><span>Strata {esc(dict(view["provenance"]["versions"]).get("strata", ""))} · {esc(view["schema"])} · every number names its
+  table in view.json</span></footer>
+<p id="notice" role="status" aria-live="polite" hidden></p>"""

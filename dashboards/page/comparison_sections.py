@@ -1,0 +1,293 @@
+"""The parts of the comparison page that need no JavaScript: verdict, pair check, answers, locations, halves, provenance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboards.page.markup import esc, foreign
+from dashboards.page.sections import command_line, fact_list, kind_mark, tests_and_stages
+from dashboards.page.strip import change_svg
+from dashboards.view.comparison_words import ESTIMATES
+from dashboards.view.text import count, interval, number
+
+Json = dict[str, Any]
+HEADS = {
+    "base": "Base", "distilled": "Distilled", "twin": "Twin", "change": "Change", "twin_change": "Twin's change",
+    "beyond_twin": "Beyond the twin",
+}  # fmt: skip
+_VERDICTS = {"deeper": "moved deeper", "shallower": "moved to a shallower place", "unchanged": "unchanged"}
+
+
+def role_mark(role: str) -> str:
+    """A model's role with the colour that it has in every plot."""
+    return f'<span class="role role-{esc(role)}"><i aria-hidden="true"></i>{esc(role)}</span>'
+
+
+def verdict(view: Json) -> str:
+    """Sentences, the word on the popular story, every caveat in the same size."""
+    v = view["verdict"]
+    stamps = "".join(
+        f'<strong class="stamp">{text}</strong>'
+        for said, text in ((v["quick"], "QUICK RUN"), (v["limited"], "LIMITED RUN"))
+        if said
+    )
+    sentences = "".join(f"<p class='sentence'>{esc(one)}</p>" for one in v["sentences"])
+    caveats = "".join(f'<li class="caveat-{esc(one["code"])}">{esc(one["text"])}</li>' for one in v["caveats"])
+    return f"""
+<section class="card verdict" aria-labelledby="verdict-title">
+  <div class="verdict-head"><h2 id="verdict-title">Verdict</h2>
+    <span class="word word-{esc(v["word"])}">popular story: {esc(v["word"])}</span>{stamps}</div>
+  {sentences}
+  <div class="caveats"><h3>Caveats</h3><ul{' class="many"' if len(v["caveats"]) > 8 else ""}>{caveats or "<li>None known.</li>"}</ul></div>
+  <p class="fine"><b>What would change this:</b> {esc(v["would_change"])}</p>
+</section>"""
+
+
+def models_and_pairs(view: Json) -> str:
+    """Which models, where their own pages lie, and whether the base is their base."""
+    checks = {check["role"]: check for check in view["pair_check"]}
+    rows = "".join(_model_row(model, checks.get(model["key"])) for model in view["models"])
+    return f"""
+<section id="pair" aria-labelledby="pair-title">
+  <h2 id="pair-title">Which models, and is the base their base?</h2>
+  <p class="caption">Judged by the weights of the two checkpoints before anything was measured. Every model has a page of its own.</p>
+  <div class="wide"><table class="plain pairs"><thead><tr><th scope="col">Model</th><th scope="col">Checkpoint</th>
+    <th scope="col">Shape</th><th scope="col">Is the base its base?</th><th scope="col">Because</th></tr></thead><tbody>{rows}</tbody></table></div>
+</section>"""
+
+
+def _model_row(model: Json, check: Json | None) -> str:
+    link = f'<br><a href="{esc(model["page"])}">its own page</a>' if model["page"] else ""
+    shape = f"{model['n_layers']} blocks" + (f", width {model['d_model']}" if model["d_model"] else "")
+    told, why = '<span class="muted">it is the base</span>', ""
+    if check is not None:
+        told = f'<span class="answered-{"yes" if check["ok"] else "no"}">{esc(check["verdict"])}</span>'
+        if check["judged_by"]:
+            told += f"<small>judged by {esc(check['judged_by'])}</small>"
+        why = "<br>".join(esc(reason) for reason in check["reasons"])
+        if check["hint"]:
+            why += f"<br><b>{esc(check['hint'])}</b>"
+    elif model["key"] != "base":
+        told = '<span class="notrun">not run</span>'
+    sha = esc(model["weights_sha256"][:12])
+    return (
+        f'<tr><th scope="row">{role_mark(model["key"])}</th><td>{foreign(model["label"])}{link}<small>weights {sha}…</small></td>'
+        f"<td>{esc(shape)}</td><td>{told}</td><td>{why}</td></tr>"
+    )
+
+
+def answers(view: Json) -> str:
+    """What changed in the answers: by kind, in words, by family."""
+    a = view["answers"]
+    kinds = "".join(_kind_rows(kind) for kind in a["kinds"])
+    return f"""
+<section id="answers" aria-labelledby="answers-title">
+  <h2 id="answers-title">What changed in the answers?</h2>
+  <p class="caption">The same prompts, read from likelihoods and paired by item; in brackets the 95 % interval over entities. Change:
+    distilled − base. Beyond the twin: distilled − twin, what the control training does not do as well. Drawn: the change (square) and
+    what is beyond the twin (diamond), from −1 to 1.</p>
+  <div class="wide"><table class="plain estimates"><caption class="sr">Answers by kind</caption><thead><tr><th scope="col">Items</th>
+    <th scope="col">Measure</th>{_heads()}<th scope="col">Change</th></tr></thead>{kinds}</table></div>
+  {_thoughts(a)}
+  {_families(a["families"])}
+</section>"""
+
+
+def _heads() -> str:
+    return "".join(f'<th scope="col" class="head-{name}">{text}</th>' for name, text in HEADS.items())
+
+
+def _cells(estimates: Json, digits: int = 2, percent: bool = False) -> str:
+    return "".join(f"<td>{estimate_words(estimates[name], name, digits, percent)}</td>" for name in ESTIMATES)
+
+
+def estimate_words(one: Json | None, name: str, digits: int = 2, percent: bool = False) -> str:
+    """A number with its interval; n, clusters and method on hover and in the tables."""
+    if one is None:
+        return '<span class="muted">–</span>'
+    scale = 100 if percent else 1
+    value, low, high = (None if one[part] is None else scale * one[part] for part in ("value", "low", "high"))
+    sign = "+" if name not in ("base", "distilled", "twin") and value is not None and value > 0 else ""
+    shown = f"{sign}{number(value, digits)}{' %' if percent and name in ('base', 'distilled', 'twin') else ''}"
+    sure = "" if low is None or high is None or low <= 0 <= high or name in ("base", "distilled", "twin") else " sure"
+    band = interval(low, high, digits) or "no interval"
+    about = f"n {one['n_items']} items in {one['n_clusters']} clusters; {one['method']}"
+    return f'<span class="est{sure}" title="{esc(about)}">{shown}<small>{band}</small></span>'
+
+
+def _kind_rows(kind: Json) -> str:
+    left = f", {kind['left_out']} left out" if kind["left_out"] else ""
+    rows = ""
+    for place, measure in enumerate(kind["measures"]):
+        share = measure["name"] == "accuracy"
+        drawn = change_svg([measure["estimates"]["change"], measure["estimates"]["beyond_twin"]]) if share else ""
+        first = (
+            f'<th scope="rowgroup" rowspan="{len(kind["measures"])}">{kind_mark(kind["kind"])}'
+            f"<small>{count(kind['asked'], 'item')} asked{left}</small></th>"
+        )
+        label = f"{esc(measure['label'])}<small>{'% of items; changes in points' if share else esc(measure['unit'])}</small>"
+        rows += (
+            f"<tr>{'' if place else first}<th scope='row'>{label}</th>"
+            f"{_cells(measure['estimates'], 1 if share else 2, share)}<td>{drawn}</td></tr>"
+        )
+    return f"<tbody>{rows}</tbody>"
+
+
+def _thoughts(a: Json) -> str:
+    head = "<h3>Answered in words, with thinking</h3>"
+    if not a["thoughts"]:
+        return f'{head}<div class="state state-notrun"><b>Not run</b><div>{esc(a["thoughts_text"])}</div></div>'
+    rows = ""
+    for split in a["thoughts"]:
+        ways = ", ".join(f"{esc(role)}: {esc(way)}" for role, way in split["prompt"].items())
+        none = "; ".join(
+            f"{esc(role)}: " + ", ".join(f"{n} × {esc(why)}" for why, n in reasons.items())
+            for role, reasons in split["no_answer"].items() if reasons
+        )  # fmt: skip
+        rows += (
+            f'<tr><th scope="row">{esc(split["about"])}<small>{_n_of(split["estimates"])}</small></th>{_cells(split["estimates"], 1, True)}'
+            f"<td>{change_svg([split['estimates']['change'], split['estimates']['beyond_twin']])}</td></tr>"
+            f'<tr class="under"><td colspan="8"><small>asked: {ways}. Without an answer: {none or "none"}.</small></td></tr>'
+        )
+    return f"""{head}<p class="caption">Share of problems answered right in generated text, greedily; each model in the way of asking that suits it best.
+    Every answer stands in the run's answers tables.</p>
+  <div class="wide"><table class="plain estimates"><thead><tr><th scope="col">Problems</th>{_heads()}<th scope="col">Change</th></tr></thead>
+  <tbody>{rows}</tbody></table></div>"""
+
+
+def _n_of(estimates: Json) -> str:
+    first = next((one for one in estimates.values() if one is not None), None)
+    return "" if first is None else f"{first['n_items']} problems in {first['n_clusters']} clusters"
+
+
+def _families(families: list[Json]) -> str:
+    if not families:
+        return ""
+    rows, before = "", None
+    for row in families:
+        if row["kind"] != before:
+            rows += f'<tr class="kindrow"><th colspan="9" scope="rowgroup">{kind_mark(row["kind"])}</th></tr>'
+            before = row["kind"]
+        rows += (
+            f'<tr><th scope="row">{foreign(row["family"])}</th><td class="num">{row["asked"]}</td>'
+            f"{_cells(row['accuracy'], 0, True)}"
+            f"<td>{change_svg([row['accuracy']['change'], row['accuracy']['beyond_twin']])}</td></tr>"
+        )
+    return f"""<h3>By family</h3><div class="table-scroll" tabindex="0" role="region" aria-label="Answers by family">
+  <table class="plain estimates families"><caption class="sr">Share of items answered, by family</caption><thead><tr><th scope="col">Family</th><th scope="col" class="num">Asked</th>
+  {_heads()}<th scope="col">Change</th></tr></thead><tbody>{rows}</tbody></table></div>"""
+
+
+def locations(view: Json) -> str:
+    """Did a kind move to another depth? Point, interval, and the bounds within which it counts as unchanged."""
+    found = view["locations"]
+    rows = "".join(_location_row(row, found["bound"]) for row in found["rows"])
+    orders = "".join(f"<li>{role_mark(one['role'])} {esc(one['text'])}</li>" for one in found["orders"])
+    return f"""
+<section id="locations" aria-labelledby="locations-title">
+  <h2 id="locations-title">Did retrieval or reasoning move to another depth?</h2>
+  <p class="caption">Depth after − depth before, of the same pairs in both models. Square: difference; thick line: 90 % interval; thin line: 95 %;
+    shaded: ±{found["bound"]:g}. Unchanged is said only when the 90 % interval lies inside the shade, and nothing is said without a location in both.</p>
+  <div class="wide"><table class="plain places"><thead><tr><th scope="col">Kind</th><th scope="col">Model</th><th scope="col">In the base</th>
+    <th scope="col">In the model</th><th scope="col">Change of depth</th><th scope="col">−0.5 … 0 … 0.5</th><th scope="col">Verdict</th></tr></thead>
+    <tbody>{rows or '<tr><td colspan="7">No other model.</td></tr>'}</tbody></table></div>
+  <h3>Order of retrieval and reasoning in each model</h3><ul class="orders">{orders or "<li>not run</li>"}</ul>
+</section>"""
+
+
+def _location_row(row: Json, bound: float) -> str:
+    value = '<span class="muted">–</span>'
+    drawn = ""
+    if row["value"] is not None:
+        band = interval(row["low"], row["high"]) or "no interval"
+        support = f"{count(int(row['pairs'] or 0), 'pair')}" + (
+            "" if row["clusters"] is None else f" in {count(int(row['clusters']), 'cluster')}"
+        )
+        value = (
+            f'<span title="{esc(row["method"])}">{number(row["value"], 3)}<small>{band}, {esc(row["p"])}</small>'
+            f"<small>{esc(support)}</small></span>"
+        )
+        drawn = change_svg([row], limit=0.5, bound=bound)
+    reason = f"<small>{esc(row['reason'])}</small>" if row["reason"] else ""
+    word = _VERDICTS.get(row["verdict"], row["verdict"])
+    return (
+        f'<tr><th scope="row">{kind_mark(row["kind"])}</th><td>{role_mark(row["role"])}</td><td>{esc(row["base"])}</td>'
+        f"<td>{esc(row['after'])}</td><td>{value}</td><td>{drawn}</td><td><b>{esc(word)}</b>{reason}</td></tr>"
+    )
+
+
+def halves(view: Json) -> str:
+    """The popular story in one number for each kind."""
+    if not view["halves"]:
+        return ""
+    scores = view["grafts"]["scores"]
+    rows = ""
+    for row in view["halves"]:
+        cut = "–" if row["cut"] is None else f"from block {row['cut']}"
+        apart = (
+            estimate_words(row["apart"], "change")
+            if row["apart"]
+            else f'<span class="muted">{esc(row["reason"])}</span>'
+        )
+        rows += (
+            f'<tr><th scope="row">{kind_mark(row["kind"])}</th><td>{role_mark(row["role"])}</td><td>{esc(scores[row["measure"]]["label"])}</td>'
+            f"<td>{estimate_words(row['whole'], 'change')}</td><td>{cut}</td><td>{apart}</td></tr>"
+        )
+    return f"""<h3>Upper half against lower half</h3>
+  <p class="caption">Recovery with the upper half of the other model's blocks minus recovery with the lower half: 1 where the upper half brings
+    the whole change and the lower none, −1 the other way round.</p>
+  <div class="wide"><table class="plain estimates"><thead><tr><th scope="col">Kind</th><th scope="col">Model</th><th scope="col">Measure</th>
+    <th scope="col">Whole change</th><th scope="col">Upper half</th><th scope="col">Upper − lower</th></tr></thead><tbody>{rows}</tbody></table></div>"""
+
+
+def outside(view: Json) -> str:
+    """Weights that lie in no block."""
+    rows = "".join(
+        f'<tr><th scope="row">{role_mark(row["contrast"])}</th><td>{esc(row["matrix"])}</td><td class="num">{number(row["relative_norm"], 4)}</td>'
+        f'<td class="num">{number(row["stable_rank"], 1)}</td><td class="num">{number(row["cosine"], 5)}</td></tr>'
+        for row in view["weights"]["outside"]
+    )
+    if not rows:
+        return ""
+    return f"""<h3>Outside of the blocks</h3><table class="plain"><thead><tr><th scope="col">Model</th><th scope="col">Matrix</th>
+    <th scope="col" class="num">Size of the change</th><th scope="col" class="num">Stable rank</th><th scope="col" class="num">Cosine</th></tr></thead>
+    <tbody>{rows}</tbody></table>"""
+
+
+def not_comparable(view: Json) -> str:
+    """Measures that were left out, each with its reason."""
+    rows = "".join(
+        f"<tr><td>{esc(one['measure'])}</td><td>{role_mark(one['model'])}</td><td>{esc(one['reason'])}</td></tr>"
+        for one in view["not_comparable"]
+    )
+    body = (
+        f"""<table class="plain"><thead><tr><th scope="col">Measure</th><th scope="col">Model</th><th scope="col">Reason</th></tr></thead>
+    <tbody>{rows}</tbody></table>"""
+        if rows
+        else "<p>Every measure could be made of every model.</p>"
+    )
+    return f"""
+<section id="incomparable" aria-labelledby="incomparable-title"><h2 id="incomparable-title">Not comparable</h2>{body}</section>"""
+
+
+def provenance(view: Json) -> str:
+    """Command, manifests, self-tests, seeds; the models' own run directories beside this page."""
+    p = view["provenance"]
+    models = "".join(
+        f"<li>{role_mark(model['key'])} "
+        + (f'<a href="{esc(model["page"])}">run {esc(model["run_id"])}</a>' if model["page"] else "no run directory")
+        + f"<br><small>weights {esc(model['weights_sha256'])}<br>tokenizer {esc(model['tokenizer_sha256'])}</small></li>"
+        for model in view["models"]
+    )
+    warnings = "".join(f"<li>{esc(w)}</li>" for w in p["warnings"]) or "<li>none</li>"
+    return f"""
+<section id="provenance" aria-labelledby="provenance-title">
+  <h2 id="provenance-title">Provenance</h2>
+  {command_line(p)}
+  <div class="prov-grid">
+    <div><h3>Run</h3>{fact_list(p["facts"])}<h3>Runs of the models</h3><ul class="runs">{models}</ul></div>
+    <div>{tests_and_stages(p)}</div>
+    <div><h3>Warnings</h3><ul>{warnings}</ul><h3>Versions</h3>{fact_list(p["versions"])}</div>
+    <div><h3>Configuration</h3>{fact_list(p["config"])}</div>
+  </div>
+</section>"""

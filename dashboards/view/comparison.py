@@ -1,0 +1,126 @@
+"""What does the page of a comparison show? Puts the parts of its view together and checks them against the schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dashboards.view import comparison_lines as measured
+from dashboards.view import comparison_words as words
+from dashboards.view.build import axes_of
+from dashboards.view.comparison_run import ComparisonRun, read_comparison
+from dashboards.view.comparison_schema import SCHEMA_NAME, validate_comparison_view
+from dashboards.view.labels import KINDS
+from dashboards.view.provenance import code_words, from_manifest, shown_facts
+from dashboards.view.text import significant
+
+Json = dict[str, Any]
+
+SOURCES: Json = {
+    "verdict.sentences, word, reason": "comparison.json verdict",
+    "verdict.caveats": "comparison.json warnings, not_comparable, pair_check; manifest.json self_tests of every model",
+    "pair_check": "comparison.json pair_check; pair_check.json",
+    "answers.kinds[].measures": "comparison.json kinds.*.accuracy, logit_difference, answer_logprob",
+    "answers.families": "families.json",
+    "answers.thoughts": "comparison.json thoughts; every answer in answers_ROLE.parquet",
+    "changes.lines[].before, after, mean, low, high": "changes.parquet before, after, difference, low, high",
+    "locations.rows": "comparison.json kinds.*.located, location_change",
+    "locations.orders": "comparison.json order",
+    "halves": "comparison.json kinds.*.upper_minus_lower",
+    "grafts.lines[].mean, low, high": "grafts.parquet value, low, high (score value) or recovery, recovery_low, recovery_high",
+    "crossed.lines[].mean, low, high": "crossed.parquet value, low, high",
+    "weights.maps[].values": "weights.parquet relative_norm, stable_rank, top_share, cosine",
+    "similarity.lines[].mean, low, high": "similarity.parquet value, low, high",
+    "transfer.lines[].mean, low, high, majority": "transfer.parquet value, low, high, majority",
+    "not_comparable": "comparison.json not_comparable",
+    "provenance": "manifest.json",
+}
+
+
+def build_comparison(run_dir: Path) -> Json:
+    """`view.json` of a comparison. Raises StrataError naming the file that is absent or broken."""
+    run = read_comparison(run_dir)
+    view: Json = {
+        "schema": SCHEMA_NAME,
+        "run": _run(run),
+        "models": [_model(run, role) for role in run.roles],
+        "axes": axes_of(run.n_layers),
+        "labels": {"kinds": list(KINDS), "measures": {}},
+        "verdict": words.build_verdict(run),
+        "pair_check": words.build_pair_check(run),
+        "answers": words.build_answers(run),
+        "changes": measured.build_changes(run),
+        "locations": words.build_locations(run),
+        "halves": words.build_halves(run),
+        "grafts": measured.build_grafts(run),
+        "crossed": measured.build_crossed(run),
+        "weights": measured.build_weights(run),
+        "similarity": measured.build_similarity(run),
+        "transfer": measured.build_transfer(run),
+        "not_comparable": [
+            {name: words.said(entry[name]) for name in ("measure", "model", "reason")}
+            for entry in run.found.get("not_comparable") or []
+        ],
+        "provenance": _provenance(run),
+        "sources": SOURCES,
+        "sizes": {},
+    }
+    validate_comparison_view(view)
+    return view
+
+
+def _run(run: ComparisonRun) -> Json:
+    m, limited = run.manifest, words.is_limited(run)
+    badges = []
+    if run.found.get("quick"):
+        badges.append({"code": "quick", "text": "QUICK"})
+    if limited:
+        badges.append({"code": "limited", "text": "LIMITED"})
+    manifests = [m, *run.models.values()]
+    if any(not test.get("passed") for one in manifests for test in one.get("self_tests") or []):
+        badges.append({"code": "self_test", "text": "SELF-TEST FAILED"})
+    if m.get("status") != "done":
+        badges.append({"code": "unfinished", "text": f"STATUS: {str(m.get('status')).upper()}"})
+    return {
+        "run_id": str(m.get("run_id") or ""),
+        "verb": "compare",
+        "title": f"What did training change from {words.label_of(run, 'base')} to {words.label_of(run, run.roles[-1 if len(run.roles) == 1 else 1])}?",
+        "started": str(m.get("started") or ""),
+        "ended": str(m.get("ended") or ""),
+        "status": str(m.get("status") or ""),
+        "limited": limited,
+        "badges": badges,
+    }  # fmt: skip
+
+
+def _model(run: ComparisonRun, role: str) -> Json:
+    checkpoint = run.models[role].get("checkpoint") or {}
+    page = f"{role}/report.html"
+    return {
+        "key": role,
+        "label": words.label_of(run, role),
+        "page": page if (run.run_dir / role / "manifest.json").exists() else None,
+        "run_id": str(run.models[role].get("run_id") or ""),
+        "n_layers": int(checkpoint.get("n_layers") or run.n_layers),
+        "d_model": checkpoint.get("d_model"),
+        "dtype": run.models[role].get("dtype"),
+        "weights_sha256": str(run.found["models"][role].get("sha256") or ""),
+        "tokenizer_sha256": str(checkpoint.get("tokenizer_sha256") or ""),
+        "seconds": significant(sum(float(s.get("seconds") or 0) for s in (run.models[role].get("stages") or {}).values())),
+    }  # fmt: skip
+
+
+def _provenance(run: ComparisonRun) -> Json:
+    m = run.manifest
+    config = m.get("config") or {}
+    facts: list[tuple[str, Any]] = [
+        ("Run", m.get("run_id")),
+        ("Status", m.get("status")),
+        ("Started", m.get("started")),
+        ("Ended", m.get("ended")),
+        ("Device", m.get("device")),
+        ("Seed", run.found.get("seed")),
+        ("Items sha256", config.get("items_sha256")),
+        ("Code", code_words(m)),
+    ]
+    return {"facts": shown_facts(facts), **from_manifest(m)}

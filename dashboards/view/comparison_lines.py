@@ -1,0 +1,317 @@
+"""Which curves can the comparison page draw? Rows of its tables gathered into lines over layers, numbers untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dashboards.view.causal_labels import COMPONENTS, measure_meta, order_measures, split_window
+from dashboards.view.comparison_run import ComparisonRun
+from dashboards.view.labels import MEASURES, instrument_label, kind_order
+from dashboards.view.maps import runs_in_words, symmetric_limit
+from dashboards.view.tables import Rows
+from dashboards.view.text import interval, number, significant
+
+Json = dict[str, Any]
+
+CONTRASTS = {"change": "distilled − base", "twin_change": "twin − base", "beyond_twin": "distilled − twin"}
+LENDERS = {"distilled": "distilled", "twin": "twin", "random": "random change of the same size"}
+SWEEPS = {
+    "prefix": "Blocks 0 to this one",
+    "suffix": "This block to the last",
+    "single": "This block alone",
+}
+WHOLE = {
+    "nothing": "nothing exchanged",
+    "everything": "everything exchanged",
+    "embedding": "embedding alone",
+    "final_norm": "final norm alone",
+    "unembedding": "unembedding alone",
+}
+SCORES = {
+    "logit_difference": {"label": "logit difference", "unit": "logit of answer − logit of foil"},
+    "accuracy": {"label": "share of items with answer above foil", "unit": "share of items"},
+}
+_READING = ("instrument", "measure", "position")
+
+
+def gathered(
+    rows: Rows,
+    key: Sequence[str],
+    values: tuple[str, str, str] = ("value", "low", "high"),
+    axis: str = "block",
+    layer: str = "layer",
+    extra: Sequence[str] = (),
+) -> list[Json]:
+    """One line for each `key`, in layer order; rows without a layer or a number make no point, a line without one is left out."""  # fmt: skip
+    groups: dict[tuple[Any, ...], Rows] = {}
+    for row in rows:
+        if row[layer] is not None and row[values[0]] is not None:
+            groups.setdefault(tuple(row[name] for name in key), []).append(row)
+    found = []
+    for where, members in groups.items():
+        mine = sorted(members, key=lambda r: int(r[layer]))
+        found.append(
+            {
+                **dict(zip(key, where, strict=True)),
+                "axis": axis,
+                "layer": [int(r[layer]) for r in mine],
+                **{name: [significant(r[column]) for r in mine] for name, column in zip(("mean", "low", "high"), values, strict=True)},
+                **{name: [significant(r[name]) for r in mine] for name in extra},
+                "n": [int(r["n_items"] or 0) for r in mine],
+                "n_items": max(int(r["n_items"] or 0) for r in mine),
+                "n_clusters": max(int(r["n_clusters"] or 0) for r in mine),
+                "method": next((str(r["method"]) for r in mine if r.get("method")), ""),
+            }
+        )  # fmt: skip
+    return found
+
+
+def spoken(name: str, line: Json) -> str:
+    """A line in words: first, middle and last layer with their intervals."""
+    picks = sorted({0, len(line["layer"]) // 2, len(line["layer"]) - 1})
+    parts = []
+    for i in picks:
+        band = interval(line["low"][i], line["high"][i])
+        parts.append(f"{number(line['mean'][i])}{' ' + band if band else ''} at {line['axis']} {line['layer'][i]}")
+    return f"{name} ({line['n_items']} items): " + ", ".join(parts)
+
+
+def covers_zero(line: Json) -> list[int]:
+    """1 where the interval covers 0 or is absent, so that nothing is shown there."""
+    return [
+        int(low is None or high is None or low <= 0 <= high)
+        for low, high in zip(line["low"], line["high"], strict=True)
+    ]
+
+
+def _state(found: list[Json], run: ComparisonRun, measures: Sequence[str], otherwise: str) -> Json:
+    """Ok, or the reasons why there is nothing to draw."""
+    if found:
+        return {"state": "ok", "text": ""}
+    left_out = [
+        f"{entry['model']}: {entry['reason']}"
+        for entry in run.found.get("not_comparable") or []
+        if entry["measure"] in (*measures, "everything paired by item")
+    ]
+    text = "; ".join(dict.fromkeys(left_out))
+    return {"state": "incomparable" if text else "not_run", "text": f"{text}." if text else otherwise}
+
+
+def build_changes(run: ComparisonRun) -> Json:
+    """Lens and interventions by layer in both models and their difference; `readings` are what can be chosen."""
+    rows = run.tables["changes"] or []
+    lines: list[Json] = []
+    for axis in ("stream", "block"):
+        mine = [row for row in rows if row["axis"] == axis]
+        key = ("contrast", *_READING, "component", "kind")
+        lines += gathered(mine, key, ("difference", "low", "high"), axis, extra=("before", "after"))
+    for line in lines:
+        line["dim"] = covers_zero(line)
+        apart = [layer for layer, dim in zip(line["layer"], line["dim"], strict=True) if not dim]
+        where = f"leaves 0 out at {line['axis']}s {runs_in_words(apart)}" if apart else "leaves 0 out nowhere"
+        line["aria"] = f"{CONTRASTS[line['contrast']]}, {line['kind']} ({line['n_items']} items): the interval {where}"
+    lines.sort(
+        key=lambda one: (
+            kind_order(one["kind"]),
+            list(COMPONENTS).index(one["component"]) if one["component"] in COMPONENTS else 9,
+        )
+    )
+    state = _state(lines, run, (), "The models' tables hold no reading that both have.")
+    return {**state, "contrasts": CONTRASTS, "components": COMPONENTS, "readings": _readings(lines), "lines": lines}  # fmt: skip
+
+
+def _readings(lines: list[Json]) -> list[Json]:
+    groups: dict[tuple[str, ...], list[Json]] = {}
+    for line in lines:
+        groups.setdefault(tuple(line[name] for name in _READING), []).append(line)
+    found = []
+    for (instrument, measure, position), members in groups.items():
+        lens = instrument.startswith("lens.")
+        meta = MEASURES.get(measure, {"label": measure, "unit": ""}) if lens else measure_meta(instrument, measure)
+        values = [v for line in members for name in ("before", "after") for v in line[name] if v is not None]
+        limit, clipped = symmetric_limit([v for line in members for v in line["mean"]])
+        sequential = measure == "answer_logprob"
+        high, beyond = (max(values), 0) if sequential else symmetric_limit(values)
+        found.append(
+            {
+                "id": f"{instrument}|{measure}|{position}", "instrument": instrument, "measure": measure,
+                "position": position, "axis": members[0]["axis"], "label": meta["label"], "unit": meta["unit"],
+                "instrument_label": instrument_label(instrument) if lens else instrument.capitalize(),
+                "sequential": sequential, "limits": [min(values) if sequential else -high, high], "clipped": beyond,
+                "change_limits": [-limit, limit], "change_clipped": clipped,
+                "components": list(dict.fromkeys(str(line["component"]) for line in members if line["component"])),
+            }
+        )  # fmt: skip
+    orders = {
+        name: order_measures(name, {r["measure"] for r in found if r["instrument"] == name})
+        for name in {r["instrument"] for r in found}
+    }
+    places = {"interchange": 0, "removal": 1}
+    positions = ("spans", "last", "all")
+
+    def place(reading: Json) -> tuple[int, int, int]:
+        at = positions.index(reading["position"]) if reading["position"] in positions else len(positions)
+        return places.get(reading["instrument"], 2), orders[reading["instrument"]].index(reading["measure"]), at
+
+    return sorted(found, key=place)
+
+
+def first_to_leave(reading: Json) -> tuple[bool, bool]:
+    """How soon a reading may go when the page grows too large: windows first, then all but denoise, excess and the lens."""
+    told = reading["instrument"].startswith("lens.") or reading["measure"] in ("denoise", "excess")
+    return split_window(reading["measure"])[1] > 1, not told
+
+
+def _direction(row: Json) -> str:
+    return "into_base" if row["direction"] == "into base" else "out_of_base"
+
+
+def build_grafts(run: ComparisonRun) -> Json:
+    """Scores and recoveries by how many blocks were exchanged, the whole models beside them, and why a recovery is absent."""
+    rows = [{**row, "direction": _direction(row)} for row in run.tables["grafts"] or []]
+    key = ("contrast", "direction", "sweep", "kind", "measure")
+    lines = [{**one, "score": "recovery"} for one in gathered(rows, key, ("recovery", "recovery_low", "recovery_high"))]
+    lines += [{**one, "score": "value"} for one in gathered(rows, key)]
+    for line in lines:
+        what = "recovery" if line["score"] == "recovery" else SCORES[line["measure"]]["label"]
+        line["aria"] = spoken(f"{line['kind']}, {line['contrast']}, {SWEEPS[line['sweep']].lower()}, {what}", line)
+    whole = [
+        {name: row[name] for name in (*key, "n_items", "n_clusters", "method")}
+        | {
+            name: significant(row[name])
+            for name in ("value", "low", "high", "recovery", "recovery_low", "recovery_high")
+        }
+        for row in rows
+        if row["layer"] is None
+    ]
+    reasons = {
+        (row["contrast"], row["direction"], row["kind"], row["measure"]): str(row["reason"])
+        for row in rows
+        if row["reason"] and row["contrast"] != "random"
+    }
+    return {
+        **_state(lines, run, ("grafts and cross-model patching",), "No grafts were made (--graft-pairs 0)."),
+        "sweeps": {name: text for name, text in SWEEPS.items() if any(one["sweep"] == name for one in lines)},
+        "whole_names": WHOLE, "scores": SCORES, "lenders": LENDERS, "lines": lines, "whole": whole,
+        "reasons": [dict(zip(("contrast", "direction", "kind", "measure", "text"), (*k, text), strict=True)) for k, text in reasons.items()],
+    }  # fmt: skip
+
+
+def build_crossed(run: ComparisonRun) -> Json:
+    """Share of the difference between two models that one block's contribution carries over, by component and position."""
+    rows = [{**row, "direction": _direction(row)} for row in run.tables["crossed"] or []]
+    key = ("contrast", "direction", "component", "position", "kind")
+    lines = gathered(rows, key)
+    for line in lines:
+        line["aria"] = spoken(f"{line['kind']}, {line['contrast']}, {COMPONENTS[line['component']]} at {line['position']}", line)  # fmt: skip
+    reasons = {(row["contrast"], row["direction"], row["kind"]): str(row["reason"]) for row in rows if row["reason"]}
+    return {
+        **_state(lines + [{}] * len(reasons), run, ("grafts and cross-model patching",), "No contribution was exchanged (--graft-pairs 0)."),
+        "parts": [
+            {"component": c, "position": p, "label": f"{COMPONENTS[c]}, {'every position' if p == 'all' else p}"}
+            for c, p in sorted({(one["component"], one["position"]) for one in lines}, key=_part_order)
+        ],
+        "lines": lines,
+        "reasons": [dict(zip(("contrast", "direction", "kind", "text"), (*k, text), strict=True)) for k, text in reasons.items()],
+    }  # fmt: skip
+
+
+def _part_order(part: tuple[str, str]) -> tuple[bool, int]:
+    """MLP first: at `last` it alone says where a change is."""
+    return part[1] == "all", ("mlp_out", "attn_out", "block_out").index(part[0])
+
+
+def build_similarity(run: ComparisonRun) -> Json:
+    """Debiased CKA and cosine of the streams, by kind and position."""
+    rows = run.tables["similarity"] or []
+    lines = gathered(rows, ("contrast", "measure", "kind", "position"), axis="stream", layer="stream")
+    for line in lines:
+        line["aria"] = spoken(f"{line['measure']}, {line['kind']}, {line['contrast']}, at {line['position']}", line)
+    kinds = sorted({line["kind"] for line in lines}, key=kind_order)
+    few = "Too few items of any kind have a position in common: CKA needs eight of a kind."
+    return {
+        **_state(lines, run, ("similarity of streams and probe transfer",), few),
+        "measures": {"cka": "debiased linear CKA", "cosine": "mean cosine"},
+        "kinds": kinds, "positions": list(dict.fromkeys(line["position"] for line in lines)), "lines": lines,
+    }  # fmt: skip
+
+
+def build_transfer(run: ComparisonRun) -> Json:
+    """Accuracy of answer probes carried to the other model, by family; `majority` is what guessing reaches."""
+    rows = run.tables["transfer"] or []
+    key = ("contrast", "kind", "family", "direction", "measure")
+    lines = gathered(rows, key, axis="stream", layer="stream", extra=("majority",))
+    for line in lines:
+        line["aria"] = spoken(f"{line['family']}, {line['contrast']}, {line['direction']}, {line['measure']}", line)
+    families = sorted({(line["kind"], line["family"]) for line in lines}, key=lambda f: (kind_order(f[0]), f[1]))
+    reasons = [
+        {name: row[name] for name in ("contrast", "kind", "family")} | {"text": str(row["reason"])}
+        for row in rows
+        if row["reason"]
+    ]
+    told = "; ".join(dict.fromkeys(f"{r['family']} ({r['contrast']}): {r['text']}" for r in reasons))
+    none = (
+        f"No probe could be carried over: {told}."
+        if told
+        else "No family that both models answer has labels a probe could learn."
+    )
+    return {
+        **_state(lines, run, ("similarity of streams and probe transfer",), none),
+        "measures": {"own": "the scored model's own probe", "plain": "carried over as it is", "rotated": "carried over after a rotation"},
+        "families": [{"kind": kind, "family": family} for kind, family in families], "lines": lines, "reasons": reasons,
+    }  # fmt: skip
+
+
+def build_weights(run: ComparisonRun) -> Json:
+    """Change of every kind of matrix by block, one colour range for all models; what lies outside of the blocks apart."""
+    rows = run.tables["weights"] or []
+    inside = [row for row in rows if row["block"] is not None]
+    matrices = list(dict.fromkeys(row["matrix"] for row in inside))
+    blocks = sorted({int(row["block"]) for row in inside})
+    at = {(row["contrast"], row["matrix"], int(row["block"])): row for row in inside}
+    measures: dict[str, Json] = {}
+    for name, label in (("relative_norm", "size of the change ÷ size of the weights"), ("stable_rank", "stable rank of the change"),
+                        ("top_share", "share of the change in its largest singular values"), ("cosine", "cosine of weights before and after")):  # fmt: skip
+        known = [float(row[name]) for row in inside if row[name] is not None]
+        if known:
+            ends = [min(known) if name == "cosine" else 0.0, max(known)]
+            measures[name] = {"label": label, "limits": [significant(ends[0]), significant(ends[1] or 1.0)]}
+    maps = [
+        {
+            "contrast": role,
+            "n": [[(at.get((role, matrix, block)) or {}).get("n") for block in blocks] for matrix in matrices],
+            "values": {
+                name: [[significant((at.get((role, matrix, block)) or {}).get(name)) for block in blocks] for matrix in matrices]
+                for name in measures
+            },
+        }
+        for role in dict.fromkeys(row["contrast"] for row in inside)
+    ]  # fmt: skip
+    for entry in maps:
+        entry["aria"] = _largest(entry, matrices, blocks)
+    outside = [
+        {name: row[name] for name in ("contrast", "matrix", "n")}
+        | {name: significant(row[name]) for name in ("relative_norm", "cosine", "stable_rank")}
+        for row in rows
+        if row["block"] is None
+    ]
+    return {
+        **_state(rows, run, (), "No tensor of the two checkpoints could be compared: their weight files hold other shapes."),
+        "blocks": blocks, "matrices": matrices, "measures": measures, "maps": maps, "outside": outside,
+    }  # fmt: skip
+
+
+def _largest(entry: Json, matrices: Sequence[str], blocks: Sequence[int]) -> str:
+    cells = [
+        (value, matrix, block)
+        for matrix, row in zip(matrices, entry["values"].get("relative_norm", []), strict=False)
+        for block, value in zip(blocks, row, strict=True)
+        if value is not None
+    ]
+    if not cells:
+        return f"{entry['contrast']}: nothing measured"
+    value, matrix, block = max(cells, key=lambda cell: cell[0])
+    if value == 0:
+        return f"{entry['contrast']}: no weight of any block changed"
+    return f"{entry['contrast']}: largest relative change {number(value, 4)}, {matrix} of block {block}"

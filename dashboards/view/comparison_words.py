@@ -1,0 +1,213 @@
+"""What may a comparison say, and what must stand beside it? Verdict, caveats, pair check, answers and locations for the page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboards.view.causes import block_band, order_words, p_words
+from dashboards.view.comparison_run import ComparisonRun
+from dashboards.view.labels import KINDS
+from dashboards.view.text import interval, number, significant, without_paths
+
+Json = dict[str, Any]
+ESTIMATES = ("base", "distilled", "twin", "change", "twin_change", "beyond_twin")
+BOUND = 0.05
+"""Depth within which a location is called unchanged (methods: equivalence)."""
+MEASURES = {
+    "accuracy": ("items answered", "share of items"),
+    "logit_difference": ("logit difference", "logit of answer − logit of foil"),
+    "answer_logprob": ("log-probability of the answer", "nats"),
+}
+WOULD_CHANGE = (
+    "More items or other families that move the intervals, a second control twin or another seed of the same training, "
+    "or a calibration on planted pairs that finds these instruments off."
+)
+
+
+def said(text: Any) -> str:
+    """A sentence of the run without the paths of the machine it ran on."""
+    return str(without_paths(str(text)))
+
+
+def label_of(run: ComparisonRun, role: str) -> str:
+    """The model as it was asked for."""
+    return said(run.found["models"][role].get("spec") or role).removeprefix("…/")
+
+
+def is_limited(run: ComparisonRun) -> bool:
+    """Whether one of the models was asked only some of the items."""
+    return any(manifest.get("limited") for manifest in run.models.values())
+
+
+def build_verdict(run: ComparisonRun) -> Json:
+    """Sentences, the word on the popular story with its reason, and every caveat."""
+    verdict = run.found["verdict"]
+    return {
+        "word": str(verdict.get("story") or "undetermined"),
+        "reason": said(verdict.get("reason") or ""),
+        "sentences": [said(one) for one in verdict.get("sentences") or []],
+        "quick": bool(run.found.get("quick")),
+        "limited": is_limited(run),
+        "caveats": _caveats(run),
+        "would_change": WOULD_CHANGE,
+    }
+
+
+def _caveats(run: ComparisonRun) -> list[Json]:
+    out: list[Json] = []
+
+    def add(code: str, text: str) -> None:
+        if all(one["text"] != text for one in out):
+            out.append({"code": code, "text": text})
+
+    if run.found.get("quick"):
+        add("quick", "This is a --quick run: fewer pairs, fewer draws and coarser grafts, so its intervals are wide.")
+    if is_limited(run):
+        add("limited", "This is a --limit run: good for trying out, not for conclusions.")
+    for owner, manifest in (("the comparison", run.manifest), *((f"the {r}", m) for r, m in run.models.items())):
+        failed = [str(test["name"]) for test in manifest.get("self_tests") or [] if not test.get("passed")]
+        if failed:
+            add("self_test", f"Self-test of {owner} failed: {', '.join(failed)}. No number below can be trusted.")
+    for check in build_pair_check(run):
+        if not check["ok"]:
+            add("pair", f"Whether {check['base']} is the base of {check['label']}: {check['verdict']}. What differs between them may be no effect of training.")  # fmt: skip
+    if "twin" not in run.roles:
+        add("twin", "No control twin was given: what reasoning training did can't be told from what any training does.")
+    for entry in run.found.get("not_comparable") or []:
+        add(
+            "incomparable",
+            f"Not comparable ({entry['model']}): {entry['measure']}: {said(entry['reason']).rstrip('.')}.",
+        )
+    for warning in run.found.get("warnings") or []:
+        add("warning", said(warning).rstrip(".") + ".")
+    return out
+
+
+def build_pair_check(run: ComparisonRun) -> list[Json]:
+    """Per model: is the base its base, by what, and if not, which one is."""
+    found = []
+    for role, check in (run.found.get("pair_check") or {}).items():
+        full = run.pair_check.get(role) or {}
+        close = full.get("closeness") or {}
+        found.append(
+            {
+                "role": role,
+                "base": label_of(run, "base"),
+                "label": label_of(run, role) if role in run.found["models"] else role,
+                "verdict": str(check["verdict"]),
+                "ok": check["verdict"] in ("base", "same weights"),
+                "judged_by": str(full.get("judged_by") or ""),
+                "reasons": [said(reason) for reason in check.get("reasons") or []],
+                "hint": said(check["hint"]) if check.get("hint") else "",
+                "closeness": {name: significant(v) for name, v in close.items() if isinstance(v, int | float)},
+            }
+        )
+    return found
+
+
+def estimate(raw: Json | None) -> Json | None:
+    """An estimate of comparison.json, rounded; None where nothing was measured."""
+    if raw is None or raw.get("value") is None:
+        return None
+    numbers = {name: significant(raw.get(name)) for name in ("value", "low", "high")}
+    return {**numbers, "n_items": raw.get("n_items"), "n_clusters": raw.get("n_clusters"), "method": str(raw.get("method") or "")}  # fmt: skip
+
+
+def _estimates(raw: Json | None) -> Json:
+    return {name: estimate((raw or {}).get(name)) for name in ESTIMATES}
+
+
+def _asked(entry: Json) -> Json:
+    return {name: int(entry.get(name) or 0) for name in ("items", "asked", "left_out")}
+
+
+def build_answers(run: ComparisonRun) -> Json:
+    """By kind and by family the share answered and the logit difference; in words by split."""
+    kinds = [
+        {
+            "kind": kind, **_asked(of_kind),
+            "measures": [
+                {"name": name, "label": label, "unit": unit, "estimates": _estimates(of_kind.get(name))}
+                for name, (label, unit) in MEASURES.items()
+            ],
+        }
+        for kind in KINDS
+        if (of_kind := run.found["kinds"].get(kind) or {}).get("accuracy")
+    ]  # fmt: skip
+    families = [
+        {
+            "kind": str(row["kind"]), "family": str(row["family"]), **_asked(row),
+            "accuracy": _estimates(row.get("accuracy")), "logit_difference": _estimates(row.get("logit_difference")),
+        }
+        for row in run.families
+    ]  # fmt: skip
+    thoughts = run.found["thoughts"] or {}
+    splits = [
+        {
+            "split": str(split), "about": str(entry.get("about") or split), "estimates": _estimates(entry.get("accuracy")),
+            "prompt": {role: str(way) for role, way in (entry.get("prompt") or {}).items()},
+            "no_answer": {role: {said(why): int(n) for why, n in reasons.items()} for role, reasons in (entry.get("no_answer") or {}).items()},
+        }
+        for split, entry in thoughts.items()
+        if isinstance(entry, dict)
+    ]  # fmt: skip
+    reason = thoughts.get("reason")
+    return {
+        "kinds": kinds,
+        "families": families,
+        "thoughts": splits,
+        "thoughts_text": "" if splits else said(reason or "no answers in words were asked for").rstrip(".") + ".",
+    }
+
+
+def build_locations(run: ComparisonRun) -> Json:
+    """Where each kind is located in each model, how far that moved, and in which order the kinds stand."""
+    rows = []
+    for kind in ("knowledge", "reasoning"):
+        of_kind = run.found["kinds"].get(kind) or {}
+        located = of_kind.get("located") or {}
+        for role in run.others:
+            moved = (of_kind.get("location_change") or {}).get(role) or {}
+            low, high = moved.get("interval") or (None, None)
+            narrow = moved.get("interval90") or (None, None)
+            rows.append(
+                {
+                    "kind": kind, "role": role, "base": place_words(located.get("base")), "after": place_words(located.get(role)),
+                    "value": significant(moved.get("difference")), "low": significant(low), "high": significant(high),
+                    "low90": significant(narrow[0]), "high90": significant(narrow[1]),
+                    "p": p_words(significant(moved.get("p"))), "pairs": moved.get("pairs"), "clusters": moved.get("clusters"),
+                    "verdict": str(moved.get("verdict") or "undetermined"), "reason": said(moved.get("reason") or ""),
+                    "method": str(moved.get("method") or ""),
+                }
+            )  # fmt: skip
+    order = run.found.get("order") or {}
+    return {
+        "bound": BOUND,
+        "rows": rows,
+        "orders": [{"role": role, "text": order_words(order[role])} for role in run.roles if role in order],
+    }
+
+
+def place_words(located: Json | None) -> str:
+    """`block 12 [10–14], depth 0.42 [0.35, 0.47]`, or `not located`."""
+    if not located:
+        return "not located"
+    low, high = located.get("interval") or (None, None)
+    depth = interval(*(located.get("depth_interval") or (None, None)))
+    return f"block {located['layer']}{block_band(low, high)}, depth {number(located.get('depth'))}{' ' + depth if depth else ''}"
+
+
+def build_halves(run: ComparisonRun) -> list[Json]:
+    """Recovery by the upper half of the blocks minus recovery by the lower half, where the models differ at all."""
+    found = []
+    for kind in ("knowledge", "reasoning"):
+        for role, of_role in ((run.found["kinds"].get(kind) or {}).get("upper_minus_lower") or {}).items():
+            for measure, entry in (of_role or {}).items():
+                found.append(
+                    {
+                        "kind": kind, "role": role, "measure": measure, "cut": entry.get("cut"),
+                        "whole": estimate(entry.get("whole")), "apart": estimate(entry.get("upper_minus_lower")),
+                        "reason": said(entry.get("reason") or ""),
+                    }
+                )  # fmt: skip
+    return found
