@@ -1,0 +1,99 @@
+"""Which half of the blocks brings a change, on scores that are made up; which items are asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from experiments.compare.config import CompareConfig
+from experiments.compare.grafting import all_grafts, graft_items, halves
+from experiments.items.alignment import EncodedItem
+from experiments.items.schema import Item
+from experiments.locate.config import LocateConfig
+from probes.errors import StrataError
+from probes.prompts import Prompt
+from probes.store import ActivationStore
+
+N_LAYERS = 4
+CONFIG = CompareConfig(locate=LocateConfig(draws=200))
+
+
+def encoded(kind: str, family: str, number: int, *, aligned: bool = True) -> EncodedItem:
+    name = f"{family}:{number}"
+    item = Item(name, kind, family, "", "a", " b", "c", " d", cluster=str(number))  # type: ignore[arg-type]
+    return EncodedItem(
+        item, Prompt(name, (1, number), {"last": 1}), Prompt(name, (1, number + 1), {"last": 1}), 1, 2, (1,), (2,), 0,
+        aligned, None if aligned else "other lengths", None, (),
+    )  # fmt: skip
+
+
+def store_of(path: Path, items: list[EncodedItem], moved: dict[str, float], stride: int = 1) -> ActivationStore:
+    """Every item scores 1 in the base and 1 + size in the donor; block l brings `moved[l]` of that, sizes differ."""
+    config = CompareConfig(graft_stride=stride)
+    grafts = all_grafts(N_LAYERS, config)
+    store = ActivationStore(path, {"made": "up"})
+    sizes = torch.tensor([1.0 + row % 3 for row in range(len(items))])
+    share = torch.tensor(
+        [1.0 if one.ends else sum(moved.get(str(block), 0.0) for block in one.blocks) for one in grafts]
+    )
+    store.write([one.key for one in items], {"clean": 1.0 + sizes[:, None] * share[None]})
+    return store
+
+
+@pytest.mark.parametrize(
+    ("moved", "expected"),
+    [({"3": 1.0}, 1.0), ({"0": 1.0}, -1.0), ({"1": 0.25, "2": 0.75}, 0.5), ({"0": 0.5, "2": 0.5}, 0.0)],
+)
+@pytest.mark.parametrize("stride", [1, 2])
+def test_the_half_that_brings_the_change_is_told_by_its_sign(
+    tmp_path: Path, moved: dict[str, float], expected: float, stride: int
+) -> None:
+    items = [encoded("reasoning", "sum", number) for number in range(10)]
+    store = store_of(tmp_path / "store", items, moved, stride)
+    found = halves(store, items, all_grafts(N_LAYERS, CompareConfig(graft_stride=stride)), N_LAYERS, CONFIG)
+    assert set(found) == {"reasoning"}
+    entry = found["reasoning"]["logit_difference"]
+    assert entry["cut"] == 2 and entry["reason"] is None
+    assert entry["upper_minus_lower"]["value"] == pytest.approx(expected)
+    assert entry["whole"]["value"] == pytest.approx(sum(1.0 + row % 3 for row in range(10)) / 10)
+    # All items score above 0 with every graft: accuracy has nothing to share out.
+    assert found["reasoning"]["accuracy"]["upper_minus_lower"] is None
+    assert "do not differ enough" in found["reasoning"]["accuracy"]["reason"]
+
+
+def test_too_few_items_name_no_half(tmp_path: Path) -> None:
+    items = [encoded("reasoning", "sum", number) for number in range(5)]
+    store = store_of(tmp_path / "store", items, {"3": 1.0})
+    entry = halves(store, items, all_grafts(N_LAYERS, CONFIG), N_LAYERS, CONFIG)["reasoning"]["logit_difference"]
+    assert entry["upper_minus_lower"] is None and entry["reason"]
+
+
+def test_without_prefixes_there_are_no_halves(tmp_path: Path) -> None:
+    items = [encoded("reasoning", "sum", number) for number in range(10)]
+    store = store_of(tmp_path / "store", items, {"3": 1.0})
+    single = CompareConfig(graft_sweeps=("nothing", "everything", "single"))
+    assert halves(store, items, all_grafts(N_LAYERS, single), N_LAYERS, single) == {}
+
+
+def test_items_are_shared_out_over_families_that_some_model_answers() -> None:
+    known = [encoded("knowledge", "capital", number) for number in range(12)]
+    unknown = [encoded("knowledge", "river", number) for number in range(12)]
+    crooked = [encoded("reasoning", "sum", number, aligned=False) for number in range(12)]
+    differences = [encoded("reasoning", "difference", number) for number in range(12)]
+    answered = frozenset({"capital:0", "sum:0", "difference:4"})
+    found = graft_items([*known, *unknown, *crooked, *differences], answered, 6, seed=0)
+    families = [one.item.family for one in found]
+    assert families == ["capital"] * 6 + ["difference"] * 6
+    assert len({one.key for one in found}) == 12
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"graft_pairs": -1}, {"thoughts": -1}, {"graft_stride": 0}, {"temperature": -0.5}, {"graft_sweeps": ("prefix",)},
+     {"graft_sweeps": ("nothing", "everything", "sideways")}],
+)  # fmt: skip
+def test_sizes_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(StrataError):
+        CompareConfig(**options)  # type: ignore[arg-type]

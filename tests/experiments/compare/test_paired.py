@@ -1,0 +1,61 @@
+"""Paired differences against means worked out one item at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from experiments.compare.paired import as_json, excludes_zero, paired
+from experiments.statistics.bootstrap import Estimate
+
+CLUSTERS = [f"entity {number % 10}" for number in range(20)]
+
+
+def values(seed: int, shift: float = 0.0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(shift, 1.0, 20)
+
+
+def test_means_and_differences_are_those_of_the_items_that_every_model_has() -> None:
+    given = {"base": values(0), "distilled": values(1, 3.0), "twin": values(2, 1.0)}
+    given["base"][3], given["twin"][7] = np.nan, np.nan
+    found = paired(given, CLUSTERS, draws=200, seed=0)
+    kept = [row for row in range(20) if row not in (3, 7)]
+
+    def mean(of: object) -> float:
+        return sum(of(row) for row in kept) / len(kept)  # type: ignore[operator]
+
+    for role, column in given.items():
+        assert found[role]["value"] == pytest.approx(mean(lambda row, column=column: column[row]))
+        assert found[role]["n_items"] == 18 and found[role]["n_clusters"] == 10
+    for name, (upper, lower) in {
+        "change": ("distilled", "base"), "twin_change": ("twin", "base"), "beyond_twin": ("distilled", "twin"),
+    }.items():  # fmt: skip
+        expected = mean(lambda row, upper=upper, lower=lower: given[upper][row] - given[lower][row])
+        assert found[name]["value"] == pytest.approx(expected)
+        assert found[name]["low"] < expected < found[name]["high"]
+    assert excludes_zero(found["change"])
+
+
+def test_pairing_by_item_sees_a_change_that_two_separate_means_would_not() -> None:
+    """A change of .1 under a spread of 100 between entities."""
+    wide = np.random.default_rng(0).normal(0, 100, 20)
+    found = paired({"base": wide, "distilled": wide + 0.1}, CLUSTERS, draws=200, seed=0)
+    assert found["change"]["low"] == pytest.approx(0.1) and found["change"]["high"] == pytest.approx(0.1)
+    assert found["base"]["low"] < 0 < found["base"]["high"]
+
+
+def test_what_is_not_there_is_none() -> None:
+    found = paired({"base": values(0), "distilled": values(1)}, CLUSTERS, draws=100, seed=0)
+    assert found["twin"] is found["twin_change"] is found["beyond_twin"] is None
+    nothing = paired({"base": np.full(20, np.nan), "distilled": values(1)}, CLUSTERS, draws=100, seed=0)
+    assert set(nothing.values()) == {None}
+    without_distilled = paired({"base": values(0), "twin": values(1)}, CLUSTERS, draws=100, seed=0)
+    assert without_distilled["change"] is None and without_distilled["twin_change"] is not None
+
+
+def test_an_interval_speaks_only_when_it_is_there() -> None:
+    undefined = as_json(Estimate(float("nan"), None, None, 2, 2, "points only"))
+    assert undefined["value"] is None and undefined["n_items"] == 2
+    assert not excludes_zero(None) and not excludes_zero(undefined)
+    for low, high, expected in ((0.1, 0.2, True), (-0.2, -0.1, True), (-0.1, 0.1, False), (0.0, 0.1, False)):
+        assert excludes_zero({"low": low, "high": high}) is expected
