@@ -13,6 +13,7 @@ import torch
 
 from experiments.items.alignment import EncodedItem
 from experiments.lens_fits import text_sha256
+from experiments.locate.causal.workload import intervention_tokens
 from experiments.locate.config import LocateConfig
 from experiments.locate.questions import questions_for
 from probes.backends.contract import streams_of
@@ -40,7 +41,7 @@ class Plan:
     longest: int
     """Longest prompt in tokens."""
     passes: dict[str, int]
-    """Tokens run through the model, by pass."""
+    """Tokens run through the model, by pass; of interventions what their work amounts to, were every item answered."""
     parameters: int
     """Of the model."""
     weight_bytes: int
@@ -101,7 +102,7 @@ def plan_locate(
     ceiling = 4096 if checkpoint.device.type in ("cpu", "meta") else 131_072
     batch = min(tokens, ceiling) // max(1, tokens // len(encoded)) * item_bytes
     probe = largest * n_streams * checkpoint.d_model * 4 + n_streams * largest**2 * 4
-    passes = _passes(encoded, config, tokens)
+    passes = _passes(encoded, config, tokens, checkpoint.n_layers)
     return Plan(
         items=len(encoded),
         left_out=questions.counted_reasons,
@@ -122,7 +123,7 @@ def plan_locate(
     )
 
 
-def _passes(encoded: Sequence[EncodedItem], config: LocateConfig, tokens: int) -> dict[str, int]:
+def _passes(encoded: Sequence[EncodedItem], config: LocateConfig, tokens: int, n_layers: int) -> dict[str, int]:
     passes = {"items": tokens}
     if config.random_init:
         passes["random-initialised baseline"] = tokens
@@ -135,6 +136,9 @@ def _passes(encoded: Sequence[EncodedItem], config: LocateConfig, tokens: int) -
         passes["single hops"] = sum(len(prompt.split()) * 2 for prompt, _ in distinct)
     mean = tokens // len(encoded)
     passes["lens maps"] = min(config.lens_maps, len(encoded)) * mean
+    edited = intervention_tokens(encoded, config, n_layers)
+    if edited:
+        passes["interventions, at most"] = edited
     return passes
 
 

@@ -23,7 +23,7 @@ from rich.console import Console
 from dashboards.cli.common_options import DISPLAY, ITEMS, MODEL, config_lines, display_from, given_options, open_from
 from dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_in_words
 from dashboards.cli.options import Option, add_options, positive, resolve, whole
-from dashboards.cli.verb_locate import MEASURING, locate_config, slug
+from dashboards.cli.verb_locate import MEASURING, locate_config, sized, slug
 from probes.errors import DoesNotFitError
 
 EXAMPLES = """examples:
@@ -60,9 +60,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
     if arguments.print_config:
         print(config_lines(resolved), end="")
         return 0
-    values = {name: entry.value for name, entry in resolved.items()}
-    if values["quick"]:
-        values |= {name: size for name, size in QUICK.items() if resolved[name].origin == "default"}
+    values = sized(resolved, QUICK)
     name = slug(f"{arguments.base}-{arguments.distilled}-{values['seed']}")
     out = Path(values["out"]) if values["out"] else Path("runs") / name
     display = display_from(values, label=out.name)

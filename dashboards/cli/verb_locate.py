@@ -10,6 +10,7 @@ import argparse
 import json
 import shlex
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -25,7 +26,7 @@ from dashboards.cli.common_options import (
     open_from,
 )
 from dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_in_words
-from dashboards.cli.options import Option, add_options, positive, resolve, whole
+from dashboards.cli.options import Option, Resolved, add_options, positive, resolve, whole
 from probes.errors import DoesNotFitError
 
 if TYPE_CHECKING:
@@ -76,9 +77,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
     if arguments.print_config:
         print(config_lines(resolved), end="")
         return 0
-    values = {name: entry.value for name, entry in resolved.items()}
-    if values["quick"]:
-        values |= {name: size for name, size in QUICK.items() if resolved[name].origin == "default"}
+    values = sized(resolved)
     out = Path(values["out"]) if values["out"] else Path("runs") / slug(f"{arguments.checkpoint}-{values['seed']}")
     display = display_from(values, label=out.name)
     began = time.monotonic()
@@ -91,6 +90,14 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
             raise
         _tell(summary, out, time.monotonic() - began, values, stdout)
     return 0
+
+
+def sized(resolved: Mapping[str, Resolved], quick: Mapping[str, Any] = QUICK) -> dict[str, Any]:
+    """The values, with what --quick sets in place of defaults."""
+    values = {name: entry.value for name, entry in resolved.items()}
+    if values["quick"]:
+        values |= {name: size for name, size in quick.items() if resolved[name].origin == "default"}
+    return values
 
 
 def locate_config(values: dict[str, Any]) -> LocateConfig:

@@ -15,7 +15,7 @@ from dashboards.cli.common_options import config_lines, display_from, given_opti
 from dashboards.cli.display import only_results_on_stdout, seconds_in_words
 from dashboards.cli.options import Option, add_options, resolve
 from dashboards.cli.verb_locate import OPTIONS as LOCATE
-from dashboards.cli.verb_locate import locate_config
+from dashboards.cli.verb_locate import locate_config, sized
 from experiments.plan import Plan, plan_locate
 
 EXAMPLES = """examples:
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     if arguments.print_config:
         print(config_lines(resolved), end="")
         return 0
-    values = {name: entry.value for name, entry in resolved.items()}
+    values = sized(resolved)
     display = display_from(values)
     with only_results_on_stdout() as stdout, display.listening():
         if values["trial"]:
