@@ -1,0 +1,65 @@
+"""Hand-wired models compared at the smallest size at which intervals still form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from hand_wired import Planted
+from hand_wired.pairs import write_planted_pair
+
+from experiments.compare import CompareConfig, Specs, compare
+from experiments.locate.config import LocateConfig
+from probes.checkpoints.open import open_checkpoint
+from probes.progress import Progress, silent
+
+SHAPE: dict[str, Any] = {"n_layers": 5, "retrieval": 2, "reasoning": 4, "decoy": None}
+LOCATE = LocateConfig(
+    causal_map="quick",
+    pairs=10,
+    draws=100,
+    random_init=False,
+    lens_maps=1,
+    folds=3,
+    damage_texts=2,
+    positions=("last",),
+)
+CONFIG = CompareConfig(locate=LOCATE, graft_pairs=10, thoughts=0, spectra=False)
+
+
+def planted_pair(directory: Path, changed: Any, **options: Any) -> tuple[Planted, Planted]:
+    """`write_planted_pair` with five blocks: facts are looked up in block 2, sums worked out in block 4."""
+    return write_planted_pair(directory, changed, **(SHAPE | options))
+
+
+def few_items(planted: Planted, file: Path, per_family: int = 10) -> Path:
+    """The first plainly worded facts and sums of a hand-wired model, each about an entity of its own."""
+    records = [json.loads(line) for line in planted.items.read_text().splitlines()]
+    kept: list[dict[str, Any]] = []
+    for family in ("fact", "sum"):
+        kept += [one for one in records if one["template"] == f"{family}.plain"][:per_family]
+    file.write_text("".join(json.dumps(one) + "\n" for one in kept))
+    return file
+
+
+def compared(
+    specs: Specs,
+    out: Path,
+    items: Path,
+    *,
+    config: CompareConfig = CONFIG,
+    progress: Progress = silent,
+    openers: Mapping[str, Callable[[], Any]] | None = None,
+) -> dict[str, Any]:
+    opened = openers or {role: partial(open_checkpoint, spec) for role, spec in specs.by_role().items()}
+    return compare(specs, opened, config, out, items_file=items, progress=progress)
+
+
+def rows_of(run: Path, table: str, **wanted: Any) -> list[dict[str, Any]]:
+    """The rows of a table whose columns are as wanted."""
+    rows = pq.read_table(run / f"{table}.parquet").to_pylist()
+    return [row for row in rows if all(row[name] == value for name, value in wanted.items())]

@@ -1,0 +1,132 @@
+"""Pairs that are no pairs: each gap gets its sentence, and what can be measured still is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file, save_file
+from small_comparison import CONFIG, LOCATE, compared, rows_of
+from small_world import save_checkpoint, write_items
+from tiny_models import SPECIAL, WORDS, tiny_model
+
+from experiments.compare import Specs
+from probes.errors import StrataError
+
+QUICK = replace(CONFIG, locate=replace(LOCATE, draws=100, pairs=4), graft_pairs=4)
+LAYERS = "layer by layer change and change of location"
+STREAMS = "similarity of streams and probe transfer"
+GRAFTS = "grafts and cross-model patching"
+WEIGHTS = "change of all weights"
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_checkpoint(tmp_path_factory.mktemp("base") / "model")
+
+
+def other(directory: Path, base: Path, **changes: Any) -> Path:
+    """The base's tokenizer over a model whose configuration is changed."""
+    shutil.copytree(base, directory)
+    (directory / "model.safetensors").unlink()
+    tiny_model("llama", **changes).save_pretrained(directory)
+    return directory
+
+
+def gaps(base: Path, distilled: Path | str, tmp_path: Path) -> tuple[Path, dict[str, Any], dict[str, str]]:
+    out = tmp_path / "run"
+    found = compared(Specs(str(base), str(distilled)), out, write_items(tmp_path / "items.jsonl"), config=QUICK)
+    assert all(one["model"] == "distilled" and one["reason"] for one in found["not_comparable"])
+    assert json.loads((out / "comparison.json").read_text())["not_comparable"] == found["not_comparable"]
+    return out, found, {one["measure"]: one["reason"] for one in found["not_comparable"]}
+
+
+def answers_are_paired(found: dict[str, Any]) -> None:
+    for kind in ("knowledge", "reasoning"):
+        change = found["kinds"][kind]["accuracy"]["change"]
+        assert change["n_items"] == found["kinds"][kind]["asked"] > 0
+
+
+def nothing_inside_is_paired(run: Path, found: dict[str, Any]) -> None:
+    for table in ("changes", "similarity", "transfer", "grafts", "crossed"):
+        assert pq.read_table(run / f"{table}.parquet").num_rows == 0
+    for kind in ("knowledge", "reasoning"):
+        moved = found["kinds"][kind]["location_change"]["distilled"]
+        assert (moved["verdict"], moved["difference"]) == ("undetermined", None) and moved["reason"]
+
+
+def test_another_depth_leaves_the_answers_and_the_shared_blocks_comparable(base: Path, tmp_path: Path) -> None:
+    run, found, left = gaps(base, other(tmp_path / "deep", base, num_hidden_layers=4), tmp_path)
+    assert set(left) == {WEIGHTS, LAYERS, STREAMS, GRAFTS}
+    assert all("has 4 blocks, the base 3" in left[measure] for measure in (LAYERS, STREAMS, GRAFTS))
+    answers_are_paired(found)
+    nothing_inside_is_paired(run, found)
+    assert {row["block"] for row in rows_of(run, "weights")} == {None, 0, 1, 2}
+    assert found["pair_check"]["distilled"]["verdict"] == "not the base"
+    assert any("may not be the base" in warning for warning in found["warnings"])
+
+
+def test_another_width_leaves_what_is_read_off_blocks_comparable(base: Path, tmp_path: Path) -> None:
+    run, found, left = gaps(base, other(tmp_path / "wide", base, hidden_size=16), tmp_path)
+    assert set(left) == {WEIGHTS, STREAMS, GRAFTS}
+    assert all("16 dimensions, the base's 32" in left[measure] for measure in (STREAMS, GRAFTS))
+    answers_are_paired(found)
+    assert rows_of(run, "changes", contrast="change", instrument="lens.logit")
+    assert not rows_of(run, "similarity") and not rows_of(run, "grafts")
+
+
+def test_a_larger_vocabulary_is_compared_as_far_as_it_is_shared(base: Path, tmp_path: Path) -> None:
+    run, found, left = gaps(base, other(tmp_path / "wordy", base, vocab_size=96), tmp_path)
+    assert left == {}
+    answers_are_paired(found)
+    assert rows_of(run, "weights", matrix="embedding") and rows_of(run, "similarity")
+    assert rows_of(run, "grafts", contrast="distilled", direction="into base")
+
+
+def test_another_tokenizer_leaves_only_answers_and_weights_comparable(base: Path, tmp_path: Path) -> None:
+    distilled = Path(shutil.copytree(base, tmp_path / "shuffled"))
+    file = distilled / "tokenizer.json"
+    spelled = json.loads(file.read_text())
+    names = (*SPECIAL, *reversed(WORDS))
+    spelled["model"]["vocab"] = {word: index for index, word in enumerate(names)}
+    file.write_text(json.dumps(spelled))
+    run, found, left = gaps(base, distilled, tmp_path)
+    assert set(left) == {LAYERS, STREAMS, GRAFTS}
+    assert all("into other tokens" in reason for reason in left.values())
+    answers_are_paired(found)
+    nothing_inside_is_paired(run, found)
+    assert rows_of(run, "weights")
+
+
+def lora(directory: Path, **changes: Any) -> Path:
+    torch.manual_seed(3)
+    model = get_peft_model(tiny_model("llama", **changes), LoraConfig(r=2, target_modules=["q_proj"]))
+    model.save_pretrained(directory)
+    file = directory / "adapter_model.safetensors"
+    save_file({name: torch.ones_like(tensor) for name, tensor in load_file(file).items()}, file)
+    return directory
+
+
+def test_an_adapter_merged_twice_is_refused(base: Path, tmp_path: Path) -> None:
+    adapter = lora(tmp_path / "lora")
+    with pytest.raises(StrataError, match=r"lora twice"):
+        Specs(str(base), f"{base}+{adapter}+{adapter}")
+    with pytest.raises(StrataError, match=r"lora twice"):
+        Specs(str(base), f"{base}+{adapter}", f"{base}+{adapter}+{adapter}")
+    assert Specs(str(base), f"{base}+{adapter}").by_role()["distilled"].endswith("lora")
+
+
+def test_an_adapter_for_another_base_is_refused_in_a_sentence(base: Path, tmp_path: Path) -> None:
+    foreign = lora(tmp_path / "lora", hidden_size=16)
+    items = write_items(tmp_path / "items.jsonl")
+    with pytest.raises(StrataError) as refused:
+        compared(Specs(str(base), f"{base}+{foreign}"), tmp_path / "run", items, config=QUICK)
+    assert refused.value.exit_code == 2
+    assert "lora" in str(refused.value) and "\n" not in str(refused.value)

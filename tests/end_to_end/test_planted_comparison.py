@@ -1,0 +1,228 @@
+"""`compare` on models that differ in one known block, on a model and itself, and cut off wherever that can happen."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hand_wired import Planted
+from small_comparison import CONFIG, LOCATE, compared, few_items, planted_pair, rows_of
+
+from experiments.compare import Specs
+from probes.errors import StrataError
+
+Finished = tuple[Path, dict[str, Any]]
+CHANGED = 4
+"""Block that adds, whose table differs in the distilled model."""
+TWIN_CHANGED = 2
+"""Block that looks facts up, whose table differs in the twin."""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Planted, Planted, Planted, Path]:
+    """(base, the base with other sums, the base with other facts, items)"""
+    directory = tmp_path_factory.mktemp("pairs")
+    base, distilled = planted_pair(directory / "sums", "reasoning")
+    _, twin = planted_pair(directory / "facts", "knowledge")
+    return base, distilled, twin, few_items(base, directory / "items.jsonl")
+
+
+@pytest.fixture(scope="module")
+def changed(world: tuple[Planted, Planted, Planted, Path], tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    base, distilled, twin, items = world
+    out = tmp_path_factory.mktemp("runs") / "changed"
+    specs = Specs(str(base.checkpoint), str(distilled.checkpoint), str(twin.checkpoint))
+    return out, compared(specs, out, items)
+
+
+@pytest.fixture(scope="module")
+def itself(world: tuple[Planted, Planted, Planted, Path], tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    base, _, _, items = world
+    out = tmp_path_factory.mktemp("runs") / "itself"
+    return out, compared(Specs(str(base.checkpoint), str(base.checkpoint)), out, items)
+
+
+@pytest.mark.parametrize(("contrast", "block"), [("distilled", CHANGED), ("twin", TWIN_CHANGED)])
+def test_the_one_changed_matrix_is_the_only_changed_weight(changed: Finished, contrast: str, block: int) -> None:
+    rows = rows_of(changed[0], "weights", contrast=contrast)
+    assert [(row["block"], row["matrix"]) for row in rows if row["relative_norm"]] == [(block, "down")]
+    assert len(rows) > SHAPE_OF_A_BLOCK * 5
+
+
+SHAPE_OF_A_BLOCK = 7
+"""q, k, v, o, gate, up, down; norms and biases come on top."""
+
+
+@pytest.mark.parametrize(
+    ("contrast", "kind", "block"), [("distilled", "reasoning", CHANGED), ("twin", "knowledge", TWIN_CHANGED)]
+)
+def test_single_grafts_recover_the_change_at_its_block_and_nowhere_else(
+    changed: Finished, contrast: str, kind: str, block: int
+) -> None:
+    for into in ("base", contrast):
+        wanted = {"contrast": contrast, "direction": f"into {into}", "kind": kind, "sweep": "single"}
+        for measure in ("logit_difference", "accuracy"):
+            recovery = {
+                row["layer"]: row["recovery"] for row in rows_of(changed[0], "grafts", measure=measure, **wanted)
+            }
+            assert recovery == pytest.approx({layer: float(layer == block) for layer in range(5)}, abs=1e-4)
+
+
+def test_prefixes_bring_the_change_from_its_block_on_and_suffixes_up_to_it(changed: Finished) -> None:
+    for sweep, has in (("prefix", lambda layer: layer >= CHANGED), ("suffix", lambda layer: layer <= CHANGED)):
+        rows = rows_of(
+            changed[0], "grafts", contrast="distilled", direction="into base", kind="reasoning", sweep=sweep,
+            measure="logit_difference",
+        )  # fmt: skip
+        assert {row["layer"]: row["recovery"] for row in rows} == pytest.approx(
+            {layer: float(has(layer)) for layer in range(5)}, abs=1e-4
+        )
+
+
+def test_what_a_model_lends_is_its_own_and_what_it_receives_the_others(changed: Finished) -> None:
+    """Exactly: `nothing` into one model is `everything` out of it into the other, number by number."""
+    for contrast in ("distilled", "twin"):
+        for kind in ("knowledge", "reasoning"):
+            for one, other in (("base", contrast), (contrast, "base")):
+                wanted = {"contrast": contrast, "kind": kind, "measure": "logit_difference"}
+                own = rows_of(changed[0], "grafts", direction=f"into {one}", sweep="nothing", **wanted)
+                lent = rows_of(changed[0], "grafts", direction=f"into {other}", sweep="everything", **wanted)
+                assert len(own) == len(lent) == 1
+                assert own[0]["value"] == lent[0]["value"]
+
+
+def test_a_kind_that_was_not_changed_has_no_recovery_but_a_reason(changed: Finished) -> None:
+    rows = rows_of(changed[0], "grafts", contrast="distilled", kind="knowledge")
+    assert rows and all(row["recovery"] is None and "differ by" in row["reason"] for row in rows)
+    assert all(row["layer"] is None and row["reason"] for row in rows_of(changed[0], "crossed", contrast="distilled", kind="knowledge"))  # fmt: skip
+
+
+def test_a_patched_mlp_brings_the_change_of_its_block_and_no_other(changed: Finished) -> None:
+    for into in ("base", "distilled"):
+        rows = rows_of(
+            changed[0], "crossed", contrast="distilled", direction=f"into {into}", kind="reasoning",
+            component="mlp_out", position="last",
+        )  # fmt: skip
+        assert {row["layer"]: row["value"] for row in rows} == pytest.approx(
+            {layer: float(layer == CHANGED) for layer in range(5)}, abs=0.05
+        )
+
+
+def test_streams_are_the_same_up_to_the_changed_block_and_differ_behind_it(changed: Finished) -> None:
+    rows = rows_of(changed[0], "similarity", contrast="distilled", kind="reasoning", position="last", measure="cosine")
+    values = {row["stream"]: row["value"] for row in rows}
+    assert sorted(values) == list(range(6))
+    assert all(values[stream] == pytest.approx(1, abs=1e-6) for stream in range(CHANGED + 1))
+    assert values[CHANGED + 1] < 0.999
+    lens = rows_of(
+        changed[0], "changes", contrast="change", kind="reasoning", instrument="lens.logit", position="last",
+        measure="answer_logprob",
+    )  # fmt: skip
+    assert [row["layer"] for row in lens if row["difference"]] == [CHANGED + 1]
+
+
+def test_behaviour_falls_where_it_was_changed_and_the_twin_is_told_apart(changed: Finished) -> None:
+    kinds = changed[1]["kinds"]
+    for kind, fell, stayed in (("reasoning", "change", "twin_change"), ("knowledge", "twin_change", "change")):
+        for measure in ("accuracy", "logit_difference", "answer_logprob"):
+            assert kinds[kind][measure][fell]["high"] < 0
+            assert kinds[kind][measure][stayed]["value"] == pytest.approx(0, abs=1e-6)
+    assert kinds["reasoning"]["accuracy"]["beyond_twin"]["high"] < 0
+    assert kinds["knowledge"]["accuracy"]["beyond_twin"]["low"] > 0
+    assert changed[1]["verdict"]["story"] == "contradicted"
+
+
+def test_the_half_of_the_blocks_that_holds_the_changed_one_brings_it(changed: Finished) -> None:
+    for role, kind, block in (("distilled", "reasoning", CHANGED), ("twin", "knowledge", TWIN_CHANGED)):
+        found = changed[1]["kinds"][kind]["upper_minus_lower"][role]["logit_difference"]
+        expected = 1 if block >= found["cut"] else -1
+        assert found["upper_minus_lower"]["value"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_model_does_not_differ_from_itself(itself: Finished) -> None:
+    run, found = itself
+    changes = rows_of(run, "changes")
+    assert {row["instrument"] for row in changes} >= {"lens.logit", "interchange", "removal"}
+    assert all(row["difference"] == row["low"] == row["high"] == 0 for row in changes)
+    assert all(not row["relative_norm"] for row in rows_of(run, "weights"))
+    alike = rows_of(run, "similarity")
+    # Stream 0 of the last token is the same in all items of a wording: nothing varies there that could be alike.
+    assert {(row["measure"], row["stream"]) for row in alike if row["value"] is None} == {("cka", 0)}
+    assert all(row["value"] == pytest.approx(1, abs=1e-5) for row in alike if row["value"] is not None)
+    for direction in ("into base", "into distilled"):
+        for kind in ("knowledge", "reasoning"):
+            rows = rows_of(run, "grafts", direction=direction, kind=kind, measure="logit_difference")
+            assert len({row["value"] for row in rows}) == 1
+    assert all(row["recovery"] is None and row["reason"] for row in rows_of(run, "grafts"))
+    assert all(row["value"] is None and row["reason"] for row in rows_of(run, "crossed"))
+    for kind in ("knowledge", "reasoning"):
+        of_kind = found["kinds"][kind]
+        for measure in ("accuracy", "logit_difference", "answer_logprob"):
+            change = of_kind[measure]["change"]
+            assert change["value"] == 0 and change["low"] <= 0 <= change["high"]
+        moved = of_kind["location_change"]["distilled"]
+        assert moved["difference"] == 0 and moved["interval"][0] <= 0 <= moved["interval"][1]
+        assert moved["verdict"] == "unchanged" or (moved["verdict"] == "undetermined" and moved["reason"])
+    assert found["pair_check"]["distilled"]["verdict"] == "same weights"
+    assert found["verdict"]["story"] == "undetermined" and found["not_comparable"] == []
+
+
+class _CutOff:
+    """Progress that stops the work the first time a stage is heard of, one stage later each time it is used."""
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+
+    def __call__(self, stage: str, done: int, total: int, unit: str) -> None:
+        if stage not in self.seen:
+            self.seen.add(stage)
+            raise KeyboardInterrupt
+
+
+def test_a_run_that_is_cut_off_at_every_stage_ends_with_the_same_numbers(
+    world: tuple[Planted, Planted, Planted, Path], itself: Finished, tmp_path: Path
+) -> None:
+    base, _, _, items = world
+    specs, cut = Specs(str(base.checkpoint), str(base.checkpoint)), _CutOff()
+    found: dict[str, Any] | None = None
+    while found is None:
+        stages = len(cut.seen)
+        try:
+            found = compared(specs, tmp_path / "run", items, progress=cut)
+        except KeyboardInterrupt:
+            assert len(cut.seen) == stages + 1
+            assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "stopped"
+    assert {"grafts into the base", "cross-model patching", "interventions", "comparing weights"} <= cut.seen
+    assert found == itself[1]
+    for name in ("changes", "grafts", "crossed", "weights", "similarity", "transfer"):
+        assert rows_of(tmp_path / "run", name) == rows_of(itself[0], name)
+
+
+def test_what_is_deleted_from_a_finished_run_is_made_again(
+    world: tuple[Planted, Planted, Planted, Path], itself: Finished
+) -> None:
+    base, _, _, items = world
+    run, found = itself
+    before = {name: rows_of(run, name) for name in ("changes", "similarity", "grafts")}
+    for name in ("comparison.json", "changes.parquet", "similarity.parquet", "grafts.parquet"):
+        (run / name).unlink()
+    again = compared(Specs(str(base.checkpoint), str(base.checkpoint)), run, items)
+    assert again == found
+    assert {name: rows_of(run, name) for name in before} == before
+    assert not (run / "activations").exists() and not (run / "base" / "activations").exists()
+
+
+def test_another_configuration_is_refused(world: tuple[Planted, Planted, Planted, Path], itself: Finished) -> None:
+    base, distilled, _, items = world
+    same = Specs(str(base.checkpoint), str(base.checkpoint))
+    for specs, config in (
+        (same, replace(CONFIG, graft_pairs=9)),
+        (same, replace(CONFIG, locate=replace(LOCATE, seed=1))),
+        (Specs(same.base, str(distilled.checkpoint)), CONFIG),
+    ):
+        with pytest.raises(StrataError, match="another configuration") as refused:
+            compared(specs, itself[0], items, config=config)
+        assert refused.value.exit_code == 2
