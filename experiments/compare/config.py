@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from experiments.locate.config import LocateConfig
+from probes.causal.cross_model import EVERY
 from probes.causal.grafts import SWEEPS, Sweep
 from probes.errors import StrataError
 
@@ -19,6 +20,10 @@ class CompareConfig:
     """Which blocks are taken from the other model."""
     graft_stride: int = 1
     """Blocks by which prefixes and suffixes grow."""
+    both_ways: bool = True
+    """Whether parts of the base are put into the other models as well, beside theirs into the base."""
+    crossed_positions: tuple[str, ...] = ("last", "all")
+    """Position groups at which contributions of one model are written into another."""
     thoughts: int = 8
     """Items of each asked family that are answered in words, with thinking; 0: none."""
     temperature: float = 0.0
@@ -32,6 +37,8 @@ class CompareConfig:
                 "--graft-pairs and --thoughts can't be negative, and --graft-stride needs at least 1",
                 "Give 0 to leave grafts or answers in words out",
             )
+        if not self.crossed_positions or set(self.crossed_positions) - {"last", EVERY}:
+            raise StrataError("Contributions are exchanged at `last` and at `all` positions", "Choose among these")
         if self.temperature < 0:
             raise StrataError(f"--temperature is {self.temperature:g}", "Give 0 to decode greedily, or more to draw")
         unknown = [name for name in self.graft_sweeps if name not in SWEEPS]

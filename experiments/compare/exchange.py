@@ -99,7 +99,8 @@ class _Stage:
     ) -> dict[str, Any]:
         grafts = all_grafts(base.n_layers, self.config)
         compared: dict[str, Any] = {}
-        for into, receiver, donor in ((BASE, base, other), (role, other, base)):
+        ways = ((BASE, base, other), (role, other, base))
+        for into, receiver, donor in ways if self.config.both_ways else ways[:1]:
             names = {"contrast": role, "direction": f"into {into}"}
             store = self._store(f"graft-{role}-into-{into}", grafts)
             stage = f"grafts into the {into}"
@@ -108,7 +109,7 @@ class _Stage:
             if into == BASE:
                 compared = halves(store, self.items, grafts, base.n_layers, self.config)
             store = self._store(f"crossed-{role}-into-{into}", ())
-            store_crossed(store, receiver, donor, self.items, progress=self.progress)
+            store_crossed(store, receiver, donor, self.items, self.config, progress=self.progress)
             crossed += cross_rows(store, self.items, names, self.config)
         return compared
 

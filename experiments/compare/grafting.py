@@ -75,23 +75,29 @@ def store_grafts(
     ))  # fmt: skip
 
 
+def cross_lines(config: CompareConfig) -> tuple[CrossLine, ...]:
+    return tuple(line for line in CROSS if line.position in config.crossed_positions)
+
+
 def store_crossed(
     store: ActivationStore,
     receiver: Checkpoint,
     lender: Checkpoint,
     items: Sequence[EncodedItem],
+    config: CompareConfig,
     *,
     progress: Progress = silent,
     stage: str = "cross-model patching",
 ) -> None:
     """Patches contributions of `lender` into `receiver` and stores lender, receiver (item) and every line (item × layer)."""
+    lines = cross_lines(config)
     _resumed(store, items, progress, stage, lambda pairs: (
         (
             one.rows,
             {"lender": one.lender, "receiver": one.receiver}
-            | {f"{line.component}/{line.position}": one.shift[line] for line in CROSS},
+            | {f"{line.component}/{line.position}": one.shift[line] for line in lines},
         )
-        for one in cross_patch(receiver, lender, pairs, CROSS)
+        for one in cross_patch(receiver, lender, pairs, lines)
     ))  # fmt: skip
 
 
@@ -215,7 +221,7 @@ def cross_rows(
             continue
         reason = None if rows else f"the models differ by {LEAST_LOGITS:g} logits or more on none of {asked} items"
         clusters = [entity_of(items[row].item) for row in rows]
-        for line in CROSS:
+        for line in cross_lines(config):
             common = {**names, "component": line.component, "position": line.position, "kind": kind, "reason": reason}
             if not rows:
                 yield {**common, "layer": None, "n_items": 0, "n_clusters": 0}
