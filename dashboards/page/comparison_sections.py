@@ -149,7 +149,7 @@ def _thoughts(a: Json) -> str:
             f"<td>{change_svg([split['estimates']['change'], split['estimates']['beyond_twin']])}</td></tr>"
             f'<tr class="under"><td colspan="8"><small>asked: {ways}. Without an answer: {none or "none"}.</small></td></tr>'
         )
-    return f"""{head}<p class="caption">Share of problems answered right in generated text, greedily; each model in the way of asking that suits it best.
+    return f"""{head}<p class="caption">Share of problems answered right in generated text, {esc(a["thoughts_how"])}; each model in the way of asking that suits it best.
     Every answer stands in the run's answers tables.</p>
   <div class="wide"><table class="plain estimates"><thead><tr><th scope="col">Problems</th>{_heads()}<th scope="col">Change</th></tr></thead>
   <tbody>{rows}</tbody></table></div>"""

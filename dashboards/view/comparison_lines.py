@@ -92,7 +92,7 @@ def _state(found: list[Json], run: ComparisonRun, measures: Sequence[str], other
     left_out = [
         f"{entry['model']}: {entry['reason']}"
         for entry in run.found.get("not_comparable") or []
-        if entry["measure"] in (*measures, "everything paired by item")
+        if entry["measure"] in measures
     ]
     text = "; ".join(dict.fromkeys(left_out))
     return {"state": "incomparable" if text else "not_run", "text": f"{text}." if text else otherwise}
@@ -117,7 +117,12 @@ def build_changes(run: ComparisonRun) -> Json:
             list(COMPONENTS).index(one["component"]) if one["component"] in COMPONENTS else 9,
         )
     )
-    state = _state(lines, run, (), "The models' tables hold no reading that both have.")
+    state = _state(
+        lines,
+        run,
+        ("layer by layer change and change of location",),
+        "The models' tables hold no reading that both have.",
+    )
     return {**state, "contrasts": CONTRASTS, "components": COMPONENTS, "readings": _readings(lines), "lines": lines}  # fmt: skip
 
 
@@ -297,7 +302,7 @@ def build_weights(run: ComparisonRun) -> Json:
         if row["block"] is None
     ]
     return {
-        **_state(rows, run, (), "No tensor of the two checkpoints could be compared: their weight files hold other shapes."),
+        **_state(rows, run, ("change of the weights",), "No tensor of the two checkpoints could be compared: their weight files hold other shapes."),
         "blocks": blocks, "matrices": matrices, "measures": measures, "maps": maps, "outside": outside,
     }  # fmt: skip
 

@@ -152,10 +152,12 @@ def build_answers(run: ComparisonRun) -> Json:
         if isinstance(entry, dict)
     ]  # fmt: skip
     reason = thoughts.get("reason")
+    warmth = float((run.manifest.get("config") or {}).get("temperature") or 0.0)
     return {
         "kinds": kinds,
         "families": families,
         "thoughts": splits,
+        "thoughts_how": f"drawn at temperature {warmth:g}" if warmth else "greedily",
         "thoughts_text": "" if splits else said(reason or "no answers in words were asked for").rstrip(".") + ".",
     }
 

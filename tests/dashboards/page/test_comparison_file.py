@@ -1,0 +1,132 @@
+"""Is the page of a comparison one safe file, told in full without JavaScript, and rebuilt only from tables that belong together?"""
+
+from __future__ import annotations
+
+import argparse
+import html.parser
+import json
+import re
+from pathlib import Path
+
+import pytest
+from synthetic_comparison import HOSTILE, write_synthetic_comparison
+
+from dashboards.cli import verb_report
+from dashboards.page import write_comparison
+from probes.errors import StrataError
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_synthetic_comparison(tmp_path_factory.mktemp("comparison") / "run")
+
+
+@pytest.fixture(scope="module")
+def page(run: Path) -> str:
+    return write_comparison(run).read_text(encoding="utf-8")
+
+
+class _Reader(html.parser.HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.silent = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.silent = tag in ("script", "style")
+
+    def handle_data(self, data: str) -> None:
+        if not self.silent:
+            self.text += data
+
+
+def _read(page: str) -> _Reader:
+    reader = _Reader()
+    reader.feed(page)
+    return reader
+
+
+def test_it_is_small_and_points_nowhere_but_to_its_models_runs(page: str) -> None:
+    assert 1_500_000 < len(page.encode()) < 3_000_000
+    links = []
+    for _, attributes in _read(page).tags:
+        for name in ("src", "href", "action", "srcset", "data"):
+            value = attributes.get(name) or ""
+            assert not re.match(r"(?i)\s*(https?:|file:)?//|\s*/", value), (name, value)
+            links += [value] if value.endswith(".html") else []
+    assert set(links) == {f"{role}/report.html" for role in ("base", "distilled", "twin")}
+    assert "someone" not in page
+
+
+def test_hostile_texts_come_out_as_text(page: str) -> None:
+    reader = _read(page)
+    assert not [tag for tag, _ in reader.tags if tag == "img"]
+    assert HOSTILE in reader.text  # a family
+    assert reader.text.count("window.pwned=1") >= 6  # also a reason of the pair check and a warning
+
+
+def test_without_javascript_it_tells_verdict_answers_pairs_and_locations(page: str, run: Path) -> None:
+    text = re.sub(r"\s+", " ", _read(page).text)
+    found = json.loads((run / "comparison.json").read_text())
+    for sentence in found["verdict"]["sentences"]:
+        assert sentence in text
+    for words in (
+        "popular story: undetermined", "Its base is another-model.", "families that were never trained on", "3 × never closes its think block",
+        "+25.0", "[17.0, 33.0]", "block 5 [4–6]", "not located in twin", "unchanged", "21 pairs in 11 clusters",
+        "the two models do not differ enough on these items", "only the MLP lines and the grafts say where the change is",
+        "Every measure could be made of every model.",
+    ):  # fmt: skip
+        assert words in text, words
+
+
+def test_what_was_left_out_is_listed_with_its_reason(tmp_path: Path) -> None:
+    page = write_comparison(
+        write_synthetic_comparison(tmp_path / "run", without={"similarity", "thoughts"})
+    ).read_text()
+    text = _read(page).text
+    assert "similarity of streams and probe transfer" in text and "its streams have 8 dimensions" in text
+    assert "no answers in words were asked for" in text
+
+
+def test_readings_over_the_budget_stay_in_the_table_and_the_page_says_so(tmp_path: Path) -> None:
+    run = write_synthetic_comparison(tmp_path / "run")
+    whole = write_comparison(run).stat().st_size
+    page = write_comparison(run, max_bytes=whole - 3_000)
+    view = json.loads((run / "view.json").read_text())
+    assert page.stat().st_size <= whole - 3_000
+    left_out = view["sizes"]["readings_left_out"]
+    assert left_out > 0 and f"{left_out} readings stay in changes.parquet" in page.read_text()
+    assert {"denoise", "answer_logprob"} <= {reading["measure"] for reading in view["changes"]["readings"]}
+
+
+def _report(run: Path) -> int:
+    return verb_report.run(argparse.Namespace(run=str(run), json=True), [])
+
+
+def test_report_rebuilds_the_comparison_and_the_pages_of_its_models(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = write_synthetic_comparison(tmp_path / "run")
+    assert _report(run) == 0
+    assert json.loads(capfd.readouterr().out)["report"] == str(run / "report.html")
+    for directory in (run, *(run / role for role in ("base", "distilled", "twin"))):
+        assert (directory / "report.html").read_text().startswith("<!doctype html>")
+    assert "popular story" in (run / "report.html").read_text()
+
+
+def test_report_refuses_tables_of_another_run_and_an_unfinished_comparison(tmp_path: Path) -> None:
+    run = write_synthetic_comparison(tmp_path / "run")
+    other = write_synthetic_comparison(tmp_path / "other")
+    manifest = json.loads((run / "manifest.json").read_text())
+    (run / "manifest.json").write_text(json.dumps(manifest | {"run_id": "another"}))
+    with pytest.raises(StrataError, match=r"changes\.parquet belongs to another run"):
+        _report(run)
+    models = {role: {"weights_sha256": "00"} for role in ("base", "distilled", "twin")}
+    (run / "manifest.json").write_text(json.dumps(manifest | {"config": {"models": models}}))
+    with pytest.raises(StrataError, match="about other models"):
+        _report(run)
+    (other / "comparison.json").unlink()
+    with pytest.raises(StrataError, match="not finished"):
+        _report(other)

@@ -1,0 +1,290 @@
+"""A comparison directory made up by seed: what would a finished `strata compare` leave on disk? Hostile texts included."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from synthetic_run import write_synthetic_run
+
+from experiments.compare.in_words import in_words
+from experiments.run import rows_to_table
+from experiments.tables import (
+    CHANGES,
+    COMPARISON_TABLES,
+    CROSSED,
+    GRAFTS,
+    RUN_KEY,
+    SIMILARITY,
+    TABLES,
+    TRANSFER,
+    WEIGHTS,
+)
+
+Rows = list[dict[str, Any]]
+HOSTILE = "</script><script>window.pwned=1</script><img src=x onerror=window.pwned=1>"
+RUN_ID = "c0ffee123456"
+METHOD = "95 % percentile interval over 2000 draws of clusters"
+KINDS = ("knowledge", "reasoning", "composite", "control")
+SUPPORT = {"n_items": 24, "n_clusters": 12, "method": METHOD}
+
+
+def write_synthetic_comparison(
+    run: Path, *, n_layers: int = 12, twin: bool = True, without: Collection[str] = (), hostile: bool = True, quick: bool = False
+) -> Path:  # fmt: skip
+    """Writes a comparison whose changed block is the one at three quarters, and returns its directory.
+
+    `without` may name tables, which then lie there without a row, "thoughts", and "recovery" (the models hardly differ).
+    """
+    rng = np.random.default_rng(0)
+    roles = ["base", "distilled", *(["twin"] if twin else [])]
+    for role in roles:
+        write_synthetic_run(run / role, n_layers=n_layers, items_per_family=4, n_maps=2, quick=quick)
+        _tag(run / role, TABLES, json.loads((run / role / "manifest.json").read_text())["run_id"])
+    others = roles[1:]
+    made = {
+        "changes": (list(_changes(rng, n_layers, twin)), CHANGES),
+        "grafts": (list(_grafts(n_layers, others, "recovery" not in without)), GRAFTS),
+        "crossed": (list(_crossed(n_layers, others)), CROSSED),
+        "weights": (list(_weights(n_layers, others)), WEIGHTS),
+        "similarity": (list(_similarity(n_layers, others)), SIMILARITY),
+        "transfer": (list(_transfer(n_layers, others, hostile)), TRANSFER),
+    }
+    for name, (rows, schema) in made.items():
+        pq.write_table(rows_to_table([] if name in without else rows, schema), run / f"{name}.parquet")
+    _tag(run, COMPARISON_TABLES, RUN_ID)
+    found = _found(roles, n_layers, without, hostile, quick)
+    _json(run / "comparison.json", found)
+    _json(run / "families.json", _families(twin, hostile))
+    close = {"cosine": 0.9991, "least": 0.9871}
+    _json(run / "pair_check.json", {role: {**found["pair_check"][role], "judged_by": "weights", "closeness": close} for role in others})  # fmt: skip
+    models = {role: {"weights_sha256": found["models"][role]["sha256"]} for role in roles}
+    tests = [
+        {"name": "distilled: grafting everything gives the donor", "passed": True, "value": 0.0, "tolerance": 1e-5}
+    ]
+    _json(run / "manifest.json", {
+        "schema": "strata.manifest/1", "run_id": RUN_ID, "verb": "compare", "status": "done", "started": "2026-11-21T10:00:00+00:00",
+        "ended": "2026-11-21T10:20:00+00:00", "command": ["strata", "compare", "/home/someone/models/base", "think"], "seed": 0,
+        "config": {"models": models, "graft_pairs": 24, "items_sha256": "ab" * 32}, "device": "cpu", "self_tests": tests,
+        "stages": {"pair check": {"seconds": 1.5, "peak_memory_bytes": 1 << 29}}, "warnings": [], "versions": {"strata": "0.1"}, "git": None,
+    })  # fmt: skip
+    return run
+
+
+def _json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+
+
+def _tag(run: Path, names: Collection[str], run_id: str) -> None:
+    summary = run / "summary.json"
+    if summary.exists():
+        _json(summary, {**json.loads(summary.read_text()), "run": run_id})
+    for name in names:
+        file = run / f"{name}.parquet"
+        table = pq.read_table(file) if file.exists() else pa.table({"item": pa.array([], pa.string())})
+        pq.write_table(table.replace_schema_metadata({RUN_KEY: run_id.encode()}), file)
+
+
+def _bump(n_layers: int, at: float, height: float, wide: float = 0.08) -> np.ndarray:
+    depth = (np.arange(n_layers) + 0.5) / n_layers
+    return height * np.exp(-(((depth - at) / wide) ** 2))
+
+
+def _changes(rng: np.random.Generator, n_layers: int, twin: bool) -> Iterator[dict[str, Any]]:
+    readings = [("interchange", m, c, p, "block") for m in ("denoise", "noise", "random_donor") for c in ("mlp_out", "attn_out") for p in ("last", "spans")]  # fmt: skip
+    readings += [("removal", "mean", c, None, "block") for c in ("mlp_out", "attn_out")]
+    readings += [("lens.logit", m, None, "last", "stream") for m in ("answer_logprob", "logit_difference")]
+    for contrast, size in (("change", 0.3), ("twin_change", 0.05), ("beyond_twin", 0.25)):
+        if not twin and contrast != "change":
+            continue
+        for instrument, measure, component, position, axis in readings:
+            for kind in KINDS:
+                count = n_layers + (axis == "stream")
+                before = _bump(count, 0.4 if kind == "knowledge" else 0.7, 0.8) - (
+                    5 if measure == "answer_logprob" else 0
+                )
+                moved = _bump(count, 0.75, size if kind == "reasoning" else size / 6) + rng.normal(0, 0.01, count)
+                for layer in range(count):
+                    yield {
+                        "contrast": contrast, "instrument": instrument, "measure": measure, "component": component,
+                        "position": position or "all", "kind": kind, "axis": axis, "layer": layer, "before": before[layer],
+                        "after": before[layer] + moved[layer], "difference": moved[layer], "low": moved[layer] - 0.06,
+                        "high": moved[layer] + 0.06, **SUPPORT,
+                    }  # fmt: skip
+
+
+def _grafts(n_layers: int, others: list[str], recovered: bool) -> Iterator[dict[str, Any]]:
+    cut = round(0.75 * n_layers)
+    for role in (*others, "random"):
+        for way in ("base", role):
+            if way == "random":
+                continue
+            for kind in ("knowledge", "reasoning"):
+                whole = {"distilled": 1.5, "twin": 0.4, "random": 0.1}[role] * (1 if kind == "reasoning" else -0.4)
+                for measure in ("logit_difference", "accuracy"):
+                    common = {"contrast": role, "direction": f"into {way}", "kind": kind, "measure": measure, **SUPPORT}
+                    shares = [("nothing", None, 0.0)] + ([("everything", None, 1.0)] if role != "random" else [])
+                    for layer in range(n_layers):
+                        shares += [("prefix", layer, float(layer >= cut)), ("suffix", layer, float(layer <= cut)), ("single", layer, float(layer == cut))]  # fmt: skip
+                    for sweep, layer, share in shares:
+                        value = 2 + whole * share
+                        known = recovered and role != "random"
+                        reason = (
+                            None
+                            if known
+                            else "the two models differ by 0.02, less than 0.1"
+                            if role != "random"
+                            else "the donor has no model of its own"
+                        )
+                        yield {
+                            **common, "sweep": sweep, "layer": layer, "value": value, "low": value - 0.3, "high": value + 0.3,
+                            "recovery": share if known else None, "recovery_low": share - 0.1 if known else None,
+                            "recovery_high": share + 0.1 if known else None, "reason": reason,
+                        }  # fmt: skip
+
+
+def _crossed(n_layers: int, others: list[str]) -> Iterator[dict[str, Any]]:
+    for role in others:
+        for way in ("base", role):
+            for component, position in (
+                ("block_out", "last"),
+                ("attn_out", "last"),
+                ("mlp_out", "last"),
+                ("block_out", "all"),
+            ):
+                for layer, value in enumerate(_bump(n_layers, 0.75, 0.8)):
+                    yield {
+                        "contrast": role, "direction": f"into {way}", "component": component, "position": position, "kind": "reasoning",
+                        "layer": layer, "value": value, "low": value - 0.1, "high": value + 0.1, "reason": None, **SUPPORT,
+                    }  # fmt: skip
+            yield {
+                "contrast": role, "direction": f"into {way}", "component": "mlp_out", "position": "last", "kind": "knowledge", "layer": None,
+                "n_items": 0, "n_clusters": 0, "reason": "the models differ by 0.1 logits or more on none of 24 items",
+            }  # fmt: skip
+
+
+def _weights(n_layers: int, others: list[str]) -> Iterator[dict[str, Any]]:
+    for role in others:
+        yield {"contrast": role, "block": None, "matrix": "embedding", "relative_norm": 0.0, "cosine": 1.0, "n": 1}
+        for block in range(n_layers):
+            for matrix in ("q", "o", "gate", "up", "down"):
+                size = 0.02 + (
+                    0.2 if block == round(0.75 * n_layers) and matrix == "down" and role == "distilled" else 0
+                )
+                yield {"contrast": role, "block": block, "matrix": matrix, "relative_norm": size, "cosine": 1 - size**2 / 2,
+                       "stable_rank": 8.0 + block, "top_share": 0.6, "n": 1}  # fmt: skip
+
+
+def _similarity(n_layers: int, others: list[str]) -> Iterator[dict[str, Any]]:
+    for role in others:
+        for measure in ("cka", "cosine"):
+            for kind in ("knowledge", "reasoning"):
+                for position in ("last", "subject"):
+                    for stream in range(n_layers + 1):
+                        value = 1 - 0.2 * (stream / n_layers) ** 2 * (2 if role == "distilled" else 1)
+                        yield {"contrast": role, "measure": measure, "kind": kind, "position": position, "stream": stream,
+                               "value": value, "low": value - 0.02, "high": min(1.0, value + 0.02), **SUPPORT}  # fmt: skip
+
+
+def _transfer(n_layers: int, others: list[str], hostile: bool) -> Iterator[dict[str, Any]]:
+    for role in others:
+        for kind, family in (("knowledge", HOSTILE if hostile else "capital"), ("reasoning", "addition")):
+            for direction in ("forth", "back"):
+                for measure, top in (("own", 0.9), ("plain", 0.5), ("rotated", 0.85)):
+                    for stream in range(n_layers + 1):
+                        value = 0.2 + (top - 0.2) * stream / n_layers
+                        yield {"contrast": role, "kind": kind, "family": family, "direction": direction, "measure": measure,
+                               "stream": stream, "value": value, "low": value - 0.1, "high": value + 0.1, "majority": 0.2, **SUPPORT}  # fmt: skip
+        yield {
+            "contrast": role,
+            "kind": "reasoning",
+            "family": "ordering",
+            "reason": f"too few labels {HOSTILE if hostile else ''}",
+        }
+
+
+def _estimate(value: float, half: float = 0.08) -> dict[str, Any]:
+    return {"value": value, "low": value - half, "high": value + half, **SUPPORT}
+
+
+def _estimates(base: float, change: float, twin_change: float | None) -> dict[str, Any]:
+    none = twin_change is None
+    return {
+        "base": _estimate(base), "distilled": _estimate(base + change), "twin": None if none else _estimate(base + twin_change),
+        "change": _estimate(change), "twin_change": None if none else _estimate(twin_change),
+        "beyond_twin": None if none else _estimate(change - twin_change),
+    }  # fmt: skip
+
+
+def _of_kind(base: float, change: float, twin: bool) -> dict[str, Any]:
+    beside = 0.03 if twin else None
+    return {
+        "items": 40, "asked": 38, "left_out": 2, "accuracy": _estimates(base, change, beside),
+        "logit_difference": _estimates(3 * base, 4 * change, beside), "answer_logprob": _estimates(-2, change, beside),
+    }  # fmt: skip
+
+
+def _families(twin: bool, hostile: bool) -> Rows:
+    names = [
+        ("knowledge", HOSTILE if hostile else "capital"),
+        ("knowledge", "currency"),
+        ("reasoning", "addition"),
+        ("reasoning", "ordering"),
+    ]
+    return [
+        {"kind": kind, "family": name, **_of_kind(0.6, 0.2 if kind == "reasoning" else -0.1, twin)}
+        for kind, name in names
+    ]
+
+
+def _location(difference: float, verdict: str, reason: str | None) -> dict[str, Any]:
+    return {
+        "difference": difference, "interval": [difference - 0.04, difference + 0.04], "interval90": [difference - 0.03, difference + 0.03],
+        "p": 0.012, "pairs": 21, "clusters": 11, "verdict": verdict, "reason": reason, "method": METHOD,
+    }  # fmt: skip
+
+
+def _found(roles: list[str], n_layers: int, without: Collection[str], hostile: bool, quick: bool) -> dict[str, Any]:
+    twin, others = "twin" in roles, roles[1:]
+    located = {"layer": 5, "depth": 0.42, "interval": [4, 6], "depth_interval": [0.38, 0.47], "p": 0.001, "n": 21}
+    half = {"cut": n_layers // 2, "whole": _estimate(1.5), "upper_minus_lower": _estimate(0.9), "reason": None}
+    none = {
+        **half,
+        "upper_minus_lower": None,
+        "reason": "the two models do not differ enough on these items for a part to be named",
+    }
+    kinds: dict[str, Any] = {}
+    for kind, change in (("knowledge", -0.02), ("reasoning", 0.25), ("composite", 0.1), ("control", 0.0)):
+        moved = {r: _location(0.01, "unchanged", None) if kind == "knowledge" else _location(0.13, "undetermined", "not located in twin") for r in others}  # fmt: skip
+        kinds[kind] = {
+            **_of_kind(0.5, change, twin), "located": dict.fromkeys(roles, located if kind == "knowledge" else None),
+            "location_change": moved,
+            "upper_minus_lower": {r: {"accuracy": half if kind == "reasoning" else none, "logit_difference": none} for r in others},
+        }  # fmt: skip
+    split = {"about": "families that were never trained on", "accuracy": _estimates(0.2, 0.4, 0.05 if twin else None),
+             "prompt": dict.fromkeys(roles, "question"), "no_answer": {"base": {"never closes its think block": 3}, "distilled": {}}}  # fmt: skip
+    found: dict[str, Any] = {
+        "schema": "strata.comparison/1",
+        "models": {role: {"spec": f"/home/someone/models/{role}", "sha256": f"{role[0]}0" * 32, "run": role} for role in roles},
+        "n_layers": n_layers, "seed": 0, "quick": quick,
+        "pair_check": {
+            role: {"verdict": "base" if role == "distilled" else "not the base", "reasons": [f"Cosine 0.999 {HOSTILE if hostile else ''}"],
+                   "hint": None if role == "distilled" else "Its base is another-model."}
+            for role in others
+        },
+        "kinds": kinds,
+        "order": {role: {"verdict": "undetermined", "difference": None, "interval": None, "p": None, "reason": "reasoning is not located"} for role in roles},
+        "thoughts": {"reason": "no answers in words were asked for"} if "thoughts" in without else {"other": split},
+        "not_comparable": [{"measure": "similarity of streams and probe transfer", "model": "twin", "reason": "its streams have 8 dimensions"}]
+        if "similarity" in without else [],
+    }  # fmt: skip
+    warnings = [
+        f"An item file said {HOSTILE}" if hostile else "A caveat",
+        "/home/someone/models/base: two families are not answered",
+    ]
+    return found | {"verdict": in_words(found), "warnings": warnings}

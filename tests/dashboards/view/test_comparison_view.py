@@ -1,0 +1,153 @@
+"""Does the view of a comparison say what its tables say, and why where they say nothing?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from synthetic_comparison import write_synthetic_comparison
+
+from dashboards.view.comparison import build_comparison
+from dashboards.view.comparison_schema import validate_comparison_view
+from probes.errors import StrataError
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_synthetic_comparison(tmp_path_factory.mktemp("comparison") / "run")
+
+
+@pytest.fixture(scope="module")
+def view(run: Path) -> Json:
+    return build_comparison(run)
+
+
+def _rows(run: Path, name: str) -> list[Json]:
+    rows: list[Json] = pq.read_table(run / f"{name}.parquet").to_pylist()
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "layer", "columns"),
+    [
+        ("changes", ("contrast", "instrument", "measure", "position", "component", "kind"), "layer",
+         {"mean": "difference", "low": "low", "high": "high", "before": "before", "after": "after"}),
+        ("crossed", ("contrast", "component", "position", "kind"), "layer", {"mean": "value", "low": "low", "high": "high"}),
+        ("similarity", ("contrast", "measure", "kind", "position"), "stream", {"mean": "value", "low": "low", "high": "high"}),
+        ("transfer", ("contrast", "kind", "family", "direction", "measure"), "stream", {"mean": "value", "majority": "majority"}),
+    ],
+)  # fmt: skip
+def test_every_number_of_a_line_is_the_tables(
+    view: Json, run: Path, part: str, key: tuple[str, ...], layer: str, columns: dict[str, str]
+) -> None:
+    table: dict[tuple[Any, ...], list[Json]] = {}
+    for row in _rows(run, part):
+        table.setdefault((*(row[name] for name in key), row[layer]), []).append(row)
+    checked = 0
+    for line in view[part]["lines"]:
+        for i, at in enumerate(line["layer"]):
+            rows = table[(*(line[name] for name in key), at)]
+            if "direction" in line and "direction" not in key:
+                rows = [r for r in rows if (r["direction"] == "into base") == (line["direction"] == "into_base")]
+            (row,) = rows
+            for name, column in columns.items():
+                assert line[name][i] == pytest.approx(row[column], rel=1e-4, abs=1e-12)
+            assert (line["n"][i], line["n_clusters"]) == (row["n_items"], row["n_clusters"])
+            checked += 1
+    assert checked == sum(row[layer] is not None for row in _rows(run, part)) > 0
+
+
+def test_grafts_keep_score_and_recovery_apart_in_both_directions(view: Json, run: Path) -> None:
+    rows = [row for row in _rows(run, "grafts") if row["layer"] is not None]
+    for score, column in (("value", "value"), ("recovery", "recovery")):
+        lines = [line for line in view["grafts"]["lines"] if line["score"] == score]
+        assert sum(len(line["layer"]) for line in lines) == sum(row[column] is not None for row in rows)
+    into = next(
+        line for line in view["grafts"]["lines"]
+        if (line["contrast"], line["direction"], line["sweep"], line["kind"], line["measure"], line["score"])
+        == ("distilled", "out_of_base", "single", "reasoning", "accuracy", "recovery")
+    )  # fmt: skip
+    assert into["mean"] == [float(layer == 9) for layer in range(12)]
+    assert not [
+        line for line in view["grafts"]["lines"] if line["contrast"] == "random" and line["score"] == "recovery"
+    ]
+
+
+def test_cells_are_dimmed_exactly_where_the_interval_covers_zero(view: Json) -> None:
+    seen = set()
+    for line in view["changes"]["lines"]:
+        for low, high, dim in zip(line["low"], line["high"], line["dim"], strict=True):
+            assert dim == (not (low > 0 or high < 0))
+            seen.add(dim)
+    assert seen == {0, 1}
+    told = next(
+        line["aria"] for line in view["changes"]["lines"]
+        if (line["contrast"], line["instrument"], line["measure"], line["kind"]) == ("change", "interchange", "denoise", "reasoning")
+    )  # fmt: skip
+    assert "leaves 0 out at blocks 8–9" in told
+
+
+def test_models_share_one_colour_range_and_differences_another(view: Json) -> None:
+    for reading in view["changes"]["readings"]:
+        lines = [
+            line for line in view["changes"]["lines"]
+            if all(line[name] == reading[name] for name in ("instrument", "measure", "position"))
+        ]  # fmt: skip
+        values = [v for line in lines for name in ("before", "after") for v in line[name]]
+        assert reading["change_limits"][0] == -reading["change_limits"][1]
+        if reading["sequential"]:
+            assert reading["limits"] == [min(values), max(values)]
+        else:
+            assert reading["clipped"] < len(values) / 50 and reading["limits"][0] == -reading["limits"][1]
+
+
+def test_the_verdict_is_the_runs_and_every_caveat_stands_beside_it(view: Json, run: Path) -> None:
+    found = json.loads((run / "comparison.json").read_text())
+    assert view["verdict"]["sentences"] == found["verdict"]["sentences"]
+    assert view["verdict"]["word"] == found["verdict"]["story"]
+    texts = " ".join(one["text"] for one in view["verdict"]["caveats"])
+    assert "Whether base is the base of twin: not the base." in texts
+    assert "two families are not answered" in texts and "/home/someone" not in json.dumps(view)
+
+
+def test_without_a_twin_the_page_says_what_that_costs(tmp_path: Path) -> None:
+    view = build_comparison(write_synthetic_comparison(tmp_path / "run", twin=False))
+    assert [one["code"] for one in view["verdict"]["caveats"]].count("twin") == 1
+    assert {line["contrast"] for line in view["changes"]["lines"]} == {"change"}
+    assert all(row["estimates"]["beyond_twin"] is None for kind in view["answers"]["kinds"] for row in kind["measures"])
+
+
+def test_what_is_empty_says_why(tmp_path: Path) -> None:
+    empty = {"grafts", "crossed", "similarity", "transfer", "weights", "changes", "thoughts"}
+    view = build_comparison(write_synthetic_comparison(tmp_path / "run", without=empty))
+    for name in empty - {"thoughts"}:
+        assert view[name]["state"] != "ok" and view[name]["text"].endswith((".", ")"))
+    assert view["similarity"]["state"] == "incomparable" and "8 dimensions" in view["similarity"]["text"]
+    assert view["answers"]["thoughts_text"] == "no answers in words were asked for."
+
+
+def test_a_recovery_that_is_absent_has_its_reason(tmp_path: Path) -> None:
+    view = build_comparison(write_synthetic_comparison(tmp_path / "run", without={"recovery"}))
+    assert not [line for line in view["grafts"]["lines"] if line["score"] == "recovery"]
+    assert {one["text"] for one in view["grafts"]["reasons"]} == {"the two models differ by 0.02, less than 0.1"}
+    assert any(line["score"] == "value" for line in view["grafts"]["lines"])
+
+
+def test_a_broken_view_is_named(view: Json) -> None:
+    with pytest.raises(StrataError, match=r"view\.verdict\.word"):
+        validate_comparison_view({**view, "verdict": {**view["verdict"], "word": "sure"}})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("comparison.json", "{"), ("families.json", "{}"), ("changes.parquet", "half")]
+)
+def test_a_broken_file_is_named(tmp_path: Path, name: str, text: str) -> None:
+    run = write_synthetic_comparison(tmp_path / "run")
+    (run / name).write_text(text)
+    with pytest.raises(StrataError, match=name.replace(".", r"\.")):
+        build_comparison(run)
