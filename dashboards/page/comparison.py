@@ -104,7 +104,7 @@ def _body(view: Json) -> str:
     grafts = frame(
         "grafts", "Whose blocks bring the change?",
         "One model with blocks taken from the other. Recovery: 0 is the receiving model, 1 the model that lends. The random change has no "
-        "model of its own to recover; see it as a score.",
+        "model of its own to recover; see it as a score, where dotted lines are the models as they are.",
         select("gway", "Blocks go") + select("gscore", "Show") + select("gmeasure", "Measure"),
         before=sections.halves(view),
     )  # fmt: skip

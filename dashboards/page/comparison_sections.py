@@ -249,9 +249,9 @@ def outside(view: Json) -> str:
     )
     if not rows:
         return ""
-    return f"""<h3>Outside of the blocks</h3><table class="plain"><thead><tr><th scope="col">Model</th><th scope="col">Matrix</th>
+    return f"""<div class="outside"><h3>Outside of the blocks</h3><table class="plain"><thead><tr><th scope="col">Model</th><th scope="col">Matrix</th>
     <th scope="col" class="num">Size of the change</th><th scope="col" class="num">Stable rank</th><th scope="col" class="num">Cosine</th></tr></thead>
-    <tbody>{rows}</tbody></table>"""
+    <tbody>{rows}</tbody></table></div>"""
 
 
 def not_comparable(view: Json) -> str:

@@ -19,7 +19,7 @@ async function renderGrafts() {
   const unit = state.gscore === 'recovery' ? 'recovery' : part.scores[state.gmeasure].unit;
   await drawPanels('grafts', part, {
     columns: kindColumns(part.lines).map((id) => ({ id, title: id })), axis: 'block', rowHeight: 190,
-    rows: Object.entries(part.sweeps).map(([id, title]) => ({ id, title, y: clip(unit, 26), guides })),
+    rows: Object.entries(part.sweeps).map(([id, title]) => ({ id, title, y: unit, guides })),
     cell: (row, column) => ({
       lines: Object.keys(part.lenders).flatMap((who) => lines.filter((l) => l.contrast === who && l.sweep === row.id && l.kind === column.id)
         .map((line) => ({ line, style: ROLE_STYLE[who], name: part.lenders[who] }))),

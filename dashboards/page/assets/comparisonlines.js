@@ -38,10 +38,10 @@ function panelFigure(spec) {
   const { columns, rows } = spec;
   const traces = [], shapes = [], annotations = [], used = [], layout = {};
   const named = new Set();
-  const top = 74, bottom = 96, gap = 62;
+  const wide = plotWidth(spec.name) / columns.length;
+  const top = wide < 430 ? 52 : 36, bottom = 96, gap = 62;
   const inner = rows.length * spec.rowHeight + (rows.length - 1) * gap;
   const height = inner + top + bottom;
-  const wide = plotWidth(spec.name) / columns.length;
   rows.forEach((row, r) => {
     const from = 1 - (r * (spec.rowHeight + gap) + spec.rowHeight) / inner;
     columns.forEach((column, c) => {
@@ -64,6 +64,8 @@ function panelFigure(spec) {
       }
       const head = [row.title, column.title].filter(Boolean).map(plotText).join(' · ');
       annotations.push({ ...place, x: 0, y: 1, yshift: 4, xanchor: 'left', yanchor: 'bottom', align: 'left', text: `<b>${head}</b>${wide < 430 ? '<br>' : '  '}<span style="font-size:12px">${plotText(support(lines.map((l) => l.line)))}</span>`, font: { size: 13 } });
+      // Plotly can't lay out axes without any point: an empty panel gets one that nobody sees.
+      if (!lines.length) traces.push({ x: [xOf(spec.axis, 0)], y: [0], ...axes, mode: 'markers', marker: { opacity: 0 }, hoverinfo: 'skip', showlegend: false });
       if (!lines.length) annotations.push({ ...place, x: 0.5, y: 0.5, text: wrapped(reason || 'not run', Math.max(24, wide / 9)), font: { size: 12.5, color: colour('muted') } });
       for (const guide of row.guides ? row.guides(column) : []) {
         const ink = colour(guide.ink || 'strong-line');
@@ -72,10 +74,10 @@ function panelFigure(spec) {
       }
       const first = r * columns.length + 1;
       layout[`xaxis${suffix}`] = axisStyle(r === rows.length - 1 ? (columns.length > 1 ? (state.axis === 'depth' ? 'depth' : spec.axis) : xTitle(spec.axis)) : '', { domain: [left, right], anchor: axes.yaxis, nticks: wide < 430 ? 7 : 12, ...xRange(spec.axis) });
-      layout[`yaxis${suffix}`] = axisStyle(c ? '' : row.y, { domain: [Math.max(0, from), from + spec.rowHeight / inner], anchor: axes.xaxis, matches: c ? `y${first > 1 ? first : ''}` : undefined, showticklabels: !c, nticks: 5, ...(row.range ? { range: row.range } : {}) });
+      layout[`yaxis${suffix}`] = axisStyle(c ? '' : wrapped(row.y, 26), { domain: [Math.max(0, from), from + spec.rowHeight / inner], anchor: axes.xaxis, matches: c ? `y${first > 1 ? first : ''}` : undefined, showticklabels: !c, nticks: 5, ...(row.range ? { range: row.range } : {}) });
     });
   });
-  const methods = unique(used.map((u) => u.line.method));
+  const methods = unique(used.map((u) => u.line.method || null));
   return {
     traces, title: spec.title, aria: spec.aria || used.map((u) => u.line.aria).join('. '), empty: !used.length,
     note: methods.length ? `Bands: ${methods.join('; ')}.` : '',
@@ -83,7 +85,7 @@ function panelFigure(spec) {
       head: ['panel', 'line', spec.axis, 'depth', 'value', 'low', 'high', 'items', 'clusters', 'method'],
       rows: used.flatMap(({ line, name, row, column }) => line.layer.map((l, i) => [[row.title, column.title].filter(Boolean).join(' · '), name, String(l), VIEW.axes[spec.axis].depth[l], line.mean[i], line.low[i], line.high[i], String(line.n[i]), String(line.n_clusters), line.method])),
     }),
-    layout: baseLayout({ ...layout, height, margin: { l: 62, r: 14, t: top, b: bottom }, shapes, annotations, hovermode: 'x unified', showlegend: true,
+    layout: baseLayout({ ...layout, height, margin: { l: 78, r: 14, t: top, b: bottom }, shapes, annotations, hovermode: 'x unified', showlegend: true,
       legend: { orientation: 'h', x: 0, xanchor: 'left', y: -60 / inner, yanchor: 'top', font: { size: 12.5, color: colour('text') }, bgcolor: 'rgba(0,0,0,0)' } }),
   };
 }

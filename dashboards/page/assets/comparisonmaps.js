@@ -31,20 +31,20 @@ function heatFigure({ rows, layers, axis, limits, sequential, ends, clipped, uni
   const narrow = $(host).clientWidth < 760;
   const common = { x, y, xgap: theme() === 'light' && rows.length * x.length < 2000 ? 1 : 0, ygap: 2, hoverongaps: false };
   const [low, high] = limits;
-  const words = [`${num(low, 3)}<br>${ends ? ends[0] : ''}`, ...(sequential ? [] : ['0']), `${num(high, 3)}${clipped ? ` (${clipped} clipped)` : ''}<br>${ends ? ends[1] : ''}`];
+  const words = [`${num(low, 3)}<br>${ends ? ends[0] : ''}`, ...(sequential ? [] : ['0']), `${num(high, 3)}${clipped && !narrow ? ` (${clipped} clipped)` : ''}<br>${ends ? ends[1] : ''}`];
   const bar = { thickness: 12, len: 1, outlinewidth: 0, tickvals: sequential ? [low, high] : [low, 0, high], ticktext: words, tickfont: { size: 12, color: colour('muted') } };
-  if (narrow) Object.assign(bar, { orientation: 'h', y: 0, yanchor: 'top', ypad: 52, ticktext: words.map((t) => t.replace('<br>', ' ')) });
+  if (narrow) Object.assign(bar, { orientation: 'h', len: 0.7, y: 0, yanchor: 'top', ypad: 52, ticktext: words.map((t) => t.replace('<br>', ' ')) });
   const traces = [{ type: 'heatmap', ...common, z: shown.map((r) => r.value), text: shown.map((r) => r.value.map((v, i) => (v === null ? '' : r.hover(i)))), hovertemplate: '%{text}<extra></extra>', colorscale: sequential ? CIVIDIS : diverging(), zmin: low, zmax: high === low ? low + 1 : high, colorbar: bar }];
   if (shown.some((r) => r.dim)) traces.push({ type: 'heatmap', ...common, z: shown.map((r) => r.value.map((v, i) => (v !== null && r.dim && r.dim[i] ? 1 : null))), zmin: 0, zmax: 1, colorscale: [[0, colour('card')], [1, colour('card')]], opacity: 0.68, showscale: false, hoverinfo: 'skip' });
   const shapes = [];
   shown.forEach((r, i) => { if (i && shown[i - 1].group !== r.group) shapes.push({ type: 'line', xref: 'paper', x0: 0, x1: 1, y0: i - 0.5, y1: i - 0.5, line: { color: colour('strong-line'), width: 1 } }); });
-  const left = narrow ? 150 : 250;
+  const left = narrow ? 196 : 250;
   return {
-    traces, title, aria, table, note: unit,
+    traces, title, aria, table, note: clipped && narrow ? `${unit} ${clipped} cells beyond the colour range.` : unit,
     layout: baseLayout({
       height: Math.max(narrow ? 250 : 160, 30 + rows.length * 26 + (narrow ? 130 : 60)), margin: { l: left, r: narrow ? 16 : 128, t: 10, b: narrow ? 112 : 52 }, shapes,
       xaxis: axisStyle(xTitle(axis), { showgrid: false, nticks: 20, range: [x[0] - step / 2, x[x.length - 1] + step / 2] }),
-      yaxis: axisStyle('', { showgrid: false, tickvals: y, ticktext: shown.map((r) => plotText(clip(r.label, narrow ? 21 : 38))), range: [-0.5, shown.length - 0.5], tickfont: { size: 12.5, color: colour('text') } }),
+      yaxis: axisStyle('', { showgrid: false, tickvals: y, ticktext: shown.map((r) => plotText(clip(r.label, narrow ? 29 : 38))), range: [-0.5, shown.length - 0.5], tickfont: { size: 12.5, color: colour('text') } }),
     }),
   };
 }
@@ -109,7 +109,7 @@ function layerPanels(r) {
   };
   return {
     columns: kindColumns(found.change).map((id) => ({ id, title: id })), axis: r.axis, rowHeight: 210, cell,
-    rows: [{ id: 'models', title: `${siteText(r.components.length ? state.site : null)}`, y: clip(r.unit, 34) }, { id: 'differences', title: 'difference', y: 'difference', guides: () => [{ value: 0, text: '' }] }],
+    rows: [{ id: 'models', title: `${siteText(r.components.length ? state.site : null)}`, y: r.unit }, { id: 'differences', title: 'difference', y: 'difference', guides: () => [{ value: 0, text: '' }] }],
     aria: [...found.change, ...found.twin, ...found.beyond].map((l) => l.aria).join('. '),
   };
 }

@@ -1,0 +1,121 @@
+"""Does the page of a comparison work where it is read: in a real Chromium, from disk, every map for either model and the difference?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from synthetic_comparison import write_synthetic_comparison
+from test_page_browser import _settled, browser, opened
+
+from dashboards.page import write_comparison
+
+__all__ = ["browser"]
+pytestmark = pytest.mark.browser
+FIGURE = "document.querySelector('#{}-panel .plot')"
+PANELS = ("layermap", "layers", "grafts", "crossed", "weights", "similarity", "transfer")
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_comparison(write_synthetic_comparison(tmp_path_factory.mktemp("comparison") / "run"))
+
+
+def _heat(tab: Any, panel: str) -> Any:
+    return tab.evaluate(f"(({{z, zmin, zmax}}) => ({{z, zmin, zmax}}))({FIGURE.format(panel)}.data[0])")
+
+
+def _lines(tab: Any, panel: str) -> list[Any]:
+    found: list[Any] = tab.evaluate(
+        f"{FIGURE.format(panel)}.data.filter((t) => t.name).map((t) => ({{name: t.name, x: t.xaxis, y: [...t.y], text: t.customdata[0]}}))"
+    )
+    return found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_opens_from_disk_draws_every_view_and_nothing_hostile_runs(browser: Any, report: Path, scheme: str) -> None:
+    with opened(browser, report, color_scheme=scheme, viewport={"width": 800, "height": 900}) as tab:
+        assert tab.evaluate("window.pwned") is None
+        for name in PANELS:
+            label = tab.locator(f"#{name}-panel [role=group].plotbox").get_attribute("aria-label")
+            assert any(c.isdigit() for c in label), name
+        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        tab.evaluate("window.dispatchEvent(new Event('beforeprint')); window.dispatchEvent(new Event('afterprint'))")
+        _settled(tab)
+
+
+def test_the_map_shows_either_model_in_one_colour_range_and_their_difference_in_its_own(
+    browser: Any, report: Path
+) -> None:
+    with opened(browser, report) as tab:
+        seen = {}
+        for show in ("base", "distilled", "twin", "change", "beyond_twin"):
+            tab.locator("#show").select_option(show)
+            _settled(tab)
+            seen[show] = _heat(tab, "layermap")
+        ranges = {show: (heat["zmin"], heat["zmax"]) for show, heat in seen.items()}
+        assert ranges["base"] == ranges["distilled"] == ranges["twin"] != ranges["change"] == ranges["beyond_twin"]
+        for before, after, change in zip(*(seen[s]["z"] for s in ("base", "distilled", "change")), strict=True):
+            for b, a, c in zip(before, after, change, strict=True):
+                assert a - b == pytest.approx(c, abs=2e-4)
+        assert "show=beyond_twin" in tab.evaluate("location.hash")
+        names = {line["name"] for line in _lines(tab, "layers")}
+        assert names == {"base", "distilled", "twin", "distilled − base", "twin − base", "distilled − twin"}
+        assert "n 24" in _lines(tab, "layers")[0]["text"]
+
+
+def test_grafts_stand_side_by_side_and_turn_around(browser: Any, report: Path) -> None:
+    with opened(browser, report) as tab:
+        lines = _lines(tab, "grafts")
+        assert {line["name"] for line in lines} == {"distilled", "twin"} and len({line["x"] for line in lines}) == 6
+        assert lines[0]["y"] == [0.0] * 9 + [1.0] * 3
+        tab.locator("#gscore").select_option("value")
+        _settled(tab)
+        assert any("random" in line["name"] for line in _lines(tab, "grafts"))
+        tab.locator("#gway").select_option("out_of_base")
+        _settled(tab)
+        assert {line["name"] for line in _lines(tab, "grafts")} == {"distilled", "twin"}
+        tools = tab.locator("#grafts-panel .plot-tools")
+        tools.get_by_text("Show as table").click()
+        assert "24" in tab.locator("#grafts-panel .astable tbody").inner_text()
+
+
+def test_a_link_restores_the_view_and_junk_is_ignored(browser: Any, report: Path) -> None:
+    wanted = "show=base&inst=lens.logit&measure=answer_logprob&at=last&gscore=value&wmeasure=stable_rank&theme=dark&axis=depth"
+    with opened(browser, report, wanted) as tab:
+        for name, value in (
+            ("show", "base"),
+            ("inst", "lens.logit"),
+            ("gscore", "value"),
+            ("wmeasure", "stable_rank"),
+            ("axis", "depth"),
+        ):
+            assert tab.locator(f"#{name}").input_value() == value
+        assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
+    with opened(browser, report, "show=%3Cb%3E&inst=zz&gway=9&tfamily=nobody") as tab:
+        assert tab.locator("#show").input_value() == "change" and tab.locator("#gway").input_value() == "into_base"
+
+
+def test_what_is_empty_stands_there_with_its_reason(browser: Any, tmp_path: Path) -> None:
+    empty = {"grafts", "crossed", "similarity", "transfer", "weights", "changes"}
+    run = write_synthetic_comparison(tmp_path / "run", without=empty, twin=False)
+    with opened(browser, write_comparison(run)) as tab:
+        for name in ("layermap", "grafts", "crossed", "weights", "transfer", "similarity"):
+            assert len(tab.locator(f"#{name}-panel [data-state]").inner_text()) > 40, name
+        assert tab.locator("#similarity-panel [data-state=incomparable]").count() == 1
+
+
+def test_models_that_hardly_differ_have_scores_and_a_reason_for_no_recovery(browser: Any, tmp_path: Path) -> None:
+    run = write_synthetic_comparison(tmp_path / "run", without={"recovery"})
+    with opened(browser, write_comparison(run)) as tab:
+        assert "differ by 0.02" in tab.locator("#grafts-panel").inner_text()
+        tab.locator("#gscore").select_option("value")
+        _settled(tab)
+        assert len(_lines(tab, "grafts")) == 18
+
+
+def test_without_javascript_the_verdict_stands(browser: Any, report: Path) -> None:
+    with opened(browser, report, java_script_enabled=False) as tab:
+        assert "popular story: undetermined" in tab.locator(".verdict").inner_text()
+        assert tab.locator("#answers table").first.is_visible()
