@@ -10,6 +10,7 @@ from experiments.compare.grafting import (
     all_grafts,
     cross_rows,
     graft_items,
+    graft_names,
     graft_rows,
     halves,
     store_crossed,
@@ -122,5 +123,5 @@ class _Stage:
         grafted += graft_rows(store, self.items, grafts, names, self.config)
 
     def _store(self, name: str, grafts: Sequence[Graft]) -> ActivationStore:
-        signature = {"run": self.run.run_id, "grafts": [repr(one) for one in grafts]}
+        signature = {"run": self.run.run_id, "grafts": graft_names(grafts)}
         return ActivationStore(self.run.path / "activations" / name, signature)

@@ -257,3 +257,11 @@ def all_grafts(n_layers: int, config: CompareConfig, *, whole_models: bool = Tru
     """The grafts of a run; a donor that is no whole model (a random change) has blocks only."""
     sweeps = [one for one in config.graft_sweeps if whole_models or one in ("nothing", "prefix", "suffix", "single")]
     return grafts_of(n_layers, sweeps, stride=min(config.graft_stride, n_layers))
+
+
+def graft_names(grafts: Sequence[Graft]) -> list[str]:
+    """What tells a set of grafts from another one, in any process: a set's own text is ordered by chance."""
+    return [
+        f"{one.sweep} {one.layer}: blocks {one.blocks.start} to {one.blocks.stop}, {' '.join(sorted(one.ends))}"
+        for one in grafts
+    ]

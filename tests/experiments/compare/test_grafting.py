@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from experiments.compare.config import CompareConfig
-from experiments.compare.grafting import all_grafts, graft_items, halves
+from experiments.compare.grafting import all_grafts, graft_items, graft_names, halves
 from experiments.items.alignment import EncodedItem
 from experiments.items.schema import Item
 from experiments.locate.config import LocateConfig
@@ -87,6 +90,25 @@ def test_items_are_shared_out_over_families_that_some_model_answers() -> None:
     families = [one.item.family for one in found]
     assert families == ["capital"] * 6 + ["difference"] * 6
     assert len({one.key for one in found}) == 12
+
+
+def test_grafts_have_the_same_names_in_every_process_so_that_a_later_one_resumes() -> None:
+    """Sets of words print in an order that depends on the process."""
+    code = (
+        "from experiments.compare.config import CompareConfig\n"
+        "from experiments.compare.grafting import all_grafts, graft_names\n"
+        "print(graft_names(all_grafts(4, CompareConfig())))"
+    )
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed}, cwd=Path(__file__).parents[3],
+        ).stdout.strip()
+        for seed in ("1", "2", "3")
+    }  # fmt: skip
+    names = graft_names(all_grafts(N_LAYERS, CONFIG))
+    assert printed == {str(names)}
+    assert len(set(names)) == len(names) == 2 + 3 * N_LAYERS
 
 
 @pytest.mark.parametrize(
