@@ -32,6 +32,7 @@ SCORES = {
     "logit_difference": {"label": "logit difference", "unit": "logit of answer − logit of foil"},
     "accuracy": {"label": "share of items with answer above foil", "unit": "share of items"},
 }
+_SHORT = {"mlp_out": "MLP", "attn_out": "attention", "block_out": "whole block"}
 _READING = ("instrument", "measure", "position")
 
 
@@ -214,7 +215,7 @@ def build_crossed(run: ComparisonRun) -> Json:
     return {
         **_state(lines + [{}] * len(reasons), run, ("grafts and cross-model patching",), "No contribution was exchanged (--graft-pairs 0)."),
         "parts": [
-            {"component": c, "position": p, "label": f"{COMPONENTS[c]}, {'every position' if p == 'all' else p}"}
+            {"component": c, "position": p, "label": f"{_SHORT[c]}{', everywhere' if p == 'all' else f' at {p}'}"}
             for c, p in sorted({(one["component"], one["position"]) for one in lines}, key=_part_order)
         ],
         "lines": lines,

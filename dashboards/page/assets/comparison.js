@@ -71,7 +71,7 @@ async function renderTransfer() {
   const symbols = { own: 'circle', plain: 'square', rotated: 'triangle-up' };
   const inks = { own: 'strong-line', plain: 'b', rotated: 'a' };
   await drawPanels('transfer', part, {
-    columns: [{ id: 'forth', title: 'learnt on the base, read in the model' }, { id: 'back', title: 'learnt on the model, read in the base' }], axis: 'stream', rowHeight: 190,
+    columns: [{ id: 'forth', title: 'base → model' }, { id: 'back', title: 'model → base' }], axis: 'stream', rowHeight: 190,
     rows: roles.map((id) => ({ id, title: id, y: 'accuracy', guides: (column) => lines.filter((l) => l.contrast === id && l.direction === column.id && l.measure === 'plain').map((l) => ({ value: l.majority[0], text: 'most frequent answer' })) })),
     cell: (row, column) => ({
       lines: lines.filter((l) => l.contrast === row.id && l.direction === column.id)
