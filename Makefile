@@ -8,13 +8,13 @@ RUN ?= runs/demo
 .PHONY: demo test check lint bench clean help
 
 help:
-	@echo "make demo   locate retrieval and reasoning in the embedded model, and open the page it names"
+	@echo "make demo   compare the embedded model with its reasoning-trained and its plainly trained twin; prints the page to open"
 	@echo "make test   all tests"
 	@echo "make check  ruff, strict type checking and all tests"
 	@echo "make bench  speed and memory against what you would otherwise write"
 
 demo: $(VENV)/.core
-	$(BIN)/strata locate smollm2 --out $(RUN)
+	$(BIN)/strata compare smollm2 smollm2+think --twin smollm2+plain --quick --out $(RUN)
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --dist loadfile

@@ -37,13 +37,15 @@ COMPARING = (
     Option("both_ways", True, "also put parts of BASE into the other models", "comparing"),
     Option("crossed_positions", ("last", "all"), "where contributions are exchanged: last, all", "comparing", choices=("last", "all")),
     Option("thoughts", 8, "problems of each family answered in words, with thinking; 0: none", "comparing", whole, metavar="N"),
+    Option("thought_splits", ("test", "harder", "other"), "which problems: of trained families, harder ones, other families",
+           "comparing", choices=("test", "harder", "other")),
     Option("temperature", 0.0, "of answers in words; 0: the likeliest token each time", "comparing", float, metavar="T"),
     Option("spectra", True, "also the spectrum of every changed matrix", "comparing"),
 )  # fmt: skip
 QUICK = {
     "per_family": 12, "random_init": False, "draws": 2_000, "lens_maps": 4, "causal_map": "quick", "pairs": 10,
-    "damage_texts": 2, "graft_pairs": 12, "graft_stride": 3, "both_ways": False, "crossed_positions": ("last",), "thoughts": 2,
-    "spectra": False,
+    "damage_texts": 2, "graft_pairs": 12, "graft_stride": 3, "both_ways": False, "crossed_positions": ("last",), "thoughts": 3,
+    "thought_splits": ("test",), "spectra": False,
 }  # fmt: skip
 """What --quick sets, where nothing else was asked for."""
 OPTIONS = (
@@ -86,7 +88,16 @@ def _compare(
     from experiments.compare import CompareConfig, Specs, compare
 
     specs = Specs(arguments.base, arguments.distilled, values["twin"])
-    names = ("graft_pairs", "graft_stride", "both_ways", "crossed_positions", "thoughts", "temperature", "spectra")
+    names = (
+        "graft_pairs",
+        "graft_stride",
+        "both_ways",
+        "crossed_positions",
+        "thoughts",
+        "thought_splits",
+        "temperature",
+        "spectra",
+    )
     config = replace(CompareConfig(**{name: values[name] for name in names}), locate=locate_config(values))
     found = compare(
         specs,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from experiments.distill.data import SPLITS, Split
 from experiments.locate.config import LocateConfig
 from probes.causal.cross_model import EVERY
 from probes.causal.grafts import SWEEPS, Sweep
@@ -26,6 +27,8 @@ class CompareConfig:
     """Position groups at which contributions of one model are written into another."""
     thoughts: int = 8
     """Items of each asked family that are answered in words, with thinking; 0: none."""
+    thought_splits: tuple[Split, ...] = ("test", "harder", "other")
+    """Which problems: of trained families, harder than trained on, of families never trained on."""
     temperature: float = 0.0
     """Of answers in words: 0 decodes greedily, above it they are drawn with the run's seed."""
     spectra: bool = True
@@ -39,6 +42,11 @@ class CompareConfig:
             )
         if not self.crossed_positions or set(self.crossed_positions) - {"last", EVERY}:
             raise StrataError("Contributions are exchanged at `last` and at `all` positions", "Choose among these")
+        if not self.thought_splits or set(self.thought_splits) - set(SPLITS[1:]):
+            raise StrataError(
+                f"--thought-splits is {','.join(self.thought_splits) or 'empty'}",
+                f"Choose among: {', '.join(SPLITS[1:])}",
+            )
         if self.temperature < 0:
             raise StrataError(f"--temperature is {self.temperature:g}", "Give 0 to decode greedily, or more to draw")
         unknown = [name for name in self.graft_sweeps if name not in SWEEPS]

@@ -35,7 +35,7 @@ def thoughts_change(
     if config.thoughts == 0:
         return {"reason": "no answers in words were asked for"}
     seed = config.locate.seed
-    asked = {split: evaluation_lessons(split, seed=seed, per_family=config.thoughts) for split in SPLITS[1:]}
+    asked = {split: evaluation_lessons(split, seed=seed, per_family=config.thoughts) for split in config.thought_splits}
     rows: dict[Role, list[dict[str, Any]]] = {}
     for role in models.roles:
         name = f"answers_{role}"
@@ -67,7 +67,7 @@ def summarised(rows: Mapping[Role, Sequence[Mapping[str, Any]]], *, draws: int, 
     format. `no_answer` counts, by reason, the problems that way in whose text no answer was found; they are not right.
     """
     found: dict[str, Any] = {}
-    for split in SPLITS[1:]:
+    for split in (one for one in SPLITS[1:] if any(row["split"] == one for table in rows.values() for row in table)):
         of_split = {role: [row for row in table if row["split"] == split] for role, table in rows.items()}
         best = {role: _best_way(table) for role, table in of_split.items()}
         chosen = {role: [row for row in table if row["prompt"] == best[role]] for role, table in of_split.items()}

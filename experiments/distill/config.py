@@ -18,7 +18,7 @@ TWINS: tuple[Twin, ...] = get_args(Twin)
 class DistillConfig:
     twin: Twin = "think"
     """`think`: traces that reason. `plain`: the same problems, tokens and steps, with the answer given."""
-    steps: int = 800
+    steps: int = 400
     """Optimiser steps."""
     batch: int = 16
     """Problems a step."""
