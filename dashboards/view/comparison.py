@@ -71,6 +71,7 @@ def build_comparison(run_dir: Path) -> Json:
 
 def _run(run: ComparisonRun) -> Json:
     m, limited = run.manifest, words.is_limited(run)
+    names = [words.label_of(run, role) for role in run.roles[:2]]
     badges = []
     if run.found.get("quick"):
         badges.append({"code": "quick", "text": "QUICK"})
@@ -84,7 +85,7 @@ def _run(run: ComparisonRun) -> Json:
     return {
         "run_id": str(m.get("run_id") or ""),
         "verb": "compare",
-        "title": f"What did training change from {words.label_of(run, 'base')} to {words.label_of(run, run.roles[-1 if len(run.roles) == 1 else 1])}?",
+        "title": "What did training change" + (f" from {names[0]} to {names[1]}?" if len(set(names)) == 2 else "?"),
         "started": str(m.get("started") or ""),
         "ended": str(m.get("ended") or ""),
         "status": str(m.get("status") or ""),

@@ -79,8 +79,17 @@ def _caveats(run: ComparisonRun) -> list[Json]:
             f"Not comparable ({entry['model']}): {entry['measure']}: {said(entry['reason']).rstrip('.')}.",
         )
     for warning in run.found.get("warnings") or []:
-        add("warning", said(warning).rstrip(".") + ".")
+        add("warning", said(_by_role(run, str(warning))).rstrip(".") + ".")
     return out
+
+
+def _by_role(run: ComparisonRun, warning: str) -> str:
+    """A model's own warning under its role: directories of three models may end in the same name."""
+    for role in run.roles:
+        ahead = f"{run.found['models'][role].get('spec')}: "
+        if warning.startswith(ahead):
+            return f"{role.capitalize()}: {warning.removeprefix(ahead)}"
+    return warning
 
 
 def build_pair_check(run: ComparisonRun) -> list[Json]:

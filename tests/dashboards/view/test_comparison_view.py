@@ -112,7 +112,7 @@ def test_the_verdict_is_the_runs_and_every_caveat_stands_beside_it(view: Json, r
     assert view["verdict"]["word"] == found["verdict"]["story"]
     texts = " ".join(one["text"] for one in view["verdict"]["caveats"])
     assert "Whether base is the base of twin: not the base." in texts
-    assert "two families are not answered" in texts and "/home/someone" not in json.dumps(view)
+    assert "Base: two families are not answered." in texts and "/home/someone" not in json.dumps(view)
 
 
 def test_without_a_twin_the_page_says_what_that_costs(tmp_path: Path) -> None:
