@@ -195,7 +195,9 @@ def halves(
             whole = (values[:, places["everything", None]] - values[:, places["nothing", None]])[:, None]
             change = cluster_bootstrap(whole, clusters, draws=config.locate.draws, seed=config.locate.seed)[0]
             entry: dict[str, Any] = {"cut": middle, "whole": as_json(change), "upper_minus_lower": None, "reason": None}
-            if abs(change.value) < least or not excludes_zero(as_json(change)):
+            if change.low is None:
+                entry["reason"] = f"{change.n_clusters} clusters are too few for an interval"
+            elif abs(change.value) < least or not excludes_zero(as_json(change)):
                 entry["reason"] = "the two models do not differ enough on these items for a part to be named"
             else:
                 apart = (values[:, upper] - values[:, lower])[:, None]
