@@ -36,6 +36,7 @@ COMPARING = (
     Option("graft_stride", 1, "blocks by which a graft grows", "comparing", positive, metavar="N"),
     Option("both_ways", True, "also put parts of BASE into the other models", "comparing"),
     Option("crossed_positions", ("last", "all"), "where contributions are exchanged: last, all", "comparing", choices=("last", "all")),
+    Option("transferred", 3, "families of each kind whose answer probes are carried over; 0: none", "comparing", whole, metavar="N"),
     Option("thoughts", 8, "problems of each family answered in words, with thinking; 0: none", "comparing", whole, metavar="N"),
     Option("thought_splits", ("test", "harder", "other"), "which problems: of trained families, harder ones, other families",
            "comparing", choices=("test", "harder", "other")),
@@ -44,7 +45,7 @@ COMPARING = (
 )  # fmt: skip
 QUICK = {
     "per_family": 12, "random_init": False, "draws": 2_000, "lens_maps": 4, "causal_map": "quick", "pairs": 10,
-    "damage_texts": 2, "graft_pairs": 12, "graft_stride": 3, "both_ways": False, "crossed_positions": ("last",), "thoughts": 3,
+    "damage_texts": 2, "graft_pairs": 8, "transferred": 1, "graft_stride": 3, "both_ways": False, "crossed_positions": ("last",), "thoughts": 3,
     "thought_splits": ("test",), "spectra": False,
 }  # fmt: skip
 """What --quick sets, where nothing else was asked for."""
@@ -93,6 +94,7 @@ def _compare(
         "graft_stride",
         "both_ways",
         "crossed_positions",
+        "transferred",
         "thoughts",
         "thought_splits",
         "temperature",

@@ -25,6 +25,8 @@ class CompareConfig:
     """Whether parts of the base are put into the other models as well, beside theirs into the base."""
     crossed_positions: tuple[str, ...] = ("last", "all")
     """Position groups at which contributions of one model are written into another."""
+    transferred: int = 3
+    """Families of each kind whose answer probes are carried over: those with the most items that both models answer."""
     thoughts: int = 8
     """Items of each asked family that are answered in words, with thinking; 0: none."""
     thought_splits: tuple[Split, ...] = ("test", "harder", "other")
@@ -35,10 +37,10 @@ class CompareConfig:
     """Whether the spectrum of every changed matrix is measured beside its size."""
 
     def __post_init__(self) -> None:
-        if self.graft_pairs < 0 or self.thoughts < 0 or self.graft_stride < 1:
+        if min(self.graft_pairs, self.thoughts, self.transferred) < 0 or self.graft_stride < 1:
             raise StrataError(
-                "--graft-pairs and --thoughts can't be negative, and --graft-stride needs at least 1",
-                "Give 0 to leave grafts or answers in words out",
+                "--graft-pairs, --transferred and --thoughts can't be negative, and --graft-stride needs at least 1",
+                "Give 0 to leave grafts, probe transfer or answers in words out",
             )
         if not self.crossed_positions or set(self.crossed_positions) - {"last", EVERY}:
             raise StrataError("Contributions are exchanged at `last` and at `all` positions", "Choose among these")

@@ -24,8 +24,6 @@ from probes.similarity.transfer import OneWay, probe_transfer
 from probes.store import ActivationStore
 
 KINDS = ("knowledge", "reasoning", "composite", "control")
-TRANSFERRED = 3
-"""Families of each kind whose answer probes are carried over: those with the most items that both models answer."""
 _HALVES = 10
 
 
@@ -107,7 +105,7 @@ def transfer_rows(
     chosen = []
     for kind in KINDS[:2]:
         ranked = sorted((one for one in targets if one.kind == kind and known[one]), key=lambda one: -known[one])
-        chosen += ranked[:TRANSFERRED]
+        chosen += ranked[: config.transferred]
     roles = [role for role in stores if role != BASE]
     done, total = 0, len(chosen) * len(roles)
     column = list(positions).index("last")
