@@ -45,7 +45,7 @@ COMPARING = (
 )  # fmt: skip
 QUICK = {
     "per_family": 12, "random_init": False, "draws": 2_000, "lens_maps": 4, "causal_map": "quick", "pairs": 10,
-    "damage_texts": 2, "graft_pairs": 8, "transferred": 1, "graft_stride": 3, "both_ways": False, "crossed_positions": ("last",), "thoughts": 3,
+    "damage_texts": 2, "graft_pairs": 8, "transferred": 1, "graft_stride": 3, "both_ways": False, "crossed_positions": ("last",), "thoughts": 2,
     "thought_splits": ("test",), "spectra": False,
 }  # fmt: skip
 """What --quick sets, where nothing else was asked for."""
