@@ -69,7 +69,8 @@ def _model_row(model: Json, check: Json | None) -> str:
             why += f"<br><b>{esc(check['hint'])}</b>"
     elif model["key"] != "base":
         told = '<span class="notrun">not run</span>'
-    sha = esc(model["weights_sha256"][:12])
+    # Of base and adapters each the beginning: models of one base differ in what follows the plus sign.
+    sha = esc("…+".join(part[:12] for part in model["weights_sha256"].split("+")))
     return (
         f'<tr><th scope="row">{role_mark(model["key"])}</th><td>{foreign(model["label"])}{link}<small>weights {sha}…</small></td>'
         f"<td>{esc(shape)}</td><td>{told}</td><td>{why}</td></tr>"

@@ -139,6 +139,8 @@ def _explained(share: float | None) -> str:
         return "."
     if share < 0:
         return "; the controls explain none of it (without them it is larger)."
+    if share > 1:
+        return "; the controls explain all of it (without them it has the other sign)."
     return f"; the controls explain {number(100 * share, 0)} % of it."
 
 
