@@ -66,6 +66,7 @@ def test_an_undetermined_order_gives_no_number_and_its_reason() -> None:
     assert "0.6" not in order_words(number, supported=False)
     raw = {"difference": 0.2, "verdict": "together", "raw": {"difference": 0.1}, "explained_by_controls": -1.0}
     assert "explain none of it" in order_words(raw)
+    assert "has the other sign" in order_words(raw | {"explained_by_controls": 5.4})
     assert "not located" in intermediates_words({"reason": "the bridge is not located"})
     assert intermediates_words(None) == ""
 
