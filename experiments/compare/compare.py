@@ -206,7 +206,8 @@ class _Comparison:
             thoughts = thoughts_change(run, self.models, self.config, self._leave_out, progress=self.progress)
         found = self._comparison(checks, summaries, kinds, moved, upper, thoughts)
         run.write_json("comparison.json", found)
-        return found
+        # What a later call reads: JSON has lists where a fresh result has tuples.
+        return dict(run.read_json("comparison.json"))
 
     def _leave_out(self, measure: str, role: Role, reason: str) -> None:
         entry = {"measure": measure, "model": role, "reason": reason}
@@ -232,7 +233,7 @@ class _Comparison:
                 hint = f" {check.hint}" if check.hint else ""
                 run.warn(f"{specs[BASE]} may not be the base of {specs[role]}: {' '.join(check.reasons[:2])}{hint}")
         run.write_json("pair_check.json", found)
-        return found
+        return dict(run.read_json("pair_check.json"))
 
     def _weights(self) -> None:
         run = self.run_directory
