@@ -20,7 +20,16 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
-from dashboards.cli.common_options import DISPLAY, ITEMS, MODEL, config_lines, display_from, given_options, open_from
+from dashboards.cli.common_options import (
+    DISPLAY,
+    ITEMS,
+    MODEL,
+    config_lines,
+    display_from,
+    given_options,
+    open_from,
+    page_does_not_fit,
+)
 from dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_in_words
 from dashboards.cli.options import Option, add_options, positive, resolve, whole
 from dashboards.cli.verb_locate import MEASURING, locate_config, sized, slug
@@ -123,10 +132,7 @@ def _compare(
             write()
         display("pages", len(pages), len(pages), "pages")
     except DoesNotFitError as error:
-        raise DoesNotFitError(
-            f"{error.what}; the run is done and keeps its numbers",
-            f"Free some space, then: strata report {shlex.quote(str(out))}",
-        ) from error
+        raise page_does_not_fit(error, out) from error
     return found
 
 

@@ -24,6 +24,7 @@ from dashboards.cli.common_options import (
     display_from,
     given_options,
     open_from,
+    page_does_not_fit,
 )
 from dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_in_words
 from dashboards.cli.options import Option, Resolved, add_options, positive, resolve, whole
@@ -135,10 +136,7 @@ def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], di
         write_report(out)
         display("page", 1, 1, "page")
     except DoesNotFitError as error:
-        raise DoesNotFitError(
-            f"{error.what}; the run is done and keeps its numbers",
-            f"Free some space, then: strata report {shlex.quote(str(out))}",
-        ) from error
+        raise page_does_not_fit(error, out) from error
     return summary
 
 

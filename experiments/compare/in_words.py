@@ -63,15 +63,19 @@ def _story(kinds: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
     if loss["low"] > 0:
         return "contradicted", "knowledge items are answered more often than before"
     if not excludes_zero(gain):
-        return "undetermined", "no gain in reasoning is shown at these prompts"
+        return "undetermined", f"no gain in reasoning is shown at these prompts{_beyond(kinds['reasoning'])}"
     if not excludes_zero(loss):
-        return "undetermined", "no loss of knowledge is shown"
+        return "undetermined", f"no loss of knowledge is shown{_beyond(kinds['knowledge'])}"
     apart = _upper_minus_lower(kinds["reasoning"])
     if apart is None or not excludes_zero(apart):
         return "undetermined", "which half of the blocks brings the gain is not shown"
     if apart["value"] < 0:
         return "contradicted", "the lower half of the blocks brings more of the gain in reasoning than the upper half"
     return "supported", "the upper half of the blocks brings the gain in reasoning, and knowledge was lost"
+
+
+def _beyond(of_kind: Mapping[str, Any]) -> str:
+    return " beyond the control twin's" if of_kind["accuracy"]["beyond_twin"] else ""
 
 
 def _effect(of_kind: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -136,7 +136,7 @@ def _watch(
 ) -> Any:
     from transformers import TrainerCallback
 
-    class Watch(TrainerCallback):  # type: ignore[misc]
+    class Watch(TrainerCallback):  # type: ignore[misc]  # transformers does not export its type
         """Notes every step, saves now and then, and lets itself be stopped between two steps."""
 
         def on_log(self, args: Any, own: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -72,7 +73,7 @@ def _put_back(base: Checkpoint, pairs: Sequence[Pair]) -> SelfTest:
     run = record(base, [pair.clean for pair in pairs])
     where = torch.full((len(pairs), 1), run.n_columns - 1)
     variants = [
-        Variant(component, range(layer, layer + 1), lambda at, name=component: run.at(name, at, where))  # type: ignore[misc]
+        Variant(component, range(layer, layer + 1), partial(run.at, component, where=where))
         for component in CONTRIBUTIONS
         for layer in range(base.n_layers)
     ]
