@@ -6,12 +6,16 @@ from functools import cache
 
 import pytest
 import torch
+from hypothesis import settings
 from tiny_models import ARCHITECTURES, tiny_checkpoint
 
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.checkpoints.open import open_checkpoint
 
 torch.set_num_threads(1)
+# How long an example takes is the machine's affair.
+settings.register_profile("strata", deadline=None)
+settings.load_profile("strata")
 
 
 @pytest.fixture(scope="session")

@@ -12,23 +12,23 @@ from torch import Tensor, nn
 
 from probes.backends.recording import BlockCall
 from probes.backends.torch_hooks import hook_output
-from probes.batching import Batch
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.errors import StrataError
+from probes.layout import Layout
 
 
 @dataclass(frozen=True)
 class BodyRun:
-    """What went through a body with the model's own attention, for right-padded rows."""
+    """What went through a body with the model's own attention."""
 
-    streams: tuple[Float[Tensor, "item token d_model"], ...]
+    streams: tuple[Float[Tensor, "row column d_model"], ...]
     """Stream 0 to stream L, in the model's dtype, each where its block computed it."""
     calls: tuple[BlockCall, ...]
     """What each block was handed beside the stream: its mask, its position embeddings."""
 
 
-def run_body(checkpoint: Checkpoint, batch: Batch) -> BodyRun:
-    """Runs right-padded `batch` once. Raises StrataError where the body doesn't call every block exactly once."""
+def run_body(checkpoint: Checkpoint, layout: Layout) -> BodyRun:
+    """Runs `layout` once. Raises StrataError where the body doesn't call every block exactly once."""
     streams: list[Tensor] = []
     calls: list[BlockCall] = []
 
@@ -45,10 +45,7 @@ def run_body(checkpoint: Checkpoint, batch: Batch) -> BodyRun:
         for block in checkpoint.blocks:
             hooks.callback(block.register_forward_pre_hook(enter, with_kwargs=True).remove)
         hooks.enter_context(hook_output(checkpoint.blocks[-1], keep_last, changes=False))
-        on = batch.to(checkpoint.device)
-        # No real token sees a pad behind it, so no mask is needed, and what stands there may as well be a word.
-        ids = torch.where(on.mask.bool(), on.ids, on.ids[:, :1])
-        checkpoint.body(input_ids=ids, use_cache=False)
+        checkpoint.body(input_ids=layout.ids.to(checkpoint.device), use_cache=False, **_places(checkpoint, layout))
     if len(calls) != checkpoint.n_layers:
         raise StrataError(
             f"{type(checkpoint.body).__name__} called {len(calls)} of its {checkpoint.n_layers} blocks",
@@ -57,9 +54,19 @@ def run_body(checkpoint: Checkpoint, batch: Batch) -> BodyRun:
     return BodyRun(tuple(streams), tuple(calls))
 
 
+def _places(checkpoint: Checkpoint, layout: Layout) -> dict[str, Tensor]:
+    if layout.sees is None or layout.position_ids is None:
+        return {}
+    # Added to the attention scores: the one form that every implementation takes.
+    added = torch.zeros(layout.sees.shape, dtype=checkpoint.dtype)
+    added.masked_fill_(~layout.sees, torch.finfo(checkpoint.dtype).min)
+    device = checkpoint.device
+    return {"attention_mask": added.to(device), "position_ids": layout.position_ids.to(device)}
+
+
 def run_block(
-    block: nn.Module, call: BlockCall, h: Float[Tensor, "item token d_model"]
-) -> Float[Tensor, "item token d_model"]:
+    block: nn.Module, call: BlockCall, h: Float[Tensor, "row column d_model"]
+) -> Float[Tensor, "row column d_model"]:
     """The stream that leaves `block` when `h` enters it; `h` is brought to the block's device."""
     own = next(block.parameters(), h)
     device = h.device if own.device.type == "meta" else own.device

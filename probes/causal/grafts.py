@@ -3,6 +3,7 @@
 A graft takes each unit (embedding, every block, final norm, unembedding) from one of two models of one shape. Modules are
 called where they lie: nothing is copied, reloaded or put into the other model. Grafts that agree up to block l share
 everything up to there, so a sweep walks the models once, and what comes from one model alone is read off its own run.
+Prompts share what they begin with alike (`probes.layout`): the two of a pair differ in few tokens.
 What single layers bring when only they are trained: 2607.01232.
 """
 
@@ -17,12 +18,13 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from probes.backends.body_run import BodyRun, run_block, run_body
-from probes.batching import pad
+from probes.backends.shared_rows import shares_rows
 from probes.causal.model_pairs import batches_by_length, check_ids, check_same_shape
 from probes.causal.pairs import Pair
 from probes.causal.random_delta import RandomDelta
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.errors import StrataError
+from probes.layout import Layout, Tree, apart, together
 from probes.progress import Progress, silent
 
 End = Literal["embedding", "final_norm", "unembedding"]
@@ -30,8 +32,9 @@ Sweep = Literal["nothing", "everything", "prefix", "suffix", "single", "embeddin
 SWEEPS: tuple[Sweep, ...] = get_args(Sweep)
 ENDS: tuple[End, ...] = get_args(End)
 
-BATCH_TOKENS = {"cpu": 1024, "cuda": 8192}
-"""Of both prompts together. A full set of sweeps holds about 3 L streams of a batch at a time."""
+BATCH_TOKENS = {"cpu": 384, "cuda": 8192}
+"""Of both prompts together. A full set of sweeps holds about 3 L streams of a batch at a time. In a shared row every
+token is held against every other one, which a small batch keeps cheap."""
 
 
 class Graft(NamedTuple):
@@ -100,6 +103,7 @@ def graft(
     *,
     batch_tokens: int | None = None,
     from_runs: bool = True,
+    share: bool = True,
     progress: Progress = silent,
     stage: str = "grafts",
 ) -> Iterator[Grafted]:
@@ -108,16 +112,23 @@ def graft(
     Exchange `base` and `donor` for the other direction. With a twin as donor this is a null, with a `RandomDelta`
     another; that one has blocks only. A block keeps its own model's masks and position embeddings; stream 0 is what a
     model's embedding makes of the token ids, position and scaling terms included.
-    `from_runs` False computes even what is taken from one model alone block by block (the self-tests do).
+    `from_runs` False computes even what is taken from one model alone block by block (the self-tests do); `share` False
+    gives every prompt a row of its own, as do models whose prompts can't share one: equal up to rounding, and slower.
     Raises StrataError for models of unlike shape or precision, and for a unit the donor doesn't have.
     """
     _check(base, donor, grafts)
-    check_ids(pairs, base, *([donor] if isinstance(donor, Checkpoint) else []))
+    models = [base, *([donor] if isinstance(donor, Checkpoint) else [])]
+    check_ids(pairs, *models)
     tokens = batch_tokens or BATCH_TOKENS.get(base.device.type, BATCH_TOKENS["cuda"])
+    longest = max((len(prompt.ids) for pair in pairs for prompt in (pair.clean, pair.foil)), default=0)
+    shared = share and all(shares_rows(model, longest) for model in models)
     done = 0
     progress(stage, 0, len(pairs), "pairs")
-    for rows in batches_by_length(pairs, max(1, tokens // 2)):
-        batch = _Batch(base, donor, [pairs[row] for row in rows], from_runs)
+    for rows in _batches_by_beginning(pairs, tokens) if shared else batches_by_length(pairs, max(1, tokens // 2)):
+        members = [pairs[row] for row in rows]
+        prompts = [*(pair.clean for pair in members), *(pair.foil for pair in members)]
+        layout = together(prompts) if shared else apart(prompts, base.pad_id)
+        batch = _Batch(base, donor, members, layout, from_runs)
         yield batch.scores(tuple(rows), grafts)
         done += len(rows)
         progress(stage, done, len(pairs), "pairs")
@@ -127,14 +138,16 @@ class _Batch:
     """Clean prompts, then foil prompts, of a few pairs, in both models."""
 
     def __init__(
-        self, base: Checkpoint, donor: Checkpoint | RandomDelta, pairs: Sequence[Pair], from_runs: bool
+        self,
+        base: Checkpoint,
+        donor: Checkpoint | RandomDelta,
+        pairs: Sequence[Pair],
+        layout: Layout,
+        from_runs: bool,
     ) -> None:
-        self.base, self.donor, self.pairs = base, donor, pairs
-        prompts = [*(pair.clean for pair in pairs), *(pair.foil for pair in pairs)]
-        batch = pad(prompts, base.pad_id, "right")
-        self.own = run_body(base, batch)
-        self.foreign = run_body(donor, batch) if isinstance(donor, Checkpoint) else None
-        self.last = batch.mask.sum(1) - 1
+        self.base, self.donor, self.pairs, self.layout = base, donor, pairs, layout
+        self.own = run_body(base, layout)
+        self.foreign = run_body(donor, layout) if isinstance(donor, Checkpoint) else None
         self.from_runs = from_runs
 
     def scores(self, rows: tuple[int, ...], grafts: Sequence[Graft]) -> Grafted:
@@ -161,10 +174,10 @@ class _Batch:
                     known = run_block(blocks[foreign], self._run(foreign).calls[layer], streams[path[:-1]])
                 entering[path] = known
             streams = entering
-        items = torch.arange(len(self.last))
-        return {path: h[items.to(h.device), self.last.to(h.device)].to(self.base.device) for path, h in streams.items()}
+        rows, columns = self.layout.rows, self.layout.columns
+        return {path: h[rows.to(h.device), columns.to(h.device)].to(self.base.device) for path, h in streams.items()}
 
-    def _known(self, path: tuple[bool, ...]) -> Float[Tensor, "item token d_model"] | None:
+    def _known(self, path: tuple[bool, ...]) -> Float[Tensor, "row column d_model"] | None:
         """The stream behind a way that stays in one model, from that model's own run; None for any other."""
         if not any(path):
             return self.own.streams[len(path) - 1]
@@ -196,6 +209,22 @@ class _Batch:
         n = len(self.pairs)
         top = logits[:n].argmax(-1) == answers
         return difference[:n].cpu(), difference[n:].cpu(), top.cpu()
+
+
+def _batches_by_beginning(pairs: Sequence[Pair], tokens: int) -> Iterator[list[int]]:
+    """Indices of pairs that begin alike, at least one a batch; `tokens` bounds the length of their shared row."""
+    batch: list[int] = []
+    tree = Tree()
+    for index in sorted(range(len(pairs)), key=lambda index: (pairs[index].clean.ids, index)):
+        pair = pairs[index]
+        if batch and len(tree) + tree.adds([pair.clean, pair.foil]) > tokens:
+            yield batch
+            batch, tree = [], Tree()
+        tree.add(pair.clean)
+        tree.add(pair.foil)
+        batch.append(index)
+    if batch:
+        yield batch
 
 
 def _check(base: Checkpoint, donor: Checkpoint | RandomDelta, grafts: Sequence[Graft]) -> None:

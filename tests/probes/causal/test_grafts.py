@@ -14,6 +14,7 @@ from plain_interventions import mixed_pairs, pair_of
 from tiny_models import N_LAYERS, tiny_checkpoint, tiny_model, tiny_tokenizer
 from torch import Tensor
 
+from probes.backends.shared_rows import shares_rows
 from probes.causal.grafts import Graft, graft, grafts_of
 from probes.causal.pairs import Pair
 from probes.causal.random_delta import RandomDelta
@@ -78,7 +79,7 @@ def collected(
 ) -> tuple[Tensor, Tensor, Tensor]:
     clean, foil = torch.full((2, len(pairs), len(grafts)), torch.nan)
     top = torch.zeros(len(pairs), len(grafts), dtype=torch.bool)
-    for batch in graft(base, donor, pairs, grafts, **options):
+    for batch in graft(base, donor, pairs, grafts, **({"share": False} | options)):
         rows = torch.tensor(batch.rows)
         clean[rows], foil[rows], top[rows] = batch.clean, batch.foil, batch.top
     return clean, foil, top
@@ -116,6 +117,36 @@ def test_pairs_of_unequal_length_give_what_each_gives_alone(tiny_models: Any) ->
         torch.testing.assert_close(found, torch.cat(parts), rtol=1e-4, atol=1e-5)
     small = collected(base, donor, pairs, grafts, batch_tokens=20)
     torch.testing.assert_close(small[0], together[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", CHECKED)
+def test_prompts_in_one_row_give_what_each_gives_in_its_own(architecture: str) -> None:
+    base, donor = (tiny_checkpoint(architecture, seed=seed) for seed in (0, 1))
+    grafts, pairs = grafts_of(N_LAYERS), [*mixed_pairs(), *mixed_pairs()[:2]]
+    apart = collected(base, donor, pairs, grafts, from_runs=False)
+    for options in ({}, {"batch_tokens": 20}):
+        for found, expected in zip(
+            collected(base, donor, pairs, grafts, share=True, **options)[:2], apart[:2], strict=True
+        ):
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_rows_are_shared_where_they_can_be() -> None:
+    for architecture in ("llama", "qwen2", "gpt2", "gpt_neox"):
+        assert shares_rows(tiny_checkpoint(architecture), 30), architecture
+    windowed = tiny_checkpoint("gemma2", sliding_window=8)
+    assert shares_rows(windowed, 8) and not shares_rows(windowed, 9)
+
+
+def test_a_model_that_places_tokens_by_itself_shares_no_rows() -> None:
+    checkpoint = tiny_checkpoint("llama")
+    plain = checkpoint.model.model.forward
+
+    def forward(*, position_ids: Any = None, **kwargs: Any) -> Any:
+        return plain(**kwargs)
+
+    checkpoint.model.model.forward = forward
+    assert not shares_rows(checkpoint, 30)
 
 
 def test_an_adapter_opened_on_its_base_is_grafted_like_any_checkpoint(tmp_path: Path) -> None:
