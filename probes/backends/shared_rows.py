@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
-from probes.backends.body_run import run_body
+from probes.backends.body_run import BodyRun, run_body
 from probes.backends.tolerance import differences, running_scale, tolerance_of
 from probes.checkpoints.checkpoint import Checkpoint
-from probes.layout import apart, together
+from probes.layout import Layout, apart, together
 from probes.prompts import Prompt
 
 _ATTENTION = frozenset({"sdpa", "eager"})
@@ -32,12 +34,14 @@ def shares_rows(checkpoint: Checkpoint, longest: int) -> bool:
     except (TypeError, ValueError):
         # A body that takes no position ids, or a mask of one form only.
         return False
-    ends = [
-        torch.stack([h[layout.rows.to(h.device), layout.columns.to(h.device)].cpu() for h in run.streams])
-        for run, layout in ((found, shared), (expected, alone))
-    ]
-    _, relative = differences(*ends, running_scale(ends[1]))
+    read, wanted = _ends(found, shared), _ends(expected, alone)
+    _, relative = differences(read, wanted, running_scale(wanted))
     return relative <= tolerance_of(checkpoint.dtype).stream
+
+
+def _ends(run: BodyRun, layout: Layout) -> Float[Tensor, "stream prompt d_model"]:
+    rows, columns = layout.rows, layout.columns
+    return torch.stack([h[rows.to(h.device), columns.to(h.device)].cpu() for h in run.streams])
 
 
 def _window(checkpoint: Checkpoint) -> float:

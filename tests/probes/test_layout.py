@@ -20,7 +20,8 @@ PROMPTS = st.lists(IDS, min_size=1, max_size=6).map(
 def test_every_token_sees_its_own_prompt_and_stands_in_its_own_place(prompts: list[Prompt]) -> None:
     layout = together(prompts)
     assert layout.sees is not None and layout.position_ids is not None
-    for prompt, row, column in zip(prompts, layout.rows.tolist(), layout.columns.tolist(), strict=True):
+    for prompt, row, last in zip(prompts, layout.rows.tolist(), layout.columns.tolist(), strict=True):
+        column = last
         # Followed back from the last token, what is seen is the prompt, token by token.
         for length in range(len(prompt.ids), 0, -1):
             seen = layout.sees[0, 0, column].nonzero().flatten()
