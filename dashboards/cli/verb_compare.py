@@ -49,12 +49,13 @@ COMPARING = (
     Option("thoughts", 8, "problems of each family answered in words, with thinking; 0: none", "comparing", whole, metavar="N"),
     Option("thought_splits", ("test", "harder", "other"), "which problems: of trained families, harder ones, other families",
            "comparing", choices=("test", "harder", "other")),
+    Option("thought_grafts", 4, "stretches of blocks between which models are cut for grafts asked in words; below 2: none", "comparing", whole, metavar="N"),
     Option("temperature", 0.0, "of answers in words; 0: the likeliest token each time", "comparing", float, metavar="T"),
     Option("spectra", True, "also the spectrum of every changed matrix", "comparing"),
 )  # fmt: skip
 QUICK = {
     "per_family": 12, "random_init": False, "draws": 2_000, "lens_maps": 4, "causal_map": "quick", "pairs": 10,
-    "damage_texts": 2, "graft_pairs": 8, "transferred": 1, "graft_stride": 3, "both_ways": False, "crossed_positions": ("last",), "thoughts": 2,
+    "damage_texts": 2, "graft_pairs": 8, "transferred": 1, "graft_stride": 3, "both_ways": False, "crossed_positions": ("last",), "thoughts": 2, "thought_grafts": 2,
     "thought_splits": ("test",), "spectra": False,
 }  # fmt: skip
 """What --quick sets, where nothing else was asked for."""
@@ -106,6 +107,7 @@ def _compare(
         "transferred",
         "thoughts",
         "thought_splits",
+        "thought_grafts",
         "temperature",
         "spectra",
     )

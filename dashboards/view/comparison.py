@@ -27,7 +27,7 @@ SOURCES: Json = {
     "locations.rows": "comparison.json kinds.*.located, location_change",
     "locations.orders": "comparison.json order",
     "halves": "comparison.json kinds.*.upper_minus_lower",
-    "grafts.lines[].mean, low, high": "grafts.parquet value, low, high (score value) or recovery, recovery_low, recovery_high",
+    "grafts.lines[].mean, low, high": "grafts.parquet and grafts_in_words.parquet value, low, high (score value) or recovery, recovery_low, recovery_high",
     "crossed.lines[].mean, low, high": "crossed.parquet value, low, high",
     "weights.maps[].values": "weights.parquet relative_norm, stable_rank, top_share, cosine",
     "similarity.lines[].mean, low, high": "similarity.parquet value, low, high",

@@ -31,6 +31,7 @@ WHOLE = {
 SCORES = {
     "logit_difference": {"label": "logit difference", "unit": "logit of answer − logit of foil"},
     "accuracy": {"label": "share of items with answer above foil", "unit": "share of items"},
+    "in_words": {"label": "share of problems answered right in words", "unit": "share of problems"},
 }
 _SHORT = {"mlp_out": "MLP", "attn_out": "attention", "block_out": "whole block"}
 _READING = ("instrument", "measure", "position")
@@ -175,7 +176,11 @@ def _direction(row: Json) -> str:
 
 def build_grafts(run: ComparisonRun) -> Json:
     """Scores and recoveries by how many blocks were exchanged, the whole models beside them, and why a recovery is absent."""
-    rows = [{**row, "direction": _direction(row)} for row in run.tables["grafts"] or []]
+    rows = [
+        {**row, "direction": _direction(row)}
+        for name in ("grafts", "grafts_in_words")
+        for row in run.tables[name] or []
+    ]
     key = ("contrast", "direction", "sweep", "kind", "measure")
     lines = [{**one, "score": "recovery"} for one in gathered(rows, key, ("recovery", "recovery_low", "recovery_high"))]
     lines += [{**one, "score": "value"} for one in gathered(rows, key)]

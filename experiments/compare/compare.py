@@ -14,6 +14,9 @@ from experiments.compare.alike import Alike, Need, alike
 from experiments.compare.behaviour_change import answered_by_all, behaviour_change
 from experiments.compare.config import CompareConfig
 from experiments.compare.exchange import exchange
+from experiments.compare.grafts_in_words import MEASURE as IN_WORDS
+from experiments.compare.grafts_in_words import TABLE as GRAFTS_IN_WORDS
+from experiments.compare.grafts_in_words import grafts_in_words
 from experiments.compare.in_words import in_words
 from experiments.compare.layer_changes import layer_changes
 from experiments.compare.location_change import location_change
@@ -39,7 +42,7 @@ from probes.similarity.weights import compare_weights, weight_changes
 SCHEMA = "strata.comparison/1"
 RESULTS = (
     *("changes.parquet", "grafts.parquet", "crossed.parquet", "weights.parquet", "similarity.parquet"),
-    *("transfer.parquet", "pair_check.json", "families.json", "comparison.json"),
+    *("transfer.parquet", f"{GRAFTS_IN_WORDS}.parquet", "pair_check.json", "families.json", "comparison.json"),
 )
 """What a finished comparison holds beside the run directories of its models."""
 
@@ -204,6 +207,9 @@ class _Comparison:
             upper = self._exchange(rows)
         with run.stage("answers in words"):
             thoughts = thoughts_change(run, self.models, self.config, self._leave_out, progress=self.progress)
+        with run.stage("grafts in words"):
+            for role, halved in self._grafts_in_words().items():
+                upper.setdefault(role, {}).setdefault("reasoning", {})[IN_WORDS] = halved
         found = self._comparison(checks, summaries, kinds, moved, upper, thoughts)
         run.write_json("comparison.json", found)
         # What a later call reads: JSON has lists where a fresh result has tuples.
@@ -345,6 +351,12 @@ class _Comparison:
         for role, reason in refused.items():
             self._leave_out(measure, role, reason)
         return upper
+
+    def _grafts_in_words(self) -> dict[Role, dict[str, Any]]:
+        roles = self._comparable("grafts in words", "tokens", "depth", "width")
+        return grafts_in_words(
+            self.run_directory, self.models, roles, self.config, self._leave_out, progress=self.progress
+        )
 
     def _comparison(
         self,

@@ -31,15 +31,17 @@ class CompareConfig:
     """Items of each asked family that are answered in words, with thinking; 0: none."""
     thought_splits: tuple[Split, ...] = ("test", "harder", "other")
     """Which problems: of trained families, harder than trained on, of families never trained on."""
+    thought_grafts: int = 4
+    """Stretches of blocks between which models are cut for grafts that are asked in words; below 2: none."""
     temperature: float = 0.0
     """Of answers in words: 0 decodes greedily, above it they are drawn with the run's seed."""
     spectra: bool = True
     """Whether the spectrum of every changed matrix is measured beside its size."""
 
     def __post_init__(self) -> None:
-        if min(self.graft_pairs, self.thoughts, self.transferred) < 0 or self.graft_stride < 1:
+        if min(self.graft_pairs, self.thoughts, self.thought_grafts, self.transferred) < 0 or self.graft_stride < 1:
             raise StrataError(
-                "--graft-pairs, --transferred and --thoughts can't be negative, and --graft-stride needs at least 1",
+                "--graft-pairs, --transferred, --thoughts and --thought-grafts can't be negative, and --graft-stride needs at least 1",
                 "Give 0 to leave grafts, probe transfer or answers in words out",
             )
         if not self.crossed_positions or set(self.crossed_positions) - {"last", EVERY}:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from experiments.compare.config import CompareConfig
+from experiments.compare.graft_scores import LEAST, graft_rows, halves, scores_of_kind
 from experiments.compare.grafting import (
+    KINDS,
     all_grafts,
     cross_rows,
     graft_items,
     graft_names,
-    graft_rows,
-    halves,
     store_crossed,
     store_grafts,
 )
@@ -106,9 +106,9 @@ class _Stage:
             store = self._store(f"graft-{role}-into-{into}", grafts)
             stage = f"grafts into the {into}"
             store_grafts(store, receiver, donor, self.items, grafts, progress=self.progress, stage=stage)
-            grafted += graft_rows(store, self.items, grafts, names, self.config)
+            grafted += self._rows(store, grafts, names)
             if into == BASE:
-                compared = halves(store, self.items, grafts, base.n_layers, self.config)
+                compared = self._halves(store, grafts, base.n_layers)
             store = self._store(f"crossed-{role}-into-{into}", ())
             store_crossed(store, receiver, donor, self.items, self.config, progress=self.progress)
             crossed += cross_rows(store, self.items, names, self.config)
@@ -120,7 +120,26 @@ class _Stage:
         noise = RandomDelta(base, other, self.config.locate.seed)
         store_grafts(store, base, noise, self.items, grafts, progress=self.progress, stage="grafts of a random change")
         names = {"contrast": RANDOM, "direction": f"into {BASE}"}
-        grafted += graft_rows(store, self.items, grafts, names, self.config)
+        grafted += self._rows(store, grafts, names)
+
+    def _rows(
+        self, store: ActivationStore, grafts: Sequence[Graft], names: Mapping[str, str | None]
+    ) -> Iterator[dict[str, Any]]:
+        for kind in KINDS:
+            scores, clusters = scores_of_kind(store, self.items, kind)
+            for measure, values in scores.items():
+                called = {**names, "kind": kind, "measure": measure}
+                yield from graft_rows(values, clusters, grafts, LEAST[measure], called, self.config)
+
+    def _halves(self, store: ActivationStore, grafts: Sequence[Graft], n_layers: int) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for kind in KINDS:
+            scores, clusters = scores_of_kind(store, self.items, kind)
+            for measure, values in scores.items():
+                one = halves(values, clusters, grafts, n_layers, LEAST[measure], self.config)
+                if one is not None:
+                    found.setdefault(kind, {})[measure] = one
+        return found
 
     def _store(self, name: str, grafts: Sequence[Graft]) -> ActivationStore:
         signature = {"run": self.run.run_id, "grafts": graft_names(grafts)}

@@ -1,15 +1,31 @@
-"""The compared models, opened when they are needed and held two at a time: the base and one other."""
+"""The compared models, opened when they are needed and held two at a time, the base and one other, or one at a time."""
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+import torch
 
 from experiments.compare.paired import BASE, DISTILLED, TWIN, Role
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.checkpoints.identity import Identity
+from probes.errors import DoesNotFitError, StrataError
 
 Openers = Mapping[Role, Callable[[], Checkpoint]]
+NEEDS_BOTH = (
+    "it runs blocks of both models in one pass, and --one-at-a-time holds one model only: start again without it, or "
+    "with --device-map auto instead"
+)
+"""Why a measure is left out of a comparison that holds one model at a time."""
+
+
+class NeedsBothError(StrataError):
+    """A measure of two models at once was asked of one at a time; `what` is `NEEDS_BOTH`."""
+
+    def __init__(self) -> None:
+        super().__init__(NEEDS_BOTH)
 
 
 @dataclass(frozen=True)
@@ -24,13 +40,16 @@ class About:
     """Token ids before every text."""
     dtype: str
     attention: str
+    device: str
+    """Where token ids go."""
 
 
 class Models:
-    """Memory for two models is all that a comparison takes, however many there are."""
+    """Memory for two models is all that a comparison takes, however many there are; for one, if it is asked to."""
 
-    def __init__(self, openers: Openers) -> None:
+    def __init__(self, openers: Openers, *, one_at_a_time: bool = False) -> None:
         self.roles: tuple[Role, ...] = tuple(role for role in (BASE, DISTILLED, TWIN) if role in openers)
+        self.one_at_a_time = one_at_a_time
         self._openers = openers
         self._held: dict[Role, Checkpoint] = {}
         self._about: dict[Role, About] = {}
@@ -40,19 +59,54 @@ class Models:
         """All but the base."""
         return self.roles[1:]
 
+    @property
+    def held_first(self) -> tuple[Role, ...]:
+        """All roles, those in memory first: what is done with every model in turn opens fewest in this order."""
+        return tuple(sorted(self.roles, key=lambda role: role not in self._held))
+
     def get(self, role: Role) -> Checkpoint:
-        """Opens the model of this role, in place of the other one that is no base."""
+        """Opens the model of this role, in place of the other one that is no base, or of any other one.
+
+        Raises what its opener raises, and DoesNotFitError naming --one-at-a-time when it doesn't fit beside another.
+        """
         if role not in self._held:
-            for held in [name for name in self._held if BASE not in (name, role)]:
-                del self._held[held]
-            self._held[role] = self._openers[role]()
+            self._drop([name for name in self._held if self.one_at_a_time or BASE not in (name, role)])
+            self._held[role] = self._open(role)
         return self._held[role]
+
+    def together(self, role: Role) -> tuple[Checkpoint, Checkpoint]:
+        """The base and the model of this role, both in memory. Raises NeedsBothError where one at a time is held."""
+        if self.one_at_a_time:
+            raise NeedsBothError
+        return self.get(BASE), self.get(role)
 
     def about(self, role: Role) -> About:
         """Opens the model the first time only."""
         if role not in self._about:
             one = self.get(role)
             self._about[role] = About(
-                one.identity, one.n_layers, one.d_model, one.max_context, one.prefix, str(one.dtype), one.attention
-            )
+                one.identity, one.n_layers, one.d_model, one.max_context, one.prefix, str(one.dtype), one.attention,
+                str(one.device),
+            )  # fmt: skip
         return self._about[role]
+
+    def _drop(self, roles: list[Role]) -> None:
+        for role in roles:
+            del self._held[role]
+        if roles:
+            # Modules refer to one another in circles, and a GPU's allocator keeps what it was given back.
+            gc.collect()
+            if torch.cuda.is_initialized():
+                torch.cuda.empty_cache()
+
+    def _open(self, role: Role) -> Checkpoint:
+        try:
+            return self._openers[role]()
+        except (DoesNotFitError, torch.OutOfMemoryError, MemoryError) as error:
+            if not self._held:
+                raise
+            what = error.what if isinstance(error, DoesNotFitError) else f"The {role} model does not fit into memory"
+            raise DoesNotFitError(
+                f"{what} beside the {' and '.join(self._held)} model",
+                "Give --one-at-a-time: one model is held then, and only grafts are left out; finished parts are kept",
+            ) from error

@@ -13,7 +13,7 @@ from experiments.compare.models import Models
 from experiments.compare.paired import Role, paired
 from experiments.distill.data import ABOUT, SPLITS
 from experiments.distill.evaluate import ANSWERS, evaluation_lessons, reasoning_rows
-from experiments.distill.prompting import PROMPTS
+from experiments.distill.prompting import PROMPTS, Prompting
 from experiments.run import RunDirectory, rows_to_table
 from probes.errors import DoesNotFitError, StrataError
 from probes.progress import Progress, silent
@@ -38,7 +38,7 @@ def thoughts_change(
     asked = {split: evaluation_lessons(split, seed=seed, per_family=config.thoughts) for split in config.thought_splits}
     rows: dict[Role, list[dict[str, Any]]] = {}
     for role in models.roles:
-        name = f"answers_{role}"
+        name = answers_table(role)
         if not run.finished(f"{name}.parquet"):
             try:
                 made = [
@@ -69,7 +69,7 @@ def summarised(rows: Mapping[Role, Sequence[Mapping[str, Any]]], *, draws: int, 
     found: dict[str, Any] = {}
     for split in (one for one in SPLITS[1:] if any(row["split"] == one for table in rows.values() for row in table)):
         of_split = {role: [row for row in table if row["split"] == split] for role, table in rows.items()}
-        best = {role: _best_way(table) for role, table in of_split.items()}
+        best = {role: best_way(table) for role, table in of_split.items()}
         chosen = {role: [row for row in table if row["prompt"] == best[role]] for role, table in of_split.items()}
         clusters = [row["cluster"] for row in next(iter(chosen.values()))]
         values = {role: np.array([float(row["right"]) for row in table]) for role, table in chosen.items()}
@@ -82,7 +82,12 @@ def summarised(rows: Mapping[Role, Sequence[Mapping[str, Any]]], *, draws: int, 
     return found
 
 
-def _best_way(rows: Sequence[Mapping[str, Any]]) -> str:
+def answers_table(role: Role) -> str:
+    """Name of the table of a model's answers in words."""
+    return f"answers_{role}"
+
+
+def best_way(rows: Sequence[Mapping[str, Any]]) -> Prompting:
     """The prompt with the most right answers; the first of equals."""
     return max(PROMPTS, key=lambda way: sum(row["right"] for row in rows if row["prompt"] == way))
 

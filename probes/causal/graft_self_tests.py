@@ -31,9 +31,7 @@ def run_graft_self_tests(base: Checkpoint, donor: Checkpoint, pairs: Sequence[Pa
     """
     if not pairs:
         raise ValueError("self-tests need at least one pair")
-    by_length = sorted(pairs, key=lambda pair: (len(pair.clean.ids), pair.key))
-    step = max(1, (len(by_length) - 1) // (_MOST_PAIRS - 1))
-    chosen = by_length[::step][:_MOST_PAIRS]
+    chosen = _chosen(pairs)
     nothing, everything = grafts_of(base.n_layers, ("nothing", "everything"))
     return (
         _is(base, donor, everything, donor, chosen, "grafting everything gives the donor"),
@@ -41,6 +39,20 @@ def run_graft_self_tests(base: Checkpoint, donor: Checkpoint, pairs: Sequence[Pa
         _itself(base, chosen),
         _put_back(base, chosen),
     )
+
+
+def run_patch_self_tests(model: Checkpoint, pairs: Sequence[Pair]) -> tuple[SelfTest, ...]:
+    """The identity that patching rests on, which needs one model only. Costs about 3 small forward passes a block.
+
+    Raises NoRestartError where the model can't be run from the middle.
+    """
+    return (_put_back(model, _chosen(pairs)),)
+
+
+def _chosen(pairs: Sequence[Pair]) -> list[Pair]:
+    by_length = sorted(pairs, key=lambda pair: (len(pair.clean.ids), pair.key))
+    step = max(1, (len(by_length) - 1) // (_MOST_PAIRS - 1))
+    return by_length[::step][:_MOST_PAIRS]
 
 
 def _is(

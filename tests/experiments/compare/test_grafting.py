@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from experiments.compare.config import CompareConfig
-from experiments.compare.grafting import all_grafts, graft_items, graft_names, halves
+from experiments.compare.graft_scores import LEAST, halves, scores_of_kind
+from experiments.compare.grafting import all_grafts, graft_items, graft_names
 from experiments.items.alignment import EncodedItem
 from experiments.items.schema import Item
 from experiments.locate.config import LocateConfig
@@ -45,6 +47,16 @@ def store_of(path: Path, items: list[EncodedItem], moved: dict[str, float], stri
     return store
 
 
+def halves_of(store: ActivationStore, items: list[EncodedItem], config: CompareConfig) -> dict[str, Any]:
+    scores, clusters = scores_of_kind(store, items, "reasoning")
+    assert scores_of_kind(store, items, "knowledge") == ({}, [])
+    grafts = all_grafts(N_LAYERS, config)
+    return {
+        measure: halves(values, clusters, grafts, N_LAYERS, LEAST[measure], CONFIG)
+        for measure, values in scores.items()
+    }
+
+
 @pytest.mark.parametrize(
     ("moved", "expected"),
     [({"3": 1.0}, 1.0), ({"0": 1.0}, -1.0), ({"1": 0.25, "2": 0.75}, 0.5), ({"0": 0.5, "2": 0.5}, 0.0)],
@@ -55,21 +67,20 @@ def test_the_half_that_brings_the_change_is_told_by_its_sign(
 ) -> None:
     items = [encoded("reasoning", "sum", number) for number in range(10)]
     store = store_of(tmp_path / "store", items, moved, stride)
-    found = halves(store, items, all_grafts(N_LAYERS, CompareConfig(graft_stride=stride)), N_LAYERS, CONFIG)
-    assert set(found) == {"reasoning"}
-    entry = found["reasoning"]["logit_difference"]
+    found = halves_of(store, items, CompareConfig(graft_stride=stride))
+    entry = found["logit_difference"]
     assert entry["cut"] == 2 and entry["reason"] is None
     assert entry["upper_minus_lower"]["value"] == pytest.approx(expected)
     assert entry["whole"]["value"] == pytest.approx(sum(1.0 + row % 3 for row in range(10)) / 10)
     # All items score above 0 with every graft: accuracy has nothing to share out.
-    assert found["reasoning"]["accuracy"]["upper_minus_lower"] is None
-    assert "do not differ enough" in found["reasoning"]["accuracy"]["reason"]
+    assert found["accuracy"]["upper_minus_lower"] is None
+    assert "do not differ enough" in found["accuracy"]["reason"]
 
 
 def test_too_few_items_name_no_half(tmp_path: Path) -> None:
     items = [encoded("reasoning", "sum", number) for number in range(5)]
     store = store_of(tmp_path / "store", items, {"3": 1.0})
-    entry = halves(store, items, all_grafts(N_LAYERS, CONFIG), N_LAYERS, CONFIG)["reasoning"]["logit_difference"]
+    entry = halves_of(store, items, CONFIG)["logit_difference"]
     assert entry["upper_minus_lower"] is None and entry["reason"]
 
 
@@ -77,7 +88,7 @@ def test_without_prefixes_there_are_no_halves(tmp_path: Path) -> None:
     items = [encoded("reasoning", "sum", number) for number in range(10)]
     store = store_of(tmp_path / "store", items, {"3": 1.0})
     single = CompareConfig(graft_sweeps=("nothing", "everything", "single"))
-    assert halves(store, items, all_grafts(N_LAYERS, single), N_LAYERS, single) == {}
+    assert set(halves_of(store, items, single).values()) == {None}
 
 
 def test_items_are_shared_out_over_families_that_some_model_answers() -> None:

@@ -1,0 +1,139 @@
+"""What scores under grafts say: means, the share of the models' difference that comes over, and upper half against lower."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from experiments.compare.config import CompareConfig
+from experiments.compare.paired import as_json, excludes_zero
+from experiments.items.alignment import EncodedItem
+from experiments.locate.questions import entity_of
+from experiments.statistics.bootstrap import Estimate, cluster_bootstrap, cluster_bootstrap_ratio
+from probes.causal.grafts import Graft
+from probes.store import ActivationStore
+
+LEAST_ACCURACY = 0.05
+"""Share of items by which two models must differ before a recovery of that difference is formed."""
+LEAST_LOGITS = 0.1
+"""The same for the mean logit difference."""
+LEAST = {"logit_difference": LEAST_LOGITS, "accuracy": LEAST_ACCURACY}
+Scores = Float[np.ndarray, "item graft"]
+
+
+def scores_of_kind(
+    store: ActivationStore, items: Sequence[EncodedItem], kind: str
+) -> tuple[dict[str, Scores], list[str]]:
+    """(scores by measure, clusters) of the items of one kind; of none, empty."""
+    mine = [one for one in items if one.item.kind == kind]
+    if not mine:
+        return {}, []
+    clean = store.read("clean", [one.key for one in mine]).double().numpy()
+    scores = {"logit_difference": clean, "accuracy": (clean > 0).astype(float)}
+    return scores, [entity_of(one.item) for one in mine]
+
+
+def graft_rows(
+    values: Scores,
+    clusters: Sequence[str],
+    grafts: Sequence[Graft],
+    least: float,
+    names: Mapping[str, str | None],
+    config: CompareConfig,
+) -> Iterator[dict[str, Any]]:
+    """Rows of the `grafts` table for one measure. `names`: its columns `contrast`, `direction`, `kind` and `measure`.
+
+    `recovery` is the share of the difference between the two models that a graft brings over, formed over the sums of a
+    resampled set of clusters; null with the `reason` where the models hardly differ (by less than `least`). A random
+    change has no model of its own to recover.
+    """
+    index = {one.sweep: column for column, one in enumerate(grafts)}
+    nothing = values[:, index["nothing"]]
+    everything = values[:, index["everything"]] if "everything" in index else None
+    means = bootstrap(values, np.ones_like(values), clusters, config)
+    recovered: list[Estimate] | None = None
+    reason = "the donor has no model of its own"
+    if everything is not None:
+        whole = everything - nothing
+        reason = f"the two models differ by {abs(whole.mean()):.3g}, less than {least:g}"
+        if abs(whole.mean()) >= least:
+            recovered = bootstrap(
+                values - nothing[:, None], np.repeat(whole[:, None], values.shape[1], 1), clusters, config
+            )
+    for column, one in enumerate(grafts):
+        share = recovered[column] if recovered is not None else None
+        yield {
+            **names, "sweep": one.sweep, "layer": one.layer,
+            **value_columns(means[column]), **value_columns(share, "recovery"),
+            "reason": None if share is not None else reason,
+        }  # fmt: skip
+
+
+def whole_change(
+    values: Scores, clusters: Sequence[str], grafts: Sequence[Graft], config: CompareConfig
+) -> dict[str, Any]:
+    """What changes when everything is taken from the donor, with its interval."""
+    index = {one.sweep: column for column, one in enumerate(grafts)}
+    change = (values[:, index["everything"]] - values[:, index["nothing"]])[:, None]
+    return as_json(cluster_bootstrap(change, clusters, draws=config.locate.draws, seed=config.locate.seed)[0])
+
+
+def nothing_to_explain(change: Mapping[str, Any], least: float) -> str | None:
+    """Why no part of a change can be named; None where one can."""
+    if change["low"] is None:
+        return f"{change['n_clusters']} clusters are too few for an interval"
+    if abs(change["value"]) < least or not excludes_zero(change):
+        return "the two models do not differ enough on these items for a part to be named"
+    return None
+
+
+def halves(
+    values: Scores,
+    clusters: Sequence[str],
+    grafts: Sequence[Graft],
+    n_layers: int,
+    least: float,
+    config: CompareConfig,
+) -> dict[str, Any] | None:
+    """Recovery by the upper half of the donor's blocks minus recovery by its lower half; None without such grafts.
+
+    The popular story in one number: 1 where the upper half brings the whole change and the lower none of it, −1 the other
+    way round. `cut` is the first block of the upper half. `whole` is the change itself, of which an interval that covers 0
+    leaves nothing to explain.
+    """
+    places = {(one.sweep, one.layer): column for column, one in enumerate(grafts)}
+    cuts = [one.layer for one in grafts if one.sweep == "suffix" and one.layer and ("prefix", one.layer - 1) in places]
+    if not cuts:
+        return None
+    middle = min(cuts, key=lambda cut: abs(2 * cut - n_layers))
+    change = whole_change(values, clusters, grafts, config)
+    reason = nothing_to_explain(change, least)
+    apart = None
+    if reason is None:
+        upper, lower = places["suffix", middle], places["prefix", middle - 1]
+        whole = (values[:, places["everything", None]] - values[:, places["nothing", None]])[:, None]
+        apart = as_json(bootstrap((values[:, upper] - values[:, lower])[:, None], whole, clusters, config)[0])
+    return {"cut": middle, "whole": change, "upper_minus_lower": apart, "reason": reason}
+
+
+def bootstrap(top: Scores, bottom: Scores, clusters: Sequence[str], config: CompareConfig) -> list[Estimate]:
+    """Ratio of sums, column by column, with cluster-bootstrap intervals."""
+    return cluster_bootstrap_ratio(top, bottom, clusters, draws=config.locate.draws, seed=config.locate.seed)
+
+
+def value_columns(estimate: Estimate | None, name: str = "value") -> dict[str, Any]:
+    """An estimate as columns of a table; what is undefined is null."""
+    if name != "value":
+        low, high = f"{name}_low", f"{name}_high"
+        if estimate is None or not np.isfinite(estimate.value):
+            return {name: None, low: None, high: None}
+        return {name: estimate.value, low: estimate.low, high: estimate.high}
+    assert estimate is not None
+    value = estimate.value if np.isfinite(estimate.value) else None
+    return {
+        "value": value, "low": estimate.low, "high": estimate.high, "n_items": estimate.n_items,
+        "n_clusters": estimate.n_clusters, "method": estimate.method,
+    }  # fmt: skip

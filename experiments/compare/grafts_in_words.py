@@ -1,0 +1,131 @@
+"""Whose blocks bring what is gained in words? The base with blocks of another model, asked to think and answer.
+
+What reasoning training brings may not show in the likelihood of an answer that has to be given at once. So the grafts are asked
+in words as well, on the problems and in the way of asking that the two models themselves were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments.compare.config import CompareConfig
+from experiments.compare.graft_scores import LEAST_ACCURACY, graft_rows, halves, nothing_to_explain, whole_change
+from experiments.compare.models import Models
+from experiments.compare.paired import BASE, Role
+from experiments.compare.thoughts import answers_table, best_way
+from experiments.distill.data import Lesson, Split
+from experiments.distill.evaluate import ANSWERS, evaluation_lessons, reasoning_rows
+from experiments.distill.prompting import Prompting
+from experiments.run import RunDirectory, rows_to_table
+from experiments.tables import GRAFTS
+from probes.causal.grafted_model import grafted_model
+from probes.causal.grafts import Graft, grafts_of
+from probes.errors import DoesNotFitError, StrataError
+from probes.progress import Progress, silent
+
+MEASURE = "in_words"
+"""Among the measures of grafts: share of problems answered right in words."""
+TABLE = "grafts_in_words"
+
+
+def grafts_in_words(
+    run: RunDirectory,
+    models: Models,
+    roles: Sequence[Role],
+    config: CompareConfig,
+    leave_out: Callable[[str, Role, str], None],
+    *,
+    progress: Progress = silent,
+) -> dict[Role, dict[str, Any]]:
+    """By model of `roles`: how its upper half of blocks compares with its lower one (`halves`), scored in words.
+
+    Asked on the first split, once the answers of the whole models are in the run. A model whose own answers don't
+    differ from the base's gets the reason and no grafts: there is nothing to share out. Writes the table
+    `grafts_in_words` (rows of `grafts`) and one table of answers a graft, each finished one kept. A model that can't
+    be grafted or asked is handed to `leave_out` (measure, model, reason).
+    """
+    rows: list[dict[str, Any]] = []
+    found: dict[Role, dict[str, Any]] = {}
+    for role in roles:
+        if role == BASE or not all(run.finished(f"{answers_table(one)}.parquet") for one in (BASE, role)):
+            continue
+        try:
+            halved, mine = _Asked(run, models, role, config, progress).grafted()
+        except DoesNotFitError:
+            raise
+        except StrataError as error:
+            leave_out("grafts in words", role, error.what)
+            continue
+        rows += mine
+        if halved is not None:
+            found[role] = halved
+    run.write_table(TABLE, rows_to_table(rows, GRAFTS))
+    return found
+
+
+class _Asked:
+    """One model against the base, on one split in one way of asking."""
+
+    def __init__(
+        self, run: RunDirectory, models: Models, role: Role, config: CompareConfig, progress: Progress
+    ) -> None:
+        self.run, self.models, self.role, self.config, self.progress = run, models, role, config, progress
+        self.split: Split = config.thought_splits[0]
+        self.seed = config.locate.seed
+        mine = self._answers(role)
+        self.way: Prompting = best_way(mine)
+        self.nothing, self.everything = (
+            [row for row in table if row["prompt"] == self.way] for table in (self._answers(BASE), mine)
+        )
+
+    def grafted(self) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+        clusters = [row["cluster"] for row in self.nothing]
+        n_layers = self.models.about(BASE).n_layers
+        ends = grafts_of(n_layers, ("nothing", "everything"))
+        whole = np.stack([_right(self.nothing), _right(self.everything)], 1)
+        change = whole_change(whole, clusters, ends, self.config)
+        reason = nothing_to_explain(change, LEAST_ACCURACY)
+        parts = inner_grafts(n_layers, self.config.thought_grafts)
+        if reason is not None or not parts:
+            entry = {"cut": None, "whole": change, "upper_minus_lower": None, "reason": reason}
+            return (entry if reason else None), []
+        lessons = evaluation_lessons(self.split, seed=self.seed, per_family=self.config.thoughts)
+        answers = [self._ask(lessons, one) for one in parts]
+        values = np.concatenate([whole, np.stack([_right(rows) for rows in answers], 1)], 1)
+        grafts = (*ends, *parts)
+        names = {"contrast": self.role, "direction": f"into {BASE}", "kind": "reasoning", "measure": MEASURE}
+        rows = list(graft_rows(values, clusters, grafts, LEAST_ACCURACY, names, self.config))
+        return halves(values, clusters, grafts, n_layers, LEAST_ACCURACY, self.config), rows
+
+    def _ask(self, lessons: Sequence[Lesson], one: Graft) -> list[dict[str, Any]]:
+        name = f"{answers_table(self.role)}_{one.sweep}{one.layer}"
+        if not self.run.finished(f"{name}.parquet"):
+            label = f"{BASE} with {self.role}'s blocks {one.blocks.start} to {one.blocks.stop - 1}"
+            with grafted_model(self.models.get(BASE), self.models.get(self.role), one) as model:
+                made = reasoning_rows(
+                    model, label, {self.split: lessons}, self.way, self.progress,
+                    temperature=self.config.temperature, seed=self.seed,
+                )  # fmt: skip
+            self.run.write_table(name, rows_to_table(made, ANSWERS))
+        rows: list[dict[str, Any]] = self.run.read_table(f"{name}").to_pylist()
+        return rows
+
+    def _answers(self, role: Role) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.run.read_table(answers_table(role)).to_pylist()
+        return [row for row in rows if row["split"] == self.split]
+
+
+def inner_grafts(n_layers: int, parts: int) -> tuple[Graft, ...]:
+    """Prefixes and suffixes that end at the borders between `parts` stretches of blocks; fewer than two: none."""
+    if parts < 2:
+        return ()
+    cuts = sorted({round(n_layers * part / parts) for part in range(1, parts)} - {0, n_layers})
+    prefixes = [Graft("prefix", cut - 1, range(cut)) for cut in cuts]
+    return (*prefixes, *(Graft("suffix", cut, range(cut, n_layers)) for cut in cuts))
+
+
+def _right(rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    return np.array([float(row["right"]) for row in rows])
