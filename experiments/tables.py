@@ -12,7 +12,7 @@ from probes.errors import StrataError
 
 TABLES = ("behaviour", "profiles", "emergence", "probes", "curves", "locations")
 """What every finished `locate` holds, each as NAME.parquet."""
-COMPARISON_TABLES = ("changes", "grafts", "crossed", "weights", "similarity", "transfer")
+COMPARISON_TABLES = ("changes", "grafts", "grafts_in_words", "crossed", "weights", "similarity", "transfer")
 """The same for `compare`."""
 RUN_KEY = b"strata.run"
 """Where a table's metadata say which run wrote it."""
