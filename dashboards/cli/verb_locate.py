@@ -38,6 +38,9 @@ EXAMPLES = """examples:
   strata locate smollm2 --families capital,addition --per-family 12 --out runs/small
 """
 MEASURING = (
+    Option("framing", "raw", "what stands before every prompt: raw (nothing), chat (the model's chat template up to its "
+           "answer), empty-think (the same and an empty think block); compare takes DISTILLED's template for all models",
+           "questions", choices=("raw", "chat", "empty-think")),
     Option("positions", ("last", "subject", "operand"), "named positions that are read", "measuring"),
     Option("lenses", ("logit",), "lenses: logit, tuned, jacobian", "measuring", choices=("logit", "tuned", "jacobian")),
     Option("text", None, "file that tuned and Jacobian lenses are fitted on (default: text sampled from the model)",
@@ -105,8 +108,8 @@ def locate_config(values: dict[str, Any]) -> LocateConfig:
     """The part of the options that decides numbers."""
     from experiments.locate.config import LocateConfig
 
-    names = ["families", "per_family", "difficulty", "limit", "seed", "positions", "lenses", "random_init", "folds"]
-    names += ["draws", "lens_maps", "text", "causal_map", "pairs", "windows", "damage_texts", "quick"]
+    names = ["families", "per_family", "difficulty", "limit", "seed", "framing", "positions", "lenses", "random_init"]
+    names += ["folds", "draws", "lens_maps", "text", "causal_map", "pairs", "windows", "damage_texts", "quick"]
     return LocateConfig(**{name: values[name] for name in names})
 
 

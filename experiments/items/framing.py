@@ -6,38 +6,56 @@ position keeps its meaning. In a chat it is the start of the answer that the mod
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any, Literal, get_args
 
-from experiments.items.schema import Item, Span
+from jinja2 import TemplateError
+
+from experiments.items.schema import HOPS, Item, Span
 from probes.errors import StrataError
 
 Framing = Literal["raw", "chat", "empty-think"]
 FRAMINGS: tuple[Framing, ...] = get_args(Framing)
+IN_WORDS: Mapping[str, str] = {
+    "raw": "as raw text",
+    "chat": "inside the chat template",
+    "empty-think": "inside the chat template after an empty think block",
+}
+"""How items were asked, to be read after `asked`."""
 REQUEST = "Complete the text."
 """What the user of the chat says: the same before every item, so that no item is told twice."""
 THINK, THOUGHT = "<think>", "</think>"
+_ONE_DAY = "{%- macro strftime_now(form) -%}26 Jul 2024{%- endmacro -%}"
+"""Some templates write today's date: the same command has to ask the same tomorrow, and go on with a run of yesterday."""
 
 
-def opening_of(tokenizer: Any, framing: Framing) -> str:
-    """The text before every prompt, from the tokenizer's own chat template.
+def opening_of(tokenizer: Any, framing: Framing, whose: str = "this model") -> str:
+    """The text before every prompt, from the tokenizer's own chat template, without a BOS that it adds by itself.
 
     `empty-think` closes the think block before the answer begins, whether the template opened one or not; in `chat`
-    a model that starts by thinking reads the prompt as its thought. Raises StrataError where there is no template.
+    a model that starts by thinking reads the prompt as its thought. Raises StrataError where there is no template, or
+    one that fails; `whose` names the model in it.
     """
     if framing == "raw":
         return ""
-    if framing not in FRAMINGS:
-        raise StrataError(f"--framing is {framing!r}", f"Choose among: {', '.join(FRAMINGS)}")
     if not getattr(tokenizer, "chat_template", None):
         raise StrataError(
-            f"--framing {framing} needs a chat template, and this model's tokenizer has none", "Use --framing raw"
+            f"--framing {framing} needs a chat template, and the tokenizer of {whose} has none", "Use --framing raw"
         )
-    started = str(
-        tokenizer.apply_chat_template(
-            [{"role": "user", "content": REQUEST}], tokenize=False, add_generation_prompt=True
+    request = [{"role": "user", "content": REQUEST}]
+    try:
+        template = _ONE_DAY + tokenizer.get_chat_template()
+        started = str(
+            tokenizer.apply_chat_template(request, chat_template=template, tokenize=False, add_generation_prompt=True)
         )
-    )
+    except (TemplateError, ValueError, TypeError, ImportError) as error:
+        reason = " ".join(str(error).split())
+        raise StrataError(f"The chat template of {whose} fails ({reason})", "Use --framing raw") from error
+    if tokenizer.bos_token and list(tokenizer("")["input_ids"])[:1] == [tokenizer.bos_token_id]:
+        started = started.removeprefix(tokenizer.bos_token)
     if framing == "chat":
         return started
     # A template may open a block, or write a whole empty one itself.
@@ -47,18 +65,35 @@ def opening_of(tokenizer: Any, framing: Framing) -> str:
     return f"{opened}\n{THOUGHT}\n\n"
 
 
+def template_sha256(tokenizer: Any) -> str | None:
+    """Hex digest of a tokenizer's chat template (all of them, where it names several); None when it has none."""
+    template = getattr(tokenizer, "chat_template", None)
+    return sha256(json.dumps(template, sort_keys=True).encode()).hexdigest() if template else None
+
+
+def caveat_of(framing: Framing) -> str:
+    """What stands beside the numbers of a run that isn't raw."""
+    return f"Asked {IN_WORDS[framing]}: not comparable with raw runs"
+
+
 def framed(item: Item, opening: str) -> Item:
-    """The item with `opening` before both of its prompts; its id, its answers and its clusters stay."""
+    """The item with `opening` before all of its prompts, those of its single hops too; answers and clusters stay."""
     if not opening:
         return item
 
-    def moved(spans: Any) -> dict[str, Span]:
+    def moved(spans: Mapping[str, Span]) -> dict[str, Span]:
         return {name: (start + len(opening), end + len(opening)) for name, (start, end) in spans.items()}
 
+    def hop(asked: Mapping[str, Any]) -> dict[str, Any]:
+        prompts = {name: f"{opening}{asked[name]}" for name in ("prompt", "foil_prompt") if asked.get(name)}
+        return {**asked, **prompts}
+
+    hops = {name: hop(asked) for name in HOPS if isinstance(asked := item.extra.get(name), Mapping)}
     return replace(
         item,
         prompt=opening + item.prompt,
         foil_prompt=opening + item.foil_prompt if item.foil_prompt else "",
         spans=moved(item.spans),
         foil_spans=moved(item.foil_spans),
+        extra={**item.extra, **hops},
     )

@@ -9,6 +9,8 @@ from typing import Any, Literal, get_args
 Kind = Literal["knowledge", "reasoning", "composite", "control"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Span = tuple[int, int]
+HOPS = ("first_hop", "second_hop")
+"""Keys of `Item.extra` whose prompts are asked as well: the single steps of a composite item."""
 
 
 @dataclass(frozen=True)

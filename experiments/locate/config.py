@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from experiments.items.framing import FRAMINGS, Framing
 from probes.errors import StrataError
 
 FEWEST_DRAWS = 100
@@ -20,6 +21,10 @@ class LocateConfig:
     """Setting of the reasoning families' dial; None: each family's easiest."""
     limit: int | None = None
     """At most this many items, spread over the families; the run is stamped as limited."""
+    framing: Framing = "raw"
+    """What stands before every prompt: nothing, a chat in which the model is answering, or one with an empty think block."""
+    opening: str | None = None
+    """Text before every prompt; None: what the checkpoint's own chat template gives for `framing`."""
     seed: int = 0
     """Of items, folds, control labels, draws and the random-initialised baseline."""
     positions: tuple[str, ...] = ("last", "subject", "operand")
@@ -61,6 +66,10 @@ class LocateConfig:
             raise StrataError(f"--draws is {self.draws}", f"Give at least {FEWEST_DRAWS}: an interval needs its tails")
         if self.causal_map not in CAUSAL_MAPS:
             raise StrataError(f"--causal-map is {self.causal_map!r}", f"Choose among: {', '.join(CAUSAL_MAPS)}")
+        if self.framing not in FRAMINGS:
+            raise StrataError(f"--framing is {self.framing!r}", f"Choose among: {', '.join(FRAMINGS)}")
+        if self.opening and self.framing == "raw":
+            raise StrataError("Raw text has no opening", "Give a framing with it: chat or empty-think")
         if any(size < 2 for size in self.windows):
             raise StrataError("--windows holds a size below 2", "Single blocks are always there; give 2 or more")
         if self.pairs < 1 or self.damage_texts < 2:

@@ -8,14 +8,12 @@ from typing import Any
 import torch
 
 from experiments.items.alignment import EncodedItem, encode_items
-from experiments.items.schema import Item
+from experiments.items.schema import HOPS, Item
 from probes.backends.contract import Backend, Site
 from probes.capture import BatchBudget, capture
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.lens.logit import NO_TOKEN, read_lens
 from probes.progress import Progress, silent
-
-HOPS = ("first_hop", "second_hop")
 
 
 def hops_answered(

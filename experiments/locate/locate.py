@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from experiments.items.framing import template_sha256
 from experiments.items.jsonl import write_items
 from experiments.lens_fits import fitted_lenses, text_sha256
 from experiments.locate.behaviour import (
@@ -221,6 +222,7 @@ def _identity(checkpoint: Checkpoint, config: LocateConfig, questions: Questions
         "weights_sha256": known.weights_sha256,
         "tokenizer_sha256": known.tokenizer_sha256,
         "items_sha256": questions.sha256,
+        "opening": questions.opening,
         "dtype": str(checkpoint.dtype),
         "attention": checkpoint.attention,
     }
@@ -235,7 +237,8 @@ def _describe(run: RunDirectory, checkpoint: Checkpoint, questions: Questions, o
         "attention": checkpoint.attention,
         "bos": bool(checkpoint.prefix),
         "checkpoint": asdict(checkpoint.identity)
-        | {"n_layers": checkpoint.n_layers, "d_model": checkpoint.d_model, "vocab_size": checkpoint.vocab_size},
+        | {"n_layers": checkpoint.n_layers, "d_model": checkpoint.d_model, "vocab_size": checkpoint.vocab_size}
+        | {"chat_template_sha256": template_sha256(checkpoint.tokenizer)},
         "items": {
             "sha256": questions.sha256,
             "n": len(kinds),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from experiments.items.alignment import EncodedItem, encode_items
 from experiments.items.builtin import build_items, chosen
+from experiments.items.framing import framed, opening_of
 from experiments.items.jsonl import items_sha256, read_items
 from experiments.items.schema import Item
 from experiments.locate.config import LocateConfig
@@ -20,7 +21,7 @@ from probes.errors import StrataError
 @dataclass(frozen=True)
 class Questions:
     items: tuple[Item, ...]
-    """All that were asked for, left-out ones too."""
+    """All that were asked for, left-out ones too; framed, as they are asked."""
     encoded: tuple[EncodedItem, ...]
     """Those the model can be asked, in the same order."""
     left_out: dict[str, str]
@@ -29,6 +30,8 @@ class Questions:
     """Over the items, in order."""
     limited: bool
     """Whether `--limit` cut the set."""
+    opening: str = ""
+    """Text that stands before every prompt; empty for raw ones."""
 
     @property
     def counted_reasons(self) -> dict[str, int]:
@@ -42,7 +45,8 @@ class Questions:
 def questions_for(checkpoint: Checkpoint, config: LocateConfig, items_file: Path | None = None) -> Questions:
     """The items of a file or of the built-in families under this checkpoint's tokenizer.
 
-    Raises StrataError for a bad file, an unknown family, or when no item is left.
+    Framed as `config` says. Raises StrataError for a bad file, an unknown family, a chat without a template, or when
+    no item is left.
     """
     if items_file is None:
         items = build_items(
@@ -57,6 +61,8 @@ def questions_for(checkpoint: Checkpoint, config: LocateConfig, items_file: Path
     limited = config.limit is not None and config.limit < len(items)
     if limited:
         items = _spread(items, config.limit or 0)
+    opening = opening_of(checkpoint.tokenizer, config.framing) if config.opening is None else config.opening
+    items = [framed(item, opening) for item in items]
     encoded, left_out = encode_items(items, checkpoint, checkpoint.max_context)
     if not encoded:
         reasons = "; ".join(f"{count} × {reason}" for reason, count in Counter(left_out.values()).items())
@@ -65,7 +71,7 @@ def questions_for(checkpoint: Checkpoint, config: LocateConfig, items_file: Path
             f"No item is left to ask {where} ({reasons or 'there were none'})",
             "Choose other families, or items that fit this model's tokenizer and context",
         )
-    return Questions(tuple(items), tuple(encoded), left_out, items_sha256(items), limited)
+    return Questions(tuple(items), tuple(encoded), left_out, items_sha256(items), limited, opening)
 
 
 def entity_of(item: Item) -> str:

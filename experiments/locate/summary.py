@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from experiments.items.framing import caveat_of
 from experiments.items.schema import KINDS
 from experiments.locate.causal.stage import Causal
 from experiments.locate.config import LocateConfig
@@ -124,6 +125,8 @@ def summarise(
                 ),
             },
         }
+    if config.framing != "raw":
+        run.warn(caveat_of(config.framing))
     for sentence in causal.warnings:
         run.warn(sentence)
     _warn(run, kinds)
@@ -134,6 +137,7 @@ def summarise(
         "checkpoint": {"spec": identity.spec, "sha256": identity.weights_sha256},
         "n_layers": checkpoint.n_layers,
         "seed": config.seed,
+        "framing": config.framing,
         "kinds": kinds,
         "families": families,
         "order": dict(causal.order),

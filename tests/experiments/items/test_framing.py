@@ -2,47 +2,84 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_models import tiny_tokenizer
 
 from experiments.items.alignment import encode_item
 from experiments.items.builtin import build_items, chosen
-from experiments.items.framing import FRAMINGS, REQUEST, framed, opening_of
+from experiments.items.framing import FRAMINGS, REQUEST, framed, opening_of, template_sha256
 from experiments.items.schema import Item
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.errors import StrataError
 
 
-def template(start: str) -> Any:
-    def apply(messages: list[dict[str, str]], *, tokenize: bool, add_generation_prompt: bool) -> str:
-        assert not tokenize and add_generation_prompt
-        return f"[{messages[0]['content']}]" + start
-
-    return SimpleNamespace(chat_template="there is one", apply_chat_template=apply)
+def templated(start: str, *, adds_bos: bool = False) -> Any:
+    """A tokenizer whose chats begin with the request in brackets and `start`, in Jinja."""
+    tokenizer = tiny_tokenizer(adds_bos=adds_bos)
+    tokenizer.chat_template = "[{{ messages[0]['content'] }}]" + start
+    return tokenizer
 
 
 @pytest.mark.parametrize(
     ("start", "chat", "empty"),
     [
         ("says:", "says:", "says:<think>\n\n</think>\n\n"),
-        ("says:<think>\n", "says:<think>\n", "says:<think>\n\n</think>\n\n"),
-        ("says:<think>\n\n</think>\n\n", "says:<think>\n\n</think>\n\n", "says:<think>\n\n</think>\n\n"),
+        ("{{ 'says:<think>\\n' }}", "says:<think>\n", "says:<think>\n\n</think>\n\n"),
+        (
+            "{{ 'says:<think>\\n\\n</think>\\n\\n' }}",
+            "says:<think>\n\n</think>\n\n",
+            "says:<think>\n\n</think>\n\n",
+        ),
     ],
 )
 def test_an_empty_think_block_stands_once_whatever_the_template_opens(start: str, chat: str, empty: str) -> None:
     asked = f"[{REQUEST}]"
-    assert [opening_of(template(start), one) for one in FRAMINGS] == ["", asked + chat, asked + empty]
+    assert [opening_of(templated(start), one) for one in FRAMINGS] == ["", asked + chat, asked + empty]
+
+
+def test_a_start_token_that_the_tokenizer_adds_is_not_spelled_out_as_well() -> None:
+    found = {}
+    for adds_bos in (True, False):
+        tokenizer = tiny_tokenizer(adds_bos=adds_bos)
+        tokenizer.chat_template = "{{ bos_token }}of the {{ eos_token }} "
+        found[adds_bos] = opening_of(tokenizer, "chat")
+    assert found == {True: "of the </s> ", False: "<s>of the </s> "}
+
+
+def test_the_same_question_is_asked_on_another_day() -> None:
+    plain = tiny_tokenizer()
+    plain.chat_template = "{{ strftime_now('%Y-%m-%d %H:%M:%S') }}"
+    openings = {opening_of(plain, "chat") for _ in range(2)}
+    assert openings == {"26 Jul 2024"}
 
 
 def test_a_tokenizer_without_a_template_takes_raw_prompts_only() -> None:
-    bare = SimpleNamespace(chat_template=None)
-    assert opening_of(bare, "raw") == ""
-    with pytest.raises(StrataError, match="needs a chat template"):
-        opening_of(bare, "chat")
+    bare = tiny_tokenizer()
+    assert opening_of(bare, "raw") == "" and template_sha256(bare) is None
+    with pytest.raises(StrataError, match="needs a chat template, and the tokenizer of smol has none"):
+        opening_of(bare, "chat", "smol")
+
+
+@pytest.mark.parametrize("template", ["{{ raise_exception('system first') }}", "{% if %}", {"tool_use": "{{ 1 }}"}])
+def test_a_template_that_fails_is_one_sentence(template: Any) -> None:
+    broken = tiny_tokenizer()
+    broken.chat_template = template
+    with pytest.raises(StrataError, match="chat template of smol fails") as refused:
+        opening_of(broken, "chat", "smol")
+    assert refused.value.exit_code == 2 and "\n" not in refused.value.what
+
+
+def test_single_hops_stand_behind_the_same_opening_and_nothing_else_moves() -> None:
+    hop = {"prompt": "of Paris is", "answer": " x", "foil_prompt": "of France is", "foil": " y", "note": 1}
+    extra = {"first_hop": hop, "second_hop": "broken", "partner": {"prompt": "the"}, "subject": "Paris"}
+    item = Item("a", "composite", "f", "d", "the Paris is", " x", extra=extra)
+    found = framed(item, "in ").extra
+    assert found == {**extra, "first_hop": {**hop, "prompt": "in of Paris is", "foil_prompt": "in of France is"}}
+    assert item.extra["first_hop"]["prompt"] == "of Paris is"
 
 
 @given(st.text(max_size=20), st.text(min_size=1, max_size=20), st.data())

@@ -1,0 +1,158 @@
+"""A run inside the chat template is the run on the same text written by hand, and is never taken for a raw one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from safetensors.torch import load_file
+from small_comparison import LOCATE
+from small_world import small_items, write_items
+from tiny_models import tiny_model, tiny_tokenizer
+
+from experiments.locate import locate
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.checkpoints.open import checkpoint_from
+from probes.errors import StrataError
+
+TEMPLATE = "{{ bos_token }}the {{ messages | length }} of . is in "
+OPENING = "the 1 of . is in "
+CHAT = replace(LOCATE, framing="chat", positions=("last", "subject", "operand"), lens_maps=2)
+TABLES = ("behaviour", "profiles", "emergence", "probes", "curves", "locations")
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop(path: Path) -> None:
+    raise Stopped
+
+
+def model(template: str | None = TEMPLATE) -> Checkpoint:
+    tokenizer = tiny_tokenizer(adds_bos=True)
+    tokenizer.chat_template = template
+    return checkpoint_from(tiny_model("llama"), tokenizer)
+
+
+def asked() -> list[dict[str, Any]]:
+    """The small world's items, and two-step ones that carry their single steps."""
+    found = small_items()
+    for number, letter in enumerate("abcdefgh"):
+        hop = {"prompt": f"of {letter} is", "answer": f" {number % 2}", "foil_prompt": "of z is", "foil": " 9"}
+        found.append(
+            {
+                "id": f"c:{letter}", "kind": "composite", "family": "chain", "prompt": f"the {letter} of the",
+                "answer": f" {number % 3}", "foil_prompt": "the z of the", "foil": " 7", "cluster": letter, "hops": 2,
+                "spans": {"subject": [4, 5]}, "foil_spans": {"subject": [4, 5]}, "first_hop": hop,
+                "second_hop": {**hop, "prompt": f"in {letter} is"},
+            }
+        )  # fmt: skip
+    return found
+
+
+def by_hand(item: dict[str, Any]) -> dict[str, Any]:
+    """The same item as a person would write it who types the opening into every prompt."""
+    ahead = len(OPENING)
+    spans = {
+        name: {key: [start + ahead, end + ahead] for key, (start, end) in item[name].items()}
+        for name in ("spans", "foil_spans")
+    }
+    hops = {
+        name: {
+            **item[name],
+            "prompt": OPENING + item[name]["prompt"],
+            "foil_prompt": OPENING + item[name]["foil_prompt"],
+        }
+        for name in ("first_hop", "second_hop")
+        if name in item
+    }
+    prompts = {name: OPENING + item[name] for name in ("prompt", "foil_prompt")}
+    return {**item, **prompts, **spans, **hops}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    directory = tmp_path_factory.mktemp("items")
+    plain, typed = directory / "plain.jsonl", directory / "typed.jsonl"
+    return write_items(plain, asked()), write_items(typed, [by_hand(item) for item in asked()])
+
+
+@pytest.fixture(scope="module")
+def chat(files: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "chat"
+    locate(model(), CHAT, out, items_file=files[0])
+    return out
+
+
+def read(file: Path) -> Any:
+    return json.loads(file.read_text())
+
+
+def test_a_chat_run_is_the_run_on_prompts_with_the_opening_typed_in(
+    chat: Path, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    typed = tmp_path / "typed"
+    locate(model(), replace(CHAT, framing="raw"), typed, items_file=files[1])
+    for name in TABLES:
+        mine, theirs = (pq.read_table(run / f"{name}.parquet").replace_schema_metadata(None) for run in (chat, typed))
+        assert mine.num_rows > 0 and mine.equals(theirs), name
+    maps = [load_file(run / "lens_maps.safetensors") for run in (chat, typed)]
+    assert maps[0].keys() == maps[1].keys() and all(torch.equal(maps[0][key], maps[1][key]) for key in maps[0])
+    for name in ("lens_maps.json", "format_check.json", "families.json"):
+        assert read(chat / name) == read(typed / name)
+    assert (chat / "items.jsonl").read_text() == (typed / "items.jsonl").read_text()
+    summaries = [read(run / "summary.json") for run in (chat, typed)]
+    assert [one.pop("framing") for one in summaries] == ["chat", "raw"]
+    caveats = [one.pop("warnings") for one in summaries]
+    assert caveats[0] == ["Asked inside the chat template: not comparable with raw runs", *caveats[1]]
+    assert len({one.pop("run") for one in summaries}) == 2 and summaries[0] == summaries[1]
+
+
+def test_a_chat_run_says_what_plain_transformers_says_after_the_template(chat: Path) -> None:
+    checkpoint = model()
+    request = [{"role": "user", "content": "anything"}]
+    ahead = list(checkpoint.tokenizer.apply_chat_template(request, tokenize=True, return_dict=False))
+    assert ahead.count(checkpoint.tokenizer.bos_token_id) == 1
+    rows = {row["item"]: row for row in pq.read_table(chat / "behaviour.parquet").to_pylist()}
+    raw = {item["id"]: item for item in asked()}
+    for key, item in raw.items():
+        ids = ahead + checkpoint.tokenizer(item["prompt"], add_special_tokens=False)["input_ids"]
+        with torch.no_grad():
+            logits = checkpoint.model(torch.tensor([ids])).logits[0, -1]
+        answer, foil = (checkpoint.tokenizer.convert_tokens_to_ids(item[name].strip()) for name in ("answer", "foil"))
+        assert rows[key]["logit_difference"] == pytest.approx(float(logits[answer] - logits[foil]), abs=1e-4)
+
+
+def test_the_manifest_names_framing_opening_and_template(chat: Path) -> None:
+    manifest = read(chat / "manifest.json")
+    assert (manifest["config"]["framing"], manifest["config"]["opening"]) == ("chat", OPENING)
+    digest = hashlib.sha256(json.dumps(TEMPLATE).encode()).hexdigest()
+    assert manifest["checkpoint"]["chat_template_sha256"] == digest
+
+
+@pytest.mark.parametrize("way", ["raw", "empty-think"])
+def test_a_run_is_not_gone_on_with_in_another_framing(way: Any, files: tuple[Path, Path], tmp_path: Path) -> None:
+    checkpoint, out = model(TEMPLATE + "<think> </think> "), tmp_path / "run"
+
+    for first, second in ((way, "chat"), ("chat", way)):
+        here = out / first
+        # Begun is enough: the directory belongs to its configuration from the manifest on.
+        with pytest.raises(Stopped):
+            locate(checkpoint, replace(CHAT, framing=first), here, items_file=files[0], on_run=stop)
+        with pytest.raises(StrataError, match="framing") as refused:
+            locate(checkpoint, replace(CHAT, framing=second), here, items_file=files[0])
+        assert refused.value.exit_code == 2 and "\n" not in str(refused.value)
+
+
+def test_another_template_is_another_run(files: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(Stopped):
+        locate(model(), CHAT, tmp_path / "run", items_file=files[0], on_run=stop)
+    with pytest.raises(StrataError, match="opening"):
+        locate(model("of the 1 of . is in the "), CHAT, tmp_path / "run", items_file=files[0])
