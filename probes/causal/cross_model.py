@@ -68,7 +68,7 @@ class CrossPatched:
     receiver: Float[Tensor, " item"]
     """The same in the model that receives."""
     shift: Mapping[CrossLine, Float[Tensor, "item layer"]]
-    """Patched − receiver, in logits: over `lender − receiver` it is the normalised effect (`recovery.normalised`).
+    """Patched − receiver, in logits: over `lender − receiver` it is the normalised effect.
     Exactly 0 where the lender adds bit for bit what the receiver adds. NaN: the pair lacks the position."""
 
 

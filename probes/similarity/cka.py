@@ -5,18 +5,16 @@ Plain CKA of independent vectors is far from 0 where there are fewer items than 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from probes.errors import StrataError
 
 FEWEST_ITEMS = 4
-Streams = Callable[[int], Float[Tensor, "item d_model"]]
-"""Activations of one stream, item by item in the same order for every set: a tensor's column, or read from disk."""
+_ROUNDING = 1e-12
 
 
 def debiased_cka(x: Float[Tensor, "item width"], y: Float[Tensor, "item other_width"]) -> float:
@@ -36,43 +34,86 @@ def debiased_cka(x: Float[Tensor, "item width"], y: Float[Tensor, "item other_wi
     return float(_hsic(one, two) / own**0.5)
 
 
-def cka_per_stream(x: Streams, y: Streams, n_streams: int) -> Float[Tensor, " stream"]:
-    """`debiased_cka` of every stream, 0 to L; one stream of each set is held at a time. Float64."""
-    return torch.tensor([debiased_cka(x(stream), y(stream)) for stream in range(n_streams)], dtype=torch.float64)
+def debiased_cka_of_subsets(
+    x: Float[Tensor, "item width"], y: Float[Tensor, "item other_width"], kept: Bool[Tensor, "subset item"]
+) -> Float[Tensor, " subset"]:
+    """`debiased_cka` of the items that each row of `kept` keeps, from one pair of kernels; float64.
+
+    For delete-one-cluster jackknives: time is subsets × items², memory items². NaN where a set has no variation left.
+    Raises StrataError as `debiased_cka` does, and for a subset of fewer than four items.
+    """
+    _check(x, y)
+    return _of_subsets(_Kernel(x, kept), _Kernel(y, kept))
 
 
 @dataclass(frozen=True)
 class Contrasts:
-    """Debiased CKA per stream of the states behind two kinds of prompt, at the same final token."""
+    """Debiased CKA by subset of the items and stream, of the states behind two kinds of prompt at the same final token."""
 
-    fast_slow: Float[Tensor, " stream"]
+    fast_slow: Float[Tensor, "subset stream"]
     """Answering at once against reasoning first."""
-    fast_fast: Float[Tensor, " stream"]
+    fast_fast: Float[Tensor, "subset stream"]
     """Answering at once in two wordings: how much wording alone takes away."""
-    slow_slow: Float[Tensor, " stream"]
+    slow_slow: Float[Tensor, "subset stream"]
     """Reasoning first in two wordings."""
-    fast_other: Float[Tensor, " stream"]
+    fast_other: Float[Tensor, "subset stream"]
     """Answering at once against as much reasoning with another next token (answer in French)."""
-    excess: Float[Tensor, " stream"]
+    excess: Float[Tensor, "subset stream"]
     """`fast_other − fast_slow`: only what the first contrast falls below the fourth is evidence of reasoning."""
 
 
 def four_contrasts(
-    fast: Streams, fast_reworded: Streams, slow: Streams, slow_reworded: Streams, other: Streams, n_streams: int
+    fast: Float[Tensor, "item stream d_model"],
+    fast_reworded: Float[Tensor, "item stream d_model"],
+    slow: Float[Tensor, "item stream d_model"],
+    slow_reworded: Float[Tensor, "item stream d_model"],
+    other: Float[Tensor, "item stream d_model"],
+    kept: Bool[Tensor, "subset item"],
 ) -> Contrasts:
-    """The four contrasts that a fall of similarity between fast and slow prompts has to be read against.
+    """The four contrasts that a fall of similarity between fast and slow prompts has to be read against, float64.
 
-    Every set holds the same questions in the same order, read at the question's or the final token. A fall that the
-    wordings, or another next token, bring about as well says nothing about reasoning (the claim tested: 2507.18178).
+    Every set holds the same questions in the same order, read at the question's final token; each row of `kept` says
+    which of them count. A fall that the wordings, or another next token, bring about as well says nothing about
+    reasoning (the claim tested: 2507.18178). Raises StrataError as `debiased_cka_of_subsets` does.
     """
+    by_stream = []
+    for stream in range(fast.shape[1]):
+        sets = [one[:, stream] for one in (fast, fast_reworded, slow, slow_reworded, other)]
+        for one in sets[1:]:
+            _check(sets[0], one)
+        kernels = [_Kernel(one, kept) for one in sets]
+        pairs = ((0, 2), (0, 1), (2, 3), (0, 4))
+        by_stream.append(torch.stack([_of_subsets(kernels[one], kernels[two]) for one, two in pairs]))
+    fast_slow, fast_fast, slow_slow, fast_other = torch.stack(by_stream, -1)
+    return Contrasts(fast_slow, fast_fast, slow_slow, fast_other, fast_other - fast_slow)
 
-    def alike(x: Streams, y: Streams) -> Float[Tensor, " stream"]:
-        return cka_per_stream(x, y, n_streams)
 
-    fast_slow, fast_other = alike(fast, slow), alike(fast, other)
-    return Contrasts(
-        fast_slow, alike(fast, fast_reworded), alike(slow, slow_reworded), fast_other, fast_other - fast_slow
-    )
+class _Kernel:
+    """A linear kernel with zeroed diagonal and what every subset of its items needs of it."""
+
+    def __init__(self, x: Float[Tensor, "item width"], kept: Bool[Tensor, "subset item"]) -> None:
+        centred = _centred(x)
+        self.entries = (centred @ centred.T).fill_diagonal_(0)
+        self.kept = kept.double()
+        self.rows = self.kept @ self.entries
+        self.sums = (self.rows * self.kept).sum(1)
+        self.own = self.hsic(self)
+
+    def hsic(self, other: _Kernel) -> Float[Tensor, " subset"]:
+        """HSIC₁ by subset; 0 where it is rounding, since a kernel without variation has none."""
+        n = self.kept.sum(1)
+        both = ((self.kept @ (self.entries * other.entries)) * self.kept).sum(1)
+        rows = (self.kept * self.rows * other.rows).sum(1)
+        found = both + self.sums * other.sums / ((n - 1) * (n - 2)) - 2 / (n - 2) * rows
+        return torch.where(found.abs() > _ROUNDING * both.abs(), found, 0) / (n * (n - 3))
+
+
+def _of_subsets(one: _Kernel, two: _Kernel) -> Float[Tensor, " subset"]:
+    sizes = one.kept.sum(1)
+    if float(sizes.min()) < FEWEST_ITEMS:
+        raise StrataError(f"CKA needs {FEWEST_ITEMS} items, and a subset has {int(sizes.min())}", "Add items")
+    own = one.own * two.own
+    return torch.where((one.own > 0) & (two.own > 0), one.hsic(two) / own.clamp_min(0).sqrt(), torch.nan)
 
 
 def _hsic(x: Float[Tensor, "item width"], y: Float[Tensor, "item other_width"]) -> float:
@@ -89,7 +130,8 @@ def _hsic(x: Float[Tensor, "item width"], y: Float[Tensor, "item other_width"]) 
 
 
 def _centred(x: Float[Tensor, "item width"]) -> Float[Tensor, "item width"]:
-    wide = x.double()
+    # Less an item first, so that items without variation become 0 and not rounding.
+    wide = x.double() - x[0].double()
     return wide - wide.mean(0)
 
 

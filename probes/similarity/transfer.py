@@ -91,14 +91,6 @@ def probe_transfer(
     )
 
 
-def relative_accuracy(
-    transferred: Bool[np.ndarray, "item stream"], within: Bool[np.ndarray, "item stream"]
-) -> Float[np.ndarray, " stream"]:
-    """Accuracy on a model by the other's probe over that by its own (`forth.plain` over `back.within`); NaN over 0."""
-    own = within.mean(0)
-    return np.divide(transferred.mean(0), own, out=np.full(own.shape, np.nan), where=own > 0)
-
-
 def _one_way(
     fitted: Tensor,
     other: Tensor,

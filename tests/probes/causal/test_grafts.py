@@ -18,7 +18,6 @@ from probes.backends.shared_rows import shares_rows
 from probes.causal.grafts import Graft, graft, grafts_of
 from probes.causal.pairs import Pair
 from probes.causal.random_delta import RandomDelta
-from probes.causal.recovery import normalised, recovery
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.checkpoints.open import open_checkpoint
 from probes.errors import StrataError
@@ -254,20 +253,3 @@ def test_sweeps_with_a_stride_are_those_without_that_begin_and_end_there(stride:
     single = grafts_of(n_layers, ("single",), stride=stride)
     assert [layer for one in single for layer in one.blocks] == list(range(n_layers))
     assert max(len(one.blocks) for one in single) == stride
-
-
-def test_recovery_is_the_share_of_the_way_and_absent_where_there_is_no_way() -> None:
-    found = recovery(1.0, 3.0, torch.tensor([1.0, 2.0, 3.0, 4.0]), least=0.5)
-    assert found.value.tolist() == [0.0, 0.5, 1.0, 1.5] and found.reason is None
-    for donor in (1.2, 1.0):
-        close = recovery(1.0, donor, torch.tensor([1.0, 2.0]), least=0.5)
-        assert bool(close.value.isnan().all()) and close.reason is not None and "less than 0.5" in close.reason
-
-
-def test_items_on_which_the_models_differ_in_opposite_directions_do_not_cancel() -> None:
-    whole = torch.tensor([4.0, -4.0, 0.1])
-    shift = torch.tensor([[4.0, 2.0, torch.nan], [-4.0, -2.0, -1.0], [9.0, 9.0, 9.0]])
-    found = normalised(shift, whole, least=0.5)
-    assert found.value.tolist() == [1.0, 0.5, 0.25] and found.n_items == 2
-    none = normalised(shift, torch.zeros(3), least=0.0)
-    assert bool(none.value.isnan().all()) and none.reason is not None and "0 item(s) of 3" in none.reason

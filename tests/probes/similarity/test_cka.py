@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from probes.errors import StrataError
-from probes.similarity.cka import cka_per_stream, debiased_cka, four_contrasts
+from probes.similarity.cka import debiased_cka, debiased_cka_of_subsets, four_contrasts
 
 
 def gaussian(n: int, d: int, seed: int) -> Tensor:
@@ -86,12 +86,27 @@ def test_independent_sets_are_unlike_where_plain_cka_calls_them_alike() -> None:
     assert np.mean(plain) == pytest.approx(0.92, abs=0.01)
 
 
-def test_every_stream_is_compared_with_the_same_stream() -> None:
-    x = torch.stack([gaussian(20, 8, seed) for seed in range(3)], 1)
-    y = x.clone()
-    y[:, 1] = gaussian(20, 8, 9)
-    found = cka_per_stream(lambda s: x[:, s], lambda s: y[:, s], 3)
-    assert found[[0, 2]].tolist() == [1.0, 1.0] and float(found[1]) == debiased_cka(x[:, 1], y[:, 1]) < 0.5
+def test_subsets_are_measured_as_if_there_were_no_other_items() -> None:
+    x = gaussian(20, 30, 1) + 5
+    y = x[:, :8] + gaussian(20, 8, 3)
+    kept = torch.rand(12, 20, generator=torch.Generator().manual_seed(4)) < 0.6
+    kept[0] = True
+    expected = [debiased_cka(x[rows], y[rows]) for rows in kept]
+    assert debiased_cka_of_subsets(x, y, kept).tolist() == pytest.approx(expected, rel=1e-9)
+    assert debiased_cka_of_subsets(x, x, kept).tolist() == [1.0] * 12
+
+
+def test_a_subset_without_variation_has_no_similarity_and_four_items_are_needed() -> None:
+    x = torch.full((10, 3), 0.1)
+    x[0], x[1] = 7.3, 5.1
+    kept = torch.ones(2, 10, dtype=torch.bool)
+    kept[1, :2] = False
+    found = debiased_cka_of_subsets(x, x, kept)
+    assert float(found[0]) == 1.0 and bool(found[1].isnan())
+    assert np.isnan(debiased_cka(x[2:], x[2:]))
+    kept[1, 1:8] = False
+    with pytest.raises(StrataError, match="a subset has 2"):
+        debiased_cka_of_subsets(x, x, kept)
 
 
 def test_only_a_fall_that_another_next_token_does_not_bring_is_excess() -> None:
@@ -100,11 +115,19 @@ def test_only_a_fall_that_another_next_token_does_not_bring_is_excess() -> None:
     next_token = torch.stack([gaussian(60, 10, 20)] * 2, 1)
     reasoning = torch.stack([torch.zeros(60, 10), gaussian(60, 10, 30)], 1)
     sets = (fast, wording[0], fast + next_token + reasoning, wording[1] + next_token + reasoning, fast + next_token)
-    found = four_contrasts(*((lambda s, z=z: z[:, s]) for z in sets), n_streams=2)
+    kept = torch.ones(2, 60, dtype=torch.bool)
+    kept[1, :20] = False
+    found = four_contrasts(*sets, kept)
     assert bool((found.fast_fast > 0.95).all()) and bool((found.slow_slow > 0.95).all())
     assert bool((found.fast_slow < 0.8).all())
-    assert float(found.excess[0]) == 0.0 and float(found.excess[1]) > 0.1
-    torch.testing.assert_close(found.excess, found.fast_other - found.fast_slow)
+    assert found.excess[:, 0].tolist() == [0.0, 0.0] and bool((found.excess[:, 1] > 0.1).all())
+    named = {"fast_slow": (0, 2), "fast_fast": (0, 1), "slow_slow": (2, 3), "fast_other": (0, 4)}
+    for name, (one, two) in named.items():
+        for row, subset in enumerate(kept):
+            expected = [debiased_cka(sets[one][subset, s], sets[two][subset, s]) for s in range(2)]
+            assert getattr(found, name)[row].tolist() == pytest.approx(expected, rel=1e-9), name
+    with pytest.raises(StrataError, match="60 items are compared with 59"):
+        four_contrasts(*sets[:4], sets[4][:59], kept)
 
 
 def test_what_has_no_similarity_is_refused_or_undefined() -> None:
