@@ -52,6 +52,7 @@ COMPARING = (
     Option("thought_grafts", 4, "stretches of blocks between which models are cut for grafts asked in words; below 2: none", "comparing", whole, metavar="N"),
     Option("temperature", 0.0, "of answers in words; 0: the likeliest token each time", "comparing", float, metavar="T"),
     Option("spectra", True, "also the spectrum of every changed matrix", "comparing"),
+    Option("one_at_a_time", False, "hold one model in memory instead of two; leaves grafts out", "comparing"),
 )  # fmt: skip
 QUICK = {
     "per_family": 12, "random_init": False, "draws": 2_000, "lens_maps": 4, "causal_map": "quick", "pairs": 10,
@@ -124,6 +125,7 @@ def _compare(
         },
         batch_tokens=values["batch_tokens"],
         keep_activations=values["keep_activations"],
+        one_at_a_time=values["one_at_a_time"],
         progress=display,
         on_run=lambda run: setattr(display, "progress_file", run / "progress.json"),
     )

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from experiments.compare.alike import Alike, Need, alike
 from experiments.compare.behaviour_change import answered_by_all, behaviour_change
 from experiments.compare.config import CompareConfig
+from experiments.compare.exchange import MEASURE as EXCHANGE
 from experiments.compare.exchange import exchange
 from experiments.compare.grafts_in_words import MEASURE as IN_WORDS
 from experiments.compare.grafts_in_words import TABLE as GRAFTS_IN_WORDS
@@ -20,7 +21,7 @@ from experiments.compare.grafts_in_words import grafts_in_words
 from experiments.compare.in_words import in_words
 from experiments.compare.layer_changes import layer_changes
 from experiments.compare.location_change import location_change
-from experiments.compare.models import Models, Openers
+from experiments.compare.models import NEEDS_BOTH, Models, Openers
 from experiments.compare.paired import BASE, DISTILLED, TWIN, Role
 from experiments.compare.streams import similarity_rows, transfer_rows
 from experiments.compare.thoughts import thoughts_change
@@ -81,16 +82,18 @@ def compare(
     options: Mapping[str, Any] | None = None,
     batch_tokens: int | None = None,
     keep_activations: bool = False,
+    one_at_a_time: bool = False,
     progress: Progress = silent,
     on_run: Callable[[Path], None] = lambda path: None,
 ) -> dict[str, Any]:
     """Compares models in the run directory `out`, which holds one `locate` run of each, and returns comparison.json.
 
     A measure that can't be made of a pair (other tokenizer, width, depth) is left out with its reason; the others run.
-    A second call with the same models and configuration resumes. Raises StrataError for other configurations and for
-    models that can't be opened, SelfTestError when an identity that must hold fails.
+    A second call with the same models and configuration resumes. `one_at_a_time` holds one model in memory instead of two:
+    the numbers stay the same, and measures that run blocks of both models at once are left out. Raises StrataError for
+    other configurations and for models that can't be opened, SelfTestError when an identity that must hold fails.
     """
-    models = Models(openers)
+    models = Models(openers, one_at_a_time=one_at_a_time)
     questions = questions_for(models.get(BASE), config.locate, items_file)
     run = RunDirectory(out, verb="compare", command=command, identity=_identity(models, config, questions))
     on_run(out)
@@ -171,10 +174,12 @@ class _Comparison:
 
     def run(self, options: Mapping[str, Any]) -> dict[str, Any]:
         run = self.run_directory
-        if all(run.finished(name) for name in RESULTS):
+        wanting = self._wanting()
+        if all(run.finished(name) for name in RESULTS) and not wanting:
             return dict(run.read_json("comparison.json"))
-        base = self.models.get(BASE)
-        run.measured_here(str(base.device))
+        for entry in wanting:
+            self.not_comparable.remove(entry)
+        run.measured_here(self.models.about(BASE).device)
         run.manifest |= {"seed": self.config.locate.seed, "options": dict(options)}
         if not run.finished("items.jsonl"):
             write_items(run.path / "items.jsonl", self.questions.items)
@@ -183,14 +188,16 @@ class _Comparison:
         with run.stage("weights"):
             self._weights()
         with run.stage("ask"):
-            rows = {role: self._ask(role) for role in self.models.roles}
+            asked = {role: self._ask(role) for role in self.models.held_first}
+            rows = {role: asked[role] for role in self.models.roles}
         same_items = self._comparable("change of the answers", "items")
         same_layers = self._comparable("layer by layer change and change of location", "items", "tokens", "depth")
         among = answered_by_all({role: rows[role] for role in same_layers})
-        summaries = {}
-        for role in self.models.roles:
+        located = {}
+        for role in self.models.held_first:
             with run.stage(f"locate {role}"):
-                summaries[role] = self._locate(role, among if role in same_layers else None)
+                located[role] = self._locate(role, among if role in same_layers else None)
+        summaries = {role: located[role] for role in self.models.roles}
         with run.stage("changes"):
             same = {role: rows[role] for role in same_items}
             draws, seed = self.config.locate.draws, self.config.locate.seed
@@ -214,6 +221,10 @@ class _Comparison:
         run.write_json("comparison.json", found)
         # What a later call reads: JSON has lists where a fresh result has tuples.
         return dict(run.read_json("comparison.json"))
+
+    def _wanting(self) -> list[dict[str, str]]:
+        """What an earlier start left out because it held one model at a time, where this one may hold two."""
+        return [one for one in self.not_comparable if one["reason"] == NEEDS_BOTH and not self.models.one_at_a_time]
 
     def _leave_out(self, measure: str, role: Role, reason: str) -> None:
         entry = {"measure": measure, "model": role, "reason": reason}
@@ -342,15 +353,12 @@ class _Comparison:
         run.write_table("transfer", rows_to_table(list(carried), TRANSFER))
 
     def _exchange(self, rows: Mapping[Role, Sequence[Mapping[str, Any]]]) -> dict[Role, dict[str, Any]]:
-        measure = "grafts and cross-model patching"
-        roles = self._comparable(measure, "items", "tokens", "depth", "width")
+        roles = self._comparable(EXCHANGE, "items", "tokens", "depth", "width")
         answered = frozenset(row["item"] for role in roles for row in rows[role] if row["answered"])
-        upper, refused = exchange(
-            self.run_directory, self.models, roles, self.questions, answered, self.config, progress=self.progress
-        )
-        for role, reason in refused.items():
-            self._leave_out(measure, role, reason)
-        return upper
+        return exchange(
+            self.run_directory, self.models, roles, self.questions, answered, self.config, self._leave_out,
+            progress=self.progress,
+        )  # fmt: skip
 
     def _grafts_in_words(self) -> dict[Role, dict[str, Any]]:
         roles = self._comparable("grafts in words", "tokens", "depth", "width")

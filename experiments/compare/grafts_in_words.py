@@ -104,7 +104,7 @@ class _Asked:
         name = f"{answers_table(self.role)}_{one.sweep}{one.layer}"
         if not self.run.finished(f"{name}.parquet"):
             label = f"{BASE} with {self.role}'s blocks {one.blocks.start} to {one.blocks.stop - 1}"
-            with grafted_model(self.models.get(BASE), self.models.get(self.role), one) as model:
+            with grafted_model(*self.models.together(self.role), one) as model:
                 made = reasoning_rows(
                     model, label, {self.split: lessons}, self.way, self.progress,
                     temperature=self.config.temperature, seed=self.seed,

@@ -96,7 +96,7 @@ class Models:
         if roles:
             # Modules refer to one another in circles, and a GPU's allocator keeps what it was given back.
             gc.collect()
-            if torch.cuda.is_initialized():
+            if torch.cuda.is_available():
                 torch.cuda.empty_cache()
 
     def _open(self, role: Role) -> Checkpoint:

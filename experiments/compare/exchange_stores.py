@@ -1,0 +1,70 @@
+"""Where the scores of exchanged parts are kept, pair by pair, so that whatever was measured once is not measured again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from experiments.compare.config import CompareConfig
+from experiments.compare.grafting import all_grafts, graft_names
+from experiments.compare.paired import BASE, Role
+from experiments.items.alignment import EncodedItem
+from experiments.run import RunDirectory
+from probes.causal.grafts import Graft
+from probes.store import ActivationStore
+
+
+@dataclass(frozen=True)
+class Way:
+    """One direction in which parts are exchanged."""
+
+    role: Role
+    """The model that is held against the base."""
+    into: Role
+    """Which of the two receives."""
+    lender: Role
+    """Which of the two lends."""
+
+
+@dataclass(frozen=True)
+class ExchangeStores:
+    run: RunDirectory
+    items: tuple[EncodedItem, ...]
+    """The pairs that every exchange is scored on."""
+    config: CompareConfig
+    n_layers: int
+
+    def ways(self, role: Role) -> tuple[Way, ...]:
+        """Into the base, and with `both_ways` out of it."""
+        found = (Way(role, BASE, role), Way(role, role, BASE))
+        return found if self.config.both_ways else found[:1]
+
+    @property
+    def grafts(self) -> tuple[Graft, ...]:
+        return all_grafts(self.n_layers, self.config)
+
+    @property
+    def random_grafts(self) -> tuple[Graft, ...]:
+        """Those that a random change of the weights has."""
+        return all_grafts(self.n_layers, self.config, whole_models=False)
+
+    def grafted(self, way: Way) -> ActivationStore:
+        return self._store(f"graft-{way.role}-into-{way.into}", self.grafts)
+
+    def randomly_grafted(self) -> ActivationStore:
+        return self._store("graft-random", self.random_grafts)
+
+    def crossed(self, way: Way) -> ActivationStore:
+        return self._store(f"crossed-{way.role}-into-{way.into}")
+
+    def lent(self, role: Role) -> ActivationStore:
+        """What the blocks of a model add to every token of the pairs, while no other model is in memory."""
+        return self._store(f"lent-{role}")
+
+    def whole(self, store: ActivationStore) -> bool:
+        """Whether every pair is in it."""
+        return all(one.key in store for one in self.items)
+
+    def _store(self, name: str, grafts: Sequence[Graft] = ()) -> ActivationStore:
+        signature = {"run": self.run.run_id, "grafts": graft_names(grafts)}
+        return ActivationStore(self.run.path / "activations" / name, signature)

@@ -1,0 +1,84 @@
+"""Cross-model patching with one model in memory: what a model lends is read from disk, while the other one receives it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from experiments.compare.exchange_stores import ExchangeStores, Way
+from experiments.compare.grafting import cross_lines, store_crossed
+from experiments.compare.models import Models
+from experiments.compare.paired import BASE, Role
+from experiments.items.alignment import EncodedItem
+from experiments.locate.causal.choose import as_pair
+from experiments.self_test_record import record_tests
+from probes.causal.graft_self_tests import run_patch_self_tests
+from probes.causal.lent import store_contributions, stored
+from probes.errors import DoesNotFitError, SelfTestError, StrataError
+from probes.progress import Progress, silent
+
+
+def cross_one_by_one(
+    models: Models, roles: Sequence[Role], stores: ExchangeStores, *, progress: Progress = silent
+) -> dict[Role, str]:
+    """Fills the stores of cross-model patches of all `roles` against the base, resumable; each model is opened once or twice.
+
+    Returns why a model had to be left out. On disk, until the comparison is done: 2 × blocks × tokens × d_model values a
+    pair and lender, in the model's dtype. Raises SelfTestError where putting a contribution back changes the outcome.
+    """
+    one_by_one = _OneByOne(models, stores, progress)
+    refused: dict[Role, str] = {}
+    ways = [way for role in roles for way in stores.ways(role)]
+    # The base lends first and receives last, so that every other model has to be opened once only.
+    if any(way.lender == BASE for way in ways):
+        refused |= one_by_one.lend(BASE, [way for way in ways if way.lender == BASE])
+    for role in roles:
+        mine = [way for way in ways if way.role == role and role not in refused]
+        refused |= one_by_one.lend(role, [way for way in mine if way.lender == role])
+        refused |= one_by_one.receive(role, [way for way in mine if way.into == role and role not in refused])
+    refused |= one_by_one.receive(BASE, [way for way in ways if way.into == BASE and way.role not in refused])
+    return refused
+
+
+class _OneByOne:
+    def __init__(self, models: Models, stores: ExchangeStores, progress: Progress) -> None:
+        self.models, self.stores, self.progress = models, stores, progress
+        self.items: tuple[EncodedItem, ...] = stores.items
+        self.positions = tuple(dict.fromkeys(line.position for line in cross_lines(stores.config)))
+
+    def lend(self, lender: Role, ways: Sequence[Way]) -> dict[Role, str]:
+        """Keeps what `lender` adds on disk, for the ways that are not measured yet."""
+        todo = [way for way in ways if not self.stores.whole(self.stores.crossed(way))]
+        store = self.stores.lent(lender)
+        if not todo or self.stores.whole(store):
+            return {}
+        try:
+            store_contributions(
+                self.models.get(lender), [as_pair(one) for one in self.items], store, self.positions,
+                progress=self.progress, stage=f"contributions of the {lender}",
+            )  # fmt: skip
+        except DoesNotFitError:
+            raise
+        except StrataError as error:
+            return {way.role: error.what for way in todo}
+        return {}
+
+    def receive(self, receiver: Role, ways: Sequence[Way]) -> dict[Role, str]:
+        """Patches what was kept into `receiver`."""
+        todo = [way for way in ways if not self.stores.whole(self.stores.crossed(way))]
+        if not todo:
+            return {}
+        model = self.models.get(receiver)
+        refused: dict[Role, str] = {}
+        for way in todo:
+            try:
+                tests = run_patch_self_tests(model, [as_pair(one) for one in self.items])
+                record_tests(self.stores.run, tests, of=receiver)
+                store_crossed(
+                    self.stores.crossed(way), model, stored(self.stores.lent(way.lender)), self.items,
+                    self.stores.config, progress=self.progress,
+                )  # fmt: skip
+            except (DoesNotFitError, SelfTestError):
+                raise
+            except StrataError as error:
+                refused[way.role] = error.what
+        return refused

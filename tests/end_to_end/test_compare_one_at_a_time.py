@@ -1,0 +1,135 @@
+"""A comparison with room for one model: the same numbers, never two models in memory, and grafts left out with the reason."""
+
+from __future__ import annotations
+
+import shutil
+import weakref
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from small_comparison import CONFIG, LOCATE, compared, few_items, planted_pair, rows_of
+
+from dashboards.page import write_comparison, write_report
+from experiments.compare import Specs
+from experiments.compare.models import NEEDS_BOTH
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.checkpoints.open import open_checkpoint
+from probes.errors import DoesNotFitError
+
+QUICK = replace(CONFIG, locate=replace(LOCATE, pairs=6), graft_pairs=6, transferred=1)
+TABLES = ("changes", "crossed", "weights", "similarity")
+World = tuple[Specs, Path]
+Finished = tuple[Path, dict[str, Any]]
+
+
+class Room:
+    """Memory for some models: opening one more fails as it does on a GPU."""
+
+    def __init__(self, models: int) -> None:
+        self.models = models
+        self.opened = 0
+        self._alive: weakref.WeakSet[torch.nn.Module] = weakref.WeakSet()
+
+    def open(self, spec: str) -> Checkpoint:
+        if len(self._alive) >= self.models:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        self.opened += 1
+        found = open_checkpoint(spec)
+        self._alive.add(found.model)
+        return found
+
+    def openers(self, specs: Specs) -> dict[str, Any]:
+        return {role: partial(self.open, spec) for role, spec in specs.by_role().items()}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    directory = tmp_path_factory.mktemp("pairs")
+    base, distilled = planted_pair(directory / "sums", "reasoning")
+    _, twin = planted_pair(directory / "facts", "knowledge")
+    specs = Specs(str(base.checkpoint), str(distilled.checkpoint), str(twin.checkpoint))
+    return specs, few_items(base, directory / "items.jsonl")
+
+
+@pytest.fixture(scope="module")
+def two(world: World, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    specs, items = world
+    out = tmp_path_factory.mktemp("runs") / "two"
+    return out, compared(specs, out, items, config=QUICK, openers=Room(2).openers(specs))
+
+
+@pytest.fixture(scope="module")
+def one(world: World, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], Room]:
+    specs, items = world
+    out, room = tmp_path_factory.mktemp("runs") / "one", Room(1)
+    found = compared(specs, out, items, config=QUICK, openers=room.openers(specs), one_at_a_time=True)
+    return out, found, room
+
+
+def test_every_table_but_the_grafts_is_the_same(two: Finished, one: tuple[Path, dict[str, Any], Room]) -> None:
+    for name in TABLES:
+        expected = rows_of(two[0], name)
+        assert expected and rows_of(one[0], name) == expected, name
+    assert {row["contrast"] for row in rows_of(two[0], "crossed")} == {"distilled", "twin"}
+    assert rows_of(two[0], "grafts") and not rows_of(one[0], "grafts")
+
+
+def test_what_needs_both_models_is_left_out_with_what_to_do_about_it(
+    two: Finished, one: tuple[Path, dict[str, Any], Room]
+) -> None:
+    assert one[1]["not_comparable"] == [
+        {"measure": "grafts", "model": role, "reason": NEEDS_BOTH} for role in ("distilled", "twin")
+    ]
+    assert "without it" in NEEDS_BOTH and "--device-map auto" in NEEDS_BOTH
+    apart = {"not_comparable", "kinds", "verdict"}
+    assert {name: one[1][name] for name in one[1] if name not in apart} == {
+        name: two[1][name] for name in two[1] if name not in apart
+    }
+    for kind, found in two[1]["kinds"].items():
+        mine = one[1]["kinds"][kind]
+        assert set(mine["upper_minus_lower"].values()) <= {None}
+        assert mine | {"upper_minus_lower": None} == found | {"upper_minus_lower": None}
+
+
+def test_each_model_is_opened_a_few_times_only(one: tuple[Path, dict[str, Any], Room]) -> None:
+    """Three to know them, two more to ask and two to locate (one is still there), four to lend and receive."""
+    assert one[2].opened == 3 + 2 + 2 + 4
+
+
+def test_a_page_is_made(one: tuple[Path, dict[str, Any], Room], tmp_path: Path) -> None:
+    run = shutil.copytree(one[0], tmp_path / "run")
+    for role in one[1]["models"]:
+        write_report(run / role)
+    write_comparison(run)
+    assert "--one-at-a-time holds one model only" in (run / "report.html").read_text()
+
+
+def test_a_later_start_with_room_for_two_adds_the_grafts(
+    world: World, two: Finished, one: tuple[Path, dict[str, Any], Room], tmp_path: Path
+) -> None:
+    run = shutil.copytree(one[0], tmp_path / "run")
+    found = compared(world[0], run, world[1], config=QUICK, openers=Room(2).openers(world[0]))
+    assert found == two[1]
+    for name in (*TABLES, "grafts"):
+        assert rows_of(run, name) == rows_of(two[0], name), name
+    # And what was measured is not thrown away by one that has not.
+    again = compared(world[0], run, world[1], config=QUICK, openers=Room(1).openers(world[0]), one_at_a_time=True)
+    assert again == two[1] and rows_of(run, "grafts") == rows_of(two[0], "grafts")
+
+
+def test_a_second_model_that_does_not_fit_names_the_way_out(world: World, tmp_path: Path) -> None:
+    specs, items = world
+    with pytest.raises(DoesNotFitError) as refused:
+        compared(specs, tmp_path / "run", items, config=QUICK, openers=Room(1).openers(specs))
+    assert refused.value.exit_code == 3
+    assert "--one-at-a-time" in refused.value.remedy and "beside the base model" in refused.value.what
+
+
+def test_a_first_model_that_does_not_fit_is_told_nothing_of_the_kind(world: World, tmp_path: Path) -> None:
+    specs, items = world
+    with pytest.raises(torch.OutOfMemoryError):
+        compared(specs, tmp_path / "run", items, config=QUICK, openers=Room(0).openers(specs))
