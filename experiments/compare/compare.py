@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from experiments.compare.alike import Alike, Need, alike
+from experiments.compare.asked import shared_opening
 from experiments.compare.behaviour_change import answered_by_all, behaviour_change
 from experiments.compare.config import CompareConfig
 from experiments.compare.exchange import MEASURE as EXCHANGE
@@ -94,9 +95,13 @@ def compare(
     other configurations and for models that can't be opened, SelfTestError when an identity that must hold fails.
     """
     models = Models(openers, one_at_a_time=one_at_a_time)
+    opening, caveats = shared_opening(models, specs.by_role(), config.locate)
+    config = replace(config, locate=replace(config.locate, opening=opening))
     questions = questions_for(models.get(BASE), config.locate, items_file)
     run = RunDirectory(out, verb="compare", command=command, identity=_identity(models, config, questions))
     on_run(out)
+    for sentence in caveats:
+        run.warn(sentence)
     status = "stopped"
     try:
         found = _Comparison(run, specs, models, config, questions, items_file, batch_tokens, progress).run(
@@ -181,6 +186,8 @@ class _Comparison:
             self.not_comparable.remove(entry)
         run.measured_here(self.models.about(BASE).device)
         run.manifest |= {"seed": self.config.locate.seed, "options": dict(options)}
+        templates = {role: self.models.about(role).chat_template_sha256 for role in self.models.roles}
+        run.manifest |= {"chat_template_sha256": templates}
         if not run.finished("items.jsonl"):
             write_items(run.path / "items.jsonl", self.questions.items)
         with run.stage("pair check"):
@@ -384,6 +391,7 @@ class _Comparison:
             },
             "n_layers": self.models.about(BASE).n_layers,
             "seed": self.config.locate.seed,
+            "framing": self.config.locate.framing,
             "quick": self.config.locate.quick,
             "pair_check": {
                 role: {"verdict": one["verdict"], "reasons": one["reasons"], "hint": one["hint"]}
@@ -406,7 +414,8 @@ class _Comparison:
         }
         warnings = [*run.manifest["warnings"]]
         for role, summary in summaries.items():
-            warnings += [f"{specs[role]}: {sentence}" for sentence in summary["warnings"]]
+            told = [sentence for sentence in summary["warnings"] if sentence not in run.manifest["warnings"]]
+            warnings += [f"{specs[role]}: {sentence}" for sentence in told]
         return found | {"verdict": in_words(found), "warnings": warnings}
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from experiments.compare.paired import BASE, DISTILLED, TWIN, Role
+from experiments.items.framing import template_sha256
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.checkpoints.identity import Identity
 from probes.errors import DoesNotFitError, StrataError
@@ -42,6 +43,8 @@ class About:
     attention: str
     device: str
     """Where token ids go."""
+    chat_template_sha256: str | None
+    """None: it has no chat template."""
 
 
 class Models:
@@ -86,7 +89,7 @@ class Models:
             one = self.get(role)
             self._about[role] = About(
                 one.identity, one.n_layers, one.d_model, one.max_context, one.prefix, str(one.dtype), one.attention,
-                str(one.device),
+                str(one.device), template_sha256(one.tokenizer),
             )  # fmt: skip
         return self._about[role]
 
