@@ -106,7 +106,7 @@ class _Asked:
             label = f"{BASE} with {self.role}'s blocks {one.blocks.start} to {one.blocks.stop - 1}"
             with grafted_model(*self.models.together(self.role), one) as model:
                 made = reasoning_rows(
-                    model, label, {self.split: lessons}, self.way, self.progress,
+                    model, label, {self.split: lessons}, [self.way], self.progress,
                     temperature=self.config.temperature, seed=self.seed,
                 )  # fmt: skip
             self.run.write_table(name, rows_to_table(made, ANSWERS))

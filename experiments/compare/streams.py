@@ -13,6 +13,7 @@ from torch import Tensor
 from experiments.compare.config import CompareConfig
 from experiments.compare.paired import BASE, Role
 from experiments.items.alignment import EncodedItem
+from experiments.locate.probing import PRECISION
 from experiments.locate.questions import entity_of
 from experiments.locate.targets import targets_of
 from experiments.statistics.bootstrap import Estimate, cluster_bootstrap
@@ -118,8 +119,9 @@ def transfer_rows(
             before, after = (_streams(stores[one], members, column) for one in (BASE, role))
             try:
                 found = probe_transfer(
-                    before, after, target.labels, clusters, seed=config.locate.seed, n_folds=config.locate.folds
-                )
+                    before, after, target.labels, clusters, seed=config.locate.seed, n_folds=config.locate.folds,
+                    precision=PRECISION,
+                )  # fmt: skip
             except StrataError as error:
                 yield {**names, "reason": error.what}
                 done += 1

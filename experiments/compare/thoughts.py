@@ -41,13 +41,9 @@ def thoughts_change(
         name = answers_table(role)
         if not run.finished(f"{name}.parquet"):
             try:
-                made = [
-                    row
-                    for way in PROMPTS
-                    for row in reasoning_rows(
-                        models.get(role), role, asked, way, progress, temperature=config.temperature, seed=seed
-                    )
-                ]
+                made = reasoning_rows(
+                    models.get(role), role, asked, PROMPTS, progress, temperature=config.temperature, seed=seed
+                )
             except DoesNotFitError:
                 raise
             except StrataError as error:

@@ -79,7 +79,7 @@ def evaluate(
             number = 0 if name is None else 1 + list(adapters).index(name)
             if not run.finished(f"knowledge_{number}.parquet"):
                 ways: tuple[Prompting, ...] = PROMPTS if name is None else ("bare",)
-                rows = [row for way in ways for row in reasoning_rows(checkpoint, label, asked, way, progress)]
+                rows = reasoning_rows(checkpoint, label, asked, ways, progress)
                 run.write_table(f"answers_{number}", rows_to_table(rows, ANSWERS))
                 facts = knowledge_rows(checkpoint, seed, per_family, progress)
                 run.write_table(f"knowledge_{number}", rows_to_table(facts, FACTS))
@@ -111,26 +111,29 @@ def reasoning_rows(
     checkpoint: Checkpoint,
     model: str,
     asked: Mapping[Split, Sequence[Lesson]],
-    way: Prompting,
+    ways: Sequence[Prompting],
     progress: Progress = silent,
     *,
     temperature: float = 0.0,
     seed: int = 0,
 ) -> list[dict[str, Any]]:
-    """One row of `ANSWERS` a lesson, stopped at the end of the line; `temperature` 0 decodes greedily."""
-    all_asked = [lesson for made in asked.values() for lesson in made]
+    """One row of `ANSWERS` a way of asking and lesson, in that order, stopped at the end of the line.
+
+    `temperature` 0 decodes greedily. All ways are decoded together: a step costs a model hardly more for many rows.
+    """
+    all_asked = [(way, lesson) for way in ways for made in asked.values() for lesson in made]
     written = generate(
         checkpoint,
-        [ask(lesson, way) for lesson in all_asked],
+        [ask(lesson, way) for way, lesson in all_asked],
         max_new_tokens=NEW_TOKENS,
         stop=["\n"],
         temperature=temperature,
         seed=seed,
         progress=progress,
-        stage=f"{model}: {way} prompt",
+        stage=f"{model} in words",
     )
     rows = []
-    for lesson, one in zip(all_asked, written, strict=True):
+    for (way, lesson), one in zip(all_asked, written, strict=True):
         answer = extract_answer(one.text)
         rows.append(
             {

@@ -26,7 +26,7 @@ from probes.progress import Progress, silent
 from probes.store import ActivationStore
 from probes.threads import threads_for
 
-_PRECISION = Precision(tolerance=1e-5, max_iterations=150)
+PRECISION = Precision(tolerance=1e-5, max_iterations=150)
 """In nats: far below what a few dozen held-out items can show, and several times faster than the benchmark's."""
 
 
@@ -146,7 +146,7 @@ def _probe(
                 seed=config.seed,
                 probe=target.probe,
                 n_folds=config.folds,
-                precision=_PRECISION,
+                precision=PRECISION,
             )
     except StrataError as error:
         if "not finite" in error.what:
@@ -171,7 +171,7 @@ def _probe(
         _, codes = np.unique(np.array(clusters, dtype=object)[kept].astype(str), return_inverse=True)
         with threads_for(x.numel()):
             code = online_code_length(
-                x[torch.from_numpy(kept)], result.truth, codes, PENALTIES, seed=config.seed, precision=_PRECISION
+                x[torch.from_numpy(kept)], result.truth, codes, PENALTIES, seed=config.seed, precision=PRECISION
             )
         bits, tensors["compression"] = code.bits, np.asarray(code.compression, dtype=np.float64)
     return tensors, {"reason": "", "rows": _rows(target, result, bits, tensors.get("compression"))}

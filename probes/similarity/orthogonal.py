@@ -44,11 +44,17 @@ def fit_orthogonal(x: Float[Tensor, "item d_model"], y: Float[Tensor, "item d_mo
             "Give the same items of two models of one width",
         )
     from_mean, to_mean = x.double().mean(0), y.double().mean(0)
-    cross = (x.double() - from_mean).T @ (y.double() - to_mean)
+    a, b = x.double() - from_mean, y.double() - to_mean
+    identity = torch.eye(a.shape[1], dtype=a.dtype, device=a.device)
+    # Outside of what the items span the solution is the identity, so few items are a small problem.
+    spanned = torch.linalg.qr(torch.cat([a, b]).T).Q if 2 * len(a) < a.shape[1] else identity
+    cross = (a @ spanned).T @ (b @ spanned)
     size = torch.linalg.matrix_norm(cross, 2)
     pull = size * _TOWARDS_IDENTITY if float(size) else torch.ones_like(size)
-    left, _, right = torch.linalg.svd(cross + pull * torch.eye(len(cross), dtype=cross.dtype, device=cross.device))
-    return OrthogonalMap(left @ right, from_mean, to_mean)
+    within = torch.eye(len(cross), dtype=cross.dtype, device=cross.device)
+    left, _, right = torch.linalg.svd(cross + pull * within)
+    turned = spanned @ (left @ right - within) @ spanned.T
+    return OrthogonalMap(identity + turned, from_mean, to_mean)
 
 
 def mapped_piecewise(

@@ -85,7 +85,7 @@ def test_drawn_answers_belong_to_their_seed_and_greedy_ones_to_none() -> None:
     asked = {"test": evaluation_lessons("test", seed=0, per_family=1)[:3]}
 
     def texts(temperature: float, seed: int) -> list[str]:
-        rows = reasoning_rows(checkpoint, "base", asked, "bare", temperature=temperature, seed=seed)  # type: ignore[arg-type]
+        rows = reasoning_rows(checkpoint, "base", asked, ["bare"], temperature=temperature, seed=seed)
         return [row["text"] for row in rows]
 
     assert texts(2.0, 1) == texts(2.0, 1) != texts(2.0, 2)

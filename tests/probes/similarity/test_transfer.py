@@ -94,6 +94,18 @@ def test_transfer_is_scikit_learns_fit_on_one_model_scored_on_both() -> None:
                 assert np.array_equal(said == LABELS[test], right[test, stream])
 
 
+@pytest.mark.parametrize("n_items", [3, 12, 19, 20, 60])
+def test_a_rotation_from_few_items_is_the_whole_procrustes_solution(n_items: int) -> None:
+    """Schönemann's solution over all dimensions at once, drawn to the identity a little where the items say nothing."""
+    generator = torch.Generator().manual_seed(n_items)
+    x, y = torch.randn(2, n_items, 40, generator=generator, dtype=torch.float64)
+    cross = (x - x.mean(0)).T @ (y - y.mean(0))
+    left, _, right = torch.linalg.svd(cross + 1e-9 * torch.linalg.matrix_norm(cross, 2) * torch.eye(40))
+    found = fit_orthogonal(x, y).rotation
+    torch.testing.assert_close(found, left @ right, rtol=0, atol=1e-5)
+    torch.testing.assert_close(found @ found.T, torch.eye(40, dtype=torch.float64), rtol=0, atol=1e-12)
+
+
 def test_models_of_unlike_width_are_refused() -> None:
     with pytest.raises(StrataError, match="share a probe"):
         transferred(X[:, :, :8])
