@@ -84,8 +84,8 @@ def answers(view: Json) -> str:
     return f"""
 <section id="answers" aria-labelledby="answers-title">
   <h2 id="answers-title">What changed in the answers?</h2>
-  <p class="caption">The same prompts, read from likelihoods and paired by item; in brackets the 95 % interval over entities. Change:
-    distilled − base. Beyond the twin: distilled − twin, what the control training does not do as well. Drawn: the change (square) and
+  <p class="caption">The same prompts, asked {esc(view["run"]["asked"])}, read from likelihoods and paired by item; in brackets the 95 % interval
+    over entities. Change: distilled − base. Beyond the twin: distilled − twin, what the control training does not do as well. Drawn: the change (square) and
     what is beyond the twin (diamond), from −1 to 1.</p>
   <div class="wide"><table class="plain estimates"><caption class="sr">Answers by kind</caption><thead><tr><th scope="col">Items</th>
     <th scope="col">Measure</th>{_heads()}<th scope="col">Change</th></tr></thead>{kinds}</table></div>

@@ -134,8 +134,8 @@ def behaviour(view: Json) -> str:
     return f"""
 <section id="behaviour" aria-labelledby="behaviour-title">
   <h2 id="behaviour-title">Does the model answer at all?</h2>
-  <p class="caption">Dot: share of items whose answer is likelier than its foil; bar: {esc(b["interval"])}; dotted line: chance, ½.
-    {esc(b["rule"])} Unanswered families stay in every view.{told}</p>
+  <p class="caption">Asked {esc(view["run"]["asked"])}. Dot: share of items whose answer is likelier than its foil; bar: {esc(b["interval"])};
+    dotted line: chance, ½. {esc(b["rule"])} Unanswered families stay in every view.{told}</p>
   <div class="wide"><table class="plain behaviour"><caption class="sr">Behaviour, one row a family</caption>
   <thead><tr><th scope="col">Family</th><th scope="col">Answered</th><th scope="col" class="num">Items</th><th scope="col" colspan="2">Accuracy by likelihood</th>
     <th scope="col">By choice</th><th scope="col">Decodable from</th><th scope="col">Readable from</th>{heads}</tr></thead>{bodies}</table></div>

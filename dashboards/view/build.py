@@ -15,7 +15,7 @@ from dashboards.view.items import build_items, emergence_state
 from dashboards.view.labels import EXPECTED_INSTRUMENTS, INSTRUMENTS, KINDS, MEASURES, REFERENCES
 from dashboards.view.lens import pack_maps, read_lens_maps
 from dashboards.view.maps import build_maps
-from dashboards.view.provenance import build_provenance
+from dashboards.view.provenance import asked_words, build_provenance
 from dashboards.view.schema import SCHEMA_NAME, validate_view
 from dashboards.view.series import build_series, default_choice
 from dashboards.view.tables import Json, RunTables, read_run
@@ -38,6 +38,7 @@ SOURCES: Json = {
     "causal.attribution": "summary.json attribution",
     "causal.pairs": "summary.json kinds.*.pairs",
     "behaviour.rows[].causes": "locations.parquet layer, low, high, p, q, n of interchange and removal",
+    "run.asked": "manifest.json config.framing",
     "items.columns": "behaviour.parquet; emergence from emergence.parquet",
     "emergence.kinds[].counts": "emergence.parquet stream",
     "lens_index": "lens_maps.json, lens_maps.safetensors",
@@ -150,6 +151,7 @@ def _run(run: RunTables) -> Json:
         "ended": str(m.get("ended") or ""),
         "status": str(m.get("status") or ""),
         "limited": bool(m.get("limited")),
+        "asked": asked_words(m.get("config") or {}),
         "badges": badges,
     }
 

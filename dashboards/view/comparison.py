@@ -11,7 +11,7 @@ from dashboards.view.build import axes_of
 from dashboards.view.comparison_run import ComparisonRun, read_comparison
 from dashboards.view.comparison_schema import SCHEMA_NAME, validate_comparison_view
 from dashboards.view.labels import KINDS
-from dashboards.view.provenance import code_words, from_manifest, shown_facts
+from dashboards.view.provenance import asked_words, code_words, framing_facts, from_manifest, shown_facts
 from dashboards.view.text import significant
 
 Json = dict[str, Any]
@@ -19,6 +19,7 @@ Json = dict[str, Any]
 SOURCES: Json = {
     "verdict.sentences, word, reason": "comparison.json verdict",
     "verdict.caveats": "comparison.json warnings, not_comparable, pair_check; manifest.json self_tests of every model",
+    "run.asked": "manifest.json config.locate.framing",
     "pair_check": "comparison.json pair_check; pair_check.json",
     "answers.kinds[].measures": "comparison.json kinds.*.accuracy, logit_difference, answer_logprob",
     "answers.families": "families.json",
@@ -90,6 +91,7 @@ def _run(run: ComparisonRun) -> Json:
         "ended": str(m.get("ended") or ""),
         "status": str(m.get("status") or ""),
         "limited": limited,
+        "asked": asked_words(_located(m)),
         "badges": badges,
     }  # fmt: skip
 
@@ -111,6 +113,11 @@ def _model(run: ComparisonRun, role: str) -> Json:
     }  # fmt: skip
 
 
+def _located(manifest: Json) -> Json:
+    """How every model was asked: the part of the configuration that its own run shares."""
+    return (manifest.get("config") or {}).get("locate") or {}
+
+
 def _provenance(run: ComparisonRun) -> Json:
     m = run.manifest
     config = m.get("config") or {}
@@ -122,6 +129,7 @@ def _provenance(run: ComparisonRun) -> Json:
         ("Device", m.get("device")),
         ("Seed", run.found.get("seed")),
         ("Items sha256", config.get("items_sha256")),
+        *framing_facts(_located(m), (m.get("chat_template_sha256") or {}).get("distilled")),
         ("Code", code_words(m)),
     ]
     return {"facts": shown_facts(facts), **from_manifest(m)}

@@ -32,7 +32,7 @@ def _lines(**keys: Any) -> Json:
 
 SCHEMA: Json = _object(
     schema={"const": SCHEMA_NAME},
-    run=_object(run_id=_TEXT, verb=_TEXT, title=_TEXT, limited={"type": "boolean"}, badges=_list(code=_TEXT, text=_TEXT)),
+    run=_object(run_id=_TEXT, verb=_TEXT, title=_TEXT, limited={"type": "boolean"}, asked=_TEXT, badges=_list(code=_TEXT, text=_TEXT)),
     models=_list(key=_TEXT, label=_TEXT, n_layers={"type": "integer"}, weights_sha256=_TEXT),
     axes={"type": "object"},
     verdict=_object(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dashboards.view.tables import Json, RunTables
-from dashboards.view.text import count, without_paths
+from dashboards.view.text import count, visible, without_paths
+from experiments.items.framing import IN_WORDS
 
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
@@ -37,9 +38,26 @@ def build_provenance(run: RunTables) -> Json:
         ("Seed", m.get("seed")),
         ("Items", f"{count(int(items.get('n') or len(run.behaviour)), 'item')}{f' ({by_kind})' if by_kind else ''}"),
         ("Items sha256", items.get("sha256")),
+        *framing_facts(m.get("config") or {}, checkpoint.get("chat_template_sha256")),
         ("Code", code_words(m)),
     ]
     return {"facts": shown_facts(facts), **from_manifest(m)}
+
+
+def asked_words(config: Mapping[str, Any]) -> str:
+    """How the items were asked, to be read after `asked`; runs from before there was a choice were raw."""
+    framing = str(config.get("framing") or "raw")
+    return IN_WORDS.get(framing, framing)
+
+
+def framing_facts(config: Mapping[str, Any], template_sha256: Any) -> list[tuple[str, Any]]:
+    """What stood before every prompt, from the configuration of a `locate`."""
+    opening = str(config.get("opening") or "")
+    return [
+        ("Asked", asked_words(config)),
+        ("Opening", visible(opening) if opening else None),
+        ("Chat template sha256", template_sha256),
+    ]
 
 
 def shown_facts(facts: Sequence[tuple[str, Any]]) -> list[list[str]]:

@@ -42,7 +42,7 @@ VIEW_SCHEMA: Json = _object(
     {
         "schema": {"const": SCHEMA_NAME},
         "run": _object(
-            {"run_id": _TEXT, "verb": _TEXT, "title": _TEXT, "status": _TEXT, "limited": {"type": "boolean"},
+            {"run_id": _TEXT, "verb": _TEXT, "title": _TEXT, "status": _TEXT, "limited": {"type": "boolean"}, "asked": _TEXT,
              "badges": _list(_object({"code": _TEXT, "text": _TEXT}))}
         ),
         "models": _list(_object({"key": _TEXT, "label": _TEXT, "n_layers": {"type": "integer"}})),

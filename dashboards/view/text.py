@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_ABSOLUTE_PATH = re.compile(r"(?<![\w:/.…~])(?:~|[A-Za-z]:)?(?:[/\\][^\s/\\'\",:;=]+)+[/\\]?")
+_ABSOLUTE_PATH = re.compile(r"(?<![\w:/.…~])(?!(?<=<)/\w+>)(?:~|[A-Za-z]:)?(?:[/\\][^\s/\\'\",:;=]+)+[/\\]?")
+"""A slash after `<` that only closes a tag, as in `</think>`, begins none."""
 _MARKS = {"\n": "⏎", "\t": "⇥"}
 _BIDI = {chr(c) for c in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 

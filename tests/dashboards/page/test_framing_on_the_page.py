@@ -1,0 +1,81 @@
+"""Does the page say how the items were asked: as raw text, or inside which chat?"""
+
+from __future__ import annotations
+
+import json
+import re
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from synthetic_comparison import write_synthetic_comparison
+from synthetic_run import write_synthetic_run
+
+from dashboards.page import write_comparison, write_report
+from dashboards.view import build_view
+from dashboards.view.comparison import build_comparison
+from experiments.items.framing import caveat_of
+
+OPENING = "<|user|>\nGo <img src=x>\n<think>\n\n</think>\n\n"
+SHOWN = "<|user|>⏎Go <img src=x>⏎<think>⏎⏎</think>⏎⏎"
+HASH = "0f" * 32
+
+
+def changed(file: Path, **entries: Any) -> None:
+    held = json.loads(file.read_text())
+    file.write_text(json.dumps({**held, **entries}))
+
+
+def located(run: Path, config: dict[str, Any]) -> Path:
+    manifest = json.loads((run / "manifest.json").read_text())
+    checkpoint = {**manifest["checkpoint"], "chat_template_sha256": HASH}
+    changed(run / "manifest.json", config={**manifest["config"], **config}, checkpoint=checkpoint)
+    return run
+
+
+def text_of(page: Path) -> str:
+    """What stands in the page without its scripts."""
+    bare = re.sub(r"<script.*?</script>", "", page.read_text(), flags=re.DOTALL)
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", "", bare)))
+
+
+@pytest.mark.parametrize(
+    ("framing", "words"),
+    [("chat", "inside the chat template"), ("empty-think", "inside the chat template after an empty think block")],
+)
+def test_a_chat_is_told_in_the_caption_and_with_its_opening(tmp_path: Path, framing: Any, words: str) -> None:
+    run = located(write_synthetic_run(tmp_path / "run"), {"framing": framing, "opening": OPENING})
+    changed(run / "summary.json", warnings=[caveat_of(framing)])
+    page = write_report(run)
+    assert f"Asked {words}. Dot:" in text_of(page) and "<img" not in page.read_text()
+    view = build_view(run)
+    facts = dict(view["provenance"]["facts"])
+    assert (facts["Asked"], facts["Opening"], facts["Chat template sha256"]) == (words, SHOWN, HASH)
+    caveat = {"code": "warning", "text": f"Asked {words}: not comparable with raw runs."}
+    assert caveat in view["verdict"]["caveats"]
+
+
+def test_a_raw_run_says_so_whether_or_not_it_was_made_before_there_was_a_choice(tmp_path: Path) -> None:
+    old = write_synthetic_run(tmp_path / "old")
+    for run in (old, located(write_synthetic_run(tmp_path / "new"), {"framing": "raw", "opening": ""})):
+        assert "Asked as raw text. Dot:" in text_of(write_report(run))
+        facts = dict(build_view(run)["provenance"]["facts"])
+        assert facts["Asked"] == "as raw text" and "Opening" not in facts
+
+
+def test_a_comparison_tells_it_too_with_the_distilled_models_template(tmp_path: Path) -> None:
+    run = write_synthetic_comparison(tmp_path / "run")
+    assert "The same prompts, asked as raw text, read from" in text_of(write_comparison(run))
+    config = json.loads((run / "manifest.json").read_text())["config"]
+    config["locate"] = {"framing": "chat", "opening": OPENING}
+    changed(run / "manifest.json", config=config, chat_template_sha256={"base": None, "distilled": HASH})
+    assert "The same prompts, asked inside the chat template, read from" in text_of(write_comparison(run))
+    facts = dict(build_comparison(run)["provenance"]["facts"])
+    assert (facts["Asked"], facts["Opening"]) == ("inside the chat template", SHOWN)
+    assert facts["Chat template sha256"] == HASH
+
+
+def test_only_tags_that_close_are_no_paths(tmp_path: Path) -> None:
+    run = located(write_synthetic_run(tmp_path / "run"), {"opening": "</think> </home/someone/x> /home/someone"})
+    assert dict(build_view(run)["provenance"]["facts"])["Opening"] == "</think> <…/x> …/someone"
