@@ -12,7 +12,9 @@ from probes.errors import StrataError
 
 TABLES = ("behaviour", "profiles", "emergence", "probes", "curves", "locations")
 """What every finished `locate` holds, each as NAME.parquet."""
-COMPARISON_TABLES = ("changes", "grafts", "grafts_in_words", "crossed", "weights", "similarity", "transfer")
+COMPARISON_TABLES = (
+    *("changes", "grafts", "grafts_in_words", "crossed", "weights", "similarity", "contrasts", "transfer"),
+)
 """The same for `compare`."""
 RUN_KEY = b"strata.run"
 """Where a table's metadata say which run wrote it."""
@@ -88,6 +90,12 @@ SIMILARITY = _schema(
     n_items=_INT, n_clusters=_INT, method=_TEXT,
 )  # fmt: skip
 """`compare`: debiased CKA and mean cosine of a model's streams with the base's at the same tokens."""
+
+CONTRASTS = _schema(
+    model=_TEXT, kind=_TEXT, contrast=_TEXT, stream=_INT, value=_FLOAT, low=_FLOAT, high=_FLOAT, n_items=_INT,
+    n_clusters=_INT, method=_TEXT, reason=_TEXT,
+)  # fmt: skip
+"""`compare`: how alike a model's streams are behind two instructions, and the excess; stream null: why something is absent."""
 
 TRANSFER = _schema(
     contrast=_TEXT, kind=_TEXT, family=_TEXT, direction=_TEXT, measure=_TEXT, stream=_INT, value=_FLOAT, low=_FLOAT,

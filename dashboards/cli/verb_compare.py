@@ -46,6 +46,7 @@ COMPARING = (
     Option("both_ways", True, "also put parts of BASE into the other models", "comparing"),
     Option("crossed_positions", ("last", "all"), "where contributions are exchanged: last, all", "comparing", choices=("last", "all")),
     Option("transferred", 3, "families of each kind whose answer probes are carried over; 0: none", "comparing", whole, metavar="N"),
+    Option("contrast_items", 24, "items of each kind asked behind five instructions (fast, slow, in French); 0: none", "comparing", whole, metavar="N"),
     Option("thoughts", 8, "problems of each family answered in words, with thinking; 0: none", "comparing", whole, metavar="N"),
     Option("thought_splits", ("test", "harder", "other"), "which problems: of trained families, harder ones, other families",
            "comparing", choices=("test", "harder", "other")),
@@ -56,7 +57,7 @@ COMPARING = (
 )  # fmt: skip
 QUICK = {
     "per_family": 12, "random_init": False, "draws": 2_000, "lens_maps": 4, "causal_map": "quick", "pairs": 10,
-    "damage_texts": 2, "graft_pairs": 8, "transferred": 1, "graft_stride": 3, "both_ways": False, "crossed_positions": ("last",), "thoughts": 2, "thought_grafts": 2,
+    "damage_texts": 2, "graft_pairs": 8, "transferred": 1, "contrast_items": 0, "graft_stride": 3, "both_ways": False, "crossed_positions": ("last",), "thoughts": 2, "thought_grafts": 2,
     "thought_splits": ("test",), "spectra": False,
 }  # fmt: skip
 """What --quick sets, where nothing else was asked for."""
@@ -106,6 +107,7 @@ def _compare(
         "both_ways",
         "crossed_positions",
         "transferred",
+        "contrast_items",
         "thoughts",
         "thought_splits",
         "thought_grafts",

@@ -14,10 +14,10 @@ from experiments.compare.alike import Alike, Need, alike
 from experiments.compare.asked import shared_opening
 from experiments.compare.behaviour_change import answered_by_all, behaviour_change
 from experiments.compare.config import CompareConfig
+from experiments.compare.contrasts import write_contrasts
 from experiments.compare.exchange import MEASURE as EXCHANGE
 from experiments.compare.exchange import exchange
 from experiments.compare.grafts_in_words import MEASURE as IN_WORDS
-from experiments.compare.grafts_in_words import TABLE as GRAFTS_IN_WORDS
 from experiments.compare.grafts_in_words import grafts_in_words
 from experiments.compare.in_words import in_words
 from experiments.compare.layer_changes import layer_changes
@@ -35,7 +35,7 @@ from experiments.locate.locate import ask, locate
 from experiments.locate.questions import Questions, questions_for
 from experiments.pairs import check_pair
 from experiments.run import RunDirectory, rows_to_table
-from experiments.tables import CHANGES, SIMILARITY, TRANSFER, WEIGHTS
+from experiments.tables import CHANGES, COMPARISON_TABLES, SIMILARITY, TRANSFER, WEIGHTS
 from probes.checkpoints.spec import parse_spec
 from probes.errors import DoesNotFitError, StrataError
 from probes.progress import Progress, silent
@@ -43,9 +43,8 @@ from probes.similarity.weights import compare_weights, weight_changes
 
 SCHEMA = "strata.comparison/1"
 RESULTS = (
-    *("changes.parquet", "grafts.parquet", "crossed.parquet", "weights.parquet", "similarity.parquet"),
-    *("transfer.parquet", f"{GRAFTS_IN_WORDS}.parquet", "pair_check.json", "families.json", "comparison.json"),
-)
+    *(f"{name}.parquet" for name in COMPARISON_TABLES), "pair_check.json", "families.json", "comparison.json",
+)  # fmt: skip
 """What a finished comparison holds beside the run directories of its models."""
 
 
@@ -217,6 +216,8 @@ class _Comparison:
             moved = self._moved(same_layers, rows, among, summaries)
         with run.stage("streams"):
             self._streams(rows)
+        with run.stage("contrasts"):
+            write_contrasts(run, self.models, self.questions, self.config, progress=self.progress)
         with run.stage("grafts"):
             upper = self._exchange(rows)
         with run.stage("answers in words"):

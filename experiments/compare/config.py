@@ -33,6 +33,8 @@ class CompareConfig:
     """Which problems: of trained families, harder than trained on, of families never trained on."""
     thought_grafts: int = 4
     """Stretches of blocks between which models are cut for grafts that are asked in words; below 2: none."""
+    contrast_items: int = 24
+    """Items of each kind that every model is asked behind five instructions, for the four contrasts; 0: none."""
     temperature: float = 0.0
     """Of answers in words: 0 decodes greedily, above it they are drawn with the run's seed."""
     spectra: bool = True
@@ -44,6 +46,8 @@ class CompareConfig:
                 "--graft-pairs, --transferred, --thoughts and --thought-grafts can't be negative, and --graft-stride needs at least 1",
                 "Give 0 to leave grafts, probe transfer or answers in words out",
             )
+        if self.contrast_items < 0:
+            raise StrataError("--contrast-items can't be negative", "Give 0 to leave the four contrasts out")
         if not self.crossed_positions or set(self.crossed_positions) - {"last", EVERY}:
             raise StrataError("Contributions are exchanged at `last` and at `all` positions", "Choose among these")
         if not self.thought_splits or set(self.thought_splits) - set(SPLITS[1:]):

@@ -1,0 +1,212 @@
+"""The four contrasts: against plain Hugging Face, their intervals against simulated truth, and what can't be asked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tiny_models import tiny_checkpoint
+from torch import Tensor
+
+from experiments.compare import contrasts
+from experiments.compare.config import CompareConfig
+from experiments.compare.contrasts import (
+    INSTRUCTIONS,
+    NAMES,
+    contrast_items,
+    contrast_rows,
+    contrasts_of,
+    instructed,
+    write_contrasts,
+)
+from experiments.compare.models import Models
+from experiments.items.alignment import encode_items
+from experiments.items.framing import REQUEST, framed
+from experiments.items.schema import Item
+from experiments.locate.config import LocateConfig
+from experiments.locate.questions import Questions
+from experiments.run import RunDirectory
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.similarity.cka import debiased_cka
+
+CONFIG = CompareConfig(locate=LocateConfig(draws=200), contrast_items=10)
+SPOKEN = {"fast": "a b c ", "fast_reworded": "a c b ", "slow": "x y z ", "slow_reworded": "x z y ", "other": "k l m "}
+"""Instructions in the words of the tiny tokenizer."""
+PAIRS = {"fast_slow": ("fast", "slow"), "fast_fast": ("fast", "fast_reworded"),
+         "slow_slow": ("slow", "slow_reworded"), "fast_other": ("fast", "other")}  # fmt: skip
+
+
+def items(per_kind: int = 12) -> list[Item]:
+    """Prompts of the tiny tokenizer's words that end in different ones; two families of each kind."""
+    letters = "abcdefghijklmnopqrstuvw"
+    return [
+        Item(id=f"{kind}:{n}", kind=kind, family=f"{kind}{n % 2}", domain="test", prompt=f"{letters[n]} + {letters[-n]} of {n % 10}",
+             answer=" is", foil=" in", cluster=str(n))
+        for kind in ("knowledge", "reasoning") for n in range(per_kind)
+    ]  # fmt: skip
+
+
+def questions(checkpoint: Checkpoint, asked: list[Item]) -> Questions:
+    encoded, left_out = encode_items(asked, checkpoint)
+    return Questions(tuple(asked), tuple(encoded), left_out, "sha", False, "")
+
+
+def test_every_contrast_is_plain_cka_of_what_hugging_face_computes(
+    tiny_models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contrasts, "INSTRUCTIONS", SPOKEN)
+    model, asked = tiny_models("llama"), items()
+    rows = {(r["kind"], r["contrast"], r["stream"]): r for r in contrast_rows(model, "base", asked, CONFIG)}
+    assert len(rows) == 2 * len(NAMES) * (model.n_layers + 1)
+    for kind in ("knowledge", "reasoning"):
+        states: dict[str, list[Tensor]] = {name: [] for name in SPOKEN}
+        for name, text in SPOKEN.items():
+            for item in (one for one in asked if one.kind == kind):
+                ids = torch.tensor([model.tokenizer(f"{text}\n\n{item.prompt}")["input_ids"]])
+                with torch.no_grad():
+                    found = model.model(ids, output_hidden_states=True).hidden_states
+                states[name].append(torch.stack([state[0, -1] for state in found]))
+        # The last of Hugging Face's states has gone through the final norm.
+        for stream in range(model.n_layers):
+            at = {name: torch.stack(of)[:, stream] for name, of in states.items()}
+            expected = {name: debiased_cka(at[one], at[two]) for name, (one, two) in PAIRS.items()}
+            for name, value in expected.items():
+                row = rows[kind, name, stream]
+                assert row["value"] == pytest.approx(value, abs=1e-4) and row["n_items"] == 12
+                assert row["low"] - 1e-9 <= row["value"] <= row["high"] + 1e-9 and row["high"] <= 1
+            excess = rows[kind, "excess", stream]["value"]
+            assert excess == pytest.approx(expected["fast_other"] - expected["fast_slow"], abs=1e-4)
+        # The last token is the same behind every instruction, and nothing else is in stream 0.
+        assert all(rows[kind, name, 0]["value"] == 1.0 for name in PAIRS) and rows[kind, "excess", 0]["value"] == 0.0
+
+
+def simulated(seed: int, slow: float, n_items: int = 24, d_model: int = 20) -> dict[str, dict[str, Any]]:
+    """Contrasts at one stream where every instruction adds as much noise of its own to the fast states, `slow` more or as much."""
+    made = torch.Generator().manual_seed(seed)
+    fast, *noise = (torch.randn(n_items, 1, d_model, generator=made) for _ in range(5))
+    sizes = (0.5, slow, slow, 0.5)
+    states = torch.stack([fast, *(fast + size * one for size, one in zip(sizes, noise, strict=True))])
+    found = contrasts_of(states, [str(n) for n in range(n_items)], draws=200, seed=seed)
+    return {row["contrast"]: row for row in found}
+
+
+def test_an_interval_of_the_excess_covers_zero_where_reasoning_does_no_more_than_another_token() -> None:
+    found = [simulated(seed, 0.5)["excess"] for seed in range(300)]
+    covered = np.mean([one["low"] <= 0 <= one["high"] for one in found])
+    values = np.array([one["value"] for one in found])
+    # Below 93 % would be worse than 95 % by more than chance over 300 draws; the jackknife errs to the other side.
+    assert covered >= 0.93 and abs(values.mean()) < 0.01
+    widths = np.array([one["high"] - one["low"] for one in found])
+    assert widths.mean() < 3.2 * np.quantile(np.abs(values), 0.95)
+
+
+def test_an_excess_that_is_there_has_its_size_and_is_found() -> None:
+    found = [simulated(seed, 1.0) for seed in range(100)]
+    # Of isotropic states and noise of size a the similarity is 1 / (1 + a²).
+    truth = {"fast_slow": 1 / 2, "fast_other": 1 / 1.25, "excess": 1 / 1.25 - 1 / 2}
+    for name, value in truth.items():
+        assert np.mean([one[name]["value"] for one in found]) == pytest.approx(value, abs=0.02)
+        assert np.mean([one[name]["low"] <= value <= one[name]["high"] for one in found]) >= 0.9
+    assert np.mean([one["excess"]["low"] > 0 for one in found]) > 0.9
+
+
+def test_the_same_states_behind_every_instruction_have_no_excess_and_few_clusters_no_interval() -> None:
+    states = torch.randn(10, 2, 6, generator=torch.Generator().manual_seed(0)).expand(5, -1, -1, -1)
+    for row in contrasts_of(states, [str(n % 5) for n in range(10)], draws=50, seed=0):
+        assert row["value"] == (0.0 if row["contrast"] == "excess" else 1.0) and row["low"] is None
+        assert row["n_clusters"] == 5 and "fewer than 8 clusters" in row["method"]
+    same = torch.full((5, 10, 1, 6), 0.1)
+    for row in contrasts_of(same, [str(n) for n in range(10)], draws=50, seed=0):
+        assert row["value"] is None and row["low"] is None and "same state" in row["reason"]
+
+
+def test_items_are_shared_out_over_families_and_entities_and_drawn_by_seed(tiny_models: Any) -> None:
+    encoded = questions(tiny_models("llama"), items(20)).encoded
+    found = contrast_items(encoded, 7, 0)
+    assert Counter(one.kind for one in found) == {"knowledge": 7, "reasoning": 7}
+    assert Counter(one.family for one in found if one.kind == "reasoning") == {"reasoning0": 4, "reasoning1": 3}
+    assert contrast_items(encoded, 7, 0) == found != contrast_items(encoded, 7, 1)
+    assert len(contrast_items(encoded, 99, 0)) == 40 and contrast_items(encoded, 0, 0) == ()
+
+
+def test_what_does_not_fit_the_context_is_left_out_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contrasts, "INSTRUCTIONS", SPOKEN)
+    model = tiny_checkpoint("llama", max_position_embeddings=16)
+    asked = items(8)
+    asked[0] = Item(**{**vars(asked[0]), "prompt": "a b c d e f g h i j k l m n o p"})
+    rows = list(contrast_rows(model, "twin", asked, CONFIG))
+    left, few = [row for row in rows if row["kind"] == "knowledge"]
+    assert left == {
+        "model": "twin", "kind": "knowledge", "reason": "1 item(s) left out: the prompt is longer than the model's context"
+    }  # fmt: skip
+    assert few["reason"] == "7 item(s) can be asked behind every instruction, and 8 are needed"
+    assert sum(row["kind"] == "reasoning" for row in rows) == len(NAMES) * (model.n_layers + 1)
+
+
+def test_a_question_that_an_instruction_cuts_otherwise_is_left_out(
+    tiny_models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a space before the question, its first word and the instruction's last become one token."""
+    model, asked = tiny_models("llama"), [framed(item, REQUEST) for item in items(1)]
+    for slow, left_out in (("x y z ", 0), ("x y z", 2)):
+        monkeypatch.setattr(contrasts, "INSTRUCTIONS", {**SPOKEN, "slow": slow})
+        found = instructed(asked, model, REQUEST)
+        assert len(found.left_out) == left_out and len(found.items) == 2 - left_out
+        assert all("other tokens" in reason for reason in found.left_out.values())
+
+
+def test_in_a_chat_the_instruction_is_what_is_requested(tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contrasts, "INSTRUCTIONS", SPOKEN)
+    model, opening = tiny_models("llama"), f"of {REQUEST} of the "
+    asked = [framed(item, opening) for item in items(2)]
+    found = instructed(asked, model, opening)
+    assert len(found.items) == 4
+    for name, text in SPOKEN.items():
+        expected = model.encode(f"of {text} of the {items(2)[0].prompt}")
+        assert found.prompts[name][0].ids == expected
+
+
+def test_a_finished_table_is_not_made_again_and_a_model_that_cannot_be_asked_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contrasts, "INSTRUCTIONS", SPOKEN)
+    base = tiny_checkpoint("llama")
+    broken = tiny_checkpoint("gpt2", seed=1)
+    with torch.no_grad():
+        next(broken.model.parameters()).fill_(torch.inf)
+    run = RunDirectory(tmp_path, verb="compare", command=(), identity={"seed": 0})
+    opened: list[str] = []
+
+    def opener(role: str, model: Checkpoint) -> Any:
+        return lambda: (opened.append(role), model)[1]
+
+    def models() -> Models:
+        return Models({"base": opener("base", base), "distilled": opener("distilled", broken)})
+
+    seen: list[str] = []
+    write_contrasts(
+        run, models(), questions(base, items()), CONFIG, progress=lambda stage, done, total, unit: seen.append(stage)
+    )
+    rows = run.read_table("contrasts").to_pylist()
+    assert {row["model"] for row in rows if row["value"] is not None} == {"base"}
+    (refused,) = [row for row in rows if row["model"] == "distilled"]
+    assert "not finite" in refused["reason"] and opened == ["base", "distilled"]
+    assert "contrasts of the base" in seen
+    write_contrasts(run, models(), questions(base, items()), CONFIG)
+    assert opened == ["base", "distilled"] and run.read_table("contrasts").to_pylist() == rows
+    (run.path / "contrasts.parquet").unlink()
+    write_contrasts(run, models(), questions(base, items()), CompareConfig(contrast_items=0))
+    assert run.read_table("contrasts").num_rows == 0 and opened == ["base", "distilled"]
+    run.close("done")
+
+
+@pytest.mark.model
+def test_the_instructions_are_as_long_and_share_as_many_words(smollm2: Checkpoint) -> None:
+    lengths = {name: len(smollm2.encode(text)) for name, text in INSTRUCTIONS.items()}
+    assert max(lengths.values()) - min(lengths.values()) <= 2, lengths
+    words = {name: {word.strip(",.:").lower() for word in text.split()} for name, text in INSTRUCTIONS.items()}
+    assert len(words["fast"] & words["slow"]) == len(words["fast"] & words["other"])
