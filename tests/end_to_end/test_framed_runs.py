@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +16,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from small_comparison import LOCATE
-from small_world import small_items, write_items
+from small_world import save_checkpoint, small_items, write_items
 from tiny_models import tiny_model, tiny_tokenizer
 
 from experiments.locate import locate
+from experiments.locate.config import LocateConfig
+from experiments.plan import plan_locate
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.checkpoints.open import checkpoint_from
 from probes.errors import StrataError
@@ -156,3 +161,48 @@ def test_another_template_is_another_run(files: tuple[Path, Path], tmp_path: Pat
         locate(model(), CHAT, tmp_path / "run", items_file=files[0], on_run=stop)
     with pytest.raises(StrataError, match="opening"):
         locate(model("of the 1 of . is in the "), CHAT, tmp_path / "run", items_file=files[0])
+
+
+def test_a_plan_counts_the_opening_of_every_prompt(files: tuple[Path, Path], tmp_path: Path) -> None:
+    plans = [
+        plan_locate(model(), LocateConfig(framing=framing), tmp_path, items_file=files[0], trial=False)
+        for framing in ("raw", "chat")
+    ]
+    assert plans[1].tokens - plans[0].tokens == len(asked()) * len(OPENING.split())
+    assert plans[1].longest - plans[0].longest == len(OPENING.split())
+    assert all(plans[1].passes[name] > count for name, count in plans[0].passes.items())
+
+
+def test_an_opening_belongs_to_a_framing() -> None:
+    with pytest.raises(StrataError, match="no opening"):
+        LocateConfig(opening="the ")
+    with pytest.raises(StrataError, match="--framing is 'caht'"):
+        LocateConfig(framing="caht")  # type: ignore[arg-type]
+    assert LocateConfig(framing="chat", opening="the ").opening == "the "
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_checkpoint(tmp_path_factory.mktemp("model") / "tiny")
+
+
+def strata(*words: object) -> subprocess.CompletedProcess[str]:
+    program = "import sys; from dashboards.cli import main; sys.exit(main())"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "NO_COLOR": "1"}
+    line = [sys.executable, "-c", program, *map(str, words)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=300, env=environment, check=False)
+
+
+@pytest.mark.parametrize("verb", ["locate", "compare"])
+def test_a_model_without_a_template_is_told_so_on_the_command_line(verb: str, saved: Path, tmp_path: Path) -> None:
+    items = write_items(tmp_path / "items.jsonl")
+    models = [saved] if verb == "locate" else [saved, saved]
+    done = strata(verb, *models, "--items", items, "--framing", "chat", "--out", tmp_path / "run")
+    assert done.returncode == 2 and done.stdout == "" and "Traceback" not in done.stderr
+    assert "--framing chat needs a chat template" in done.stderr and "Use --framing raw" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_misspelt_framing_gets_the_nearest(saved: Path, tmp_path: Path) -> None:
+    done = strata("locate", saved, "--framing", "emptythink", "--out", tmp_path / "run")
+    assert done.returncode == 2 and "Did you mean empty-think?" in done.stderr
