@@ -28,6 +28,7 @@ from probes.checkpoints.remote import hub_directory
 from probes.checkpoints.spec import Spec, parse_spec
 from probes.errors import DoesNotFitError, StrataError
 from probes.progress import Progress, silent
+from probes.similarity.held_delta import refuse_held_by
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _BUFFER = re.compile(r"(rotary_emb\.(inv_freq|cos_cached|sin_cached)|\.masked_bias|(^|\.)position_ids)$")
@@ -60,7 +61,8 @@ def open_checkpoint(
             directory, spec, dtype, place, device_map, attention, trust_remote_code
         )
     source: str = parsed.source
-    for adapter in parsed.adapters:
+    for count, adapter in enumerate(parsed.adapters):
+        refuse_held_by(model, adapter, "+".join([parsed.base, *parsed.adapters[:count]]))
         model, adapter_digest = with_adapter(model, adapter, digest)
         digest, source = f"{digest}+{adapter_digest}", f"{source}+adapter"
     if device_map is None:
@@ -229,6 +231,12 @@ def weight_files(directory: Path) -> list[Path]:
     """The safetensors files of a Hugging Face directory, each checked to be whole. Raises StrataError otherwise."""
     if not (directory / "config.json").exists():
         raise StrataError(f"{directory} has no config.json", "Give a directory in Hugging Face's format")
+    if (directory / "adapter_config.json").exists():
+        # transformers adds such an adapter to the model without a word, also where it is merged into it already.
+        raise StrataError(
+            f"{directory} holds a whole model and an adapter (adapter_config.json)",
+            "Move the adapter's files to a directory of their own; give MODEL+ADAPTER only if it is not merged yet",
+        )
     index = directory / "model.safetensors.index.json"
     if index.exists():
         try:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,6 +23,7 @@ from probes.checkpoints.quiet import quietly
 from probes.checkpoints.spec import parse_spec
 from probes.errors import StrataError
 from probes.progress import Progress, silent
+from probes.similarity.held_delta import refuse_held
 from probes.similarity.lora_delta import LoraDelta, read_lora
 from probes.similarity.tensor_names import canonical_name, is_constant, is_embedding, is_unembedding
 
@@ -96,9 +97,13 @@ def open_tensors(spec: str, progress: Progress = silent) -> TensorSource:
         # What a tied model stores beside its embedding is ignored when it is loaded.
         tensors = {name: stored for name, stored in tensors.items() if not is_unembedding(name)}
     adapters = tuple(read_lora(adapter) for adapter in parsed.adapters)
-    for adapter in adapters:
+    found = TensorSource(spec, directory, MappingProxyType(tensors), tied, ())
+    shapes = {name: stored.shape for name, stored in tensors.items()}
+    for count, adapter in enumerate(adapters):
         _check_fit(adapter, spec, tensors, tied)
-    return TensorSource(spec, directory, MappingProxyType(tensors), tied, adapters)
+        refuse_held(found.rows, shapes, adapter, "+".join([parsed.base, *parsed.adapters[:count]]))
+        found = replace(found, adapters=adapters[: count + 1])
+    return found
 
 
 def _stored(files: Iterable[Path]) -> Iterable[tuple[str, StoredTensor]]:

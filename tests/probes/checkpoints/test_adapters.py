@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,22 @@ from tiny_models import tiny_model
 
 from probes.checkpoints.open import open_checkpoint
 from probes.errors import StrataError
+from probes.similarity.tensor_source import open_tensors
 
 IDS = (4, 9, 30, 12, 7)
 RANK, ALPHA = 4, 12
 
 
-def save_adapter(directory: Path, **changes: Any) -> Path:
-    torch.manual_seed(3)
-    config = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=["q_proj", "down_proj"])
-    model = get_peft_model(tiny_model("llama", **changes), config)
+LORA: dict[str, dict[str, Any]] = {
+    "llama": {"target_modules": ["q_proj", "down_proj"]},
+    "gpt2": {"target_modules": ["c_attn", "c_fc"], "fan_in_fan_out": True},
+}
+
+
+def save_adapter(directory: Path, architecture: str = "llama", *, seed: int = 3, **changes: Any) -> Path:
+    torch.manual_seed(seed)
+    config = LoraConfig(r=RANK, lora_alpha=ALPHA, **LORA[architecture])
+    model = get_peft_model(tiny_model(architecture, **changes), config)
     for name, parameter in model.named_parameters():
         if "lora_B" in name:  # starts at zero, which would change nothing
             torch.nn.init.normal_(parameter, std=0.3)
@@ -103,6 +111,58 @@ def test_a_pickled_adapter_is_refused(tmp_path: Path, base: Path) -> None:
 def test_a_directory_that_is_no_adapter_is_refused(tmp_path: Path, base: Path) -> None:
     refused(f"{base}+{base}", "no adapter_config.json")
     refused(f"{base}+nowhere", "no adapter 'nowhere'")
+
+
+def merged(directory: Path, base: Path, adapter: Path, dtype: torch.dtype = torch.float32) -> Path:
+    """The base with the adapter merged by PEFT, saved as a model of its own."""
+    shutil.copytree(base, directory)
+    (directory / "model.safetensors").unlink()
+    open_checkpoint(f"{base}+{adapter}").model.to(dtype).save_pretrained(directory)
+    return directory
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gpt2"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_an_adapter_is_not_merged_into_a_model_that_holds_it(
+    tmp_path: Path, architecture: str, dtype: torch.dtype
+) -> None:
+    base = save_directory(tmp_path / "base", architecture)
+    adapter, other = (save_adapter(tmp_path / f"lora{seed}", architecture, seed=seed) for seed in (0, 1))
+    whole = merged(tmp_path / "whole", base, adapter, dtype)
+    refused(f"{whole}+{adapter}", "whole holds the adapter .*lora0 already")
+    with pytest.raises(StrataError, match=r"whole holds the adapter .*lora0 already"):
+        open_tensors(f"{whole}+{adapter}")
+    # By another name as well, and behind another one.
+    copy = shutil.copytree(adapter, tmp_path / "copy")
+    refused(f"{base}+{adapter}+{other}+{copy}", "lora1 holds the adapter .*copy already")
+    for spec in (f"{base}+{adapter}", f"{whole}+{other}", f"{base}+{adapter}+{other}"):
+        assert open_checkpoint(spec).identity.source.endswith("+adapter")
+        assert open_tensors(spec).adapters
+
+
+def test_a_model_that_was_trained_on_in_the_same_direction_may_take_the_adapter(tmp_path: Path, base: Path) -> None:
+    """All weights together have a share of 1 in the change, but each block one of its own."""
+    adapter = save_adapter(tmp_path / "lora")
+    state, change = load_file(base / "model.safetensors"), load_file(adapter / "adapter_model.safetensors")
+    for number, name in enumerate(sorted(name for name in change if "lora_A" in name)):
+        weight = name.removeprefix("base_model.model.").replace(".lora_A", "")
+        state[weight] += (
+            (0.2, 1.8, 1.0)[number // 2] * ALPHA / RANK * change[name.replace("lora_A", "lora_B")] @ change[name]
+        )
+    save_file(state, base / "model.safetensors", metadata={"format": "pt"})
+    assert open_checkpoint(f"{base}+{adapter}").identity.source == "directory+adapter"
+
+
+def test_a_directory_with_a_whole_model_and_its_adapter_is_refused(tmp_path: Path, base: Path) -> None:
+    """transformers would add the adapter to the merged weights once more, without a word."""
+    adapter = save_adapter(tmp_path / "lora")
+    whole = merged(tmp_path / "whole", base, adapter)
+    assert open_checkpoint(str(whole)).identity.source == "directory"
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        shutil.copy(adapter / name, whole / name)
+    refused(str(whole), "holds a whole model and an adapter")
+    with pytest.raises(StrataError, match="holds a whole model and an adapter"):
+        open_tensors(str(whole))
 
 
 def test_an_adapter_config_that_is_damaged_is_refused(tmp_path: Path, base: Path) -> None:
