@@ -13,7 +13,7 @@ from probes.errors import StrataError
 TABLES = ("behaviour", "profiles", "emergence", "probes", "curves", "locations")
 """What every finished `locate` holds, each as NAME.parquet."""
 COMPARISON_TABLES = (
-    *("changes", "grafts", "grafts_in_words", "crossed", "weights", "similarity", "contrasts", "transfer"),
+    *("changes", "likeness", "grafts", "grafts_in_words", "crossed", "weights", "similarity", "contrasts", "transfer"),
 )
 """The same for `compare`."""
 RUN_KEY = b"strata.run"
@@ -65,6 +65,12 @@ CHANGES = _schema(
     before=_FLOAT, after=_FLOAT, difference=_FLOAT, low=_FLOAT, high=_FLOAT, n_items=_INT, n_clusters=_INT, method=_TEXT,
 )  # fmt: skip
 """`compare`: readings of the same items in two models. Contrast: change, twin_change, or beyond_twin."""
+
+LIKENESS = _schema(
+    contrast=_TEXT, kind=_TEXT, instrument=_TEXT, measure=_TEXT, component=_TEXT, position=_TEXT, axis=_TEXT,
+    between=_FLOAT, ceiling=_FLOAT, n_clusters=_INT, reason=_TEXT,
+)  # fmt: skip
+"""`compare`: rank correlation of two models' profiles over layers, and the split-half ceiling it is held against."""
 
 GRAFTS = _schema(
     contrast=_TEXT, direction=_TEXT, sweep=_TEXT, layer=_INT, kind=_TEXT, measure=_TEXT, value=_FLOAT, low=_FLOAT,

@@ -136,6 +136,7 @@ def _body(view: Json) -> str:
 {sections.models_and_pairs(view)}
 {sections.answers(view)}
 {layers}
+{sections.likeness(view)}
 {sections.locations(view)}
 {grafts}
 {crossed}

@@ -217,6 +217,35 @@ def _location_row(row: Json, bound: float) -> str:
     )
 
 
+def likeness(view: Json) -> str:
+    """Agreement of the models' profiles over layers, each beside its split-half ceiling."""
+    contrasts = {"change": "Distilled and base", "twin_change": "Twin and base", "beyond_twin": "Distilled and twin"}
+    shown = [name for name in contrasts if any(name in row["contrasts"] for row in view["likeness"])]
+    if not shown:
+        return ""
+    rows = "".join(
+        f'<tr><th scope="row">{kind_mark(row["kind"])}</th><td>{esc(row["instrument"])}</td><td>{esc(row["reading"])}</td>'
+        f"{''.join(_likeness_cell(row['contrasts'].get(name)) for name in shown)}</tr>"
+        for row in view["likeness"]
+    )
+    heads = "".join(f'<th scope="col">{contrasts[name]}</th>' for name in shown)
+    return f"""<h3>How alike are the profiles over layers?</h3>
+  <p class="caption">Rank correlation over layers of one model's profile with the other's, between halves of the entities that share none; in
+    brackets its ceiling, which is how well each model's profile agrees with itself in the same way. Well below the ceiling, the profiles differ;
+    where the ceiling itself is low, there are too few entities to tell.</p>
+  <div class="table-scroll" tabindex="0" role="region" aria-label="Agreement of profiles"><table class="plain estimates"><thead><tr>
+    <th scope="col">Kind</th><th scope="col">Instrument</th><th scope="col">Reading</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"""
+
+
+def _likeness_cell(found: Json | None) -> str:
+    if found is None:
+        return '<td><span class="muted">–</span></td>'
+    if found["between"] is None:
+        return f'<td><span class="muted">{esc(found["reason"])}</span></td>'
+    about = f"{found['n_clusters']} entities"
+    return f'<td><span title="{esc(about)}">{number(found["between"], 2)}<small>[{number(found["ceiling"], 2)}]</small></span></td>'
+
+
 def halves(view: Json) -> str:
     """The popular story in one number for each kind."""
     if not view["halves"]:

@@ -8,6 +8,7 @@ from typing import Any
 from dashboards.view import comparison_lines as measured
 from dashboards.view import comparison_words as words
 from dashboards.view.build import axes_of
+from dashboards.view.comparison_likeness import build_likeness
 from dashboards.view.comparison_run import ComparisonRun, read_comparison
 from dashboards.view.comparison_schema import SCHEMA_NAME, validate_comparison_view
 from dashboards.view.labels import KINDS
@@ -25,6 +26,7 @@ SOURCES: Json = {
     "answers.families": "families.json",
     "answers.thoughts": "comparison.json thoughts; every answer in answers_ROLE.parquet",
     "changes.lines[].before, after, mean, low, high": "changes.parquet before, after, difference, low, high",
+    "likeness[].contrasts.*.between, ceiling": "likeness.parquet between, ceiling",
     "locations.rows": "comparison.json kinds.*.located, location_change",
     "locations.orders": "comparison.json order",
     "halves": "comparison.json kinds.*.upper_minus_lower",
@@ -51,6 +53,7 @@ def build_comparison(run_dir: Path) -> Json:
         "pair_check": words.build_pair_check(run),
         "answers": words.build_answers(run),
         "changes": measured.build_changes(run),
+        "likeness": build_likeness(run),
         "locations": words.build_locations(run),
         "halves": words.build_halves(run),
         "grafts": measured.build_grafts(run),

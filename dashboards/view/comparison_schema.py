@@ -43,6 +43,7 @@ SCHEMA: Json = _object(
     answers=_object(kinds=_list(kind=_TEXT), families=_list(kind=_TEXT, family=_TEXT), thoughts=_list(split=_TEXT), thoughts_text=_TEXT),
     changes=_object(**_STATE, readings=_list(id=_TEXT, label=_TEXT, unit=_TEXT, limits=_NUMBERS, change_limits=_NUMBERS),
                     lines=_lines(contrast=_TEXT, kind=_TEXT, before=_NUMBERS, after=_NUMBERS)),
+    likeness=_list(kind=_TEXT, instrument=_TEXT, reading=_TEXT, contrasts={"type": "object"}),
     locations=_object(bound={"type": "number"}, rows=_list(kind=_TEXT, role=_TEXT, verdict=_TEXT, reason=_TEXT)),
     halves=_list(kind=_TEXT, role=_TEXT, reason=_TEXT),
     grafts=_object(**_STATE, lines=_lines(contrast=_TEXT, sweep=_TEXT), whole={"type": "array"}, reasons=_list(text=_TEXT)),

@@ -21,6 +21,7 @@ from experiments.compare.grafts_in_words import MEASURE as IN_WORDS
 from experiments.compare.grafts_in_words import grafts_in_words
 from experiments.compare.in_words import in_words
 from experiments.compare.layer_changes import layer_changes
+from experiments.compare.likeness import likeness_rows
 from experiments.compare.location_change import location_change
 from experiments.compare.models import NEEDS_BOTH, Models, Openers
 from experiments.compare.paired import BASE, DISTILLED, TWIN, Role
@@ -35,7 +36,7 @@ from experiments.locate.locate import ask, locate
 from experiments.locate.questions import Questions, questions_for
 from experiments.pairs import check_pair
 from experiments.run import RunDirectory, rows_to_table
-from experiments.tables import CHANGES, COMPARISON_TABLES, SIMILARITY, TRANSFER, WEIGHTS
+from experiments.tables import CHANGES, COMPARISON_TABLES, LIKENESS, SIMILARITY, TRANSFER, WEIGHTS
 from probes.checkpoints.spec import parse_spec
 from probes.errors import DoesNotFitError, StrataError
 from probes.progress import Progress, silent
@@ -209,10 +210,12 @@ class _Comparison:
             draws, seed = self.config.locate.draws, self.config.locate.seed
             kinds, families = behaviour_change(same, self.questions.items, draws=draws, seed=seed)
             run.write_json("families.json", families)
-            if not run.finished("changes.parquet"):
+            if not (run.finished("changes.parquet") and run.finished("likeness.parquet")):
                 tables = {role: pq.read_table(run.path / role / "profiles.parquet") for role in same_layers}
                 changes = layer_changes(tables, self.questions.items, draws=draws, seed=seed)
                 run.write_table("changes", rows_to_table(list(changes), CHANGES))
+                likeness = likeness_rows(tables, self.questions.items, seed=seed)
+                run.write_table("likeness", rows_to_table(list(likeness), LIKENESS))
             moved = self._moved(same_layers, rows, among, summaries)
         with run.stage("streams"):
             self._streams(rows)

@@ -18,7 +18,8 @@ from experiments.statistics.bootstrap import cluster_bootstrap
 KEPT = (("lens.logit", "answer_logprob"), ("lens.logit", "logit_difference"))
 """Readings of the lens that are compared; of the interventions all are."""
 _CAUSAL = ("interchange", "removal")
-_KEY = ("instrument", "measure", "component", "position")
+READING = ("instrument", "measure", "component", "position")
+"""What tells one reading of a model's layers from another."""
 
 
 def layer_changes(
@@ -28,7 +29,7 @@ def layer_changes(
 
     Paired by item; an item that one of the two models has no value for is in neither mean.
     """
-    by_role = {role: _arrays(table) for role, table in profiles.items()}
+    by_role = {role: readings_by_item(table) for role, table in profiles.items()}
     known = {item.id: item for item in items}
     for contrast, (upper, lower) in CHANGES.items():
         if upper not in by_role or lower not in by_role:
@@ -64,19 +65,24 @@ def _rows(
     for layer, one in enumerate(estimates):
         if one.n_items:
             yield {
-                **dict(zip(_KEY, key, strict=True)), "contrast": contrast, "kind": kind, "layer": layer,
-                "axis": "stream" if key[0].startswith("lens.") else "block",
+                **dict(zip(READING, key, strict=True)), "contrast": contrast, "kind": kind, "layer": layer,
+                "axis": axis_of(key),
                 "before": means[0][layer], "after": means[1][layer], "difference": one.value, "low": one.low,
                 "high": one.high, "n_items": one.n_items, "n_clusters": one.n_clusters, "method": one.method,
             }  # fmt: skip
 
 
-def _arrays(table: pa.Table) -> dict[tuple[str, ...], dict[str, Float[np.ndarray, " layer"]]]:
+def axis_of(reading: tuple[str, ...]) -> str:
+    """What the layers of a reading count: streams or blocks."""
+    return "stream" if reading[0].startswith("lens.") else "block"
+
+
+def readings_by_item(table: pa.Table) -> dict[tuple[str, ...], dict[str, Float[np.ndarray, " layer"]]]:
     """Reading → item → values by layer, of the readings that are compared."""
     wanted = pc.is_in(table["instrument"], pa.array(_CAUSAL))
     for instrument, measure in KEPT:
         wanted = pc.or_(wanted, pc.and_(pc.equal(table["instrument"], instrument), pc.equal(table["measure"], measure)))
-    frame = table.filter(wanted).select([*_KEY, "item", "layer", "value"])
+    frame = table.filter(wanted).select([*READING, "item", "layer", "value"])
     n_layers = (pc.max(frame["layer"]).as_py() or 0) + 1
     columns = [frame[name].to_pylist() for name in frame.schema.names]
     found: dict[tuple[str, ...], dict[str, np.ndarray]] = {}

@@ -1,15 +1,56 @@
-"""How well does a profile agree with itself? The ceiling for any comparison between profiles."""
+"""How well does a profile agree with itself, and with another one? The first is the ceiling of the second."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from experiments.statistics.bootstrap import Estimate
 from experiments.statistics.max_t import random_labels
 from probes.errors import StrataError
 
 SPLITS = 1_000
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Spearman correlations over blocks between mean profiles of disjoint halves of the clusters, averaged over splits."""
+
+    between: float
+    """One profile on one half, the other on the other; NaN where a profile has no variation."""
+    ceiling: float
+    """Each profile with itself in the same way, the mean of both: what `between` reaches where nothing differs."""
+    n_clusters: int
+
+
+def split_half_between(
+    a: Float[np.ndarray, "cluster block"], b: Float[np.ndarray, "cluster block"], *, splits: int = SPLITS, seed: int = 0
+) -> Likeness:
+    """How alike two profiles of the same clusters are, held against how alike each is to itself.
+
+    All correlations are between halves of one size, so noise lowers them alike: `between` below `ceiling` is a difference,
+    and not for want of clusters. A profile and itself give the same number twice. Clusters with a NaN in either are left
+    out. Raises StrataError for fewer than four clusters and for profiles of unlike shape.
+    """
+    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    if a.shape != b.shape:
+        raise StrataError(
+            f"Profiles of shape {a.shape} and {b.shape} are compared", "Give the same clusters and blocks"
+        )
+    kept = np.isfinite(a).all(axis=1) & np.isfinite(b).all(axis=1)
+    a, b = a[kept], b[kept]
+    n = len(a)
+    if n < 4:
+        raise StrataError(f"{n} clusters carry both profiles", "Halves of two clusters each need four")
+    found: dict[str, list[np.ndarray]] = {"ab": [], "ba": [], "aa": [], "bb": []}
+    for first in random_labels(n // 2, n - n // 2, splits, seed):
+        means = {name: _halves(one, first) for name, one in (("a", a), ("b", b))}
+        for names, made in found.items():
+            made.append(rank_correlation(means[names[0]][0], means[names[1]][1]))
+    r = {names: _mean(np.concatenate(made)) for names, made in found.items()}
+    return Likeness((r["ab"] + r["ba"]) / 2, (r["aa"] + r["bb"]) / 2, n)
 
 
 def split_half(profiles: Float[np.ndarray, "cluster block"], *, splits: int = SPLITS, seed: int = 0) -> Estimate:
@@ -24,13 +65,8 @@ def split_half(profiles: Float[np.ndarray, "cluster block"], *, splits: int = SP
     n = len(profiles)
     if n < 2:
         raise StrataError(f"{n} clusters carry a profile", "Halves need two clusters or more")
-    total = profiles.sum(0)
-    found: list[np.ndarray] = []
-    for first in random_labels(n // 2, n - n // 2, splits, seed):
-        sums = first.astype(float) @ profiles
-        found.append(rank_correlation(sums / (n // 2), (total - sums) / (n - n // 2)))
-    correlations = np.concatenate(found)
-    r = float(np.nanmean(correlations)) if np.isfinite(correlations).any() else float("nan")
+    labels = random_labels(n // 2, n - n // 2, splits, seed)
+    r = _mean(np.concatenate([rank_correlation(*_halves(profiles, first)) for first in labels]))
     value = 2 * r / (1 + r) if r > 0 else r
     return Estimate(
         value, None, None, n, n, f"Spearman of {splits} random halves of clusters, Spearman–Brown corrected"
@@ -44,6 +80,18 @@ def rank_correlation(
     a, b = _centred_ranks(a), _centred_ranks(b)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray((a * b).sum(-1) / np.sqrt((a**2).sum(-1) * (b**2).sum(-1)))
+
+
+def _halves(
+    profiles: Float[np.ndarray, "cluster block"], first: Bool[np.ndarray, "draw cluster"]
+) -> tuple[Float[np.ndarray, "draw block"], Float[np.ndarray, "draw block"]]:
+    """Mean profiles of the clusters labelled `first` and of the others."""
+    sums, size = first.astype(float) @ profiles, int(first[0].sum())
+    return sums / size, (profiles.sum(0) - sums) / (len(profiles) - size)
+
+
+def _mean(correlations: Float[np.ndarray, " draw"]) -> float:
+    return float(np.nanmean(correlations)) if np.isfinite(correlations).any() else float("nan")
 
 
 def _centred_ranks(values: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from experiments.statistics import split_half
-from experiments.statistics.split_half import rank_correlation
+from experiments.statistics.split_half import rank_correlation, split_half_between
 from probes.errors import StrataError
 
 
@@ -49,3 +49,38 @@ def test_noise_agrees_with_nothing_and_a_sure_profile_with_itself() -> None:
 def test_one_cluster_has_no_halves() -> None:
     with pytest.raises(StrataError, match="two clusters"):
         split_half(np.array([[1.0, 2], [np.nan, 1]]))
+
+
+def test_a_profile_agrees_with_another_as_with_itself_only_where_they_are_the_same() -> None:
+    rng = np.random.default_rng(5)
+    true, other = rng.normal(size=(2, 30))
+    a, b, c = (shape + 2 * rng.normal(size=(24, 30)) for shape in (true, true, other))
+    same = split_half_between(a, a, splits=100)
+    assert same.between == pytest.approx(same.ceiling, abs=1e-12)
+    alike, apart = split_half_between(a, b, splits=200), split_half_between(a, c, splits=200)
+    assert alike.between == pytest.approx(alike.ceiling, abs=0.1) and alike.ceiling > 0.5
+    assert apart.between < 0.4 < apart.ceiling
+    assert split_half_between(b, a, splits=200, seed=3).between == pytest.approx(alike.between, abs=0.05)
+
+
+def test_two_clusters_a_half_have_three_splits_that_spearman_gives() -> None:
+    a, b = np.random.default_rng(6).normal(size=(2, 4, 7))
+
+    def rho(x: np.ndarray, y: np.ndarray) -> float:
+        return float(stats.spearmanr(x, y).statistic)
+
+    between, ceiling = [], []
+    for first in ([0, 1], [0, 2], [0, 3], [2, 3], [1, 3], [1, 2]):
+        second = [row for row in range(4) if row not in first]
+        between.append((rho(a[first].mean(0), b[second].mean(0)) + rho(b[first].mean(0), a[second].mean(0))) / 2)
+        ceiling.append((rho(a[first].mean(0), a[second].mean(0)) + rho(b[first].mean(0), b[second].mean(0))) / 2)
+    found = split_half_between(a, b, splits=4_000)
+    assert found.between == pytest.approx(np.mean(between), abs=0.03)
+    assert found.ceiling == pytest.approx(np.mean(ceiling), abs=0.03)
+
+
+def test_too_few_clusters_and_unlike_shapes_are_refused() -> None:
+    with pytest.raises(StrataError, match="3 clusters"):
+        split_half_between(np.ones((4, 3)), np.array([[1.0, 2, 3]] * 3 + [[np.nan] * 3]))
+    with pytest.raises(StrataError, match="of shape"):
+        split_half_between(np.ones((4, 3)), np.ones((4, 2)))

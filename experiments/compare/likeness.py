@@ -1,0 +1,63 @@
+"""How alike are the layer profiles of two models, held against how alike each is to itself? The split-half ceiling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float
+
+from experiments.compare.layer_changes import READING, axis_of, readings_by_item
+from experiments.compare.paired import CHANGES, Role
+from experiments.items.schema import Item
+from experiments.locate.questions import entity_of
+from experiments.statistics.split_half import split_half_between
+from probes.errors import StrataError
+
+_SPLITS = 200
+
+
+def likeness_rows(profiles: Mapping[Role, pa.Table], items: Sequence[Item], *, seed: int) -> Iterator[dict[str, Any]]:
+    """Rows of the `likeness` table: for every reading, kind and contrast how far two models' profiles over layers agree.
+
+    A profile is the mean over entities. `between` and its `ceiling` are what `split_half_between` says; null with the
+    `reason` where there are too few entities or a profile is flat.
+    """
+    by_role = {role: readings_by_item(table) for role, table in profiles.items()}
+    known = {item.id: item for item in items}
+    for contrast, (upper, lower) in CHANGES.items():
+        if upper not in by_role or lower not in by_role:
+            continue
+        for key in (key for key in by_role[upper] if key in by_role[lower]):
+            sides = by_role[lower][key], by_role[upper][key]
+            shared = [name for name in sides[1] if name in sides[0] and name in known]
+            for kind in dict.fromkeys(known[name].kind for name in shared):
+                members = [name for name in shared if known[name].kind == kind]
+                names = dict(zip(READING, key, strict=True)) | {"contrast": contrast, "kind": kind}
+                clusters = [entity_of(known[name]) for name in members]
+                before, after = (_means(side, members, clusters) for side in sides)
+                yield names | {"axis": axis_of(key)} | _alike(before, after, seed)
+
+
+def _alike(
+    before: Float[np.ndarray, "cluster layer"], after: Float[np.ndarray, "cluster layer"], seed: int
+) -> dict[str, Any]:
+    nothing = {"between": None, "ceiling": None, "n_clusters": len(before)}
+    try:
+        found = split_half_between(before, after, splits=_SPLITS, seed=seed)
+    except StrataError as error:
+        return nothing | {"reason": error.what}
+    if not np.isfinite([found.between, found.ceiling]).all():
+        return nothing | {"reason": "a profile is the same at every layer"}
+    return {"between": found.between, "ceiling": found.ceiling, "n_clusters": found.n_clusters, "reason": None}
+
+
+def _means(
+    values: Mapping[str, Float[np.ndarray, " layer"]], members: Sequence[str], clusters: Sequence[str]
+) -> Float[np.ndarray, "cluster layer"]:
+    by_cluster: dict[str, list[np.ndarray]] = {}
+    for name, cluster in zip(members, clusters, strict=True):
+        by_cluster.setdefault(cluster, []).append(values[name])
+    return np.stack([np.mean(rows, axis=0) for rows in by_cluster.values()])

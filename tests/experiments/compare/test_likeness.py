@@ -1,0 +1,53 @@
+"""Profiles of two models, alike and unlike, beside the ceiling that each sets for itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from experiments.compare.likeness import likeness_rows
+from experiments.items.schema import Item
+
+N_LAYERS, N_ITEMS = 8, 24
+ITEMS = [
+    Item(str(row), "knowledge", "capital", "", "p", " a", cluster=f"entity {row // 2}", extra={})
+    for row in range(N_ITEMS)
+]
+
+
+def table(shape: np.ndarray, seed: int) -> pa.Table:
+    """One reading of every item: the shape and noise of its own."""
+    rng = np.random.default_rng(seed)
+    rows: list[dict[str, Any]] = [
+        {"item": item.id, "layer": layer, "instrument": "interchange", "measure": "denoise", "component": "mlp_out",
+         "position": "last", "value": float(shape[layer] + 0.3 * rng.normal())}
+        for item in ITEMS
+        for layer in range(N_LAYERS)
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows)
+
+
+def test_each_contrast_is_held_against_its_own_ceiling() -> None:
+    rising = np.linspace(0, 2, N_LAYERS)
+    profiles = {"base": table(rising, 0), "distilled": table(rising[::-1], 1), "twin": table(rising, 2)}
+    rows = {row["contrast"]: row for row in likeness_rows(profiles, ITEMS, seed=0)}
+    assert set(rows) == {"change", "twin_change", "beyond_twin"}
+    assert rows["change"]["between"] < -0.7 and rows["beyond_twin"]["between"] < -0.7
+    assert rows["twin_change"]["between"] == pytest.approx(rows["twin_change"]["ceiling"], abs=0.1)
+    assert all(
+        row["ceiling"] > 0.8 and row["n_clusters"] == N_ITEMS // 2 and row["reason"] is None for row in rows.values()
+    )
+    same = next(iter(likeness_rows({"base": profiles["base"], "distilled": profiles["base"]}, ITEMS, seed=0)))
+    assert same["between"] == pytest.approx(same["ceiling"], abs=1e-12)
+
+
+def test_few_entities_and_flat_profiles_have_a_reason_in_place_of_a_number() -> None:
+    profiles = {"base": table(np.arange(8.0), 0), "distilled": table(np.arange(8.0), 1)}
+    few = next(iter(likeness_rows(profiles, ITEMS[:4], seed=0)))
+    assert few["between"] is None and "2 clusters" in few["reason"]
+    flat = pa.Table.from_pylist([{**row, "value": 1.0} for row in profiles["base"].to_pylist()])
+    found = next(iter(likeness_rows({"base": flat, "distilled": flat}, ITEMS, seed=0)))
+    assert found["between"] is None and "same at every layer" in found["reason"]
