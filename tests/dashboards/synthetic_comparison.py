@@ -17,8 +17,10 @@ from experiments.run import rows_to_table
 from experiments.tables import (
     CHANGES,
     COMPARISON_TABLES,
+    CONTRASTS,
     CROSSED,
     GRAFTS,
+    LIKENESS,
     RUN_KEY,
     SIMILARITY,
     TABLES,
@@ -50,9 +52,12 @@ def write_synthetic_comparison(
     made = {
         "changes": (list(_changes(rng, n_layers, twin)), CHANGES),
         "grafts": (list(_grafts(n_layers, others, "recovery" not in without)), GRAFTS),
+        "grafts_in_words": (list(_grafts_in_words(n_layers)), GRAFTS),
+        "likeness": (list(_likeness(twin)), LIKENESS),
         "crossed": (list(_crossed(n_layers, others)), CROSSED),
         "weights": (list(_weights(n_layers, others)), WEIGHTS),
         "similarity": (list(_similarity(n_layers, others)), SIMILARITY),
+        "contrasts": (list(_contrasts(n_layers, roles)), CONTRASTS),
         "transfer": (list(_transfer(n_layers, others, hostile)), TRANSFER),
     }
     for name, (rows, schema) in made.items():
@@ -148,6 +153,37 @@ def _grafts(n_layers: int, others: list[str], recovered: bool) -> Iterator[dict[
                         }  # fmt: skip
 
 
+def _grafts_in_words(n_layers: int) -> Iterator[dict[str, Any]]:
+    """Two cuts; the upper quarter brings it all."""
+    common = {"contrast": "distilled", "direction": "into base", "kind": "reasoning", "measure": "in_words", **SUPPORT}
+    shares = [("nothing", None, 0.0), ("everything", None, 1.0)]
+    for cut in (n_layers // 2, 3 * n_layers // 4):
+        shares += [("prefix", cut - 1, 0.0), ("suffix", cut, 1.0)]
+    for sweep, layer, share in shares:
+        value = 0.25 + 0.45 * share
+        yield {
+            **common, "sweep": sweep, "layer": layer, "value": value, "low": value - 0.15, "high": value + 0.15,
+            "recovery": share, "recovery_low": share - 0.2, "recovery_high": share + 0.2, "reason": None,
+        }  # fmt: skip
+
+
+def _likeness(twin: bool) -> Iterator[dict[str, Any]]:
+    readings = [("lens.logit", "logit_difference", "resid", "stream"), ("interchange", "denoise", "mlp_out", "block")]
+    readings += [("interchange", "random_donor", "mlp_out", "block"), ("removal", "mean", "attn_out", "block")]
+    for contrast, between in (("change", 0.41), ("twin_change", 0.83), ("beyond_twin", 0.44)):
+        if not twin and contrast != "change":
+            continue
+        for instrument, measure, component, axis in readings:
+            for kind in KINDS:
+                few = kind == "composite"
+                yield {
+                    "contrast": contrast, "kind": kind, "instrument": instrument, "measure": measure, "component": component,
+                    "position": "last", "axis": axis, "between": None if few else between,
+                    "ceiling": None if few else 0.86, "n_clusters": 3 if few else 12,
+                    "reason": "3 clusters carry both profiles" if few else None,
+                }  # fmt: skip
+
+
 def _crossed(n_layers: int, others: list[str]) -> Iterator[dict[str, Any]]:
     for role in others:
         for way in ("base", role):
@@ -189,6 +225,25 @@ def _similarity(n_layers: int, others: list[str]) -> Iterator[dict[str, Any]]:
                         value = 1 - 0.2 * (stream / n_layers) ** 2 * (2 if role == "distilled" else 1)
                         yield {"contrast": role, "measure": measure, "kind": kind, "position": position, "stream": stream,
                                "value": value, "low": value - 0.02, "high": min(1.0, value + 0.02), **SUPPORT}  # fmt: skip
+
+
+def _contrasts(n_layers: int, roles: list[str]) -> Iterator[dict[str, Any]]:
+    """Fast and slow part by 0.1 at the end, and half as much by another next token; the twin could be asked one kind only."""
+    falls = {"fast_slow": 0.1, "fast_fast": 0.02, "slow_slow": 0.02, "fast_other": 0.05}
+    for role in roles:
+        for kind in ("knowledge", "reasoning"):
+            if (role, kind) == ("twin", "knowledge"):
+                yield {
+                    "model": role,
+                    "kind": kind,
+                    "reason": "3 item(s) can be asked behind every instruction, and 8 are needed",
+                }
+                continue
+            for stream in range(n_layers + 1):
+                values = {name: 1 - fall * stream / n_layers for name, fall in falls.items()}
+                for name, value in {**values, "excess": values["fast_other"] - values["fast_slow"]}.items():
+                    yield {"model": role, "kind": kind, "contrast": name, "stream": stream, "value": value, "low": value - 0.01,
+                           "high": value + 0.01, "reason": None, **SUPPORT}  # fmt: skip
 
 
 def _transfer(n_layers: int, others: list[str], hostile: bool) -> Iterator[dict[str, Any]]:

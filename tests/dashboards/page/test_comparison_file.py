@@ -77,6 +77,7 @@ def test_without_javascript_it_tells_verdict_answers_pairs_and_locations(page: s
         "+25.0", "[17.0, 33.0]", "block 5 [4–6]", "not located in twin", "unchanged", "21 pairs in 11 clusters",
         "the two models do not differ enough on these items", "only the MLP lines and the grafts say where the change is",
         "Every measure could be made of every model.",
+        "How alike are the profiles over layers?", "0.41[0.86]", "3 clusters carry both profiles",
     ):  # fmt: skip
         assert words in text, words
 

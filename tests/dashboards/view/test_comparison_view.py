@@ -39,6 +39,7 @@ def _rows(run: Path, name: str) -> list[Json]:
          {"mean": "difference", "low": "low", "high": "high", "before": "before", "after": "after"}),
         ("crossed", ("contrast", "component", "position", "kind"), "layer", {"mean": "value", "low": "low", "high": "high"}),
         ("similarity", ("contrast", "measure", "kind", "position"), "stream", {"mean": "value", "low": "low", "high": "high"}),
+        ("contrasts", ("model", "kind", "contrast"), "stream", {"mean": "value", "low": "low", "high": "high"}),
         ("transfer", ("contrast", "kind", "family", "direction", "measure"), "stream", {"mean": "value", "majority": "majority"}),
     ],
 )  # fmt: skip
@@ -63,7 +64,7 @@ def test_every_number_of_a_line_is_the_tables(
 
 
 def test_grafts_keep_score_and_recovery_apart_in_both_directions(view: Json, run: Path) -> None:
-    rows = [row for row in _rows(run, "grafts") if row["layer"] is not None]
+    rows = [row for name in ("grafts", "grafts_in_words") for row in _rows(run, name) if row["layer"] is not None]
     for score, column in (("value", "value"), ("recovery", "recovery")):
         lines = [line for line in view["grafts"]["lines"] if line["score"] == score]
         assert sum(len(line["layer"]) for line in lines) == sum(row[column] is not None for row in rows)
@@ -76,6 +77,33 @@ def test_grafts_keep_score_and_recovery_apart_in_both_directions(view: Json, run
     assert not [
         line for line in view["grafts"]["lines"] if line["contrast"] == "random" and line["score"] == "recovery"
     ]
+
+
+def test_grafts_asked_in_words_stand_among_the_grafts(view: Json, run: Path) -> None:
+    lines = [one for one in view["grafts"]["lines"] if one["measure"] == "in_words"]
+    table = pq.read_table(run / "grafts_in_words.parquet").to_pylist()
+    assert {(one["sweep"], one["score"]) for one in lines} == {
+        (sweep, score) for sweep in ("prefix", "suffix") for score in ("value", "recovery")
+    }
+    for line in lines:
+        mine = sorted((r for r in table if r["sweep"] == line["sweep"]), key=lambda r: r["layer"])
+        assert line["layer"] == [r["layer"] for r in mine]
+        assert line["mean"] == pytest.approx([r[line["score"]] for r in mine])
+    assert view["grafts"]["scores"]["in_words"]["unit"] == "share of problems"
+    assert sum(one["measure"] == "in_words" for one in view["grafts"]["whole"]) == 2
+
+
+def test_profiles_stand_beside_their_ceiling_and_one_reading_an_instrument_is_shown(view: Json) -> None:
+    rows = view["likeness"]
+    assert {row["instrument"] for row in rows} == {"Logit lens", "Interchange", "Removal"}
+    assert len(rows) == 3 * 4
+    for row in rows:
+        assert set(row["contrasts"]) == {"change", "twin_change", "beyond_twin"}
+        found = row["contrasts"]["change"]
+        if row["kind"] == "composite":
+            assert found["between"] is None and found["reason"] == "3 clusters carry both profiles"
+        else:
+            assert (found["between"], found["ceiling"], found["n_clusters"]) == (0.41, 0.86, 12)
 
 
 def test_cells_are_dimmed_exactly_where_the_interval_covers_zero(view: Json) -> None:
@@ -123,19 +151,44 @@ def test_without_a_twin_the_page_says_what_that_costs(tmp_path: Path) -> None:
 
 
 def test_what_is_empty_says_why(tmp_path: Path) -> None:
-    empty = {"grafts", "crossed", "similarity", "transfer", "weights", "changes", "thoughts"}
+    empty = {
+        "grafts",
+        "grafts_in_words",
+        "crossed",
+        "similarity",
+        "contrasts",
+        "transfer",
+        "weights",
+        "changes",
+        "thoughts",
+    }
     view = build_comparison(write_synthetic_comparison(tmp_path / "run", without=empty))
-    for name in empty - {"thoughts"}:
+    for name in empty - {"thoughts", "grafts_in_words"}:
         assert view[name]["state"] != "ok" and view[name]["text"].endswith((".", ")"))
     assert view["similarity"]["state"] == "incomparable" and "8 dimensions" in view["similarity"]["text"]
     assert view["answers"]["thoughts_text"] == "no answers in words were asked for."
 
 
 def test_a_recovery_that_is_absent_has_its_reason(tmp_path: Path) -> None:
-    view = build_comparison(write_synthetic_comparison(tmp_path / "run", without={"recovery"}))
+    view = build_comparison(write_synthetic_comparison(tmp_path / "run", without={"recovery", "grafts_in_words"}))
     assert not [line for line in view["grafts"]["lines"] if line["score"] == "recovery"]
     assert {one["text"] for one in view["grafts"]["reasons"]} == {"the two models differ by 0.02, less than 0.1"}
     assert any(line["score"] == "value" for line in view["grafts"]["lines"])
+
+
+def test_contrasts_that_are_absent_have_their_reason(tmp_path: Path, view: Json) -> None:
+    assert [one["text"] for one in view["contrasts"]["reasons"]] == [
+        "3 item(s) can be asked behind every instruction, and 8 are needed"
+    ]
+    run = write_synthetic_comparison(tmp_path / "run")
+    manifest = json.loads((run / "twin" / "manifest.json").read_text())
+    manifest["checkpoint"]["n_layers"] = 7
+    (run / "twin" / "manifest.json").write_text(json.dumps(manifest))
+    other = build_comparison(run)["contrasts"]
+    assert {line["model"] for line in other["lines"]} == {"base", "distilled"}
+    assert "it has 7 blocks, the base 12" in other["reasons"][-1]["text"]
+    left_out = build_comparison(write_synthetic_comparison(tmp_path / "none", without={"contrasts"}))["contrasts"]
+    assert left_out["state"] == "not_run" and "--contrast-items 0" in left_out["text"]
 
 
 def test_a_broken_view_is_named(view: Json) -> None:
