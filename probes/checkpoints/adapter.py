@@ -67,6 +67,19 @@ def recorded_base(directory: Path) -> dict[str, Any] | None:
         raise StrataError(f"{file} is damaged ({first_line(error)})", "Make or download the adapter again") from error
 
 
+def named_base(adapter: str) -> str | None:
+    """What PEFT wrote down as the base of an adapter: a hub id, or a path on the machine that trained it. None without one.
+
+    Raises StrataError when it isn't an adapter or its configuration is damaged.
+    """
+    file = adapter_files(adapter)[0] / "adapter_config.json"
+    try:
+        name = json.loads(file.read_text(encoding="utf-8")).get("base_model_name_or_path")
+    except (ValueError, AttributeError) as error:
+        raise StrataError(f"{file} can't be read ({first_line(error)})", "Save the adapter with PEFT again") from error
+    return str(name) if name else None
+
+
 def _check_base(directory: Path, adapter: str, base_sha256: str) -> None:
     base = recorded_base(directory)
     if base is not None and base["weights_sha256"] != base_sha256:

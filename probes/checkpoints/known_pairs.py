@@ -5,33 +5,44 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["R1-distilled", "medical", "RL only"]
-Sureness = Literal["stated by the authors", "ambiguous"]
+Kind = Literal["R1-style", "non-reasoning twin", "R1-distilled", "medical", "RL only"]
+Sureness = Literal["recorded with its hash", "stated by the authors", "ambiguous"]
 
 _R1 = "table of distilled models in the README of github.com/deepseek-ai/DeepSeek-R1"
 _SIMPLE_RL = "README of github.com/hkust-nlp/simpleRL-reason (paper: arXiv 2503.18892)"
+_SHIPPED = "strata.json and README.md beside the adapter, which come with this package (made by strata distill)"
 _OAT = "README of github.com/sail-sg/understand-r1-zero (paper: arXiv 2503.20783)"
 
 
 @dataclass(frozen=True)
 class KnownPair:
     distilled: str
-    """Hub id of the checkpoint that was trained further."""
+    """The checkpoint that was trained further: its hub id, or the embedded model with a shipped adapter."""
     base: str
-    """Hub id of what it was trained from."""
+    """What it was trained from: a hub id, or the embedded model."""
     kind: Kind
-    """How: supervised on R1's traces, for medicine, or by reinforcement alone (a control twin of the first)."""
+    """How: supervised on traces like R1's or on R1's own, for medicine, by reinforcement alone, or as a control twin on text
+    without reasoning."""
     stated: str
     """Where the base is stated."""
     sureness: Sureness
-    """`ambiguous`: the authors name two different checkpoints in two places."""
+    """`recorded with its hash`: the record names the base's weights, and others are refused. `ambiguous`: the authors name
+    two different checkpoints in two places."""
     mistaken: tuple[str, ...] = ()
-    """Hub ids that have been, or are easily, taken for the base."""
+    """Checkpoints that have been, or are easily, taken for the base."""
     note: str = ""
     """What else a reader should know."""
 
 
 PAIRS: tuple[KnownPair, ...] = (
+    KnownPair(
+        "smollm2+think", "smollm2", "R1-style", _SHIPPED, "recorded with its hash", ("smollm2+plain",),
+        "learnt to think before it answers from verified traces of a program; its control twin is smollm2+plain",
+    ),
+    KnownPair(
+        "smollm2+plain", "smollm2", "non-reasoning twin", _SHIPPED, "recorded with its hash", ("smollm2+think",),
+        "twin of smollm2+think: as many steps and learnt tokens, without reasoning",
+    ),
     KnownPair(
         "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B", "Qwen/Qwen2.5-Math-1.5B", "R1-distilled", _R1,
         "stated by the authors", ("Qwen/Qwen2.5-1.5B", "Qwen/Qwen2.5-1.5B-Instruct"),
@@ -118,16 +129,10 @@ PAIRS: tuple[KnownPair, ...] = (
 
 
 def known_pair(distilled: str) -> KnownPair | None:
-    """The entry of a hub id, in any case of letters."""
+    """The entry of a checkpoint that was trained further, in any case of letters."""
     return next((pair for pair in PAIRS if pair.distilled.lower() == distilled.lower()), None)
 
 
-def is_registered(hub_id: str) -> bool:
-    """True when the registry speaks of `hub_id` in any role."""
-    names = {name.lower() for pair in PAIRS for name in (pair.distilled, pair.base, *pair.mistaken)}
-    return hub_id.lower() in names
-
-
-def registered_ids() -> tuple[str, ...]:
-    """Every hub id that the registry speaks of."""
+def registered_names() -> tuple[str, ...]:
+    """Every checkpoint that the registry speaks of, in any role."""
     return tuple(sorted({name for pair in PAIRS for name in (pair.distilled, pair.base, *pair.mistaken)}))

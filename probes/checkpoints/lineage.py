@@ -9,8 +9,9 @@ from pathlib import Path
 from statistics import median
 from typing import Literal
 
+from probes.checkpoints.adapter import SHIPPED, named_base
 from probes.checkpoints.architecture_difference import ArchitectureDifference, architecture_differences
-from probes.checkpoints.known_pairs import KnownPair, known_pair, registered_ids
+from probes.checkpoints.known_pairs import KnownPair, known_pair, registered_names
 from probes.checkpoints.spec import parse_spec
 from probes.checkpoints.tokenizer_difference import TokenizerDifference, read_tokenizer, tokenizer_difference
 from probes.errors import StrataError
@@ -122,7 +123,7 @@ def verify_pair(
     `comparison` is how two checkpoints are compared, for callers that keep what was compared before. Raises
     StrataError for bad input.
     """
-    name_a, name_b = hub_id_of(base), hub_id_of(distilled)
+    name_a, name_b = registry_name(base), registry_name(distilled)
     entry = known_pair(name_b) if name_b else None
     if not weights:
         return _by_name(base, distilled, name_a, name_b, entry, "the weights were not asked for")
@@ -144,10 +145,11 @@ def verify_pair(
     ranking = _ranked({base: tensors} | {spec: tuple(compare(other, b, progress)) for spec, other in others.items()})
     verdict, ranked, hint = _by_candidates(verdict, base, ranking)
     verdict, named, known_hint = _by_registry(verdict, name_a, name_b, entry)
+    verdict, foreign = _by_adapter(verdict, distilled)
     if tokenizer.moved:
         reasons.append(f"{tokenizer.moved:,} tokens have another id: embedding rows are compared by id, not by token")
     return PairCheck(
-        base, distilled, verdict, "weights", tuple(ranked + named + reasons), hint or known_hint, entry, closeness,
+        base, distilled, verdict, "weights", tuple(ranked + named + foreign + reasons), hint or known_hint, entry, closeness,
         ranking, architecture, tokenizer, tensors,
     )  # fmt: skip
 
@@ -188,7 +190,15 @@ def hub_id_of(spec: str) -> str | None:
     cached = next((part for part in parts if part.startswith("models--")), None)
     if cached:
         return cached.removeprefix("models--").replace("--", "/", 1)
-    return next((name for name in registered_ids() if name.partition("/")[2].lower() == parts[-1].lower()), None)
+    return next((name for name in registered_names() if name.partition("/")[2].lower() == parts[-1].lower()), None)
+
+
+def registry_name(spec: str) -> str | None:
+    """What the registry calls a CHECKPOINT: its hub id, or the embedded model, alone or with a shipped adapter."""
+    parsed = parse_spec(spec)
+    if parsed.source == "embedded" and set(parsed.adapters) <= set(SHIPPED):
+        return "+".join([parsed.base, *parsed.adapters])
+    return hub_id_of(spec)
 
 
 def _by_weights(
@@ -275,7 +285,7 @@ def _by_registry(
         return verdict, [], None
     if entry.base.lower() == name_a.lower():
         return verdict, [f"the registry agrees: {entry.stated}, {entry.sureness}"], None
-    if entry.sureness == "stated by the authors":
+    if entry.sureness != "ambiguous":
         said = f"{entry.distilled} was trained from {entry.base}, not from {name_a} ({entry.stated}, {entry.sureness})"
         turned: dict[Verdict, Verdict] = {"base": "unclear", "unclear": "not the base"}
         return turned.get(verdict, verdict), [said], entry.base
@@ -283,11 +293,23 @@ def _by_registry(
     return verdict, [said], entry.base
 
 
+def _by_adapter(verdict: Verdict, distilled: str) -> tuple[Verdict, list[str]]:
+    """The verdict after reading which base the adapter of B names, where the registry knows both names."""
+    parsed = parse_spec(distilled)
+    named = named_base(parsed.adapters[0]) if parsed.adapters else None
+    under = registry_name(parsed.base) if parsed.adapters else None
+    known = {name.lower() for name in registered_names()}
+    if named is None or under is None or named.lower() not in known or named.lower() == under.lower():
+        return verdict, []
+    said = f"the adapter {parsed.adapters[0]} names {named} as its base, and is added to {under} here"
+    return "unclear" if verdict == "base" else verdict, [said]
+
+
 def _by_name(
     base: str, distilled: str, name_a: str | None, name_b: str | None, entry: KnownPair | None, why: str
 ) -> PairCheck:
     agreed = bool(entry and name_a and entry.base.lower() == name_a.lower())
-    sure = bool(entry and entry.sureness == "stated by the authors")
+    sure = bool(entry and entry.sureness != "ambiguous")
     verdict, reasons, hint = _by_registry("base" if agreed and sure else "unclear", name_a, name_b, entry)
     if not reasons:
         reasons = [f"the registry does not know what {distilled} was trained from"]

@@ -78,6 +78,7 @@ def test_the_list_says_where_each_base_is_stated(capfd: pytest.CaptureFixture[st
     assert main(["pairs", "list"]) == 0
     shown = capfd.readouterr().out
     assert f"{len(rows)} known pairs" in shown and "ambiguous" in shown
+    assert "smollm2+plain: strata.json and README.md beside the adapter" in shown
 
 
 @pytest.mark.parametrize(
