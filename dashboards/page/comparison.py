@@ -20,7 +20,7 @@ from probes.errors import StrataError
 from probes.files import write_whole
 
 Json = dict[str, Any]
-_PACKED = ("changes", "grafts", "crossed", "weights", "similarity", "transfer")
+_PACKED = ("changes", "grafts", "crossed", "weights", "similarity", "contrasts", "transfer")
 _ATTENTION = (
     "Attention at the last position also lends what it carries there from other positions, so it may bring over a change that "
     "was made elsewhere and earlier; only the MLP lines and the grafts say where the change is."
@@ -123,6 +123,14 @@ def _body(view: Json) -> str:
         "Debiased CKA and mean cosine with the base at the same tokens; 1 is the same. CKA's band is its range over random halves of the entities.",
         select("spos", "Position"),
     )  # fmt: skip
+    contrasts = frame(
+        "contrasts", "Does asking for reasoning change the streams?",
+        "Each model with itself: the same questions behind instructions of one length, read at the question's last token, debiased CKA. Fast: answer at "
+        "once; slow: write down every step first; each in two wordings; and in French. Only the excess can be evidence: by how much fast – slow falls below "
+        "fast – in French, which asks for as much reasoning and another next token. An excess above 0 says that a request for reasoning changes these "
+        "states more, not that anything is reasoned there; none does not say that the model can't reason. Questions of unlike families differ far more than "
+        "instructions make them differ, which holds all values near 1. Stream 0 is little but the last token, the same everywhere.",
+    )  # fmt: skip
     transfer = frame(
         "transfer", "Does a probe of one model read the other?",
         "Held-out accuracy of answer probes; the arrow goes from the model that a probe is learnt on to the one that it reads. Where the probe fails as it is and succeeds after a rotation, the information is still there "
@@ -143,6 +151,7 @@ def _body(view: Json) -> str:
 {weights}
 {sections.outside(view)}
 {similarity}
+{contrasts}
 {transfer}
 {sections.not_comparable(view)}
 {sections.provenance(view)}

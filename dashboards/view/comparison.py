@@ -8,6 +8,7 @@ from typing import Any
 from dashboards.view import comparison_lines as measured
 from dashboards.view import comparison_words as words
 from dashboards.view.build import axes_of
+from dashboards.view.comparison_contrasts import build_contrasts
 from dashboards.view.comparison_likeness import build_likeness
 from dashboards.view.comparison_run import ComparisonRun, read_comparison
 from dashboards.view.comparison_schema import SCHEMA_NAME, validate_comparison_view
@@ -34,6 +35,7 @@ SOURCES: Json = {
     "crossed.lines[].mean, low, high": "crossed.parquet value, low, high",
     "weights.maps[].values": "weights.parquet relative_norm, stable_rank, top_share, cosine",
     "similarity.lines[].mean, low, high": "similarity.parquet value, low, high",
+    "contrasts.lines[].mean, low, high": "contrasts.parquet value, low, high",
     "transfer.lines[].mean, low, high, majority": "transfer.parquet value, low, high, majority",
     "not_comparable": "comparison.json not_comparable",
     "provenance": "manifest.json",
@@ -60,6 +62,7 @@ def build_comparison(run_dir: Path) -> Json:
         "crossed": measured.build_crossed(run),
         "weights": measured.build_weights(run),
         "similarity": measured.build_similarity(run),
+        "contrasts": build_contrasts(run),
         "transfer": measured.build_transfer(run),
         "not_comparable": [
             {name: words.said(entry[name]) for name in ("measure", "model", "reason")}

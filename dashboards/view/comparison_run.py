@@ -24,7 +24,7 @@ class ComparisonRun:
     found: Json  # comparison.json
     pair_check: Json  # pair_check.json; empty when absent
     families: Rows  # families.json, a row a family; empty when absent
-    tables: Mapping[str, Rows | None]  # changes, grafts, crossed, weights, similarity, transfer
+    tables: Mapping[str, Rows | None]  # changes, grafts, crossed, weights, similarity, contrasts, transfer
     models: Mapping[str, Json]  # role -> manifest.json of its own run; empty when that is absent
 
     @property

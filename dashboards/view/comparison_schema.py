@@ -50,6 +50,7 @@ SCHEMA: Json = _object(
     crossed=_object(**_STATE, lines=_lines(contrast=_TEXT, component=_TEXT), reasons=_list(text=_TEXT)),
     weights=_object(**_STATE, maps=_list(contrast=_TEXT, values={"type": "object"}, aria=_TEXT), outside={"type": "array"}),
     similarity=_object(**_STATE, lines=_lines(contrast=_TEXT, measure=_TEXT)),
+    contrasts=_object(**_STATE, lines=_lines(model=_TEXT, kind=_TEXT, contrast=_TEXT), reasons=_list(model=_TEXT, text=_TEXT)),
     transfer=_object(**_STATE, lines=_lines(contrast=_TEXT, family=_TEXT, majority=_NUMBERS), reasons=_list(text=_TEXT)),
     not_comparable=_list(measure=_TEXT, model=_TEXT, reason=_TEXT),
     provenance={"type": "object"},

@@ -61,6 +61,37 @@ async function renderSimilarity() {
   }, 'Similarity of streams');
 }
 
+/** Of one model with itself: lines tell the instructions apart, so colours stay the models'. */
+const CONTRAST_STYLE = {
+  fast_slow: { ink: 'beyond', dash: 'solid', symbol: 'circle' },
+  fast_other: { ink: 'beyond', dash: 'dash', symbol: 'square-open' },
+  fast_fast: { ink: 'strong-line', dash: 'dot', symbol: 'triangle-up' },
+  slow_slow: { ink: 'strong-line', dash: 'dashdot', symbol: 'diamond-open' },
+};
+
+async function renderContrasts() {
+  const part = VIEW.contrasts;
+  if (part.state !== 'ok') { await drawPanels('contrasts', part, null, 'Four contrasts'); return; }
+  const models = VIEW.models.map((m) => m.key).filter((m) => part.lines.some((l) => l.model === m));
+  const why = (kind, of) => unique(part.reasons.filter((r) => (!r.kind || r.kind === kind) && (!of || r.model === of)).map((r) => `${r.model}: ${r.text}`)).join('; ');
+  const kinds = kindColumns(part.lines);
+  await drawPanels('contrasts', part, {
+    columns: kinds.map((id) => ({ id, title: id })), axis: 'stream', rowHeight: 150, aria: part.aria,
+    rows: [{ id: 'excess', title: 'excess', y: 'difference of CKA', guides: () => [{ value: 0, text: '0: no more than another next token' }] },
+      ...models.map((id) => ({ id, title: id, y: 'CKA' }))],
+    cell: (row, column) => {
+      const here = part.lines.filter((l) => l.kind === column.id);
+      const lines = row.id === 'excess'
+        ? models.flatMap((m) => here.filter((l) => l.contrast === 'excess' && l.model === m).map((line) => ({ line, style: ROLE_STYLE[m], name: `excess, ${m}` })))
+        : Object.keys(part.names).flatMap((c) => here.filter((l) => l.contrast === c && l.model === row.id).map((line) => ({ line, style: CONTRAST_STYLE[c], name: part.names[c] })));
+      return { lines, reason: why(column.id, row.id === 'excess' ? null : row.id) || 'Not measured.' };
+    },
+  }, 'Four contrasts');
+  const plot = plots.get('contrasts');
+  const absent = unique(part.reasons.map((r) => `${[r.model, r.kind].filter(Boolean).join(', ')}: ${r.text}`));
+  if (plot && absent.length) plot.note.textContent = `${plot.spec.note} ${absent.join('; ')}.`;
+}
+
 async function renderTransfer() {
   const part = VIEW.transfer;
   const families = (part.families || []).map((f) => f.family);
@@ -87,6 +118,7 @@ const RENDER = {
   crossed: { keys: ['cway', 'axis', 'theme', 'width'], run: renderCrossed },
   weights: { keys: ['wmeasure', 'axis', 'theme', 'width'], run: renderWeights },
   similarity: { keys: ['spos', 'axis', 'theme', 'width'], run: renderSimilarity },
+  contrasts: { keys: ['axis', 'theme', 'width'], run: renderContrasts },
   transfer: { keys: ['tfamily', 'axis', 'theme', 'width'], run: renderTransfer },
 };
 

@@ -53,7 +53,7 @@ function panelFigure(spec) {
       const left = c / columns.length + (c ? 0.025 : 0), right = (c + 1) / columns.length - (c < columns.length - 1 ? 0.015 : 0);
       for (const { line, style, name } of lines) {
         used.push({ line, name, row, column });
-        const shade = bandTrace(line, '', axes, colour(style.soft));
+        const shade = style.soft ? bandTrace(line, '', axes, colour(style.soft)) : null;
         if (shade) traces.push(shade);
         const trace = lineTrace(line, '', style, axes, name, false, { legendgroup: name, showlegend: !named.has(name) });
         Object.assign(trace.marker, { size: line.layer.length > 40 ? 4 : 6.5 });

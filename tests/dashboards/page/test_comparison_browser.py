@@ -14,7 +14,7 @@ from dashboards.page import write_comparison
 __all__ = ["browser"]
 pytestmark = pytest.mark.browser
 FIGURE = "document.querySelector('#{}-panel .plot')"
-PANELS = ("layermap", "layers", "grafts", "crossed", "weights", "similarity", "transfer")
+PANELS = ("layermap", "layers", "grafts", "crossed", "weights", "similarity", "contrasts", "transfer")
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +81,18 @@ def test_grafts_stand_side_by_side_and_turn_around(browser: Any, report: Path) -
         assert "24" in tab.locator("#grafts-panel .astable tbody").inner_text()
 
 
+def test_contrasts_show_the_excess_of_all_models_and_the_four_curves_of_each(browser: Any, report: Path) -> None:
+    with opened(browser, report) as tab:
+        lines = _lines(tab, "contrasts")
+        names = {line["name"] for line in lines}
+        assert len(names) == 7 and {"excess, base", "excess, twin", "fast – slow", "fast – in French"} <= names
+        # Excess and four curves of three models and two kinds, but for the kind that the twin could not be asked.
+        assert len(lines) == 25
+        last = [line["y"][-1] for line in lines if line["name"] == "excess, distilled"]
+        assert last == pytest.approx([0.05, 0.05])
+        assert "twin, knowledge: 3 item(s) can be asked" in tab.locator("#contrasts-panel").inner_text()
+
+
 def test_a_link_restores_the_view_and_junk_is_ignored(browser: Any, report: Path) -> None:
     wanted = "show=base&inst=lens.logit&measure=answer_logprob&at=last&gscore=value&wmeasure=stable_rank&theme=dark&axis=depth"
     with opened(browser, report, wanted) as tab:
@@ -98,10 +110,10 @@ def test_a_link_restores_the_view_and_junk_is_ignored(browser: Any, report: Path
 
 
 def test_what_is_empty_stands_there_with_its_reason(browser: Any, tmp_path: Path) -> None:
-    empty = {"grafts", "crossed", "similarity", "transfer", "weights", "changes"}
+    empty = {"grafts", "crossed", "similarity", "contrasts", "transfer", "weights", "changes"}
     run = write_synthetic_comparison(tmp_path / "run", without=empty, twin=False)
     with opened(browser, write_comparison(run)) as tab:
-        for name in ("layermap", "grafts", "crossed", "weights", "transfer", "similarity"):
+        for name in ("layermap", "grafts", "crossed", "weights", "transfer", "similarity", "contrasts"):
             assert len(tab.locator(f"#{name}-panel [data-state]").inner_text()) > 40, name
         assert tab.locator("#similarity-panel [data-state=incomparable]").count() == 1
 
