@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,9 @@ from experiments.compare.layer_changes import layer_changes
 from experiments.compare.likeness import likeness_rows
 from experiments.compare.location_change import location_change
 from experiments.compare.models import NEEDS_BOTH, Models, Openers
-from experiments.compare.paired import BASE, DISTILLED, TWIN, Role
+from experiments.compare.pair_stages import check_pairs, write_weights
+from experiments.compare.paired import BASE, Role
+from experiments.compare.specs import Specs
 from experiments.compare.streams import similarity_rows, transfer_rows
 from experiments.compare.thoughts import thoughts_change
 from experiments.items.jsonl import write_items
@@ -34,42 +36,15 @@ from experiments.locate.causal.choose import choose_pairs
 from experiments.locate.kept import kept_effects, streams_store
 from experiments.locate.locate import ask, locate
 from experiments.locate.questions import Questions, questions_for
-from experiments.pairs import check_pair
 from experiments.run import RunDirectory, rows_to_table
-from experiments.tables import CHANGES, COMPARISON_TABLES, LIKENESS, SIMILARITY, TRANSFER, WEIGHTS
-from probes.checkpoints.spec import parse_spec
-from probes.errors import DoesNotFitError, StrataError
+from experiments.tables import CHANGES, COMPARISON_TABLES, LIKENESS, SIMILARITY, TRANSFER
 from probes.progress import Progress, silent
-from probes.similarity.weights import compare_weights, weight_changes
 
 SCHEMA = "strata.comparison/1"
 RESULTS = (
     *(f"{name}.parquet" for name in COMPARISON_TABLES), "pair_check.json", "families.json", "comparison.json",
 )  # fmt: skip
 """What a finished comparison holds beside the run directories of its models."""
-
-
-@dataclass(frozen=True)
-class Specs:
-    """The models as the person wrote them."""
-
-    base: str
-    distilled: str
-    twin: str | None = None
-    """Control twin: as much training of the base, without the reasoning."""
-
-    def __post_init__(self) -> None:
-        for spec in self.by_role().values():
-            named = parse_spec(spec).adapters
-            twice = next((one for one in named if named.count(one) > 1), None)
-            if twice is not None:
-                raise StrataError(
-                    f"{spec} merges the adapter {twice} twice, which makes a model that nobody trained", "Name it once"
-                )
-
-    def by_role(self) -> dict[Role, str]:
-        named = {BASE: self.base, DISTILLED: self.distilled, TWIN: self.twin}
-        return {role: spec for role, spec in named.items() if spec is not None}
 
 
 def compare(
@@ -191,9 +166,9 @@ class _Comparison:
         if not run.finished("items.jsonl"):
             write_items(run.path / "items.jsonl", self.questions.items)
         with run.stage("pair check"):
-            checks = self._check_pairs()
+            checks = check_pairs(run, self.specs, self.models.others, self._leave_out, progress=self.progress)
         with run.stage("weights"):
-            self._weights()
+            write_weights(run, self.specs, self.models.others, self.config, self._leave_out, progress=self.progress)
         with run.stage("ask"):
             asked = {role: self._ask(role) for role in self.models.held_first}
             rows = {role: asked[role] for role in self.models.roles}
@@ -241,52 +216,6 @@ class _Comparison:
         entry = {"measure": measure, "model": role, "reason": reason}
         if entry not in self.not_comparable:
             self.not_comparable.append(entry)
-
-    def _check_pairs(self) -> dict[Role, dict[str, Any]]:
-        run = self.run_directory
-        if run.finished("pair_check.json"):
-            return dict(run.read_json("pair_check.json"))
-        specs, found = self.specs.by_role(), {}
-        for role in self.models.others:
-            try:
-                check = check_pair(specs[BASE], specs[role], progress=self.progress)
-            except DoesNotFitError:
-                raise
-            except StrataError as error:
-                self._leave_out("pair check", role, error.what)
-                found[role] = {"verdict": "unclear", "reasons": [error.what], "hint": None}
-                continue
-            found[role] = {name: value for name, value in asdict(check).items() if name != "tensors"}
-            if not check.ok:
-                hint = f" {check.hint}" if check.hint else ""
-                run.warn(f"{specs[BASE]} may not be the base of {specs[role]}: {' '.join(check.reasons[:2])}{hint}")
-        run.write_json("pair_check.json", found)
-        return dict(run.read_json("pair_check.json"))
-
-    def _weights(self) -> None:
-        run = self.run_directory
-        if run.finished("weights.parquet"):
-            return
-        specs, rows = self.specs.by_role(), []
-        for role in self.models.others:
-            try:
-                changes = list(
-                    compare_weights(
-                        specs[BASE], specs[role], spectrum=self.config.spectra, seed=self.config.locate.seed,
-                        progress=self.progress,
-                    )
-                )  # fmt: skip
-            except DoesNotFitError:
-                raise
-            except StrataError as error:
-                self._leave_out("change of the weights", role, error.what)
-                continue
-            apart = sum(one.moments is None for one in changes)
-            if apart:
-                reason = f"{apart} of {len(changes)} tensors are missing in one of the two or have another shape"
-                self._leave_out("change of all weights", role, reason)
-            rows += [{"contrast": role, **asdict(line)} for line in weight_changes(changes)]
-        run.write_table("weights", rows_to_table(rows, WEIGHTS))
 
     def _ask(self, role: Role) -> list[dict[str, Any]]:
         return ask(

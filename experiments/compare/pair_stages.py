@@ -1,0 +1,76 @@
+"""What the weights alone say: is the base the base, and which matrices changed? No model is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from experiments.compare.config import CompareConfig
+from experiments.compare.paired import BASE, Role
+from experiments.compare.specs import Specs
+from experiments.pairs import check_pair
+from experiments.run import RunDirectory, rows_to_table
+from experiments.tables import WEIGHTS
+from probes.errors import DoesNotFitError, StrataError
+from probes.progress import Progress, silent
+from probes.similarity.weights import compare_weights, weight_changes
+
+LeaveOut = Callable[[str, Role, str], None]
+
+
+def check_pairs(
+    run: RunDirectory, specs: Specs, others: Sequence[Role], leave_out: LeaveOut, *, progress: Progress = silent
+) -> dict[Role, dict[str, Any]]:
+    """By model whether the base is its base, with reasons; kept in pair_check.json. A doubt becomes a warning of the run."""
+    if run.finished("pair_check.json"):
+        return dict(run.read_json("pair_check.json"))
+    named, found = specs.by_role(), {}
+    for role in others:
+        try:
+            check = check_pair(named[BASE], named[role], progress=progress)
+        except DoesNotFitError:
+            raise
+        except StrataError as error:
+            leave_out("pair check", role, error.what)
+            found[role] = {"verdict": "unclear", "reasons": [error.what], "hint": None}
+            continue
+        found[role] = {name: value for name, value in asdict(check).items() if name != "tensors"}
+        if not check.ok:
+            hint = f" {check.hint}" if check.hint else ""
+            run.warn(f"{named[BASE]} may not be the base of {named[role]}: {' '.join(check.reasons[:2])}{hint}")
+    run.write_json("pair_check.json", found)
+    return dict(run.read_json("pair_check.json"))
+
+
+def write_weights(
+    run: RunDirectory,
+    specs: Specs,
+    others: Sequence[Role],
+    config: CompareConfig,
+    leave_out: LeaveOut,
+    *,
+    progress: Progress = silent,
+) -> None:
+    """Writes the `weights` table, tensor by tensor; a finished one is not made again."""
+    if run.finished("weights.parquet"):
+        return
+    named, rows = specs.by_role(), []
+    for role in others:
+        try:
+            changes = list(
+                compare_weights(
+                    named[BASE], named[role], spectrum=config.spectra, seed=config.locate.seed, progress=progress
+                )
+            )
+        except DoesNotFitError:
+            raise
+        except StrataError as error:
+            leave_out("change of the weights", role, error.what)
+            continue
+        apart = sum(one.moments is None for one in changes)
+        if apart:
+            reason = f"{apart} of {len(changes)} tensors are missing in one of the two or have another shape"
+            leave_out("change of all weights", role, reason)
+        rows += [{"contrast": role, **asdict(line)} for line in weight_changes(changes)]
+    run.write_table("weights", rows_to_table(rows, WEIGHTS))

@@ -1,0 +1,32 @@
+"""The compared models as the person wrote them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from experiments.compare.paired import BASE, DISTILLED, TWIN, Role
+from probes.checkpoints.spec import parse_spec
+from probes.errors import StrataError
+
+
+@dataclass(frozen=True)
+class Specs:
+    """One checkpoint a role; see `probes.checkpoints.spec`. Raises StrataError for an adapter that is named twice."""
+
+    base: str
+    distilled: str
+    twin: str | None = None
+    """Control twin: as much training of the base, without the reasoning."""
+
+    def __post_init__(self) -> None:
+        for spec in self.by_role().values():
+            named = parse_spec(spec).adapters
+            twice = next((one for one in named if named.count(one) > 1), None)
+            if twice is not None:
+                raise StrataError(
+                    f"{spec} merges the adapter {twice} twice, which makes a model that nobody trained", "Name it once"
+                )
+
+    def by_role(self) -> dict[Role, str]:
+        named = {BASE: self.base, DISTILLED: self.distilled, TWIN: self.twin}
+        return {role: spec for role, spec in named.items() if spec is not None}
