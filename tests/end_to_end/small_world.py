@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
-from tiny_models import tiny_model, tiny_tokenizer
+import torch
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file, save_file
+from tiny_models import SPECIAL, WORDS, tiny_model, tiny_tokenizer
 
 LETTERS = "abcdefghijkl"
 
@@ -15,6 +19,33 @@ def save_checkpoint(directory: Path, *, seed: int = 0) -> Path:
     """A Llama of 3 blocks in Hugging Face's format."""
     tiny_model("llama", seed=seed).save_pretrained(directory)
     tiny_tokenizer().save_pretrained(directory)
+    return directory
+
+
+def other(directory: Path, base: Path, **changes: Any) -> Path:
+    """The base's tokenizer over a model whose configuration, or seed, is changed."""
+    shutil.copytree(base, directory)
+    (directory / "model.safetensors").unlink()
+    tiny_model("llama", **changes).save_pretrained(directory)
+    return directory
+
+
+def other_tokenizer(directory: Path, base: Path) -> Path:
+    """The base's weights under a tokenizer that gives its words other ids."""
+    shutil.copytree(base, directory)
+    file = directory / "tokenizer.json"
+    spelled = json.loads(file.read_text())
+    spelled["model"]["vocab"] = {word: index for index, word in enumerate((*SPECIAL, *reversed(WORDS)))}
+    file.write_text(json.dumps(spelled))
+    return directory
+
+
+def lora(directory: Path, **changes: Any) -> Path:
+    """An adapter for the base, or for one whose configuration is changed."""
+    model = get_peft_model(tiny_model("llama", **changes), LoraConfig(r=2, target_modules=["q_proj"]))
+    model.save_pretrained(directory)
+    file = directory / "adapter_model.safetensors"
+    save_file({name: torch.ones_like(tensor) for name, tensor in load_file(file).items()}, file)
     return directory
 
 

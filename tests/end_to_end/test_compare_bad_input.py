@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-import torch
-from peft import LoraConfig, get_peft_model
-from safetensors.torch import load_file, save_file
 from small_comparison import CONFIG, LOCATE, compared, rows_of
-from small_world import save_checkpoint, write_items
-from tiny_models import SPECIAL, WORDS, tiny_model
+from small_world import lora, other, other_tokenizer, save_checkpoint, write_items
 
 from experiments.compare import Specs
 from probes.errors import StrataError
@@ -30,14 +25,6 @@ WEIGHTS = "change of all weights"
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_checkpoint(tmp_path_factory.mktemp("base") / "model")
-
-
-def other(directory: Path, base: Path, **changes: Any) -> Path:
-    """The base's tokenizer over a model whose configuration is changed."""
-    shutil.copytree(base, directory)
-    (directory / "model.safetensors").unlink()
-    tiny_model("llama", **changes).save_pretrained(directory)
-    return directory
 
 
 def gaps(base: Path, distilled: Path | str, tmp_path: Path) -> tuple[Path, dict[str, Any], dict[str, str]]:
@@ -91,27 +78,12 @@ def test_a_larger_vocabulary_is_compared_as_far_as_it_is_shared(base: Path, tmp_
 
 
 def test_another_tokenizer_leaves_only_answers_and_weights_comparable(base: Path, tmp_path: Path) -> None:
-    distilled = Path(shutil.copytree(base, tmp_path / "shuffled"))
-    file = distilled / "tokenizer.json"
-    spelled = json.loads(file.read_text())
-    names = (*SPECIAL, *reversed(WORDS))
-    spelled["model"]["vocab"] = {word: index for index, word in enumerate(names)}
-    file.write_text(json.dumps(spelled))
-    run, found, left = gaps(base, distilled, tmp_path)
+    run, found, left = gaps(base, other_tokenizer(tmp_path / "shuffled", base), tmp_path)
     assert set(left) == {LAYERS, STREAMS, GRAFTS}
     assert all("into other tokens" in reason for reason in left.values())
     answers_are_paired(found)
     nothing_inside_is_paired(run, found)
     assert rows_of(run, "weights")
-
-
-def lora(directory: Path, **changes: Any) -> Path:
-    torch.manual_seed(3)
-    model = get_peft_model(tiny_model("llama", **changes), LoraConfig(r=2, target_modules=["q_proj"]))
-    model.save_pretrained(directory)
-    file = directory / "adapter_model.safetensors"
-    save_file({name: torch.ones_like(tensor) for name, tensor in load_file(file).items()}, file)
-    return directory
 
 
 def test_an_adapter_merged_twice_is_refused(base: Path, tmp_path: Path) -> None:

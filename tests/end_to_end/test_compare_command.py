@@ -1,0 +1,221 @@
+"""`strata compare` as a person runs it, on tiny local checkpoints: results, resume, refusals."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from safetensors.torch import load_file, save_file
+from small_world import lora, other, other_tokenizer, save_checkpoint, write_items
+
+from dashboards.cli.display import Display
+from dashboards.cli.main import main
+from probes.checkpoints.open import open_checkpoint
+
+FAST = (
+    *(
+        "--causal-map",
+        "quick",
+        "--pairs",
+        "4",
+        "--draws",
+        "100",
+        "--no-random-init",
+        "--lens-maps",
+        "1",
+        "--folds",
+        "3",
+    ),
+    *("--damage-texts", "2", "--positions", "last", "--graft-pairs", "4", "--crossed-positions", "last"),
+    *("--thoughts", "0", "--no-spectra", "--batch-tokens", "4096"),
+)
+TABLES = ("changes", "crossed", "grafts", "similarity", "transfer", "weights")
+
+
+class World:
+    """A base, the same a little changed, and what they are asked."""
+
+    def __init__(self, directory: Path) -> None:
+        self.base = save_checkpoint(directory / "base")
+        self.tuned = Path(shutil.copytree(self.base, directory / "tuned"))
+        file = self.tuned / "model.safetensors"
+        state = load_file(file)
+        state["model.layers.1.mlp.down_proj.weight"] *= 1.5
+        save_file(state, file, metadata={"format": "pt"})
+        self.items = write_items(directory / "items.jsonl")
+
+    def command(self, out: Path, *more: object, base: object = "", tuned: object = "") -> list[str]:
+        words = ("compare", base or self.base, tuned or self.tuned, "--items", self.items, "--out", out, *FAST, *more)
+        return [str(word) for word in words]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return World(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture(scope="module")
+def run(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "first"
+    assert main(world.command(out, "--display", "none")) == 0
+    return out
+
+
+def measured(run: Path) -> dict[Path, int]:
+    """When every file that holds numbers was written."""
+    return {
+        file.relative_to(run): file.stat().st_mtime_ns
+        for pattern in ("*.parquet", "comparison.json", "pair_check.json", "summary.json")
+        for file in run.rglob(pattern)
+    }
+
+
+def rows(run: Path, table: str) -> list[dict[str, Any]]:
+    return list(pq.read_table(run / f"{table}.parquet").to_pylist())
+
+
+def refused(command: list[str], capfd: pytest.CaptureFixture[str], *said: str) -> None:
+    assert main([*command, "--display", "none"]) == 2
+    captured = capfd.readouterr()
+    assert not captured.out and captured.err.startswith("strata: ") and captured.err.count("\n") == 1
+    assert "Traceback" not in captured.err
+    for words in said:
+        assert words in captured.err
+
+
+def test_a_second_call_measures_nothing_and_json_is_all_it_prints(
+    world: World, run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = measured(run)
+    assert len(before) > 12 and all(rows(run, name) for name in ("changes", "crossed", "grafts", "weights"))
+    assert main(world.command(run, "--json")) == 0
+    captured = capfd.readouterr()
+    assert captured.out.count("\n") == 1 and not captured.err
+    found = json.loads(captured.out)
+    assert found["schema"] == "strata.comparison/1" and set(found["models"]) == {"base", "distilled"}
+    assert found["run"] == str(run) and Path(found["report"]).stat().st_size > 100_000
+    assert measured(run) == before
+
+
+def test_a_person_is_told_the_verdict_and_where_the_page_is(
+    world: World, run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(world.command(run, "--display", "none")) == 0
+    captured = capfd.readouterr()
+    assert (
+        "distilled: is the base its base? base\n" in captured.out and f"report: {run / 'report.html'}" in captured.out
+    )
+    assert not captured.err
+
+
+def test_other_options_on_the_same_directory_are_refused(
+    world: World, run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = measured(run)
+    refused(world.command(run, "--graft-pairs", "5"), capfd, "graft_pairs: 4 there, 5 now", "Give another --out")
+    refused(world.command(run, tuned=world.base), capfd, "was made with another configuration (models: ")
+    assert measured(run) == before
+
+
+def test_room_for_one_model_is_no_other_configuration(
+    world: World, run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = measured(run)
+    assert main(world.command(run, "--one-at-a-time", "--json")) == 0
+    assert json.loads(capfd.readouterr().out)["not_comparable"] == []
+    assert measured(run) == before
+
+
+def test_ctrl_c_keeps_what_is_measured_and_the_same_command_goes_on(
+    world: World, run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, shown = tmp_path / "run", Display.__call__
+
+    def pressed(display: Display, stage: str, done: int, total: int | None, unit: str) -> None:
+        if stage == "grafts into the base":
+            signal.raise_signal(signal.SIGINT)
+        shown(display, stage, done, total, unit)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Display, "__call__", pressed)
+        assert main(world.command(out, "--display", "plain")) == 130
+    said = capfd.readouterr()
+    assert f"what was measured is kept in {out}. Resume: strata compare" in said.err and "Traceback" not in said.err
+    assert not said.out
+    assert json.loads((out / "manifest.json").read_text())["status"] == "stopped"
+    kept = measured(out)
+    assert Path("distilled/summary.json") in kept and Path("grafts.parquet") not in kept
+    assert main(world.command(out, "--display", "none")) == 0
+    assert {name: measured(out)[name] for name in kept} == kept
+    for name in TABLES:
+        assert rows(out, name) == rows(run, name), name
+
+
+@pytest.mark.parametrize(
+    ("what", "measures", "reason"),
+    [
+        ({"num_hidden_layers": 2}, ("layer by layer change", "grafts and cross-model patching"), "it has 2 blocks, the base 3"),
+        ({"hidden_size": 16}, ("similarity of streams", "grafts and cross-model patching"), "16 dimensions, the base's 32"),
+        ("tokenizer", ("layer by layer change", "similarity of streams"), "its tokenizer cuts the questions into other tokens"),
+        ({"vocab_size": 96}, (), ""),
+    ],
+    ids=["depth", "width", "tokenizer", "vocabulary"],
+)  # fmt: skip
+def test_what_cannot_be_compared_is_named_and_the_rest_is_done(
+    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str], what: Any, measures: tuple[str, ...], reason: str
+) -> None:
+    directory = tmp_path / "other"
+    tuned = other_tokenizer(directory, world.base) if what == "tokenizer" else other(directory, world.base, **what)
+    assert main(world.command(tmp_path / "run", "--display", "none", tuned=tuned)) == 0
+    lines = [line for line in capfd.readouterr().out.splitlines() if line.startswith("not comparable (distilled): ")]
+    for measure in measures:
+        assert any(measure in line and reason in line for line in lines), measure
+    assert bool(lines) == bool(measures)
+
+
+def test_an_adapter_for_another_base_is_refused(
+    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    foreign = lora(tmp_path / "foreign", hidden_size=16)
+    refused(world.command(tmp_path / "a", tuned=f"{world.base}+{foreign}"), capfd, "does not fit this base model")
+    own = lora(tmp_path / "own")
+    trained_on = {"spec": "elsewhere", "weights_sha256": "0123456789ab" * 5, "tokenizer_sha256": ""}
+    (own / "strata.json").write_text(json.dumps({"base": trained_on}))
+    refused(
+        world.command(tmp_path / "b", tuned=f"{world.base}+{own}"), capfd,
+        "was trained on elsewhere (weights 0123456789ab), not on this base", f"Open it as elsewhere+{own}",
+    )  # fmt: skip
+
+
+def test_an_adapter_given_to_a_model_that_holds_it_is_refused(
+    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    adapter = lora(tmp_path / "adapter")
+    merged = Path(shutil.copytree(world.base, tmp_path / "merged"))
+    (merged / "model.safetensors").unlink()
+    open_checkpoint(f"{world.base}+{adapter}").model.save_pretrained(merged)
+    capfd.readouterr()
+    spec = f"{merged}+{adapter}"
+    refused(world.command(tmp_path / "a", tuned=spec), capfd, f"{merged} holds the adapter {adapter} already")
+    refused(world.command(tmp_path / "b", tuned=f"{world.base}+{adapter}+{adapter}"), capfd, "twice", "Name it once")
+    shutil.copy(adapter / "adapter_config.json", merged)
+    refused(world.command(tmp_path / "c", tuned=merged), capfd, "holds a whole model and an adapter")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--twin", "./nowhere"), "There is no file or directory './nowhere'"),
+        (("--crossed-positions", "first"), "crossed"),
+        (("--graft-stride", "0"), "graft-stride"),
+    ],
+)
+def test_options_that_make_no_sense_are_one_sentence(
+    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str], more: tuple[str, ...], said: str
+) -> None:
+    refused(world.command(tmp_path / "run", *more), capfd, said)
