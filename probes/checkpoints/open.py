@@ -197,11 +197,13 @@ def _open_directory(
             directory, config=config, dtype=_dtype(dtype, device, stored), device_map=device_map, use_safetensors=True,
             local_files_only=True, trust_remote_code=trust_remote_code, output_loading_info=True, **options,
         ))  # fmt: skip
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise DoesNotFitError(
-            f"{spec} does not fit into memory", "Try --dtype bfloat16 or --device-map auto"
-        ) from error
-    except (ValueError, ImportError, RuntimeError, OSError, KeyError) as error:
+    except (MemoryError, ValueError, ImportError, RuntimeError, OSError, KeyError) as error:
+        # On a CPU torch raises a bare RuntimeError.
+        ran_out = isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
+        if ran_out:
+            raise DoesNotFitError(
+                f"{spec} does not fit into memory", "Try --dtype bfloat16 or --device-map auto"
+            ) from error
         raise StrataError(
             f"{spec} could not be loaded ({first_line(error)})", "Check the checkpoint's files"
         ) from error

@@ -249,3 +249,25 @@ def test_an_architecture_without_blocks_is_refused(tmp_path: Path) -> None:
     transformers.MambaForCausalLM(config).save_pretrained(tmp_path / "m")
     tiny_tokenizer().save_pretrained(tmp_path / "m")
     refused(tmp_path / "m", "No list of 1 transformer blocks")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: you tried to"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."),
+        MemoryError(),
+    ],
+    ids=["cpu", "cuda", "python"],
+)
+def test_a_model_that_does_not_fit_says_so_on_every_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def no_room(*_: Any, **__: Any) -> None:
+        raise error
+
+    base = save_directory(tmp_path / "base")
+    monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", no_room)
+    with pytest.raises(DoesNotFitError, match="base does not fit into memory") as refused:
+        open_checkpoint(str(base))
+    assert refused.value.exit_code == 3
