@@ -152,6 +152,10 @@ def test_a_model_does_not_differ_from_itself(itself: Finished) -> None:
     # Stream 0 of the last token is the same in all items of a wording: nothing varies there that could be alike.
     assert {(row["measure"], row["stream"]) for row in alike if row["value"] is None} == {("cka", 0)}
     assert all(row["value"] == pytest.approx(1, abs=1e-5) for row in alike if row["value"] is not None)
+    asked = [
+        [{**row, "model": None} for row in rows_of(run, "contrasts", model=role)] for role in ("base", "distilled")
+    ]
+    assert asked[0] == asked[1] and any(row["contrast"] == "excess" for row in asked[0])
     for direction in ("into base", "into distilled"):
         for kind in ("knowledge", "reasoning"):
             rows = rows_of(run, "grafts", direction=direction, kind=kind, measure="logit_difference")
@@ -197,7 +201,7 @@ def test_a_run_that_is_cut_off_at_every_stage_ends_with_the_same_numbers(
             assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "stopped"
     assert {"grafts into the base", "cross-model patching", "interventions", "comparing weights"} <= cut.seen
     assert found == itself[1]
-    for name in ("changes", "grafts", "crossed", "weights", "similarity", "transfer"):
+    for name in ("changes", "grafts", "crossed", "weights", "similarity", "contrasts", "transfer"):
         assert rows_of(tmp_path / "run", name) == rows_of(itself[0], name)
 
 

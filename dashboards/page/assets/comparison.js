@@ -75,10 +75,13 @@ async function renderContrasts() {
   const models = VIEW.models.map((m) => m.key).filter((m) => part.lines.some((l) => l.model === m));
   const why = (kind, of) => unique(part.reasons.filter((r) => (!r.kind || r.kind === kind) && (!of || r.model === of)).map((r) => `${r.model}: ${r.text}`)).join('; ');
   const kinds = kindColumns(part.lines);
+  // One range for all models, which an empty panel beside doesn't stretch.
+  const values = part.lines.filter((l) => l.contrast !== 'excess').flatMap((l) => l.mean).filter((v) => v !== null);
+  const range = [Math.min(...values), Math.max(...values)].map((v, i, [low, high]) => v + (i ? 0.08 : -0.08) * (high - low || 0.1));
   await drawPanels('contrasts', part, {
     columns: kinds.map((id) => ({ id, title: id })), axis: 'stream', rowHeight: 150, aria: part.aria,
     rows: [{ id: 'excess', title: 'excess', y: 'difference of CKA', guides: () => [{ value: 0, text: '0: no more than another next token' }] },
-      ...models.map((id) => ({ id, title: id, y: 'CKA' }))],
+      ...models.map((id) => ({ id, title: id, y: 'CKA', range }))],
     cell: (row, column) => {
       const here = part.lines.filter((l) => l.kind === column.id);
       const lines = row.id === 'excess'
