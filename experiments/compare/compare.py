@@ -301,7 +301,8 @@ class _Comparison:
         )  # fmt: skip
 
     def _grafts_in_words(self) -> dict[Role, dict[str, Any]]:
-        roles = self._comparable("grafts in words", "tokens", "depth", "width")
+        asked = self.config.thoughts and self.config.thought_grafts > 1
+        roles = self._comparable("grafts in words", "tokens", "depth", "width") if asked else []
         return grafts_in_words(
             self.run_directory, self.models, roles, self.config, self._leave_out, progress=self.progress
         )

@@ -96,8 +96,8 @@ def test_what_needs_both_models_is_left_out_with_what_to_do_about_it(
 
 
 def test_each_model_is_opened_a_few_times_only(one: tuple[Path, dict[str, Any], Room]) -> None:
-    """Three to know them, two more to ask and two to locate (one is still there), four to lend and receive."""
-    assert one[2].opened == 3 + 2 + 2 + 4
+    """Three to know them; two more each (one is still there) to ask, to locate and for contrasts; four to lend and receive."""
+    assert one[2].opened == 3 + 3 * 2 + 4
 
 
 def test_a_page_is_made(one: tuple[Path, dict[str, Any], Room], tmp_path: Path) -> None:
