@@ -1,0 +1,118 @@
+"""Grafts that are asked in words: what is generated, what is kept, and which half a made-up gain is said to come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_models import N_LAYERS, tiny_checkpoint
+
+from experiments.compare.config import CompareConfig
+from experiments.compare.grafts_in_words import grafts_in_words, inner_grafts
+from experiments.compare.models import NEEDS_BOTH, Models
+from experiments.distill.evaluate import ANSWERS, evaluation_lessons
+from experiments.locate.config import LocateConfig
+from experiments.run import RunDirectory, rows_to_table
+from probes.causal.grafted_model import grafted_model
+from probes.causal.grafts import Graft
+from probes.generation import generate
+
+CONFIG = CompareConfig(
+    locate=LocateConfig(draws=200), thoughts=1, thought_splits=("test",), thought_grafts=N_LAYERS
+)  # fmt: skip
+LESSONS = evaluation_lessons("test", seed=0, per_family=1)
+
+
+def answers(right: bool, way: str = "bare") -> list[dict[str, Any]]:
+    """Every problem answered alike in one way of asking, wrongly in another."""
+    return [
+        {
+            "model": "m", "prompt": prompt, "split": "test", "family": one.family, "item": one.id, "cluster": one.cluster,
+            "expected": one.answer, "text": "", "answer": "", "reason": None, "difficulty": 1,
+            "right": right and prompt == way,
+        }
+        for prompt in ("bare", "thoughts")
+        for one in LESSONS
+    ]  # fmt: skip
+
+
+def write(run: RunDirectory, name: str, rows: list[dict[str, Any]]) -> None:
+    run.write_table(name, rows_to_table(rows, ANSWERS))
+
+
+def started(tmp_path: Path, *, base: bool, distilled: bool) -> RunDirectory:
+    run = RunDirectory(tmp_path / "run", verb="compare", command=[], identity={})
+    write(run, "answers_base", answers(base))
+    write(run, "answers_distilled", answers(distilled))
+    return run
+
+
+def models(**options: Any) -> Models:
+    return Models({role: lambda seed=seed: tiny_checkpoint("llama", seed=seed, max_position_embeddings=512)
+                   for seed, role in enumerate(("base", "distilled"))}, **options)  # fmt: skip
+
+
+def nothing_left(*gap: object) -> None:
+    raise AssertionError(gap)
+
+
+def test_stretches_are_cut_at_their_borders() -> None:
+    assert inner_grafts(30, 2) == (Graft("prefix", 14, range(15)), Graft("suffix", 15, range(15, 30)))
+    assert [one.layer for one in inner_grafts(30, 4)] == [7, 14, 21, 8, 15, 22]
+    assert [one.layer for one in inner_grafts(3, 9)] == [0, 1, 1, 2]
+    assert inner_grafts(30, 1) == inner_grafts(30, 0) == inner_grafts(1, 4) == ()
+
+
+def test_a_gain_that_a_suffix_brings_is_the_upper_halfs(tmp_path: Path) -> None:
+    run = started(tmp_path, base=False, distilled=True)
+    middle = next(one for one in inner_grafts(N_LAYERS, N_LAYERS) if one.sweep == "suffix")
+    for one in inner_grafts(N_LAYERS, N_LAYERS):
+        brings = one.sweep == "suffix" and one.layer == middle.layer
+        write(run, f"answers_distilled_{one.sweep}{one.layer}", answers(brings)[: len(LESSONS)])
+    # Everything is there already: no model is opened.
+    found = grafts_in_words(run, Models({"base": pytest.fail, "distilled": pytest.fail}), (), CONFIG, nothing_left)
+    assert found == {}
+    held = models()
+    found = grafts_in_words(run, held, ("base", "distilled"), CONFIG, nothing_left)
+    rows = run.read_table("grafts_in_words").to_pylist()
+    run.close("done")
+    assert found["distilled"]["whole"]["value"] == 1
+    assert found["distilled"]["cut"] == middle.layer and found["distilled"]["upper_minus_lower"]["value"] == 1
+    by_graft = {(row["sweep"], row["layer"]): row["recovery"] for row in rows}
+    assert by_graft["nothing", None] == 0 and by_graft["everything", None] == 1
+    assert by_graft["suffix", middle.layer] == 1 and by_graft["prefix", middle.layer - 1] == 0
+    assert {(row["measure"], row["kind"], row["direction"]) for row in rows} == {("in_words", "reasoning", "into base")}
+
+
+def test_what_is_kept_of_a_graft_is_what_the_grafted_model_writes(tmp_path: Path) -> None:
+    run, held = started(tmp_path, base=False, distilled=True), models()
+    grafts_in_words(run, held, ("base", "distilled"), CONFIG, nothing_left)
+    one = inner_grafts(N_LAYERS, N_LAYERS)[0]
+    kept = run.read_table(f"answers_distilled_{one.sweep}{one.layer}").to_pylist()
+    run.close("done")
+    assert [row["item"] for row in kept] == [lesson.id for lesson in LESSONS]
+    assert {row["prompt"] for row in kept} == {"bare"}
+    with grafted_model(*held.together("distilled"), one) as model:
+        written = generate(model, [lesson.question for lesson in LESSONS], max_new_tokens=96, stop=["\n"])
+    assert [row["text"] for row in kept] == [line.text for line in written]
+
+
+def test_a_model_that_answers_like_the_base_is_not_taken_apart(tmp_path: Path) -> None:
+    run = started(tmp_path, base=True, distilled=True)
+    found = grafts_in_words(run, models(), ("base", "distilled"), CONFIG, nothing_left)
+    assert run.read_table("grafts_in_words").num_rows == 0
+    run.close("done")
+    assert found["distilled"]["upper_minus_lower"] is None
+    assert "do not differ enough" in found["distilled"]["reason"]
+
+
+def test_one_model_at_a_time_is_too_few_and_the_table_is_there_all_the_same(tmp_path: Path) -> None:
+    run = started(tmp_path, base=False, distilled=True)
+    left: list[tuple[str, str, str]] = []
+    found = grafts_in_words(
+        run, models(one_at_a_time=True), ("base", "distilled"), CONFIG, lambda *gap: left.append(gap)
+    )
+    assert found == {} and left == [("grafts in words", "distilled", NEEDS_BOTH)]
+    assert run.finished("grafts_in_words.parquet")
+    run.close("done")
