@@ -121,6 +121,32 @@ def test_a_later_start_with_room_for_two_adds_the_grafts(
     assert again == two[1] and rows_of(run, "grafts") == rows_of(two[0], "grafts")
 
 
+def test_a_start_that_is_cut_off_goes_on_from_what_was_lent(
+    world: World, one: tuple[Path, dict[str, Any], Room], tmp_path: Path
+) -> None:
+    heard: list[str] = []
+
+    def cut_off(stage: str, done: int, total: int | None, unit: str) -> None:
+        seen = stage in heard
+        heard.append(stage)
+        if stage in ("cross-model patching", "contributions of the twin") and not seen:
+            raise KeyboardInterrupt
+
+    def start() -> dict[str, Any]:
+        openers = Room(1).openers(world[0])
+        return compared(
+            world[0], tmp_path, world[1], config=QUICK, openers=openers, one_at_a_time=True, progress=cut_off
+        )
+
+    for last in ("cross-model patching", "contributions of the twin"):
+        with pytest.raises(KeyboardInterrupt):
+            start()
+        assert heard[-1] == last
+    before = len(heard)
+    assert start() == one[1] and rows_of(tmp_path, "crossed") == rows_of(one[0], "crossed")
+    assert {stage for stage in heard[before:] if stage.startswith("contributions")} == {"contributions of the twin"}
+
+
 def test_a_second_model_that_does_not_fit_names_the_way_out(world: World, tmp_path: Path) -> None:
     specs, items = world
     with pytest.raises(DoesNotFitError) as refused:
