@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def with_adapter(model: Any, adapter: str, base_sha256: str | None = None) -> tu
     """
     directory, weights = adapter_files(adapter)
     if base_sha256 is not None:
-        _check_base(directory, adapter, base_sha256)
+        check_recorded_base(adapter, lambda: base_sha256)
     merged = quietly(lambda: _merged(model, adapter, directory, weights))
     return merged, hash_safetensors([weights])
 
@@ -80,12 +81,13 @@ def named_base(adapter: str) -> str | None:
     return str(name) if name else None
 
 
-def _check_base(directory: Path, adapter: str, base_sha256: str) -> None:
-    base = recorded_base(directory)
-    if base is not None and base["weights_sha256"] != base_sha256:
+def check_recorded_base(adapter: str, base_sha256: Callable[[], str]) -> None:
+    """Raises StrataError when `adapter` records another base than the one of this hash, which is asked for only then."""
+    base = recorded_base(adapter_files(adapter)[0])
+    if base is not None and (found := base_sha256()) != base["weights_sha256"]:
         raise StrataError(
             f"The adapter {adapter} was trained on {base['spec']} (weights {base['weights_sha256'][:12]}), not on this "
-            f"base (weights {base_sha256[:12]})",
+            f"base (weights {found[:12]})",
             f"Open it as {base['spec']}+{adapter}",
         )
 

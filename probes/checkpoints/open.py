@@ -186,7 +186,7 @@ def _open_directory(
 ) -> tuple[Any, Any, str]:
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    weights = weight_files(directory)
+    weight_files(directory)  # refuses what is damaged before transformers gets to see it
     config = _read_config(directory, spec, lambda: AutoConfig.from_pretrained(
         directory, local_files_only=True, trust_remote_code=trust_remote_code
     ))  # fmt: skip
@@ -226,7 +226,12 @@ def _open_directory(
             f"{directory} has no tokenizer that can be loaded ({first_line(error)})",
             "Add its tokenizer.json or tokenizer.model",
         ) from error
-    return model, tokenizer, _recorded_hash(directory) or hash_safetensors(weights)
+    return model, tokenizer, weights_sha256(directory)
+
+
+def weights_sha256(directory: Path) -> str:
+    """Of a Hugging Face directory, as `Identity` has it; remembered, since it takes reading all of it."""
+    return _recorded_hash(directory) or hash_safetensors(weight_files(directory))
 
 
 def weight_files(directory: Path) -> list[Path]:

@@ -17,8 +17,9 @@ from safetensors import safe_open
 from torch import Tensor
 
 from probes.cache import cache_directory
+from probes.checkpoints.adapter import check_recorded_base
 from probes.checkpoints.gguf_file import load_gguf
-from probes.checkpoints.open import checkpoint_directory, weight_files
+from probes.checkpoints.open import checkpoint_directory, weight_files, weights_sha256
 from probes.checkpoints.quiet import quietly
 from probes.checkpoints.spec import parse_spec
 from probes.errors import StrataError
@@ -91,6 +92,8 @@ def open_tensors(spec: str, progress: Progress = silent) -> TensorSource:
         directory = _converted(Path(parsed.base), progress)
     else:
         directory, _ = checkpoint_directory(parsed, progress)
+        if parsed.adapters:
+            check_recorded_base(parsed.adapters[0], lambda: weights_sha256(directory))
     tensors = dict(_stored(weight_files(directory)))
     tied = _is_tied(directory, tensors)
     if tied:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,18 @@ def test_identity_tells_base_and_adapter_apart(tmp_path: Path, base: Path) -> No
 def test_an_adapter_of_another_base_is_refused(tmp_path: Path, base: Path, changes: dict[str, Any]) -> None:
     adapter = save_adapter(tmp_path / "lora", **changes)
     refused(f"{base}+{adapter}", "does not fit this base")
+
+
+def test_an_adapter_that_records_another_base_is_refused_wherever_it_is_given(tmp_path: Path, base: Path) -> None:
+    adapter = save_adapter(tmp_path / "lora")
+    record = {"base": {"spec": "elsewhere", "weights_sha256": open_checkpoint(str(base)).identity.weights_sha256}}
+    (adapter / "strata.json").write_text(json.dumps(record))
+    assert open_checkpoint(f"{base}+{adapter}") and open_tensors(f"{base}+{adapter}")
+    other = save_directory(tmp_path / "other", seed=1)
+    said = r"was trained on elsewhere \(weights [0-9a-f]{12}\), not on this base \(weights [0-9a-f]{12}\)"
+    refused(f"{other}+{adapter}", said)
+    with pytest.raises(StrataError, match=said):
+        open_tensors(f"{other}+{adapter}")
 
 
 def test_an_adapter_with_a_weight_missing_is_refused(tmp_path: Path, base: Path) -> None:
