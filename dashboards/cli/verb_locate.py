@@ -62,8 +62,8 @@ MEASURING = (
     Option("keep_activations", False, "keep the captured streams after the run", "output"),
 )  # fmt: skip
 QUICK = {
-    "per_family": 20, "random_init": False, "draws": 2_000, "lens_maps": 6, "causal_map": "quick", "pairs": 10,
-    "damage_texts": 3,
+    "per_family": 16, "random_init": False, "draws": 2_000, "lens_maps": 6, "causal_map": "quick", "pairs": 10,
+    "damage_texts": 2,
 }  # fmt: skip
 """What --quick sets, where nothing else was asked for."""
 OPTIONS = (Option("out", None, "run directory (default: runs/CHECKPOINT-SEED)", "output", metavar="DIR"), *ITEMS, *MEASURING, *MODEL, *DISPLAY)  # fmt: skip
