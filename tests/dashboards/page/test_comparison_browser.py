@@ -110,7 +110,7 @@ def test_a_link_restores_the_view_and_junk_is_ignored(browser: Any, report: Path
 
 
 def test_what_is_empty_stands_there_with_its_reason(browser: Any, tmp_path: Path) -> None:
-    empty = {"grafts", "crossed", "similarity", "contrasts", "transfer", "weights", "changes"}
+    empty = {"grafts", "grafts_in_words", "crossed", "similarity", "contrasts", "transfer", "weights", "changes"}
     run = write_synthetic_comparison(tmp_path / "run", without=empty, twin=False)
     with opened(browser, write_comparison(run)) as tab:
         for name in ("layermap", "grafts", "crossed", "weights", "transfer", "similarity", "contrasts"):
