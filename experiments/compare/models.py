@@ -1,4 +1,4 @@
-"""The compared models, opened when they are needed and held two at a time, the base and one other, or one at a time."""
+"""The compared models, opened when they are needed and held two at a time (small ones all together), or one at a time."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from probes.checkpoints.identity import Identity
 from probes.errors import DoesNotFitError, StrataError
 
 Openers = Mapping[Role, Callable[[], Checkpoint]]
+_SMALL_BYTES = 4 << 30
+"""Of all models together: below that all are held, because opening small ones again and again costs more than they take."""
 NEEDS_BOTH = (
     "it runs blocks of both models in one pass, and --one-at-a-time holds one model only: start again without it, or "
     "with --device-map auto instead"
@@ -48,7 +50,10 @@ class About:
 
 
 class Models:
-    """Memory for two models is all that a comparison takes, however many there are; for one, if it is asked to."""
+    """Memory for two models is all that a comparison takes, however many there are; for one, if it is asked to.
+
+    Small models are all held: what they take together stays below what two larger ones do.
+    """
 
     def __init__(self, openers: Openers, *, one_at_a_time: bool = False) -> None:
         self.roles: tuple[Role, ...] = tuple(role for role in (BASE, DISTILLED, TWIN) if role in openers)
@@ -73,7 +78,7 @@ class Models:
         Raises what its opener raises, and DoesNotFitError naming --one-at-a-time when it doesn't fit beside another.
         """
         if role not in self._held:
-            self._drop([name for name in self._held if self.one_at_a_time or BASE not in (name, role)])
+            self._make_room(role)
             self._held[role] = self._open(role)
         return self._held[role]
 
@@ -93,6 +98,17 @@ class Models:
             )  # fmt: skip
         return self._about[role]
 
+    def _make_room(self, role: Role) -> None:
+        sizes = [_bytes(one) for one in self._held.values()]
+        if self.one_at_a_time:
+            self._drop(list(self._held))
+        elif sum(sizes) + max(sizes, default=0) > _SMALL_BYTES:
+            self._drop(self._spare(role))
+
+    def _spare(self, role: Role) -> list[Role]:
+        """Models in memory that are not needed beside this one."""
+        return [name for name in self._held if BASE not in (name, role)]
+
     def _drop(self, roles: list[Role]) -> None:
         for role in roles:
             del self._held[role]
@@ -106,10 +122,21 @@ class Models:
         try:
             return self._openers[role]()
         except (DoesNotFitError, torch.OutOfMemoryError, MemoryError) as error:
+            spare = self._spare(role)
             if not self._held:
                 raise
-            what = error.what if isinstance(error, DoesNotFitError) else f"The {role} model does not fit into memory"
-            raise DoesNotFitError(
-                f"{what} beside the {' and '.join(self._held)} model",
-                "Give --one-at-a-time: one model is held then, and only grafts are left out; finished parts are kept",
-            ) from error
+            if not spare:
+                what = (
+                    error.what if isinstance(error, DoesNotFitError) else f"The {role} model does not fit into memory"
+                )
+                raise DoesNotFitError(
+                    f"{what} beside the {' and '.join(self._held)} model",
+                    "Give --one-at-a-time: one model is held then, and only grafts are left out; finished parts are kept",
+                ) from error
+        # Tried again outside of the handler: the error it holds may keep alive what was opened half.
+        self._drop(spare)
+        return self._open(role)
+
+
+def _bytes(checkpoint: Checkpoint) -> int:
+    return sum(one.numel() * one.element_size() for one in checkpoint.model.parameters())

@@ -19,7 +19,7 @@ from probes.progress import Progress, silent
 from probes.prompts import Prompt
 
 _MOST_PROMPTS = 4
-_MOST_TOKENS = 32
+_MOST_TOKENS = 16
 _ADDED_PADS = 5
 
 

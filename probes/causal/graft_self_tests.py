@@ -36,7 +36,7 @@ def run_graft_self_tests(base: Checkpoint, donor: Checkpoint, pairs: Sequence[Pa
     return (
         _is(base, donor, everything, donor, chosen, "grafting everything gives the donor"),
         _is(base, donor, nothing, base, chosen, "grafting nothing gives the base"),
-        _itself(base, chosen),
+        _itself(base, [chosen[0], chosen[-1]]),
         _put_back(base, chosen),
     )
 
