@@ -13,8 +13,8 @@ from typing import Any
 from probes.cache import cache_directory
 from probes.checkpoints.known import KNOWN
 from probes.checkpoints.known_pairs import PAIRS
-from probes.checkpoints.lineage import PairCheck, verify_pair
 from probes.progress import Progress, silent
+from probes.similarity.lineage import PairCheck, verify_pair
 from probes.similarity.tensor_source import TensorSource
 from probes.similarity.weights import Moments, TensorChange, compare_weights
 

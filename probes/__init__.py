@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from probes.backends.torch_hooks import TorchHooks
     from probes.capture import capture
     from probes.checkpoints.checkpoint import Checkpoint
-    from probes.checkpoints.lineage import verify_pair
     from probes.checkpoints.open import checkpoint_from, open_checkpoint
     from probes.errors import StrataError
     from probes.lens.logit import read_lens
     from probes.linear import probe_streams
     from probes.prompts import Prompt
+    from probes.similarity.lineage import verify_pair
     from probes.similarity.weights import compare_weights, weight_changes
 
 _HOMES = {
@@ -33,7 +33,7 @@ _HOMES = {
     "open_checkpoint": "probes.checkpoints.open",
     "probe_streams": "probes.linear",
     "read_lens": "probes.lens.logit",
-    "verify_pair": "probes.checkpoints.lineage",
+    "verify_pair": "probes.similarity.lineage",
     "weight_changes": "probes.similarity.weights",
 }
 __all__ = [

@@ -23,7 +23,7 @@ from dashboards.cli.options import Option, add_options, resolve
 from probes.errors import StrataError
 
 if TYPE_CHECKING:
-    from probes.checkpoints.lineage import PairCheck
+    from probes.similarity.lineage import PairCheck
     from probes.similarity.weights import WeightChange
 
 EXAMPLES = """examples:

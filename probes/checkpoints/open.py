@@ -15,6 +15,7 @@ from probes.checkpoints.anatomy import anatomy_of
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.checkpoints.embedded import embedded_directory
 from probes.checkpoints.gguf_file import hash_gguf, load_gguf
+from probes.checkpoints.held_delta import refuse_held_by
 from probes.checkpoints.identity import (
     Identity,
     check_safetensors,
@@ -28,7 +29,6 @@ from probes.checkpoints.remote import hub_directory
 from probes.checkpoints.spec import Spec, parse_spec
 from probes.errors import DoesNotFitError, StrataError
 from probes.progress import Progress, silent
-from probes.similarity.held_delta import refuse_held_by
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _BUFFER = re.compile(r"(rotary_emb\.(inv_freq|cos_cached|sin_cached)|\.masked_bias|(^|\.)position_ids)$")

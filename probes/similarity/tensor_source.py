@@ -19,14 +19,14 @@ from torch import Tensor
 from probes.cache import cache_directory
 from probes.checkpoints.adapter import check_recorded_base
 from probes.checkpoints.gguf_file import load_gguf
+from probes.checkpoints.held_delta import refuse_held
+from probes.checkpoints.lora_delta import LoraDelta, read_lora
 from probes.checkpoints.open import checkpoint_directory, weight_files, weights_sha256
 from probes.checkpoints.quiet import quietly
 from probes.checkpoints.spec import parse_spec
+from probes.checkpoints.tensor_names import canonical_name, is_constant, is_embedding, is_unembedding
 from probes.errors import StrataError
 from probes.progress import Progress, silent
-from probes.similarity.held_delta import refuse_held
-from probes.similarity.lora_delta import LoraDelta, read_lora
-from probes.similarity.tensor_names import canonical_name, is_constant, is_embedding, is_unembedding
 
 _DTYPES = MappingProxyType({"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16})
 
@@ -43,7 +43,7 @@ class StoredTensor:
 
 @dataclass(frozen=True)
 class TensorSource:
-    """A checkpoint's weights by canonical name (`probes.similarity.tensor_names`)."""
+    """A checkpoint's weights by canonical name (`probes.checkpoints.tensor_names`)."""
 
     spec: str
     """As the person wrote it."""

@@ -12,10 +12,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from probes.checkpoints.tensor_names import PARTS, is_embedding, is_unembedding, part_of
 from probes.errors import StrataError
 from probes.progress import Progress, silent
 from probes.similarity.spectrum import Spectrum, spectrum_of
-from probes.similarity.tensor_names import PARTS, is_embedding, is_unembedding, part_of
 from probes.similarity.tensor_source import TensorSource, open_tensors
 
 CHUNK_ELEMENTS = 1 << 22

@@ -16,9 +16,9 @@ from transformers import PreTrainedTokenizerFast
 
 from probes.checkpoints.known import KNOWN
 from probes.checkpoints.known_pairs import PAIRS, known_pair
-from probes.checkpoints.lineage import hub_id_of, verify_pair
 from probes.checkpoints.spec import parse_spec
 from probes.errors import StrataError
+from probes.similarity.lineage import hub_id_of, verify_pair
 
 
 def save(directory: Path, model: Any, tokenizer: PreTrainedTokenizerFast | None = None, shard: str = "5GB") -> str:

@@ -18,9 +18,9 @@ from tiny_models import ARCHITECTURES, N_LAYERS, tiny_model, tiny_tokenizer
 from torch import Tensor
 
 from probes.checkpoints.open import open_checkpoint
+from probes.checkpoints.tensor_names import canonical_name
 from probes.errors import StrataError
 from probes.similarity.spectrum import EXACT_SIDE, spectrum_of
-from probes.similarity.tensor_names import canonical_name
 from probes.similarity.tensor_source import open_tensors
 from probes.similarity.weights import TensorChange, compare_weights, weight_changes
 

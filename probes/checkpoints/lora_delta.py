@@ -12,8 +12,8 @@ from safetensors import safe_open
 from torch import Tensor
 
 from probes.checkpoints.adapter import adapter_files
+from probes.checkpoints.tensor_names import canonical_name
 from probes.errors import StrataError
-from probes.similarity.tensor_names import canonical_name
 
 _UNSUPPORTED = (
     "use_dora", "use_qalora", "use_bdlora", "lora_bias", "alora_invocation_tokens", "layer_replication",
