@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
+import math
 import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -125,7 +126,10 @@ def _one(option: Option, value: Any, where: str) -> Any:
         hint = f"Did you mean {near[0]}? " if near else ""
         raise StrataError(f"{where} is {value!r}", f"{hint}Choose among: {', '.join(option.choices)}")
     try:
-        return option.parse(str(value))
+        parsed = option.parse(str(value))
+        if isinstance(parsed, float) and not math.isfinite(parsed):
+            raise ValueError("must be a finite number")
+        return parsed
     except ValueError as error:
         raise StrataError(
             f"{where} is {value!r}", f"It {error}" if "must" in str(error) else "Give a number"

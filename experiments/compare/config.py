@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from experiments.distill.data import SPLITS, Split
@@ -55,7 +56,7 @@ class CompareConfig:
                 f"--thought-splits is {','.join(self.thought_splits) or 'empty'}",
                 f"Choose among: {', '.join(SPLITS[1:])}",
             )
-        if self.temperature < 0:
+        if not 0 <= self.temperature < math.inf:
             raise StrataError(f"--temperature is {self.temperature:g}", "Give 0 to decode greedily, or more to draw")
         unknown = [name for name in self.graft_sweeps if name not in SWEEPS]
         if unknown:

@@ -93,3 +93,19 @@ def test_a_missing_or_broken_file_is_one_sentence(tmp_path: Path) -> None:
     broken.write_text("seed = ")
     with pytest.raises(StrataError, match="not valid toml"):
         resolve(OPTIONS, {}, str(broken))
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_what_is_no_finite_number_is_refused_wherever_it_comes_from(
+    value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = (Option("warmth", 0.0, "of words", parse=float),)
+    file = tmp_path / "options.toml"
+    file.write_text(f"warmth = {value}")
+    with pytest.raises(StrataError, match="--warmth .* It must be a finite number"):
+        resolve(options, {"warmth": value}, None)
+    with pytest.raises(StrataError, match="must be a finite number"):
+        resolve(options, {}, str(file))
+    monkeypatch.setenv("STRATA_WARMTH", value)
+    with pytest.raises(StrataError, match="STRATA_WARMTH"):
+        resolve(options, {}, None)

@@ -84,6 +84,13 @@ def test_too_few_items_name_no_half(tmp_path: Path) -> None:
     assert entry["upper_minus_lower"] is None and entry["reason"]
 
 
+def test_parts_far_from_the_middle_are_no_halves(tmp_path: Path) -> None:
+    items = [encoded("reasoning", "sum", number) for number in range(10)]
+    stride = CompareConfig(graft_stride=3)
+    entry = halves_of(store_of(tmp_path / "store", items, {"3": 1.0}, 3), items, stride)["logit_difference"]
+    assert entry["upper_minus_lower"] is None and "no graft ends near the middle" in entry["reason"]
+
+
 def test_without_prefixes_there_are_no_halves(tmp_path: Path) -> None:
     items = [encoded("reasoning", "sum", number) for number in range(10)]
     store = store_of(tmp_path / "store", items, {"3": 1.0})
@@ -124,7 +131,7 @@ def test_grafts_have_the_same_names_in_every_process_so_that_a_later_one_resumes
 
 @pytest.mark.parametrize(
     "options",
-    [{"graft_pairs": -1}, {"thoughts": -1}, {"graft_stride": 0}, {"temperature": -0.5}, {"graft_sweeps": ("prefix",)},
+    [{"graft_pairs": -1}, {"thoughts": -1}, {"graft_stride": 0}, {"temperature": -0.5}, {"temperature": float("nan")}, {"temperature": float("inf")}, {"graft_sweeps": ("prefix",)},
      {"graft_sweeps": ("nothing", "everything", "sideways")}],
 )  # fmt: skip
 def test_sizes_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
