@@ -145,7 +145,7 @@ def verify_pair(
     ranking = _ranked({base: tensors} | {spec: tuple(compare(other, b, progress)) for spec, other in others.items()})
     verdict, ranked, hint = _by_candidates(verdict, base, ranking)
     verdict, named, known_hint = _by_registry(verdict, name_a, name_b, entry)
-    verdict, foreign = _by_adapter(verdict, distilled)
+    verdict, foreign = _by_adapters(verdict, base, distilled)
     if tokenizer.moved:
         reasons.append(f"{tokenizer.moved:,} tokens have another id: embedding rows are compared by id, not by token")
     return PairCheck(
@@ -293,16 +293,17 @@ def _by_registry(
     return verdict, [said], entry.base
 
 
-def _by_adapter(verdict: Verdict, distilled: str) -> tuple[Verdict, list[str]]:
-    """The verdict after reading which base the adapter of B names, where the registry knows both names."""
-    parsed = parse_spec(distilled)
-    named = named_base(parsed.adapters[0]) if parsed.adapters else None
-    under = registry_name(parsed.base) if parsed.adapters else None
+def _by_adapters(verdict: Verdict, base: str, distilled: str) -> tuple[Verdict, list[str]]:
+    """The verdict after reading which base every adapter of A and of B names, where the registry knows both names."""
     known = {name.lower() for name in registered_names()}
-    if named is None or under is None or named.lower() not in known or named.lower() == under.lower():
-        return verdict, []
-    said = f"the adapter {parsed.adapters[0]} names {named} as its base, and is added to {under} here"
-    return "unclear" if verdict == "base" else verdict, [said]
+    said: dict[str, None] = {}
+    for parsed in (parse_spec(base), parse_spec(distilled)):
+        under = registry_name(parsed.base) if parsed.adapters else None
+        for adapter in parsed.adapters if under else ():
+            named = named_base(adapter)
+            if named is not None and named.lower() in known and named.lower() != under.lower():
+                said[f"the adapter {adapter} names {named} as its base, and is added to {under} here"] = None
+    return ("unclear" if said and verdict == "base" else verdict), list(said)
 
 
 def _by_name(

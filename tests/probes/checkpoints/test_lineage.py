@@ -301,6 +301,27 @@ def test_an_adapter_that_names_another_base_leaves_the_pair_unclear(
     assert any(told in reason for reason in found.reasons) == (verdict == "unclear")
 
 
+@pytest.mark.parametrize("spec", ["{base}+{plain}+{foreign}", "{base}+{foreign}"])
+def test_any_adapter_of_either_model_may_name_another_base(tmp_path: Path, spec: str) -> None:
+    base = save(tmp_path / "Qwen2.5-Math-7B", tiny_model("llama"))
+    paths = {}
+    for name, of in (("plain", None), ("foreign", "qwen/qwen2.5-7b")):
+        paths[name] = str(tmp_path / name)
+        get_peft_model(tiny_model("llama"), LoraConfig(r=2, target_modules=["q_proj"])).save_pretrained(paths[name])
+        file = tmp_path / name / "adapter_config.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"base_model_name_or_path": of}))
+        weights = load_file(tmp_path / name / "adapter_model.safetensors")
+        save_file(
+            {name: torch.full_like(tensor, 0.03) for name, tensor in weights.items()},
+            tmp_path / name / "adapter_model.safetensors",
+        )
+    with_foreign = spec.format(base=base, **paths)
+    for a, b in ((base, with_foreign), (with_foreign, f"{base}+{paths['plain']}")):
+        found = verify_pair(a, b)
+        told = [reason for reason in found.reasons if f"the adapter {paths['foreign']} names qwen/qwen2.5-7b" in reason]
+        assert found.verdict in ("unclear", "same weights") and len(told) == 1
+
+
 def test_an_ambiguous_entry_turns_no_verdict(tmp_path: Path) -> None:
     base = save(tmp_path / "Llama-3.1-8B", tiny_model("llama"))
     found = verify_pair(base, save(tmp_path / "HuatuoGPT-o1-8B", nudged(tiny_model("llama"), 0.05)))
