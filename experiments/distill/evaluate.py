@@ -22,7 +22,9 @@ from experiments.statistics.bootstrap import Estimate, cluster_bootstrap
 from probes.backends.contract import Site
 from probes.backends.torch_hooks import TorchHooks
 from probes.capture import capture
+from probes.checkpoints.adapter import adapter_files
 from probes.checkpoints.checkpoint import Checkpoint
+from probes.checkpoints.identity import hash_safetensors
 from probes.generation import generate
 from probes.lens.logit import read_lens
 from probes.progress import Progress, silent
@@ -64,7 +66,9 @@ def evaluate(
     is in memory at a time; a finished model is not asked again when the work was cut off. Raises StrataError for
     an `out` of another configuration.
     """
-    identity = {"adapters": list(adapters), "seed": seed, "per_family": per_family}
+    # A name stays when an adapter is trained again into the same directory.
+    hashes = [hash_safetensors([adapter_files(name)[1]]) for name in adapters]
+    identity = {"adapters": list(adapters), "adapters_sha256": hashes, "seed": seed, "per_family": per_family}
     asked = {split: evaluation_lessons(split, seed=seed, per_family=per_family) for split in SPLITS[1:]}
     run: RunDirectory | None = None
     status = "failed"
