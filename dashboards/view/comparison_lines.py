@@ -11,6 +11,8 @@ from dashboards.view.labels import MEASURES, instrument_label, kind_order
 from dashboards.view.maps import runs_in_words, symmetric_limit
 from dashboards.view.tables import Rows
 from dashboards.view.text import interval, number, significant
+from experiments.comparison_measures import EXCHANGE, GRAFTS, GRAFTS_IN_WORDS, LAYERS, STREAMS
+from experiments.comparison_measures import WEIGHTS as WEIGHTS_LEFT_OUT
 
 Json = dict[str, Any]
 
@@ -122,7 +124,7 @@ def build_changes(run: ComparisonRun) -> Json:
     state = _state(
         lines,
         run,
-        ("layer by layer change and change of location",),
+        (LAYERS,),
         "The models' tables hold no reading that both have.",
     )
     return {**state, "contrasts": CONTRASTS, "components": COMPONENTS, "readings": _readings(lines), "lines": lines}  # fmt: skip
@@ -202,7 +204,7 @@ def build_grafts(run: ComparisonRun) -> Json:
         if row["reason"] and row["contrast"] != "random"
     }
     return {
-        **_state(lines, run, ("grafts and cross-model patching",), "No grafts were made (--graft-pairs 0)."),
+        **_state(lines, run, (EXCHANGE, GRAFTS, GRAFTS_IN_WORDS), "No grafts were made (--graft-pairs 0)."),
         "sweeps": {name: text for name, text in SWEEPS.items() if any(one["sweep"] == name for one in lines)},
         "whole_names": WHOLE, "scores": SCORES, "lenders": LENDERS, "lines": lines, "whole": whole,
         "reasons": [dict(zip(("contrast", "direction", "kind", "measure", "text"), (*k, text), strict=True)) for k, text in reasons.items()],
@@ -218,7 +220,7 @@ def build_crossed(run: ComparisonRun) -> Json:
         line["aria"] = spoken(f"{line['kind']}, {line['contrast']}, {COMPONENTS[line['component']]} at {line['position']}", line)  # fmt: skip
     reasons = {(row["contrast"], row["direction"], row["kind"]): str(row["reason"]) for row in rows if row["reason"]}
     return {
-        **_state(lines + [{}] * len(reasons), run, ("grafts and cross-model patching",), "No contribution was exchanged (--graft-pairs 0)."),
+        **_state(lines + [{}] * len(reasons), run, (EXCHANGE,), "No contribution was exchanged (--graft-pairs 0)."),
         "parts": [
             {"component": c, "position": p, "label": f"{_SHORT[c]}{', everywhere' if p == 'all' else f' at {p}'}"}
             for c, p in sorted({(one["component"], one["position"]) for one in lines}, key=_part_order)
@@ -242,7 +244,7 @@ def build_similarity(run: ComparisonRun) -> Json:
     kinds = sorted({line["kind"] for line in lines}, key=kind_order)
     few = "Too few items of any kind have a position in common: CKA needs eight of a kind."
     return {
-        **_state(lines, run, ("similarity of streams and probe transfer",), few),
+        **_state(lines, run, (STREAMS,), few),
         "measures": {"cka": "debiased linear CKA", "cosine": "mean cosine"},
         "kinds": kinds, "positions": list(dict.fromkeys(line["position"] for line in lines)), "lines": lines,
     }  # fmt: skip
@@ -268,7 +270,7 @@ def build_transfer(run: ComparisonRun) -> Json:
         else "No family that both models answer has labels a probe could learn."
     )
     return {
-        **_state(lines, run, ("similarity of streams and probe transfer",), none),
+        **_state(lines, run, (STREAMS,), none),
         "measures": {"own": "the scored model's own probe", "plain": "carried over as it is", "rotated": "carried over after a rotation"},
         "families": [{"kind": kind, "family": family} for kind, family in families], "lines": lines, "reasons": reasons,
     }  # fmt: skip
@@ -308,7 +310,7 @@ def build_weights(run: ComparisonRun) -> Json:
         if row["block"] is None
     ]
     return {
-        **_state(rows, run, ("change of the weights",), "No tensor of the two checkpoints could be compared: their weight files hold other shapes."),
+        **_state(rows, run, (WEIGHTS_LEFT_OUT,), "No tensor of the two checkpoints could be compared: their weight files hold other shapes."),
         "blocks": blocks, "matrices": matrices, "measures": measures, "maps": maps, "outside": outside,
     }  # fmt: skip
 

@@ -15,7 +15,6 @@ from experiments.compare.asked import shared_opening
 from experiments.compare.behaviour_change import answered_by_all, behaviour_change
 from experiments.compare.config import CompareConfig
 from experiments.compare.contrasts import write_contrasts
-from experiments.compare.exchange import MEASURE as EXCHANGE
 from experiments.compare.exchange import exchange
 from experiments.compare.grafts_in_words import MEASURE as IN_WORDS
 from experiments.compare.grafts_in_words import grafts_in_words
@@ -29,6 +28,7 @@ from experiments.compare.paired import BASE, Role
 from experiments.compare.specs import Specs
 from experiments.compare.streams import similarity_rows, transfer_rows
 from experiments.compare.thoughts import thoughts_change
+from experiments.comparison_measures import ANSWERS, EXCHANGE, GRAFTS_IN_WORDS, LAYERS, STREAMS
 from experiments.items.jsonl import write_items
 from experiments.items.schema import KINDS
 from experiments.lens_fits import text_sha256
@@ -172,8 +172,8 @@ class _Comparison:
         with run.stage("ask"):
             asked = {role: self._ask(role) for role in self.models.held_first}
             rows = {role: asked[role] for role in self.models.roles}
-        same_items = self._comparable("change of the answers", "items")
-        same_layers = self._comparable("layer by layer change and change of location", "items", "tokens", "depth")
+        same_items = self._comparable(ANSWERS, "items")
+        same_layers = self._comparable(LAYERS, "items", "tokens", "depth")
         among = answered_by_all({role: rows[role] for role in same_layers})
         located = {}
         for role in self.models.held_first:
@@ -277,7 +277,7 @@ class _Comparison:
 
     def _streams(self, rows: Mapping[Role, Sequence[Mapping[str, Any]]]) -> None:
         run, positions = self.run_directory, self.locate_config.positions
-        roles = self._comparable("similarity of streams and probe transfer", "items", "tokens", "depth", "width")
+        roles = self._comparable(STREAMS, "items", "tokens", "depth", "width")
         if run.finished("similarity.parquet") and run.finished("transfer.parquet"):
             return
         lenses = [
@@ -302,7 +302,7 @@ class _Comparison:
 
     def _grafts_in_words(self) -> dict[Role, dict[str, Any]]:
         asked = self.config.thoughts and self.config.thought_grafts > 1
-        roles = self._comparable("grafts in words", "tokens", "depth", "width") if asked else []
+        roles = self._comparable(GRAFTS_IN_WORDS, "tokens", "depth", "width") if asked else []
         return grafts_in_words(
             self.run_directory, self.models, roles, self.config, self._leave_out, progress=self.progress
         )

@@ -12,6 +12,8 @@ from experiments.compare.grafting import KINDS, cross_rows, graft_items, store_c
 from experiments.compare.models import NEEDS_BOTH, Models
 from experiments.compare.one_at_a_time import cross_one_by_one
 from experiments.compare.paired import BASE, DISTILLED, Role
+from experiments.comparison_measures import EXCHANGE
+from experiments.comparison_measures import GRAFTS as GRAFTS_LEFT_OUT
 from experiments.locate.causal.choose import as_pair
 from experiments.locate.questions import Questions
 from experiments.run import RunDirectory, rows_to_table
@@ -25,9 +27,6 @@ from probes.errors import DoesNotFitError, StrataError
 from probes.progress import Progress, silent
 from probes.store import ActivationStore
 
-MEASURE = "grafts and cross-model patching"
-GRAFTS_ALONE = "grafts"
-"""What is left out of `MEASURE` where one model at a time is held."""
 NOTHING_ASKED = "no aligned item is answered by any of the models"
 RANDOM = "random"
 """Contrast of grafts whose blocks are the base's with a random change of the distilled model's size."""
@@ -61,7 +60,7 @@ def exchange(
     else:
         refused = _with_both(models, roles, stores, progress)
     for role, reason in refused.items():
-        leave_out(MEASURE, role, reason)
+        leave_out(EXCHANGE, role, reason)
     there = [role for role in roles if role not in refused]
     grafted: list[dict[str, Any]] = []
     crossed: list[dict[str, Any]] = []
@@ -70,7 +69,7 @@ def exchange(
         scored = _Scored(stores, role)
         crossed += scored.crossed()
         if not scored.has_grafts:
-            leave_out(GRAFTS_ALONE, role, NEEDS_BOTH)
+            leave_out(GRAFTS_LEFT_OUT, role, NEEDS_BOTH)
             continue
         compared[role] = scored.halves()
         grafted += scored.grafts()

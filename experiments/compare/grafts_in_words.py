@@ -1,7 +1,8 @@
 """Whose blocks bring what is gained in words? The base with blocks of another model, asked to think and answer.
 
 What reasoning training brings may not show in the likelihood of an answer that has to be given at once. So the grafts are asked
-in words as well, on the problems and in the way of asking that the two models themselves were.
+in words as well, all in the one way of asking that suits the lending model best, and so are the base and the lender held
+against them: the base's own best way may be another one.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from experiments.compare.config import CompareConfig
 from experiments.compare.graft_scores import LEAST_ACCURACY, graft_rows, halves, nothing_to_explain, whole_change
 from experiments.compare.models import Models
 from experiments.compare.paired import BASE, Role
+from experiments.compare.story import SPLIT
 from experiments.compare.thoughts import answers_table, best_way
+from experiments.comparison_measures import GRAFTS_IN_WORDS
 from experiments.distill.data import Lesson, Split
 from experiments.distill.evaluate import ANSWERS, evaluation_lessons, reasoning_rows
 from experiments.distill.prompting import Prompting
@@ -42,7 +45,7 @@ def grafts_in_words(
 ) -> dict[Role, dict[str, Any]]:
     """By model of `roles`: how its upper half of blocks compares with its lower one (`halves`), scored in words.
 
-    Asked on the first split, once the answers of the whole models are in the run. A model whose own answers don't
+    Asked on the split like the training's (the first, where that isn't asked), once the answers of the whole models are in the run. A model whose own answers don't
     differ from the base's gets the reason and no grafts: there is nothing to share out. Writes the table
     `grafts_in_words` (rows of `grafts`) and one table of answers a graft, each finished one kept. A model that can't
     be grafted or asked is handed to `leave_out` (measure, model, reason).
@@ -57,7 +60,7 @@ def grafts_in_words(
         except DoesNotFitError:
             raise
         except StrataError as error:
-            leave_out("grafts in words", role, error.what)
+            leave_out(GRAFTS_IN_WORDS, role, error.what)
             continue
         rows += mine
         if halved is not None:
@@ -73,7 +76,8 @@ class _Asked:
         self, run: RunDirectory, models: Models, role: Role, config: CompareConfig, progress: Progress
     ) -> None:
         self.run, self.models, self.role, self.config, self.progress = run, models, role, config, progress
-        self.split: Split = config.thought_splits[0]
+        splits = config.thought_splits
+        self.split: Split = SPLIT if SPLIT in splits else splits[0]
         self.seed = config.locate.seed
         mine = self._answers(role)
         self.way: Prompting = best_way(mine)
@@ -91,14 +95,19 @@ class _Asked:
         parts = inner_grafts(n_layers, self.config.thought_grafts)
         if reason is not None or not parts:
             entry = {"cut": None, "whole": change, "upper_minus_lower": None, "reason": reason}
-            return (entry if reason else None), []
+            return (entry | self._asked if reason else None), []
         lessons = evaluation_lessons(self.split, seed=self.seed, per_family=self.config.thoughts)
         answers = [self._ask(lessons, one) for one in parts]
         values = np.concatenate([whole, np.stack([_right(rows) for rows in answers], 1)], 1)
         grafts = (*ends, *parts)
         names = {"contrast": self.role, "direction": f"into {BASE}", "kind": "reasoning", "measure": MEASURE}
         rows = list(graft_rows(values, clusters, grafts, LEAST_ACCURACY, names, self.config))
-        return halves(values, clusters, grafts, n_layers, LEAST_ACCURACY, self.config), rows
+        halved = halves(values, clusters, grafts, n_layers, LEAST_ACCURACY, self.config)
+        return (None if halved is None else halved | self._asked), rows
+
+    @property
+    def _asked(self) -> dict[str, str]:
+        return {"split": self.split, "prompt": self.way}
 
     def _ask(self, lessons: Sequence[Lesson], one: Graft) -> list[dict[str, Any]]:
         name = f"{answers_table(self.role)}_{one.sweep}{one.layer}"
@@ -119,10 +128,10 @@ class _Asked:
 
 
 def inner_grafts(n_layers: int, parts: int) -> tuple[Graft, ...]:
-    """Prefixes and suffixes that end at the borders between `parts` stretches of blocks; fewer than two: none."""
+    """Prefixes and suffixes that end at the middle and at the borders between `parts` stretches; fewer than two: none."""
     if parts < 2:
         return ()
-    cuts = sorted({round(n_layers * part / parts) for part in range(1, parts)} - {0, n_layers})
+    cuts = sorted({n_layers // 2, *(round(n_layers * part / parts) for part in range(1, parts))} - {0, n_layers})
     prefixes = [Graft("prefix", cut - 1, range(cut)) for cut in cuts]
     return (*prefixes, *(Graft("suffix", cut, range(cut, n_layers)) for cut in cuts))
 

@@ -9,6 +9,8 @@ from typing import Any
 from experiments.compare.config import CompareConfig
 from experiments.compare.paired import BASE, Role
 from experiments.compare.specs import Specs
+from experiments.comparison_measures import ALL_WEIGHTS, PAIR_CHECK
+from experiments.comparison_measures import WEIGHTS as WEIGHTS_LEFT_OUT
 from experiments.pairs import check_pair
 from experiments.run import RunDirectory, rows_to_table
 from experiments.tables import WEIGHTS
@@ -32,7 +34,7 @@ def check_pairs(
         except DoesNotFitError:
             raise
         except StrataError as error:
-            leave_out("pair check", role, error.what)
+            leave_out(PAIR_CHECK, role, error.what)
             found[role] = {"verdict": "unclear", "reasons": [error.what], "hint": None}
             continue
         found[role] = {name: value for name, value in asdict(check).items() if name != "tensors"}
@@ -66,11 +68,11 @@ def write_weights(
         except DoesNotFitError:
             raise
         except StrataError as error:
-            leave_out("change of the weights", role, error.what)
+            leave_out(WEIGHTS_LEFT_OUT, role, error.what)
             continue
         apart = sum(one.moments is None for one in changes)
         if apart:
             reason = f"{apart} of {len(changes)} tensors are missing in one of the two or have another shape"
-            leave_out("change of all weights", role, reason)
+            leave_out(ALL_WEIGHTS, role, reason)
         rows += [{"contrast": role, **asdict(line)} for line in weight_changes(changes)]
     run.write_table("weights", rows_to_table(rows, WEIGHTS))

@@ -11,6 +11,7 @@ import numpy as np
 from experiments.compare.config import CompareConfig
 from experiments.compare.models import Models
 from experiments.compare.paired import Role, paired
+from experiments.comparison_measures import IN_WORDS
 from experiments.distill.data import ABOUT, SPLITS
 from experiments.distill.evaluate import ANSWERS, evaluation_lessons, reasoning_rows
 from experiments.distill.prompting import PROMPTS, Prompting
@@ -47,7 +48,7 @@ def thoughts_change(
             except DoesNotFitError:
                 raise
             except StrataError as error:
-                leave_out("answers in words", role, error.what)
+                leave_out(IN_WORDS, role, error.what)
                 continue
             run.write_table(name, rows_to_table(made, ANSWERS))
         rows[role] = run.read_table(name).to_pylist()

@@ -12,6 +12,8 @@ from synthetic_comparison import write_synthetic_comparison
 
 from dashboards.view.comparison import build_comparison
 from dashboards.view.comparison_schema import validate_comparison_view
+from experiments.compare.models import NEEDS_BOTH
+from experiments.comparison_measures import GRAFTS, GRAFTS_IN_WORDS
 from probes.errors import StrataError
 
 Json = dict[str, Any]
@@ -204,3 +206,18 @@ def test_a_broken_file_is_named(tmp_path: Path, name: str, text: str) -> None:
     (run / name).write_text(text)
     with pytest.raises(StrataError, match=name.replace(".", r"\.")):
         build_comparison(run)
+
+
+def test_grafts_that_are_left_out_alone_say_why(tmp_path: Path) -> None:
+    """Cross-model patches are there: the page must not tell that no grafts were asked for."""
+    run = write_synthetic_comparison(tmp_path / "run", without={"grafts", "grafts_in_words"})
+    found = json.loads((run / "comparison.json").read_text())
+    found["not_comparable"] = [
+        {"measure": GRAFTS, "model": "distilled", "reason": NEEDS_BOTH},
+        {"measure": GRAFTS_IN_WORDS, "model": "twin", "reason": "its context is short"},
+    ]
+    (run / "comparison.json").write_text(json.dumps(found))
+    view = build_comparison(run)
+    assert view["grafts"]["state"] == "incomparable" and "--graft-pairs" not in view["grafts"]["text"]
+    assert NEEDS_BOTH in view["grafts"]["text"] and "twin: its context is short" in view["grafts"]["text"]
+    assert view["crossed"]["state"] == "ok"
