@@ -50,10 +50,19 @@ def models_and_pairs(view: Json) -> str:
     return f"""
 <section id="pair" aria-labelledby="pair-title">
   <h2 id="pair-title">Which models, and is the base their base?</h2>
-  <p class="caption">Judged by the weights of the two checkpoints before anything was measured. Every model has a page of its own.</p>
+  <p class="caption">{esc(_judged({check["judged_by"] for check in view["pair_check"]}))}Every model has a page of its own.</p>
   <div class="wide"><table class="plain pairs"><thead><tr><th scope="col">Model</th><th scope="col">Checkpoint</th>
     <th scope="col">Shape</th><th scope="col">Is the base its base?</th><th scope="col">Because</th></tr></thead><tbody>{rows}</tbody></table></div>
 </section>"""
+
+
+def _judged(by: set[str]) -> str:
+    """How the pairs were judged, as far as any was."""
+    if by == {"weights"}:
+        return "Judged by the weights of the two checkpoints, apart from all that is measured below. "
+    if by == {"names"}:
+        return "Judged by the names of the two checkpoints alone: their weights could not be read for it. "
+    return "Each judged by what stands under its verdict, apart from all that is measured below. " if by - {""} else ""
 
 
 def _model_row(model: Json, check: Json | None) -> str:
@@ -231,8 +240,8 @@ def likeness(view: Json) -> str:
     heads = "".join(f'<th scope="col">{contrasts[name]}</th>' for name in shown)
     return f"""<h3>How alike are the profiles over layers?</h3>
   <p class="caption">Rank correlation over layers of one model's profile with the other's, between halves of the entities that share none; in
-    brackets its ceiling, which is how well each model's profile agrees with itself in the same way. Well below the ceiling, the profiles differ;
-    where the ceiling itself is low, there are too few entities to tell.</p>
+    brackets its ceiling, which is how well each model's profile agrees with itself in the same way. A profile of the same shape reaches the ceiling; how far below it is
+    more than chance is not tested here. Where the ceiling itself is low, there are too few entities to tell.</p>
   <div class="table-scroll" tabindex="0" role="region" aria-label="Agreement of profiles"><table class="plain estimates"><thead><tr>
     <th scope="col">Kind</th><th scope="col">Instrument</th><th scope="col">Reading</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"""
 

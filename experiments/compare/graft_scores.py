@@ -21,6 +21,8 @@ LEAST_ACCURACY = 0.05
 LEAST_LOGITS = 0.1
 """The same for the mean logit difference."""
 LEAST = {"logit_difference": LEAST_LOGITS, "accuracy": LEAST_ACCURACY}
+_OFF_THE_MIDDLE = 0.1
+"""Share of the blocks by which two parts may differ in size and still be called halves."""
 Scores = Float[np.ndarray, "item graft"]
 
 
@@ -101,7 +103,7 @@ def halves(
     """Recovery by the upper half of the donor's blocks minus recovery by its lower half; None without such grafts.
 
     The popular story in one number: 1 where the upper half brings the whole change and the lower none of it, −1 the other
-    way round. `cut` is the first block of the upper half. `whole` is the change itself, of which an interval that covers 0
+    way round. Nothing is called a half where no graft ends near the middle. `cut` is the first block of the upper half. `whole` is the change itself, of which an interval that covers 0
     leaves nothing to explain.
     """
     places = {(one.sweep, one.layer): column for column, one in enumerate(grafts)}
@@ -111,6 +113,8 @@ def halves(
     middle = min(cuts, key=lambda cut: abs(2 * cut - n_layers))
     change = whole_change(values, clusters, grafts, config)
     reason = nothing_to_explain(change, least)
+    if reason is None and abs(2 * middle - n_layers) > max(1.0, _OFF_THE_MIDDLE * n_layers):
+        reason = f"no graft ends near the middle of the {n_layers} blocks, the nearest before block {middle}"
     apart = None
     if reason is None:
         upper, lower = places["suffix", middle], places["prefix", middle - 1]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from experiments.compare.paired import excludes_zero
+from experiments.compare.story import asked_in_words, halves_in_words, story_of
 
 STORY = (
     "The popular story (knowledge in lower blocks, reasoning in upper ones, so reasoning training helps the one and hurts "
@@ -23,41 +24,36 @@ def in_words(found: Mapping[str, Any]) -> dict[str, Any]:
             continue
         sentences.append(_changed(kind, of_kind["accuracy"]))
         sentences.append(_moved(kind, of_kind["location_change"].get("distilled")))
-    words = _in_words(found.get("thoughts") or {})
+    words = asked_in_words(found)
     if words is not None:
-        sentences[1:1] = [_said(words), *_shared_out(found["kinds"].get("reasoning", {}))]
-    story, reason = _story(found["kinds"], words)
+        sentences[1:1] = [_said(words), *_shared_out(halves_in_words(found))]
+    story, reason = story_of(found)
     return {"sentences": [*sentences, f"{STORY} is {story} here: {reason}."], "story": story, "reason": reason}
 
 
-def _in_words(thoughts: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Answers in words to problems like those trained on; None where they weren't asked of base and distilled model."""
-    found: Mapping[str, Any] | None = thoughts.get("test")
-    return found if found is not None and found["accuracy"]["change"] is not None else None
-
-
 def _said(words: Mapping[str, Any]) -> str:
+    ways = ", ".join(f"{role} {way}" for role, way in words["prompt"].items())
     return _with_twin(
-        f"Share of problems answered right in words, thinking first ({words['about']}): "
+        f"Share of problems answered right in words ({words['about']}; asked {ways}): "
         f"{_points(words['accuracy']['change'])}",
         words["accuracy"],
     )
 
 
-def _shared_out(reasoning: Mapping[str, Any]) -> list[str]:
-    """Which half of the blocks brings the gain in words, where that was measured."""
-    of_model = (reasoning.get("upper_minus_lower") or {}).get("distilled") or {}
-    halved = of_model.get("in_words")
+def _shared_out(halved: Mapping[str, Any] | None) -> list[str]:
+    """Which half of the blocks brings the change in words, where that was measured."""
     if halved is None:
         return []
+    way = f" asked {halved['prompt']}" if halved.get("prompt") else ""
     if halved["upper_minus_lower"] is None:
-        return [f"Which half of the blocks brings that change is undetermined: {halved['reason']}."]
+        return [f"Which half of the blocks brings the change in words is undetermined{way}: {halved['reason']}."]
     apart = halved["upper_minus_lower"]
     band = "" if apart["low"] is None else f" [{apart['low']:+.2f}, {apart['high']:+.2f}]"
     unsure = "" if excludes_zero(apart) else ", which doesn't say which half brings more"
     return [
-        f"Share of that change that comes with the upper half of the blocks (from block {halved['cut']}) less the share that "
-        f"comes with the lower half: {apart['value']:+.2f}{band}{unsure}."
+        f"Base and distilled model{way} both differ by {_points(halved['whole'])} in words; the share of it that comes with the "
+        f"upper half of the blocks (from block {halved['cut']}) less the share that comes with the lower half: "
+        f"{apart['value']:+.2f}{band}{unsure}."
     ]
 
 
@@ -86,58 +82,6 @@ def _moved(kind: str, change: Mapping[str, Any] | None) -> str:
     if change["verdict"] == "unchanged":
         return f"{kind.capitalize()} stayed at its depth: {change['difference']:+.2f}{band}."
     return f"{kind.capitalize()} moved {change['verdict']}: {change['difference']:+.2f} of the depth{band}."
-
-
-def _story(kinds: Mapping[str, Mapping[str, Any]], words: Mapping[str, Any] | None) -> tuple[str, str]:
-    """The story needs a gain in reasoning from the upper half and a loss of knowledge, both beyond the twin's if there is one.
-
-    The gain is the one in words where that was asked: reasoning that is trained to be spelt out need not show at once.
-    """
-    measured = words if words is not None else kinds.get("reasoning", {})
-    gain, loss = _effect(measured), _effect(kinds.get("knowledge", {}))
-    where = "in words" if words is not None else "at these prompts"
-    if gain is None or loss is None:
-        return "undetermined", "one of the two kinds was not measured in both models"
-    if gain["high"] is None or loss["high"] is None:
-        return "undetermined", "there are too few clusters for an interval"
-    if gain["high"] < 0:
-        return "contradicted", f"reasoning is answered less often than before {where}"
-    if loss["low"] > 0:
-        return "contradicted", "knowledge items are answered more often than before"
-    if not excludes_zero(gain):
-        return "undetermined", f"no gain in reasoning is shown {where}{_beyond(measured)}"
-    if not excludes_zero(loss):
-        return "undetermined", (
-            f"reasoning gains {where}{_beyond(measured)}, but no loss of knowledge is shown{_beyond(kinds['knowledge'])}"
-        )
-    apart = _upper_minus_lower(kinds["reasoning"], in_words=words is not None)
-    if apart is None or not excludes_zero(apart):
-        return "undetermined", "which half of the blocks brings the gain is not shown"
-    if apart["value"] < 0:
-        return "contradicted", "the lower half of the blocks brings more of the gain in reasoning than the upper half"
-    return "supported", "the upper half of the blocks brings the gain in reasoning, and knowledge was lost"
-
-
-def _beyond(measured: Mapping[str, Any]) -> str:
-    return " beyond the control twin's" if measured["accuracy"]["beyond_twin"] else ""
-
-
-def _effect(measured: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    accuracy = measured.get("accuracy")
-    if accuracy is None:
-        return None
-    found: Mapping[str, Any] | None = accuracy["beyond_twin"] or accuracy["change"]
-    return found
-
-
-def _upper_minus_lower(of_kind: Mapping[str, Any], *, in_words: bool) -> Mapping[str, Any] | None:
-    """Of the gain that was measured: a share of another one would be no evidence."""
-    of_model = (of_kind.get("upper_minus_lower") or {}).get("distilled") or {}
-    for measure in ("in_words",) if in_words else ("accuracy", "logit_difference"):
-        found: Mapping[str, Any] | None = (of_model.get(measure) or {}).get("upper_minus_lower")
-        if found is not None:
-            return found
-    return None
 
 
 def _points(estimate: Mapping[str, Any]) -> str:

@@ -83,12 +83,16 @@ def readings_by_item(table: pa.Table) -> dict[tuple[str, ...], dict[str, Float[n
     for instrument, measure in KEPT:
         wanted = pc.or_(wanted, pc.and_(pc.equal(table["instrument"], instrument), pc.equal(table["measure"], measure)))
     frame = table.filter(wanted).select([*READING, "item", "layer", "value"])
-    n_layers = (pc.max(frame["layer"]).as_py() or 0) + 1
     columns = [frame[name].to_pylist() for name in frame.schema.names]
+    rows = list(zip(*columns, strict=True))
+    # Streams are one more than blocks, and windows of blocks fewer: every reading has layers of its own.
+    n_layers: dict[tuple[str, ...], int] = {}
+    for *key, _, layer, _ in rows:
+        n_layers[tuple(key)] = max(n_layers.get(tuple(key), 0), layer + 1)
     found: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
-    for *key, item, layer, value in zip(*columns, strict=True):
+    for *key, item, layer, value in rows:
         mine = found.setdefault(tuple(key), {})
         if item not in mine:
-            mine[item] = np.full(n_layers, np.nan)
+            mine[item] = np.full(n_layers[tuple(key)], np.nan)
         mine[item][layer] = value
     return found

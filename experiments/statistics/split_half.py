@@ -31,14 +31,16 @@ def split_half_between(
     """How alike two profiles of the same clusters are, held against how alike each is to itself.
 
     All correlations are between halves of one size, so noise lowers them alike: `between` below `ceiling` is a difference,
-    and not for want of clusters. A profile and itself give the same number twice. Clusters with a NaN in either are left
-    out. Raises StrataError for fewer than four clusters and for profiles of unlike shape.
+    and not for want of clusters. A profile and itself give the same number twice. Blocks at which
+    no cluster has both are left out, then clusters with a NaN in either. Raises StrataError for fewer than four clusters and for profiles of unlike shape.
     """
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if a.shape != b.shape:
         raise StrataError(
             f"Profiles of shape {a.shape} and {b.shape} are compared", "Give the same clusters and blocks"
         )
+    blocks = (np.isfinite(a) & np.isfinite(b)).any(axis=0)
+    a, b = a[:, blocks], b[:, blocks]
     kept = np.isfinite(a).all(axis=1) & np.isfinite(b).all(axis=1)
     a, b = a[kept], b[kept]
     n = len(a)

@@ -44,6 +44,27 @@ def test_each_contrast_is_held_against_its_own_ceiling() -> None:
     assert same["between"] == pytest.approx(same["ceiling"], abs=1e-12)
 
 
+def test_blocks_are_one_fewer_than_streams_and_both_are_measured() -> None:
+    def both(seed: int) -> pa.Table:
+        blocks = table(np.linspace(0, 2, N_LAYERS), seed).to_pylist()
+        streams = [
+            {**row, "instrument": "lens.logit", "measure": "logit_difference", "component": "resid"} for row in blocks
+        ]
+        last = [{**row, "layer": N_LAYERS, "value": 2.5} for row in streams if row["layer"] == 0]
+        return pa.Table.from_pylist([*blocks, *streams, *last])
+
+    rows = list(likeness_rows({"base": both(0), "distilled": both(1)}, ITEMS, seed=0))
+    assert {row["axis"] for row in rows} == {"stream", "block"}
+    assert all(row["reason"] is None and row["between"] > 0.8 and row["n_clusters"] == N_ITEMS // 2 for row in rows)
+
+
+def test_layers_that_nobody_has_a_value_for_are_no_part_of_a_profile() -> None:
+    rows = table(np.linspace(0, 2, N_LAYERS), 0).to_pylist()
+    window = pa.Table.from_pylist([{**row, "value": None if row["layer"] in (3, 4) else row["value"]} for row in rows])
+    found = next(iter(likeness_rows({"base": window, "distilled": window}, ITEMS, seed=0)))
+    assert found["reason"] is None and found["n_clusters"] == N_ITEMS // 2
+
+
 def test_few_entities_and_flat_profiles_have_a_reason_in_place_of_a_number() -> None:
     profiles = {"base": table(np.arange(8.0), 0), "distilled": table(np.arange(8.0), 1)}
     few = next(iter(likeness_rows(profiles, ITEMS[:4], seed=0)))

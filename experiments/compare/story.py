@@ -1,0 +1,97 @@
+"""Is the popular story supported, contradicted, or can't it be told? Every part of it needs an interval that bears it.
+
+The story: knowledge sits in lower blocks and reasoning in upper ones, so reasoning training helps reasoning and hurts
+knowledge. Its parts: reasoning is gained; the upper half of the blocks brings that gain; knowledge is lost; the lower half,
+where it is said to sit, brings that loss; and the base does not reason before it retrieves. One part that is shown to be
+the other way round contradicts it, and all parts together support it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from experiments.compare.paired import excludes_zero
+
+SPLIT = "test"
+"""Problems in words that the gain is measured on: like those that were trained on."""
+
+
+def story_of(found: Mapping[str, Any]) -> tuple[str, str]:
+    """(supported, contradicted or undetermined; why) from what comparison.json holds."""
+    reasoning, knowledge = (found["kinds"].get(kind, {}) for kind in ("reasoning", "knowledge"))
+    words = asked_in_words(found)
+    gain, loss = (words or reasoning).get("accuracy"), knowledge.get("accuracy")
+    where = "in words" if words else "at these prompts"
+    if gain is None or loss is None or gain["change"] is None or loss["change"] is None:
+        return "undetermined", "one of the two kinds was not measured in both models"
+    if any(one["low"] is None for one in (gain["change"], loss["change"])):
+        return "undetermined", "there are too few clusters for an interval"
+    gained, lost = _sign(gain), _sign(loss)
+    brings_gain = _half(reasoning, "in_words" if words else "accuracy")
+    brings_loss = _half(knowledge, "accuracy")
+    contrary = [
+        (gained < 0, f"reasoning is answered less often than before {where}{_beyond(gain)}"),
+        (lost > 0, f"knowledge items are answered more often than before{_beyond(loss)}"),
+        (gained > 0 and brings_gain < 0, "the lower half of the blocks brings more of the gain in reasoning than the upper half"),
+        (lost < 0 and brings_loss > 0, "the upper half of the blocks brings more of the loss of knowledge than the lower half"),
+        (_order(found) == "reasoning-first", "the base reasons in lower blocks than it retrieves in"),
+    ]  # fmt: skip
+    missing = [
+        (gained == 0, f"no gain in reasoning is shown {where}{_beyond(gain)}"),
+        (lost == 0, f"no loss of knowledge is shown{_beyond(loss)}"),
+        (gained > 0 and brings_gain == 0, "which half of the blocks brings the gain in reasoning is not shown"),
+        (lost < 0 and brings_loss == 0, "which half of the blocks brings the loss of knowledge is not shown"),
+    ]
+    against, open_ = ([reason for holds, reason in parts if holds] for parts in (contrary, missing))
+    if against:
+        return "contradicted", "; ".join(against)
+    if open_:
+        shown = f"reasoning gains {where}{_beyond(gain)}, but " if gained > 0 and lost == 0 else ""
+        return "undetermined", shown + "; ".join(open_)
+    return "supported", (
+        "the upper half of the blocks brings the gain in reasoning, the lower half the loss of knowledge, and nothing speaks "
+        "for another order of the two"
+    )
+
+
+def asked_in_words(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Answers in words to problems like those trained on; None where they weren't measured in base and distilled model."""
+    of_split: Mapping[str, Any] | None = (found.get("thoughts") or {}).get(SPLIT)
+    return of_split if of_split is not None and of_split["accuracy"]["change"] is not None else None
+
+
+def halves_in_words(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """How the halves of the blocks share what is gained on the problems of `asked_in_words`; None: not measured there."""
+    of_model = (found["kinds"].get("reasoning", {}).get("upper_minus_lower") or {}).get("distilled") or {}
+    entry: Mapping[str, Any] | None = of_model.get("in_words")
+    return entry if entry is not None and entry.get("split", SPLIT) == SPLIT else None
+
+
+def _sign(accuracy: Mapping[str, Any]) -> int:
+    """1 or −1 where a change leaves 0 out and, with a control twin, so does what is left beyond it, on the same side."""
+    bearing = [accuracy["change"], *([accuracy["beyond_twin"]] if accuracy["beyond_twin"] else [])]
+    signs = {(1 if one["value"] > 0 else -1) if excludes_zero(one) else 0 for one in bearing}
+    return signs.pop() if len(signs) == 1 else 0
+
+
+def _half(of_kind: Mapping[str, Any], measure: str) -> int:
+    """1 where the upper half brings more of a change, −1 the lower, 0 not shown. Of that change: another one's is no evidence."""
+    of_model = (of_kind.get("upper_minus_lower") or {}).get("distilled") or {}
+    entry = of_model.get(measure) or {}
+    if measure == "in_words" and entry.get("split", SPLIT) != SPLIT:
+        return 0
+    apart = entry.get("upper_minus_lower")
+    if apart is None or not excludes_zero(apart):
+        return 0
+    return 1 if apart["value"] > 0 else -1
+
+
+def _order(found: Mapping[str, Any]) -> str | None:
+    order = (found.get("order") or {}).get("base") or {}
+    verdict: str | None = order.get("verdict")
+    return verdict
+
+
+def _beyond(accuracy: Mapping[str, Any]) -> str:
+    return " beyond the control twin's" if accuracy["beyond_twin"] else ""

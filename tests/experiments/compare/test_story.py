@@ -1,0 +1,130 @@
+"""What it takes to say that the popular story holds, and what to say that it doesn't."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from experiments.compare.in_words import in_words
+from experiments.compare.story import story_of
+
+UP, DOWN, NONE, FEW = (0.2, 0.1, 0.3), (-0.2, -0.3, -0.1), (0.01, -0.1, 0.1), (0.2, None, None)
+Three = tuple[float, float | None, float | None]
+
+
+def estimate(three: Three | None) -> dict[str, Any] | None:
+    return None if three is None else dict(zip(("value", "low", "high"), three, strict=True))
+
+
+def changed(change: Three | None, beyond: Three | None = None) -> dict[str, Any]:
+    return {"change": estimate(change), "beyond_twin": estimate(beyond)}
+
+
+def of_kind(change: Three | None, beyond: Three | None = None, **halves: Any) -> dict[str, Any]:
+    """`halves`: upper minus lower by measure."""
+    entries = {measure: {"upper_minus_lower": estimate(three), "cut": 15, "reason": "", "whole": estimate(UP)}
+               for measure, three in halves.items()}  # fmt: skip
+    return {"accuracy": changed(change, beyond), "location_change": {}, "upper_minus_lower": {"distilled": entries}}
+
+
+def found(
+    reasoning: dict[str, Any],
+    knowledge: dict[str, Any],
+    words: dict[str, Any] | None = None,
+    order: str = "undetermined",
+) -> dict[str, Any]:
+    thoughts = {"reason": "not asked"} if words is None else {"test": {"about": "", "prompt": {}, "accuracy": words}}
+    return {
+        "kinds": {"reasoning": reasoning, "knowledge": knowledge},
+        "order": {"base": {"verdict": order}},
+        "thoughts": thoughts,
+    }
+
+
+FOR = found(of_kind(UP, accuracy=UP), of_kind(DOWN, accuracy=DOWN))
+
+
+@pytest.mark.parametrize(
+    ("case", "story", "reason"),
+    [
+        (FOR, "supported", "the upper half of the blocks brings the gain in reasoning, the lower half the loss"),
+        ({**FOR, "order": {"base": {"verdict": "retrieval-first"}}}, "supported", "upper half"),
+        ({**FOR, "order": {"base": {"verdict": "reasoning-first"}}}, "contradicted", "reasons in lower blocks"),
+        # Each part of the story the other way round.
+        (found(of_kind(UP, accuracy=DOWN), of_kind(DOWN, accuracy=DOWN)), "contradicted", "lower half of the blocks brings more of the gain"),
+        (found(of_kind(UP, accuracy=UP), of_kind(DOWN, accuracy=UP)), "contradicted", "upper half of the blocks brings more of the loss"),
+        (found(of_kind(DOWN, accuracy=UP), of_kind(DOWN, accuracy=DOWN)), "contradicted", "reasoning is answered less often"),
+        (found(of_kind(UP, accuracy=UP), of_kind(UP, accuracy=UP)), "contradicted", "knowledge items are answered more often"),
+        # Each part not shown.
+        (found(of_kind(NONE, accuracy=UP), of_kind(DOWN, accuracy=DOWN)), "undetermined", "no gain in reasoning"),
+        (found(of_kind(UP, accuracy=UP), of_kind(NONE, accuracy=DOWN)), "undetermined", "no loss of knowledge"),
+        (found(of_kind(UP, accuracy=NONE), of_kind(DOWN, accuracy=DOWN)), "undetermined", "brings the gain in reasoning is not"),
+        (found(of_kind(UP, accuracy=UP), of_kind(DOWN)), "undetermined", "brings the loss of knowledge is not shown"),
+        # Halves of another change say nothing about this one.
+        (found(of_kind(UP, logit_difference=DOWN), of_kind(DOWN, accuracy=DOWN)), "undetermined", "gain in reasoning is not"),
+        (found(of_kind(FEW), of_kind(DOWN)), "undetermined", "too few clusters"),
+        (found(of_kind(None), of_kind(DOWN)), "undetermined", "was not measured in both"),
+        (found({}, of_kind(DOWN)), "undetermined", "was not measured in both"),
+    ],
+)  # fmt: skip
+def test_every_part_needs_an_interval_that_bears_it(case: dict[str, Any], story: str, reason: str) -> None:
+    assert story_of(case)[0] == story, story_of(case)[1]
+    assert reason in story_of(case)[1]
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "knowledge"),
+    [
+        # What the twin does as well, or does more of, is no effect of reasoning training; nor is what only the twin does.
+        ((UP, NONE), (DOWN, DOWN)),
+        ((UP, UP), (DOWN, UP)),
+        ((DOWN, UP), (UP, DOWN)),
+        ((NONE, UP), (NONE, DOWN)),
+        ((UP, DOWN), (DOWN, DOWN)),
+    ],
+)
+def test_with_a_twin_both_the_change_and_what_is_beyond_the_twin_must_point_one_way(
+    reasoning: tuple[Three, Three], knowledge: tuple[Three, Three]
+) -> None:
+    case = found(of_kind(*reasoning, accuracy=UP), of_kind(*knowledge, accuracy=DOWN))
+    assert story_of(case)[0] == "undetermined"
+
+
+def test_beyond_the_twin_is_said_where_there_is_one() -> None:
+    assert "beyond the control twin's" in story_of(found(of_kind(UP, NONE), of_kind(DOWN, DOWN)))[1]
+    assert "twin" not in story_of(found(of_kind(NONE), of_kind(DOWN)))[1]
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "words", "story", "reason"),
+    [
+        (of_kind(NONE, accuracy=DOWN, in_words=UP), changed(UP), "supported", "upper half"),
+        (of_kind(UP, accuracy=UP, in_words=DOWN), changed(UP), "contradicted", "lower half of the blocks brings more of the gain"),
+        (of_kind(UP, accuracy=UP), changed(UP), "undetermined", "brings the gain in reasoning is not"),
+        (of_kind(UP, accuracy=UP, in_words=UP), changed(UP, NONE), "undetermined", "shown in words beyond the control twin's"),
+        (of_kind(UP, accuracy=UP), changed(DOWN), "contradicted", "less often than before in words"),
+        # Not measured in words: the likelihoods have to do.
+        (of_kind(UP, accuracy=UP), changed(None), "supported", "upper half"),
+    ],
+)  # fmt: skip
+def test_a_gain_in_words_counts_before_one_in_likelihoods(
+    reasoning: dict[str, Any], words: dict[str, Any], story: str, reason: str
+) -> None:
+    case = found(reasoning, of_kind(DOWN, accuracy=DOWN), words)
+    assert story_of(case)[0] == story, story_of(case)[1]
+    assert reason in story_of(case)[1]
+
+
+def test_halves_of_other_problems_than_the_gains_do_not_count() -> None:
+    reasoning = of_kind(UP, accuracy=UP, in_words=UP)
+    reasoning["upper_minus_lower"]["distilled"]["in_words"]["split"] = "harder"
+    case = found(reasoning, of_kind(DOWN, accuracy=DOWN), changed(UP))
+    assert story_of(case)[0] == "undetermined"
+    assert not any("upper half" in sentence for sentence in in_words(case)["sentences"][:-1])
+
+
+def test_the_last_sentence_says_the_story_and_its_reason() -> None:
+    told = in_words(FOR)
+    assert (told["story"], told["reason"]) == story_of(FOR)
+    assert "is supported here" in told["sentences"][-1] and told["reason"] in told["sentences"][-1]
