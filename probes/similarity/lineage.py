@@ -299,9 +299,11 @@ def _by_adapters(verdict: Verdict, base: str, distilled: str) -> tuple[Verdict, 
     said: dict[str, None] = {}
     for parsed in (parse_spec(base), parse_spec(distilled)):
         under = registry_name(parsed.base) if parsed.adapters else None
-        for adapter in parsed.adapters if under else ():
+        if under is None:
+            continue
+        for adapter in parsed.adapters:
             named = named_base(adapter)
-            if named is not None and named.lower() in known and named.lower() != under.lower():
+            if named is not None and named.lower() in known - {under.lower()}:
                 said[f"the adapter {adapter} names {named} as its base, and is added to {under} here"] = None
     return ("unclear" if said and verdict == "base" else verdict), list(said)
 

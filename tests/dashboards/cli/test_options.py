@@ -102,7 +102,7 @@ def test_what_is_no_finite_number_is_refused_wherever_it_comes_from(
     options = (Option("warmth", 0.0, "of words", parse=float),)
     file = tmp_path / "options.toml"
     file.write_text(f"warmth = {value}")
-    with pytest.raises(StrataError, match="--warmth .* It must be a finite number"):
+    with pytest.raises(StrataError, match=r"--warmth .* It must be a finite number"):
         resolve(options, {"warmth": value}, None)
     with pytest.raises(StrataError, match="must be a finite number"):
         resolve(options, {}, str(file))
