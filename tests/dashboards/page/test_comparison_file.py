@@ -67,6 +67,27 @@ def test_hostile_texts_come_out_as_text(page: str) -> None:
     assert reader.text.count("window.pwned=1") >= 6  # also a reason of the pair check and a warning
 
 
+@pytest.mark.parametrize(
+    ("by", "told"),
+    [
+        (("weights", "weights"), "Judged by the weights of the two checkpoints"),
+        (("names", "names"), "Judged by the names of the two checkpoints alone"),
+        (("weights", "names"), "Each judged by what stands under its verdict"),
+        (("weights", ""), "Each judged by what stands under its verdict"),
+        (("", ""), "Every model has a page"),
+    ],
+)
+def test_above_the_pair_check_stands_what_it_was_judged_by(tmp_path: Path, by: tuple[str, str], told: str) -> None:
+    run = write_synthetic_comparison(tmp_path / "run")
+    checks = json.loads((run / "pair_check.json").read_text())
+    for check, judged_by in zip(checks.values(), by, strict=True):
+        check["judged_by"] = judged_by
+    (run / "pair_check.json").write_text(json.dumps(checks))
+    text = _read(write_comparison(run).read_text(encoding="utf-8")).text
+    assert told in text
+    assert ("Judged by the weights" in text) == (by == ("weights", "weights"))
+
+
 def test_without_javascript_it_tells_verdict_answers_pairs_and_locations(page: str, run: Path) -> None:
     text = re.sub(r"\s+", " ", _read(page).text)
     found = json.loads((run / "comparison.json").read_text())
