@@ -21,6 +21,8 @@ from probes.progress import Progress, silent
 from probes.prompts import Prompt
 
 BATCH = 32
+StopRule = Callable[[int, str], int | None]
+"""Of a prompt's place among the prompts and what was written after it: how many characters to keep, None to go on."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Generation:
     """What followed one prompt."""
 
     text: str
-    """The continuation, without the stop text or end token that ended it."""
+    """The continuation, without the stop text or end token that ended it, and without what a stop rule cut off."""
     ids: tuple[int, ...]
     """Its token ids, with what ended it."""
     finished: bool
@@ -42,7 +44,7 @@ def generate(
     max_new_tokens: int = 256,
     temperature: float = 0.0,
     seed: int = 0,
-    stop: Sequence[str] = (),
+    stop: Sequence[str] | StopRule = (),
     batch_size: int = BATCH,
     progress: Progress = silent,
     stage: str = "generate",
@@ -52,7 +54,8 @@ def generate(
     Prompts are padded on the left, so in float32 a batch says what each prompt says alone, up to ties within
     rounding. A sample depends on `seed` and its own prompt only (Gumbel-max: noise drawn per prompt is added to the
     logits over the temperature, and the largest taken): twice the same prompt gives twice the same text, so draw
-    again with another seed. The checkpoint's own sampling defaults are not used.
+    again with another seed. The checkpoint's own sampling defaults are not used. `stop` holds the texts that end a
+    continuation, or is a rule that is asked after every token, for what depends on more than a text.
 
     Raises StrataError for an empty prompt, one that leaves no room in the context, and bad settings;
     DoesNotFitError when a single prompt does not fit into memory.
@@ -67,6 +70,7 @@ def generate(
         for row, prompt in enumerate(prompts)
     ]
     _check_room(checkpoint, asked, max_new_tokens)
+    rule = stop if callable(stop) else _first_of(tuple(stop))
     # The longest come first: what doesn't fit into memory shows at once, and rows of a batch are alike in length.
     waiting = sorted(range(len(asked)), key=lambda row: -len(asked[row].ids))
     found: dict[int, Generation] = {}
@@ -77,7 +81,8 @@ def generate(
         tell = partial(progress, stage, len(found), len(asked), "prompts")
         tell()
         try:
-            made = _decode(checkpoint, batch, max_new_tokens, temperature, seed, stop, tell)
+            cuts = [partial(rule, row) for row in rows]
+            made = _decode(checkpoint, batch, max_new_tokens, temperature, seed, cuts, tell)
         except torch.OutOfMemoryError as error:
             if size == 1:
                 raise DoesNotFitError(
@@ -89,6 +94,11 @@ def generate(
         waiting = rest
     progress(stage, len(asked), len(asked), "prompts")
     return [found[row] for row in range(len(asked))]
+
+
+def _first_of(stop: Sequence[str]) -> StopRule:
+    """Cuts where the first of the stop texts begins."""
+    return lambda _row, text: min((text.find(one) for one in stop if one in text), default=None)
 
 
 def _check_room(checkpoint: Checkpoint, asked: Sequence[Prompt], max_new_tokens: int) -> None:
@@ -110,14 +120,14 @@ def _decode(
     max_new_tokens: int,
     temperature: float,
     seed: int,
-    stop: Sequence[str],
+    cuts: Sequence[Callable[[str], int | None]],
     tell: Callable[[], None],
 ) -> list[Generation]:
     from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
     batch = pad(prompts, checkpoint.pad_id, "left").to(checkpoint.device)
     width = batch.ids.shape[1]
-    ended = _Ended(checkpoint, width, len(prompts), stop, tell)
+    ended = _Ended(checkpoint, width, cuts, tell)
     noise = [_GumbelNoise(prompts, temperature, seed)] if temperature > 0 else []
     config = GenerationConfig(
         max_new_tokens=max_new_tokens,
@@ -153,11 +163,15 @@ class _Ended:
     """Where each row ended; also how the decoding loop lets itself be watched and stopped."""
 
     def __init__(
-        self, checkpoint: Checkpoint, width: int, rows: int, stop: Sequence[str], tell: Callable[[], None]
+        self,
+        checkpoint: Checkpoint,
+        width: int,
+        cuts: Sequence[Callable[[str], int | None]],
+        tell: Callable[[], None],
     ) -> None:
-        self.tokenizer, self.width, self.stop, self.tell = checkpoint.tokenizer, width, tuple(stop), tell
+        self.tokenizer, self.width, self.cuts, self.tell = checkpoint.tokenizer, width, cuts, tell
         self.ends = _end_ids(checkpoint)
-        self.length: list[int | None] = [None] * rows
+        self.length: list[int | None] = [None] * len(cuts)
 
     def __call__(self, ids: Int[Tensor, "item token"], scores: Any, **_options: Any) -> Bool[Tensor, item]:
         self.tell()
@@ -165,7 +179,7 @@ class _Ended:
         return torch.tensor(done, device=ids.device)
 
     def _row_ended(self, row: int, ids: list[int]) -> bool:
-        if self.length[row] is None and (ids[-1] in self.ends or self._cut(self._text(ids)) is not None):
+        if self.length[row] is None and (ids[-1] in self.ends or self.cuts[row](self._text(ids)) is not None):
             self.length[row] = len(ids)
         return self.length[row] is not None
 
@@ -174,15 +188,10 @@ class _Ended:
         ids = ids[:length]
         said = ids[:-1] if ids and ids[-1] in self.ends else ids
         text = self._text(said)
-        return Generation(text[: self._cut(text)], ids, length is not None)
+        return Generation(text[: self.cuts[row](text)], ids, length is not None)
 
     def _text(self, ids: Sequence[int]) -> str:
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False))
-
-    def _cut(self, text: str) -> int | None:
-        """Where the first stop text begins."""
-        places = [text.find(one) for one in self.stop if one in text]
-        return min(places) if places else None
 
 
 class _GumbelNoise:

@@ -42,13 +42,18 @@ def extract_answer(text: str, *, opened: bool = False) -> Answer:
         if not closed:
             return Answer(None, thought, NEVER_CLOSED)
     boxed = _BOXED.findall(rest)
-    lines = [line.strip() for line in rest.splitlines() if line.strip()]
+    lines = _lines(rest)
     if boxed and boxed[-1].strip():
         return Answer(boxed[-1].strip(), thought, None)
     if not lines:
         return Answer(None, thought, NOTHING if thought is None else NOTHING_AFTER)
-    stated = [found.group(1) for line in lines if (found := _STATED.search(line))] if thought is not None else []
-    return Answer(stated[-1].strip() if stated else lines[0], thought, None)
+    stated = _stated(lines) if thought is not None else []
+    return Answer(stated[-1] if stated else lines[0], thought, None)
+
+
+def gives_answer(reply: str) -> bool:
+    """Whether what follows a think block has boxed or stated its answer already."""
+    return any(one.strip() for one in _BOXED.findall(reply)) or bool(_stated(_lines(reply)))
 
 
 def is_right(answer: Answer, expected: str, choices: Sequence[str] = ()) -> bool:
@@ -73,6 +78,20 @@ def is_right(answer: Answer, expected: str, choices: Sequence[str] = ()) -> bool
         return bool(numbers) and not _NUMBER.match(said) and numbers[-1].replace(",", "") == wanted
     mentioned = {one for one in (wanted, *others) if _mentions(said, one)}
     return bool(others) and mentioned == {wanted}
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _stated(lines: Sequence[str]) -> list[str]:
+    """What lines like `The answer is 12` say; where such a line only announces it, the next one does."""
+    found = []
+    for line, following in zip(lines, (*lines[1:], ""), strict=False):
+        if match := _STATED.search(line):
+            said = match.group(1).strip() if _plain(match.group(1)) else following
+            found += [said] if said else []
+    return found
 
 
 def _plain(text: str) -> str:

@@ -80,6 +80,18 @@ def test_a_stop_text_ends_its_row_and_is_not_part_of_the_text() -> None:
     assert all(stopped[row] == free[row] for row in untouched)
 
 
+def test_a_stop_rule_is_asked_of_every_prompt_by_its_place() -> None:
+    checkpoint = tiny_checkpoint("llama")
+    free = generate(checkpoint, PROMPTS, max_new_tokens=10)
+
+    def rule(row: int, text: str) -> int | None:
+        return row if len(text) >= 2 * row else None
+
+    ruled = generate(checkpoint, PROMPTS, max_new_tokens=10, stop=rule, batch_size=3)
+    assert [one.text for one in ruled] == [line.text[:row] for row, line in enumerate(free)]
+    assert all(one.finished and len(one.ids) < 10 for one in ruled)
+
+
 def test_what_only_ran_out_of_room_is_not_finished() -> None:
     checkpoint = tiny_checkpoint("llama")
     found = generate(checkpoint, PROMPTS, max_new_tokens=3)
