@@ -123,9 +123,17 @@ def halves(
     return {"cut": middle, "whole": change, "upper_minus_lower": apart, "reason": reason}
 
 
-def bootstrap(top: Scores, bottom: Scores, clusters: Sequence[str], config: CompareConfig) -> list[Estimate]:
-    """Ratio of sums, column by column, with cluster-bootstrap intervals."""
-    return cluster_bootstrap_ratio(top, bottom, clusters, draws=config.locate.draws, seed=config.locate.seed)
+def bootstrap(
+    top: Scores, bottom: Scores, clusters: Sequence[str], config: CompareConfig, *, counted: np.ndarray | None = None
+) -> list[Estimate]:
+    """Ratio of sums, column by column, with cluster-bootstrap intervals; `counted`: which items have a value at all.
+
+    Without it all have: one on which two models agree has a denominator of 0 and counts, since a graft may move it.
+    """
+    counted = np.ones(top.shape, dtype=bool) if counted is None else counted
+    return cluster_bootstrap_ratio(
+        top, bottom, clusters, counted=counted, draws=config.locate.draws, seed=config.locate.seed
+    )
 
 
 def value_columns(estimate: Estimate | None, name: str = "value") -> dict[str, Any]:

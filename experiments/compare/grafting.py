@@ -146,7 +146,7 @@ def cross_rows(
             sizes = np.abs(whole[rows])[:, None]
             there = np.isfinite(shift)
             moved = np.where(there, shift * np.sign(whole[rows])[:, None], 0.0)
-            estimates = bootstrap(moved, np.where(there, sizes, 0.0), clusters, config)
+            estimates = bootstrap(moved, np.where(there, sizes, 0.0), clusters, config, counted=there)
             for layer, one in enumerate(estimates):
                 yield {**common, "layer": layer, **value_columns(one)}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from probes.errors import StrataError
 
@@ -60,20 +60,22 @@ def cluster_bootstrap_ratio(
     denominator: Float[np.ndarray, "item layer"],
     clusters: Sequence[object],
     *,
+    counted: Bool[np.ndarray, "item layer"] | None = None,
     draws: int = DRAWS,
     seed: int = 0,
     level: float = 0.95,
 ) -> list[Estimate]:
     """`Σ numerator / Σ denominator` at each layer with a percentile interval over clusters.
 
-    Items whose denominator is 0 are counted as absent. A draw whose denominators sum to 0 is left out of the percentiles.
+    `counted` says which items the numbers of items and clusters are of; without it those whose denominator isn't 0, which
+    is right where a 0 stands for an absent item. A draw whose denominators sum to 0 is left out of the percentiles.
     """
     numerator, denominator = _table(numerator, clusters), _table(denominator, clusters)
     code = cluster_codes(clusters)
     top, bottom = per_cluster(numerator, code), per_cluster(denominator, code)
     with np.errstate(invalid="ignore", divide="ignore"):
         point = top.sum(0) / bottom.sum(0)
-    present = denominator != 0
+    present = denominator != 0 if counted is None else counted
     n_items = present.sum(0)
     n_clusters = (per_cluster(present.astype(float), code) > 0).sum(0)
     drawn = bootstrap_ratios(top, bottom, draws=draws, seed=seed) if len(top) >= MIN_CLUSTERS else None

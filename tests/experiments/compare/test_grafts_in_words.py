@@ -78,11 +78,22 @@ def test_a_gain_that_a_suffix_brings_is_the_upper_halfs(tmp_path: Path) -> None:
     rows = run.read_table("grafts_in_words").to_pylist()
     run.close("done")
     assert found["distilled"]["whole"]["value"] == 1
+    assert found["distilled"]["upper_minus_lower"]["n_items"] == len(LESSONS)
     assert found["distilled"]["cut"] == middle.layer and found["distilled"]["upper_minus_lower"]["value"] == 1
     by_graft = {(row["sweep"], row["layer"]): row["recovery"] for row in rows}
     assert by_graft["nothing", None] == 0 and by_graft["everything", None] == 1
     assert by_graft["suffix", middle.layer] == 1 and by_graft["prefix", middle.layer - 1] == 0
     assert {(row["measure"], row["kind"], row["direction"]) for row in rows} == {("in_words", "reasoning", "into base")}
+
+
+def test_problems_on_which_both_models_agree_count_too(tmp_path: Path) -> None:
+    run = started(tmp_path, base=False, distilled=True)
+    some = [{**row, "right": row["right"] and number % 3 != 0} for number, row in enumerate(answers(True))]
+    write(run, "answers_distilled", some)
+    found = grafts_in_words(run, models(), ("base", "distilled"), CONFIG, nothing_left)
+    run.close("done")
+    apart = found["distilled"]["upper_minus_lower"]
+    assert apart["n_items"] == len(LESSONS) and apart["low"] is not None
 
 
 def test_what_is_kept_of_a_graft_is_what_the_grafted_model_writes(tmp_path: Path) -> None:
