@@ -26,6 +26,7 @@ from probes.checkpoints.checkpoint import Checkpoint
 from probes.errors import StrataError
 from probes.layout import Layout, Tree, apart, together
 from probes.progress import Progress, silent
+from probes.prompts import Prompt
 
 End = Literal["embedding", "final_norm", "unembedding"]
 Sweep = Literal["nothing", "everything", "prefix", "suffix", "single", "embedding", "final_norm", "unembedding"]
@@ -113,20 +114,22 @@ def graft(
     another; that one has blocks only. A block keeps its own model's masks and position embeddings; stream 0 is what a
     model's embedding makes of the token ids, position and scaling terms included.
     `from_runs` False computes even what is taken from one model alone block by block (the self-tests do); `share` False
-    gives every prompt a row of its own, as do models whose prompts can't share one: equal up to rounding, and slower.
+    gives every prompt a row of its own, as do models whose prompts can't share one, by a trial of the longest row in each
+    model: equal up to rounding, and slower.
     Raises StrataError for models of unlike shape or precision, and for a unit the donor doesn't have.
     """
     _check(base, donor, grafts)
     models = [base, *([donor] if isinstance(donor, Checkpoint) else [])]
     check_ids(pairs, *models)
     tokens = batch_tokens or BATCH_TOKENS.get(base.device.type, BATCH_TOKENS["cuda"])
-    longest = max((len(prompt.ids) for pair in pairs for prompt in (pair.clean, pair.foil)), default=0)
+    batches = list(_batches_by_beginning(pairs, tokens)) if share else []
+    longest = _longest_row(pairs, batches)
     shared = share and all(shares_rows(model, longest) for model in models)
     done = 0
     progress(stage, 0, len(pairs), "pairs")
-    for rows in _batches_by_beginning(pairs, tokens) if shared else batches_by_length(pairs, max(1, tokens // 2)):
+    for rows in batches if shared else batches_by_length(pairs, max(1, tokens // 2)):
         members = [pairs[row] for row in rows]
-        prompts = [*(pair.clean for pair in members), *(pair.foil for pair in members)]
+        prompts = _prompts(members)
         layout = together(prompts) if shared else apart(prompts, base.pad_id)
         batch = _Batch(base, donor, members, layout, from_runs)
         yield batch.scores(tuple(rows), grafts)
@@ -225,6 +228,21 @@ def _batches_by_beginning(pairs: Sequence[Pair], tokens: int) -> Iterator[list[i
         batch.append(index)
     if batch:
         yield batch
+
+
+def _longest_row(pairs: Sequence[Pair], batches: Sequence[Sequence[int]]) -> list[Prompt]:
+    """The prompts of the batch whose shared row is longest, and those of the pair with the longest prompt."""
+    rows = max(batches, key=lambda rows: len(together(_prompts([pairs[row] for row in rows])).ids[0]), default=())
+    longest = max(range(len(pairs)), key=lambda index: _length(pairs[index]), default=None)
+    return _prompts([pairs[row] for row in dict.fromkeys([*rows, *([] if longest is None else [longest])])])
+
+
+def _prompts(pairs: Sequence[Pair]) -> list[Prompt]:
+    return [*(pair.clean for pair in pairs), *(pair.foil for pair in pairs)]
+
+
+def _length(pair: Pair) -> int:
+    return max(len(pair.clean.ids), len(pair.foil.ids))
 
 
 def _check(base: Checkpoint, donor: Checkpoint | RandomDelta, grafts: Sequence[Graft]) -> None:

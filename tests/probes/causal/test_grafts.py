@@ -13,14 +13,16 @@ from peft import LoraConfig, get_peft_model
 from plain_interventions import mixed_pairs, pair_of
 from tiny_models import N_LAYERS, tiny_checkpoint, tiny_model, tiny_tokenizer
 from torch import Tensor
+from transformers import GPTNeoConfig, GPTNeoForCausalLM
 
-from probes.backends.shared_rows import shares_rows
+from probes.backends.shared_rows import shares_rows, shortest_window
 from probes.causal.grafts import Graft, graft, grafts_of
 from probes.causal.pairs import Pair
 from probes.causal.random_delta import RandomDelta
 from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.open import open_checkpoint
+from probes.checkpoints.open import checkpoint_from, open_checkpoint
 from probes.errors import StrataError
+from probes.prompts import Prompt
 
 _EMBEDDINGS = {"gpt2": ("transformer.wte", "transformer.wpe")}
 _BLOCKS = {"gpt2": "transformer.h", "gpt_neox": "gpt_neox.layers"}
@@ -130,11 +132,76 @@ def test_prompts_in_one_row_give_what_each_gives_in_its_own(architecture: str) -
             torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
+def prompts_of(length: int, n: int = 6) -> list[Prompt]:
+    """Of one length, with nothing in common."""
+    drawn = [torch.randint(4, 60, (length,), generator=torch.Generator().manual_seed(seed)) for seed in range(n)]
+    return [Prompt(str(seed), tuple(ids.tolist())) for seed, ids in enumerate(drawn)]
+
+
 def test_rows_are_shared_where_they_can_be() -> None:
     for architecture in ("llama", "qwen2", "gpt2", "gpt_neox"):
-        assert shares_rows(tiny_checkpoint(architecture), 30), architecture
+        assert shares_rows(tiny_checkpoint(architecture), prompts_of(10)), architecture
     windowed = tiny_checkpoint("gemma2", sliding_window=8)
-    assert shares_rows(windowed, 8) and not shares_rows(windowed, 9)
+    assert shares_rows(windowed, prompts_of(8)) and not shares_rows(windowed, prompts_of(9))
+    unused = tiny_checkpoint("qwen2", sliding_window=4, use_sliding_window=False)
+    assert shares_rows(unused, prompts_of(10))
+    assert not shares_rows(windowed, [])
+
+
+def neo(seed: int) -> Checkpoint:
+    """Looks back over 20 columns, whatever stands in them."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = GPTNeoForCausalLM(
+            GPTNeoConfig(
+                vocab_size=80, hidden_size=32, num_layers=2, num_heads=4, max_position_embeddings=64, window_size=20,
+                bos_token_id=1, eos_token_id=2, attention_types=[[["global", "local"], 1]], initializer_range=0.3,
+            )
+        )  # fmt: skip
+    return checkpoint_from(model.eval(), tiny_tokenizer())
+
+
+def test_a_window_of_columns_shares_no_row_that_is_longer_than_it() -> None:
+    base, donor = neo(0), neo(1)
+    beginning = (50, 51, 52, 53)
+    prompts = [Prompt(one.key, beginning + one.ids) for one in prompts_of(6)]
+    assert shares_rows(base, prompts[:1]) and not shares_rows(base, prompts)
+    pairs = [Pair(one.key, one, two, 4, 5, "sums") for one, two in zip(prompts[::2], prompts[1::2], strict=True)]
+    grafts = grafts_of(2)
+    apart, shared = (collected(base, donor, pairs, grafts, share=share)[0] for share in (False, True))
+    torch.testing.assert_close(shared, apart, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("length", [12, [64, 12], [[None, 64], [12, 0]]])
+@pytest.mark.parametrize("key", ["attention_window", "local_window_len", "attn_chunk_length"])
+def test_windows_count_under_whatever_key_they_are_named(key: str, length: Any) -> None:
+    checkpoint = tiny_checkpoint("llama")
+    setattr(checkpoint.model.config, key, length)
+    assert shares_rows(checkpoint, prompts_of(12)) and not shares_rows(checkpoint, prompts_of(13))
+
+
+def test_windows_that_a_model_does_not_speak_of_are_noticed() -> None:
+    windowed = tiny_checkpoint("mistral", sliding_window=8)
+    assert shares_rows(windowed, prompts_of(8))
+    # The masks of a model that was built with a window stay when its configuration is handed on without it.
+    assert shortest_window(windowed) == 8
+    settings = windowed.model.config
+    settings.to_dict = lambda: {}
+    assert shortest_window(windowed) == float("inf") and not shares_rows(windowed, prompts_of(12))
+
+
+@pytest.mark.parametrize("error", [TypeError, ValueError, RuntimeError, IndexError, StrataError])
+def test_a_body_that_fails_on_a_shared_row_shares_none(error: type[Exception]) -> None:
+    checkpoint = tiny_checkpoint("llama")
+    plain = checkpoint.model.model.forward
+
+    def forward(*, position_ids: Any = None, **kwargs: Any) -> Any:
+        if position_ids is not None:
+            raise error("no places", "none") if error is StrataError else error("no places")
+        return plain(**kwargs)
+
+    checkpoint.model.model.forward = forward
+    assert not shares_rows(checkpoint, prompts_of(10))
 
 
 def test_a_model_that_places_tokens_by_itself_shares_no_rows() -> None:
@@ -145,7 +212,21 @@ def test_a_model_that_places_tokens_by_itself_shares_no_rows() -> None:
         return plain(**kwargs)
 
     checkpoint.model.model.forward = forward
-    assert not shares_rows(checkpoint, 30)
+    assert not shares_rows(checkpoint, prompts_of(10))
+
+
+def test_a_trial_is_the_longest_row_and_costs_a_model_two_runs() -> None:
+    base, donor, pairs = tiny_checkpoint("llama", seed=0), tiny_checkpoint("llama", seed=1), mixed_pairs()
+    shapes: list[tuple[int, ...]] = []
+    base.body.register_forward_pre_hook(
+        lambda _module, _args, kwargs: shapes.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
+    )
+    grafts = grafts_of(N_LAYERS, ("prefix",))
+    collected(base, donor, pairs, grafts, share=True, batch_tokens=40)
+    trial, rows = shapes[:2], shapes[2:]
+    assert [shape[0] for shape in trial[1:]] == [1] and all(shape[0] == 1 for shape in rows)
+    assert trial[0][0] <= 4 and trial[0][1] == max(len(one.ids) for pair in pairs for one in (pair.clean, pair.foil))
+    assert trial[1][1] >= max(shape[1] for shape in rows)
 
 
 def test_an_adapter_opened_on_its_base_is_grafted_like_any_checkpoint(tmp_path: Path) -> None:
