@@ -11,7 +11,7 @@ from dashboards.view.labels import MEASURES, instrument_label, kind_order
 from dashboards.view.maps import runs_in_words, symmetric_limit
 from dashboards.view.tables import Rows
 from dashboards.view.text import interval, number, significant
-from experiments.comparison_measures import EXCHANGE, GRAFTS, GRAFTS_IN_WORDS, LAYERS, STREAMS
+from experiments.comparison_measures import CROSSED, EXCHANGE, GRAFTS, GRAFTS_IN_WORDS, LAYERS, STREAMS
 from experiments.comparison_measures import WEIGHTS as WEIGHTS_LEFT_OUT
 
 Json = dict[str, Any]
@@ -220,7 +220,7 @@ def build_crossed(run: ComparisonRun) -> Json:
         line["aria"] = spoken(f"{line['kind']}, {line['contrast']}, {COMPONENTS[line['component']]} at {line['position']}", line)  # fmt: skip
     reasons = {(row["contrast"], row["direction"], row["kind"]): str(row["reason"]) for row in rows if row["reason"]}
     return {
-        **_state(lines + [{}] * len(reasons), run, (EXCHANGE,), "No contribution was exchanged (--graft-pairs 0)."),
+        **_state(lines + [{}] * len(reasons), run, (EXCHANGE, CROSSED), "No contribution was exchanged (--graft-pairs 0)."),
         "parts": [
             {"component": c, "position": p, "label": f"{_SHORT[c]}{', everywhere' if p == 'all' else f' at {p}'}"}
             for c, p in sorted({(one["component"], one["position"]) for one in lines}, key=_part_order)

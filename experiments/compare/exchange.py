@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from experiments.compare.config import CompareConfig
@@ -12,7 +13,8 @@ from experiments.compare.grafting import KINDS, cross_rows, graft_items, store_c
 from experiments.compare.models import NEEDS_BOTH, Models
 from experiments.compare.one_at_a_time import cross_one_by_one
 from experiments.compare.paired import BASE, DISTILLED, Role
-from experiments.comparison_measures import EXCHANGE
+from experiments.comparison_measures import CROSSED as CROSSED_LEFT_OUT
+from experiments.comparison_measures import EXCHANGE, RANDOM_GRAFTS
 from experiments.comparison_measures import GRAFTS as GRAFTS_LEFT_OUT
 from experiments.locate.causal.choose import as_pair
 from experiments.locate.questions import Questions
@@ -46,73 +48,101 @@ def exchange(
     """Writes the grafts and crossed tables of every model against the base, both ways.
 
     Returns, by model of `comparable`, how the two halves of its blocks compare (`halves`); without `graft_pairs` the
-    tables are empty. What can't be exchanged is handed to `leave_out` (measure, model, reason): grafts too, where one
-    model at a time is held, but for those that an earlier start has measured. Raises SelfTestError when an identity of
-    exchanging parts does not hold.
+    tables are empty. What can't be exchanged is handed to `leave_out` (measure, model, reason), part by part, and all else
+    is measured: grafts too, where one model at a time is held, but for those that an earlier start has measured. Raises
+    SelfTestError when an identity of exchanging parts does not hold.
     """
     items = graft_items(questions.encoded, answered, config.graft_pairs, config.locate.seed)
     roles = [role for role in models.others if role in comparable] if config.graft_pairs else []
     stores = ExchangeStores(run, items, config, models.about(BASE).n_layers)
     if not items:
-        refused = dict.fromkeys(roles, NOTHING_ASKED)
+        refused: list[_Refused] = [(EXCHANGE, role, NOTHING_ASKED) for role in roles]
     elif models.one_at_a_time:
-        refused = cross_one_by_one(models, roles, stores, progress=progress)
+        reasons = cross_one_by_one(models, roles, stores, progress=progress)
+        refused = [(EXCHANGE, role, reason) for role, reason in reasons.items()]
     else:
         refused = _with_both(models, roles, stores, progress)
-    for role, reason in refused.items():
-        leave_out(EXCHANGE, role, reason)
-    there = [role for role in roles if role not in refused]
+    for measure, role, reason in refused:
+        leave_out(measure, role, reason)
+    nothing = {role for measure, role, _ in refused if measure == EXCHANGE}
+    there = [role for role in roles if role not in nothing]
     grafted: list[dict[str, Any]] = []
     crossed: list[dict[str, Any]] = []
     compared: dict[Role, dict[str, Any]] = {}
     for role in there:
         scored = _Scored(stores, role)
         crossed += scored.crossed()
-        if not scored.has_grafts:
-            leave_out(GRAFTS_LEFT_OUT, role, NEEDS_BOTH)
-            continue
-        compared[role] = scored.halves()
         grafted += scored.grafts()
+        if models.one_at_a_time and not scored.has_grafts:
+            leave_out(GRAFTS_LEFT_OUT, role, NEEDS_BOTH)
+        elif (halved := scored.halves()) is not None:
+            compared[role] = halved
     run.write_table("grafts", rows_to_table(grafted, GRAFTS))
     run.write_table("crossed", rows_to_table(crossed, CROSSED))
     return compared
 
 
-def _with_both(models: Models, roles: Sequence[Role], stores: ExchangeStores, progress: Progress) -> dict[Role, str]:
-    """Fills the stores of all `roles`. Returns why a model had to be left out."""
-    refused: dict[Role, str] = {}
+_Refused = tuple[str, Role, str]
+"""Measure, model, reason: what `leave_out` is told."""
+
+
+def _with_both(models: Models, roles: Sequence[Role], stores: ExchangeStores, progress: Progress) -> list[_Refused]:
+    """Fills the stores of all `roles`. Returns what had to be left out."""
+    refused: list[_Refused] = []
     for role in roles:
         # In a call of its own: a name that still stands for a model would keep it beside the next two.
-        reason = _of_two(*models.together(role), role, stores, progress)
-        if reason is not None:
-            refused[role] = reason
+        reasons = _of_two(*models.together(role), role, stores, progress)
+        refused += [(measure, role, reason) for measure, reason in reasons]
     return refused
 
 
-def _of_two(base: Checkpoint, other: Checkpoint, role: Role, stores: ExchangeStores, progress: Progress) -> str | None:
-    items, grafts = stores.items, stores.grafts
+def _of_two(
+    base: Checkpoint, other: Checkpoint, role: Role, stores: ExchangeStores, progress: Progress
+) -> list[tuple[str, str]]:
+    """Measures that the two don't allow, each with its reason."""
+    items = stores.items
     try:
         tests = run_graft_self_tests(base, other, [as_pair(one) for one in items])
     except DoesNotFitError:
         raise
     except StrataError as error:
-        return error.what
+        return [(EXCHANGE, error.what)]
     record_tests(stores.run, tests, of=role)
-    held = {BASE: base, role: other}
+    refused: list[tuple[str, str]] = []
+    for measure, into, fill in _parts(base, other, role, stores, progress):
+        try:
+            fill()
+        except DoesNotFitError:
+            raise
+        except StrataError as error:
+            refused.append((measure, f"into the {into}: {error.what}"))
+    return refused
+
+
+def _parts(
+    base: Checkpoint, other: Checkpoint, role: Role, stores: ExchangeStores, progress: Progress
+) -> Iterator[tuple[str, Role, Callable[[], None]]]:
+    """What is measured of two models: its name, the model that receives, and the call that fills its store."""
+    held, items = {BASE: base, role: other}, stores.items
     for way in stores.ways(role):
         into, lender = held[way.into], held[way.lender]
-        stage = f"grafts into the {way.into}"
-        store_grafts(stores.grafted(way), into, lender, items, grafts, progress=progress, stage=stage)
-        store_crossed(stores.crossed(way), into, lender, items, stores.config, progress=progress)
+        yield GRAFTS_LEFT_OUT, way.into, partial(
+            store_grafts, stores.grafted(way), into, lender, items, stores.grafts,
+            progress=progress, stage=f"grafts into the {way.into}",
+        )  # fmt: skip
+        yield CROSSED_LEFT_OUT, way.into, partial(
+            store_crossed, stores.crossed(way), into, lender, items, stores.config, progress=progress
+        )  # fmt: skip
     if role == DISTILLED:
         noise = RandomDelta(base, other, stores.config.locate.seed)
-        store, stage = stores.randomly_grafted(), "grafts of a random change"
-        store_grafts(store, base, noise, items, stores.random_grafts, progress=progress, stage=stage)
-    return None
+        yield RANDOM_GRAFTS, BASE, partial(
+            store_grafts, stores.randomly_grafted(), base, noise, items, stores.random_grafts,
+            progress=progress, stage=RANDOM_GRAFTS,
+        )  # fmt: skip
 
 
 class _Scored:
-    """What the stores hold of one model against the base."""
+    """What the stores hold of one model against the base; a store that lacks a pair was left out and holds nothing."""
 
     def __init__(self, stores: ExchangeStores, role: Role) -> None:
         self.stores, self.role, self.config = stores, role, stores.config
@@ -126,6 +156,8 @@ class _Scored:
 
     def crossed(self) -> Iterator[dict[str, Any]]:
         for way in self.stores.ways(self.role):
+            if not self.stores.whole(self.stores.crossed(way)):
+                continue
             names = {"contrast": self.role, "direction": f"into {way.into}"}
             yield from cross_rows(self.stores.crossed(way), self.stores.items, names, self.config)
 
@@ -137,10 +169,12 @@ class _Scored:
             names = {"contrast": RANDOM, "direction": f"into {BASE}"}
             yield from self._rows(self.stores.randomly_grafted(), self.stores.random_grafts, names)
 
-    def halves(self) -> dict[str, dict[str, Any]]:
-        """Into the base, by kind and measure."""
+    def halves(self) -> dict[str, dict[str, Any]] | None:
+        """Into the base, by kind and measure; None where the grafts into the base were left out."""
         found: dict[str, dict[str, Any]] = {}
         store, grafts = self.stores.grafted(self.stores.ways(self.role)[0]), self.stores.grafts
+        if not self.stores.whole(store):
+            return None
         for kind in KINDS:
             scores, clusters = scores_of_kind(store, self.stores.items, kind)
             for measure, values in scores.items():
@@ -152,6 +186,8 @@ class _Scored:
     def _rows(
         self, store: ActivationStore, grafts: Sequence[Graft], names: Mapping[str, str]
     ) -> Iterator[dict[str, Any]]:
+        if not self.stores.whole(store):
+            return
         for kind in KINDS:
             scores, clusters = scores_of_kind(store, self.stores.items, kind)
             for measure, values in scores.items():

@@ -13,12 +13,16 @@ from small_comparison import CONFIG, LOCATE, compared, rows_of
 from small_world import lora, other, other_tokenizer, save_checkpoint, write_items
 
 from experiments.compare import Specs
+from probes.checkpoints.checkpoint import Checkpoint
+from probes.checkpoints.open import open_checkpoint
 from probes.errors import StrataError
 
 QUICK = replace(CONFIG, locate=replace(LOCATE, draws=100, pairs=4), graft_pairs=4)
 LAYERS = "layer by layer change and change of location"
 STREAMS = "similarity of streams and probe transfer"
 GRAFTS = "grafts and cross-model patching"
+CROSSED = "cross-model patching"
+RANDOM = "grafts of a random change"
 WEIGHTS = "change of all weights"
 
 
@@ -67,6 +71,40 @@ def test_another_width_leaves_what_is_read_off_blocks_comparable(base: Path, tmp
     answers_are_paired(found)
     assert rows_of(run, "changes", contrast="change", instrument="lens.logit")
     assert not rows_of(run, "similarity") and not rows_of(run, "grafts")
+
+
+def test_another_width_of_the_mlp_leaves_out_the_random_change_alone(base: Path, tmp_path: Path) -> None:
+    run, found, left = gaps(base, other(tmp_path / "thick", base, intermediate_size=64), tmp_path)
+    assert RANDOM in left and "Block 0 of the two models differs in mlp." in left[RANDOM]
+    assert not {GRAFTS, "grafts", CROSSED} & set(left)
+    answers_are_paired(found)
+    for table in ("grafts", "crossed"):
+        assert {(row["contrast"], row["direction"]) for row in rows_of(run, table)} == {
+            ("distilled", "into base"),
+            ("distilled", "into distilled"),
+        }
+
+
+def test_a_model_that_receives_no_contribution_still_lends_its_blocks(base: Path, tmp_path: Path) -> None:
+    def opened() -> Checkpoint:
+        """Its blocks hand their attention an option that recordings don't know."""
+        model = open_checkpoint(str(distilled))
+        for block in model.blocks:
+            block.register_forward_pre_hook(
+                lambda _block, args, kwargs: (args, {**kwargs, "odd": True}), with_kwargs=True
+            )
+        return model
+
+    distilled, out = other(tmp_path / "odd", base, seed=1), tmp_path / "run"
+    openers = {"base": lambda: open_checkpoint(str(base)), "distilled": opened}
+    found = compared(
+        Specs(str(base), str(distilled)), out, write_items(tmp_path / "items.jsonl"), config=QUICK, openers=openers
+    )
+    left = [one for one in found["not_comparable"] if one["measure"] == CROSSED]
+    assert [one["reason"].partition(":")[0] for one in left] == ["into the base", "into the distilled"]
+    assert all("its attention takes odd" in one["reason"] for one in left)
+    assert not rows_of(out, "crossed")
+    assert {row["contrast"] for row in rows_of(out, "grafts")} == {"distilled", "random"}
 
 
 def test_a_larger_vocabulary_is_compared_as_far_as_it_is_shared(base: Path, tmp_path: Path) -> None:
