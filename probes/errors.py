@@ -21,6 +21,10 @@ def _ended(sentence: str) -> str:
     return sentence if sentence.endswith(("?", "!")) else f"{sentence}."
 
 
+class NotFetchedError(StrataError):
+    """The hub did not give what it may give another time: no network, a server that fails, a download that broke off."""
+
+
 class DoesNotFitError(StrataError):
     """Memory or disk is too small for what was asked; exit code 3."""
 

@@ -14,7 +14,7 @@ from experiments.comparison_measures import WEIGHTS as WEIGHTS_LEFT_OUT
 from experiments.pairs import check_pair
 from experiments.run import RunDirectory, rows_to_table
 from experiments.tables import WEIGHTS
-from probes.errors import DoesNotFitError, StrataError
+from probes.errors import DoesNotFitError, NotFetchedError, StrataError
 from probes.progress import Progress, silent
 from probes.similarity.weights import compare_weights, weight_changes
 
@@ -24,25 +24,32 @@ LeaveOut = Callable[[str, Role, str], None]
 def check_pairs(
     run: RunDirectory, specs: Specs, others: Sequence[Role], leave_out: LeaveOut, *, progress: Progress = silent
 ) -> dict[Role, dict[str, Any]]:
-    """By model whether the base is its base, with reasons; kept in pair_check.json. A doubt becomes a warning of the run."""
+    """By model whether the base is its base, with reasons. A doubt becomes a warning of the run.
+
+    Kept in pair_check.json, unless a download failed: then a later start judges again.
+    """
     if run.finished("pair_check.json"):
         return dict(run.read_json("pair_check.json"))
-    named, found = specs.by_role(), {}
+    named, found, whole = specs.by_role(), {}, True
     for role in others:
         try:
             check = check_pair(named[BASE], named[role], progress=progress)
         except DoesNotFitError:
             raise
         except StrataError as error:
+            whole = whole and not isinstance(error, NotFetchedError)
             leave_out(PAIR_CHECK, role, error.what)
             found[role] = {"verdict": "unclear", "reasons": [error.what], "hint": None}
             continue
+        whole = whole and not check.unfetched
         found[role] = {name: value for name, value in asdict(check).items() if name != "tensors"}
-        if not check.ok:
+        # A warning stays with the run: what a later start may judge otherwise is told by the check alone.
+        if not check.ok and not check.unfetched:
             hint = f" {check.hint}" if check.hint else ""
             run.warn(f"{named[BASE]} may not be the base of {named[role]}: {' '.join(check.reasons[:2])}{hint}")
-    run.write_json("pair_check.json", found)
-    return dict(run.read_json("pair_check.json"))
+    if whole:
+        run.write_json("pair_check.json", found)
+    return found
 
 
 def write_weights(
@@ -54,10 +61,13 @@ def write_weights(
     *,
     progress: Progress = silent,
 ) -> None:
-    """Writes the `weights` table, tensor by tensor; a finished one is not made again."""
+    """Writes the `weights` table, tensor by tensor; a finished one is not made again.
+
+    It stays unwritten where a download failed, so that a later start tries again.
+    """
     if run.finished("weights.parquet"):
         return
-    named, rows = specs.by_role(), []
+    named, rows, whole = specs.by_role(), [], True
     for role in others:
         try:
             changes = list(
@@ -68,6 +78,7 @@ def write_weights(
         except DoesNotFitError:
             raise
         except StrataError as error:
+            whole = whole and not isinstance(error, NotFetchedError)
             leave_out(WEIGHTS_LEFT_OUT, role, error.what)
             continue
         apart = sum(one.moments is None for one in changes)
@@ -75,4 +86,5 @@ def write_weights(
             reason = f"{apart} of {len(changes)} tensors are missing in one of the two or have another shape"
             leave_out(ALL_WEIGHTS, role, reason)
         rows += [{"contrast": role, **asdict(line)} for line in weight_changes(changes)]
-    run.write_table("weights", rows_to_table(rows, WEIGHTS))
+    if whole:
+        run.write_table("weights", rows_to_table(rows, WEIGHTS))

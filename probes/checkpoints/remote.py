@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from probes.errors import DoesNotFitError, StrataError
+from probes.errors import DoesNotFitError, NotFetchedError, StrataError
 
 _WANTED = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.txt", "*.py"]
 _LIGHT = [pattern for pattern in _WANTED if pattern != "*.safetensors"]
@@ -13,7 +13,7 @@ _LIGHT = [pattern for pattern in _WANTED if pattern != "*.safetensors"]
 def hub_directory(name: str, revision: str | None, *, weights: bool = True) -> tuple[Path, str]:
     """(local directory, commit) of a hub id; downloads what is missing, never pickled weights, or none at all.
 
-    Raises StrataError in one sentence for an unknown or gated model and for no network.
+    Raises StrataError in one sentence for an unknown or gated model, NotFetchedError for no network.
     """
     import httpx
     from huggingface_hub import constants, snapshot_download
@@ -42,14 +42,14 @@ def hub_directory(name: str, revision: str | None, *, weights: bool = True) -> t
         ) from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
         why = "offline mode is on" if constants.HF_HUB_OFFLINE else "the hub can't be reached"
-        raise StrataError(
+        raise NotFetchedError(
             f"{shown} is not in the local cache and {why}",
             "Connect once to download it, or give a local directory or .gguf file",
         ) from error
     except HFValidationError as error:
         raise StrataError(f"{shown!r} is not a valid hub id", "Write org/name, with @revision if you like") from error
     except (HfHubHTTPError, httpx.HTTPError, ConnectionError) as error:
-        raise StrataError(
+        raise NotFetchedError(
             f"{shown} could not be downloaded ({type(error).__name__})",
             "Check the network and try again: it resumes",
         ) from error
@@ -58,7 +58,7 @@ def hub_directory(name: str, revision: str | None, *, weights: bool = True) -> t
             raise DoesNotFitError(
                 f"The disk is full while downloading {shown}", "Free some space: it resumes"
             ) from error
-        raise StrataError(
+        raise NotFetchedError(
             f"{shown} could not be downloaded ({error})", "Check the network and try again: it resumes"
         ) from error
     return path, path.name

@@ -14,7 +14,7 @@ from probes.checkpoints.architecture_difference import ArchitectureDifference, a
 from probes.checkpoints.known_pairs import KnownPair, known_pair, registered_names
 from probes.checkpoints.spec import parse_spec
 from probes.checkpoints.tokenizer_difference import TokenizerDifference, read_tokenizer, tokenizer_difference
-from probes.errors import StrataError
+from probes.errors import NotFetchedError, StrataError
 from probes.progress import Progress, silent
 from probes.similarity.tensor_source import TensorSource, open_tensors
 from probes.similarity.weights import TensorChange, compare_weights
@@ -83,6 +83,8 @@ class PairCheck:
     """None when names alone were judged."""
     tensors: tuple[TensorChange, ...]
     """Every tensor of A and B."""
+    unfetched: bool = False
+    """Names alone were judged because a download failed: another try may have the weights."""
 
     @property
     def ok(self) -> bool:
@@ -133,7 +135,15 @@ def verify_pair(
         from_hub = any(parse_spec(spec).source == "hub" for spec in (base, distilled))
         if not from_hub or not name_a or not (entry or known_pair(name_a)):
             raise
-        return _by_name(base, distilled, name_a, name_b, entry, f"the weights are not here: {error.what}")
+        return _by_name(
+            base,
+            distilled,
+            name_a,
+            name_b,
+            entry,
+            f"the weights are not here: {error.what}",
+            unfetched=isinstance(error, NotFetchedError),
+        )
     # All that can be refused is looked at before the long reading begins.
     others = {spec: open_tensors(spec, progress) for spec in dict.fromkeys(candidates) if spec != base}
     architecture = architecture_differences(a.directory, b.directory)
@@ -309,7 +319,14 @@ def _by_adapters(verdict: Verdict, base: str, distilled: str) -> tuple[Verdict, 
 
 
 def _by_name(
-    base: str, distilled: str, name_a: str | None, name_b: str | None, entry: KnownPair | None, why: str
+    base: str,
+    distilled: str,
+    name_a: str | None,
+    name_b: str | None,
+    entry: KnownPair | None,
+    why: str,
+    *,
+    unfetched: bool = False,
 ) -> PairCheck:
     agreed = bool(entry and name_a and entry.base.lower() == name_a.lower())
     sure = bool(entry and entry.sureness != "ambiguous")
@@ -329,4 +346,5 @@ def _by_name(
         (),
         None,
         (),
+        unfetched,
     )
