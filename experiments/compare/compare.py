@@ -28,7 +28,16 @@ from experiments.compare.paired import BASE, Role
 from experiments.compare.specs import Specs
 from experiments.compare.streams import similarity_rows, transfer_rows
 from experiments.compare.thoughts import thoughts_change
-from experiments.comparison_measures import ANSWERS, EXCHANGE, GRAFTS_IN_WORDS, LAYERS, STREAMS
+from experiments.comparison_measures import (
+    ALL_WEIGHTS,
+    ANSWERS,
+    EXCHANGE,
+    GRAFTS_IN_WORDS,
+    LAYERS,
+    PAIR_CHECK,
+    STREAMS,
+    WEIGHTS,
+)
 from experiments.items.jsonl import write_items
 from experiments.items.schema import KINDS
 from experiments.lens_fits import text_sha256
@@ -45,6 +54,9 @@ RESULTS = (
     *(f"{name}.parquet" for name in COMPARISON_TABLES), "pair_check.json", "families.json", "comparison.json",
 )  # fmt: skip
 """What a finished comparison holds beside the run directories of its models."""
+MOVED = "location_change.json"
+FROM_ACTIVATIONS = (MOVED, "similarity.parquet", "transfer.parquet")
+"""What is made from the models' activations, which a finished comparison threw away."""
 
 
 def compare(
@@ -83,7 +95,8 @@ def compare(
             options or {}
         )
         status = "done"
-        if not keep_activations:
+        # Where a download failed, a later start tries again, and must not measure the rest anew.
+        if not keep_activations and all(run.finished(name) for name in RESULTS):
             for directory in (out, *(out / role for role in models.roles)):
                 shutil.rmtree(directory / "activations", ignore_errors=True)
         return found
@@ -157,8 +170,7 @@ class _Comparison:
         wanting = self._wanting()
         if all(run.finished(name) for name in RESULTS) and not wanting:
             return dict(run.read_json("comparison.json"))
-        for entry in wanting:
-            self.not_comparable.remove(entry)
+        self._reopen(bool(wanting))
         run.measured_here(self.models.about(BASE).device)
         run.manifest |= {"seed": self.config.locate.seed, "options": dict(options)}
         templates = {role: self.models.about(role).chat_template_sha256 for role in self.models.roles}
@@ -191,7 +203,9 @@ class _Comparison:
                 run.write_table("changes", rows_to_table(list(changes), CHANGES))
                 likeness = likeness_rows(tables, self.questions.items, seed=seed)
                 run.write_table("likeness", rows_to_table(list(likeness), LIKENESS))
-            moved = self._moved(same_layers, rows, among, summaries)
+            if not run.finished(MOVED):
+                run.write_json(MOVED, self._moved(same_layers, rows, among, summaries))
+            moved = run.read_json(MOVED)
         with run.stage("streams"):
             self._streams(rows)
         with run.stage("contrasts"):
@@ -212,6 +226,15 @@ class _Comparison:
         """What an earlier start left out because it held one model at a time, where this one may hold two."""
         return [one for one in self.not_comparable if one["reason"] == NEEDS_BOTH and not self.models.one_at_a_time]
 
+    def _reopen(self, wanting: bool) -> None:
+        """Takes back what is told anew below, files first: a start that is cut off must not leave what looks whole."""
+        run = self.run_directory
+        for name in ("comparison.json", *(("grafts.parquet", "grafts_in_words.parquet") if wanting else ())):
+            (run.path / name).unlink(missing_ok=True)
+        kept = {PAIR_CHECK} if run.finished("pair_check.json") else set()
+        kept |= {WEIGHTS, ALL_WEIGHTS} if run.finished("weights.parquet") else set()
+        self.not_comparable[:] = [one for one in self.not_comparable if one["measure"] in kept]
+
     def _leave_out(self, measure: str, role: Role, reason: str) -> None:
         entry = {"measure": measure, "model": role, "reason": reason}
         if entry not in self.not_comparable:
@@ -225,7 +248,8 @@ class _Comparison:
 
     def _locate(self, role: Role, among: frozenset[str] | None) -> dict[str, Any]:
         summary = self.run_directory.path / role / "summary.json"
-        if not (summary.parent / "activations").exists():
+        made = all(self.run_directory.finished(name) for name in FROM_ACTIVATIONS)
+        if not made and not (summary.parent / "activations").exists():
             # A comparison that was finished once threw away what a missing table of it is made from.
             summary.unlink(missing_ok=True)
         return locate(

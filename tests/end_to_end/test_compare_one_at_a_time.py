@@ -14,11 +14,12 @@ import torch
 from small_comparison import CONFIG, LOCATE, compared, few_items, planted_pair, rows_of
 
 from dashboards.page import write_comparison, write_report
-from experiments.compare import Specs
+from experiments.compare import Specs, pair_stages
 from experiments.compare.models import NEEDS_BOTH
+from experiments.comparison_measures import PAIR_CHECK, WEIGHTS
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.checkpoints.open import open_checkpoint
-from probes.errors import DoesNotFitError
+from probes.errors import DoesNotFitError, NotFetchedError
 
 QUICK = replace(CONFIG, locate=replace(LOCATE, pairs=6), graft_pairs=6, transferred=1)
 TABLES = ("changes", "crossed", "weights", "similarity")
@@ -119,6 +120,49 @@ def test_a_later_start_with_room_for_two_adds_the_grafts(
     # And what was measured is not thrown away by one that has not.
     again = compared(world[0], run, world[1], config=QUICK, openers=Room(1).openers(world[0]), one_at_a_time=True)
     assert again == two[1] and rows_of(run, "grafts") == rows_of(two[0], "grafts")
+
+
+def test_grafts_are_added_without_measuring_the_models_again_also_when_that_is_cut_off(
+    world: World, two: Finished, one: tuple[Path, dict[str, Any], Room], tmp_path: Path
+) -> None:
+    run = shutil.copytree(one[0], tmp_path / "run")
+    summaries = {role: (run / role / "summary.json").stat().st_mtime_ns for role in one[1]["models"]}
+    heard: list[str] = []
+
+    def cut_off(stage: str, done: int, total: int | None, unit: str) -> None:
+        first = not any("grafts" in before for before in heard)
+        heard.append(stage)
+        if "grafts" in stage and first:
+            raise KeyboardInterrupt
+
+    def start() -> dict[str, Any]:
+        return compared(world[0], run, world[1], config=QUICK, openers=Room(2).openers(world[0]), progress=cut_off)
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    assert not (run / "comparison.json").exists()
+    assert start() == two[1] and rows_of(run, "grafts") == rows_of(two[0], "grafts")
+    assert {role: (run / role / "summary.json").stat().st_mtime_ns for role in summaries} == summaries
+    assert not {"capture", "probe transfer", "interventions"} & set(heard)
+
+
+def test_a_download_that_failed_is_tried_again(
+    world: World, two: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start() -> dict[str, Any]:
+        return compared(world[0], tmp_path, world[1], config=QUICK, openers=Room(2).openers(world[0]))
+
+    def failing(*models: Any, **options: Any) -> Any:
+        raise NotFetchedError("The hub can't be reached")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pair_stages, "check_pair", failing)
+        patch.setattr(pair_stages, "compare_weights", failing)
+        outage = start()
+    assert {one["measure"] for one in outage["not_comparable"]} == {PAIR_CHECK, WEIGHTS}
+    assert {one["verdict"] for one in outage["pair_check"].values()} == {"unclear"}
+    assert start() == two[1] and rows_of(tmp_path, "weights") == rows_of(two[0], "weights")
+    assert not (tmp_path / "activations").exists()
 
 
 def test_a_start_that_is_cut_off_goes_on_from_what_was_lent(
