@@ -50,15 +50,17 @@ COMPARING = (
     Option("thoughts", 8, "problems of each family answered in words, with thinking; 0: none", "comparing", whole, metavar="N"),
     Option("thought_splits", ("test", "harder", "other"), "which problems: of trained families, harder ones, other families",
            "comparing", choices=("test", "harder", "other")),
+    Option("thought_tokens", 256, "most tokens of an answer in words, thinking included; R1 models need thousands", "comparing", positive, metavar="N"),
     Option("thought_grafts", 4, "stretches of blocks between which models are cut for grafts asked in words; below 2: none", "comparing", whole, metavar="N"),
     Option("temperature", 0.0, "of answers in words; 0: the likeliest token each time", "comparing", float, metavar="T"),
+    Option("samples", 1, "draws of every answer in words, with --temperature", "comparing", positive, metavar="N"),
     Option("spectra", True, "also the spectrum of every changed matrix", "comparing"),
     Option("one_at_a_time", False, "hold one model in memory instead of two; leaves grafts out", "comparing"),
 )  # fmt: skip
 QUICK = {
     "per_family": 10, "random_init": False, "draws": 2_000, "lens_maps": 2, "causal_map": "quick", "pairs": 10,
     "damage_texts": 2, "graft_pairs": 8, "contrast_items": 0, "graft_stride": 5, "both_ways": False, "crossed_positions": ("last",), "thoughts": 2, "thought_grafts": 2,
-    "thought_splits": ("test",), "spectra": False,
+    "thought_tokens": 96, "thought_splits": ("test",), "spectra": False,
 }  # fmt: skip
 """What --quick sets, where nothing else was asked for."""
 OPTIONS = (
@@ -111,7 +113,9 @@ def _compare(
         "thoughts",
         "thought_splits",
         "thought_grafts",
+        "thought_tokens",
         "temperature",
+        "samples",
         "spectra",
     )
     config = replace(CompareConfig(**{name: values[name] for name in names}), locate=locate_config(values))

@@ -32,12 +32,16 @@ class CompareConfig:
     """Items of each asked family that are answered in words, with thinking; 0: none."""
     thought_splits: tuple[Split, ...] = ("test", "harder", "other")
     """Which problems: of trained families, harder than trained on, of families never trained on."""
+    thought_tokens: int = 256
+    """At most how many tokens an answer in words has, its thinking included."""
     thought_grafts: int = 4
     """Stretches of blocks between which models are cut for grafts that are asked in words; below 2: none."""
     contrast_items: int = 24
     """Items of each kind that every model is asked behind five instructions, for the four contrasts; 0: none."""
     temperature: float = 0.0
     """Of answers in words: 0 decodes greedily, above it they are drawn with the run's seed."""
+    samples: int = 1
+    """Draws of every answer in words, where they are drawn."""
     spectra: bool = True
     """Whether the spectrum of every changed matrix is measured beside its size."""
 
@@ -58,6 +62,15 @@ class CompareConfig:
             )
         if not 0 <= self.temperature < math.inf:
             raise StrataError(f"--temperature is {self.temperature:g}", "Give 0 to decode greedily, or more to draw")
+        if min(self.thought_tokens, self.samples) < 1:
+            raise StrataError(
+                "--thought-tokens and --samples need at least 1", "Give 0 --thoughts to ask nothing in words"
+            )
+        if self.samples > 1 and self.temperature == 0:
+            raise StrataError(
+                f"--samples is {self.samples}, but without --temperature every draw is the same",
+                "Give a --temperature above 0, such as 0.6, or one sample",
+            )
         unknown = [name for name in self.graft_sweeps if name not in SWEEPS]
         if unknown:
             raise StrataError(f"There is no graft sweep {unknown[0]!r}", f"Choose among: {', '.join(SWEEPS)}")

@@ -17,10 +17,10 @@ from experiments.compare.graft_scores import LEAST_ACCURACY, graft_rows, halves,
 from experiments.compare.models import Models
 from experiments.compare.paired import BASE, Role
 from experiments.compare.story import SPLIT
-from experiments.compare.thoughts import answers_table, best_way
+from experiments.compare.thoughts import answers_table, asked_in_words, best_way
 from experiments.comparison_measures import GRAFTS_IN_WORDS
 from experiments.distill.data import Lesson, Split
-from experiments.distill.evaluate import ANSWERS, evaluation_lessons, reasoning_rows
+from experiments.distill.evaluate import ANSWERS, evaluation_lessons
 from experiments.distill.prompting import Prompting
 from experiments.run import RunDirectory, rows_to_table
 from experiments.tables import GRAFTS
@@ -114,10 +114,7 @@ class _Asked:
         if not self.run.finished(f"{name}.parquet"):
             label = f"{BASE} with {self.role}'s blocks {one.blocks.start} to {one.blocks.stop - 1}"
             with grafted_model(*self.models.together(self.role), one) as model:
-                made = reasoning_rows(
-                    model, label, {self.split: lessons}, [self.way], self.progress,
-                    temperature=self.config.temperature, seed=self.seed,
-                )  # fmt: skip
+                made = asked_in_words(model, label, {self.split: lessons}, [self.way], self.config, self.progress)
             self.run.write_table(name, rows_to_table(made, ANSWERS))
         rows: list[dict[str, Any]] = self.run.read_table(f"{name}").to_pylist()
         return rows

@@ -25,7 +25,7 @@ def paired(
     Paired by item: an item that one of the models has no value for (NaN) counts in none. Returns plain dictionaries of
     `Estimate`; without a twin its entries are None.
     """
-    there = np.all([np.isfinite(one) for one in values.values()], axis=0)
+    there = np.all([np.ones(len(clusters), bool), *(np.isfinite(one) for one in values.values())], axis=0)
     names = [name for name, kept in zip(clusters, there, strict=True) if kept]
     columns: dict[str, np.ndarray | None] = {
         role: values[role][there] if role in values else None for role in (BASE, DISTILLED, TWIN)
@@ -35,7 +35,7 @@ def paired(
         columns[name] = values[upper][there] - values[lower][there] if has else None
     found: dict[str, Any] = dict.fromkeys(columns)
     measured = {name: column for name, column in columns.items() if column is not None}
-    if names:
+    if names and measured:
         estimates = cluster_bootstrap(np.stack(list(measured.values()), axis=1), names, draws=draws, seed=seed)
         found |= {name: as_json(one) for name, one in zip(measured, estimates, strict=True)}
     return found

@@ -14,7 +14,7 @@ import torch
 
 from experiments.distill.data import SPLITS, Lesson, Split, cells_of, lessons
 from experiments.distill.prompting import PROMPTS, Prompting, ask
-from experiments.generation import extract_answer, is_right
+from experiments.generation import end_of_answer, extract_answer, is_right, leaves_open
 from experiments.items.alignment import encode_items
 from experiments.items.builtin import build_items, chosen
 from experiments.run import RunDirectory, rows_to_table
@@ -32,15 +32,18 @@ from probes.progress import Progress, silent
 SCHEMA = "strata.distill-evaluation/1"
 BASE = "base"
 NEW_TOKENS = 96
+"""Room for the traces that are taught here, which are short."""
+_NEXT_DRAW = 1_000_003
+"""Between the seeds of two draws: runs with neighbouring seeds share none."""
 KNOWLEDGE = ("knowledge",)
 ANSWERS = pa.schema(
     [
         (name, pa.string())
         for name in ("model", "prompt", "split", "family", "item", "cluster", "expected", "text", "answer", "reason")
     ]
-    + [("difficulty", pa.int32()), ("right", pa.bool_())]
+    + [("difficulty", pa.int32()), ("draw", pa.int32()), ("right", pa.bool_())]
 )
-"""One row a model, prompt and problem: what was written, which answer was found in it or why none, and whether it is right."""
+"""One row a model, draw, prompt and problem: what was written, which answer was found in it or why none, and whether it is right."""
 FACTS = pa.schema(
     [("item", pa.string()), ("family", pa.string()), ("cluster", pa.string()), ("logit_difference", pa.float64())]
 )
@@ -120,33 +123,41 @@ def reasoning_rows(
     *,
     temperature: float = 0.0,
     seed: int = 0,
+    new_tokens: int = NEW_TOKENS,
+    opening: str = "",
+    samples: int = 1,
 ) -> list[dict[str, Any]]:
-    """One row of `ANSWERS` a way of asking and lesson, in that order, stopped at the end of the line.
+    """One row of `ANSWERS` a draw, way of asking and lesson, in that order, each cut where its answer ends.
 
-    `temperature` 0 decodes greedily. All ways are decoded together: a step costs a model hardly more for many rows.
+    `temperature` 0 decodes greedily, above it every one of `samples` draws has a seed of its own. `opening` stands before
+    every prompt; where it leaves a think block open, what is written is a thought until it closes. All ways are decoded
+    together: a step costs a model hardly more for many rows.
     """
     all_asked = [(way, lesson) for way in ways for made in asked.values() for lesson in made]
-    written = generate(
-        checkpoint,
-        [ask(lesson, way) for way, lesson in all_asked],
-        max_new_tokens=NEW_TOKENS,
-        stop=["\n"],
-        temperature=temperature,
-        seed=seed,
-        progress=progress,
-        stage=f"{model} in words",
-    )
+    prompts = [opening + ask(lesson, way) for way, lesson in all_asked]
+    opened = [leaves_open(prompt) for prompt in prompts]
     rows = []
-    for (way, lesson), one in zip(all_asked, written, strict=True):
-        answer = extract_answer(one.text)
-        rows.append(
-            {
-                "model": model, "prompt": way, "split": lesson.split, "family": lesson.family, "item": lesson.id,
-                "cluster": lesson.cluster, "expected": lesson.answer, "text": one.text, "answer": answer.value,
-                "reason": answer.reason, "difficulty": lesson.difficulty,
-                "right": is_right(answer, lesson.answer, lesson.choices),
-            }
-        )  # fmt: skip
+    for draw in range(samples):
+        written = generate(
+            checkpoint,
+            prompts,
+            max_new_tokens=new_tokens,
+            stop=lambda row, text: end_of_answer(text, opened=opened[row]),
+            temperature=temperature,
+            seed=seed + draw * _NEXT_DRAW,
+            progress=progress,
+            stage=f"{model} in words" if samples == 1 else f"{model} in words, draw {draw + 1} of {samples}",
+        )
+        for (way, lesson), inside, one in zip(all_asked, opened, written, strict=True):
+            answer = extract_answer(one.text, opened=inside)
+            rows.append(
+                {
+                    "model": model, "prompt": way, "split": lesson.split, "family": lesson.family, "item": lesson.id,
+                    "cluster": lesson.cluster, "expected": lesson.answer, "text": one.text, "answer": answer.value,
+                    "reason": answer.reason, "difficulty": lesson.difficulty, "draw": draw,
+                    "right": is_right(answer, lesson.answer, lesson.choices),
+                }
+            )  # fmt: skip
     return rows
 
 

@@ -105,7 +105,7 @@ def test_what_is_kept_of_a_graft_is_what_the_grafted_model_writes(tmp_path: Path
     assert [row["item"] for row in kept] == [lesson.id for lesson in LESSONS]
     assert {row["prompt"] for row in kept} == {"bare"}
     with grafted_model(*held.together("distilled"), one) as model:
-        written = generate(model, [lesson.question for lesson in LESSONS], max_new_tokens=96, stop=["\n"])
+        written = generate(model, [lesson.question for lesson in LESSONS], max_new_tokens=CONFIG.thought_tokens)
     assert [row["text"] for row in kept] == [line.text for line in written]
 
 

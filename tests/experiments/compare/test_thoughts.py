@@ -5,17 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tiny_models import tiny_checkpoint
 
 from experiments.compare.config import CompareConfig
 from experiments.compare.models import Models
-from experiments.compare.thoughts import summarised, thoughts_change
+from experiments.compare.thoughts import asked_in_words, summarised, thoughts_change
 from experiments.distill.evaluate import evaluation_lessons, reasoning_rows
-from experiments.generation import extract_answer, is_right
+from experiments.distill.prompting import PROMPTS, ask
+from experiments.generation import extract_answer, is_right, leaves_open
 from experiments.generation.answers import NEVER_CLOSED, NOTHING, NOTHING_AFTER
 from experiments.locate.config import LocateConfig
 from experiments.run import RunDirectory
+from probes.errors import StrataError
+from probes.generation import generate
 
 PROBLEMS = 10
 SPLITS = ("test", "harder", "other")
@@ -37,12 +41,16 @@ def answered(texts: dict[str, str]) -> list[dict[str, Any]]:
     return rows
 
 
-def test_an_unclosed_thought_and_an_empty_answer_are_counted_with_their_reasons() -> None:
+def everywhere(text: str) -> list[dict[str, Any]]:
+    return answered(dict.fromkeys(PROMPTS, text))
+
+
+def test_an_unclosed_thought_and_an_empty_answer_are_counted_with_their_reasons_and_not_measured() -> None:
     found = summarised(
         {
             "base": answered({"bare": "", "answers": "7", "thoughts": "<think> 3 + 4 </think> 7"}),
-            "distilled": answered(dict.fromkeys(("bare", "answers", "thoughts"), "<think> 3 + 4 is 7 and then")),
-            "twin": answered(dict.fromkeys(("bare", "answers", "thoughts"), "<think> 3 + 4 </think>")),
+            "distilled": everywhere("<think> 3 + 4 is 7 and then"),
+            "twin": everywhere("<think> 3 + 4 </think>"),
         },
         draws=100,
         seed=0,
@@ -53,12 +61,56 @@ def test_an_unclosed_thought_and_an_empty_answer_are_counted_with_their_reasons(
         assert of_split["no_answer"] == {
             "base": {}, "distilled": {NEVER_CLOSED: PROBLEMS}, "twin": {NOTHING_AFTER: PROBLEMS},
         }  # fmt: skip
+        assert set(of_split["unmeasured"]) == {"distilled", "twin"}
+        assert f"10 of 10 texts hold no answer (10 × {NEVER_CLOSED})" in of_split["unmeasured"]["distilled"]
         accuracy = of_split["accuracy"]
-        assert [accuracy[role]["value"] for role in ("base", "distilled", "twin")] == [1, 0, 0]
-        assert accuracy["change"]["value"] == -1 and accuracy["beyond_twin"]["value"] == 0
-    silent = summarised({"base": answered(dict.fromkeys(("bare", "answers", "thoughts"), " \n"))}, draws=100, seed=0)
-    assert silent["test"]["no_answer"]["base"] == {NOTHING: PROBLEMS}
-    assert silent["test"]["accuracy"]["change"] is None
+        assert accuracy["base"]["value"] == 1
+        assert all(accuracy[name] is None for name in ("distilled", "twin", "change", "twin_change", "beyond_twin"))
+    silent = summarised({"base": everywhere(" \n")}, draws=100, seed=0)["test"]
+    assert silent["no_answer"]["base"] == {NOTHING: PROBLEMS}
+    assert set(silent["accuracy"].values()) == {None}
+
+
+@pytest.mark.parametrize(("unclosed", "measured"), [(5, True), (6, False)])
+def test_half_of_the_texts_without_an_answer_are_wrong_answers_and_more_are_no_measurement(
+    unclosed: int, measured: bool
+) -> None:
+    right, never = everywhere("<think> 3 </think> 7"), everywhere("<think> 3")
+    mixed = [two if int(one["cluster"]) < unclosed else one for one, two in zip(right, never, strict=True)]
+    found = summarised({"base": everywhere("8"), "distilled": mixed}, draws=100, seed=0)["test"]
+    change = found["accuracy"]["change"]
+    assert (change is not None and change["value"] == 1 - unclosed / PROBLEMS) == measured
+    assert ("distilled" in found["unmeasured"]) != measured
+
+
+def test_no_problem_is_scored_in_a_way_that_was_chosen_by_it() -> None:
+    # Every way is right by chance only: the best way of the very problems that are scored would look better than it is.
+    source = np.random.default_rng(3)
+    chance, across, same = 0.5, [], []
+    for _ in range(300):
+        rows = [{**row, "right": bool(source.random() < chance)} for row in everywhere("8") if row["split"] == "test"]
+        across.append(summarised({"base": rows}, draws=2, seed=0)["test"]["accuracy"]["base"]["value"])
+        same.append(max(np.mean([row["right"] for row in rows if row["prompt"] == way]) for way in PROMPTS))
+    error = (chance * (1 - chance) / PROBLEMS / 300) ** 0.5
+    assert abs(np.mean(across) - chance) < 4 * error
+    assert np.mean(same) - chance > 8 * error
+
+
+def test_each_half_is_scored_in_the_way_that_is_right_on_the_other() -> None:
+    rows = everywhere("8")
+    for row in rows:
+        even = int(row["cluster"]) % 2 == 0
+        row["right"] = row["prompt"] == ("answers" if even else "thoughts")
+    found = summarised({"base": rows}, draws=100, seed=0)["test"]
+    assert found["prompt"]["base"] == "thoughts and answers (half of the problems each)"
+    assert found["accuracy"]["base"]["value"] == 0
+
+
+def test_a_problem_that_is_drawn_several_times_counts_once_with_its_share_of_right_draws() -> None:
+    rows = [row for text in ("7", "8", "8", "7", "7") for row in everywhere(text)]
+    accuracy = summarised({"base": rows, "distilled": everywhere("7")}, draws=100, seed=0)["test"]["accuracy"]
+    assert accuracy["base"]["value"] == pytest.approx(0.6) and accuracy["base"]["n_items"] == PROBLEMS
+    assert accuracy["change"]["value"] == pytest.approx(0.4)
 
 
 def test_a_model_whose_context_is_too_short_is_left_out_with_the_reason(tmp_path: Path) -> None:
@@ -90,3 +142,51 @@ def test_drawn_answers_belong_to_their_seed_and_greedy_ones_to_none() -> None:
 
     assert texts(2.0, 1) == texts(2.0, 1) != texts(2.0, 2)
     assert texts(0.0, 1) == texts(0.0, 2)
+
+
+def test_what_is_asked_in_words_stands_behind_the_opening_and_has_the_room_that_was_given() -> None:
+    checkpoint = tiny_checkpoint("llama", max_position_embeddings=256)
+    lessons = evaluation_lessons("test", seed=0, per_family=1)[:4]
+    opening = "a b c <think> "
+    locate = LocateConfig(framing="chat", opening=opening)
+    config = CompareConfig(locate=locate, thought_tokens=5)
+    rows = asked_in_words(checkpoint, "base", {"test": lessons}, ["bare"], config)
+    free = generate(checkpoint, [opening + lesson.question for lesson in lessons], max_new_tokens=5)
+    assert [row["text"] for row in rows] == [one.text for one in free]
+    # The opening leaves a block open, so what is written without closing it is no answer.
+    assert {row["reason"] for row in rows} == {NEVER_CLOSED}
+    closed = CompareConfig(locate=LocateConfig(framing="empty-think", opening=f"{opening}</think> "), thought_tokens=5)
+    answers = asked_in_words(checkpoint, "base", {"test": lessons}, ["bare"], closed)
+    assert NEVER_CLOSED not in {row["reason"] for row in answers}
+
+
+def test_examples_that_think_close_the_block_that_an_opening_began() -> None:
+    lesson = evaluation_lessons("test", seed=0, per_family=1)[0]
+    assert leaves_open(f"<think>\n{ask(lesson, 'bare')}")
+    assert not leaves_open(f"<think>\n{ask(lesson, 'thoughts')}")
+
+
+def test_every_draw_has_a_seed_of_its_own_and_the_first_is_the_only_ones() -> None:
+    checkpoint = tiny_checkpoint("llama", max_position_embeddings=256)
+    asked = {"test": evaluation_lessons("test", seed=0, per_family=1)[:3]}
+
+    def rows(samples: int) -> list[dict[str, Any]]:
+        config = CompareConfig(temperature=2.0, samples=samples, thought_tokens=8)
+        return asked_in_words(checkpoint, "base", asked, ["bare"], config)
+
+    three = rows(3)
+    assert three[:3] == rows(1) and [row["draw"] for row in three] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert all(len({row["text"] for row in three if row["item"] == lesson.id}) == 3 for lesson in asked["test"])
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"thought_tokens": 0}, "at least 1"),
+        ({"samples": 0, "temperature": 1.0}, "at least 1"),
+        ({"samples": 3}, "every draw is the same"),
+    ],
+)
+def test_draws_and_room_that_make_no_sense_are_refused(options: dict[str, Any], what: str) -> None:
+    with pytest.raises(StrataError, match=what):
+        CompareConfig(**options)
