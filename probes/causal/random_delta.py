@@ -7,11 +7,19 @@ import hashlib
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from probes.causal.model_pairs import check_same_shape
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.errors import StrataError
+
+_MISS = 0.02
+"""Share of the wanted norm by which a change may miss it."""
+_MOST_TRIES = 40
+"""A handful does in a matrix; a few numbers can't be changed by any norm, and end here with the nearest one."""
+_COARSE = 0.05
+"""Share of the wanted squared norm that one rounding step may bring: a coarser step would decide the norm by itself."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +29,11 @@ class RandomDelta:
     A block is made when it is asked for and held by nobody here, so there is never a second model. The noise depends
     on the seed, the block and the parameter's name, on nothing else. Gaussian noise spreads over all singular
     directions: a low-rank change of the same norm has a larger spectral norm.
+
+    The norm is that of the change which is left in the model's precision, within 2 %. In bfloat16 most of a small change lies
+    below half a rounding step and would vanish, so values are rounded at random, to either neighbour with the odds of
+    its nearness, and the noise is scaled until what is left is as large as it should be: a small change becomes few steps,
+    as the donor's own is. A parameter of a few numbers gets the nearest norm that its steps allow.
     """
 
     base: Checkpoint
@@ -46,13 +59,74 @@ class RandomDelta:
             )
         with torch.no_grad():
             for name, parameter in own.items():
-                size = torch.linalg.vector_norm(theirs[name].to(parameter.device).float() - parameter.float())
-                if float(size):
-                    noise = self._noise(layer, name, parameter)
-                    parameter.copy_(parameter.float() + noise * (size / torch.linalg.vector_norm(noise)))
+                size = float(_norm(theirs[name].to(parameter.device), parameter))
+                if size:
+                    parameter.copy_(_moved(parameter, size, *self._drawn(layer, name, parameter)))
         return made
 
-    def _noise(self, layer: int, name: str, like: Tensor) -> Tensor:
+    def _drawn(self, layer: int, name: str, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Directions (normal) and odds (uniform in [0, 1)) of the shape of `like`."""
         number = int.from_bytes(hashlib.sha256(f"{self.seed} {layer} {name}".encode()).digest()[:7], "big")
         generator = torch.Generator().manual_seed(number)
-        return torch.randn(like.shape, generator=generator).to(like.device)
+        noise = torch.randn(like.shape, generator=generator)
+        return noise.to(like.device), torch.rand(like.shape, generator=generator).to(like.device)
+
+
+def _moved(
+    start: Float[Tensor, "*axis"], size: float, noise: Float[Tensor, "*axis"], odds: Float[Tensor, "*axis"]
+) -> Float[Tensor, "*axis"]:
+    """`start` changed along `noise`, by a change of norm `size` after rounding to the precision of `start`."""
+    # Finer than what is rounded to.
+    wide = torch.float64 if start.dtype in (torch.float32, torch.float64) else torch.float32
+    origin, noise = start.to(wide), noise.to(wide)
+    steps = torch.nextafter(start, torch.full_like(start, float("inf"))).to(wide) - origin
+    # The donor's own small change left values alone whose step is larger than itself.
+    fine = torch.where(steps.square() <= _COARSE * size**2, noise, 0.0)
+    best, miss = start, float("inf")
+    for direction in (fine, noise):
+        if miss > _MISS and bool(direction.any()):
+            found, missed = _scaled(start, origin, size, direction, odds)
+            best, miss = (found, missed) if missed < miss else (best, miss)
+    return best
+
+
+def _scaled(
+    start: Float[Tensor, "*axis"],
+    origin: Float[Tensor, "*axis"],
+    size: float,
+    noise: Float[Tensor, "*axis"],
+    odds: Float[Tensor, "*axis"],
+) -> tuple[Float[Tensor, "*axis"], float]:
+    """(`start` moved by that multiple of `noise` of which `size` is left, share of `size` by which this is missed)."""
+    scale = size / float(torch.linalg.vector_norm(noise))
+    low, high = 0.0, float("inf")
+    best, miss = start, float("inf")
+    for _ in range(_MOST_TRIES):
+        found = _rounded(origin + scale * noise, odds, start.dtype)
+        ratio = float(_norm(found, start)) / size
+        if abs(ratio - 1) < miss:
+            best, miss = found, abs(ratio - 1)
+        if miss <= _MISS:
+            break
+        # The odds stay, so a larger scale never makes a smaller change: the right one lies between these two.
+        low, high = (scale, high) if ratio < 1 else (low, scale)
+        # Where most values move by no step or one, the square of the norm grows with the scale.
+        guess = scale / ratio**2 if ratio else 16 * scale
+        scale = guess if low < guess < high else (low + high) / 2
+    return best, miss
+
+
+def _rounded(x: Float[Tensor, "*axis"], odds: Float[Tensor, "*axis"], dtype: torch.dtype) -> Float[Tensor, "*axis"]:
+    """`x` in `dtype`: the neighbour above where the share of the step that lies below `x` exceeds the odds, else the one below."""
+    one = x.to(dtype)
+    beyond = torch.where(x > one.to(x.dtype), float("inf"), -float("inf")).to(dtype)
+    two = torch.nextafter(one, beyond)
+    below, above = torch.minimum(one, two), torch.maximum(one, two)
+    share = (x - below.to(x.dtype)) / (above.to(x.dtype) - below.to(x.dtype))
+    return torch.where(share > odds, above, below)
+
+
+def _norm(a: Float[Tensor, "*axis"], b: Float[Tensor, "*axis"]) -> Float[Tensor, ""]:
+    # Widened first: a difference of two bfloat16 values need not be one.
+    wide = torch.float64 if a.dtype in (torch.float32, torch.float64) else torch.float32
+    return torch.linalg.vector_norm(a.to(wide) - b.to(wide))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -41,6 +42,62 @@ def test_it_writes_what_a_model_of_copied_blocks_writes(architecture: str, sweep
         assert written == [[line.ids for line in before]]
     else:
         assert any(lines != [line.ids for line in before] for lines in written)
+
+
+@pytest.mark.parametrize("architecture", ["llama", "mistral", "gemma2", "gemma3", "gpt2", "gpt_neox"])
+def test_all_blocks_of_a_donor_with_equal_ends_write_what_the_donor_writes(architecture: str) -> None:
+    changes = {"attn_logit_softcapping": 0.5} if architecture == "gemma2" else {}
+    base, donor = tiny_checkpoint(architecture), tiny_checkpoint(architecture, seed=1, **changes)
+    with torch.no_grad():
+        inside = tuple(f"{donor.anatomy.blocks_path}.{layer}." for layer in range(N_LAYERS))
+        for name, weight in donor.model.named_parameters():
+            if not name.startswith(inside):
+                weight.copy_(base.model.get_parameter(name))
+    prompts = [pair.clean for pair in mixed_pairs()]
+    expected, own = ([line.ids for line in generate(one, prompts, max_new_tokens=8)] for one in (donor, base))
+    with grafted_model(base, donor, Graft("prefix", N_LAYERS - 1, range(N_LAYERS))) as model:
+        assert [line.ids for line in generate(model, prompts, max_new_tokens=8)] == expected != own
+        ids = torch.tensor([prompts[0].ids])
+        with torch.no_grad():
+            assert torch.equal(model.model(input_ids=ids).logits, donor.model(input_ids=ids).logits)
+
+
+YARN = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 64}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "of_base", "of_donor", "named"),
+    [
+        ("llama", {}, {"rope_parameters": {"rope_type": "default", "rope_theta": 500.0}}, "rope_parameters"),
+        ("llama", {}, {"rope_parameters": YARN}, "rope_parameters"),
+        ("llama", {"rope_parameters": YARN}, {"rope_parameters": YARN, "max_position_embeddings": 256}, "max_position"),
+        ("gpt_neox", {}, {"rotary_pct": 0.25}, "rotary|rope"),
+        ("mistral", {}, {"sliding_window": 6}, "sliding_window"),
+        ("gemma3", {}, {"layer_types": ["full_attention"] * N_LAYERS}, "layer_types"),
+    ],
+)
+def test_blocks_do_not_run_under_another_models_places_and_masks(
+    architecture: str, of_base: dict[str, Any], of_donor: dict[str, Any], named: str
+) -> None:
+    base, donor = tiny_checkpoint(architecture, **of_base), tiny_checkpoint(architecture, seed=1, **of_donor)
+    own = list(base.blocks)
+    for one, other in ((base, donor), (donor, base)):
+        with (
+            pytest.raises(StrataError, match=rf"differently: .*({named})"),
+            grafted_model(one, other, Graft("single", 1, range(1, 2))),
+        ):
+            pass
+    assert list(base.blocks) == own
+
+
+def test_settings_without_effect_are_no_difference() -> None:
+    for architecture, of_base, of_donor in (
+        ("llama", {"max_position_embeddings": 64}, {"max_position_embeddings": 128}),
+        ("qwen2", {"max_window_layers": 2}, {"max_window_layers": 3, "sliding_window": 8, "use_sliding_window": False}),
+    ):
+        base, donor = tiny_checkpoint(architecture, **of_base), tiny_checkpoint(architecture, seed=1, **of_donor)
+        with grafted_model(base, donor, Graft("single", 1, range(1, 2))) as model:
+            assert model.blocks[1] is donor.blocks[1]
 
 
 def test_the_blocks_go_back_after_an_error_and_ends_are_refused() -> None:
