@@ -16,6 +16,7 @@ from experiments.compare.behaviour_change import answered_by_all, behaviour_chan
 from experiments.compare.config import CompareConfig
 from experiments.compare.contrasts import write_contrasts
 from experiments.compare.exchange import exchange
+from experiments.compare.exchange_stores import CROSSED_STORE
 from experiments.compare.grafts_in_words import MEASURE as IN_WORDS
 from experiments.compare.grafts_in_words import grafts_in_words
 from experiments.compare.in_words import in_words
@@ -97,11 +98,20 @@ def compare(
         status = "done"
         # Where a download failed, a later start tries again, and must not measure the rest anew.
         if not keep_activations and all(run.finished(name) for name in RESULTS):
-            for directory in (out, *(out / role for role in models.roles)):
-                shutil.rmtree(directory / "activations", ignore_errors=True)
+            _discard_activations(run, models)
         return found
     finally:
         run.close(status)
+
+
+def _discard_activations(run: RunDirectory, models: Models) -> None:
+    """All but the scores of patches, where a later start may add grafts beside them: they are small, and dear to make."""
+    awaited = any(one["reason"] == NEEDS_BOTH for one in run.manifest["not_comparable"])
+    for directory in (*(run.path / role / "activations" for role in models.roles), *run.path.glob("activations/*")):
+        if not (awaited and directory.name.startswith(CROSSED_STORE)):
+            shutil.rmtree(directory, ignore_errors=True)
+    if not awaited:
+        shutil.rmtree(run.path / "activations", ignore_errors=True)
 
 
 def _identity(models: Models, config: CompareConfig, questions: Questions) -> dict[str, Any]:

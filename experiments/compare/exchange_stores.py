@@ -13,6 +13,9 @@ from experiments.run import RunDirectory
 from probes.causal.grafts import Graft
 from probes.store import ActivationStore
 
+CROSSED_STORE = "crossed-"
+"""How the names of the stores of cross-model patches begin."""
+
 
 @dataclass(frozen=True)
 class Way:
@@ -55,7 +58,7 @@ class ExchangeStores:
         return self._store("graft-random", self.random_grafts)
 
     def crossed(self, way: Way) -> ActivationStore:
-        return self._store(f"crossed-{way.role}-into-{way.into}")
+        return self._store(f"{CROSSED_STORE}{way.role}-into-{way.into}")
 
     def lent(self, role: Role) -> ActivationStore:
         """What the blocks of a model add to every token of the pairs, while no other model is in memory."""

@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast
 from probes.checkpoints.known import KNOWN
 from probes.checkpoints.known_pairs import PAIRS, known_pair
 from probes.checkpoints.spec import parse_spec
-from probes.errors import StrataError
+from probes.errors import NotFetchedError, StrataError
 from probes.similarity.lineage import hub_id_of, verify_pair
 
 
@@ -254,11 +254,12 @@ def test_known_names_are_judged_by_name_when_the_hub_is_out_of_reach(
     monkeypatch: pytest.MonkeyPatch, base: str
 ) -> None:
     def unreachable(*_: Any, **__: Any) -> None:
-        raise StrataError("it is not in the local cache and the hub can't be reached", "Connect once")
+        raise NotFetchedError("it is not in the local cache and the hub can't be reached", "Connect once")
 
     monkeypatch.setattr("probes.checkpoints.open.hub_directory", unreachable)
     found = verify_pair("qwen2.5-7b", "r1-distill-qwen-7b")
     assert (found.verdict, found.judged_by) == ("not the base", "names") and "hub can't be reached" in found.reasons[-1]
+    assert found.unfetched and not verify_pair("qwen2.5-7b", "r1-distill-qwen-7b", weights=False).unfetched
     with pytest.raises(StrataError, match="hub can't be reached"):
         verify_pair("qwen2.5-7b", base)
 
