@@ -12,12 +12,12 @@ from tiny_models import tiny_checkpoint
 from experiments.compare.config import CompareConfig
 from experiments.compare.models import Models
 from experiments.compare.thoughts import asked_in_words, summarised, thoughts_change
-from experiments.distill.evaluate import evaluation_lessons, reasoning_rows
+from experiments.distill.evaluate import ANSWERS, evaluation_lessons, reasoning_rows
 from experiments.distill.prompting import PROMPTS, ask
 from experiments.generation import extract_answer, is_right, leaves_open
 from experiments.generation.answers import NEVER_CLOSED, NOTHING, NOTHING_AFTER
 from experiments.locate.config import LocateConfig
-from experiments.run import RunDirectory
+from experiments.run import RunDirectory, rows_to_table
 from probes.errors import StrataError
 from probes.generation import generate
 
@@ -69,6 +69,20 @@ def test_an_unclosed_thought_and_an_empty_answer_are_counted_with_their_reasons_
     silent = summarised({"base": everywhere(" \n")}, draws=100, seed=0)["test"]
     assert silent["no_answer"]["base"] == {NOTHING: PROBLEMS}
     assert set(silent["accuracy"].values()) == {None}
+
+
+def test_a_model_without_answers_is_left_out_with_the_reason_every_time_its_table_is_read(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "run", verb="compare", command=[], identity={})
+    for role, text in (("base", "8"), ("distilled", "<think>\nWell")):
+        run.write_table(f"answers_{role}", rows_to_table(everywhere(text), ANSWERS))
+    models = Models(dict.fromkeys(("base", "distilled"), pytest.fail))
+    config = CompareConfig(locate=LocateConfig(draws=100), thoughts=1)
+    for _ in range(2):
+        left: list[tuple[str, str, str]] = []
+        found = thoughts_change(run, models, config, lambda *gap: left.append(gap))
+        assert [(measure, role) for measure, role, _ in left] == [("answers in words", "distilled")] * len(SPLITS)
+        assert [reason for _, _, reason in left] == [found[split]["unmeasured"]["distilled"] for split in SPLITS]
+    run.close("done")
 
 
 @pytest.mark.parametrize(("unclosed", "measured"), [(5, True), (6, False)])
