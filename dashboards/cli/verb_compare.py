@@ -58,7 +58,7 @@ COMPARING = (
     Option("one_at_a_time", False, "hold one model in memory instead of two; leaves grafts out", "comparing"),
 )  # fmt: skip
 QUICK = {
-    "per_family": 10, "random_init": False, "draws": 2_000, "lens_maps": 2, "causal_map": "quick", "pairs": 10,
+    "per_family": 12, "random_init": False, "draws": 2_000, "lens_maps": 2, "causal_map": "quick", "pairs": 10,
     "damage_texts": 2, "graft_pairs": 8, "contrast_items": 0, "graft_stride": 5, "both_ways": False, "crossed_positions": ("last",), "thoughts": 2, "thought_grafts": 2,
     "thought_tokens": 96, "thought_splits": ("test",), "spectra": False,
 }  # fmt: skip

@@ -238,19 +238,22 @@ def likeness(view: Json) -> str:
         for row in view["likeness"]
     )
     heads = "".join(f'<th scope="col">{contrasts[name]}</th>' for name in shown)
-    return f"""<h3>How alike are the profiles over layers?</h3>
+    return f"""
+<section id="likeness" aria-labelledby="likeness-title">
+  <h2 id="likeness-title">How alike are the profiles over layers?</h2>
   <p class="caption">Rank correlation over layers of one model's profile with the other's, between halves of the entities that share none; in
     brackets its ceiling, which is how well each model's profile agrees with itself in the same way. A profile of the same shape reaches the ceiling; how far below it is
     more than chance is not tested here. Where the ceiling itself is low, there are too few entities to tell.</p>
   <div class="table-scroll" tabindex="0" role="region" aria-label="Agreement of profiles"><table class="plain estimates"><thead><tr>
-    <th scope="col">Kind</th><th scope="col">Instrument</th><th scope="col">Reading</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"""
+    <th scope="col">Kind</th><th scope="col">Instrument</th><th scope="col">Reading</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div>
+</section>"""
 
 
 def _likeness_cell(found: Json | None) -> str:
     if found is None:
         return '<td><span class="muted">–</span></td>'
     if found["between"] is None:
-        return f'<td><span class="muted">{esc(found["reason"])}</span></td>'
+        return f'<td><span class="muted told">{esc(found["reason"])}</span></td>'
     about = f"{found['n_clusters']} entities"
     return f'<td><span title="{esc(about)}">{number(found["between"], 2)}<small>[{number(found["ceiling"], 2)}]</small></span></td>'
 
@@ -266,7 +269,7 @@ def halves(view: Json) -> str:
         apart = (
             estimate_words(row["apart"], "change")
             if row["apart"]
-            else f'<span class="muted">{esc(row["reason"])}</span>'
+            else f'<span class="muted told">{esc(row["reason"])}</span>'
         )
         rows += (
             f'<tr><th scope="row">{kind_mark(row["kind"])}</th><td>{role_mark(row["role"])}</td><td>{esc(scores[row["measure"]]["label"])}</td>'
