@@ -79,7 +79,7 @@ def test_a_model_without_answers_is_left_out_with_the_reason_every_time_its_tabl
     config = CompareConfig(locate=LocateConfig(draws=100), thoughts=1)
     for _ in range(2):
         left: list[tuple[str, str, str]] = []
-        found = thoughts_change(run, models, config, lambda *gap: left.append(gap))
+        found = thoughts_change(run, models, config, lambda *gap, left=left: left.append(gap))
         assert [(measure, role) for measure, role, _ in left] == [("answers in words", "distilled")] * len(SPLITS)
         assert [reason for _, _, reason in left] == [found[split]["unmeasured"]["distilled"] for split in SPLITS]
     run.close("done")
