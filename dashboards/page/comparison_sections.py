@@ -144,7 +144,7 @@ def _kind_rows(kind: Json) -> str:
 
 
 def _thoughts(a: Json) -> str:
-    head = "<h3>Answered in words, with thinking</h3>"
+    head = "<h3>Answered in words</h3>"
     if not a["thoughts"]:
         return f'{head}<div class="state state-notrun"><b>Not run</b><div>{esc(a["thoughts_text"])}</div></div>'
     rows = ""
@@ -159,8 +159,8 @@ def _thoughts(a: Json) -> str:
             f"<td>{change_svg([split['estimates']['change'], split['estimates']['beyond_twin']])}</td></tr>"
             f'<tr class="under"><td colspan="8"><small>asked: {ways}. Without an answer: {none or "none"}.</small></td></tr>'
         )
-    return f"""{head}<p class="caption">Share of problems answered right in generated text, {esc(a["thoughts_how"])}; each model in the way of asking that suits it best.
-    Every answer stands in the run's answers tables.</p>
+    return f"""{head}<p class="caption">Share of problems answered right in generated text, {esc(a["thoughts_how"])}; each half of the problems in the way of asking
+    that suits the model best on the other half. Every answer stands in the run's answers tables.</p>
   <div class="wide"><table class="plain estimates"><thead><tr><th scope="col">Problems</th>{_heads()}<th scope="col">Change</th></tr></thead>
   <tbody>{rows}</tbody></table></div>"""
 

@@ -18,7 +18,7 @@ from experiments.compare.contrasts import write_contrasts
 from experiments.compare.exchange import exchange
 from experiments.compare.exchange_stores import CROSSED_STORE
 from experiments.compare.grafts_in_words import MEASURE as IN_WORDS
-from experiments.compare.grafts_in_words import grafts_in_words
+from experiments.compare.grafts_in_words import grafts_in_words, split_of
 from experiments.compare.in_words import in_words
 from experiments.compare.layer_changes import layer_changes
 from experiments.compare.likeness import likeness_rows
@@ -225,7 +225,7 @@ class _Comparison:
         with run.stage("answers in words"):
             thoughts = thoughts_change(run, self.models, self.config, self._leave_out, progress=self.progress)
         with run.stage("grafts in words"):
-            for role, halved in self._grafts_in_words().items():
+            for role, halved in self._grafts_in_words(thoughts).items():
                 upper.setdefault(role, {}).setdefault("reasoning", {})[IN_WORDS] = halved
         found = self._comparison(checks, summaries, kinds, moved, upper, thoughts)
         run.write_json("comparison.json", found)
@@ -334,9 +334,11 @@ class _Comparison:
             progress=self.progress,
         )  # fmt: skip
 
-    def _grafts_in_words(self) -> dict[Role, dict[str, Any]]:
+    def _grafts_in_words(self, thoughts: Mapping[str, Any]) -> dict[Role, dict[str, Any]]:
         asked = self.config.thoughts and self.config.thought_grafts > 1
         roles = self._comparable(GRAFTS_IN_WORDS, "tokens", "depth", "width") if asked else []
+        silent_roles = (thoughts.get(split_of(self.config)) or {}).get("unmeasured", {})
+        roles = [] if BASE in silent_roles else [role for role in roles if role not in silent_roles]
         return grafts_in_words(
             self.run_directory, self.models, roles, self.config, self._leave_out, progress=self.progress
         )

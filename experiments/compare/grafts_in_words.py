@@ -2,7 +2,8 @@
 
 What reasoning training brings may not show in the likelihood of an answer that has to be given at once. So the grafts are asked
 in words as well, all in the one way of asking that suits the lending model best, and so are the base and the lender held
-against them: the base's own best way may be another one.
+against them: the base's own best way may be another one. That way is chosen on the same problems, so the change that is
+shared out here is a little too large; its shares are not.
 """
 
 from __future__ import annotations
@@ -76,8 +77,7 @@ class _Asked:
         self, run: RunDirectory, models: Models, role: Role, config: CompareConfig, progress: Progress
     ) -> None:
         self.run, self.models, self.role, self.config, self.progress = run, models, role, config, progress
-        splits = config.thought_splits
-        self.split: Split = SPLIT if SPLIT in splits else splits[0]
+        self.split = split_of(config)
         self.seed = config.locate.seed
         mine = self._answers(role)
         self.way: Prompting = best_way(mine)
@@ -86,7 +86,7 @@ class _Asked:
         )
 
     def grafted(self) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-        clusters = [row["cluster"] for row in self.nothing]
+        clusters = list({row["item"]: row["cluster"] for row in self.nothing}.values())
         n_layers = self.models.about(BASE).n_layers
         ends = grafts_of(n_layers, ("nothing", "everything"))
         whole = np.stack([_right(self.nothing), _right(self.everything)], 1)
@@ -124,6 +124,11 @@ class _Asked:
         return [row for row in rows if row["split"] == self.split]
 
 
+def split_of(config: CompareConfig) -> Split:
+    """The split that grafts are asked on: the one that the gain is judged on, or the first where that isn't asked."""
+    return SPLIT if SPLIT in config.thought_splits else config.thought_splits[0]
+
+
 def inner_grafts(n_layers: int, parts: int) -> tuple[Graft, ...]:
     """Prefixes and suffixes that end at the middle and at the borders between `parts` stretches; fewer than two: none."""
     if parts < 2:
@@ -134,4 +139,8 @@ def inner_grafts(n_layers: int, parts: int) -> tuple[Graft, ...]:
 
 
 def _right(rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
-    return np.array([float(row["right"]) for row in rows])
+    """Of each problem the share of its draws that are right."""
+    draws: dict[str, list[float]] = {}
+    for row in rows:
+        draws.setdefault(row["item"], []).append(float(row["right"]))
+    return np.array([np.mean(one) for one in draws.values()])

@@ -96,6 +96,19 @@ def test_problems_on_which_both_models_agree_count_too(tmp_path: Path) -> None:
     assert apart["n_items"] == len(LESSONS) and apart["low"] is not None
 
 
+def test_draws_of_a_problem_are_one_problem(tmp_path: Path) -> None:
+    run = started(tmp_path, base=False, distilled=True)
+    for role, right in (("base", False), ("distilled", True)):
+        write(run, f"answers_{role}", [*answers(right), *({**row, "right": False} for row in answers(right))])
+    for one in inner_grafts(N_LAYERS, N_LAYERS):
+        kept = answers(one.sweep == "suffix")[: len(LESSONS)]
+        write(run, f"answers_distilled_{one.sweep}{one.layer}", [*kept, *({**row, "right": False} for row in kept)])
+    found = grafts_in_words(run, models(), ("base", "distilled"), CONFIG, nothing_left)["distilled"]
+    run.close("done")
+    assert (found["whole"]["value"], found["whole"]["n_items"]) == (0.5, len(LESSONS))
+    assert (found["upper_minus_lower"]["value"], found["upper_minus_lower"]["n_items"]) == (1, len(LESSONS))
+
+
 def test_what_is_kept_of_a_graft_is_what_the_grafted_model_writes(tmp_path: Path) -> None:
     run, held = started(tmp_path, base=False, distilled=True), models()
     grafts_in_words(run, held, ("base", "distilled"), CONFIG, nothing_left)
