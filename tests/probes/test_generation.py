@@ -85,7 +85,7 @@ def test_a_stop_rule_is_asked_of_every_prompt_by_its_place() -> None:
     free = generate(checkpoint, PROMPTS, max_new_tokens=10)
 
     def rule(row: int, text: str) -> int | None:
-        return row if len(text) >= 2 * row else None
+        return row if len(text) >= row else None
 
     ruled = generate(checkpoint, PROMPTS, max_new_tokens=10, stop=rule, batch_size=3)
     assert [one.text for one in ruled] == [line.text[:row] for row, line in enumerate(free)]
