@@ -18,10 +18,10 @@ from experiments.compare.graft_scores import LEAST_ACCURACY, graft_rows, halves,
 from experiments.compare.models import Models
 from experiments.compare.paired import BASE, Role
 from experiments.compare.story import SPLIT
-from experiments.compare.thoughts import answers_table, asked_in_words, best_way
+from experiments.compare.thoughts import answers_table, asked_in_words
 from experiments.comparison_measures import GRAFTS_IN_WORDS
 from experiments.distill.data import Lesson, Split
-from experiments.distill.evaluate import ANSWERS, evaluation_lessons
+from experiments.distill.evaluate import ANSWERS, best_way, evaluation_lessons
 from experiments.distill.prompting import Prompting
 from experiments.run import RunDirectory, rows_to_table
 from experiments.tables import GRAFTS

@@ -14,7 +14,7 @@ from experiments.compare.models import Models
 from experiments.compare.paired import Role, paired
 from experiments.comparison_measures import IN_WORDS
 from experiments.distill.data import ABOUT, SPLITS, Lesson, Split
-from experiments.distill.evaluate import ANSWERS, evaluation_lessons, reasoning_rows
+from experiments.distill.evaluate import ANSWERS, best_way, evaluation_lessons, reasoning_rows
 from experiments.distill.prompting import PROMPTS, Prompting
 from experiments.run import RunDirectory, rows_to_table
 from probes.checkpoints.checkpoint import Checkpoint
@@ -113,11 +113,6 @@ def summarised(rows: Mapping[Role, Sequence[Mapping[str, Any]]], *, draws: int, 
 def answers_table(role: Role) -> str:
     """Name of the table of a model's answers in words."""
     return f"answers_{role}"
-
-
-def best_way(rows: Sequence[Mapping[str, Any]]) -> Prompting:
-    """The prompt with the most right answers; the first of equals."""
-    return max(PROMPTS, key=lambda way: sum(row["right"] for row in rows if row["prompt"] == way))
 
 
 def _ways_by_half(rows: Sequence[Mapping[str, Any]]) -> tuple[Prompting, Prompting]:

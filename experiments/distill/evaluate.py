@@ -196,7 +196,7 @@ def _summary(run: RunDirectory, models: Sequence[str]) -> dict[str, Any]:
     answers = [row for number in range(len(models)) for row in run.read_table(f"answers_{number}").to_pylist()]
     reasoning: dict[str, Any] = {}
     for split in SPLITS[1:]:
-        best = _best_way([row for row in answers if row["model"] == BASE and row["split"] == split])
+        best = best_way([row for row in answers if row["model"] == BASE and row["split"] == split])
         base = {
             row["item"]: row for row in answers if (row["model"], row["prompt"], row["split"]) == (BASE, best, split)
         }
@@ -231,7 +231,7 @@ def _summary(run: RunDirectory, models: Sequence[str]) -> dict[str, Any]:
     return {"schema": SCHEMA, **run.manifest["config"], "reasoning": reasoning, "knowledge": knowledge}
 
 
-def _best_way(rows: Sequence[Mapping[str, Any]]) -> str:
+def best_way(rows: Sequence[Mapping[str, Any]]) -> Prompting:
     """The prompt with the most right answers; the first of equals."""
     return max(PROMPTS, key=lambda way: sum(row["right"] for row in rows if row["prompt"] == way))
 

@@ -177,7 +177,7 @@ def test_an_opening_belongs_to_a_framing() -> None:
     with pytest.raises(StrataError, match="no opening"):
         LocateConfig(opening="the ")
     with pytest.raises(StrataError, match="--framing is 'caht'"):
-        LocateConfig(framing="caht")  # type: ignore[arg-type]
+        LocateConfig(framing="caht")  # type: ignore[arg-type]  # the mistake that is tested
     assert LocateConfig(framing="chat", opening="the ").opening == "the "
 
 

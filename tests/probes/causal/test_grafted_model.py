@@ -23,7 +23,7 @@ def test_it_writes_what_a_model_of_copied_blocks_writes(architecture: str, sweep
     prompts = [pair.clean for pair in mixed_pairs()]
     before = generate(base, prompts, max_new_tokens=8)
     written = []
-    for one in grafts_of(N_LAYERS, (sweep,)):  # type: ignore[arg-type]
+    for one in grafts_of(N_LAYERS, (sweep,)):  # type: ignore[arg-type]  # parametrised words are str
         made = copy.deepcopy(base.model)
         blocks = made.get_submodule(base.anatomy.blocks_path)
         for layer in one.blocks:
@@ -35,7 +35,7 @@ def test_it_writes_what_a_model_of_copied_blocks_writes(architecture: str, sweep
             assert [block is other for block, other in zip(model.blocks, donor.blocks, strict=True)] == [
                 layer in one.blocks for layer in range(N_LAYERS)
             ]
-            assert (model.identity.weights_sha256 == base.identity.weights_sha256) is False
+            assert model.identity.weights_sha256 != base.identity.weights_sha256
         written.append([line.ids for line in found])
         assert generate(base, prompts, max_new_tokens=8) == before
     if sweep == "nothing":
