@@ -111,7 +111,7 @@ def _body(view: Json) -> str:
     crossed = frame(
         "crossed", "Which contribution carries the difference?",
         "Share of the difference in logits between the models that one block's contribution, lent by the other model on the same "
-        f"tokens, brings over (1: all of it). {_ATTENTION}",
+        f"tokens, brings over (1: all of it). The null moves the receiver's own contribution as far in a random direction. {_ATTENTION}",
         select("cway", "Contributions go"),
     )  # fmt: skip
     weights = frame(

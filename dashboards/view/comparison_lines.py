@@ -218,14 +218,18 @@ def build_crossed(run: ComparisonRun) -> Json:
     lines = gathered(rows, key)
     for line in lines:
         line["aria"] = spoken(f"{line['kind']}, {line['contrast']}, {COMPONENTS[line['component']]} at {line['position']}", line)  # fmt: skip
-    reasons = {(row["contrast"], row["direction"], row["kind"]): str(row["reason"]) for row in rows if row["reason"]}
+    reasons = {
+        (row["contrast"], row["direction"], row["kind"]): str(row["reason"])
+        for row in rows
+        if row["reason"] and row["contrast"] != "random"
+    }
     return {
         **_state(lines + [{}] * len(reasons), run, (EXCHANGE, CROSSED), "No contribution was exchanged (--graft-pairs 0)."),
         "parts": [
             {"component": c, "position": p, "label": f"{_SHORT[c]}{', everywhere' if p == 'all' else f' at {p}'}"}
             for c, p in sorted({(one["component"], one["position"]) for one in lines}, key=_part_order)
         ],
-        "lines": lines,
+        "lenders": LENDERS | {"random": "as far, in a random direction"}, "lines": lines,
         "reasons": [dict(zip(("contrast", "direction", "kind", "text"), (*k, text), strict=True)) for k, text in reasons.items()],
     }  # fmt: skip
 

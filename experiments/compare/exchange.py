@@ -31,7 +31,8 @@ from probes.store import ActivationStore
 
 NOTHING_ASKED = "no aligned item is answered by any of the models"
 RANDOM = "random"
-"""Contrast of grafts whose blocks are the base's with a random change of the distilled model's size."""
+"""Contrast of the nulls: blocks of the base with a random change of the distilled model's size, and contributions moved by
+as much as the distilled model's differ, in a random direction."""
 
 
 def exchange(
@@ -131,7 +132,7 @@ def _parts(
             progress=progress, stage=f"grafts into the {way.into}",
         )  # fmt: skip
         yield CROSSED_LEFT_OUT, way.into, partial(
-            store_crossed, stores.crossed(way), into, lender, items, stores.config, progress=progress
+            store_crossed, stores.crossed(way), into, lender, items, stores.config, null=stores.has_null(way), progress=progress
         )  # fmt: skip
     if role == DISTILLED:
         noise = RandomDelta(base, other, stores.config.locate.seed)
@@ -158,8 +159,11 @@ class _Scored:
         for way in self.stores.ways(self.role):
             if not self.stores.whole(self.stores.crossed(way)):
                 continue
-            names = {"contrast": self.role, "direction": f"into {way.into}"}
-            yield from cross_rows(self.stores.crossed(way), self.stores.items, names, self.config)
+            store, into = self.stores.crossed(way), f"into {way.into}"
+            yield from cross_rows(store, self.stores.items, {"contrast": self.role, "direction": into}, self.config)
+            if self.stores.has_null(way):
+                names = {"contrast": RANDOM, "direction": into}
+                yield from cross_rows(store, self.stores.items, names, self.config, null=True)
 
     def grafts(self) -> Iterator[dict[str, Any]]:
         for way in self.stores.ways(self.role):

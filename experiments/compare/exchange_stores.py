@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from experiments.compare.config import CompareConfig
-from experiments.compare.grafting import all_grafts, graft_names
-from experiments.compare.paired import BASE, Role
+from experiments.compare.grafting import all_grafts, cross_lines, graft_names, name_of
+from experiments.compare.paired import BASE, DISTILLED, Role
 from experiments.items.alignment import EncodedItem
 from experiments.run import RunDirectory
 from probes.causal.grafts import Graft
@@ -52,13 +52,19 @@ class ExchangeStores:
         return all_grafts(self.n_layers, self.config, whole_models=False)
 
     def grafted(self, way: Way) -> ActivationStore:
-        return self._store(f"graft-{way.role}-into-{way.into}", self.grafts)
+        return self._store(f"graft-{way.role}-into-{way.into}", graft_names(self.grafts))
 
     def randomly_grafted(self) -> ActivationStore:
-        return self._store("graft-random", self.random_grafts)
+        return self._store("graft-random", graft_names(self.random_grafts))
 
     def crossed(self, way: Way) -> ActivationStore:
-        return self._store(f"{CROSSED_STORE}{way.role}-into-{way.into}")
+        lines = cross_lines(self.config, null=self.has_null(way))
+        return self._store(f"{CROSSED_STORE}{way.role}-into-{way.into}", [name_of(line) for line in lines])
+
+    @staticmethod
+    def has_null(way: Way) -> bool:
+        """Whether contributions are moved at random too: as far as the distilled model's differ."""
+        return way.role == DISTILLED
 
     def lent(self, role: Role) -> ActivationStore:
         """What the blocks of a model add to every token of the pairs, while no other model is in memory."""
@@ -68,6 +74,6 @@ class ExchangeStores:
         """Whether every pair is in it."""
         return all(one.key in store for one in self.items)
 
-    def _store(self, name: str, grafts: Sequence[Graft] = ()) -> ActivationStore:
-        signature = {"run": self.run.run_id, "grafts": graft_names(grafts)}
+    def _store(self, name: str, measured: Sequence[str] = ()) -> ActivationStore:
+        signature = {"run": self.run.run_id, "measured": list(measured)}
         return ActivationStore(self.run.path / "activations" / name, signature)

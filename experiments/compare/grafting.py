@@ -69,8 +69,14 @@ def store_grafts(
     ))  # fmt: skip
 
 
-def cross_lines(config: CompareConfig) -> tuple[CrossLine, ...]:
-    return tuple(line for line in CROSS if line.position in config.crossed_positions)
+def cross_lines(config: CompareConfig, *, null: bool = False) -> tuple[CrossLine, ...]:
+    """The lines of a run; with `null` each one's random counterpart behind them."""
+    lines = tuple(line for line in CROSS if line.position in config.crossed_positions)
+    return (*lines, *_random(lines)) if null else lines
+
+
+def _random(lines: Sequence[CrossLine]) -> tuple[CrossLine, ...]:
+    return tuple(line._replace(random=True) for line in lines)
 
 
 def store_crossed(
@@ -80,21 +86,22 @@ def store_crossed(
     items: Sequence[EncodedItem],
     config: CompareConfig,
     *,
+    null: bool = False,
     progress: Progress = silent,
     stage: str = "cross-model patching",
 ) -> None:
     """Patches contributions of `lender`, a model or what is kept of one on disk, into `receiver`.
 
-    Stores lender, receiver (item) and every line (item × layer). A kill loses one batch.
+    Stores lender, receiver (item) and every line (item × layer), with `null` the random ones too. A kill loses one batch.
     """
-    lines = cross_lines(config)
+    lines = cross_lines(config, null=null)
     _resumed(store, items, progress, stage, lambda pairs: (
         (
             one.rows,
             {"lender": one.lender, "receiver": one.receiver}
-            | {f"{line.component}/{line.position}": one.shift[line] for line in lines},
+            | {name_of(line): one.shift[line] for line in lines},
         )
-        for one in cross_patch(receiver, lender, pairs, lines)
+        for one in cross_patch(receiver, lender, pairs, lines, seed=config.locate.seed)
     ))  # fmt: skip
 
 
@@ -120,12 +127,23 @@ def _resumed(
         progress(stage, done, len(pairs), "pairs")
 
 
+def name_of(line: CrossLine) -> str:
+    """What the line's tensor is called in a store."""
+    return f"{'random/' if line.random else ''}{line.component}/{line.position}"
+
+
 def cross_rows(
-    store: ActivationStore, items: Sequence[EncodedItem], names: Mapping[str, str | None], config: CompareConfig
+    store: ActivationStore,
+    items: Sequence[EncodedItem],
+    names: Mapping[str, str | None],
+    config: CompareConfig,
+    *,
+    null: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Rows of the `crossed` table: `Σ ± shift / Σ |lender − receiver|` by kind, block and line, with its interval.
 
     Every item is turned so that its lender lies above: models that differ in both directions would cancel otherwise.
+    With `null` those of the random lines instead.
     """
     keys = [one.key for one in items]
     lender, receiver = (store.read(name, keys).double().numpy() for name in ("lender", "receiver"))
@@ -137,12 +155,12 @@ def cross_rows(
             continue
         reason = None if rows else f"the models differ by {LEAST_LOGITS:g} logits or more on none of {asked} items"
         clusters = [entity_of(items[row].item) for row in rows]
-        for line in cross_lines(config):
+        for line in _random(cross_lines(config)) if null else cross_lines(config):
             common = {**names, "component": line.component, "position": line.position, "kind": kind, "reason": reason}
             if not rows:
                 yield {**common, "layer": None, "n_items": 0, "n_clusters": 0}
                 continue
-            shift = store.read(f"{line.component}/{line.position}", keys).double().numpy()[rows]
+            shift = store.read(name_of(line), keys).double().numpy()[rows]
             sizes = np.abs(whole[rows])[:, None]
             there = np.isfinite(shift)
             moved = np.where(there, shift * np.sign(whole[rows])[:, None], 0.0)

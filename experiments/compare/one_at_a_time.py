@@ -75,7 +75,7 @@ class _OneByOne:
                 record_tests(self.stores.run, tests, of=receiver)
                 store_crossed(
                     self.stores.crossed(way), model, stored(self.stores.lent(way.lender)), self.items,
-                    self.stores.config, progress=self.progress,
+                    self.stores.config, null=self.stores.has_null(way), progress=self.progress,
                 )  # fmt: skip
             except (DoesNotFitError, SelfTestError):
                 raise

@@ -3,7 +3,8 @@
 Both models read the same clean prompt. What a block, its attention or its MLP adds in the lender stands in for what it
 adds in the receiver, at one block and one position group (cross-model activation patching: 2402.14811). A block above
 the one that was changed carries the change on: attention that reads it lends an effect of its own. A graft, which
-exchanges weights, does not have that; so the two are read together.
+exchanges weights, does not have that; so the two are read together. The null: the receiver's own contribution moved by
+as much in a random direction, which any change of that size may do.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from probes.backends.recording import Recording, record
 from probes.backends.restart import Component, Variant, sweep
 from probes.causal.interchange import BATCH_TOKENS
 from probes.causal.model_pairs import batches_by_length, check_ids, check_same_shape
+from probes.causal.noise import unit_vectors
 from probes.causal.pairs import Pair
 from probes.causal.scores import logit_difference
 from probes.checkpoints.checkpoint import Checkpoint
@@ -57,6 +59,8 @@ class CrossLine(NamedTuple):
     """`block_out`, `attn_out` or `mlp_out`."""
     position: str
     """A named position, or `all`."""
+    random: bool = False
+    """Whether the receiver's contribution moves by the distance of the two models' in a random direction, at every token."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,7 @@ def cross_patch(
     pairs: Sequence[Pair],
     lines: Sequence[CrossLine],
     *,
+    seed: int = 0,
     batch_tokens: int | None = None,
     progress: Progress = silent,
     stage: str = "cross-model patching",
@@ -111,7 +116,7 @@ def cross_patch(
     """Yields the effects of `lines` batch by batch; memory does not depend on the number of pairs.
 
     Exchange the two models for the other direction; lend from a twin for the control. `Pair.swapped()` measures the foil
-    prompts instead. Raises NoRestartError where the receiver can't be run from the middle, StrataError for models
+    prompts instead. A random line's directions depend on the seed, the pair, the block and the token. Raises NoRestartError where the receiver can't be run from the middle, StrataError for models
     or sites that don't fit.
     """
     for line in lines:
@@ -127,14 +132,14 @@ def cross_patch(
     progress(stage, 0, len(pairs), "pairs")
     for rows in batches_by_length(pairs, tokens):
         members = [pairs[row] for row in rows]
-        yield _Batch(receiver, lender(members), members).run(tuple(rows), lines)
+        yield _Batch(receiver, lender(members), members, seed).run(tuple(rows), lines)
         done += len(rows)
         progress(stage, done, len(pairs), "pairs")
 
 
 class _Batch:
-    def __init__(self, receiver: Checkpoint, lent: LentRun, pairs: Sequence[Pair]) -> None:
-        self.receiver, self.lent, self.pairs = receiver, lent, pairs
+    def __init__(self, receiver: Checkpoint, lent: LentRun, pairs: Sequence[Pair], seed: int) -> None:
+        self.receiver, self.lent, self.pairs, self.seed = receiver, lent, pairs, seed
         self.own = record(receiver, [pair.clean for pair in pairs])
 
     def run(self, rows: tuple[int, ...], lines: Sequence[CrossLine]) -> CrossPatched:
@@ -160,8 +165,7 @@ class _Batch:
         }
         if edits:
             variants = [
-                Variant(line.component, range(layer, layer + 1), self._values(line.component, tokens))
-                for line, layer in edits
+                Variant(line.component, range(layer, layer + 1), self._values(line, tokens)) for line, layer in edits
             ]
             ends = sweep(self.own, variants, tokens + self.own.batch.start[:, None])[:, :, 0]
             patched = _difference(self.receiver, ends, self.pairs)
@@ -172,11 +176,32 @@ class _Batch:
         return found
 
     def _moves(self, component: Component, layer: int, tokens: Tensor) -> Bool[Tensor, " item"]:
-        own = self.own.at(component, layer, tokens + self.own.batch.start[:, None])
+        own = self._own(component, layer, tokens)
         return (self.lent.at(component, layer, tokens).to(own) != own).flatten(1).any(1).cpu()
 
-    def _values(self, component: Component, tokens: Tensor) -> Callable[[int], Tensor]:
-        return lambda layer: self.lent.at(component, layer, tokens)
+    def _own(self, component: Component, layer: int, tokens: Tensor) -> Float[Tensor, "item position d_model"]:
+        return self.own.at(component, layer, tokens + self.own.batch.start[:, None])
+
+    def _values(self, line: CrossLine, tokens: Tensor) -> Callable[[int], Tensor]:
+        if not line.random:
+            return lambda layer: self.lent.at(line.component, layer, tokens)
+
+        def moved_at_random(layer: int) -> Tensor:
+            own = self._own(line.component, layer, tokens)
+            size = torch.linalg.vector_norm(
+                (self.lent.at(line.component, layer, tokens).to(own) - own).float(), dim=-1, keepdim=True
+            )
+            return own + (size * self._directions(layer, tokens).to(own.device)).to(own.dtype)
+
+        return moved_at_random
+
+    def _directions(self, layer: int, tokens: Tensor) -> Float[Tensor, "item position d_model"]:
+        # By token of the prompt: where a shorter one names its last token again, it gets the same vector again.
+        found = [
+            unit_vectors((len(pair.clean.ids), self.receiver.d_model), self.seed, pair.key, layer)[places]
+            for pair, places in zip(self.pairs, tokens, strict=True)
+        ]
+        return torch.stack(found)
 
     def _tokens(self, position: str) -> tuple[Int[Tensor, "item position"], Bool[Tensor, " item"]]:
         """Tokens of a position group, and which pairs have it."""

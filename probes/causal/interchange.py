@@ -7,7 +7,6 @@ stream shows where information is, a contribution where it is written. Definitio
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -19,6 +18,7 @@ from torch import Tensor
 from probes.backends.recording import Recording
 from probes.backends.restart import Component, Variant, sweep
 from probes.backends.runs import Runs
+from probes.causal.noise import unit_vectors
 from probes.causal.pairs import ALL, Pair, batches_of, reach_columns
 from probes.causal.scores import logit_difference
 from probes.checkpoints.checkpoint import Checkpoint
@@ -173,12 +173,7 @@ class _Batch:
     def _directions(self, n_positions: int) -> Float[Tensor, "item layer position d_model"]:
         """Unit vectors that depend on the pair and the seed, and on nothing else in the batch."""
         shape = (self.checkpoint.n_layers, n_positions, self.checkpoint.d_model)
-        found = []
-        for pair in self.pairs:
-            number = int.from_bytes(hashlib.sha256(f"{self.seed} {pair.key}".encode()).digest()[:7], "big")
-            found.append(torch.randn(shape, generator=torch.Generator().manual_seed(number)))
-        stacked = torch.stack(found)
-        return stacked / torch.linalg.vector_norm(stacked, dim=-1, keepdim=True)
+        return torch.stack([unit_vectors(shape, self.seed, pair.key) for pair in self.pairs])
 
     def _another_position(self, position: str) -> tuple[Int[Tensor, "item position"], Tensor]:
         """Columns of the next named position of each pair that lies within its reach."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from probes.causal.model_pairs import check_same_shape
+from probes.causal.noise import generator_for
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.errors import StrataError
 
@@ -18,6 +19,8 @@ _MISS = 0.02
 """Share of the wanted norm by which a change may miss it."""
 _MOST_TRIES = 40
 """A handful does in a matrix; a few numbers can't be changed by any norm, and end here with the nearest one."""
+_HELD_BYTES = 2**30
+"""Size of all blocks up to which they are kept."""
 _COARSE = 0.05
 """Share of the wanted squared norm that one rounding step may bring: a coarser step would decide the norm by itself."""
 
@@ -26,12 +29,13 @@ _COARSE = 0.05
 class RandomDelta:
     """`base` plus noise of the Frobenius norm ‖W_donor − W_base‖ in every parameter of a block.
 
-    A block is made when it is asked for and held by nobody here, so there is never a second model. The noise depends
+    A block is made when it is asked for; those of a small model are kept for the next batch, those of a large one are not,
+    so that there is never another large model. The noise depends
     on the seed, the block and the parameter's name, on nothing else. Gaussian noise spreads over all singular
     directions: a low-rank change of the same norm has a larger spectral norm.
 
     The norm is that of the change which is left in the model's precision, within 2 %. In bfloat16 most of a small change lies
-    below half a rounding step and would vanish, so values are rounded at random, to either neighbour with the odds of
+    below half a rounding step and would vanish; where it does, values are rounded at random, to either neighbour with the odds of
     its nearness, and the noise is scaled until what is left is as large as it should be: a small change becomes few steps,
     as the donor's own is. A parameter of a few numbers gets the nearest norm that its steps allow.
     """
@@ -39,12 +43,21 @@ class RandomDelta:
     base: Checkpoint
     donor: Checkpoint
     seed: int = 0
+    _held: dict[int, nn.Module] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_same_shape(self.base, self.donor)
 
     def block(self, layer: int) -> nn.Module:
         """Block `layer` of the base with its random change. Raises StrataError where the donor's has other parameters."""
+        if layer in self._held:
+            return self._held[layer]
+        made = self._made(layer)
+        if _bytes(self.base.blocks) <= _HELD_BYTES:
+            self._held[layer] = made
+        return made
+
+    def _made(self, layer: int) -> nn.Module:
         theirs = dict(self.donor.blocks[layer].named_parameters())
         made = copy.deepcopy(self.base.blocks[layer])
         own = dict(made.named_parameters())
@@ -61,21 +74,21 @@ class RandomDelta:
             for name, parameter in own.items():
                 size = float(_norm(theirs[name].to(parameter.device), parameter))
                 if size:
-                    parameter.copy_(_moved(parameter, size, *self._drawn(layer, name, parameter)))
+                    parameter.copy_(_moved(parameter, size, generator_for(self.seed, layer, name)))
         return made
 
-    def _drawn(self, layer: int, name: str, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Directions (normal) and odds (uniform in [0, 1)) of the shape of `like`."""
-        number = int.from_bytes(hashlib.sha256(f"{self.seed} {layer} {name}".encode()).digest()[:7], "big")
-        generator = torch.Generator().manual_seed(number)
-        noise = torch.randn(like.shape, generator=generator)
-        return noise.to(like.device), torch.rand(like.shape, generator=generator).to(like.device)
+
+def _bytes(blocks: Iterable[nn.Module]) -> int:
+    return sum(p.numel() * p.element_size() for block in blocks for p in block.parameters())
 
 
-def _moved(
-    start: Float[Tensor, "*axis"], size: float, noise: Float[Tensor, "*axis"], odds: Float[Tensor, "*axis"]
-) -> Float[Tensor, "*axis"]:
-    """`start` changed along `noise`, by a change of norm `size` after rounding to the precision of `start`."""
+def _moved(start: Float[Tensor, "*axis"], size: float, generator: torch.Generator) -> Float[Tensor, "*axis"]:
+    """`start` changed in a random direction, by a change of norm `size` after rounding to the precision of `start`."""
+    noise = torch.randn(start.shape, generator=generator).to(start.device)
+    plain = start + (noise * (size / float(torch.linalg.vector_norm(noise)))).to(start.dtype)
+    if abs(float(_norm(plain, start)) / size - 1) <= _MISS:
+        return plain
+    odds = torch.rand(start.shape, generator=generator).to(start.device)
     # Finer than what is rounded to.
     wide = torch.float64 if start.dtype in (torch.float32, torch.float64) else torch.float32
     origin, noise = start.to(wide), noise.to(wide)
@@ -128,5 +141,5 @@ def _rounded(x: Float[Tensor, "*axis"], odds: Float[Tensor, "*axis"], dtype: tor
 
 def _norm(a: Float[Tensor, "*axis"], b: Float[Tensor, "*axis"]) -> Float[Tensor, ""]:
     # Widened first: a difference of two bfloat16 values need not be one.
-    wide = torch.float64 if a.dtype in (torch.float32, torch.float64) else torch.float32
-    return torch.linalg.vector_norm(a.to(wide) - b.to(wide))
+    wide = torch.promote_types(a.dtype, torch.float32)
+    return torch.linalg.vector_norm(a.to(wide) - b.to(wide), dtype=torch.float64)

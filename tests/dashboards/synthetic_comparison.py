@@ -198,6 +198,11 @@ def _crossed(n_layers: int, others: list[str]) -> Iterator[dict[str, Any]]:
                         "contrast": role, "direction": f"into {way}", "component": component, "position": position, "kind": "reasoning",
                         "layer": layer, "value": value, "low": value - 0.1, "high": value + 0.1, "reason": None, **SUPPORT,
                     }  # fmt: skip
+                    if role == "distilled":
+                        yield {
+                            "contrast": "random", "direction": f"into {way}", "component": component, "position": position, "kind": "reasoning",
+                            "layer": layer, "value": 0.01, "low": -0.1, "high": 0.1, "reason": None, **SUPPORT,
+                        }  # fmt: skip
             yield {
                 "contrast": role, "direction": f"into {way}", "component": "mlp_out", "position": "last", "kind": "knowledge", "layer": None,
                 "n_items": 0, "n_clusters": 0, "reason": "the models differ by 0.1 logits or more on none of 24 items",

@@ -111,6 +111,17 @@ def test_a_patched_mlp_brings_the_change_of_its_block_and_no_other(changed: Fini
         )
 
 
+def test_as_large_a_random_move_of_that_contribution_does_not(changed: Finished) -> None:
+    for into in ("base", "distilled"):
+        rows = rows_of(
+            changed[0], "crossed", contrast="random", direction=f"into {into}", kind="reasoning",
+            component="mlp_out", position="last",
+        )  # fmt: skip
+        values = {row["layer"]: row["value"] for row in rows}
+        assert abs(values.pop(CHANGED)) < 0.3
+        assert values == {layer: 0.0 for layer in range(5) if layer != CHANGED}
+
+
 def test_streams_are_the_same_up_to_the_changed_block_and_differ_behind_it(changed: Finished) -> None:
     rows = rows_of(changed[0], "similarity", contrast="distilled", kind="reasoning", position="last", measure="cosine")
     values = {row["stream"]: row["value"] for row in rows}

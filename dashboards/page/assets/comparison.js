@@ -42,8 +42,9 @@ async function renderCrossed() {
     columns: kindColumns(all).map((id) => ({ id, title: id })), axis: 'block', rowHeight: 150,
     rows: parts.map((p) => ({ id: p, title: p.label, y: 'share brought over', guides: () => [{ value: 0, text: '' }] })),
     cell: (row, column) => ({
-      lines: part.lines.filter((l) => l.direction === state.cway && l.kind === column.id && l.component === row.id.component && l.position === row.id.position)
-        .map((line) => ({ line, style: ROLE_STYLE[line.contrast], name: line.contrast })),
+      lines: Object.keys(part.lenders).flatMap((who) => part.lines
+        .filter((l) => l.contrast === who && l.direction === state.cway && l.kind === column.id && l.component === row.id.component && l.position === row.id.position)
+        .map((line) => ({ line, style: ROLE_STYLE[who], name: part.lenders[who] }))),
       reason: unique(part.reasons.filter((r) => r.direction === state.cway && r.kind === column.id).map((r) => `${r.contrast}: ${r.text}`)).join('; '),
     }),
   }, 'Cross-model patching');

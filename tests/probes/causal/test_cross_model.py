@@ -20,6 +20,7 @@ from experiments.items.jsonl import read_items
 from probes.causal.cross_model import CONTRIBUTIONS, EVERY, CrossLine, cross_patch
 from probes.causal.grafts import graft, grafts_of
 from probes.causal.lent import store_contributions, stored
+from probes.causal.noise import unit_vectors
 from probes.causal.pairs import Pair
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.checkpoints.open import open_checkpoint
@@ -70,9 +71,37 @@ def test_every_patch_equals_a_plain_forward_pass_with_the_other_models_vector(
                 torch.testing.assert_close(shift[line][row, layer], wanted, **NEAR)
 
 
+@pytest.mark.parametrize("tokens", [None, 10])
+def test_the_null_moves_the_receivers_own_vector_by_the_distance_of_the_two_in_a_random_direction(
+    tokens: int | None,
+) -> None:
+    receiver, lender = (tiny_checkpoint("llama", seed=seed) for seed in (0, 1))
+    pairs = mixed_pairs()
+    *_, shift = collected(receiver, lender, pairs, NULLS, batch_tokens=tokens, seed=5)
+    into, source = plain("llama", receiver), plain("llama", lender)
+    for row, pair in enumerate(pairs):
+        own, other = into.contributions(pair.clean), source.contributions(pair.clean)
+        before = into.difference(pair, pair.clean.ids)
+        for line in NULLS:
+            at = range(len(pair.clean.ids)) if line.position == EVERY else [pair.clean.positions[line.position]]
+            for layer in range(receiver.n_layers):
+                directions = unit_vectors((len(pair.clean.ids), receiver.d_model), 5, pair.key, layer)
+                mine, theirs = own[line.component, layer], other[line.component, layer]
+                edits = {
+                    (line.component, layer): {
+                        token: mine[token] + (theirs[token] - mine[token]).norm() * directions[token] for token in at
+                    }
+                }
+                wanted = torch.tensor(into.difference(pair, pair.clean.ids, edits) - before, dtype=torch.float32)
+                torch.testing.assert_close(shift[line][row, layer], wanted, **NEAR)
+
+
+NULLS = [CrossLine(part, where, random=True) for part in CONTRIBUTIONS for where in ("last", EVERY)]
+
+
 def test_a_model_patched_with_itself_does_not_move_by_a_bit(tiny_models: Any) -> None:
     model = tiny_models("gemma2")
-    above, below, shift = collected(model, model, mixed_pairs())
+    above, below, shift = collected(model, model, mixed_pairs(), [*LINES, *NULLS])
     assert torch.equal(above, below)
     assert all(bool((values.nan_to_num(0.0) == 0).all()) for values in shift.values())
 
@@ -201,6 +230,19 @@ def test_an_mlp_lends_the_change_at_the_changed_block_and_nowhere_else(
         assert effects[:block] == [0.0] * block
         for layer, value in enumerate(effects):
             assert value >= 0.95 if layer == block else abs(value) <= 0.05, (line, effects)
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["there", "back"])
+def test_as_large_a_random_change_brings_little_of_it_over(changed: tuple[str, PlantedPair], back: bool) -> None:
+    name, world = changed
+    position, block = CASES[name]
+    receiver, lender = (world.changed, world.base) if back else (world.base, world.changed)
+    line = CrossLine("mlp_out", position, random=True)
+    above, below, shift = collected(receiver, lender, world.pairs[name], [line])
+    effects = brought_over(shift[line], above - below).tolist()
+    assert effects[:block] == [0.0] * block
+    assert all(abs(value) <= 0.05 for value in effects[block + 1 :])
+    assert abs(effects[block]) <= 0.3 and bool((shift[line][:, block] != 0).any())
 
 
 def test_attention_above_carries_a_changed_fact_and_adds_nothing_to_a_changed_sum(
