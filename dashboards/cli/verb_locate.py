@@ -62,7 +62,7 @@ MEASURING = (
     Option("keep_activations", False, "keep the captured streams after the run", "output"),
 )  # fmt: skip
 QUICK = {
-    "per_family": 16, "random_init": False, "draws": 2_000, "lens_maps": 6, "causal_map": "quick", "pairs": 10,
+    "per_family": 16, "random_init": False, "draws": 2_000, "lens_maps": 6, "causal_map": "quick", "pairs": 12,
     "damage_texts": 2,
 }  # fmt: skip
 """What --quick sets, where nothing else was asked for."""

@@ -22,10 +22,11 @@ from experiments.compare.grafts_in_words import grafts_in_words, split_of
 from experiments.compare.in_words import in_words
 from experiments.compare.layer_changes import layer_changes
 from experiments.compare.likeness import likeness_rows
-from experiments.compare.location_change import location_change
+from experiments.compare.location_change import moved, not_moved
 from experiments.compare.models import NEEDS_BOTH, Models, Openers
 from experiments.compare.pair_stages import check_pairs, write_weights
 from experiments.compare.paired import BASE, Role
+from experiments.compare.shared_pairs import eligible
 from experiments.compare.specs import Specs
 from experiments.compare.streams import similarity_rows, transfer_rows
 from experiments.compare.thoughts import thoughts_change
@@ -39,10 +40,11 @@ from experiments.comparison_measures import (
     STREAMS,
     WEIGHTS,
 )
+from experiments.items.alignment import EncodedItem
 from experiments.items.jsonl import write_items
 from experiments.items.schema import KINDS
 from experiments.lens_fits import text_sha256
-from experiments.locate.causal.choose import choose_pairs
+from experiments.locate.causal.effects import Effects
 from experiments.locate.kept import kept_effects, streams_store
 from experiments.locate.locate import ask, locate
 from experiments.locate.questions import Questions, questions_for
@@ -196,11 +198,11 @@ class _Comparison:
             rows = {role: asked[role] for role in self.models.roles}
         same_items = self._comparable(ANSWERS, "items")
         same_layers = self._comparable(LAYERS, "items", "tokens", "depth")
-        among = answered_by_all({role: rows[role] for role in same_layers})
+        among = eligible(self.questions.encoded, rows, same_layers, self.locate_config)
         located = {}
         for role in self.models.held_first:
             with run.stage(f"locate {role}"):
-                located[role] = self._locate(role, among if role in same_layers else None)
+                located[role] = self._locate(role, among.get(role))
         summaries = {role: located[role] for role in self.models.roles}
         with run.stage("changes"):
             same = {role: rows[role] for role in same_items}
@@ -214,7 +216,7 @@ class _Comparison:
                 likeness = likeness_rows(tables, self.questions.items, seed=seed)
                 run.write_table("likeness", rows_to_table(list(likeness), LIKENESS))
             if not run.finished(MOVED):
-                run.write_json(MOVED, self._moved(same_layers, rows, among, summaries))
+                run.write_json(MOVED, self._moved(rows, among, summaries))
             moved = run.read_json(MOVED)
         with run.stage("streams"):
             self._streams(rows)
@@ -274,40 +276,26 @@ class _Comparison:
 
     def _moved(
         self,
-        comparable: Sequence[Role],
         rows: Mapping[Role, Sequence[Mapping[str, Any]]],
-        among: frozenset[str],
+        among: Mapping[Role, frozenset[str]],
         summaries: Mapping[Role, Mapping[str, Any]],
     ) -> dict[Role, dict[str, Any]]:
-        """Change of location by model and kind, over the pairs that were intervened on in all models."""
-        locate_config, encoded = self.locate_config, self.questions.encoded
-        chosen = choose_pairs(encoded, rows[BASE], locate_config.pairs, locate_config.seed, among=among)
-        if locate_config.causal_map == "none" or not chosen.pairs:
-            why = (
-                "no intervention was made"
-                if locate_config.causal_map == "none"
-                else "no pair is answered by all models"
-            )
-            return {role: {kind: _undetermined(why) for kind in KINDS} for role in self.models.others}
         n_layers = self.models.about(BASE).n_layers
-        effects = {
-            role: kept_effects(self.run_directory.path / role, self._run_id(role), chosen.items, n_layers)
-            for role in comparable
+
+        def effects_of(role: Role, items: Sequence[EncodedItem]) -> Effects:
+            return kept_effects(self.run_directory.path / role, self._run_id(role), items, n_layers)
+
+        located = {
+            role: frozenset(kind for kind, one in summary["kinds"].items() if one.get("located") is not None)
+            for role, summary in summaries.items()
         }
-        found: dict[Role, dict[str, Any]] = {}
-        for role in self.models.others:
-            if role not in comparable:
-                found[role] = {kind: _undetermined("not comparable") for kind in KINDS}
-                continue
-            found[role] = {}
-            for kind in KINDS:
-                members = [row for row, one in enumerate(chosen.items) if one.item.kind == kind]
-                located = {
-                    name: summaries[name]["kinds"].get(kind, {}).get("located") is not None for name in (BASE, role)
-                }
-                before, after = (effects[name].of(members) for name in (BASE, role))
-                found[role][kind] = location_change(before, after, located, locate_config)
-        return found
+        encoded, config = self.questions.encoded, self.locate_config
+        return {
+            role: moved(encoded, rows, among, effects_of, located, role, config)
+            if role in among
+            else not_moved("not comparable")
+            for role in self.models.others
+        }
 
     def _streams(self, rows: Mapping[Role, Sequence[Mapping[str, Any]]]) -> None:
         run, positions = self.run_directory, self.locate_config.positions
@@ -387,8 +375,3 @@ class _Comparison:
             told = [sentence for sentence in summary["warnings"] if sentence not in run.manifest["warnings"]]
             warnings += [f"{specs[role]}: {sentence}" for sentence in told]
         return found | {"verdict": in_words(found), "warnings": warnings}
-
-
-def _undetermined(reason: str) -> dict[str, Any]:
-    return {"difference": None, "interval": None, "interval90": None, "p": None, "pairs": 0,
-            "verdict": "undetermined", "reason": reason}  # fmt: skip

@@ -49,8 +49,8 @@ def graft_rows(
     """Rows of the `grafts` table for one measure. `names`: its columns `contrast`, `direction`, `kind` and `measure`.
 
     `recovery` is the share of the difference between the two models that a graft brings over, formed over the sums of a
-    resampled set of clusters; null with the `reason` where the models hardly differ (by less than `least`). A random
-    change has no model of its own to recover.
+    resampled set of clusters; null with the `reason` where the models hardly differ (by less than `least`) or may not differ
+    at all: a share of what may be 0 can be anything. A random change has no model of its own to recover.
     """
     index = {one.sweep: column for column, one in enumerate(grafts)}
     nothing = values[:, index["nothing"]]
@@ -60,8 +60,11 @@ def graft_rows(
     reason = "the donor has no model of its own"
     if everything is not None:
         whole = everything - nothing
-        reason = f"the two models differ by {abs(whole.mean()):.3g}, less than {least:g}"
-        if abs(whole.mean()) >= least:
+        change = whole_change(values, clusters, grafts, config)
+        reason = f"the two models differ by {abs(change['value']):.3g}, less than {least:g}"
+        if change["low"] is not None and not excludes_zero(change):
+            reason = f"the two models differ by {change['value']:.3g} [{change['low']:.3g}, {change['high']:.3g}], which may be none"
+        elif abs(change["value"]) >= least:
             recovered = bootstrap(
                 values - nothing[:, None], np.repeat(whole[:, None], values.shape[1], 1), clusters, config
             )

@@ -12,7 +12,8 @@ import torch
 from experiments.compare.config import CompareConfig
 from experiments.compare.graft_scores import LEAST_LOGITS, bootstrap, value_columns
 from experiments.items.alignment import EncodedItem
-from experiments.locate.causal.choose import as_pair, spread_over_entities
+from experiments.items.schema import Kind
+from experiments.locate.causal.choose import as_pair, shared_out, spread_over_entities
 from experiments.locate.questions import entity_of
 from probes.causal.cross_model import CrossLine, Lender, cross_patch
 from probes.causal.grafts import Graft, graft, grafts_of
@@ -34,21 +35,21 @@ CROSS = (
 def graft_items(
     encoded: Sequence[EncodedItem], answered: frozenset[str], per_kind: int, seed: int
 ) -> tuple[EncodedItem, ...]:
-    """Aligned items of both kinds, shared out over families and entities.
+    """At most `per_kind` aligned items of each of the two kinds, shared out over families and entities.
 
     Families in which some model answers something (`answered`: ids that at least one of the models answers); what one
     model lost or gained must be in, so items that only one of them answers are as good as others.
     """
-    by_family: dict[tuple[str, str], list[EncodedItem]] = defaultdict(list)
+    by_family: dict[tuple[Kind, str], list[EncodedItem]] = defaultdict(list)
     for one in encoded:
         usable = one.aligned and one.foil_prompt is not None and one.foil_id is not None
         if one.item.kind in KINDS and usable and one.prompt.ids != (one.foil_prompt.ids if one.foil_prompt else ()):
             by_family[one.item.kind, one.item.family].append(one)
     asked = {name: members for name, members in by_family.items() if any(one.key in answered for one in members)}
     found: list[EncodedItem] = []
-    for (kind, _), members in asked.items():
-        share = -(-per_kind // sum(other == kind for other, _ in asked))
-        found += spread_over_entities(members, seed)[:share]
+    shares = shared_out({family: len(members) for family, members in asked.items()}, per_kind)
+    for family, members in asked.items():
+        found += spread_over_entities(members, seed)[: shares[family]]
     return tuple(found)
 
 

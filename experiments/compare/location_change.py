@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from experiments.compare.paired import BASE, Role
+from experiments.compare.shared_pairs import Rows, chosen
+from experiments.items.alignment import EncodedItem
+from experiments.items.schema import KINDS
 from experiments.locate.causal.effects import SITES, Effects, Table, site_table
 from experiments.locate.config import LocateConfig
 from experiments.statistics.difference import depth_difference
 from probes.causal.interchange import CONTROLS
 
+_NOTHING = {"difference": None, "interval": None, "interval90": None, "p": None}
 MOVED = {"a-first": "deeper", "b-first": "shallower", "together": "unchanged"}
 
 
@@ -26,9 +31,8 @@ def location_change(
     if [one.key for one in before.items] != [one.key for one in after.items]:
         raise ValueError("the two models were not intervened on with the same pairs")
     rows = np.flatnonzero(before.strong & after.strong).tolist()
-    empty: dict[str, Any] = {"difference": None, "interval": None, "interval90": None, "p": None, "pairs": len(rows)}
     if not rows:
-        return {**empty, "verdict": "undetermined", "reason": "no pair is usable in both models"}
+        return {**_NOTHING, "pairs": 0, "verdict": "undetermined", "reason": "no pair is usable in both models"}
     sides = [one.of(rows) for one in (before, after)]
     tables = [site_table(one, "denoise") for one in sides]
     controls: list[dict[str, Table]] = [{name: site_table(one, name) for name in CONTROLS} for one in sides]
@@ -55,6 +59,38 @@ def location_change(
         "reason": reason,
         "method": found.method,
     }
+
+
+def moved(
+    encoded: Sequence[EncodedItem],
+    rows: Mapping[Role, Rows],
+    among: Mapping[Role, frozenset[str]],
+    effects_of: Callable[[Role, Sequence[EncodedItem]], Effects],
+    located: Mapping[Role, frozenset[str]],
+    role: Role,
+    config: LocateConfig,
+) -> dict[str, Any]:
+    """By kind, the change of location from the base to `role` over the pairs that were intervened on in both.
+
+    `among`: what was eligible in each model; `effects_of` reads kept effects; `located`: the kinds located in each model.
+    """
+    if config.causal_map == "none":
+        return not_moved("no intervention was made")
+    pairs = chosen(encoded, rows[role], among[role], config).items
+    if not pairs:
+        return not_moved("no pair is answered by both models")
+    effects = {name: effects_of(name, pairs) for name in (BASE, role)}
+    found: dict[str, Any] = {}
+    for kind in KINDS:
+        members = [row for row, one in enumerate(pairs) if one.item.kind == kind]
+        there = {name: kind in located[name] for name in (BASE, role)}
+        found[kind] = location_change(effects[BASE].of(members), effects[role].of(members), there, config)
+    return found
+
+
+def not_moved(reason: str) -> dict[str, Any]:
+    """What stands for every kind where nothing can be said."""
+    return {kind: {**_NOTHING, "pairs": 0, "verdict": "undetermined", "reason": reason} for kind in KINDS}
 
 
 def _pair(low: float | None, high: float | None) -> list[float] | None:

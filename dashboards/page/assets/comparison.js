@@ -12,21 +12,22 @@ async function renderGrafts() {
   fillSelect($('gmeasure'), measures.map((value) => ({ value, text: part.scores[value].label })), state.gmeasure);
   const here = (l) => l.direction === state.gway && l.measure === state.gmeasure;
   const lines = part.lines.filter((l) => here(l) && l.score === state.gscore);
+  const kinds = kindColumns(part.lines.filter(here));
   const reason = (kind) => unique(part.reasons.filter((r) => here(r) && r.kind === kind).map((r) => `${r.contrast}: ${r.text}`)).join('; ');
   const guides = (column) => (state.gscore === 'recovery' ? [{ value: 0, text: '0: the receiving model' }, { value: 1, text: '1: the lending model' }]
     : part.whole.filter((w) => here(w) && w.kind === column.id && ['nothing', 'everything'].includes(w.sweep) && w.value !== null && w.contrast !== 'random')
       .map((w) => ({ value: w.value, text: '', ink: w.sweep === 'everything' ? ROLE_STYLE[state.gway === 'into_base' ? w.contrast : 'base'].ink : ROLE_STYLE[state.gway === 'into_base' ? 'base' : w.contrast].ink })));
   const unit = state.gscore === 'recovery' ? 'recovery' : part.scores[state.gmeasure].unit;
   await drawPanels('grafts', part, {
-    columns: kindColumns(part.lines).map((id) => ({ id, title: id })), axis: 'block', rowHeight: 190,
-    rows: Object.entries(part.sweeps).map(([id, title]) => ({ id, title, y: unit, guides })),
+    columns: kinds.map((id) => ({ id, title: id })), axis: 'block', rowHeight: 190,
+    rows: Object.entries(part.sweeps).filter(([id]) => part.lines.some((l) => here(l) && l.sweep === id)).map(([id, title]) => ({ id, title, y: unit, guides })),
     cell: (row, column) => ({
       lines: Object.keys(part.lenders).flatMap((who) => lines.filter((l) => l.contrast === who && l.sweep === row.id && l.kind === column.id)
         .map((line) => ({ line, style: ROLE_STYLE[who], name: part.lenders[who] }))),
       reason: reason(column.id) || 'Nothing to recover.',
     }),
   }, 'Grafts');
-  const absent = unique(kindColumns(part.lines).map((k) => reason(k) && `${k}: ${reason(k)}`).filter(Boolean));
+  const absent = unique(kinds.map((k) => reason(k) && `${k}: ${reason(k)}`).filter(Boolean));
   const plot = plots.get('grafts');
   if (plot && state.gscore === 'recovery' && absent.length) plot.note.textContent = `${plot.spec.note} No recovery for ${absent.join('; ')}.`;
 }
@@ -139,7 +140,9 @@ function declareKeys() {
   declare('site', 'mlp_out', oneOf(...Object.keys(VIEW.changes.components || {})));
   declare('gway', 'into_base', oneOf(...Object.keys(WAYS)));
   declare('gscore', 'recovery', oneOf('recovery', 'value'));
-  declare('gmeasure', 'logit_difference', oneOf(...Object.keys(VIEW.grafts.scores || {})));
+  const recovered = (m) => (VIEW.grafts.lines || []).some((l) => l.score === 'recovery' && l.measure === m && l.direction === 'into_base');
+  const scores = Object.keys(VIEW.grafts.scores || {});
+  declare('gmeasure', scores.find(recovered) || 'logit_difference', oneOf(...scores));
   declare('cway', 'into_base', oneOf(...Object.keys(WAYS)));
   declare('wmeasure', 'relative_norm', oneOf(...Object.keys(VIEW.weights.measures || {})));
   const positions = VIEW.similarity.positions || [];

@@ -7,7 +7,16 @@ import re
 from functools import partial
 
 from experiments.items.family import Family, TokenLength
-from experiments.items.knowledge.drawing import distinguishable, exemplars, options, partners, seeded, spread
+from experiments.items.knowledge.drawing import (
+    distinguishable,
+    exemplars,
+    in_turn,
+    options,
+    partners,
+    seeded,
+    spread,
+    wordings_each,
+)
 from experiments.items.knowledge.relations import SHOTS, Relation
 from experiments.items.knowledge.tables import Fact, facts
 from experiments.items.knowledge.wordings import Example, ask
@@ -24,7 +33,7 @@ def family(relation: Relation) -> Family:
 def build(
     relation: Relation, *, seed: int, n: int, difficulty: int | None = None, token_length: TokenLength | None = None
 ) -> list[Item]:
-    """At most `n` one-hop items: as many entities as `n` allows, each in every wording, entity by entity.
+    """At most `n` one-hop items, entity by entity: ten entities or more, each in as many wordings as `n` then allows.
 
     `difficulty` is ignored: there is no dial. With `token_length` the pair's prompts have equally many tokens
     where the table holds such a partner, without it equally many words.
@@ -33,7 +42,8 @@ def build(
     shots = exemplars(table, SHOTS, seeded(seed, relation.name, "exemplars"), answer_of)
     asked = [fact for fact in table if fact not in shots]
     examples = [Example(fact.subject, fact.answer) for fact in shots]
-    count = math.ceil(n / len(relation.wordings))
+    each = wordings_each(n, len(asked), len(relation.wordings))
+    count = math.ceil(n / each)
     drawn = spread(asked, count, seeded(seed, relation.name, "entities"), answer_of)
     measure = token_length or word_count
     foils = partners(
@@ -47,12 +57,12 @@ def build(
     if len(set(vocabulary)) < CHOICES:
         vocabulary = [fact.answer for fact in asked]
     items: list[Item] = []
-    for fact in drawn:
+    for place, fact in enumerate(drawn):
         foil = foils[fact]
         choices = options(
             fact.answer, foil.answer, vocabulary, CHOICES, seeded(seed, relation.name, "choices", fact.subject)
         )
-        for wording in relation.wordings:
+        for wording in in_turn(relation.wordings, each, place):
             here = ask(wording, fact.subject, examples=examples)
             there = ask(wording, foil.subject, examples=examples)
             name = f"{relation.name}:{slug(fact.subject)}"

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
 Entity = TypeVar("Entity", bound=Hashable)
+Wording = TypeVar("Wording")
 Answer = Callable[[Entity], str]
 Lengths = Callable[[Entity], tuple[int, ...]]
 
 PER_ANSWER = 5
 """Entities taken of one answer before the next answer is opened: enough for five entity-disjoint folds."""
+MIN_ENTITIES = 10
+"""Asked about before any of them is asked in another wording: intervals are over entities, and with fewer there are none."""
 
 
 def seeded(seed: int, *names: str) -> random.Random:
@@ -58,6 +62,17 @@ def spread(entities: Sequence[Entity], count: int, rng: random.Random, answer: A
     deepest = max((len(group) for group in ordered), default=0)
     drawn += [group[rank] for rank in range(PER_ANSWER, deepest) for group in ordered if rank < len(group)]
     return drawn[:count]
+
+
+def wordings_each(n: int, n_entities: int, n_wordings: int) -> int:
+    """In how many wordings to ask about each entity, so that `n` items are about `MIN_ENTITIES` of them or more."""
+    least = math.ceil(n / max(1, n_entities))
+    return min(n_wordings, max(1, least, n // MIN_ENTITIES))
+
+
+def in_turn(wordings: Sequence[Wording], each: int, place: int) -> tuple[Wording, ...]:
+    """The wordings of the entity at `place`: all are used equally often, in their order."""
+    return tuple(wordings[index % len(wordings)] for index in range(place * each, (place + 1) * each))
 
 
 def partners(

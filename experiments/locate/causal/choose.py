@@ -41,7 +41,7 @@ def choose_pairs(
     """At most `per_kind` pairs of each kind, shared out over the families that the model answers, their entities and wordings.
 
     The order within a family depends on the item ids and the seed alone. `among`: ids of the items that are eligible at
-    all, those that every compared model answers; None: no model is compared with.
+    all because of the models that this one is compared with; None: there are none.
     """
     rows = {row["item"]: row for row in behaviour}
     left_out: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
@@ -53,7 +53,7 @@ def choose_pairs(
     for one in encoded:
         reason = _why_not(one, rows[one.key])
         if reason is None and among is not None and one.key not in among:
-            reason = "a model it is compared with does not answer it"
+            reason = "not answered, or not intervened on, in a model it is compared with"
         family = (one.item.kind, one.item.family)
         if reason is None:
             by_family[family].append(one)
@@ -63,15 +63,17 @@ def choose_pairs(
                 spare[family].append(one)
     drawn: list[EncodedItem] = []
     reference: list[EncodedItem] = []
+    # A family of few items keeps one to stand in for what is removed.
+    usable = {
+        family: len(members) if spare[family] else max(1, len(members) - 1) for family, members in by_family.items()
+    }
+    shares = shared_out(usable, per_kind)
     for family, members in by_family.items():
-        ordered = spread_over_entities(members, seed)
-        # A family of few items keeps some to stand in for what is removed.
-        share = -(-per_kind // sum(kind == family[0] for kind, _ in by_family))
-        n = min(share, max(1, len(ordered) - 1) if not spare[family] else len(ordered))
+        ordered, n = spread_over_entities(members, seed), shares[family]
         drawn += ordered[:n]
         rest = ordered[n:]
         if rest:
-            left_out[family[0]][f"beyond the {share} pairs of its family that are intervened on"] += len(rest)
+            left_out[family[0]][f"beyond the {per_kind} pairs of its kind that are intervened on"] += len(rest)
         reference += [*rest, *spread_over_entities(spare[family], seed)][:MOST_REFERENCES]
     return Chosen(
         tuple(as_pair(one) for one in drawn),
@@ -79,6 +81,18 @@ def choose_pairs(
         tuple(as_pair(one) for one in reference),
         {kind: dict(counts) for kind, counts in left_out.items()},
     )
+
+
+def shared_out(sizes: Mapping[tuple[Kind, str], int], per_kind: int) -> dict[tuple[Kind, str], int]:
+    """How many items of each family to take, by turns until there are `per_kind` of a kind or no more of it."""
+    taken = dict.fromkeys(sizes, 0)
+    for kind in {kind for kind, _ in sizes}:
+        left, families = per_kind, [family for family in sizes if family[0] == kind]
+        while left and (open_ones := [family for family in families if taken[family] < sizes[family]]):
+            for family in open_ones[:left]:
+                taken[family] += 1
+            left -= min(left, len(open_ones))
+    return taken
 
 
 def _why_not(one: EncodedItem, row: Mapping[str, Any]) -> str | None:

@@ -112,11 +112,16 @@ def test_the_same_seed_gives_the_same_items_and_another_seed_others(family: Fami
 
 
 @each_family
-@pytest.mark.parametrize("n", [1, 7, 40, 120])
-def test_as_many_items_come_as_were_asked_for(family: Family, n: int) -> None:
+@pytest.mark.parametrize(("n", "entities"), [(1, 1), (7, 7), (12, 12), (25, 13), (40, 10), (120, 30)])
+def test_few_items_are_about_many_entities_before_they_are_in_many_wordings(
+    family: Family, n: int, entities: int
+) -> None:
     items = family.build(seed=0, n=n)
     assert len(items) == n
-    assert len({item.cluster for item in items}) == -(-n // 4)
+    assert len({item.cluster for item in items}) == entities
+    asked = Counter(item.template for item in items)
+    assert len(asked) == min(n, 4)
+    assert max(asked.values()) - min(asked.values()) <= 1
 
 
 @each_family

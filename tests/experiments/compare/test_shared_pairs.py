@@ -1,0 +1,74 @@
+"""Which pairs are intervened on: as many as were asked for, over all families, the same ones in compared models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments.compare.shared_pairs import chosen, eligible
+from experiments.items.alignment import EncodedItem
+from experiments.items.schema import Item, Kind
+from experiments.locate.causal.choose import shared_out
+from experiments.locate.config import LocateConfig
+from probes.prompts import Prompt
+
+FAMILIES = ("sum", "order", "count")
+SIZES = st.dictionaries(
+    st.tuples(st.sampled_from(["knowledge", "reasoning"]), st.sampled_from("abcdefgh")), st.integers(0, 12)
+)
+
+
+@given(SIZES, st.integers(1, 40))
+def test_families_take_turns_until_there_are_enough(sizes: dict[tuple[Kind, str], int], per_kind: int) -> None:
+    taken = shared_out(sizes, per_kind)
+    for kind in ("knowledge", "reasoning"):
+        mine = {family: n for family, n in taken.items() if family[0] == kind}
+        assert sum(mine.values()) == min(per_kind, sum(sizes[family] for family in mine))
+        most = max(mine.values(), default=0)
+        for family, n in mine.items():
+            assert n <= sizes[family]
+            assert n == sizes[family] or n >= most - 1
+
+
+def encoded(family: str, number: int) -> EncodedItem:
+    name = f"{family}:{number}"
+    item = Item(name, "reasoning", family, "", "a", " b", "c", " d", cluster=str(number))
+    here, there = (Prompt(name, (1, number + step), {"last": 1}) for step in (0, 1))
+    return EncodedItem(item, here, there, 1, 2, (1,), (2,), 0, True, None, None, ())
+
+
+ITEMS = [encoded(family, number) for family in FAMILIES for number in range(8)]
+
+
+def rows(answered: set[str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "item": one.key,
+            "kind": "reasoning",
+            "answered": one.key in answered,
+            "reason": None if one.key in answered else "not answered by the model",
+        }
+        for one in ITEMS
+    ]
+
+
+def test_base_and_distilled_get_the_same_pairs_and_the_twin_those_of_them_that_it_answers() -> None:
+    every = {one.key for one in ITEMS}
+    base, distilled, twin = every - {"sum:0"}, every - {"order:1", "order:2"}, {f"sum:{n}" for n in range(5)}
+    asked = {"base": rows(base), "distilled": rows(distilled), "twin": rows(twin)}
+    config = LocateConfig(pairs=9)
+    among = eligible(ITEMS, asked, ["base", "distilled", "twin"], config)
+    pairs = {role: {one.key for one in chosen(ITEMS, asked[role], among[role], config).items} for role in asked}
+    assert among["base"] == among["distilled"] == base & distilled
+    assert pairs["base"] == pairs["distilled"] and len(pairs["base"]) == 9
+    assert {key.partition(":")[0] for key in pairs["base"]} == set(FAMILIES)
+    assert pairs["twin"] == pairs["base"] & twin and pairs["twin"]
+
+
+def test_a_model_that_cannot_be_compared_takes_no_pair_away() -> None:
+    every = {one.key for one in ITEMS}
+    asked = {"base": rows(every), "distilled": rows(set()), "twin": rows(every)}
+    among = eligible(ITEMS, asked, ["base", "twin"], LocateConfig(pairs=6))
+    assert among["base"] == every and set(among) == {"base", "twin"} and len(among["twin"]) == 6
