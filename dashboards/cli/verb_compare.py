@@ -32,7 +32,7 @@ from dashboards.cli.common_options import (
 )
 from dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_in_words
 from dashboards.cli.options import Option, add_options, positive, resolve, whole
-from dashboards.cli.verb_locate import MEASURING, locate_config, sized, slug
+from dashboards.cli.verb_locate import MEASURING, QUICK_FAMILIES, locate_config, sized, slug
 from probes.errors import DoesNotFitError
 
 EXAMPLES = """examples:
@@ -58,6 +58,8 @@ COMPARING = (
     Option("one_at_a_time", False, "hold one model in memory instead of two; leaves grafts out", "comparing"),
 )  # fmt: skip
 QUICK = {
+    # No claim of a comparison rests on two-hop questions.
+    "families": tuple(name for name in QUICK_FAMILIES if name != "landmark_capital"),
     "per_family": 12, "random_init": False, "draws": 2_000, "lens_maps": 2, "causal_map": "quick", "pairs": 10,
     "damage_texts": 2, "graft_pairs": 8, "contrast_items": 0, "graft_stride": 5, "both_ways": False, "crossed_positions": ("last",), "thoughts": 2, "thought_grafts": 2,
     "thought_tokens": 96, "thought_splits": ("test",), "spectra": False,

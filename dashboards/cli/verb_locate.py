@@ -55,14 +55,21 @@ MEASURING = (
            metavar="N,N"),
     Option("damage_texts", 6, "neutral texts on which a removal's general damage is measured", "interventions", positive,
            metavar="N"),
-    Option("quick", False, "a quick look: fewer items and pairs, no random-initialised baseline; the page says so",
+    Option("quick", False, "a quick look: fewer families, items and pairs, no random-initialised baseline; the page says so",
            "measuring"),
     Option("lens_maps", 16, "items whose whole lens map is kept for the page", "measuring", whole, metavar="N"),
     Option("batch_tokens", None, "tokens a batch; default: found while running", "measuring", positive, metavar="N"),
     Option("keep_activations", False, "keep the captured streams after the run", "output"),
 )  # fmt: skip
+QUICK_FAMILIES = (
+    *("capital", "symbol", "animal_class", "drug_class", "disease_organ", "infection_agent"),
+    *("addition", "addition_carry", "majority", "binding", "relation_chain", "deduction"),
+    "landmark_capital",
+    *("capital_stated", "drug_class_stated", "addition_stated", "majority_stated"),
+)
+"""Some of the default ones: few, so that each has items enough for an interval."""
 QUICK = {
-    "per_family": 16, "random_init": False, "draws": 2_000, "lens_maps": 6, "causal_map": "quick", "pairs": 12,
+    "families": QUICK_FAMILIES, "per_family": 16, "random_init": False, "draws": 2_000, "lens_maps": 6, "causal_map": "quick", "pairs": 12,
     "damage_texts": 2,
 }  # fmt: skip
 """What --quick sets, where nothing else was asked for."""

@@ -14,6 +14,8 @@ from experiments.items.schema import KINDS, Kind
 from experiments.locate.questions import entity_of
 from probes.causal.pairs import Pair
 
+PER_FAMILY = 3
+"""Pairs that a family has at least: the random donor of a pair is another one of its family, with another answer."""
 MOST_REFERENCES = 8
 """Other prompts of a family that stand in for a removed contribution."""
 
@@ -67,7 +69,7 @@ def choose_pairs(
     usable = {
         family: len(members) if spare[family] else max(1, len(members) - 1) for family, members in by_family.items()
     }
-    shares = shared_out(usable, per_kind)
+    shares = shared_out(usable, per_kind, PER_FAMILY)
     for family, members in by_family.items():
         ordered, n = spread_over_entities(members, seed), shares[family]
         drawn += ordered[:n]
@@ -83,15 +85,22 @@ def choose_pairs(
     )
 
 
-def shared_out(sizes: Mapping[tuple[Kind, str], int], per_kind: int) -> dict[tuple[Kind, str], int]:
-    """How many items of each family to take, by turns until there are `per_kind` of a kind or no more of it."""
+def shared_out(sizes: Mapping[tuple[Kind, str], int], per_kind: int, least: int = 1) -> dict[tuple[Kind, str], int]:
+    """How many items of each family to take, by turns until there are `per_kind` of a kind or no more of it.
+
+    With `least` only so many families of a kind take part that each can have that many, the largest ones; the others come
+    in when these have no more.
+    """
     taken = dict.fromkeys(sizes, 0)
     for kind in {kind for kind, _ in sizes}:
-        left, families = per_kind, [family for family in sizes if family[0] == kind]
-        while left and (open_ones := [family for family in families if taken[family] < sizes[family]]):
-            for family in open_ones[:left]:
-                taken[family] += 1
-            left -= min(left, len(open_ones))
+        families = sorted((family for family in sizes if family[0] == kind), key=lambda family: -sizes[family])
+        first = max(1, per_kind // least)
+        for turn in (families[:first], families):
+            left = per_kind - sum(taken[family] for family in families)
+            while left and (open_ones := [family for family in turn if taken[family] < sizes[family]]):
+                for family in open_ones[:left]:
+                    taken[family] += 1
+                left -= min(left, len(open_ones))
     return taken
 
 

@@ -11,6 +11,10 @@ import pytest
 
 from dashboards.cli.common_options import config_lines
 from dashboards.cli.options import Option, add_options, positive, resolve
+from dashboards.cli.verb_compare import QUICK as COMPARE_QUICK
+from dashboards.cli.verb_locate import QUICK_FAMILIES
+from experiments.items.builtin import DEFAULT, chosen
+from experiments.items.schema import KINDS
 from probes.errors import StrataError
 
 OPTIONS = (
@@ -109,3 +113,13 @@ def test_what_is_no_finite_number_is_refused_wherever_it_comes_from(
     monkeypatch.setenv("STRATA_WARMTH", value)
     with pytest.raises(StrataError, match="STRATA_WARMTH"):
         resolve(options, {}, None)
+
+
+def test_a_quick_look_asks_some_default_families_of_every_kind_with_their_controls() -> None:
+    assert set(QUICK_FAMILIES) < set(DEFAULT)
+    assert {family.kind for family in chosen(QUICK_FAMILIES)} == set(KINDS)
+    compared = chosen(COMPARE_QUICK["families"])
+    assert {family.kind for family in compared} == {"knowledge", "reasoning", "control"}
+    assert sum(family.domain == "medicine" for family in compared) >= 3
+    controls = {name for name in QUICK_FAMILIES if name.endswith("_stated")}
+    assert controls and {name.removesuffix("_stated") for name in controls} <= set(QUICK_FAMILIES)

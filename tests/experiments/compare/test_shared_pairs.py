@@ -20,16 +20,32 @@ SIZES = st.dictionaries(
 )
 
 
-@given(SIZES, st.integers(1, 40))
-def test_families_take_turns_until_there_are_enough(sizes: dict[tuple[Kind, str], int], per_kind: int) -> None:
-    taken = shared_out(sizes, per_kind)
+@given(SIZES, st.integers(1, 40), st.integers(1, 4))
+def test_families_take_turns_until_there_are_enough(
+    sizes: dict[tuple[Kind, str], int], per_kind: int, least: int
+) -> None:
+    taken = shared_out(sizes, per_kind, least)
     for kind in ("knowledge", "reasoning"):
         mine = {family: n for family, n in taken.items() if family[0] == kind}
         assert sum(mine.values()) == min(per_kind, sum(sizes[family] for family in mine))
-        most = max(mine.values(), default=0)
-        for family, n in mine.items():
-            assert n <= sizes[family]
-            assert n == sizes[family] or n >= most - 1
+        assert all(n <= sizes[family] for family, n in mine.items())
+        used = {family: n for family, n in mine.items() if n}
+        some_left = [family for family, n in used.items() if n < sizes[family]]
+        if least == 1 or len(used) <= max(1, per_kind // least):
+            assert all(mine[family] >= max(mine.values()) - 1 for family in some_left)
+        else:
+            # More families than were to take part: only after all of these were used up.
+            first = sorted(mine, key=lambda family: -sizes[family])[: max(1, per_kind // least)]
+            assert all(mine[family] == sizes[family] for family in first)
+
+
+def test_with_a_least_number_a_few_families_lend_each_other_donors() -> None:
+    sizes: dict[tuple[Kind, str], int] = {
+        ("knowledge", name): size for name, size in zip("abcde", (9, 4, 12, 8, 1), strict=True)
+    }
+    assert shared_out(sizes, 10, 3) == {
+        ("knowledge", "a"): 3, ("knowledge", "b"): 0, ("knowledge", "c"): 4, ("knowledge", "d"): 3, ("knowledge", "e"): 0,
+    }  # fmt: skip
 
 
 def encoded(family: str, number: int) -> EncodedItem:
