@@ -17,6 +17,7 @@ from torch import Tensor
 from probes.batching import pad
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.errors import DoesNotFitError, StrataError
+from probes.prefill import prefilled
 from probes.progress import Progress, silent
 from probes.prompts import Prompt
 
@@ -140,6 +141,7 @@ def _decode(
         out = checkpoint.model.generate(
             input_ids=batch.ids,
             attention_mask=batch.mask,
+            past_key_values=prefilled(checkpoint, prompts),
             generation_config=config,
             logits_processor=LogitsProcessorList(noise),
             stopping_criteria=StoppingCriteriaList([ended]),

@@ -60,9 +60,9 @@ COMPARING = (
 QUICK = {
     # No claim of a comparison rests on two-hop questions.
     "families": tuple(name for name in QUICK_FAMILIES if name != "landmark_capital"),
-    "per_family": 12, "random_init": False, "draws": 2_000, "lens_maps": 2, "causal_map": "quick", "pairs": 10,
+    "per_family": 12, "random_init": False, "draws": 2_000, "lens_maps": 2, "causal_map": "quick", "pairs": 9,
     "damage_texts": 2, "graft_pairs": 8, "contrast_items": 0, "graft_stride": 5, "both_ways": False, "crossed_positions": ("last",), "thoughts": 2, "thought_grafts": 2,
-    "thought_tokens": 96, "thought_splits": ("test",), "spectra": False,
+    "thought_tokens": 64, "thought_splits": ("test",), "spectra": False,
 }  # fmt: skip
 """What --quick sets, where nothing else was asked for."""
 OPTIONS = (
