@@ -58,6 +58,11 @@ function panelFigure(spec) {
         const trace = lineTrace(line, '', style, axes, name, false, { legendgroup: name, showlegend: !named.has(name) });
         Object.assign(trace.marker, { size: line.layer.length > 40 ? 4 : 6.5 });
         trace.line.width = 2.1;
+        // A band of one or two points is hardly seen.
+        if (line.layer.length < 3 && line.low[0] !== null) {
+          const [array, arrayminus] = [line.high.map((v, i) => v - line.mean[i]), line.mean.map((v, i) => v - line.low[i])];
+          trace.error_y = { type: 'data', symmetric: false, array, arrayminus, thickness: 1.8, width: 7, color: colour(style.ink) };
+        }
         trace.customdata = trace.customdata.map((t, i) => `${t} · n ${line.n[i]}, ${line.n_clusters} clusters`);
         traces.push(trace);
         named.add(name);

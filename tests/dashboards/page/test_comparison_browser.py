@@ -81,6 +81,19 @@ def test_grafts_stand_side_by_side_and_turn_around(browser: Any, report: Path) -
         assert "24" in tab.locator("#grafts-panel .astable tbody").inner_text()
 
 
+def test_few_points_have_bars_and_a_null_stands_beside_what_is_lent(browser: Any, report: Path) -> None:
+    with opened(browser, report, "gmeasure=in_words") as tab:
+        bars = tab.evaluate(
+            f"{FIGURE.format('grafts')}.data.filter((t) => t.name).map((t) => [t.x.length, t.error_y.array[0], t.error_y.arrayminus[0]])"
+        )
+        assert bars and all(points == 2 and up > 0 and down > 0 for points, up, down in bars)
+        assert {line["name"] for line in _lines(tab, "crossed")} == {
+            "distilled",
+            "twin",
+            "as far, in a random direction",
+        }
+
+
 def test_contrasts_show_the_excess_of_all_models_and_the_four_curves_of_each(browser: Any, report: Path) -> None:
     with opened(browser, report) as tab:
         lines = _lines(tab, "contrasts")
