@@ -78,11 +78,11 @@ def test_another_width_of_the_mlp_leaves_out_the_random_change_alone(base: Path,
     assert RANDOM in left and "Block 0 of the two models differs in mlp." in left[RANDOM]
     assert not {GRAFTS, "grafts", CROSSED} & set(left)
     answers_are_paired(found)
-    for table in ("grafts", "crossed"):
-        assert {(row["contrast"], row["direction"]) for row in rows_of(run, table)} == {
-            ("distilled", "into base"),
-            ("distilled", "into distilled"),
-        }
+    ways = {("distilled", "into base"), ("distilled", "into distilled")}
+    assert {(row["contrast"], row["direction"]) for row in rows_of(run, "grafts")} == ways
+    # What blocks add has the same width in both, so that it can be moved at random.
+    moved = {("random", way) for _, way in ways}
+    assert {(row["contrast"], row["direction"]) for row in rows_of(run, "crossed")} == ways | moved
 
 
 def test_a_model_that_receives_no_contribution_still_lends_its_blocks(base: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from experiments.locate.questions import entity_of
 from probes.causal.pairs import Pair
 
 PER_FAMILY = 3
-"""Pairs that a family has at least: the random donor of a pair is another one of its family, with another answer."""
+"""Pairs that a family has at least, where there are so many: the random donor of a pair is another one of its family."""
 MOST_REFERENCES = 8
 """Other prompts of a family that stand in for a removed contribution."""
 

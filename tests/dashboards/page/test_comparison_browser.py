@@ -134,6 +134,9 @@ def test_what_is_empty_stands_there_with_its_reason(browser: Any, tmp_path: Path
 def test_models_that_hardly_differ_have_scores_and_a_reason_for_no_recovery(browser: Any, tmp_path: Path) -> None:
     run = write_synthetic_comparison(tmp_path / "run", without={"recovery"})
     with opened(browser, write_comparison(run)) as tab:
+        assert tab.locator("#gmeasure").input_value() == "in_words", "what there is a recovery of comes first"
+        tab.locator("#gmeasure").select_option("logit_difference")
+        _settled(tab)
         assert "differ by 0.02" in tab.locator("#grafts-panel").inner_text()
         tab.locator("#gscore").select_option("value")
         _settled(tab)

@@ -135,6 +135,9 @@ def test_intervals_cover_the_planted_depth_from_little_to_much_noise(
                 widths.append(location.high_depth - location.low_depth)  # type: ignore[operator]
         assert len(covered) > 200
         assert np.mean(covered) >= 0.92 and np.mean(blocks) >= 0.92, (noise, np.mean(covered), np.mean(blocks))
+        if (kind, n_blocks, controls) == ("two", 12, 2):
+            # Elsewhere more is covered than asked for: a rule that names the blocks exactly has no error to cover.
+            assert np.mean(covered) <= 0.98, (noise, np.mean(covered))
         if noise == 0.1:
             assert abs(np.mean(errors)) < 0.003
             assert np.median(widths) < 0.06, "an interval that covers by being wide says nothing"
