@@ -26,7 +26,7 @@ from experiments.compare.location_change import moved, not_moved
 from experiments.compare.models import NEEDS_BOTH, Models, Openers
 from experiments.compare.pair_stages import check_pairs, write_weights
 from experiments.compare.paired import BASE, Role
-from experiments.compare.shared_pairs import eligible
+from experiments.compare.shared_pairs import SharedPairs, eligible
 from experiments.compare.specs import Specs
 from experiments.compare.streams import similarity_rows, transfer_rows
 from experiments.compare.thoughts import thoughts_change
@@ -258,7 +258,7 @@ class _Comparison:
             command=self.run_directory.manifest["command"], batch_tokens=self.batch_tokens, progress=self.progress,
         )  # fmt: skip
 
-    def _locate(self, role: Role, among: frozenset[str] | None) -> dict[str, Any]:
+    def _locate(self, role: Role, shared: SharedPairs | None) -> dict[str, Any]:
         summary = self.run_directory.path / role / "summary.json"
         made = all(self.run_directory.finished(name) for name in FROM_ACTIVATIONS)
         if not made and not (summary.parent / "activations").exists():
@@ -267,7 +267,7 @@ class _Comparison:
         return locate(
             self.models.get(role), self.locate_config, self.run_directory.path / role, items_file=self.items_file,
             command=self.run_directory.manifest["command"], batch_tokens=self.batch_tokens, keep_activations=True,
-            pairs_among=among, progress=self.progress,
+            pairs_among=shared.among if shared else None, pairs_like=shared.like if shared else None, progress=self.progress,
         )  # fmt: skip
 
     def _run_id(self, role: Role) -> str:
@@ -277,7 +277,7 @@ class _Comparison:
     def _moved(
         self,
         rows: Mapping[Role, Sequence[Mapping[str, Any]]],
-        among: Mapping[Role, frozenset[str]],
+        among: Mapping[Role, SharedPairs],
         summaries: Mapping[Role, Mapping[str, Any]],
     ) -> dict[Role, dict[str, Any]]:
         n_layers = self.models.about(BASE).n_layers
@@ -289,13 +289,15 @@ class _Comparison:
             role: frozenset(kind for kind, one in summary["kinds"].items() if one.get("located") is not None)
             for role, summary in summaries.items()
         }
-        encoded, config = self.questions.encoded, self.locate_config
-        return {
-            role: moved(encoded, rows, among, effects_of, located, role, config)
-            if role in among
-            else not_moved("not comparable")
-            for role in self.models.others
-        }
+        found = {}
+        for role in self.models.others:
+            if role not in among:
+                found[role] = not_moved("not comparable")
+            elif any((summaries[one].get("causal") or {}).get("map", "none") == "none" for one in (BASE, role)):
+                found[role] = not_moved("no intervention was made")
+            else:
+                found[role] = moved(self.questions.encoded, rows, among, effects_of, located, role, self.locate_config)
+        return found
 
     def _streams(self, rows: Mapping[Role, Sequence[Mapping[str, Any]]]) -> None:
         run, positions = self.run_directory, self.locate_config.positions

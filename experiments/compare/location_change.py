@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from experiments.compare.paired import BASE, Role
-from experiments.compare.shared_pairs import Rows, chosen
+from experiments.compare.shared_pairs import Rows, SharedPairs, chosen
 from experiments.items.alignment import EncodedItem
 from experiments.items.schema import KINDS
 from experiments.locate.causal.effects import SITES, Effects, Table, site_table
@@ -64,7 +64,7 @@ def location_change(
 def moved(
     encoded: Sequence[EncodedItem],
     rows: Mapping[Role, Rows],
-    among: Mapping[Role, frozenset[str]],
+    among: Mapping[Role, SharedPairs],
     effects_of: Callable[[Role, Sequence[EncodedItem]], Effects],
     located: Mapping[Role, frozenset[str]],
     role: Role,
@@ -74,11 +74,9 @@ def moved(
 
     `among`: what was eligible in each model; `effects_of` reads kept effects; `located`: the kinds located in each model.
     """
-    if config.causal_map == "none":
-        return not_moved("no intervention was made")
     pairs = chosen(encoded, rows[role], among[role], config).items
     if not pairs:
-        return not_moved("no pair is answered by both models")
+        return not_moved("no pair that was intervened on in the base is answered by both models")
     effects = {name: effects_of(name, pairs) for name in (BASE, role)}
     found: dict[str, Any] = {}
     for kind in KINDS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from experiments.compare.behaviour_change import answered_by_all
@@ -14,22 +15,32 @@ from experiments.locate.config import LocateConfig
 Rows = Sequence[Mapping[str, Any]]
 
 
+@dataclass(frozen=True)
+class SharedPairs:
+    """What may be intervened on in one of several compared models."""
+
+    among: frozenset[str]
+    """Ids of the items that are eligible at all."""
+    like: Chosen | None = None
+    """What was chosen in another one of the models, where only that is eligible."""
+
+
 def eligible(
     encoded: Sequence[EncodedItem], rows: Mapping[Role, Rows], comparable: Sequence[Role], config: LocateConfig
-) -> dict[Role, frozenset[str]]:
-    """Ids of the items that may be intervened on, by model of `comparable`, the base among them.
+) -> dict[Role, SharedPairs]:
+    """What may be intervened on, by model of `comparable`, the base among them.
 
-    Base and distilled: what both answer. Twin: those of the base's pairs that it answers too. A twin that has lost what the
-    two others can do would otherwise leave nothing to compare them by.
+    Base and distilled: what both answer. Twin: those of the base's pairs that it answers too, with the same stand-ins. A
+    twin that has lost what the two others can do would otherwise leave nothing to compare them by.
     """
     two = [role for role in comparable if role != TWIN]
-    found = dict.fromkeys(two, answered_by_all({role: rows[role] for role in two}))
+    found = dict.fromkeys(two, SharedPairs(answered_by_all({role: rows[role] for role in two})))
     if TWIN in comparable:
-        pairs = {one.key for one in chosen(encoded, rows[BASE], found[BASE], config).items}
-        found[TWIN] = answered_by_all({TWIN: rows[TWIN]}) & pairs
+        of_base = chosen(encoded, rows[BASE], found[BASE], config)
+        found[TWIN] = SharedPairs(frozenset(one.key for one in of_base.items), of_base)
     return found
 
 
-def chosen(encoded: Sequence[EncodedItem], rows: Rows, among: frozenset[str], config: LocateConfig) -> Chosen:
+def chosen(encoded: Sequence[EncodedItem], rows: Rows, shared: SharedPairs, config: LocateConfig) -> Chosen:
     """The pairs that `locate` intervenes on in the model of `rows`, given what is eligible."""
-    return choose_pairs(encoded, rows, config.pairs, config.seed, among=among)
+    return choose_pairs(encoded, rows, config.pairs, config.seed, among=shared.among, like=shared.like)

@@ -19,7 +19,7 @@ from experiments.locate.behaviour import (
     full_choice_log_probs,
     mark_unanswered_families,
 )
-from experiments.locate.causal.choose import choose_pairs
+from experiments.locate.causal.choose import Chosen, choose_pairs
 from experiments.locate.causal.stage import causal_self_tests, causal_stage
 from experiments.locate.config import LocateConfig
 from experiments.locate.curves import lens_curves, probe_curves
@@ -63,13 +63,15 @@ def locate(
     batch_tokens: int | None = None,
     keep_activations: bool = False,
     pairs_among: Collection[str] | None = None,
+    pairs_like: Chosen | None = None,
     progress: Progress = silent,
     on_run: Callable[[Path], None] = lambda path: None,
 ) -> dict[str, Any]:
     """Runs `locate` into the run directory `out` and returns its summary.json.
 
     A second call with the same checkpoint, items and configuration resumes; with others it raises StrataError.
-    `pairs_among`: ids of the items that may be intervened on, where `config.paired_with` names other models.
+    `pairs_among`: ids of the items that may be intervened on, where `config.paired_with` names other models; `pairs_like`: what
+    was chosen in one of them, of which only those that this model answers are intervened on.
     Raises SelfTestError when an identity that must hold on every model fails.
 
     ```
@@ -82,7 +84,7 @@ def locate(
     status = "stopped"
     try:
         _describe(run, checkpoint, questions, options or {})
-        summary = _stages(run, checkpoint, config, questions, batch_tokens, pairs_among, progress)
+        summary = _stages(run, checkpoint, config, questions, batch_tokens, (pairs_among, pairs_like), progress)
         status = "done"
         if not keep_activations:
             shutil.rmtree(out / "activations", ignore_errors=True)
@@ -164,7 +166,7 @@ def _stages(
     config: LocateConfig,
     questions: Questions,
     batch_tokens: int | None,
-    pairs_among: Collection[str] | None,
+    shared: tuple[Collection[str] | None, Chosen | None],
     progress: Progress,
 ) -> dict[str, Any]:
     if all(run.finished(name) for name in RESULTS):
@@ -173,7 +175,7 @@ def _stages(
     backend, budget, lenses, store = asked.backend, asked.budget, asked.lenses, asked.store
     behaviour, encoded = asked.behaviour, questions.encoded
     with run.stage("causal self-tests"):
-        pairs = choose_pairs(encoded, behaviour, config.pairs, config.seed, among=pairs_among)
+        pairs = choose_pairs(encoded, behaviour, config.pairs, config.seed, among=shared[0], like=shared[1])
         record_tests(run, causal_self_tests(checkpoint, pairs, config))
     with run.stage("interventions"):
         causal = causal_stage(run, checkpoint, pairs, config, progress=progress)

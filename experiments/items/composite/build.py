@@ -11,16 +11,7 @@ from experiments.items.composite.asides import asides
 from experiments.items.composite.chains import Chain, Link
 from experiments.items.family import Family, TokenLength
 from experiments.items.knowledge.build import CHOICES, slug, word_count
-from experiments.items.knowledge.drawing import (
-    distinguishable,
-    exemplars,
-    in_turn,
-    options,
-    partners,
-    seeded,
-    spread,
-    wordings_each,
-)
+from experiments.items.knowledge.drawing import distinguishable, exemplars, options, partners, seeded, spread
 from experiments.items.knowledge.relations import SHOTS, Relation
 from experiments.items.knowledge.wordings import Asked, Example, Wording, ask
 from experiments.items.schema import Item
@@ -39,7 +30,7 @@ def family(chain: Chain) -> Family:
 def build(
     chain: Chain, *, seed: int, n: int, difficulty: int | None = None, token_length: TokenLength | None = None
 ) -> list[Item]:
-    """At most `n` two-hop items, subject by subject: ten subjects or more, each in as many wordings as `n` then allows.
+    """At most `n` two-hop items: as many subjects as `n` allows, each in every wording, subject by subject.
 
     `difficulty` is ignored. The pair differs in subject, bridge and answer; with `token_length` the pair's
     prompts, and those of the one-hop partner's pair, have equally many tokens where there is such a partner.
@@ -51,8 +42,7 @@ def build(
     shots = exemplars(chain.links, SHOTS, seeded(seed, chain.name, "exemplars"), _answer)
     shown = {link.bridge for link in shots}
     asked = [link for link in chain.links if link.bridge not in shown]
-    each = wordings_each(n, len(asked), len(chain.wordings))
-    drawn = spread(asked, math.ceil(n / each), seeded(seed, chain.name, "entities"), _answer)
+    drawn = spread(asked, math.ceil(n / len(chain.wordings)), seeded(seed, chain.name, "entities"), _answer)
     texts = _Texts(chain, shots)
     measure = token_length or word_count
     foils = partners(
@@ -76,12 +66,12 @@ def build(
     )
     vocabulary = [link.answer for link in (drawn if len({link.answer for link in drawn}) >= CHOICES else asked)]
     items: list[Item] = []
-    for place, link in enumerate(drawn):
+    for link in drawn:
         foil, aside = foils[link], mentioned[link]
         choices = options(
             link.answer, foil.answer, vocabulary, CHOICES, seeded(seed, chain.name, "choices", link.subject)
         )
-        for wording in in_turn(chain.wordings, each, place):
+        for wording in chain.wordings:
             here, there = texts.two_hop(wording, link, aside), texts.two_hop(wording, foil, aside)
             match = f"{chain.name}:{slug(link.subject)}:{wording.id}"
             items.append(

@@ -39,12 +39,16 @@ def choose_pairs(
     seed: int,
     *,
     among: Collection[str] | None = None,
+    like: Chosen | None = None,
 ) -> Chosen:
     """At most `per_kind` pairs of each kind, shared out over the families that the model answers, their entities and wordings.
 
     The order within a family depends on the item ids and the seed alone. `among`: ids of the items that are eligible at
-    all because of the models that this one is compared with; None: there are none.
+    all because of the models that this one is compared with; None: there are none. `like`: what was chosen in such a
+    model; of its pairs those that this one answers are taken, with the same stand-ins.
     """
+    if like is not None:
+        among = {one.key for one in like.items}
     rows = {row["item"]: row for row in behaviour}
     left_out: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
     for row in behaviour:
@@ -69,7 +73,8 @@ def choose_pairs(
     usable = {
         family: len(members) if spare[family] else max(1, len(members) - 1) for family, members in by_family.items()
     }
-    shares = shared_out(usable, per_kind, PER_FAMILY)
+    contrasts = {family: str(members[0].item.extra.get("contrast")) for family, members in by_family.items()}
+    shares = shared_out(usable, per_kind, PER_FAMILY, contrasts)
     for family, members in by_family.items():
         ordered, n = spread_over_entities(members, seed), shares[family]
         drawn += ordered[:n]
@@ -77,25 +82,39 @@ def choose_pairs(
         if rest:
             left_out[family[0]][f"beyond the {per_kind} pairs of its kind that are intervened on"] += len(rest)
         reference += [*rest, *spread_over_entities(spare[family], seed)][:MOST_REFERENCES]
+    if like is not None:
+        answered = {one.key for members in by_family.values() for one in members}
+        drawn = [one for one in like.items if one.key in answered]
     return Chosen(
         tuple(as_pair(one) for one in drawn),
         tuple(drawn),
-        tuple(as_pair(one) for one in reference),
+        tuple(as_pair(one) for one in reference) if like is None else like.reference,
         {kind: dict(counts) for kind, counts in left_out.items()},
     )
 
 
-def shared_out(sizes: Mapping[tuple[Kind, str], int], per_kind: int, least: int = 1) -> dict[tuple[Kind, str], int]:
+def shared_out(
+    sizes: Mapping[tuple[Kind, str], int],
+    per_kind: int,
+    least: int = 1,
+    contrasts: Mapping[tuple[Kind, str], str] | None = None,
+) -> dict[tuple[Kind, str], int]:
     """How many items of each family to take, by turns until there are `per_kind` of a kind or no more of it.
 
-    With `least` only so many families of a kind take part that each can have that many, the largest ones; the others come
-    in when these have no more.
+    With `least` only so many families of a kind take part that each can have that many: the largest ones, of every contrast
+    (what the controls of a kind are matched to) by turns. The others come in when these have no more.
     """
     taken = dict.fromkeys(sizes, 0)
     for kind in {kind for kind, _ in sizes}:
         families = sorted((family for family in sizes if family[0] == kind), key=lambda family: -sizes[family])
-        first = max(1, per_kind // least)
-        for turn in (families[:first], families):
+        seen: Counter[str] = Counter()
+        rank: dict[tuple[Kind, str], int] = {}
+        for family in families:
+            contrast = contrasts[family] if contrasts else ""
+            rank[family] = seen[contrast]
+            seen[contrast] += 1
+        first = set(sorted(families, key=lambda family: rank[family])[: max(1, per_kind // least)])
+        for turn in ([family for family in families if family in first], families):
             left = per_kind - sum(taken[family] for family in families)
             while left and (open_ones := [family for family in turn if taken[family] < sizes[family]]):
                 for family in open_ones[:left]:

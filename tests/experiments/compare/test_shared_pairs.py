@@ -48,6 +48,14 @@ def test_with_a_least_number_a_few_families_lend_each_other_donors() -> None:
     }  # fmt: skip
 
 
+def test_every_contrast_has_families_before_one_of_them_has_all() -> None:
+    names = [("control", name) for name in "abcde"]
+    sizes: dict[tuple[Kind, str], int] = dict.fromkeys(names, 9)  # type: ignore[arg-type]
+    contrasts = dict(zip(sizes, ("K-C", "K-C", "K-C", "R-R0", "R-R0"), strict=True))
+    taken = shared_out(sizes, 8, 3, contrasts)
+    assert {family[1]: n for family, n in taken.items() if n} == {"a": 4, "d": 4}
+
+
 def encoded(family: str, number: int) -> EncodedItem:
     name = f"{family}:{number}"
     item = Item(name, "reasoning", family, "", "a", " b", "c", " d", cluster=str(number))
@@ -77,14 +85,16 @@ def test_base_and_distilled_get_the_same_pairs_and_the_twin_those_of_them_that_i
     config = LocateConfig(pairs=9)
     among = eligible(ITEMS, asked, ["base", "distilled", "twin"], config)
     pairs = {role: {one.key for one in chosen(ITEMS, asked[role], among[role], config).items} for role in asked}
-    assert among["base"] == among["distilled"] == base & distilled
+    assert among["base"].among == among["distilled"].among == base & distilled
     assert pairs["base"] == pairs["distilled"] and len(pairs["base"]) == 9
     assert {key.partition(":")[0] for key in pairs["base"]} == set(FAMILIES)
     assert pairs["twin"] == pairs["base"] & twin and pairs["twin"]
+    stand_ins = [chosen(ITEMS, asked[role], among[role], config).reference for role in asked]
+    assert stand_ins[0] == stand_ins[1] == stand_ins[2] != ()
 
 
 def test_a_model_that_cannot_be_compared_takes_no_pair_away() -> None:
     every = {one.key for one in ITEMS}
     asked = {"base": rows(every), "distilled": rows(set()), "twin": rows(every)}
     among = eligible(ITEMS, asked, ["base", "twin"], LocateConfig(pairs=6))
-    assert among["base"] == every and set(among) == {"base", "twin"} and len(among["twin"]) == 6
+    assert among["base"].among == every and set(among) == {"base", "twin"} and len(among["twin"].among) == 6
