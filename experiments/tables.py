@@ -83,7 +83,8 @@ CROSSED = _schema(
     contrast=_TEXT, direction=_TEXT, component=_TEXT, position=_TEXT, kind=_TEXT, layer=_INT, value=_FLOAT, low=_FLOAT,
     high=_FLOAT, n_items=_INT, n_clusters=_INT, reason=_TEXT, method=_TEXT,
 )  # fmt: skip
-"""`compare`: share of the difference between two models that one contribution of the other brings over."""
+"""`compare`: share of the difference between two models that one contribution of the other brings over; contrast `random`: the
+receiver's own contribution moved as far in a random direction."""
 
 WEIGHTS = _schema(
     contrast=_TEXT, block=_INT, matrix=_TEXT, relative_norm=_FLOAT, cosine=_FLOAT, stable_rank=_FLOAT, top_share=_FLOAT,

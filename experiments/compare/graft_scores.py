@@ -62,7 +62,9 @@ def graft_rows(
         whole = everything - nothing
         change = whole_change(values, clusters, grafts, config)
         reason = f"the two models differ by {abs(change['value']):.3g}, less than {least:g}"
-        if change["low"] is not None and not excludes_zero(change):
+        if change["low"] is None:
+            reason = f"{change['n_clusters']} clusters are too few to tell whether the two models differ"
+        elif not excludes_zero(change):
             reason = f"the two models differ by {change['value']:.3g} [{change['low']:.3g}, {change['high']:.3g}], which may be none"
         elif abs(change["value"]) >= least:
             recovered = bootstrap(

@@ -42,7 +42,7 @@ class LocateConfig:
     causal_map: str = "default"
     """Which interventions are made: `none`, `quick`, `default`, or `full` (every component, position and control)."""
     pairs: int = 24
-    """Minimal pairs of each kind that are intervened on, shared out over its answered families."""
+    """Minimal pairs of each kind that are intervened on, three or more of a family, shared out over its answered families."""
     windows: tuple[int, ...] = ()
     """Sizes of windows of consecutive blocks that are edited together, beside single blocks."""
     damage_texts: int = 6
@@ -50,7 +50,7 @@ class LocateConfig:
     quick: bool = False
     """Whether the sizes were cut for a quick look; the run is stamped as quick."""
     paired_with: tuple[str, ...] = ()
-    """Weight hashes of the checkpoints this one is compared with: only pairs that all of them answer are intervened on."""
+    """Weight hashes of the checkpoints this one is compared with: what is intervened on depends on what they answer."""
     text: str | None = None
     """File that the tuned and Jacobian lenses are fitted on; None: text sampled from the model itself."""
 

@@ -12,7 +12,9 @@ async function renderGrafts() {
   fillSelect($('gmeasure'), measures.map((value) => ({ value, text: part.scores[value].label })), state.gmeasure);
   const here = (l) => l.direction === state.gway && l.measure === state.gmeasure;
   const lines = part.lines.filter((l) => here(l) && l.score === state.gscore);
-  const kinds = kindColumns(part.lines.filter(here));
+  // Some measures are made one way only.
+  const made = part.lines.filter(here);
+  const kinds = kindColumns(made.length ? made : part.lines);
   const reason = (kind) => unique(part.reasons.filter((r) => here(r) && r.kind === kind).map((r) => `${r.contrast}: ${r.text}`)).join('; ');
   const guides = (column) => (state.gscore === 'recovery' ? [{ value: 0, text: '0: the receiving model' }, { value: 1, text: '1: the lending model' }]
     : part.whole.filter((w) => here(w) && w.kind === column.id && ['nothing', 'everything'].includes(w.sweep) && w.value !== null && w.contrast !== 'random')
@@ -20,11 +22,11 @@ async function renderGrafts() {
   const unit = state.gscore === 'recovery' ? 'recovery' : part.scores[state.gmeasure].unit;
   await drawPanels('grafts', part, {
     columns: kinds.map((id) => ({ id, title: id })), axis: 'block', rowHeight: 190,
-    rows: Object.entries(part.sweeps).filter(([id]) => part.lines.some((l) => here(l) && l.sweep === id)).map(([id, title]) => ({ id, title, y: unit, guides })),
+    rows: Object.entries(part.sweeps).filter(([id]) => !made.length || made.some((l) => l.sweep === id)).map(([id, title]) => ({ id, title, y: unit, guides })),
     cell: (row, column) => ({
       lines: Object.keys(part.lenders).flatMap((who) => lines.filter((l) => l.contrast === who && l.sweep === row.id && l.kind === column.id)
         .map((line) => ({ line, style: ROLE_STYLE[who], name: part.lenders[who] }))),
-      reason: reason(column.id) || 'Nothing to recover.',
+      reason: reason(column.id) || (made.length ? 'Nothing to recover.' : 'Not asked this way.'),
     }),
   }, 'Grafts');
   const absent = unique(kinds.map((k) => reason(k) && `${k}: ${reason(k)}`).filter(Boolean));

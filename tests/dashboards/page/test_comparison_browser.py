@@ -147,3 +147,8 @@ def test_without_javascript_the_verdict_stands(browser: Any, report: Path) -> No
     with opened(browser, report, java_script_enabled=False) as tab:
         assert "popular story: undetermined" in tab.locator(".verdict").inner_text()
         assert tab.locator("#answers table").first.is_visible()
+
+
+def test_a_measure_made_one_way_says_so_the_other_way(browser: Any, report: Path) -> None:
+    with opened(browser, report, "gmeasure=in_words&gway=out_of_base") as tab:
+        assert "Not asked this way." in tab.locator("#grafts-panel").inner_text()
