@@ -15,6 +15,8 @@ from probes.prompts import Prompt
 
 ALL = "all"
 """Position group: every token from the first that differs on, edited at once."""
+_WHOLE = 4
+"""Tokens of whole prompts a batch may hold for each token that is recomputed: their keys and values are all kept."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class Pair:
 def batches_of(pairs: Sequence[Pair], tokens: int) -> Iterator[list[int]]:
     """Indices of pairs that share a batch: one group each (so that donors are at hand), alike in reach and length.
 
-    `tokens` bounds batch size × reach, which the memory of a sweep grows with.
+    `tokens` bounds batch size × reach, which the memory of a sweep grows with; batch size × length, which that of a recording
+    grows with, is bounded by four times as many.
     """
     by_group: dict[str, list[int]] = defaultdict(list)
     for index, pair in enumerate(pairs):
@@ -61,11 +64,15 @@ def batches_of(pairs: Sequence[Pair], tokens: int) -> Iterator[list[int]]:
     for members in by_group.values():
         members.sort(key=lambda index: (pairs[index].reach, len(pairs[index].clean.ids), index))
         batch: list[int] = []
+        longest = 0
         for index in members:
-            if batch and (len(batch) + 1) * pairs[index].reach > tokens:
+            length = len(pairs[index].clean.ids)
+            size = len(batch) + 1
+            if batch and (size * pairs[index].reach > tokens or size * max(longest, length) > _WHOLE * tokens):
                 yield batch
-                batch = []
+                batch, longest = [], 0
             batch.append(index)
+            longest = max(longest, length)
         yield batch
 
 

@@ -19,6 +19,7 @@ from probes.backends.recording import Recording, record
 from probes.backends.restart import Component, Values, Variant, sweep
 from probes.backends.runs import Runs
 from probes.causal.interchange import BATCH_TOKENS
+from probes.causal.noise import generator_for
 from probes.causal.pairs import Pair, batches_of, reach_columns
 from probes.causal.positions import REST, matching_columns, mean_by_part, parts_of
 from probes.causal.scores import logit_difference
@@ -28,7 +29,7 @@ from probes.progress import Progress, silent
 Method = Literal["skip", "mean", "resample"]
 METHODS: tuple[Method, ...] = ("skip", "mean", "resample")
 DRAWS = 5
-"""Donors a resample ablation is averaged over."""
+"""Donors a resample ablation is averaged over: by chance, the same for a pair whatever else is in its batch."""
 
 
 class Cut(NamedTuple):
@@ -163,8 +164,9 @@ class _Batch:
         assert self.reference is not None
         reference, longest = self.reference, self.where.shape[1]
         chosen: list[tuple[int, int, Tensor]] = []
-        for row, pair in enumerate(self.pairs):
-            run, donor_row = reference.places[(row * self.draws + draw) % len(reference.places)]
+        for pair in self.pairs:
+            order = torch.randperm(len(reference.places), generator=generator_for("resample", pair.key))
+            run, donor_row = reference.places[int(order[draw % len(order)])]
             donor = reference.pairs[run][donor_row]
             start = int(reference.runs[run].batch.start[donor_row])
             columns = matching_columns(pair, donor, start, longest) - reference.runs[run].first

@@ -14,6 +14,7 @@ from experiments.items.knowledge.drawing import (
     options,
     partners,
     seeded,
+    shared_places,
     spread,
     wordings_each,
 )
@@ -58,12 +59,13 @@ def build(
     if len(set(vocabulary)) < CHOICES:
         vocabulary = [fact.answer for fact in asked]
     items: list[Item] = []
-    for place, fact in enumerate(drawn):
+    places = shared_places(drawn, foils)
+    for fact in drawn:
         foil = foils[fact]
         choices = options(
             fact.answer, foil.answer, vocabulary, CHOICES, seeded(seed, relation.name, "choices", fact.subject)
         )
-        for wording in in_turn(relation.wordings, each, place):
+        for wording in in_turn(relation.wordings, each, places[fact]):
             here = ask(wording, fact.subject, examples=examples)
             there = ask(wording, foil.subject, examples=examples)
             name = f"{relation.name}:{slug(fact.subject)}"

@@ -6,7 +6,7 @@ import hashlib
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeVar
 
 Entity = TypeVar("Entity", bound=Hashable)
@@ -73,6 +73,19 @@ def wordings_each(n: int, n_entities: int, n_wordings: int) -> int:
 def in_turn(wordings: Sequence[Wording], each: int, place: int) -> tuple[Wording, ...]:
     """The wordings of the entity at `place`: all are used equally often, in their order."""
     return tuple(wordings[index % len(wordings)] for index in range(place * each, (place + 1) * each))
+
+
+def shared_places(entities: Sequence[Entity], foils: Mapping[Entity, Entity]) -> dict[Entity, int]:
+    """The place of every entity in the round of wordings; the two of a mutual pair share one.
+
+    Asked in different wordings, what a model prefers without knowing the fact would not count once for and once against.
+    """
+    found: dict[Entity, int] = {}
+    for entity in entities:
+        partner = foils[entity]
+        mutual = partner in found and foils.get(partner) == entity
+        found[entity] = found[partner] if mutual else len(set(found.values()))
+    return found
 
 
 def partners(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,15 @@ from torch import Tensor
 from experiments.locate.causal.lines import cuts_for, lines_for, spans_of
 from experiments.locate.config import LocateConfig
 from probes.backends.runs import Runs
+from probes.capture import is_out_of_memory
 from probes.causal.attribution import attribution
 from probes.causal.damage import LAST_TOKENS, damage
-from probes.causal.interchange import Line, interchange
+from probes.causal.interchange import BATCH_TOKENS, Line, interchange
 from probes.causal.knockout import knockout
-from probes.causal.pairs import Pair
+from probes.causal.pairs import Pair, batches_of
 from probes.causal.removal import Cut, removal
 from probes.checkpoints.checkpoint import Checkpoint
+from probes.errors import DoesNotFitError
 from probes.lens.text import sample_text, text_tokens
 from probes.progress import Progress, silent
 from probes.store import ActivationStore
@@ -42,12 +45,17 @@ def intervene(
     store: ActivationStore,
     config: LocateConfig,
     *,
+    batch_tokens: int | None = None,
+    shrunk: Callable[[str, int], None] = lambda group, tokens: None,
     progress: Progress = silent,
 ) -> None:
     """Stores for every pair (item × layer, NaN where there is nothing): every line, every cut, knockouts, attributions.
 
     One shard a family: which pairs lend each other contributions must not depend on where a run was interrupted.
+    `batch_tokens`: recomputed tokens of one batch. Where memory runs out a family is begun again with fewer and
+    `shrunk` is told. Raises DoesNotFitError when a single pair doesn't fit.
     """
+    most = batch_tokens or BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])
     groups: dict[str, list[Pair]] = {}
     for pair in pairs:
         groups.setdefault(pair.group, []).append(pair)
@@ -55,34 +63,68 @@ def intervene(
     progress("interventions", 0, len(pairs), "pairs")
     for group, members in groups.items():
         if not all(pair.key in store for pair in members):
-            found = _of_family(checkpoint, members, [one for one in reference if one.group == group], config)
+            lending = [one for one in reference if one.group == group]
+            found = _that_fits(
+                checkpoint, members, lending, config, most, partial(shrunk, group)
+            )
             store.write([pair.key for pair in members], found)
         done += len(members)
         progress("interventions", done, len(pairs), "pairs")
 
 
+def _that_fits(
+    checkpoint: Checkpoint,
+    pairs: Sequence[Pair],
+    reference: Sequence[Pair],
+    config: LocateConfig,
+    tokens: int,
+    shrunk: Callable[[int], None],
+) -> dict[str, Tensor]:
+    while True:
+        n_batches = len(list(batches_of(pairs, tokens)))
+        try:
+            return _of_family(checkpoint, pairs, reference, config, tokens)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if n_batches == len(pairs):
+                longest = max(pairs, key=lambda pair: len(pair.clean.ids))
+                raise DoesNotFitError(
+                    f"Interventions on a single pair of {len(longest.clean.ids)} tokens ({longest.key}) do not fit into memory",
+                    "Use --dtype bfloat16, --causal-map quick or none, or a smaller model",
+                ) from error
+        # Outside the handler: an exception in hand keeps every tensor of its frames.
+        if checkpoint.device.type == "cuda":
+            torch.cuda.empty_cache()
+        while len(list(batches_of(pairs, tokens))) == n_batches:
+            tokens = tokens * 3 // 4
+        shrunk(tokens)
+
+
 def _of_family(
-    checkpoint: Checkpoint, pairs: Sequence[Pair], reference: Sequence[Pair], config: LocateConfig
+    checkpoint: Checkpoint, pairs: Sequence[Pair], reference: Sequence[Pair], config: LocateConfig, tokens: int
 ) -> dict[str, Tensor]:
     n_layers = checkpoint.n_layers
     spans = spans_of(pairs)
     table, runs = _Table(len(pairs), n_layers), Runs(checkpoint)
-    for batch in interchange(checkpoint, pairs, lines_for(config, spans), seed=config.seed, runs=runs):
+    for batch in interchange(
+        checkpoint, pairs, lines_for(config, spans), seed=config.seed, batch_tokens=tokens, runs=runs
+    ):
         table.put("clean", batch.rows, batch.clean)
         table.put("foil", batch.rows, batch.foil)
         for line, shift in batch.shift.items():
             table.put(line_name(line), batch.rows, shift)
-    for slope_batch in attribution(checkpoint, pairs, (*spans, "last"), runs=runs):
+    for slope_batch in attribution(checkpoint, pairs, (*spans, "last"), batch_tokens=tokens, runs=runs):
         for (component, position), shift in slope_batch.shift.items():
             table.put(f"attribution/{component}/{position}", slope_batch.rows, shift)
-    for cut_batch in removal(checkpoint, pairs, reference, cuts_for(config), runs=runs):
+    for cut_batch in removal(checkpoint, pairs, reference, cuts_for(config), batch_tokens=tokens, runs=runs):
         table.put("intact", cut_batch.rows, cut_batch.intact)
         for cut, drop in cut_batch.drop.items():
             table.put(cut_name(cut, "drop"), cut_batch.rows, drop)
             table.put(cut_name(cut, "wrong"), cut_batch.rows, cut_batch.wrong[cut])
     if spans and config.causal_map != "quick":
         window = knockout_window(n_layers)
-        for edge_batch in knockout(checkpoint, pairs, spans, window=window, runs=runs):
+        for edge_batch in knockout(checkpoint, pairs, spans, window=window, batch_tokens=tokens, runs=runs):
             for span, drop in edge_batch.drop.items():
                 table.put(f"knockout/{span}/{window}", edge_batch.rows, drop)
     return table.tensors

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,7 @@ def causal_stage(
     chosen: Chosen,
     config: LocateConfig,
     *,
+    batch_tokens: int | None = None,
     progress: Progress = silent,
 ) -> Causal:
     """Everything that intervenes on the model. Without usable pairs it says so; it never stops the run for that."""
@@ -70,7 +72,10 @@ def causal_stage(
         return _nothing("No pair could be intervened on: no item with an aligned minimal pair is answered", chosen)
     store = effects_store(run.path, run.run_id)
     try:
-        intervene(checkpoint, chosen.pairs, chosen.reference, store, config, progress=progress)
+        intervene(
+            checkpoint, chosen.pairs, chosen.reference, store, config,
+            batch_tokens=batch_tokens, shrunk=partial(_memory_ran_out, run), progress=progress,
+        )  # fmt: skip
         damage = neutral_damage(checkpoint, config, progress=progress)
     except NoRestartError as error:
         return _nothing(f"No intervention was made: {error.what}", chosen)
@@ -96,6 +101,13 @@ def causal_stage(
             "pairs": len(chosen.pairs),
             "neutral_text": "the model's own" if config.text is None else "a file",
         },
+    )
+
+
+def _memory_ran_out(run: RunDirectory, group: str, tokens: int) -> None:
+    run.warn(
+        f"Memory ran out in the interventions on {group}: they were begun again in batches of {tokens} recomputed tokens, which "
+        "changes who lends whom a random donor (a pair alone in its batch has none)"
     )
 
 

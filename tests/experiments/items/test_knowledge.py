@@ -121,7 +121,29 @@ def test_few_items_are_about_many_entities_before_they_are_in_many_wordings(
     assert len({item.cluster for item in items}) == entities
     asked = Counter(item.template for item in items)
     assert len(asked) == min(n, 4)
-    assert max(asked.values()) - min(asked.values()) <= 1
+    # A mutual pair is one place in the round of wordings, so it counts once.
+    foil_of = {str(item.extra["subject"]): str(item.extra["foil_subject"]) for item in items}
+    places = {frozenset((s, foil_of[s])) if foil_of.get(foil_of[s]) == s else frozenset((s,)) for s in foil_of}
+    each = Counter(
+        template
+        for place in places
+        for template in {item.template for item in items if item.extra["subject"] == min(place)}
+    )
+    if n % entities == 0:
+        assert max(each.values()) - min(each.values()) <= 1
+
+
+@each_family
+def test_the_two_of_a_mutual_pair_are_asked_in_the_same_wordings(family: Family) -> None:
+    items = family.build(seed=3, n=16)
+    wordings: dict[str, set[str]] = {}
+    for item in items:
+        wordings.setdefault(str(item.extra["subject"]), set()).add(item.template)
+    foils = {str(item.extra["subject"]): str(item.extra["foil_subject"]) for item in items}
+    mutual = [one for one, other in foils.items() if foils.get(other) == one]
+    assert len(mutual) >= 2
+    for one in mutual:
+        assert wordings[one] == wordings[foils[one]]
 
 
 @each_family

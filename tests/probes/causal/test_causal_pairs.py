@@ -50,6 +50,12 @@ def test_batches_hold_every_pair_once_one_group_each_and_keep_to_their_budget(
         assert len(batch) == 1 or len(batch) * max(pairs[index].reach for index in batch) <= tokens
 
 
+def test_long_prompts_that_begin_alike_do_not_fill_memory_with_their_keys_and_values() -> None:
+    pairs = [pair_of(str(n), 40, 38, subject=None, seed=n) for n in range(20)]
+    batches = list(batches_of(pairs, 60))
+    assert all(len(batch) * 2 <= 60 and len(batch) * 40 <= 240 for batch in batches) and len(batches) == 4
+
+
 def test_the_group_all_is_every_token_from_the_first_difference_on() -> None:
     pairs = mixed_pairs()
     columns = reach_columns(pairs, 13)

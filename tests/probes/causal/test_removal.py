@@ -120,9 +120,9 @@ def test_a_resampled_contribution_is_the_donors_at_the_same_part_averaged_over_d
 
 
 def test_what_is_lost_does_not_depend_on_the_batch_or_its_order(tiny_models: Any) -> None:
-    """Resampling takes turns through the donors by place in the batch, so it alone may differ, and with one donor doesn't."""
+    """Nor do the donors that a pair is given, more of which there are than draws."""
     checkpoint, pairs = tiny_models("gemma2"), mixed_pairs()
-    reference = [pair_of("r", 8, 3, subject=5, seed=11)]
+    reference = [pair_of(name, 8, 3, subject=5, seed=11 + n) for n, name in enumerate("rstuvwx")]
     together, _ = collected(checkpoint, pairs, reference, CUTS)
     in_ones, _ = collected(checkpoint, pairs, reference, CUTS, batch_tokens=1)
     backwards, _ = collected(checkpoint, [*pairs, pair_of("long", 17, 1, subject=9, seed=8)][::-1], reference, CUTS)
