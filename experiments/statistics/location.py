@@ -78,8 +78,8 @@ def locate_profile(
     where 3 are asked for is covered in 76 to 87 %, an effect that a third of the clusters have elsewhere in 75 to 91 %, and a
     tail over 30 blocks that loses a quarter of its mass, with or without controls, in 3 to 54 %. Read the interval as that of
     the effect that stands out, not of all there is. Tail levels calibrated by a double bootstrap (Beran 1987) cover bumps in
-    93 to 98 %, but uneven peaks under heavy noise in 64 to 90 %, where this rule covers 90 to 98: the worlds they are
-    calibrated in have lost the weak peak.
+    89 to 98 %, but uneven peaks under heavy noise in as few as 64 %, where this rule covers 90: the worlds they are calibrated
+    in have lost the weak peak.
 
     The p-value is the intersection-union of the controls: at a block the largest p of the controls (max-T, one sign per
     cluster, the same for all blocks), then the smallest over blocks. NaN rows (clusters without a value) are left out.

@@ -21,8 +21,9 @@ from probes.backends.recording import Recording, record
 from probes.backends.restart import Component, Variant, sweep
 from probes.causal.interchange import BATCH_TOKENS
 from probes.causal.model_pairs import batches_by_length, check_ids, check_same_shape
-from probes.causal.noise import unit_vectors
+from probes.causal.noise import generator_for, unit_vectors
 from probes.causal.pairs import Pair
+from probes.causal.random_step import MISS, distances, moved
 from probes.causal.scores import logit_difference
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.errors import StrataError
@@ -188,10 +189,14 @@ class _Batch:
 
         def moved_at_random(layer: int) -> Tensor:
             own = self._own(line.component, layer, tokens)
-            size = torch.linalg.vector_norm(
-                (self.lent.at(line.component, layer, tokens).to(own) - own).float(), dim=-1, keepdim=True
-            )
-            return own + (size * self._directions(layer, tokens).to(own.device)).to(own.dtype)
+            size = distances(self.lent.at(line.component, layer, tokens).to(own), own)
+            found = own + (size[..., None] * self._directions(layer, tokens).to(own.device)).to(own.dtype)
+            # What half precision would round away, or to another size, is moved vector by vector.
+            missed = (distances(found, own) - size).abs() > MISS * size
+            for row, column in missed.nonzero().tolist():
+                names = (self.seed, self.pairs[row].key, layer, int(tokens[row, column]))
+                found[row, column] = moved(own[row, column], float(size[row, column]), generator_for(*names))
+            return found
 
         return moved_at_random
 

@@ -78,7 +78,7 @@ def test_what_the_interval_covers_when_clusters_differ_in_strength_and_place(
         if found.p <= 0.05:
             assert None not in (found.low_depth, found.high_depth, found.low_layer, found.high_layer)
             covered.append(found.low_depth - 1e-9 <= depth <= found.high_depth + 1e-9)  # type: ignore[operator]
-            blocks.append(found.low_layer <= block <= found.high_layer)  # type: ignore[operator]
+            blocks.append(found.low_layer <= block <= found.high_layer)
     assert len(covered) >= SIMULATIONS / 2
     assert least <= np.mean(covered) <= most, (len(covered), np.mean(covered), np.mean(blocks))
     if least >= 0.92:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from experiments.items.alignment import encode_items
 from experiments.items.jsonl import read_items
+from probes.causal import cross_model
 from probes.causal.cross_model import CONTRIBUTIONS, EVERY, CrossLine, cross_patch
 from probes.causal.grafts import graft, grafts_of
 from probes.causal.lent import store_contributions, stored
@@ -94,6 +95,35 @@ def test_the_null_moves_the_receivers_own_vector_by_the_distance_of_the_two_in_a
                 }
                 wanted = torch.tensor(into.difference(pair, pair.clean.ids, edits) - before, dtype=torch.float32)
                 torch.testing.assert_close(shift[line][row, layer], wanted, **NEAR)
+
+
+@pytest.mark.parametrize("part", CONTRIBUTIONS)
+def test_half_precision_does_not_round_a_small_random_change_away(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    receiver, lender = (tiny_checkpoint("llama", dtype=torch.bfloat16) for _ in range(2))
+    with torch.no_grad():
+        # As little as training changes: one rounding step of a few weights.
+        for block in lender.blocks:
+            for weight in block.parameters():
+                flat = weight.view(-1)
+                flat[::17] = torch.nextafter(flat[::17], torch.full_like(flat[::17], torch.inf))
+    edited: list[tuple[torch.Tensor, torch.Tensor]] = []
+    true_sweep = cross_model.sweep
+
+    def watched(run: Any, variants: Any, where: Any, **options: Any) -> torch.Tensor:
+        for one in variants:
+            layer = one.blocks.start
+            edited.append((one.values(layer), run.at(one.component, layer, where)))
+        return true_sweep(run, variants, where, **options)
+
+    monkeypatch.setattr(cross_model, "sweep", watched)
+    lines = [CrossLine(part, "last", random=random) for random in (False, True)]  # type: ignore[arg-type]
+    collected(receiver, lender, mixed_pairs(), lines)
+    half = len(edited) // 2
+    assert half > 2
+    for (theirs, own), (moved, _) in zip(edited[:half], edited[half:], strict=True):
+        wanted, found = ((one.float() - own.float()).norm(dim=-1) for one in (theirs, moved))
+        torch.testing.assert_close(found, wanted, atol=1e-6, rtol=0.1)
+        assert not bool((moved == theirs).all(-1)[wanted > 0].any())
 
 
 NULLS = [CrossLine(part, where, random=True) for part in CONTRIBUTIONS for where in ("last", EVERY)]
