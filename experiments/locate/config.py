@@ -41,7 +41,7 @@ class LocateConfig:
     """Items whose whole lens map (every stream × token) is kept for the page."""
     causal_map: str = "default"
     """Which interventions are made: `none`, `quick`, `default`, or `full` (every component, position and control)."""
-    pairs: int = 24
+    pairs: int = 18
     """Minimal pairs of each kind that are intervened on, three or more of a family, shared out over its answered families."""
     windows: tuple[int, ...] = ()
     """Sizes of windows of consecutive blocks that are edited together, beside single blocks."""
