@@ -61,7 +61,10 @@ def _caveats(run: ComparisonRun) -> list[Json]:
             out.append({"code": code, "text": text})
 
     if run.found.get("quick"):
-        add("quick", "This is a --quick run: fewer families, items and pairs, fewer draws and coarser grafts, so its intervals are wide.")
+        add(
+            "quick",
+            "This is a --quick run: fewer families, items and pairs, fewer draws and coarser grafts, so its intervals are wide.",
+        )
     if is_limited(run):
         add("limited", "This is a --limit run: good for trying out, not for conclusions.")
     for owner, manifest in (("the comparison", run.manifest), *((f"the {r}", m) for r, m in run.models.items())):

@@ -139,7 +139,10 @@ def _caveats(run: RunTables, kinds: list[Json], series: list[Json], behaviour: l
             out.append({"code": code, "text": text})
 
     if run.summary.get("quick"):
-        add("quick", "This is a --quick run: fewer families, items and pairs, fewer draws and fewer lines, so its intervals are wide.")
+        add(
+            "quick",
+            "This is a --quick run: fewer families, items and pairs, fewer draws and fewer lines, so its intervals are wide.",
+        )
     if run.manifest.get("limited"):
         add(
             "limited",

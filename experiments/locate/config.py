@@ -42,7 +42,8 @@ class LocateConfig:
     causal_map: str = "default"
     """Which interventions are made: `none`, `quick`, `default`, or `full` (every component, position and control)."""
     pairs: int = 18
-    """Minimal pairs of each kind that are intervened on, three or more of a family, shared out over its answered families."""
+    """Minimal pairs of each kind that are intervened on, three or more of a family, shared out over its answered families;
+    of two-hop items half as many, eight at least."""
     windows: tuple[int, ...] = ()
     """Sizes of windows of consecutive blocks that are edited together, beside single blocks."""
     damage_texts: int = 6

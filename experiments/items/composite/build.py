@@ -11,7 +11,17 @@ from experiments.items.composite.asides import asides
 from experiments.items.composite.chains import Chain, Link
 from experiments.items.family import Family, TokenLength
 from experiments.items.knowledge.build import CHOICES, slug, word_count
-from experiments.items.knowledge.drawing import distinguishable, exemplars, options, partners, seeded, spread
+from experiments.items.knowledge.drawing import (
+    distinguishable,
+    exemplars,
+    in_turn,
+    options,
+    partners,
+    seeded,
+    shared_places,
+    spread,
+    wordings_each,
+)
 from experiments.items.knowledge.relations import SHOTS, Relation
 from experiments.items.knowledge.wordings import Asked, Example, Wording, ask
 from experiments.items.schema import Item
@@ -30,7 +40,10 @@ def family(chain: Chain) -> Family:
 def build(
     chain: Chain, *, seed: int, n: int, difficulty: int | None = None, token_length: TokenLength | None = None
 ) -> list[Item]:
-    """At most `n` two-hop items: as many subjects as `n` allows, each in every wording, subject by subject.
+    """At most `n` two-hop items, subject by subject: ten subjects or more, each in as many wordings as `n` then allows.
+
+    The two of a mutual pair are asked in the same wordings, and the subjects of a wording are the ones that it mentions
+    aside, so that words and kinds of entity stay balanced within every wording.
 
     `difficulty` is ignored. The pair differs in subject, bridge and answer; with `token_length` the pair's
     prompts, and those of the one-hop partner's pair, have equally many tokens where there is such a partner.
@@ -42,7 +55,8 @@ def build(
     shots = exemplars(chain.links, SHOTS, seeded(seed, chain.name, "exemplars"), _answer)
     shown = {link.bridge for link in shots}
     asked = [link for link in chain.links if link.bridge not in shown]
-    drawn = spread(asked, math.ceil(n / len(chain.wordings)), seeded(seed, chain.name, "entities"), _answer)
+    each = wordings_each(n, len(asked), len(chain.wordings))
+    drawn = spread(asked, math.ceil(n / each), seeded(seed, chain.name, "entities"), _answer)
     texts = _Texts(chain, shots)
     measure = token_length or word_count
     foils = partners(
@@ -56,22 +70,28 @@ def build(
             for text in (texts.two_hop(wording, link, link), texts.one_hop(wording, link, link))
         ),
     )
-    mentioned = asides(
-        drawn,
-        asked,
-        seeded(seed, chain.name, "asides"),
-        lambda link, other: (
-            not {other.answer, other.bridge} & {link.answer, link.bridge, foils[link].answer, foils[link].bridge}
-        ),
-    )
+    places = shared_places(drawn, foils)
+    wordings = {link: in_turn(chain.wordings, each, places[link]) for link in drawn}
+    mentioned = {
+        wording.id: asides(
+            [link for link in drawn if wording in wordings[link]],
+            asked,
+            seeded(seed, chain.name, "asides"),
+            lambda link, other: (
+                not {other.answer, other.bridge} & {link.answer, link.bridge, foils[link].answer, foils[link].bridge}
+            ),
+        )
+        for wording in chain.wordings
+    }
     vocabulary = [link.answer for link in (drawn if len({link.answer for link in drawn}) >= CHOICES else asked)]
     items: list[Item] = []
     for link in drawn:
-        foil, aside = foils[link], mentioned[link]
+        foil = foils[link]
         choices = options(
             link.answer, foil.answer, vocabulary, CHOICES, seeded(seed, chain.name, "choices", link.subject)
         )
-        for wording in chain.wordings:
+        for wording in wordings[link]:
+            aside = mentioned[wording.id][link]
             here, there = texts.two_hop(wording, link, aside), texts.two_hop(wording, foil, aside)
             match = f"{chain.name}:{slug(link.subject)}:{wording.id}"
             items.append(

@@ -7,15 +7,19 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
+from types import MappingProxyType
 from typing import Any
 
 from experiments.items.alignment import EncodedItem
 from experiments.items.schema import KINDS, Kind
 from experiments.locate.questions import entity_of
+from experiments.statistics.bootstrap import MIN_CLUSTERS
 from probes.causal.pairs import Pair
 
 PER_FAMILY = 3
 """Pairs that a family has at least, where there are so many: the random donor of a pair is another one of its family."""
+FEWER: Mapping[Kind, float] = MappingProxyType({"composite": 0.5})
+"""Share of a kind's pairs that are taken of kinds that no order is asked of: two-hop items are read one by one."""
 MOST_REFERENCES = 8
 """Other prompts of a family that stand in for a removed contribution."""
 
@@ -42,6 +46,8 @@ def choose_pairs(
     like: Chosen | None = None,
 ) -> Chosen:
     """At most `per_kind` pairs of each kind, shared out over the families that the model answers, their entities and wordings.
+
+    Of two-hop items half as many, but enough for an interval.
 
     The order within a family depends on the item ids and the seed alone. `among`: ids of the items that are eligible at
     all because of the models that this one is compared with; None: there are none. `like`: what was chosen in such a
@@ -80,7 +86,8 @@ def choose_pairs(
         drawn += ordered[:n]
         rest = ordered[n:]
         if rest:
-            left_out[family[0]][f"beyond the {per_kind} pairs of its kind that are intervened on"] += len(rest)
+            most = most_of(family[0], per_kind)
+            left_out[family[0]][f"beyond the {most} pairs of its kind that are intervened on"] += len(rest)
         reference += [*rest, *spread_over_entities(spare[family], seed)][:MOST_REFERENCES]
     if like is not None:
         answered = {one.key for members in by_family.values() for one in members}
@@ -91,6 +98,11 @@ def choose_pairs(
         tuple(as_pair(one) for one in reference) if like is None else like.reference,
         {kind: dict(counts) for kind, counts in left_out.items()},
     )
+
+
+def most_of(kind: Kind, per_kind: int) -> int:
+    """Pairs that are taken of a kind where `per_kind` are asked for."""
+    return min(per_kind, max(MIN_CLUSTERS, int(per_kind * FEWER.get(kind, 1))))
 
 
 def shared_out(
@@ -106,6 +118,7 @@ def shared_out(
     """
     taken = dict.fromkeys(sizes, 0)
     for kind in {kind for kind, _ in sizes}:
+        most = most_of(kind, per_kind)
         families = sorted((family for family in sizes if family[0] == kind), key=lambda family: -sizes[family])
         seen: Counter[str] = Counter()
         rank: dict[tuple[Kind, str], int] = {}
@@ -113,9 +126,9 @@ def shared_out(
             contrast = contrasts[family] if contrasts else ""
             rank[family] = seen[contrast]
             seen[contrast] += 1
-        first = set(sorted(families, key=lambda family: rank[family])[: max(1, per_kind // least)])
+        first = set(sorted(families, key=lambda family: rank[family])[: max(1, most // least)])
         for turn in ([family for family in families if family in first], families):
-            left = per_kind - sum(taken[family] for family in families)
+            left = most - sum(taken[family] for family in families)
             while left and (open_ones := [family for family in turn if taken[family] < sizes[family]]):
                 for family in open_ones[:left]:
                     taken[family] += 1

@@ -64,9 +64,7 @@ def intervene(
     for group, members in groups.items():
         if not all(pair.key in store for pair in members):
             lending = [one for one in reference if one.group == group]
-            found = _that_fits(
-                checkpoint, members, lending, config, most, partial(shrunk, group)
-            )
+            found = _that_fits(checkpoint, members, lending, config, most, partial(shrunk, group))
             store.write([pair.key for pair in members], found)
         done += len(members)
         progress("interventions", done, len(pairs), "pairs")
