@@ -26,6 +26,9 @@ from experiments.items.knowledge.relations import SHOTS, Relation
 from experiments.items.knowledge.wordings import Asked, Example, Wording, ask
 from experiments.items.schema import Item
 
+PER_ANSWER = 2
+"""Subjects taken of one answer before the next answer is opened: an aside has neither the answer nor the foil, so that ten
+subjects can be one another's asides only if they have four answers or more."""
 CONTRAST = "KR-K"
 """Composite against knowledge, a bridge on top of the same retrieval, where words and lengths are balanced."""
 UNMATCHED = "KR-K unmatched"
@@ -56,7 +59,7 @@ def build(
     shown = {link.bridge for link in shots}
     asked = [link for link in chain.links if link.bridge not in shown]
     each = wordings_each(n, len(asked), len(chain.wordings))
-    drawn = spread(asked, math.ceil(n / each), seeded(seed, chain.name, "entities"), _answer)
+    drawn = spread(asked, math.ceil(n / each), seeded(seed, chain.name, "entities"), _answer, PER_ANSWER)
     texts = _Texts(chain, shots)
     measure = token_length or word_count
     foils = partners(

@@ -47,8 +47,14 @@ def exemplars(entities: Sequence[Entity], count: int, rng: random.Random, answer
     return tuple(chosen)
 
 
-def spread(entities: Sequence[Entity], count: int, rng: random.Random, answer: Answer[Entity]) -> list[Entity]:
-    """At most `count` entities, `PER_ANSWER` of each answer, the best-filled answers first, then the rest evenly.
+def spread(
+    entities: Sequence[Entity],
+    count: int,
+    rng: random.Random,
+    answer: Answer[Entity],
+    per_answer: int = PER_ANSWER,
+) -> list[Entity]:
+    """At most `count` entities, `per_answer` of each answer, the best-filled answers first, then the rest evenly.
 
     A probe under entity-disjoint folds can only learn answers that several entities share, so a small draw
     holds few answers with enough entities each instead of many with one.
@@ -57,10 +63,10 @@ def spread(entities: Sequence[Entity], count: int, rng: random.Random, answer: A
     groups: dict[str, list[Entity]] = {}
     for entity in shuffled:
         groups.setdefault(answer(entity), []).append(entity)
-    ordered = sorted(groups.values(), key=lambda group: -min(len(group), PER_ANSWER))
-    drawn = [entity for group in ordered for entity in group[:PER_ANSWER]]
+    ordered = sorted(groups.values(), key=lambda group: -min(len(group), per_answer))
+    drawn = [entity for group in ordered for entity in group[:per_answer]]
     deepest = max((len(group) for group in ordered), default=0)
-    drawn += [group[rank] for rank in range(PER_ANSWER, deepest) for group in ordered if rank < len(group)]
+    drawn += [group[rank] for rank in range(per_answer, deepest) for group in ordered if rank < len(group)]
     return drawn[:count]
 
 

@@ -48,6 +48,14 @@ def test_with_a_least_number_a_few_families_lend_each_other_donors() -> None:
     }  # fmt: skip
 
 
+def test_of_two_hop_items_half_as_many_are_taken_but_enough_for_an_interval() -> None:
+    sizes: dict[tuple[Kind, str], int] = {("composite", "a"): 40, ("composite", "b"): 40, ("knowledge", "c"): 40}
+    for asked, expected in ((40, 20), (18, 9), (12, 8), (5, 5)):
+        taken = shared_out(sizes, asked, 3)
+        assert taken["composite", "a"] + taken["composite", "b"] == expected
+        assert taken["knowledge", "c"] == min(40, asked)
+
+
 def test_every_contrast_has_families_before_one_of_them_has_all() -> None:
     names = [("control", name) for name in "abcde"]
     sizes: dict[tuple[Kind, str], int] = dict.fromkeys(names, 9)  # type: ignore[arg-type]

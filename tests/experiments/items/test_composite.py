@@ -126,11 +126,12 @@ def test_the_one_hop_partner_is_the_same_text_with_the_bridge_in_the_slot(family
 
 
 @each_family
-def test_matched_wordings_hold_the_same_words_over_the_set(family: Family) -> None:
+@pytest.mark.parametrize(("n", "least"), [(40, 6), (100, 20)])
+def test_matched_wordings_hold_the_same_words_over_the_set(family: Family, n: int, least: int) -> None:
     """What a bag of words could tell the two classes apart by is exactly balanced."""
-    items = [item for item in family.build(seed=0, n=100) if item.extra["contrast"] == "KR-K"]
+    items = [item for item in family.build(seed=0, n=n) if item.extra["contrast"] == "KR-K"]
     direct = matched_knowledge(items)
-    assert len(items) == 20
+    assert len(items) >= least
     assert {item.extra["contrast"] for item in (*items, *direct)} == {"KR-K"}
 
     def mentioned(found: list[Item]) -> Counter[str]:
@@ -138,6 +139,25 @@ def test_matched_wordings_hold_the_same_words_over_the_set(family: Family) -> No
 
     assert mentioned(items) == mentioned(direct)
     assert len({skeleton(item) for item in (*items, *direct)}) == 1
+
+
+@each_family
+@pytest.mark.parametrize(("n", "subjects"), [(10, 10), (12, 12), (40, 10)])
+def test_few_items_are_about_ten_subjects_and_balanced_within_every_wording(
+    family: Family, n: int, subjects: int
+) -> None:
+    items = family.build(seed=1, n=n)
+    assert len(items) == n and len({item.cluster for item in items}) == subjects
+    foils = {str(item.extra["subject"]): str(item.extra["foil_subject"]) for item in items}
+    asked: dict[str, set[str]] = {}
+    for item in items:
+        asked.setdefault(str(item.extra["subject"]), set()).add(item.template)
+    mutual = [one for one, other in foils.items() if foils.get(other) == one]
+    assert len(mutual) >= 4
+    for one in mutual:
+        assert asked[one] == asked[foils[one]]
+    # No answer is so common that giving it always would look like knowing.
+    assert Counter(item.answer for item in items).most_common(1)[0][1] <= 0.25 * n
 
 
 @each_family
