@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from probes.backends.recording import Recording
-from probes.backends.restart import Component, Variant, sweep
+from probes.backends.restart import Component, Variant, batches_of_variants, sweep
 from probes.backends.runs import Runs
 from probes.causal.noise import unit_vectors
 from probes.causal.pairs import ALL, Pair, batches_of, reach_columns
@@ -106,21 +106,29 @@ class _Batch:
     def _at(
         self, position: str, where: Tensor, present: Tensor, clean: Tensor, foil: Tensor
     ) -> Iterator[tuple[Line, Float[Tensor, "item layer"]]]:
+        """All lines into the same run share a sweep: few runs at a time leave a processor idle."""
         here = [line for line in self.lines if line.position == position]
-        for measure in dict.fromkeys(line.measure for line in here):
-            into, base, sign = (self.clean, clean, -1.0) if measure == "noise" else (self.foil, foil, 1.0)
-            values, applies = self._donated(measure, position, where, present)
-            if values is None or not bool((present & applies).any()):
-                continue
-            lines, variants = self._variants([line for line in here if line.measure == measure], values)
+        for into, base, sign in ((self.foil, foil, -1.0), (self.clean, clean, 1.0)):
+            found: list[tuple[Line, int, Tensor]] = []
+            variants: list[Variant] = []
+            for measure in dict.fromkeys(
+                line.measure for line in here if (line.measure == "noise") == (into is self.clean)
+            ):
+                values, applies = self._donated(measure, position, where, present)
+                if values is None or not bool((present & applies).any()):
+                    continue
+                lines, edited = self._variants([line for line in here if line.measure == measure], values)
+                found += [(line, count, present & applies) for line, count in lines]
+                variants += edited
             if not variants:
                 continue
-            ends = sweep(into, variants, where)[:, :, 0]
-            moved = (sign * (self._difference(ends) - base)).cpu()
-            moved[:, ~(present & applies)] = torch.nan
+            ends = torch.cat([sweep(into, part, where)[:, :, 0] for part in batches_of_variants(variants, where, into)])
+            moved = (sign * (base - self._difference(ends))).cpu()
             start = 0
-            for line, count in lines:
-                yield line, moved[start : start + count].T
+            for line, count, there in found:
+                effects = moved[start : start + count].T
+                effects[~there] = torch.nan
+                yield line, effects
                 start += count
 
     def _variants(

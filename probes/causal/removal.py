@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
 from probes.backends.recording import Recording, record
-from probes.backends.restart import Component, Values, Variant, sweep
+from probes.backends.restart import Component, Values, Variant, batches_of_variants, sweep
 from probes.backends.runs import Runs
 from probes.causal.interchange import BATCH_TOKENS
 from probes.causal.noise import generator_for
@@ -120,18 +121,26 @@ class _Batch:
 
     def run(self, rows: tuple[int, ...], cuts: Sequence[Cut]) -> Removed:
         intact = self._difference(self.run_intact.streams[-1][None, :, -1])[0]
-        drop: dict[Cut, Tensor] = {}
-        wrong: dict[Cut, Tensor] = {}
+        made: list[tuple[Cut, int, int]] = []
+        variants: list[Variant] = []
         for cut in cuts:
             given = self._given(cut)
             starts = range(self.checkpoint.n_layers - cut.window + 1)
             if not given or not starts:
                 continue
-            found = []
+            made.append((cut, len(given), len(starts)))
             for values in given:
-                variants = [Variant(cut.component, range(start, start + cut.window), values) for start in starts]
-                found.append(self._difference(sweep(self.run_intact, variants, self.where)[:, :, 0]))
-            left = torch.stack(found)
+                variants += [Variant(cut.component, range(at, at + cut.window), values) for at in starts]
+        # All ways of removing share a sweep: few runs at a time leave a processor idle.
+        parts = batches_of_variants(variants, self.where, self.run_intact)
+        found = [self._difference(sweep(self.run_intact, part, self.where)[:, :, 0]) for part in parts]
+        ends = torch.cat(found) if found else intact[:0, None]
+        drop: dict[Cut, Tensor] = {}
+        wrong: dict[Cut, Tensor] = {}
+        done = 0
+        for cut, draws, starts_of_cut in made:
+            left = rearrange(ends[done : done + draws * starts_of_cut], "(draw at) item -> draw at item", draw=draws)
+            done += draws * starts_of_cut
             drop[cut] = (intact - left.mean(0)).T.cpu()
             wrong[cut] = (left <= 0).float().mean(0).T.cpu()
         return Removed(rows, intact.cpu(), drop, wrong)
