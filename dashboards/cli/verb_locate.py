@@ -50,7 +50,7 @@ MEASURING = (
     Option("draws", 10_000, "cluster-bootstrap draws behind every interval", "measuring", positive, metavar="N"),
     Option("causal_map", "default", "interventions: none, quick, default, full (every component, position and control)",
            "interventions", choices=("none", "quick", "default", "full")),
-    Option("pairs", 18, "minimal pairs of each kind that are intervened on; half as many two-hop ones", "interventions", positive, metavar="N"),
+    Option("pairs", 18, "minimal pairs of each kind that are intervened on; half as many two-hop ones, eight at least", "interventions", positive, metavar="N"),
     Option("windows", (), "sizes of windows of blocks edited together, beside single blocks", "interventions", positive,
            metavar="N,N"),
     Option("damage_texts", 6, "neutral texts on which a removal's general damage is measured", "interventions", positive,

@@ -178,7 +178,7 @@ def _stages(
         pairs = choose_pairs(encoded, behaviour, config.pairs, config.seed, among=shared[0], like=shared[1])
         record_tests(run, causal_self_tests(checkpoint, pairs, config))
     with run.stage("interventions"):
-        causal = causal_stage(run, checkpoint, pairs, config, batch_tokens=batch_tokens, progress=progress)
+        causal = causal_stage(run, checkpoint, pairs, config, progress=progress)
     with run.stage("random-init"):
         fresh = _random_init(run, checkpoint, config, questions, batch_tokens, progress) if config.random_init else None
     with run.stage("probes"):

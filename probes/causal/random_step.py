@@ -21,6 +21,8 @@ def moved(start: Float[Tensor, "*axis"], size: float, generator: torch.Generator
     `size` by more than 2 %, values are rounded at random, to either neighbour with the odds of its nearness, and the noise is
     scaled until what is left is as large as it should be. A few numbers get the nearest norm that their steps allow.
     """
+    if not size:
+        return start.clone()
     noise = torch.randn(start.shape, generator=generator).to(start.device)
     plain = start + (noise * (size / float(torch.linalg.vector_norm(noise)))).to(start.dtype)
     if abs(float(distance(plain, start)) / size - 1) <= MISS:

@@ -45,8 +45,8 @@ def build(
 ) -> list[Item]:
     """At most `n` two-hop items, subject by subject: ten subjects or more, each in as many wordings as `n` then allows.
 
-    The two of a mutual pair are asked in the same wordings, and the subjects of a wording are the ones that it mentions
-    aside, so that words and kinds of entity stay balanced within every wording.
+    The two of a mutual pair are asked in the same wordings. The subjects of a wording are the ones that it mentions aside, so
+    that words and kinds of entity are balanced within every wording, where it has enough of them: from about 40 items on.
 
     `difficulty` is ignored. The pair differs in subject, bridge and answer; with `token_length` the pair's
     prompts, and those of the one-hop partner's pair, have equally many tokens where there is such a partner.

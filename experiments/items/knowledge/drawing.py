@@ -77,7 +77,7 @@ def wordings_each(n: int, n_entities: int, n_wordings: int) -> int:
 
 
 def in_turn(wordings: Sequence[Wording], each: int, place: int) -> tuple[Wording, ...]:
-    """The wordings of the entity at `place`: all are used equally often, in their order."""
+    """The wordings of the entity at `place`, in their order; over all places they are used equally often."""
     return tuple(wordings[index % len(wordings)] for index in range(place * each, (place + 1) * each))
 
 

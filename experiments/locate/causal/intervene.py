@@ -45,17 +45,15 @@ def intervene(
     store: ActivationStore,
     config: LocateConfig,
     *,
-    batch_tokens: int | None = None,
     shrunk: Callable[[str, int], None] = lambda group, tokens: None,
     progress: Progress = silent,
 ) -> None:
     """Stores for every pair (item × layer, NaN where there is nothing): every line, every cut, knockouts, attributions.
 
     One shard a family: which pairs lend each other contributions must not depend on where a run was interrupted.
-    `batch_tokens`: recomputed tokens of one batch. Where memory runs out a family is begun again with fewer and
-    `shrunk` is told. Raises DoesNotFitError when a single pair doesn't fit.
+    Where memory runs out a family is begun again in batches of fewer recomputed tokens and `shrunk` is told. Raises DoesNotFitError when a single pair doesn't fit.
     """
-    most = batch_tokens or BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])
+    most = BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])
     groups: dict[str, list[Pair]] = {}
     for pair in pairs:
         groups.setdefault(pair.group, []).append(pair)

@@ -62,7 +62,6 @@ def causal_stage(
     chosen: Chosen,
     config: LocateConfig,
     *,
-    batch_tokens: int | None = None,
     progress: Progress = silent,
 ) -> Causal:
     """Everything that intervenes on the model. Without usable pairs it says so; it never stops the run for that."""
@@ -74,7 +73,7 @@ def causal_stage(
     try:
         intervene(
             checkpoint, chosen.pairs, chosen.reference, store, config,
-            batch_tokens=batch_tokens, shrunk=partial(_memory_ran_out, run), progress=progress,
+            shrunk=partial(_memory_ran_out, run), progress=progress,
         )  # fmt: skip
         damage = neutral_damage(checkpoint, config, progress=progress)
     except NoRestartError as error:
