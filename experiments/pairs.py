@@ -13,6 +13,7 @@ from typing import Any
 from probes.cache import cache_directory
 from probes.checkpoints.known import KNOWN
 from probes.checkpoints.known_pairs import PAIRS
+from probes.file_state import file_state
 from probes.progress import Progress, silent
 from probes.similarity.lineage import PairCheck, verify_pair
 from probes.similarity.tensor_source import TensorSource
@@ -45,7 +46,7 @@ def check_pair(
 ) -> PairCheck:
     """`verify_pair`, resumable: of large checkpoints each compared tensor is kept in the cache at once.
 
-    What is kept belongs to the files' paths, sizes and times of change, so other weights are never mixed in. Raises
+    What is kept belongs to the files' paths and states (`file_state`), so other weights are never mixed in. Raises
     StrataError for bad input.
     """
     return verify_pair(
@@ -89,8 +90,7 @@ def _key(a: TensorSource, b: TensorSource) -> str:
     digest = hashlib.sha256()
     for source in (a, b):
         for file in sorted({stored.file for stored in source.tensors.values()}):
-            state = file.stat()
-            digest.update(f"{file.resolve()}|{state.st_size}|{state.st_mtime_ns}\n".encode())
+            digest.update(f"{file.resolve()}|{file_state(file)}\n".encode())
         for adapter in source.adapters:
             for name, change in sorted(adapter.changes.items()):
                 digest.update(f"{name}|{change.scale}|{change.transposed}".encode())

@@ -123,8 +123,7 @@ def _identity(models: Models, config: CompareConfig, questions: Questions) -> di
     for role in models.roles:
         about = models.about(role)
         of_role[role] = {
-            "weights_sha256": about.identity.weights_sha256,
-            "tokenizer_sha256": about.identity.tokenizer_sha256,
+            **about.identity.parts,
             "dtype": about.dtype,
             "attention": about.attention,
         }
@@ -149,8 +148,8 @@ class _Comparison:
         # In the manifest, because a stage that is done says nothing when the run is taken up again.
         self.not_comparable: list[dict[str, str]] = run.manifest.setdefault("not_comparable", [])
         self.alike = {role: self._alike(role) for role in models.others}
-        hashes = tuple(models.about(role).identity.weights_sha256 for role in models.roles)
-        self.locate_config = replace(config.locate, paired_with=hashes)
+        compared = tuple(" ".join(models.about(role).identity.parts.values()) for role in models.roles)
+        self.locate_config = replace(config.locate, paired_with=compared)
 
     def _alike(self, role: Role) -> Alike:
         base, other = self.models.about(BASE), self.models.about(role)

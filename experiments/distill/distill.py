@@ -60,11 +60,7 @@ def distill(
     made = lessons("train", seed=config.seed, n=config.steps * config.batch)
     texts = rows(config.twin, checkpoint, seed=config.seed, steps=config.steps, batch=config.batch)
     precision = resolved_precision(config, checkpoint.device)
-    base = {
-        "spec": checkpoint.identity.spec,
-        "weights_sha256": checkpoint.identity.weights_sha256,
-        "tokenizer_sha256": checkpoint.identity.tokenizer_sha256,
-    }
+    base = {"spec": checkpoint.identity.spec, **checkpoint.identity.parts}
     identity = asdict(config) | {"precision": precision, "data_sha256": rows_sha256(texts)}
     identity |= {f"base_{name}": value for name, value in base.items() if name != "spec"}
     run = RunDirectory(out, verb="distill", command=command, identity=identity)

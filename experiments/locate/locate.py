@@ -221,8 +221,7 @@ def _identity(checkpoint: Checkpoint, config: LocateConfig, questions: Questions
     text = asked.pop("text")
     return asked | {
         "text_sha256": text_sha256(text),
-        "weights_sha256": known.weights_sha256,
-        "tokenizer_sha256": known.tokenizer_sha256,
+        **known.parts,
         "items_sha256": questions.sha256,
         "opening": questions.opening,
         "dtype": str(checkpoint.dtype),
