@@ -102,6 +102,7 @@ def _show(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
 
 
 def _check(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
+    from experiments.items.alignment import token_length
     from experiments.items.format_check import built_in_contrasts, format_report
     from experiments.items.jsonl import read_items
 
@@ -113,7 +114,7 @@ def _check(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
         if what:
             items = read_items(what[0])
         else:
-            items = _built_in(values["families"], values, lambda text: len(checkpoint.encode(text)))
+            items = _built_in(values["families"], values, token_length(checkpoint))
         report = format_report(items, checkpoint, checkpoint.max_context, seed=values["seed"])
         if not what:
             made = built_in_contrasts(

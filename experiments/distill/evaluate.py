@@ -15,7 +15,7 @@ import torch
 from experiments.distill.data import SPLITS, Lesson, Split, cells_of, lessons
 from experiments.distill.prompting import PROMPTS, Prompting, ask
 from experiments.generation import end_of_answer, extract_answer, is_right, leaves_open
-from experiments.items.alignment import encode_items
+from experiments.items.alignment import encode_items, token_length
 from experiments.items.builtin import build_items, chosen
 from experiments.run import RunDirectory, rows_to_table
 from experiments.statistics.bootstrap import Estimate, cluster_bootstrap
@@ -169,7 +169,7 @@ def knowledge_rows(
         chosen(KNOWLEDGE),
         seed=seed,
         per_family=per_family,
-        token_length=lambda text: len(checkpoint.encode(text)),
+        token_length=token_length(checkpoint),
     )
     encoded = [one for one in encode_items(items, checkpoint, checkpoint.max_context)[0] if one.foil_id is not None]
     rows: list[dict[str, Any]] = []

@@ -22,6 +22,7 @@ from probes.checkpoints.quiet import first_line, quietly
 from probes.checkpoints.readout import readout_of
 from probes.checkpoints.remote import hub_directory
 from probes.checkpoints.spec import Spec, parse_spec
+from probes.checkpoints.trusted_tokenizer import OpenedTokenizer, open_tokenizer
 from probes.checkpoints.weight_files import weight_files
 from probes.errors import DoesNotFitError, StrataError
 from probes.progress import Progress, silent
@@ -56,6 +57,7 @@ def open_checkpoint(
         directory, revision = checkpoint_directory(parsed, progress)
         opened = _open_directory(directory, spec, dtype, place, device_map, attention, trust_remote_code)
     model, digest, source = opened.model, opened.weights_sha256, str(parsed.source)
+    caveats = list(opened.caveats)
     # Merging changes neither the configuration nor the tokenizer that were opened.
     config = hash_config(model.config, [adapter_settings(adapter) for adapter in parsed.adapters])
     for count, adapter in enumerate(parsed.adapters):
@@ -68,7 +70,7 @@ def open_checkpoint(
     identity = Identity(
         spec, source, digest, hash_tokenizer(opened.tokenizer), config, revision=revision, files=opened.files
     )
-    return checkpoint_from(model, opened.tokenizer, identity)
+    return checkpoint_from(model, opened.tokenizer, identity, tuple(caveats))
 
 
 def open_on_meta(spec: str, *, dtype: str = "auto", trust_remote_code: bool = False) -> Checkpoint:
@@ -92,19 +94,24 @@ def open_on_meta(spec: str, *, dtype: str = "auto", trust_remote_code: bool = Fa
     try:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
-        tokenizer = AutoTokenizer.from_pretrained(directory, **options)
+        if parsed.source == "gguf":
+            tokenizer = OpenedTokenizer(AutoTokenizer.from_pretrained(directory, **options), ())
+        else:
+            tokenizer = open_tokenizer(directory, trust_remote_code=trust_remote_code)
     except (ValueError, ImportError, OSError, KeyError, TypeError, AttributeError) as error:
         raise StrataError(
             f"{spec} can't be planned for ({first_line(error)})", "Check the checkpoint's files"
         ) from error
     model = model.to(_dtype(dtype, _device("auto"), stored))
     identity = Identity(
-        spec, parsed.source, "", hash_tokenizer(tokenizer), hash_config(model.config), revision=revision
+        spec, parsed.source, "", hash_tokenizer(tokenizer.tokenizer), hash_config(model.config), revision=revision
     )
-    return checkpoint_from(model, tokenizer, identity)
+    return checkpoint_from(model, tokenizer.tokenizer, identity, tokenizer.caveats)
 
 
-def checkpoint_from(model: Any, tokenizer: Any, identity: Identity | None = None) -> Checkpoint:
+def checkpoint_from(
+    model: Any, tokenizer: Any, identity: Identity | None = None, caveats: tuple[str, ...] = ()
+) -> Checkpoint:
     """A Checkpoint around a Hugging Face model already in memory (identity: a hash over its state dict)."""
     model.eval()
     model.requires_grad_(False)
@@ -114,7 +121,7 @@ def checkpoint_from(model: Any, tokenizer: Any, identity: Identity | None = None
             "in memory", "memory", hash_state(model.state_dict()), hash_tokenizer(tokenizer), hash_config(model.config)
         )
     anatomy = anatomy_of(model)
-    return Checkpoint(model, tokenizer, anatomy, readout_of(model, anatomy.final_norm), identity)
+    return Checkpoint(model, tokenizer, anatomy, readout_of(model, anatomy.final_norm), identity, caveats)
 
 
 def _check_ends(model: Any) -> None:
@@ -179,6 +186,8 @@ class _Opened:
     weights_sha256: str
     files: tuple[str, ...]
     """Names of the weight files."""
+    caveats: tuple[str, ...] = ()
+    """As `Checkpoint` has them."""
 
 
 def _open_gguf(file: Path, dtype: torch.dtype) -> _Opened:
@@ -195,7 +204,7 @@ def _open_directory(
     attention: str | None,
     trust_remote_code: bool,
 ) -> _Opened:
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM
 
     weights = weight_files(directory)  # refuses what is damaged before transformers gets to see it
     config = _read_config(directory, spec, lambda: AutoConfig.from_pretrained(
@@ -230,15 +239,10 @@ def _open_directory(
             f"{directory} holds {len(left_over)} weights that its config.json has no place for, among them {left_over[0]}",
             "Use the config.json that belongs to them: a part of the model would be left out otherwise",
         )
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=trust_remote_code)
-    except (ValueError, ImportError, OSError, KeyError, TypeError, AttributeError) as error:
-        raise StrataError(
-            f"{directory} has no tokenizer that can be loaded ({first_line(error)})",
-            "Add its tokenizer.json or tokenizer.model",
-        ) from error
+    tokenizer = open_tokenizer(directory, trust_remote_code=trust_remote_code)
     names = tuple(str(file.relative_to(directory)) for file in weights.files)
-    return _Opened(model, tokenizer, hash_safetensors(weights.files), names)
+    caveats = (*([weights.caveat] if weights.caveat else []), *tokenizer.caveats)
+    return _Opened(model, tokenizer.tokenizer, hash_safetensors(weights.files), names, caveats)
 
 
 def weights_sha256(directory: Path) -> str:
