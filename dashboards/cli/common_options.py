@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ MODEL = (
     Option("device", "auto", "cpu, cuda, cuda:N, or auto", "model"),
     Option("device_map", None, "hand placement on several devices to accelerate: auto, balanced, …", "model"),
     Option("attention", None, "attention implementation: sdpa, eager, …", "model"),
-    Option("trust_remote_code", False, "run Python code that comes with the checkpoint", "model"),
+    Option("trust_remote_code", False, "run Python code that comes with the checkpoint", "model", asked_only=True),
 )  # fmt: skip
 ITEMS = (
     Option("items", None, "a JSON Lines file of items instead of the built-in families", "questions", metavar="FILE"),
@@ -41,6 +42,12 @@ DISPLAY = (
     Option("display", "auto", "progress on stderr: rich, plain, none, or auto", "output", choices=DISPLAYS),
     Option("json", False, "print exactly one JSON object, and no progress", "output"),
 )
+
+
+def tell_caveats(checkpoint: Checkpoint) -> None:
+    """Says on stderr what was odd about opening it, whatever the display: for verbs that leave no run behind."""
+    for caveat in checkpoint.caveats:
+        sys.stderr.write(f"caveat: {caveat}\n")
 
 
 def open_from(spec: str, values: Mapping[str, Any], display: Display) -> Checkpoint:

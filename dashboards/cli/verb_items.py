@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, Any, TextIO
 from rich.console import Console
 from rich.table import Table
 
-from dashboards.cli.common_options import DISPLAY, ITEMS, MODEL, config_lines, display_from, given_options, open_from
+from dashboards.cli.common_options import (
+    DISPLAY,
+    ITEMS,
+    MODEL,
+    config_lines,
+    display_from,
+    given_options,
+    open_from,
+    tell_caveats,
+)
 from dashboards.cli.display import only_results_on_stdout
 from dashboards.cli.options import Option, add_options, resolve
 from probes.errors import StrataError
@@ -109,6 +118,7 @@ def _check(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
     display = display_from(values)
     with display.listening():
         checkpoint = open_from(values["checkpoint"], values, display)
+        tell_caveats(checkpoint)
         if len(what) > 1:
             raise StrataError(f"items check takes one file, {len(what)} were given", "Check them one by one")
         if what:

@@ -82,6 +82,8 @@ def evaluate(
                 identity |= {f"base_{name}": value for name, value in checkpoint.identity.parts.items()}
                 run = RunDirectory(out, verb="distill-evaluation", command=command, identity=identity)
                 run.measured_here(str(checkpoint.device))
+            for caveat in checkpoint.caveats:
+                run.warn(caveat if name is None else f"{name}: {caveat}")
             label = BASE if name is None else name
             number = 0 if name is None else 1 + list(adapters).index(name)
             if not run.finished(f"knowledge_{number}.parquet"):

@@ -248,6 +248,8 @@ def _describe(run: RunDirectory, checkpoint: Checkpoint, questions: Questions, o
         "left_out": questions.counted_reasons,
         "limited": questions.limited,
     }
+    for caveat in checkpoint.caveats:
+        run.warn(caveat)
     run.save()
     if not run.finished("items.jsonl"):
         write_items(run.path / "items.jsonl", questions.items)

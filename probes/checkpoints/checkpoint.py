@@ -24,7 +24,7 @@ class NoEmbeddingError(StrataError):
             f"The text needs the token {token!r} (id {id}), for which the model has no embedding: {sizes}",
             "Leave it out of the text, or give the checkpoint whose embedding was resized with its tokenizer",
         )
-        self.reason = f"it needs the token {token!r}, for which the model has no embedding ({sizes})"
+        self.reason = f"needs {token!r}, which the model has no embedding for ({sizes})"
         """The same in words shared by all texts that need it."""
         self.n_tokens = n_tokens
         """Length of the whole text."""

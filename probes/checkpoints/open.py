@@ -94,11 +94,14 @@ def open_on_meta(spec: str, *, dtype: str = "auto", trust_remote_code: bool = Fa
     try:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
-        if parsed.source == "gguf":
-            tokenizer = OpenedTokenizer(AutoTokenizer.from_pretrained(directory, **options), ())
-        else:
-            tokenizer = open_tokenizer(directory, trust_remote_code=trust_remote_code)
-    except (ValueError, ImportError, OSError, KeyError, TypeError, AttributeError) as error:
+        tokenizer = (
+            OpenedTokenizer(AutoTokenizer.from_pretrained(directory, **options), ())
+            if parsed.source == "gguf"
+            else open_tokenizer(directory, trust_remote_code=trust_remote_code)
+        )
+    except StrataError:
+        raise
+    except _raised(trust_remote_code) as error:
         raise StrataError(
             f"{spec} can't be planned for ({first_line(error)})", "Check the checkpoint's files"
         ) from error
@@ -217,7 +220,7 @@ def _open_directory(
             directory, config=config, dtype=_dtype(dtype, device, stored), device_map=device_map, use_safetensors=True,
             local_files_only=True, trust_remote_code=trust_remote_code, output_loading_info=True, **options,
         ))  # fmt: skip
-    except (MemoryError, ValueError, ImportError, RuntimeError, OSError, KeyError) as error:
+    except _raised(trust_remote_code) as error:
         # On a CPU torch raises a bare RuntimeError.
         ran_out = isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
         if ran_out:
@@ -245,6 +248,13 @@ def _open_directory(
     return _Opened(model, tokenizer.tokenizer, hash_safetensors(weights.files), names, caveats)
 
 
+def _raised(own_code: bool) -> tuple[type[Exception], ...]:
+    """What loading may raise: transformers' errors, or whatever code that came with the checkpoint likes."""
+    if own_code:
+        return (Exception,)
+    return MemoryError, ValueError, ImportError, RuntimeError, OSError, KeyError, TypeError, AttributeError
+
+
 def weights_sha256(directory: Path) -> str:
     """Of a Hugging Face directory, as `Identity` has it."""
     return hash_safetensors(weight_files(directory).files)
@@ -255,7 +265,7 @@ def _read_config(directory: Path, spec: str, read: Any) -> Any:
 
     try:
         config = read()
-    except (ValueError, OSError, KeyError, ImportError) as error:
+    except Exception as error:  # code that came with the checkpoint raises whatever it likes
         raise StrataError(
             f"{directory}/config.json could not be read ({first_line(error)})", "Check the checkpoint"
         ) from error

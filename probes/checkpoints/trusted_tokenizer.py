@@ -54,11 +54,7 @@ def open_tokenizer(directory: Path, *, trust_remote_code: bool = False) -> Opene
         loaded = quietly(
             lambda: AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=trust_remote_code)
         )
-    except (ValueError, ImportError, OSError, KeyError, TypeError, AttributeError) as error:
-        raise _cannot_load(directory, error) from error
-    except Exception as error:  # the tokenizers library raises bare exceptions for a file that it can't read
-        if type(error) is not Exception:
-            raise
+    except Exception as error:  # the tokenizers library raises bare exceptions, and own code whatever it likes
         raise _cannot_load(directory, error) from error
     if (directory / _FILE).exists():
         return _held_against_file(directory, loaded)
