@@ -121,10 +121,7 @@ def _check(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
         tell_caveats(checkpoint)
         if len(what) > 1:
             raise StrataError(f"items check takes one file, {len(what)} were given", "Check them one by one")
-        if what:
-            items = read_items(what[0])
-        else:
-            items = _built_in(values["families"], values, token_length(checkpoint))
+        items = read_items(what[0]) if what else _built_in(values["families"], values, token_length(checkpoint))
         report = format_report(items, checkpoint, checkpoint.max_context, seed=values["seed"])
         if not what:
             made = built_in_contrasts(

@@ -15,11 +15,12 @@ from probes.checkpoints.checkpoint import Checkpoint
 from probes.checkpoints.open import checkpoint_from
 
 MODEL = tiny_model("llama")
+WIDE = tiny_model("llama", vocab_size=300)
 words = st.lists(st.sampled_from(WORDS), min_size=1, max_size=8)
 
 
 def opened(tokenizer: Any) -> Checkpoint:
-    return checkpoint_from(MODEL, tokenizer)
+    return checkpoint_from(MODEL if tokenizer.vocab_size <= MODEL.config.vocab_size else WIDE, tokenizer)
 
 
 def byte_level() -> PreTrainedTokenizerFast:
