@@ -8,6 +8,7 @@ from typing import Any
 
 from probes.checkpoints.identity import without_asides
 from probes.checkpoints.quiet import first_line, quietly
+from probes.checkpoints.refusals import read_config
 from probes.errors import StrataError
 
 _SHAPE = {
@@ -82,11 +83,18 @@ def architecture_differences(a: Path, b: Path) -> tuple[ArchitectureDifference, 
 
 
 def _facts(directory: Path) -> dict[str, Any]:
-    from transformers import AutoConfig
+    from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
 
+    stated = read_config(directory)
+    # What only code of its own can open is compared as it is written down.
+    known = stated.get("model_type") in CONFIG_MAPPING
     try:
         config = quietly(
-            lambda: AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
+            lambda: (
+                AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
+                if known
+                else PreTrainedConfig.from_dict(stated)
+            )
         ).get_text_config()
     except (ValueError, OSError, KeyError, ImportError) as error:
         raise StrataError(

@@ -18,12 +18,14 @@ from probes.checkpoints.embedded import embedded_directory
 from probes.checkpoints.gguf_file import hash_gguf, load_gguf
 from probes.checkpoints.held_delta import refuse_held_by
 from probes.checkpoints.identity import Identity, hash_config, hash_safetensors, hash_state, hash_tokenizer
+from probes.checkpoints.misfit import names_are_kept, refuse_misfit
 from probes.checkpoints.quiet import first_line, quietly
 from probes.checkpoints.readout import readout_of
+from probes.checkpoints.refusals import read_config, refuse_own_code, refuse_quantised
 from probes.checkpoints.remote import hub_directory
 from probes.checkpoints.spec import Spec, parse_spec
 from probes.checkpoints.trusted_tokenizer import OpenedTokenizer, open_tokenizer
-from probes.checkpoints.weight_files import weight_files
+from probes.checkpoints.weight_files import WeightFiles, stored_shapes, weight_files
 from probes.errors import DoesNotFitError, StrataError
 from probes.progress import Progress, silent
 
@@ -89,7 +91,14 @@ def open_on_meta(spec: str, *, dtype: str = "auto", trust_remote_code: bool = Fa
         directory, revision = hub_directory(parsed.base, parsed.revision, weights=False)
     else:
         directory, revision = checkpoint_directory(parsed, silent)
+    weights = weight_files(directory) if parsed.source in ("directory", "embedded") else None
+    if parsed.source == "hub":
+        refuse_quantised(directory, read_config(directory))
+    if parsed.source != "gguf" and not trust_remote_code:
+        refuse_own_code(directory, read_config(directory))
     config = _read_config(directory, spec, lambda: AutoConfig.from_pretrained(directory, **options))
+    if weights is not None:
+        _refuse_misfit(directory, weights, config, trust_remote_code)
     stored = getattr(config, "dtype", None) or torch.float32
     try:
         with torch.device("meta"):
@@ -210,9 +219,12 @@ def _open_directory(
     from transformers import AutoConfig, AutoModelForCausalLM
 
     weights = weight_files(directory)  # refuses what is damaged before transformers gets to see it
+    if not trust_remote_code:
+        refuse_own_code(directory, read_config(directory))
     config = _read_config(directory, spec, lambda: AutoConfig.from_pretrained(
         directory, local_files_only=True, trust_remote_code=trust_remote_code
     ))  # fmt: skip
+    _refuse_misfit(directory, weights, config, trust_remote_code)
     options: dict[str, Any] = {"attn_implementation": attention} if attention else {}
     stored = getattr(config, "dtype", None) or torch.float32
     try:
@@ -227,10 +239,12 @@ def _open_directory(
             raise DoesNotFitError(
                 f"{spec} does not fit into memory", "Try --dtype bfloat16 or --device-map auto"
             ) from error
+        _refuse_misfit(directory, weights, config, trust_remote_code, always=True)
         raise StrataError(
             f"{spec} could not be loaded ({first_line(error)})", "Check the checkpoint's files"
         ) from error
     if loaded["missing_keys"]:
+        _refuse_misfit(directory, weights, config, trust_remote_code, always=True)
         missing = sorted(loaded["missing_keys"])
         raise StrataError(
             f"{directory} lacks {len(missing)} weights of {type(model).__name__}, among them {missing[0]}",
@@ -253,6 +267,21 @@ def _raised(own_code: bool) -> tuple[type[Exception], ...]:
     if own_code:
         return (Exception,)
     return MemoryError, ValueError, ImportError, RuntimeError, OSError, KeyError, TypeError, AttributeError
+
+
+def _refuse_misfit(directory: Path, weights: WeightFiles, config: Any, own_code: bool, *, always: bool = False) -> None:
+    """`refuse_misfit` on an empty model. Weights that are converted while they are loaded are looked at only `always`."""
+    if own_code:
+        return
+    from transformers import AutoModelForCausalLM
+
+    try:
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(copy.deepcopy(config), trust_remote_code=False)
+    except Exception:  # loading tells what is wrong, if anything is
+        return
+    if always or names_are_kept(model):
+        refuse_misfit(directory, stored_shapes(weights.files), model)
 
 
 def weights_sha256(directory: Path) -> str:

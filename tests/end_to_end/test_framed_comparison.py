@@ -63,7 +63,10 @@ def test_a_comparison_in_a_chat_asks_all_models_the_same_and_says_so(tmp_path: P
     specs = Specs("smollm2", "smollm2+think", "smollm2+plain")
     found = compare(specs, openers, config, out, items_file=items)
     manifest = json.loads((out / "manifest.json").read_text())
-    assert (manifest["config"]["locate"]["framing"], manifest["config"]["locate"]["opening"]) == ("chat", f"{REQUEST} in the ")
+    assert (manifest["config"]["locate"]["framing"], manifest["config"]["locate"]["opening"]) == (
+        "chat",
+        f"{REQUEST} in the ",
+    )
     hashes = manifest["chat_template_sha256"]
     assert hashes["base"] is None and hashes["distilled"] != hashes["twin"]
     prompts = [f"{REQUEST} in the " + item["prompt"] for item in small_items()]
