@@ -87,7 +87,7 @@ def _refuse_other_depth(directory: object, stored: Shapes, wanted: Shapes) -> No
 
 
 def _more_to_come(found: int, depth: int, stored: Shapes, wanted: Shapes, path: str) -> bool:
-    """Whether what is stored beyond the blocks is something else, such as a head that predicts tokens further on."""
+    """Whether what is stored beyond the blocks is no block like them, such as a head that predicts tokens further on."""
     if found < depth:
         return False
     like = {name.removeprefix(f"{path}.0.") for name in wanted if name.startswith(f"{path}.0.")}
@@ -97,7 +97,7 @@ def _more_to_come(found: int, depth: int, stored: Shapes, wanted: Shapes, path: 
         for name in stored
         if name.startswith(f"{path}.{block}.")
     }
-    return not beyond <= like
+    return beyond != like
 
 
 def _depths(shapes: Shapes) -> dict[str, int]:

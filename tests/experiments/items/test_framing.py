@@ -88,7 +88,7 @@ def test_a_template_that_fails_is_one_sentence(template: Any) -> None:
 def test_a_template_that_does_not_write_the_request_is_no_chat(template: str, framing: Any) -> None:
     deaf = tiny_tokenizer()
     deaf.chat_template = template or "{{ '' }}"
-    with pytest.raises(StrataError, match="of smol doesn't write the request 'Complete the text.'") as refused:
+    with pytest.raises(StrataError, match=r"of smol doesn't write the request 'Complete the text\.'") as refused:
         opening_of(deaf, framing, "smol")
     assert refused.value.exit_code == 2 and "--framing raw" in refused.value.remedy
 
