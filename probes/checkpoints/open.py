@@ -12,6 +12,8 @@ from typing import Any
 import torch
 
 from probes.checkpoints.adapter import adapter_settings, with_adapter
+from probes.checkpoints.adapter_caveats import adapter_caveats
+from probes.checkpoints.adapter_fit import refuse_unmergeable
 from probes.checkpoints.anatomy import anatomy_of
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.checkpoints.embedded import embedded_directory
@@ -65,6 +67,7 @@ def open_checkpoint(
     for count, adapter in enumerate(parsed.adapters):
         refuse_held_by(model, adapter, "+".join([parsed.base, *parsed.adapters[:count]]))
         model, adapter_digest = with_adapter(model, adapter, digest)
+        caveats += adapter_caveats(adapter, parsed, opened.directory, opened.tokenizer, weights_sha256)
         digest, source = f"{digest}+{adapter_digest}", f"{source}+adapter"
     if device_map is None:
         model = _move(model, place, spec)
@@ -114,11 +117,16 @@ def open_on_meta(spec: str, *, dtype: str = "auto", trust_remote_code: bool = Fa
         raise StrataError(
             f"{spec} can't be planned for ({first_line(error)})", "Check the checkpoint's files"
         ) from error
+    caveats = list(tokenizer.caveats)
+    for adapter in parsed.adapters:
+        refuse_unmergeable(adapter, adapter_settings(adapter))
+        here = None if parsed.source == "gguf" else directory
+        caveats += adapter_caveats(adapter, parsed, here, tokenizer.tokenizer, None)
     model = model.to(_dtype(dtype, _device("auto"), stored))
     identity = Identity(
         spec, parsed.source, "", hash_tokenizer(tokenizer.tokenizer), hash_config(model.config), revision=revision
     )
-    return checkpoint_from(model, tokenizer.tokenizer, identity, tokenizer.caveats)
+    return checkpoint_from(model, tokenizer.tokenizer, identity, tuple(caveats))
 
 
 def checkpoint_from(
@@ -198,6 +206,8 @@ class _Opened:
     weights_sha256: str
     files: tuple[str, ...]
     """Names of the weight files."""
+    directory: Path | None = None
+    """Where they lie; None for a GGUF file."""
     caveats: tuple[str, ...] = ()
     """As `Checkpoint` has them."""
 
@@ -259,7 +269,7 @@ def _open_directory(
     tokenizer = open_tokenizer(directory, trust_remote_code=trust_remote_code)
     names = tuple(str(file.relative_to(directory)) for file in weights.files)
     caveats = (*([weights.caveat] if weights.caveat else []), *tokenizer.caveats)
-    return _Opened(model, tokenizer.tokenizer, hash_safetensors(weights.files), names, caveats)
+    return _Opened(model, tokenizer.tokenizer, hash_safetensors(weights.files), names, directory, caveats)
 
 
 def _raised(own_code: bool) -> tuple[type[Exception], ...]:

@@ -67,7 +67,7 @@ class TensorSource:
         for adapter in self.adapters:
             if name in adapter.replaced:
                 values = adapter.replaced[name][start:stop].float()
-            elif name in adapter.changes:
+            if name in adapter.changes:
                 values = values.float() + adapter.changes[name].rows(start, stop)
         return values.reshape(len(values), -1)
 
