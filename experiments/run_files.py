@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def is_whole(directory: Path, manifest: Mapping[str, Any], name: str) -> bool:
     return True
 
 
-def check_run(directory: Path, manifest: Mapping[str, Any], tables: Collection[str]) -> None:
+def check_run(directory: Path, manifest: Mapping[str, Any], tables: Sequence[str]) -> None:
     """Raises DamagedError when a file of a finished run is missing, damaged or another run's."""
     check_tables(directory, str(manifest.get("run_id")), tables)  # says whose a table is
     for name in manifest.get(FILES, {}):
