@@ -65,7 +65,8 @@ def compare_and_keep(a: TensorSource, b: TensorSource, progress: Progress = sile
     with file.open("a", encoding="utf-8") as journal:
         for change in compare_weights(a, b, spectrum=False, known=known, progress=progress):
             if change.name not in known:
-                journal.write(json.dumps(asdict(change)) + "\n")
+                told = json.dumps(asdict(change))
+                journal.write(f"{_checksum(told)} {told}\n")
                 journal.flush()
             yield change
 
@@ -73,11 +74,16 @@ def compare_and_keep(a: TensorSource, b: TensorSource, progress: Progress = sile
 def _kept(file: Path) -> dict[str, TensorChange]:
     if not file.exists():
         return {}
-    whole, ended, _ = file.read_text(encoding="utf-8").rpartition("\n")
-    # A line that a kill cut short is dropped, also from the file, so that the next one starts on a line of its own.
-    file.write_text(whole + ended, encoding="utf-8")
-    changes = (_from_json(json.loads(line)) for line in whole.splitlines())
+    lines = [line.partition(" ") for line in file.read_text(encoding="utf-8", errors="replace").split("\n")]
+    # A line that a kill cut short, or that was damaged since, is dropped, also from the file: its tensor is read again.
+    whole = [told for checksum, _, told in lines if told and checksum == _checksum(told)]
+    file.write_text("".join(f"{_checksum(told)} {told}\n" for told in whole), encoding="utf-8")
+    changes = (_from_json(json.loads(told)) for told in whole)
     return {change.name: change for change in changes}
+
+
+def _checksum(told: str) -> str:
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _from_json(row: dict[str, Any]) -> TensorChange:

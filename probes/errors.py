@@ -35,3 +35,11 @@ class SelfTestError(StrataError):
     """An identity that must hold on every model (methods: self-tests) failed; results would be wrong."""
 
     exit_code = 1
+
+
+class DamagedError(StrataError):
+    """A file of a run isn't what the run wrote: nothing may be made of it."""
+
+
+STOPPING = (DoesNotFitError, SelfTestError, DamagedError)
+"""What stops a run, also where a measure that can't be made of a model is left out with its reason."""

@@ -31,7 +31,7 @@ from experiments.statistics.bootstrap import MIN_CLUSTERS, cluster_codes
 from experiments.statistics.jackknife import jackknife_bootstrap
 from experiments.tables import CONTRASTS
 from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import DoesNotFitError, StrataError
+from probes.errors import STOPPING, StrataError
 from probes.progress import Progress, silent
 from probes.prompts import Prompt
 from probes.similarity.cka import FEWEST_ITEMS, four_contrasts
@@ -72,7 +72,7 @@ def write_contrasts(
             rows[role] = list(
                 contrast_rows(models.get(role), role, items, config, opening=questions.opening, progress=progress)
             )
-        except DoesNotFitError:
+        except STOPPING:
             raise
         except StrataError as error:
             rows[role] = [{"model": role, "reason": error.what}]

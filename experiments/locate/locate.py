@@ -33,6 +33,7 @@ from experiments.locate.questions import Questions, questions_for
 from experiments.locate.readings import emergence_table, profiles_table
 from experiments.locate.summary import locations_of, summarise
 from experiments.run import RunDirectory, rows_to_table
+from experiments.run_files import SUMMARY_SCHEMA, read_object
 from experiments.self_test_record import record_tests
 from experiments.tables import BEHAVIOUR, CURVES, LOCATIONS, PROBES, PROFILES
 from probes.backends.contract import Backend
@@ -47,7 +48,8 @@ from probes.store import ActivationStore
 
 RESULTS = (
     *("behaviour.parquet", "profiles.parquet", "emergence.parquet", "probes.parquet", "curves.parquet"),
-    *("locations.parquet", "families.json", "format_check.json", "lens_maps.json", "summary.json"),
+    *("locations.parquet", "families.json", "format_check.json", "lens_maps.json", "lens_maps.safetensors"),
+    *("items.jsonl", "summary.json"),
 )
 """What a finished run holds; whatever is missing is made again."""
 
@@ -170,7 +172,8 @@ def _stages(
     progress: Progress,
 ) -> dict[str, Any]:
     if all(run.finished(name) for name in RESULTS):
-        return dict(run.read_json("summary.json"))
+        run.read_json("summary.json")  # checked
+        return read_object(run.path / "summary.json", SUMMARY_SCHEMA)
     asked = _ask(run, checkpoint, config, questions, batch_tokens, progress)
     backend, budget, lenses, store = asked.backend, asked.budget, asked.lenses, asked.store
     behaviour, encoded = asked.behaviour, questions.encoded
@@ -252,7 +255,8 @@ def _describe(run: RunDirectory, checkpoint: Checkpoint, questions: Questions, o
         run.warn(caveat)
     run.save()
     if not run.finished("items.jsonl"):
-        write_items(run.path / "items.jsonl", questions.items)
+        with run.writing("items.jsonl"):
+            write_items(run.path / "items.jsonl", questions.items)
 
 
 def _store(run: RunDirectory, name: str, config: LocateConfig, lenses: Sequence[str]) -> ActivationStore:
