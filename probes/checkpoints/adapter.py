@@ -164,7 +164,9 @@ def _merged(model: Any, adapter: str, directory: Path, weights: Path) -> Any:
             f"The adapter {adapter} can't be merged into weights ({_cause(error)})",
             "Merge it where it was made, save the result, and give that directory",
         ) from error
-    if beside is not None and not acts_alike(beside, _logits(merged), merged.get_input_embeddings().weight.dtype):
+    after = _logits(merged)
+    precision = merged.get_input_embeddings().weight.dtype
+    if beside is not None and after is not None and not acts_alike(beside, after, precision):
         raise StrataError(
             f"The adapter {adapter} merged into the weights answers otherwise than beside them, where PEFT keeps it",
             "Merge it into its base with PEFT, check the result, and give that directory",

@@ -213,10 +213,11 @@ def _held_against_model(directory: Path, loaded: Any) -> OpenedTokenizer:
     if loaded.is_fast:
         pipeline = loaded.backend_tokenizer
         kept = pipeline.normalizer, pipeline.pre_tokenizer
-        _read_as_sentencepiece(pipeline, dummy_prefix=encode("a") == encode("\u2581a")[-1:])
-        if odd() is None:
-            said = f"Text becomes the ids of {_MODEL}; what transformers makes of it would give others ({before})"
-            return OpenedTokenizer(loaded, (said,))
+        for dummy_prefix in (True, False):
+            _read_as_sentencepiece(pipeline, dummy_prefix=dummy_prefix)
+            if odd() is None:
+                said = f"Text becomes the ids of {_MODEL}; what transformers makes of it would give others ({before})"
+                return OpenedTokenizer(loaded, (said,))
         # Some families give sentencepiece's pieces ids of their own.
         pipeline.normalizer, pipeline.pre_tokenizer = kept
     said = f"Text becomes the ids that transformers makes of {_MODEL}, which sentencepiece reads otherwise ({before})"
