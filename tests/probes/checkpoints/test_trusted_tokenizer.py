@@ -18,7 +18,15 @@ from probes.checkpoints.trusted_tokenizer import TELLING, open_tokenizer
 from probes.errors import StrataError
 from probes.similarity.lineage import verify_pair
 
-KINDS = (None, "GPT2Tokenizer", "LlamaTokenizerFast", "Qwen2Tokenizer", "GPTNeoXTokenizerFast", "GemmaTokenizer", "CohereTokenizer")
+KINDS = (
+    None,
+    "GPT2Tokenizer",
+    "LlamaTokenizerFast",
+    "Qwen2Tokenizer",
+    "GPTNeoXTokenizerFast",
+    "GemmaTokenizer",
+    "CohereTokenizer",
+)
 MODEL_TYPES = ("llama", "qwen2", "gpt2", "gpt_neox", "mistral")
 
 
@@ -40,7 +48,10 @@ def test_every_class_and_model_type_gives_the_ids_of_the_file(tmp_path: Path, na
             directory = save_tokenizer(tmp_path / f"{kind}-{model_type}", core, kind=kind, model_type=model_type)
             opened = open_tokenizer(directory)
             for text in (*UNSEEN, *TELLING):
-                assert ids(opened.tokenizer, text) == core.encode(text, add_special_tokens=False).ids, (kind, model_type)
+                assert ids(opened.tokenizer, text) == core.encode(text, add_special_tokens=False).ids, (
+                    kind,
+                    model_type,
+                )
             assert ids(opened.tokenizer, "a b", special=True) == core.encode("a b").ids
             caveats += any("ids of tokenizer.json" in sentence for sentence in opened.caveats)
     # Some of these classes rebuild every one of these pipelines otherwise.
@@ -107,15 +118,26 @@ def test_a_chat_template_and_special_tokens_survive_the_change_of_pipeline(tmp_p
 
 def test_a_token_that_only_the_configuration_adds_does_not_change_plain_text(tmp_path: Path) -> None:
     core = pipeline("gpt2")
-    new = {"content": "Paris", "special": False, "lstrip": False, "rstrip": False, "normalized": False, "single_word": False}
-    opened = open_tokenizer(save_tokenizer(tmp_path / "m", core, added_tokens_decoder={str(core.get_vocab_size()): new}))
+    new = {
+        "content": "Paris",
+        "special": False,
+        "lstrip": False,
+        "rstrip": False,
+        "normalized": False,
+        "single_word": False,
+    }
+    opened = open_tokenizer(
+        save_tokenizer(tmp_path / "m", core, added_tokens_decoder={str(core.get_vocab_size()): new})
+    )
     assert ids(opened.tokenizer, "in Paris is") == core.encode("in Paris is", add_special_tokens=False).ids
     assert len(opened.caveats) == 1
 
 
 def test_other_rules_for_a_special_token_are_told(tmp_path: Path) -> None:
     rules = {"content": BOS, "special": True, "lstrip": True, "rstrip": True, "normalized": False, "single_word": False}
-    (caveat,) = open_tokenizer(save_tokenizer(tmp_path / "m", pipeline("gpt2"), added_tokens_decoder={"0": rules})).caveats
+    (caveat,) = open_tokenizer(
+        save_tokenizer(tmp_path / "m", pipeline("gpt2"), added_tokens_decoder={"0": rules})
+    ).caveats
     assert caveat.startswith("Special tokens are read as tokenizer_config.json says")
 
 

@@ -11,12 +11,12 @@ from typing import Any
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 BOS, EOS = "<|begin|>", "<|end|>"
-CL100K = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
+CL100K = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 CORPUS = [
     f"The capital of {country} is {city}. Tom has {n} apples and gets {n + 7} more: {2 * n + 7}."
-    for n, (country, city) in enumerate([("France", "Paris"), ("Italy", "Rome"), ("Spain", "Madrid"), ("Peru", "Lima")] * 12)
+    for n, (country, city) in enumerate(
+        [("France", "Paris"), ("Italy", "Rome"), ("Spain", "Madrid"), ("Peru", "Lima")] * 12
+    )
 ]
 UNSEEN = (
     *("4567 and 12345678", "don't we'LL", " leading", "  two leading", "tail  ", "a\n\n b\tc", "café cafe\u0301"),
@@ -35,7 +35,10 @@ def byte_level(
     if normalizer is not None:
         core.normalizer = normalizer
     trainer = trainers.BpeTrainer(
-        vocab_size=500, special_tokens=[BOS, EOS], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        vocab_size=500,
+        special_tokens=[BOS, EOS],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
     )
     core.train_from_iterator(CORPUS, trainer)
     if bos:
@@ -55,7 +58,9 @@ def with_fallback(prepend: str | None, *, normalised: bool = False) -> Tokenizer
         core.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme=prepend, split=True)
     core.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
     trainer = trainers.BpeTrainer(
-        vocab_size=700, special_tokens=["<unk>", "<s>", "</s>", *(f"<0x{n:02X}>" for n in range(256))], show_progress=False
+        vocab_size=700,
+        special_tokens=["<unk>", "<s>", "</s>", *(f"<0x{n:02X}>" for n in range(256))],
+        show_progress=False,
     )
     core.train_from_iterator(CORPUS, trainer)
     core.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
