@@ -65,7 +65,7 @@ def refuse_broken(adapter: str, weights: Path) -> None:
             alone = sorted(n for n in names if n.endswith(one) and n.removesuffix(one) + other not in names)
             if alone:
                 raise StrataError(
-                    f"The adapter {adapter} is damaged: it holds {alone[0]}, but not the {other.removeprefix('.')} that belongs to it",
+                    f"The adapter {adapter} is incomplete and does not fit this base model: it holds {alone[0]}, but not the {other.removeprefix('.')} that belongs to it",
                     "Copy or download it again",
                 )
         for name in sorted(names):
