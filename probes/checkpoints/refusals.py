@@ -141,7 +141,9 @@ def _quantised(directory: Path, method: str, precision: str, why: str) -> Strata
     return StrataError(f"{directory} is quantised ({method}){precision}: {why}", _PLAIN)
 
 
-def refuse_own_code(directory: Path, config: Mapping[str, Any]) -> None:
+def refuse_own_code(
+    directory: Path, config: Mapping[str, Any], remedy: str = "Read that code, then give --trust-remote-code"
+) -> None:
     """Raises StrataError when only code that comes with the checkpoint can open it; to be asked where none may run."""
     from transformers import CONFIG_MAPPING
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL
@@ -152,7 +154,7 @@ def refuse_own_code(directory: Path, config: Mapping[str, Any]) -> None:
         if model_type not in CONFIG_MAPPING or (brings_model and model_type not in CAUSAL):
             raise StrataError(
                 f"{directory} is of a kind ({model_type}) whose Python code comes with the checkpoint",
-                "Read that code, then give --trust-remote-code",
+                remedy,
             )
     elif model_type and model_type not in CONFIG_MAPPING:
         from transformers import __version__

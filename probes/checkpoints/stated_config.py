@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from probes.checkpoints.quiet import first_line, quietly
-from probes.checkpoints.refusals import read_config
+from probes.checkpoints.refusals import read_config, refuse_own_code
 from probes.errors import StrataError
 
 if TYPE_CHECKING:
@@ -14,22 +14,12 @@ if TYPE_CHECKING:
 
 
 def stated_config(directory: Path) -> PreTrainedConfig:
-    """With the defaults of its model type; of a type that only code of its own knows, what is written down alone.
+    """With the defaults of its model type. Raises StrataError for a file that can't be read, or only by code of its own."""
+    from transformers import AutoConfig
 
-    Raises StrataError for a file that can't be read.
-    """
-    from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
-
-    stated = read_config(directory)
-    known = stated.get("model_type") in CONFIG_MAPPING
+    refuse_own_code(directory, read_config(directory), "No code is run to compare weights; --no-weights judges by name")
     try:
-        return quietly(
-            lambda: (
-                AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
-                if known
-                else PreTrainedConfig.from_dict(stated)
-            )
-        )
+        return quietly(lambda: AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False))
     except (ValueError, OSError, KeyError, ImportError, TypeError, AttributeError) as error:
         raise StrataError(
             f"{directory}/config.json could not be read ({first_line(error)})", "Check the checkpoint"

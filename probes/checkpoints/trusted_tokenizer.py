@@ -55,6 +55,11 @@ def open_tokenizer(directory: Path, *, trust_remote_code: bool = False) -> Opene
             lambda: AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=trust_remote_code)
         )
     except Exception as error:  # the tokenizers library raises bare exceptions, and own code whatever it likes
+        if not trust_remote_code and _names_own_code(directory):
+            raise StrataError(
+                f"The tokenizer of {directory} is code that comes with the checkpoint",
+                "Read it, then give --trust-remote-code",
+            ) from error
         raise _cannot_load(directory, error) from error
     if (directory / _FILE).exists():
         return _held_against_file(directory, loaded)
@@ -63,21 +68,28 @@ def open_tokenizer(directory: Path, *, trust_remote_code: bool = False) -> Opene
     return OpenedTokenizer(loaded, ())
 
 
+def stated_tokenizer(directory: Path) -> Any:
+    """`open_tokenizer` for comparing only: in place of code of its own stands what its tokenizer.json says."""
+    if _names_own_code(directory) and (directory / _FILE).exists():
+        return _from_file(directory, _stated(directory))
+    return open_tokenizer(directory).tokenizer
+
+
+def _names_own_code(directory: Path) -> bool:
+    own = _config(directory).get("auto_map")
+    return bool(own) and (not isinstance(own, dict) or "AutoTokenizer" in own)
+
+
 def _cannot_load(directory: Path, error: Exception) -> StrataError:
     if not any((directory / name).exists() for name in (_FILE, _MODEL, "vocab.json", "vocab.txt", "tekken.json")):
         return StrataError(f"{directory} has no tokenizer", f"Add its {_FILE} or {_MODEL}")
-    if "trust_remote_code" in str(error) or "contains custom code" in str(error):
-        return StrataError(
-            f"The tokenizer of {directory} is code that comes with the checkpoint",
-            "Read it, then give --trust-remote-code",
-        )
     return StrataError(
         f"{directory} has no tokenizer that can be loaded ({first_line(error)})",
         f"Copy or download its {_FILE} or {_MODEL} again",
     )
 
 
-def _held_against_file(directory: Path, loaded: Any) -> OpenedTokenizer:
+def _stated(directory: Path) -> Any:
     from tokenizers import Tokenizer
 
     file = directory / _FILE
@@ -87,6 +99,11 @@ def _held_against_file(directory: Path, loaded: Any) -> OpenedTokenizer:
         raise StrataError(f"{file} can't be read ({first_line(error)})", "Copy or download it again") from error
     stated.no_truncation()
     stated.no_padding()
+    return stated
+
+
+def _held_against_file(directory: Path, loaded: Any) -> OpenedTokenizer:
+    stated = _stated(directory)
     odd = _first_odd(loaded, stated, TELLING)
     if not type(loaded).__module__.startswith("transformers."):
         # The person asked for this code, and it may mean what it does.

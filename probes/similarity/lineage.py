@@ -14,7 +14,7 @@ from probes.checkpoints.architecture_difference import ArchitectureDifference, a
 from probes.checkpoints.known_pairs import KnownPair, known_pair, registered_names
 from probes.checkpoints.spec import parse_spec
 from probes.checkpoints.tokenizer_difference import TokenizerDifference, tokenizer_difference
-from probes.checkpoints.trusted_tokenizer import open_tokenizer
+from probes.checkpoints.trusted_tokenizer import stated_tokenizer
 from probes.errors import NotFetchedError, StrataError
 from probes.progress import Progress, silent
 from probes.similarity.tensor_source import TensorSource, open_tensors
@@ -148,7 +148,7 @@ def verify_pair(
     # All that can be refused is looked at before the long reading begins.
     others = {spec: open_tensors(spec, progress) for spec in dict.fromkeys(candidates) if spec != base}
     architecture = architecture_differences(a.directory, b.directory)
-    tokenizer = tokenizer_difference(*(open_tokenizer(one.directory).tokenizer for one in (a, b)))
+    tokenizer = tokenizer_difference(*(stated_tokenizer(one.directory) for one in (a, b)))
     compare = comparison or _compare
     tensors = tuple(compare(a, b, progress))
     closeness = closeness_of(tensors)

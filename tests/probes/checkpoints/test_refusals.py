@@ -114,9 +114,10 @@ def test_code_of_its_own_names_the_option(tmp_path: Path, model_type: str) -> No
     (directory / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
     if model_type == "own":
         refused(directory, r"\(own\) whose Python code comes with", "--trust-remote-code", by=("open", "plan"))
+        refused(directory, r"\(own\) whose Python code comes with", "--no-weights", by=("pairs",))
     else:
         assert open_checkpoint(str(directory)) and open_on_meta(str(directory))
-    assert verify_pair(str(directory), str(save_directory(tmp_path / "b"))).verdict
+        assert verify_pair(str(directory), str(save_directory(tmp_path / "b"))).verdict == "same weights"
     assert not (tmp_path / "ran").exists()
 
 

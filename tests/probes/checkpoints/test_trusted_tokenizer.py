@@ -14,7 +14,7 @@ from tokenizer_files import BOS, PIPELINES, UNSEEN, byte_level, save_tokenizer, 
 from tokenizers import Tokenizer
 
 from probes.checkpoints.open import open_checkpoint, open_on_meta
-from probes.checkpoints.trusted_tokenizer import TELLING, open_tokenizer
+from probes.checkpoints.trusted_tokenizer import TELLING, open_tokenizer, stated_tokenizer
 from probes.errors import StrataError
 from probes.similarity.lineage import verify_pair
 
@@ -177,7 +177,11 @@ def test_code_of_its_own_is_named_and_not_run(tmp_path: Path) -> None:
     (directory / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
     with pytest.raises(StrataError, match="code that comes with the checkpoint") as refused:
         open_tokenizer(directory)
-    assert "--trust-remote-code" in refused.value.remedy and not (tmp_path / "ran").exists()
+    assert "--trust-remote-code" in refused.value.remedy
+    # A pair can be compared all the same: by what its file says.
+    stated = stated_tokenizer(directory)
+    assert all(ids(stated, text) == pipeline("gpt2").encode(text, add_special_tokens=False).ids for text in UNSEEN)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_pair_is_compared_by_the_ids_that_are_used(tmp_path: Path) -> None:
