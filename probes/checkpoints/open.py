@@ -315,6 +315,11 @@ def _read_config(directory: Path, spec: str, read: Any) -> Any:
     remote = bool(getattr(config, "auto_map", None))
     if config.is_encoder_decoder or not (causal or unnamed or remote):
         label = architectures[0] if architectures else config.model_type
+        if config.get_text_config() is not config and not config.is_encoder_decoder:
+            raise StrataError(
+                f"{spec} is a {label}, a model of more than text that is not supported",
+                "Give its language model, saved by itself with save_pretrained",
+            )
         raise StrataError(f"{spec} is a {label}, not a causal language model", "Give a decoder-only language model")
     return config
 

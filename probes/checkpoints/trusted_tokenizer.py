@@ -60,7 +60,9 @@ def open_tokenizer(directory: Path, *, trust_remote_code: bool = False) -> Opene
                 f"The tokenizer of {directory} is code that comes with the checkpoint",
                 "Read it, then give --trust-remote-code",
             ) from error
-        raise _cannot_load(directory, error) from error
+        if not (directory / _FILE).exists():
+            raise _cannot_load(directory, error) from error
+        return _file_alone(directory, error)
     if (directory / _FILE).exists():
         return _held_against_file(directory, loaded)
     if (directory / _MODEL).exists():
@@ -73,6 +75,19 @@ def stated_tokenizer(directory: Path) -> Any:
     if _names_own_code(directory) and (directory / _FILE).exists():
         return _from_file(directory, _stated(directory))
     return open_tokenizer(directory).tokenizer
+
+
+def _file_alone(directory: Path, error: Exception) -> OpenedTokenizer:
+    """Where transformers can't make the tokenizer that the configuration names, the file says all that is needed."""
+    stated = _stated(directory)
+    try:
+        used = _from_file(directory, stated)
+    except StrataError:
+        raise
+    except Exception as second:  # as in open_tokenizer
+        raise _cannot_load(directory, second) from second
+    said = f"Text becomes the ids of {_FILE}: transformers can't make what {_CONFIG} names ({first_line(error)})"
+    return OpenedTokenizer(used, (said, *_bos_caveat(directory, used)))
 
 
 def _names_own_code(directory: Path) -> bool:

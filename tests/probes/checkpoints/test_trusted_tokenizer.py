@@ -162,6 +162,13 @@ def test_without_a_file_text_becomes_what_sentencepiece_makes_of_it(
         assert ids(tokenizer, text) == truth.encode(text), text
 
 
+@pytest.mark.parametrize("kind", ["CTRLTokenizer", "BertJapaneseTokenizer", "NoSuchTokenizer", "XLNetTokenizer"])
+def test_a_class_that_cannot_be_made_of_it_does_not_matter(tmp_path: Path, kind: str) -> None:
+    core = pipeline("cl100k")
+    opened = open_tokenizer(save_tokenizer(tmp_path / "m", core, kind=kind))
+    assert all(ids(opened.tokenizer, text, special=True) == core.encode(text).ids for text in UNSEEN)
+
+
 def test_what_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
     directory = save_tokenizer(tmp_path / "m", pipeline("gpt2"))
     whole = (directory / "tokenizer.json").read_text()
