@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+import torch
+from safetensors import safe_open
 
 from probes.checkpoints.adapter import adapter_files, named_base, recorded_base
 from probes.checkpoints.embedded import NAMES as EMBEDDED_NAMES
 from probes.checkpoints.known import KNOWN
 from probes.checkpoints.refusals import read_json
 from probes.checkpoints.spec import Spec
+from probes.checkpoints.tensor_names import canonical_name, is_embedding, is_unembedding
 from probes.checkpoints.tokenizer_difference import tokenizer_difference
 from probes.checkpoints.trusted_tokenizer import open_tokenizer
 from probes.checkpoints.weight_files import weight_files
@@ -27,7 +31,11 @@ def adapter_caveats(
 
     `weights_sha256` hashes a directory's weights; without it bases are compared by name only.
     """
-    return (*_of_base(adapter, parsed, directory, weights_sha256), *_of_tokenizer(adapter, tokenizer))
+    return (
+        *_of_base(adapter, parsed, directory, weights_sha256),
+        *(_of_copies(adapter, parsed, directory) if directory is not None and weights_sha256 is not None else ()),
+        *_of_tokenizer(adapter, tokenizer),
+    )
 
 
 def _of_base(
@@ -54,6 +62,45 @@ def _same_weights(there: Path, here: Path, weights_sha256: Callable[[Path], str]
         return near and weights_sha256 is not None and weights_sha256(there) == weights_sha256(here)
     except (StrataError, OSError):
         return False
+
+
+def _of_copies(adapter: str, parsed: Spec, directory: Path) -> Iterator[str]:
+    """PEFT stores an embedding that it adapts, and puts its own copy in the place of the base's."""
+    files = weight_files(directory).files
+    with safe_open(str(adapter_files(adapter)[1]), framework="pt") as copies:
+        for name in copies.keys():  # noqa: SIM118  # a safetensors file is no mapping
+            whose = canonical_name(name).replace(".base_layer.", ".")
+            if ".base_layer." not in name:
+                continue
+            own = _stored(files, whose)
+            if own is not None and not _equal_in_storage(own, copies.get_tensor(name)):
+                yield (
+                    f"The adapter {adapter} brings a copy of its base's {whose}, which is not that of {parsed.base} and stands "
+                    "in its place: it was trained on other weights"
+                )
+
+
+def _stored(files: Iterable[Path], name: str) -> torch.Tensor | None:
+    """A weight by its canonical name; in a tied model one matrix goes by either name."""
+    tied: torch.Tensor | None = None
+    for file in files:
+        with safe_open(str(file), framework="pt") as weights:
+            for stored in weights.keys():  # noqa: SIM118
+                canonical = canonical_name(stored)
+                if canonical == name:
+                    found: torch.Tensor = weights.get_tensor(stored)
+                    return found
+                if is_unembedding(name) and is_embedding(canonical):
+                    tied = weights.get_tensor(stored)
+    return tied
+
+
+def _equal_in_storage(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two tensors are the same numbers, up to the coarser of their precisions."""
+    if one.shape != other.shape:
+        return False
+    coarser = min((one.dtype, other.dtype), key=lambda dtype: (torch.finfo(dtype).bits, -torch.finfo(dtype).eps))
+    return torch.equal(one.to(coarser), other.to(coarser))
 
 
 def _names(parsed: Spec, directory: Path | None) -> Iterator[str]:

@@ -70,6 +70,11 @@ def refuse_broken(adapter: str, weights: Path) -> None:
                 )
         for name in sorted(names):
             values = file.get_tensor(name)
+            if values.numel() == 0:
+                raise StrataError(
+                    f"The adapter {adapter} holds an empty tensor ({name}): it was saved while its parts lay on other devices",
+                    "Gather the weights (ZeRO-3, FSDP) and save it again",
+                )
             if values.is_floating_point() and not torch.isfinite(values).all():
                 raise StrataError(
                     f"The adapter {adapter} holds numbers that are not finite ({name})",

@@ -169,10 +169,11 @@ def test_an_adapter_of_another_shape_says_which(tmp_path: Path, changes: dict[st
     ("damage", "said"),
     [
         (lambda state, name: state.pop(name), "is incomplete .* it holds .*lora_B.weight, but not the lora_A.weight"),
+        (lambda state, name: state.update({name: torch.empty(0)}), "holds an empty tensor .*lora_A"),
         (lambda state, name: state[name].fill_(float("nan")), "holds numbers that are not finite .*lora_A"),
         (lambda state, name: state[name].fill_(float("inf")), "holds numbers that are not finite .*lora_A"),
     ],
-    ids=["half", "nan", "inf"],
+    ids=["half", "empty", "nan", "inf"],
 )
 def test_a_damaged_adapter_says_where(tmp_path: Path, damage: Any, said: str) -> None:
     base = save_directory(tmp_path / "base")
@@ -227,6 +228,22 @@ def test_the_same_base_under_another_path_is_not_worth_a_word(tmp_path: Path) ->
     sharded = save_directory(tmp_path / "sharded", shard="20KB")
     assert caveats(sharded, adapter) == ()
     assert len(caveats(other, adapter)) == 1
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("end", ["lm_head", "embed_tokens"])
+def test_a_copy_of_another_bases_weights_is_told(tmp_path: Path, end: str, tied: bool) -> None:
+    base = save_directory(tmp_path / "one" / "base", tie_word_embeddings=tied)
+    adapter = save_adapter(tmp_path / "a", base, target_modules=[*LINEAR, end])
+    half = save_directory(tmp_path / "half" / "base", tie_word_embeddings=tied, dtype=torch.bfloat16)
+    other = save_directory(tmp_path / "two" / "base", seed=1, tie_word_embeddings=tied)
+    named(adapter, "org/base")
+    assert caveats(base, adapter) == caveats(half, adapter) == ()
+    (told,) = caveats(other, adapter)
+    assert f"brings a copy of its base's {end}.weight, which is not that of {other}" in told
+    # As PEFT does it all the same.
+    found = logits_of(open_checkpoint(f"{other}+{adapter}", device="cpu").model, IDS)
+    torch.testing.assert_close(found, beside(other, adapter), atol=2e-4, rtol=1e-4)
 
 
 def test_a_tokenizer_of_its_own_is_told_and_not_used(tmp_path: Path) -> None:
