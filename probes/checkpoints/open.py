@@ -55,6 +55,8 @@ def open_checkpoint(
     parsed = parse_spec(spec)
     place = _device(device)
     revision: str | None = None
+    for adapter in parsed.adapters:
+        refuse_unmergeable(adapter, adapter_settings(adapter))
     if parsed.source == "gguf":
         opened = _open_gguf(Path(parsed.base), _dtype(dtype, place, torch.float32))
     else:
@@ -117,7 +119,7 @@ def open_on_meta(spec: str, *, dtype: str = "auto", trust_remote_code: bool = Fa
         raise StrataError(
             f"{spec} can't be planned for ({first_line(error)})", "Check the checkpoint's files"
         ) from error
-    caveats = list(tokenizer.caveats)
+    caveats = [*([weights.caveat] if weights and weights.caveat else []), *tokenizer.caveats]
     for adapter in parsed.adapters:
         refuse_unmergeable(adapter, adapter_settings(adapter))
         here = None if parsed.source == "gguf" else directory

@@ -119,13 +119,17 @@ def test_other_kinds_that_change_weights_answer_as_in_peft(tmp_path: Path, kind:
         ("Lora", {"target_modules": LINEAR, "lora_bias": True}, "can't be merged into weights .*no bias"),
     ],
 )  # fmt: skip
-def test_a_kind_that_cannot_be_merged_says_so(tmp_path: Path, kind: str, settings: dict[str, Any], said: str) -> None:
+def test_a_kind_that_cannot_be_merged_says_so(
+    tmp_path: Path, kind: str, settings: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     base = save_directory(tmp_path / "base")
     adapter = save_adapter(tmp_path / "a", base, kind, **settings)
-    refused(f"{base}+{adapter}", said)
     if "lora_bias" not in settings:
+        # Before the base is loaded.
+        monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", lambda *_, **__: pytest.fail("loaded"))
         with pytest.raises(StrataError, match=said):
             open_on_meta(f"{base}+{adapter}")
+    refused(f"{base}+{adapter}", said)
 
 
 def test_a_kind_that_peft_does_not_know_says_so(tmp_path: Path) -> None:
