@@ -128,7 +128,7 @@ def _check(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
 
 
 def _import(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
-    from experiments.items.importing import import_items
+    from experiments.items.importing import import_items, read_mapping, refuse_overwriting
     from experiments.items.jsonl import write_items
 
     if len(what) == 1 and what[0].startswith(GENERATED):
@@ -140,7 +140,9 @@ def _import(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
     for needed in ("mapping", "out"):
         if not values[needed]:
             raise StrataError(f"items import needs --{needed}", "See strata items --help")
-    found = import_items(what[0], values["mapping"], seed=values["seed"], limit=values["limit"])
+    mapping = read_mapping(values["mapping"])
+    refuse_overwriting(values["out"], what[0], mapping)
+    found = import_items(what[0], mapping, seed=values["seed"], limit=values["limit"])
     items = found.items
     write_items(values["out"], items)
     counts = Counter(f"{item.kind} {item.family}" for item in items)
@@ -150,16 +152,20 @@ def _import(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
             "items": len(items),
             "families": counts,
             "left_out": dict(found.left_out),
+            "without_foil": dict(found.without_foil),
             "out": values["out"],
         }
         stdout.write(json.dumps(result) + "\n")
-    else:
-        pairs = sum(item.has_pair for item in items)
-        stdout.write(f"{len(items)} items ({pairs} with a minimal pair) from {found.rows} rows in {values['out']}\n")
-        for name, count in sorted(counts.items()):
-            stdout.write(f"  {count:>6} {name}\n")
-        for reason, count in found.left_out.items():
-            stdout.write(f"  {count:>6} left out: {reason}\n")
+        return 0
+    pairs = sum(item.has_pair for item in items)
+    drawn = f", drawn from {found.made}" if len(items) < found.made else ""
+    stdout.write(f"{len(items)} items ({pairs} with a minimal pair{drawn}) from {found.rows} rows in {values['out']}\n")
+    for name, count in sorted(counts.items()):
+        stdout.write(f"  {count:>6} {name}\n")
+    for reason, count in found.left_out.items():
+        stdout.write(f"  {count:>6} left out: {reason}\n")
+    for reason, count in found.without_foil.items():
+        stdout.write(f"  {count:>6} without a foil: {reason}\n")
     return 0
 
 

@@ -55,6 +55,15 @@ Fields are columns, dotted paths into them (`options.0`), `$.` paths, and `@file
 """
 
 from experiments.items.importing.mapping import Mapped, parse_mapping, read_mapping, shipped_mappings
+from experiments.items.importing.overwriting import refuse_overwriting
 from experiments.items.importing.turning import Imported, import_items
 
-__all__ = ["Imported", "Mapped", "import_items", "parse_mapping", "read_mapping", "shipped_mappings"]
+__all__ = [
+    "Imported",
+    "Mapped",
+    "import_items",
+    "parse_mapping",
+    "read_mapping",
+    "refuse_overwriting",
+    "shipped_mappings",
+]

@@ -90,7 +90,7 @@ def unmarked(rows: Sequence[Options]) -> list[Options]:
 def bare_label(label: str) -> str:
     """A label or key as it is compared: `(B)`, `b.` and `B` are one."""
     text = label.strip()
-    match = re.fullmatch(r"[(\[]?\s*(.*?)\s*[)\].:]?", text, re.DOTALL)
+    match = re.fullmatch(r"[(\[]?\s*(.*?)\s*[)\].:]*", text, re.DOTALL)
     bare = match.group(1) if match and match.group(1) else text
     # Tables with gaps keep whole numbers as floats.
     return re.sub(r"^(\d+)\.0+$", r"\1", bare).casefold()
@@ -119,7 +119,8 @@ def _option_text(value: Any) -> str:
         return plain_text(value, "an option")
     except UnusableRowError as error:
         empty = isinstance(value, str) and not value.strip()
-        raise UnusableRowError("an option is empty" if empty else str(error)) from None
+        reason = str(error).replace("'an option'", "an option")
+        raise UnusableRowError("an option is empty" if empty else reason) from None
 
 
 def _run(labels: Sequence[str]) -> list[int] | None:

@@ -27,11 +27,11 @@ def csv_rows(path: Path, text: str, delimiter: str) -> list[tuple[Mapping[str, A
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     delimiter = delimiter or ("\t" if path.suffix.lower() == ".tsv" else _separator(text))
     with _long_cells():
-        lines = _cells(text, delimiter, strict=True)
+        lines = filter(None, _cells(text, delimiter, strict=True))
         try:
             header = [name.strip() for name in next(lines, [])]
             _check_header(path, header)
-            return [_row(header, cells) for cells in lines if cells]
+            return [_row(header, cells) for cells in lines]
         except csv.Error as error:
             line = text.count("\n", 0, _consumed(text, delimiter)) + 1
             raise StrataError(

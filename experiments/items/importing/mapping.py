@@ -33,7 +33,7 @@ class ItemSpec:
     domain: str = "general"
     """Subject area."""
     cluster: str = ""
-    """What must not straddle folds; the row when empty."""
+    """What must not straddle folds; when empty the row, together with others that ask the same."""
     id: str = ""
     """Unique id; family, row and wording when empty."""
     source: str = "{@file}"

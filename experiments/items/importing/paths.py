@@ -97,5 +97,4 @@ def _of_mapping(found: Mapping[Any, Any], path: str) -> Any:
 
 
 def _onward(found: Any, rest: str) -> Any:
-    rest = rest.removeprefix(".")
-    return look_up(found, rest) if rest else found
+    return look_up(found, rest.removeprefix(".")) if rest else found

@@ -46,7 +46,7 @@ class Lookups:
         for path, (where, there) in self._absent.items():
             if path not in self._found:
                 step = path.removeprefix("$.").rpartition(".")[2]
-                raise unknown(f"{self.mapping}: {where} has no field {path!r}, nor has any other row", step, there)
+                raise unknown(f"{self.mapping}: {where} has no field {path!r}", step, there)
 
 
 class Reader:
@@ -71,7 +71,13 @@ class Reader:
 
     def filling(self, path: str) -> str:
         """The text of a field. Raises UnusableRowError where it isn't text, a finite number or true or false."""
-        return plain_text(self.value(path), path)
+        try:
+            return plain_text(self.value(path), path)
+        except UnusableRowError as error:
+            if path in self.row.entered:
+                way = f'or text = ["{path}"] in [rows] to take it as it stands'
+                raise UnusableRowError(str(error), f"{error.hint}, {way}") from None
+            raise
 
     def text(self, template: str | Template) -> str:
         """The template with its fields filled in."""

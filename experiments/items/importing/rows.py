@@ -71,6 +71,8 @@ class Row:
     """Its key, where the rows stand in one object."""
     fault: str = ""
     """Why it can't be used whatever the mapping says; empty where it can."""
+    entered: tuple[str, ...] = ()
+    """Columns whose texts write lists or objects and were read as such."""
 
 
 def read_rows(source: str | Path, spec: RowsSpec) -> list[Row]:
@@ -84,7 +86,9 @@ def read_rows(source: str | Path, spec: RowsSpec) -> list[Row]:
     columns = [name for name in listed if name not in spec.text and _writes_lists(rows, name)]
     if not columns:
         return rows
-    return [replace(row, values={**row.values, **_entered(row.values, columns)}) for row in rows]
+    return [
+        replace(row, values={**row.values, **_entered(row.values, columns)}, entered=tuple(columns)) for row in rows
+    ]
 
 
 def source_files(source: str | Path, spec: RowsSpec) -> list[Path]:

@@ -90,6 +90,7 @@ def import_items(
             "Change [keep], [choices] or [item]" if rows else "Choose another table",
         )
     _unique(drafts, mapping)
+    drafts = drafts if mapping.item.cluster else _clustered(drafts)
     items, without_foil = with_foils(drafts, mapping.foil_of, token_length or _words, seed)
     if limit is not None and len(items) > limit:
         chosen = sorted(Random(seed).sample(range(len(items)), limit))
@@ -261,6 +262,23 @@ def _unique(drafts: list[Item], mapping: Mapped) -> None:
         if item.id in seen:
             raise StrataError(f"{mapping.name}: the id {item.id!r} comes twice", "Change `id` in [item] or leave it")
         seen.add(item.id)
+
+
+def _clustered(drafts: list[Item]) -> list[Item]:
+    """Rows that ask the same share a cluster: one in training and one in test would give the answer away."""
+    first: dict[str, str] = {}
+    joined: dict[str, str] = {}
+    for item in drafts:
+        earlier = first.setdefault(item.prompt, item.cluster)
+        if earlier != item.cluster:
+            joined.setdefault(item.cluster, earlier)
+    return [replace(item, cluster=_root(item.cluster, joined)) for item in drafts]
+
+
+def _root(cluster: str, joined: Mapping[str, str]) -> str:
+    while cluster in joined:
+        cluster = joined[cluster]
+    return cluster
 
 
 def _compared(value: object, path: str) -> str:
