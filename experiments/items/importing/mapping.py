@@ -162,7 +162,12 @@ def read_mapping(path: str | Path) -> Mapped:
     """
     file = Path(path)
     if file.exists():
-        text = file.read_text(encoding="utf-8")
+        try:
+            text = file.read_text(encoding="utf-8-sig")
+        except OSError as error:
+            raise StrataError(f"Can't read the mapping {path}: {error.strerror}", "Check the path") from error
+        except UnicodeDecodeError as error:
+            raise StrataError(f"The mapping {path} isn't UTF-8", "Save it as UTF-8") from error
     elif str(path) in shipped_mappings():
         text = _shipped().joinpath(f"{path}.toml").read_text(encoding="utf-8")
     else:

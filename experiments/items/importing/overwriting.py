@@ -13,7 +13,7 @@ from probes.errors import StrataError
 def refuse_overwriting(out: str | Path, source: str | Path, mapping: Mapped) -> None:
     """Raises StrataError where `out` is the table, one of its files or the mapping, under whatever name or link."""
     target, table = Path(out), Path(source)
-    if _is_one_of(target, [Path(mapping.name)]):
+    if is_one_of(target, [Path(mapping.name)]):
         raise StrataError(f"--out {out} is the mapping itself", "Give another file to write to")
     files: Iterable[Path] = ()
     if table.is_dir():
@@ -25,11 +25,11 @@ def refuse_overwriting(out: str | Path, source: str | Path, mapping: Mapped) -> 
         files = source_files(table, mapping.rows) if pattern else (file for file in table.rglob("*") if file.is_file())
     elif table.exists():
         files = (table,)
-    if _is_one_of(target, files):
+    if is_one_of(target, files):
         raise StrataError(f"--out {out} is the table itself", "Give another file to write to")
 
 
-def _is_one_of(target: Path, files: Iterable[Path]) -> bool:
+def is_one_of(target: Path, files: Iterable[Path]) -> bool:
     """Whether a file is the target: the same path, the other end of a link, or another name of the same data."""
     place = target.resolve()
     return any(

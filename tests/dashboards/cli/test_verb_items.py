@@ -84,3 +84,36 @@ def test_a_mapping_whose_prompt_names_no_field_is_refused(folder: Path, capfd: p
         assert imported("t.csv") == 2
         shown = capfd.readouterr().err
         assert expected in shown and shown.startswith("strata: mapping.toml: [item] prompt ")
+
+
+def test_imported_items_can_be_looked_at_and_are_not_overwritten_by_it(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Path("t.jsonl").write_text(json.dumps({"q": "Which?", "o": {"B": "two", "A": "one"}, "k": "B"}))
+    Path("mapping.toml").write_text('[item]\nprompt = "{q}"\nfamily = "t"\n[choices]\nfield = "o"\ncorrect = "k"\n')
+    assert imported("t.jsonl") == 0
+    capfd.readouterr()
+    assert main(["items", "show", "items.jsonl"]) == 0
+    assert capfd.readouterr().out == (
+        't-t-00000  (knowledge, t, 1 hop)\n  asked  "Which?" → " two"\n  foil   " one"\n  among  " one", " two"\n'
+    )
+    assert main(["items", "show", "items.jsonl", "--out", "./items.jsonl"]) == 2
+    assert "is the item file itself" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [(None, "Is a directory"), (b"\xff\xfe\x00", "isn't UTF-8"), (b"\xef\xbb\xbf[item]\n", "no prompt")],
+)
+def test_a_mapping_that_cant_be_read_is_one_sentence(
+    folder: Path, capfd: pytest.CaptureFixture[str], content: bytes | None, expected: str
+) -> None:
+    Path("t.csv").write_text("question,answer\nFrance?,Paris\n")
+    Path("mapping.toml").unlink()
+    if content is None:
+        Path("mapping.toml").mkdir()
+    else:
+        Path("mapping.toml").write_bytes(content)
+    assert imported("t.csv") == 2
+    shown = capfd.readouterr().err
+    assert expected in shown and shown.count("\n") == 1
