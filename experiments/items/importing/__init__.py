@@ -31,6 +31,7 @@
 
     [choices]                               # one of field, columns, inside, values
     field = "choices"                       # see below
+    labels = "letters"                      # the labels of a list in `field`, where another column has them
     columns = ["a", "b", "c", "d"]
     inside = "question"                     # options stand in this text …
     after = "Answer Choices:"               # … behind the last of these marks …

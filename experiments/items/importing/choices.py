@@ -52,8 +52,11 @@ class Options:
         return "\n".join(f"{letter}. {text}" for letter, text in zip(self.letters, self.texts, strict=True))
 
 
-def options_of(spec: ChoicesSpec, value: Callable[[str], Any]) -> Options:
-    """The options that the mapping names; `value` looks up a field. Raises UnusableRowError."""
+def options_of(spec: ChoicesSpec, value: Callable[[str], Any], peek: Callable[[str], Any]) -> Options:
+    """The options that the mapping names. Raises UnusableRowError.
+
+    `value` looks up a field, `peek` one that may not be there (None).
+    """
     if spec.inside:
         stem, texts = _inside(plain_text(value(spec.inside), spec.inside), spec)
         found = replace(_made(texts), stem=stem)
@@ -63,7 +66,8 @@ def options_of(spec: ChoicesSpec, value: Callable[[str], Any]) -> Options:
             columns=tuple(column.rpartition(".")[2] for column in spec.columns),
         )
     elif spec.field:
-        found = _of_field(value(spec.field), scored=spec.correct in ("", spec.field))
+        labels = value(spec.labels) if spec.labels else _beside(spec, peek)
+        found = _of_field(value(spec.field), labels, scored=spec.correct in ("", spec.field))
     else:
         found = _made(list(spec.values))
     if spec.correct and spec.correct != spec.field:
@@ -135,10 +139,20 @@ def _run(labels: Sequence[str]) -> list[int] | None:
     return None
 
 
-def _of_field(value: Any, *, scored: bool) -> Options:
+def _beside(spec: ChoicesSpec, peek: Callable[[str], Any]) -> Any:
+    """The labels that stand beside the texts in one object, where the mapping names the texts alone: choices.text."""
+    holder, _, name = spec.field.rpartition(".")
+    paths = [f"{holder}.{label}" for label in ("label", "labels")] if holder and name in _TEXTS else []
+    found = (peek(path) for path in paths if path != spec.correct)
+    return next((labels for labels in found if isinstance(labels, list | tuple)), None)
+
+
+def _of_field(value: Any, labels: Any, *, scored: bool) -> Options:
     """A list, a list of labelled options, an object by label, or an object of scores by text."""
-    if isinstance(value, str):
-        value = written(value)
+    value = written(value) if isinstance(value, str) else value
+    labels = written(labels) if isinstance(labels, str) else labels
+    if isinstance(labels, list | tuple):
+        value = {_TEXTS[0]: value, _LABELS[0]: labels}
     if isinstance(value, Mapping):
         return _of_object(value, scored=scored)
     if not isinstance(value, list | tuple):

@@ -71,6 +71,8 @@ class ChoicesSpec:
     field: str = ""
     """Field with a list of texts or of labelled options, with an object by label or of scores, or with a text that
     writes one of these as JSON or Python does."""
+    labels: str = ""
+    """Field with the labels of a list in `field`, in its order; not needed for those that stand in one object with it."""
     columns: tuple[str, ...] = ()
     """Fields with one option each."""
     inside: str = ""
@@ -280,6 +282,8 @@ def _check(mapped: Mapped) -> None:
         raise StrataError(f"{name}: [choices] names several places", "Keep one of field, columns, inside, values")
     if (one.correct or one.show == "letter" or mapped.foil.of == "choices") and not any(places):
         raise StrataError(f"{name}: [choices] doesn't say where they are", "Write field, columns, inside or values")
+    if one.labels and not one.field:
+        raise StrataError(f"{name}: [choices] labels belong to a list in `field`", "Name the list, or leave them away")
     if len(one.marker) > 0 and one.inside and "A" not in one.marker:
         raise StrataError(f"{name}: [choices] marker {one.marker!r} has no A", 'Write it for the first: "(A)"')
     if len(mapped.rows.delimiter) > 1:

@@ -29,8 +29,9 @@ def refuse_overwriting(out: str | Path, source: str | Path, mapping: Mapped) -> 
         raise StrataError(f"--out {out} is the table itself", "Give another file to write to")
 
 
-def is_one_of(target: Path, files: Iterable[Path]) -> bool:
-    """Whether a file is the target: the same path, the other end of a link, or another name of the same data."""
+def is_one_of(out: str | Path, files: Iterable[Path]) -> bool:
+    """Whether writing to `out` would overwrite one of the files: the same path, the other end of a link, or another name of the same data."""
+    target = Path(out)
     place = target.resolve()
     return any(
         file.resolve() == place or (target.exists() and file.exists() and target.samefile(file)) for file in files

@@ -69,6 +69,13 @@ class Reader:
             raise unknown(f"{self._lookups.mapping}: there is no field {path!r}", path, tuple(known))
         return known[path]
 
+    def peek(self, path: str) -> Any:
+        """The value of a column that may not be there; None where it isn't."""
+        try:
+            return look_up(self.row.values, path)
+        except AbsentError:
+            return None
+
     def filling(self, path: str) -> str:
         """The text of a field. Raises UnusableRowError where it isn't text, a finite number or true or false."""
         try:

@@ -113,7 +113,7 @@ def _offer(row: Row, lookups: Lookups, mapping: Mapped) -> _Offer:
     if not mapping.has_choices:
         return _Offer(reader, None, None)
     spec = mapping.choices
-    options = options_of(spec, reader.value)
+    options = options_of(spec, reader.value, reader.peek)
     asked = spec.correct and options.right is None
     return _Offer(reader, options, key_of(reader.value(spec.correct), spec.correct) if asked else None)
 

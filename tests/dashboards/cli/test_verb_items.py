@@ -95,7 +95,7 @@ def test_imported_items_can_be_looked_at_and_are_not_overwritten_by_it(
     capfd.readouterr()
     assert main(["items", "show", "items.jsonl"]) == 0
     assert capfd.readouterr().out == (
-        't-t-00000  (knowledge, t, 1 hop)\n  asked  "Which?" → " two"\n  foil   " one"\n  among  " one", " two"\n'
+        't-00000  (knowledge, t, 1 hop)\n  asked  "Which?" → " two"\n  foil   " one"\n  among  " one", " two"\n'
     )
     assert main(["items", "show", "items.jsonl", "--out", "./items.jsonl"]) == 2
     assert "is the item file itself" in capfd.readouterr().err

@@ -69,6 +69,20 @@ def test_labels_and_texts_are_looked_up_before_positions(tmp_path: Path, options
     assert answer.casefold() == "right"
 
 
+@pytest.mark.parametrize("key", ["C", "c)", "3"])
+def test_labels_in_another_field_are_those_of_the_options(tmp_path: Path, key: str) -> None:
+    labels = ["3", "1", "2"] if key == "3" else ["C", "A", "B"]
+    texts = ["third", "first", "second"]
+    row = {"o": {"text": texts, "label": labels}, "key": key}
+    inside = FIELD.replace("options", "o.text")
+    flat = {"o.text": texts, "o.label": labels, "key": key}
+    cells = {"o": json.dumps(row["o"]), "key": key}
+    for one in (row, flat, cells):
+        assert answers(tmp_path, [one], inside) == ["third"]
+    apart = {"list": texts, "names": labels, "key": key}
+    assert answers(tmp_path, [apart], FIELD.replace("options", "list") + 'labels = "names"\n') == ["third"]
+
+
 @given(st.integers(2, 6), st.integers(0, 3), st.randoms(use_true_random=False))
 def test_the_order_of_labelled_options_changes_nothing(
     tmp_path_factory: pytest.TempPathFactory, n: int, style: int, rng: random.Random
