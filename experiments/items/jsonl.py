@@ -171,7 +171,8 @@ def _item_of_line(line: bytes, where: str) -> Item:
         raise StrataError(f"{where}: {refused.reason}", refused.remedy) from None
     except json.JSONDecodeError as error:
         raise StrataError(
-            f"{where}: broken JSON at column {error.colno}: {error.msg}", "Write one whole JSON object a line"
+            f"{where}: broken JSON at column {error.colno}: {error.msg}",
+            "Write one whole JSON object a line; a table becomes items by `strata items import`",
         ) from None
     except UnicodeEncodeError:
         raise StrataError(f"{where}: a \\u escape is half a surrogate pair", "Write the character itself") from None

@@ -16,6 +16,10 @@ def parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:
 
     try:
         with parquet.ParquetFile(path) as table:
+            names = table.schema_arrow.names
+            twice = next((name for name in names if names.count(name) > 1), None)
+            if twice is not None:
+                raise StrataError(f"{path} has two columns called {twice!r}", "Rename one of them")
             for batch in table.iter_batches():
                 kinds = {field.name: field.type for field in batch.schema}
                 for row in batch.to_pylist():

@@ -74,8 +74,8 @@ def options_of(spec: ChoicesSpec, value: Callable[[str], Any], peek: Callable[[s
         scores = value(spec.correct)
         scores = written(scores) if isinstance(scores, str) else scores
         # One score an option beside them, as in {"choices": […], "labels": [1, 0, 0]}.
-        if isinstance(scores, list | tuple) and len(scores) == len(found.texts) and set(scores) <= {0, 1}:
-            found = replace(found, right=_best(scores))
+        if isinstance(scores, list | tuple) and len(scores) == len(found.texts) and all(map(_is_score, scores)):
+            found = replace(found, right=_best(scores)) if set(scores) <= {0, 1} else found
     if len(set(found.texts)) < 2:
         raise UnusableRowError("the row has fewer than two options")
     if len(found.texts) > len(ascii_uppercase):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,29 @@ class _TwiceError(ValueError):
     """An object gives a key twice."""
 
 
-def json_lines(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Every row with its place in the file, from 0. Raises StrataError with the line."""
+Keyed = tuple[int, str | None, Mapping[str, Any]]
+"""Place in the file, from 0; key where the table is keyed; columns."""
+
+
+def json_lines(path: Path, text: str) -> list[Keyed]:
+    """Every row of a file with one JSON object a line. Raises StrataError with the line."""
+    rows: list[Keyed] = []
     for number, line in enumerate(text.split("\n")):
         if line.strip():
             row = _parsed(line, f"{path}:{number + 1}", "Mend or remove the line")
             if not isinstance(row, dict):
                 raise StrataError(f"{path}:{number + 1} isn't a JSON object", "Write one object a line")
-            yield number, row
+            rows.append((number, None, row))
+    keys = {key for _, _, row in rows for key in row}
+    inner = [next(iter(row.values())) for _, _, row in rows if len(row) == 1]
+    # Columns have the same names in every line: lines of one key each, all different, are {"id": {…}}.
+    if len(keys) == len(inner) == len(rows) > 1 and all(isinstance(row, dict) for row in inner):
+        return [(number, *next(iter(row.items()))) for number, _, row in rows]
+    return rows
 
 
-def json_rows(path: Path, text: str, at: str) -> tuple[Mapping[str, Any], list[tuple[str | None, Mapping[str, Any]]]]:
-    """What surrounds the rows at `at`, and the rows, each with its key where the table is keyed."""
+def json_rows(path: Path, text: str, at: str) -> tuple[Mapping[str, Any], list[Keyed]]:
+    """What surrounds the rows at `at`, and the rows: a list of objects, or an object of them by key."""
     whole = _parsed(text, str(path), "Mend the file")
     rows: Any = whole
     if at:
@@ -37,10 +48,10 @@ def json_rows(path: Path, text: str, at: str) -> tuple[Mapping[str, Any], list[t
             raise StrataError(f"{path} holds nothing at {at!r}", f"Change `at` in [rows]; there is: {there}") from None
     top = {key: value for key, value in whole.items() if key != at} if isinstance(whole, dict) else {}
     if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
-        return top, [(None, row) for row in rows]
+        return top, [(number, None, row) for number, row in enumerate(rows)]
     if isinstance(rows, dict) and rows and all(isinstance(row, dict) for row in rows.values()):
         _not_columns(path, rows)
-        return top if at else {}, list(rows.items())
+        return top if at else {}, [(number, key, row) for number, (key, row) in enumerate(rows.items())]
     if isinstance(rows, dict) and len(rows) > 1 and all(isinstance(column, list) for column in rows.values()):
         raise _columns(path)
     there = f"; there is: {', '.join(map(str, rows))}" if isinstance(rows, dict) and not at else ""

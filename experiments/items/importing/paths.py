@@ -8,7 +8,7 @@ is taken before it is taken apart. A text that writes a list or an object, as JS
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -26,10 +26,10 @@ class TemplateError(ValueError):
 class AbsentError(LookupError):
     """There is nothing at a path."""
 
-    def __init__(self, there: tuple[str, ...], found: Any) -> None:
-        self.there, self.found = there, found
-        """The keys that are there instead; and the value that was to be entered."""
-        super().__init__("nothing there")
+    def __init__(self, there: tuple[str, ...], why: str = "") -> None:
+        self.there, self.why = there, why
+        """The keys that are there instead, or why there can't be any."""
+        super().__init__(why or "no such key")
 
 
 @dataclass(frozen=True)
@@ -68,22 +68,22 @@ def fields_of(template: Template) -> tuple[str, ...]:
 
 def look_up(found: Any, path: str) -> Any:
     """The value at `path` under `found`. Raises AbsentError."""
-    if isinstance(found, str):
-        found = written(found)
-    if isinstance(found, Mapping):
-        return _of_mapping(found, path)
+    inside = written(found) if isinstance(found, str) else found
+    if isinstance(inside, Mapping):
+        return _of_mapping(inside, path)
+    if not isinstance(inside, list | tuple):
+        raise AbsentError((), "what stands before it is no list or object")
     place = _PLACE.match(path)
-    if isinstance(found, Sequence) and place is not None:
-        index = int(place.group(1) or place.group(2))
-        if index < len(found):
-            return _onward(found[index], path[place.end() :])
-    raise AbsentError((), found)
+    index = int(place.group(1) or place.group(2)) if place else len(inside)
+    if place is None or index >= len(inside):
+        raise AbsentError((), f"the list there has {len(inside)} entries, counted from 0")
+    return _onward(inside[index], path[place.end() :])
 
 
 def _of_mapping(found: Mapping[Any, Any], path: str) -> Any:
     keys = {str(key): key for key in found}
     cuts = [end for end in range(len(path), 0, -1) if end == len(path) or path[end] in ".["]
-    absent = AbsentError(tuple(keys), found)
+    absent = AbsentError(tuple(keys))
     for end in cuts:
         if path[:end] in keys:
             try:

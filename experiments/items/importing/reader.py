@@ -11,6 +11,7 @@ from experiments.items.importing.mapping import unknown
 from experiments.items.importing.paths import AbsentError, Field, Template, look_up, parse_template
 from experiments.items.importing.plain import UnusableRowError, plain_text
 from experiments.items.importing.rows import Row
+from probes.errors import StrataError
 
 
 class Lookups:
@@ -20,14 +21,14 @@ class Lookups:
         self.mapping = mapping
         """Name of the mapping, for messages."""
         self._found: set[str] = set()
-        self._absent: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._absent: dict[str, tuple[str, AbsentError]] = {}
 
     def look_up(self, row: Row, path: str) -> Any:
         """The value in the row. Raises UnusableRowError where the row has none."""
         try:
             value = look_up(row.top, path.removeprefix("$.")) if path.startswith("$.") else look_up(row.values, path)
         except AbsentError as absent:
-            self._absent.setdefault(path, (row.where, absent.there))
+            self._absent.setdefault(path, (row.where, absent))
             raise UnusableRowError(f"the row has no field {path!r}") from None
         self._found.add(path)
         return value
@@ -43,10 +44,12 @@ class Lookups:
 
     def refuse_unknown(self) -> None:
         """Raises StrataError for a field that no row had, with the nearest that the first row has."""
-        for path, (where, there) in self._absent.items():
+        for path, (where, absent) in self._absent.items():
             if path not in self._found:
-                step = path.removeprefix("$.").rpartition(".")[2]
-                raise unknown(f"{self.mapping}: {where} has no field {path!r}", step, there)
+                what = f"{self.mapping}: {where} has no field {path!r}"
+                if absent.why:
+                    raise StrataError(f"{what}: {absent.why}", "Change the field")
+                raise unknown(what, path.removeprefix("$.").rpartition(".")[2], absent.there)
 
 
 class Reader:

@@ -10,7 +10,7 @@ from typing import Any
 
 from experiments.items.importing.arrow_table import data_set_rows, parquet_rows
 from experiments.items.importing.csv_table import csv_rows
-from experiments.items.importing.json_table import json_lines, json_rows
+from experiments.items.importing.json_table import Keyed, json_lines, json_rows
 from experiments.items.importing.plain import written
 from experiments.items.importing.text_file import file_text
 from probes.errors import StrataError
@@ -126,25 +126,27 @@ def _from_file(path: Path, spec: RowsSpec) -> Iterator[Row]:
     format = spec.format or _BY_SUFFIX.get(path.suffix.lower(), "")
     if format not in FORMATS:
         raise StrataError(
-            f"{path} doesn't say by its name what it holds", f"Set `format` in [rows] to one of {', '.join(FORMATS)}"
+            f"{path} doesn't say by its name what it holds",
+            f"Set `format` in [rows] to one of {', '.join(FORMATS)}, or save it as one",
         )
     encodings = (spec.encoding, spec.fallback_encoding)
     top: Mapping[str, Any] = {}
-    rows: Iterable[tuple[int, Mapping[str, Any], str, str | None]]
+    faults: Mapping[int, str] = {}
+    keyed: Iterable[Keyed]
     if format == "parquet":
-        rows = ((number, values, "", None) for number, values in enumerate(parquet_rows(path)))
+        keyed = ((number, None, values) for number, values in enumerate(parquet_rows(path)))
     elif format == "csv":
         table = csv_rows(path, file_text(path, encodings), spec.delimiter)
-        rows = ((number, values, fault, None) for number, (values, fault) in enumerate(table))
+        keyed = [(number, None, values) for number, (values, _) in enumerate(table)]
+        faults = {number: fault for number, (_, fault) in enumerate(table) if fault}
     elif format == "jsonl":
-        rows = ((number, values, "", None) for number, values in json_lines(path, file_text(path, encodings)))
+        keyed = json_lines(path, file_text(path, encodings))
     else:
         top, keyed = json_rows(path, file_text(path, encodings), spec.at)
-        rows = ((number, values, "", key) for number, (key, values) in enumerate(keyed))
     top = _unescaped(top) if spec.unescape else top
-    for number, values, fault, key in rows:
+    for number, key, values in keyed:
         kept = _unescaped(values) if spec.unescape else values
-        yield Row(kept, top, path.stem, f"{path}, row {number + 1}", number, key, fault)
+        yield Row(kept, top, path.stem, f"{path}, row {number + 1}", number, key, faults.get(number, ""))
 
 
 def _writes_lists(rows: Sequence[Row], column: str) -> bool:

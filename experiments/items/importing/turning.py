@@ -186,9 +186,7 @@ def _answer(offer: _Offer, mapping: Mapped) -> tuple[str, tuple[str, ...]]:
     elif mapping.item.answer:
         answer = offer.reader.text(mapping.item.answer)
     else:
-        raise StrataError(
-            f"{mapping.name}: nothing says which option is right", "Write [choices] correct, or [item] answer"
-        )
+        raise UnusableRowError("no score says which option is right", "name a field that does as `correct`")
     if mapping.answer.after:
         _, found, answer = answer.rpartition(mapping.answer.after)
         if not found:

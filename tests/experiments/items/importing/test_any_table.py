@@ -32,7 +32,26 @@ VALUES = st.recursive(
     ),
     max_leaves=6,
 )
-ROWS = st.lists(st.dictionaries(st.sampled_from(["q", "a", "o", "k"]), VALUES), min_size=1, max_size=6)
+WORDS = st.sampled_from(["ox", "cat", "1", "2", "B", "nan", "-0.5"])
+OPTIONS = st.one_of(
+    st.lists(WORDS | st.integers(0, 3), min_size=2, max_size=4),
+    st.dictionaries(st.sampled_from(["A", "B", "C", "1", "2"]), WORDS, min_size=2),
+    st.dictionaries(WORDS, st.integers(0, 1), min_size=2),
+    st.permutations(["A", "B", "C"]).map(lambda names: {"text": ["ox", "cat", "hen"], "label": names}),
+    st.permutations(["A", "B"]).map(lambda names: [{"label": name, "text": f"the {name}"} for name in names]),
+)
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "q": st.text("xyz", min_size=1) | VALUES,
+            "o": OPTIONS | OPTIONS.map(json.dumps) | WORDS | VALUES,
+            "k": st.sampled_from(["A", "B", "(C)", "1", 2, 0, "ox"]) | VALUES,
+        },
+        optional={"a": WORDS | st.lists(WORDS, min_size=1) | VALUES},
+    ),
+    min_size=1,
+    max_size=6,
+)
 MAPPINGS = {
     "open": '[item]\nprompt = "Q: {q}"\nanswer = "{a}"',
     "first": '[item]\nprompt = "Q: {q}"\nanswer = "{a[0]}"',
@@ -68,7 +87,7 @@ def plain(value: Any) -> Iterator[str]:
             yield from plain(one)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(ROWS, st.sampled_from(sorted(MAPPINGS)), st.sampled_from(["jsonl", "json", "keyed"]))
 def test_items_are_made_of_plain_values_and_every_row_is_accounted_for(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]], name: str, form: str

@@ -163,6 +163,8 @@ def test_a_table_keyed_by_id_is_read_with_its_keys(tmp_path: Path) -> None:
             ("q7", "France?", " Paris"),
             ("q9", "Italy?", " Rome"),
         ]
+    lines = "\n".join(json.dumps({key: row}) for key, row in table.items())
+    assert [item.id for item in made(tmp_path / "t.jsonl", lines, mapping)] == ["q7", "q9"]
     deep = {"a": {"b": [{"rows": table}]}}
     assert len(made(tmp_path / "t.json", json.dumps(deep), mapping + '[rows]\nat = "a.b[0].rows"\n')) == 2
     nested = refusal(tmp_path / "t.json", json.dumps({"data": table}), mapping)
@@ -233,6 +235,28 @@ def test_parquet_gives_what_its_columns_mean(tmp_path: Path) -> None:
     assert [item.choices for item in imported] == [(" one", " two", " three"), (" one", " two")]
     assert [item.answer for item in imported] == [" three", " one"]
     assert imported.left_out == {"an option is empty": 1, "the options aren't a list": 1}
+
+
+def test_a_parquet_column_given_twice_is_refused(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    table = pyarrow.Table.from_arrays([pyarrow.array(["a"])] * 3, names=["question", "answer", "answer"])
+    parquet.write_table(table, tmp_path / "t.parquet")
+    with pytest.raises(StrataError, match="has two columns called 'answer'"):
+        import_items(tmp_path / "t.parquet", parse_mapping(PLAIN))
+
+
+def test_a_data_set_gives_what_a_parquet_file_of_it_gives(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    rows = [{"question": "a", "answer": 0.1, "o": {"A": "x", "B": None}}, {"question": "b", "answer": None, "o": None}]
+    answers = {"question": datasets.Value("string"), "answer": datasets.Value("float32")}
+    features = datasets.Features({**answers, "o": {"A": datasets.Value("string"), "B": datasets.Value("string")}})
+    table = datasets.Dataset.from_list(rows, features=features)
+    table.to_parquet(str(tmp_path / "t.parquet"))
+    table.save_to_disk(str(tmp_path / "t"))
+    found = [import_items(tmp_path / name, parse_mapping(PLAIN)) for name in ("t", "t.parquet")]
+    assert [item.answer for item in found[0]] == [" 0.1"] and found[0] == found[1]
 
 
 def test_rows_that_ask_the_same_share_a_cluster(tmp_path: Path) -> None:
