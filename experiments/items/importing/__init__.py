@@ -5,6 +5,7 @@
     at = "samples"                          # where the rows are inside a JSON file: a list, or an object by id
     files = "*.csv"                         # which files, when the source is a directory
     delimiter = ";"                         # of a CSV; else what cuts its first rows like its header
+    header = ["question", "a", "b", "key"]  # names of a CSV's columns; else its first line
     encoding = "utf-8"                      # and fallback_encoding = "mac_roman" for files that aren't in it
     config = "main"                         # configuration and
     split = "test"                          # split of a Hugging Face data set

@@ -168,8 +168,10 @@ def _of_object(value: Mapping[Any, Any], *, scored: bool) -> Options:
     texts = [one for name, one in value.items() if name in _TEXTS and isinstance(one, list | tuple)]
     labels = [one for name, one in value.items() if name in _LABELS and isinstance(one, list | tuple)]
     if len(texts) == 1:
-        if labels and all(map(_is_score, labels[0])) and _run([str(int(one)) for one in labels[0]]) is None:
-            return replace(_made(texts[0]), right=_best(labels[0]) if scored else None)
+        # Zeros and a one can be scores as well as labels: labels count on, and need a key in another field.
+        marks = labels[0] if labels and all(map(_is_score, labels[0])) and set(labels[0]) <= {0, 1} else ()
+        if marks and (scored or _run([str(int(one)) for one in marks]) is None):
+            return replace(_made(texts[0]), right=_best(marks) if scored else None)
         return _made(texts[0], labels[0] if labels else ())
     keys = [str(key) for key in value]
     scores = list(value.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -19,8 +19,10 @@ _LOOKED_AT = 50
 _LONGEST_CELL = min(sys.maxsize, 2**31 - 1)
 
 
-def csv_rows(path: Path, text: str, delimiter: str) -> list[tuple[Mapping[str, Any], str]]:
+def csv_rows(path: Path, text: str, delimiter: str, header: Sequence[str] = ()) -> list[tuple[Mapping[str, Any], str]]:
     """Every row by column, with why it can't be used ("" where it can). Columns without a name are left away.
+
+    Without `header` the first line names the columns.
 
     Raises StrataError for a table that isn't CSV, with its line, and for a column name given twice.
     """
@@ -29,9 +31,9 @@ def csv_rows(path: Path, text: str, delimiter: str) -> list[tuple[Mapping[str, A
     with _long_cells():
         lines = filter(None, _cells(text, delimiter, strict=True))
         try:
-            header = [name.strip() for name in next(lines, [])]
-            _check_header(path, header)
-            return [_row(header, cells) for cells in lines]
+            names = [name.strip() for name in header or next(lines, [])]
+            _check_header(path, names)
+            return [_row(names, cells) for cells in lines]
         except csv.Error as error:
             line = text.count("\n", 0, _consumed(text, delimiter)) + 1
             raise StrataError(
@@ -54,7 +56,7 @@ def _check_header(path: Path, header: list[str]) -> None:
         if name and name in header[:place]:
             raise StrataError(
                 f"{path} has two columns called {name!r} (columns {header.index(name) + 1} and {place + 1})",
-                "Rename one of them",
+                "Rename one of them, or name all in `header` in [rows] if the file has no line of names",
             )
 
 

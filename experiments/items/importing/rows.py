@@ -39,6 +39,8 @@ class RowsSpec:
     """Pattern of the files to read when the source is a directory, such as `*.csv`."""
     delimiter: str = ""
     """What separates a CSV's columns; found out from its first rows when empty."""
+    header: tuple[str, ...] = ()
+    """Names of a CSV's columns; its first line when empty."""
     encoding: str = "utf-8"
     """Text encoding of the files."""
     fallback_encoding: str = ""
@@ -136,7 +138,7 @@ def _from_file(path: Path, spec: RowsSpec) -> Iterator[Row]:
     if format == "parquet":
         keyed = ((number, None, values) for number, values in enumerate(parquet_rows(path)))
     elif format == "csv":
-        table = csv_rows(path, file_text(path, encodings), spec.delimiter)
+        table = csv_rows(path, file_text(path, encodings), spec.delimiter, spec.header)
         keyed = [(number, None, values) for number, (values, _) in enumerate(table)]
         faults = {number: fault for number, (_, fault) in enumerate(table) if fault}
     elif format == "jsonl":

@@ -214,6 +214,17 @@ def test_one_score_an_option_beside_them(tmp_path: Path) -> None:
     ]
 
 
+def test_zeros_and_a_one_are_scores_where_no_other_field_is_the_key(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"mc": {"choices": ["a", "b"], "labels": marks}, "key": "1"} for marks in ([1, 0], [0, 1])
+    ]
+    mapping = '[item]\nprompt = "{q}"\n[choices]\nfield = "mc"\n'
+    assert answers(tmp_path, rows, mapping) == ["a", "b"]
+    assert answers(tmp_path, rows, mapping + 'correct = "key"\n') == ["a", "b"]  # The option labelled 1.
+    rows = [{"mc": {"choices": ["a", "b", "c"], "labels": [10, 30, 20]}, "key": "30"}]
+    assert answers(tmp_path, rows, mapping + 'correct = "key"\n') == ["b"]
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [

@@ -89,7 +89,14 @@ def test_rows_of_another_width_are_left_out_and_counted(tmp_path: Path) -> None:
 
 def test_a_column_name_given_twice_is_refused(tmp_path: Path) -> None:
     text = refusal(tmp_path / "t.csv", "question,answer, answer\nFrance?,Paris,Lyon\n")
-    assert text == f"{tmp_path / 't.csv'} has two columns called 'answer' (columns 2 and 3). Rename one of them."
+    assert f"{tmp_path / 't.csv'} has two columns called 'answer' (columns 2 and 3). Rename one of them" in text
+
+
+def test_a_table_without_a_line_of_names_gets_them_from_the_mapping(tmp_path: Path) -> None:
+    content = "France?,4,4,Paris\nItaly?,5,6,Rome\n"
+    assert "two columns called '4'" in refusal(tmp_path / "t.csv", content)
+    named = PLAIN + '[rows]\nheader = ["question", "a", "b", "answer"]\n'
+    assert asked(made(tmp_path / "t.csv", content, named)) == [("France?", "Paris"), ("Italy?", "Rome")]
 
 
 def test_cells_of_any_length_are_read_and_the_limit_of_the_process_stays(tmp_path: Path) -> None:
