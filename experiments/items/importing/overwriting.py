@@ -13,7 +13,8 @@ from probes.errors import StrataError
 def refuse_overwriting(out: str | Path, source: str | Path, mapping: Mapped) -> None:
     """Raises StrataError where `out` is the table, one of its files or the mapping, under whatever name or link."""
     target, table = Path(out), Path(source)
-    if is_one_of(target, [Path(mapping.name)]):
+    # A mapping that comes along has a name and no file here.
+    if Path(mapping.name).exists() and is_one_of(target, [Path(mapping.name)]):
         raise StrataError(f"--out {out} is the mapping itself", "Give another file to write to")
     files: Iterable[Path] = ()
     if table.is_dir():

@@ -83,7 +83,10 @@ def read_rows(source: str | Path, spec: RowsSpec) -> list[Row]:
     A column whose every text writes a list or an object is read as one, unless `text` names it. Raises StrataError
     for a source that isn't there, can't be read as its format, or holds no rows at `at`.
     """
-    rows = list(_raw_rows(source, spec))
+    try:
+        rows = list(_raw_rows(source, spec))
+    except RecursionError:
+        raise StrataError(f"{source} holds a value that is nested too deeply", "Flatten it") from None
     listed = {name: row.values[name] for row in rows for name in row.values}
     columns = [name for name in listed if name not in spec.text and _writes_lists(rows, name)]
     if not columns:
@@ -154,14 +157,15 @@ def _from_file(path: Path, spec: RowsSpec) -> Iterator[Row]:
 def _writes_lists(rows: Sequence[Row], column: str) -> bool:
     """Whether the column holds texts that all write a list or an object: a table of cells has no other way to keep one."""
     texts = [row.values[column] for row in rows if not row.fault and column in row.values]
-    texts = [text for text in texts if text is not None and text != ""]
+    texts = [text for text in texts if text is not None and not (isinstance(text, str) and not text.strip())]
     return bool(texts) and all(
         isinstance(text, str) and text.lstrip()[:1] in ("[", "{") and written(text) is not None for text in texts
     )
 
 
 def _entered(values: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
-    return {name: written(values[name]) for name in columns if isinstance(values.get(name), str) and values[name]}
+    texts = {name: values.get(name) for name in columns}
+    return {name: written(text) for name, text in texts.items() if isinstance(text, str)}
 
 
 def _characters(escapes: re.Match[str]) -> str:

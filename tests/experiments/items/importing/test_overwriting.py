@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.items.importing import parse_mapping, refuse_overwriting
+from experiments.items.importing import parse_mapping, read_mapping, refuse_overwriting
 from probes.errors import StrataError
 
 MAPPING = '[item]\nprompt = "{question}"\nanswer = "{answer}"\n'
@@ -52,6 +52,10 @@ def test_the_table_and_the_mapping_are_refused_as_output(folder: Path, out: str,
 )
 def test_other_files_may_be_written(folder: Path, out: str, source: str) -> None:
     refuse_overwriting(out, source, parse_mapping(MAPPING + '[rows]\nfiles = "*.csv"', "mapping.toml"))
+
+
+def test_the_name_of_a_mapping_that_comes_along_is_no_file(folder: Path) -> None:
+    refuse_overwriting("gsm8k", "table.csv", read_mapping("gsm8k"))
 
 
 def test_nothing_is_written_into_a_saved_data_set(folder: Path) -> None:

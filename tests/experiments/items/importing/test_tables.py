@@ -147,14 +147,14 @@ def test_nan_is_nobodys_answer_foil_prompt_or_option(tmp_path: Path) -> None:
 
 
 def test_a_column_of_written_lists_is_one_of_lists_until_the_mapping_says_it_is_text(tmp_path: Path) -> None:
-    content = 'question,answer\nFrance?,"[""Paris"", ""PARIS""]"\nItaly?,"[\'Rome\']"\nPeru?,\n'
+    content = 'question,answer\nFrance?,"[""Paris"", ""PARIS""]"\nItaly?,"[\'Rome\']"\nPeru?,\nChile?,  \n'
     assert "'answer' holds a list (write {answer[0]} for its first entry, or text = [\"answer\"] in [rows]" in refusal(
         tmp_path / "t.csv", content
     )
     for path in ("answer[0]", "answer.0"):
         imported = made(tmp_path / "t.csv", content, PLAIN.replace("answer}", f"{path}}}"))
         assert asked(imported) == [("France?", "Paris"), ("Italy?", "Rome")]
-        assert imported.left_out == {f"the row has no field {path!r}": 1}
+        assert imported.left_out == {f"the row has no field {path!r}": 2}
     kept = made(tmp_path / "t.csv", content, PLAIN + '[rows]\ntext = ["answer"]\n')
     assert [answer for _, answer in asked(kept)] == ['["Paris", "PARIS"]', "['Rome']"]
     some = made(tmp_path / "t.csv", 'question,answer\n"Reverse [1, 2]",[2]\nItaly?,Rome\n')
@@ -201,6 +201,17 @@ def test_a_table_that_cant_be_read_is_one_sentence(
 ) -> None:
     text = refusal(tmp_path / name, content)
     assert expected in text and "Traceback" not in text and "\n" not in text
+
+
+@pytest.mark.parametrize("rows", ["", "[rows]\nunescape = true\n"])
+def test_a_value_that_is_nested_too_deeply_is_one_sentence_or_does_no_harm(tmp_path: Path, rows: str) -> None:
+    for depth in (50, 700, 5000):
+        deep = "[" * depth + "]" * depth
+        content = f'{{"question": "a", "answer": "b", "x": {deep}}}\n{{"question": "c", "answer": "d"}}'
+        try:
+            assert len(made(tmp_path / "t.jsonl", content, PLAIN + rows)) == 2
+        except StrataError as error:
+            assert "nested too deeply" in str(error) and depth > 50
 
 
 def test_a_field_that_only_the_first_row_lacks_leaves_out_that_row(tmp_path: Path) -> None:
