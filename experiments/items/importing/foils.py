@@ -41,7 +41,7 @@ def _foil_of_choices(item: Item, rng: Random, measure: Callable[[str], int], wit
     """The item with the other option that is nearest in length as its foil; ties at random."""
     others = [choice for choice in item.choices if _tell_apart(choice, item.answer)]
     if not others:
-        without["no other option begins differently"] += 1
+        without["no other option begins differently" if item.choices else "the answer is none of the options"] += 1
         return item
     rng.shuffle(others)
     length = measure(item.answer)

@@ -272,3 +272,14 @@ def test_truth_values_choose_yes_or_no(tmp_path: Path) -> None:
 def test_species_are_not_taken_for_marks(tmp_path: Path) -> None:
     rows = [{"options": ["E. coli", "B. subtilis"], "key": "B"}, {"options": ["A. niger", "B. cereus"], "key": "A"}]
     assert answers(tmp_path, rows, FIELD) == ["B. subtilis", "A. niger"]
+
+
+def test_an_answer_that_is_none_of_the_options_is_kept_without_a_foil_and_said(tmp_path: Path) -> None:
+    mapping = '[item]\nprompt = "{q}"\nanswer = "{key}"\n[choices]\nfield = "options"\n'
+    rows = [{"options": ["ox", "cat"], "key": key} for key in ("ox", "hen")]
+    imported = made(tmp_path, rows, mapping)
+    assert [(item.answer, item.foil, item.choices) for item in imported] == [
+        (" ox", " cat", (" ox", " cat")),
+        (" hen", "", ()),
+    ]
+    assert imported.without_foil == {"the answer is none of the options": 1} and not imported.left_out
