@@ -93,20 +93,29 @@ WEIGHTS = _schema(
 """`compare`: change of the weights from the base; block null: outside of the blocks."""
 
 SIMILARITY = _schema(
-    contrast=_TEXT, measure=_TEXT, kind=_TEXT, position=_TEXT, stream=_INT, value=_FLOAT, low=_FLOAT, high=_FLOAT,
-    n_items=_INT, n_clusters=_INT, method=_TEXT,
+    contrast=_TEXT, measure=_TEXT, kind=_TEXT, position=_TEXT, dimensions=_TEXT, left_out=_TEXT, stream=_INT, value=_FLOAT,
+    low=_FLOAT, high=_FLOAT, share_base=_FLOAT, share_other=_FLOAT, dominant=_TEXT, n_items=_INT, n_clusters=_INT,
+    n_appended=_INT, method=_TEXT,
 )  # fmt: skip
-"""`compare`: debiased CKA and mean cosine of a model's streams with the base's at the same tokens."""
+"""`compare`: debiased CKA and mean cosine of a model's streams with the base's at the same tokens of the prompts as asked.
+
+`dimensions`: `all`, or `trimmed`: without the `dominant` ones, of which null says there are none; `share_base` and
+`share_other` are what the largest dimension holds in each of the models. `left_out`: the family without which it is
+measured, null for none. `n_appended`: items that are scored behind a start their answer and foil share, which is not read.
+"""
 
 CONTRASTS = _schema(
-    model=_TEXT, kind=_TEXT, contrast=_TEXT, stream=_INT, value=_FLOAT, low=_FLOAT, high=_FLOAT, n_items=_INT,
-    n_clusters=_INT, method=_TEXT, reason=_TEXT,
+    model=_TEXT, kind=_TEXT, contrast=_TEXT, dimensions=_TEXT, left_out=_TEXT, stream=_INT, value=_FLOAT, low=_FLOAT,
+    high=_FLOAT, share=_FLOAT, dominant=_TEXT, n_items=_INT, n_clusters=_INT, method=_TEXT, reason=_TEXT,
 )  # fmt: skip
-"""`compare`: how alike a model's streams are behind two instructions, and the excess; stream null: why something is absent."""
+"""`compare`: how alike a model's streams are behind two instructions, and the excess; stream null: why something is absent.
+
+`dimensions`, `left_out` and `dominant` as in `similarity`; `share`: the most that one dimension holds behind any instruction.
+"""
 
 TRANSFER = _schema(
     contrast=_TEXT, kind=_TEXT, family=_TEXT, direction=_TEXT, measure=_TEXT, stream=_INT, value=_FLOAT, low=_FLOAT,
-    high=_FLOAT, majority=_FLOAT, n_items=_INT, n_clusters=_INT, reason=_TEXT, method=_TEXT,
+    high=_FLOAT, majority=_FLOAT, n_items=_INT, n_clusters=_INT, n_appended=_INT, reason=_TEXT, method=_TEXT,
 )  # fmt: skip
 """`compare`: accuracy of answer probes carried from one model to another."""
 

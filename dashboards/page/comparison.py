@@ -18,6 +18,7 @@ from dashboards.view.comparison_schema import validate_comparison_view
 from dashboards.view.text import count
 from probes.errors import StrataError
 from probes.files import write_whole
+from probes.similarity.dominant import DOMINANT_SHARE
 
 Json = dict[str, Any]
 _PACKED = ("changes", "grafts", "crossed", "weights", "similarity", "contrasts", "transfer")
@@ -120,8 +121,12 @@ def _body(view: Json) -> str:
     )  # fmt: skip
     similarity = frame(
         "similarity", "How alike are the streams?",
-        "Debiased CKA and mean cosine with the base at the same tokens; 1 is the same. CKA's band is its range over random halves of the entities.",
-        select("spos", "Position"),
+        "Debiased CKA and mean cosine with the base at the same tokens of the prompts as they are written; 1 is the same. CKA's band is its range "
+        f"over random halves of the entities. Open marks: without dominant dimensions, each holding {DOMINANT_SHARE:.0%} or more by itself (of the variance "
+        "for CKA, of the squared length for the cosine), removed from both models; an even share is far below 1 %, and CKA weighs a dimension by its squared "
+        "variance. In the middle row the band runs from the lowest to the highest value with one family left out. A fall that one of these lines doesn't "
+        "show is no change of the stream.",
+        select("spos", "Position"), before=sections.readings(view["similarity"], "last"),
     )  # fmt: skip
     contrasts = frame(
         "contrasts", "Does asking for reasoning change the streams?",
@@ -130,6 +135,7 @@ def _body(view: Json) -> str:
         "fast – in French, which asks for as much reasoning and another next token. An excess above 0 says that a request for reasoning changes these "
         "states more, not that anything is reasoned there; none does not say that the model can't reason. Questions of unlike families differ far more than "
         "instructions make them differ, which holds all values near 1. Stream 0 is little but the last token, the same everywhere.",
+        before=sections.readings(view["contrasts"]),
     )  # fmt: skip
     transfer = frame(
         "transfer", "Does a probe of one model read the other?",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dashboards.view.comparison_lines import gathered, spoken
+from dashboards.view.comparison_lines import spoken
 from dashboards.view.comparison_run import ComparisonRun
+from dashboards.view.comparison_similarity import dominance_words, drawn, family_line, left_out, with_dominant
 from dashboards.view.comparison_words import said
+from dashboards.view.maps import runs_in_words
 
 Json = dict[str, Any]
 NAMES = {
@@ -16,6 +19,7 @@ NAMES = {
     "slow_slow": "slow – slow reworded",
     "excess": "excess: (fast – in French) − (fast – slow)",
 }
+_KEY = ("model", "kind", "contrast")
 NOT_ASKED = "The questions were not asked behind instructions (--contrast-items 0, which --quick sets)."
 
 
@@ -28,10 +32,14 @@ def build_contrasts(run: ComparisonRun) -> Json:
     depths = {
         role: int((run.models[role].get("checkpoint") or {}).get("n_layers") or run.n_layers) for role in run.roles
     }
-    drawn = [row for row in rows if depths.get(row["model"]) == run.n_layers]
-    lines = gathered(drawn, ("model", "kind", "contrast"), axis="stream", layer="stream")
+    shared = [row for row in rows if row["stream"] is not None and depths.get(row["model"]) == run.n_layers]
+    lines = with_dominant([row for row in shared if row["left_out"] is None], _KEY, ("share",))
+    lines = [line for line in lines if drawn(line)]
     for line in lines:
-        line["aria"] = spoken(f"{line['model']}, {line['kind']}, {NAMES[line['contrast']]}", line)
+        less = ", without dominant dimensions" if line["dimensions"] == "trimmed" else ""
+        line["aria"] = spoken(f"{line['model']}, {line['kind']}, {NAMES[line['contrast']]}{less}", line)
+    without = left_out(shared, _KEY)
+    excess = [line for line in lines if line["contrast"] == "excess" and line["dimensions"] == "all"]
     reasons = [
         {"model": row["model"], "kind": row["kind"] or "", "text": said(row["reason"])}
         for row in rows
@@ -52,6 +60,41 @@ def build_contrasts(run: ComparisonRun) -> Json:
         "names": {name: text for name, text in NAMES.items() if name != "excess"},
         "excess": NAMES["excess"],
         "lines": lines,
+        "family_lines": [family_line(line, without[_key(line)]) for line in excess if _key(line) in without],
+        "told": [_told(line, lines, without.get(_key(line), {})) for line in excess],
         "reasons": reasons,
         "aria": ". ".join(line["aria"] for line in lines if line["contrast"] == "excess"),
     }
+
+
+def _told(line: Json, lines: Sequence[Json], without: Mapping[str, Mapping[int, float]]) -> Json:
+    """Where the excess is there, and whether one dimension or one family is all there is to it."""
+    there = _signs(line)
+    about = dominance_words(line)
+    if not there:
+        said = "the interval of the excess holds 0 at every stream that has one"
+    else:
+        said = f"the interval of the excess leaves 0 out at streams {runs_in_words(sorted(there))}"
+        trimmed = next((one for one in lines if _key(one) == _key(line) and one["dimensions"] == "trimmed"), None)
+        if trimmed is not None:
+            left = _signs(trimmed)
+            gone = [stream for stream, sign in sorted(there.items()) if left.get(stream) != sign]
+            about += f"; without what is dominant it is gone at streams {runs_in_words(gone)}" if gone else ""
+            about += "" if gone else "; without what is dominant it stays"
+        for family, of in without.items():
+            gone = [stream for stream, sign in sorted(there.items()) if stream in of and of[stream] * sign <= 0]
+            about += f"; without {family} it is gone at streams {runs_in_words(gone)}" if gone else ""
+    text = f"{line['model'].capitalize()}, {line['kind']} ({line['n_items']} items): {said}; {about}."
+    return {"model": line["model"], "kind": line["kind"], "text": text}
+
+
+def _signs(line: Json) -> dict[int, int]:
+    """Stream → sign of the excess, where its interval leaves 0 out."""
+    ends = zip(line["layer"], line["low"], line["high"], strict=True)
+    return {
+        stream: 1 if low > 0 else -1 for stream, low, high in ends if low is not None and high is not None and not low <= 0 <= high
+    }
+
+
+def _key(line: Json) -> tuple[Any, ...]:
+    return tuple(line[name] for name in _KEY)

@@ -1,0 +1,190 @@
+"""What does the page say of the similarity of streams? Lines with and without dominant dimensions, and with each family left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dashboards.view.comparison_lines import gathered, spoken, state_of
+from dashboards.view.comparison_run import ComparisonRun
+from dashboards.view.labels import kind_order
+from dashboards.view.maps import runs_in_words
+from dashboards.view.tables import Rows
+from dashboards.view.text import count, number, significant
+from experiments.comparison_measures import STREAMS
+from probes.similarity.dominant import DOMINANT_SHARE
+
+Json = dict[str, Any]
+Families = Mapping[str, Mapping[int, float]]
+"""Family → stream → the value without it."""
+
+APART = 0.02
+"""From which difference on two lines disagree; below it none is worth a sentence."""
+MOST = 0.5
+"""The share of a fall that has to go with a family, and with no other, for it to be that family's."""
+MEASURES = {"cka": "debiased linear CKA", "cosine": "mean cosine"}
+_NAMES = {"cka": "CKA", "cosine": "mean cosine"}
+_KEY = ("contrast", "measure", "kind", "position")
+FEW = "Too few items of any kind have a position in common: CKA needs eight of a kind."
+
+
+def build_similarity(run: ComparisonRun) -> Json:
+    """`lines` by contrast, measure, kind, position and dimensions; `family_lines` with the range over left-out families as band."""
+    rows = run.tables["similarity"] or []
+    whole = [row for row in rows if row["left_out"] is None]
+    lines = [line for line in with_dominant(whole, _KEY, ("share_base", "share_other")) if drawn(line)]
+    for line in lines:
+        name = f"{line['measure']}, {line['kind']}, {line['contrast']}, at {line['position']}"
+        line["aria"] = spoken(f"{name}, without dominant dimensions" if line["dimensions"] == "trimmed" else name, line)
+    without = left_out(rows, _KEY)
+    full = [line for line in lines if line["dimensions"] == "all"]
+    family_lines = [
+        family_line(line, without[key]) for line in full if line["measure"] == "cka" and (key := _key(line)) in without
+    ]
+    appended = {(row["kind"], row["position"]): (int(row["n_appended"]), int(row["n_items"])) for row in whole}
+    return {
+        **state_of(lines, run, (STREAMS,), FEW),
+        "measures": MEASURES,
+        "kinds": sorted({line["kind"] for line in lines}, key=kind_order),
+        "positions": list(dict.fromkeys(line["position"] for line in lines)),
+        "lines": lines,
+        "family_lines": family_lines,
+        "told": [*_of_prompts(appended), *(_told(line, lines, without.get(_key(line), {})) for line in full)],
+    }
+
+
+def with_dominant(rows: Rows, key: Sequence[str], shares: Sequence[str]) -> list[Json]:
+    """Lines by `key` and dimensions, each with its dominant dimensions and shares by stream."""
+    lines = gathered(rows, (*key, "dimensions"), axis="stream", layer="stream", extra=shares)
+    named = {(*(row[name] for name in key), row["stream"]): row["dominant"] for row in rows}
+    for line in lines:
+        line["dominant"] = [named[(*(line[name] for name in key), stream)] for stream in line["layer"]]
+        line["shares"] = [
+            max((line[name][at] for name in shares if line[name][at] is not None), default=None)
+            for at in range(len(line["layer"]))
+        ]
+    return lines
+
+
+def drawn(line: Json) -> bool:
+    """Without dominant dimensions there is nothing to leave out, and no second line."""
+    return line["dimensions"] == "all" or any(line["dominant"])
+
+
+def left_out(rows: Rows, key: Sequence[str]) -> dict[tuple[Any, ...], dict[str, dict[int, float]]]:
+    """By `key` the values of all dimensions with each family left out."""
+    found: dict[tuple[Any, ...], dict[str, dict[int, float]]] = {}
+    for row in rows:
+        if row["left_out"] is not None and row["dimensions"] == "all" and row["value"] is not None:
+            of = found.setdefault(tuple(row[name] for name in key), {}).setdefault(str(row["left_out"]), {})
+            of[int(row["stream"])] = float(row["value"])
+    return found
+
+
+def family_line(line: Json, without: Families) -> Json:
+    """The line again, its band the lowest and highest value with a family left out."""
+    by_stream = [[of[stream] for of in without.values() if stream in of] for stream in line["layer"]]
+    low = [significant(min(values, default=None)) for values in by_stream]
+    high = [significant(max(values, default=None)) for values in by_stream]
+    method = f"lowest and highest value with one of {count(len(without), 'family', 'families')} left out at a time"
+    found = {**line, "low": low, "high": high, "method": method}
+    return found | {"aria": f"{line['aria']}; bands: {method}"}
+
+
+def dominance_words(line: Json) -> str:
+    """Which dimensions are dominant where, and how much the largest holds."""
+    streams = [stream for stream, named in zip(line["layer"], line["dominant"], strict=True) if named]
+    if not streams:
+        return f"no dimension holds {DOMINANT_SHARE:.0%} or more"
+    names = sorted({name for named in line["dominant"] if named for name in named.split(", ")}, key=int)
+    most = max(share for share in line["shares"] if share is not None)
+    which = f"dimension {names[0]} holds" if len(names) == 1 else f"dimensions {', '.join(names)} dominate: one holds"
+    return f"{which} up to {most:.0%} {'of the variance' if line.get('measure') != 'cosine' else 'of the squared length'} (streams {runs_in_words(streams)})"
+
+
+def _told(line: Json, lines: Sequence[Json], without: Families) -> Json:
+    trimmed = next((one for one in lines if _key(one) == _key(line) and one["dimensions"] == "trimmed"), None)
+    values = {stream: value for stream, value in zip(line["layer"], line["mean"], strict=True) if value is not None}
+    lowest = min(values, key=lambda stream: (values[stream], stream))
+    parts = [
+        f"lowest {_NAMES[line['measure']]} {number(values[lowest], 3)} at stream {lowest} ({count(line['n_items'], 'item')})",
+        _dimensions_told(line, values, trimmed),
+    ]
+    if line["measure"] == "cka":
+        parts.append(_families_told(values, without))
+    return {
+        **{name: line[name] for name in _KEY},
+        "text": f"{line['contrast'].capitalize()} with base, {line['kind']}: {'; '.join(parts)}.",
+    }
+
+
+def _dimensions_told(line: Json, values: Mapping[int, float], trimmed: Json | None) -> str:
+    if trimmed is None:
+        return dominance_words(line)
+    others = dict(zip(trimmed["layer"], trimmed["mean"], strict=True))
+    apart = {
+        stream: others[stream] - value
+        for stream, value in values.items()
+        if others.get(stream) is not None and abs(others[stream] - value) >= APART
+    }
+    less = "without it" if len({name for name in line["dominant"] if name}) == 1 else "without what is dominant"
+    if not apart:
+        return f"{dominance_words(line)}; {less} the line is the same to {APART}"
+    at = max(apart, key=lambda stream: abs(apart[stream]))
+    what = "the fall there is not the whole stream's" if apart[at] > 0 else "the likeness there is not the whole stream's"
+    return (
+        f"{dominance_words(line)}; {less} {number(others[at], 3)} instead of {number(values[at], 3)} at stream {at}: "
+        f"the two lines disagree at streams {runs_in_words(sorted(apart))}, and {what}"
+    )
+
+
+def _families_told(values: Mapping[int, float], without: Families) -> str:
+    if len(without) < 2:
+        return "all of one family, so none can be left out"
+    lowest = {family: min(of.values()) for family, of in without.items() if of}
+    low, high = (pick(lowest, key=lambda family: lowest[family]) for pick in (min, max))
+    alone = _made_by_one(values, without)
+    said = (
+        f"with one family left out at a time the lowest lies between {number(lowest[low], 3)} (without {low}) "
+        f"and {number(lowest[high], 3)} (without {high})"
+    )
+    for family, streams in alone.items():
+        there = min(without[family][stream] for stream in streams)
+        before = min(values[stream] for stream in streams)
+        said += (
+            f"; only {family} makes it fall at streams {runs_in_words(streams)}: without {family} the lowest value there is "
+            f"{number(there, 3)} instead of {number(before, 3)}"
+        )
+    return said
+
+
+def _made_by_one(values: Mapping[int, float], without: Families) -> dict[str, list[int]]:
+    """Family → streams whose fall below 1 mostly goes with it, and with no other family."""
+    found: dict[str, list[int]] = {}
+    for stream, value in sorted(values.items()):
+        if 1 - value < APART:
+            continue
+        makers = [
+            family for family, of in without.items() if stream in of and 1 - of[stream] < (1 - value) * (1 - MOST)
+        ]
+        if len(makers) == 1:
+            found.setdefault(makers[0], []).append(stream)
+    return found
+
+
+def _of_prompts(appended: Mapping[tuple[str, str], tuple[int, int]]) -> list[Json]:
+    """For `last`, how many prompts are scored behind a start that is not read here."""
+    counted = [
+        f"{fed} of {asked} {kind} items" for (kind, position), (fed, asked) in appended.items() if position == "last" and fed
+    ]
+    if not counted:
+        return []
+    text = (
+        f"Read at the last token of the prompts as they are written: {', '.join(counted)} are scored behind a first answer "
+        "token that answer and foil share, and that token is not read here."
+    )
+    return [{"contrast": "", "measure": "", "kind": "", "position": "last", "text": text}]
+
+
+def _key(line: Json) -> tuple[Any, ...]:
+    return tuple(line[name] for name in _KEY)
