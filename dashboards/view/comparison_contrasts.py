@@ -7,9 +7,17 @@ from typing import Any
 
 from dashboards.view.comparison_lines import spoken
 from dashboards.view.comparison_run import ComparisonRun
-from dashboards.view.comparison_similarity import dominance_words, drawn, family_line, left_out, with_dominant
+from dashboards.view.comparison_similarity import (
+    current_rows,
+    dominance_words,
+    drawn,
+    family_line,
+    left_out,
+    with_dominant,
+)
 from dashboards.view.comparison_words import said
 from dashboards.view.maps import runs_in_words
+from dashboards.view.text import visible
 
 Json = dict[str, Any]
 NAMES = {
@@ -28,7 +36,7 @@ def build_contrasts(run: ComparisonRun) -> Json:
 
     A model with other blocks than the base shares no axis with it: its numbers stay in the table, and a reason says so.
     """
-    rows = run.tables["contrasts"] or []
+    rows = current_rows(run, "contrasts")
     depths = {
         role: int((run.models[role].get("checkpoint") or {}).get("n_layers") or run.n_layers) for role in run.roles
     }
@@ -72,9 +80,9 @@ def _told(line: Json, lines: Sequence[Json], without: Mapping[str, Mapping[int, 
     there = _signs(line)
     about = dominance_words(line)
     if not there:
-        said = "the interval of the excess holds 0 at every stream that has one"
+        said = "stream by stream, the interval of the excess holds 0 wherever there is one"
     else:
-        said = f"the interval of the excess leaves 0 out at streams {runs_in_words(sorted(there))}"
+        said = f"stream by stream, the interval of the excess leaves 0 out at streams {runs_in_words(sorted(there))}"
         trimmed = next((one for one in lines if _key(one) == _key(line) and one["dimensions"] == "trimmed"), None)
         if trimmed is not None:
             left = _signs(trimmed)
@@ -83,7 +91,7 @@ def _told(line: Json, lines: Sequence[Json], without: Mapping[str, Mapping[int, 
             about += "" if gone else "; without what is dominant it stays"
         for family, of in without.items():
             gone = [stream for stream, sign in sorted(there.items()) if stream in of and of[stream] * sign <= 0]
-            about += f"; without {family} it is gone at streams {runs_in_words(gone)}" if gone else ""
+            about += f"; without {visible(family)} it is gone at streams {runs_in_words(gone)}" if gone else ""
     text = f"{line['model'].capitalize()}, {line['kind']} ({line['n_items']} items): {said}; {about}."
     return {"model": line["model"], "kind": line["kind"], "text": text}
 
@@ -92,7 +100,9 @@ def _signs(line: Json) -> dict[int, int]:
     """Stream → sign of the excess, where its interval leaves 0 out."""
     ends = zip(line["layer"], line["low"], line["high"], strict=True)
     return {
-        stream: 1 if low > 0 else -1 for stream, low, high in ends if low is not None and high is not None and not low <= 0 <= high
+        stream: 1 if low > 0 else -1
+        for stream, low, high in ends
+        if low is not None and high is not None and not low <= 0 <= high
     }
 
 

@@ -10,8 +10,9 @@ from dashboards.view.comparison_run import ComparisonRun
 from dashboards.view.labels import kind_order
 from dashboards.view.maps import runs_in_words
 from dashboards.view.tables import Rows
-from dashboards.view.text import count, number, significant
+from dashboards.view.text import count, number, significant, visible
 from experiments.comparison_measures import STREAMS
+from probes.errors import StrataError
 from probes.similarity.dominant import DOMINANT_SHARE
 
 Json = dict[str, Any]
@@ -30,7 +31,7 @@ FEW = "Too few items of any kind have a position in common: CKA needs eight of a
 
 def build_similarity(run: ComparisonRun) -> Json:
     """`lines` by contrast, measure, kind, position and dimensions; `family_lines` with the range over left-out families as band."""
-    rows = run.tables["similarity"] or []
+    rows = current_rows(run, "similarity")
     whole = [row for row in rows if row["left_out"] is None]
     lines = [line for line in with_dominant(whole, _KEY, ("share_base", "share_other")) if drawn(line)]
     for line in lines:
@@ -49,8 +50,23 @@ def build_similarity(run: ComparisonRun) -> Json:
         "positions": list(dict.fromkeys(line["position"] for line in lines)),
         "lines": lines,
         "family_lines": family_lines,
-        "told": [*_of_prompts(appended), *(_told(line, lines, without.get(_key(line), {})) for line in full)],
+        "told": [
+            *_of_prompts(appended),
+            *(_told(line, lines, without.get(_key(line), {})) for line in full if _is_told(line)),
+        ],
     }
+
+
+def current_rows(run: ComparisonRun, table: str) -> Rows:
+    """The table's rows; StrataError when an earlier version wrote it, which read some prompts behind a piece of the answer."""
+    rows = run.tables[table] or []
+    if rows and "dimensions" not in rows[0]:
+        file = run.run_dir / f"{table}.parquet"
+        raise StrataError(
+            f"{file} was written by an earlier version of Strata, which didn't look for dominant dimensions",
+            "Delete it and start the same command again: it is made anew",
+        )
+    return rows
 
 
 def with_dominant(rows: Rows, key: Sequence[str], shares: Sequence[str]) -> list[Json]:
@@ -95,11 +111,17 @@ def dominance_words(line: Json) -> str:
     """Which dimensions are dominant where, and how much the largest holds."""
     streams = [stream for stream, named in zip(line["layer"], line["dominant"], strict=True) if named]
     if not streams:
-        return f"no dimension holds {DOMINANT_SHARE:.0%} or more"
+        return f"no dimension holds {100 * DOMINANT_SHARE:.0f} % or more"
     names = sorted({name for named in line["dominant"] if named for name in named.split(", ")}, key=int)
     most = max(share for share in line["shares"] if share is not None)
     which = f"dimension {names[0]} holds" if len(names) == 1 else f"dimensions {', '.join(names)} dominate: one holds"
-    return f"{which} up to {most:.0%} {'of the variance' if line.get('measure') != 'cosine' else 'of the squared length'} (streams {runs_in_words(streams)})"
+    return f"{which} up to {100 * most:.0f} % {'of the variance' if line.get('measure') != 'cosine' else 'of the squared length'} (streams {runs_in_words(streams)})"
+
+
+def _is_told(line: Json) -> bool:
+    """CKA always, of the kinds that the page draws; the cosine where a dimension carries it."""
+    shown = line["kind"] in ("knowledge", "reasoning")
+    return shown and (line["measure"] == "cka" or any(line["dominant"]))
 
 
 def _told(line: Json, lines: Sequence[Json], without: Families) -> Json:
@@ -131,7 +153,9 @@ def _dimensions_told(line: Json, values: Mapping[int, float], trimmed: Json | No
     if not apart:
         return f"{dominance_words(line)}; {less} the line is the same to {APART}"
     at = max(apart, key=lambda stream: abs(apart[stream]))
-    what = "the fall there is not the whole stream's" if apart[at] > 0 else "the likeness there is not the whole stream's"
+    what = (
+        "the fall there is not the whole stream's" if apart[at] > 0 else "the likeness there is not the whole stream's"
+    )
     return (
         f"{dominance_words(line)}; {less} {number(others[at], 3)} instead of {number(values[at], 3)} at stream {at}: "
         f"the two lines disagree at streams {runs_in_words(sorted(apart))}, and {what}"
@@ -144,15 +168,18 @@ def _families_told(values: Mapping[int, float], without: Families) -> str:
     lowest = {family: min(of.values()) for family, of in without.items() if of}
     low, high = (pick(lowest, key=lambda family: lowest[family]) for pick in (min, max))
     alone = _made_by_one(values, without)
+    ends = [number(lowest[one], 3) for one in (low, high)]
     said = (
-        f"with one family left out at a time the lowest lies between {number(lowest[low], 3)} (without {low}) "
-        f"and {number(lowest[high], 3)} (without {high})"
+        f"with one family left out at a time the lowest lies between {ends[0]} (without {visible(low)}) "
+        f"and {ends[1]} (without {visible(high)})"
+        if ends[0] != ends[1]
+        else f"with any one family left out the lowest is {ends[0]}"
     )
     for family, streams in alone.items():
         there = min(without[family][stream] for stream in streams)
         before = min(values[stream] for stream in streams)
         said += (
-            f"; only {family} makes it fall at streams {runs_in_words(streams)}: without {family} the lowest value there is "
+            f"; only {visible(family)} makes it fall at streams {runs_in_words(streams)}: without it the lowest value there is "
             f"{number(there, 3)} instead of {number(before, 3)}"
         )
     return said
@@ -175,7 +202,9 @@ def _made_by_one(values: Mapping[int, float], without: Families) -> dict[str, li
 def _of_prompts(appended: Mapping[tuple[str, str], tuple[int, int]]) -> list[Json]:
     """For `last`, how many prompts are scored behind a start that is not read here."""
     counted = [
-        f"{fed} of {asked} {kind} items" for (kind, position), (fed, asked) in appended.items() if position == "last" and fed
+        f"{fed} of {asked} {kind} items"
+        for (kind, position), (fed, asked) in appended.items()
+        if position == "last" and fed
     ]
     if not counted:
         return []

@@ -77,7 +77,7 @@ def rows_of_streams(
         held = [dominance([before[:, one], after[:, one]], of) for one in range(before.shape[1])]
         whole = list(rows(before, after, asked, config))
         carried = any(one.dominant for one in held)
-        trimmed = rows(*(_kept(one, held) for one in (before, after)), asked, config) if carried else whole
+        trimmed = rows(_kept(before, held), _kept(after, held), asked, config) if carried else whole
         for dimensions, found in zip(DIMENSIONS, (whole, trimmed), strict=True):
             for row in found:
                 one = held[row["stream"]]

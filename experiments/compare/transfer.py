@@ -39,10 +39,7 @@ def transfer_rows(
     targets = [
         target
         for target in targets_of(items, ("last",), random_init=False)
-        if target.name == "answer"
-        and target.scheme == "cluster"
-        and target.probe == "linear"
-        and target.kind in KINDS
+        if target.name == "answer" and target.scheme == "cluster" and target.probe == "linear" and target.kind in KINDS
     ]
     known = {target: sum(items[row].key in answered for row in target.items) for target in targets}
     chosen = []

@@ -52,9 +52,7 @@ def dominance(sets: Sequence[Float[Tensor, "item d_model"]], of: Of = "variance"
     return Dominance(tuple(top.values.tolist()), tuple(top.indices.tolist()), tuple(dominant.tolist()))
 
 
-def without_dimensions(
-    x: Float[Tensor, "item d_model"], dimensions: Sequence[int]
-) -> Float[Tensor, "item d_model"]:
+def without_dimensions(x: Float[Tensor, "item d_model"], dimensions: Sequence[int]) -> Float[Tensor, "item d_model"]:
     """`x` with these coordinates at 0, which for inner products is the same as without them."""
     if not dimensions:
         return x

@@ -62,7 +62,7 @@ async function renderSimilarity() {
   const one = [{ value: 1, text: '1: the same' }];
   const name = (line) => `${line.contrast} with base${line.dimensions === 'trimmed' ? ', without dominant dimensions' : ''}`;
   const rows = Object.entries(part.measures || {}).map(([id, title]) => ({ id, title, y: id === 'cka' ? 'CKA' : 'cosine', guides: () => one }));
-  if (families.length) rows.splice(1, 0, { id: 'families', title: `${part.measures.cka}, each family left out in turn`, y: 'CKA', guides: () => one });
+  if (families.length) rows.splice(1, 0, { id: 'families', title: 'CKA without each family in turn', y: 'CKA', guides: () => one });
   await drawPanels('similarity', part, {
     columns: kindColumns(lines).map((id) => ({ id, title: id })), axis: 'stream', rowHeight: 190, rows,
     cell: (row, column) => ({
@@ -99,7 +99,7 @@ async function renderContrasts() {
   await drawPanels('contrasts', part, {
     columns: kinds.map((id) => ({ id, title: id })), axis: 'stream', rowHeight: 150, aria: part.aria,
     rows: [{ id: 'excess', title: 'excess', y: 'difference of CKA', guides: () => [{ value: 0, text: '0: no more than another next token' }] },
-      ...(part.family_lines.length ? [{ id: 'families', title: 'excess, each family left out in turn', y: 'difference of CKA', guides: () => [{ value: 0, text: '' }] }] : []),
+      ...(part.family_lines.length ? [{ id: 'families', title: 'excess without each family in turn', y: 'difference of CKA', guides: () => [{ value: 0, text: '' }] }] : []),
       ...models.map((id) => ({ id, title: id, y: 'CKA', range }))],
     cell: (row, column) => {
       const here = (row.id === 'excess' ? part.lines : row.id === 'families' ? part.family_lines : full).filter((l) => l.kind === column.id);
