@@ -26,12 +26,15 @@ def _schema(**columns: pa.DataType) -> pa.Schema:
 
 
 BEHAVIOUR = _schema(
-    item=_TEXT, kind=_TEXT, family=_TEXT, domain=_TEXT, template=_TEXT, cluster=_TEXT, hops=_INT, n_tokens=_INT,
+    item=_TEXT, kind=_TEXT, family=_TEXT, domain=_TEXT, template=_TEXT, cluster=_TEXT, hops=_INT, n_tokens=_INT, n_fed=_INT,
     logit_difference=_FLOAT, answer_logprob=_FLOAT, foil_logprob=_FLOAT, rank=_INT, correct_by_likelihood=_BOOL,
     correct_by_choice=_BOOL, chance_choice=_FLOAT, answered=_BOOL, aligned=_BOOL, reason=_TEXT, answer_token=_TEXT,
     foil_token=_TEXT,
 )  # fmt: skip
-"""One row an item: did the model answer it? Left-out items are rows too, with their `reason` and null numbers."""
+"""One row an item: did the model answer it? Left-out items are rows too, with their `reason` and null numbers.
+
+`n_fed`: tokens of the answer that are fed behind the prompt, since answer and foil share them; `last` lies on the last of them.
+"""
 
 PROFILES = _schema(
     item=_TEXT, instrument=_TEXT, measure=_TEXT, component=_TEXT, position=_TEXT, layer=_INT, value=_FLOAT

@@ -210,7 +210,7 @@ def _of_prompts(appended: Mapping[tuple[str, str], tuple[int, int]]) -> list[Jso
         return []
     text = (
         f"Read at the last token of the prompts as they are written: {', '.join(counted)} are scored behind a first answer "
-        "token that answer and foil share, and that token is not read here."
+        "token that answer and foil share. Lenses and interventions read behind it; it is not read here."
     )
     return [{"contrast": "", "measure": "", "kind": "", "position": "last", "text": text}]
 
