@@ -141,7 +141,7 @@ def _body(view: Json) -> str:
         "transfer", "Does a probe of one model read the other?",
         "Held-out accuracy of answer probes; the arrow goes from the model that a probe is learnt on to the one that it reads. Where the probe fails as it is and succeeds after a rotation, the information is still there "
         "and only its directions moved. Dotted: what always guessing the most frequent answer reaches.",
-        select("tfamily", "Family"),
+        select("tfamily", "Family"), before=sections.readings(view["transfer"]),
     )  # fmt: skip
     return f"""{_header(view)}
 <main id="main">

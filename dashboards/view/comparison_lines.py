@@ -10,7 +10,7 @@ from dashboards.view.comparison_run import ComparisonRun
 from dashboards.view.labels import MEASURES, instrument_label, kind_order
 from dashboards.view.maps import runs_in_words, symmetric_limit
 from dashboards.view.tables import Rows
-from dashboards.view.text import interval, number, significant
+from dashboards.view.text import count, interval, number, significant, visible
 from experiments.comparison_measures import CROSSED, EXCHANGE, GRAFTS, GRAFTS_IN_WORDS, LAYERS, STREAMS
 from experiments.comparison_measures import WEIGHTS as WEIGHTS_LEFT_OUT
 
@@ -262,7 +262,17 @@ def build_transfer(run: ComparisonRun) -> Json:
         **state_of(lines, run, (STREAMS,), none),
         "measures": {"own": "the scored model's own probe", "plain": "carried over as it is", "rotated": "carried over after a rotation"},
         "families": [{"kind": kind, "family": family} for kind, family in families], "lines": lines, "reasons": reasons,
+        "told": _fed_families(rows),
     }  # fmt: skip
+
+
+def _fed_families(rows: Rows) -> list[Json]:
+    """Families whose answers are scored behind a start: their probes are read behind what all of its answers share of it."""
+    fed = {str(row["family"]): int(row["n_appended"]) for row in rows if row.get("n_appended")}
+    return [
+        {"family": family, "text": f"{visible(family)}: answer and foil of {count(items, 'item')} begin alike; probes are read behind no more of it than all answers of the family share."}
+        for family, items in fed.items()
+    ]  # fmt: skip
 
 
 def build_weights(run: ComparisonRun) -> Json:

@@ -58,7 +58,7 @@ SCHEMA: Json = _object(
         **_STATE, lines=_lines(model=_TEXT, kind=_TEXT, contrast=_TEXT, dimensions=_DIMENSIONS), family_lines=_lines(model=_TEXT),
         reasons=_list(model=_TEXT, text=_TEXT), told=_list(model=_TEXT, text=_TEXT),
     ),
-    transfer=_object(**_STATE, lines=_lines(contrast=_TEXT, family=_TEXT, majority=_NUMBERS), reasons=_list(text=_TEXT)),
+    transfer=_object(**_STATE, lines=_lines(contrast=_TEXT, family=_TEXT, majority=_NUMBERS), reasons=_list(text=_TEXT), told=_list(text=_TEXT)),
     not_comparable=_list(measure=_TEXT, model=_TEXT, reason=_TEXT),
     provenance={"type": "object"},
     sources={"type": "object"},

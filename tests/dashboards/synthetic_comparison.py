@@ -300,7 +300,7 @@ def _transfer(n_layers: int, others: list[str], hostile: bool) -> Iterator[dict[
                     for stream in range(n_layers + 1):
                         value = 0.2 + (top - 0.2) * stream / n_layers
                         yield {"contrast": role, "kind": kind, "family": family, "direction": direction, "measure": measure,
-                               "stream": stream, "value": value, "low": value - 0.1, "high": value + 0.1, "majority": 0.2, "n_appended": 0, **SUPPORT}  # fmt: skip
+                               "stream": stream, "value": value, "low": value - 0.1, "high": value + 0.1, "majority": 0.2, "n_appended": 9 * (kind == "reasoning"), **SUPPORT}  # fmt: skip
         yield {
             "contrast": role,
             "kind": "reasoning",
