@@ -122,10 +122,10 @@ def _body(view: Json) -> str:
     similarity = frame(
         "similarity", "How alike are the streams?",
         "Debiased CKA and mean cosine with the base at the same tokens of the prompts as they are written; 1 is the same. CKA's band is its range "
-        f"over random halves of the entities. Open marks: without dominant dimensions, each holding {100 * DOMINANT_SHARE:.0f} % or more by itself (of the variance "
-        "for CKA, of the squared length for the cosine), removed from both models; an even share is far below 1 %, and CKA weighs a dimension by its squared "
-        "variance. In the middle row the band runs from the lowest to the highest value with one family left out. A fall that one of these lines doesn't "
-        "show is no change of the stream.",
+        f"over random halves of the entities. Open marks: without dominant dimensions, each holding {100 * DOMINANT_SHARE:.0f} % or more by itself (more in "
+        "narrow streams; of the variance for CKA, of the squared length for the cosine), removed from both models: CKA weighs a dimension by its squared "
+        "variance, so one with a tenth can outweigh hundreds. In the middle row the band runs from the lowest to the highest value with one family left out. "
+        "A fall that is gone on one of these lines is one dimension's or one family's, and no change of the whole stream.",
         select("spos", "Position"), before=sections.readings(view["similarity"], "last"),
     )  # fmt: skip
     contrasts = frame(

@@ -13,7 +13,6 @@ from dashboards.view.tables import Rows
 from dashboards.view.text import count, number, significant, visible
 from experiments.comparison_measures import STREAMS
 from probes.errors import StrataError
-from probes.similarity.dominant import DOMINANT_SHARE
 
 Json = dict[str, Any]
 Families = Mapping[str, Mapping[int, float]]
@@ -25,6 +24,7 @@ MOST = 0.5
 """The share of a fall that has to go with a family, and with no other, for it to be that family's."""
 MEASURES = {"cka": "debiased linear CKA", "cosine": "mean cosine"}
 _NAMES = {"cka": "CKA", "cosine": "mean cosine"}
+_OF = {"cka": "of the variance", "cosine": "of the squared length"}
 _KEY = ("contrast", "measure", "kind", "position")
 FEW = "Too few items of any kind have a position in common: CKA needs eight of a kind."
 
@@ -109,13 +109,14 @@ def family_line(line: Json, without: Families) -> Json:
 
 def dominance_words(line: Json) -> str:
     """Which dimensions are dominant where, and how much the largest holds."""
+    most = max((share for share in line["shares"] if share is not None), default=None)
+    holds = f"{number(None if most is None else 100 * most, 0)} % {_OF[line.get('measure', 'cka')]}"
     streams = [stream for stream, named in zip(line["layer"], line["dominant"], strict=True) if named]
     if not streams:
-        return f"no dimension holds {100 * DOMINANT_SHARE:.0f} % or more"
+        return f"no dimension is dominant (the largest holds {holds})"
     names = sorted({name for named in line["dominant"] if named for name in named.split(", ")}, key=int)
-    most = max(share for share in line["shares"] if share is not None)
     which = f"dimension {names[0]} holds" if len(names) == 1 else f"dimensions {', '.join(names)} dominate: one holds"
-    return f"{which} up to {100 * most:.0f} % {'of the variance' if line.get('measure') != 'cosine' else 'of the squared length'} (streams {runs_in_words(streams)})"
+    return f"{which} up to {holds} (streams {runs_in_words(streams)})"
 
 
 def _is_told(line: Json) -> bool:

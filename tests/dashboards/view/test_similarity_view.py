@@ -82,7 +82,7 @@ def test_a_likeness_that_is_not_there_without_them_is_not_the_streams_either() -
 def test_without_dominant_dimensions_there_is_no_second_line_and_that_is_said() -> None:
     view = build_similarity(run_of("similarity", rows_of({2: 0.7})))
     assert [line["dimensions"] for line in view["lines"]] == ["all"]
-    assert "no dimension holds 10 % or more" in view["told"][0]["text"]
+    assert "no dimension is dominant (the largest holds 5 % of the variance)" in view["told"][0]["text"]
     same = told(rows_of({2: 0.7}, {2: 0.705}))
     assert "the line is the same to 0.02" in same and "disagree" not in same
 
