@@ -134,7 +134,8 @@ def _body(view: Json) -> str:
         "once; slow: write down every step first; each in two wordings; and in French. Only the excess can be evidence: by how much fast – slow falls below "
         "fast – in French, which asks for as much reasoning and another next token. An excess above 0 says that a request for reasoning changes these "
         "states more, not that anything is reasoned there; none does not say that the model can't reason. Questions of unlike families differ far more than "
-        "instructions make them differ, which holds all values near 1. Stream 0 is little but the last token, the same everywhere.",
+        "instructions make them differ, which holds all values near 1. Stream 0 is little but the last token, the same everywhere. "
+        "Dotted, open marks: without dominant dimensions, where that says something else.",
         before=sections.readings(view["contrasts"]),
     )  # fmt: skip
     transfer = frame(

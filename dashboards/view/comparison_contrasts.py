@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from dashboards.view.comparison_lines import spoken
 from dashboards.view.comparison_run import ComparisonRun
 from dashboards.view.comparison_similarity import (
+    apart,
     current_rows,
+    dimensions_told,
     dominance_words,
     drawn,
     family_line,
+    in_streams,
     left_out,
     with_dominant,
 )
 from dashboards.view.comparison_words import said
-from dashboards.view.maps import runs_in_words
 from dashboards.view.text import visible
 
 Json = dict[str, Any]
@@ -42,12 +44,20 @@ def build_contrasts(run: ComparisonRun) -> Json:
     }
     shared = [row for row in rows if row["stream"] is not None and depths.get(row["model"]) == run.n_layers]
     lines = with_dominant([row for row in shared if row["left_out"] is None], _KEY, ("share",))
-    lines = [line for line in lines if drawn(line)]
+    trimmed = {_key(line): line for line in lines if line["dimensions"] == "trimmed" and drawn(line)}
+    lines = [line for line in lines if line["dimensions"] == "all"]
+    # The contrasts lie close together: of those only what says something else is drawn twice.
+    lines += [
+        trimmed[_key(line)]
+        for line in lines
+        if _key(line) in trimmed and (line["contrast"] == "excess" or apart(line, trimmed[_key(line)]))
+    ]
     for line in lines:
         less = ", without dominant dimensions" if line["dimensions"] == "trimmed" else ""
         line["aria"] = spoken(f"{line['model']}, {line['kind']}, {NAMES[line['contrast']]}{less}", line)
     without = left_out(shared, _KEY)
-    excess = [line for line in lines if line["contrast"] == "excess" and line["dimensions"] == "all"]
+    full = [line for line in lines if line["dimensions"] == "all"]
+    excess = [line for line in full if line["contrast"] == "excess"]
     reasons = [
         {"model": row["model"], "kind": row["kind"] or "", "text": said(row["reason"])}
         for row in rows
@@ -69,29 +79,41 @@ def build_contrasts(run: ComparisonRun) -> Json:
         "excess": NAMES["excess"],
         "lines": lines,
         "family_lines": [family_line(line, without[_key(line)]) for line in excess if _key(line) in without],
-        "told": [_told(line, lines, without.get(_key(line), {})) for line in excess],
+        "told": [
+            *(_told(line, trimmed.get(_key(line)), without.get(_key(line), {})) for line in excess),
+            *(_carried(line, trimmed[_key(line)]) for line in full if _is_carried(line, trimmed.get(_key(line)))),
+        ],
         "reasons": reasons,
         "aria": ". ".join(line["aria"] for line in lines if line["contrast"] == "excess"),
     }
 
 
-def _told(line: Json, lines: Sequence[Json], without: Mapping[str, Mapping[int, float]]) -> Json:
+def _is_carried(line: Json, trimmed: Json | None) -> bool:
+    return line["contrast"] != "excess" and trimmed is not None and bool(apart(line, trimmed))
+
+
+def _carried(line: Json, trimmed: Json) -> Json:
+    """A contrast that says something else without its dominant dimensions."""
+    text = f"{line['model'].capitalize()}, {line['kind']}, {NAMES[line['contrast']]}: {dimensions_told(line, trimmed)}."
+    return {"model": line["model"], "kind": line["kind"], "text": text}
+
+
+def _told(line: Json, trimmed: Json | None, without: Mapping[str, Mapping[int, float]]) -> Json:
     """Where the excess is there, and whether one dimension or one family is all there is to it."""
     there = _signs(line)
     about = dominance_words(line)
     if not there:
         said = "stream by stream, the interval of the excess holds 0 wherever there is one"
     else:
-        said = f"stream by stream, the interval of the excess leaves 0 out at streams {runs_in_words(sorted(there))}"
-        trimmed = next((one for one in lines if _key(one) == _key(line) and one["dimensions"] == "trimmed"), None)
+        said = f"stream by stream, the interval of the excess leaves 0 out at {in_streams(sorted(there))}"
         if trimmed is not None:
             left = _signs(trimmed)
             gone = [stream for stream, sign in sorted(there.items()) if left.get(stream) != sign]
-            about += f"; without what is dominant it is gone at streams {runs_in_words(gone)}" if gone else ""
+            about += f"; without what is dominant it is gone at {in_streams(gone)}" if gone else ""
             about += "" if gone else "; without what is dominant it stays"
         for family, of in without.items():
             gone = [stream for stream, sign in sorted(there.items()) if stream in of and of[stream] * sign <= 0]
-            about += f"; without {visible(family)} it is gone at streams {runs_in_words(gone)}" if gone else ""
+            about += f"; without {visible(family)} it is gone at {in_streams(gone)}" if gone else ""
     text = f"{line['model'].capitalize()}, {line['kind']} ({line['n_items']} items): {said}; {about}."
     return {"model": line["model"], "kind": line["kind"], "text": text}
 

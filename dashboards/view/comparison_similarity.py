@@ -116,7 +116,7 @@ def dominance_words(line: Json) -> str:
         return f"no dimension is dominant (the largest holds {holds})"
     names = sorted({name for named in line["dominant"] if named for name in named.split(", ")}, key=int)
     which = f"dimension {names[0]} holds" if len(names) == 1 else f"dimensions {', '.join(names)} dominate: one holds"
-    return f"{which} up to {holds} (streams {runs_in_words(streams)})"
+    return f"{which} up to {holds} ({in_streams(streams)})"
 
 
 def _is_told(line: Json) -> bool:
@@ -131,7 +131,7 @@ def _told(line: Json, lines: Sequence[Json], without: Families) -> Json:
     lowest = min(values, key=lambda stream: (values[stream], stream))
     parts = [
         f"lowest {_NAMES[line['measure']]} {number(values[lowest], 3)} at stream {lowest} ({count(line['n_items'], 'item')})",
-        _dimensions_told(line, values, trimmed),
+        dimensions_told(line, trimmed),
     ]
     if line["measure"] == "cka":
         parts.append(_families_told(values, without))
@@ -141,25 +141,31 @@ def _told(line: Json, lines: Sequence[Json], without: Families) -> Json:
     }
 
 
-def _dimensions_told(line: Json, values: Mapping[int, float], trimmed: Json | None) -> str:
+def apart(line: Json, trimmed: Json) -> dict[int, tuple[float, float]]:
+    """Streams at which the two lines disagree, with both values."""
+    without = dict(zip(trimmed["layer"], trimmed["mean"], strict=True))
+    both = {stream: (value, without.get(stream)) for stream, value in zip(line["layer"], line["mean"], strict=True)}
+    return {
+        stream: (one, other)
+        for stream, (one, other) in both.items()
+        if one is not None and other is not None and abs(one - other) >= APART
+    }
+
+
+def dimensions_told(line: Json, trimmed: Json | None) -> str:
+    """What is dominant, and whether the line without it says something else."""
     if trimmed is None:
         return dominance_words(line)
-    others = dict(zip(trimmed["layer"], trimmed["mean"], strict=True))
-    apart = {
-        stream: others[stream] - value
-        for stream, value in values.items()
-        if others.get(stream) is not None and abs(others[stream] - value) >= APART
-    }
     less = "without it" if len({name for name in line["dominant"] if name}) == 1 else "without what is dominant"
-    if not apart:
+    disagree = apart(line, trimmed)
+    if not disagree:
         return f"{dominance_words(line)}; {less} the line is the same to {APART}"
-    at = max(apart, key=lambda stream: abs(apart[stream]))
-    what = (
-        "the fall there is not the whole stream's" if apart[at] > 0 else "the likeness there is not the whole stream's"
-    )
+    at = max(disagree, key=lambda stream: abs(disagree[stream][0] - disagree[stream][1]))
+    one, other = disagree[at]
+    what = "fall" if other > one else "likeness"
     return (
-        f"{dominance_words(line)}; {less} {number(others[at], 3)} instead of {number(values[at], 3)} at stream {at}: "
-        f"the two lines disagree at streams {runs_in_words(sorted(apart))}, and {what}"
+        f"{dominance_words(line)}; {less} {number(other, 3)} instead of {number(one, 3)} at stream {at}: the two lines disagree "
+        f"at {in_streams(sorted(disagree))}, and the {what} there is not the whole stream's"
     )
 
 
@@ -180,7 +186,7 @@ def _families_told(values: Mapping[int, float], without: Families) -> str:
         there = min(without[family][stream] for stream in streams)
         before = min(values[stream] for stream in streams)
         said += (
-            f"; only {visible(family)} makes it fall at streams {runs_in_words(streams)}: without it the lowest value there is "
+            f"; only {visible(family)} makes it fall at {in_streams(streams)}: without it the lowest value there is "
             f"{number(there, 3)} instead of {number(before, 3)}"
         )
     return said
@@ -214,6 +220,10 @@ def _of_prompts(appended: Mapping[tuple[str, str], tuple[int, int]]) -> list[Jso
         "token that answer and foil share. Lenses and interventions read behind it; it is not read here."
     )
     return [{"contrast": "", "measure": "", "kind": "", "position": "last", "text": text}]
+
+
+def in_streams(numbers: list[int]) -> str:
+    return f"stream{'s' if len(numbers) > 1 else ''} {runs_in_words(numbers)}"
 
 
 def _key(line: Json) -> tuple[Any, ...]:

@@ -75,7 +75,7 @@ async function renderSimilarity() {
 
 /** Without dominant dimensions: the same ink, dotted, with open marks and without a band. */
 function dimensionStyle(line, style) {
-  return line.dimensions === 'trimmed' ? { ...style, soft: null, dash: 'dot', symbol: `${style.symbol}-open` } : style;
+  return line.dimensions === 'trimmed' ? { ...style, soft: null, dash: 'dot', symbol: `${style.symbol.replace('-open', '')}-open` } : style;
 }
 
 /** Of one model with itself: lines tell the instructions apart, so colours stay the models'. */
@@ -93,8 +93,7 @@ async function renderContrasts() {
   const why = (kind, of) => unique(part.reasons.filter((r) => (!r.kind || r.kind === kind) && (!of || r.model === of)).map((r) => `${r.model}: ${r.text}`)).join('; ');
   const kinds = kindColumns(part.lines);
   // One range for all models, which an empty panel beside doesn't stretch.
-  const full = part.lines.filter((l) => l.dimensions === 'all');
-  const values = full.filter((l) => l.contrast !== 'excess').flatMap((l) => l.mean).filter((v) => v !== null);
+  const values = part.lines.filter((l) => l.contrast !== 'excess').flatMap((l) => l.mean).filter((v) => v !== null);
   const range = [Math.min(...values), Math.max(...values)].map((v, i, [low, high]) => v + (i ? 0.08 : -0.08) * (high - low || 0.1));
   await drawPanels('contrasts', part, {
     columns: kinds.map((id) => ({ id, title: id })), axis: 'stream', rowHeight: 150, aria: part.aria,
@@ -102,11 +101,11 @@ async function renderContrasts() {
       ...(part.family_lines.length ? [{ id: 'families', title: 'excess without each family in turn', y: 'difference of CKA', guides: () => [{ value: 0, text: '' }] }] : []),
       ...models.map((id) => ({ id, title: id, y: 'CKA', range }))],
     cell: (row, column) => {
-      const here = (row.id === 'excess' ? part.lines : row.id === 'families' ? part.family_lines : full).filter((l) => l.kind === column.id);
+      const here = (row.id === 'families' ? part.family_lines : part.lines).filter((l) => l.kind === column.id);
       const less = (line) => (line.dimensions === 'trimmed' ? ', without dominant dimensions' : '');
       const lines = row.id === 'excess' || row.id === 'families'
         ? models.flatMap((m) => here.filter((l) => l.contrast === 'excess' && l.model === m).map((line) => ({ line, style: dimensionStyle(line, ROLE_STYLE[m]), name: `excess, ${m}${less(line)}` })))
-        : Object.keys(part.names).flatMap((c) => here.filter((l) => l.contrast === c && l.model === row.id).map((line) => ({ line, style: CONTRAST_STYLE[c], name: part.names[c] })));
+        : Object.keys(part.names).flatMap((c) => here.filter((l) => l.contrast === c && l.model === row.id).map((line) => ({ line, style: dimensionStyle(line, CONTRAST_STYLE[c]), name: `${part.names[c]}${less(line)}` })));
       return { lines, reason: why(column.id, models.includes(row.id) ? row.id : null) || 'Not measured.' };
     },
   }, 'Four contrasts');

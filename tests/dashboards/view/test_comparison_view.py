@@ -38,7 +38,7 @@ def _is_drawn(row: Json) -> bool:
     """Left-out families are bands of another line; without dominant dimensions there is no second one."""
     planted = [
         {"contrast": "distilled", "measure": "cka", "kind": "reasoning", "position": "last"},
-        {"model": "base", "kind": "reasoning"},
+        {"model": "base", "kind": "reasoning", "contrast": "excess"},
     ]
     carried = any(all(row.get(name) == value for name, value in one.items()) for one in planted)
     return row.get("left_out") is None and (row.get("dimensions") != "trimmed" or carried)
