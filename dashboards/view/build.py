@@ -40,11 +40,11 @@ SOURCES: Json = {
     "causal.pairs": "summary.json kinds.*.pairs",
     "behaviour.rows[].causes": "locations.parquet layer, low, high, p, q, n of interchange and removal",
     "run.asked": "manifest.json config.framing",
-    "run.read_at": "behaviour.parquet n_fed",
     "items.columns": "behaviour.parquet; emergence from emergence.parquet",
     "emergence.kinds[].counts": "emergence.parquet stream",
     "lens_index": "lens_maps.json, lens_maps.safetensors",
     "provenance": "manifest.json",
+    "run.read_at": "behaviour.parquet n_fed",
 }
 
 

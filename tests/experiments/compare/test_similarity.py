@@ -19,8 +19,10 @@ from experiments.items.schema import Item
 from experiments.locate.config import LocateConfig
 from experiments.locate.kept import streams_store
 from experiments.locate.measure import Pass, measure
+from experiments.locate.questions import questions_for
 from probes.backends.torch_hooks import TorchHooks
 from probes.checkpoints.checkpoint import Checkpoint
+from probes.checkpoints.open import open_checkpoint
 from probes.similarity.cka import debiased_cka
 
 CONFIG = CompareConfig(locate=LocateConfig(draws=200, folds=3))
@@ -206,3 +208,33 @@ def test_an_excess_of_one_dimension_or_one_family_is_gone_without_it() -> None:
     assert excess["all", None, 1]["value"] > 0.1 and excess["all", None, 1]["dominant"] is None
     assert excess["all", "family 1", 1]["value"] == pytest.approx(0, abs=1e-9)
     assert all(excess["all", f"family {n}", 1]["value"] > 0.1 for n in (0, 2, 3))
+
+
+@pytest.mark.model
+def test_what_looked_like_a_change_of_the_embedded_pair_was_a_fed_token_and_one_dimension(
+    smollm2: Checkpoint, tmp_path: Path
+) -> None:
+    """Streams 5 to 8 of reasoning items: .99 on the prompts as asked; behind the fed space, .7 and one dimension."""
+    families = ("addition", "addition_carry", "majority", "binding", "relation_chain", "deduction")
+    encoded = questions_for(smollm2, LocateConfig(families=families, per_family=8)).encoded
+    assert {one.item.family for one in encoded if one.shared_prefix} == {"addition", "addition_carry", "binding"}
+    stores = {}
+    for role, model in (
+        ("base", smollm2),
+        ("distilled", open_checkpoint("smollm2+think", dtype="float32", device="cpu")),
+    ):
+        stores[role] = streams_store(tmp_path / role, "run", "model", ("last",), ())
+        measure(model, TorchHooks(model), encoded, stores[role], Pass(("last",), ()))
+    rows = rows_by(list(similarity_rows(stores, encoded, ("last",), CONFIG)), measure="cka", left_out=None)
+    assert all(row["value"] > 0.98 and row["dominant"] is None for row in rows if 5 <= row["stream"] <= 8)
+    before, after = (
+        stores[role].read("streams", [one.key for one in encoded])[:, :, 0] for role in ("base", "distilled")
+    )
+    behind = list(
+        rows_of_streams(before, after, [one.key for one in encoded], [one.item.family for one in encoded], CONFIG)
+    )
+    for stream in range(5, 9):
+        (whole,) = rows_by(behind, measure="cka", dimensions="all", left_out=None, stream=stream)
+        (trimmed,) = rows_by(behind, measure="cka", dimensions="trimmed", left_out=None, stream=stream)
+        assert whole["value"] < 0.8 and whole["share_base"] > 0.7 and whole["dominant"] == "507"
+        assert trimmed["value"] > whole["value"] + 0.1
