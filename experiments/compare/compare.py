@@ -25,9 +25,10 @@ from experiments.compare.models import NEEDS_BOTH, Models, Openers
 from experiments.compare.pair_stages import check_pairs, write_weights
 from experiments.compare.paired import BASE, Role
 from experiments.compare.shared_pairs import SharedPairs, eligible
+from experiments.compare.similarity import similarity_rows
 from experiments.compare.specs import Specs
-from experiments.compare.streams import similarity_rows, transfer_rows
 from experiments.compare.thoughts import thoughts_change
+from experiments.compare.transfer import transfer_rows
 from experiments.comparison_measures import (
     ALL_WEIGHTS,
     ANSWERS,

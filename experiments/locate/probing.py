@@ -12,6 +12,8 @@ from jaxtyping import Bool, Float
 
 from experiments.items.alignment import EncodedItem
 from experiments.locate.config import LocateConfig
+from experiments.locate.kept import kept_streams
+from experiments.locate.places import Place
 from experiments.locate.questions import Questions, entity_of
 from experiments.locate.targets import Target, targets_of
 from experiments.parts import read_part, write_part
@@ -118,8 +120,9 @@ def _probe(
     target: Target, encoded: Sequence[EncodedItem], store: ActivationStore, config: LocateConfig, device: torch.device
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     members = [encoded[index] for index in target.items]
-    place = config.positions.index(target.position)
-    x = store.read("streams", [one.key for one in members])[:, :, place].float().to(device)
+    # One family is read behind the start that all its answers have; families don't share one.
+    place: Place = "as asked" if target.family is None else "common start"
+    x = kept_streams(store, members, target.position, config.positions, last=place).to(device)
     clusters, templates = [entity_of(one.item) for one in members], [one.item.template for one in members]
     try:
         with threads_for(x.numel()):
