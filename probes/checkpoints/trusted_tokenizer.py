@@ -199,7 +199,8 @@ def _same_pipeline(loaded: Any, stated: Any) -> bool:
         return False
     parts = ("normalizer", "pre_tokenizer", "decoder")
     same = all(_state(getattr(inner, part)) == _state(getattr(stated, part)) for part in parts)
-    return same and _settings(inner.model) == _settings(stated.model)
+    words = [one.get_vocab(with_added_tokens=False) for one in (inner, stated)]
+    return same and words[0] == words[1] and _settings(inner.model) == _settings(stated.model)
 
 
 def _state(part: Any) -> bytes:
