@@ -65,7 +65,8 @@ def refuse_broken(adapter: str, weights: Path) -> None:
             alone = sorted(n for n in names if n.endswith(one) and n.removesuffix(one) + other not in names)
             if alone:
                 raise StrataError(
-                    f"The adapter {adapter} is incomplete and does not fit this base model: it holds {alone[0]}, but not the {other.removeprefix('.')} that belongs to it",
+                    f"The adapter {adapter} is incomplete and does not fit this base model: it holds {alone[0]}, but not the "
+                    f"{other.removeprefix('.')} that belongs to it",
                     "Copy or download it again",
                 )
         for name in sorted(names):
@@ -87,10 +88,10 @@ def refuse_other_base(adapter: str, stored: Shapes, model: Any) -> None:
     _refuse_other_vocabulary(adapter, stored, model)
     if _depth(stored) > _depth_of(model):
         refuse_other_depth(adapter, stored, model)
+    low, high = _PAIRS[0]
     for name, shape in sorted(stored.items()):
-        for one, other in _PAIRS[:1]:
-            if name.endswith((one, other)) and len(shape) == 2:
-                _refuse_other_width(adapter, name, shape, model, is_low=name.endswith(one))
+        if name.endswith((low, high)) and len(shape) == 2:
+            _refuse_other_width(adapter, name, shape, model, is_low=name.endswith(low))
 
 
 def _refuse_other_vocabulary(adapter: str, stored: Shapes, model: Any) -> None:
@@ -140,10 +141,13 @@ def _depth(names: Any) -> int:
 def _refuse_other_width(adapter: str, name: str, shape: tuple[int, ...], model: Any, *, is_low: bool) -> None:
     module_name = name.removeprefix(_AHEAD).rpartition(".lora_")[0]
     try:
-        weight = model.get_submodule(module_name).weight
+        module = model.get_submodule(module_name)
     except AttributeError:
         return
-    transposed = type(model.get_submodule(module_name)).__name__ == "Conv1D"
+    weight = getattr(module, "weight", None)
+    if weight is None or weight.dim() != 2:
+        return
+    transposed = type(module).__name__ == "Conv1D"
     outputs, inputs = reversed(weight.shape) if transposed else weight.shape
     found, wanted = (shape[1], inputs) if is_low else (shape[0], outputs)
     if found != wanted:
