@@ -30,7 +30,7 @@ def refuse_misfit(directory: object, stored: Shapes, model: Any) -> None:
     Says nothing about single weights that are missing or left over: transformers knows which of them do no harm.
     """
     wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    _refuse_other_towers(directory, stored, wanted, type(model).__name__)
+    _refuse_other_towers(directory, stored, wanted, model)
     ours, theirs = _canonical(wanted), _canonical(stored)
     _refuse_other_shapes(directory, theirs, ours, model)
     _refuse_other_depth(directory, theirs, ours)
@@ -40,13 +40,14 @@ def _canonical(shapes: Shapes) -> dict[str, tuple[int, ...]]:
     return {canonical_name(name): shape for name, shape in shapes.items() if not is_constant(name)}
 
 
-def _refuse_other_towers(directory: object, stored: Shapes, wanted: Shapes, kind: str) -> None:
-    """canonical names hide such a prefix, and transformers doesn't."""
-    foreign = [name for name in stored if _in_tower(name)]
+def _refuse_other_towers(directory: object, stored: Shapes, wanted: Shapes, model: Any) -> None:
+    """Canonical names hide such a prefix; transformers hides only the one of the model's own body."""
+    body = f"{getattr(model, 'base_model_prefix', '')}."
+    foreign = [name for name in stored if _in_tower(name.removeprefix(body))]
     if foreign and not any(_in_tower(name) for name in wanted):
         raise StrataError(
             f"The weights of {directory} are named as in a model of text and images ({foreign[0]}), its config.json is that "
-            f"of the text model alone ({kind})",
+            f"of the text model alone ({type(model).__name__})",
             "Use the config.json of the whole model, or save the text model by itself with save_pretrained",
         )
 
