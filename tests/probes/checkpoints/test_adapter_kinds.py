@@ -231,6 +231,7 @@ def test_the_same_base_under_another_path_is_not_worth_a_word(tmp_path: Path) ->
     assert caveats(copy, adapter) == ()
     sharded = save_directory(tmp_path / "sharded", shard="20KB")
     assert caveats(sharded, adapter) == ()
+    assert open_on_meta(f"{copy}+{adapter}").caveats == ()
     assert len(caveats(other, adapter)) == 1
 
 
