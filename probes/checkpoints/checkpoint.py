@@ -110,7 +110,9 @@ class Checkpoint:
     def prefix(self) -> tuple[int, ...]:
         """What the tokenizer itself puts before any text: its BOS, two tokens (GLM), or nothing. Never added twice."""
         whole, bare = (list(self.tokenizer("a", add_special_tokens=special)["input_ids"]) for special in (True, False))
-        found = (start for start in range(len(whole)) if bare and whole[start : start + len(bare)] == bare)
+        if not bare:  # a vocabulary without that letter, nor a token for what is unknown
+            return tuple(int(token) for token in whole[:1] if token == self.tokenizer.bos_token_id)
+        found = (start for start in range(len(whole)) if whole[start : start + len(bare)] == bare)
         return tuple(int(token) for token in whole[: next(found, 0)])
 
     @cached_property

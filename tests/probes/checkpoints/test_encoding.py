@@ -95,6 +95,16 @@ def test_all_that_a_tokenizer_puts_before_a_text_stands_there_once() -> None:
     assert checkpoint.encode_with_offsets("a b") == ((3, 1, 4, 5), ((0, 0), (0, 0), (0, 1), (2, 3)))
 
 
+def test_a_vocabulary_without_letters_keeps_its_bos() -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    core = Tokenizer(models.BPE({"<s>": 0, "1": 1, "2": 2}, []))
+    core.pre_tokenizer = pre_tokenizers.Split(" ", "removed")
+    core.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
+    checkpoint = opened(PreTrainedTokenizerFast(tokenizer_object=core, bos_token="<s>"))
+    assert checkpoint.prefix == (0,) and checkpoint.encode("1 2") == (0, 1, 2)
+
+
 def test_a_token_without_an_embedding_is_named_where_a_text_needs_it() -> None:
     tokenizer = tiny_tokenizer()
     tokenizer.add_tokens([f"unused{n}" for n in range(VOCAB_SIZE - len(tokenizer))] + ["<think>", " Lima"])
