@@ -20,7 +20,7 @@ from probes.file_state import file_state, is_settled
 from probes.files import write_whole
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _MEMORY_VERSION = 2
 """Raised whenever a hash comes to mean something else."""
@@ -110,9 +110,14 @@ def remembered_sha256(kind: str, files: Sequence[Path], compute: Callable[[], st
     return digest
 
 
-def hash_config(config: PreTrainedConfig, adapters: Iterable[Mapping[str, Any]] = ()) -> str:
-    """`hash_settings` of what a configuration says beyond its class's defaults; adapters' settings are chained in."""
-    return "+".join([hash_settings(config.to_diff_dict()), *map(hash_settings, adapters)])
+def hash_config(model: PreTrainedModel, adapters: Iterable[Mapping[str, Any]] = ()) -> str:
+    """`hash_settings` of a model's configuration and of where it ends a text; adapters' settings are chained in.
+
+    Of the configuration what it says beyond its class's defaults counts.
+    """
+    ends = getattr(model.generation_config, "eos_token_id", None)
+    own = {**model.config.to_diff_dict(), "ends a text": ends}
+    return "+".join([hash_settings(own), *map(hash_settings, adapters)])
 
 
 def hash_settings(settings: Mapping[str, Any]) -> str:

@@ -65,7 +65,7 @@ def open_checkpoint(
     model, digest, source = opened.model, opened.weights_sha256, str(parsed.source)
     caveats = list(opened.caveats)
     # Merging changes neither the configuration nor the tokenizer that were opened.
-    config = hash_config(model.config, [adapter_settings(adapter) for adapter in parsed.adapters])
+    config = hash_config(model, [adapter_settings(adapter) for adapter in parsed.adapters])
     for count, adapter in enumerate(parsed.adapters):
         refuse_held_by(model, adapter, "+".join([parsed.base, *parsed.adapters[:count]]))
         model, adapter_digest = with_adapter(model, adapter, digest)
@@ -126,7 +126,7 @@ def open_on_meta(spec: str, *, dtype: str = "auto", trust_remote_code: bool = Fa
         caveats += adapter_caveats(adapter, parsed, here, tokenizer.tokenizer, None)
     model = model.to(_dtype(dtype, _device("auto"), stored))
     identity = Identity(
-        spec, parsed.source, "", hash_tokenizer(tokenizer.tokenizer), hash_config(model.config), revision=revision
+        spec, parsed.source, "", hash_tokenizer(tokenizer.tokenizer), hash_config(model), revision=revision
     )
     return checkpoint_from(model, tokenizer.tokenizer, identity, tuple(caveats))
 
@@ -140,7 +140,7 @@ def checkpoint_from(
     if identity is None:
         _check_ends(model)
         identity = Identity(
-            "in memory", "memory", hash_state(model.state_dict()), hash_tokenizer(tokenizer), hash_config(model.config)
+            "in memory", "memory", hash_state(model.state_dict()), hash_tokenizer(tokenizer), hash_config(model)
         )
     anatomy = anatomy_of(model)
     return Checkpoint(model, tokenizer, anatomy, readout_of(model, anatomy.final_norm), identity, caveats)
@@ -165,7 +165,7 @@ def randomly_initialised(checkpoint: Checkpoint, seed: int) -> Checkpoint:
     model = model.to(checkpoint.dtype).to(checkpoint.device)
     identity = Identity(
         f"random-init({checkpoint.identity.spec}, seed {seed})", "random", hash_state(model.state_dict()),
-        checkpoint.identity.tokenizer_sha256, hash_config(model.config),
+        checkpoint.identity.tokenizer_sha256, hash_config(model),
     )  # fmt: skip
     return checkpoint_from(model, checkpoint.tokenizer, identity)
 

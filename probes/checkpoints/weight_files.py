@@ -44,7 +44,7 @@ class WeightFiles:
             return None
         shown = ", ".join(self.ignored[:3]) + (f" and {len(self.ignored) - 3} more" if len(self.ignored) > 3 else "")
         return (
-            f"The directory holds its weights in several forms: {self.chosen} is loaded, as transformers does, and "
+            f"The directory holds weights in several forms: {self.chosen} is loaded, as transformers does, and "
             f"{shown} not"
         )
 
@@ -164,5 +164,14 @@ def _tensors(files: Iterable[Path]) -> Iterator[tuple[str, str, tuple[int, ...]]
 
 def _ignored(directory: Path, files: list[Path], chosen: str) -> tuple[str, ...]:
     used = {chosen, *(str(file.relative_to(directory)) for file in files)}
-    beside = {INDEX, *(file.name for file in directory.glob("*.safetensors"))}
-    return tuple(sorted(name for name in beside - used if (directory / name).exists()))
+    beside = {file.name for file in directory.glob("*.safetensors")} - used
+    # An index of the very file that is loaded says nothing else.
+    other_index = INDEX not in used and (directory / INDEX).exists() and set(_named_by(directory / INDEX)) != used
+    return tuple(sorted([*beside, *([INDEX] if other_index else [])]))
+
+
+def _named_by(index: Path) -> list[str]:
+    try:
+        return [str(name) for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()]
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return []

@@ -109,6 +109,15 @@ def test_a_changed_configuration_is_another_identity_and_a_moved_one_is_not(tmp_
     assert open_on_meta(str(moved)).identity.config_sha256 == changed["config_sha256"]
 
 
+def test_where_a_text_ends_is_part_of_the_identity(tmp_path: Path) -> None:
+    directory = save_directory(tmp_path / "m")
+    before = parts(directory)
+    edit(directory / "generation_config.json", temperature=0.3, do_sample=True)
+    assert parts(directory) == before  # sampling is the experiment's affair
+    edit(directory / "generation_config.json", eos_token_id=[2, 7])
+    assert parts(directory)["config_sha256"] != before["config_sha256"]
+
+
 def test_every_part_of_a_tokenizer_is_in_its_hash(tmp_path: Path) -> None:
     directory = save_directory(tmp_path / "m")
     seen = [parts(directory)["tokenizer_sha256"]]

@@ -92,7 +92,12 @@ def test_the_choice_between_several_forms_is_said(tmp_path: Path) -> None:
     caveat = weight_files(tmp_path / "m").caveat
     assert caveat is not None and "model.safetensors is loaded" in caveat
     assert "model-00001-of" in caveat and caveat.count("\n") == 0
-    assert weight_files(save_directory(tmp_path / "plain")).caveat is None
+    plain = save_directory(tmp_path / "plain")
+    assert weight_files(plain).caveat is None
+    (plain / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {WEIGHT: "model.safetensors"}}))
+    assert weight_files(plain).caveat is None  # names what is loaded anyway
+    (plain / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {WEIGHT: "gone.safetensors"}}))
+    assert "model.safetensors.index.json not" in str(weight_files(plain).caveat)
 
 
 @pytest.mark.parametrize(
