@@ -77,7 +77,9 @@ def generate(
     found: dict[int, Generation] = {}
     size = batch_size
     while waiting:
-        rows, rest = waiting[:size], waiting[size:]
+        mates = [_stretch(checkpoint, len(asked[row].ids), max_new_tokens) for row in waiting[:size]]
+        count = next((at for at, other in enumerate(mates) if other != mates[0]), len(mates))
+        rows, rest = waiting[:count], waiting[count:]
         batch = [asked[row] for row in rows]
         tell = partial(progress, stage, len(found), len(asked), "prompts")
         tell()
@@ -100,6 +102,17 @@ def generate(
 def _first_of(stop: Sequence[str]) -> StopRule:
     """Cuts where the first of the stop texts begins."""
     return lambda _row, text: min((text.find(one) for one in stop if one in text), default=None)
+
+
+def _stretch(checkpoint: Checkpoint, n_tokens: int, max_new_tokens: int) -> tuple[bool, ...] | int:
+    """Prompts with the same are decoded together.
+
+    A text that grows beyond a length at which position embeddings change has a cache of its own from there on, which
+    transformers begins anew by the length of the whole batch: such a prompt shares one with those of its length only.
+    """
+    if any(n_tokens <= one < n_tokens + max_new_tokens for one in checkpoint.thresholds):
+        return n_tokens
+    return tuple(n_tokens > one for one in checkpoint.thresholds)
 
 
 def _check_room(checkpoint: Checkpoint, asked: Sequence[Prompt], max_new_tokens: int) -> None:

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from probes.backends.body_inputs import body_inputs
 from probes.backends.contract import Activations, Edit, OneRun, Site
 from probes.backends.places import Pick, picker, replaced
 from probes.batching import Batch
@@ -38,7 +39,6 @@ class TorchHooks(OneRun):
         logits: bool,
     ) -> Activations:
         model = self.checkpoint
-        left_padded = bool(batch.start.any())
         batch = batch.to(model.device)
         kept: dict[Site, Tensor] = {}
         pick = picker(where)
@@ -47,24 +47,19 @@ class TorchHooks(OneRun):
         with ExitStack() as hooks, torch.no_grad():
             _place_edits(model, edits, hooks)
             _place_reads(model, _with_parts(sites), kept, pick, hooks)
-            if logits:
+            if logits:  # the last call counts: nanochat norms the embedding with the same module
                 hooks.enter_context(
                     _handle(model.final_norm.register_forward_hook(lambda m, i, o: final.append(pick(o))))
                 )
             else:
                 _place_stop(model, last, hooks)
             try:
-                # Right padding needs no mask under causal attention, and without one the fast kernels are used. The
-                # position ids must go too: their standstill over pads would be taken for packed sequences.
-                places = {"attention_mask": batch.mask, "position_ids": batch.position_ids} if left_padded else {}
-                # GPT-2 warns on the terminal of pad ids without a mask: what nobody sees may as well be a word.
-                ids = torch.where(batch.mask.bool(), batch.ids, batch.ids[:, :1]) if not left_padded else batch.ids
-                model.body(input_ids=ids, use_cache=False, **places)
+                model.body(use_cache=False, **body_inputs(model, batch))
             except _LastNeededBlockReached:
                 pass
             _derive(sites, kept)
             values = {site: kept[site].to(model.device) for site in sites}
-            return Activations(values, self._unembed(final[0]) if logits else None)
+            return Activations(values, self._unembed(final[-1]) if logits else None)
 
     def _unembed(self, normed: Float[Tensor, "item position d_model"]) -> Float[Tensor, "item position vocab"]:
         head: nn.Module = self.checkpoint.model.get_output_embeddings()

@@ -27,6 +27,7 @@ from probes.checkpoints.quiet import first_line, quietly
 from probes.checkpoints.readout import readout_of
 from probes.checkpoints.remote import hub_directory
 from probes.checkpoints.spec import Spec, parse_spec
+from probes.checkpoints.stretched_rope import embed_row_by_row
 from probes.errors import DoesNotFitError, StrataError
 from probes.progress import Progress, silent
 
@@ -110,6 +111,7 @@ def checkpoint_from(model: Any, tokenizer: Any, identity: Identity | None = None
     if identity is None:
         _check_ends(model)
         identity = Identity("in memory", "memory", hash_state(model.state_dict()), hash_tokenizer(tokenizer))
+    embed_row_by_row(model)
     anatomy = anatomy_of(model)
     return Checkpoint(model, tokenizer, anatomy, readout_of(model, anatomy.final_norm), identity)
 

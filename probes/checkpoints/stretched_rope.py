@@ -1,0 +1,114 @@
+"""Position embeddings that depend on the length of a prompt: computed for each row by itself, whatever else is in the batch.
+
+Long rope (2402.13753) takes other factors beyond the length a model was first trained for, dynamic NTK scaling other ones for
+every length beyond it. transformers chooses them by the largest position of a whole batch and keeps what it chose between
+calls, so that a short prompt beside a long one, or after one, gets other numbers than alone. Here each row is embedded as the
+module would embed it alone in a fresh model; it has to be given each row's own position ids for that.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from types import MethodType
+from typing import Any
+
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+
+_BY_LENGTH = ("dynamic", "longrope")
+
+
+def embed_row_by_row(model: nn.Module) -> None:
+    """Changes the position embeddings of `model` that depend on the prompt's length, and no others. Twice is as good as once."""
+    for module in model.modules():
+        if not isinstance(module, RowByRow) and any(_depends(kind) for kind in _kinds(module).values()):
+            own = type(module)
+            # A subclass and not a wrapper: paths, state dict and deep copies stay as they are.
+            module.__class__ = type(f"RowByRow{own.__name__}", (RowByRow, own), {"__module__": own.__module__})
+            if "_old_forward" in vars(module):  # accelerate's dispatch calls this instead
+                module._old_forward = MethodType(type(module).forward, module)
+
+
+def thresholds_of(model: nn.Module) -> tuple[int, ...]:
+    """Prompt lengths beyond which position embeddings change, in ascending order; none in most models."""
+    found = {
+        module.threshold(layer_type)
+        for module in model.modules()
+        if isinstance(module, RowByRow)
+        for layer_type, kind in _kinds(module).items()
+        if _depends(kind)
+    }
+    # Phi-3 computes its cache anew when a text grows beyond this one.
+    named = getattr(getattr(model, "config", None), "original_max_position_embeddings", None)
+    return tuple(sorted(found | {int(named)} if found and named else found))
+
+
+class RowByRow(nn.Module):
+    """Stands before a Hugging Face rotary embedding in the order of inheritance."""
+
+    def threshold(self, layer_type: str | None) -> int:
+        """Length beyond which this embedding is another one."""
+        module: Any = self
+        kind = _kinds(self)[layer_type]
+        if "dynamic" in kind:
+            return int(module.original_max_seq_len)
+        settings = module.config.rope_parameters
+        settings = settings[layer_type] if layer_type is not None else settings
+        return int(settings["original_max_position_embeddings"])
+
+    def forward(
+        self, x: Tensor, position_ids: Int[Tensor, "row token"], layer_type: str | None = None, **options: Any
+    ) -> Any:
+        if layer_type is not None:
+            options["layer_type"] = layer_type
+        if not _depends(_kinds(self).get(layer_type, "")) or position_ids.is_meta:
+            return super().forward(x, position_ids, **options)
+        groups: dict[int, list[int]] = defaultdict(list)
+        for row, length in enumerate((position_ids.flatten(1).amax(1) + 1).tolist()):
+            groups[self._class_of(length, layer_type)].append(row)
+        if len(groups) == 1:
+            return self._alone(x, position_ids, options)
+        whole: list[Any] = [None] * len(position_ids)
+        for rows in groups.values():
+            found = self._alone(x, position_ids[torch.tensor(rows, device=position_ids.device)], options)
+            parts = found if isinstance(found, tuple) else (found,)
+            for place, row in enumerate(rows):
+                whole[row] = tuple(part[place] for part in parts)
+        stacked = tuple(torch.stack(parts) for parts in zip(*whole, strict=True))
+        return stacked if isinstance(found, tuple) else stacked[0]
+
+    def _class_of(self, length: int, layer_type: str | None) -> int:
+        """Rows of one class have the same factors."""
+        if length <= self.threshold(layer_type):
+            return 0
+        return length if "dynamic" in _kinds(self)[layer_type] else 1
+
+    def _alone(self, x: Tensor, position_ids: Int[Tensor, "row token"], options: dict[str, Any]) -> Any:
+        self._forget(options.get("layer_type"))
+        return super().forward(x, position_ids, **options)
+
+    def _forget(self, layer_type: str | None) -> None:
+        """What an earlier, longer prompt has left behind."""
+        module: Any = self
+        prefix = "" if layer_type is None else f"{layer_type}_"
+        first = getattr(module, f"{prefix}original_inv_freq", None)
+        if "dynamic" not in _kinds(self)[layer_type] or first is None:
+            return
+        now = getattr(module, f"{prefix}inv_freq")
+        self.register_buffer(f"{prefix}inv_freq", first.to(now.device, copy=True), persistent=False)
+        setattr(module, f"{prefix}max_seq_len_cached", module.original_max_seq_len)
+
+
+def _kinds(module: nn.Module) -> dict[str | None, str]:
+    """Rope type by the kind of block that it is for (None: all)."""
+    kind = getattr(module, "rope_type", None)
+    if isinstance(kind, str):
+        return {None: kind}
+    if isinstance(kind, dict):
+        return {name: one for name, one in kind.items() if isinstance(one, str)}
+    return {}
+
+
+def _depends(kind: str) -> bool:
+    return any(name in kind for name in _BY_LENGTH)
