@@ -51,9 +51,12 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     values = {name: entry.value for name, entry in resolved.items()}
     display = display_from(values)
     with only_results_on_stdout() as stdout, display.listening():
-        from probes.backends.agreement import measure_agreement
+        from probes.backends.agreement import default_prompts, measure_agreement
+        from probes.backends.gate import admit
+        from probes.backends.shape_check import check_shapes
 
         checkpoint = open_from(arguments.checkpoint, values, display)
+        check_shapes(checkpoint)
         found = measure_agreement(
             checkpoint, backends=values["backends"], seed=values["seed"], remote=values["remote"], progress=display
         )
@@ -61,6 +64,8 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
             stdout.write(json.dumps({**asdict(found), "ok": found.ok}) + "\n")
         else:
             _print(found, Console(file=stdout, highlight=False))
+        # Last, since their remedy is this table.
+        admit(checkpoint, default_prompts(checkpoint, values["seed"]), progress=display)
     return 0 if found.ok and not found.unavailable else 1
 
 

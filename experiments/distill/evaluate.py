@@ -78,6 +78,7 @@ def evaluate(
     try:
         for name in (None, *adapters):
             checkpoint = open_model(name)
+            admit(checkpoint, [Prompt(one.id, checkpoint.encode(one.prompt)) for made in asked.values() for one in made])
             if run is None:
                 identity |= {"base_sha256": checkpoint.identity.weights_sha256}
                 run = RunDirectory(out, verb="distill-evaluation", command=command, identity=identity)

@@ -64,7 +64,8 @@ class TorchHooks(OneRun):
     def _unembed(self, normed: Float[Tensor, "item position d_model"]) -> Float[Tensor, "item position vocab"]:
         head: nn.Module = self.checkpoint.model.get_output_embeddings()
         device = next(head.parameters()).device
-        return self.checkpoint.readout.transform(head(normed.to(device)))
+        readout = self.checkpoint.readout
+        return readout.transform(head(normed.to(device))[..., : readout.vocab_size])
 
 
 def _with_parts(sites: Sequence[Site]) -> list[Site]:
