@@ -20,6 +20,7 @@ from experiments.items.builtin import build_items, chosen
 from experiments.run import RunDirectory, rows_to_table
 from experiments.statistics.bootstrap import Estimate, cluster_bootstrap
 from probes.backends.contract import Site
+from probes.backends.gate import admit
 from probes.backends.torch_hooks import TorchHooks
 from probes.capture import capture
 from probes.checkpoints.adapter import adapter_files
@@ -28,6 +29,7 @@ from probes.checkpoints.identity import hash_safetensors
 from probes.generation import generate
 from probes.lens.logit import read_lens
 from probes.progress import Progress, silent
+from probes.prompts import Prompt
 
 SCHEMA = "strata.distill-evaluation/1"
 BASE = "base"
@@ -78,7 +80,6 @@ def evaluate(
     try:
         for name in (None, *adapters):
             checkpoint = open_model(name)
-            admit(checkpoint, [Prompt(one.id, checkpoint.encode(one.prompt)) for made in asked.values() for one in made])
             if run is None:
                 identity |= {"base_sha256": checkpoint.identity.weights_sha256}
                 run = RunDirectory(out, verb="distill-evaluation", command=command, identity=identity)
@@ -86,6 +87,7 @@ def evaluate(
             label = BASE if name is None else name
             number = 0 if name is None else 1 + list(adapters).index(name)
             if not run.finished(f"knowledge_{number}.parquet"):
+                admit(checkpoint, _bare_prompts(checkpoint, asked))
                 ways: tuple[Prompting, ...] = PROMPTS if name is None else ("bare",)
                 rows = reasoning_rows(checkpoint, label, asked, ways, progress)
                 run.write_table(f"answers_{number}", rows_to_table(rows, ANSWERS))
@@ -102,6 +104,10 @@ def evaluate(
     finally:
         if run is not None:
             run.close(status)
+
+
+def _bare_prompts(checkpoint: Checkpoint, asked: Mapping[Split, Sequence[Lesson]]) -> list[Prompt]:
+    return [Prompt(one.id, checkpoint.encode(one.prompt)) for made in asked.values() for one in made]
 
 
 def evaluation_lessons(split: Split, *, seed: int, per_family: int) -> list[Lesson]:

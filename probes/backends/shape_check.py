@@ -9,8 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from probes.backends.torch_hooks import by_rows
 from probes.checkpoints.anatomy import name_of
 from probes.checkpoints.checkpoint import Checkpoint
+from probes.checkpoints.quiet import first_line
 from probes.errors import NotSupportedError, is_out_of_memory
 
 _ROWS, _TOKENS = 2, 3
@@ -37,7 +39,7 @@ def check_shapes(checkpoint: Checkpoint) -> str | None:
         if is_out_of_memory(error):
             raise
         # A body is foreign code: it may want more than token ids, or numbers where there are none.
-        said = f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no message'])[0][:160]}"
+        said = f"{type(error).__name__}: {first_line(error)}"
         if is_meta:
             return f"shapes, since {name_of(checkpoint.model)} can't be run without its weights ({said})"
         raise NotSupportedError(
@@ -68,8 +70,9 @@ class _Seen:
     def leaving(self, hooks: ExitStack, module: nn.Module, place: str) -> None:
         note = self._note(place)
 
-        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            note(output[0] if isinstance(output, tuple) else output)
+        def hook(_module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+            output = output[0] if isinstance(output, tuple) else output
+            note(by_rows(output, inputs) if isinstance(output, Tensor) else output)
 
         hooks.callback(module.register_forward_hook(hook).remove)
 

@@ -168,14 +168,24 @@ def hook_input(module: nn.Module, fn: Change, *, changes: bool) -> Any:
 
 
 def hook_output(module: nn.Module, fn: Change, *, changes: bool) -> Any:
-    def hook(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+    def hook(_module: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
         is_tuple = isinstance(output, tuple)
-        h = fn(output[0] if is_tuple else output)
+        own = output[0] if is_tuple else output
+        h = fn(by_rows(own, inputs))
         if not changes:
             return None
+        h = h.view_as(own)
         return (h, *output[1:]) if is_tuple else h
 
     return _handle(module.register_forward_hook(hook))
+
+
+def by_rows(output: Tensor, inputs: tuple[Any, ...]) -> Float[Tensor, "row token d_model"]:
+    """What a module returned, in the shape of what it was given: Llama 4's experts lay the tokens of all rows in one line."""
+    given = inputs[0] if inputs else None
+    if isinstance(given, Tensor) and given.ndim == 3 and output.ndim == 2 and output.numel() == given.numel():
+        return output.view_as(given)
+    return output
 
 
 class _handle:
