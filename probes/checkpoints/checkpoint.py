@@ -12,7 +12,7 @@ from torch import nn
 from probes.checkpoints.anatomy import Anatomy
 from probes.checkpoints.identity import Identity
 from probes.checkpoints.readout import Readout
-from probes.checkpoints.stretched_rope import thresholds_of
+from probes.checkpoints.stretched_rope import stretch_of, thresholds_of
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Checkpoint:
     def max_context(self) -> int | None:
         """Longest prompt in tokens, or None when the configuration doesn't say."""
         limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
-        return int(limit) if limit else None
+        return int(limit * stretch_of(self.model)) if limit else None
 
     @cached_property
     def thresholds(self) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ module would embed it alone in a fresh model; it has to be given each row's own 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from types import MethodType
 from typing import Any
 
@@ -39,9 +40,16 @@ def thresholds_of(model: nn.Module) -> tuple[int, ...]:
         for layer_type, kind in _kinds(module).items()
         if _depends(kind)
     }
-    # Phi-3 computes its cache anew when a text grows beyond this one.
-    named = getattr(getattr(model, "config", None), "original_max_position_embeddings", None)
-    return tuple(sorted(found | {int(named)} if found and named else found))
+    return tuple(sorted(found))
+
+
+def stretch_of(model: nn.Module) -> float:
+    """How many times longer than its configuration says a prompt may be: dynamic scaling begins where that context ends."""
+    found = [1.0]
+    for module in model.modules():
+        kinds = _kinds(module) if isinstance(module, RowByRow) else {}
+        found += [module.settings(name).get("factor") or 1.0 for name, kind in kinds.items() if "dynamic" in kind]
+    return max(found)
 
 
 class RowByRow(nn.Module):
@@ -50,12 +58,15 @@ class RowByRow(nn.Module):
     def threshold(self, layer_type: str | None) -> int:
         """Length beyond which this embedding is another one."""
         module: Any = self
-        kind = _kinds(self)[layer_type]
-        if "dynamic" in kind:
+        if "dynamic" in _kinds(self)[layer_type]:
             return int(module.original_max_seq_len)
+        return int(self.settings(layer_type)["original_max_position_embeddings"])
+
+    def settings(self, layer_type: str | None) -> Mapping[str, Any]:
+        """Of the configuration, for one kind of block."""
+        module: Any = self
         settings = module.config.rope_parameters
-        settings = settings[layer_type] if layer_type is not None else settings
-        return int(settings["original_max_position_embeddings"])
+        return settings[layer_type] if layer_type is not None else settings
 
     def forward(
         self, x: Tensor, position_ids: Int[Tensor, "row token"], layer_type: str | None = None, **options: Any

@@ -38,8 +38,7 @@ def _save(model_type: str, directory: Path, seed: int, changes: Mapping[str, Any
     from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
     kind = CONFIG_MAPPING[model_type]
-    first = OVERRIDES.get(model_type, {})
-    config = kind(**{**tiny_settings(kind(**first.get("default", {}))), **first, **changes})
+    config = kind(**{**tiny_settings(kind()), **OVERRIDES.get(model_type, {}), **changes})
     with torch.device("meta"):
         size = sum(parameter.numel() for parameter in AutoModelForCausalLM.from_config(config).parameters())
     if size > _MOST_PARAMETERS:

@@ -27,7 +27,7 @@ _EXACT: Mapping[str, Any] = {
     "num_key_value_heads": 2, "num_kv_heads": 2, "swa_num_key_value_heads": 2, "head_dim": 8, "swa_head_dim": 8,
     "qk_rope_head_dim": 8, "qk_nope_head_dim": 8, "qk_head_dim": 16, "v_head_dim": 8, "rotary_dim": 8, "dim_head": 8,
     "attention_head_size": 8, "attention_head_dim": 16, "d_head": 8, "query_pre_attn_scalar": 8, "kv_channels": 8, "index_head_dim": 8,
-    "index_n_heads": 4, "index_topk": 16, "q_lora_rank": 16, "kv_lora_rank": 16, "o_lora_rank": 16, "o_groups": 2, "gated_norm_rank": 8,
+    "index_n_heads": 16, "index_topk": 16, "q_lora_rank": 16, "kv_lora_rank": 16, "o_lora_rank": 16, "o_groups": 2, "gated_norm_rank": 8,
     "moe_intermediate_size": 24, "shared_expert_intermediate_size": 24, "shared_experts_intermediate_size": 24,
     "expert_ffn_hidden_size": 24, "moe_shared_expert_intermediate_size": 24,
     "n_group": 1, "topk_group": 1, "num_expert_group": 1, "n_groups": 1,
@@ -89,7 +89,8 @@ def tiny_settings(config: Any) -> dict[str, Any]:
     for name in getattr(config, "sub_configs", {}) or {}:
         inner = getattr(config, name, None)
         if hasattr(inner, "to_dict"):
-            found[name] = tiny_settings(inner) | {"model_type": inner.model_type}
+            own_rules = OVERRIDES.get(inner.model_type, {})
+            found[name] = {**tiny_settings(inner), **own_rules, "model_type": inner.model_type}
     return found
 
 
@@ -123,8 +124,7 @@ def _per_block(name: str, values: Sequence[Any]) -> list[Any]:
         values = [4 if one == sizes[-1] else 2 for one in values]
         return list(values[:N_LAYERS])
     kinds = list(dict.fromkeys(map(_hashable, values)))
-    order = [kinds[index % len(kinds)] for index in range(N_LAYERS)]
-    return [value for value in order]
+    return [kinds[index % len(kinds)] for index in range(N_LAYERS)]
 
 
 def _hashable(value: Any) -> Any:
@@ -143,14 +143,30 @@ def _short_rope(value: Mapping[str, Any]) -> dict[str, Any]:
     return small
 
 
-_ROPE = {"rope_type": "default", "rope_theta": 10000.0}
+_ROPE: Mapping[str, Any] = {"rope_type": "default", "rope_theta": 10000.0}
+_LONG_ROPE: Mapping[str, Any] = {
+    "rope_type": "longrope", "rope_theta": 10000.0, "original_max_position_embeddings": TRAINED_LENGTH,
+    "short_factor": [1.0, 1.1, 1.3, 1.6], "long_factor": [1.0, 3.0, 8.0, 20.0],
+}  # fmt: skip
 OVERRIDES: Mapping[str, Mapping[str, Any]] = {
-    "lfm2_moe": {"layer_types": ["conv", "full_attention", "conv", "full_attention"]},
-    "mamba2": {"num_heads": 4, "head_dim": 16},
-    "zaya": {"num_experts_per_tok": 1},
+    "blt": {"encoder_hash_byte_group_vocab": 50},
+    "cohere_compass_text": {"rope_parameters": {"full_attention": _ROPE, "sliding_attention": _ROPE}},
+    "deepseek_v2": {"num_experts_per_tok": 2},
+    "dots1": {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1, "first_k_dense_replace": 1},
     "dots3_note": {"num_key_value_heads": _N_HEADS},
     "dots3_note_text": {"num_key_value_heads": _N_HEADS},
+    "lfm2_moe": {"layer_types": ["conv", "full_attention", "conv", "full_attention"]},
+    "mamba2": {"num_heads": 4, "head_dim": 16},
+    "qwen4_exp_text": {
+        "indexer_budget": 16, "indexer_compress_ratio": 4, "indexer_n_heads": 4, "indexer_kv_heads": 1, "indexer_head_dim": 8
+    },
     "reformer": {"is_decoder": True},
-    "gemma4_assistant": {},
+    "zaya": {"num_experts_per_tok": 1},
 }
 """What the general rules can't know, by model type."""
+VARIANTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "llama (dynamic rope)": ("llama", {"max_position_embeddings": TRAINED_LENGTH, "rope_parameters": {**_ROPE, "rope_type": "dynamic", "factor": 4.0}}),
+    "phi3 (long rope)": ("phi3", {"rope_parameters": _LONG_ROPE}),
+    "phimoe (long rope)": ("phimoe", {"rope_parameters": {**_LONG_ROPE, "short_mscale": 1.1, "long_mscale": 1.3}}),
+}  # fmt: skip
+"""Configurations of a type that the default one doesn't show: name -> (model type, fields)."""

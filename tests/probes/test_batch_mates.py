@@ -148,9 +148,7 @@ def test_rows_laid_apart_are_run_as_if_alone_and_none_are_shared(name: str) -> N
 def test_texts_that_grow_across_the_threshold_are_those_of_each_prompt_alone(name: str) -> None:
     lengths = (THRESHOLD - 3, THRESHOLD - 1, THRESHOLD, THRESHOLD + 1, 3, 4, 25, THRESHOLD - 1)
     architecture, changes = STRETCHED[name]
-    # Room for what is written: dynamic scaling begins where the context ends by its configuration.
     checkpoint, rows = opened(name), prompts(lengths)
-    checkpoint.__dict__["max_context"] = None
     made = generate(checkpoint, rows, max_new_tokens=8)
     for one, prompt in zip(made, rows, strict=True):
         model = tiny_model(architecture, **changes)
