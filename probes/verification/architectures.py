@@ -17,7 +17,7 @@ from typing import Any
 
 from probes.errors import StrataError
 from probes.progress import Progress, silent
-from probes.verification.tiny_checkpoint import NotBuiltError, save_tiny
+from probes.verification.tiny_checkpoint import NotBuiltError, in_one_line, save_tiny
 from probes.verification.tiny_config import VARIANTS
 from probes.verification.verdict import Verdict, verdict_on
 
@@ -128,8 +128,7 @@ def _judge(name: str, seed: int, answers: Connection) -> None:
     except NotBuiltError as error:
         found = Verdict(name, "not built", str(error))
     except Exception as error:  # whatever foreign code does is this row's verdict
-        first = (str(error).strip().splitlines() or [""])[0][:200]
-        found = Verdict(name, "broken", f"{type(error).__name__}: {first}")
+        found = Verdict(name, "broken", f"{type(error).__name__}: {in_one_line(error)}")
     answers.send(found)
 
 

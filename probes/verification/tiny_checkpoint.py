@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from probes.checkpoints.quiet import first_line, quietly
+from probes.checkpoints.quiet import quietly
 from probes.verification.tiny_config import OVERRIDES, VOCAB_SIZE, tiny_settings
 
 _MOST_PARAMETERS = 4_000_000
@@ -31,7 +31,12 @@ def save_tiny(model_type: str, directory: Path, seed: int, changes: Mapping[str,
     except NotBuiltError:
         raise
     except Exception as error:  # a hundred and ninety kinds of foreign code
-        raise NotBuiltError(f"{type(error).__name__}: {first_line(error)}") from error
+        raise NotBuiltError(f"{type(error).__name__}: {in_one_line(error)}") from error
+
+
+def in_one_line(error: BaseException) -> str:
+    """What an error says, its line breaks taken out, in at most 200 characters."""
+    return " ".join(str(error).split())[:200]
 
 
 def _save(model_type: str, directory: Path, seed: int, changes: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -215,10 +215,3 @@ def _edited(
     except NoRestartError:
         yield _NO_RESTART, 0.0
 
-
-def counted(verdicts: Sequence[Verdict]) -> Mapping[Status, int]:
-    """How many of each status there are."""
-    found: dict[Status, int] = {}
-    for one in verdicts:
-        found[one.status] = found.get(one.status, 0) + 1
-    return found
