@@ -26,7 +26,9 @@ class NotSupportedError(StrataError):
 
     def __init__(self, architecture: str, because: str, remedy: str = "") -> None:
         self.architecture, self.because = architecture, because
-        known = "Strata reads decoder-only transformers such as Llama, Qwen, Mistral, Gemma, Phi, OLMo, GPT-2 and GPT-NeoX"
+        known = (
+            "Strata reads decoder-only transformers such as Llama, Qwen, Mistral, Gemma, Phi, OLMo, GPT-2 and GPT-NeoX"
+        )
         super().__init__(f"{architecture} is not supported, because {because}", remedy or known)
 
 

@@ -58,7 +58,10 @@ def print_architectures(verdicts: Sequence[Verdict], console: Console) -> None:
         console.print(table, markup=False)
     worst = max((one.worst for one in verdicts if one.status == "verified" and one.worst is not None), default=None)
     counts = ", ".join(f"{count} {status}" for status, count in _counted(verdicts))
-    console.print(counts + ("" if worst is None else f"; of those verified, none is further off than {worst:.2g} of its tolerance"))
+    console.print(
+        counts
+        + ("" if worst is None else f"; of those verified, none is further off than {worst:.2g} of its tolerance")
+    )
 
 
 def _counted(verdicts: Sequence[Verdict]) -> list[tuple[str, int]]:

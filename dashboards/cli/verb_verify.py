@@ -50,7 +50,10 @@ OPTIONS = (
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "checkpoint", metavar="CHECKPOINT", nargs="?", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER"
+        "checkpoint",
+        metavar="CHECKPOINT",
+        nargs="?",
+        help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER",
     )
     add_options(parser, OPTIONS)
 
@@ -88,7 +91,9 @@ def _check_what_is_asked(checkpoint: str | None, values: Mapping[str, Any]) -> N
     if checkpoint is None and not values["architectures"]:
         raise StrataError("verify needs a CHECKPOINT", "Give one, or --architectures for tiny models of all types")
     if checkpoint is not None and values["architectures"]:
-        raise StrataError(f"--architectures makes models of its own, and {checkpoint} was given", "Leave one of them out")
+        raise StrataError(
+            f"--architectures makes models of its own, and {checkpoint} was given", "Leave one of them out"
+        )
     named = [f"--{name}" for name in ("types", "out") if values[name]]
     if named and not values["architectures"]:
         raise StrataError(f"{named[0]} belongs to --architectures", "Leave it out, or give --architectures")
@@ -107,7 +112,9 @@ def _architectures(values: Mapping[str, Any], display: Display) -> int:
             versions = [(name, version(name)) for name in ("transformers", "torch")]
             write_whole(Path(values["out"]), architecture_page(found, seed=values["seed"], versions=versions))
         if values["json"]:
-            stdout.write(json.dumps({"schema": "strata.architectures/1", "types": [asdict(one) for one in found]}) + "\n")
+            stdout.write(
+                json.dumps({"schema": "strata.architectures/1", "types": [asdict(one) for one in found]}) + "\n"
+            )
         else:
             print_architectures(found, Console(file=stdout, highlight=False))
             if values["out"]:

@@ -133,7 +133,9 @@ def measure_agreement(
             except Exception as error:  # a library's own code, on an architecture it may not know
                 if backend.name == "torch" or is_out_of_memory(error):
                     raise
-                unavailable[backend.name] = f"it fails on rows padded {side} ({type(error).__name__}: {first_line(error)})"
+                unavailable[backend.name] = (
+                    f"it fails on rows padded {side} ({type(error).__name__}: {first_line(error)})"
+                )
     if restarts:
         try:
             edited = _restarted_logits(checkpoint, prompts, edits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any
 
@@ -53,10 +53,8 @@ class TorchHooks(OneRun):
                 )
             else:
                 _place_stop(model, last, hooks)
-            try:
+            with suppress(_LastNeededBlockReached):
                 model.body(use_cache=False, **body_inputs(model, batch))
-            except _LastNeededBlockReached:
-                pass
             _derive(sites, kept)
             values = {site: kept[site].to(model.device) for site in sites}
             return Activations(values, self._unembed(final[-1]) if logits else None)

@@ -93,7 +93,8 @@ def _blocks_of(model: nn.Module, text_config: Any) -> tuple[str, Any]:
             name_of(model), f"no list of {n_layers} blocks, each with an MLP under a known name, was found in it"
         )
     # A vision tower may have as many blocks as the text decoder.
-    decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
+    of_text: Any = getattr(model, "get_decoder", None)
+    decoder = of_text() if of_text is not None else None
     inside = {id(module) for module in decoder.modules()} if isinstance(decoder, nn.Module) else set()
     return next(((path, module) for path, module in found if id(module) in inside), found[0])
 

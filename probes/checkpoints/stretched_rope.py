@@ -28,7 +28,7 @@ def embed_row_by_row(model: nn.Module) -> None:
             # A subclass and not a wrapper: paths, state dict and deep copies stay as they are.
             module.__class__ = type(f"RowByRow{own.__name__}", (RowByRow, own), {"__module__": own.__module__})
             if "_old_forward" in vars(module):  # accelerate's dispatch calls this instead
-                module._old_forward = MethodType(type(module).forward, module)
+                vars(module)["_old_forward"] = MethodType(type(module).forward, module)
 
 
 def thresholds_of(model: nn.Module) -> tuple[int, ...]:
@@ -47,8 +47,9 @@ def stretch_of(model: nn.Module) -> float:
     """How many times longer than its configuration says a prompt may be: dynamic scaling begins where that context ends."""
     found = [1.0]
     for module in model.modules():
-        kinds = _kinds(module) if isinstance(module, RowByRow) else {}
-        found += [module.settings(name).get("factor") or 1.0 for name, kind in kinds.items() if "dynamic" in kind]
+        if isinstance(module, RowByRow):
+            dynamic = [name for name, kind in _kinds(module).items() if "dynamic" in kind]
+            found += [float(module.settings(name).get("factor") or 1.0) for name in dynamic]
     return max(found)
 
 

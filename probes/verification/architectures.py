@@ -51,7 +51,8 @@ def verify_architectures(
     unknown = [name for name in names if name not in known]
     if unknown:
         raise StrataError(
-            f"The installed transformers has no causal architecture {unknown[0]!r}", "Give model types as in config.json"
+            f"The installed transformers has no causal architecture {unknown[0]!r}",
+            "Give model types as in config.json",
         )
     methods = multiprocessing.get_all_start_methods()
     context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")

@@ -78,7 +78,9 @@ class PlainModel:
             logits=output.logits[0],
         )
 
-    def edited_logits(self, ids: Sequence[int], block: str, value: Float[Tensor, " d_model"]) -> Float[Tensor, " vocab"]:
+    def edited_logits(
+        self, ids: Sequence[int], block: str, value: Float[Tensor, " d_model"]
+    ) -> Float[Tensor, " vocab"]:
         """Logits after the last token when `value` leaves `block` there."""
         model = self.fresh()
 

@@ -87,7 +87,7 @@ def tiny_settings(config: Any) -> dict[str, Any]:
     if "kv_lora_rank" in found and "num_key_value_heads" in found:
         found["num_key_value_heads"] = _N_HEADS  # latent attention has no groups
     for name in getattr(config, "sub_configs", {}) or {}:
-        inner = getattr(config, name, None)
+        inner: Any = getattr(config, name, None)
         if hasattr(inner, "to_dict"):
             own_rules = OVERRIDES.get(inner.model_type, {})
             found[name] = {**tiny_settings(inner), **own_rules, "model_type": inner.model_type}
@@ -132,7 +132,7 @@ def _hashable(value: Any) -> Any:
 
 
 def _short_rope(value: Mapping[str, Any]) -> dict[str, Any]:
-    small = {}
+    small: dict[str, Any] = {}
     for name, one in value.items():
         if isinstance(one, Mapping):
             small[name] = _short_rope(one)
@@ -158,7 +158,11 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "lfm2_moe": {"layer_types": ["conv", "full_attention", "conv", "full_attention"]},
     "mamba2": {"num_heads": 4, "head_dim": 16},
     "qwen4_exp_text": {
-        "indexer_budget": 16, "indexer_compress_ratio": 4, "indexer_n_heads": 4, "indexer_kv_heads": 1, "indexer_head_dim": 8
+        "indexer_budget": 16,
+        "indexer_compress_ratio": 4,
+        "indexer_n_heads": 4,
+        "indexer_kv_heads": 1,
+        "indexer_head_dim": 8,
     },
     "reformer": {"is_decoder": True},
     "zaya": {"num_experts_per_tok": 1},

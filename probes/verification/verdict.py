@@ -85,9 +85,7 @@ def random_prompts(lengths: Sequence[int], seed: int) -> list[Prompt]:
 _NO_RESTART = "no restart"
 
 
-def _differences(
-    checkpoint: Checkpoint, plain: PlainModel, prompts: Sequence[Prompt]
-) -> Iterator[tuple[str, float]]:
+def _differences(checkpoint: Checkpoint, plain: PlainModel, prompts: Sequence[Prompt]) -> Iterator[tuple[str, float]]:
     """(quantity, largest difference over its tolerance)."""
     paths = _paths(checkpoint)
     truth = [plain.run(prompt.ids, paths) for prompt in prompts]
@@ -214,4 +212,3 @@ def _edited(
             yield "logits after a restarted edit", _ratio(checkpoint.readout.logits(ends), wanted, scale, allowed)
     except NoRestartError:
         yield _NO_RESTART, 0.0
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import transformers.generation
 import transformers.modeling_utils
-import transformers.models.auto
+import transformers.models.auto.modeling_auto  # noqa: F401
 
 import probes.verification.verdict  # noqa: F401
 
