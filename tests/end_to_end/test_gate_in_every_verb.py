@@ -115,3 +115,30 @@ def test_the_table_of_architectures_is_written_by_the_command(
         and "| mamba | refused |  | MambaForCausalLM (mamba) is not supported" in page
     )
     assert "(seed 0; transformers " in page and "1 verified, 1 refused." in page
+
+
+@pytest.mark.parametrize("batch_tokens", ["1", "5000"])
+def test_an_items_numbers_are_those_of_its_prompt_alone_in_a_fresh_model(
+    items: Path, tmp_path: Path, batch_tokens: str
+) -> None:
+    """Long rope, prompts on both sides of its threshold: items beside a longer prompt used to change."""
+    import pyarrow.parquet as parquet
+    from transformers import AutoTokenizer
+
+    from probes.verification.tiny_config import VARIANTS
+
+    model, run = tmp_path / "model", tmp_path / "run"
+    model_type, changes = VARIANTS["phi3 (long rope)"]
+    save_tiny(model_type, model, 0, changes)
+    words = ["--items", str(items), "--batch-tokens", batch_tokens, "--out", str(run), *FAST]
+    assert main(["locate", str(model), *words]) == 0
+    tokenizer, plain = AutoTokenizer.from_pretrained(model), PlainModel(model)
+    asked = {row["id"]: row for row in map(json.loads, items.read_text().splitlines())}
+    rows = parquet.read_table(run / "behaviour.parquet").to_pylist()
+    assert {row["n_tokens"] for row in rows} == {3, 30}
+    for row in rows:
+        ids = tokenizer(asked[row["item"]]["prompt"], add_special_tokens=False)["input_ids"]
+        with torch.no_grad():
+            logits = plain.fresh()(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -1]
+        wanted = float(logits.log_softmax(-1)[tokenizer.convert_tokens_to_ids("x")])
+        assert abs(row["answer_logprob"] - wanted) < 1e-4
