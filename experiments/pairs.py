@@ -13,6 +13,7 @@ from typing import Any
 from probes.cache import cache_directory
 from probes.checkpoints.known import KNOWN
 from probes.checkpoints.known_pairs import PAIRS
+from probes.file_state import file_state
 from probes.progress import Progress, silent
 from probes.similarity.lineage import PairCheck, verify_pair
 from probes.similarity.tensor_source import TensorSource
@@ -45,7 +46,7 @@ def check_pair(
 ) -> PairCheck:
     """`verify_pair`, resumable: of large checkpoints each compared tensor is kept in the cache at once.
 
-    What is kept belongs to the files' paths, sizes and times of change, so other weights are never mixed in. Raises
+    What is kept belongs to the files' paths and states (`file_state`), so other weights are never mixed in. Raises
     StrataError for bad input.
     """
     return verify_pair(
@@ -64,7 +65,8 @@ def compare_and_keep(a: TensorSource, b: TensorSource, progress: Progress = sile
     with file.open("a", encoding="utf-8") as journal:
         for change in compare_weights(a, b, spectrum=False, known=known, progress=progress):
             if change.name not in known:
-                journal.write(json.dumps(asdict(change)) + "\n")
+                told = json.dumps(asdict(change))
+                journal.write(f"{_checksum(told)} {told}\n")
                 journal.flush()
             yield change
 
@@ -72,11 +74,16 @@ def compare_and_keep(a: TensorSource, b: TensorSource, progress: Progress = sile
 def _kept(file: Path) -> dict[str, TensorChange]:
     if not file.exists():
         return {}
-    whole, ended, _ = file.read_text(encoding="utf-8").rpartition("\n")
-    # A line that a kill cut short is dropped, also from the file, so that the next one starts on a line of its own.
-    file.write_text(whole + ended, encoding="utf-8")
-    changes = (_from_json(json.loads(line)) for line in whole.splitlines())
+    lines = [line.partition(" ") for line in file.read_text(encoding="utf-8", errors="replace").split("\n")]
+    # A line that a kill cut short, or that was damaged since, is dropped, also from the file: its tensor is read again.
+    whole = [told for checksum, _, told in lines if told and checksum == _checksum(told)]
+    file.write_text("".join(f"{_checksum(told)} {told}\n" for told in whole), encoding="utf-8")
+    changes = (_from_json(json.loads(told)) for told in whole)
     return {change.name: change for change in changes}
+
+
+def _checksum(told: str) -> str:
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _from_json(row: dict[str, Any]) -> TensorChange:
@@ -89,8 +96,7 @@ def _key(a: TensorSource, b: TensorSource) -> str:
     digest = hashlib.sha256()
     for source in (a, b):
         for file in sorted({stored.file for stored in source.tensors.values()}):
-            state = file.stat()
-            digest.update(f"{file.resolve()}|{state.st_size}|{state.st_mtime_ns}\n".encode())
+            digest.update(f"{file.resolve()}|{file_state(file)}\n".encode())
         for adapter in source.adapters:
             for name, change in sorted(adapter.changes.items()):
                 digest.update(f"{name}|{change.scale}|{change.transposed}".encode())

@@ -15,6 +15,7 @@ from experiments.items.alignment import EncodedItem
 from experiments.lens_fits import text_sha256
 from experiments.locate.causal.workload import intervention_tokens
 from experiments.locate.config import LocateConfig
+from experiments.locate.places import PLACES
 from experiments.locate.questions import questions_for
 from probes.backends.contract import streams_of
 from probes.backends.gate import admit
@@ -105,7 +106,7 @@ def plan_locate(
     tokens = sum(len(one.prompt.ids) for one in encoded)
     n_streams, n_positions = checkpoint.n_layers + 1, len(config.positions)
     width = torch.finfo(checkpoint.dtype).bits // 8
-    item_bytes = n_streams * n_positions * checkpoint.d_model * width
+    item_bytes = n_streams * (n_positions + len(PLACES)) * checkpoint.d_model * width
     lenses = len(config.lenses) + ("tuned" in config.lenses)
     reading_bytes = n_streams * n_positions * _READING_BYTES * lenses
     copies = 2 if config.random_init else 1

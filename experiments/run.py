@@ -21,11 +21,11 @@ import pyarrow.parquet as pq
 import torch
 from filelock import FileLock, Timeout
 
+from experiments.run_files import FILES, MANIFEST, MANIFEST_SCHEMA, file_sha256, is_whole, read_manifest
 from experiments.tables import RUN_KEY
-from probes.errors import StrataError
+from probes.errors import DamagedError, StrataError
 from probes.files import whole_file, write_whole
 
-SCHEMA = "strata.manifest/1"
 _LIBRARIES = ("torch", "transformers", "transformer-lens", "nnsight", "numpy", "plotly", "safetensors", "strata-probes")
 _UNSEEN = object()
 
@@ -51,7 +51,7 @@ class RunDirectory:
         # What JSON makes of it is what a later start will compare with.
         comparable: dict[str, Any] = json.loads(json.dumps(dict(identity)))
         self.manifest: dict[str, Any] = self._resumed(comparable) or {
-            "schema": SCHEMA,
+            "schema": MANIFEST_SCHEMA,
             "run_id": sha256(json.dumps([verb, comparable], sort_keys=True).encode()).hexdigest()[:12],
             "verb": verb,
             "config": comparable,
@@ -60,6 +60,7 @@ class RunDirectory:
             "self_tests": [],
             "left_out": {},
             "warnings": [],
+            FILES: {},
             "versions": _versions(),
             "git": _git(),
         }
@@ -78,7 +79,7 @@ class RunDirectory:
         self._lock.release()
 
     def save(self) -> None:
-        self.write_json("manifest.json", self.manifest)
+        self._write(MANIFEST, self.manifest)
 
     def warn(self, sentence: str) -> None:
         """A caveat that must stand beside the numbers."""
@@ -116,32 +117,48 @@ class RunDirectory:
             self.save()
 
     def finished(self, name: str) -> bool:
-        return (self.path / name).exists()
+        """Whether a file was written to its end, by this run. Raises DamagedError when it has been changed since."""
+        return is_whole(self.path, self.manifest, name)
 
     def write_json(self, name: str, content: Any) -> None:
-        write_whole(self.path / name, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
+        with self.writing(name):
+            self._write(name, content)
 
     def read_json(self, name: str) -> Any:
-        """Raises StrataError when the file is damaged."""
-        try:
-            return json.loads((self.path / name).read_text())
-        except ValueError as error:
-            raise StrataError(
-                f"{self.path / name} is damaged ({error})", "Delete it and start the same command again"
-            ) from error
+        """Raises DamagedError when the file is missing, or isn't what this run wrote."""
+        self._require(name)
+        return json.loads((self.path / name).read_text(encoding="utf-8"))
 
     def write_table(self, name: str, table: pa.Table) -> None:
         """`name`.parquet, with the run id in its metadata."""
         tagged = table.replace_schema_metadata({**(table.schema.metadata or {}), RUN_KEY: self.run_id.encode()})
-        with whole_file(self.path / f"{name}.parquet") as part:
+        with self.writing(f"{name}.parquet"), whole_file(self.path / f"{name}.parquet") as part:
             pq.write_table(tagged, part, compression="zstd")
 
     def read_table(self, name: str) -> pa.Table:
+        """Raises DamagedError when the table is missing, or isn't what this run wrote."""
+        self._require(f"{name}.parquet")
         return pq.read_table(self.path / f"{name}.parquet")
 
+    @contextmanager
+    def writing(self, name: str) -> Iterator[None]:
+        """Whoever writes a file of the run does it in here: afterwards its checksum stands in the manifest."""
+        # Taken out first: a kill between the two writes leaves a file that is made again, not one that looks damaged.
+        if self.manifest.setdefault(FILES, {}).pop(name, None) is not None:
+            self.save()
+        yield
+        self.manifest[FILES][name] = file_sha256(self.path / name)
+        self.save()
+
+    def _write(self, name: str, content: Any) -> None:
+        write_whole(self.path / name, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
+
+    def _require(self, name: str) -> None:
+        if not self.finished(name):
+            raise DamagedError(f"{self.path} has no {name}", "Start the same command again: it makes what is missing")
+
     def _resumed(self, identity: dict[str, Any]) -> dict[str, Any] | None:
-        file = self.path / "manifest.json"
-        if not file.exists():
+        if not (self.path / MANIFEST).exists():
             strangers = [entry.name for entry in self.path.iterdir() if entry.name != ".lock"]
             if strangers:
                 raise StrataError(
@@ -149,11 +166,12 @@ class RunDirectory:
                     "Give --out a new or empty directory",
                 )
             return None
-        try:
-            manifest: dict[str, Any] = json.loads(file.read_text())
-            before = manifest["config"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise StrataError(f"{file} is damaged ({error})", "Delete the directory or give another --out") from error
+        manifest = read_manifest(self.path)
+        before = manifest.get("config")
+        if not isinstance(before, dict):
+            raise StrataError(
+                f"{self.path / MANIFEST} is damaged (no configuration)", "Delete the directory or give another --out"
+            )
         differences = [
             f"{key}: {json.dumps(before.get(key))} there, {json.dumps(identity.get(key))} now"
             for key in sorted({*before, *identity})

@@ -26,12 +26,15 @@ def _schema(**columns: pa.DataType) -> pa.Schema:
 
 
 BEHAVIOUR = _schema(
-    item=_TEXT, kind=_TEXT, family=_TEXT, domain=_TEXT, template=_TEXT, cluster=_TEXT, hops=_INT, n_tokens=_INT,
+    item=_TEXT, kind=_TEXT, family=_TEXT, domain=_TEXT, template=_TEXT, cluster=_TEXT, hops=_INT, n_tokens=_INT, n_fed=_INT,
     logit_difference=_FLOAT, answer_logprob=_FLOAT, foil_logprob=_FLOAT, rank=_INT, correct_by_likelihood=_BOOL,
     correct_by_choice=_BOOL, chance_choice=_FLOAT, answered=_BOOL, aligned=_BOOL, reason=_TEXT, answer_token=_TEXT,
     foil_token=_TEXT,
 )  # fmt: skip
-"""One row an item: did the model answer it? Left-out items are rows too, with their `reason` and null numbers."""
+"""One row an item: did the model answer it? Left-out items are rows too, with their `reason` and null numbers.
+
+`n_fed`: tokens of the answer that are fed behind the prompt, since answer and foil share them; `last` lies on the last of them.
+"""
 
 PROFILES = _schema(
     item=_TEXT, instrument=_TEXT, measure=_TEXT, component=_TEXT, position=_TEXT, layer=_INT, value=_FLOAT
@@ -93,20 +96,29 @@ WEIGHTS = _schema(
 """`compare`: change of the weights from the base; block null: outside of the blocks."""
 
 SIMILARITY = _schema(
-    contrast=_TEXT, measure=_TEXT, kind=_TEXT, position=_TEXT, stream=_INT, value=_FLOAT, low=_FLOAT, high=_FLOAT,
-    n_items=_INT, n_clusters=_INT, method=_TEXT,
+    contrast=_TEXT, measure=_TEXT, kind=_TEXT, position=_TEXT, dimensions=_TEXT, left_out=_TEXT, stream=_INT, value=_FLOAT,
+    low=_FLOAT, high=_FLOAT, share_base=_FLOAT, share_other=_FLOAT, dominant=_TEXT, n_items=_INT, n_clusters=_INT,
+    n_appended=_INT, method=_TEXT,
 )  # fmt: skip
-"""`compare`: debiased CKA and mean cosine of a model's streams with the base's at the same tokens."""
+"""`compare`: debiased CKA and mean cosine of a model's streams with the base's at the same tokens of the prompts as asked.
+
+`dimensions`: `all`, or `trimmed`: without the `dominant` ones, of which null says there are none; `share_base` and
+`share_other` are what the largest dimension holds in each of the models. `left_out`: the family without which it is
+measured, null for none. `n_appended`: items that are scored behind a start their answer and foil share, which is not read.
+"""
 
 CONTRASTS = _schema(
-    model=_TEXT, kind=_TEXT, contrast=_TEXT, stream=_INT, value=_FLOAT, low=_FLOAT, high=_FLOAT, n_items=_INT,
-    n_clusters=_INT, method=_TEXT, reason=_TEXT,
+    model=_TEXT, kind=_TEXT, contrast=_TEXT, dimensions=_TEXT, left_out=_TEXT, stream=_INT, value=_FLOAT, low=_FLOAT,
+    high=_FLOAT, share=_FLOAT, dominant=_TEXT, n_items=_INT, n_clusters=_INT, method=_TEXT, reason=_TEXT,
 )  # fmt: skip
-"""`compare`: how alike a model's streams are behind two instructions, and the excess; stream null: why something is absent."""
+"""`compare`: how alike a model's streams are behind two instructions, and the excess; stream null: why something is absent.
+
+`dimensions`, `left_out` and `dominant` as in `similarity`; `share`: the most that one dimension holds behind any instruction.
+"""
 
 TRANSFER = _schema(
     contrast=_TEXT, kind=_TEXT, family=_TEXT, direction=_TEXT, measure=_TEXT, stream=_INT, value=_FLOAT, low=_FLOAT,
-    high=_FLOAT, majority=_FLOAT, n_items=_INT, n_clusters=_INT, reason=_TEXT, method=_TEXT,
+    high=_FLOAT, majority=_FLOAT, n_items=_INT, n_clusters=_INT, n_appended=_INT, reason=_TEXT, method=_TEXT,
 )  # fmt: skip
 """`compare`: accuracy of answer probes carried from one model to another."""
 

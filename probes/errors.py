@@ -48,6 +48,14 @@ class SelfTestError(StrataError):
     exit_code = 1
 
 
+class DamagedError(StrataError):
+    """A file of a run isn't what the run wrote: nothing may be made of it."""
+
+
+STOPPING = (DoesNotFitError, SelfTestError, DamagedError)
+"""What stops a run, also where a measure that can't be made of a model is left out with its reason."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that host or device memory ran out."""
     import torch

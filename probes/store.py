@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +11,15 @@ from pathlib import Path
 import torch
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from probes.errors import StrataError
+from probes.checkpoints.identity import hash_state
+from probes.errors import DamagedError, StrataError
+from probes.file_state import file_state
 from probes.files import whole_file, write_whole
 
-_SCHEMA = "strata.activations/1"
+_SCHEMA = "strata.activations/2"
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class ActivationStore:
     """`directory/shard-00000.safetensors` …, each holding named tensors whose first axis is `item`.
 
     The keys of a shard's rows stand in its own header, so the index can be rebuilt from the shards: a kill between
-    two files loses nothing. `signature` says what is stored (model, sites, positions); a store made with another
+    two files loses nothing. Its checksum stands there too: what an earlier start left is read whole and compared before
+    it is taken over, DamagedError where it differs. `signature` says what is stored (model, sites, positions); a store made with another
     one is refused with StrataError.
     """
 
@@ -66,9 +70,11 @@ class ActivationStore:
                     "Run with --dtype bfloat16 or float32",
                 )
         shard = self.directory / f"shard-{self._shards:05d}.safetensors"
+        whole = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
         header = {"schema": _SCHEMA, "signature": self._signature, "keys": json.dumps(list(keys))}
         with whole_file(shard) as part:
-            save_file({name: t.contiguous() for name, t in tensors.items()}, part, metadata=header)
+            save_file(whole, part, metadata=header | {"sha256": _checksum(header, whole)})
+        _CHECKED.add((str(shard), file_state(shard)))
         self._places |= {key: _Place(shard, row) for row, key in enumerate(keys)}
         self._shards += 1
         self._write_index()
@@ -102,14 +108,15 @@ class ActivationStore:
     def _keys_of(self, shard: Path) -> list[str]:
         try:
             with safe_open(str(shard), framework="pt") as file:
-                header = file.metadata() or {}
+                header = dict(file.metadata() or {})
         except (SafetensorError, OSError) as error:
-            raise StrataError(f"{shard} is damaged ({error})", "Delete it: its items are measured again") from error
+            raise DamagedError(f"{shard} is damaged ({error})", "Delete it: its items are measured again") from error
         if header.get("schema") != _SCHEMA or header.get("signature") != self._signature:
             raise StrataError(
                 f"{self.directory} holds activations of another model, item set or choice of sites",
                 "Use another --out directory",
             )
+        _check(shard, header)
         return list(json.loads(header["keys"]))
 
     def _write_index(self) -> None:
@@ -123,3 +130,29 @@ class ActivationStore:
             "items": len(self._places),
         }
         write_whole(self.directory / "index.json", json.dumps(index, indent=1))
+
+
+_CHECKED: set[tuple[str, str]] = set()
+"""Shards whose checksum was compared in this process, by `file_state`: a store is opened anew for every stage."""
+
+
+def _check(shard: Path, header: dict[str, str]) -> None:
+    key = (str(shard), file_state(shard))
+    if key in _CHECKED:
+        return
+    written = header.pop("sha256", "")
+    try:
+        found = _checksum(header, load_file(shard))
+    except (SafetensorError, OSError) as error:
+        raise DamagedError(f"{shard} is damaged ({error})", "Delete it: its items are measured again") from error
+    if found != written:
+        raise DamagedError(
+            f"{shard} is not what was written (its checksum differs)", "Delete it: its items are measured again"
+        )
+    _CHECKED.add(key)
+
+
+def _checksum(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
+    """Over the tensors and what the header says of their rows."""
+    told = json.dumps(dict(header), sort_keys=True)
+    return hashlib.sha256(f"{told}\n{hash_state(tensors)}".encode()).hexdigest()

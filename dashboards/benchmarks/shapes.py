@@ -46,7 +46,7 @@ def shaped_checkpoint(name: str, device: torch.device, *, seed: int = 0) -> Chec
     config = AutoConfig.for_model(**SHAPES[name])
     with torch.random.fork_rng(devices=[]), torch.device(device):
         torch.manual_seed(seed)
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16, trust_remote_code=False)
     core = Tokenizer(
         models.WordLevel({str(number): number for number in range(100)} | {"<unk>": 100}, unk_token="<unk>")
     )

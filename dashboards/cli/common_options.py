@@ -21,7 +21,7 @@ MODEL = (
     Option("device", "auto", "cpu, cuda, cuda:N, or auto", "model"),
     Option("device_map", None, "hand placement on several devices to accelerate: auto, balanced, …", "model"),
     Option("attention", None, "attention implementation: sdpa, eager, …", "model"),
-    Option("trust_remote_code", False, "run Python code that comes with the checkpoint", "model"),
+    Option("trust_remote_code", False, "run Python code that comes with the checkpoint", "model", asked_only=True),
 )  # fmt: skip
 ITEMS = (
     Option("items", None, "a JSON Lines file of items instead of the built-in families", "questions", metavar="FILE"),

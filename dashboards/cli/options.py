@@ -28,6 +28,8 @@ class Option:
     """Reads one value from text; ValueError for a bad one."""
     choices: tuple[str, ...] = ()
     metavar: str | None = None
+    asked_only: bool = False
+    """Only the command line can switch it on: a file or a variable may be somebody else's."""
 
     @property
     def flag(self) -> str:
@@ -63,13 +65,24 @@ def add_options(parser: argparse.ArgumentParser, options: Sequence[Option]) -> N
 
 
 def resolve(options: Sequence[Option], given: Mapping[str, Any], config_file: str | None) -> dict[str, Resolved]:
-    """The value and origin of every option. Raises StrataError for unknown keys and bad values."""
+    """The value and origin of every option.
+
+    Raises StrataError for unknown keys, bad values and what only the command line may set.
+    """
     from_file = _read_config(Path(config_file), options) if config_file else {}
     resolved: dict[str, Resolved] = {}
     for option in options:
         variable = f"STRATA_{option.name.upper()}"
         if option.name in given:
             resolved[option.name] = Resolved(_typed(option, given[option.name], option.flag), "command line")
+        elif option.asked_only:
+            for where, value in ((variable, os.environ.get(variable)), (config_file, from_file.get(option.name))):
+                if value is not None and _typed(option, value, f"{option.name} in {where}") != option.default:
+                    raise StrataError(
+                        f"{where} sets {option.name}, which only the command line may do",
+                        f"Add {option.flag} to the command if you mean it",
+                    )
+            resolved[option.name] = Resolved(option.default, "default")
         elif variable in os.environ:
             resolved[option.name] = Resolved(_typed(option, os.environ[variable], variable), f"environment {variable}")
         elif option.name in from_file:

@@ -1,7 +1,7 @@
 """The questions asked: list the built-in families, show their items, check their form, import others.
 
 strata items list                       every built-in family in one line
-strata items show FAMILY…               items in full; --out writes them as JSON Lines
+strata items show FAMILY… | FILE        items in full; --out writes them as JSON Lines
 strata items check [FILE]               alignment, length, answer collisions and the format-only classifier
 strata items import TABLE --mapping M   a CSV, JSON, JSONL, Parquet or `datasets` table as items
 """
@@ -12,6 +12,7 @@ import argparse
 import json
 from collections import Counter
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
@@ -31,15 +32,40 @@ EXAMPLES = """examples:
   strata items list
   strata items show capital addition --per-family 3
   strata items check --checkpoint smollm2 --families medicine
+  strata items show items.jsonl --limit 5
   strata items import questions.csv --mapping mapping.toml --out items.jsonl
+  strata items import train.jsonl --mapping gsm8k --out gsm8k.jsonl
+
+a mapping, for a table with the columns question and answer:
+  [item]
+  prompt = "Question: {question}\\nAnswer:"
+  answer = "{answer}"
+  kind = "knowledge"
+  family = "mine"
+and, where there are options to choose from, instead of `answer`:
+  [choices]
+  field = "options"
+  correct = "key"
 """
 GENERATED = "reasoning-gym:"
 ACTIONS = ("list", "show", "check", "import")
 OPTIONS = (
-    Option("checkpoint", "smollm2", "whose tokenizer `check` and `show` use", "model"),
-    Option("mapping", None, "TOML file that says which columns mean what (import)", "questions", metavar="FILE"),
+    Option("checkpoint", "smollm2", "whose tokenizer `check` uses", "model"),
+    Option(
+        "mapping",
+        None,
+        "TOML file that says which columns mean what, or one that comes along: gsm8k, lre (import)",
+        "questions",
+        metavar="FILE",
+    ),
     Option("out", None, "write items as JSON Lines to this file", "output", metavar="FILE"),
-    *(option for option in ITEMS if option.name != "items"),
+    *(
+        replace(option, help="at most N items: the first, or for import some drawn by the seed")
+        if option.name == "limit"
+        else option
+        for option in ITEMS
+        if option.name != "items"
+    ),
     *MODEL,
     *DISPLAY,
 )
@@ -48,7 +74,10 @@ OPTIONS = (
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", metavar="ACTION", choices=ACTIONS, help=", ".join(ACTIONS))
     parser.add_argument(
-        "what", nargs="*", metavar="WHAT", help="families to show, an item file to check, or a table to import"
+        "what",
+        nargs="*",
+        metavar="WHAT",
+        help="families or an item file to show, an item file to check, or a table to import",
     )
     add_options(parser, OPTIONS)
 
@@ -83,9 +112,15 @@ def _list(_what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
 
 
 def _show(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
-    from experiments.items.jsonl import item_to_dict, write_items
+    from experiments.items.importing.overwriting import is_one_of
+    from experiments.items.jsonl import item_to_dict, read_items, write_items
 
-    items = _built_in(tuple(what) or values["families"], values)
+    if len(what) == 1 and Path(what[0]).is_file():
+        if values["out"] and is_one_of(values["out"], [Path(what[0])]):
+            raise StrataError(f"--out {values['out']} is the item file itself", "Give another file to write to")
+        items = read_items(what[0])[: values["limit"]]
+    else:
+        items = _built_in(tuple(what) or values["families"], values)
     if values["out"]:
         write_items(values["out"], items)
         stdout.write(f"{len(items)} items in {values['out']}\n")
@@ -93,12 +128,28 @@ def _show(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
         stdout.write(json.dumps([item_to_dict(item) for item in items], ensure_ascii=False) + "\n")
     else:
         for item in items:
-            stdout.write(f"{item.id}  ({item.kind}, {item.family}, {item.hops} hops)\n")
-            for label, prompt, answer in (("asked", item.prompt, item.answer), ("pair", item.foil_prompt, item.foil)):
-                stdout.write(
-                    f"  {label:<6} {json.dumps(prompt, ensure_ascii=False)} → {json.dumps(answer, ensure_ascii=False)}\n"
-                )
+            stdout.write(_shown(item))
     return 0
+
+
+def _shown(item: Item) -> str:
+    """The item as a person reads it: what is asked, and what its answer is scored against."""
+    hops = f"{item.hops} hop" if item.hops == 1 else f"{item.hops} hops"
+    lines = [
+        f"{item.id}  ({item.kind}, {item.family}, {hops})",
+        f"  asked  {_quoted(item.prompt)} → {_quoted(item.answer)}",
+    ]
+    if item.has_pair:
+        lines.append(f"  pair   {_quoted(item.foil_prompt)} → {_quoted(item.foil)}")
+    elif item.foil:
+        lines.append(f"  foil   {_quoted(item.foil)}")
+    if item.choices:
+        lines.append(f"  among  {', '.join(map(_quoted, item.choices))}")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _check(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
@@ -128,7 +179,7 @@ def _check(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
 
 
 def _import(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
-    from experiments.items.importing import import_items
+    from experiments.items.importing import import_items, read_mapping, refuse_overwriting
     from experiments.items.jsonl import write_items
 
     if len(what) == 1 and what[0].startswith(GENERATED):
@@ -140,7 +191,9 @@ def _import(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
     for needed in ("mapping", "out"):
         if not values[needed]:
             raise StrataError(f"items import needs --{needed}", "See strata items --help")
-    found = import_items(what[0], values["mapping"], seed=values["seed"], limit=values["limit"])
+    mapping = read_mapping(values["mapping"])
+    refuse_overwriting(values["out"], what[0], mapping)
+    found = import_items(what[0], mapping, seed=values["seed"], limit=values["limit"])
     items = found.items
     write_items(values["out"], items)
     counts = Counter(f"{item.kind} {item.family}" for item in items)
@@ -150,16 +203,20 @@ def _import(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
             "items": len(items),
             "families": counts,
             "left_out": dict(found.left_out),
+            "without_foil": dict(found.without_foil),
             "out": values["out"],
         }
         stdout.write(json.dumps(result) + "\n")
-    else:
-        pairs = sum(item.has_pair for item in items)
-        stdout.write(f"{len(items)} items ({pairs} with a minimal pair) from {found.rows} rows in {values['out']}\n")
-        for name, count in sorted(counts.items()):
-            stdout.write(f"  {count:>6} {name}\n")
-        for reason, count in found.left_out.items():
-            stdout.write(f"  {count:>6} left out: {reason}\n")
+        return 0
+    pairs = sum(item.has_pair for item in items)
+    drawn = f", drawn from {found.made}" if len(items) < found.made else ""
+    stdout.write(f"{len(items)} items ({pairs} with a minimal pair{drawn}) from {found.rows} rows in {values['out']}\n")
+    for name, count in sorted(counts.items()):
+        stdout.write(f"  {count:>6} {name}\n")
+    for reason, count in found.left_out.items():
+        stdout.write(f"  {count:>6} left out: {reason}\n")
+    for reason, count in found.without_foil.items():
+        stdout.write(f"  {count:>6} without a foil: {reason}\n")
     return 0
 
 

@@ -10,7 +10,8 @@ import json
 from pathlib import Path
 
 from dashboards.cli.display import only_results_on_stdout
-from experiments.tables import COMPARISON_TABLES, check_tables
+from experiments.run_files import COMPARISON_SCHEMA, SUMMARY_SCHEMA, check_run, read_manifest, read_object
+from experiments.tables import COMPARISON_TABLES, TABLES
 from probes.errors import StrataError
 
 EXAMPLES = """examples:
@@ -54,38 +55,36 @@ def _check(directory: Path) -> None:
         raise StrataError(
             f"The run in {directory} is not finished", "Start the same command again: it resumes where it was stopped"
         )
-    names = ("manifest.json", "summary.json")
+    manifest, summary = read_manifest(directory), read_object(directory / "summary.json", SUMMARY_SCHEMA)
     try:
-        manifest, summary = (json.loads((directory / name).read_text(encoding="utf-8")) for name in names)
         run_id, summarised = str(manifest["run_id"]), str(summary["run"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except KeyError as error:
         raise StrataError(
-            f"{directory} has a damaged manifest.json or summary.json ({error})", "Run it again"
+            f"{directory} has a damaged manifest.json or summary.json (no {error})", "Run it again"
         ) from error
     if summarised != run_id:
         raise StrataError(
             f"{directory / 'summary.json'} belongs to another run ({summarised}; this one is {run_id})",
             "Delete it and start the same command again",
         )
-    check_tables(directory, run_id)
+    check_run(directory, manifest, TABLES)
 
 
 def _models_of_comparison(directory: Path) -> list[Path] | None:
     """The run directories of a comparison's models, its own tables checked; None when this is no comparison."""
+    manifest = read_manifest(directory)
+    if manifest.get("verb") != "compare":
+        return None
+    if not (directory / "comparison.json").exists():
+        raise StrataError(
+            f"The comparison in {directory} is not finished",
+            "Start the same command again: it resumes where it was stopped",
+        )
+    found = read_object(directory / "comparison.json", COMPARISON_SCHEMA)
     try:
-        manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
-        if manifest["verb"] != "compare":
-            return None
-        if not (directory / "comparison.json").exists():
-            raise StrataError(
-                f"The comparison in {directory} is not finished",
-                "Start the same command again: it resumes where it was stopped",
-            )
-        found = json.loads((directory / "comparison.json").read_text(encoding="utf-8"))
         measured = {role: model["weights_sha256"] for role, model in manifest["config"]["models"].items()}
         told = {role: model["sha256"] for role, model in found["models"].items()}
-        run_id = str(manifest["run_id"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise StrataError(
             f"{directory} has a damaged manifest.json or comparison.json ({error})", "Run it again"
         ) from error
@@ -94,5 +93,5 @@ def _models_of_comparison(directory: Path) -> list[Path] | None:
             f"{directory / 'comparison.json'} is about other models than manifest.json",
             "Delete it and start the same command again",
         )
-    check_tables(directory, run_id, COMPARISON_TABLES)
+    check_run(directory, manifest, COMPARISON_TABLES)
     return [directory / role for role in told]

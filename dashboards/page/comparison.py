@@ -18,6 +18,7 @@ from dashboards.view.comparison_schema import validate_comparison_view
 from dashboards.view.text import count
 from probes.errors import StrataError
 from probes.files import write_whole
+from probes.similarity.dominant import DOMINANT_SHARE
 
 Json = dict[str, Any]
 _PACKED = ("changes", "grafts", "crossed", "weights", "similarity", "contrasts", "transfer")
@@ -120,8 +121,12 @@ def _body(view: Json) -> str:
     )  # fmt: skip
     similarity = frame(
         "similarity", "How alike are the streams?",
-        "Debiased CKA and mean cosine with the base at the same tokens; 1 is the same. CKA's band is its range over random halves of the entities.",
-        select("spos", "Position"),
+        "Debiased CKA and mean cosine with the base at the same tokens of the prompts as they are written; 1 is the same. CKA's band is its range "
+        f"over random halves of the entities. Open marks: without dominant dimensions, each holding {100 * DOMINANT_SHARE:.0f} % or more by itself (more in "
+        "narrow streams; of the variance for CKA, of the squared length for the cosine), removed from both models: CKA weighs a dimension by its squared "
+        "variance, so one with a tenth can outweigh hundreds. In the middle row the band runs from the lowest to the highest value with one family left out. "
+        "A fall that is gone on one of these lines is one dimension's or one family's, and no change of the whole stream.",
+        select("spos", "Position"), before=sections.readings(view["similarity"], "last"),
     )  # fmt: skip
     contrasts = frame(
         "contrasts", "Does asking for reasoning change the streams?",
@@ -129,13 +134,15 @@ def _body(view: Json) -> str:
         "once; slow: write down every step first; each in two wordings; and in French. Only the excess can be evidence: by how much fast – slow falls below "
         "fast – in French, which asks for as much reasoning and another next token. An excess above 0 says that a request for reasoning changes these "
         "states more, not that anything is reasoned there; none does not say that the model can't reason. Questions of unlike families differ far more than "
-        "instructions make them differ, which holds all values near 1. Stream 0 is little but the last token, the same everywhere.",
+        "instructions make them differ, which holds all values near 1. Stream 0 is little but the last token, the same everywhere. "
+        "Dotted, open marks: without dominant dimensions, where that says something else.",
+        before=sections.readings(view["contrasts"]),
     )  # fmt: skip
     transfer = frame(
         "transfer", "Does a probe of one model read the other?",
         "Held-out accuracy of answer probes; the arrow goes from the model that a probe is learnt on to the one that it reads. Where the probe fails as it is and succeeds after a rotation, the information is still there "
         "and only its directions moved. Dotted: what always guessing the most frequent answer reaches.",
-        select("tfamily", "Family"),
+        select("tfamily", "Family"), before=sections.readings(view["transfer"]),
     )  # fmt: skip
     return f"""{_header(view)}
 <main id="main">

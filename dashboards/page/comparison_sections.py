@@ -258,6 +258,12 @@ def _likeness_cell(found: Json | None) -> str:
     return f'<td><span title="{esc(about)}">{number(found["between"], 2)}<small>[{number(found["ceiling"], 2)}]</small></span></td>'
 
 
+def readings(part: Json, position: str | None = None) -> str:
+    """What the lines of a part say, in sentences; of one position where the part has several."""
+    told = [one["text"] for one in part.get("told") or [] if position is None or one["position"] == position]
+    return f'<ul class="readings">{"".join(f"<li>{esc(text)}</li>" for text in told)}</ul>' if told else ""
+
+
 def halves(view: Json) -> str:
     """The popular story in one number for each kind."""
     if not view["halves"]:

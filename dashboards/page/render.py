@@ -122,7 +122,7 @@ def render_report(view: Json, blobs: Mapping[str, bytes]) -> str:
 
 def _body(view: Json) -> str:
     curves = frame(
-        "curves", "Layer by layer", "Mean over items with its 95 % band; thin grey lines are baselines.",
+        "curves", "Layer by layer", f"Mean over items with its 95 % band; thin grey lines are baselines. {esc(view['run']['read_at'])}",
         select("kind", "Show") + select("inst", "Instrument") + select("measure", "Measure") + select("site", "Site")
         + select("target", "Target") + select("scheme", "Folds") + select("at", "Position"),
     )  # fmt: skip

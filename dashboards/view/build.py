@@ -16,6 +16,7 @@ from dashboards.view.labels import EXPECTED_INSTRUMENTS, INSTRUMENTS, KINDS, MEA
 from dashboards.view.lens import pack_maps, read_lens_maps
 from dashboards.view.maps import build_maps
 from dashboards.view.provenance import asked_words, build_provenance
+from dashboards.view.read_at import read_at_words
 from dashboards.view.schema import SCHEMA_NAME, validate_view
 from dashboards.view.series import build_series, default_choice
 from dashboards.view.tables import Json, RunTables, read_run
@@ -43,6 +44,7 @@ SOURCES: Json = {
     "emergence.kinds[].counts": "emergence.parquet stream",
     "lens_index": "lens_maps.json, lens_maps.safetensors",
     "provenance": "manifest.json",
+    "run.read_at": "behaviour.parquet n_fed",
 }
 
 
@@ -152,6 +154,7 @@ def _run(run: RunTables) -> Json:
         "status": str(m.get("status") or ""),
         "limited": bool(m.get("limited")),
         "asked": asked_words(m.get("config") or {}),
+        "read_at": read_at_words(run.behaviour),
         "badges": badges,
     }
 

@@ -12,6 +12,7 @@ from dashboards.view.comparison_contrasts import build_contrasts
 from dashboards.view.comparison_likeness import build_likeness
 from dashboards.view.comparison_run import ComparisonRun, read_comparison
 from dashboards.view.comparison_schema import SCHEMA_NAME, validate_comparison_view
+from dashboards.view.comparison_similarity import build_similarity
 from dashboards.view.labels import KINDS
 from dashboards.view.provenance import asked_words, code_words, framing_facts, from_manifest, shown_facts
 from dashboards.view.text import significant
@@ -34,8 +35,10 @@ SOURCES: Json = {
     "grafts.lines[].mean, low, high": "grafts.parquet and grafts_in_words.parquet value, low, high (score value) or recovery, recovery_low, recovery_high",
     "crossed.lines[].mean, low, high": "crossed.parquet value, low, high",
     "weights.maps[].values": "weights.parquet relative_norm, stable_rank, top_share, cosine",
-    "similarity.lines[].mean, low, high": "similarity.parquet value, low, high",
-    "contrasts.lines[].mean, low, high": "contrasts.parquet value, low, high",
+    "similarity.lines[].mean, low, high, dominant, shares": "similarity.parquet value, low, high, dominant, share_base, share_other",
+    "similarity.family_lines[].low, high": "similarity.parquet value where left_out names a family",
+    "contrasts.lines[].mean, low, high, dominant, shares": "contrasts.parquet value, low, high, dominant, share",
+    "contrasts.family_lines[].low, high": "contrasts.parquet value where left_out names a family",
     "transfer.lines[].mean, low, high, majority": "transfer.parquet value, low, high, majority",
     "not_comparable": "comparison.json not_comparable",
     "provenance": "manifest.json",
@@ -61,7 +64,7 @@ def build_comparison(run_dir: Path) -> Json:
         "grafts": measured.build_grafts(run),
         "crossed": measured.build_crossed(run),
         "weights": measured.build_weights(run),
-        "similarity": measured.build_similarity(run),
+        "similarity": build_similarity(run),
         "contrasts": build_contrasts(run),
         "transfer": measured.build_transfer(run),
         "not_comparable": [

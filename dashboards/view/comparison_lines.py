@@ -10,7 +10,7 @@ from dashboards.view.comparison_run import ComparisonRun
 from dashboards.view.labels import MEASURES, instrument_label, kind_order
 from dashboards.view.maps import runs_in_words, symmetric_limit
 from dashboards.view.tables import Rows
-from dashboards.view.text import interval, number, significant
+from dashboards.view.text import count, interval, number, significant, visible
 from experiments.comparison_measures import CROSSED, EXCHANGE, GRAFTS, GRAFTS_IN_WORDS, LAYERS, STREAMS
 from experiments.comparison_measures import WEIGHTS as WEIGHTS_LEFT_OUT
 
@@ -89,7 +89,7 @@ def covers_zero(line: Json) -> list[int]:
     ]
 
 
-def _state(found: list[Json], run: ComparisonRun, measures: Sequence[str], otherwise: str) -> Json:
+def state_of(found: list[Json], run: ComparisonRun, measures: Sequence[str], otherwise: str) -> Json:
     """Ok, or the reasons why there is nothing to draw."""
     if found:
         return {"state": "ok", "text": ""}
@@ -121,7 +121,7 @@ def build_changes(run: ComparisonRun) -> Json:
             list(COMPONENTS).index(one["component"]) if one["component"] in COMPONENTS else 9,
         )
     )
-    state = _state(
+    state = state_of(
         lines,
         run,
         (LAYERS,),
@@ -204,7 +204,7 @@ def build_grafts(run: ComparisonRun) -> Json:
         if row["reason"] and row["contrast"] != "random"
     }
     return {
-        **_state(lines, run, (EXCHANGE, GRAFTS, GRAFTS_IN_WORDS), "No grafts were made (--graft-pairs 0)."),
+        **state_of(lines, run, (EXCHANGE, GRAFTS, GRAFTS_IN_WORDS), "No grafts were made (--graft-pairs 0)."),
         "sweeps": {name: text for name, text in SWEEPS.items() if any(one["sweep"] == name for one in lines)},
         "whole_names": WHOLE, "scores": SCORES, "lenders": LENDERS, "lines": lines, "whole": whole,
         "reasons": [dict(zip(("contrast", "direction", "kind", "measure", "text"), (*k, text), strict=True)) for k, text in reasons.items()],
@@ -224,7 +224,7 @@ def build_crossed(run: ComparisonRun) -> Json:
         if row["reason"] and row["contrast"] != "random"
     }
     return {
-        **_state(lines + [{}] * len(reasons), run, (EXCHANGE, CROSSED), "No contribution was exchanged (--graft-pairs 0)."),
+        **state_of(lines + [{}] * len(reasons), run, (EXCHANGE, CROSSED), "No contribution was exchanged (--graft-pairs 0)."),
         "parts": [
             {"component": c, "position": p, "label": f"{_SHORT[c]}{', everywhere' if p == 'all' else f' at {p}'}"}
             for c, p in sorted({(one["component"], one["position"]) for one in lines}, key=_part_order)
@@ -237,21 +237,6 @@ def build_crossed(run: ComparisonRun) -> Json:
 def _part_order(part: tuple[str, str]) -> tuple[bool, int]:
     """MLP first: at `last` it alone says where a change is."""
     return part[1] == "all", ("mlp_out", "attn_out", "block_out").index(part[0])
-
-
-def build_similarity(run: ComparisonRun) -> Json:
-    """Debiased CKA and cosine of the streams, by kind and position."""
-    rows = run.tables["similarity"] or []
-    lines = gathered(rows, ("contrast", "measure", "kind", "position"), axis="stream", layer="stream")
-    for line in lines:
-        line["aria"] = spoken(f"{line['measure']}, {line['kind']}, {line['contrast']}, at {line['position']}", line)
-    kinds = sorted({line["kind"] for line in lines}, key=kind_order)
-    few = "Too few items of any kind have a position in common: CKA needs eight of a kind."
-    return {
-        **_state(lines, run, (STREAMS,), few),
-        "measures": {"cka": "debiased linear CKA", "cosine": "mean cosine"},
-        "kinds": kinds, "positions": list(dict.fromkeys(line["position"] for line in lines)), "lines": lines,
-    }  # fmt: skip
 
 
 def build_transfer(run: ComparisonRun) -> Json:
@@ -274,10 +259,20 @@ def build_transfer(run: ComparisonRun) -> Json:
         else "No family that both models answer has labels a probe could learn."
     )
     return {
-        **_state(lines, run, (STREAMS,), none),
+        **state_of(lines, run, (STREAMS,), none),
         "measures": {"own": "the scored model's own probe", "plain": "carried over as it is", "rotated": "carried over after a rotation"},
         "families": [{"kind": kind, "family": family} for kind, family in families], "lines": lines, "reasons": reasons,
+        "told": _fed_families(rows),
     }  # fmt: skip
+
+
+def _fed_families(rows: Rows) -> list[Json]:
+    """Families whose answers are scored behind a start: their probes are read behind what all of its answers share of it."""
+    fed = {str(row["family"]): int(row["n_appended"]) for row in rows if row.get("n_appended")}
+    return [
+        {"family": family, "text": f"{visible(family)}: answer and foil of {count(items, 'item')} begin alike; probes are read behind no more of it than all answers of the family share."}
+        for family, items in fed.items()
+    ]  # fmt: skip
 
 
 def build_weights(run: ComparisonRun) -> Json:
@@ -314,7 +309,7 @@ def build_weights(run: ComparisonRun) -> Json:
         if row["block"] is None
     ]
     return {
-        **_state(rows, run, (WEIGHTS_LEFT_OUT,), "No tensor of the two checkpoints could be compared: their weight files hold other shapes."),
+        **state_of(rows, run, (WEIGHTS_LEFT_OUT,), "No tensor of the two checkpoints could be compared: their weight files hold other shapes."),
         "blocks": blocks, "matrices": matrices, "measures": measures, "maps": maps, "outside": outside,
     }  # fmt: skip
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dashboards.view.tables import Json, Rows, json_object, table_rows
+from dashboards.view.tables import Json, Rows, check_whole, json_object, table_rows
+from experiments.run_files import COMPARISON_SCHEMA
 from experiments.tables import COMPARISON_TABLES
 from probes.errors import StrataError
 
@@ -53,6 +54,7 @@ def read_comparison(run_dir: Path) -> ComparisonRun:
             raise StrataError(f"{run_dir} has no {name}", "Start the same command again: it resumes and writes it")
     assert manifest is not None and found is not None
     check_comparison(run_dir, found)
+    check_whole(run_dir, manifest, None)
     return ComparisonRun(
         run_dir=run_dir,
         manifest=manifest,
@@ -67,9 +69,9 @@ def read_comparison(run_dir: Path) -> ComparisonRun:
 def check_comparison(run_dir: Path, found: Json) -> None:
     """Raises StrataError when comparison.json is of another version or lacks what every page needs."""
     file = run_dir / "comparison.json"
-    if found.get("schema") != "strata.comparison/1":
+    if found.get("schema") != COMPARISON_SCHEMA:
         raise StrataError(
-            f"{file} is {found.get('schema')!r}, this page reads 'strata.comparison/1'", "Use the Strata that wrote it"
+            f"{file} is {found.get('schema')!r}, this page reads {COMPARISON_SCHEMA!r}", "Use the Strata that wrote it"
         )
     missing = [name for name in ("models", "n_layers", "kinds", "verdict", "thoughts") if name not in found]
     if missing or "base" not in found["models"]:

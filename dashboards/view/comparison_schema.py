@@ -12,6 +12,7 @@ Json = dict[str, Any]
 
 _NUMBERS = {"type": "array", "items": {"type": ["number", "null"]}}
 _TEXT = {"type": "string"}
+_DIMENSIONS = {"enum": ["all", "trimmed"]}
 _STATE = {"state": {"enum": ["ok", "not_run", "incomparable"]}, "text": _TEXT}
 
 
@@ -49,9 +50,15 @@ SCHEMA: Json = _object(
     grafts=_object(**_STATE, lines=_lines(contrast=_TEXT, sweep=_TEXT), whole={"type": "array"}, reasons=_list(text=_TEXT)),
     crossed=_object(**_STATE, lines=_lines(contrast=_TEXT, component=_TEXT), reasons=_list(text=_TEXT)),
     weights=_object(**_STATE, maps=_list(contrast=_TEXT, values={"type": "object"}, aria=_TEXT), outside={"type": "array"}),
-    similarity=_object(**_STATE, lines=_lines(contrast=_TEXT, measure=_TEXT)),
-    contrasts=_object(**_STATE, lines=_lines(model=_TEXT, kind=_TEXT, contrast=_TEXT), reasons=_list(model=_TEXT, text=_TEXT)),
-    transfer=_object(**_STATE, lines=_lines(contrast=_TEXT, family=_TEXT, majority=_NUMBERS), reasons=_list(text=_TEXT)),
+    similarity=_object(
+        **_STATE, lines=_lines(contrast=_TEXT, measure=_TEXT, dimensions=_DIMENSIONS), family_lines=_lines(contrast=_TEXT),
+        told=_list(position=_TEXT, text=_TEXT),
+    ),
+    contrasts=_object(
+        **_STATE, lines=_lines(model=_TEXT, kind=_TEXT, contrast=_TEXT, dimensions=_DIMENSIONS), family_lines=_lines(model=_TEXT),
+        reasons=_list(model=_TEXT, text=_TEXT), told=_list(model=_TEXT, text=_TEXT),
+    ),
+    transfer=_object(**_STATE, lines=_lines(contrast=_TEXT, family=_TEXT, majority=_NUMBERS), reasons=_list(text=_TEXT), told=_list(text=_TEXT)),
     not_comparable=_list(measure=_TEXT, model=_TEXT, reason=_TEXT),
     provenance={"type": "object"},
     sources={"type": "object"},

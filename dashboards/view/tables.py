@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from experiments.run_files import FILES, MANIFEST_SCHEMA, SUMMARY_SCHEMA, is_whole
 from probes.errors import StrataError
 
 Json = dict[str, Any]
@@ -45,6 +46,7 @@ def read_run(run_dir: Path) -> RunTables:
         raise StrataError(f"{run_dir} is not a run directory", "Give the folder that `strata locate --out` wrote")
     manifest = json_object(run_dir / "manifest.json")
     summary = json_object(run_dir / "summary.json")
+    check_whole(run_dir, manifest, summary)
     behaviour = table_rows(run_dir / "behaviour.parquet")
     for name, value in (("manifest.json", manifest), ("summary.json", summary), ("behaviour.parquet", behaviour)):
         if value is None:
@@ -70,6 +72,20 @@ def read_run(run_dir: Path) -> RunTables:
         prompts={item: str(line.get("prompt") or "") for item, line in asked.items()},
         asked=asked,
     )
+
+
+def check_whole(run_dir: Path, manifest: Json | None, summary: Json | None) -> None:
+    """Raises StrataError when a file isn't what the run wrote, or is of a schema that this version doesn't read."""
+    for name, content, schema in (
+        ("manifest.json", manifest, MANIFEST_SCHEMA),
+        ("summary.json", summary, SUMMARY_SCHEMA),
+    ):
+        if content is not None and content.get("schema", schema) != schema:
+            raise StrataError(
+                f"{run_dir / name} is {content['schema']!r}, this page reads {schema!r}", "Use the Strata that wrote it"
+            )
+    for name in (manifest or {}).get(FILES, {}):
+        is_whole(run_dir, manifest or {}, name)
 
 
 def json_object(path: Path) -> Json | None:

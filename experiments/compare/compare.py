@@ -8,8 +8,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from experiments.compare.alike import Alike, Need, alike
 from experiments.compare.asked import shared_opening
 from experiments.compare.behaviour_change import answered_by_all, behaviour_change
@@ -27,9 +25,10 @@ from experiments.compare.models import NEEDS_BOTH, Models, Openers
 from experiments.compare.pair_stages import check_pairs, write_weights
 from experiments.compare.paired import BASE, Role
 from experiments.compare.shared_pairs import SharedPairs, eligible
+from experiments.compare.similarity import similarity_rows
 from experiments.compare.specs import Specs
-from experiments.compare.streams import similarity_rows, transfer_rows
 from experiments.compare.thoughts import thoughts_change
+from experiments.compare.transfer import transfer_rows
 from experiments.comparison_measures import (
     ALL_WEIGHTS,
     ANSWERS,
@@ -49,10 +48,10 @@ from experiments.locate.kept import kept_effects, streams_store
 from experiments.locate.locate import ask, locate
 from experiments.locate.questions import Questions, questions_for
 from experiments.run import RunDirectory, rows_to_table
+from experiments.run_files import COMPARISON_SCHEMA, read_manifest, read_object, table_of
 from experiments.tables import CHANGES, COMPARISON_TABLES, LIKENESS, SIMILARITY, TRANSFER
 from probes.progress import Progress, silent
 
-SCHEMA = "strata.comparison/1"
 RESULTS = (
     *(f"{name}.parquet" for name in COMPARISON_TABLES), "pair_check.json", "families.json", "comparison.json",
 )  # fmt: skip
@@ -123,8 +122,7 @@ def _identity(models: Models, config: CompareConfig, questions: Questions) -> di
     for role in models.roles:
         about = models.about(role)
         of_role[role] = {
-            "weights_sha256": about.identity.weights_sha256,
-            "tokenizer_sha256": about.identity.tokenizer_sha256,
+            **about.identity.parts,
             "dtype": about.dtype,
             "attention": about.attention,
         }
@@ -149,8 +147,8 @@ class _Comparison:
         # In the manifest, because a stage that is done says nothing when the run is taken up again.
         self.not_comparable: list[dict[str, str]] = run.manifest.setdefault("not_comparable", [])
         self.alike = {role: self._alike(role) for role in models.others}
-        hashes = tuple(models.about(role).identity.weights_sha256 for role in models.roles)
-        self.locate_config = replace(config.locate, paired_with=hashes)
+        compared = tuple(" ".join(models.about(role).identity.parts.values()) for role in models.roles)
+        self.locate_config = replace(config.locate, paired_with=compared)
 
     def _alike(self, role: Role) -> Alike:
         base, other = self.models.about(BASE), self.models.about(role)
@@ -181,14 +179,16 @@ class _Comparison:
         run = self.run_directory
         wanting = self._wanting()
         if all(run.finished(name) for name in RESULTS) and not wanting:
-            return dict(run.read_json("comparison.json"))
+            run.read_json("comparison.json")  # checked
+            return read_object(run.path / "comparison.json", COMPARISON_SCHEMA)
         self._reopen(bool(wanting))
         run.measured_here(self.models.about(BASE).device)
         run.manifest |= {"seed": self.config.locate.seed, "options": dict(options)}
         templates = {role: self.models.about(role).chat_template_sha256 for role in self.models.roles}
         run.manifest |= {"chat_template_sha256": templates}
         if not run.finished("items.jsonl"):
-            write_items(run.path / "items.jsonl", self.questions.items)
+            with run.writing("items.jsonl"):
+                write_items(run.path / "items.jsonl", self.questions.items)
         with run.stage("pair check"):
             checks = check_pairs(run, self.specs, self.models.others, self._leave_out, progress=self.progress)
         with run.stage("weights"):
@@ -210,7 +210,7 @@ class _Comparison:
             kinds, families = behaviour_change(same, self.questions.items, draws=draws, seed=seed)
             run.write_json("families.json", families)
             if not (run.finished("changes.parquet") and run.finished("likeness.parquet")):
-                tables = {role: pq.read_table(run.path / role / "profiles.parquet") for role in same_layers}
+                tables = {role: table_of(run.path / role, "profiles") for role in same_layers}
                 changes = layer_changes(tables, self.questions.items, draws=draws, seed=seed)
                 run.write_table("changes", rows_to_table(list(changes), CHANGES))
                 likeness = likeness_rows(tables, self.questions.items, seed=seed)
@@ -271,8 +271,7 @@ class _Comparison:
         )  # fmt: skip
 
     def _run_id(self, role: Role) -> str:
-        manifest = self.run_directory.read_json(f"{role}/manifest.json")
-        return str(manifest["run_id"])
+        return str(read_manifest(self.run_directory.path / role)["run_id"])
 
     def _moved(
         self,
@@ -344,7 +343,7 @@ class _Comparison:
     ) -> dict[str, Any]:
         run, specs = self.run_directory, self.specs.by_role()
         found: dict[str, Any] = {
-            "schema": SCHEMA,
+            "schema": COMPARISON_SCHEMA,
             "models": {
                 role: {"spec": specs[role], "sha256": self.models.about(role).identity.weights_sha256, "run": role}
                 for role in self.models.roles

@@ -21,20 +21,23 @@ from torch import Tensor
 from experiments.compare.config import CompareConfig
 from experiments.compare.models import Models
 from experiments.compare.paired import Role
+from experiments.compare.similarity import DIMENSIONS, dominant_text, families_left_out
 from experiments.items.alignment import EncodedItem, encode_items
 from experiments.items.framing import REQUEST, framed
 from experiments.items.schema import Item, Kind
 from experiments.locate.causal.choose import spread_over_entities
+from experiments.locate.places import asked_at
 from experiments.locate.questions import Questions, entity_of
 from experiments.run import RunDirectory, rows_to_table
 from experiments.statistics.bootstrap import MIN_CLUSTERS, cluster_codes
 from experiments.statistics.jackknife import jackknife_bootstrap
 from experiments.tables import CONTRASTS
 from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import DoesNotFitError, StrataError
+from probes.errors import STOPPING, StrataError
 from probes.progress import Progress, silent
 from probes.prompts import Prompt
 from probes.similarity.cka import FEWEST_ITEMS, four_contrasts
+from probes.similarity.dominant import Dominance, dominance
 from probes.similarity.matched import streams_at
 
 TABLE = "contrasts"
@@ -72,7 +75,7 @@ def write_contrasts(
             rows[role] = list(
                 contrast_rows(models.get(role), role, items, config, opening=questions.opening, progress=progress)
             )
-        except DoesNotFitError:
+        except STOPPING:
             raise
         except StrataError as error:
             rows[role] = [{"model": role, "reason": error.what}]
@@ -106,21 +109,22 @@ class Instructed:
 def instructed(items: Sequence[Item], checkpoint: Checkpoint, opening: str = "") -> Instructed:
     """Every item behind every instruction: in the request of a chat that it is `opening`'s, else before the text.
 
-    An item counts only if all five prompts fit the model's context and end in the same tokens of the question.
+    An item counts only if all five prompts fit the model's context and end in the same tokens of the question. What is
+    fed behind some questions for scoring is no part of them.
     """
-    by_instruction: dict[str, dict[str, EncodedItem]] = {}
+    by_instruction: dict[str, dict[str, Prompt]] = {}
     left_out: dict[str, str] = {}
     for name, text in INSTRUCTIONS.items():
         ahead = opening.replace(REQUEST, text) if REQUEST in opening else f"{opening}{text}\n\n"
         asked = [framed(_question(item, opening), ahead) for item in items]
         encoded, refused = encode_items(asked, checkpoint, checkpoint.max_context)
-        by_instruction[name] = {one.key: one for one in encoded}
+        by_instruction[name] = {one.key: _as_asked(one) for one in encoded}
         left_out |= refused
     kept: list[Item] = []
     for item in items:
         if item.id in left_out:
             continue
-        prompts = [of[item.id].prompt for of in by_instruction.values()]
+        prompts = [of[item.id] for of in by_instruction.values()]
         tails = {one.ids[one.positions[_QUESTION] :] if _QUESTION in one.positions else None for one in prompts}
         if len(tails) == 1 and None not in tails:
             kept.append(item)
@@ -128,7 +132,7 @@ def instructed(items: Sequence[Item], checkpoint: Checkpoint, opening: str = "")
             left_out[item.id] = "its question has other tokens behind another instruction"
     return Instructed(
         tuple(kept),
-        {name: tuple(of[item.id].prompt for item in kept) for name, of in by_instruction.items()},
+        {name: tuple(of[item.id] for item in kept) for name, of in by_instruction.items()},
         left_out,
     )
 
@@ -162,29 +166,56 @@ def contrast_rows(
         flat, "(instruction item) stream d_model -> instruction item stream d_model", instruction=len(INSTRUCTIONS)
     )
     for kind, rows in rows_of.items():
-        clusters = [entity_of(asked.items[row]) for row in rows]
-        found = contrasts_of(states[:, rows], clusters, draws=config.locate.draws, seed=config.locate.seed)
+        mine = [asked.items[row] for row in rows]
+        clusters, families = [entity_of(one) for one in mine], [one.family for one in mine]
+        found = contrasts_of(states[:, rows], clusters, families, draws=config.locate.draws, seed=config.locate.seed)
         for one in found:
             yield {"model": role, "kind": kind, **one}
 
 
 def contrasts_of(
-    states: Float[Tensor, "instruction item stream d_model"], clusters: Sequence[str], *, draws: int, seed: int
+    states: Float[Tensor, "instruction item stream d_model"],
+    clusters: Sequence[str],
+    families: Sequence[str],
+    *,
+    draws: int,
+    seed: int,
 ) -> Iterator[dict[str, Any]]:
     """The four contrasts and their excess by stream, instructions in the order of `INSTRUCTIONS`, with 95 % intervals.
 
-    Clusters are left out one at a time (`jackknife_bootstrap`): the intervals are wider than they need be for so few items
-    (98 to 99 % coverage of a true excess of 0 in simulations of 12 and 24 clusters), not narrower.
+    With all dimensions, and without those that are dominant behind any instruction; of each also without an interval for
+    every family left out in turn. For the intervals clusters are left out one at a time (`jackknife_bootstrap`): they are
+    wider than they need be for so few items (98 to 99 % coverage of a true excess of 0 in simulations of 12 and 24
+    clusters), not narrower.
     """
+    held = [dominance(list(states[:, :, stream])) for stream in range(states.shape[2])]
+    whole = list(_contrasts_of(states, clusters, families, draws, seed))
+    carried = any(one.dominant for one in held)
+    trimmed = _contrasts_of(_trimmed(states, held), clusters, families, draws, seed) if carried else whole
+    for dimensions, found in zip(DIMENSIONS, (whole, trimmed), strict=True):
+        for row in found:
+            one = held[row["stream"]]
+            share = max((value for value in one.shares if np.isfinite(value)), default=None)
+            yield row | {"dimensions": dimensions, "share": share, "dominant": dominant_text(one)}
+
+
+def _contrasts_of(
+    states: Float[Tensor, "instruction item stream d_model"],
+    clusters: Sequence[str],
+    families: Sequence[str],
+    draws: int,
+    seed: int,
+) -> Iterator[dict[str, Any]]:
     code = cluster_codes(clusters)
     n_clusters = int(code.max()) + 1
     without = np.arange(n_clusters)[:, None] != code if n_clusters >= MIN_CLUSTERS else np.empty((0, len(code)), bool)
-    kept = torch.from_numpy(np.concatenate([np.ones((1, len(code)), bool), without]))
+    left_out = families_left_out(families)
+    kept = torch.from_numpy(np.stack([np.ones(len(code), bool), *without, *left_out.values()]))
     contrasts = four_contrasts(states[0], states[1], states[2], states[3], states[4], kept)
     for name in NAMES:
         values = getattr(contrasts, name).numpy()
         estimates = jackknife_bootstrap(
-            values[0], values[1:], n_clusters=n_clusters, n_items=len(code), draws=draws, seed=seed
+            values[0], values[1 : len(without) + 1], n_clusters=n_clusters, n_items=len(code), draws=draws, seed=seed
         )
         for stream, one in enumerate(estimates):
             there = bool(np.isfinite(one.value))
@@ -195,6 +226,26 @@ def contrasts_of(
                 "n_items": one.n_items, "n_clusters": one.n_clusters, "method": f"debiased linear CKA; {one.method}",
                 "reason": None if there else "every item has the same state in one of the two sets",
             }  # fmt: skip
+        for (family, rows), by_stream in zip(left_out.items(), values[len(without) + 1 :], strict=True):
+            for stream, value in enumerate(by_stream):
+                yield {
+                    "contrast": name, "left_out": family, "stream": stream, "value": float(value) if np.isfinite(value) else None,
+                    "n_items": int(rows.sum()), "n_clusters": len(set(code[rows])), "method": "debiased linear CKA",
+                }  # fmt: skip
+
+
+def _trimmed(
+    states: Float[Tensor, "instruction item stream d_model"], held: Sequence[Dominance]
+) -> Float[Tensor, "instruction item stream d_model"]:
+    left = states.clone()
+    for stream, one in enumerate(held):
+        left[:, :, stream, list(one.dominant)] = 0
+    return left
+
+
+def _as_asked(one: EncodedItem) -> Prompt:
+    at = asked_at(one)
+    return replace(one.prompt, ids=one.prompt.ids[: at + 1], positions={**one.prompt.positions, "last": at})
 
 
 def _question(item: Item, opening: str) -> Item:

@@ -25,7 +25,7 @@ from probes.causal.graft_self_tests import run_graft_self_tests
 from probes.causal.grafts import Graft
 from probes.causal.random_delta import RandomDelta
 from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import DoesNotFitError, StrataError
+from probes.errors import STOPPING, StrataError
 from probes.progress import Progress, silent
 from probes.store import ActivationStore
 
@@ -104,7 +104,7 @@ def _of_two(
     items = stores.items
     try:
         tests = run_graft_self_tests(base, other, [as_pair(one) for one in items])
-    except DoesNotFitError:
+    except STOPPING:
         raise
     except StrataError as error:
         return [(EXCHANGE, error.what)]
@@ -113,7 +113,7 @@ def _of_two(
     for measure, into, fill in _parts(base, other, role, stores, progress):
         try:
             fill()
-        except DoesNotFitError:
+        except STOPPING:
             raise
         except StrataError as error:
             refused.append((measure, f"into the {into}: {error.what}"))

@@ -27,7 +27,7 @@ from experiments.run import RunDirectory, rows_to_table
 from experiments.tables import GRAFTS
 from probes.causal.grafted_model import grafted_model
 from probes.causal.grafts import Graft, grafts_of
-from probes.errors import DoesNotFitError, StrataError
+from probes.errors import STOPPING, StrataError
 from probes.progress import Progress, silent
 
 MEASURE = "in_words"
@@ -58,7 +58,7 @@ def grafts_in_words(
             continue
         try:
             halved, mine = _Asked(run, models, role, config, progress).grafted()
-        except DoesNotFitError:
+        except STOPPING:
             raise
         except StrataError as error:
             leave_out(GRAFTS_IN_WORDS, role, error.what)

@@ -13,7 +13,7 @@ from experiments.locate.causal.choose import as_pair
 from experiments.self_test_record import record_tests
 from probes.causal.graft_self_tests import run_patch_self_tests
 from probes.causal.lent import store_contributions, stored
-from probes.errors import DoesNotFitError, SelfTestError, StrataError
+from probes.errors import STOPPING, StrataError
 from probes.progress import Progress, silent
 
 
@@ -56,7 +56,7 @@ class _OneByOne:
                 self.models.get(lender), [as_pair(one) for one in self.items], store, self.positions,
                 progress=self.progress, stage=f"contributions of the {lender}",
             )  # fmt: skip
-        except DoesNotFitError:
+        except STOPPING:
             raise
         except StrataError as error:
             return {way.role: error.what for way in todo}
@@ -77,7 +77,7 @@ class _OneByOne:
                     self.stores.crossed(way), model, stored(self.stores.lent(way.lender)), self.items,
                     self.stores.config, null=self.stores.has_null(way), progress=self.progress,
                 )  # fmt: skip
-            except (DoesNotFitError, SelfTestError):
+            except STOPPING:
                 raise
             except StrataError as error:
                 refused[way.role] = error.what

@@ -14,7 +14,7 @@ from experiments.comparison_measures import WEIGHTS as WEIGHTS_LEFT_OUT
 from experiments.pairs import check_pair
 from experiments.run import RunDirectory, rows_to_table
 from experiments.tables import WEIGHTS
-from probes.errors import DoesNotFitError, NotFetchedError, StrataError
+from probes.errors import STOPPING, NotFetchedError, StrataError
 from probes.progress import Progress, silent
 from probes.similarity.weights import compare_weights, weight_changes
 
@@ -34,7 +34,7 @@ def check_pairs(
     for role in others:
         try:
             check = check_pair(named[BASE], named[role], progress=progress)
-        except DoesNotFitError:
+        except STOPPING:
             raise
         except StrataError as error:
             whole = whole and not isinstance(error, NotFetchedError)
@@ -75,7 +75,7 @@ def write_weights(
                     named[BASE], named[role], spectrum=config.spectra, seed=config.locate.seed, progress=progress
                 )
             )
-        except DoesNotFitError:
+        except STOPPING:
             raise
         except StrataError as error:
             whole = whole and not isinstance(error, NotFetchedError)

@@ -18,7 +18,7 @@ from experiments.distill.evaluate import ANSWERS, best_way, evaluation_lessons, 
 from experiments.distill.prompting import PROMPTS, Prompting
 from experiments.run import RunDirectory, rows_to_table
 from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import DoesNotFitError, StrataError
+from probes.errors import STOPPING, StrataError
 from probes.progress import Progress, silent
 
 
@@ -45,7 +45,7 @@ def thoughts_change(
         if not run.finished(f"{name}.parquet"):
             try:
                 made = asked_in_words(models.get(role), role, asked, PROMPTS, config, progress)
-            except DoesNotFitError:
+            except STOPPING:
                 raise
             except StrataError as error:
                 leave_out(IN_WORDS, role, error.what)

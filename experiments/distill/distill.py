@@ -30,6 +30,10 @@ from probes.progress import Progress, silent
 
 SCHEMA = "strata.distill/1"
 ADAPTER = "adapter"
+WEIGHTS = f"{ADAPTER}/adapter_model.safetensors"
+SETTINGS = f"{ADAPTER}/adapter_config.json"
+RESULTS = (WEIGHTS, SETTINGS, f"{ADAPTER}/{RECORD}", "curve.parquet", "distill.json")
+"""What a finished training holds."""
 CURVE = pa.schema(
     [
         ("step", pa.int32()),
@@ -60,17 +64,13 @@ def distill(
     made = lessons("train", seed=config.seed, n=config.steps * config.batch)
     texts = rows(config.twin, checkpoint, seed=config.seed, steps=config.steps, batch=config.batch)
     precision = resolved_precision(config, checkpoint.device)
-    base = {
-        "spec": checkpoint.identity.spec,
-        "weights_sha256": checkpoint.identity.weights_sha256,
-        "tokenizer_sha256": checkpoint.identity.tokenizer_sha256,
-    }
+    base = {"spec": checkpoint.identity.spec, **checkpoint.identity.parts}
     identity = asdict(config) | {"precision": precision, "data_sha256": rows_sha256(texts)}
     identity |= {f"base_{name}": value for name, value in base.items() if name != "spec"}
     run = RunDirectory(out, verb="distill", command=command, identity=identity)
     status = "failed"
     try:
-        if run.finished("distill.json"):
+        if all(run.finished(name) for name in RESULTS):
             status = "done"
             return dict(run.read_json("distill.json"))
         run.measured_here(str(checkpoint.device))
@@ -97,9 +97,10 @@ def distill(
             },
             "loss": {"first": curve.loss[0], "last": _tail(curve.loss)},
         }
-        weights = _save_adapter(model, checkpoint, out / ADAPTER)
+        weights = _save_adapter(model, checkpoint, run)
         summary["adapter"] = {"sha256": hash_safetensors([weights]), "bytes": weights.stat().st_size}
-        write_whole(out / ADAPTER / RECORD, json.dumps(summary, indent=1) + "\n")
+        with run.writing(f"{ADAPTER}/{RECORD}"):
+            write_whole(out / ADAPTER / RECORD, json.dumps(summary, indent=1) + "\n")
         write_whole(out / ADAPTER / "README.md", card(summary))
         run.write_table("curve", _curve_table(curve, texts, config.batch))
         write_whole(
@@ -118,7 +119,7 @@ def distill(
         run.close(status)
 
 
-def _save_adapter(model: Any, checkpoint: Checkpoint, directory: Path) -> Path:
+def _save_adapter(model: Any, checkpoint: Checkpoint, run: RunDirectory) -> Path:
     """Weights in bfloat16, a thousandth of the base's size; settings in an order of their own, without paths."""
     from peft import get_peft_model_state_dict
 
@@ -127,10 +128,11 @@ def _save_adapter(model: Any, checkpoint: Checkpoint, directory: Path) -> Path:
     settings = model.peft_config["default"].to_dict()
     settings |= {"base_model_name_or_path": checkpoint.identity.spec, "inference_mode": True}
     plain = {name: sorted(value) if isinstance(value, (set, frozenset)) else value for name, value in settings.items()}
-    weights = directory / "adapter_model.safetensors"
-    with whole_file(weights) as part:
+    weights = run.path / WEIGHTS
+    with run.writing(WEIGHTS), whole_file(weights) as part:
         save_file(tensors, part, metadata={"format": "pt"})
-    write_whole(directory / "adapter_config.json", json.dumps(plain, indent=1, sort_keys=True, default=str) + "\n")
+    with run.writing(SETTINGS):
+        write_whole(run.path / SETTINGS, json.dumps(plain, indent=1, sort_keys=True, default=str) + "\n")
     return weights
 
 

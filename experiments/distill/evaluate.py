@@ -23,9 +23,9 @@ from probes.backends.contract import Site
 from probes.backends.gate import admit
 from probes.backends.torch_hooks import TorchHooks
 from probes.capture import capture
-from probes.checkpoints.adapter import adapter_files
+from probes.checkpoints.adapter import adapter_files, adapter_settings
 from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.identity import hash_safetensors
+from probes.checkpoints.identity import hash_safetensors, hash_settings
 from probes.generation import generate
 from probes.lens.logit import read_lens
 from probes.progress import Progress, silent
@@ -72,7 +72,7 @@ def evaluate(
     an `out` of another configuration.
     """
     # A name stays when an adapter is trained again into the same directory.
-    hashes = [hash_safetensors([adapter_files(name)[1]]) for name in adapters]
+    hashes = [[hash_safetensors([adapter_files(name)[1]]), hash_settings(adapter_settings(name))] for name in adapters]
     identity = {"adapters": list(adapters), "adapters_sha256": hashes, "seed": seed, "per_family": per_family}
     asked = {split: evaluation_lessons(split, seed=seed, per_family=per_family) for split in SPLITS[1:]}
     run: RunDirectory | None = None
@@ -81,7 +81,7 @@ def evaluate(
         for name in (None, *adapters):
             checkpoint = open_model(name)
             if run is None:
-                identity |= {"base_sha256": checkpoint.identity.weights_sha256}
+                identity |= {f"base_{name}": value for name, value in checkpoint.identity.parts.items()}
                 run = RunDirectory(out, verb="distill-evaluation", command=command, identity=identity)
                 run.measured_here(str(checkpoint.device))
             label = BASE if name is None else name

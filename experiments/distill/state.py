@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,8 +13,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from probes.checkpoints.identity import check_safetensors
-from probes.errors import StrataError
+from probes.checkpoints.identity import check_safetensors, hash_state
+from probes.errors import DamagedError, StrataError
 from probes.files import whole_file
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -43,8 +44,9 @@ def save_state(file: Path, parameters: Mapping[str, Tensor], optimizer: torch.op
         tensors |= {
             f"{moment}/{name}": held[moment].detach().cpu().contiguous() for moment in _MOMENTS if moment in held
         }
+    told = json.dumps(vars(curve))
     with whole_file(file) as part:
-        save_file(tensors, part, metadata={"curve": json.dumps(vars(curve))})
+        save_file(tensors, part, metadata={"curve": told, "sha256": _checksum(tensors, told)})
 
 
 def load_state(file: Path, parameters: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> Curve:
@@ -55,7 +57,13 @@ def load_state(file: Path, parameters: Mapping[str, Tensor], optimizer: torch.op
     check_safetensors(file)
     with safe_open(str(file), framework="pt") as stored:
         names = set(stored.keys())
-        curve = Curve(**json.loads((stored.metadata() or {}).get("curve", "{}")))
+        metadata = stored.metadata() or {}
+        told = metadata.get("curve", "{}")
+        if metadata.get("sha256") != _checksum({name: stored.get_tensor(name) for name in names}, told):
+            raise DamagedError(
+                f"{file} is not what was written (its checksum differs)", "Put it back, or delete it to begin again"
+            )
+        curve = Curve(**json.loads(told))
         if names != {f"{kind}/{name}" for kind in ("adapter", *_MOMENTS) for name in parameters}:
             raise StrataError(f"{file} is of another adapter", "Delete it to begin again, or give another --out")
         for name, parameter in parameters.items():
@@ -66,3 +74,7 @@ def load_state(file: Path, parameters: Mapping[str, Tensor], optimizer: torch.op
                 **{moment: stored.get_tensor(f"{moment}/{name}").to(parameter.device) for moment in _MOMENTS},
             }
     return curve
+
+
+def _checksum(tensors: Mapping[str, Tensor], curve: str) -> str:
+    return hashlib.sha256(f"{curve}\n{hash_state(tensors)}".encode()).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -170,7 +171,8 @@ def _item_of_line(line: bytes, where: str) -> Item:
         raise StrataError(f"{where}: {refused.reason}", refused.remedy) from None
     except json.JSONDecodeError as error:
         raise StrataError(
-            f"{where}: broken JSON at column {error.colno}: {error.msg}", "Write one whole JSON object a line"
+            f"{where}: broken JSON at column {error.colno}: {error.msg}",
+            "Write one whole JSON object a line; a table becomes items by `strata items import`",
         ) from None
     except UnicodeEncodeError:
         raise StrataError(f"{where}: a \\u escape is half a surrogate pair", "Write the character itself") from None
@@ -193,7 +195,13 @@ def _validated(record: Mapping[str, Any]) -> Item:
     known.setdefault("cluster", known["id"])
     for key in FIELDS:
         if key not in ("choices", "hops", "spans", "foil_spans") and not isinstance(known[key], str):
-            _refuse(key, f"is a {_type_name(known[key])}, not text", "Put it in quotes")
+            remedy = {
+                "null": "Fill it in, or drop the line",
+                "number": "Put it in quotes",
+                "boolean": "Put it in quotes",
+            }
+            kind = _type_name(known[key])
+            _refuse(key, f"is {'an' if kind == 'object' else 'a'} {kind}, not text", remedy.get(kind, "Give one text"))
     for key in (*REQUIRED, "cluster", "template", "domain"):
         if not known[key].strip():
             _refuse(key, "is empty", "Fill it in, or drop the line")
@@ -272,6 +280,13 @@ def _no_constant(name: str) -> NoReturn:
     raise _Refused(f"{name} is not a JSON number", "Write null or a number")
 
 
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise _Refused(f"{text} is beyond what a number can be", "Write it as text")
+    return value
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(pairs)
     if len(record) != len(pairs):
@@ -286,4 +301,4 @@ def _type_name(value: Any) -> str:
     return names.get(type(value).__name__, type(value).__name__)
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_object)
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_object)

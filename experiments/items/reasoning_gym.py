@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from random import Random
 from typing import Any
 
+from experiments.items.importing.plain import UnusableRowError, plain_text
 from experiments.items.schema import Item
 from probes.errors import StrataError
 
@@ -21,11 +22,8 @@ def from_reasoning_gym(dataset_name: str, n: int, seed: int = 0, **settings: Any
     go to the generator. Raises StrataError without the library, and for a name or setting that it doesn't know.
     """
     entries = _generated(dataset_name, n, seed, settings)
-    usable = [
-        (number, str(entry["question"]).strip(), str(entry["answer"]).strip())
-        for number, entry in enumerate(entries)
-        if _short(entry["answer"])
-    ]
+    lines = [(number, _text(entry["question"]), _text(entry["answer"])) for number, entry in enumerate(entries)]
+    usable = [(number, question, answer) for number, question, answer in lines if question and _short(answer)]
     family = f"gym_{dataset_name}"
     answers = sorted({answer for _, _, answer in usable})
     items: list[Item] = []
@@ -78,9 +76,16 @@ def _generated(dataset_name: str, n: int, seed: int, settings: dict[str, Any]) -
         raise StrataError(f"reasoning-gym refuses {dataset_name!r}: {error}", "Change the settings or n") from error
 
 
-def _short(answer: Any) -> bool:
-    text = str(answer).strip() if answer is not None else ""
-    return 0 < len(text) <= _LONGEST_ANSWER and "\n" not in text
+def _text(value: Any) -> str:
+    """The value as text; empty for what is neither text nor a finite number nor true or false."""
+    try:
+        return plain_text(value, "answer")
+    except UnusableRowError:
+        return ""
+
+
+def _short(answer: str) -> bool:
+    return 0 < len(answer) <= _LONGEST_ANSWER and "\n" not in answer
 
 
 def _foil(answer: str, answers: list[str], rng: Random) -> str:

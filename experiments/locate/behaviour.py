@@ -171,6 +171,7 @@ def _measured(
     answered = by_choice if by_choice is not None else by_likelihood if has_foil else rank == 0
     return {
         "n_tokens": len(one.prompt.ids),
+        "n_fed": one.shared_prefix,
         "logit_difference": answer - foil if has_foil else None,
         "answer_logprob": answer,
         "foil_logprob": foil if has_foil else None,

@@ -51,7 +51,7 @@ class LocateConfig:
     quick: bool = False
     """Whether the sizes were cut for a quick look; the run is stamped as quick."""
     paired_with: tuple[str, ...] = ()
-    """Weight hashes of the checkpoints this one is compared with: what is intervened on depends on what they answer."""
+    """Hashes (weights, configuration, tokenizer) of the checkpoints this one is compared with: what is intervened on depends on what they answer."""
     text: str | None = None
     """File that the tuned and Jacobian lenses are fitted on; None: text sampled from the model itself."""
 

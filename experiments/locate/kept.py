@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
 from experiments.items.alignment import EncodedItem
 from experiments.locate.causal.choose import as_pair
 from experiments.locate.causal.effects import Effects
 from experiments.locate.causal.intervene import read_back
+from experiments.locate.places import PLACES, Place
 from probes.store import ActivationStore
 
 
@@ -16,8 +21,19 @@ def streams_store(
     run: Path, run_id: str, model: str, positions: Sequence[str], lenses: Sequence[str]
 ) -> ActivationStore:
     """Streams and lens readings by item; `model` is `model` or `random-init`."""
-    signature = {"run": run_id, "model": model, "positions": list(positions), "lenses": list(lenses)}
+    signature = {
+        "run": run_id, "model": model, "positions": list(positions), "places": list(PLACES), "lenses": list(lenses),
+    }  # fmt: skip
     return ActivationStore(run / "activations" / model, signature)
+
+
+def kept_streams(
+    store: ActivationStore, items: Sequence[EncodedItem], position: str, positions: Sequence[str], *, last: Place
+) -> Float[Tensor, "item stream d_model"]:
+    """Streams 0..L of the items at a named position, float32; `last` says where `last` is, these being held against each other."""
+    column = len(positions) + PLACES.index(last) if position == "last" else list(positions).index(position)
+    values: Tensor = store.read("streams", [one.key for one in items])
+    return values[:, :, column].to(torch.float32)
 
 
 def effects_store(run: Path, run_id: str) -> ActivationStore:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save_file
@@ -85,17 +84,13 @@ def write_lens_maps(
             }
         )
         progress("lens maps", number + 1, len(chosen), "items")
-    _save(run.path / "lens_maps.safetensors", tensors)
+    with run.writing("lens_maps.safetensors"), whole_file(run.path / "lens_maps.safetensors") as part:
+        save_file(tensors, part)
     vocabulary = {str(token): text for token, text in sorted(words.items())}
     metrics = ["top_ids", "top_logprobs", "entropy", "kl_to_final", "answer_logprob", "answer_rank"]
     run.write_json(
         "lens_maps.json", {"rule": RULE, "lens": lens.name, "metrics": metrics, "maps": maps, "vocabulary": vocabulary}
     )
-
-
-def _save(file: Path, tensors: dict[str, Tensor]) -> None:
-    with whole_file(file) as part:
-        save_file(tensors, part)
 
 
 def _margin(row: Mapping[str, Any]) -> float:

@@ -34,6 +34,7 @@ from experiments.locate.questions import Questions, questions_for
 from experiments.locate.readings import emergence_table, profiles_table
 from experiments.locate.summary import locations_of, summarise
 from experiments.run import RunDirectory, rows_to_table
+from experiments.run_files import SUMMARY_SCHEMA, read_object
 from experiments.self_test_record import note_tests, record_tests
 from experiments.tables import BEHAVIOUR, CURVES, LOCATIONS, PROBES, PROFILES
 from probes.backends.contract import Backend
@@ -48,7 +49,8 @@ from probes.store import ActivationStore
 
 RESULTS = (
     *("behaviour.parquet", "profiles.parquet", "emergence.parquet", "probes.parquet", "curves.parquet"),
-    *("locations.parquet", "families.json", "format_check.json", "lens_maps.json", "summary.json"),
+    *("locations.parquet", "families.json", "format_check.json", "lens_maps.json", "lens_maps.safetensors"),
+    *("items.jsonl", "summary.json"),
 )
 """What a finished run holds; whatever is missing is made again."""
 
@@ -171,7 +173,8 @@ def _stages(
     progress: Progress,
 ) -> dict[str, Any]:
     if all(run.finished(name) for name in RESULTS):
-        return dict(run.read_json("summary.json"))
+        run.read_json("summary.json")  # checked
+        return read_object(run.path / "summary.json", SUMMARY_SCHEMA)
     asked = _ask(run, checkpoint, config, questions, batch_tokens, progress)
     backend, budget, lenses, store = asked.backend, asked.budget, asked.lenses, asked.store
     behaviour, encoded = asked.behaviour, questions.encoded
@@ -222,8 +225,7 @@ def _identity(checkpoint: Checkpoint, config: LocateConfig, questions: Questions
     text = asked.pop("text")
     return asked | {
         "text_sha256": text_sha256(text),
-        "weights_sha256": known.weights_sha256,
-        "tokenizer_sha256": known.tokenizer_sha256,
+        **known.parts,
         "items_sha256": questions.sha256,
         "opening": questions.opening,
         "dtype": str(checkpoint.dtype),
@@ -252,7 +254,8 @@ def _describe(run: RunDirectory, checkpoint: Checkpoint, questions: Questions, o
     }
     run.save()
     if not run.finished("items.jsonl"):
-        write_items(run.path / "items.jsonl", questions.items)
+        with run.writing("items.jsonl"):
+            write_items(run.path / "items.jsonl", questions.items)
 
 
 def _store(run: RunDirectory, name: str, config: LocateConfig, lenses: Sequence[str]) -> ActivationStore:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from einops import rearrange
@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from experiments.items.alignment import EncodedItem
+from experiments.locate.places import PLACES, places_of
 from experiments.locate.questions import unrelated_ids
 from probes.backends.contract import Backend
 from probes.capture import BatchBudget, Captured, capture
@@ -18,6 +19,7 @@ from probes.checkpoints.checkpoint import Checkpoint
 from probes.lens.lenses import Lens
 from probes.lens.logit import NO_TOKEN, read_lens
 from probes.progress import Progress, silent
+from probes.prompts import Prompt
 from probes.store import ActivationStore
 
 TARGETS = ("answer", "foil", "null")
@@ -30,7 +32,7 @@ class Pass:
     """What one forward pass over the items is to leave in the store."""
 
     positions: tuple[str, ...]
-    """Named positions, in the order of the stored axis."""
+    """Named positions, in the order of the stored axis; the streams' has `PLACES` behind them."""
     lenses: tuple[Lens, ...]
     """Each read at every stream and position."""
     streams: bool = True
@@ -50,7 +52,8 @@ def measure(
 ) -> None:
     """Runs every item that isn't in `store` yet and stores, by item id:
 
-    `streams` (item stream position d_model), `present` (item position), and for each lens `lens.NAME.log_probs`
+    `streams` (item stream position d_model), whose positions go on with those of `PLACES` that comparisons across items
+    are read at, `present` (item position), and for each lens `lens.NAME.log_probs`
     (item stream position target), `lens.NAME.rank`, `lens.NAME.entropy` (item stream position); `choices`
     (item choice): log-probability of each choice's scored token at the end, NaN where there is none.
     A kill loses at most one shard.
@@ -59,16 +62,17 @@ def measure(
     todo = [index for index, one in enumerate(encoded) if one.key not in store]
     if not todo:
         return
-    row_bytes = (checkpoint.n_layers + 1) * len(wanted.positions) * checkpoint.d_model * 4
+    read = (*wanted.positions, *map(_private, PLACES if wanted.streams else ()))
+    row_bytes = (checkpoint.n_layers + 1) * len(read) * checkpoint.d_model * 4
     shard_items = max(1, min(_SHARD_ITEMS, _SHARD_BYTES // row_bytes))
     n_choices = max((len(one.choice_ids or ()) for one in encoded), default=0)
     shard = _Shard(store)
     batches = capture(
         backend,
-        [encoded[index].prompt for index in todo],
+        _with_places(encoded, todo),
         pad_id=checkpoint.pad_id,
         device=checkpoint.device,
-        positions=wanted.positions,
+        positions=read,
         budget=budget,
         keep_on_device=True,
         progress=progress,
@@ -78,16 +82,35 @@ def measure(
         for batch in batches:
             members = [todo[row] for row in batch.rows]
             items = [encoded[index] for index in members]
-            tensors = _lens_tensors(checkpoint, batch, items, [nulls[index] for index in members], wanted, n_choices)
+            named = _at_positions(batch, len(wanted.positions))
+            tensors = _lens_tensors(checkpoint, named, items, [nulls[index] for index in members], wanted, n_choices)
             if wanted.streams:
                 tensors["streams"] = batch.values.cpu()
-            tensors["present"] = batch.present.to(torch.uint8)
+            tensors["present"] = named.present.to(torch.uint8)
             shard.add([one.key for one in items], tensors)
             if len(shard) >= shard_items:
                 shard.flush()
     finally:
         # Also when stopped half-way: what has been measured is kept.
         shard.flush()
+
+
+def _private(place: str) -> str:
+    """A name for a place that no span of an item has."""
+    return f"\0{place}"
+
+
+def _with_places(encoded: Sequence[EncodedItem], rows: Sequence[int]) -> list[Prompt]:
+    places = places_of(encoded)
+    prompts = [encoded[row].prompt for row in rows]
+    return [
+        replace(one, positions={**one.positions, **{_private(name): at for name, at in places[row].items()}})
+        for one, row in zip(prompts, rows, strict=True)
+    ]
+
+
+def _at_positions(batch: Captured, count: int) -> Captured:
+    return Captured(batch.rows, batch.values[:, :, :count], batch.present[:, :count])
 
 
 def _lens_tensors(

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from experiments.items.alignment import EncodedItem
 from experiments.locate.config import LocateConfig
+from experiments.locate.kept import kept_streams
+from experiments.locate.places import Place
 from experiments.locate.questions import Questions, entity_of
 from experiments.locate.targets import Target, targets_of
+from experiments.parts import read_part, write_part
 from experiments.run import RunDirectory
 from probes.errors import StrataError
-from probes.files import whole_file
 from probes.linear import PENALTIES, Precision, ProbeResult, online_code_length, probe_streams
 from probes.progress import Progress, silent
 from probes.store import ActivationStore
@@ -97,13 +95,12 @@ def _one(
     device: torch.device,
 ) -> tuple[list[dict[str, Any]], Scored | None, str]:
     part = run.path / "parts" / "probes" / f"{target.key}.safetensors"
-    if not _is_whole(part):
-        tensors, notes = _probe(target, encoded, store, config, device)
-        with whole_file(part) as file:
-            save_file(tensors, file, metadata={name: json.dumps(value) for name, value in notes.items()})
-    with safe_open(str(part), framework="numpy") as file:
-        found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
-        notes = {name: json.loads(text) for name, text in (file.metadata() or {}).items()}
+    kept = read_part(part, run.run_id)
+    if kept is None:
+        write_part(part, run.run_id, *_probe(target, encoded, store, config, device))
+        kept = read_part(part, run.run_id)
+        assert kept is not None
+    found, notes = kept
     if notes["reason"]:
         return [], None, str(notes["reason"])
     scored = Scored(
@@ -119,21 +116,13 @@ def _one(
     return (notes["rows"] if target.source == "model" else []), scored, ""
 
 
-def _is_whole(part: Path) -> bool:
-    """A damaged part is made again, like one that is missing."""
-    try:
-        with safe_open(str(part), framework="numpy"):
-            return True
-    except (SafetensorError, OSError):
-        return False
-
-
 def _probe(
     target: Target, encoded: Sequence[EncodedItem], store: ActivationStore, config: LocateConfig, device: torch.device
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     members = [encoded[index] for index in target.items]
-    place = config.positions.index(target.position)
-    x = store.read("streams", [one.key for one in members])[:, :, place].float().to(device)
+    # One family is read behind the start that all its answers have; families don't share one.
+    place: Place = "as asked" if target.family is None else "common start"
+    x = kept_streams(store, members, target.position, config.positions, last=place).to(device)
     clusters, templates = [entity_of(one.item) for one in members], [one.item.template for one in members]
     try:
         with threads_for(x.numel()):

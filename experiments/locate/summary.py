@@ -18,6 +18,7 @@ from experiments.locate.probing import Probed
 from experiments.locate.questions import Questions, entity_of
 from experiments.locate.readings import lens_values
 from experiments.run import RunDirectory
+from experiments.run_files import SUMMARY_SCHEMA
 from experiments.statistics.onset import Onset, onset
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.store import ActivationStore
@@ -132,7 +133,7 @@ def summarise(
     _warn(run, kinds)
     identity = checkpoint.identity
     return {
-        "schema": "strata.summary/1",
+        "schema": SUMMARY_SCHEMA,
         "run": run.run_id,
         "checkpoint": {"spec": identity.spec, "sha256": identity.weights_sha256},
         "n_layers": checkpoint.n_layers,

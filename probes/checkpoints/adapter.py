@@ -73,12 +73,23 @@ def named_base(adapter: str) -> str | None:
 
     Raises StrataError when it isn't an adapter or its configuration is damaged.
     """
+    name = adapter_settings(adapter).get("base_model_name_or_path")
+    return str(name) if name else None
+
+
+def adapter_settings(adapter: str) -> dict[str, Any]:
+    """adapter_config.json of an adapter: with other settings the same tensors are another change.
+
+    Raises StrataError when it isn't an adapter or its configuration is damaged.
+    """
     file = adapter_files(adapter)[0] / "adapter_config.json"
     try:
-        name = json.loads(file.read_text(encoding="utf-8")).get("base_model_name_or_path")
-    except (ValueError, AttributeError) as error:
+        settings = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise StrataError(f"{file} can't be read ({first_line(error)})", "Save the adapter with PEFT again") from error
-    return str(name) if name else None
+    if not isinstance(settings, dict):
+        raise StrataError(f"{file} does not hold a JSON object", "Save the adapter with PEFT again")
+    return settings
 
 
 def check_recorded_base(adapter: str, base_sha256: Callable[[], str]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from probes.checkpoints.identity import without_asides
 from probes.checkpoints.quiet import first_line, quietly
 from probes.errors import StrataError
 
@@ -26,6 +27,35 @@ _SETTINGS = {
     "hidden_act": "activation",
     "rms_norm_eps": "norm epsilon",
 }
+_NOT_COMPUTED = frozenset(
+    [
+        "architectures",
+        "bos_token_id",
+        "eos_token_id",
+        "pad_token_id",
+        "use_cache",
+        "initializer_range",
+        "pretraining_tp",
+        "output_attentions",
+        "output_hidden_states",
+        "return_dict",
+        "attention_dropout",
+        "attn_dropout",
+        "attn_pdrop",
+        "embd_dropout",
+        "embd_pdrop",
+        "hidden_dropout",
+        "resid_dropout",
+        "resid_pdrop",
+        "dropout",
+        "id2label",
+        "label2id",
+        "problem_type",
+        "chunk_size_feed_forward",
+        "is_encoder_decoder",
+    ]
+)
+"""Settings of training, decoding and output, which leave logits as they are."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +75,9 @@ def architecture_differences(a: Path, b: Path) -> tuple[ArchitectureDifference, 
     first, second = _facts(a), _facts(b)
     shapes = set(_SHAPE.values())
     return tuple(
-        ArchitectureDifference(what, first[what], second[what], what in shapes)
-        for what in first
-        if first[what] != second[what]
+        ArchitectureDifference(what, first.get(what), second.get(what), what in shapes)
+        for what in dict.fromkeys([*first, *second])
+        if first.get(what) != second.get(what)
     )
 
 
@@ -55,7 +85,9 @@ def _facts(directory: Path) -> dict[str, Any]:
     from transformers import AutoConfig
 
     try:
-        config = quietly(lambda: AutoConfig.from_pretrained(directory, local_files_only=True)).get_text_config()
+        config = quietly(
+            lambda: AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
+        ).get_text_config()
     except (ValueError, OSError, KeyError, ImportError) as error:
         raise StrataError(
             f"{directory}/config.json could not be read ({first_line(error)})", "Check the checkpoint"
@@ -67,6 +99,15 @@ def _facts(directory: Path) -> dict[str, Any]:
     if heads and facts["width"]:
         facts["head width"] = facts["head width"] or facts["width"] // heads
     rope = getattr(config, "rope_parameters", None) or {}
+    facts |= {name: value for name, value in _rest(config).items() if name not in facts}
     facts["rope theta"] = rope.get("rope_theta", getattr(config, "rope_theta", None))
     facts["rope kind"] = rope.get("rope_type")
     return facts
+
+
+def _rest(config: Any) -> dict[str, Any]:
+    """Every other setting that can change what is computed, under its own name."""
+    told = {*_SHAPE, *_SETTINGS, *_NOT_COMPUTED, "rope_parameters", "rope_theta", "rope_scaling"}
+    found = {name: value for name, value in without_asides(config.to_dict()).items() if name not in told}
+    rope = dict(getattr(config, "rope_parameters", None) or {})
+    return found | {f"rope {name}": value for name, value in rope.items() if name not in ("rope_theta", "rope_type")}

@@ -66,11 +66,12 @@ def embedded_directory(progress: Progress = silent) -> Path:
 
 
 def _is_whole(directory: Path) -> bool:
-    """The record is written last, so its presence with the right size means that the conversion ended."""
+    """The record is written last, so its presence with the right hash means that the conversion ended and still stands."""
     try:
         record = json.loads((directory / "strata.json").read_text())
-        return (directory / "model.safetensors").stat().st_size == record["bytes"]
-    except (OSError, ValueError, KeyError, TypeError):
+        weights = directory / "model.safetensors"
+        return weights.stat().st_size == record["bytes"] and hash_safetensors([weights]) == record["weights_sha256"]
+    except (OSError, ValueError, KeyError, TypeError, StrataError):
         return False
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from probes.checkpoints.identity import remembered_sha256
 from probes.checkpoints.quiet import first_line
 from probes.errors import StrataError
 
@@ -23,9 +24,11 @@ def load_gguf(file: Path, dtype: torch.dtype = torch.float32, **options: Any) ->
     loader.tqdm = partial(tqdm, disable=True)  # its own bar is drawn whatever transformers is told
     try:
         model = AutoModelForCausalLM.from_pretrained(
-            file.parent, gguf_file=file.name, dtype=dtype, local_files_only=True, **options
+            file.parent, gguf_file=file.name, dtype=dtype, local_files_only=True, trust_remote_code=False, **options
         )
-        tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(
+            file.parent, gguf_file=file.name, local_files_only=True, trust_remote_code=False
+        )
     except Exception as error:  # the reader raises bare ValueError, IndexError, KeyError and numpy errors
         raise StrataError(
             f"{file} could not be read as a GGUF model ({first_line(error)})",
@@ -41,7 +44,14 @@ def load_gguf(file: Path, dtype: torch.dtype = torch.float32, **options: Any) ->
 
 
 def hash_gguf(file: Path) -> str:
-    """sha256 over (name, storage type, shape, bytes) of every tensor in name order, whatever dtype it is opened in."""
+    """sha256 over (name, storage type, shape, bytes) of every tensor in name order, whatever dtype it is opened in.
+
+    Remembered in the cache while the file is untouched.
+    """
+    return remembered_sha256("weight_hashes", [file], lambda: _hash(file))
+
+
+def _hash(file: Path) -> str:
     from gguf import GGUFReader
 
     digest = hashlib.sha256()

@@ -1,13 +1,14 @@
-"""Which weights and which tokenizer is this, exactly? Hashes that survive renaming and re-sharding."""
+"""Which weights, configuration and tokenizer is this, exactly? Hashes that survive renaming and re-sharding."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,10 +16,30 @@ from torch import Tensor
 
 from probes.cache import cache_directory
 from probes.errors import StrataError
+from probes.file_state import file_state, is_settled
 from probes.files import write_whole
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+
+_MEMORY_VERSION = 2
+"""Raised whenever a hash comes to mean something else."""
+_ASIDES = frozenset(
+    [
+        "_name_or_path",
+        "name_or_path",
+        "base_model_name_or_path",
+        "transformers_version",
+        "peft_version",
+        "dtype",
+        "torch_dtype",
+        "inference_mode",
+        "revision",
+        "_attn_implementation",
+        "attn_implementation",
+    ]
+)
+"""Settings that say where a model came from or how it is run, not what it computes."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +51,22 @@ class Identity:
     weights_sha256: str
     """Over name, dtype, shape and bytes of every stored tensor in name order; adapters are chained in."""
     tokenizer_sha256: str
-    """Over the vocabulary, the special tokens and the ids of a few telling strings."""
+    """Over the tokenizer's whole pipeline, its special tokens, its chat template and the ids of a few telling strings."""
+    config_sha256: str = ""
+    """Over the configuration of the model and of its adapters: equal weights compute other numbers under another one."""
     revision: str | None = None
     """The commit of a hub checkpoint."""
+    files: tuple[str, ...] = ()
+    """Names of the weight files that were loaded and hashed; empty for a model in memory."""
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """What a run must find unchanged when it is taken up again."""
+        return {
+            "weights_sha256": self.weights_sha256,
+            "config_sha256": self.config_sha256,
+            "tokenizer_sha256": self.tokenizer_sha256,
+        }
 
 
 def hash_tensors(tensors: Iterable[tuple[str, Tensor]]) -> str:
@@ -51,20 +85,43 @@ def hash_state(state: Mapping[str, Tensor]) -> str:
 
 
 def hash_safetensors(files: Iterable[Path]) -> str:
-    """`hash_tensors` over sharded safetensors files; remembered per (path, size, modification time).
+    """`hash_tensors` over sharded safetensors files.
 
+    Remembered in the cache by `file_state`, so that only files that haven't been touched since are not read again.
     Raises StrataError naming a file that is truncated or isn't safetensors.
     """
     files = sorted(files)
-    key = hashlib.sha256(
-        "\n".join(f"{f.resolve()}|{f.stat().st_size}|{f.stat().st_mtime_ns}" for f in files).encode()
-    ).hexdigest()
-    memory = cache_directory() / "weight_hashes" / f"{key}.json"
-    if memory.exists():
+    return remembered_sha256("weight_hashes", files, lambda: hash_tensors(_stored_tensors(files)))
+
+
+def remembered_sha256(kind: str, files: Sequence[Path], compute: Callable[[], str]) -> str:
+    """What `compute` gives for `files`, read from the cache where they are untouched since it was computed."""
+    before = [file_state(file) for file in files]
+    names = [file.name for file in files]
+    key = hashlib.sha256(json.dumps([_MEMORY_VERSION, names, before]).encode()).hexdigest()
+    memory = cache_directory() / kind / f"{key}.json"
+    with suppress(OSError, ValueError, KeyError, TypeError):
         return str(json.loads(memory.read_text())["sha256"])
-    digest = hash_tensors(_stored_tensors(files))
-    write_whole(memory, json.dumps({"sha256": digest, "files": [f.name for f in files]}))
+    settled = all(is_settled(file) for file in files)
+    digest = compute()
+    # A file that changed while it was read, or a moment before, is read again the next time.
+    if settled and before == [file_state(file) for file in files]:
+        write_whole(memory, json.dumps({"sha256": digest, "files": names}))
     return digest
+
+
+def hash_config(config: PreTrainedConfig, adapters: Iterable[Mapping[str, Any]] = ()) -> str:
+    """`hash_settings` of what a configuration says beyond its class's defaults; adapters' settings are chained in."""
+    return "+".join([hash_settings(config.to_diff_dict()), *map(hash_settings, adapters)])
+
+
+def hash_settings(settings: Mapping[str, Any]) -> str:
+    """sha256 over settings as JSON.
+
+    Paths, library versions and storage precision are left out: they don't change what is computed (precision is
+    recorded by itself).
+    """
+    return hashlib.sha256(json.dumps(without_asides(settings), sort_keys=True, default=str).encode()).hexdigest()
 
 
 def check_safetensors(file: Path) -> None:
@@ -80,14 +137,35 @@ def check_safetensors(file: Path) -> None:
 
 
 def hash_tokenizer(tokenizer: PreTrainedTokenizerBase) -> str:
-    """sha256 over the vocabulary, special tokens and how telling strings are split."""
+    """sha256 over everything that decides ids: pipeline (or vocabulary), special tokens, template, telling strings."""
     telling = ["", " Paris", "x = 12 + 34", "naïve Zürich 東京 🙂", "a\n\tb  c"]
     parts = {
         "vocabulary": sorted(tokenizer.get_vocab().items()),
+        "pipeline": _pipeline(tokenizer),
         "special": sorted((name, str(token)) for name, token in tokenizer.special_tokens_map.items()),
+        "template": getattr(tokenizer, "chat_template", None),
         "splits": [list(tokenizer(text)["input_ids"]) for text in telling],
     }
     return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()
+
+
+def _pipeline(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any] | None:
+    """Normaliser, pre-tokenizer, merges and post-processor of a fast tokenizer; None for one in Python."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        return None
+    pipeline: dict[str, Any] = json.loads(backend.to_str())
+    # Libraries switch these on and off in passing, and no text of ours is cut or padded by the tokenizer.
+    return {name: value for name, value in pipeline.items() if name not in ("truncation", "padding")}
+
+
+def without_asides(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings less those that `hash_settings` leaves out, at every depth."""
+    return {
+        name: without_asides(value) if isinstance(value, Mapping) else value
+        for name, value in settings.items()
+        if name not in _ASIDES
+    }
 
 
 def _stored_tensors(files: list[Path]) -> Iterator[tuple[str, Tensor]]:

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import json
+import copy
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from probes.checkpoints.adapter import with_adapter
+from probes.checkpoints.adapter import adapter_settings, with_adapter
 from probes.checkpoints.anatomy import anatomy_of
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.checkpoints.embedded import embedded_directory
 from probes.checkpoints.gguf_file import hash_gguf, load_gguf
 from probes.checkpoints.held_delta import refuse_held_by
-from probes.checkpoints.identity import (
-    Identity,
-    check_safetensors,
-    hash_safetensors,
-    hash_state,
-    hash_tokenizer,
-)
+from probes.checkpoints.identity import Identity, hash_config, hash_safetensors, hash_state, hash_tokenizer
 from probes.checkpoints.quiet import first_line, quietly
 from probes.checkpoints.readout import readout_of
 from probes.checkpoints.remote import hub_directory
 from probes.checkpoints.spec import Spec, parse_spec
 from probes.checkpoints.stretched_rope import embed_row_by_row
+from probes.checkpoints.weight_files import weight_files
 from probes.errors import DoesNotFitError, StrataError
 from probes.progress import Progress, silent
 
@@ -54,14 +50,15 @@ def open_checkpoint(
     """
     parsed = parse_spec(spec)
     place = _device(device)
+    revision: str | None = None
     if parsed.source == "gguf":
-        model, tokenizer, digest, revision = _open_gguf(Path(parsed.base), _dtype(dtype, place, torch.float32))
+        opened = _open_gguf(Path(parsed.base), _dtype(dtype, place, torch.float32))
     else:
         directory, revision = checkpoint_directory(parsed, progress)
-        model, tokenizer, digest = _open_directory(
-            directory, spec, dtype, place, device_map, attention, trust_remote_code
-        )
-    source: str = parsed.source
+        opened = _open_directory(directory, spec, dtype, place, device_map, attention, trust_remote_code)
+    model, digest, source = opened.model, opened.weights_sha256, str(parsed.source)
+    # Merging changes neither the configuration nor the tokenizer that were opened.
+    config = hash_config(model.config, [adapter_settings(adapter) for adapter in parsed.adapters])
     for count, adapter in enumerate(parsed.adapters):
         refuse_held_by(model, adapter, "+".join([parsed.base, *parsed.adapters[:count]]))
         model, adapter_digest = with_adapter(model, adapter, digest)
@@ -69,8 +66,10 @@ def open_checkpoint(
     if device_map is None:
         model = _move(model, place, spec)
     _check_ends(model)
-    identity = Identity(spec, source, digest, hash_tokenizer(tokenizer), revision)
-    return checkpoint_from(model, tokenizer, identity)
+    identity = Identity(
+        spec, source, digest, hash_tokenizer(opened.tokenizer), config, revision=revision, files=opened.files
+    )
+    return checkpoint_from(model, opened.tokenizer, identity)
 
 
 def open_on_meta(spec: str, *, dtype: str = "auto", trust_remote_code: bool = False) -> Checkpoint:
@@ -95,12 +94,14 @@ def open_on_meta(spec: str, *, dtype: str = "auto", trust_remote_code: bool = Fa
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
         tokenizer = AutoTokenizer.from_pretrained(directory, **options)
-    except (ValueError, ImportError, OSError, KeyError, TypeError, AttributeError) as error:
+    except _raised(trust_remote_code) as error:
         raise StrataError(
             f"{spec} can't be planned for ({first_line(error)})", "Check the checkpoint's files"
         ) from error
     model = model.to(_dtype(dtype, _device("auto"), stored))
-    identity = Identity(spec, parsed.source, "", hash_tokenizer(tokenizer), revision)
+    identity = Identity(
+        spec, parsed.source, "", hash_tokenizer(tokenizer), hash_config(model.config), revision=revision
+    )
     return checkpoint_from(model, tokenizer, identity)
 
 
@@ -110,7 +111,9 @@ def checkpoint_from(model: Any, tokenizer: Any, identity: Identity | None = None
     model.requires_grad_(False)
     if identity is None:
         _check_ends(model)
-        identity = Identity("in memory", "memory", hash_state(model.state_dict()), hash_tokenizer(tokenizer))
+        identity = Identity(
+            "in memory", "memory", hash_state(model.state_dict()), hash_tokenizer(tokenizer), hash_config(model.config)
+        )
     embed_row_by_row(model)
     anatomy = anatomy_of(model)
     return Checkpoint(model, tokenizer, anatomy, readout_of(model, anatomy.final_norm), identity)
@@ -127,16 +130,15 @@ def _check_ends(model: Any) -> None:
 
 def randomly_initialised(checkpoint: Checkpoint, seed: int) -> Checkpoint:
     """The same architecture with fresh weights: the baseline that knows no language (same tokenizer and dtype)."""
-    from transformers import AutoModelForCausalLM
-
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        config = checkpoint.model.config
-        model = AutoModelForCausalLM.from_config(config, attn_implementation=checkpoint.attention)
+        # The model's own class, which is loaded already: an Auto class would look for code beside the checkpoint again.
+        config = copy.deepcopy(checkpoint.model.config)
+        model = type(checkpoint.model)._from_config(config, attn_implementation=checkpoint.attention)
     model = model.to(checkpoint.dtype).to(checkpoint.device)
     identity = Identity(
         f"random-init({checkpoint.identity.spec}, seed {seed})", "random", hash_state(model.state_dict()),
-        checkpoint.identity.tokenizer_sha256,
+        checkpoint.identity.tokenizer_sha256, hash_config(model.config),
     )  # fmt: skip
     return checkpoint_from(model, checkpoint.tokenizer, identity)
 
@@ -172,9 +174,18 @@ def checkpoint_directory(parsed: Spec, progress: Progress) -> tuple[Path, str | 
     return Path(parsed.base), None
 
 
-def _open_gguf(file: Path, dtype: torch.dtype) -> tuple[Any, Any, str, None]:
+@dataclass(frozen=True)
+class _Opened:
+    model: Any
+    tokenizer: Any
+    weights_sha256: str
+    files: tuple[str, ...]
+    """Names of the weight files."""
+
+
+def _open_gguf(file: Path, dtype: torch.dtype) -> _Opened:
     model, tokenizer = quietly(lambda: load_gguf(file, dtype))
-    return model, tokenizer, hash_gguf(file), None
+    return _Opened(model, tokenizer, hash_gguf(file), (file.name,))
 
 
 def _open_directory(
@@ -185,10 +196,10 @@ def _open_directory(
     device_map: str | Mapping[str, Any] | None,
     attention: str | None,
     trust_remote_code: bool,
-) -> tuple[Any, Any, str]:
+) -> _Opened:
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    weight_files(directory)  # refuses what is damaged before transformers gets to see it
+    weights = weight_files(directory)  # refuses what is damaged before transformers gets to see it
     config = _read_config(directory, spec, lambda: AutoConfig.from_pretrained(
         directory, local_files_only=True, trust_remote_code=trust_remote_code
     ))  # fmt: skip
@@ -199,7 +210,7 @@ def _open_directory(
             directory, config=config, dtype=_dtype(dtype, device, stored), device_map=device_map, use_safetensors=True,
             local_files_only=True, trust_remote_code=trust_remote_code, output_loading_info=True, **options,
         ))  # fmt: skip
-    except (MemoryError, ValueError, ImportError, RuntimeError, OSError, KeyError) as error:
+    except _raised(trust_remote_code) as error:
         # On a CPU torch raises a bare RuntimeError.
         ran_out = isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
         if ran_out:
@@ -223,52 +234,25 @@ def _open_directory(
         )
     try:
         tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=trust_remote_code)
-    except (ValueError, ImportError, OSError, KeyError, TypeError, AttributeError) as error:
+    except _raised(trust_remote_code) as error:
         raise StrataError(
             f"{directory} has no tokenizer that can be loaded ({first_line(error)})",
             "Add its tokenizer.json or tokenizer.model",
         ) from error
-    return model, tokenizer, weights_sha256(directory)
+    names = tuple(str(file.relative_to(directory)) for file in weights.files)
+    return _Opened(model, tokenizer, hash_safetensors(weights.files), names)
+
+
+def _raised(own_code: bool) -> tuple[type[Exception], ...]:
+    """What loading may raise: transformers' errors, or whatever code that came with the checkpoint likes."""
+    if own_code:
+        return (Exception,)
+    return MemoryError, ValueError, ImportError, RuntimeError, OSError, KeyError, TypeError, AttributeError
 
 
 def weights_sha256(directory: Path) -> str:
-    """Of a Hugging Face directory, as `Identity` has it; remembered, since it takes reading all of it."""
-    return _recorded_hash(directory) or hash_safetensors(weight_files(directory))
-
-
-def weight_files(directory: Path) -> list[Path]:
-    """The safetensors files of a Hugging Face directory, each checked to be whole. Raises StrataError otherwise."""
-    if not (directory / "config.json").exists():
-        raise StrataError(f"{directory} has no config.json", "Give a directory in Hugging Face's format")
-    if (directory / "adapter_config.json").exists():
-        # transformers adds such an adapter to the model without a word, also where it is merged into it already.
-        raise StrataError(
-            f"{directory} holds a whole model and an adapter (adapter_config.json)",
-            "Move the adapter's files to a directory of their own; give MODEL+ADAPTER only if it is not merged yet",
-        )
-    index = directory / "model.safetensors.index.json"
-    if index.exists():
-        try:
-            names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
-            raise StrataError(f"{index} is not a weight index ({first_line(error)})", "Download it again") from error
-        files = [directory / name for name in names]
-    else:
-        files = sorted(directory.glob("model*.safetensors"))
-    absent = [file.name for file in files if not file.exists()]
-    if absent:
-        raise StrataError(f"{directory} lacks {absent[0]}, which its index names", "Download the missing shard")
-    if not files:
-        pickled = sorted(f.name for pattern in ("*.bin", "*.pt", "*.pth") for f in directory.glob(pattern))
-        if pickled:
-            raise StrataError(
-                f"{directory} holds only pickled weights ({pickled[0]}), which can run code when opened",
-                "Convert them to safetensors, or use a revision of the model that has them",
-            )
-        raise StrataError(f"{directory} holds no *.safetensors weights", "Download the model's weights as well")
-    for file in files:
-        check_safetensors(file)
-    return files
+    """Of a Hugging Face directory, as `Identity` has it."""
+    return hash_safetensors(weight_files(directory).files)
 
 
 def _read_config(directory: Path, spec: str, read: Any) -> Any:
@@ -276,7 +260,7 @@ def _read_config(directory: Path, spec: str, read: Any) -> Any:
 
     try:
         config = read()
-    except (ValueError, OSError, KeyError, ImportError) as error:
+    except Exception as error:  # code that came with the checkpoint raises whatever it likes
         raise StrataError(
             f"{directory}/config.json could not be read ({first_line(error)})", "Check the checkpoint"
         ) from error
@@ -289,12 +273,6 @@ def _read_config(directory: Path, spec: str, read: Any) -> Any:
         label = architectures[0] if architectures else config.model_type
         raise StrataError(f"{spec} is a {label}, not a causal language model", "Give a decoder-only language model")
     return config
-
-
-def _recorded_hash(directory: Path) -> str | None:
-    """The embedded model's hash was taken when it was converted; its size is checked on every opening."""
-    record = directory / "strata.json"
-    return str(json.loads(record.read_text())["weights_sha256"]) if record.exists() else None
 
 
 def _move(model: Any, device: torch.device, spec: str) -> Any:

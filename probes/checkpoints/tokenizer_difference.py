@@ -72,7 +72,7 @@ def read_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
     try:
-        return quietly(lambda: AutoTokenizer.from_pretrained(directory, local_files_only=True))
+        return quietly(lambda: AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False))
     except (ValueError, ImportError, OSError, KeyError, TypeError, AttributeError) as error:
         raise StrataError(
             f"{directory} has no tokenizer that can be loaded ({first_line(error)})",

@@ -39,6 +39,10 @@ class Belongs:
     """`tuned` or `jacobian`."""
     weights_sha256: str
     """The checkpoint's weights."""
+    config_sha256: str
+    """The checkpoint's configuration: with another one the same weights give other streams."""
+    tokenizer_sha256: str
+    """The checkpoint's tokenizer, which makes the text's tokens."""
     readout: str
     """Fingerprint of final norm, unembedding and output transform."""
     config: str
@@ -49,6 +53,8 @@ class Belongs:
             "version": _VERSION,
             "kind": self.kind,
             "weights_sha256": self.weights_sha256,
+            "config_sha256": self.config_sha256,
+            "tokenizer_sha256": self.tokenizer_sha256,
             "readout": self.readout,
             "config": self.config,
         }
@@ -115,7 +121,7 @@ def belongs_to(checkpoint: Checkpoint, kind: str, config: Mapping[str, str | int
     """What a lens of this kind fitted on this checkpoint is good for."""
     return Belongs(
         kind=kind,
-        weights_sha256=checkpoint.identity.weights_sha256,
+        **checkpoint.identity.parts,
         readout=checkpoint.readout.fingerprint(),
         config=json.dumps(dict(config), sort_keys=True),
     )

@@ -20,9 +20,10 @@ _ROUNDING = 1e-12
 def debiased_cka(x: Float[Tensor, "item width"], y: Float[Tensor, "item other_width"]) -> float:
     """`HSIC₁(K, L) / √(HSIC₁(K, K) HSIC₁(L, L))` of the linear kernels of `x` and `y`; at most 1, and 1 for `y = x`.
 
-    HSIC₁ is the unbiased estimator with zeroed diagonals (Song et al. 2012; for CKA see 2010.15327): its mean is 0 for
-    independent sets, so small values of either sign are noise. Unmoved by rotations, shifts and overall scale of
-    either set. Works in float64; memory is the smaller of items² and width².
+    CKA is 1905.00414's. HSIC₁ is the unbiased estimator with zeroed diagonals (Song et al. 2012; in CKA 2010.15327): its
+    mean is 0 for independent sets, so small values of either sign are noise. Unmoved by rotations, shifts and overall
+    scale of either set, and moved by a single large dimension: see `dominant`. Works in float64; memory is the smaller
+    of items² and width².
     NaN where a set has no variation left. Raises StrataError for fewer than four items, unequal numbers of items
     and values that are not finite.
     """

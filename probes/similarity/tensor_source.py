@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -20,14 +19,17 @@ from probes.cache import cache_directory
 from probes.checkpoints.adapter import check_recorded_base
 from probes.checkpoints.gguf_file import load_gguf
 from probes.checkpoints.held_delta import refuse_held
+from probes.checkpoints.identity import remembered_sha256
 from probes.checkpoints.lora_delta import LoraDelta, read_lora
-from probes.checkpoints.open import checkpoint_directory, weight_files, weights_sha256
-from probes.checkpoints.quiet import quietly
+from probes.checkpoints.open import checkpoint_directory, weights_sha256
+from probes.checkpoints.quiet import first_line, quietly
 from probes.checkpoints.spec import parse_spec
 from probes.checkpoints.tensor_names import canonical_name, is_constant, is_embedding, is_unembedding
+from probes.checkpoints.weight_files import weight_files
 from probes.errors import StrataError
 from probes.progress import Progress, silent
 
+_ROWS_AT_ONCE = 4096
 _DTYPES = MappingProxyType({"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16})
 
 
@@ -61,15 +63,7 @@ class TensorSource:
 
         A vector is a column. Raises StrataError when the file has become unreadable.
         """
-        stored = self.tensors[name]
-        # Opened anew each time: a mapping that stays open would count every page ever touched as memory in use.
-        try:
-            with safe_open(str(stored.file), framework="pt") as file:
-                values: Tensor = file.get_slice(stored.stored_name)[start:stop]
-        except Exception as error:  # safetensors raises its own error and bare ones for a file that has shrunk
-            raise StrataError(
-                f"{stored.file} can't be read any more", "Was it changed or unmounted meanwhile?"
-            ) from error
+        values = _read(self.tensors[name], start, stop)
         for adapter in self.adapters:
             if name in adapter.replaced:
                 values = adapter.replaced[name][start:stop].float()
@@ -94,10 +88,10 @@ def open_tensors(spec: str, progress: Progress = silent) -> TensorSource:
         directory, _ = checkpoint_directory(parsed, progress)
         if parsed.adapters:
             check_recorded_base(parsed.adapters[0], lambda: weights_sha256(directory))
-    tensors = dict(_stored(weight_files(directory)))
+    tensors = dict(_stored(weight_files(directory).files))
     tied = _is_tied(directory, tensors)
-    if tied:
-        # What a tied model stores beside its embedding is ignored when it is loaded.
+    if tied and any(is_embedding(name) for name in tensors):
+        # The same numbers stored a second time; where the unembedding alone is stored, it stands for both.
         tensors = {name: stored for name, stored in tensors.items() if not is_unembedding(name)}
     adapters = tuple(read_lora(adapter) for adapter in parsed.adapters)
     found = TensorSource(spec, directory, MappingProxyType(tensors), tied, ())
@@ -124,14 +118,51 @@ def _stored(files: Iterable[Path]) -> Iterable[tuple[str, StoredTensor]]:
                 yield canonical_name(name), StoredTensor(name, path, tuple(part.get_shape()), _DTYPES[part.get_dtype()])
 
 
-def _is_tied(directory: Path, tensors: dict[str, StoredTensor]) -> bool:
-    if not any(is_unembedding(name) for name in tensors):
+def _is_tied(directory: Path, tensors: Mapping[str, StoredTensor]) -> bool:
+    """Whether the loaded model has one matrix for both ends.
+
+    As transformers decides it: where a file stores both and they differ, the model keeps both, whatever config.json says.
+    """
+    embedding = next((stored for name, stored in tensors.items() if is_embedding(name)), None)
+    unembedding = next((stored for name, stored in tensors.items() if is_unembedding(name)), None)
+    if unembedding is None:
         return True
+    if not _config_ties(directory):
+        return False
+    return embedding is None or _are_equal(embedding, unembedding)
+
+
+def _config_ties(directory: Path) -> bool:
+    from transformers import AutoConfig
+
     try:
-        config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StrataError(f"{directory}/config.json can't be read", "Download it again") from error
-    return bool(isinstance(config, dict) and config.get("tie_word_embeddings", False))
+        config = quietly(lambda: AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False))
+    except (ValueError, OSError, KeyError, ImportError) as error:
+        raise StrataError(
+            f"{directory}/config.json could not be read ({first_line(error)})", "Check the checkpoint"
+        ) from error
+    # Left unsaid it is the architecture's own default.
+    return bool(getattr(config, "tie_word_embeddings", getattr(config.get_text_config(), "tie_word_embeddings", False)))
+
+
+def _are_equal(one: StoredTensor, other: StoredTensor) -> bool:
+    if one.shape != other.shape:
+        return False
+    for start in range(0, one.shape[0], _ROWS_AT_ONCE):
+        stop = start + _ROWS_AT_ONCE
+        if not torch.equal(_read(one, start, stop).float(), _read(other, start, stop).float()):
+            return False
+    return True
+
+
+def _read(stored: StoredTensor, start: int, stop: int) -> Float[Tensor, "rows ..."]:
+    # Opened anew each time: a mapping that stays open would count every page ever touched as memory in use.
+    try:
+        with safe_open(str(stored.file), framework="pt") as file:
+            values: Tensor = file.get_slice(stored.stored_name)[start:stop]
+    except Exception as error:  # safetensors raises its own error and bare ones for a file that has shrunk
+        raise StrataError(f"{stored.file} can't be read any more", "Was it changed or unmounted meanwhile?") from error
+    return values
 
 
 def _check_fit(adapter: LoraDelta, spec: str, tensors: dict[str, StoredTensor], tied: bool) -> None:
@@ -152,9 +183,8 @@ def _check_fit(adapter: LoraDelta, spec: str, tensors: dict[str, StoredTensor], 
 
 
 def _converted(file: Path, progress: Progress) -> Path:
-    """A GGUF file as a directory of safetensors in the cache, made once per path, size and time of change."""
-    state = file.stat()
-    key = hashlib.sha256(f"{file.resolve()}|{state.st_size}|{state.st_mtime_ns}".encode()).hexdigest()[:32]
+    """A GGUF file as a directory of safetensors in the cache, made once for its content."""
+    key = remembered_sha256("gguf_hashes", [file], lambda: _content_sha256(file))[:32]
     final = cache_directory() / "gguf" / key
     final.parent.mkdir(exist_ok=True)
     with FileLock(str(final.with_suffix(".lock"))):
@@ -169,3 +199,8 @@ def _converted(file: Path, progress: Progress) -> Path:
         staging.replace(final)
         progress("converting the GGUF file", 1, 1, "model")
     return final
+
+
+def _content_sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -193,6 +193,8 @@ def _home(name: str, source: TensorSource) -> str | None:
         return name
     if source.tied and is_unembedding(name):
         return next((other for other in source.tensors if is_embedding(other)), None)
+    if source.tied and is_embedding(name):
+        return next((other for other in source.tensors if is_unembedding(other)), None)
     return None
 
 

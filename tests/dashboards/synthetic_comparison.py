@@ -222,18 +222,41 @@ def _weights(n_layers: int, others: list[str]) -> Iterator[dict[str, Any]]:
 
 
 def _similarity(n_layers: int, others: list[str]) -> Iterator[dict[str, Any]]:
+    """CKA of distilled reasoning at `last` dips from stream 3 to 5: dimension 7 makes it, and of the families `binding`."""
     for role in others:
         for measure in ("cka", "cosine"):
             for kind in ("knowledge", "reasoning"):
                 for position in ("last", "subject"):
+                    planted = (role, measure, kind, position) == ("distilled", "cka", "reasoning", "last")
+                    names = {"contrast": role, "measure": measure, "kind": kind, "position": position,
+                             "n_appended": 12 if kind == "reasoning" and position == "last" else 0}  # fmt: skip
                     for stream in range(n_layers + 1):
+                        dips = planted and 3 <= stream <= 5
                         value = 1 - 0.2 * (stream / n_layers) ** 2 * (2 if role == "distilled" else 1)
-                        yield {"contrast": role, "measure": measure, "kind": kind, "position": position, "stream": stream,
-                               "value": value, "low": value - 0.02, "high": min(1.0, value + 0.02), **SUPPORT}  # fmt: skip
+                        at = {"stream": stream, "share_base": 0.77 if dips else 0.02, "share_other": 0.24 if dips else 0.02,
+                              "dominant": "7" if dips else None}  # fmt: skip
+                        for dimensions in ("all", "trimmed"):
+                            here = value - (0.3 if dips and dimensions == "all" else 0)
+                            yield {**names, **at, "dimensions": dimensions, "left_out": None, "value": here, "low": here - 0.02,
+                                   "high": min(1.0, here + 0.02), **SUPPORT}  # fmt: skip
+                            for family in ("addition", "binding", HOSTILE):
+                                less = here + (0.3 if here < value and family == "binding" else 0)
+                                yield {
+                                    **names,
+                                    **at,
+                                    **SUPPORT,
+                                    "dimensions": dimensions,
+                                    "left_out": family,
+                                    "value": less,
+                                    "n_items": 16,
+                                }
 
 
 def _contrasts(n_layers: int, roles: list[str]) -> Iterator[dict[str, Any]]:
-    """Fast and slow part by 0.1 at the end, and half as much by another next token; the twin could be asked one kind only."""
+    """Fast and slow part by 0.1 at the end, and half as much by another next token; the twin could be asked one kind only.
+
+    The base's excess for reasoning goes with dimension 7, the distilled model's with the family `binding`.
+    """
     falls = {"fast_slow": 0.1, "fast_fast": 0.02, "slow_slow": 0.02, "fast_other": 0.05}
     for role in roles:
         for kind in ("knowledge", "reasoning"):
@@ -246,9 +269,27 @@ def _contrasts(n_layers: int, roles: list[str]) -> Iterator[dict[str, Any]]:
                 continue
             for stream in range(n_layers + 1):
                 values = {name: 1 - fall * stream / n_layers for name, fall in falls.items()}
+                carried = (role, kind) == ("base", "reasoning")
                 for name, value in {**values, "excess": values["fast_other"] - values["fast_slow"]}.items():
-                    yield {"model": role, "kind": kind, "contrast": name, "stream": stream, "value": value, "low": value - 0.01,
-                           "high": value + 0.01, "reason": None, **SUPPORT}  # fmt: skip
+                    common = {"model": role, "kind": kind, "contrast": name, "stream": stream, "reason": None, **SUPPORT,
+                              "share": 0.6 if carried else 0.02, "dominant": "7" if carried else None}  # fmt: skip
+                    for dimensions in ("all", "trimmed"):
+                        here = 0.0 if carried and (name, dimensions) == ("excess", "trimmed") else value
+                        yield {
+                            **common,
+                            "dimensions": dimensions,
+                            "value": here,
+                            "low": here - 0.01,
+                            "high": here + 0.01,
+                        }
+                        for family in ("addition", "binding"):
+                            gone = (role, kind, name, family) == ("distilled", "reasoning", "excess", "binding")
+                            yield {
+                                **common,
+                                "dimensions": dimensions,
+                                "left_out": family,
+                                "value": 0.0 if gone else here,
+                            }
 
 
 def _transfer(n_layers: int, others: list[str], hostile: bool) -> Iterator[dict[str, Any]]:
@@ -259,7 +300,7 @@ def _transfer(n_layers: int, others: list[str], hostile: bool) -> Iterator[dict[
                     for stream in range(n_layers + 1):
                         value = 0.2 + (top - 0.2) * stream / n_layers
                         yield {"contrast": role, "kind": kind, "family": family, "direction": direction, "measure": measure,
-                               "stream": stream, "value": value, "low": value - 0.1, "high": value + 0.1, "majority": 0.2, **SUPPORT}  # fmt: skip
+                               "stream": stream, "value": value, "low": value - 0.1, "high": value + 0.1, "majority": 0.2, "n_appended": 9 * (kind == "reasoning"), **SUPPORT}  # fmt: skip
         yield {
             "contrast": role,
             "kind": "reasoning",

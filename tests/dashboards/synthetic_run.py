@@ -136,7 +136,7 @@ def _behaviour(rng: np.random.Generator, per_family: int, hostile: bool) -> list
                 {
                     "item": item, "kind": family.kind, "family": family.name, "domain": family.domain,
                     "template": f"w{i % 3}", "cluster": f"{family.name}:{i // 2 if family.name == 'comparison' else i}", "hops": 1,
-                    "n_tokens": int(rng.integers(6, 30)), "logit_difference": difference,
+                    "n_tokens": int(rng.integers(6, 30)), "n_fed": int(family.name == "addition"), "logit_difference": difference,
                     "answer_logprob": -abs(float(rng.normal(0.8 if able else 5.0, 0.5))),
                     "foil_logprob": -abs(float(rng.normal(4.5, 0.8))),
                     "rank": int(rng.integers(0, 2)) if able else int(rng.integers(5, 900)),

@@ -122,7 +122,7 @@ def test_an_items_numbers_are_those_of_its_prompt_alone_in_a_fresh_model(
     items: Path, tmp_path: Path, batch_tokens: str
 ) -> None:
     """Long rope, prompts on both sides of its threshold: items beside a longer prompt used to change."""
-    import pyarrow.parquet as parquet
+    from pyarrow import parquet
     from transformers import AutoTokenizer
 
     from probes.verification.tiny_config import VARIANTS

@@ -123,7 +123,10 @@ def test_as_large_a_random_move_of_that_contribution_does_not(changed: Finished)
 
 
 def test_streams_are_the_same_up_to_the_changed_block_and_differ_behind_it(changed: Finished) -> None:
-    rows = rows_of(changed[0], "similarity", contrast="distilled", kind="reasoning", position="last", measure="cosine")
+    rows = rows_of(
+        changed[0], "similarity", contrast="distilled", kind="reasoning", position="last", measure="cosine",
+        dimensions="all", left_out=None,
+    )  # fmt: skip
     values = {row["stream"]: row["value"] for row in rows}
     assert sorted(values) == list(range(6))
     assert all(values[stream] == pytest.approx(1, abs=1e-6) for stream in range(CHANGED + 1))

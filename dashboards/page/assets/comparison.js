@@ -57,12 +57,25 @@ async function renderSimilarity() {
   const part = VIEW.similarity;
   if (part.state === 'ok') fillSelect($('spos'), part.positions.map((value) => ({ value, text: placeText(value) })), state.spos);
   else fillSelect($('spos'), [], '');
-  const lines = (part.lines || []).filter((l) => l.position === state.spos);
+  const here = (of) => (of || []).filter((l) => l.position === state.spos);
+  const lines = here(part.lines), families = here(part.family_lines);
+  const one = [{ value: 1, text: '1: the same' }];
+  const name = (line) => `${line.contrast} with base${line.dimensions === 'trimmed' ? ', without dominant dimensions' : ''}`;
+  const rows = Object.entries(part.measures || {}).map(([id, title]) => ({ id, title, y: id === 'cka' ? 'CKA' : 'cosine', guides: () => one }));
+  if (families.length) rows.splice(1, 0, { id: 'families', title: 'CKA without each family in turn', y: 'CKA', guides: () => one });
   await drawPanels('similarity', part, {
-    columns: kindColumns(lines).map((id) => ({ id, title: id })), axis: 'stream', rowHeight: 190,
-    rows: Object.entries(part.measures || {}).map(([id, title]) => ({ id, title, y: id === 'cka' ? 'CKA' : 'cosine', guides: () => [{ value: 1, text: '1: the same' }] })),
-    cell: (row, column) => ({ lines: lines.filter((l) => l.measure === row.id && l.kind === column.id).map((line) => ({ line, style: ROLE_STYLE[line.contrast], name: `${line.contrast} with base` })), reason: 'Too few items.' }),
+    columns: kindColumns(lines).map((id) => ({ id, title: id })), axis: 'stream', rowHeight: 190, rows,
+    cell: (row, column) => ({
+      lines: (row.id === 'families' ? families : lines.filter((l) => l.measure === row.id)).filter((l) => l.kind === column.id)
+        .map((line) => ({ line, style: dimensionStyle(line, ROLE_STYLE[line.contrast]), name: name(line) })),
+      reason: row.id === 'families' ? 'All items are of one family.' : 'Too few items.',
+    }),
   }, 'Similarity of streams');
+}
+
+/** Without dominant dimensions: the same ink, dotted, with open marks and without a band. */
+function dimensionStyle(line, style) {
+  return line.dimensions === 'trimmed' ? { ...style, soft: null, dash: 'dot', symbol: `${style.symbol.replace('-open', '')}-open` } : style;
 }
 
 /** Of one model with itself: lines tell the instructions apart, so colours stay the models'. */
@@ -85,13 +98,15 @@ async function renderContrasts() {
   await drawPanels('contrasts', part, {
     columns: kinds.map((id) => ({ id, title: id })), axis: 'stream', rowHeight: 150, aria: part.aria,
     rows: [{ id: 'excess', title: 'excess', y: 'difference of CKA', guides: () => [{ value: 0, text: '0: no more than another next token' }] },
+      ...(part.family_lines.length ? [{ id: 'families', title: 'excess without each family in turn', y: 'difference of CKA', guides: () => [{ value: 0, text: '' }] }] : []),
       ...models.map((id) => ({ id, title: id, y: 'CKA', range }))],
     cell: (row, column) => {
-      const here = part.lines.filter((l) => l.kind === column.id);
-      const lines = row.id === 'excess'
-        ? models.flatMap((m) => here.filter((l) => l.contrast === 'excess' && l.model === m).map((line) => ({ line, style: ROLE_STYLE[m], name: `excess, ${m}` })))
-        : Object.keys(part.names).flatMap((c) => here.filter((l) => l.contrast === c && l.model === row.id).map((line) => ({ line, style: CONTRAST_STYLE[c], name: part.names[c] })));
-      return { lines, reason: why(column.id, row.id === 'excess' ? null : row.id) || 'Not measured.' };
+      const here = (row.id === 'families' ? part.family_lines : part.lines).filter((l) => l.kind === column.id);
+      const less = (line) => (line.dimensions === 'trimmed' ? ', without dominant dimensions' : '');
+      const lines = row.id === 'excess' || row.id === 'families'
+        ? models.flatMap((m) => here.filter((l) => l.contrast === 'excess' && l.model === m).map((line) => ({ line, style: dimensionStyle(line, ROLE_STYLE[m]), name: `excess, ${m}${less(line)}` })))
+        : Object.keys(part.names).flatMap((c) => here.filter((l) => l.contrast === c && l.model === row.id).map((line) => ({ line, style: dimensionStyle(line, CONTRAST_STYLE[c]), name: `${part.names[c]}${less(line)}` })));
+      return { lines, reason: why(column.id, models.includes(row.id) ? row.id : null) || 'Not measured.' };
     },
   }, 'Four contrasts');
   const plot = plots.get('contrasts');

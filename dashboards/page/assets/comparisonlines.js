@@ -20,6 +20,11 @@ function support(lines) {
   return lines.length ? `n ${list('n_items')} items, ${list('n_clusters')} clusters` : '';
 }
 
+/** Which dimensions are dominant at a point of a line, where it knows. */
+function carriedBy(line, i) {
+  return line.dominant && line.dominant[i] ? ` · dimension ${line.dominant[i]}: ${Math.round(100 * line.shares[i])} %` : '';
+}
+
 /** A few words broken into lines that fit a panel. */
 function wrapped(text, letters) {
   const out = [''];
@@ -63,7 +68,7 @@ function panelFigure(spec) {
           const [array, arrayminus] = [line.high.map((v, i) => v - line.mean[i]), line.mean.map((v, i) => v - line.low[i])];
           trace.error_y = { type: 'data', symmetric: false, array, arrayminus, thickness: 1.8, width: 7, color: colour(style.ink) };
         }
-        trace.customdata = trace.customdata.map((t, i) => `${t} · n ${line.n[i]}, ${line.n_clusters} clusters`);
+        trace.customdata = trace.customdata.map((t, i) => `${t} · n ${line.n[i]}, ${line.n_clusters} clusters${carriedBy(line, i)}`);
         traces.push(trace);
         named.add(name);
       }

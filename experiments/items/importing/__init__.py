@@ -2,21 +2,23 @@
 
     [rows]                                  # how the table is read; all keys optional
     format = "jsonl"                        # csv, jsonl, json, parquet, datasets; else by the file's name
-    at = "samples"                          # where the rows are inside a JSON file
+    at = "samples"                          # where the rows are inside a JSON file: a list, or an object by id
     files = "*.csv"                         # which files, when the source is a directory
-    delimiter = ";"                         # of a CSV; else what its header holds most of
+    delimiter = ";"                         # of a CSV; else what cuts its first rows like its header
+    header = ["question", "a", "b", "key"]  # names of a CSV's columns; else its first line
     encoding = "utf-8"                      # and fallback_encoding = "mac_roman" for files that aren't in it
     config = "main"                         # configuration and
     split = "test"                          # split of a Hugging Face data set
     unescape = true                         # texts hold \\u00e9 written out
+    text = ["answer"]                       # columns that stay text although every cell writes a list or an object
 
-    [item]                                  # texts hold the row's fields in braces
+    [item]                                  # texts hold the row's fields in braces; {{ and }} are braces
     prompt = "{question}\\nAnswer:"          # or a list: several wordings
     answer = "{answer}"
     kind = "reasoning"                      # knowledge, reasoning, composite, control
     family = "{subject_name}"
     domain = "medicine"
-    cluster = "{question}"                  # what must not straddle folds; default the row
+    cluster = "{question}"                  # what must not straddle folds; default the row and others that ask the same
     hops = 2                                # or {count = "<<", in = "answer"} or {length_of = "decomposition"}
 
     [wordings]                              # when the prompts stand in the data
@@ -29,13 +31,16 @@
     number = true                           # 1,200 and 51.0 become 1200 and 51
 
     [choices]                               # one of field, columns, inside, values
-    field = "choices"                       # a list, or a text that writes one
+    field = "choices"                       # see below
+    labels = "letters"                      # the labels of a list in `field`, where another column has them
     columns = ["a", "b", "c", "d"]
     inside = "question"                     # options stand in this text …
     after = "Answer Choices:"               # … behind the last of these marks …
     marker = "(A)"                          # … each behind such a marker
     values = ["yes", "no"]                  # the same for every row
-    correct = "label"                       # index (from `first`), letter or text of the right one
+    correct = "label"                       # label, letter, number or text of the right one
+    correct_is = "index"                    # which of these (label, letter, index, text), where the table doesn't show it
+    first = 1                               # the number of the first option, where the table doesn't show it
     show = "letter"                         # the answer is its letter instead of its text
 
     [foil]
@@ -47,14 +52,35 @@
     [keep]
     error_type = ["ok", "fine"]             # only rows with one of these values; case doesn't count
 
-Fields are columns, dotted paths into them (`options.0`), `$.` paths, and `@file`, `@row`, and with [choices] `@stem`
-(the question without its options) and `@options` (the options, one a line, with letters).
+A field is a column, with keys behind dots and places in lists, from 0, in brackets: `{meta.city}`, `{answers[0].text}`
+(`{answers.0.text}` is the same). A name that is written with dots or brackets itself comes first. Cells that write a
+list or an object as JSON or Python does are entered like one; a column that holds nothing else is one of lists. Besides
+there are `$.` paths into the JSON file around the rows, `@file`, `@row`, `@key` (of a table keyed by id), and with
+[choices] `@stem` (the question without its options) and `@options` (the options, one a line, with letters).
+
+Only text, finite numbers and truth values fill a field. A row with anything else there (nothing, NaN, a list, an
+object) gives no item and is counted with the reason.
+
+Options in one field are a list of texts, of `{"label": "B", "text": "…"}` or of `{"B": "…"}`, an object by label
+(`{"A": "…", "B": "…"}`), `{"text": […], "label": […]}`, a text that writes one of these, or an object of scores
+(`{"yes": 1, "no": 0}`), whose highest is right; marks such as `A)` that the options of all rows begin with are their
+labels. A key means the option of that label. Without labels it is read as that letter, number or text which fits most
+rows of the table; where two readings fit and disagree, `correct_is` or `first` must say.
 
 >>> from experiments.items.importing import import_items, read_mapping
 >>> imported = import_items("country_capital_city.json", read_mapping("lre"))    # doctest: +SKIP
 """
 
 from experiments.items.importing.mapping import Mapped, parse_mapping, read_mapping, shipped_mappings
+from experiments.items.importing.overwriting import refuse_overwriting
 from experiments.items.importing.turning import Imported, import_items
 
-__all__ = ["Imported", "Mapped", "import_items", "parse_mapping", "read_mapping", "shipped_mappings"]
+__all__ = [
+    "Imported",
+    "Mapped",
+    "import_items",
+    "parse_mapping",
+    "read_mapping",
+    "refuse_overwriting",
+    "shipped_mappings",
+]

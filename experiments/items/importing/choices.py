@@ -1,20 +1,25 @@
-"""Which options does a row offer, and which of them is right?"""
+"""Which options does a row offer, by which labels, and which does it score as right?"""
 
 from __future__ import annotations
 
-import ast
-import json
+import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from string import ascii_uppercase
 from typing import Any
 
 from experiments.items.importing.mapping import ChoicesSpec
+from experiments.items.importing.plain import UnusableRowError, plain_text, written
 
-
-class UnusableRowError(ValueError):
-    """A row that gives no item; the message says why, in words shared by all such rows."""
+_TEXTS = ("text", "texts", "option", "options", "choice", "choices", "value", "content", "answer")
+_LABELS = ("label", "labels", "key", "keys", "letter", "id")
+_SHORT = re.compile(r"[A-Za-z]|\d{1,2}")
+_MARKS = (
+    re.compile(r"\(([A-Za-z]|\d{1,2})\)\s*(?=\S)"),
+    re.compile(r"([A-Za-z]|\d{1,2})\)\s*(?=\S)"),
+    re.compile(r"([A-Za-z]|\d{1,2})[.:]\s+(?=\S)"),
+)
 
 
 @dataclass(frozen=True)
@@ -23,13 +28,22 @@ class Options:
 
     texts: tuple[str, ...]
     """Their texts, in order."""
-    right: int | None
-    """Index of the right one; None where the mapping doesn't say."""
-    stem: str
+    labels: tuple[str, ...] = ()
+    """What the data calls them; empty where it only lists them."""
+    columns: tuple[str, ...] = ()
+    """The columns they stood in, when each had one."""
+    right: int | None = None
+    """Index of the right one, where it is known."""
+    numeric: bool = False
+    """Whether some option was a number and not text."""
+    stem: str = ""
     """The question without the options, where they stood in its text."""
 
     @property
     def letters(self) -> tuple[str, ...]:
+        """Their own labels where these are letters or numbers, else A, B, C, …"""
+        if self.labels and all(_SHORT.fullmatch(label) for label in self.labels):
+            return self.labels
         return tuple(ascii_uppercase[: len(self.texts)])
 
     @property
@@ -38,41 +52,168 @@ class Options:
         return "\n".join(f"{letter}. {text}" for letter, text in zip(self.letters, self.texts, strict=True))
 
 
-def options_of(spec: ChoicesSpec, value: Callable[[str], Any]) -> Options:
-    """The options that the mapping names; `value` looks up a field. Raises UnusableRowError."""
-    stem = ""
+def options_of(spec: ChoicesSpec, value: Callable[[str], Any], peek: Callable[[str], Any]) -> Options:
+    """The options that the mapping names. Raises UnusableRowError.
+
+    `value` looks up a field, `peek` one that may not be there (None).
+    """
     if spec.inside:
-        stem, texts = _inside(str(value(spec.inside)), spec)
+        stem, texts = _inside(plain_text(value(spec.inside), spec.inside), spec)
+        found = replace(_made(texts), stem=stem)
     elif spec.columns:
-        texts = [str(value(column)) for column in spec.columns]
+        found = replace(
+            _made([value(column) for column in spec.columns]),
+            columns=tuple(column.rpartition(".")[2] for column in spec.columns),
+        )
     elif spec.field:
-        texts = _listed(value(spec.field))
+        labels = value(spec.labels) if spec.labels else _beside(spec, peek)
+        found = _of_field(value(spec.field), labels, scored=spec.correct in ("", spec.field))
     else:
-        texts = list(spec.values)
-    texts = [text.strip() for text in texts]
-    if len(texts) < 2 or not all(texts):
+        found = _made(list(spec.values))
+    if spec.correct and spec.correct != spec.field:
+        scores = value(spec.correct)
+        scores = written(scores) if isinstance(scores, str) else scores
+        # One score an option beside them, as in {"choices": […], "labels": [1, 0, 0]}.
+        if isinstance(scores, list | tuple) and len(scores) == len(found.texts) and all(map(_is_score, scores)):
+            found = replace(found, right=_best(scores)) if set(scores) <= {0, 1} else found
+    if len(set(found.texts)) < 2:
         raise UnusableRowError("the row has fewer than two options")
-    if len(texts) > len(ascii_uppercase):
+    if len(found.texts) > len(ascii_uppercase):
         raise UnusableRowError("the row has more options than letters")
-    right = _right(spec, value(spec.correct), texts) if spec.correct else None
-    return Options(tuple(texts), right, stem)
+    return found
 
 
-def _listed(value: Any) -> list[str]:
-    """A list, a map's values, or a text that writes a list as JSON or Python does."""
-    if isinstance(value, str):
-        for parse in (json.loads, ast.literal_eval):
-            try:
-                value = parse(value)
-                break
-            except (ValueError, SyntaxError):
-                continue
-    if isinstance(value, dict):
-        # The form of several hub data sets: {"text": [...], "label": [...]}.
-        value = value.get("text", list(value.values()))
-    if not isinstance(value, (list, tuple)):
+def unmarked(rows: Sequence[Options]) -> list[Options]:
+    """The same options with marks such as `A)` taken out of their texts as labels, where those of every row have them."""
+    if any(options.labels or options.columns for options in rows):
+        return list(rows)
+    found = [_unmarked(options) for options in rows]
+    return list(rows) if None in found else [options for options in found if options is not None]
+
+
+def bare_label(label: str) -> str:
+    """A label or key as it is compared: `(B)`, `b.` and `B` are one."""
+    text = label.strip()
+    match = re.fullmatch(r"[(\[]?\s*(.*?)\s*[)\].:]*", text, re.DOTALL)
+    bare = match.group(1) if match and match.group(1) else text
+    # Tables with gaps keep whole numbers as floats.
+    return re.sub(r"^(\d+)\.0+$", r"\1", bare).casefold()
+
+
+def _made(values: Sequence[Any], labels: Sequence[Any] = ()) -> Options:
+    if any(value is None or value == "" or (isinstance(value, float) and math.isnan(value)) for value in values):
+        raise UnusableRowError("an option is empty")
+    texts = [_option_text(value) for value in values]
+    numeric = any(not isinstance(value, str) for value in values)
+    names = [plain_text(label, "the options' labels") for label in labels]
+    if names and len(names) != len(texts):
+        raise UnusableRowError("the options and their labels differ in number")
+    if len(set(map(bare_label, names))) < len(names):
+        raise UnusableRowError("two options have the same label")
+    order = _run(names) or range(len(texts))
+    return Options(
+        tuple(texts[index] for index in order), tuple(names[index] for index in order) if names else (), numeric=numeric
+    )
+
+
+def _option_text(value: Any) -> str:
+    if isinstance(value, list | tuple | Mapping):
+        raise UnusableRowError(f"an option is {'an object' if isinstance(value, Mapping) else 'a list'}, not a text")
+    try:
+        return plain_text(value, "an option")
+    except UnusableRowError as error:
+        empty = isinstance(value, str) and not value.strip()
+        reason = str(error).replace("'an option'", "an option")
+        raise UnusableRowError("an option is empty" if empty else reason) from None
+
+
+def _run(labels: Sequence[str]) -> list[int] | None:
+    """The order in which labels count on (A, B, C or 1, 2, 3); None where they don't."""
+    bare = [bare_label(label) for label in labels]
+    if not bare:
+        return None
+    for start in ("a", "0", "1"):
+        wanted = [chr(97 + n) if start == "a" else str(int(start) + n) for n in range(len(bare))]
+        if sorted(bare) == sorted(wanted):
+            return [bare.index(one) for one in wanted]
+    return None
+
+
+def _beside(spec: ChoicesSpec, peek: Callable[[str], Any]) -> Any:
+    """The labels that stand beside the texts in one object, where the mapping names the texts alone: choices.text."""
+    holder, _, name = spec.field.rpartition(".")
+    paths = [f"{holder}.{label}" for label in ("label", "labels")] if holder and name in _TEXTS else []
+    found = (peek(path) for path in paths if path != spec.correct)
+    return next((labels for labels in found if isinstance(labels, list | tuple)), None)
+
+
+def _of_field(value: Any, labels: Any, *, scored: bool) -> Options:
+    """A list, a list of labelled options, an object by label, or an object of scores by text."""
+    value = written(value) if isinstance(value, str) else value
+    labels = written(labels) if isinstance(labels, str) else labels
+    if isinstance(labels, list | tuple):
+        value = {_TEXTS[0]: value, _LABELS[0]: labels}
+    if isinstance(value, Mapping):
+        return _of_object(value, scored=scored)
+    if not isinstance(value, list | tuple):
         raise UnusableRowError("the options aren't a list")
-    return [str(one) for one in value]
+    if value and all(isinstance(one, Mapping) for one in value):
+        pairs = [_labelled(one) for one in value]
+        labels = [label for label, _ in pairs]
+        return _made([text for _, text in pairs], labels if any(label is not None for label in labels) else ())
+    return _made(value)
+
+
+def _of_object(value: Mapping[Any, Any], *, scored: bool) -> Options:
+    texts = [one for name, one in value.items() if name in _TEXTS and isinstance(one, list | tuple)]
+    labels = [one for name, one in value.items() if name in _LABELS and isinstance(one, list | tuple)]
+    if len(texts) == 1:
+        # Zeros and a one can be scores as well as labels: labels count on, and need a key in another field.
+        marks = labels[0] if labels and all(map(_is_score, labels[0])) and set(labels[0]) <= {0, 1} else ()
+        if marks and (scored or _run([str(int(one)) for one in marks]) is None):
+            return replace(_made(texts[0]), right=_best(marks) if scored else None)
+        return _made(texts[0], labels[0] if labels else ())
+    keys = [str(key) for key in value]
+    scores = list(value.values())
+    short = all(_SHORT.fullmatch(key.strip()) for key in keys)
+    if scores and all(map(_is_score, scores)) and (scored or (not short and set(scores) <= {0, 1})):
+        return replace(_made(keys), right=_best(scores) if scored else None)
+    return _made(scores, keys)
+
+
+def _labelled(option: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Label and text of an option that is an object: {"label": "A", "text": "…"} or {"A": "…"}."""
+    texts = [name for name in _TEXTS if name in option]
+    if texts:
+        return next((option[name] for name in _LABELS if name in option), None), option[texts[0]]
+    if len(option) == 1:
+        return next(iter(option.items()))
+    raise UnusableRowError("an option is an object, not a text")
+
+
+def _is_score(value: Any) -> bool:
+    return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _best(scores: Sequence[float]) -> int:
+    best = max(scores, default=0)
+    if best <= 0 or list(scores).count(best) != 1:
+        raise UnusableRowError("the row has not exactly one right option")
+    return list(scores).index(best)
+
+
+def _unmarked(options: Options) -> Options | None:
+    for mark in _MARKS:
+        found = [mark.match(text) for text in options.texts]
+        if all(found):
+            labels = [match.group(1) for match in found if match]
+            texts = [text[match.end() :] for text, match in zip(options.texts, found, strict=True) if match]
+            order = _run(labels)
+            if order is not None and len(set(texts)) == len(texts):
+                return replace(
+                    options, texts=tuple(texts[one] for one in order), labels=tuple(labels[one] for one in order)
+                )
+    return None
 
 
 def _inside(text: str, spec: ChoicesSpec) -> tuple[str, list[str]]:
@@ -98,31 +239,3 @@ def _inside(text: str, spec: ChoicesSpec) -> tuple[str, list[str]]:
         stem = text[: starts[0][0]]
     ends = [start for start, _ in starts[1:]] + [len(tail)]
     return stem.strip(), [tail[begin:end] for (_, begin), end in zip(starts, ends, strict=True)]
-
-
-def _right(spec: ChoicesSpec, value: Any, texts: Sequence[str]) -> int:
-    """Index of the right option, given as a number, a letter (bare or in brackets) or its text."""
-    if isinstance(value, (list, tuple)):
-        if len(value) != 1:
-            raise UnusableRowError("the row has not exactly one right option")
-        value = value[0]
-    text = str(value).strip()
-    letter = text.strip("().: ").upper()
-    way = spec.correct_is
-    if not way:
-        number = type(value) is int or text.isdigit()
-        way = "index" if number else "letter" if len(letter) == 1 and letter.isalpha() else "text"
-        if text in texts and type(value) is not int:
-            way = "text"
-    try:
-        if way == "index":
-            index = int(text) - spec.first
-        elif way == "letter":
-            index = ascii_uppercase.index(letter)
-        else:
-            index = list(texts).index(text)
-    except ValueError:
-        raise UnusableRowError("the right option can't be told") from None
-    if not 0 <= index < len(texts):
-        raise UnusableRowError("the right option is none of the options")
-    return index

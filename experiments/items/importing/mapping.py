@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
+from experiments.items.importing.paths import TemplateError, fields_of, parse_template
 from experiments.items.importing.rows import FORMATS, RowsSpec
 from experiments.items.schema import KINDS
 from probes.errors import StrataError
@@ -19,7 +20,7 @@ Section = TypeVar("Section")
 
 @dataclass(frozen=True)
 class ItemSpec:
-    """The `[item]` table. Texts may hold fields of the row in braces: `{question}`, `{options.0}`."""
+    """The `[item]` table. Texts may hold fields of the row in braces: `{question}`, `{answers[0]}` (see `paths`)."""
 
     prompt: tuple[str, ...] = ()
     """Text up to the answer; several are several wordings."""
@@ -32,7 +33,7 @@ class ItemSpec:
     domain: str = "general"
     """Subject area."""
     cluster: str = ""
-    """What must not straddle folds; the row when empty."""
+    """What must not straddle folds; when empty the row, together with others that ask the same."""
     id: str = ""
     """Unique id; family, row and wording when empty."""
     source: str = "{@file}"
@@ -68,7 +69,10 @@ class ChoicesSpec:
     """The `[choices]` table: where the options stand and which is right."""
 
     field: str = ""
-    """Field with a list, or with a text that writes one as JSON or Python does."""
+    """Field with a list of texts or of labelled options, with an object by label or of scores, or with a text that
+    writes one of these as JSON or Python does."""
+    labels: str = ""
+    """Field with the labels of a list in `field`, in its order; not needed for those that stand in one object with it."""
     columns: tuple[str, ...] = ()
     """Fields with one option each."""
     inside: str = ""
@@ -80,11 +84,11 @@ class ChoicesSpec:
     values: tuple[str, ...] = ()
     """Options that are the same for every row."""
     correct: str = ""
-    """Field that says which is right."""
+    """Field that says which is right; the one of the options themselves where they carry scores."""
     correct_is: str = ""
-    """`index`, `letter` or `text`; found out from the value when empty."""
-    first: int = 0
-    """Number of the first option where `correct` is an index."""
+    """`label` (of the data's own), `letter`, `index` or `text`; found out from all rows together when empty."""
+    first: int | None = None
+    """Number of the first option where `correct` is an index; found out from all rows together when left away."""
     show: str = "text"
     """Whether the answer is the option's `text` or its `letter`."""
 
@@ -128,6 +132,14 @@ class Mapped:
         return self.foil.of or ("choices" if self.has_choices else "rows")
 
     @property
+    def fields(self) -> tuple[str, ...]:
+        """The row's fields that its texts name."""
+        item = self.item
+        texts = (*item.prompt, *(getattr(item, key) for key in _TEMPLATES), *self.extra.values())
+        paths = [path for text in texts for path in fields_of(parse_template(text))]
+        return tuple(path for path in paths if not path.startswith("@"))
+
+    @property
     def has_choices(self) -> bool:
         one = self.choices
         return bool(one.field or one.columns or one.inside or one.values)
@@ -141,6 +153,7 @@ _SECTIONS: Mapping[str, type[Any]] = {
     "choices": ChoicesSpec,
     "foil": FoilSpec,
 }
+_TEMPLATES = ("answer", "kind", "family", "domain", "cluster", "id", "source")
 _FREE = ("spans", "keep", "extra")
 
 
@@ -151,7 +164,12 @@ def read_mapping(path: str | Path) -> Mapped:
     """
     file = Path(path)
     if file.exists():
-        text = file.read_text(encoding="utf-8")
+        try:
+            text = file.read_text(encoding="utf-8-sig")
+        except OSError as error:
+            raise StrataError(f"Can't read the mapping {path}: {error.strerror}", "Check the path") from error
+        except UnicodeDecodeError as error:
+            raise StrataError(f"The mapping {path} isn't UTF-8", "Save it as UTF-8") from error
     elif str(path) in shipped_mappings():
         text = _shipped().joinpath(f"{path}.toml").read_text(encoding="utf-8")
     else:
@@ -194,14 +212,18 @@ def parse_mapping(text: str, name: str = "mapping") -> Mapped:
 def unknown(what: str, given: str, known: Sequence[str]) -> StrataError:
     """The error for a name that isn't among `known`, with the nearest that is."""
     near = get_close_matches(given, known, n=1, cutoff=0.5)
-    return StrataError(what, f"Perhaps {near[0]!r} is meant" if near else f"There is: {', '.join(known)}")
+    some = [name if len(name) <= 40 else f"{name[:40]}…" for name in known[:12]] + ["…"] * (len(known) > 12)
+    return StrataError(what, f"Perhaps {near[0]!r} is meant" if near else f"There is: {', '.join(some) or 'nothing'}")
 
 
 def _section(name: str, section: str, table: Mapping[str, Any]) -> Any:
     if section == "keep":
         return {key: tuple(value) if isinstance(value, list) else (value,) for key, value in table.items()}
     if section in _FREE:
-        return {key: str(value) for key, value in table.items()}
+        for key, value in table.items():
+            if not isinstance(value, str):
+                raise StrataError(f"{name}: [{section}] {key} must be a text, not {value!r}", "Put it in quotes")
+        return dict(table)
     made = _SECTIONS[section]
     defaults = {one.name: getattr(made(), one.name) for one in fields(made)}
     values: dict[str, Any] = {}
@@ -229,8 +251,10 @@ def _typed(name: str, section: str, key: str, value: Any, default: Any) -> Any:
             f"{name}: [item] hops can't be {value!r}",
             'Write a number, {count = "<<", in = "answer"} or {length_of = "steps"}',
         )
-    if type(value) is not type(default):
-        wanted = {str: "a text", int: "a whole number", bool: "true or false"}[type(default)]
+    # Only `first` of [choices] has no default: it is found out.
+    kind = int if default is None else type(default)
+    if type(value) is not kind:
+        wanted = {str: "a text", int: "a whole number", bool: "true or false"}[kind]
         raise StrataError(f"{name}: [{section}] {key} must be {wanted}, not {value!r}", "Change it")
     return value
 
@@ -240,14 +264,15 @@ def _check(mapped: Mapped) -> None:
     name, one = mapped.name, mapped.choices
     if not mapped.item.prompt and not mapped.wordings.at:
         raise StrataError(f"{name}: [item] has no prompt", 'Write prompt = "{question}" or a table [wordings]')
-    if not mapped.item.answer and not one.correct:
+    # Options may carry scores that say which is right: that shows in the rows.
+    if not mapped.item.answer and not one.correct and not one.field:
         raise StrataError(f"{name}: nothing gives the answer", "Write [item] answer or [choices] correct")
     if "{" not in mapped.item.kind and mapped.item.kind not in KINDS:
         raise unknown(f"{name}: [item] kind can't be {mapped.item.kind!r}", mapped.item.kind, KINDS)
     for key, value, allowed in (
         ("[rows] format", mapped.rows.format, ("", *FORMATS)),
         ("[choices] show", one.show, ("text", "letter")),
-        ("[choices] correct_is", one.correct_is, ("", "index", "letter", "text")),
+        ("[choices] correct_is", one.correct_is, ("", "label", "letter", "index", "text")),
         ("[foil] of", mapped.foil.of, ("", "choices", "rows", "none")),
     ):
         if value not in allowed:
@@ -257,5 +282,31 @@ def _check(mapped: Mapped) -> None:
         raise StrataError(f"{name}: [choices] names several places", "Keep one of field, columns, inside, values")
     if (one.correct or one.show == "letter" or mapped.foil.of == "choices") and not any(places):
         raise StrataError(f"{name}: [choices] doesn't say where they are", "Write field, columns, inside or values")
+    if one.labels and not one.field:
+        raise StrataError(f"{name}: [choices] labels belong to a list in `field`", "Name the list, or leave them away")
     if len(one.marker) > 0 and one.inside and "A" not in one.marker:
         raise StrataError(f"{name}: [choices] marker {one.marker!r} has no A", 'Write it for the first: "(A)"')
+    if len(mapped.rows.delimiter) > 1:
+        raise StrataError(f"{name}: [rows] delimiter {mapped.rows.delimiter!r} isn't one character", "Change it")
+    _check_templates(mapped)
+
+
+def _check_templates(mapped: Mapped) -> None:
+    """Whether every text with fields can be read, and every prompt asks about the row it comes from."""
+    name, item = mapped.name, mapped.item
+    texts = [("[item] prompt", prompt) for prompt in item.prompt]
+    texts += [(f"[item] {key}", getattr(item, key)) for key in _TEMPLATES]
+    texts += [(f"[extra] {key}", text) for key, text in mapped.extra.items()]
+    for key, text in texts:
+        try:
+            parse_template(text)
+        except TemplateError as error:
+            raise StrataError(
+                f"{name}: {key} {error}", "Fields stand in braces; write {{ and }} for braces themselves"
+            ) from None
+    for prompt in item.prompt:
+        if not fields_of(parse_template(prompt)):
+            raise StrataError(
+                f"{name}: [item] prompt {prompt!r} names no field, so every row would ask the same",
+                'Put a field in braces, as in "{question}"',
+            )

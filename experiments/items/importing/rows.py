@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from experiments.items.importing.arrow_table import data_set_rows, parquet_rows
+from experiments.items.importing.csv_table import csv_rows
+from experiments.items.importing.json_table import Keyed, json_lines, json_rows
+from experiments.items.importing.plain import written
+from experiments.items.importing.text_file import file_text
 from probes.errors import StrataError
 
 FORMATS = ("csv", "jsonl", "json", "parquet", "datasets")
@@ -32,11 +34,13 @@ class RowsSpec:
     format: str = ""
     """One of FORMATS; by the file name when empty."""
     at: str = ""
-    """Dotted path to the list of rows inside a JSON file; the file itself when empty."""
+    """Path to the list of rows, or to the object that holds them by key, inside a JSON file; the file when empty."""
     files: str = ""
     """Pattern of the files to read when the source is a directory, such as `*.csv`."""
     delimiter: str = ""
-    """What separates a CSV's columns; found out from its first line when empty."""
+    """What separates a CSV's columns; found out from its first rows when empty."""
+    header: tuple[str, ...] = ()
+    """Names of a CSV's columns; its first line when empty."""
     encoding: str = "utf-8"
     """Text encoding of the files."""
     fallback_encoding: str = ""
@@ -47,6 +51,8 @@ class RowsSpec:
     """Split of a Hugging Face data set; `test` when empty."""
     unescape: bool = False
     r"""Whether texts hold `\u00e9` written out, to be read as the character."""
+    text: tuple[str, ...] = ()
+    """Columns that are text although every one of their cells writes a list or an object."""
 
 
 @dataclass(frozen=True)
@@ -63,22 +69,36 @@ class Row:
     """File and row, for messages."""
     number: int
     """Its place in the file, from 0."""
+    key: str | None = None
+    """Its key, where the rows stand in one object."""
+    fault: str = ""
+    """Why it can't be used whatever the mapping says; empty where it can."""
+    entered: tuple[str, ...] = ()
+    """Columns whose texts write lists or objects and were read as such."""
 
 
-def read_rows(source: str | Path, spec: RowsSpec) -> Iterator[Row]:
+def read_rows(source: str | Path, spec: RowsSpec) -> list[Row]:
     """The rows of a file, of a directory's files in the order of their names, or of a Hugging Face data set.
 
-    Raises StrataError for a source that isn't there, can't be read as its format, or holds no rows at `at`.
+    A column whose every text writes a list or an object is read as one, unless `text` names it. Raises StrataError
+    for a source that isn't there, can't be read as its format, or holds no rows at `at`.
     """
+    try:
+        rows = list(_raw_rows(source, spec))
+    except RecursionError:
+        raise StrataError(f"{source} holds a value that is nested too deeply", "Flatten it") from None
+    listed = {name: row.values[name] for row in rows for name in row.values}
+    columns = [name for name in listed if name not in spec.text and _writes_lists(rows, name)]
+    if not columns:
+        return rows
+    return [
+        replace(row, values={**row.values, **_entered(row.values, columns)}, entered=tuple(columns)) for row in rows
+    ]
+
+
+def source_files(source: str | Path, spec: RowsSpec) -> list[Path]:
+    """The files that are read, in the order of their names. Raises StrataError where there are none."""
     path = Path(source)
-    if spec.format == "datasets" or (path.is_dir() and not spec.files):
-        yield from _from_datasets(str(source), spec)
-        return
-    for file in _files(path, spec):
-        yield from _from_file(file, spec)
-
-
-def _files(path: Path, spec: RowsSpec) -> list[Path]:
     if path.is_dir():
         found = sorted(file for file in path.glob(spec.files) if file.is_file())
         if not found:
@@ -91,147 +111,70 @@ def _files(path: Path, spec: RowsSpec) -> list[Path]:
     return [path]
 
 
+def is_data_set(source: str | Path, spec: RowsSpec) -> bool:
+    """Whether the source is read with the library `datasets` instead of file by file."""
+    return spec.format == "datasets" or (Path(source).is_dir() and not spec.files)
+
+
+def _raw_rows(source: str | Path, spec: RowsSpec) -> Iterator[Row]:
+    if not is_data_set(source, spec):
+        for file in source_files(source, spec):
+            yield from _from_file(file, spec)
+        return
+    name = Path(source).name
+    for number, values in enumerate(data_set_rows(str(source), spec.config, spec.split)):
+        kept = _unescaped(values) if spec.unescape else values
+        yield Row(kept, {}, name, f"{source}, row {number + 1}", number)
+
+
 def _from_file(path: Path, spec: RowsSpec) -> Iterator[Row]:
     format = spec.format or _BY_SUFFIX.get(path.suffix.lower(), "")
     if format not in FORMATS:
         raise StrataError(
-            f"{path} doesn't say by its name what it holds", f"Set `format` in [rows] to one of {', '.join(FORMATS)}"
+            f"{path} doesn't say by its name what it holds",
+            f"Set `format` in [rows] to one of {', '.join(FORMATS)}, or save it as one",
         )
+    encodings = (spec.encoding, spec.fallback_encoding)
+    top: Mapping[str, Any] = {}
+    faults: Mapping[int, str] = {}
+    keyed: Iterable[Keyed]
     if format == "parquet":
-        yield from _rows(path, spec, {}, enumerate(_parquet(path)))
-        return
-    text = _text(path, spec)
-    if format == "csv":
-        yield from _rows(path, spec, {}, enumerate(_csv(path, text, spec)))
+        keyed = ((number, None, values) for number, values in enumerate(parquet_rows(path)))
+    elif format == "csv":
+        table = csv_rows(path, file_text(path, encodings), spec.delimiter, spec.header)
+        keyed = [(number, None, values) for number, (values, _) in enumerate(table)]
+        faults = {number: fault for number, (_, fault) in enumerate(table) if fault}
     elif format == "jsonl":
-        yield from _rows(path, spec, {}, _json_lines(path, text))
+        keyed = json_lines(path, file_text(path, encodings))
     else:
-        top, rows = _json(path, text, spec)
-        yield from _rows(path, spec, top, enumerate(rows))
-
-
-def _rows(
-    path: Path, spec: RowsSpec, top: Mapping[str, Any], rows: Iterator[tuple[int, Mapping[str, Any]]]
-) -> Iterator[Row]:
+        top, keyed = json_rows(path, file_text(path, encodings), spec.at)
     top = _unescaped(top) if spec.unescape else top
-    for number, values in rows:
+    for number, key, values in keyed:
         kept = _unescaped(values) if spec.unescape else values
-        yield Row(kept, top, path.stem, f"{path}, row {number + 1}", number)
+        yield Row(kept, top, path.stem, f"{path}, row {number + 1}", number, key, faults.get(number, ""))
 
 
-def _text(path: Path, spec: RowsSpec) -> str:
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise StrataError(f"Can't read {path}: {error.strerror}", "Check the path and its permissions") from error
-    for encoding in filter(None, (spec.encoding, spec.fallback_encoding)):
-        try:
-            return raw.decode("utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding)
-        except UnicodeDecodeError:
-            continue
-        except LookupError as error:
-            raise StrataError(
-                f"There is no text encoding {encoding!r}", "Change it in [rows]; Python's names count, e.g. mac_roman"
-            ) from error
-    raise StrataError(
-        f"{path} isn't text in {spec.encoding}", "Set `encoding` (or `fallback_encoding`) in [rows], e.g. mac_roman"
+def _writes_lists(rows: Sequence[Row], column: str) -> bool:
+    """Whether the column holds texts that all write a list or an object: a table of cells has no other way to keep one."""
+    texts = [row.values[column] for row in rows if not row.fault and column in row.values]
+    texts = [text for text in texts if text is not None and not (isinstance(text, str) and not text.strip())]
+    return bool(texts) and all(
+        isinstance(text, str) and text.lstrip()[:1] in ("[", "{") and written(text) is not None for text in texts
     )
 
 
-def _csv(path: Path, text: str, spec: RowsSpec) -> Iterator[Mapping[str, Any]]:
-    delimiter = spec.delimiter or _delimiter(text)
-    try:
-        for row in csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
-            yield {key: value for key, value in row.items() if key}
-    except csv.Error as error:
-        raise StrataError(f"{path} isn't a CSV table: {error}", "Set `delimiter` in [rows]") from error
-
-
-def _delimiter(text: str) -> str:
-    """The separator that the header holds most of."""
-    header = text.split("\n", 1)[0]
-    return max(",;\t|", key=header.count)
-
-
-def _json_lines(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for number, line in enumerate(text.split("\n")):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise StrataError(f"{path}:{number + 1} isn't JSON: {error.msg}", "Mend or remove the line") from error
-            if not isinstance(row, dict):
-                raise StrataError(f"{path}:{number + 1} isn't a JSON object", "Write one object a line")
-            yield number, row
-
-
-def _json(path: Path, text: str, spec: RowsSpec) -> tuple[Mapping[str, Any], Iterator[Mapping[str, Any]]]:
-    try:
-        whole = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise StrataError(f"{path}:{error.lineno} isn't JSON: {error.msg}", "Mend the file") from error
-    rows: Any = whole
-    for step in filter(None, spec.at.split(".")):
-        if not isinstance(rows, dict) or step not in rows:
-            there = ", ".join(rows) if isinstance(rows, dict) else "a list"
-            raise StrataError(f"{path} holds nothing at {spec.at!r}", f"Change `at` in [rows]; there is: {there}")
-        rows = rows[step]
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise StrataError(
-            f"{path} holds no list of objects at {spec.at or 'its top'!r}", "Change `at` in [rows] to where they are"
-        )
-    top = {key: value for key, value in whole.items() if key != spec.at} if isinstance(whole, dict) else {}
-    return top, iter(rows)
-
-
-def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        with parquet.ParquetFile(path) as table:
-            for batch in table.iter_batches():
-                yield from batch.to_pylist()
-    except (pyarrow.ArrowInvalid, OSError) as error:
-        raise StrataError(f"{path} isn't a Parquet table", "Check the file") from error
-
-
-def _from_datasets(source: str, spec: RowsSpec) -> Iterator[Row]:
-    try:
-        import datasets
-    except ImportError as error:
-        raise StrataError(
-            "Reading a Hugging Face data set needs the package datasets",
-            "Install it with `pip install 'strata-probes[datasets]'`",
-        ) from error
-    try:
-        if Path(source).is_dir():
-            loaded = datasets.load_from_disk(source)
-        else:
-            loaded = datasets.load_dataset(source, spec.config or None)
-    except Exception as error:  # The library raises many kinds, all of them about the name or the network.
-        first = str(error).split("\n", 1)[0]
-        raise StrataError(
-            f"The data set {source!r} can't be loaded: {first}", "Check its name, `config`, and the network"
-        ) from error
-    table = loaded
-    if isinstance(loaded, dict):
-        wanted = spec.split or ("test" if "test" in loaded else next(iter(loaded)))
-        if wanted not in loaded:
-            raise StrataError(
-                f"The data set {source!r} has no split {wanted!r}", f"Set `split` in [rows]: {', '.join(loaded)}"
-            )
-        table = loaded[wanted]
-    name = Path(source).name
-    for number, values in enumerate(table):
-        kept = _unescaped(values) if spec.unescape else values
-        yield Row(kept, {}, name, f"{source}, row {number + 1}", number)
+def _entered(values: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
+    texts = {name: values.get(name) for name in columns}
+    return {name: written(text) for name, text in texts.items() if isinstance(text, str)}
 
 
 def _characters(escapes: re.Match[str]) -> str:
     """A run of escapes as its characters; together, because characters beyond 16 bits are written as two."""
     units = bytes.fromhex(escapes.group().replace("\\u", ""))
-    return units.decode("utf-16-be", errors="replace")
+    try:
+        return units.decode("utf-16-be")
+    except UnicodeDecodeError:  # Half a pair says no character: it stays as it was written.
+        return escapes.group()
 
 
 def _unescaped(value: Any) -> Any:

@@ -1,24 +1,25 @@
-"""How does a row of a table become items, and where do their foils come from?"""
+"""How does a row of a table become items?"""
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from experiments.items.family import TokenLength
-from experiments.items.importing.choices import Options, UnusableRowError, options_of
+from experiments.items.importing.choices import Options, options_of, unmarked
+from experiments.items.importing.foils import with_foils
+from experiments.items.importing.leaving_out import LeftOut
 from experiments.items.importing.mapping import Mapped, read_mapping, unknown
+from experiments.items.importing.paths import Field, Template, parse_template
+from experiments.items.importing.plain import UnusableRowError, plain_text, written
+from experiments.items.importing.reader import Lookups, Reader
+from experiments.items.importing.right_option import Key, key_of, reading_of, right_option
 from experiments.items.importing.rows import Row, read_rows
 from experiments.items.schema import KINDS, Item, Span
 from probes.errors import StrataError
-
-_FIELD = re.compile(r"\{([^{}\n]+)\}")
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,28 @@ class Imported:
     """Rows read."""
     left_out: Mapping[str, int]
     """Why rows gave no item, with counts."""
+    without_foil: Mapping[str, int]
+    """Why items have nothing to be scored against, with counts; they are kept."""
+    made: int
+    """Items before a limit."""
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self.items)
 
     def __len__(self) -> int:
         return len(self.items)
+
+
+@dataclass(frozen=True)
+class _Offer:
+    """A row that is kept, with what it offers."""
+
+    reader: Reader
+    """Its fields."""
+    options: Options | None
+    """Its options, where the mapping has choices."""
+    key: Key | None
+    """What says which is right, where a field does."""
 
 
 def import_items(
@@ -50,116 +67,90 @@ def import_items(
     """The items that `mapping` (or the file of that name) makes of the rows of `source`; at most `limit`, by `seed`.
 
     With `token_length`, foils of equal length are preferred, else of equally many words. A row that gives no item
-    is left out and counted. Raises StrataError for a field that no row has, naming the mapping and the key, for an
-    id that comes twice, and when nothing is left.
+    is left out and counted. Raises StrataError for a field that no row has, naming the mapping and the key, for keys
+    that can be read in two ways, for an id that comes twice, and when nothing is left.
     """
     mapping = mapping if isinstance(mapping, Mapped) else read_mapping(mapping)
+    rows = read_rows(source, mapping.rows)
+    lookups, left_out = Lookups(mapping.name), LeftOut()
+    offers: list[_Offer] = []
+    for row in rows:
+        with left_out.counting():
+            offers.append(_offer(row, lookups, mapping))
+    lookups.refuse_unknown()
     drafts: list[Item] = []
-    left_out: Counter[str] = Counter()
-    count = 0
-    first: Row | None = None
-    for row in read_rows(source, mapping.rows):
-        count += 1
-        first = first or row
-        reader = _Reader(row, mapping, strict=row is first)
-        try:
-            drafts += _items_of(reader, mapping)
-        except UnusableRowError as reason:
-            left_out[str(reason)] += 1
+    for offer in _decided(offers, mapping, left_out):
+        with left_out.counting():
+            drafts += _items_of(offer, mapping)
+    lookups.refuse_unknown()
+    if not drafts:
+        lookups.try_all(rows, mapping.fields)
+        raise StrataError(
+            f"{mapping.name} makes no items of the {len(rows)} rows of {source}{left_out.summary()}",
+            "Change [keep], [choices] or [item]" if rows else "Choose another table",
+        )
     _unique(drafts, mapping)
-    measure = token_length or (lambda text: len(text.split()))
-    items = _with_foils(drafts, mapping, measure, seed, left_out)
+    drafts = drafts if mapping.item.cluster else _clustered(drafts)
+    items, without_foil = with_foils(drafts, mapping.foil_of, token_length or _words, seed)
     if limit is not None and len(items) > limit:
         chosen = sorted(Random(seed).sample(range(len(items)), limit))
         items = [items[index] for index in chosen]
-    if not items:
-        why = "; ".join(f"{reason}: {n}" for reason, n in left_out.most_common(3))
-        raise StrataError(
-            f"{mapping.name} makes no items of the {count} rows of {source}" + (f" ({why})" if why else ""),
-            "Change [keep], [choices] or [item]",
-        )
-    return Imported(tuple(items), count, dict(left_out))
+    return Imported(tuple(items), len(rows), left_out.counts, dict(without_foil), len(drafts))
 
 
-class _Reader:
-    """Looks up fields of one row: columns, `$.` for what surrounds the rows, `@` for what is known besides."""
-
-    def __init__(self, row: Row, mapping: Mapped, *, strict: bool) -> None:
-        self.row, self._mapping, self._strict = row, mapping, strict
-        self.options: Options | None = None
-
-    def value(self, path: str) -> Any:
-        if path.startswith("@"):
-            return self._known(path)
-        found: Any = self.row.top if path.startswith("$.") else self.row.values
-        bare = path.removeprefix("$.")
-        # A column may hold dots itself.
-        if isinstance(found, Mapping) and bare in found:
-            return found[bare]
-        for step in bare.split("."):
-            if isinstance(found, Mapping) and step in found:
-                found = found[step]
-            elif isinstance(found, (list, tuple)) and step.isdigit() and int(step) < len(found):
-                found = found[int(step)]
-            else:
-                return self._absent(path, found)
-        return found
-
-    def text(self, template: str) -> str:
-        return _FIELD.sub(lambda match: self.filling(match.group(1)), template)
-
-    def filling(self, path: str) -> str:
-        value = self.value(path)
-        if value is None:
-            raise UnusableRowError(f"the row has nothing in {path!r}")
-        if isinstance(value, float) and value.is_integer():
-            return str(int(value))
-        return str(value).strip()
-
-    def _known(self, path: str) -> Any:
-        known: dict[str, Any] = {"@file": self.row.file, "@row": self.row.number}
-        if self.options is not None:
-            known |= {"@stem": self.options.stem, "@options": self.options.listed}
-        if path not in known:
-            raise unknown(f"{self._mapping.name}: there is no field {path!r}", path, tuple(known))
-        return known[path]
-
-    def _absent(self, path: str, found: Any) -> Any:
-        if self._strict:
-            there = [str(key) for key in found] if isinstance(found, Mapping) else []
-            raise unknown(
-                f"{self._mapping.name}: {self.row.where} has no field {path!r}",
-                path.rsplit(".", 1)[-1],
-                tuple(there) or ("nothing",),
-            )
-        raise UnusableRowError(f"the row has no field {path!r}")
+def _words(text: str) -> int:
+    return len(text.split())
 
 
-def _items_of(reader: _Reader, mapping: Mapped) -> list[Item]:
-    """The items of one row, one a wording, still without foils."""
+def _offer(row: Row, lookups: Lookups, mapping: Mapped) -> _Offer:
+    """What a row offers, if it is to be kept. Raises UnusableRowError."""
+    if row.fault:
+        raise UnusableRowError(row.fault)
+    reader = Reader(row, lookups)
     for path, allowed in mapping.keep.items():
-        value = reader.value(path)
-        if _plain(value) not in map(_plain, allowed):
+        if _compared(reader.value(path), path) not in {_compared(one, path) for one in allowed}:
             raise UnusableRowError(f"{path!r} isn't one of the values to keep")
-    spec = mapping.item
-    if mapping.has_choices:
-        reader.options = options_of(mapping.choices, reader.value)
-    answer, choices = _answer(reader, mapping)
+    if not mapping.has_choices:
+        return _Offer(reader, None, None)
+    spec = mapping.choices
+    options = options_of(spec, reader.value, reader.peek)
+    asked = spec.correct and options.right is None
+    return _Offer(reader, options, key_of(reader.value(spec.correct), spec.correct) if asked else None)
+
+
+def _decided(offers: list[_Offer], mapping: Mapped, left_out: LeftOut) -> Iterator[_Offer]:
+    """The same rows with the right option known, where a field names it: how it does shows in all of them together."""
+    if not mapping.has_choices:
+        yield from offers
+        return
+    marked = unmarked([offer.options for offer in offers if offer.options is not None])
+    offers = [replace(offer, options=options) for offer, options in zip(offers, marked, strict=True)]
+    keyed = [(offer.options, offer.key) for offer in offers if offer.options is not None and offer.key is not None]
+    reading = reading_of(keyed, mapping.choices, mapping.name) if keyed else None
+    for offer in offers:
+        with left_out.counting():
+            options = offer.options
+            if options is not None and options.right is None and offer.key is not None and reading is not None:
+                options = replace(options, right=right_option(options, offer.key, reading))
+            offer.reader.options = options
+            yield replace(offer, options=options)
+
+
+def _items_of(offer: _Offer, mapping: Mapped) -> list[Item]:
+    """The items of one row, one a wording, still without foils."""
+    reader, spec = offer.reader, mapping.item
+    answer, choices = _answer(offer, mapping)
     kind = reader.text(spec.kind)
     if kind not in KINDS:
         raise unknown(f"{mapping.name}: {reader.row.where}: kind can't be {kind!r}", kind, KINDS)
     family = _slug(reader.text(spec.family))
+    place = f"{reader.row.file}-{reader.row.number:05d}"
+    id = reader.text(spec.id) if spec.id else place if family == reader.row.file else f"{family}-{place}"
     items: list[Item] = []
     for wording, template in enumerate(_templates(reader, mapping)):
         prompt, spans = _prompt(reader, template, mapping)
         if not prompt:
             raise UnusableRowError("the prompt is empty")
-        row = (
-            f"{family}-{reader.row.file}-{reader.row.number:05d}"
-            if family != reader.row.file
-            else (f"{family}-{reader.row.number:05d}")
-        )
-        id = reader.text(spec.id) if spec.id else row
         items.append(
             Item(
                 id=id if wording == 0 else f"{id}-{wording}",
@@ -182,15 +173,20 @@ def _items_of(reader: _Reader, mapping: Mapped) -> list[Item]:
     return items
 
 
-def _answer(reader: _Reader, mapping: Mapped) -> tuple[str, tuple[str, ...]]:
-    options, spec = reader.options, mapping.choices
+def _answer(offer: _Offer, mapping: Mapped) -> tuple[str, tuple[str, ...]]:
+    options, letter = offer.options, mapping.choices.show == "letter"
     shown: tuple[str, ...] = ()
     if options is not None:
-        shown = options.letters if spec.show == "letter" else tuple(dict.fromkeys(options.texts))
+        shown = options.letters if letter else tuple(dict.fromkeys(options.texts))
     if options is not None and options.right is not None:
-        answer = (options.letters if spec.show == "letter" else options.texts)[options.right]
+        right = options.texts[options.right]
+        if letter and options.texts.count(right) > 1:
+            raise UnusableRowError("another option has the text of the right one")
+        answer = options.letters[options.right] if letter else right
+    elif mapping.item.answer:
+        answer = offer.reader.text(mapping.item.answer)
     else:
-        answer = reader.text(mapping.item.answer)
+        raise UnusableRowError("no score says which option is right", "name a field that does as `correct`")
     if mapping.answer.after:
         _, found, answer = answer.rpartition(mapping.answer.after)
         if not found:
@@ -204,133 +200,61 @@ def _answer(reader: _Reader, mapping: Mapped) -> tuple[str, tuple[str, ...]]:
 
 
 def _number(text: str) -> str:
-    bare = text.replace(",", "").replace("$", "").strip()
-    if not re.fullmatch(r"-?\d+(\.\d+)?", bare):
+    bare = text.replace("$", "").strip()
+    # A comma stands between groups of three; 3,5 is another country's 3.5 and not 35.
+    if not re.fullmatch(r"-?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?", bare):
         raise UnusableRowError("the answer isn't a number")
-    return re.sub(r"\.0+$", "", bare)
+    return re.sub(r"\.0+$", "", bare.replace(",", ""))
 
 
-def _hops(reader: _Reader, mapping: Mapped) -> int:
+def _hops(reader: Reader, mapping: Mapped) -> int:
     hops = mapping.item.hops
     if isinstance(hops, int):
         return hops
     if "count" in hops:
-        return str(reader.value(hops["in"])).count(hops["count"])
+        return reader.filling(hops["in"]).count(hops["count"])
     steps = reader.value(hops["length_of"])
-    if not isinstance(steps, (list, tuple, str)):
+    steps = written(steps) if isinstance(steps, str) else steps
+    if not isinstance(steps, list | tuple):
         raise UnusableRowError("what to count the steps in isn't a list")
     return len(steps)
 
 
-def _templates(reader: _Reader, mapping: Mapped) -> Sequence[str]:
-    """The wordings: the mapping's own, and those of the data with their blank turned into a field."""
+def _templates(reader: Reader, mapping: Mapped) -> list[Template]:
+    """The wordings: the mapping's own, and those of the data, whose blank a field fills."""
     spec = mapping.wordings
+    own = [parse_template(prompt) for prompt in mapping.item.prompt]
     if not spec.at:
-        return mapping.item.prompt
+        return own
     listed = reader.value(spec.at)
-    listed = [listed] if isinstance(listed, str) else listed
-    if not isinstance(listed, (list, tuple)) or not all(isinstance(one, str) for one in listed):
+    listed = (written(listed) or [listed]) if isinstance(listed, str) else listed
+    if not isinstance(listed, list | tuple):
         raise UnusableRowError(f"{spec.at!r} is no list of prompts")
-    return (*mapping.item.prompt, *(one.replace(spec.blank, f"{{{spec.field}}}") for one in listed))
+    return own + [_with_blank(plain_text(one, spec.at), mapping) for one in listed]
 
 
-def _prompt(reader: _Reader, template: str, mapping: Mapped) -> tuple[str, dict[str, Span]]:
+def _with_blank(prompt: str, mapping: Mapped) -> Template:
+    """A prompt of the data; braces in it are its own, but for the blank."""
+    spec = mapping.wordings
+    first, *others = prompt.split(spec.blank)
+    if not others:
+        raise UnusableRowError(f"a prompt in {spec.at!r} has no {spec.blank!r}")
+    return (first, *(part for text in others for part in (Field(spec.field), text)))
+
+
+def _prompt(reader: Reader, template: Template, mapping: Mapped) -> tuple[str, dict[str, Span]]:
     """The filled prompt without white space at its end, and the spans that the mapping names."""
     names = {path: name for name, path in mapping.spans.items()}
-    text, spans, position = "", {}, 0
-    for match in _FIELD.finditer(template):
-        text += template[position : match.start()]
-        filled = reader.filling(match.group(1))
-        if match.group(1) in names and filled:
-            spans[names[match.group(1)]] = (len(text), len(text) + len(filled))
+    text, spans = "", {}
+    for part in template:
+        filled = reader.filling(part.path) if isinstance(part, Field) else part
+        if isinstance(part, Field) and part.path in names:
+            spans[names[part.path]] = (len(text), len(text) + len(filled))
         text += filled
-        position = match.end()
-    return (text + template[position:]).rstrip(), spans
+    return text.rstrip(), spans
 
 
-def _with_foils(
-    drafts: Sequence[Item],
-    mapping: Mapped,
-    measure: Callable[[str], int],
-    seed: int,
-    left_out: Counter[str],
-) -> list[Item]:
-    if mapping.foil_of == "none":
-        return list(drafts)
-    rng = Random(hashlib.sha256(f"foils {seed}".encode()).digest())
-    if mapping.foil_of == "choices":
-        return [_foil_of_choices(item, rng, measure, left_out) for item in drafts]
-    groups: dict[tuple[str, str], list[Item]] = {}
-    for item in drafts:
-        groups.setdefault((item.family, item.template), []).append(item)
-    paired: dict[str, Item] = {}
-    for members in groups.values():
-        for item, other in zip(members, _partners(members, measure, rng), strict=True):
-            if other is None:
-                left_out["no row with another answer"] += 1
-            paired[item.id] = (
-                item
-                if other is None
-                else replace(item, foil=other.answer, foil_prompt=other.prompt, foil_spans=other.spans)
-            )
-    return [paired[item.id] for item in drafts]
-
-
-def _foil_of_choices(item: Item, rng: Random, measure: Callable[[str], int], left_out: Counter[str]) -> Item:
-    """The item with the other option that is nearest in length as its foil; ties at random."""
-    others = [choice for choice in item.choices if _tell_apart(choice, item.answer)]
-    if not others:
-        left_out["no other option to score against (kept without a foil)"] += 1
-        return item
-    rng.shuffle(others)
-    length = measure(item.answer)
-    return replace(item, foil=min(others, key=lambda choice: abs(measure(choice) - length)))
-
-
-def _partners(members: Sequence[Item], measure: Callable[[str], int], rng: Random) -> list[Item | None]:
-    """For every item another with a different answer, of equal prompt length where one is found."""
-    order = rng.sample(range(len(members)), len(members))
-    by_length: dict[int, list[int]] = {}
-    lengths = [measure(item.prompt) for item in members]
-    for index in order:
-        by_length.setdefault(lengths[index], []).append(index)
-    known = sorted(by_length)
-    # A subject may have several right answers, each in a row of its own: none of them is a foil for the others.
-    right: dict[str, set[str]] = {}
-    for item in members:
-        right.setdefault(item.prompt, set()).add(item.answer)
-    partners: list[Item | None] = []
-    for index, item in enumerate(members):
-        nearest = sorted(known, key=lambda length: abs(length - lengths[index]))
-        partners.append(
-            next(
-                (
-                    members[other]
-                    for length in nearest
-                    for other in _rotated(by_length[length], index)
-                    if _tell_apart(members[other].answer, item.answer)
-                    and members[other].prompt != item.prompt
-                    and members[other].answer not in right[item.prompt]
-                ),
-                None,
-            )
-        )
-    return partners
-
-
-def _rotated(indices: Sequence[int], start: int) -> Sequence[int]:
-    """The same indices from another beginning, so that not everyone gets the first as a partner."""
-    cut = start % len(indices)
-    return (*indices[cut:], *indices[:cut])
-
-
-def _tell_apart(one: str, other: str) -> bool:
-    """Whether neither answer begins the other, so that some token tells them apart."""
-    one, other = one.strip().casefold(), other.strip().casefold()
-    return not one.startswith(other) and not other.startswith(one)
-
-
-def _unique(drafts: Sequence[Item], mapping: Mapped) -> None:
+def _unique(drafts: list[Item], mapping: Mapped) -> None:
     seen: set[str] = set()
     for item in drafts:
         if item.id in seen:
@@ -338,9 +262,29 @@ def _unique(drafts: Sequence[Item], mapping: Mapped) -> None:
         seen.add(item.id)
 
 
-def _plain(value: Any) -> str:
+def _clustered(drafts: list[Item]) -> list[Item]:
+    """Rows that ask the same share a cluster: one in training and one in test would give the answer away."""
+    first: dict[str, str] = {}
+    joined: dict[str, str] = {}
+    for item in drafts:
+        earlier = first.setdefault(item.prompt, item.cluster)
+        if earlier != item.cluster:
+            joined.setdefault(item.cluster, earlier)
+    return [replace(item, cluster=_root(item.cluster, joined)) for item in drafts]
+
+
+def _root(cluster: str, joined: Mapping[str, str]) -> str:
+    while cluster in joined:
+        cluster = joined[cluster]
+    return cluster
+
+
+def _compared(value: object, path: str) -> str:
     """A value as it is compared: data sets mix `ok` with `OK`, and true with "True"."""
-    return str(value).strip().casefold()
+    try:
+        return plain_text(value, path).casefold()
+    except UnusableRowError:
+        return ""
 
 
 def _slug(text: str) -> str:

@@ -94,15 +94,46 @@ def test_few_points_have_bars_and_a_null_stands_beside_what_is_lent(browser: Any
         }
 
 
+def test_a_fall_of_one_dimension_or_one_family_stands_beside_the_lines_that_deny_it(browser: Any, report: Path) -> None:
+    with opened(browser, report) as tab:
+        lines = _lines(tab, "similarity")
+        # Three rows of two kinds and two models, and what is left of the one that a dimension carries.
+        assert len(lines) == 13
+        dotted = [line for line in lines if line["name"] == "distilled with base, without dominant dimensions"]
+        assert len(dotted) == 1 and min(dotted[0]["y"][:6]) > 0.9
+        dips = [line for line in lines if line["name"] == "distilled with base" and line["y"][4] < 0.7]
+        assert len(dips) == 2
+        panel = tab.locator("#similarity-panel").inner_text()
+        assert "CKA without each family in turn" in panel and "one of 3 families left out at a time" in panel
+        band = tab.evaluate(
+            f"{FIGURE.format('similarity')}.data.filter((t) => t.fill === 'toself').map((t) => [...t.y])"
+        )
+        assert any(min(y) < 0.66 and y[4] > 0.95 for y in band), (
+            "the band reaches where the curve would be without the family"
+        )
+        told = tab.locator("#similarity .readings").inner_text()
+        assert "the two lines disagree at streams 3–5" in told and "only binding makes it fall at streams 3–5" in told
+        assert "12 of 24 reasoning items are scored behind a first answer token" in told
+        tab.locator("#spos").select_option("subject")
+        _settled(tab)
+        assert len(_lines(tab, "similarity")) == 12
+
+
 def test_contrasts_show_the_excess_of_all_models_and_the_four_curves_of_each(browser: Any, report: Path) -> None:
     with opened(browser, report) as tab:
         lines = _lines(tab, "contrasts")
         names = {line["name"] for line in lines}
-        assert len(names) == 7 and {"excess, base", "excess, twin", "fast – slow", "fast – in French"} <= names
-        # Excess and four curves of three models and two kinds, but for the kind that the twin could not be asked.
-        assert len(lines) == 25
+        assert len(names) == 8 and {"excess, base", "excess, twin", "fast – slow", "fast – in French"} <= names
+        # Excess (by itself, and with families left out) and four curves of three models and two kinds, but for the kind that
+        # the twin could not be asked; and one excess without the dimension that carries it.
+        assert len(lines) == 31
         last = [line["y"][-1] for line in lines if line["name"] == "excess, distilled"]
-        assert last == pytest.approx([0.05, 0.05])
+        assert last == pytest.approx([0.05] * 4)
+        (trimmed,) = [line for line in lines if line["name"] == "excess, base, without dominant dimensions"]
+        assert trimmed["y"] == pytest.approx([0.0] * 13)
+        told = tab.locator("#contrasts .readings").inner_text()
+        assert "without what is dominant it is gone at streams 3–12" in told
+        assert "without binding it is gone at streams 3–12" in told
         assert "twin, knowledge: 3 item(s) can be asked" in tab.locator("#contrasts-panel").inner_text()
 
 

@@ -152,3 +152,8 @@ def test_report_refuses_tables_of_another_run_and_an_unfinished_comparison(tmp_p
     (other / "comparison.json").unlink()
     with pytest.raises(StrataError, match="not finished"):
         _report(other)
+
+
+def test_families_whose_probes_are_read_behind_a_fed_start_are_named(tmp_path: Path) -> None:
+    text = write_comparison(write_synthetic_comparison(tmp_path / "run")).read_text()
+    assert "<li>addition: answer and foil of 9 items begin alike; probes are read behind no more of it" in text

@@ -55,12 +55,17 @@ def questions(checkpoint: Checkpoint, asked: list[Item]) -> Questions:
     return Questions(tuple(asked), tuple(encoded), left_out, "sha", False, "")
 
 
+def whole(row: dict[str, Any]) -> bool:
+    """Of all items and dimensions."""
+    return row["dimensions"] == "all" and row.get("left_out") is None
+
+
 def test_every_contrast_is_plain_cka_of_what_hugging_face_computes(
     tiny_models: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(contrasts, "INSTRUCTIONS", SPOKEN)
     model, asked = tiny_models("llama"), items()
-    rows = {(r["kind"], r["contrast"], r["stream"]): r for r in contrast_rows(model, "base", asked, CONFIG)}
+    rows = {(r["kind"], r["contrast"], r["stream"]): r for r in contrast_rows(model, "base", asked, CONFIG) if whole(r)}
     assert len(rows) == 2 * len(NAMES) * (model.n_layers + 1)
     for kind in ("knowledge", "reasoning"):
         states: dict[str, list[Tensor]] = {name: [] for name in SPOKEN}
@@ -90,8 +95,8 @@ def simulated(seed: int, slow: float, n_items: int = 24, d_model: int = 20) -> d
     fast, *noise = (torch.randn(n_items, 1, d_model, generator=made) for _ in range(5))
     sizes = (0.5, slow, slow, 0.5)
     states = torch.stack([fast, *(fast + size * one for size, one in zip(sizes, noise, strict=True))])
-    found = contrasts_of(states, [str(n) for n in range(n_items)], draws=200, seed=seed)
-    return {row["contrast"]: row for row in found}
+    found = contrasts_of(states, [str(n) for n in range(n_items)], ["one"] * n_items, draws=200, seed=seed)
+    return {row["contrast"]: row for row in found if row["dimensions"] == "all"}
 
 
 def test_an_interval_of_the_excess_covers_zero_where_reasoning_does_no_more_than_another_token() -> None:
@@ -116,11 +121,11 @@ def test_an_excess_that_is_there_has_its_size_and_is_found() -> None:
 
 def test_the_same_states_behind_every_instruction_have_no_excess_and_few_clusters_no_interval() -> None:
     states = torch.randn(10, 2, 6, generator=torch.Generator().manual_seed(0)).expand(5, -1, -1, -1)
-    for row in contrasts_of(states, [str(n % 5) for n in range(10)], draws=50, seed=0):
+    for row in contrasts_of(states, [str(n % 5) for n in range(10)], ["one"] * 10, draws=50, seed=0):
         assert row["value"] == (0.0 if row["contrast"] == "excess" else 1.0) and row["low"] is None
         assert row["n_clusters"] == 5 and "fewer than 8 clusters" in row["method"]
     same = torch.full((5, 10, 1, 6), 0.1)
-    for row in contrasts_of(same, [str(n) for n in range(10)], draws=50, seed=0):
+    for row in contrasts_of(same, [str(n) for n in range(10)], ["one"] * 10, draws=50, seed=0):
         assert row["value"] is None and row["low"] is None and "same state" in row["reason"]
 
 
@@ -144,7 +149,7 @@ def test_what_does_not_fit_the_context_is_left_out_with_its_reason(monkeypatch: 
         "model": "twin", "kind": "knowledge", "reason": "1 item(s) left out: the prompt is longer than the model's context"
     }  # fmt: skip
     assert few["reason"] == "7 item(s) can be asked behind every instruction, and 8 are needed"
-    assert sum(row["kind"] == "reasoning" for row in rows) == len(NAMES) * (model.n_layers + 1)
+    assert sum(row["kind"] == "reasoning" and whole(row) for row in rows) == len(NAMES) * (model.n_layers + 1)
 
 
 def test_a_question_that_an_instruction_cuts_otherwise_is_left_out(

@@ -164,7 +164,9 @@ def test_a_line_separator_inside_a_text_does_not_end_the_line(tmp_path: Path) ->
             for key in ("family", "prompt", "answer", "cluster", "template")
         ],
         (line(id="b", answer="  "), "answer", "is empty"),
-        (line(id="b", answer=None), "answer", "is a null, not text"),
+        (line(id="b", answer=None), "answer", "is a null, not text. Fill it in"),
+        (line(id="b", answer=["Paris"]), "answer", "is a list, not text. Give one text."),
+        (line(id="b", answer={"value": "Paris"}), "answer", "is an object, not text. Give one text."),
         (line(id="b", prompt=7), "prompt", "is a number, not text"),
         (line(id="b", source=["x"]), "source", "is a list, not text"),
         (line(id=7), "id", "is a number, not text"),
@@ -215,6 +217,7 @@ def test_a_broken_line_is_refused_by_file_line_field_and_reason(
         (b"null", "a null, not an object"),
         (line(id="b").encode()[:-1] + b', "score": NaN}', "NaN is not a JSON number"),
         (line(id="b").encode()[:-1] + b', "score": -Infinity}', "-Infinity is not a JSON number"),
+        (line(id="b").encode()[:-1] + b', "score": 1e999}', "1e999 is beyond what a number can be"),
         (line(id="b").encode()[:-1] + b', "score": ' + b"9" * 5000 + b"}", "unreadable number"),
         (line(id="b").encode()[:-1] + b', "deep": ' + b"[" * 100_000 + b"}", "nested too deeply"),
         (line(id="b", prompt="caf\ud800").encode(), "half a surrogate pair"),

@@ -41,3 +41,12 @@ def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "reasoning_gym", None)
     with pytest.raises(StrataError, match=r"strata-probes\[reasoning-gym\]"):
         from_reasoning_gym("chain_sum", 3)
+
+
+def test_only_text_and_finite_numbers_become_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = ["yes", 3, float("nan"), None, ["a"], {"a": 1}, "no"]
+    entries = [{"question": f"Question {n}?", "answer": answer} for n, answer in enumerate(answers)]
+    monkeypatch.setattr("experiments.items.reasoning_gym._generated", lambda *_: entries)
+    items = from_reasoning_gym("any", len(entries))
+    assert [item.answer for item in items] == [" yes", " 3", " no"]
+    assert {item.foil for item in items} <= {" yes", " 3", " no"}

@@ -71,7 +71,7 @@ def test_it_is_fetched_and_converted_once(tmp_path: Path, monkeypatch: pytest.Mo
     assert first.identity == second.identity
     assert first.identity.source == "embedded"
     torch.testing.assert_close(logits_of(second.model, IDS), logits_of(model, IDS), atol=1e-5, rtol=1e-5)
-    assert left_behind() == ["smollm2-135m-instruct", "weight_hashes"]
+    assert {"smollm2-135m-instruct"} <= set(left_behind()) <= {"smollm2-135m-instruct", "weight_hashes"}
     assert {"checking the embedded model", "converting the embedded model"} <= set(stages)
 
 

@@ -123,6 +123,7 @@ def test_a_folder_of_csv_files_with_mixed_separators_and_encodings(tmp_path: Pat
     header = ["question", "choices", "answer", "error_type"]
     rows = [
         ["Où est la clé, ici?", "['là', 'ici', \"l'eau\", 'non; oui']", "1", "ok"],
+        ["Who?", "['a', 'b', 'c', 'd']", "0", "ok"],
         ["Wrong?", "['a', 'b', 'c', 'd']", "2", "bad"],
     ]
     for name, separator, encoding in (("a", ",", "utf-8"), ("b", ";", "mac_roman")):
@@ -142,18 +143,24 @@ def test_a_folder_of_csv_files_with_mixed_separators_and_encodings(tmp_path: Pat
     error_type = ["OK"]
     """
     imported = import_items(tmp_path, parse_mapping(mapping))
-    assert [item.prompt for item in imported] == ["Où est la clé, ici?"] * 2
-    assert [item.family for item in imported] == ["a", "b"]
-    assert all(item.choices == (" là", " ici", " l'eau", " non; oui") for item in imported)
-    assert all(item.answer == " ici" for item in imported)
+    assert [item.prompt for item in imported] == ["Où est la clé, ici?", "Who?"] * 2
+    assert [item.family for item in imported] == ["a", "a", "b", "b"]
+    assert all(item.choices == (" là", " ici", " l'eau", " non; oui") for item in imported.items[::2])
+    assert [item.answer for item in imported] == [" ici", " a"] * 2
     assert dict(imported.left_out) == {"'error_type' isn't one of the values to keep": 2}
 
 
 @pytest.mark.parametrize(
     ("correct", "setting", "expected"),
     [
-        (1, "", " beta"),
+        (1, "first = 0\n", " beta"),
+        (2, "", " beta"),
         (2, "first = 1\n", " beta"),
+        (2.0, "", " beta"),
+        ("2.0", 'correct_is = "index"\n', " beta"),
+        ("y", "", " beta"),
+        ("b)", "", " beta"),
+        ("[B].", "", " beta"),
         ("(B)", "", " beta"),
         ("b", "", " beta"),
         ("beta", "", " beta"),

@@ -1,0 +1,162 @@
+"""How alike are the streams of two models on the same prompts as asked, and is it one dimension or one family that says so?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from experiments.compare.config import CompareConfig
+from experiments.compare.paired import BASE, Role
+from experiments.compare.transfer import numbers_of
+from experiments.items.alignment import EncodedItem
+from experiments.items.schema import KINDS
+from experiments.locate.kept import kept_streams
+from experiments.locate.places import appended, asked_at
+from experiments.locate.questions import entity_of
+from experiments.statistics.bootstrap import cluster_bootstrap
+from probes.similarity.cka import FEWEST_ITEMS, debiased_cka_of_subsets
+from probes.similarity.cosine import cosine_by_item
+from probes.similarity.dominant import Dominance, Of, dominance, without_dimensions
+from probes.store import ActivationStore
+
+DIMENSIONS = ("all", "trimmed")
+"""Whether dominant dimensions count."""
+_HALVES = 10
+_SHARE_OF: Mapping[str, Of] = {"cka": "variance", "cosine": "length"}
+
+Streams = Float[Tensor, "item stream d_model"]
+Rows = Iterator[dict[str, Any]]
+
+
+def similarity_rows(
+    stores: Mapping[Role, ActivationStore],
+    items: Sequence[EncodedItem],
+    positions: Sequence[str],
+    config: CompareConfig,
+) -> Rows:
+    """Rows of the `similarity` table: debiased CKA and mean cosine of every stream with the base's, by kind and position.
+
+    `last` is the last token of the prompt as it is written: what is fed behind some prompts for scoring would set them
+    apart from the others. CKA has no interval from resampled items (a drawn twin of an item is a perfect match of its
+    own); its spread over random halves of the entities is given instead, and so is the ceiling: how alike the base is to
+    itself is 1 by construction, so what a change has to be larger than is the spread.
+    """
+    for role, store in stores.items():
+        if role == BASE:
+            continue
+        for position in positions:
+            for kind in KINDS:
+                mine = [one for one in items if one.item.kind == kind and _place(one, position) > 0]
+                if len(mine) < FEWEST_ITEMS * 2:
+                    continue
+                before, after = (
+                    kept_streams(one, mine, position, positions, last="as asked") for one in (stores[BASE], store)
+                )
+                asked = _Asked([entity_of(one.item) for one in mine], [one.item.family for one in mine])
+                names = {"contrast": role, "kind": kind, "position": position, "n_appended": appended(mine)}
+                for row in rows_of_streams(before, after, asked.clusters, asked.families, config):
+                    yield names | row
+
+
+def rows_of_streams(
+    before: Streams, after: Streams, clusters: Sequence[str], families: Sequence[str], config: CompareConfig
+) -> Rows:
+    """Both measures of two models' states at the same tokens, with all dimensions and without the dominant ones.
+
+    Of each, rows with an interval or spread, and rows without one for every family left out in turn.
+    """
+    asked = _Asked(clusters, families)
+    for measure, rows in (("cka", _cka_rows), ("cosine", _cosine_rows)):
+        of = _SHARE_OF[measure]
+        held = [dominance([before[:, one], after[:, one]], of) for one in range(before.shape[1])]
+        whole = list(rows(before, after, asked, config))
+        carried = any(one.dominant for one in held)
+        trimmed = rows(_kept(before, held), _kept(after, held), asked, config) if carried else whole
+        for dimensions, found in zip(DIMENSIONS, (whole, trimmed), strict=True):
+            for row in found:
+                one = held[row["stream"]]
+                yield {
+                    "measure": measure, "dimensions": dimensions, "share_base": _number(one.shares[0]),
+                    "share_other": _number(one.shares[1]), "dominant": dominant_text(one), **row,
+                }  # fmt: skip
+
+
+def dominant_text(held: Dominance) -> str | None:
+    """Dominant dimensions as the tables name them; None when there are none."""
+    return ", ".join(map(str, held.dominant)) or None
+
+
+def families_left_out(families: Sequence[str]) -> dict[str, Bool[np.ndarray, " item"]]:
+    """By family the items that stay when it is left out; without families whose absence leaves too few."""
+    names = np.array(families)
+    found = {name: names != name for name in dict.fromkeys(families)}
+    return {name: kept for name, kept in found.items() if kept.sum() >= FEWEST_ITEMS}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    clusters: Sequence[str]
+    families: Sequence[str]
+
+
+def _cosine_rows(before: Streams, after: Streams, asked: _Asked, config: CompareConfig) -> Rows:
+    cosines = cosine_by_item(before, after).double().numpy()
+    estimates = cluster_bootstrap(cosines, asked.clusters, draws=config.locate.draws, seed=config.locate.seed)
+    for stream, one in enumerate(estimates):
+        yield {"stream": stream, **numbers_of(one)}
+    for family, kept in families_left_out(asked.families).items():
+        for stream, values in enumerate(cosines[kept].T):
+            known = values[np.isfinite(values)]
+            yield _without(asked, family, kept) | {
+                "stream": stream, "value": float(known.mean()) if len(known) else None, "method": "mean over items",
+            }  # fmt: skip
+
+
+def _cka_rows(before: Streams, after: Streams, asked: _Asked, config: CompareConfig) -> Rows:
+    halves = _halves(asked.clusters, config.locate.seed)
+    left_out = families_left_out(asked.families)
+    subsets = [np.ones(len(before), bool), *halves, *left_out.values()]
+    kept = torch.from_numpy(np.stack(subsets))
+    for stream in range(before.shape[1]):
+        found = debiased_cka_of_subsets(before[:, stream], after[:, stream], kept).tolist()
+        spread = [one for one in found[1 : len(halves) + 1] if np.isfinite(one)]
+        yield {
+            "stream": stream, "value": _number(found[0]), "low": min(spread, default=None), "high": max(spread, default=None),
+            "n_items": len(before), "n_clusters": len(set(asked.clusters)),
+            "method": f"debiased linear CKA; range over {len(spread)} random halves of the entities",
+        }  # fmt: skip
+        for (family, rows), value in zip(left_out.items(), found[len(halves) + 1 :], strict=True):
+            yield _without(asked, family, rows) | {
+                "stream": stream, "value": _number(value), "method": "debiased linear CKA",
+            }  # fmt: skip
+
+
+def _halves(clusters: Sequence[str], seed: int) -> list[Bool[np.ndarray, " item"]]:
+    rng = np.random.default_rng(seed)
+    names = np.array(clusters)
+    entities = np.unique(names)
+    halves = [np.isin(names, rng.permutation(entities)[: len(entities) // 2]) for _ in range(_HALVES)]
+    return [half for half in halves if half.sum() >= FEWEST_ITEMS]
+
+
+def _without(asked: _Asked, family: str, kept: Bool[np.ndarray, " item"]) -> dict[str, Any]:
+    clusters = {name for name, there in zip(asked.clusters, kept, strict=True) if there}
+    return {"left_out": family, "low": None, "high": None, "n_items": int(kept.sum()), "n_clusters": len(clusters)}
+
+
+def _kept(states: Streams, held: Sequence[Dominance]) -> Streams:
+    return torch.stack([without_dimensions(states[:, at], one.dominant) for at, one in enumerate(held)], 1)
+
+
+def _place(one: EncodedItem, position: str) -> int:
+    return asked_at(one) if position == "last" else one.prompt.positions.get(position, 0)
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

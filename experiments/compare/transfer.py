@@ -1,0 +1,97 @@
+"""Does a probe of one model read the other? Answer probes carried across, plain and after a rotation, by family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments.compare.config import CompareConfig
+from experiments.compare.paired import BASE, Role
+from experiments.items.alignment import EncodedItem
+from experiments.locate.kept import kept_streams
+from experiments.locate.places import appended
+from experiments.locate.probing import PRECISION
+from experiments.locate.targets import targets_of
+from experiments.statistics.bootstrap import Estimate, cluster_bootstrap
+from probes.errors import StrataError
+from probes.progress import Progress, silent
+from probes.similarity.transfer import OneWay, probe_transfer
+from probes.store import ActivationStore
+
+KINDS = ("knowledge", "reasoning")
+
+
+def transfer_rows(
+    stores: Mapping[Role, ActivationStore],
+    items: Sequence[EncodedItem],
+    answered: frozenset[str],
+    positions: Sequence[str],
+    config: CompareConfig,
+    *,
+    progress: Progress = silent,
+) -> Iterator[dict[str, Any]]:
+    """Rows of the `transfer` table: accuracy of answer probes within and across models, plain and after a rotation.
+
+    Read where `locate` probes an answer: behind what all items of the family are fed of it, in most families nothing.
+    """
+    targets = [
+        target
+        for target in targets_of(items, ("last",), random_init=False)
+        if target.name == "answer" and target.scheme == "cluster" and target.probe == "linear" and target.kind in KINDS
+    ]
+    known = {target: sum(items[row].key in answered for row in target.items) for target in targets}
+    chosen = []
+    for kind in KINDS:
+        ranked = sorted((one for one in targets if one.kind == kind and known[one]), key=lambda one: -known[one])
+        chosen += ranked[: config.transferred]
+    roles = [role for role in stores if role != BASE]
+    done, total = 0, len(chosen) * len(roles)
+    for role in roles:
+        for target in chosen:
+            progress("probe transfer", done, total, "probes")
+            members = [items[row] for row in target.items]
+            clusters = [one.item.cluster for one in members]
+            names = {"contrast": role, "kind": target.kind, "family": target.family, "n_appended": appended(members)}
+            before, after = (
+                kept_streams(stores[one], members, "last", positions, last="common start") for one in (BASE, role)
+            )
+            try:
+                found = probe_transfer(
+                    before, after, target.labels, clusters, seed=config.locate.seed, n_folds=config.locate.folds,
+                    precision=PRECISION,
+                )  # fmt: skip
+            except StrataError as error:
+                yield {**names, "reason": error.what}
+                done += 1
+                continue
+            kept = [clusters[row] for row in found.kept]
+            majority = float(found.majority_correct.mean())
+            for direction, way, other in (("forth", found.forth, found.back), ("back", found.back, found.forth)):
+                yield from _transferred(names | {"direction": direction}, way, other, kept, majority, config)
+            done += 1
+    progress("probe transfer", total, total, "probes")
+
+
+def _transferred(
+    names: Mapping[str, Any],
+    way: OneWay,
+    other: OneWay,
+    clusters: Sequence[str],
+    majority: float,
+    config: CompareConfig,
+) -> Iterator[dict[str, Any]]:
+    """`own`: what the other model's own probe reaches there, which a carried-over one is held against."""
+    for measure, right in (("own", other.within), ("plain", way.plain), ("rotated", way.rotated)):
+        estimates = cluster_bootstrap(right.astype(float), clusters, draws=config.locate.draws, seed=config.locate.seed)
+        for stream, one in enumerate(estimates):
+            yield {**names, "measure": measure, "stream": stream, "majority": majority, **numbers_of(one)}
+
+
+def numbers_of(one: Estimate) -> dict[str, Any]:
+    """The columns of an estimate in a table."""
+    return {
+        "value": one.value if np.isfinite(one.value) else None, "low": one.low, "high": one.high,
+        "n_items": one.n_items, "n_clusters": one.n_clusters, "method": one.method,
+    }  # fmt: skip

@@ -1,0 +1,97 @@
+"""What are the rows of a JSON or JSON Lines file, also one keyed by id?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from experiments.items.importing.paths import AbsentError, look_up
+from probes.errors import StrataError
+
+
+class _TwiceError(ValueError):
+    """An object gives a key twice."""
+
+
+Keyed = tuple[int, str | None, Mapping[str, Any]]
+"""Place in the file, from 0; key where the table is keyed; columns."""
+
+
+def json_lines(path: Path, text: str) -> list[Keyed]:
+    """Every row of a file with one JSON object a line. Raises StrataError with the line."""
+    rows: list[Keyed] = []
+    for number, line in enumerate(text.split("\n")):
+        if line.strip():
+            row = _parsed(line, f"{path}:{number + 1}", "Mend or remove the line")
+            if not isinstance(row, dict):
+                raise StrataError(f"{path}:{number + 1} isn't a JSON object", "Write one object a line")
+            rows.append((number, None, row))
+    keys = {key for _, _, row in rows for key in row}
+    inner = [next(iter(row.values())) for _, _, row in rows if len(row) == 1]
+    # Columns have the same names in every line: lines of one key each, all different, are {"id": {…}}.
+    if len(keys) == len(inner) == len(rows) > 1 and all(isinstance(row, dict) for row in inner):
+        return [(number, *next(iter(row.items()))) for number, _, row in rows]
+    return rows
+
+
+def json_rows(path: Path, text: str, at: str) -> tuple[Mapping[str, Any], list[Keyed]]:
+    """What surrounds the rows at `at`, and the rows: a list of objects, or an object of them by key."""
+    whole = _parsed(text, str(path), "Mend the file")
+    rows: Any = whole
+    if at:
+        try:
+            rows = look_up(whole, at)
+        except AbsentError:
+            there = ", ".join(whole) if isinstance(whole, dict) else "a list"
+            raise StrataError(f"{path} holds nothing at {at!r}", f"Change `at` in [rows]; there is: {there}") from None
+    top = {key: value for key, value in whole.items() if key != at} if isinstance(whole, dict) else {}
+    if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+        return top, [(number, None, row) for number, row in enumerate(rows)]
+    if isinstance(rows, dict) and rows and all(isinstance(row, dict) for row in rows.values()):
+        _not_columns(path, rows)
+        return top if at else {}, [(number, key, row) for number, (key, row) in enumerate(rows.items())]
+    if isinstance(rows, dict) and len(rows) > 1 and all(isinstance(column, list) for column in rows.values()):
+        raise _columns(path)
+    there = f"; there is: {', '.join(map(str, rows))}" if isinstance(rows, dict) and not at else ""
+    raise StrataError(
+        f"{path} holds no list of objects at {at or 'its top'!r}", f"Change `at` in [rows] to where they are{there}"
+    )
+
+
+def _not_columns(path: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuses a table written column by column, whose 'rows' are columns and whose 'columns' are numbers."""
+    if len(rows) > 1 and all(row and all(key.isdigit() for key in row) for row in rows.values()):
+        raise _columns(path)
+
+
+def _columns(path: Path) -> StrataError:
+    return StrataError(
+        f"{path} holds columns, not rows", 'Write it row by row (with pandas: to_json(..., orient="records"))'
+    )
+
+
+def _parsed(text: str, where: str, remedy: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except json.JSONDecodeError as error:
+        place = where if where.rpartition(":")[2].isdigit() else f"{where}:{error.lineno}"
+        if error.msg == "Extra data" and error.lineno > 1:
+            remedy = 'Set format = "jsonl" in [rows] if it holds one object a line'
+        raise StrataError(f"{place} isn't JSON: {error.msg}", remedy) from error
+    except _TwiceError as error:
+        raise StrataError(f"{where} {error}", "Keep one of them") from None
+    except RecursionError:
+        raise StrataError(f"{where} is nested too deeply", remedy) from None
+    except ValueError as error:  # A whole number of more digits than Python converts.
+        raise StrataError(f"{where} holds an unreadable number: {error}", "Write it as text") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise _TwiceError(f"gives {twice!r} twice in one object")
+    return record

@@ -1,0 +1,39 @@
+"""Would writing the items overwrite what they are made from?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from experiments.items.importing.mapping import Mapped
+from experiments.items.importing.rows import source_files
+from probes.errors import StrataError
+
+
+def refuse_overwriting(out: str | Path, source: str | Path, mapping: Mapped) -> None:
+    """Raises StrataError where `out` is the table, one of its files or the mapping, under whatever name or link."""
+    target, table = Path(out), Path(source)
+    # A mapping that comes along has a name and no file here.
+    if Path(mapping.name).exists() and is_one_of(target, [Path(mapping.name)]):
+        raise StrataError(f"--out {out} is the mapping itself", "Give another file to write to")
+    files: Iterable[Path] = ()
+    if table.is_dir():
+        # Items inside the folder would be rows the next time; and a saved data set consists of files of its own.
+        pattern = mapping.rows.files
+        inside = target.resolve().parent.is_relative_to(table.resolve())
+        if inside and (not pattern or target.resolve().relative_to(table.resolve()).match(pattern)):
+            raise StrataError(f"--out {out} would be one of the files that {source} is read from", "Write it elsewhere")
+        files = source_files(table, mapping.rows) if pattern else (file for file in table.rglob("*") if file.is_file())
+    elif table.exists():
+        files = (table,)
+    if is_one_of(target, files):
+        raise StrataError(f"--out {out} is the table itself", "Give another file to write to")
+
+
+def is_one_of(out: str | Path, files: Iterable[Path]) -> bool:
+    """Whether writing to `out` would overwrite one of the files: the same path, the other end of a link, or another name of the same data."""
+    target = Path(out)
+    place = target.resolve()
+    return any(
+        file.resolve() == place or (target.exists() and file.exists() and target.samefile(file)) for file in files
+    )

@@ -1,0 +1,48 @@
+"""Which text do the bytes of a table's file hold?"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Sequence
+from pathlib import Path
+
+from probes.errors import StrataError
+
+_MARKS = (
+    # The longer marks first: that of UTF-32 begins with that of UTF-16.
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def file_text(path: Path, encodings: Sequence[str]) -> str:
+    """The file's text in the encoding that its byte order mark says, else in `encodings`, in turn; empty ones don't count.
+
+    Raises StrataError where none fits.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise StrataError(f"Can't read {path}: {error.strerror}", "Check the path and its permissions") from error
+    marked = next((encoding for mark, encoding in _MARKS if raw.startswith(mark)), None)
+    for encoding in (marked,) if marked else filter(None, encodings):
+        try:
+            text = raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        except LookupError as error:
+            raise StrataError(
+                f"There is no text encoding {encoding!r}", "Change it in [rows]; Python's names count, e.g. mac_roman"
+            ) from error
+        if "\0" in text:
+            break
+        return text
+    looks = "utf-16-le" if raw[1:2] == b"\0" else "utf-16-be" if raw[:1] == b"\0" else ""
+    raise StrataError(
+        f"{path} isn't text in {marked or encodings[0]}",
+        f'Set encoding = "{looks}" in [rows]' if looks else
+        "Set `encoding` (or `fallback_encoding`) in [rows], e.g. mac_roman",
+    )  # fmt: skip

@@ -1,0 +1,86 @@
+"""Are the files of a run directory what the run wrote? Each has its checksum in the manifest and is checked before it is used."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from experiments.tables import check_tables
+from probes.errors import DamagedError
+from probes.file_state import file_state
+
+MANIFEST = "manifest.json"
+MANIFEST_SCHEMA = "strata.manifest/1"
+SUMMARY_SCHEMA = "strata.summary/1"
+COMPARISON_SCHEMA = "strata.comparison/1"
+FILES = "files"
+"""Field of the manifest: name of a file to its sha256. Runs of before it was kept have none."""
+
+
+def read_manifest(directory: Path) -> dict[str, Any]:
+    """manifest.json of a run. Raises DamagedError when it is damaged or of another version."""
+    return read_object(directory / MANIFEST, MANIFEST_SCHEMA)
+
+
+def read_object(file: Path, schema: str) -> dict[str, Any]:
+    """A JSON file that says which schema it has. Raises DamagedError when it is damaged or of another one."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DamagedError(f"{file} is damaged ({error})", "Delete it and start the same command again") from error
+    if not isinstance(content, dict):
+        raise DamagedError(f"{file} is damaged (no JSON object)", "Delete it and start the same command again")
+    if content.get("schema") != schema:
+        raise DamagedError(
+            f"{file} is {content.get('schema')!r}, this Strata reads {schema!r}",
+            "Use the Strata that wrote it, or give another directory",
+        )
+    return content
+
+
+def is_whole(directory: Path, manifest: Mapping[str, Any], name: str) -> bool:
+    """Whether the file is there and recorded. Raises DamagedError when it isn't what was recorded."""
+    file = directory / name
+    recorded = manifest.get(FILES, {}).get(name)
+    if recorded is None or not file.exists():
+        return False
+    if file_sha256(file) != recorded:
+        raise DamagedError(
+            f"{file} is not what this run wrote (its checksum differs)",
+            "Put it back, or delete it and start the same command again: it is made anew",
+        )
+    return True
+
+
+def check_run(directory: Path, manifest: Mapping[str, Any], tables: Sequence[str]) -> None:
+    """Raises DamagedError when a file of a finished run is missing, damaged or another run's."""
+    check_tables(directory, str(manifest.get("run_id")), tables)  # says whose a table is
+    for name in manifest.get(FILES, {}):
+        if not is_whole(directory, manifest, name):
+            raise DamagedError(f"{directory} has no {name}", "Start the same command again: it makes what is missing")
+
+
+def table_of(directory: Path, name: str) -> pa.Table:
+    """A table of another run, checked. Raises DamagedError when it is missing or isn't what that run wrote."""
+    file = f"{name}.parquet"
+    if not is_whole(directory, read_manifest(directory), file):
+        raise DamagedError(f"{directory} has no {file}", "Start the same command again: it makes what is missing")
+    return pq.read_table(directory / file)
+
+
+def file_sha256(file: Path) -> str:
+    """Read once a process and state of the file."""
+    return _sha256(str(file), file_state(file))
+
+
+@lru_cache(maxsize=1024)
+def _sha256(file: str, _state: str) -> str:
+    with Path(file).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

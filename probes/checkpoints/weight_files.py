@@ -1,0 +1,153 @@
+"""Which files of a directory are the model's weights? Decided once; loading, hashing, comparing and the manifest use this list."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from probes.checkpoints.identity import check_safetensors
+from probes.checkpoints.quiet import first_line
+from probes.errors import StrataError
+
+SINGLE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+_NAMED_IN_CONFIG = "transformers_weights"
+"""A field of config.json by which transformers loads another file than the usual one."""
+
+
+@dataclass(frozen=True)
+class WeightFiles:
+    """What is loaded from a directory, and what is left lying beside it."""
+
+    files: tuple[Path, ...]
+    """The safetensors files that transformers loads, each checked to be whole."""
+    chosen: str
+    """The file that led to them: a weight file or an index."""
+    ignored: tuple[str, ...]
+    """Names of other weights of the same model in the directory, which are not loaded."""
+
+    @property
+    def caveat(self) -> str | None:
+        """What a reader of the numbers has to know of the choice; None where there was none to make."""
+        if not self.ignored:
+            return None
+        shown = ", ".join(self.ignored[:3]) + (f" and {len(self.ignored) - 3} more" if len(self.ignored) > 3 else "")
+        return (
+            f"The directory holds its weights in several forms: {self.chosen} is loaded, as transformers does, and "
+            f"{shown} not"
+        )
+
+
+def weight_files(directory: Path) -> WeightFiles:
+    """The weights of a Hugging Face directory, chosen in the order of transformers.
+
+    That is: what `transformers_weights` in config.json names, else `model.safetensors`, else the shards of
+    `model.safetensors.index.json`. Raises StrataError for pickled, absent, damaged and doubtful weights.
+    """
+    config = _config(directory)
+    if (directory / "adapter_config.json").exists():
+        # transformers adds such an adapter to the model without a word, also where it is merged into it already.
+        raise StrataError(
+            f"{directory} holds a whole model and an adapter (adapter_config.json)",
+            "Move the adapter's files to a directory of their own; give MODEL+ADAPTER only if it is not merged yet",
+        )
+    chosen = _chosen(directory, config)
+    files = _shards(directory, chosen) if chosen.endswith(".json") else [directory / chosen]
+    for file in files:
+        check_safetensors(file)
+    if chosen.endswith(".json"):
+        _refuse_twice_stored(files)
+    return WeightFiles(tuple(files), chosen, _ignored(directory, files, chosen))
+
+
+def _config(directory: Path) -> dict[str, Any]:
+    file = directory / "config.json"
+    if not file.exists():
+        raise StrataError(f"{directory} has no config.json", "Give a directory in Hugging Face's format")
+    try:
+        config = json.loads(file.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise StrataError(f"{file} could not be read ({first_line(error)})", "Check the checkpoint") from error
+    if not isinstance(config, dict):
+        raise StrataError(f"{file} does not hold a JSON object", "Check the checkpoint")
+    return config
+
+
+def _chosen(directory: Path, config: dict[str, Any]) -> str:
+    named = config.get(_NAMED_IN_CONFIG)
+    if named is not None:
+        return _named(directory, named)
+    for name in (SINGLE, INDEX):
+        if (directory / name).exists():
+            return name
+    pickled = sorted(f.name for pattern in ("*.bin", "*.pt", "*.pth") for f in directory.glob(pattern))
+    if pickled:
+        raise StrataError(
+            f"{directory} holds only pickled weights ({pickled[0]}), which can run code when opened",
+            "Convert them to safetensors, or use a revision of the model that has them",
+        )
+    raise StrataError(f"{directory} holds no *.safetensors weights", "Download the model's weights as well")
+
+
+def _named(directory: Path, named: Any) -> str:
+    where = f"{directory}/config.json names {named!r} as the weights ({_NAMED_IN_CONFIG})"
+    if not isinstance(named, str) or not named.endswith((".safetensors", ".safetensors.index.json")):
+        raise StrataError(f"{where}, which is no safetensors file", "Name a safetensors file, or take the field out")
+    if not _inside(named):
+        raise StrataError(f"{where}, which lies outside of the directory", "Use a checkpoint with its weights inside")
+    if not (directory / named).exists():
+        raise StrataError(f"{where}, but there is no such file", "Download it, or take the field out")
+    return named
+
+
+def _shards(directory: Path, index: str) -> list[Path]:
+    file = directory / index
+    try:
+        names = sorted(set(json.loads(file.read_text(encoding="utf-8"))["weight_map"].values()))
+        odd = [name for name in names if not (isinstance(name, str) and name.endswith(".safetensors"))]
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise StrataError(f"{file} is not a weight index ({first_line(error)})", "Download it again") from error
+    if odd:
+        raise StrataError(
+            f"{file} names {odd[0]!r}, which is no safetensors file and could run code when opened",
+            "Use a revision of the model whose weights are safetensors",
+        )
+    outside = [name for name in names if not _inside(name)]
+    if outside:
+        raise StrataError(f"{file} names {outside[0]!r}, outside of the directory", "Download the checkpoint again")
+    absent = [name for name in names if not (directory / name).exists()]
+    if absent:
+        raise StrataError(f"{directory} lacks {absent[0]}, which its index names", "Download the missing shard")
+    if not names:
+        raise StrataError(f"{file} names no weights", "Download it again")
+    # Like transformers: from the directory, wherever in it the index lies.
+    return [directory / name for name in names]
+
+
+def _inside(name: str) -> bool:
+    # By name, not by where links lead: the hub's cache keeps links to files elsewhere.
+    parts = Path(name).parts
+    return not Path(name).is_absolute() and ".." not in parts
+
+
+def _refuse_twice_stored(files: list[Path]) -> None:
+    from safetensors import safe_open
+
+    where: dict[str, Path] = {}
+    for file in files:
+        with safe_open(str(file), framework="pt") as shard:
+            for name in shard.keys():  # noqa: SIM118  # a safetensors file is no mapping
+                if name in where:
+                    raise StrataError(
+                        f"{where[name].name} and {file.name} of {file.parent} both hold {name}",
+                        "Download the checkpoint again: which of the two is meant can't be told",
+                    )
+                where[name] = file
+
+
+def _ignored(directory: Path, files: list[Path], chosen: str) -> tuple[str, ...]:
+    used = {chosen, *(str(file.relative_to(directory)) for file in files)}
+    beside = {INDEX, *(file.name for file in directory.glob("*.safetensors"))}
+    return tuple(sorted(name for name in beside - used if (directory / name).exists()))

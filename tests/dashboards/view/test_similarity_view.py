@@ -1,0 +1,186 @@
+"""Is a similarity that one dimension or one family makes told as such, in lines and in words, and never as a change?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboards.view.comparison_contrasts import build_contrasts
+from dashboards.view.comparison_run import ComparisonRun
+from dashboards.view.comparison_similarity import build_similarity
+from probes.errors import StrataError
+
+Json = dict[str, Any]
+STREAMS = range(7)
+
+
+def run_of(table: str, rows: list[Json]) -> ComparisonRun:
+    found = {"models": {"base": {}, "distilled": {}}, "n_layers": 6}
+    return ComparisonRun(Path("somewhere"), {}, found, {}, [], {table: rows}, {"base": {}, "distilled": {}})
+
+
+def rows_of(
+    full: Mapping[int, float],
+    trimmed: Mapping[int, float] | None = None,
+    families: Mapping[str, Mapping[int, float]] | None = None,
+    measure: str = "cka",
+    **names: Any,
+) -> list[Json]:
+    """Values by stream, 1 where none is given; dominant are dimensions 3 and 9 where `trimmed` has a value."""
+    rows = []
+    common = {"contrast": "distilled", "measure": measure, "kind": "reasoning", "position": "last", "method": "", "n_clusters": 12,
+              "n_items": 24, "n_appended": 0, **names}  # fmt: skip
+    for stream in STREAMS:
+        there = trimmed is not None and stream in trimmed
+        at = {**common, "stream": stream, "share_base": 0.77 if there else 0.02, "share_other": 0.3 if there else 0.05,
+              "dominant": "3, 9" if there else None}  # fmt: skip
+        value = full.get(stream, 1.0)
+        for dimensions in ("all", "trimmed"):
+            here = (trimmed or {}).get(stream, value) if dimensions == "trimmed" else value
+            rows.append({**at, "dimensions": dimensions, "left_out": None, "value": here, "low": here, "high": here})
+            rows += [
+                {
+                    **at,
+                    "dimensions": dimensions,
+                    "left_out": family,
+                    "value": of.get(stream, here),
+                    "low": None,
+                    "high": None,
+                }
+                for family, of in (families or {}).items()
+            ]
+    return rows
+
+
+def told(rows: list[Json]) -> str:
+    return " ".join(one["text"] for one in build_similarity(run_of("similarity", rows))["told"])
+
+
+def test_a_fall_that_is_not_there_without_the_dominant_dimensions_is_not_the_streams() -> None:
+    view = build_similarity(run_of("similarity", rows_of({2: 0.7, 3: 0.68}, {2: 0.9, 3: 0.91, 4: 1.0})))
+    full, trimmed = view["lines"]
+    assert (full["dimensions"], trimmed["dimensions"]) == ("all", "trimmed")
+    assert full["mean"][3] == 0.68 and trimmed["mean"][3] == 0.91
+    assert full["dominant"][3] == "3, 9" and full["dominant"][0] is None and full["shares"][3] == 0.77
+    assert "without dominant dimensions" in trimmed["aria"] and "without" not in full["aria"]
+    (sentence,) = [one["text"] for one in view["told"]]
+    assert "lowest CKA 0.680 at stream 3 (24 items)" in sentence
+    assert "dimensions 3, 9 dominate: one holds up to 77 % of the variance (streams 2–4)" in sentence
+    assert "0.910 instead of 0.680 at stream 3: the two lines disagree at streams 2–3" in sentence
+    assert "the fall there is not the whole stream's" in sentence
+
+
+def test_a_likeness_that_is_not_there_without_them_is_not_the_streams_either() -> None:
+    sentence = told(rows_of({}, {2: 0.4}))
+    assert "lowest CKA 1.000" in sentence and "0.400 instead of 1.000 at stream 2" in sentence
+    assert "the likeness there is not the whole stream's" in sentence
+
+
+def test_without_dominant_dimensions_there_is_no_second_line_and_that_is_said() -> None:
+    view = build_similarity(run_of("similarity", rows_of({2: 0.7})))
+    assert [line["dimensions"] for line in view["lines"]] == ["all"]
+    assert "no dimension is dominant (the largest holds 5 % of the variance)" in view["told"][0]["text"]
+    same = told(rows_of({2: 0.7}, {2: 0.705}))
+    assert "the line is the same to 0.02" in same and "disagree" not in same
+
+
+def test_a_fall_that_goes_with_one_family_is_told_as_that_familys() -> None:
+    dip = {2: 0.7, 3: 0.6}
+    families: Json = {"binding": {2: 0.98, 3: 0.97}, "ordering": {2: 0.65}, "parity": {3: 0.75}}
+    view = build_similarity(run_of("similarity", rows_of(dip, None, families)))
+    (line,) = view["family_lines"]
+    assert (line["low"][2], line["high"][2]) == (0.65, 0.98) and (line["low"][3], line["high"][3]) == (0.6, 0.97)
+    assert line["mean"][3] == 0.6 and "one of 3 families left out at a time" in line["method"]
+    sentence = view["told"][0]["text"]
+    assert "the lowest lies between 0.600 (without ordering) and 0.970 (without binding)" in sentence
+    assert (
+        "only binding makes it fall at streams 2–3: without it the lowest value there is 0.970 instead of 0.600"
+        in sentence
+    )
+
+
+def test_a_fall_that_stays_whichever_family_is_left_out_is_no_familys() -> None:
+    families: Json = {"one": {2: 0.72}, "two": {2: 0.68}, "three": {2: 0.8}}
+    sentence = told(rows_of({2: 0.7}, None, families))
+    assert "only" not in sentence and "between 0.680 (without two) and 0.800 (without three)" in sentence
+    assert "all of one family" in told(rows_of({2: 0.7}))
+
+
+def test_names_of_families_can_not_reorder_the_sentence() -> None:
+    sentence = told(rows_of({2: 0.7}, None, {"a\u202eb": {2: 0.99}, "two": {2: 0.6}}))
+    assert "\u202e" not in sentence and "⟨U+202E⟩" in sentence
+
+
+def test_prompts_that_are_scored_behind_a_fed_token_are_counted() -> None:
+    sentence = told(rows_of({}, n_appended=12))
+    assert "12 of 24 reasoning items are scored behind a first answer token that answer and foil share" in sentence
+    assert "scored behind" not in told(rows_of({}))
+
+
+def test_a_cosine_is_told_only_where_a_dimension_carries_it() -> None:
+    view = build_similarity(run_of("similarity", rows_of({2: 0.9}, measure="cosine")))
+    assert view["told"] == [] and len(view["lines"]) == 1
+    carried = told(rows_of({2: 0.9}, {2: 0.5}, measure="cosine"))
+    assert "lowest mean cosine 0.900" in carried and "of the squared length" in carried
+
+
+@pytest.mark.parametrize(("table", "build"), [("similarity", build_similarity), ("contrasts", build_contrasts)])
+def test_a_table_of_an_earlier_version_is_named(table: str, build: Any) -> None:
+    with pytest.raises(StrataError, match=f"{table}.parquet was written by an earlier version"):
+        build(run_of(table, [{"stream": 0, "value": 1.0}]))
+
+
+def excess(value: float, trimmed: float | None = None, without: float | None = None, half: float = 0.01) -> list[Json]:
+    rows = []
+    for stream in STREAMS:
+        for dimensions, here in (("all", value), ("trimmed", value if trimmed is None else trimmed)):
+            common = {"model": "base", "kind": "reasoning", "contrast": "excess", "stream": stream, "dimensions": dimensions,
+                      "share": 0.6, "dominant": None if trimmed is None else "7", "n_items": 24, "n_clusters": 12,
+                      "method": "", "reason": None}  # fmt: skip
+            rows.append({**common, "left_out": None, "value": here, "low": here - half, "high": here + half})
+            rows += [
+                {**common, "left_out": family, "value": of, "low": None, "high": None}
+                for family, of in (("one", here if without is None else without), ("two", here))
+            ]
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "words", "absent"),
+    [
+        (excess(0.05), "leaves 0 out at streams 0–6", "gone"),
+        (excess(0.005), "holds 0 wherever there is one", "gone"),
+        (excess(0.05, trimmed=0.0), "without what is dominant it is gone at streams 0–6", "it stays"),
+        (excess(0.05, trimmed=0.04), "without what is dominant it stays", "gone"),
+        (excess(0.05, trimmed=-0.05), "without what is dominant it is gone", "it stays"),
+        (excess(0.05, without=-0.001), "without one it is gone at streams 0–6", "without two"),
+    ],
+)
+def test_an_excess_is_told_with_what_makes_it(rows: list[Json], words: str, absent: str) -> None:
+    view = build_contrasts(run_of("contrasts", rows))
+    (one,) = view["told"]
+    assert words in one["text"] and absent not in one["text"]
+
+
+def test_a_contrast_that_falls_with_a_dimension_alone_is_drawn_without_it_and_told() -> None:
+    rows = []
+    for contrast, fallen in (("excess", {}), ("slow_slow", {3: (0.43, 0.99)}), ("fast_fast", {3: (0.985, 0.99)})):
+        for stream in STREAMS:
+            values = fallen.get(stream, (0.0, 0.0) if contrast == "excess" else (1.0, 1.0))
+            common = {"model": "base", "kind": "knowledge", "contrast": contrast, "stream": stream, "left_out": None, "share": 0.5,
+                      "dominant": "7" if stream == 3 else None, "n_items": 24, "n_clusters": 12, "method": "", "reason": None}  # fmt: skip
+            rows += [
+                {**common, "dimensions": dimensions, "value": value, "low": value - 0.01, "high": value + 0.01}
+                for dimensions, value in zip(("all", "trimmed"), values, strict=True)
+            ]
+    view = build_contrasts(run_of("contrasts", rows))
+    twice = [line["contrast"] for line in view["lines"] if line["dimensions"] == "trimmed"]
+    assert twice == ["excess", "slow_slow"], "what says the same is drawn once"
+    carried = [one["text"] for one in view["told"] if "slow reworded" in one["text"]]
+    assert carried == [
+        "Base, knowledge, slow – slow reworded: dimension 7 holds up to 50 % of the variance (stream 3); without it 0.990 instead "
+        "of 0.430 at stream 3: the two lines disagree at stream 3, and the fall there is not the whole stream's."
+    ]
