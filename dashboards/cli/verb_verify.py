@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         print(config_lines(resolved), end="")
         return 0
     values = {name: entry.value for name, entry in resolved.items()}
-    _check_what_is_asked(arguments.checkpoint, values)
+    _check_what_is_asked(arguments.checkpoint, values, given_options(arguments))
     display = display_from(values)
     if values["architectures"]:
         return _architectures(values, display)
@@ -87,13 +87,17 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     return 0 if found.ok and not found.unavailable else 1
 
 
-def _check_what_is_asked(checkpoint: str | None, values: Mapping[str, Any]) -> None:
+def _check_what_is_asked(checkpoint: str | None, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     if checkpoint is None and not values["architectures"]:
         raise StrataError("verify needs a CHECKPOINT", "Give one, or --architectures for tiny models of all types")
     if checkpoint is not None and values["architectures"]:
         raise StrataError(
             f"--architectures makes models of its own, and {checkpoint} was given", "Leave one of them out"
         )
+    of_checkpoints = {"backends", "remote", *(option.name for option in MODEL)}
+    idle = [option.flag for option in OPTIONS if option.name in of_checkpoints and option.name in given]
+    if idle and values["architectures"]:
+        raise StrataError(f"{idle[0]} is about a checkpoint, and --architectures has none", "Leave it out")
     named = [f"--{name}" for name in ("types", "out") if values[name]]
     if named and not values["architectures"]:
         raise StrataError(f"{named[0]} belongs to --architectures", "Leave it out, or give --architectures")

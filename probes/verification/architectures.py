@@ -10,6 +10,7 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -140,7 +141,8 @@ def _limit_memory() -> None:
         return
     _soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     limit = _MEMORY_LIMIT if hard == resource.RLIM_INFINITY else min(_MEMORY_LIMIT, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    with suppress(ValueError, OSError):  # macOS has the name and not the limit
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
 
 
 def _be_quiet() -> None:

@@ -96,6 +96,7 @@ def test_verify_needs_a_checkpoint_or_architectures(capfd: pytest.CaptureFixture
         ([], "needs a CHECKPOINT"),
         (["x", "--architectures"], "makes models of its own"),
         (["x", "--types", "gpt2"], "--types belongs to --architectures"),
+        (["--architectures", "--dtype", "bfloat16"], "--dtype is about a checkpoint"),
         (["--architectures", "--out", str(tmp_path / "no" / "x.md")], "There is no directory"),
     ):
         assert main(["verify", *words]) == 2

@@ -17,6 +17,7 @@ from probes.backends.shape_check import check_shapes
 from probes.checkpoints import open as opening
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.checkpoints.open import checkpoint_from, open_checkpoint, open_on_meta
+from probes.checkpoints.stretched_rope import embed_row_by_row, thresholds_of
 from probes.errors import NotSupportedError, SelfTestError
 from probes.prompts import Prompt
 from probes.verification.plain import PlainModel
@@ -194,3 +195,16 @@ def test_families_with_a_scale_or_a_norm_of_their_own_are_read_as_they_add(tmp_p
             wanted = model(input_ids=torch.tensor([prompt.ids]), use_cache=False).logits[0]
         handle.remove()
         torch.testing.assert_close(checkpoint.readout.logits(kept[0][0]), wanted, atol=1e-4, rtol=1e-4)
+
+
+def test_a_position_embedding_of_another_make_is_left_alone(tiny_models: Any) -> None:
+    class Foreign(nn.Module):
+        rope_type = "dynamic"
+
+        def forward(self, x: torch.Tensor, seq_len: int) -> torch.Tensor:
+            return x[:seq_len]
+
+    model = nn.Sequential(Foreign())
+    embed_row_by_row(model)
+    assert type(model[0]) is Foreign and thresholds_of(model) == ()
+    assert thresholds_of(tiny_models("llama").model) == () and thresholds_of(stretched().model) == (24,)
