@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 import torch
-from tiny_models import ARCHITECTURES, tiny_checkpoint, tiny_model
+from tiny_models import ARCHITECTURES, tiny_checkpoint
 
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.errors import StrataError
@@ -113,17 +113,3 @@ def test_what_cannot_be_decoded_is_refused() -> None:
         generate(checkpoint, ["a", ""], max_new_tokens=2)
     with pytest.raises(StrataError, match="temperature -1"):
         generate(checkpoint, ["a"], temperature=-1.0)
-
-
-def test_texts_that_grow_beyond_a_length_at_which_the_cache_begins_anew_are_those_of_each_prompt_alone() -> None:
-    """Phi-3 drops its cache where the width of the whole batch, pads included, crosses a length of its configuration."""
-    changes = {"original_max_position_embeddings": 6}
-    checkpoint = tiny_checkpoint("phi3", **changes)
-    found = generate(checkpoint, PROMPTS, max_new_tokens=9)
-    for one, text in zip(found, PROMPTS, strict=True):
-        ids = checkpoint.encode(text)
-        wanted = tiny_model("phi3", **changes).generate(
-            input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long), max_new_tokens=9,
-            do_sample=False, pad_token_id=0, eos_token_id=2,
-        )  # fmt: skip
-        assert one.ids == tuple(wanted[0, len(ids) :].tolist())
