@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from probes.backends.body_inputs import body_inputs
@@ -53,7 +54,8 @@ def run_self_tests(
     """The identities of capture and lens on the first tokens of a few of `prompts`, of the most different lengths.
 
     Those that a prompt's length may break are tried on the longest and the shortest prompt as well, uncut. `backend`
-    defaults to torch hooks. Costs about twenty small forward passes and eight of the longest prompt.
+    defaults to torch hooks. Costs about fifteen small forward passes and six of the longest prompt (two, where it is the
+    only one).
     Raises DoesNotFitError where the two don't fit into memory.
     """
     if not prompts:
@@ -123,6 +125,18 @@ class _Bench:
         """Float[Tensor, "stream token d_model"], real tokens only."""
         self.scale = running_scale(self.streams)
 
+    def read_whole(self, rows: Sequence[int], side: Side = "right") -> list[Float[Tensor, "stream place d_model"]]:
+        """Streams of whole prompts in one batch, at places spread over each, its last token among them."""
+        prompts = [self.ends[row] for row in rows]
+        batch, sites = pad(prompts, self.checkpoint.pad_id, side), streams_of(self.n_layers)
+        places = [torch.linspace(0, len(prompt.ids) - 1, _PLACES).round().long() for prompt in prompts]
+        return list(self.backend.read(batch, sites, torch.stack(places) + batch.start[:, None]).stack(sites))
+
+    @cached_property
+    def alone(self) -> list[Float[Tensor, "stream place d_model"]]:
+        """`read_whole` of each of `ends` by itself, the shortest first."""
+        return [self.read_whole([row])[0] for row in range(len(self.ends))]
+
     def logits_after(self, edits: Sequence[Edit]) -> Float[Tensor, "token vocab"]:
         logits = self.backend.edit(self.batch, edits).logits
         assert logits is not None
@@ -147,9 +161,11 @@ def _spread(prompts: Sequence[Prompt]) -> list[Prompt]:
 
 
 def _ends(prompts: Sequence[Prompt]) -> list[Prompt]:
-    """The shortest and the longest prompt; a single one is given its own first half as company."""
+    """The shortest and the longest prompt. Where all are as long, one is cut in half; a single one needs no company."""
     by_length = sorted(prompts, key=lambda prompt: len(prompt.ids))
     shortest, longest = by_length[0], by_length[-1]
+    if len(prompts) == 1:
+        return [longest]
     if len(shortest.ids) == len(longest.ids):
         shortest = Prompt("half", longest.ids[: max(1, len(longest.ids) // 2)])
     return [shortest, longest]
@@ -268,20 +284,12 @@ def _invariances(bench: _Bench) -> Iterator[SelfTest]:
 
 def _length_does_not_matter(bench: _Bench) -> Iterator[SelfTest]:
     """Short before long, and short again: what a long prompt leaves behind in a module shows as well."""
-    pad_id, sites = bench.checkpoint.pad_id, streams_of(bench.n_layers)
-    chosen = [_places_in(prompt) for prompt in bench.ends]
-
-    def read(rows: Sequence[int], side: Side) -> list[Float[Tensor, "stream place d_model"]]:
-        batch = pad([bench.ends[row] for row in rows], pad_id, side)
-        where = torch.stack([chosen[row] for row in rows]) + batch.start[:, None]
-        return list(bench.backend.read(batch, sites, where).stack(sites))
-
-    alone = [read([row], "right")[0] for row in (0, 1)]
-    again = [(0, read([0], "right")[0])]
-    together = [(row, found) for side in _SIDES for row, found in enumerate(read([0, 1], side))]
-    value = max(
-        differences(found, alone[row], running_scale(alone[row]))[1] for row, found in (*again, *together)
-    )  # fmt: skip
+    alone = bench.alone
+    if len(alone) == 1:
+        return
+    again = [(0, bench.read_whole([0])[0])]
+    together = [(row, found) for side in _SIDES for row, found in enumerate(bench.read_whole([0, 1], side))]
+    value = max(differences(found, alone[row], running_scale(alone[row]))[1] for row, found in (*again, *together))
     lengths = " and ".join(str(len(prompt.ids)) for prompt in bench.ends)
     yield _result(
         "streams do not depend on how long the prompts beside and before them are",
@@ -292,10 +300,7 @@ def _length_does_not_matter(bench: _Bench) -> Iterator[SelfTest]:
 
 
 def _lens_is_the_model_at_length(bench: _Bench) -> Iterator[SelfTest]:
-    longest = bench.ends[-1]
-    where = torch.tensor([[len(longest.ids) - 1]])
-    last = Site("resid_post", bench.n_layers - 1)
-    stream = bench.backend.read(pad([longest], bench.checkpoint.pad_id), [last], where).values[last][0]
+    longest, stream = bench.ends[-1], bench.alone[-1][-1, -1:]
     model = bench.checkpoint.model
     only = {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}
     with torch.no_grad():
@@ -308,11 +313,6 @@ def _lens_is_the_model_at_length(bench: _Bench) -> Iterator[SelfTest]:
         bench.tolerance.logits,
         f"Euclidean distance over the norm of the logits; {len(longest.ids)} tokens, the model called without hooks",
     )
-
-
-def _places_in(prompt: Prompt) -> Int[Tensor, " place"]:
-    """Spread over the prompt, its last token among them."""
-    return torch.linspace(0, len(prompt.ids) - 1, _PLACES).round().long()
 
 
 def _streams_by_row(bench: _Bench, batch: Batch) -> Iterator[Float[Tensor, "stream token d_model"]]:
