@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,12 @@ DISPLAY = (
     Option("display", "auto", "progress on stderr: rich, plain, none, or auto", "output", choices=DISPLAYS),
     Option("json", False, "print exactly one JSON object, and no progress", "output"),
 )
+
+
+def tell_caveats(checkpoint: Checkpoint) -> None:
+    """Says on stderr what was odd about opening it, whatever the display: for verbs that leave no run behind."""
+    for caveat in checkpoint.caveats:
+        sys.stderr.write(f"caveat: {caveat}\n")
 
 
 def open_from(spec: str, values: Mapping[str, Any], display: Display) -> Checkpoint:

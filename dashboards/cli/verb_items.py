@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING, Any, TextIO
 from rich.console import Console
 from rich.table import Table
 
-from dashboards.cli.common_options import DISPLAY, ITEMS, MODEL, config_lines, display_from, given_options, open_from
+from dashboards.cli.common_options import (
+    DISPLAY,
+    ITEMS,
+    MODEL,
+    config_lines,
+    display_from,
+    given_options,
+    open_from,
+    tell_caveats,
+)
 from dashboards.cli.display import only_results_on_stdout
 from dashboards.cli.options import Option, add_options, resolve
 from probes.errors import StrataError
@@ -153,18 +162,17 @@ def _quoted(text: str) -> str:
 
 
 def _check(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
+    from experiments.items.alignment import token_length
     from experiments.items.format_check import built_in_contrasts, format_report
     from experiments.items.jsonl import read_items
 
     display = display_from(values)
     with display.listening():
         checkpoint = open_from(values["checkpoint"], values, display)
+        tell_caveats(checkpoint)
         if len(what) > 1:
             raise StrataError(f"items check takes one file, {len(what)} were given", "Check them one by one")
-        if what:
-            items = read_items(what[0])
-        else:
-            items = _built_in(values["families"], values, lambda text: len(checkpoint.encode(text)))
+        items = read_items(what[0]) if what else _built_in(values["families"], values, token_length(checkpoint))
         report = format_report(items, checkpoint, checkpoint.max_context, seed=values["seed"])
         if not what:
             made = built_in_contrasts(

@@ -15,7 +15,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dashboards.cli.common_options import DISPLAY, MODEL, config_lines, display_from, given_options, open_from
+from dashboards.cli.common_options import (
+    DISPLAY,
+    MODEL,
+    config_lines,
+    display_from,
+    given_options,
+    open_from,
+    tell_caveats,
+)
 from dashboards.cli.display import only_results_on_stdout
 from dashboards.cli.options import Option, add_options, positive, resolve
 from probes.errors import StrataError
@@ -67,6 +75,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         from probes.prompts import Prompt
 
         checkpoint = open_from(arguments.checkpoint, values, display)
+        tell_caveats(checkpoint)
         ids = checkpoint.encode(arguments.prompt)
         _check_length(len(ids), checkpoint)
         answer = _answer_token(checkpoint, arguments.prompt, values["answer"]) if values["answer"] else None
@@ -160,6 +169,7 @@ def _as_json(checkpoint: Checkpoint, found: PromptMap, lens: str) -> dict[str, o
             for row in zip(found.top_ids, found.top_logprobs, strict=True)
         ],
         "entropy": found.entropy.tolist(),
+        "caveats": list(checkpoint.caveats),
     }  # fmt: skip
     if found.answer_rank is not None and found.answer_logprob is not None:
         result |= {"answer_rank": found.answer_rank.tolist(), "answer_logprob": found.answer_logprob.tolist()}
@@ -194,5 +204,6 @@ def _write_page(
         ("tokenizer sha256", checkpoint.identity.tokenizer_sha256),
         ("dtype", str(checkpoint.dtype)),
         ("attention", checkpoint.attention),
+        *(("caveat", caveat) for caveat in checkpoint.caveats),
     ]
     write_whole(out, render_lens_page(page, model=spec, facts=facts))

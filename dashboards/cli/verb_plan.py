@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
-from dashboards.cli.common_options import config_lines, display_from, given_options, open_from
+from dashboards.cli.common_options import config_lines, display_from, given_options, open_from, tell_caveats
 from dashboards.cli.display import only_results_on_stdout, seconds_in_words
 from dashboards.cli.options import Option, add_options, resolve
 from dashboards.cli.verb_locate import OPTIONS as LOCATE
@@ -48,6 +48,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
             checkpoint = open_on_meta(
                 arguments.checkpoint, dtype=values["dtype"], trust_remote_code=values["trust_remote_code"]
             )
+        tell_caveats(checkpoint)
         plan = plan_locate(
             checkpoint,
             locate_config(values),

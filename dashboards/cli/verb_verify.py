@@ -21,7 +21,15 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from dashboards.cli.common_options import DISPLAY, MODEL, config_lines, display_from, given_options, open_from
+from dashboards.cli.common_options import (
+    DISPLAY,
+    MODEL,
+    config_lines,
+    display_from,
+    given_options,
+    open_from,
+    tell_caveats,
+)
 from dashboards.cli.display import Display, only_results_on_stdout
 from dashboards.cli.options import Option, add_options, resolve, whole
 from probes.errors import StrataError
@@ -75,11 +83,12 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
 
         checkpoint = open_from(arguments.checkpoint, values, display)
         check_shapes(checkpoint)
+        tell_caveats(checkpoint)
         found = measure_agreement(
             checkpoint, backends=values["backends"], seed=values["seed"], remote=values["remote"], progress=display
         )
         if values["json"]:
-            stdout.write(json.dumps({**asdict(found), "ok": found.ok}) + "\n")
+            stdout.write(json.dumps({**asdict(found), "ok": found.ok, "caveats": checkpoint.caveats}) + "\n")
         else:
             _print(found, Console(file=stdout, highlight=False))
         # Last, since their remedy is this table.

@@ -74,6 +74,8 @@ def distill(
             status = "done"
             return dict(run.read_json("distill.json"))
         run.measured_here(str(checkpoint.device))
+        for caveat in checkpoint.caveats:
+            run.warn(caveat)
         with run.stage("train"):
             state = out / "training.safetensors"
             model, curve = train(checkpoint, texts, config, state, scratch=out / "scratch", progress=progress)

@@ -15,7 +15,7 @@ import torch
 from experiments.distill.data import SPLITS, Lesson, Split, cells_of, lessons
 from experiments.distill.prompting import PROMPTS, Prompting, ask
 from experiments.generation import end_of_answer, extract_answer, is_right, leaves_open
-from experiments.items.alignment import encode_items
+from experiments.items.alignment import encode_items, token_length
 from experiments.items.builtin import build_items, chosen
 from experiments.run import RunDirectory, rows_to_table
 from experiments.statistics.bootstrap import Estimate, cluster_bootstrap
@@ -84,6 +84,8 @@ def evaluate(
                 identity |= {f"base_{name}": value for name, value in checkpoint.identity.parts.items()}
                 run = RunDirectory(out, verb="distill-evaluation", command=command, identity=identity)
                 run.measured_here(str(checkpoint.device))
+            for caveat in checkpoint.caveats:
+                run.warn(caveat if name is None else f"{name}: {caveat}")
             label = BASE if name is None else name
             number = 0 if name is None else 1 + list(adapters).index(name)
             if not run.finished(f"knowledge_{number}.parquet"):
@@ -176,7 +178,7 @@ def knowledge_rows(
         chosen(KNOWLEDGE),
         seed=seed,
         per_family=per_family,
-        token_length=lambda text: len(checkpoint.encode(text)),
+        token_length=token_length(checkpoint),
     )
     encoded = [one for one in encode_items(items, checkpoint, checkpoint.max_context)[0] if one.foil_id is not None]
     rows: list[dict[str, Any]] = []

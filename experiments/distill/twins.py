@@ -85,4 +85,4 @@ def rows_sha256(made: Sequence[Row]) -> str:
 
 
 def _pieces(checkpoint: Checkpoint, text: str) -> tuple[int, ...]:
-    return tuple(checkpoint.tokenizer(text, add_special_tokens=False)["input_ids"])
+    return checkpoint.encode(text)[len(checkpoint.prefix) :]

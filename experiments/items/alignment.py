@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from experiments.items.schema import Item, Span
+from probes.checkpoints.checkpoint import NoEmbeddingError
 from probes.errors import StrataError
 from probes.prompts import Prompt
 
@@ -114,6 +115,18 @@ class _Continuations:
         return known
 
 
+def token_length(encoder: Encoder) -> Callable[[str], int]:
+    """How many tokens a text has, also one that the model can't read: an item with it is left out later, and counted."""
+
+    def length(text: str) -> int:
+        try:
+            return len(encoder.encode(text))
+        except NoEmbeddingError as error:
+            return error.n_tokens
+
+    return length
+
+
 def encode_item(item: Item, encoder: Encoder) -> EncodedItem:
     """Token ids, scored tokens and positions of one item; UnscorableError when it has no scored token."""
     return _encode(item, encoder, _Continuations(encoder))
@@ -144,6 +157,13 @@ def encode_items(
 
 
 def _encode(item: Item, encoder: Encoder, continuations: _Continuations) -> EncodedItem:
+    try:
+        return _aligned(item, encoder, continuations)
+    except NoEmbeddingError as error:
+        raise UnscorableError(item.id, error.reason) from error
+
+
+def _aligned(item: Item, encoder: Encoder, continuations: _Continuations) -> EncodedItem:
     ids, offsets = encoder.encode_with_offsets(item.prompt)
     if not ids:
         raise UnscorableError(item.id, "the prompt tokenises to nothing")

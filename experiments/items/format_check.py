@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from experiments.items.alignment import EncodedItem, Encoder, encode_items
+from experiments.items.alignment import EncodedItem, Encoder, encode_items, token_length
 from experiments.items.format_classifier import FormatResult, format_accuracy
 from experiments.items.schema import Item
 
@@ -126,7 +126,7 @@ def built_in_contrasts(
     """The format-only classifier on the built-in controls and their partners, both sides made for the purpose."""
     from experiments.items.control import matched_items
 
-    pairs = matched_items(seed, per_family, token_length=lambda text: len(encoder.encode(text)))
+    pairs = matched_items(seed, per_family, token_length=token_length(encoder))
     encoded, _ = encode_items(pairs, encoder, max_context)
     return contrasts_from_format(encoded, encoder, seed=seed)
 

@@ -28,6 +28,8 @@ IN_WORDS: Mapping[str, str] = {
 REQUEST = "Complete the text."
 """What the user of the chat says: the same before every item, so that no item is told twice."""
 THINK, THOUGHT = "<think>", "</think>"
+_FAILURES = (TemplateError, ValueError, TypeError, ImportError, LookupError, AttributeError, ArithmeticError)
+"""What a template can fail with: it is a program of its own."""
 _ONE_DAY = "{%- macro strftime_now(form) -%}26 Jul 2024{%- endmacro -%}"
 """Some templates write today's date: the same command has to ask the same tomorrow, and go on with a run of yesterday."""
 
@@ -36,8 +38,8 @@ def opening_of(tokenizer: Any, framing: Framing, whose: str = "this model") -> s
     """The text before every prompt, from the tokenizer's own chat template, without a BOS that it adds by itself.
 
     `empty-think` closes the think block before the answer begins, whether the template opened one or not; in `chat`
-    a model that starts by thinking reads the prompt as its thought. Raises StrataError where there is no template, or
-    one that fails; `whose` names the model in it.
+    a model that starts by thinking reads the prompt as its thought. Raises StrataError where there is no template, one
+    that fails, or one that doesn't write the request; `whose` names the model in it.
     """
     if framing == "raw":
         return ""
@@ -45,15 +47,7 @@ def opening_of(tokenizer: Any, framing: Framing, whose: str = "this model") -> s
         raise StrataError(
             f"--framing {framing} needs a chat template, and the tokenizer of {whose} has none", "Use --framing raw"
         )
-    request = [{"role": "user", "content": REQUEST}]
-    try:
-        template = _ONE_DAY + tokenizer.get_chat_template()
-        started = str(
-            tokenizer.apply_chat_template(request, chat_template=template, tokenize=False, add_generation_prompt=True)
-        )
-    except (TemplateError, ValueError, TypeError, ImportError) as error:
-        reason = " ".join(str(error).split())
-        raise StrataError(f"The chat template of {whose} fails ({reason})", "Use --framing raw") from error
+    started = _started(tokenizer, whose)
     if tokenizer.bos_token and list(tokenizer("")["input_ids"])[:1] == [tokenizer.bos_token_id]:
         started = started.removeprefix(tokenizer.bos_token)
     if framing == "chat":
@@ -63,6 +57,39 @@ def opening_of(tokenizer: Any, framing: Framing, whose: str = "this model") -> s
         return started
     opened = started if started.rfind(THINK) > started.rfind(THOUGHT) else f"{started}{THINK}\n"
     return f"{opened}\n{THOUGHT}\n\n"
+
+
+def _started(tokenizer: Any, whose: str) -> str:
+    """A chat with the request, up to where the answer begins."""
+    failed: Exception | None = None
+    rendered = False
+    # Templates of models that see as well write only what comes as a list of parts.
+    for content in (REQUEST, [{"type": "text", "text": REQUEST}]):
+        try:
+            template = _ONE_DAY + tokenizer.get_chat_template()
+            started = str(
+                tokenizer.apply_chat_template(
+                    [{"role": "user", "content": content}],
+                    chat_template=template,
+                    tokenize=False,
+                    add_generation_prompt=True,
+                )
+            )
+        except _FAILURES as error:
+            failed = failed or error
+            continue
+        rendered = True
+        # A list that is written as it stands, quotes and all, is no request.
+        before, written, _ = started.partition(REQUEST)
+        if written and (content == REQUEST or before[-1:] not in ("'", '"')):
+            return started
+    if failed is not None and not rendered:
+        reason = " ".join(str(failed).split())
+        raise StrataError(f"The chat template of {whose} fails ({reason})", "Use --framing raw") from failed
+    raise StrataError(
+        f"The chat template of {whose} doesn't write the request {REQUEST!r}, so that the prompts would stand in no chat",
+        "Use --framing raw, or mend the template",
+    )
 
 
 def template_sha256(tokenizer: Any) -> str | None:

@@ -252,6 +252,8 @@ def _describe(run: RunDirectory, checkpoint: Checkpoint, questions: Questions, o
         "left_out": questions.counted_reasons,
         "limited": questions.limited,
     }
+    for caveat in checkpoint.caveats:
+        run.warn(caveat)
     run.save()
     if not run.finished("items.jsonl"):
         with run.writing("items.jsonl"):

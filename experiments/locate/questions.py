@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
 
-from experiments.items.alignment import EncodedItem, encode_items
+from experiments.items.alignment import EncodedItem, encode_items, token_length
 from experiments.items.builtin import build_items, chosen
 from experiments.items.framing import framed, opening_of
 from experiments.items.jsonl import items_sha256, read_items
@@ -54,7 +54,7 @@ def questions_for(checkpoint: Checkpoint, config: LocateConfig, items_file: Path
             seed=config.seed,
             per_family=config.per_family,
             difficulty=config.difficulty,
-            token_length=lambda text: len(checkpoint.encode(text)),
+            token_length=token_length(checkpoint),
         )
     else:
         items = read_items(items_file)

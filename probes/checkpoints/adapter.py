@@ -7,8 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import safe_open
 
+from probes.checkpoints.adapter_fit import (
+    acts_alike,
+    not_in_place,
+    refuse_broken,
+    refuse_other_base,
+    refuse_other_depth,
+    refuse_unmergeable,
+    trial_ids,
+)
 from probes.checkpoints.identity import check_safetensors, hash_safetensors
 from probes.checkpoints.quiet import first_line, quietly
 from probes.checkpoints.remote import hub_directory
@@ -43,7 +53,8 @@ def adapter_files(adapter: str) -> tuple[Path, Path]:
     directory = _directory(adapter)
     weights = directory / "adapter_model.safetensors"
     if not (directory / "adapter_config.json").exists():
-        raise StrataError(f"{adapter} has no adapter_config.json", "Give a directory saved by PEFT")
+        model = ": it is a model, not a PEFT adapter" if (directory / "config.json").exists() else ""
+        raise StrataError(f"{adapter} has no adapter_config.json{model}", "Give a directory saved by PEFT")
     if not weights.exists():
         raise StrataError(
             f"{adapter} has no adapter_model.safetensors (pickled adapters are refused)",
@@ -125,19 +136,79 @@ def _directory(adapter: str) -> Path:
 def _merged(model: Any, adapter: str, directory: Path, weights: Path) -> Any:
     from peft import PeftModel, get_peft_model_state_dict
 
+    settings = adapter_settings(adapter)
+    refuse_unmergeable(adapter, settings)
+    refuse_broken(adapter, weights)
+    stored = stored_shapes(weights)
+    refuse_other_base(adapter, stored, model)
     own = {f"base_model.model.{name}" for name in model.state_dict()}
     try:
-        loaded = PeftModel.from_pretrained(model, str(directory))
+        loaded = PeftModel.from_pretrained(model, str(directory)).eval()
         wanted = set(get_peft_model_state_dict(loaded, save_embedding_layers=False))
-        with safe_open(str(weights), framework="pt") as file:
-            stored = set(file.keys())
         # PEFT only warns of what is missing and drops what is left over; embeddings saved whole are in no list.
-        odd = sorted((wanted - stored) | (stored - wanted - own))
+        odd = not_in_place(wanted, set(stored), own)
         if odd:
+            refuse_other_depth(adapter, stored, model)
             raise ValueError(f"{len(odd)} weights have no counterpart, among them {odd[0]}")
-        return loaded.merge_and_unload()
     except (ValueError, RuntimeError, KeyError, AttributeError, TypeError) as error:
         raise StrataError(
-            f"The adapter {adapter} does not fit this base model ({first_line(error)})",
+            f"The adapter {adapter} does not fit this base model ({_cause(error)})",
             "Check which base it was trained on",
         ) from error
+    beside = _logits(loaded)
+    untie(loaded)
+    try:
+        merged = loaded.merge_and_unload()
+    except (NotImplementedError, ValueError, RuntimeError, KeyError, AttributeError, TypeError) as error:
+        raise StrataError(
+            f"The adapter {adapter} can't be merged into weights ({_cause(error)})",
+            "Merge it where it was made, save the result, and give that directory",
+        ) from error
+    after = _logits(merged)
+    precision = merged.get_input_embeddings().weight.dtype
+    if beside is not None and after is not None and not acts_alike(beside, after, precision):
+        raise StrataError(
+            f"The adapter {adapter} merged into the weights answers otherwise than beside them, where PEFT keeps it",
+            "Merge it into its base with PEFT, check the result, and give that directory",
+        )
+    return merged
+
+
+def untie(loaded: Any) -> None:
+    """Gives embedding and unembedding weights of their own where they share them and the adapter changes one of them.
+
+    Merged into a shared weight, a change of one end would reach the other end too.
+    """
+    model = loaded.base_model.model
+    ends = [model.get_input_embeddings(), model.get_output_embeddings()]
+    inner = [getattr(end, "base_layer", end) for end in ends]
+    first, second = (one._parameters.get("weight") if isinstance(one, torch.nn.Module) else None for one in inner)
+    # Modules that an adapter brings whole are copies, which share nothing with the base.
+    if first is None or first is not second or inner == ends:
+        return
+    inner[1].weight = torch.nn.Parameter(inner[1].weight.detach().clone(), requires_grad=False)
+    for config in {id(one): one for one in (model.config, model.config.get_text_config())}.values():
+        config.tie_word_embeddings = False
+
+
+def _logits(model: Any) -> torch.Tensor | None:
+    """What it answers to a few ids; None where its weights are not in memory."""
+    embedding = model.get_input_embeddings().weight
+    if embedding.device.type == "meta":
+        return None
+    ids = torch.tensor([trial_ids(embedding.shape[0])], device=embedding.device)
+    with torch.no_grad():
+        logits: torch.Tensor = model(input_ids=ids, use_cache=False).logits[0]
+    return logits
+
+
+def _cause(error: Exception) -> str:
+    """The first line that says something: torch begins with a heading."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return next((line[:200] for line in lines if not line.endswith(":")), first_line(error))
+
+
+def stored_shapes(weights: Path) -> dict[str, tuple[int, ...]]:
+    """Name to shape of an adapter's tensors."""
+    with safe_open(str(weights), framework="pt") as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from probes.checkpoints.identity import without_asides
-from probes.checkpoints.quiet import first_line, quietly
-from probes.errors import StrataError
+from probes.checkpoints.stated_config import stated_config
 
 _SHAPE = {
     "model_type": "architecture",
@@ -82,16 +81,7 @@ def architecture_differences(a: Path, b: Path) -> tuple[ArchitectureDifference, 
 
 
 def _facts(directory: Path) -> dict[str, Any]:
-    from transformers import AutoConfig
-
-    try:
-        config = quietly(
-            lambda: AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
-        ).get_text_config()
-    except (ValueError, OSError, KeyError, ImportError) as error:
-        raise StrataError(
-            f"{directory}/config.json could not be read ({first_line(error)})", "Check the checkpoint"
-        ) from error
+    config = stated_config(directory).get_text_config()
     facts = {what: getattr(config, name, None) for name, what in {**_SHAPE, **_SETTINGS}.items()}
     # Left unsaid they follow from the others, and further training often saves them outright.
     heads = facts["attention heads"]

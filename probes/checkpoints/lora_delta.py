@@ -54,7 +54,7 @@ class LoraDelta:
     changes: Mapping[str, LowRank]
     """Canonical weight name to what is added to it."""
     replaced: Mapping[str, Tensor]
-    """Weights that the adapter brings whole (PEFT's `modules_to_save`)."""
+    """Weights that the adapter brings whole (PEFT's `modules_to_save`); a change of such a weight is added to it."""
 
 
 def read_lora(adapter: str) -> LoraDelta:
@@ -81,7 +81,11 @@ def read_lora(adapter: str) -> LoraDelta:
             "Merge it into its base with PEFT, save the result, and compare that directory",
         )
     with safe_open(str(weights), framework="pt") as file:
-        stored = {canonical_name(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        # PEFT stores an embedding or unembedding that it changes as a copy of the base's, beside the factors.
+        stored = {
+            canonical_name(name).replace(".base_layer.", "."): file.get_tensor(name)
+            for name in file.keys()  # noqa: SIM118  # a safetensors file is no mapping
+        }
     ranks, alphas = config.get("rank_pattern") or {}, config.get("alpha_pattern") or {}
     changes: dict[str, LowRank] = {}
     for low_name, high_name, embedding in _MODULES:

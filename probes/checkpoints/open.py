@@ -12,18 +12,23 @@ from typing import Any
 import torch
 
 from probes.checkpoints.adapter import adapter_settings, with_adapter
+from probes.checkpoints.adapter_caveats import adapter_caveats
+from probes.checkpoints.adapter_fit import refuse_unmergeable
 from probes.checkpoints.anatomy import anatomy_of
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.checkpoints.embedded import embedded_directory
 from probes.checkpoints.gguf_file import hash_gguf, load_gguf
 from probes.checkpoints.held_delta import refuse_held_by
 from probes.checkpoints.identity import Identity, hash_config, hash_safetensors, hash_state, hash_tokenizer
+from probes.checkpoints.misfit import names_are_kept, refuse_misfit
 from probes.checkpoints.quiet import first_line, quietly
 from probes.checkpoints.readout import readout_of
+from probes.checkpoints.refusals import read_config, refuse_own_code, refuse_quantised
 from probes.checkpoints.remote import hub_directory
 from probes.checkpoints.spec import Spec, parse_spec
 from probes.checkpoints.stretched_rope import embed_row_by_row
-from probes.checkpoints.weight_files import weight_files
+from probes.checkpoints.trusted_tokenizer import OpenedTokenizer, open_tokenizer
+from probes.checkpoints.weight_files import WeightFiles, stored_shapes, weight_files
 from probes.errors import DoesNotFitError, StrataError
 from probes.progress import Progress, silent
 
@@ -51,17 +56,21 @@ def open_checkpoint(
     parsed = parse_spec(spec)
     place = _device(device)
     revision: str | None = None
+    for adapter in parsed.adapters:
+        refuse_unmergeable(adapter, adapter_settings(adapter))
     if parsed.source == "gguf":
         opened = _open_gguf(Path(parsed.base), _dtype(dtype, place, torch.float32))
     else:
         directory, revision = checkpoint_directory(parsed, progress)
         opened = _open_directory(directory, spec, dtype, place, device_map, attention, trust_remote_code)
     model, digest, source = opened.model, opened.weights_sha256, str(parsed.source)
+    caveats = list(opened.caveats)
     # Merging changes neither the configuration nor the tokenizer that were opened.
     config = hash_config(model.config, [adapter_settings(adapter) for adapter in parsed.adapters])
     for count, adapter in enumerate(parsed.adapters):
         refuse_held_by(model, adapter, "+".join([parsed.base, *parsed.adapters[:count]]))
         model, adapter_digest = with_adapter(model, adapter, digest)
+        caveats += adapter_caveats(adapter, parsed, opened.directory, opened.tokenizer, weights_sha256)
         digest, source = f"{digest}+{adapter_digest}", f"{source}+adapter"
     if device_map is None:
         model = _move(model, place, spec)
@@ -69,7 +78,7 @@ def open_checkpoint(
     identity = Identity(
         spec, source, digest, hash_tokenizer(opened.tokenizer), config, revision=revision, files=opened.files
     )
-    return checkpoint_from(model, opened.tokenizer, identity)
+    return checkpoint_from(model, opened.tokenizer, identity, tuple(caveats))
 
 
 def open_on_meta(spec: str, *, dtype: str = "auto", trust_remote_code: bool = False) -> Checkpoint:
@@ -88,24 +97,44 @@ def open_on_meta(spec: str, *, dtype: str = "auto", trust_remote_code: bool = Fa
         directory, revision = hub_directory(parsed.base, parsed.revision, weights=False)
     else:
         directory, revision = checkpoint_directory(parsed, silent)
+    weights = weight_files(directory) if parsed.source in ("directory", "embedded") else None
+    if parsed.source == "hub":
+        refuse_quantised(directory, read_config(directory))
+    if parsed.source != "gguf" and not trust_remote_code:
+        refuse_own_code(directory, read_config(directory))
     config = _read_config(directory, spec, lambda: AutoConfig.from_pretrained(directory, **options))
+    if weights is not None:
+        _refuse_misfit(directory, weights, config, trust_remote_code)
     stored = getattr(config, "dtype", None) or torch.float32
     try:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
-        tokenizer = AutoTokenizer.from_pretrained(directory, **options)
+        tokenizer = (
+            OpenedTokenizer(AutoTokenizer.from_pretrained(directory, **options), ())
+            if parsed.source == "gguf"
+            else open_tokenizer(directory, trust_remote_code=trust_remote_code)
+        )
+    except StrataError:
+        raise
     except _raised(trust_remote_code) as error:
         raise StrataError(
             f"{spec} can't be planned for ({first_line(error)})", "Check the checkpoint's files"
         ) from error
+    caveats = [*([weights.caveat] if weights and weights.caveat else []), *tokenizer.caveats]
+    for adapter in parsed.adapters:
+        refuse_unmergeable(adapter, adapter_settings(adapter))
+        here = None if parsed.source == "gguf" else directory
+        caveats += adapter_caveats(adapter, parsed, here, tokenizer.tokenizer, None)
     model = model.to(_dtype(dtype, _device("auto"), stored))
     identity = Identity(
-        spec, parsed.source, "", hash_tokenizer(tokenizer), hash_config(model.config), revision=revision
+        spec, parsed.source, "", hash_tokenizer(tokenizer.tokenizer), hash_config(model.config), revision=revision
     )
-    return checkpoint_from(model, tokenizer, identity)
+    return checkpoint_from(model, tokenizer.tokenizer, identity, tuple(caveats))
 
 
-def checkpoint_from(model: Any, tokenizer: Any, identity: Identity | None = None) -> Checkpoint:
+def checkpoint_from(
+    model: Any, tokenizer: Any, identity: Identity | None = None, caveats: tuple[str, ...] = ()
+) -> Checkpoint:
     """A Checkpoint around a Hugging Face model already in memory (identity: a hash over its state dict)."""
     model.eval()
     model.requires_grad_(False)
@@ -116,7 +145,7 @@ def checkpoint_from(model: Any, tokenizer: Any, identity: Identity | None = None
         )
     embed_row_by_row(model)
     anatomy = anatomy_of(model)
-    return Checkpoint(model, tokenizer, anatomy, readout_of(model, anatomy.final_norm), identity)
+    return Checkpoint(model, tokenizer, anatomy, readout_of(model, anatomy.final_norm), identity, caveats)
 
 
 def _check_ends(model: Any) -> None:
@@ -181,6 +210,10 @@ class _Opened:
     weights_sha256: str
     files: tuple[str, ...]
     """Names of the weight files."""
+    directory: Path | None = None
+    """Where they lie; None for a GGUF file."""
+    caveats: tuple[str, ...] = ()
+    """As `Checkpoint` has them."""
 
 
 def _open_gguf(file: Path, dtype: torch.dtype) -> _Opened:
@@ -197,12 +230,15 @@ def _open_directory(
     attention: str | None,
     trust_remote_code: bool,
 ) -> _Opened:
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM
 
     weights = weight_files(directory)  # refuses what is damaged before transformers gets to see it
+    if not trust_remote_code:
+        refuse_own_code(directory, read_config(directory))
     config = _read_config(directory, spec, lambda: AutoConfig.from_pretrained(
         directory, local_files_only=True, trust_remote_code=trust_remote_code
     ))  # fmt: skip
+    _refuse_misfit(directory, weights, config, trust_remote_code)
     options: dict[str, Any] = {"attn_implementation": attention} if attention else {}
     stored = getattr(config, "dtype", None) or torch.float32
     try:
@@ -217,10 +253,12 @@ def _open_directory(
             raise DoesNotFitError(
                 f"{spec} does not fit into memory", "Try --dtype bfloat16 or --device-map auto"
             ) from error
+        _refuse_misfit(directory, weights, config, trust_remote_code, always=True)
         raise StrataError(
             f"{spec} could not be loaded ({first_line(error)})", "Check the checkpoint's files"
         ) from error
     if loaded["missing_keys"]:
+        _refuse_misfit(directory, weights, config, trust_remote_code, always=True)
         missing = sorted(loaded["missing_keys"])
         raise StrataError(
             f"{directory} lacks {len(missing)} weights of {type(model).__name__}, among them {missing[0]}",
@@ -232,15 +270,10 @@ def _open_directory(
             f"{directory} holds {len(left_over)} weights that its config.json has no place for, among them {left_over[0]}",
             "Use the config.json that belongs to them: a part of the model would be left out otherwise",
         )
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=trust_remote_code)
-    except _raised(trust_remote_code) as error:
-        raise StrataError(
-            f"{directory} has no tokenizer that can be loaded ({first_line(error)})",
-            "Add its tokenizer.json or tokenizer.model",
-        ) from error
+    tokenizer = open_tokenizer(directory, trust_remote_code=trust_remote_code)
     names = tuple(str(file.relative_to(directory)) for file in weights.files)
-    return _Opened(model, tokenizer, hash_safetensors(weights.files), names)
+    caveats = (*([weights.caveat] if weights.caveat else []), *tokenizer.caveats)
+    return _Opened(model, tokenizer.tokenizer, hash_safetensors(weights.files), names, directory, caveats)
 
 
 def _raised(own_code: bool) -> tuple[type[Exception], ...]:
@@ -248,6 +281,21 @@ def _raised(own_code: bool) -> tuple[type[Exception], ...]:
     if own_code:
         return (Exception,)
     return MemoryError, ValueError, ImportError, RuntimeError, OSError, KeyError, TypeError, AttributeError
+
+
+def _refuse_misfit(directory: Path, weights: WeightFiles, config: Any, own_code: bool, *, always: bool = False) -> None:
+    """`refuse_misfit` on an empty model. Weights that are converted while they are loaded are looked at only `always`."""
+    if own_code:
+        return
+    from transformers import AutoModelForCausalLM
+
+    try:
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(copy.deepcopy(config), trust_remote_code=False)
+    except Exception:  # loading tells what is wrong, if anything is
+        return
+    if always or names_are_kept(model):
+        refuse_misfit(directory, stored_shapes(weights.files), model)
 
 
 def weights_sha256(directory: Path) -> str:
@@ -271,6 +319,11 @@ def _read_config(directory: Path, spec: str, read: Any) -> Any:
     remote = bool(getattr(config, "auto_map", None))
     if config.is_encoder_decoder or not (causal or unnamed or remote):
         label = architectures[0] if architectures else config.model_type
+        if config.get_text_config() is not config and not config.is_encoder_decoder:
+            raise StrataError(
+                f"{spec} is a {label}, a model of more than text that is not supported",
+                "Give its language model, saved by itself with save_pretrained",
+            )
         raise StrataError(f"{spec} is a {label}, not a causal language model", "Give a decoder-only language model")
     return config
 

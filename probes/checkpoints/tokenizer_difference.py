@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from probes.checkpoints.quiet import first_line, quietly
-from probes.errors import StrataError
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from probes.checkpoints.trusted_tokenizer import TELLING
 
 _EXAMPLES = 6
-_TELLING = (" Paris", "x = 12 + 34", "naïve Zürich 東京 🙂", "a\n\tb  c", "Dosage: 2.5mg/kg, t½≈3h")
 
 
 @dataclass(frozen=True)
@@ -67,19 +61,6 @@ class TokenizerDifference:
         return said
 
 
-def read_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer of a directory. Raises StrataError when there is none that can be loaded."""
-    from transformers import AutoTokenizer
-
-    try:
-        return quietly(lambda: AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False))
-    except (ValueError, ImportError, OSError, KeyError, TypeError, AttributeError) as error:
-        raise StrataError(
-            f"{directory} has no tokenizer that can be loaded ({first_line(error)})",
-            "Add its tokenizer.json or tokenizer.model",
-        ) from error
-
-
 def tokenizer_difference(a: Any, b: Any) -> TokenizerDifference:
     """Vocabulary, special tokens, BOS and EOS policy, chat template and splits of two tokenizers."""
     first, second = a.get_vocab(), b.get_vocab()
@@ -105,7 +86,7 @@ def tokenizer_difference(a: Any, b: Any) -> TokenizerDifference:
         template=_template(getattr(a, "chat_template", None), getattr(b, "chat_template", None)),
         splits_differ=tuple(
             text
-            for text in _TELLING
+            for text in TELLING
             if a.encode(text, add_special_tokens=False) != b.encode(text, add_special_tokens=False)
         ),
     )
@@ -116,7 +97,7 @@ def _special(tokenizer: Any) -> dict[str, str]:
 
 
 def _puts(tokenizer: Any, token: int | None, place: int) -> bool:
-    ids = list(tokenizer(_TELLING[0])["input_ids"])
+    ids = list(tokenizer(TELLING[0])["input_ids"])
     return token is not None and bool(ids) and ids[place] == token
 
 

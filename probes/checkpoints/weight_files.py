@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from probes.checkpoints.identity import check_safetensors
 from probes.checkpoints.quiet import first_line
+from probes.checkpoints.refusals import (
+    absent_weights,
+    adapter_alone,
+    read_config,
+    refuse_pointer,
+    refuse_quantised,
+    refuse_quantised_tensors,
+)
 from probes.errors import StrataError
 
 SINGLE = "model.safetensors"
@@ -46,8 +55,11 @@ def weight_files(directory: Path) -> WeightFiles:
     That is: what `transformers_weights` in config.json names, else `model.safetensors`, else the shards of
     `model.safetensors.index.json`. Raises StrataError for pickled, absent, damaged and doubtful weights.
     """
-    config = _config(directory)
+    config = read_config(directory)
+    refuse_quantised(directory, config)
     if (directory / "adapter_config.json").exists():
+        if not any((directory / name).exists() for name in (SINGLE, INDEX)):
+            raise adapter_alone(directory)
         # transformers adds such an adapter to the model without a word, also where it is merged into it already.
         raise StrataError(
             f"{directory} holds a whole model and an adapter (adapter_config.json)",
@@ -56,23 +68,12 @@ def weight_files(directory: Path) -> WeightFiles:
     chosen = _chosen(directory, config)
     files = _shards(directory, chosen) if chosen.endswith(".json") else [directory / chosen]
     for file in files:
+        refuse_pointer(file)
         check_safetensors(file)
+    refuse_quantised_tensors(directory, _headers(files))
     if chosen.endswith(".json"):
         _refuse_twice_stored(files)
     return WeightFiles(tuple(files), chosen, _ignored(directory, files, chosen))
-
-
-def _config(directory: Path) -> dict[str, Any]:
-    file = directory / "config.json"
-    if not file.exists():
-        raise StrataError(f"{directory} has no config.json", "Give a directory in Hugging Face's format")
-    try:
-        config = json.loads(file.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise StrataError(f"{file} could not be read ({first_line(error)})", "Check the checkpoint") from error
-    if not isinstance(config, dict):
-        raise StrataError(f"{file} does not hold a JSON object", "Check the checkpoint")
-    return config
 
 
 def _chosen(directory: Path, config: dict[str, Any]) -> str:
@@ -82,13 +83,7 @@ def _chosen(directory: Path, config: dict[str, Any]) -> str:
     for name in (SINGLE, INDEX):
         if (directory / name).exists():
             return name
-    pickled = sorted(f.name for pattern in ("*.bin", "*.pt", "*.pth") for f in directory.glob(pattern))
-    if pickled:
-        raise StrataError(
-            f"{directory} holds only pickled weights ({pickled[0]}), which can run code when opened",
-            "Convert them to safetensors, or use a revision of the model that has them",
-        )
-    raise StrataError(f"{directory} holds no *.safetensors weights", "Download the model's weights as well")
+    raise absent_weights(directory)
 
 
 def _named(directory: Path, named: Any) -> str:
@@ -145,6 +140,26 @@ def _refuse_twice_stored(files: list[Path]) -> None:
                         "Download the checkpoint again: which of the two is meant can't be told",
                     )
                 where[name] = file
+
+
+def stored_shapes(files: Iterable[Path]) -> dict[str, tuple[int, ...]]:
+    """Name to shape of every tensor in whole safetensors files; only headers are read."""
+    return {name: shape for name, _, shape in _tensors(files)}
+
+
+def _headers(files: Iterable[Path]) -> Iterator[tuple[str, str]]:
+    return ((name, kind) for name, kind, _ in _tensors(files))
+
+
+def _tensors(files: Iterable[Path]) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    """(name, storage type, shape)."""
+    from safetensors import safe_open
+
+    for file in files:
+        with safe_open(str(file), framework="pt") as shard:
+            for name in shard.keys():  # noqa: SIM118  # a safetensors file is no mapping
+                part = shard.get_slice(name)
+                yield name, part.get_dtype(), tuple(part.get_shape())
 
 
 def _ignored(directory: Path, files: list[Path], chosen: str) -> tuple[str, ...]:

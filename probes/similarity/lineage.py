@@ -13,7 +13,8 @@ from probes.checkpoints.adapter import SHIPPED, named_base
 from probes.checkpoints.architecture_difference import ArchitectureDifference, architecture_differences
 from probes.checkpoints.known_pairs import KnownPair, known_pair, registered_names
 from probes.checkpoints.spec import parse_spec
-from probes.checkpoints.tokenizer_difference import TokenizerDifference, read_tokenizer, tokenizer_difference
+from probes.checkpoints.tokenizer_difference import TokenizerDifference, tokenizer_difference
+from probes.checkpoints.trusted_tokenizer import stated_tokenizer
 from probes.errors import NotFetchedError, StrataError
 from probes.progress import Progress, silent
 from probes.similarity.tensor_source import TensorSource, open_tensors
@@ -147,7 +148,7 @@ def verify_pair(
     # All that can be refused is looked at before the long reading begins.
     others = {spec: open_tensors(spec, progress) for spec in dict.fromkeys(candidates) if spec != base}
     architecture = architecture_differences(a.directory, b.directory)
-    tokenizer = tokenizer_difference(read_tokenizer(a.directory), read_tokenizer(b.directory))
+    tokenizer = tokenizer_difference(*(stated_tokenizer(one.directory) for one in (a, b)))
     compare = comparison or _compare
     tensors = tuple(compare(a, b, progress))
     closeness = closeness_of(tensors)

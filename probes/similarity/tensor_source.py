@@ -22,8 +22,9 @@ from probes.checkpoints.held_delta import refuse_held
 from probes.checkpoints.identity import remembered_sha256
 from probes.checkpoints.lora_delta import LoraDelta, read_lora
 from probes.checkpoints.open import checkpoint_directory, weights_sha256
-from probes.checkpoints.quiet import first_line, quietly
+from probes.checkpoints.quiet import quietly
 from probes.checkpoints.spec import parse_spec
+from probes.checkpoints.stated_config import stated_config
 from probes.checkpoints.tensor_names import canonical_name, is_constant, is_embedding, is_unembedding
 from probes.checkpoints.weight_files import weight_files
 from probes.errors import StrataError
@@ -67,7 +68,7 @@ class TensorSource:
         for adapter in self.adapters:
             if name in adapter.replaced:
                 values = adapter.replaced[name][start:stop].float()
-            elif name in adapter.changes:
+            if name in adapter.changes:
                 values = values.float() + adapter.changes[name].rows(start, stop)
         return values.reshape(len(values), -1)
 
@@ -133,14 +134,7 @@ def _is_tied(directory: Path, tensors: Mapping[str, StoredTensor]) -> bool:
 
 
 def _config_ties(directory: Path) -> bool:
-    from transformers import AutoConfig
-
-    try:
-        config = quietly(lambda: AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False))
-    except (ValueError, OSError, KeyError, ImportError) as error:
-        raise StrataError(
-            f"{directory}/config.json could not be read ({first_line(error)})", "Check the checkpoint"
-        ) from error
+    config = stated_config(directory)
     # Left unsaid it is the architecture's own default.
     return bool(getattr(config, "tie_word_embeddings", getattr(config.get_text_config(), "tie_word_embeddings", False)))
 

@@ -16,6 +16,7 @@ from tiny_models import tiny_model, tiny_tokenizer
 from experiments.compare import Specs, compare
 from experiments.compare.asked import shared_opening
 from experiments.compare.models import Models
+from experiments.items.framing import REQUEST
 from experiments.locate.config import LocateConfig
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.checkpoints.open import checkpoint_from
@@ -27,7 +28,7 @@ NAMES = {"base": "BASE", "distilled": "DIST", "twin": "TWIN"}
 def opener(template: str | None, seed: int) -> Callable[[], Checkpoint]:
     def opened() -> Checkpoint:
         tokenizer = tiny_tokenizer()
-        tokenizer.chat_template = template
+        tokenizer.chat_template = template and "{{ messages[0]['content'] }} " + template
         return checkpoint_from(tiny_model("llama", seed=seed), tokenizer)
 
     return opened
@@ -45,10 +46,10 @@ def test_the_distilled_models_template_is_everybodys_and_foreigners_are_named() 
     asked = "Asked inside the chat template: not comparable with raw runs"
     ahead = "All models are asked inside the chat template of DIST: "
     assert opening("raw", base=None, distilled=None) == ("", ())
-    assert opening("chat", base="a b ", distilled="a b ", twin="a b ") == ("a b ", (asked,))
-    assert opening("chat", base=None, distilled="a b ") == ("a b ", (asked, f"{ahead}BASE has none"))
+    assert opening("chat", base="a b ", distilled="a b ", twin="a b ") == (f"{REQUEST} a b ", (asked,))
+    assert opening("chat", base=None, distilled="a b ") == (f"{REQUEST} a b ", (asked, f"{ahead}BASE has none"))
     found = opening("chat", base=None, distilled="a b ", twin="b a ")
-    assert found == ("a b ", (asked, f"{ahead}BASE has none, TWIN has another one"))
+    assert found == (f"{REQUEST} a b ", (asked, f"{ahead}BASE has none, TWIN has another one"))
     assert opening("chat", "typed ", base=None, distilled="a b ") == ("typed ", (asked,))
     with pytest.raises(StrataError, match="the tokenizer of DIST has none"):
         opening("chat", base="a b ", distilled=None)
@@ -62,10 +63,13 @@ def test_a_comparison_in_a_chat_asks_all_models_the_same_and_says_so(tmp_path: P
     specs = Specs("smollm2", "smollm2+think", "smollm2+plain")
     found = compare(specs, openers, config, out, items_file=items)
     manifest = json.loads((out / "manifest.json").read_text())
-    assert (manifest["config"]["locate"]["framing"], manifest["config"]["locate"]["opening"]) == ("chat", "in the ")
+    assert (manifest["config"]["locate"]["framing"], manifest["config"]["locate"]["opening"]) == (
+        "chat",
+        f"{REQUEST} in the ",
+    )
     hashes = manifest["chat_template_sha256"]
     assert hashes["base"] is None and hashes["distilled"] != hashes["twin"]
-    prompts = ["in the " + item["prompt"] for item in small_items()]
+    prompts = [f"{REQUEST} in the " + item["prompt"] for item in small_items()]
     for directory in (out, *(out / role for role in openers)):
         lines = [json.loads(line) for line in (directory / "items.jsonl").read_text().splitlines()]
         assert [line["prompt"] for line in lines] == prompts

@@ -19,6 +19,7 @@ from small_comparison import LOCATE
 from small_world import save_checkpoint, small_items, write_items
 from tiny_models import tiny_model, tiny_tokenizer
 
+from experiments.items.framing import REQUEST
 from experiments.locate import locate
 from experiments.locate.config import LocateConfig
 from experiments.plan import plan_locate
@@ -26,8 +27,8 @@ from probes.checkpoints.checkpoint import Checkpoint
 from probes.checkpoints.open import checkpoint_from
 from probes.errors import StrataError
 
-TEMPLATE = "{{ bos_token }}the {{ messages | length }} of . is in "
-OPENING = "the 1 of . is in "
+TEMPLATE = "{{ bos_token }}{{ messages[0]['content'] }} the {{ messages | length }} of . is in "
+OPENING = f"{REQUEST} the 1 of . is in "
 CHAT = replace(LOCATE, framing="chat", positions=("last", "subject", "operand"), lens_maps=2)
 TABLES = ("behaviour", "profiles", "emergence", "probes", "curves", "locations")
 
@@ -122,7 +123,7 @@ def test_a_chat_run_is_the_run_on_prompts_with_the_opening_typed_in(
 
 def test_a_chat_run_says_what_plain_transformers_says_after_the_template(chat: Path) -> None:
     checkpoint = model()
-    request = [{"role": "user", "content": "anything"}]
+    request = [{"role": "user", "content": REQUEST}]
     ahead = list(checkpoint.tokenizer.apply_chat_template(request, tokenize=True, return_dict=False))
     assert ahead.count(checkpoint.tokenizer.bos_token_id) == 1
     rows = {row["item"]: row for row in pq.read_table(chat / "behaviour.parquet").to_pylist()}
@@ -160,7 +161,7 @@ def test_another_template_is_another_run(files: tuple[Path, Path], tmp_path: Pat
     with pytest.raises(Stopped):
         locate(model(), CHAT, tmp_path / "run", items_file=files[0], on_run=stop)
     with pytest.raises(StrataError, match="opening"):
-        locate(model("of the 1 of . is in the "), CHAT, tmp_path / "run", items_file=files[0])
+        locate(model("{{ messages[0].content }} of the 1 of . is in the "), CHAT, tmp_path / "run", items_file=files[0])
 
 
 def test_a_plan_counts_the_opening_of_every_prompt(files: tuple[Path, Path], tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from experiments.statistics.share import cluster_share
 from probes.backends.recording import record
 from probes.causal.interchange import Line
 from probes.causal.scores import token_logits
-from probes.checkpoints.checkpoint import Checkpoint
+from probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
 
 _LEAST_MASS = 0.2
 """Normalised effect that an item must show at a position before a block is named for it."""
@@ -71,7 +71,10 @@ def _bridge(checkpoint: Checkpoint, one: EncodedItem) -> int | None:
     name = one.item.extra.get("bridge")
     if not isinstance(name, str) or not name.strip():
         return None
-    ids = checkpoint.encode(" " + name.strip())[len(checkpoint.prefix) :]
+    try:
+        ids = checkpoint.encode(" " + name.strip())[len(checkpoint.prefix) :]
+    except NoEmbeddingError:
+        return None
     token = next((token for token in ids if checkpoint.token_text(token).strip()), None)
     return None if token == one.answer_id else token
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy_encoders import PieceEncoder, byte_pairs
 
-from experiments.items.alignment import EncodedItem, UnscorableError, encode_item, encode_items
+from experiments.items.alignment import EncodedItem, UnscorableError, encode_item, encode_items, token_length
 from experiments.items.builtin import FAMILIES, build_items
 from experiments.items.schema import Item
-from probes.checkpoints.checkpoint import Checkpoint
+from probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
 from probes.errors import StrataError
 
 ITEM = Item(
@@ -199,3 +199,30 @@ def test_every_built_in_item_is_scored_by_the_embedded_model_and_nearly_all_pair
         whole = tuple(smollm2.tokenizer(one.item.prompt + one.item.answer)["input_ids"])
         assert one.prompt.ids == whole[: len(one.prompt.ids)]
         assert one.answer_id == whole[len(one.prompt.ids)]
+
+
+def test_items_that_need_a_token_without_an_embedding_are_left_out_by_name() -> None:
+    class Unread(PieceEncoder):
+        """A model that was never given an embedding for one of its tokenizer's words."""
+
+        def encode_with_offsets(self, text: str) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+            ids, offsets = super().encode_with_offsets(text)
+            if " Lima" in [self.token_text(token) for token in ids]:
+                raise NoEmbeddingError(" Lima", 9, 10, 9, len(ids))
+            return ids, offsets
+
+    items = [
+        replace(ITEM, id="answer", answer=" Lima"),
+        replace(ITEM, id="foil", foil=" Lima"),
+        replace(ITEM, id="prompt", prompt="in Lima is"),
+        replace(ITEM, id="pair", foil_prompt="in Lima is"),
+        ITEM,
+    ]
+    encoder = Unread()
+    encoded, left_out = encode_items(items, encoder)
+    assert [one.key for one in encoded] == [ITEM.id]
+    assert set(left_out) == {"answer", "foil", "prompt", "pair"} and len(set(left_out.values())) == 1
+    assert (
+        "' Lima', which the model has no embedding for (the tokenizer has 10 tokens, the model 9)" in left_out["foil"]
+    )
+    assert token_length(encoder)("in Lima is") == len(PieceEncoder().encode("in Lima is"))

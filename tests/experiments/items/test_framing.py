@@ -45,16 +45,16 @@ def test_a_start_token_that_the_tokenizer_adds_is_not_spelled_out_as_well() -> N
     found = {}
     for adds_bos in (True, False):
         tokenizer = tiny_tokenizer(adds_bos=adds_bos)
-        tokenizer.chat_template = "{{ bos_token }}of the {{ eos_token }} "
+        tokenizer.chat_template = "{{ bos_token }}{{ messages[0]['content'] }} {{ eos_token }} "
         found[adds_bos] = opening_of(tokenizer, "chat")
-    assert found == {True: "of the </s> ", False: "<s>of the </s> "}
+    assert found == {True: f"{REQUEST} </s> ", False: f"<s>{REQUEST} </s> "}
 
 
 def test_the_same_question_is_asked_on_another_day() -> None:
     plain = tiny_tokenizer()
-    plain.chat_template = "{{ strftime_now('%Y-%m-%d %H:%M:%S') }}"
+    plain.chat_template = "{{ messages[0].content }} {{ strftime_now('%Y-%m-%d %H:%M:%S') }}"
     openings = {opening_of(plain, "chat") for _ in range(2)}
-    assert openings == {"26 Jul 2024"}
+    assert openings == {f"{REQUEST} 26 Jul 2024"}
 
 
 def test_a_tokenizer_without_a_template_takes_raw_prompts_only() -> None:
@@ -71,6 +71,43 @@ def test_a_template_that_fails_is_one_sentence(template: Any) -> None:
     with pytest.raises(StrataError, match="chat template of smol fails") as refused:
         opening_of(broken, "chat", "smol")
     assert refused.value.exit_code == 2 and "\n" not in refused.value.what
+
+
+@pytest.mark.parametrize("framing", ["chat", "empty-think"])
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for one in messages %}<|user|>{{ one.text }}{% endfor %}<|assistant|>",
+        "{{ prompt }}<|assistant|>",
+        "",
+        "{% for one in messages if one.role == 'system' %}{{ one.content }}{% endfor %}<|assistant|>",
+        "{% for one in messages %}{% if one.content is string %}<|user|>{% else %}{{ one.content }}{% endif %}{% endfor %}",
+    ],
+    ids=["another field", "another variable", "empty", "system only", "parts as they stand"],
+)
+def test_a_template_that_does_not_write_the_request_is_no_chat(template: str, framing: Any) -> None:
+    deaf = tiny_tokenizer()
+    deaf.chat_template = template or "{{ '' }}"
+    with pytest.raises(StrataError, match=r"of smol doesn't write the request 'Complete the text\.'") as refused:
+        opening_of(deaf, framing, "smol")
+    assert refused.value.exit_code == 2 and "--framing raw" in refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for m in messages %}[{% for c in m['content'] %}{{ c['text'] }}{% endfor %}]{% endfor %}says:",
+        "{% for m in messages %}[{{ m.content[0].text }}]{% endfor %}says:",
+        "{% for m in messages %}[{% for c in m.content if c.type == 'text' %}{{ c.text | trim }}{% endfor %}]{% endfor %}says:",
+        "{% if messages[0].content is string %}{{ raise_exception('a list, please') }}{% endif %}"
+        "[{{ messages[0].content[0]['text'] }}]says:",
+    ],
+)
+def test_a_template_that_takes_a_list_of_parts_is_given_one(template: str) -> None:
+    seeing = tiny_tokenizer()
+    seeing.chat_template = template
+    assert opening_of(seeing, "chat") == f"[{REQUEST}]says:"
+    assert opening_of(seeing, "empty-think") == f"[{REQUEST}]says:<think>\n\n</think>\n\n"
 
 
 def test_single_hops_stand_behind_the_same_opening_and_nothing_else_moves() -> None:

@@ -8,18 +8,19 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_models import WORDS, tiny_model, tiny_tokenizer
+from tiny_models import VOCAB_SIZE, WORDS, tiny_model, tiny_tokenizer
 from transformers import PreTrainedTokenizer, PreTrainedTokenizerFast
 
-from probes.checkpoints.checkpoint import Checkpoint
+from probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
 from probes.checkpoints.open import checkpoint_from
 
 MODEL = tiny_model("llama")
+WIDE = tiny_model("llama", vocab_size=300)
 words = st.lists(st.sampled_from(WORDS), min_size=1, max_size=8)
 
 
 def opened(tokenizer: Any) -> Checkpoint:
-    return checkpoint_from(MODEL, tokenizer)
+    return checkpoint_from(MODEL if tokenizer.vocab_size <= MODEL.config.vocab_size else WIDE, tokenizer)
 
 
 def byte_level() -> PreTrainedTokenizerFast:
@@ -78,6 +79,42 @@ def test_a_bos_that_merely_exists_is_not_added() -> None:
     tokenizer = byte_level()
     tokenizer.bos_token = "<pad>"
     assert opened(tokenizer).prefix == ()
+
+
+def test_all_that_a_tokenizer_puts_before_a_text_stands_there_once() -> None:
+    """As GLM does it."""
+    from tokenizers import processors
+
+    tokenizer = tiny_tokenizer()
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="<unk> <s> $A", special_tokens=[("<unk>", 3), ("<s>", 1)]
+    )
+    checkpoint = opened(tokenizer)
+    assert checkpoint.prefix == (3, 1)
+    assert checkpoint.encode("a b") == checkpoint.encode("<unk> <s> a b") == (3, 1, 4, 5)
+    assert checkpoint.encode_with_offsets("a b") == ((3, 1, 4, 5), ((0, 0), (0, 0), (0, 1), (2, 3)))
+
+
+def test_a_vocabulary_without_letters_keeps_its_bos() -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    core = Tokenizer(models.BPE({"<s>": 0, "1": 1, "2": 2}, []))
+    core.pre_tokenizer = pre_tokenizers.Split(" ", "removed")
+    core.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
+    checkpoint = opened(PreTrainedTokenizerFast(tokenizer_object=core, bos_token="<s>"))
+    assert checkpoint.prefix == (0,) and checkpoint.encode("1 2") == (0, 1, 2)
+
+
+def test_a_token_without_an_embedding_is_named_where_a_text_needs_it() -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.add_tokens([f"unused{n}" for n in range(VOCAB_SIZE - len(tokenizer))] + ["<think>", " Lima"])
+    checkpoint = opened(tokenizer)
+    assert len(tokenizer) == 82 and checkpoint.encode("a b") == (4, 5)
+    for encode in (checkpoint.encode, checkpoint.encode_with_offsets):
+        with pytest.raises(NoEmbeddingError, match="the tokenizer has 82 tokens, the model 80") as refused:
+            encode("a <think> b")
+        assert "'<think>' (id 80)" in refused.value.what and refused.value.remedy and refused.value.exit_code == 2
+        assert "'<think>'" in refused.value.reason and refused.value.n_tokens == 3
 
 
 def test_nothing_is_put_after_a_text() -> None:

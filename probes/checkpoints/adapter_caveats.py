@@ -1,0 +1,165 @@
+"""What has to be said of an adapter that was merged: does it name another base, does it bring a tokenizer of its own?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+
+from probes.checkpoints.adapter import adapter_files, named_base, recorded_base
+from probes.checkpoints.embedded import NAMES as EMBEDDED_NAMES
+from probes.checkpoints.known import KNOWN
+from probes.checkpoints.refusals import read_json
+from probes.checkpoints.spec import Spec
+from probes.checkpoints.tensor_names import canonical_name, is_embedding, is_unembedding
+from probes.checkpoints.tokenizer_difference import tokenizer_difference
+from probes.checkpoints.trusted_tokenizer import open_tokenizer
+from probes.checkpoints.weight_files import weight_files
+from probes.errors import StrataError
+
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
+_TEMPLATE = "chat_template.jinja"
+
+
+def adapter_caveats(
+    adapter: str, parsed: Spec, directory: Path | None, tokenizer: Any, weights_sha256: Callable[[Path], str] | None
+) -> tuple[str, ...]:
+    """Sentences about `adapter` on the base of `parsed`, which lies in `directory` (None: a file) with `tokenizer`.
+
+    `weights_sha256` hashes a directory's weights; without it bases are compared by name and size only.
+    """
+    return (
+        *_of_base(adapter, parsed, directory, weights_sha256),
+        *(_of_copies(adapter, parsed, directory) if directory is not None and weights_sha256 is not None else ()),
+        *_of_tokenizer(adapter, tokenizer),
+    )
+
+
+def _of_base(
+    adapter: str, parsed: Spec, directory: Path | None, weights_sha256: Callable[[Path], str] | None
+) -> Iterator[str]:
+    named = named_base(adapter)
+    # What Strata trained itself is held against the base's very weights elsewhere.
+    if named is None or recorded_base(adapter_files(adapter)[0]) is not None:
+        return
+    there = Path(named)
+    if there.is_dir() and directory is not None:
+        if there.resolve() == directory.resolve() or _same_weights(there, directory, weights_sha256):
+            return
+    elif _short(named) in {_short(name) for name in _names(parsed, directory)}:
+        return
+    yield f"The adapter {adapter} names {named} as its base, and is added to {parsed.base} here"
+
+
+def _same_weights(there: Path, here: Path, weights_sha256: Callable[[Path], str] | None) -> bool:
+    try:
+        sizes = [sum(file.stat().st_size for file in weight_files(one).files) for one in (there, here)]
+        # Headers may differ in length where the numbers are the same.
+        near = abs(sizes[0] - sizes[1]) <= 0.01 * max(sizes)
+        return near and (weights_sha256 is None or weights_sha256(there) == weights_sha256(here))
+    except (StrataError, OSError):
+        return False
+
+
+def _of_copies(adapter: str, parsed: Spec, directory: Path) -> Iterator[str]:
+    """PEFT stores an embedding that it adapts, and puts its own copy in the place of the base's."""
+    files = weight_files(directory).files
+    with safe_open(str(adapter_files(adapter)[1]), framework="pt") as copies:
+        for name in copies.keys():  # noqa: SIM118  # a safetensors file is no mapping
+            whose = canonical_name(name).replace(".base_layer.", ".")
+            if ".base_layer." not in name:
+                continue
+            own = _stored(files, whose)
+            if own is not None and not _equal_in_storage(own, copies.get_tensor(name)):
+                yield (
+                    f"The adapter {adapter} brings a copy of its base's {whose}, which is not that of {parsed.base} and stands "
+                    "in its place: it was trained on other weights"
+                )
+
+
+def _stored(files: Iterable[Path], name: str) -> torch.Tensor | None:
+    """A weight by its canonical name; in a tied model one matrix goes by either name."""
+    tied: torch.Tensor | None = None
+    for file in files:
+        with safe_open(str(file), framework="pt") as weights:
+            for stored in weights.keys():  # noqa: SIM118
+                canonical = canonical_name(stored)
+                if canonical == name:
+                    found: torch.Tensor = weights.get_tensor(stored)
+                    return found
+                if is_unembedding(name) and is_embedding(canonical):
+                    tied = weights.get_tensor(stored)
+    return tied
+
+
+def _equal_in_storage(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two tensors are the same numbers, up to the coarser of their precisions."""
+    if one.shape != other.shape:
+        return False
+    coarser = min((one.dtype, other.dtype), key=lambda dtype: (torch.finfo(dtype).bits, -torch.finfo(dtype).eps))
+    return torch.equal(one.to(coarser), other.to(coarser))
+
+
+def _names(parsed: Spec, directory: Path | None) -> Iterator[str]:
+    """Under which names the base may be known."""
+    yield parsed.base
+    if parsed.source == "embedded":
+        yield from EMBEDDED_NAMES
+    yield from (hub_id for name, hub_id in KNOWN.items() if name in (parsed.base.lower(), _short(parsed.base)))
+    if directory is None:
+        return
+    yield str(directory.resolve())
+    # The hub's cache keeps models--org--name/snapshots/commit.
+    yield from (part.rpartition("--")[2] for part in directory.resolve().parts if part.startswith("models--"))
+    try:
+        own = read_json(directory / "config.json").get("_name_or_path")
+    except (StrataError, AttributeError):
+        return
+    if isinstance(own, str) and own:
+        yield own
+
+
+def _short(name: str) -> str:
+    """The last part of a path or hub id, without revision and spelling."""
+    last = name.rstrip("/\\").replace("\\", "/").rpartition("/")[2].partition("@")[0]
+    return last.removesuffix(".gguf").lower().replace("_", "-").replace(" ", "-")
+
+
+def _of_tokenizer(adapter: str, tokenizer: Any) -> Iterator[str]:
+    directory, _ = adapter_files(adapter)
+    template = directory / _TEMPLATE
+    if not any((directory / name).exists() for name in _TOKENIZER_FILES):
+        if template.exists() and template.read_text(encoding="utf-8", errors="replace") != tokenizer.chat_template:
+            yield f"The adapter {adapter} brings a chat template of its own, which is not used"
+        return
+    try:
+        own = open_tokenizer(directory).tokenizer
+    except StrataError:
+        yield f"The adapter {adapter} brings a tokenizer of its own, which can't be read and is not used"
+        return
+    found = tokenizer_difference(tokenizer, own)
+    said = []
+    if found.only_b:
+        said.append(f"{found.only_b} more token{'s' if found.only_b > 1 else ''} ({_first_new(tokenizer, own)})")
+    if found.only_a:
+        said.append(f"{found.only_a} fewer token{'s' if found.only_a > 1 else ''}")
+    if found.moved:
+        said.append(f"other ids of {found.moved} tokens")
+    if found.splits_differ:
+        said.append(f"other ids of texts such as {found.splits_differ[0]!r}")
+    if found.bos[0] != found.bos[1]:
+        said.append("another BOS policy")
+    if found.template in ("differs", "only B"):
+        said.append("another chat template")
+    if said:
+        yield f"The adapter {adapter} brings a tokenizer of its own, which is not used: with {', '.join(said)}"
+
+
+def _first_new(tokenizer: Any, own: Any) -> str:
+    ours = tokenizer.get_vocab()
+    new = sorted((id, token) for token, id in own.get_vocab().items() if token not in ours)
+    shown = [repr(token) for _, token in new]
+    return ", ".join(shown[:2]) + (", …" if len(shown) > 2 else "")

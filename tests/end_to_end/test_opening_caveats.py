@@ -1,0 +1,104 @@
+"""What was odd about opening a checkpoint stands beside everything that is measured of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from small_world import lora, save_checkpoint, small_items, write_items
+from transformers import AutoTokenizer
+
+from dashboards.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def adapted(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A base under an adapter that names another one."""
+    here = tmp_path_factory.mktemp("adapted")
+    base, adapter = save_checkpoint(here / "base"), lora(here / "lora")
+    settings = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps({**settings, "base_model_name_or_path": "org/another"}))
+    return f"{base}+{adapter}"
+
+
+TOLD = "names org/another as its base"
+QUICK = ["--causal-map", "none", "--no-random-init", "--draws", "100", "--display", "none"]
+
+
+@pytest.mark.parametrize("words", [["lens"], ["lens", "--json"], ["verify"], ["verify", "--json"]])
+def test_a_verb_that_leaves_no_run_says_it_beside_its_result(
+    adapted: str, words: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    prompt = ["the a is"] if words[0] == "lens" else ["--backends", "torch"]
+    assert main([words[0], adapted, *prompt, *words[1:], "--display", "none"]) == 0
+    out, err = capfd.readouterr()
+    (line,) = [line for line in err.splitlines() if line.startswith("caveat: ")]
+    assert TOLD in line
+    if "--json" in words:
+        (caveat,) = json.loads(out)["caveats"]
+        assert TOLD in caveat
+
+
+def test_a_page_of_one_prompt_says_it(adapted: str, tmp_path: Path) -> None:
+    assert main(["lens", adapted, "the a is", "--out", str(tmp_path / "lens.html"), "--display", "none"]) == 0
+    assert TOLD in (tmp_path / "lens.html").read_text()
+
+
+def test_a_run_keeps_it_in_its_manifest_and_a_comparison_under_its_model(adapted: str, tmp_path: Path) -> None:
+    items, out = write_items(tmp_path / "items.jsonl"), tmp_path / "run"
+    assert main(["locate", adapted, "--items", str(items), "--out", str(out), *QUICK]) == 0
+    for name in ("manifest.json", "summary.json"):
+        assert [told for told in json.loads((out / name).read_text())["warnings"] if TOLD in told]
+    base, _, _ = adapted.partition("+")
+    both = tmp_path / "both"
+    command = [
+        "compare",
+        base,
+        adapted,
+        "--items",
+        str(items),
+        "--out",
+        str(both),
+        "--quick",
+        *QUICK[:2],
+        "--display",
+        "none",
+    ]
+    assert main(command) == 0
+    (told,) = [told for told in json.loads((both / "comparison.json").read_text())["warnings"] if TOLD in told]
+    assert told.startswith(f"{adapted}: ")
+
+
+def test_items_that_need_a_token_without_an_embedding_are_counted_everywhere(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = save_checkpoint(tmp_path / "m")
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer.add_tokens([f"unused{n}" for n in range(80 - len(tokenizer))] + ["<think>"])
+    tokenizer.save_pretrained(model)
+    asked = small_items()
+    asked[0]["prompt"] = "<think> " + asked[0]["prompt"]
+    asked[0]["spans"] = {}
+    items = tmp_path / "items.jsonl"
+    items.write_text("".join(json.dumps(item) + "\n" for item in asked))
+    reason = "needs '<think>', which the model has no embedding for (the tokenizer has 81 tokens, the model 80)"
+    out = tmp_path / "run"
+    assert main(["locate", str(model), "--items", str(items), "--out", str(out), *QUICK]) == 0
+    assert json.loads((out / "manifest.json").read_text())["left_out"] == {reason: 1}
+    capfd.readouterr()
+    for trial in ([], ["--no-trial"]):
+        assert main(["plan", str(model), "--items", str(items), "--json", *trial]) == 0
+        plan = json.loads(capfd.readouterr().out)
+        assert (plan["left_out"], plan["items"]) == ({reason: 1}, len(asked) - 1)
+    assert main(["items", "check", str(items), "--checkpoint", str(model), "--json"]) == 0
+    families = json.loads(capfd.readouterr().out)["families"]
+    assert sum(one["scored"] for one in families) == len(asked) - 1
+    assert [left for one in families for left in one["left_out"]] == [[reason, 1]]
+    assert main(["lens", str(model), "the <think> is"]) == 2
+    said = capfd.readouterr().err
+    assert (
+        "'<think>' (id 80)" in said and "the tokenizer has 81 tokens, the model 80" in said and "Traceback" not in said
+    )
+    assert main(["lens", str(model), "the a is", "--answer", "<think>"]) == 2
+    assert "needs '<think>'" in capfd.readouterr().err
