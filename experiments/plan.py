@@ -18,6 +18,8 @@ from experiments.locate.config import LocateConfig
 from experiments.locate.places import PLACES
 from experiments.locate.questions import questions_for
 from probes.backends.contract import streams_of
+from probes.backends.gate import admit
+from probes.backends.shape_check import check_shapes
 from probes.backends.torch_hooks import TorchHooks
 from probes.capture import BatchBudget, capture
 from probes.checkpoints.checkpoint import Checkpoint
@@ -63,6 +65,8 @@ class Plan:
     """Free memory of the device, where it can be told."""
     free_disk_bytes: int
     """Free space where the run would be."""
+    not_checked: tuple[str, ...] = ()
+    """What a run checks before it measures, and a plan without weights can't."""
 
     @property
     def fits(self) -> bool:
@@ -85,10 +89,20 @@ class Plan:
 def plan_locate(
     checkpoint: Checkpoint, config: LocateConfig, out: Path, *, items_file: Path | None = None, trial: bool = True
 ) -> Plan:
-    """The plan for these items on this checkpoint. Without `trial` no time is given and a meta-device model will do."""
+    """The plan for these items on this checkpoint. Without `trial` no time is given and a meta-device model will do.
+
+    A trial is a measurement, and goes through the same gate; without one the shapes are looked at where that can be done.
+    Raises NotSupportedError for an architecture that a run would refuse.
+    """
     text_sha256(config.text)
     questions = questions_for(checkpoint, config, items_file)
     encoded = questions.encoded
+    not_checked: tuple[str, ...] = ()
+    if trial:
+        admit(checkpoint, [one.prompt for one in encoded])
+    else:
+        unseen = check_shapes(checkpoint)
+        not_checked = ("self-tests, which need the weights", *([unseen] if unseen else []))
     tokens = sum(len(one.prompt.ids) for one in encoded)
     n_streams, n_positions = checkpoint.n_layers + 1, len(config.positions)
     width = torch.finfo(checkpoint.dtype).bits // 8
@@ -121,6 +135,7 @@ def plan_locate(
         memory_bytes=weights * copies + max(batch, probe),
         available_bytes=_available(checkpoint.device, weights if trial else 0),
         free_disk_bytes=_free_disk(out),
+        not_checked=not_checked,
     )
 
 

@@ -12,6 +12,12 @@ from probes.backends.self_tests import SelfTest, require_passed
 
 def record_tests(run: RunDirectory, tests: Sequence[SelfTest], *, of: str | None = None) -> None:
     """Writes self-tests into the manifest (`of`: the model they are about), then raises SelfTestError if one failed."""
+    note_tests(run, tests, of=of)
+    require_passed(tests)
+
+
+def note_tests(run: RunDirectory, tests: Sequence[SelfTest], *, of: str | None = None) -> None:
+    """Writes self-tests into the manifest, passed or not."""
     ahead = f"{of}: " if of else ""
     # A broken model gives undefined values, which JSON can't hold: they are recorded as none.
     found = [
@@ -22,4 +28,3 @@ def record_tests(run: RunDirectory, tests: Sequence[SelfTest], *, of: str | None
     kept = [test for test in run.manifest.get("self_tests", []) if test["name"] not in names]
     run.manifest["self_tests"] = [*kept, *found]
     run.save()
-    require_passed(tests)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from probes.backends.contract import Backend, Site, streams_of
 from probes.batching import Side, locate_positions, pad
-from probes.errors import DoesNotFitError
+from probes.errors import DoesNotFitError, is_out_of_memory
 from probes.progress import Progress, silent
 from probes.prompts import Prompt
 
@@ -134,11 +134,6 @@ def capture(
         progress(stage, done, total, "tokens")
     if waiting is not None:
         yield waiting.arrived()
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that host or device memory ran out."""
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
 
 
 def _next_rows(order: Sequence[int], prompts: Sequence[Prompt], tokens: int) -> Sequence[int]:

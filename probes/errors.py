@@ -21,6 +21,17 @@ def _ended(sentence: str) -> str:
     return sentence if sentence.endswith(("?", "!")) else f"{sentence}."
 
 
+class NotSupportedError(StrataError):
+    """An architecture whose streams and contributions Strata can't read rightly: nothing is measured."""
+
+    def __init__(self, architecture: str, because: str, remedy: str = "") -> None:
+        self.architecture, self.because = architecture, because
+        known = (
+            "Strata reads decoder-only transformers such as Llama, Qwen, Mistral, Gemma, Phi, OLMo, GPT-2 and GPT-NeoX"
+        )
+        super().__init__(f"{architecture} is not supported, because {because}", remedy or known)
+
+
 class NotFetchedError(StrataError):
     """The hub did not give what it may give another time: no network, a server that fails, a download that broke off."""
 
@@ -43,3 +54,10 @@ class DamagedError(StrataError):
 
 STOPPING = (DoesNotFitError, SelfTestError, DamagedError)
 """What stops a run, also where a measure that can't be made of a model is left out with its reason."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that host or device memory ran out."""
+    import torch
+
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)

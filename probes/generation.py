@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -77,7 +78,9 @@ def generate(
     found: dict[int, Generation] = {}
     size = batch_size
     while waiting:
-        rows, rest = waiting[:size], waiting[size:]
+        mates = [_company(checkpoint, len(asked[row].ids), max_new_tokens) for row in waiting[:size]]
+        count = next((at for at, other in enumerate(mates) if other != mates[0]), len(mates))
+        rows, rest = waiting[:count], waiting[count:]
         batch = [asked[row] for row in rows]
         tell = partial(progress, stage, len(found), len(asked), "prompts")
         tell()
@@ -100,6 +103,23 @@ def generate(
 def _first_of(stop: Sequence[str]) -> StopRule:
     """Cuts where the first of the stop texts begins."""
     return lambda _row, text: min((text.find(one) for one in stop if one in text), default=None)
+
+
+def _company(checkpoint: Checkpoint, n_tokens: int, max_new_tokens: int) -> tuple[bool, ...] | int:
+    """Prompts with the same are decoded together; a length stands for prompts of that length only, which need no pads.
+
+    A text that grows beyond a length at which position embeddings change has a cache of its own from there on, which
+    transformers begins anew by the length of the whole batch. And a model that doesn't name `position_ids` is given none
+    while it decodes, so that pads would move its words.
+    """
+    settings = checkpoint.model.config.get_text_config()
+    # Phi-3 begins its cache anew there, whatever its position embeddings do.
+    named = getattr(settings, "original_max_position_embeddings", None)
+    limits = (*checkpoint.thresholds, *([int(named)] if named else []))
+    takes_positions = "position_ids" in inspect.signature(checkpoint.model.forward).parameters
+    if not takes_positions or any(n_tokens <= one < n_tokens + max_new_tokens for one in limits):
+        return n_tokens
+    return tuple(n_tokens > one for one in limits)
 
 
 def _check_room(checkpoint: Checkpoint, asked: Sequence[Prompt], max_new_tokens: int) -> None:

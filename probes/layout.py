@@ -27,6 +27,8 @@ class Layout:
     position_ids: Int[Tensor, "row column"] | None = None
     sees: Bool[Tensor, "row one column column"] | None = None
     """Whether a token (third axis) sees another one; None: every one before it."""
+    mask: Int[Tensor, "row column"] | None = None
+    """1 at the tokens of rows that are padded; None where no row has pads, or `sees` says it all."""
 
 
 def apart(prompts: Sequence[Prompt], pad_id: int) -> Layout:
@@ -34,7 +36,8 @@ def apart(prompts: Sequence[Prompt], pad_id: int) -> Layout:
     batch = pad(prompts, pad_id, "right")
     # No pad id: a model may warn of it, and what nobody sees may as well be a word.
     ids = torch.where(batch.mask.bool(), batch.ids, batch.ids[:, :1])
-    return Layout(ids, torch.arange(len(prompts)), batch.mask.sum(1) - 1)
+    mask = batch.mask if batch.padded else None
+    return Layout(ids, torch.arange(len(prompts)), batch.mask.sum(1) - 1, batch.position_ids, mask=mask)
 
 
 class Tree:

@@ -26,11 +26,12 @@ _WORTHWHILE = 0.8
 def prefilled(checkpoint: Checkpoint, prompts: Sequence[Prompt]) -> Any | None:
     """Keys and values of all tokens of `prompts` but their last ones, as the library's cache; the longest prompt is first.
 
-    None where nothing is to be won, or where a model keeps something else than every key and value (a sliding window): its
-    prompts are then run in one rectangle.
+    None where nothing is to be won, where a model keeps something else than every key and value (a sliding window), or where
+    its position embeddings depend on the prompt's length: its prompts are then run in one rectangle.
     """
     groups = groups_of([len(prompt.ids) for prompt in prompts])
-    if groups is None:
+    # A prompt without its last token may be embedded otherwise than the whole one.
+    if groups is None or checkpoint.is_stretched(len(prompts[0].ids)):
         return None
     from transformers.cache_utils import DynamicCache, DynamicLayer
 

@@ -70,6 +70,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     with only_results_on_stdout() as stdout, display.listening():
         from experiments.lens_fits import fitted_lenses
         from experiments.lens_map import prompt_map
+        from probes.backends.gate import admit
         from probes.backends.torch_hooks import TorchHooks
         from probes.prompts import Prompt
 
@@ -78,11 +79,12 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         ids = checkpoint.encode(arguments.prompt)
         _check_length(len(ids), checkpoint)
         answer = _answer_token(checkpoint, arguments.prompt, values["answer"]) if values["answer"] else None
+        prompt, backend = Prompt("prompt", ids, {"last": len(ids) - 1}), TorchHooks(checkpoint)
+        admit(checkpoint, [prompt], backend=backend, progress=display)
         lens = fitted_lenses(checkpoint, (values["lens"],), text=values["text"], seed=values["seed"], progress=display)[
             0
         ]
-        prompt = Prompt("prompt", ids, {"last": len(ids) - 1})
-        found = prompt_map(checkpoint, TorchHooks(checkpoint), prompt, answer_id=answer, lens=lens)
+        found = prompt_map(checkpoint, backend, prompt, answer_id=answer, lens=lens)
         if out is not None:
             _write_page(out, arguments.checkpoint, arguments.prompt, checkpoint, found, answer, lens.name)
         if values["json"]:

@@ -85,6 +85,7 @@ def _print(plan: Plan, stdout: TextIO) -> None:
             f"{_size(plan.disk_bytes)} while running, {_size(plan.kept_bytes)} kept, {_size(plan.free_disk_bytes)} free",
         ),
         ("time", _time(plan)),
+        *(("not checked", what) for what in plan.not_checked),
         ("fits", "yes" if plan.fits else f"no; try {plan.remedy}"),
     ]
     width = max(len(name) for name, _ in lines)

@@ -20,6 +20,7 @@ from experiments.items.builtin import build_items, chosen
 from experiments.run import RunDirectory, rows_to_table
 from experiments.statistics.bootstrap import Estimate, cluster_bootstrap
 from probes.backends.contract import Site
+from probes.backends.gate import admit
 from probes.backends.torch_hooks import TorchHooks
 from probes.capture import capture
 from probes.checkpoints.adapter import adapter_files, adapter_settings
@@ -28,6 +29,7 @@ from probes.checkpoints.identity import hash_safetensors, hash_settings
 from probes.generation import generate
 from probes.lens.logit import read_lens
 from probes.progress import Progress, silent
+from probes.prompts import Prompt
 
 SCHEMA = "strata.distill-evaluation/1"
 BASE = "base"
@@ -87,6 +89,7 @@ def evaluate(
             label = BASE if name is None else name
             number = 0 if name is None else 1 + list(adapters).index(name)
             if not run.finished(f"knowledge_{number}.parquet"):
+                admit(checkpoint, _bare_prompts(checkpoint, asked))
                 ways: tuple[Prompting, ...] = PROMPTS if name is None else ("bare",)
                 rows = reasoning_rows(checkpoint, label, asked, ways, progress)
                 run.write_table(f"answers_{number}", rows_to_table(rows, ANSWERS))
@@ -103,6 +106,10 @@ def evaluate(
     finally:
         if run is not None:
             run.close(status)
+
+
+def _bare_prompts(checkpoint: Checkpoint, asked: Mapping[Split, Sequence[Lesson]]) -> list[Prompt]:
+    return [Prompt(one.id, checkpoint.encode(one.prompt)) for made in asked.values() for one in made]
 
 
 def evaluation_lessons(split: Split, *, seed: int, per_family: int) -> list[Lesson]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,10 @@ from experiments.locate.readings import emergence_table, profiles_table
 from experiments.locate.summary import locations_of, summarise
 from experiments.run import RunDirectory, rows_to_table
 from experiments.run_files import SUMMARY_SCHEMA, read_object
-from experiments.self_test_record import record_tests
+from experiments.self_test_record import note_tests, record_tests
 from experiments.tables import BEHAVIOUR, CURVES, LOCATIONS, PROBES, PROFILES
 from probes.backends.contract import Backend
-from probes.backends.self_tests import run_self_tests
+from probes.backends.gate import admit
 from probes.backends.torch_hooks import TorchHooks
 from probes.capture import BatchBudget
 from probes.checkpoints.checkpoint import Checkpoint
@@ -74,7 +75,7 @@ def locate(
     A second call with the same checkpoint, items and configuration resumes; with others it raises StrataError.
     `pairs_among`: ids of the items that may be intervened on, where `config.paired_with` names other models; `pairs_like`: what
     was chosen in one of them, of which only those that this model answers are intervened on.
-    Raises SelfTestError when an identity that must hold on every model fails.
+    Raises NotSupportedError for an architecture that isn't read rightly, SelfTestError when another identity that must hold fails.
 
     ```
     locate(open_checkpoint("smollm2"), LocateConfig(families=("capital", "addition")), Path("runs/first"))
@@ -149,7 +150,7 @@ def _ask(
     encoded = questions.encoded
     with run.stage("self-tests"):
         prompts = [one.prompt for one in encoded]
-        record_tests(run, run_self_tests(checkpoint, prompts, backend=backend))
+        admit(checkpoint, prompts, backend=backend, record=partial(note_tests, run))
     with run.stage("lens fits"):
         lenses = fitted_lenses(checkpoint, config.lenses, text=config.text, seed=config.seed, progress=progress)
     with run.stage("capture"):

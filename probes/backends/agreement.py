@@ -19,7 +19,8 @@ from probes.backends.tolerance import differences, running_scale, tolerance_of
 from probes.backends.torch_hooks import TorchHooks
 from probes.batching import Batch, Side, pad
 from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import StrataError
+from probes.checkpoints.quiet import first_line
+from probes.errors import StrataError, is_out_of_memory
 from probes.progress import Progress, silent
 from probes.prompts import Prompt
 
@@ -125,9 +126,16 @@ def measure_agreement(
         if backend is None:
             found += _compare_plain(checkpoint, batch, side, truth)
         else:
-            found += _compare_reads(checkpoint, backend, batch, side, truth)
-            edited = _edited_logits(backend, batch, prompts, edits)
-            found += _compare_edits(checkpoint, backend.name, side, edited, expected, truth, prompts)
+            try:
+                read = [*_compare_reads(checkpoint, backend, batch, side, truth)]
+                edited = _edited_logits(backend, batch, prompts, edits)
+                found += [*read, *_compare_edits(checkpoint, backend.name, side, edited, expected, truth, prompts)]
+            except Exception as error:  # a library's own code, on an architecture it may not know
+                if backend.name == "torch" or is_out_of_memory(error):
+                    raise
+                unavailable[backend.name] = (
+                    f"it fails on rows padded {side} ({type(error).__name__}: {first_line(error)})"
+                )
     if restarts:
         try:
             edited = _restarted_logits(checkpoint, prompts, edits)

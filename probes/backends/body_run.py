@@ -55,12 +55,17 @@ def run_body(checkpoint: Checkpoint, layout: Layout) -> BodyRun:
 
 
 def _places(checkpoint: Checkpoint, layout: Layout) -> dict[str, Tensor]:
-    if layout.sees is None or layout.position_ids is None:
+    device = checkpoint.device
+    if layout.position_ids is None:
         return {}
+    if layout.sees is None:
+        # Rows that are only padded need nothing, see `body_inputs`, except where each is embedded by its own length.
+        if layout.mask is None or not checkpoint.is_stretched(layout.ids.shape[1]):
+            return {}
+        return {"attention_mask": layout.mask.to(device), "position_ids": layout.position_ids.to(device)}
     # Added to the attention scores: the one form that every implementation takes.
     added = torch.zeros(layout.sees.shape, dtype=checkpoint.dtype)
     added.masked_fill_(~layout.sees, torch.finfo(checkpoint.dtype).min)
-    device = checkpoint.device
     return {"attention_mask": added.to(device), "position_ids": layout.position_ids.to(device)}
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from probes.backends.recording import Recording
 from probes.backends.shared_prefix import NoRestartError, SharedPrefix, attention_by
+from probes.checkpoints.quiet import first_line
 
 
 def rerun_block(
@@ -29,10 +30,15 @@ def rerun_block(
         n, recorded.keys[:, :, :start], recorded.values[:, :, :start], recorded.mask[:, :, start:], blocked
     )
     columns = _Columns(recording.n_columns, start, n)
+    block = recording.checkpoint.anatomy.blocks[layer].block
+    args, kwargs = columns.args(call.args), columns.kwargs(call.kwargs)
     with attention_by(attention, recording.checkpoint.attention):
-        output = recording.checkpoint.anatomy.blocks[layer].block(
-            rearrange(h, "e b q d -> (e b) q d"), *columns.args(call.args), **columns.kwargs(call.kwargs)
-        )
+        try:
+            output = block(rearrange(h, "e b q d -> (e b) q d"), *args, **kwargs)
+        except (TypeError, AttributeError) as error:  # foreign code that misses its mask or its cache
+            raise NoRestartError(
+                f"{type(block).__name__} needs more than stream and position ({first_line(error)})"
+            ) from error
     output = output[0] if isinstance(output, tuple) else output
     return rearrange(output, "(e b) q d -> e b q d", e=n)
 

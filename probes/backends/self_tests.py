@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from probes.backends.body_inputs import body_inputs
 from probes.backends.contract import Backend, Edit, Site, streams_of
 from probes.backends.tolerance import differences, running_scale, tolerance_of
 from probes.backends.torch_hooks import TorchHooks
-from probes.batching import Batch, pad
+from probes.batching import Batch, Side, pad
 from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import SelfTestError
+from probes.errors import DoesNotFitError, SelfTestError, is_out_of_memory
 from probes.progress import Progress, silent
 from probes.prompts import Prompt
 
+FINITE = "logits are finite"
 _MOST_PROMPTS = 4
 _MOST_TOKENS = 16
 _ADDED_PADS = 5
+_SIDES: tuple[Side, ...] = ("right", "left")
+_PLACES = 16
+"""At which the longest and the shortest prompt are compared: streams everywhere would fill the memory of long ones."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +53,15 @@ def run_self_tests(
 ) -> tuple[SelfTest, ...]:
     """The identities of capture and lens on the first tokens of a few of `prompts`, of the most different lengths.
 
-    `backend` defaults to torch hooks. Costs about fifteen small forward passes.
+    Those that a prompt's length may break are tried on the longest and the shortest prompt as well, uncut. `backend`
+    defaults to torch hooks. Costs about fifteen small forward passes and six of the longest prompt (two, where it is the
+    only one).
+    Raises DoesNotFitError where the two don't fit into memory.
     """
     if not prompts:
         raise ValueError("self-tests need at least one prompt")
     backend = backend or TorchHooks(checkpoint)
-    bench = _Bench(checkpoint, backend, _spread(prompts))
+    bench = _Bench(checkpoint, backend, _spread(prompts), _ends(prompts))
     results: list[SelfTest] = []
     tests = (
         _logits_are_finite,
@@ -61,10 +71,20 @@ def run_self_tests(
         _lens_is_the_model,
         _silencing_is_deleting,
         _invariances,
+        _length_does_not_matter,
+        _lens_is_the_model_at_length,
     )
     for done, test in enumerate(tests):
         progress("self-tests", done, len(tests), "test")
-        results += test(bench)
+        try:
+            results += test(bench)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise DoesNotFitError(
+                f"The longest prompt ({len(bench.ends[-1].ids)} tokens) does not fit into memory beside the shortest",
+                "Leave it out, or use --dtype bfloat16, a smaller model or --device-map auto",
+            ) from error
     progress("self-tests", len(tests), len(tests), "test")
     return tuple(results)
 
@@ -84,14 +104,16 @@ def require_passed(results: Sequence[SelfTest]) -> None:
 def logits_are_finite(largest: Float[Tensor, " token"]) -> SelfTest:
     """Whether the largest logit (or log-probability) of every token is a number: single logits may be masked out."""
     lost = int((~largest.isfinite()).sum())
-    return _result("logits are finite", lost, 0.0, f"tokens without a finite logit, of {largest.numel()}")
+    return _result(FINITE, lost, 0.0, f"tokens without a finite logit, of {largest.numel()}")
 
 
 class _Bench:
-    """What the tests share: one right-padded batch, read once."""
+    """What the tests share: one right-padded batch, read once; and whole prompts of the most different lengths."""
 
-    def __init__(self, checkpoint: Checkpoint, backend: Backend, prompts: Sequence[Prompt]) -> None:
-        self.checkpoint, self.backend, self.prompts = checkpoint, backend, prompts
+    def __init__(
+        self, checkpoint: Checkpoint, backend: Backend, prompts: Sequence[Prompt], ends: Sequence[Prompt]
+    ) -> None:
+        self.checkpoint, self.backend, self.prompts, self.ends = checkpoint, backend, prompts, ends
         self.n_layers = checkpoint.n_layers
         self.tolerance = tolerance_of(checkpoint.dtype)
         self.batch = pad(prompts, checkpoint.pad_id)
@@ -102,6 +124,18 @@ class _Bench:
         self.streams = self.clean.stack(streams_of(self.n_layers)).transpose(0, 1)[:, self.real]
         """Float[Tensor, "stream token d_model"], real tokens only."""
         self.scale = running_scale(self.streams)
+
+    def read_whole(self, rows: Sequence[int], side: Side = "right") -> list[Float[Tensor, "stream place d_model"]]:
+        """Streams of whole prompts in one batch, at places spread over each, its last token among them."""
+        prompts = [self.ends[row] for row in rows]
+        batch, sites = pad(prompts, self.checkpoint.pad_id, side), streams_of(self.n_layers)
+        places = [torch.linspace(0, len(prompt.ids) - 1, _PLACES).round().long() for prompt in prompts]
+        return list(self.backend.read(batch, sites, torch.stack(places) + batch.start[:, None]).stack(sites))
+
+    @cached_property
+    def alone(self) -> list[Float[Tensor, "stream place d_model"]]:
+        """`read_whole` of each of `ends` by itself, the shortest first."""
+        return [self.read_whole([row])[0] for row in range(len(self.ends))]
 
     def logits_after(self, edits: Sequence[Edit]) -> Float[Tensor, "token vocab"]:
         logits = self.backend.edit(self.batch, edits).logits
@@ -124,6 +158,17 @@ def _spread(prompts: Sequence[Prompt]) -> list[Prompt]:
         return by_length
     step = (len(by_length) - 1) / (_MOST_PROMPTS - 1)
     return [by_length[round(index * step)] for index in range(_MOST_PROMPTS)]
+
+
+def _ends(prompts: Sequence[Prompt]) -> list[Prompt]:
+    """The shortest and the longest prompt. Where all are as long, one is cut in half; a single one needs no company."""
+    by_length = sorted(prompts, key=lambda prompt: len(prompt.ids))
+    shortest, longest = by_length[0], by_length[-1]
+    if len(prompts) == 1:
+        return [longest]
+    if len(shortest.ids) == len(longest.ids):
+        shortest = Prompt("half", longest.ids[: max(1, len(longest.ids) // 2)])
+    return [shortest, longest]
 
 
 def _result(name: str, value: float, tolerance: float, note: str) -> SelfTest:
@@ -182,9 +227,10 @@ def _contributions_add_up(bench: _Bench) -> Iterator[SelfTest]:
 
 def _lens_is_the_model(bench: _Bench) -> Iterator[SelfTest]:
     with torch.no_grad():
-        ids = bench.batch.ids.to(bench.checkpoint.device)
-        # A mask of ones: under causal attention the pads behind a row change nothing, and the kernels stay the same.
-        output = bench.checkpoint.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
+        # Ones for a mask: under causal attention the pads behind a row change nothing, and the kernels stay the same.
+        given = body_inputs(bench.checkpoint, bench.batch.to(bench.checkpoint.device))
+        given.setdefault("attention_mask", torch.ones_like(given["input_ids"]))
+        output = bench.checkpoint.model(**given, use_cache=False)
         model_logits = output.logits[bench.real]
         lens_logits = bench.checkpoint.readout.logits(bench.streams[-1]).to(model_logits.device)
     norms = torch.linalg.vector_norm(model_logits.double(), dim=-1)
@@ -234,6 +280,39 @@ def _invariances(bench: _Bench) -> Iterator[SelfTest]:
             bench.tolerance.stream,
             "Euclidean distance over the largest norm of the token's stream; every stream and token",
         )
+
+
+def _length_does_not_matter(bench: _Bench) -> Iterator[SelfTest]:
+    """Short before long, and short again: what a long prompt leaves behind in a module shows as well."""
+    alone = bench.alone
+    if len(alone) == 1:
+        return
+    again = [(0, bench.read_whole([0])[0])]
+    together = [(row, found) for side in _SIDES for row, found in enumerate(bench.read_whole([0, 1], side))]
+    value = max(differences(found, alone[row], running_scale(alone[row]))[1] for row, found in (*again, *together))
+    lengths = " and ".join(str(len(prompt.ids)) for prompt in bench.ends)
+    yield _result(
+        "streams do not depend on how long the prompts beside and before them are",
+        value,
+        bench.tolerance.stream,
+        f"Euclidean distance over the largest norm of the token's stream; whole prompts of {lengths} tokens",
+    )
+
+
+def _lens_is_the_model_at_length(bench: _Bench) -> Iterator[SelfTest]:
+    longest, stream = bench.ends[-1], bench.alone[-1][-1, -1:]
+    model = bench.checkpoint.model
+    only = {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}
+    with torch.no_grad():
+        ids = torch.tensor([longest.ids], device=bench.checkpoint.device)
+        wanted = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False, **only).logits[0, -1:]
+        found = bench.checkpoint.readout.logits(stream).to(wanted.device)
+    yield _result(
+        "the lens at stream L gives the model's logits after the longest prompt",
+        differences(found, wanted, torch.linalg.vector_norm(wanted.double(), dim=-1))[1],
+        bench.tolerance.logits,
+        f"Euclidean distance over the norm of the logits; {len(longest.ids)} tokens, the model called without hooks",
+    )
 
 
 def _streams_by_row(bench: _Bench, batch: Batch) -> Iterator[Float[Tensor, "stream token d_model"]]:

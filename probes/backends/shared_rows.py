@@ -25,11 +25,14 @@ def shares_rows(checkpoint: Checkpoint, prompts: Sequence[Prompt]) -> bool:
     Tried on the prompts themselves and on one that lies across the whole row, which costs one forward pass of the shared
     row and one of at most four prompts alone. So give the longest row that will be made, with the longest prompt in it:
     what holds there holds in a shorter one. A model that looks back over a window shorter than a prompt shares no rows: its
-    window would have to be cut into the shared row's mask block by block. Neither does one that fails, in whatever way.
+    window would have to be cut into the shared row's mask block by block. Neither does one whose position embeddings change
+    with the length of a prompt, once a prompt is that long, nor one that fails, in whatever way.
     """
     if not prompts or checkpoint.attention not in _ATTENTION:
         return False
-    if shortest_window(checkpoint) < max(len(prompt.ids) for prompt in prompts):
+    longest = max(len(prompt.ids) for prompt in prompts)
+    # One row has one position embedding, that of its longest prompt.
+    if shortest_window(checkpoint) < longest or checkpoint.is_stretched(longest):
         return False
     try:
         tried = [*prompts, _across(prompts)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from probes.backends.body_inputs import body_inputs
 from probes.backends.contract import Activations, Edit, OneRun, Site
 from probes.backends.places import Pick, picker, replaced
 from probes.batching import Batch
@@ -38,7 +39,6 @@ class TorchHooks(OneRun):
         logits: bool,
     ) -> Activations:
         model = self.checkpoint
-        left_padded = bool(batch.start.any())
         batch = batch.to(model.device)
         kept: dict[Site, Tensor] = {}
         pick = picker(where)
@@ -47,29 +47,23 @@ class TorchHooks(OneRun):
         with ExitStack() as hooks, torch.no_grad():
             _place_edits(model, edits, hooks)
             _place_reads(model, _with_parts(sites), kept, pick, hooks)
-            if logits:
+            if logits:  # the last call counts: nanochat norms the embedding with the same module
                 hooks.enter_context(
                     _handle(model.final_norm.register_forward_hook(lambda m, i, o: final.append(pick(o))))
                 )
             else:
                 _place_stop(model, last, hooks)
-            try:
-                # Right padding needs no mask under causal attention, and without one the fast kernels are used. The
-                # position ids must go too: their standstill over pads would be taken for packed sequences.
-                places = {"attention_mask": batch.mask, "position_ids": batch.position_ids} if left_padded else {}
-                # GPT-2 warns on the terminal of pad ids without a mask: what nobody sees may as well be a word.
-                ids = torch.where(batch.mask.bool(), batch.ids, batch.ids[:, :1]) if not left_padded else batch.ids
-                model.body(input_ids=ids, use_cache=False, **places)
-            except _LastNeededBlockReached:
-                pass
+            with suppress(_LastNeededBlockReached):
+                model.body(use_cache=False, **body_inputs(model, batch))
             _derive(sites, kept)
             values = {site: kept[site].to(model.device) for site in sites}
-            return Activations(values, self._unembed(final[0]) if logits else None)
+            return Activations(values, self._unembed(final[-1]) if logits else None)
 
     def _unembed(self, normed: Float[Tensor, "item position d_model"]) -> Float[Tensor, "item position vocab"]:
         head: nn.Module = self.checkpoint.model.get_output_embeddings()
         device = next(head.parameters()).device
-        return self.checkpoint.readout.transform(head(normed.to(device)))
+        readout = self.checkpoint.readout
+        return readout.transform(head(normed.to(device))[..., : readout.vocab_size])
 
 
 def _with_parts(sites: Sequence[Site]) -> list[Site]:
@@ -172,14 +166,24 @@ def hook_input(module: nn.Module, fn: Change, *, changes: bool) -> Any:
 
 
 def hook_output(module: nn.Module, fn: Change, *, changes: bool) -> Any:
-    def hook(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+    def hook(_module: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
         is_tuple = isinstance(output, tuple)
-        h = fn(output[0] if is_tuple else output)
+        own = output[0] if is_tuple else output
+        h = fn(by_rows(own, inputs))
         if not changes:
             return None
+        h = h.view_as(own)
         return (h, *output[1:]) if is_tuple else h
 
     return _handle(module.register_forward_hook(hook))
+
+
+def by_rows(output: Tensor, inputs: tuple[Any, ...]) -> Float[Tensor, "row token d_model"]:
+    """What a module returned, in the shape of what it was given: Llama 4's experts lay the tokens of all rows in one line."""
+    given = inputs[0] if inputs else None
+    if isinstance(given, Tensor) and given.ndim == 3 and output.ndim == 2 and output.numel() == given.numel():
+        return output.view_as(given)
+    return output
 
 
 class _handle:

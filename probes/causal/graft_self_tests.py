@@ -121,7 +121,9 @@ def _plain(model: Checkpoint, pairs: Sequence[Pair]) -> tuple[Float[Tensor, "two
     for prompts in ([pair.clean for pair in pairs], [pair.foil for pair in pairs]):
         batch = pad(prompts, model.pad_id, "right").to(model.device)
         with torch.no_grad():
-            output = model.model(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False)
+            output = model.model(
+                input_ids=batch.ids, attention_mask=batch.mask, position_ids=batch.position_ids, use_cache=False
+            )
         rows = torch.arange(len(pairs))
         logits = output.logits.double().cpu()[rows, batch.mask.sum(1).cpu() - 1]
         answers, foils = ([getattr(pair, name) for pair in pairs] for name in ("answer_id", "foil_id"))

@@ -7,11 +7,17 @@ from typing import Any
 
 from torch import nn
 
-from probes.errors import StrataError
+from probes.errors import NotSupportedError
 
 _ATTENTION = ("self_attn", "attn", "attention", "self_attention")
 _MLP = ("mlp", "feed_forward", "ffn", "block_sparse_moe")
 _FINAL_NORM = ("norm", "ln_f", "final_layer_norm", "final_layernorm")
+_LAST_WRITERS = (
+    ("post_self_attn_layernorm", "post_mlp_layernorm"),  # GLM-4
+    ("post_norm1", "post_norm2"),  # HyperCLOVA X
+    ("attn_sconv", "mlp_sconv"),  # Inkling
+)
+"""What stands between attention or MLP and the stream, where it has names that say so."""
 _PARALLEL_TYPES = frozenset({"gptj", "codegen", "phi", "cohere", "cohere2"})
 
 
@@ -40,58 +46,81 @@ class Anatomy:
     blocks_path: str
     """Dotted path of the list of blocks inside the model."""
     contribution_scale: float = 1.0
-    """What the block multiplies both modules' outputs by before adding them to the stream (Granite)."""
+    """What the block multiplies both modules' outputs by before adding them to the stream (Granite, MiniCPM 3)."""
 
 
 def anatomy_of(model: nn.Module) -> Anatomy:
-    """Finds the parts of a Hugging Face causal language model. Raises StrataError for a shape it doesn't know."""
+    """Finds the parts of a Hugging Face causal language model. Raises NotSupportedError for a shape it doesn't know."""
     config: Any = model.config
     text_config = config.get_text_config()
+    blocks_path, blocks = _blocks_of(model, text_config)
+    body_path = blocks_path.rpartition(".")[0]
+    body = model.get_submodule(body_path)
+    final_norm = _first(body, _FINAL_NORM)
+    if final_norm is None:
+        raise NotSupportedError(name_of(model), f"{type(body).__name__} has no final norm under any known name")
+    return Anatomy(
+        body=body,
+        blocks=tuple(_parts(model, block) for block in blocks),
+        final_norm=final_norm,
+        parallel=_is_parallel(text_config),
+        body_path=body_path,
+        blocks_path=blocks_path,
+        contribution_scale=_contribution_scale(blocks[0], text_config),
+    )
+
+
+def name_of(model: nn.Module) -> str:
+    """What messages call an architecture: its class and the model type of its configuration."""
+    config: Any = model.config
+    return f"{type(model).__name__} ({config.model_type})"
+
+
+def _blocks_of(model: nn.Module, text_config: Any) -> tuple[str, Any]:
+    """(dotted path, list) of the text decoder's blocks."""
     n_layers = getattr(text_config, "num_hidden_layers", None)
+    if n_layers is None:
+        raise NotSupportedError(name_of(model), "its configuration doesn't say how many blocks it has")
+    if n_layers == 0:
+        raise NotSupportedError(name_of(model), "it has no blocks (num_hidden_layers is 0)")
     found = [
         (path, module)
         for path, module in model.named_modules()
         if isinstance(module, nn.ModuleList) and len(module) == n_layers and _first(module[0], _MLP) is not None
     ]
     if not found:
-        raise StrataError(
-            f"No list of {n_layers} transformer blocks was found in {type(model).__name__}",
-            "Strata reads decoder-only transformers such as Llama, Qwen, Mistral, Gemma, Phi, OLMo, GPT-2 and GPT-NeoX",
+        raise NotSupportedError(
+            name_of(model), f"no list of {n_layers} blocks, each with an MLP under a known name, was found in it"
         )
-    blocks_path, blocks = found[0]
-    body_path = blocks_path.rpartition(".")[0]
-    body = model.get_submodule(body_path)
-    final_norm = _first(body, _FINAL_NORM)
-    if final_norm is None:
-        raise StrataError(
-            f"{type(body).__name__} has no final norm under any known name",
-            "This architecture is not supported yet",
-        )
-    return Anatomy(
-        body=body,
-        blocks=tuple(_parts(block) for block in blocks),
-        final_norm=final_norm,
-        parallel=_is_parallel(text_config),
-        body_path=body_path,
-        blocks_path=blocks_path,
-        contribution_scale=float(getattr(text_config, "residual_multiplier", None) or 1.0),
-    )
+    # A vision tower may have as many blocks as the text decoder.
+    of_text: Any = getattr(model, "get_decoder", None)
+    decoder = of_text() if of_text is not None else None
+    inside = {id(module) for module in decoder.modules()} if isinstance(decoder, nn.Module) else set()
+    return next(((path, module) for path, module in found if id(module) in inside), found[0])
 
 
-def _parts(block: Any) -> BlockParts:
+def _parts(model: nn.Module, block: Any) -> BlockParts:
     attention, mlp = _first(block, _ATTENTION), _first(block, _MLP)
     if attention is None or mlp is None:
-        raise StrataError(
-            f"{type(block).__name__} has no attention or no MLP under any known name",
-            "This architecture is not supported yet",
-        )
-    if hasattr(block, "post_self_attn_layernorm") and hasattr(block, "post_mlp_layernorm"):  # GLM-4
-        return BlockParts(block, block.post_self_attn_layernorm, block.post_mlp_layernorm)
+        lacks = "attention" if attention is None else "MLP"
+        raise NotSupportedError(name_of(model), f"{type(block).__name__} has no {lacks} under any known name")
+    for names in _LAST_WRITERS:
+        if all(hasattr(block, name) for name in names):
+            return BlockParts(block, getattr(block, names[0]), getattr(block, names[1]))
     # Gemma norms before and after, OLMo 2 only after; in Llama `post_attention_layernorm` comes *before* the MLP.
     norms_after = hasattr(block, "pre_feedforward_layernorm") or not hasattr(block, "input_layernorm")
     if norms_after and hasattr(block, "post_attention_layernorm") and hasattr(block, "post_feedforward_layernorm"):
         return BlockParts(block, block.post_attention_layernorm, block.post_feedforward_layernorm)
+    if all(hasattr(block, name) for name in ("post_attention_layernorm", "pre_mlp_layernorm", "post_mlp_layernorm")):
+        return BlockParts(block, block.post_attention_layernorm, block.post_mlp_layernorm)  # AFMoE
     return BlockParts(block, attention, mlp)
+
+
+def _contribution_scale(block: Any, config: Any) -> float:
+    own = getattr(block, "residual_scale", None)  # MiniCPM 3
+    if isinstance(own, float):
+        return own
+    return float(getattr(config, "residual_multiplier", None) or 1.0)
 
 
 def _is_parallel(config: Any) -> bool:

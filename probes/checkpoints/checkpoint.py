@@ -12,6 +12,7 @@ from torch import nn
 from probes.checkpoints.anatomy import Anatomy
 from probes.checkpoints.identity import Identity
 from probes.checkpoints.readout import Readout
+from probes.checkpoints.stretched_rope import stretch_of, thresholds_of
 from probes.errors import StrataError
 
 
@@ -96,7 +97,16 @@ class Checkpoint:
     def max_context(self) -> int | None:
         """Longest prompt in tokens, or None when the configuration doesn't say."""
         limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
-        return int(limit) if limit else None
+        return int(limit * stretch_of(self.model)) if limit else None
+
+    @cached_property
+    def thresholds(self) -> tuple[int, ...]:
+        """Prompt lengths beyond which position embeddings change (long rope, dynamic scaling); empty in most models."""
+        return thresholds_of(self.model)
+
+    def is_stretched(self, n_tokens: int) -> bool:
+        """Whether a row of `n_tokens` is embedded otherwise than a short one, so that rows need position ids of their own."""
+        return any(n_tokens > one for one in self.thresholds)
 
     @cached_property
     def pad_id(self) -> int:

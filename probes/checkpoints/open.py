@@ -26,6 +26,7 @@ from probes.checkpoints.readout import readout_of
 from probes.checkpoints.refusals import read_config, refuse_own_code, refuse_quantised
 from probes.checkpoints.remote import hub_directory
 from probes.checkpoints.spec import Spec, parse_spec
+from probes.checkpoints.stretched_rope import embed_row_by_row
 from probes.checkpoints.trusted_tokenizer import OpenedTokenizer, open_tokenizer
 from probes.checkpoints.weight_files import WeightFiles, stored_shapes, weight_files
 from probes.errors import DoesNotFitError, StrataError
@@ -142,6 +143,7 @@ def checkpoint_from(
         identity = Identity(
             "in memory", "memory", hash_state(model.state_dict()), hash_tokenizer(tokenizer), hash_config(model)
         )
+    embed_row_by_row(model)
     anatomy = anatomy_of(model)
     return Checkpoint(model, tokenizer, anatomy, readout_of(model, anatomy.final_norm), identity, caveats)
 

@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from probes.errors import StrataError
+from probes.checkpoints.anatomy import name_of
+from probes.errors import NotSupportedError
 
 # What each family multiplies its logits by; one that isn't listed and scales all the same is caught by the
 # self-test "the lens at the last stream is the model".
@@ -28,6 +29,7 @@ _DIVIDES = {
     "granitemoe_swa": "logits_scaling",
     "granitemoehybrid": "logits_scaling",
     "granitemoeshared": "logits_scaling",
+    "inkling_text": "logits_mup_width_multiplier",
     "minicpm3": "logits_scaling",
 }
 
@@ -95,27 +97,30 @@ class Readout:
 def readout_of(model: nn.Module, final_norm: nn.Module) -> Readout:
     """The read-out of a Hugging Face causal language model.
 
-    Raises StrataError when there is no language-model head, or when it isn't one linear map from the stream.
+    Raises NotSupportedError when there is no language-model head, or when it isn't one linear map from the stream.
     """
-    name = type(model).__name__
+    name = name_of(model)
     config: Any = model.config
     config = config.get_text_config()
     head: Any = model.get_output_embeddings()  # type: ignore[operator]  # transformers types it as a tensor or a module
     if head is None:
-        raise StrataError(f"{name} has no language-model head", "Choose a causal language model")
+        raise NotSupportedError(name, "it has no language-model head", "Choose a causal language model")
     weight: Any = getattr(head, "weight", None)
     linear = isinstance(head, nn.Linear) and weight.is_floating_point() and weight.ndim == 2
     if not linear or weight.shape[1] != getattr(config, "hidden_size", weight.shape[1]):
-        raise StrataError(
-            f"The output head of {name} ({type(head).__name__}) is not one linear map from the residual stream",
+        raise NotSupportedError(
+            name,
+            f"its output head ({type(head).__name__}) is not one linear map from the residual stream",
             "Open a checkpoint with an ordinary, unquantised `lm_head`",
         )
+    # Inkling leaves out the logits of the rows that pad its vocabulary.
+    size = min(int(getattr(config, "unpadded_vocab_size", None) or weight.shape[0]), weight.shape[0])
     bias: Any = head.bias
     cap = getattr(config, "final_logit_softcapping", None)
     return Readout(
         norm=final_norm,
-        weight=weight.detach(),
-        bias=None if bias is None else bias.detach(),
+        weight=weight.detach()[:size],
+        bias=None if bias is None else bias.detach()[:size],
         scale=_scale(model, config),
         softcap=float(cap) if cap else None,
     )

@@ -265,7 +265,8 @@ def test_a_model_whose_identities_fail_stops_the_experiment(checkpoint: Path, it
     done = subprocess.run(
         [sys.executable, "-c", broken, *words], capture_output=True, text=True, env=environment(), check=False
     )
-    assert done.returncode == 1 and "Self-test" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "LlamaForCausalLM (llama) is not supported, because it fails the self-test" in done.stderr
     assert not (tmp_path / "run" / "summary.json").exists()
     failed = [
         test

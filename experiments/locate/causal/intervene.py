@@ -14,7 +14,6 @@ from torch import Tensor
 from experiments.locate.causal.lines import cuts_for, lines_for, spans_of
 from experiments.locate.config import LocateConfig
 from probes.backends.runs import Runs
-from probes.capture import is_out_of_memory
 from probes.causal.attribution import attribution
 from probes.causal.damage import LAST_TOKENS, damage
 from probes.causal.interchange import BATCH_TOKENS, Line, interchange
@@ -22,7 +21,7 @@ from probes.causal.knockout import knockout
 from probes.causal.pairs import Pair, batches_of
 from probes.causal.removal import Cut, removal
 from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import DoesNotFitError
+from probes.errors import DoesNotFitError, is_out_of_memory
 from probes.lens.text import sample_text, text_tokens
 from probes.progress import Progress, silent
 from probes.store import ActivationStore

@@ -42,7 +42,7 @@ def test_every_architecture_passes(tiny_models: Any, architecture: str, dtype: t
     by_name = {result.name: result for result in results}
     assert by_name[ITSELF].value == 0 == by_name[ITSELF].tolerance
     assert "effect 1.0000000" in by_name[DONOR].note
-    assert len(results) == 10
+    assert len(results) == 12
 
 
 @pytest.mark.parametrize("name", BACKENDS)

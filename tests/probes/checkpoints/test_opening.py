@@ -250,7 +250,7 @@ def test_an_architecture_without_blocks_is_refused(tmp_path: Path) -> None:
     )
     transformers.MambaForCausalLM(config).save_pretrained(tmp_path / "m")
     tiny_tokenizer().save_pretrained(tmp_path / "m")
-    refused(tmp_path / "m", "No list of 1 transformer blocks")
+    refused(tmp_path / "m", "is not supported, because no list of 1 blocks")
 
 
 @pytest.mark.parametrize(

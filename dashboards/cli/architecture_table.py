@@ -1,0 +1,77 @@
+"""The table of architectures: which are verified, which are refused and why, as a page of the documentation and in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from probes.verification.verdict import Verdict
+
+_MEANING = {
+    "verified": "streams, contributions, logits, edits and generated text agree with plain Hugging Face",
+    "refused": "every command says so in one sentence, and measures nothing",
+    "not built": "transformers can't make a tiny random model of it from its configuration, so nothing is known",
+    "disagrees": "opens, and gives other numbers than plain Hugging Face: a fault",
+    "broken": "ran out of time or memory, or ended with an error: a fault",
+}
+
+
+def architecture_page(verdicts: Sequence[Verdict], *, seed: int, versions: Sequence[tuple[str, str]]) -> str:
+    """The table in Markdown, with what was done and with which versions."""
+    counts = ", ".join(f"{count} {status}" for status, count in _counted(verdicts))
+    libraries = ", ".join(f"{name} {version}" for name, version in versions)
+    lines = [
+        "# Architectures",
+        "",
+        f"Written by `strata verify --architectures --out FILE` (seed {seed}; {libraries}): {counts}.",
+        "",
+        "One tiny random model of every causal type that transformers can build is saved, opened like any checkpoint and sent",
+        "through the gate that every command has, with prompts of 3 and 9 tokens. What passes is compared with plain Hugging Face",
+        "(a fresh model for each prompt, one prompt at a time, no padding) on prompts of up to 40 tokens: streams, what attention",
+        "and MLP add, the final norm, logits and lens in batches padded on either side, streams captured in other batch sizes,",
+        "logits after an edit in whole and in restarted runs, and six generated tokens. Random weights say that the numbers are",
+        "read rightly, not that a trained model of the type has nothing special; `strata verify CHECKPOINT` looks at that one.",
+        "",
+        *(f"- *{status}*: {_MEANING[status]}." for status, _ in _counted(verdicts)),
+        "- *restarts*: whether runs can be restarted from the middle. Without that there are no interventions.",
+        "",
+        "| type | verdict | restarts | why |",
+        "|---|---|---|---|",
+        *(f"| {one.name} | {one.status} | {_restarts(one)} | {_cell(one.why)} |" for one in verdicts),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def print_architectures(verdicts: Sequence[Verdict], console: Console) -> None:
+    """All that isn't verified with its reason, then the counts."""
+    table = Table()
+    for column in ("type", "verdict", "why"):
+        table.add_column(column, overflow="fold")
+    for one in verdicts:
+        if one.status != "verified":
+            table.add_row(one.name, one.status, one.why)
+    if table.row_count:
+        console.print(table, markup=False)
+    worst = max((one.worst for one in verdicts if one.status == "verified" and one.worst is not None), default=None)
+    counts = ", ".join(f"{count} {status}" for status, count in _counted(verdicts))
+    console.print(
+        counts
+        + ("" if worst is None else f"; of those verified, none is further off than {worst:.2g} of its tolerance")
+    )
+
+
+def _counted(verdicts: Sequence[Verdict]) -> list[tuple[str, int]]:
+    found = [(status, sum(one.status == status for one in verdicts)) for status in _MEANING]
+    return [(status, count) for status, count in found if count]
+
+
+def _restarts(one: Verdict) -> str:
+    return "" if one.restarts is None else "yes" if one.restarts else "no"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")

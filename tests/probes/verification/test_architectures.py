@@ -1,0 +1,109 @@
+"""A seeded sample of the architectures is verified or refused; what is read wrongly, crashes or never ends is told from both."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from probes.backends import torch_hooks
+from probes.checkpoints import open as opening
+from probes.errors import StrataError
+from probes.verification import architectures
+from probes.verification.architectures import architecture_names, verify_architectures
+from probes.verification.tiny_checkpoint import NotBuiltError, save_tiny
+from probes.verification.tiny_config import VARIANTS
+from probes.verification.verdict import Verdict, verdict_on
+
+VERIFIED = (
+    *("gpt2", "llama", "gemma3_text", "inkling_text", "phi3 (long rope)", "llama (dynamic rope)"),
+    "moss_transcribe_diarize",  # gives its decoder no position ids while it writes
+    "phi4_multimodal",  # begins its cache anew where the width of the batch crosses a length
+)
+REFUSED = {
+    "deepseek_v4": "what enters block 0 has several streams a token",
+    "bert": "no list of 4 blocks",
+    "bloom": "fails the self-test 'stream 0 plus every contribution is stream L'",
+}
+
+
+def saved(name: str, tmp_path: Path) -> Path:
+    model_type, changes = VARIANTS.get(name, (name, {}))
+    save_tiny(model_type, tmp_path / "model", 0, changes)
+    return tmp_path / "model"
+
+
+def test_a_sample_agrees_with_plain_hugging_face_or_is_refused_in_one_sentence() -> None:
+    found = {one.name: one for one in verify_architectures([*VERIFIED, *REFUSED], workers=2)}
+    assert [found[name].status for name in VERIFIED] == ["verified"] * len(VERIFIED), found
+    for name, reason in REFUSED.items():
+        assert found[name].status == "refused"
+        assert " is not supported, because " in found[name].why and reason in found[name].why
+        assert f"({name})" in found[name].why and "\n" not in found[name].why
+
+
+def test_all_causal_types_of_the_library_are_asked() -> None:
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
+
+    types = {config.model_type for config in MODEL_FOR_CAUSAL_LM_MAPPING}
+    assert types <= set(architecture_names()) and len(types) > 150
+    with pytest.raises(StrataError, match="no causal architecture 'nonsense'"):
+        verify_architectures(["nonsense"])
+
+
+def test_the_same_seed_makes_the_same_model(tmp_path: Path) -> None:
+    files = []
+    for number, seed in enumerate((0, 0, 1)):
+        save_tiny("gpt2", tmp_path / str(number), seed)
+        files.append((tmp_path / str(number) / "model.safetensors").read_bytes())
+    assert files[0] == files[1] != files[2]
+
+
+def test_a_type_that_cannot_be_built_says_why(tmp_path: Path) -> None:
+    with pytest.raises(NotBuiltError, match=r"hidden size \(32\) is not a multiple of the number of attention heads"):
+        save_tiny("llama", tmp_path / "m", 0, {"num_attention_heads": 3})
+
+
+def test_batch_mates_that_change_numbers_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "embed_row_by_row", lambda model: None)
+    found = verdict_on("phi3 (long rope)", saved("phi3 (long rope)", tmp_path), 0)
+    assert found.status == "disagrees" and found.is_fault and "differs from plain Hugging Face" in found.why
+
+
+@pytest.mark.parametrize("what", ["mlp_out", "resid_post"])
+def test_a_reading_that_is_off_behind_the_gate_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Only rows longer than the gate's are read wrongly."""
+    derive = torch_hooks._derive
+
+    def wrong(sites: Any, kept: dict[Any, torch.Tensor]) -> None:
+        derive(sites, kept)
+        for site, value in kept.items():
+            if site.name == what and value.shape[1] > 20:
+                kept[site] = value * 1.001
+
+    monkeypatch.setattr(torch_hooks, "_derive", wrong)
+    found = verdict_on("llama", saved("llama", tmp_path), 0)
+    assert found.status == "disagrees" and (found.worst or 0) > 2
+
+
+def ends(name: str, _seed: int, answers: Any) -> None:
+    if name == "gpt2":
+        import os
+
+        os._exit(9)
+    if name == "llama":
+        time.sleep(600)
+    answers.send(Verdict(name, "verified", ""))
+
+
+def test_a_crash_and_an_endless_run_cost_their_own_row_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(architectures, "_judge", ends)
+    found = verify_architectures(["llama", "gpt2", "mistral", "phi"], workers=2, time_limit=4.0)
+    assert [one.status for one in found] == ["broken", "broken", "verified", "verified"]
+    assert "stopped after 4 seconds" in found[0].why and "exit code 9" in found[1].why
+    assert all(one.is_fault for one in found[:2])
