@@ -45,12 +45,15 @@ def _save(model_type: str, directory: Path, seed: int, changes: Mapping[str, Any
     kind = CONFIG_MAPPING[model_type]
     config = kind(**{**tiny_settings(kind()), **OVERRIDES.get(model_type, {}), **changes})
     with torch.device("meta"):
-        size = sum(parameter.numel() for parameter in AutoModelForCausalLM.from_config(config).parameters())
+        size = sum(
+            parameter.numel()
+            for parameter in AutoModelForCausalLM.from_config(config, trust_remote_code=False).parameters()
+        )
     if size > _MOST_PARAMETERS:
         raise NotBuiltError(f"its smallest model known here still has {size / 1e6:.0f} million parameters")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=False).eval()
         with torch.no_grad():
             for parameter in model.parameters():
                 if parameter.dim() == 1:
