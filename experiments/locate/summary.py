@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from experiments.answer_measures import decided_by
 from experiments.items.framing import caveat_of
 from experiments.items.schema import KINDS
 from experiments.locate.causal.stage import Causal
@@ -112,6 +113,7 @@ def summarise(
             "items": len(rows),
             "used": sum(row["item"] in used for row in rows),
             "accuracy": float(np.mean([row["answered"] for row in asked])) if asked else None,
+            "decided_by": decided_by(asked),
             "left_out": dict(Counter(row["reason"] for row in rows if row["reason"])),
             "located": causal.kinds[kind]["located"],
             "why_not_located": causal.kinds[kind]["why_not_located"],

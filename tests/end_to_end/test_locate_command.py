@@ -49,7 +49,7 @@ def run(checkpoint: Path, items: Path, tmp_path_factory: pytest.TempPathFactory)
     out = tmp_path_factory.mktemp("runs") / "first"
     done = strata("locate", checkpoint, "--items", items, "--out", out, *FAST)
     assert done.returncode == 0, done.stderr
-    assert "order: undetermined" in done.stdout and "report.html" in done.stdout
+    assert "Order: undetermined" in done.stdout and "report.html" in done.stdout
     return out
 
 
