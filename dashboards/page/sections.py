@@ -9,7 +9,7 @@ from dashboards.page.markup import esc, foreign, token
 from dashboards.page.strip import axis_head, share_svg, strip_svg
 from dashboards.view.causes import block_band, p_words
 from dashboards.view.text import count, interval, number, stream_range
-from experiments.answer_measures import ANSWERED_RIGHT, BY_CHOICE, BY_LIKELIHOOD
+from experiments.answer_measures import ANSWERED_RIGHT, BY_CHOICE, BY_LIKELIHOOD, USED
 
 Json = dict[str, Any]
 STATIC_ITEM_ROWS = 200
@@ -39,6 +39,8 @@ def verdict(view: Json) -> str:
         f'<strong class="stamp">{esc(text)}</strong>'
         for said, text in ((v.get("quick"), "QUICK RUN"), (view["run"]["limited"], "LIMITED RUN")) if said
     )  # fmt: skip
+    # An order needs two kinds.
+    word = f'<span class="word word-{esc(v["word"])}">order: {esc(v["word"])}</span>' if v.get("ordered", True) else ""
     between = v.get("intermediates")
     between = f'<p class="between"><b>Intermediates:</b> {esc(between)}.</p>' if between else ""
     causal = bool(v.get("causal"))
@@ -48,7 +50,7 @@ def verdict(view: Json) -> str:
     return f"""
 <section class="card verdict{" causal" if causal else ""}" aria-labelledby="verdict-title">
   <div class="verdict-head"><h2 id="verdict-title">Verdict</h2>
-    <span class="word word-{esc(v["word"])}">order: {esc(v["word"])}</span>{stamps}</div>
+    {word}{stamps}</div>
   <p class="sentence">{sentence}</p>
   <div class="verdict-body">
     <div class="verdict-table"><table class="plain kinds">
@@ -69,9 +71,9 @@ def verdict(view: Json) -> str:
 
 def _verdict_row(kind: Json, causal: bool) -> str:
     cells = "".join(_onset_cell(o) for o in kind["onsets"])
-    families = f"{kind['families_answered']} of {kind['families']} families"
     right = "" if kind["accuracy"] is None else f"<small>{number(100 * kind['accuracy'], 0)} % {ANSWERED_RIGHT}</small>"
-    answered = f"<td><b>{kind['used']}</b> of {kind['items']}{right}<small>{families}</small></td>"
+    about = f"{USED}; {kind['families_answered']} of {count(kind['families'], 'family is', 'families are')} answered"
+    answered = f'<td title="{esc(about)}"><b>{kind["used"]}</b> of {kind["items"]}{right}</td>'
     middle = _cause_cells(kind) + cells if causal else f'{cells}<td class="muted">{esc(kind["located"])}</td>'
     return (
         f'<tr><th scope="row">{kind_mark(kind["kind"])}</th>{answered}{middle}'

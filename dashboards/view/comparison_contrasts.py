@@ -6,7 +6,7 @@ from typing import Any
 
 from dashboards.view.comparison_lines import gathered, spoken
 from dashboards.view.comparison_run import ComparisonRun
-from dashboards.view.comparison_words import said
+from dashboards.view.comparison_words import said, was_asked
 
 Json = dict[str, Any]
 NAMES = {
@@ -35,7 +35,7 @@ def build_contrasts(run: ComparisonRun) -> Json:
     reasons = [
         {"model": row["model"], "kind": row["kind"] or "", "text": said(row["reason"])}
         for row in rows
-        if row["stream"] is None and row["reason"]
+        if row["stream"] is None and row["reason"] and (not row["kind"] or was_asked(run, row["kind"]))
     ]
     measured = {row["model"] for row in rows if row["stream"] is not None}
     reasons += [

@@ -18,18 +18,22 @@ STORY = (
 
 
 def in_words(found: Mapping[str, Any]) -> dict[str, Any]:
-    """`sentences` on what changed and where, and `story`: supported, contradicted, or undetermined, with the reason."""
+    """`sentences` on what changed and where, and `story`: supported, contradicted, or undetermined, with the reason.
+
+    Of a kind that was not asked nothing is said, but for the story, which needs both.
+    """
     sentences = []
     for kind in ("reasoning", "knowledge"):
         of_kind = found["kinds"].get(kind, {})
         if of_kind.get("accuracy") is None:
-            sentences.append(f"{kind.capitalize()} was not asked of both models.")
             continue
         sentences.append(_changed(kind, of_kind))
         sentences.append(_moved(kind, of_kind["location_change"].get("distilled")))
     words = asked_in_words(found)
     if words is not None:
-        sentences[1:1] = [_said(words), *_shared_out(halves_in_words(found))]
+        asked = found["kinds"].get("reasoning", {}).get("accuracy") is not None
+        at = 1 if asked else 0
+        sentences[at:at] = [_said(words), *_shared_out(halves_in_words(found))]
     story, reason = story_of(found)
     return {"sentences": [*sentences, f"{STORY} is {story} here: {reason}."], "story": story, "reason": reason}
 

@@ -27,6 +27,9 @@ def story_of(found: Mapping[str, Any]) -> tuple[str, str]:
     words = asked_in_words(found)
     gain, loss = (words or reasoning).get("accuracy"), knowledge.get("accuracy")
     where = "in words" if words else "at these prompts"
+    absent = [name for name, one in (("reasoning", gain), ("knowledge", loss)) if one is None]
+    if absent:
+        return "undetermined", f"no {' and no '.join(absent)} items were asked"
     if gain is None or loss is None or gain["change"] is None or loss["change"] is None:
         return "undetermined", "one of the two kinds was not measured in both models"
     if any(one["low"] is None for one in (gain["change"], loss["change"])):

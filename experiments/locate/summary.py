@@ -154,9 +154,7 @@ def summarise(
 
 def _warn(run: RunDirectory, kinds: Mapping[str, Any]) -> None:
     for name in ("knowledge", "reasoning"):
-        if name not in kinds:
-            run.warn(f"There are no {name} items, so nothing is said about them")
-        elif kinds[name]["used"] == 0:
+        if name in kinds and kinds[name]["used"] == 0:
             run.warn(f"No {name} item is answered in a family above chance, so its lens curves are empty")
     for kind in kinds:
         probe, lens = (kinds[kind]["instruments"][name] for name in ("probe", "lens"))

@@ -30,11 +30,22 @@ function wrapped(text, letters) {
   return out.map((t) => plotText(t.trim())).join('<br>');
 }
 
+/** Columns and rows without any line get no axes; what the columns would have told stands beneath the plot. */
+function withLines(spec) {
+  const there = (row, column) => spec.cell(row, column).lines.length > 0;
+  const columns = spec.columns.filter((c) => spec.rows.some((r) => there(r, c)));
+  const rows = spec.rows.filter((r) => columns.some((c) => there(r, c)));
+  const dropped = spec.columns.filter((c) => !columns.includes(c))
+    .map((c) => ({ column: c.id, text: `${c.title}: ${unique(spec.rows.map((r) => spec.cell(r, c).reason || 'not run')).join('; ').replace(/[.]$/, '')}` }));
+  return { spec: { ...spec, columns, rows }, dropped };
+}
+
 /**
  * spec: {columns: [{id, title}], rows: [{id, title, y, guides(column)}], cell(row, column) → {lines: [{line, style, name}], reason}, axis, rowHeight, aria, name}
  * A line holds axis, layer, mean, low, high, n, n_items, n_clusters, method; a guide {value, text, ink}.
  */
-function panelFigure(spec) {
+function panelFigure(whole) {
+  const { spec, dropped } = withLines(whole);
   const { columns, rows } = spec;
   const traces = [], shapes = [], annotations = [], used = [], layout = {};
   const named = new Set();
@@ -84,8 +95,8 @@ function panelFigure(spec) {
   });
   const methods = unique(used.map((u) => u.line.method || null));
   return {
-    traces, title: spec.title, aria: spec.aria || used.map((u) => u.line.aria).join('. '), empty: !used.length,
-    note: methods.length ? `Bands: ${methods.join('; ')}.` : '',
+    traces, title: spec.title, aria: spec.aria || used.map((u) => u.line.aria).join('. '), dropped,
+    note: [methods.length ? `Bands: ${methods.join('; ')}.` : '', ...dropped.map((d) => `${d.text}.`)].filter(Boolean).join(' '),
     table: () => ({
       head: ['panel', 'line', spec.axis, 'depth', 'value', 'low', 'high', 'items', 'clusters', 'method'],
       rows: used.flatMap(({ line, name, row, column }) => line.layer.map((l, i) => [[row.title, column.title].filter(Boolean).join(' · '), name, String(l), VIEW.axes[spec.axis].depth[l], line.mean[i], line.low[i], line.high[i], String(line.n[i]), String(line.n_clusters), line.method])),
@@ -108,5 +119,7 @@ function xRange(axis) {
 async function drawPanels(name, part, spec, title) {
   const host = $(`${name}-panel`);
   if (part.state !== 'ok') { drawState(name, host, stateBox(part.state, part.state === 'incomparable' ? `${title}: not comparable` : `${title}: not run`, part.text)); return; }
+  const { spec: drawn, dropped } = withLines(spec);
+  if (!drawn.columns.length) { drawState(name, host, stateBox('not_run', `${title}: nothing to draw`, `${dropped.map((d) => d.text).join('; ')}.`)); return; }
   await draw(name, host, panelFigure({ ...spec, name, title }));
 }

@@ -72,7 +72,7 @@ FOR = found(of_kind(UP, accuracy=UP), of_kind(DOWN, accuracy=DOWN))
         (found(of_kind(UP, logit_difference=DOWN), of_kind(DOWN, accuracy=DOWN)), "undetermined", "gain in reasoning is not"),
         (found(of_kind(FEW), of_kind(DOWN)), "undetermined", "too few clusters"),
         (found(of_kind(None), of_kind(DOWN)), "undetermined", "was not measured in both"),
-        (found({}, of_kind(DOWN)), "undetermined", "was not measured in both"),
+        (found({}, of_kind(DOWN)), "undetermined", "no reasoning items were asked"),
     ],
 )  # fmt: skip
 def test_every_part_needs_an_interval_that_bears_it(case: dict[str, Any], story: str, reason: str) -> None:
