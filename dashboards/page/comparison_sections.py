@@ -314,9 +314,9 @@ def outside(view: Json) -> str:
     )
     if not rows:
         return ""
-    return f"""<div class="outside"><h3>Outside of the blocks</h3><table class="plain"><thead><tr><th scope="col">Model</th><th scope="col">Matrix</th>
+    return f"""<div class="outside"><h3>Outside of the blocks</h3><div class="wide"><table class="plain"><thead><tr><th scope="col">Model</th><th scope="col">Matrix</th>
     <th scope="col" class="num">Size of the change</th><th scope="col" class="num">Stable rank</th><th scope="col" class="num">Cosine</th></tr></thead>
-    <tbody>{rows}</tbody></table></div>"""
+    <tbody>{rows}</tbody></table></div></div>"""
 
 
 def not_comparable(view: Json) -> str:
@@ -326,8 +326,8 @@ def not_comparable(view: Json) -> str:
         for one in view["not_comparable"]
     )
     body = (
-        f"""<table class="plain"><thead><tr><th scope="col">Measure</th><th scope="col">Model</th><th scope="col">Reason</th></tr></thead>
-    <tbody>{rows}</tbody></table>"""
+        f"""<div class="wide"><table class="plain"><thead><tr><th scope="col">Measure</th><th scope="col">Model</th><th scope="col">Reason</th></tr></thead>
+    <tbody>{rows}</tbody></table></div>"""
         if rows
         else "<p>Every measure could be made of every model.</p>"
     )
