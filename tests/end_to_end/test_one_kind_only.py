@@ -15,7 +15,19 @@ from small_world import save_checkpoint, small_items, write_items
 from dashboards.cli.main import main
 
 FAST = (
-    *("--causal-map", "quick", "--pairs", "4", "--draws", "100", "--no-random-init", "--lens-maps", "1", "--folds", "3"),
+    *(
+        "--causal-map",
+        "quick",
+        "--pairs",
+        "4",
+        "--draws",
+        "100",
+        "--no-random-init",
+        "--lens-maps",
+        "1",
+        "--folds",
+        "3",
+    ),
     *("--damage-texts", "2", "--positions", "last", "--batch-tokens", "4096", "--display", "none"),
 )
 COMPARING = (
