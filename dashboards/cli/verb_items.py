@@ -73,11 +73,11 @@ def _list(_what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
         stdout.write(json.dumps(rows) + "\n")
         return 0
     columns = [Column(name) for name in ("family", "kind", "domain", "difficulty", "about")]
-    rows = []
+    lines = []
     for family in families:
         dial = f"{family.difficulties[0]}–{family.difficulties[-1]}" if family.difficulties else ""
-        rows.append((family.name, family.kind, family.domain, dial, family.about))
-    print_table(Console(file=stdout, highlight=False), f"{len(families)} built-in families", columns, rows)
+        lines.append((family.name, family.kind, family.domain, dial, family.about))
+    print_table(Console(file=stdout, highlight=False), f"{len(families)} built-in families", columns, lines)
     return 0
 
 

@@ -129,7 +129,7 @@ def _print(console: Console, checkpoint: Checkpoint, found: PromptMap, n_tokens:
     if total_tokens > shown:
         title += f"; the last {shown} of {total_tokens} tokens"
     columns = [kept[0], *tokens[-shown:], *kept[1:]]
-    rows = [[end[0], *row[-shown:], *end[1:]] for end, row in zip(ends, cells, strict=True)]
+    rows: list[list[str | Text]] = [[end[0], *row[-shown:], *end[1:]] for end, row in zip(ends, cells, strict=True)]
     print_matrix(console, f"{title})", columns, rows)
 
 

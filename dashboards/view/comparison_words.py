@@ -181,7 +181,7 @@ def _measures(of_kind: Json) -> list[Json]:
         for one in AGREEING
         if of_kind.get(one.name) and any(of_kind[one.name].values()) and decided != [one.name]
     ]  # fmt: skip
-    return [{**one, "estimates": _estimates(of_kind.get(one["name"]))} for one in (deciding, *others)]
+    return [{**one, "estimates": _estimates(of_kind.get(str(one["name"])))} for one in (deciding, *others)]
 
 
 def _agreement(of_kind: Json) -> Json:

@@ -97,9 +97,10 @@ def _measure(name: str) -> AnswerMeasure:
 def _signs(of_kind: OfKind, contrast: str) -> dict[str, int]:
     decided = of_kind.get("decided_by") or {}
     # The accuracy that decides is one of the others where a single measure decided for all items.
-    names = [one.name for one in AGREEING]
-    names = names if list(decided) in ([name] for name in names) else ["accuracy", *names]
-    found = {}
+    names: list[str] = [one.name for one in AGREEING]
+    if list(decided) not in ([name] for name in names):
+        names = ["accuracy", *names]
+    found: dict[str, int] = {}
     for name in names:
         estimate = (of_kind.get(name) or {}).get(contrast)
         if estimate is not None and estimate["value"] is not None:

@@ -13,8 +13,10 @@ from experiments.compare.paired import BASE, DISTILLED, Role
 Rows = Sequence[Mapping[str, Any]]
 LEAST = 0.1
 """Share of prompts by which the distilled model must open more tags than the base before its format is named."""
-_OPENING = re.compile(r"<(?:[^\W\d_][\w-]*>?)?|[<\[][^/\s]*(?:think|thought|reason)[^/\s]*", re.IGNORECASE)
-"""`<think>` or the beginning of it, `<`; `[THINK]`, `<|begin_of_thought|>`. Closing tags and end tokens are none."""
+_NAMES = "think|thought|reason|reflect|scratch|answer|solution|step|plan"
+_OPENING = re.compile(rf"<[a-z]*|[<\[][^/\s]*(?:{_NAMES})[^/\s]*[>\]]", re.IGNORECASE)
+"""`<` and `<think`, which begin a tag; `<think>`, `[THINK]`, `<|begin_of_thought|>`. Closing tags and a tokenizer's special
+tokens (`<eos>`, `<unused99>`) are none."""
 
 
 def opens_tag(token: str) -> bool:

@@ -83,7 +83,8 @@ def test_the_tables_say_what_plain_transformers_says(run: Path, checkpoint: Path
         if item.get("choices"):
             ids = [tokenizer(choice.strip())["input_ids"][0] for choice in item["choices"]]
             assert row["correct_by_choice"] == (ids[int(logits[ids].argmax())] == answer)
-        assert row["next_token"] == tokenizer.convert_ids_to_tokens(int(logits.argmax()))
+        likeliest = int(logits.argmax())  # the embedding has more rows than the tokenizer has words
+        assert row["next_token"] == (tokenizer.convert_ids_to_tokens(likeliest) or f"<unused {likeliest}>")
 
 
 def test_the_histogram_counts_each_item_once_where_its_rank_stays_0(run: Path) -> None:

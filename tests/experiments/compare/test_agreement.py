@@ -173,6 +173,6 @@ def test_opening_tags_are_known(token: str) -> None:
     assert opens_tag(token)
 
 
-@pytest.mark.parametrize("token", [" Paris", "</think>", "<|endoftext|>", "<|im_end|>", "< 5", " think", "(", "<=", "[/INST]", "<3"])  # fmt: skip
+@pytest.mark.parametrize("token", [" Paris", "</think>", "<|endoftext|>", "<|im_end|>", "< 5", " think", "(", "<=", "[/INST]", "<3", "<eos>", "<unused99>", "<s>"])  # fmt: skip
 def test_other_tokens_are_none(token: str) -> None:
     assert not opens_tag(token)
