@@ -95,8 +95,8 @@ def answers(view: Json) -> str:
 <section id="answers" aria-labelledby="answers-title">
   <h2 id="answers-title">What changed in the answers?</h2>
   <p class="caption">The same prompts, asked {esc(view["run"]["asked"])}, paired by item; in brackets the 95 % interval over entities. An item is answered
-    right {DECIDING_RULE}; that measure stands first. Bold: the interval leaves 0 out and every measure has the same sign; ≠: the measures have different
-    signs, so neither a gain nor a loss is claimed. Change: distilled − base. Beyond the twin: distilled − twin, what the control training does not do as well. Drawn: the change (square) and
+    right {DECIDING_RULE}; that measure stands first. Bold: the interval leaves 0 out and every measure has the same sign; ≠: it leaves 0 out,
+    but measures have opposite signs, so neither a gain nor a loss is claimed. Change: distilled − base. Beyond the twin: distilled − twin, what the control training does not do as well. Drawn: the change (square) and
     what is beyond the twin (diamond), from −1 to 1.</p>
   <div class="wide"><table class="plain estimates"><caption class="sr">Answers by kind</caption><thead><tr><th scope="col">Items</th>
     <th scope="col">Measure</th>{_heads()}<th scope="col">Change</th></tr></thead>{kinds}</table></div>
@@ -134,7 +134,7 @@ def estimate_words(one: Json | None, name: str, digits: int = 2, percent: bool =
     sure = " sure" if shows and agreed["shared"] else ""
     band = interval(low, high, digits) or "no interval"
     about = f"n {one['n_items']} items in {one['n_clusters']} clusters; {one['method']}"
-    denied = "" if not agreed["opposite"] else ' <abbr title="other measures have another sign">≠</abbr>'
+    denied = "" if not (shows and agreed["opposite"]) else ' <abbr title="other measures have another sign">≠</abbr>'
     return f'<span class="est{sure}" title="{esc(about)}">{shown}{denied}<small>{band}</small></span>'
 
 
@@ -202,8 +202,8 @@ def _families(families: list[Json]) -> str:
             f"{_cells(row['accuracy'], 0, True, row['agreed'])}"
             f"<td>{change_svg([row['accuracy']['change'], row['accuracy']['beyond_twin']])}</td></tr>"
         )
-    return f"""<h3>By family</h3><p class="caption">The accuracy that decides for the family's items, in %; changes in points. ≠: accuracy by choice, by likelihood,
-    logit difference and log-probability of the answer don't all have the sign of the change.</p><div class="table-scroll" tabindex="0" role="region" aria-label="Answers by family">
+    return f"""<h3>By family</h3><p class="caption">The accuracy that decides for the family's items, in %; changes in points. Bold and ≠ as above, over the
+    family's accuracy by choice, by likelihood, logit difference and log-probability of the answer.</p><div class="table-scroll" tabindex="0" role="region" aria-label="Answers by family">
   <table class="plain estimates families"><caption class="sr">Accuracy that decides, by family</caption><thead><tr><th scope="col">Family</th><th scope="col" class="num">Asked</th>
   {_heads()}<th scope="col">Change</th></tr></thead><tbody>{rows}</tbody></table></div>"""
 
@@ -229,13 +229,13 @@ def locations(view: Json) -> str:
 
 
 def _location_row(row: Json, bound: float) -> str:
-    value = '<span class="muted">–</span>'
-    drawn = ""
-    if row["value"] is not None:
+    support = f"{count(int(row['pairs'] or 0), 'pair')}" + (
+        "" if row["clusters"] is None else f" in {count(int(row['clusters']), 'cluster')}"
+    )
+    # Where a kind is not located its depth is that of noise, and so is a change of it.
+    value, drawn = f'<span class="muted">–<small>{esc(support)}</small></span>', ""
+    if row["value"] is not None and row["located"]:
         band = interval(row["low"], row["high"]) or "no interval"
-        support = f"{count(int(row['pairs'] or 0), 'pair')}" + (
-            "" if row["clusters"] is None else f" in {count(int(row['clusters']), 'cluster')}"
-        )
         value = (
             f'<span title="{esc(row["method"])}">{number(row["value"], 3)}<small>{band}, {esc(row["p"])}</small>'
             f"<small>{esc(support)}</small></span>"

@@ -204,6 +204,7 @@ def build_locations(run: ComparisonRun) -> Json:
             rows.append(
                 {
                     "kind": kind, "role": role, "base": place_words(located.get("base")), "after": place_words(located.get(role)),
+                    "located": bool(located.get("base") and located.get(role)),
                     "value": significant(moved.get("difference")), "low": significant(low), "high": significant(high),
                     "low90": significant(narrow[0]), "high90": significant(narrow[1]),
                     "p": p_words(significant(moved.get("p"))), "pairs": moved.get("pairs"), "clusters": moved.get("clusters"),

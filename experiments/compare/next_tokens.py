@@ -43,7 +43,10 @@ def format_instead(kind: str, of_kind: Mapping[str, Any]) -> str | None:
         return None
     of_role = tokens[DISTILLED]
     others = ", ".join(f"{role} {one['opening']}" for role, one in tokens.items() if role != DISTILLED)
+    known, asked = of_role["known"], of_kind.get("asked", of_role["known"])
+    # Where answer and foil begin alike, what the model would say before that beginning is not measured.
+    which = f" of which it is known ({asked} were asked)" if asked > known else ""
     return (
-        f"on {of_role['opening']} of {of_role['known']} {kind} prompts the distilled model's likeliest next token opens a tag "
+        f"on {of_role['opening']} of {known} {kind} prompts{which} the distilled model's likeliest next token opens a tag "
         f"({json.dumps(of_role['token'].strip(), ensure_ascii=False)}; {others}), so that a fall there may be the format of its answers"
     )
