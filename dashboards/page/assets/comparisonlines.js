@@ -15,9 +15,15 @@ function kindColumns(lines) {
   return main.length ? main : present.slice(0, 2);
 }
 
-function support(lines) {
-  const list = (name) => unique(lines.map((l) => l[name])).join(' / ');
-  return lines.length ? `n ${list('n_items')} items, ${list('n_clusters')} clusters` : '';
+/** n of the lines of a panel; where they differ, which lines have which. */
+function support(entries) {
+  const groups = new Map();
+  for (const { line, name } of entries) {
+    const told = `${line.n_items} items, ${line.n_clusters} clusters`;
+    groups.set(told, [...(groups.get(told) || []), name]);
+  }
+  const parts = [...groups].map(([told, names]) => `n ${told}${groups.size > 1 ? ` (${unique(names).join(', ')})` : ''}`);
+  return parts.join('; ');
 }
 
 /** A few words broken into lines that fit a panel. */
@@ -40,17 +46,28 @@ function withLines(spec) {
   return { spec: { ...spec, columns, rows }, dropped };
 }
 
+/** On a narrow page columns stand under each other. */
+function stacked(spec) {
+  const rows = spec.columns.flatMap((column) => spec.rows.map((row) => (
+    { ...row, row, column, title: [row.title, column.title].filter(Boolean).join(' · '), guides: row.guides && (() => row.guides(column)) })));
+  return { ...spec, columns: [{ id: '', title: '' }], rows, cell: (one) => spec.cell(one.row, one.column) };
+}
+
 /**
  * spec: {columns: [{id, title}], rows: [{id, title, y, guides(column)}], cell(row, column) → {lines: [{line, style, name}], reason}, axis, rowHeight, aria, name}
  * A line holds axis, layer, mean, low, high, n, n_items, n_clusters, method; a guide {value, text, ink}.
  */
 function panelFigure(whole) {
-  const { spec, dropped } = withLines(whole);
+  const { spec: shown, dropped } = withLines(whole);
+  const spec = plotWidth(whole.name) < 480 ? stacked(shown) : shown;
   const { columns, rows } = spec;
   const traces = [], shapes = [], annotations = [], used = [], layout = {};
   const named = new Set();
   const wide = plotWidth(spec.name) / columns.length;
-  const top = wide < 430 ? 52 : 36, bottom = 96, gap = 62;
+  const several = rows.some((r) => columns.some((c) => support(spec.cell(r, c).lines).includes('; n ')));
+  // Where the lines of a panel have different n, its head takes lines of its own.
+  const under = wide < 430 || several;
+  const top = under ? 68 : 36, bottom = 96, gap = under ? 98 : 62;
   const inner = rows.length * spec.rowHeight + (rows.length - 1) * gap;
   const height = inner + top + bottom;
   rows.forEach((row, r) => {
@@ -79,7 +96,7 @@ function panelFigure(whole) {
         named.add(name);
       }
       const head = [row.title, column.title].filter(Boolean).map(plotText).join(' · ');
-      annotations.push({ ...place, x: 0, y: 1, yshift: 4, xanchor: 'left', yanchor: 'bottom', align: 'left', text: `<b>${head}</b>${wide < 430 ? '<br>' : '  '}<span style="font-size:12px">${plotText(support(lines.map((l) => l.line)))}</span>`, font: { size: 13 } });
+      annotations.push({ ...place, x: 0, y: 1, yshift: 4, xanchor: 'left', yanchor: 'bottom', align: 'left', text: `<b>${head}</b>${under ? '<br>' : '  '}<span style="font-size:12px">${wrapped(support(lines), Math.max(30, wide / 7))}</span>`, font: { size: 13 } });
       // Plotly can't lay out axes without any point: an empty panel gets one that nobody sees.
       if (!lines.length) traces.push({ x: [xOf(spec.axis, 0)], y: [0], ...axes, mode: 'markers', marker: { opacity: 0 }, hoverinfo: 'skip', showlegend: false });
       if (!lines.length) annotations.push({ ...place, x: 0.5, y: 0.5, text: wrapped(reason || 'not run', Math.max(24, wide / 9)), font: { size: 12.5, color: colour('muted') } });
