@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from dashboards.view.labels import kind_order
@@ -58,13 +59,14 @@ def _family(kind: str, family: str, items: list[Json], known: Json, onsets: Json
     used = sum(bool(r.get("answered")) and not r.get("reason") for r in items)
     answered = bool(known.get("answered", used > 0))
     counts = decided_by(items)
+    decides = _deciding(known, counts) if counts else None
     return {
         "family": family,
         "kind": kind,
         "domain": items[0].get("domain") or "",
         "n": len(items),
         "clusters": _clusters(items),
-        "decides": _deciding(known, items, list(counts)) if counts else None,
+        "decides": decides,
         "accuracy": accuracy,
         "low": low,
         "high": high,
@@ -73,6 +75,7 @@ def _family(kind: str, family: str, items: list[Json], known: Json, onsets: Json
         "choice_accuracy": choice,
         "choice_low": choice_low,
         "choice_high": choice_high,
+        "choice_chance": decides["chance"] if decides and decides["measures"] == [BY_CHOICE.name] else None,
         "answered_items": sum(bool(r.get("answered")) for r in items),
         "used_items": used,
         "answered": answered,
@@ -83,12 +86,12 @@ def _family(kind: str, family: str, items: list[Json], known: Json, onsets: Json
     }
 
 
-def _deciding(known: Json, items: list[Json], measures: list[Name]) -> Json:
-    """The accuracy by which the family was held against chance, that chance, and what else was measured."""
+def _deciding(known: Json, counts: Mapping[Name, int]) -> Json:
+    """The accuracy by which the family was held against chance, and that chance. `counts`: items by the measure that decided."""
     value, low, high = _estimate(known.get("accuracy"))
     return {
-        "label": deciding_label(decided_by(items)),
-        "measures": measures,
+        "label": deciding_label(counts),
+        "measures": list(counts),
         "value": value,
         "low": low,
         "high": high,

@@ -70,18 +70,14 @@ def _gain(reasoning: Mapping[str, Any], words: Mapping[str, Any] | None, where: 
     accuracy = (words or reasoning)["accuracy"]
     none = f"no gain in reasoning is shown {where}{_beyond(accuracy)}"
     at_prompts = claimed(reasoning) if _measured(reasoning) else 0
-    if words is None:
-        apart = disagreeing(reasoning)
-        return at_prompts, f"the measures of reasoning disagree {' and '.join(apart)}" if sign_of(
-            accuracy
-        ) and apart else none
     sign = sign_of(accuracy)
+    if words is None:
+        apart = disagreeing(reasoning) if sign else []
+        return at_prompts, f"the measures of reasoning disagree {' and '.join(apart)}" if apart else none
     if sign and at_prompts == -sign:
         more, less = ("more", "less") if sign > 0 else ("less", "more")
-        return (
-            0,
-            f"the measures of reasoning disagree: it is answered {more} often in words and {less} often at these prompts",
-        )
+        where_not = f"it is answered {more} often in words and {less} often at these prompts"
+        return 0, f"the measures of reasoning disagree: {where_not}"
     return sign, none
 
 

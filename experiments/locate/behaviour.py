@@ -27,9 +27,9 @@ from probes.progress import Progress, silent
 from probes.prompts import Prompt
 from probes.store import ActivationStore
 
-NOT_ANSWERED = "not answered by the model"
+NOT_ANSWERED = "not answered right"
 FAMILY_NOT_ANSWERED = "its family is not answered above chance"
-HOP_NOT_ANSWERED = "one of its single hops is not answered"
+HOP_NOT_ANSWERED = "one of its single hops is not answered right"
 
 
 @dataclass(frozen=True)

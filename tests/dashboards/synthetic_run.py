@@ -158,7 +158,7 @@ def _reason(left_out: bool, able: bool, right: bool) -> str | None:
     if left_out:
         return "the answer tokenises to nothing"
     if not right:
-        return "not answered by the model"
+        return "not answered right"
     return None if able else "its family is not answered above chance"
 
 
