@@ -29,11 +29,13 @@ BEHAVIOUR = _schema(
     item=_TEXT, kind=_TEXT, family=_TEXT, domain=_TEXT, template=_TEXT, cluster=_TEXT, hops=_INT, n_tokens=_INT, n_fed=_INT,
     logit_difference=_FLOAT, answer_logprob=_FLOAT, foil_logprob=_FLOAT, rank=_INT, correct_by_likelihood=_BOOL,
     correct_by_choice=_BOOL, chance_choice=_FLOAT, answered=_BOOL, aligned=_BOOL, reason=_TEXT, answer_token=_TEXT,
-    foil_token=_TEXT,
+    foil_token=_TEXT, next_token=_TEXT,
 )  # fmt: skip
 """One row an item: did the model answer it? Left-out items are rows too, with their `reason` and null numbers.
 
 `n_fed`: tokens of the answer that are fed behind the prompt, since answer and foil share them; `last` lies on the last of them.
+`next_token`: what the model would say next after the prompt itself; null where a start that answer and foil share stands
+behind it.
 """
 
 PROFILES = _schema(
@@ -42,7 +44,7 @@ PROFILES = _schema(
 """One row an item, instrument, measure, position and stream."""
 
 EMERGENCE = _schema(item=_TEXT, instrument=_TEXT, position=_TEXT, stream=_INT, definition=_TEXT)
-"""First stream of lasting readability by item; null: never."""
+"""First stream of lasting readability by item, a row a definition; null: never."""
 
 CURVES = _schema(
     instrument=_TEXT, measure=_TEXT, component=_TEXT, kind=_TEXT, family=_TEXT, target=_TEXT, scheme=_TEXT,

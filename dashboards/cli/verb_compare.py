@@ -33,6 +33,7 @@ from dashboards.cli.common_options import (
 from dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_in_words
 from dashboards.cli.options import Option, add_options, positive, resolve, whole
 from dashboards.cli.verb_locate import MEASURING, QUICK_FAMILIES, locate_config, sized, slug
+from experiments.answer_measures import GENERATED
 from probes.errors import DoesNotFitError
 
 EXAMPLES = """examples:
@@ -162,7 +163,7 @@ def _tell(found: Mapping[str, Any], out: Path, seconds: float, values: Mapping[s
         told = ", ".join(
             f"{role} {split['accuracy'][role]['value']:.0%}" for role in found["models"] if split["accuracy"].get(role)
         )
-        console.print(f"in words, {split['about']}: {told}", markup=False)
+        console.print(f"{GENERATED}, {split['about']}: {told or 'not measured'}", markup=False)
     for entry in found["not_comparable"]:
         console.print(f"not comparable ({entry['model']}): {entry['measure']}: {entry['reason']}", markup=False)
     for warning in found["warnings"]:

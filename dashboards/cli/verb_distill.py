@@ -18,6 +18,7 @@ from typing import Any
 from dashboards.cli.common_options import DISPLAY, MODEL, config_lines, display_from, given_options, open_from
 from dashboards.cli.display import Display, only_results_on_stdout, seconds_in_words
 from dashboards.cli.options import Option, add_options, positive, resolve, whole
+from experiments.answer_measures import BY_LIKELIHOOD, GENERATED
 from experiments.distill.config import TWINS, DistillConfig
 
 EXAMPLES = """examples:
@@ -114,11 +115,11 @@ def _evaluate(
         for name, one in models.items():
             gain = one.get("gain")
             more = f", {_signed(gain)} over the base" if gain else ""
-            lines.append(f"{split:<8} {name:<24} {_share(one['accuracy'])}{more}  ({one['prompt']})")
+            lines.append(f"{split}, {GENERATED} {name:<24} {_share(one['accuracy'])}{more}  ({one['prompt']})")
     for name, one in found["knowledge"].items():
         change = one.get("change")
         more = f", {_signed(change)} against the base" if change else ""
-        lines.append(f"knowledge {name:<23} {_share(one['accuracy'])}{more}")
+        lines.append(f"knowledge, {BY_LIKELIHOOD.label} {name:<24} {_share(one['accuracy'])}{more}")
     return lines, found
 
 

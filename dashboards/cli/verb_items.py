@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
-from rich.table import Table
 
 from dashboards.cli.common_options import (
     DISPLAY,
@@ -30,6 +29,7 @@ from dashboards.cli.common_options import (
 )
 from dashboards.cli.display import only_results_on_stdout
 from dashboards.cli.options import Option, add_options, resolve
+from dashboards.cli.tables import Column, print_table
 from probes.errors import StrataError
 
 if TYPE_CHECKING:
@@ -110,13 +110,12 @@ def _list(_what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
         rows = [{key: value for key, value in asdict(family).items() if key != "build"} for family in families]
         stdout.write(json.dumps(rows) + "\n")
         return 0
-    table = Table(title=f"{len(families)} built-in families", title_justify="left")
-    for column in ("family", "kind", "domain", "difficulty", "about"):
-        table.add_column(column)
+    columns = [Column(name) for name in ("family", "kind", "domain", "difficulty", "about")]
+    lines = []
     for family in families:
         dial = f"{family.difficulties[0]}–{family.difficulties[-1]}" if family.difficulties else ""
-        table.add_row(family.name, family.kind, family.domain, dial, family.about)
-    Console(file=stdout, highlight=False).print(table)
+        lines.append((family.name, family.kind, family.domain, dial, family.about))
+    print_table(Console(file=stdout, highlight=False), f"{len(families)} built-in families", columns, lines)
     return 0
 
 
@@ -259,16 +258,25 @@ def _built_in(names: tuple[str, ...], values: dict[str, Any], token_length: Any 
 
 
 def _print_check(report: FormatReport, console: Console) -> None:
-    table = Table(title="form by family", title_justify="left")
-    for column in ("family", "kind", "n", "scored", "pairs aligned", "tokens", "answers", "collisions", "left out"):
-        table.add_column(column)
-    for one in report.families:
-        table.add_row(
+    columns = [
+        Column("family"),
+        Column("kind"),
+        *(Column(name, "right") for name in ("n", "scored", "aligned")),
+        Column("tokens"),
+    ]
+    columns += [Column(name, "right") for name in ("answers", "collisions")]
+    rows = [
+        (
             one.family, one.kind, str(one.n), str(one.scored), f"{one.aligned_share:.0%}",
-            f"{one.shortest}–{one.longest}, median {one.median_length:g}", str(one.answers), str(len(one.collisions)),
-            "; ".join(f"{count} × {reason}" for reason, count in (*one.left_out, *one.unaligned)),
-        )  # fmt: skip
-    console.print(table)
+            f"{one.shortest}–{one.longest} ({one.median_length:g})", str(one.answers), str(len(one.collisions)),
+        )
+        for one in report.families
+    ]  # fmt: skip
+    title = "form by family (aligned: pairs; tokens: shortest–longest, median)"
+    print_table(console, title, columns, rows)
+    for one in report.families:
+        for count, reason in (*one.left_out, *one.unaligned):
+            console.print(f"{one.family}: {count} × {reason}", markup=False)
     for contrast in report.contrasts:
         console.print(
             f"{contrast.contrast} ({', '.join(contrast.families)}): {_verdict(contrast.result)}", markup=False

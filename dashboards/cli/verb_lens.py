@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from dashboards.cli.common_options import (
@@ -26,6 +25,7 @@ from dashboards.cli.common_options import (
 )
 from dashboards.cli.display import only_results_on_stdout
 from dashboards.cli.options import Option, add_options, positive, resolve
+from dashboards.cli.tables import Column, fitting_from_the_end, print_matrix
 from probes.errors import StrataError
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
             stdout.write(json.dumps(_as_json(checkpoint, found, lens.name), ensure_ascii=False) + "\n")
         else:
             console = Console(file=stdout, highlight=False)
-            console.print(_table(checkpoint, found, values["tokens"], values["streams"]))
+            _print(console, checkpoint, found, values["tokens"], values["streams"])
             if out is not None:
                 console.print(f"page: {out}", markup=False)
     return 0
@@ -122,31 +122,32 @@ def _answer_token(checkpoint: Checkpoint, prompt: str, answer: str) -> int:
         ) from error
 
 
-def _table(checkpoint: Checkpoint, found: PromptMap, n_tokens: int, n_streams: int) -> Table:
+def _print(console: Console, checkpoint: Checkpoint, found: PromptMap, n_tokens: int, n_streams: int) -> None:
+    """The last tokens, as many as fit: the stream and the answer's rank are never the ones to go."""
     total_streams, total_tokens = found.entropy.shape
-    first = max(0, total_tokens - n_tokens)
     # Counted back from the last stream, so that the model's own output is always among the rows.
     step = max(1, -(-(total_streams - 1) // max(1, n_streams - 1)))
-    rows = sorted({*range(total_streams - 1, -1, -step), 0}, reverse=True)
-    table = Table(
-        title=f"streams × tokens (every {step}. stream; {total_streams - 1} is the model's output)",
-        title_justify="left",
-    )
-    table.add_column("stream", justify="right")
-    for place in range(first, total_tokens):
-        table.add_column(Text(_shown(checkpoint.token_text(found.prompt.ids[place]))), no_wrap=True)
+    streams = sorted({*range(total_streams - 1, -1, -step), 0}, reverse=True)
+    places = range(max(0, total_tokens - n_tokens), total_tokens)
+    tokens = [Column(_shown(checkpoint.token_text(found.prompt.ids[place]))) for place in places]
+    cells = [[_cell(checkpoint, found, stream, place) for place in places] for stream in streams]
+    kept, ends = [Column("stream", "right")], [[str(stream)] for stream in streams]
     if found.answer_rank is not None:
-        table.add_column("answer rank", justify="right")
-    for stream in rows:
-        cells: list[Text | str] = [str(stream)]
-        for place in range(first, total_tokens):
-            share = float(found.top_logprobs[stream, place, 0].exp())
-            word = _shown(checkpoint.token_text(int(found.top_ids[stream, place, 0])))
-            cells.append(Text(f"{word[:12]} {share:.2f}", style=_style(share)))
-        if found.answer_rank is not None:
-            cells.append(f"{int(found.answer_rank[stream, -1]):,}")
-        table.add_row(*cells)
-    return table
+        kept.append(Column("answer rank", "right"))
+        ends = [[*end, f"{int(found.answer_rank[stream, -1]):,}"] for end, stream in zip(ends, streams, strict=True)]
+    shown = fitting_from_the_end(console, kept, tokens, cells, ends)
+    title = f"streams × tokens (every {step} streams; {total_streams - 1} is the model's output"
+    if total_tokens > shown:
+        title += f"; the last {shown} of {total_tokens} tokens"
+    columns = [kept[0], *tokens[-shown:], *kept[1:]]
+    rows: list[list[str | Text]] = [[end[0], *row[-shown:], *end[1:]] for end, row in zip(ends, cells, strict=True)]
+    print_matrix(console, f"{title})", columns, rows)
+
+
+def _cell(checkpoint: Checkpoint, found: PromptMap, stream: int, place: int) -> Text:
+    share = float(found.top_logprobs[stream, place, 0].exp())
+    word = _shown(checkpoint.token_text(int(found.top_ids[stream, place, 0])))
+    return Text(f"{word[:12]} {share:.2f}", style=_style(share))
 
 
 def _style(share: float) -> str:

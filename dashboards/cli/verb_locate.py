@@ -28,6 +28,8 @@ from dashboards.cli.common_options import (
 )
 from dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_in_words
 from dashboards.cli.options import Option, Resolved, add_options, positive, resolve, whole
+from dashboards.view.causes import order_words
+from experiments.answer_measures import ANSWERED_RIGHT, deciding_label
 from probes.errors import DoesNotFitError
 
 if TYPE_CHECKING:
@@ -157,16 +159,24 @@ def _tell(summary: dict[str, Any], out: Path, seconds: float, values: dict[str, 
         return
     console = Console(file=stdout, highlight=False, soft_wrap=True)
     for kind, found in summary["kinds"].items():
-        accuracy = "not asked" if found["accuracy"] is None else f"{found['accuracy']:.0%} answered"
-        console.print(f"{kind}: {found['items']} items, {accuracy}, {found['used']} used", markup=False)
+        console.print(f"{kind}: {found['items']} items, {_answered_in_words(found)}", markup=False)
         console.print(f"  {_located_in_words(found)}", markup=False)
         for name, instrument in found["instruments"].items():
             words = _onset_in_words(instrument) if "onset" in instrument else _place_in_words(instrument)
             console.print(f"  {name:<11} {words}", markup=False)
-    console.print(f"order: {_order_in_words(summary['order'])}", markup=False)
+    located = {kind: found["located"] for kind, found in summary["kinds"].items()}
+    if {"knowledge", "reasoning"} <= set(located):
+        console.print(order_words(summary["order"], located), markup=False)
     for warning in summary["warnings"]:
         console.print(f"caveat: {warning}", markup=False)
     console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_in_words(seconds)})", markup=False)
+
+
+def _answered_in_words(found: dict[str, Any]) -> str:
+    if found["accuracy"] is None:
+        return "none could be asked"
+    by = deciding_label(found.get("decided_by") or {})
+    return f"{found['accuracy']:.0%} {ANSWERED_RIGHT} ({by}), {found['used']} used"
 
 
 def _located_in_words(found: dict[str, Any]) -> str:
@@ -185,14 +195,6 @@ def _place_in_words(instrument: dict[str, Any]) -> str:
         return f"no place: {instrument.get('reason', 'no block stands out')}"
     band = "" if instrument["interval"] is None else f" [{', '.join(f'{end:.0f}' for end in instrument['interval'])}]"
     return f"block {instrument['layer']}{band}, peak {instrument['peak']:.2f}, p = {instrument['p']:.2g}"
-
-
-def _order_in_words(order: dict[str, Any]) -> str:
-    words = str(order["verdict"])
-    if order["difference"] is not None:
-        band = "" if order["interval"] is None else " [" + ", ".join(f"{end:+.2f}" for end in order["interval"]) + "]"
-        words += f", depth of reasoning - retrieval {order['difference']:+.2f}{band}, p = {order['p']:.2g}"
-    return words + (f" ({order['reason']})" if order["reason"] else "")
 
 
 def _onset_in_words(instrument: dict[str, Any]) -> str:

@@ -15,11 +15,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
-from rich.table import Table
 
 from dashboards.cli.common_options import DISPLAY, config_lines, display_from, given_options
 from dashboards.cli.display import only_results_on_stdout
 from dashboards.cli.options import Option, add_options, resolve
+from dashboards.cli.tables import Column, print_matrix, print_table
 from probes.errors import StrataError
 
 if TYPE_CHECKING:
@@ -70,12 +70,12 @@ def _list(given: list[str], values: dict[str, Any], stdout: TextIO) -> int:
         stdout.write(json.dumps({"schema": "strata.pairs/1", "pairs": rows}, ensure_ascii=False) + "\n")
         return 0
     console = Console(file=stdout, highlight=False, markup=False)
-    table = Table(title=f"{len(rows)} known pairs", title_justify="left")
-    for column in ("trained", "from (the base)", "how", "sureness"):
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(_short(row, "name", "distilled"), _short(row, "base_name", "base"), row["kind"], row["sureness"])
-    console.print(table)
+    columns = [Column(name) for name in ("trained", "from (the base)", "how", "sureness")]
+    cells = [
+        (_short(row, "name", "distilled"), _short(row, "base_name", "base"), row["kind"], row["sureness"])
+        for row in rows
+    ]
+    print_table(console, f"{len(rows)} known pairs", columns, cells)
     for row in rows:
         console.print(f"{_short(row, 'name', 'distilled')}: {row['stated']}", soft_wrap=True)
         if row["mistaken"]:
@@ -134,12 +134,9 @@ def _print(found: PairCheck, console: Console) -> None:
     if found.hint:
         say(f"  try as the base: {found.hint}")
     if found.candidates:
-        table = Table(title="candidates for the base of B", title_justify="left")
-        for column in ("candidate", "distance", "nearest in"):
-            table.add_column(column, justify="left" if column == "candidate" else "right", overflow="fold")
-        for one in found.candidates:
-            table.add_row(one.spec, _number(one.distance), f"{one.nearest_in:.0%}")
-        console.print(table)
+        columns = [Column("candidate"), Column("distance", "right"), Column("nearest in", "right")]
+        cells = [(one.spec, _number(one.distance), f"{one.nearest_in:.0%}") for one in found.candidates]
+        print_table(console, "candidates for the base of B", columns, cells)
     if found.verdict != "same weights":
         _print_changes(weight_changes(found.tensors), console)
     for one_difference in found.architecture:
@@ -155,12 +152,12 @@ def _print_changes(lines: Sequence[WeightChange], console: Console) -> None:
         return
     columns = list(dict.fromkeys(line.matrix for line in lines if line.block is not None))
     values = {(line.block, line.matrix): line.relative_norm for line in lines}
-    table = Table(title="‖B − A‖ / ‖A‖ by block and matrix", title_justify="left", padding=(0, 0))
-    for column in ("block", *columns):
-        table.add_column(column, justify="right")
-    for block in dict.fromkeys(line.block for line in lines if line.block is not None):
-        table.add_row(str(block), *(_number(values.get((block, matrix))) for matrix in columns))
-    console.print(table)
+    rows = [
+        (str(block), *(_number(values.get((block, matrix))) for matrix in columns))
+        for block in dict.fromkeys(line.block for line in lines if line.block is not None)
+    ]
+    heads = [Column(name, "right") for name in ("block", *columns)]
+    print_matrix(console, "‖B − A‖ / ‖A‖ by block and matrix", heads, rows)
     for line in lines:
         if line.block is None:
             console.print(f"{line.matrix}: relative norm {_number(line.relative_norm)}, cosine {_number(line.cosine)}")

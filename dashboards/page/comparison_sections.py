@@ -9,6 +9,7 @@ from dashboards.page.sections import command_line, fact_list, kind_mark, tests_a
 from dashboards.page.strip import change_svg
 from dashboards.view.comparison_words import ESTIMATES
 from dashboards.view.text import count, interval, number
+from experiments.answer_measures import DECIDING_RULE, GENERATED
 
 Json = dict[str, Any]
 HEADS = {
@@ -93,8 +94,9 @@ def answers(view: Json) -> str:
     return f"""
 <section id="answers" aria-labelledby="answers-title">
   <h2 id="answers-title">What changed in the answers?</h2>
-  <p class="caption">The same prompts, asked {esc(view["run"]["asked"])}, read from likelihoods and paired by item; in brackets the 95 % interval
-    over entities. Change: distilled − base. Beyond the twin: distilled − twin, what the control training does not do as well. Drawn: the change (square) and
+  <p class="caption">The same prompts, asked {esc(view["run"]["asked"])}, paired by item; in brackets the 95 % interval over entities. An item is answered
+    right {DECIDING_RULE}; that measure stands first. Bold: the interval leaves 0 out and every measure has the same sign; ≠: it leaves 0 out,
+    but measures have opposite signs, so neither a gain nor a loss is claimed. Change: distilled − base. Beyond the twin: distilled − twin, what the control training does not do as well. Drawn: the change (square) and
     what is beyond the twin (diamond), from −1 to 1.</p>
   <div class="wide"><table class="plain estimates"><caption class="sr">Answers by kind</caption><thead><tr><th scope="col">Items</th>
     <th scope="col">Measure</th>{_heads()}<th scope="col">Change</th></tr></thead>{kinds}</table></div>
@@ -107,44 +109,61 @@ def _heads() -> str:
     return "".join(f'<th scope="col" class="head-{name}">{text}</th>' for name, text in HEADS.items())
 
 
-def _cells(estimates: Json, digits: int = 2, percent: bool = False) -> str:
-    return "".join(f"<td>{estimate_words(estimates[name], name, digits, percent)}</td>" for name in ESTIMATES)
+_ALONE = {"shared": True, "opposite": False}
+"""A measure that no other one can deny."""
 
 
-def estimate_words(one: Json | None, name: str, digits: int = 2, percent: bool = False) -> str:
-    """A number with its interval; n, clusters and method on hover and in the tables."""
+def _cells(estimates: Json, digits: int = 2, percent: bool = False, agreed: Json | None = None) -> str:
+    """`agreed`: by contrast whether all measures of the answers share a sign, or two are opposite; None: one measure alone."""
+    none: Json = {}
+    return "".join(
+        f"<td>{estimate_words(estimates[name], name, digits, percent, (agreed or none).get(name, _ALONE))}</td>"
+        for name in ESTIMATES
+    )
+
+
+def estimate_words(one: Json | None, name: str, digits: int = 2, percent: bool = False, agreed: Json = _ALONE) -> str:
+    """A number with its interval; n, clusters and method on hover and in the tables. Bold where it may be claimed."""
     if one is None:
         return '<span class="muted">–</span>'
     scale = 100 if percent else 1
     value, low, high = (None if one[part] is None else scale * one[part] for part in ("value", "low", "high"))
     sign = "+" if name not in ("base", "distilled", "twin") and value is not None and value > 0 else ""
     shown = f"{sign}{number(value, digits)}{' %' if percent and name in ('base', 'distilled', 'twin') else ''}"
-    sure = "" if low is None or high is None or low <= 0 <= high or name in ("base", "distilled", "twin") else " sure"
+    shows = low is not None and high is not None and not low <= 0 <= high and name not in ("base", "distilled", "twin")
+    sure = " sure" if shows and agreed["shared"] else ""
     band = interval(low, high, digits) or "no interval"
     about = f"n {one['n_items']} items in {one['n_clusters']} clusters; {one['method']}"
-    return f'<span class="est{sure}" title="{esc(about)}">{shown}<small>{band}</small></span>'
+    denied = "" if not (shows and agreed["opposite"]) else ' <abbr title="other measures have another sign">≠</abbr>'
+    return f'<span class="est{sure}" title="{esc(about)}">{shown}{denied}<small>{band}</small></span>'
 
 
 def _kind_rows(kind: Json) -> str:
     left = f", {kind['left_out']} left out" if kind["left_out"] else ""
     rows = ""
     for place, measure in enumerate(kind["measures"]):
-        share = measure["name"] == "accuracy"
+        share = measure["share"]
         drawn = change_svg([measure["estimates"]["change"], measure["estimates"]["beyond_twin"]]) if share else ""
         first = (
-            f'<th scope="rowgroup" rowspan="{len(kind["measures"])}">{kind_mark(kind["kind"])}'
+            f'<th scope="rowgroup" rowspan="{len(kind["measures"]) + bool(kind["disagreement"])}">{kind_mark(kind["kind"])}'
             f"<small>{count(kind['asked'], 'item')} asked{left}</small></th>"
         )
-        label = f"{esc(measure['label'])}<small>{'% of items; changes in points' if share else esc(measure['unit'])}</small>"
+        decides = "decides; " if measure["decides"] else ""
+        label = (
+            f'<span title="{esc(measure["means"])}">{esc(measure["label"])}</span>'
+            f"<small>{decides}{'% of items; changes in points' if share else esc(measure['unit'])}</small>"
+        )
         rows += (
             f"<tr>{'' if place else first}<th scope='row'>{label}</th>"
-            f"{_cells(measure['estimates'], 1 if share else 2, share)}<td>{drawn}</td></tr>"
+            f"{_cells(measure['estimates'], 1 if share else 2, share, kind['agreed'])}<td>{drawn}</td></tr>"
         )
+    if kind["disagreement"]:
+        rows += f'<tr class="under"><td colspan="8"><small>The measures disagree: {esc(kind["disagreement"])}.</small></td></tr>'
     return f"<tbody>{rows}</tbody>"
 
 
 def _thoughts(a: Json) -> str:
-    head = "<h3>Answered in words</h3>"
+    head = f"<h3>In words: {GENERATED}</h3>"
     if not a["thoughts"]:
         return f'{head}<div class="state state-notrun"><b>Not run</b><div>{esc(a["thoughts_text"])}</div></div>'
     rows = ""
@@ -179,12 +198,13 @@ def _families(families: list[Json]) -> str:
             rows += f'<tr class="kindrow"><th colspan="9" scope="rowgroup">{kind_mark(row["kind"])}</th></tr>'
             before = row["kind"]
         rows += (
-            f'<tr><th scope="row">{foreign(row["family"])}</th><td class="num">{row["asked"]}</td>'
-            f"{_cells(row['accuracy'], 0, True)}"
+            f'<tr><th scope="row">{foreign(row["family"])}<small>{esc(row["decides"])}</small></th><td class="num">{row["asked"]}</td>'
+            f"{_cells(row['accuracy'], 0, True, row['agreed'])}"
             f"<td>{change_svg([row['accuracy']['change'], row['accuracy']['beyond_twin']])}</td></tr>"
         )
-    return f"""<h3>By family</h3><div class="table-scroll" tabindex="0" role="region" aria-label="Answers by family">
-  <table class="plain estimates families"><caption class="sr">Share of items answered, by family</caption><thead><tr><th scope="col">Family</th><th scope="col" class="num">Asked</th>
+    return f"""<h3>By family</h3><p class="caption">The accuracy that decides for the family's items, in %; changes in points. Bold and ≠ as above, over the
+    family's accuracy by choice, by likelihood, logit difference and log-probability of the answer.</p><div class="table-scroll" tabindex="0" role="region" aria-label="Answers by family">
+  <table class="plain estimates families"><caption class="sr">Accuracy that decides, by family</caption><thead><tr><th scope="col">Family</th><th scope="col" class="num">Asked</th>
   {_heads()}<th scope="col">Change</th></tr></thead><tbody>{rows}</tbody></table></div>"""
 
 
@@ -193,6 +213,9 @@ def locations(view: Json) -> str:
     found = view["locations"]
     rows = "".join(_location_row(row, found["bound"]) for row in found["rows"])
     orders = "".join(f"<li>{role_mark(one['role'])} {esc(one['text'])}</li>" for one in found["orders"])
+    ordered = (
+        f'<h3>Order of retrieval and reasoning in each model</h3><ul class="orders">{orders}</ul>' if orders else ""
+    )
     return f"""
 <section id="locations" aria-labelledby="locations-title">
   <h2 id="locations-title">Did retrieval or reasoning move to another depth?</h2>
@@ -200,19 +223,19 @@ def locations(view: Json) -> str:
     shaded: ±{found["bound"]:g}. Unchanged is said only when the 90 % interval lies inside the shade, and nothing is said without a location in both.</p>
   <div class="wide"><table class="plain places"><thead><tr><th scope="col">Kind</th><th scope="col">Model</th><th scope="col">In the base</th>
     <th scope="col">In the model</th><th scope="col">Change of depth</th><th scope="col">−0.5 … 0 … 0.5</th><th scope="col">Verdict</th></tr></thead>
-    <tbody>{rows or '<tr><td colspan="7">No other model.</td></tr>'}</tbody></table></div>
-  <h3>Order of retrieval and reasoning in each model</h3><ul class="orders">{orders or "<li>not run</li>"}</ul>
+    <tbody>{rows or '<tr><td colspan="7">No item of these kinds was asked.</td></tr>'}</tbody></table></div>
+  {ordered}
 </section>"""
 
 
 def _location_row(row: Json, bound: float) -> str:
-    value = '<span class="muted">–</span>'
-    drawn = ""
-    if row["value"] is not None:
+    support = f"{count(int(row['pairs'] or 0), 'pair')}" + (
+        "" if row["clusters"] is None else f" in {count(int(row['clusters']), 'cluster')}"
+    )
+    # Where a kind is not located its depth is that of noise, and so is a change of it.
+    value, drawn = f'<span class="muted">–<small>{esc(support)}</small></span>', ""
+    if row["value"] is not None and row["located"]:
         band = interval(row["low"], row["high"]) or "no interval"
-        support = f"{count(int(row['pairs'] or 0), 'pair')}" + (
-            "" if row["clusters"] is None else f" in {count(int(row['clusters']), 'cluster')}"
-        )
         value = (
             f'<span title="{esc(row["method"])}">{number(row["value"], 3)}<small>{band}, {esc(row["p"])}</small>'
             f"<small>{esc(support)}</small></span>"
@@ -297,9 +320,9 @@ def outside(view: Json) -> str:
     )
     if not rows:
         return ""
-    return f"""<div class="outside"><h3>Outside of the blocks</h3><table class="plain"><thead><tr><th scope="col">Model</th><th scope="col">Matrix</th>
+    return f"""<div class="outside"><h3>Outside of the blocks</h3><div class="wide"><table class="plain"><thead><tr><th scope="col">Model</th><th scope="col">Matrix</th>
     <th scope="col" class="num">Size of the change</th><th scope="col" class="num">Stable rank</th><th scope="col" class="num">Cosine</th></tr></thead>
-    <tbody>{rows}</tbody></table></div>"""
+    <tbody>{rows}</tbody></table></div></div>"""
 
 
 def not_comparable(view: Json) -> str:
@@ -309,8 +332,8 @@ def not_comparable(view: Json) -> str:
         for one in view["not_comparable"]
     )
     body = (
-        f"""<table class="plain"><thead><tr><th scope="col">Measure</th><th scope="col">Model</th><th scope="col">Reason</th></tr></thead>
-    <tbody>{rows}</tbody></table>"""
+        f"""<div class="wide"><table class="plain"><thead><tr><th scope="col">Measure</th><th scope="col">Model</th><th scope="col">Reason</th></tr></thead>
+    <tbody>{rows}</tbody></table></div>"""
         if rows
         else "<p>Every measure could be made of every model.</p>"
     )

@@ -11,6 +11,7 @@ from dashboards.page import sections
 from dashboards.page.assets import PLOTLY, REPORT_SCRIPTS, asset, content_policy, inline, inline_json, script
 from dashboards.page.markup import esc
 from dashboards.view.schema import validate_view
+from experiments.answer_measures import BY_CHOICE, BY_LIKELIHOOD
 
 Json = dict[str, Any]
 
@@ -127,7 +128,7 @@ def _body(view: Json) -> str:
         + select("target", "Target") + select("scheme", "Folds") + select("at", "Position"),
     )  # fmt: skip
     families = frame("map", "Layer × family", "", select("mapsel", "Colour"))
-    emergence = frame("emergence", "When does each item become readable?", "")
+    emergence = frame("emergence", "From which stream on is each answer the likeliest token?", "")
     lens_controls = (
         select("lensitem", "Item") + select("metric", "Colour")
         + '<span class="group"><button type="button" id="zoomin" aria-label="Zoom in">+</button>'
@@ -162,7 +163,8 @@ def _body(view: Json) -> str:
 def _items(view: Json) -> str:
     heads = (
         ("item", "Item"), ("family", "Family"), ("kind", "Kind"), ("answer", "Answer"), ("foil", "Foil"),
-        ("logit_difference", "Logit diff."), ("rank", "Rank"), ("correct", "Correct"), ("emergence", "Emerges at"),
+        ("logit_difference", "Logit diff."), ("rank", "Rank"), ("correct_by_choice", "By choice"), ("correct", "By likelihood"),
+        ("emergence", "Settled from"),
         ("reason", "Left out because"),
     )  # fmt: skip
     number_columns = ("logit_difference", "rank")
@@ -177,7 +179,8 @@ def _items(view: Json) -> str:
   <div class="view-head"><h2 id="items-title">Items</h2><div class="controls" data-js>{select("family", "Family")}
     <span id="items-clear"></span></div></div>
   <p class="caption" id="items-caption">{total} items ({esc(view["items"]["rule"])}); the first {static} are listed here.
-    ◆ has a lens map. Logit difference: answer − foil. Rank: 0 = most probable of the whole vocabulary. Emerges at: {esc(view["emergence"].get("definition") or "not run")}.</p>
+    ◆ has a lens map. Logit difference: answer − foil. Rank: 0 = most probable of the whole vocabulary.
+    By choice: {esc(BY_CHOICE.means)}. By likelihood: {esc(BY_LIKELIHOOD.means)}. Settled from: {esc(view["emergence"]["definition"])}.</p>
   <div class="table-scroll" tabindex="0" role="region" aria-label="Item table"><table class="plain items" id="item-table">
     <thead><tr>{head}</tr></thead><tbody>{sections.item_rows(view)}</tbody></table></div>
   <div class="pager" id="pager" data-js></div>

@@ -8,7 +8,8 @@ from typing import Any
 from dashboards.page.markup import esc, foreign, token
 from dashboards.page.strip import axis_head, share_svg, strip_svg
 from dashboards.view.causes import block_band, p_words
-from dashboards.view.text import interval, number, stream_range
+from dashboards.view.text import count, interval, number, stream_range
+from experiments.answer_measures import ANSWERED_RIGHT, BY_CHOICE, BY_LIKELIHOOD, USED
 
 Json = dict[str, Any]
 STATIC_ITEM_ROWS = 200
@@ -38,6 +39,8 @@ def verdict(view: Json) -> str:
         f'<strong class="stamp">{esc(text)}</strong>'
         for said, text in ((v.get("quick"), "QUICK RUN"), (view["run"]["limited"], "LIMITED RUN")) if said
     )  # fmt: skip
+    # An order needs two kinds.
+    word = f'<span class="word word-{esc(v["word"])}">order: {esc(v["word"])}</span>' if v.get("ordered", True) else ""
     between = v.get("intermediates")
     between = f'<p class="between"><b>Intermediates:</b> {esc(between)}.</p>' if between else ""
     causal = bool(v.get("causal"))
@@ -47,12 +50,12 @@ def verdict(view: Json) -> str:
     return f"""
 <section class="card verdict{" causal" if causal else ""}" aria-labelledby="verdict-title">
   <div class="verdict-head"><h2 id="verdict-title">Verdict</h2>
-    <span class="word word-{esc(v["word"])}">order: {esc(v["word"])}</span>{stamps}</div>
+    {word}{stamps}</div>
   <p class="sentence">{sentence}</p>
   <div class="verdict-body">
     <div class="verdict-table"><table class="plain kinds">
-      <caption class="sr">Per kind of item: how many are answered, where decodable, where readable, where located</caption>
-      <thead><tr><th scope="col">Items</th><th scope="col">Answered</th>{heads if causal else ""}
+      <caption class="sr">Per kind of item: how many are used, where decodable, where readable, where located</caption>
+      <thead><tr><th scope="col">Items</th><th scope="col">Used</th>{heads if causal else ""}
         <th scope="col"><svg class="key" viewBox="0 0 12 12" aria-hidden="true"><circle cx="6" cy="6" r="4.5" class="fill"/></svg>
           Decodable from</th>
         <th scope="col"><svg class="key" viewBox="0 0 12 12" aria-hidden="true"><path d="M6 1 11 6 6 11 1 6z" class="hollow"/></svg>
@@ -68,8 +71,9 @@ def verdict(view: Json) -> str:
 
 def _verdict_row(kind: Json, causal: bool) -> str:
     cells = "".join(_onset_cell(o) for o in kind["onsets"])
-    families = f"{kind['families_answered']} of {kind['families']} families"
-    answered = f"<td><b>{kind['used']}</b> of {kind['items']}<small>{families}</small></td>"
+    right = "" if kind["accuracy"] is None else f"<small>{number(100 * kind['accuracy'], 0)} % {ANSWERED_RIGHT}</small>"
+    about = f"{USED}; {kind['families_answered']} of {count(kind['families'], 'family is', 'families are')} answered"
+    answered = f'<td title="{esc(about)}"><b>{kind["used"]}</b> of {kind["items"]}{right}</td>'
     middle = _cause_cells(kind) + cells if causal else f'{cells}<td class="muted">{esc(kind["located"])}</td>'
     return (
         f'<tr><th scope="row">{kind_mark(kind["kind"])}</th>{answered}{middle}'
@@ -134,11 +138,11 @@ def behaviour(view: Json) -> str:
     return f"""
 <section id="behaviour" aria-labelledby="behaviour-title">
   <h2 id="behaviour-title">Does the model answer at all?</h2>
-  <p class="caption">Asked {esc(view["run"]["asked"])}. Dot: share of items whose answer is likelier than its foil; bar: {esc(b["interval"])};
-    dotted line: chance, ½. {esc(b["rule"])} Unanswered families stay in every view.{told}</p>
-  <div class="wide"><table class="plain behaviour"><caption class="sr">Behaviour, one row a family</caption>
-  <thead><tr><th scope="col">Family</th><th scope="col">Answered</th><th scope="col" class="num">Items</th><th scope="col" colspan="2">Accuracy by likelihood</th>
-    <th scope="col">By choice</th><th scope="col">Decodable from</th><th scope="col">Readable from</th>{heads}</tr></thead>{bodies}</table></div>
+  <p class="caption">Asked {esc(view["run"]["asked"])}. {esc(b["rule"])} Dot: the accuracy that decides; bar: {esc(b["interval"])};
+    dotted line: the chance it is held against. Unanswered families stay in every view.{told}</p>
+  <div class="wide" tabindex="0" role="region" aria-label="Behaviour by family"><table class="plain behaviour"><caption class="sr">Behaviour, one row a family</caption>
+  <thead><tr><th scope="col">Family</th><th scope="col">Answered</th><th scope="col" class="num">Items</th><th scope="col" colspan="2">Accuracy that decides</th>
+    <th scope="col">Other accuracy</th><th scope="col">Decodable from</th><th scope="col">Readable from</th>{heads}</tr></thead>{bodies}</table></div>
 </section>"""
 
 
@@ -148,25 +152,41 @@ def _behaviour_body(kind: str, rows: list[Json], causal: bool) -> str:
 
 
 def _behaviour_row(r: Json, causal: bool) -> str:
-    choice = '<span class="muted">–</span>'
-    if r["choice_accuracy"] is not None:
-        chance = f", chance {number(r['choice_chance'])}" if r["choice_chance"] is not None else ""
-        band = interval(r["choice_low"], r["choice_high"])
-        choice = f'{number(r["choice_accuracy"])} <span class="muted">{band}{chance}</span>'
-    word = "yes" if r["answered"] else "not answered"
+    decides = r["decides"]
+    drawn, told = "", '<span class="muted">not asked</span>'
+    if decides is not None and decides["value"] is not None:
+        drawn = share_svg(decides["value"], decides["low"], decides["high"], decides["chance"])
+        chance = "" if decides["chance"] is None else f", chance {number(decides['chance'])}"
+        told = (
+            f"{number(decides['value'])} <small>{interval(decides['low'], decides['high'])}{chance}</small>"
+            f"<small>{esc(decides['label'])}</small>"
+        )
     mine = r.get("causes") or {}
     causes = (
         "".join(f"<td>{_family_cause(mine.get(name))}</td>" for name in ("interchange", "removal")) if causal else ""
     )
     return (
         f'<tr class="{"" if r["answered"] else "off"}"><th scope="row">{foreign(r["family"])}</th>'
-        f'<td><span class="answered-{"yes" if r["answered"] else "no"}">{word}</span> '
-        f'<span class="muted">{r["used_items"]} of {r["n"]} used</span></td>'
-        f'<td class="num">{r["n"]} <span class="muted">in {r["clusters"]} clusters</span></td>'
-        f'<td class="share">{"" if r["accuracy"] is None else share_svg(r["accuracy"], r["low"], r["high"])}</td>'
-        f"<td>{number(r['accuracy'])} <span class='muted'>{interval(r['low'], r['high'])}</span></td><td>{choice}</td>"
+        f'<td><span class="answered-{"yes" if r["answered"] else "no"}">{"yes" if r["answered"] else r["word"]}</span>'
+        f"<small>{r['used_items']} of {r['n']} used</small></td>"
+        f'<td class="num">{r["n"]}<small>in {count(r["clusters"], "cluster")}</small></td>'
+        f'<td class="share">{drawn}</td><td>{told}</td><td>{_other_accuracy(r)}</td>'
         f"<td>{_family_onset(r['onsets'].get('probe'))}</td><td>{_family_onset(r['onsets'].get('lens'))}</td>{causes}</tr>"
     )
+
+
+def _other_accuracy(r: Json) -> str:
+    """The accuracies that were measured beside the one that decides."""
+    deciding = (r["decides"] or {}).get("measures", [])
+    found = [
+        f"{number(value)} <small>{interval(low, high)}, chance {esc(measure.chance)}</small><small>{esc(measure.label)}</small>"
+        for measure, value, low, high in (
+            (BY_CHOICE, r["choice_accuracy"], r["choice_low"], r["choice_high"]),
+            (BY_LIKELIHOOD, r["accuracy"], r["low"], r["high"]),
+        )
+        if value is not None and deciding != [measure.name]
+    ]
+    return "".join(found) or '<span class="muted">–</span>'
 
 
 def _family_cause(found: Json | None) -> str:
@@ -175,7 +195,12 @@ def _family_cause(found: Json | None) -> str:
     tested = f"q = {number(found['q'], 3)}" if found["q"] is not None else p_words(found["p"])
     if found["layer"] is None:
         return f'<span class="muted">none{f", {tested}" if found["p"] is not None else ""}</span>'
-    return f'block {found["layer"]}<span class="muted">{block_band(found["low"], found["high"])}, {esc(tested)}</span>'
+    tail = found["q"] if found["q"] is not None else found["p"]
+    words = (
+        f"block {found['layer']}<small>{block_band(found['low'], found['high'])}</small><small>{esc(tested)}</small>"
+    )
+    # A block that stands out no more than others would is named, but is no finding.
+    return words if tail is not None and tail < 0.05 else f'<span class="muted">{words}</span>'
 
 
 def _family_onset(onset: Json | None) -> str:
@@ -183,8 +208,8 @@ def _family_onset(onset: Json | None) -> str:
         return '<span class="muted">–</span>'
     if onset["layer"] is None:
         return '<span class="muted">none</span>'
-    band = f" [{stream_range(onset)}]" if onset["low"] is not None else ""
-    return f'{esc(onset["axis"])} {onset["layer"]}<span class="muted">{band}</span>'
+    band = f"<small>[{stream_range(onset)}]</small>" if onset["low"] is not None else ""
+    return f"{esc(onset['axis'])} {onset['layer']}{band}"
 
 
 def item_rows(view: Json) -> str:
@@ -202,7 +227,7 @@ def _item_row(r: Json) -> str:
         f'<tr class="{"left-out" if r["reason"] else ""}"><td>{mark}{foreign(r["item"])}</td><td>{foreign(r["family"])}</td>'
         f"<td>{esc(r['kind'])}</td><td>{token(r['answer'])}</td><td>{token(r['foil'])}</td>"
         f'<td class="num">{number(r["logit_difference"])}</td><td class="num">{"–" if r["rank"] is None else r["rank"]}</td>'
-        f"<td>{_YES_NO[r['correct']]}</td><td>{emergence}</td><td>{esc(r['reason'])}</td></tr>"
+        f"<td>{_YES_NO[r['correct_by_choice']]}</td><td>{_YES_NO[r['correct']]}</td><td>{emergence}</td><td>{esc(r['reason'])}</td></tr>"
     )
 
 

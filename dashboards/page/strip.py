@@ -61,16 +61,22 @@ def strip_svg(kind: Json, causal: bool = False) -> str:
     return f'<svg class="strip" viewBox="0 0 280 {height:g}" role="img" aria-label="{esc(label)}">{grid}{"".join(marks)}</svg>'
 
 
-def share_svg(share: float, low: float | None, high: float | None) -> str:
-    """A share between 0 and 1 with its interval, and the line of chance at one half."""
+def share_svg(share: float, low: float | None, high: float | None, chance: float | None) -> str:
+    """A share between 0 and 1 with its interval, and a line at the chance it is held against."""
+    guess = (
+        ""
+        if chance is None
+        else f'<line class="chance" x1="{_share_x(chance):.1f}" x2="{_share_x(chance):.1f}" y1="2" y2="16"/>'
+    )
+    told = "" if chance is None else f", chance {number(chance)}"
     band = (
         ""
         if low is None or high is None
         else f'<line class="band" x1="{_share_x(low):.1f}" x2="{_share_x(high):.1f}" y1="9" y2="9"/>'
     )
     return (
-        f'<svg class="sharebar" viewBox="0 0 120 18" role="img" aria-label="{number(share)} {interval(low, high)}">'
-        f'<line class="base" x1="4" x2="116" y1="9" y2="9"/><line class="chance" x1="60" x2="60" y1="2" y2="16"/>'
+        f'<svg class="sharebar" viewBox="0 0 120 18" role="img" aria-label="{number(share)} {interval(low, high)}{told}">'
+        f'<line class="base" x1="4" x2="116" y1="9" y2="9"/>{guess}'
         f'{band}<circle class="fill" cx="{_share_x(share):.1f}" cy="9" r="4.5"/></svg>'
     )
 

@@ -1,18 +1,31 @@
-"""Does the model answer the items at all? One row a family: accuracy, interval, and the word answered or not."""
+"""Does the model answer the items at all? One row a family: the accuracy that decides, its chance, and the word."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from dashboards.view.labels import kind_order
 from dashboards.view.tables import RunTables
 from dashboards.view.text import significant
+from experiments.answer_measures import (
+    BY_CHOICE,
+    BY_LIKELIHOOD,
+    DECIDING_RULE,
+    USED,
+    AnswerMeasure,
+    Name,
+    decided_by,
+    deciding_label,
+    value_of,
+)
 
 Json = dict[str, Any]
 
 RULE = (
-    "The run itself decides whether a family is answered: its accuracy, by choice where items have choices and else by "
-    "likelihood, must lie above chance with its whole interval; items of a family that is not are kept and left out."
+    f"An item is answered right {DECIDING_RULE}. A family is answered where the share of items that are answered right lies "
+    "above chance with its whole interval; chance is what guessing, or always giving the commonest answer, would reach. "
+    f"Items that are used further down: {USED}."
 )
 INTERVAL = "95 % Wilson interval with the number of clusters as n (items of one cluster count once)"
 
@@ -41,35 +54,53 @@ def build_behaviour(run: RunTables) -> Json:
 
 def _family(kind: str, family: str, items: list[Json], known: Json, onsets: Json, causes: Json) -> Json:
     # An item that was left out before the model saw it has nulls, which count neither as right nor as wrong.
-    likelihood = [r for r in items if r.get("correct_by_likelihood") is not None]
-    choices = [r for r in items if r.get("correct_by_choice") is not None]
-    chances = [r["chance_choice"] for r in choices if r.get("chance_choice") is not None]
     accuracy, low, high = _estimate(known.get("by_likelihood"))
     choice, choice_low, choice_high = _estimate(known.get("by_choice"))
     used = sum(bool(r.get("answered")) and not r.get("reason") for r in items)
+    answered = bool(known.get("answered", used > 0))
+    counts = decided_by(items)
+    decides = _deciding(known, counts) if counts else None
     return {
         "family": family,
         "kind": kind,
         "domain": items[0].get("domain") or "",
         "n": len(items),
         "clusters": _clusters(items),
+        "decides": decides,
         "accuracy": accuracy,
         "low": low,
         "high": high,
-        "likelihood_n": len(likelihood),
-        "choice_n": len(choices),
+        "likelihood_n": _known(items, BY_LIKELIHOOD),
+        "choice_n": _known(items, BY_CHOICE),
         "choice_accuracy": choice,
         "choice_low": choice_low,
         "choice_high": choice_high,
-        "choice_chance": significant(sum(chances) / len(chances)) if chances else None,
+        "choice_chance": decides["chance"] if decides and decides["measures"] == [BY_CHOICE.name] else None,
         "answered_items": sum(bool(r.get("answered")) for r in items),
         "used_items": used,
-        "answered": used > 0,
-        "word": "answered" if used else "not answered",
+        "answered": answered,
+        "word": "answered" if answered else "not answered",
         "left_out": sum(bool(r.get("reason")) for r in items),
         "onsets": onsets,
         "causes": causes,
     }
+
+
+def _deciding(known: Json, counts: Mapping[Name, int]) -> Json:
+    """The accuracy by which the family was held against chance, and that chance. `counts`: items by the measure that decided."""
+    value, low, high = _estimate(known.get("accuracy"))
+    return {
+        "label": deciding_label(counts),
+        "measures": list(counts),
+        "value": value,
+        "low": low,
+        "high": high,
+        "chance": significant(known.get("chance")),
+    }
+
+
+def _known(rows: list[Json], measure: AnswerMeasure) -> int:
+    return sum(value_of(row, measure) is not None for row in rows)
 
 
 def _clusters(rows: list[Json]) -> int:

@@ -11,7 +11,8 @@ from dashboards.view.behaviour import build_behaviour
 from dashboards.view.causal import build_causal, is_causal, shown_measures
 from dashboards.view.causal_labels import CAUSAL_INSTRUMENTS
 from dashboards.view.causal_maps import build_causal_maps
-from dashboards.view.items import build_items, emergence_state
+from dashboards.view.emergence import emergence_state
+from dashboards.view.items import build_items
 from dashboards.view.labels import EXPECTED_INSTRUMENTS, INSTRUMENTS, KINDS, MEASURES, REFERENCES
 from dashboards.view.lens import pack_maps, read_lens_maps
 from dashboards.view.maps import build_maps
@@ -28,6 +29,7 @@ SOURCES: Json = {
     "verdict.kinds[].items, used, accuracy": "summary.json kinds.*",
     "verdict.caveats": "summary.json warnings; behaviour.parquet; curves.parquet; format_check.json; manifest.json",
     "behaviour.rows[].accuracy, low, high": "summary.json families[].by_likelihood; behaviour.parquet correct_by_likelihood",
+    "behaviour.rows[].decides": "summary.json families[].accuracy, chance, decided_by",
     "behaviour.rows[].choice_accuracy": "summary.json families[].by_choice; behaviour.parquet correct_by_choice",
     "behaviour.rows[].onsets": "locations.parquet layer, depth, low, high",
     "series[].mean, low, high": "curves.parquet mean, low, high",
@@ -40,8 +42,8 @@ SOURCES: Json = {
     "causal.pairs": "summary.json kinds.*.pairs",
     "behaviour.rows[].causes": "locations.parquet layer, low, high, p, q, n of interchange and removal",
     "run.asked": "manifest.json config.framing",
-    "items.columns": "behaviour.parquet; emergence from emergence.parquet",
-    "emergence.kinds[].counts": "emergence.parquet stream",
+    "items.columns": "behaviour.parquet; emergence from emergence.parquet, rows whose definition begins with settled",
+    "emergence.kinds[].counts": "emergence.parquet stream, rows whose definition begins with settled",
     "lens_index": "lens_maps.json, lens_maps.safetensors",
     "provenance": "manifest.json",
     "run.read_at": "behaviour.parquet n_fed",

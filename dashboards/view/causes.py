@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from dashboards.view.text import count, interval, number, significant, without_paths
@@ -105,15 +106,18 @@ def causal_sentence(kinds: list[Json], order: Json) -> str:
     if not parts:
         return ""
     first = "; ".join(parts)
-    supported = all(k["cause"] is not None and k["cause"]["located"] for k in kinds if k["kind"] in _STAGE)
-    return f"{first[0].upper()}{first[1:]}. {order_words(order, supported)}"
+    told = f"{first[0].upper()}{first[1:]}."
+    asked = {k["kind"]: k["cause"] and k["cause"]["located"] for k in kinds if k["kind"] in _STAGE}
+    return f"{told} {order_words(order, asked)}" if len(asked) == len(_STAGE) else told
 
 
-def order_words(order: Json, supported: bool = True) -> str:
+def order_words(order: Json, located: Mapping[str, Any]) -> str:
     """The order with its difference, interval and p, the raw difference, and what the matched controls explain of it.
 
-    Without support (a kind that is not located) the order has no number: its depths are those of noise.
+    `located`: by kind where it is located, or None. Where one of the two is not located the order has no number, in the
+    terminal as on the page: its depths are those of noise.
     """
+    supported = all(located.get(kind) for kind in _STAGE)
     word = order.get("verdict") or "undetermined"
     difference = order.get("difference")
     reason = str(without_paths(str(order.get("reason") or ""))).rstrip(".")
@@ -175,6 +179,7 @@ def _has_value(share: Any) -> bool:
 
 
 def _share_words(share: Json) -> str:
-    band = interval(share.get("low"), share.get("high"))
+    low, high = share.get("low"), share.get("high")
+    band = "" if low is None or high is None else f" [{number(100 * low, 0)}, {number(100 * high, 0)}]"
     n = f", n = {share['n']}" if share.get("n") is not None else ""
-    return f"{number(100 * share['value'], 0)} %{_space(band and f'of items {band}')}{n}"
+    return f"{number(100 * share['value'], 0)} % of items{band}{n}"

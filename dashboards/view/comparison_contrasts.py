@@ -18,7 +18,7 @@ from dashboards.view.comparison_similarity import (
     left_out,
     with_dominant,
 )
-from dashboards.view.comparison_words import said
+from dashboards.view.comparison_words import said, was_asked
 from dashboards.view.text import visible
 
 Json = dict[str, Any]
@@ -61,7 +61,7 @@ def build_contrasts(run: ComparisonRun) -> Json:
     reasons = [
         {"model": row["model"], "kind": row["kind"] or "", "text": said(row["reason"])}
         for row in rows
-        if row["stream"] is None and row["reason"]
+        if row["stream"] is None and row["reason"] and (not row["kind"] or was_asked(run, row["kind"]))
     ]
     measured = {row["model"] for row in rows if row["stream"] is not None}
     reasons += [

@@ -11,6 +11,7 @@ from dashboards.view.labels import MEASURES, instrument_label, kind_order
 from dashboards.view.maps import runs_in_words, symmetric_limit
 from dashboards.view.tables import Rows
 from dashboards.view.text import count, interval, number, significant, visible
+from experiments.answer_measures import BY_LIKELIHOOD, GENERATED, LOGIT_DIFFERENCE
 from experiments.comparison_measures import CROSSED, EXCHANGE, GRAFTS, GRAFTS_IN_WORDS, LAYERS, STREAMS
 from experiments.comparison_measures import WEIGHTS as WEIGHTS_LEFT_OUT
 
@@ -31,9 +32,10 @@ WHOLE = {
     "unembedding": "unembedding alone",
 }
 SCORES = {
-    "logit_difference": {"label": "logit difference", "unit": "logit of answer − logit of foil"},
-    "accuracy": {"label": "share of items with answer above foil", "unit": "share of items"},
-    "in_words": {"label": "share of problems answered right in words", "unit": "share of problems"},
+    # Grafts are scored on the logit difference alone: their accuracy is its sign.
+    "logit_difference": {"label": LOGIT_DIFFERENCE.label, "unit": LOGIT_DIFFERENCE.unit},
+    "accuracy": {"label": BY_LIKELIHOOD.label, "unit": BY_LIKELIHOOD.unit},
+    "in_words": {"label": f"{GENERATED}, share right", "unit": "share of problems"},
 }
 _SHORT = {"mlp_out": "MLP", "attn_out": "attention", "block_out": "whole block"}
 _READING = ("instrument", "measure", "position")

@@ -8,16 +8,13 @@ from dashboards.view.causes import block_band, order_words, p_words
 from dashboards.view.comparison_run import ComparisonRun
 from dashboards.view.labels import KINDS
 from dashboards.view.text import interval, number, significant, without_paths
+from experiments.answer_measures import AGREEING, DECIDING_RULE, MEASURES, deciding_label
 
 Json = dict[str, Any]
 ESTIMATES = ("base", "distilled", "twin", "change", "twin_change", "beyond_twin")
 BOUND = 0.05
 """Depth within which a location is called unchanged (methods: equivalence)."""
-MEASURES = {
-    "accuracy": ("items answered", "share of items"),
-    "logit_difference": ("logit difference", "logit of answer − logit of foil"),
-    "answer_logprob": ("log-probability of the answer", "nats"),
-}
+LOCATED_KINDS = ("knowledge", "reasoning")
 WOULD_CHANGE = (
     "More items or other families that move the intervals, a second control twin or another seed of the same training, "
     "or a calibration on planted pairs that finds these instruments off."
@@ -133,23 +130,23 @@ def _asked(entry: Json) -> Json:
     return {name: int(entry.get(name) or 0) for name in ("items", "asked", "left_out")}
 
 
+def was_asked(run: ComparisonRun, kind: str) -> bool:
+    """Whether the run holds any item of the kind."""
+    return bool((run.found["kinds"].get(kind) or {}).get("items"))
+
+
 def build_answers(run: ComparisonRun) -> Json:
-    """By kind and by family the share answered and the logit difference; in words by split."""
+    """By kind and by family every measure of the answers, and whether they agree on the change; in words by split."""
     kinds = [
-        {
-            "kind": kind, **_asked(of_kind),
-            "measures": [
-                {"name": name, "label": label, "unit": unit, "estimates": _estimates(of_kind.get(name))}
-                for name, (label, unit) in MEASURES.items()
-            ],
-        }
+        {"kind": kind, **_asked(of_kind), "measures": _measures(of_kind), **_agreement(of_kind)}
         for kind in KINDS
         if (of_kind := run.found["kinds"].get(kind) or {}).get("accuracy")
-    ]  # fmt: skip
+    ]
     families = [
         {
-            "kind": str(row["kind"]), "family": str(row["family"]), **_asked(row),
+            "kind": str(row["kind"]), "family": str(row["family"]), **_asked(row), "decides": deciding_label(row.get("decided_by") or {}),
             "accuracy": _estimates(row.get("accuracy")), "logit_difference": _estimates(row.get("logit_difference")),
+            **_agreement(row),
         }
         for row in run.families
     ]  # fmt: skip
@@ -174,10 +171,30 @@ def build_answers(run: ComparisonRun) -> Json:
     }
 
 
+def _measures(of_kind: Json) -> list[Json]:
+    """The accuracy that decides first; it is one of the others where it alone decided for all items."""
+    decided = list(of_kind.get("decided_by") or {})
+    deciding = {"name": "accuracy", "label": deciding_label(of_kind.get("decided_by") or {}), "unit": "share of items",
+                "means": MEASURES[decided[0]].means if len(decided) == 1 else DECIDING_RULE, "share": True, "decides": True}  # fmt: skip
+    others = [
+        {"name": one.name, "label": one.label, "unit": one.unit, "means": one.means, "share": one.is_share, "decides": False}
+        for one in AGREEING
+        if of_kind.get(one.name) and any(of_kind[one.name].values()) and decided != [one.name]
+    ]  # fmt: skip
+    return [{**one, "estimates": _estimates(of_kind.get(str(one["name"])))} for one in (deciding, *others)]
+
+
+def _agreement(of_kind: Json) -> Json:
+    """By contrast whether all measures share a sign or two are opposite; where a claim fails on it, what each says."""
+    found = of_kind.get("agreement") or {}
+    agreed = {name: {"shared": bool(one["sign"]), "opposite": bool(one["opposite"])} for name, one in found.items()}
+    return {"agreed": agreed, "disagreement": str(of_kind.get("disagreement") or "")}
+
+
 def build_locations(run: ComparisonRun) -> Json:
     """Where each kind is located in each model, how far that moved, and in which order the kinds stand."""
     rows = []
-    for kind in ("knowledge", "reasoning"):
+    for kind in (kind for kind in LOCATED_KINDS if was_asked(run, kind)):
         of_kind = run.found["kinds"].get(kind) or {}
         located = of_kind.get("located") or {}
         for role in run.others:
@@ -187,6 +204,7 @@ def build_locations(run: ComparisonRun) -> Json:
             rows.append(
                 {
                     "kind": kind, "role": role, "base": place_words(located.get("base")), "after": place_words(located.get(role)),
+                    "located": bool(located.get("base") and located.get(role)),
                     "value": significant(moved.get("difference")), "low": significant(low), "high": significant(high),
                     "low90": significant(narrow[0]), "high90": significant(narrow[1]),
                     "p": p_words(significant(moved.get("p"))), "pairs": moved.get("pairs"), "clusters": moved.get("clusters"),
@@ -194,12 +212,21 @@ def build_locations(run: ComparisonRun) -> Json:
                     "method": str(moved.get("method") or ""),
                 }
             )  # fmt: skip
-    order = run.found.get("order") or {}
     return {
         "bound": BOUND,
         "rows": rows,
-        "orders": [{"role": role, "text": order_words(order[role])} for role in run.roles if role in order],
+        "orders": _orders(run) if len(rows) == len(LOCATED_KINDS) * len(run.others) else [],
     }
+
+
+def _orders(run: ComparisonRun) -> list[Json]:
+    """In which order the kinds stand in each model; numbers only where both are located in it."""
+    order = run.found.get("order") or {}
+    found = []
+    for role in (role for role in run.roles if role in order):
+        located = {kind: (run.found["kinds"][kind].get("located") or {}).get(role) for kind in LOCATED_KINDS}
+        found.append({"role": role, "text": order_words(order[role], located)})
+    return found
 
 
 def place_words(located: Json | None) -> str:
@@ -214,7 +241,7 @@ def place_words(located: Json | None) -> str:
 def build_halves(run: ComparisonRun) -> list[Json]:
     """Recovery by the upper half of the blocks minus recovery by the lower half, where the models differ at all."""
     found = []
-    for kind in ("knowledge", "reasoning"):
+    for kind in LOCATED_KINDS:
         for role, of_role in ((run.found["kinds"].get(kind) or {}).get("upper_minus_lower") or {}).items():
             for measure, entry in (of_role or {}).items():
                 found.append(

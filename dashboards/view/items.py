@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dashboards.view.emergence import emergence_by_item
 from dashboards.view.labels import kind_order
 from dashboards.view.tables import Json, RunTables
 from dashboards.view.text import significant
@@ -16,7 +17,7 @@ def build_items(run: RunTables, mapped: dict[str, str], max_rows: int = MAX_ROWS
     """`mapped` is item -> lens-map key. Over `max_rows`, items with a map stay and every family gives its share."""
     rows = sorted(run.behaviour, key=lambda r: (kind_order(r["kind"]), r["family"], r["item"]))
     kept = _thin(rows, mapped, max_rows)
-    streams = _emergence(run)
+    streams = emergence_by_item(run)
     names = ("item", "family", "kind", "template", "cluster", "answer", "foil", "logit_difference", "answer_logprob",
              "rank", "correct", "correct_by_choice", "answered", "emergence", "reason", "map", "prompt")  # fmt: skip
     columns: dict[str, list[Any]] = {name: [] for name in names}
@@ -50,43 +51,9 @@ def build_items(run: RunTables, mapped: dict[str, str], max_rows: int = MAX_ROWS
     return {"total": len(rows), "shown": len(kept), "rule": rule, "columns": columns}
 
 
-def _emergence(run: RunTables) -> dict[str, Json]:
-    out: dict[str, Json] = {}
-    for row in run.emergence or []:
-        if row["instrument"] == "lens.logit" and row.get("position") in (None, "last"):
-            stream = row.get("stream")
-            out[row["item"]] = {"state": "never"} if stream is None else {"state": "ok", "stream": int(stream)}
-    return out
-
-
 def _thin(rows: list[Json], mapped: dict[str, str], limit: int) -> list[Json]:
     if len(rows) <= limit:
         return rows
     step = len(rows) / max(1, limit - len(mapped))
     even = {int(i * step) for i in range(max(1, limit - len(mapped)))}
     return [r for i, r in enumerate(rows) if i in even or r["item"] in mapped][:limit]
-
-
-def emergence_state(run: RunTables) -> Json:
-    """The definition of emergence and how many items never show it; counts of the whole table, per kind."""
-    if run.emergence is None:
-        return {
-            "state": "not_run",
-            "text": "This run computed no emergence depths; they come with the logit lens.",
-            "definition": "",
-            "kinds": [],
-        }
-    rows = [r for r in run.emergence if r["instrument"] == "lens.logit" and r.get("position") in (None, "last")]
-    kind_of = {r["item"]: r["kind"] for r in run.behaviour}
-    definition = next((str(r["definition"]) for r in rows if r.get("definition")), "")
-    kinds = []
-    for kind in sorted({kind_of[r["item"]] for r in rows if r["item"] in kind_of}, key=kind_order):
-        mine = [r for r in rows if kind_of.get(r["item"]) == kind]
-        counts = [0] * (run.n_layers + 1)
-        for r in mine:
-            if r.get("stream") is not None and 0 <= int(r["stream"]) <= run.n_layers:
-                counts[int(r["stream"])] += 1
-        kinds.append(
-            {"kind": kind, "n": len(mine), "never": sum(r.get("stream") is None for r in mine), "counts": counts}
-        )
-    return {"state": "ok" if rows else "empty", "text": "", "definition": definition, "kinds": kinds}

@@ -159,10 +159,12 @@ def _row(fam: Json, line: Json | None, baselines: list[Json], recipe: _Recipe, l
 
 
 def unanswered_note(fam: Json) -> str:
-    """Why a family's row counts for nothing."""
-    by_choice = fam["choice_accuracy"] is not None
-    accuracy = fam["choice_accuracy"] if by_choice else fam["accuracy"]
-    return f"not answered: accuracy {number(accuracy)}{' by choice' if by_choice else ''}"
+    """Why a family's row counts for nothing: the accuracy that decided, beside the chance it was held against."""
+    decides = fam["decides"]
+    if decides is None:
+        return "not asked"
+    chance = "" if decides["chance"] is None else f", chance {number(decides['chance'])}"
+    return f"not answered: {decides['label']} {number(decides['value'])}{chance}"
 
 
 def _baseline(baselines: list[Json], layer: int, constant: float) -> float:

@@ -60,6 +60,7 @@ VIEW_SCHEMA: Json = _object(
         "behaviour": _object(
             {"rule": _TEXT, "interval": _TEXT,
              "rows": _list(_object({"family": _TEXT, "kind": _TEXT, "n": {"type": "integer"}, "clusters": {"type": "integer"},
+                                    "decides": {"type": ["object", "null"], "properties": {"label": _TEXT, "value": _NUMBER, "chance": _NUMBER}},
                                     "accuracy": _NUMBER, "low": _NUMBER, "high": _NUMBER, "choice_accuracy": _NUMBER,
                                     "answered": {"type": "boolean"}, "answered_items": {"type": "integer"}, "word": _TEXT}))}
         ),

@@ -25,6 +25,7 @@ WOULD_CHANGE_CAUSAL = (
 def build_verdict(run: RunTables, series: list[Json], behaviour: list[Json]) -> Json:
     """Sentence, per-kind rows and caveats. Every n belongs to the items its own sentence is about."""
     kinds = [_kind(run, name, value, behaviour) for name, value in _ordered(run.summary.get("kinds", {}))]
+    names = {k["kind"] for k in kinds}
     order = run.summary.get("order") or {}
     causal = any(k["cause"] for k in kinds)
     return {
@@ -33,7 +34,8 @@ def build_verdict(run: RunTables, series: list[Json], behaviour: list[Json]) -> 
             p for p in (causal_sentence(kinds, order) if causal else "", _sentence(kinds, causal)) if p
         ),
         "effect": None if order.get("difference") is None else dict(order),
-        "intermediates": intermediates_words(run.summary.get("intermediates")),
+        "intermediates": intermediates_words(run.summary.get("intermediates")) if "composite" in names else "",
+        "ordered": {"knowledge", "reasoning"} <= names,
         "quick": bool(run.summary.get("quick")),
         "causal": causal,
         "kinds": kinds,
@@ -127,7 +129,7 @@ def _sentence(kinds: list[Json], causal: bool) -> str:
     first = "; ".join(f"{'on' if i else 'On'} {k['kind']} items the answer {_clause(k)}" for i, k in enumerate(told))
     return (
         first + ". Whether the model uses what can be decoded or read there was not tested, "
-        "so no layer is called located and the order stays undetermined."
+        "so no layer is called located" + (" and the order stays undetermined." if len(told) > 1 else ".")
     )
 
 

@@ -1,4 +1,4 @@
-"""Did training change what is answered, by kind and by family, read from the likelihoods of the same prompts?"""
+"""Did training change what is answered, by kind and by family, read from the same prompts by every measure of an answer?"""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
-from experiments.compare.paired import Role, paired
+from experiments.answer_measures import AGREEING, AnswerMeasure, decided_by, deciding, value_of
+from experiments.compare.agreement import agreement, disagreement
+from experiments.compare.next_tokens import next_tokens
+from experiments.compare.paired import BASE, Role, paired
 from experiments.items.schema import Item
 from experiments.locate.questions import entity_of
 
 Rows = Sequence[Mapping[str, Any]]
-MEASURES = {"accuracy": "answered", "logit_difference": "logit_difference", "answer_logprob": "answer_logprob"}
 
 
 def behaviour_change(
     rows: Mapping[Role, Rows], items: Sequence[Item], *, draws: int, seed: int
 ) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
-    """(by kind, by family): accuracy, logit difference and log-probability of the answer, before and after.
+    """(by kind, by family): every measure of an answer before and after, and whether they agree on the change.
 
+    `accuracy` is the share answered right, by the measure that decides for an item (`decided_by` counts them, in the base).
     `rows`: the behaviour table of each model over the same items. Items that a model could not be asked are in none of the
     numbers; they are counted as `left_out`.
     """
@@ -36,15 +40,32 @@ def behaviour_change(
 
 
 def _change(
-    rows: Mapping[Role, Mapping[str, Mapping[str, Any]]], items: Sequence[Item], *, draws: int, seed: int
+    tables: Mapping[Role, Mapping[str, Mapping[str, Any]]], items: Sequence[Item], *, draws: int, seed: int
 ) -> dict[str, Any]:
     clusters = [entity_of(item) for item in items]
+    rows = {role: [table[item.id] for item in items] for role, table in tables.items()}
     found: dict[str, Any] = {"items": len(items)}
-    for name, column in MEASURES.items():
-        values = {role: np.array([_number(table[item.id][column]) for item in items]) for role, table in rows.items()}
-        found[name] = paired(values, clusters, draws=draws, seed=seed)
-    asked = [all(table[item.id]["answered"] is not None for table in rows.values()) for item in items]
-    return found | {"asked": sum(asked), "left_out": len(items) - sum(asked)}
+    found["accuracy"] = paired(_answered_right(rows), clusters, draws=draws, seed=seed)
+    for measure in AGREEING:
+        values = {role: _values(table, measure) for role, table in rows.items()}
+        found[measure.name] = paired(values, clusters, draws=draws, seed=seed)
+    asked = [all(row["answered"] is not None for row in of_item) for of_item in zip(*rows.values(), strict=True)]
+    found["decided_by"] = decided_by(row for row, there in zip(rows[BASE], asked, strict=True) if there)
+    found |= {"asked": sum(asked), "left_out": len(items) - sum(asked)}
+    return found | {"next_token": next_tokens(rows), "agreement": agreement(found), "disagreement": disagreement(found)}
+
+
+def _answered_right(rows: Mapping[Role, Rows]) -> dict[Role, Float[np.ndarray, " item"]]:
+    """What decides for an item may differ between tokenizers: such an item's answers can't be paired."""
+    deciders = [{deciding(row) for row in of_item} for of_item in zip(*rows.values(), strict=True)]
+    return {
+        role: np.array([_number(row["answered"]) if len(by) == 1 else np.nan for row, by in zip(table, deciders, strict=True)])
+        for role, table in rows.items()
+    }  # fmt: skip
+
+
+def _values(rows: Rows, measure: AnswerMeasure) -> Float[np.ndarray, " item"]:
+    return np.array([_number(value_of(row, measure)) for row in rows])
 
 
 def _number(value: float | bool | None) -> float:
@@ -52,6 +73,6 @@ def _number(value: float | bool | None) -> float:
 
 
 def answered_by_all(rows: Mapping[Role, Rows]) -> frozenset[str]:
-    """Ids of the items that every model answers and nothing else speaks against."""
+    """Ids of the items that every model answers right and nothing else speaks against."""
     sets = [{row["item"] for row in table if row["answered"] and not row["reason"]} for table in rows.values()]
     return frozenset(set.intersection(*sets)) if sets else frozenset()

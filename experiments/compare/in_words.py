@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from experiments.answer_measures import GENERATED
+from experiments.compare.agreement import beside_the_deciding, claimed, disagreement, label_of
+from experiments.compare.next_tokens import format_instead
 from experiments.compare.paired import excludes_zero
 from experiments.compare.story import asked_in_words, halves_in_words, story_of
 
@@ -15,18 +18,22 @@ STORY = (
 
 
 def in_words(found: Mapping[str, Any]) -> dict[str, Any]:
-    """`sentences` on what changed and where, and `story`: supported, contradicted, or undetermined, with the reason."""
+    """`sentences` on what changed and where, and `story`: supported, contradicted, or undetermined, with the reason.
+
+    Of a kind that was not asked nothing is said, but for the story, which needs both.
+    """
     sentences = []
     for kind in ("reasoning", "knowledge"):
         of_kind = found["kinds"].get(kind, {})
         if of_kind.get("accuracy") is None:
-            sentences.append(f"{kind.capitalize()} was not asked of both models.")
             continue
-        sentences.append(_changed(kind, of_kind["accuracy"]))
+        sentences.append(_changed(kind, of_kind))
         sentences.append(_moved(kind, of_kind["location_change"].get("distilled")))
     words = asked_in_words(found)
     if words is not None:
-        sentences[1:1] = [_said(words), *_shared_out(halves_in_words(found))]
+        asked = found["kinds"].get("reasoning", {}).get("accuracy") is not None
+        at = 1 if asked else 0
+        sentences[at:at] = [_said(words), *_shared_out(halves_in_words(found))]
     story, reason = story_of(found)
     return {"sentences": [*sentences, f"{STORY} is {story} here: {reason}."], "story": story, "reason": reason}
 
@@ -34,8 +41,7 @@ def in_words(found: Mapping[str, Any]) -> dict[str, Any]:
 def _said(words: Mapping[str, Any]) -> str:
     ways = ", ".join(f"{role} {way}" for role, way in words["prompt"].items())
     return _with_twin(
-        f"Share of problems answered right in words ({words['about']}; asked {ways}): "
-        f"{_points(words['accuracy']['change'])}",
+        f"Reasoning in words, {GENERATED} ({words['about']}; asked {ways}): {_points(words['accuracy']['change'])}",
         words["accuracy"],
     )
 
@@ -57,11 +63,26 @@ def _shared_out(halved: Mapping[str, Any] | None) -> list[str]:
     ]
 
 
-def _changed(kind: str, accuracy: Mapping[str, Any]) -> str:
-    change = accuracy["change"]
+def _changed(kind: str, of_kind: Mapping[str, Any]) -> str:
+    change = of_kind["accuracy"]["change"]
     if change is None:
         return f"The change of {kind} could not be measured."
-    return _with_twin(f"Share of {kind} items answered at once: {_points(change)}", accuracy)
+    first = _with_twin(
+        f"{kind.capitalize()} at these prompts, {label_of(of_kind, 'accuracy')}: {_points(change)}", of_kind["accuracy"]
+    )
+    return " ".join([first, *_borne(kind, of_kind)])
+
+
+def _borne(kind: str, of_kind: Mapping[str, Any]) -> Iterator[str]:
+    """Whether the other measures say the same, and what else may explain a fall."""
+    apart = disagreement(of_kind)
+    if apart is not None:
+        yield f"The measures disagree: {apart}; neither a gain nor a loss is claimed."
+    elif claimed(of_kind):
+        yield f"Of the same sign: {', '.join(beside_the_deciding(of_kind))}."
+    instead = format_instead(kind, of_kind) if of_kind["accuracy"]["change"]["value"] < 0 else None
+    if instead is not None:
+        yield f"But {instead}."
 
 
 def _with_twin(words: str, accuracy: Mapping[str, Any]) -> str:

@@ -1,5 +1,7 @@
 """Is the popular story supported, contradicted, or can't it be told? Every part of it needs an interval that bears it.
 
+Its gain and its loss must be borne by every measure of the answers (`agreement`).
+
 The story: knowledge sits in lower blocks and reasoning in upper ones, so reasoning training helps reasoning and hurts
 knowledge. Its parts: reasoning is gained; the upper half of the blocks brings that gain; knowledge is lost; the lower half,
 where it is said to sit, brings that loss; and the base does not reason before it retrieves. One part that is shown to be
@@ -11,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from experiments.compare.agreement import claimed, disagreeing, sign_of
+from experiments.compare.next_tokens import format_instead
 from experiments.compare.paired import excludes_zero
 
 SPLIT = "test"
@@ -23,11 +27,14 @@ def story_of(found: Mapping[str, Any]) -> tuple[str, str]:
     words = asked_in_words(found)
     gain, loss = (words or reasoning).get("accuracy"), knowledge.get("accuracy")
     where = "in words" if words else "at these prompts"
+    absent = [name for name, one in (("reasoning", gain), ("knowledge", loss)) if one is None]
+    if absent:
+        return "undetermined", f"no {' and no '.join(absent)} items were asked"
     if gain is None or loss is None or gain["change"] is None or loss["change"] is None:
         return "undetermined", "one of the two kinds was not measured in both models"
     if any(one["low"] is None for one in (gain["change"], loss["change"])):
         return "undetermined", "there are too few clusters for an interval"
-    gained, lost = _sign(gain), _sign(loss)
+    (gained, no_gain), (lost, no_loss) = _gain(reasoning, words, where), _loss(knowledge)
     brings_gain = _half(reasoning, "in_words" if words else "accuracy")
     brings_loss = _half(knowledge, "accuracy")
     contrary = [
@@ -38,8 +45,8 @@ def story_of(found: Mapping[str, Any]) -> tuple[str, str]:
         (_order(found) == "reasoning-first", "the base reasons in lower blocks than it retrieves in"),
     ]  # fmt: skip
     missing = [
-        (gained == 0, f"no gain in reasoning is shown {where}{_beyond(gain)}"),
-        (lost == 0, f"no loss of knowledge is shown{_beyond(loss)}"),
+        (gained == 0, no_gain),
+        (lost == 0, no_loss),
         (gained > 0 and brings_gain == 0, "which half of the blocks brings the gain in reasoning is not shown"),
         (lost < 0 and brings_loss == 0, "which half of the blocks brings the loss of knowledge is not shown"),
     ]
@@ -55,6 +62,41 @@ def story_of(found: Mapping[str, Any]) -> tuple[str, str]:
     )
 
 
+def _gain(reasoning: Mapping[str, Any], words: Mapping[str, Any] | None, where: str) -> tuple[int, str]:
+    """(sign of the change of reasoning, why none is shown). Answers in words count before those at the prompts.
+
+    They are another measure: what they say stands only as far as the measures at the prompts don't claim the opposite.
+    """
+    accuracy = (words or reasoning)["accuracy"]
+    none = f"no gain in reasoning is shown {where}{_beyond(accuracy)}"
+    at_prompts = claimed(reasoning) if _measured(reasoning) else 0
+    sign = sign_of(accuracy)
+    if words is None:
+        apart = disagreeing(reasoning) if sign else []
+        return at_prompts, f"the measures of reasoning disagree {' and '.join(apart)}" if apart else none
+    if sign and at_prompts == -sign:
+        more, less = ("more", "less") if sign > 0 else ("less", "more")
+        where_not = f"it is answered {more} often in words and {less} often at these prompts"
+        return 0, f"the measures of reasoning disagree: {where_not}"
+    return sign, none
+
+
+def _loss(knowledge: Mapping[str, Any]) -> tuple[int, str]:
+    """(sign of the change of knowledge, why none is shown). A fall that may be one of format is no loss of knowledge."""
+    accuracy = knowledge["accuracy"]
+    sign, apart = claimed(knowledge), disagreeing(knowledge)
+    if sign_of(accuracy) and apart:
+        return 0, f"the measures of knowledge disagree {' and '.join(apart)}"
+    if sign < 0 and (instead := format_instead("knowledge", knowledge)) is not None:
+        return 0, f"knowledge items are answered less often, but {instead}"
+    return sign, f"no loss of knowledge is shown{_beyond(accuracy)}"
+
+
+def _measured(of_kind: Mapping[str, Any]) -> bool:
+    accuracy = of_kind.get("accuracy")
+    return accuracy is not None and accuracy["change"] is not None
+
+
 def asked_in_words(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Answers in words to problems like those trained on; None where they weren't measured in base and distilled model."""
     of_split: Mapping[str, Any] | None = (found.get("thoughts") or {}).get(SPLIT)
@@ -68,15 +110,11 @@ def halves_in_words(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return entry if entry is not None and entry.get("split", SPLIT) == SPLIT else None
 
 
-def _sign(accuracy: Mapping[str, Any]) -> int:
-    """1 or −1 where a change leaves 0 out and, with a control twin, so does what is left beyond it, on the same side."""
-    bearing = [accuracy["change"], *([accuracy["beyond_twin"]] if accuracy["beyond_twin"] else [])]
-    signs = {(1 if one["value"] > 0 else -1) if excludes_zero(one) else 0 for one in bearing}
-    return signs.pop() if len(signs) == 1 else 0
-
-
 def _half(of_kind: Mapping[str, Any], measure: str) -> int:
-    """1 where the upper half brings more of a change, −1 the lower, 0 not shown. Of that change: another one's is no evidence."""
+    """1 where the upper half brings more of a change, −1 the lower, 0 not shown. Of that change: another one's is no evidence.
+
+    `accuracy` of grafts is the one by likelihood, one of those that a claimed change is borne by.
+    """
     of_model = (of_kind.get("upper_minus_lower") or {}).get("distilled") or {}
     entry = of_model.get(measure) or {}
     if measure == "in_words" and entry.get("split", SPLIT) != SPLIT:

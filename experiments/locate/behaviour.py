@@ -12,11 +12,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from experiments.answer_measures import Name, decided_by
 from experiments.items.alignment import EncodedItem
 from experiments.items.schema import Item
 from experiments.locate.questions import Questions
 from experiments.statistics.bootstrap import Estimate
 from experiments.statistics.share import cluster_share
+from experiments.tables import BEHAVIOUR
 from probes.backends.contract import Backend, Site
 from probes.capture import BatchBudget, capture
 from probes.checkpoints.checkpoint import Checkpoint
@@ -25,9 +27,9 @@ from probes.progress import Progress, silent
 from probes.prompts import Prompt
 from probes.store import ActivationStore
 
-NOT_ANSWERED = "not answered by the model"
+NOT_ANSWERED = "not answered right"
 FAMILY_NOT_ANSWERED = "its family is not answered above chance"
-HOP_NOT_ANSWERED = "one of its single hops is not answered"
+HOP_NOT_ANSWERED = "one of its single hops is not answered right"
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,11 @@ class FamilyBehaviour:
     n: int
     """Items that could be asked."""
     accuracy: Estimate
-    """By choice where the items have choices, else by likelihood against the foil, else top-1."""
+    """Share answered right, by the measures of `decided_by`."""
     chance: float
     """Of that accuracy: what guessing, or always giving the commonest answer, would reach."""
+    decided_by: Mapping[Name, int]
+    """Of how many items each measure decided."""
     by_likelihood: Estimate | None
     """Share whose answer is likelier than the foil; None without foils."""
     by_choice: Estimate | None
@@ -56,15 +60,17 @@ def behaviour_rows(
     hops_answered: Mapping[str, bool],
     positions: Sequence[str],
 ) -> list[dict[str, Any]]:
-    """One row an item, left-out ones too; `answered` is by choice, else by likelihood, else top-1."""
+    """One row an item, left-out ones too, each with every column; `answered` is by choice, else by likelihood, else by first token."""
     encoded = questions.encoded
     keys = [one.key for one in encoded]
     last = positions.index("last")
     log_probs = store.read("lens.logit.log_probs", keys, slice(-1, None))[:, 0, last]
     ranks = store.read("lens.logit.rank", keys, slice(-1, None))[:, 0, last]
     choices = store.read("choices", keys) if any(one.choice_ids for one in encoded) else torch.empty(len(keys), 0)
+    likeliest = store.read("next", keys).tolist()
     measured = {
         one.key: _measured(one, checkpoint, log_probs[row], int(ranks[row]), choices[row], full_choices.get(one.key))
+        | {"next_token": None if one.shared_prefix else checkpoint.token_text(likeliest[row])}
         for row, one in enumerate(encoded)
     }
     rows = []
@@ -97,7 +103,11 @@ def family_behaviour(rows: Sequence[Mapping[str, Any]]) -> list[FamilyBehaviour]
         chance = max(float(np.mean([_chance(row) for row in members])), _constant(members, commonest))
         likelihood, choice = _share(members, "correct_by_likelihood"), _share(members, "correct_by_choice")
         answered = accuracy.low is not None and accuracy.low > chance
-        found.append(FamilyBehaviour(family, kind, len(members), accuracy, chance, likelihood, choice, answered))
+        found.append(
+            FamilyBehaviour(
+                family, kind, len(members), accuracy, chance, decided_by(members), likelihood, choice, answered
+            )
+        )
     return found
 
 
@@ -149,7 +159,8 @@ def full_choice_log_probs(
 
 def _described(item: Item) -> dict[str, Any]:
     names = ("kind", "family", "domain", "template", "cluster", "hops")
-    return {"item": item.id, "reason": None, "answered": None} | {name: getattr(item, name) for name in names}
+    # Every column, so that a row of an item that can't be asked is the same here as when it is read back from the table.
+    return dict.fromkeys(BEHAVIOUR.names) | {"item": item.id} | {name: getattr(item, name) for name in names}
 
 
 def _measured(

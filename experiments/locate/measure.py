@@ -55,7 +55,8 @@ def measure(
     `streams` (item stream position d_model), whose positions go on with those of `PLACES` that comparisons across items
     are read at, `present` (item position), and for each lens `lens.NAME.log_probs`
     (item stream position target), `lens.NAME.rank`, `lens.NAME.entropy` (item stream position); `choices`
-    (item choice): log-probability of each choice's scored token at the end, NaN where there is none.
+    (item choice): log-probability of each choice's scored token at the end, NaN where there is none; `next` (item): the
+    likeliest token there, of the whole vocabulary.
     A kill loses at most one shard.
     """
     nulls = unrelated_ids(encoded)
@@ -127,7 +128,7 @@ def _lens_tensors(
     )
     for lens in wanted.lenses:
         tensors |= _read_present(checkpoint, batch, ids, lens)
-    if wanted.lenses and n_choices:
+    if wanted.lenses:
         last = wanted.positions.index("last")
         padded = [tuple(one.choice_ids or ()) + (NO_TOKEN,) * n_choices for one in items]
         choices = torch.tensor([row[:n_choices] for row in padded])
@@ -138,7 +139,9 @@ def _lens_tensors(
             ranked=(),
             top_k=1,
         )
-        tensors["choices"] = reading.log_probs[:, 0, 0]
+        tensors["next"] = reading.top_ids[:, 0, 0, 0].to(torch.int32)
+        if n_choices:
+            tensors["choices"] = reading.log_probs[:, 0, 0]
     return tensors
 
 

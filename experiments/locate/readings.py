@@ -12,7 +12,7 @@ from torch import Tensor
 from experiments.items.alignment import EncodedItem
 from experiments.locate.measure import TARGETS
 from experiments.tables import EMERGENCE, PROFILES
-from probes.lens.emergence import DEFINITIONS, NEVER, above_null, settled
+from probes.lens.emergence import ABOVE_NULL, DEFINITIONS, NEVER, SETTLED, above_null, settled
 from probes.store import ActivationStore
 
 
@@ -58,7 +58,10 @@ def profiles_table(
 def emergence_table(
     store: ActivationStore, encoded: Sequence[EncodedItem], lenses: Sequence[str], positions: Sequence[str]
 ) -> pa.Table:
-    """`emergence`: the stream at which each item's answer emerges, by both definitions; null is never."""
+    """`emergence`: the stream at which each item's answer emerges; null is never. Two rows an item, one a definition.
+
+    A row's `definition` begins with its name (of `DEFINITIONS`) and a colon.
+    """
     keys = [one.key for one in encoded]
     rows: dict[str, list[object]] = {name: [] for name in EMERGENCE.names}
     for lens in lenses:
@@ -67,8 +70,8 @@ def emergence_table(
             ranks = values["rank"][..., place].nan_to_num(-1).long()
             there = (ranks >= 0).any(1)
             found = {
-                "settled": settled(ranks),
-                "above_null": above_null(values["answer_logprob"][..., place], values["null_logprob"][..., place]),
+                SETTLED: settled(ranks),
+                ABOVE_NULL: above_null(values["answer_logprob"][..., place], values["null_logprob"][..., place]),
             }
             for name, streams in found.items():
                 for row in there.nonzero()[:, 0].tolist():

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from experiments.answer_measures import decided_by
 from experiments.items.framing import caveat_of
 from experiments.items.schema import KINDS
 from experiments.locate.causal.stage import Causal
@@ -113,6 +114,7 @@ def summarise(
             "items": len(rows),
             "used": sum(row["item"] in used for row in rows),
             "accuracy": float(np.mean([row["answered"] for row in asked])) if asked else None,
+            "decided_by": decided_by(asked),
             "left_out": dict(Counter(row["reason"] for row in rows if row["reason"])),
             "located": causal.kinds[kind]["located"],
             "why_not_located": causal.kinds[kind]["why_not_located"],
@@ -153,9 +155,7 @@ def summarise(
 
 def _warn(run: RunDirectory, kinds: Mapping[str, Any]) -> None:
     for name in ("knowledge", "reasoning"):
-        if name not in kinds:
-            run.warn(f"There are no {name} items, so nothing is said about them")
-        elif kinds[name]["used"] == 0:
+        if name in kinds and kinds[name]["used"] == 0:
             run.warn(f"No {name} item is answered in a family above chance, so its lens curves are empty")
     for kind in kinds:
         probe, lens = (kinds[kind]["instruments"][name] for name in ("probe", "lens"))

@@ -11,9 +11,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 NEVER = -1
+SETTLED, ABOVE_NULL = "settled", "above_null"
 DEFINITIONS = {
-    "settled": "first stream from which the answer is the most likely token at every stream up to the last",
-    "above_null": "first of three streams in a row at which the answer is likelier than an unrelated answer",
+    SETTLED: "first stream from which the answer is the most likely token at every stream up to the last",
+    ABOVE_NULL: "first of three streams in a row at which the answer is likelier than an unrelated answer",
 }
 
 

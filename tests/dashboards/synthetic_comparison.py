@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from synthetic_run import write_synthetic_run
 
+from experiments.compare.agreement import agreement, disagreement
 from experiments.compare.in_words import in_words
 from experiments.run import rows_to_table
 from experiments.tables import (
@@ -324,10 +325,12 @@ def _estimates(base: float, change: float, twin_change: float | None) -> dict[st
 
 def _of_kind(base: float, change: float, twin: bool) -> dict[str, Any]:
     beside = 0.03 if twin else None
-    return {
-        "items": 40, "asked": 38, "left_out": 2, "accuracy": _estimates(base, change, beside),
+    found = {
+        "items": 40, "asked": 38, "left_out": 2, "accuracy": _estimates(base, change, beside), "decided_by": {"by_choice": 38},
+        "by_choice": _estimates(base, change, beside), "by_likelihood": _estimates(base + 0.1, change / 2, beside),
         "logit_difference": _estimates(3 * base, 4 * change, beside), "answer_logprob": _estimates(-2, change, beside),
     }  # fmt: skip
+    return found | {"agreement": agreement(found), "disagreement": disagreement(found)}
 
 
 def _families(twin: bool, hostile: bool) -> Rows:

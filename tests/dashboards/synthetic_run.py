@@ -16,6 +16,7 @@ from synthetic_causal import add_causal, causal_curves, causal_locations, causal
 
 from experiments.run import rows_to_table
 from experiments.tables import CURVES, PROFILES
+from probes.lens.emergence import ABOVE_NULL, DEFINITIONS, SETTLED
 
 RLO = chr(0x202E)  # right-to-left override: turns the rest of a naive table row around
 HOSTILE = [
@@ -132,6 +133,7 @@ def _behaviour(rng: np.random.Generator, per_family: int, hostile: bool) -> list
             able = family.ceiling > 0.3
             difference = float(rng.normal(3.0 if able else 0.0, 1.4))
             left_out = family.name == "currency" and i == per_family - 1
+            right = difference > 0.5 if i % 2 else difference > 0
             rows.append(
                 {
                     "item": item, "kind": family.kind, "family": family.name, "domain": family.domain,
@@ -141,8 +143,8 @@ def _behaviour(rng: np.random.Generator, per_family: int, hostile: bool) -> list
                     "foil_logprob": -abs(float(rng.normal(4.5, 0.8))),
                     "rank": int(rng.integers(0, 2)) if able else int(rng.integers(5, 900)),
                     "correct_by_likelihood": difference > 0, "correct_by_choice": difference > 0.5 if i % 2 else None,
-                    "chance_choice": 0.25 if i % 2 else None, "answered": difference > 0,
-                    "aligned": not left_out, "reason": _reason(left_out, able, difference > 0),
+                    "chance_choice": 0.25 if i % 2 else None, "answered": right,
+                    "aligned": not left_out, "reason": _reason(left_out, able, right),
                     "answer_token": answer, "foil_token": foil,
                 }
             )  # fmt: skip
@@ -156,7 +158,7 @@ def _reason(left_out: bool, able: bool, right: bool) -> str | None:
     if left_out:
         return "the answer tokenises to nothing"
     if not right:
-        return "not answered by the model"
+        return "not answered right"
     return None if able else "its family is not answered above chance"
 
 
@@ -257,12 +259,11 @@ def _emergence(rng: np.random.Generator, rows: list[dict[str, Any]], n_layers: i
         family = next(f for f in FAMILIES if f.name == row["family"])
         never = family.readable == 0.0 or not row["answered"]
         stream = int(np.clip(rng.normal(family.readable * n_layers, 0.8), 1, n_layers))
-        out.append(
-            {
-                "item": row["item"], "instrument": "lens.logit", "position": "last", "stream": None if never else stream,
-                "definition": "first stream from which the answer is among the ten most probable tokens to the end",
-            }
-        )  # fmt: skip
+        early = int(rng.integers(0, stream + 1))  # an answer may be above an unrelated one long before it settles
+        for name, found in ((SETTLED, None if never else stream), (ABOVE_NULL, early)):
+            out.append(
+                {"item": row["item"], "instrument": "lens.logit", "position": "last", "stream": found, "definition": f"{name}: {DEFINITIONS[name]}"}
+            )  # fmt: skip
     return out
 
 
@@ -287,8 +288,13 @@ def _families(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Shares with made-up intervals: the page must show them as they stand."""
     found = []
     for kind, family in dict.fromkeys((r["kind"], r["family"]) for r in rows):
-        entry: dict[str, Any] = {"family": family, "kind": kind}
-        for name, column in (("by_likelihood", "correct_by_likelihood"), ("by_choice", "correct_by_choice")):
+        able = next(f for f in FAMILIES if f.name == family).ceiling > 0.3
+        entry: dict[str, Any] = {"family": family, "kind": kind, "chance": 0.375, "answered": able}
+        for name, column in (
+            ("accuracy", "answered"),
+            ("by_likelihood", "correct_by_likelihood"),
+            ("by_choice", "correct_by_choice"),
+        ):
             seen = [bool(r[column]) for r in rows if r["family"] == family and r[column] is not None]
             share = sum(seen) / len(seen) if seen else 0.0
             entry[name] = (
@@ -319,7 +325,8 @@ def _summary(rows: list[dict[str, Any]], n_layers: int, without: Collection[str]
                 "onset": onset(lens, used, "share above an unrelated answer over one half at three streams in a row")
             }
         kinds[kind] = {
-            "items": len(mine), "used": used, "accuracy": sum(bool(r["correct_by_likelihood"]) for r in mine) / len(mine),
+            "items": len(mine), "used": used,
+            "accuracy": sum(bool(r["answered"]) for r in mine) / sum(r["answered"] is not None for r in mine),
             "located": None, "instruments": instruments,
         }  # fmt: skip
     return {

@@ -49,7 +49,7 @@ def run(checkpoint: Path, items: Path, tmp_path_factory: pytest.TempPathFactory)
     out = tmp_path_factory.mktemp("runs") / "first"
     done = strata("locate", checkpoint, "--items", items, "--out", out, *FAST)
     assert done.returncode == 0, done.stderr
-    assert "order: undetermined" in done.stdout and "report.html" in done.stdout
+    assert "Order: undetermined" in done.stdout and "report.html" in done.stdout
     return out
 
 
@@ -83,6 +83,58 @@ def test_the_tables_say_what_plain_transformers_says(run: Path, checkpoint: Path
         if item.get("choices"):
             ids = [tokenizer(choice.strip())["input_ids"][0] for choice in item["choices"]]
             assert row["correct_by_choice"] == (ids[int(logits[ids].argmax())] == answer)
+        likeliest = int(logits.argmax())  # the embedding has more rows than the tokenizer has words
+        assert row["next_token"] == (tokenizer.convert_ids_to_tokens(likeliest) or f"<unused {likeliest}>")
+
+
+def test_the_histogram_counts_each_item_once_where_its_rank_stays_0(run: Path) -> None:
+    """Recounted from the ranks of every stream, not from the table that the page reads."""
+    ranks: dict[str, dict[int, float]] = {}
+    for row in pq.read_table(run / "profiles.parquet").to_pylist():
+        if (row["instrument"], row["measure"], row["position"]) == ("lens.logit", "rank", "last"):
+            ranks.setdefault(row["item"], {})[row["layer"]] = row["value"]
+    kinds = {item["id"]: item["kind"] for item in small_items()}
+    view = json.loads((run / "view.json").read_text())
+    for kind in view["emergence"]["kinds"]:
+        expected = [0] * 4
+        never = 0
+        for item, by_stream in ranks.items():
+            if kinds[item] != kind["kind"]:
+                continue
+            from_here = [s for s in range(4) if all(by_stream[later] == 0 for later in range(s, 4))]
+            if from_here:
+                expected[min(from_here)] += 1
+            else:
+                never += 1
+        assert (kind["counts"], kind["never"]) == (expected, never)
+        assert kind["n"] == sum(one == kind["kind"] for one in kinds.values()) == sum(expected) + never
+
+
+def test_a_familys_page_row_prints_the_accuracy_and_the_chance_that_decided(run: Path) -> None:
+    """Recomputed from the items: by choice against the commonest of three answers, by likelihood against one half."""
+    rows = pq.read_table(run / "behaviour.parquet").to_pylist()
+    view = json.loads((run / "view.json").read_text())
+    told = {row["family"]: row["decides"] for row in view["behaviour"]["rows"]}
+    letters = [row for row in rows if row["family"] == "letters"]
+    commonest = max(sum(row["answer_token"] == one["answer_token"] for row in letters) for one in letters) / len(
+        letters
+    )
+    assert told["letters"]["label"] == "accuracy by choice"
+    assert told["letters"]["value"] == pytest.approx(
+        sum(r["correct_by_choice"] for r in letters) / len(letters), rel=1e-4
+    )
+    assert told["letters"]["chance"] == pytest.approx(max(1 / 3, commonest), rel=1e-4)
+    parity = [row for row in rows if row["family"] == "parity"]
+    assert told["parity"]["label"] == "accuracy by likelihood" and told["parity"]["chance"] == 0.5
+    right = sum(row["correct_by_likelihood"] for row in parity) / len(parity)
+    assert told["parity"]["value"] == pytest.approx(right, rel=1e-4)
+    page = (run / "report.html").read_text()
+    assert f"chance {told['letters']['chance']:.2f}</small><small>accuracy by choice" in page
+    for kind in ("knowledge", "reasoning"):
+        asked = [row for row in rows if row["kind"] == kind]
+        used = sum(bool(row["answered"]) and not row["reason"] for row in asked)
+        share = round(100 * sum(row["answered"] for row in asked) / len(asked))
+        assert f"<b>{used}</b> of {len(asked)}<small>{share} % answered right</small>" in page
 
 
 def test_profiles_are_the_logit_lens_of_hidden_states(run: Path, checkpoint: Path) -> None:

@@ -29,8 +29,9 @@ async function renderGrafts() {
       reason: reason(column.id) || (made.length ? 'Nothing to recover.' : 'Not asked this way.'),
     }),
   }, 'Grafts');
-  const absent = unique(kinds.map((k) => reason(k) && `${k}: ${reason(k)}`).filter(Boolean));
   const plot = plots.get('grafts');
+  const told = plot ? plot.spec.dropped.map((d) => d.column) : [];
+  const absent = unique(kinds.filter((k) => !told.includes(k)).map((k) => reason(k) && `${k}: ${reason(k)}`).filter(Boolean));
   if (plot && state.gscore === 'recovery' && absent.length) plot.note.textContent = `${plot.spec.note} No recovery for ${absent.join('; ')}.`;
 }
 
@@ -110,7 +111,8 @@ async function renderContrasts() {
     },
   }, 'Four contrasts');
   const plot = plots.get('contrasts');
-  const absent = unique(part.reasons.map((r) => `${[r.model, r.kind].filter(Boolean).join(', ')}: ${r.text}`));
+  const told = plot ? plot.spec.dropped.map((d) => d.column) : [];
+  const absent = unique(part.reasons.filter((r) => !told.includes(r.kind)).map((r) => `${[r.model, r.kind].filter(Boolean).join(', ')}: ${r.text}`));
   if (plot && absent.length) plot.note.textContent = `${plot.spec.note} ${absent.join('; ')}.`;
 }
 

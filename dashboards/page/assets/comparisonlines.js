@@ -15,9 +15,15 @@ function kindColumns(lines) {
   return main.length ? main : present.slice(0, 2);
 }
 
-function support(lines) {
-  const list = (name) => unique(lines.map((l) => l[name])).join(' / ');
-  return lines.length ? `n ${list('n_items')} items, ${list('n_clusters')} clusters` : '';
+/** n of the lines of a panel; where they differ, which lines have which. */
+function support(entries) {
+  const groups = new Map();
+  for (const { line, name } of entries) {
+    const told = `${line.n_items} items, ${line.n_clusters} clusters`;
+    groups.set(told, [...(groups.get(told) || []), name]);
+  }
+  const parts = [...groups].map(([told, names]) => `n ${told}${groups.size > 1 ? ` (${unique(names).join(', ')})` : ''}`);
+  return parts.join('; ');
 }
 
 /** Which dimensions are dominant at a point of a line, where it knows. */
@@ -35,16 +41,38 @@ function wrapped(text, letters) {
   return out.map((t) => plotText(t.trim())).join('<br>');
 }
 
+/** Columns and rows without any line get no axes; what the columns would have told stands beneath the plot. */
+function withLines(spec) {
+  const there = (row, column) => spec.cell(row, column).lines.length > 0;
+  const columns = spec.columns.filter((c) => spec.rows.some((r) => there(r, c)));
+  const rows = spec.rows.filter((r) => columns.some((c) => there(r, c)));
+  const dropped = spec.columns.filter((c) => !columns.includes(c))
+    .map((c) => ({ column: c.id, text: `${c.title}: ${unique(spec.rows.map((r) => spec.cell(r, c).reason || 'not run')).join('; ').replace(/[.]$/, '')}` }));
+  return { spec: { ...spec, columns, rows }, dropped };
+}
+
+/** On a narrow page columns stand under each other. */
+function stacked(spec) {
+  const rows = spec.columns.flatMap((column) => spec.rows.map((row) => (
+    { ...row, row, column, title: [row.title, column.title].filter(Boolean).join(' · '), guides: row.guides && (() => row.guides(column)) })));
+  return { ...spec, columns: [{ id: '', title: '' }], rows, cell: (one) => spec.cell(one.row, one.column) };
+}
+
 /**
  * spec: {columns: [{id, title}], rows: [{id, title, y, guides(column)}], cell(row, column) → {lines: [{line, style, name}], reason}, axis, rowHeight, aria, name}
  * A line holds axis, layer, mean, low, high, n, n_items, n_clusters, method; a guide {value, text, ink}.
  */
-function panelFigure(spec) {
+function panelFigure(whole) {
+  const { spec: shown, dropped } = withLines(whole);
+  const spec = plotWidth(whole.name) < 480 ? stacked(shown) : shown;
   const { columns, rows } = spec;
   const traces = [], shapes = [], annotations = [], used = [], layout = {};
   const named = new Set();
   const wide = plotWidth(spec.name) / columns.length;
-  const top = wide < 430 ? 52 : 36, bottom = 96, gap = 62;
+  const several = rows.some((r) => columns.some((c) => support(spec.cell(r, c).lines).includes('; n ')));
+  // Where the lines of a panel have different n, its head takes lines of its own.
+  const under = wide < 430 || several;
+  const top = under ? 68 : 36, bottom = 96, gap = under ? 98 : 62;
   const inner = rows.length * spec.rowHeight + (rows.length - 1) * gap;
   const height = inner + top + bottom;
   rows.forEach((row, r) => {
@@ -73,7 +101,7 @@ function panelFigure(spec) {
         named.add(name);
       }
       const head = [row.title, column.title].filter(Boolean).map(plotText).join(' · ');
-      annotations.push({ ...place, x: 0, y: 1, yshift: 4, xanchor: 'left', yanchor: 'bottom', align: 'left', text: `<b>${head}</b>${wide < 430 ? '<br>' : '  '}<span style="font-size:12px">${plotText(support(lines.map((l) => l.line)))}</span>`, font: { size: 13 } });
+      annotations.push({ ...place, x: 0, y: 1, yshift: 4, xanchor: 'left', yanchor: 'bottom', align: 'left', text: `<b>${head}</b>${under ? '<br>' : '  '}<span style="font-size:12px">${wrapped(support(lines), Math.max(30, wide / 7))}</span>`, font: { size: 13 } });
       // Plotly can't lay out axes without any point: an empty panel gets one that nobody sees.
       if (!lines.length) traces.push({ x: [xOf(spec.axis, 0)], y: [0], ...axes, mode: 'markers', marker: { opacity: 0 }, hoverinfo: 'skip', showlegend: false });
       if (!lines.length) annotations.push({ ...place, x: 0.5, y: 0.5, text: wrapped(reason || 'not run', Math.max(24, wide / 9)), font: { size: 12.5, color: colour('muted') } });
@@ -89,8 +117,8 @@ function panelFigure(spec) {
   });
   const methods = unique(used.map((u) => u.line.method || null));
   return {
-    traces, title: spec.title, aria: spec.aria || used.map((u) => u.line.aria).join('. '), empty: !used.length,
-    note: methods.length ? `Bands: ${methods.join('; ')}.` : '',
+    traces, title: spec.title, aria: spec.aria || used.map((u) => u.line.aria).join('. '), dropped,
+    note: [methods.length ? `Bands: ${methods.join('; ')}.` : '', ...dropped.map((d) => `${d.text}.`)].filter(Boolean).join(' '),
     table: () => ({
       head: ['panel', 'line', spec.axis, 'depth', 'value', 'low', 'high', 'items', 'clusters', 'method'],
       rows: used.flatMap(({ line, name, row, column }) => line.layer.map((l, i) => [[row.title, column.title].filter(Boolean).join(' · '), name, String(l), VIEW.axes[spec.axis].depth[l], line.mean[i], line.low[i], line.high[i], String(line.n[i]), String(line.n_clusters), line.method])),
@@ -113,5 +141,7 @@ function xRange(axis) {
 async function drawPanels(name, part, spec, title) {
   const host = $(`${name}-panel`);
   if (part.state !== 'ok') { drawState(name, host, stateBox(part.state, part.state === 'incomparable' ? `${title}: not comparable` : `${title}: not run`, part.text)); return; }
+  const { spec: drawn, dropped } = withLines(spec);
+  if (!drawn.columns.length) { drawState(name, host, stateBox('not_run', `${title}: nothing to draw`, `${dropped.map((d) => d.text).join('; ')}.`)); return; }
   await draw(name, host, panelFigure({ ...spec, name, title }));
 }

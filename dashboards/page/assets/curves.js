@@ -14,6 +14,13 @@ function kindsPresent() { return VIEW.labels.kinds.filter((k) => VIEW.verdict.ki
 function instrumentsPresent() { return Object.keys(VIEW.labels.instruments).filter((i) => VIEW.series.some((s) => s.instrument === i) || VIEW.causal.lines.some((s) => s.instrument === i)); }
 function unique(values) { return [...new Set(values)].filter((v) => v !== null && v !== undefined); }
 
+/** What is shown first: knowledge and reasoning as far as they were asked, else the first two kinds. */
+function mainKinds() {
+  const kinds = kindsPresent();
+  const main = kinds.filter((k) => k === 'knowledge' || k === 'reasoning');
+  return main.length ? main : kinds.slice(0, 2);
+}
+
 /** The kinds or the family that `kind` in the hash stands for. */
 function chosenGroups() {
   if (state.kind.startsWith('family:')) {
@@ -21,7 +28,9 @@ function chosenGroups() {
     const row = VIEW.behaviour.rows.find((r) => r.family === family);
     return row ? [{ kind: row.kind, family, label: family }] : [];
   }
-  const kinds = state.kind === 'all' ? kindsPresent() : state.kind.split('+');
+  const present = kindsPresent();
+  // A kind that was not asked has no axes, also where a link names it.
+  const kinds = state.kind === 'all' ? present : state.kind.split('+').filter((kind) => present.includes(kind));
   return kinds.map((kind) => ({ kind, family: null, label: kind }));
 }
 
@@ -40,9 +49,9 @@ function xTitle(axis) {
 function curveControls() {
   const measures = VIEW.labels.measures;
   const kinds = kindsPresent();
-  const pair = ['knowledge', 'reasoning'].filter((k) => kinds.includes(k));
-  const show = [{ value: 'knowledge+reasoning', text: pair.length === 2 ? 'knowledge and reasoning' : kinds.slice(0, 2).join(' and ') },
-    ...kinds.map((k) => ({ value: k, text: `${k} only` }))];
+  const main = mainKinds();
+  const show = [...(main.length > 1 ? [{ value: main.join('+'), text: main.join(' and ') }] : []),
+    ...kinds.map((k) => ({ value: k, text: kinds.length > 1 ? `${k} only` : k }))];
   if (kinds.length > 2) show.push({ value: 'all', text: 'all kinds, side by side' });
   for (const row of VIEW.behaviour.rows) show.push({ value: `family:${row.family}`, text: `family: ${visible(row.family)}${row.answered ? '' : ' (not answered)'}` });
   fillSelect($('kind'), show, state.kind);

@@ -1,4 +1,4 @@
-// At which stream does each item's answer become readable, and how many items never get there?
+// From which stream on is each item's answer the likeliest token, and how many items never get there?
 
 async function renderEmergence() {
   const host = $('emergence-panel');
@@ -8,7 +8,7 @@ async function renderEmergence() {
     drawState('emergence', host, stateBox(e.state, title, e.text || '0 items have an emergence depth.'));
     return;
   }
-  $('emergence-caption').textContent = `Logit lens, one bar a stream: items by ${e.definition || 'emergence'}. Items that never get there stand apart on the right; they are not counted as the last stream.`;
+  $('emergence-caption').textContent = `Logit lens, one bar a stream: items by the stream at which the answer is ${e.name}, the ${e.definition}. All items that were asked, also those answered wrong, each counted once. Items that never get there stand apart on the right; they are not counted as the last stream. “Readable from” in the verdict asks for less: an answer likelier than an unrelated one.`;
   const kinds = e.kinds.filter((k) => k.kind === 'knowledge' || k.kind === 'reasoning');
   const shown = kinds.length ? kinds : e.kinds;
   const n = VIEW.axes.stream.count;
@@ -24,12 +24,12 @@ async function renderEmergence() {
   const step = Math.max(1, Math.ceil((n - 1) / (state.axis === 'depth' ? 4 : 14)));
   for (let s = n - 1; s >= 0; s -= step) ticks.unshift(s);
   await draw('emergence', host, {
-    traces, title: 'Emergence of the answer',
-    aria: shown.map((k) => `${k.kind}: ${k.n} items, ${k.never} never readable, ${k.counts.map((c, s) => (c ? `${c} at stream ${s}` : '')).filter(Boolean).join(', ')}`).join('. '),
+    traces, title: `Stream at which the answer is ${e.name}`,
+    aria: shown.map((k) => `${k.kind}: ${k.n} items, ${k.never} never ${e.name}, ${k.counts.map((c, s) => (c ? `${c} at stream ${s}` : '')).filter(Boolean).join(', ')}`).join('. '),
     note: 'Counts of items; no item is left out.',
     layout: baseLayout({
       height: 280, barmode: 'group', bargap: 0.25, margin: { l: 68, r: 16, t: 14, b: 92 }, showlegend: true, legend: { orientation: 'h', x: 0, y: -0.28, yanchor: 'top', font: { size: 12.5, color: colour('text') } },
-      xaxis: axisStyle(`${state.axis === 'depth' ? 'depth' : 'stream'} from which the answer stays readable`, { showgrid: false, tickvals: [...ticks.map((s) => xOf('stream', s)), end], ticktext: [...ticks.map((s) => (state.axis === 'depth' ? num(VIEW.axes.stream.depth[s]) : String(s))), 'never'] }),
+      xaxis: axisStyle(`${state.axis === 'depth' ? 'depth' : 'stream'} from which the answer stays the likeliest token`, { showgrid: false, tickvals: [...ticks.map((s) => xOf('stream', s)), end], ticktext: [...ticks.map((s) => (state.axis === 'depth' ? num(VIEW.axes.stream.depth[s]) : String(s))), 'never'] }),
       yaxis: axisStyle('items', { rangemode: 'tozero' }),
     }),
     table: () => ({ head: ['kind', 'stream', 'items', 'of'], rows: e.kinds.flatMap((k) => [...k.counts.map((c, s) => [k.kind, String(s), String(c), String(k.n)]), [k.kind, 'never', String(k.never), String(k.n)]]) }),

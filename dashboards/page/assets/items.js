@@ -31,6 +31,8 @@ function emergenceText(e) {
   return { ok: `stream ${e.stream}`, never: 'never', not_run: 'not run', none: '–' }[e.state];
 }
 
+function yesNo(right) { return right === null ? '–' : (right ? 'yes' : 'no'); }
+
 function itemRow(i) {
   const id = C.item[i];
   const mark = C.map[i] ? (VIEW.lens_index.find((e) => e.key === C.map[i]).embedded ? '◆ ' : '◇ ') : '';
@@ -38,7 +40,7 @@ function itemRow(i) {
     h('td', { title: visible(id) }, mark, h('bdi', {}, visible(id))), h('td', {}, h('bdi', {}, visible(C.family[i]))), h('td', {}, C.kind[i]),
     h('td', {}, tokenElement(C.answer[i])), h('td', {}, tokenElement(C.foil[i])),
     h('td', { class: 'num' }, num(C.logit_difference[i])), h('td', { class: 'num' }, C.rank[i] === null ? '–' : num(C.rank[i], 0)),
-    h('td', {}, C.correct[i] === null ? '–' : (C.correct[i] ? 'yes' : 'no')), h('td', {}, emergenceText(C.emergence[i])), h('td', {}, visible(C.reason[i]) === '∅' ? '' : visible(C.reason[i])));
+    h('td', {}, yesNo(C.correct_by_choice[i])), h('td', {}, yesNo(C.correct[i])), h('td', {}, emergenceText(C.emergence[i])), h('td', {}, visible(C.reason[i]) === '∅' ? '' : visible(C.reason[i])));
   row.dataset.index = String(i);
   return row;
 }
@@ -54,7 +56,7 @@ function renderItems() {
   const body = $('item-table').tBodies[0];
   const focused = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.index : undefined;
   if (shown.length) body.replaceChildren(...shown.map(itemRow));
-  else body.replaceChildren(h('tr', {}, h('td', { colspan: 10 }, stateBox('empty', 'No item matches', `0 of ${C.item.length} items are in this family.`, clear()))));
+  else body.replaceChildren(h('tr', {}, h('td', { colspan: 11 }, stateBox('empty', 'No item matches', `0 of ${C.item.length} items are in this family.`, clear()))));
   for (const th of $('item-table').tHead.rows[0].cells) {
     const key = th.dataset.sort;
     th.removeAttribute('aria-sort');
@@ -67,7 +69,7 @@ function renderItems() {
   next.disabled = (page + 1) * PAGE_ROWS >= rows.length;
   const from = rows.length ? page * PAGE_ROWS + 1 : 0;
   const csvButton = h('button', { type: 'button', onclick: saveItems }, 'CSV');
-  $('pager').replaceChildren(h('span', {}, `${from}–${page * PAGE_ROWS + shown.length} of ${rows.length} shown (${VIEW.items.total} asked)`),
+  $('pager').replaceChildren(h('span', {}, `${from}–${page * PAGE_ROWS + shown.length} of ${rows.length} shown (${VIEW.items.total} in all)`),
     ...(rows.length > PAGE_ROWS ? [previous, next] : []), csvButton);
   if (focused !== undefined) {
     const again = body.querySelector(`tr[data-index="${focused}"]`);
@@ -77,8 +79,9 @@ function renderItems() {
 
 function saveItems() {
   const names = ['item', 'family', 'kind', 'template', 'cluster', 'answer', 'foil', 'logit_difference', 'answer_logprob', 'rank', 'correct', 'correct_by_choice', 'answered', 'emergence', 'reason', 'prompt'];
+  const head = names.map((n) => ({ correct: 'correct_by_likelihood', answered: 'answered_right', emergence: `${VIEW.emergence.name}_from` }[n] || n));
   const value = (name, i) => (name === 'emergence' ? (C.emergence[i].state === 'ok' ? C.emergence[i].stream : C.emergence[i].state) : C[name][i]);
-  download(`${fileStem('items')}.csv`, new Blob([csv(names, matchingRows().map((i) => names.map((n) => value(n, i))))], { type: 'text/csv' }));
+  download(`${fileStem('items')}.csv`, new Blob([csv(head, matchingRows().map((i) => names.map((n) => value(n, i))))], { type: 'text/csv' }));
 }
 
 /** Opens an item: selects its row and brings its lens map into view. */

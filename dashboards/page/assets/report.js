@@ -44,11 +44,11 @@ function declareKeys() {
   const families = VIEW.behaviour.rows.map((r) => r.family);
   const present = instrumentsPresent();
   const kinds = kindsPresent();
-  const pair = kinds.includes('knowledge') || kinds.includes('reasoning') ? 'knowledge+reasoning' : kinds.slice(0, 2).join('+');
+  const pair = mainKinds().join('+');
   const text = (v) => (typeof v === 'string' && v.length < 400 ? v : undefined);
   const first = VIEW.labels.expected.find((i) => present.includes(i)) || present[0] || 'probe.linear';
   const anyOf = (key) => unique([...VIEW.series, ...VIEW.causal.lines].map((s) => s[key]));
-  declare('kind', pair, oneOf('knowledge+reasoning', pair, 'all', ...kinds, ...families.map((f) => `family:${f}`)));
+  declare('kind', pair, oneOf(pair, 'all', ...kinds, ...families.map((f) => `family:${f}`)));
   declare('inst', first, oneOf(...Object.keys(VIEW.labels.instruments)));
   const causal = VIEW.labels.instruments[first].measures[0];
   declare('measure', isCausal(first) ? causal : (first.startsWith('probe') ? 'accuracy' : 'answer_logprob'), oneOf(...Object.keys(VIEW.labels.measures), ...Object.values(VIEW.causal.measures).flat()));
@@ -62,7 +62,7 @@ function declareKeys() {
   declare('at', isCausal(first) && both ? BOTH : VIEW.labels.defaults.position || 'last', oneOf(BOTH, ...anyOf('position')));
   declare('map', VIEW.maps.length ? VIEW.maps[0].id : '', oneOf(...VIEW.maps.map((m) => m.id)));
   declare('family', '', oneOf(...families));
-  declare('sort', '', oneOf(...['item', 'family', 'kind', 'answer', 'foil', 'logit_difference', 'rank', 'correct', 'emergence', 'reason'].flatMap((c) => [c, `-${c}`])));
+  declare('sort', '', oneOf(...['item', 'family', 'kind', 'answer', 'foil', 'logit_difference', 'rank', 'correct_by_choice', 'correct', 'emergence', 'reason'].flatMap((c) => [c, `-${c}`])));
   declare('item', '', text);
   declare('metric', 'top1', oneOf(...Object.keys(METRICS)));
   declare('pos', null, within(0, 1e6));

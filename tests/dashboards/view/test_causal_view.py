@@ -54,7 +54,7 @@ def test_located_kinds_are_said_with_interval_p_and_n_and_the_others_with_their_
 
 
 def test_an_undetermined_order_gives_no_number_and_its_reason() -> None:
-    text = order_words({"difference": None, "verdict": "undetermined", "reason": "knowledge is not located"})
+    text = order_words({"difference": None, "verdict": "undetermined", "reason": "knowledge is not located"}, {})
     assert text == "Order: undetermined (knowledge is not located)."
     number = {
         "difference": -0.6,
@@ -63,10 +63,11 @@ def test_an_undetermined_order_gives_no_number_and_its_reason() -> None:
         "verdict": "undetermined",
         "reason": "knowledge is not located",
     }
-    assert "0.6" not in order_words(number, supported=False)
+    assert "0.6" not in order_words(number, {"knowledge": {"layer": 3}, "reasoning": None})
+    both = {"knowledge": {"layer": 3}, "reasoning": {"layer": 5}}
     raw = {"difference": 0.2, "verdict": "together", "raw": {"difference": 0.1}, "explained_by_controls": -1.0}
-    assert "explain none of it" in order_words(raw)
-    assert "has the other sign" in order_words(raw | {"explained_by_controls": 5.4})
+    assert "explain none of it" in order_words(raw, both)
+    assert "has the other sign" in order_words(raw | {"explained_by_controls": 5.4}, both)
     assert "not located" in intermediates_words({"reason": "the bridge is not located"})
     assert intermediates_words(None) == ""
 

@@ -85,7 +85,11 @@ def test_families_the_model_cannot_do_stay_everywhere(view: Json) -> None:
     assert unanswered == {"drug_class", "ordering"}
     for drawn in view["maps"]:
         notes = {r["family"]: r["note"] for r in drawn["rows"]}
-        assert all(notes[f].startswith("not answered: accuracy") for f in unanswered)
+        assert all(notes[f].endswith(", chance 0.38") for f in unanswered)
+        assert all(
+            notes[f].startswith("not answered: share answered right (4 by likelihood, 4 by choice) 0.")
+            for f in unanswered
+        )
     assert unanswered <= set(view["items"]["columns"]["family"])
     told = " ".join(c["text"] for c in view["verdict"]["caveats"])
     assert all(f in told for f in unanswered)

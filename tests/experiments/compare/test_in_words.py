@@ -21,8 +21,11 @@ def of_kind(
     change: Three | None, beyond: Three | None = None, *, moved: Any = None, upper: Three | None = None
 ) -> dict[str, Any]:
     halves = {"accuracy": {"upper_minus_lower": estimate(upper)}}
+    same = {"change": estimate(change), "beyond_twin": estimate(beyond)}
+    measures = dict.fromkeys(("accuracy", "by_choice", "by_likelihood", "logit_difference", "answer_logprob"), same)
     return {
-        "accuracy": {"change": estimate(change), "beyond_twin": estimate(beyond)},
+        **measures,
+        "decided_by": {"by_choice": 40},
         "location_change": {"distilled": moved} if moved else {},
         "upper_minus_lower": {"distilled": halves},
     }
@@ -55,7 +58,8 @@ def halved(kind: dict[str, Any], apart: Three | None, reason: str | None = None)
 def test_a_gain_in_words_is_told_with_the_half_that_brings_it() -> None:
     _, first, second, *_ = said(halved(of_kind(NONE), UP), of_kind(DOWN), thoughts(UP, UP))["sentences"]
     assert (
-        "in words (unseen instances; asked base answers, distilled bare): +20.0 points [+10.0, +30.0]; beyond" in first
+        "in words, generated answers (unseen instances; asked base answers, distilled bare): +20.0 points [+10.0, +30.0]; beyond"
+        in first
     )
     assert "asked bare both differ by +20.0 points" in second
     assert "(from block 15) less the share" in second and second.endswith("+0.20 [+0.10, +0.30].")
@@ -67,14 +71,18 @@ def test_a_gain_in_words_is_told_with_the_half_that_brings_it() -> None:
 
 def test_a_change_of_answers_is_told_in_points_with_what_bounds_it() -> None:
     first = said(of_kind(UP), of_kind(NONE, NONE))["sentences"]
-    assert "reasoning items answered at once: +20.0 points [+10.0, +30.0]; without a control twin" in first[0]
+    assert (
+        "Reasoning at these prompts, accuracy by choice: +20.0 points [+10.0, +30.0]; without a control twin"
+        in first[0]
+    )
     assert "may be no change" in first[2] and "may be nothing" in first[2]
     second = said(of_kind(POINT), of_kind(DOWN, DOWN))["sentences"]
     assert "too few clusters for an interval" in second[0] and "may be no change" in second[0]
     assert "beyond the control twin -20.0 points [-30.0, -10.0]" in second[2]
     assert "may be" not in second[2]
     assert said(of_kind(None), {})["sentences"][0] == "The change of reasoning could not be measured."
-    assert said(of_kind(None), {})["sentences"][2] == "Knowledge was not asked of both models."
+    told = said(of_kind(None), {})["sentences"]
+    assert len(told) == 3 and "no knowledge items were asked" in told[2], "of an absent kind nothing but the story"
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def rows(answered: set[str]) -> list[dict[str, Any]]:
             "item": one.key,
             "kind": "reasoning",
             "answered": one.key in answered,
-            "reason": None if one.key in answered else "not answered by the model",
+            "reason": None if one.key in answered else "not answered right",
         }
         for one in ITEMS
     ]

@@ -25,7 +25,14 @@ def of_kind(change: Three | None, beyond: Three | None = None, **halves: Any) ->
     """`halves`: upper minus lower by measure."""
     entries = {measure: {"upper_minus_lower": estimate(three), "cut": 15, "reason": "", "whole": estimate(UP)}
                for measure, three in halves.items()}  # fmt: skip
-    return {"accuracy": changed(change, beyond), "location_change": {}, "upper_minus_lower": {"distilled": entries}}
+    same = changed(change, beyond)
+    measures = dict.fromkeys(("accuracy", "by_choice", "by_likelihood", "logit_difference", "answer_logprob"), same)
+    return {
+        **measures,
+        "decided_by": {"by_choice": 40},
+        "location_change": {},
+        "upper_minus_lower": {"distilled": entries},
+    }
 
 
 def found(
@@ -65,7 +72,7 @@ FOR = found(of_kind(UP, accuracy=UP), of_kind(DOWN, accuracy=DOWN))
         (found(of_kind(UP, logit_difference=DOWN), of_kind(DOWN, accuracy=DOWN)), "undetermined", "gain in reasoning is not"),
         (found(of_kind(FEW), of_kind(DOWN)), "undetermined", "too few clusters"),
         (found(of_kind(None), of_kind(DOWN)), "undetermined", "was not measured in both"),
-        (found({}, of_kind(DOWN)), "undetermined", "was not measured in both"),
+        (found({}, of_kind(DOWN)), "undetermined", "no reasoning items were asked"),
     ],
 )  # fmt: skip
 def test_every_part_needs_an_interval_that_bears_it(case: dict[str, Any], story: str, reason: str) -> None:
@@ -103,7 +110,10 @@ def test_beyond_the_twin_is_said_where_there_is_one() -> None:
         (of_kind(UP, accuracy=UP, in_words=DOWN), changed(UP), "contradicted", "lower half of the blocks brings more of the gain"),
         (of_kind(UP, accuracy=UP), changed(UP), "undetermined", "brings the gain in reasoning is not"),
         (of_kind(UP, accuracy=UP, in_words=UP), changed(UP, NONE), "undetermined", "shown in words beyond the control twin's"),
-        (of_kind(UP, accuracy=UP), changed(DOWN), "contradicted", "less often than before in words"),
+        (of_kind(NONE, accuracy=UP), changed(DOWN), "contradicted", "less often than before in words"),
+        # What one way of asking claims, the other must not deny.
+        (of_kind(UP, accuracy=UP), changed(DOWN), "undetermined", "measures of reasoning disagree: it is answered less often in words"),
+        (of_kind(DOWN, accuracy=UP, in_words=UP), changed(UP), "undetermined", "more often in words and less often at these prompts"),
         # Not measured in words: the likelihoods have to do.
         (of_kind(UP, accuracy=UP), changed(None), "supported", "upper half"),
     ],

@@ -1,0 +1,118 @@
+"""Is every measure of the answers shown under its own name, and is nothing shown as a change that another measure denies?"""
+
+from __future__ import annotations
+
+import json
+import re
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from synthetic_comparison import write_synthetic_comparison
+
+from dashboards.page import write_comparison
+from dashboards.page.comparison_sections import estimate_words
+from dashboards.view.causes import order_words
+from dashboards.view.comparison import build_comparison
+from experiments.answer_measures import AGREEING, BY_CHOICE, BY_LIKELIHOOD, deciding, deciding_label, value_of
+from experiments.compare.agreement import agreement, disagreement
+
+LOSS = {"value": -0.2, "low": -0.3, "high": -0.1, "n_items": 40, "n_clusters": 40, "method": ""}
+
+
+def text_of(page: Path) -> str:
+    bare = re.sub(r"<(script|style).*?</\1>", "", page.read_text(), flags=re.DOTALL)
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", bare)))
+
+
+def rewritten(run: Path, kind: str, **measures: Any) -> None:
+    found = json.loads((run / "comparison.json").read_text())
+    of_kind = found["kinds"][kind] | measures
+    of_kind |= {"agreement": agreement(of_kind), "disagreement": disagreement(of_kind)}
+    found["kinds"][kind] = of_kind
+    (run / "comparison.json").write_text(json.dumps(found))
+
+
+def test_each_number_stands_under_the_measure_it_is_of(tmp_path: Path) -> None:
+    run = write_synthetic_comparison(tmp_path / "run", hostile=False)
+    found = json.loads((run / "comparison.json").read_text())
+    for kind in build_comparison(run)["answers"]["kinds"]:
+        of_kind = found["kinds"][kind["kind"]]
+        assert [one["label"] for one in kind["measures"]] == [one.label for one in AGREEING]
+        for told in kind["measures"]:
+            source = of_kind["by_choice" if told["name"] == "accuracy" else told["name"]]
+            assert told["estimates"]["change"]["value"] == pytest.approx(source["change"]["value"], rel=1e-4)
+        assert [one["decides"] for one in kind["measures"]] == [True, False, False, False]
+
+
+def test_accuracies_that_different_measures_decided_stand_beside_both_of_them(tmp_path: Path) -> None:
+    run = write_synthetic_comparison(tmp_path / "run", hostile=False)
+    rewritten(run, "knowledge", decided_by={"by_choice": 30, "by_likelihood": 8})
+    (kind,) = (one for one in build_comparison(run)["answers"]["kinds"] if one["kind"] == "knowledge")
+    labels = [one["label"] for one in kind["measures"]]
+    assert labels[0] == "share answered right (30 by choice, 8 by likelihood)"
+    assert labels[1:3] == [BY_CHOICE.label, BY_LIKELIHOOD.label]
+
+
+def test_a_change_that_another_measure_denies_is_marked_and_told(tmp_path: Path) -> None:
+    run = write_synthetic_comparison(tmp_path / "run", hostile=False, twin=False)
+    found = json.loads((run / "comparison.json").read_text())["kinds"]["reasoning"]
+    down = {**found["answer_logprob"], "change": {**LOSS, "value": -2.0, "low": -3.0, "high": -1.0}}
+    rewritten(run, "reasoning", answer_logprob=down)
+    text = text_of(write_comparison(run))
+    assert "The measures disagree: from the base: accuracy by choice +25.0 points, accuracy by likelihood +12.5" in text
+    assert "log-probability of the answer -2.00 nats" in text and "+25.0 ≠" in text
+
+
+def test_a_number_is_bold_only_where_it_may_be_claimed() -> None:
+    agrees, apart = {"shared": True, "opposite": False}, {"shared": False, "opposite": True}
+    assert "est sure" in estimate_words(LOSS, "change", agreed=agrees) and "≠" not in estimate_words(LOSS, "change")
+    denied = estimate_words(LOSS, "change", agreed=apart)
+    assert "est sure" not in denied and "≠" in denied
+    unsure = estimate_words({**LOSS, "high": 0.1}, "change", agreed=apart)
+    assert "est sure" not in unsure and "≠" not in unsure
+
+
+def test_a_depth_that_is_not_located_in_both_models_has_no_number(tmp_path: Path) -> None:
+    run = write_synthetic_comparison(tmp_path / "run", hostile=False)
+    view = build_comparison(run)
+    rows = {(row["kind"], row["role"]): row for row in view["locations"]["rows"]}
+    assert rows["knowledge", "distilled"]["located"] and not rows["reasoning", "distilled"]["located"]
+    assert rows["reasoning", "distilled"]["value"] == 0.13, "the view keeps what the run measured"
+    section = re.search(r'<section id="locations".*?</section>', write_comparison(run).read_text(), re.DOTALL)
+    assert section is not None and "0.010" in section[0] and "0.130" not in section[0]
+
+
+def test_an_order_of_what_is_not_located_is_told_without_its_number_everywhere(tmp_path: Path) -> None:
+    order = {
+        "verdict": "undetermined",
+        "difference": -0.77,
+        "interval": [-0.87, 0.7],
+        "p": 0.046,
+        "reason": "not located",
+    }
+    assert order_words(order, {"knowledge": None, "reasoning": {"layer": 3}}) == "Order: undetermined (not located)."
+    run = write_synthetic_comparison(tmp_path / "run", hostile=False)
+    found = json.loads((run / "comparison.json").read_text())
+    found["order"] = dict.fromkeys(found["order"], order)
+    (run / "comparison.json").write_text(json.dumps(found))
+    text = text_of(write_comparison(run))
+    assert "Order: undetermined (not located)." in text and "0.046" not in text and "0.77" not in text
+
+
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [
+        ({"answered": True, "correct_by_choice": True, "correct_by_likelihood": False, "rank": 3}, "by_choice"),
+        ({"answered": False, "correct_by_choice": None, "correct_by_likelihood": False, "rank": 3}, "by_likelihood"),
+        ({"answered": True, "correct_by_choice": None, "correct_by_likelihood": None, "rank": 0}, "first_token"),
+        ({"answered": None}, None),
+    ],
+)
+def test_the_measure_that_decides_says_what_the_column_answered_says(row: dict[str, Any], name: str | None) -> None:
+    found = deciding(row)
+    assert (None if found is None else found.name) == name
+    if found is not None:
+        assert value_of(row, found) == row["answered"]
+        assert deciding_label({found.name: 1}) == found.label

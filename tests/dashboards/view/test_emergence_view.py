@@ -1,0 +1,52 @@
+"""Does the histogram count every item once, by the definition it names, and does the item table show the same stream?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from dashboards.page import write_report
+from dashboards.view import build_view
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def view(synthetic: Path) -> Json:
+    return build_view(synthetic)
+
+
+def _settled(run: Path) -> dict[str, int | None]:
+    """Straight from the table, by another road than the view's."""
+    rows = pq.read_table(run / "emergence.parquet").to_pylist()
+    assert {row["definition"].split(":")[0] for row in rows} == {"settled", "above_null"}
+    return {row["item"]: row["stream"] for row in rows if row["definition"].startswith("settled: ")}
+
+
+def test_every_item_is_counted_once_by_the_settled_definition(view: Json, synthetic: Path) -> None:
+    streams = _settled(synthetic)
+    kinds = {row["item"]: row["kind"] for row in pq.read_table(synthetic / "behaviour.parquet").to_pylist()}
+    told = view["emergence"]
+    assert told["name"] == "settled" and "at every stream up to the last" in told["definition"]
+    assert {k["kind"] for k in told["kinds"]} == set(kinds.values())
+    for kind in told["kinds"]:
+        mine = [stream for item, stream in streams.items() if kinds[item] == kind["kind"]]
+        counted = Counter(mine)
+        assert kind["n"] == len(mine) == sum(one == kind["kind"] for one in kinds.values())
+        assert kind["never"] == counted[None]
+        assert kind["counts"] == [counted[stream] for stream in range(13)]
+
+
+def test_the_item_table_shows_the_settled_stream_on_the_page_too(view: Json, synthetic: Path) -> None:
+    streams = _settled(synthetic)
+    columns = view["items"]["columns"]
+    for item, shown in zip(columns["item"], columns["emergence"], strict=True):
+        stream = streams[item]
+        assert shown == ({"state": "never"} if stream is None else {"state": "ok", "stream": stream})
+    page = write_report(synthetic).read_text()
+    assert "Settled from: first stream from which the answer is the most likely token" in page
+    assert "Emerges" not in page

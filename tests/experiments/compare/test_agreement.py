@@ -1,0 +1,179 @@
+"""A gain or a loss is claimed only where every measure of the answers has its sign, against the base and the twin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from experiments.compare.agreement import agreement, claimed, disagreeing, disagreement
+from experiments.compare.behaviour_change import behaviour_change
+from experiments.compare.in_words import in_words
+from experiments.compare.next_tokens import format_instead, next_tokens, opens_tag
+from experiments.compare.story import story_of
+from experiments.items.schema import Item
+
+N = 40
+
+
+def items(kind: Any = "knowledge") -> list[Item]:
+    return [
+        Item(
+            id=f"{kind}:{number}", kind=kind, family="facts", domain="", prompt=f"{number} is", answer=" a", foil_prompt="",
+            foil=" b", cluster=str(number), template="plain", choices=(" a", " b", " c", " d"),
+        )
+        for number in range(N)
+    ]  # fmt: skip
+
+
+def rows(
+    kind: str, *, choice: float, likelihood: float, logprob: float, next_token: str | None = " a"
+) -> list[dict[str, Any]]:
+    """A model's table: the first `choice` share of the items is right by choice, the first `likelihood` share by likelihood."""
+    found = []
+    for number in range(N):
+        by_choice, above = number < choice * N, number < likelihood * N
+        found.append(
+            {
+                "item": f"{kind}:{number}", "kind": kind, "family": "facts", "reason": None, "answered": by_choice,
+                "correct_by_choice": by_choice, "correct_by_likelihood": above, "logit_difference": 1.0 if above else -1.0,
+                "answer_logprob": logprob + 0.01 * number, "rank": 0, "next_token": next_token,
+            }
+        )  # fmt: skip
+    return found
+
+
+def changed(kind: str = "knowledge", **models: list[dict[str, Any]]) -> dict[str, Any]:
+    kinds, _ = behaviour_change(models, items(kind), draws=300, seed=0)
+    return kinds[kind]
+
+
+BASE = {"choice": 0.9, "likelihood": 0.9, "logprob": -2.0}
+WORSE = {"choice": 0.5, "likelihood": 0.6, "logprob": -4.0}
+
+
+def test_every_measure_is_counted_on_its_own() -> None:
+    before, after = rows("knowledge", **BASE), rows("knowledge", choice=0.5, likelihood=0.8, logprob=-1.0)
+    found = changed(base=before, distilled=after)
+    for name, column in (("by_choice", "correct_by_choice"), ("by_likelihood", "correct_by_likelihood")):
+        expected = np.mean([a[column] - b[column] for a, b in zip(after, before, strict=True)])
+        assert found[name]["change"]["value"] == pytest.approx(expected)
+    assert found["accuracy"]["change"] == found["by_choice"]["change"]
+    assert found["by_likelihood"]["change"]["value"] == pytest.approx(-0.1)
+    assert found["decided_by"] == {"by_choice": N}
+
+
+def test_a_loss_that_all_measures_show_is_claimed() -> None:
+    found = changed(base=rows("knowledge", **BASE), distilled=rows("knowledge", **WORSE))
+    assert claimed(found) == -1 and disagreement(found) is None and disagreeing(found) == []
+    assert set(agreement(found)["change"]["signs"]) == {"by_choice", "by_likelihood", "logit_difference", "answer_logprob"}  # fmt: skip
+    assert agreement(found)["change"]["sign"] == -1
+
+
+def test_one_measure_that_denies_it_is_enough_to_claim_nothing() -> None:
+    after = rows("knowledge", choice=0.5, likelihood=0.6, logprob=-1.5)
+    found = changed(base=rows("knowledge", **BASE), distilled=after)
+    assert found["by_choice"]["change"]["high"] < 0 and claimed(found) == 0
+    told = disagreement(found)
+    assert told is not None and "accuracy by choice -40.0 points" in told
+    assert "log-probability of the answer +0.50 nats" in told
+
+
+def test_what_the_control_twin_loses_as_well_is_held_against_every_measure_too() -> None:
+    """As of the shipped pair: by choice it loses more than its twin, by log-probability it does not."""
+    twin = rows("knowledge", choice=0.8, likelihood=0.8, logprob=-4.5)
+    found = changed(base=rows("knowledge", **BASE), distilled=rows("knowledge", **WORSE), twin=twin)
+    assert found["by_choice"]["beyond_twin"]["high"] < 0
+    assert claimed(found) == 0 and disagreeing(found) == ["against the control twin"]
+
+
+def test_no_change_at_all_is_no_disagreement() -> None:
+    same = rows("knowledge", **BASE)
+    found = changed(base=same, distilled=same)
+    assert claimed(found) == 0 and disagreement(found) is None
+    assert not agreement(found)["change"]["opposite"]
+
+
+def test_a_claim_does_not_stand_on_one_accuracy_alone() -> None:
+    bare = {"change": {"value": -0.2, "low": -0.3, "high": -0.1}, "beyond_twin": None}
+    assert claimed({"accuracy": bare, "decided_by": {"by_choice": 40}}) == 0
+
+
+def test_items_that_are_decided_otherwise_under_another_tokenizer_are_not_paired() -> None:
+    after = rows("knowledge", **WORSE)
+    for row in after[:10]:
+        row["correct_by_choice"] = None
+    found = changed(base=rows("knowledge", **BASE), distilled=after)
+    assert found["accuracy"]["change"]["n_items"] == N - 10
+    assert found["by_likelihood"]["change"]["n_items"] == N
+
+
+def story(knowledge: dict[str, Any]) -> dict[str, Any]:
+    up = {"value": 0.4, "low": 0.2, "high": 0.6}
+    words = {"test": {"about": "", "prompt": {}, "accuracy": {"change": up, "beyond_twin": None}}}
+    gained = changed(
+        "reasoning",
+        base=rows("reasoning", **WORSE),
+        distilled=rows("reasoning", choice=0.9, likelihood=0.9, logprob=-2),
+    )
+    kinds = {"knowledge": knowledge, "reasoning": gained}
+    return {
+        "kinds": {
+            name: {**one, "location_change": {}, "upper_minus_lower": {}, "located": {}} for name, one in kinds.items()
+        },
+        "order": {"base": {"verdict": "undetermined"}},
+        "thoughts": words,
+    }
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        ({"choice": 0.5, "likelihood": 0.6, "logprob": -1.5}, "the measures of knowledge disagree from the base"),
+        ({**WORSE, "next_token": "<think>"}, "likeliest next token opens a tag"),
+        (WORSE, "which half of the blocks brings the loss of knowledge is not shown"),
+    ],
+)
+def test_lost_knowledge_is_a_part_of_the_story_only_where_measures_agree_and_the_format_is_the_same(
+    after: dict[str, Any], said: str
+) -> None:
+    told = story(changed(base=rows("knowledge", **BASE), distilled=rows("knowledge", **after)))
+    assert said in story_of(told)[1]
+    assert "took" not in " ".join(in_words(told)["sentences"])
+
+
+def test_measures_that_disagree_are_named_with_what_each_says() -> None:
+    found = changed(
+        base=rows("knowledge", **BASE), distilled=rows("knowledge", choice=0.5, likelihood=0.95, logprob=-3)
+    )
+    (sentence,) = (
+        one for one in in_words(story(found))["sentences"] if one.startswith("Knowledge at these prompts, accuracy by")
+    )
+    assert (
+        "The measures disagree: from the base: accuracy by choice -40.0 points, accuracy by likelihood +5.0" in sentence
+    )
+    assert sentence.endswith("neither a gain nor a loss is claimed.")
+
+
+def test_a_model_that_opens_a_tag_where_it_should_answer_is_told_with_the_counts() -> None:
+    before, after = rows("knowledge", **BASE), rows("knowledge", **WORSE, next_token=" <")
+    after[0]["next_token"] = None  # behind a start that answer and foil share nothing is known
+    found = changed(base=before, distilled=after)
+    assert found["next_token"]["distilled"] == {"known": N - 1, "opening": N - 1, "token": " <"}
+    told = format_instead("knowledge", found)
+    assert told is not None and f"on {N - 1} of {N - 1} knowledge prompts of which it is known ({N} were asked)" in told
+    assert "base 0" in told
+    same = changed(base=after, distilled=after)
+    assert format_instead("knowledge", same) is None
+    assert next_tokens({"base": [{"next_token": None}]})["base"]["known"] == 0
+
+
+@pytest.mark.parametrize("token", ["<think>", " <", "<", "[THINK]", "<|begin_of_thought|>", "<reasoning>", "<think"])
+def test_opening_tags_are_known(token: str) -> None:
+    assert opens_tag(token)
+
+
+@pytest.mark.parametrize("token", [" Paris", "</think>", "<|endoftext|>", "<|im_end|>", "< 5", " think", "(", "<=", "[/INST]", "<3", "<eos>", "<unused99>", "<s>"])  # fmt: skip
+def test_other_tokens_are_none(token: str) -> None:
+    assert not opens_tag(token)
