@@ -8,7 +8,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -21,13 +21,24 @@ import pyarrow.parquet as pq
 import torch
 from filelock import FileLock, Timeout
 
-from experiments.run_files import FILES, MANIFEST, MANIFEST_SCHEMA, file_sha256, is_whole, read_manifest
+from experiments.run_files import (
+    FILES,
+    MANIFEST,
+    MANIFEST_SCHEMA,
+    file_sha256,
+    is_complete,
+    is_whole,
+    read_manifest,
+    read_object,
+)
 from experiments.tables import RUN_KEY
 from probes.errors import DamagedError, StrataError
 from probes.files import whole_file, write_whole
 
 _LIBRARIES = ("torch", "transformers", "transformer-lens", "nnsight", "numpy", "plotly", "safetensors", "strata-probes")
 _UNSEEN = object()
+_LONGEST = 80
+"""Of a value in a message."""
 
 
 class RunDirectory:
@@ -120,6 +131,10 @@ class RunDirectory:
         """Whether a file was written to its end, by this run. Raises DamagedError when it has been changed since."""
         return is_whole(self.path, self.manifest, name)
 
+    def complete(self, names: Iterable[str]) -> bool:
+        """Whether `names`, and whatever else this run has written, are there and unchanged."""
+        return is_complete(self.path, self.manifest, names)
+
     def write_json(self, name: str, content: Any) -> None:
         with self.writing(name):
             self._write(name, content)
@@ -128,6 +143,11 @@ class RunDirectory:
         """Raises DamagedError when the file is missing, or isn't what this run wrote."""
         self._require(name)
         return json.loads((self.path / name).read_text(encoding="utf-8"))
+
+    def read_object(self, name: str, schema: str) -> dict[str, Any]:
+        """`read_json` of a file that says which schema it has. Raises DamagedError for another one."""
+        self._require(name)
+        return read_object(self.path / name, schema)
 
     def write_table(self, name: str, table: pa.Table) -> None:
         """`name`.parquet, with the run id in its metadata."""
@@ -172,11 +192,7 @@ class RunDirectory:
             raise StrataError(
                 f"{self.path / MANIFEST} is damaged (no configuration)", "Delete the directory or give another --out"
             )
-        differences = [
-            f"{key}: {json.dumps(before.get(key))} there, {json.dumps(identity.get(key))} now"
-            for key in sorted({*before, *identity})
-            if before.get(key, _UNSEEN) != identity.get(key, _UNSEEN)
-        ]
+        differences = list(_differences(before, identity))
         if differences:
             raise StrataError(
                 f"{self.path} was made with another configuration ({'; '.join(differences)})",
@@ -194,6 +210,20 @@ def rows_to_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Ta
     return pa.table(
         {field.name: pa.array([row.get(field.name) for row in rows], field.type) for field in schema}, schema
     )
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], inside: str = "") -> Iterator[str]:
+    for key in sorted({*before, *now}):
+        there, here = before.get(key, _UNSEEN), now.get(key, _UNSEEN)
+        if isinstance(there, Mapping) and isinstance(here, Mapping):
+            yield from _differences(there, here, f"{inside}{key}.")
+        elif there != here:
+            yield f"{inside}{key}: {_shown(there)} there, {_shown(here)} now"
+
+
+def _shown(value: Any) -> str:
+    text = "nothing" if value is _UNSEEN else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _now() -> str:

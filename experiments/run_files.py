@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -59,12 +59,20 @@ def is_whole(directory: Path, manifest: Mapping[str, Any], name: str) -> bool:
     return True
 
 
-def check_run(directory: Path, manifest: Mapping[str, Any], tables: Sequence[str]) -> None:
+def is_complete(directory: Path, manifest: Mapping[str, Any], names: Iterable[str]) -> bool:
+    """Whether `names`, and whatever else the run has written, are there. Raises DamagedError for one that was changed."""
+    return all(is_whole(directory, manifest, name) for name in sorted({*names, *manifest.get(FILES, {})}))
+
+
+def check_run(directory: Path, manifest: Mapping[str, Any], tables: Sequence[str], others: Iterable[str]) -> None:
     """Raises DamagedError when a file of a finished run is missing, damaged or another run's."""
     check_tables(directory, str(manifest.get("run_id")), tables)  # says whose a table is
-    for name in manifest.get(FILES, {}):
+    if FILES not in manifest:
+        return
+    for name in sorted({*others, *(f"{table}.parquet" for table in tables), *manifest[FILES]}):
         if not is_whole(directory, manifest, name):
-            raise DamagedError(f"{directory} has no {name}", "Start the same command again: it makes what is missing")
+            lacks = "has no record of" if (directory / name).exists() else "has no"
+            raise DamagedError(f"{directory} {lacks} {name}", "Start the same command again: it makes what is missing")
 
 
 def table_of(directory: Path, name: str) -> pa.Table:

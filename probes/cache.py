@@ -7,9 +7,20 @@ from pathlib import Path
 
 from platformdirs import user_cache_dir
 
+from probes.errors import StrataError
+
 
 def cache_directory() -> Path:
-    """`$STRATA_CACHE`, else the platform's cache directory for `strata`; made when missing."""
+    """`$STRATA_CACHE`, else the platform's cache directory for `strata`; made when missing.
+
+    Raises StrataError where it can't be made.
+    """
     directory = Path(os.environ.get("STRATA_CACHE") or user_cache_dir("strata"))
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StrataError(
+            f"The cache directory {directory} can't be made ({error.strerror or error})",
+            "Set STRATA_CACHE to a directory that can be written",
+        ) from error
     return directory

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from dashboards.cli.display import Stopped
-from probes.errors import StrataError
+from probes.errors import StrataError, is_out_of_memory
 
 VERBS = {
     "locate": "where are retrieval and reasoning readable in this model?",
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 3
     except RuntimeError as error:
         # torch's own out-of-memory errors, wherever they come up; anything else is a defect and shows itself.
-        if "out of memory" not in str(error) and "can't allocate memory" not in str(error):
+        if not is_out_of_memory(error):
             raise
         sys.stderr.write(f"strata: {_NO_MEMORY}\n")
         return 3

@@ -67,7 +67,7 @@ def _check(directory: Path) -> None:
             f"{directory / 'summary.json'} belongs to another run ({summarised}; this one is {run_id})",
             "Delete it and start the same command again",
         )
-    check_run(directory, manifest, TABLES)
+    check_run(directory, manifest, TABLES, ("items.jsonl", "summary.json"))
 
 
 def _models_of_comparison(directory: Path) -> list[Path] | None:
@@ -93,5 +93,5 @@ def _models_of_comparison(directory: Path) -> list[Path] | None:
             f"{directory / 'comparison.json'} is about other models than manifest.json",
             "Delete it and start the same command again",
         )
-    check_run(directory, manifest, COMPARISON_TABLES)
+    check_run(directory, manifest, COMPARISON_TABLES, ("items.jsonl", "comparison.json"))
     return [directory / role for role in told]

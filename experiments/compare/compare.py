@@ -45,18 +45,20 @@ from experiments.items.schema import KINDS
 from experiments.lens_fits import text_sha256
 from experiments.locate.causal.effects import Effects
 from experiments.locate.kept import kept_effects, streams_store
+from experiments.locate.locate import RESULTS as LOCATED
 from experiments.locate.locate import ask, locate
 from experiments.locate.questions import Questions, questions_for
 from experiments.run import RunDirectory, rows_to_table
-from experiments.run_files import COMPARISON_SCHEMA, read_manifest, read_object, table_of
+from experiments.run_files import COMPARISON_SCHEMA, MANIFEST, is_complete, read_manifest, table_of
 from experiments.tables import CHANGES, COMPARISON_TABLES, LIKENESS, SIMILARITY, TRANSFER
 from probes.progress import Progress, silent
 
+MOVED = "location_change.json"
 RESULTS = (
-    *(f"{name}.parquet" for name in COMPARISON_TABLES), "pair_check.json", "families.json", "comparison.json",
+    *(f"{name}.parquet" for name in COMPARISON_TABLES), "items.jsonl", "pair_check.json", "families.json", MOVED,
+    "comparison.json",
 )  # fmt: skip
 """What a finished comparison holds beside the run directories of its models."""
-MOVED = "location_change.json"
 FROM_ACTIVATIONS = (MOVED, "similarity.parquet", "transfer.parquet")
 """What is made from the models' activations, which a finished comparison threw away."""
 
@@ -98,7 +100,7 @@ def compare(
         )
         status = "done"
         # Where a download failed, a later start tries again, and must not measure the rest anew.
-        if not keep_activations and all(run.finished(name) for name in RESULTS):
+        if not keep_activations and run.complete(RESULTS):
             _discard_activations(run, models)
         return found
     finally:
@@ -178,9 +180,8 @@ class _Comparison:
     def run(self, options: Mapping[str, Any]) -> dict[str, Any]:
         run = self.run_directory
         wanting = self._wanting()
-        if all(run.finished(name) for name in RESULTS) and not wanting:
-            run.read_json("comparison.json")  # checked
-            return read_object(run.path / "comparison.json", COMPARISON_SCHEMA)
+        if not wanting and run.complete(RESULTS) and all(self._is_located(role) for role in self.models.roles):
+            return run.read_object("comparison.json", COMPARISON_SCHEMA)
         self._reopen(bool(wanting))
         run.measured_here(self.models.about(BASE).device)
         run.manifest |= {"seed": self.config.locate.seed, "options": dict(options)}
@@ -233,6 +234,12 @@ class _Comparison:
         run.write_json("comparison.json", found)
         # What a later call reads: JSON has lists where a fresh result has tuples.
         return dict(run.read_json("comparison.json"))
+
+    def _is_located(self, role: Role) -> bool:
+        """Whether the run of this model is whole."""
+        directory = self.run_directory.path / role
+        there = (directory / MANIFEST).exists()
+        return there and is_complete(directory, read_manifest(directory), LOCATED)
 
     def _wanting(self) -> list[dict[str, str]]:
         """What an earlier start left out because it held one model at a time, where this one may hold two."""

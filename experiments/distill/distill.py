@@ -70,7 +70,7 @@ def distill(
     run = RunDirectory(out, verb="distill", command=command, identity=identity)
     status = "failed"
     try:
-        if all(run.finished(name) for name in RESULTS):
+        if run.complete(RESULTS):
             status = "done"
             return dict(run.read_json("distill.json"))
         run.measured_here(str(checkpoint.device))

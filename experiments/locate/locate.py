@@ -34,7 +34,7 @@ from experiments.locate.questions import Questions, questions_for
 from experiments.locate.readings import emergence_table, profiles_table
 from experiments.locate.summary import locations_of, summarise
 from experiments.run import RunDirectory, rows_to_table
-from experiments.run_files import SUMMARY_SCHEMA, read_object
+from experiments.run_files import SUMMARY_SCHEMA
 from experiments.self_test_record import note_tests, record_tests
 from experiments.tables import BEHAVIOUR, CURVES, LOCATIONS, PROBES, PROFILES
 from probes.backends.contract import Backend
@@ -113,13 +113,15 @@ def ask(
     """
     questions = questions_for(checkpoint, config, items_file)
     run = RunDirectory(out, verb="locate", command=command, identity=_identity(checkpoint, config, questions))
+    status = "stopped"
     try:
         _describe(run, checkpoint, questions, options or {})
-        if all(run.finished(name) for name in RESULTS):
+        if run.complete(RESULTS):
+            status = "done"
             return list(run.read_table("behaviour").to_pylist())
         return _ask(run, checkpoint, config, questions, batch_tokens, progress).behaviour
     finally:
-        run.close("done" if all(run.finished(name) for name in RESULTS) else "stopped")
+        run.close(status)
 
 
 @dataclass(frozen=True)
@@ -172,9 +174,8 @@ def _stages(
     shared: tuple[Collection[str] | None, Chosen | None],
     progress: Progress,
 ) -> dict[str, Any]:
-    if all(run.finished(name) for name in RESULTS):
-        run.read_json("summary.json")  # checked
-        return read_object(run.path / "summary.json", SUMMARY_SCHEMA)
+    if run.complete(RESULTS):
+        return run.read_object("summary.json", SUMMARY_SCHEMA)
     asked = _ask(run, checkpoint, config, questions, batch_tokens, progress)
     backend, budget, lenses, store = asked.backend, asked.budget, asked.lenses, asked.store
     behaviour, encoded = asked.behaviour, questions.encoded

@@ -106,7 +106,8 @@ def remembered_sha256(kind: str, files: Sequence[Path], compute: Callable[[], st
     digest = compute()
     # A file that changed while it was read, or a moment before, is read again the next time.
     if settled and before == [file_state(file) for file in files]:
-        write_whole(memory, json.dumps({"sha256": digest, "files": names}))
+        with suppress(StrataError):  # a cache that is full or can't be written costs time, nothing else
+            write_whole(memory, json.dumps({"sha256": digest, "files": names}))
     return digest
 
 

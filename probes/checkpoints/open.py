@@ -29,10 +29,12 @@ from probes.checkpoints.spec import Spec, parse_spec
 from probes.checkpoints.stretched_rope import embed_row_by_row
 from probes.checkpoints.trusted_tokenizer import OpenedTokenizer, open_tokenizer
 from probes.checkpoints.weight_files import WeightFiles, stored_shapes, weight_files
-from probes.errors import DoesNotFitError, StrataError
+from probes.errors import DoesNotFitError, StrataError, is_out_of_memory
 from probes.progress import Progress, silent
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_OWN_IMPLEMENTATIONS = (None, "eager", "sdpa", "flex_attention", "batched_mm", "grouped_mm")
+"""Ways of computing attention and experts that come with torch and transformers themselves."""
 _BUFFER = re.compile(r"(rotary_emb\.(inv_freq|cos_cached|sin_cached)|\.masked_bias|(^|\.)position_ids)$")
 """Constants that older versions stored beside the weights and every version computes anew."""
 
@@ -55,6 +57,7 @@ def open_checkpoint(
     """
     parsed = parse_spec(spec)
     place = _device(device)
+    _refuse_kernels(attention, trust_remote_code)
     revision: str | None = None
     for adapter in parsed.adapters:
         refuse_unmergeable(adapter, adapter_settings(adapter))
@@ -247,9 +250,7 @@ def _open_directory(
             local_files_only=True, trust_remote_code=trust_remote_code, output_loading_info=True, **options,
         ))  # fmt: skip
     except _raised(trust_remote_code) as error:
-        # On a CPU torch raises a bare RuntimeError.
-        ran_out = isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
-        if ran_out:
+        if is_out_of_memory(error):
             raise DoesNotFitError(
                 f"{spec} does not fit into memory", "Try --dtype bfloat16 or --device-map auto"
             ) from error
@@ -307,7 +308,7 @@ def _read_config(directory: Path, spec: str, read: Any) -> Any:
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL
 
     try:
-        config = read()
+        config = _computed_here(read())
     except Exception as error:  # code that came with the checkpoint raises whatever it likes
         raise StrataError(
             f"{directory}/config.json could not be read ({first_line(error)})", "Check the checkpoint"
@@ -325,6 +326,25 @@ def _read_config(directory: Path, spec: str, read: Any) -> Any:
                 "Give its language model, saved by itself with save_pretrained",
             )
         raise StrataError(f"{spec} is a {label}, not a causal language model", "Give a decoder-only language model")
+    return config
+
+
+def _refuse_kernels(attention: str | None, trusted: bool) -> None:
+    if attention and "/" in attention and not trusted:
+        raise StrataError(
+            f"--attention {attention} is code from the hub", "Read it, then give --trust-remote-code as well"
+        )
+
+
+def _computed_here(config: Any) -> Any:
+    """How a model is computed is the person's choice: a config.json that names kernels would have them fetched and run."""
+    for name in ("_attn_implementation", "_experts_implementation"):
+        if getattr(config, name, None) not in _OWN_IMPLEMENTATIONS:
+            setattr(config, name, None)
+    for name in getattr(config, "sub_configs", {}):
+        part = getattr(config, name, None)
+        if part is not None:
+            _computed_here(part)
     return config
 
 

@@ -118,7 +118,11 @@ def test_other_options_on_the_same_directory_are_refused(
 ) -> None:
     before = measured(run)
     refused(world.command(run, "--graft-pairs", "5"), capfd, "graft_pairs: 4 there, 5 now", "Give another --out")
-    refused(world.command(run, tuned=world.base), capfd, "was made with another configuration (models: ")
+    refused(
+        world.command(run, tuned=world.base),
+        capfd,
+        "was made with another configuration (models.distilled.weights_sha256: ",
+    )
     assert measured(run) == before
 
 
@@ -219,3 +223,34 @@ def test_options_that_make_no_sense_are_one_sentence(
     world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str], more: tuple[str, ...], said: str
 ) -> None:
     refused(world.command(tmp_path / "run", *more), capfd, said)
+
+
+def test_what_is_deleted_from_a_finished_comparison_is_made_again(
+    world: World, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = Path(shutil.copytree(run, tmp_path / "run"))
+    lost = ["items.jsonl", "location_change.json", "base/behaviour.parquet", "distilled/items.jsonl"]
+    table = rows(out / "base", "behaviour")
+    damaged = out / "base" / "behaviour.parquet"
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"\0")
+    assert main(world.command(out, "--display", "none")) == 2
+    assert "behaviour.parquet is not what this run wrote" in capsys.readouterr().err
+    for name in lost:
+        (out / name).unlink()
+    assert main(["report", str(out)]) == 2
+    assert main(world.command(out, "--display", "none")) == 0
+    assert all((out / name).exists() for name in lost)
+    assert rows(out / "base", "behaviour") == table
+    assert main(["report", str(out)]) == 0
+    assert json.loads((out / "manifest.json").read_text())["status"] == "done"
+
+
+def test_files_that_no_checksum_stands_for_are_no_page(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = Path(shutil.copytree(run, tmp_path / "run"))
+    manifest = json.loads((out / "manifest.json").read_text())
+    (out / "manifest.json").write_text(json.dumps(manifest | {"files": {}}))
+    capsys.readouterr()
+    assert main(["report", str(out)]) == 2
+    assert "has no record of" in capsys.readouterr().err

@@ -139,3 +139,27 @@ def test_every_call_of_an_auto_class_says_whether_code_may_run() -> None:
             if "trust_remote_code" not in [one.arg for one in node.keywords] and "options" not in starred:
                 silent.append(f"{file.relative_to(ROOT)}:{node.lineno} {called}")
     assert silent == []
+
+
+@pytest.mark.parametrize("field", ["attn_implementation", "_attn_implementation", "experts_implementation"])
+def test_kernels_that_a_configuration_names_are_not_fetched(
+    field: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from transformers.integrations import hub_kernels
+
+    asked: list[object] = []
+    monkeypatch.setattr(hub_kernels, "is_kernels_available", lambda *a, **k: asked.append(a) or False)
+    model = save_checkpoint(tmp_path / "m")
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(config | {field: "evil/kernel"}))
+    assert main(["lens", str(model), "the a is"]) == 0, capsys.readouterr().err
+    assert not asked
+
+
+def test_a_kernel_from_the_hub_needs_the_same_word_as_other_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = save_checkpoint(tmp_path / "m")
+    (tmp_path / "strata.toml").write_text('attention = "evil/kernel"\n')
+    assert main(["lens", str(model), "the a is", "--config", str(tmp_path / "strata.toml")]) == 2
+    assert "--attention evil/kernel is code from the hub" in capsys.readouterr().err

@@ -41,6 +41,17 @@ def test_another_identity_is_refused_with_every_difference(tmp_path: Path) -> No
     assert (tmp_path / "manifest.json").read_bytes() == before
 
 
+def test_only_what_differs_inside_a_setting_is_told(tmp_path: Path) -> None:
+    models = {"base": {"dtype": "float32", "weights_sha256": "a" * 500}, "twin": {"dtype": "float32"}}
+    opened(tmp_path, models=models).close("done")
+    with pytest.raises(StrataError, match=r"\(models\.twin\.dtype: \"float32\" there, \"bfloat16\" now\)"):
+        opened(tmp_path, models=models | {"twin": {"dtype": "bfloat16"}})
+    longer = models | {"base": {"dtype": "float32", "weights_sha256": "b" * 500}}
+    with pytest.raises(StrataError, match="aaa…") as refused:
+        opened(tmp_path, models=longer)
+    assert len(str(refused.value)) < 500
+
+
 def test_a_directory_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(StrataError, match=r"thesis\.tex"):

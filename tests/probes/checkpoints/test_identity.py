@@ -18,6 +18,7 @@ from tiny_models import tiny_model
 
 from probes.checkpoints import identity
 from probes.checkpoints.open import open_checkpoint, open_on_meta
+from probes.errors import StrataError
 from probes.file_state import is_settled
 
 
@@ -93,6 +94,19 @@ def test_a_damaged_memory_is_made_anew(tmp_path: Path) -> None:
     (memory,) = (tmp_path / "cache" / "weight_hashes").iterdir()
     memory.write_text("{")
     assert parts(directory) == true and json.loads(memory.read_text())["sha256"] == true["weights_sha256"]
+
+
+def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = save_directory(tmp_path / "m")
+    settled(directory)
+    true = parts(directory)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "weight_hashes").write_text("a file where a directory should be")
+    monkeypatch.setenv("STRATA_CACHE", str(tmp_path / "other"))
+    assert parts(directory) == true
+    monkeypatch.setenv("STRATA_CACHE", str(tmp_path / "other" / "weight_hashes" / "below"))
+    with pytest.raises(StrataError, match="STRATA_CACHE"):
+        parts(directory)
 
 
 def test_a_changed_configuration_is_another_identity_and_a_moved_one_is_not(tmp_path: Path) -> None:
