@@ -22,12 +22,14 @@ import torch
 from filelock import FileLock, Timeout
 
 from experiments.run_files import (
+    CHECKSUM,
     FILES,
     MANIFEST,
     MANIFEST_SCHEMA,
     file_sha256,
     is_complete,
     is_whole,
+    manifest_sha256,
     read_manifest,
     read_object,
 )
@@ -90,7 +92,9 @@ class RunDirectory:
         self._lock.release()
 
     def save(self) -> None:
-        self._write(MANIFEST, self.manifest)
+        # What JSON makes of it is what a later start will read.
+        told = json.loads(json.dumps(self.manifest))
+        self._write(MANIFEST, told | {CHECKSUM: manifest_sha256(told)})
 
     def warn(self, sentence: str) -> None:
         """A caveat that must stand beside the numbers."""

@@ -20,13 +20,32 @@ MANIFEST = "manifest.json"
 MANIFEST_SCHEMA = "strata.manifest/1"
 SUMMARY_SCHEMA = "strata.summary/1"
 COMPARISON_SCHEMA = "strata.comparison/1"
+CHECKSUM = "sha256"
+"""Field of the manifest: of everything else in it."""
 FILES = "files"
 """Field of the manifest: name of a file to its sha256. Runs of before it was kept have none."""
 
 
 def read_manifest(directory: Path) -> dict[str, Any]:
-    """manifest.json of a run. Raises DamagedError when it is damaged or of another version."""
-    return read_object(directory / MANIFEST, MANIFEST_SCHEMA)
+    """manifest.json of a run. Raises DamagedError when it is damaged, changed by hand or of another version."""
+    manifest = read_object(directory / MANIFEST, MANIFEST_SCHEMA)
+    check_manifest(directory, manifest)
+    return manifest
+
+
+def check_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
+    """Raises DamagedError when the manifest has been changed since the run wrote it."""
+    if FILES in manifest and manifest.get(CHECKSUM) != manifest_sha256(manifest):
+        raise DamagedError(
+            f"{directory / MANIFEST} is not what the run wrote (its checksum differs)",
+            "Put it back, or give another --out",
+        )
+
+
+def manifest_sha256(manifest: Mapping[str, Any]) -> str:
+    """Over all but the checksum itself."""
+    told = {name: value for name, value in manifest.items() if name != CHECKSUM}
+    return hashlib.sha256(json.dumps(told, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def read_object(file: Path, schema: str) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def check_tables(run: Path, run_id: str, names: Sequence[str] = TABLES) -> None:
             metadata = pq.read_schema(file).metadata or {}
         except (OSError, pa.ArrowException) as error:
             raise StrataError(
-                f"{file} can't be read ({error})", "Delete it and start the same command again"
+                f"{file} can't be read ({str(error).splitlines()[0]})", "Delete it and start the same command again"
             ) from error
         writer = metadata.get(RUN_KEY, b"none").decode("utf-8", "replace")
         if writer != run_id:

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments.run_files import FILES, MANIFEST_SCHEMA, SUMMARY_SCHEMA, is_whole
+from experiments.run_files import FILES, MANIFEST_SCHEMA, SUMMARY_SCHEMA, check_manifest, is_whole
 from probes.errors import StrataError
 
 Json = dict[str, Any]
@@ -84,8 +84,10 @@ def check_whole(run_dir: Path, manifest: Json | None, summary: Json | None) -> N
             raise StrataError(
                 f"{run_dir / name} is {content['schema']!r}, this page reads {schema!r}", "Use the Strata that wrote it"
             )
-    for name in (manifest or {}).get(FILES, {}):
-        is_whole(run_dir, manifest or {}, name)
+    if manifest is not None:
+        check_manifest(run_dir, manifest)
+        for name in manifest.get(FILES, {}):
+            is_whole(run_dir, manifest, name)
 
 
 def json_object(path: Path) -> Json | None:

@@ -9,7 +9,7 @@ from probes.backends.self_tests import FINITE, SelfTest, require_passed, run_sel
 from probes.backends.shape_check import check_shapes
 from probes.checkpoints.anatomy import name_of
 from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import NotSupportedError
+from probes.errors import NotSupportedError, SelfTestError
 from probes.progress import Progress, silent
 from probes.prompts import Prompt
 
@@ -32,6 +32,11 @@ def admit(
     record(tests)
     failed = [test for test in tests if not test.passed]
     if any(test.name == FINITE for test in failed):
+        broken = _first_broken_weight(checkpoint)
+        if broken is not None:
+            raise SelfTestError(
+                f"{broken} of {checkpoint.identity.spec} holds NaN or infinity", "Download it again, or train it anew"
+            )
         require_passed(tests)
     if failed:
         first = failed[0]
@@ -42,3 +47,9 @@ def admit(
             "Do not trust numbers from this model; `strata verify` shows which backend differs at which site",
         )
     return tests
+
+
+def _first_broken_weight(checkpoint: Checkpoint) -> str | None:
+    return next(
+        (name for name, weight in checkpoint.model.named_parameters() if not bool(weight.isfinite().all())), None
+    )

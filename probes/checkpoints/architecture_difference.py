@@ -8,6 +8,7 @@ from typing import Any
 
 from probes.checkpoints.identity import without_asides
 from probes.checkpoints.stated_config import stated_config
+from probes.errors import StrataError
 
 _SHAPE = {
     "model_type": "architecture",
@@ -82,6 +83,11 @@ def architecture_differences(a: Path, b: Path) -> tuple[ArchitectureDifference, 
 
 def _facts(directory: Path) -> dict[str, Any]:
     config = stated_config(directory).get_text_config()
+    if isinstance(config, dict):
+        raise StrataError(
+            f"{directory}/config.json holds a text_config that its model type doesn't have",
+            "Use the config.json that belongs to the weights",
+        )
     facts = {what: getattr(config, name, None) for name, what in {**_SHAPE, **_SETTINGS}.items()}
     # Left unsaid they follow from the others, and further training often saves them outright.
     heads = facts["attention heads"]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -23,12 +26,13 @@ def load_gguf(file: Path, dtype: torch.dtype = torch.float32, **options: Any) ->
     tqdm = loader.tqdm
     loader.tqdm = partial(tqdm, disable=True)  # its own bar is drawn whatever transformers is told
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            file.parent, gguf_file=file.name, dtype=dtype, local_files_only=True, trust_remote_code=False, **options
-        )
-        tokenizer = AutoTokenizer.from_pretrained(
-            file.parent, gguf_file=file.name, local_files_only=True, trust_remote_code=False
-        )
+        with alone(file) as directory:
+            model = AutoModelForCausalLM.from_pretrained(
+                directory, gguf_file=file.name, dtype=dtype, local_files_only=True, trust_remote_code=False, **options
+            )
+            tokenizer = AutoTokenizer.from_pretrained(
+                directory, gguf_file=file.name, local_files_only=True, trust_remote_code=False
+            )
     except Exception as error:  # the reader raises bare ValueError, IndexError, KeyError and numpy errors
         raise StrataError(
             f"{file} could not be read as a GGUF model ({first_line(error)})",
@@ -41,6 +45,17 @@ def load_gguf(file: Path, dtype: torch.dtype = torch.float32, **options: Any) ->
         del model.config.quantization_config
     model.hf_quantizer = None
     return model, tokenizer
+
+
+@contextmanager
+def alone(file: Path) -> Iterator[Path]:
+    """A directory that holds nothing but `file`.
+
+    Beside a GGUF file transformers takes an adapter, another model's tokenizer or a chat template for a part of it.
+    """
+    with TemporaryDirectory() as directory:
+        (Path(directory) / file.name).symlink_to(file.resolve())
+        yield Path(directory)
 
 
 def hash_gguf(file: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from probes.checkpoints.adapter_fit import refuse_unmergeable
 from probes.checkpoints.anatomy import anatomy_of
 from probes.checkpoints.checkpoint import Checkpoint
 from probes.checkpoints.embedded import embedded_directory
-from probes.checkpoints.gguf_file import hash_gguf, load_gguf
+from probes.checkpoints.gguf_file import alone, hash_gguf, load_gguf
 from probes.checkpoints.held_delta import refuse_held_by
 from probes.checkpoints.identity import Identity, hash_config, hash_safetensors, hash_state, hash_tokenizer
 from probes.checkpoints.misfit import names_are_kept, refuse_misfit
@@ -93,36 +94,37 @@ def open_on_meta(spec: str, *, dtype: str = "auto", trust_remote_code: bool = Fa
 
     parsed = parse_spec(spec)
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": trust_remote_code}
-    if parsed.source == "gguf":
-        directory, revision = Path(parsed.base).parent, None
-        options["gguf_file"] = Path(parsed.base).name
-    elif parsed.source == "hub":
-        directory, revision = hub_directory(parsed.base, parsed.revision, weights=False)
-    else:
-        directory, revision = checkpoint_directory(parsed, silent)
-    weights = weight_files(directory) if parsed.source in ("directory", "embedded") else None
-    if parsed.source == "hub":
-        refuse_quantised(directory, read_config(directory))
-    if parsed.source != "gguf" and not trust_remote_code:
-        refuse_own_code(directory, read_config(directory))
-    config = _read_config(directory, spec, lambda: AutoConfig.from_pretrained(directory, **options))
-    if weights is not None:
-        _refuse_misfit(directory, weights, config, trust_remote_code)
-    stored = getattr(config, "dtype", None) or torch.float32
-    try:
-        with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
-        tokenizer = (
-            OpenedTokenizer(AutoTokenizer.from_pretrained(directory, **options), ())
-            if parsed.source == "gguf"
-            else open_tokenizer(directory, trust_remote_code=trust_remote_code)
-        )
-    except StrataError:
-        raise
-    except _raised(trust_remote_code) as error:
-        raise StrataError(
-            f"{spec} can't be planned for ({first_line(error)})", "Check the checkpoint's files"
-        ) from error
+    with ExitStack() as beside:
+        revision: str | None = None
+        if parsed.source == "gguf":
+            directory = beside.enter_context(alone(Path(parsed.base)))
+            options["gguf_file"] = Path(parsed.base).name
+        elif parsed.source == "hub":
+            directory, revision = hub_directory(parsed.base, parsed.revision, weights=False)
+            refuse_quantised(directory, read_config(directory))
+        else:
+            directory, revision = checkpoint_directory(parsed, silent)
+        weights = weight_files(directory) if parsed.source in ("directory", "embedded") else None
+        if parsed.source != "gguf" and not trust_remote_code:
+            refuse_own_code(directory, read_config(directory))
+        config = _read_config(directory, spec, lambda: AutoConfig.from_pretrained(directory, **options))
+        if weights is not None:
+            _refuse_misfit(directory, weights, config, trust_remote_code)
+        stored = getattr(config, "dtype", None) or torch.float32
+        try:
+            with torch.device("meta"):
+                model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
+            tokenizer = (
+                OpenedTokenizer(AutoTokenizer.from_pretrained(directory, **options), ())
+                if parsed.source == "gguf"
+                else open_tokenizer(directory, trust_remote_code=trust_remote_code)
+            )
+        except StrataError:
+            raise
+        except _raised(trust_remote_code) as error:
+            raise StrataError(
+                f"{spec} can't be planned for ({first_line(error)})", "Check the checkpoint's files"
+            ) from error
     caveats = [*([weights.caveat] if weights and weights.caveat else []), *tokenizer.caveats]
     for adapter in parsed.adapters:
         refuse_unmergeable(adapter, adapter_settings(adapter))

@@ -34,7 +34,7 @@ _STORED = (
     (re.compile(r"\.(qweight|qzeros)$"), "gptq or awq"),
 )
 """Names of tensors that only a quantised checkpoint holds, the surest first."""
-_NARROW = re.compile(r"^(F8_.*|F4.*|F6.*)$")
+_NARROW = re.compile(r"^(F8_.*|F4.*|F6_.*)$")
 
 
 def read_config(directory: Path) -> dict[str, Any]:
@@ -74,7 +74,9 @@ def read_json(file: Path) -> Any:
 
 
 def refuse_pointer(file: Path) -> None:
-    """Raises StrataError when Git LFS left a note of where `file` is to be had in place of `file`."""
+    """Raises StrataError when `file` is a directory, or Git LFS left a note of where it is to be had in its place."""
+    if file.is_dir():
+        raise StrataError(f"{file} is a directory, not a file", "Put the file itself there")
     with file.open("rb") as stream:
         if stream.read(len(_POINTER)) == _POINTER:
             raise StrataError(
@@ -99,6 +101,11 @@ def refuse_quantised(directory: Path, config: Mapping[str, Any]) -> None:
         config,
         *(part for part in (config.get("text_config"), config.get("llm_config")) if isinstance(part, dict)),
     ]
+    if any(part.get(name) == {} for part in parts for name in _SETTINGS):
+        raise StrataError(
+            f"{directory}/config.json says that the weights are quantised, but not how (quantization_config is empty)",
+            "Take the field out if they are not quantised",
+        )
     found = [part[name] for part in parts for name in _SETTINGS if isinstance(part.get(name), dict) and part[name]]
     if found:
         raise _quantised(directory, *_method(found[0]), "its config.json says so")
@@ -168,6 +175,11 @@ def refuse_own_code(
 def absent_weights(directory: Path) -> StrataError:
     """The refusal of a directory in which there is no weight file that transformers would look for."""
     names = sorted(file.name for file in directory.glob("*.safetensors"))
+    dead = [name for name in names if not (directory / name).exists()]
+    if dead:
+        return StrataError(
+            f"{directory / dead[0]} is a link to a file that isn't there", "Put the file there, or download it again"
+        )
     shards = [name for name in names if _SHARD.fullmatch(name)]
     if shards:
         total = max(int(_SHARD.fullmatch(name)[1]) for name in shards)  # type: ignore[index]  # it matched just before

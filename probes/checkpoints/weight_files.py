@@ -22,6 +22,8 @@ from probes.errors import StrataError
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+_BODIES = ("model.", "transformer.", "gpt_neox.")
+"""Names of bodies, with or without which transformers takes a weight."""
 _NAMED_IN_CONFIG = "transformers_weights"
 """A field of config.json by which transformers loads another file than the usual one."""
 
@@ -71,8 +73,7 @@ def weight_files(directory: Path) -> WeightFiles:
         refuse_pointer(file)
         check_safetensors(file)
     refuse_quantised_tensors(directory, _headers(files))
-    if chosen.endswith(".json"):
-        _refuse_twice_stored(files)
+    _refuse_twice_stored(files)
     return WeightFiles(tuple(files), chosen, _ignored(directory, files, chosen))
 
 
@@ -128,18 +129,20 @@ def _inside(name: str) -> bool:
 
 
 def _refuse_twice_stored(files: list[Path]) -> None:
-    from safetensors import safe_open
-
-    where: dict[str, Path] = {}
+    """Where one weight is stored twice, or under two names that are one to transformers, which is loaded is chance."""
+    where: dict[str, tuple[Path, str]] = {}
     for file in files:
-        with safe_open(str(file), framework="pt") as shard:
-            for name in shard.keys():  # noqa: SIM118  # a safetensors file is no mapping
-                if name in where:
-                    raise StrataError(
-                        f"{where[name].name} and {file.name} of {file.parent} both hold {name}",
-                        "Download the checkpoint again: which of the two is meant can't be told",
-                    )
-                where[name] = file
+        for name, _, _ in _tensors([file]):
+            key = next((name.removeprefix(body) for body in _BODIES if name.startswith(body)), name)
+            if key in where:
+                other, its = where[key]
+                both = f"{its} and {name}" if its != name else f"{name} twice"
+                held = f"{other.name} and {file.name}" if other != file else file.name
+                raise StrataError(
+                    f"{held} of {file.parent} store {both}" if other != file else f"{file} stores {both}",
+                    "Download the checkpoint again: which of the two is meant can't be told",
+                )
+            where[key] = (file, name)
 
 
 def stored_shapes(files: Iterable[Path]) -> dict[str, tuple[int, ...]]:

@@ -16,7 +16,8 @@ from safetensors import safe_open
 from torch import Tensor
 
 from probes.cache import cache_directory
-from probes.checkpoints.adapter import check_recorded_base
+from probes.checkpoints.adapter import adapter_settings, check_recorded_base
+from probes.checkpoints.adapter_fit import refuse_unmergeable
 from probes.checkpoints.gguf_file import load_gguf
 from probes.checkpoints.held_delta import refuse_held
 from probes.checkpoints.identity import remembered_sha256
@@ -83,13 +84,15 @@ def open_tensors(spec: str, progress: Progress = silent) -> TensorSource:
     twice = sorted({adapter for adapter in parsed.adapters if parsed.adapters.count(adapter) > 1})
     if twice:
         raise StrataError(f"{spec} adds the adapter {twice[0]} twice", "Write it once")
+    for named in parsed.adapters:
+        refuse_unmergeable(named, adapter_settings(named))
     if parsed.source == "gguf":
         directory = _converted(Path(parsed.base), progress)
     else:
         directory, _ = checkpoint_directory(parsed, progress)
         if parsed.adapters:
             check_recorded_base(parsed.adapters[0], lambda: weights_sha256(directory))
-    tensors = dict(_stored(weight_files(directory).files))
+    tensors = _by_name(directory, _stored(weight_files(directory).files))
     tied = _is_tied(directory, tensors)
     if tied and any(is_embedding(name) for name in tensors):
         # The same numbers stored a second time; where the unembedding alone is stored, it stands for both.
@@ -102,6 +105,19 @@ def open_tensors(spec: str, progress: Progress = silent) -> TensorSource:
         refuse_held(found.rows, shapes, adapter, "+".join([parsed.base, *parsed.adapters[:count]]))
         found = replace(found, adapters=adapters[: count + 1])
     return found
+
+
+def _by_name(directory: Path, stored: Iterable[tuple[str, StoredTensor]]) -> dict[str, StoredTensor]:
+    tensors: dict[str, StoredTensor] = {}
+    for name, one in stored:
+        if name in tensors:
+            raise StrataError(
+                f"{directory} stores {tensors[name].stored_name} and {one.stored_name}, which are told apart by their "
+                "beginnings only",
+                "Such weights can't be compared by name; --no-weights judges by the registry",
+            )
+        tensors[name] = one
+    return tensors
 
 
 def _stored(files: Iterable[Path]) -> Iterable[tuple[str, StoredTensor]]:

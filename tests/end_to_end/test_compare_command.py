@@ -15,6 +15,7 @@ from small_world import lora, other, other_tokenizer, save_checkpoint, write_ite
 
 from dashboards.cli.display import Display
 from dashboards.cli.main import main
+from experiments.run_files import manifest_sha256
 from probes.checkpoints.open import open_checkpoint
 
 FAST = (
@@ -250,7 +251,8 @@ def test_files_that_no_checksum_stands_for_are_no_page(
 ) -> None:
     out = Path(shutil.copytree(run, tmp_path / "run"))
     manifest = json.loads((out / "manifest.json").read_text())
-    (out / "manifest.json").write_text(json.dumps(manifest | {"files": {}}))
+    manifest |= {"files": {}}
+    (out / "manifest.json").write_text(json.dumps(manifest | {"sha256": manifest_sha256(manifest)}))
     capsys.readouterr()
     assert main(["report", str(out)]) == 2
     assert "has no record of" in capsys.readouterr().err

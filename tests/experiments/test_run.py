@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from experiments.run import RunDirectory, rows_to_table
+from experiments.run_files import manifest_sha256
 from probes.errors import DoesNotFitError, StrataError
 from probes.files import whole_file, write_whole
 
@@ -66,6 +67,14 @@ def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
         opened(tmp_path)
 
 
+def test_a_manifest_changed_by_hand_is_named(tmp_path: Path) -> None:
+    opened(tmp_path).close("done")
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest | {"warnings": ["all is well"]}))
+    with pytest.raises(StrataError, match=r"manifest\.json is not what the run wrote"):
+        opened(tmp_path)
+
+
 def test_two_processes_do_not_share_a_run(tmp_path: Path) -> None:
     run = opened(tmp_path)
     with pytest.raises(StrataError, match="Another process"):
@@ -119,7 +128,7 @@ def test_resuming_under_another_library_or_device_is_a_caveat_and_no_refusal(tmp
     run.close("stopped")
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
     manifest["versions"]["torch"] = "1.13.1"
-    (tmp_path / "run" / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "run" / "manifest.json").write_text(json.dumps(manifest | {"sha256": manifest_sha256(manifest)}))
     again = opened(tmp_path / "run")
     assert again.manifest["versions"]["torch"] == "1.13.1"  # until something is measured anew
     again.measured_here("cuda:0")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from saved import logits_of, save_gguf
+from tiny_models import tiny_tokenizer
 
 from probes.backends.agreement import measure_agreement
-from probes.checkpoints.open import open_checkpoint
+from probes.checkpoints.open import open_checkpoint, open_on_meta
 from probes.errors import StrataError
+from probes.similarity.lineage import verify_pair
 
 IDS = (4, 9, 30, 12, 7)
 
@@ -21,6 +25,22 @@ def test_a_gguf_file_has_the_logits_of_the_model_it_was_made_from(tmp_path: Path
     torch.testing.assert_close(logits_of(checkpoint.model, IDS), logits_of(model, IDS), atol=1e-5, rtol=1e-5)
     assert checkpoint.identity.source == "gguf"
     assert checkpoint.encode("!#")
+
+
+def test_what_lies_beside_a_gguf_file_is_no_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRATA_CACHE", str(tmp_path / "cache"))
+    model = save_gguf(tmp_path / "m.gguf")
+    before = open_checkpoint(str(tmp_path / "m.gguf"))
+    adapted = get_peft_model(copy.deepcopy(model), LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False))
+    adapted.save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    (tmp_path / "chat_template.jinja").write_text("{{ messages }}")
+    after = open_checkpoint(str(tmp_path / "m.gguf"))
+    assert torch.equal(logits_of(after.model, IDS), logits_of(before.model, IDS))
+    assert after.encode("!#") == before.encode("!#") == open_on_meta(str(tmp_path / "m.gguf")).encode("!#")
+    assert after.identity == before.identity and after.tokenizer.chat_template is None
+    # What is kept for comparing is made of the file alone, too.
+    assert verify_pair(str(tmp_path / "m.gguf"), str(tmp_path / "m.gguf")).verdict == "same weights"
 
 
 def test_every_backend_agrees_on_a_gguf_model(tmp_path: Path) -> None:

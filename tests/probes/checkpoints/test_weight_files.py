@@ -137,7 +137,43 @@ def test_a_weight_stored_in_two_shards_is_refused(tmp_path: Path) -> None:
     first, second, *_ = sorted(directory.glob("model-*.safetensors"))
     tensors = load_file(first)
     save_file(load_file(second) | {name: tensor + 1 for name, tensor in tensors.items()}, second)
-    with pytest.raises(StrataError, match="both hold"):
+    with pytest.raises(StrataError, match=r"store .* twice"):
+        open_checkpoint(str(directory))
+
+
+@pytest.mark.parametrize("shard", ["5GB", "20KB"])
+@pytest.mark.parametrize("name", [WEIGHT, "model.embed_tokens.weight", "model.norm.weight"])
+def test_a_weight_stored_under_two_names_is_refused(tmp_path: Path, name: str, shard: str) -> None:
+    directory = save_directory(tmp_path / "m", shard=shard)
+    file = max(directory.glob("model*.safetensors"))
+    whole = tiny_model("llama").state_dict()
+    save_file(load_file(file) | {name.removeprefix("model."): whole[name] * 3}, file, metadata={"format": "pt"})
+    holder = next((one for one in directory.glob("model*.safetensors") if name in load_file(one)), None)
+    assert holder is not None
+    for use in (open_checkpoint, open_tensors):
+        with pytest.raises(StrataError, match=name.removeprefix("model.")):
+            use(str(directory))
+
+
+def test_double_precision_is_no_quantisation(tmp_path: Path) -> None:
+    directory = save_directory(tmp_path / "m", dtype=torch.float64)
+    single = save_directory(tmp_path / "single")
+    assert verify_pair(str(directory), str(single)).verdict == "same weights"
+    assert open_checkpoint(str(directory)).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda file: file.mkdir(), "is a directory"),
+        (lambda file: file.symlink_to(file.with_name("nowhere")), "a link to a file that isn't there"),
+    ],
+)
+def test_what_only_looks_like_the_weights_is_named(tmp_path: Path, make: Callable[[Path], None], said: str) -> None:
+    directory = save_directory(tmp_path / "m")
+    (directory / "model.safetensors").unlink()
+    make(directory / "model.safetensors")
+    with pytest.raises(StrataError, match=said):
         open_checkpoint(str(directory))
 
 
