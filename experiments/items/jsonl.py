@@ -80,6 +80,8 @@ def write_items(path: str | Path, items: Iterable[Item]) -> None:
     Raises StrataError for an item that `read_items` would refuse, a repeated id, no items, or a disk that fails.
     """
     target = Path(path)
+    if target.is_dir():
+        raise StrataError(f"Can't write items to {target}: it is a directory", "Name a file in it")
     partial: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
