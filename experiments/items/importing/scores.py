@@ -32,15 +32,19 @@ def marking_of(rows: Iterable[tuple[Mapping[str, float], Any]], *, asked: bool, 
     certain = marks and any(len(numbers) > 2 for numbers, _ in pairs)
     if asked or not (answered or keyed):
         return Marking(asked or marks, asked or marks)
-    return Marking(certain and not keyed, certain or (marks and _agree(pairs)))
+    return Marking(certain and not keyed, certain or (marks and _agree(pairs, places=keyed)))
 
 
-def _agree(pairs: Sequence[tuple[Mapping[str, float], Any]]) -> bool:
-    """Whether the names are words, and every key that is one of them is that of the option with the one."""
+def _agree(pairs: Sequence[tuple[Mapping[str, float], Any]], *, places: bool) -> bool:
+    """Whether the names are words, and every key that is one of them is that of the option with the one.
+
+    Keys may all be `places` instead of names.
+    """
     if all(len(name.strip()) <= 2 for numbers, _ in pairs for name in numbers):
         return False
     named = [(numbers, str(key).strip()) for numbers, key in pairs if key is not None]
-    return all(numbers[key] == 1 for numbers, key in named if key in numbers)
+    agree = [numbers[key] == 1 for numbers, key in named if key in numbers]
+    return all(agree) if agree else places
 
 
 def are_one_hot(keys: Iterable[tuple[Any, int]]) -> bool:
@@ -52,7 +56,8 @@ def are_one_hot(keys: Iterable[tuple[Any, int]]) -> bool:
     for key, count in keys:
         listed = listed_key(key)
         if listed is None:
-            if key is None or (isinstance(key, str) and not key.strip()):
+            nothing = key is None or (isinstance(key, float) and math.isnan(key))
+            if nothing or (isinstance(key, str) and not key.strip()):
                 continue
             return False
         if len(listed) == count and all(map(is_score, listed)) and set(listed) <= {0, 1}:

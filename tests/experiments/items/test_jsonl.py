@@ -302,6 +302,11 @@ def test_writing_no_items_is_refused(tmp_path: Path) -> None:
         write_items(tmp_path / "items.jsonl", [])
 
 
+def test_items_are_not_written_over_a_directory(tmp_path: Path) -> None:
+    with pytest.raises(StrataError, match=r"it is a directory\. Name a file in it"):
+        write_items(tmp_path, [])
+
+
 def test_the_hash_tells_content_and_order_apart_but_not_layout(tmp_path: Path) -> None:
     one, two = item_from_dict(GOOD), item_from_dict({**GOOD, "id": "b"})
     shuffled = item_from_dict(dict(reversed(list(GOOD.items()))))
