@@ -99,9 +99,9 @@ def numbers_in(
     Raises UnusableRowError.
     """
     found = _joined(spec, value, peek)
-    if not isinstance(found, Mapping):
+    found = _present(found) if isinstance(found, Mapping) else {}
+    if not found:
         return None
-    found = _present(found)
     texts, labels = _listed(found, _TEXTS), _listed(found, _LABELS)
     if len(texts) == 1:
         found = dict(enumerate(labels[0])) if labels else {}

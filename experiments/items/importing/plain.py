@@ -17,7 +17,7 @@ _EXACT = 2**53
 """Beyond it a float no longer holds every whole number, so its digits aren't those that were meant."""
 _PRINTED_WORDS = re.compile(r"array|dtype|object|int\d+|float\d+|bool|nan|inf|None|True|False|null|true|false")
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
-_PRINTED_SIGNS = _OPENING | _CLOSING | frozenset((",", ":", "=", "-", "..."))
+_PRINTED_SIGNS = re.compile(r"[][(){},:=-]|\.\.\.")
 _TWO_STRINGS = re.compile(r"""['"]\s+[rbuf]?['"]""", re.IGNORECASE)
 
 
@@ -145,9 +145,8 @@ def _is_printed(text: str) -> bool:
         return False
     depth, closed, quoted = 0, False, False
     for token in tokens:
-        if closed or (token.type == tokenize.NAME and not _PRINTED_WORDS.fullmatch(token.string)):
-            return False
-        if token.type == tokenize.OP and token.string not in _PRINTED_SIGNS:
+        known = {tokenize.NAME: _PRINTED_WORDS, tokenize.OP: _PRINTED_SIGNS}.get(token.type)
+        if closed or (known and not known.fullmatch(token.string)) or token.type == tokenize.ERRORTOKEN:
             return False
         quoted = quoted or token.type == tokenize.STRING
         depth += (token.string in _OPENING) - (token.string in _CLOSING)

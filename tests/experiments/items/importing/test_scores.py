@@ -114,6 +114,7 @@ def test_names_that_hold_nothing_are_no_options(tmp_path: Path) -> None:
     ]
     imported = made(tmp_path, rows, OWN)
     assert [(item.answer, item.choices) for item in imported] == [(" a", (" a", " b")), (" d", (" c", " d"))]
+    assert answers(tmp_path, [*rows, {"o": {"a": None, "b": None}}, {"o": {}}], OWN) == ["a", "d"]
     rows = [{"o": {"A": "x", "B": None, "C": "z"}, "k": key} for key in "CB"]
     imported = made(tmp_path, rows, KEYED)
     assert [(item.answer, item.choices) for item in imported] == [(" z", (" x", " z"))] and imported.rows == 2

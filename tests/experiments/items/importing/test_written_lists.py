@@ -30,7 +30,7 @@ def made(tmp_path: Path, cells: list[Any], mapping: str = PLAIN) -> Imported:
         ("['Paris' 'Rome']", "a list"), ("['Paris'\n 'Rome']", "a list"), ("['Paris', nan]", "a list"),
         ("array(['Paris'], dtype=object)", "a list"), (SQUAD, "an object"), ('{"a": 1}', "an object"),
         ("[1] is the source", ""), ("(A)", ""), ("[A]", ""), ("[sic]", ""), ("(1, 2)", ""), ("{1, 2}", ""), ("{x}", ""),
-        ('("Hello", she said)', ""), ("['tis so]", ""), ("[ [", ""), ("] ]", ""), ("['a'] and ['b']", ""), ("['x']['y']", ""),
+        ('("Hello", she said)', ""), ("['tis so]", ""), ("[ [", ""), ("] ]", ""), ("['a'] and ['b']", ""), ("['x']['y']", ""), ("['a' $ 'b']", ""),
         ('["Yes" he said]', ""), ("('a')", ""), ("Paris", ""), ("", ""),
     ],
 )  # fmt: skip
