@@ -130,7 +130,8 @@ def _marking(readers: Sequence[Reader], mapping: Mapped) -> Marking:
     for reader in readers if spec.field else ():
         with suppress(UnusableRowError):
             numbers, key = numbers_in(spec, reader.value, reader.peek), None
-            with suppress(UnusableRowError):
+            # An answer that names the options themselves is filled in once they are known.
+            with suppress(UnusableRowError, StrataError):
                 key = reader.value(spec.correct) if spec.correct else reader.text(answer) if answer else None
             if numbers is not None:
                 pairs.append((numbers, key))
