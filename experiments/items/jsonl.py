@@ -79,7 +79,12 @@ def write_items(path: str | Path, items: Iterable[Item]) -> None:
 
     Raises StrataError for an item that `read_items` would refuse, a repeated id, no items, or a disk that fails.
     """
-    target = Path(path)
+    # A link stays one, and what it points to is replaced.
+    target = Path(path).resolve() if Path(path).is_symlink() else Path(path)
+    if target.is_dir():
+        raise StrataError(f"Can't write items to {target}: it is a directory", "Name a file in it")
+    if target.exists() and not target.is_file():
+        raise StrataError(f"Can't write items to {path}: it is a device or a pipe, not a file", "Name a file")
     partial: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

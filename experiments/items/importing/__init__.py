@@ -10,7 +10,7 @@
     config = "main"                         # configuration and
     split = "test"                          # split of a Hugging Face data set
     unescape = true                         # texts hold \\u00e9 written out
-    text = ["answer"]                       # columns that stay text although every cell writes a list or an object
+    text = ["answer"]                       # fields that are taken as they stand where they write a list or an object
 
     [item]                                  # texts hold the row's fields in braces; {{ and }} are braces
     prompt = "{question}\\nAnswer:"          # or a list: several wordings
@@ -54,18 +54,28 @@
 
 A field is a column, with keys behind dots and places in lists, from 0, in brackets: `{meta.city}`, `{answers[0].text}`
 (`{answers.0.text}` is the same). A name that is written with dots or brackets itself comes first. Cells that write a
-list or an object as JSON or Python does are entered like one; a column that holds nothing else is one of lists. Besides
-there are `$.` paths into the JSON file around the rows, `@file`, `@row`, `@key` (of a table keyed by id), and with
-[choices] `@stem` (the question without its options) and `@options` (the options, one a line, with letters).
+list or an object as JSON or Python does are entered like one. Besides there are `$.` paths into the JSON file around the
+rows, `@file`, `@row`, `@key` (of a table keyed by id), and with [choices] `@stem` (the question without its options) and
+`@options` (the options, one a line, with letters).
 
 Only text, finite numbers and truth values fill a field. A row with anything else there (nothing, NaN, a list, an
-object) gives no item and is counted with the reason.
+object) gives no item and is counted with the reason. So does a cell that as a whole writes a list or an object, also as
+numpy prints one (`['Paris' 'Rome']`), whatever the other cells hold, unless `text` names it; `[1] says so` is a text.
 
 Options in one field are a list of texts, of `{"label": "B", "text": "…"}` or of `{"B": "…"}`, an object by label
 (`{"A": "…", "B": "…"}`), `{"text": […], "label": […]}`, a text that writes one of these, or an object of scores
-(`{"yes": 1, "no": 0}`), whose highest is right; marks such as `A)` that the options of all rows begin with are their
-labels. A key means the option of that label. Without labels it is read as that letter, number or text which fits most
-rows of the table; where two readings fit and disagree, `correct_is` or `first` must say.
+(`{"yes": 1, "no": 0}`), whose highest is right. Names in an object that hold null are none of the row's options. Marks
+such as `A)` that the options of all rows begin with are their labels. A key means the option of that label. Without
+labels it is read as that letter, number or text which fits most rows of the table; where two readings fit and disagree,
+`correct_is` or `first` must say. Columns that are numbered on from 0 or 1 are counted by their numbers, in whatever
+order `columns` lists them; other ends of their names are labels.
+
+Whether numbers are scores or options is decided for the whole table. They are scores where `correct` names the field of
+the options itself. Where the mapping has no `correct` and no [item] answer, they are scores only if all of them in all
+rows are 0 or 1. Where it has one of these, the numbers are the options and never say which is right, but for zeros and
+ones of more than two options in some row (nobody offers an option twice) and of names that agree with the key in every
+row: there the options are the names. A list of zeros and ones as the key, as long as the options, scores them, unless
+another row's key shows that the lists hold places. Where [item] answer and the right option differ, the row is left out.
 
 >>> from experiments.items.importing import import_items, read_mapping
 >>> imported = import_items("country_capital_city.json", read_mapping("lre"))    # doctest: +SKIP

@@ -62,7 +62,7 @@ def data_set_rows(source: str, config: str, split: str) -> Iterator[Mapping[str,
 
 
 def _value(value: Any, kind: Any) -> Any:
-    """The value without what Arrow's storage added to it: digits of short floats, and keys that this row hasn't."""
+    """The value without the digits that Arrow's storage of short floats added, and a map as an object."""
     from pyarrow import types
 
     if value is None or kind is None:
@@ -78,11 +78,7 @@ def _value(value: Any, kind: Any) -> Any:
         return {key: _value(inner, kind.item_type) for key, inner in value}
     if types.is_struct(kind) and isinstance(value, Mapping):
         inner_kinds = {field.name: field.type for field in kind}
-        inner = {key: _value(one, inner_kinds.get(key)) for key, one in value.items()}
-        # All rows of a struct have the same keys: options A to D of a row beside others with an E come with E = null.
-        while inner and next(reversed(inner.values())) is None:
-            inner.popitem()
-        return inner
+        return {key: _value(one, inner_kinds.get(key)) for key, one in value.items()}
     if hasattr(kind, "value_type") and isinstance(value, list):
         return [_value(inner, kind.value_type) for inner in value]
     return value

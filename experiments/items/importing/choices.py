@@ -10,7 +10,9 @@ from string import ascii_uppercase
 from typing import Any
 
 from experiments.items.importing.mapping import ChoicesSpec
+from experiments.items.importing.numbered import number_order
 from experiments.items.importing.plain import UnusableRowError, plain_text, written
+from experiments.items.importing.scores import Marking, best, is_score
 
 _TEXTS = ("text", "texts", "option", "options", "choice", "choices", "value", "content", "answer")
 _LABELS = ("label", "labels", "key", "keys", "letter", "id")
@@ -32,12 +34,20 @@ class Options:
     """What the data calls them; empty where it only lists them."""
     columns: tuple[str, ...] = ()
     """The columns they stood in, when each had one."""
+    counted: tuple[int, ...] = ()
+    """Their places here in the order in which the data counts them; empty where it is this order."""
     right: int | None = None
     """Index of the right one, where it is known."""
     numeric: bool = False
     """Whether some option was a number and not text."""
     stem: str = ""
     """The question without the options, where they stood in its text."""
+
+    def at(self, position: int) -> int | None:
+        """Place of the option that the data counts as this one, from 0; None where there is none."""
+        if not 0 <= position < len(self.texts):
+            return None
+        return self.counted[position] if self.counted else position
 
     @property
     def letters(self) -> tuple[str, ...]:
@@ -52,35 +62,50 @@ class Options:
         return "\n".join(f"{letter}. {text}" for letter, text in zip(self.letters, self.texts, strict=True))
 
 
-def options_of(spec: ChoicesSpec, value: Callable[[str], Any], peek: Callable[[str], Any]) -> Options:
-    """The options that the mapping names. Raises UnusableRowError.
+def options_of(
+    spec: ChoicesSpec,
+    marking: Marking,
+    value: Callable[[str], Any],
+    cell: Callable[[str], Any],
+    peek: Callable[[str], Any],
+) -> Options:
+    """The options that the mapping names, in a table with such `marking`. Raises UnusableRowError.
 
-    `value` looks up a field, `peek` one that may not be there (None).
+    `value` looks up a field, `cell` one that is to be text, `peek` one that may not be there (None).
     """
     if spec.inside:
-        stem, texts = _inside(plain_text(value(spec.inside), spec.inside), spec)
+        stem, texts = _inside(plain_text(cell(spec.inside), spec.inside), spec)
         found = replace(_made(texts), stem=stem)
     elif spec.columns:
-        found = replace(
-            _made([value(column) for column in spec.columns]),
-            columns=tuple(column.rpartition(".")[2] for column in spec.columns),
-        )
+        columns = tuple(column.rpartition(".")[2] for column in spec.columns)
+        found = _made([cell(column) for column in spec.columns])
+        found = replace(found, columns=columns, counted=number_order(columns))
     elif spec.field:
-        labels = value(spec.labels) if spec.labels else _beside(spec, peek)
-        found = _of_field(value(spec.field), labels, scored=spec.correct in ("", spec.field))
+        found = _of_field(_joined(spec, value, peek), marking)
     else:
         found = _made(list(spec.values))
-    if spec.correct and spec.correct != spec.field:
-        scores = value(spec.correct)
-        scores = written(scores) if isinstance(scores, str) else scores
-        # One score an option beside them, as in {"choices": […], "labels": [1, 0, 0]}.
-        if isinstance(scores, list | tuple) and len(scores) == len(found.texts) and all(map(_is_score, scores)):
-            found = replace(found, right=_best(scores)) if set(scores) <= {0, 1} else found
     if len(set(found.texts)) < 2:
         raise UnusableRowError("the row has fewer than two options")
     if len(found.texts) > len(ascii_uppercase):
         raise UnusableRowError("the row has more options than letters")
     return found
+
+
+def numbers_in(
+    spec: ChoicesSpec, value: Callable[[str], Any], peek: Callable[[str], Any]
+) -> Mapping[str, float] | None:
+    """The numbers beside the options in their field, by name or place; empty where these are texts, None without such.
+
+    Raises UnusableRowError.
+    """
+    found = _joined(spec, value, peek)
+    found = _present(found) if isinstance(found, Mapping) else {}
+    if not found:
+        return None
+    texts, labels = _listed(found, _TEXTS), _listed(found, _LABELS)
+    if len(texts) == 1:
+        found = dict(enumerate(labels[0])) if labels else {}
+    return {str(key): one for key, one in found.items()} if all(map(is_score, found.values())) else {}
 
 
 def unmarked(rows: Sequence[Options]) -> list[Options]:
@@ -112,7 +137,10 @@ def _made(values: Sequence[Any], labels: Sequence[Any] = ()) -> Options:
         raise UnusableRowError("two options have the same label")
     order = _run(names) or range(len(texts))
     return Options(
-        tuple(texts[index] for index in order), tuple(names[index] for index in order) if names else (), numeric=numeric
+        tuple(texts[index] for index in order),
+        tuple(names[index] for index in order) if names else (),
+        counted=tuple(order.index(index) for index in range(len(texts))),
+        numeric=numeric,
     )
 
 
@@ -147,14 +175,10 @@ def _beside(spec: ChoicesSpec, peek: Callable[[str], Any]) -> Any:
     return next((labels for labels in found if isinstance(labels, list | tuple)), None)
 
 
-def _of_field(value: Any, labels: Any, *, scored: bool) -> Options:
+def _of_field(value: Any, marking: Marking) -> Options:
     """A list, a list of labelled options, an object by label, or an object of scores by text."""
-    value = written(value) if isinstance(value, str) else value
-    labels = written(labels) if isinstance(labels, str) else labels
-    if isinstance(labels, list | tuple):
-        value = {_TEXTS[0]: value, _LABELS[0]: labels}
     if isinstance(value, Mapping):
-        return _of_object(value, scored=scored)
+        return _of_object(value, marking)
     if not isinstance(value, list | tuple):
         raise UnusableRowError("the options aren't a list")
     if value and all(isinstance(one, Mapping) for one in value):
@@ -164,20 +188,36 @@ def _of_field(value: Any, labels: Any, *, scored: bool) -> Options:
     return _made(value)
 
 
-def _of_object(value: Mapping[Any, Any], *, scored: bool) -> Options:
-    texts = [one for name, one in value.items() if name in _TEXTS and isinstance(one, list | tuple)]
-    labels = [one for name, one in value.items() if name in _LABELS and isinstance(one, list | tuple)]
+def _joined(spec: ChoicesSpec, value: Callable[[str], Any], peek: Callable[[str], Any]) -> Any:
+    """The options' field, entered where it is a text that writes one, with the labels of another field."""
+    found, labels = value(spec.field), value(spec.labels) if spec.labels else _beside(spec, peek)
+    found = written(found) if isinstance(found, str) else found
+    labels = written(labels) if isinstance(labels, str) else labels
+    return {_TEXTS[0]: found, _LABELS[0]: labels} if isinstance(labels, list | tuple) else found
+
+
+def _listed(value: Mapping[Any, Any], names: Sequence[str]) -> list[Sequence[Any]]:
+    return [one for name, one in value.items() if name in names and isinstance(one, list | tuple)]
+
+
+def _present(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Without the names that hold nothing: tables of columns give every row the names of all rows."""
+    return {name: one for name, one in value.items() if one is not None}
+
+
+def _of_object(value: Mapping[Any, Any], marking: Marking) -> Options:
+    value = _present(value)
+    texts, labels = _listed(value, _TEXTS), _listed(value, _LABELS)
     if len(texts) == 1:
         # Zeros and a one can be scores as well as labels: labels count on, and need a key in another field.
-        marks = labels[0] if labels and all(map(_is_score, labels[0])) and set(labels[0]) <= {0, 1} else ()
-        if marks and (scored or _run([str(int(one)) for one in marks]) is None):
-            return replace(_made(texts[0]), right=_best(marks) if scored else None)
+        marks = labels[0] if labels and all(map(is_score, labels[0])) and set(labels[0]) <= {0, 1} else ()
+        if marks and (marking.named or _run([str(int(one)) for one in marks]) is None):
+            return replace(_made(texts[0]), right=best(marks) if marking.scored else None)
         return _made(texts[0], labels[0] if labels else ())
     keys = [str(key) for key in value]
     scores = list(value.values())
-    short = all(_SHORT.fullmatch(key.strip()) for key in keys)
-    if scores and all(map(_is_score, scores)) and (scored or (not short and set(scores) <= {0, 1})):
-        return replace(_made(keys), right=_best(scores) if scored else None)
+    if marking.named and scores and all(map(is_score, scores)):
+        return replace(_made(keys), right=best(scores) if marking.scored else None)
     return _made(scores, keys)
 
 
@@ -186,20 +226,10 @@ def _labelled(option: Mapping[str, Any]) -> tuple[Any, Any]:
     texts = [name for name in _TEXTS if name in option]
     if texts:
         return next((option[name] for name in _LABELS if name in option), None), option[texts[0]]
-    if len(option) == 1:
-        return next(iter(option.items()))
+    present = _present(option)
+    if len(present) == 1 and not present.keys() & set(_LABELS):
+        return next(iter(present.items()))
     raise UnusableRowError("an option is an object, not a text")
-
-
-def _is_score(value: Any) -> bool:
-    return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
-
-
-def _best(scores: Sequence[float]) -> int:
-    best = max(scores, default=0)
-    if best <= 0 or list(scores).count(best) != 1:
-        raise UnusableRowError("the row has not exactly one right option")
-    return list(scores).index(best)
 
 
 def _unmarked(options: Options) -> Options | None:
@@ -211,7 +241,10 @@ def _unmarked(options: Options) -> Options | None:
             order = _run(labels)
             if order is not None and len(set(texts)) == len(texts):
                 return replace(
-                    options, texts=tuple(texts[one] for one in order), labels=tuple(labels[one] for one in order)
+                    options,
+                    texts=tuple(texts[one] for one in order),
+                    labels=tuple(labels[one] for one in order),
+                    counted=tuple(order.index(one) for one in range(len(texts))),
                 )
     return None
 

@@ -15,6 +15,9 @@ from typing import Any
 
 _EXACT = 2**53
 """Beyond it a float no longer holds every whole number, so its digits aren't those that were meant."""
+_PRINTED_WORDS = re.compile(r"array|dtype|object|int\d+|float\d+|bool|nan|inf|None|True|False|null|true|false")
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
+_PRINTED_SIGNS = re.compile(r"[][(){},:=-]|\.\.\.")
 _TWO_STRINGS = re.compile(r"""['"]\s+[rbuf]?['"]""", re.IGNORECASE)
 
 
@@ -45,11 +48,19 @@ def plain_text(value: Any, name: str) -> str:
     if value is None or isinstance(value, Decimal):
         raise UnusableRowError(f"the row has nothing in {name!r}")
     if isinstance(value, list | tuple):
-        raise UnusableRowError(f"{name!r} holds a list", f"write {{{name}[0]}} for its first entry")
+        raise UnusableRowError(f"{name!r} holds a list", way_in(value, name))
     if isinstance(value, Mapping):
-        key = next((str(key) for key in value), "key")
-        raise UnusableRowError(f"{name!r} holds an object", f"write {{{name}.{key}}} for one of its values")
+        raise UnusableRowError(f"{name!r} holds an object", way_in(value, name))
     raise UnusableRowError(f"{name!r} holds a {type(value).__name__}, neither text nor a number nor true or false")
+
+
+def way_in(value: Any, name: str) -> str:
+    """What to write for one value of a list or an object in the field `name`; empty for anything else."""
+    if isinstance(value, list | tuple):
+        return f"write {{{name}[0]}} for its first entry"
+    if isinstance(value, Mapping):
+        return f"write {{{name}.{next((str(key) for key in value), 'key')}}} for one of its values"
+    return ""
 
 
 def _written_text(text: str, name: str) -> str:
@@ -103,9 +114,46 @@ def _python_literal(text: str) -> Any:
 
 def _joins_strings(text: str) -> bool:
     before = None
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+    for token in _tokens(text):
         if token.type == before == tokenize.STRING:
             return True
-        if token.type not in (tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT):
-            before = token.type
+        before = token.type
     return False
+
+
+def prints(text: str) -> str:
+    """`a list` or `an object` where the whole text is one as a program prints it; empty for any other text.
+
+    Besides what `written` reads, that is what numpy and Python print of quoted texts: ['Paris' 'Rome'], ['Paris', nan],
+    {'text': array(['Paris'], dtype=object)}. Numbers in round brackets or braces are mathematics: (1, 2) is a text.
+    """
+    text = text.strip()
+    kind = "an object" if text[:1] == "{" else "a list"
+    value = written(text)
+    if isinstance(value, tuple):
+        return "" if all(isinstance(one, int | float) for one in value) else kind
+    return kind if value is not None or _is_printed(text) else ""
+
+
+def _is_printed(text: str) -> bool:
+    """Whether the text is one pair of brackets around quoted texts, numbers and the words that programs print."""
+    if text[:1] not in ("[", "{") and not text.startswith("array("):
+        return False
+    try:
+        tokens = _tokens(text)
+    except (SyntaxError, tokenize.TokenError):
+        return False
+    depth, closed, quoted = 0, False, False
+    for token in tokens:
+        known = {tokenize.NAME: _PRINTED_WORDS, tokenize.OP: _PRINTED_SIGNS}.get(token.type)
+        if closed or (known and not known.fullmatch(token.string)) or token.type == tokenize.ERRORTOKEN:
+            return False
+        quoted = quoted or token.type == tokenize.STRING
+        depth += (token.string in _OPENING) - (token.string in _CLOSING)
+        closed = depth == 0 and token.string in _CLOSING
+    return closed and quoted
+
+
+def _tokens(text: str) -> list[tokenize.TokenInfo]:
+    layout = (tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT, tokenize.ENDMARKER)
+    return [one for one in tokenize.generate_tokens(io.StringIO(text).readline) if one.type not in layout]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from typing import Any
 
 from experiments.items.importing.choices import Options
 from experiments.items.importing.mapping import unknown
 from experiments.items.importing.paths import AbsentError, Field, Template, look_up, parse_template
-from experiments.items.importing.plain import UnusableRowError, plain_text
+from experiments.items.importing.plain import UnusableRowError, plain_text, prints, way_in, written
 from experiments.items.importing.rows import Row
 from probes.errors import StrataError
 
@@ -55,8 +56,8 @@ class Lookups:
 class Reader:
     """Looks up fields of one row: columns, `$.` for what surrounds the rows, `@` for what is known besides."""
 
-    def __init__(self, row: Row, lookups: Lookups) -> None:
-        self.row, self._lookups = row, lookups
+    def __init__(self, row: Row, lookups: Lookups, as_text: Collection[str] = ()) -> None:
+        self.row, self._lookups, self._as_text = row, lookups, as_text
         self.options: Options | None = None
 
     def value(self, path: str) -> Any:
@@ -79,15 +80,22 @@ class Reader:
         except AbsentError:
             return None
 
+    def cell(self, path: str) -> Any:
+        """The value of a field as text to show or to ask. Raises UnusableRowError also where it writes a list or object."""
+        value = self.value(path)
+        kind = prints(value) if isinstance(value, str) and not self.stays_text(path) else ""
+        if kind:
+            ways = (way_in(written(value), path), f'text = ["{path}"] in [rows] to take it as it stands')
+            raise UnusableRowError(f"{path!r} holds {kind}", ", or ".join(filter(None, ways)))
+        return value
+
+    def stays_text(self, path: str) -> bool:
+        """Whether the mapping says that the field, or the column it is in, is text whatever it writes."""
+        return path in self._as_text or re.split(r"[.\[]", path, maxsplit=1)[0] in self._as_text
+
     def filling(self, path: str) -> str:
         """The text of a field. Raises UnusableRowError where it isn't text, a finite number or true or false."""
-        try:
-            return plain_text(self.value(path), path)
-        except UnusableRowError as error:
-            if path in self.row.entered:
-                way = f'or text = ["{path}"] in [rows] to take it as it stands'
-                raise UnusableRowError(str(error), f"{error.hint}, {way}") from None
-            raise
+        return plain_text(self.cell(path), path)
 
     def text(self, template: str | Template) -> str:
         """The template with its fields filled in."""

@@ -9,17 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from decimal import Decimal
 from string import ascii_lowercase
 from typing import Any
 
 from experiments.items.importing.choices import Options, bare_label
 from experiments.items.importing.mapping import ChoicesSpec
-from experiments.items.importing.plain import UnusableRowError, plain_text, written
+from experiments.items.importing.numbered import number_order, told_apart
+from experiments.items.importing.plain import UnusableRowError, plain_text
+from experiments.items.importing.scores import listed_key
 from probes.errors import StrataError
 
 _TRUTHS = (("true", "yes"), ("false", "no"))
 _WHOLE = re.compile(r"[+-]?\d{1,9}")
+_DECIMAL = re.compile(r"[+-]?\d+(\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -42,15 +45,19 @@ class Reading:
     """Number of the first option, for an index."""
 
 
-def key_of(value: Any, field: str) -> Key:
-    """The key of a row, also the only entry of a list. Raises UnusableRowError where there is none or several."""
-    listed = written(value) if isinstance(value, str) else None
-    value = listed if isinstance(listed, list | tuple) else value
-    if isinstance(value, list | tuple):
-        if len(value) != 1:
+def key_of(value: Any, field: str, options: Options, *, as_text: bool = False) -> Key:
+    """The key of a row, also the only entry of a list, unless that `as_text` is the key.
+
+    Raises UnusableRowError where there is none or several.
+    """
+    # An option may be a text that writes a list.
+    as_text = isinstance(value, str) and (as_text or value.strip() in options.texts)
+    listed = None if as_text else listed_key(value)
+    if listed is not None:
+        if len(listed) != 1:
             raise UnusableRowError("the row has not exactly one right option")
-        value = value[0]
-    return Key(plain_text(value, field), isinstance(value, int | float) and not isinstance(value, bool))
+        value = listed[0]
+    return Key(plain_text(value, field), isinstance(value, int | float | Decimal) and not isinstance(value, bool))
 
 
 def reading_of(rows: Sequence[tuple[Options, Key]], spec: ChoicesSpec, name: str) -> Reading:
@@ -68,6 +75,9 @@ def reading_of(rows: Sequence[tuple[Options, Key]], spec: ChoicesSpec, name: str
     fits = {way: sum(place is not None for place in places) for way, places in found.items()}
     best = max(fits.values(), default=0)
     tied = [way for way, fit in fits.items() if fit == best]
+    # A number in the data is the text of an option where options are texts only if nothing else explains it as well.
+    if len(tied) > 1 and not any(options.numeric or not key.numeric for options, key in rows):
+        tied = [way for way in tied if way != "text"]
     if best == 0 or tied[0] == "label":
         return Reading("label" if best else "")
     if len(tied) > 1 and (len({tuple(found[way]) for way in tied}) > 1 or ("index" in tied and len(bases) > 1)):
@@ -90,12 +100,19 @@ def right_option(options: Options, key: Key, reading: Reading) -> int:
     return place
 
 
+def same_option(options: Options, answer: str) -> bool:
+    """Whether an answer is the text, or else the label or letter, of the right option."""
+    right = options.right
+    key = Key(answer)
+    place = _by_text(options, key)
+    if place is None:
+        place = _place(options, key, "letter", 0)
+    return place is not None and right is not None and options.texts[place] == options.texts[right]
+
+
 def _ways(rows: Sequence[tuple[Options, Key]]) -> list[str]:
     """The ways that are open, those first that are asked first."""
-    ways = ["label"]
-    # A number in the data isn't the text of an option where options are texts.
-    if any(options.numeric or not key.numeric for options, key in rows):
-        ways.append("text")
+    ways = ["label", "text"]
     # Where the data names its options, a key that is none of the names is no position either.
     if not any(options.labels for options, _ in rows):
         ways += ["letter", "index"]
@@ -107,7 +124,7 @@ def _place(options: Options, key: Key, way: str, first: int) -> int | None:
         return _by_text(options, key)
     if way == "index":
         number = _number(key)
-        return number - first if number is not None and 0 <= number - first < len(options.texts) else None
+        return None if number is None else options.at(number - first)
     if way not in ("label", "letter"):
         return None
     named = _by_name(options, key)
@@ -115,32 +132,21 @@ def _place(options: Options, key: Key, way: str, first: int) -> int | None:
         return named
     letter = bare_label(key.text)
     known = ascii_lowercase[: len(options.texts)]
-    return known.index(letter) if len(letter) == 1 and letter in known else None
+    if len(letter) != 1 or letter not in known:
+        return None
+    return known.index(letter) if options.labels else options.at(known.index(letter))
 
 
 def _by_name(options: Options, key: Key) -> int | None:
     """By the label in the data, or by the column: in full, or by what tells the columns apart (b of opa … opd)."""
-    short = _told_apart(options.columns)
-    # Numbered columns don't say from what their keys count: 1 may be choice1 or the second.
-    shorts = () if any(map(str.isdigit, short)) else short
+    # Columns that are numbered on from 0 or 1 don't say from what their keys count: 1 may be choice1 or the second.
+    counted = bool(number_order(options.columns))
     wanted = bare_label(key.text)
-    for names in (options.labels, options.columns, shorts):
+    for names in (options.labels, options.columns, () if counted else told_apart(options.columns)):
         bare = [bare_label(name) for name in names]
-        if wanted in bare and not (names is options.columns and wanted.isdigit()):
+        if wanted in bare and not (counted and wanted.isdigit()):
             return bare.index(wanted)
     return None
-
-
-def _told_apart(columns: Sequence[str]) -> tuple[str, ...]:
-    start = _shared(columns)
-    end = _shared([name[start:][::-1] for name in columns])
-    short = [name[start : len(name) - end] for name in columns]
-    return tuple(short) if all(short) else ()
-
-
-def _shared(names: Sequence[str]) -> int:
-    """How many characters all names begin with."""
-    return sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False)))
 
 
 def _by_text(options: Options, key: Key) -> int | None:
@@ -151,7 +157,14 @@ def _by_text(options: Options, key: Key) -> int | None:
     for same in (wanted, *(word for words in _TRUTHS if wanted in words for word in words)):
         if plain.count(same) == 1:
             return plain.index(same)
-    return None
+    number = _decimal(key.text)
+    equal = [place for place, text in enumerate(options.texts) if number is not None and _decimal(text) == number]
+    return equal[0] if len(equal) == 1 else None
+
+
+def _decimal(text: str) -> Decimal | None:
+    """The number that a text is: 3, 3.0 and 3.00 are one."""
+    return Decimal(text.strip()) if _DECIMAL.fullmatch(text.strip()) else None
 
 
 def _number(key: Key) -> int | None:

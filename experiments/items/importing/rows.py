@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from experiments.items.importing.arrow_table import data_set_rows, parquet_rows
 from experiments.items.importing.csv_table import csv_rows
 from experiments.items.importing.json_table import Keyed, json_lines, json_rows
-from experiments.items.importing.plain import written
 from experiments.items.importing.text_file import file_text
 from probes.errors import StrataError
 
@@ -52,7 +51,7 @@ class RowsSpec:
     unescape: bool = False
     r"""Whether texts hold `\u00e9` written out, to be read as the character."""
     text: tuple[str, ...] = ()
-    """Columns that are text although every one of their cells writes a list or an object."""
+    """Fields that are taken as they stand where they write a list or an object."""
 
 
 @dataclass(frozen=True)
@@ -73,27 +72,17 @@ class Row:
     """Its key, where the rows stand in one object."""
     fault: str = ""
     """Why it can't be used whatever the mapping says; empty where it can."""
-    entered: tuple[str, ...] = ()
-    """Columns whose texts write lists or objects and were read as such."""
 
 
 def read_rows(source: str | Path, spec: RowsSpec) -> list[Row]:
     """The rows of a file, of a directory's files in the order of their names, or of a Hugging Face data set.
 
-    A column whose every text writes a list or an object is read as one, unless `text` names it. Raises StrataError
-    for a source that isn't there, can't be read as its format, or holds no rows at `at`.
+    Raises StrataError for a source that isn't there, can't be read as its format, or holds no rows at `at`.
     """
     try:
-        rows = list(_raw_rows(source, spec))
+        return list(_raw_rows(source, spec))
     except RecursionError:
         raise StrataError(f"{source} holds a value that is nested too deeply", "Flatten it") from None
-    listed = {name: row.values[name] for row in rows for name in row.values}
-    columns = [name for name in listed if name not in spec.text and _writes_lists(rows, name)]
-    if not columns:
-        return rows
-    return [
-        replace(row, values={**row.values, **_entered(row.values, columns)}, entered=tuple(columns)) for row in rows
-    ]
 
 
 def source_files(source: str | Path, spec: RowsSpec) -> list[Path]:
@@ -152,20 +141,6 @@ def _from_file(path: Path, spec: RowsSpec) -> Iterator[Row]:
     for number, key, values in keyed:
         kept = _unescaped(values) if spec.unescape else values
         yield Row(kept, top, path.stem, f"{path}, row {number + 1}", number, key, faults.get(number, ""))
-
-
-def _writes_lists(rows: Sequence[Row], column: str) -> bool:
-    """Whether the column holds texts that all write a list or an object: a table of cells has no other way to keep one."""
-    texts = [row.values[column] for row in rows if not row.fault and column in row.values]
-    texts = [text for text in texts if text is not None and not (isinstance(text, str) and not text.strip())]
-    return bool(texts) and all(
-        isinstance(text, str) and text.lstrip()[:1] in ("[", "{") and written(text) is not None for text in texts
-    )
-
-
-def _entered(values: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
-    texts = {name: values.get(name) for name in columns}
-    return {name: written(text) for name, text in texts.items() if isinstance(text, str)}
 
 
 def _characters(escapes: re.Match[str]) -> str:

@@ -16,6 +16,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_RARE = 20
+"""Every how many characters a NUL may stand at most in a text that is only damaged."""
 
 
 def file_text(path: Path, encodings: Sequence[str]) -> str:
@@ -37,9 +39,13 @@ def file_text(path: Path, encodings: Sequence[str]) -> str:
             raise StrataError(
                 f"There is no text encoding {encoding!r}", "Change it in [rows]; Python's names count, e.g. mac_roman"
             ) from error
-        if "\0" in text:
-            break
-        return text
+        if "\0" not in text:
+            return text
+        # Texts of other encodings have many when they are read as this one.
+        if text.count("\0") * _RARE < len(text) and not raw[:2].count(0):
+            line = text.count("\n", 0, text.index("\0")) + 1
+            raise StrataError(f"{path}:{line} holds a NUL character", "Take it out, or replace it by what was meant")
+        break
     looks = "utf-16-le" if raw[1:2] == b"\0" else "utf-16-be" if raw[:1] == b"\0" else ""
     raise StrataError(
         f"{path} isn't text in {marked or encodings[0]}",

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from experiments.items.family import TokenLength
-from experiments.items.importing.choices import Options, options_of, unmarked
+from experiments.items.importing.choices import Options, numbers_in, options_of, unmarked
 from experiments.items.importing.foils import with_foils
 from experiments.items.importing.leaving_out import LeftOut
 from experiments.items.importing.mapping import Mapped, read_mapping, unknown
 from experiments.items.importing.paths import Field, Template, parse_template
 from experiments.items.importing.plain import UnusableRowError, plain_text, written
 from experiments.items.importing.reader import Lookups, Reader
-from experiments.items.importing.right_option import Key, key_of, reading_of, right_option
+from experiments.items.importing.right_option import Key, key_of, reading_of, right_option, same_option
 from experiments.items.importing.rows import Row, read_rows
+from experiments.items.importing.scores import Marking, are_one_hot, best, listed_key, marking_of
 from experiments.items.schema import KINDS, Item, Span
 from probes.errors import StrataError
 
@@ -52,8 +55,10 @@ class _Offer:
     """Its fields."""
     options: Options | None
     """Its options, where the mapping has choices."""
-    key: Key | None
-    """What says which is right, where a field does."""
+    said: Any
+    """What its field for the right option holds; None where no field is asked."""
+    key: Key | None = None
+    """The same as a key, where it is one."""
 
 
 def import_items(
@@ -73,10 +78,15 @@ def import_items(
     mapping = mapping if isinstance(mapping, Mapped) else read_mapping(mapping)
     rows = read_rows(source, mapping.rows)
     lookups, left_out = Lookups(mapping.name), LeftOut()
-    offers: list[_Offer] = []
+    readers: list[Reader] = []
     for row in rows:
         with left_out.counting():
-            offers.append(_offer(row, lookups, mapping))
+            readers.append(_kept(row, lookups, mapping))
+    marking = _marking(readers, mapping)
+    offers: list[_Offer] = []
+    for reader in readers:
+        with left_out.counting():
+            offers.append(_offer(reader, mapping, marking))
     lookups.refuse_unknown()
     drafts: list[Item] = []
     for offer in _decided(offers, mapping, left_out):
@@ -102,20 +112,40 @@ def _words(text: str) -> int:
     return len(text.split())
 
 
-def _offer(row: Row, lookups: Lookups, mapping: Mapped) -> _Offer:
-    """What a row offers, if it is to be kept. Raises UnusableRowError."""
+def _kept(row: Row, lookups: Lookups, mapping: Mapped) -> Reader:
+    """The fields of a row, if it is to be kept. Raises UnusableRowError."""
     if row.fault:
         raise UnusableRowError(row.fault)
-    reader = Reader(row, lookups)
+    reader = Reader(row, lookups, mapping.rows.text)
     for path, allowed in mapping.keep.items():
         if _compared(reader.value(path), path) not in {_compared(one, path) for one in allowed}:
             raise UnusableRowError(f"{path!r} isn't one of the values to keep")
+    return reader
+
+
+def _marking(readers: Sequence[Reader], mapping: Mapped) -> Marking:
+    """What the numbers in the options' field are, as all rows together show."""
+    spec, answer = mapping.choices, mapping.item.answer
+    pairs: list[tuple[Mapping[str, float], Any]] = []
+    for reader in readers if spec.field else ():
+        with suppress(UnusableRowError):
+            numbers, key = numbers_in(spec, reader.value, reader.peek), None
+            # An answer that names the options themselves is filled in once they are known.
+            with suppress(UnusableRowError, StrataError):
+                key = reader.value(spec.correct) if spec.correct else reader.text(answer) if answer else None
+            if numbers is not None:
+                pairs.append((numbers, key))
+    asked = bool(spec.correct) and spec.correct == spec.field
+    return marking_of(pairs, asked=asked, answered=bool(answer), keyed=bool(spec.correct))
+
+
+def _offer(reader: Reader, mapping: Mapped, marking: Marking) -> _Offer:
+    """What a row offers. Raises UnusableRowError."""
     if not mapping.has_choices:
         return _Offer(reader, None, None)
     spec = mapping.choices
-    options = options_of(spec, reader.value, reader.peek)
-    asked = spec.correct and options.right is None
-    return _Offer(reader, options, key_of(reader.value(spec.correct), spec.correct) if asked else None)
+    options = options_of(spec, marking, reader.value, reader.cell, reader.peek)
+    return _Offer(reader, options, reader.value(spec.correct) if spec.correct and options.right is None else None)
 
 
 def _decided(offers: list[_Offer], mapping: Mapped, left_out: LeftOut) -> Iterator[_Offer]:
@@ -125,15 +155,35 @@ def _decided(offers: list[_Offer], mapping: Mapped, left_out: LeftOut) -> Iterat
         return
     marked = unmarked([offer.options for offer in offers if offer.options is not None])
     offers = [replace(offer, options=options) for offer, options in zip(offers, marked, strict=True)]
-    keyed = [(offer.options, offer.key) for offer in offers if offer.options is not None and offer.key is not None]
-    reading = reading_of(keyed, mapping.choices, mapping.name) if keyed else None
+    asked = [(offer.said, options) for offer, options in zip(offers, marked, strict=True) if options.right is None]
+    one_hot = are_one_hot((said, len(options.texts)) for said, options in asked)
+    read: list[_Offer] = []
     for offer in offers:
         with left_out.counting():
+            read.append(_read(offer, mapping, one_hot=one_hot))
+    keyed = [(offer.options, offer.key) for offer in read if offer.options is not None and offer.key is not None]
+    reading = reading_of(keyed, mapping.choices, mapping.name) if keyed else None
+    for offer in read:
+        with left_out.counting():
             options = offer.options
-            if options is not None and options.right is None and offer.key is not None and reading is not None:
+            if options is not None and offer.key is not None and reading is not None:
                 options = replace(options, right=right_option(options, offer.key, reading))
             offer.reader.options = options
             yield replace(offer, options=options)
+
+
+def _read(offer: _Offer, mapping: Mapped, *, one_hot: bool) -> _Offer:
+    """The row with its key, or with its right option where keys are scores. Raises UnusableRowError."""
+    options, field = offer.options, mapping.choices.correct
+    if options is None or options.right is not None or not field:
+        return offer
+    scores = listed_key(offer.said) if one_hot else None
+    if scores is None:
+        as_text = offer.reader.stays_text(field)
+        return replace(offer, key=key_of(offer.said, field, options, as_text=as_text))
+    if len(scores) != len(options.texts):
+        raise UnusableRowError("the row has another number of scores than of options")
+    return replace(offer, options=replace(options, right=options.at(best(scores))))
 
 
 def _items_of(offer: _Offer, mapping: Mapped) -> list[Item]:
@@ -183,10 +233,16 @@ def _answer(offer: _Offer, mapping: Mapped) -> tuple[str, tuple[str, ...]]:
         if letter and options.texts.count(right) > 1:
             raise UnusableRowError("another option has the text of the right one")
         answer = options.letters[options.right] if letter else right
+        given = offer.reader.text(mapping.item.answer) if mapping.item.answer else right
+        if not same_option(options, given):
+            raise UnusableRowError(
+                "the answer in [item] isn't the option that is right by [choices]", "keep one of the two in the mapping"
+            )
     elif mapping.item.answer:
         answer = offer.reader.text(mapping.item.answer)
     else:
-        raise UnusableRowError("no score says which option is right", "name a field that does as `correct`")
+        own = f', or its own: correct = "{mapping.choices.field}", if its numbers are scores'
+        raise UnusableRowError("no score says which option is right", f"name a field that does as `correct`{own}")
     if mapping.answer.after:
         _, found, answer = answer.rpartition(mapping.answer.after)
         if not found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -300,6 +301,25 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
 def test_writing_no_items_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StrataError, match="no items to write"):
         write_items(tmp_path / "items.jsonl", [])
+
+
+def test_items_are_not_written_over_a_directory(tmp_path: Path) -> None:
+    with pytest.raises(StrataError, match=r"it is a directory\. Name a file in it"):
+        write_items(tmp_path, [])
+
+
+def test_a_pipe_stays_one_and_a_link_is_written_through(tmp_path: Path) -> None:
+    (pipe, link) = (tmp_path / "pipe", tmp_path / "link")
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        with pytest.raises(StrataError, match="a device or a pipe, not a file"):
+            write_items(path, [item_from_dict(GOOD)])
+    assert pipe.is_fifo() and link.is_symlink() and len(list(tmp_path.iterdir())) == 2
+    link.unlink()
+    link.symlink_to("items.jsonl")
+    write_items(link, [item_from_dict(GOOD)])
+    assert link.is_symlink() and read_items(tmp_path / "items.jsonl") == [item_from_dict(GOOD)]
 
 
 def test_the_hash_tells_content_and_order_apart_but_not_layout(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments.items.importing import parse_mapping, read_mapping, refuse_overwriting
+from experiments.items.importing.rows import source_files
 from probes.errors import StrataError
 
 MAPPING = '[item]\nprompt = "{question}"\nanswer = "{answer}"\n'
@@ -45,6 +46,49 @@ def test_the_table_and_the_mapping_are_refused_as_output(folder: Path, out: str,
     with pytest.raises(StrataError) as caught:
         refuse_overwriting(out, source, mapping)
     assert expected in str(caught.value) and str(caught.value).startswith(f"--out {out} ")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "out", "selected"),
+    [
+        ("**/*.csv", "tables/new.csv", True),
+        ("**/*.csv", "tables/deep/new.csv", True),
+        ("**/*.csv", "tables/deep/er/new.csv", True),
+        ("**/*.csv", "tables/new.jsonl", False),
+        ("*/*.csv", "tables/deep/new.csv", True),
+        ("*/*.csv", "tables/new.csv", False),
+        ("*.csv", "tables/deep/new.csv", False),
+        ("deep/n?w.csv", "tables/deep/new.csv", True),
+        ("deep/**/*.csv", "tables/deep/new.csv", True),
+        ("linked/*.csv", "other/new.csv", True),
+        ("*.csv", "other/new.csv", False),
+    ],
+)
+def test_the_output_is_refused_exactly_where_the_next_import_would_read_it(
+    folder: Path, pattern: str, out: str, selected: bool
+) -> None:
+    (folder / "tables/deep").mkdir()
+    (folder / "other").mkdir()
+    (folder / "tables/linked").symlink_to(folder / "other")
+    for name in ("tables/deep/x.csv", "other/x.csv", "tables/x.csv"):
+        (folder / name).write_text("question,answer\nFrance?,Paris\n")
+    mapping = parse_mapping(MAPPING + f'[rows]\nfiles = "{pattern}"', "mapping.toml")
+    try:
+        refuse_overwriting(out, "tables", mapping)
+        refused = False
+    except StrataError as error:
+        refused = "would be one of the files" in str(error)
+    target = folder / out
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("")
+    assert (
+        refused == selected == (target.resolve() in {file.resolve() for file in source_files("tables", mapping.rows)})
+    )
+
+
+def test_a_folder_is_no_output(folder: Path) -> None:
+    with pytest.raises(StrataError, match=r"--out tables is a directory\. Name a file, such as tables/items\.jsonl"):
+        refuse_overwriting("tables", "table.csv", parse_mapping(MAPPING))
 
 
 @pytest.mark.parametrize(

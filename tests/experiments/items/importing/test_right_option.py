@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,34 @@ def test_a_number_in_a_text_column_is_an_index_where_the_table_shows_it(tmp_path
     assert answers(tmp_path, rows[:1], FIELD) == ["0"]
 
 
+@pytest.mark.parametrize(
+    ("options", "keys", "expected"),
+    [
+        ([[1.0, 2.0], [3.0, 4.0]], ["1.0", "4.0"], ["1", "4"]),
+        ([["1.0", "2.0"], ["3.0", "4.0"]], [1.0, 4.0], ["1.0", "4.0"]),
+        ([["2.00", "3.00"], ["4.00", "5.00"]], ["3", "4.0"], ["3.00", "4.00"]),
+        ([["7", "x"], ["-2.5", "y"]], [7, -2.5], ["7", "-2.5"]),
+        ([["1", "1.0"], ["5", "6"]], ["1.0", "6.0"], ["1.0", "6"]),
+        ([["3", "5", "1", "9"], ["2", "4", "6", "8"]], [3, 0], ["9", "2"]),
+    ],
+)
+def test_a_number_is_the_option_that_is_this_number_however_both_are_written(
+    tmp_path: Path, options: list[Any], keys: list[Any], expected: list[str]
+) -> None:
+    rows = [{"options": some, "key": key} for some, key in zip(options, keys, strict=True)]
+    assert answers(tmp_path, rows, FIELD) == expected
+
+
+def test_decimals_of_a_parquet_table_are_found_by_their_value(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    options = [[Decimal("2.00"), Decimal("3.00")], [Decimal("4.00"), Decimal("5.00")]]
+    table = pyarrow.table({"q": ["a", "b"], "options": pyarrow.array(options), "key": ["3.00", "4.00"]})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    assert [item.answer for item in import_items(tmp_path / "t.parquet", parse_mapping(FIELD))] == [" 3", " 4"]
+
+
 def test_columns_are_named_by_what_tells_them_apart(tmp_path: Path) -> None:
     row = {"D": "four", "C": "three", "B": "two", "A": "one"}
     assert answers(tmp_path, [{**row, "key": "B"}], COLUMNS % '"D", "C", "B", "A"') == ["two"]
@@ -183,46 +212,6 @@ def test_a_key_that_is_no_label_leaves_the_row_out(tmp_path: Path) -> None:
         imported = made(tmp_path, rows, FIELD)
         assert [item.answer for item in imported] == [" one", " three"]
         assert imported.left_out == {"the key to the right option isn't the number of any option": 1}
-
-
-def test_scores_say_which_option_is_right(tmp_path: Path) -> None:
-    scores: dict[str, Any] = {"no": 0, "yes": 1, "maybe": 0}
-    rows = [
-        {"target_scores": scores},
-        {"target_scores": {"left": 1.0, "right": 0.0}},
-        {"target_scores": scores | {"no": 1}},
-    ]
-    mapping = '[item]\nprompt = "{q}"\n[choices]\nfield = "target_scores"\n'
-    for text in (mapping, mapping + 'correct = "target_scores"\n'):
-        imported = made(tmp_path, rows, text)
-        assert [item.answer for item in imported] == [" yes", " left"]
-        assert imported.items[0].choices == (" no", " yes", " maybe")
-        assert imported.left_out == {"the row has not exactly one right option": 1}
-    named = [{"target_scores": scores, "target": "maybe"}]
-    assert answers(tmp_path, named, mapping + 'correct = "target"\n') == ["maybe"]
-    assert answers(tmp_path, named, mapping.replace("[choices]", 'answer = "{target}"\n[choices]')) == ["yes"]
-
-
-def test_one_score_an_option_beside_them(tmp_path: Path) -> None:
-    mapping = '[item]\nprompt = "{q}"\n[choices]\nfield = "mc.choices"\ncorrect = "mc.labels"\n'
-    rows = [{"mc": {"choices": ["a", "b", "c"], "labels": labels}} for labels in ([0, 1, 0], [1, 1, 0], [0, 0, 1])]
-    imported = made(tmp_path, rows, mapping)
-    assert [item.answer for item in imported] == [" b", " c"]
-    assert answers(tmp_path, rows, mapping.replace("mc.choices", "mc").replace('correct = "mc.labels"\n', "")) == [
-        "b",
-        "c",
-    ]
-
-
-def test_zeros_and_a_one_are_scores_where_no_other_field_is_the_key(tmp_path: Path) -> None:
-    rows: list[dict[str, Any]] = [
-        {"mc": {"choices": ["a", "b"], "labels": marks}, "key": "1"} for marks in ([1, 0], [0, 1])
-    ]
-    mapping = '[item]\nprompt = "{q}"\n[choices]\nfield = "mc"\n'
-    assert answers(tmp_path, rows, mapping) == ["a", "b"]
-    assert answers(tmp_path, rows, mapping + 'correct = "key"\n') == ["a", "b"]  # The option labelled 1.
-    rows = [{"mc": {"choices": ["a", "b", "c"], "labels": [10, 30, 20]}, "key": "30"}]
-    assert answers(tmp_path, rows, mapping + 'correct = "key"\n') == ["b"]
 
 
 @pytest.mark.parametrize(
