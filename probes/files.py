@@ -15,8 +15,13 @@ from probes.errors import DoesNotFitError, StrataError
 def whole_file(target: Path) -> Iterator[Path]:
     """Yields a path to write to; on success it becomes `target`, on any failure nothing is left behind.
 
-    Raises DoesNotFitError when the disk is full.
+    A link stays one: what it points to is replaced. Raises StrataError for a directory, a device or a pipe, which a
+    rename would put an end to, DoesNotFitError when the disk is full.
     """
+    target = target.resolve() if target.is_symlink() else target
+    if target.exists() and not target.is_file():
+        kind = "a directory" if target.is_dir() else "a device or a pipe, not a file"
+        raise StrataError(f"{target} can't be written: it is {kind}", "Name a file")
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from experiments.items.schema import KINDS, Item, Span
 from probes.errors import StrataError
+from probes.files import whole_file
 
 FIELDS = (
     "id", "kind", "family", "domain", "prompt", "answer", "foil_prompt", "foil", "choices",
@@ -77,41 +76,20 @@ def scan_items(path: str | Path) -> Iterator[Item]:
 def write_items(path: str | Path, items: Iterable[Item]) -> None:
     """Write items as JSON Lines so that the file appears whole or not at all, and reads back as the same items.
 
-    Raises StrataError for an item that `read_items` would refuse, a repeated id, no items, or a disk that fails.
+    Raises StrataError for an item that `read_items` would refuse, a repeated id, no items, or a place that can't be
+    written, DoesNotFitError when the disk is full.
     """
-    # A link stays one, and what it points to is replaced.
-    target = Path(path).resolve() if Path(path).is_symlink() else Path(path)
-    if target.is_dir():
-        raise StrataError(f"Can't write items to {target}: it is a directory", "Name a file in it")
-    if target.exists() and not target.is_file():
-        raise StrataError(f"Can't write items to {path}: it is a device or a pipe, not a file", "Name a file")
-    partial: Path | None = None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
-        partial = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            seen: set[str] = set()
-            for item in items:
-                file.write(_line(item, target))
-                if item.id in seen:
-                    raise StrataError(f"Two items have the id {item.id!r}", "Give every item an id of its own")
-                seen.add(item.id)
-            if not seen:
-                raise StrataError(f"There are no items to write to {target}", "Ask for at least one item")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.chmod(0o644)
-        partial.replace(target)
-        partial = None
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise StrataError(
-            f"Can't write the item file {target}: {reason}", "Free space or choose another path"
-        ) from error
-    finally:
-        if partial is not None:
-            partial.unlink(missing_ok=True)
+    target = Path(path)
+    seen: set[str] = set()
+    with whole_file(target) as part, part.open("wb") as file:
+        for item in items:
+            file.write(_line(item, target))
+            if item.id in seen:
+                raise StrataError(f"Two items have the id {item.id!r}", "Give every item an id of its own")
+            seen.add(item.id)
+        if not seen:
+            raise StrataError(f"There are no items to write to {target}", "Ask for at least one item")
+        file.flush()
 
 
 def item_to_dict(item: Item) -> dict[str, Any]:
