@@ -95,8 +95,9 @@ def answers(view: Json) -> str:
 <section id="answers" aria-labelledby="answers-title">
   <h2 id="answers-title">What changed in the answers?</h2>
   <p class="caption">The same prompts, asked {esc(view["run"]["asked"])}, paired by item; in brackets the 95 % interval over entities. An item is answered
-    right {DECIDING_RULE}; that measure stands first. Bold: the interval leaves 0 out and every measure has the same sign; ≠: it leaves 0 out,
-    but measures have opposite signs, so neither a gain nor a loss is claimed. Change: distilled − base. Beyond the twin: distilled − twin, what the control training does not do as well. Drawn: the change (square) and
+    right {DECIDING_RULE}; that measure stands first. A measure shows a change where its interval leaves 0 out. Bold: a gain or a loss is claimed, since every measure
+    of the kind shows it on one side{_also_beyond(view)}. ≠: this interval leaves 0 out, and another measure's lies on the other side of 0. Plain: nothing is
+    claimed; what shows it and what doesn't stands beneath. Change: distilled − base. Beyond the twin: distilled − twin, what the control training does not do as well. Drawn: the change (square) and
     what is beyond the twin (diamond), from −1 to 1.</p>
   <div class="wide"><table class="plain estimates"><caption class="sr">Answers by kind</caption><thead><tr><th scope="col">Items</th>
     <th scope="col">Measure</th>{_heads()}<th scope="col">Change</th></tr></thead>{kinds}</table></div>
@@ -105,25 +106,30 @@ def answers(view: Json) -> str:
 </section>"""
 
 
+def _also_beyond(view: Json) -> str:
+    twin = any(model["key"] == "twin" for model in view["models"])
+    return ", in the change and beyond the twin" if twin else " in the change; without a control twin that may be what any training does"
+
+
 def _heads() -> str:
     return "".join(f'<th scope="col" class="head-{name}">{text}</th>' for name, text in HEADS.items())
 
 
-_ALONE = {"shared": True, "opposite": False}
-"""A measure that no other one can deny."""
+_UNCLAIMED = {"claimed": False, "opposite": False}
+"""Of a number that no claim about the answers stands on."""
 
 
 def _cells(estimates: Json, digits: int = 2, percent: bool = False, agreed: Json | None = None) -> str:
-    """`agreed`: by contrast whether all measures of the answers share a sign, or two are opposite; None: one measure alone."""
+    """`agreed`: by contrast whether a claim stands on it, and whether two measures show opposites."""
     none: Json = {}
     return "".join(
-        f"<td>{estimate_words(estimates[name], name, digits, percent, (agreed or none).get(name, _ALONE))}</td>"
+        f"<td>{estimate_words(estimates[name], name, digits, percent, (agreed or none).get(name, _UNCLAIMED))}</td>"
         for name in ESTIMATES
     )
 
 
-def estimate_words(one: Json | None, name: str, digits: int = 2, percent: bool = False, agreed: Json = _ALONE) -> str:
-    """A number with its interval; n, clusters and method on hover and in the tables. Bold where it may be claimed."""
+def estimate_words(one: Json | None, name: str, digits: int = 2, percent: bool = False, agreed: Json = _UNCLAIMED) -> str:
+    """A number with its interval; n, clusters and method on hover and in the tables. Bold where it is claimed."""
     if one is None:
         return '<span class="muted">–</span>'
     scale = 100 if percent else 1
@@ -131,21 +137,22 @@ def estimate_words(one: Json | None, name: str, digits: int = 2, percent: bool =
     sign = "+" if name not in ("base", "distilled", "twin") and value is not None and value > 0 else ""
     shown = f"{sign}{number(value, digits)}{' %' if percent and name in ('base', 'distilled', 'twin') else ''}"
     shows = low is not None and high is not None and not low <= 0 <= high and name not in ("base", "distilled", "twin")
-    sure = " sure" if shows and agreed["shared"] else ""
+    sure = " sure" if shows and agreed["claimed"] else ""
     band = interval(low, high, digits) or "no interval"
     about = f"n {one['n_items']} items in {one['n_clusters']} clusters; {one['method']}"
-    denied = "" if not (shows and agreed["opposite"]) else ' <abbr title="other measures have another sign">≠</abbr>'
+    denied = "" if not (shows and agreed["opposite"]) else ' <abbr title="the interval of another measure lies on the other side of 0">≠</abbr>'
     return f'<span class="est{sure}" title="{esc(about)}">{shown}{denied}<small>{band}</small></span>'
 
 
 def _kind_rows(kind: Json) -> str:
+    beneath = _beneath(kind)
     left = f", {kind['left_out']} left out" if kind["left_out"] else ""
     rows = ""
     for place, measure in enumerate(kind["measures"]):
         share = measure["share"]
         drawn = change_svg([measure["estimates"]["change"], measure["estimates"]["beyond_twin"]]) if share else ""
         first = (
-            f'<th scope="rowgroup" rowspan="{len(kind["measures"]) + bool(kind["disagreement"])}">{kind_mark(kind["kind"])}'
+            f'<th scope="rowgroup" rowspan="{len(kind["measures"]) + bool(beneath)}">{kind_mark(kind["kind"])}'
             f"<small>{count(kind['asked'], 'item')} asked{left}</small></th>"
         )
         decides = "decides; " if measure["decides"] else ""
@@ -157,9 +164,16 @@ def _kind_rows(kind: Json) -> str:
             f"<tr>{'' if place else first}<th scope='row'>{label}</th>"
             f"{_cells(measure['estimates'], 1 if share else 2, share, kind['agreed'])}<td>{drawn}</td></tr>"
         )
-    if kind["disagreement"]:
-        rows += f'<tr class="under"><td colspan="8"><small>The measures disagree: {esc(kind["disagreement"])}.</small></td></tr>'
+    if beneath:
+        rows += f'<tr class="under"><td colspan="8"><small>{esc(beneath)}</small></td></tr>'
     return f"<tbody>{rows}</tbody>"
+
+
+def _beneath(kind: Json) -> str:
+    """Why no claim is made of numbers some of which leave 0 out; empty where that doesn't need to be said."""
+    apart = f"The measures disagree: {kind['disagreement']}." if kind["disagreement"] else ""
+    partly = f"{kind['shown_by'][0].upper()}{kind['shown_by'][1:]}." if kind["shown_by"] else ""
+    return " ".join(one for one in (apart, partly) if one)
 
 
 def _thoughts(a: Json) -> str:
@@ -174,14 +188,20 @@ def _thoughts(a: Json) -> str:
             for role, reasons in split["no_answer"].items() if reasons
         )  # fmt: skip
         rows += (
-            f'<tr><th scope="row">{esc(split["about"])}<small>{_n_of(split["estimates"])}</small></th>{_cells(split["estimates"], 1, True)}'
+            f'<tr><th scope="row">{esc(split["about"])}<small>{_n_of(split["estimates"])}</small></th>{_cells(split["estimates"], 1, True, split["agreed"])}'
             f"<td>{change_svg([split['estimates']['change'], split['estimates']['beyond_twin']])}</td></tr>"
             f'<tr class="under"><td colspan="8"><small>asked: {ways}. Without an answer: {none or "none"}.</small></td></tr>'
         )
     return f"""{head}<p class="caption">Share of problems answered right in generated text, {esc(a["thoughts_how"])}; each half of the problems in the way of asking
-    that suits the model best on the other half. Every answer stands in the run's answers tables.</p>
+    that suits the model best on the other half. Bold: claimed of problems like those trained on, by generated answers alone{_in_words_rule(a)}. Every answer stands in the run's answers tables.</p>
   <div class="wide"><table class="plain estimates"><thead><tr><th scope="col">Problems</th>{_heads()}<th scope="col">Change</th></tr></thead>
   <tbody>{rows}</tbody></table></div>"""
+
+
+def _in_words_rule(a: Json) -> str:
+    beyond = any(split["estimates"]["beyond_twin"] for split in a["thoughts"])
+    also = ", beyond the twin too," if beyond else ""
+    return f": the interval leaves 0 out{also} and not all that the measures at the prompts show is the opposite"
 
 
 def _n_of(estimates: Json) -> str:
@@ -202,8 +222,9 @@ def _families(families: list[Json]) -> str:
             f"{_cells(row['accuracy'], 0, True, row['agreed'])}"
             f"<td>{change_svg([row['accuracy']['change'], row['accuracy']['beyond_twin']])}</td></tr>"
         )
-    return f"""<h3>By family</h3><p class="caption">The accuracy that decides for the family's items, in %; changes in points. Bold and ≠ as above, over the
-    family's accuracy by choice, by likelihood, logit difference and log-probability of the answer.</p><div class="table-scroll" tabindex="0" role="region" aria-label="Answers by family">
+    return f"""<h3>By family</h3><p class="caption">The accuracy that decides for the family's items, in %; changes in points. No claim is made of a family:
+    these intervals are not corrected for the number of families, and about one in twenty leaves 0 out where nothing changed. ≠ as above, over the family's accuracy by
+    choice, by likelihood, logit difference and log-probability of the answer.</p><div class="table-scroll" tabindex="0" role="region" aria-label="Answers by family">
   <table class="plain estimates families"><caption class="sr">Accuracy that decides, by family</caption><thead><tr><th scope="col">Family</th><th scope="col" class="num">Asked</th>
   {_heads()}<th scope="col">Change</th></tr></thead><tbody>{rows}</tbody></table></div>"""
 
