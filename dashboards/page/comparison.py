@@ -126,7 +126,7 @@ def _body(view: Json) -> str:
         "narrow streams; of the variance for CKA, of the squared length for the cosine), removed from both models: CKA weighs a dimension by its squared "
         "variance, so one with a tenth can outweigh hundreds. In the middle row the band runs from the lowest to the highest value with one family left out. "
         "A fall that is gone on one of these lines is one dimension's or one family's, and no change of the whole stream.",
-        select("spos", "Position"), before=sections.readings(view["similarity"], "last"),
+        select("spos", "Position"), before=sections.readings(view["similarity"]),
     )  # fmt: skip
     contrasts = frame(
         "contrasts", "Does asking for reasoning change the streams?",

@@ -302,10 +302,16 @@ def _likeness_cell(found: Json | None) -> str:
     return f'<td><span title="{esc(about)}">{number(found["between"], 2)}<small>[{number(found["ceiling"], 2)}]</small></span></td>'
 
 
-def readings(part: Json, position: str | None = None) -> str:
-    """What the lines of a part say, in sentences; of one position where the part has several."""
-    told = [one["text"] for one in part.get("told") or [] if position is None or one["position"] == position]
-    return f'<ul class="readings">{"".join(f"<li>{esc(text)}</li>" for text in told)}</ul>' if told else ""
+def readings(part: Json) -> str:
+    """What the lines of a part say, in sentences; those of one position are shown with it where scripts run."""
+    told = "".join(
+        f"<li{_of_position(one)}>{esc(one['text'])}</li>" for one in part.get("told") or []
+    )
+    return f'<ul class="readings">{told}</ul>' if told else ""
+
+
+def _of_position(one: Json) -> str:
+    return f' data-position="{esc(one["position"])}"' if one.get("position") else ""
 
 
 def halves(view: Json) -> str:
