@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboards.page.markup import esc, foreign
+from dashboards.page.markup import esc, foreign, prose
 from dashboards.page.sections import command_line, fact_list, kind_mark, tests_and_stages
 from dashboards.page.strip import change_svg
 from dashboards.view.comparison_words import ESTIMATES
@@ -32,8 +32,8 @@ def verdict(view: Json) -> str:
         for said, text in ((v["quick"], "QUICK RUN"), (v["limited"], "LIMITED RUN"))
         if said
     )
-    sentences = "".join(f"<p class='sentence'>{esc(one)}</p>" for one in v["sentences"])
-    caveats = "".join(f'<li class="caveat-{esc(one["code"])}">{esc(one["text"])}</li>' for one in v["caveats"])
+    sentences = "".join(f"<p class='sentence'>{prose(one)}</p>" for one in v["sentences"])
+    caveats = "".join(f'<li class="caveat-{esc(one["code"])}">{prose(one["text"])}</li>' for one in v["caveats"])
     return f"""
 <section class="card verdict" aria-labelledby="verdict-title">
   <div class="verdict-head"><h2 id="verdict-title">Verdict</h2>
@@ -108,7 +108,11 @@ def answers(view: Json) -> str:
 
 def _also_beyond(view: Json) -> str:
     twin = any(model["key"] == "twin" for model in view["models"])
-    return ", in the change and beyond the twin" if twin else " in the change; without a control twin that may be what any training does"
+    return (
+        ", in the change and beyond the twin"
+        if twin
+        else " in the change; without a control twin that may be what any training does"
+    )
 
 
 def _heads() -> str:
@@ -128,7 +132,9 @@ def _cells(estimates: Json, digits: int = 2, percent: bool = False, agreed: Json
     )
 
 
-def estimate_words(one: Json | None, name: str, digits: int = 2, percent: bool = False, agreed: Json = _UNCLAIMED) -> str:
+def estimate_words(
+    one: Json | None, name: str, digits: int = 2, percent: bool = False, agreed: Json = _UNCLAIMED
+) -> str:
     """A number with its interval; n, clusters and method on hover and in the tables. Bold where it is claimed."""
     if one is None:
         return '<span class="muted">–</span>'
@@ -140,7 +146,11 @@ def estimate_words(one: Json | None, name: str, digits: int = 2, percent: bool =
     sure = " sure" if shows and agreed["claimed"] else ""
     band = interval(low, high, digits) or "no interval"
     about = f"n {one['n_items']} items in {one['n_clusters']} clusters; {one['method']}"
-    denied = "" if not (shows and agreed["opposite"]) else ' <abbr title="the interval of another measure lies on the other side of 0">≠</abbr>'
+    denied = (
+        ""
+        if not (shows and agreed["opposite"])
+        else ' <abbr title="the interval of another measure lies on the other side of 0">≠</abbr>'
+    )
     return f'<span class="est{sure}" title="{esc(about)}">{shown}{denied}<small>{band}</small></span>'
 
 
@@ -179,7 +189,7 @@ def _beneath(kind: Json) -> str:
 def _thoughts(a: Json) -> str:
     head = f"<h3>In words: {GENERATED}</h3>"
     if not a["thoughts"]:
-        return f'{head}<div class="state state-notrun"><b>Not run</b><div>{esc(a["thoughts_text"])}</div></div>'
+        return f'{head}<div class="state state-notrun"><b>Not run</b><div>{prose(a["thoughts_text"])}</div></div>'
     rows = ""
     for split in a["thoughts"]:
         ways = ", ".join(f"{esc(role)}: {esc(way)}" for role, way in split["prompt"].items())
@@ -233,7 +243,7 @@ def locations(view: Json) -> str:
     """Did a kind move to another depth? Point, interval, and the bounds within which it counts as unchanged."""
     found = view["locations"]
     rows = "".join(_location_row(row, found["bound"]) for row in found["rows"])
-    orders = "".join(f"<li>{role_mark(one['role'])} {esc(one['text'])}</li>" for one in found["orders"])
+    orders = "".join(f"<li>{role_mark(one['role'])} {prose(one['text'])}</li>" for one in found["orders"])
     ordered = (
         f'<h3>Order of retrieval and reasoning in each model</h3><ul class="orders">{orders}</ul>' if orders else ""
     )
@@ -262,7 +272,7 @@ def _location_row(row: Json, bound: float) -> str:
             f"<small>{esc(support)}</small></span>"
         )
         drawn = change_svg([row], limit=0.5, bound=bound)
-    reason = f"<small>{esc(row['reason'])}</small>" if row["reason"] else ""
+    reason = f"<small>{prose(row['reason'])}</small>" if row["reason"] else ""
     word = _VERDICTS.get(row["verdict"], row["verdict"])
     return (
         f'<tr><th scope="row">{kind_mark(row["kind"])}</th><td>{role_mark(row["role"])}</td><td>{esc(row["base"])}</td>'
@@ -304,9 +314,7 @@ def _likeness_cell(found: Json | None) -> str:
 
 def readings(part: Json) -> str:
     """What the lines of a part say, in sentences; those of one position are shown with it where scripts run."""
-    told = "".join(
-        f"<li{_of_position(one)}>{esc(one['text'])}</li>" for one in part.get("told") or []
-    )
+    told = "".join(f"<li{_of_position(one)}>{esc(one['text'])}</li>" for one in part.get("told") or [])
     return f'<ul class="readings">{told}</ul>' if told else ""
 
 
@@ -355,7 +363,7 @@ def outside(view: Json) -> str:
 def not_comparable(view: Json) -> str:
     """Measures that were left out, each with its reason."""
     rows = "".join(
-        f"<tr><td>{esc(one['measure'])}</td><td>{role_mark(one['model'])}</td><td>{esc(one['reason'])}</td></tr>"
+        f"<tr><td>{esc(one['measure'])}</td><td>{role_mark(one['model'])}</td><td>{prose(one['reason'])}</td></tr>"
         for one in view["not_comparable"]
     )
     body = (

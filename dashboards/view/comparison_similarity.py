@@ -175,7 +175,11 @@ def dimensions_told(line: Json, trimmed: Json | None) -> str:
     carried: dict[str, list[int]] = {}
     for stream, (one, other) in sorted(disagree.items()):
         carried.setdefault(_carries(one, other), []).append(stream)
-    told = [words.format(it=it, where=in_streams(carried[name]), **_worst(disagree, carried[name])) for name, words in _CARRIES.items() if name in carried]
+    told = [
+        words.format(it=it, where=in_streams(carried[name]), **_worst(disagree, carried[name]))
+        for name, words in _CARRIES.items()
+        if name in carried
+    ]
     return f"{dominance_words(line)}; {'; '.join(told)}"
 
 

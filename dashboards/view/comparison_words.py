@@ -223,7 +223,7 @@ def build_locations(run: ComparisonRun) -> Json:
             narrow = moved.get("interval90") or (None, None)
             rows.append(
                 {
-                    "kind": kind, "role": role, "base": place_words(located.get("base")), "after": place_words(located.get(role)),
+                    "kind": kind, "role": role, "base": place_words(located.get("base"), was_sought(run, "base")), "after": place_words(located.get(role), was_sought(run, role)),
                     "located": bool(located.get("base") and located.get(role)),
                     "value": significant(moved.get("difference")), "low": significant(low), "high": significant(high),
                     "low90": significant(narrow[0]), "high90": significant(narrow[1]),
@@ -243,16 +243,21 @@ def _orders(run: ComparisonRun) -> list[Json]:
     """In which order the kinds stand in each model; numbers only where both are located in it."""
     order = run.found.get("order") or {}
     found = []
-    for role in (role for role in run.roles if role in order):
+    for role in (role for role in run.roles if role in order and was_sought(run, role)):
         located = {kind: (run.found["kinds"][kind].get("located") or {}).get(role) for kind in LOCATED_KINDS}
         found.append({"role": role, "text": order_words(order[role], located)})
     return found
 
 
-def place_words(located: Json | None) -> str:
-    """`block 12 [10–14], depth 0.42 [0.35, 0.47]`, or `not located`."""
+def was_sought(run: ComparisonRun, role: str) -> bool:
+    """Whether any intervention was asked for of the model."""
+    return (run.models[role].get("config") or {}).get("causal_map") != "none"
+
+
+def place_words(located: Json | None, sought: bool = True) -> str:
+    """`block 12 [10–14], depth 0.42 [0.35, 0.47]`, `not located` or `not looked for`."""
     if not located:
-        return "not located"
+        return "not located" if sought else "not looked for"
     low, high = located.get("interval") or (None, None)
     depth = interval(*(located.get("depth_interval") or (None, None)))
     return f"block {located['layer']}{block_band(low, high)}, depth {number(located.get('depth'))}{' ' + depth if depth else ''}"

@@ -66,7 +66,8 @@ def _lacking(of_kind: OfKind, signs: Mapping[str, int], sign: int) -> str:
 def denial(sign: int, at_prompts: OfKind) -> str:
     """What the measures at the prompts show against an answer in words."""
     return "; ".join(
-        f"{AGAINST[contrast]} {_each(at_prompts, contrast, names)}" for contrast, names in denied_by(sign, at_prompts).items()
+        f"{AGAINST[contrast]} {_each(at_prompts, contrast, names)}"
+        for contrast, names in denied_by(sign, at_prompts).items()
     )
 
 
@@ -96,11 +97,16 @@ def moved(of_kind: OfKind, name: str, contrast: str) -> str:
 def _standing(of_kind: OfKind, contrast: str) -> str:
     """Of measures that don't deny each other: `a fall is shown by A, B; not shown by C`."""
     signs = contrasts_of(of_kind)[contrast]
-    yes, no = (", ".join(label_of(of_kind, name) for name, one in signs.items() if bool(one) is shows) for shows in (True, False))
+    yes, no = (
+        ", ".join(label_of(of_kind, name) for name, one in signs.items() if bool(one) is shows)
+        for shows in (True, False)
+    )
     if not yes:
         return "no measure shows a change"
     move = _MOVES[next(one for one in signs.values() if one)]
-    return f"{move} is shown by {yes if no or len(signs) == 1 else 'every measure'}{f', not shown by {no}' if no else ''}"
+    return (
+        f"{move} is shown by {yes if no or len(signs) == 1 else 'every measure'}{f', not shown by {no}' if no else ''}"
+    )
 
 
 def _each(of_kind: OfKind, contrast: str, names: list[str]) -> str:

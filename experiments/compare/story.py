@@ -76,7 +76,10 @@ def _gain(reasoning: Mapping[str, Any], words: Mapping[str, Any] | None, where: 
     borne, sign = sign_of(accuracy), claimed_in_words(accuracy, reasoning)
     if borne and not sign:
         often = "more" if borne > 0 else "less"
-        return 0, f"the measures of reasoning disagree: it is answered {often} often in words, but {denial(borne, reasoning)}"
+        return (
+            0,
+            f"the measures of reasoning disagree: it is answered {often} often in words, but {denial(borne, reasoning)}",
+        )
     return sign, f"{none} {why_not_alone(accuracy, 1)}"
 
 

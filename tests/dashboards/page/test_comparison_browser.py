@@ -114,7 +114,10 @@ def test_a_fall_of_one_dimension_or_one_family_stands_beside_the_lines_that_deny
             "the band reaches where the curve would be without the family"
         )
         told = tab.locator("#similarity .readings").inner_text()
-        assert "most of the fall at streams 3–5 goes with it" in told and "only binding makes it fall at streams 3–5" in told
+        assert (
+            "most of the fall at streams 3–5 goes with it" in told
+            and "only binding makes it fall at streams 3–5" in told
+        )
         assert "12 of 24 reasoning items are scored behind a first answer token" in told
         tab.locator("#spos").select_option("subject")
         _settled(tab)
@@ -127,7 +130,10 @@ def test_no_label_of_a_map_is_cut_on_the_left(browser: Any, tmp_path: Path) -> N
     """With the longest name of a site, as in a run over whole blocks."""
     run = write_synthetic_comparison(tmp_path / "run", hostile=False)
     table = pq.read_table(run / "changes.parquet")
-    rows = [{**row, "n_items": 1072, "component": "block_out" if row["component"] == "attn_out" else row["component"]} for row in table.to_pylist()]
+    rows = [
+        {**row, "n_items": 1072, "component": "block_out" if row["component"] == "attn_out" else row["component"]}
+        for row in table.to_pylist()
+    ]
     pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), run / "changes.parquet")
     with opened(browser, write_comparison(run), viewport={"width": 1400, "height": 900}) as tab:
         labels = tab.evaluate(

@@ -63,7 +63,9 @@ def test_a_change_that_another_measure_denies_is_marked_and_told(tmp_path: Path)
     down = {**found["answer_logprob"], "change": {**LOSS, "value": -2.0, "low": -3.0, "high": -1.0}}
     rewritten(run, "reasoning", answer_logprob=down)
     text = text_of(write_comparison(run))
-    assert "The measures disagree: against the base: accuracy by choice +25.0 points [+17.0, +33.0], accuracy by" in text
+    assert (
+        "The measures disagree: against the base: accuracy by choice +25.0 points [+17.0, +33.0], accuracy by" in text
+    )
     assert "log-probability of the answer −2.00 nats [−3.00, −1.00]" in text and "+25.0 ≠" in text
 
 
@@ -91,7 +93,9 @@ def test_what_only_some_measures_show_is_plain_and_told_beneath(tmp_path: Path) 
         rewritten(run, kind, answer_logprob=noise)
     kinds = section(run, 'id="answers"', "<h3>In words")
     assert "est sure" not in kinds and "≠</abbr>" not in kinds
-    assert "shown by accuracy by choice, accuracy by likelihood, logit difference, not shown by log-probability" in kinds
+    assert (
+        "shown by accuracy by choice, accuracy by likelihood, logit difference, not shown by log-probability" in kinds
+    )
 
 
 def test_a_family_is_never_bold_since_there_are_many(tmp_path: Path) -> None:

@@ -69,19 +69,26 @@ def test_a_fall_that_is_not_there_without_the_dominant_dimensions_is_not_the_str
     (sentence,) = [one["text"] for one in view["told"]]
     assert "lowest CKA 0.680 at stream 3 (24 items)" in sentence
     assert "dimensions 3, 9 dominate: one holds up to 77 % of the variance (streams 2–4)" in sentence
-    assert "most of the fall at streams 2–3 goes with them (0.910 instead of 0.680 without them at stream 3)" in sentence
+    assert (
+        "most of the fall at streams 2–3 goes with them (0.910 instead of 0.680 without them at stream 3)" in sentence
+    )
     assert "hidden" not in sentence and "part" not in sentence
 
 
 def test_a_likeness_that_is_not_there_without_them_is_not_the_streams_either() -> None:
     sentence = told(rows_of({}, {2: 0.4}))
-    assert "lowest CKA 1.000" in sentence and "most of a fall at stream 2 is hidden by them (0.400 instead of 1.000" in sentence
+    assert (
+        "lowest CKA 1.000" in sentence
+        and "most of a fall at stream 2 is hidden by them (0.400 instead of 1.000" in sentence
+    )
 
 
 def test_a_fall_that_stays_without_them_is_only_in_part_theirs() -> None:
     """1 − .56 is more than half of 1 − .3."""
     sentence = told(rows_of({2: 0.3}, {2: 0.56}))
-    assert "a part of the fall at stream 2 goes with them, the rest stays (0.560 instead of 0.300 without them" in sentence
+    assert (
+        "a part of the fall at stream 2 goes with them, the rest stays (0.560 instead of 0.300 without them" in sentence
+    )
     assert "most of" not in sentence
     assert "most of the fall at stream 2 goes with them" in told(rows_of({2: 0.3}, {2: 0.66}))
     assert "a part of the fall at stream 2 is hidden by them" in told(rows_of({2: 0.6}, {2: 0.4}))
@@ -94,7 +101,9 @@ def test_streams_of_opposite_direction_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize(("share", "words"), [(0.0971, "9.7 %"), (0.09996, "9.996 %"), (0.05, "5 %")])
-def test_the_share_of_a_dimension_that_is_not_dominant_is_not_rounded_up_to_the_threshold(share: float, words: str) -> None:
+def test_the_share_of_a_dimension_that_is_not_dominant_is_not_rounded_up_to_the_threshold(
+    share: float, words: str
+) -> None:
     rows = [{**row, "share_other": share} for row in rows_of({2: 0.7})]
     assert f"no dimension is dominant (the largest holds {words} of the variance)" in told(rows)
 

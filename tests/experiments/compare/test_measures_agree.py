@@ -112,7 +112,11 @@ def test_an_interval_around_0_neither_denies_a_change_nor_shows_it(noise: Three)
     """Whichever sign its point estimate has: of two like runs one must not disagree and the other claim."""
     found = estimates(DOWN, DOWN, DOWN, noise)
     assert claimed(found) == 0 and disagreement(found) is None
-    assert agreement(found)["change"] == {"sign": 0, "opposite": False, "signs": dict(zip(MEASURES, (-1, -1, -1, 0), strict=True))}
+    assert agreement(found)["change"] == {
+        "sign": 0,
+        "opposite": False,
+        "signs": dict(zip(MEASURES, (-1, -1, -1, 0), strict=True)),
+    }
     assert shown_by(found) == (
         "against the base a fall is shown by accuracy by choice, accuracy by likelihood, logit difference, not shown by "
         "log-probability of the answer"
@@ -217,7 +221,10 @@ def story(knowledge: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("after", "said"),
     [
-        ({"choice": 0.5, "likelihood": 0.6, "logprob": -1.5}, "no loss of knowledge is shown against the base (the measures disagree)"),
+        (
+            {"choice": 0.5, "likelihood": 0.6, "logprob": -1.5},
+            "no loss of knowledge is shown against the base (the measures disagree)",
+        ),
         ({**WORSE, "next_token": "<think>"}, "likeliest next token opens a tag"),
         (WORSE, "which half of the blocks brings the loss of knowledge is not shown"),
     ],

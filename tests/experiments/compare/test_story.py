@@ -135,7 +135,10 @@ def test_a_gain_in_words_says_that_it_rests_on_generated_answers_alone() -> None
     assert "reasoning gains in words by generated answers alone, but" in story_of(open_halves)[1]
     assert "This rests on generated answers alone." in in_words(open_halves)["sentences"][1]
     held_back = in_words(found(of_kind(NONE) | {"answer_logprob": changed(DOWN)}, of_kind(NONE), changed(UP)))
-    assert "is the opposite (against the base log-probability of the answer −0.20 nats [−0.30, −0.10])" in held_back["sentences"][1]
+    assert (
+        "is the opposite (against the base log-probability of the answer −0.20 nats [−0.30, −0.10])"
+        in held_back["sentences"][1]
+    )
     assert "the measures of reasoning disagree: it is answered more often in words" in held_back["reason"]
 
 
