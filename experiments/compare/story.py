@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from experiments.answer_measures import GENERATED
 from experiments.compare.agreement import claimed, claimed_in_words, sign_of
 from experiments.compare.agreement_words import denial, why_not, why_not_alone
 from experiments.compare.next_tokens import format_instead
@@ -28,6 +29,7 @@ def story_of(found: Mapping[str, Any]) -> tuple[str, str]:
     words = asked_in_words(found)
     gain, loss = (words or reasoning).get("accuracy"), knowledge.get("accuracy")
     where = "in words" if words else "at these prompts"
+    alone = f" ({GENERATED} alone)" if words else ""
     absent = [name for name, one in (("reasoning", gain), ("knowledge", loss)) if one is None]
     if absent:
         return "undetermined", f"no {' and no '.join(absent)} items were asked"
@@ -41,7 +43,7 @@ def story_of(found: Mapping[str, Any]) -> tuple[str, str]:
     contrary = [
         (gained < 0, f"reasoning is answered less often than before {where}{_beyond(gain)}"),
         (lost > 0, f"knowledge items are answered more often than before{_beyond(loss)}"),
-        (gained > 0 and brings_gain < 0, "the lower half of the blocks brings more of the gain in reasoning than the upper half"),
+        (gained > 0 and brings_gain < 0, f"the lower half of the blocks brings more of the gain in reasoning{alone} than the upper half"),
         (lost < 0 and brings_loss > 0, "the upper half of the blocks brings more of the loss of knowledge than the lower half"),
         (_order(found) == "reasoning-first", "the base reasons in lower blocks than it retrieves in"),
     ]  # fmt: skip
@@ -55,12 +57,11 @@ def story_of(found: Mapping[str, Any]) -> tuple[str, str]:
     if against:
         return "contradicted", "; ".join(against)
     if open_:
-        alone = " by generated answers alone" if words else ""
-        shown = f"reasoning gains {where}{_beyond(gain)}{alone}, but " if gained > 0 and lost == 0 else ""
+        shown = f"reasoning gains {where}{alone}{_beyond(gain)}, but " if gained > 0 and lost == 0 else ""
         return "undetermined", shown + "; ".join(open_)
     return "supported", (
-        "the upper half of the blocks brings the gain in reasoning, the lower half the loss of knowledge, and nothing speaks "
-        "for another order of the two"
+        f"the upper half of the blocks brings the gain in reasoning{alone}, the lower half the loss of knowledge, and nothing "
+        "speaks for another order of the two"
     )
 
 

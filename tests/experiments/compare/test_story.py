@@ -132,7 +132,7 @@ def test_the_contrast_that_fails_in_words_is_named(words: dict[str, Any], said: 
 
 def test_a_gain_in_words_says_that_it_rests_on_generated_answers_alone() -> None:
     open_halves = found(of_kind(NONE), of_kind(NONE), changed(UP))
-    assert "reasoning gains in words by generated answers alone, but" in story_of(open_halves)[1]
+    assert "reasoning gains in words (generated answers alone), but" in story_of(open_halves)[1]
     assert "This rests on generated answers alone." in in_words(open_halves)["sentences"][1]
     held_back = in_words(found(of_kind(NONE) | {"answer_logprob": changed(DOWN)}, of_kind(NONE), changed(UP)))
     assert (
