@@ -71,7 +71,12 @@ def current_rows(run: ComparisonRun, table: str) -> Rows:
 
 
 def with_dominant(rows: Rows, key: Sequence[str], shares: Sequence[str]) -> list[Json]:
-    """Lines by `key` and dimensions, each with its dominant dimensions and shares by stream."""
+    """Lines by `key` and dimensions, each with its dominant dimensions and shares by stream.
+
+    Without a dominant dimension there is nothing to trim: there the trimmed line is the other one.
+    """
+    rows = [row for row in rows if row["dimensions"] == "all" or row["dominant"]]
+    rows += [{**row, "dimensions": "trimmed"} for row in rows if row["dimensions"] == "all" and not row["dominant"]]
     lines = gathered(rows, (*key, "dimensions"), axis="stream", layer="stream", extra=shares)
     named = {(*(row[name] for name in key), row["stream"]): row["dominant"] for row in rows}
     for line in lines:

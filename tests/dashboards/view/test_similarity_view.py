@@ -75,6 +75,15 @@ def test_a_fall_that_is_not_there_without_the_dominant_dimensions_is_not_the_str
     assert "hidden" not in sentence and "part" not in sentence
 
 
+def test_where_nothing_is_dominant_the_trimmed_line_is_the_other_one() -> None:
+    """With or without rows of its own in the table."""
+    rows = rows_of({2: 0.7, 3: 0.68, 5: 0.8}, {2: 0.9, 3: 0.91})
+    sparse = [row for row in rows if row["dimensions"] == "all" or row["dominant"]]
+    assert len(sparse) < len(rows)
+    found = [build_similarity(run_of("similarity", table))["lines"] for table in (rows, sparse)]
+    assert found[0] == found[1] and found[0][1]["mean"] == [1.0, 1.0, 0.9, 0.91, 1.0, 0.8, 1.0]
+
+
 def test_a_likeness_that_is_not_there_without_them_is_not_the_streams_either() -> None:
     sentence = told(rows_of({}, {2: 0.4}))
     assert (
