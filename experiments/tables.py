@@ -104,8 +104,8 @@ SIMILARITY = _schema(
 )  # fmt: skip
 """`compare`: debiased CKA and mean cosine of a model's streams with the base's at the same tokens of the prompts as asked.
 
-`dimensions`: `all`, or `trimmed`: without the `dominant` ones, of which null says there are none; `share_base` and
-`share_other` are what the largest dimension holds in each of the models. `left_out`: the family without which it is
+`dimensions`: `all`, or `trimmed`: without the `dominant` ones, of which null says there are none, and then there is no
+`trimmed` row, which would repeat the one of `all`; `share_base` and `share_other` are what the largest dimension holds in each of the models. `left_out`: the family without which it is
 measured, null for none. `n_appended`: items that are scored behind a start their answer and foil share, which is not read.
 """
 

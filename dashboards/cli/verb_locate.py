@@ -182,7 +182,7 @@ def _answered_in_words(found: dict[str, Any]) -> str:
 def _located_in_words(found: dict[str, Any]) -> str:
     located = found["located"]
     if located is None:
-        return f"not located: {found['why_not_located']}"
+        return f"{'not located' if found.get('sought', True) else 'not looked for'}: {found['why_not_located']}"
     band = "" if located["interval"] is None else f" [{', '.join(f'{end:.0f}' for end in located['interval'])}]"
     return (
         f"located in block {located['layer']}{band}, depth {located['depth']:.2f} "

@@ -125,8 +125,8 @@ def _body(view: Json) -> str:
         f"over random halves of the entities. Open marks: without dominant dimensions, each holding {100 * DOMINANT_SHARE:.0f} % or more by itself (more in "
         "narrow streams; of the variance for CKA, of the squared length for the cosine), removed from both models: CKA weighs a dimension by its squared "
         "variance, so one with a tenth can outweigh hundreds. In the middle row the band runs from the lowest to the highest value with one family left out. "
-        "A fall that is gone on one of these lines is one dimension's or one family's, and no change of the whole stream.",
-        select("spos", "Position"), before=sections.readings(view["similarity"], "last"),
+        "A fall that is mostly gone on one of these lines is one dimension's or one family's, and no change of the whole stream.",
+        select("spos", "Position"), before=sections.readings(view["similarity"]),
     )  # fmt: skip
     contrasts = frame(
         "contrasts", "Does asking for reasoning change the streams?",

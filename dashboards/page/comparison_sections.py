@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboards.page.markup import esc, foreign
+from dashboards.page.markup import esc, foreign, prose
 from dashboards.page.sections import command_line, fact_list, kind_mark, tests_and_stages
 from dashboards.page.strip import change_svg
 from dashboards.view.comparison_words import ESTIMATES
@@ -32,8 +32,8 @@ def verdict(view: Json) -> str:
         for said, text in ((v["quick"], "QUICK RUN"), (v["limited"], "LIMITED RUN"))
         if said
     )
-    sentences = "".join(f"<p class='sentence'>{esc(one)}</p>" for one in v["sentences"])
-    caveats = "".join(f'<li class="caveat-{esc(one["code"])}">{esc(one["text"])}</li>' for one in v["caveats"])
+    sentences = "".join(f"<p class='sentence'>{prose(one)}</p>" for one in v["sentences"])
+    caveats = "".join(f'<li class="caveat-{esc(one["code"])}">{prose(one["text"])}</li>' for one in v["caveats"])
     return f"""
 <section class="card verdict" aria-labelledby="verdict-title">
   <div class="verdict-head"><h2 id="verdict-title">Verdict</h2>
@@ -95,8 +95,9 @@ def answers(view: Json) -> str:
 <section id="answers" aria-labelledby="answers-title">
   <h2 id="answers-title">What changed in the answers?</h2>
   <p class="caption">The same prompts, asked {esc(view["run"]["asked"])}, paired by item; in brackets the 95 % interval over entities. An item is answered
-    right {DECIDING_RULE}; that measure stands first. Bold: the interval leaves 0 out and every measure has the same sign; ≠: it leaves 0 out,
-    but measures have opposite signs, so neither a gain nor a loss is claimed. Change: distilled − base. Beyond the twin: distilled − twin, what the control training does not do as well. Drawn: the change (square) and
+    right {DECIDING_RULE}; that measure stands first. A measure shows a change where its interval leaves 0 out. Bold: a gain or a loss is claimed, since every measure
+    of the kind shows it on one side{_also_beyond(view)}. ≠: this interval leaves 0 out, and another measure's lies on the other side of 0. Plain: nothing is
+    claimed; what shows it and what doesn't stands beneath. Change: distilled − base. Beyond the twin: distilled − twin, what the control training does not do as well. Drawn: the change (square) and
     what is beyond the twin (diamond), from −1 to 1.</p>
   <div class="wide"><table class="plain estimates"><caption class="sr">Answers by kind</caption><thead><tr><th scope="col">Items</th>
     <th scope="col">Measure</th>{_heads()}<th scope="col">Change</th></tr></thead>{kinds}</table></div>
@@ -105,25 +106,36 @@ def answers(view: Json) -> str:
 </section>"""
 
 
+def _also_beyond(view: Json) -> str:
+    twin = any(model["key"] == "twin" for model in view["models"])
+    return (
+        ", in the change and beyond the twin"
+        if twin
+        else " in the change; without a control twin that may be what any training does"
+    )
+
+
 def _heads() -> str:
     return "".join(f'<th scope="col" class="head-{name}">{text}</th>' for name, text in HEADS.items())
 
 
-_ALONE = {"shared": True, "opposite": False}
-"""A measure that no other one can deny."""
+_UNCLAIMED = {"claimed": False, "opposite": False}
+"""Of a number that no claim about the answers stands on."""
 
 
 def _cells(estimates: Json, digits: int = 2, percent: bool = False, agreed: Json | None = None) -> str:
-    """`agreed`: by contrast whether all measures of the answers share a sign, or two are opposite; None: one measure alone."""
+    """`agreed`: by contrast whether a claim stands on it, and whether two measures show opposites."""
     none: Json = {}
     return "".join(
-        f"<td>{estimate_words(estimates[name], name, digits, percent, (agreed or none).get(name, _ALONE))}</td>"
+        f"<td>{estimate_words(estimates[name], name, digits, percent, (agreed or none).get(name, _UNCLAIMED))}</td>"
         for name in ESTIMATES
     )
 
 
-def estimate_words(one: Json | None, name: str, digits: int = 2, percent: bool = False, agreed: Json = _ALONE) -> str:
-    """A number with its interval; n, clusters and method on hover and in the tables. Bold where it may be claimed."""
+def estimate_words(
+    one: Json | None, name: str, digits: int = 2, percent: bool = False, agreed: Json = _UNCLAIMED
+) -> str:
+    """A number with its interval; n, clusters and method on hover and in the tables. Bold where it is claimed."""
     if one is None:
         return '<span class="muted">–</span>'
     scale = 100 if percent else 1
@@ -131,21 +143,26 @@ def estimate_words(one: Json | None, name: str, digits: int = 2, percent: bool =
     sign = "+" if name not in ("base", "distilled", "twin") and value is not None and value > 0 else ""
     shown = f"{sign}{number(value, digits)}{' %' if percent and name in ('base', 'distilled', 'twin') else ''}"
     shows = low is not None and high is not None and not low <= 0 <= high and name not in ("base", "distilled", "twin")
-    sure = " sure" if shows and agreed["shared"] else ""
+    sure = " sure" if shows and agreed["claimed"] else ""
     band = interval(low, high, digits) or "no interval"
     about = f"n {one['n_items']} items in {one['n_clusters']} clusters; {one['method']}"
-    denied = "" if not (shows and agreed["opposite"]) else ' <abbr title="other measures have another sign">≠</abbr>'
+    denied = (
+        ""
+        if not (shows and agreed["opposite"])
+        else ' <abbr title="the interval of another measure lies on the other side of 0">≠</abbr>'
+    )
     return f'<span class="est{sure}" title="{esc(about)}">{shown}{denied}<small>{band}</small></span>'
 
 
 def _kind_rows(kind: Json) -> str:
+    beneath = _beneath(kind)
     left = f", {kind['left_out']} left out" if kind["left_out"] else ""
     rows = ""
     for place, measure in enumerate(kind["measures"]):
         share = measure["share"]
         drawn = change_svg([measure["estimates"]["change"], measure["estimates"]["beyond_twin"]]) if share else ""
         first = (
-            f'<th scope="rowgroup" rowspan="{len(kind["measures"]) + bool(kind["disagreement"])}">{kind_mark(kind["kind"])}'
+            f'<th scope="rowgroup" rowspan="{len(kind["measures"]) + bool(beneath)}">{kind_mark(kind["kind"])}'
             f"<small>{count(kind['asked'], 'item')} asked{left}</small></th>"
         )
         decides = "decides; " if measure["decides"] else ""
@@ -157,15 +174,22 @@ def _kind_rows(kind: Json) -> str:
             f"<tr>{'' if place else first}<th scope='row'>{label}</th>"
             f"{_cells(measure['estimates'], 1 if share else 2, share, kind['agreed'])}<td>{drawn}</td></tr>"
         )
-    if kind["disagreement"]:
-        rows += f'<tr class="under"><td colspan="8"><small>The measures disagree: {esc(kind["disagreement"])}.</small></td></tr>'
+    if beneath:
+        rows += f'<tr class="under"><td colspan="8"><small>{esc(beneath)}</small></td></tr>'
     return f"<tbody>{rows}</tbody>"
+
+
+def _beneath(kind: Json) -> str:
+    """Why no claim is made of numbers some of which leave 0 out; empty where that doesn't need to be said."""
+    apart = f"The measures disagree: {kind['disagreement']}." if kind["disagreement"] else ""
+    partly = f"{kind['shown_by'][0].upper()}{kind['shown_by'][1:]}." if kind["shown_by"] else ""
+    return " ".join(one for one in (apart, partly) if one)
 
 
 def _thoughts(a: Json) -> str:
     head = f"<h3>In words: {GENERATED}</h3>"
     if not a["thoughts"]:
-        return f'{head}<div class="state state-notrun"><b>Not run</b><div>{esc(a["thoughts_text"])}</div></div>'
+        return f'{head}<div class="state state-notrun"><b>Not run</b><div>{prose(a["thoughts_text"])}</div></div>'
     rows = ""
     for split in a["thoughts"]:
         ways = ", ".join(f"{esc(role)}: {esc(way)}" for role, way in split["prompt"].items())
@@ -174,14 +198,20 @@ def _thoughts(a: Json) -> str:
             for role, reasons in split["no_answer"].items() if reasons
         )  # fmt: skip
         rows += (
-            f'<tr><th scope="row">{esc(split["about"])}<small>{_n_of(split["estimates"])}</small></th>{_cells(split["estimates"], 1, True)}'
+            f'<tr><th scope="row">{esc(split["about"])}<small>{_n_of(split["estimates"])}</small></th>{_cells(split["estimates"], 1, True, split["agreed"])}'
             f"<td>{change_svg([split['estimates']['change'], split['estimates']['beyond_twin']])}</td></tr>"
             f'<tr class="under"><td colspan="8"><small>asked: {ways}. Without an answer: {none or "none"}.</small></td></tr>'
         )
     return f"""{head}<p class="caption">Share of problems answered right in generated text, {esc(a["thoughts_how"])}; each half of the problems in the way of asking
-    that suits the model best on the other half. Every answer stands in the run's answers tables.</p>
+    that suits the model best on the other half. Bold: claimed of problems like those trained on, by generated answers alone{_in_words_rule(a)}. Every answer stands in the run's answers tables.</p>
   <div class="wide"><table class="plain estimates"><thead><tr><th scope="col">Problems</th>{_heads()}<th scope="col">Change</th></tr></thead>
   <tbody>{rows}</tbody></table></div>"""
+
+
+def _in_words_rule(a: Json) -> str:
+    beyond = any(split["estimates"]["beyond_twin"] for split in a["thoughts"])
+    also = ", beyond the twin too," if beyond else ""
+    return f": the interval leaves 0 out{also} and not all that the measures at the prompts show is the opposite"
 
 
 def _n_of(estimates: Json) -> str:
@@ -202,8 +232,9 @@ def _families(families: list[Json]) -> str:
             f"{_cells(row['accuracy'], 0, True, row['agreed'])}"
             f"<td>{change_svg([row['accuracy']['change'], row['accuracy']['beyond_twin']])}</td></tr>"
         )
-    return f"""<h3>By family</h3><p class="caption">The accuracy that decides for the family's items, in %; changes in points. Bold and ≠ as above, over the
-    family's accuracy by choice, by likelihood, logit difference and log-probability of the answer.</p><div class="table-scroll" tabindex="0" role="region" aria-label="Answers by family">
+    return f"""<h3>By family</h3><p class="caption">The accuracy that decides for the family's items, in %; changes in points. No claim is made of a family:
+    these intervals are not corrected for the number of families, and about one in twenty leaves 0 out where nothing changed. ≠ as above, over the family's accuracy by
+    choice, by likelihood, logit difference and log-probability of the answer.</p><div class="table-scroll" tabindex="0" role="region" aria-label="Answers by family">
   <table class="plain estimates families"><caption class="sr">Accuracy that decides, by family</caption><thead><tr><th scope="col">Family</th><th scope="col" class="num">Asked</th>
   {_heads()}<th scope="col">Change</th></tr></thead><tbody>{rows}</tbody></table></div>"""
 
@@ -212,7 +243,7 @@ def locations(view: Json) -> str:
     """Did a kind move to another depth? Point, interval, and the bounds within which it counts as unchanged."""
     found = view["locations"]
     rows = "".join(_location_row(row, found["bound"]) for row in found["rows"])
-    orders = "".join(f"<li>{role_mark(one['role'])} {esc(one['text'])}</li>" for one in found["orders"])
+    orders = "".join(f"<li>{role_mark(one['role'])} {prose(one['text'])}</li>" for one in found["orders"])
     ordered = (
         f'<h3>Order of retrieval and reasoning in each model</h3><ul class="orders">{orders}</ul>' if orders else ""
     )
@@ -241,7 +272,7 @@ def _location_row(row: Json, bound: float) -> str:
             f"<small>{esc(support)}</small></span>"
         )
         drawn = change_svg([row], limit=0.5, bound=bound)
-    reason = f"<small>{esc(row['reason'])}</small>" if row["reason"] else ""
+    reason = f"<small>{prose(row['reason'])}</small>" if row["reason"] else ""
     word = _VERDICTS.get(row["verdict"], row["verdict"])
     return (
         f'<tr><th scope="row">{kind_mark(row["kind"])}</th><td>{role_mark(row["role"])}</td><td>{esc(row["base"])}</td>'
@@ -281,10 +312,14 @@ def _likeness_cell(found: Json | None) -> str:
     return f'<td><span title="{esc(about)}">{number(found["between"], 2)}<small>[{number(found["ceiling"], 2)}]</small></span></td>'
 
 
-def readings(part: Json, position: str | None = None) -> str:
-    """What the lines of a part say, in sentences; of one position where the part has several."""
-    told = [one["text"] for one in part.get("told") or [] if position is None or one["position"] == position]
-    return f'<ul class="readings">{"".join(f"<li>{esc(text)}</li>" for text in told)}</ul>' if told else ""
+def readings(part: Json) -> str:
+    """What the lines of a part say, in sentences; those of one position are shown with it where scripts run."""
+    told = "".join(f"<li{_of_position(one)}>{esc(one['text'])}</li>" for one in part.get("told") or [])
+    return f'<ul class="readings">{told}</ul>' if told else ""
+
+
+def _of_position(one: Json) -> str:
+    return f' data-position="{esc(one["position"])}"' if one.get("position") else ""
 
 
 def halves(view: Json) -> str:
@@ -328,7 +363,7 @@ def outside(view: Json) -> str:
 def not_comparable(view: Json) -> str:
     """Measures that were left out, each with its reason."""
     rows = "".join(
-        f"<tr><td>{esc(one['measure'])}</td><td>{role_mark(one['model'])}</td><td>{esc(one['reason'])}</td></tr>"
+        f"<tr><td>{esc(one['measure'])}</td><td>{role_mark(one['model'])}</td><td>{prose(one['reason'])}</td></tr>"
         for one in view["not_comparable"]
     )
     body = (

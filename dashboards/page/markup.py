@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import html
+import re
 
 from dashboards.view.text import visible
+
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
 def esc(text: object) -> str:
     """Text of ours or of a file, safe in content and in attributes; control characters become symbols."""
     return html.escape("".join(_shown(c) for c in str(text)), quote=True)
+
+
+def prose(text: object) -> str:
+    """A sentence of ours, in which no line ends between the dashes of an option."""
+    return _OPTION.sub(r'<span class="option">\g<0></span>', esc(text))
 
 
 def _shown(c: str) -> str:

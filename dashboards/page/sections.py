@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from dashboards.page.markup import esc, foreign, token
+from dashboards.page.markup import esc, foreign, prose, token
 from dashboards.page.strip import axis_head, share_svg, strip_svg
-from dashboards.view.causes import block_band, p_words
+from dashboards.view.causes import block_band, not_located, p_words
 from dashboards.view.text import count, interval, number, stream_range
 from experiments.answer_measures import ANSWERED_RIGHT, BY_CHOICE, BY_LIKELIHOOD, USED
 
@@ -16,7 +16,7 @@ STATIC_ITEM_ROWS = 200
 _KEY_SQUARE = '<svg class="key" viewBox="0 0 12 12" aria-hidden="true"><rect x="2" y="1" width="8" height="10" class="fill"/></svg> '
 _YES_NO = {True: "yes", False: "no", None: "–"}
 _STRONG = re.compile(
-    r"((?:[Rr]etrieval|[Rr]easoning) is (?:located at block \d+|not located)|Order: [a-z-]+|(?:decodable|readable) (?:from stream \d+|at no stream)|(?:knowledge|reasoning) items)"
+    r"((?:[Rr]etrieval|[Rr]easoning) is (?:located at block \d+|not located)|(?:was|were) not looked for(?=:)|Order: [a-z-]+|(?:decodable|readable) (?:from stream \d+|at no stream)|(?:knowledge|reasoning) items)"
 )
 
 
@@ -28,9 +28,9 @@ def kind_mark(kind: str) -> str:
 def verdict(view: Json) -> str:
     """The verdict card: word, sentence, one row a kind with its strip, caveats in the same size, calibration."""
     v = view["verdict"]
-    caveats = "".join(f'<li class="caveat-{esc(c["code"])}">{esc(c["text"])}</li>' for c in v["caveats"])
+    caveats = "".join(f'<li class="caveat-{esc(c["code"])}">{prose(c["text"])}</li>' for c in v["caveats"])
     rows = "".join(_verdict_row(k, bool(v.get("causal"))) for k in v["kinds"])
-    sentence = _STRONG.sub(r"<strong>\1</strong>", esc(v["sentence"]))
+    sentence = _STRONG.sub(r"<strong>\1</strong>", prose(v["sentence"]))
     definitions = sorted(
         {(o["label"], o["definition"]) for k in v["kinds"] for o in k["onsets"] if o.get("definition")}, key=str
     )
@@ -92,10 +92,10 @@ def _cause_cells(kind: Json) -> str:
     else:
         usable = "" if cause["usable"] is None else f"<small>{cause['usable']} usable pairs</small>"
         if all(i["state"] != "ok" for i in cause["instruments"]):
-            return f'<td colspan="3" class="wrap"><b>not located</b>: {esc(cause["reason"])}{usable}</td>'
+            return f'<td colspan="3" class="wrap"><b>{not_located(cause)}</b>: {prose(cause["reason"])}{usable}</td>'
         if kind["kind"] not in ("knowledge", "reasoning"):  # of those two the sentence gives the reason
-            usable += f'<small class="wrap">{esc(cause["reason"])}</small>'
-        first = f"<td><b>not located</b>{usable}</td>"
+            usable += f'<small class="wrap">{prose(cause["reason"])}</small>'
+        first = f"<td><b>{not_located(cause)}</b>{usable}</td>"
     return first + "".join(_instrument_cell(i, cause["reason"], cause["located"]) for i in cause["instruments"])
 
 

@@ -31,14 +31,14 @@ def kind_cause(kind: Json) -> Json | None:
     located = kind.get("located")
     pairs = kind.get("pairs") or {}
     out: Json = {
-        "located": bool(located), "layer": None, "depth": None, "low": None, "high": None, "low_depth": None,
+        "located": bool(located), "sought": bool(kind.get("sought", True)), "layer": None, "depth": None, "low": None, "high": None, "low_depth": None,
         "high_depth": None, "p": None, "n": None, "clusters": None, "component": None, "reason": "", "numbers": "",
         "usable": pairs.get("usable"),
         "instruments": [instrument_words(name, tables.get(name)) for name in INSTRUMENTS],
     }  # fmt: skip
     if not located:
         reason = str(without_paths(str(kind.get("why_not_located") or "no block stands out of the null"))).rstrip(".")
-        return out | {"reason": reason, "text": f"not located: {reason}"}
+        return out | {"reason": reason, "text": f"{not_located(out)}: {reason}"}
     low, high = _ends(located.get("interval"))
     depths = _ends(located.get("depth_interval"))
     out |= {"layer": located.get("layer"), "depth": significant(located.get("depth")), "low": low, "high": high,
@@ -46,6 +46,11 @@ def kind_cause(kind: Json) -> Json | None:
             "n": located.get("n"), "clusters": located.get("clusters"), "component": located.get("component")}  # fmt: skip
     out["numbers"] = ", ".join([p_words(out["p"]), *_support(out)])
     return out | {"text": f"block {out['layer']}{block_band(low, high)}, depth {number(out['depth'])}{_space(interval(depths[0], depths[1]))}, {out['numbers']}"}  # fmt: skip
+
+
+def not_located(cause: Json) -> str:
+    """Of a kind without a place: was one looked for?"""
+    return "not located" if cause["sought"] else "not looked for"
 
 
 def instrument_words(name: str, raw: Json | None) -> Json:
@@ -91,24 +96,36 @@ def _space(text: str) -> str:
 
 def causal_sentence(kinds: list[Json], order: Json) -> str:
     """Where retrieval and reasoning are located, or that they are not, with the reason; then the order."""
-    parts = []
-    for kind in kinds:
-        cause = kind["cause"]
-        if kind["kind"] not in _STAGE or cause is None:
-            continue
-        stage = _STAGE[kind["kind"]]
-        if cause["located"]:
-            where = f" ({cause['component']})" if cause["component"] else ""
-            parts.append(f"{stage} is located at block {cause['layer']}{block_band(cause['low'], cause['high'])}{where}, depth "
-                         f"{number(cause['depth'])}{_space(interval(cause['low_depth'], cause['high_depth']))}, {cause['numbers']}")  # fmt: skip
-        else:
-            parts.append(f"{stage} is not located: {cause['reason']}")
-    if not parts:
+    told = {kind["kind"]: kind["cause"] for kind in kinds if kind["kind"] in _STAGE and kind["cause"] is not None}
+    if not told:
         return ""
+    parts = [
+        _place_sentence(_STAGE[kind], cause) for kind, cause in told.items() if cause["located"] or cause["sought"]
+    ]
+    # What keeps an instrument from being used at all keeps it from both: one clause, and no order to speak of.
+    unsought: dict[str, list[str]] = {}
+    for kind, cause in told.items():
+        if not cause["located"] and not cause["sought"]:
+            unsought.setdefault(cause["reason"], []).append(_STAGE[kind])
+    for reason, stages in unsought.items():
+        parts.append(f"{' and '.join(stages)} {'was' if len(stages) == 1 else 'were'} not looked for: {reason}")
     first = "; ".join(parts)
-    told = f"{first[0].upper()}{first[1:]}."
+    said = f"{first[0].upper()}{first[1:]}."
     asked = {k["kind"]: k["cause"] and k["cause"]["located"] for k in kinds if k["kind"] in _STAGE}
-    return f"{told} {order_words(order, asked)}" if len(asked) == len(_STAGE) else told
+    if len(asked) < len(_STAGE):
+        return said
+    reason = str(without_paths(str(order.get("reason") or ""))).rstrip(".")
+    return f"{said} {order_words({**order, 'reason': None} if reason in unsought else order, asked)}"
+
+
+def _place_sentence(stage: str, cause: Json) -> str:
+    if not cause["located"]:
+        return f"{stage} is not located: {cause['reason']}"
+    where = f" ({cause['component']})" if cause["component"] else ""
+    return (
+        f"{stage} is located at block {cause['layer']}{block_band(cause['low'], cause['high'])}{where}, depth "
+        f"{number(cause['depth'])}{_space(interval(cause['low_depth'], cause['high_depth']))}, {cause['numbers']}"
+    )
 
 
 def order_words(order: Json, located: Mapping[str, Any]) -> str:

@@ -25,7 +25,7 @@ SOURCES: Json = {
     "run.asked": "manifest.json config.locate.framing",
     "pair_check": "comparison.json pair_check; pair_check.json",
     "answers.kinds[].measures": "comparison.json kinds.*.accuracy, by_choice, by_likelihood, logit_difference, answer_logprob",
-    "answers.kinds[].agreed, disagreement": "comparison.json kinds.*.agreement, disagreement",
+    "answers.kinds[].agreed, disagreement, shown_by": "comparison.json kinds.*.claimed, agreement, disagreement, shown_by",
     "answers.families": "families.json",
     "answers.thoughts": "comparison.json thoughts; every answer in answers_ROLE.parquet",
     "changes.lines[].before, after, mean, low, high": "changes.parquet before, after, difference, low, high",

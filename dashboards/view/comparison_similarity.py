@@ -13,6 +13,7 @@ from dashboards.view.tables import Rows
 from dashboards.view.text import count, number, significant, visible
 from experiments.comparison_measures import STREAMS
 from probes.errors import StrataError
+from probes.similarity.dominant import DOMINANT_SHARE
 
 Json = dict[str, Any]
 Families = Mapping[str, Mapping[int, float]]
@@ -21,7 +22,7 @@ Families = Mapping[str, Mapping[int, float]]
 APART = 0.02
 """From which difference on two lines disagree; below it none is worth a sentence."""
 MOST = 0.5
-"""The share of a fall that has to go with a family, and with no other, for it to be that family's."""
+"""The share of a fall that has to go with a family, and with no other, or with the dominant dimensions, for it to be theirs."""
 MEASURES = {"cka": "debiased linear CKA", "cosine": "mean cosine"}
 _NAMES = {"cka": "CKA", "cosine": "mean cosine"}
 _OF = {"cka": "of the variance", "cosine": "of the squared length"}
@@ -70,7 +71,12 @@ def current_rows(run: ComparisonRun, table: str) -> Rows:
 
 
 def with_dominant(rows: Rows, key: Sequence[str], shares: Sequence[str]) -> list[Json]:
-    """Lines by `key` and dimensions, each with its dominant dimensions and shares by stream."""
+    """Lines by `key` and dimensions, each with its dominant dimensions and shares by stream.
+
+    Without a dominant dimension there is nothing to trim: there the trimmed line is the other one.
+    """
+    rows = [row for row in rows if row["dimensions"] == "all" or row["dominant"]]
+    rows += [{**row, "dimensions": "trimmed"} for row in rows if row["dimensions"] == "all" and not row["dominant"]]
     lines = gathered(rows, (*key, "dimensions"), axis="stream", layer="stream", extra=shares)
     named = {(*(row[name] for name in key), row["stream"]): row["dominant"] for row in rows}
     for line in lines:
@@ -110,13 +116,23 @@ def family_line(line: Json, without: Families) -> Json:
 def dominance_words(line: Json) -> str:
     """Which dimensions are dominant where, and how much the largest holds."""
     most = max((share for share in line["shares"] if share is not None), default=None)
-    holds = f"{number(None if most is None else 100 * most, 0)} % {_OF[line.get('measure', 'cka')]}"
+    holds = f"{_percent(most)} % {_OF[line.get('measure', 'cka')]}"
     streams = [stream for stream, named in zip(line["layer"], line["dominant"], strict=True) if named]
     if not streams:
         return f"no dimension is dominant (the largest holds {holds})"
     names = sorted({name for named in line["dominant"] if named for name in named.split(", ")}, key=int)
     which = f"dimension {names[0]} holds" if len(names) == 1 else f"dimensions {', '.join(names)} dominate: one holds"
     return f"{which} up to {holds} ({in_streams(streams)})"
+
+
+def _percent(share: float | None) -> str:
+    """With as many decimals as it takes not to be rounded up to the share from which on a dimension is dominant."""
+    if share is None:
+        return number(None)
+    digits = 0
+    while share < DOMINANT_SHARE <= round(share, digits + 2) and digits < 6:
+        digits += 1
+    return number(100 * share, digits)
 
 
 def _is_told(line: Json) -> bool:
@@ -137,7 +153,7 @@ def _told(line: Json, lines: Sequence[Json], without: Families) -> Json:
         parts.append(_families_told(values, without))
     return {
         **{name: line[name] for name in _KEY},
-        "text": f"{line['contrast'].capitalize()} with base, {line['kind']}: {'; '.join(parts)}.",
+        "text": f"{line['contrast'].capitalize()} with base, {line['kind']}, at {visible(str(line['position']))}: {'; '.join(parts)}.",
     }
 
 
@@ -153,20 +169,45 @@ def apart(line: Json, trimmed: Json) -> dict[int, tuple[float, float]]:
 
 
 def dimensions_told(line: Json, trimmed: Json | None) -> str:
-    """What is dominant, and whether the line without it says something else."""
+    """What is dominant, and where the line without it says something else: how much of a fall it makes, or hides."""
     if trimmed is None:
         return dominance_words(line)
-    less = "without it" if len({name for name in line["dominant"] if name}) == 1 else "without what is dominant"
+    named = {name for names in line["dominant"] if names for name in names.split(", ")}
+    it = "it" if len(named) == 1 else "them"
     disagree = apart(line, trimmed)
     if not disagree:
-        return f"{dominance_words(line)}; {less} the line is the same to {APART}"
-    at = max(disagree, key=lambda stream: abs(disagree[stream][0] - disagree[stream][1]))
+        return f"{dominance_words(line)}; without {it} the line is the same to {APART}"
+    carried: dict[str, list[int]] = {}
+    for stream, (one, other) in sorted(disagree.items()):
+        carried.setdefault(_carries(one, other), []).append(stream)
+    told = [
+        words.format(it=it, where=in_streams(carried[name]), **_worst(disagree, carried[name]))
+        for name, words in _CARRIES.items()
+        if name in carried
+    ]
+    return f"{dominance_words(line)}; {'; '.join(told)}"
+
+
+_CARRIES = {
+    "makes": "most of the fall at {where} goes with {it} ({values} without {it} at stream {at})",
+    "adds": "a part of the fall at {where} goes with {it}, the rest stays ({values} without {it} at stream {at})",
+    "hides": "most of a fall at {where} is hidden by {it} ({values} without {it} at stream {at})",
+    "dampens": "a part of the fall at {where} is hidden by {it} ({values} without {it} at stream {at})",
+}
+
+
+def _carries(one: float, other: float) -> str:
+    """What the dominant dimensions do at a stream: `MOST` of the fall below 1, with or without them, has to be theirs."""
+    with_them, without = 1 - one, 1 - other
+    if with_them > without:
+        return "makes" if without < with_them * (1 - MOST) else "adds"
+    return "hides" if with_them < without * (1 - MOST) else "dampens"
+
+
+def _worst(disagree: Mapping[int, tuple[float, float]], streams: list[int]) -> dict[str, Any]:
+    at = max(streams, key=lambda stream: abs(disagree[stream][0] - disagree[stream][1]))
     one, other = disagree[at]
-    what = "fall" if other > one else "likeness"
-    return (
-        f"{dominance_words(line)}; {less} {number(other, 3)} instead of {number(one, 3)} at stream {at}: the two lines disagree "
-        f"at {in_streams(sorted(disagree))}, and the {what} there is not the whole stream's"
-    )
+    return {"at": at, "values": f"{number(other, 3)} instead of {number(one, 3)}"}
 
 
 def _families_told(values: Mapping[int, float], without: Families) -> str:

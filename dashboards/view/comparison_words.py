@@ -9,6 +9,8 @@ from dashboards.view.comparison_run import ComparisonRun
 from dashboards.view.labels import KINDS
 from dashboards.view.text import interval, number, significant, without_paths
 from experiments.answer_measures import AGREEING, DECIDING_RULE, MEASURES, deciding_label
+from experiments.compare.agreement import CLAIMED_ON, claimed_in_words
+from experiments.compare.story import SPLIT
 
 Json = dict[str, Any]
 ESTIMATES = ("base", "distilled", "twin", "change", "twin_change", "beyond_twin")
@@ -136,7 +138,7 @@ def was_asked(run: ComparisonRun, kind: str) -> bool:
 
 
 def build_answers(run: ComparisonRun) -> Json:
-    """By kind and by family every measure of the answers, and whether they agree on the change; in words by split."""
+    """By kind and by family every measure of the answers, and which of them show a change; in words by split."""
     kinds = [
         {"kind": kind, **_asked(of_kind), "measures": _measures(of_kind), **_agreement(of_kind)}
         for kind in KINDS
@@ -151,9 +153,11 @@ def build_answers(run: ComparisonRun) -> Json:
         for row in run.families
     ]  # fmt: skip
     thoughts = run.found["thoughts"] or {}
+    at_prompts = run.found["kinds"].get("reasoning") or {}
     splits = [
         {
             "split": str(split), "about": str(entry.get("about") or split), "estimates": _estimates(entry.get("accuracy")),
+            "agreed": _alone(entry.get("accuracy"), at_prompts if split == SPLIT else None),
             "prompt": {role: str(way) for role, way in (entry.get("prompt") or {}).items()},
             "no_answer": {role: {said(why): int(n) for why, n in reasons.items()} for role, reasons in (entry.get("no_answer") or {}).items()},
         }
@@ -185,10 +189,26 @@ def _measures(of_kind: Json) -> list[Json]:
 
 
 def _agreement(of_kind: Json) -> Json:
-    """By contrast whether all measures share a sign or two are opposite; where a claim fails on it, what each says."""
-    found = of_kind.get("agreement") or {}
-    agreed = {name: {"shared": bool(one["sign"]), "opposite": bool(one["opposite"])} for name, one in found.items()}
-    return {"agreed": agreed, "disagreement": str(of_kind.get("disagreement") or "")}
+    """By contrast whether a claim stands, whether all measures show one side, whether two show opposites; and that in words.
+
+    A comparison of an earlier version, which knows no `shown_by`, judged by point estimates: of it nothing is marked.
+    """
+    found = (of_kind.get("agreement") or {}) if "shown_by" in of_kind else {}
+    claims = bool(of_kind.get("claimed"))
+    agreed = {
+        name: {"claimed": claims and name in CLAIMED_ON, "shared": bool(one["sign"]), "opposite": bool(one["opposite"])}
+        for name, one in found.items()
+    }
+    return {"agreed": agreed, **{name: str(of_kind.get(name) or "") for name in ("disagreement", "shown_by")}}
+
+
+def _alone(accuracy: Json | None, at_prompts: Json | None) -> Json:
+    """Generated answers are judged by themselves; of the problems like those trained on with a veto of the prompts.
+
+    On other problems nothing is claimed.
+    """
+    claims = accuracy is not None and at_prompts is not None and bool(claimed_in_words(accuracy, at_prompts))
+    return {name: {"claimed": claims, "shared": claims, "opposite": False} for name in CLAIMED_ON}
 
 
 def build_locations(run: ComparisonRun) -> Json:
@@ -203,7 +223,7 @@ def build_locations(run: ComparisonRun) -> Json:
             narrow = moved.get("interval90") or (None, None)
             rows.append(
                 {
-                    "kind": kind, "role": role, "base": place_words(located.get("base")), "after": place_words(located.get(role)),
+                    "kind": kind, "role": role, "base": place_words(located.get("base"), was_sought(run, "base")), "after": place_words(located.get(role), was_sought(run, role)),
                     "located": bool(located.get("base") and located.get(role)),
                     "value": significant(moved.get("difference")), "low": significant(low), "high": significant(high),
                     "low90": significant(narrow[0]), "high90": significant(narrow[1]),
@@ -223,16 +243,21 @@ def _orders(run: ComparisonRun) -> list[Json]:
     """In which order the kinds stand in each model; numbers only where both are located in it."""
     order = run.found.get("order") or {}
     found = []
-    for role in (role for role in run.roles if role in order):
+    for role in (role for role in run.roles if role in order and was_sought(run, role)):
         located = {kind: (run.found["kinds"][kind].get("located") or {}).get(role) for kind in LOCATED_KINDS}
         found.append({"role": role, "text": order_words(order[role], located)})
     return found
 
 
-def place_words(located: Json | None) -> str:
-    """`block 12 [10–14], depth 0.42 [0.35, 0.47]`, or `not located`."""
+def was_sought(run: ComparisonRun, role: str) -> bool:
+    """Whether any intervention was asked for of the model."""
+    return (run.models[role].get("config") or {}).get("causal_map") != "none"
+
+
+def place_words(located: Json | None, sought: bool = True) -> str:
+    """`block 12 [10–14], depth 0.42 [0.35, 0.47]`, `not located` or `not looked for`."""
     if not located:
-        return "not located"
+        return "not located" if sought else "not looked for"
     low, high = located.get("interval") or (None, None)
     depth = interval(*(located.get("depth_interval") or (None, None)))
     return f"block {located['layer']}{block_band(low, high)}, depth {number(located.get('depth'))}{' ' + depth if depth else ''}"

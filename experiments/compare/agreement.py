@@ -1,7 +1,8 @@
-"""Do the measures of the answers agree on a change? Only where they do is it called a gain or a loss.
+"""Do the measures of the answers bear a change? Only where the interval of every one does is it called a gain or a loss.
 
 One training can make the answer likelier than its foil and less often the likeliest choice. Whoever looks at one of the
-measures alone would claim what another one denies.
+measures alone would claim what another one denies. A measure shows *up* or *down* where its 95 % interval leaves 0 out; else
+it shows nothing, whatever the sign of its point estimate, which is that of noise.
 """
 
 from __future__ import annotations
@@ -9,103 +10,84 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.answer_measures import AGREEING, MEASURES, AnswerMeasure, deciding_label
+from experiments.answer_measures import AGREEING
 from experiments.compare.paired import CHANGES, excludes_zero
 
 OfKind = Mapping[str, Any]
 """What comparison.json holds of the items of one kind or family."""
-AGAINST = {"change": "from the base", "twin_change": "from the base to the control twin", "beyond_twin": "against the control twin"}  # fmt: skip
+CLAIMED_ON = ("change", "beyond_twin")
+"""The contrasts that a claim stands on; the second where there is a control twin."""
 
 
 def agreement(of_kind: OfKind) -> dict[str, Any]:
-    """By contrast: the sign of every measure's point estimate, the one that all share (0: none), and whether two are opposite."""
+    """By contrast: what every measure shows (1, −1, or 0: nothing), what all show (else 0), and whether two show opposites."""
     return {
         name: {"sign": _shared(signs), "opposite": _opposite(signs), "signs": signs}
         for name in CHANGES
-        if (signs := _signs(of_kind, name))
+        if (signs := shown(of_kind, name))
     }
 
 
-def sign_of(accuracy: Mapping[str, Any]) -> int:
-    """1 or −1 where a change leaves 0 out and, with a control twin, so does what is left beyond it, on the same side."""
-    if accuracy["change"] is None:
-        return 0
-    bearing = [accuracy["change"], *([accuracy["beyond_twin"]] if accuracy["beyond_twin"] else [])]
-    signs = {(1 if one["value"] > 0 else -1) if excludes_zero(one) else 0 for one in bearing}
-    return signs.pop() if len(signs) == 1 else 0
-
-
-def claimed(of_kind: OfKind) -> int:
-    """1 for a gain, −1 for a loss: the accuracy that decides bears it, and every other measure has its sign.
-
-    0 else, also where nothing but that accuracy was measured.
-    """
-    return sign_of(of_kind["accuracy"]) if beside_the_deciding(of_kind) and not _apart(of_kind) else 0
-
-
-def disagreeing(of_kind: OfKind) -> list[str]:
-    """The contrasts in which the measures do not point one way, in words."""
-    return [AGAINST[name] for name in _apart(of_kind)]
-
-
-def disagreement(of_kind: OfKind) -> str | None:
-    """The same with what every measure says; None where all point one way."""
-    told = []
-    for contrast, signs in _apart(of_kind).items():
-        each = ", ".join(f"{label_of(of_kind, name)} {moved(of_kind, name, contrast)}" for name in signs)
-        told.append(f"{AGAINST[contrast]}: {each}")
-    return "; ".join(told) or None
-
-
-def _apart(of_kind: OfKind) -> dict[str, dict[str, int]]:
-    """Signs by contrast, where two are opposite, or where one has none of a change that the deciding accuracy bears.
-
-    What only the control twin changed is no claim.
-    """
-    bears = sign_of(of_kind["accuracy"]) != 0
-    found = {contrast: _signs(of_kind, contrast) for contrast in ("change", "beyond_twin")}
-    return {
-        name: signs for name, signs in found.items() if _opposite(signs) or (bears and signs and not _shared(signs))
-    }
-
-
-def beside_the_deciding(of_kind: OfKind) -> list[str]:
-    """Labels of the measures of the change other than the accuracy that decides."""
-    decided = list(of_kind.get("decided_by") or {})
-    return [label_of(of_kind, name) for name in _signs(of_kind, "change") if name != "accuracy" and decided != [name]]
-
-
-def label_of(of_kind: OfKind, name: str) -> str:
-    """What a measure is called; `accuracy` is the one that decides for these items."""
-    if name != "accuracy":
-        return MEASURES[name].label  # type: ignore[index]
-    return deciding_label(of_kind.get("decided_by") or {})
-
-
-def moved(of_kind: OfKind, name: str, contrast: str) -> str:
-    """`+2.8 points` or `-0.31 nats`."""
-    value = of_kind[name][contrast]["value"]
-    if name == "accuracy" or _measure(name).is_share:
-        return f"{100 * value:+.1f} points"
-    return f"{value:+.2f}{' nats' if _measure(name).unit == 'nats' else ''}"
-
-
-def _measure(name: str) -> AnswerMeasure:
-    return next(one for one in AGREEING if one.name == name)
-
-
-def _signs(of_kind: OfKind, contrast: str) -> dict[str, int]:
+def shown(of_kind: OfKind, contrast: str) -> dict[str, int]:
+    """By measure: 1 or −1 where its interval leaves 0 out, else 0. `accuracy` is the one that decides for these items."""
     decided = of_kind.get("decided_by") or {}
     # The accuracy that decides is one of the others where a single measure decided for all items.
     names: list[str] = [one.name for one in AGREEING]
     if list(decided) not in ([name] for name in names):
         names = ["accuracy", *names]
-    found: dict[str, int] = {}
-    for name in names:
-        estimate = (of_kind.get(name) or {}).get(contrast)
-        if estimate is not None and estimate["value"] is not None:
-            found[name] = (estimate["value"] > 0) - (estimate["value"] < 0)
-    return found
+    estimates = {name: (of_kind.get(name) or {}).get(contrast) for name in names}
+    return {name: side(one) for name, one in estimates.items() if one is not None and one["value"] is not None}
+
+
+def claimed(of_kind: OfKind) -> int:
+    """1 for a gain, −1 for a loss: every measure shows it from the base and, with a control twin, against the twin too.
+
+    0 else, also where only one measure was taken.
+    """
+    signs = {_shared(by_measure) for by_measure in contrasts_of(of_kind).values()}
+    several = len(shown(of_kind, "change")) > 1
+    return signs.pop() if several and len(signs) == 1 else 0
+
+
+def sign_of(accuracy: Mapping[str, Any]) -> int:
+    """Of one measure alone: 1 or −1 where a change leaves 0 out and, with a control twin, so does what is left beyond it."""
+    signs = {side(accuracy[name]) for name in borne_on(accuracy)}
+    return signs.pop() if accuracy["change"] is not None and len(signs) == 1 else 0
+
+
+def borne_on(accuracy: Mapping[str, Any]) -> list[str]:
+    """The contrasts that have to bear a change of one measure."""
+    return [name for name in CLAIMED_ON if accuracy[name] is not None]
+
+
+def contrasts_of(of_kind: OfKind) -> dict[str, dict[str, int]]:
+    """What the measures show in the contrasts that a claim stands on. Beyond the twin an absent measure shows nothing."""
+    from_base = shown(of_kind, "change")
+    beyond = shown(of_kind, "beyond_twin")
+    found = {"change": from_base} if from_base else {}
+    return found | ({"beyond_twin": dict.fromkeys(from_base, 0) | beyond} if beyond else {})
+
+
+def claimed_in_words(accuracy: Mapping[str, Any], at_prompts: OfKind) -> int:
+    """What generated answers bear by themselves, unless all that anything at the prompts shows is the opposite."""
+    sign = sign_of(accuracy)
+    return 0 if sign and denied_by(sign, at_prompts) else sign
+
+
+def denied_by(sign: int, at_prompts: OfKind) -> dict[str, list[str]]:
+    """By contrast the measures at the prompts that show the opposite of `sign`; empty where any shows the same."""
+    found = contrasts_of(at_prompts)
+    if any(one == sign for signs in found.values() for one in signs.values()):
+        return {}
+    against = {contrast: [name for name, one in signs.items() if one == -sign] for contrast, signs in found.items()}
+    return {contrast: names for contrast, names in against.items() if names}
+
+
+def side(estimate: Mapping[str, Any]) -> int:
+    """Of 0, on which an interval lies: 1 above, −1 below, 0 where it holds 0 or isn't there."""
+    if not excludes_zero(estimate):
+        return 0
+    return 1 if estimate["low"] > 0 else -1
 
 
 def _shared(signs: Mapping[str, int]) -> int:

@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from experiments.answer_measures import AGREEING, AnswerMeasure, decided_by, deciding, value_of
-from experiments.compare.agreement import agreement, disagreement
+from experiments.compare.agreement import agreement, claimed
+from experiments.compare.agreement_words import disagreement, shown_by
 from experiments.compare.next_tokens import next_tokens
 from experiments.compare.paired import BASE, Role, paired
 from experiments.items.schema import Item
@@ -21,7 +22,9 @@ Rows = Sequence[Mapping[str, Any]]
 def behaviour_change(
     rows: Mapping[Role, Rows], items: Sequence[Item], *, draws: int, seed: int
 ) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
-    """(by kind, by family): every measure of an answer before and after, and whether they agree on the change.
+    """(by kind, by family): every measure of an answer before and after, and which of them show a change.
+
+    Only a kind has `claimed`: 1 for a gain, −1 for a loss, 0 for neither.
 
     `accuracy` is the share answered right, by the measure that decides for an item (`decided_by` counts them, in the base).
     `rows`: the behaviour table of each model over the same items. Items that a model could not be asked are in none of the
@@ -33,6 +36,8 @@ def behaviour_change(
     for kind in dict.fromkeys(item.kind for item in items):
         of_kind = [item for item in items if item.kind == kind]
         kinds[kind] = _change(by_id, of_kind, draws=draws, seed=seed)
+        # Claims are made of kinds only: the intervals of the many families are not corrected for their number.
+        kinds[kind]["claimed"] = claimed(kinds[kind])
         for family in dict.fromkeys(item.family for item in of_kind):
             members = [item for item in of_kind if item.family == family]
             families.append({"kind": kind, "family": family, **_change(by_id, members, draws=draws, seed=seed)})
@@ -45,14 +50,15 @@ def _change(
     clusters = [entity_of(item) for item in items]
     rows = {role: [table[item.id] for item in items] for role, table in tables.items()}
     found: dict[str, Any] = {"items": len(items)}
-    found["accuracy"] = paired(_answered_right(rows), clusters, draws=draws, seed=seed)
+    found["accuracy"] = paired(_answered_right(rows), clusters, draws=draws, seed=seed, shares=True)
     for measure in AGREEING:
         values = {role: _values(table, measure) for role, table in rows.items()}
-        found[measure.name] = paired(values, clusters, draws=draws, seed=seed)
+        found[measure.name] = paired(values, clusters, draws=draws, seed=seed, shares=measure.is_share)
     asked = [all(row["answered"] is not None for row in of_item) for of_item in zip(*rows.values(), strict=True)]
     found["decided_by"] = decided_by(row for row, there in zip(rows[BASE], asked, strict=True) if there)
     found |= {"asked": sum(asked), "left_out": len(items) - sum(asked)}
-    return found | {"next_token": next_tokens(rows), "agreement": agreement(found), "disagreement": disagreement(found)}
+    told = {"agreement": agreement(found), "disagreement": disagreement(found), "shown_by": shown_by(found)}
+    return found | {"next_token": next_tokens(rows), **told}
 
 
 def _answered_right(rows: Mapping[Role, Rows]) -> dict[Role, Float[np.ndarray, " item"]]:

@@ -6,15 +6,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from experiments.answer_measures import GENERATED
-from experiments.compare.agreement import beside_the_deciding, claimed, disagreement, label_of
+from experiments.compare.agreement import claimed, denied_by, sign_of
+from experiments.compare.agreement_words import bearers, denial, disagreement, label_of, shown_by
 from experiments.compare.next_tokens import format_instead
-from experiments.compare.paired import excludes_zero
+from experiments.compare.paired import excludes_zero, without_interval
 from experiments.compare.story import asked_in_words, halves_in_words, story_of
+from experiments.signed import signed, signed_interval
 
 STORY = (
     "The popular story (knowledge in lower blocks, reasoning in upper ones, so reasoning training helps the one and hurts "
     "the other)"
 )
+_NEITHER = "neither a gain nor a loss is claimed"
 
 
 def in_words(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,19 +34,25 @@ def in_words(found: Mapping[str, Any]) -> dict[str, Any]:
         sentences.append(_moved(kind, of_kind["location_change"].get("distilled")))
     words = asked_in_words(found)
     if words is not None:
-        asked = found["kinds"].get("reasoning", {}).get("accuracy") is not None
-        at = 1 if asked else 0
-        sentences[at:at] = [_said(words), *_shared_out(halves_in_words(found))]
+        reasoning = found["kinds"].get("reasoning", {})
+        at = 1 if reasoning.get("accuracy") is not None else 0
+        sentences[at:at] = [_said(words, reasoning), *_shared_out(halves_in_words(found))]
     story, reason = story_of(found)
     return {"sentences": [*sentences, f"{STORY} is {story} here: {reason}."], "story": story, "reason": reason}
 
 
-def _said(words: Mapping[str, Any]) -> str:
+def _said(words: Mapping[str, Any], at_prompts: Mapping[str, Any]) -> str:
     ways = ", ".join(f"{role} {way}" for role, way in words["prompt"].items())
-    return _with_twin(
+    first = _with_twin(
         f"Reasoning in words, {GENERATED} ({words['about']}; asked {ways}): {_points(words['accuracy']['change'])}",
         words["accuracy"],
     )
+    sign = sign_of(words["accuracy"])
+    if not sign:
+        return first
+    if denied_by(sign, at_prompts):
+        return f"{first} But what the measures at these prompts show is the opposite ({denial(sign, at_prompts)}); {_NEITHER}."
+    return f"{first} This rests on {GENERATED} alone."
 
 
 def _shared_out(halved: Mapping[str, Any] | None) -> list[str]:
@@ -54,12 +63,12 @@ def _shared_out(halved: Mapping[str, Any] | None) -> list[str]:
     if halved["upper_minus_lower"] is None:
         return [f"Which half of the blocks brings the change in words is undetermined{way}: {halved['reason']}."]
     apart = halved["upper_minus_lower"]
-    band = "" if apart["low"] is None else f" [{apart['low']:+.2f}, {apart['high']:+.2f}]"
+    band = signed_interval(apart["low"], apart["high"])
     unsure = "" if excludes_zero(apart) else ", which doesn't say which half brings more"
     return [
         f"Base and distilled model{way} both differ by {_points(halved['whole'])} in words; the share of it that comes with the "
         f"upper half of the blocks (from block {halved['cut']}) less the share that comes with the lower half: "
-        f"{apart['value']:+.2f}{band}{unsure}."
+        f"{signed(apart['value'])}{band}{unsure}."
     ]
 
 
@@ -74,15 +83,23 @@ def _changed(kind: str, of_kind: Mapping[str, Any]) -> str:
 
 
 def _borne(kind: str, of_kind: Mapping[str, Any]) -> Iterator[str]:
-    """Whether the other measures say the same, and what else may explain a fall."""
-    apart = disagreement(of_kind)
+    """Which measures show it, and what else may explain a fall."""
+    apart, partly = disagreement(of_kind), shown_by(of_kind)
     if apart is not None:
-        yield f"The measures disagree: {apart}; neither a gain nor a loss is claimed."
+        yield f"The measures disagree: {apart}."
+    if partly is not None:
+        yield f"{partly[0].upper()}{partly[1:]}."
+    if apart is not None or partly is not None:
+        yield f"So {_NEITHER}."
     elif claimed(of_kind):
-        yield f"Of the same sign: {', '.join(beside_the_deciding(of_kind))}."
+        yield f"Every measure shows it{_both(of_kind['accuracy'])}: {bearers(of_kind)}."
     instead = format_instead(kind, of_kind) if of_kind["accuracy"]["change"]["value"] < 0 else None
     if instead is not None:
         yield f"But {instead}."
+
+
+def _both(accuracy: Mapping[str, Any]) -> str:
+    return ", against the control twin too" if accuracy["beyond_twin"] else ""
 
 
 def _with_twin(words: str, accuracy: Mapping[str, Any]) -> str:
@@ -99,14 +116,13 @@ def _moved(kind: str, change: Mapping[str, Any] | None) -> str:
         why = "it is not comparable" if change is None else change["reason"]
         return f"Whether {kind} moved to another depth is undetermined: {why}."
     ends = change["interval"]
-    band = "" if ends is None else f" [{ends[0]:+.2f}, {ends[1]:+.2f}]"
+    band = "" if ends is None else signed_interval(*ends)
     if change["verdict"] == "unchanged":
-        return f"{kind.capitalize()} stayed at its depth: {change['difference']:+.2f}{band}."
-    return f"{kind.capitalize()} moved {change['verdict']}: {change['difference']:+.2f} of the depth{band}."
+        return f"{kind.capitalize()} stayed at its depth: {signed(change['difference'])}{band}."
+    return f"{kind.capitalize()} moved {change['verdict']}: {signed(change['difference'])} of the depth{band}."
 
 
 def _points(estimate: Mapping[str, Any]) -> str:
-    value = f"{100 * estimate['value']:+.1f} points"
-    if estimate["low"] is None:
-        return f"{value} (too few clusters for an interval)"
-    return f"{value} [{100 * estimate['low']:+.1f}, {100 * estimate['high']:+.1f}]"
+    value, low, high = (None if estimate[name] is None else 100 * estimate[name] for name in ("value", "low", "high"))
+    absent = without_interval(estimate)
+    return f"{signed(value or 0.0, 1)} points{f' ({absent})' if absent else signed_interval(low, high, 1)}"

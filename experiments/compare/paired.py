@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from experiments.statistics.bootstrap import Estimate, cluster_bootstrap
+from experiments.statistics.share import cluster_share
 
 Role = str
 BASE, DISTILLED, TWIN = "base", "distilled", "twin"
@@ -17,10 +18,22 @@ CHANGES = {"change": (DISTILLED, BASE), "twin_change": (TWIN, BASE), "beyond_twi
 """Contrast: minuend and subtrahend. (distilled − base) − (twin − base) is distilled − twin, item by item."""
 
 
+ALIKE = "points only: all clusters changed by the same, so that resampling them gives no interval"
+"""Method of a change whose bootstrap interval has no width: it would call ten items as sure as ten thousand."""
+
+
 def paired(
-    values: Mapping[Role, Float[np.ndarray, " item"]], clusters: Sequence[str], *, draws: int, seed: int
+    values: Mapping[Role, Float[np.ndarray, " item"]],
+    clusters: Sequence[str],
+    *,
+    draws: int,
+    seed: int,
+    shares: bool = False,
 ) -> dict[str, Any]:
     """For every role its mean, for every contrast the mean difference, each with a cluster-bootstrap interval.
+
+    `shares`: the values are shares of right answers, and a role's own has the score interval (`cluster_share`), which holds at
+    0 and 1 too. A contrast whose interval has no width has none (`ALIKE`).
 
     Paired by item: an item that one of the models has no value for (NaN) counts in none. Returns plain dictionaries of
     `Estimate`; without a twin its entries are None.
@@ -38,7 +51,19 @@ def paired(
     if names and measured:
         estimates = cluster_bootstrap(np.stack(list(measured.values()), axis=1), names, draws=draws, seed=seed)
         found |= {name: as_json(one) for name, one in zip(measured, estimates, strict=True)}
+        for name, column in measured.items():
+            if name in CHANGES:
+                found[name] = _with_width(found[name])
+            elif shares:
+                found[name] = as_json(cluster_share(column.tolist(), names))
     return found
+
+
+def _with_width(change: dict[str, Any]) -> dict[str, Any]:
+    low, high = change["low"], change["high"]
+    if low is None or not np.isclose(low, high, rtol=1e-9, atol=1e-12):
+        return change
+    return {**change, "low": None, "high": None, "method": ALIKE}
 
 
 def as_json(estimate: Estimate) -> dict[str, Any]:
@@ -54,3 +79,10 @@ def excludes_zero(estimate: Mapping[str, Any] | None) -> bool:
     if estimate is None or estimate["low"] is None or estimate["high"] is None:
         return False
     return bool(estimate["low"] > 0 or estimate["high"] < 0)
+
+
+def without_interval(estimate: Mapping[str, Any]) -> str:
+    """Why an estimate has no interval; empty where it has one."""
+    if estimate["low"] is not None:
+        return ""
+    return "all clusters changed by the same" if estimate.get("method") == ALIKE else "too few clusters for an interval"

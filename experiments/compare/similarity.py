@@ -67,7 +67,7 @@ def similarity_rows(
 def rows_of_streams(
     before: Streams, after: Streams, clusters: Sequence[str], families: Sequence[str], config: CompareConfig
 ) -> Rows:
-    """Both measures of two models' states at the same tokens, with all dimensions and without the dominant ones.
+    """Both measures of two models' states at the same tokens, with all dimensions and, where there are any, without dominant ones.
 
     Of each, rows with an interval or spread, and rows without one for every family left out in turn.
     """
@@ -77,10 +77,12 @@ def rows_of_streams(
         held = [dominance([before[:, one], after[:, one]], of) for one in range(before.shape[1])]
         whole = list(rows(before, after, asked, config))
         carried = any(one.dominant for one in held)
-        trimmed = rows(_kept(before, held), _kept(after, held), asked, config) if carried else whole
+        trimmed = rows(_kept(before, held), _kept(after, held), asked, config) if carried else ()
         for dimensions, found in zip(DIMENSIONS, (whole, trimmed), strict=True):
             for row in found:
                 one = held[row["stream"]]
+                if dimensions == "trimmed" and not one.dominant:
+                    continue
                 yield {
                     "measure": measure, "dimensions": dimensions, "share_base": _number(one.shares[0]),
                     "share_other": _number(one.shares[1]), "dominant": dominant_text(one), **row,

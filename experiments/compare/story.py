@@ -1,6 +1,6 @@
 """Is the popular story supported, contradicted, or can't it be told? Every part of it needs an interval that bears it.
 
-Its gain and its loss must be borne by every measure of the answers (`agreement`).
+Its gain and its loss must be borne by every measure of the answers at the prompts, or by generated answers (`agreement`).
 
 The story: knowledge sits in lower blocks and reasoning in upper ones, so reasoning training helps reasoning and hurts
 knowledge. Its parts: reasoning is gained; the upper half of the blocks brings that gain; knowledge is lost; the lower half,
@@ -13,9 +13,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.compare.agreement import claimed, disagreeing, sign_of
+from experiments.answer_measures import GENERATED
+from experiments.compare.agreement import claimed, claimed_in_words, sign_of
+from experiments.compare.agreement_words import denial, why_not, why_not_alone
 from experiments.compare.next_tokens import format_instead
-from experiments.compare.paired import excludes_zero
+from experiments.compare.paired import ALIKE, excludes_zero
 
 SPLIT = "test"
 """Problems in words that the gain is measured on: like those that were trained on."""
@@ -27,12 +29,13 @@ def story_of(found: Mapping[str, Any]) -> tuple[str, str]:
     words = asked_in_words(found)
     gain, loss = (words or reasoning).get("accuracy"), knowledge.get("accuracy")
     where = "in words" if words else "at these prompts"
+    alone = f" ({GENERATED} alone)" if words else ""
     absent = [name for name, one in (("reasoning", gain), ("knowledge", loss)) if one is None]
     if absent:
         return "undetermined", f"no {' and no '.join(absent)} items were asked"
     if gain is None or loss is None or gain["change"] is None or loss["change"] is None:
         return "undetermined", "one of the two kinds was not measured in both models"
-    if any(one["low"] is None for one in (gain["change"], loss["change"])):
+    if any(one["low"] is None and one.get("method") != ALIKE for one in (gain["change"], loss["change"])):
         return "undetermined", "there are too few clusters for an interval"
     (gained, no_gain), (lost, no_loss) = _gain(reasoning, words, where), _loss(knowledge)
     brings_gain = _half(reasoning, "in_words" if words else "accuracy")
@@ -40,7 +43,7 @@ def story_of(found: Mapping[str, Any]) -> tuple[str, str]:
     contrary = [
         (gained < 0, f"reasoning is answered less often than before {where}{_beyond(gain)}"),
         (lost > 0, f"knowledge items are answered more often than before{_beyond(loss)}"),
-        (gained > 0 and brings_gain < 0, "the lower half of the blocks brings more of the gain in reasoning than the upper half"),
+        (gained > 0 and brings_gain < 0, f"the lower half of the blocks brings more of the gain in reasoning{alone} than the upper half"),
         (lost < 0 and brings_loss > 0, "the upper half of the blocks brings more of the loss of knowledge than the lower half"),
         (_order(found) == "reasoning-first", "the base reasons in lower blocks than it retrieves in"),
     ]  # fmt: skip
@@ -54,47 +57,39 @@ def story_of(found: Mapping[str, Any]) -> tuple[str, str]:
     if against:
         return "contradicted", "; ".join(against)
     if open_:
-        shown = f"reasoning gains {where}{_beyond(gain)}, but " if gained > 0 and lost == 0 else ""
+        shown = f"reasoning gains {where}{alone}{_beyond(gain)}, but " if gained > 0 and lost == 0 else ""
         return "undetermined", shown + "; ".join(open_)
     return "supported", (
-        "the upper half of the blocks brings the gain in reasoning, the lower half the loss of knowledge, and nothing speaks "
-        "for another order of the two"
+        f"the upper half of the blocks brings the gain in reasoning{alone}, the lower half the loss of knowledge, and nothing "
+        "speaks for another order of the two"
     )
 
 
 def _gain(reasoning: Mapping[str, Any], words: Mapping[str, Any] | None, where: str) -> tuple[int, str]:
-    """(sign of the change of reasoning, why none is shown). Answers in words count before those at the prompts.
+    """(sign of the change of reasoning, why no gain is shown). Answers in words count before those at the prompts.
 
-    They are another measure: what they say stands only as far as the measures at the prompts don't claim the opposite.
+    They are another measure: what they say stands only as far as what is shown at the prompts is not the opposite alone.
     """
-    accuracy = (words or reasoning)["accuracy"]
-    none = f"no gain in reasoning is shown {where}{_beyond(accuracy)}"
-    at_prompts = claimed(reasoning) if _measured(reasoning) else 0
-    sign = sign_of(accuracy)
+    none = f"no gain in reasoning is shown {where}"
     if words is None:
-        apart = disagreeing(reasoning) if sign else []
-        return at_prompts, f"the measures of reasoning disagree {' and '.join(apart)}" if apart else none
-    if sign and at_prompts == -sign:
-        more, less = ("more", "less") if sign > 0 else ("less", "more")
-        where_not = f"it is answered {more} often in words and {less} often at these prompts"
-        return 0, f"the measures of reasoning disagree: {where_not}"
-    return sign, none
+        return claimed(reasoning), f"{none} {why_not(reasoning, 1)}"
+    accuracy = words["accuracy"]
+    borne, sign = sign_of(accuracy), claimed_in_words(accuracy, reasoning)
+    if borne and not sign:
+        often = "more" if borne > 0 else "less"
+        return (
+            0,
+            f"the measures of reasoning disagree: it is answered {often} often in words, but {denial(borne, reasoning)}",
+        )
+    return sign, f"{none} {why_not_alone(accuracy, 1)}"
 
 
 def _loss(knowledge: Mapping[str, Any]) -> tuple[int, str]:
-    """(sign of the change of knowledge, why none is shown). A fall that may be one of format is no loss of knowledge."""
-    accuracy = knowledge["accuracy"]
-    sign, apart = claimed(knowledge), disagreeing(knowledge)
-    if sign_of(accuracy) and apart:
-        return 0, f"the measures of knowledge disagree {' and '.join(apart)}"
+    """(sign of the change of knowledge, why no loss is shown). A fall that may be one of format is no loss of knowledge."""
+    sign = claimed(knowledge)
     if sign < 0 and (instead := format_instead("knowledge", knowledge)) is not None:
         return 0, f"knowledge items are answered less often, but {instead}"
-    return sign, f"no loss of knowledge is shown{_beyond(accuracy)}"
-
-
-def _measured(of_kind: Mapping[str, Any]) -> bool:
-    accuracy = of_kind.get("accuracy")
-    return accuracy is not None and accuracy["change"] is not None
+    return sign, f"no loss of knowledge is shown {why_not(knowledge, -1)}"
 
 
 def asked_in_words(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -132,4 +127,4 @@ def _order(found: Mapping[str, Any]) -> str | None:
 
 
 def _beyond(accuracy: Mapping[str, Any]) -> str:
-    return " beyond the control twin's" if accuracy["beyond_twin"] else ""
+    return ", against the control twin too" if accuracy["beyond_twin"] else ""

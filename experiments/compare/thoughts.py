@@ -102,7 +102,7 @@ def summarised(rows: Mapping[Role, Sequence[Mapping[str, Any]]], *, draws: int, 
         values = {role: _shares(table, clusters) for role, table in chosen.items() if role not in unmeasured}
         found[split] = {
             "about": ABOUT[split],
-            "accuracy": paired(values, list(clusters.values()), draws=draws, seed=seed),
+            "accuracy": paired(values, list(clusters.values()), draws=draws, seed=seed, shares=True),
             "prompt": {role: _told(of_role) for role, of_role in ways.items()},
             "no_answer": no_answer,
             "unmeasured": unmeasured,

@@ -117,6 +117,7 @@ def summarise(
             "decided_by": decided_by(asked),
             "left_out": dict(Counter(row["reason"] for row in rows if row["reason"])),
             "located": causal.kinds[kind]["located"],
+            "sought": causal.kinds[kind]["sought"],
             "why_not_located": causal.kinds[kind]["why_not_located"],
             "pairs": causal.kinds[kind]["pairs"],
             "instruments": {
@@ -160,18 +161,24 @@ def _warn(run: RunDirectory, kinds: Mapping[str, Any]) -> None:
     for kind in kinds:
         probe, lens = (kinds[kind]["instruments"][name] for name in ("probe", "lens"))
         _contradictions(run, kind, kinds[kind])
-        if (
-            probe["onset"]
-            and lens["onset"]
-            and lens["onset"]["layer"] is not None
-            and probe["onset"]["layer"] is not None
-        ):
-            early = lens["onset"]["layer"] - probe["onset"]["layer"]
-            if early > 2:
-                run.warn(
-                    f"For {kind} the answer is decodable {early} streams before the logit lens reads it: "
-                    "information that nothing may be using yet"
-                )
+        early = decodable_before_readable(probe["onset"], lens["onset"])
+        if early is not None:
+            run.warn(
+                f"For {kind} the answer is decodable {early} streams before the logit lens reads it: "
+                "information that nothing may be using yet"
+            )
+
+
+def decodable_before_readable(probe: Mapping[str, Any] | None, lens: Mapping[str, Any] | None) -> int | None:
+    """By how many streams, where it is more than two and the intervals of the two onsets have no stream in common."""
+    if probe is None or lens is None or probe["layer"] is None or lens["layer"] is None:
+        return None
+    early: int = lens["layer"] - probe["layer"]
+    # An interval whose upper end is "none" reaches past every stream, and without an interval nothing tells the two apart.
+    ends = [onset["interval"] for onset in (probe, lens)]
+    if early <= 2 or any(end is None for end in ends) or ends[0][1] is None:
+        return None
+    return early if ends[0][1] < ends[1][0] else None
 
 
 def _contradictions(run: RunDirectory, kind: str, found: Mapping[str, Any]) -> None:

@@ -10,8 +10,8 @@ from experiments.statistics.bootstrap import Estimate
 _Z = 1.959963984540054
 
 
-def cluster_share(right: Sequence[bool], clusters: Sequence[object]) -> Estimate:
-    """Share of `right` with the 95 % Wilson score interval, the number of clusters standing in for n.
+def cluster_share(right: Sequence[float], clusters: Sequence[object]) -> Estimate:
+    """Share of `right` (yes or no, or shares of draws) with the 95 % Wilson score interval, the number of clusters standing in for n.
 
     Items of one cluster count once, as if they always agreed: the interval is never too narrow. Raises ValueError for
     no items.

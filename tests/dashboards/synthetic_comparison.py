@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from synthetic_run import write_synthetic_run
 
-from experiments.compare.agreement import agreement, disagreement
+from experiments.compare.agreement import agreement, claimed
+from experiments.compare.agreement_words import disagreement, shown_by
 from experiments.compare.in_words import in_words
 from experiments.run import rows_to_table
 from experiments.tables import (
@@ -330,7 +331,7 @@ def _of_kind(base: float, change: float, twin: bool) -> dict[str, Any]:
         "by_choice": _estimates(base, change, beside), "by_likelihood": _estimates(base + 0.1, change / 2, beside),
         "logit_difference": _estimates(3 * base, 4 * change, beside), "answer_logprob": _estimates(-2, change, beside),
     }  # fmt: skip
-    return found | {"agreement": agreement(found), "disagreement": disagreement(found)}
+    return found | {"agreement": agreement(found), "disagreement": disagreement(found), "shown_by": shown_by(found)}
 
 
 def _families(twin: bool, hostile: bool) -> Rows:
@@ -366,7 +367,7 @@ def _found(roles: list[str], n_layers: int, without: Collection[str], hostile: b
     for kind, change in (("knowledge", -0.02), ("reasoning", 0.25), ("composite", 0.1), ("control", 0.0)):
         moved = {r: _location(0.01, "unchanged", None) if kind == "knowledge" else _location(0.13, "undetermined", "not located in twin") for r in others}  # fmt: skip
         kinds[kind] = {
-            **_of_kind(0.5, change, twin), "located": dict.fromkeys(roles, located if kind == "knowledge" else None),
+            **(of_kind := _of_kind(0.5, change, twin)), "claimed": claimed(of_kind), "located": dict.fromkeys(roles, located if kind == "knowledge" else None),
             "location_change": moved,
             "upper_minus_lower": {r: {"accuracy": half if kind == "reasoning" else none, "logit_difference": none} for r in others},
         }  # fmt: skip

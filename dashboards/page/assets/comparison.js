@@ -58,6 +58,7 @@ async function renderSimilarity() {
   const part = VIEW.similarity;
   if (part.state === 'ok') fillSelect($('spos'), part.positions.map((value) => ({ value, text: placeText(value) })), state.spos);
   else fillSelect($('spos'), [], '');
+  for (const one of document.querySelectorAll('#similarity li[data-position]')) one.hidden = one.dataset.position !== state.spos;
   const here = (of) => (of || []).filter((l) => l.position === state.spos);
   const lines = here(part.lines), families = here(part.family_lines);
   const one = [{ value: 1, text: '1: the same' }];

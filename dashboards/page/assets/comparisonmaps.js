@@ -44,7 +44,7 @@ function heatFigure({ rows, layers, axis, limits, sequential, ends, clipped, uni
     layout: baseLayout({
       height: Math.max(narrow ? 250 : 160, 30 + rows.length * 26 + (narrow ? 130 : 60)), margin: { l: left, r: narrow ? 16 : 128, t: 10, b: narrow ? 112 : 52 }, shapes,
       xaxis: axisStyle(xTitle(axis), { showgrid: false, nticks: 20, range: [x[0] - step / 2, x[x.length - 1] + step / 2] }),
-      yaxis: axisStyle('', { showgrid: false, tickvals: y, ticktext: shown.map((r) => plotText(clip(r.label, narrow ? 29 : 38))), range: [-0.5, shown.length - 0.5], tickfont: { size: 12.5, color: colour('text') } }),
+      yaxis: axisStyle('', { showgrid: false, tickvals: y, ticktext: shown.map((r) => plotText(clip(r.label, narrow ? 29 : 52))), range: [-0.5, shown.length - 0.5], tickfont: { size: 12.5, color: colour('text') }, automargin: !narrow }),
     }),
   };
 }

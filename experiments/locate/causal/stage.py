@@ -116,6 +116,7 @@ def _nothing(reason: str, chosen: Chosen | None = None) -> Causal:
     kinds: dict[str, dict[str, Any]] = {
         kind: {
             "located": None,
+            "sought": False,
             "why_not_located": reason,
             "pairs": {"usable": 0, "weak": 0, "foil_answered": None, "left_out": dict(left_out.get(kind, {}))},
             "interchange": none,
@@ -132,7 +133,7 @@ def _unplaced() -> Placed:
 
 
 def _in_words(kind: str, placed: Placed | None, chosen: Chosen) -> dict[str, Any]:
-    found = placed_in_words(placed or _unplaced())
+    found = placed_in_words(placed or _unplaced()) | {"sought": placed is not None}
     left_out = Counter(chosen.left_out.get(kind, {}))
     if placed is not None and placed.weak:
         left_out[WEAK] += placed.weak

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from synthetic_comparison import write_synthetic_comparison
 from test_page_browser import _settled, browser, opened
@@ -112,11 +114,34 @@ def test_a_fall_of_one_dimension_or_one_family_stands_beside_the_lines_that_deny
             "the band reaches where the curve would be without the family"
         )
         told = tab.locator("#similarity .readings").inner_text()
-        assert "the two lines disagree at streams 3–5" in told and "only binding makes it fall at streams 3–5" in told
+        assert (
+            "most of the fall at streams 3–5 goes with it" in told
+            and "only binding makes it fall at streams 3–5" in told
+        )
         assert "12 of 24 reasoning items are scored behind a first answer token" in told
         tab.locator("#spos").select_option("subject")
         _settled(tab)
         assert len(_lines(tab, "similarity")) == 12
+        shown = tab.locator("#similarity .readings li:visible").all_inner_texts()
+        assert shown and all(", at subject: " in text for text in shown), "sentences are of the position that is drawn"
+
+
+def test_no_label_of_a_map_is_cut_on_the_left(browser: Any, tmp_path: Path) -> None:
+    """With the longest name of a site, as in a run over whole blocks."""
+    run = write_synthetic_comparison(tmp_path / "run", hostile=False)
+    table = pq.read_table(run / "changes.parquet")
+    rows = [
+        {**row, "n_items": 1072, "component": "block_out" if row["component"] == "attn_out" else row["component"]}
+        for row in table.to_pylist()
+    ]
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), run / "changes.parquet")
+    with opened(browser, write_comparison(run), viewport={"width": 1400, "height": 900}) as tab:
+        labels = tab.evaluate(
+            """[...document.querySelectorAll('#layermap-panel .ytick text')]
+            .map((e) => [e.textContent, e.getBoundingClientRect().left - e.closest('svg').getBoundingClientRect().left])"""
+        )
+        assert "knowledge · block (attention + MLP) · n 1072" in [text for text, _ in labels]
+        assert min(left for _, left in labels) >= 0
 
 
 def test_contrasts_show_the_excess_of_all_models_and_the_four_curves_of_each(browser: Any, report: Path) -> None:

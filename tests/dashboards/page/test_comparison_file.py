@@ -13,6 +13,7 @@ from synthetic_comparison import HOSTILE, write_synthetic_comparison
 
 from dashboards.cli import verb_report
 from dashboards.page import write_comparison
+from dashboards.view.comparison import build_comparison
 from probes.errors import StrataError
 
 
@@ -157,3 +158,18 @@ def test_report_refuses_tables_of_another_run_and_an_unfinished_comparison(tmp_p
 def test_families_whose_probes_are_read_behind_a_fed_start_are_named(tmp_path: Path) -> None:
     text = write_comparison(write_synthetic_comparison(tmp_path / "run")).read_text()
     assert "<li>addition: answer and foil of 9 items begin alike; probes are read behind no more of it" in text
+
+
+def test_a_place_that_was_not_looked_for_is_not_called_not_located(tmp_path: Path) -> None:
+    run = write_synthetic_comparison(tmp_path / "run", hostile=False)
+    found = json.loads((run / "comparison.json").read_text())
+    for kind in found["kinds"].values():
+        kind["located"] = dict.fromkeys(kind["located"])
+    (run / "comparison.json").write_text(json.dumps(found))
+    for role in found["models"]:
+        manifest = run / role / "manifest.json"
+        known = json.loads(manifest.read_text())
+        manifest.write_text(json.dumps({**known, "config": {**known.get("config", {}), "causal_map": "none"}}))
+    locations = build_comparison(run)["locations"]
+    assert {place for row in locations["rows"] for place in (row["base"], row["after"])} == {"not looked for"}
+    assert locations["orders"] == []

@@ -16,7 +16,8 @@ from dashboards.page.comparison_sections import estimate_words
 from dashboards.view.causes import order_words
 from dashboards.view.comparison import build_comparison
 from experiments.answer_measures import AGREEING, BY_CHOICE, BY_LIKELIHOOD, deciding, deciding_label, value_of
-from experiments.compare.agreement import agreement, disagreement
+from experiments.compare.agreement import agreement, claimed
+from experiments.compare.agreement_words import disagreement, shown_by
 
 LOSS = {"value": -0.2, "low": -0.3, "high": -0.1, "n_items": 40, "n_clusters": 40, "method": ""}
 
@@ -30,6 +31,7 @@ def rewritten(run: Path, kind: str, **measures: Any) -> None:
     found = json.loads((run / "comparison.json").read_text())
     of_kind = found["kinds"][kind] | measures
     of_kind |= {"agreement": agreement(of_kind), "disagreement": disagreement(of_kind)}
+    of_kind |= {"claimed": claimed(of_kind), "shown_by": shown_by(of_kind)}
     found["kinds"][kind] = of_kind
     (run / "comparison.json").write_text(json.dumps(found))
 
@@ -61,17 +63,55 @@ def test_a_change_that_another_measure_denies_is_marked_and_told(tmp_path: Path)
     down = {**found["answer_logprob"], "change": {**LOSS, "value": -2.0, "low": -3.0, "high": -1.0}}
     rewritten(run, "reasoning", answer_logprob=down)
     text = text_of(write_comparison(run))
-    assert "The measures disagree: from the base: accuracy by choice +25.0 points, accuracy by likelihood +12.5" in text
-    assert "log-probability of the answer -2.00 nats" in text and "+25.0 ≠" in text
+    assert (
+        "The measures disagree: against the base: accuracy by choice +25.0 points [+17.0, +33.0], accuracy by" in text
+    )
+    assert "log-probability of the answer −2.00 nats [−3.00, −1.00]" in text and "+25.0 ≠" in text
 
 
-def test_a_number_is_bold_only_where_it_may_be_claimed() -> None:
-    agrees, apart = {"shared": True, "opposite": False}, {"shared": False, "opposite": True}
-    assert "est sure" in estimate_words(LOSS, "change", agreed=agrees) and "≠" not in estimate_words(LOSS, "change")
+def test_a_number_is_bold_only_where_it_is_claimed() -> None:
+    claims, apart = {"claimed": True, "opposite": False}, {"claimed": False, "opposite": True}
+    assert "est sure" in estimate_words(LOSS, "change", agreed=claims) and "≠" not in estimate_words(LOSS, "change")
+    assert "est sure" not in estimate_words(LOSS, "change"), "an interval that leaves 0 out is no claim"
     denied = estimate_words(LOSS, "change", agreed=apart)
     assert "est sure" not in denied and "≠" in denied
     unsure = estimate_words({**LOSS, "high": 0.1}, "change", agreed=apart)
     assert "est sure" not in unsure and "≠" not in unsure
+
+
+def section(run: Path, start: str, end: str) -> str:
+    page = write_comparison(run).read_text()
+    return page[page.index(start) : page.index(end, page.index(start))]
+
+
+def test_what_only_some_measures_show_is_plain_and_told_beneath(tmp_path: Path) -> None:
+    run = write_synthetic_comparison(tmp_path / "run", hostile=False, twin=False)
+    assert "est sure" in section(run, 'id="answers"', "<h3>In words")
+    found = json.loads((run / "comparison.json").read_text())["kinds"]["reasoning"]
+    noise = {**found["answer_logprob"], "change": {**LOSS, "value": 0.11, "low": -0.99, "high": 1.17}}
+    for kind in ("reasoning", "composite"):
+        rewritten(run, kind, answer_logprob=noise)
+    kinds = section(run, 'id="answers"', "<h3>In words")
+    assert "est sure" not in kinds and "≠</abbr>" not in kinds
+    assert (
+        "shown by accuracy by choice, accuracy by likelihood, logit difference, not shown by log-probability" in kinds
+    )
+
+
+def test_a_family_is_never_bold_since_there_are_many(tmp_path: Path) -> None:
+    run = write_synthetic_comparison(tmp_path / "run", hostile=False)
+    rows = section(run, "<h3>By family", "</section>")
+    assert "+20 <" in rows.replace("<small", " <small") and "est sure" not in rows
+    assert "not corrected for the number of families" in rows
+
+
+def test_a_comparison_that_judged_by_point_estimates_is_shown_without_marks(tmp_path: Path) -> None:
+    run = write_synthetic_comparison(tmp_path / "run", hostile=False)
+    found = json.loads((run / "comparison.json").read_text())
+    for of_kind in found["kinds"].values():
+        del of_kind["claimed"], of_kind["shown_by"]
+    (run / "comparison.json").write_text(json.dumps(found))
+    assert "est sure" not in section(run, 'id="answers"', "<h3>In words")
 
 
 def test_a_depth_that_is_not_located_in_both_models_has_no_number(tmp_path: Path) -> None:

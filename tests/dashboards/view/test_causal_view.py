@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from synthetic_run import write_synthetic_run
 
+from dashboards.page import write_report
 from dashboards.view import build_view, validate_view
 from dashboards.view.causal_items import segments
 from dashboards.view.causal_labels import measure_meta, order_measures, split_window
@@ -86,6 +87,23 @@ def test_a_kind_that_is_not_located_says_why_in_the_sentence(tmp_path: Path) -> 
     )
     assert "quick" in {b["code"] for b in view["run"]["badges"]}
     assert view["verdict"]["caveats"][0]["code"] == "quick"
+
+
+def test_what_was_not_looked_for_is_not_called_not_located_and_its_reason_stands_once(tmp_path: Path) -> None:
+    """As in a run with --causal-map none, or of a model that can't be restarted."""
+    run = write_synthetic_run(tmp_path / "run")
+    summary = json.loads((run / "summary.json").read_text())
+    why = "No intervention was made (--causal-map none): what is decodable or readable need not be used"
+    for kind in summary["kinds"].values():
+        kind |= {"located": None, "sought": False, "why_not_located": why}
+    summary["order"] = {"difference": None, "verdict": "undetermined", "reason": why}
+    (run / "summary.json").write_text(json.dumps(summary))
+    verdict = build_view(run)["verdict"]
+    assert verdict["sentence"].startswith(f"Retrieval and reasoning were not looked for: {why}. Order: undetermined. ")
+    assert verdict["sentence"].count("No intervention") == 1 and "not located" not in verdict["sentence"]
+    assert verdict["kinds"][0]["located"] == f"not looked for: {why}"
+    page = write_report(run).read_text()
+    assert "<b>not located</b>" not in page and '(<span class="option">--causal-map</span> none)' in page
 
 
 def test_a_run_without_interventions_is_not_run_and_never_zero(tmp_path: Path) -> None:

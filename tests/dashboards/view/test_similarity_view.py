@@ -69,14 +69,58 @@ def test_a_fall_that_is_not_there_without_the_dominant_dimensions_is_not_the_str
     (sentence,) = [one["text"] for one in view["told"]]
     assert "lowest CKA 0.680 at stream 3 (24 items)" in sentence
     assert "dimensions 3, 9 dominate: one holds up to 77 % of the variance (streams 2–4)" in sentence
-    assert "0.910 instead of 0.680 at stream 3: the two lines disagree at streams 2–3" in sentence
-    assert "the fall there is not the whole stream's" in sentence
+    assert (
+        "most of the fall at streams 2–3 goes with them (0.910 instead of 0.680 without them at stream 3)" in sentence
+    )
+    assert "hidden" not in sentence and "part" not in sentence
+
+
+def test_where_nothing_is_dominant_the_trimmed_line_is_the_other_one() -> None:
+    """With or without rows of its own in the table."""
+    rows = rows_of({2: 0.7, 3: 0.68, 5: 0.8}, {2: 0.9, 3: 0.91})
+    sparse = [row for row in rows if row["dimensions"] == "all" or row["dominant"]]
+    assert len(sparse) < len(rows)
+    found = [build_similarity(run_of("similarity", table))["lines"] for table in (rows, sparse)]
+    assert found[0] == found[1] and found[0][1]["mean"] == [1.0, 1.0, 0.9, 0.91, 1.0, 0.8, 1.0]
 
 
 def test_a_likeness_that_is_not_there_without_them_is_not_the_streams_either() -> None:
     sentence = told(rows_of({}, {2: 0.4}))
-    assert "lowest CKA 1.000" in sentence and "0.400 instead of 1.000 at stream 2" in sentence
-    assert "the likeness there is not the whole stream's" in sentence
+    assert (
+        "lowest CKA 1.000" in sentence
+        and "most of a fall at stream 2 is hidden by them (0.400 instead of 1.000" in sentence
+    )
+
+
+def test_a_fall_that_stays_without_them_is_only_in_part_theirs() -> None:
+    """1 − .56 is more than half of 1 − .3."""
+    sentence = told(rows_of({2: 0.3}, {2: 0.56}))
+    assert (
+        "a part of the fall at stream 2 goes with them, the rest stays (0.560 instead of 0.300 without them" in sentence
+    )
+    assert "most of" not in sentence
+    assert "most of the fall at stream 2 goes with them" in told(rows_of({2: 0.3}, {2: 0.66}))
+    assert "a part of the fall at stream 2 is hidden by them" in told(rows_of({2: 0.6}, {2: 0.4}))
+
+
+def test_streams_of_opposite_direction_are_told_apart() -> None:
+    sentence = told(rows_of({2: 0.5, 5: 0.95}, {2: 0.9, 5: 0.7}))
+    assert "most of the fall at stream 2 goes with them (0.900 instead of 0.500" in sentence
+    assert "most of a fall at stream 5 is hidden by them (0.700 instead of 0.950" in sentence
+
+
+@pytest.mark.parametrize(("share", "words"), [(0.0971, "9.7 %"), (0.09996, "9.996 %"), (0.05, "5 %")])
+def test_the_share_of_a_dimension_that_is_not_dominant_is_not_rounded_up_to_the_threshold(
+    share: float, words: str
+) -> None:
+    rows = [{**row, "share_other": share} for row in rows_of({2: 0.7})]
+    assert f"no dimension is dominant (the largest holds {words} of the variance)" in told(rows)
+
+
+def test_every_sentence_names_its_position() -> None:
+    rows = [*rows_of({2: 0.7}), *rows_of({2: 0.6}, position="operand")]
+    view = build_similarity(run_of("similarity", rows))
+    assert [(one["position"], f"reasoning, at {one['position']}: lowest" in one["text"]) for one in view["told"]] == [("last", True), ("operand", True)]  # fmt: skip
 
 
 def test_without_dominant_dimensions_there_is_no_second_line_and_that_is_said() -> None:
@@ -181,6 +225,6 @@ def test_a_contrast_that_falls_with_a_dimension_alone_is_drawn_without_it_and_to
     assert twice == ["excess", "slow_slow"], "what says the same is drawn once"
     carried = [one["text"] for one in view["told"] if "slow reworded" in one["text"]]
     assert carried == [
-        "Base, knowledge, slow – slow reworded: dimension 7 holds up to 50 % of the variance (stream 3); without it 0.990 instead "
-        "of 0.430 at stream 3: the two lines disagree at stream 3, and the fall there is not the whole stream's."
+        "Base, knowledge, slow – slow reworded: dimension 7 holds up to 50 % of the variance (stream 3); most of the fall at stream "
+        "3 goes with it (0.990 instead of 0.430 without it at stream 3)."
     ]

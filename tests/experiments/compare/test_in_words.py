@@ -78,7 +78,7 @@ def test_a_change_of_answers_is_told_in_points_with_what_bounds_it() -> None:
     assert "may be no change" in first[2] and "may be nothing" in first[2]
     second = said(of_kind(POINT), of_kind(DOWN, DOWN))["sentences"]
     assert "too few clusters for an interval" in second[0] and "may be no change" in second[0]
-    assert "beyond the control twin -20.0 points [-30.0, -10.0]" in second[2]
+    assert "beyond the control twin −20.0 points [−30.0, −10.0]" in second[2]
     assert "may be" not in second[2]
     assert said(of_kind(None), {})["sentences"][0] == "The change of reasoning could not be measured."
     told = said(of_kind(None), {})["sentences"]
@@ -94,11 +94,11 @@ def test_a_change_of_answers_is_told_in_points_with_what_bounds_it() -> None:
         ),
         (
             {"verdict": "shallower", "difference": -0.25, "interval": [-0.3, -0.2], "reason": None},
-            "moved shallower: -0.25 of the depth [-0.30, -0.20]",
+            "moved shallower: −0.25 of the depth [−0.30, −0.20]",
         ),
         (
             {"verdict": "unchanged", "difference": 0.0, "interval": [-0.01, 0.01], "reason": None},
-            "stayed at its depth: +0.00 [-0.01, +0.01]",
+            "stayed at its depth: +0.00 [−0.01, +0.01]",
         ),
         ({"verdict": "undetermined", "reason": "not located in base"}, "is undetermined: not located in base"),
         (None, "is undetermined: it is not comparable"),

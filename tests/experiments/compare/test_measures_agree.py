@@ -1,4 +1,4 @@
-"""A gain or a loss is claimed only where every measure of the answers has its sign, against the base and the twin."""
+"""A gain or a loss is claimed only where every measure of the answers shows it, against the base and the twin."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.compare.agreement import agreement, claimed, disagreeing, disagreement
+from experiments.compare.agreement import agreement, claimed, claimed_in_words
+from experiments.compare.agreement_words import disagreement, shown_by
 from experiments.compare.behaviour_change import behaviour_change
 from experiments.compare.in_words import in_words
 from experiments.compare.next_tokens import format_instead, next_tokens, opens_tag
@@ -32,13 +33,14 @@ def rows(
 ) -> list[dict[str, Any]]:
     """A model's table: the first `choice` share of the items is right by choice, the first `likelihood` share by likelihood."""
     found = []
+    noise = np.random.default_rng(round(1000 * abs(logprob + choice))).normal(0, 0.2, N)
     for number in range(N):
         by_choice, above = number < choice * N, number < likelihood * N
         found.append(
             {
                 "item": f"{kind}:{number}", "kind": kind, "family": "facts", "reason": None, "answered": by_choice,
                 "correct_by_choice": by_choice, "correct_by_likelihood": above, "logit_difference": 1.0 if above else -1.0,
-                "answer_logprob": logprob + 0.01 * number, "rank": 0, "next_token": next_token,
+                "answer_logprob": logprob + noise[number], "rank": 0, "next_token": next_token,
             }
         )  # fmt: skip
     return found
@@ -66,7 +68,7 @@ def test_every_measure_is_counted_on_its_own() -> None:
 
 def test_a_loss_that_all_measures_show_is_claimed() -> None:
     found = changed(base=rows("knowledge", **BASE), distilled=rows("knowledge", **WORSE))
-    assert claimed(found) == -1 and disagreement(found) is None and disagreeing(found) == []
+    assert claimed(found) == found["claimed"] == -1 and disagreement(found) is None and shown_by(found) is None
     assert set(agreement(found)["change"]["signs"]) == {"by_choice", "by_likelihood", "logit_difference", "answer_logprob"}  # fmt: skip
     assert agreement(found)["change"]["sign"] == -1
 
@@ -76,16 +78,105 @@ def test_one_measure_that_denies_it_is_enough_to_claim_nothing() -> None:
     found = changed(base=rows("knowledge", **BASE), distilled=after)
     assert found["by_choice"]["change"]["high"] < 0 and claimed(found) == 0
     told = disagreement(found)
-    assert told is not None and "accuracy by choice -40.0 points" in told
-    assert "log-probability of the answer +0.50 nats" in told
+    assert told is not None and told.startswith("against the base: accuracy by choice −40.0 points [−")
+    assert "log-probability of the answer +0.5" in told and " nats [+0." in told
 
 
 def test_what_the_control_twin_loses_as_well_is_held_against_every_measure_too() -> None:
-    """As of the shipped pair: by choice it loses more than its twin, by log-probability it does not."""
+    """By choice it loses more than its twin, by log-probability less: what every measure shows against the base is no claim."""
     twin = rows("knowledge", choice=0.8, likelihood=0.8, logprob=-4.5)
     found = changed(base=rows("knowledge", **BASE), distilled=rows("knowledge", **WORSE), twin=twin)
-    assert found["by_choice"]["beyond_twin"]["high"] < 0
-    assert claimed(found) == 0 and disagreeing(found) == ["against the control twin"]
+    assert found["by_choice"]["beyond_twin"]["high"] < 0 and claimed(found) == 0
+    told = disagreement(found)
+    assert told is not None and told.startswith("against the control twin: ") and "against the base" not in told
+    assert shown_by(found) == "against the base a fall is shown by every measure"
+
+
+MEASURES = ("by_choice", "by_likelihood", "logit_difference", "answer_logprob")
+UP, DOWN, NOISE_UP, NOISE_DOWN, ZERO = (0.2, 0.1, 0.3), (-0.2, -0.3, -0.1), (0.11, -0.99, 1.17), (-0.04, -1.2, 0.95), (0.0, -0.1, 0.1)  # fmt: skip
+Three = tuple[float, float | None, float | None]
+
+
+def estimates(*of_measures: Three, beyond: tuple[Three, ...] = ()) -> dict[str, Any]:
+    """A kind of which each of the four measures has the given change, and with a twin the given one beyond it."""
+    found: dict[str, Any] = {"decided_by": {"by_choice": 40}}
+    for place, name in enumerate(MEASURES):
+        change = dict(zip(("value", "low", "high"), of_measures[place], strict=True))
+        past = dict(zip(("value", "low", "high"), beyond[place], strict=True)) if beyond else None
+        found[name] = {"change": change, "twin_change": None, "beyond_twin": past}
+    return found | {"accuracy": found["by_choice"]}
+
+
+@pytest.mark.parametrize("noise", [NOISE_UP, NOISE_DOWN, ZERO, (0.0, None, None), (-0.3, None, None)])
+def test_an_interval_around_0_neither_denies_a_change_nor_shows_it(noise: Three) -> None:
+    """Whichever sign its point estimate has: of two like runs one must not disagree and the other claim."""
+    found = estimates(DOWN, DOWN, DOWN, noise)
+    assert claimed(found) == 0 and disagreement(found) is None
+    assert agreement(found)["change"] == {
+        "sign": 0,
+        "opposite": False,
+        "signs": dict(zip(MEASURES, (-1, -1, -1, 0), strict=True)),
+    }
+    assert shown_by(found) == (
+        "against the base a fall is shown by accuracy by choice, accuracy by likelihood, logit difference, not shown by "
+        "log-probability of the answer"
+    )
+    beyond = estimates(*[DOWN] * 4, beyond=(DOWN, DOWN, noise, noise))
+    assert claimed(beyond) == 0 and disagreement(beyond) is None
+    assert shown_by(beyond) == (
+        "against the base a fall is shown by every measure; against the control twin a fall is shown by accuracy by choice, "
+        "accuracy by likelihood, not shown by logit difference, log-probability of the answer"
+    )
+
+
+@pytest.mark.parametrize(("sides", "claim"), [((UP,), 1), ((DOWN,), -1), ((UP, UP), 1), ((UP, DOWN), 0), ((DOWN, UP), 0), ((UP, NOISE_UP), 0), ((ZERO, UP), 0)])  # fmt: skip
+def test_all_measures_must_show_it_on_one_side_and_against_a_twin_too(sides: tuple[Three, ...], claim: int) -> None:
+    change, *beyond = sides
+    found = estimates(*[change] * 4, beyond=tuple(beyond * 4))
+    assert claimed(found) == claim and disagreement(found) is None
+
+
+def test_only_intervals_on_opposite_sides_of_0_disagree_and_only_they_are_named() -> None:
+    told = disagreement(estimates(NOISE_DOWN, ZERO, (3.62, 1.76, 5.51), (-7.17, -9.12, -5.27)))
+    assert told == (
+        "against the base: logit difference +3.62 [+1.76, +5.51], log-probability of the answer −7.17 nats [−9.12, −5.27]"
+    )
+    assert disagreement(estimates(UP, UP, NOISE_DOWN, NOISE_DOWN)) is None
+
+
+def test_a_measure_that_was_not_taken_is_not_asked_for() -> None:
+    """Items without choices."""
+    found = estimates(*[DOWN] * 4)
+    found |= {"by_choice": dict.fromkeys(("change", "twin_change", "beyond_twin")), "accuracy": found["by_likelihood"]}
+    found |= {"decided_by": {"by_likelihood": 40}}
+    assert claimed(found) == -1 and list(agreement(found)["change"]["signs"]) == list(MEASURES[1:])
+
+
+@pytest.mark.parametrize(
+    ("prompts", "words"),
+    [
+        (estimates(*[NOISE_UP] * 4), 1),
+        (estimates(*[UP] * 4), 1),
+        (estimates(*[DOWN] * 4), 0),
+        # One that shows the opposite, and none that shows anything else.
+        (estimates(ZERO, NOISE_UP, ZERO, DOWN), 0),
+        (estimates(ZERO, NOISE_UP, UP, DOWN), 1),
+        (estimates(*[ZERO] * 3, DOWN, beyond=(UP, ZERO, ZERO, ZERO)), 1),
+        (estimates(*[ZERO] * 4, beyond=(DOWN, ZERO, ZERO, ZERO)), 0),
+        ({}, 1),
+    ],
+)
+def test_generated_answers_are_held_back_where_all_that_is_shown_at_the_prompts_is_the_opposite(
+    prompts: dict[str, Any], words: int
+) -> None:
+    assert claimed_in_words(estimates(*[UP] * 4)["accuracy"], prompts) == words
+
+
+def test_families_carry_no_claim() -> None:
+    tables = {"base": rows("knowledge", **BASE), "distilled": rows("knowledge", **WORSE)}
+    kinds, (family,) = behaviour_change(tables, items(), draws=300, seed=0)
+    assert kinds["knowledge"]["claimed"] == -1 and "claimed" not in family
+    assert family["agreement"] == kinds["knowledge"]["agreement"], "one family is all of the kind"
 
 
 def test_no_change_at_all_is_no_disagreement() -> None:
@@ -130,7 +221,10 @@ def story(knowledge: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("after", "said"),
     [
-        ({"choice": 0.5, "likelihood": 0.6, "logprob": -1.5}, "the measures of knowledge disagree from the base"),
+        (
+            {"choice": 0.5, "likelihood": 0.6, "logprob": -1.5},
+            "no loss of knowledge is shown against the base (the measures disagree)",
+        ),
         ({**WORSE, "next_token": "<think>"}, "likeliest next token opens a tag"),
         (WORSE, "which half of the blocks brings the loss of knowledge is not shown"),
     ],
@@ -145,15 +239,16 @@ def test_lost_knowledge_is_a_part_of_the_story_only_where_measures_agree_and_the
 
 def test_measures_that_disagree_are_named_with_what_each_says() -> None:
     found = changed(
-        base=rows("knowledge", **BASE), distilled=rows("knowledge", choice=0.5, likelihood=0.95, logprob=-3)
+        base=rows("knowledge", **BASE), distilled=rows("knowledge", choice=0.5, likelihood=0.95, logprob=-1)
     )
     (sentence,) = (
         one for one in in_words(story(found))["sentences"] if one.startswith("Knowledge at these prompts, accuracy by")
     )
     assert (
-        "The measures disagree: from the base: accuracy by choice -40.0 points, accuracy by likelihood +5.0" in sentence
-    )
-    assert sentence.endswith("neither a gain nor a loss is claimed.")
+        "The measures disagree: against the base: accuracy by choice −40.0 points [−55.0, −25.0], log-prob" in sentence
+    ), sentence
+    assert "+5.0" not in sentence, "its interval holds 0"
+    assert sentence.endswith("So neither a gain nor a loss is claimed.")
 
 
 def test_a_model_that_opens_a_tag_where_it_should_answer_is_told_with_the_counts() -> None:

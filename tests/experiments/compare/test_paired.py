@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.compare.paired import as_json, excludes_zero, paired
+from experiments.compare.paired import ALIKE, as_json, excludes_zero, paired, without_interval
 from experiments.statistics.bootstrap import Estimate
 
 CLUSTERS = [f"entity {number % 10}" for number in range(20)]
@@ -38,9 +38,9 @@ def test_means_and_differences_are_those_of_the_items_that_every_model_has() -> 
 
 def test_pairing_by_item_sees_a_change_that_two_separate_means_would_not() -> None:
     """A change of .1 under a spread of 100 between entities."""
-    wide = np.random.default_rng(0).normal(0, 100, 20)
-    found = paired({"base": wide, "distilled": wide + 0.1}, CLUSTERS, draws=200, seed=0)
-    assert found["change"]["low"] == pytest.approx(0.1) and found["change"]["high"] == pytest.approx(0.1)
+    wide, change = np.random.default_rng(0).normal(0, 100, 20), 0.1 + 0.001 * np.arange(20)
+    found = paired({"base": wide, "distilled": wide + change}, CLUSTERS, draws=200, seed=0)
+    assert 0.1 < found["change"]["low"] < found["change"]["high"] < 0.12
     assert found["base"]["low"] < 0 < found["base"]["high"]
 
 
@@ -59,3 +59,21 @@ def test_an_interval_speaks_only_when_it_is_there() -> None:
     assert not excludes_zero(None) and not excludes_zero(undefined)
     for low, high, expected in ((0.1, 0.2, True), (-0.2, -0.1, True), (-0.1, 0.1, False), (0.0, 0.1, False)):
         assert excludes_zero({"low": low, "high": high}) is expected
+
+
+def test_a_share_of_right_answers_has_an_interval_where_all_or_none_are_right() -> None:
+    """As the page of the model itself shows for the same answers: twelve of twelve may be four of five."""
+    names = [str(number) for number in range(12)]
+    found = paired({"base": np.ones(12), "distilled": np.zeros(12)}, names, draws=200, seed=0, shares=True)
+    z2 = 1.959963984540054**2
+    assert found["base"]["high"] == pytest.approx(1) and found["base"]["low"] == pytest.approx(12 / (12 + z2))
+    assert found["distilled"]["low"] == pytest.approx(0) and found["distilled"]["high"] == pytest.approx(z2 / (12 + z2))
+
+
+@pytest.mark.parametrize("change", [0.0, -1.0, 0.3])
+def test_a_change_whose_interval_has_no_width_has_none_and_shows_nothing(change: float) -> None:
+    base = np.random.default_rng(0).normal(0, 1, 20)
+    found = paired({"base": base, "distilled": base + change}, CLUSTERS, draws=200, seed=0)["change"]
+    assert found["value"] == pytest.approx(change) and found["low"] is found["high"] is None
+    assert found["method"] == ALIKE and not excludes_zero(found)
+    assert without_interval(found) == "all clusters changed by the same"

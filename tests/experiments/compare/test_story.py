@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from experiments.compare.in_words import in_words
+from experiments.compare.paired import ALIKE
 from experiments.compare.story import story_of
 
 UP, DOWN, NONE, FEW = (0.2, 0.1, 0.3), (-0.2, -0.3, -0.1), (0.01, -0.1, 0.1), (0.2, None, None)
@@ -98,9 +99,54 @@ def test_with_a_twin_both_the_change_and_what_is_beyond_the_twin_must_point_one_
     assert story_of(case)[0] == "undetermined"
 
 
-def test_beyond_the_twin_is_said_where_there_is_one() -> None:
-    assert "beyond the control twin's" in story_of(found(of_kind(UP, NONE), of_kind(DOWN, DOWN)))[1]
-    assert "twin" not in story_of(found(of_kind(NONE), of_kind(DOWN)))[1]
+@pytest.mark.parametrize(
+    ("reasoning", "said"),
+    [
+        # As of a run whose gain beyond the twin is shown, and told, and only the one over the base is not.
+        (of_kind(NONE, UP), "no gain in reasoning is shown at these prompts against the base"),
+        (of_kind(UP, NONE), "no gain in reasoning is shown at these prompts against the control twin"),
+        (of_kind(NONE, NONE), "no gain in reasoning is shown at these prompts against the base nor against the control twin"),
+        (of_kind(NONE), "no gain in reasoning is shown at these prompts against the base"),
+        (of_kind(UP, DOWN), "against the control twin (a fall is shown by accuracy by choice, accuracy by likelihood, logit difference, log-probability of the answer)"),
+        (of_kind(UP, UP) | {"by_likelihood": changed(UP, NONE)}, "at these prompts against the control twin (not by accuracy by likelihood)"),
+        (of_kind(UP, UP) | {"by_likelihood": changed(DOWN, UP)}, "at these prompts against the base (the measures disagree)"),
+    ],
+)  # fmt: skip
+def test_the_contrast_that_fails_is_named_and_no_other(reasoning: dict[str, Any], said: str) -> None:
+    twin = reasoning["accuracy"]["beyond_twin"] is not None
+    story, reason = story_of(found(reasoning, of_kind(DOWN, DOWN if twin else None, accuracy=DOWN)))
+    assert story == "undetermined" and reason.split("; ")[0].endswith(said), reason
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (changed(NONE, UP), "no gain in reasoning is shown in words against the base"),
+        (changed(UP, NONE), "no gain in reasoning is shown in words against the control twin"),
+        (changed(NONE, DOWN), "no gain in reasoning is shown in words against the base nor against the control twin"),
+    ],
+)
+def test_the_contrast_that_fails_in_words_is_named(words: dict[str, Any], said: str) -> None:
+    assert story_of(found(of_kind(UP, UP), of_kind(DOWN, DOWN, accuracy=DOWN), words))[1] == said
+
+
+def test_a_gain_in_words_says_that_it_rests_on_generated_answers_alone() -> None:
+    open_halves = found(of_kind(NONE), of_kind(NONE), changed(UP))
+    assert "reasoning gains in words (generated answers alone), but" in story_of(open_halves)[1]
+    assert "This rests on generated answers alone." in in_words(open_halves)["sentences"][1]
+    held_back = in_words(found(of_kind(NONE) | {"answer_logprob": changed(DOWN)}, of_kind(NONE), changed(UP)))
+    assert (
+        "is the opposite (against the base log-probability of the answer −0.20 nats [−0.30, −0.10])"
+        in held_back["sentences"][1]
+    )
+    assert "the measures of reasoning disagree: it is answered more often in words" in held_back["reason"]
+
+
+def test_a_change_that_is_the_same_everywhere_is_not_too_few_clusters() -> None:
+    alike = of_kind((0.0, None, None))
+    alike["accuracy"]["change"] |= {"method": ALIKE}
+    case = found(alike, of_kind(DOWN))
+    assert "too few" not in story_of(case)[1] and "all clusters changed by the same" in in_words(case)["sentences"][0]
 
 
 @pytest.mark.parametrize(
@@ -109,11 +155,11 @@ def test_beyond_the_twin_is_said_where_there_is_one() -> None:
         (of_kind(NONE, accuracy=DOWN, in_words=UP), changed(UP), "supported", "upper half"),
         (of_kind(UP, accuracy=UP, in_words=DOWN), changed(UP), "contradicted", "lower half of the blocks brings more of the gain"),
         (of_kind(UP, accuracy=UP), changed(UP), "undetermined", "brings the gain in reasoning is not"),
-        (of_kind(UP, accuracy=UP, in_words=UP), changed(UP, NONE), "undetermined", "shown in words beyond the control twin's"),
+        (of_kind(UP, accuracy=UP, in_words=UP), changed(UP, NONE), "undetermined", "shown in words against the control twin"),
         (of_kind(NONE, accuracy=UP), changed(DOWN), "contradicted", "less often than before in words"),
         # What one way of asking claims, the other must not deny.
         (of_kind(UP, accuracy=UP), changed(DOWN), "undetermined", "measures of reasoning disagree: it is answered less often in words"),
-        (of_kind(DOWN, accuracy=UP, in_words=UP), changed(UP), "undetermined", "more often in words and less often at these prompts"),
+        (of_kind(DOWN, accuracy=UP, in_words=UP), changed(UP), "undetermined", "it is answered more often in words, but against the base accuracy by choice −20.0"),
         # Not measured in words: the likelihoods have to do.
         (of_kind(UP, accuracy=UP), changed(None), "supported", "upper half"),
     ],

@@ -1,0 +1,35 @@
+"""Which caveats do two read-outs call for?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from experiments.locate.summary import decodable_before_readable
+
+
+def onset(layer: int | None, *interval: int | None) -> dict[str, Any]:
+    return {"layer": layer, "interval": list(interval) or None}
+
+
+@pytest.mark.parametrize(
+    ("probe", "lens", "streams"),
+    [
+        (onset(12, 10, 14), onset(20, 18, 22), 8),
+        # 21 [17, 24] and 24 [22, 27] may be the same stream.
+        (onset(21, 17, 24), onset(24, 22, 27), None),
+        (onset(12, 10, 18), onset(20, 18, 22), None),
+        (onset(12, 10, None), onset(20, 18, 22), None),
+        (onset(12, 10, 14), onset(20, 18, None), 8),
+        (onset(12), onset(20, 18, 22), None),
+        (onset(12, 12, 12), onset(14, 14, 14), None),
+        (onset(20, 18, 22), onset(12, 10, 14), None),
+        (onset(None), onset(12, 10, 14), None),
+        (None, onset(12, 10, 14), None),
+    ],
+)
+def test_an_answer_is_decodable_before_it_is_readable_only_where_the_intervals_are_apart(
+    probe: dict[str, Any] | None, lens: dict[str, Any] | None, streams: int | None
+) -> None:
+    assert decodable_before_readable(probe, lens) == streams
