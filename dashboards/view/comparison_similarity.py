@@ -65,7 +65,7 @@ def current_rows(run: ComparisonRun, table: str) -> Rows:
         file = run.run_dir / f"{table}.parquet"
         raise StrataError(
             f"{file} was written by an earlier version of Strata, which didn't look for dominant dimensions",
-            "Delete it and start the same command again: it is made anew",
+            "Compare the models again, with another --out",
         )
     return rows
 
