@@ -28,7 +28,10 @@ FILES = "files"
 
 def read_manifest(directory: Path) -> dict[str, Any]:
     """manifest.json of a run. Raises DamagedError when it is damaged, changed by hand or of another version."""
-    manifest = read_object(directory / MANIFEST, MANIFEST_SCHEMA)
+    # Without its manifest a directory is no run, so deleting it alone would not help.
+    manifest = read_object(
+        directory / MANIFEST, MANIFEST_SCHEMA, "Put it back, delete the directory, or give another --out"
+    )
     check_manifest(directory, manifest)
     return manifest
 
@@ -38,7 +41,7 @@ def check_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
     if FILES in manifest and manifest.get(CHECKSUM) != manifest_sha256(manifest):
         raise DamagedError(
             f"{directory / MANIFEST} is not what the run wrote (its checksum differs)",
-            "Put it back, or give another --out",
+            "Put it back, delete the directory, or give another --out",
         )
 
 
@@ -48,14 +51,14 @@ def manifest_sha256(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def read_object(file: Path, schema: str) -> dict[str, Any]:
+def read_object(file: Path, schema: str, remedy: str = "Delete it and start the same command again") -> dict[str, Any]:
     """A JSON file that says which schema it has. Raises DamagedError when it is damaged or of another one."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DamagedError(f"{file} is damaged ({error})", "Delete it and start the same command again") from error
+        raise DamagedError(f"{file} is damaged ({error})", remedy) from error
     if not isinstance(content, dict):
-        raise DamagedError(f"{file} is damaged (no JSON object)", "Delete it and start the same command again")
+        raise DamagedError(f"{file} is damaged (no JSON object)", remedy)
     if content.get("schema") != schema:
         raise DamagedError(
             f"{file} is {content.get('schema')!r}, this Strata reads {schema!r}",
