@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from experiments.statistics.bootstrap import Estimate, cluster_bootstrap
-from experiments.statistics.share import cluster_share
+from experiments.statistics.share import cluster_share, same_everywhere
 
 Role = str
 BASE, DISTILLED, TWIN = "base", "distilled", "twin"
@@ -18,8 +18,7 @@ CHANGES = {"change": (DISTILLED, BASE), "twin_change": (TWIN, BASE), "beyond_twi
 """Contrast: minuend and subtrahend. (distilled − base) − (twin − base) is distilled − twin, item by item."""
 
 
-ALIKE = "points only: all clusters changed by the same, so that resampling them gives no interval"
-"""Method of a change whose bootstrap interval has no width: it would call ten items as sure as ten thousand."""
+_SAME = "exact, clusters as n: all of them changed by the same, so that resampling them has no width"
 
 
 def paired(
@@ -32,8 +31,9 @@ def paired(
 ) -> dict[str, Any]:
     """For every role its mean, for every contrast the mean difference, each with a cluster-bootstrap interval.
 
-    `shares`: the values are shares of right answers, and a role's own has the score interval (`cluster_share`), which holds at
-    0 and 1 too. A contrast whose interval has no width has none (`ALIKE`).
+    `shares`: the values are shares of right answers. A role's own has the score interval (`cluster_share`), which holds at
+    0 and 1 too, and a change that is the same in all clusters that of `same_everywhere`: resampling would call ten items as
+    sure as ten thousand.
 
     Paired by item: an item that one of the models has no value for (NaN) counts in none. Returns plain dictionaries of
     `Estimate`; without a twin its entries are None.
@@ -51,11 +51,10 @@ def paired(
     if names and measured:
         estimates = cluster_bootstrap(np.stack(list(measured.values()), axis=1), names, draws=draws, seed=seed)
         found |= {name: as_json(one) for name, one in zip(measured, estimates, strict=True)}
-        for name, column in measured.items():
-            if name in CHANGES:
-                found[name] = _with_width(found[name])
-            elif shares:
-                found[name] = as_json(cluster_share(column.tolist(), names))
+        for name, column in measured.items() if shares else ():
+            found[name] = (
+                _with_width(found[name]) if name in CHANGES else as_json(cluster_share(column.tolist(), names))
+            )
     return found
 
 
@@ -63,7 +62,8 @@ def _with_width(change: dict[str, Any]) -> dict[str, Any]:
     low, high = change["low"], change["high"]
     if low is None or not np.isclose(low, high, rtol=1e-9, atol=1e-12):
         return change
-    return {**change, "low": None, "high": None, "method": ALIKE}
+    wide = dict(zip(("low", "high"), same_everywhere(change["value"], change["n_clusters"]), strict=True))
+    return {**change, **wide, "method": _SAME}
 
 
 def as_json(estimate: Estimate) -> dict[str, Any]:
@@ -85,4 +85,4 @@ def without_interval(estimate: Mapping[str, Any]) -> str:
     """Why an estimate has no interval; empty where it has one."""
     if estimate["low"] is not None:
         return ""
-    return "all clusters changed by the same" if estimate.get("method") == ALIKE else "too few clusters for an interval"
+    return "too few clusters for an interval"

@@ -17,7 +17,7 @@ from experiments.answer_measures import GENERATED
 from experiments.compare.agreement import claimed, claimed_in_words, sign_of
 from experiments.compare.agreement_words import denial, why_not, why_not_alone
 from experiments.compare.next_tokens import format_instead
-from experiments.compare.paired import ALIKE, excludes_zero
+from experiments.compare.paired import excludes_zero
 
 SPLIT = "test"
 """Problems in words that the gain is measured on: like those that were trained on."""
@@ -35,7 +35,7 @@ def story_of(found: Mapping[str, Any]) -> tuple[str, str]:
         return "undetermined", f"no {' and no '.join(absent)} items were asked"
     if gain is None or loss is None or gain["change"] is None or loss["change"] is None:
         return "undetermined", "one of the two kinds was not measured in both models"
-    if any(one["low"] is None and one.get("method") != ALIKE for one in (gain["change"], loss["change"])):
+    if any(one["low"] is None for one in (gain["change"], loss["change"])):
         return "undetermined", "there are too few clusters for an interval"
     (gained, no_gain), (lost, no_loss) = _gain(reasoning, words, where), _loss(knowledge)
     brings_gain = _half(reasoning, "in_words" if words else "accuracy")

@@ -30,3 +30,15 @@ def wilson(share: float, n: int) -> tuple[float, float]:
     centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z / (1 + _Z**2 / n) * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n * n))
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def same_everywhere(change: float, n: int) -> tuple[float, float]:
+    """95 % interval of a mean change of shares (−1 to 1) where all of `n` clusters changed by the same.
+
+    A bootstrap has no width there. That all are alike bounds the share p of clusters that aren't: (1 − p)ⁿ ≥ .025; those
+    may have changed by anything. Raises ValueError for n < 1.
+    """
+    if n < 1:
+        raise ValueError("an interval needs at least one cluster")
+    others = 1 - 0.025 ** (1 / n)
+    return change * (1 - others) - others, change * (1 - others) + others

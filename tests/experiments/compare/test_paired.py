@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.compare.paired import ALIKE, as_json, excludes_zero, paired, without_interval
+from experiments.compare.paired import as_json, excludes_zero, paired
 from experiments.statistics.bootstrap import Estimate
 
 CLUSTERS = [f"entity {number % 10}" for number in range(20)]
@@ -70,10 +70,29 @@ def test_a_share_of_right_answers_has_an_interval_where_all_or_none_are_right() 
     assert found["distilled"]["low"] == pytest.approx(0) and found["distilled"]["high"] == pytest.approx(z2 / (12 + z2))
 
 
-@pytest.mark.parametrize("change", [0.0, -1.0, 0.3])
-def test_a_change_whose_interval_has_no_width_has_none_and_shows_nothing(change: float) -> None:
+@pytest.mark.parametrize(("change", "shown"), [(0.0, False), (-1.0, True), (1.0, True)])
+def test_a_change_that_is_the_same_everywhere_is_as_sure_as_its_clusters_are_many(change: float, shown: bool) -> None:
+    base = np.zeros(20) if change > 0 else np.ones(20)
+    found = {
+        n: paired(
+            {"base": base[:n], "distilled": base[:n] + change},
+            [str(i) for i in range(n)],
+            draws=200,
+            seed=0,
+            shares=True,
+        )["change"]
+        for n in (8, 20)
+    }
+    for n, one in found.items():
+        others = 1 - 0.025 ** (1 / n)
+        assert (one["low"], one["high"]) == pytest.approx(
+            (change * (1 - others) - others, change * (1 - others) + others)
+        )
+        assert excludes_zero(one) is shown and one["low"] <= change + 1e-12 and one["high"] >= change - 1e-12
+    assert found[20]["high"] - found[20]["low"] < found[8]["high"] - found[8]["low"]
+
+
+def test_a_number_that_is_the_same_in_both_models_has_an_interval_of_nothing() -> None:
     base = np.random.default_rng(0).normal(0, 1, 20)
-    found = paired({"base": base, "distilled": base + change}, CLUSTERS, draws=200, seed=0)["change"]
-    assert found["value"] == pytest.approx(change) and found["low"] is found["high"] is None
-    assert found["method"] == ALIKE and not excludes_zero(found)
-    assert without_interval(found) == "all clusters changed by the same"
+    found = paired({"base": base, "distilled": base}, CLUSTERS, draws=200, seed=0)["change"]
+    assert found["value"] == found["low"] == found["high"] == 0 and not excludes_zero(found)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from experiments.compare.in_words import in_words
-from experiments.compare.paired import ALIKE
 from experiments.compare.story import story_of
 
 UP, DOWN, NONE, FEW = (0.2, 0.1, 0.3), (-0.2, -0.3, -0.1), (0.01, -0.1, 0.1), (0.2, None, None)
@@ -140,13 +139,6 @@ def test_a_gain_in_words_says_that_it_rests_on_generated_answers_alone() -> None
         in held_back["sentences"][1]
     )
     assert "the measures of reasoning disagree: it is answered more often in words" in held_back["reason"]
-
-
-def test_a_change_that_is_the_same_everywhere_is_not_too_few_clusters() -> None:
-    alike = of_kind((0.0, None, None))
-    alike["accuracy"]["change"] |= {"method": ALIKE}
-    case = found(alike, of_kind(DOWN))
-    assert "too few" not in story_of(case)[1] and "all clusters changed by the same" in in_words(case)["sentences"][0]
 
 
 @pytest.mark.parametrize(
