@@ -310,11 +310,12 @@ def _read_config(directory: Path, spec: str, read: Any) -> Any:
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL
 
     try:
-        config = _computed_here(read())
+        config = read()
     except Exception as error:  # code that came with the checkpoint raises whatever it likes
         raise StrataError(
             f"{directory}/config.json could not be read ({first_line(error)})", "Check the checkpoint"
         ) from error
+    _compute_here(config)
     names = {name for entry in CAUSAL.values() for name in ([entry] if isinstance(entry, str) else entry)}
     architectures = config.architectures or []
     causal = any(name in names or name.endswith("ForCausalLM") for name in architectures)
@@ -338,7 +339,7 @@ def _refuse_kernels(attention: str | None, trusted: bool) -> None:
         )
 
 
-def _computed_here(config: Any) -> Any:
+def _compute_here(config: Any) -> None:
     """How a model is computed is the person's choice: a config.json that names kernels would have them fetched and run."""
     for name in ("_attn_implementation", "_experts_implementation"):
         if getattr(config, name, None) not in _OWN_IMPLEMENTATIONS:
@@ -346,8 +347,7 @@ def _computed_here(config: Any) -> Any:
     for name in getattr(config, "sub_configs", {}):
         part = getattr(config, name, None)
         if part is not None:
-            _computed_here(part)
-    return config
+            _compute_here(part)
 
 
 def _move(model: Any, device: torch.device, spec: str) -> Any:

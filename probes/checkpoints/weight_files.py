@@ -134,7 +134,8 @@ def _refuse_twice_stored(files: list[Path]) -> None:
     for file in files:
         for name, _, _ in _tensors([file]):
             key = next((name.removeprefix(body) for body in _BODIES if name.startswith(body)), name)
-            if key in where:
+            # Two names with different bodies in front are two weights: a model of several towers may have them.
+            if key in where and (where[key][1] in (name, key) or name == key):
                 other, its = where[key]
                 both = f"{its} and {name}" if its != name else f"{name} twice"
                 held = f"{other.name} and {file.name}" if other != file else file.name

@@ -155,6 +155,13 @@ def test_a_weight_stored_under_two_names_is_refused(tmp_path: Path, name: str, s
             use(str(directory))
 
 
+def test_weights_of_two_bodies_are_two_weights(tmp_path: Path) -> None:
+    directory = save_directory(tmp_path / "m")
+    both = {"model.norm.weight": torch.ones(4), "transformer.norm.weight": torch.zeros(4)}
+    save_file(both, directory / "model.safetensors", metadata={"format": "pt"})
+    assert [file.name for file in weight_files(directory).files] == ["model.safetensors"]
+
+
 def test_double_precision_is_no_quantisation(tmp_path: Path) -> None:
     directory = save_directory(tmp_path / "m", dtype=torch.float64)
     single = save_directory(tmp_path / "single")
