@@ -17,12 +17,12 @@ demo: $(VENV)/.core
 	$(BIN)/strata compare smollm2 smollm2+think --twin smollm2+plain --quick --out $(RUN)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile
 
 lint: $(VENV)/.check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	.ci/types $(BIN)/mypy
 
 check: lint test
 

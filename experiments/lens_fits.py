@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import StrataError
-from probes.lens.fitted import jacobian_lens, tuned_lens
-from probes.lens.jacobian import JacobianSettings
-from probes.lens.lenses import LOGIT_LENS, Lens
-from probes.lens.tuned import Tuning
-from probes.progress import Progress, silent
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
+from strata.probes.lens.fitted import jacobian_lens, tuned_lens
+from strata.probes.lens.jacobian import JacobianSettings
+from strata.probes.lens.lenses import LOGIT_LENS, Lens
+from strata.probes.lens.tuned import Tuning
+from strata.probes.progress import Progress, silent
 
 
 def text_sha256(text: str | None) -> str | None:

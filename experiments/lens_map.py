@@ -10,14 +10,14 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from probes.backends.contract import Backend, streams_of
-from probes.backends.self_tests import logits_are_finite
-from probes.batching import pad
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import SelfTestError
-from probes.lens.lenses import LOGIT_LENS, Lens
-from probes.lens.logit import NO_TOKEN, read_lens
-from probes.prompts import Prompt
+from strata.probes.backends.contract import Backend, streams_of
+from strata.probes.backends.self_tests import logits_are_finite
+from strata.probes.batching import pad
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import SelfTestError
+from strata.probes.lens.lenses import LOGIT_LENS, Lens
+from strata.probes.lens.logit import NO_TOKEN, read_lens
+from strata.probes.prompts import Prompt
 
 TOP = 5
 

@@ -10,14 +10,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from probes.cache import cache_directory
-from probes.checkpoints.known import KNOWN
-from probes.checkpoints.known_pairs import PAIRS
-from probes.file_state import file_state
-from probes.progress import Progress, silent
-from probes.similarity.lineage import PairCheck, verify_pair
-from probes.similarity.tensor_source import TensorSource
-from probes.similarity.weights import Moments, TensorChange, compare_weights
+from strata.probes.cache import cache_directory
+from strata.probes.checkpoints.known import KNOWN
+from strata.probes.checkpoints.known_pairs import PAIRS
+from strata.probes.file_state import file_state
+from strata.probes.progress import Progress, silent
+from strata.probes.similarity.lineage import PairCheck, verify_pair
+from strata.probes.similarity.tensor_source import TensorSource
+from strata.probes.similarity.weights import Moments, TensorChange, compare_weights
 
 _EVERY_WEIGHTS = 1 << 28
 """Smaller comparisons take seconds and are not kept."""

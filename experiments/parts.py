@@ -12,7 +12,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from probes.files import whole_file
+from strata.probes.files import whole_file
 
 _CHECKSUM = "sha256"
 

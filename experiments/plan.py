@@ -11,19 +11,19 @@ from pathlib import Path
 
 import torch
 
-from experiments.items.alignment import EncodedItem
-from experiments.lens_fits import text_sha256
-from experiments.locate.causal.workload import intervention_tokens
-from experiments.locate.config import LocateConfig
-from experiments.locate.places import PLACES
-from experiments.locate.questions import questions_for
-from probes.backends.contract import streams_of
-from probes.backends.gate import admit
-from probes.backends.shape_check import check_shapes
-from probes.backends.torch_hooks import TorchHooks
-from probes.capture import BatchBudget, capture
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.lens.logit import read_lens
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.lens_fits import text_sha256
+from strata.experiments.locate.causal.workload import intervention_tokens
+from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.places import PLACES
+from strata.experiments.locate.questions import questions_for
+from strata.probes.backends.contract import streams_of
+from strata.probes.backends.gate import admit
+from strata.probes.backends.shape_check import check_shapes
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.capture import BatchBudget, capture
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.lens.logit import read_lens
 
 _TRIAL_ITEMS = 24
 _READING_BYTES = 3 * 4 + 4 + 4  # three log-probabilities, rank and entropy of one lens at one stream and position

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 import torch
 from filelock import FileLock, Timeout
 
-from experiments.run_files import (
+from strata.experiments.run_files import (
     CHECKSUM,
     FILES,
     MANIFEST,
@@ -33,9 +33,9 @@ from experiments.run_files import (
     read_manifest,
     read_object,
 )
-from experiments.tables import RUN_KEY
-from probes.errors import DamagedError, StrataError
-from probes.files import whole_file, write_whole
+from strata.experiments.tables import RUN_KEY
+from strata.probes.errors import DamagedError, StrataError
+from strata.probes.files import whole_file, write_whole
 
 _LIBRARIES = ("torch", "transformers", "transformer-lens", "nnsight", "numpy", "plotly", "safetensors", "strata-probes")
 _UNSEEN = object()

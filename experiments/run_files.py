@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments.tables import check_tables
-from probes.errors import DamagedError
-from probes.file_state import file_state
+from strata.experiments.tables import check_tables
+from strata.probes.errors import DamagedError
+from strata.probes.file_state import file_state
 
 MANIFEST = "manifest.json"
 MANIFEST_SCHEMA = "strata.manifest/1"

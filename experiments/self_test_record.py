@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from experiments.run import RunDirectory
-from probes.backends.self_tests import SelfTest, require_passed
+from strata.experiments.run import RunDirectory
+from strata.probes.backends.self_tests import SelfTest, require_passed
 
 
 def record_tests(run: RunDirectory, tests: Sequence[SelfTest], *, of: str | None = None) -> None:

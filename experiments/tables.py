@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from probes.errors import StrataError
+from strata.probes.errors import StrataError
 
 TABLES = ("behaviour", "profiles", "emergence", "probes", "curves", "locations")
 """What every finished `locate` holds, each as NAME.parquet."""

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from probes.prompts import Prompt
+from strata.probes.prompts import Prompt
 
 Side = Literal["right", "left"]
 

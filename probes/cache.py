@@ -7,7 +7,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_dir
 
-from probes.errors import StrataError
+from strata.probes.errors import StrataError
 
 
 def cache_directory() -> Path:

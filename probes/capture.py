@@ -14,11 +14,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from probes.backends.contract import Backend, Site, streams_of
-from probes.batching import Side, locate_positions, pad
-from probes.errors import DoesNotFitError, is_out_of_memory
-from probes.progress import Progress, silent
-from probes.prompts import Prompt
+from strata.probes.backends.contract import Backend, Site, streams_of
+from strata.probes.batching import Side, locate_positions, pad
+from strata.probes.errors import DoesNotFitError, is_out_of_memory
+from strata.probes.progress import Progress, silent
+from strata.probes.prompts import Prompt
 
 _START_TOKENS = {"cpu": 512, "cuda": 4096}
 _CEILING_TOKENS = {"cpu": 1024, "cuda": 131_072}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from probes.errors import DoesNotFitError, StrataError
+from strata.probes.errors import DoesNotFitError, StrataError
 
 
 @contextmanager

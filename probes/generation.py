@@ -15,12 +15,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from probes.batching import pad
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import DoesNotFitError, StrataError
-from probes.prefill import prefilled
-from probes.progress import Progress, silent
-from probes.prompts import Prompt
+from strata.probes.batching import pad
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import DoesNotFitError, StrataError
+from strata.probes.prefill import prefilled
+from strata.probes.progress import Progress, silent
+from strata.probes.prompts import Prompt
 
 BATCH = 32
 StopRule = Callable[[int, str], int | None]

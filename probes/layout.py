@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from probes.batching import pad
-from probes.prompts import Prompt
+from strata.probes.batching import pad
+from strata.probes.prompts import Prompt
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch.nn.functional import pad as pad_tensor
 
-from probes.batching import pad
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.prompts import Prompt
+from strata.probes.batching import pad
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.prompts import Prompt
 
 _ALIKE = 0.75
 """Share of a group's longest prompt that its shortest one has at least."""

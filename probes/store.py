@@ -14,10 +14,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from probes.checkpoints.identity import hash_state
-from probes.errors import DamagedError, StrataError
-from probes.file_state import file_state
-from probes.files import whole_file, write_whole
+from strata.probes.checkpoints.identity import hash_state
+from strata.probes.errors import DamagedError, StrataError
+from strata.probes.file_state import file_state
+from strata.probes.files import whole_file, write_whole
 
 _SCHEMA = "strata.activations/2"
 

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 WINGS = ("probes", "experiments", "dashboards")
 MODULES = {
-    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    ".".join(("strata", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): path
     for wing in WINGS
     for path in sorted((ROOT / wing).rglob("*.py"))
 }
@@ -41,10 +41,10 @@ def test_no_wing_knows_those_above_it(wing: str) -> None:
     found = [
         (name, other)
         for name in MODULES
-        if name.partition(".")[0] == wing
+        if wing_of(name) == wing
         for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8")))
         for other in ([node.module] if isinstance(node, ast.ImportFrom) else [])
-        if other and other.partition(".")[0] in above
+        if other and wing_of(other) in above
     ]
     assert found == []
 
@@ -62,9 +62,9 @@ def test_no_module_is_part_of_a_circle() -> None:
 def test_no_room_of_a_wing_is_part_of_a_circle(wing: str) -> None:
     rooms: dict[str, set[str]] = {}
     for name, others in GRAPH.items():
-        if name.partition(".")[0] == wing:
+        if wing_of(name) == wing:
             own = room_of(name)
-            rooms.setdefault(own, set()).update(room_of(one) for one in others if one.startswith(f"{wing}."))
+            rooms.setdefault(own, set()).update(room_of(one) for one in others if wing_of(one) == wing)
             rooms[own].discard(own)
     try:
         tuple(TopologicalSorter(rooms).static_order())
@@ -74,4 +74,9 @@ def test_no_room_of_a_wing_is_part_of_a_circle(wing: str) -> None:
 
 def room_of(name: str) -> str:
     """The folder a module lies in; a module that lies in the wing itself is a room of its own."""
-    return ".".join(name.split(".")[:2])
+    return ".".join(name.split(".")[:3])
+
+
+def wing_of(name: str) -> str | None:
+    first, _, rest = name.partition(".")
+    return rest.partition(".")[0] if first == "strata" else None

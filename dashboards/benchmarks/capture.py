@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from dashboards.benchmarks.memory import peak_extra_bytes
-from dashboards.benchmarks.row import BenchmarkRow, alternate, compared
-from probes.backends.contract import streams_of
-from probes.backends.torch_hooks import TorchHooks
-from probes.backends.transformer_lens import TransformerLensBackend
-from probes.batching import Batch, locate_positions, pad
-from probes.capture import BatchBudget, capture
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.prompts import Prompt
+from strata.dashboards.benchmarks.memory import peak_extra_bytes
+from strata.dashboards.benchmarks.row import BenchmarkRow, alternate, compared
+from strata.probes.backends.contract import streams_of
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.backends.transformer_lens import TransformerLensBackend
+from strata.probes.batching import Batch, locate_positions, pad
+from strata.probes.capture import BatchBudget, capture
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.prompts import Prompt
 
 _MEMORY = "capture: peak memory by number of items"
 BARE_TARGET, TRANSFORMER_LENS_TARGET = 0.95, 0.8

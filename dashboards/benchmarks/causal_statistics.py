@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dashboards.benchmarks.row import BenchmarkRow
-from experiments.statistics import cluster_bootstrap, cluster_profiles, depth_difference
+from strata.dashboards.benchmarks.row import BenchmarkRow
+from strata.experiments.statistics import cluster_bootstrap, cluster_profiles, depth_difference
 
 ITEMS, CLUSTERS, LAYERS = 1_000, 200, 81
 DRAWS, PERMUTATIONS = 10_000, 1_000

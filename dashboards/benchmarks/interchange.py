@@ -13,17 +13,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dashboards.benchmarks.memory import peak_extra_bytes
-from dashboards.benchmarks.row import BenchmarkRow
-from probes.backends.restart import Component
-from probes.backends.tolerance import tolerance_of
-from probes.backends.torch_hooks import TorchHooks
-from probes.backends.transformer_lens import TransformerLensBackend
-from probes.batching import pad
-from probes.causal.interchange import Line, interchange
-from probes.causal.pairs import ALL, Pair
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.prompts import Prompt
+from strata.dashboards.benchmarks.memory import peak_extra_bytes
+from strata.dashboards.benchmarks.row import BenchmarkRow
+from strata.probes.backends.restart import Component
+from strata.probes.backends.tolerance import tolerance_of
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.backends.transformer_lens import TransformerLensBackend
+from strata.probes.batching import pad
+from strata.probes.causal.interchange import Line, interchange
+from strata.probes.causal.pairs import ALL, Pair
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.prompts import Prompt
 
 COMPONENTS: tuple[Component, ...] = ("block_out", "attn_out", "mlp_out")
 TARGETS = {"last": 1 / 8, ALL: 1 / 2.5}

@@ -6,11 +6,11 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from dashboards.benchmarks.memory import peak_extra_bytes
-from dashboards.benchmarks.row import BenchmarkRow, alternate, compared
-from probes.backends.transformer_lens import TransformerLensBackend
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.lens.logit import read_lens
+from strata.dashboards.benchmarks.memory import peak_extra_bytes
+from strata.dashboards.benchmarks.row import BenchmarkRow, alternate, compared
+from strata.probes.backends.transformer_lens import TransformerLensBackend
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.lens.logit import read_lens
 
 TIME_TARGET, MEMORY_TARGET, TRANSFORMER_LENS_TARGET = 1.0, 0.1, 1.0
 

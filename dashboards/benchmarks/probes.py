@@ -14,14 +14,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dashboards.benchmarks.row import BenchmarkRow
-from probes.backends.torch_hooks import TorchHooks
-from probes.capture import capture
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import StrataError
-from probes.linear import PENALTIES, assign_folds, score_held_out
-from probes.linear.folds import splits_of
-from probes.prompts import Prompt
+from strata.dashboards.benchmarks.row import BenchmarkRow
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.capture import capture
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
+from strata.probes.linear import PENALTIES, assign_folds, score_held_out
+from strata.probes.linear.folds import splits_of
+from strata.probes.prompts import Prompt
 
 TARGET = 0.1
 GPU_SECONDS = 60.0

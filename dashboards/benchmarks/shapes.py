@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.identity import Identity
-from probes.checkpoints.open import checkpoint_from
-from probes.errors import StrataError
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.identity import Identity
+from strata.probes.checkpoints.open import checkpoint_from
+from strata.probes.errors import StrataError
 
 _QWEN: dict[str, Any] = {
     "model_type": "qwen2",

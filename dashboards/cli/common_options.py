@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dashboards.cli.display import DISPLAYS, Display
-from dashboards.cli.options import Option, Resolved, positive, whole
-from probes.errors import DoesNotFitError
+from strata.dashboards.cli.display import DISPLAYS, Display
+from strata.dashboards.cli.options import Option, Resolved, positive, whole
+from strata.probes.errors import DoesNotFitError
 
 if TYPE_CHECKING:
-    from probes.checkpoints.checkpoint import Checkpoint
+    from strata.probes.checkpoints.checkpoint import Checkpoint
 
 MODEL = (
     Option("dtype", "auto", "float32, bfloat16, float16, or auto: as stored on a GPU, float32 on a CPU", "model",
@@ -52,7 +52,7 @@ def tell_caveats(checkpoint: Checkpoint) -> None:
 
 def open_from(spec: str, values: Mapping[str, Any], display: Display) -> Checkpoint:
     """The checkpoint, opened as the model options say."""
-    from probes.checkpoints.open import open_checkpoint
+    from strata.probes.checkpoints.open import open_checkpoint
 
     return open_checkpoint(
         spec,

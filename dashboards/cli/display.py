@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from probes.files import write_whole
+from strata.probes.files import write_whole
 
 DISPLAYS = ("auto", "rich", "plain", "none")
 _EVERY_SECONDS, _AT_LEAST_SECONDS, _EVERY_SHARE = 30.0, 5.0, 0.05
@@ -31,7 +31,7 @@ class Stopped(KeyboardInterrupt):
 
 
 class Display:
-    """A `probes.progress.Progress` that shows itself on stderr and obeys a request to stop between two batches."""
+    """A `strata.probes.progress.Progress` that shows itself on stderr and obeys a request to stop between two batches."""
 
     def __init__(self, mode: str, label: str = "") -> None:
         if mode == "auto":

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from dashboards.cli.display import Stopped
-from probes.errors import StrataError, is_out_of_memory
+from strata.dashboards.cli.display import Stopped
+from strata.probes.errors import StrataError, is_out_of_memory
 
 VERBS = {
     "locate": "where are retrieval and reasoning readable in this model?",
@@ -87,7 +87,7 @@ def _run(arguments: list[str]) -> int:
             f"There is no verb {verb!r}", f"Did you mean {near[0]}?" if near else f"Choose among: {', '.join(VERBS)}"
         )
     # Verbs import torch and more: only the one asked for is loaded.
-    module = importlib.import_module(f"dashboards.cli.verb_{verb}")
+    module = importlib.import_module(f"strata.dashboards.cli.verb_{verb}")
     parser = _Parser(
         prog=f"strata {verb}",
         description=module.__doc__,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from probes.errors import StrataError
+from strata.probes.errors import StrataError
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from dashboards.cli.common_options import DISPLAY, config_lines, display_from, given_options
-from dashboards.cli.display import Display, only_results_on_stdout
-from dashboards.cli.options import Option, add_options, positive, resolve, whole
-from probes.errors import StrataError
+from strata.dashboards.cli.common_options import DISPLAY, config_lines, display_from, given_options
+from strata.dashboards.cli.display import Display, only_results_on_stdout
+from strata.dashboards.cli.options import Option, add_options, positive, resolve, whole
+from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
-    from dashboards.benchmarks.row import BenchmarkRow
+    from strata.dashboards.benchmarks.row import BenchmarkRow
 
 EXAMPLES = """examples:
   strata bench
@@ -71,13 +71,13 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
 def _rows(parts: tuple[str, ...], values: dict[str, Any], display: Display) -> Iterator[tuple[str, BenchmarkRow]]:
     import torch
 
-    from dashboards.benchmarks.capture import capture_benchmark, memory_benchmark
-    from dashboards.benchmarks.causal_statistics import statistics_benchmark
-    from dashboards.benchmarks.interchange import interchange_benchmark
-    from dashboards.benchmarks.lens import lens_benchmark
-    from dashboards.benchmarks.probes import captured_probe_benchmark
-    from dashboards.benchmarks.shapes import SHAPES, shaped_checkpoint
-    from probes.checkpoints.open import open_checkpoint
+    from strata.dashboards.benchmarks.capture import capture_benchmark, memory_benchmark
+    from strata.dashboards.benchmarks.causal_statistics import statistics_benchmark
+    from strata.dashboards.benchmarks.interchange import interchange_benchmark
+    from strata.dashboards.benchmarks.lens import lens_benchmark
+    from strata.dashboards.benchmarks.probes import captured_probe_benchmark
+    from strata.dashboards.benchmarks.shapes import SHAPES, shaped_checkpoint
+    from strata.probes.checkpoints.open import open_checkpoint
 
     on_gpu = values["device"].startswith("cuda") or (values["device"] == "auto" and torch.cuda.is_available())
     names = (values["models"] or tuple(SHAPES)) if on_gpu else ("smollm2",)

@@ -20,7 +20,7 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
-from dashboards.cli.common_options import (
+from strata.dashboards.cli.common_options import (
     DISPLAY,
     ITEMS,
     MODEL,
@@ -30,11 +30,11 @@ from dashboards.cli.common_options import (
     open_from,
     page_does_not_fit,
 )
-from dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_in_words
-from dashboards.cli.options import Option, add_options, positive, resolve, whole
-from dashboards.cli.verb_locate import MEASURING, QUICK_FAMILIES, locate_config, sized, slug
-from experiments.answer_measures import GENERATED
-from probes.errors import DoesNotFitError
+from strata.dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_in_words
+from strata.dashboards.cli.options import Option, add_options, positive, resolve, whole
+from strata.dashboards.cli.verb_locate import MEASURING, QUICK_FAMILIES, locate_config, sized, slug
+from strata.experiments.answer_measures import GENERATED
+from strata.probes.errors import DoesNotFitError
 
 EXAMPLES = """examples:
   strata compare smollm2 smollm2+think --twin smollm2+plain --out runs/compare
@@ -102,8 +102,8 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
 def _compare(
     arguments: argparse.Namespace, values: dict[str, Any], out: Path, command: list[str], display: Display
 ) -> dict[str, Any]:
-    from dashboards.page import write_comparison, write_report
-    from experiments.compare import CompareConfig, Specs, compare
+    from strata.dashboards.page import write_comparison, write_report
+    from strata.experiments.compare import CompareConfig, Specs, compare
 
     specs = Specs(arguments.base, arguments.distilled, values["twin"])
     names = (

@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dashboards.cli.common_options import DISPLAY, MODEL, config_lines, display_from, given_options, open_from
-from dashboards.cli.display import Display, only_results_on_stdout, seconds_in_words
-from dashboards.cli.options import Option, add_options, positive, resolve, whole
-from experiments.answer_measures import BY_LIKELIHOOD, GENERATED
-from experiments.distill.config import TWINS, DistillConfig
+from strata.dashboards.cli.common_options import DISPLAY, MODEL, config_lines, display_from, given_options, open_from
+from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_in_words
+from strata.dashboards.cli.options import Option, add_options, positive, resolve, whole
+from strata.experiments.answer_measures import BY_LIKELIHOOD, GENERATED
+from strata.experiments.distill.config import TWINS, DistillConfig
 
 EXAMPLES = """examples:
   strata distill smollm2 --twin think --out runs/think
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
 def _train(
     spec: str, values: Mapping[str, Any], display: Display, command: list[str]
 ) -> tuple[list[str], dict[str, Any]]:
-    from experiments.distill.distill import ADAPTER, distill
+    from strata.experiments.distill.pipeline import ADAPTER, distill
 
     config = DistillConfig(
         **{name: values[name] for name in ("twin", "steps", "batch", "rank", "learning_rate", "precision", "seed")}
@@ -99,7 +99,7 @@ def _train(
 def _evaluate(
     spec: str, values: Mapping[str, Any], display: Display, command: list[str]
 ) -> tuple[list[str], dict[str, Any]]:
-    from experiments.distill.evaluate import evaluate
+    from strata.experiments.distill.evaluate import evaluate
 
     found = evaluate(
         lambda adapter: open_from(f"{spec}+{adapter}" if adapter else spec, values, display),

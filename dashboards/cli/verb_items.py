@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 
-from dashboards.cli.common_options import (
+from strata.dashboards.cli.common_options import (
     DISPLAY,
     ITEMS,
     MODEL,
@@ -27,15 +27,15 @@ from dashboards.cli.common_options import (
     open_from,
     tell_caveats,
 )
-from dashboards.cli.display import only_results_on_stdout
-from dashboards.cli.options import Option, add_options, resolve
-from dashboards.cli.tables import Column, print_table
-from probes.errors import StrataError
+from strata.dashboards.cli.display import only_results_on_stdout
+from strata.dashboards.cli.options import Option, add_options, resolve
+from strata.dashboards.cli.tables import Column, print_table
+from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
-    from experiments.items.format_check import FormatReport
-    from experiments.items.format_classifier import FormatResult
-    from experiments.items.schema import Item
+    from strata.experiments.items.format_check import FormatReport
+    from strata.experiments.items.format_classifier import FormatResult
+    from strata.experiments.items.schema import Item
 
 EXAMPLES = """examples:
   strata items list
@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
 
 
 def _list(_what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
-    from experiments.items.builtin import ALL, chosen
+    from strata.experiments.items.builtin import ALL, chosen
 
     families = chosen(values["families"] or (ALL,))
     if values["json"]:
@@ -120,8 +120,8 @@ def _list(_what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
 
 
 def _show(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
-    from experiments.items.importing.overwriting import is_one_of
-    from experiments.items.jsonl import item_to_dict, read_items, write_items
+    from strata.experiments.items.importing.overwriting import is_one_of
+    from strata.experiments.items.jsonl import item_to_dict, read_items, write_items
 
     if len(what) == 1 and Path(what[0]).is_file():
         if values["out"] and is_one_of(values["out"], [Path(what[0])]):
@@ -161,9 +161,9 @@ def _quoted(text: str) -> str:
 
 
 def _check(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
-    from experiments.items.alignment import token_length
-    from experiments.items.format_check import built_in_contrasts, format_report
-    from experiments.items.jsonl import read_items
+    from strata.experiments.items.alignment import token_length
+    from strata.experiments.items.format_check import built_in_contrasts, format_report
+    from strata.experiments.items.jsonl import read_items
 
     display = display_from(values)
     with display.listening():
@@ -186,8 +186,8 @@ def _check(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
 
 
 def _import(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
-    from experiments.items.importing import import_items, read_mapping, refuse_overwriting
-    from experiments.items.jsonl import write_items
+    from strata.experiments.items.importing import import_items, read_mapping, refuse_overwriting
+    from strata.experiments.items.jsonl import write_items
 
     if len(what) == 1 and what[0].startswith(GENERATED):
         return _generate(what[0].removeprefix(GENERATED), values, stdout)
@@ -228,8 +228,8 @@ def _import(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
 
 
 def _generate(name: str, values: dict[str, Any], stdout: TextIO) -> int:
-    from experiments.items.jsonl import write_items
-    from experiments.items.reasoning_gym import from_reasoning_gym
+    from strata.experiments.items.jsonl import write_items
+    from strata.experiments.items.reasoning_gym import from_reasoning_gym
 
     if not values["out"]:
         raise StrataError("items import needs --out", "See strata items --help")
@@ -245,7 +245,7 @@ def _generate(name: str, values: dict[str, Any], stdout: TextIO) -> int:
 
 
 def _built_in(names: tuple[str, ...], values: dict[str, Any], token_length: Any = None) -> list[Item]:
-    from experiments.items.builtin import build_items, chosen
+    from strata.experiments.items.builtin import build_items, chosen
 
     items = build_items(
         chosen(names),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from dashboards.cli.common_options import (
+from strata.dashboards.cli.common_options import (
     DISPLAY,
     MODEL,
     config_lines,
@@ -23,14 +23,14 @@ from dashboards.cli.common_options import (
     open_from,
     tell_caveats,
 )
-from dashboards.cli.display import only_results_on_stdout
-from dashboards.cli.options import Option, add_options, positive, resolve
-from dashboards.cli.tables import Column, fitting_from_the_end, print_matrix
-from probes.errors import StrataError
+from strata.dashboards.cli.display import only_results_on_stdout
+from strata.dashboards.cli.options import Option, add_options, positive, resolve
+from strata.dashboards.cli.tables import Column, fitting_from_the_end, print_matrix
+from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
-    from experiments.lens_map import PromptMap
-    from probes.checkpoints.checkpoint import Checkpoint
+    from strata.experiments.lens_map import PromptMap
+    from strata.probes.checkpoints.checkpoint import Checkpoint
 
 EXAMPLES = """examples:
   strata lens smollm2 "The capital of France is"
@@ -68,11 +68,11 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         raise StrataError(f"There is no directory {out.parent}", "Make it, or give another --out")
     display = display_from(values)
     with only_results_on_stdout() as stdout, display.listening():
-        from experiments.lens_fits import fitted_lenses
-        from experiments.lens_map import prompt_map
-        from probes.backends.gate import admit
-        from probes.backends.torch_hooks import TorchHooks
-        from probes.prompts import Prompt
+        from strata.experiments.lens_fits import fitted_lenses
+        from strata.experiments.lens_map import prompt_map
+        from strata.probes.backends.gate import admit
+        from strata.probes.backends.torch_hooks import TorchHooks
+        from strata.probes.prompts import Prompt
 
         checkpoint = open_from(arguments.checkpoint, values, display)
         tell_caveats(checkpoint)
@@ -107,8 +107,8 @@ def _check_length(n_tokens: int, checkpoint: Checkpoint) -> None:
 
 
 def _answer_token(checkpoint: Checkpoint, prompt: str, answer: str) -> int:
-    from experiments.items.alignment import UnscorableError, encode_item
-    from experiments.items.schema import Item
+    from strata.experiments.items.alignment import UnscorableError, encode_item
+    from strata.experiments.items.schema import Item
 
     item = Item(
         id="--answer", kind="knowledge", family="lens", domain="", prompt=prompt, answer=answer, foil_prompt="", foil="",
@@ -180,9 +180,9 @@ def _as_json(checkpoint: Checkpoint, found: PromptMap, lens: str) -> dict[str, o
 def _write_page(
     out: Path, spec: str, text: str, checkpoint: Checkpoint, found: PromptMap, answer: int | None, lens: str
 ) -> None:
-    from dashboards.page import render_lens_page
-    from dashboards.view import LensMap
-    from probes.files import write_whole
+    from strata.dashboards.page import render_lens_page
+    from strata.dashboards.view import LensMap
+    from strata.probes.files import write_whole
 
     page = LensMap(
         key="prompt",

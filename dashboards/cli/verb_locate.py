@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 
-from dashboards.cli.common_options import (
+from strata.dashboards.cli.common_options import (
     DISPLAY,
     ITEMS,
     MODEL,
@@ -26,14 +26,14 @@ from dashboards.cli.common_options import (
     open_from,
     page_does_not_fit,
 )
-from dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_in_words
-from dashboards.cli.options import Option, Resolved, add_options, positive, resolve, whole
-from dashboards.view.causes import order_words
-from experiments.answer_measures import ANSWERED_RIGHT, deciding_label
-from probes.errors import DoesNotFitError
+from strata.dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_in_words
+from strata.dashboards.cli.options import Option, Resolved, add_options, positive, resolve, whole
+from strata.dashboards.view.causes import order_words
+from strata.experiments.answer_measures import ANSWERED_RIGHT, deciding_label
+from strata.probes.errors import DoesNotFitError
 
 if TYPE_CHECKING:
-    from experiments.locate.config import LocateConfig
+    from strata.experiments.locate.config import LocateConfig
 
 EXAMPLES = """examples:
   strata locate smollm2 --out runs/first
@@ -115,7 +115,7 @@ def sized(resolved: Mapping[str, Resolved], quick: Mapping[str, Any] = QUICK) ->
 
 def locate_config(values: dict[str, Any]) -> LocateConfig:
     """The part of the options that decides numbers."""
-    from experiments.locate.config import LocateConfig
+    from strata.experiments.locate.config import LocateConfig
 
     names = ["families", "per_family", "difficulty", "limit", "seed", "framing", "positions", "lenses", "random_init"]
     names += ["folds", "draws", "lens_maps", "text", "causal_map", "pairs", "windows", "damage_texts", "quick"]
@@ -123,8 +123,8 @@ def locate_config(values: dict[str, Any]) -> LocateConfig:
 
 
 def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], display: Display) -> dict[str, Any]:
-    from dashboards.page import write_report
-    from experiments.locate import locate
+    from strata.dashboards.page import write_report
+    from strata.experiments.locate import locate
 
     config = locate_config(values)
     checkpoint = open_from(spec, values, display)

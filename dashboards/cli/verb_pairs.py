@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 
-from dashboards.cli.common_options import DISPLAY, config_lines, display_from, given_options
-from dashboards.cli.display import only_results_on_stdout
-from dashboards.cli.options import Option, add_options, resolve
-from dashboards.cli.tables import Column, print_matrix, print_table
-from probes.errors import StrataError
+from strata.dashboards.cli.common_options import DISPLAY, config_lines, display_from, given_options
+from strata.dashboards.cli.display import only_results_on_stdout
+from strata.dashboards.cli.options import Option, add_options, resolve
+from strata.dashboards.cli.tables import Column, print_matrix, print_table
+from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
-    from probes.similarity.lineage import PairCheck
-    from probes.similarity.weights import WeightChange
+    from strata.probes.similarity.lineage import PairCheck
+    from strata.probes.similarity.weights import WeightChange
 
 EXAMPLES = """examples:
   strata pairs list
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
 
 
 def _list(given: list[str], values: dict[str, Any], stdout: TextIO) -> int:
-    from experiments.pairs import known_pairs
+    from strata.experiments.pairs import known_pairs
 
     if given:
         raise StrataError(f"pairs list takes no checkpoint, {given[0]!r} was given", "Did you mean pairs verify?")
@@ -90,7 +90,7 @@ def _short(row: dict[str, Any], name: str, hub_id: str) -> str:
 
 
 def _verify(given: list[str], values: dict[str, Any], stdout: TextIO) -> int:
-    from experiments.pairs import check_pair
+    from strata.experiments.pairs import check_pair
 
     if len(given) != 2:
         raise StrataError(
@@ -122,7 +122,7 @@ def _as_json(found: PairCheck) -> dict[str, Any]:
 
 
 def _print(found: PairCheck, console: Console) -> None:
-    from probes.similarity.weights import weight_changes
+    from strata.probes.similarity.weights import weight_changes
 
     def say(text: str) -> None:
         console.print(text, soft_wrap=True)

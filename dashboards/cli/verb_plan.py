@@ -11,12 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
-from dashboards.cli.common_options import config_lines, display_from, given_options, open_from, tell_caveats
-from dashboards.cli.display import only_results_on_stdout, seconds_in_words
-from dashboards.cli.options import Option, add_options, resolve
-from dashboards.cli.verb_locate import OPTIONS as LOCATE
-from dashboards.cli.verb_locate import locate_config, sized
-from experiments.plan import Plan, plan_locate
+from strata.dashboards.cli.common_options import config_lines, display_from, given_options, open_from, tell_caveats
+from strata.dashboards.cli.display import only_results_on_stdout, seconds_in_words
+from strata.dashboards.cli.options import Option, add_options, resolve
+from strata.dashboards.cli.verb_locate import OPTIONS as LOCATE
+from strata.dashboards.cli.verb_locate import locate_config, sized
+from strata.experiments.plan import Plan, plan_locate
 
 EXAMPLES = """examples:
   strata plan smollm2
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         if values["trial"]:
             checkpoint = open_from(arguments.checkpoint, values, display)
         else:
-            from probes.checkpoints.open import open_on_meta
+            from strata.probes.checkpoints.open import open_on_meta
 
             checkpoint = open_on_meta(
                 arguments.checkpoint, dtype=values["dtype"], trust_remote_code=values["trust_remote_code"]

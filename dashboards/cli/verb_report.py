@@ -9,10 +9,10 @@ import argparse
 import json
 from pathlib import Path
 
-from dashboards.cli.display import only_results_on_stdout
-from experiments.run_files import COMPARISON_SCHEMA, SUMMARY_SCHEMA, check_run, read_manifest, read_object
-from experiments.tables import COMPARISON_TABLES, TABLES
-from probes.errors import StrataError
+from strata.dashboards.cli.display import only_results_on_stdout
+from strata.experiments.run_files import COMPARISON_SCHEMA, SUMMARY_SCHEMA, check_run, read_manifest, read_object
+from strata.experiments.tables import COMPARISON_TABLES, TABLES
+from strata.probes.errors import StrataError
 
 EXAMPLES = """examples:
   strata report runs/demo
@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, _command: list[str]) -> int:
-    from dashboards.page import write_comparison, write_report
+    from strata.dashboards.page import write_comparison, write_report
 
     directory = Path(arguments.run)
     if not (directory / "manifest.json").exists():

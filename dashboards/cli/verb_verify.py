@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from dashboards.cli.common_options import (
+from strata.dashboards.cli.common_options import (
     DISPLAY,
     MODEL,
     config_lines,
@@ -30,12 +30,12 @@ from dashboards.cli.common_options import (
     open_from,
     tell_caveats,
 )
-from dashboards.cli.display import Display, only_results_on_stdout
-from dashboards.cli.options import Option, add_options, resolve, whole
-from probes.errors import StrataError
+from strata.dashboards.cli.display import Display, only_results_on_stdout
+from strata.dashboards.cli.options import Option, add_options, resolve, whole
+from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
-    from probes.backends.agreement import Agreement
+    from strata.probes.backends.agreement import Agreement
 
 EXAMPLES = """examples:
   strata verify smollm2
@@ -77,9 +77,9 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     if values["architectures"]:
         return _architectures(values, display)
     with only_results_on_stdout() as stdout, display.listening():
-        from probes.backends.agreement import default_prompts, measure_agreement
-        from probes.backends.gate import admit
-        from probes.backends.shape_check import check_shapes
+        from strata.probes.backends.agreement import default_prompts, measure_agreement
+        from strata.probes.backends.gate import admit
+        from strata.probes.backends.shape_check import check_shapes
 
         checkpoint = open_from(arguments.checkpoint, values, display)
         check_shapes(checkpoint)
@@ -116,9 +116,9 @@ def _check_what_is_asked(checkpoint: str | None, values: Mapping[str, Any], give
 
 def _architectures(values: Mapping[str, Any], display: Display) -> int:
     with only_results_on_stdout() as stdout, display.listening():
-        from dashboards.cli.architecture_table import architecture_page, print_architectures
-        from probes.files import write_whole
-        from probes.verification.architectures import verify_architectures
+        from strata.dashboards.cli.architecture_table import architecture_page, print_architectures
+        from strata.probes.files import write_whole
+        from strata.probes.verification.architectures import verify_architectures
 
         found = verify_architectures(values["types"] or None, seed=values["seed"], progress=display)
         if values["out"]:

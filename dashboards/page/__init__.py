@@ -1,8 +1,8 @@
 """From `view.json` to one HTML file that opens by double click, without network, in light and dark."""
 
-from dashboards.page.comparison import write_comparison
-from dashboards.page.lens_page import render_lens_page
-from dashboards.page.render import render_report
-from dashboards.page.write import write_report
+from strata.dashboards.page.comparison import write_comparison
+from strata.dashboards.page.lens_page import render_lens_page
+from strata.dashboards.page.render import render_report
+from strata.dashboards.page.write import write_report
 
 __all__ = ["render_lens_page", "render_report", "write_comparison", "write_report"]

@@ -29,7 +29,7 @@ def content_policy(side_files: bool) -> str:
 @cache
 def asset(name: str) -> str:
     """The text of one file of `dashboards/page/assets`."""
-    return (files("dashboards.page") / "assets" / name).read_text(encoding="utf-8")
+    return (files("strata.dashboards.page") / "assets" / name).read_text(encoding="utf-8")
 
 
 def script(names: tuple[str, ...]) -> str:

@@ -7,18 +7,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dashboards.page import comparison_sections as sections
-from dashboards.page.assets import COMPARISON_SCRIPTS, asset, inline_json, script
-from dashboards.page.markup import esc
-from dashboards.page.render import LOGO, document, frame, select, zipped
-from dashboards.page.write import MAX_BYTES
-from dashboards.view.comparison import build_comparison
-from dashboards.view.comparison_lines import first_to_leave
-from dashboards.view.comparison_schema import validate_comparison_view
-from dashboards.view.text import count
-from probes.errors import StrataError
-from probes.files import write_whole
-from probes.similarity.dominant import DOMINANT_SHARE
+from strata.dashboards.page import comparison_sections as sections
+from strata.dashboards.page.assets import COMPARISON_SCRIPTS, asset, inline_json, script
+from strata.dashboards.page.markup import esc
+from strata.dashboards.page.render import LOGO, document, frame, select, zipped
+from strata.dashboards.page.write import MAX_BYTES
+from strata.dashboards.view.comparison import build_comparison
+from strata.dashboards.view.comparison_lines import first_to_leave
+from strata.dashboards.view.comparison_schema import validate_comparison_view
+from strata.dashboards.view.text import count
+from strata.probes.errors import StrataError
+from strata.probes.files import write_whole
+from strata.probes.similarity.dominant import DOMINANT_SHARE
 
 Json = dict[str, Any]
 _PACKED = ("changes", "grafts", "crossed", "weights", "similarity", "contrasts", "transfer")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboards.page.markup import esc, foreign, prose
-from dashboards.page.sections import command_line, fact_list, kind_mark, tests_and_stages
-from dashboards.page.strip import change_svg
-from dashboards.view.comparison_words import ESTIMATES
-from dashboards.view.text import count, interval, number
-from experiments.answer_measures import DECIDING_RULE, GENERATED
+from strata.dashboards.page.markup import esc, foreign, prose
+from strata.dashboards.page.sections import command_line, fact_list, kind_mark, tests_and_stages
+from strata.dashboards.page.strip import change_svg
+from strata.dashboards.view.comparison_words import ESTIMATES
+from strata.dashboards.view.text import count, interval, number
+from strata.experiments.answer_measures import DECIDING_RULE, GENERATED
 
 Json = dict[str, Any]
 HEADS = {

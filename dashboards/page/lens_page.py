@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 
-from dashboards.page.assets import LENS_SCRIPTS, inline_json, script
-from dashboards.page.markup import esc, token
-from dashboards.page.render import LOGO, document
-from dashboards.view.lens import LensMap, pack_maps
-from dashboards.view.text import without_paths
+from strata.dashboards.page.assets import LENS_SCRIPTS, inline_json, script
+from strata.dashboards.page.markup import esc, token
+from strata.dashboards.page.render import LOGO, document
+from strata.dashboards.view.lens import LensMap, pack_maps
+from strata.dashboards.view.text import without_paths
 
 
 def render_lens_page(lens_map: LensMap, *, model: str, facts: Sequence[tuple[str, str]] = ()) -> str:

@@ -7,11 +7,11 @@ import gzip
 from collections.abc import Mapping
 from typing import Any
 
-from dashboards.page import sections
-from dashboards.page.assets import PLOTLY, REPORT_SCRIPTS, asset, content_policy, inline, inline_json, script
-from dashboards.page.markup import esc
-from dashboards.view.schema import validate_view
-from experiments.answer_measures import BY_CHOICE, BY_LIKELIHOOD
+from strata.dashboards.page import sections
+from strata.dashboards.page.assets import PLOTLY, REPORT_SCRIPTS, asset, content_policy, inline, inline_json, script
+from strata.dashboards.page.markup import esc
+from strata.dashboards.view.schema import validate_view
+from strata.experiments.answer_measures import BY_CHOICE, BY_LIKELIHOOD
 
 Json = dict[str, Any]
 

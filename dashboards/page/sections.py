@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from dashboards.page.markup import esc, foreign, prose, token
-from dashboards.page.strip import axis_head, share_svg, strip_svg
-from dashboards.view.causes import block_band, not_located, p_words
-from dashboards.view.text import count, interval, number, stream_range
-from experiments.answer_measures import ANSWERED_RIGHT, BY_CHOICE, BY_LIKELIHOOD, USED
+from strata.dashboards.page.markup import esc, foreign, prose, token
+from strata.dashboards.page.strip import axis_head, share_svg, strip_svg
+from strata.dashboards.view.causes import block_band, not_located, p_words
+from strata.dashboards.view.text import count, interval, number, stream_range
+from strata.experiments.answer_measures import ANSWERED_RIGHT, BY_CHOICE, BY_LIKELIHOOD, USED
 
 Json = dict[str, Any]
 STATIC_ITEM_ROWS = 200

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dashboards.page.markup import esc
-from dashboards.view.text import interval, number
+from strata.dashboards.page.markup import esc
+from strata.dashboards.view.text import interval, number
 
 Json = dict[str, Any]
 _LEFT, _WIDTH, _HEIGHT = 8.0, 264.0, 34.0

@@ -1,4 +1,4 @@
-"""Fetches the pinned plotly bundle anew and refuses anything but the bytes we know. `python -m dashboards.page.vendor`."""
+"""Fetches the pinned plotly bundle anew and refuses anything but the bytes we know. `python -m strata.dashboards.page.vendor`."""
 
 from __future__ import annotations
 

@@ -8,12 +8,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from dashboards.page.assets import inline_json
-from dashboards.page.render import render_report
-from dashboards.view.build import build_report
-from dashboards.view.lens import lens_file
-from probes.errors import StrataError
-from probes.files import write_whole
+from strata.dashboards.page.assets import inline_json
+from strata.dashboards.page.render import render_report
+from strata.dashboards.view.build import build_report
+from strata.dashboards.view.lens import lens_file
+from strata.probes.errors import StrataError
+from strata.probes.files import write_whole
 
 Json = dict[str, Any]
 MAX_BYTES = 6_000_000

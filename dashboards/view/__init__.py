@@ -4,9 +4,9 @@
 >>> view["verdict"]["sentence"]                  # doctest: +SKIP
 """
 
-from dashboards.view.build import Report, build_report, build_view
-from dashboards.view.lens import LensMap, PackedMap, pack_maps
-from dashboards.view.schema import SCHEMA_NAME, validate_view
+from strata.dashboards.view.build import Report, build_report, build_view
+from strata.dashboards.view.lens import LensMap, PackedMap, pack_maps
+from strata.dashboards.view.schema import SCHEMA_NAME, validate_view
 
 __all__ = [
     "SCHEMA_NAME",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dashboards.view.labels import kind_order
-from dashboards.view.tables import RunTables
-from dashboards.view.text import significant
-from experiments.answer_measures import (
+from strata.dashboards.view.labels import kind_order
+from strata.dashboards.view.tables import RunTables
+from strata.dashboards.view.text import significant
+from strata.experiments.answer_measures import (
     BY_CHOICE,
     BY_LIKELIHOOD,
     DECIDING_RULE,

@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dashboards.view.behaviour import build_behaviour
-from dashboards.view.causal import build_causal, is_causal, shown_measures
-from dashboards.view.causal_labels import CAUSAL_INSTRUMENTS
-from dashboards.view.causal_maps import build_causal_maps
-from dashboards.view.emergence import emergence_state
-from dashboards.view.items import build_items
-from dashboards.view.labels import EXPECTED_INSTRUMENTS, INSTRUMENTS, KINDS, MEASURES, REFERENCES
-from dashboards.view.lens import pack_maps, read_lens_maps
-from dashboards.view.maps import build_maps
-from dashboards.view.provenance import asked_words, build_provenance
-from dashboards.view.read_at import read_at_words
-from dashboards.view.schema import SCHEMA_NAME, validate_view
-from dashboards.view.series import build_series, default_choice
-from dashboards.view.tables import Json, RunTables, read_run
-from dashboards.view.text import without_paths
-from dashboards.view.verdict import build_verdict
+from strata.dashboards.view.behaviour import build_behaviour
+from strata.dashboards.view.causal import build_causal, is_causal, shown_measures
+from strata.dashboards.view.causal_labels import CAUSAL_INSTRUMENTS
+from strata.dashboards.view.causal_maps import build_causal_maps
+from strata.dashboards.view.emergence import emergence_state
+from strata.dashboards.view.items import build_items
+from strata.dashboards.view.labels import EXPECTED_INSTRUMENTS, INSTRUMENTS, KINDS, MEASURES, REFERENCES
+from strata.dashboards.view.lens import pack_maps, read_lens_maps
+from strata.dashboards.view.maps import build_maps
+from strata.dashboards.view.provenance import asked_words, build_provenance
+from strata.dashboards.view.read_at import read_at_words
+from strata.dashboards.view.schema import SCHEMA_NAME, validate_view
+from strata.dashboards.view.series import build_series, default_choice
+from strata.dashboards.view.tables import Json, RunTables, read_run
+from strata.dashboards.view.text import without_paths
+from strata.dashboards.view.verdict import build_verdict
 
 SOURCES: Json = {
     "verdict.kinds[].onsets": "summary.json kinds.*.instruments.*.onset",

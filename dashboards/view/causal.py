@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from dashboards.view.causal_items import item_maps
-from dashboards.view.causal_labels import (
+from strata.dashboards.view.causal_items import item_maps
+from strata.dashboards.view.causal_labels import (
     CAUSAL,
     COMPONENTS,
     is_control,
@@ -15,9 +15,9 @@ from dashboards.view.causal_labels import (
     order_measures,
     split_window,
 )
-from dashboards.view.labels import kind_order
-from dashboards.view.tables import Json, Rows, RunTables
-from dashboards.view.text import interval, number, significant, without_paths
+from strata.dashboards.view.labels import kind_order
+from strata.dashboards.view.tables import Json, Rows, RunTables
+from strata.dashboards.view.text import interval, number, significant, without_paths
 
 POOLED = ("spans", "last", "all")
 """Positions that are no span's name, in the order of the map's columns; spans stand before them."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dashboards.view.labels import kind_order
-from dashboards.view.tables import Json, RunTables, interchange_items, interchange_rows
-from dashboards.view.text import significant
+from strata.dashboards.view.labels import kind_order
+from strata.dashboards.view.tables import Json, RunTables, interchange_items, interchange_rows
+from strata.dashboards.view.text import significant
 
 MAX_ITEMS = 24
 _POOLED = ("spans", "last", "all")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dashboards.view.causal import POOLED
-from dashboards.view.causal_labels import COMPONENTS, METHODS
-from dashboards.view.labels import kind_order
-from dashboards.view.maps import Json, describe, symmetric_limit, unanswered_note
+from strata.dashboards.view.causal import POOLED
+from strata.dashboards.view.causal_labels import COMPONENTS, METHODS
+from strata.dashboards.view.labels import kind_order
+from strata.dashboards.view.maps import Json, describe, symmetric_limit, unanswered_note
 
 _COMPONENT = "mlp_out"
 

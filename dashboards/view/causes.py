@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dashboards.view.text import count, interval, number, significant, without_paths
+from strata.dashboards.view.text import count, interval, number, significant, without_paths
 
 Json = dict[str, Any]
 INSTRUMENTS = ("interchange", "removal")

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dashboards.view import comparison_lines as measured
-from dashboards.view import comparison_words as words
-from dashboards.view.build import axes_of
-from dashboards.view.comparison_contrasts import build_contrasts
-from dashboards.view.comparison_likeness import build_likeness
-from dashboards.view.comparison_run import ComparisonRun, read_comparison
-from dashboards.view.comparison_schema import SCHEMA_NAME, validate_comparison_view
-from dashboards.view.comparison_similarity import build_similarity
-from dashboards.view.labels import KINDS
-from dashboards.view.provenance import asked_words, code_words, framing_facts, from_manifest, shown_facts
-from dashboards.view.text import significant
+from strata.dashboards.view import comparison_lines as measured
+from strata.dashboards.view import comparison_words as words
+from strata.dashboards.view.build import axes_of
+from strata.dashboards.view.comparison_contrasts import build_contrasts
+from strata.dashboards.view.comparison_likeness import build_likeness
+from strata.dashboards.view.comparison_run import ComparisonRun, read_comparison
+from strata.dashboards.view.comparison_schema import SCHEMA_NAME, validate_comparison_view
+from strata.dashboards.view.comparison_similarity import build_similarity
+from strata.dashboards.view.labels import KINDS
+from strata.dashboards.view.provenance import asked_words, code_words, framing_facts, from_manifest, shown_facts
+from strata.dashboards.view.text import significant
 
 Json = dict[str, Any]
 

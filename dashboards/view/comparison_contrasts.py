@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dashboards.view.comparison_lines import spoken
-from dashboards.view.comparison_run import ComparisonRun
-from dashboards.view.comparison_similarity import (
+from strata.dashboards.view.comparison_lines import spoken
+from strata.dashboards.view.comparison_run import ComparisonRun
+from strata.dashboards.view.comparison_similarity import (
     apart,
     current_rows,
     dimensions_told,
@@ -18,8 +18,8 @@ from dashboards.view.comparison_similarity import (
     left_out,
     with_dominant,
 )
-from dashboards.view.comparison_words import said, was_asked
-from dashboards.view.text import visible
+from strata.dashboards.view.comparison_words import said, was_asked
+from strata.dashboards.view.text import visible
 
 Json = dict[str, Any]
 NAMES = {

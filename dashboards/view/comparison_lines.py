@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dashboards.view.causal_labels import COMPONENTS, measure_meta, order_measures, split_window
-from dashboards.view.comparison_run import ComparisonRun
-from dashboards.view.labels import MEASURES, instrument_label, kind_order
-from dashboards.view.maps import runs_in_words, symmetric_limit
-from dashboards.view.tables import Rows
-from dashboards.view.text import count, interval, number, significant, visible
-from experiments.answer_measures import BY_LIKELIHOOD, GENERATED, LOGIT_DIFFERENCE
-from experiments.comparison_measures import CROSSED, EXCHANGE, GRAFTS, GRAFTS_IN_WORDS, LAYERS, STREAMS
-from experiments.comparison_measures import WEIGHTS as WEIGHTS_LEFT_OUT
+from strata.dashboards.view.causal_labels import COMPONENTS, measure_meta, order_measures, split_window
+from strata.dashboards.view.comparison_run import ComparisonRun
+from strata.dashboards.view.labels import MEASURES, instrument_label, kind_order
+from strata.dashboards.view.maps import runs_in_words, symmetric_limit
+from strata.dashboards.view.tables import Rows
+from strata.dashboards.view.text import count, interval, number, significant, visible
+from strata.experiments.answer_measures import BY_LIKELIHOOD, GENERATED, LOGIT_DIFFERENCE
+from strata.experiments.comparison_measures import CROSSED, EXCHANGE, GRAFTS, GRAFTS_IN_WORDS, LAYERS, STREAMS
+from strata.experiments.comparison_measures import WEIGHTS as WEIGHTS_LEFT_OUT
 
 Json = dict[str, Any]
 

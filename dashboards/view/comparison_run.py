@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dashboards.view.tables import Json, Rows, check_whole, json_object, table_rows
-from experiments.run_files import COMPARISON_SCHEMA
-from experiments.tables import COMPARISON_TABLES
-from probes.errors import StrataError
+from strata.dashboards.view.tables import Json, Rows, check_whole, json_object, table_rows
+from strata.experiments.run_files import COMPARISON_SCHEMA
+from strata.experiments.tables import COMPARISON_TABLES
+from strata.probes.errors import StrataError
 
 ROLES = ("base", "distilled", "twin")
 """In the order in which the page names the models."""

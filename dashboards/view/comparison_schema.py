@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboards.view.schema import problems
-from probes.errors import StrataError
+from strata.dashboards.view.schema import problems
+from strata.probes.errors import StrataError
 
 SCHEMA_NAME = "strata.comparison-view/1"
 Json = dict[str, Any]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dashboards.view.comparison_lines import gathered, spoken, state_of
-from dashboards.view.comparison_run import ComparisonRun
-from dashboards.view.labels import kind_order
-from dashboards.view.maps import runs_in_words
-from dashboards.view.tables import Rows
-from dashboards.view.text import count, number, significant, visible
-from experiments.comparison_measures import STREAMS
-from probes.errors import StrataError
-from probes.similarity.dominant import DOMINANT_SHARE
+from strata.dashboards.view.comparison_lines import gathered, spoken, state_of
+from strata.dashboards.view.comparison_run import ComparisonRun
+from strata.dashboards.view.labels import kind_order
+from strata.dashboards.view.maps import runs_in_words
+from strata.dashboards.view.tables import Rows
+from strata.dashboards.view.text import count, number, significant, visible
+from strata.experiments.comparison_measures import STREAMS
+from strata.probes.errors import StrataError
+from strata.probes.similarity.dominant import DOMINANT_SHARE
 
 Json = dict[str, Any]
 Families = Mapping[str, Mapping[int, float]]

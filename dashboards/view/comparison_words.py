@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboards.view.causes import block_band, order_words, p_words
-from dashboards.view.comparison_run import ComparisonRun
-from dashboards.view.labels import KINDS
-from dashboards.view.text import interval, number, significant, without_paths
-from experiments.answer_measures import AGREEING, DECIDING_RULE, MEASURES, deciding_label
-from experiments.compare.agreement import CLAIMED_ON, claimed_in_words
-from experiments.compare.story import SPLIT
+from strata.dashboards.view.causes import block_band, order_words, p_words
+from strata.dashboards.view.comparison_run import ComparisonRun
+from strata.dashboards.view.labels import KINDS
+from strata.dashboards.view.text import interval, number, significant, without_paths
+from strata.experiments.answer_measures import AGREEING, DECIDING_RULE, MEASURES, deciding_label
+from strata.experiments.compare.agreement import CLAIMED_ON, claimed_in_words
+from strata.experiments.compare.story import SPLIT
 
 Json = dict[str, Any]
 ESTIMATES = ("base", "distilled", "twin", "change", "twin_change", "beyond_twin")

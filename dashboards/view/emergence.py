@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dashboards.view.labels import kind_order
-from dashboards.view.tables import Json, Rows, RunTables
-from probes.lens.emergence import DEFINITIONS, SETTLED
+from strata.dashboards.view.labels import kind_order
+from strata.dashboards.view.tables import Json, Rows, RunTables
+from strata.probes.lens.emergence import DEFINITIONS, SETTLED
 
 NOT_RUN = "This run computed no emergence depths; they come with the logit lens."
 

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from jaxtyping import Float, Int
 from safetensors import SafetensorError, safe_open
 
-from dashboards.view.tables import Json, RunTables
-from dashboards.view.text import number, visible
-from probes.errors import StrataError
+from strata.dashboards.view.tables import Json, RunTables
+from strata.dashboards.view.text import number, visible
+from strata.probes.errors import StrataError
 
 NATS_STEP = 0.05
 OTHER = 0xFFFF  # index of "a token that found no room in the vocabulary"

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from dashboards.view.labels import INSTRUMENTS, instrument_label, kind_order
-from dashboards.view.text import number, significant
+from strata.dashboards.view.labels import INSTRUMENTS, instrument_label, kind_order
+from strata.dashboards.view.text import number, significant
 
 Json = dict[str, Any]
 

@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dashboards.view.tables import Json, RunTables
-from dashboards.view.text import count, visible, without_paths
-from experiments.items.framing import IN_WORDS
+from strata.dashboards.view.tables import Json, RunTables
+from strata.dashboards.view.text import count, visible, without_paths
+from strata.experiments.items.framing import IN_WORDS
 
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 

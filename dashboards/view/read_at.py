@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from dashboards.view.tables import Rows
-from dashboards.view.text import listed, visible
+from strata.dashboards.view.tables import Rows
+from strata.dashboards.view.text import listed, visible
 
 
 def read_at_words(behaviour: Rows) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from probes.errors import StrataError
+from strata.probes.errors import StrataError
 
 SCHEMA_NAME = "strata.view/1"
 Json = dict[str, Any]

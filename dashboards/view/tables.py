@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments.run_files import FILES, MANIFEST_SCHEMA, SUMMARY_SCHEMA, check_manifest, is_whole
-from probes.errors import StrataError
+from strata.experiments.run_files import FILES, MANIFEST_SCHEMA, SUMMARY_SCHEMA, check_manifest, is_whole
+from strata.probes.errors import StrataError
 
 Json = dict[str, Any]
 Rows = list[dict[str, Any]]

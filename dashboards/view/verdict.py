@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboards.view.causes import causal_sentence, intermediates_words, kind_cause
-from dashboards.view.labels import kind_order
-from dashboards.view.tables import RunTables
-from dashboards.view.text import count, interval, listed, number, significant, stream_range, without_paths
+from strata.dashboards.view.causes import causal_sentence, intermediates_words, kind_cause
+from strata.dashboards.view.labels import kind_order
+from strata.dashboards.view.tables import RunTables
+from strata.dashboards.view.text import count, interval, listed, number, significant, stream_range, without_paths
 
 Json = dict[str, Any]
 _SHORT = {"probe": "Linear probe", "lens": "Logit lens"}

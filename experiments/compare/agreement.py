@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.answer_measures import AGREEING
-from experiments.compare.paired import CHANGES, excludes_zero
+from strata.experiments.answer_measures import AGREEING
+from strata.experiments.compare.paired import CHANGES, excludes_zero
 
 OfKind = Mapping[str, Any]
 """What comparison.json holds of the items of one kind or family."""

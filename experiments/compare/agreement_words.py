@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.answer_measures import AGREEING, MEASURES, deciding_label
-from experiments.compare.agreement import OfKind, borne_on, claimed, contrasts_of, denied_by, side
-from experiments.signed import signed, signed_interval
+from strata.experiments.answer_measures import AGREEING, MEASURES, deciding_label
+from strata.experiments.compare.agreement import OfKind, borne_on, claimed, contrasts_of, denied_by, side
+from strata.experiments.signed import signed, signed_interval
 
 AGAINST = {"change": "against the base", "beyond_twin": "against the control twin"}
 _MOVES = {1: "a rise", -1: "a fall"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from experiments.compare.models import About
-from experiments.locate.questions import Questions
+from strata.experiments.compare.models import About
+from strata.experiments.locate.questions import Questions
 
 Need = Literal["items", "tokens", "depth", "width"]
 

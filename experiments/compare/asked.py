@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from experiments.compare.models import Models
-from experiments.compare.paired import DISTILLED, Role
-from experiments.items.framing import caveat_of, opening_of
-from experiments.locate.config import LocateConfig
+from strata.experiments.compare.models import Models
+from strata.experiments.compare.paired import DISTILLED, Role
+from strata.experiments.items.framing import caveat_of, opening_of
+from strata.experiments.locate.config import LocateConfig
 
 
 def shared_opening(models: Models, specs: Mapping[Role, str], config: LocateConfig) -> tuple[str, tuple[str, ...]]:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from experiments.answer_measures import AGREEING, AnswerMeasure, decided_by, deciding, value_of
-from experiments.compare.agreement import agreement, claimed
-from experiments.compare.agreement_words import disagreement, shown_by
-from experiments.compare.next_tokens import next_tokens
-from experiments.compare.paired import BASE, Role, paired
-from experiments.items.schema import Item
-from experiments.locate.questions import entity_of
+from strata.experiments.answer_measures import AGREEING, AnswerMeasure, decided_by, deciding, value_of
+from strata.experiments.compare.agreement import agreement, claimed
+from strata.experiments.compare.agreement_words import disagreement, shown_by
+from strata.experiments.compare.next_tokens import next_tokens
+from strata.experiments.compare.paired import BASE, Role, paired
+from strata.experiments.items.schema import Item
+from strata.experiments.locate.questions import entity_of
 
 Rows = Sequence[Mapping[str, Any]]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from experiments.distill.data import SPLITS, Split
-from experiments.locate.config import LocateConfig
-from probes.causal.cross_model import EVERY
-from probes.causal.grafts import SWEEPS, Sweep
-from probes.errors import StrataError
+from strata.experiments.distill.data import SPLITS, Split
+from strata.experiments.locate.config import LocateConfig
+from strata.probes.causal.cross_model import EVERY
+from strata.probes.causal.grafts import SWEEPS, Sweep
+from strata.probes.errors import StrataError
 
 
 @dataclass(frozen=True)

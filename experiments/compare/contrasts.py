@@ -18,27 +18,27 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from experiments.compare.config import CompareConfig
-from experiments.compare.models import Models
-from experiments.compare.paired import Role
-from experiments.compare.similarity import DIMENSIONS, dominant_text, families_left_out
-from experiments.items.alignment import EncodedItem, encode_items
-from experiments.items.framing import REQUEST, framed
-from experiments.items.schema import Item, Kind
-from experiments.locate.causal.choose import spread_over_entities
-from experiments.locate.places import asked_at
-from experiments.locate.questions import Questions, entity_of
-from experiments.run import RunDirectory, rows_to_table
-from experiments.statistics.bootstrap import MIN_CLUSTERS, cluster_codes
-from experiments.statistics.jackknife import jackknife_bootstrap
-from experiments.tables import CONTRASTS
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import STOPPING, StrataError
-from probes.progress import Progress, silent
-from probes.prompts import Prompt
-from probes.similarity.cka import FEWEST_ITEMS, four_contrasts
-from probes.similarity.dominant import Dominance, dominance
-from probes.similarity.matched import streams_at
+from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.models import Models
+from strata.experiments.compare.paired import Role
+from strata.experiments.compare.similarity import DIMENSIONS, dominant_text, families_left_out
+from strata.experiments.items.alignment import EncodedItem, encode_items
+from strata.experiments.items.framing import REQUEST, framed
+from strata.experiments.items.schema import Item, Kind
+from strata.experiments.locate.causal.choose import spread_over_entities
+from strata.experiments.locate.places import asked_at
+from strata.experiments.locate.questions import Questions, entity_of
+from strata.experiments.run import RunDirectory, rows_to_table
+from strata.experiments.statistics.bootstrap import MIN_CLUSTERS, cluster_codes
+from strata.experiments.statistics.jackknife import jackknife_bootstrap
+from strata.experiments.tables import CONTRASTS
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import STOPPING, StrataError
+from strata.probes.progress import Progress, silent
+from strata.probes.prompts import Prompt
+from strata.probes.similarity.cka import FEWEST_ITEMS, four_contrasts
+from strata.probes.similarity.dominant import Dominance, dominance
+from strata.probes.similarity.matched import streams_at
 
 TABLE = "contrasts"
 KINDS: tuple[Kind, ...] = ("knowledge", "reasoning")
@@ -53,7 +53,7 @@ INSTRUCTIONS = {
 }
 """Of about one length in tokens. `slow` and `other` share as many words with `fast`, so that wording is no part of the excess."""
 NAMES = ("fast_slow", "fast_fast", "slow_slow", "fast_other", "excess")
-"""Contrasts in the order in which they are told; see `probes.similarity.cka.Contrasts`."""
+"""Contrasts in the order in which they are told; see `strata.probes.similarity.cka.Contrasts`."""
 _QUESTION = "question"
 """Named position of the question's first token."""
 

@@ -6,28 +6,28 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from experiments.compare.config import CompareConfig
-from experiments.compare.exchange_stores import ExchangeStores
-from experiments.compare.graft_scores import LEAST, graft_rows, halves, scores_of_kind
-from experiments.compare.grafting import KINDS, cross_rows, graft_items, store_crossed, store_grafts
-from experiments.compare.models import NEEDS_BOTH, Models
-from experiments.compare.one_at_a_time import cross_one_by_one
-from experiments.compare.paired import BASE, DISTILLED, Role
-from experiments.comparison_measures import CROSSED as CROSSED_LEFT_OUT
-from experiments.comparison_measures import EXCHANGE, RANDOM_GRAFTS
-from experiments.comparison_measures import GRAFTS as GRAFTS_LEFT_OUT
-from experiments.locate.causal.choose import as_pair
-from experiments.locate.questions import Questions
-from experiments.run import RunDirectory, rows_to_table
-from experiments.self_test_record import record_tests
-from experiments.tables import CROSSED, GRAFTS
-from probes.causal.graft_self_tests import run_graft_self_tests
-from probes.causal.grafts import Graft
-from probes.causal.random_delta import RandomDelta
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import STOPPING, StrataError
-from probes.progress import Progress, silent
-from probes.store import ActivationStore
+from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.exchange_stores import ExchangeStores
+from strata.experiments.compare.graft_scores import LEAST, graft_rows, halves, scores_of_kind
+from strata.experiments.compare.grafting import KINDS, cross_rows, graft_items, store_crossed, store_grafts
+from strata.experiments.compare.models import NEEDS_BOTH, Models
+from strata.experiments.compare.one_at_a_time import cross_one_by_one
+from strata.experiments.compare.paired import BASE, DISTILLED, Role
+from strata.experiments.comparison_measures import CROSSED as CROSSED_LEFT_OUT
+from strata.experiments.comparison_measures import EXCHANGE, RANDOM_GRAFTS
+from strata.experiments.comparison_measures import GRAFTS as GRAFTS_LEFT_OUT
+from strata.experiments.locate.causal.choose import as_pair
+from strata.experiments.locate.questions import Questions
+from strata.experiments.run import RunDirectory, rows_to_table
+from strata.experiments.self_test_record import record_tests
+from strata.experiments.tables import CROSSED, GRAFTS
+from strata.probes.causal.graft_self_tests import run_graft_self_tests
+from strata.probes.causal.grafts import Graft
+from strata.probes.causal.random_delta import RandomDelta
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import STOPPING, StrataError
+from strata.probes.progress import Progress, silent
+from strata.probes.store import ActivationStore
 
 NOTHING_ASKED = "no aligned item is answered by any of the models"
 RANDOM = "random"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from experiments.compare.config import CompareConfig
-from experiments.compare.grafting import all_grafts, cross_lines, graft_names, name_of
-from experiments.compare.paired import BASE, DISTILLED, Role
-from experiments.items.alignment import EncodedItem
-from experiments.run import RunDirectory
-from probes.causal.grafts import Graft
-from probes.store import ActivationStore
+from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.grafting import all_grafts, cross_lines, graft_names, name_of
+from strata.experiments.compare.paired import BASE, DISTILLED, Role
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.run import RunDirectory
+from strata.probes.causal.grafts import Graft
+from strata.probes.store import ActivationStore
 
 CROSSED_STORE = "crossed-"
 """How the names of the stores of cross-model patches begin."""

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from experiments.compare.config import CompareConfig
-from experiments.compare.paired import as_json, excludes_zero
-from experiments.items.alignment import EncodedItem
-from experiments.locate.questions import entity_of
-from experiments.statistics.bootstrap import Estimate, cluster_bootstrap, cluster_bootstrap_ratio
-from probes.causal.grafts import Graft
-from probes.store import ActivationStore
+from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.paired import as_json, excludes_zero
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.locate.questions import entity_of
+from strata.experiments.statistics.bootstrap import Estimate, cluster_bootstrap, cluster_bootstrap_ratio
+from strata.probes.causal.grafts import Graft
+from strata.probes.store import ActivationStore
 
 LEAST_ACCURACY = 0.05
 """Share of items by which two models must differ before a recovery of that difference is formed."""

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from experiments.compare.config import CompareConfig
-from experiments.compare.graft_scores import LEAST_LOGITS, bootstrap, value_columns
-from experiments.items.alignment import EncodedItem
-from experiments.items.schema import Kind
-from experiments.locate.causal.choose import as_pair, shared_out, spread_over_entities
-from experiments.locate.questions import entity_of
-from probes.causal.cross_model import CrossLine, Lender, cross_patch
-from probes.causal.grafts import Graft, graft, grafts_of
-from probes.causal.pairs import Pair
-from probes.causal.random_delta import RandomDelta
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.progress import Progress, silent
-from probes.store import ActivationStore
+from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.graft_scores import LEAST_LOGITS, bootstrap, value_columns
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.items.schema import Kind
+from strata.experiments.locate.causal.choose import as_pair, shared_out, spread_over_entities
+from strata.experiments.locate.questions import entity_of
+from strata.probes.causal.cross_model import CrossLine, Lender, cross_patch
+from strata.probes.causal.grafts import Graft, graft, grafts_of
+from strata.probes.causal.pairs import Pair
+from strata.probes.causal.random_delta import RandomDelta
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.progress import Progress, silent
+from strata.probes.store import ActivationStore
 
 KINDS = ("knowledge", "reasoning")
 CROSS = (

@@ -13,22 +13,22 @@ from typing import Any
 
 import numpy as np
 
-from experiments.compare.config import CompareConfig
-from experiments.compare.graft_scores import LEAST_ACCURACY, graft_rows, halves, nothing_to_explain, whole_change
-from experiments.compare.models import Models
-from experiments.compare.paired import BASE, Role
-from experiments.compare.story import SPLIT
-from experiments.compare.thoughts import answers_table, asked_in_words
-from experiments.comparison_measures import GRAFTS_IN_WORDS
-from experiments.distill.data import Lesson, Split
-from experiments.distill.evaluate import ANSWERS, best_way, evaluation_lessons
-from experiments.distill.prompting import Prompting
-from experiments.run import RunDirectory, rows_to_table
-from experiments.tables import GRAFTS
-from probes.causal.grafted_model import grafted_model
-from probes.causal.grafts import Graft, grafts_of
-from probes.errors import STOPPING, StrataError
-from probes.progress import Progress, silent
+from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.graft_scores import LEAST_ACCURACY, graft_rows, halves, nothing_to_explain, whole_change
+from strata.experiments.compare.models import Models
+from strata.experiments.compare.paired import BASE, Role
+from strata.experiments.compare.story import SPLIT
+from strata.experiments.compare.thoughts import answers_table, asked_in_words
+from strata.experiments.comparison_measures import GRAFTS_IN_WORDS
+from strata.experiments.distill.data import Lesson, Split
+from strata.experiments.distill.evaluate import ANSWERS, best_way, evaluation_lessons
+from strata.experiments.distill.prompting import Prompting
+from strata.experiments.run import RunDirectory, rows_to_table
+from strata.experiments.tables import GRAFTS
+from strata.probes.causal.grafted_model import grafted_model
+from strata.probes.causal.grafts import Graft, grafts_of
+from strata.probes.errors import STOPPING, StrataError
+from strata.probes.progress import Progress, silent
 
 MEASURE = "in_words"
 """Among the measures of grafts: share of problems answered right in words."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from experiments.answer_measures import GENERATED
-from experiments.compare.agreement import claimed, denied_by, sign_of
-from experiments.compare.agreement_words import bearers, denial, disagreement, label_of, shown_by
-from experiments.compare.next_tokens import format_instead
-from experiments.compare.paired import excludes_zero, without_interval
-from experiments.compare.story import asked_in_words, halves_in_words, story_of
-from experiments.signed import signed, signed_interval
+from strata.experiments.answer_measures import GENERATED
+from strata.experiments.compare.agreement import claimed, denied_by, sign_of
+from strata.experiments.compare.agreement_words import bearers, denial, disagreement, label_of, shown_by
+from strata.experiments.compare.next_tokens import format_instead
+from strata.experiments.compare.paired import excludes_zero, without_interval
+from strata.experiments.compare.story import asked_in_words, halves_in_words, story_of
+from strata.experiments.signed import signed, signed_interval
 
 STORY = (
     "The popular story (knowledge in lower blocks, reasoning in upper ones, so reasoning training helps the one and hurts "

@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float
 
-from experiments.compare.layer_changes import READING, axis_of, readings_by_item
-from experiments.compare.paired import CHANGES, Role
-from experiments.items.schema import Item
-from experiments.locate.questions import entity_of
-from experiments.statistics.split_half import split_half_between
-from probes.errors import StrataError
+from strata.experiments.compare.layer_changes import READING, axis_of, readings_by_item
+from strata.experiments.compare.paired import CHANGES, Role
+from strata.experiments.items.schema import Item
+from strata.experiments.locate.questions import entity_of
+from strata.experiments.statistics.split_half import split_half_between
+from strata.probes.errors import StrataError
 
 _SPLITS = 200
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from experiments.compare.paired import BASE, Role
-from experiments.compare.shared_pairs import Rows, SharedPairs, chosen
-from experiments.items.alignment import EncodedItem
-from experiments.items.schema import KINDS
-from experiments.locate.causal.effects import SITES, Effects, Table, site_table
-from experiments.locate.config import LocateConfig
-from experiments.statistics.difference import depth_difference
-from probes.causal.interchange import CONTROLS
+from strata.experiments.compare.paired import BASE, Role
+from strata.experiments.compare.shared_pairs import Rows, SharedPairs, chosen
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.items.schema import KINDS
+from strata.experiments.locate.causal.effects import SITES, Effects, Table, site_table
+from strata.experiments.locate.config import LocateConfig
+from strata.experiments.statistics.difference import depth_difference
+from strata.probes.causal.interchange import CONTROLS
 
 _NOTHING = {"difference": None, "interval": None, "interval90": None, "p": None}
 MOVED = {"a-first": "deeper", "b-first": "shallower", "together": "unchanged"}

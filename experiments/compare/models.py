@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import torch
 
-from experiments.compare.paired import BASE, DISTILLED, TWIN, Role
-from experiments.items.framing import template_sha256
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.identity import Identity
-from probes.errors import DoesNotFitError, StrataError
+from strata.experiments.compare.paired import BASE, DISTILLED, TWIN, Role
+from strata.experiments.items.framing import template_sha256
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.identity import Identity
+from strata.probes.errors import DoesNotFitError, StrataError
 
 Openers = Mapping[Role, Callable[[], Checkpoint]]
 _SMALL_BYTES = 4 << 30

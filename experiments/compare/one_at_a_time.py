@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.compare.exchange_stores import ExchangeStores, Way
-from experiments.compare.grafting import cross_lines, store_crossed
-from experiments.compare.models import Models
-from experiments.compare.paired import BASE, Role
-from experiments.items.alignment import EncodedItem
-from experiments.locate.causal.choose import as_pair
-from experiments.self_test_record import record_tests
-from probes.causal.graft_self_tests import run_patch_self_tests
-from probes.causal.lent import store_contributions, stored
-from probes.errors import STOPPING, StrataError
-from probes.progress import Progress, silent
+from strata.experiments.compare.exchange_stores import ExchangeStores, Way
+from strata.experiments.compare.grafting import cross_lines, store_crossed
+from strata.experiments.compare.models import Models
+from strata.experiments.compare.paired import BASE, Role
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.locate.causal.choose import as_pair
+from strata.experiments.self_test_record import record_tests
+from strata.probes.causal.graft_self_tests import run_patch_self_tests
+from strata.probes.causal.lent import store_contributions, stored
+from strata.probes.errors import STOPPING, StrataError
+from strata.probes.progress import Progress, silent
 
 
 def cross_one_by_one(

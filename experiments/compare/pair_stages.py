@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from experiments.compare.config import CompareConfig
-from experiments.compare.paired import BASE, Role
-from experiments.compare.specs import Specs
-from experiments.comparison_measures import ALL_WEIGHTS, PAIR_CHECK
-from experiments.comparison_measures import WEIGHTS as WEIGHTS_LEFT_OUT
-from experiments.pairs import check_pair
-from experiments.run import RunDirectory, rows_to_table
-from experiments.tables import WEIGHTS
-from probes.errors import STOPPING, NotFetchedError, StrataError
-from probes.progress import Progress, silent
-from probes.similarity.weights import compare_weights, weight_changes
+from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.paired import BASE, Role
+from strata.experiments.compare.specs import Specs
+from strata.experiments.comparison_measures import ALL_WEIGHTS, PAIR_CHECK
+from strata.experiments.comparison_measures import WEIGHTS as WEIGHTS_LEFT_OUT
+from strata.experiments.pairs import check_pair
+from strata.experiments.run import RunDirectory, rows_to_table
+from strata.experiments.tables import WEIGHTS
+from strata.probes.errors import STOPPING, NotFetchedError, StrataError
+from strata.probes.progress import Progress, silent
+from strata.probes.similarity.weights import compare_weights, weight_changes
 
 LeaveOut = Callable[[str, Role, str], None]
 

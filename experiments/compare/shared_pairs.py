@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.compare.behaviour_change import answered_by_all
-from experiments.compare.paired import BASE, TWIN, Role
-from experiments.items.alignment import EncodedItem
-from experiments.locate.causal.choose import Chosen, choose_pairs
-from experiments.locate.config import LocateConfig
+from strata.experiments.compare.behaviour_change import answered_by_all
+from strata.experiments.compare.paired import BASE, TWIN, Role
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.locate.causal.choose import Chosen, choose_pairs
+from strata.experiments.locate.config import LocateConfig
 
 Rows = Sequence[Mapping[str, Any]]
 

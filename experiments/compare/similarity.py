@@ -11,19 +11,19 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from experiments.compare.config import CompareConfig
-from experiments.compare.paired import BASE, Role
-from experiments.compare.transfer import numbers_of
-from experiments.items.alignment import EncodedItem
-from experiments.items.schema import KINDS
-from experiments.locate.kept import kept_streams
-from experiments.locate.places import appended, asked_at
-from experiments.locate.questions import entity_of
-from experiments.statistics.bootstrap import cluster_bootstrap
-from probes.similarity.cka import FEWEST_ITEMS, debiased_cka_of_subsets
-from probes.similarity.cosine import cosine_by_item
-from probes.similarity.dominant import Dominance, Of, dominance, without_dimensions
-from probes.store import ActivationStore
+from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.paired import BASE, Role
+from strata.experiments.compare.transfer import numbers_of
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.items.schema import KINDS
+from strata.experiments.locate.kept import kept_streams
+from strata.experiments.locate.places import appended, asked_at
+from strata.experiments.locate.questions import entity_of
+from strata.experiments.statistics.bootstrap import cluster_bootstrap
+from strata.probes.similarity.cka import FEWEST_ITEMS, debiased_cka_of_subsets
+from strata.probes.similarity.cosine import cosine_by_item
+from strata.probes.similarity.dominant import Dominance, Of, dominance, without_dimensions
+from strata.probes.store import ActivationStore
 
 DIMENSIONS = ("all", "trimmed")
 """Whether dominant dimensions count."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from experiments.compare.paired import BASE, DISTILLED, TWIN, Role
-from probes.checkpoints.spec import parse_spec
-from probes.errors import StrataError
+from strata.experiments.compare.paired import BASE, DISTILLED, TWIN, Role
+from strata.probes.checkpoints.spec import parse_spec
+from strata.probes.errors import StrataError
 
 
 @dataclass(frozen=True)
 class Specs:
-    """One checkpoint a role; see `probes.checkpoints.spec`. Raises StrataError for an adapter that is named twice."""
+    """One checkpoint a role; see `strata.probes.checkpoints.spec`. Raises StrataError for an adapter that is named twice."""
 
     base: str
     distilled: str

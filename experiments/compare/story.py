@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.answer_measures import GENERATED
-from experiments.compare.agreement import claimed, claimed_in_words, sign_of
-from experiments.compare.agreement_words import denial, why_not, why_not_alone
-from experiments.compare.next_tokens import format_instead
-from experiments.compare.paired import excludes_zero
+from strata.experiments.answer_measures import GENERATED
+from strata.experiments.compare.agreement import claimed, claimed_in_words, sign_of
+from strata.experiments.compare.agreement_words import denial, why_not, why_not_alone
+from strata.experiments.compare.next_tokens import format_instead
+from strata.experiments.compare.paired import excludes_zero
 
 SPLIT = "test"
 """Problems in words that the gain is measured on: like those that were trained on."""

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from experiments.compare.config import CompareConfig
-from experiments.compare.models import Models
-from experiments.compare.paired import Role, paired
-from experiments.comparison_measures import IN_WORDS
-from experiments.distill.data import ABOUT, SPLITS, Lesson, Split
-from experiments.distill.evaluate import ANSWERS, best_way, evaluation_lessons, reasoning_rows
-from experiments.distill.prompting import PROMPTS, Prompting
-from experiments.run import RunDirectory, rows_to_table
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import STOPPING, StrataError
-from probes.progress import Progress, silent
+from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.models import Models
+from strata.experiments.compare.paired import Role, paired
+from strata.experiments.comparison_measures import IN_WORDS
+from strata.experiments.distill.data import ABOUT, SPLITS, Lesson, Split
+from strata.experiments.distill.evaluate import ANSWERS, best_way, evaluation_lessons, reasoning_rows
+from strata.experiments.distill.prompting import PROMPTS, Prompting
+from strata.experiments.run import RunDirectory, rows_to_table
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import STOPPING, StrataError
+from strata.probes.progress import Progress, silent
 
 
 def thoughts_change(

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from experiments.compare.config import CompareConfig
-from experiments.compare.paired import BASE, Role
-from experiments.items.alignment import EncodedItem
-from experiments.locate.kept import kept_streams
-from experiments.locate.places import appended
-from experiments.locate.probing import PRECISION
-from experiments.locate.targets import targets_of
-from experiments.statistics.bootstrap import Estimate, cluster_bootstrap
-from probes.errors import StrataError
-from probes.progress import Progress, silent
-from probes.similarity.transfer import OneWay, probe_transfer
-from probes.store import ActivationStore
+from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.paired import BASE, Role
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.locate.kept import kept_streams
+from strata.experiments.locate.places import appended
+from strata.experiments.locate.probing import PRECISION
+from strata.experiments.locate.targets import targets_of
+from strata.experiments.statistics.bootstrap import Estimate, cluster_bootstrap
+from strata.probes.errors import StrataError
+from strata.probes.progress import Progress, silent
+from strata.probes.similarity.transfer import OneWay, probe_transfer
+from strata.probes.store import ActivationStore
 
 KINDS = ("knowledge", "reasoning")
 

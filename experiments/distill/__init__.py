@@ -1,20 +1,20 @@
 """Trains reasoning into a small model, beside a control twin that gets as much training and no reasoning.
 
->>> from experiments.distill import DistillConfig, distill                              # doctest: +SKIP
+>>> from strata.experiments.distill import DistillConfig, distill                              # doctest: +SKIP
 >>> distill("smollm2", DistillConfig(twin="think"), Path("runs/think"))["loss"]         # doctest: +SKIP
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from experiments.distill.config import DistillConfig
-    from experiments.distill.data import in_training
-    from experiments.distill.distill import distill
+    from strata.experiments.distill.config import DistillConfig
+    from strata.experiments.distill.data import in_training
+    from strata.experiments.distill.pipeline import distill
 
 _HOMES = {
-    "DistillConfig": "experiments.distill.config",
-    "distill": "experiments.distill.distill",
-    "in_training": "experiments.distill.data",
+    "DistillConfig": "strata.experiments.distill.config",
+    "distill": "strata.experiments.distill.pipeline",
+    "in_training": "strata.experiments.distill.data",
 }
 __all__ = ["DistillConfig", "distill", "in_training"]
 

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.distill.data import ABOUT, SPLITS, families_of
+from strata.experiments.distill.data import ABOUT, SPLITS, families_of
 
 _TEXTS = {
     "think": "The question, then a think block with the steps to the answer, then the answer. Loss on all but the question.",
@@ -20,7 +20,9 @@ def card(summary: Mapping[str, Any]) -> str:
     """Markdown."""
     config, data, base = summary["config"], summary["data"], summary["base"]
     versions = ", ".join(f"{name} {number}" for name, number in summary["versions"].items())
-    command = shlex.join(["strata", *summary["command"]]) if summary["command"] else "experiments.distill.distill(…)"
+    command = (
+        shlex.join(["strata", *summary["command"]]) if summary["command"] else "strata.experiments.distill.pipeline(…)"
+    )
     splits = "\n".join(f"| {split} | {ABOUT[split]} | {', '.join(families_of(split))} |" for split in SPLITS)
     counts = ", ".join(f"{family} {count:,}" for family, count in data["families"].items())
     return f"""# `{config["twin"]}`: a low-rank adapter of {base["spec"]}

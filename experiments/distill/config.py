@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import torch
 
-from probes.errors import StrataError
+from strata.probes.errors import StrataError
 
 Precision = Literal["auto", "float32", "bfloat16"]
 Twin = Literal["think", "plain"]

@@ -10,10 +10,10 @@ from itertools import count, cycle
 from random import Random
 from typing import Literal, get_args
 
-from experiments.distill.check_trace import fault_of
-from experiments.distill.teacher import steps_of
-from experiments.items.reasoning import arithmetic, binding, lists, logic
-from experiments.items.reasoning.frame import Problem, Task, Wording, render, seeded, vocabulary
+from strata.experiments.distill.check_trace import fault_of
+from strata.experiments.distill.teacher import steps_of
+from strata.experiments.items.reasoning import arithmetic, binding, lists, logic
+from strata.experiments.items.reasoning.frame import Problem, Task, Wording, render, seeded, vocabulary
 
 Split = Literal["train", "test", "harder", "other"]
 SPLITS: tuple[Split, ...] = get_args(Split)

@@ -12,24 +12,24 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from experiments.distill.data import SPLITS, Lesson, Split, cells_of, lessons
-from experiments.distill.prompting import PROMPTS, Prompting, ask
-from experiments.generation import end_of_answer, extract_answer, is_right, leaves_open
-from experiments.items.alignment import encode_items, token_length
-from experiments.items.builtin import build_items, chosen
-from experiments.run import RunDirectory, rows_to_table
-from experiments.statistics.bootstrap import Estimate, cluster_bootstrap
-from probes.backends.contract import Site
-from probes.backends.gate import admit
-from probes.backends.torch_hooks import TorchHooks
-from probes.capture import capture
-from probes.checkpoints.adapter import adapter_files, adapter_settings
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.identity import hash_safetensors, hash_settings
-from probes.generation import generate
-from probes.lens.logit import read_lens
-from probes.progress import Progress, silent
-from probes.prompts import Prompt
+from strata.experiments.distill.data import SPLITS, Lesson, Split, cells_of, lessons
+from strata.experiments.distill.prompting import PROMPTS, Prompting, ask
+from strata.experiments.generation import end_of_answer, extract_answer, is_right, leaves_open
+from strata.experiments.items.alignment import encode_items, token_length
+from strata.experiments.items.builtin import build_items, chosen
+from strata.experiments.run import RunDirectory, rows_to_table
+from strata.experiments.statistics.bootstrap import Estimate, cluster_bootstrap
+from strata.probes.backends.contract import Site
+from strata.probes.backends.gate import admit
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.capture import capture
+from strata.probes.checkpoints.adapter import adapter_files, adapter_settings
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.identity import hash_safetensors, hash_settings
+from strata.probes.generation import generate
+from strata.probes.lens.logit import read_lens
+from strata.probes.progress import Progress, silent
+from strata.probes.prompts import Prompt
 
 SCHEMA = "strata.distill-evaluation/1"
 BASE = "base"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Literal, get_args
 
-from experiments.distill.data import Lesson, examples_for
-from experiments.distill.twins import think_text
+from strata.experiments.distill.data import Lesson, examples_for
+from strata.experiments.distill.twins import think_text
 
 Prompting = Literal["bare", "answers", "thoughts"]
 PROMPTS: tuple[Prompting, ...] = get_args(Prompting)

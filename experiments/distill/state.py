@@ -13,9 +13,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from probes.checkpoints.identity import check_safetensors, hash_state
-from probes.errors import DamagedError, StrataError
-from probes.files import whole_file
+from strata.probes.checkpoints.identity import check_safetensors, hash_state
+from strata.probes.errors import DamagedError, StrataError
+from strata.probes.files import whole_file
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
 
-from experiments.items.reasoning.frame import Side
+from strata.experiments.items.reasoning.frame import Side
 
 Steps = tuple[str, ...]
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")

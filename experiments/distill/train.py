@@ -13,13 +13,13 @@ from typing import Any
 
 import torch
 
-from experiments.distill.config import DistillConfig, resolved_precision
-from experiments.distill.state import Curve, load_state, save_state
-from experiments.distill.twins import Row
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.quiet import quietly
-from probes.errors import StrataError
-from probes.progress import Progress, silent
+from strata.experiments.distill.config import DistillConfig, resolved_precision
+from strata.experiments.distill.state import Curve, load_state, save_state
+from strata.experiments.distill.twins import Row
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.quiet import quietly
+from strata.probes.errors import StrataError
+from strata.probes.progress import Progress, silent
 
 STAGE = "distill"
 _WARM_UP = 0.05

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 
-from experiments.distill.config import Twin
-from experiments.distill.data import Lesson, lessons
-from experiments.generation.answers import CLOSE, OPEN
-from experiments.items.reasoning.frame import seeded
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import StrataError
+from strata.experiments.distill.config import Twin
+from strata.experiments.distill.data import Lesson, lessons
+from strata.experiments.generation.answers import CLOSE, OPEN
+from strata.experiments.items.reasoning.frame import seeded
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
 
 _POOL = 32
 """Batches that are sorted by length together: little padding, and still a mixture."""

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from experiments.items.schema import Item, Span
-from probes.checkpoints.checkpoint import NoEmbeddingError
-from probes.errors import StrataError
-from probes.prompts import Prompt
+from strata.experiments.items.schema import Item, Span
+from strata.probes.checkpoints.checkpoint import NoEmbeddingError
+from strata.probes.errors import StrataError
+from strata.probes.prompts import Prompt
 
 Ids = tuple[int, ...]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.items.composite import FAMILIES as COMPOSITE
-from experiments.items.control import FAMILIES as CONTROL
-from experiments.items.family import Family, TokenLength
-from experiments.items.knowledge import FAMILIES as KNOWLEDGE
-from experiments.items.reasoning import FAMILIES as REASONING
-from experiments.items.schema import Item
-from probes.errors import StrataError
+from strata.experiments.items.composite import FAMILIES as COMPOSITE
+from strata.experiments.items.control import FAMILIES as CONTROL
+from strata.experiments.items.family import Family, TokenLength
+from strata.experiments.items.knowledge import FAMILIES as KNOWLEDGE
+from strata.experiments.items.reasoning import FAMILIES as REASONING
+from strata.experiments.items.schema import Item
+from strata.probes.errors import StrataError
 
 FAMILIES: tuple[Family, ...] = (*KNOWLEDGE, *REASONING, *COMPOSITE, *CONTROL)
 

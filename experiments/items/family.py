@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from experiments.items.schema import Item, Kind
+from strata.experiments.items.schema import Item, Kind
 
 TokenLength = Callable[[str], int]
 """Number of tokens of a text under the checkpoint's tokenizer; lets a family pick partners of equal length."""

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from experiments.items.alignment import EncodedItem, Encoder, encode_items, token_length
-from experiments.items.format_classifier import FormatResult, format_accuracy
-from experiments.items.schema import Item
+from strata.experiments.items.alignment import EncodedItem, Encoder, encode_items, token_length
+from strata.experiments.items.format_classifier import FormatResult, format_accuracy
+from strata.experiments.items.schema import Item
 
 KNOWLEDGE_VERSUS_REASONING = "knowledge-reasoning"
 
@@ -124,7 +124,7 @@ def built_in_contrasts(
     encoder: Encoder, *, seed: int = 0, per_family: int = 60, max_context: int | None = None
 ) -> tuple[ContrastFormat, ...]:
     """The format-only classifier on the built-in controls and their partners, both sides made for the purpose."""
-    from experiments.items.control import matched_items
+    from strata.experiments.items.control import matched_items
 
     pairs = matched_items(seed, per_family, token_length=token_length(encoder))
     encoded, _ = encode_items(pairs, encoder, max_context)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from experiments.items.alignment import EncodedItem, Encoder
+from strata.experiments.items.alignment import EncodedItem, Encoder
 
 Array = np.ndarray
 

@@ -14,8 +14,8 @@ from typing import Any, Literal, get_args
 
 from jinja2 import TemplateError
 
-from experiments.items.schema import HOPS, Item, Span
-from probes.errors import StrataError
+from strata.experiments.items.schema import HOPS, Item, Span
+from strata.probes.errors import StrataError
 
 Framing = Literal["raw", "chat", "empty-think"]
 FRAMINGS: tuple[Framing, ...] = get_args(Framing)

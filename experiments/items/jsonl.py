@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from experiments.items.schema import KINDS, Item, Span
-from probes.errors import StrataError
-from probes.files import whole_file
+from strata.experiments.items.schema import KINDS, Item, Span
+from strata.probes.errors import StrataError
+from strata.probes.files import whole_file
 
 FIELDS = (
     "id", "kind", "family", "domain", "prompt", "answer", "foil_prompt", "foil", "choices",

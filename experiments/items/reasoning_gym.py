@@ -7,9 +7,9 @@ from difflib import get_close_matches
 from random import Random
 from typing import Any
 
-from experiments.items.importing.plain import UnusableRowError, plain_text
-from experiments.items.schema import Item
-from probes.errors import StrataError
+from strata.experiments.items.importing.plain import UnusableRowError, plain_text
+from strata.experiments.items.schema import Item
+from strata.probes.errors import StrataError
 
 _LONGEST_ANSWER = 40
 

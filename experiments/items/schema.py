@@ -15,7 +15,7 @@ HOPS = ("first_hop", "second_hop")
 
 @dataclass(frozen=True)
 class Item:
-    """One item of the schema (JSON Lines, one object a line; read and written by `experiments.items.jsonl`).
+    """One item of the schema (JSON Lines, one object a line; read and written by `strata.experiments.items.jsonl`).
 
     A minimal pair is two prompts of one wording and one token length that differ in one span and in the answer.
     An item without a `foil_prompt` has no such partner (an imported multiple-choice question, say): probes and

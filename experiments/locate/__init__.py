@@ -1,6 +1,6 @@
 """Where are retrieval and reasoning readable in one model?"""
 
-from experiments.locate.config import LocateConfig
-from experiments.locate.locate import locate
+from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.pipeline import locate
 
 __all__ = ["LocateConfig", "locate"]

@@ -12,20 +12,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from experiments.answer_measures import Name, decided_by
-from experiments.items.alignment import EncodedItem
-from experiments.items.schema import Item
-from experiments.locate.questions import Questions
-from experiments.statistics.bootstrap import Estimate
-from experiments.statistics.share import cluster_share
-from experiments.tables import BEHAVIOUR
-from probes.backends.contract import Backend, Site
-from probes.capture import BatchBudget, capture
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.lens.logit import NO_TOKEN, read_lens
-from probes.progress import Progress, silent
-from probes.prompts import Prompt
-from probes.store import ActivationStore
+from strata.experiments.answer_measures import Name, decided_by
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.items.schema import Item
+from strata.experiments.locate.questions import Questions
+from strata.experiments.statistics.bootstrap import Estimate
+from strata.experiments.statistics.share import cluster_share
+from strata.experiments.tables import BEHAVIOUR
+from strata.probes.backends.contract import Backend, Site
+from strata.probes.capture import BatchBudget, capture
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.lens.logit import NO_TOKEN, read_lens
+from strata.probes.progress import Progress, silent
+from strata.probes.prompts import Prompt
+from strata.probes.store import ActivationStore
 
 NOT_ANSWERED = "not answered right"
 FAMILY_NOT_ANSWERED = "its family is not answered above chance"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from experiments.items.framing import FRAMINGS, Framing
-from probes.errors import StrataError
+from strata.experiments.items.framing import FRAMINGS, Framing
+from strata.probes.errors import StrataError
 
 FEWEST_DRAWS = 100
 CAUSAL_MAPS = ("none", "quick", "default", "full")

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from experiments.items.alignment import EncodedItem
-from experiments.locate.config import LocateConfig
-from experiments.locate.probing import Probed, Scored
-from experiments.locate.questions import Questions, entity_of
-from experiments.locate.readings import lens_values
-from experiments.statistics.bootstrap import cluster_bootstrap
-from probes.progress import Progress, silent
-from probes.store import ActivationStore
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.probing import Probed, Scored
+from strata.experiments.locate.questions import Questions, entity_of
+from strata.experiments.locate.readings import lens_values
+from strata.experiments.statistics.bootstrap import cluster_bootstrap
+from strata.probes.progress import Progress, silent
+from strata.probes.store import ActivationStore
 
 Row = dict[str, Any]
 Values = Float[np.ndarray, "item layer"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiments.items.format_check import built_in_contrasts, contrasts_from_format, kind_from_format
-from experiments.items.format_classifier import FormatResult
-from experiments.locate.questions import Questions
-from probes.checkpoints.checkpoint import Checkpoint
+from strata.experiments.items.format_check import built_in_contrasts, contrasts_from_format, kind_from_format
+from strata.experiments.items.format_classifier import FormatResult
+from strata.experiments.locate.questions import Questions
+from strata.probes.checkpoints.checkpoint import Checkpoint
 
 
 def form_of(questions: Questions, checkpoint: Checkpoint, *, seed: int, per_family: int) -> dict[str, Any]:

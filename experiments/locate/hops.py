@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
-from experiments.items.alignment import EncodedItem, encode_items
-from experiments.items.schema import HOPS, Item
-from probes.backends.contract import Backend, Site
-from probes.capture import BatchBudget, capture
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.lens.logit import NO_TOKEN, read_lens
-from probes.progress import Progress, silent
+from strata.experiments.items.alignment import EncodedItem, encode_items
+from strata.experiments.items.schema import HOPS, Item
+from strata.probes.backends.contract import Backend, Site
+from strata.probes.capture import BatchBudget, capture
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.lens.logit import NO_TOKEN, read_lens
+from strata.probes.progress import Progress, silent
 
 
 def hops_answered(

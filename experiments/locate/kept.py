@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from experiments.items.alignment import EncodedItem
-from experiments.locate.causal.choose import as_pair
-from experiments.locate.causal.effects import Effects
-from experiments.locate.causal.intervene import read_back
-from experiments.locate.places import PLACES, Place
-from probes.store import ActivationStore
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.locate.causal.choose import as_pair
+from strata.experiments.locate.causal.effects import Effects
+from strata.experiments.locate.causal.intervene import read_back
+from strata.experiments.locate.places import PLACES, Place
+from strata.probes.store import ActivationStore
 
 
 def streams_store(

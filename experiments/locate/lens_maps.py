@@ -9,14 +9,14 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
-from experiments.items.alignment import EncodedItem
-from experiments.lens_map import prompt_map
-from experiments.run import RunDirectory
-from probes.backends.contract import Backend
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.files import whole_file
-from probes.lens.lenses import Lens
-from probes.progress import Progress, silent
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.lens_map import prompt_map
+from strata.experiments.run import RunDirectory
+from strata.probes.backends.contract import Backend
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.files import whole_file
+from strata.probes.lens.lenses import Lens
+from strata.probes.progress import Progress, silent
 
 RULE = (
     "In equal parts: the clearest answered items (largest logit difference), the median ones, the clearest failures, "

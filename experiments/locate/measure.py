@@ -10,17 +10,17 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from experiments.items.alignment import EncodedItem
-from experiments.locate.places import PLACES, places_of
-from experiments.locate.questions import unrelated_ids
-from probes.backends.contract import Backend
-from probes.capture import BatchBudget, Captured, capture
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.lens.lenses import Lens
-from probes.lens.logit import NO_TOKEN, read_lens
-from probes.progress import Progress, silent
-from probes.prompts import Prompt
-from probes.store import ActivationStore
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.locate.places import PLACES, places_of
+from strata.experiments.locate.questions import unrelated_ids
+from strata.probes.backends.contract import Backend
+from strata.probes.capture import BatchBudget, Captured, capture
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.lens.lenses import Lens
+from strata.probes.lens.logit import NO_TOKEN, read_lens
+from strata.probes.progress import Progress, silent
+from strata.probes.prompts import Prompt
+from strata.probes.store import ActivationStore
 
 TARGETS = ("answer", "foil", "null")
 _SHARD_BYTES = 128_000_000

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from experiments.items.alignment import EncodedItem
+from strata.experiments.items.alignment import EncodedItem
 
 Place = Literal["as asked", "common start"]
 """`as asked`: the prompt's last token as it is written. `common start`: behind whatever start of the answer all items of

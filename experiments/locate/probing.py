@@ -10,19 +10,19 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
-from experiments.items.alignment import EncodedItem
-from experiments.locate.config import LocateConfig
-from experiments.locate.kept import kept_streams
-from experiments.locate.places import Place
-from experiments.locate.questions import Questions, entity_of
-from experiments.locate.targets import Target, targets_of
-from experiments.parts import read_part, write_part
-from experiments.run import RunDirectory
-from probes.errors import StrataError
-from probes.linear import PENALTIES, Precision, ProbeResult, online_code_length, probe_streams
-from probes.progress import Progress, silent
-from probes.store import ActivationStore
-from probes.threads import threads_for
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.kept import kept_streams
+from strata.experiments.locate.places import Place
+from strata.experiments.locate.questions import Questions, entity_of
+from strata.experiments.locate.targets import Target, targets_of
+from strata.experiments.parts import read_part, write_part
+from strata.experiments.run import RunDirectory
+from strata.probes.errors import StrataError
+from strata.probes.linear import PENALTIES, Precision, ProbeResult, online_code_length, probe_streams
+from strata.probes.progress import Progress, silent
+from strata.probes.store import ActivationStore
+from strata.probes.threads import threads_for
 
 PRECISION = Precision(tolerance=1e-5, max_iterations=150)
 """In nats: far below what a few dozen held-out items can show, and several times faster than the benchmark's."""

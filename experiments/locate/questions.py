@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
 
-from experiments.items.alignment import EncodedItem, encode_items, token_length
-from experiments.items.builtin import build_items, chosen
-from experiments.items.framing import framed, opening_of
-from experiments.items.jsonl import items_sha256, read_items
-from experiments.items.schema import Item
-from experiments.locate.config import LocateConfig
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import StrataError
+from strata.experiments.items.alignment import EncodedItem, encode_items, token_length
+from strata.experiments.items.builtin import build_items, chosen
+from strata.experiments.items.framing import framed, opening_of
+from strata.experiments.items.jsonl import items_sha256, read_items
+from strata.experiments.items.schema import Item
+from strata.experiments.locate.config import LocateConfig
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import pyarrow as pa
 from jaxtyping import Float
 from torch import Tensor
 
-from experiments.items.alignment import EncodedItem
-from experiments.locate.measure import TARGETS
-from experiments.tables import EMERGENCE, PROFILES
-from probes.lens.emergence import ABOVE_NULL, DEFINITIONS, NEVER, SETTLED, above_null, settled
-from probes.store import ActivationStore
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.locate.measure import TARGETS
+from strata.experiments.tables import EMERGENCE, PROFILES
+from strata.probes.lens.emergence import ABOVE_NULL, DEFINITIONS, NEVER, SETTLED, above_null, settled
+from strata.probes.store import ActivationStore
 
 
 def lens_values(

@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from experiments.answer_measures import decided_by
-from experiments.items.framing import caveat_of
-from experiments.items.schema import KINDS
-from experiments.locate.causal.stage import Causal
-from experiments.locate.config import LocateConfig
-from experiments.locate.curves import probe_measures, random_init_of, used_items
-from experiments.locate.probing import Probed
-from experiments.locate.questions import Questions, entity_of
-from experiments.locate.readings import lens_values
-from experiments.run import RunDirectory
-from experiments.run_files import SUMMARY_SCHEMA
-from experiments.statistics.onset import Onset, onset
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.store import ActivationStore
+from strata.experiments.answer_measures import decided_by
+from strata.experiments.items.framing import caveat_of
+from strata.experiments.items.schema import KINDS
+from strata.experiments.locate.causal.stage import Causal
+from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.curves import probe_measures, random_init_of, used_items
+from strata.experiments.locate.probing import Probed
+from strata.experiments.locate.questions import Questions, entity_of
+from strata.experiments.locate.readings import lens_values
+from strata.experiments.run import RunDirectory
+from strata.experiments.run_files import SUMMARY_SCHEMA
+from strata.experiments.statistics.onset import Onset, onset
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.store import ActivationStore
 
 PROBE_RULE = (
     "first of three streams in a row at which the 95 % lower bound of held-out accuracy minus its best baseline "

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
-from experiments.items.alignment import EncodedItem
-from experiments.items.schema import Item
-from probes.linear import Scheme
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.items.schema import Item
+from strata.probes.linear import Scheme
 
 ALL_KINDS = "all"
 """The kind of a target that runs over all items."""

@@ -1,19 +1,19 @@
 """How sure can we be? Cluster bootstrap intervals, onsets, locations of effects and the tests behind them."""
 
-from experiments.statistics.bootstrap import (
+from strata.experiments.statistics.bootstrap import (
     Estimate,
     cluster_bootstrap,
     cluster_bootstrap_ratio,
 )
-from experiments.statistics.cluster_profiles import cluster_profiles
-from experiments.statistics.depth import effect_depth, half_mass_block
-from experiments.statistics.difference import Difference, depth_difference
-from experiments.statistics.equivalence import EQUIVALENCE_BOUND, equivalent
-from experiments.statistics.false_discovery import benjamini_hochberg
-from experiments.statistics.location import Location, locate_profile
-from experiments.statistics.max_t import MaxT, max_t_sign_flip, max_t_two_groups
-from experiments.statistics.onset import Onset, onset
-from experiments.statistics.split_half import split_half
+from strata.experiments.statistics.cluster_profiles import cluster_profiles
+from strata.experiments.statistics.depth import effect_depth, half_mass_block
+from strata.experiments.statistics.difference import Difference, depth_difference
+from strata.experiments.statistics.equivalence import EQUIVALENCE_BOUND, equivalent
+from strata.experiments.statistics.false_discovery import benjamini_hochberg
+from strata.experiments.statistics.location import Location, locate_profile
+from strata.experiments.statistics.max_t import MaxT, max_t_sign_flip, max_t_two_groups
+from strata.experiments.statistics.onset import Onset, onset
+from strata.experiments.statistics.split_half import split_half
 
 __all__ = [
     "EQUIVALENCE_BOUND",

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
-from probes.errors import StrataError
+from strata.probes.errors import StrataError
 
 DRAWS = 10_000
 MIN_CLUSTERS = 8

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from experiments.statistics.bootstrap import cluster_codes, per_cluster
-from probes.errors import StrataError
+from strata.experiments.statistics.bootstrap import cluster_codes, per_cluster
+from strata.probes.errors import StrataError
 
 
 def cluster_profiles(

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from experiments.statistics.bootstrap import DRAWS, MIN_CLUSTERS, Estimate, cluster_bootstrap
+from strata.experiments.statistics.bootstrap import DRAWS, MIN_CLUSTERS, Estimate, cluster_bootstrap
 
 
 def jackknife_bootstrap(

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
-from probes.errors import StrataError
+from strata.probes.errors import StrataError
 
 PERMUTATIONS = 10_000
 _CHUNK = 1_000

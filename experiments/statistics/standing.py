@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from experiments.statistics.max_t import PERMUTATIONS, MaxT, max_t_sign_flip, ratio_t
-from probes.errors import StrataError
+from strata.experiments.statistics.max_t import PERMUTATIONS, MaxT, max_t_sign_flip, ratio_t
+from strata.probes.errors import StrataError
 
 MIN_TESTED = 2
 """A spread between clusters needs two of them."""

@@ -10,7 +10,7 @@ streams = backend.read(batch, streams_of(checkpoint.n_layers), where).stack(stre
 
 from __future__ import annotations
 
-from probes.backends.contract import (
+from strata.probes.backends.contract import (
     EDITABLE,
     SITE_NAMES,
     Activations,
@@ -20,8 +20,8 @@ from probes.backends.contract import (
     SiteName,
     streams_of,
 )
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import StrataError
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
 
 BACKENDS = ("torch", "transformer_lens", "nnsight")
 
@@ -50,13 +50,13 @@ def open_backend(name: str, checkpoint: Checkpoint, remote: bool | str = False) 
     if remote and name != "nnsight":
         raise StrataError(f"The backend {name} runs here only", "Take nnsight for remote execution")
     if name == "torch":
-        from probes.backends.torch_hooks import TorchHooks
+        from strata.probes.backends.torch_hooks import TorchHooks
 
         return TorchHooks(checkpoint)
     if name == "transformer_lens":
-        from probes.backends.transformer_lens import TransformerLensBackend
+        from strata.probes.backends.transformer_lens import TransformerLensBackend
 
         return TransformerLensBackend(checkpoint)
-    from probes.backends.nnsight_backend import NNsightBackend
+    from strata.probes.backends.nnsight_backend import NNsightBackend
 
     return NNsightBackend(checkpoint, remote=remote)

@@ -10,19 +10,19 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from probes.backends import BACKENDS, open_backend
-from probes.backends.contract import EDITABLE, SITE_NAMES, Backend, Edit, Site
-from probes.backends.recording import record
-from probes.backends.restart import COMPONENTS, Variant, sweep
-from probes.backends.shared_prefix import NoRestartError
-from probes.backends.tolerance import differences, running_scale, tolerance_of
-from probes.backends.torch_hooks import TorchHooks
-from probes.batching import Batch, Side, pad
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.quiet import first_line
-from probes.errors import StrataError, is_out_of_memory
-from probes.progress import Progress, silent
-from probes.prompts import Prompt
+from strata.probes.backends import BACKENDS, open_backend
+from strata.probes.backends.contract import EDITABLE, SITE_NAMES, Backend, Edit, Site
+from strata.probes.backends.recording import record
+from strata.probes.backends.restart import COMPONENTS, Variant, sweep
+from strata.probes.backends.shared_prefix import NoRestartError
+from strata.probes.backends.tolerance import differences, running_scale, tolerance_of
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.batching import Batch, Side, pad
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.quiet import first_line
+from strata.probes.errors import StrataError, is_out_of_memory
+from strata.probes.progress import Progress, silent
+from strata.probes.prompts import Prompt
 
 RESTART = "restart"
 """Runs restarted from the middle of a recorded one. No backend of its own: it edits, and records left-padded."""

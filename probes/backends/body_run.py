@@ -10,11 +10,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from probes.backends.recording import BlockCall
-from probes.backends.torch_hooks import hook_output
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import StrataError
-from probes.layout import Layout
+from strata.probes.backends.recording import BlockCall
+from strata.probes.backends.torch_hooks import hook_output
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
+from strata.probes.layout import Layout
 
 
 @dataclass(frozen=True)

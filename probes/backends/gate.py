@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from probes.backends.contract import Backend
-from probes.backends.self_tests import FINITE, SelfTest, require_passed, run_self_tests
-from probes.backends.shape_check import check_shapes
-from probes.checkpoints.anatomy import name_of
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import NotSupportedError, SelfTestError
-from probes.progress import Progress, silent
-from probes.prompts import Prompt
+from strata.probes.backends.contract import Backend
+from strata.probes.backends.self_tests import FINITE, SelfTest, require_passed, run_self_tests
+from strata.probes.backends.shape_check import check_shapes
+from strata.probes.checkpoints.anatomy import name_of
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import NotSupportedError, SelfTestError
+from strata.probes.progress import Progress, silent
+from strata.probes.prompts import Prompt
 
 
 def admit(

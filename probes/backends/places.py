@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from probes.backends.contract import Edit
+from strata.probes.backends.contract import Edit
 
 Pick = Callable[[Float[Tensor, "item token width"]], Float[Tensor, "item position width"]]
 

@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from probes.backends.shared_prefix import NoRestartError, RecordedAttention, Recorder, attention_by
-from probes.backends.torch_hooks import hook_output
-from probes.batching import Batch, pad
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.prompts import Prompt
+from strata.probes.backends.shared_prefix import NoRestartError, RecordedAttention, Recorder, attention_by
+from strata.probes.backends.torch_hooks import hook_output
+from strata.probes.batching import Batch, pad
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.prompts import Prompt
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor
 
-from probes.backends.recording import Recording
-from probes.backends.shared_prefix import NoRestartError, SharedPrefix, attention_by
-from probes.checkpoints.quiet import first_line
+from strata.probes.backends.recording import Recording
+from strata.probes.backends.shared_prefix import NoRestartError, SharedPrefix, attention_by
+from strata.probes.checkpoints.quiet import first_line
 
 
 def rerun_block(

@@ -18,10 +18,10 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from probes.backends.recording import Recording
-from probes.backends.rerun_block import rerun_block
-from probes.backends.torch_hooks import hook_output
-from probes.errors import StrataError
+from strata.probes.backends.recording import Recording
+from strata.probes.backends.rerun_block import rerun_block
+from strata.probes.backends.torch_hooks import hook_output
+from strata.probes.errors import StrataError
 
 Component = Literal["block_out", "attn_out", "mlp_out", "resid_pre"]
 COMPONENTS: tuple[Component, ...] = get_args(Component)

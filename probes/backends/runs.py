@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from probes.backends.recording import Recording, record
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.prompts import Prompt
+from strata.probes.backends.recording import Recording, record
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.prompts import Prompt
 
 _HELD = 2
 

@@ -11,15 +11,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from probes.backends.body_inputs import body_inputs
-from probes.backends.contract import Backend, Edit, Site, streams_of
-from probes.backends.tolerance import differences, running_scale, tolerance_of
-from probes.backends.torch_hooks import TorchHooks
-from probes.batching import Batch, Side, pad
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import DoesNotFitError, SelfTestError, is_out_of_memory
-from probes.progress import Progress, silent
-from probes.prompts import Prompt
+from strata.probes.backends.body_inputs import body_inputs
+from strata.probes.backends.contract import Backend, Edit, Site, streams_of
+from strata.probes.backends.tolerance import differences, running_scale, tolerance_of
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.batching import Batch, Side, pad
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import DoesNotFitError, SelfTestError, is_out_of_memory
+from strata.probes.progress import Progress, silent
+from strata.probes.prompts import Prompt
 
 FINITE = "logits are finite"
 _MOST_PROMPTS = 4

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from probes.backends.torch_hooks import by_rows
-from probes.checkpoints.anatomy import name_of
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.quiet import first_line
-from probes.errors import NotSupportedError, is_out_of_memory
+from strata.probes.backends.torch_hooks import by_rows
+from strata.probes.checkpoints.anatomy import name_of
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.quiet import first_line
+from strata.probes.errors import NotSupportedError, is_out_of_memory
 
 _ROWS, _TOKENS = 2, 3
 

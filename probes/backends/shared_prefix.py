@@ -16,7 +16,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from probes.errors import StrataError
+from strata.probes.errors import StrataError
 
 AttentionFunction = Callable[..., tuple[Tensor, None]]
 

@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from probes.backends.body_run import BodyRun, run_body
-from probes.backends.tolerance import differences, running_scale, tolerance_of
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.layout import Layout, apart, together
-from probes.prompts import Prompt
+from strata.probes.backends.body_run import BodyRun, run_body
+from strata.probes.backends.tolerance import differences, running_scale, tolerance_of
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.layout import Layout, apart, together
+from strata.probes.prompts import Prompt
 
 _ATTENTION = frozenset({"sdpa", "eager"})
 """Attention implementations that take a mask of any form."""

@@ -16,15 +16,15 @@ from einops import einsum
 from jaxtyping import Float
 from torch import Tensor
 
-from probes.backends.recording import Recording
-from probes.backends.rerun_block import rerun_block
-from probes.backends.runs import Runs
-from probes.backends.torch_hooks import hook_output
-from probes.causal.interchange import BATCH_TOKENS
-from probes.causal.pairs import Pair, batches_of
-from probes.causal.scores import logit_difference
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.progress import Progress, silent
+from strata.probes.backends.recording import Recording
+from strata.probes.backends.rerun_block import rerun_block
+from strata.probes.backends.runs import Runs
+from strata.probes.backends.torch_hooks import hook_output
+from strata.probes.causal.interchange import BATCH_TOKENS
+from strata.probes.causal.pairs import Pair, batches_of
+from strata.probes.causal.scores import logit_difference
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.progress import Progress, silent
 
 CONTRIBUTIONS = ("block_out", "attn_out", "mlp_out")
 

@@ -17,17 +17,17 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from probes.backends.recording import Recording, record
-from probes.backends.restart import Component, Variant, sweep
-from probes.causal.interchange import BATCH_TOKENS
-from probes.causal.model_pairs import batches_by_length, check_ids, check_same_shape
-from probes.causal.noise import generator_for, unit_vectors
-from probes.causal.pairs import Pair
-from probes.causal.random_step import MISS, distances, moved
-from probes.causal.scores import logit_difference
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import StrataError
-from probes.progress import Progress, silent
+from strata.probes.backends.recording import Recording, record
+from strata.probes.backends.restart import Component, Variant, sweep
+from strata.probes.causal.interchange import BATCH_TOKENS
+from strata.probes.causal.model_pairs import batches_by_length, check_ids, check_same_shape
+from strata.probes.causal.noise import generator_for, unit_vectors
+from strata.probes.causal.pairs import Pair
+from strata.probes.causal.random_step import MISS, distances, moved
+from strata.probes.causal.scores import logit_difference
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
+from strata.probes.progress import Progress, silent
 
 CONTRIBUTIONS: tuple[Component, ...] = ("block_out", "attn_out", "mlp_out")
 EVERY = "all"
@@ -50,7 +50,7 @@ class LentRun(Protocol):
 
 
 Lender = Callable[[Sequence[Pair]], LentRun]
-"""Gives the lender's run of a batch: from a model (`lends`) or from disk (`probes.causal.lent.stored`)."""
+"""Gives the lender's run of a batch: from a model (`lends`) or from disk (`strata.probes.causal.lent.stored`)."""
 
 
 class CrossLine(NamedTuple):

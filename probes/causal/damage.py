@@ -8,14 +8,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from probes.backends.recording import Recording, record
-from probes.backends.restart import Values, Variant, sweep
-from probes.causal.interchange import BATCH_TOKENS
-from probes.causal.removal import Cut
-from probes.causal.scores import divergence_per_token
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.progress import Progress, silent
-from probes.prompts import Prompt
+from strata.probes.backends.recording import Recording, record
+from strata.probes.backends.restart import Values, Variant, sweep
+from strata.probes.causal.interchange import BATCH_TOKENS
+from strata.probes.causal.removal import Cut
+from strata.probes.causal.scores import divergence_per_token
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.progress import Progress, silent
+from strata.probes.prompts import Prompt
 
 LAST_TOKENS = 12
 """A removal in an item begins where its pair differs, some tokens before its end: so here."""

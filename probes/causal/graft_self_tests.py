@@ -9,15 +9,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from probes.backends.recording import record
-from probes.backends.restart import Variant, sweep
-from probes.backends.self_tests import SelfTest
-from probes.backends.tolerance import tolerance_of
-from probes.batching import pad
-from probes.causal.cross_model import CONTRIBUTIONS
-from probes.causal.grafts import Graft, graft, grafts_of
-from probes.causal.pairs import Pair
-from probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.backends.recording import record
+from strata.probes.backends.restart import Variant, sweep
+from strata.probes.backends.self_tests import SelfTest
+from strata.probes.backends.tolerance import tolerance_of
+from strata.probes.batching import pad
+from strata.probes.causal.cross_model import CONTRIBUTIONS
+from strata.probes.causal.grafts import Graft, graft, grafts_of
+from strata.probes.causal.pairs import Pair
+from strata.probes.checkpoints.checkpoint import Checkpoint
 
 _MOST_PAIRS = 4
 _MOST_STRETCHES = 6

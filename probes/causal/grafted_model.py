@@ -10,12 +10,12 @@ from typing import Any
 
 from torch import nn
 
-from probes.causal.grafts import Graft
-from probes.causal.model_pairs import check_same_shape
-from probes.checkpoints.anatomy import anatomy_of
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.identity import Identity
-from probes.errors import StrataError
+from strata.probes.causal.grafts import Graft
+from strata.probes.causal.model_pairs import check_same_shape
+from strata.probes.checkpoints.anatomy import anatomy_of
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.identity import Identity
+from strata.probes.errors import StrataError
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def grafted_model(base: Checkpoint, donor: Checkpoint, one: Graft) -> Iterator[C
 
     Modules are put in by reference: no weights are copied. `base` itself must not be used meanwhile. Its identity is one of
     its own, made of both models and the blocks. Position embeddings and masks are made by the model around the blocks, so
-    here by the base (`probes.causal.grafts` gives a block its own model's); what a block holds itself, such as a soft-cap,
+    here by the base (`strata.probes.causal.grafts` gives a block its own model's); what a block holds itself, such as a soft-cap,
     comes with it. Raises StrataError for models of unlike shape, for models that place tokens or mask them differently, and
     for a graft of embedding, final norm or unembedding, which lie in more than one place.
     """

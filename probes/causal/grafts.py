@@ -3,7 +3,7 @@
 A graft takes each unit (embedding, every block, final norm, unembedding) from one of two models of one shape. Modules are
 called where they lie: nothing is copied, reloaded or put into the other model. Grafts that agree up to block l share
 everything up to there, so a sweep walks the models once, and what comes from one model alone is read off its own run.
-Prompts share what they begin with alike (`probes.layout`): the two of a pair differ in few tokens.
+Prompts share what they begin with alike (`strata.probes.layout`): the two of a pair differ in few tokens.
 What single layers bring when only they are trained: 2607.01232.
 """
 
@@ -17,16 +17,16 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from probes.backends.body_run import BodyRun, run_block, run_body
-from probes.backends.shared_rows import shares_rows
-from probes.causal.model_pairs import batches_by_length, check_ids, check_same_shape
-from probes.causal.pairs import Pair
-from probes.causal.random_delta import RandomDelta
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import StrataError
-from probes.layout import Layout, Tree, apart, together
-from probes.progress import Progress, silent
-from probes.prompts import Prompt
+from strata.probes.backends.body_run import BodyRun, run_block, run_body
+from strata.probes.backends.shared_rows import shares_rows
+from strata.probes.causal.model_pairs import batches_by_length, check_ids, check_same_shape
+from strata.probes.causal.pairs import Pair
+from strata.probes.causal.random_delta import RandomDelta
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
+from strata.probes.layout import Layout, Tree, apart, together
+from strata.probes.progress import Progress, silent
+from strata.probes.prompts import Prompt
 
 End = Literal["embedding", "final_norm", "unembedding"]
 Sweep = Literal["nothing", "everything", "prefix", "suffix", "single", "embedding", "final_norm", "unembedding"]

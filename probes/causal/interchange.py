@@ -15,14 +15,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from probes.backends.recording import Recording
-from probes.backends.restart import Component, Variant, batches_of_variants, sweep
-from probes.backends.runs import Runs
-from probes.causal.noise import unit_vectors
-from probes.causal.pairs import ALL, Pair, batches_of, reach_columns
-from probes.causal.scores import logit_difference
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.progress import Progress, silent
+from strata.probes.backends.recording import Recording
+from strata.probes.backends.restart import Component, Variant, batches_of_variants, sweep
+from strata.probes.backends.runs import Runs
+from strata.probes.causal.noise import unit_vectors
+from strata.probes.causal.pairs import ALL, Pair, batches_of, reach_columns
+from strata.probes.causal.scores import logit_difference
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.progress import Progress, silent
 
 Measure = Literal["denoise", "noise", "random_donor", "norm_matched", "wrong_position"]
 CONTROLS: tuple[Measure, ...] = ("random_donor", "norm_matched", "wrong_position")

@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from probes.backends.restart import Knockout, sweep
-from probes.backends.runs import Runs
-from probes.causal.interchange import BATCH_TOKENS
-from probes.causal.pairs import Pair, batches_of
-from probes.causal.scores import logit_difference
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.progress import Progress, silent
+from strata.probes.backends.restart import Knockout, sweep
+from strata.probes.backends.runs import Runs
+from strata.probes.causal.interchange import BATCH_TOKENS
+from strata.probes.causal.pairs import Pair, batches_of
+from strata.probes.causal.scores import logit_difference
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.progress import Progress, silent
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from probes.backends.recording import record
-from probes.causal.cross_model import EVERY, Lender, LentRun, difference_of
-from probes.causal.interchange import BATCH_TOKENS
-from probes.causal.model_pairs import batches_by_length, check_ids
-from probes.causal.pairs import Pair
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import StrataError
-from probes.progress import Progress, silent
-from probes.store import ActivationStore
+from strata.probes.backends.recording import record
+from strata.probes.causal.cross_model import EVERY, Lender, LentRun, difference_of
+from strata.probes.causal.interchange import BATCH_TOKENS
+from strata.probes.causal.model_pairs import batches_by_length, check_ids
+from strata.probes.causal.pairs import Pair
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
+from strata.probes.progress import Progress, silent
+from strata.probes.store import ActivationStore
 
 _PARTS = ("attn_out", "mlp_out")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from probes.causal.pairs import Pair
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import StrataError
+from strata.probes.causal.pairs import Pair
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
 
 
 def check_same_shape(a: Checkpoint, b: Checkpoint) -> None:

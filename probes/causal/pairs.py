@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from probes.errors import StrataError
-from probes.prompts import Prompt
+from strata.probes.errors import StrataError
+from strata.probes.prompts import Prompt
 
 ALL = "all"
 """Position group: every token from the first that differs on, edited at once."""

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from probes.backends.recording import Recording
-from probes.causal.pairs import Pair
+from strata.probes.backends.recording import Recording
+from strata.probes.causal.pairs import Pair
 
 REST = "rest"
 """The part of every token that is neither a named position nor the last one."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from probes.causal.model_pairs import check_same_shape
-from probes.causal.noise import generator_for
-from probes.causal.random_step import distance, moved
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import StrataError
+from strata.probes.causal.model_pairs import check_same_shape
+from strata.probes.causal.noise import generator_for
+from strata.probes.causal.random_step import distance, moved
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
 
 _HELD_BYTES = 2**30
 """Size of all blocks up to which they are kept."""

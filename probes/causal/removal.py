@@ -16,16 +16,16 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from probes.backends.recording import Recording, record
-from probes.backends.restart import Component, Values, Variant, batches_of_variants, sweep
-from probes.backends.runs import Runs
-from probes.causal.interchange import BATCH_TOKENS
-from probes.causal.noise import generator_for
-from probes.causal.pairs import Pair, batches_of, reach_columns
-from probes.causal.positions import REST, matching_columns, mean_by_part, parts_of
-from probes.causal.scores import logit_difference
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.progress import Progress, silent
+from strata.probes.backends.recording import Recording, record
+from strata.probes.backends.restart import Component, Values, Variant, batches_of_variants, sweep
+from strata.probes.backends.runs import Runs
+from strata.probes.causal.interchange import BATCH_TOKENS
+from strata.probes.causal.noise import generator_for
+from strata.probes.causal.pairs import Pair, batches_of, reach_columns
+from strata.probes.causal.positions import REST, matching_columns, mean_by_part, parts_of
+from strata.probes.causal.scores import logit_difference
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.progress import Progress, silent
 
 Method = Literal["skip", "mean", "resample"]
 METHODS: tuple[Method, ...] = ("skip", "mean", "resample")

@@ -7,7 +7,7 @@ from einops import einsum
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from probes.checkpoints.readout import Readout
+from strata.probes.checkpoints.readout import Readout
 
 
 def token_logits(

@@ -7,16 +7,16 @@ from functools import partial
 
 import torch
 
-from probes.backends.contract import Edit, Site
-from probes.backends.recording import Recording, record
-from probes.backends.restart import COMPONENTS, Variant, sweep
-from probes.backends.self_tests import SelfTest
-from probes.backends.tolerance import Tolerance, tolerance_of
-from probes.backends.torch_hooks import TorchHooks
-from probes.causal.interchange import Line, interchange
-from probes.causal.pairs import ALL, Pair
-from probes.causal.scores import logit_difference
-from probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.backends.contract import Edit, Site
+from strata.probes.backends.recording import Recording, record
+from strata.probes.backends.restart import COMPONENTS, Variant, sweep
+from strata.probes.backends.self_tests import SelfTest
+from strata.probes.backends.tolerance import Tolerance, tolerance_of
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.causal.interchange import Line, interchange
+from strata.probes.causal.pairs import ALL, Pair
+from strata.probes.causal.scores import logit_difference
+from strata.probes.checkpoints.checkpoint import Checkpoint
 
 _MOST_PAIRS = 4
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
-from probes.checkpoints.adapter_fit import (
+from strata.probes.checkpoints.adapter_fit import (
     acts_alike,
     not_in_place,
     refuse_broken,
@@ -19,10 +19,10 @@ from probes.checkpoints.adapter_fit import (
     refuse_unmergeable,
     trial_ids,
 )
-from probes.checkpoints.identity import check_safetensors, hash_safetensors
-from probes.checkpoints.quiet import first_line, quietly
-from probes.checkpoints.remote import hub_directory
-from probes.errors import StrataError
+from strata.probes.checkpoints.identity import check_safetensors, hash_safetensors
+from strata.probes.checkpoints.quiet import first_line, quietly
+from strata.probes.checkpoints.remote import hub_directory
+from strata.probes.errors import StrataError
 
 SHIPPED = ("think", "plain")
 """Adapters of the embedded model that come with the package; a directory of such a name is `./think`."""

@@ -9,16 +9,16 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
-from probes.checkpoints.adapter import adapter_files, named_base, recorded_base
-from probes.checkpoints.embedded import NAMES as EMBEDDED_NAMES
-from probes.checkpoints.known import KNOWN
-from probes.checkpoints.refusals import read_json
-from probes.checkpoints.spec import Spec
-from probes.checkpoints.tensor_names import canonical_name, is_embedding, is_unembedding
-from probes.checkpoints.tokenizer_difference import tokenizer_difference
-from probes.checkpoints.trusted_tokenizer import open_tokenizer
-from probes.checkpoints.weight_files import weight_files
-from probes.errors import StrataError
+from strata.probes.checkpoints.adapter import adapter_files, named_base, recorded_base
+from strata.probes.checkpoints.embedded import NAMES as EMBEDDED_NAMES
+from strata.probes.checkpoints.known import KNOWN
+from strata.probes.checkpoints.refusals import read_json
+from strata.probes.checkpoints.spec import Spec
+from strata.probes.checkpoints.tensor_names import canonical_name, is_embedding, is_unembedding
+from strata.probes.checkpoints.tokenizer_difference import tokenizer_difference
+from strata.probes.checkpoints.trusted_tokenizer import open_tokenizer
+from strata.probes.checkpoints.weight_files import weight_files
+from strata.probes.errors import StrataError
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 _TEMPLATE = "chat_template.jinja"

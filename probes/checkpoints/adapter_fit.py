@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
-from probes.errors import StrataError
+from strata.probes.errors import StrataError
 
 Shapes = Mapping[str, tuple[int, ...]]
 _AHEAD = "base_model.model."

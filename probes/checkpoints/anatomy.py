@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from probes.errors import NotSupportedError
+from strata.probes.errors import NotSupportedError
 
 _ATTENTION = ("self_attn", "attn", "attention", "self_attention")
 _MLP = ("mlp", "feed_forward", "ffn", "block_sparse_moe")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from probes.checkpoints.identity import without_asides
-from probes.checkpoints.stated_config import stated_config
-from probes.errors import StrataError
+from strata.probes.checkpoints.identity import without_asides
+from strata.probes.checkpoints.stated_config import stated_config
+from strata.probes.errors import StrataError
 
 _SHAPE = {
     "model_type": "architecture",

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from probes.checkpoints.anatomy import Anatomy
-from probes.checkpoints.identity import Identity
-from probes.checkpoints.readout import Readout
-from probes.checkpoints.stretched_rope import stretch_of, thresholds_of
-from probes.errors import StrataError
+from strata.probes.checkpoints.anatomy import Anatomy
+from strata.probes.checkpoints.identity import Identity
+from strata.probes.checkpoints.readout import Readout
+from strata.probes.checkpoints.stretched_rope import stretch_of, thresholds_of
+from strata.probes.errors import StrataError
 
 
 class NoEmbeddingError(StrataError):

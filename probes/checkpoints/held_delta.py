@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from probes.checkpoints.lora_delta import LoraDelta, LowRank, read_lora
-from probes.checkpoints.tensor_names import canonical_name
-from probes.errors import StrataError
+from strata.probes.checkpoints.lora_delta import LoraDelta, LowRank, read_lora
+from strata.probes.checkpoints.tensor_names import canonical_name
+from strata.probes.errors import StrataError
 
 Rows = Callable[[str, int, int], Float[Tensor, "rows columns"]]
 """Rows start..stop-1 of a weight by canonical name, in any precision and on any device."""

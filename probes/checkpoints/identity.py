@@ -14,10 +14,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from probes.cache import cache_directory
-from probes.errors import StrataError
-from probes.file_state import file_state, is_settled
-from probes.files import write_whole
+from strata.probes.cache import cache_directory
+from strata.probes.errors import StrataError
+from strata.probes.file_state import file_state, is_settled
+from strata.probes.files import write_whole
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

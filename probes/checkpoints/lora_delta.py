@@ -11,9 +11,9 @@ from jaxtyping import Float
 from safetensors import safe_open
 from torch import Tensor
 
-from probes.checkpoints.adapter import adapter_files
-from probes.checkpoints.tensor_names import canonical_name
-from probes.errors import StrataError
+from strata.probes.checkpoints.adapter import adapter_files
+from strata.probes.checkpoints.tensor_names import canonical_name
+from strata.probes.errors import StrataError
 
 _UNSUPPORTED = (
     "use_dora", "use_qalora", "use_bdlora", "lora_bias", "alora_invocation_tokens", "layer_replication",

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from probes.checkpoints.tensor_names import canonical_name, is_constant, is_embedding, is_unembedding
-from probes.errors import StrataError
+from strata.probes.checkpoints.tensor_names import canonical_name, is_constant, is_embedding, is_unembedding
+from strata.probes.errors import StrataError
 
 Shapes = Mapping[str, tuple[int, ...]]
 _BLOCK = re.compile(r"^(.*?\b(?:layers|h|blocks|block))\.(\d+)\.")

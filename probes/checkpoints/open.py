@@ -12,26 +12,26 @@ from typing import Any
 
 import torch
 
-from probes.checkpoints.adapter import adapter_settings, with_adapter
-from probes.checkpoints.adapter_caveats import adapter_caveats
-from probes.checkpoints.adapter_fit import refuse_unmergeable
-from probes.checkpoints.anatomy import anatomy_of
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.embedded import embedded_directory
-from probes.checkpoints.gguf_file import alone, hash_gguf, load_gguf
-from probes.checkpoints.held_delta import refuse_held_by
-from probes.checkpoints.identity import Identity, hash_config, hash_safetensors, hash_state, hash_tokenizer
-from probes.checkpoints.misfit import names_are_kept, refuse_misfit
-from probes.checkpoints.quiet import first_line, quietly
-from probes.checkpoints.readout import readout_of
-from probes.checkpoints.refusals import read_config, refuse_own_code, refuse_quantised
-from probes.checkpoints.remote import hub_directory
-from probes.checkpoints.spec import Spec, parse_spec
-from probes.checkpoints.stretched_rope import embed_row_by_row
-from probes.checkpoints.trusted_tokenizer import OpenedTokenizer, open_tokenizer
-from probes.checkpoints.weight_files import WeightFiles, stored_shapes, weight_files
-from probes.errors import DoesNotFitError, StrataError, is_out_of_memory
-from probes.progress import Progress, silent
+from strata.probes.checkpoints.adapter import adapter_settings, with_adapter
+from strata.probes.checkpoints.adapter_caveats import adapter_caveats
+from strata.probes.checkpoints.adapter_fit import refuse_unmergeable
+from strata.probes.checkpoints.anatomy import anatomy_of
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.embedded import embedded_directory
+from strata.probes.checkpoints.gguf_file import alone, hash_gguf, load_gguf
+from strata.probes.checkpoints.held_delta import refuse_held_by
+from strata.probes.checkpoints.identity import Identity, hash_config, hash_safetensors, hash_state, hash_tokenizer
+from strata.probes.checkpoints.misfit import names_are_kept, refuse_misfit
+from strata.probes.checkpoints.quiet import first_line, quietly
+from strata.probes.checkpoints.readout import readout_of
+from strata.probes.checkpoints.refusals import read_config, refuse_own_code, refuse_quantised
+from strata.probes.checkpoints.remote import hub_directory
+from strata.probes.checkpoints.spec import Spec, parse_spec
+from strata.probes.checkpoints.stretched_rope import embed_row_by_row
+from strata.probes.checkpoints.trusted_tokenizer import OpenedTokenizer, open_tokenizer
+from strata.probes.checkpoints.weight_files import WeightFiles, stored_shapes, weight_files
+from strata.probes.errors import DoesNotFitError, StrataError, is_out_of_memory
+from strata.probes.progress import Progress, silent
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _OWN_IMPLEMENTATIONS = (None, "eager", "sdpa", "flex_attention", "batched_mm", "grouped_mm")

@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from probes.checkpoints.anatomy import name_of
-from probes.errors import NotSupportedError
+from strata.probes.checkpoints.anatomy import name_of
+from strata.probes.errors import NotSupportedError
 
 # What each family multiplies its logits by; one that isn't listed and scales all the same is caught by the
 # self-test "the lens at the last stream is the model".
@@ -79,7 +79,7 @@ class Readout:
             logits.div_(self.softcap).tanh_().mul_(self.softcap)
 
     def logits(self, h: Float[Tensor, "*row d_model"]) -> Float[Tensor, "*row vocab"]:
-        """The whole vocabulary at once; for many rows use `probes.lens`, which never holds it."""
+        """The whole vocabulary at once; for many rows use `strata.probes.lens`, which never holds it."""
         return self.transform(nn.functional.linear(self.normed(h), self.weight, self.bias))
 
     def fingerprint(self) -> str:

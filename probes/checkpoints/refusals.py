@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from probes.errors import StrataError
+from strata.probes.errors import StrataError
 
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _SHARD = re.compile(r"model-\d+-of-(\d+)\.safetensors")

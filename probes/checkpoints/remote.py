@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from probes.errors import DoesNotFitError, NotFetchedError, StrataError
+from strata.probes.errors import DoesNotFitError, NotFetchedError, StrataError
 
 _WANTED = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.txt", "*.py"]
 _LIGHT = [pattern for pattern in _WANTED if pattern != "*.safetensors"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from probes.checkpoints.known import KNOWN
-from probes.errors import StrataError
+from strata.probes.checkpoints.known import KNOWN
+from strata.probes.errors import StrataError
 
 EMBEDDED = "smollm2"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")

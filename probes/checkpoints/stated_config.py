@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from probes.checkpoints.quiet import first_line, quietly
-from probes.checkpoints.refusals import read_config, refuse_own_code
-from probes.errors import StrataError
+from strata.probes.checkpoints.quiet import first_line, quietly
+from strata.probes.checkpoints.refusals import read_config, refuse_own_code
+from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from probes.checkpoints.trusted_tokenizer import TELLING
+from strata.probes.checkpoints.trusted_tokenizer import TELLING
 
 _EXAMPLES = 6
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from probes.checkpoints.quiet import first_line, quietly
-from probes.errors import StrataError
+from strata.probes.checkpoints.quiet import first_line, quietly
+from strata.probes.errors import StrataError
 
 _FILE, _MODEL, _CONFIG = "tokenizer.json", "tokenizer.model", "tokenizer_config.json"
 _ADDED = 32

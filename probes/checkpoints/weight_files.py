@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from probes.checkpoints.identity import check_safetensors
-from probes.checkpoints.quiet import first_line
-from probes.checkpoints.refusals import (
+from strata.probes.checkpoints.identity import check_safetensors
+from strata.probes.checkpoints.quiet import first_line
+from strata.probes.checkpoints.refusals import (
     absent_weights,
     adapter_alone,
     read_config,
@@ -18,7 +18,7 @@ from probes.checkpoints.refusals import (
     refuse_quantised,
     refuse_quantised_tensors,
 )
-from probes.errors import StrataError
+from strata.probes.errors import StrataError
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"

@@ -13,8 +13,8 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from probes.checkpoints.readout import Readout
-from probes.lens.topk import best_so_far, candidates, none_yet, values_and_ids
+from strata.probes.checkpoints.readout import Readout
+from strata.probes.lens.topk import best_so_far, candidates, none_yet, values_and_ids
 
 _SCRATCH = {"cpu": 3 * 2**19, "cuda": 2**24}  # logits held at once; larger buys no speed, smaller starves the matmul
 

@@ -9,8 +9,8 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from probes.checkpoints.readout import Readout
-from probes.lens.chunked import Tiling, read_rows
+from strata.probes.checkpoints.readout import Readout
+from strata.probes.lens.chunked import Tiling, read_rows
 
 
 def divergence_from_model(

@@ -17,16 +17,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from probes.cache import cache_directory
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.identity import hash_state
-from probes.errors import StrataError
-from probes.files import whole_file
-from probes.lens.jacobian import JacobianSettings, fit_jacobian
-from probes.lens.lenses import BiasLens, JacobianLens, TunedLens
-from probes.lens.text import SEQUENCE_LENGTH, sample_text, text_tokens
-from probes.lens.tuned import TunedFit, Tuning, fit_tuned
-from probes.progress import Progress, silent
+from strata.probes.cache import cache_directory
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.identity import hash_state
+from strata.probes.errors import StrataError
+from strata.probes.files import whole_file
+from strata.probes.lens.jacobian import JacobianSettings, fit_jacobian
+from strata.probes.lens.lenses import BiasLens, JacobianLens, TunedLens
+from strata.probes.lens.text import SEQUENCE_LENGTH, sample_text, text_tokens
+from strata.probes.lens.tuned import TunedFit, Tuning, fit_tuned
+from strata.probes.progress import Progress, silent
 
 _VERSION = "1"  # raised whenever the fitting changes, so that old files are fitted again
 

@@ -19,10 +19,10 @@ from einops import repeat
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import StrataError
-from probes.lens.lenses import JacobianLens
-from probes.progress import Progress, silent
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
+from strata.probes.lens.lenses import JacobianLens
+from strata.probes.progress import Progress, silent
 
 _TOKENS_A_PASS = {"cpu": 256, "cuda": 8192}  # measured on a CPU: more tokens at a time are slower there
 

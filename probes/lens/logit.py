@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from probes.checkpoints.readout import Readout
-from probes.errors import StrataError
-from probes.lens.chunked import Reading, Tiling, read_rows
-from probes.lens.lenses import LOGIT_LENS, Lens
-from probes.progress import Progress, silent
+from strata.probes.checkpoints.readout import Readout
+from strata.probes.errors import StrataError
+from strata.probes.lens.chunked import Reading, Tiling, read_rows
+from strata.probes.lens.lenses import LOGIT_LENS, Lens
+from strata.probes.progress import Progress, silent
 
 NO_TOKEN = -1
 

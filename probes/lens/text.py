@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import StrataError
-from probes.progress import Progress, silent
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
+from strata.probes.progress import Progress, silent
 
 SEQUENCE_LENGTH = 64
 

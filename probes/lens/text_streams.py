@@ -10,11 +10,11 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from probes.backends.contract import streams_of
-from probes.backends.torch_hooks import TorchHooks
-from probes.batching import Batch
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.progress import Progress, silent
+from strata.probes.backends.contract import streams_of
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.batching import Batch
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.progress import Progress, silent
 
 _BUDGET = 2**30  # bytes of captured streams held at once
 _TOKENS_A_PASS = 1024

@@ -15,15 +15,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.readout import Readout
-from probes.errors import StrataError
-from probes.lens.divergence import divergence_from_model
-from probes.lens.lenses import BiasLens, TunedLens
-from probes.lens.ridge import Affine, ridge_start, weighted_mean
-from probes.lens.text_streams import TextStreams, in_groups, rows_of, streams_over
-from probes.lens.vocabulary import Sampled, mean_distribution
-from probes.progress import Progress, silent
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.readout import Readout
+from strata.probes.errors import StrataError
+from strata.probes.lens.divergence import divergence_from_model
+from strata.probes.lens.lenses import BiasLens, TunedLens
+from strata.probes.lens.ridge import Affine, ridge_start, weighted_mean
+from strata.probes.lens.text_streams import TextStreams, in_groups, rows_of, streams_over
+from strata.probes.lens.vocabulary import Sampled, mean_distribution
+from strata.probes.progress import Progress, silent
 
 
 @dataclass(frozen=True)

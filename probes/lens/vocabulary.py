@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from probes.checkpoints.readout import Readout
+from strata.probes.checkpoints.readout import Readout
 
 _LIKELY = 2048
 _OTHERS = 1024

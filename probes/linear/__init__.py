@@ -1,10 +1,10 @@
 """Linear probes: what is decodable at each stream, with the controls that keep the answer honest."""
 
-from probes.linear.code_length import CodeLength, online_code_length
-from probes.linear.control import control_labels
-from probes.linear.folds import Scheme, assign_folds
-from probes.linear.heldout import HeldOut, Precision, score_held_out
-from probes.linear.probe import PENALTIES, ProbeResult, probe_streams
+from strata.probes.linear.code_length import CodeLength, online_code_length
+from strata.probes.linear.control import control_labels
+from strata.probes.linear.folds import Scheme, assign_folds
+from strata.probes.linear.heldout import HeldOut, Precision, score_held_out
+from strata.probes.linear.probe import PENALTIES, ProbeResult, probe_streams
 
 __all__ = [
     "PENALTIES",

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Int
 
-from probes.errors import StrataError
+from strata.probes.errors import StrataError
 
 Scheme = Literal["cluster", "template", "random"]
 

@@ -11,7 +11,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from probes.linear.logistic import TOLERANCE, Fit, Kernel, allowed_gap, solve_path
+from strata.probes.linear.logistic import TOLERANCE, Fit, Kernel, allowed_gap, solve_path
 
 Split = tuple[np.ndarray, np.ndarray]
 """(train, test) item indices."""

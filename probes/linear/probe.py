@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from probes.errors import StrataError
-from probes.linear.control import control_labels
-from probes.linear.folds import Scheme, assign_folds, encode, groups_of, splits_of
-from probes.linear.heldout import HeldOut, Precision, Split, score_held_out
-from probes.linear.mass_mean import score_mass_mean
+from strata.probes.errors import StrataError
+from strata.probes.linear.control import control_labels
+from strata.probes.linear.folds import Scheme, assign_folds, encode, groups_of, splits_of
+from strata.probes.linear.heldout import HeldOut, Precision, Split, score_held_out
+from strata.probes.linear.mass_mean import score_mass_mean
 
 PENALTIES: tuple[float, ...] = tuple(float(v) for v in np.logspace(2, -2.5, 10).round(6))
 """The default grid of λ, strongest first: half decades around the optimum for standardised activations."""

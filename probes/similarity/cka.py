@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from probes.errors import StrataError
+from strata.probes.errors import StrataError
 
 FEWEST_ITEMS = 4
 _ROUNDING = 1e-12

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from probes.errors import StrataError
+from strata.probes.errors import StrataError
 
 
 def cosine_by_item(

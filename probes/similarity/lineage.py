@@ -9,16 +9,16 @@ from pathlib import Path
 from statistics import median
 from typing import Literal
 
-from probes.checkpoints.adapter import SHIPPED, named_base
-from probes.checkpoints.architecture_difference import ArchitectureDifference, architecture_differences
-from probes.checkpoints.known_pairs import KnownPair, known_pair, registered_names
-from probes.checkpoints.spec import parse_spec
-from probes.checkpoints.tokenizer_difference import TokenizerDifference, tokenizer_difference
-from probes.checkpoints.trusted_tokenizer import stated_tokenizer
-from probes.errors import NotFetchedError, StrataError
-from probes.progress import Progress, silent
-from probes.similarity.tensor_source import TensorSource, open_tensors
-from probes.similarity.weights import TensorChange, compare_weights
+from strata.probes.checkpoints.adapter import SHIPPED, named_base
+from strata.probes.checkpoints.architecture_difference import ArchitectureDifference, architecture_differences
+from strata.probes.checkpoints.known_pairs import KnownPair, known_pair, registered_names
+from strata.probes.checkpoints.spec import parse_spec
+from strata.probes.checkpoints.tokenizer_difference import TokenizerDifference, tokenizer_difference
+from strata.probes.checkpoints.trusted_tokenizer import stated_tokenizer
+from strata.probes.errors import NotFetchedError, StrataError
+from strata.probes.progress import Progress, silent
+from strata.probes.similarity.tensor_source import TensorSource, open_tensors
+from strata.probes.similarity.weights import TensorChange, compare_weights
 
 Verdict = Literal["base", "same weights", "not the base", "unclear"]
 

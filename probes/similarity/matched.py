@@ -8,12 +8,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from probes.backends.torch_hooks import TorchHooks
-from probes.capture import BatchBudget, capture
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import StrataError
-from probes.progress import Progress, silent
-from probes.prompts import Prompt
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.capture import BatchBudget, capture
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
+from strata.probes.progress import Progress, silent
+from strata.probes.prompts import Prompt
 
 _TOKENS = {"cpu": 1024, "cuda": 16_384}
 

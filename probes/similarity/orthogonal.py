@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from probes.errors import StrataError
+from strata.probes.errors import StrataError
 
 _TOWARDS_IDENTITY = 1e-9
 

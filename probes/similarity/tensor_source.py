@@ -15,21 +15,21 @@ from jaxtyping import Float
 from safetensors import safe_open
 from torch import Tensor
 
-from probes.cache import cache_directory
-from probes.checkpoints.adapter import adapter_settings, check_recorded_base
-from probes.checkpoints.adapter_fit import refuse_unmergeable
-from probes.checkpoints.gguf_file import load_gguf
-from probes.checkpoints.held_delta import refuse_held
-from probes.checkpoints.identity import remembered_sha256
-from probes.checkpoints.lora_delta import LoraDelta, read_lora
-from probes.checkpoints.open import checkpoint_directory, weights_sha256
-from probes.checkpoints.quiet import quietly
-from probes.checkpoints.spec import parse_spec
-from probes.checkpoints.stated_config import stated_config
-from probes.checkpoints.tensor_names import canonical_name, is_constant, is_embedding, is_unembedding
-from probes.checkpoints.weight_files import weight_files
-from probes.errors import StrataError
-from probes.progress import Progress, silent
+from strata.probes.cache import cache_directory
+from strata.probes.checkpoints.adapter import adapter_settings, check_recorded_base
+from strata.probes.checkpoints.adapter_fit import refuse_unmergeable
+from strata.probes.checkpoints.gguf_file import load_gguf
+from strata.probes.checkpoints.held_delta import refuse_held
+from strata.probes.checkpoints.identity import remembered_sha256
+from strata.probes.checkpoints.lora_delta import LoraDelta, read_lora
+from strata.probes.checkpoints.open import checkpoint_directory, weights_sha256
+from strata.probes.checkpoints.quiet import quietly
+from strata.probes.checkpoints.spec import parse_spec
+from strata.probes.checkpoints.stated_config import stated_config
+from strata.probes.checkpoints.tensor_names import canonical_name, is_constant, is_embedding, is_unembedding
+from strata.probes.checkpoints.weight_files import weight_files
+from strata.probes.errors import StrataError
+from strata.probes.progress import Progress, silent
 
 _ROWS_AT_ONCE = 4096
 _DTYPES = MappingProxyType({"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16})
@@ -47,7 +47,7 @@ class StoredTensor:
 
 @dataclass(frozen=True)
 class TensorSource:
-    """A checkpoint's weights by canonical name (`probes.checkpoints.tensor_names`)."""
+    """A checkpoint's weights by canonical name (`strata.probes.checkpoints.tensor_names`)."""
 
     spec: str
     """As the person wrote it."""

@@ -17,9 +17,9 @@ from einops import repeat
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from probes.errors import StrataError
-from probes.linear import PENALTIES, Precision, ProbeResult, probe_streams, score_held_out
-from probes.similarity.orthogonal import mapped_piecewise
+from strata.probes.errors import StrataError
+from strata.probes.linear import PENALTIES, Precision, ProbeResult, probe_streams, score_held_out
+from strata.probes.similarity.orthogonal import mapped_piecewise
 
 
 @dataclass(frozen=True)

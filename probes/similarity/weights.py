@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from probes.checkpoints.tensor_names import PARTS, is_embedding, is_unembedding, part_of
-from probes.errors import StrataError
-from probes.progress import Progress, silent
-from probes.similarity.spectrum import Spectrum, spectrum_of
-from probes.similarity.tensor_source import TensorSource, open_tensors
+from strata.probes.checkpoints.tensor_names import PARTS, is_embedding, is_unembedding, part_of
+from strata.probes.errors import StrataError
+from strata.probes.progress import Progress, silent
+from strata.probes.similarity.spectrum import Spectrum, spectrum_of
+from strata.probes.similarity.tensor_source import TensorSource, open_tensors
 
 CHUNK_ELEMENTS = 1 << 22
 """Three float64 copies of a chunk are 100 MB, whatever the size of the tensor."""

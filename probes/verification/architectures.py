@@ -16,11 +16,11 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from probes.errors import StrataError
-from probes.progress import Progress, silent
-from probes.verification.tiny_checkpoint import NotBuiltError, in_one_line, save_tiny
-from probes.verification.tiny_config import VARIANTS
-from probes.verification.verdict import Verdict, verdict_on
+from strata.probes.errors import StrataError
+from strata.probes.progress import Progress, silent
+from strata.probes.verification.tiny_checkpoint import NotBuiltError, in_one_line, save_tiny
+from strata.probes.verification.tiny_config import VARIANTS
+from strata.probes.verification.verdict import Verdict, verdict_on
 
 TIME_LIMIT = 120.0
 """Seconds for one architecture; the slowest takes ten on a busy core."""
@@ -59,7 +59,7 @@ def verify_architectures(
     context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     if "forkserver" in methods:
         # Imported once: a process of its own then costs milliseconds. The server itself never runs a model.
-        context.set_forkserver_preload(["probes.verification.warm"])
+        context.set_forkserver_preload(["strata.probes.verification.warm"])
     waiting, running, found = list(names), dict[Connection, _Running](), dict[str, Verdict]()
     most = workers or min(4, os.cpu_count() or 1)
     try:

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from probes.checkpoints.quiet import quietly
-from probes.verification.tiny_config import OVERRIDES, VOCAB_SIZE, tiny_settings
+from strata.probes.checkpoints.quiet import quietly
+from strata.probes.verification.tiny_config import OVERRIDES, VOCAB_SIZE, tiny_settings
 
 _MOST_PARAMETERS = 4_000_000
 _SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")

@@ -13,23 +13,23 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from probes.backends.contract import Edit, Site, streams_of
-from probes.backends.gate import admit
-from probes.backends.recording import record
-from probes.backends.restart import Variant, sweep
-from probes.backends.shared_prefix import NoRestartError
-from probes.backends.tolerance import differences, running_scale, tolerance_of
-from probes.backends.torch_hooks import TorchHooks
-from probes.batching import Side, pad
-from probes.capture import BatchBudget, capture
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.open import open_checkpoint
-from probes.checkpoints.quiet import quietly
-from probes.errors import StrataError
-from probes.generation import generate
-from probes.prompts import Prompt
-from probes.verification.plain import Paths, Plain, PlainModel
-from probes.verification.tiny_config import TRAINED_LENGTH, VOCAB_SIZE
+from strata.probes.backends.contract import Edit, Site, streams_of
+from strata.probes.backends.gate import admit
+from strata.probes.backends.recording import record
+from strata.probes.backends.restart import Variant, sweep
+from strata.probes.backends.shared_prefix import NoRestartError
+from strata.probes.backends.tolerance import differences, running_scale, tolerance_of
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.batching import Side, pad
+from strata.probes.capture import BatchBudget, capture
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.checkpoints.quiet import quietly
+from strata.probes.errors import StrataError
+from strata.probes.generation import generate
+from strata.probes.prompts import Prompt
+from strata.probes.verification.plain import Paths, Plain, PlainModel
+from strata.probes.verification.tiny_config import TRAINED_LENGTH, VOCAB_SIZE
 
 Status = Literal["verified", "refused", "disagrees", "not built", "broken"]
 _GATE_LENGTHS = (3, 9)

@@ -7,6 +7,6 @@ import transformers.generation
 import transformers.modeling_utils
 import transformers.models.auto.modeling_auto  # noqa: F401
 
-import probes.verification.verdict  # noqa: F401
+import strata.probes.verification.verdict  # noqa: F401
 
 torch.set_num_threads(1)

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from synthetic_run import write_synthetic_run
 
-from experiments.compare.agreement import agreement, claimed
-from experiments.compare.agreement_words import disagreement, shown_by
-from experiments.compare.in_words import in_words
-from experiments.run import rows_to_table
-from experiments.tables import (
+from strata.experiments.compare.agreement import agreement, claimed
+from strata.experiments.compare.agreement_words import disagreement, shown_by
+from strata.experiments.compare.in_words import in_words
+from strata.experiments.run import rows_to_table
+from strata.experiments.tables import (
     CHANGES,
     COMPARISON_TABLES,
     CONTRASTS,

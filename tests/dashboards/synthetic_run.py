@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from safetensors.numpy import save_file
 from synthetic_causal import add_causal, causal_curves, causal_locations, causal_profiles, prompts_of
 
-from experiments.run import rows_to_table
-from experiments.tables import CURVES, PROFILES
-from probes.lens.emergence import ABOVE_NULL, DEFINITIONS, SETTLED
+from strata.experiments.run import rows_to_table
+from strata.experiments.tables import CURVES, PROFILES
+from strata.probes.lens.emergence import ABOVE_NULL, DEFINITIONS, SETTLED
 
 RLO = chr(0x202E)  # right-to-left override: turns the rest of a naive table row around
 HOSTILE = [

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 from hand_wired import Planted
 from hand_wired.pairs import write_planted_pair
 
-from experiments.compare import CompareConfig, Specs, compare
-from experiments.locate.config import LocateConfig
-from probes.checkpoints.open import open_checkpoint
-from probes.progress import Progress, silent
+from strata.experiments.compare import CompareConfig, Specs, compare
+from strata.experiments.locate.config import LocateConfig
+from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.progress import Progress, silent
 
 SHAPE: dict[str, Any] = {"n_layers": 5, "retrieval": 2, "reasoning": 4, "decoy": None}
 LOCATE = LocateConfig(

@@ -12,10 +12,10 @@ import pytest
 from small_comparison import CONFIG, LOCATE, compared, rows_of
 from small_world import lora, other, other_tokenizer, save_checkpoint, write_items
 
-from experiments.compare import Specs
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.open import open_checkpoint
-from probes.errors import StrataError
+from strata.experiments.compare import Specs
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.errors import StrataError
 
 QUICK = replace(CONFIG, locate=replace(LOCATE, draws=100, pairs=4), graft_pairs=4)
 LAYERS = "layer by layer change and change of location"

@@ -13,10 +13,10 @@ import pytest
 from safetensors.torch import load_file, save_file
 from small_world import lora, other, other_tokenizer, save_checkpoint, write_items
 
-from dashboards.cli.display import Display
-from dashboards.cli.main import main
-from experiments.run_files import manifest_sha256
-from probes.checkpoints.open import open_checkpoint
+from strata.dashboards.cli.display import Display
+from strata.dashboards.cli.main import main
+from strata.experiments.run_files import manifest_sha256
+from strata.probes.checkpoints.open import open_checkpoint
 
 FAST = (
     *(

@@ -13,13 +13,13 @@ import pytest
 import torch
 from small_comparison import CONFIG, LOCATE, compared, few_items, planted_pair, rows_of
 
-from dashboards.page import write_comparison, write_report
-from experiments.compare import Specs, pair_stages
-from experiments.compare.models import NEEDS_BOTH
-from experiments.comparison_measures import PAIR_CHECK, WEIGHTS
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.open import open_checkpoint
-from probes.errors import DoesNotFitError, NotFetchedError
+from strata.dashboards.page import write_comparison, write_report
+from strata.experiments.compare import Specs, pair_stages
+from strata.experiments.compare.models import NEEDS_BOTH
+from strata.experiments.comparison_measures import PAIR_CHECK, WEIGHTS
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.errors import DoesNotFitError, NotFetchedError
 
 QUICK = replace(CONFIG, locate=replace(LOCATE, pairs=6), graft_pairs=6, transferred=1)
 TABLES = ("changes", "crossed", "weights", "similarity")

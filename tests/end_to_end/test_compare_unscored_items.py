@@ -11,7 +11,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 from small_world import other_tokenizer, save_checkpoint, small_items, write_items
 
-from dashboards.cli.main import main
+from strata.dashboards.cli.main import main
 
 FAST = (
     *("--causal-map", "none", "--draws", "100", "--no-random-init", "--lens-maps", "1", "--folds", "3"),

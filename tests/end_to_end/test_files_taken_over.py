@@ -13,9 +13,9 @@ import pytest
 from safetensors import safe_open
 from small_world import save_checkpoint, small_items, write_items
 
-from dashboards.cli.main import main
-from experiments.parts import read_part
-from experiments.run import RunDirectory
+from strata.dashboards.cli.main import main
+from strata.experiments.parts import read_part
+from strata.experiments.run import RunDirectory
 
 FAST = ("--draws", "100", "--causal-map", "none", "--lens-maps", "1", "--display", "none", "--no-random-init")
 

@@ -13,14 +13,14 @@ from small_comparison import CONFIG, LOCATE
 from small_world import small_items, write_items
 from tiny_models import tiny_model, tiny_tokenizer
 
-from experiments.compare import Specs, compare
-from experiments.compare.asked import shared_opening
-from experiments.compare.models import Models
-from experiments.items.framing import REQUEST
-from experiments.locate.config import LocateConfig
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.open import checkpoint_from
-from probes.errors import StrataError
+from strata.experiments.compare import Specs, compare
+from strata.experiments.compare.asked import shared_opening
+from strata.experiments.compare.models import Models
+from strata.experiments.items.framing import REQUEST
+from strata.experiments.locate.config import LocateConfig
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.open import checkpoint_from
+from strata.probes.errors import StrataError
 
 NAMES = {"base": "BASE", "distilled": "DIST", "twin": "TWIN"}
 

@@ -19,13 +19,13 @@ from small_comparison import LOCATE
 from small_world import save_checkpoint, small_items, write_items
 from tiny_models import tiny_model, tiny_tokenizer
 
-from experiments.items.framing import REQUEST
-from experiments.locate import locate
-from experiments.locate.config import LocateConfig
-from experiments.plan import plan_locate
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.open import checkpoint_from
-from probes.errors import StrataError
+from strata.experiments.items.framing import REQUEST
+from strata.experiments.locate import locate
+from strata.experiments.locate.config import LocateConfig
+from strata.experiments.plan import plan_locate
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.open import checkpoint_from
+from strata.probes.errors import StrataError
 
 TEMPLATE = "{{ bos_token }}{{ messages[0]['content'] }} the {{ messages | length }} of . is in "
 OPENING = f"{REQUEST} the 1 of . is in "
@@ -188,7 +188,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def strata(*words: object) -> subprocess.CompletedProcess[str]:
-    program = "import sys; from dashboards.cli import main; sys.exit(main())"
+    program = "import sys; from strata.dashboards.cli import main; sys.exit(main())"
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "NO_COLOR": "1"}
     line = [sys.executable, "-c", program, *map(str, words)]
     return subprocess.run(line, capture_output=True, text=True, timeout=300, env=environment, check=False)

@@ -37,7 +37,12 @@ def strata(*words: object, cwd: Path | None = None) -> subprocess.CompletedProce
 
 
 def command(*words: object) -> list[str]:
-    return [sys.executable, "-c", "import sys; from dashboards.cli import main; sys.exit(main())", *map(str, words)]
+    return [
+        sys.executable,
+        "-c",
+        "import sys; from strata.dashboards.cli import main; sys.exit(main())",
+        *map(str, words),
+    ]
 
 
 def environment() -> dict[str, str]:
@@ -242,7 +247,7 @@ def test_a_disk_that_is_full_when_only_the_page_is_left_costs_only_the_page(
 ) -> None:
     out = shutil.copytree(run, tmp_path / "run")
     full = (
-        "import sys, pathlib; from dashboards.cli import main\n"
+        "import sys, pathlib; from strata.dashboards.cli import main\n"
         "plain = pathlib.Path.write_bytes\n"
         "def write(self, data):\n"
         "    if 'view.json' in self.name: raise OSError(28, 'No space left on device')\n"
@@ -308,7 +313,7 @@ def test_no_item_left_is_said_with_the_reasons(checkpoint: Path, tmp_path: Path)
 
 def test_a_model_whose_identities_fail_stops_the_experiment(checkpoint: Path, items: Path, tmp_path: Path) -> None:
     broken = (
-        "import sys, torch; from transformers.models.llama import modeling_llama as m; from dashboards.cli import main\n"
+        "import sys, torch; from transformers.models.llama import modeling_llama as m; from strata.dashboards.cli import main\n"
         "plain = m.LlamaDecoderLayer.forward\n"
         "m.LlamaDecoderLayer.forward = lambda self, *a, **k: plain(self, *a, **k) * 1.01\n"
         "sys.exit(main())"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from small_world import save_checkpoint, small_items
 
-from dashboards.cli.main import main
-from probes.checkpoints.gguf_file import load_gguf
+from strata.dashboards.cli.main import main
+from strata.probes.checkpoints.gguf_file import load_gguf
 
 ROOT = Path(__file__).parents[2]
 
@@ -90,7 +90,7 @@ def test_a_gguf_file_brings_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         told.append(options.get("trust_remote_code"))
         raise ValueError("far enough")
 
-    monkeypatch.setattr("probes.checkpoints.gguf_file._check_header", lambda _: None)
+    monkeypatch.setattr("strata.probes.checkpoints.gguf_file._check_header", lambda _: None)
     monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", loaded)
     with pytest.raises(Exception, match="far enough"):
         load_gguf(tmp_path / "m.gguf")

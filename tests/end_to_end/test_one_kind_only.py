@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from small_world import save_checkpoint, small_items, write_items
 
-from dashboards.cli.main import main
+from strata.dashboards.cli.main import main
 
 FAST = (
     *(

@@ -9,7 +9,7 @@ import pytest
 from small_world import lora, save_checkpoint, small_items, write_items
 from transformers import AutoTokenizer
 
-from dashboards.cli.main import main
+from strata.dashboards.cli.main import main
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import pytest
 from hand_wired import Planted
 from small_comparison import CONFIG, LOCATE, compared, few_items, planted_pair, rows_of
 
-from experiments.compare import Specs
-from probes.errors import StrataError
+from strata.experiments.compare import Specs
+from strata.probes.errors import StrataError
 
 Finished = tuple[Path, dict[str, Any]]
 CHANGED = 4

@@ -12,10 +12,10 @@ import pytest
 import torch
 from hand_wired import Planted, write_planted
 
-from experiments.locate import locate
-from experiments.locate.config import LocateConfig
-from probes.checkpoints.open import open_checkpoint, randomly_initialised
-from probes.errors import SelfTestError
+from strata.experiments.locate import locate
+from strata.experiments.locate.config import LocateConfig
+from strata.probes.checkpoints.open import open_checkpoint, randomly_initialised
+from strata.probes.errors import SelfTestError
 
 CONFIG = LocateConfig(
     causal_map="quick",

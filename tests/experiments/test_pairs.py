@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_models import tiny_model, tiny_tokenizer
 
-from experiments import pairs
-from experiments.pairs import check_pair, compare_and_keep, known_pairs
-from probes.checkpoints.known import KNOWN
-from probes.similarity.tensor_source import TensorSource, open_tensors
-from probes.similarity.weights import compare_weights
+from strata.experiments import pairs
+from strata.experiments.pairs import check_pair, compare_and_keep, known_pairs
+from strata.probes.checkpoints.known import KNOWN
+from strata.probes.similarity.tensor_source import TensorSource, open_tensors
+from strata.probes.similarity.weights import compare_weights
 
 
 @pytest.fixture

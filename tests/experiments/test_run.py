@@ -8,10 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from experiments.run import RunDirectory, rows_to_table
-from experiments.run_files import manifest_sha256
-from probes.errors import DoesNotFitError, StrataError
-from probes.files import whole_file, write_whole
+from strata.experiments.run import RunDirectory, rows_to_table
+from strata.experiments.run_files import manifest_sha256
+from strata.probes.errors import DoesNotFitError, StrataError
+from strata.probes.files import whole_file, write_whole
 
 IDENTITY = {"seed": 0, "families": ("capital",), "items_sha256": "abc"}
 

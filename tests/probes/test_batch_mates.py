@@ -14,20 +14,20 @@ import pytest
 import torch
 from tiny_models import tiny_model, tiny_tokenizer
 
-from probes.backends import BACKENDS, open_backend, streams_of
-from probes.backends.body_run import run_body
-from probes.backends.contract import Edit, Site
-from probes.backends.recording import record
-from probes.backends.restart import Variant, sweep
-from probes.backends.shared_rows import shares_rows
-from probes.backends.torch_hooks import TorchHooks
-from probes.batching import pad
-from probes.capture import BatchBudget, capture
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.open import checkpoint_from
-from probes.generation import generate
-from probes.layout import apart
-from probes.prompts import Prompt
+from strata.probes.backends import BACKENDS, open_backend, streams_of
+from strata.probes.backends.body_run import run_body
+from strata.probes.backends.contract import Edit, Site
+from strata.probes.backends.recording import record
+from strata.probes.backends.restart import Variant, sweep
+from strata.probes.backends.shared_rows import shares_rows
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.batching import pad
+from strata.probes.capture import BatchBudget, capture
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.open import checkpoint_from
+from strata.probes.generation import generate
+from strata.probes.layout import apart
+from strata.probes.prompts import Prompt
 
 THRESHOLD = 12
 LONG = {

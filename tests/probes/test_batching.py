@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.batching import locate_positions, pad
-from probes.prompts import Prompt
+from strata.probes.batching import locate_positions, pad
+from strata.probes.prompts import Prompt
 
 PAD = 0
 rows = st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=12), min_size=1, max_size=6)

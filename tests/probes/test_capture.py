@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from probes.backends.contract import Activations, Edit, Site
-from probes.batching import Batch
-from probes.capture import BatchBudget, capture
-from probes.errors import DoesNotFitError
-from probes.prompts import Prompt
+from strata.probes.backends.contract import Activations, Edit, Site
+from strata.probes.batching import Batch
+from strata.probes.capture import BatchBudget, capture
+from strata.probes.errors import DoesNotFitError
+from strata.probes.prompts import Prompt
 
 CPU = torch.device("cpu")
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from tiny_models import ARCHITECTURES, tiny_checkpoint
 
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import StrataError
-from probes.generation import generate
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
+from strata.probes.generation import generate
 
 PROMPTS = ("a", "the capital of France is", "1 + 2 =", "x y z", "b c", "in the", "3 . 4 . 5 . 6 . 7 .")
 

@@ -16,9 +16,9 @@ from hand_wired import Planted, write_planted
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from experiments.items.alignment import encode_items
-from experiments.items.jsonl import read_items
-from probes.checkpoints.open import open_checkpoint
+from strata.experiments.items.alignment import encode_items
+from strata.experiments.items.jsonl import read_items
+from strata.probes.checkpoints.open import open_checkpoint
 
 ORDERS = {"retrieval below reasoning": (3, 8), "reasoning below retrieval": (8, 3)}
 LAST = "last"

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.layout import Tree, apart, together
-from probes.prompts import Prompt
+from strata.probes.layout import Tree, apart, together
+from strata.probes.prompts import Prompt
 
 IDS = st.lists(st.integers(0, 2), min_size=1, max_size=7)
 PROMPTS = st.lists(IDS, min_size=1, max_size=6).map(

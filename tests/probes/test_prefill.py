@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_models import ARCHITECTURES, tiny_checkpoint
 
-from probes.generation import generate
-from probes.prefill import groups_of, prefilled
-from probes.prompts import Prompt
+from strata.probes.generation import generate
+from strata.probes.prefill import groups_of, prefilled
+from strata.probes.prompts import Prompt
 
 LENGTHS = (13, 11, 7, 5, 2, 2)
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM, LlamaModel
 
-from probes.checkpoints.readout import Readout, readout_of
-from probes.errors import StrataError
+from strata.probes.checkpoints.readout import Readout, readout_of
+from strata.probes.errors import StrataError
 
 
 def llama() -> LlamaForCausalLM:

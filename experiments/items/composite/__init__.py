@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from experiments.items.composite.build import family, matched_knowledge
-from experiments.items.composite.chains import CHAINS
-from experiments.items.family import Family
+from strata.experiments.items.composite.build import family, matched_knowledge
+from strata.experiments.items.composite.chains import CHAINS
+from strata.experiments.items.family import Family
 
 FAMILIES: tuple[Family, ...] = tuple(family(chain) for chain in CHAINS)
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from experiments.items.composite.asides import asides
-from experiments.items.composite.chains import Chain, Link
-from experiments.items.family import Family, TokenLength
-from experiments.items.knowledge.build import CHOICES, slug, word_count
-from experiments.items.knowledge.drawing import (
+from strata.experiments.items.composite.asides import asides
+from strata.experiments.items.composite.chains import Chain, Link
+from strata.experiments.items.family import Family, TokenLength
+from strata.experiments.items.knowledge.build import CHOICES, slug, word_count
+from strata.experiments.items.knowledge.drawing import (
     distinguishable,
     exemplars,
     in_turn,
@@ -22,9 +22,9 @@ from experiments.items.knowledge.drawing import (
     spread,
     wordings_each,
 )
-from experiments.items.knowledge.relations import SHOTS, Relation
-from experiments.items.knowledge.wordings import Asked, Example, Wording, ask
-from experiments.items.schema import Item
+from strata.experiments.items.knowledge.relations import SHOTS, Relation
+from strata.experiments.items.knowledge.wordings import Asked, Example, Wording, ask
+from strata.experiments.items.schema import Item
 
 PER_ANSWER = 2
 """Subjects taken of one answer before the next answer is opened: an aside has neither the answer nor the foil, so that ten

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from experiments.items.knowledge.relations import BY_NAME, SHOTS, Relation
-from experiments.items.knowledge.tables import bare, facts
-from experiments.items.knowledge.wordings import Wording
+from strata.experiments.items.knowledge.relations import BY_NAME, SHOTS, Relation
+from strata.experiments.items.knowledge.tables import bare, facts
+from strata.experiments.items.knowledge.wordings import Wording
 
 
 @dataclass(frozen=True)

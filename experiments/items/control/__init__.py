@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from experiments.items.control import stated_facts, stated_results
-from experiments.items.family import Family, TokenLength
-from experiments.items.schema import Item
+from strata.experiments.items.control import stated_facts, stated_results
+from strata.experiments.items.family import Family, TokenLength
+from strata.experiments.items.schema import Item
 
 FAMILIES: tuple[Family, ...] = (*stated_facts.FAMILIES, *stated_results.FAMILIES)
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from random import Random
 
-from experiments.items.family import Family, TokenLength
-from experiments.items.knowledge.build import CHOICES
-from experiments.items.knowledge.drawing import options
-from experiments.items.knowledge.relations import BY_NAME, Relation
-from experiments.items.knowledge.tables import Fact, facts
-from experiments.items.knowledge.wordings import Asked, Example, Wording, ask
-from experiments.items.reasoning.frame import seeded
-from experiments.items.schema import Item, Kind
+from strata.experiments.items.family import Family, TokenLength
+from strata.experiments.items.knowledge.build import CHOICES
+from strata.experiments.items.knowledge.drawing import options
+from strata.experiments.items.knowledge.relations import BY_NAME, Relation
+from strata.experiments.items.knowledge.tables import Fact, facts
+from strata.experiments.items.knowledge.wordings import Asked, Example, Wording, ask
+from strata.experiments.items.reasoning.frame import seeded
+from strata.experiments.items.schema import Item, Kind
 
 RELATIONS: tuple[Relation, ...] = tuple(
     BY_NAME[name] for name in ("capital", "symbol", "language", "animal_class", "drug_class")

@@ -6,9 +6,9 @@ from dataclasses import replace
 from functools import partial
 from random import Random
 
-from experiments.items.family import Family, TokenLength
-from experiments.items.reasoning.arithmetic import ADDITION, SUBTRACTION
-from experiments.items.reasoning.frame import (
+from strata.experiments.items.family import Family, TokenLength
+from strata.experiments.items.reasoning.arithmetic import ADDITION, SUBTRACTION
+from strata.experiments.items.reasoning.frame import (
     Problem,
     Side,
     Task,
@@ -21,8 +21,8 @@ from experiments.items.reasoning.frame import (
     vocabulary,
     worked_examples,
 )
-from experiments.items.reasoning.lists import COUNTING, MAJORITY
-from experiments.items.schema import Item
+from strata.experiments.items.reasoning.lists import COUNTING, MAJORITY
+from strata.experiments.items.schema import Item
 
 TASKS: tuple[Task, ...] = (ADDITION, SUBTRACTION, COUNTING, MAJORITY)
 _OTHERS = 2

@@ -77,13 +77,13 @@ ones of more than two options in some row (nobody offers an option twice) and of
 row: there the options are the names. A list of zeros and ones as the key, as long as the options, scores them, unless
 another row's key shows that the lists hold places. Where [item] answer and the right option differ, the row is left out.
 
->>> from experiments.items.importing import import_items, read_mapping
+>>> from strata.experiments.items.importing import import_items, read_mapping
 >>> imported = import_items("country_capital_city.json", read_mapping("lre"))    # doctest: +SKIP
 """
 
-from experiments.items.importing.mapping import Mapped, parse_mapping, read_mapping, shipped_mappings
-from experiments.items.importing.overwriting import refuse_overwriting
-from experiments.items.importing.turning import Imported, import_items
+from strata.experiments.items.importing.mapping import Mapped, parse_mapping, read_mapping, shipped_mappings
+from strata.experiments.items.importing.overwriting import refuse_overwriting
+from strata.experiments.items.importing.turning import Imported, import_items
 
 __all__ = [
     "Imported",

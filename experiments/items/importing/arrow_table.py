@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from probes.errors import StrataError
+from strata.probes.errors import StrataError
 
 
 def parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from string import ascii_uppercase
 from typing import Any
 
-from experiments.items.importing.mapping import ChoicesSpec
-from experiments.items.importing.numbered import number_order
-from experiments.items.importing.plain import UnusableRowError, plain_text, written
-from experiments.items.importing.scores import Marking, best, is_score
+from strata.experiments.items.importing.mapping import ChoicesSpec
+from strata.experiments.items.importing.numbered import number_order
+from strata.experiments.items.importing.plain import UnusableRowError, plain_text, written
+from strata.experiments.items.importing.scores import Marking, best, is_score
 
 _TEXTS = ("text", "texts", "option", "options", "choice", "choices", "value", "content", "answer")
 _LABELS = ("label", "labels", "key", "keys", "letter", "id")

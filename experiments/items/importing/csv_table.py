@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from probes.errors import StrataError
+from strata.probes.errors import StrataError
 
 SEPARATORS = ",;\t|"
 _LOOKED_AT = 50

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 
-from experiments.items.schema import Item
+from strata.experiments.items.schema import Item
 
 
 def with_foils(

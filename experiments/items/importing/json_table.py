@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.items.importing.paths import AbsentError, look_up
-from probes.errors import StrataError
+from strata.experiments.items.importing.paths import AbsentError, look_up
+from strata.probes.errors import StrataError
 
 
 class _TwiceError(ValueError):

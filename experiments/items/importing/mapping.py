@@ -10,10 +10,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
-from experiments.items.importing.paths import TemplateError, fields_of, parse_template
-from experiments.items.importing.rows import FORMATS, RowsSpec
-from experiments.items.schema import KINDS
-from probes.errors import StrataError
+from strata.experiments.items.importing.paths import TemplateError, fields_of, parse_template
+from strata.experiments.items.importing.rows import FORMATS, RowsSpec
+from strata.experiments.items.schema import KINDS
+from strata.probes.errors import StrataError
 
 Section = TypeVar("Section")
 
@@ -187,7 +187,7 @@ def shipped_mappings() -> tuple[str, ...]:
 
 
 def _shipped() -> Any:
-    return files("experiments.items").joinpath("mappings")
+    return files("strata.experiments.items").joinpath("mappings")
 
 
 def parse_mapping(text: str, name: str = "mapping") -> Mapped:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from experiments.items.importing.mapping import Mapped
-from experiments.items.importing.rows import source_files
-from probes.errors import StrataError
+from strata.experiments.items.importing.mapping import Mapped
+from strata.experiments.items.importing.rows import source_files
+from strata.probes.errors import StrataError
 
 
 def refuse_overwriting(out: str | Path, source: str | Path, mapping: Mapped) -> None:

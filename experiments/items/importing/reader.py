@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from typing import Any
 
-from experiments.items.importing.choices import Options
-from experiments.items.importing.mapping import unknown
-from experiments.items.importing.paths import AbsentError, Field, Template, look_up, parse_template
-from experiments.items.importing.plain import UnusableRowError, plain_text, prints, way_in, written
-from experiments.items.importing.rows import Row
-from probes.errors import StrataError
+from strata.experiments.items.importing.choices import Options
+from strata.experiments.items.importing.mapping import unknown
+from strata.experiments.items.importing.paths import AbsentError, Field, Template, look_up, parse_template
+from strata.experiments.items.importing.plain import UnusableRowError, plain_text, prints, way_in, written
+from strata.experiments.items.importing.rows import Row
+from strata.probes.errors import StrataError
 
 
 class Lookups:

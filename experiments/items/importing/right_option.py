@@ -13,12 +13,12 @@ from decimal import Decimal
 from string import ascii_lowercase
 from typing import Any
 
-from experiments.items.importing.choices import Options, bare_label
-from experiments.items.importing.mapping import ChoicesSpec
-from experiments.items.importing.numbered import number_order, told_apart
-from experiments.items.importing.plain import UnusableRowError, plain_text
-from experiments.items.importing.scores import listed_key
-from probes.errors import StrataError
+from strata.experiments.items.importing.choices import Options, bare_label
+from strata.experiments.items.importing.mapping import ChoicesSpec
+from strata.experiments.items.importing.numbered import number_order, told_apart
+from strata.experiments.items.importing.plain import UnusableRowError, plain_text
+from strata.experiments.items.importing.scores import listed_key
+from strata.probes.errors import StrataError
 
 _TRUTHS = (("true", "yes"), ("false", "no"))
 _WHOLE = re.compile(r"[+-]?\d{1,9}")

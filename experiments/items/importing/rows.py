@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.items.importing.arrow_table import data_set_rows, parquet_rows
-from experiments.items.importing.csv_table import csv_rows
-from experiments.items.importing.json_table import Keyed, json_lines, json_rows
-from experiments.items.importing.text_file import file_text
-from probes.errors import StrataError
+from strata.experiments.items.importing.arrow_table import data_set_rows, parquet_rows
+from strata.experiments.items.importing.csv_table import csv_rows
+from strata.experiments.items.importing.json_table import Keyed, json_lines, json_rows
+from strata.experiments.items.importing.text_file import file_text
+from strata.probes.errors import StrataError
 
 FORMATS = ("csv", "jsonl", "json", "parquet", "datasets")
 _BY_SUFFIX = {

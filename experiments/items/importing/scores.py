@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.items.importing.plain import UnusableRowError, written
+from strata.experiments.items.importing.plain import UnusableRowError, written
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Sequence
 from pathlib import Path
 
-from probes.errors import StrataError
+from strata.probes.errors import StrataError
 
 _MARKS = (
     # The longer marks first: that of UTF-32 begins with that of UTF-16.

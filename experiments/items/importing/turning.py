@@ -10,19 +10,19 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from experiments.items.family import TokenLength
-from experiments.items.importing.choices import Options, numbers_in, options_of, unmarked
-from experiments.items.importing.foils import with_foils
-from experiments.items.importing.leaving_out import LeftOut
-from experiments.items.importing.mapping import Mapped, read_mapping, unknown
-from experiments.items.importing.paths import Field, Template, parse_template
-from experiments.items.importing.plain import UnusableRowError, plain_text, written
-from experiments.items.importing.reader import Lookups, Reader
-from experiments.items.importing.right_option import Key, key_of, reading_of, right_option, same_option
-from experiments.items.importing.rows import Row, read_rows
-from experiments.items.importing.scores import Marking, are_one_hot, best, listed_key, marking_of
-from experiments.items.schema import KINDS, Item, Span
-from probes.errors import StrataError
+from strata.experiments.items.family import TokenLength
+from strata.experiments.items.importing.choices import Options, numbers_in, options_of, unmarked
+from strata.experiments.items.importing.foils import with_foils
+from strata.experiments.items.importing.leaving_out import LeftOut
+from strata.experiments.items.importing.mapping import Mapped, read_mapping, unknown
+from strata.experiments.items.importing.paths import Field, Template, parse_template
+from strata.experiments.items.importing.plain import UnusableRowError, plain_text, written
+from strata.experiments.items.importing.reader import Lookups, Reader
+from strata.experiments.items.importing.right_option import Key, key_of, reading_of, right_option, same_option
+from strata.experiments.items.importing.rows import Row, read_rows
+from strata.experiments.items.importing.scores import Marking, are_one_hot, best, listed_key, marking_of
+from strata.experiments.items.schema import KINDS, Item, Span
+from strata.probes.errors import StrataError
 
 
 @dataclass(frozen=True)

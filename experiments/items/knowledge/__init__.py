@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from experiments.items.family import Family
-from experiments.items.knowledge.build import family
-from experiments.items.knowledge.relations import RELATIONS
+from strata.experiments.items.family import Family
+from strata.experiments.items.knowledge.build import family
+from strata.experiments.items.knowledge.relations import RELATIONS
 
 FAMILIES: tuple[Family, ...] = tuple(family(relation) for relation in RELATIONS)

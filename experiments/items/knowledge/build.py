@@ -6,8 +6,8 @@ import math
 import re
 from functools import partial
 
-from experiments.items.family import Family, TokenLength
-from experiments.items.knowledge.drawing import (
+from strata.experiments.items.family import Family, TokenLength
+from strata.experiments.items.knowledge.drawing import (
     distinguishable,
     exemplars,
     in_turn,
@@ -18,10 +18,10 @@ from experiments.items.knowledge.drawing import (
     spread,
     wordings_each,
 )
-from experiments.items.knowledge.relations import SHOTS, Relation
-from experiments.items.knowledge.tables import Fact, facts
-from experiments.items.knowledge.wordings import Example, ask
-from experiments.items.schema import Item
+from strata.experiments.items.knowledge.relations import SHOTS, Relation
+from strata.experiments.items.knowledge.tables import Fact, facts
+from strata.experiments.items.knowledge.wordings import Example, ask
+from strata.experiments.items.schema import Item
 
 CHOICES = 4
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from experiments.items.knowledge.wordings import Wording
+from strata.experiments.items.knowledge.wordings import Wording
 
 SHOTS = 4
 

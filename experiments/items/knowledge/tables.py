@@ -18,7 +18,7 @@ class Fact:
 @cache
 def facts(table: str) -> tuple[Fact, ...]:
     """The facts of `tables/<table>.tsv`: on each line an answer, a tab, and its subjects apart by ` | `."""
-    text = files("experiments.items.knowledge").joinpath("tables", f"{table}.tsv").read_text(encoding="utf-8")
+    text = files("strata.experiments.items.knowledge").joinpath("tables", f"{table}.tsv").read_text(encoding="utf-8")
     rows = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
     return tuple(Fact(subject, answer) for answer, subjects in rows for subject in subjects.split(" | "))
 

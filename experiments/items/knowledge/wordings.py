@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from experiments.items.schema import Span
+from strata.experiments.items.schema import Span
 
 SLOT = "{x}"
 ASIDE = "{d}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from experiments.items.family import Family
-from experiments.items.reasoning import arithmetic, binding, lists, logic
+from strata.experiments.items.family import Family
+from strata.experiments.items.reasoning import arithmetic, binding, lists, logic
 
 FAMILIES: tuple[Family, ...] = tuple(
     task.family() for module in (arithmetic, lists, logic, binding) for task in module.TASKS

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from experiments.items.reasoning.frame import Problem, Side, Task, Vocabulary, Wording, options
-from experiments.items.reasoning.marked import Marked, mark
+from strata.experiments.items.reasoning.frame import Problem, Side, Task, Vocabulary, Wording, options
+from strata.experiments.items.reasoning.marked import Marked, mark
 
 _VARIABLES = ("a", "b", "c", "d", "k", "m", "n", "p", "r", "t", "x", "y", "z")
 _VALUES = tuple(map(str, range(1, 10)))

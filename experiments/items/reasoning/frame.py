@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
-from experiments.items.family import Family, TokenLength
-from experiments.items.reasoning.marked import Marked, fill, joined
-from experiments.items.schema import Item, Kind
-from probes.errors import StrataError
+from strata.experiments.items.family import Family, TokenLength
+from strata.experiments.items.reasoning.marked import Marked, fill, joined
+from strata.experiments.items.schema import Item, Kind
+from strata.probes.errors import StrataError
 
 Vocabulary = Mapping[str, tuple[str, ...]]
 """Pools of words by name, each of equal token length once a tokenizer is known."""

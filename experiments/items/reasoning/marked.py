@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from string import Formatter
 
-from experiments.items.schema import Span
+from strata.experiments.items.schema import Span
 
 
 @dataclass(frozen=True)

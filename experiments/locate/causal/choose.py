@@ -10,11 +10,11 @@ from itertools import chain, zip_longest
 from types import MappingProxyType
 from typing import Any
 
-from experiments.items.alignment import EncodedItem
-from experiments.items.schema import KINDS, Kind
-from experiments.locate.questions import entity_of
-from experiments.statistics.bootstrap import MIN_CLUSTERS
-from probes.causal.pairs import Pair
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.items.schema import KINDS, Kind
+from strata.experiments.locate.questions import entity_of
+from strata.experiments.statistics.bootstrap import MIN_CLUSTERS
+from strata.probes.causal.pairs import Pair
 
 PER_FAMILY = 3
 """Pairs that a family has at least, where there are so many: the random donor of a pair is another one of its family."""

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from experiments.items.alignment import EncodedItem
-from experiments.locate.causal.intervene import cut_name, line_name
-from experiments.locate.causal.lines import LOCATED
-from experiments.locate.questions import entity_of
-from experiments.statistics.cluster_profiles import cluster_profiles
-from probes.causal.interchange import CONTROLS, Line, Measure
-from probes.causal.removal import METHODS, Cut
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.locate.causal.intervene import cut_name, line_name
+from strata.experiments.locate.causal.lines import LOCATED
+from strata.experiments.locate.questions import entity_of
+from strata.experiments.statistics.cluster_profiles import cluster_profiles
+from strata.probes.causal.interchange import CONTROLS, Line, Measure
+from strata.probes.causal.removal import METHODS, Cut
 
 LEAST_DIFFERENCE = 1.0
 """Logits by which the clean run must prefer the answer more than the foil run does; a weaker pair has nothing to move."""

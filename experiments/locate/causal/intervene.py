@@ -11,20 +11,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from experiments.locate.causal.lines import cuts_for, lines_for, spans_of
-from experiments.locate.config import LocateConfig
-from probes.backends.runs import Runs
-from probes.causal.attribution import attribution
-from probes.causal.damage import LAST_TOKENS, damage
-from probes.causal.interchange import BATCH_TOKENS, Line, interchange
-from probes.causal.knockout import knockout
-from probes.causal.pairs import Pair, batches_of
-from probes.causal.removal import Cut, removal
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import DoesNotFitError, is_out_of_memory
-from probes.lens.text import sample_text, text_tokens
-from probes.progress import Progress, silent
-from probes.store import ActivationStore
+from strata.experiments.locate.causal.lines import cuts_for, lines_for, spans_of
+from strata.experiments.locate.config import LocateConfig
+from strata.probes.backends.runs import Runs
+from strata.probes.causal.attribution import attribution
+from strata.probes.causal.damage import LAST_TOKENS, damage
+from strata.probes.causal.interchange import BATCH_TOKENS, Line, interchange
+from strata.probes.causal.knockout import knockout
+from strata.probes.causal.pairs import Pair, batches_of
+from strata.probes.causal.removal import Cut, removal
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import DoesNotFitError, is_out_of_memory
+from strata.probes.lens.text import sample_text, text_tokens
+from strata.probes.progress import Progress, silent
+from strata.probes.store import ActivationStore
 
 _TEXT_LENGTH = 40
 

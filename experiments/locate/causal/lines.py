@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.locate.config import LocateConfig
-from probes.backends.restart import COMPONENTS, Component
-from probes.causal.interchange import CONTROLS, Line
-from probes.causal.pairs import ALL, Pair
-from probes.causal.removal import Cut
+from strata.experiments.locate.config import LocateConfig
+from strata.probes.backends.restart import COMPONENTS, Component
+from strata.probes.causal.interchange import CONTROLS, Line
+from strata.probes.causal.pairs import ALL, Pair
+from strata.probes.causal.removal import Cut
 
 LOCATED: Component = "mlp_out"
 """The component that `located` is about: attention moves what is known from token to token, the MLP computes on it."""

@@ -10,23 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from experiments.items.schema import KINDS
-from experiments.locate.causal.choose import Chosen
-from experiments.locate.causal.curves import attribution_correlations, causal_curves, causal_profiles, groups_of
-from experiments.locate.causal.effects import WEAK, Effects
-from experiments.locate.causal.intermediates import intermediates
-from experiments.locate.causal.intervene import intervene, neutral_damage, read_back
-from experiments.locate.causal.verdict import MATCHED, Placed, order, place, placed_in_words
-from experiments.locate.config import LocateConfig
-from experiments.locate.kept import effects_store
-from experiments.run import RunDirectory
-from experiments.statistics.false_discovery import benjamini_hochberg
-from experiments.statistics.location import Location
-from probes.backends.self_tests import SelfTest
-from probes.backends.shared_prefix import NoRestartError
-from probes.causal.self_tests import run_causal_self_tests
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.progress import Progress, silent
+from strata.experiments.items.schema import KINDS
+from strata.experiments.locate.causal.choose import Chosen
+from strata.experiments.locate.causal.curves import attribution_correlations, causal_curves, causal_profiles, groups_of
+from strata.experiments.locate.causal.effects import WEAK, Effects
+from strata.experiments.locate.causal.intermediates import intermediates
+from strata.experiments.locate.causal.intervene import intervene, neutral_damage, read_back
+from strata.experiments.locate.causal.verdict import MATCHED, Placed, order, place, placed_in_words
+from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.kept import effects_store
+from strata.experiments.run import RunDirectory
+from strata.experiments.statistics.false_discovery import benjamini_hochberg
+from strata.experiments.statistics.location import Location
+from strata.probes.backends.self_tests import SelfTest
+from strata.probes.backends.shared_prefix import NoRestartError
+from strata.probes.causal.self_tests import run_causal_self_tests
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.progress import Progress, silent
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.locate.causal.effects import (
+from strata.experiments.locate.causal.effects import (
     SITES,
     WEAK,
     Effects,
@@ -30,15 +30,15 @@ from experiments.locate.causal.effects import (
     site_table,
     stable_seed,
 )
-from experiments.locate.causal.lines import LOCATED
-from experiments.locate.config import LocateConfig
-from experiments.statistics.bootstrap import MIN_CLUSTERS
-from experiments.statistics.difference import depth_difference
-from experiments.statistics.location import Location, locate_profile
-from experiments.statistics.share import cluster_share
-from experiments.statistics.split_half import split_half
-from probes.causal.interchange import CONTROLS
-from probes.causal.removal import METHODS
+from strata.experiments.locate.causal.lines import LOCATED
+from strata.experiments.locate.config import LocateConfig
+from strata.experiments.statistics.bootstrap import MIN_CLUSTERS
+from strata.experiments.statistics.difference import depth_difference
+from strata.experiments.statistics.location import Location, locate_profile
+from strata.experiments.statistics.share import cluster_share
+from strata.experiments.statistics.split_half import split_half
+from strata.probes.causal.interchange import CONTROLS
+from strata.probes.causal.removal import METHODS
 
 ALPHA = 0.05
 MATCHED = {"knowledge": "K-C", "reasoning": "R-R0"}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from experiments.items.alignment import EncodedItem
-from experiments.locate.causal.choose import choose_pairs
-from experiments.locate.causal.intervene import knockout_window
-from experiments.locate.causal.lines import cuts_for, lines_for, spans_of
-from experiments.locate.config import LocateConfig
-from probes.causal.pairs import ALL, Pair
-from probes.causal.removal import DRAWS
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.locate.causal.choose import choose_pairs
+from strata.experiments.locate.causal.intervene import knockout_window
+from strata.experiments.locate.causal.lines import cuts_for, lines_for, spans_of
+from strata.experiments.locate.config import LocateConfig
+from strata.probes.causal.pairs import ALL, Pair
+from strata.probes.causal.removal import DRAWS
 
 _BACKWARD = 3
 """Forward passes that a forward and a backward pass take."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboards.cli import display as display_module
-from dashboards.cli.display import Display, Stopped, only_results_on_stdout
+from strata.dashboards.cli import display as display_module
+from strata.dashboards.cli.display import Display, Stopped, only_results_on_stdout
 
 
 @pytest.fixture

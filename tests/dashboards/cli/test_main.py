@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboards.cli.main import VERBS, main
+from strata.dashboards.cli.main import VERBS, main
 
 
 def test_help_tells_a_user_what_strata_is_for(capsys: pytest.CaptureFixture[str]) -> None:

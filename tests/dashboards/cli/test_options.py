@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from dashboards.cli.common_options import config_lines
-from dashboards.cli.options import Option, add_options, positive, resolve
-from dashboards.cli.verb_compare import QUICK as COMPARE_QUICK
-from dashboards.cli.verb_locate import QUICK_FAMILIES
-from experiments.items.builtin import DEFAULT, chosen
-from experiments.items.schema import KINDS
-from probes.errors import StrataError
+from strata.dashboards.cli.common_options import config_lines
+from strata.dashboards.cli.options import Option, add_options, positive, resolve
+from strata.dashboards.cli.verb_compare import QUICK as COMPARE_QUICK
+from strata.dashboards.cli.verb_locate import QUICK_FAMILIES
+from strata.experiments.items.builtin import DEFAULT, chosen
+from strata.experiments.items.schema import KINDS
+from strata.probes.errors import StrataError
 
 OPTIONS = (
     Option("seed", 0, "seed", parse=int),

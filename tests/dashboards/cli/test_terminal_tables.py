@@ -9,10 +9,10 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from dashboards.cli.main import main
-from dashboards.cli.tables import Column, fitting_from_the_end, print_matrix, print_table
-from experiments.items.jsonl import write_items
-from experiments.items.schema import Item
+from strata.dashboards.cli.main import main
+from strata.dashboards.cli.tables import Column, fitting_from_the_end, print_matrix, print_table
+from strata.experiments.items.jsonl import write_items
+from strata.experiments.items.schema import Item
 
 WIDTHS = (40, 60, 80, 200)
 COLUMNS = [Column("family"), *(Column(name, "right") for name in ("n", "scored", "aligned")), Column("tokens")]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboards.cli.main import main
+from strata.dashboards.cli.main import main
 
 MAPPING = '[item]\nprompt = "Question: {question}\\nAnswer:"\nanswer = "{answer}"\nkind = "knowledge"\nfamily = "t"\n'
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny_models import tiny_model, tiny_tokenizer
 
-from dashboards.cli.main import main
+from strata.dashboards.cli.main import main
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from synthetic_run import write_synthetic_run
 from test_page_browser import _settled, browser, opened, report
 
-from dashboards.page import write_report
+from strata.dashboards.page import write_report
 
 __all__ = ["browser", "report"]
 pytestmark = pytest.mark.browser

@@ -11,7 +11,7 @@ import pytest
 from synthetic_comparison import write_synthetic_comparison
 from test_page_browser import _settled, browser, opened
 
-from dashboards.page import write_comparison
+from strata.dashboards.page import write_comparison
 
 __all__ = ["browser"]
 pytestmark = pytest.mark.browser

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from synthetic_comparison import HOSTILE, write_synthetic_comparison
 
-from dashboards.cli import verb_report
-from dashboards.page import write_comparison
-from dashboards.view.comparison import build_comparison
-from probes.errors import StrataError
+from strata.dashboards.cli import verb_report
+from strata.dashboards.page import write_comparison
+from strata.dashboards.view.comparison import build_comparison
+from strata.probes.errors import StrataError
 
 
 @pytest.fixture(scope="module")

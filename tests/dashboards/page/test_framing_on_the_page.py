@@ -12,10 +12,10 @@ import pytest
 from synthetic_comparison import write_synthetic_comparison
 from synthetic_run import write_synthetic_run
 
-from dashboards.page import write_comparison, write_report
-from dashboards.view import build_view
-from dashboards.view.comparison import build_comparison
-from experiments.items.framing import caveat_of
+from strata.dashboards.page import write_comparison, write_report
+from strata.dashboards.view import build_view
+from strata.dashboards.view.comparison import build_comparison
+from strata.experiments.items.framing import caveat_of
 
 OPENING = "<|user|>\nGo <img src=x>\n<think>\n\n</think>\n\n"
 SHOWN = "<|user|>⏎Go <img src=x>⏎<think>⏎⏎</think>⏎⏎"

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from synthetic_run import HOSTILE_TOKENS, write_synthetic_run
 
-from dashboards.page import render_lens_page, write_report
-from dashboards.view.lens import read_lens_maps
-from dashboards.view.tables import read_run
-from dashboards.view.text import visible
+from strata.dashboards.page import render_lens_page, write_report
+from strata.dashboards.view.lens import read_lens_maps
+from strata.dashboards.view.tables import read_run
+from strata.dashboards.view.text import visible
 
 pytestmark = pytest.mark.browser
 FLAGS = [

@@ -11,13 +11,13 @@ import plotly.offline
 import pytest
 from synthetic_run import write_synthetic_run
 
-from dashboards.page import render_lens_page, render_report, write_report
-from dashboards.page.assets import PLOTLY, asset, inline, inline_json
-from dashboards.page.vendor import ASSETS, SHA256, sha256
-from dashboards.view import build_report
-from dashboards.view.lens import read_lens_maps
-from dashboards.view.tables import read_run
-from probes.errors import StrataError
+from strata.dashboards.page import render_lens_page, render_report, write_report
+from strata.dashboards.page.assets import PLOTLY, asset, inline, inline_json
+from strata.dashboards.page.vendor import ASSETS, SHA256, sha256
+from strata.dashboards.view import build_report
+from strata.dashboards.view.lens import read_lens_maps
+from strata.dashboards.view.tables import read_run
+from strata.probes.errors import StrataError
 
 
 @pytest.fixture(scope="module")

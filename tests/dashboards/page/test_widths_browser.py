@@ -11,7 +11,7 @@ from synthetic_comparison import write_synthetic_comparison
 from synthetic_run import write_synthetic_run
 from test_page_browser import browser, opened
 
-from dashboards.page import write_comparison, write_report
+from strata.dashboards.page import write_comparison, write_report
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser"]

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from synthetic_run import write_synthetic_run
 
-from dashboards.page import write_report
-from dashboards.view import build_view, validate_view
-from dashboards.view.causal_items import segments
-from dashboards.view.causal_labels import measure_meta, order_measures, split_window
-from dashboards.view.causes import intermediates_words, order_words
+from strata.dashboards.page import write_report
+from strata.dashboards.view import build_view, validate_view
+from strata.dashboards.view.causal_items import segments
+from strata.dashboards.view.causal_labels import measure_meta, order_measures, split_window
+from strata.dashboards.view.causes import intermediates_words, order_words
 
 Json = dict[str, Any]
 

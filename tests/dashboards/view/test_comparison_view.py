@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from synthetic_comparison import write_synthetic_comparison
 
-from dashboards.view.comparison import build_comparison
-from dashboards.view.comparison_schema import validate_comparison_view
-from experiments.compare.models import NEEDS_BOTH
-from experiments.comparison_measures import GRAFTS, GRAFTS_IN_WORDS
-from probes.errors import StrataError
+from strata.dashboards.view.comparison import build_comparison
+from strata.dashboards.view.comparison_schema import validate_comparison_view
+from strata.experiments.compare.models import NEEDS_BOTH
+from strata.experiments.comparison_measures import GRAFTS, GRAFTS_IN_WORDS
+from strata.probes.errors import StrataError
 
 Json = dict[str, Any]
 

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from dashboards.page import write_report
-from dashboards.view import build_view
+from strata.dashboards.page import write_report
+from strata.dashboards.view import build_view
 
 Json = dict[str, Any]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from dashboards.page.render import render_report
-from dashboards.view.build import build_report
-from dashboards.view.read_at import read_at_words
+from strata.dashboards.page.render import render_report
+from strata.dashboards.view.build import build_report
+from strata.dashboards.view.read_at import read_at_words
 
 
 def test_items_behind_a_fed_start_are_counted_by_kind_with_their_families(synthetic: Path) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from dashboards.view.comparison_contrasts import build_contrasts
-from dashboards.view.comparison_run import ComparisonRun
-from dashboards.view.comparison_similarity import build_similarity
-from probes.errors import StrataError
+from strata.dashboards.view.comparison_contrasts import build_contrasts
+from strata.dashboards.view.comparison_run import ComparisonRun
+from strata.dashboards.view.comparison_similarity import build_similarity
+from strata.probes.errors import StrataError
 
 Json = dict[str, Any]
 STREAMS = range(7)

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 from synthetic_run import write_synthetic_run
 
-from dashboards.page import write_report
-from dashboards.view import build_report, build_view, validate_view
-from dashboards.view.lens import OTHER, LensMap, pack_maps
-from dashboards.view.text import visible, without_paths
-from probes.errors import StrataError
+from strata.dashboards.page import write_report
+from strata.dashboards.view import build_report, build_view, validate_view
+from strata.dashboards.view.lens import OTHER, LensMap, pack_maps
+from strata.dashboards.view.text import visible, without_paths
+from strata.probes.errors import StrataError
 
 Json = dict[str, Any]
 
@@ -242,8 +242,8 @@ def test_the_same_run_gives_the_same_bytes(synthetic: Path) -> None:
 
 
 def test_thousands_of_items_are_thinned_but_mapped_ones_stay(synthetic: Path) -> None:
-    from dashboards.view.items import build_items
-    from dashboards.view.tables import read_run
+    from strata.dashboards.view.items import build_items
+    from strata.dashboards.view.tables import read_run
 
     run = read_run(synthetic)
     mapped = {"copy-007": "m1", "addition-003": "m2"}

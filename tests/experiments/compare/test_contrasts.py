@@ -12,9 +12,9 @@ import torch
 from tiny_models import tiny_checkpoint
 from torch import Tensor
 
-from experiments.compare import contrasts
-from experiments.compare.config import CompareConfig
-from experiments.compare.contrasts import (
+from strata.experiments.compare import contrasts
+from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.contrasts import (
     INSTRUCTIONS,
     NAMES,
     contrast_items,
@@ -23,15 +23,15 @@ from experiments.compare.contrasts import (
     instructed,
     write_contrasts,
 )
-from experiments.compare.models import Models
-from experiments.items.alignment import encode_items
-from experiments.items.framing import REQUEST, framed
-from experiments.items.schema import Item
-from experiments.locate.config import LocateConfig
-from experiments.locate.questions import Questions
-from experiments.run import RunDirectory
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.similarity.cka import debiased_cka
+from strata.experiments.compare.models import Models
+from strata.experiments.items.alignment import encode_items
+from strata.experiments.items.framing import REQUEST, framed
+from strata.experiments.items.schema import Item
+from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.questions import Questions
+from strata.experiments.run import RunDirectory
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.similarity.cka import debiased_cka
 
 CONFIG = CompareConfig(locate=LocateConfig(draws=200), contrast_items=10)
 SPOKEN = {"fast": "a b c ", "fast_reworded": "a c b ", "slow": "x y z ", "slow_reworded": "x z y ", "other": "k l m "}

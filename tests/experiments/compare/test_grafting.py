@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 import torch
 
-from experiments.compare.config import CompareConfig
-from experiments.compare.graft_scores import LEAST, halves, scores_of_kind
-from experiments.compare.grafting import all_grafts, graft_items, graft_names
-from experiments.items.alignment import EncodedItem
-from experiments.items.schema import Item
-from experiments.locate.config import LocateConfig
-from probes.errors import StrataError
-from probes.prompts import Prompt
-from probes.store import ActivationStore
+from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.graft_scores import LEAST, halves, scores_of_kind
+from strata.experiments.compare.grafting import all_grafts, graft_items, graft_names
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.items.schema import Item
+from strata.experiments.locate.config import LocateConfig
+from strata.probes.errors import StrataError
+from strata.probes.prompts import Prompt
+from strata.probes.store import ActivationStore
 
 N_LAYERS = 4
 CONFIG = CompareConfig(locate=LocateConfig(draws=200))
@@ -113,8 +113,8 @@ def test_items_are_shared_out_over_families_that_some_model_answers() -> None:
 def test_grafts_have_the_same_names_in_every_process_so_that_a_later_one_resumes() -> None:
     """Sets of words print in an order that depends on the process."""
     code = (
-        "from experiments.compare.config import CompareConfig\n"
-        "from experiments.compare.grafting import all_grafts, graft_names\n"
+        "from strata.experiments.compare.config import CompareConfig\n"
+        "from strata.experiments.compare.grafting import all_grafts, graft_names\n"
         "print(graft_names(all_grafts(4, CompareConfig())))"
     )
     printed = {

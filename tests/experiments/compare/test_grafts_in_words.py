@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from tiny_models import N_LAYERS, tiny_checkpoint
 
-from experiments.compare.config import CompareConfig
-from experiments.compare.grafts_in_words import grafts_in_words, inner_grafts
-from experiments.compare.models import NEEDS_BOTH, Models
-from experiments.distill.evaluate import ANSWERS, evaluation_lessons
-from experiments.locate.config import LocateConfig
-from experiments.run import RunDirectory, rows_to_table
-from probes.causal.grafted_model import grafted_model
-from probes.causal.grafts import Graft
-from probes.generation import generate
+from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.grafts_in_words import grafts_in_words, inner_grafts
+from strata.experiments.compare.models import NEEDS_BOTH, Models
+from strata.experiments.distill.evaluate import ANSWERS, evaluation_lessons
+from strata.experiments.locate.config import LocateConfig
+from strata.experiments.run import RunDirectory, rows_to_table
+from strata.probes.causal.grafted_model import grafted_model
+from strata.probes.causal.grafts import Graft
+from strata.probes.generation import generate
 
 CONFIG = CompareConfig(
     locate=LocateConfig(draws=200), thoughts=1, thought_splits=("test",), thought_grafts=N_LAYERS

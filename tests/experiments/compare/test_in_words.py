@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from experiments.compare.in_words import in_words
+from strata.experiments.compare.in_words import in_words
 
 UP, DOWN, NONE = (0.2, 0.1, 0.3), (-0.2, -0.3, -0.1), (0.01, -0.1, 0.1)
 POINT = (0.2, None, None)

@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from experiments.compare.layer_changes import layer_changes
-from experiments.items.schema import Item
-from experiments.tables import PROFILES
+from strata.experiments.compare.layer_changes import layer_changes
+from strata.experiments.items.schema import Item
+from strata.experiments.tables import PROFILES
 
 LAYERS = {"lens.logit": 4, "interchange": 3}
 ITEMS = [

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from experiments.compare.likeness import likeness_rows
-from experiments.items.schema import Item
+from strata.experiments.compare.likeness import likeness_rows
+from strata.experiments.items.schema import Item
 
 N_LAYERS, N_ITEMS = 8, 24
 ITEMS = [

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.compare.location_change import location_change
-from experiments.items.alignment import EncodedItem
-from experiments.items.schema import Item
-from experiments.locate.causal.effects import Effects
-from experiments.locate.config import LocateConfig
-from probes.causal.interchange import CONTROLS
-from probes.prompts import Prompt
+from strata.experiments.compare.location_change import location_change
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.items.schema import Item
+from strata.experiments.locate.causal.effects import Effects
+from strata.experiments.locate.config import LocateConfig
+from strata.probes.causal.interchange import CONTROLS
+from strata.probes.prompts import Prompt
 
 N_LAYERS, PAIRS = 10, 14
 CONFIG = LocateConfig(draws=300)

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.compare.agreement import agreement, claimed, claimed_in_words
-from experiments.compare.agreement_words import disagreement, shown_by
-from experiments.compare.behaviour_change import behaviour_change
-from experiments.compare.in_words import in_words
-from experiments.compare.next_tokens import format_instead, next_tokens, opens_tag
-from experiments.compare.story import story_of
-from experiments.items.schema import Item
+from strata.experiments.compare.agreement import agreement, claimed, claimed_in_words
+from strata.experiments.compare.agreement_words import disagreement, shown_by
+from strata.experiments.compare.behaviour_change import behaviour_change
+from strata.experiments.compare.in_words import in_words
+from strata.experiments.compare.next_tokens import format_instead, next_tokens, opens_tag
+from strata.experiments.compare.story import story_of
+from strata.experiments.items.schema import Item
 
 N = 40
 

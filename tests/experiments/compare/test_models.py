@@ -10,10 +10,10 @@ import pytest
 import torch
 from tiny_models import tiny_checkpoint
 
-from experiments.compare import models as module
-from experiments.compare.models import Models
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import DoesNotFitError
+from strata.experiments.compare import models as module
+from strata.experiments.compare.models import Models
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import DoesNotFitError
 
 ROLES = ("base", "distilled", "twin")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.compare.paired import as_json, excludes_zero, paired
-from experiments.statistics.bootstrap import Estimate
+from strata.experiments.compare.paired import as_json, excludes_zero, paired
+from strata.experiments.statistics.bootstrap import Estimate
 
 CLUSTERS = [f"entity {number % 10}" for number in range(20)]
 

@@ -7,12 +7,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.compare.shared_pairs import chosen, eligible
-from experiments.items.alignment import EncodedItem
-from experiments.items.schema import Item, Kind
-from experiments.locate.causal.choose import shared_out
-from experiments.locate.config import LocateConfig
-from probes.prompts import Prompt
+from strata.experiments.compare.shared_pairs import chosen, eligible
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.items.schema import Item, Kind
+from strata.experiments.locate.causal.choose import shared_out
+from strata.experiments.locate.config import LocateConfig
+from strata.probes.prompts import Prompt
 
 FAMILIES = ("sum", "order", "count")
 SIZES = st.dictionaries(

@@ -10,20 +10,20 @@ import torch
 from tiny_models import tiny_checkpoint
 from torch import Tensor
 
-from experiments.compare.config import CompareConfig
-from experiments.compare.contrasts import INSTRUCTIONS, contrasts_of, instructed
-from experiments.compare.similarity import rows_of_streams, similarity_rows
-from experiments.compare.transfer import transfer_rows
-from experiments.items.alignment import EncodedItem, encode_items
-from experiments.items.schema import Item
-from experiments.locate.config import LocateConfig
-from experiments.locate.kept import streams_store
-from experiments.locate.measure import Pass, measure
-from experiments.locate.questions import questions_for
-from probes.backends.torch_hooks import TorchHooks
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.open import open_checkpoint
-from probes.similarity.cka import debiased_cka
+from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.contrasts import INSTRUCTIONS, contrasts_of, instructed
+from strata.experiments.compare.similarity import rows_of_streams, similarity_rows
+from strata.experiments.compare.transfer import transfer_rows
+from strata.experiments.items.alignment import EncodedItem, encode_items
+from strata.experiments.items.schema import Item
+from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.kept import streams_store
+from strata.experiments.locate.measure import Pass, measure
+from strata.experiments.locate.questions import questions_for
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.similarity.cka import debiased_cka
 
 CONFIG = CompareConfig(locate=LocateConfig(draws=200, folds=3))
 FED = "of"
@@ -182,7 +182,7 @@ def test_probes_are_carried_over_from_behind_what_all_items_of_a_family_are_fed(
 
 def test_questions_behind_instructions_end_where_they_end(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_checkpoint("llama")
-    monkeypatch.setattr("experiments.compare.contrasts.INSTRUCTIONS", dict.fromkeys(INSTRUCTIONS, "a b c "))
+    monkeypatch.setattr("strata.experiments.compare.contrasts.INSTRUCTIONS", dict.fromkeys(INSTRUCTIONS, "a b c "))
     found = instructed(asked(), model)
     assert len(found.items) == 32
     for prompts in found.prompts.values():

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from experiments.compare.in_words import in_words
-from experiments.compare.story import story_of
+from strata.experiments.compare.in_words import in_words
+from strata.experiments.compare.story import story_of
 
 UP, DOWN, NONE, FEW = (0.2, 0.1, 0.3), (-0.2, -0.3, -0.1), (0.01, -0.1, 0.1), (0.2, None, None)
 Three = tuple[float, float | None, float | None]

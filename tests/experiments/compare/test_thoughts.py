@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from tiny_models import tiny_checkpoint
 
-from experiments.compare.config import CompareConfig
-from experiments.compare.models import Models
-from experiments.compare.thoughts import asked_in_words, summarised, thoughts_change
-from experiments.distill.evaluate import ANSWERS, evaluation_lessons, reasoning_rows
-from experiments.distill.prompting import PROMPTS, ask
-from experiments.generation import extract_answer, is_right, leaves_open
-from experiments.generation.answers import NEVER_CLOSED, NOTHING, NOTHING_AFTER
-from experiments.locate.config import LocateConfig
-from experiments.run import RunDirectory, rows_to_table
-from probes.errors import StrataError
-from probes.generation import generate
+from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.models import Models
+from strata.experiments.compare.thoughts import asked_in_words, summarised, thoughts_change
+from strata.experiments.distill.evaluate import ANSWERS, evaluation_lessons, reasoning_rows
+from strata.experiments.distill.prompting import PROMPTS, ask
+from strata.experiments.generation import extract_answer, is_right, leaves_open
+from strata.experiments.generation.answers import NEVER_CLOSED, NOTHING, NOTHING_AFTER
+from strata.experiments.locate.config import LocateConfig
+from strata.experiments.run import RunDirectory, rows_to_table
+from strata.probes.errors import StrataError
+from strata.probes.generation import generate
 
 PROBLEMS = 10
 SPLITS = ("test", "harder", "other")

@@ -11,10 +11,10 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from tiny_models import tiny_checkpoint, tiny_model
 
-from experiments.distill import evaluate as evaluation
-from experiments.distill.evaluate import evaluate
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import StrataError
+from strata.experiments.distill import evaluate as evaluation
+from strata.experiments.distill.evaluate import evaluate
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
 
 
 def test_an_adapter_that_was_trained_again_is_not_given_its_old_answers(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from experiments.distill.data import SPLITS, cells_of, families_of, in_training, lessons, lessons_sha256
-from experiments.distill.prompting import PROMPTS, ask
-from experiments.items.builtin import build_items, chosen
+from strata.experiments.distill.data import SPLITS, cells_of, families_of, in_training, lessons, lessons_sha256
+from strata.experiments.distill.prompting import PROMPTS, ask
+from strata.experiments.items.builtin import build_items, chosen
 
 
 @pytest.mark.parametrize("seed", [0, 1, 7])

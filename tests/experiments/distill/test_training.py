@@ -13,17 +13,17 @@ from peft import get_peft_model_state_dict
 from safetensors.torch import load_file
 from tiny_models import tiny_checkpoint, tiny_model, tiny_tokenizer
 
-from dashboards.cli.main import main
-from experiments.distill import train as training
-from experiments.distill.config import DistillConfig
-from experiments.distill.data import lessons
-from experiments.distill.distill import distill
-from experiments.distill.train import adapted, train
-from experiments.distill.twins import row_of, rows
-from probes.checkpoints import adapter as adapters
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.open import open_checkpoint
-from probes.errors import StrataError
+from strata.dashboards.cli.main import main
+from strata.experiments.distill import train as training
+from strata.experiments.distill.config import DistillConfig
+from strata.experiments.distill.data import lessons
+from strata.experiments.distill.pipeline import distill
+from strata.experiments.distill.train import adapted, train
+from strata.experiments.distill.twins import row_of, rows
+from strata.probes.checkpoints import adapter as adapters
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.errors import StrataError
 
 CONFIG = DistillConfig(steps=6, batch=3, rank=2, precision="float32")
 PICKLES = (".bin", ".pt", ".pth", ".pkl")

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy_encoders import PieceEncoder, byte_pairs
 
-from experiments.items.alignment import EncodedItem, UnscorableError, encode_item, encode_items, token_length
-from experiments.items.builtin import FAMILIES, build_items
-from experiments.items.schema import Item
-from probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
-from probes.errors import StrataError
+from strata.experiments.items.alignment import EncodedItem, UnscorableError, encode_item, encode_items, token_length
+from strata.experiments.items.builtin import FAMILIES, build_items
+from strata.experiments.items.schema import Item
+from strata.probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
+from strata.probes.errors import StrataError
 
 ITEM = Item(
     id="one",

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from experiments.items.composite import FAMILIES, matched_knowledge
-from experiments.items.composite.asides import asides
-from experiments.items.composite.chains import CHAINS
-from experiments.items.family import Family
-from experiments.items.jsonl import read_items, write_items
-from experiments.items.knowledge.drawing import distinguishable, seeded
-from experiments.items.knowledge.relations import SHOTS
-from experiments.items.knowledge.tables import bare, facts
-from experiments.items.schema import Item
-from probes.checkpoints.checkpoint import Checkpoint
+from strata.experiments.items.composite import FAMILIES, matched_knowledge
+from strata.experiments.items.composite.asides import asides
+from strata.experiments.items.composite.chains import CHAINS
+from strata.experiments.items.family import Family
+from strata.experiments.items.jsonl import read_items, write_items
+from strata.experiments.items.knowledge.drawing import distinguishable, seeded
+from strata.experiments.items.knowledge.relations import SHOTS
+from strata.experiments.items.knowledge.tables import bare, facts
+from strata.experiments.items.schema import Item
+from strata.probes.checkpoints.checkpoint import Checkpoint
 
 EVERY = 10**6
 CHAIN = {chain.name: chain for chain in CHAINS}

@@ -7,13 +7,13 @@ from collections import Counter
 import pytest
 from toy_encoders import PieceEncoder
 
-from experiments.items.alignment import encode_items
-from experiments.items.control import FAMILIES, matched_items
-from experiments.items.family import Family
-from experiments.items.format_check import format_report
-from experiments.items.jsonl import item_from_dict, item_to_dict
-from experiments.items.knowledge.tables import facts
-from experiments.items.schema import Item
+from strata.experiments.items.alignment import encode_items
+from strata.experiments.items.control import FAMILIES, matched_items
+from strata.experiments.items.family import Family
+from strata.experiments.items.format_check import format_report
+from strata.experiments.items.jsonl import item_from_dict, item_to_dict
+from strata.experiments.items.knowledge.tables import facts
+from strata.experiments.items.schema import Item
 
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 

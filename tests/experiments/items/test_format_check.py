@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 from toy_encoders import PieceEncoder
 
-from experiments.items.alignment import encode_items
-from experiments.items.format_check import contrasts_from_format, format_report, kind_from_format
-from experiments.items.format_classifier import format_accuracy, ridge_scores
-from experiments.items.schema import Item, Kind
+from strata.experiments.items.alignment import encode_items
+from strata.experiments.items.format_check import contrasts_from_format, format_report, kind_from_format
+from strata.experiments.items.format_classifier import format_accuracy, ridge_scores
+from strata.experiments.items.schema import Item, Kind
 
 WORDS = ("river", "stone", "cloud", "grass", "flame", "smoke", "light", "night", "storm", "earth")
 PLAIN = Item(id="0", kind="knowledge", family="f", domain="d", prompt="a b", answer=" x", foil=" y")

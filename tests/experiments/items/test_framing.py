@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_models import tiny_tokenizer
 
-from experiments.items.alignment import encode_item
-from experiments.items.builtin import build_items, chosen
-from experiments.items.framing import FRAMINGS, REQUEST, framed, opening_of, template_sha256
-from experiments.items.schema import Item
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import StrataError
+from strata.experiments.items.alignment import encode_item
+from strata.experiments.items.builtin import build_items, chosen
+from strata.experiments.items.framing import FRAMINGS, REQUEST, framed, opening_of, template_sha256
+from strata.experiments.items.schema import Item
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
 
 
 def templated(start: str, *, adds_bos: bool = False) -> Any:

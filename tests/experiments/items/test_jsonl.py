@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.items.jsonl import (
+from strata.experiments.items.jsonl import (
     FIELDS,
     LONGEST_ID,
     RESERVED_SPANS,
@@ -22,8 +22,8 @@ from experiments.items.jsonl import (
     scan_items,
     write_items,
 )
-from experiments.items.schema import KINDS, Item
-from probes.errors import StrataError
+from strata.experiments.items.schema import KINDS, Item
+from strata.probes.errors import StrataError
 
 GOOD: dict[str, Any] = {
     "id": "a",

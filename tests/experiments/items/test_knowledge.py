@@ -7,15 +7,15 @@ from collections import Counter
 
 import pytest
 
-from experiments.items.family import Family
-from experiments.items.jsonl import read_items, write_items
-from experiments.items.knowledge import FAMILIES
-from experiments.items.knowledge.drawing import distinguishable, exemplars, partners, seeded, spread
-from experiments.items.knowledge.relations import BY_NAME, SHOTS
-from experiments.items.knowledge.tables import Fact, bare, facts
-from experiments.items.knowledge.wordings import Example, Wording, ask
-from experiments.items.schema import Item
-from probes.checkpoints.checkpoint import Checkpoint
+from strata.experiments.items.family import Family
+from strata.experiments.items.jsonl import read_items, write_items
+from strata.experiments.items.knowledge import FAMILIES
+from strata.experiments.items.knowledge.drawing import distinguishable, exemplars, partners, seeded, spread
+from strata.experiments.items.knowledge.relations import BY_NAME, SHOTS
+from strata.experiments.items.knowledge.tables import Fact, bare, facts
+from strata.experiments.items.knowledge.wordings import Example, Wording, ask
+from strata.experiments.items.schema import Item
+from strata.probes.checkpoints.checkpoint import Checkpoint
 
 EVERY = 10**6
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy_encoders import PieceEncoder
 
-from experiments.items.alignment import encode_items
-from experiments.items.family import Family
-from experiments.items.jsonl import item_from_dict, item_to_dict
-from experiments.items.reasoning import FAMILIES
-from experiments.items.reasoning.frame import equal_length
-from experiments.items.reasoning.marked import fill, joined, mark
-from experiments.items.schema import Item
-from probes.errors import StrataError
+from strata.experiments.items.alignment import encode_items
+from strata.experiments.items.family import Family
+from strata.experiments.items.jsonl import item_from_dict, item_to_dict
+from strata.experiments.items.reasoning import FAMILIES
+from strata.experiments.items.reasoning.frame import equal_length
+from strata.experiments.items.reasoning.marked import fill, joined, mark
+from strata.experiments.items.schema import Item
+from strata.probes.errors import StrataError
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
@@ -216,7 +216,7 @@ def test_the_same_seed_gives_the_same_items_and_another_seed_others(family: Fami
 
 def test_items_do_not_depend_on_the_hash_seed_of_the_process() -> None:
     script = (
-        "from experiments.items.reasoning import FAMILIES\n"
+        "from strata.experiments.items.reasoning import FAMILIES\n"
         "import hashlib\n"
         "items = [repr(item) for family in FAMILIES for item in family.build(seed=0, n=12)]\n"
         "print(hashlib.sha256(''.join(items).encode()).hexdigest())"

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from experiments.items.jsonl import item_from_dict, item_to_dict
-from experiments.items.reasoning_gym import from_reasoning_gym
-from probes.errors import StrataError
+from strata.experiments.items.jsonl import item_from_dict, item_to_dict
+from strata.experiments.items.reasoning_gym import from_reasoning_gym
+from strata.probes.errors import StrataError
 
 
 @pytest.mark.parametrize("name", ["chain_sum", "number_sequence", "syllogism"])
@@ -46,7 +46,7 @@ def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
 def test_only_text_and_finite_numbers_become_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = ["yes", 3, float("nan"), None, ["a"], {"a": 1}, "no"]
     entries = [{"question": f"Question {n}?", "answer": answer} for n, answer in enumerate(answers)]
-    monkeypatch.setattr("experiments.items.reasoning_gym._generated", lambda *_: entries)
+    monkeypatch.setattr("strata.experiments.items.reasoning_gym._generated", lambda *_: entries)
     items = from_reasoning_gym("any", len(entries))
     assert [item.answer for item in items] == [" yes", " 3", " no"]
     assert {item.foil for item in items} <= {" yes", " 3", " no"}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from experiments.locate.causal.lines import spans_of
-from probes.causal.pairs import Pair
-from probes.prompts import Prompt
+from strata.experiments.locate.causal.lines import spans_of
+from strata.probes.causal.pairs import Pair
+from strata.probes.prompts import Prompt
 
 
 def pair(key: str, first_difference: int, length: int = 8, **positions: int) -> Pair:

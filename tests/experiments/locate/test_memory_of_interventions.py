@@ -10,14 +10,14 @@ import pytest
 import torch
 from tiny_models import tiny_checkpoint
 
-from experiments.locate.causal import intervene as module
-from experiments.locate.causal.intervene import intervene, read_back
-from experiments.locate.config import LocateConfig
-from probes.backends.recording import Recording, record
-from probes.causal.pairs import Pair
-from probes.errors import DoesNotFitError
-from probes.prompts import Prompt
-from probes.store import ActivationStore
+from strata.experiments.locate.causal import intervene as module
+from strata.experiments.locate.causal.intervene import intervene, read_back
+from strata.experiments.locate.config import LocateConfig
+from strata.probes.backends.recording import Recording, record
+from strata.probes.causal.pairs import Pair
+from strata.probes.errors import DoesNotFitError
+from strata.probes.prompts import Prompt
+from strata.probes.store import ActivationStore
 
 CONFIG = LocateConfig(causal_map="default")
 
@@ -41,7 +41,7 @@ def _too_small_for(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
             raise torch.OutOfMemoryError("there is no more")
         return record(checkpoint, prompts, **options)
 
-    monkeypatch.setattr("probes.backends.runs.record", limited)
+    monkeypatch.setattr("strata.probes.backends.runs.record", limited)
 
 
 def test_a_family_is_begun_again_in_smaller_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,16 +8,16 @@ import pytest
 import torch
 from tiny_models import tiny_checkpoint
 
-from experiments.items.alignment import encode_items
-from experiments.items.schema import Item
-from experiments.locate.config import LocateConfig
-from experiments.locate.kept import streams_store
-from experiments.locate.measure import Pass, measure
-from experiments.locate.places import appended, asked_at, places_of
-from experiments.locate.probing import probe_targets
-from experiments.locate.questions import Questions
-from experiments.run import RunDirectory
-from probes.backends.torch_hooks import TorchHooks
+from strata.experiments.items.alignment import encode_items
+from strata.experiments.items.schema import Item
+from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.kept import streams_store
+from strata.experiments.locate.measure import Pass, measure
+from strata.experiments.locate.places import appended, asked_at, places_of
+from strata.experiments.locate.probing import probe_targets
+from strata.experiments.locate.questions import Questions
+from strata.experiments.run import RunDirectory
+from strata.probes.backends.torch_hooks import TorchHooks
 
 LETTERS = "abcdefghijklmnopqrstuvw"
 

@@ -9,10 +9,10 @@ import pytest
 from small_world import small_items, write_items
 from tiny_models import tiny_checkpoint
 
-from experiments.locate.config import LocateConfig
-from experiments.locate.questions import questions_for, unrelated_ids
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import StrataError
+from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.questions import questions_for, unrelated_ids
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
 
 
 @pytest.fixture(scope="module")

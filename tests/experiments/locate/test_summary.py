@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from experiments.locate.summary import decodable_before_readable
+from strata.experiments.locate.summary import decodable_before_readable
 
 
 def onset(layer: int | None, *interval: int | None) -> dict[str, Any]:

@@ -10,12 +10,12 @@ import pytest
 import torch
 from tiny_models import tiny_checkpoint
 
-from experiments.locate.causal.intervene import intervene
-from experiments.locate.causal.workload import work_of
-from experiments.locate.config import LocateConfig
-from probes.causal.pairs import Pair
-from probes.prompts import Prompt
-from probes.store import ActivationStore
+from strata.experiments.locate.causal.intervene import intervene
+from strata.experiments.locate.causal.workload import work_of
+from strata.experiments.locate.config import LocateConfig
+from strata.probes.causal.pairs import Pair
+from strata.probes.prompts import Prompt
+from strata.probes.store import ActivationStore
 
 
 def pair_of(key: str, length: int, differs: int, seed: int) -> Pair:
@@ -52,6 +52,6 @@ def test_planned_work_is_the_work_done(causal_map: str, tmp_path: Path) -> None:
 
 
 def test_no_interventions_are_no_work() -> None:
-    from experiments.locate.causal.workload import intervention_tokens
+    from strata.experiments.locate.causal.workload import intervention_tokens
 
     assert intervention_tokens([], LocateConfig(causal_map="none"), 30) == 0

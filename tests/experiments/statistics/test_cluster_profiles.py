@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.statistics import cluster_profiles
-from probes.errors import StrataError
+from strata.experiments.statistics import cluster_profiles
+from strata.probes.errors import StrataError
 
 
 def test_a_cluster_is_the_ratio_of_the_sums_of_its_items() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from experiments.statistics import effect_depth, half_mass_block
+from strata.experiments.statistics import effect_depth, half_mass_block
 
 PROFILES = arrays(float, st.integers(1, 20), elements=st.floats(-5, 5, allow_subnormal=False))
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.statistics import EQUIVALENCE_BOUND, Difference, depth_difference, equivalent, locate_profile
-from experiments.statistics.difference import verdict
-from probes.errors import StrataError
+from strata.experiments.statistics import EQUIVALENCE_BOUND, Difference, depth_difference, equivalent, locate_profile
+from strata.experiments.statistics.difference import verdict
+from strata.probes.errors import StrataError
 
 QUICK = {"draws": 200, "permutations": 199}
 

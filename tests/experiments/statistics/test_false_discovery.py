@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from experiments.statistics import benjamini_hochberg
+from strata.experiments.statistics import benjamini_hochberg
 
 P = st.lists(st.floats(0, 1), min_size=1, max_size=40)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.statistics.bootstrap import cluster_bootstrap
-from experiments.statistics.jackknife import jackknife_bootstrap
+from strata.experiments.statistics.bootstrap import cluster_bootstrap
+from strata.experiments.statistics.jackknife import jackknife_bootstrap
 
 
 def _less_one(values: np.ndarray) -> np.ndarray:

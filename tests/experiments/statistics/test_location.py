@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from experiments.statistics import cluster_profiles, effect_depth, half_mass_block, locate_profile
-from experiments.statistics.bootstrap import multinomial_weights
-from experiments.statistics.stretch import stretch
-from probes.errors import StrataError
+from strata.experiments.statistics import cluster_profiles, effect_depth, half_mass_block, locate_profile
+from strata.experiments.statistics.bootstrap import multinomial_weights
+from strata.experiments.statistics.stretch import stretch
+from strata.probes.errors import StrataError
 
 
 def _planted(kind: str, n_blocks: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.statistics import cluster_profiles, effect_depth, half_mass_block, locate_profile
+from strata.experiments.statistics import cluster_profiles, effect_depth, half_mass_block, locate_profile
 
 SIMULATIONS = 1000
 _QUICK = {"draws": 200, "permutations": 200}

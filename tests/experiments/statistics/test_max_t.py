@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from experiments.statistics import max_t_sign_flip, max_t_two_groups
-from probes.errors import StrataError
+from strata.experiments.statistics import max_t_sign_flip, max_t_two_groups
+from strata.probes.errors import StrataError
 
 
 @pytest.mark.parametrize("alternative", ["two-sided", "greater"])

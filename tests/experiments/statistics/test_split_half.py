@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.statistics import split_half
-from experiments.statistics.split_half import rank_correlation, split_half_between
-from probes.errors import StrataError
+from strata.experiments.statistics import split_half
+from strata.experiments.statistics.split_half import rank_correlation, split_half_between
+from strata.probes.errors import StrataError
 
 
 def test_rank_correlation_is_spearmans_with_ties_too() -> None:

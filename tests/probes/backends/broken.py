@@ -8,10 +8,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from probes.backends import Activations, Edit, Site
-from probes.backends.torch_hooks import TorchHooks
-from probes.batching import Batch
-from probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.backends import Activations, Edit, Site
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.batching import Batch
+from strata.probes.checkpoints.checkpoint import Checkpoint
 
 
 class Broken:

@@ -11,12 +11,12 @@ import pytest
 import torch
 from tiny_models import ARCHITECTURES, tiny_checkpoint
 
-import probes.backends.agreement as agreement_module
-from probes.backends import BACKENDS, SITE_NAMES, Backend
-from probes.backends.agreement import Agreement, measure_agreement
-from probes.backends.torch_hooks import TorchHooks
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.prompts import Prompt
+import strata.probes.backends.agreement as agreement_module
+from strata.probes.backends import BACKENDS, SITE_NAMES, Backend
+from strata.probes.backends.agreement import Agreement, measure_agreement
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.prompts import Prompt
 
 DTYPES = [torch.float32, torch.bfloat16]
 MIXED = [Prompt(str(n), tuple(range(7, 7 + n))) for n in (12, 5, 8)]
@@ -142,7 +142,7 @@ def test_a_restart_with_a_mistake_is_noticed(tiny_models: Any, monkeypatch: pyte
 def test_a_model_that_cannot_be_restarted_is_compared_otherwise_and_says_why(
     tiny_models: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("probes.backends.shared_prefix._KNOWN_OPTIONS", frozenset())
+    monkeypatch.setattr("strata.probes.backends.shared_prefix._KNOWN_OPTIONS", frozenset())
     found = measure_agreement(tiny_models("llama"), prompts=MIXED, backends=["torch", "restart"])
     assert "can't be restarted" in found.unavailable["restart"]
     assert found.ok

@@ -11,18 +11,18 @@ import torch
 from tiny_models import tiny_checkpoint, tiny_model, tiny_tokenizer
 from torch import nn
 
-from probes.backends.gate import admit
-from probes.backends.self_tests import SelfTest, run_self_tests
-from probes.backends.shape_check import check_shapes
-from probes.checkpoints import open as opening
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.open import checkpoint_from, open_checkpoint, open_on_meta
-from probes.checkpoints.stretched_rope import embed_row_by_row, thresholds_of
-from probes.errors import NotSupportedError, SelfTestError
-from probes.prompts import Prompt
-from probes.verification.plain import PlainModel
-from probes.verification.tiny_checkpoint import save_tiny
-from probes.verification.verdict import random_prompts
+from strata.probes.backends.gate import admit
+from strata.probes.backends.self_tests import SelfTest, run_self_tests
+from strata.probes.backends.shape_check import check_shapes
+from strata.probes.checkpoints import open as opening
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.open import checkpoint_from, open_checkpoint, open_on_meta
+from strata.probes.checkpoints.stretched_rope import embed_row_by_row, thresholds_of
+from strata.probes.errors import NotSupportedError, SelfTestError
+from strata.probes.prompts import Prompt
+from strata.probes.verification.plain import PlainModel
+from strata.probes.verification.tiny_checkpoint import save_tiny
+from strata.probes.verification.verdict import random_prompts
 
 SHORT = [Prompt("a", tuple(range(5, 11))), Prompt("b", tuple(range(5, 9)))]
 LENGTH = "streams do not depend on how long the prompts beside and before them are"

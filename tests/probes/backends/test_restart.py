@@ -7,14 +7,14 @@ import torch
 from tiny_models import ARCHITECTURES, tiny_checkpoint
 from torch import Tensor
 
-from probes.backends.contract import Edit, Site
-from probes.backends.recording import record
-from probes.backends.restart import COMPONENTS, Component, Knockout, Variant, _alike, sweep
-from probes.backends.runs import Runs
-from probes.backends.torch_hooks import TorchHooks
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import StrataError
-from probes.prompts import Prompt
+from strata.probes.backends.contract import Edit, Site
+from strata.probes.backends.recording import record
+from strata.probes.backends.restart import COMPONENTS, Component, Knockout, Variant, _alike, sweep
+from strata.probes.backends.runs import Runs
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
+from strata.probes.prompts import Prompt
 
 
 def prompts_of(*lengths: int, seed: int = 0) -> list[Prompt]:

@@ -12,11 +12,11 @@ import torch
 from tiny_models import ARCHITECTURES
 from torch import nn
 
-from probes.backends import BACKENDS, open_backend
-from probes.backends.self_tests import SelfTest, require_passed, run_self_tests
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import SelfTestError
-from probes.prompts import Prompt
+from strata.probes.backends import BACKENDS, open_backend
+from strata.probes.backends.self_tests import SelfTest, require_passed, run_self_tests
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import SelfTestError
+from strata.probes.prompts import Prompt
 
 PROMPTS = [Prompt(str(n), tuple(range(6, 6 + n))) for n in (11, 3, 8, 8, 5)]
 

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from probes.causal.pairs import Pair
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.prompts import Prompt
+from strata.probes.causal.pairs import Pair
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.prompts import Prompt
 
 Contributions = dict[tuple[str, int], Tensor]
 """(component, block) → "token d_model"."""

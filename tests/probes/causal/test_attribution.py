@@ -9,10 +9,10 @@ import torch
 from plain_interventions import REFERENCED, PlainModel, mixed_pairs, plain
 from tiny_models import tiny_checkpoint
 
-from probes.causal.attribution import CONTRIBUTIONS, attribution
-from probes.causal.interchange import Line, interchange
-from probes.causal.pairs import Pair
-from probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.causal.attribution import CONTRIBUTIONS, attribution
+from strata.probes.causal.interchange import Line, interchange
+from strata.probes.causal.pairs import Pair
+from strata.probes.checkpoints.checkpoint import Checkpoint
 
 STEP = 1e-2
 """Norms compute in float32 whatever the model's dtype, so a smaller step would measure their rounding."""

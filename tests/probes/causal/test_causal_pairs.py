@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plain_interventions import mixed_pairs, pair_of
 
-from probes.causal.pairs import Pair, batches_of, reach_columns
-from probes.causal.positions import matching_columns, parts_of
-from probes.errors import StrataError
-from probes.prompts import Prompt
+from strata.probes.causal.pairs import Pair, batches_of, reach_columns
+from strata.probes.causal.positions import matching_columns, parts_of
+from strata.probes.errors import StrataError
+from strata.probes.prompts import Prompt
 
 CLEAN, FOIL = Prompt("p", (5, 6, 7), {"last": 2}), Prompt("p", (5, 8, 7), {"last": 2})
 

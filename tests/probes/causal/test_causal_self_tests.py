@@ -10,8 +10,8 @@ import torch
 from plain_interventions import mixed_pairs
 from tiny_models import ARCHITECTURES, tiny_checkpoint
 
-from probes.causal.self_tests import run_causal_self_tests
-from probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.causal.self_tests import run_causal_self_tests
+from strata.probes.checkpoints.checkpoint import Checkpoint
 
 RESTART = "a restarted run gives the logits of the whole forward pass"
 OWN = "a restarted run given its own stream changes nothing"

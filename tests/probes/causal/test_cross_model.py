@@ -15,18 +15,18 @@ from plain_interventions import REFERENCED, mixed_pairs, pair_of, plain
 from tiny_models import tiny_checkpoint
 from torch import Tensor
 
-from experiments.items.alignment import encode_items
-from experiments.items.jsonl import read_items
-from probes.causal import cross_model
-from probes.causal.cross_model import CONTRIBUTIONS, EVERY, CrossLine, cross_patch
-from probes.causal.grafts import graft, grafts_of
-from probes.causal.lent import store_contributions, stored
-from probes.causal.noise import unit_vectors
-from probes.causal.pairs import Pair
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.open import open_checkpoint
-from probes.errors import StrataError
-from probes.store import ActivationStore
+from strata.experiments.items.alignment import encode_items
+from strata.experiments.items.jsonl import read_items
+from strata.probes.causal import cross_model
+from strata.probes.causal.cross_model import CONTRIBUTIONS, EVERY, CrossLine, cross_patch
+from strata.probes.causal.grafts import graft, grafts_of
+from strata.probes.causal.lent import store_contributions, stored
+from strata.probes.causal.noise import unit_vectors
+from strata.probes.causal.pairs import Pair
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.errors import StrataError
+from strata.probes.store import ActivationStore
 
 LINES = [CrossLine(part, where) for part in CONTRIBUTIONS for where in ("last", "subject", EVERY)]
 NEAR = {"rtol": 1e-3, "atol": 1e-4}

@@ -9,8 +9,8 @@ import torch
 from plain_interventions import REFERENCED, PlainModel, plain
 from torch import Tensor
 
-from probes.causal.damage import damage
-from probes.causal.removal import METHODS, Cut
+from strata.probes.causal.damage import damage
+from strata.probes.causal.removal import METHODS, Cut
 
 TEXTS = [tuple(torch.randint(5, 60, (n,), generator=torch.Generator().manual_seed(n)).tolist()) for n in (9, 7, 12)]
 LAST = 4

@@ -10,8 +10,8 @@ import torch
 from plain_interventions import mixed_pairs
 from tiny_models import ARCHITECTURES, tiny_checkpoint
 
-from probes.causal.graft_self_tests import run_graft_self_tests
-from probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.causal.graft_self_tests import run_graft_self_tests
+from strata.probes.checkpoints.checkpoint import Checkpoint
 
 EVERYTHING = "grafting everything gives the donor"
 NOTHING = "grafting nothing gives the base"

@@ -10,10 +10,10 @@ import torch
 from plain_interventions import mixed_pairs
 from tiny_models import N_LAYERS, tiny_checkpoint
 
-from probes.causal.grafted_model import grafted_model
-from probes.causal.grafts import Graft, grafts_of
-from probes.errors import StrataError
-from probes.generation import generate
+from strata.probes.causal.grafted_model import grafted_model
+from strata.probes.causal.grafts import Graft, grafts_of
+from strata.probes.errors import StrataError
+from strata.probes.generation import generate
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gemma2", "gpt2", "gpt_neox"])

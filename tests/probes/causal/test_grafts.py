@@ -15,14 +15,14 @@ from tiny_models import N_LAYERS, tiny_checkpoint, tiny_model, tiny_tokenizer
 from torch import Tensor
 from transformers import GPTNeoConfig, GPTNeoForCausalLM
 
-from probes.backends.shared_rows import shares_rows, shortest_window
-from probes.causal.grafts import Graft, graft, grafts_of
-from probes.causal.pairs import Pair
-from probes.causal.random_delta import RandomDelta
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.open import checkpoint_from, open_checkpoint
-from probes.errors import StrataError
-from probes.prompts import Prompt
+from strata.probes.backends.shared_rows import shares_rows, shortest_window
+from strata.probes.causal.grafts import Graft, graft, grafts_of
+from strata.probes.causal.pairs import Pair
+from strata.probes.causal.random_delta import RandomDelta
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.open import checkpoint_from, open_checkpoint
+from strata.probes.errors import StrataError
+from strata.probes.prompts import Prompt
 
 _EMBEDDINGS = {"gpt2": ("transformer.wte", "transformer.wpe")}
 _BLOCKS = {"gpt2": "transformer.h", "gpt_neox": "gpt_neox.layers"}

@@ -10,11 +10,11 @@ import torch
 from plain_interventions import REFERENCED, PlainModel, mixed_pairs, pair_of, plain
 from torch import Tensor
 
-import probes.causal.interchange as module
-from probes.causal.interchange import CONTROLS, Interchanged, Line, interchange
-from probes.causal.pairs import ALL, Pair
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import StrataError
+import strata.probes.causal.interchange as module
+from strata.probes.causal.interchange import CONTROLS, Interchanged, Line, interchange
+from strata.probes.causal.pairs import ALL, Pair
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
 
 COMPONENTS = ("block_out", "attn_out", "mlp_out", "resid_pre")
 NEAR = {"rtol": 1e-3, "atol": 1e-4}
@@ -296,6 +296,6 @@ def test_no_pairs_cost_nothing(tiny_models: Any) -> None:
 
 
 def test_an_attention_that_cannot_be_restarted_is_refused(tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("probes.backends.shared_prefix._KNOWN_OPTIONS", frozenset())
+    monkeypatch.setattr("strata.probes.backends.shared_prefix._KNOWN_OPTIONS", frozenset())
     with pytest.raises(StrataError, match="can't be restarted"):
         list(interchange(tiny_models("llama"), mixed_pairs(), [Line("denoise", "mlp_out", "last")]))

@@ -11,9 +11,9 @@ from plain_interventions import mixed_pairs
 from tiny_models import tiny_checkpoint
 from torch import Tensor
 
-from probes.causal.knockout import knockout
-from probes.causal.pairs import Pair
-from probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.causal.knockout import knockout
+from strata.probes.causal.pairs import Pair
+from strata.probes.checkpoints.checkpoint import Checkpoint
 
 SPANS = ["subject", "early", "last", "nowhere"]
 

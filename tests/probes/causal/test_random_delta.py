@@ -10,8 +10,8 @@ import torch
 from tiny_models import tiny_checkpoint
 from torch import Tensor, nn
 
-from probes.causal.random_delta import RandomDelta
-from probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.causal.random_delta import RandomDelta
+from strata.probes.checkpoints.checkpoint import Checkpoint
 
 SIZES = {"hidden_size": 128, "intermediate_size": 256}
 """Large enough for a hundredth of a matrix to be many values."""

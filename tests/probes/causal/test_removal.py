@@ -10,9 +10,9 @@ import torch
 from plain_interventions import REFERENCED, PlainModel, mixed_pairs, pair_of, plain
 from torch import Tensor
 
-from probes.causal.pairs import Pair
-from probes.causal.removal import METHODS, Cut, removal
-from probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.causal.pairs import Pair
+from strata.probes.causal.removal import METHODS, Cut, removal
+from strata.probes.checkpoints.checkpoint import Checkpoint
 
 COMPONENTS = ("block_out", "attn_out", "mlp_out")
 CUTS = [Cut(method, name, window) for method in METHODS for name in COMPONENTS for window in (1, 2)]

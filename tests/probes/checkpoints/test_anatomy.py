@@ -7,8 +7,8 @@ import torch
 from tiny_models import ARCHITECTURES, tiny_model
 from transformers import BertConfig, BertModel
 
-from probes.checkpoints.anatomy import anatomy_of
-from probes.errors import StrataError
+from strata.probes.checkpoints.anatomy import anatomy_of
+from strata.probes.errors import StrataError
 
 POST_NORM = {"gemma2", "gemma3", "olmo2"}
 

@@ -13,12 +13,12 @@ import pytest
 import torch
 from saved import logits_of, save_gguf
 
-from probes.cache import cache_directory
-from probes.checkpoints import embedded
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.open import open_checkpoint
-from probes.errors import DoesNotFitError, StrataError
-from probes.progress import Progress
+from strata.probes.cache import cache_directory
+from strata.probes.checkpoints import embedded
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.errors import DoesNotFitError, StrataError
+from strata.probes.progress import Progress
 
 IDS = (4, 9, 30, 12, 7)
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tiny_models import VOCAB_SIZE, WORDS, tiny_model, tiny_tokenizer
 from transformers import PreTrainedTokenizer, PreTrainedTokenizerFast
 
-from probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
-from probes.checkpoints.open import checkpoint_from
+from strata.probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
+from strata.probes.checkpoints.open import checkpoint_from
 
 MODEL = tiny_model("llama")
 WIDE = tiny_model("llama", vocab_size=300)

@@ -11,10 +11,10 @@ from peft import LoraConfig, get_peft_model
 from saved import logits_of, save_gguf
 from tiny_models import tiny_tokenizer
 
-from probes.backends.agreement import measure_agreement
-from probes.checkpoints.open import open_checkpoint, open_on_meta
-from probes.errors import StrataError
-from probes.similarity.lineage import verify_pair
+from strata.probes.backends.agreement import measure_agreement
+from strata.probes.checkpoints.open import open_checkpoint, open_on_meta
+from strata.probes.errors import StrataError
+from strata.probes.similarity.lineage import verify_pair
 
 IDS = (4, 9, 30, 12, 7)
 

@@ -10,8 +10,8 @@ import pytest
 from huggingface_hub import constants, errors
 from saved import save_directory
 
-from probes.checkpoints.open import open_checkpoint
-from probes.errors import DoesNotFitError, StrataError
+from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.errors import DoesNotFitError, StrataError
 
 
 def response(status: int) -> httpx.Response:

@@ -16,10 +16,10 @@ from peft import LoraConfig, get_peft_model
 from saved import save_directory
 from tiny_models import tiny_model
 
-from probes.checkpoints import identity
-from probes.checkpoints.open import open_checkpoint, open_on_meta
-from probes.errors import StrataError
-from probes.file_state import is_settled
+from strata.probes.checkpoints import identity
+from strata.probes.checkpoints.open import open_checkpoint, open_on_meta
+from strata.probes.errors import StrataError
+from strata.probes.file_state import is_settled
 
 
 @pytest.fixture(autouse=True)

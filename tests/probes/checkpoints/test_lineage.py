@@ -14,11 +14,11 @@ from saved import save_gguf
 from tiny_models import tiny_model, tiny_tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from probes.checkpoints.known import KNOWN
-from probes.checkpoints.known_pairs import PAIRS, known_pair
-from probes.checkpoints.spec import parse_spec
-from probes.errors import NotFetchedError, StrataError
-from probes.similarity.lineage import hub_id_of, verify_pair
+from strata.probes.checkpoints.known import KNOWN
+from strata.probes.checkpoints.known_pairs import PAIRS, known_pair
+from strata.probes.checkpoints.spec import parse_spec
+from strata.probes.errors import NotFetchedError, StrataError
+from strata.probes.similarity.lineage import hub_id_of, verify_pair
 
 
 def save(directory: Path, model: Any, tokenizer: PreTrainedTokenizerFast | None = None, shard: str = "5GB") -> str:
@@ -256,7 +256,7 @@ def test_known_names_are_judged_by_name_when_the_hub_is_out_of_reach(
     def unreachable(*_: Any, **__: Any) -> None:
         raise NotFetchedError("it is not in the local cache and the hub can't be reached", "Connect once")
 
-    monkeypatch.setattr("probes.checkpoints.open.hub_directory", unreachable)
+    monkeypatch.setattr("strata.probes.checkpoints.open.hub_directory", unreachable)
     found = verify_pair("qwen2.5-7b", "r1-distill-qwen-7b")
     assert (found.verdict, found.judged_by) == ("not the base", "names") and "hub can't be reached" in found.reasons[-1]
     assert found.unfetched and not verify_pair("qwen2.5-7b", "r1-distill-qwen-7b", weights=False).unfetched

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.checkpoints.known import KNOWN
-from probes.checkpoints.spec import Spec, parse_spec
-from probes.errors import StrataError
+from strata.probes.checkpoints.known import KNOWN
+from strata.probes.checkpoints.spec import Spec, parse_spec
+from strata.probes.errors import StrataError
 
 part = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,12}", fullmatch=True).filter(lambda text: not text.endswith(".gguf"))
 

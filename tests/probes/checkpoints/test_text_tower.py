@@ -10,11 +10,11 @@ import transformers
 from saved import logits_of
 from tiny_models import VOCAB_SIZE, tiny_tokenizer
 
-from probes.backends.contract import Site
-from probes.backends.torch_hooks import TorchHooks
-from probes.capture import capture
-from probes.checkpoints.open import open_checkpoint, open_on_meta
-from probes.prompts import Prompt
+from strata.probes.backends.contract import Site
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.capture import capture
+from strata.probes.checkpoints.open import open_checkpoint, open_on_meta
+from strata.probes.prompts import Prompt
 
 IDS = (4, 9, 30, 12, 7)
 

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from probes.checkpoints.anatomy import Anatomy, BlockParts
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.identity import Identity
-from probes.checkpoints.readout import Readout
+from strata.probes.checkpoints.anatomy import Anatomy, BlockParts
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.identity import Identity
+from strata.probes.checkpoints.readout import Readout
 
 VOCAB = 40
 WIDTH = 16

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.lens.emergence import NEVER, above_null, first_run, settled
+from strata.probes.lens.emergence import NEVER, above_null, first_run, settled
 
 rows = st.integers(1, 9).flatmap(
     lambda width: st.lists(st.lists(st.integers(-1, 2), min_size=width, max_size=width), min_size=1, max_size=6)

@@ -9,13 +9,13 @@ import pytest
 import torch
 from tiny_models import VOCAB_SIZE, tiny_checkpoint
 
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.errors import StrataError
-from probes.lens import fitted
-from probes.lens.fitted import belongs_to, jacobian_lens, read_fitted, tuned_lens
-from probes.lens.jacobian import JacobianSettings
-from probes.lens.text import sample_text, text_tokens
-from probes.lens.tuned import Tuning
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
+from strata.probes.lens import fitted
+from strata.probes.lens.fitted import belongs_to, jacobian_lens, read_fitted, tuned_lens
+from strata.probes.lens.jacobian import JacobianSettings
+from strata.probes.lens.text import sample_text, text_tokens
+from strata.probes.lens.tuned import Tuning
 
 SMALL = Tuning(n_tokens=1024, steps=3, judged=32)
 

@@ -9,10 +9,10 @@ import torch
 from linear_model import VOCAB, WIDTH, linear_checkpoint, rotation
 from tiny_models import D_MODEL, N_LAYERS, VOCAB_SIZE, tiny_checkpoint
 
-from probes.errors import StrataError
-from probes.lens.jacobian import fit_jacobian
-from probes.lens.lenses import LOGIT_LENS, JacobianLens
-from probes.lens.logit import read_lens
+from strata.probes.errors import StrataError
+from strata.probes.lens.jacobian import fit_jacobian
+from strata.probes.lens.lenses import LOGIT_LENS, JacobianLens
+from strata.probes.lens.logit import read_lens
 
 
 def test_jacobian_of_matrices_is_their_product() -> None:

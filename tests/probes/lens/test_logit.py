@@ -10,12 +10,12 @@ from plain_hf import scaled_model, streams_and_logits
 from tiny_models import ARCHITECTURES, VOCAB_SIZE, tiny_checkpoint
 from torch import Tensor, nn
 
-from probes.checkpoints.anatomy import anatomy_of
-from probes.checkpoints.readout import Readout, readout_of
-from probes.errors import StrataError
-from probes.lens.chunked import Tiling
-from probes.lens.lenses import LogitLens
-from probes.lens.logit import NO_TOKEN, difference_from_the_model, read_lens
+from strata.probes.checkpoints.anatomy import anatomy_of
+from strata.probes.checkpoints.readout import Readout, readout_of
+from strata.probes.errors import StrataError
+from strata.probes.lens.chunked import Tiling
+from strata.probes.lens.lenses import LogitLens
+from strata.probes.lens.logit import NO_TOKEN, difference_from_the_model, read_lens
 
 
 def random_readout(vocab: int, d_model: int = 8, *, softcap: float | None = None, bias: bool = False) -> Readout:

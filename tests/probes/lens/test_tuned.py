@@ -7,12 +7,12 @@ import torch
 from linear_model import VOCAB, WIDTH, linear_checkpoint, rotation
 from tiny_models import VOCAB_SIZE, tiny_checkpoint
 
-from probes.errors import StrataError
-from probes.lens.divergence import divergence_from_model
-from probes.lens.logit import difference_from_the_model, read_lens
-from probes.lens.ridge import ridge_start
-from probes.lens.text_streams import rows_of, streams_over
-from probes.lens.tuned import TunedFit, Tuning, fit_tuned
+from strata.probes.errors import StrataError
+from strata.probes.lens.divergence import divergence_from_model
+from strata.probes.lens.logit import difference_from_the_model, read_lens
+from strata.probes.lens.ridge import ridge_start
+from strata.probes.lens.text_streams import rows_of, streams_over
+from strata.probes.lens.tuned import TunedFit, Tuning, fit_tuned
 
 SMALL = Tuning(steps=20, batch=256, judged=200)
 

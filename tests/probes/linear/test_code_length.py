@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from plain_sklearn import probabilities
 from planted_items import Planted, planted
 
-from probes.linear import online_code_length
-from probes.linear.code_length import cut_points, reading_order
+from strata.probes.linear import online_code_length
+from strata.probes.linear.code_length import cut_points, reading_order
 
 GRID = (10.0, 0.3, 0.01)
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from probes.linear import control_labels
+from strata.probes.linear import control_labels
 
 LABEL_OF_TYPE = st.integers(2, 20).flatmap(
     lambda n: st.tuples(

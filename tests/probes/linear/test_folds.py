@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probes.errors import StrataError
-from probes.linear import Scheme, assign_folds
-from probes.linear.folds import encode, groups_of, splits_of
+from strata.probes.errors import StrataError
+from strata.probes.linear import Scheme, assign_folds
+from strata.probes.linear.folds import encode, groups_of, splits_of
 
 
 @st.composite

@@ -10,8 +10,8 @@ from planted_items import planted
 from sklearn.covariance import ledoit_wolf
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from probes.linear.folds import assign_folds, splits_of
-from probes.linear.mass_mean import score_mass_mean, shrunk_covariance
+from strata.probes.linear.folds import assign_folds, splits_of
+from strata.probes.linear.mass_mean import score_mass_mean, shrunk_covariance
 
 
 @pytest.mark.parametrize(("n", "d"), [(200, 8), (30, 60), (50, 50)])

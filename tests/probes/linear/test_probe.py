@@ -7,8 +7,8 @@ import pytest
 import torch
 from planted_items import Planted, planted
 
-from probes.errors import StrataError
-from probes.linear import ProbeResult, Scheme, control_labels, probe_streams
+from strata.probes.errors import StrataError
+from strata.probes.linear import ProbeResult, Scheme, control_labels, probe_streams
 
 GRID = (10.0, 1.0, 0.1, 0.01)
 

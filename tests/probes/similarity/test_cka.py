@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from probes.errors import StrataError
-from probes.similarity.cka import debiased_cka, debiased_cka_of_subsets, four_contrasts
+from strata.probes.errors import StrataError
+from strata.probes.similarity.cka import debiased_cka, debiased_cka_of_subsets, four_contrasts
 
 
 def gaussian(n: int, d: int, seed: int) -> Tensor:

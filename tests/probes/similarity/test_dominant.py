@@ -8,9 +8,9 @@ import torch
 from test_cka import gaussian, spelled_out
 from torch import Tensor
 
-from probes.similarity.cka import debiased_cka
-from probes.similarity.cosine import cosine_by_item
-from probes.similarity.dominant import DOMINANT_SHARE, dominance, least_share, without_dimensions
+from strata.probes.similarity.cka import debiased_cka
+from strata.probes.similarity.cosine import cosine_by_item
+from strata.probes.similarity.dominant import DOMINANT_SHARE, dominance, least_share, without_dimensions
 
 ROGUE = 7
 

@@ -11,12 +11,12 @@ from scipy.linalg import orthogonal_procrustes
 from tiny_models import tiny_checkpoint
 from torch import Tensor
 
-from probes.errors import StrataError
-from probes.prompts import Prompt
-from probes.similarity.cka import debiased_cka
-from probes.similarity.cosine import cosine_by_item
-from probes.similarity.matched import streams_at
-from probes.similarity.orthogonal import fit_orthogonal, mapped_piecewise
+from strata.probes.errors import StrataError
+from strata.probes.prompts import Prompt
+from strata.probes.similarity.cka import debiased_cka
+from strata.probes.similarity.cosine import cosine_by_item
+from strata.probes.similarity.matched import streams_at
+from strata.probes.similarity.orthogonal import fit_orthogonal, mapped_piecewise
 
 
 def gaussian(*shape: int, seed: int = 0) -> Tensor:

@@ -8,10 +8,10 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from probes.errors import StrataError
-from probes.linear import probe_streams
-from probes.similarity.orthogonal import fit_orthogonal
-from probes.similarity.transfer import Transfer, probe_transfer
+from strata.probes.errors import StrataError
+from strata.probes.linear import probe_streams
+from strata.probes.similarity.orthogonal import fit_orthogonal
+from strata.probes.similarity.transfer import Transfer, probe_transfer
 
 N_CLUSTERS, WORDINGS, D_MODEL = 60, 4, 16
 CLUSTERS = np.repeat(np.arange(N_CLUSTERS), WORDINGS)

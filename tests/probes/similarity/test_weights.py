@@ -17,12 +17,12 @@ from safetensors.torch import load_file, save_file
 from tiny_models import ARCHITECTURES, N_LAYERS, tiny_model, tiny_tokenizer
 from torch import Tensor
 
-from probes.checkpoints.open import open_checkpoint
-from probes.checkpoints.tensor_names import canonical_name
-from probes.errors import StrataError
-from probes.similarity.spectrum import EXACT_SIDE, spectrum_of
-from probes.similarity.tensor_source import open_tensors
-from probes.similarity.weights import TensorChange, compare_weights, weight_changes
+from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.checkpoints.tensor_names import canonical_name
+from strata.probes.errors import StrataError
+from strata.probes.similarity.spectrum import EXACT_SIDE, spectrum_of
+from strata.probes.similarity.tensor_source import open_tensors
+from strata.probes.similarity.weights import TensorChange, compare_weights, weight_changes
 
 
 def save(directory: Path, model: Any, shard: str = "5GB") -> str:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.items.importing import import_items, parse_mapping
-from experiments.items.jsonl import read_items, write_items
-from probes.errors import StrataError
+from strata.experiments.items.importing import import_items, parse_mapping
+from strata.experiments.items.jsonl import read_items, write_items
+from strata.probes.errors import StrataError
 
 SCALARS = st.one_of(
     st.none(),

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.items.importing.paths import AbsentError, Field, TemplateError, fields_of, look_up, parse_template
+from strata.experiments.items.importing.paths import (
+    AbsentError,
+    Field,
+    TemplateError,
+    fields_of,
+    look_up,
+    parse_template,
+)
 
 KEYS = st.text("abcdefgh_ é", min_size=1, max_size=5)
 ANY_KEYS = st.text("ab.[]0", min_size=1, max_size=5)

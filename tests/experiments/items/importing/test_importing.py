@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.items.importing import Imported, import_items, parse_mapping, read_mapping, shipped_mappings
-from experiments.items.jsonl import read_items, write_items
-from probes.errors import StrataError
+from strata.experiments.items.importing import Imported, import_items, parse_mapping, read_mapping, shipped_mappings
+from strata.experiments.items.jsonl import read_items, write_items
+from strata.probes.errors import StrataError
 
 RELATION = {
     "name": "river in country",
@@ -298,7 +298,7 @@ def test_every_shipped_mapping_reads() -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\\"), max_size=20))
 def test_written_out_escapes_are_read_as_their_characters(text: str) -> None:
-    from experiments.items.importing.rows import _unescaped
+    from strata.experiments.items.importing.rows import _unescaped
 
     escaped = "".join(f"\\u{unit:04x}" for unit in _units(text))
     assert _unescaped({"x": [f"a{escaped}b", "c\nd"]}) == {"x": [f"a{text}b", "c\nd"]}

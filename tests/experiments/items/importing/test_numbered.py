@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments.items.importing import import_items, parse_mapping
-from experiments.items.importing.numbered import number_order, told_apart
-from probes.errors import StrataError
+from strata.experiments.items.importing import import_items, parse_mapping
+from strata.experiments.items.importing.numbered import number_order, told_apart
+from strata.probes.errors import StrataError
 
 COLUMNS = '[item]\nprompt = "{q}"\n[choices]\ncolumns = %s\ncorrect = "key"\n'
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments.items.importing import parse_mapping, read_mapping, refuse_overwriting
-from experiments.items.importing.rows import source_files
-from probes.errors import StrataError
+from strata.experiments.items.importing import parse_mapping, read_mapping, refuse_overwriting
+from strata.experiments.items.importing.rows import source_files
+from strata.probes.errors import StrataError
 
 MAPPING = '[item]\nprompt = "{question}"\nanswer = "{answer}"\n'
 

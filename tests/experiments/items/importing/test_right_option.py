@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.items.importing import Imported, import_items, parse_mapping
-from probes.errors import StrataError
+from strata.experiments.items.importing import Imported, import_items, parse_mapping
+from strata.probes.errors import StrataError
 
 FIELD = '[item]\nprompt = "{q}"\n[choices]\nfield = "options"\ncorrect = "key"\n'
 COLUMNS = '[item]\nprompt = "{q}"\n[choices]\ncolumns = [%s]\ncorrect = "key"\n'

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from experiments.items.importing import Imported, import_items, parse_mapping
-from probes.errors import StrataError
+from strata.experiments.items.importing import Imported, import_items, parse_mapping
+from strata.probes.errors import StrataError
 
 OWN = '[item]\nprompt = "{q}"\n[choices]\nfield = "o"\n'
 KEYED = OWN + 'correct = "k"\n'

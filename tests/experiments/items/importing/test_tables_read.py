@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.items.importing import Imported, import_items, parse_mapping
-from probes.errors import StrataError
+from strata.experiments.items.importing import Imported, import_items, parse_mapping
+from strata.probes.errors import StrataError
 
 PLAIN = '[item]\nprompt = "{question}"\nanswer = "{answer}"\n'
 CELLS = st.text("ab ,;\t|'\"\n[{é", max_size=8)

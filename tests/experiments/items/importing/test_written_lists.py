@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from experiments.items.importing import Imported, import_items, parse_mapping
-from experiments.items.importing.plain import prints
-from probes.errors import StrataError
+from strata.experiments.items.importing import Imported, import_items, parse_mapping
+from strata.experiments.items.importing.plain import prints
+from strata.probes.errors import StrataError
 
 PLAIN = '[item]\nprompt = "{q}"\nanswer = "{a}"\n'
 LIST = "'a' holds a list (write {a[0]} for its first entry, or text = [\"a\"] in [rows] to take it as it stands)"

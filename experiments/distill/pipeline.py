@@ -15,18 +15,18 @@ import pyarrow as pa
 import torch
 from safetensors.torch import save_file
 
-from experiments.distill.card import card
-from experiments.distill.config import DistillConfig, resolved_precision
-from experiments.distill.data import lessons, lessons_sha256
-from experiments.distill.state import Curve
-from experiments.distill.train import train
-from experiments.distill.twins import Row, rows, rows_sha256
-from experiments.run import RunDirectory
-from probes.checkpoints.adapter import RECORD
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.identity import hash_safetensors
-from probes.files import whole_file, write_whole
-from probes.progress import Progress, silent
+from strata.experiments.distill.card import card
+from strata.experiments.distill.config import DistillConfig, resolved_precision
+from strata.experiments.distill.data import lessons, lessons_sha256
+from strata.experiments.distill.state import Curve
+from strata.experiments.distill.train import train
+from strata.experiments.distill.twins import Row, rows, rows_sha256
+from strata.experiments.run import RunDirectory
+from strata.probes.checkpoints.adapter import RECORD
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.identity import hash_safetensors
+from strata.probes.files import whole_file, write_whole
+from strata.probes.progress import Progress, silent
 
 SCHEMA = "strata.distill/1"
 ADAPTER = "adapter"

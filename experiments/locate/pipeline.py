@@ -11,41 +11,41 @@ from typing import Any
 
 import pyarrow as pa
 
-from experiments.items.framing import template_sha256
-from experiments.items.jsonl import write_items
-from experiments.lens_fits import fitted_lenses, text_sha256
-from experiments.locate.behaviour import (
+from strata.experiments.items.framing import template_sha256
+from strata.experiments.items.jsonl import write_items
+from strata.experiments.lens_fits import fitted_lenses, text_sha256
+from strata.experiments.locate.behaviour import (
     behaviour_rows,
     family_behaviour,
     full_choice_log_probs,
     mark_unanswered_families,
 )
-from experiments.locate.causal.choose import Chosen, choose_pairs
-from experiments.locate.causal.stage import causal_self_tests, causal_stage
-from experiments.locate.config import LocateConfig
-from experiments.locate.curves import lens_curves, probe_curves
-from experiments.locate.form import form_of
-from experiments.locate.hops import hops_answered
-from experiments.locate.kept import streams_store
-from experiments.locate.lens_maps import chosen_for_maps, write_lens_maps
-from experiments.locate.measure import Pass, measure
-from experiments.locate.probing import probe_targets
-from experiments.locate.questions import Questions, questions_for
-from experiments.locate.readings import emergence_table, profiles_table
-from experiments.locate.summary import locations_of, summarise
-from experiments.run import RunDirectory, rows_to_table
-from experiments.run_files import SUMMARY_SCHEMA
-from experiments.self_test_record import note_tests, record_tests
-from experiments.tables import BEHAVIOUR, CURVES, LOCATIONS, PROBES, PROFILES
-from probes.backends.contract import Backend
-from probes.backends.gate import admit
-from probes.backends.torch_hooks import TorchHooks
-from probes.capture import BatchBudget
-from probes.checkpoints.checkpoint import Checkpoint
-from probes.checkpoints.open import randomly_initialised
-from probes.lens.lenses import Lens
-from probes.progress import Progress, silent
-from probes.store import ActivationStore
+from strata.experiments.locate.causal.choose import Chosen, choose_pairs
+from strata.experiments.locate.causal.stage import causal_self_tests, causal_stage
+from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.curves import lens_curves, probe_curves
+from strata.experiments.locate.form import form_of
+from strata.experiments.locate.hops import hops_answered
+from strata.experiments.locate.kept import streams_store
+from strata.experiments.locate.lens_maps import chosen_for_maps, write_lens_maps
+from strata.experiments.locate.measure import Pass, measure
+from strata.experiments.locate.probing import probe_targets
+from strata.experiments.locate.questions import Questions, questions_for
+from strata.experiments.locate.readings import emergence_table, profiles_table
+from strata.experiments.locate.summary import locations_of, summarise
+from strata.experiments.run import RunDirectory, rows_to_table
+from strata.experiments.run_files import SUMMARY_SCHEMA
+from strata.experiments.self_test_record import note_tests, record_tests
+from strata.experiments.tables import BEHAVIOUR, CURVES, LOCATIONS, PROBES, PROFILES
+from strata.probes.backends.contract import Backend
+from strata.probes.backends.gate import admit
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.capture import BatchBudget
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.open import randomly_initialised
+from strata.probes.lens.lenses import Lens
+from strata.probes.progress import Progress, silent
+from strata.probes.store import ActivationStore
 
 RESULTS = (
     *("behaviour.parquet", "profiles.parquet", "emergence.parquet", "probes.parquet", "curves.parquet"),

@@ -8,28 +8,28 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from experiments.compare.alike import Alike, Need, alike
-from experiments.compare.asked import shared_opening
-from experiments.compare.behaviour_change import answered_by_all, behaviour_change
-from experiments.compare.config import CompareConfig
-from experiments.compare.contrasts import write_contrasts
-from experiments.compare.exchange import exchange
-from experiments.compare.exchange_stores import CROSSED_STORE
-from experiments.compare.grafts_in_words import MEASURE as IN_WORDS
-from experiments.compare.grafts_in_words import grafts_in_words, split_of
-from experiments.compare.in_words import in_words
-from experiments.compare.layer_changes import layer_changes
-from experiments.compare.likeness import likeness_rows
-from experiments.compare.location_change import moved, not_moved
-from experiments.compare.models import NEEDS_BOTH, Models, Openers
-from experiments.compare.pair_stages import check_pairs, write_weights
-from experiments.compare.paired import BASE, Role
-from experiments.compare.shared_pairs import SharedPairs, eligible
-from experiments.compare.similarity import similarity_rows
-from experiments.compare.specs import Specs
-from experiments.compare.thoughts import thoughts_change
-from experiments.compare.transfer import transfer_rows
-from experiments.comparison_measures import (
+from strata.experiments.compare.alike import Alike, Need, alike
+from strata.experiments.compare.asked import shared_opening
+from strata.experiments.compare.behaviour_change import answered_by_all, behaviour_change
+from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.contrasts import write_contrasts
+from strata.experiments.compare.exchange import exchange
+from strata.experiments.compare.exchange_stores import CROSSED_STORE
+from strata.experiments.compare.grafts_in_words import MEASURE as IN_WORDS
+from strata.experiments.compare.grafts_in_words import grafts_in_words, split_of
+from strata.experiments.compare.in_words import in_words
+from strata.experiments.compare.layer_changes import layer_changes
+from strata.experiments.compare.likeness import likeness_rows
+from strata.experiments.compare.location_change import moved, not_moved
+from strata.experiments.compare.models import NEEDS_BOTH, Models, Openers
+from strata.experiments.compare.pair_stages import check_pairs, write_weights
+from strata.experiments.compare.paired import BASE, Role
+from strata.experiments.compare.shared_pairs import SharedPairs, eligible
+from strata.experiments.compare.similarity import similarity_rows
+from strata.experiments.compare.specs import Specs
+from strata.experiments.compare.thoughts import thoughts_change
+from strata.experiments.compare.transfer import transfer_rows
+from strata.experiments.comparison_measures import (
     ALL_WEIGHTS,
     ANSWERS,
     EXCHANGE,
@@ -39,19 +39,19 @@ from experiments.comparison_measures import (
     STREAMS,
     WEIGHTS,
 )
-from experiments.items.alignment import EncodedItem
-from experiments.items.jsonl import write_items
-from experiments.items.schema import KINDS
-from experiments.lens_fits import text_sha256
-from experiments.locate.causal.effects import Effects
-from experiments.locate.kept import kept_effects, streams_store
-from experiments.locate.locate import RESULTS as LOCATED
-from experiments.locate.locate import ask, locate
-from experiments.locate.questions import Questions, questions_for
-from experiments.run import RunDirectory, rows_to_table
-from experiments.run_files import COMPARISON_SCHEMA, MANIFEST, is_complete, read_manifest, table_of
-from experiments.tables import CHANGES, COMPARISON_TABLES, LIKENESS, SIMILARITY, TRANSFER
-from probes.progress import Progress, silent
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.items.jsonl import write_items
+from strata.experiments.items.schema import KINDS
+from strata.experiments.lens_fits import text_sha256
+from strata.experiments.locate.causal.effects import Effects
+from strata.experiments.locate.kept import kept_effects, streams_store
+from strata.experiments.locate.pipeline import RESULTS as LOCATED
+from strata.experiments.locate.pipeline import ask, locate
+from strata.experiments.locate.questions import Questions, questions_for
+from strata.experiments.run import RunDirectory, rows_to_table
+from strata.experiments.run_files import COMPARISON_SCHEMA, MANIFEST, is_complete, read_manifest, table_of
+from strata.experiments.tables import CHANGES, COMPARISON_TABLES, LIKENESS, SIMILARITY, TRANSFER
+from strata.probes.progress import Progress, silent
 
 MOVED = "location_change.json"
 RESULTS = (

@@ -1,0 +1,40 @@
+"""Where in a language model is a fact looked up, where is a conclusion worked out, and what did training change?
+
+This is the whole public interface. Each name is loaded when it is first used, so that importing Strata costs nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from strata.experiments.compare import compare
+    from strata.experiments.locate import locate
+    from strata.probes.checkpoints.open import open_checkpoint
+    from strata.probes.errors import StrataError
+
+_HOMES = {
+    "StrataError": "strata.probes.errors",
+    "compare": "strata.experiments.compare",
+    "locate": "strata.experiments.locate",
+    "open_checkpoint": "strata.probes.checkpoints.open",
+}
+__all__ = ["StrataError", "compare", "locate", "open_checkpoint"]
+
+_BESIDE = Path(__file__).parents[1]
+if not (Path(__file__).parent / "probes").is_dir() and (_BESIDE / "probes").is_dir():
+    # A checkout that isn't installed keeps the wings beside this folder.
+    __path__.append(str(_BESIDE))
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        from importlib import import_module
+
+        return globals().setdefault(name, getattr(import_module(_HOMES[name]), name))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
