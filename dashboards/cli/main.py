@@ -7,9 +7,8 @@ import difflib
 import importlib
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 
-from strata.dashboards.cli.display import Stopped
+from strata.dashboards.cli.stopping import Stopped
 from strata.probes.errors import StrataError, is_out_of_memory
 
 VERBS = {
@@ -78,6 +77,8 @@ def _run(arguments: list[str]) -> int:
         sys.stdout.write(_overview())
         return 0
     if arguments[0] == "--version":
+        from importlib.metadata import version
+
         sys.stdout.write(f"strata {version('strata-probes')}\n")
         return 0
     verb = arguments[0]

@@ -28,13 +28,13 @@ from strata.dashboards.cli.common_options import (
     display_from,
     given_options,
     open_from,
-    page_does_not_fit,
 )
-from strata.dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_in_words
+from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_in_words
 from strata.dashboards.cli.options import Option, add_options, positive, resolve, whole
-from strata.dashboards.cli.verb_locate import MEASURING, QUICK_FAMILIES, locate_config, sized, slug
+from strata.dashboards.cli.stopping import Stopped
+from strata.dashboards.cli.verb_locate import MEASURING, locate_config, sized, slug
+from strata.dashboards.quick import QUICK_COMPARE
 from strata.experiments.answer_measures import GENERATED
-from strata.probes.errors import DoesNotFitError
 
 EXAMPLES = """examples:
   strata compare smollm2 smollm2+think --twin smollm2+plain --out runs/compare
@@ -58,14 +58,6 @@ COMPARING = (
     Option("spectra", True, "also the spectrum of every changed matrix", "comparing"),
     Option("one_at_a_time", False, "hold one model in memory instead of two; leaves grafts out", "comparing"),
 )  # fmt: skip
-QUICK = {
-    # No claim of a comparison rests on two-hop questions.
-    "families": tuple(name for name in QUICK_FAMILIES if name != "landmark_capital"),
-    "per_family": 12, "random_init": False, "draws": 2_000, "lens_maps": 2, "causal_map": "quick", "pairs": 9,
-    "damage_texts": 2, "graft_pairs": 8, "contrast_items": 0, "graft_stride": 5, "both_ways": False, "crossed_positions": ("last",), "thoughts": 2, "thought_grafts": 2,
-    "thought_tokens": 64, "thought_splits": ("test",), "spectra": False,
-}  # fmt: skip
-"""What --quick sets, where nothing else was asked for."""
 OPTIONS = (
     Option("out", None, "run directory (default: runs/BASE-DISTILLED-SEED)", "output", metavar="DIR"),
     *ITEMS, *COMPARING, *MEASURING, *MODEL, *DISPLAY,
@@ -83,7 +75,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
     if arguments.print_config:
         print(config_lines(resolved), end="")
         return 0
-    values = sized(resolved, QUICK)
+    values = sized(resolved, QUICK_COMPARE)
     name = slug(f"{arguments.base}-{arguments.distilled}-{values['seed']}")
     out = Path(values["out"]) if values["out"] else Path("runs") / name
     display = display_from(values, label=out.name)
@@ -102,7 +94,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
 def _compare(
     arguments: argparse.Namespace, values: dict[str, Any], out: Path, command: list[str], display: Display
 ) -> dict[str, Any]:
-    from strata.dashboards.page import write_comparison, write_report
+    from strata.dashboards.page import write_pages
     from strata.experiments.compare import CompareConfig, Specs, compare
 
     specs = Specs(arguments.base, arguments.distilled, values["twin"])
@@ -138,14 +130,7 @@ def _compare(
         progress=display,
         on_run=lambda run: setattr(display, "progress_file", run / "progress.json"),
     )
-    try:
-        pages = [*(partial(write_report, out / role) for role in found["models"]), partial(write_comparison, out)]
-        for done, write in enumerate(pages):
-            display("pages", done, len(pages), "pages")
-            write()
-        display("pages", len(pages), len(pages), "pages")
-    except DoesNotFitError as error:
-        raise page_does_not_fit(error, out) from error
+    write_pages(out, [out / role for role in found["models"]], display)
     return found
 
 

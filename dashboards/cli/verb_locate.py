@@ -24,13 +24,12 @@ from strata.dashboards.cli.common_options import (
     display_from,
     given_options,
     open_from,
-    page_does_not_fit,
 )
-from strata.dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_in_words
+from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_in_words
 from strata.dashboards.cli.options import Option, Resolved, add_options, positive, resolve, whole
-from strata.dashboards.view.causes import order_words
+from strata.dashboards.cli.stopping import Stopped
+from strata.dashboards.quick import QUICK_LOCATE
 from strata.experiments.answer_measures import ANSWERED_RIGHT, deciding_label
-from strata.probes.errors import DoesNotFitError
 
 if TYPE_CHECKING:
     from strata.experiments.locate.config import LocateConfig
@@ -63,18 +62,6 @@ MEASURING = (
     Option("batch_tokens", None, "tokens a batch; default: found while running", "measuring", positive, metavar="N"),
     Option("keep_activations", False, "keep the captured streams after the run", "output"),
 )  # fmt: skip
-QUICK_FAMILIES = (
-    *("capital", "symbol", "animal_class", "drug_class", "disease_organ", "infection_agent"),
-    *("addition", "addition_carry", "majority", "binding", "relation_chain", "deduction"),
-    "landmark_capital",
-    *("capital_stated", "drug_class_stated", "addition_stated", "majority_stated"),
-)
-"""Some of the default ones: few, so that each has items enough for an interval."""
-QUICK = {
-    "families": QUICK_FAMILIES, "per_family": 16, "random_init": False, "draws": 2_000, "lens_maps": 6, "causal_map": "quick", "pairs": 12,
-    "damage_texts": 2,
-}  # fmt: skip
-"""What --quick sets, where nothing else was asked for."""
 OPTIONS = (Option("out", None, "run directory (default: runs/CHECKPOINT-SEED)", "output", metavar="DIR"), *ITEMS, *MEASURING, *MODEL, *DISPLAY)  # fmt: skip
 
 
@@ -105,7 +92,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
     return 0
 
 
-def sized(resolved: Mapping[str, Resolved], quick: Mapping[str, Any] = QUICK) -> dict[str, Any]:
+def sized(resolved: Mapping[str, Resolved], quick: Mapping[str, Any] = QUICK_LOCATE) -> dict[str, Any]:
     """The values, with what --quick sets in place of defaults."""
     values = {name: entry.value for name, entry in resolved.items()}
     if values["quick"]:
@@ -123,7 +110,7 @@ def locate_config(values: dict[str, Any]) -> LocateConfig:
 
 
 def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], display: Display) -> dict[str, Any]:
-    from strata.dashboards.page import write_report
+    from strata.dashboards.page import write_pages
     from strata.experiments.locate import locate
 
     config = locate_config(values)
@@ -143,16 +130,13 @@ def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], di
         progress=display,
         on_run=lambda run: setattr(display, "progress_file", run / "progress.json"),
     )
-    try:
-        display("page", 0, 1, "page")
-        write_report(out)
-        display("page", 1, 1, "page")
-    except DoesNotFitError as error:
-        raise page_does_not_fit(error, out) from error
+    write_pages(out, progress=display)
     return summary
 
 
 def _tell(summary: dict[str, Any], out: Path, seconds: float, values: dict[str, Any], stdout: TextIO) -> None:
+    from strata.dashboards.view.causes import order_words
+
     page = out / "report.html"
     if values["json"]:
         stdout.write(json.dumps({**summary, "run": str(out), "report": str(page)}, ensure_ascii=False) + "\n")
