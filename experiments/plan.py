@@ -16,7 +16,7 @@ from strata.experiments.lens_fits import text_sha256
 from strata.experiments.locate.causal.workload import intervention_tokens
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.places import PLACES
-from strata.experiments.locate.questions import questions_for
+from strata.experiments.locate.questions import Source, questions_for
 from strata.probes.backends.contract import streams_of
 from strata.probes.backends.gate import admit
 from strata.probes.backends.shape_check import check_shapes
@@ -87,7 +87,7 @@ class Plan:
 
 
 def plan_locate(
-    checkpoint: Checkpoint, config: LocateConfig, out: Path, *, items_file: Path | None = None, trial: bool = True
+    checkpoint: Checkpoint, config: LocateConfig, out: Path, *, items: Source | None = None, trial: bool = True
 ) -> Plan:
     """The plan for these items on this checkpoint. Without `trial` no time is given and a meta-device model will do.
 
@@ -95,7 +95,7 @@ def plan_locate(
     Raises NotSupportedError for an architecture that a run would refuse.
     """
     text_sha256(config.text)
-    questions = questions_for(checkpoint, config, items_file)
+    questions = questions_for(checkpoint, config, items)
     encoded = questions.encoded
     not_checked: tuple[str, ...] = ()
     if trial:

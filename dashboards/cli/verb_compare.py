@@ -119,7 +119,7 @@ def _compare(
         {role: partial(open_from, spec, values, display) for role, spec in specs.by_role().items()},
         config,
         out,
-        items_file=Path(values["items"]) if values["items"] else None,
+        items=Path(values["items"]) if values["items"] else None,
         command=["strata", *command],
         options={
             name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if name != "out"

@@ -122,7 +122,7 @@ def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], di
         checkpoint,
         config,
         out,
-        items_file=Path(values["items"]) if values["items"] else None,
+        items=Path(values["items"]) if values["items"] else None,
         command=["strata", *command],
         options=options,
         batch_tokens=values["batch_tokens"],

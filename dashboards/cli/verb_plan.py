@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
             checkpoint,
             locate_config(values),
             Path(values["out"] or "runs"),
-            items_file=Path(values["items"]) if values["items"] else None,
+            items=Path(values["items"]) if values["items"] else None,
             trial=values["trial"],
         )
         if values["json"]:
