@@ -32,7 +32,8 @@ from strata.dashboards.cli.common_options import (
 from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_in_words
 from strata.dashboards.cli.options import Option, add_options, positive, resolve, whole
 from strata.dashboards.cli.stopping import Stopped
-from strata.dashboards.cli.verb_locate import MEASURING, locate_config, sized, slug
+from strata.dashboards.cli.verb_locate import MEASURING, locate_config, sized
+from strata.dashboards.default_directory import default_directory
 from strata.dashboards.quick import QUICK_COMPARE
 from strata.experiments.answer_measures import GENERATED
 
@@ -76,8 +77,8 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         print(config_lines(resolved), end="")
         return 0
     values = sized(resolved, QUICK_COMPARE)
-    name = slug(f"{arguments.base}-{arguments.distilled}-{values['seed']}")
-    out = Path(values["out"]) if values["out"] else Path("runs") / name
+    named = default_directory(arguments.base, arguments.distilled, values["seed"])
+    out = Path(values["out"]) if values["out"] else named
     display = display_from(values, label=out.name)
     began = time.monotonic()
     with only_results_on_stdout() as stdout:

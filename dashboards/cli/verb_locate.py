@@ -28,8 +28,8 @@ from strata.dashboards.cli.common_options import (
 from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_in_words
 from strata.dashboards.cli.options import Option, Resolved, add_options, positive, resolve, whole
 from strata.dashboards.cli.stopping import Stopped
+from strata.dashboards.default_directory import default_directory
 from strata.dashboards.quick import QUICK_LOCATE
-from strata.experiments.answer_measures import ANSWERED_RIGHT, deciding_label
 
 if TYPE_CHECKING:
     from strata.experiments.locate.config import LocateConfig
@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         print(config_lines(resolved), end="")
         return 0
     values = sized(resolved)
-    out = Path(values["out"]) if values["out"] else Path("runs") / slug(f"{arguments.checkpoint}-{values['seed']}")
+    out = Path(values["out"]) if values["out"] else default_directory(arguments.checkpoint, values["seed"])
     display = display_from(values, label=out.name)
     began = time.monotonic()
     with only_results_on_stdout() as stdout:
@@ -136,6 +136,7 @@ def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], di
 
 def _tell(summary: dict[str, Any], out: Path, seconds: float, values: dict[str, Any], stdout: TextIO) -> None:
     from strata.dashboards.view.causes import order_words
+    from strata.dashboards.view.summary_words import answered_words, instrument_words, located_words
 
     page = out / "report.html"
     if values["json"]:
@@ -143,56 +144,13 @@ def _tell(summary: dict[str, Any], out: Path, seconds: float, values: dict[str, 
         return
     console = Console(file=stdout, highlight=False, soft_wrap=True)
     for kind, found in summary["kinds"].items():
-        console.print(f"{kind}: {found['items']} items, {_answered_in_words(found)}", markup=False)
-        console.print(f"  {_located_in_words(found)}", markup=False)
+        console.print(f"{kind}: {found['items']} items, {answered_words(found)}", markup=False)
+        console.print(f"  {located_words(found)}", markup=False)
         for name, instrument in found["instruments"].items():
-            words = _onset_in_words(instrument) if "onset" in instrument else _place_in_words(instrument)
-            console.print(f"  {name:<11} {words}", markup=False)
+            console.print(f"  {name:<11} {instrument_words(instrument)}", markup=False)
     located = {kind: found["located"] for kind, found in summary["kinds"].items()}
     if {"knowledge", "reasoning"} <= set(located):
         console.print(order_words(summary["order"], located), markup=False)
     for warning in summary["warnings"]:
         console.print(f"caveat: {warning}", markup=False)
     console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_in_words(seconds)})", markup=False)
-
-
-def _answered_in_words(found: dict[str, Any]) -> str:
-    if found["accuracy"] is None:
-        return "none could be asked"
-    by = deciding_label(found.get("decided_by") or {})
-    return f"{found['accuracy']:.0%} {ANSWERED_RIGHT} ({by}), {found['used']} used"
-
-
-def _located_in_words(found: dict[str, Any]) -> str:
-    located = found["located"]
-    if located is None:
-        return f"{'not located' if found.get('sought', True) else 'not looked for'}: {found['why_not_located']}"
-    band = "" if located["interval"] is None else f" [{', '.join(f'{end:.0f}' for end in located['interval'])}]"
-    return (
-        f"located in block {located['layer']}{band}, depth {located['depth']:.2f} "
-        f"(p = {located['p']:.2g}, {located['n']} pairs in {located['clusters']} clusters)"
-    )
-
-
-def _place_in_words(instrument: dict[str, Any]) -> str:
-    if instrument["layer"] is None:
-        return f"no place: {instrument.get('reason', 'no block stands out')}"
-    band = "" if instrument["interval"] is None else f" [{', '.join(f'{end:.0f}' for end in instrument['interval'])}]"
-    return f"block {instrument['layer']}{band}, peak {instrument['peak']:.2f}, p = {instrument['p']:.2g}"
-
-
-def _onset_in_words(instrument: dict[str, Any]) -> str:
-    onset = instrument["onset"]
-    if onset is None:
-        return f"no onset sought: {instrument['reason']}"
-    if onset["layer"] is None:
-        return f"no onset (n = {onset['n']})"
-    interval = onset["interval"]
-    ends = [str(end) if end is not None else "none" for end in interval or ()]
-    band = f" [{', '.join(ends)}]" if ends else ", no interval (fewer than 8 clusters)"
-    return f"from stream {onset['layer']}{band}, depth {onset['depth']:.2f} (n = {onset['n']})"
-
-
-def slug(text: str) -> str:
-    """A name for a directory."""
-    return "".join(sign if sign.isalnum() or sign in "-._" else "-" for sign in text).strip("-.") or "run"
