@@ -9,20 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from strata.dashboards.notebook.run import Run, load_run
+    from strata.dashboards.notebook.run import load_run
     from strata.dashboards.notebook.runs import compare, locate
     from strata.probes.checkpoints.open import open_checkpoint
     from strata.probes.errors import StrataError
 
 _HOMES = {
-    "Run": "strata.dashboards.notebook.run",
     "StrataError": "strata.probes.errors",
     "compare": "strata.dashboards.notebook.runs",
     "load_run": "strata.dashboards.notebook.run",
     "locate": "strata.dashboards.notebook.runs",
     "open_checkpoint": "strata.probes.checkpoints.open",
 }
-__all__ = ["Run", "StrataError", "compare", "load_run", "locate", "open_checkpoint"]
+__all__ = ["StrataError", "compare", "load_run", "locate", "open_checkpoint"]
 
 _BESIDE = Path(__file__).parents[1]
 if not (Path(__file__).parent / "probes").is_dir() and (_BESIDE / "probes").is_dir():

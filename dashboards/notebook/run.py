@@ -99,7 +99,8 @@ def load_run(directory: str | Path) -> Run:
     finished, DamagedError where a file isn't what the run wrote.
 
     >>> import strata
-    >>> made = strata.locate("smollm2", "runs/first", items=["capital"], per_family=6, causal_map="none", quick=True)
+    >>> made = strata.locate("smollm2", "runs/first", items=["capital"], per_family=6, lens_maps=0, causal_map="none",
+    ...                      quick=True)
     >>> run = strata.load_run("runs/first")
     >>> run.tables
     ('behaviour', 'profiles', 'emergence', 'probes', 'curves', 'locations')

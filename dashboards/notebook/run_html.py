@@ -39,12 +39,18 @@ def _located(summary: Json) -> tuple[list[str], str]:
     kinds = [{"kind": kind, "cause": kind_cause({**told, "kind": kind})} for kind, told in summary["kinds"].items()]
     verdict = causal_sentence(kinds, summary["order"]) or _NOT_TESTED
     instruments = list(dict.fromkeys(name for told in summary["kinds"].values() for name in told["instruments"]))
-    rows = [
-        [kind, str(told["items"]), answered_words(told), located_words(told)]
-        + [instrument_words(told["instruments"][name]) if name in told["instruments"] else "" for name in instruments]
-        for kind, told in summary["kinds"].items()
-    ]
-    return [verdict], _table(["kind", "items", ANSWERED_RIGHT, "located", *instruments], rows)
+    rows = []
+    for kind, told in summary["kinds"].items():
+        by_name = {name: told["instruments"].get(name) for name in instruments}
+        # Why there is no place stands once in a row.
+        cells = ["–" if one is None or _says(one, told) else instrument_words(one) for one in by_name.values()]
+        rows.append([kind, str(told["items"]), answered_words(told), located_words(told), *cells])
+    return [verdict], _table(["kind", "items", "answers", "located", *instruments], rows)
+
+
+def _says(instrument: Json, kind: Json) -> bool:
+    """Whether an instrument has nothing to add to why the kind isn't located."""
+    return instrument.get("reason") is not None and instrument.get("reason") == kind.get("why_not_located")
 
 
 def _compared(comparison: Json) -> tuple[list[str], str]:

@@ -60,7 +60,8 @@ def locate(
     SelfTestError where an identity that must hold on every model fails.
 
     >>> import strata
-    >>> run = strata.locate("smollm2", "runs/capitals", items=["capital"], per_family=6, causal_map="none", quick=True)
+    >>> run = strata.locate("smollm2", "runs/first", items=["capital"], per_family=6, lens_maps=0, causal_map="none",
+    ...                     quick=True)
     >>> run.summary["order"]["verdict"]
     'undetermined'
     >>> run.report.name
@@ -105,7 +106,7 @@ def compare(
 
     >>> import strata
     >>> run = strata.compare("smollm2", "smollm2+think", "runs/pair", items=["capital"], per_family=4, causal_map="none",
-    ...                      quick=True, graft_pairs=0, thoughts=0, transferred=0)
+    ...                      quick=True, lens_maps=0, graft_pairs=0, thoughts=0, transferred=0)
     >>> run.comparison["pair_check"]["distilled"]["verdict"]
     'base'
     >>> list(run.models)
