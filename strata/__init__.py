@@ -11,17 +11,35 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from strata.dashboards.notebook.run import load_run
     from strata.dashboards.notebook.runs import compare, locate
-    from strata.probes.checkpoints.open import open_checkpoint
+    from strata.experiments.items.load import load_items
+    from strata.probes.capture import capture
+    from strata.probes.capture_files import load_captured
+    from strata.probes.captured import Captured
+    from strata.probes.checkpoints.given import open_checkpoint
     from strata.probes.errors import StrataError
 
 _HOMES = {
+    "Captured": "strata.probes.captured",
     "StrataError": "strata.probes.errors",
+    "capture": "strata.probes.capture",
     "compare": "strata.dashboards.notebook.runs",
+    "load_captured": "strata.probes.capture_files",
+    "load_items": "strata.experiments.items.load",
     "load_run": "strata.dashboards.notebook.run",
     "locate": "strata.dashboards.notebook.runs",
-    "open_checkpoint": "strata.probes.checkpoints.open",
+    "open_checkpoint": "strata.probes.checkpoints.given",
 }
-__all__ = ["StrataError", "compare", "load_run", "locate", "open_checkpoint"]
+__all__ = [
+    "Captured",
+    "StrataError",
+    "capture",
+    "compare",
+    "load_captured",
+    "load_items",
+    "load_run",
+    "locate",
+    "open_checkpoint",
+]
 
 _BESIDE = Path(__file__).parents[1]
 if not (Path(__file__).parent / "probes").is_dir() and (_BESIDE / "probes").is_dir():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
 
-from strata.probes.checkpoints.bridge import is_bridge, unwrapped
+from strata.probes.checkpoints.bridge import is_bridge, text_start_of, unwrapped
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open import checkpoint_from
 from strata.probes.checkpoints.open import open_checkpoint as open_spec
@@ -86,19 +87,24 @@ def open_checkpoint(
             "Give TransformerLens' TransformerBridge, or the Hugging Face model with its tokenizer",
         )
     if not isinstance(model, nn.Module) or not hasattr(model, "config"):
-        raise StrataError(f"A {type(model).__name__} is no model that Strata can open", _ACCEPTED)
+        raise StrataError(f"An object of type {type(model).__name__} is no model that Strata can open", _ACCEPTED)
     _require_tokenizer(tokenizer, type(model).__name__)
     return checkpoint_from(own_view(model), tokenizer)
 
 
 def _from_bridge(bridge: Any, tokenizer: Any) -> Checkpoint:
-    tokenizer = bridge.tokenizer if tokenizer is None else tokenizer
-    _require_tokenizer(tokenizer, "TransformerBridge")
-    return checkpoint_from(unwrapped(bridge), tokenizer)
+    if tokenizer is not None:
+        _require_tokenizer(tokenizer, "TransformerBridge")
+        return checkpoint_from(unwrapped(bridge), tokenizer)
+    _require_tokenizer(bridge.tokenizer, "TransformerBridge")
+    # Whether a text gets a BOS is the bridge's own choice, often another one than its tokenizer's.
+    return replace(checkpoint_from(unwrapped(bridge), bridge.tokenizer), text_start=text_start_of(bridge))
 
 
 def _require_tokenizer(tokenizer: Any, name: str) -> None:
     if tokenizer is None:
         raise StrataError(f"This {name} comes without a tokenizer", "Give it as well: (model, tokenizer)")
     if not callable(tokenizer) or not hasattr(tokenizer, "get_vocab"):
-        raise StrataError(f"A {type(tokenizer).__name__} is no tokenizer of Hugging Face", "Give (model, tokenizer)")
+        raise StrataError(
+            f"An object of type {type(tokenizer).__name__} is no tokenizer of Hugging Face", "Give (model, tokenizer)"
+        )
