@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from strata.experiments.statistics.bootstrap import Estimate
+from strata.probes.statistics.bootstrap import Estimate
 
 _Z = 1.959963984540054
 
