@@ -13,14 +13,18 @@ if TYPE_CHECKING:
     from strata.experiments.locate import locate
     from strata.probes.checkpoints.open import open_checkpoint
     from strata.probes.errors import StrataError
+    from strata.probes.linear.linear_probe import LinearProbe
+    from strata.probes.linear.scores import ProbeScores
 
 _HOMES = {
+    "LinearProbe": "strata.probes.linear.linear_probe",
+    "ProbeScores": "strata.probes.linear.scores",
     "StrataError": "strata.probes.errors",
     "compare": "strata.experiments.compare",
     "locate": "strata.experiments.locate",
     "open_checkpoint": "strata.probes.checkpoints.open",
 }
-__all__ = ["StrataError", "compare", "locate", "open_checkpoint"]
+__all__ = ["LinearProbe", "ProbeScores", "StrataError", "compare", "locate", "open_checkpoint"]
 
 _BESIDE = Path(__file__).parents[1]
 if not (Path(__file__).parent / "probes").is_dir() and (_BESIDE / "probes").is_dir():
