@@ -119,7 +119,7 @@ def _require_classes(classes: Sequence[Any], n_labelled: int, n_items: int) -> N
             "Label items with classes that several of them share",
         )
     if (fractions and len(classes) > MOST_FRACTIONS) or (
-        numbers and n_labelled > 2 and n_labelled < FEWEST_PER_NUMBER * len(classes)
+        numbers and len(classes) > 2 and n_labelled < FEWEST_PER_NUMBER * len(classes)
     ):
         raise StrataError(
             f"The labels are {len(classes)} different numbers for {n_labelled} items: a continuous target, not classes",
