@@ -10,21 +10,40 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from strata.experiments.compare import compare
+    from strata.experiments.items.load import load_items
     from strata.experiments.locate import locate
-    from strata.probes.checkpoints.open import open_checkpoint
+    from strata.probes.capture import capture
+    from strata.probes.capture_files import load_captured
+    from strata.probes.captured import Captured
+    from strata.probes.checkpoints.given import open_checkpoint
     from strata.probes.errors import StrataError
     from strata.probes.linear.linear_probe import LinearProbe
     from strata.probes.linear.scores import ProbeScores
 
 _HOMES = {
+    "Captured": "strata.probes.captured",
     "LinearProbe": "strata.probes.linear.linear_probe",
     "ProbeScores": "strata.probes.linear.scores",
     "StrataError": "strata.probes.errors",
+    "capture": "strata.probes.capture",
     "compare": "strata.experiments.compare",
     "locate": "strata.experiments.locate",
-    "open_checkpoint": "strata.probes.checkpoints.open",
+    "load_captured": "strata.probes.capture_files",
+    "load_items": "strata.experiments.items.load",
+    "open_checkpoint": "strata.probes.checkpoints.given",
 }
-__all__ = ["LinearProbe", "ProbeScores", "StrataError", "compare", "locate", "open_checkpoint"]
+__all__ = [
+    "Captured",
+    "LinearProbe",
+    "ProbeScores",
+    "StrataError",
+    "capture",
+    "compare",
+    "load_captured",
+    "load_items",
+    "locate",
+    "open_checkpoint",
+]
 
 _BESIDE = Path(__file__).parents[1]
 if not (Path(__file__).parent / "probes").is_dir() and (_BESIDE / "probes").is_dir():
