@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -72,10 +73,8 @@ def cross_validate(
     """
     given = streams_of(x, device)
     n_items = len(given.values)
-    named = labels_of(labels, n_items)
-    names = _of_kept(clusters, named, n_items, "clusters") or tuple(range(len(named.kept)))
+    named, names = probeable(labels, clusters, n_items, folds)
     wordings = _of_kept(templates, named, n_items, "templates")
-    _require_folds(folds, len(named.kept), len(set(names)), clusters is not None)
     values = given.values[torch.from_numpy(named.kept)]
 
     def probed(x: Tensor, scheme: Any = "cluster") -> ProbeResult:
@@ -133,6 +132,37 @@ def cross_validate(
     )
 
 
+def probeable(
+    labels: Sequence[Any], clusters: Sequence[object] | None, n_items: int, folds: int
+) -> tuple[Labels, tuple[object, ...]]:
+    """The labels, and the cluster of every item that has one. Raises StrataError where `cross_validate` would for them."""
+    if folds < 2:
+        raise StrataError(f"folds is {folds}", "Give at least 2: a probe is scored on items it has not seen")
+    named = labels_of(labels, n_items)
+    names = _of_kept(clusters, named, n_items, "clusters") or tuple(range(len(named.kept)))
+    if len(names) < folds:
+        raise StrataError(
+            f"{folds} folds need at least {folds} items with a label, and there are {len(names)}",
+            "Ask for fewer folds or add items",
+        )
+    pairs = {(int(code), name) for code, name in zip(named.codes, names, strict=True)}
+    spread = Counter(code for code, _ in pairs)
+    shared = {code for code, n_clusters in spread.items() if n_clusters > 1}
+    what = "items" if clusters is None else "clusters"
+    if len(shared) < 2:
+        raise StrataError(
+            f"Only {len(shared)} of the {len(named.classes)} labels is found in two or more {what}",
+            f"Probe labels that {what} share: one of each has to be held out",
+        )
+    n_clusters = len({name for code, name in pairs if code in shared})
+    if n_clusters < folds:
+        raise StrataError(
+            f"{folds} folds need at least {folds} {what}, and the items to probe have {n_clusters}",
+            f"Ask for fewer folds, or add items of other {what}",
+        )
+    return named, names
+
+
 def _of_kept(groups: Sequence[object] | None, named: Labels, n_items: int, what: str) -> tuple[object, ...] | None:
     if groups is None:
         return None
@@ -140,21 +170,6 @@ def _of_kept(groups: Sequence[object] | None, named: Labels, n_items: int, what:
     if len(listed) != n_items:
         raise StrataError(f"{n_items} items and {len(listed)} {what}", f"Give one of the {what} per item")
     return tuple(listed[item] for item in named.kept)
-
-
-def _require_folds(folds: int, n_items: int, n_clusters: int, clustered: bool) -> None:
-    if folds < 2:
-        raise StrataError(f"folds is {folds}", "Give at least 2: a probe is scored on items it has not seen")
-    if n_items < folds:
-        raise StrataError(
-            f"{folds} folds need at least {folds} items with a label, and there are {n_items}",
-            "Ask for fewer folds or add items",
-        )
-    if clustered and n_clusters < folds:
-        raise StrataError(
-            f"{folds} folds need at least {folds} clusters, and these {n_items} items have {n_clusters}",
-            "Ask for fewer folds, or add items of other clusters",
-        )
 
 
 def _shuffled(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -47,7 +47,8 @@ def streams_of(x: Activations, device: torch.device | str | None = None) -> Stre
     """
     model: Mapping[str, Any] = {}
     if isinstance(x, HasStreams):
-        model = dict(getattr(x, "model", None) or {})
+        known = getattr(x, "model", None)
+        model = asdict(known) if is_dataclass(known) and not isinstance(known, type) else dict(known or {})
         given: Any = x.streams
     else:
         given = x

@@ -176,7 +176,8 @@ def test_the_frame_and_the_page_hold_every_stream_and_escape_labels() -> None:
     ("changes", "said"),
     [
         ({"n_items": 3}, "5 folds need at least 5 items with a label, and there are 3"),
-        ({"clusters": [0, 1] * 20}, "5 folds need at least 5 clusters, and these 40 items have 2"),
+        ({"clusters": [0, 0, 1, 1] * 10}, "5 folds need at least 5 clusters, and the items to probe have 2"),
+        ({"clusters": list(range(2)) * 20, "labels": [0, 1] * 20}, "Only 0 of the 2 labels is found in two or more clusters"),
         ({"clusters": [0, 1]}, "40 items and 2 clusters"),
         ({"labels": ["a"] * 40}, "All 40 labels are 'a'"),
         ({"labels": np.random.default_rng(0).normal(size=40)}, "continuous target"),
