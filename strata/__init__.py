@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from strata.probes.captured import Captured
     from strata.probes.checkpoints.given import open_checkpoint
     from strata.probes.errors import StrataError
+    from strata.probes.linear.linear_probe import LinearProbe
+    from strata.probes.linear.scores import ProbeScores
 
 _HOMES = {
     "Captured": "strata.probes.captured",
+    "LinearProbe": "strata.probes.linear.linear_probe",
+    "ProbeScores": "strata.probes.linear.scores",
     "StrataError": "strata.probes.errors",
     "capture": "strata.probes.capture",
     "compare": "strata.dashboards.notebook.runs",
@@ -31,6 +35,8 @@ _HOMES = {
 }
 __all__ = [
     "Captured",
+    "LinearProbe",
+    "ProbeScores",
     "StrataError",
     "capture",
     "compare",

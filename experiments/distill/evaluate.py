@@ -18,7 +18,6 @@ from strata.experiments.generation import end_of_answer, extract_answer, is_righ
 from strata.experiments.items.alignment import encode_items, token_length
 from strata.experiments.items.builtin import build_items, chosen
 from strata.experiments.run import RunDirectory, rows_to_table
-from strata.experiments.statistics.bootstrap import Estimate, cluster_bootstrap
 from strata.probes.backends.contract import Site
 from strata.probes.backends.gate import admit
 from strata.probes.backends.torch_hooks import TorchHooks
@@ -30,6 +29,7 @@ from strata.probes.generation import generate
 from strata.probes.lens.logit import read_lens
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts import Prompt
+from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap
 
 SCHEMA = "strata.distill-evaluation/1"
 BASE = "base"

@@ -16,8 +16,6 @@ from strata.experiments.answer_measures import Name, decided_by
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.questions import Questions
-from strata.experiments.statistics.bootstrap import Estimate
-from strata.experiments.statistics.share import cluster_share
 from strata.experiments.tables import BEHAVIOUR
 from strata.probes.backends.contract import Backend, Site
 from strata.probes.capture_batches import BatchBudget, capture_batches
@@ -25,6 +23,8 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import NO_TOKEN, read_lens
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts import Prompt
+from strata.probes.statistics.bootstrap import Estimate
+from strata.probes.statistics.share import cluster_share
 from strata.probes.store import ActivationStore
 
 NOT_ANSWERED = "not answered right"

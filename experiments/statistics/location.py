@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from strata.experiments.statistics.bootstrap import DRAWS, MIN_CLUSTERS, multinomial_weights
 from strata.experiments.statistics.depth import effect_depth, folded, half_mass_block
 from strata.experiments.statistics.max_t import PERMUTATIONS
 from strata.experiments.statistics.standing import noise_floor, stack_controls, standing_mass
 from strata.experiments.statistics.stretch import stretch
+from strata.probes.statistics.bootstrap import DRAWS, MIN_CLUSTERS, multinomial_weights
 
 
 @dataclass(frozen=True)

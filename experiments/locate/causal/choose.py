@@ -13,8 +13,8 @@ from typing import Any
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import KINDS, Kind
 from strata.experiments.locate.questions import entity_of
-from strata.experiments.statistics.bootstrap import MIN_CLUSTERS
 from strata.probes.causal.pairs import Pair
+from strata.probes.statistics.bootstrap import MIN_CLUSTERS
 
 PER_FAMILY = 3
 """Pairs that a family has at least, where there are so many: the random donor of a pair is another one of its family."""

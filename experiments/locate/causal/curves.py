@@ -14,9 +14,9 @@ from strata.experiments.items.schema import KINDS
 from strata.experiments.locate.causal.effects import SITES, Effects, Table, dealt_out, site_table, stable_seed
 from strata.experiments.locate.causal.lines import LOCATED
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.statistics.bootstrap import MIN_CLUSTERS, multinomial_weights
 from strata.probes.causal.interchange import CONTROLS
 from strata.probes.causal.removal import Cut
+from strata.probes.statistics.bootstrap import MIN_CLUSTERS, multinomial_weights
 
 Row = dict[str, Any]
 NEUTRAL = "neutral text"
