@@ -51,7 +51,7 @@ class Question(Protocol):
         ...
 
 
-Asked = TypeVar("Asked", bound=Question, covariant=True)
+AnyQuestion = TypeVar("AnyQuestion", bound=Question, covariant=True)
 
 
 class Encoder(Protocol):
@@ -79,10 +79,10 @@ class UnscorableError(StrataError):
 
 
 @dataclass(frozen=True)
-class Encoded(Generic[Asked]):
+class Encoded(Generic[AnyQuestion]):
     """One item under one tokenizer."""
 
-    item: Asked
+    item: AnyQuestion
     """The item itself."""
     prompt: Prompt
     """Ids of the prompt and of the shared start of the answers; `last` predicts the scored token."""
@@ -162,20 +162,31 @@ def token_length(encoder: Encoder) -> Callable[[str], int]:
     return length
 
 
-def encode_item(item: Asked, encoder: Encoder) -> Encoded[Asked]:
+def encode_prompt(question: Question, encoder: Encoder) -> Prompt:
+    """The prompt alone, with its named positions: `last` is its last token. UnscorableError when it has no token."""
+    try:
+        ids, offsets = encoder.encode_with_offsets(question.prompt)
+    except NoEmbeddingError as error:
+        raise UnscorableError(question.id, error.reason) from error
+    if not ids:
+        raise UnscorableError(question.id, "the prompt tokenises to nothing")
+    return _with_positions(question.id, ids, offsets, question.spans, ())[0]
+
+
+def encode_item(item: AnyQuestion, encoder: Encoder) -> Encoded[AnyQuestion]:
     """Token ids, scored tokens and positions of one item; UnscorableError when it has no scored token."""
     return _encode(item, encoder, _Continuations(encoder))
 
 
 def encode_items(
-    items: Iterable[Asked], encoder: Encoder, max_context: int | None = None
-) -> tuple[list[Encoded[Asked]], dict[str, str]]:
+    items: Iterable[AnyQuestion], encoder: Encoder, max_context: int | None = None
+) -> tuple[list[Encoded[AnyQuestion]], dict[str, str]]:
     """Every item that can be scored, in order, and for the others the reason by item id.
 
     `max_context` is the longest prompt the model takes, in tokens (None: no limit).
     """
     continuations = _Continuations(encoder)
-    encoded: list[Encoded[Asked]] = []
+    encoded: list[Encoded[AnyQuestion]] = []
     left_out: dict[str, str] = {}
     for item in items:
         try:
@@ -191,14 +202,14 @@ def encode_items(
     return encoded, left_out
 
 
-def _encode(item: Asked, encoder: Encoder, continuations: _Continuations) -> Encoded[Asked]:
+def _encode(item: AnyQuestion, encoder: Encoder, continuations: _Continuations) -> Encoded[AnyQuestion]:
     try:
         return _aligned(item, encoder, continuations)
     except NoEmbeddingError as error:
         raise UnscorableError(item.id, error.reason) from error
 
 
-def _aligned(item: Asked, encoder: Encoder, continuations: _Continuations) -> Encoded[Asked]:
+def _aligned(item: AnyQuestion, encoder: Encoder, continuations: _Continuations) -> Encoded[AnyQuestion]:
     ids, offsets = encoder.encode_with_offsets(item.prompt)
     if not ids:
         raise UnscorableError(item.id, "the prompt tokenises to nothing")

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from strata.probes.alignment import Encoded, Question
 from strata.probes.errors import StrataError
 from strata.probes.prompts import Prompt
 
@@ -50,6 +51,13 @@ class Pair:
     def swapped(self) -> Pair:
         """The same pair with the roles of clean and foil exchanged."""
         return Pair(self.key, self.foil, self.clean, self.foil_id, self.answer_id, self.group)
+
+
+def pair_of(encoded: Encoded[Question], group: str) -> Pair:
+    """An aligned item as interventions need it."""
+    assert encoded.foil_prompt is not None
+    assert encoded.foil_id is not None
+    return Pair(encoded.key, encoded.prompt, encoded.foil_prompt, encoded.answer_id, encoded.foil_id, group)
 
 
 def batches_of(pairs: Sequence[Pair], tokens: int) -> Iterator[list[int]]:
