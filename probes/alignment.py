@@ -51,7 +51,8 @@ class Question(Protocol):
         ...
 
 
-AnyQuestion = TypeVar("AnyQuestion", bound=Question, covariant=True)
+AnyQuestion = TypeVar("AnyQuestion", bound=Question)
+Question_co = TypeVar("Question_co", bound=Question, covariant=True)
 
 
 class Encoder(Protocol):
@@ -79,10 +80,10 @@ class UnscorableError(StrataError):
 
 
 @dataclass(frozen=True)
-class Encoded(Generic[AnyQuestion]):
+class Encoded(Generic[Question_co]):
     """One item under one tokenizer."""
 
-    item: AnyQuestion
+    item: Question_co
     """The item itself."""
     prompt: Prompt
     """Ids of the prompt and of the shared start of the answers; `last` predicts the scored token."""

@@ -56,7 +56,7 @@ def pairs_asked(pairs: Iterable[Any]) -> list[Asked]:
 def texts_asked(
     texts: Any, answers: str | Sequence[str] | None = None, foils: str | Sequence[str] | None = None
 ) -> list[Asked]:
-    """Texts as given: one string, a list of strings, or items, whose answer and foil count where none are given.
+    """Texts as given: one string, or a list of strings, pairs, dicts or items, whose answers and foils count if none are given.
 
     Raises StrataError for an empty text, an unequal number of answers or foils, and an answer that is its own foil.
     """
@@ -73,7 +73,7 @@ def texts_asked(
         columns[name] = filled
     asked = []
     for index, text in enumerate(given):
-        own = Asked(str(index), text) if isinstance(text, str) else _from_fields(index, text, ("prompt",), "Text")
+        own = _text(index, text)
         answer = own.answer if columns["answers"] is None else columns["answers"][index]
         foil = own.foil if columns["foils"] is None else columns["foils"][index]
         for name, part in (("text", own.prompt), ("answer", answer), ("foil", foil)):
@@ -89,6 +89,14 @@ def texts_asked(
             raise StrataError(f"Answer and foil of text {index} are the same ({answer!r})", "Give two that differ")
         asked.append(Asked(own.id, own.prompt, answer, foil=foil, spans=own.spans, group=own.group))
     return _unique(asked)
+
+
+def _text(index: int, text: Any) -> Asked:
+    if isinstance(text, str):
+        return Asked(str(index), text)
+    if isinstance(text, Sequence):
+        return _pair(index, text)
+    return _from_fields(index, text, ("prompt",), "Text")
 
 
 def _pair(index: int, pair: Any) -> Asked:
@@ -166,4 +174,3 @@ def _unique(asked: list[Asked]) -> list[Asked]:
             raise StrataError(f"Two of the questions have the id {question.id!r}", "Give every one an id of its own")
         seen.add(question.id)
     return asked
-

@@ -65,10 +65,10 @@ def patch(
     ...          ("The opposite of hot is", " cold", "The opposite of big is", " small")]
     >>> result = strata.patch("smollm2", pairs, components="block_out")
     >>> result
-    PatchingResult(2 pairs, 0 excluded; denoise of block_out at last, 30 blocks)
+    PatchingResult(2 pairs, 0 excluded; denoise; block_out at last; 30 blocks)
     >>> effect = result.effect("block_out")
     >>> tuple(effect.shape), int(effect.argmax())
-    ((30,), 24)
+    ((30,), 23)
     """
     lines = _lines(components, positions, direction, windows, controls)
     asked = pairs_asked(pairs)
@@ -87,7 +87,14 @@ def patch(
     widths = {line: len(starts_of(line.window, blocks, checkpoint.n_layers)) for line in lines}
     shift = {line: torch.full((len(given), width), torch.nan) for line, width in widths.items()}
     for batch in interchange(
-        checkpoint, given, lines, layers=blocks, seed=seed, batch_tokens=batch_tokens, progress=progress, stage="patching"
+        checkpoint,
+        given,
+        lines,
+        layers=blocks,
+        seed=seed,
+        batch_tokens=batch_tokens,
+        progress=progress,
+        stage="patching",
     ):
         rows = torch.tensor(batch.rows)
         clean[rows], corrupted[rows] = batch.clean.float(), batch.foil.float()
@@ -95,7 +102,7 @@ def patch(
             shift[line][rows] = moved.float()
 
     strong = clean - corrupted >= least_difference
-    weak = f"clean and corrupted run differ by less than {least_difference:g} logits"
+    weak = f"the clean run doesn't prefer the answer by {least_difference:g} logits more than the corrupted run"
     excluded |= {one.key: weak for one, is_strong in zip(encoded, strong.tolist(), strict=True) if not is_strong}
     if not bool(strong.any()):
         raise StrataError(*_none_usable(len(asked), excluded))
@@ -118,9 +125,7 @@ def layers_of(layers: int | Sequence[int] | None, n_layers: int) -> list[int]:
     asked = range(n_layers) if layers is None else [layers] if isinstance(layers, int) else sorted(set(layers))
     for layer in asked:
         if not 0 <= layer < n_layers:
-            raise StrataError(
-                f"There is no layer {layer}", f"This model has the {n_layers} blocks 0 to {n_layers - 1}"
-            )
+            raise StrataError(f"There is no layer {layer}", f"This model has the {n_layers} blocks 0 to {n_layers - 1}")
     if not asked:
         raise StrataError("No layers were given", "Give at least one, or leave layers out for all of them")
     return list(asked)
@@ -200,9 +205,5 @@ def _check_positions(lines: Sequence[Line], encoded: Sequence[Encoded[Asked]]) -
 def _none_usable(n_asked: int, excluded: dict[str, str]) -> tuple[str, str]:
     counted = Counter(excluded.values()).most_common()
     reasons = "; ".join(f"{count} × {reason}" for reason, count in counted)
-    remedy = (
-        "Give prompts of one token length that differ in one word, with answers between which the model tells them apart"
-    )
+    remedy = "Give prompts of one token length that differ in one word, with answers between which the model tells them apart"
     return f"None of the {n_asked} pairs can be used ({reasons})", remedy
-
-

@@ -108,9 +108,13 @@ class PatchingResult:
         )
 
     def __repr__(self) -> str:
-        done = ", ".join(dict.fromkeys(f"{line.measure} of {line.component} at {line.position}" for line in self.shift))
+        measures, components, positions = (
+            ", ".join(dict.fromkeys(getattr(line, name) for line in self.shift))
+            for name in ("measure", "component", "position")
+        )
         return (
-            f"PatchingResult({len(self.pairs)} pairs, {len(self.excluded)} excluded; {done}, {len(self.layers)} blocks)"
+            f"PatchingResult({len(self.pairs)} pairs, {len(self.excluded)} excluded; {measures}; {components} "
+            f"at {positions}; {len(self.layers)} blocks)"
         )
 
     def _repr_html_(self) -> str:
@@ -123,16 +127,16 @@ class PatchingResult:
             [str(layer), *("" if value != value else f"{value:.2f}" for value in cells)]
             for layer, cells in zip(self.layers, values.tolist(), strict=True)
         ]
-        caption = f"Activation patching of {len(self.pairs)} pairs: share of the logit difference moved to the donor's run"
+        caption = (
+            f"Activation patching of {len(self.pairs)} pairs: share of the logit difference moved to the donor's run"
+        )
         reasons = "; ".join(f"{count} × {reason}" for reason, count in self.excluded_reasons.items())
         note = f"Excluded: {reasons}." if reasons else ""
         shade: list[list[float | None]] = [[None, *cells] for cells in values.tolist()]
         return html_table(caption, ["layer", *map(_in_words, lines)], rows, shade=shade, note=note)
 
 
-def _ratio_of_means(
-    shift: Float[Tensor, "item layer"], difference: Float[Tensor, " item"]
-) -> Float[Tensor, " layer"]:
+def _ratio_of_means(shift: Float[Tensor, "item layer"], difference: Float[Tensor, " item"]) -> Float[Tensor, " layer"]:
     """Σ shift / Σ difference over the pairs that have the edit; NaN where none has."""
     there = ~shift.isnan()
     of_them = torch.where(there, difference[:, None], 0.0)
