@@ -21,7 +21,7 @@ from strata.probes.backends.contract import streams_of
 from strata.probes.backends.gate import admit
 from strata.probes.backends.shape_check import check_shapes
 from strata.probes.backends.torch_hooks import TorchHooks
-from strata.probes.capture import BatchBudget, capture
+from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import read_lens
 
@@ -171,7 +171,7 @@ def _seconds(
         budget = BatchBudget.for_device(checkpoint.device, 512)
         pass_seconds = lens_seconds = 0.0
         began = time.perf_counter()
-        for batch in capture(
+        for batch in capture_batches(
             backend,
             prompts,
             pad_id=checkpoint.pad_id,

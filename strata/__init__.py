@@ -10,17 +10,34 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from strata.experiments.compare import compare
+    from strata.experiments.items.load import load_items
     from strata.experiments.locate import locate
-    from strata.probes.checkpoints.open import open_checkpoint
+    from strata.probes.capture import capture
+    from strata.probes.capture_files import load_captured
+    from strata.probes.captured import Captured
+    from strata.probes.checkpoints.given import open_checkpoint
     from strata.probes.errors import StrataError
 
 _HOMES = {
+    "Captured": "strata.probes.captured",
     "StrataError": "strata.probes.errors",
+    "capture": "strata.probes.capture",
     "compare": "strata.experiments.compare",
     "locate": "strata.experiments.locate",
-    "open_checkpoint": "strata.probes.checkpoints.open",
+    "load_captured": "strata.probes.capture_files",
+    "load_items": "strata.experiments.items.load",
+    "open_checkpoint": "strata.probes.checkpoints.given",
 }
-__all__ = ["StrataError", "compare", "locate", "open_checkpoint"]
+__all__ = [
+    "Captured",
+    "StrataError",
+    "capture",
+    "compare",
+    "load_captured",
+    "load_items",
+    "locate",
+    "open_checkpoint",
+]
 
 _BESIDE = Path(__file__).parents[1]
 if not (Path(__file__).parent / "probes").is_dir() and (_BESIDE / "probes").is_dir():

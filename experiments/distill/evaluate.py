@@ -22,7 +22,7 @@ from strata.experiments.statistics.bootstrap import Estimate, cluster_bootstrap
 from strata.probes.backends.contract import Site
 from strata.probes.backends.gate import admit
 from strata.probes.backends.torch_hooks import TorchHooks
-from strata.probes.capture import capture
+from strata.probes.capture_batches import capture_batches
 from strata.probes.checkpoints.adapter import adapter_files, adapter_settings
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import hash_safetensors, hash_settings
@@ -184,7 +184,7 @@ def knowledge_rows(
     rows: list[dict[str, Any]] = []
     if not encoded:
         return rows
-    for batch in capture(
+    for batch in capture_batches(
         TorchHooks(checkpoint), [one.prompt for one in encoded], pad_id=checkpoint.pad_id, device=checkpoint.device,
         sites=[Site("resid_post", checkpoint.n_layers - 1)], keep_on_device=True, progress=progress, stage="knowledge",
     ):  # fmt: skip

@@ -14,7 +14,7 @@ from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.places import PLACES, places_of
 from strata.experiments.locate.questions import unrelated_ids
 from strata.probes.backends.contract import Backend
-from strata.probes.capture import BatchBudget, Captured, capture
+from strata.probes.capture_batches import BatchBudget, CapturedBatch, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.lenses import Lens
 from strata.probes.lens.logit import NO_TOKEN, read_lens
@@ -68,7 +68,7 @@ def measure(
     shard_items = max(1, min(_SHARD_ITEMS, _SHARD_BYTES // row_bytes))
     n_choices = max((len(one.choice_ids or ()) for one in encoded), default=0)
     shard = _Shard(store)
-    batches = capture(
+    batches = capture_batches(
         backend,
         _with_places(encoded, todo),
         pad_id=checkpoint.pad_id,
@@ -110,13 +110,13 @@ def _with_places(encoded: Sequence[EncodedItem], rows: Sequence[int]) -> list[Pr
     ]
 
 
-def _at_positions(batch: Captured, count: int) -> Captured:
-    return Captured(batch.rows, batch.values[:, :, :count], batch.present[:, :count])
+def _at_positions(batch: CapturedBatch, count: int) -> CapturedBatch:
+    return CapturedBatch(batch.rows, batch.values[:, :, :count], batch.present[:, :count])
 
 
 def _lens_tensors(
     checkpoint: Checkpoint,
-    batch: Captured,
+    batch: CapturedBatch,
     items: Sequence[EncodedItem],
     nulls: Sequence[int | None],
     wanted: Pass,
@@ -145,7 +145,7 @@ def _lens_tensors(
     return tensors
 
 
-def _read_present(checkpoint: Checkpoint, batch: Captured, ids: Tensor, lens: Lens) -> dict[str, Tensor]:
+def _read_present(checkpoint: Checkpoint, batch: CapturedBatch, ids: Tensor, lens: Lens) -> dict[str, Tensor]:
     """Reads only the positions that the items have; the others come out as NaN and rank −1."""
     present: Bool[Tensor, "item position"] = batch.present
     items, places = present.nonzero(as_tuple=True)

@@ -40,7 +40,7 @@ from strata.experiments.tables import BEHAVIOUR, CURVES, LOCATIONS, PROBES, PROF
 from strata.probes.backends.contract import Backend
 from strata.probes.backends.gate import admit
 from strata.probes.backends.torch_hooks import TorchHooks
-from strata.probes.capture import BatchBudget
+from strata.probes.capture_batches import BatchBudget
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open import randomly_initialised
 from strata.probes.lens.lenses import Lens

@@ -58,6 +58,14 @@ def unwrapped(bridge: Any) -> Any:
     return clean
 
 
+def text_start_of(bridge: Any) -> tuple[int, ...]:
+    """The token ids that the bridge's `to_tokens` puts before a text."""
+    whole = bridge.to_tokens("a")[0].tolist()
+    bare = list(bridge.tokenizer("a", add_special_tokens=False)["input_ids"])
+    starts = (start for start in range(len(whole)) if whole[start : start + len(bare)] == bare)
+    return tuple(int(token) for token in whole[: next(starts, 0)])
+
+
 def _inside(original: nn.Module, path: str) -> nn.Module:
     """The module that stood at `path` before the bridge put wrappers around it."""
     module = _out_of_wrappers(original)

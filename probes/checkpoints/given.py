@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
 
-from strata.probes.checkpoints.bridge import is_bridge, unwrapped
+from strata.probes.checkpoints.bridge import is_bridge, text_start_of, unwrapped
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open import checkpoint_from
 from strata.probes.checkpoints.open import open_checkpoint as open_spec
@@ -92,9 +93,12 @@ def open_checkpoint(
 
 
 def _from_bridge(bridge: Any, tokenizer: Any) -> Checkpoint:
-    tokenizer = bridge.tokenizer if tokenizer is None else tokenizer
-    _require_tokenizer(tokenizer, "TransformerBridge")
-    return checkpoint_from(unwrapped(bridge), tokenizer)
+    if tokenizer is not None:
+        _require_tokenizer(tokenizer, "TransformerBridge")
+        return checkpoint_from(unwrapped(bridge), tokenizer)
+    _require_tokenizer(bridge.tokenizer, "TransformerBridge")
+    # Whether a text gets a BOS is the bridge's own choice, often another one than its tokenizer's.
+    return replace(checkpoint_from(unwrapped(bridge), bridge.tokenizer), text_start=text_start_of(bridge))
 
 
 def _require_tokenizer(tokenizer: Any, name: str) -> None:

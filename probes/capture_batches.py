@@ -66,16 +66,16 @@ class BatchBudget:
 
 
 @dataclass(frozen=True)
-class Captured:
+class CapturedBatch:
     rows: tuple[int, ...]
-    """Indices into the prompts given to `capture`."""
+    """Indices into the prompts given to `capture_batches`."""
     values: Float[Tensor, "item site position d_model"]
     """In the model's dtype, on the device asked for."""
     present: Bool[Tensor, "item position"]
     """Whether the prompt has that named position; where False the values mean nothing."""
 
 
-def capture(
+def capture_batches(
     backend: Backend,
     prompts: Sequence[Prompt],
     *,
@@ -88,7 +88,7 @@ def capture(
     keep_on_device: bool = False,
     progress: Progress = silent,
     stage: str = "capture",
-) -> Iterator[Captured]:
+) -> Iterator[CapturedBatch]:
     """Runs every prompt once and yields `sites` (default: streams 0..L) at the named `positions`.
 
     Batches come in order of length, not of `prompts`: use `rows`. Results are on the CPU unless `keep_on_device`;
@@ -125,7 +125,7 @@ def capture(
         del order[: len(rows)]
         budget.succeeded(batch.ids.numel(), time.perf_counter() - began)
         if keep_on_device or values.device.type == "cpu":
-            yield Captured(rows, values, present)
+            yield CapturedBatch(rows, values, present)
         else:
             if waiting is not None:
                 yield waiting.arrived()
@@ -152,6 +152,6 @@ class _OnItsWay:
         self.copied: torch.cuda.Event = torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch has no stub for it
         self.copied.record(torch.cuda.current_stream(values.device))
 
-    def arrived(self) -> Captured:
+    def arrived(self) -> CapturedBatch:
         self.copied.synchronize()
-        return Captured(self.rows, self.host, self.present)
+        return CapturedBatch(self.rows, self.host, self.present)
