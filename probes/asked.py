@@ -1,4 +1,4 @@
-"""What did a person ask, in plain Python? Strings, tuples, dicts and items become questions that can be tokenised."""
+"""What did a person ask, in plain Python? Texts with answers, and minimal pairs, as questions that can be tokenised."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from strata.probes.alignment import Span
 from strata.probes.errors import StrataError
+from strata.probes.texts import Span, Text, TextItem, named, texts_of
 
 PAIR_FIELDS = ("prompt", "answer", "foil_prompt", "foil")
 """The parts of a pair, in the order of a tuple."""
@@ -43,134 +43,94 @@ def pairs_asked(pairs: Iterable[Any]) -> list[Asked]:
     Raises StrataError that names the pair for a part that is missing or empty, and for two prompts or two answers that
     are the same. An item without a counterfactual prompt passes: it is excluded, and counted, where pairs are aligned.
     """
-    if isinstance(pairs, str | Mapping) or hasattr(pairs, "prompt"):
+    if isinstance(pairs, str | Mapping | TextItem):
         raise StrataError("pairs isn't a list of pairs", "Give a list, also for a single pair")
-    if isinstance(pairs, tuple) and len(pairs) == 4 and all(isinstance(part, str) for part in pairs):
+    if isinstance(pairs, tuple) and len(pairs) == len(PAIR_FIELDS) and all(isinstance(part, str) for part in pairs):
         raise StrataError("pairs is a single pair", "Give a list of pairs: [(prompt, answer, foil_prompt, foil)]")
-    asked = [_pair(index, pair) for index, pair in enumerate(pairs)]
-    if not asked:
+    given = [_whole_pair(number, pair) for number, pair in enumerate(pairs)]
+    if not given:
         raise StrataError("No pairs were given", "Give at least one (prompt, answer, foil_prompt, foil)")
-    return _unique(asked)
+    return [_with_fields(row, pair) for row, pair in zip(texts_of(given), given, strict=True)]
 
 
 def texts_asked(
     texts: Any, answers: str | Sequence[str] | None = None, foils: str | Sequence[str] | None = None
 ) -> list[Asked]:
-    """Texts as given: one string, or a list of strings, pairs, dicts or items, whose answers and foils count if none are given.
+    """Texts as given: one string, or a list of strings, pairs, dicts or items, whose own answers and foils count if none are given.
 
     Raises StrataError for an empty text, an unequal number of answers or foils, and an answer that is its own foil.
     """
-    given = [texts] if isinstance(texts, str | Mapping) or hasattr(texts, "prompt") else list(texts)
-    if not given:
-        raise StrataError("No texts were given", "Give at least one")
-    columns = {}
-    for name, column in (("answers", answers), ("foils", foils)):
-        filled = [column] if isinstance(column, str) else list(column) if column is not None else None
-        if filled is not None and len(filled) != len(given):
-            raise StrataError(
-                f"There are {len(filled)} {name} for {len(given)} texts", f"Give every text one of the {name}"
-            )
-        columns[name] = filled
+    given: Any = [texts] if isinstance(texts, str | Mapping | TextItem) else texts
+    if isinstance(given, Iterable):
+        given = [_whole_pair(number, one) if isinstance(one, tuple) else one for number, one in enumerate(given)]
+    rows = texts_of(given)
     asked = []
-    for index, text in enumerate(given):
-        own = _text(index, text)
-        answer = own.answer if columns["answers"] is None else columns["answers"][index]
-        foil = own.foil if columns["foils"] is None else columns["foils"][index]
-        for name, part in (("text", own.prompt), ("answer", answer), ("foil", foil)):
-            if not isinstance(part, str):
-                raise StrataError(f"The {name} of text {index} is a {type(part).__name__}", "Give strings")
-        if not own.prompt:
-            raise StrataError(f"Text {index} is empty", "Give some text")
-        if columns["answers"] is not None and not answer:
-            raise StrataError(f"The answer of text {index} is empty", "Give the continuation that is to be scored")
+    for row, own, answer, foil in zip(
+        rows, given, _column("answers", answers, rows), _column("foils", foils, rows), strict=True
+    ):
+        question = Asked(row.id, row.text, spans=row.spans) if isinstance(own, str) else _with_fields(row, own)
+        answer, foil = question.answer if answer is None else answer, question.foil if foil is None else foil
         if foil and not answer:
-            raise StrataError(f"Text {index} has a foil and no answer", "Give answers as well")
+            raise StrataError(f"{named(row)} has a foil and no answer", "Give answers as well")
         if answer and answer == foil:
-            raise StrataError(f"Answer and foil of text {index} are the same ({answer!r})", "Give two that differ")
-        asked.append(Asked(own.id, own.prompt, answer, foil=foil, spans=own.spans, group=own.group))
-    return _unique(asked)
+            raise StrataError(f"Answer and foil of {_inside(row)} are the same ({answer!r})", "Give two that differ")
+        asked.append(Asked(row.id, row.text, answer, foil=foil, spans=row.spans, group=question.group))
+    return asked
 
 
-def _text(index: int, text: Any) -> Asked:
-    if isinstance(text, str):
-        return Asked(str(index), text)
-    if isinstance(text, Sequence):
-        return _pair(index, text)
-    return _from_fields(index, text, ("prompt",), "Text")
+def _column(name: str, given: str | Sequence[str] | None, rows: Sequence[Text]) -> Sequence[str | None]:
+    """One answer (or foil) a text; None where the texts' own count."""
+    if given is None:
+        return [None] * len(rows)
+    column = [given] if isinstance(given, str) else list(given)
+    if len(column) != len(rows):
+        raise StrataError(f"There are {len(column)} {name} for {len(rows)} texts", f"Give every text one of the {name}")
+    for row, entry in zip(rows, column, strict=True):
+        if not isinstance(entry, str) or (name == "answers" and not entry):
+            raise StrataError(f"The {name[:-1]} of {_inside(row)} is {entry!r}", "Give the text that would continue it")
+    return column
 
 
-def _pair(index: int, pair: Any) -> Asked:
+def _whole_pair(number: int, pair: Any) -> Any:
+    """A pair as a mapping or an item, after checking that each of its parts is there and that its two sides differ."""
     if isinstance(pair, str):
-        raise StrataError(f"Pair {index} is a single text", f"Give {', '.join(PAIR_FIELDS)}")
+        raise StrataError(f"Pair {number} is a single text", f"Give {', '.join(PAIR_FIELDS)}")
     if isinstance(pair, Sequence):
         if len(pair) != len(PAIR_FIELDS):
             raise StrataError(
-                f"Pair {index} has {len(pair)} parts", f"Give {len(PAIR_FIELDS)}: {', '.join(PAIR_FIELDS)}"
+                f"Pair {number} has {len(pair)} parts", f"Give {len(PAIR_FIELDS)}: {', '.join(PAIR_FIELDS)}"
             )
-        asked = _from_fields(index, dict(zip(PAIR_FIELDS, pair, strict=True)), PAIR_FIELDS, "Pair")
-    else:
-        asked = _from_fields(index, pair, PAIR_FIELDS, "Pair")
-    of_items = not isinstance(pair, Sequence | Mapping)
+        pair = dict(zip(PAIR_FIELDS, pair, strict=True))
     for name in PAIR_FIELDS:
-        if not getattr(asked, name) and not (of_items and name in ("foil_prompt", "foil")):
-            raise StrataError(f"The {name} of pair {index} is empty", "Give some text")
-    if asked.prompt == asked.foil_prompt:
-        raise StrataError(
-            f"Both prompts of pair {index} are the same ({asked.prompt!r})", "Give a counterfactual prompt that differs"
-        )
-    if asked.answer == asked.foil:
-        raise StrataError(f"Answer and foil of pair {index} are the same ({asked.answer!r})", "Give two that differ")
-    return asked
+        part = _part(pair, name)
+        if part is None:
+            known = ", ".join(map(str, pair)) if isinstance(pair, Mapping) else type(pair).__name__
+            raise StrataError(f"Pair {number} has no field {name!r}, only {known or 'none'}", "Give it one")
+        if not isinstance(part, str):
+            raise StrataError(f"The {name} of pair {number} is a {type(part).__name__}", "Give a string")
+        # An item without a counterfactual prompt is a sound item, only not one for patching.
+        if not part and (isinstance(pair, Mapping) or name in ("prompt", "answer")):
+            raise StrataError(f"The {name} of pair {number} is empty", "Give some text")
+    for one, other, what in (("prompt", "foil_prompt", "Both prompts"), ("answer", "foil", "Answer and foil")):
+        if _part(pair, one) == _part(pair, other):
+            raise StrataError(f"{what} of pair {number} are the same ({_part(pair, one)!r})", "Give two that differ")
+    return pair
 
 
-def _from_fields(index: int, given: Any, needed: Sequence[str], what: str) -> Asked:
-    """A question of a mapping or of an object with the fields of an item."""
-    if isinstance(given, Mapping):
-        fields = dict(given)
-    elif isinstance(getattr(given, "prompt", None), str):
-        fields = {name: getattr(given, name) for name in (*_FIELDS, "kind", "family") if hasattr(given, name)}
-    else:
-        raise StrataError(f"{what} {index} is a {type(given).__name__}", "Give strings, dicts, tuples or items")
-    for name in needed:
-        if name not in fields:
-            raise StrataError(
-                f"{what} {index} has no field {name!r}", f"It has: {', '.join(map(str, fields)) or 'nothing'}"
-            )
-    for name in PAIR_FIELDS:
-        if not isinstance(fields.get(name, ""), str):
-            raise StrataError(
-                f"The {name} of {what.lower()} {index} is a {type(fields[name]).__name__}", "Give a string"
-            )
-    prompts = {"spans": fields.get("prompt", ""), "foil_spans": fields.get("foil_prompt", "")}
-    spans = {name: _spans(fields.get(name) or {}, text, f"{what} {index}") for name, text in prompts.items()}
-    group = " ".join(str(fields[name]) for name in ("kind", "family") if fields.get(name))
-    return Asked(
-        id=str(fields.get("id", index)), **{name: fields[name] for name in PAIR_FIELDS if name in fields}, **spans, group=group
-    )  # fmt: skip
+def _with_fields(row: Text, given: Any) -> Asked:
+    """The other fields of a mapping or an item; kind and family make the group."""
+    texts = {name: _part(given, name) or "" for name in PAIR_FIELDS[1:]}
+    for name, part in texts.items():
+        if not isinstance(part, str):
+            raise StrataError(f"The {name} of {_inside(row)} is a {type(part).__name__}", "Give a string")
+    group = " ".join(str(_part(given, name)) for name in ("kind", "family") if _part(given, name))
+    spans = _part(given, "foil_spans") or {}
+    return Asked(row.id, row.text, spans=row.spans, foil_spans=spans, group=group, **texts)
 
 
-_FIELDS = ("id", *PAIR_FIELDS, "spans", "foil_spans")
+def _part(given: Any, name: str) -> Any:
+    return given.get(name) if isinstance(given, Mapping) else getattr(given, name, None)
 
 
-def _spans(given: Any, text: str, where: str) -> dict[str, Span]:
-    if not isinstance(given, Mapping):
-        raise StrataError(f"The spans of {where.lower()} are a {type(given).__name__}", 'Give {"name": (start, end)}')
-    spans = {}
-    for name, span in given.items():
-        inside = isinstance(span, Sequence) and len(span) == 2 and 0 <= int(span[0]) < int(span[1]) <= len(text)
-        if not inside:
-            raise StrataError(
-                f"Span {name!r} of {where.lower()} ({span!r}) lies outside its {len(text)} characters",
-                "Give it as (start, end), end exclusive",
-            )
-        spans[str(name)] = (int(span[0]), int(span[1]))
-    return spans
-
-
-def _unique(asked: list[Asked]) -> list[Asked]:
-    seen: set[str] = set()
-    for question in asked:
-        if question.id in seen:
-            raise StrataError(f"Two of the questions have the id {question.id!r}", "Give every one an id of its own")
-        seen.add(question.id)
-    return asked
+def _inside(row: Text) -> str:
+    return named(row).replace("Text", "text", 1)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from html import escape
-
-_MOST_HEIGHT = "28em"
 
 
 def html_table(
@@ -13,28 +12,36 @@ def html_table(
     columns: Sequence[str],
     rows: Sequence[Sequence[str]],
     *,
-    shade: Sequence[Sequence[float | None]] | None = None,
+    shade: Sequence[Sequence[float]],
     note: str = "",
 ) -> str:
-    """A table that scrolls when it is long. `shade`: for each cell how strongly it is tinted, −1 (red) to 1 (blue)."""
+    """A table that scrolls when it is long. `shade`: how strongly each cell is tinted, −1 (red) to 1 (blue); NaN: not."""
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
     body = "".join(
         "<tr>"
-        + "".join(
-            f"<td{_tint(shade[row][column]) if shade else ''}>{escape(cell)}</td>" for column, cell in enumerate(cells)
-        )
+        + "".join(f"<td{_tint(strength)}>{escape(cell)}</td>" for cell, strength in zip(*row, strict=True))
         + "</tr>"
-        for row, cells in enumerate(rows)
+        for row in zip(rows, shade, strict=True)
     )
-    below = f"<p>{escape(note)}</p>" if note else ""
     return (
-        f'<div style="max-height:{_MOST_HEIGHT};overflow:auto"><table><caption>{escape(caption)}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{below}"
+        f'<div style="max-height:28em;overflow:auto"><table><caption>{escape(caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{f'<p>{escape(note)}</p>' if note else ''}"
     )
 
 
-def _tint(strength: float | None) -> str:
-    if strength is None or strength != strength:
+def by_layer(
+    caption: str, layers: Sequence[int], columns: Sequence[str], values: Sequence[Sequence[float]], note: str = ""
+) -> str:
+    """A table of numbers with a row a layer, tinted by their size."""
+    rows = [
+        [str(layer), *("" if math.isnan(cell) else f"{cell:.2f}" for cell in cells)]
+        for layer, cells in zip(layers, values, strict=True)
+    ]
+    return html_table(caption, ["layer", *columns], rows, shade=[[math.nan, *cells] for cells in values], note=note)
+
+
+def _tint(strength: float) -> str:
+    if math.isnan(strength):
         return ""
     colour = "31,119,180" if strength >= 0 else "214,39,40"
     return f' style="background:rgba({colour},{min(1.0, abs(strength)) * 0.6:.2f})"'

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from strata.probes.causal.interchange import starts_of
-from strata.probes.html_table import html_table
+from strata.probes.html_table import by_layer
 
 if TYPE_CHECKING:
     import pandas
@@ -105,14 +105,8 @@ class AblationResult:
         for column, line in enumerate(lines):
             drop = self.log_prob_drop[line].nanmean(0)
             values[: len(drop), column] = drop
-        shade: list[list[float | None]] = [[None, *(-cell for cell in cells)] for cells in values.tolist()]
-        rows = [
-            [str(layer), *("" if cell != cell else f"{cell:.2f}" for cell in cells)]
-            for layer, cells in zip(self.layers, values.tolist(), strict=True)
-        ]
         names = [f"{line.method} {line.component} at {line.position}" + (f", {line.window} blocks" if line.window > 1 else "") for line in lines]  # fmt: skip
         caption = f"Ablation in {len(self.texts)} texts: fall of the answer's log-probability in nats"
         reasons = "; ".join(f"{count} × {reason}" for reason, count in self.excluded_reasons.items())
-        return html_table(
-            caption, ["layer", *names], rows, shade=shade, note=f"Excluded: {reasons}." if reasons else ""
-        )
+        note = f"Excluded: {reasons}." if reasons else ""
+        return by_layer(caption, self.layers, names, values.tolist(), note)

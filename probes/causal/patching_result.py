@@ -13,7 +13,7 @@ from torch import Tensor
 
 from strata.probes.causal.interchange import Line, Measure, starts_of
 from strata.probes.errors import StrataError
-from strata.probes.html_table import html_table
+from strata.probes.html_table import by_layer
 
 if TYPE_CHECKING:
     import pandas
@@ -123,17 +123,12 @@ class PatchingResult:
         values = torch.full((len(self.layers), len(lines)), torch.nan)
         for column, line in enumerate(lines):
             values[: len(columns[line]), column] = columns[line]
-        rows = [
-            [str(layer), *("" if value != value else f"{value:.2f}" for value in cells)]
-            for layer, cells in zip(self.layers, values.tolist(), strict=True)
-        ]
         caption = (
             f"Activation patching of {len(self.pairs)} pairs: share of the logit difference moved to the donor's run"
         )
         reasons = "; ".join(f"{count} × {reason}" for reason, count in self.excluded_reasons.items())
         note = f"Excluded: {reasons}." if reasons else ""
-        shade: list[list[float | None]] = [[None, *cells] for cells in values.tolist()]
-        return html_table(caption, ["layer", *map(_in_words, lines)], rows, shade=shade, note=note)
+        return by_layer(caption, self.layers, [_in_words(line) for line in lines], values.tolist(), note)
 
 
 def _ratio_of_means(shift: Float[Tensor, "item layer"], difference: Float[Tensor, " item"]) -> Float[Tensor, " layer"]:
