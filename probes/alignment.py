@@ -9,9 +9,9 @@ from typing import Generic, Protocol, TypeVar
 from strata.probes.checkpoints.checkpoint import NoEmbeddingError
 from strata.probes.errors import StrataError
 from strata.probes.prompts import Prompt
+from strata.probes.texts import Span, last_token_of
 
 Ids = tuple[int, ...]
-Span = tuple[int, int]
 
 _SPACE_MARKERS = str.maketrans({"Ġ": " ", "▁": " "})
 _UNKNOWN = frozenset({"<unk>", "[UNK]", "<|unk|>", "<UNK>"})
@@ -163,17 +163,6 @@ def token_length(encoder: Encoder) -> Callable[[str], int]:
     return length
 
 
-def encode_prompt(question: Question, encoder: Encoder) -> Prompt:
-    """The prompt alone, with its named positions: `last` is its last token. UnscorableError when it has no token."""
-    try:
-        ids, offsets = encoder.encode_with_offsets(question.prompt)
-    except NoEmbeddingError as error:
-        raise UnscorableError(question.id, error.reason) from error
-    if not ids:
-        raise UnscorableError(question.id, "the prompt tokenises to nothing")
-    return _with_positions(question.id, ids, offsets, question.spans, ())[0]
-
-
 def encode_item(item: AnyQuestion, encoder: Encoder) -> Encoded[AnyQuestion]:
     """Token ids, scored tokens and positions of one item; UnscorableError when it has no scored token."""
     return _encode(item, encoder, _Continuations(encoder))
@@ -280,12 +269,12 @@ def _with_positions(
     """The prompt with its forced answer start and named positions, and whether a span fell on no token."""
     positions: dict[str, int] = {}
     missing = False
-    for name, (start, end) in spans.items():
-        touching = [index for index, (low, high) in enumerate(offsets) if low < end and high > start]
-        if touching:
-            positions[name] = touching[-1]
-        else:
+    for name, span in spans.items():
+        token = last_token_of(span, offsets)
+        if token is None:
             missing = True
+        else:
+            positions[name] = token
     positions["last"] = len(ids) + len(forced) - 1
     return Prompt(key=key, ids=ids + forced, positions=positions), missing
 

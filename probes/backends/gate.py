@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from weakref import WeakKeyDictionary
-
-from torch import nn
 
 from strata.probes.backends.contract import Backend
 from strata.probes.backends.self_tests import FINITE, SelfTest, require_passed, run_self_tests
@@ -15,20 +12,6 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import NotSupportedError, SelfTestError
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts import Prompt
-
-_ADMITTED: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
-"""Length in tokens of the longest prompt that each model was admitted with in this process."""
-
-
-def admit_once(checkpoint: Checkpoint, prompts: Sequence[Prompt], *, progress: Progress = silent) -> bool:
-    """`admit`, unless this opened model was admitted before with prompts about as long. Whether it was asked now."""
-    longest, before = max(len(prompt.ids) for prompt in prompts), _ADMITTED.get(checkpoint.model)
-    if before and longest <= 2 * before and checkpoint.is_stretched(longest) <= checkpoint.is_stretched(before):
-        return False
-    admit(checkpoint, prompts, progress=progress)
-    _ADMITTED[checkpoint.model] = max(longest, before or 0)
-    return True
-
 
 def admit(
     checkpoint: Checkpoint,

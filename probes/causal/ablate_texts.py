@@ -10,7 +10,7 @@ import torch
 
 from strata.probes.alignment import encode_items
 from strata.probes.asked import texts_asked
-from strata.probes.backends.gate import admit_once
+from strata.probes.backends.admitted import admit_once
 from strata.probes.causal.ablation_result import AblationLine, AblationMethod, AblationResult
 from strata.probes.causal.interchange import starts_of
 from strata.probes.causal.pairs import ALL, Single

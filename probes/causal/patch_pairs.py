@@ -10,7 +10,7 @@ import torch
 
 from strata.probes.alignment import Encoded, encode_items
 from strata.probes.asked import Asked, pairs_asked
-from strata.probes.backends.gate import admit_once
+from strata.probes.backends.admitted import admit_once
 from strata.probes.backends.restart import COMPONENTS
 from strata.probes.backends.self_tests import require_passed
 from strata.probes.causal.interchange import CONTROLS, Line, Measure, interchange, starts_of
