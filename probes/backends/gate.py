@@ -13,7 +13,6 @@ from strata.probes.errors import NotSupportedError, SelfTestError
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts import Prompt
 
-
 def admit(
     checkpoint: Checkpoint,
     prompts: Sequence[Prompt],

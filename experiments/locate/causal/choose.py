@@ -13,7 +13,7 @@ from typing import Any
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import KINDS, Kind
 from strata.experiments.locate.questions import entity_of
-from strata.probes.causal.pairs import Pair
+from strata.probes.causal.pairs import Pair, pair_of
 from strata.probes.statistics.bootstrap import MIN_CLUSTERS
 
 PER_FAMILY = 3
@@ -159,7 +159,4 @@ def spread_over_entities(members: Sequence[EncodedItem], seed: int) -> list[Enco
 
 def as_pair(one: EncodedItem) -> Pair:
     """An aligned item as interventions need it."""
-    assert one.foil_prompt is not None
-    assert one.foil_id is not None
-    group = f"{one.item.kind} {one.item.family}"
-    return Pair(one.key, one.prompt, one.foil_prompt, one.answer_id, one.foil_id, group)
+    return pair_of(one, f"{one.item.kind} {one.item.family}")
