@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from strata.probes.capture import capture
     from strata.probes.capture_files import load_captured
     from strata.probes.captured import Captured
+    from strata.probes.causal.ablate_texts import ablate
+    from strata.probes.causal.patch_pairs import patch
     from strata.probes.checkpoints.given import open_checkpoint
     from strata.probes.errors import StrataError
     from strata.probes.linear.linear_probe import LinearProbe
@@ -25,6 +27,7 @@ _HOMES = {
     "LinearProbe": "strata.probes.linear.linear_probe",
     "ProbeScores": "strata.probes.linear.scores",
     "StrataError": "strata.probes.errors",
+    "ablate": "strata.probes.causal.ablate_texts",
     "capture": "strata.probes.capture",
     "compare": "strata.dashboards.notebook.runs",
     "load_captured": "strata.probes.capture_files",
@@ -32,12 +35,14 @@ _HOMES = {
     "load_run": "strata.dashboards.notebook.run",
     "locate": "strata.dashboards.notebook.runs",
     "open_checkpoint": "strata.probes.checkpoints.given",
+    "patch": "strata.probes.causal.patch_pairs",
 }
 __all__ = [
     "Captured",
     "LinearProbe",
     "ProbeScores",
     "StrataError",
+    "ablate",
     "capture",
     "compare",
     "load_captured",
@@ -45,6 +50,7 @@ __all__ = [
     "load_run",
     "locate",
     "open_checkpoint",
+    "patch",
 ]
 
 _BESIDE = Path(__file__).parents[1]

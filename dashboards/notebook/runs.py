@@ -25,7 +25,7 @@ from strata.dashboards.quick import QUICK_COMPARE, QUICK_LOCATE
 from strata.experiments.compare import CompareConfig, Specs
 from strata.experiments.compare import compare as compare_into
 from strata.experiments.compare.paired import BASE, DISTILLED, TWIN, Role
-from strata.experiments.items.builtin import names_families
+from strata.experiments.items.load import is_file_name
 from strata.experiments.items.schema import Item
 from strata.experiments.locate import LocateConfig
 from strata.experiments.locate import locate as locate_into
@@ -33,6 +33,7 @@ from strata.experiments.locate.questions import Source
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.given import Model, open_checkpoint
 from strata.probes.errors import StrataError
+from strata.probes.progress import Progress
 
 Asked = str | Path | Iterable[Item] | Iterable[str]
 """A JSON Lines file of items, items at hand, or names of built-in families, kinds and domains."""
@@ -45,7 +46,7 @@ def locate(
     items: Asked | None = None,
     quick: bool = False,
     seed: int = 0,
-    progress: bool = False,
+    progress: bool | Progress = False,
     **options: Unpack[LocateOptions],
 ) -> Run:
     """Where in this model are retrieval and reasoning readable, and where are they located? `strata locate` from Python.
@@ -54,7 +55,7 @@ def locate(
     with the same arguments resumes or only reads it. `model` is a spec, what `strata.open_checkpoint` returned, a tuple
     (Hugging Face model, tokenizer) or a TransformerLens bridge. `items`: a JSON Lines file, what `strata.load_items`
     returned, or names of built-in families, by default a selection of them. `quick` asks fewer, so its intervals are wide;
-    `progress` writes lines to stderr. `options` are those of `strata locate --help` with underscores: `draws=2000`.
+    `progress` writes lines to stderr, or calls what is given. `options` are those of `strata locate --help` with underscores: `draws=2000`.
 
     Raises StrataError for what a person can mend, NotSupportedError for an architecture that isn't read rightly,
     SelfTestError where an identity that must hold on every model fails.
@@ -73,12 +74,12 @@ def locate(
     opener, name, _ = _opened(model, part(given, OpeningOptions))
     directory = Path(out) if out is not None else default_directory(name, seed)
     told = {**asked, "seed": seed, "quick": quick, **given, "out": str(directory)}
-    display = _display(progress, directory)
+    shown, on_run = _told_to(progress, directory)
     locate_into(
         opener(), config, directory, items=source, command=command_words("locate", [name], told),
-        options=manifest_options(told), progress=display, on_run=_recording(display), **part(given, RunningOptions),
+        options=manifest_options(told), progress=shown, on_run=on_run, **part(given, RunningOptions),
     )  # fmt: skip
-    write_pages(directory, progress=display)
+    write_pages(directory, progress=shown)
     return load_run(directory)
 
 
@@ -91,7 +92,7 @@ def compare(
     items: Asked | None = None,
     quick: bool = False,
     seed: int = 0,
-    progress: bool = False,
+    progress: bool | Progress = False,
     **options: Unpack[CompareOptions],
 ) -> Run:
     """What did training change from `base` to `distilled`, where, and is it more than any training changes?
@@ -130,14 +131,14 @@ def compare(
     specs = Specs(names[BASE], names[DISTILLED], names.get(TWIN), in_memory)
     directory = Path(out) if out is not None else default_directory(names[BASE], names[DISTILLED], seed)
     told = {"twin": names.get(TWIN), **asked, "seed": seed, "quick": quick, **given, "out": str(directory)}
-    display = _display(progress, directory)
+    shown, on_run = _told_to(progress, directory)
     found = compare_into(
         specs, {role: opener for role, (opener, _, _) in opened.items()}, config, directory, items=source,
         command=command_words("compare", [names[BASE], names[DISTILLED]], told), options=manifest_options(told),
-        one_at_a_time=given.get("one_at_a_time", False), progress=display, on_run=_recording(display),
+        one_at_a_time=given.get("one_at_a_time", False), progress=shown, on_run=on_run,
         **part(given, RunningOptions),
     )  # fmt: skip
-    write_pages(directory, [directory / role for role in found["models"]], display)
+    write_pages(directory, [directory / role for role in found["models"]], shown)
     return load_run(directory)
 
 
@@ -145,7 +146,7 @@ def _asked(items: Asked | None) -> tuple[dict[str, Any], Source | None]:
     """As options of the terminal, and as what the experiments take: names of families are an option of theirs."""
     if items is None:
         return {}, None
-    if isinstance(items, Path) or (isinstance(items, str) and not names_families(items)):
+    if isinstance(items, Path) or (isinstance(items, str) and is_file_name(items)):
         return {"items": str(items)}, Path(items)
     several: list[Item | str] = [items] if isinstance(items, str) else list(items)
     if all(isinstance(one, str) for one in several):
@@ -176,10 +177,16 @@ def _opened(model: Model, opening: dict[str, Any]) -> tuple[Callable[[], Checkpo
     return lambda: checkpoint, identity.spec, identity.source not in ("memory", "random")
 
 
-def _display(progress: bool, directory: Path) -> Display:
-    return Display("plain" if progress else "none", directory.name)
+def _told_to(progress: bool | Progress, directory: Path) -> tuple[Progress, Callable[[Path], None]]:
+    """Whom work reports itself to, and what to do with the run directory when it is there.
 
+    Also where nobody listens, `progress.json` says to others how far a run is.
+    """
+    display = Display("plain" if progress is True else "none", directory.name)
 
-def _recording(display: Display) -> Callable[[Path], None]:
-    """Also without lines, `progress.json` says to others how far a run is."""
-    return lambda run: setattr(display, "progress_file", run / "progress.json")
+    def both(stage: str, done: int, total: int | None, unit: str) -> None:
+        display(stage, done, total, unit)
+        if callable(progress):
+            progress(stage, done, total, unit)
+
+    return both, lambda run: setattr(display, "progress_file", run / "progress.json")

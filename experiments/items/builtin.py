@@ -33,21 +33,12 @@ def chosen(names: Sequence[str]) -> tuple[Family, ...]:
     """
     picked: list[Family] = []
     for name in names or DEFAULT:
-        found = _called(name)
+        found = [family for family in FAMILIES if name in (family.name, family.kind, family.domain, ALL)]
         if not found:
             known = ", ".join(family.name for family in FAMILIES)
             raise StrataError(f"There is no item family, kind or domain {name!r}", f"Choose among: {known}")
         picked += [family for family in found if family not in picked]
     return tuple(picked)
-
-
-def names_families(name: str) -> bool:
-    """Whether `name` is a family, a kind, a domain, or `all`."""
-    return bool(_called(name))
-
-
-def _called(name: str) -> list[Family]:
-    return [family for family in FAMILIES if name in (family.name, family.kind, family.domain, ALL)]
 
 
 def build_items(

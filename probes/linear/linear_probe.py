@@ -62,17 +62,17 @@ class LinearProbe:
     The rows of `coef_` have mean 0 over labels, so with two classes `coef_[s, 1] − coef_[s, 0]` is the direction from the first
     to the second. Activations "item d_model" are one stream; what `predict` and its like return then has no axis of streams.
 
-    >>> import numpy as np
+    >>> import numpy as np, strata
     >>> rng = np.random.default_rng(0)
     >>> labels = np.array(["cat", "dog"] * 40)
     >>> x = rng.normal(size=(80, 3, 8))                    # item, stream, d_model
     >>> x[labels == "dog", 2, 0] += 4                      # written into stream 2 only
-    >>> probe = LinearProbe().fit(x, labels)
+    >>> probe = strata.LinearProbe().fit(x, labels)
     >>> probe.score(x, labels).round(1)[2]
     np.float64(1.0)
     >>> int(probe.coef_[2, 1].argmax()), probe.classes_
     (0, ('cat', 'dog'))
-    >>> LinearProbe().cross_validate(x, labels).best_stream
+    >>> strata.LinearProbe().cross_validate(x, labels).best_stream
     2
     """
 

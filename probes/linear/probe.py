@@ -102,8 +102,14 @@ def probe_streams(
     Raises StrataError for non-finite activations, unequal lengths, fewer than two labels with two groups each, fewer
     groups than folds, a single wording under `template`. Labels found in one group only are left out and counted.
 
-    >>> result = probe_streams(streams, answers, entities, wordings, scheme="template")   # doctest: +SKIP
-    >>> result.accuracy.mean(1)                                                             # doctest: +SKIP
+    >>> import torch
+    >>> from strata.probes.linear.probe import probe_streams
+    >>> answers, entities, templates = ["yes", "no"] * 20, [n // 4 for n in range(40)], ["a", "a", "b", "b"] * 10
+    >>> streams = torch.randn(40, 3, 8, generator=torch.Generator().manual_seed(0))
+    >>> streams[::2, 2, 0] += 9                            # item, stream, d_model: "yes" is written into stream 2 only
+    >>> result = probe_streams(streams, answers, entities, templates, scheme="template")
+    >>> result.accuracy.mean(1).round(1)[2]
+    np.float64(1.0)
     """
     _validate(x, labels, clusters, templates, penalties)
     names = encode([str(v) for v in labels])
