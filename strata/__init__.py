@@ -15,28 +15,39 @@ if TYPE_CHECKING:
     from strata.probes.capture import capture
     from strata.probes.capture_files import load_captured
     from strata.probes.captured import Captured
+    from strata.probes.causal.ablate_texts import ablate
+    from strata.probes.causal.patch_pairs import patch
     from strata.probes.checkpoints.given import open_checkpoint
     from strata.probes.errors import StrataError
+    from strata.probes.lens.lens_of_texts import logit_lens, tuned_lens
 
 _HOMES = {
     "Captured": "strata.probes.captured",
     "StrataError": "strata.probes.errors",
+    "ablate": "strata.probes.causal.ablate_texts",
     "capture": "strata.probes.capture",
     "compare": "strata.experiments.compare",
     "locate": "strata.experiments.locate",
     "load_captured": "strata.probes.capture_files",
     "load_items": "strata.experiments.items.load",
+    "logit_lens": "strata.probes.lens.lens_of_texts",
     "open_checkpoint": "strata.probes.checkpoints.given",
+    "patch": "strata.probes.causal.patch_pairs",
+    "tuned_lens": "strata.probes.lens.lens_of_texts",
 }
 __all__ = [
     "Captured",
     "StrataError",
+    "ablate",
     "capture",
     "compare",
     "load_captured",
     "load_items",
     "locate",
+    "logit_lens",
     "open_checkpoint",
+    "patch",
+    "tuned_lens",
 ]
 
 _BESIDE = Path(__file__).parents[1]
