@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from strata.probes.errors import StrataError
@@ -69,12 +69,20 @@ def texts_asked(
         rows, given, _column("answers", answers, rows), _column("foils", foils, rows), strict=True
     ):
         question = Asked(row.id, row.text, spans=row.spans) if isinstance(own, str) else _with_fields(row, own)
-        answer, foil = question.answer if answer is None else answer, question.foil if foil is None else foil
-        if foil and not answer:
+        question = replace(
+            question,
+            answer=question.answer if answer is None else answer,
+            foil=question.foil if foil is None else foil,
+            foil_prompt="",
+            foil_spans={},
+        )
+        if question.foil and not question.answer:
             raise StrataError(f"{named(row)} has a foil and no answer", "Give answers as well")
-        if answer and answer == foil:
-            raise StrataError(f"Answer and foil of {_inside(row)} are the same ({answer!r})", "Give two that differ")
-        asked.append(Asked(row.id, row.text, answer, foil=foil, spans=row.spans, group=question.group))
+        if question.answer and question.answer == question.foil:
+            raise StrataError(
+                f"Answer and foil of {_inside(row)} are the same ({question.answer!r})", "Give two that differ"
+            )
+        asked.append(question)
     return asked
 
 
@@ -119,13 +127,17 @@ def _whole_pair(number: int, pair: Any) -> Any:
 
 def _with_fields(row: Text, given: Any) -> Asked:
     """The other fields of a mapping or an item; kind and family make the group."""
-    texts = {name: _part(given, name) or "" for name in PAIR_FIELDS[1:]}
-    for name, part in texts.items():
+    texts: dict[str, str] = {}
+    for name in PAIR_FIELDS[1:]:
+        part = _part(given, name) or ""
         if not isinstance(part, str):
             raise StrataError(f"The {name} of {_inside(row)} is a {type(part).__name__}", "Give a string")
+        texts[name] = part
     group = " ".join(str(_part(given, name)) for name in ("kind", "family") if _part(given, name))
-    spans = _part(given, "foil_spans") or {}
-    return Asked(row.id, row.text, spans=row.spans, foil_spans=spans, group=group, **texts)
+    return Asked(
+        row.id, row.text, texts["answer"], texts["foil_prompt"], texts["foil"],
+        spans=row.spans, foil_spans=_part(given, "foil_spans") or {}, group=group,
+    )  # fmt: skip
 
 
 def _part(given: Any, name: str) -> Any:

@@ -66,9 +66,10 @@ def request_of(
     sites: Sites | None,
     positions: Positions,
     layers: Iterable[int] | None,
+    prompts: Sequence[Prompt] | None = None,
 ) -> Request:
-    """Raises StrataError for a text, a site, a block or a position that there isn't."""
-    prompts = prompts_of(checkpoint, texts)
+    """`prompts`: the texts' token ids where more is to be run than the texts. Raises StrataError for a text, a site, a block or a position that there isn't."""
+    prompts = prompts_of(checkpoint, texts) if prompts is None else prompts
     chosen = sites_of(sites, checkpoint.n_layers, layers)
     check_request(checkpoint, pad(prompts[:1], checkpoint.pad_id), (), None, chosen)
     asked = positions_of(positions)

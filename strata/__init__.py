@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from strata.probes.causal.patch_pairs import patch
     from strata.probes.checkpoints.given import open_checkpoint
     from strata.probes.errors import StrataError
+    from strata.probes.lens.lens_of_texts import logit_lens, tuned_lens
     from strata.probes.linear.linear_probe import LinearProbe
     from strata.probes.linear.scores import ProbeScores
 
@@ -34,8 +35,10 @@ _HOMES = {
     "load_items": "strata.experiments.items.load",
     "load_run": "strata.dashboards.notebook.run",
     "locate": "strata.dashboards.notebook.runs",
+    "logit_lens": "strata.probes.lens.lens_of_texts",
     "open_checkpoint": "strata.probes.checkpoints.given",
     "patch": "strata.probes.causal.patch_pairs",
+    "tuned_lens": "strata.probes.lens.lens_of_texts",
 }
 __all__ = [
     "Captured",
@@ -49,8 +52,10 @@ __all__ = [
     "load_items",
     "load_run",
     "locate",
+    "logit_lens",
     "open_checkpoint",
     "patch",
+    "tuned_lens",
 ]
 
 _BESIDE = Path(__file__).parents[1]

@@ -13,6 +13,7 @@ from strata.probes.errors import NotSupportedError, SelfTestError
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts import Prompt
 
+
 def admit(
     checkpoint: Checkpoint,
     prompts: Sequence[Prompt],

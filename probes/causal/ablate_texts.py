@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
 import torch
@@ -12,9 +12,18 @@ from strata.probes.alignment import encode_items
 from strata.probes.asked import texts_asked
 from strata.probes.backends.admitted import admit_once
 from strata.probes.causal.ablation_result import AblationLine, AblationMethod, AblationResult
+from strata.probes.causal.edit_options import (
+    Places,
+    layers_of,
+    names_of,
+    placed,
+    places_of,
+    require_places,
+    require_windows,
+    windows_of,
+)
 from strata.probes.causal.interchange import starts_of
 from strata.probes.causal.pairs import ALL, Single
-from strata.probes.causal.patch_pairs import layers_of, names_of
 from strata.probes.causal.removal import DRAWS, Cut, removal
 from strata.probes.checkpoints.given import Model, checkpoint_of
 from strata.probes.errors import StrataError
@@ -31,8 +40,8 @@ def ablate(
     foils: str | Sequence[str] | None = None,
     method: str | Sequence[str] = "zero",
     components: str | Sequence[str] = ("attn_out", "mlp_out"),
-    positions: str | Sequence[str] = (ALL,),
-    layers: int | Sequence[int] | None = None,
+    positions: Places = (ALL,),
+    layers: int | Iterable[int] | None = None,
     windows: int | Sequence[int] = 1,
     draws: int = DRAWS,
     batch_tokens: int | None = None,
@@ -49,7 +58,7 @@ def ablate(
     family where texts are items: give at least two, better a dozen, of one template. The three push a model off its
     distribution in different ways (2404.15255): trust what they agree on.
 
-    `positions`: `all` (every token but the first, whose activation is needed whatever the text), `last`, or names of spans.
+    `positions`: `all` (every token but the first, whose activation is needed whatever the text), `last`, names of spans, or indices.
     `components`, `layers`, `windows`, `batch_tokens` as in `patch`; a stream can't be ablated.
 
     Raises StrataError for bad input, for no text that can be used, and for mean or resample ablation without other texts.
@@ -64,16 +73,14 @@ def ablate(
     """
     methods = names_of("methods", method, get_args(AblationMethod))
     parts = names_of("components", components, _COMPONENTS)
-    places = names_of("positions", positions)
-    sizes = [windows] if isinstance(windows, int) else list(dict.fromkeys(windows))
-    if not sizes or min(sizes) < 1:
-        raise StrataError(f"windows is {windows!r}", "Give a number of consecutive blocks, at least 1")
+    places, sizes = places_of(positions), windows_of(windows)
     asked = texts_asked(texts, answers, foils)
     for question in asked:
         if not question.answer:
             raise StrataError(f"Text {question.id} has no answer to score", "Give answers, one for every text")
     checkpoint = checkpoint_of(model)
     blocks = layers_of(layers, checkpoint.n_layers)
+    require_windows(sizes, blocks, checkpoint.n_layers)
     encoded, excluded = encode_items(asked, checkpoint, checkpoint.max_context)
     needs_donors = [name for name in methods if name != "zero"]
     if needs_donors:
@@ -87,13 +94,10 @@ def ablate(
             f"None of the {len(asked)} texts can be ablated ({counted})",
             "Give at least two texts of one group, or method='zero'" if needs_donors else "Change prompts or answers",
         )
-    known = {name for one in encoded for name in one.prompt.positions}
-    for place in places:
-        if place != ALL and place not in known:
-            raise StrataError(
-                f"No text has the position {place!r}", f"Choose among: {', '.join(sorted({*known, ALL}))}"
-            )
-    targets = [Single(one.key, one.prompt, one.answer_id, one.foil_id, one.item.group) for one in encoded]
+    targets = [
+        Single(one.key, placed(one.prompt, places), one.answer_id, one.foil_id, one.item.group) for one in encoded
+    ]
+    require_places("text", places, [target.clean for target in targets])
     admit_once(checkpoint, [target.clean for target in targets], progress=progress)
 
     lines = {

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Literal, get_args
+from weakref import WeakSet
 
 import torch
 
@@ -13,6 +15,16 @@ from strata.probes.asked import Asked, pairs_asked
 from strata.probes.backends.admitted import admit_once
 from strata.probes.backends.restart import COMPONENTS
 from strata.probes.backends.self_tests import require_passed
+from strata.probes.causal.edit_options import (
+    Places,
+    layers_of,
+    names_of,
+    placed,
+    places_of,
+    require_places,
+    require_windows,
+    windows_of,
+)
 from strata.probes.causal.interchange import CONTROLS, Line, Measure, interchange, starts_of
 from strata.probes.causal.pairs import ALL, pair_of
 from strata.probes.causal.patching_result import PatchingResult
@@ -25,14 +37,17 @@ from strata.probes.progress import Progress, silent
 
 Direction = Literal["denoise", "noise", "both"]
 
+_TESTED: WeakSet[Checkpoint] = WeakSet()
+"""Checkpoints that passed the self-tests of interventions: these are about the model, not about the pairs."""
+
 
 def patch(
     model: Model,
     pairs: Iterable[Any],
     *,
     components: str | Sequence[str] = ("attn_out", "mlp_out"),
-    positions: str | Sequence[str] = ("last",),
-    layers: int | Sequence[int] | None = None,
+    positions: Places = ("last",),
+    layers: int | Iterable[int] | None = None,
     direction: Direction = "denoise",
     windows: int | Sequence[int] = 1,
     controls: str | Sequence[str] = (),
@@ -50,7 +65,8 @@ def patch(
     and corrupted runs differ by less than `least_difference` logits.
 
     `components`: `attn_out`, `mlp_out`, `block_out` (their sum), `resid_pre` (the stream that enters the block).
-    `positions`: `last`, names of spans (their last token), or `all` (every token from the first that differs on, at once).
+    `positions`: `last`, names of spans (their last token), indices into the token ids (negative: from the end), or `all`:
+    every token from the first that differs on, at once. Before that token both runs are the same and an edit has no effect.
     `layers`: blocks to patch (default: all); with `windows` over 1 so many consecutive blocks at once, from each of them.
     `direction`: denoise puts clean activations into the corrupted run (0: corrupted run, 1: clean run), noise puts
     corrupted ones into the clean run (0: clean run, 1: corrupted run). `controls` are denoised with something that should
@@ -74,14 +90,20 @@ def patch(
     asked = pairs_asked(pairs)
     checkpoint = checkpoint_of(model)
     blocks = layers_of(layers, checkpoint.n_layers)
+    require_windows([line.window for line in lines], blocks, checkpoint.n_layers)
     encoded, excluded = _usable(asked, checkpoint)
     if not encoded:
         raise StrataError(*_none_usable(len(asked), excluded))
-    _check_positions(lines, encoded)
-    given = [pair_of(one, one.item.group) for one in encoded]
-    # The gate is for the model, not for the question: a model that passed it once isn't asked again.
-    if admit_once(checkpoint, [prompt for pair in given for prompt in (pair.clean, pair.foil)], progress=progress):
+    places = [line.position for line in lines]
+    given = [
+        replace(pair, clean=placed(pair.clean, places), foil=placed(pair.foil, places))
+        for pair in (pair_of(one, one.item.group) for one in encoded)
+    ]
+    require_places("pair", places, [pair.clean for pair in given])
+    admit_once(checkpoint, [prompt for pair in given for prompt in (pair.clean, pair.foil)], progress=progress)
+    if checkpoint not in _TESTED:
         require_passed(run_causal_self_tests(checkpoint, given))
+        _TESTED.add(checkpoint)
 
     clean, corrupted = torch.full((2, len(given)), torch.nan)
     widths = {line: len(starts_of(line.window, blocks, checkpoint.n_layers)) for line in lines}
@@ -120,45 +142,19 @@ def patch(
     )
 
 
-def layers_of(layers: int | Sequence[int] | None, n_layers: int) -> list[int]:
-    """The blocks asked for, ascending. Raises StrataError for one that the model lacks."""
-    asked = range(n_layers) if layers is None else [layers] if isinstance(layers, int) else sorted(set(layers))
-    for layer in asked:
-        if not 0 <= layer < n_layers:
-            raise StrataError(f"There is no layer {layer}", f"This model has the {n_layers} blocks 0 to {n_layers - 1}")
-    if not asked:
-        raise StrataError("No layers were given", "Give at least one, or leave layers out for all of them")
-    return list(asked)
-
-
-def names_of(what: str, given: str | Sequence[str], known: Sequence[str] | None = None) -> tuple[str, ...]:
-    """One name or several, in the order given. Raises StrataError for none, and for one that isn't among the `known`."""
-    names = tuple(dict.fromkeys([given] if isinstance(given, str) else given))
-    if not names:
-        raise StrataError(f"No {what} were given", f"Give at least one{' of: ' + ', '.join(known) if known else ''}")
-    for name in names:
-        if known is not None and name not in known:
-            raise StrataError(f"There are no {what} {name!r}", f"Choose among: {', '.join(known)}")
-    return names
-
-
 def _lines(
     components: str | Sequence[str],
-    positions: str | Sequence[str],
+    positions: Places,
     direction: str,
     windows: int | Sequence[int],
     controls: str | Sequence[str],
 ) -> list[Line]:
     parts: tuple[Any, ...] = names_of("components", components, COMPONENTS)
-    places = names_of("positions", positions)
-    if direction not in get_args(Direction):
-        raise StrataError(f"There is no direction {direction!r}", f"Choose among: {', '.join(get_args(Direction))}")
-    sizes = [windows] if isinstance(windows, int) else list(dict.fromkeys(windows))
-    if not sizes or min(sizes) < 1:
-        raise StrataError(f"windows is {windows!r}", "Give a number of consecutive blocks, at least 1")
+    places, sizes = places_of(positions), windows_of(windows)
+    (one,) = names_of("directions", direction, get_args(Direction))
     if "resid_pre" in parts and max(sizes) > 1:
         raise StrataError("A stream is patched at one block, not in a window", "Give windows=1, or leave resid_pre out")
-    measures: list[Measure] = ["denoise", "noise"] if direction == "both" else [direction]  # type: ignore[list-item]
+    measures: Any = ("denoise", "noise") if one == "both" else (one,)
     extra: tuple[Any, ...] = names_of("controls", controls, CONTROLS) if controls else ()
     controlled = [part for part in parts if part != "resid_pre"], [place for place in places if place != ALL]
     if extra and not all(controlled):
@@ -190,16 +186,6 @@ def _usable(asked: Sequence[Asked], checkpoint: Checkpoint) -> tuple[list[Encode
         else:
             aligned.append(one)
     return aligned, excluded
-
-
-def _check_positions(lines: Sequence[Line], encoded: Sequence[Encoded[Asked]]) -> None:
-    known = {name for one in encoded for name in one.prompt.positions}
-    for line in lines:
-        if line.position != ALL and line.position not in known:
-            raise StrataError(
-                f"No pair has the position {line.position!r}",
-                f"Give spans and foil_spans with that name, or choose among: {', '.join(sorted({*known, ALL}))}",
-            )
 
 
 def _none_usable(n_asked: int, excluded: dict[str, str]) -> tuple[str, str]:

@@ -42,7 +42,7 @@ class Summed(NamedTuple):
     """Contributions of the tokens that play one part."""
 
     total: Float[Tensor, " d_model"]
-    count: int
+    n_tokens: int
 
 
 def sums_by_part(
@@ -55,7 +55,7 @@ def sums_by_part(
         for row, target in enumerate(members):
             for name, own in sums_of_row(run, values, row, target).items():
                 before = sums.get(name)
-                sums[name] = own if before is None else Summed(before.total + own.total, before.count + own.count)
+                sums[name] = own if before is None else Summed(before.total + own.total, before.n_tokens + own.n_tokens)
     return sums
 
 
@@ -73,5 +73,5 @@ def means_of(sums: Mapping[str, Summed], without: Mapping[str, Summed] | None = 
     """Means by part, of what is left `without` some of the sums; a part of which nothing is left has none."""
     left = dict(sums)
     for name, own in (without or {}).items():
-        left[name] = Summed(sums[name].total - own.total, sums[name].count - own.count)
-    return {name: one.total / one.count for name, one in left.items() if one.count}
+        left[name] = Summed(sums[name].total - own.total, sums[name].n_tokens - own.n_tokens)
+    return {name: one.total / one.n_tokens for name, one in left.items() if one.n_tokens}
