@@ -112,8 +112,8 @@ def compare(
     'base'
     >>> list(run.models)
     ['base', 'distilled']
-    >>> run.to_pandas("weights")["contrast"].unique()
-    array(['distilled'], dtype=object)
+    >>> run.to_pandas("weights")["contrast"].unique().tolist()
+    ['distilled']
     """
     given = checked_options("compare", options, CompareOptions)
     asked, source = _asked(items)

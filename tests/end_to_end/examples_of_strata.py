@@ -82,7 +82,7 @@ def main() -> None:
             count, failure = page_failures(page)
             told["pages"][str(page.relative_to("pages"))] = count
             if failure:
-                told["failures"][page.name] = failure
+                told["failures"][str(page)] = failure
     json.dump(told, sys.stdout)
 
 

@@ -64,9 +64,8 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (here / name).mkdir()
         (here / name / "__init__.py").write_text('WHOSE = "theirs"\n')
     shutil.copy(Path(__file__).with_name("examples_of_strata.py"), here)
-    (here / "pages").mkdir()
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
-        shutil.copy(page, here / "pages")
+    shutil.copytree(ROOT / "docs", here / "pages" / "docs")
+    shutil.copy(ROOT / "README.md", here / "pages")
     return here
 
 
@@ -126,7 +125,7 @@ def test_the_examples_meet_the_installed_strata_and_the_persons_own_packages(
 @pytest.mark.model
 def test_every_example_of_docstrings_and_pages_runs(examples: dict[str, Any]) -> None:
     assert examples["failures"] == {}
-    assert examples["pages"]["README.md"] > 0 and examples["pages"]["api.md"] > 10
+    assert examples["pages"]["README.md"] > 0 and examples["pages"]["docs/api.md"] > 10
 
 
 @pytest.mark.model
