@@ -26,21 +26,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, _command: list[str]) -> int:
-    from strata.dashboards.page import write_comparison, write_report
+    from strata.dashboards.page import write_comparison, write_probe_report, write_report
 
     directory = Path(arguments.run)
     if not (directory / "manifest.json").exists():
         raise StrataError(
             f"{directory} is not a run directory (no manifest.json)",
-            "Give the --out of a strata locate or strata compare",
+            "Give the --out of a strata locate, compare or probe",
         )
+    probed = read_manifest(directory).get("verb") == "probe"
     models = _models_of_comparison(directory)
-    for located in [directory] if models is None else models:
+    for located in [] if probed else [directory] if models is None else models:
         _check(located)
     with only_results_on_stdout() as stdout:
         for model in models or []:
             write_report(model)
-        page = write_report(directory) if models is None else write_comparison(directory)
+        if probed:
+            page = write_probe_report(directory)
+        else:
+            page = write_report(directory) if models is None else write_comparison(directory)
         size = page.stat().st_size
         if arguments.json:
             stdout.write(json.dumps({"report": str(page), "bytes": size}) + "\n")

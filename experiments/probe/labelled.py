@@ -67,9 +67,7 @@ class LabelledSet:
         return digest.hexdigest()
 
 
-def labelled_items(
-    source: str, config: ProbeConfig, token_length: Callable[[str], int] | None = None
-) -> LabelledSet:
+def labelled_items(source: str, config: ProbeConfig, token_length: Callable[[str], int] | None = None) -> LabelledSet:
     """The texts and labels of a table (JSON Lines, JSON, CSV, TSV, Parquet), or of built-in families (names with commas).
 
     Raises StrataError for a source that isn't there, a field that no row has (with the nearest there is), a row without a
@@ -87,13 +85,15 @@ def labelled_items(
         one.require(source, rows)
     items = [_labelled(row, config) for row in rows]
     _refuse_repeated_ids(source, items)
-    return LabelledSet(tuple(items), len({item.cluster for item in items}) < len(items) or config.cluster is not None, limited)
+    return LabelledSet(
+        tuple(items), len({item.cluster for item in items}) < len(items) or config.cluster is not None, limited
+    )
 
 
 def _rows(source: str, config: ProbeConfig, token_length: Callable[[str], int] | None) -> list[Row]:
     path = Path(source)
     if path.exists():
-        rows = [row for row in read_rows(path, RowsSpec(files="*.jsonl" if path.is_dir() else ""))]
+        rows = read_rows(path, RowsSpec(files="*.jsonl" if path.is_dir() else ""))
         faulty = next((row for row in rows if row.fault), None)
         if faulty is not None:
             raise StrataError(f"{faulty.where}: {faulty.fault}", "Mend the row")
@@ -109,9 +109,7 @@ def _rows(source: str, config: ProbeConfig, token_length: Callable[[str], int] |
             "Check the path, or name built-in families (strata items list)",
         )
     items = build_items(chosen(names), seed=config.seed, per_family=config.per_family, token_length=token_length)
-    return [
-        Row(item_to_dict(item), {}, source, f"item {item.id!r}", number) for number, item in enumerate(items)
-    ]
+    return [Row(item_to_dict(item), {}, source, f"item {item.id!r}", number) for number, item in enumerate(items)]
 
 
 class _Field:
@@ -128,7 +126,7 @@ class _Field:
                 look_up(row.values, self.path)
                 return
             known |= dict.fromkeys(_paths(row.values))
-        near = get_close_matches(self.path, known, n=1, cutoff=0.5)
+        near = get_close_matches(self.path, known, n=1, cutoff=0.6)
         some = [*list(known)[:_KNOWN], *(["…"] if len(known) > _KNOWN else [])]
         raise StrataError(
             f"No item of {source} has the field {self.path!r}",
@@ -153,7 +151,9 @@ def _labelled(row: Row, config: ProbeConfig) -> Labelled:
     if isinstance(label, (list, dict, tuple)):
         inner = f"{config.target}[0]" if not isinstance(label, dict) else f"{config.target}.{next(iter(label), 'key')}"
         kind = "an object" if isinstance(label, dict) else "a list"
-        raise StrataError(f"{row.where}: {config.target!r} holds {kind}, not a label", f"Name one entry of it, such as {inner}")
+        raise StrataError(
+            f"{row.where}: {config.target!r} holds {kind}, not a label", f"Name one entry of it, such as {inner}"
+        )
     if isinstance(label, str) and not label.strip():
         label = None
     cluster, template = _groups(row, config)

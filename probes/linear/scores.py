@@ -55,15 +55,15 @@ class ProbeScores:
     embedding: Estimate | None
     """Accuracy on stream 0 alone, which knows the last token and no context; None without it."""
     shuffled: Float[np.ndarray, "shuffle stream"]
-    """Accuracy on shuffled labels, refitted on the same folds with every choice repeated."""
+    """Accuracy on shuffled labels, refitted with every choice repeated, on folds that know no labels."""
+    unshuffled: Float[np.ndarray, " stream"] | None
+    """Accuracy on the true labels on the folds of the shuffles, which p compares with them; None without shuffles."""
     random_init: tuple[Estimate, ...] | None
     """Accuracy per stream in the same architecture with random weights; None where it wasn't given."""
     random_init_correct: Bool[np.ndarray, "kept stream"] | None
     """The same by item."""
     template: TemplateScores | None
     """Held-out templates and the control task; None where they can't be made."""
-    best_by_chance: Float[np.ndarray, " shuffle"]
-    """What the best stream of each shuffle reached."""
     p: float | None
     """Of there being no stream that holds the labels: the choice of the best one is repeated in every shuffle; None without."""
     excluded: Mapping[str, int]
@@ -75,6 +75,11 @@ class ProbeScores:
     def best_stream(self) -> int:
         """The stream of the highest accuracy; of equals the first."""
         return int(np.argmax([one.value for one in self.accuracy]))
+
+    @property
+    def best_by_chance(self) -> Float[np.ndarray, " shuffle"]:
+        """What the best stream of each shuffle reached."""
+        return self.shuffled.max(1)
 
     @property
     def correct(self) -> Bool[np.ndarray, "kept stream"]:

@@ -54,7 +54,9 @@ def test_every_stream_is_scikit_learns_optimum_in_the_units_of_the_activations(n
         np.testing.assert_allclose(probe.coef_[stream], coef, atol=1e-4 * np.abs(coef).max())
         ours = probe.intercept_[stream].numpy()
         # Offsets share a gauge with nothing: only their differences are read.
-        np.testing.assert_allclose(ours - ours.mean(), intercept - intercept.mean(), atol=1e-3 * (1 + np.abs(intercept).max()))
+        np.testing.assert_allclose(
+            ours - ours.mean(), intercept - intercept.mean(), atol=1e-3 * (1 + np.abs(intercept).max())
+        )
         assert float(probe.coef_[stream].mean(0).abs().max()) < 1e-6
 
 
@@ -181,7 +183,12 @@ def test_activations_that_cannot_be_read_are_refused() -> None:
     x, y = activations(2)
     broken = x.copy()
     broken[4, 1, 0] = np.inf
-    for given, said in ((broken, "item 4 at stream 1"), (x[0, 0], "1 axes"), (x[:0], "hold nothing"), (np.array([["a"]]), "numbers")):
+    for given, said in (
+        (broken, "item 4 at stream 1"),
+        (x[0, 0], "1 axes"),
+        (x[:0], "hold nothing"),
+        (np.array([["a"]]), "numbers"),
+    ):
         with pytest.raises(StrataError, match=said):
             LinearProbe().fit(given, y)
     with pytest.raises(StrataError, match="has not been fitted"):
