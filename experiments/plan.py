@@ -24,6 +24,7 @@ from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import read_lens
+from strata.probes.memory import free_host_memory
 
 _TRIAL_ITEMS = 24
 _READING_BYTES = 3 * 4 + 4 + 4  # three log-probabilities, rank and entropy of one lens at one stream and position
@@ -202,13 +203,8 @@ def _available(device: torch.device, already: int) -> int | None:
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + already
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024 + already
-    except OSError:
-        pass
-    return None
+    free_here = free_host_memory()
+    return None if free_here is None else free_here + already
 
 
 def _free_disk(out: Path) -> int:

@@ -82,7 +82,7 @@ def capture_batches(
     pad_id: int,
     device: torch.device,
     sites: Sequence[Site] | None = None,
-    positions: Sequence[str] = ("last",),
+    positions: Sequence[str] | None = ("last",),
     side: Side = "right",
     budget: BatchBudget | None = None,
     keep_on_device: bool = False,
@@ -91,7 +91,7 @@ def capture_batches(
 ) -> Iterator[CapturedBatch]:
     """Runs every prompt once and yields `sites` (default: streams 0..L) at the named `positions`.
 
-    Batches come in order of length, not of `prompts`: use `rows`. Results are on the CPU unless `keep_on_device`;
+    `positions` None: every column of the batch; `present` then says which of them are tokens of the row. Batches come in order of length, not of `prompts`: use `rows`. Results are on the CPU unless `keep_on_device`;
     from a GPU they are copied through pinned memory while the next batch runs.
     Raises DoesNotFitError when a single prompt doesn't fit into memory.
     """
@@ -108,7 +108,9 @@ def capture_batches(
         began = time.perf_counter()
         try:
             batch = pad(chosen, pad_id, side)
-            where, present = locate_positions(chosen, positions, batch)
+            where, present = None, batch.mask.bool()
+            if positions is not None:
+                where, present = locate_positions(chosen, positions, batch)
             values = backend.read(batch, sites, where).stack(sites)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):

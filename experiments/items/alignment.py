@@ -10,6 +10,7 @@ from strata.experiments.items.schema import Item, Span
 from strata.probes.checkpoints.checkpoint import NoEmbeddingError
 from strata.probes.errors import StrataError
 from strata.probes.prompts import Prompt
+from strata.probes.texts import last_token_of
 
 Ids = tuple[int, ...]
 
@@ -233,12 +234,12 @@ def _with_positions(
     """The prompt with its forced answer start and named positions, and whether a span fell on no token."""
     positions: dict[str, int] = {}
     missing = False
-    for name, (start, end) in spans.items():
-        touching = [index for index, (low, high) in enumerate(offsets) if low < end and high > start]
-        if touching:
-            positions[name] = touching[-1]
-        else:
+    for name, span in spans.items():
+        token = last_token_of(span, offsets)
+        if token is None:
             missing = True
+        else:
+            positions[name] = token
     positions["last"] = len(ids) + len(forced) - 1
     return Prompt(key=key, ids=ids + forced, positions=positions), missing
 

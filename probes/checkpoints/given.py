@@ -87,7 +87,7 @@ def open_checkpoint(
             "Give TransformerLens' TransformerBridge, or the Hugging Face model with its tokenizer",
         )
     if not isinstance(model, nn.Module) or not hasattr(model, "config"):
-        raise StrataError(f"A {type(model).__name__} is no model that Strata can open", _ACCEPTED)
+        raise StrataError(f"An object of type {type(model).__name__} is no model that Strata can open", _ACCEPTED)
     _require_tokenizer(tokenizer, type(model).__name__)
     return checkpoint_from(own_view(model), tokenizer)
 
@@ -105,4 +105,6 @@ def _require_tokenizer(tokenizer: Any, name: str) -> None:
     if tokenizer is None:
         raise StrataError(f"This {name} comes without a tokenizer", "Give it as well: (model, tokenizer)")
     if not callable(tokenizer) or not hasattr(tokenizer, "get_vocab"):
-        raise StrataError(f"A {type(tokenizer).__name__} is no tokenizer of Hugging Face", "Give (model, tokenizer)")
+        raise StrataError(
+            f"An object of type {type(tokenizer).__name__} is no tokenizer of Hugging Face", "Give (model, tokenizer)"
+        )

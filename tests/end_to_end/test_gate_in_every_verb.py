@@ -41,7 +41,7 @@ def items(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("why", list(REFUSED))
-@pytest.mark.parametrize("verb", ["lens", "verify", "plan", "locate", "compare"])
+@pytest.mark.parametrize("verb", ["lens", "verify", "plan", "capture", "locate", "compare"])
 def test_what_is_not_read_rightly_is_refused_by_every_verb(
     verb: str, why: str, items: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -52,6 +52,7 @@ def test_what_is_not_read_rightly_is_refused_by_every_verb(
         "lens": [str(model), "a b c d e f g h i j k l m n o p q r s t"],
         "verify": [str(model), "--backends", "torch,restart"],
         "plan": [str(model), "--items", str(items)],
+        "capture": [str(model), str(items), "--out", str(tmp_path / "run")],
         "locate": [str(model), "--items", str(items), "--out", str(tmp_path / "run")],
         "compare": [str(model), str(model), "--items", str(items), "--out", str(tmp_path / "run")],
     }[verb]
