@@ -35,7 +35,7 @@ from strata.probes.errors import DoesNotFitError, StrataError
 EXAMPLES = """examples:
   strata probe smollm2 reviews.csv --text review --target sentiment --out runs/sentiment
   strata probe smollm2 items.jsonl --target meta.topic --cluster author
-  strata probe smollm2 capital,addition --target family --shuffles 19
+  strata probe smollm2 capital addition --target family --shuffles 19
 """
 OPTIONS = (
     Option("target", None, "field whose values are the labels; dots lead into objects: meta.topic", "labels", metavar="FIELD"),
@@ -65,7 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "checkpoint", metavar="CHECKPOINT", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER"
     )
     parser.add_argument(
-        "items", metavar="ITEMS", help="a table of texts and labels, or built-in families: capital,addition"
+        "items", metavar="ITEMS", nargs="+", help="a table of texts and labels, or names of built-in families"
     )
     add_options(parser, OPTIONS)
 
@@ -118,7 +118,7 @@ def _probe(
     }
     summary = probe(
         checkpoint,
-        arguments.items,
+        ",".join(arguments.items),
         config,
         out,
         command=["strata", *command],

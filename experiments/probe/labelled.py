@@ -85,9 +85,8 @@ def labelled_items(source: str, config: ProbeConfig, token_length: Callable[[str
         one.require(source, rows)
     items = [_labelled(row, config) for row in rows]
     _refuse_repeated_ids(source, items)
-    return LabelledSet(
-        tuple(items), len({item.cluster for item in items}) < len(items) or config.cluster is not None, limited
-    )
+    clustered = config.cluster is not None or any(_says_what_belongs_together(row) for row in rows)
+    return LabelledSet(tuple(items), clustered, limited)
 
 
 def _rows(source: str, config: ProbeConfig, token_length: Callable[[str], int] | None) -> list[Row]:
@@ -172,6 +171,11 @@ def _value(row: Row, path: str) -> Any:
         return look_up(row.values, path)
     except AbsentError:
         return None
+
+
+def _says_what_belongs_together(row: Row) -> bool:
+    whole = all(key in row.values for key in REQUIRED)
+    return row.values.get("cluster") is not None or (whole and bool(row.values.get("subject")))
 
 
 def _groups(row: Row, config: ProbeConfig) -> tuple[str, str | None]:

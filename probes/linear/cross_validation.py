@@ -109,6 +109,7 @@ def cross_validate(
     if why_not:
         notes.append(why_not)
     return ProbeScores(
+        streams=given.numbers,
         classes=tuple(named.classes[int(name)] for name in found.labels),
         kept=named.kept[found.kept],
         truth=found.truth,
@@ -119,7 +120,7 @@ def cross_validate(
         penalty=np.asarray(found.penalty),
         accuracy=tuple(accuracy),
         majority_correct=found.majority_correct,
-        embedding=accuracy[0] if given.values.shape[1] > 1 else None,
+        embedding=accuracy[0] if len(given.numbers) > 1 and given.numbers[0] == 0 else None,
         shuffled=shuffled,
         unshuffled=unshuffled,
         random_init=None if fresh is None else tuple(share_by_layer(fresh.correct, kept_names, draws=draws, seed=seed)),

@@ -201,3 +201,19 @@ def test_activations_that_cannot_be_read_are_refused() -> None:
 
 def test_it_is_handed_on_by_the_package() -> None:
     assert strata.LinearProbe is LinearProbe
+
+
+def test_streams_keep_the_numbers_that_the_model_gives_them(tmp_path: Path, tiny_models: Any) -> None:
+    checkpoint = tiny_models("llama")
+    letters = "abcdefghijkl"
+    captured = strata.capture(checkpoint, [f"{letter} is in" for letter in letters], sites=["streams"], layers=[1, 3])
+    labels = [letter in "aeigkc" for letter in letters]
+    scores = LinearProbe((1.0,), folds=3).cross_validate(captured, labels, shuffles=0)
+    assert scores.streams == (1, 3) and scores.best_stream in (1, 3) and scores.embedding is None
+    assert [row["stream"] for row in scores.rows()] == [1, 3]
+    assert scores.confusion(3).sum() == 12
+    probe = LinearProbe.load(LinearProbe((1.0,)).fit(captured, labels).save(tmp_path / "probe.safetensors"))
+    assert probe.streams_ == (1, 3) and probe.model_["weights_sha256"] == captured.model.weights_sha256
+    whole = strata.capture(checkpoint, [f"{letter} is in" for letter in letters], layers=[0, 3])
+    with pytest.raises(StrataError, match="fitted on streams 1, 3, these are 0, 3"):
+        probe.predict(whole)
