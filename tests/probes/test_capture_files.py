@@ -104,6 +104,13 @@ def test_a_stop_keeps_what_was_run_and_the_same_call_goes_on(checkpoint: Checkpo
     assert capture_to(tmp_path, checkpoint, texts).new == 0
 
 
+def test_a_kill_costs_no_more_than_the_time_between_two_shards(
+    checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture_files, "_SHARD_SECONDS", 0.0)
+    assert capture_to(tmp_path, checkpoint, texts_of(ITEMS), batch_tokens=1).shards == len(ITEMS)
+
+
 def test_another_capture_is_refused_by_the_names_of_what_differs(checkpoint: Checkpoint, tmp_path: Path) -> None:
     texts = texts_of(ITEMS)
     capture_to(tmp_path, checkpoint, texts)
