@@ -81,7 +81,7 @@ def _run(manifest: Json, summary: Json, model: Json) -> Json:
         badges.append({"code": "self_test", "text": "SELF-TEST FAILED"})
     return {
         "run_id": str(manifest.get("run_id") or ""),
-        "title": f"At which layer of {model['label']} is {summary['target']} decodable?",
+        "title": f"At which layer of {model['label']} is “{summary['target']}” decodable?",
         "started": str(manifest.get("started") or ""),
         "badges": badges,
     }

@@ -85,7 +85,7 @@ def summarise(
     """summary.json."""
     if len(positions) > 1:
         run.warn(
-            f"{len(positions)} positions are probed and each has its own p: the best of them was chosen by nobody's null"
+            f"{len(positions)} positions are probed, each with a p of its own: picking the best position afterwards is not corrected for"
         )
     return {
         "schema": PROBE_SCHEMA,

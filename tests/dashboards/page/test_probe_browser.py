@@ -24,7 +24,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def test_both_figures_are_drawn_and_name_what_they_show(browser: Any, page: Path) -> None:
     with opened(browser, page) as tab:
-        assert "At which layer of tiny is meta.topic decodable?" in tab.inner_text("h1")
+        assert "At which layer of tiny is “meta.topic” decodable?" in tab.inner_text("h1")
         label = tab.get_attribute("#accuracy-panel .plotbox", "aria-label")
         assert label.startswith("accuracy at last, by stream: stream 0")
         legend = tab.inner_text("#accuracy-panel .plot")
