@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from strata.experiments.probe.summary import PROBE_SCHEMA
+from strata.experiments.probe.tables import TABLES as PROBE_TABLES
 from strata.experiments.run_files import (
     COMPARISON_SCHEMA,
     FILES,
@@ -19,6 +21,7 @@ from strata.experiments.tables import COMPARISON_TABLES, TABLES
 from strata.probes.errors import DamagedError, StrataError
 
 SUMMARY, COMPARISON = "summary.json", "comparison.json"
+_GIVE = "Give the --out of a strata locate, compare or probe"
 _RESUME = "Start the same command again: it resumes where it was stopped"
 
 
@@ -28,7 +31,7 @@ class FinishedRun:
     manifest: dict[str, Any]
     """manifest.json: command, configuration, seeds, versions, what was measured on what."""
     told: dict[str, Any]
-    """summary.json of a `locate`, comparison.json of a `compare`."""
+    """summary.json of a `locate` or a `probe`, comparison.json of a `compare`."""
     tables: tuple[str, ...]
     """Names of its tables, each NAME.parquet."""
     models: dict[str, Path]
@@ -36,31 +39,28 @@ class FinishedRun:
 
 
 def finished_run(directory: Path) -> FinishedRun:
-    """A run of `locate` or `compare`, every recorded file checked against its checksum; the runs of a comparison's models aren't.
+    """A run of `locate`, `probe` or `compare`, every recorded file checked against its checksum; the runs of a comparison's models aren't.
 
     Raises StrataError where there is no such run or it isn't finished, DamagedError where a file isn't what the run wrote.
     """
     if not (directory / MANIFEST).exists():
         lacks = f"no {MANIFEST}" if directory.is_dir() else "it is a file" if directory.exists() else "it isn't there"
-        raise StrataError(
-            f"{directory} is not a run directory ({lacks})", "Give the --out of a strata locate or strata compare"
-        )
+        raise StrataError(f"{directory} is not a run directory ({lacks})", _GIVE)
     manifest = read_manifest(directory)
     verb = manifest.get("verb")
     if verb == "locate":
-        return _located(directory, manifest)
+        return _summarised(directory, manifest, SUMMARY_SCHEMA, TABLES)
+    if verb == "probe":
+        return _summarised(directory, manifest, PROBE_SCHEMA, PROBE_TABLES)
     if verb == "compare":
         return _compared(directory, manifest)
-    raise StrataError(
-        f"{directory} was made by strata {verb}, which leaves nothing to read here",
-        "Give the --out of a strata locate or strata compare",
-    )
+    raise StrataError(f"{directory} was made by strata {verb}, which leaves nothing to read here", _GIVE)
 
 
-def _located(directory: Path, manifest: dict[str, Any]) -> FinishedRun:
+def _summarised(directory: Path, manifest: dict[str, Any], schema: str, tables: tuple[str, ...]) -> FinishedRun:
     if not (directory / SUMMARY).exists():
         raise StrataError(f"The run in {directory} is not finished", _RESUME)
-    summary = read_object(directory / SUMMARY, SUMMARY_SCHEMA)
+    summary = read_object(directory / SUMMARY, schema)
     try:
         run_id, summarised = str(manifest["run_id"]), str(summary["run"])
     except KeyError as error:
@@ -70,8 +70,8 @@ def _located(directory: Path, manifest: dict[str, Any]) -> FinishedRun:
             f"{directory / SUMMARY} belongs to another run ({summarised}; this one is {run_id})",
             "Delete it and start the same command again",
         )
-    check_run(directory, manifest, TABLES, ("items.jsonl", SUMMARY))
-    return FinishedRun(directory, manifest, summary, _tables(manifest, TABLES), {})
+    check_run(directory, manifest, tables, ("items.jsonl", SUMMARY))
+    return FinishedRun(directory, manifest, summary, _tables(manifest, tables), {})
 
 
 def _compared(directory: Path, manifest: dict[str, Any]) -> FinishedRun:

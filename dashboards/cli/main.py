@@ -15,6 +15,7 @@ VERBS = {
     "locate": "where are retrieval and reasoning readable in this model?",
     "compare": "what did training change between a base and its distilled model, and where?",
     "capture": "activations of your own texts, or of items, to documented safetensors shards",
+    "probe": "at which layer are my own labels decodable, beyond every control?",
     "lens": "one prompt through the lenses, in the terminal and as a page",
     "items": "the questions asked: list, show, check, import",
     "plan": "memory, disk and time before running",

@@ -131,7 +131,7 @@ def _compare(
         progress=display,
         on_run=lambda run: setattr(display, "progress_file", run / "progress.json"),
     )
-    write_pages(out, [out / role for role in found["models"]], display)
+    write_pages(out, display)
     return found
 
 

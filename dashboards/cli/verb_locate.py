@@ -130,7 +130,7 @@ def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], di
         progress=display,
         on_run=lambda run: setattr(display, "progress_file", run / "progress.json"),
     )
-    write_pages(out, progress=display)
+    write_pages(out, display)
     return summary
 
 

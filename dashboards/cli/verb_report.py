@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     for model in finished.models.values():
         finished_run(model)
     with only_results_on_stdout() as stdout:
-        page = write_pages(finished.directory, finished.models.values())
+        page = write_pages(finished.directory)
         size = page.stat().st_size
         if arguments.json:
             stdout.write(json.dumps({"report": str(page), "bytes": size}) + "\n")

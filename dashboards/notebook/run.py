@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """A finished run of `locate` or `compare`; a notebook shows its verdict, its kinds of items and a link to its page."""
+    """A finished run of `locate`, `compare` or `strata probe`; a notebook shows its verdict, its kinds of items and a link to its page."""
 
     directory: Path
     """Where it lies; copy or share it whole."""
@@ -32,7 +32,7 @@ class Run:
 
     @property
     def verb(self) -> str:
-        """`locate` or `compare`."""
+        """`locate`, `compare` or `probe`."""
         return str(self.finished.manifest["verb"])
 
     @property
@@ -42,7 +42,7 @@ class Run:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """summary.json of a `locate`. Raises StrataError for a comparison, each of whose models has one."""
+        """summary.json of a `locate` or a `probe`. Raises StrataError for a comparison, each of whose models has one."""
         if self.models:
             raise StrataError(
                 f"{self.directory} is a comparison and has no summary of its own",
@@ -52,14 +52,14 @@ class Run:
 
     @property
     def comparison(self) -> dict[str, Any]:
-        """comparison.json of a `compare`. Raises StrataError for a run of `locate`."""
+        """comparison.json of a `compare`. Raises StrataError for another run."""
         if not self.models:
-            raise StrataError(f"{self.directory} is a run of locate: nothing is compared in it", "Read .summary")
+            raise StrataError(f"{self.directory} is a run of {self.verb}: nothing is compared in it", "Read .summary")
         return self.finished.told
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """Names of the tables; their columns are explained in `strata.experiments.tables`."""
+        """Names of the tables; their columns are explained in `strata.experiments.tables` and `strata.experiments.probe.tables`."""
         return self.finished.tables
 
     def table(self, name: str) -> pa.Table:
@@ -76,7 +76,12 @@ class Run:
 
     @property
     def items(self) -> list[Item]:
-        """What was asked, as it was asked."""
+        """What was asked, as it was asked. Raises StrataError for a `probe`, which reads any table."""
+        if self.verb == "probe":
+            raise StrataError(
+                f"{self.directory} probes texts and labels of a table, which are no items",
+                "Read .to_pandas('predictions'), or its items.jsonl",
+            )
         return read_items(self.directory / "items.jsonl")
 
     @property

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from strata.dashboards.page.markup import esc
 from strata.dashboards.view.causes import causal_sentence, kind_cause
+from strata.dashboards.view.probe_sentences import sentences
 from strata.dashboards.view.summary_words import answered_words, instrument_words, located_words
 from strata.dashboards.view.text import interval, number
 from strata.experiments.answer_measures import ANSWERED_RIGHT
@@ -21,9 +22,10 @@ _NOT_TESTED = "No intervention was made, so no layer is called located and the o
 
 def run_html(run: FinishedRun, report: Path | None) -> str:
     """Foreign text is escaped, and nothing is fetched."""
-    sentences, table = _compared(run.told) if run.models else _located(run.told)
+    tell = {"locate": _located, "compare": _compared, "probe": _probed}[run.manifest["verb"]]
+    told, table = tell(run.told)
     return (
-        f"<div><p><b>{esc(_title(run))}</b></p>{''.join(f'<p>{esc(one)}</p>' for one in sentences)}"
+        f"<div><p><b>{esc(_title(run))}</b></p>{''.join(f'<p>{esc(one)}</p>' for one in told)}"
         f"{table}<p>{_link(run.directory, report)}</p></div>"
     )
 
@@ -63,6 +65,10 @@ def _compared(comparison: Json) -> tuple[list[str], str]:
             rows.append([kind, str(told["items"]), *shares, _share(accuracy.get("change"))])
     header = ["kind", "items", *(f"{ANSWERED_RIGHT}: {role}" for role in roles), "change"]
     return list(comparison["verdict"]["sentences"]), _table(header, rows)
+
+
+def _probed(summary: Json) -> tuple[list[str], str]:
+    return [" ".join(sentences(summary, position)) for position in summary["positions"]], ""
 
 
 def _share(estimate: Json | None) -> str:

@@ -79,7 +79,7 @@ def locate(
         opener(), config, directory, items=source, command=command_words("locate", [name], told),
         options=manifest_options(told), progress=shown, on_run=on_run, **part(given, RunningOptions),
     )  # fmt: skip
-    write_pages(directory, progress=shown)
+    write_pages(directory, shown)
     return load_run(directory)
 
 
@@ -132,13 +132,13 @@ def compare(
     directory = Path(out) if out is not None else default_directory(names[BASE], names[DISTILLED], seed)
     told = {"twin": names.get(TWIN), **asked, "seed": seed, "quick": quick, **given, "out": str(directory)}
     shown, on_run = _told_to(progress, directory)
-    found = compare_into(
+    compare_into(
         specs, {role: opener for role, (opener, _, _) in opened.items()}, config, directory, items=source,
         command=command_words("compare", [names[BASE], names[DISTILLED]], told), options=manifest_options(told),
         one_at_a_time=given.get("one_at_a_time", False), progress=shown, on_run=on_run,
         **part(given, RunningOptions),
     )  # fmt: skip
-    write_pages(directory, [directory / role for role in found["models"]], shown)
+    write_pages(directory, shown)
     return load_run(directory)
 
 

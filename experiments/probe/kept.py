@@ -51,4 +51,5 @@ def _packed(made: object) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 def _unpacked(arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> Any:
     if _ARRAY in arrays:
         return arrays[_ARRAY]
-    return ProbeResult(**arrays, **{**notes, "labels": tuple(notes["labels"])})
+    values: dict[str, Any] = {**arrays, **notes, "labels": tuple(notes["labels"])}
+    return ProbeResult(**values)

@@ -67,9 +67,7 @@ class LabelledSet:
         return digest.hexdigest()
 
 
-def labelled_items(
-    source: str, config: ProbeConfig, token_length: Callable[[str], int] | None = None
-) -> LabelledSet:
+def labelled_items(source: str, config: ProbeConfig, token_length: Callable[[str], int] | None = None) -> LabelledSet:
     """The texts and labels of a table (JSON Lines, JSON, CSV, TSV, Parquet), or of built-in families (names with commas).
 
     Raises StrataError for a source that isn't there, a field that no row has (with the nearest there is), a row without a
@@ -87,13 +85,14 @@ def labelled_items(
         one.require(source, rows)
     items = [_labelled(row, config) for row in rows]
     _refuse_repeated_ids(source, items)
-    return LabelledSet(tuple(items), len({item.cluster for item in items}) < len(items) or config.cluster is not None, limited)
+    clustered = config.cluster is not None or any(_says_what_belongs_together(row) for row in rows)
+    return LabelledSet(tuple(items), clustered, limited)
 
 
 def _rows(source: str, config: ProbeConfig, token_length: Callable[[str], int] | None) -> list[Row]:
     path = Path(source)
     if path.exists():
-        rows = [row for row in read_rows(path, RowsSpec(files="*.jsonl" if path.is_dir() else ""))]
+        rows = read_rows(path, RowsSpec(files="*.jsonl" if path.is_dir() else ""))
         faulty = next((row for row in rows if row.fault), None)
         if faulty is not None:
             raise StrataError(f"{faulty.where}: {faulty.fault}", "Mend the row")
@@ -109,9 +108,7 @@ def _rows(source: str, config: ProbeConfig, token_length: Callable[[str], int] |
             "Check the path, or name built-in families (strata items list)",
         )
     items = build_items(chosen(names), seed=config.seed, per_family=config.per_family, token_length=token_length)
-    return [
-        Row(item_to_dict(item), {}, source, f"item {item.id!r}", number) for number, item in enumerate(items)
-    ]
+    return [Row(item_to_dict(item), {}, source, f"item {item.id!r}", number) for number, item in enumerate(items)]
 
 
 class _Field:
@@ -128,7 +125,7 @@ class _Field:
                 look_up(row.values, self.path)
                 return
             known |= dict.fromkeys(_paths(row.values))
-        near = get_close_matches(self.path, known, n=1, cutoff=0.5)
+        near = get_close_matches(self.path, known, n=1, cutoff=0.6)
         some = [*list(known)[:_KNOWN], *(["…"] if len(known) > _KNOWN else [])]
         raise StrataError(
             f"No item of {source} has the field {self.path!r}",
@@ -153,7 +150,9 @@ def _labelled(row: Row, config: ProbeConfig) -> Labelled:
     if isinstance(label, (list, dict, tuple)):
         inner = f"{config.target}[0]" if not isinstance(label, dict) else f"{config.target}.{next(iter(label), 'key')}"
         kind = "an object" if isinstance(label, dict) else "a list"
-        raise StrataError(f"{row.where}: {config.target!r} holds {kind}, not a label", f"Name one entry of it, such as {inner}")
+        raise StrataError(
+            f"{row.where}: {config.target!r} holds {kind}, not a label", f"Name one entry of it, such as {inner}"
+        )
     if isinstance(label, str) and not label.strip():
         label = None
     cluster, template = _groups(row, config)
@@ -172,6 +171,11 @@ def _value(row: Row, path: str) -> Any:
         return look_up(row.values, path)
     except AbsentError:
         return None
+
+
+def _says_what_belongs_together(row: Row) -> bool:
+    whole = all(key in row.values for key in REQUIRED)
+    return row.values.get("cluster") is not None or (whole and bool(row.values.get("subject")))
 
 
 def _groups(row: Row, config: ProbeConfig) -> tuple[str, str | None]:

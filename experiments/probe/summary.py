@@ -62,8 +62,6 @@ def rise(scores: ProbeScores, config: ProbeConfig) -> dict[str, Any]:
         controls["embedding"] = correct[:, :1]
     if scores.random_init_correct is not None:
         controls["random weights"] = scores.random_init_correct.astype(float)
-    if len(scores.shuffled):
-        controls["shuffled labels"] = scores.shuffled.mean(0)[None]
     found = onset(correct, list(controls.values()), scores.clusters, draws=config.draws, seed=config.seed)
     has_interval = found.lower_bound is not None
     return {
@@ -86,7 +84,9 @@ def summarise(
 ) -> dict[str, Any]:
     """summary.json."""
     if len(positions) > 1:
-        run.warn(f"{len(positions)} positions are probed and each has its own p: the best of them was chosen by nobody's null")
+        run.warn(
+            f"{len(positions)} positions are probed, each with a p of its own: picking the best position afterwards is not corrected for"
+        )
     return {
         "schema": PROBE_SCHEMA,
         "run": run.run_id,
@@ -121,10 +121,11 @@ def _best_of(estimates: tuple[Estimate, ...] | None) -> dict[str, Any] | None:
 
 
 def _null(scores: ProbeScores) -> dict[str, Any] | None:
-    """What the best stream reaches on labels that mean nothing."""
-    if not len(scores.shuffled):
+    """What the best stream reaches on labels that mean nothing, and on the true ones on the same folds."""
+    if scores.unshuffled is None:
         return None
     return {
+        "true_labels_best": float(scores.unshuffled.max()),
         "mean": float(scores.shuffled.mean()),
         "best_mean": float(scores.best_by_chance.mean()),
         "best_95": float(np.quantile(scores.best_by_chance, 0.95)),

@@ -22,8 +22,8 @@ ACCURACY = pa.schema(
         "n_items": _INT, "n_clusters": _INT, "method": _TEXT,
     }
 )  # fmt: skip
-"""One row a position, measure and stream. Measures: accuracy, log_loss; the controls majority, embedding, shuffled,
-random_init; on held-out templates template_accuracy, control_accuracy and their difference selectivity."""
+"""One row a position, measure and stream. Measures: accuracy, log_loss; the controls majority, embedding,
+random_init; shuffled labels, and the true ones on the same folds (unshuffled); on held-out templates template_accuracy, control_accuracy and their difference selectivity."""
 
 FOLDS = pa.schema(
     {
@@ -57,8 +57,9 @@ def accuracy_rows(position: str, scores: ProbeScores) -> list[dict[str, Any]]:
     }
     if scores.embedding is not None:
         measured["embedding"] = [scores.embedding] * n_streams
-    if len(scores.shuffled):
+    if scores.unshuffled is not None:
         measured["shuffled"] = [_null(column, scores) for column in scores.shuffled.T]
+        measured["unshuffled"] = scores.unshuffled.tolist()
     if scores.random_init is not None:
         measured["random_init"] = scores.random_init
     if scores.template is not None:
@@ -123,4 +124,9 @@ def _numbers(value: Estimate | float, scores: ProbeScores) -> dict[str, Any]:
             "mean": value.value, "low": value.low, "high": value.high, "n_items": value.n_items,
             "n_clusters": value.n_clusters, "method": value.method,
         }  # fmt: skip
-    return {"mean": value, "n_items": len(scores.kept), "n_clusters": len(set(scores.clusters)), "method": "no interval"}
+    return {
+        "mean": value,
+        "n_items": len(scores.kept),
+        "n_clusters": len(set(scores.clusters)),
+        "method": "no interval",
+    }

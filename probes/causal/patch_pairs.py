@@ -25,7 +25,7 @@ from strata.probes.causal.edit_options import (
     require_windows,
     windows_of,
 )
-from strata.probes.causal.interchange import CONTROLS, Line, Measure, interchange, starts_of
+from strata.probes.causal.interchange import CONTROLS, Line, interchange, starts_of
 from strata.probes.causal.pairs import ALL, pair_of
 from strata.probes.causal.patching_result import PatchingResult
 from strata.probes.causal.scores import LEAST_DIFFERENCE

@@ -19,7 +19,7 @@ from strata.probes.linear.labels import Labels, labels_of
 from strata.probes.linear.penalties import DECADES
 from strata.probes.linear.probe import ProbeResult, probe_streams
 from strata.probes.linear.scores import ProbeScores, TemplateScores
-from strata.probes.linear.shuffled import best_by_chance, shuffled_correct
+from strata.probes.linear.shuffled import accuracy_of, best_by_chance, majority_of, shuffled_labels
 from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import MIN_CLUSTERS, cluster_bootstrap
 from strata.probes.statistics.share import share_by_layer
@@ -87,7 +87,7 @@ def cross_validate(
     with threads_for(values.numel()):
         found = remember("model", lambda: probed(values))
         kept_names = tuple(names[item] for item in found.kept)
-        shuffled = _shuffled(values, found, kept_names, penalties, shuffles, seed, progress, remember)
+        shuffled, unshuffled, p = _shuffled(values, found, kept_names, penalties, shuffles, seed, progress, remember)
         fresh = None
         if random_init is not None:
             other = streams_of(random_init, device).values
@@ -102,7 +102,6 @@ def cross_validate(
             names, wordings, lambda: remember("template", lambda: probed(values, "template")), draws, seed
         )
 
-    p, maxima = best_by_chance(found.correct.mean(0), shuffled) if len(shuffled) else (None, np.zeros(0))
     accuracy = share_by_layer(found.correct, kept_names, draws=draws, seed=seed)
     notes = [NO_CLUSTERS] if clusters is None else []
     if accuracy[0].n_clusters < MIN_CLUSTERS:
@@ -110,6 +109,7 @@ def cross_validate(
     if why_not:
         notes.append(why_not)
     return ProbeScores(
+        streams=given.numbers,
         classes=tuple(named.classes[int(name)] for name in found.labels),
         kept=named.kept[found.kept],
         truth=found.truth,
@@ -120,12 +120,12 @@ def cross_validate(
         penalty=np.asarray(found.penalty),
         accuracy=tuple(accuracy),
         majority_correct=found.majority_correct,
-        embedding=accuracy[0] if given.values.shape[1] > 1 else None,
+        embedding=accuracy[0] if len(given.numbers) > 1 and given.numbers[0] == 0 else None,
         shuffled=shuffled,
+        unshuffled=unshuffled,
         random_init=None if fresh is None else tuple(share_by_layer(fresh.correct, kept_names, draws=draws, seed=seed)),
         random_init_correct=None if fresh is None else fresh.correct,
         template=template,
-        best_by_chance=maxima,
         p=p,
         excluded={**named.excluded, **found.left_out},
         notes=tuple(notes),
@@ -181,20 +181,29 @@ def _shuffled(
     seed: int,
     progress: Progress,
     remember: Remember,
-) -> Float[np.ndarray, "shuffle stream"]:
+) -> tuple[Float[np.ndarray, "shuffle stream"], Float[np.ndarray, " stream"] | None, float | None]:
+    """Accuracies on shuffled labels, those of the true ones on the same folds, and p of the best stream."""
+    if shuffles == 0:
+        return np.zeros((0, values.shape[1])), None, None
     kept, cluster = values[torch.from_numpy(found.kept)], encode(names)
-    parts = [np.zeros((0, values.shape[1]))]
+    # Far from the seeds of folds and control labels; a longer null begins with the same shuffles.
+    labellings = [found.truth]
+    labellings += [shuffled_labels(found.truth, cluster, 1_000_003 * (seed + 1) + number) for number in range(shuffles)]
+    parts = []
     progress("shuffled labels", 0, shuffles, "shuffles")
-    for start in range(0, shuffles, SHUFFLES_AT_ONCE):
-        # Far from the seeds of folds and control labels; a longer null begins with the same shuffles.
-        seeds = [1_000_003 * (seed + 1) + one for one in range(start, min(shuffles, start + SHUFFLES_AT_ONCE))]
+    for start in range(0, len(labellings), SHUFFLES_AT_ONCE):
+        targets = np.stack(labellings[start : start + SHUFFLES_AT_ONCE])
 
-        def made(seeds: Sequence[int] = seeds) -> Float[np.ndarray, "shuffle stream"]:
-            return shuffled_correct(kept, found, cluster, penalties, seeds, precision=PRECISION).mean(1)
+        def made(targets: np.ndarray = targets) -> Float[np.ndarray, "target stream"]:
+            return accuracy_of(
+                kept, targets, cluster, penalties, n_folds=len(found.n_test), seed=seed, precision=PRECISION
+            )
 
-        parts.append(remember(f"shuffled-{start}-{len(seeds)}", made))
-        progress("shuffled labels", start + len(seeds), shuffles, "shuffles")
-    return np.concatenate(parts)
+        parts.append(remember(f"shuffled-{start}-{len(targets)}", made))
+        progress("shuffled labels", min(shuffles, start + len(targets) - 1), shuffles, "shuffles")
+    accuracy = np.concatenate(parts)
+    majority = np.array([majority_of(labels) for labels in labellings])
+    return accuracy[1:], accuracy[0], best_by_chance(accuracy[0], majority[0], accuracy[1:], majority[1:])
 
 
 def _template(

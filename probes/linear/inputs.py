@@ -13,6 +13,7 @@ from torch import Tensor
 
 from strata.probes.errors import StrataError
 from strata.probes.linear.probe import require_finite
+from strata.probes.site_names import stream_of
 
 
 @runtime_checkable
@@ -36,6 +37,8 @@ class Streams:
     """In float32, or float64 where they were given so."""
     has_axis: bool
     """Whether they came with an axis of streams."""
+    numbers: tuple[int, ...]
+    """Which stream of the model each is; 0, 1, … for plain tensors."""
     model: Mapping[str, Any]
     """Whose activations they are, as far as their giver says: hashes by name."""
 
@@ -46,10 +49,12 @@ def streams_of(x: Activations, device: torch.device | str | None = None) -> Stre
     Raises StrataError for other shapes, for no items, and for activations that are not finite.
     """
     model: Mapping[str, Any] = {}
+    numbers: tuple[int, ...] | None = None
     if isinstance(x, HasStreams):
-        known = getattr(x, "model", None)
-        model = asdict(known) if is_dataclass(known) and not isinstance(known, type) else dict(known or {})
+        known: Any = getattr(x, "model", None)
+        model = asdict(known) if is_dataclass(known) else dict(known or {})
         given: Any = x.streams
+        numbers = _numbers(x)
     else:
         given = x
     values = given if isinstance(given, Tensor) else _as_tensor(given)
@@ -66,7 +71,16 @@ def streams_of(x: Activations, device: torch.device | str | None = None) -> Stre
     )
     values = values if has_axis else values.unsqueeze(1)
     require_finite(values)
-    return Streams(values, has_axis, model)
+    return Streams(values, has_axis, numbers or tuple(range(values.shape[1])), model)
+
+
+def _numbers(x: HasStreams) -> tuple[int, ...] | None:
+    """Of captured streams, which need not be all; None where the giver names no sites."""
+    sites, n_layers = getattr(x, "sites", None), getattr(getattr(x, "model", None), "n_layers", None)
+    if sites is None or n_layers is None:
+        return None
+    found = [stream_of(site, n_layers) for site in sites]
+    return tuple(number for number in found if number is not None)
 
 
 def _as_tensor(given: Any) -> Tensor:

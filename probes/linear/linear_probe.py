@@ -20,7 +20,7 @@ from strata.probes.files import whole_file
 from strata.probes.linear.cross_validation import at_once, cross_validate
 from strata.probes.linear.folds import assign_folds, encode, splits_of
 from strata.probes.linear.heldout import score_held_out
-from strata.probes.linear.inputs import Activations, streams_of
+from strata.probes.linear.inputs import Activations, HasStreams, streams_of
 from strata.probes.linear.labels import as_array, label_from_json, label_to_json, labels_of, plain_label
 from strata.probes.linear.penalties import Penalty, grid_of
 from strata.probes.linear.scores import ProbeScores
@@ -33,6 +33,7 @@ SCHEMA = "strata.linear_probe/1"
 
 @dataclass(frozen=True)
 class _Fitted:
+    streams: tuple[int, ...]
     classes: tuple[Hashable, ...]
     weights: Weights
     penalty: Float[np.ndarray, " stream"]
@@ -56,6 +57,7 @@ class LinearProbe:
     coef_         "stream label d_model", in units of the activations: logits of stream s are x[:, s] @ coef_[s].T + intercept_[s]
     intercept_    "stream label"
     penalty_      λ of every stream
+    streams_      which streams of the model these are
     excluded_     items that were not learnt from, counted by reason
     ```
 
@@ -98,7 +100,7 @@ class LinearProbe:
             penalty = self._chosen(values, named.codes, groups, len(named.classes))
             y = torch.from_numpy(named.codes).to(values.device)
             weights = fit_weights(values, y, len(named.classes), penalty, self._grid)
-        self._fitted = _Fitted(named.classes, weights, penalty, named.excluded, given.model)
+        self._fitted = _Fitted(given.numbers, named.classes, weights, penalty, named.excluded, given.model)
         return self
 
     def predict(self, x: Activations) -> np.ndarray:
@@ -150,6 +152,11 @@ class LinearProbe:
         )  # fmt: skip
 
     @property
+    def streams_(self) -> tuple[int, ...]:
+        """Number of every stream it was fitted on, in the order of the axis "stream"."""
+        return self._known.streams
+
+    @property
     def classes_(self) -> tuple[Hashable, ...]:
         return self._known.classes
 
@@ -182,6 +189,7 @@ class LinearProbe:
         known = self._known
         metadata = {
             "schema": SCHEMA,
+            "streams": json.dumps(known.streams),
             "classes": json.dumps([label_to_json(label) for label in known.classes], ensure_ascii=False),
             "excluded": json.dumps(dict(known.excluded)),
             "model": json.dumps(dict(known.model), default=str),
@@ -213,6 +221,7 @@ class LinearProbe:
                 f"{path} holds no linear probe ({metadata.get('schema')!r})", f"This Strata reads {SCHEMA!r}"
             )
         try:
+            streams = tuple(json.loads(metadata["streams"]))
             classes = tuple(label_from_json(label) for label in json.loads(metadata["classes"]))
             excluded, model = json.loads(metadata["excluded"]), json.loads(metadata["model"])
             weights = Weights(tensors["coef"], tensors["intercept"])
@@ -220,7 +229,7 @@ class LinearProbe:
             probe = cls(seed=int(metadata["seed"]))
         except (KeyError, ValueError) as error:
             raise DamagedError(f"{path} is damaged ({error})", "Fit the probe again") from error
-        probe._fitted = _Fitted(classes, weights, penalty, excluded, model)
+        probe._fitted = _Fitted(streams, classes, weights, penalty, excluded, model)
         return probe
 
     def __repr__(self) -> str:
@@ -239,6 +248,11 @@ class LinearProbe:
         weights = self._known.weights
         given = streams_of(x)
         n_streams, _, d_model = weights.coefficients.shape
+        if isinstance(x, HasStreams) and given.numbers != self.streams_:
+            raise StrataError(
+                f"The probe was fitted on streams {_listed(self.streams_)}, these are {_listed(given.numbers)}",
+                "Capture the same streams",
+            )
         if given.values.shape[1:] != (n_streams, d_model):
             raise StrataError(
                 f"Activations with {given.values.shape[1]} streams of width {given.values.shape[2]} can't be read by a probe "
@@ -265,6 +279,10 @@ class LinearProbe:
         held_out = score_held_out(values, y, n_labels, splits, self._grid)
         likelihood = held_out.log_likelihood.double().sum((2, 3, 4)).cpu().numpy()
         return np.asarray(self._grid)[likelihood.argmax(0)]
+
+
+def _listed(streams: Sequence[int]) -> str:
+    return ", ".join(map(str, streams)) if len(streams) <= 6 else f"{streams[0]}–{streams[-1]} ({len(streams)})"
 
 
 def _clusters(clusters: Sequence[object] | None, n_items: int, kept: np.ndarray) -> np.ndarray:

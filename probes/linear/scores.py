@@ -32,6 +32,8 @@ class TemplateScores:
 class ProbeScores:
     """Cross-validated probes of one label at every stream; every kept item is tested exactly once."""
 
+    streams: tuple[int, ...]
+    """Number of every stream probed: all of a model's, 0..L, unless fewer were captured."""
     classes: tuple[Hashable, ...]
     """The labels probed, in the order of their codes."""
     kept: Int[np.ndarray, " kept"]
@@ -55,15 +57,15 @@ class ProbeScores:
     embedding: Estimate | None
     """Accuracy on stream 0 alone, which knows the last token and no context; None without it."""
     shuffled: Float[np.ndarray, "shuffle stream"]
-    """Accuracy on shuffled labels, refitted on the same folds with every choice repeated."""
+    """Accuracy on shuffled labels, refitted with every choice repeated, on folds that know no labels."""
+    unshuffled: Float[np.ndarray, " stream"] | None
+    """Accuracy on the true labels on the folds of the shuffles, which p compares with them; None without shuffles."""
     random_init: tuple[Estimate, ...] | None
     """Accuracy per stream in the same architecture with random weights; None where it wasn't given."""
     random_init_correct: Bool[np.ndarray, "kept stream"] | None
     """The same by item."""
     template: TemplateScores | None
     """Held-out templates and the control task; None where they can't be made."""
-    best_by_chance: Float[np.ndarray, " shuffle"]
-    """What the best stream of each shuffle reached."""
     p: float | None
     """Of there being no stream that holds the labels: the choice of the best one is repeated in every shuffle; None without."""
     excluded: Mapping[str, int]
@@ -74,7 +76,21 @@ class ProbeScores:
     @property
     def best_stream(self) -> int:
         """The stream of the highest accuracy; of equals the first."""
+        return self.streams[self._best]
+
+    @property
+    def best(self) -> Estimate:
+        """Accuracy at the best stream."""
+        return self.accuracy[self._best]
+
+    @property
+    def _best(self) -> int:
         return int(np.argmax([one.value for one in self.accuracy]))
+
+    @property
+    def best_by_chance(self) -> Float[np.ndarray, " shuffle"]:
+        """What the best stream of each shuffle reached."""
+        return self.shuffled.max(1)
 
     @property
     def correct(self) -> Bool[np.ndarray, "kept stream"]:
@@ -90,7 +106,7 @@ class ProbeScores:
         """Items by true label (rows) and predicted label (columns) at a stream."""
         n_labels = len(self.classes)
         counts = np.zeros((n_labels, n_labels), dtype=np.int64)
-        np.add.at(counts, (self.truth, self.predicted[:, stream]), 1)
+        np.add.at(counts, (self.truth, self.predicted[:, self.streams.index(stream)]), 1)
         return counts
 
     def rows(self) -> list[dict[str, Any]]:
@@ -98,7 +114,7 @@ class ProbeScores:
         shuffled = self.shuffled.mean(0) if len(self.shuffled) else None
         return [
             {
-                "stream": stream,
+                "stream": self.streams[stream],
                 "accuracy": one.value,
                 "low": one.low,
                 "high": one.high,
@@ -122,10 +138,11 @@ class ProbeScores:
 
     def summary(self) -> str:
         """Best stream, its interval and p, and the baselines, in one sentence."""
-        best = self.accuracy[self.best_stream]
+        best = self.best
         band = "" if best.low is None or best.high is None else f" [{best.low:.2f}, {best.high:.2f}]"
-        n_streams = len(self.accuracy)
-        where = "" if n_streams == 1 else f" at stream {self.best_stream} of 0–{n_streams - 1}"
+        where = (
+            "" if len(self.streams) == 1 else f" at stream {self.best_stream} of {self.streams[0]}–{self.streams[-1]}"
+        )
         p = "" if self.p is None else f", p = {self.p:.2g} over all streams ({len(self.shuffled)} shuffles)"
         others = [f"majority {self.majority:.2f}"]
         if self.embedding is not None:
@@ -133,7 +150,7 @@ class ProbeScores:
         if self.random_init is not None:
             others.append(f"random weights {max(one.value for one in self.random_init):.2f} at best")
         if self.template is not None:
-            others.append(f"selectivity {self.template.selectivity[self.best_stream].value:.2f}")
+            others.append(f"selectivity {self.template.selectivity[self._best].value:.2f}")
         return (
             f"{len(self.classes)} labels, {best.n_items} items in {best.n_clusters} clusters: "
             f"accuracy {best.value:.2f}{band}{where}{p}; {', '.join(others)}"

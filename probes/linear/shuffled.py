@@ -6,92 +6,115 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from strata.probes.linear.folds import splits_of
+from strata.probes.linear.folds import assign_folds, splits_of
 from strata.probes.linear.heldout import CPU_BUDGET, DEVICE_BUDGET, HeldOut, Precision, Split, score_held_out
-from strata.probes.linear.probe import ProbeResult, choose_penalties, inner_splits, per_item
+from strata.probes.linear.probe import choose_penalties, inner_splits, per_item
 
 _HISTORIES = 40
 """Numbers that a fit keeps per label and training item while it is solved."""
+_STRATUM = 8
+"""Clusters of like size that labels are dealt among, at least, where every cluster has one label."""
 
 
 def shuffled_labels(
-    labels: Int[np.ndarray, " item"], clusters: Int[np.ndarray, " item"], folds: Int[np.ndarray, " item"], seed: int
+    labels: Int[np.ndarray, " item"], clusters: Int[np.ndarray, " item"], seed: int
 ) -> Int[np.ndarray, " item"]:
-    """The labels dealt anew within every fold: no label changes its fold, so the folds stay as balanced as they were.
+    """The labels dealt anew in a way that keeps together what belongs together.
 
-    Where every cluster has one label, labels are dealt to clusters; else clusters of one size swap the labels of their
-    items, and items of one cluster do among themselves. Either way items that belong together keep doing so.
+    Where every cluster has one label, labels are dealt among clusters of like size, so that labels keep about as many items
+    as they had; else clusters of one size swap the labels of their items, and items of one cluster do among themselves.
     """
     rng = np.random.default_rng(seed)
     shuffled = labels.copy()
-    first = np.full(int(clusters.max()) + 1, -1)
-    first[clusters[::-1]] = labels[::-1]
-    one_label_each = bool((labels == first[clusters]).all())
-    for fold in np.unique(folds):
-        members = [np.flatnonzero((clusters == c) & (folds == fold)) for c in np.unique(clusters[folds == fold])]
-        if one_label_each:
-            dealt = rng.permutation([labels[items[0]] for items in members])
-            for items, label in zip(members, dealt, strict=True):
-                shuffled[items] = label
-            continue
-        for size in sorted({len(items) for items in members}):
-            alike = [items for items in members if len(items) == size]
-            for items, other in zip(alike, rng.permutation(len(alike)), strict=True):
-                shuffled[items] = rng.permutation(labels[alike[other]])
+    members = [np.flatnonzero(clusters == cluster) for cluster in np.unique(clusters)]
+    sizes = np.array([len(items) for items in members])
+    if all((labels[items] == labels[items[0]]).all() for items in members):
+        for stratum in _strata(sizes):
+            dealt = rng.permutation([labels[members[cluster][0]] for cluster in stratum])
+            for cluster, label in zip(stratum, dealt, strict=True):
+                shuffled[members[cluster]] = label
+        return shuffled
+    for size in np.unique(sizes):
+        alike = np.flatnonzero(sizes == size)
+        for cluster, other in zip(alike, rng.permutation(alike), strict=True):
+            shuffled[members[cluster]] = rng.permutation(labels[members[other]])
     return shuffled
 
 
-def shuffled_correct(
+def accuracy_of(
     x: Float[Tensor, "item stream d_model"],
-    result: ProbeResult,
+    targets: Int[np.ndarray, "target item"],
     clusters: Int[np.ndarray, " item"],
     penalties: Sequence[float],
-    seeds: Sequence[int],
     *,
+    n_folds: int,
+    seed: int,
     n_inner_folds: int = 3,
     precision: Precision | None = None,
-) -> Bool[np.ndarray, "shuffle item stream"]:
-    """Whether each held-out item's shuffled label was named, one shuffle a seed, by probes of the folds of `result`.
+) -> Float[np.ndarray, "target stream"]:
+    """Held-out accuracy of several labellings of the same items, on folds that know the clusters and no labels.
 
-    `x` and `clusters` are those of the items that `result` kept. Penalties are chosen anew by the same inner folds, so
-    the maximum over streams of a shuffle's accuracy is a draw of what the best stream reaches by chance.
+    Folds that spread the true labels evenly would favour them over any shuffle of them: a label that a fold has more of is
+    rarer in its training items. Penalties are chosen for every labelling, stream and fold by inner folds of the same kind.
     """
-    n_folds = len(result.n_test)
-    splits = splits_of(result.folds)
-    inner, owner = inner_splits(result.truth, clusters, clusters, splits, n_inner_folds, result.seed)
-    shuffles = np.stack([shuffled_labels(result.truth, clusters, result.folds, seed) for seed in seeds])
-    n_labels = len(result.labels)
-    parts = []
-    for targets in np.array_split(shuffles, min(len(shuffles), _batches(x, inner, len(shuffles) * n_labels))):
-        y = torch.from_numpy(targets).to(x.device)
+    nothing = np.zeros(len(clusters), dtype=np.int64)
+    splits = splits_of(assign_folds(nothing, clusters, n_folds, seed))
+    inner, owner = inner_splits(nothing, clusters, clusters, splits, n_inner_folds, seed)
+    n_labels = int(targets.max()) + 1
+    accuracies = []
+    for part in np.array_split(targets, min(len(targets), _parts(x, inner, len(targets) * n_labels))):
+        y = torch.from_numpy(part).to(x.device)
 
         def solve(on: Sequence[Split], y: Tensor = y) -> HeldOut:
             return score_held_out(x, y, n_labels, on, penalties, precision=precision)
 
         choice = choose_penalties(solve(inner), owner, n_folds)
-        predicted, _ = per_item(solve(splits), choice, splits, len(result.truth))
-        parts.append(predicted == targets[:, :, None])
-    return np.concatenate(parts)
+        predicted, _ = per_item(solve(splits), choice, splits, len(clusters))
+        accuracies.append((predicted == part[:, :, None]).mean(1))
+    return np.concatenate(accuracies)
 
 
 def best_by_chance(
-    accuracy: Float[np.ndarray, " stream"], shuffled: Float[np.ndarray, "shuffle stream"]
-) -> tuple[float, Float[np.ndarray, " shuffle"]]:
-    """p of there being no stream that holds the labels, and what the best stream reached in each shuffle.
+    accuracy: Float[np.ndarray, " stream"],
+    majority: float,
+    shuffled: Float[np.ndarray, "shuffle stream"],
+    shuffled_majority: Float[np.ndarray, " shuffle"],
+) -> float:
+    """p of there being no stream that holds the labels.
 
-    `(1 + #{max_s shuffled ≥ max_s accuracy}) / (shuffles + 1)`: the choice of the stream is repeated in every shuffle.
+    `(1 + #{max_s (shuffled − majority) ≥ max_s (accuracy − majority)}) / (shuffles + 1)`: the choice of the stream is repeated
+    in every shuffle. A labelling's majority, the share of its most frequent label, is what it gives away by itself.
     """
-    maxima = shuffled.max(1)
     # Accuracies are counts over n: what differs by rounding is equal.
-    reached = int((maxima >= accuracy.max() - 1e-9).sum())
-    return (1 + reached) / (len(maxima) + 1), maxima
+    reached = int((shuffled.max(1) - shuffled_majority >= accuracy.max() - majority - 1e-9).sum())
+    return (1 + reached) / (len(shuffled) + 1)
 
 
-def _batches(x: Tensor, inner: Sequence[Split], fits_per_split: int) -> int:
-    """Into how many parts the shuffles are taken, so that one stream of one part fits in the budget."""
+def majority_of(labels: Int[np.ndarray, " item"]) -> float:
+    """Share of the most frequent label."""
+    return float(np.bincount(labels).max() / len(labels))
+
+
+def _strata(sizes: Int[np.ndarray, " cluster"]) -> list[Int[np.ndarray, " cluster"]]:
+    """Clusters in groups of like size: those of one size together, and more sizes until a group is large enough."""
+    order = np.argsort(sizes, kind="stable")
+    ends = [*(np.flatnonzero(np.diff(sizes[order])) + 1), len(order)]
+    groups, start = [], 0
+    for end in ends:
+        if end - start >= _STRATUM:
+            groups.append(order[start:end])
+            start = end
+    if start < len(order):
+        last = groups.pop() if groups else order[:0]
+        groups.append(np.concatenate([last, order[start:]]))
+    return groups
+
+
+def _parts(x: Tensor, inner: Sequence[Split], fits_per_split: int) -> int:
+    """Into how many parts the labellings are taken, so that one stream of one part fits in the budget."""
     longest = max(len(train) for train, _ in inner)
     budget = CPU_BUDGET if x.device.type == "cpu" else DEVICE_BUDGET
     return max(1, -(-4 * len(inner) * _HISTORIES * fits_per_split * longest // budget))

@@ -54,7 +54,9 @@ def test_every_stream_is_scikit_learns_optimum_in_the_units_of_the_activations(n
         np.testing.assert_allclose(probe.coef_[stream], coef, atol=1e-4 * np.abs(coef).max())
         ours = probe.intercept_[stream].numpy()
         # Offsets share a gauge with nothing: only their differences are read.
-        np.testing.assert_allclose(ours - ours.mean(), intercept - intercept.mean(), atol=1e-3 * (1 + np.abs(intercept).max()))
+        np.testing.assert_allclose(
+            ours - ours.mean(), intercept - intercept.mean(), atol=1e-3 * (1 + np.abs(intercept).max())
+        )
         assert float(probe.coef_[stream].mean(0).abs().max()) < 1e-6
 
 
@@ -181,7 +183,12 @@ def test_activations_that_cannot_be_read_are_refused() -> None:
     x, y = activations(2)
     broken = x.copy()
     broken[4, 1, 0] = np.inf
-    for given, said in ((broken, "item 4 at stream 1"), (x[0, 0], "1 axes"), (x[:0], "hold nothing"), (np.array([["a"]]), "numbers")):
+    for given, said in (
+        (broken, "item 4 at stream 1"),
+        (x[0, 0], "1 axes"),
+        (x[:0], "hold nothing"),
+        (np.array([["a"]]), "numbers"),
+    ):
         with pytest.raises(StrataError, match=said):
             LinearProbe().fit(given, y)
     with pytest.raises(StrataError, match="has not been fitted"):
@@ -194,3 +201,19 @@ def test_activations_that_cannot_be_read_are_refused() -> None:
 
 def test_it_is_handed_on_by_the_package() -> None:
     assert strata.LinearProbe is LinearProbe
+
+
+def test_streams_keep_the_numbers_that_the_model_gives_them(tmp_path: Path, tiny_models: Any) -> None:
+    checkpoint = tiny_models("llama")
+    letters = "abcdefghijkl"
+    captured = strata.capture(checkpoint, [f"{letter} is in" for letter in letters], sites=["streams"], layers=[1, 3])
+    labels = [letter in "aeigkc" for letter in letters]
+    scores = LinearProbe((1.0,), folds=3).cross_validate(captured, labels, shuffles=0)
+    assert scores.streams == (1, 3) and scores.best_stream in (1, 3) and scores.embedding is None
+    assert [row["stream"] for row in scores.rows()] == [1, 3]
+    assert scores.confusion(3).sum() == 12
+    probe = LinearProbe.load(LinearProbe((1.0,)).fit(captured, labels).save(tmp_path / "probe.safetensors"))
+    assert probe.streams_ == (1, 3) and probe.model_["weights_sha256"] == captured.model.weights_sha256
+    whole = strata.capture(checkpoint, [f"{letter} is in" for letter in letters], layers=[0, 3])
+    with pytest.raises(StrataError, match="fitted on streams 1, 3, these are 0, 3"):
+        probe.predict(whole)

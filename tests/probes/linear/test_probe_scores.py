@@ -17,7 +17,7 @@ from strata.probes.linear import LinearProbe, probe_streams
 from strata.probes.linear.cross_validation import NO_CLUSTERS, PRECISION
 from strata.probes.linear.labels import labels_of
 from strata.probes.linear.penalties import DECADES
-from strata.probes.linear.shuffled import best_by_chance, shuffled_labels
+from strata.probes.linear.shuffled import accuracy_of, best_by_chance, shuffled_labels
 from strata.probes.statistics.bootstrap import cluster_bootstrap
 from strata.probes.statistics.share import cluster_share
 
@@ -29,7 +29,9 @@ def test_a_planted_direction_is_found_at_the_planted_stream() -> None:
     scores = LinearProbe().cross_validate(x, items.labels, items.clusters)
     assert scores.best_stream == 3 and scores.accuracy[3].value > 0.9
     assert scores.p == pytest.approx(1 / 20)
-    assert scores.accuracy[3].low is not None and scores.accuracy[3].low > max(scores.majority, scores.shuffled.mean(0)[3])
+    assert scores.accuracy[3].low is not None and scores.accuracy[3].low > max(
+        scores.majority, scores.shuffled.mean(0)[3]
+    )
     assert all(abs(scores.accuracy[stream].value - 0.5) < 0.3 for stream in (0, 1, 2, 4))
 
 
@@ -64,14 +66,18 @@ def test_selectivity_tells_memory_from_a_property() -> None:
     assert scores.template is not None
     assert scores.template.accuracy[1].value > 0.9 and abs(scores.template.selectivity[1].value) < 0.15
     assert scores.accuracy[1].value < 0.8  # clusters held out: nothing to remember
-    for one, accuracy, control in zip(scores.template.selectivity, scores.template.accuracy, scores.template.control, strict=True):
+    for one, accuracy, control in zip(
+        scores.template.selectivity, scores.template.accuracy, scores.template.control, strict=True
+    ):
         assert one.value == pytest.approx(accuracy.value - control.value)
 
 
 def test_a_control_task_that_cannot_be_made_is_missing_with_its_reason() -> None:
     items = planted(seed=6)
     alone = LinearProbe().cross_validate(items.x, items.labels, None, items.templates, shuffles=0)
-    assert alone.template is None and any("No control task: no cluster is asked in two templates" in note for note in alone.notes)
+    assert alone.template is None and any(
+        "No control task: no cluster is asked in two templates" in note for note in alone.notes
+    )
     assert NO_CLUSTERS in alone.notes
     one = LinearProbe().cross_validate(items.x, items.labels, items.clusters, ["a"] * len(items.labels), shuffles=0)
     assert one.template is None and any("one template" in note for note in one.notes) and NO_CLUSTERS not in one.notes
@@ -89,40 +95,49 @@ def test_random_weights_are_probed_on_the_same_folds() -> None:
         LinearProbe().cross_validate(items.x, items.labels, random_init=other[:, :1])
 
 
-def test_shuffled_labels_refit_the_same_folds_and_repeat_the_choice_of_the_penalty() -> None:
-    """By hand: one shuffle, probed as if its labels were given, on the folds of the true ones."""
+def test_shuffles_are_probed_as_the_true_labels_are_and_a_longer_null_begins_with_the_same_ones() -> None:
     items = planted(n_clusters=24, n_templates=2, n_labels=2, n_streams=2, seed=8)
     scores = LinearProbe().cross_validate(items.x, items.labels, items.clusters, shuffles=3)
-    assert scores.shuffled.shape == (3, 2)
-    _, maxima = best_by_chance(np.array([one.value for one in scores.accuracy]), scores.shuffled)
-    np.testing.assert_array_equal(maxima, scores.shuffled.max(1))
     more = LinearProbe().cross_validate(items.x, items.labels, items.clusters, shuffles=5)
+    assert scores.shuffled.shape == (3, 2)
     np.testing.assert_array_equal(more.shuffled[:3], scores.shuffled)
+    np.testing.assert_array_equal(scores.best_by_chance, scores.shuffled.max(1))
     # A shuffle of labels that streams don't know is a draw around chance, whatever is planted for the true ones.
     assert scores.accuracy[1].value > 0.8 and scores.shuffled.mean() < 0.7
+    # The true labels are one labelling among the shuffles: probed alone they come out the same.
+    _, truth = np.unique(items.labels, return_inverse=True)
+    others = np.stack([truth, shuffled_labels(truth, items.clusters, 1)])
+    together = accuracy_of(items.x, others, items.clusters, DECADES, n_folds=4, seed=0)
+    np.testing.assert_array_equal(
+        together[:1], accuracy_of(items.x, others[:1], items.clusters, DECADES, n_folds=4, seed=0)
+    )
 
 
 @given(st.integers(0, 10_000), st.booleans())
-def test_shuffling_moves_no_label_out_of_its_fold_and_no_cluster_apart(seed: int, pure: bool) -> None:
+def test_shuffling_keeps_clusters_together_and_labels_about_as_frequent(seed: int, pure: bool) -> None:
     rng = np.random.default_rng(seed)
-    clusters = np.repeat(np.arange(12), 2 if not pure else rng.integers(1, 4, 12))
-    labels = rng.integers(0, 3, 12)[clusters] if pure else rng.integers(0, 3, len(clusters))
-    folds = (np.arange(12) % 3)[clusters]
-    shuffled = shuffled_labels(labels, clusters, folds, seed)
+    sizes = rng.integers(1, 4, 30)
+    clusters = np.repeat(np.arange(30), sizes)
+    labels = rng.integers(0, 3, 30)[clusters] if pure else rng.integers(0, 3, len(clusters))
+    shuffled = shuffled_labels(labels, clusters, seed)
+    if pure and (sizes == 1).sum() >= 8 and (sizes == 2).sum() >= 8 and (sizes == 3).sum() >= 8:
+        assert np.bincount(shuffled, minlength=3).tolist() == np.bincount(labels, minlength=3).tolist()
     if pure:
-        assert all(len(set(shuffled[clusters == c])) == 1 for c in range(12))
-        firsts = np.array([np.flatnonzero(clusters == c)[0] for c in range(12)])
-        for fold in range(3):
-            of_fold = firsts[np.arange(12) % 3 == fold]
-            assert sorted(shuffled[of_fold]) == sorted(labels[of_fold])
+        assert all(len(set(shuffled[clusters == c])) == 1 for c in range(30))
+        firsts = np.array([np.flatnonzero(clusters == c)[0] for c in range(30)])
+        assert sorted(shuffled[firsts]) == sorted(labels[firsts])
     else:
-        groups = lambda values, fold: sorted(sorted(values[clusters == c]) for c in range(12) if c % 3 == fold)  # noqa: E731
-        assert all(groups(shuffled, fold) == groups(labels, fold) for fold in range(3))
+
+        def groups(values: np.ndarray) -> list[list[int]]:
+            return sorted(sorted(values[clusters == c].tolist()) for c in range(30))
+
+        assert groups(shuffled) == groups(labels)
 
 
-def test_p_counts_shuffles_whose_best_stream_is_as_good() -> None:
-    p, maxima = best_by_chance(np.array([0.5, 0.8]), np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]]))
-    assert p == pytest.approx(3 / 4) and maxima.tolist() == [0.9, 0.8, 0.7]
+def test_p_counts_shuffles_whose_best_stream_is_as_far_above_its_majority() -> None:
+    shuffled = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])
+    assert best_by_chance(np.array([0.5, 0.8]), 0.5, shuffled, np.full(3, 0.5)) == pytest.approx(3 / 4)
+    assert best_by_chance(np.array([0.5, 0.8]), 0.5, shuffled, np.array([0.8, 0.8, 0.3])) == pytest.approx(2 / 4)
 
 
 def test_an_interval_of_a_perfect_stream_has_a_width() -> None:
@@ -142,7 +157,9 @@ def test_few_clusters_give_points_and_say_so() -> None:
 
 def test_what_is_excluded_is_counted_and_items_keep_their_places() -> None:
     items = planted(n_labels=2, seed=10)
-    labels: list[Any] = [None if item in (0, 5) else "rare" if item == 7 else str(code) for item, code in enumerate(items.labels)]
+    labels: list[Any] = [
+        None if item in (0, 5) else "rare" if item == 7 else str(code) for item, code in enumerate(items.labels)
+    ]
     scores = LinearProbe().cross_validate(items.x, labels, items.clusters, shuffles=0)
     assert dict(scores.excluded) == {"no label": 2, "label found in one group only": 1}
     assert not {0, 5, 7} & set(scores.kept.tolist()) and scores.classes == ("0", "1")
@@ -177,7 +194,10 @@ def test_the_frame_and_the_page_hold_every_stream_and_escape_labels() -> None:
     [
         ({"n_items": 3}, "5 folds need at least 5 items with a label, and there are 3"),
         ({"clusters": [0, 0, 1, 1] * 10}, "5 folds need at least 5 clusters, and the items to probe have 2"),
-        ({"clusters": list(range(2)) * 20, "labels": [0, 1] * 20}, "Only 0 of the 2 labels is found in two or more clusters"),
+        (
+            {"clusters": list(range(2)) * 20, "labels": [0, 1] * 20},
+            "Only 0 of the 2 labels is found in two or more clusters",
+        ),
         ({"clusters": [0, 1]}, "40 items and 2 clusters"),
         ({"labels": ["a"] * 40}, "All 40 labels are 'a'"),
         ({"labels": np.random.default_rng(0).normal(size=40)}, "continuous target"),
