@@ -53,7 +53,13 @@ def test_ragged_texts_have_the_streams_of_plain_hugging_face(architecture: str, 
     captured = strata.capture((model, tokenizer), TEXTS)
     assert captured.token_ids == tuple(tuple(tokenizer(text)["input_ids"]) for text in TEXTS)
     assert captured.values.shape == (len(TEXTS), N_LAYERS + 1, 1, D_MODEL)
-    norm = model.transformer.ln_f if architecture == "gpt2" else model.base_model.norm if hasattr(model.base_model, "norm") else model.base_model.final_layer_norm
+    norm = (
+        model.transformer.ln_f
+        if architecture == "gpt2"
+        else model.base_model.norm
+        if hasattr(model.base_model, "norm")
+        else model.base_model.final_layer_norm
+    )
     check_against_hugging_face(captured, model, norm)
     assert torch.equal(captured.streams, captured.values[:, :, 0])
 
@@ -199,7 +205,9 @@ def test_more_than_half_of_the_free_memory_is_refused_with_the_way_to_disk(monke
 def test_infinite_values_are_refused_by_name() -> None:
     model = tiny_model("llama")
     with torch.no_grad():
-        model.model.embed_tokens.weight[4] = 3e38  # the letter a: the norm brings it back, the stream stays near overflow
+        model.model.embed_tokens.weight[4] = (
+            3e38  # the letter a: the norm brings it back, the stream stays near overflow
+        )
         model.model.layers[0].mlp.down_proj.weight[:] *= 1e38
     with pytest.raises(StrataError):
         strata.capture((model, tiny_tokenizer()), ["b c", "a b"])
