@@ -39,9 +39,11 @@ def check_against_hugging_face(captured: strata.Captured, model: Any, norm: Any)
     last = captured.at("last")
     for row, ids in enumerate(captured.token_ids):
         states = alone(model, ids)
-        torch.testing.assert_close(last[row, :-1], torch.stack(states[:-1])[:, -1], **CLOSE)
+        wanted = torch.stack(states[:-1])[:, -1]
+        # Another batch shape rounds otherwise, in proportion to the stream's massive activations.
+        assert float(((last[row, :-1] - wanted).abs().amax(-1) / wanted.abs().amax(-1)).max()) < 3e-5
         with torch.no_grad():
-            torch.testing.assert_close(norm(last[row, -1]), states[-1][-1], **CLOSE)
+            torch.testing.assert_close(norm(last[row, -1]), states[-1][-1], rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
@@ -205,9 +207,8 @@ def test_more_than_half_of_the_free_memory_is_refused_with_the_way_to_disk(monke
 def test_infinite_values_are_refused_by_name() -> None:
     model = tiny_model("llama")
     with torch.no_grad():
-        model.model.embed_tokens.weight[4] = (
-            3e38  # the letter a: the norm brings it back, the stream stays near overflow
-        )
-        model.model.layers[0].mlp.down_proj.weight[:] *= 1e38
-    with pytest.raises(StrataError):
-        strata.capture((model, tiny_tokenizer()), ["b c", "a b"])
+        model.model.embed_tokens.weight[4] = torch.inf  # the letter a, which no prompt of the self-tests holds
+    texts = [f"{letter} b" for letter in "cdefghijklmn"]
+    texts.insert(7, "b a")
+    with pytest.raises(StrataError, match=r"1 texts \(first: '7'\) gave infinite or undefined values in torch.float32"):
+        strata.capture((model, tiny_tokenizer()), texts)
