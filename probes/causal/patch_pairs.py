@@ -62,7 +62,7 @@ def patch(
     The clean run reads `prompt`, the corrupted run `foil_prompt`; the measure is the logit difference answer − foil at
     the last position, of the first token in which the two differ. Pairs may have any lengths; the two prompts of one pair
     must have the same number of tokens. A pair that can't be used is in `excluded` with its reason; so is one whose clean
-    and corrupted runs differ by less than `least_difference` logits.
+    run's logit difference isn't `least_difference` logits above that of the corrupted run: there is nothing to move.
 
     `components`: `attn_out`, `mlp_out`, `block_out` (their sum), `resid_pre` (the stream that enters the block).
     `positions`: `last`, names of spans (their last token), indices into the token ids (negative: from the end), or `all`:
@@ -124,7 +124,7 @@ def patch(
             shift[line][rows] = moved.float()
 
     strong = clean - corrupted >= least_difference
-    weak = f"the clean run doesn't prefer the answer by {least_difference:g} logits more than the corrupted run"
+    weak = f"the clean run's logit difference is not {least_difference:g} above the corrupted run's"
     excluded |= {one.key: weak for one, is_strong in zip(encoded, strong.tolist(), strict=True) if not is_strong}
     if not bool(strong.any()):
         raise StrataError(*_none_usable(len(asked), excluded))
@@ -145,16 +145,17 @@ def patch(
 def _lines(
     components: str | Sequence[str],
     positions: Places,
-    direction: str,
+    direction: Direction,
     windows: int | Sequence[int],
     controls: str | Sequence[str],
 ) -> list[Line]:
     parts: tuple[Any, ...] = names_of("components", components, COMPONENTS)
     places, sizes = places_of(positions), windows_of(windows)
-    (one,) = names_of("directions", direction, get_args(Direction))
+    if direction not in get_args(Direction):
+        raise StrataError(f"There is no direction {direction!r}", f"Choose among: {', '.join(get_args(Direction))}")
     if "resid_pre" in parts and max(sizes) > 1:
         raise StrataError("A stream is patched at one block, not in a window", "Give windows=1, or leave resid_pre out")
-    measures: Any = ("denoise", "noise") if one == "both" else (one,)
+    measures: Any = ("denoise", "noise") if direction == "both" else (direction,)
     extra: tuple[Any, ...] = names_of("controls", controls, CONTROLS) if controls else ()
     controlled = [part for part in parts if part != "resid_pre"], [place for place in places if place != ALL]
     if extra and not all(controlled):
