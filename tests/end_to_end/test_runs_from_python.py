@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from small_world import other, save_checkpoint, small_items, write_items
+from small_world import LETTERS, other, save_checkpoint, small_items, write_items
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import strata
@@ -238,3 +238,19 @@ def test_a_table_that_is_damaged_later_is_not_handed_out_either(copied: Path) ->
         run.table("curves")
     with pytest.raises(StrataError, match="Did you mean curves"):
         run.table("curve")
+
+
+def test_a_probe_of_own_labels_is_read_and_shown_too(model: Path, tmp_path: Path) -> None:
+    table = tmp_path / "mine.jsonl"
+    rows = [{"prompt": f"the {letter} is", "sort": "<b>early" if letter < "g" else "late"} for letter in LETTERS]
+    table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ["--text", "prompt", "--target", "sort", "--folds", "3", "--shuffles", "19", "--no-random-init"]
+    assert main(["probe", str(model), str(table), *words, "--out", str(tmp_path / "run"), "--display", "none"]) == 0
+    run = strata.load_run(tmp_path / "run")
+    assert run.verb == "probe" and run.summary["target"] == "sort" and run.report is not None
+    assert run.to_pandas("predictions").shape[0] == len(rows) * 4  # streams
+    assert "&lt;b&gt;early" in run._repr_html_() and "<b>early" not in run._repr_html_()
+    with pytest.raises(StrataError, match="texts and labels of a table"):
+        _ = run.items
+    run.report.unlink()
+    assert main(["report", str(run.directory)]) == 0 and run.report is not None
