@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -42,6 +43,8 @@ TEXTS = "texts.jsonl"
 _VALUES = "values"
 _SHARD_BYTES = 128_000_000
 _SHARD_TEXTS = 4096
+_SHARD_SECONDS = 30.0
+"""What a kill may cost: a shard is written when so much time has passed, or when it holds so many bytes or texts."""
 
 
 @dataclass(frozen=True)
@@ -247,16 +250,17 @@ def _run_into(
     progress: Progress,
 ) -> None:
     waiting: list[tuple[list[str], Tensor]] = []
+    written = time.monotonic()
     batches = run_request(checkpoint, request, rows, batch_tokens=batch_tokens, progress=progress)
     try:
         for batch in batches:
             values = batch.values.masked_fill(~batch.present[:, None, :, None], 0)
             waiting.append(([request.texts[row].id for row in batch.rows], values))
-            if (
-                sum(part.nbytes for _, part in waiting) >= _SHARD_BYTES
-                or sum(len(n) for n, _ in waiting) >= _SHARD_TEXTS
-            ):
+            n_bytes, n_texts = sum(part.nbytes for _, part in waiting), sum(len(names) for names, _ in waiting)
+            is_due = time.monotonic() - written >= _SHARD_SECONDS
+            if is_due or n_bytes >= _SHARD_BYTES or n_texts >= _SHARD_TEXTS:
                 _flush(store, waiting)
+                written = time.monotonic()
     finally:
         # Also when stopped half-way: what was run is kept.
         _flush(store, waiting)

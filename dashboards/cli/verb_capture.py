@@ -78,13 +78,15 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
     with only_results_on_stdout() as stdout:
         try:
             with display.listening():
-                written = _capture(arguments.checkpoint, arguments.items, values, out, display)
+                written, caveats = _capture(arguments.checkpoint, arguments.items, values, out, display)
         except Stopped:
             display.note(f"stopped; what was run is kept in {out}. Go on: strata {shlex.join(command)}")
             raise
         told = {"texts": written.texts, "new": written.new, "shards": written.shards, "bytes": written.n_bytes}
         if values["json"]:
-            stdout.write(json.dumps({"schema": "strata.captured/1", "out": str(out), **told}) + "\n")
+            stdout.write(
+                json.dumps({"schema": "strata.captured/1", "out": str(out), **told, "caveats": caveats}) + "\n"
+            )
         else:
             new = "" if written.new == written.texts else f", {written.new} of them new"
             stdout.write(
@@ -94,7 +96,9 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
     return 0
 
 
-def _capture(spec: str, source: list[str], values: Mapping[str, Any], out: Path, display: Display) -> Written:
+def _capture(
+    spec: str, source: list[str], values: Mapping[str, Any], out: Path, display: Display
+) -> tuple[Written, tuple[str, ...]]:
     from strata.probes.capture_files import capture_to
 
     texts = _texts_of_file(source, values) if _is_file(source) else None
@@ -102,7 +106,7 @@ def _capture(spec: str, source: list[str], values: Mapping[str, Any], out: Path,
         _refuse_unknown_families(source)
     checkpoint = open_from(spec, values, display)
     tell_caveats(checkpoint)
-    return capture_to(
+    written = capture_to(
         out,
         checkpoint,
         _texts_of_families(source, values, checkpoint) if texts is None else texts,
@@ -112,6 +116,7 @@ def _capture(spec: str, source: list[str], values: Mapping[str, Any], out: Path,
         batch_tokens=values["batch_tokens"],
         progress=display,
     )
+    return written, checkpoint.caveats
 
 
 def _is_file(source: list[str]) -> bool:

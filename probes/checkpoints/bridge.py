@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from strata.probes.checkpoints.own_view import shared
 from strata.probes.errors import StrataError
 
+_BRIDGE = "transformer_lens.model_bridge.transformer_bridge.TransformerBridge"
 _WRAPPED = "_original_component"
 _REBUILD = "Boot it anew with TransformerBridge.boot_transformers and leave out enable_compatibility_mode"
 
@@ -23,7 +24,9 @@ def is_bridge(model: object) -> bool:
     return any(f"{base.__module__}.{base.__name__}" == _BRIDGE for base in type(model).__mro__)
 
 
-_BRIDGE = "transformer_lens.model_bridge.transformer_bridge.TransformerBridge"
+def is_inside_bridge(model: nn.Module) -> bool:
+    """Whether a bridge has put its wrappers into this Hugging Face model."""
+    return any(_WRAPPED in module._modules for module in model.modules())
 
 
 def unwrapped(bridge: Any) -> Any:

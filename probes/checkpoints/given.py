@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from strata.probes.checkpoints.bridge import is_bridge, text_start_of, unwrapped
+from strata.probes.checkpoints.bridge import is_bridge, is_inside_bridge, text_start_of, unwrapped
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open import checkpoint_from
 from strata.probes.checkpoints.open import open_checkpoint as open_spec
@@ -55,7 +55,8 @@ def open_checkpoint(
     model with its `tokenizer`, or a TransformerLens TransformerBridge (whose own tokenizer is taken unless one is given).
     For a spec, `dtype` auto is the stored one on a GPU and float32 on a CPU, `device` auto the first GPU, else the CPU,
     and `device_map` hands placement to accelerate. A model in memory stays where it is, in its own dtype: the options
-    don't apply to it. It isn't changed, not even its training mode; the checkpoint reads its weights where they lie.
+    don't apply to it. It isn't changed, not even its training mode; the checkpoint reads its weights where they lie, so open
+    it again after training it further or moving it. Forward hooks of your own are not in force (a caveat says so).
 
     Raises StrataError for anything the person can mend, DoesNotFitError for memory.
 
@@ -89,7 +90,14 @@ def open_checkpoint(
     if not isinstance(model, nn.Module) or not hasattr(model, "config"):
         raise StrataError(f"An object of type {type(model).__name__} is no model that Strata can open", _ACCEPTED)
     _require_tokenizer(tokenizer, type(model).__name__)
-    return checkpoint_from(own_view(model), tokenizer)
+    if is_inside_bridge(model):
+        raise StrataError("This Hugging Face model has been rewritten by a TransformerLens bridge", "Give the bridge")
+    view, hooked = own_view(model)
+    caveats: tuple[str, ...] = ()
+    if hooked:
+        first = hooked[0] or type(model).__name__
+        caveats = (f"The forward hooks on {len(hooked)} of the model's modules (first: {first}) are not in force",)
+    return checkpoint_from(view, tokenizer, caveats=caveats)
 
 
 def _from_bridge(bridge: Any, tokenizer: Any) -> Checkpoint:

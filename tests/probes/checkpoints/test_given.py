@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,47 @@ def test_position_embeddings_that_go_by_length_stay_the_libraries_own_in_the_giv
     assert checkpoint.thresholds and [type(module) for module in model.modules()] == kinds
 
 
+def test_the_givers_own_hooks_stay_behind_and_the_libraries_stay() -> None:
+    model, tokenizer = tiny_model("llama"), tiny_tokenizer()
+    plain = strata.capture((model, tokenizer), "a b c")
+    model(IDS, output_hidden_states=True)  # leaves hooks of transformers' own on the model
+    model.enable_input_require_grads()
+    seen: list[object] = []
+    lock = threading.Lock()  # what a hook holds on to can't always be copied
+
+    class Logger:
+        def __init__(self) -> None:
+            self.lock = lock
+
+        def hook(self, module: object, inputs: object, output: Any) -> Any:
+            seen.append(module)
+            return output + 1
+
+    model.model.layers[1].register_forward_hook(Logger().hook)
+    checkpoint = checkpoint_of((model, tokenizer))
+    captured = strata.capture(checkpoint, "a b c")
+    assert torch.equal(captured.values, plain.values) and not captured.values.requires_grad and not seen
+    (caveat,) = captured.model.caveats
+    assert caveat == "The forward hooks on 1 of the model's modules (first: model.layers.1) are not in force"
+    states = checkpoint.model(IDS, output_hidden_states=True).hidden_states
+    assert len(states) == 4 and not states[0].requires_grad
+    model(IDS)
+    assert len(seen) == 1
+
+
+def test_a_model_with_an_adapter_in_it_is_measured_with_the_adapter() -> None:
+    from peft import LoraConfig, get_peft_model
+
+    settings = LoraConfig(target_modules=["q_proj"], init_lora_weights=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = get_peft_model(tiny_model("llama"), settings).eval()
+    captured = strata.capture((model, tiny_tokenizer(adds_bos=True)), "a b c")
+    with torch.no_grad():
+        states = model(torch.tensor(captured.token_ids), output_hidden_states=True).hidden_states
+    torch.testing.assert_close(captured.streams[0, :-1], torch.stack([state[0, -1] for state in states[:-1]]))
+
+
 def test_a_models_own_dtype_is_kept() -> None:
     captured = strata.capture((tiny_model("llama", dtype=torch.bfloat16), tiny_tokenizer()), "a b c")
     assert captured.values.dtype == torch.bfloat16 and captured.model.dtype == "bfloat16"
@@ -104,12 +147,14 @@ def test_a_bridge_without_tokenizer_takes_the_one_that_is_given(tmp_path: Path) 
     assert checkpoint_of((bridge, tiny_tokenizer(adds_bos=True))).encode("a") == (1, 4)
 
 
-def test_what_cannot_be_opened_is_refused_in_one_sentence() -> None:
+def test_what_cannot_be_opened_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    bridge = tiny_bridge("llama", tmp_path)
     model, tokenizer = tiny_model("llama"), tiny_tokenizer()
     for given, words in (
         (model, "comes without a tokenizer"),
         ((model, "gpt2"), "no tokenizer of Hugging Face"),
         ((model, tokenizer, 1), "tuple of 3 parts"),
+        ((bridge.original_model, tokenizer), "rewritten by a TransformerLens bridge"),
         (7, "type int is no model"),
         (torch.nn.Linear(2, 2), "type Linear is no model"),
     ):
