@@ -75,6 +75,7 @@ def _rows(parts: tuple[str, ...], values: dict[str, Any], display: Display) -> I
     from strata.dashboards.benchmarks.causal_statistics import statistics_benchmark
     from strata.dashboards.benchmarks.interchange import interchange_benchmark
     from strata.dashboards.benchmarks.lens import lens_benchmark
+    from strata.dashboards.benchmarks.patching_sweep import sweep_benchmark
     from strata.dashboards.benchmarks.probes import captured_probe_benchmark
     from strata.dashboards.benchmarks.shapes import SHAPES, shaped_checkpoint
     from strata.dashboards.benchmarks.startup import startup_benchmark
@@ -105,6 +106,9 @@ def _rows(parts: tuple[str, ...], values: dict[str, Any], display: Display) -> I
         if "interchange" in parts:
             for row in interchange_benchmark(checkpoint, repeats=max(1, repeats // 3), seed=seed):
                 yield name, row
+            if not on_gpu:  # the shapes that a GPU is timed with can't read text
+                for row in sweep_benchmark(checkpoint, repeats=max(1, repeats // 3)):
+                    yield name, row
         del checkpoint
     if "interchange" in parts:
         for row in statistics_benchmark(seed=seed):
