@@ -120,15 +120,15 @@ def _pair(
     match = f"{task.name}_stated.{level}.{index:05d}"
     worked = item_of(task, problem, wording, shown(twins[0], twins[1]), level, f"{match}.R")
     copied = item_of(task, problem, wording, shown(problem.clean, problem.foil), level, f"{match}.R0")
-    template = f"{task.name}_stated.{wording.id}"
+    template_id = f"{task.name}_stated.{wording.id}"
     about = {"match": match, "contrast": "R-R0"}
     return (
-        replace(worked, template=template, extra={**worked.extra, **about}),
+        replace(worked, template=template_id, extra={**worked.extra, **about}),
         replace(
             copied,
             kind="control",
             family=f"{task.name}_stated",
-            template=template,
+            template=template_id,
             hops=0,
             extra={**copied.extra, **about, "intermediate": []},
         ),

@@ -197,13 +197,13 @@ def _items_of(offer: _Offer, mapping: Mapped) -> list[Item]:
     place = f"{reader.row.file}-{reader.row.number:05d}"
     id = reader.text(spec.id) if spec.id else place if family == reader.row.file else f"{family}-{place}"
     items: list[Item] = []
-    for wording, template in enumerate(_templates(reader, mapping)):
+    for number, template in enumerate(_templates(reader, mapping)):
         prompt, spans = _prompt(reader, template, mapping)
         if not prompt:
             raise UnusableRowError("the prompt is empty")
         items.append(
             Item(
-                id=id if wording == 0 else f"{id}-{wording}",
+                id=id if number == 0 else f"{id}-{number}",
                 kind=kind,
                 family=family,
                 domain=reader.text(spec.domain),
@@ -212,7 +212,7 @@ def _items_of(offer: _Offer, mapping: Mapped) -> list[Item]:
                 foil_prompt="",
                 foil="",
                 cluster=reader.text(spec.cluster) if spec.cluster else id,
-                template=f"{family}.{wording}",
+                template=f"{family}.{number}",
                 hops=_hops(reader, mapping),
                 choices=tuple(f" {choice}" for choice in choices),
                 spans=spans,

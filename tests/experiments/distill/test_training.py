@@ -29,7 +29,7 @@ CONFIG = DistillConfig(steps=6, batch=3, rank=2, precision="float32")
 PICKLES = (".bin", ".pt", ".pth", ".pkl")
 
 
-class Cut(KeyboardInterrupt):
+class PowerCut(KeyboardInterrupt):
     pass
 
 
@@ -98,10 +98,10 @@ def test_a_run_that_was_stopped_or_killed_ends_in_the_same_bytes(
         if stage == training.STAGE and done == 5:
             # What a power cut would leave here: the state of step 4.
             shutil.copytree(stopped, killed, ignore=shutil.ignore_patterns(".lock"))
-            raise Cut
+            raise PowerCut
 
     distill(tiny(), CONFIG, whole)
-    with pytest.raises(Cut):
+    with pytest.raises(PowerCut):
         distill(tiny(), CONFIG, stopped, progress=copy_then_cut)
     seen: dict[str, list[int]] = {"stopped": [], "killed": []}
     for out in (stopped, killed):
