@@ -42,16 +42,16 @@ class MeasuringOptions(TypedDict, total=False):
 class ComparingOptions(TypedDict, total=False):
     """Fields of `CompareConfig`, where each is explained."""
 
-    graft_pairs: int
-    graft_stride: int
+    swap_pairs: int
+    swap_stride: int
     both_ways: bool
     crossed_positions: tuple[str, ...]
     transferred: int
     contrast_items: int
-    thoughts: int
-    thought_splits: tuple[str, ...]
-    thought_tokens: int
-    thought_grafts: int
+    generated: int
+    generated_splits: tuple[str, ...]
+    generated_tokens: int
+    generated_swap_parts: int
     temperature: float
     samples: int
     spectra: bool

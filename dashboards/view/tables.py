@@ -130,20 +130,20 @@ def _asked(path: Path) -> dict[str, Json]:
     return asked
 
 
-def interchange_items(run: RunTables) -> list[str]:
-    """Items that have interchange effects of their own, sorted; none when the table is absent."""
+def patching_items(run: RunTables) -> list[str]:
+    """Items that have activation patching effects of their own, sorted; none when the table is absent."""
     path = run.run_dir / "profiles.parquet"
     if not path.exists():
         return []
-    rows = _filtered(path, [("instrument", "=", "interchange")], ["item"])
+    rows = _filtered(path, [("instrument", "=", "patching")], ["item"])
     return sorted(str(i) for i in rows.column("item").unique().to_pylist())
 
 
-def interchange_rows(run: RunTables, items: Sequence[str]) -> Rows:
-    """The interchange effects of a few items, a row an effect."""
+def patching_rows(run: RunTables, items: Sequence[str]) -> Rows:
+    """The activation patching effects of a few items, a row an effect."""
     if not items:
         return []
-    where = [("instrument", "=", "interchange"), ("item", "in", list(items))]
+    where = [("instrument", "=", "patching"), ("item", "in", list(items))]
     rows: Rows = _filtered(run.run_dir / "profiles.parquet", where, None).to_pylist()
     return rows
 

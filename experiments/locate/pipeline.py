@@ -228,7 +228,7 @@ def _identity(checkpoint: Checkpoint, config: LocateConfig, questions: Questions
         "text_sha256": text_sha256(text),
         **known.parts,
         "items_sha256": questions.sha256,
-        "opening": questions.opening,
+        "prompt_prefix": questions.prompt_prefix,
         "dtype": str(checkpoint.dtype),
         "attention": checkpoint.attention,
     }
@@ -250,7 +250,7 @@ def _describe(run: RunDirectory, checkpoint: Checkpoint, questions: Questions, o
             "n": len(kinds),
             "by_kind": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
         },
-        "left_out": questions.counted_reasons,
+        "excluded": questions.counted_reasons,
         "limited": questions.limited,
     }
     for caveat in checkpoint.caveats:
