@@ -35,7 +35,7 @@ _BOTH_WAYS = 0.5  # a trial is short and machines are shared: half as long again
 class Plan:
     items: int
     """Items that can be asked."""
-    left_out: dict[str, int]
+    excluded: dict[str, int]
     """Reasons with counts for the others."""
     by_kind: dict[str, int]
     """Items by kind."""
@@ -120,7 +120,7 @@ def plan_locate(
     passes = _passes(encoded, config, tokens, checkpoint.n_layers)
     return Plan(
         items=len(encoded),
-        left_out=questions.counted_reasons,
+        excluded=questions.counted_reasons,
         by_kind=dict(Counter(one.item.kind for one in encoded)),
         tokens=tokens,
         longest=max(len(one.prompt.ids) for one in encoded),

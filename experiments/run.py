@@ -71,7 +71,7 @@ class RunDirectory:
             "started": _now(),
             "stages": {},
             "self_tests": [],
-            "left_out": {},
+            "excluded": {},
             "warnings": [],
             FILES: {},
             "versions": _versions(),

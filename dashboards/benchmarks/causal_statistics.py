@@ -13,7 +13,7 @@ from strata.experiments.statistics import cluster_bootstrap, cluster_profiles, d
 ITEMS, CLUSTERS, LAYERS = 1_000, 200, 81
 DRAWS, PERMUTATIONS = 10_000, 1_000
 BOOTSTRAP_SECONDS, PERMUTATION_SECONDS = 5.0, 60.0
-CONTROLS = ("random_donor", "norm_matched", "wrong_position")
+CONTROLS = ("random_donor", "norm_matched_noise", "wrong_position")
 
 
 def statistics_benchmark(*, seed: int = 0) -> list[BenchmarkRow]:

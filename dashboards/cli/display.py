@@ -157,7 +157,7 @@ def _duration(seconds: float) -> str:
     return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
 
 
-def seconds_in_words(seconds: float) -> str:
+def seconds_text(seconds: float) -> str:
     """`75` → `1m15s`, for people."""
     return _duration(seconds)
 

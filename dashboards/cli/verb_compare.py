@@ -1,7 +1,7 @@
 """What did reasoning training change between BASE and DISTILLED, where, and is it more than any training changes?
 
 Checks that BASE is the base, locates retrieval and reasoning in every model with the same items and pairs, and measures what
-differs: answers, layers, streams, weights; then runs parts of one model in the other. Give --twin CHECKPOINT, a control twin
+differs: answers, layers, streams, weights; then runs parts of one model in the other. Give --control CHECKPOINT, a control model
 trained as long on something else, to tell reasoning training from any training. Started again with the same options it
 resumes.
 """
@@ -30,40 +30,40 @@ from strata.dashboards.cli.common_options import (
     open_from,
     page_does_not_fit,
 )
-from strata.dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_in_words
+from strata.dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_text
 from strata.dashboards.cli.options import Option, add_options, positive, resolve, whole
 from strata.dashboards.cli.verb_locate import MEASURING, QUICK_FAMILIES, locate_config, sized, slug
 from strata.experiments.answer_measures import GENERATED
 from strata.probes.errors import DoesNotFitError
 
 EXAMPLES = """examples:
-  strata compare smollm2 smollm2+think --twin smollm2+plain --out runs/compare
+  strata compare smollm2 smollm2+think --control smollm2+plain --out runs/compare
   strata compare qwen2.5-math-1.5b r1-distill-qwen-1.5b --device cuda
 """
 COMPARING = (
-    Option("twin", None, "control twin of DISTILLED: as much training, no reasoning", "comparing", metavar="CHECKPOINT"),
-    Option("graft_pairs", 24, "pairs of each kind that grafts and patches are scored on; 0: none", "comparing", whole, metavar="N"),
-    Option("graft_stride", 1, "blocks by which a graft grows", "comparing", positive, metavar="N"),
+    Option("control", None, "control model of DISTILLED: as much training, no reasoning", "comparing", metavar="CHECKPOINT"),
+    Option("swap_pairs", 24, "pairs of each kind that layer swaps and patches are scored on; 0: none", "comparing", whole, metavar="N"),
+    Option("swap_stride", 1, "blocks by which a layer swap grows", "comparing", positive, metavar="N"),
     Option("both_ways", True, "also put parts of BASE into the other models", "comparing"),
     Option("crossed_positions", ("last", "all"), "where contributions are exchanged: last, all", "comparing", choices=("last", "all")),
     Option("transferred", 3, "families of each kind whose answer probes are carried over; 0: none", "comparing", whole, metavar="N"),
     Option("contrast_items", 24, "items of each kind asked behind five instructions (fast, slow, in French); 0: none", "comparing", whole, metavar="N"),
-    Option("thoughts", 8, "problems of each family answered in words, with thinking; 0: none", "comparing", whole, metavar="N"),
-    Option("thought_splits", ("test", "harder", "other"), "which problems: of trained families, harder ones, other families",
+    Option("generated", 8, "problems of each family answered in words, with thinking; 0: none", "comparing", whole, metavar="N"),
+    Option("generated_splits", ("test", "harder", "other"), "which problems: of trained families, harder ones, other families",
            "comparing", choices=("test", "harder", "other")),
-    Option("thought_tokens", 256, "most tokens of an answer in words, thinking included; R1 models need thousands", "comparing", positive, metavar="N"),
-    Option("thought_grafts", 4, "stretches of blocks between which models are cut for grafts asked in words; below 2: none", "comparing", whole, metavar="N"),
+    Option("generated_tokens", 256, "most tokens of an answer in words, thinking included; R1 models need thousands", "comparing", positive, metavar="N"),
+    Option("generated_swap_parts", 4, "stretches of blocks between which models are cut for layer swaps asked in words; below 2: none", "comparing", whole, metavar="N"),
     Option("temperature", 0.0, "of answers in words; 0: the likeliest token each time", "comparing", float, metavar="T"),
     Option("samples", 1, "draws of every answer in words, with --temperature", "comparing", positive, metavar="N"),
     Option("spectra", True, "also the spectrum of every changed matrix", "comparing"),
-    Option("one_at_a_time", False, "hold one model in memory instead of two; leaves grafts out", "comparing"),
+    Option("one_at_a_time", False, "hold one model in memory instead of two; leaves layer swaps out", "comparing"),
 )  # fmt: skip
 QUICK = {
     # No claim of a comparison rests on two-hop questions.
     "families": tuple(name for name in QUICK_FAMILIES if name != "landmark_capital"),
     "per_family": 12, "random_init": False, "draws": 2_000, "lens_maps": 2, "causal_map": "quick", "pairs": 9,
-    "damage_texts": 2, "graft_pairs": 8, "contrast_items": 0, "graft_stride": 5, "both_ways": False, "crossed_positions": ("last",), "thoughts": 2, "thought_grafts": 2,
-    "thought_tokens": 64, "thought_splits": ("test",), "spectra": False,
+    "damage_texts": 2, "swap_pairs": 8, "contrast_items": 0, "swap_stride": 5, "both_ways": False, "crossed_positions": ("last",), "generated": 2, "generated_swap_parts": 2,
+    "generated_tokens": 64, "generated_splits": ("test",), "spectra": False,
 }  # fmt: skip
 """What --quick sets, where nothing else was asked for."""
 OPTIONS = (
@@ -105,18 +105,18 @@ def _compare(
     from strata.dashboards.page import write_comparison, write_report
     from strata.experiments.compare import CompareConfig, Specs, compare
 
-    specs = Specs(arguments.base, arguments.distilled, values["twin"])
+    specs = Specs(arguments.base, arguments.distilled, values["control"])
     names = (
-        "graft_pairs",
-        "graft_stride",
+        "swap_pairs",
+        "swap_stride",
         "both_ways",
         "crossed_positions",
         "transferred",
         "contrast_items",
-        "thoughts",
-        "thought_splits",
-        "thought_grafts",
-        "thought_tokens",
+        "generated",
+        "generated_splits",
+        "generated_swap_parts",
+        "generated_tokens",
         "temperature",
         "samples",
         "spectra",
@@ -159,7 +159,7 @@ def _tell(found: Mapping[str, Any], out: Path, seconds: float, values: Mapping[s
         console.print(f"{role}: is the base its base? {check['verdict']}", markup=False)
     for sentence in found["verdict"]["sentences"]:
         console.print(sentence, markup=False)
-    for split in (one for one in found["thoughts"].values() if isinstance(one, dict)):
+    for split in (one for one in found["generated"].values() if isinstance(one, dict)):
         told = ", ".join(
             f"{role} {split['accuracy'][role]['value']:.0%}" for role in found["models"] if split["accuracy"].get(role)
         )
@@ -168,4 +168,4 @@ def _tell(found: Mapping[str, Any], out: Path, seconds: float, values: Mapping[s
         console.print(f"not comparable ({entry['model']}): {entry['measure']}: {entry['reason']}", markup=False)
     for warning in found["warnings"]:
         console.print(f"caveat: {warning}", markup=False)
-    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_in_words(seconds)})", markup=False)
+    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})", markup=False)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from strata.dashboards.cli.common_options import DISPLAY, MODEL, config_lines, display_from, given_options, open_from
-from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_in_words
+from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
 from strata.dashboards.cli.options import Option, add_options, positive, resolve, whole
 from strata.experiments.answer_measures import BY_LIKELIHOOD, GENERATED
 from strata.experiments.distill.config import TWINS, DistillConfig
@@ -90,7 +90,7 @@ def _train(
     loss, data = found["loss"], found["data"]
     return [
         f"{config.twin}: {config.steps:,} steps, {data['learnt_tokens']:,} learnt of {data['tokens']:,} tokens in "
-        f"{seconds_in_words(found['seconds'])}; loss {loss['first']:.3f} → {loss['last']:.3f} nats a token",
+        f"{seconds_text(found['seconds'])}; loss {loss['first']:.3f} → {loss['last']:.3f} nats a token",
         f"adapter in {out / ADAPTER} ({found['adapter']['bytes'] / 1e6:.1f} MB)",
         f"open it as {spec}+{out / ADAPTER}",
     ], found

@@ -113,8 +113,8 @@ def _list(_what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
     columns = [Column(name) for name in ("family", "kind", "domain", "difficulty", "about")]
     lines = []
     for family in families:
-        dial = f"{family.difficulties[0]}–{family.difficulties[-1]}" if family.difficulties else ""
-        lines.append((family.name, family.kind, family.domain, dial, family.about))
+        setting = f"{family.difficulties[0]}–{family.difficulties[-1]}" if family.difficulties else ""
+        lines.append((family.name, family.kind, family.domain, setting, family.about))
     print_table(Console(file=stdout, highlight=False), f"{len(families)} built-in families", columns, lines)
     return 0
 
@@ -209,7 +209,7 @@ def _import(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
             "rows": found.rows,
             "items": len(items),
             "families": counts,
-            "left_out": dict(found.left_out),
+            "excluded": dict(found.excluded),
             "without_foil": dict(found.without_foil),
             "out": values["out"],
         }
@@ -220,8 +220,8 @@ def _import(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
     stdout.write(f"{len(items)} items ({pairs} with a minimal pair{drawn}) from {found.rows} rows in {values['out']}\n")
     for name, count in sorted(counts.items()):
         stdout.write(f"  {count:>6} {name}\n")
-    for reason, count in found.left_out.items():
-        stdout.write(f"  {count:>6} left out: {reason}\n")
+    for reason, count in found.excluded.items():
+        stdout.write(f"  {count:>6} excluded: {reason}\n")
     for reason, count in found.without_foil.items():
         stdout.write(f"  {count:>6} without a foil: {reason}\n")
     return 0
@@ -275,7 +275,7 @@ def _print_check(report: FormatReport, console: Console) -> None:
     title = "form by family (aligned: pairs; tokens: shortest–longest, median)"
     print_table(console, title, columns, rows)
     for one in report.families:
-        for count, reason in (*one.left_out, *one.unaligned):
+        for count, reason in (*one.excluded, *one.unaligned):
             console.print(f"{one.family}: {count} × {reason}", markup=False)
     for contrast in report.contrasts:
         console.print(

@@ -26,7 +26,7 @@ from strata.dashboards.cli.common_options import (
     open_from,
     page_does_not_fit,
 )
-from strata.dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_in_words
+from strata.dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_text
 from strata.dashboards.cli.options import Option, Resolved, add_options, positive, resolve, whole
 from strata.dashboards.view.causes import order_words
 from strata.experiments.answer_measures import ANSWERED_RIGHT, deciding_label
@@ -55,7 +55,7 @@ MEASURING = (
     Option("pairs", 18, "minimal pairs of each kind that are intervened on; half as many two-hop ones, eight at least", "interventions", positive, metavar="N"),
     Option("windows", (), "sizes of windows of blocks edited together, beside single blocks", "interventions", positive,
            metavar="N,N"),
-    Option("damage_texts", 6, "neutral texts on which a removal's general damage is measured", "interventions", positive,
+    Option("damage_texts", 6, "neutral texts on which an ablation's general damage is measured", "interventions", positive,
            metavar="N"),
     Option("quick", False, "a quick look: fewer families, items and pairs, no random-initialised baseline; the page says so",
            "measuring"),
@@ -159,27 +159,27 @@ def _tell(summary: dict[str, Any], out: Path, seconds: float, values: dict[str, 
         return
     console = Console(file=stdout, highlight=False, soft_wrap=True)
     for kind, found in summary["kinds"].items():
-        console.print(f"{kind}: {found['items']} items, {_answered_in_words(found)}", markup=False)
-        console.print(f"  {_located_in_words(found)}", markup=False)
+        console.print(f"{kind}: {found['items']} items, {_answered_text(found)}", markup=False)
+        console.print(f"  {_located_text(found)}", markup=False)
         for name, instrument in found["instruments"].items():
-            words = _onset_in_words(instrument) if "onset" in instrument else _place_in_words(instrument)
+            words = _onset_text(instrument) if "onset" in instrument else _place_text(instrument)
             console.print(f"  {name:<11} {words}", markup=False)
     located = {kind: found["located"] for kind, found in summary["kinds"].items()}
     if {"knowledge", "reasoning"} <= set(located):
         console.print(order_words(summary["order"], located), markup=False)
     for warning in summary["warnings"]:
         console.print(f"caveat: {warning}", markup=False)
-    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_in_words(seconds)})", markup=False)
+    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})", markup=False)
 
 
-def _answered_in_words(found: dict[str, Any]) -> str:
+def _answered_text(found: dict[str, Any]) -> str:
     if found["accuracy"] is None:
         return "none could be asked"
     by = deciding_label(found.get("decided_by") or {})
     return f"{found['accuracy']:.0%} {ANSWERED_RIGHT} ({by}), {found['used']} used"
 
 
-def _located_in_words(found: dict[str, Any]) -> str:
+def _located_text(found: dict[str, Any]) -> str:
     located = found["located"]
     if located is None:
         return f"{'not located' if found.get('sought', True) else 'not looked for'}: {found['why_not_located']}"
@@ -190,14 +190,14 @@ def _located_in_words(found: dict[str, Any]) -> str:
     )
 
 
-def _place_in_words(instrument: dict[str, Any]) -> str:
+def _place_text(instrument: dict[str, Any]) -> str:
     if instrument["layer"] is None:
         return f"no place: {instrument.get('reason', 'no block stands out')}"
     band = "" if instrument["interval"] is None else f" [{', '.join(f'{end:.0f}' for end in instrument['interval'])}]"
     return f"block {instrument['layer']}{band}, peak {instrument['peak']:.2f}, p = {instrument['p']:.2g}"
 
 
-def _onset_in_words(instrument: dict[str, Any]) -> str:
+def _onset_text(instrument: dict[str, Any]) -> str:
     onset = instrument["onset"]
     if onset is None:
         return f"no onset sought: {instrument['reason']}"

@@ -35,7 +35,7 @@ from strata.dashboards.cli.options import Option, add_options, resolve, whole
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
-    from strata.probes.backends.agreement import Agreement
+    from strata.probes.backends.parity import Parity
 
 EXAMPLES = """examples:
   strata verify smollm2
@@ -77,14 +77,14 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     if values["architectures"]:
         return _architectures(values, display)
     with only_results_on_stdout() as stdout, display.listening():
-        from strata.probes.backends.agreement import default_prompts, measure_agreement
         from strata.probes.backends.gate import admit
+        from strata.probes.backends.parity import default_prompts, measure_parity
         from strata.probes.backends.shape_check import check_shapes
 
         checkpoint = open_from(arguments.checkpoint, values, display)
         check_shapes(checkpoint)
         tell_caveats(checkpoint)
-        found = measure_agreement(
+        found = measure_parity(
             checkpoint, backends=values["backends"], seed=values["seed"], remote=values["remote"], progress=display
         )
         if values["json"]:
@@ -135,7 +135,7 @@ def _architectures(values: Mapping[str, Any], display: Display) -> int:
     return 1 if any(one.is_fault for one in found) else 0
 
 
-def _print(found: Agreement, console: Console) -> None:
+def _print(found: Parity, console: Console) -> None:
     lengths = ", ".join(map(str, found.lengths))
     console.print(f"rows of {lengths} tokens, {found.dtype}; each compared with the plain model run row by row")
     table = Table()

@@ -13,8 +13,8 @@ from strata.experiments.answer_measures import DECIDING_RULE, GENERATED
 
 Json = dict[str, Any]
 HEADS = {
-    "base": "Base", "distilled": "Distilled", "twin": "Twin", "change": "Change", "twin_change": "Twin's change",
-    "beyond_twin": "Beyond the twin",
+    "base": "Base", "distilled": "Distilled", "control": "Control", "change": "Change", "control_change": "Control's change",
+    "difference_in_differences": "Difference in differences against the control",
 }  # fmt: skip
 _VERDICTS = {"deeper": "moved deeper", "shallower": "moved to a shallower place", "unchanged": "unchanged"}
 
@@ -25,7 +25,7 @@ def role_mark(role: str) -> str:
 
 
 def verdict(view: Json) -> str:
-    """Sentences, the word on the popular story, every caveat in the same size."""
+    """Sentences, the word on the layer-split hypothesis, every caveat in the same size."""
     v = view["verdict"]
     stamps = "".join(
         f'<strong class="stamp">{text}</strong>'
@@ -37,7 +37,7 @@ def verdict(view: Json) -> str:
     return f"""
 <section class="card verdict" aria-labelledby="verdict-title">
   <div class="verdict-head"><h2 id="verdict-title">Verdict</h2>
-    <span class="word word-{esc(v["word"])}">popular story: {esc(v["word"])}</span>{stamps}</div>
+    <span class="word word-{esc(v["word"])}">layer-split hypothesis: {esc(v["word"])}</span>{stamps}</div>
   {sentences}
   <div class="caveats"><h3>Caveats</h3><ul{' class="many"' if len(v["caveats"]) > 8 else ""}>{caveats or "<li>None known.</li>"}</ul></div>
   <p class="fine"><b>What would change this:</b> {esc(v["would_change"])}</p>
@@ -97,21 +97,21 @@ def answers(view: Json) -> str:
   <p class="caption">The same prompts, asked {esc(view["run"]["asked"])}, paired by item; in brackets the 95 % interval over entities. An item is answered
     right {DECIDING_RULE}; that measure stands first. A measure shows a change where its interval leaves 0 out. Bold: a gain or a loss is claimed, since every measure
     of the kind shows it on one side{_also_beyond(view)}. ≠: this interval leaves 0 out, and another measure's lies on the other side of 0. Plain: nothing is
-    claimed; what shows it and what doesn't stands beneath. Change: distilled − base. Beyond the twin: distilled − twin, what the control training does not do as well. Drawn: the change (square) and
-    what is beyond the twin (diamond), from −1 to 1.</p>
+    claimed; what shows it and what doesn't stands beneath. Change: distilled − base. Difference in differences against the control: distilled − control, what the control training does not do as well. Drawn: the change (square) and
+    what is difference in differences against the control (diamond), from −1 to 1.</p>
   <div class="wide"><table class="plain estimates"><caption class="sr">Answers by kind</caption><thead><tr><th scope="col">Items</th>
     <th scope="col">Measure</th>{_heads()}<th scope="col">Change</th></tr></thead>{kinds}</table></div>
-  {_thoughts(a)}
+  {_generated(a)}
   {_families(a["families"])}
 </section>"""
 
 
 def _also_beyond(view: Json) -> str:
-    twin = any(model["key"] == "twin" for model in view["models"])
+    control = any(model["key"] == "control" for model in view["models"])
     return (
-        ", in the change and beyond the twin"
-        if twin
-        else " in the change; without a control twin that may be what any training does"
+        ", in the change and difference in differences against the control"
+        if control
+        else " in the change; without a control model that may be what any training does"
     )
 
 
@@ -140,9 +140,11 @@ def estimate_words(
         return '<span class="muted">–</span>'
     scale = 100 if percent else 1
     value, low, high = (None if one[part] is None else scale * one[part] for part in ("value", "low", "high"))
-    sign = "+" if name not in ("base", "distilled", "twin") and value is not None and value > 0 else ""
-    shown = f"{sign}{number(value, digits)}{' %' if percent and name in ('base', 'distilled', 'twin') else ''}"
-    shows = low is not None and high is not None and not low <= 0 <= high and name not in ("base", "distilled", "twin")
+    sign = "+" if name not in ("base", "distilled", "control") and value is not None and value > 0 else ""
+    shown = f"{sign}{number(value, digits)}{' %' if percent and name in ('base', 'distilled', 'control') else ''}"
+    shows = (
+        low is not None and high is not None and not low <= 0 <= high and name not in ("base", "distilled", "control")
+    )
     sure = " sure" if shows and agreed["claimed"] else ""
     band = interval(low, high, digits) or "no interval"
     about = f"n {one['n_items']} items in {one['n_clusters']} clusters; {one['method']}"
@@ -156,11 +158,15 @@ def estimate_words(
 
 def _kind_rows(kind: Json) -> str:
     beneath = _beneath(kind)
-    left = f", {kind['left_out']} left out" if kind["left_out"] else ""
+    left = f", {kind['excluded']} excluded" if kind["excluded"] else ""
     rows = ""
     for place, measure in enumerate(kind["measures"]):
         share = measure["share"]
-        drawn = change_svg([measure["estimates"]["change"], measure["estimates"]["beyond_twin"]]) if share else ""
+        drawn = (
+            change_svg([measure["estimates"]["change"], measure["estimates"]["difference_in_differences"]])
+            if share
+            else ""
+        )
         first = (
             f'<th scope="rowgroup" rowspan="{len(kind["measures"]) + bool(beneath)}">{kind_mark(kind["kind"])}'
             f"<small>{count(kind['asked'], 'item')} asked{left}</small></th>"
@@ -186,12 +192,12 @@ def _beneath(kind: Json) -> str:
     return " ".join(one for one in (apart, partly) if one)
 
 
-def _thoughts(a: Json) -> str:
+def _generated(a: Json) -> str:
     head = f"<h3>In words: {GENERATED}</h3>"
-    if not a["thoughts"]:
-        return f'{head}<div class="state state-notrun"><b>Not run</b><div>{prose(a["thoughts_text"])}</div></div>'
+    if not a["generated"]:
+        return f'{head}<div class="state state-notrun"><b>Not run</b><div>{prose(a["generated_text"])}</div></div>'
     rows = ""
-    for split in a["thoughts"]:
+    for split in a["generated"]:
         ways = ", ".join(f"{esc(role)}: {esc(way)}" for role, way in split["prompt"].items())
         none = "; ".join(
             f"{esc(role)}: " + ", ".join(f"{n} × {esc(why)}" for why, n in reasons.items())
@@ -199,18 +205,18 @@ def _thoughts(a: Json) -> str:
         )  # fmt: skip
         rows += (
             f'<tr><th scope="row">{esc(split["about"])}<small>{_n_of(split["estimates"])}</small></th>{_cells(split["estimates"], 1, True, split["agreed"])}'
-            f"<td>{change_svg([split['estimates']['change'], split['estimates']['beyond_twin']])}</td></tr>"
+            f"<td>{change_svg([split['estimates']['change'], split['estimates']['difference_in_differences']])}</td></tr>"
             f'<tr class="under"><td colspan="8"><small>asked: {ways}. Without an answer: {none or "none"}.</small></td></tr>'
         )
-    return f"""{head}<p class="caption">Share of problems answered right in generated text, {esc(a["thoughts_how"])}; each half of the problems in the way of asking
-    that suits the model best on the other half. Bold: claimed of problems like those trained on, by generated answers alone{_in_words_rule(a)}. Every answer stands in the run's answers tables.</p>
+    return f"""{head}<p class="caption">Share of problems answered right in generated text, {esc(a["generated_how"])}; each half of the problems in the way of asking
+    that suits the model best on the other half. Bold: claimed of problems like those trained on, by generated answers alone{_generated_rule(a)}. Every answer stands in the run's answers tables.</p>
   <div class="wide"><table class="plain estimates"><thead><tr><th scope="col">Problems</th>{_heads()}<th scope="col">Change</th></tr></thead>
   <tbody>{rows}</tbody></table></div>"""
 
 
-def _in_words_rule(a: Json) -> str:
-    beyond = any(split["estimates"]["beyond_twin"] for split in a["thoughts"])
-    also = ", beyond the twin too," if beyond else ""
+def _generated_rule(a: Json) -> str:
+    beyond = any(split["estimates"]["difference_in_differences"] for split in a["generated"])
+    also = ", difference in differences against the control too," if beyond else ""
     return f": the interval leaves 0 out{also} and not all that the measures at the prompts show is the opposite"
 
 
@@ -230,7 +236,7 @@ def _families(families: list[Json]) -> str:
         rows += (
             f'<tr><th scope="row">{foreign(row["family"])}<small>{esc(row["decides"])}</small></th><td class="num">{row["asked"]}</td>'
             f"{_cells(row['accuracy'], 0, True, row['agreed'])}"
-            f"<td>{change_svg([row['accuracy']['change'], row['accuracy']['beyond_twin']])}</td></tr>"
+            f"<td>{change_svg([row['accuracy']['change'], row['accuracy']['difference_in_differences']])}</td></tr>"
         )
     return f"""<h3>By family</h3><p class="caption">The accuracy that decides for the family's items, in %; changes in points. No claim is made of a family:
     these intervals are not corrected for the number of families, and about one in twenty leaves 0 out where nothing changed. ≠ as above, over the family's accuracy by
@@ -282,7 +288,11 @@ def _location_row(row: Json, bound: float) -> str:
 
 def likeness(view: Json) -> str:
     """Agreement of the models' profiles over layers, each beside its split-half ceiling."""
-    contrasts = {"change": "Distilled and base", "twin_change": "Twin and base", "beyond_twin": "Distilled and twin"}
+    contrasts = {
+        "change": "Distilled and base",
+        "control_change": "Control and base",
+        "difference_in_differences": "Distilled and control",
+    }
     shown = [name for name in contrasts if any(name in row["contrasts"] for row in view["likeness"])]
     if not shown:
         return ""
@@ -323,10 +333,10 @@ def _of_position(one: Json) -> str:
 
 
 def halves(view: Json) -> str:
-    """The popular story in one number for each kind."""
+    """The layer-split hypothesis in one number for each kind."""
     if not view["halves"]:
         return ""
-    scores = view["grafts"]["scores"]
+    scores = view["layer_swaps"]["scores"]
     rows = ""
     for row in view["halves"]:
         cut = "–" if row["cut"] is None else f"from block {row['cut']}"
@@ -361,7 +371,7 @@ def outside(view: Json) -> str:
 
 
 def not_comparable(view: Json) -> str:
-    """Measures that were left out, each with its reason."""
+    """Measures that were excluded, each with its reason."""
     rows = "".join(
         f"<tr><td>{esc(one['measure'])}</td><td>{role_mark(one['model'])}</td><td>{prose(one['reason'])}</td></tr>"
         for one in view["not_comparable"]

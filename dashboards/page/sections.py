@@ -46,7 +46,7 @@ def verdict(view: Json) -> str:
     causal = bool(v.get("causal"))
     heads = '<th scope="col">Located</th>'
     if causal:
-        heads = f'<th scope="col">{_KEY_SQUARE}Located</th><th scope="col">Interchange</th><th scope="col">Removal</th>'
+        heads = f'<th scope="col">{_KEY_SQUARE}Located</th><th scope="col">Activation patching</th><th scope="col">Ablation</th>'
     return f"""
 <section class="card verdict{" causal" if causal else ""}" aria-labelledby="verdict-title">
   <div class="verdict-head"><h2 id="verdict-title">Verdict</h2>
@@ -129,9 +129,9 @@ def behaviour(view: Json) -> str:
         kinds.setdefault(row["kind"], []).append(row)
     causal = any(r.get("causes") for r in b["rows"])
     bodies = "".join(_behaviour_body(kind, rows, causal) for kind, rows in kinds.items())
-    heads = '<th scope="col">Interchange</th><th scope="col">Removal</th>' if causal else ""
+    heads = '<th scope="col">Activation patching</th><th scope="col">Ablation</th>' if causal else ""
     told = (
-        " Interchange and removal: the block of the family's own test (q: p after Benjamini–Hochberg over families)."
+        " Activation patching and ablation: the block of the family's own test (q: p after Benjamini–Hochberg over families)."
         if causal
         else ""
     )
@@ -162,9 +162,7 @@ def _behaviour_row(r: Json, causal: bool) -> str:
             f"<small>{esc(decides['label'])}</small>"
         )
     mine = r.get("causes") or {}
-    causes = (
-        "".join(f"<td>{_family_cause(mine.get(name))}</td>" for name in ("interchange", "removal")) if causal else ""
-    )
+    causes = "".join(f"<td>{_family_cause(mine.get(name))}</td>" for name in ("patching", "ablation")) if causal else ""
     return (
         f'<tr class="{"" if r["answered"] else "off"}"><th scope="row">{foreign(r["family"])}</th>'
         f'<td><span class="answered-{"yes" if r["answered"] else "no"}">{"yes" if r["answered"] else r["word"]}</span>'
@@ -224,7 +222,7 @@ def _item_row(r: Json) -> str:
     emergence = {"ok": f"stream {e.get('stream')}", "never": "never", "not_run": "not run"}.get(e["state"], "–")
     mark = "◆ " if r["map"] else ""
     return (
-        f'<tr class="{"left-out" if r["reason"] else ""}"><td>{mark}{foreign(r["item"])}</td><td>{foreign(r["family"])}</td>'
+        f'<tr class="{"excluded" if r["reason"] else ""}"><td>{mark}{foreign(r["item"])}</td><td>{foreign(r["family"])}</td>'
         f"<td>{esc(r['kind'])}</td><td>{token(r['answer'])}</td><td>{token(r['foil'])}</td>"
         f'<td class="num">{number(r["logit_difference"])}</td><td class="num">{"–" if r["rank"] is None else r["rank"]}</td>'
         f"<td>{_YES_NO[r['correct_by_choice']]}</td><td>{_YES_NO[r['correct']]}</td><td>{emergence}</td><td>{esc(r['reason'])}</td></tr>"
@@ -232,12 +230,12 @@ def _item_row(r: Json) -> str:
 
 
 def provenance(view: Json) -> str:
-    """Manifest, command, self-tests, stages, what was left out, warnings, file sizes."""
+    """Manifest, command, self-tests, stages, what was excluded, warnings, file sizes."""
     p = view["provenance"]
-    left = "".join(f"<li>{n} × {esc(reason)}</li>" for reason, n in p["left_out"]) or "<li>none</li>"
+    left = "".join(f"<li>{n} × {esc(reason)}</li>" for reason, n in p["excluded"]) or "<li>none</li>"
     pairs = "".join(
         f"<li>{kind_mark(k['kind'])}: {k['usable']} usable"
-        + "".join(f"<br>{n} × {esc(reason)}" for reason, n in k["left_out"]) + "</li>"
+        + "".join(f"<br>{n} × {esc(reason)}" for reason, n in k["excluded"]) + "</li>"
         for k in view["causal"]["pairs"]
     )  # fmt: skip
     warnings = "".join(f"<li>{esc(w)}</li>" for w in p["warnings"]) or "<li>none</li>"
@@ -254,7 +252,7 @@ def provenance(view: Json) -> str:
     <div><h3>Run and checkpoint</h3>{fact_list(p["facts"])}</div>
     <div>{tests_and_stages(p)}</div>
     <div><h3>Format-only classifier</h3><ul>{checks or "<li>not run</li>"}</ul>
-      <h3>Items left out</h3><ul>{left}</ul><h3>Pairs left out of interventions</h3><ul>{pairs or "<li>not run</li>"}</ul>
+      <h3>Items excluded</h3><ul>{left}</ul><h3>Pairs excluded of interventions</h3><ul>{pairs or "<li>not run</li>"}</ul>
       <h3>Warnings</h3><ul>{warnings}</ul></div>
     <div><h3>Configuration</h3>{fact_list(p["config"])}<h3>Versions</h3>{fact_list(p["versions"])}</div>
   </div>

@@ -53,7 +53,7 @@ def build_behaviour(run: RunTables) -> Json:
 
 
 def _family(kind: str, family: str, items: list[Json], known: Json, onsets: Json, causes: Json) -> Json:
-    # An item that was left out before the model saw it has nulls, which count neither as right nor as wrong.
+    # An item that was excluded before the model saw it has nulls, which count neither as right nor as wrong.
     accuracy, low, high = _estimate(known.get("by_likelihood"))
     choice, choice_low, choice_high = _estimate(known.get("by_choice"))
     used = sum(bool(r.get("answered")) and not r.get("reason") for r in items)
@@ -80,7 +80,7 @@ def _family(kind: str, family: str, items: list[Json], known: Json, onsets: Json
         "used_items": used,
         "answered": answered,
         "word": "answered" if answered else "not answered",
-        "left_out": sum(bool(r.get("reason")) for r in items),
+        "excluded": sum(bool(r.get("reason")) for r in items),
         "onsets": onsets,
         "causes": causes,
     }
@@ -134,10 +134,10 @@ def _onsets(run: RunTables) -> dict[tuple[str, str], Json]:
 
 
 def _causes(run: RunTables) -> dict[tuple[str, str], Json]:
-    """Per family the block that interchange and removal name, as the locations table has them."""
+    """Per family the block that activation patching and ablation name, as the locations table has them."""
     found: dict[tuple[str, str], Json] = {}
     for row in run.locations or []:
-        if row.get("family") is None or row["instrument"] not in ("interchange", "removal"):
+        if row.get("family") is None or row["instrument"] not in ("patching", "ablation"):
             continue
         found.setdefault((row["kind"], row["family"]), {})[row["instrument"]] = {
             "layer": row.get("layer"),

@@ -101,7 +101,7 @@ def _line(where: Json, rows: Rows, n_layers: int) -> Json:
 
 def counts_from(instrument: str, position: str) -> int:
     """The first block that counts: block 0 at a replaced token is token identity, and removing it removes the tokens."""
-    return int(instrument == "removal" or (instrument == "interchange" and position != "last"))
+    return int(instrument == "ablation" or (instrument == "patching" and position != "last"))
 
 
 def _peak(line: Json) -> int | None:
@@ -126,7 +126,7 @@ def _groups(lines: list[Json], order: dict[str, float], run: RunTables) -> list[
     """Whole kinds, then families, that the intervention map can show, each with its columns and highest cells."""
     found: dict[tuple[str, str | None], list[Json]] = {}
     for line in lines:
-        if line["instrument"] == "interchange":
+        if line["instrument"] == "patching":
             found.setdefault((line["kind"], line["family"]), []).append(line)
     replaced = replaced_spans(run)
     out = []
@@ -179,8 +179,8 @@ def replaced_spans(run: RunTables) -> dict[str, set[str]]:
 
 
 def _limits(lines: list[Json]) -> list[float]:
-    """One symmetric colour range for every interchange map, so that sites, measures and groups can be compared."""
-    values = [abs(v) for s in lines if s["instrument"] == "interchange" for v in s["mean"] if v is not None]
+    """One symmetric colour range for every patching map, so that sites, measures and groups can be compared."""
+    values = [abs(v) for s in lines if s["instrument"] == "patching" for v in s["mean"] if v is not None]
     limit = max(1.0, significant(float(np.quantile(values, 0.99)), 2) or 1.0) if values else 1.0
     return [-limit, limit]
 
@@ -199,15 +199,15 @@ def _pairs(run: RunTables) -> list[Json]:
     for kind, value in sorted((run.summary.get("kinds") or {}).items(), key=lambda e: (kind_order(e[0]), e[0])):
         pairs = value.get("pairs")
         if isinstance(pairs, dict):
-            left = sorted((pairs.get("left_out") or {}).items(), key=lambda e: (-int(e[1]), e[0]))
+            left = sorted((pairs.get("excluded") or {}).items(), key=lambda e: (-int(e[1]), e[0]))
             out.append({"kind": kind, "usable": int(pairs.get("usable") or 0),
-                        "left_out": [[str(without_paths(str(reason))), int(n)] for reason, n in left]})  # fmt: skip
+                        "excluded": [[str(without_paths(str(reason))), int(n)] for reason, n in left]})  # fmt: skip
     return out
 
 
 def shown_measures(causal: Json, instrument: str) -> list[str]:
     """What the page's list of measures offers for an instrument: no control stands there by itself."""
-    return [m for m in causal["measures"].get(instrument, []) if not (instrument == "interchange" and is_control(m))]
+    return [m for m in causal["measures"].get(instrument, []) if not (instrument == "patching" and is_control(m))]
 
 
 def has_window(measure: str) -> bool:

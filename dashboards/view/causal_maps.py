@@ -1,4 +1,4 @@
-"""At which block does an intervention show in each family? The layer × family maps of interchange and removal."""
+"""At which block does an intervention show in each family? The layer × family maps of activation patching and ablation."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ _COMPONENT = "mlp_out"
 
 
 def build_causal_maps(causal: Json, behaviour: list[Json], n_layers: int) -> list[Json]:
-    """Interchange at the spans and at the last position (excess, then denoise), and removal by every method that ran."""
+    """Activation patching at the spans and at the last position (excess, then denoise), and ablation by every method that ran."""
     lines = [s for s in causal["lines"] if s["family"] is not None and s["component"] == _COMPONENT]
     out = []
     for measure, words in (("excess", "excess over the controls"), ("denoise", "denoise")):
-        mine = [s for s in lines if s["instrument"] == "interchange" and s["measure"] == measure]
+        mine = [s for s in lines if s["instrument"] == "patching" and s["measure"] == measure]
         for where, text in (("spans", "at its spans"), ("last", "at the last position")):
             chosen = [s for s in mine if (s["position"] == "last") == (where == "last") and s["position"] != "all"]
-            title = f"Interchange of the {COMPONENTS[_COMPONENT]} {text}: {words}"
+            title = f"Activation patching of the {COMPONENTS[_COMPONENT]} {text}: {words}"
             what = "denoise effect minus its controls" if measure == "excess" else "denoise effect (1: fully restored)"
-            out.append(_map(f"interchange.{measure}.{where}", "interchange", measure, title, what, ("away from the answer", "towards the answer"), chosen, behaviour, n_layers))  # fmt: skip
+            out.append(_map(f"patching.{measure}.{where}", "patching", measure, title, what, ("away from the answer", "towards the answer"), chosen, behaviour, n_layers))  # fmt: skip
     for method in ("mean", "resample", "skip"):
-        mine = [s for s in lines if s["instrument"] == "removal"]
-        removed = next((m for m in (f"specific.{method}", method) if any(s["measure"] == m for s in mine)), None)
-        if removed is None:
+        mine = [s for s in lines if s["instrument"] == "ablation"]
+        ablated = next((m for m in (f"specific.{method}", method) if any(s["measure"] == m for s in mine)), None)
+        if ablated is None:
             continue
-        what = "share of the answer's advantage lost" + (" minus the matched control's" if removed != method else "")
-        title = f"Removal of the {COMPONENTS[_COMPONENT]} by {METHODS[method]}"
-        chosen = [s for s in mine if s["measure"] == removed]
-        out.append(_map(f"removal.{removed}", "removal", removed, title, what, ("answer gains", "answer loses"), chosen, behaviour, n_layers))  # fmt: skip
+        what = "share of the answer's advantage lost" + (" minus the matched control's" if ablated != method else "")
+        title = f"Ablation of the {COMPONENTS[_COMPONENT]} by {METHODS[method]}"
+        chosen = [s for s in mine if s["measure"] == ablated]
+        out.append(_map(f"ablation.{ablated}", "ablation", ablated, title, what, ("answer gains", "answer loses"), chosen, behaviour, n_layers))  # fmt: skip
     return [m for m in out if m is not None]
 
 

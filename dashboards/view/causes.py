@@ -8,7 +8,7 @@ from typing import Any
 from strata.dashboards.view.text import count, interval, number, significant, without_paths
 
 Json = dict[str, Any]
-INSTRUMENTS = ("interchange", "removal")
+INSTRUMENTS = ("patching", "ablation")
 _STAGE = {"knowledge": "retrieval", "reasoning": "reasoning"}
 
 

@@ -13,9 +13,9 @@ from strata.dashboards.view.comparison_similarity import (
     dimensions_told,
     dominance_words,
     drawn,
+    excluded,
     family_line,
     in_streams,
-    left_out,
     with_dominant,
 )
 from strata.dashboards.view.comparison_words import said, was_asked
@@ -43,7 +43,7 @@ def build_contrasts(run: ComparisonRun) -> Json:
         role: int((run.models[role].get("checkpoint") or {}).get("n_layers") or run.n_layers) for role in run.roles
     }
     shared = [row for row in rows if row["stream"] is not None and depths.get(row["model"]) == run.n_layers]
-    lines = with_dominant([row for row in shared if row["left_out"] is None], _KEY, ("share",))
+    lines = with_dominant([row for row in shared if row["excluded"] is None], _KEY, ("share",))
     trimmed = {_key(line): line for line in lines if line["dimensions"] == "trimmed" and drawn(line)}
     lines = [line for line in lines if line["dimensions"] == "all"]
     # The contrasts lie close together: of those only what says something else is drawn twice.
@@ -55,7 +55,7 @@ def build_contrasts(run: ComparisonRun) -> Json:
     for line in lines:
         less = ", without dominant dimensions" if line["dimensions"] == "trimmed" else ""
         line["aria"] = spoken(f"{line['model']}, {line['kind']}, {NAMES[line['contrast']]}{less}", line)
-    without = left_out(shared, _KEY)
+    without = excluded(shared, _KEY)
     full = [line for line in lines if line["dimensions"] == "all"]
     excess = [line for line in full if line["contrast"] == "excess"]
     reasons = [

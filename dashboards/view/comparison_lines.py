@@ -8,17 +8,28 @@ from typing import Any
 from strata.dashboards.view.causal_labels import COMPONENTS, measure_meta, order_measures, split_window
 from strata.dashboards.view.comparison_run import ComparisonRun
 from strata.dashboards.view.labels import MEASURES, instrument_label, kind_order
-from strata.dashboards.view.maps import runs_in_words, symmetric_limit
+from strata.dashboards.view.maps import runs_text, symmetric_limit
 from strata.dashboards.view.tables import Rows
 from strata.dashboards.view.text import count, interval, number, significant, visible
 from strata.experiments.answer_measures import BY_LIKELIHOOD, GENERATED, LOGIT_DIFFERENCE
-from strata.experiments.comparison_measures import CROSSED, EXCHANGE, GRAFTS, GRAFTS_IN_WORDS, LAYERS, STREAMS
-from strata.experiments.comparison_measures import WEIGHTS as WEIGHTS_LEFT_OUT
+from strata.experiments.comparison_measures import (
+    CROSSED,
+    EXCHANGE,
+    GENERATED_LAYER_SWAPS,
+    LAYER_SWAPS,
+    LAYERS,
+    STREAMS,
+)
+from strata.experiments.comparison_measures import WEIGHTS as WEIGHTS_EXCLUDED
 
 Json = dict[str, Any]
 
-CONTRASTS = {"change": "distilled − base", "twin_change": "twin − base", "beyond_twin": "distilled − twin"}
-LENDERS = {"distilled": "distilled", "twin": "twin", "random": "random change of the same size"}
+CONTRASTS = {
+    "change": "distilled − base",
+    "control_change": "control − base",
+    "difference_in_differences": "distilled − control",
+}
+SOURCES = {"distilled": "distilled", "control": "control", "random": "random change of the same size"}
 SWEEPS = {
     "prefix": "Blocks 0 to this one",
     "suffix": "This block to the last",
@@ -32,7 +43,7 @@ WHOLE = {
     "unembedding": "unembedding alone",
 }
 SCORES = {
-    # Grafts are scored on the logit difference alone: their accuracy is its sign.
+    # Layer swaps are scored on the logit difference alone: their accuracy is its sign.
     "logit_difference": {"label": LOGIT_DIFFERENCE.label, "unit": LOGIT_DIFFERENCE.unit},
     "accuracy": {"label": BY_LIKELIHOOD.label, "unit": BY_LIKELIHOOD.unit},
     "in_words": {"label": f"{GENERATED}, share right", "unit": "share of problems"},
@@ -49,7 +60,7 @@ def gathered(
     layer: str = "layer",
     extra: Sequence[str] = (),
 ) -> list[Json]:
-    """One line for each `key`, in layer order; rows without a layer or a number make no point, a line without one is left out."""  # fmt: skip
+    """One line for each `key`, in layer order; rows without a layer or a number make no point, a line without one is excluded."""  # fmt: skip
     groups: dict[tuple[Any, ...], Rows] = {}
     for row in rows:
         if row[layer] is not None and row[values[0]] is not None:
@@ -95,12 +106,12 @@ def state_of(found: list[Json], run: ComparisonRun, measures: Sequence[str], oth
     """Ok, or the reasons why there is nothing to draw."""
     if found:
         return {"state": "ok", "text": ""}
-    left_out = [
+    excluded = [
         f"{entry['model']}: {entry['reason']}"
         for entry in run.found.get("not_comparable") or []
         if entry["measure"] in measures
     ]
-    text = "; ".join(dict.fromkeys(left_out))
+    text = "; ".join(dict.fromkeys(excluded))
     return {"state": "incomparable" if text else "not_run", "text": f"{text}." if text else otherwise}
 
 
@@ -115,7 +126,7 @@ def build_changes(run: ComparisonRun) -> Json:
     for line in lines:
         line["dim"] = covers_zero(line)
         apart = [layer for layer, dim in zip(line["layer"], line["dim"], strict=True) if not dim]
-        where = f"leaves 0 out at {line['axis']}s {runs_in_words(apart)}" if apart else "leaves 0 out nowhere"
+        where = f"leaves 0 out at {line['axis']}s {runs_text(apart)}" if apart else "leaves 0 out nowhere"
         line["aria"] = f"{CONTRASTS[line['contrast']]}, {line['kind']} ({line['n_items']} items): the interval {where}"
     lines.sort(
         key=lambda one: (
@@ -158,7 +169,7 @@ def _readings(lines: list[Json]) -> list[Json]:
         name: order_measures(name, {r["measure"] for r in found if r["instrument"] == name})
         for name in {r["instrument"] for r in found}
     }
-    places = {"interchange": 0, "removal": 1}
+    places = {"patching": 0, "ablation": 1}
     positions = ("spans", "last", "all")
 
     def place(reading: Json) -> tuple[int, int, int]:
@@ -178,11 +189,11 @@ def _direction(row: Json) -> str:
     return "into_base" if row["direction"] == "into base" else "out_of_base"
 
 
-def build_grafts(run: ComparisonRun) -> Json:
+def build_layer_swaps(run: ComparisonRun) -> Json:
     """Scores and recoveries by how many blocks were exchanged, the whole models beside them, and why a recovery is absent."""
     rows = [
         {**row, "direction": _direction(row)}
-        for name in ("grafts", "grafts_in_words")
+        for name in ("layer_swaps", "generated_layer_swaps")
         for row in run.tables[name] or []
     ]
     key = ("contrast", "direction", "sweep", "kind", "measure")
@@ -206,9 +217,9 @@ def build_grafts(run: ComparisonRun) -> Json:
         if row["reason"] and row["contrast"] != "random"
     }
     return {
-        **state_of(lines, run, (EXCHANGE, GRAFTS, GRAFTS_IN_WORDS), "No grafts were made (--graft-pairs 0)."),
+        **state_of(lines, run, (EXCHANGE, LAYER_SWAPS, GENERATED_LAYER_SWAPS), "No layer swaps were made (--swap-pairs 0)."),
         "sweeps": {name: text for name, text in SWEEPS.items() if any(one["sweep"] == name for one in lines)},
-        "whole_names": WHOLE, "scores": SCORES, "lenders": LENDERS, "lines": lines, "whole": whole,
+        "whole_names": WHOLE, "scores": SCORES, "sources": SOURCES, "lines": lines, "whole": whole,
         "reasons": [dict(zip(("contrast", "direction", "kind", "measure", "text"), (*k, text), strict=True)) for k, text in reasons.items()],
     }  # fmt: skip
 
@@ -226,12 +237,12 @@ def build_crossed(run: ComparisonRun) -> Json:
         if row["reason"] and row["contrast"] != "random"
     }
     return {
-        **state_of(lines + [{}] * len(reasons), run, (EXCHANGE, CROSSED), "No contribution was exchanged (--graft-pairs 0)."),
+        **state_of(lines + [{}] * len(reasons), run, (EXCHANGE, CROSSED), "No contribution was exchanged (--swap-pairs 0)."),
         "parts": [
             {"component": c, "position": p, "label": f"{_SHORT[c]}{', everywhere' if p == 'all' else f' at {p}'}"}
             for c, p in sorted({(one["component"], one["position"]) for one in lines}, key=_part_order)
         ],
-        "lenders": LENDERS | {"random": "as far, in a random direction"}, "lines": lines,
+        "sources": SOURCES | {"random": "as far, in a random direction"}, "lines": lines,
         "reasons": [dict(zip(("contrast", "direction", "kind", "text"), (*k, text), strict=True)) for k, text in reasons.items()],
     }  # fmt: skip
 
@@ -311,7 +322,7 @@ def build_weights(run: ComparisonRun) -> Json:
         if row["block"] is None
     ]
     return {
-        **state_of(rows, run, (WEIGHTS_LEFT_OUT,), "No tensor of the two checkpoints could be compared: their weight files hold other shapes."),
+        **state_of(rows, run, (WEIGHTS_EXCLUDED,), "No tensor of the two checkpoints could be compared: their weight files hold other shapes."),
         "blocks": blocks, "matrices": matrices, "measures": measures, "maps": maps, "outside": outside,
     }  # fmt: skip
 

@@ -12,7 +12,7 @@ from strata.experiments.run_files import COMPARISON_SCHEMA
 from strata.experiments.tables import COMPARISON_TABLES
 from strata.probes.errors import StrataError
 
-ROLES = ("base", "distilled", "twin")
+ROLES = ("base", "distilled", "control")
 """In the order in which the page names the models."""
 
 
@@ -25,7 +25,7 @@ class ComparisonRun:
     found: Json  # comparison.json
     pair_check: Json  # pair_check.json; empty when absent
     families: Rows  # families.json, a row a family; empty when absent
-    tables: Mapping[str, Rows | None]  # changes, grafts, crossed, weights, similarity, contrasts, transfer
+    tables: Mapping[str, Rows | None]  # changes, layer swaps, crossed, weights, similarity, contrasts, transfer
     models: Mapping[str, Json]  # role -> manifest.json of its own run; empty when that is absent
 
     @property
@@ -73,7 +73,7 @@ def check_comparison(run_dir: Path, found: Json) -> None:
         raise StrataError(
             f"{file} is {found.get('schema')!r}, this page reads {COMPARISON_SCHEMA!r}", "Use the Strata that wrote it"
         )
-    missing = [name for name in ("models", "n_layers", "kinds", "verdict", "thoughts") if name not in found]
+    missing = [name for name in ("models", "n_layers", "kinds", "verdict", "generated") if name not in found]
     if missing or "base" not in found["models"]:
         raise StrataError(
             f"{file} lacks {', '.join(missing) or 'the base'}", "Delete it and start the same command again"

@@ -1,4 +1,4 @@
-"""What does the page say of the similarity of streams? Lines with and without dominant dimensions, and with each family left out."""
+"""What does the page say of the similarity of streams? Lines with and without dominant dimensions, and with each family excluded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from strata.dashboards.view.comparison_lines import gathered, spoken, state_of
 from strata.dashboards.view.comparison_run import ComparisonRun
 from strata.dashboards.view.labels import kind_order
-from strata.dashboards.view.maps import runs_in_words
+from strata.dashboards.view.maps import runs_text
 from strata.dashboards.view.tables import Rows
 from strata.dashboards.view.text import count, number, significant, visible
 from strata.experiments.comparison_measures import STREAMS
@@ -31,14 +31,14 @@ FEW = "Too few items of any kind have a position in common: CKA needs eight of a
 
 
 def build_similarity(run: ComparisonRun) -> Json:
-    """`lines` by contrast, measure, kind, position and dimensions; `family_lines` with the range over left-out families as band."""
+    """`lines` by contrast, measure, kind, position and dimensions; `family_lines` with the range over excluded families as band."""
     rows = current_rows(run, "similarity")
-    whole = [row for row in rows if row["left_out"] is None]
+    whole = [row for row in rows if row["excluded"] is None]
     lines = [line for line in with_dominant(whole, _KEY, ("share_base", "share_other")) if drawn(line)]
     for line in lines:
         name = f"{line['measure']}, {line['kind']}, {line['contrast']}, at {line['position']}"
         line["aria"] = spoken(f"{name}, without dominant dimensions" if line["dimensions"] == "trimmed" else name, line)
-    without = left_out(rows, _KEY)
+    without = excluded(rows, _KEY)
     full = [line for line in lines if line["dimensions"] == "all"]
     family_lines = [
         family_line(line, without[key]) for line in full if line["measure"] == "cka" and (key := _key(line)) in without
@@ -93,22 +93,22 @@ def drawn(line: Json) -> bool:
     return line["dimensions"] == "all" or any(line["dominant"])
 
 
-def left_out(rows: Rows, key: Sequence[str]) -> dict[tuple[Any, ...], dict[str, dict[int, float]]]:
-    """By `key` the values of all dimensions with each family left out."""
+def excluded(rows: Rows, key: Sequence[str]) -> dict[tuple[Any, ...], dict[str, dict[int, float]]]:
+    """By `key` the values of all dimensions with each family excluded."""
     found: dict[tuple[Any, ...], dict[str, dict[int, float]]] = {}
     for row in rows:
-        if row["left_out"] is not None and row["dimensions"] == "all" and row["value"] is not None:
-            of = found.setdefault(tuple(row[name] for name in key), {}).setdefault(str(row["left_out"]), {})
+        if row["excluded"] is not None and row["dimensions"] == "all" and row["value"] is not None:
+            of = found.setdefault(tuple(row[name] for name in key), {}).setdefault(str(row["excluded"]), {})
             of[int(row["stream"])] = float(row["value"])
     return found
 
 
 def family_line(line: Json, without: Families) -> Json:
-    """The line again, its band the lowest and highest value with a family left out."""
+    """The line again, its band the lowest and highest value with a family excluded."""
     by_stream = [[of[stream] for of in without.values() if stream in of] for stream in line["layer"]]
     low = [significant(min(values, default=None)) for values in by_stream]
     high = [significant(max(values, default=None)) for values in by_stream]
-    method = f"lowest and highest value with one of {count(len(without), 'family', 'families')} left out at a time"
+    method = f"lowest and highest value with one of {count(len(without), 'family', 'families')} excluded at a time"
     found = {**line, "low": low, "high": high, "method": method}
     return found | {"aria": f"{line['aria']}; bands: {method}"}
 
@@ -212,16 +212,16 @@ def _worst(disagree: Mapping[int, tuple[float, float]], streams: list[int]) -> d
 
 def _families_told(values: Mapping[int, float], without: Families) -> str:
     if len(without) < 2:
-        return "all of one family, so none can be left out"
+        return "all of one family, so none can be excluded"
     lowest = {family: min(of.values()) for family, of in without.items() if of}
     low, high = (pick(lowest, key=lambda family: lowest[family]) for pick in (min, max))
     alone = _made_by_one(values, without)
     ends = [number(lowest[one], 3) for one in (low, high)]
     said = (
-        f"with one family left out at a time the lowest lies between {ends[0]} (without {visible(low)}) "
+        f"with one family excluded at a time the lowest lies between {ends[0]} (without {visible(low)}) "
         f"and {ends[1]} (without {visible(high)})"
         if ends[0] != ends[1]
-        else f"with any one family left out the lowest is {ends[0]}"
+        else f"with any one family excluded the lowest is {ends[0]}"
     )
     for family, streams in alone.items():
         there = min(without[family][stream] for stream in streams)
@@ -264,7 +264,7 @@ def _of_prompts(appended: Mapping[tuple[str, str], tuple[int, int]]) -> list[Jso
 
 
 def in_streams(numbers: list[int]) -> str:
-    return f"stream{'s' if len(numbers) > 1 else ''} {runs_in_words(numbers)}"
+    return f"stream{'s' if len(numbers) > 1 else ''} {runs_text(numbers)}"
 
 
 def _key(line: Json) -> tuple[Any, ...]:

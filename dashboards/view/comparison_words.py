@@ -9,16 +9,16 @@ from strata.dashboards.view.comparison_run import ComparisonRun
 from strata.dashboards.view.labels import KINDS
 from strata.dashboards.view.text import interval, number, significant, without_paths
 from strata.experiments.answer_measures import AGREEING, DECIDING_RULE, MEASURES, deciding_label
-from strata.experiments.compare.agreement import CLAIMED_ON, claimed_in_words
-from strata.experiments.compare.story import SPLIT
+from strata.experiments.compare.agreement import CLAIMED_ON, claimed_by_generated
+from strata.experiments.compare.hypothesis import SPLIT
 
 Json = dict[str, Any]
-ESTIMATES = ("base", "distilled", "twin", "change", "twin_change", "beyond_twin")
+ESTIMATES = ("base", "distilled", "control", "change", "control_change", "difference_in_differences")
 BOUND = 0.05
 """Depth within which a location is called unchanged (methods: equivalence)."""
 LOCATED_KINDS = ("knowledge", "reasoning")
 WOULD_CHANGE = (
-    "More items or other families that move the intervals, a second control twin or another seed of the same training, "
+    "More items or other families that move the intervals, a second control model or another seed of the same training, "
     "or a calibration on planted pairs that finds these instruments off."
 )
 
@@ -39,10 +39,10 @@ def is_limited(run: ComparisonRun) -> bool:
 
 
 def build_verdict(run: ComparisonRun) -> Json:
-    """Sentences, the word on the popular story with its reason, and every caveat."""
+    """Sentences, the word on the layer-split hypothesis with its reason, and every caveat."""
     verdict = run.found["verdict"]
     return {
-        "word": str(verdict.get("story") or "undetermined"),
+        "word": str(verdict.get("hypothesis") or "undetermined"),
         "reason": said(verdict.get("reason") or ""),
         "sentences": [said(one) for one in verdict.get("sentences") or []],
         "quick": bool(run.found.get("quick")),
@@ -62,7 +62,7 @@ def _caveats(run: ComparisonRun) -> list[Json]:
     if run.found.get("quick"):
         add(
             "quick",
-            "This is a --quick run: fewer families, items and pairs, fewer draws and coarser grafts, so its intervals are wide.",
+            "This is a --quick run: fewer families, items and pairs, fewer draws and coarser layer swaps, so its intervals are wide.",
         )
     if is_limited(run):
         add("limited", "This is a --limit run: good for trying out, not for conclusions.")
@@ -73,8 +73,11 @@ def _caveats(run: ComparisonRun) -> list[Json]:
     for check in build_pair_check(run):
         if not check["ok"]:
             add("pair", f"Whether {check['base']} is the base of {check['label']}: {check['verdict']}. What differs between them may be no effect of training.")  # fmt: skip
-    if "twin" not in run.roles:
-        add("twin", "No control twin was given: what reasoning training did can't be told from what any training does.")
+    if "control" not in run.roles:
+        add(
+            "control",
+            "No control model was given: what reasoning training did can't be told from what any training does.",
+        )
     for entry in run.found.get("not_comparable") or []:
         add(
             "incomparable",
@@ -129,7 +132,7 @@ def _estimates(raw: Json | None) -> Json:
 
 
 def _asked(entry: Json) -> Json:
-    return {name: int(entry.get(name) or 0) for name in ("items", "asked", "left_out")}
+    return {name: int(entry.get(name) or 0) for name in ("items", "asked", "excluded")}
 
 
 def was_asked(run: ComparisonRun, kind: str) -> bool:
@@ -152,7 +155,7 @@ def build_answers(run: ComparisonRun) -> Json:
         }
         for row in run.families
     ]  # fmt: skip
-    thoughts = run.found["thoughts"] or {}
+    generated = run.found["generated"] or {}
     at_prompts = run.found["kinds"].get("reasoning") or {}
     splits = [
         {
@@ -161,17 +164,17 @@ def build_answers(run: ComparisonRun) -> Json:
             "prompt": {role: str(way) for role, way in (entry.get("prompt") or {}).items()},
             "no_answer": {role: {said(why): int(n) for why, n in reasons.items()} for role, reasons in (entry.get("no_answer") or {}).items()},
         }
-        for split, entry in thoughts.items()
+        for split, entry in generated.items()
         if isinstance(entry, dict)
     ]  # fmt: skip
-    reason = thoughts.get("reason")
+    reason = generated.get("reason")
     warmth = float((run.manifest.get("config") or {}).get("temperature") or 0.0)
     return {
         "kinds": kinds,
         "families": families,
-        "thoughts": splits,
-        "thoughts_how": f"drawn at temperature {warmth:g}" if warmth else "greedily",
-        "thoughts_text": "" if splits else said(reason or "no answers in words were asked for").rstrip(".") + ".",
+        "generated": splits,
+        "generated_how": f"drawn at temperature {warmth:g}" if warmth else "greedily",
+        "generated_text": "" if splits else said(reason or "no answers in words were asked for").rstrip(".") + ".",
     }
 
 
@@ -207,7 +210,7 @@ def _alone(accuracy: Json | None, at_prompts: Json | None) -> Json:
 
     On other problems nothing is claimed.
     """
-    claims = accuracy is not None and at_prompts is not None and bool(claimed_in_words(accuracy, at_prompts))
+    claims = accuracy is not None and at_prompts is not None and bool(claimed_by_generated(accuracy, at_prompts))
     return {name: {"claimed": claims, "shared": claims, "opposite": False} for name in CLAIMED_ON}
 
 

@@ -1,4 +1,4 @@
-"""Which rows does the item table show? One row an item, column by column, left-out items included with their reason."""
+"""Which rows does the item table show? One row an item, column by column, excluded items included with their reason."""
 
 from __future__ import annotations
 

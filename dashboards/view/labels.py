@@ -55,8 +55,8 @@ INSTRUMENTS: dict[str, Json] = {
 
 # Shown greyed as "not run" when absent; the others appear only when they ran.
 EXPECTED_INSTRUMENTS = (
-    "interchange",
-    "removal",
+    "patching",
+    "ablation",
     "knockout",
     "attribution",
     "probe.linear",

@@ -185,12 +185,12 @@ def describe(title: str, axis: str, rows: list[Json], layers: list[int], above: 
             for layer, d, v in zip(layers, row["dim"], row["value"], strict=True)
             if v is not None and v > 0 and not d
         ]
-        where = f"{axis}s {runs_in_words(lit)}" if lit else "no layer"
+        where = f"{axis}s {runs_text(lit)}" if lit else "no layer"
         parts.append(f"{row.get('name') or row['family']} ({row['kind']}, {row['n']} items) {above} at {where}")
     return f"{title}. " + "; ".join(parts) + "."
 
 
-def runs_in_words(numbers: list[int]) -> str:
+def runs_text(numbers: list[int]) -> str:
     """`3–5, 7` for [3, 4, 5, 7]."""
     runs: list[list[int]] = []
     for n in numbers:

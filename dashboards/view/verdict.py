@@ -12,7 +12,7 @@ from strata.dashboards.view.text import count, interval, listed, number, signifi
 Json = dict[str, Any]
 _SHORT = {"probe": "Linear probe", "lens": "Logit lens"}
 WOULD_CHANGE = (
-    "Interchange and removal experiments that agree on a block beyond a permutation null: "
+    "Activation patching and ablation experiments that agree on a block beyond a permutation null: "
     "only they can show which layer the model uses."
 )
 

@@ -9,7 +9,7 @@ from strata.experiments.answer_measures import AGREEING, MEASURES, deciding_labe
 from strata.experiments.compare.agreement import OfKind, borne_on, claimed, contrasts_of, denied_by, side
 from strata.experiments.signed import signed, signed_interval
 
-AGAINST = {"change": "against the base", "beyond_twin": "against the control twin"}
+AGAINST = {"change": "against the base", "difference_in_differences": "against the control model"}
 _MOVES = {1: "a rise", -1: "a fall"}
 
 

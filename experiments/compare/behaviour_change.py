@@ -28,7 +28,7 @@ def behaviour_change(
 
     `accuracy` is the share answered right, by the measure that decides for an item (`decided_by` counts them, in the base).
     `rows`: the behaviour table of each model over the same items. Items that a model could not be asked are in none of the
-    numbers; they are counted as `left_out`.
+    numbers; they are counted as `excluded`.
     """
     by_id = {role: {row["item"]: row for row in table} for role, table in rows.items()}
     kinds: dict[str, dict[str, Any]] = {}
@@ -56,7 +56,7 @@ def _change(
         found[measure.name] = paired(values, clusters, draws=draws, seed=seed, shares=measure.is_share)
     asked = [all(row["answered"] is not None for row in of_item) for of_item in zip(*rows.values(), strict=True)]
     found["decided_by"] = decided_by(row for row, there in zip(rows[BASE], asked, strict=True) if there)
-    found |= {"asked": sum(asked), "left_out": len(items) - sum(asked)}
+    found |= {"asked": sum(asked), "excluded": len(items) - sum(asked)}
     told = {"agreement": agreement(found), "disagreement": disagreement(found), "shown_by": shown_by(found)}
     return found | {"next_token": next_tokens(rows), **told}
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.models import Models
 from strata.experiments.compare.paired import Role
-from strata.experiments.compare.similarity import DIMENSIONS, dominant_text, families_left_out
+from strata.experiments.compare.similarity import DIMENSIONS, dominant_text, families_excluded
 from strata.experiments.items.alignment import EncodedItem, encode_items
 from strata.experiments.items.framing import REQUEST, framed
 from strata.experiments.items.schema import Item, Kind
@@ -51,7 +51,7 @@ INSTRUCTIONS = {
     "slow_reworded": "Think everything through in stages: list each of them, and conclude only after that.",
     "other": "Answer in French: write down the French answer only, with no English before it.",
 }
-"""Of about one length in tokens. `slow` and `other` share as many words with `fast`, so that wording is no part of the excess."""
+"""Of about one length in tokens. `slow` and `other` share as many words with `fast`, so that template is no part of the excess."""
 NAMES = ("fast_slow", "fast_fast", "slow_slow", "fast_other", "excess")
 """Contrasts in the order in which they are told; see `strata.probes.similarity.cka.Contrasts`."""
 _QUESTION = "question"
@@ -73,7 +73,9 @@ def write_contrasts(
     for role in models.held_first if config.contrast_items else ():
         try:
             rows[role] = list(
-                contrast_rows(models.get(role), role, items, config, opening=questions.opening, progress=progress)
+                contrast_rows(
+                    models.get(role), role, items, config, prompt_prefix=questions.prompt_prefix, progress=progress
+                )
             )
         except STOPPING:
             raise
@@ -102,38 +104,38 @@ class Instructed:
     items: tuple[Item, ...]
     prompts: Mapping[str, tuple[Prompt, ...]]
     """By instruction, in the order of `items`; `last` is the question's last token."""
-    left_out: Mapping[str, str]
+    excluded: Mapping[str, str]
     """Reason by item id for the others."""
 
 
-def instructed(items: Sequence[Item], checkpoint: Checkpoint, opening: str = "") -> Instructed:
-    """Every item behind every instruction: in the request of a chat that it is `opening`'s, else before the text.
+def instructed(items: Sequence[Item], checkpoint: Checkpoint, prompt_prefix: str = "") -> Instructed:
+    """Every item behind every instruction: in the request of a chat that it is `prompt prefix`'s, else before the text.
 
     An item counts only if all five prompts fit the model's context and end in the same tokens of the question. What is
     fed behind some questions for scoring is no part of them.
     """
     by_instruction: dict[str, dict[str, Prompt]] = {}
-    left_out: dict[str, str] = {}
+    excluded: dict[str, str] = {}
     for name, text in INSTRUCTIONS.items():
-        ahead = opening.replace(REQUEST, text) if REQUEST in opening else f"{opening}{text}\n\n"
-        asked = [framed(_question(item, opening), ahead) for item in items]
+        ahead = prompt_prefix.replace(REQUEST, text) if REQUEST in prompt_prefix else f"{prompt_prefix}{text}\n\n"
+        asked = [framed(_question(item, prompt_prefix), ahead) for item in items]
         encoded, refused = encode_items(asked, checkpoint, checkpoint.max_context)
         by_instruction[name] = {one.key: _as_asked(one) for one in encoded}
-        left_out |= refused
+        excluded |= refused
     kept: list[Item] = []
     for item in items:
-        if item.id in left_out:
+        if item.id in excluded:
             continue
         prompts = [of[item.id] for of in by_instruction.values()]
         tails = {one.ids[one.positions[_QUESTION] :] if _QUESTION in one.positions else None for one in prompts}
         if len(tails) == 1 and None not in tails:
             kept.append(item)
         else:
-            left_out[item.id] = "its question has other tokens behind another instruction"
+            excluded[item.id] = "its question has other tokens behind another instruction"
     return Instructed(
         tuple(kept),
         {name: tuple(of[item.id] for item in kept) for name, of in by_instruction.items()},
-        left_out,
+        excluded,
     )
 
 
@@ -143,17 +145,17 @@ def contrast_rows(
     items: Sequence[Item],
     config: CompareConfig,
     *,
-    opening: str = "",
+    prompt_prefix: str = "",
     progress: Progress = silent,
 ) -> Iterator[dict[str, Any]]:
-    """Rows of the `contrasts` table for one model: kind × contrast × stream, and reasons for what was left out.
+    """Rows of the `contrasts` table for one model: kind × contrast × stream, and reasons for what was excluded.
 
     Streams 0..L at the question's last token. Raises StrataError for activations that are not finite.
     """
-    asked = instructed(items, checkpoint, opening)
+    asked = instructed(items, checkpoint, prompt_prefix)
     kinds = {item.id: item.kind for item in items}
-    for (kind, reason), count in Counter((kinds[name], why) for name, why in asked.left_out.items()).items():
-        yield {"model": role, "kind": kind, "reason": f"{count} item(s) left out: {reason}"}
+    for (kind, reason), count in Counter((kinds[name], why) for name, why in asked.excluded.items()).items():
+        yield {"model": role, "kind": kind, "reason": f"{count} item(s) excluded: {reason}"}
     rows_of = {kind: [row for row, item in enumerate(asked.items) if item.kind == kind] for kind in KINDS}
     for kind in [kind for kind, rows in rows_of.items() if len(rows) < FEWEST]:
         few = f"{len(rows_of.pop(kind))} item(s) can be asked behind every instruction, and {FEWEST} are needed"
@@ -184,7 +186,7 @@ def contrasts_of(
     """The four contrasts and their excess by stream, instructions in the order of `INSTRUCTIONS`, with 95 % intervals.
 
     With all dimensions, and, at streams that have any, without those that are dominant behind any instruction; of each also without an interval for
-    every family left out in turn. For the intervals clusters are left out one at a time (`jackknife_bootstrap`): they are
+    every family excluded in turn. For the intervals clusters are excluded one at a time (`jackknife_bootstrap`): they are
     wider than they need be for so few items (98 to 99 % coverage of a true excess of 0 in simulations of 12 and 24
     clusters), not narrower.
     """
@@ -211,8 +213,8 @@ def _contrasts_of(
     code = cluster_codes(clusters)
     n_clusters = int(code.max()) + 1
     without = np.arange(n_clusters)[:, None] != code if n_clusters >= MIN_CLUSTERS else np.empty((0, len(code)), bool)
-    left_out = families_left_out(families)
-    kept = torch.from_numpy(np.stack([np.ones(len(code), bool), *without, *left_out.values()]))
+    excluded = families_excluded(families)
+    kept = torch.from_numpy(np.stack([np.ones(len(code), bool), *without, *excluded.values()]))
     contrasts = four_contrasts(states[0], states[1], states[2], states[3], states[4], kept)
     for name in NAMES:
         values = getattr(contrasts, name).numpy()
@@ -228,10 +230,10 @@ def _contrasts_of(
                 "n_items": one.n_items, "n_clusters": one.n_clusters, "method": f"debiased linear CKA; {one.method}",
                 "reason": None if there else "every item has the same state in one of the two sets",
             }  # fmt: skip
-        for (family, rows), by_stream in zip(left_out.items(), values[len(without) + 1 :], strict=True):
+        for (family, rows), by_stream in zip(excluded.items(), values[len(without) + 1 :], strict=True):
             for stream, value in enumerate(by_stream):
                 yield {
-                    "contrast": name, "left_out": family, "stream": stream, "value": float(value) if np.isfinite(value) else None,
+                    "contrast": name, "excluded": family, "stream": stream, "value": float(value) if np.isfinite(value) else None,
                     "n_items": int(rows.sum()), "n_clusters": len(set(code[rows])), "method": "debiased linear CKA",
                 }  # fmt: skip
 
@@ -250,8 +252,8 @@ def _as_asked(one: EncodedItem) -> Prompt:
     return replace(one.prompt, ids=one.prompt.ids[: at + 1], positions={**one.prompt.positions, "last": at})
 
 
-def _question(item: Item, opening: str) -> Item:
+def _question(item: Item, prompt_prefix: str) -> Item:
     """The item without what a framing put before it and without its pair, its first character marked."""
     return replace(
-        item, prompt=item.prompt.removeprefix(opening), foil_prompt="", foil_spans={}, spans={_QUESTION: (0, 1)}
+        item, prompt=item.prompt.removeprefix(prompt_prefix), foil_prompt="", foil_spans={}, spans={_QUESTION: (0, 1)}
     )

@@ -17,7 +17,7 @@ from strata.experiments.statistics.bootstrap import cluster_bootstrap
 
 KEPT = (("lens.logit", "answer_logprob"), ("lens.logit", "logit_difference"))
 """Readings of the lens that are compared; of the interventions all are."""
-_CAUSAL = ("interchange", "removal")
+_CAUSAL = ("patching", "ablation")
 READING = ("instrument", "measure", "component", "position")
 """What tells one reading of a model's layers from another."""
 

@@ -14,7 +14,7 @@ from strata.experiments.items.schema import KINDS
 from strata.experiments.locate.causal.effects import SITES, Effects, Table, site_table
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.statistics.difference import depth_difference
-from strata.probes.causal.interchange import CONTROLS
+from strata.probes.causal.activation_patching import CONTROLS
 
 _NOTHING = {"difference": None, "interval": None, "interval90": None, "p": None}
 MOVED = {"a-first": "deeper", "b-first": "shallower", "together": "unchanged"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from strata.experiments.compare.paired import BASE, DISTILLED, TWIN, Role
+from strata.experiments.compare.paired import BASE, CONTROL, DISTILLED, Role
 from strata.experiments.items.framing import template_sha256
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import Identity
@@ -21,7 +21,7 @@ NEEDS_BOTH = (
     "it runs blocks of both models in one pass, and --one-at-a-time holds one model only: start again without it, or "
     "with --device-map auto instead"
 )
-"""Why a measure is left out of a comparison that holds one model at a time."""
+"""Why a measure is excluded of a comparison that holds one model at a time."""
 
 
 class NeedsBothError(StrataError):
@@ -56,7 +56,7 @@ class Models:
     """
 
     def __init__(self, openers: Openers, *, one_at_a_time: bool = False) -> None:
-        self.roles: tuple[Role, ...] = tuple(role for role in (BASE, DISTILLED, TWIN) if role in openers)
+        self.roles: tuple[Role, ...] = tuple(role for role in (BASE, DISTILLED, CONTROL) if role in openers)
         self.one_at_a_time = one_at_a_time
         self._openers = openers
         self._held: dict[Role, Checkpoint] = {}
@@ -131,7 +131,7 @@ class Models:
                 )
                 raise DoesNotFitError(
                     f"{what} beside the {' and '.join(self._held)} model",
-                    "Give --one-at-a-time: one model is held then, and only grafts are left out; finished parts are kept",
+                    "Give --one-at-a-time: one model is held then, and only layer swaps are excluded; finished parts are kept",
                 ) from error
         # Tried again outside of the handler: the error it holds may keep alive what was opened half.
         self._drop(spare)

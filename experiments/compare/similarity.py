@@ -43,7 +43,7 @@ def similarity_rows(
     """Rows of the `similarity` table: debiased CKA and mean cosine of every stream with the base's, by kind and position.
 
     `last` is the last token of the prompt as it is written: what is fed behind some prompts for scoring would set them
-    apart from the others. CKA has no interval from resampled items (a drawn twin of an item is a perfect match of its
+    apart from the others. CKA has no interval from resampled items (a drawn control of an item is a perfect match of its
     own); its spread over random halves of the entities is given instead, and so is the ceiling: how alike the base is to
     itself is 1 by construction, so what a change has to be larger than is the spread.
     """
@@ -69,7 +69,7 @@ def rows_of_streams(
 ) -> Rows:
     """Both measures of two models' states at the same tokens, with all dimensions and, where there are any, without dominant ones.
 
-    Of each, rows with an interval or spread, and rows without one for every family left out in turn.
+    Of each, rows with an interval or spread, and rows without one for every family excluded in turn.
     """
     asked = _Asked(clusters, families)
     for measure, rows in (("cka", _cka_rows), ("cosine", _cosine_rows)):
@@ -94,8 +94,8 @@ def dominant_text(held: Dominance) -> str | None:
     return ", ".join(map(str, held.dominant)) or None
 
 
-def families_left_out(families: Sequence[str]) -> dict[str, Bool[np.ndarray, " item"]]:
-    """By family the items that stay when it is left out; without families whose absence leaves too few."""
+def families_excluded(families: Sequence[str]) -> dict[str, Bool[np.ndarray, " item"]]:
+    """By family the items that stay when it is excluded; without families whose absence leaves too few."""
     names = np.array(families)
     found = {name: names != name for name in dict.fromkeys(families)}
     return {name: kept for name, kept in found.items() if kept.sum() >= FEWEST_ITEMS}
@@ -112,7 +112,7 @@ def _cosine_rows(before: Streams, after: Streams, asked: _Asked, config: Compare
     estimates = cluster_bootstrap(cosines, asked.clusters, draws=config.locate.draws, seed=config.locate.seed)
     for stream, one in enumerate(estimates):
         yield {"stream": stream, **numbers_of(one)}
-    for family, kept in families_left_out(asked.families).items():
+    for family, kept in families_excluded(asked.families).items():
         for stream, values in enumerate(cosines[kept].T):
             known = values[np.isfinite(values)]
             yield _without(asked, family, kept) | {
@@ -122,8 +122,8 @@ def _cosine_rows(before: Streams, after: Streams, asked: _Asked, config: Compare
 
 def _cka_rows(before: Streams, after: Streams, asked: _Asked, config: CompareConfig) -> Rows:
     halves = _halves(asked.clusters, config.locate.seed)
-    left_out = families_left_out(asked.families)
-    subsets = [np.ones(len(before), bool), *halves, *left_out.values()]
+    excluded = families_excluded(asked.families)
+    subsets = [np.ones(len(before), bool), *halves, *excluded.values()]
     kept = torch.from_numpy(np.stack(subsets))
     for stream in range(before.shape[1]):
         found = debiased_cka_of_subsets(before[:, stream], after[:, stream], kept).tolist()
@@ -133,7 +133,7 @@ def _cka_rows(before: Streams, after: Streams, asked: _Asked, config: CompareCon
             "n_items": len(before), "n_clusters": len(set(asked.clusters)),
             "method": f"debiased linear CKA; range over {len(spread)} random halves of the entities",
         }  # fmt: skip
-        for (family, rows), value in zip(left_out.items(), found[len(halves) + 1 :], strict=True):
+        for (family, rows), value in zip(excluded.items(), found[len(halves) + 1 :], strict=True):
             yield _without(asked, family, rows) | {
                 "stream": stream, "value": _number(value), "method": "debiased linear CKA",
             }  # fmt: skip
@@ -149,7 +149,7 @@ def _halves(clusters: Sequence[str], seed: int) -> list[Bool[np.ndarray, " item"
 
 def _without(asked: _Asked, family: str, kept: Bool[np.ndarray, " item"]) -> dict[str, Any]:
     clusters = {name for name, there in zip(asked.clusters, kept, strict=True) if there}
-    return {"left_out": family, "low": None, "high": None, "n_items": int(kept.sum()), "n_clusters": len(clusters)}
+    return {"excluded": family, "low": None, "high": None, "n_items": int(kept.sum()), "n_clusters": len(clusters)}
 
 
 def _kept(states: Streams, held: Sequence[Dominance]) -> Streams:

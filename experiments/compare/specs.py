@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from strata.experiments.compare.paired import BASE, DISTILLED, TWIN, Role
+from strata.experiments.compare.paired import BASE, CONTROL, DISTILLED, Role
 from strata.probes.checkpoints.spec import parse_spec
 from strata.probes.errors import StrataError
 
@@ -15,8 +15,8 @@ class Specs:
 
     base: str
     distilled: str
-    twin: str | None = None
-    """Control twin: as much training of the base, without the reasoning."""
+    control: str | None = None
+    """Control model: as much training of the base, without the reasoning."""
 
     def __post_init__(self) -> None:
         for spec in self.by_role().values():
@@ -28,5 +28,5 @@ class Specs:
                 )
 
     def by_role(self) -> dict[Role, str]:
-        named = {BASE: self.base, DISTILLED: self.distilled, TWIN: self.twin}
+        named = {BASE: self.base, DISTILLED: self.distilled, CONTROL: self.control}
         return {role: spec for role, spec in named.items() if spec is not None}

@@ -66,7 +66,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measures the base (`open_model(None)`) and each adapter in turn; returns what `out`/evaluation.json holds.
 
-    The base is asked in every way of `PROMPTS` and counted by its best way in each split, an adapter by the bare
+    The base is asked in every way of `PROMPTS` and counted by its best way in each split, an adapter by the question alone
     question, as it was trained. Accuracies and paired differences come with cluster bootstrap intervals. One model
     is in memory at a time; a finished model is not asked again when the work was cut off. Raises StrataError for
     an `out` of another configuration.
@@ -90,7 +90,7 @@ def evaluate(
             number = 0 if name is None else 1 + list(adapters).index(name)
             if not run.finished(f"knowledge_{number}.parquet"):
                 admit(checkpoint, _bare_prompts(checkpoint, asked))
-                ways: tuple[Prompting, ...] = PROMPTS if name is None else ("bare",)
+                ways: tuple[Prompting, ...] = PROMPTS if name is None else ("question_only",)
                 rows = reasoning_rows(checkpoint, label, asked, ways, progress)
                 run.write_table(f"answers_{number}", rows_to_table(rows, ANSWERS))
                 facts = knowledge_rows(checkpoint, seed, per_family, progress)
@@ -133,17 +133,17 @@ def reasoning_rows(
     temperature: float = 0.0,
     seed: int = 0,
     new_tokens: int = NEW_TOKENS,
-    opening: str = "",
+    prompt_prefix: str = "",
     samples: int = 1,
 ) -> list[dict[str, Any]]:
     """One row of `ANSWERS` a draw, way of asking and lesson, in that order, each cut where its answer ends.
 
-    `temperature` 0 decodes greedily, above it every one of `samples` draws has a seed of its own. `opening` stands before
+    `temperature` 0 decodes greedily, above it every one of `samples` draws has a seed of its own. `prompt prefix` stands before
     every prompt; where it leaves a think block open, what is written is a thought until it closes. All ways are decoded
     together: a step costs a model hardly more for many rows.
     """
     all_asked = [(way, lesson) for way in ways for made in asked.values() for lesson in made]
-    prompts = [opening + ask(lesson, way) for way, lesson in all_asked]
+    prompts = [prompt_prefix + ask(lesson, way) for way, lesson in all_asked]
     opened = [leaves_open(prompt) for prompt in prompts]
     rows = []
     for draw in range(samples):
@@ -212,7 +212,7 @@ def _summary(run: RunDirectory, models: Sequence[str]) -> dict[str, Any]:
         reasoning[split] = {}
         for model in models:
             ways = [way for way in PROMPTS if any(row["model"] == model and row["prompt"] == way for row in answers)]
-            counted = best if model == BASE else "bare"
+            counted = best if model == BASE else "question_only"
             of_model = [row for row in answers if row["model"] == model and row["split"] == split]
             rows = [row for row in of_model if row["prompt"] == counted]
             reasoning[split][model] = {

@@ -52,10 +52,10 @@ def build_items(
     """At most `per_family` items of each family, in the families' order; the same seed gives the same items."""
     items: list[Item] = []
     for family in families:
-        dial = None
+        setting = None
         if difficulty is not None and family.difficulties:
-            dial = _nearest(family.difficulties, difficulty)
-        items += family.build(seed=seed, n=per_family, difficulty=dial, token_length=token_length)
+            setting = _nearest(family.difficulties, difficulty)
+        items += family.build(seed=seed, n=per_family, difficulty=setting, token_length=token_length)
     return items
 
 

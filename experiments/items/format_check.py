@@ -38,7 +38,7 @@ class FamilyFormat:
     """Distinct answers."""
     collisions: tuple[tuple[str, ...], ...]
     """Groups of different answers that are scored on the same token, so that the token can't tell them apart."""
-    left_out: tuple[tuple[str, int], ...]
+    excluded: tuple[tuple[str, int], ...]
     """Why items have no scored token, with counts, most common first."""
     unaligned: tuple[tuple[str, int], ...]
     """Why scored items' pairs don't line up, with counts, most common first."""
@@ -76,7 +76,7 @@ def format_report(
     A contrast consists of items that share `extra["match"]` but differ in kind; `extra["contrast"]` names it.
     """
     asked = list(items)
-    encoded, left_out = encode_items(asked, encoder, max_context)
+    encoded, excluded = encode_items(asked, encoder, max_context)
     by_family: dict[tuple[str, str], list[Item]] = {}
     for item in asked:
         by_family.setdefault((item.family, item.kind), []).append(item)
@@ -84,7 +84,7 @@ def format_report(
     for one in encoded:
         scored[one.item.family, one.item.kind].append(one)
     families = tuple(
-        _family_format(family, kind, members, scored[family, kind], left_out)
+        _family_format(family, kind, members, scored[family, kind], excluded)
         for (family, kind), members in by_family.items()
     )
     return FormatReport(families, contrasts_from_format(encoded, encoder, seed=seed), _kinds(encoded, encoder, seed))
@@ -101,7 +101,7 @@ def contrasts_from_format(
             matched.setdefault(match, []).append(one)
     contrasts: dict[tuple[str, tuple[str, ...]], list[EncodedItem]] = {}
     for members in matched.values():
-        # One item a kind, so that an id which several wordings share weighs no side more than the other.
+        # One item a kind, so that an id which several templates share weighs no side more than the other.
         sides = {one.item.kind: one for one in members}
         if len(sides) < 2:
             continue
@@ -149,7 +149,7 @@ def _kinds(encoded: Sequence[EncodedItem], encoder: Encoder, seed: int) -> Forma
 
 
 def _family_format(
-    family: str, kind: str, asked: Sequence[Item], scored: Sequence[EncodedItem], left_out: dict[str, str]
+    family: str, kind: str, asked: Sequence[Item], scored: Sequence[EncodedItem], excluded: dict[str, str]
 ) -> FamilyFormat:
     lengths = [len(one.prompt.ids) for one in scored] or [0]
     answers_of: dict[tuple[int, ...], set[str]] = {}
@@ -167,7 +167,7 @@ def _family_format(
         longest=max(lengths),
         answers=len({item.answer for item in asked}),
         collisions=tuple(tuple(sorted(group)) for group in answers_of.values() if len(group) > 1),
-        left_out=_counted(left_out[item.id] for item in asked if item.id in left_out),
+        excluded=_counted(excluded[item.id] for item in asked if item.id in excluded),
         unaligned=_counted(one.unaligned_reason for one in scored if one.unaligned_reason),
     )
 

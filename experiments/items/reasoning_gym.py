@@ -18,7 +18,7 @@ def from_reasoning_gym(dataset_name: str, n: int, seed: int = 0, **settings: Any
     """At most `n` items of one of the library's data sets, the same for the same seed and library version.
 
     They have no minimal-pair prompt: the foil is the answer of another generated problem, as long as possible as
-    the item's own. Problems whose answer is no single line of at most 40 characters are left out. `settings`
+    the item's own. Problems whose answer is no single line of at most 40 characters are excluded. `settings`
     go to the generator. Raises StrataError without the library, and for a name or setting that it doesn't know.
     """
     entries = _generated(dataset_name, n, seed, settings)

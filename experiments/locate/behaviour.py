@@ -60,7 +60,7 @@ def behaviour_rows(
     hops_answered: Mapping[str, bool],
     positions: Sequence[str],
 ) -> list[dict[str, Any]]:
-    """One row an item, left-out ones too, each with every column; `answered` is by choice, else by likelihood, else by first token."""
+    """One row an item, excluded ones too, each with every column; `answered` is by choice, else by likelihood, else by first token."""
     encoded = questions.encoded
     keys = [one.key for one in encoded]
     last = positions.index("last")
@@ -83,7 +83,7 @@ def behaviour_rows(
             elif not row["answered"]:
                 row["reason"] = NOT_ANSWERED
         else:
-            row["reason"] = questions.left_out[item.id]
+            row["reason"] = questions.excluded[item.id]
         rows.append(row)
     return rows
 

@@ -81,7 +81,7 @@ def random_init_of(probed: Probed) -> dict[tuple[str, ...], Scored]:
 def probe_measures(
     members: Sequence[Scored], fresh: Mapping[tuple[str, ...], Scored]
 ) -> tuple[list[int], dict[str, Values]]:
-    """(items, measure → item × stream) of targets pooled item by item; a baseline that some lack is left out."""
+    """(items, measure → item × stream) of targets pooled item by item; a baseline that some lack is excluded."""
     items = [index for one in members for index in one.items]
     correct = np.concatenate([one.correct for one in members]).astype(float)
     n_streams = correct.shape[1]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from strata.experiments.items.alignment import EncodedItem, encode_items, token_length
 from strata.experiments.items.builtin import build_items, chosen
-from strata.experiments.items.framing import framed, opening_of
+from strata.experiments.items.framing import framed, prompt_prefix_of
 from strata.experiments.items.jsonl import items_sha256, read_items
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.config import LocateConfig
@@ -21,21 +21,21 @@ from strata.probes.errors import StrataError
 @dataclass(frozen=True)
 class Questions:
     items: tuple[Item, ...]
-    """All that were asked for, left-out ones too; framed, as they are asked."""
+    """All that were asked for, excluded ones too; framed, as they are asked."""
     encoded: tuple[EncodedItem, ...]
     """Those the model can be asked, in the same order."""
-    left_out: dict[str, str]
+    excluded: dict[str, str]
     """Reason by item id for the others."""
     sha256: str
     """Over the items, in order."""
     limited: bool
     """Whether `--limit` cut the set."""
-    opening: str = ""
+    prompt_prefix: str = ""
     """Text that stands before every prompt; empty for raw ones."""
 
     @property
     def counted_reasons(self) -> dict[str, int]:
-        return dict(Counter(self.left_out.values()))
+        return dict(Counter(self.excluded.values()))
 
     def positions_nowhere(self, names: Sequence[str]) -> list[str]:
         """Those of `names` that no item has, most likely misspelt."""
@@ -61,17 +61,19 @@ def questions_for(checkpoint: Checkpoint, config: LocateConfig, items_file: Path
     limited = config.limit is not None and config.limit < len(items)
     if limited:
         items = _spread(items, config.limit or 0)
-    opening = opening_of(checkpoint.tokenizer, config.framing) if config.opening is None else config.opening
-    items = [framed(item, opening) for item in items]
-    encoded, left_out = encode_items(items, checkpoint, checkpoint.max_context)
+    prompt_prefix = (
+        prompt_prefix_of(checkpoint.tokenizer, config.framing) if config.prompt_prefix is None else config.prompt_prefix
+    )
+    items = [framed(item, prompt_prefix) for item in items]
+    encoded, excluded = encode_items(items, checkpoint, checkpoint.max_context)
     if not encoded:
-        reasons = "; ".join(f"{count} × {reason}" for reason, count in Counter(left_out.values()).items())
+        reasons = "; ".join(f"{count} × {reason}" for reason, count in Counter(excluded.values()).items())
         where = f"in {items_file}" if items_file else "among the built-in families chosen"
         raise StrataError(
             f"No item is left to ask {where} ({reasons or 'there were none'})",
             "Choose other families, or items that fit this model's tokenizer and context",
         )
-    return Questions(tuple(items), tuple(encoded), left_out, items_sha256(items), limited, opening)
+    return Questions(tuple(items), tuple(encoded), excluded, items_sha256(items), limited, prompt_prefix)
 
 
 def entity_of(item: Item) -> str:

@@ -33,7 +33,7 @@ def lens_values(
 def profiles_table(
     store: ActivationStore, encoded: Sequence[EncodedItem], lenses: Sequence[str], positions: Sequence[str]
 ) -> pa.Table:
-    """`profiles`: item × lens × measure × position × stream; rows without a value are left out."""
+    """`profiles`: item × lens × measure × position × stream; rows without a value are excluded."""
     keys = [one.key for one in encoded]
     parts = []
     for lens in lenses:

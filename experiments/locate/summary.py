@@ -115,14 +115,14 @@ def summarise(
             "used": sum(row["item"] in used for row in rows),
             "accuracy": float(np.mean([row["answered"] for row in asked])) if asked else None,
             "decided_by": decided_by(asked),
-            "left_out": dict(Counter(row["reason"] for row in rows if row["reason"])),
+            "excluded": dict(Counter(row["reason"] for row in rows if row["reason"])),
             "located": causal.kinds[kind]["located"],
             "sought": causal.kinds[kind]["sought"],
             "why_not_located": causal.kinds[kind]["why_not_located"],
             "pairs": causal.kinds[kind]["pairs"],
             "instruments": {
-                "interchange": causal.kinds[kind]["interchange"],
-                "removal": causal.kinds[kind]["removal"],
+                "patching": causal.kinds[kind]["patching"],
+                "ablation": causal.kinds[kind]["ablation"],
                 "probe": _instrument(locations, kind, "probe.linear", _why_no_probe(probed, kind)),
                 "lens": _instrument(
                     locations, kind, "lens.logit", f"none of the {kind} items used has an unrelated answer"

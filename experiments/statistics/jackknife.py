@@ -1,7 +1,7 @@
 """How far could a statistic of all items together (no mean over them) have fallen otherwise? Jackknife and cluster bootstrap.
 
 A statistic that compares every item with every other can't be taken of items drawn twice: a twin is a perfect match of its
-own. So clusters are left out one at a time, and what each of them pulls is resampled in place of the items.
+own. So clusters are excluded one at a time, and what each of them pulls is resampled in place of the items.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def split_half_between(
 
     All correlations are between halves of one size, so noise lowers them alike: `between` below `ceiling` is a difference,
     and not for want of clusters. A profile and itself give the same number twice. Blocks at which
-    no cluster has both are left out, then clusters with a NaN in either. Raises StrataError for fewer than four clusters and for profiles of unlike shape.
+    no cluster has both are excluded, then clusters with a NaN in either. Raises StrataError for fewer than four clusters and for profiles of unlike shape.
     """
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if a.shape != b.shape:
@@ -60,7 +60,7 @@ def split_half(profiles: Float[np.ndarray, "cluster block"], *, splits: int = SP
 
     Averaged over many splits, then stepped up to the length of the whole by Spearman–Brown, `2r/(1 + r)`; an r of 0 or below
     is left as it is. Splits of the same clusters aren't independent, so their spread is no interval and none is given.
-    With an odd number of clusters one half has one more. NaN rows are left out.
+    With an odd number of clusters one half has one more. NaN rows are excluded.
     """
     profiles = np.asarray(profiles, dtype=float)
     profiles = profiles[np.isfinite(profiles).all(axis=1)]

@@ -12,7 +12,7 @@ _HELD = 2
 
 
 class Runs:
-    """Runs prompts of one checkpoint and holds the last two recordings: the clean and the foil prompts of a batch."""
+    """Runs prompts of one checkpoint and holds the last two recordings: the clean and the counterfactual prompts of a batch."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint

@@ -20,7 +20,7 @@ from strata.probes.backends.recording import Recording
 from strata.probes.backends.rerun_block import rerun_block
 from strata.probes.backends.runs import Runs
 from strata.probes.backends.torch_hooks import hook_output
-from strata.probes.causal.interchange import BATCH_TOKENS
+from strata.probes.causal.activation_patching import BATCH_TOKENS
 from strata.probes.causal.pairs import Pair, batches_of
 from strata.probes.causal.scores import logit_difference
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -34,7 +34,7 @@ class Attributed:
     rows: tuple[int, ...]
     """Indices into the pairs given."""
     shift: Mapping[tuple[str, str], Float[Tensor, "item layer"]]
-    """By component and position: the estimate of interchange's denoising shift, in logits; NaN without the position."""
+    """By component and position: the estimate of activation patching's denoising shift, in logits; NaN without the position."""
 
 
 def attribution(

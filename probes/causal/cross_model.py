@@ -1,8 +1,8 @@
 """Which block's contribution, taken from one model and written into another on the same tokens, brings its answer along?
 
-Both models read the same clean prompt. What a block, its attention or its MLP adds in the lender stands in for what it
+Both models read the same clean prompt. What a block, its attention or its MLP adds in the source stands in for what it
 adds in the receiver, at one block and one position group (cross-model activation patching: 2402.14811). A block above
-the one that was changed carries the change on: attention that reads it lends an effect of its own. A graft, which
+the one that was changed carries the change on: attention that reads it lends an effect of its own. A layer swap, which
 exchanges weights, does not have that; so the two are read together. The null: the receiver's own contribution moved by
 as much in a random direction, which any change of that size may do.
 """
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from strata.probes.backends.recording import Recording, record
 from strata.probes.backends.restart import Component, Variant, sweep
-from strata.probes.causal.interchange import BATCH_TOKENS
+from strata.probes.causal.activation_patching import BATCH_TOKENS
 from strata.probes.causal.model_pairs import batches_by_length, check_ids, check_same_shape
 from strata.probes.causal.noise import generator_for, unit_vectors
 from strata.probes.causal.pairs import Pair
@@ -34,8 +34,8 @@ EVERY = "all"
 """Position group: every token of the prompt, the first included, edited at once."""
 
 
-class LentRun(Protocol):
-    """The lender's run of the clean prompts of one batch."""
+class SourceRun(Protocol):
+    """The source's run of the clean prompts of one batch."""
 
     @property
     def difference(self) -> Float[Tensor, " item"]:
@@ -49,8 +49,8 @@ class LentRun(Protocol):
         ...
 
 
-Lender = Callable[[Sequence[Pair]], LentRun]
-"""Gives the lender's run of a batch: from a model (`lends`) or from disk (`strata.probes.causal.lent.stored`)."""
+SourceModel = Callable[[Sequence[Pair]], SourceRun]
+"""Gives the source's run of a batch: from a model (`lends`) or from disk (`strata.probes.causal.stored_contributions.stored`)."""
 
 
 class CrossLine(NamedTuple):
@@ -68,13 +68,13 @@ class CrossLine(NamedTuple):
 class CrossPatched:
     rows: tuple[int, ...]
     """Indices into the pairs given."""
-    lender: Float[Tensor, " item"]
+    source: Float[Tensor, " item"]
     """Logit difference answer − foil of the clean prompt in the model that lends."""
     receiver: Float[Tensor, " item"]
     """The same in the model that receives."""
     shift: Mapping[CrossLine, Float[Tensor, "item layer"]]
-    """Patched − receiver, in logits: over `lender − receiver` it is the normalised effect.
-    Exactly 0 where the lender adds bit for bit what the receiver adds. NaN: the pair lacks the position."""
+    """Patched − receiver, in logits: over `source − receiver` it is the normalised effect.
+    Exactly 0 where the source adds bit for bit what the receiver adds. NaN: the pair lacks the position."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,10 @@ class _ModelRun:
         return self.run.at(component, layer, tokens + self.run.batch.start[:, None])
 
 
-def lends(checkpoint: Checkpoint) -> Lender:
-    """A lender that runs `checkpoint`. Raises NoRestartError where its blocks can't be recorded."""
+def source_of(checkpoint: Checkpoint) -> SourceModel:
+    """A source that runs `checkpoint`. Raises NoRestartError where its blocks can't be recorded."""
 
-    def run(pairs: Sequence[Pair]) -> LentRun:
+    def run(pairs: Sequence[Pair]) -> SourceRun:
         recording = record(checkpoint, [pair.clean for pair in pairs])
         return _ModelRun(recording, difference_of(recording, pairs))
 
@@ -105,7 +105,7 @@ def difference_of(recording: Recording, pairs: Sequence[Pair]) -> Float[Tensor, 
 
 def cross_patch(
     receiver: Checkpoint,
-    lender: Checkpoint | Lender,
+    source: Checkpoint | SourceModel,
     pairs: Sequence[Pair],
     lines: Sequence[CrossLine],
     *,
@@ -124,22 +124,22 @@ def cross_patch(
         if line.component not in CONTRIBUTIONS:
             raise StrataError(f"{line.component} can't be lent", f"Lend one of: {', '.join(CONTRIBUTIONS)}")
     check_ids(pairs, receiver)
-    if isinstance(lender, Checkpoint):
-        check_same_shape(receiver, lender)
-        check_ids(pairs, lender)
-        lender = lends(lender)
+    if isinstance(source, Checkpoint):
+        check_same_shape(receiver, source)
+        check_ids(pairs, source)
+        source = source_of(source)
     tokens = batch_tokens or BATCH_TOKENS.get(receiver.device.type, BATCH_TOKENS["cuda"])
     done = 0
     progress(stage, 0, len(pairs), "pairs")
     for rows in batches_by_length(pairs, tokens):
         members = [pairs[row] for row in rows]
-        yield _Batch(receiver, lender(members), members, seed).run(tuple(rows), lines)
+        yield _Batch(receiver, source(members), members, seed).run(tuple(rows), lines)
         done += len(rows)
         progress(stage, done, len(pairs), "pairs")
 
 
 class _Batch:
-    def __init__(self, receiver: Checkpoint, lent: LentRun, pairs: Sequence[Pair], seed: int) -> None:
+    def __init__(self, receiver: Checkpoint, lent: SourceRun, pairs: Sequence[Pair], seed: int) -> None:
         self.receiver, self.lent, self.pairs, self.seed = receiver, lent, pairs, seed
         self.own = record(receiver, [pair.clean for pair in pairs])
 

@@ -1,4 +1,4 @@
-"""Which token of one prompt plays the part of which token of another, when the two differ in length or wording?"""
+"""Which token of one prompt plays the part of which token of another, when the two differ in length or template?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The null of a graft: a change as large as the donor's in every matrix, in a random direction."""
+"""The null of a layer swap: a change as large as the donor's in every matrix, in a random direction."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from strata.probes.backends.restart import COMPONENTS, Variant, sweep
 from strata.probes.backends.self_tests import SelfTest
 from strata.probes.backends.tolerance import Tolerance, tolerance_of
 from strata.probes.backends.torch_hooks import TorchHooks
-from strata.probes.causal.interchange import Line, interchange
+from strata.probes.causal.activation_patching import Line, patch_pairs
 from strata.probes.causal.pairs import ALL, Pair
 from strata.probes.causal.scores import logit_difference
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -95,7 +95,7 @@ def _own_into_own(checkpoint: Checkpoint, foil: Recording, tolerance: Tolerance)
 def _every_position_restores(checkpoint: Checkpoint, pairs: Sequence[Pair], tolerance: Tolerance) -> SelfTest:
     line = Line("denoise", "resid_pre", ALL)
     worst = 0.0
-    for batch in interchange(checkpoint, pairs, [line]):
+    for batch in patch_pairs(checkpoint, pairs, [line]):
         clean, foil = batch.clean.double(), batch.foil.double()
         scale = clean.abs().maximum(foil.abs()).clamp(min=1.0)[:, None]
         gap = ((batch.shift[line].double() - (clean - foil)[:, None]) / scale).abs()

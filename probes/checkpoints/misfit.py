@@ -83,7 +83,7 @@ def _refuse_other_depth(directory: object, stored: Shapes, wanted: Shapes) -> No
             raise StrataError(
                 f"config.json of {directory} says {depth} blocks, but its weights hold {found[path]} ({path}.0 to "
                 f"{path}.{found[path] - 1})",
-                f"{_OWN}: a model with made-up or left-out blocks would be measured otherwise",
+                f"{_OWN}: a model with made-up or excluded blocks would be measured otherwise",
             )
 
 

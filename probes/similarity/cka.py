@@ -54,9 +54,9 @@ class Contrasts:
     fast_slow: Float[Tensor, "subset stream"]
     """Answering at once against reasoning first."""
     fast_fast: Float[Tensor, "subset stream"]
-    """Answering at once in two wordings: how much wording alone takes away."""
+    """Answering at once in two templates: how much template alone takes away."""
     slow_slow: Float[Tensor, "subset stream"]
-    """Reasoning first in two wordings."""
+    """Reasoning first in two templates."""
     fast_other: Float[Tensor, "subset stream"]
     """Answering at once against as much reasoning with another next token (answer in French)."""
     excess: Float[Tensor, "subset stream"]
@@ -74,7 +74,7 @@ def four_contrasts(
     """The four contrasts that a fall of similarity between fast and slow prompts has to be read against, float64.
 
     Every set holds the same questions in the same order, read at the question's final token; each row of `kept` says
-    which of them count. A fall that the wordings, or another next token, bring about as well says nothing about
+    which of them count. A fall that the templates, or another next token, bring about as well says nothing about
     reasoning (the claim tested: 2507.18178). Raises StrataError as `debiased_cka_of_subsets` does.
     """
     by_stream = []

@@ -31,7 +31,7 @@ Comparison = Callable[[TensorSource, TensorSource, Progress], Iterable[TensorCha
 
 @dataclass(frozen=True)
 class Closeness:
-    """How near the matrices inside the blocks are; vectors and embeddings are left out, they can't tell."""
+    """How near the matrices inside the blocks are; vectors and embeddings are excluded, they can't tell."""
 
     matrices: int
     """Compared matrices inside the blocks."""

@@ -132,7 +132,7 @@ def _behaviour(rng: np.random.Generator, per_family: int, hostile: bool) -> list
                 item = f"capital-{i:03d}-{answer.strip()[:12]}"
             able = family.ceiling > 0.3
             difference = float(rng.normal(3.0 if able else 0.0, 1.4))
-            left_out = family.name == "currency" and i == per_family - 1
+            excluded = family.name == "currency" and i == per_family - 1
             right = difference > 0.5 if i % 2 else difference > 0
             rows.append(
                 {
@@ -144,18 +144,18 @@ def _behaviour(rng: np.random.Generator, per_family: int, hostile: bool) -> list
                     "rank": int(rng.integers(0, 2)) if able else int(rng.integers(5, 900)),
                     "correct_by_likelihood": difference > 0, "correct_by_choice": difference > 0.5 if i % 2 else None,
                     "chance_choice": 0.25 if i % 2 else None, "answered": right,
-                    "aligned": not left_out, "reason": _reason(left_out, able, right),
+                    "aligned": not excluded, "reason": _reason(excluded, able, right),
                     "answer_token": answer, "foil_token": foil,
                 }
             )  # fmt: skip
-            if left_out:  # the model never saw it: all its numbers are null
+            if excluded:  # the model never saw it: all its numbers are null
                 rows[-1] |= dict.fromkeys(("logit_difference", "answer_logprob", "foil_logprob", "rank", "answered",
                                            "correct_by_likelihood", "correct_by_choice", "chance_choice", "aligned"))  # fmt: skip
     return rows
 
 
-def _reason(left_out: bool, able: bool, right: bool) -> str | None:
-    if left_out:
+def _reason(excluded: bool, able: bool, right: bool) -> str | None:
+    if excluded:
         return "the answer tokenises to nothing"
     if not right:
         return "not answered right"
@@ -360,7 +360,7 @@ def _manifest(rows: list[dict[str, Any]], n_layers: int, limited: bool) -> dict[
             {"name": "lens at the last stream is the model's own logits", "passed": True, "value": 1.1e-5, "tolerance": 1e-3},
             {"name": "embedding plus all block outputs is the last stream", "passed": True, "value": 3.8e-6, "tolerance": 1e-4},
         ],
-        "left_out": {"the answer tokenises to nothing": 1}, "warnings": [],
+        "excluded": {"the answer tokenises to nothing": 1}, "warnings": [],
         "started": "2026-03-02T09:12:44Z", "ended": "2026-03-02T09:14:41Z", "status": "done", "limited": limited,
         "git": {"commit": "0123abc", "dirty": False},
     }  # fmt: skip

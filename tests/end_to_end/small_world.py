@@ -50,7 +50,7 @@ def lora(directory: Path, **changes: Any) -> Path:
 
 
 def small_items() -> list[dict[str, Any]]:
-    """12 entities × 2 wordings of a knowledge family with 3 answers, and as many reasoning items with 2."""
+    """12 entities × 2 templates of a knowledge family with 3 answers, and as many reasoning items with 2."""
     found = []
     for number, letter in enumerate(LETTERS):
         other = LETTERS[(number + 1) % len(LETTERS)]

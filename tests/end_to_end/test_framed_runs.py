@@ -64,7 +64,7 @@ def asked() -> list[dict[str, Any]]:
 
 
 def by_hand(item: dict[str, Any]) -> dict[str, Any]:
-    """The same item as a person would write it who types the opening into every prompt."""
+    """The same item as a person would write it who types the prompt prefix into every prompt."""
     ahead = len(OPENING)
     spans = {
         name: {key: [start + ahead, end + ahead] for key, (start, end) in item[name].items()}
@@ -138,7 +138,7 @@ def test_a_chat_run_says_what_plain_transformers_says_after_the_template(chat: P
 
 def test_the_manifest_names_framing_opening_and_template(chat: Path) -> None:
     manifest = read(chat / "manifest.json")
-    assert (manifest["config"]["framing"], manifest["config"]["opening"]) == ("chat", OPENING)
+    assert (manifest["config"]["framing"], manifest["config"]["prompt_prefix"]) == ("chat", OPENING)
     digest = hashlib.sha256(json.dumps(TEMPLATE).encode()).hexdigest()
     assert manifest["checkpoint"]["chat_template_sha256"] == digest
 
@@ -160,7 +160,7 @@ def test_a_run_is_not_gone_on_with_in_another_framing(way: Any, files: tuple[Pat
 def test_another_template_is_another_run(files: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(Stopped):
         locate(model(), CHAT, tmp_path / "run", items_file=files[0], on_run=stop)
-    with pytest.raises(StrataError, match="opening"):
+    with pytest.raises(StrataError, match="prompt_prefix"):
         locate(model("{{ messages[0].content }} of the 1 of . is in the "), CHAT, tmp_path / "run", items_file=files[0])
 
 
@@ -175,11 +175,11 @@ def test_a_plan_counts_the_opening_of_every_prompt(files: tuple[Path, Path], tmp
 
 
 def test_an_opening_belongs_to_a_framing() -> None:
-    with pytest.raises(StrataError, match="no opening"):
-        LocateConfig(opening="the ")
+    with pytest.raises(StrataError, match="no prompt prefix"):
+        LocateConfig(prompt_prefix="the ")
     with pytest.raises(StrataError, match="--framing is 'caht'"):
         LocateConfig(framing="caht")  # type: ignore[arg-type]  # the mistake that is tested
-    assert LocateConfig(framing="chat", opening="the ").opening == "the "
+    assert LocateConfig(framing="chat", prompt_prefix="the ").prompt_prefix == "the "
 
 
 @pytest.fixture(scope="module")

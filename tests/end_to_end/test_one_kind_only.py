@@ -31,7 +31,7 @@ FAST = (
     *("--damage-texts", "2", "--positions", "last", "--batch-tokens", "4096", "--display", "none"),
 )
 COMPARING = (
-    *("--graft-pairs", "4", "--crossed-positions", "last", "--thoughts", "0", "--no-spectra", "--contrast-items", "8"),
+    *("--swap-pairs", "4", "--crossed-positions", "last", "--generated", "0", "--no-spectra", "--contrast-items", "8"),
 )
 
 
@@ -73,14 +73,14 @@ def test_a_comparison_of_knowledge_says_of_reasoning_only_that_the_story_needs_i
     words = ("compare", world["base"], world["tuned"], "--items", world["items"], "--out", run, *FAST, *COMPARING)
     assert main([str(word) for word in words]) == 0
     view: dict[str, Any] = json.loads((run / "view.json").read_text())
-    *sentences, story = view["verdict"]["sentences"]
+    *sentences, hypothesis = view["verdict"]["sentences"]
     assert sentences and not any("reasoning" in one.lower() for one in sentences)
-    assert story.endswith("is undetermined here: no reasoning items were asked.")
-    caveats = [one["text"].lower() for one in view["verdict"]["caveats"] if one["code"] != "twin"]
+    assert hypothesis.endswith("is undetermined here: no reasoning items were asked.")
+    caveats = [one["text"].lower() for one in view["verdict"]["caveats"] if one["code"] != "control"]
     assert caveats and not any("reasoning" in one for one in caveats)
     assert {row["kind"] for row in view["locations"]["rows"]} == {"knowledge"} and view["locations"]["orders"] == []
     assert {one["kind"] for one in view["halves"]} <= {"knowledge"}
-    for part in ("grafts", "crossed", "contrasts", "similarity"):
+    for part in ("layer_swaps", "crossed", "contrasts", "similarity"):
         of_part = [*view[part]["lines"], *view[part].get("reasons", [])]
         assert {one["kind"] for one in of_part} <= {"knowledge", ""}, part
 

@@ -85,16 +85,16 @@ def test_items_that_need_a_token_without_an_embedding_are_counted_everywhere(
     reason = "needs '<think>', which the model has no embedding for (the tokenizer has 81 tokens, the model 80)"
     out = tmp_path / "run"
     assert main(["locate", str(model), "--items", str(items), "--out", str(out), *QUICK]) == 0
-    assert json.loads((out / "manifest.json").read_text())["left_out"] == {reason: 1}
+    assert json.loads((out / "manifest.json").read_text())["excluded"] == {reason: 1}
     capfd.readouterr()
     for trial in ([], ["--no-trial"]):
         assert main(["plan", str(model), "--items", str(items), "--json", *trial]) == 0
         plan = json.loads(capfd.readouterr().out)
-        assert (plan["left_out"], plan["items"]) == ({reason: 1}, len(asked) - 1)
+        assert (plan["excluded"], plan["items"]) == ({reason: 1}, len(asked) - 1)
     assert main(["items", "check", str(items), "--checkpoint", str(model), "--json"]) == 0
     families = json.loads(capfd.readouterr().out)["families"]
     assert sum(one["scored"] for one in families) == len(asked) - 1
-    assert [left for one in families for left in one["left_out"]] == [[reason, 1]]
+    assert [left for one in families for left in one["excluded"]] == [[reason, 1]]
     assert main(["lens", str(model), "the <think> is"]) == 2
     said = capfd.readouterr().err
     assert (

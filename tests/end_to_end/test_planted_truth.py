@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import torch
-from hand_wired import Planted, write_planted
+from planted_models import Planted, write_planted
 
 from strata.experiments.locate import locate
 from strata.experiments.locate.config import LocateConfig
@@ -73,7 +73,7 @@ def test_the_decoy_that_nothing_reads_gets_no_effect(planted: Planted, found: tu
         row["layer"]: row["mean"]
         for row in curves
         if (row["instrument"], row["measure"], row["component"], row["kind"], row["family"], row["position"])
-        == ("interchange", "denoise", "mlp_out", "knowledge", None, "subject")
+        == ("patching", "denoise", "mlp_out", "knowledge", None, "subject")
     }
     assert planted.decoy is not None
     assert abs(at_subject[planted.decoy]) < 0.1
@@ -84,10 +84,10 @@ def test_every_number_of_the_verdict_has_its_table_row(found: tuple[Path, dict[s
     run, summary = found
     rows = pq.read_table(run / "locations.parquet").to_pylist()
     for kind in ("knowledge", "reasoning"):
-        row = next(r for r in rows if (r["kind"], r["family"], r["instrument"]) == (kind, None, "interchange"))
+        row = next(r for r in rows if (r["kind"], r["family"], r["instrument"]) == (kind, None, "patching"))
         place = summary["kinds"][kind]["located"]
         assert (row["layer"], row["depth"], row["n"]) == (place["layer"], place["depth"], place["n"])
-    families = [row for row in rows if row["family"] and row["instrument"] == "interchange"]
+    families = [row for row in rows if row["family"] and row["instrument"] == "patching"]
     assert families and all(row["q"] >= row["p"] for row in families)
     manifest = json.loads((run / "manifest.json").read_text())
     assert any("restarted run" in test["name"] for test in manifest["self_tests"])

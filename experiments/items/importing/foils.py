@@ -28,7 +28,7 @@ def with_foils(
     for members in groups.values():
         for item, other in zip(members, _partners(members, measure, rng), strict=True):
             if other is None:
-                without["no other row of the family and wording has another answer"] += 1
+                without["no other row of the family and template has another answer"] += 1
             paired[item.id] = (
                 item
                 if other is None

@@ -23,7 +23,7 @@ class ItemSpec:
     """The `[item]` table. Texts may hold fields of the row in braces: `{question}`, `{answers[0]}` (see `paths`)."""
 
     prompt: tuple[str, ...] = ()
-    """Text up to the answer; several are several wordings."""
+    """Text up to the answer; several are several templates."""
     answer: str = ""
     """The answer; left away where `[choices]` says which choice is right."""
     kind: str = "knowledge"
@@ -35,7 +35,7 @@ class ItemSpec:
     cluster: str = ""
     """What must not straddle folds; when empty the row, together with others that ask the same."""
     id: str = ""
-    """Unique id; family, row and wording when empty."""
+    """Unique id; family, row and template when empty."""
     source: str = "{@file}"
     """Where the items come from."""
     hops: int | Mapping[str, str] = 1
@@ -43,8 +43,8 @@ class ItemSpec:
 
 
 @dataclass(frozen=True)
-class WordingsSpec:
-    """The `[wordings]` table: prompts that stand in the data instead of the mapping."""
+class TemplatesSpec:
+    """The `[templates]` table: prompts that stand in the data instead of the mapping."""
 
     at: str = ""
     """Field with the list of prompts."""
@@ -98,7 +98,7 @@ class FoilSpec:
     """The `[foil]` table: what the answer is scored against."""
 
     of: str = ""
-    """`choices` (another option), `rows` (another row of the family and wording, as a pair) or `none`."""
+    """`choices` (another option), `rows` (another row of the family and template, as a pair) or `none`."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Mapped:
     """How the table is read."""
     item: ItemSpec = field(default_factory=ItemSpec)
     """What becomes of a row."""
-    wordings: WordingsSpec = field(default_factory=WordingsSpec)
+    templates: TemplatesSpec = field(default_factory=TemplatesSpec)
     """Prompts from the data."""
     answer: AnswerSpec = field(default_factory=AnswerSpec)
     """How the answer is cut out."""
@@ -148,7 +148,7 @@ class Mapped:
 _SECTIONS: Mapping[str, type[Any]] = {
     "rows": RowsSpec,
     "item": ItemSpec,
-    "wordings": WordingsSpec,
+    "templates": TemplatesSpec,
     "answer": AnswerSpec,
     "choices": ChoicesSpec,
     "foil": FoilSpec,
@@ -262,8 +262,8 @@ def _typed(name: str, section: str, key: str, value: Any, default: Any) -> Any:
 def _check(mapped: Mapped) -> None:
     """What no single key can say."""
     name, one = mapped.name, mapped.choices
-    if not mapped.item.prompt and not mapped.wordings.at:
-        raise StrataError(f"{name}: [item] has no prompt", 'Write prompt = "{question}" or a table [wordings]')
+    if not mapped.item.prompt and not mapped.templates.at:
+        raise StrataError(f"{name}: [item] has no prompt", 'Write prompt = "{question}" or a table [templates]')
     # Options may carry scores that say which is right: that shows in the rows.
     if not mapped.item.answer and not one.correct and not one.field:
         raise StrataError(f"{name}: nothing gives the answer", "Write [item] answer or [choices] correct")

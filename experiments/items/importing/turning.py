@@ -12,8 +12,8 @@ from typing import Any
 
 from strata.experiments.items.family import TokenLength
 from strata.experiments.items.importing.choices import Options, numbers_in, options_of, unmarked
+from strata.experiments.items.importing.exclusions import LeftOut
 from strata.experiments.items.importing.foils import with_foils
-from strata.experiments.items.importing.leaving_out import LeftOut
 from strata.experiments.items.importing.mapping import Mapped, read_mapping, unknown
 from strata.experiments.items.importing.paths import Field, Template, parse_template
 from strata.experiments.items.importing.plain import UnusableRowError, plain_text, written
@@ -33,7 +33,7 @@ class Imported:
     """The items, in the order of the rows."""
     rows: int
     """Rows read."""
-    left_out: Mapping[str, int]
+    excluded: Mapping[str, int]
     """Why rows gave no item, with counts."""
     without_foil: Mapping[str, int]
     """Why items have nothing to be scored against, with counts; they are kept."""
@@ -72,31 +72,31 @@ def import_items(
     """The items that `mapping` (or the file of that name) makes of the rows of `source`; at most `limit`, by `seed`.
 
     With `token_length`, foils of equal length are preferred, else of equally many words. A row that gives no item
-    is left out and counted. Raises StrataError for a field that no row has, naming the mapping and the key, for keys
+    is excluded and counted. Raises StrataError for a field that no row has, naming the mapping and the key, for keys
     that can be read in two ways, for an id that comes twice, and when nothing is left.
     """
     mapping = mapping if isinstance(mapping, Mapped) else read_mapping(mapping)
     rows = read_rows(source, mapping.rows)
-    lookups, left_out = Lookups(mapping.name), LeftOut()
+    lookups, excluded = Lookups(mapping.name), LeftOut()
     readers: list[Reader] = []
     for row in rows:
-        with left_out.counting():
+        with excluded.counting():
             readers.append(_kept(row, lookups, mapping))
     marking = _marking(readers, mapping)
     offers: list[_Offer] = []
     for reader in readers:
-        with left_out.counting():
+        with excluded.counting():
             offers.append(_offer(reader, mapping, marking))
     lookups.refuse_unknown()
     drafts: list[Item] = []
-    for offer in _decided(offers, mapping, left_out):
-        with left_out.counting():
+    for offer in _decided(offers, mapping, excluded):
+        with excluded.counting():
             drafts += _items_of(offer, mapping)
     lookups.refuse_unknown()
     if not drafts:
         lookups.try_all(rows, mapping.fields)
         raise StrataError(
-            f"{mapping.name} makes no items of the {len(rows)} rows of {source}{left_out.summary()}",
+            f"{mapping.name} makes no items of the {len(rows)} rows of {source}{excluded.summary()}",
             "Change [keep], [choices] or [item]" if rows else "Choose another table",
         )
     _unique(drafts, mapping)
@@ -105,7 +105,7 @@ def import_items(
     if limit is not None and len(items) > limit:
         chosen = sorted(Random(seed).sample(range(len(items)), limit))
         items = [items[index] for index in chosen]
-    return Imported(tuple(items), len(rows), left_out.counts, dict(without_foil), len(drafts))
+    return Imported(tuple(items), len(rows), excluded.counts, dict(without_foil), len(drafts))
 
 
 def _words(text: str) -> int:
@@ -148,7 +148,7 @@ def _offer(reader: Reader, mapping: Mapped, marking: Marking) -> _Offer:
     return _Offer(reader, options, reader.value(spec.correct) if spec.correct and options.right is None else None)
 
 
-def _decided(offers: list[_Offer], mapping: Mapped, left_out: LeftOut) -> Iterator[_Offer]:
+def _decided(offers: list[_Offer], mapping: Mapped, excluded: LeftOut) -> Iterator[_Offer]:
     """The same rows with the right option known, where a field names it: how it does shows in all of them together."""
     if not mapping.has_choices:
         yield from offers
@@ -159,12 +159,12 @@ def _decided(offers: list[_Offer], mapping: Mapped, left_out: LeftOut) -> Iterat
     one_hot = are_one_hot((said, len(options.texts)) for said, options in asked)
     read: list[_Offer] = []
     for offer in offers:
-        with left_out.counting():
+        with excluded.counting():
             read.append(_read(offer, mapping, one_hot=one_hot))
     keyed = [(offer.options, offer.key) for offer in read if offer.options is not None and offer.key is not None]
     reading = reading_of(keyed, mapping.choices, mapping.name) if keyed else None
     for offer in read:
-        with left_out.counting():
+        with excluded.counting():
             options = offer.options
             if options is not None and offer.key is not None and reading is not None:
                 options = replace(options, right=right_option(options, offer.key, reading))
@@ -187,7 +187,7 @@ def _read(offer: _Offer, mapping: Mapped, *, one_hot: bool) -> _Offer:
 
 
 def _items_of(offer: _Offer, mapping: Mapped) -> list[Item]:
-    """The items of one row, one a wording, still without foils."""
+    """The items of one row, one a template, still without foils."""
     reader, spec = offer.reader, mapping.item
     answer, choices = _answer(offer, mapping)
     kind = reader.text(spec.kind)
@@ -277,8 +277,8 @@ def _hops(reader: Reader, mapping: Mapped) -> int:
 
 
 def _templates(reader: Reader, mapping: Mapped) -> list[Template]:
-    """The wordings: the mapping's own, and those of the data, whose blank a field fills."""
-    spec = mapping.wordings
+    """The templates: the mapping's own, and those of the data, whose blank a field fills."""
+    spec = mapping.templates
     own = [parse_template(prompt) for prompt in mapping.item.prompt]
     if not spec.at:
         return own
@@ -291,7 +291,7 @@ def _templates(reader: Reader, mapping: Mapped) -> list[Template]:
 
 def _with_blank(prompt: str, mapping: Mapped) -> Template:
     """A prompt of the data; braces in it are its own, but for the blank."""
-    spec = mapping.wordings
+    spec = mapping.templates
     first, *others = prompt.split(spec.blank)
     if not others:
         raise UnusableRowError(f"a prompt in {spec.at!r} has no {spec.blank!r}")

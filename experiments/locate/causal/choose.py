@@ -32,7 +32,7 @@ class Chosen:
     """The same, as items."""
     reference: tuple[Pair, ...]
     """Pairs of the same families that are not intervened on: what removed contributions are replaced from."""
-    left_out: Mapping[str, Mapping[str, int]]
+    excluded: Mapping[str, Mapping[str, int]]
     """By kind: how many items are not intervened on, by reason."""
 
 
@@ -45,21 +45,21 @@ def choose_pairs(
     among: Collection[str] | None = None,
     like: Chosen | None = None,
 ) -> Chosen:
-    """At most `per_kind` pairs of each kind, shared out over the families that the model answers, their entities and wordings.
+    """At most `per_kind` pairs of each kind, shared out over the families that the model answers, their entities and templates.
 
     Of two-hop items half as many, but enough for an interval.
 
     The order within a family depends on the item ids and the seed alone. `among`: ids of the items that are eligible at
     all because of the models that this one is compared with; None: there are none. `like`: what was chosen in such a
-    model; of its pairs those that this one answers are taken, with the same stand-ins.
+    model; of its pairs those that this one answers are taken, with the same donors.
     """
     if like is not None:
         among = {one.key for one in like.items}
     rows = {row["item"]: row for row in behaviour}
-    left_out: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
+    excluded: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
     for row in behaviour:
         if row["reason"] and row["answered"] is None:
-            left_out[row["kind"]][row["reason"]] += 1
+            excluded[row["kind"]][row["reason"]] += 1
     by_family: dict[tuple[Kind, str], list[EncodedItem]] = defaultdict(list)
     spare: dict[tuple[Kind, str], list[EncodedItem]] = defaultdict(list)
     for one in encoded:
@@ -70,7 +70,7 @@ def choose_pairs(
         if reason is None:
             by_family[family].append(one)
         else:
-            left_out[one.item.kind][reason] += 1
+            excluded[one.item.kind][reason] += 1
             if one.aligned and one.prompt.ids != (one.foil_prompt.ids if one.foil_prompt else ()):
                 spare[family].append(one)
     drawn: list[EncodedItem] = []
@@ -87,7 +87,7 @@ def choose_pairs(
         rest = ordered[n:]
         if rest:
             most = most_of(family[0], per_kind)
-            left_out[family[0]][f"beyond the {most} pairs of its kind that are intervened on"] += len(rest)
+            excluded[family[0]][f"beyond the {most} pairs of its kind that are intervened on"] += len(rest)
         reference += [*rest, *spread_over_entities(spare[family], seed)][:MOST_REFERENCES]
     if like is not None:
         answered = {one.key for members in by_family.values() for one in members}
@@ -96,7 +96,7 @@ def choose_pairs(
         tuple(as_pair(one) for one in drawn),
         tuple(drawn),
         tuple(as_pair(one) for one in reference) if like is None else like.reference,
-        {kind: dict(counts) for kind, counts in left_out.items()},
+        {kind: dict(counts) for kind, counts in excluded.items()},
     )
 
 
@@ -149,7 +149,7 @@ def _why_not(one: EncodedItem, row: Mapping[str, Any]) -> str | None:
 
 
 def spread_over_entities(members: Sequence[EncodedItem], seed: int) -> list[EncodedItem]:
-    """Entities in turn, each entity's wordings shuffled: the first few cover as many entities as there are."""
+    """Entities in turn, each entity's templates shuffled: the first few cover as many entities as there are."""
     by_entity: dict[str, list[EncodedItem]] = defaultdict(list)
     for one in sorted(members, key=lambda one: hashlib.sha256(f"{seed} {one.key}".encode()).digest()):
         by_entity[entity_of(one.item)].append(one)

@@ -15,8 +15,8 @@ from strata.experiments.locate.causal.effects import SITES, Effects, Table, deal
 from strata.experiments.locate.causal.lines import LOCATED
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.statistics.bootstrap import MIN_CLUSTERS, multinomial_weights
-from strata.probes.causal.interchange import CONTROLS
-from strata.probes.causal.removal import Cut
+from strata.probes.causal.ablation import Ablation
+from strata.probes.causal.activation_patching import CONTROLS
 
 Row = dict[str, Any]
 NEUTRAL = "neutral text"
@@ -27,7 +27,7 @@ _POINTS = f"ratio of sums by cluster, mean over clusters; points only: fewer tha
 def causal_curves(
     effects: Effects,
     matched: Mapping[str, Effects | None],
-    damage: Mapping[Cut, Float[np.ndarray, "text layer"]],
+    damage: Mapping[Ablation, Float[np.ndarray, "text layer"]],
     config: LocateConfig,
 ) -> Iterator[Row]:
     """Rows of the curves table by kind and by family; a map that nobody in the group has gives none."""
@@ -73,7 +73,7 @@ def causal_profiles(effects: Effects) -> Iterator[dict[str, Any]]:
     usable = effects.usable()
     keys = np.array([one.key for one in usable.items], dtype=object)
     for name, values in usable.raw.items():
-        if not name.startswith(("interchange/", "removal/drop/")):
+        if not name.startswith(("patching/", "ablation/drop/")):
             continue
         instrument, measure, component, position = _place(name)
         ratio = values / usable.scale(name)[:, None]
@@ -95,7 +95,7 @@ def attribution_correlations(effects: Effects) -> list[dict[str, Any]]:
         if not name.startswith("attribution/"):
             continue
         _, component, position = name.split("/")
-        exact = usable.raw.get(f"interchange/denoise/{component}/{position}/1")
+        exact = usable.raw.get(f"patching/denoise/{component}/{position}/1")
         if exact is None:
             continue
         both = np.isfinite(values) & np.isfinite(exact)
@@ -111,12 +111,12 @@ def _place(name: str) -> tuple[str, str, str, str]:
     """(instrument, measure, component, position) of a stored map."""
     parts = name.split("/")
     match parts[0]:
-        case "interchange":
+        case "patching":
             _, measure, component, position, window = parts
-            return "interchange", measure + _windowed(window), component, position
-        case "removal":
+            return "patching", measure + _windowed(window), component, position
+        case "ablation":
             _, what, method, component, window = parts
-            return "removal", ("wrong." if what == "wrong" else "") + method + _windowed(window), component, "question"
+            return "ablation", ("wrong." if what == "wrong" else "") + method + _windowed(window), component, "question"
         case "knockout":
             return "knockout", f"window{parts[2]}", "attn_out", parts[1]
         case _:
@@ -136,7 +136,7 @@ def _excess(group: Effects) -> dict[tuple[str, ...], tuple[Table, list[int]]]:
         for site, part in zip(SITES, np.split(table, len(SITES), axis=1), strict=True):
             if site == "spans" and not np.any(part):
                 continue
-            found["interchange", f"pooled.{measure}", LOCATED, site] = part, everyone
+            found["patching", f"pooled.{measure}", LOCATED, site] = part, everyone
     return found
 
 
@@ -149,7 +149,7 @@ def _specific(
     found: dict[tuple[str, ...], tuple[Table, list[int]]] = {}
     theirs = matched.usable()
     for name in group.raw:
-        if name.startswith("removal/drop/") and name in theirs.raw:
+        if name.startswith("ablation/drop/") and name in theirs.raw:
             (own, there), (other, others) = group.pooled(name), theirs.pooled(name)
             if there and others and np.isfinite(other).all(axis=1).any():
                 instrument, measure, component, position = _place(name)
@@ -159,19 +159,20 @@ def _specific(
 
 
 def _beyond_damage(
-    tables: Mapping[tuple[str, ...], tuple[Table, list[int]]], damage: Mapping[Cut, Float[np.ndarray, "text layer"]]
+    tables: Mapping[tuple[str, ...], tuple[Table, list[int]]],
+    damage: Mapping[Ablation, Float[np.ndarray, "text layer"]],
 ) -> dict[tuple[str, ...], tuple[Table, list[int]]]:
     """What of each cluster's drop is left when the part that goes with general damage is taken out, across blocks."""
     found: dict[tuple[str, ...], tuple[Table, list[int]]] = {}
-    for cut, texts in damage.items():
-        key = ("removal", cut.method, cut.component, "question")
+    for ablation, texts in damage.items():
+        key = ("ablation", ablation.method, ablation.component, "question")
         if key not in tables:
             continue
         table, there = tables[key]
         harm = texts.mean(0) - texts.mean()
         if float(harm @ harm) > 0:
             slope = (table - table.mean(1, keepdims=True)) @ harm / float(harm @ harm)
-            found["removal", f"beyond_damage.{cut.method}", cut.component, "question"] = (
+            found["ablation", f"beyond_damage.{ablation.method}", ablation.component, "question"] = (
                 table - slope[:, None] * harm,
                 there,
             )
@@ -209,7 +210,7 @@ def _excess_of(
     keys: Sequence[tuple[str, ...]], whole: Table, site: str, width: int, n_items: int, config: LocateConfig
 ) -> dict[tuple[str, ...], list[tuple[float, float | None, float | None, int, int]]]:
     """Denoising minus the largest control, the maximum over the controls' means redone in every draw."""
-    wanted = [("interchange", f"pooled.{measure}", LOCATED, site) for measure in ("denoise", *CONTROLS)]
+    wanted = [("patching", f"pooled.{measure}", LOCATED, site) for measure in ("denoise", *CONTROLS)]
     if not all(key in keys for key in wanted):
         return {}
     parts = [whole[:, keys.index(key) * width : (keys.index(key) + 1) * width] for key in wanted]
@@ -219,9 +220,7 @@ def _excess_of(
         drawn = np.stack([_drawn(part, config) for part in parts])
         excess = drawn[0] - drawn[1:].max(0)
         low, high = np.quantile(excess, (0.025, 0.975), axis=0)
-    return {
-        ("interchange", "excess", LOCATED, site): _zipped(means[0] - means[1:].max(0), low, high, n_items, len(whole))
-    }
+    return {("patching", "excess", LOCATED, site): _zipped(means[0] - means[1:].max(0), low, high, n_items, len(whole))}
 
 
 def _zipped(
@@ -244,12 +243,12 @@ def _bounds(table: Table, config: LocateConfig) -> Float[np.ndarray, "two layer"
     return np.quantile(_drawn(table, config), (0.025, 0.975), axis=0)
 
 
-def _damage_rows(damage: Mapping[Cut, Float[np.ndarray, "text layer"]]) -> Iterator[Row]:
-    for cut, texts in damage.items():
+def _damage_rows(damage: Mapping[Ablation, Float[np.ndarray, "text layer"]]) -> Iterator[Row]:
+    for ablation, texts in damage.items():
         n = len(texts)
         for layer, values in enumerate(texts.T):
             yield {
-                "instrument": "damage", "measure": cut.method, "component": cut.component, "kind": NEUTRAL, "family": None,
+                "instrument": "damage", "measure": ablation.method, "component": ablation.component, "kind": NEUTRAL, "family": None,
                 "target": None, "scheme": "used", "position": "question", "axis": "block", "layer": layer,
                 "mean": float(values.mean()), "low": None, "high": None, "n_items": n, "n_clusters": n,
                 "method": "mean over neutral texts, nats a token",

@@ -10,12 +10,12 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.locate.causal.intervene import cut_name, line_name
+from strata.experiments.locate.causal.intervene import ablation_name, line_name
 from strata.experiments.locate.causal.lines import LOCATED
 from strata.experiments.locate.questions import entity_of
 from strata.experiments.statistics.cluster_profiles import cluster_profiles
-from strata.probes.causal.interchange import CONTROLS, Line, Measure
-from strata.probes.causal.removal import METHODS, Cut
+from strata.probes.causal.ablation import METHODS, Ablation
+from strata.probes.causal.activation_patching import CONTROLS, Line, Measure
 
 LEAST_DIFFERENCE = 1.0
 """Logits by which the clean run must prefer the answer more than the foil run does; a weaker pair has nothing to move."""
@@ -63,12 +63,12 @@ class Effects:
     def shift(self, line: Line) -> Float[np.ndarray, "item layer"] | None:
         return self.raw.get(line_name(line))
 
-    def drop(self, cut: Cut, what: str = "drop") -> Float[np.ndarray, "item layer"] | None:
-        return self.raw.get(cut_name(cut, what))
+    def drop(self, ablation: Ablation, what: str = "drop") -> Float[np.ndarray, "item layer"] | None:
+        return self.raw.get(ablation_name(ablation, what))
 
     def scale(self, name: str) -> Float[np.ndarray, " item"]:
         """What 1 is for a stored map: the whole difference, or half of it, the answer's share, for what is removed."""
-        return self.difference if name.partition("/")[0] in ("interchange", "attribution") else self.difference / 2
+        return self.difference if name.partition("/")[0] in ("patching", "attribution") else self.difference / 2
 
     def pooled(self, name: str) -> tuple[Table, list[int]]:
         """(effects by cluster, pairs behind them) of a stored map."""
@@ -98,7 +98,7 @@ def site_table(effects: Effects, measure: Measure) -> Table:
     answer in its batch) is filled with the largest of its other controls.
     """
     names = sorted(
-        {name.split("/")[3] for name in effects.raw if name.startswith(f"interchange/denoise/{LOCATED}/")} - {"all"}
+        {name.split("/")[3] for name in effects.raw if name.startswith(f"patching/denoise/{LOCATED}/")} - {"all"}
     )
     numerators = np.zeros((len(effects.items), len(SITES), effects.n_layers))
     for position in names:
@@ -128,11 +128,11 @@ def _filled(effects: Effects, measure: Measure, position: str) -> Float[np.ndarr
     return np.where(np.isfinite(own), own, 0.0)
 
 
-def removal_tables(effects: Effects) -> dict[str, Table]:
+def ablation_tables(effects: Effects) -> dict[str, Table]:
     """By method: the normalised drop of the located component by cluster; block 0 counts nothing (see `site_table`)."""
     found: dict[str, Table] = {}
     for method in METHODS:
-        name = cut_name(Cut(method, LOCATED), "drop")
+        name = ablation_name(Ablation(method, LOCATED), "drop")
         if name in effects.raw and np.isfinite(effects.raw[name]).all(axis=1).any():
             table, _ = effects.pooled(name)
             table[:, 0] = 0.0

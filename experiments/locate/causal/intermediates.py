@@ -1,7 +1,7 @@
 """Composite items and chains: is the bridge worked out before the answer, item by item?
 
 Readable: the logit lens prefers the bridge entity to the bridge of another item, at any token of the question. Effective:
-denoising the located component at the question's named positions (the bridge is interchanged between two items that share
+denoising the located component at the question's named positions (the bridge is exchanged between two items that share
 everything else) against denoising it at the last one.
 """
 
@@ -22,7 +22,7 @@ from strata.experiments.statistics.bootstrap import Estimate
 from strata.experiments.statistics.depth import half_mass_block
 from strata.experiments.statistics.share import cluster_share
 from strata.probes.backends.recording import record
-from strata.probes.causal.interchange import Line
+from strata.probes.causal.activation_patching import Line
 from strata.probes.causal.scores import token_logits
 from strata.probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
 
@@ -133,7 +133,7 @@ def _effective(group: Effects) -> tuple[list[int | None], list[int | None]]:
     maps: dict[bool, list[np.ndarray]] = defaultdict(list)
     for name in group.raw:
         parts = name.split("/")
-        if parts[:3] == ["interchange", "denoise", LOCATED] and parts[3] != "all" and parts[4] == "1":
+        if parts[:3] == ["patching", "denoise", LOCATED] and parts[3] != "all" and parts[4] == "1":
             values = group.shift(Line("denoise", LOCATED, parts[3]))
             assert values is not None
             ratio = np.nan_to_num(values / group.difference[:, None])

@@ -16,7 +16,7 @@ from strata.experiments.locate.causal.curves import attribution_correlations, ca
 from strata.experiments.locate.causal.effects import WEAK, Effects
 from strata.experiments.locate.causal.intermediates import intermediates
 from strata.experiments.locate.causal.intervene import intervene, neutral_damage, read_back
-from strata.experiments.locate.causal.verdict import MATCHED, Placed, order, place, placed_in_words
+from strata.experiments.locate.causal.verdict import MATCHED, Placed, order, place, placed_text
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.kept import effects_store
 from strata.experiments.run import RunDirectory
@@ -111,16 +111,16 @@ def _memory_ran_out(run: RunDirectory, group: str, tokens: int) -> None:
 
 
 def _nothing(reason: str, chosen: Chosen | None = None) -> Causal:
-    left_out = chosen.left_out if chosen else {}
+    excluded = chosen.excluded if chosen else {}
     none = {"layer": None, "reason": reason}
     kinds: dict[str, dict[str, Any]] = {
         kind: {
             "located": None,
             "sought": False,
             "why_not_located": reason,
-            "pairs": {"usable": 0, "weak": 0, "foil_answered": None, "left_out": dict(left_out.get(kind, {}))},
-            "interchange": none,
-            "removal": none,
+            "pairs": {"usable": 0, "weak": 0, "foil_answered": None, "excluded": dict(excluded.get(kind, {}))},
+            "patching": none,
+            "ablation": none,
         }
         for kind in KINDS
     }
@@ -133,11 +133,11 @@ def _unplaced() -> Placed:
 
 
 def _in_words(kind: str, placed: Placed | None, chosen: Chosen) -> dict[str, Any]:
-    found = placed_in_words(placed or _unplaced()) | {"sought": placed is not None}
-    left_out = Counter(chosen.left_out.get(kind, {}))
+    found = placed_text(placed or _unplaced()) | {"sought": placed is not None}
+    excluded = Counter(chosen.excluded.get(kind, {}))
     if placed is not None and placed.weak:
-        left_out[WEAK] += placed.weak
-    found["pairs"]["left_out"] = dict(left_out)
+        excluded[WEAK] += placed.weak
+    found["pairs"]["excluded"] = dict(excluded)
     return found
 
 
@@ -153,11 +153,11 @@ def _matched(effects: Effects, contrast: str) -> Effects | None:
 def _locations(effects: Effects, placed: Mapping[str, Placed], config: LocateConfig) -> list[dict[str, Any]]:
     """Kinds, then families with their q-values over all families of both instruments' own list."""
     rows = []
-    families: dict[str, list[dict[str, Any]]] = {"interchange": [], "removal": []}
+    families: dict[str, list[dict[str, Any]]] = {"patching": [], "ablation": []}
     quiet = replace(config, draws=min(config.draws, 2_000))
     for kind, family, members in groups_of(effects):
         one = placed[kind] if family is None else place(effects.of(members), None, quiet)
-        for instrument, found in (("interchange", one.interchange), ("removal", one.removal)):
+        for instrument, found in (("patching", one.patching), ("ablation", one.ablation)):
             if found is None:
                 continue
             row = _row(kind, family, instrument, found)

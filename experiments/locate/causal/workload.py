@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.causal.choose import choose_pairs
 from strata.experiments.locate.causal.intervene import knockout_window
-from strata.experiments.locate.causal.lines import cuts_for, lines_for, spans_of
+from strata.experiments.locate.causal.lines import ablations_for, lines_for, spans_of
 from strata.experiments.locate.config import LocateConfig
+from strata.probes.causal.ablation import DRAWS
 from strata.probes.causal.pairs import ALL, Pair
-from strata.probes.causal.removal import DRAWS
 
 _BACKWARD = 3
 """Forward passes that a forward and a backward pass take."""
@@ -48,9 +48,9 @@ def _edited(pairs: Sequence[Pair], config: LocateConfig, n_layers: int) -> float
     for line in lines_for(config, spans):
         columns = reach if line.position == ALL else _columns(pairs, line.position)
         work += columns * _blocks_behind(line.component, line.window, n_layers)
-    for cut in cuts_for(config):
-        draws = DRAWS if cut.method == "resample" else 1
-        work += reach * draws * _blocks_behind(cut.component, cut.window, n_layers)
+    for ablation in ablations_for(config):
+        draws = DRAWS if ablation.method == "resample" else 1
+        work += reach * draws * _blocks_behind(ablation.component, ablation.window, n_layers)
     if config.causal_map != "quick":
         for window in [knockout_window(n_layers)] * len(spans):
             work += len(pairs) * _blocks_behind("attn_out", window, n_layers)

@@ -57,7 +57,7 @@ def test_it_is_small_and_points_nowhere_but_to_its_models_runs(page: str) -> Non
             value = attributes.get(name) or ""
             assert not re.match(r"(?i)\s*(https?:|file:)?//|\s*/", value), (name, value)
             links += [value] if value.endswith(".html") else []
-    assert set(links) == {f"{role}/report.html" for role in ("base", "distilled", "twin")}
+    assert set(links) == {f"{role}/report.html" for role in ("base", "distilled", "control")}
     assert "someone" not in page
 
 
@@ -95,18 +95,18 @@ def test_without_javascript_it_tells_verdict_answers_pairs_and_locations(page: s
     for sentence in found["verdict"]["sentences"]:
         assert sentence in text
     for words in (
-        "popular story: undetermined", "Its base is another-model.", "families that were never trained on", "3 × never closes its think block",
-        "+25.0", "[17.0, 33.0]", "block 5 [4–6]", "not located in twin", "unchanged", "21 pairs in 11 clusters",
-        "the two models do not differ enough on these items", "only the MLP lines and the grafts say where the change is",
+        "layer-split hypothesis: undetermined", "Its base is another-model.", "families that were never trained on", "3 × never closes its think block",
+        "+25.0", "[17.0, 33.0]", "block 5 [4–6]", "not located in control", "unchanged", "21 pairs in 11 clusters",
+        "the two models do not differ enough on these items", "only the MLP lines and the layer swaps say where the change is",
         "Every measure could be made of every model.",
         "How alike are the profiles over layers?", "0.41[0.86]", "3 clusters carry both profiles",
     ):  # fmt: skip
         assert words in text, words
 
 
-def test_what_was_left_out_is_listed_with_its_reason(tmp_path: Path) -> None:
+def test_what_was_excluded_is_listed_with_its_reason(tmp_path: Path) -> None:
     page = write_comparison(
-        write_synthetic_comparison(tmp_path / "run", without={"similarity", "thoughts"})
+        write_synthetic_comparison(tmp_path / "run", without={"similarity", "generated"})
     ).read_text()
     text = _read(page).text
     assert "similarity of streams and probe transfer" in text and "its streams have 8 dimensions" in text
@@ -119,8 +119,8 @@ def test_readings_over_the_budget_stay_in_the_table_and_the_page_says_so(tmp_pat
     page = write_comparison(run, max_bytes=whole - 3_000)
     view = json.loads((run / "view.json").read_text())
     assert page.stat().st_size <= whole - 3_000
-    left_out = view["sizes"]["readings_left_out"]
-    assert left_out > 0 and f"{left_out} readings stay in changes.parquet" in page.read_text()
+    excluded = view["sizes"]["readings_excluded"]
+    assert excluded > 0 and f"{excluded} readings stay in changes.parquet" in page.read_text()
     assert {"denoise", "answer_logprob"} <= {reading["measure"] for reading in view["changes"]["readings"]}
 
 
@@ -134,9 +134,9 @@ def test_report_rebuilds_the_comparison_and_the_pages_of_its_models(
     run = write_synthetic_comparison(tmp_path / "run")
     assert _report(run) == 0
     assert json.loads(capfd.readouterr().out)["report"] == str(run / "report.html")
-    for directory in (run, *(run / role for role in ("base", "distilled", "twin"))):
+    for directory in (run, *(run / role for role in ("base", "distilled", "control"))):
         assert (directory / "report.html").read_text().startswith("<!doctype html>")
-    assert "popular story" in (run / "report.html").read_text()
+    assert "layer-split hypothesis" in (run / "report.html").read_text()
 
 
 def test_report_refuses_tables_of_another_run_and_an_unfinished_comparison(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_report_refuses_tables_of_another_run_and_an_unfinished_comparison(tmp_p
     (run / "manifest.json").write_text(json.dumps(manifest | {"run_id": "another"}))
     with pytest.raises(StrataError, match=r"changes\.parquet belongs to another run"):
         _report(run)
-    models = {role: {"weights_sha256": "00"} for role in ("base", "distilled", "twin")}
+    models = {role: {"weights_sha256": "00"} for role in ("base", "distilled", "control")}
     (run / "manifest.json").write_text(json.dumps(manifest | {"config": {"models": models}}))
     with pytest.raises(StrataError, match="about other models"):
         _report(run)

@@ -58,7 +58,7 @@ def test_accuracies_that_different_measures_decided_stand_beside_both_of_them(tm
 
 
 def test_a_change_that_another_measure_denies_is_marked_and_told(tmp_path: Path) -> None:
-    run = write_synthetic_comparison(tmp_path / "run", hostile=False, twin=False)
+    run = write_synthetic_comparison(tmp_path / "run", hostile=False, control=False)
     found = json.loads((run / "comparison.json").read_text())["kinds"]["reasoning"]
     down = {**found["answer_logprob"], "change": {**LOSS, "value": -2.0, "low": -3.0, "high": -1.0}}
     rewritten(run, "reasoning", answer_logprob=down)
@@ -85,7 +85,7 @@ def section(run: Path, start: str, end: str) -> str:
 
 
 def test_what_only_some_measures_show_is_plain_and_told_beneath(tmp_path: Path) -> None:
-    run = write_synthetic_comparison(tmp_path / "run", hostile=False, twin=False)
+    run = write_synthetic_comparison(tmp_path / "run", hostile=False, control=False)
     assert "est sure" in section(run, 'id="answers"', "<h3>In words")
     found = json.loads((run / "comparison.json").read_text())["kinds"]["reasoning"]
     noise = {**found["answer_logprob"], "change": {**LOSS, "value": 0.11, "low": -0.99, "high": 1.17}}

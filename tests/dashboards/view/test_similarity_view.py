@@ -40,12 +40,12 @@ def rows_of(
         value = full.get(stream, 1.0)
         for dimensions in ("all", "trimmed"):
             here = (trimmed or {}).get(stream, value) if dimensions == "trimmed" else value
-            rows.append({**at, "dimensions": dimensions, "left_out": None, "value": here, "low": here, "high": here})
+            rows.append({**at, "dimensions": dimensions, "excluded": None, "value": here, "low": here, "high": here})
             rows += [
                 {
                     **at,
                     "dimensions": dimensions,
-                    "left_out": family,
+                    "excluded": family,
                     "value": of.get(stream, here),
                     "low": None,
                     "high": None,
@@ -137,7 +137,7 @@ def test_a_fall_that_goes_with_one_family_is_told_as_that_familys() -> None:
     view = build_similarity(run_of("similarity", rows_of(dip, None, families)))
     (line,) = view["family_lines"]
     assert (line["low"][2], line["high"][2]) == (0.65, 0.98) and (line["low"][3], line["high"][3]) == (0.6, 0.97)
-    assert line["mean"][3] == 0.6 and "one of 3 families left out at a time" in line["method"]
+    assert line["mean"][3] == 0.6 and "one of 3 families excluded at a time" in line["method"]
     sentence = view["told"][0]["text"]
     assert "the lowest lies between 0.600 (without ordering) and 0.970 (without binding)" in sentence
     assert (
@@ -146,7 +146,7 @@ def test_a_fall_that_goes_with_one_family_is_told_as_that_familys() -> None:
     )
 
 
-def test_a_fall_that_stays_whichever_family_is_left_out_is_no_familys() -> None:
+def test_a_fall_that_stays_whichever_family_is_excluded_is_no_familys() -> None:
     families: Json = {"one": {2: 0.72}, "two": {2: 0.68}, "three": {2: 0.8}}
     sentence = told(rows_of({2: 0.7}, None, families))
     assert "only" not in sentence and "between 0.680 (without two) and 0.800 (without three)" in sentence
@@ -184,9 +184,9 @@ def excess(value: float, trimmed: float | None = None, without: float | None = N
             common = {"model": "base", "kind": "reasoning", "contrast": "excess", "stream": stream, "dimensions": dimensions,
                       "share": 0.6, "dominant": None if trimmed is None else "7", "n_items": 24, "n_clusters": 12,
                       "method": "", "reason": None}  # fmt: skip
-            rows.append({**common, "left_out": None, "value": here, "low": here - half, "high": here + half})
+            rows.append({**common, "excluded": None, "value": here, "low": here - half, "high": here + half})
             rows += [
-                {**common, "left_out": family, "value": of, "low": None, "high": None}
+                {**common, "excluded": family, "value": of, "low": None, "high": None}
                 for family, of in (("one", here if without is None else without), ("two", here))
             ]
     return rows
@@ -214,7 +214,7 @@ def test_a_contrast_that_falls_with_a_dimension_alone_is_drawn_without_it_and_to
     for contrast, fallen in (("excess", {}), ("slow_slow", {3: (0.43, 0.99)}), ("fast_fast", {3: (0.985, 0.99)})):
         for stream in STREAMS:
             values = fallen.get(stream, (0.0, 0.0) if contrast == "excess" else (1.0, 1.0))
-            common = {"model": "base", "kind": "knowledge", "contrast": contrast, "stream": stream, "left_out": None, "share": 0.5,
+            common = {"model": "base", "kind": "knowledge", "contrast": contrast, "stream": stream, "excluded": None, "share": 0.5,
                       "dominant": "7" if stream == 3 else None, "n_items": 24, "n_clusters": 12, "method": "", "reason": None}  # fmt: skip
             rows += [
                 {**common, "dimensions": dimensions, "value": value, "low": value - 0.01, "high": value + 0.01}

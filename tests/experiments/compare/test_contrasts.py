@@ -51,13 +51,13 @@ def items(per_kind: int = 12) -> list[Item]:
 
 
 def questions(checkpoint: Checkpoint, asked: list[Item]) -> Questions:
-    encoded, left_out = encode_items(asked, checkpoint)
-    return Questions(tuple(asked), tuple(encoded), left_out, "sha", False, "")
+    encoded, excluded = encode_items(asked, checkpoint)
+    return Questions(tuple(asked), tuple(encoded), excluded, "sha", False, "")
 
 
 def whole(row: dict[str, Any]) -> bool:
     """Of all items and dimensions."""
-    return row["dimensions"] == "all" and row.get("left_out") is None
+    return row["dimensions"] == "all" and row.get("excluded") is None
 
 
 def test_every_contrast_is_plain_cka_of_what_hugging_face_computes(
@@ -138,37 +138,37 @@ def test_items_are_shared_out_over_families_and_entities_and_drawn_by_seed(tiny_
     assert len(contrast_items(encoded, 99, 0)) == 40 and contrast_items(encoded, 0, 0) == ()
 
 
-def test_what_does_not_fit_the_context_is_left_out_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_does_not_fit_the_context_is_excluded_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contrasts, "INSTRUCTIONS", SPOKEN)
     model = tiny_checkpoint("llama", max_position_embeddings=16)
     asked = items(8)
     asked[0] = Item(**{**vars(asked[0]), "prompt": "a b c d e f g h i j k l m n o p"})
-    rows = list(contrast_rows(model, "twin", asked, CONFIG))
+    rows = list(contrast_rows(model, "control", asked, CONFIG))
     left, few = [row for row in rows if row["kind"] == "knowledge"]
     assert left == {
-        "model": "twin", "kind": "knowledge", "reason": "1 item(s) left out: the prompt is longer than the model's context"
+        "model": "control", "kind": "knowledge", "reason": "1 item(s) excluded: the prompt is longer than the model's context"
     }  # fmt: skip
     assert few["reason"] == "7 item(s) can be asked behind every instruction, and 8 are needed"
     assert sum(row["kind"] == "reasoning" and whole(row) for row in rows) == len(NAMES) * (model.n_layers + 1)
 
 
-def test_a_question_that_an_instruction_cuts_otherwise_is_left_out(
+def test_a_question_that_an_instruction_cuts_otherwise_is_excluded(
     tiny_models: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a space before the question, its first word and the instruction's last become one token."""
     model, asked = tiny_models("llama"), [framed(item, REQUEST) for item in items(1)]
-    for slow, left_out in (("x y z ", 0), ("x y z", 2)):
+    for slow, excluded in (("x y z ", 0), ("x y z", 2)):
         monkeypatch.setattr(contrasts, "INSTRUCTIONS", {**SPOKEN, "slow": slow})
         found = instructed(asked, model, REQUEST)
-        assert len(found.left_out) == left_out and len(found.items) == 2 - left_out
-        assert all("other tokens" in reason for reason in found.left_out.values())
+        assert len(found.excluded) == excluded and len(found.items) == 2 - excluded
+        assert all("other tokens" in reason for reason in found.excluded.values())
 
 
 def test_in_a_chat_the_instruction_is_what_is_requested(tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contrasts, "INSTRUCTIONS", SPOKEN)
-    model, opening = tiny_models("llama"), f"of {REQUEST} of the "
-    asked = [framed(item, opening) for item in items(2)]
-    found = instructed(asked, model, opening)
+    model, prompt_prefix = tiny_models("llama"), f"of {REQUEST} of the "
+    asked = [framed(item, prompt_prefix) for item in items(2)]
+    found = instructed(asked, model, prompt_prefix)
     assert len(found.items) == 4
     for name, text in SPOKEN.items():
         expected = model.encode(f"of {text} of the {items(2)[0].prompt}")

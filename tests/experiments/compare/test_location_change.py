@@ -10,7 +10,7 @@ from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.causal.effects import Effects
 from strata.experiments.locate.config import LocateConfig
-from strata.probes.causal.interchange import CONTROLS
+from strata.probes.causal.activation_patching import CONTROLS
 from strata.probes.prompts import Prompt
 
 N_LAYERS, PAIRS = 10, 14
@@ -29,8 +29,8 @@ def effects(block: int, *, seed: int = 0, strength: float = 6.0, spread: float =
     rng = np.random.default_rng(seed)
     raw = {"clean": np.full(PAIRS, strength / 2), "foil": np.full(PAIRS, -strength / 2)}
     for measure in ("denoise", *CONTROLS):
-        raw[f"interchange/{measure}/mlp_out/last/1"] = spread * rng.normal(size=(PAIRS, N_LAYERS))
-    raw["interchange/denoise/mlp_out/last/1"][:, block] += strength
+        raw[f"patching/{measure}/mlp_out/last/1"] = spread * rng.normal(size=(PAIRS, N_LAYERS))
+    raw["patching/denoise/mlp_out/last/1"][:, block] += strength
     return Effects(tuple(pair(number) for number in range(PAIRS)), raw, N_LAYERS)
 
 

@@ -1,4 +1,4 @@
-"""A gain or a loss is claimed only where every measure of the answers shows it, against the base and the twin."""
+"""A gain or a loss is claimed only where every measure of the answers shows it, against the base and the control."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from strata.experiments.compare.agreement import agreement, claimed, claimed_in_words
+from strata.experiments.compare.agreement import agreement, claimed, claimed_by_generated
 from strata.experiments.compare.agreement_words import disagreement, shown_by
 from strata.experiments.compare.behaviour_change import behaviour_change
-from strata.experiments.compare.in_words import in_words
+from strata.experiments.compare.claims import claims
+from strata.experiments.compare.hypothesis import hypothesis_of
 from strata.experiments.compare.next_tokens import format_instead, next_tokens, opens_tag
-from strata.experiments.compare.story import story_of
 from strata.experiments.items.schema import Item
 
 N = 40
@@ -82,13 +82,13 @@ def test_one_measure_that_denies_it_is_enough_to_claim_nothing() -> None:
     assert "log-probability of the answer +0.5" in told and " nats [+0." in told
 
 
-def test_what_the_control_twin_loses_as_well_is_held_against_every_measure_too() -> None:
-    """By choice it loses more than its twin, by log-probability less: what every measure shows against the base is no claim."""
-    twin = rows("knowledge", choice=0.8, likelihood=0.8, logprob=-4.5)
-    found = changed(base=rows("knowledge", **BASE), distilled=rows("knowledge", **WORSE), twin=twin)
-    assert found["by_choice"]["beyond_twin"]["high"] < 0 and claimed(found) == 0
+def test_what_the_control_control_loses_as_well_is_held_against_every_measure_too() -> None:
+    """By choice it loses more than its control, by log-probability less: what every measure shows against the base is no claim."""
+    control = rows("knowledge", choice=0.8, likelihood=0.8, logprob=-4.5)
+    found = changed(base=rows("knowledge", **BASE), distilled=rows("knowledge", **WORSE), control=control)
+    assert found["by_choice"]["difference_in_differences"]["high"] < 0 and claimed(found) == 0
     told = disagreement(found)
-    assert told is not None and told.startswith("against the control twin: ") and "against the base" not in told
+    assert told is not None and told.startswith("against the control model: ") and "against the base" not in told
     assert shown_by(found) == "against the base a fall is shown by every measure"
 
 
@@ -98,12 +98,12 @@ Three = tuple[float, float | None, float | None]
 
 
 def estimates(*of_measures: Three, beyond: tuple[Three, ...] = ()) -> dict[str, Any]:
-    """A kind of which each of the four measures has the given change, and with a twin the given one beyond it."""
+    """A kind of which each of the four measures has the given change, and with a control the given one beyond it."""
     found: dict[str, Any] = {"decided_by": {"by_choice": 40}}
     for place, name in enumerate(MEASURES):
         change = dict(zip(("value", "low", "high"), of_measures[place], strict=True))
         past = dict(zip(("value", "low", "high"), beyond[place], strict=True)) if beyond else None
-        found[name] = {"change": change, "twin_change": None, "beyond_twin": past}
+        found[name] = {"change": change, "control_change": None, "difference_in_differences": past}
     return found | {"accuracy": found["by_choice"]}
 
 
@@ -124,13 +124,13 @@ def test_an_interval_around_0_neither_denies_a_change_nor_shows_it(noise: Three)
     beyond = estimates(*[DOWN] * 4, beyond=(DOWN, DOWN, noise, noise))
     assert claimed(beyond) == 0 and disagreement(beyond) is None
     assert shown_by(beyond) == (
-        "against the base a fall is shown by every measure; against the control twin a fall is shown by accuracy by choice, "
+        "against the base a fall is shown by every measure; against the control model a fall is shown by accuracy by choice, "
         "accuracy by likelihood, not shown by logit difference, log-probability of the answer"
     )
 
 
 @pytest.mark.parametrize(("sides", "claim"), [((UP,), 1), ((DOWN,), -1), ((UP, UP), 1), ((UP, DOWN), 0), ((DOWN, UP), 0), ((UP, NOISE_UP), 0), ((ZERO, UP), 0)])  # fmt: skip
-def test_all_measures_must_show_it_on_one_side_and_against_a_twin_too(sides: tuple[Three, ...], claim: int) -> None:
+def test_all_measures_must_show_it_on_one_side_and_against_a_control_too(sides: tuple[Three, ...], claim: int) -> None:
     change, *beyond = sides
     found = estimates(*[change] * 4, beyond=tuple(beyond * 4))
     assert claimed(found) == claim and disagreement(found) is None
@@ -147,7 +147,10 @@ def test_only_intervals_on_opposite_sides_of_0_disagree_and_only_they_are_named(
 def test_a_measure_that_was_not_taken_is_not_asked_for() -> None:
     """Items without choices."""
     found = estimates(*[DOWN] * 4)
-    found |= {"by_choice": dict.fromkeys(("change", "twin_change", "beyond_twin")), "accuracy": found["by_likelihood"]}
+    found |= {
+        "by_choice": dict.fromkeys(("change", "control_change", "difference_in_differences")),
+        "accuracy": found["by_likelihood"],
+    }
     found |= {"decided_by": {"by_likelihood": 40}}
     assert claimed(found) == -1 and list(agreement(found)["change"]["signs"]) == list(MEASURES[1:])
 
@@ -169,7 +172,7 @@ def test_a_measure_that_was_not_taken_is_not_asked_for() -> None:
 def test_generated_answers_are_held_back_where_all_that_is_shown_at_the_prompts_is_the_opposite(
     prompts: dict[str, Any], words: int
 ) -> None:
-    assert claimed_in_words(estimates(*[UP] * 4)["accuracy"], prompts) == words
+    assert claimed_by_generated(estimates(*[UP] * 4)["accuracy"], prompts) == words
 
 
 def test_families_carry_no_claim() -> None:
@@ -187,7 +190,7 @@ def test_no_change_at_all_is_no_disagreement() -> None:
 
 
 def test_a_claim_does_not_stand_on_one_accuracy_alone() -> None:
-    bare = {"change": {"value": -0.2, "low": -0.3, "high": -0.1}, "beyond_twin": None}
+    bare = {"change": {"value": -0.2, "low": -0.3, "high": -0.1}, "difference_in_differences": None}
     assert claimed({"accuracy": bare, "decided_by": {"by_choice": 40}}) == 0
 
 
@@ -200,9 +203,9 @@ def test_items_that_are_decided_otherwise_under_another_tokenizer_are_not_paired
     assert found["by_likelihood"]["change"]["n_items"] == N
 
 
-def story(knowledge: dict[str, Any]) -> dict[str, Any]:
+def hypothesis(knowledge: dict[str, Any]) -> dict[str, Any]:
     up = {"value": 0.4, "low": 0.2, "high": 0.6}
-    words = {"test": {"about": "", "prompt": {}, "accuracy": {"change": up, "beyond_twin": None}}}
+    words = {"test": {"about": "", "prompt": {}, "accuracy": {"change": up, "difference_in_differences": None}}}
     gained = changed(
         "reasoning",
         base=rows("reasoning", **WORSE),
@@ -214,7 +217,7 @@ def story(knowledge: dict[str, Any]) -> dict[str, Any]:
             name: {**one, "location_change": {}, "upper_minus_lower": {}, "located": {}} for name, one in kinds.items()
         },
         "order": {"base": {"verdict": "undetermined"}},
-        "thoughts": words,
+        "generated": words,
     }
 
 
@@ -232,9 +235,9 @@ def story(knowledge: dict[str, Any]) -> dict[str, Any]:
 def test_lost_knowledge_is_a_part_of_the_story_only_where_measures_agree_and_the_format_is_the_same(
     after: dict[str, Any], said: str
 ) -> None:
-    told = story(changed(base=rows("knowledge", **BASE), distilled=rows("knowledge", **after)))
-    assert said in story_of(told)[1]
-    assert "took" not in " ".join(in_words(told)["sentences"])
+    told = hypothesis(changed(base=rows("knowledge", **BASE), distilled=rows("knowledge", **after)))
+    assert said in hypothesis_of(told)[1]
+    assert "took" not in " ".join(claims(told)["sentences"])
 
 
 def test_measures_that_disagree_are_named_with_what_each_says() -> None:
@@ -242,7 +245,9 @@ def test_measures_that_disagree_are_named_with_what_each_says() -> None:
         base=rows("knowledge", **BASE), distilled=rows("knowledge", choice=0.5, likelihood=0.95, logprob=-1)
     )
     (sentence,) = (
-        one for one in in_words(story(found))["sentences"] if one.startswith("Knowledge at these prompts, accuracy by")
+        one
+        for one in claims(hypothesis(found))["sentences"]
+        if one.startswith("Knowledge at these prompts, accuracy by")
     )
     assert (
         "The measures disagree: against the base: accuracy by choice −40.0 points [−55.0, −25.0], log-prob" in sentence

@@ -15,7 +15,7 @@ from strata.experiments.compare.models import Models
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DoesNotFitError
 
-ROLES = ("base", "distilled", "twin")
+ROLES = ("base", "distilled", "control")
 
 
 class Opener:
@@ -41,7 +41,7 @@ class Opener:
 
 def used(models: Models) -> None:
     """As a comparison does it: every model in turn, some of them again."""
-    for role in (*ROLES, "distilled", "base", "twin"):
+    for role in (*ROLES, "distilled", "base", "control"):
         models.get(role)
 
 

@@ -16,8 +16,8 @@ def values(seed: int, shift: float = 0.0) -> np.ndarray:
 
 
 def test_means_and_differences_are_those_of_the_items_that_every_model_has() -> None:
-    given = {"base": values(0), "distilled": values(1, 3.0), "twin": values(2, 1.0)}
-    given["base"][3], given["twin"][7] = np.nan, np.nan
+    given = {"base": values(0), "distilled": values(1, 3.0), "control": values(2, 1.0)}
+    given["base"][3], given["control"][7] = np.nan, np.nan
     found = paired(given, CLUSTERS, draws=200, seed=0)
     kept = [row for row in range(20) if row not in (3, 7)]
 
@@ -28,7 +28,7 @@ def test_means_and_differences_are_those_of_the_items_that_every_model_has() -> 
         assert found[role]["value"] == pytest.approx(mean(lambda row, column=column: column[row]))
         assert found[role]["n_items"] == 18 and found[role]["n_clusters"] == 10
     for name, (upper, lower) in {
-        "change": ("distilled", "base"), "twin_change": ("twin", "base"), "beyond_twin": ("distilled", "twin"),
+        "change": ("distilled", "base"), "control_change": ("control", "base"), "difference_in_differences": ("distilled", "control"),
     }.items():  # fmt: skip
         expected = mean(lambda row, upper=upper, lower=lower: given[upper][row] - given[lower][row])
         assert found[name]["value"] == pytest.approx(expected)
@@ -46,11 +46,11 @@ def test_pairing_by_item_sees_a_change_that_two_separate_means_would_not() -> No
 
 def test_what_is_not_there_is_none() -> None:
     found = paired({"base": values(0), "distilled": values(1)}, CLUSTERS, draws=100, seed=0)
-    assert found["twin"] is found["twin_change"] is found["beyond_twin"] is None
+    assert found["control"] is found["control_change"] is found["difference_in_differences"] is None
     nothing = paired({"base": np.full(20, np.nan), "distilled": values(1)}, CLUSTERS, draws=100, seed=0)
     assert set(nothing.values()) == {None}
-    without_distilled = paired({"base": values(0), "twin": values(1)}, CLUSTERS, draws=100, seed=0)
-    assert without_distilled["change"] is None and without_distilled["twin_change"] is not None
+    without_distilled = paired({"base": values(0), "control": values(1)}, CLUSTERS, draws=100, seed=0)
+    assert without_distilled["change"] is None and without_distilled["control_change"] is not None
 
 
 def test_an_interval_speaks_only_when_it_is_there() -> None:

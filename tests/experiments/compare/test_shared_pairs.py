@@ -86,23 +86,23 @@ def rows(answered: set[str]) -> list[dict[str, Any]]:
     ]
 
 
-def test_base_and_distilled_get_the_same_pairs_and_the_twin_those_of_them_that_it_answers() -> None:
+def test_base_and_distilled_get_the_same_pairs_and_the_control_those_of_them_that_it_answers() -> None:
     every = {one.key for one in ITEMS}
-    base, distilled, twin = every - {"sum:0"}, every - {"order:1", "order:2"}, {f"sum:{n}" for n in range(5)}
-    asked = {"base": rows(base), "distilled": rows(distilled), "twin": rows(twin)}
+    base, distilled, control = every - {"sum:0"}, every - {"order:1", "order:2"}, {f"sum:{n}" for n in range(5)}
+    asked = {"base": rows(base), "distilled": rows(distilled), "control": rows(control)}
     config = LocateConfig(pairs=9)
-    among = eligible(ITEMS, asked, ["base", "distilled", "twin"], config)
+    among = eligible(ITEMS, asked, ["base", "distilled", "control"], config)
     pairs = {role: {one.key for one in chosen(ITEMS, asked[role], among[role], config).items} for role in asked}
     assert among["base"].among == among["distilled"].among == base & distilled
     assert pairs["base"] == pairs["distilled"] and len(pairs["base"]) == 9
     assert {key.partition(":")[0] for key in pairs["base"]} == set(FAMILIES)
-    assert pairs["twin"] == pairs["base"] & twin and pairs["twin"]
-    stand_ins = [chosen(ITEMS, asked[role], among[role], config).reference for role in asked]
-    assert stand_ins[0] == stand_ins[1] == stand_ins[2] != ()
+    assert pairs["control"] == pairs["base"] & control and pairs["control"]
+    donors = [chosen(ITEMS, asked[role], among[role], config).reference for role in asked]
+    assert donors[0] == donors[1] == donors[2] != ()
 
 
 def test_a_model_that_cannot_be_compared_takes_no_pair_away() -> None:
     every = {one.key for one in ITEMS}
-    asked = {"base": rows(every), "distilled": rows(set()), "twin": rows(every)}
-    among = eligible(ITEMS, asked, ["base", "twin"], LocateConfig(pairs=6))
-    assert among["base"].among == every and set(among) == {"base", "twin"} and len(among["twin"].among) == 6
+    asked = {"base": rows(every), "distilled": rows(set()), "control": rows(every)}
+    among = eligible(ITEMS, asked, ["base", "control"], LocateConfig(pairs=6))
+    assert among["base"].among == every and set(among) == {"base", "control"} and len(among["control"].among) == 6

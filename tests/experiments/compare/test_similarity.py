@@ -56,7 +56,7 @@ def test_what_one_dimension_carries_stands_beside_the_similarity_without_it() ->
     after[:, 2] = gaussian(40, 200, seed=3)
     before[:, 2, 9] = after[:, 2, 9] = 80 * gaussian(40, seed=4)
     rows = list(rows_of_streams(before, after, clusters, families, CONFIG))
-    whole, trimmed = (rows_by(rows, measure="cka", dimensions=one, left_out=None) for one in ("all", "trimmed"))
+    whole, trimmed = (rows_by(rows, measure="cka", dimensions=one, excluded=None) for one in ("all", "trimmed"))
     assert [row["dominant"] for row in whole] == [None, "5", "9"]
     assert [(row["stream"], row["dominant"]) for row in trimmed] == [(1, "5"), (2, "9")], (
         "at stream 0 it would be the same row"
@@ -79,24 +79,24 @@ def test_the_value_without_each_family_is_that_of_the_other_items_alone() -> Non
     for family in sorted(set(families)):
         others = [row for row, name in enumerate(families) if name != family]
         for stream in range(3):
-            (cka,) = rows_by(rows, measure="cka", dimensions="all", left_out=family, stream=stream)
+            (cka,) = rows_by(rows, measure="cka", dimensions="all", excluded=family, stream=stream)
             assert cka["value"] == pytest.approx(debiased_cka(before[others, stream], after[others, stream]), rel=1e-6)
             assert (cka["n_items"], cka["n_clusters"], cka["low"]) == (30, 30, None)
-            (cosine,) = rows_by(rows, measure="cosine", dimensions="all", left_out=family, stream=stream)
+            (cosine,) = rows_by(rows, measure="cosine", dimensions="all", excluded=family, stream=stream)
             one, two = (side[others, stream].double().numpy() for side in (before, after))
             expected = (one * two).sum(1) / np.linalg.norm(one, axis=1) / np.linalg.norm(two, axis=1)
             assert cosine["value"] == pytest.approx(expected.mean(), abs=1e-6)
-    (dip,) = rows_by(rows, measure="cka", dimensions="all", left_out=None, stream=1)
-    (without,) = rows_by(rows, measure="cka", dimensions="all", left_out="family 2", stream=1)
+    (dip,) = rows_by(rows, measure="cka", dimensions="all", excluded=None, stream=1)
+    (without,) = rows_by(rows, measure="cka", dimensions="all", excluded="family 2", stream=1)
     assert dip["value"] < 0.7 and without["value"] == pytest.approx(1.0)
 
 
 def test_where_a_family_can_not_be_spared_nothing_is_said_without_it() -> None:
     before, clusters, _ = planted(10)
     rows = list(rows_of_streams(before, before, clusters, ["one"] * 10, CONFIG))
-    assert {row.get("left_out") for row in rows} == {None}
+    assert {row.get("excluded") for row in rows} == {None}
     rows = list(rows_of_streams(before, before, clusters, ["large"] * 7 + ["small"] * 3, CONFIG))
-    assert {row.get("left_out") for row in rows} == {None, "small"}, "three items are too few for CKA"
+    assert {row.get("excluded") for row in rows} == {None, "small"}, "three items are too few for CKA"
 
 
 def asked() -> list[Item]:
@@ -124,8 +124,8 @@ def differing_behind_the_fed_token() -> tuple[Checkpoint, Checkpoint]:
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], list[EncodedItem], Checkpoint]:
     base, other = differing_behind_the_fed_token()
-    encoded, left_out = encode_items(asked(), base)
-    assert not left_out and [one.shared_prefix for one in encoded[:4]] == [1, 1, 0, 0]
+    encoded, excluded = encode_items(asked(), base)
+    assert not excluded and [one.shared_prefix for one in encoded[:4]] == [1, 1, 0, 0]
     stores = {}
     for role, model in (("base", base), ("distilled", other)):
         stores[role] = streams_store(tmp_path_factory.mktemp(role), "run", "model", ("last",), ())
@@ -136,7 +136,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], list
 def test_a_token_fed_for_scoring_makes_no_dip(kept: Any) -> None:
     stores, encoded, base = kept
     rows = list(similarity_rows(stores, encoded, ("last",), CONFIG))
-    whole = rows_by(rows, dimensions="all", left_out=None)
+    whole = rows_by(rows, dimensions="all", excluded=None)
     assert {row["measure"] for row in whole} == {"cka", "cosine"} and len(whole) == 2 * (base.n_layers + 1)
     # Stream 0 holds the last token alone, which is `=` in all prompts as asked.
     assert [row["stream"] for row in whole if row["value"] is None] == [0]
@@ -203,7 +203,7 @@ def test_an_excess_of_one_dimension_or_one_family_is_gone_without_it() -> None:
         states[slow, mine, 1] = 4 * gaussian(len(mine), width, seed=seed)
     rows = list(contrasts_of(states, [str(row) for row in range(n_items)], families, draws=200, seed=0))
     excess = {
-        (row["dimensions"], row.get("left_out"), row["stream"]): row for row in rows if row["contrast"] == "excess"
+        (row["dimensions"], row.get("excluded"), row["stream"]): row for row in rows if row["contrast"] == "excess"
     }
     assert excess["all", None, 0]["low"] > 0 and excess["all", None, 0]["dominant"] == "3"
     assert excess["all", None, 0]["share"] > 0.9
@@ -228,7 +228,7 @@ def test_what_looked_like_a_change_of_the_embedded_pair_was_a_fed_token_and_one_
     ):
         stores[role] = streams_store(tmp_path / role, "run", "model", ("last",), ())
         measure(model, TorchHooks(model), encoded, stores[role], Pass(("last",), ()))
-    rows = rows_by(list(similarity_rows(stores, encoded, ("last",), CONFIG)), measure="cka", left_out=None)
+    rows = rows_by(list(similarity_rows(stores, encoded, ("last",), CONFIG)), measure="cka", excluded=None)
     assert all(row["value"] > 0.98 and row["dominant"] is None for row in rows if 5 <= row["stream"] <= 8)
     before, after = (
         stores[role].read("streams", [one.key for one in encoded])[:, :, 0] for role in ("base", "distilled")
@@ -237,7 +237,7 @@ def test_what_looked_like_a_change_of_the_embedded_pair_was_a_fed_token_and_one_
         rows_of_streams(before, after, [one.key for one in encoded], [one.item.family for one in encoded], CONFIG)
     )
     for stream in range(5, 9):
-        (whole,) = rows_by(behind, measure="cka", dimensions="all", left_out=None, stream=stream)
-        (trimmed,) = rows_by(behind, measure="cka", dimensions="trimmed", left_out=None, stream=stream)
+        (whole,) = rows_by(behind, measure="cka", dimensions="all", excluded=None, stream=stream)
+        (trimmed,) = rows_by(behind, measure="cka", dimensions="trimmed", excluded=None, stream=stream)
         assert whole["value"] < 0.8 and whole["share_base"] > 0.7 and whole["dominant"] == "507"
         assert trimmed["value"] > whole["value"] + 0.1

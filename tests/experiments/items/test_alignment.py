@@ -103,13 +103,13 @@ def test_an_answer_that_is_only_a_space_or_unknown_cannot_be_scored() -> None:
     assert reason(ITEM, encoder) == "the answer has no token in the vocabulary"
 
 
-def test_items_that_cannot_be_scored_are_left_out_by_reason_and_the_others_stay_in_order() -> None:
+def test_items_that_cannot_be_scored_are_excluded_by_reason_and_the_others_stay_in_order() -> None:
     long = replace(ITEM, id="long", prompt="a " * 30 + "3 =", spans={}, foil_prompt="")
     bad = replace(ITEM, id="bad", foil=" 8")
     last = replace(ITEM, id="last")
-    encoded, left_out = encode_items([ITEM, long, bad, last], PieceEncoder(), max_context=20)
+    encoded, excluded = encode_items([ITEM, long, bad, last], PieceEncoder(), max_context=20)
     assert [one.key for one in encoded] == ["one", "last"]
-    assert left_out == {
+    assert excluded == {
         "long": "the prompt is longer than the model's context",
         "bad": "answer and foil are the same tokens",
     }
@@ -122,7 +122,7 @@ def test_items_that_cannot_be_scored_are_left_out_by_reason_and_the_others_stay_
         ({"foil_prompt": "two: 4 + 5 + 1 ="}, "the pair's prompts differ in length"),
         ({"foil_spans": {"operand": (9, 10)}}, "the pair's spans lie at different tokens"),
         ({"foil_spans": {}}, "the pair's spans lie at different tokens"),
-        ({"foil_prompt": ""}, "no foil prompt"),
+        ({"foil_prompt": ""}, "no counterfactual prompt"),
         ({"spans": {"operand": (4, 4)}}, "a span covers no token"),
     ],
 )
@@ -176,13 +176,13 @@ def test_items_encoded_together_are_as_encoded_alone(parts: list[tuple[str, str,
         replace(ITEM, id=str(n), prompt=f"{a} of the city is", answer=f" {b}", foil=f" {c}", spans={}, foil_prompt="")
         for n, (a, b, c) in enumerate(parts)
     ]
-    encoded, left_out = encode_items(items, byte_pairs())
+    encoded, excluded = encode_items(items, byte_pairs())
     alone: list[EncodedItem] = []
     for item in items:
         try:
             alone.append(encode_item(item, byte_pairs()))
         except UnscorableError as error:
-            assert left_out[item.id] == error.reason
+            assert excluded[item.id] == error.reason
     assert encoded == alone
 
 
@@ -191,8 +191,8 @@ def test_every_built_in_item_is_scored_by_the_embedded_model_and_nearly_all_pair
     smollm2: Checkpoint,
 ) -> None:
     items = build_items(FAMILIES, seed=0, per_family=12, token_length=lambda text: len(smollm2.encode(text)))
-    encoded, left_out = encode_items(items, smollm2, smollm2.max_context)
-    assert not left_out
+    encoded, excluded = encode_items(items, smollm2, smollm2.max_context)
+    assert not excluded
     assert sum(one.aligned for one in encoded) > 0.9 * len(encoded)
     assert all(one.aligned for one in encoded if one.item.kind in ("reasoning", "control"))
     for one in encoded:
@@ -201,7 +201,7 @@ def test_every_built_in_item_is_scored_by_the_embedded_model_and_nearly_all_pair
         assert one.answer_id == whole[len(one.prompt.ids)]
 
 
-def test_items_that_need_a_token_without_an_embedding_are_left_out_by_name() -> None:
+def test_items_that_need_a_token_without_an_embedding_are_excluded_by_name() -> None:
     class Unread(PieceEncoder):
         """A model that was never given an embedding for one of its tokenizer's words."""
 
@@ -219,10 +219,10 @@ def test_items_that_need_a_token_without_an_embedding_are_left_out_by_name() -> 
         ITEM,
     ]
     encoder = Unread()
-    encoded, left_out = encode_items(items, encoder)
+    encoded, excluded = encode_items(items, encoder)
     assert [one.key for one in encoded] == [ITEM.id]
-    assert set(left_out) == {"answer", "foil", "prompt", "pair"} and len(set(left_out.values())) == 1
+    assert set(excluded) == {"answer", "foil", "prompt", "pair"} and len(set(excluded.values())) == 1
     assert (
-        "' Lima', which the model has no embedding for (the tokenizer has 10 tokens, the model 9)" in left_out["foil"]
+        "' Lima', which the model has no embedding for (the tokenizer has 10 tokens, the model 9)" in excluded["foil"]
     )
     assert token_length(encoder)("in Lima is") == len(PieceEncoder().encode("in Lima is"))

@@ -15,7 +15,7 @@ from strata.experiments.items.composite.chains import CHAINS
 from strata.experiments.items.family import Family
 from strata.experiments.items.jsonl import read_items, write_items
 from strata.experiments.items.knowledge.drawing import distinguishable, seeded
-from strata.experiments.items.knowledge.relations import SHOTS
+from strata.experiments.items.knowledge.relations import N_EXAMPLES
 from strata.experiments.items.knowledge.tables import bare, facts
 from strata.experiments.items.schema import Item
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -41,7 +41,7 @@ def test_there_are_at_least_four_families_and_one_is_medical() -> None:
 
 
 @each_family
-def test_a_family_asks_forty_subjects_in_every_wording(family: Family) -> None:
+def test_a_family_asks_forty_subjects_in_every_template(family: Family) -> None:
     items = family.build(seed=0, n=EVERY)
     per_subject = Counter(item.cluster for item in items)
     assert len(per_subject) >= 40
@@ -101,7 +101,7 @@ def test_no_worked_example_shows_subject_bridge_or_foil(family: Family) -> None:
             for name in ("subject", "foil_subject", "bridge", "foil_bridge"):
                 for text in texts:
                     shown = examples(text)
-                    assert len(shown) == SHOTS
+                    assert len(shown) == N_EXAMPLES
                     assert not any(f" {item.extra[name]}{end}" in line for line in shown for end in (" ", ".", "?"))
 
 
@@ -127,7 +127,7 @@ def test_the_one_hop_partner_is_the_same_text_with_the_bridge_in_the_slot(family
 
 @each_family
 @pytest.mark.parametrize(("n", "least"), [(40, 6), (100, 20)])
-def test_matched_wordings_hold_the_same_words_over_the_set(family: Family, n: int, least: int) -> None:
+def test_matched_templates_hold_the_same_words_over_the_set(family: Family, n: int, least: int) -> None:
     """What a bag of words could tell the two classes apart by is exactly balanced."""
     items = [item for item in family.build(seed=0, n=n) if item.extra["contrast"] == "KR-K"]
     direct = matched_knowledge(items)
@@ -143,7 +143,7 @@ def test_matched_wordings_hold_the_same_words_over_the_set(family: Family, n: in
 
 @each_family
 @pytest.mark.parametrize(("n", "subjects"), [(10, 10), (12, 12), (40, 10)])
-def test_few_items_are_about_ten_subjects_and_balanced_within_every_wording(
+def test_few_items_are_about_ten_subjects_and_balanced_within_every_template(
     family: Family, n: int, subjects: int
 ) -> None:
     items = family.build(seed=1, n=n)
@@ -221,9 +221,9 @@ def around(item: Item) -> tuple[str, str]:
 
 def skeleton(item: Item) -> tuple[str, ...]:
     """The asked line without the entities."""
-    opening = item.prompt.rindex("\n") + 1
+    prompt_prefix = item.prompt.rindex("\n") + 1
     cuts = sorted(item.spans.values())
-    bounds = [opening, *(offset for span in cuts for offset in span), len(item.prompt)]
+    bounds = [prompt_prefix, *(offset for span in cuts for offset in span), len(item.prompt)]
     return tuple(item.prompt[a:b] for index, (a, b) in enumerate(pairwise(bounds)) if index % 2 == 0)
 
 

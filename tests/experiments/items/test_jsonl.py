@@ -126,7 +126,7 @@ def test_unknown_keys_are_kept_at_the_top_level(tmp_path: Path) -> None:
     assert item_to_dict(item) == {**GOOD, "note": {"page": 3}, "rating": 0.5}
 
 
-def test_what_may_be_left_out_gets_the_documented_defaults(tmp_path: Path) -> None:
+def test_what_may_be_excluded_gets_the_documented_defaults(tmp_path: Path) -> None:
     path = tmp_path / "items.jsonl"
     path.write_text(
         '{"id": "q1", "kind": "reasoning", "family": "sums", "prompt": "1 + 1 =", "answer": " 2", "foil": null}'

@@ -50,7 +50,7 @@ def test_items_that_cannot_be_asked_are_counted_by_reason(model: Checkpoint, tmp
     long = {**small_items()[0], "id": "long", "prompt": "the " * 80 + "a is", "spans": {}, "foil_spans": {}}
     questions = questions_for(model, LocateConfig(), write_items(tmp_path / "items.jsonl", [*small_items(), long]))
     assert questions.counted_reasons == {"the prompt is longer than the model's context": 1}
-    assert "long" in questions.left_out and len(questions.items) == len(questions.encoded) + 1
+    assert "long" in questions.excluded and len(questions.items) == len(questions.encoded) + 1
 
 
 def test_an_unknown_family_is_refused_with_those_there_are(model: Checkpoint) -> None:

@@ -20,7 +20,7 @@ def test_a_cluster_is_the_ratio_of_the_sums_of_its_items() -> None:
 
 
 @pytest.mark.parametrize(("numerator", "denominator"), [(1.0, np.nan), (1.0, 0.0), (np.nan, 1.0)])
-def test_an_item_without_a_ratio_is_left_out(numerator: float, denominator: float) -> None:
+def test_an_item_without_a_ratio_is_excluded(numerator: float, denominator: float) -> None:
     profiles = cluster_profiles(np.array([[1.0, 3], [numerator, 5]]), np.array([2.0, denominator]), ["a", "a"])
     np.testing.assert_array_equal(profiles, [[0.5, 1.5]])
 

@@ -211,7 +211,7 @@ def test_the_order_of_the_clusters_does_not_matter_to_point_and_p(seed: int, ord
     assert (a.layer, a.p) == (b.layer, pytest.approx(b.p)) and a.depth == pytest.approx(b.depth)
 
 
-def test_clusters_without_a_value_are_left_out_and_the_seed_decides() -> None:
+def test_clusters_without_a_value_are_excluded_and_the_seed_decides() -> None:
     rng = np.random.default_rng(9)
     effects, control = 1 + rng.normal(size=(12, 6)), rng.normal(size=(12, 6))
     holed = np.insert(effects, 4, np.nan, axis=0), np.insert(control, 4, 0.0, axis=0)

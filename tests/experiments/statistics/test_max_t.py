@@ -104,7 +104,7 @@ def test_false_positives_stay_at_the_nominal_rate_whatever_the_clusters_look_lik
     assert all(0.03 <= n / 1000 <= 0.06 for n in found.values()), found
 
 
-def test_one_cluster_is_refused_and_clusters_without_a_value_are_left_out() -> None:
+def test_one_cluster_is_refused_and_clusters_without_a_value_are_excluded() -> None:
     values = np.random.default_rng(5).normal(size=(9, 2))
     holed = np.concatenate([values, [[np.nan, 1.0]]])
     np.testing.assert_array_equal(max_t_sign_flip(holed).p_by_block, max_t_sign_flip(values).p_by_block)

@@ -142,7 +142,7 @@ def test_clusters_without_a_value_do_not_count_towards_the_eight() -> None:
     assert found.n_clusters == 7 and found.n_items == 35
 
 
-def test_missing_items_are_left_out_of_the_means() -> None:
+def test_missing_items_are_excluded_of_the_means() -> None:
     rng = np.random.default_rng(10)
     values, clusters = _right(rng, _step(6))
     values[rng.random(len(values)) < 0.3] = np.nan

@@ -9,8 +9,8 @@ import torch
 from plain_interventions import REFERENCED, PlainModel, mixed_pairs, plain
 from tiny_models import tiny_checkpoint
 
+from strata.probes.causal.activation_patching import Line, patch_pairs
 from strata.probes.causal.attribution import CONTRIBUTIONS, attribution
-from strata.probes.causal.interchange import Line, interchange
 from strata.probes.causal.pairs import Pair
 from strata.probes.checkpoints.checkpoint import Checkpoint
 
@@ -68,7 +68,7 @@ def test_a_tiny_difference_is_attributed_exactly() -> None:
     table = checkpoint.model.get_input_embeddings().weight
     with torch.no_grad():
         table.copy_(table[5] + 0.03 * (table - table[5]))
-    (exact,) = interchange(checkpoint, pairs, [Line("denoise", name, "last") for name in CONTRIBUTIONS])
+    (exact,) = patch_pairs(checkpoint, pairs, [Line("denoise", name, "last") for name in CONTRIBUTIONS])
     (preview,) = attribution(checkpoint, pairs, ["last"])
     for name in CONTRIBUTIONS:
         effect = exact.shift[Line("denoise", name, "last")].flatten()

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import torch
-from hand_wired.pairs import write_planted_pair
-from hand_wired.planted import Planted
 from plain_interventions import REFERENCED, mixed_pairs, pair_of, plain
+from planted_models.pairs import write_planted_pair
+from planted_models.planted import Planted
 from tiny_models import tiny_checkpoint
 from torch import Tensor
 
@@ -19,10 +19,10 @@ from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.jsonl import read_items
 from strata.probes.causal import cross_model
 from strata.probes.causal.cross_model import CONTRIBUTIONS, EVERY, CrossLine, cross_patch
-from strata.probes.causal.grafts import graft, grafts_of
-from strata.probes.causal.lent import store_contributions, stored
+from strata.probes.causal.layer_swaps import layer_swaps_of, swap_layers
 from strata.probes.causal.noise import unit_vectors
 from strata.probes.causal.pairs import Pair
+from strata.probes.causal.stored_contributions import store_contributions, stored
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open import open_checkpoint
 from strata.probes.errors import StrataError
@@ -33,13 +33,13 @@ NEAR = {"rtol": 1e-3, "atol": 1e-4}
 
 
 def collected(
-    receiver: Checkpoint, lender: Any, pairs: Sequence[Pair], lines: Sequence[CrossLine] = LINES, **options: Any
+    receiver: Checkpoint, source: Any, pairs: Sequence[Pair], lines: Sequence[CrossLine] = LINES, **options: Any
 ) -> tuple[Tensor, Tensor, dict[CrossLine, Tensor]]:
     ends = torch.full((2, len(pairs)), torch.nan)
     found = {line: torch.full((len(pairs), receiver.n_layers), torch.nan) for line in lines}
-    for batch in cross_patch(receiver, lender, pairs, lines, **options):
+    for batch in cross_patch(receiver, source, pairs, lines, **options):
         rows = torch.tensor(batch.rows)
-        ends[0, rows], ends[1, rows] = batch.lender, batch.receiver
+        ends[0, rows], ends[1, rows] = batch.source, batch.receiver
         for line, values in batch.shift.items():
             found[line][rows] = values
     return *ends, found
@@ -50,10 +50,10 @@ def collected(
 def test_every_patch_equals_a_plain_forward_pass_with_the_other_models_vector(
     architecture: str, tokens: int | None
 ) -> None:
-    receiver, lender = (tiny_checkpoint(architecture, seed=seed) for seed in (0, 1))
+    receiver, source = (tiny_checkpoint(architecture, seed=seed) for seed in (0, 1))
     pairs = mixed_pairs()
-    above, below, shift = collected(receiver, lender, pairs, batch_tokens=tokens)
-    into, source = plain(architecture, receiver), plain(architecture, lender)
+    above, below, shift = collected(receiver, source, pairs, batch_tokens=tokens)
+    into, source = plain(architecture, receiver), plain(architecture, source)
     for row, pair in enumerate(pairs):
         piece = source.contributions(pair.clean)
         before = into.difference(pair, pair.clean.ids)
@@ -76,10 +76,10 @@ def test_every_patch_equals_a_plain_forward_pass_with_the_other_models_vector(
 def test_the_null_moves_the_receivers_own_vector_by_the_distance_of_the_two_in_a_random_direction(
     tokens: int | None,
 ) -> None:
-    receiver, lender = (tiny_checkpoint("llama", seed=seed) for seed in (0, 1))
+    receiver, source = (tiny_checkpoint("llama", seed=seed) for seed in (0, 1))
     pairs = mixed_pairs()
-    *_, shift = collected(receiver, lender, pairs, NULLS, batch_tokens=tokens, seed=5)
-    into, source = plain("llama", receiver), plain("llama", lender)
+    *_, shift = collected(receiver, source, pairs, NULLS, batch_tokens=tokens, seed=5)
+    into, source = plain("llama", receiver), plain("llama", source)
     for row, pair in enumerate(pairs):
         own, other = into.contributions(pair.clean), source.contributions(pair.clean)
         before = into.difference(pair, pair.clean.ids)
@@ -99,10 +99,10 @@ def test_the_null_moves_the_receivers_own_vector_by_the_distance_of_the_two_in_a
 
 @pytest.mark.parametrize("part", CONTRIBUTIONS)
 def test_half_precision_does_not_round_a_small_random_change_away(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    receiver, lender = (tiny_checkpoint("llama", dtype=torch.bfloat16) for _ in range(2))
+    receiver, source = (tiny_checkpoint("llama", dtype=torch.bfloat16) for _ in range(2))
     with torch.no_grad():
         # As little as training changes: one rounding step of a few weights.
-        for block in lender.blocks:
+        for block in source.blocks:
             for weight in block.parameters():
                 flat = weight.view(-1)
                 flat[::17] = torch.nextafter(flat[::17], torch.full_like(flat[::17], torch.inf))
@@ -117,7 +117,7 @@ def test_half_precision_does_not_round_a_small_random_change_away(part: str, mon
 
     monkeypatch.setattr(cross_model, "sweep", watched)
     lines = [CrossLine(part, "last", random=random) for random in (False, True)]  # type: ignore[arg-type]
-    collected(receiver, lender, mixed_pairs(), lines)
+    collected(receiver, source, mixed_pairs(), lines)
     half = len(edited) // 2
     assert half > 2
     for (theirs, own), (moved, _) in zip(edited[:half], edited[half:], strict=True):
@@ -137,18 +137,18 @@ def test_a_model_patched_with_itself_does_not_move_by_a_bit(tiny_models: Any) ->
 
 
 def test_a_lender_on_disk_lends_what_the_model_lends_and_is_stored_once(tmp_path: Path) -> None:
-    receiver, lender = (tiny_checkpoint("llama", seed=seed) for seed in (0, 1))
+    receiver, source = (tiny_checkpoint("llama", seed=seed) for seed in (0, 1))
     pairs = mixed_pairs()
     whole = ActivationStore(tmp_path / "whole", {"model": "b"})
-    store_contributions(lender, pairs[:2], whole)
-    store_contributions(lender, pairs, whole, batch_tokens=10)
-    direct, kept = collected(receiver, lender, pairs), collected(receiver, stored(whole), pairs)
+    store_contributions(source, pairs[:2], whole)
+    store_contributions(source, pairs, whole, batch_tokens=10)
+    direct, kept = collected(receiver, source, pairs), collected(receiver, stored(whole), pairs)
     for one, two in zip(direct[:2], kept[:2], strict=True):
         torch.testing.assert_close(one, two, **NEAR)
     for line in LINES:
         torch.testing.assert_close(direct[2][line], kept[2][line], equal_nan=True, **NEAR)
     shards = sorted((tmp_path / "whole").glob("shard-*"))
-    store_contributions(lender, pairs, whole)
+    store_contributions(source, pairs, whole)
     assert sorted((tmp_path / "whole").glob("shard-*")) == shards
 
 
@@ -207,31 +207,33 @@ def changed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def test_only_the_changed_kind_of_answer_changes(changed: tuple[str, PlantedPair]) -> None:
     name, world = changed
     for kind in ("knowledge", "reasoning", "control"):
-        top = [batch.top for batch in graft(world.base, world.changed, world.pairs[kind], _ENDS)]
+        top = [batch.top for batch in swap_layers(world.base, world.changed, world.pairs[kind], _ENDS)]
         before, after = torch.cat(top).float().mean(0).tolist()
         assert before == 1.0
         assert after <= 0.2 if kind == name else after == 1.0
 
 
-_ENDS = grafts_of(7, ("nothing", "everything"))
+_ENDS = layer_swaps_of(7, ("nothing", "everything"))
 
 
 @pytest.mark.parametrize("back", [False, True], ids=["there", "back"])
-def test_grafting_points_at_the_changed_block_and_at_nothing_else(changed: tuple[str, PlantedPair], back: bool) -> None:
+def test_swapping_layers_points_at_the_changed_block_and_at_nothing_else(
+    changed: tuple[str, PlantedPair], back: bool
+) -> None:
     name, world = changed
     block = CASES[name][1]
     base, donor = (world.changed, world.base) if back else (world.base, world.changed)
-    grafts = grafts_of(7)
-    batches = list(graft(base, donor, world.pairs[name], grafts))
+    layer_swaps = layer_swaps_of(7)
+    batches = list(swap_layers(base, donor, world.pairs[name], layer_swaps))
     scores = torch.cat([batch.clean for batch in batches]).mean(0)
-    by_name = {(one.sweep, one.layer): score for one, score in zip(grafts, scores, strict=True)}
+    by_name = {(one.sweep, one.layer): score for one, score in zip(layer_swaps, scores, strict=True)}
     nothing, everything = (float(by_name[end, None]) for end in ("nothing", "everything"))
     assert abs(everything - nothing) >= 1.0
     found = (scores - nothing) / (everything - nothing)
-    for one, value in zip(grafts, found.tolist(), strict=True):
+    for one, value in zip(layer_swaps, found.tolist(), strict=True):
         assert value == (1.0 if block in one.blocks else 0.0), one
     for kind in {"knowledge", "reasoning", "control"} - {name}:
-        for batch in graft(base, donor, world.pairs[kind][:20], grafts):
+        for batch in swap_layers(base, donor, world.pairs[kind][:20], layer_swaps):
             torch.testing.assert_close(batch.clean, batch.clean[:, :1].expand_as(batch.clean), rtol=0, atol=0.02)
 
 
@@ -250,10 +252,10 @@ def test_an_mlp_lends_the_change_at_the_changed_block_and_nowhere_else(
 ) -> None:
     name, world = changed
     position, block = CASES[name]
-    receiver, lender = (world.changed, world.base) if back else (world.base, world.changed)
+    receiver, source = (world.changed, world.base) if back else (world.base, world.changed)
     lines = [CrossLine("mlp_out", where) for where in (position, EVERY)]
     lines += [CrossLine("block_out", position)]
-    above, below, shift = collected(receiver, lender, world.pairs[name], lines)
+    above, below, shift = collected(receiver, source, world.pairs[name], lines)
     for line in lines:
         effects = brought_over(shift[line], above - below).tolist()
         # Below the changed block both models compute the same: there is nothing to lend.
@@ -266,9 +268,9 @@ def test_an_mlp_lends_the_change_at_the_changed_block_and_nowhere_else(
 def test_as_large_a_random_change_brings_little_of_it_over(changed: tuple[str, PlantedPair], back: bool) -> None:
     name, world = changed
     position, block = CASES[name]
-    receiver, lender = (world.changed, world.base) if back else (world.base, world.changed)
+    receiver, source = (world.changed, world.base) if back else (world.base, world.changed)
     line = CrossLine("mlp_out", position, random=True)
-    above, below, shift = collected(receiver, lender, world.pairs[name], [line])
+    above, below, shift = collected(receiver, source, world.pairs[name], [line])
     effects = brought_over(shift[line], above - below).tolist()
     assert effects[:block] == [0.0] * block
     assert all(abs(value) <= 0.05 for value in effects[block + 1 :])

@@ -234,7 +234,7 @@ def test_a_head_that_predicts_further_tokens_is_no_block_too_many(tmp_path: Path
         return state | more | {"model.layers.3.eh_proj.weight": torch.ones(2, 2)}
 
     restored(directory, with_head)
-    refused(directory, "weights that its config.json has no place for", "left out", by=("open",))
+    refused(directory, "weights that its config.json has no place for", "excluded", by=("open",))
 
 
 def test_an_adapter_where_a_model_belongs_says_what_to_give(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_the_chosen_penalties_come_from_the_grid_and_are_strong_for_noise() -> N
     assert result.penalty[0].min() > result.penalty[1].max()
 
 
-def test_two_wordings_still_choose_a_penalty_by_entities() -> None:
+def test_two_templates_still_choose_a_penalty_by_entities() -> None:
     result = _probe(planted(n_templates=2), scheme="template")
     assert len(result.n_test) == 2
     assert result.correct[:, 1].mean() > 0.9
@@ -176,16 +176,16 @@ def test_shuffled_labels_do_not_beat_the_majority() -> None:
     assert np.mean(above) - 2 * np.std(above) / np.sqrt(len(above)) <= 0
 
 
-# -- what is left out and what is refused --------------------------------------------------------------------------
+# -- what is excluded and what is refused --------------------------------------------------------------------------
 
 
-def test_a_label_of_one_cluster_is_left_out_and_counted() -> None:
+def test_a_label_of_one_cluster_is_excluded_and_counted() -> None:
     items = planted()
     labels = items.labels.astype(str)
     labels[items.clusters == 5] = "alone"
     result = probe_streams(items.x, labels.tolist(), items.clusters, items.templates, penalties=GRID)
     assert "alone" not in result.labels
-    assert dict(result.left_out) == {"label found in one group only": 3}
+    assert dict(result.excluded) == {"label found in one group only": 3}
     assert result.kept.tolist() == [i for i in range(72) if items.clusters[i] != 5]
     assert len(result.truth) == len(result.folds) == len(result.predicted) == 69
     rest = torch.from_numpy(result.kept)
@@ -193,7 +193,7 @@ def test_a_label_of_one_cluster_is_left_out_and_counted() -> None:
         items.x[rest], labels[result.kept].tolist(), items.clusters[result.kept], items.templates[result.kept],
         penalties=GRID,
     )  # fmt: skip
-    assert np.array_equal(without.predicted, result.predicted) and not without.left_out
+    assert np.array_equal(without.predicted, result.predicted) and not without.excluded
 
 
 def test_one_label_is_refused() -> None:
@@ -219,7 +219,7 @@ def test_activations_that_are_not_finite_are_refused_by_item_and_stream(value: f
     assert "float32" in error.value.remedy
 
 
-def test_one_wording_cannot_be_held_out() -> None:
+def test_one_template_cannot_be_held_out() -> None:
     items = planted(n_templates=1)
     with pytest.raises(StrataError) as error:
         _probe(items, scheme="template")

@@ -111,10 +111,10 @@ def test_a_subset_without_variation_has_no_similarity_and_four_items_are_needed(
 
 def test_only_a_fall_that_another_next_token_does_not_bring_is_excess() -> None:
     fast = torch.stack([gaussian(60, 10, seed) for seed in range(2)], 1)
-    wording = [fast + 0.1 * torch.stack([gaussian(60, 10, 10 + seed)] * 2, 1) for seed in range(2)]
+    template = [fast + 0.1 * torch.stack([gaussian(60, 10, 10 + seed)] * 2, 1) for seed in range(2)]
     next_token = torch.stack([gaussian(60, 10, 20)] * 2, 1)
     reasoning = torch.stack([torch.zeros(60, 10), gaussian(60, 10, 30)], 1)
-    sets = (fast, wording[0], fast + next_token + reasoning, wording[1] + next_token + reasoning, fast + next_token)
+    sets = (fast, template[0], fast + next_token + reasoning, template[1] + next_token + reasoning, fast + next_token)
     kept = torch.ones(2, 60, dtype=torch.bool)
     kept[1, :20] = False
     found = four_contrasts(*sets, kept)

@@ -1,4 +1,4 @@
-"""One coordinate that makes independent streams look alike, or alike ones different, is found and can be left out."""
+"""One coordinate that makes independent streams look alike, or alike ones different, is found and can be excluded."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from strata.probes.linear import probe_streams
 from strata.probes.similarity.orthogonal import fit_orthogonal
 from strata.probes.similarity.transfer import Transfer, probe_transfer
 
-N_CLUSTERS, WORDINGS, D_MODEL = 60, 4, 16
-CLUSTERS = np.repeat(np.arange(N_CLUSTERS), WORDINGS)
+N_CLUSTERS, TEMPLATES, D_MODEL = 60, 4, 16
+CLUSTERS = np.repeat(np.arange(N_CLUSTERS), TEMPLATES)
 LABELS = np.random.default_rng(3).permutation(np.arange(N_CLUSTERS) % 3)[CLUSTERS]
 PENALTIES = (1.0, 0.1, 0.01)
 

@@ -166,7 +166,7 @@ def test_an_extended_vocabulary_is_compared_where_both_have_rows(tmp_path: Path)
     )
 
 
-def test_what_has_no_counterpart_is_named_and_left_out_of_the_table(tmp_path: Path) -> None:
+def test_what_has_no_counterpart_is_named_and_excluded_of_the_table(tmp_path: Path) -> None:
     a = save(tmp_path / "a", tiny_model("llama"))
     b = save(tmp_path / "b", tiny_model("llama", num_hidden_layers=4, intermediate_size=64))
     changes = by_name(a, b)
