@@ -35,6 +35,7 @@ from strata.experiments.locate.readings import emergence_table, profiles_table
 from strata.experiments.locate.summary import locations_of, summarise
 from strata.experiments.run import RunDirectory, rows_to_table
 from strata.experiments.run_files import SUMMARY_SCHEMA
+from strata.experiments.schema_1 import as_read, as_written
 from strata.experiments.self_test_record import note_tests, record_tests
 from strata.experiments.tables import BEHAVIOUR, CURVES, LOCATIONS, PROBES, PROFILES
 from strata.probes.backends.contract import Backend
@@ -175,7 +176,7 @@ def _stages(
     progress: Progress,
 ) -> dict[str, Any]:
     if run.complete(RESULTS):
-        return run.read_object("summary.json", SUMMARY_SCHEMA)
+        return as_read(run.read_object("summary.json", SUMMARY_SCHEMA))
     asked = _ask(run, checkpoint, config, questions, batch_tokens, progress)
     backend, budget, lenses, store = asked.backend, asked.budget, asked.lenses, asked.store
     behaviour, encoded = asked.behaviour, questions.encoded
@@ -215,7 +216,7 @@ def _stages(
         )
     run.manifest["batch"] = {"tokens": budget.tokens, "halvings": budget.halvings}
     summary = summarise(run, checkpoint, questions, behaviour, locations, probed, causal, config)
-    run.write_json("summary.json", summary)
+    run.write_json("summary.json", as_written(summary))
     return summary
 
 
