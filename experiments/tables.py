@@ -92,7 +92,7 @@ LAYER_SWAPS = _schema(
     high=_FLOAT, recovery=_FLOAT, recovery_low=_FLOAT, recovery_high=_FLOAT, n_items=_INT, n_clusters=_INT, reason=_TEXT,
     method=_TEXT,
 )  # fmt: skip
-"""`compare`: scores of the receiving model with blocks of another one; contrast is who lends: distilled, control, random."""
+"""`compare`: scores of the target model with blocks of another one; contrast names the source: distilled, control, random."""
 
 CROSSED = _schema(
     contrast=_TEXT, direction=_TEXT, component=_TEXT, position=_TEXT, kind=_TEXT, layer=_INT, value=_FLOAT, low=_FLOAT,

@@ -23,7 +23,7 @@ from strata.probes.similarity.dominant import DOMINANT_SHARE
 Json = dict[str, Any]
 _PACKED = ("changes", "layer_swaps", "crossed", "weights", "similarity", "contrasts", "transfer")
 _ATTENTION = (
-    "Attention at the last position also lends what it carries there from other positions, so it may bring over a change that "
+    "Attention at the last position also brings what it carries there from other positions, so it may bring over a change that "
     "was made elsewhere and earlier; only the MLP lines and the layer swaps say where the change is."
 )
 
@@ -104,14 +104,14 @@ def _body(view: Json) -> str:
     )  # fmt: skip
     layer_swaps = frame(
         "layer_swaps", "Whose blocks bring the change?",
-        "One model with blocks taken from the other. Recovery: 0 is the receiving model, 1 the model that lends. The random change has no "
+        "One model with blocks taken from the other. Recovery: 0 is the target model, 1 the source model. The random change has no "
         "model of its own to recover; see it as a score, where dotted lines are the models as they are.",
         select("gway", "Blocks go") + select("gscore", "Show") + select("gmeasure", "Measure"),
         before=sections.halves(view),
     )  # fmt: skip
     crossed = frame(
         "crossed", "Which contribution carries the difference?",
-        "Share of the difference in logits between the models that one block's contribution, lent by the other model on the same "
+        "Share of the difference in logits between the models that one block's contribution, taken from the other model on the same "
         f"tokens, brings over (1: all of it). The null moves the receiver's own contribution as far in a random direction. {_ATTENTION}",
         select("cway", "Contributions go"),
     )  # fmt: skip

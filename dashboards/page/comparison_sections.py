@@ -88,7 +88,7 @@ def _model_row(model: Json, check: Json | None) -> str:
 
 
 def answers(view: Json) -> str:
-    """What changed in the answers: by kind, in words, by family."""
+    """What changed in the answers: by kind, in generated answers, by family."""
     a = view["answers"]
     kinds = "".join(_kind_rows(kind) for kind in a["kinds"])
     return f"""
@@ -98,7 +98,7 @@ def answers(view: Json) -> str:
     right {DECIDING_RULE}; that measure stands first. A measure shows a change where its interval leaves 0 out. Bold: a gain or a loss is claimed, since every measure
     of the kind shows it on one side{_also_beyond(view)}. ≠: this interval leaves 0 out, and another measure's lies on the other side of 0. Plain: nothing is
     claimed; what shows it and what doesn't stands beneath. Change: distilled − base. Difference in differences against the control: distilled − control, what the control training does not do as well. Drawn: the change (square) and
-    what is difference in differences against the control (diamond), from −1 to 1.</p>
+    the difference in differences against the control (diamond), from −1 to 1.</p>
   <div class="wide"><table class="plain estimates"><caption class="sr">Answers by kind</caption><thead><tr><th scope="col">Items</th>
     <th scope="col">Measure</th>{_heads()}<th scope="col">Change</th></tr></thead>{kinds}</table></div>
   {_generated(a)}
@@ -109,7 +109,7 @@ def answers(view: Json) -> str:
 def _also_beyond(view: Json) -> str:
     control = any(model["key"] == "control" for model in view["models"])
     return (
-        ", in the change and difference in differences against the control"
+        ", in the change and in the difference in differences against the control"
         if control
         else " in the change; without a control model that may be what any training does"
     )
@@ -193,7 +193,7 @@ def _beneath(kind: Json) -> str:
 
 
 def _generated(a: Json) -> str:
-    head = f"<h3>In words: {GENERATED}</h3>"
+    head = f"<h3>{GENERATED[0].upper()}{GENERATED[1:]}</h3>"
     if not a["generated"]:
         return f'{head}<div class="state state-notrun"><b>Not run</b><div>{prose(a["generated_text"])}</div></div>'
     rows = ""
@@ -216,7 +216,7 @@ def _generated(a: Json) -> str:
 
 def _generated_rule(a: Json) -> str:
     beyond = any(split["estimates"]["difference_in_differences"] for split in a["generated"])
-    also = ", difference in differences against the control too," if beyond else ""
+    also = ", that of the difference in differences too," if beyond else ""
     return f": the interval leaves 0 out{also} and not all that the measures at the prompts show is the opposite"
 
 

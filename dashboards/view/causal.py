@@ -111,7 +111,7 @@ def _peak(line: Json) -> int | None:
 
 
 def _aria(line: Json) -> str:
-    """The line in words: where it is highest, and how it ends."""
+    """The line as a sentence: where it is highest, and how it ends."""
     where = f"{line['family'] or line['kind']}, {line['component'] or 'edge'} at {line['position']}"
     said = f"{line['instrument']} {measure_meta(line['instrument'], line['measure'])['label']}, {where} ({line['n_items']} items)"
     peak = _peak(line)

@@ -41,5 +41,5 @@ def _named(row: Json) -> tuple[str, str]:
     )
     part = "" if lens else COMPONENTS.get(row["component"], row["component"] or "")
     named = ", ".join(one for one in (str(meta["label"]), part) if one)
-    instrument = instrument_label(row["instrument"]) if lens else str(row["instrument"]).capitalize()
+    instrument = instrument_label(row["instrument"])
     return instrument, named + (f", at {row['position']}" if row["position"] else "")

@@ -46,7 +46,7 @@ SCORES = {
     # Layer swaps are scored on the logit difference alone: their accuracy is its sign.
     "logit_difference": {"label": LOGIT_DIFFERENCE.label, "unit": LOGIT_DIFFERENCE.unit},
     "accuracy": {"label": BY_LIKELIHOOD.label, "unit": BY_LIKELIHOOD.unit},
-    "in_words": {"label": f"{GENERATED}, share right", "unit": "share of problems"},
+    "generated": {"label": f"{GENERATED}, share right", "unit": "share of problems"},
 }
 _SHORT = {"mlp_out": "MLP", "attn_out": "attention", "block_out": "whole block"}
 _READING = ("instrument", "measure", "position")
@@ -159,7 +159,7 @@ def _readings(lines: list[Json]) -> list[Json]:
             {
                 "id": f"{instrument}|{measure}|{position}", "instrument": instrument, "measure": measure,
                 "position": position, "axis": members[0]["axis"], "label": meta["label"], "unit": meta["unit"],
-                "instrument_label": instrument_label(instrument) if lens else instrument.capitalize(),
+                "instrument_label": instrument_label(instrument),
                 "sequential": sequential, "limits": [min(values) if sequential else -high, high], "clipped": beyond,
                 "change_limits": [-limit, limit], "change_clipped": clipped,
                 "components": list(dict.fromkeys(str(line["component"]) for line in members if line["component"])),

@@ -25,7 +25,7 @@ class ComparisonRun:
     found: Json  # comparison.json
     pair_check: Json  # pair_check.json; empty when absent
     families: Rows  # families.json, a row a family; empty when absent
-    tables: Mapping[str, Rows | None]  # changes, layer swaps, crossed, weights, similarity, contrasts, transfer
+    tables: Mapping[str, Rows | None]  # changes, layer_swaps, crossed, weights, similarity, contrasts, transfer
     models: Mapping[str, Json]  # role -> manifest.json of its own run; empty when that is absent
 
     @property

@@ -141,7 +141,7 @@ def was_asked(run: ComparisonRun, kind: str) -> bool:
 
 
 def build_answers(run: ComparisonRun) -> Json:
-    """By kind and by family every measure of the answers, and which of them show a change; in words by split."""
+    """By kind and by family every measure of the answers, and which of them show a change; generated answers by split."""
     kinds = [
         {"kind": kind, **_asked(of_kind), "measures": _measures(of_kind), **_agreement(of_kind)}
         for kind in KINDS
@@ -174,7 +174,7 @@ def build_answers(run: ComparisonRun) -> Json:
         "families": families,
         "generated": splits,
         "generated_how": f"drawn at temperature {warmth:g}" if warmth else "greedily",
-        "generated_text": "" if splits else said(reason or "no answers in words were asked for").rstrip(".") + ".",
+        "generated_text": "" if splits else said(reason or "no generated answers were asked for").rstrip(".") + ".",
     }
 
 
@@ -192,7 +192,7 @@ def _measures(of_kind: Json) -> list[Json]:
 
 
 def _agreement(of_kind: Json) -> Json:
-    """By contrast whether a claim stands, whether all measures show one side, whether two show opposites; and that in words.
+    """By contrast whether a claim stands, whether all measures show one side, whether two show opposites; and that as a sentence.
 
     A comparison of an earlier version, which knows no `shown_by`, judged by point estimates: of it nothing is marked.
     """

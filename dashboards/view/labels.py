@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from strata.dashboards.view.causal_labels import CAUSAL_INSTRUMENTS
+
 Json = dict[str, Any]
 
 KINDS = ("knowledge", "reasoning", "composite", "control")
@@ -131,7 +133,7 @@ REFERENCES: dict[str, str] = {
 
 def instrument_label(name: str) -> str:
     """The words for an instrument; an unknown one keeps its own name."""
-    entry = INSTRUMENTS.get(name)
+    entry = INSTRUMENTS.get(name) or CAUSAL_INSTRUMENTS.get(name)
     return str(entry["label"]) if entry else name
 
 

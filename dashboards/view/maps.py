@@ -177,7 +177,7 @@ def _baseline(baselines: list[Json], layer: int, constant: float) -> float:
 
 
 def describe(title: str, axis: str, rows: list[Json], layers: list[int], above: str = "above baseline") -> str:
-    """The map in words: per family, from which layer on the cells stay undimmed to the end."""
+    """The map as a sentence: per family, from which layer on the cells stay undimmed to the end."""
     parts = []
     for row in rows:
         lit = [

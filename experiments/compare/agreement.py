@@ -61,7 +61,7 @@ def borne_on(accuracy: Mapping[str, Any]) -> list[str]:
 
 
 def contrasts_of(of_kind: OfKind) -> dict[str, dict[str, int]]:
-    """What the measures show in the contrasts that a claim stands on. Difference in differences against the control an absent measure shows nothing."""
+    """What the measures show in the contrasts that a claim stands on. Against the control an absent measure shows nothing."""
     from_base = shown(of_kind, "change")
     beyond = shown(of_kind, "difference_in_differences")
     found = {"change": from_base} if from_base else {}

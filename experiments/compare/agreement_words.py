@@ -64,7 +64,7 @@ def _lacking(of_kind: OfKind, signs: Mapping[str, int], sign: int) -> str:
 
 
 def denial(sign: int, at_prompts: OfKind) -> str:
-    """What the measures at the prompts show against an answer in words."""
+    """What the measures at the prompts show against a generated answer."""
     return "; ".join(
         f"{AGAINST[contrast]} {_each(at_prompts, contrast, names)}"
         for contrast, names in denied_by(sign, at_prompts).items()

@@ -48,7 +48,7 @@ def claims(found: Mapping[str, Any]) -> dict[str, Any]:
 def _said(words: Mapping[str, Any], at_prompts: Mapping[str, Any]) -> str:
     ways = ", ".join(f"{role} {way}" for role, way in words["prompt"].items())
     first = _with_control(
-        f"Reasoning in words, {GENERATED} ({words['about']}; asked {ways}): {_points(words['accuracy']['change'])}",
+        f"Reasoning, {GENERATED} ({words['about']}; asked {ways}): {_points(words['accuracy']['change'])}",
         words["accuracy"],
     )
     sign = sign_of(words["accuracy"])
@@ -60,17 +60,19 @@ def _said(words: Mapping[str, Any], at_prompts: Mapping[str, Any]) -> str:
 
 
 def _shared_out(halved: Mapping[str, Any] | None) -> list[str]:
-    """Which half of the blocks brings the change in words, where that was measured."""
+    """Which half of the blocks brings the change of the generated answers, where that was measured."""
     if halved is None:
         return []
     way = f" asked {halved['prompt']}" if halved.get("prompt") else ""
     if halved["upper_minus_lower"] is None:
-        return [f"Which half of the blocks brings the change in words is undetermined{way}: {halved['reason']}."]
+        return [
+            f"Which half of the blocks brings the change of the generated answers is undetermined{way}: {halved['reason']}."
+        ]
     apart = halved["upper_minus_lower"]
     band = signed_interval(apart["low"], apart["high"])
     unsure = "" if excludes_zero(apart) else ", which doesn't say which half brings more"
     return [
-        f"Base and distilled model{way} both differ by {_points(halved['whole'])} in words; the share of it that comes with the "
+        f"Base and distilled model{way} differ by {_points(halved['whole'])} in generated answers; the share of it that comes with the "
         f"upper half of the blocks (from block {halved['cut']}) less the share that comes with the lower half: "
         f"{signed(apart['value'])}{band}{unsure}."
     ]

@@ -29,19 +29,19 @@ class CompareConfig:
     transferred: int = 3
     """Families of each kind whose answer probes are carried over: those with the most items that both models answer."""
     generated: int = 8
-    """Items of each asked family that are answered in words, with thinking; 0: none."""
+    """Items of each asked family whose answers are generated, chain of thought included; 0: none."""
     generated_splits: tuple[Split, ...] = ("test", "harder", "other")
     """Which problems: of trained families, harder than trained on, of families never trained on."""
     generated_tokens: int = 256
-    """At most how many tokens an answer in words has, its thinking included."""
+    """At most how many tokens a generated answer has, its chain of thought included."""
     generated_swap_parts: int = 4
-    """Stretches of blocks between which models are cut for layer swaps that are asked in words; below 2: none."""
+    """Stretches of blocks that layer swaps with generated answers are made of; below 2: none."""
     contrast_items: int = 24
     """Items of each kind that every model is asked behind five instructions, for the four contrasts; 0: none."""
     temperature: float = 0.0
-    """Of answers in words: 0 decodes greedily, above it they are drawn with the run's seed."""
+    """Of generated answers: 0 decodes greedily, above it they are drawn with the run's seed."""
     samples: int = 1
-    """Draws of every answer in words, where they are drawn."""
+    """Draws of every generated answer, where they are drawn."""
     spectra: bool = True
     """Whether the spectrum of every changed matrix is measured beside its size."""
 
@@ -52,7 +52,7 @@ class CompareConfig:
         ):
             raise StrataError(
                 "--swap-pairs, --transferred, --generated and --generated-swap-parts can't be negative, and --swap-stride needs at least 1",
-                "Give 0 to leave layer swaps, probe transfer or answers in words out",
+                "Give 0 to leave layer swaps, probe transfer or generated answers out",
             )
         if self.contrast_items < 0:
             raise StrataError("--contrast-items can't be negative", "Give 0 to leave the four contrasts out")
@@ -67,7 +67,7 @@ class CompareConfig:
             raise StrataError(f"--temperature is {self.temperature:g}", "Give 0 to decode greedily, or more to draw")
         if min(self.generated_tokens, self.samples) < 1:
             raise StrataError(
-                "--generated-tokens and --samples need at least 1", "Give 0 --generated to ask nothing in words"
+                "--generated-tokens and --samples need at least 1", "Give --generated 0 to generate no answers"
             )
         if self.samples > 1 and self.temperature == 0:
             raise StrataError(
@@ -76,7 +76,7 @@ class CompareConfig:
             )
         unknown = [name for name in self.swap_sweeps if name not in SWEEPS]
         if unknown:
-            raise StrataError(f"There is no layer swap sweep {unknown[0]!r}", f"Choose among: {', '.join(SWEEPS)}")
+            raise StrataError(f"There is no layer-swap sweep {unknown[0]!r}", f"Choose among: {', '.join(SWEEPS)}")
         if not {"nothing", "everything"} <= set(self.swap_sweeps):
             raise StrataError(
                 "Layer swaps need `nothing` and `everything`", "Add them: the others are read against them"

@@ -26,7 +26,7 @@ class Way:
     into: Role
     """Which of the two receives."""
     source: Role
-    """Which of the two lends."""
+    """Which of the two the parts come from."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ class ExchangeStores:
         """Whether contributions are moved at random too: as far as the distilled model's differ."""
         return way.role == DISTILLED
 
-    def lent(self, role: Role) -> ActivationStore:
+    def contributions_of(self, role: Role) -> ActivationStore:
         """What the blocks of a model add to every token of the pairs, while no other model is in memory."""
-        return self._store(f"lent-{role}")
+        return self._store(f"contributions-{role}")
 
     def whole(self, store: ActivationStore) -> bool:
         """Whether every pair is in it."""

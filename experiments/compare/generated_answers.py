@@ -1,4 +1,4 @@
-"""What do the models answer in words, thinking first? Generated, extracted, checked, and paired by problem."""
+"""Which answers do the models generate, chain of thought first? Extracted, checked, and paired by problem."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def generated_change(
     *,
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """By split of the problems (trained on, harder, other families): share answered right in words, before and after.
+    """By split of the problems (trained on, harder, other families): share of right generated answers, before and after.
 
     Writes one table of answers a model; a finished one is not made again. A model that can't be asked, as for the
     length of its context, or in whose texts hardly an answer is found, is handed to `exclude` (measure, model, reason).
     """
     if config.generated == 0:
-        return {"reason": "no answers in words were asked for"}
+        return {"reason": "no generated answers were asked for"}
     seed = config.locate.seed
     asked = {
         split: evaluation_lessons(split, seed=seed, per_family=config.generated) for split in config.generated_splits
@@ -55,7 +55,7 @@ def generated_change(
             run.write_table(name, rows_to_table(made, ANSWERS))
         rows[role] = run.read_table(name).to_pylist()
     if not rows:
-        return {"reason": "no model could be asked in words"}
+        return {"reason": "no model could be asked to generate answers"}
     found = summarised(rows, draws=config.locate.draws, seed=seed)
     for of_split in found.values():
         for role, reason in of_split["unmeasured"].items():
@@ -113,7 +113,7 @@ def summarised(rows: Mapping[Role, Sequence[Mapping[str, Any]]], *, draws: int, 
 
 
 def answers_table(role: Role) -> str:
-    """Name of the table of a model's answers in words."""
+    """Name of the table of a model's generated answers."""
     return f"answers_{role}"
 
 

@@ -1,7 +1,7 @@
-"""Whose blocks bring what is gained in words? The base with blocks of another model, asked to think and answer.
+"""Whose blocks bring what is gained in generated answers? The base with blocks of another model, asked to think and answer.
 
-What reasoning training brings may not show in the likelihood of an answer that has to be given at once. So the layer swaps are asked
-in words as well, all in the one way of asking that suits the lending model best, and so are the base and the source held
+What reasoning training brings may not show in the likelihood of an answer that has to be given at once. So the layer swaps are scored
+on generated answers as well, all in the one way of asking that suits the source model best, and so are the base and the source held
 against them: the base's own best way may be another one. That way is chosen on the same problems, so the change that is
 shared out here is a little too large; its shares are not.
 """
@@ -36,8 +36,8 @@ from strata.probes.causal.swapped_model import swapped_model
 from strata.probes.errors import STOPPING, StrataError
 from strata.probes.progress import Progress, silent
 
-MEASURE = "in_words"
-"""Among the measures of layer_swaps: share of problems answered right in words."""
+MEASURE = "generated"
+"""Among the measures of layer swaps: share of right generated answers."""
 TABLE = "generated_layer_swaps"
 
 
@@ -50,7 +50,7 @@ def generated_layer_swaps(
     *,
     progress: Progress = silent,
 ) -> dict[Role, dict[str, Any]]:
-    """By model of `roles`: how its upper half of blocks compares with its lower one (`halves`), scored in words.
+    """By model of `roles`: how its upper half of blocks compares with its lower one (`halves`), scored on generated answers.
 
     Asked on the split like the training's (the first, where that isn't asked), once the answers of the whole models are in the run. A model whose own answers don't
     differ from the base's gets the reason and no layer_swaps: there is nothing to share out. Writes the table

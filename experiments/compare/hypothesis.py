@@ -20,7 +20,7 @@ from strata.experiments.compare.next_tokens import format_instead
 from strata.experiments.compare.paired import excludes_zero
 
 SPLIT = "test"
-"""Problems in words that the gain is measured on: like those that were trained on."""
+"""Problems with generated answers that the gain is measured on: like those that were trained on."""
 
 
 def hypothesis_of(found: Mapping[str, Any]) -> tuple[str, str]:
@@ -28,7 +28,7 @@ def hypothesis_of(found: Mapping[str, Any]) -> tuple[str, str]:
     reasoning, knowledge = (found["kinds"].get(kind, {}) for kind in ("reasoning", "knowledge"))
     words = asked_to_generate(found)
     gain, loss = (words or reasoning).get("accuracy"), knowledge.get("accuracy")
-    where = "in words" if words else "at these prompts"
+    where = "in generated answers" if words else "at these prompts"
     alone = f" ({GENERATED} alone)" if words else ""
     absent = [name for name, one in (("reasoning", gain), ("knowledge", loss)) if one is None]
     if absent:
@@ -38,7 +38,7 @@ def hypothesis_of(found: Mapping[str, Any]) -> tuple[str, str]:
     if any(one["low"] is None for one in (gain["change"], loss["change"])):
         return "undetermined", "there are too few clusters for an interval"
     (gained, no_gain), (lost, no_loss) = _gain(reasoning, words, where), _loss(knowledge)
-    brings_gain = _half(reasoning, "in_words" if words else "accuracy")
+    brings_gain = _half(reasoning, "generated" if words else "accuracy")
     brings_loss = _half(knowledge, "accuracy")
     contrary = [
         (gained < 0, f"reasoning is answered less often than before {where}{_beyond(gain)}"),
@@ -66,7 +66,7 @@ def hypothesis_of(found: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _gain(reasoning: Mapping[str, Any], words: Mapping[str, Any] | None, where: str) -> tuple[int, str]:
-    """(sign of the change of reasoning, why no gain is shown). Answers in words count before those at the prompts.
+    """(sign of the change of reasoning, why no gain is shown). Generated answers count before those at the prompts.
 
     They are another measure: what they say stands only as far as what is shown at the prompts is not the opposite alone.
     """
@@ -79,7 +79,7 @@ def _gain(reasoning: Mapping[str, Any], words: Mapping[str, Any] | None, where: 
         often = "more" if borne > 0 else "less"
         return (
             0,
-            f"the measures of reasoning disagree: it is answered {often} often in words, but {denial(borne, reasoning)}",
+            f"the measures of reasoning disagree: it is answered {often} often in generated answers, but {denial(borne, reasoning)}",
         )
     return sign, f"{none} {why_not_alone(accuracy, 1)}"
 
@@ -93,7 +93,7 @@ def _loss(knowledge: Mapping[str, Any]) -> tuple[int, str]:
 
 
 def asked_to_generate(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Answers in words to problems like those trained on; None where they weren't measured in base and distilled model."""
+    """Generated answers to problems like those trained on; None where they weren't measured in base and distilled model."""
     of_split: Mapping[str, Any] | None = (found.get("generated") or {}).get(SPLIT)
     return of_split if of_split is not None and of_split["accuracy"]["change"] is not None else None
 
@@ -101,7 +101,7 @@ def asked_to_generate(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def halves_by_generated(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """How the halves of the blocks share what is gained on the problems of `asked_to_generate`; None: not measured there."""
     of_model = (found["kinds"].get("reasoning", {}).get("upper_minus_lower") or {}).get("distilled") or {}
-    entry: Mapping[str, Any] | None = of_model.get("in_words")
+    entry: Mapping[str, Any] | None = of_model.get("generated")
     return entry if entry is not None and entry.get("split", SPLIT) == SPLIT else None
 
 
@@ -112,7 +112,7 @@ def _half(of_kind: Mapping[str, Any], measure: str) -> int:
     """
     of_model = (of_kind.get("upper_minus_lower") or {}).get("distilled") or {}
     entry = of_model.get(measure) or {}
-    if measure == "in_words" and entry.get("split", SPLIT) != SPLIT:
+    if measure == "generated" and entry.get("split", SPLIT) != SPLIT:
         return 0
     apart = entry.get("upper_minus_lower")
     if apart is None or not excludes_zero(apart):

@@ -1,4 +1,4 @@
-"""Cross-model patching with one model in memory: what a model lends is read from disk, while the other one receives it."""
+"""Cross-model patching with one model in memory: the source's contributions are read from disk while the target runs."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def cross_one_by_one(
     one_by_one = _OneByOne(models, stores, progress)
     refused: dict[Role, str] = {}
     ways = [way for role in roles for way in stores.ways(role)]
-    # The base lends first and receives last, so that every other model has to be opened once only.
+    # The base is the source first and the target last, so that every other model has to be opened once only.
     if any(way.source == BASE for way in ways):
-        refused |= one_by_one.lend(BASE, [way for way in ways if way.source == BASE])
+        refused |= one_by_one.store_source(BASE, [way for way in ways if way.source == BASE])
     for role in roles:
         mine = [way for way in ways if way.role == role and role not in refused]
-        refused |= one_by_one.lend(role, [way for way in mine if way.source == role])
+        refused |= one_by_one.store_source(role, [way for way in mine if way.source == role])
         refused |= one_by_one.receive(role, [way for way in mine if way.into == role and role not in refused])
     refused |= one_by_one.receive(BASE, [way for way in ways if way.into == BASE and way.role not in refused])
     return refused
@@ -45,10 +45,10 @@ class _OneByOne:
         self.items: tuple[EncodedItem, ...] = stores.items
         self.positions = tuple(dict.fromkeys(line.position for line in cross_lines(stores.config)))
 
-    def lend(self, source: Role, ways: Sequence[Way]) -> dict[Role, str]:
+    def store_source(self, source: Role, ways: Sequence[Way]) -> dict[Role, str]:
         """Keeps what `source` adds on disk, for the ways that are not measured yet."""
         todo = [way for way in ways if not self.stores.whole(self.stores.crossed(way))]
-        store = self.stores.lent(source)
+        store = self.stores.contributions_of(source)
         if not todo or self.stores.whole(store):
             return {}
         try:
@@ -74,7 +74,7 @@ class _OneByOne:
                 tests = run_patch_self_tests(model, [as_pair(one) for one in self.items])
                 record_tests(self.stores.run, tests, of=receiver)
                 store_crossed(
-                    self.stores.crossed(way), model, stored(self.stores.lent(way.source)), self.items,
+                    self.stores.crossed(way), model, stored(self.stores.contributions_of(way.source)), self.items,
                     self.stores.config, null=self.stores.has_null(way), progress=self.progress,
                 )  # fmt: skip
             except STOPPING:

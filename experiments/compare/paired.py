@@ -1,4 +1,4 @@
-"""One item asked of several models: means, changes, and what is left of a change difference in differences against the control's."""
+"""One item asked of several models: means, changes, and the difference in differences against a control model."""
 
 from __future__ import annotations
 

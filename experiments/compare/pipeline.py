@@ -223,7 +223,7 @@ class _Comparison:
             write_contrasts(run, self.models, self.questions, self.config, progress=self.progress)
         with run.stage("layer_swaps"):
             upper = self._exchange(rows)
-        with run.stage("answers in words"):
+        with run.stage("generated answers"):
             generated = generated_change(run, self.models, self.config, self._exclude, progress=self.progress)
         with run.stage("layer swaps by generated answers"):
             for role, halved in self._generated_layer_swaps(generated).items():

@@ -155,7 +155,7 @@ def reasoning_rows(
             temperature=temperature,
             seed=seed + draw * _NEXT_DRAW,
             progress=progress,
-            stage=f"{model} in words" if samples == 1 else f"{model} in words, draw {draw + 1} of {samples}",
+            stage=f"{model} generates" if samples == 1 else f"{model} generates, draw {draw + 1} of {samples}",
         )
         for (way, lesson), inside, one in zip(all_asked, opened, written, strict=True):
             answer = extract_answer(one.text, opened=inside)

@@ -17,7 +17,7 @@ _SHOWN: dict[Prompting, int] = {"question_only": 0, "few_shot": 6, "chain_of_tho
 def ask(lesson: Lesson, way: Prompting) -> str:
     """The lesson's question as a prompt. Examples are of its family and difficulty, worded alike, never test instances.
 
-    `answers` shows six examples with their answers, `thoughts` three with the teacher's steps as well: an untrained
+    `few_shot` shows six examples with their answers, `chain_of_thought` three with the teacher's steps as well: an untrained
     model's fair chances at the same task.
     """
     shown = _examples(lesson.family, lesson.difficulty, lesson.template)[: _SHOWN[way]]

@@ -60,5 +60,5 @@ def build_items(
 
 
 def _nearest(settings: Sequence[int], wanted: int) -> int:
-    """A family whose dial doesn't reach so far gives its own nearest setting."""
+    """A family whose difficulties don't reach so far gives its own nearest setting."""
     return min(settings, key=lambda setting: abs(setting - wanted))

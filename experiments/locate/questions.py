@@ -93,7 +93,7 @@ def unrelated_ids(encoded: Sequence[EncodedItem]) -> list[int | None]:
     """For every item the scored token of another item of its family: neither its answer nor its foil.
 
     The null of every lens reading (2402.16837 uses unrelated entities likewise). Deterministic: the items of a family
-    lend each other their answers in a cycle. Where a small set holds no third answer, one of the item's own choices
+    give each other their answers in a cycle. Where a small set holds no third answer, one of the item's own choices
     stands in, which are answers of the same family; None when there is no such choice either.
     """
     by_family: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -105,8 +105,8 @@ def unrelated_ids(encoded: Sequence[EncodedItem]) -> list[int | None]:
         for place, index in enumerate(members):
             mine = {encoded[index].answer_id, encoded[index].foil_id}
             # Start half-way round, so that neighbours (often the same entity in other words) are tried last.
-            lent = [encoded[members[(place + size // 2 + step) % size]].answer_id for step in range(size)]
-            candidates = (*lent, *(encoded[index].choice_ids or ()))
+            given = [encoded[members[(place + size // 2 + step) % size]].answer_id for step in range(size)]
+            candidates = (*given, *(encoded[index].choice_ids or ()))
             found[index] = next((token for token in candidates if token not in mine), None)
     return found
 

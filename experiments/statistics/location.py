@@ -45,7 +45,7 @@ class Location:
     n_clusters: int
     """Clusters with effects and controls at all blocks."""
     method: str
-    """The rule in words."""
+    """The rule as a sentence."""
 
 
 def locate_profile(

@@ -45,7 +45,7 @@ class Onset:
     n_clusters: int
     """Clusters they fall into; with fewer than eight there is no bound, so no onset is claimed."""
     definition: str
-    """The rule in words."""
+    """The rule as a sentence."""
 
 
 def onset(

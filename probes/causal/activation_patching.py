@@ -248,8 +248,8 @@ def _other_answers(pairs: Sequence[Pair], present: Tensor) -> tuple[Int[Tensor, 
     for row, pair in enumerate(pairs):
         others = [(row + step) % len(pairs) for step in range(1, len(pairs))]
         mine = {pair.answer_id, pair.foil_id}
-        lends = (other for other in others if bool(present[other]) and pairs[other].answer_id not in mine)
-        donor = next(lends, None)
+        others_left = (other for other in others if bool(present[other]) and pairs[other].answer_id not in mine)
+        donor = next(others_left, None)
         donors.append(row if donor is None else donor)
         found.append(donor is not None)
     return torch.tensor(donors), torch.tensor(found)

@@ -2,7 +2,7 @@
 
 Both models read the same clean prompt. What a block, its attention or its MLP adds in the source stands in for what it
 adds in the receiver, at one block and one position group (cross-model activation patching: 2402.14811). A block above
-the one that was changed carries the change on: attention that reads it lends an effect of its own. A layer swap, which
+the one that was changed carries the change on: attention that reads it brings an effect of its own. A layer swap, which
 exchanges weights, does not have that; so the two are read together. The null: the receiver's own contribution moved by
 as much in a random direction, which any change of that size may do.
 """
@@ -50,7 +50,7 @@ class SourceRun(Protocol):
 
 
 SourceModel = Callable[[Sequence[Pair]], SourceRun]
-"""Gives the source's run of a batch: from a model (`lends`) or from disk (`strata.probes.causal.stored_contributions.stored`)."""
+"""Gives the source's run of a batch: from a model (`source_of`) or from disk (`strata.probes.causal.stored_contributions.stored`)."""
 
 
 class CrossLine(NamedTuple):
@@ -69,7 +69,7 @@ class CrossPatched:
     rows: tuple[int, ...]
     """Indices into the pairs given."""
     source: Float[Tensor, " item"]
-    """Logit difference answer − foil of the clean prompt in the model that lends."""
+    """Logit difference answer − foil of the clean prompt in the source model."""
     receiver: Float[Tensor, " item"]
     """The same in the model that receives."""
     shift: Mapping[CrossLine, Float[Tensor, "item layer"]]
@@ -116,13 +116,15 @@ def cross_patch(
 ) -> Iterator[CrossPatched]:
     """Yields the effects of `lines` batch by batch; memory does not depend on the number of pairs.
 
-    Exchange the two models for the other direction; lend from a twin for the control. `Pair.swapped()` measures the foil
+    Exchange the two models for the other direction; take a control model as source for the control. `Pair.swapped()` measures the foil
     prompts instead. A random line's directions depend on the seed, the pair, the block and the token. Raises NoRestartError where the receiver can't be run from the middle, StrataError for models
     or sites that don't fit.
     """
     for line in lines:
         if line.component not in CONTRIBUTIONS:
-            raise StrataError(f"{line.component} can't be lent", f"Lend one of: {', '.join(CONTRIBUTIONS)}")
+            raise StrataError(
+                f"{line.component} can't be patched across models", f"Choose one of: {', '.join(CONTRIBUTIONS)}"
+            )
     check_ids(pairs, receiver)
     if isinstance(source, Checkpoint):
         check_same_shape(receiver, source)
@@ -139,8 +141,8 @@ def cross_patch(
 
 
 class _Batch:
-    def __init__(self, receiver: Checkpoint, lent: SourceRun, pairs: Sequence[Pair], seed: int) -> None:
-        self.receiver, self.lent, self.pairs, self.seed = receiver, lent, pairs, seed
+    def __init__(self, receiver: Checkpoint, given: SourceRun, pairs: Sequence[Pair], seed: int) -> None:
+        self.receiver, self.given, self.pairs, self.seed = receiver, given, pairs, seed
         self.own = record(receiver, [pair.clean for pair in pairs])
 
     def run(self, rows: tuple[int, ...], lines: Sequence[CrossLine]) -> CrossPatched:
@@ -150,7 +152,7 @@ class _Batch:
             tokens, present = self._tokens(position)
             here = [line for line in lines if line.position == position]
             shift |= self._at(here, tokens, present, before)
-        return CrossPatched(rows, self.lent.difference, before, shift)
+        return CrossPatched(rows, self.given.difference, before, shift)
 
     def _at(
         self, lines: Sequence[CrossLine], tokens: Tensor, present: Bool[Tensor, " item"], before: Tensor
@@ -178,18 +180,18 @@ class _Batch:
 
     def _moves(self, component: Component, layer: int, tokens: Tensor) -> Bool[Tensor, " item"]:
         own = self._own(component, layer, tokens)
-        return (self.lent.at(component, layer, tokens).to(own) != own).flatten(1).any(1).cpu()
+        return (self.given.at(component, layer, tokens).to(own) != own).flatten(1).any(1).cpu()
 
     def _own(self, component: Component, layer: int, tokens: Tensor) -> Float[Tensor, "item position d_model"]:
         return self.own.at(component, layer, tokens + self.own.batch.start[:, None])
 
     def _values(self, line: CrossLine, tokens: Tensor) -> Callable[[int], Tensor]:
         if not line.random:
-            return lambda layer: self.lent.at(line.component, layer, tokens)
+            return lambda layer: self.given.at(line.component, layer, tokens)
 
         def moved_at_random(layer: int) -> Tensor:
             own = self._own(line.component, layer, tokens)
-            size = distances(self.lent.at(line.component, layer, tokens).to(own), own)
+            size = distances(self.given.at(line.component, layer, tokens).to(own), own)
             found = own + (size[..., None] * self._directions(layer, tokens).to(own.device)).to(own.dtype)
             # What half precision would round away, or to another size, is moved vector by vector.
             missed = (distances(found, own) - size).abs() > MISS * size

@@ -94,7 +94,7 @@ def layer_swaps_of(n_layers: int, sweeps: Sequence[Sweep] = SWEEPS, *, stride: i
             case "embedding" | "final_norm" | "unembedding":
                 found.append(LayerSwap(sweep, None, range(0), frozenset({sweep})))
             case _:
-                raise StrataError(f"There is no layer swap sweep {sweep!r}", f"Choose among: {', '.join(SWEEPS)}")
+                raise StrataError(f"There is no layer-swap sweep {sweep!r}", f"Choose among: {', '.join(SWEEPS)}")
     return tuple(found)
 
 

@@ -61,7 +61,7 @@ _NOT_COMPUTED = frozenset(
 @dataclass(frozen=True)
 class ArchitectureDifference:
     what: str
-    """In words."""
+    """As a sentence."""
     a: Any
     """Value in A."""
     b: Any

@@ -26,7 +26,7 @@ class NoEmbeddingError(StrataError):
             "Leave it out of the text, or give the checkpoint whose embedding was resized with its tokenizer",
         )
         self.reason = f"needs {token!r}, which the model has no embedding for ({sizes})"
-        """The same in words shared by all texts that need it."""
+        """The same worded alike for all texts that need it."""
         self.n_tokens = n_tokens
         """Length of the whole text."""
 

@@ -136,7 +136,7 @@ def _is_narrow(name: str, kind: str) -> bool:
 
 
 def _method(settings: Mapping[str, Any]) -> tuple[str, str]:
-    """(kind, precision in words) of a quantisation's settings."""
+    """(kind, precision as text) of a quantisation's settings."""
     bits = settings.get("bits") or (4 if settings.get("load_in_4bit") else 8 if settings.get("load_in_8bit") else None)
     method = settings.get("quant_method") or settings.get("quant_algo")
     if not method:

@@ -1,4 +1,4 @@
-"""Do two checkpoints read the same text as the same tokens? What differs, in words."""
+"""Do two checkpoints read the same text as the same tokens? What differs, as sentences."""
 
 from __future__ import annotations
 

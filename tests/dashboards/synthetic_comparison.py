@@ -162,7 +162,7 @@ def _layer_swaps(n_layers: int, others: list[str], recovered: bool) -> Iterator[
 
 def _generated_layer_swaps(n_layers: int) -> Iterator[dict[str, Any]]:
     """Two cuts; the upper quarter brings it all."""
-    common = {"contrast": "distilled", "direction": "into base", "kind": "reasoning", "measure": "in_words", **SUPPORT}
+    common = {"contrast": "distilled", "direction": "into base", "kind": "reasoning", "measure": "generated", **SUPPORT}
     shares = [("nothing", None, 0.0), ("everything", None, 1.0)]
     for cut in (n_layers // 2, 3 * n_layers // 4):
         shares += [("prefix", cut - 1, 0.0), ("suffix", cut, 1.0)]
@@ -379,7 +379,7 @@ def _found(roles: list[str], n_layers: int, without: Collection[str], hostile: b
     split = {"about": "families that were never trained on", "accuracy": _estimates(0.2, 0.4, 0.05 if control else None),
              "prompt": dict.fromkeys(roles, "question"), "no_answer": {"base": {"never closes its think block": 3}, "distilled": {}}}  # fmt: skip
     found: dict[str, Any] = {
-        "schema": "strata.comparison/1",
+        "schema": "strata.comparison/2",
         "models": {role: {"spec": f"/home/someone/models/{role}", "sha256": f"{role[0]}0" * 32, "run": role} for role in roles},
         "n_layers": n_layers, "seed": 0, "quick": quick,
         "pair_check": {
@@ -389,7 +389,7 @@ def _found(roles: list[str], n_layers: int, without: Collection[str], hostile: b
         },
         "kinds": kinds,
         "order": {role: {"verdict": "undetermined", "difference": None, "interval": None, "p": None, "reason": "reasoning is not located"} for role in roles},
-        "generated": {"reason": "no answers in words were asked for"} if "generated" in without else {"other": split},
+        "generated": {"reason": "no generated answers were asked for"} if "generated" in without else {"other": split},
         "not_comparable": [{"measure": "similarity of streams and probe transfer", "model": "control", "reason": "its streams have 8 dimensions"}]
         if "similarity" in without else [],
     }  # fmt: skip

@@ -98,7 +98,7 @@ def test_a_second_call_measures_nothing_and_json_is_all_it_prints(
     captured = capfd.readouterr()
     assert captured.out.count("\n") == 1 and not captured.err
     found = json.loads(captured.out)
-    assert found["schema"] == "strata.comparison/1" and set(found["models"]) == {"base", "distilled"}
+    assert found["schema"] == "strata.comparison/2" and set(found["models"]) == {"base", "distilled"}
     assert found["run"] == str(run) and Path(found["report"]).stat().st_size > 100_000
     assert measured(run) == before
 

@@ -97,7 +97,7 @@ def test_what_needs_both_models_is_excluded_with_what_to_do_about_it(
 
 
 def test_each_model_is_opened_a_few_times_only(one: tuple[Path, dict[str, Any], Room]) -> None:
-    """Three to know them; two more each (one is still there) to ask, to locate and for contrasts; four to lend and receive."""
+    """Three to know them; two more each (one is still there) to ask, to locate and for contrasts; four to be source and target."""
     assert one[2].opened == 3 + 3 * 2 + 4
 
 

@@ -89,9 +89,9 @@ def test_what_a_model_lends_is_its_own_and_what_it_receives_the_others(changed: 
             for one, other in (("base", contrast), (contrast, "base")):
                 wanted = {"contrast": contrast, "kind": kind, "measure": "logit_difference"}
                 own = rows_of(changed[0], "layer_swaps", direction=f"into {one}", sweep="nothing", **wanted)
-                lent = rows_of(changed[0], "layer_swaps", direction=f"into {other}", sweep="everything", **wanted)
-                assert len(own) == len(lent) == 1
-                assert own[0]["value"] == lent[0]["value"]
+                swapped = rows_of(changed[0], "layer_swaps", direction=f"into {other}", sweep="everything", **wanted)
+                assert len(own) == len(swapped) == 1
+                assert own[0]["value"] == swapped[0]["value"]
 
 
 def test_a_kind_that_was_not_changed_has_no_recovery_but_a_reason(changed: Finished) -> None:

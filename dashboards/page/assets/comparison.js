@@ -16,7 +16,7 @@ async function renderLayerSwaps() {
   const made = part.lines.filter(here);
   const kinds = kindColumns(made.length ? made : part.lines);
   const reason = (kind) => unique(part.reasons.filter((r) => here(r) && r.kind === kind).map((r) => `${r.contrast}: ${r.text}`)).join('; ');
-  const guides = (column) => (state.gscore === 'recovery' ? [{ value: 0, text: '0: the receiving model' }, { value: 1, text: '1: the lending model' }]
+  const guides = (column) => (state.gscore === 'recovery' ? [{ value: 0, text: '0: the target model' }, { value: 1, text: '1: the source model' }]
     : part.whole.filter((w) => here(w) && w.kind === column.id && ['nothing', 'everything'].includes(w.sweep) && w.value !== null && w.contrast !== 'random')
       .map((w) => ({ value: w.value, text: '', ink: w.sweep === 'everything' ? ROLE_STYLE[state.gway === 'into_base' ? w.contrast : 'base'].ink : ROLE_STYLE[state.gway === 'into_base' ? 'base' : w.contrast].ink })));
   const unit = state.gscore === 'recovery' ? 'recovery' : part.scores[state.gmeasure].unit;

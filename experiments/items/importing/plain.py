@@ -22,7 +22,7 @@ _TWO_STRINGS = re.compile(r"""['"]\s+[rbuf]?['"]""", re.IGNORECASE)
 
 
 class UnusableRowError(ValueError):
-    """A row that gives no item; the message says why, in words shared by all such rows."""
+    """A row that gives no item; the message says why, worded alike for all such rows."""
 
     def __init__(self, reason: str, hint: str = "") -> None:
         self.hint = hint

@@ -37,7 +37,7 @@ def build(
     """At most `n` one-hop items, entity by entity: about ten entities or more where `n` and the table hold them, each in as many
     templates as `n` then allows.
 
-    `difficulty` is ignored: there is no dial. With `token_length` the pair's prompts have equally many tokens
+    `difficulty` is ignored: there are no levels. With `token_length` the pair's prompts have equally many tokens
     where the table holds such a partner, without it equally many words.
     """
     table = facts(relation.name)

@@ -213,7 +213,7 @@ def _fresh(
 
 
 def render(template: Template, side: Side) -> Marked:
-    """One problem in words, up to its answer."""
+    """One problem as text, up to its answer."""
     lines = joined([fill(template.line, line) for line in side.lines], template.between)
     return fill(template.body, {**side.fields, "lines": lines})
 

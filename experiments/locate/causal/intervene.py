@@ -49,7 +49,7 @@ def intervene(
 ) -> None:
     """Stores for every pair (item × layer, NaN where there is nothing): every line, every cut, knockouts, attributions.
 
-    One shard a family: which pairs lend each other contributions must not depend on where a run was interrupted.
+    One shard a family: which pairs give each other contributions must not depend on where a run was interrupted.
     Where memory runs out a family is begun again in batches of fewer recomputed tokens and `shrunk` is told. Raises DoesNotFitError when a single pair doesn't fit.
     """
     most = BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])
@@ -60,8 +60,8 @@ def intervene(
     progress("interventions", 0, len(pairs), "pairs")
     for group, members in groups.items():
         if not all(pair.key in store for pair in members):
-            lending = [one for one in reference if one.group == group]
-            found = _that_fits(checkpoint, members, lending, config, most, partial(shrunk, group))
+            donors = [one for one in reference if one.group == group]
+            found = _that_fits(checkpoint, members, donors, config, most, partial(shrunk, group))
             store.write([pair.key for pair in members], found)
         done += len(members)
         progress("interventions", done, len(pairs), "pairs")

@@ -106,7 +106,7 @@ def causal_stage(
 def _memory_ran_out(run: RunDirectory, group: str, tokens: int) -> None:
     run.warn(
         f"Memory ran out in the interventions on {group}: they were begun again in batches of {tokens} recomputed tokens, which "
-        "changes who lends whom a random donor (a pair alone in its batch has none)"
+        "changes who is whose random donor (a pair alone in its batch has none)"
     )
 
 

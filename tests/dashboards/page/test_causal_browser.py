@@ -46,7 +46,7 @@ def test_the_effect_stands_beside_its_controls_with_n(tab: Any) -> None:
     assert "highest at block 3" in tab.locator("#curves-panel .plotbox").get_attribute("aria-label")
 
 
-def test_removal_has_its_damage_beneath_on_the_same_x_and_a_scale_of_its_own(tab: Any) -> None:
+def test_ablation_has_its_damage_beneath_on_the_same_x_and_a_scale_of_its_own(tab: Any) -> None:
     tab.locator("#inst").select_option("ablation")
     tab.locator("#measure").select_option("mean")
     _settled(tab)

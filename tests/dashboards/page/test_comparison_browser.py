@@ -90,7 +90,7 @@ def test_layer_swaps_stand_side_by_side_and_turn_around(browser: Any, report: Pa
 
 
 def test_few_points_have_bars_and_a_null_stands_beside_what_is_lent(browser: Any, report: Path) -> None:
-    with opened(browser, report, "gmeasure=in_words") as tab:
+    with opened(browser, report, "gmeasure=generated") as tab:
         bars = tab.evaluate(
             f"{FIGURE.format('layer_swaps')}.data.filter((t) => t.name).map((t) => [t.x.length, t.error_y.array[0], t.error_y.arrayminus[0]])"
         )
@@ -205,7 +205,7 @@ def test_what_is_empty_stands_there_with_its_reason(browser: Any, tmp_path: Path
 def test_models_that_hardly_differ_have_scores_and_a_reason_for_no_recovery(browser: Any, tmp_path: Path) -> None:
     run = write_synthetic_comparison(tmp_path / "run", without={"recovery"})
     with opened(browser, write_comparison(run)) as tab:
-        assert tab.locator("#gmeasure").input_value() == "in_words", "what there is a recovery of comes first"
+        assert tab.locator("#gmeasure").input_value() == "generated", "what there is a recovery of comes first"
         tab.locator("#gmeasure").select_option("logit_difference")
         _settled(tab)
         assert "differ by 0.02" in tab.locator("#layer_swaps-panel").inner_text()
@@ -221,5 +221,5 @@ def test_without_javascript_the_verdict_stands(browser: Any, report: Path) -> No
 
 
 def test_a_measure_made_one_way_says_so_the_other_way(browser: Any, report: Path) -> None:
-    with opened(browser, report, "gmeasure=in_words&gway=out_of_base") as tab:
+    with opened(browser, report, "gmeasure=generated&gway=out_of_base") as tab:
         assert "Not asked this way." in tab.locator("#layer_swaps-panel").inner_text()

@@ -110,7 +110,7 @@ def test_what_was_excluded_is_listed_with_its_reason(tmp_path: Path) -> None:
     ).read_text()
     text = _read(page).text
     assert "similarity of streams and probe transfer" in text and "its streams have 8 dimensions" in text
-    assert "no answers in words were asked for" in text
+    assert "no generated answers were asked for" in text
 
 
 def test_readings_over_the_budget_stay_in_the_table_and_the_page_says_so(tmp_path: Path) -> None:

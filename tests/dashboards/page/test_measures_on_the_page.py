@@ -86,12 +86,12 @@ def section(run: Path, start: str, end: str) -> str:
 
 def test_what_only_some_measures_show_is_plain_and_told_beneath(tmp_path: Path) -> None:
     run = write_synthetic_comparison(tmp_path / "run", hostile=False, control=False)
-    assert "est sure" in section(run, 'id="answers"', "<h3>In words")
+    assert "est sure" in section(run, 'id="answers"', "<h3>Generated answers")
     found = json.loads((run / "comparison.json").read_text())["kinds"]["reasoning"]
     noise = {**found["answer_logprob"], "change": {**LOSS, "value": 0.11, "low": -0.99, "high": 1.17}}
     for kind in ("reasoning", "composite"):
         rewritten(run, kind, answer_logprob=noise)
-    kinds = section(run, 'id="answers"', "<h3>In words")
+    kinds = section(run, 'id="answers"', "<h3>Generated answers")
     assert "est sure" not in kinds and "≠</abbr>" not in kinds
     assert (
         "shown by accuracy by choice, accuracy by likelihood, logit difference, not shown by log-probability" in kinds
@@ -111,7 +111,7 @@ def test_a_comparison_that_judged_by_point_estimates_is_shown_without_marks(tmp_
     for of_kind in found["kinds"].values():
         del of_kind["claimed"], of_kind["shown_by"]
     (run / "comparison.json").write_text(json.dumps(found))
-    assert "est sure" not in section(run, 'id="answers"', "<h3>In words")
+    assert "est sure" not in section(run, 'id="answers"', "<h3>Generated answers")
 
 
 def test_a_depth_that_is_not_located_in_both_models_has_no_number(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Does the view say of the interventions what the tables and the summary say, in words, lines, maps and single items?"""
+"""Does the view say of the interventions what the tables and the summary say, in sentences, lines, maps and single items?"""
 
 from __future__ import annotations
 

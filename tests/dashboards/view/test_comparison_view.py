@@ -94,8 +94,8 @@ def test_layer_swaps_keep_score_and_recovery_apart_in_both_directions(view: Json
     ]
 
 
-def test_layer_swaps_asked_in_words_stand_among_the_layer_swaps(view: Json, run: Path) -> None:
-    lines = [one for one in view["layer_swaps"]["lines"] if one["measure"] == "in_words"]
+def test_layer_swaps_asked_to_generate_stand_among_the_layer_swaps(view: Json, run: Path) -> None:
+    lines = [one for one in view["layer_swaps"]["lines"] if one["measure"] == "generated"]
     table = pq.read_table(run / "generated_layer_swaps.parquet").to_pylist()
     assert {(one["sweep"], one["score"]) for one in lines} == {
         (sweep, score) for sweep in ("prefix", "suffix") for score in ("value", "recovery")
@@ -104,8 +104,8 @@ def test_layer_swaps_asked_in_words_stand_among_the_layer_swaps(view: Json, run:
         mine = sorted((r for r in table if r["sweep"] == line["sweep"]), key=lambda r: r["layer"])
         assert line["layer"] == [r["layer"] for r in mine]
         assert line["mean"] == pytest.approx([r[line["score"]] for r in mine])
-    assert view["layer_swaps"]["scores"]["in_words"]["unit"] == "share of problems"
-    assert sum(one["measure"] == "in_words" for one in view["layer_swaps"]["whole"]) == 2
+    assert view["layer_swaps"]["scores"]["generated"]["unit"] == "share of problems"
+    assert sum(one["measure"] == "generated" for one in view["layer_swaps"]["whole"]) == 2
 
 
 def test_profiles_stand_beside_their_ceiling_and_one_reading_an_instrument_is_shown(view: Json) -> None:
@@ -185,7 +185,7 @@ def test_what_is_empty_says_why(tmp_path: Path) -> None:
     for name in empty - {"generated", "generated_layer_swaps"}:
         assert view[name]["state"] != "ok" and view[name]["text"].endswith((".", ")"))
     assert view["similarity"]["state"] == "incomparable" and "8 dimensions" in view["similarity"]["text"]
-    assert view["answers"]["generated_text"] == "no answers in words were asked for."
+    assert view["answers"]["generated_text"] == "no generated answers were asked for."
 
 
 def test_a_recovery_that_is_absent_has_its_reason(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Is a similarity that one dimension or one family makes told as such, in lines and in words, and never as a change?"""
+"""Is a similarity that one dimension or one family makes told as such, in lines and in sentences, and never as a change?"""
 
 from __future__ import annotations
 

@@ -56,16 +56,16 @@ def halved(kind: dict[str, Any], apart: Three | None, reason: str | None = None)
         "split": "test",
         "prompt": "question_only",
     }
-    return {**kind, "upper_minus_lower": {"distilled": {**kind["upper_minus_lower"]["distilled"], "in_words": entry}}}
+    return {**kind, "upper_minus_lower": {"distilled": {**kind["upper_minus_lower"]["distilled"], "generated": entry}}}
 
 
-def test_a_gain_in_words_is_told_with_the_half_that_brings_it() -> None:
+def test_a_gain_in_generated_answers_is_told_with_the_half_that_brings_it() -> None:
     _, first, second, *_ = said(halved(of_kind(NONE), UP), of_kind(DOWN), generated(UP, UP))["sentences"]
     assert (
-        "in words, generated answers (unseen instances; asked base few_shot, distilled question_only): +20.0 points [+10.0, +30.0]; beyond"
-        in first
+        "Reasoning, generated answers (unseen instances; asked base few_shot, distilled question_only): +20.0 points [+10.0, +30.0]; "
+        "difference in differences" in first
     )
-    assert "asked question_only both differ by +20.0 points" in second
+    assert "asked question_only differ by +20.0 points" in second
     assert "(from block 15) less the share" in second and second.endswith("+0.20 [+0.10, +0.30].")
     unsure = said(halved(of_kind(NONE), NONE), of_kind(DOWN), generated(UP))["sentences"][2]
     assert "doesn't say which half" in unsure

@@ -1,4 +1,4 @@
-"""Answers in words: who is right, who gives none and why, and what happens to a model that can't be asked."""
+"""Generated answers: who is right, who gives none and why, and what happens to a model that can't be asked."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_an_unclosed_thought_and_an_empty_answer_are_counted_with_their_reasons_
     )
     for split in SPLITS:
         of_split = found[split]
-        assert of_split["prompt"] == {"base": "answers", "distilled": "question_only", "control": "question_only"}
+        assert of_split["prompt"] == {"base": "few_shot", "distilled": "question_only", "control": "question_only"}
         assert of_split["no_answer"] == {
             "base": {}, "distilled": {NEVER_CLOSED: PROBLEMS}, "control": {NOTHING_AFTER: PROBLEMS},
         }  # fmt: skip
@@ -83,7 +83,7 @@ def test_a_model_without_answers_is_excluded_with_the_reason_every_time_its_tabl
     for _ in range(2):
         left: list[tuple[str, str, str]] = []
         found = generated_change(run, models, config, lambda *gap, left=left: left.append(gap))
-        assert [(measure, role) for measure, role, _ in left] == [("answers in words", "distilled")] * len(SPLITS)
+        assert [(measure, role) for measure, role, _ in left] == [("generated answers", "distilled")] * len(SPLITS)
         assert [reason for _, _, reason in left] == [found[split]["unmeasured"]["distilled"] for split in SPLITS]
     run.close("done")
 
@@ -117,9 +117,9 @@ def test_each_half_is_scored_in_the_way_that_is_right_on_the_other() -> None:
     rows = everywhere("8")
     for row in rows:
         even = int(row["cluster"]) % 2 == 0
-        row["right"] = row["prompt"] == ("answers" if even else "generated")
+        row["right"] = row["prompt"] == ("few_shot" if even else "chain_of_thought")
     found = summarised({"base": rows}, draws=100, seed=0)["test"]
-    assert found["prompt"]["base"] == "thoughts and answers (half of the problems each)"
+    assert found["prompt"]["base"] == "chain_of_thought and few_shot (half of the problems each)"
     assert found["accuracy"]["base"]["value"] == 0
 
 
@@ -137,8 +137,8 @@ def test_a_model_whose_context_is_too_short_is_excluded_with_the_reason(tmp_path
     left: list[tuple[str, str, str]] = []
     found = generated_change(run, models, config, lambda *gap: left.append(gap))
     run.close("done")
-    assert found == {"reason": "no model could be asked in words"}
-    assert [(measure, role) for measure, role, _ in left] == [("answers in words", "base"), ("answers in words", "distilled")]  # fmt: skip
+    assert found == {"reason": "no model could be asked to generate answers"}
+    assert [(measure, role) for measure, role, _ in left] == [("generated answers", "base"), ("generated answers", "distilled")]  # fmt: skip
     assert all("context" in reason for _, _, reason in left)
 
 
@@ -146,7 +146,7 @@ def test_no_answers_are_asked_for_by_nobody(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "run", verb="compare", command=[], identity={})
     found = generated_change(run, Models({}), CompareConfig(generated=0), lambda *gap: pytest.fail("nothing was asked"))
     run.close("done")
-    assert found == {"reason": "no answers in words were asked for"}
+    assert found == {"reason": "no generated answers were asked for"}
 
 
 def test_drawn_answers_belong_to_their_seed_and_greedy_ones_to_none() -> None:
@@ -161,7 +161,7 @@ def test_drawn_answers_belong_to_their_seed_and_greedy_ones_to_none() -> None:
     assert texts(0.0, 1) == texts(0.0, 2)
 
 
-def test_what_is_asked_in_words_stands_behind_the_opening_and_has_the_room_that_was_given() -> None:
+def test_what_is_asked_for_generated_answers_stands_behind_the_opening_and_has_the_room_that_was_given() -> None:
     checkpoint = tiny_checkpoint("llama", max_position_embeddings=256)
     lessons = evaluation_lessons("test", seed=0, per_family=1)[:4]
     prompt_prefix = "a b c <think> "
@@ -182,7 +182,7 @@ def test_what_is_asked_in_words_stands_behind_the_opening_and_has_the_room_that_
 def test_examples_that_think_close_the_block_that_an_opening_began() -> None:
     lesson = evaluation_lessons("test", seed=0, per_family=1)[0]
     assert leaves_open(f"<think>\n{ask(lesson, 'question_only')}")
-    assert not leaves_open(f"<think>\n{ask(lesson, 'generated')}")
+    assert not leaves_open(f"<think>\n{ask(lesson, 'chain_of_thought')}")
 
 
 def test_every_draw_has_a_seed_of_its_own_and_the_first_is_the_only_ones() -> None:

@@ -1,4 +1,4 @@
-"""Layer swaps that are asked in words: what is generated, what is kept, and which half a made-up gain is said to come from."""
+"""Layer swaps scored on generated answers: what is generated, what is kept, and which half a made-up gain is said to come from."""
 
 from __future__ import annotations
 
@@ -85,7 +85,9 @@ def test_a_gain_that_a_suffix_brings_is_the_upper_halfs(tmp_path: Path) -> None:
     by_swap = {(row["sweep"], row["layer"]): row["recovery"] for row in rows}
     assert by_swap["nothing", None] == 0 and by_swap["everything", None] == 1
     assert by_swap["suffix", middle.layer] == 1 and by_swap["prefix", middle.layer - 1] == 0
-    assert {(row["measure"], row["kind"], row["direction"]) for row in rows} == {("in_words", "reasoning", "into base")}
+    assert {(row["measure"], row["kind"], row["direction"]) for row in rows} == {
+        ("generated", "reasoning", "into base")
+    }
 
 
 def test_problems_on_which_both_models_agree_count_too(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_with_a_control_both_the_change_and_what_is_beyond_the_control_must_poin
 @pytest.mark.parametrize(
     ("reasoning", "said"),
     [
-        # As of a run whose gain difference in differences against the control is shown, and told, and only the one over the base is not.
+        # As of a run whose difference in differences is shown, and told, and only the one over the base is not.
         (of_kind(NONE, UP), "no gain in reasoning is shown at these prompts against the base"),
         (of_kind(UP, NONE), "no gain in reasoning is shown at these prompts against the control model"),
         (of_kind(NONE, NONE), "no gain in reasoning is shown at these prompts against the base nor against the control model"),
@@ -120,43 +120,46 @@ def test_the_contrast_that_fails_is_named_and_no_other(reasoning: dict[str, Any]
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (changed(NONE, UP), "no gain in reasoning is shown in words against the base"),
-        (changed(UP, NONE), "no gain in reasoning is shown in words against the control model"),
-        (changed(NONE, DOWN), "no gain in reasoning is shown in words against the base nor against the control model"),
+        (changed(NONE, UP), "no gain in reasoning is shown in generated answers against the base"),
+        (changed(UP, NONE), "no gain in reasoning is shown in generated answers against the control model"),
+        (
+            changed(NONE, DOWN),
+            "no gain in reasoning is shown in generated answers against the base nor against the control model",
+        ),
     ],
 )
-def test_the_contrast_that_fails_in_words_is_named(words: dict[str, Any], said: str) -> None:
+def test_the_contrast_that_fails_in_generated_answers_is_named(words: dict[str, Any], said: str) -> None:
     assert hypothesis_of(found(of_kind(UP, UP), of_kind(DOWN, DOWN, accuracy=DOWN), words))[1] == said
 
 
-def test_a_gain_in_words_says_that_it_rests_on_generated_answers_alone() -> None:
+def test_a_gain_in_generated_answers_says_that_it_rests_on_generated_answers_alone() -> None:
     open_halves = found(of_kind(NONE), of_kind(NONE), changed(UP))
-    assert "reasoning gains in words (generated answers alone), but" in hypothesis_of(open_halves)[1]
+    assert "reasoning gains in generated answers (generated answers alone), but" in hypothesis_of(open_halves)[1]
     assert "This rests on generated answers alone." in claims(open_halves)["sentences"][1]
     held_back = claims(found(of_kind(NONE) | {"answer_logprob": changed(DOWN)}, of_kind(NONE), changed(UP)))
     assert (
         "is the opposite (against the base log-probability of the answer −0.20 nats [−0.30, −0.10])"
         in held_back["sentences"][1]
     )
-    assert "the measures of reasoning disagree: it is answered more often in words" in held_back["reason"]
+    assert "the measures of reasoning disagree: it is answered more often in generated answers" in held_back["reason"]
 
 
 @pytest.mark.parametrize(
     ("reasoning", "words", "hypothesis", "reason"),
     [
-        (of_kind(NONE, accuracy=DOWN, claims=UP), changed(UP), "supported", "upper half"),
-        (of_kind(UP, accuracy=UP, claims=DOWN), changed(UP), "contradicted", "lower half of the blocks brings more of the gain"),
+        (of_kind(NONE, accuracy=DOWN, generated=UP), changed(UP), "supported", "upper half"),
+        (of_kind(UP, accuracy=UP, generated=DOWN), changed(UP), "contradicted", "lower half of the blocks brings more of the gain"),
         (of_kind(UP, accuracy=UP), changed(UP), "undetermined", "brings the gain in reasoning is not"),
-        (of_kind(UP, accuracy=UP, claims=UP), changed(UP, NONE), "undetermined", "shown in words against the control model"),
-        (of_kind(NONE, accuracy=UP), changed(DOWN), "contradicted", "less often than before in words"),
+        (of_kind(UP, accuracy=UP, generated=UP), changed(UP, NONE), "undetermined", "shown in generated answers against the control model"),
+        (of_kind(NONE, accuracy=UP), changed(DOWN), "contradicted", "less often than before in generated answers"),
         # What one way of asking claims, the other must not deny.
-        (of_kind(UP, accuracy=UP), changed(DOWN), "undetermined", "measures of reasoning disagree: it is answered less often in words"),
-        (of_kind(DOWN, accuracy=UP, claims=UP), changed(UP), "undetermined", "it is answered more often in words, but against the base accuracy by choice −20.0"),
-        # Not measured in words: the likelihoods have to do.
+        (of_kind(UP, accuracy=UP), changed(DOWN), "undetermined", "measures of reasoning disagree: it is answered less often in generated answers"),
+        (of_kind(DOWN, accuracy=UP, generated=UP), changed(UP), "undetermined", "it is answered more often in generated answers, but against the base accuracy by choice −20.0"),
+        # No generated answers: the likelihoods have to do.
         (of_kind(UP, accuracy=UP), changed(None), "supported", "upper half"),
     ],
 )  # fmt: skip
-def test_a_gain_in_words_counts_before_one_in_likelihoods(
+def test_a_gain_in_generated_answers_counts_before_one_in_likelihoods(
     reasoning: dict[str, Any], words: dict[str, Any], hypothesis: str, reason: str
 ) -> None:
     case = found(reasoning, of_kind(DOWN, accuracy=DOWN), words)
@@ -165,8 +168,8 @@ def test_a_gain_in_words_counts_before_one_in_likelihoods(
 
 
 def test_halves_of_other_problems_than_the_gains_do_not_count() -> None:
-    reasoning = of_kind(UP, accuracy=UP, claims=UP)
-    reasoning["upper_minus_lower"]["distilled"]["in_words"]["split"] = "harder"
+    reasoning = of_kind(UP, accuracy=UP, generated=UP)
+    reasoning["upper_minus_lower"]["distilled"]["generated"]["split"] = "harder"
     case = found(reasoning, of_kind(DOWN, accuracy=DOWN), changed(UP))
     assert hypothesis_of(case)[0] == "undetermined"
     assert not any("upper half" in sentence for sentence in claims(case)["sentences"][:-1])

@@ -54,4 +54,4 @@ def test_a_prompt_never_shows_what_it_asks(way: str) -> None:
         prompt = ask(lesson, way)  # type: ignore[arg-type]
         assert prompt.endswith(lesson.question)
         assert f"\n{lesson.question} " not in f"\n{prompt}"
-        assert (way == "generated") == ("</think>" in prompt)
+        assert (way == "chain_of_thought") == ("</think>" in prompt)

@@ -19,7 +19,7 @@ from strata.experiments.generation.answers import NEVER_CLOSED, NOTHING, NOTHING
         ("<think>a</think> 3 <think>b</think> 4", "4", "a</think> 3 <think>b"),
     ],
 )
-def test_the_answer_follows_the_thought(text: str, value: str, thought: str | None) -> None:
+def test_the_answer_follows_the_chain_of_thought(text: str, value: str, thought: str | None) -> None:
     found = extract_answer(text)
     assert (found.value, found.thought, found.reason) == (value, thought, None)
 

@@ -22,7 +22,7 @@ each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: fam
 
 
 def pieces(text: str) -> int:
-    """A stand-in for a tokenizer: words cut into pieces of at most three letters."""
+    """A toy tokenizer: words cut into pieces of at most three letters."""
     return sum(-(-len(word) // 3) for word in text.split())
 
 

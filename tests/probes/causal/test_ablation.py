@@ -107,7 +107,7 @@ def test_the_mean_is_that_of_the_reference_tokens_that_play_the_same_part(tiny_m
 def test_a_resampled_contribution_is_the_donors_at_the_same_part_averaged_over_donors(
     tiny_models: Any, architecture: str
 ) -> None:
-    """As many draws as donors: each lends once, whatever the order in which they do."""
+    """As many draws as donors: each is a donor once, whatever the order in which they do."""
     checkpoint, pairs = tiny_models(architecture), mixed_pairs()
     donors = [pair_of("r", 8, 3, subject=5, seed=11), pair_of("s", 11, 4, subject=8, seed=12)]
     model = plain(architecture, checkpoint)

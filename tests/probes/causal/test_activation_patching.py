@@ -130,7 +130,7 @@ def test_a_random_donor_is_another_pair_of_the_group_with_another_answer(tiny_mo
 
 
 def test_a_donor_has_the_position_it_lends(tiny_models: Any) -> None:
-    """The nearest other answer belongs to a pair without a subject: the one behind it lends."""
+    """The nearest other answer belongs to a pair without a subject: the one behind it is the donor."""
     checkpoint = tiny_models("llama")
     pairs = [
         pair_of(key, 9, 4, subject=where, seed=seed) for key, where, seed in (("a", 5, 1), ("b", None, 2), ("c", 6, 3))

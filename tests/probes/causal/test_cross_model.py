@@ -165,7 +165,7 @@ def test_a_store_that_lacks_a_pair_or_a_position_is_refused(tmp_path: Path, tiny
 
 def test_what_cannot_be_lent_is_refused(tiny_models: Any) -> None:
     model, pairs = tiny_models("llama"), mixed_pairs()
-    with pytest.raises(StrataError, match="can't be lent"):
+    with pytest.raises(StrataError, match="can't be patched across models"):
         collected(model, model, pairs, [CrossLine("resid_pre", "last")])
     with pytest.raises(StrataError, match="3 blocks"):
         collected(model, tiny_checkpoint("llama", num_hidden_layers=2), pairs)
@@ -258,7 +258,7 @@ def test_an_mlp_lends_the_change_at_the_changed_block_and_nowhere_else(
     above, below, shift = collected(receiver, source, world.pairs[name], lines)
     for line in lines:
         effects = brought_over(shift[line], above - below).tolist()
-        # Below the changed block both models compute the same: there is nothing to lend.
+        # Below the changed block both models compute the same: there is nothing to bring over.
         assert effects[:block] == [0.0] * block
         for layer, value in enumerate(effects):
             assert value >= 0.95 if layer == block else abs(value) <= 0.05, (line, effects)
