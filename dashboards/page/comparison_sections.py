@@ -14,7 +14,7 @@ from strata.experiments.answer_measures import DECIDING_RULE, GENERATED
 Json = dict[str, Any]
 HEADS = {
     "base": "Base", "distilled": "Distilled", "control": "Control", "change": "Change", "control_change": "Control's change",
-    "difference_in_differences": "Difference in differences against the control",
+    "difference_in_differences": "Difference in differences",
 }  # fmt: skip
 _VERDICTS = {"deeper": "moved deeper", "shallower": "moved to a shallower place", "unchanged": "unchanged"}
 

@@ -46,7 +46,7 @@ def verdict(view: Json) -> str:
     causal = bool(v.get("causal"))
     heads = '<th scope="col">Located</th>'
     if causal:
-        heads = f'<th scope="col">{_KEY_SQUARE}Located</th><th scope="col">Activation patching</th><th scope="col">Ablation</th>'
+        heads = f'<th scope="col">{_KEY_SQUARE}Located</th><th scope="col">Patching</th><th scope="col">Ablation</th>'
     return f"""
 <section class="card verdict{" causal" if causal else ""}" aria-labelledby="verdict-title">
   <div class="verdict-head"><h2 id="verdict-title">Verdict</h2>
@@ -129,9 +129,9 @@ def behaviour(view: Json) -> str:
         kinds.setdefault(row["kind"], []).append(row)
     causal = any(r.get("causes") for r in b["rows"])
     bodies = "".join(_behaviour_body(kind, rows, causal) for kind, rows in kinds.items())
-    heads = '<th scope="col">Activation patching</th><th scope="col">Ablation</th>' if causal else ""
+    heads = '<th scope="col">Patching</th><th scope="col">Ablation</th>' if causal else ""
     told = (
-        " Activation patching and ablation: the block of the family's own test (q: p after Benjamini–Hochberg over families)."
+        " Patching (activation patching) and ablation: the block of the family's own test (q: p after Benjamini–Hochberg over families)."
         if causal
         else ""
     )
