@@ -14,6 +14,7 @@ from strata.experiments.items.schema import KINDS
 from strata.experiments.locate.causal.effects import SITES, Effects, Table, dealt_out, site_table, stable_seed
 from strata.experiments.locate.causal.lines import LOCATED
 from strata.experiments.locate.config import LocateConfig
+from strata.experiments.schema_1 import seeding_name
 from strata.experiments.statistics.bootstrap import MIN_CLUSTERS, multinomial_weights
 from strata.probes.causal.ablation import Ablation
 from strata.probes.causal.activation_patching import CONTROLS
@@ -153,7 +154,7 @@ def _specific(
             (own, there), (other, others) = group.pooled(name), theirs.pooled(name)
             if there and others and np.isfinite(other).all(axis=1).any():
                 instrument, measure, component, position = _place(name)
-                dealt = dealt_out(other, len(own), stable_seed(config.seed, name))
+                dealt = dealt_out(other, len(own), stable_seed(config.seed, seeding_name(name)))
                 found[instrument, f"specific.{measure}", component, position] = own - dealt, there
     return found
 
