@@ -158,13 +158,13 @@ def _tell(summary: dict[str, Any], out: Path, seconds: float, values: dict[str, 
         stdout.write(json.dumps({**summary, "run": str(out), "report": str(page)}, ensure_ascii=False) + "\n")
         return
     console = Console(file=stdout, highlight=False, soft_wrap=True)
-    for kind, found in summary["kinds"].items():
-        console.print(f"{kind}: {found['items']} items, {_answered_text(found)}", markup=False)
-        console.print(f"  {_located_text(found)}", markup=False)
-        for name, instrument in found["instruments"].items():
+    for kind, of_kind in summary["kinds"].items():
+        console.print(f"{kind}: {of_kind['items']} items, {_answered_text(of_kind)}", markup=False)
+        console.print(f"  {_located_text(of_kind)}", markup=False)
+        for name, instrument in of_kind["instruments"].items():
             words = _onset_text(instrument) if "onset" in instrument else _place_text(instrument)
             console.print(f"  {name:<11} {words}", markup=False)
-    located = {kind: found["located"] for kind, found in summary["kinds"].items()}
+    located = {kind: of_kind["located"] for kind, of_kind in summary["kinds"].items()}
     if {"knowledge", "reasoning"} <= set(located):
         console.print(order_words(summary["order"], located), markup=False)
     for warning in summary["warnings"]:
@@ -172,17 +172,17 @@ def _tell(summary: dict[str, Any], out: Path, seconds: float, values: dict[str, 
     console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})", markup=False)
 
 
-def _answered_text(found: dict[str, Any]) -> str:
-    if found["accuracy"] is None:
+def _answered_text(of_kind: dict[str, Any]) -> str:
+    if of_kind["accuracy"] is None:
         return "none could be asked"
-    by = deciding_label(found.get("decided_by") or {})
-    return f"{found['accuracy']:.0%} {ANSWERED_RIGHT} ({by}), {found['used']} used"
+    by = deciding_label(of_kind.get("decided_by") or {})
+    return f"{of_kind['accuracy']:.0%} {ANSWERED_RIGHT} ({by}), {of_kind['used']} used"
 
 
-def _located_text(found: dict[str, Any]) -> str:
-    located = found["located"]
+def _located_text(of_kind: dict[str, Any]) -> str:
+    located = of_kind["located"]
     if located is None:
-        return f"{'not located' if found.get('sought', True) else 'not looked for'}: {found['why_not_located']}"
+        return f"{'not located' if of_kind.get('sought', True) else 'not looked for'}: {of_kind['why_not_located']}"
     band = "" if located["interval"] is None else f" [{', '.join(f'{end:.0f}' for end in located['interval'])}]"
     return (
         f"located in block {located['layer']}{band}, depth {located['depth']:.2f} "

@@ -80,18 +80,18 @@ def _models_of_comparison(directory: Path) -> list[Path] | None:
             f"The comparison in {directory} is not finished",
             "Start the same command again: it resumes where it was stopped",
         )
-    found = read_object(directory / "comparison.json", COMPARISON_SCHEMA)
+    comparison = read_object(directory / "comparison.json", COMPARISON_SCHEMA)
     try:
         measured = {role: model["weights_sha256"] for role, model in manifest["config"]["models"].items()}
-        told = {role: model["sha256"] for role, model in found["models"].items()}
+        stated = {role: model["sha256"] for role, model in comparison["models"].items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise StrataError(
             f"{directory} has a damaged manifest.json or comparison.json ({error})", "Run it again"
         ) from error
-    if measured != told:
+    if measured != stated:
         raise StrataError(
             f"{directory / 'comparison.json'} is about other models than manifest.json",
             "Delete it and start the same command again",
         )
     check_run(directory, manifest, COMPARISON_TABLES, ("items.jsonl", "comparison.json"))
-    return [directory / role for role in told]
+    return [directory / role for role in stated]

@@ -60,13 +60,13 @@ def measure(
     A kill loses at most one shard.
     """
     nulls = unrelated_ids(encoded)
-    todo = [index for index, one in enumerate(encoded) if one.key not in store]
+    todo = [index for index, encoded_item in enumerate(encoded) if encoded_item.key not in store]
     if not todo:
         return
     read = (*wanted.positions, *map(_private, PLACES if wanted.streams else ()))
     row_bytes = (checkpoint.n_layers + 1) * len(read) * checkpoint.d_model * 4
     shard_items = max(1, min(_SHARD_ITEMS, _SHARD_BYTES // row_bytes))
-    n_choices = max((len(one.choice_ids or ()) for one in encoded), default=0)
+    n_choices = max((len(encoded_item.choice_ids or ()) for encoded_item in encoded), default=0)
     shard = _Shard(store)
     batches = capture(
         backend,
@@ -88,7 +88,7 @@ def measure(
             if wanted.streams:
                 tensors["streams"] = batch.values.cpu()
             tensors["present"] = named.present.to(torch.uint8)
-            shard.add([one.key for one in items], tensors)
+            shard.add([encoded_item.key for encoded_item in items], tensors)
             if len(shard) >= shard_items:
                 shard.flush()
     finally:
@@ -105,8 +105,8 @@ def _with_places(encoded: Sequence[EncodedItem], rows: Sequence[int]) -> list[Pr
     places = places_of(encoded)
     prompts = [encoded[row].prompt for row in rows]
     return [
-        replace(one, positions={**one.positions, **{_private(name): at for name, at in places[row].items()}})
-        for one, row in zip(prompts, rows, strict=True)
+        replace(prompt, positions={**prompt.positions, **{_private(name): at for name, at in places[row].items()}})
+        for prompt, row in zip(prompts, rows, strict=True)
     ]
 
 
@@ -124,13 +124,16 @@ def _lens_tensors(
 ) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     ids = torch.tensor(
-        [[one.answer_id, _or_none(one.foil_id), _or_none(null)] for one, null in zip(items, nulls, strict=True)]
+        [
+            [encoded_item.answer_id, _or_none(encoded_item.foil_id), _or_none(null)]
+            for encoded_item, null in zip(items, nulls, strict=True)
+        ]
     )
     for lens in wanted.lenses:
         tensors |= _read_present(checkpoint, batch, ids, lens)
     if wanted.lenses:
         last = wanted.positions.index("last")
-        padded = [tuple(one.choice_ids or ()) + (NO_TOKEN,) * n_choices for one in items]
+        padded = [tuple(encoded_item.choice_ids or ()) + (NO_TOKEN,) * n_choices for encoded_item in items]
         choices = torch.tensor([row[:n_choices] for row in padded])
         reading = read_lens(
             checkpoint.readout,
