@@ -81,7 +81,7 @@ def ablate_pairs(
         group = members[0].group
         if group not in known:
             # One group at a time: batches come group by group.
-            known = {group: _Reference.of(checkpoint, [one for one in reference if one.group == group], tokens)}
+            known = {group: _Reference.of(checkpoint, [pair for pair in reference if pair.group == group], tokens)}
         yield _Batch(runs, members, known[group], draws).run(tuple(rows), ablations)
         done += len(rows)
         progress(stage, done, len(pairs), "pairs")
@@ -133,8 +133,8 @@ class _Batch:
                 variants += [Variant(ablation.component, range(at, at + ablation.window), values) for at in starts]
         # All ways of removing share a sweep: few runs at a time leave a processor idle.
         parts = batches_of_variants(variants, self.where, self.run_intact)
-        found = [self._difference(sweep(self.run_intact, part, self.where)[:, :, 0]) for part in parts]
-        ends = torch.cat(found) if found else intact[:0, None]
+        differences = [self._difference(sweep(self.run_intact, part, self.where)[:, :, 0]) for part in parts]
+        ends = torch.cat(differences) if differences else intact[:0, None]
         drop: dict[Ablation, Tensor] = {}
         wrong: dict[Ablation, Tensor] = {}
         done = 0

@@ -79,15 +79,15 @@ def tuned_lens(
     """
     tuning = tuning or Tuning()
     belongs = belongs_to(checkpoint, "tuned", {**tuning.config(), **_text_config(text)})
-    kept = read_fitted(belongs.path(), belongs)
-    if kept is None:
+    stored = read_fitted(belongs.path(), belongs)
+    if stored is None:
         ids = _ids(checkpoint, text, tuning.n_tokens, tuning.seed, progress)
         fit = fit_tuned(checkpoint, ids, tuning, progress=progress)
         tensors = {"matrices": fit.tuned.matrices, "biases": fit.tuned.biases, "bias": fit.bias.bias}
         tensors |= {f"held_out.{name}": losses for name, losses in fit.held_out.items()}
         write_fitted(belongs.path(), belongs, tensors, {"chosen": " ".join(fit.chosen)})
         return fit
-    tensors, metadata = kept
+    tensors, metadata = stored
     return TunedFit(
         tuned=TunedLens(tensors["matrices"], tensors["biases"]),
         bias=BiasLens(tensors["bias"], checkpoint.n_layers),
@@ -108,9 +108,9 @@ def jacobian_lens(
     """The Jacobian lens of a checkpoint; fitted at the first call, then read. `text` as for `tuned_lens`."""
     settings = settings or JacobianSettings()
     belongs = belongs_to(checkpoint, "jacobian", {**settings.config(), **_text_config(text)})
-    kept = read_fitted(belongs.path(), belongs)
-    if kept is not None:
-        return JacobianLens(kept[0]["matrices"])
+    stored = read_fitted(belongs.path(), belongs)
+    if stored is not None:
+        return JacobianLens(stored[0]["matrices"])
     ids = _ids(checkpoint, text, settings.n_prompts * SEQUENCE_LENGTH, settings.seed, progress)
     lens = fit_jacobian(checkpoint, ids[: settings.n_prompts], skip_first=settings.skip_first, progress=progress)
     write_fitted(belongs.path(), belongs, {"matrices": lens.matrices}, {})
