@@ -47,8 +47,8 @@ def check_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
 
 def manifest_sha256(manifest: Mapping[str, Any]) -> str:
     """Over all but the checksum itself."""
-    told = {name: value for name, value in manifest.items() if name != CHECKSUM}
-    return hashlib.sha256(json.dumps(told, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    content = {name: value for name, value in manifest.items() if name != CHECKSUM}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def read_object(file: Path, schema: str, remedy: str = "Delete it and start the same command again") -> dict[str, Any]:

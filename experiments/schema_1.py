@@ -36,6 +36,12 @@ def spellings(instrument: str) -> list[str]:
     return [instrument, *(older for older, name in _OLDER.items() if name == instrument)]
 
 
+def seeding_name(name: str) -> str:
+    """What draws over the map `ablation/…` are seeded with: a name that never changes, so that a seed's numbers don't."""
+    instrument, slash, rest = name.partition("/")
+    return f"{_KEYS.get(instrument, instrument)}{slash}{rest}"
+
+
 def _newer(name: str) -> str:
     first, dot, rest = name.partition(".")
     return f"{_OLDER.get(first, first)}{dot}{rest}"

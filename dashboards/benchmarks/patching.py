@@ -41,12 +41,12 @@ def patching_benchmark(
 ) -> list[BenchmarkRow]:
     """Time and equal effects at `last` and at all positions, then memory; on a GPU also that of a large map."""
     items = random_pairs(checkpoint, pairs, tokens, seed)
-    theirs = _FullForwards(checkpoint, items)
-    found = [row for position in ("last", ALL) for row in _at(checkpoint, items, theirs, position, repeats)]
-    found.append(_memory_by_count(checkpoint, pairs, tokens, seed))
+    full_forwards = _FullForwards(checkpoint, items)
+    rows = [row for position in ("last", ALL) for row in _at(checkpoint, items, full_forwards, position, repeats)]
+    rows.append(_memory_by_count(checkpoint, pairs, tokens, seed))
     if checkpoint.device.type == "cuda":
-        found.append(_memory_of_a_map(checkpoint, 16 * pairs, tokens, seed))
-    return found
+        rows.append(_memory_of_a_map(checkpoint, 16 * pairs, tokens, seed))
+    return rows
 
 
 def random_pairs(checkpoint: Checkpoint, count: int, tokens: int, seed: int) -> list[Pair]:
@@ -96,10 +96,10 @@ class _FullForwards:
         self.bridge = TransformerLensBackend(checkpoint).bridge
         self.blocks = range(0, checkpoint.n_layers, EVERY)
         self.clean, self.foil = (
-            pad([one.clean if side == 0 else one.foil for one in pairs], checkpoint.pad_id, "left").to(self.device)
+            pad([pair.clean if side == 0 else pair.foil for pair in pairs], checkpoint.pad_id, "left").to(self.device)
             for side in (0, 1)
         )
-        self.tokens = torch.tensor([[one.answer_id, one.foil_id] for one in pairs], device=self.device)
+        self.tokens = torch.tensor([[pair.answer_id, pair.foil_id] for pair in pairs], device=self.device)
         self.wanted = {f"blocks.{n}.hook_{name}" for n in range(self.n_layers) for name in ("attn_out", "mlp_out")}
 
     def map(self, position: str, **options: Any) -> _Timed:
@@ -156,7 +156,7 @@ class _FullForwards:
 
 
 def _at(
-    checkpoint: Checkpoint, pairs: Sequence[Pair], theirs: _FullForwards, position: str, repeats: int
+    checkpoint: Checkpoint, pairs: Sequence[Pair], full_forwards: _FullForwards, position: str, repeats: int
 ) -> list[BenchmarkRow]:
     lines = [Line("denoise", component, position) for component in COMPONENTS]
     list(patch_pairs(checkpoint, pairs[:4], lines))
@@ -165,33 +165,33 @@ def _at(
     for turn in range(repeats):
         # The order changes from pair to pair: whoever runs second may find warm caches.
         if turn % 2:
-            reference, ours = theirs.map(position), _ours(checkpoint, pairs, lines)
+            reference, ours = full_forwards.map(position), _ours(checkpoint, pairs, lines)
         else:
-            ours, reference = _ours(checkpoint, pairs, lines), theirs.map(position)
+            ours, reference = _ours(checkpoint, pairs, lines), full_forwards.map(position)
         times[0].append(ours.seconds)
         times[1].append(reference.seconds)
         for component in COMPONENTS:
-            apart = (ours.effects[component][:, theirs.blocks] - reference.effects[component]).abs()
+            apart = (ours.effects[component][:, full_forwards.blocks] - reference.effects[component]).abs()
             gap = max(gap, float(apart.max()) if bool(torch.isfinite(apart).all()) else float("inf"))
-    last_only = theirs.map(position, logits_to_keep=1).seconds
-    mine, other = (statistics.median(part) for part in times)
+    last_only = full_forwards.map(position, logits_to_keep=1).seconds
+    our_seconds, their_seconds = (statistics.median(part) for part in times)
     ratio = statistics.median(a / b for a, b in zip(*times, strict=True))
     where = "all positions" if position == ALL else "the last position"
     dtype = str(checkpoint.dtype).removeprefix("torch.")
     note = (
         f"{len(pairs)} random pairs of about {round(statistics.mean(len(p.clean.ids) for p in pairs))} tokens that differ "
-        f"at token {FIRST_DIFFERENCE}; {', '.join(COMPONENTS)} of {theirs.n_layers} blocks, {dtype}; the reference was "
-        f"timed at every {EVERY}th block and scaled to all; {mine / last_only:.3f} of its time with logits_to_keep=1"
+        f"at token {FIRST_DIFFERENCE}; {', '.join(COMPONENTS)} of {full_forwards.n_layers} blocks, {dtype}; the reference was "
+        f"timed at every {EVERY}th block and scaled to all; {our_seconds / last_only:.3f} of its time with logits_to_keep=1"
     )
     allowed = EFFECT_TARGET if checkpoint.dtype == torch.float32 else tolerance_of(checkpoint.dtype).logits
     return [
         BenchmarkRow(
-            f"activation patching at {where} vs TransformerLens forwards", mine, other, ratio, TARGETS[position],
+            f"activation patching at {where} vs TransformerLens forwards", our_seconds, their_seconds, ratio, TARGETS[position],
             ratio <= TARGETS[position], note, {"reference_seconds_logits_to_keep": last_only},
         ),
         BenchmarkRow(
             f"activation patching at {where}: largest difference of an effect", 0.0, 0.0, gap, allowed, gap <= allowed,
-            f"normalised effects at {len(theirs.blocks)} blocks against TransformerLens, {dtype}",
+            f"normalised effects at {len(full_forwards.blocks)} blocks against TransformerLens, {dtype}",
         ),
     ]  # fmt: skip
 
@@ -221,7 +221,7 @@ def _memory_by_count(checkpoint: Checkpoint, pairs: int, tokens: int, seed: int)
 def _memory_of_a_map(checkpoint: Checkpoint, pairs: int, tokens: int, seed: int) -> BenchmarkRow:
     """Enough pairs to fill batches of the default size."""
     extra = _peak(checkpoint, random_pairs(checkpoint, pairs, tokens, seed), ("last", ALL), None)
-    weights = sum(one.numel() * one.element_size() for one in checkpoint.model.parameters())
+    weights = sum(parameter.numel() * parameter.element_size() for parameter in checkpoint.model.parameters())
     ratio = (extra + weights) / GPU_BYTES
     note = (
         f"{pairs} pairs, {', '.join(COMPONENTS)} at the last and at all positions: {extra / 1e9:.1f} GB beyond "

@@ -116,10 +116,10 @@ def probe_benchmark(
         reference_cpu.append(float(cpu_seconds @ weights) * N_FOLDS)
 
         train, test = splits[fold]
-        mine = scored.predicted[:, index, fold, 0, : len(test)].cpu().numpy()
+        predicted = scored.predicted[:, index, fold, 0, : len(test)].cpu().numpy()
         log_likelihood = scored.log_likelihood[:, index, fold, 0, : len(test)].cpu().numpy()
         truth = _of_truth(converged, codes[test], -np.log(len(train) + 1))
-        compared.append(_agreement(mine, truth - log_likelihood, default, converged))
+        compared.append(_agreement(predicted, truth - log_likelihood, default, converged))
     ratio = median(o / r for r, o in zip(reference, ours, strict=True))
     by_stream = {name: np.mean([getattr(c, name) for c in compared], axis=0) for name in PARITY_FIELDS}
     overall = {name: float(np.average(values, weights=weights)) for name, values in by_stream.items()}
@@ -179,7 +179,7 @@ PARITY_FIELDS = tuple(f.name for f in fields(Parity) if f.name != "largest_log_l
 
 
 def _agreement(
-    mine: Int[np.ndarray, "penalty stream test"],
+    predicted: Int[np.ndarray, "penalty stream test"],
     difference: Float[np.ndarray, "penalty stream test"],
     default: Float[np.ndarray, "penalty stream test label"],
     converged: Float[np.ndarray, "penalty stream test label"],
@@ -188,14 +188,14 @@ def _agreement(
     best, default_best = converged.argmax(-1), default.argmax(-1)
     probability = np.exp(converged)
     two_best = np.partition(probability, -2, axis=-1)[..., -2:]
-    chosen = np.take_along_axis(probability, mine[..., None], axis=-1)[..., 0]
+    chosen = np.take_along_axis(probability, predicted[..., None], axis=-1)[..., 0]
 
     def share(where: np.ndarray) -> np.ndarray:
         return np.asarray(where.mean((0, 2)))
 
     return Parity(
-        share(mine == best),
-        share(mine == default_best),
+        share(predicted == best),
+        share(predicted == default_best),
         share(default_best == best),
         share(difference),
         share(two_best[..., 1] - two_best[..., 0] < TIE),

@@ -162,9 +162,9 @@ def only_results_on_stdout() -> Iterator[Any]:
     import os
 
     sys.stdout.flush()
-    kept = os.dup(1)
+    stdout_copy = os.dup(1)
     os.dup2(2, 1)
-    with os.fdopen(kept, "w", encoding="utf-8", newline="\n") as real:
+    with os.fdopen(stdout_copy, "w", encoding="utf-8", newline="\n") as real:
         try:
             with redirect_stdout(sys.stderr):
                 yield real

@@ -84,11 +84,11 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
     with only_results_on_stdout() as stdout:
         try:
             with display.listening():
-                found = _compare(arguments, values, out, command, display)
+                comparison = _compare(arguments, values, out, command, display)
         except Stopped:
             display.note(f"stopped; what was measured is kept in {out}. Resume: strata {shlex.join(command)}")
             raise
-        _tell(found, out, time.monotonic() - began, values, stdout)
+        _tell(comparison, out, time.monotonic() - began, values, stdout)
     return 0
 
 
@@ -115,7 +115,7 @@ def _compare(
         "spectra",
     )
     config = replace(CompareConfig(**{name: values[name] for name in names}), locate=locate_config(values))
-    found = compare(
+    comparison = compare(
         specs,
         {role: partial(open_from, spec, values, display) for role, spec in specs.by_role().items()},
         config,
@@ -135,23 +135,25 @@ def _compare(
     return found
 
 
-def _tell(found: Mapping[str, Any], out: Path, seconds: float, values: Mapping[str, Any], stdout: TextIO) -> None:
+def _tell(comparison: Mapping[str, Any], out: Path, seconds: float, values: Mapping[str, Any], stdout: TextIO) -> None:
     page = out / "report.html"
     if values["json"]:
-        stdout.write(json.dumps({**found, "run": str(out), "report": str(page)}, ensure_ascii=False) + "\n")
+        stdout.write(json.dumps({**comparison, "run": str(out), "report": str(page)}, ensure_ascii=False) + "\n")
         return
     console = Console(file=stdout, highlight=False, soft_wrap=True)
-    for role, check in found["pair_check"].items():
+    for role, check in comparison["pair_check"].items():
         console.print(f"{role}: is the base its base? {check['verdict']}", markup=False)
-    for sentence in found["verdict"]["sentences"]:
+    for sentence in comparison["verdict"]["sentences"]:
         console.print(sentence, markup=False)
-    for split in (one for one in found["generated"].values() if isinstance(one, dict)):
-        told = ", ".join(
-            f"{role} {split['accuracy'][role]['value']:.0%}" for role in found["models"] if split["accuracy"].get(role)
+    for split in (entry for entry in comparison["generated"].values() if isinstance(entry, dict)):
+        shares = ", ".join(
+            f"{role} {split['accuracy'][role]['value']:.0%}"
+            for role in comparison["models"]
+            if split["accuracy"].get(role)
         )
-        console.print(f"{GENERATED}, {split['about']}: {told or 'not measured'}", markup=False)
-    for entry in found["not_comparable"]:
+        console.print(f"{GENERATED}, {split['about']}: {shares or 'not measured'}", markup=False)
+    for entry in comparison["not_comparable"]:
         console.print(f"not comparable ({entry['model']}): {entry['measure']}: {entry['reason']}", markup=False)
-    for warning in found["warnings"]:
+    for warning in comparison["warnings"]:
         console.print(f"caveat: {warning}", markup=False)
     console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})", markup=False)

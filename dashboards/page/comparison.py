@@ -54,11 +54,11 @@ def _drop_readings(view: Json) -> None:
     """Takes the less telling half of the readings out of the page and says so."""
     changes = view["changes"]
     ranked = sorted(changes["readings"], key=first_to_leave)
-    kept = {one["id"] for one in ranked[: max(1, len(ranked) // 2)]}
-    view["sizes"]["readings_excluded"] = view["sizes"].get("readings_excluded", 0) + len(ranked) - len(kept)
-    changes["readings"] = [one for one in changes["readings"] if one["id"] in kept]
+    kept_ids = {reading["id"] for reading in ranked[: max(1, len(ranked) // 2)]}
+    view["sizes"]["readings_excluded"] = view["sizes"].get("readings_excluded", 0) + len(ranked) - len(kept_ids)
+    changes["readings"] = [reading for reading in changes["readings"] if reading["id"] in kept_ids]
     changes["lines"] = [
-        line for line in changes["lines"] if f"{line['instrument']}|{line['measure']}|{line['position']}" in kept
+        line for line in changes["lines"] if f"{line['instrument']}|{line['measure']}|{line['position']}" in kept_ids
     ]
 
 

@@ -14,7 +14,7 @@ from strata.experiments.answer_measures import DECIDING_RULE, GENERATED
 Json = dict[str, Any]
 HEADS = {
     "base": "Base", "distilled": "Distilled", "control": "Control", "change": "Change", "control_change": "Control's change",
-    "difference_in_differences": "Difference in differences against the control",
+    "difference_in_differences": "Difference in differences",
 }  # fmt: skip
 _VERDICTS = {"deeper": "moved deeper", "shallower": "moved to a shallower place", "unchanged": "unchanged"}
 
@@ -29,11 +29,13 @@ def verdict(view: Json) -> str:
     v = view["verdict"]
     stamps = "".join(
         f'<strong class="stamp">{text}</strong>'
-        for said, text in ((v["quick"], "QUICK RUN"), (v["limited"], "LIMITED RUN"))
-        if said
+        for applies, text in ((v["quick"], "QUICK RUN"), (v["limited"], "LIMITED RUN"))
+        if applies
     )
-    sentences = "".join(f"<p class='sentence'>{prose(one)}</p>" for one in v["sentences"])
-    caveats = "".join(f'<li class="caveat-{esc(one["code"])}">{prose(one["text"])}</li>' for one in v["caveats"])
+    sentences = "".join(f"<p class='sentence'>{prose(sentence)}</p>" for sentence in v["sentences"])
+    caveats = "".join(
+        f'<li class="caveat-{esc(caveat["code"])}">{prose(caveat["text"])}</li>' for caveat in v["caveats"]
+    )
     return f"""
 <section class="card verdict" aria-labelledby="verdict-title">
   <div class="verdict-head"><h2 id="verdict-title">Verdict</h2>
@@ -69,21 +71,21 @@ def _judged(by: set[str]) -> str:
 def _model_row(model: Json, check: Json | None) -> str:
     link = f'<br><a href="{esc(model["page"])}">its own page</a>' if model["page"] else ""
     shape = f"{model['n_layers']} blocks" + (f", width {model['d_model']}" if model["d_model"] else "")
-    told, why = '<span class="muted">it is the base</span>', ""
+    verdict_cell, why = '<span class="muted">it is the base</span>', ""
     if check is not None:
-        told = f'<span class="answered-{"yes" if check["ok"] else "no"}">{esc(check["verdict"])}</span>'
+        verdict_cell = f'<span class="answered-{"yes" if check["ok"] else "no"}">{esc(check["verdict"])}</span>'
         if check["judged_by"]:
-            told += f"<small>judged by {esc(check['judged_by'])}</small>"
+            verdict_cell += f"<small>judged by {esc(check['judged_by'])}</small>"
         why = "<br>".join(esc(reason) for reason in check["reasons"])
         if check["hint"]:
             why += f"<br><b>{esc(check['hint'])}</b>"
     elif model["key"] != "base":
-        told = '<span class="notrun">not run</span>'
+        verdict_cell = '<span class="notrun">not run</span>'
     # Of base and adapters each the beginning: models of one base differ in what follows the plus sign.
     sha = esc("…+".join(part[:12] for part in model["weights_sha256"].split("+")))
     return (
         f'<tr><th scope="row">{role_mark(model["key"])}</th><td>{foreign(model["label"])}{link}<small>weights {sha}…</small></td>'
-        f"<td>{esc(shape)}</td><td>{told}</td><td>{why}</td></tr>"
+        f"<td>{esc(shape)}</td><td>{verdict_cell}</td><td>{why}</td></tr>"
     )
 
 
@@ -133,13 +135,13 @@ def _cells(estimates: Json, digits: int = 2, percent: bool = False, agreed: Json
 
 
 def estimate_words(
-    one: Json | None, name: str, digits: int = 2, percent: bool = False, agreed: Json = _UNCLAIMED
+    estimate: Json | None, name: str, digits: int = 2, percent: bool = False, agreed: Json = _UNCLAIMED
 ) -> str:
     """A number with its interval; n, clusters and method on hover and in the tables. Bold where it is claimed."""
-    if one is None:
+    if estimate is None:
         return '<span class="muted">–</span>'
     scale = 100 if percent else 1
-    value, low, high = (None if one[part] is None else scale * one[part] for part in ("value", "low", "high"))
+    value, low, high = (None if estimate[part] is None else scale * estimate[part] for part in ("value", "low", "high"))
     sign = "+" if name not in ("base", "distilled", "control") and value is not None and value > 0 else ""
     shown = f"{sign}{number(value, digits)}{' %' if percent and name in ('base', 'distilled', 'control') else ''}"
     shows = (
@@ -147,7 +149,7 @@ def estimate_words(
     )
     sure = " sure" if shows and agreed["claimed"] else ""
     band = interval(low, high, digits) or "no interval"
-    about = f"n {one['n_items']} items in {one['n_clusters']} clusters; {one['method']}"
+    about = f"n {estimate['n_items']} items in {estimate['n_clusters']} clusters; {estimate['method']}"
     denied = (
         ""
         if not (shows and agreed["opposite"])
@@ -189,7 +191,7 @@ def _beneath(kind: Json) -> str:
     """Why no claim is made of numbers some of which leave 0 out; empty where that doesn't need to be said."""
     apart = f"The measures disagree: {kind['disagreement']}." if kind["disagreement"] else ""
     partly = f"{kind['shown_by'][0].upper()}{kind['shown_by'][1:]}." if kind["shown_by"] else ""
-    return " ".join(one for one in (apart, partly) if one)
+    return " ".join(clause for clause in (apart, partly) if clause)
 
 
 def _generated(a: Json) -> str:
@@ -221,7 +223,7 @@ def _generated_rule(a: Json) -> str:
 
 
 def _n_of(estimates: Json) -> str:
-    first = next((one for one in estimates.values() if one is not None), None)
+    first = next((estimate for estimate in estimates.values() if estimate is not None), None)
     return "" if first is None else f"{first['n_items']} problems in {first['n_clusters']} clusters"
 
 
@@ -247,9 +249,9 @@ def _families(families: list[Json]) -> str:
 
 def locations(view: Json) -> str:
     """Did a kind move to another depth? Point, interval, and the bounds within which it counts as unchanged."""
-    found = view["locations"]
-    rows = "".join(_location_row(row, found["bound"]) for row in found["rows"])
-    orders = "".join(f"<li>{role_mark(one['role'])} {prose(one['text'])}</li>" for one in found["orders"])
+    part = view["locations"]
+    rows = "".join(_location_row(row, part["bound"]) for row in part["rows"])
+    orders = "".join(f"<li>{role_mark(order['role'])} {prose(order['text'])}</li>" for order in part["orders"])
     ordered = (
         f'<h3>Order of retrieval and reasoning in each model</h3><ul class="orders">{orders}</ul>' if orders else ""
     )
@@ -257,7 +259,7 @@ def locations(view: Json) -> str:
 <section id="locations" aria-labelledby="locations-title">
   <h2 id="locations-title">Did retrieval or reasoning move to another depth?</h2>
   <p class="caption">Depth after − depth before, of the same pairs in both models. Square: difference; thick line: 90 % interval; thin line: 95 %;
-    shaded: ±{found["bound"]:g}. Unchanged is said only when the 90 % interval lies inside the shade, and nothing is said without a location in both.</p>
+    shaded: ±{part["bound"]:g}. Unchanged is said only when the 90 % interval lies inside the shade, and nothing is said without a location in both.</p>
   <div class="wide"><table class="plain places"><thead><tr><th scope="col">Kind</th><th scope="col">Model</th><th scope="col">In the base</th>
     <th scope="col">In the model</th><th scope="col">Change of depth</th><th scope="col">−0.5 … 0 … 0.5</th><th scope="col">Verdict</th></tr></thead>
     <tbody>{rows or '<tr><td colspan="7">No item of these kinds was asked.</td></tr>'}</tbody></table></div>
@@ -313,23 +315,23 @@ def likeness(view: Json) -> str:
 </section>"""
 
 
-def _likeness_cell(found: Json | None) -> str:
-    if found is None:
+def _likeness_cell(likeness: Json | None) -> str:
+    if likeness is None:
         return '<td><span class="muted">–</span></td>'
-    if found["between"] is None:
-        return f'<td><span class="muted told">{esc(found["reason"])}</span></td>'
-    about = f"{found['n_clusters']} entities"
-    return f'<td><span title="{esc(about)}">{number(found["between"], 2)}<small>[{number(found["ceiling"], 2)}]</small></span></td>'
+    if likeness["between"] is None:
+        return f'<td><span class="muted told">{esc(likeness["reason"])}</span></td>'
+    about = f"{likeness['n_clusters']} entities"
+    return f'<td><span title="{esc(about)}">{number(likeness["between"], 2)}<small>[{number(likeness["ceiling"], 2)}]</small></span></td>'
 
 
 def readings(part: Json) -> str:
     """What the lines of a part say, in sentences; those of one position are shown with it where scripts run."""
-    told = "".join(f"<li{_of_position(one)}>{esc(one['text'])}</li>" for one in part.get("told") or [])
-    return f'<ul class="readings">{told}</ul>' if told else ""
+    lines = "".join(f"<li{_of_position(reading)}>{esc(reading['text'])}</li>" for reading in part.get("told") or [])
+    return f'<ul class="readings">{lines}</ul>' if lines else ""
 
 
-def _of_position(one: Json) -> str:
-    return f' data-position="{esc(one["position"])}"' if one.get("position") else ""
+def _of_position(reading: Json) -> str:
+    return f' data-position="{esc(reading["position"])}"' if reading.get("position") else ""
 
 
 def halves(view: Json) -> str:
@@ -373,8 +375,8 @@ def outside(view: Json) -> str:
 def not_comparable(view: Json) -> str:
     """Measures that were excluded, each with its reason."""
     rows = "".join(
-        f"<tr><td>{esc(one['measure'])}</td><td>{role_mark(one['model'])}</td><td>{prose(one['reason'])}</td></tr>"
-        for one in view["not_comparable"]
+        f"<tr><td>{esc(entry['measure'])}</td><td>{role_mark(entry['model'])}</td><td>{prose(entry['reason'])}</td></tr>"
+        for entry in view["not_comparable"]
     )
     body = (
         f"""<div class="wide"><table class="plain"><thead><tr><th scope="col">Measure</th><th scope="col">Model</th><th scope="col">Reason</th></tr></thead>

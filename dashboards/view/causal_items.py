@@ -37,11 +37,13 @@ def _evenly(items: list[str], known: dict[str, Json], n: int) -> list[str]:
 
 def _one(item: str, known: Json, rows: list[Json], run: RunTables, order: dict[str, float]) -> Json:
     asked = run.asked.get(item) or {}
-    mine = {str(name): float(span[0]) for name, span in (asked.get("spans") or {}).items()}
+    starts = {str(name): float(span[0]) for name, span in (asked.get("spans") or {}).items()}
 
     def place(name: str) -> tuple[int, float, str]:
         return (
-            (1 + _POOLED.index(name), 0.0, name) if name in _POOLED else (0, mine.get(name, order.get(name, 1.0)), name)
+            (1 + _POOLED.index(name), 0.0, name)
+            if name in _POOLED
+            else (0, starts.get(name, order.get(name, 1.0)), name)
         )
 
     positions = sorted({r["position"] for r in rows if r.get("position")}, key=place)

@@ -90,8 +90,8 @@ _WINDOW = re.compile(r"\.?window(\d+)$")
 
 def split_window(measure: str) -> tuple[str, int]:
     """`denoise.window3` is (`denoise`, 3), `window5` is (``, 5), `denoise` is (`denoise`, 1)."""
-    found = _WINDOW.search(measure)
-    return (measure[: found.start()], int(found.group(1))) if found else (measure, 1)
+    match = _WINDOW.search(measure)
+    return (measure[: match.start()], int(match.group(1))) if match else (measure, 1)
 
 
 def is_control(measure: str) -> bool:

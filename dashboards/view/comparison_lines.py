@@ -65,23 +65,23 @@ def gathered(
     for row in rows:
         if row[layer] is not None and row[values[0]] is not None:
             groups.setdefault(tuple(row[name] for name in key), []).append(row)
-    found = []
+    lines = []
     for where, members in groups.items():
-        mine = sorted(members, key=lambda r: int(r[layer]))
-        found.append(
+        ordered = sorted(members, key=lambda r: int(r[layer]))
+        lines.append(
             {
                 **dict(zip(key, where, strict=True)),
                 "axis": axis,
-                "layer": [int(r[layer]) for r in mine],
-                **{name: [significant(r[column]) for r in mine] for name, column in zip(("mean", "low", "high"), values, strict=True)},
-                **{name: [significant(r[name]) for r in mine] for name in extra},
-                "n": [int(r["n_items"] or 0) for r in mine],
-                "n_items": max(int(r["n_items"] or 0) for r in mine),
-                "n_clusters": max(int(r["n_clusters"] or 0) for r in mine),
-                "method": next((str(r["method"]) for r in mine if r.get("method")), ""),
+                "layer": [int(r[layer]) for r in ordered],
+                **{name: [significant(r[column]) for r in ordered] for name, column in zip(("mean", "low", "high"), values, strict=True)},
+                **{name: [significant(r[name]) for r in ordered] for name in extra},
+                "n": [int(r["n_items"] or 0) for r in ordered],
+                "n_items": max(int(r["n_items"] or 0) for r in ordered),
+                "n_clusters": max(int(r["n_clusters"] or 0) for r in ordered),
+                "method": next((str(r["method"]) for r in ordered if r.get("method")), ""),
             }
         )  # fmt: skip
-    return found
+    return lines
 
 
 def spoken(name: str, line: Json) -> str:
@@ -102,13 +102,13 @@ def covers_zero(line: Json) -> list[int]:
     ]
 
 
-def state_of(found: list[Json], run: ComparisonRun, measures: Sequence[str], otherwise: str) -> Json:
+def state_of(lines: list[Json], run: ComparisonRun, measures: Sequence[str], otherwise: str) -> Json:
     """Ok, or the reasons why there is nothing to draw."""
-    if found:
+    if lines:
         return {"state": "ok", "text": ""}
     excluded = [
         f"{entry['model']}: {entry['reason']}"
-        for entry in run.found.get("not_comparable") or []
+        for entry in run.comparison.get("not_comparable") or []
         if entry["measure"] in measures
     ]
     text = "; ".join(dict.fromkeys(excluded))
@@ -120,18 +120,18 @@ def build_changes(run: ComparisonRun) -> Json:
     rows = run.tables["changes"] or []
     lines: list[Json] = []
     for axis in ("stream", "block"):
-        mine = [row for row in rows if row["axis"] == axis]
+        of_axis = [row for row in rows if row["axis"] == axis]
         key = ("contrast", *_READING, "component", "kind")
-        lines += gathered(mine, key, ("difference", "low", "high"), axis, extra=("before", "after"))
+        lines += gathered(of_axis, key, ("difference", "low", "high"), axis, extra=("before", "after"))
     for line in lines:
         line["dim"] = covers_zero(line)
         apart = [layer for layer, dim in zip(line["layer"], line["dim"], strict=True) if not dim]
         where = f"leaves 0 out at {line['axis']}s {runs_text(apart)}" if apart else "leaves 0 out nowhere"
         line["aria"] = f"{CONTRASTS[line['contrast']]}, {line['kind']} ({line['n_items']} items): the interval {where}"
     lines.sort(
-        key=lambda one: (
-            kind_order(one["kind"]),
-            list(COMPONENTS).index(one["component"]) if one["component"] in COMPONENTS else 9,
+        key=lambda entry: (
+            kind_order(entry["kind"]),
+            list(COMPONENTS).index(entry["component"]) if entry["component"] in COMPONENTS else 9,
         )
     )
     state = state_of(
@@ -147,7 +147,7 @@ def _readings(lines: list[Json]) -> list[Json]:
     groups: dict[tuple[str, ...], list[Json]] = {}
     for line in lines:
         groups.setdefault(tuple(line[name] for name in _READING), []).append(line)
-    found = []
+    readings = []
     for (instrument, measure, position), members in groups.items():
         lens = instrument.startswith("lens.")
         meta = MEASURES.get(measure, {"label": measure, "unit": ""}) if lens else measure_meta(instrument, measure)
@@ -155,7 +155,7 @@ def _readings(lines: list[Json]) -> list[Json]:
         limit, clipped = symmetric_limit([v for line in members for v in line["mean"]])
         sequential = measure == "answer_logprob"
         high, beyond = (max(values), 0) if sequential else symmetric_limit(values)
-        found.append(
+        readings.append(
             {
                 "id": f"{instrument}|{measure}|{position}", "instrument": instrument, "measure": measure,
                 "position": position, "axis": members[0]["axis"], "label": meta["label"], "unit": meta["unit"],
@@ -166,8 +166,8 @@ def _readings(lines: list[Json]) -> list[Json]:
             }
         )  # fmt: skip
     orders = {
-        name: order_measures(name, {r["measure"] for r in found if r["instrument"] == name})
-        for name in {r["instrument"] for r in found}
+        name: order_measures(name, {r["measure"] for r in readings if r["instrument"] == name})
+        for name in {r["instrument"] for r in readings}
     }
     places = {"patching": 0, "ablation": 1}
     positions = ("spans", "last", "all")
@@ -176,13 +176,13 @@ def _readings(lines: list[Json]) -> list[Json]:
         at = positions.index(reading["position"]) if reading["position"] in positions else len(positions)
         return places.get(reading["instrument"], 2), orders[reading["instrument"]].index(reading["measure"]), at
 
-    return sorted(found, key=place)
+    return sorted(readings, key=place)
 
 
 def first_to_leave(reading: Json) -> tuple[bool, bool]:
     """How soon a reading may go when the page grows too large: windows first, then all but denoise, excess and the lens."""
-    told = reading["instrument"].startswith("lens.") or reading["measure"] in ("denoise", "excess")
-    return split_window(reading["measure"])[1] > 1, not told
+    main = reading["instrument"].startswith("lens.") or reading["measure"] in ("denoise", "excess")
+    return split_window(reading["measure"])[1] > 1, not main
 
 
 def _direction(row: Json) -> str:
@@ -197,8 +197,10 @@ def build_layer_swaps(run: ComparisonRun) -> Json:
         for row in run.tables[name] or []
     ]
     key = ("contrast", "direction", "sweep", "kind", "measure")
-    lines = [{**one, "score": "recovery"} for one in gathered(rows, key, ("recovery", "recovery_low", "recovery_high"))]
-    lines += [{**one, "score": "value"} for one in gathered(rows, key)]
+    lines = [
+        {**line, "score": "recovery"} for line in gathered(rows, key, ("recovery", "recovery_low", "recovery_high"))
+    ]
+    lines += [{**line, "score": "value"} for line in gathered(rows, key)]
     for line in lines:
         what = "recovery" if line["score"] == "recovery" else SCORES[line["measure"]]["label"]
         line["aria"] = spoken(f"{line['kind']}, {line['contrast']}, {SWEEPS[line['sweep']].lower()}, {what}", line)
@@ -218,7 +220,7 @@ def build_layer_swaps(run: ComparisonRun) -> Json:
     }
     return {
         **state_of(lines, run, (EXCHANGE, LAYER_SWAPS, GENERATED_LAYER_SWAPS), "No layer swaps were made (--swap-pairs 0)."),
-        "sweeps": {name: text for name, text in SWEEPS.items() if any(one["sweep"] == name for one in lines)},
+        "sweeps": {name: text for name, text in SWEEPS.items() if any(line["sweep"] == name for line in lines)},
         "whole_names": WHOLE, "scores": SCORES, "sources": SOURCES, "lines": lines, "whole": whole,
         "reasons": [dict(zip(("contrast", "direction", "kind", "measure", "text"), (*k, text), strict=True)) for k, text in reasons.items()],
     }  # fmt: skip
@@ -240,7 +242,7 @@ def build_crossed(run: ComparisonRun) -> Json:
         **state_of(lines + [{}] * len(reasons), run, (EXCHANGE, CROSSED), "No contribution was exchanged (--swap-pairs 0)."),
         "parts": [
             {"component": c, "position": p, "label": f"{_SHORT[c]}{', everywhere' if p == 'all' else f' at {p}'}"}
-            for c, p in sorted({(one["component"], one["position"]) for one in lines}, key=_part_order)
+            for c, p in sorted({(line["component"], line["position"]) for line in lines}, key=_part_order)
         ],
         "sources": SOURCES | {"random": "as far, in a random direction"}, "lines": lines,
         "reasons": [dict(zip(("contrast", "direction", "kind", "text"), (*k, text), strict=True)) for k, text in reasons.items()],
@@ -265,10 +267,10 @@ def build_transfer(run: ComparisonRun) -> Json:
         for row in rows
         if row["reason"]
     ]
-    told = "; ".join(dict.fromkeys(f"{r['family']} ({r['contrast']}): {r['text']}" for r in reasons))
+    reason_text = "; ".join(dict.fromkeys(f"{r['family']} ({r['contrast']}): {r['text']}" for r in reasons))
     none = (
-        f"No probe could be carried over: {told}."
-        if told
+        f"No probe could be carried over: {reason_text}."
+        if reason_text
         else "No family that both models answer has labels a probe could learn."
     )
     return {

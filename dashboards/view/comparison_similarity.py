@@ -95,12 +95,12 @@ def drawn(line: Json) -> bool:
 
 def excluded(rows: Rows, key: Sequence[str]) -> dict[tuple[Any, ...], dict[str, dict[int, float]]]:
     """By `key` the values of all dimensions with each family excluded."""
-    found: dict[tuple[Any, ...], dict[str, dict[int, float]]] = {}
+    by_key: dict[tuple[Any, ...], dict[str, dict[int, float]]] = {}
     for row in rows:
         if row["excluded"] is not None and row["dimensions"] == "all" and row["value"] is not None:
-            of = found.setdefault(tuple(row[name] for name in key), {}).setdefault(str(row["excluded"]), {})
+            of = by_key.setdefault(tuple(row[name] for name in key), {}).setdefault(str(row["excluded"]), {})
             of[int(row["stream"])] = float(row["value"])
-    return found
+    return by_key
 
 
 def family_line(line: Json, without: Families) -> Json:
@@ -109,8 +109,8 @@ def family_line(line: Json, without: Families) -> Json:
     low = [significant(min(values, default=None)) for values in by_stream]
     high = [significant(max(values, default=None)) for values in by_stream]
     method = f"lowest and highest value with one of {count(len(without), 'family', 'families')} excluded at a time"
-    found = {**line, "low": low, "high": high, "method": method}
-    return found | {"aria": f"{line['aria']}; bands: {method}"}
+    banded = {**line, "low": low, "high": high, "method": method}
+    return banded | {"aria": f"{line['aria']}; bands: {method}"}
 
 
 def dominance_words(line: Json) -> str:
@@ -142,7 +142,10 @@ def _is_told(line: Json) -> bool:
 
 
 def _told(line: Json, lines: Sequence[Json], without: Families) -> Json:
-    trimmed = next((one for one in lines if _key(one) == _key(line) and one["dimensions"] == "trimmed"), None)
+    trimmed = next(
+        (candidate for candidate in lines if _key(candidate) == _key(line) and candidate["dimensions"] == "trimmed"),
+        None,
+    )
     values = {stream: value for stream, value in zip(line["layer"], line["mean"], strict=True) if value is not None}
     lowest = min(values, key=lambda stream: (values[stream], stream))
     parts = [
@@ -162,9 +165,9 @@ def apart(line: Json, trimmed: Json) -> dict[int, tuple[float, float]]:
     without = dict(zip(trimmed["layer"], trimmed["mean"], strict=True))
     both = {stream: (value, without.get(stream)) for stream, value in zip(line["layer"], line["mean"], strict=True)}
     return {
-        stream: (one, other)
-        for stream, (one, other) in both.items()
-        if one is not None and other is not None and abs(one - other) >= APART
+        stream: (full, other)
+        for stream, (full, other) in both.items()
+        if full is not None and other is not None and abs(full - other) >= APART
     }
 
 
@@ -178,14 +181,14 @@ def dimensions_told(line: Json, trimmed: Json | None) -> str:
     if not disagree:
         return f"{dominance_words(line)}; without {it} the line is the same to {APART}"
     carried: dict[str, list[int]] = {}
-    for stream, (one, other) in sorted(disagree.items()):
-        carried.setdefault(_carries(one, other), []).append(stream)
-    told = [
+    for stream, (full, other) in sorted(disagree.items()):
+        carried.setdefault(_carries(full, other), []).append(stream)
+    clauses = [
         words.format(it=it, where=in_streams(carried[name]), **_worst(disagree, carried[name]))
         for name, words in _CARRIES.items()
         if name in carried
     ]
-    return f"{dominance_words(line)}; {'; '.join(told)}"
+    return f"{dominance_words(line)}; {'; '.join(clauses)}"
 
 
 _CARRIES = {
@@ -196,9 +199,9 @@ _CARRIES = {
 }
 
 
-def _carries(one: float, other: float) -> str:
+def _carries(full: float, other: float) -> str:
     """What the dominant dimensions do at a stream: `MOST` of the fall below 1, with or without them, has to be theirs."""
-    with_them, without = 1 - one, 1 - other
+    with_them, without = 1 - full, 1 - other
     if with_them > without:
         return "makes" if without < with_them * (1 - MOST) else "adds"
     return "hides" if with_them < without * (1 - MOST) else "dampens"
@@ -206,8 +209,8 @@ def _carries(one: float, other: float) -> str:
 
 def _worst(disagree: Mapping[int, tuple[float, float]], streams: list[int]) -> dict[str, Any]:
     at = max(streams, key=lambda stream: abs(disagree[stream][0] - disagree[stream][1]))
-    one, other = disagree[at]
-    return {"at": at, "values": f"{number(other, 3)} instead of {number(one, 3)}"}
+    full, other = disagree[at]
+    return {"at": at, "values": f"{number(other, 3)} instead of {number(full, 3)}"}
 
 
 def _families_told(values: Mapping[int, float], without: Families) -> str:
@@ -216,8 +219,8 @@ def _families_told(values: Mapping[int, float], without: Families) -> str:
     lowest = {family: min(of.values()) for family, of in without.items() if of}
     low, high = (pick(lowest, key=lambda family: lowest[family]) for pick in (min, max))
     alone = _made_by_one(values, without)
-    ends = [number(lowest[one], 3) for one in (low, high)]
-    said = (
+    ends = [number(lowest[family], 3) for family in (low, high)]
+    text = (
         f"with one family excluded at a time the lowest lies between {ends[0]} (without {visible(low)}) "
         f"and {ends[1]} (without {visible(high)})"
         if ends[0] != ends[1]
@@ -226,16 +229,16 @@ def _families_told(values: Mapping[int, float], without: Families) -> str:
     for family, streams in alone.items():
         there = min(without[family][stream] for stream in streams)
         before = min(values[stream] for stream in streams)
-        said += (
+        text += (
             f"; only {visible(family)} makes it fall at {in_streams(streams)}: without it the lowest value there is "
             f"{number(there, 3)} instead of {number(before, 3)}"
         )
-    return said
+    return text
 
 
 def _made_by_one(values: Mapping[int, float], without: Families) -> dict[str, list[int]]:
     """Family → streams whose fall below 1 mostly goes with it, and with no other family."""
-    found: dict[str, list[int]] = {}
+    by_family: dict[str, list[int]] = {}
     for stream, value in sorted(values.items()):
         if 1 - value < APART:
             continue
@@ -243,8 +246,8 @@ def _made_by_one(values: Mapping[int, float], without: Families) -> dict[str, li
             family for family, of in without.items() if stream in of and 1 - of[stream] < (1 - value) * (1 - MOST)
         ]
         if len(makers) == 1:
-            found.setdefault(makers[0], []).append(stream)
-    return found
+            by_family.setdefault(makers[0], []).append(stream)
+    return by_family
 
 
 def _of_prompts(appended: Mapping[tuple[str, str], tuple[int, int]]) -> list[Json]:

@@ -96,10 +96,10 @@ def build_maps(series: list[Json], behaviour: list[Json]) -> list[Json]:
 def _map(
     instrument: str, recipe: _Recipe, lines: dict[tuple[str, str, str, str], Json], behaviour: list[Json]
 ) -> Json | None:
-    found = [s for (i, m, _, _), s in lines.items() if i == instrument and m == recipe.measure]
-    if not found:
+    selected = [s for (i, m, _, _), s in lines.items() if i == instrument and m == recipe.measure]
+    if not selected:
         return None
-    layers = sorted({layer for s in found for layer in s["layer"]})
+    layers = sorted({layer for s in selected for layer in s["layer"]})
     rows = []
     for fam in sorted(behaviour, key=lambda b: (kind_order(b["kind"]), b["family"])):
         line = lines.get((instrument, recipe.measure, fam["kind"], fam["family"]))
@@ -107,7 +107,7 @@ def _map(
         rows.append(_row(fam, line, [b for b in baselines if b], recipe, layers))
     limit, clipped = symmetric_limit([v for r in rows for v in r["value"]])
     title = f"{instrument_label(instrument)}: {recipe.title}"
-    axis = found[0]["axis"]
+    axis = selected[0]["axis"]
     return {
         "id": f"{instrument}.{recipe.measure}",
         "instrument": instrument,

@@ -32,11 +32,15 @@ def shown(of_kind: OfKind, contrast: str) -> dict[str, int]:
     """By measure: 1 or −1 where its interval leaves 0 out, else 0. `accuracy` is the one that decides for these items."""
     decided = of_kind.get("decided_by") or {}
     # The accuracy that decides is one of the others where a single measure decided for all items.
-    names: list[str] = [one.name for one in AGREEING]
+    names: list[str] = [measure.name for measure in AGREEING]
     if list(decided) not in ([name] for name in names):
         names = ["accuracy", *names]
     estimates = {name: (of_kind.get(name) or {}).get(contrast) for name in names}
-    return {name: side(one) for name, one in estimates.items() if one is not None and one["value"] is not None}
+    return {
+        name: side(estimate)
+        for name, estimate in estimates.items()
+        if estimate is not None and estimate["value"] is not None
+    }
 
 
 def claimed(of_kind: OfKind) -> int:
@@ -64,8 +68,8 @@ def contrasts_of(of_kind: OfKind) -> dict[str, dict[str, int]]:
     """What the measures show in the contrasts that a claim stands on. Against the control an absent measure shows nothing."""
     from_base = shown(of_kind, "change")
     beyond = shown(of_kind, "difference_in_differences")
-    found = {"change": from_base} if from_base else {}
-    return found | ({"difference_in_differences": dict.fromkeys(from_base, 0) | beyond} if beyond else {})
+    by_contrast = {"change": from_base} if from_base else {}
+    return by_contrast | ({"difference_in_differences": dict.fromkeys(from_base, 0) | beyond} if beyond else {})
 
 
 def claimed_by_generated(accuracy: Mapping[str, Any], at_prompts: OfKind) -> int:
@@ -76,10 +80,13 @@ def claimed_by_generated(accuracy: Mapping[str, Any], at_prompts: OfKind) -> int
 
 def denied_by(sign: int, at_prompts: OfKind) -> dict[str, list[str]]:
     """By contrast the measures at the prompts that show the opposite of `sign`; empty where any shows the same."""
-    found = contrasts_of(at_prompts)
-    if any(one == sign for signs in found.values() for one in signs.values()):
+    by_contrast = contrasts_of(at_prompts)
+    if any(shown_sign == sign for signs in by_contrast.values() for shown_sign in signs.values()):
         return {}
-    against = {contrast: [name for name, one in signs.items() if one == -sign] for contrast, signs in found.items()}
+    against = {
+        contrast: [name for name, shown_sign in signs.items() if shown_sign == -sign]
+        for contrast, signs in by_contrast.items()
+    }
     return {contrast: names for contrast, names in against.items() if names}
 
 

@@ -20,24 +20,24 @@ HYPOTHESIS = (
 _NEITHER = "neither a gain nor a loss is claimed"
 
 
-def claims(found: Mapping[str, Any]) -> dict[str, Any]:
+def claims(comparison: Mapping[str, Any]) -> dict[str, Any]:
     """`sentences` on what changed and where, and `hypothesis`: supported, contradicted, or undetermined, with the reason.
 
     Of a kind that was not asked nothing is said, but for the hypothesis, which needs both.
     """
     sentences = []
     for kind in ("reasoning", "knowledge"):
-        of_kind = found["kinds"].get(kind, {})
+        of_kind = comparison["kinds"].get(kind, {})
         if of_kind.get("accuracy") is None:
             continue
         sentences.append(_changed(kind, of_kind))
         sentences.append(_moved(kind, of_kind["location_change"].get("distilled")))
-    words = asked_to_generate(found)
+    words = asked_to_generate(comparison)
     if words is not None:
-        reasoning = found["kinds"].get("reasoning", {})
+        reasoning = comparison["kinds"].get("reasoning", {})
         at = 1 if reasoning.get("accuracy") is not None else 0
-        sentences[at:at] = [_said(words, reasoning), *_shared_out(halves_by_generated(found))]
-    hypothesis, reason = hypothesis_of(found)
+        sentences[at:at] = [_said(words, reasoning), *_shared_out(halves_by_generated(comparison))]
+    hypothesis, reason = hypothesis_of(comparison)
     return {
         "sentences": [*sentences, f"{HYPOTHESIS} is {hypothesis} here: {reason}."],
         "hypothesis": hypothesis,

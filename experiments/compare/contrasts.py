@@ -86,15 +86,20 @@ def write_contrasts(
 
 def contrast_items(encoded: Sequence[EncodedItem], per_kind: int, seed: int) -> tuple[Item, ...]:
     """`per_kind` items of each kind, answered or not: families in turn, in each of them entities in turn."""
-    found: list[Item] = []
+    chosen: list[Item] = []
     for kind in KINDS:
         by_family: dict[str, list[EncodedItem]] = defaultdict(list)
-        for one in encoded:
-            if one.item.kind == kind:
-                by_family[one.item.family].append(one)
-        turns = chain.from_iterable(zip_longest(*(spread_over_entities(mine, seed) for mine in by_family.values())))
-        found += [one.item for one in islice((one for one in turns if one is not None), per_kind)]
-    return tuple(found)
+        for encoded_item in encoded:
+            if encoded_item.item.kind == kind:
+                by_family[encoded_item.item.family].append(encoded_item)
+        turns = chain.from_iterable(
+            zip_longest(*(spread_over_entities(members, seed) for members in by_family.values()))
+        )
+        chosen += [
+            encoded_item.item
+            for encoded_item in islice((encoded_item for encoded_item in turns if encoded_item is not None), per_kind)
+        ]
+    return tuple(chosen)
 
 
 @dataclass(frozen=True)
@@ -120,14 +125,16 @@ def instructed(items: Sequence[Item], checkpoint: Checkpoint, prompt_prefix: str
         ahead = prompt_prefix.replace(REQUEST, text) if REQUEST in prompt_prefix else f"{prompt_prefix}{text}\n\n"
         asked = [framed(_question(item, prompt_prefix), ahead) for item in items]
         encoded, refused = encode_items(asked, checkpoint, checkpoint.max_context)
-        by_instruction[name] = {one.key: _as_asked(one) for one in encoded}
+        by_instruction[name] = {encoded_item.key: _as_asked(encoded_item) for encoded_item in encoded}
         excluded |= refused
     kept: list[Item] = []
     for item in items:
         if item.id in excluded:
             continue
         prompts = [of[item.id] for of in by_instruction.values()]
-        tails = {one.ids[one.positions[_QUESTION] :] if _QUESTION in one.positions else None for one in prompts}
+        tails = {
+            prompt.ids[prompt.positions[_QUESTION] :] if _QUESTION in prompt.positions else None for prompt in prompts
+        }
         if len(tails) == 1 and None not in tails:
             kept.append(item)
         else:
@@ -162,17 +169,21 @@ def contrast_rows(
         yield {"model": role, "kind": kind, "reason": few}
     if not rows_of:
         return
-    named = [replace(one, key=f"{name} {one.key}") for name, prompts in asked.prompts.items() for one in prompts]
+    named = [
+        replace(prompt, key=f"{name} {prompt.key}") for name, prompts in asked.prompts.items() for prompt in prompts
+    ]
     flat = streams_at(checkpoint, named, progress=progress, stage=f"contrasts of the {role}")
     states = rearrange(
         flat, "(instruction item) stream d_model -> instruction item stream d_model", instruction=len(INSTRUCTIONS)
     )
     for kind, rows in rows_of.items():
-        mine = [asked.items[row] for row in rows]
-        clusters, families = [entity_of(one) for one in mine], [one.family for one in mine]
-        found = contrasts_of(states[:, rows], clusters, families, draws=config.locate.draws, seed=config.locate.seed)
-        for one in found:
-            yield {"model": role, "kind": kind, **one}
+        of_kind = [asked.items[row] for row in rows]
+        clusters, families = [entity_of(item) for item in of_kind], [item.family for item in of_kind]
+        contrasts = contrasts_of(
+            states[:, rows], clusters, families, draws=config.locate.draws, seed=config.locate.seed
+        )
+        for contrast in contrasts:
+            yield {"model": role, "kind": kind, **contrast}
 
 
 def contrasts_of(
@@ -192,15 +203,15 @@ def contrasts_of(
     """
     held = [dominance(list(states[:, :, stream])) for stream in range(states.shape[2])]
     whole = list(_contrasts_of(states, clusters, families, draws, seed))
-    carried = any(one.dominant for one in held)
+    carried = any(of_stream.dominant for of_stream in held)
     trimmed = _contrasts_of(_trimmed(states, held), clusters, families, draws, seed) if carried else ()
-    for dimensions, found in zip(DIMENSIONS, (whole, trimmed), strict=True):
-        for row in found:
-            one = held[row["stream"]]
-            if dimensions == "trimmed" and not one.dominant:
+    for dimensions, rows in zip(DIMENSIONS, (whole, trimmed), strict=True):
+        for row in rows:
+            of_stream = held[row["stream"]]
+            if dimensions == "trimmed" and not of_stream.dominant:
                 continue
-            share = max((value for value in one.shares if np.isfinite(value)), default=None)
-            yield row | {"dimensions": dimensions, "share": share, "dominant": dominant_text(one)}
+            share = max((value for value in of_stream.shares if np.isfinite(value)), default=None)
+            yield row | {"dimensions": dimensions, "share": share, "dominant": dominant_text(of_stream)}
 
 
 def _contrasts_of(
@@ -214,20 +225,21 @@ def _contrasts_of(
     n_clusters = int(code.max()) + 1
     without = np.arange(n_clusters)[:, None] != code if n_clusters >= MIN_CLUSTERS else np.empty((0, len(code)), bool)
     excluded = families_excluded(families)
-    kept = torch.from_numpy(np.stack([np.ones(len(code), bool), *without, *excluded.values()]))
-    contrasts = four_contrasts(states[0], states[1], states[2], states[3], states[4], kept)
+    masks = torch.from_numpy(np.stack([np.ones(len(code), bool), *without, *excluded.values()]))
+    contrasts = four_contrasts(states[0], states[1], states[2], states[3], states[4], masks)
     for name in NAMES:
         values = getattr(contrasts, name).numpy()
         estimates = jackknife_bootstrap(
             values[0], values[1 : len(without) + 1], n_clusters=n_clusters, n_items=len(code), draws=draws, seed=seed
         )
-        for stream, one in enumerate(estimates):
-            there = bool(np.isfinite(one.value))
+        for stream, estimate in enumerate(estimates):
+            there = bool(np.isfinite(estimate.value))
             # No similarity exceeds 1, and the interval of one close to it may.
-            high = one.high if one.high is None or name == "excess" else min(one.high, 1.0)
+            high = estimate.high if estimate.high is None or name == "excess" else min(estimate.high, 1.0)
             yield {
-                "contrast": name, "stream": stream, "value": one.value if there else None, "low": one.low, "high": high,
-                "n_items": one.n_items, "n_clusters": one.n_clusters, "method": f"debiased linear CKA; {one.method}",
+                "contrast": name, "stream": stream, "value": estimate.value if there else None,
+                "low": estimate.low, "high": high, "n_items": estimate.n_items, "n_clusters": estimate.n_clusters,
+                "method": f"debiased linear CKA; {estimate.method}",
                 "reason": None if there else "every item has the same state in one of the two sets",
             }  # fmt: skip
         for (family, rows), by_stream in zip(excluded.items(), values[len(without) + 1 :], strict=True):
@@ -242,14 +254,18 @@ def _trimmed(
     states: Float[Tensor, "instruction item stream d_model"], held: Sequence[Dominance]
 ) -> Float[Tensor, "instruction item stream d_model"]:
     left = states.clone()
-    for stream, one in enumerate(held):
-        left[:, :, stream, list(one.dominant)] = 0
+    for stream, of_stream in enumerate(held):
+        left[:, :, stream, list(of_stream.dominant)] = 0
     return left
 
 
-def _as_asked(one: EncodedItem) -> Prompt:
-    at = asked_at(one)
-    return replace(one.prompt, ids=one.prompt.ids[: at + 1], positions={**one.prompt.positions, "last": at})
+def _as_asked(encoded_item: EncodedItem) -> Prompt:
+    at = asked_at(encoded_item)
+    return replace(
+        encoded_item.prompt,
+        ids=encoded_item.prompt.ids[: at + 1],
+        positions={**encoded_item.prompt.positions, "last": at},
+    )
 
 
 def _question(item: Item, prompt_prefix: str) -> Item:

@@ -103,7 +103,7 @@ def _of_two(
     """Measures that the two don't allow, each with its reason."""
     items = stores.items
     try:
-        tests = run_layer_swap_self_tests(base, other, [as_pair(one) for one in items])
+        tests = run_layer_swap_self_tests(base, other, [as_pair(item) for item in items])
     except STOPPING:
         raise
     except StrataError as error:
@@ -150,10 +150,10 @@ class _Scored:
 
     @property
     def has_layer_swaps(self) -> bool:
-        kept = [self.stores.swapped(way) for way in self.stores.ways(self.role)]
+        swapped_stores = [self.stores.swapped(way) for way in self.stores.ways(self.role)]
         if self.role == DISTILLED:
-            kept.append(self.stores.randomly_swapped())
-        return all(self.stores.whole(store) for store in kept)
+            swapped_stores.append(self.stores.randomly_swapped())
+        return all(self.stores.whole(store) for store in swapped_stores)
 
     def crossed(self) -> Iterator[dict[str, Any]]:
         for way in self.stores.ways(self.role):
@@ -175,17 +175,17 @@ class _Scored:
 
     def halves(self) -> dict[str, dict[str, Any]] | None:
         """Into the base, by kind and measure; None where the layer swaps into the base were excluded."""
-        found: dict[str, dict[str, Any]] = {}
+        by_kind: dict[str, dict[str, Any]] = {}
         store, layer_swaps = self.stores.swapped(self.stores.ways(self.role)[0]), self.stores.layer_swaps
         if not self.stores.whole(store):
             return None
         for kind in KINDS:
             scores, clusters = scores_of_kind(store, self.stores.items, kind)
             for measure, values in scores.items():
-                one = halves(values, clusters, layer_swaps, self.stores.n_layers, LEAST[measure], self.config)
-                if one is not None:
-                    found.setdefault(kind, {})[measure] = one
-        return found
+                halved = halves(values, clusters, layer_swaps, self.stores.n_layers, LEAST[measure], self.config)
+                if halved is not None:
+                    by_kind.setdefault(kind, {})[measure] = halved
+        return by_kind
 
     def _rows(
         self, store: ActivationStore, layer_swaps: Sequence[LayerSwap], names: Mapping[str, str]

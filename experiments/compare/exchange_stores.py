@@ -39,8 +39,8 @@ class ExchangeStores:
 
     def ways(self, role: Role) -> tuple[Way, ...]:
         """Into the base, and with `both_ways` out of it."""
-        found = (Way(role, BASE, role), Way(role, role, BASE))
-        return found if self.config.both_ways else found[:1]
+        ways = (Way(role, BASE, role), Way(role, role, BASE))
+        return ways if self.config.both_ways else ways[:1]
 
     @property
     def layer_swaps(self) -> tuple[LayerSwap, ...]:
@@ -72,7 +72,7 @@ class ExchangeStores:
 
     def whole(self, store: ActivationStore) -> bool:
         """Whether every pair is in it."""
-        return all(one.key in store for one in self.items)
+        return all(item.key in store for item in self.items)
 
     def _store(self, name: str, measured: Sequence[str] = ()) -> ActivationStore:
         signature = {"run": self.run.run_id, "measured": list(measured)}

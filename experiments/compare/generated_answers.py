@@ -56,11 +56,11 @@ def generated_change(
         rows[role] = run.read_table(name).to_pylist()
     if not rows:
         return {"reason": "no model could be asked to generate answers"}
-    found = summarised(rows, draws=config.locate.draws, seed=seed)
-    for of_split in found.values():
+    by_split = summarised(rows, draws=config.locate.draws, seed=seed)
+    for of_split in by_split.values():
         for role, reason in of_split["unmeasured"].items():
             exclude(GENERATED_ANSWERS, role, reason)
-    return found
+    return by_split
 
 
 def asked_to_generate(
@@ -89,8 +89,12 @@ def summarised(rows: Mapping[Role, Sequence[Mapping[str, Any]]], *, draws: int, 
     `no_answer` counts, by reason, the texts in which no answer was found; they are not right. Where that is more than half
     of a model's texts, its accuracy would say how it writes and not what it knows: it is None, and `unmeasured` says why.
     """
-    found: dict[str, Any] = {}
-    for split in (one for one in SPLITS[1:] if any(row["split"] == one for table in rows.values() for row in table)):
+    by_split: dict[str, Any] = {}
+    for split in (
+        candidate
+        for candidate in SPLITS[1:]
+        if any(row["split"] == candidate for table in rows.values() for row in table)
+    ):
         of_split = {role: [row for row in table if row["split"] == split] for role, table in rows.items()}
         ways = {role: _ways_by_half(table) for role, table in of_split.items()}
         chosen = {role: _in_its_ways(table, ways[role]) for role, table in of_split.items()}
@@ -102,14 +106,14 @@ def summarised(rows: Mapping[Role, Sequence[Mapping[str, Any]]], *, draws: int, 
         }
         clusters = {row["item"]: row["cluster"] for row in next(iter(chosen.values()))}
         values = {role: _shares(table, clusters) for role, table in chosen.items() if role not in unmeasured}
-        found[split] = {
+        by_split[split] = {
             "about": ABOUT[split],
             "accuracy": paired(values, list(clusters.values()), draws=draws, seed=seed, shares=True),
             "prompt": {role: _told(of_role) for role, of_role in ways.items()},
             "no_answer": no_answer,
             "unmeasured": unmeasured,
         }
-    return found
+    return by_split
 
 
 def answers_table(role: Role) -> str:

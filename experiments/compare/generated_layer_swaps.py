@@ -58,22 +58,22 @@ def generated_layer_swaps(
     be swapped or asked is handed to `exclude` (measure, model, reason).
     """
     rows: list[dict[str, Any]] = []
-    found: dict[Role, dict[str, Any]] = {}
+    by_role: dict[Role, dict[str, Any]] = {}
     for role in roles:
-        if role == BASE or not all(run.finished(f"{answers_table(one)}.parquet") for one in (BASE, role)):
+        if role == BASE or not all(run.finished(f"{answers_table(model)}.parquet") for model in (BASE, role)):
             continue
         try:
-            halved, mine = _Asked(run, models, role, config, progress).swapped()
+            halved, new_rows = _Asked(run, models, role, config, progress).swapped()
         except STOPPING:
             raise
         except StrataError as error:
             exclude(GENERATED_LAYER_SWAPS, role, error.what)
             continue
-        rows += mine
+        rows += new_rows
         if halved is not None:
-            found[role] = halved
+            by_role[role] = halved
     run.write_table(TABLE, rows_to_table(rows, LAYER_SWAPS))
-    return found
+    return by_role
 
 
 class _Asked:
@@ -85,10 +85,10 @@ class _Asked:
         self.run, self.models, self.role, self.config, self.progress = run, models, role, config, progress
         self.split = split_of(config)
         self.seed = config.locate.seed
-        mine = self._answers(role)
-        self.way: Prompting = best_way(mine)
+        answers = self._answers(role)
+        self.way: Prompting = best_way(answers)
         self.nothing, self.everything = (
-            [row for row in table if row["prompt"] == self.way] for table in (self._answers(BASE), mine)
+            [row for row in table if row["prompt"] == self.way] for table in (self._answers(BASE), answers)
         )
 
     def swapped(self) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
@@ -103,7 +103,7 @@ class _Asked:
             entry = {"cut": None, "whole": change, "upper_minus_lower": None, "reason": reason}
             return (entry | self._asked if reason else None), []
         lessons = evaluation_lessons(self.split, seed=self.seed, per_family=self.config.generated)
-        answers = [self._ask(lessons, one) for one in parts]
+        answers = [self._ask(lessons, swap) for swap in parts]
         values = np.concatenate([whole, np.stack([_right(rows) for rows in answers], 1)], 1)
         layer_swaps = (*ends, *parts)
         names = {"contrast": self.role, "direction": f"into {BASE}", "kind": "reasoning", "measure": MEASURE}
@@ -115,11 +115,11 @@ class _Asked:
     def _asked(self) -> dict[str, str]:
         return {"split": self.split, "prompt": self.way}
 
-    def _ask(self, lessons: Sequence[Lesson], one: LayerSwap) -> list[dict[str, Any]]:
-        name = f"{answers_table(self.role)}_{one.sweep}{one.layer}"
+    def _ask(self, lessons: Sequence[Lesson], swap: LayerSwap) -> list[dict[str, Any]]:
+        name = f"{answers_table(self.role)}_{swap.sweep}{swap.layer}"
         if not self.run.finished(f"{name}.parquet"):
-            label = f"{BASE} with {self.role}'s blocks {one.blocks.start} to {one.blocks.stop - 1}"
-            with swapped_model(*self.models.together(self.role), one) as model:
+            label = f"{BASE} with {self.role}'s blocks {swap.blocks.start} to {swap.blocks.stop - 1}"
+            with swapped_model(*self.models.together(self.role), swap) as model:
                 made = asked_to_generate(model, label, {self.split: lessons}, [self.way], self.config, self.progress)
             self.run.write_table(name, rows_to_table(made, ANSWERS))
         rows: list[dict[str, Any]] = self.run.read_table(f"{name}").to_pylist()
@@ -149,4 +149,4 @@ def _right(rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
     draws: dict[str, list[float]] = {}
     for row in rows:
         draws.setdefault(row["item"], []).append(float(row["right"]))
-    return np.array([np.mean(one) for one in draws.values()])
+    return np.array([np.mean(problem_draws) for problem_draws in draws.values()])

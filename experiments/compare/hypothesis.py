@@ -23,19 +23,19 @@ SPLIT = "test"
 """Problems with generated answers that the gain is measured on: like those that were trained on."""
 
 
-def hypothesis_of(found: Mapping[str, Any]) -> tuple[str, str]:
+def hypothesis_of(comparison: Mapping[str, Any]) -> tuple[str, str]:
     """(supported, contradicted or undetermined; why) from what comparison.json holds."""
-    reasoning, knowledge = (found["kinds"].get(kind, {}) for kind in ("reasoning", "knowledge"))
-    words = asked_to_generate(found)
+    reasoning, knowledge = (comparison["kinds"].get(kind, {}) for kind in ("reasoning", "knowledge"))
+    words = asked_to_generate(comparison)
     gain, loss = (words or reasoning).get("accuracy"), knowledge.get("accuracy")
     where = "in generated answers" if words else "at these prompts"
     alone = f" ({GENERATED} alone)" if words else ""
-    absent = [name for name, one in (("reasoning", gain), ("knowledge", loss)) if one is None]
+    absent = [name for name, accuracy in (("reasoning", gain), ("knowledge", loss)) if accuracy is None]
     if absent:
         return "undetermined", f"no {' and no '.join(absent)} items were asked"
     if gain is None or loss is None or gain["change"] is None or loss["change"] is None:
         return "undetermined", "one of the two kinds was not measured in both models"
-    if any(one["low"] is None for one in (gain["change"], loss["change"])):
+    if any(change["low"] is None for change in (gain["change"], loss["change"])):
         return "undetermined", "there are too few clusters for an interval"
     (gained, no_gain), (lost, no_loss) = _gain(reasoning, words, where), _loss(knowledge)
     brings_gain = _half(reasoning, "generated" if words else "accuracy")
@@ -45,7 +45,7 @@ def hypothesis_of(found: Mapping[str, Any]) -> tuple[str, str]:
         (lost > 0, f"knowledge items are answered more often than before{_beyond(loss)}"),
         (gained > 0 and brings_gain < 0, f"the lower half of the blocks brings more of the gain in reasoning{alone} than the upper half"),
         (lost < 0 and brings_loss > 0, "the upper half of the blocks brings more of the loss of knowledge than the lower half"),
-        (_order(found) == "reasoning-first", "the base reasons in lower blocks than it retrieves in"),
+        (_order(comparison) == "reasoning-first", "the base reasons in lower blocks than it retrieves in"),
     ]  # fmt: skip
     missing = [
         (gained == 0, no_gain),
@@ -92,15 +92,15 @@ def _loss(knowledge: Mapping[str, Any]) -> tuple[int, str]:
     return sign, f"no loss of knowledge is shown {why_not(knowledge, -1)}"
 
 
-def asked_to_generate(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def asked_to_generate(comparison: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Generated answers to problems like those trained on; None where they weren't measured in base and distilled model."""
-    of_split: Mapping[str, Any] | None = (found.get("generated") or {}).get(SPLIT)
+    of_split: Mapping[str, Any] | None = (comparison.get("generated") or {}).get(SPLIT)
     return of_split if of_split is not None and of_split["accuracy"]["change"] is not None else None
 
 
-def halves_by_generated(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def halves_by_generated(comparison: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """How the halves of the blocks share what is gained on the problems of `asked_to_generate`; None: not measured there."""
-    of_model = (found["kinds"].get("reasoning", {}).get("upper_minus_lower") or {}).get("distilled") or {}
+    of_model = (comparison["kinds"].get("reasoning", {}).get("upper_minus_lower") or {}).get("distilled") or {}
     entry: Mapping[str, Any] | None = of_model.get("generated")
     return entry if entry is not None and entry.get("split", SPLIT) == SPLIT else None
 
@@ -120,8 +120,8 @@ def _half(of_kind: Mapping[str, Any], measure: str) -> int:
     return 1 if apart["value"] > 0 else -1
 
 
-def _order(found: Mapping[str, Any]) -> str | None:
-    order = (found.get("order") or {}).get("base") or {}
+def _order(comparison: Mapping[str, Any]) -> str | None:
+    order = (comparison.get("order") or {}).get("base") or {}
     verdict: str | None = order.get("verdict")
     return verdict
 

@@ -30,12 +30,12 @@ def scores_of_kind(
     store: ActivationStore, items: Sequence[EncodedItem], kind: str
 ) -> tuple[dict[str, Scores], list[str]]:
     """(scores by measure, clusters) of the items of one kind; of none, empty."""
-    mine = [one for one in items if one.item.kind == kind]
-    if not mine:
+    of_kind = [encoded_item for encoded_item in items if encoded_item.item.kind == kind]
+    if not of_kind:
         return {}, []
-    clean = store.read("clean", [one.key for one in mine]).double().numpy()
+    clean = store.read("clean", [encoded_item.key for encoded_item in of_kind]).double().numpy()
     scores = {"logit_difference": clean, "accuracy": (clean > 0).astype(float)}
-    return scores, [entity_of(one.item) for one in mine]
+    return scores, [entity_of(encoded_item.item) for encoded_item in of_kind]
 
 
 def swap_rows(
@@ -52,7 +52,7 @@ def swap_rows(
     resampled set of clusters; null with the `reason` where the models hardly differ (by less than `least`) or may not differ
     at all: a share of what may be 0 can be anything. A random change has no model of its own to recover.
     """
-    index = {one.sweep: column for column, one in enumerate(layer_swaps)}
+    index = {swap.sweep: column for column, swap in enumerate(layer_swaps)}
     nothing = values[:, index["nothing"]]
     everything = values[:, index["everything"]] if "everything" in index else None
     means = bootstrap(values, np.ones_like(values), clusters, config)
@@ -70,10 +70,10 @@ def swap_rows(
             recovered = bootstrap(
                 values - nothing[:, None], np.repeat(whole[:, None], values.shape[1], 1), clusters, config
             )
-    for column, one in enumerate(layer_swaps):
+    for column, swap in enumerate(layer_swaps):
         share = recovered[column] if recovered is not None else None
         yield {
-            **names, "sweep": one.sweep, "layer": one.layer,
+            **names, "sweep": swap.sweep, "layer": swap.layer,
             **value_columns(means[column]), **value_columns(share, "recovery"),
             "reason": None if share is not None else reason,
         }  # fmt: skip
@@ -83,7 +83,7 @@ def whole_change(
     values: Scores, clusters: Sequence[str], layer_swaps: Sequence[LayerSwap], config: CompareConfig
 ) -> dict[str, Any]:
     """What changes when everything is taken from the donor, with its interval."""
-    index = {one.sweep: column for column, one in enumerate(layer_swaps)}
+    index = {swap.sweep: column for column, swap in enumerate(layer_swaps)}
     change = (values[:, index["everything"]] - values[:, index["nothing"]])[:, None]
     return as_json(cluster_bootstrap(change, clusters, draws=config.locate.draws, seed=config.locate.seed)[0])
 
@@ -111,9 +111,11 @@ def halves(
     way round. Nothing is called a half where no layer swap ends near the middle. `cut` is the first block of the upper half. `whole` is the change itself, of which an interval that covers 0
     leaves nothing to explain.
     """
-    places = {(one.sweep, one.layer): column for column, one in enumerate(layer_swaps)}
+    places = {(swap.sweep, swap.layer): column for column, swap in enumerate(layer_swaps)}
     cuts = [
-        one.layer for one in layer_swaps if one.sweep == "suffix" and one.layer and ("prefix", one.layer - 1) in places
+        swap.layer
+        for swap in layer_swaps
+        if swap.sweep == "suffix" and swap.layer and ("prefix", swap.layer - 1) in places
     ]
     if not cuts:
         return None

@@ -91,15 +91,16 @@ class Models:
     def about(self, role: Role) -> About:
         """Opens the model the first time only."""
         if role not in self._about:
-            one = self.get(role)
+            checkpoint = self.get(role)
             self._about[role] = About(
-                one.identity, one.n_layers, one.d_model, one.max_context, one.prefix, str(one.dtype), one.attention,
-                str(one.device), template_sha256(one.tokenizer),
+                checkpoint.identity, checkpoint.n_layers, checkpoint.d_model, checkpoint.max_context,
+                checkpoint.prefix, str(checkpoint.dtype), checkpoint.attention, str(checkpoint.device),
+                template_sha256(checkpoint.tokenizer),
             )  # fmt: skip
         return self._about[role]
 
     def _make_room(self, role: Role) -> None:
-        sizes = [_bytes(one) for one in self._held.values()]
+        sizes = [_bytes(checkpoint) for checkpoint in self._held.values()]
         if self.one_at_a_time:
             self._drop(list(self._held))
         elif sum(sizes) + max(sizes, default=0) > _SMALL_BYTES:
@@ -139,4 +140,4 @@ class Models:
 
 
 def _bytes(checkpoint: Checkpoint) -> int:
-    return sum(one.numel() * one.element_size() for one in checkpoint.model.parameters())
+    return sum(parameter.numel() * parameter.element_size() for parameter in checkpoint.model.parameters())

@@ -32,9 +32,9 @@ def cross_one_by_one(
     if any(way.source == BASE for way in ways):
         refused |= one_by_one.store_source(BASE, [way for way in ways if way.source == BASE])
     for role in roles:
-        mine = [way for way in ways if way.role == role and role not in refused]
-        refused |= one_by_one.store_source(role, [way for way in mine if way.source == role])
-        refused |= one_by_one.receive(role, [way for way in mine if way.into == role and role not in refused])
+        of_role = [way for way in ways if way.role == role and role not in refused]
+        refused |= one_by_one.store_source(role, [way for way in of_role if way.source == role])
+        refused |= one_by_one.receive(role, [way for way in of_role if way.into == role and role not in refused])
     refused |= one_by_one.receive(BASE, [way for way in ways if way.into == BASE and way.role not in refused])
     return refused
 
@@ -53,7 +53,7 @@ class _OneByOne:
             return {}
         try:
             store_contributions(
-                self.models.get(source), [as_pair(one) for one in self.items], store, self.positions,
+                self.models.get(source), [as_pair(item) for item in self.items], store, self.positions,
                 progress=self.progress, stage=f"contributions of the {source}",
             )  # fmt: skip
         except STOPPING:
@@ -71,7 +71,7 @@ class _OneByOne:
         refused: dict[Role, str] = {}
         for way in todo:
             try:
-                tests = run_patch_self_tests(model, [as_pair(one) for one in self.items])
+                tests = run_patch_self_tests(model, [as_pair(item) for item in self.items])
                 record_tests(self.stores.run, tests, of=receiver)
                 store_crossed(
                     self.stores.crossed(way), model, stored(self.stores.contributions_of(way.source)), self.items,

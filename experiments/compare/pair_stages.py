@@ -30,7 +30,7 @@ def check_pairs(
     """
     if run.finished("pair_check.json"):
         return dict(run.read_json("pair_check.json"))
-    named, found, whole = specs.by_role(), {}, True
+    named, checks, whole = specs.by_role(), {}, True
     for role in others:
         try:
             check = check_pair(specs.files(BASE), specs.files(role), progress=progress)
@@ -39,17 +39,17 @@ def check_pairs(
         except StrataError as error:
             whole = whole and not isinstance(error, NotFetchedError)
             exclude(PAIR_CHECK, role, error.what)
-            found[role] = {"verdict": "unclear", "reasons": [error.what], "hint": None}
+            checks[role] = {"verdict": "unclear", "reasons": [error.what], "hint": None}
             continue
         whole = whole and not check.unfetched
-        found[role] = {name: value for name, value in asdict(check).items() if name != "tensors"}
+        checks[role] = {name: value for name, value in asdict(check).items() if name != "tensors"}
         # A warning stays with the run: what a later start may judge otherwise is told by the check alone.
         if not check.ok and not check.unfetched:
             hint = f" {check.hint}" if check.hint else ""
             run.warn(f"{named[BASE]} may not be the base of {named[role]}: {' '.join(check.reasons[:2])}{hint}")
     if whole:
-        run.write_json("pair_check.json", found)
-    return found
+        run.write_json("pair_check.json", checks)
+    return checks
 
 
 def write_weights(
@@ -85,7 +85,7 @@ def write_weights(
             whole = whole and not isinstance(error, NotFetchedError)
             exclude(WEIGHTS_EXCLUDED, role, error.what)
             continue
-        apart = sum(one.moments is None for one in changes)
+        apart = sum(change.moments is None for change in changes)
         if apart:
             reason = f"{apart} of {len(changes)} tensors are missing in one of the two or have another shape"
             exclude(ALL_WEIGHTS, role, reason)

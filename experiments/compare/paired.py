@@ -42,24 +42,24 @@ def paired(
     Paired by item: an item that one of the models has no value for (NaN) counts in none. Returns plain dictionaries of
     `Estimate`; without a control its entries are None.
     """
-    there = np.all([np.ones(len(clusters), bool), *(np.isfinite(one) for one in values.values())], axis=0)
-    names = [name for name, kept in zip(clusters, there, strict=True) if kept]
+    there = np.all([np.ones(len(clusters), bool), *(np.isfinite(column) for column in values.values())], axis=0)
+    names = [name for name, known in zip(clusters, there, strict=True) if known]
     columns: dict[str, np.ndarray | None] = {
         role: values[role][there] if role in values else None for role in (BASE, DISTILLED, CONTROL)
     }
     for name, (upper, lower) in CHANGES.items():
         has = upper in values and lower in values
         columns[name] = values[upper][there] - values[lower][there] if has else None
-    found: dict[str, Any] = dict.fromkeys(columns)
+    summary: dict[str, Any] = dict.fromkeys(columns)
     measured = {name: column for name, column in columns.items() if column is not None}
     if names and measured:
         estimates = cluster_bootstrap(np.stack(list(measured.values()), axis=1), names, draws=draws, seed=seed)
-        found |= {name: as_json(one) for name, one in zip(measured, estimates, strict=True)}
+        summary |= {name: as_json(estimate) for name, estimate in zip(measured, estimates, strict=True)}
         for name, column in measured.items() if shares else ():
-            found[name] = (
-                _with_width(found[name]) if name in CHANGES else as_json(cluster_share(column.tolist(), names))
+            summary[name] = (
+                _with_width(summary[name]) if name in CHANGES else as_json(cluster_share(column.tolist(), names))
             )
-    return found
+    return summary
 
 
 def _with_width(change: dict[str, Any]) -> dict[str, Any]:

@@ -100,14 +100,14 @@ def compare(
         # Where a download failed, a later start tries again, and must not measure the rest anew.
         if not keep_activations and run.complete(RESULTS):
             _discard_activations(run, models)
-        return found
+        return comparison
     finally:
         run.close(status)
 
 
 def _discard_activations(run: RunDirectory, models: Models) -> None:
     """All but the scores of patches, where a later start may add layer swaps beside them: they are small, and dear to make."""
-    awaited = any(one["reason"] == NEEDS_BOTH for one in run.manifest["not_comparable"])
+    awaited = any(entry["reason"] == NEEDS_BOTH for entry in run.manifest["not_comparable"])
     for directory in (*(run.path / role / "activations" for role in models.roles), *run.path.glob("activations/*")):
         if not (awaited and directory.name.startswith(CROSSED_STORE)):
             shutil.rmtree(directory, ignore_errors=True)
@@ -166,14 +166,14 @@ class _Comparison:
 
     def _comparable(self, measure: str, *needed: Need) -> list[Role]:
         """The base and the models that this measure can be made of; the others are excluded with their reasons."""
-        found = [BASE]
+        roles = [BASE]
         for role, shared in self.alike.items():
             reason = shared.why_not(*needed)
             if reason is None:
-                found.append(role)
+                roles.append(role)
             else:
                 self._exclude(measure, role, reason)
-        return found
+        return roles
 
     def run(self, options: Mapping[str, Any]) -> dict[str, Any]:
         run = self.run_directory
@@ -228,8 +228,8 @@ class _Comparison:
         with run.stage("layer swaps by generated answers"):
             for role, halved in self._generated_layer_swaps(generated).items():
                 upper.setdefault(role, {}).setdefault("reasoning", {})[GENERATED_ANSWERS] = halved
-        found = self._comparison(checks, summaries, kinds, moved, upper, generated)
-        run.write_json("comparison.json", found)
+        comparison = self._comparison(checks, summaries, kinds, moved, upper, generated)
+        run.write_json("comparison.json", comparison)
         # What a later call reads: JSON has lists where a fresh result has tuples.
         return dict(run.read_json("comparison.json"))
 
@@ -241,7 +241,9 @@ class _Comparison:
 
     def _wanting(self) -> list[dict[str, str]]:
         """What an earlier start excluded because it held one model at a time, where this one may hold two."""
-        return [one for one in self.not_comparable if one["reason"] == NEEDS_BOTH and not self.models.one_at_a_time]
+        return [
+            entry for entry in self.not_comparable if entry["reason"] == NEEDS_BOTH and not self.models.one_at_a_time
+        ]
 
     def _reopen(self, wanting: bool) -> None:
         """Takes back what is told anew below, files first: a start that is cut off must not leave what looks whole."""
@@ -250,7 +252,7 @@ class _Comparison:
             (run.path / name).unlink(missing_ok=True)
         kept = {PAIR_CHECK} if run.finished("pair_check.json") else set()
         kept |= {WEIGHTS, ALL_WEIGHTS} if run.finished("weights.parquet") else set()
-        self.not_comparable[:] = [one for one in self.not_comparable if one["measure"] in kept]
+        self.not_comparable[:] = [entry for entry in self.not_comparable if entry["measure"] in kept]
 
     def _exclude(self, measure: str, role: Role, reason: str) -> None:
         entry = {"measure": measure, "model": role, "reason": reason}
@@ -290,18 +292,20 @@ class _Comparison:
             return kept_effects(self.run_directory.path / role, self._run_id(role), items, n_layers)
 
         located = {
-            role: frozenset(kind for kind, one in summary["kinds"].items() if one.get("located") is not None)
+            role: frozenset(kind for kind, of_kind in summary["kinds"].items() if of_kind.get("located") is not None)
             for role, summary in summaries.items()
         }
-        found = {}
+        changes = {}
         for role in self.models.others:
             if role not in among:
-                found[role] = not_moved("not comparable")
-            elif any((summaries[one].get("causal") or {}).get("map", "none") == "none" for one in (BASE, role)):
-                found[role] = not_moved("no intervention was made")
+                changes[role] = not_moved("not comparable")
+            elif any((summaries[model].get("causal") or {}).get("map", "none") == "none" for model in (BASE, role)):
+                changes[role] = not_moved("no intervention was made")
             else:
-                found[role] = moved(self.questions.encoded, rows, among, effects_of, located, role, self.locate_config)
-        return found
+                changes[role] = moved(
+                    self.questions.encoded, rows, among, effects_of, located, role, self.locate_config
+                )
+        return changes
 
     def _streams(self, rows: Mapping[Role, Sequence[Mapping[str, Any]]]) -> None:
         run, positions = self.run_directory, self.locate_config.positions
@@ -347,7 +351,7 @@ class _Comparison:
         generated: Mapping[str, Any],
     ) -> dict[str, Any]:
         run, specs = self.run_directory, self.specs.by_role()
-        found: dict[str, Any] = {
+        comparison: dict[str, Any] = {
             "schema": COMPARISON_SCHEMA,
             "models": {
                 role: {"spec": specs[role], "sha256": self.models.about(role).identity.weights_sha256, "run": role}
@@ -358,8 +362,8 @@ class _Comparison:
             "framing": self.config.locate.framing,
             "quick": self.config.locate.quick,
             "pair_check": {
-                role: {"verdict": one["verdict"], "reasons": one["reasons"], "hint": one["hint"]}
-                for role, one in checks.items()
+                role: {"verdict": check["verdict"], "reasons": check["reasons"], "hint": check["hint"]}
+                for role, check in checks.items()
             },
             "kinds": {
                 kind: {
@@ -378,6 +382,6 @@ class _Comparison:
         }
         warnings = [*run.manifest["warnings"]]
         for role, summary in summaries.items():
-            told = [sentence for sentence in summary["warnings"] if sentence not in run.manifest["warnings"]]
-            warnings += [f"{specs[role]}: {sentence}" for sentence in told]
-        return found | {"verdict": claims(found), "warnings": warnings}
+            own_warnings = [sentence for sentence in summary["warnings"] if sentence not in run.manifest["warnings"]]
+            warnings += [f"{specs[role]}: {sentence}" for sentence in own_warnings]
+        return comparison | {"verdict": claims(comparison), "warnings": warnings}

@@ -34,11 +34,11 @@ def eligible(
     control that has lost what the two others can do would otherwise leave nothing to compare them by.
     """
     two = [role for role in comparable if role != CONTROL]
-    found = dict.fromkeys(two, SharedPairs(answered_by_all({role: rows[role] for role in two})))
+    by_role = dict.fromkeys(two, SharedPairs(answered_by_all({role: rows[role] for role in two})))
     if CONTROL in comparable:
-        of_base = chosen(encoded, rows[BASE], found[BASE], config)
-        found[CONTROL] = SharedPairs(frozenset(one.key for one in of_base.items), of_base)
-    return found
+        of_base = chosen(encoded, rows[BASE], by_role[BASE], config)
+        by_role[CONTROL] = SharedPairs(frozenset(item.key for item in of_base.items), of_base)
+    return by_role
 
 
 def chosen(encoded: Sequence[EncodedItem], rows: Rows, shared: SharedPairs, config: LocateConfig) -> Chosen:

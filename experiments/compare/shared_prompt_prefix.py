@@ -29,5 +29,5 @@ def shared_prompt_prefix(
         for role, template in templates.items()
         if template != templates[DISTILLED]
     ]
-    told = f"All models are asked inside the chat template of {specs[DISTILLED]}: {', '.join(foreign)}"
-    return prompt_prefix, (caveat, told) if foreign else (caveat,)
+    sentence = f"All models are asked inside the chat template of {specs[DISTILLED]}: {', '.join(foreign)}"
+    return prompt_prefix, (caveat, sentence) if foreign else (caveat,)

@@ -23,7 +23,7 @@ class Specs:
     def __post_init__(self) -> None:
         for spec in (spec for role, spec in self.by_role().items() if role not in self.in_memory):
             named = parse_spec(spec).adapters
-            twice = next((one for one in named if named.count(one) > 1), None)
+            twice = next((adapter for adapter in named if named.count(adapter) > 1), None)
             if twice is not None:
                 raise StrataError(
                     f"{spec} merges the adapter {twice} twice, which makes a model that nobody trained", "Name it once"

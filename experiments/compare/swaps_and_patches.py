@@ -41,16 +41,20 @@ def swap_items(
     model lost or gained must be in, so items that only one of them answers are as good as others.
     """
     by_family: dict[tuple[Kind, str], list[EncodedItem]] = defaultdict(list)
-    for one in encoded:
-        usable = one.aligned and one.foil_prompt is not None and one.foil_id is not None
-        if one.item.kind in KINDS and usable and one.prompt.ids != (one.foil_prompt.ids if one.foil_prompt else ()):
-            by_family[one.item.kind, one.item.family].append(one)
-    asked = {name: members for name, members in by_family.items() if any(one.key in answered for one in members)}
-    found: list[EncodedItem] = []
+    for encoded_item in encoded:
+        usable = encoded_item.aligned and encoded_item.foil_prompt is not None and encoded_item.foil_id is not None
+        if (
+            encoded_item.item.kind in KINDS
+            and usable
+            and encoded_item.prompt.ids != (encoded_item.foil_prompt.ids if encoded_item.foil_prompt else ())
+        ):
+            by_family[encoded_item.item.kind, encoded_item.item.family].append(encoded_item)
+    asked = {name: members for name, members in by_family.items() if any(member.key in answered for member in members)}
+    chosen: list[EncodedItem] = []
     shares = shared_out({family: len(members) for family, members in asked.items()}, per_kind)
     for family, members in asked.items():
-        found += spread_over_entities(members, seed)[: shares[family]]
-    return tuple(found)
+        chosen += spread_over_entities(members, seed)[: shares[family]]
+    return tuple(chosen)
 
 
 def store_layer_swaps(
@@ -65,8 +69,8 @@ def store_layer_swaps(
 ) -> None:
     """Scores every pair under every layer swap into `store` (clean, foil, top: item × layer swap). A kill loses one batch."""
     _resumed(store, items, progress, stage, lambda pairs: (
-        (one.rows, {"clean": one.clean, "foil": one.foil, "top": one.top.to(torch.uint8)})
-        for one in swap_layers(base, donor, pairs, layer_swaps)
+        (batch.rows, {"clean": batch.clean, "foil": batch.foil, "top": batch.top.to(torch.uint8)})
+        for batch in swap_layers(base, donor, pairs, layer_swaps)
     ))  # fmt: skip
 
 
@@ -98,11 +102,11 @@ def store_crossed(
     lines = cross_lines(config, null=null)
     _resumed(store, items, progress, stage, lambda pairs: (
         (
-            one.rows,
-            {"source": one.source, "receiver": one.receiver}
-            | {name_of(line): one.shift[line] for line in lines},
+            batch.rows,
+            {"source": batch.source, "receiver": batch.receiver}
+            | {name_of(line): batch.shift[line] for line in lines},
         )
-        for one in cross_patch(receiver, source, pairs, lines, seed=config.locate.seed)
+        for batch in cross_patch(receiver, source, pairs, lines, seed=config.locate.seed)
     ))  # fmt: skip
 
 
@@ -116,7 +120,7 @@ def _resumed(
     stage: str,
     measured: Callable[[Sequence[Pair]], Measured],
 ) -> None:
-    pairs = [as_pair(one) for one in items]
+    pairs = [as_pair(item) for item in items]
     todo = [pair for pair in pairs if pair.key not in store]
     done = len(pairs) - len(todo)
     progress(stage, done, len(pairs), "pairs")
@@ -146,12 +150,16 @@ def cross_rows(
     Every item is turned so that its source lies above: models that differ in both directions would cancel otherwise.
     With `null` those of the random lines instead.
     """
-    keys = [one.key for one in items]
+    keys = [item.key for item in items]
     source, receiver = (store.read(name, keys).double().numpy() for name in ("source", "receiver"))
     whole = source - receiver
     for kind in KINDS:
-        rows = [row for row, one in enumerate(items) if one.item.kind == kind and abs(whole[row]) >= LEAST_LOGITS]
-        asked = sum(one.item.kind == kind for one in items)
+        rows = [
+            row
+            for row, encoded_item in enumerate(items)
+            if encoded_item.item.kind == kind and abs(whole[row]) >= LEAST_LOGITS
+        ]
+        asked = sum(encoded_item.item.kind == kind for encoded_item in items)
         if not asked:
             continue
         reason = None if rows else f"the models differ by {LEAST_LOGITS:g} logits or more on none of {asked} items"
@@ -166,19 +174,21 @@ def cross_rows(
             there = np.isfinite(shift)
             moved = np.where(there, shift * np.sign(whole[rows])[:, None], 0.0)
             estimates = bootstrap(moved, np.where(there, sizes, 0.0), clusters, config, counted=there)
-            for layer, one in enumerate(estimates):
-                yield {**common, "layer": layer, **value_columns(one)}
+            for layer, estimate in enumerate(estimates):
+                yield {**common, "layer": layer, **value_columns(estimate)}
 
 
 def all_layer_swaps(n_layers: int, config: CompareConfig, *, whole_models: bool = True) -> tuple[LayerSwap, ...]:
     """The layer swaps of a run; a donor that is no whole model (a random change) has blocks only."""
-    sweeps = [one for one in config.swap_sweeps if whole_models or one in ("nothing", "prefix", "suffix", "single")]
+    sweeps = [
+        sweep for sweep in config.swap_sweeps if whole_models or sweep in ("nothing", "prefix", "suffix", "single")
+    ]
     return layer_swaps_of(n_layers, sweeps, stride=min(config.swap_stride, n_layers))
 
 
 def swap_names(layer_swaps: Sequence[LayerSwap]) -> list[str]:
     """What tells a set of layer swaps from another one, in any process: a set's own text is ordered by chance."""
     return [
-        f"{one.sweep} {one.layer}: blocks {one.blocks.start} to {one.blocks.stop}, {' '.join(sorted(one.ends))}"
-        for one in layer_swaps
+        f"{swap.sweep} {swap.layer}: blocks {swap.blocks.start} to {swap.blocks.stop}, {' '.join(sorted(swap.ends))}"
+        for swap in layer_swaps
     ]

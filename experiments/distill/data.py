@@ -87,18 +87,18 @@ def lessons(split: Split, *, seed: int, n: int) -> list[Lesson]:
     """
     cells = cells_of(split)
     sources = {cell: _stream(split, *cell, seed) for cell in cells}
-    found: list[Lesson] = []
+    drawn: list[Lesson] = []
     open_cells = list(cells)
     for cell in cycle(cells):
-        if len(found) >= n or not open_cells:
-            return found
+        if len(drawn) >= n or not open_cells:
+            return drawn
         if cell in open_cells:
             lesson = next(sources[cell], None)
             if lesson is None:
                 open_cells.remove(cell)
             else:
-                found.append(lesson)
-    return found
+                drawn.append(lesson)
+    return drawn
 
 
 def cells_of(split: Split) -> list[tuple[str, int]]:
@@ -164,17 +164,17 @@ def examples_for(family: str, difficulty: int, template: str, n: int) -> list[Le
     task = _TASKS[family]
     words = vocabulary(task, None)
     answers = list(task.answers(difficulty, words))
-    chosen = next(one for one in task.templates if one.id == template)
-    found: dict[str, Lesson] = {}
+    chosen = next(candidate for candidate in task.templates if candidate.id == template)
+    by_question: dict[str, Lesson] = {}
     for turn in range(_ATTEMPTS):
-        if len(found) == n:
+        if len(by_question) == n:
             break
         rng = seeded("distill", "examples", family, difficulty, template, turn)
-        problem = task.draw(rng, answers[len(found) % len(answers)], difficulty, words)
+        problem = task.draw(rng, answers[len(by_question) % len(answers)], difficulty, words)
         if problem is not None and _shown(_cluster(task, problem)):
             lesson = _lesson(task, problem, "train", difficulty, chosen, "", turn)
-            found.setdefault(lesson.question, lesson)
-    shown = list(found.values())
+            by_question.setdefault(lesson.question, lesson)
+    shown = list(by_question.values())
     seeded("distill", "examples", family, difficulty, template).shuffle(shown)
     return shown
 

@@ -96,10 +96,10 @@ def evaluate(
                 facts = knowledge_rows(checkpoint, seed, per_family, progress)
                 run.write_table(f"knowledge_{number}", rows_to_table(facts, FACTS))
         assert run is not None
-        found = _summary(run, [BASE, *adapters])
-        run.write_json("evaluation.json", found)
+        summary = _summary(run, [BASE, *adapters])
+        run.write_json("evaluation.json", summary)
         status = "done"
-        return found
+        return summary
     except KeyboardInterrupt:
         status = "stopped"
         raise
@@ -109,18 +109,18 @@ def evaluate(
 
 
 def _bare_prompts(checkpoint: Checkpoint, asked: Mapping[Split, Sequence[Lesson]]) -> list[Prompt]:
-    return [Prompt(one.id, checkpoint.encode(one.prompt)) for made in asked.values() for one in made]
+    return [Prompt(lesson.id, checkpoint.encode(lesson.prompt)) for made in asked.values() for lesson in made]
 
 
 def evaluation_lessons(split: Split, *, seed: int, per_family: int) -> list[Lesson]:
     """At most `per_family` lessons of every family of a split that isn't trained on."""
     taken: dict[str, int] = defaultdict(int)
-    found = []
+    selected = []
     for lesson in lessons(split, seed=seed, n=per_family * len(cells_of(split))):
         if taken[lesson.family] < per_family:
             taken[lesson.family] += 1
-            found.append(lesson)
-    return found
+            selected.append(lesson)
+    return selected
 
 
 def reasoning_rows(
@@ -157,12 +157,12 @@ def reasoning_rows(
             progress=progress,
             stage=f"{model} generates" if samples == 1 else f"{model} generates, draw {draw + 1} of {samples}",
         )
-        for (way, lesson), inside, one in zip(all_asked, opened, written, strict=True):
-            answer = extract_answer(one.text, opened=inside)
+        for (way, lesson), inside, generation in zip(all_asked, opened, written, strict=True):
+            answer = extract_answer(generation.text, opened=inside)
             rows.append(
                 {
                     "model": model, "prompt": way, "split": lesson.split, "family": lesson.family, "item": lesson.id,
-                    "cluster": lesson.cluster, "expected": lesson.answer, "text": one.text, "answer": answer.value,
+                    "cluster": lesson.cluster, "expected": lesson.answer, "text": generation.text, "answer": answer.value,
                     "reason": answer.reason, "difficulty": lesson.difficulty, "draw": draw,
                     "right": is_right(answer, lesson.answer, lesson.choices),
                 }
@@ -180,7 +180,11 @@ def knowledge_rows(
         per_family=per_family,
         token_length=token_length(checkpoint),
     )
-    encoded = [one for one in encode_items(items, checkpoint, checkpoint.max_context)[0] if one.foil_id is not None]
+    encoded = [
+        encoded_item
+        for encoded_item in encode_items(items, checkpoint, checkpoint.max_context)[0]
+        if encoded_item.foil_id is not None
+    ]
     rows: list[dict[str, Any]] = []
     if not encoded:
         return rows
@@ -190,13 +194,18 @@ def knowledge_rows(
     ):  # fmt: skip
         asked = [encoded[row] for row in batch.rows]
         targets = {
-            "answer": torch.tensor([one.answer_id for one in asked]),
-            "foil": torch.tensor([one.foil_id for one in asked]),
+            "answer": torch.tensor([encoded_item.answer_id for encoded_item in asked]),
+            "foil": torch.tensor([encoded_item.foil_id for encoded_item in asked]),
         }
         difference = read_lens(checkpoint.readout, batch.values, targets, ranked=(), top_k=1).logit_difference()
-        for one, value in zip(asked, difference[:, 0, 0].tolist(), strict=True):
+        for encoded_item, value in zip(asked, difference[:, 0, 0].tolist(), strict=True):
             rows.append(
-                {"item": one.key, "family": one.item.family, "cluster": one.item.cluster, "logit_difference": value}
+                {
+                    "item": encoded_item.key,
+                    "family": encoded_item.item.family,
+                    "cluster": encoded_item.item.cluster,
+                    "logit_difference": value,
+                }
             )
     return sorted(rows, key=lambda row: str(row["item"]))
 
@@ -260,8 +269,8 @@ def _estimate(values: Sequence[float], clusters: Sequence[object]) -> dict[str, 
     """None where nothing could be asked, as of facts whose words a tokenizer doesn't know."""
     if not values:
         return None
-    found: Estimate = cluster_bootstrap(np.array(values)[:, None], clusters)[0]
-    return asdict(found)
+    estimate: Estimate = cluster_bootstrap(np.array(values)[:, None], clusters)[0]
+    return asdict(estimate)
 
 
 def _reasons(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:

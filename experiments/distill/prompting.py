@@ -21,9 +21,10 @@ def ask(lesson: Lesson, way: Prompting) -> str:
     model's fair chances at the same task.
     """
     shown = _examples(lesson.family, lesson.difficulty, lesson.template)[: _SHOWN[way]]
-    others: Sequence[Lesson] = [one for one in shown if one.cluster != lesson.cluster]
+    others: Sequence[Lesson] = [example for example in shown if example.cluster != lesson.cluster]
     before = "".join(
-        f"{one.question}{think_text(one) if way == 'chain_of_thought' else f' {one.answer}'}\n" for one in others
+        f"{example.question}{think_text(example) if way == 'chain_of_thought' else f' {example.answer}'}\n"
+        for example in others
     )
     return before + lesson.question
 

@@ -33,11 +33,11 @@ def chosen(names: Sequence[str]) -> tuple[Family, ...]:
     """
     picked: list[Family] = []
     for name in names or DEFAULT:
-        found = [family for family in FAMILIES if name in (family.name, family.kind, family.domain, ALL)]
-        if not found:
+        matching = [family for family in FAMILIES if name in (family.name, family.kind, family.domain, ALL)]
+        if not matching:
             known = ", ".join(family.name for family in FAMILIES)
             raise StrataError(f"There is no item family, kind or domain {name!r}", f"Choose among: {known}")
-        picked += [family for family in found if family not in picked]
+        picked += [family for family in matching if family not in picked]
     return tuple(picked)
 
 

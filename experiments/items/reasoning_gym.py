@@ -90,9 +90,9 @@ def _short(answer: str) -> bool:
 
 def _foil(answer: str, answers: list[str], rng: Random) -> str:
     """Another answer of the same form where there is one, nearest in length; neither begins the other."""
-    others = [one for one in answers if not one.startswith(answer) and not answer.startswith(one)]
+    others = [other for other in answers if not other.startswith(answer) and not answer.startswith(other)]
     rng.shuffle(others)
-    return min(others, key=lambda one: (_form(one) != _form(answer), abs(len(one) - len(answer))), default="")
+    return min(others, key=lambda other: (_form(other) != _form(answer), abs(len(other) - len(answer))), default="")
 
 
 def _form(text: str) -> str:

@@ -152,7 +152,7 @@ def _ask(
     budget = BatchBudget.for_device(checkpoint.device, batch_tokens)
     encoded = questions.encoded
     with run.stage("self-tests"):
-        prompts = [one.prompt for one in encoded]
+        prompts = [encoded_item.prompt for encoded_item in encoded]
         admit(checkpoint, prompts, backend=backend, record=partial(note_tests, run))
     with run.stage("lens fits"):
         lenses = fitted_lenses(checkpoint, config.lenses, text=config.text, seed=config.seed, progress=progress)
@@ -207,8 +207,8 @@ def _stages(
         run.write_table("locations", rows_to_table(locations, LOCATIONS))
     with run.stage("lens maps"):
         chosen = chosen_for_maps(behaviour, config.lens_maps, config.seed)
-        by_key = {one.key: one for one in encoded}
-        lens = next(one for one in lenses if one.name == "logit")
+        by_key = {encoded_item.key: encoded_item for encoded_item in encoded}
+        lens = next(fitted for fitted in lenses if fitted.name == "logit")
         write_lens_maps(run, checkpoint, backend, by_key, chosen, lens, progress=progress)
     with run.stage("form"):
         run.write_json(
@@ -282,7 +282,7 @@ def _behaviour(
     families = family_behaviour(rows)
     mark_unanswered_families(rows, families)
     run.write_table("behaviour", rows_to_table(rows, BEHAVIOUR))
-    run.write_json("families.json", [asdict(one) for one in families])
+    run.write_json("families.json", [asdict(family) for family in families])
     return rows
 
 
@@ -295,7 +295,7 @@ def _random_init(
     progress: Progress,
 ) -> ActivationStore:
     store = _store(run, "random-init", config, [])
-    if all(one.key in store for one in questions.encoded):
+    if all(encoded_item.key in store for encoded_item in questions.encoded):
         return store
     fresh = randomly_initialised(checkpoint, config.seed)
     no_lenses: tuple[Lens, ...] = ()

@@ -42,7 +42,9 @@ class Questions:
 
     def positions_nowhere(self, names: Sequence[str]) -> list[str]:
         """Those of `names` that no item has, most likely misspelt."""
-        return [name for name in names if not any(name in one.prompt.positions for one in self.encoded)]
+        return [
+            name for name in names if not any(name in encoded_item.prompt.positions for encoded_item in self.encoded)
+        ]
 
 
 def questions_for(checkpoint: Checkpoint, config: LocateConfig, source: Source | None = None) -> Questions:
@@ -97,18 +99,18 @@ def unrelated_ids(encoded: Sequence[EncodedItem]) -> list[int | None]:
     stands in, which are answers of the same family; None when there is no such choice either.
     """
     by_family: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for index, one in enumerate(encoded):
-        by_family[one.item.kind, one.item.family].append(index)
-    found: list[int | None] = [None] * len(encoded)
+    for index, encoded_item in enumerate(encoded):
+        by_family[encoded_item.item.kind, encoded_item.item.family].append(index)
+    nulls: list[int | None] = [None] * len(encoded)
     for members in by_family.values():
         size = len(members)
         for place, index in enumerate(members):
-            mine = {encoded[index].answer_id, encoded[index].foil_id}
+            own = {encoded[index].answer_id, encoded[index].foil_id}
             # Start half-way round, so that neighbours (often the same entity in other words) are tried last.
             given = [encoded[members[(place + size // 2 + step) % size]].answer_id for step in range(size)]
             candidates = (*given, *(encoded[index].choice_ids or ()))
-            found[index] = next((token for token in candidates if token not in mine), None)
-    return found
+            nulls[index] = next((token for token in candidates if token not in own), None)
+    return nulls
 
 
 def _spread(items: Sequence[Item], limit: int) -> list[Item]:

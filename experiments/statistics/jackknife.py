@@ -36,18 +36,18 @@ def jackknife_bootstrap(
     pulled = whole + (n_clusters - 1) * (without.mean(0) - without)
     estimates = cluster_bootstrap(pulled, range(n_clusters), draws=draws, seed=seed, level=level)
     method = f"delete-one-cluster jackknife; cluster bootstrap of the pulls, percentile, {draws} draws, {level:.0%}"
-    found = []
-    for value, one in zip(whole, estimates, strict=True):
-        there = one.n_items == n_clusters
-        found.append(
+    results = []
+    for value, estimate in zip(whole, estimates, strict=True):
+        there = estimate.n_items == n_clusters
+        results.append(
             replace(
-                one,
+                estimate,
                 value=float(value),
-                low=one.low if there else None,
-                high=one.high if there else None,
+                low=estimate.low if there else None,
+                high=estimate.high if there else None,
                 n_items=n_items,
                 n_clusters=n_clusters,
                 method=method,
             )
         )
-    return found
+    return results

@@ -46,12 +46,12 @@ def split_half_between(
     n = len(a)
     if n < 4:
         raise StrataError(f"{n} clusters carry both profiles", "Halves of two clusters each need four")
-    found: dict[str, list[np.ndarray]] = {"ab": [], "ba": [], "aa": [], "bb": []}
+    correlations: dict[str, list[np.ndarray]] = {"ab": [], "ba": [], "aa": [], "bb": []}
     for first in random_labels(n // 2, n - n // 2, splits, seed):
-        means = {name: _halves(one, first) for name, one in (("a", a), ("b", b))}
-        for names, made in found.items():
+        means = {name: _halves(profile, first) for name, profile in (("a", a), ("b", b))}
+        for names, made in correlations.items():
             made.append(rank_correlation(means[names[0]][0], means[names[1]][1]))
-    r = {names: _mean(np.concatenate(made)) for names, made in found.items()}
+    r = {names: _mean(np.concatenate(made)) for names, made in correlations.items()}
     return Likeness((r["ab"] + r["ba"]) / 2, (r["aa"] + r["bb"]) / 2, n)
 
 

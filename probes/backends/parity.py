@@ -112,24 +112,27 @@ def measure_parity(
     """
     prompts = list(prompts) if prompts is not None else default_prompts(checkpoint, seed)
     restarts = RESTART in backends
-    opened, unavailable = _open(checkpoint, [one for one in backends if one != RESTART], remote)
+    opened, unavailable = _open(checkpoint, [backend for backend in backends if backend != RESTART], remote)
     steps = 1 + 2 * (1 + len(opened)) + restarts
     progress("agreement", 0, steps, "run")
     truth = _truth(checkpoint, prompts)
     edits = _edits(checkpoint, prompts, truth)
     expected = _edited_logits(TorchHooks(checkpoint), pad(prompts, checkpoint.pad_id), prompts, edits)
-    found: list[Comparison] = []
+    comparisons: list[Comparison] = []
     runs: list[tuple[Backend | None, Side]] = [(backend, side) for backend in (None, *opened) for side in _SIDES]
     for done, (backend, side) in enumerate(runs, start=1):
         progress("agreement", done, steps, "run")
         batch = pad(prompts, checkpoint.pad_id, side)
         if backend is None:
-            found += _compare_plain(checkpoint, batch, side, truth)
+            comparisons += _compare_plain(checkpoint, batch, side, truth)
         else:
             try:
                 read = [*_compare_reads(checkpoint, backend, batch, side, truth)]
                 edited = _edited_logits(backend, batch, prompts, edits)
-                found += [*read, *_compare_edits(checkpoint, backend.name, side, edited, expected, truth, prompts)]
+                comparisons += [
+                    *read,
+                    *_compare_edits(checkpoint, backend.name, side, edited, expected, truth, prompts),
+                ]
             except Exception as error:  # a library's own code, on an architecture it may not know
                 if backend.name == "torch" or is_out_of_memory(error):
                     raise
@@ -139,12 +142,12 @@ def measure_parity(
     if restarts:
         try:
             edited = _restarted_logits(checkpoint, prompts, edits)
-            found += _compare_edits(checkpoint, RESTART, "left", edited, expected, truth, prompts)
+            comparisons += _compare_edits(checkpoint, RESTART, "left", edited, expected, truth, prompts)
         except NoRestartError as error:
             unavailable[RESTART] = str(error)
     progress("agreement", steps, steps, "run")
     return Parity(
-        comparisons=tuple(found),
+        comparisons=tuple(comparisons),
         unavailable=unavailable,
         lengths=tuple(len(prompt.ids) for prompt in prompts),
         dtype=str(checkpoint.dtype).removeprefix("torch."),
@@ -225,9 +228,9 @@ def _compare_plain(checkpoint: Checkpoint, batch: Batch, side: Side, truth: _Tru
             use_cache=False,
         )
     streams = {Site("resid_pre", layer): h for layer, h in enumerate(output.hidden_states[:-1])}
-    found = {site: h.to(checkpoint.device)[real.to(checkpoint.device)] for site, h in streams.items()}
+    real_streams = {site: h.to(checkpoint.device)[real.to(checkpoint.device)] for site, h in streams.items()}
     compare = _comparer(checkpoint, "huggingface", side, truth)
-    yield compare("resid_pre", found, "plain, row by row")
+    yield compare("resid_pre", real_streams, "plain, row by row")
     yield from _compare_ends(
         checkpoint, "huggingface", side, truth, output.hidden_states[-1][real], output.logits[real]
     )
@@ -238,15 +241,15 @@ def _compare_reads(
 ) -> Iterator[Comparison]:
     sites, real = _sites(checkpoint), batch.mask.bool().to(checkpoint.device)
     activations = backend.read(batch, sites, logits=True)
-    found = {site: h[real] for site, h in activations.values.items()}
+    values = {site: h[real] for site, h in activations.values.items()}
     compare = _comparer(checkpoint, backend.name, side, truth)
     for name in dict.fromkeys(site.name for site in sites):
-        of_name = {site: h for site, h in found.items() if site.name == name}
+        of_name = {site: h for site, h in values.items() if site.name == name}
         plain = name in ("resid_pre", "resid_post", "block_out")
         yield compare(name, of_name, "plain, row by row" if plain else "torch, row by row")
     assert activations.logits is not None
     with torch.no_grad():
-        normed = checkpoint.readout.normed(found[Site("resid_post", checkpoint.n_layers - 1)])
+        normed = checkpoint.readout.normed(values[Site("resid_post", checkpoint.n_layers - 1)])
     yield from _compare_ends(checkpoint, backend.name, side, truth, normed, activations.logits[real])
 
 
@@ -255,9 +258,9 @@ def _comparer(
 ) -> Callable[[str, Mapping[Site, Tensor], str], Comparison]:
     tolerance = tolerance_of(checkpoint.dtype).stream
 
-    def compare(quantity: str, found: Mapping[Site, Tensor], reference: str) -> Comparison:
+    def compare(quantity: str, measured: Mapping[Site, Tensor], reference: str) -> Comparison:
         by_layer = {}
-        for site, h in found.items():
+        for site, h in measured.items():
             scale = truth.scale[site.layer if site.name == "resid_pre" else site.layer + 1]
             by_layer[site.layer] = differences(h, truth.sites[site], scale)
         worst = max(by_layer, key=lambda layer: by_layer[layer][1])
@@ -271,9 +274,9 @@ def _compare_ends(
     checkpoint: Checkpoint, backend: str, side: Side, truth: _Truth, normed: Tensor, logits: Tensor
 ) -> Iterator[Comparison]:
     tolerance = tolerance_of(checkpoint.dtype).logits
-    for quantity, found, expected in (("final_norm", normed, truth.final_norm), ("logits", logits, truth.logits)):
+    for quantity, measured, expected in (("final_norm", normed, truth.final_norm), ("logits", logits, truth.logits)):
         scale = _after_norm(expected, truth.cancelled)
-        absolute, relative = differences(found.to(expected.device), expected, scale)
+        absolute, relative = differences(measured.to(expected.device), expected, scale)
         yield Comparison(backend, side, quantity, "plain, row by row", None, absolute, relative, tolerance)
 
 
@@ -301,12 +304,12 @@ def _edited_logits(
     backend: Backend, batch: Batch, prompts: Sequence[Prompt], edits: Mapping[str, tuple[Site, Tensor]]
 ) -> dict[str, Float[Tensor, "row vocab"]]:
     where = _edited_places(prompts) + batch.start[:, None]
-    found = {}
+    edited = {}
     for name, (site, values) in edits.items():
         logits = backend.edit(batch, [Edit(site, where, values)], where[:, -1:]).logits
         assert logits is not None
-        found[name] = logits[:, 0]
-    return found
+        edited[name] = logits[:, 0]
+    return edited
 
 
 def _everywhere(values: Tensor, layer: int) -> Tensor:
@@ -333,13 +336,13 @@ def _compare_edits(
     checkpoint: Checkpoint,
     backend: str,
     side: Side,
-    found: Mapping[str, Tensor],
+    edited: Mapping[str, Tensor],
     expected: Mapping[str, Tensor],
     truth: _Truth,
     prompts: Sequence[Prompt],
 ) -> Iterator[Comparison]:
     ends = torch.tensor([len(prompt.ids) for prompt in prompts]).cumsum(0) - 1
-    for name, logits in found.items():
+    for name, logits in edited.items():
         absolute, relative = differences(logits, expected[name], _after_norm(expected[name], truth.cancelled[ends]))
         yield Comparison(
             backend, side, name, "torch, right-padded", None, absolute, relative, tolerance_of(checkpoint.dtype).logits

@@ -113,7 +113,7 @@ class _Batch:
         """All lines into the same run share a sweep: few runs at a time leave a processor idle."""
         here = [line for line in self.lines if line.position == position]
         for into, base, sign in ((self.foil, foil, -1.0), (self.clean, clean, 1.0)):
-            found: list[tuple[Line, int, Tensor]] = []
+            counts: list[tuple[Line, int, Tensor]] = []
             variants: list[Variant] = []
             for measure in dict.fromkeys(
                 line.measure for line in here if (line.measure == "noise") == (into is self.clean)
@@ -122,14 +122,14 @@ class _Batch:
                 if values is None or not bool((present & applies).any()):
                     continue
                 lines, edited = self._variants([line for line in here if line.measure == measure], values)
-                found += [(line, count, present & applies) for line, count in lines]
+                counts += [(line, count, present & applies) for line, count in lines]
                 variants += edited
             if not variants:
                 continue
             ends = torch.cat([sweep(into, part, where)[:, :, 0] for part in batches_of_variants(variants, where, into)])
             moved = (sign * (base - self._difference(ends))).cpu()
             start = 0
-            for line, count, there in found:
+            for line, count, there in counts:
                 effects = moved[start : start + count].T
                 effects[~there] = torch.nan
                 yield line, effects
@@ -138,7 +138,7 @@ class _Batch:
     def _variants(
         self, lines: Sequence[Line], values: Callable[[Component, int], Tensor]
     ) -> tuple[list[tuple[Line, int]], list[Variant]]:
-        found: list[tuple[Line, int]] = []
+        counts: list[tuple[Line, int]] = []
         variants: list[Variant] = []
         for line in lines:
             streams = line.component == "resid_pre"
@@ -149,9 +149,9 @@ class _Batch:
             def given(layer: int, component: Component = line.component) -> Tensor:
                 return values(component, layer)
 
-            found.append((line, len(starts)))
+            counts.append((line, len(starts)))
             variants += [Variant(line.component, range(start, start + line.window), given) for start in starts]
-        return found, variants
+        return counts, variants
 
     def _donated(
         self, measure: Measure, position: str, where: Tensor, present: Tensor
@@ -165,10 +165,10 @@ class _Batch:
         if position == ALL:
             return None, everyone
         if measure == "random_donor":
-            donors, found = _other_answers(self.pairs, present)
+            donors, applies = _other_answers(self.pairs, present)
             return (
                 _remembered(lambda component, layer: _rows(self.clean, component, layer, where[donors], donors)),
-                found,
+                applies,
             )
         if measure == "norm_matched_noise":
             directions = self._directions(where.shape[1])
@@ -179,8 +179,8 @@ class _Batch:
                 return own + (size * directions[:, layer].to(own.device)).to(own.dtype)
 
             return _remembered(moved_at_random), everyone
-        elsewhere, found = self._another_position(position)
-        return _remembered(lambda component, layer: self.clean.at(component, layer, elsewhere)), found
+        elsewhere, applies = self._another_position(position)
+        return _remembered(lambda component, layer: self.clean.at(component, layer, elsewhere)), applies
 
     def _directions(self, n_positions: int) -> Float[Tensor, "item layer position d_model"]:
         """Unit vectors that depend on the pair and the seed, and on nothing else in the batch."""
@@ -189,15 +189,15 @@ class _Batch:
 
     def _another_position(self, position: str) -> tuple[Int[Tensor, "item position"], Tensor]:
         """Columns of the next named position of each pair that lies within its reach."""
-        columns, found = [], []
+        columns, applies = [], []
         for pair, start in zip(self.pairs, self.clean.batch.start.tolist(), strict=True):
             places = sorted(
                 {place for place in pair.clean.positions.values() if place >= pair.first_difference}
                 - {pair.clean.positions.get(position, -1)}
             )
-            found.append(bool(places))
+            applies.append(bool(places))
             columns.append((places[0] if places else len(pair.clean.ids) - 1) + start)
-        return torch.tensor(columns)[:, None], torch.tensor(found)
+        return torch.tensor(columns)[:, None], torch.tensor(applies)
 
     def _places(self, position: str) -> tuple[Int[Tensor, "item position"], Tensor] | None:
         """Columns of a position group, and which pairs have it where an edit can matter."""
@@ -244,12 +244,12 @@ def _rows(
 
 def _other_answers(pairs: Sequence[Pair], present: Tensor) -> tuple[Int[Tensor, " item"], Tensor]:
     """For each pair the next one of the batch with the position whose answer is neither its own nor its foil, if any."""
-    donors, found = [], []
+    donors, applies = [], []
     for row, pair in enumerate(pairs):
         others = [(row + step) % len(pairs) for step in range(1, len(pairs))]
-        mine = {pair.answer_id, pair.foil_id}
-        others_left = (other for other in others if bool(present[other]) and pairs[other].answer_id not in mine)
+        own = {pair.answer_id, pair.foil_id}
+        others_left = (other for other in others if bool(present[other]) and pairs[other].answer_id not in own)
         donor = next(others_left, None)
         donors.append(row if donor is None else donor)
-        found.append(donor is not None)
-    return torch.tensor(donors), torch.tensor(found)
+        applies.append(donor is not None)
+    return torch.tensor(donors), torch.tensor(applies)

@@ -158,7 +158,7 @@ class _Batch:
         self, lines: Sequence[CrossLine], tokens: Tensor, present: Bool[Tensor, " item"], before: Tensor
     ) -> dict[CrossLine, Float[Tensor, "item layer"]]:
         n_layers = self.receiver.n_layers
-        found = {line: torch.zeros(len(self.pairs), n_layers) for line in lines}
+        effects = {line: torch.zeros(len(self.pairs), n_layers) for line in lines}
         # Putting back what stands there is no edit: recomputed it would be 0 up to rounding, and it is 0.
         edits = {
             (line, layer): moves
@@ -173,10 +173,10 @@ class _Batch:
             ends = sweep(self.own, variants, tokens + self.own.batch.start[:, None])[:, :, 0]
             patched = _difference(self.receiver, ends, self.pairs)
             for ((line, layer), moves), values in zip(edits.items(), patched, strict=True):
-                found[line][:, layer] = torch.where(moves, values - before, 0.0)
-        for values in found.values():
+                effects[line][:, layer] = torch.where(moves, values - before, 0.0)
+        for values in effects.values():
             values[~present] = torch.nan
-        return found
+        return effects
 
     def _moves(self, component: Component, layer: int, tokens: Tensor) -> Bool[Tensor, " item"]:
         own = self._own(component, layer, tokens)
@@ -192,23 +192,23 @@ class _Batch:
         def moved_at_random(layer: int) -> Tensor:
             own = self._own(line.component, layer, tokens)
             size = distances(self.given.at(line.component, layer, tokens).to(own), own)
-            found = own + (size[..., None] * self._directions(layer, tokens).to(own.device)).to(own.dtype)
+            shifted = own + (size[..., None] * self._directions(layer, tokens).to(own.device)).to(own.dtype)
             # What half precision would round away, or to another size, is moved vector by vector.
-            missed = (distances(found, own) - size).abs() > MISS * size
+            missed = (distances(shifted, own) - size).abs() > MISS * size
             for row, column in missed.nonzero().tolist():
                 names = (self.seed, self.pairs[row].key, layer, int(tokens[row, column]))
-                found[row, column] = moved(own[row, column], float(size[row, column]), generator_for(*names))
-            return found
+                shifted[row, column] = moved(own[row, column], float(size[row, column]), generator_for(*names))
+            return shifted
 
         return moved_at_random
 
     def _directions(self, layer: int, tokens: Tensor) -> Float[Tensor, "item position d_model"]:
         # By token of the prompt: where a shorter one names its last token again, it gets the same vector again.
-        found = [
+        directions = [
             unit_vectors((len(pair.clean.ids), self.receiver.d_model), self.seed, pair.key, layer)[places]
             for pair, places in zip(self.pairs, tokens, strict=True)
         ]
-        return torch.stack(found)
+        return torch.stack(directions)
 
     def _tokens(self, position: str) -> tuple[Int[Tensor, "item position"], Bool[Tensor, " item"]]:
         """Tokens of a position group, and which pairs have it."""
@@ -217,9 +217,9 @@ class _Batch:
             # A shorter prompt names its last token more than once.
             every = torch.arange(int(lengths.max())).expand(len(self.pairs), -1)
             return torch.minimum(every, lengths[:, None] - 1), torch.ones(len(self.pairs), dtype=torch.bool)
-        found = [pair.clean.positions.get(position) for pair in self.pairs]
-        places = [int(end) - 1 if place is None else place for place, end in zip(found, lengths, strict=True)]
-        return torch.tensor(places)[:, None], torch.tensor([place is not None for place in found])
+        named = [pair.clean.positions.get(position) for pair in self.pairs]
+        places = [int(end) - 1 if place is None else place for place, end in zip(named, lengths, strict=True)]
+        return torch.tensor(places)[:, None], torch.tensor([place is not None for place in named])
 
 
 def _difference(

@@ -38,7 +38,7 @@ def damage(
     """
     tokens = batch_tokens or BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])
     n_layers, size = checkpoint.n_layers, max(2, tokens // last_tokens)
-    found: dict[Ablation, list[Tensor]] = {ablation: [] for ablation in ablations}
+    divergences: dict[Ablation, list[Tensor]] = {ablation: [] for ablation in ablations}
     progress(stage, 0, len(texts), "texts")
     # A text left over alone would have no other to borrow from, so the last batch takes it in.
     starts = [start for start in range(0, len(texts), size) if len(texts) - start > 1]
@@ -52,9 +52,9 @@ def damage(
             blocks = range(n_layers - ablation.window + 1)
             variants = [Variant(ablation.component, range(at, at + ablation.window), given) for at in blocks]
             ends = sweep(run, variants, where, keep=last_tokens)
-            found[ablation].append(divergence_per_token(checkpoint.readout, intact, ends).T.cpu())
+            divergences[ablation].append(divergence_per_token(checkpoint.readout, intact, ends).T.cpu())
         progress(stage, end, len(texts), "texts")
-    return {ablation: torch.cat(parts) for ablation, parts in found.items()}
+    return {ablation: torch.cat(parts) for ablation, parts in divergences.items()}
 
 
 def _instead(run: Recording, where: Int[Tensor, "item position"], ablation: Ablation) -> Values:

@@ -56,12 +56,12 @@ def _chosen(pairs: Sequence[Pair]) -> list[Pair]:
 
 
 def _is(
-    base: Checkpoint, donor: Checkpoint, one: LayerSwap, expected: Checkpoint, pairs: Sequence[Pair], name: str
+    base: Checkpoint, donor: Checkpoint, swap: LayerSwap, expected: Checkpoint, pairs: Sequence[Pair], name: str
 ) -> SelfTest:
-    found = _scores(base, donor, pairs, [one])[..., 0]
+    scores = _scores(base, donor, pairs, [swap])[..., 0]
     wanted, norm = _plain(expected, pairs)
     allowed = tolerance_of(base.dtype).rounding
-    value = _worst(found - wanted, norm)
+    value = _worst(scores - wanted, norm)
     return SelfTest(
         name,
         value <= allowed,
@@ -72,8 +72,8 @@ def _is(
 
 
 def _itself(base: Checkpoint, pairs: Sequence[Pair]) -> SelfTest:
-    found = _scores(base, base, pairs, layer_swaps_of(base.n_layers, stride=max(1, base.n_layers // _MOST_STRETCHES)))
-    value = _worst(found - found[..., :1], torch.ones_like(found))
+    scores = _scores(base, base, pairs, layer_swaps_of(base.n_layers, stride=max(1, base.n_layers // _MOST_STRETCHES)))
+    value = _worst(scores - scores[..., :1], torch.ones_like(scores))
     return SelfTest(
         "a model swapped with itself does not move",
         value == 0.0,
@@ -108,11 +108,11 @@ def _put_back(base: Checkpoint, pairs: Sequence[Pair]) -> SelfTest:
 def _scores(
     base: Checkpoint, donor: Checkpoint, pairs: Sequence[Pair], layer_swaps: Sequence[LayerSwap]
 ) -> Float[Tensor, "two item swap"]:
-    found = torch.full((2, len(pairs), len(layer_swaps)), torch.nan, dtype=torch.float64)
+    scores = torch.full((2, len(pairs), len(layer_swaps)), torch.nan, dtype=torch.float64)
     for batch in swap_layers(base, donor, pairs, layer_swaps, from_runs=False):
         rows = torch.tensor(batch.rows)
-        found[0, rows], found[1, rows] = batch.clean.double(), batch.foil.double()
-    return found
+        scores[0, rows], scores[1, rows] = batch.clean.double(), batch.foil.double()
+    return scores
 
 
 def _plain(model: Checkpoint, pairs: Sequence[Pair]) -> tuple[Float[Tensor, "two item"], Float[Tensor, "two item"]]:

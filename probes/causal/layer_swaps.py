@@ -78,24 +78,24 @@ def layer_swaps_of(n_layers: int, sweeps: Sequence[Sweep] = SWEEPS, *, stride: i
         )
     layers = range(n_layers)
     stretches = [range(first, min(first + stride, n_layers)) for first in layers[::stride]]
-    found: list[LayerSwap] = []
+    swaps: list[LayerSwap] = []
     for sweep in sweeps:
         match sweep:
             case "nothing":
-                found.append(LayerSwap(sweep, None, range(0)))
+                swaps.append(LayerSwap(sweep, None, range(0)))
             case "everything":
-                found.append(LayerSwap(sweep, None, layers, frozenset(ENDS)))
+                swaps.append(LayerSwap(sweep, None, layers, frozenset(ENDS)))
             case "prefix":
-                found += [LayerSwap(sweep, one.stop - 1, range(one.stop)) for one in stretches]
+                swaps += [LayerSwap(sweep, stretch.stop - 1, range(stretch.stop)) for stretch in stretches]
             case "suffix":
-                found += [LayerSwap(sweep, one.start, range(one.start, n_layers)) for one in stretches]
+                swaps += [LayerSwap(sweep, stretch.start, range(stretch.start, n_layers)) for stretch in stretches]
             case "single":
-                found += [LayerSwap(sweep, one.start, one) for one in stretches]
+                swaps += [LayerSwap(sweep, stretch.start, stretch) for stretch in stretches]
             case "embedding" | "final_norm" | "unembedding":
-                found.append(LayerSwap(sweep, None, range(0), frozenset({sweep})))
+                swaps.append(LayerSwap(sweep, None, range(0), frozenset({sweep})))
             case _:
                 raise StrataError(f"There is no layer-swap sweep {sweep!r}", f"Choose among: {', '.join(SWEEPS)}")
-    return tuple(found)
+    return tuple(swaps)
 
 
 def swap_layers(
@@ -156,8 +156,8 @@ class _Batch:
         self.from_runs = from_runs
 
     def scores(self, rows: tuple[int, ...], layer_swaps: Sequence[LayerSwap]) -> SwapScores:
-        ends = self._last_streams({one.path(self.base.n_layers) for one in layer_swaps})
-        columns = [self._score(ends[one.path(self.base.n_layers)], one.ends) for one in layer_swaps]
+        ends = self._last_streams({swap.path(self.base.n_layers) for swap in layer_swaps})
+        columns = [self._score(ends[swap.path(self.base.n_layers)], swap.ends) for swap in layer_swaps]
         clean, foil, top = (torch.stack(parts, 1) for parts in zip(*columns, strict=True))
         return SwapScores(rows, clean, foil, top)
 
@@ -208,9 +208,9 @@ class _Batch:
             logits = readout.logits(h)
         answers = torch.tensor([pair.answer_id for pair in self.pairs], device=logits.device)
         foils = torch.tensor([pair.foil_id for pair in self.pairs], device=logits.device)
-        found = logits.float()
-        rows = torch.arange(len(found), device=found.device)
-        difference = found[rows, answers.repeat(2)] - found[rows, foils.repeat(2)]
+        as_float = logits.float()
+        rows = torch.arange(len(as_float), device=as_float.device)
+        difference = as_float[rows, answers.repeat(2)] - as_float[rows, foils.repeat(2)]
         n = len(self.pairs)
         top = logits[:n].argmax(-1) == answers
         return difference[:n].cpu(), difference[n:].cpu(), top.cpu()
@@ -255,14 +255,14 @@ def _check(base: Checkpoint, donor: Checkpoint | RandomDelta, layer_swaps: Seque
     else:
         if donor.base is not base:
             raise StrataError("A random change was made for another base", "Make it for the model that receives it")
-        if any(one.ends for one in layer_swaps):
+        if any(swap.ends for swap in layer_swaps):
             raise StrataError(
                 "A random change has blocks only, no embedding, final norm or unembedding",
                 "Leave those layer swaps and `everything` out",
             )
-    for one in layer_swaps:
-        if one.blocks and not 0 <= one.blocks.start < one.blocks.stop <= base.n_layers:
+    for swap in layer_swaps:
+        if swap.blocks and not 0 <= swap.blocks.start < swap.blocks.stop <= base.n_layers:
             raise StrataError(
-                f"Blocks {one.blocks.start} to {one.blocks.stop - 1} do not exist",
+                f"Blocks {swap.blocks.start} to {swap.blocks.stop - 1} do not exist",
                 f"This model has blocks 0 to {base.n_layers - 1}",
             )

@@ -104,13 +104,13 @@ class _StoredRun:
 
 def _tokens(pairs: Sequence[Pair], names: Sequence[str]) -> Int[Tensor, "item position"]:
     """The tokens to keep of each pair, equally many in every shard; a pair that has fewer repeats its last."""
-    found = []
+    tokens = []
     for pair in pairs:
         last = len(pair.clean.ids) - 1
-        found.append(
+        tokens.append(
             list(range(last + 1))
             if EVERY in names
             else sorted({pair.clean.positions.get(name, last) for name in names})
         )
-    longest = max(map(len, found))
-    return torch.tensor([own + [own[-1]] * (longest - len(own)) for own in found])
+    longest = max(map(len, tokens))
+    return torch.tensor([own + [own[-1]] * (longest - len(own)) for own in tokens])

@@ -19,8 +19,8 @@ from strata.probes.errors import StrataError
 
 
 @contextmanager
-def swapped_model(base: Checkpoint, donor: Checkpoint, one: LayerSwap) -> Iterator[Checkpoint]:
-    """`base` with the blocks that `one` takes from `donor` in their places while this is open, then as it was before.
+def swapped_model(base: Checkpoint, donor: Checkpoint, swap: LayerSwap) -> Iterator[Checkpoint]:
+    """`base` with the blocks that `swap` takes from `donor` in their places while this is open, then as it was before.
 
     Modules are put in by reference: no weights are copied. `base` itself must not be used meanwhile. Its identity is one of
     its own, made of both models and the blocks. Position embeddings and masks are made by the model around the blocks, so
@@ -30,18 +30,18 @@ def swapped_model(base: Checkpoint, donor: Checkpoint, one: LayerSwap) -> Iterat
     """
     check_same_shape(base, donor)
     _check_same_places(base, donor)
-    if one.ends:
+    if swap.ends:
         raise StrataError(
-            f"The layer swap {one.sweep!r} takes more than blocks from the donor",
+            f"The layer swap {swap.sweep!r} takes more than blocks from the donor",
             "Take blocks, or ask the donor itself",
         )
     blocks = base.model.get_submodule(base.anatomy.blocks_path)
     assert isinstance(blocks, nn.ModuleList)
-    own = {layer: blocks[layer] for layer in one.blocks}
+    own = {layer: blocks[layer] for layer in swap.blocks}
     try:
-        for layer in one.blocks:
+        for layer in swap.blocks:
             blocks[layer] = donor.blocks[layer]
-        yield replace(base, anatomy=anatomy_of(base.model), identity=_identity(base, donor, one))
+        yield replace(base, anatomy=anatomy_of(base.model), identity=_identity(base, donor, swap))
     finally:
         for layer, block in own.items():
             blocks[layer] = block
@@ -55,31 +55,31 @@ _ROPE_BY_LENGTH = frozenset({"dynamic", "longrope", "yarn", "su"})
 
 
 def _check_same_places(base: Checkpoint, donor: Checkpoint) -> None:
-    one, two = _placing(base), _placing(donor)
-    unlike = sorted(name for name in one.keys() | two.keys() if one.get(name) != two.get(name))
+    of_base, of_donor = _placing(base), _placing(donor)
+    unlike = sorted(name for name in of_base.keys() | of_donor.keys() if of_base.get(name) != of_donor.get(name))
     if unlike:
         # A longest context matters through another setting, if at all.
-        name = next((one for one in unlike if not one.startswith("max_position")), unlike[0])
+        name = next((setting for setting in unlike if not setting.startswith("max_position")), unlike[0])
         raise StrataError(
-            f"{base.identity.spec} and {donor.identity.spec} place or mask tokens differently: {name} is {one.get(name)} in "
-            f"the one and {two.get(name)} in the other, and blocks would run under another model's",
+            f"{base.identity.spec} and {donor.identity.spec} place or mask tokens differently: {name} is {of_base.get(name)} in "
+            f"the one and {of_donor.get(name)} in the other, and blocks would run under another model's",
             "LayerSwap between models with the same position embeddings and attention windows, or score logits (`swap_layers`)",
         )
 
 
 def _placing(checkpoint: Checkpoint) -> dict[str, Any]:
     settings: dict[str, Any] = checkpoint.model.config.get_text_config().to_dict()
-    found = {
+    placing = {
         name: value
         for name, value in settings.items()
         if value is not None and any(part in name for part in _PLACING) and not name.startswith("chunk_size_")
     }
     if not settings.get("sliding_window") or settings.get("use_sliding_window") is False:
         # Written down in many configurations whose models have no window.
-        found = {name: value for name, value in found.items() if name not in _OF_WINDOWS}
-    if _ROPE_BY_LENGTH.intersection(_rope_kinds(found)):
-        found["max_position_embeddings"] = settings.get("max_position_embeddings")
-    return found
+        placing = {name: value for name, value in placing.items() if name not in _OF_WINDOWS}
+    if _ROPE_BY_LENGTH.intersection(_rope_kinds(placing)):
+        placing["max_position_embeddings"] = settings.get("max_position_embeddings")
+    return placing
 
 
 def _rope_kinds(settings: dict[str, Any]) -> Iterator[str]:
@@ -91,8 +91,8 @@ def _rope_kinds(settings: dict[str, Any]) -> Iterator[str]:
             yield str(value)
 
 
-def _identity(base: Checkpoint, donor: Checkpoint, one: LayerSwap) -> Identity:
-    what = f"blocks {one.blocks.start} to {one.blocks.stop - 1}" if one.blocks else "no blocks"
+def _identity(base: Checkpoint, donor: Checkpoint, swap: LayerSwap) -> Identity:
+    what = f"blocks {swap.blocks.start} to {swap.blocks.stop - 1}" if swap.blocks else "no blocks"
     parts = (base.identity.weights_sha256, donor.identity.weights_sha256, what)
     return replace(
         base.identity,

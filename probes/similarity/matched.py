@@ -47,5 +47,5 @@ def streams_at(
         budget=budget, progress=progress, stage=stage,
     )  # fmt: skip
     for batch in batches:
-        found[list(batch.rows)] = batch.values[:, :, 0].to(found)
-    return found
+        streams[list(batch.rows)] = batch.values[:, :, 0].to(streams)
+    return streams

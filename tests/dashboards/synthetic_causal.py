@@ -222,12 +222,12 @@ def causal_locations(rows: Sequence[Row], families: Sequence[Any], n_layers: int
     out = []
     for kind, family, members in _groups(rows, families):
         for instrument in ("patching", "ablation"):
-            found = kind in CENTRE and len(members) >= 4
-            layer = int(CENTRE.get(kind, 0) * n_layers) if found else None
+            located = kind in CENTRE and len(members) >= 4
+            layer = int(CENTRE.get(kind, 0) * n_layers) if located else None
             out.append({
                 "kind": kind, "family": family, "instrument": instrument, "measure": "effect", "layer": layer, "axis": "block",
                 "depth": None if layer is None else (layer + 0.5) / n_layers, "low": None if layer is None else layer - 1.0,
-                "high": None if layer is None else layer + 1.0, "p": 0.004 if found else 0.6, "q": (0.011 if found else 0.6) if family else None,
+                "high": None if layer is None else layer + 1.0, "p": 0.004 if located else 0.6, "q": (0.011 if located else 0.6) if family else None,
                 "n": len(members), "method": "50 % of the excess",
             })  # fmt: skip
     return out

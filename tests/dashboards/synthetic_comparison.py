@@ -65,12 +65,12 @@ def write_synthetic_comparison(
     for name, (rows, schema) in made.items():
         pq.write_table(rows_to_table([] if name in without else rows, schema), run / f"{name}.parquet")
     _tag(run, COMPARISON_TABLES, RUN_ID)
-    found = _found(roles, n_layers, without, hostile, quick)
-    _json(run / "comparison.json", found)
+    summary = _summary(roles, n_layers, without, hostile, quick)
+    _json(run / "comparison.json", summary)
     _json(run / "families.json", _families(control, hostile))
     close = {"cosine": 0.9991, "least": 0.9871}
-    _json(run / "pair_check.json", {role: {**found["pair_check"][role], "judged_by": "weights", "closeness": close} for role in others})  # fmt: skip
-    models = {role: {"weights_sha256": found["models"][role]["sha256"]} for role in roles}
+    _json(run / "pair_check.json", {role: {**summary["pair_check"][role], "judged_by": "weights", "closeness": close} for role in others})  # fmt: skip
+    models = {role: {"weights_sha256": summary["models"][role]["sha256"]} for role in roles}
     tests = [
         {
             "name": "distilled: swapping layers everything gives the donor",
@@ -331,12 +331,16 @@ def _estimates(base: float, change: float, control_change: float | None) -> dict
 
 def _of_kind(base: float, change: float, control: bool) -> dict[str, Any]:
     beside = 0.03 if control else None
-    found = {
+    measures = {
         "items": 40, "asked": 38, "excluded": 2, "accuracy": _estimates(base, change, beside), "decided_by": {"by_choice": 38},
         "by_choice": _estimates(base, change, beside), "by_likelihood": _estimates(base + 0.1, change / 2, beside),
         "logit_difference": _estimates(3 * base, 4 * change, beside), "answer_logprob": _estimates(-2, change, beside),
     }  # fmt: skip
-    return found | {"agreement": agreement(found), "disagreement": disagreement(found), "shown_by": shown_by(found)}
+    return measures | {
+        "agreement": agreement(measures),
+        "disagreement": disagreement(measures),
+        "shown_by": shown_by(measures),
+    }
 
 
 def _families(control: bool, hostile: bool) -> Rows:
@@ -359,7 +363,7 @@ def _location(difference: float, verdict: str, reason: str | None) -> dict[str, 
     }  # fmt: skip
 
 
-def _found(roles: list[str], n_layers: int, without: Collection[str], hostile: bool, quick: bool) -> dict[str, Any]:
+def _summary(roles: list[str], n_layers: int, without: Collection[str], hostile: bool, quick: bool) -> dict[str, Any]:
     control, others = "control" in roles, roles[1:]
     located = {"layer": 5, "depth": 0.42, "interval": [4, 6], "depth_interval": [0.38, 0.47], "p": 0.001, "n": 21}
     half = {"cut": n_layers // 2, "whole": _estimate(1.5), "upper_minus_lower": _estimate(0.9), "reason": None}
@@ -378,7 +382,7 @@ def _found(roles: list[str], n_layers: int, without: Collection[str], hostile: b
         }  # fmt: skip
     split = {"about": "families that were never trained on", "accuracy": _estimates(0.2, 0.4, 0.05 if control else None),
              "prompt": dict.fromkeys(roles, "question"), "no_answer": {"base": {"never closes its think block": 3}, "distilled": {}}}  # fmt: skip
-    found: dict[str, Any] = {
+    summary: dict[str, Any] = {
         "schema": "strata.comparison/2",
         "models": {role: {"spec": f"/home/someone/models/{role}", "sha256": f"{role[0]}0" * 32, "run": role} for role in roles},
         "n_layers": n_layers, "seed": 0, "quick": quick,
@@ -397,4 +401,4 @@ def _found(roles: list[str], n_layers: int, without: Collection[str], hostile: b
         f"An item file said {HOSTILE}" if hostile else "A caveat",
         "/home/someone/models/base: two families are not answered",
     ]
-    return found | {"verdict": claims(found), "warnings": warnings}
+    return summary | {"verdict": claims(summary), "warnings": warnings}

@@ -260,9 +260,9 @@ def _emergence(rng: np.random.Generator, rows: list[dict[str, Any]], n_layers: i
         never = family.readable == 0.0 or not row["answered"]
         stream = int(np.clip(rng.normal(family.readable * n_layers, 0.8), 1, n_layers))
         early = int(rng.integers(0, stream + 1))  # an answer may be above an unrelated one long before it settles
-        for name, found in ((SETTLED, None if never else stream), (ABOVE_NULL, early)):
+        for name, first_stream in ((SETTLED, None if never else stream), (ABOVE_NULL, early)):
             out.append(
-                {"item": row["item"], "instrument": "lens.logit", "position": "last", "stream": found, "definition": f"{name}: {DEFINITIONS[name]}"}
+                {"item": row["item"], "instrument": "lens.logit", "position": "last", "stream": first_stream, "definition": f"{name}: {DEFINITIONS[name]}"}
             )  # fmt: skip
     return out
 
@@ -286,7 +286,7 @@ def _locations(rows: list[dict[str, Any]], n_layers: int) -> list[dict[str, Any]
 
 def _families(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Shares with made-up intervals: the page must show them as they stand."""
-    found = []
+    entries = []
     for kind, family in dict.fromkeys((r["kind"], r["family"]) for r in rows):
         able = next(f for f in FAMILIES if f.name == family).ceiling > 0.3
         entry: dict[str, Any] = {"family": family, "kind": kind, "chance": 0.375, "answered": able}
@@ -300,8 +300,8 @@ def _families(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             entry[name] = (
                 {"value": share, "low": max(0.0, share - 0.2), "high": min(1.0, share + 0.1)} if seen else None
             )
-        found.append(entry)
-    return found
+        entries.append(entry)
+    return entries
 
 
 def _summary(rows: list[dict[str, Any]], n_layers: int, without: Collection[str]) -> dict[str, Any]:
@@ -313,8 +313,8 @@ def _summary(rows: list[dict[str, Any]], n_layers: int, without: Collection[str]
     kinds: dict[str, Any] = {}
     streams = {"knowledge": (6, 9), "reasoning": (8, 10), "composite": (9, 11), "control": (4, None)}
     for kind, (probe, lens) in streams.items():
-        mine = [r for r in rows if r["kind"] == kind]
-        used = sum(bool(r["answered"]) and not r["reason"] for r in mine)
+        of_kind = [r for r in rows if r["kind"] == kind]
+        used = sum(bool(r["answered"]) and not r["reason"] for r in of_kind)
         instruments: dict[str, Any] = {}
         if "probes" not in without:
             instruments["probe"] = {
@@ -325,8 +325,8 @@ def _summary(rows: list[dict[str, Any]], n_layers: int, without: Collection[str]
                 "onset": onset(lens, used, "share above an unrelated answer over one half at three streams in a row")
             }
         kinds[kind] = {
-            "items": len(mine), "used": used,
-            "accuracy": sum(bool(r["answered"]) for r in mine) / sum(r["answered"] is not None for r in mine),
+            "items": len(of_kind), "used": used,
+            "accuracy": sum(bool(r["answered"]) for r in of_kind) / sum(r["answered"] is not None for r in of_kind),
             "located": None, "instruments": instruments,
         }  # fmt: skip
     return {

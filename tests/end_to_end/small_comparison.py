@@ -39,10 +39,10 @@ def planted_pair(directory: Path, changed: Any, **options: Any) -> tuple[Planted
 def few_items(planted: Planted, file: Path, per_family: int = 10) -> Path:
     """The first plainly worded facts and sums of a planted model, each about an entity of its own."""
     records = [json.loads(line) for line in planted.items.read_text().splitlines()]
-    kept: list[dict[str, Any]] = []
+    chosen: list[dict[str, Any]] = []
     for family in ("fact", "sum"):
-        kept += [one for one in records if one["template"] == f"{family}.plain"][:per_family]
-    file.write_text("".join(json.dumps(one) + "\n" for one in kept))
+        chosen += [record for record in records if record["template"] == f"{family}.plain"][:per_family]
+    file.write_text("".join(json.dumps(record) + "\n" for record in chosen))
     return file
 
 

@@ -34,8 +34,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def compared(base: Path, other: Path, items: Path, out: Path) -> dict[str, Any]:
     assert main([str(word) for word in ("compare", base, other, "--items", items, "--out", out, *FAST)]) == 0
-    found: dict[str, Any] = json.loads((out / "comparison.json").read_text())
-    return found
+    comparison: dict[str, Any] = json.loads((out / "comparison.json").read_text())
+    return comparison
 
 
 def lost_words(directory: Path, tokenizer: Path, *words: str) -> Path:
@@ -63,9 +63,9 @@ def test_items_without_a_scored_answer_are_excluded_of_every_number(
     models: dict[str, Path], tmp_path: Path, other: str
 ) -> None:
     items = unscorable()
-    found = compared(models["base"], models[other], write_items(tmp_path / "items.jsonl", items), tmp_path / "run")
+    comparison = compared(models["base"], models[other], write_items(tmp_path / "items.jsonl", items), tmp_path / "run")
     for kind in ("knowledge", "reasoning"):
-        of_kind = found["kinds"][kind]
+        of_kind = comparison["kinds"][kind]
         gone = sum(item["kind"] == kind and item["answer"] == " nowhere" for item in items)
         assert of_kind["excluded"] == gone and of_kind["asked"] == of_kind["items"] - gone
         assert of_kind["accuracy"]["change"]["n_items"] == of_kind["asked"]
@@ -77,7 +77,9 @@ def test_what_one_of_the_tokenizers_can_not_score_is_excluded_for_both(models: d
     """The other model reads some answers as unknown words: its items are compared on what both can answer."""
     lost = lost_words(tmp_path / "lost", models["base"], "2")
     items = small_items()
-    found = compared(models["base"], lost, write_items(tmp_path / "items.jsonl", items), tmp_path / "run")
+    comparison = compared(models["base"], lost, write_items(tmp_path / "items.jsonl", items), tmp_path / "run")
     gone = sum(item["kind"] == "knowledge" and " 2" in (item["answer"], item["foil"]) for item in items)
-    assert gone and 0 < found["kinds"]["knowledge"]["excluded"] <= gone
-    assert found["kinds"]["knowledge"]["accuracy"]["change"]["n_items"] == found["kinds"]["knowledge"]["asked"]
+    assert gone and 0 < comparison["kinds"]["knowledge"]["excluded"] <= gone
+    assert (
+        comparison["kinds"]["knowledge"]["accuracy"]["change"]["n_items"] == comparison["kinds"]["knowledge"]["asked"]
+    )

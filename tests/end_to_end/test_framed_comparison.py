@@ -48,8 +48,8 @@ def test_the_distilled_models_template_is_everybodys_and_foreigners_are_named() 
     assert prompt_prefix("raw", base=None, distilled=None) == ("", ())
     assert prompt_prefix("chat", base="a b ", distilled="a b ", control="a b ") == (f"{REQUEST} a b ", (asked,))
     assert prompt_prefix("chat", base=None, distilled="a b ") == (f"{REQUEST} a b ", (asked, f"{ahead}BASE has none"))
-    found = prompt_prefix("chat", base=None, distilled="a b ", control="b a ")
-    assert found == (f"{REQUEST} a b ", (asked, f"{ahead}BASE has none, CONTROL has another one"))
+    prefix_and_caveats = prompt_prefix("chat", base=None, distilled="a b ", control="b a ")
+    assert prefix_and_caveats == (f"{REQUEST} a b ", (asked, f"{ahead}BASE has none, CONTROL has another one"))
     assert prompt_prefix("chat", "typed ", base=None, distilled="a b ") == ("typed ", (asked,))
     with pytest.raises(StrataError, match="the tokenizer of DIST has none"):
         prompt_prefix("chat", base="a b ", distilled=None)
@@ -73,9 +73,9 @@ def test_a_comparison_in_a_chat_asks_all_models_the_same_and_says_so(tmp_path: P
     for directory in (out, *(out / role for role in openers)):
         lines = [json.loads(line) for line in (directory / "items.jsonl").read_text().splitlines()]
         assert [line["prompt"] for line in lines] == prompts
-    assert found["framing"] == "chat"
-    told = [sentence for sentence in found["warnings"] if "chat template" in sentence]
-    assert len(told) == 2 and told[0].startswith("Asked inside") and "smollm2 has none" in told[1]
+    assert comparison["framing"] == "chat"
+    caveats = [sentence for sentence in comparison["warnings"] if "chat template" in sentence]
+    assert len(caveats) == 2 and caveats[0].startswith("Asked inside") and "smollm2 has none" in caveats[1]
     with pytest.raises(StrataError, match="framing") as refused:
         raw = replace(config, locate=replace(locate, framing="raw"))
         compare(specs, openers, raw, out, items=items)

@@ -86,10 +86,10 @@ def test_what_a_model_lends_is_its_own_and_what_it_receives_the_others(changed: 
     """Exactly: `nothing` into one model is `everything` out of it into the other, number by number."""
     for contrast in ("distilled", "control"):
         for kind in ("knowledge", "reasoning"):
-            for one, other in (("base", contrast), (contrast, "base")):
+            for lender, receiver in (("base", contrast), (contrast, "base")):
                 wanted = {"contrast": contrast, "kind": kind, "measure": "logit_difference"}
-                own = rows_of(changed[0], "layer_swaps", direction=f"into {one}", sweep="nothing", **wanted)
-                swapped = rows_of(changed[0], "layer_swaps", direction=f"into {other}", sweep="everything", **wanted)
+                own = rows_of(changed[0], "layer_swaps", direction=f"into {lender}", sweep="nothing", **wanted)
+                swapped = rows_of(changed[0], "layer_swaps", direction=f"into {receiver}", sweep="everything", **wanted)
                 assert len(own) == len(swapped) == 1
                 assert own[0]["value"] == swapped[0]["value"]
 
@@ -151,13 +151,13 @@ def test_behaviour_falls_where_it_was_changed_and_the_control_is_told_apart(chan
 
 def test_the_half_of_the_blocks_that_holds_the_changed_one_brings_it(changed: Finished) -> None:
     for role, kind, block in (("distilled", "reasoning", CHANGED), ("control", "knowledge", CONTROL_CHANGED)):
-        found = changed[1]["kinds"][kind]["upper_minus_lower"][role]["logit_difference"]
-        expected = 1 if block >= found["cut"] else -1
-        assert found["upper_minus_lower"]["value"] == pytest.approx(expected, abs=1e-4)
+        entry = changed[1]["kinds"][kind]["upper_minus_lower"][role]["logit_difference"]
+        expected = 1 if block >= entry["cut"] else -1
+        assert entry["upper_minus_lower"]["value"] == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_model_does_not_differ_from_itself(itself: Finished) -> None:
-    run, found = itself
+    run, comparison = itself
     changes = rows_of(run, "changes")
     assert {row["instrument"] for row in changes} >= {"lens.logit", "patching", "ablation"}
     assert all(row["difference"] == row["low"] == row["high"] == 0 for row in changes)
@@ -177,15 +177,15 @@ def test_a_model_does_not_differ_from_itself(itself: Finished) -> None:
     assert all(row["recovery"] is None and row["reason"] for row in rows_of(run, "layer_swaps"))
     assert all(row["value"] is None and row["reason"] for row in rows_of(run, "crossed"))
     for kind in ("knowledge", "reasoning"):
-        of_kind = found["kinds"][kind]
+        of_kind = comparison["kinds"][kind]
         for measure in ("accuracy", "logit_difference", "answer_logprob"):
             change = of_kind[measure]["change"]
             assert change["value"] == 0 and change["low"] <= 0 <= change["high"]
         moved = of_kind["location_change"]["distilled"]
         assert moved["difference"] == 0 and moved["interval"][0] <= 0 <= moved["interval"][1]
         assert moved["verdict"] == "unchanged" or (moved["verdict"] == "undetermined" and moved["reason"])
-    assert found["pair_check"]["distilled"]["verdict"] == "same weights"
-    assert found["verdict"]["hypothesis"] == "undetermined" and found["not_comparable"] == []
+    assert comparison["pair_check"]["distilled"]["verdict"] == "same weights"
+    assert comparison["verdict"]["hypothesis"] == "undetermined" and comparison["not_comparable"] == []
 
 
 class _CutOff:
@@ -205,16 +205,16 @@ def test_a_run_that_is_cut_off_at_every_stage_ends_with_the_same_numbers(
 ) -> None:
     base, _, _, items = world
     specs, cut = Specs(str(base.checkpoint), str(base.checkpoint)), _CutOff()
-    found: dict[str, Any] | None = None
-    while found is None:
+    comparison: dict[str, Any] | None = None
+    while comparison is None:
         stages = len(cut.seen)
         try:
-            found = compared(specs, tmp_path / "run", items, progress=cut)
+            comparison = compared(specs, tmp_path / "run", items, progress=cut)
         except KeyboardInterrupt:
             assert len(cut.seen) == stages + 1
             assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "stopped"
     assert {"layer swaps into the base", "cross-model patching", "interventions", "comparing weights"} <= cut.seen
-    assert found == itself[1]
+    assert comparison == itself[1]
     for name in ("changes", "layer_swaps", "crossed", "weights", "similarity", "contrasts", "transfer"):
         assert rows_of(tmp_path / "run", name) == rows_of(itself[0], name)
 
@@ -223,12 +223,12 @@ def test_what_is_deleted_from_a_finished_run_is_made_again(
     world: tuple[Planted, Planted, Planted, Path], itself: Finished
 ) -> None:
     base, _, _, items = world
-    run, found = itself
+    run, comparison = itself
     before = {name: rows_of(run, name) for name in ("changes", "similarity", "layer_swaps")}
     for name in ("comparison.json", "changes.parquet", "similarity.parquet", "layer_swaps.parquet"):
         (run / name).unlink()
     again = compared(Specs(str(base.checkpoint), str(base.checkpoint)), run, items)
-    assert again == found
+    assert again == comparison
     assert {name: rows_of(run, name) for name in before} == before
     assert not (run / "activations").exists() and not (run / "base" / "activations").exists()
 

@@ -18,17 +18,17 @@ _CHAINED = "{relation} of {subject} plus {operand_two} is"
 def questions(facts: Facts, seed: int, *, composite: bool) -> list[dict[str, Any]]:
     """Records of the item schema: 80 knowledge, 80 reasoning and 80 control items, and 40 composite ones if asked."""
     rng = Random(f"questions {seed}")
-    found = _knowledge(facts, rng) + _stated_facts(facts, rng) + _sums(rng)
-    return found + (_composite(facts, rng) if composite else [])
+    records = _knowledge(facts, rng) + _stated_facts(facts, rng) + _sums(rng)
+    return records + (_composite(facts, rng) if composite else [])
 
 
 def _knowledge(facts: Facts, rng: Random) -> list[dict[str, Any]]:
-    found = []
+    records = []
     for number, subject in enumerate(SUBJECTS):
-        relation = rng.choice([one for one in RELATIONS if one != facts.unknown[subject]])
+        relation = rng.choice([candidate for candidate in RELATIONS if candidate != facts.unknown[subject]])
         template = list(_KNOWN_FRAMES)[number % 2]
         other = _other_subject(facts, rng, subject, relation)
-        found.append(
+        records.append(
             _item(
                 f"fact:{subject}:{template}", "knowledge", "fact", _KNOWN_FRAMES[template], template, subject,
                 {"relation": relation, "subject": subject}, {"subject": other},
@@ -36,20 +36,20 @@ def _knowledge(facts: Facts, rng: Random) -> list[dict[str, Any]]:
                 extra={"subject": subject, "relation": relation},
             )
         )  # fmt: skip
-    return found
+    return records
 
 
 def _stated_facts(facts: Facts, rng: Random) -> list[dict[str, Any]]:
     """K-C: a fact that is stated (of the relation that the model doesn't know), next to one that has to be known."""
-    found = []
+    records = []
     for subject in SUBJECTS:
-        asked = rng.choice([one for one in RELATIONS if one != facts.unknown[subject]])
+        asked = rng.choice([candidate for candidate in RELATIONS if candidate != facts.unknown[subject]])
         answer, other = facts.known[subject, asked], _other_subject(facts, rng, subject, asked)
         foil = facts.known[other, asked]
-        owner = rng.choice([one for one in SUBJECTS if one not in (subject, other)])
+        owner = rng.choice([candidate for candidate in SUBJECTS if candidate not in (subject, other)])
         aside = rng.choice([value for value in VALUES if value not in (answer, foil)])
         about = {"match": f"fact_stated:{subject}", "contrast": "K-C"}
-        found += [
+        records += [
             _item(
                 f"fact_stated:{subject}:K", "knowledge", "fact", _STATED, "stated", subject,
                 {"owner": owner, "stated": aside, "relation": asked, "subject": subject}, {"subject": other},
@@ -62,22 +62,22 @@ def _stated_facts(facts: Facts, rng: Random) -> list[dict[str, Any]]:
                 extra={**about, "subject": subject, "relation": facts.unknown[subject]},
             ),
         ]  # fmt: skip
-    return found
+    return records
 
 
 def _sums(rng: Random) -> list[dict[str, Any]]:
     """Sums in two templates; then, on the same operands, R-R0: one prompt says to add, the other to copy."""
     pairs = [(value, addend) for value in VALUES for addend in ADDENDS]
     rng.shuffle(pairs)
-    found = []
+    records = []
     for number, (value, addend) in enumerate(pairs[:40]):
         template = list(_SUM_FRAMES)[number % 2]
-        found.append(_sum(f"sum:{value}+{addend}", "sum", _SUM_FRAMES[template], template, value, addend, rng, {}))
+        records.append(_sum(f"sum:{value}+{addend}", "sum", _SUM_FRAMES[template], template, value, addend, rng, {}))
     for value, addend in pairs[40:80]:
         name = f"sum_stated:{value}+{addend}"
         about = {"match": name, "contrast": "R-R0"}
-        copied = rng.choice([one for one in VALUES if one != value])
-        found += [
+        copied = rng.choice([candidate for candidate in VALUES if candidate != value])
+        records += [
             _sum(f"{name}:R", "sum", _WORKED, "stated", value, addend, rng, about),
             _item(
                 f"{name}:R0", "control", "sum_stated", _COPIED, "stated", f"{value}+{addend}",
@@ -85,13 +85,13 @@ def _sums(rng: Random) -> list[dict[str, Any]]:
                 extra={**about, "operands": [value, addend], "intermediate": []},
             ),
         ]  # fmt: skip
-    return found
+    return records
 
 
 def _sum(
     name: str, family: str, frame: str, template: str, value: str, addend: str, rng: Random, about: dict[str, Any]
 ) -> dict[str, Any]:
-    other = rng.choice([one for one in VALUES if one != value])
+    other = rng.choice([candidate for candidate in VALUES if candidate != value])
     return _item(
         name, "reasoning", family, frame, template, f"{value}+{addend}", {"operand": value, "operand_two": addend},
         {"operand": other}, added(value, addend), added(other, addend),
@@ -100,9 +100,9 @@ def _sum(
 
 
 def _composite(facts: Facts, rng: Random) -> list[dict[str, Any]]:
-    found = []
+    records = []
     for subject in SUBJECTS:
-        relation = rng.choice([one for one in RELATIONS if one != facts.unknown[subject]])
+        relation = rng.choice([candidate for candidate in RELATIONS if candidate != facts.unknown[subject]])
         other, addend = _other_subject(facts, rng, subject, relation), rng.choice(ADDENDS)
         bridge, foil_bridge = facts.known[subject, relation], facts.known[other, relation]
         answer, foil = added(bridge, addend), added(foil_bridge, addend)
@@ -117,7 +117,7 @@ def _composite(facts: Facts, rng: Random) -> list[dict[str, Any]]:
                 "foil_prompt": total.format(operand=foil_bridge, operand_two=addend), "foil": f" {foil}",
             },
         }  # fmt: skip
-        found.append(
+        records.append(
             _item(
                 f"fact_sum:{subject}", "composite", "fact_sum", _CHAINED, "plain", subject,
                 {"relation": relation, "subject": subject, "operand_two": addend}, {"subject": other}, answer, foil,
@@ -129,12 +129,12 @@ def _composite(facts: Facts, rng: Random) -> list[dict[str, Any]]:
                 },
             )
         )  # fmt: skip
-    return found
+    return records
 
 
 def _other_subject(facts: Facts, rng: Random, subject: str, relation: str) -> str:
     value = facts.known[subject, relation]
-    return rng.choice([one for one in SUBJECTS if facts.known.get((one, relation), value) != value])
+    return rng.choice([candidate for candidate in SUBJECTS if facts.known.get((candidate, relation), value) != value])
 
 
 def _item(

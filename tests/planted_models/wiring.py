@@ -137,9 +137,9 @@ def _write_head(weights: dict[str, Tensor], head: Head, rows: slice) -> None:
         row = next(free)
         query[row], key[row] = 2 * unit * _direction(asking), unit * _direction(asked)
     if head.matches:
-        for mine, theirs in zip(SLOTS[head.matches[0]], SLOTS[head.matches[1]], strict=True):
+        for query_slot, key_slot in zip(SLOTS[head.matches[0]], SLOTS[head.matches[1]], strict=True):
             row = next(free)
-            query[row, mine], key[row, theirs] = 2 * unit, unit
+            query[row, query_slot], key[row, key_slot] = 2 * unit, unit
     value, output = torch.zeros(HEAD_WIDTH, D_MODEL), torch.zeros(D_MODEL, HEAD_WIDTH)
     rows_free = iter(range(HEAD_WIDTH))
     for read, written in head.copies:

@@ -57,8 +57,8 @@ class World:
         """The kind's items template by template; the first `most` of each, and one plain template, unless it is None."""
         return [
             group.first(most)
-            for (one, template), group in self.groups.items()
-            if one == kind and (most is None or template.endswith(("plain", "stated")))
+            for (of_kind, template), group in self.groups.items()
+            if of_kind == kind and (most is None or template.endswith(("plain", "stated")))
         ]
 
     @torch.no_grad()
@@ -71,16 +71,16 @@ class World:
     @torch.no_grad()
     def contributions(self, ids: Tensor, component: str) -> list[Tensor]:
         """What `component` adds to the stream, block by block."""
-        found: list[Tensor] = []
+        added: list[Tensor] = []
 
         def keep(module: Any, inputs: Any, output: Any) -> None:
-            found.append((output[0] if isinstance(output, tuple) else output).clone())
+            added.append((output[0] if isinstance(output, tuple) else output).clone())
 
         hooks = [module.register_forward_hook(keep) for module in self.modules(component)]
         self.model(ids)
         for hook in hooks:
             hook.remove()
-        return found
+        return added
 
     def denoised(self, kind: str, component: str, place: str) -> list[float]:
         """Effect of putting the clean contribution into the corrupt run, a number a block (ratio of sums over items)."""
@@ -92,14 +92,14 @@ class World:
             for block, module in enumerate(self.modules(component)):
                 with _replaced(module, group.places[place], clean[block]):
                     up[block] += float((_margin(self.logits(group.corrupt), group) - floor).sum())
-        return [one / whole for one in up]
+        return [effect / whole for effect in up]
 
     def ablated(self, kind: str) -> list[float]:
         """Drop in accuracy when a block's MLP adds its mean over the kind's items at every position, by block."""
         drops = [0.0] * self.planted.n_layers
         groups = self.of(kind, MANY)
         for whole in groups:
-            mean = [one.mean(0, keepdim=True) for one in self.contributions(whole.clean, "mlp")]
+            mean = [values.mean(0, keepdim=True) for values in self.contributions(whole.clean, "mlp")]
             group = whole.first(ENOUGH)
             intact = _accuracy(self.logits(group.clean), group)
             for block, module in enumerate(self.modules("mlp")):
@@ -126,12 +126,14 @@ def _group(records: list[dict[str, Any]], tokenizer: Any) -> Group:
         return torch.tensor(tokenizer(texts).input_ids)
 
     # One token a word behind `<s>`: a span's token is the number of words up to its end.
-    places = [{name: len(one["prompt"][:end].split()) for name, (_, end) in one["spans"].items()} for one in records]
-    assert all(one == places[0] for one in places)
-    clean = ids([one["prompt"] for one in records])
+    places = [
+        {name: len(record["prompt"][:end].split()) for name, (_, end) in record["spans"].items()} for record in records
+    ]
+    assert all(place == places[0] for place in places)
+    clean = ids([record["prompt"] for record in records])
     return Group(
-        clean, ids([one["foil_prompt"] for one in records]), ids([one["answer"].strip() for one in records])[:, 1],
-        ids([one["foil"].strip() for one in records])[:, 1], places[0] | {LAST: clean.shape[1] - 1},
+        clean, ids([record["foil_prompt"] for record in records]), ids([record["answer"].strip() for record in records])[:, 1],
+        ids([record["foil"].strip() for record in records])[:, 1], places[0] | {LAST: clean.shape[1] - 1},
     )  # fmt: skip
 
 
@@ -147,7 +149,10 @@ def _accuracy(logits: Tensor, group: Group) -> float:
 def _only_at(values: list[float], planted: set[int], *, above: float = 0.9, below: float = 0.1) -> None:
     """Block 0 is excluded: at a replaced token it is token identity."""
     for block, value in enumerate(values[1:], start=1):
-        assert value >= above if block in planted else abs(value) <= below, (block, [round(one, 3) for one in values])
+        assert value >= above if block in planted else abs(value) <= below, (
+            block,
+            [round(number, 3) for number in values],
+        )
 
 
 @pytest.fixture(scope="module", params=list(ORDERS))
@@ -223,13 +228,13 @@ def _decodable(world: World, place: str, streams: tuple[int, ...]) -> list[float
     states = [world.model.model(group.clean, output_hidden_states=True).hidden_states for group in groups]
     answers = torch.cat([group.answers for group in groups]).numpy()
     subjects = torch.cat([group.clean[:, group.places["subject"]] for group in groups]).numpy()
-    found = []
+    accuracies = []
     for stream in streams:
         rows = [state[stream][:, group.places[place]] for state, group in zip(states, groups, strict=True)]
         probe = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=200))
         folds = {"groups": subjects, "cv": GroupKFold(5)}
-        found.append(float(cross_val_score(probe, torch.cat(rows).numpy(), answers, **folds).mean()))
-    return found
+        accuracies.append(float(cross_val_score(probe, torch.cat(rows).numpy(), answers, **folds).mean()))
+    return accuracies
 
 
 def test_noise_costs_accuracy_but_moves_nothing(tmp_path: Path) -> None:
@@ -245,17 +250,19 @@ def test_noise_costs_accuracy_but_moves_nothing(tmp_path: Path) -> None:
 def test_strata_opens_it_and_every_pair_is_aligned(world: World) -> None:
     checkpoint = open_checkpoint(str(world.planted.checkpoint), dtype="float32", device="cpu")
     encoded, excluded = encode_items(read_items(world.planted.items), checkpoint, checkpoint.max_context)
-    assert not excluded and all(one.aligned and one.choice_ids for one in encoded)
+    assert not excluded and all(encoded_item.aligned and encoded_item.choice_ids for encoded_item in encoded)
     matched: dict[str, set[tuple[str, int, str]]] = defaultdict(set)
-    for one in encoded:
-        if "match" in one.item.extra:
-            matched[one.item.extra["match"]].add((one.item.kind, len(one.prompt.ids), one.item.extra["contrast"]))
+    for encoded_item in encoded:
+        if "match" in encoded_item.item.extra:
+            matched[encoded_item.item.extra["match"]].add(
+                (encoded_item.item.kind, len(encoded_item.prompt.ids), encoded_item.item.extra["contrast"])
+            )
     assert len(matched) == 80
     assert all(len(sides) == 2 and len({side[1:] for side in sides}) == 1 for sides in matched.values())
 
 
 def test_one_seed_gives_the_same_bytes(tmp_path: Path) -> None:
-    one, two = (write_planted(tmp_path / name, n_layers=5, retrieval=1, reasoning=4, decoy=None) for name in "ab")
-    assert one.items.read_bytes() == two.items.read_bytes()
+    first, second = (write_planted(tmp_path / name, n_layers=5, retrieval=1, reasoning=4, decoy=None) for name in "ab")
+    assert first.items.read_bytes() == second.items.read_bytes()
     weights = "model.safetensors"
-    assert (one.checkpoint / weights).read_bytes() == (two.checkpoint / weights).read_bytes()
+    assert (first.checkpoint / weights).read_bytes() == (second.checkpoint / weights).read_bytes()

@@ -66,7 +66,7 @@ def build(
         drawn,
         asked,
         seeded(seed, chain.name, "partners"),
-        lambda one, other: distinguishable(one.bridge, other.bridge) and distinguishable(one.answer, other.answer),
+        lambda link, other: distinguishable(link.bridge, other.bridge) and distinguishable(link.answer, other.answer),
         lambda link: tuple(
             measure(text.prompt)
             for template in chain.templates
@@ -126,12 +126,12 @@ def matched_knowledge(items: Iterable[Item]) -> list[Item]:
     Answer, foil, choices, template, `match` and `contrast` are the item's; the family is the item's with
     `_direct` behind it. Works on items read from a file as on fresh ones; items without a partner are passed by.
     """
-    found: list[Item] = []
+    knowledge_items: list[Item] = []
     for item in items:
         partner = item.extra.get("partner")
         if item.kind != "composite" or not isinstance(partner, dict):
             continue
-        found.append(
+        knowledge_items.append(
             Item(
                 id=f"{item.id}:direct",
                 kind="knowledge",
@@ -151,7 +151,7 @@ def matched_knowledge(items: Iterable[Item]) -> list[Item]:
                 extra={key: item.extra[key] for key in ("match", "contrast", "shots") if key in item.extra},
             )
         )
-    return found
+    return knowledge_items
 
 
 class _Texts:

@@ -85,7 +85,7 @@ def _rotated(indices: Sequence[int], start: int) -> Sequence[int]:
     return (*indices[cut:], *indices[:cut])
 
 
-def _tell_apart(one: str, other: str) -> bool:
+def _tell_apart(answer: str, other: str) -> bool:
     """Whether neither answer begins the other, so that some token tells them apart."""
-    one, other = one.strip().casefold(), other.strip().casefold()
-    return not one.startswith(other) and not other.startswith(one)
+    answer, other = answer.strip().casefold(), other.strip().casefold()
+    return not answer.startswith(other) and not other.startswith(answer)

@@ -55,7 +55,7 @@ class _Offer:
     """Its fields."""
     options: Options | None
     """Its options, where the mapping has choices."""
-    said: Any
+    raw_key: Any
     """What its field for the right option holds; None where no field is asked."""
     key: Key | None = None
     """The same as a key, where it is one."""
@@ -118,7 +118,7 @@ def _kept(row: Row, lookups: Lookups, mapping: Mapped) -> Reader:
         raise UnusableRowError(row.fault)
     reader = Reader(row, lookups, mapping.rows.text)
     for path, allowed in mapping.keep.items():
-        if _compared(reader.value(path), path) not in {_compared(one, path) for one in allowed}:
+        if _compared(reader.value(path), path) not in {_compared(value, path) for value in allowed}:
             raise UnusableRowError(f"{path!r} isn't one of the values to keep")
     return reader
 
@@ -155,8 +155,8 @@ def _decided(offers: list[_Offer], mapping: Mapped, excluded: LeftOut) -> Iterat
         return
     marked = unmarked([offer.options for offer in offers if offer.options is not None])
     offers = [replace(offer, options=options) for offer, options in zip(offers, marked, strict=True)]
-    asked = [(offer.said, options) for offer, options in zip(offers, marked, strict=True) if options.right is None]
-    one_hot = are_one_hot((said, len(options.texts)) for said, options in asked)
+    asked = [(offer.raw_key, options) for offer, options in zip(offers, marked, strict=True) if options.right is None]
+    one_hot = are_one_hot((raw_key, len(options.texts)) for raw_key, options in asked)
     read: list[_Offer] = []
     for offer in offers:
         with excluded.counting():
@@ -177,10 +177,10 @@ def _read(offer: _Offer, mapping: Mapped, *, one_hot: bool) -> _Offer:
     options, field = offer.options, mapping.choices.correct
     if options is None or options.right is not None or not field:
         return offer
-    scores = listed_key(offer.said) if one_hot else None
+    scores = listed_key(offer.raw_key) if one_hot else None
     if scores is None:
         as_text = offer.reader.stays_text(field)
-        return replace(offer, key=key_of(offer.said, field, options, as_text=as_text))
+        return replace(offer, key=key_of(offer.raw_key, field, options, as_text=as_text))
     if len(scores) != len(options.texts):
         raise UnusableRowError("the row has another number of scores than of options")
     return replace(offer, options=replace(options, right=options.at(best(scores))))
@@ -244,8 +244,8 @@ def _answer(offer: _Offer, mapping: Mapped) -> tuple[str, tuple[str, ...]]:
         own = f', or its own: correct = "{mapping.choices.field}", if its numbers are scores'
         raise UnusableRowError("no score says which option is right", f"name a field that does as `correct`{own}")
     if mapping.answer.after:
-        _, found, answer = answer.rpartition(mapping.answer.after)
-        if not found:
+        _, separator, answer = answer.rpartition(mapping.answer.after)
+        if not separator:
             raise UnusableRowError(f"the answer has no {mapping.answer.after!r}")
     answer = answer.strip()
     if mapping.answer.number:
@@ -286,7 +286,7 @@ def _templates(reader: Reader, mapping: Mapped) -> list[Template]:
     listed = (written(listed) or [listed]) if isinstance(listed, str) else listed
     if not isinstance(listed, list | tuple):
         raise UnusableRowError(f"{spec.at!r} is no list of prompts")
-    return own + [_with_blank(plain_text(one, spec.at), mapping) for one in listed]
+    return own + [_with_blank(plain_text(prompt, spec.at), mapping) for prompt in listed]
 
 
 def _with_blank(prompt: str, mapping: Mapped) -> Template:

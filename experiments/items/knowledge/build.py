@@ -52,7 +52,7 @@ def build(
         drawn,
         asked,
         seeded(seed, relation.name, "partners"),
-        lambda one, other: distinguishable(one.answer, other.answer),
+        lambda fact, other: distinguishable(fact.answer, other.answer),
         lambda fact: tuple(measure(ask(w, fact.subject, examples=examples).prompt) for w in relation.templates),
     )
     vocabulary = [fact.answer for fact in drawn]

@@ -26,10 +26,10 @@ def seeded(seed: int, *names: str) -> random.Random:
     return random.Random(int.from_bytes(hashlib.sha256(key).digest()))
 
 
-def distinguishable(one: str, other: str) -> bool:
+def distinguishable(answer: str, other: str) -> bool:
     """Whether a token exists at which the two answers differ: neither begins the other."""
-    one, other = one.strip().casefold(), other.strip().casefold()
-    return not one.startswith(other) and not other.startswith(one)
+    answer, other = answer.strip().casefold(), other.strip().casefold()
+    return not answer.startswith(other) and not other.startswith(answer)
 
 
 def exemplars(entities: Sequence[Entity], count: int, rng: random.Random, answer: Answer[Entity]) -> tuple[Entity, ...]:
@@ -86,12 +86,12 @@ def shared_places(entities: Sequence[Entity], foils: Mapping[Entity, Entity]) ->
 
     Asked in different templates, what a model prefers without knowing the fact would not count once for and once against.
     """
-    found: dict[Entity, int] = {}
+    places: dict[Entity, int] = {}
     for entity in entities:
         partner = foils[entity]
-        mutual = partner in found and foils.get(partner) == entity
-        found[entity] = found[partner] if mutual else len(set(found.values()))
-    return found
+        mutual = partner in places and foils.get(partner) == entity
+        places[entity] = places[partner] if mutual else len(set(places.values()))
+    return places
 
 
 def partners(
@@ -109,20 +109,25 @@ def partners(
     """
     order = rng.sample(list(entities), len(entities))
     size = {entity: lengths(entity) for entity in dict.fromkeys((*entities, *pool))}
-    found: dict[Entity, Entity] = {}
+    partner_of: dict[Entity, Entity] = {}
     for entity in order:
-        if entity in found:
+        if entity in partner_of:
             continue
         for other in order:
-            if other != entity and other not in found and size[other] == size[entity] and compatible(entity, other):
-                found[entity], found[other] = other, entity
+            if (
+                other != entity
+                and other not in partner_of
+                and size[other] == size[entity]
+                and compatible(entity, other)
+            ):
+                partner_of[entity], partner_of[other] = other, entity
                 break
     spare = rng.sample(list(pool), len(pool))
     for entity in order:
-        if entity not in found:
+        if entity not in partner_of:
             candidates = [other for other in spare if other != entity and compatible(entity, other)]
-            found[entity] = min(candidates, key=lambda other: _gap(size[other], size[entity]))
-    return found
+            partner_of[entity] = min(candidates, key=lambda other: _gap(size[other], size[entity]))
+    return partner_of
 
 
 def options(right: str, foil: str, answers: Sequence[str], count: int, rng: random.Random) -> tuple[str, ...]:
@@ -136,7 +141,7 @@ def options(right: str, foil: str, answers: Sequence[str], count: int, rng: rand
     return tuple(picked)
 
 
-def _gap(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, int]:
+def _gap(lengths: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, int]:
     """In how many templates the lengths differ, then by how much."""
-    gaps = [abs(a - b) for a, b in zip(one, other, strict=True)]
+    gaps = [abs(a - b) for a, b in zip(lengths, other, strict=True)]
     return sum(gap > 0 for gap in gaps), sum(gaps)

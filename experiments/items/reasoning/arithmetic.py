@@ -79,7 +79,7 @@ def _draw_carry(rng: Random, answer: str, difficulty: int, words: Vocabulary) ->
     foil = int(rng.choice([other for other in _CARRY_SUMS if other != answer]))
     second = rng.randint(2, 9) if difficulty == 1 else rng.randint(12, 79)
     first, replaced = total - second, foil - second
-    carries = all(one % 10 + second % 10 >= 10 for one in (first, replaced))
+    carries = all(operand % 10 + second % 10 >= 10 for operand in (first, replaced))
     if not carries or min(first, replaced) < 10:
         return None
     return _expression(rng, (first, second), (replaced, second), total, foil, _CARRY_SUMS)
@@ -116,7 +116,11 @@ def _draw_modular(rng: Random, answer: str, difficulty: int, words: Vocabulary) 
     second = rng.randint(1, 9)
 
     def partners(result: int) -> list[int]:
-        return [one for one in range(1, 10) if one + second >= modulus and (one + second) % modulus == result]
+        return [
+            operand
+            for operand in range(1, 10)
+            if operand + second >= modulus and (operand + second) % modulus == result
+        ]
 
     if not partners(int(answer)) or not partners(foil):
         return None

@@ -105,8 +105,8 @@ def _draw_ordering(rng: Random, answer: str, difficulty: int, words: Vocabulary)
 
     def side(flip: bool) -> Side:
         lines = facts(flip)
-        said = tuple(f"{line['a'].text} {line['r'].text} {line['b'].text}" for line in lines)
-        return Side(persons[int(flip)], fields, lines, said)
+        statements = tuple(f"{line['a'].text} {line['r'].text} {line['b'].text}" for line in lines)
+        return Side(persons[int(flip)], fields, lines, statements)
 
     clean, foil = side(False), side(True)
     return Problem(

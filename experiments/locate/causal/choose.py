@@ -54,7 +54,7 @@ def choose_pairs(
     model; of its pairs those that this one answers are taken, with the same donors.
     """
     if like is not None:
-        among = {one.key for one in like.items}
+        among = {encoded_item.key for encoded_item in like.items}
     rows = {row["item"]: row for row in behaviour}
     excluded: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
     for row in behaviour:
@@ -62,17 +62,19 @@ def choose_pairs(
             excluded[row["kind"]][row["reason"]] += 1
     by_family: dict[tuple[Kind, str], list[EncodedItem]] = defaultdict(list)
     spare: dict[tuple[Kind, str], list[EncodedItem]] = defaultdict(list)
-    for one in encoded:
-        reason = _why_not(one, rows[one.key])
-        if reason is None and among is not None and one.key not in among:
+    for encoded_item in encoded:
+        reason = _why_not(encoded_item, rows[encoded_item.key])
+        if reason is None and among is not None and encoded_item.key not in among:
             reason = "not answered, or not intervened on, in a model it is compared with"
-        family = (one.item.kind, one.item.family)
+        family = (encoded_item.item.kind, encoded_item.item.family)
         if reason is None:
-            by_family[family].append(one)
+            by_family[family].append(encoded_item)
         else:
-            excluded[one.item.kind][reason] += 1
-            if one.aligned and one.prompt.ids != (one.foil_prompt.ids if one.foil_prompt else ()):
-                spare[family].append(one)
+            excluded[encoded_item.item.kind][reason] += 1
+            if encoded_item.aligned and encoded_item.prompt.ids != (
+                encoded_item.foil_prompt.ids if encoded_item.foil_prompt else ()
+            ):
+                spare[family].append(encoded_item)
     drawn: list[EncodedItem] = []
     reference: list[EncodedItem] = []
     # A family of few items keeps one to stand in for what is removed.
@@ -90,12 +92,12 @@ def choose_pairs(
             excluded[family[0]][f"beyond the {most} pairs of its kind that are intervened on"] += len(rest)
         reference += [*rest, *spread_over_entities(spare[family], seed)][:MOST_REFERENCES]
     if like is not None:
-        answered = {one.key for members in by_family.values() for one in members}
-        drawn = [one for one in like.items if one.key in answered]
+        answered = {encoded_item.key for members in by_family.values() for encoded_item in members}
+        drawn = [encoded_item for encoded_item in like.items if encoded_item.key in answered]
     return Chosen(
-        tuple(as_pair(one) for one in drawn),
+        tuple(as_pair(encoded_item) for encoded_item in drawn),
         tuple(drawn),
-        tuple(as_pair(one) for one in reference) if like is None else like.reference,
+        tuple(as_pair(encoded_item) for encoded_item in reference) if like is None else like.reference,
         {kind: dict(counts) for kind, counts in excluded.items()},
     )
 
@@ -136,14 +138,14 @@ def shared_out(
     return taken
 
 
-def _why_not(one: EncodedItem, row: Mapping[str, Any]) -> str | None:
+def _why_not(encoded_item: EncodedItem, row: Mapping[str, Any]) -> str | None:
     if row["reason"]:
         return str(row["reason"])
     if not row["answered"]:
         return "the model does not answer it"
-    if not one.aligned or one.foil_prompt is None or one.foil_id is None:
-        return one.unaligned_reason or "no minimal pair"
-    if one.prompt.ids == one.foil_prompt.ids:
+    if not encoded_item.aligned or encoded_item.foil_prompt is None or encoded_item.foil_id is None:
+        return encoded_item.unaligned_reason or "no minimal pair"
+    if encoded_item.prompt.ids == encoded_item.foil_prompt.ids:
         return "the pair's prompts are the same tokens"
     return None
 
@@ -151,12 +153,14 @@ def _why_not(one: EncodedItem, row: Mapping[str, Any]) -> str | None:
 def spread_over_entities(members: Sequence[EncodedItem], seed: int) -> list[EncodedItem]:
     """Entities in turn, each entity's templates shuffled: the first few cover as many entities as there are."""
     by_entity: dict[str, list[EncodedItem]] = defaultdict(list)
-    for one in sorted(members, key=lambda one: hashlib.sha256(f"{seed} {one.key}".encode()).digest()):
-        by_entity[entity_of(one.item)].append(one)
+    for encoded_item in sorted(
+        members, key=lambda encoded_item: hashlib.sha256(f"{seed} {encoded_item.key}".encode()).digest()
+    ):
+        by_entity[entity_of(encoded_item.item)].append(encoded_item)
     turns = chain.from_iterable(zip_longest(*by_entity.values()))
-    return [one for one in turns if one is not None]
+    return [encoded_item for encoded_item in turns if encoded_item is not None]
 
 
-def as_pair(one: EncodedItem) -> Pair:
+def as_pair(encoded_item: EncodedItem) -> Pair:
     """An aligned item as interventions need it."""
     return pair_of(one, f"{one.item.kind} {one.item.family}")

@@ -61,7 +61,7 @@ def causal_curves(
 def groups_of(effects: Effects) -> Iterator[tuple[str, str | None, list[int]]]:
     """(kind, None or family, rows)."""
     for kind in KINDS:
-        members = [row for row, one in enumerate(effects.items) if one.item.kind == kind]
+        members = [row for row, encoded_item in enumerate(effects.items) if encoded_item.item.kind == kind]
         if members:
             yield kind, None, members
             for family in sorted({effects.items[row].item.family for row in members}):
@@ -71,7 +71,7 @@ def groups_of(effects: Effects) -> Iterator[tuple[str, str | None, list[int]]]:
 def causal_profiles(effects: Effects) -> Iterator[dict[str, Any]]:
     """Columns of the profiles table for every usable pair: normalised effects, one batch of rows a map."""
     usable = effects.usable()
-    keys = np.array([one.key for one in usable.items], dtype=object)
+    keys = np.array([encoded_item.key for encoded_item in usable.items], dtype=object)
     for name, values in usable.raw.items():
         if not name.startswith(("patching/", "ablation/drop/")):
             continue
@@ -90,7 +90,7 @@ def causal_profiles(effects: Effects) -> Iterator[dict[str, Any]]:
 def attribution_correlations(effects: Effects) -> list[dict[str, Any]]:
     """Pearson correlation of the first-order preview with the exact effect, over pairs × blocks."""
     usable = effects.usable()
-    found = []
+    correlations = []
     for name, values in usable.raw.items():
         if not name.startswith("attribution/"):
             continue
@@ -103,8 +103,10 @@ def attribution_correlations(effects: Effects) -> list[dict[str, Any]]:
         a, b = (values / scale)[both], (exact / scale)[both]
         if len(a) > 2 and a.std() > 0 and b.std() > 0:
             r = float(np.corrcoef(a, b)[0, 1])
-            found.append({"component": component, "position": position, "correlation": r, "n": int(both.any(1).sum())})
-    return found
+            correlations.append(
+                {"component": component, "position": position, "correlation": r, "n": int(both.any(1).sum())}
+            )
+    return correlations
 
 
 def _place(name: str) -> tuple[str, str, str, str]:
@@ -129,15 +131,15 @@ def _windowed(window: str) -> str:
 
 def _excess(group: Effects) -> dict[tuple[str, ...], tuple[Table, list[int]]]:
     """Denoising and controls of the located component, spans pooled; `excess` is filled in draw by draw."""
-    found: dict[tuple[str, ...], tuple[Table, list[int]]] = {}
+    tables: dict[tuple[str, ...], tuple[Table, list[int]]] = {}
     everyone = list(range(len(group.items)))
     for measure in ("denoise", *CONTROLS):
         table = site_table(group, measure)
         for site, part in zip(SITES, np.split(table, len(SITES), axis=1), strict=True):
             if site == "spans" and not np.any(part):
                 continue
-            found["patching", f"pooled.{measure}", LOCATED, site] = part, everyone
-    return found
+            tables["patching", f"pooled.{measure}", LOCATED, site] = part, everyone
+    return tables
 
 
 def _specific(
@@ -146,16 +148,16 @@ def _specific(
     """Drops minus those of the matched control, its clusters dealt out to the kind's."""
     if matched is None or not matched.usable().items:
         return {}
-    found: dict[tuple[str, ...], tuple[Table, list[int]]] = {}
-    theirs = matched.usable()
+    tables: dict[tuple[str, ...], tuple[Table, list[int]]] = {}
+    control = matched.usable()
     for name in group.raw:
-        if name.startswith("ablation/drop/") and name in theirs.raw:
-            (own, there), (other, others) = group.pooled(name), theirs.pooled(name)
+        if name.startswith("ablation/drop/") and name in control.raw:
+            (own, there), (other, others) = group.pooled(name), control.pooled(name)
             if there and others and np.isfinite(other).all(axis=1).any():
                 instrument, measure, component, position = _place(name)
-                dealt = dealt_out(other, len(own), stable_seed(config.seed, name))
-                found[instrument, f"specific.{measure}", component, position] = own - dealt, there
-    return found
+                dealt = dealt_out(other, len(own), stable_seed(config.seed, seeding_name(name)))
+                tables[instrument, f"specific.{measure}", component, position] = own - dealt, there
+    return tables
 
 
 def _beyond_damage(
@@ -163,7 +165,7 @@ def _beyond_damage(
     damage: Mapping[Ablation, Float[np.ndarray, "text layer"]],
 ) -> dict[tuple[str, ...], tuple[Table, list[int]]]:
     """What of each cluster's drop is left when the part that goes with general damage is taken out, across blocks."""
-    found: dict[tuple[str, ...], tuple[Table, list[int]]] = {}
+    remainders: dict[tuple[str, ...], tuple[Table, list[int]]] = {}
     for ablation, texts in damage.items():
         key = ("ablation", ablation.method, ablation.component, "question")
         if key not in tables:
@@ -172,11 +174,11 @@ def _beyond_damage(
         harm = texts.mean(0) - texts.mean()
         if float(harm @ harm) > 0:
             slope = (table - table.mean(1, keepdims=True)) @ harm / float(harm @ harm)
-            found["ablation", f"beyond_damage.{ablation.method}", ablation.component, "question"] = (
+            remainders["ablation", f"beyond_damage.{ablation.method}", ablation.component, "question"] = (
                 table - slope[:, None] * harm,
                 there,
             )
-    return found
+    return remainders
 
 
 def _estimated(
@@ -186,7 +188,7 @@ def _estimated(
     together: dict[tuple[int, ...], list[tuple[str, ...]]] = defaultdict(list)
     for key, (_, there) in tables.items():
         together[tuple(there)].append(key)
-    found: dict[tuple[str, ...], list[tuple[float, float | None, float | None, int, int]]] = {}
+    estimates: dict[tuple[str, ...], list[tuple[float, float | None, float | None, int, int]]] = {}
     for members, keys in together.items():
         wide = np.concatenate([tables[key][0] for key in keys], axis=1)
         whole = wide[np.isfinite(wide).any(axis=1)]
@@ -196,12 +198,12 @@ def _estimated(
         for number, key in enumerate(keys):
             at = slice(number * width, (number + 1) * width)
             low, high = (None, None) if bounds is None else (bounds[0][at], bounds[1][at])
-            found[key] = _zipped(means[at], low, high, len(members), len(whole))
+            estimates[key] = _zipped(means[at], low, high, len(members), len(whole))
         for site in SITES:
-            found |= _excess_of(keys, whole, site, width, len(members), config)
-    return {key: value for key, value in found.items() if not key[1].startswith("pooled.")} | {
+            estimates |= _excess_of(keys, whole, site, width, len(members), config)
+    return {key: value for key, value in estimates.items() if not key[1].startswith("pooled.")} | {
         (key[0], key[1].removeprefix("pooled."), key[2], key[3]): value
-        for key, value in found.items()
+        for key, value in estimates.items()
         if key[1].startswith("pooled.") and key[3] == "spans"
     }
 

@@ -45,7 +45,7 @@ class Effects:
 
     @property
     def clusters(self) -> list[str]:
-        return [entity_of(one.item) for one in self.items]
+        return [entity_of(encoded_item.item) for encoded_item in self.items]
 
     def of(self, rows: Sequence[int]) -> Effects:
         """The same for some of the pairs."""
@@ -84,10 +84,14 @@ class Effects:
         return table, there
 
 
-def replaced_at(one: EncodedItem, position: str) -> bool:
+def replaced_at(encoded_item: EncodedItem, position: str) -> bool:
     """Whether the pair's prompts have different tokens at this very position: block 0 there is token identity."""
-    place = one.prompt.positions.get(position)
-    return place is not None and one.foil_prompt is not None and one.prompt.ids[place] != one.foil_prompt.ids[place]
+    place = encoded_item.prompt.positions.get(position)
+    return (
+        place is not None
+        and encoded_item.foil_prompt is not None
+        and encoded_item.prompt.ids[place] != encoded_item.foil_prompt.ids[place]
+    )
 
 
 def site_table(effects: Effects, measure: Measure) -> Table:
@@ -104,8 +108,8 @@ def site_table(effects: Effects, measure: Measure) -> Table:
         values = _filled(effects, measure, position)
         if values is None:
             continue
-        for row, one in enumerate(effects.items):
-            if replaced_at(one, position):
+        for row, encoded_item in enumerate(effects.items):
+            if replaced_at(encoded_item, position):
                 values[row, 0] = 0.0
         numerators[:, SITES.index("last" if position == "last" else "spans")] += values
     flat = numerators.reshape(len(effects.items), -1)
@@ -120,7 +124,7 @@ def _filled(effects: Effects, measure: Measure, position: str) -> Float[np.ndarr
     own = np.full(shape, np.nan) if own is None else own.copy()
     if measure in CONTROLS:
         others = [effects.shift(Line(other, LOCATED, position)) for other in CONTROLS]
-        stacked = np.stack([np.full(shape, np.nan) if one is None else one for one in others])
+        stacked = np.stack([np.full(shape, np.nan) if control is None else control for control in others])
         largest = np.where(np.isfinite(stacked), stacked, -np.inf).max(axis=0)
         own = np.where(np.isfinite(own), own, np.where(np.isfinite(largest), largest, np.nan))
     # A pair without the position has no effect there.
@@ -129,14 +133,14 @@ def _filled(effects: Effects, measure: Measure, position: str) -> Float[np.ndarr
 
 def ablation_tables(effects: Effects) -> dict[str, Table]:
     """By method: the normalised drop of the located component by cluster; block 0 counts nothing (see `site_table`)."""
-    found: dict[str, Table] = {}
+    tables: dict[str, Table] = {}
     for method in METHODS:
         name = ablation_name(Ablation(method, LOCATED), "drop")
         if name in effects.raw and np.isfinite(effects.raw[name]).all(axis=1).any():
             table, _ = effects.pooled(name)
             table[:, 0] = 0.0
-            found[method] = table
-    return found
+            tables[method] = table
+    return tables
 
 
 def dealt_out(table: Table, n_clusters: int, seed: int) -> Table:

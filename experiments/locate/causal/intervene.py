@@ -60,9 +60,9 @@ def intervene(
     progress("interventions", 0, len(pairs), "pairs")
     for group, members in groups.items():
         if not all(pair.key in store for pair in members):
-            donors = [one for one in reference if one.group == group]
-            found = _that_fits(checkpoint, members, donors, config, most, partial(shrunk, group))
-            store.write([pair.key for pair in members], found)
+            donors = [donor for donor in reference if donor.group == group]
+            effects = _that_fits(checkpoint, members, donors, config, most, partial(shrunk, group))
+            store.write([pair.key for pair in members], effects)
         done += len(members)
         progress("interventions", done, len(pairs), "pairs")
 
@@ -156,16 +156,16 @@ def read_back(store: ActivationStore, pairs: Sequence[Pair], n_layers: int) -> d
     groups: dict[str, list[int]] = {}
     for index, pair in enumerate(pairs):
         groups.setdefault(pair.group, []).append(index)
-    found: dict[str, np.ndarray] = {}
+    effects: dict[str, np.ndarray] = {}
     for members in groups.values():
         keys = [pairs[index].key for index in members]
         for name in store.names(keys[0]):
             values = store.read(name, keys).double().numpy()
-            if name not in found:
+            if name not in effects:
                 shape = (len(pairs),) if values.ndim == 1 else (len(pairs), n_layers)
-                found[name] = np.full(shape, np.nan)
-            found[name][members] = values
-    return found
+                effects[name] = np.full(shape, np.nan)
+            effects[name][members] = values
+    return effects
 
 
 def neutral_damage(
@@ -183,5 +183,5 @@ def neutral_damage(
     texts = [tuple(int(token) for token in row) for row in neutral[: config.damage_texts]]
     last = min(LAST_TOKENS, max(1, len(texts[0]) // 2))
     ablations = [ablation for ablation in ablations_for(config) if ablation.window == 1]
-    found = damage(checkpoint, texts, ablations, last_tokens=last, progress=progress)
-    return {ablation: values.double().numpy() for ablation, values in found.items()}
+    divergences = damage(checkpoint, texts, ablations, last_tokens=last, progress=progress)
+    return {ablation: values.double().numpy() for ablation, values in divergences.items()}

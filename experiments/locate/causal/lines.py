@@ -26,11 +26,11 @@ def spans_of(pairs: Sequence[Pair]) -> tuple[str, ...]:
         for name, place in pair.clean.positions.items():
             if name != "last" and pair.first_difference <= place != pair.clean.positions["last"]:
                 places.setdefault(name, {})[pair.key] = place - len(pair.clean.ids)
-    found: list[str] = []
+    spans: list[str] = []
     for name in sorted(places, key=lambda name: (min(places[name].values()), name)):
-        if not any(places[name].items() <= places[other].items() for other in found):
-            found.append(name)
-    return tuple(found)
+        if not any(places[name].items() <= places[other].items() for other in spans):
+            spans.append(name)
+    return tuple(spans)
 
 
 def lines_for(config: LocateConfig, spans: Sequence[str]) -> list[Line]:

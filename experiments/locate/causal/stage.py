@@ -81,7 +81,7 @@ def causal_stage(
     effects = Effects(chosen.items, read_back(store, chosen.pairs, checkpoint.n_layers), checkpoint.n_layers)
     matched = {kind: _matched(effects, contrast) for kind, contrast in MATCHED.items()}
     by_kind = {kind: effects.of(rows) for kind, family, rows in groups_of(effects) if family is None}
-    placed = {kind: place(one, matched.get(kind), config) for kind, one in by_kind.items()}
+    placed = {kind: place(group, matched.get(kind), config) for kind, group in by_kind.items()}
     empty = effects.of([])
     sides = {kind: (by_kind.get(kind, empty), placed.get(kind) or _unplaced()) for kind in MATCHED}
     return Causal(
@@ -133,19 +133,19 @@ def _unplaced() -> Placed:
 
 
 def _in_words(kind: str, placed: Placed | None, chosen: Chosen) -> dict[str, Any]:
-    found = placed_text(placed or _unplaced()) | {"sought": placed is not None}
+    summary = placed_text(placed or _unplaced()) | {"sought": placed is not None}
     excluded = Counter(chosen.excluded.get(kind, {}))
     if placed is not None and placed.weak:
         excluded[WEAK] += placed.weak
-    found["pairs"]["excluded"] = dict(excluded)
-    return found
+    summary["pairs"]["excluded"] = dict(excluded)
+    return summary
 
 
 def _matched(effects: Effects, contrast: str) -> Effects | None:
     rows = [
         row
-        for row, one in enumerate(effects.items)
-        if one.item.kind == "control" and one.item.extra.get("contrast") == contrast
+        for row, encoded_item in enumerate(effects.items)
+        if encoded_item.item.kind == "control" and encoded_item.item.extra.get("contrast") == contrast
     ]
     return effects.of(rows) if rows else None
 
@@ -156,11 +156,11 @@ def _locations(effects: Effects, placed: Mapping[str, Placed], config: LocateCon
     families: dict[str, list[dict[str, Any]]] = {"patching": [], "ablation": []}
     quiet = replace(config, draws=min(config.draws, 2_000))
     for kind, family, members in groups_of(effects):
-        one = placed[kind] if family is None else place(effects.of(members), None, quiet)
-        for instrument, found in (("patching", one.patching), ("ablation", one.ablation)):
-            if found is None:
+        placement = placed[kind] if family is None else place(effects.of(members), None, quiet)
+        for instrument, location in (("patching", placement.patching), ("ablation", placement.ablation)):
+            if location is None:
                 continue
-            row = _row(kind, family, instrument, found)
+            row = _row(kind, family, instrument, location)
             rows.append(row)
             if family is not None:
                 families[instrument].append(row)
@@ -170,11 +170,11 @@ def _locations(effects: Effects, placed: Mapping[str, Placed], config: LocateCon
     return rows
 
 
-def _row(kind: str, family: str | None, instrument: str, found: Location) -> dict[str, Any]:
+def _row(kind: str, family: str | None, instrument: str, location: Location) -> dict[str, Any]:
     return {
-        "kind": kind, "family": family, "instrument": instrument, "measure": "effect", "layer": found.layer,
-        "axis": "block", "depth": found.depth if np.isfinite(found.depth) else None, "low": found.low_layer,
-        "high": found.high_layer, "p": found.p, "q": None, "n": found.n_items, "method": found.method,
+        "kind": kind, "family": family, "instrument": instrument, "measure": "effect", "layer": location.layer,
+        "axis": "block", "depth": location.depth if np.isfinite(location.depth) else None, "low": location.low_layer,
+        "high": location.high_layer, "p": location.p, "q": None, "n": location.n_items, "method": location.method,
     }  # fmt: skip
 
 

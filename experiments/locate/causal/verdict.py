@@ -102,12 +102,12 @@ def order(
         if placed.patching is None:
             return {**empty, "reason": f"{name} can't be placed: {placed.reason}"}
     tables = {
-        name: _with_controls(one.usable(), config)
-        for name, (one, _) in (("knowledge", knowledge), ("reasoning", reasoning))
+        name: _with_controls(group.usable(), config)
+        for name, (group, _) in (("knowledge", knowledge), ("reasoning", reasoning))
     }
     raw = _difference(tables, knowledge[0], reasoning[0], config)
     subtracted = {name: dict(controls) for name, (_, controls) in tables.items()}
-    has = {name: one for name, one in matched.items() if one is not None and one.usable().items}
+    has = {name: control for name, control in matched.items() if control is not None and control.usable().items}
     for name, (effects, controls) in tables.items():
         size = len(effects)
         dealt = (
@@ -116,10 +116,10 @@ def order(
             else np.zeros_like(effects)
         )
         subtracted[name] = {**controls, "matched": dealt}
-    found = _difference(
+    adjusted = _difference(
         {name: (tables[name][0], subtracted[name]) for name in tables}, knowledge[0], reasoning[0], config
     )
-    verdict = ORDERS.get(found.verdict, found.verdict)
+    verdict = ORDERS.get(adjusted.verdict, adjusted.verdict)
     unplaced = [
         name for name, (_, placed) in (("knowledge", knowledge), ("reasoning", reasoning)) if not placed.located
     ]
@@ -131,19 +131,19 @@ def order(
         )
     elif verdict == "undetermined":
         reason = "the interval of the difference neither leaves out 0 nor lies within ±0.05 of it"
-    explained = 1 - found.difference / raw.difference if has and abs(raw.difference) > 1e-9 else None
+    explained = 1 - adjusted.difference / raw.difference if has and abs(raw.difference) > 1e-9 else None
     return {
-        "difference": _number(found.difference),
-        "interval": _pair(found.low, found.high),
-        "interval90": _pair(found.low90, found.high90),
-        "p": found.p,
+        "difference": _number(adjusted.difference),
+        "interval": _pair(adjusted.low, adjusted.high),
+        "interval90": _pair(adjusted.low90, adjusted.high90),
+        "p": adjusted.p,
         "verdict": verdict,
         "reason": reason,
         "raw": {"difference": _number(raw.difference), "interval": _pair(raw.low, raw.high), "p": raw.p},
         "explained_by_controls": _number(explained),
         "subtracted": sorted(has),
-        "n_clusters": {"knowledge": found.n_clusters_a, "reasoning": found.n_clusters_b},
-        "definition": f"depth of reasoning − depth of retrieval, {LOCATED} denoising; {found.method}",
+        "n_clusters": {"knowledge": adjusted.n_clusters_a, "reasoning": adjusted.n_clusters_b},
+        "definition": f"depth of reasoning − depth of retrieval, {LOCATED} denoising; {adjusted.method}",
     }
 
 
@@ -171,18 +171,18 @@ def placed_text(placed: Placed) -> dict[str, Any]:
     }
 
 
-def _instrument(found: Location | None, reason: str | None) -> dict[str, Any]:
-    if found is None:
+def _instrument(location: Location | None, reason: str | None) -> dict[str, Any]:
+    if location is None:
         return {"layer": None, "reason": reason or "not measured"}
     return {
-        "layer": found.layer,
-        "depth": _number(found.depth),
-        "interval": _pair(found.low_layer, found.high_layer),
-        "peak": _number(found.peak),
-        "p": found.p,
-        "n": found.n_items,
-        "clusters": found.n_clusters,
-        "method": found.method,
+        "layer": location.layer,
+        "depth": _number(location.depth),
+        "interval": _pair(location.low_layer, location.high_layer),
+        "peak": _number(location.peak),
+        "p": location.p,
+        "n": location.n_items,
+        "clusters": location.n_clusters,
+        "method": location.method,
     }
 
 
@@ -224,7 +224,7 @@ def _removed(
     tables = ablation_tables(usable)
     if not tables:
         return None, {}
-    theirs = ablation_tables(matched.usable()) if matched is not None and matched.usable().items else {}
+    matched_tables = ablation_tables(matched.usable()) if matched is not None and matched.usable().items else {}
     p: dict[str, float] = {}
     controls_of: dict[str, dict[str, Table]] = {}
     for method, table in tables.items():
@@ -233,15 +233,15 @@ def _removed(
         controls_of[method] = {
             "typical block": np.repeat(np.median(table[:, 1:], axis=1, keepdims=True), table.shape[1], 1)
         }
-        if method in theirs and np.isfinite(theirs[method]).all(axis=1).any():
+        if method in matched_tables and np.isfinite(matched_tables[method]).all(axis=1).any():
             seed = stable_seed(config.seed, method, "matched")
-            controls_of[method]["matched"] = dealt_out(theirs[method], len(table), seed)
+            controls_of[method]["matched"] = dealt_out(matched_tables[method], len(table), seed)
         p[method] = _location(table, controls_of[method], usable, config, 1).p
     if not p:
         return None, {}
-    names = set.intersection(*(set(one) for one in controls_of.values()))
+    names = set.intersection(*(set(by_name) for by_name in controls_of.values()))
     mean = np.mean([tables[method] for method in controls_of], axis=0)
-    controls = {name: np.mean([one[name] for one in controls_of.values()], axis=0) for name in sorted(names)}
+    controls = {name: np.mean([by_name[name] for by_name in controls_of.values()], axis=0) for name in sorted(names)}
     return _location(mean, controls, usable, config, 1), p
 
 
@@ -269,9 +269,9 @@ def _difference(
     reasoning: Effects,
     config: LocateConfig,
 ) -> Any:
-    mine = list(dict.fromkeys(knowledge.usable().clusters))
-    theirs = {name: row for row, name in enumerate(dict.fromkeys(reasoning.usable().clusters))}
-    shared = [(row, theirs[name]) for row, name in enumerate(mine) if name in theirs]
+    knowledge_clusters = list(dict.fromkeys(knowledge.usable().clusters))
+    reasoning_rows = {name: row for row, name in enumerate(dict.fromkeys(reasoning.usable().clusters))}
+    shared = [(row, reasoning_rows[name]) for row, name in enumerate(knowledge_clusters) if name in reasoning_rows]
     (a, a_controls), (b, b_controls) = tables["knowledge"], tables["reasoning"]
     return depth_difference(
         a, a_controls, b, b_controls, shared,

@@ -29,10 +29,10 @@ def _heat(tab: Any, panel: str) -> Any:
 
 
 def _lines(tab: Any, panel: str) -> list[Any]:
-    found: list[Any] = tab.evaluate(
+    lines: list[Any] = tab.evaluate(
         f"{FIGURE.format(panel)}.data.filter((t) => t.name).map((t) => ({{name: t.name, x: t.xaxis, y: [...t.y], text: t.customdata[0]}}))"
     )
-    return found
+    return lines
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -119,12 +119,12 @@ def test_a_fall_of_one_dimension_or_one_family_stands_beside_the_lines_that_deny
         assert any(min(y) < 0.66 and y[4] > 0.95 for y in band), (
             "the band reaches where the curve would be without the family"
         )
-        told = tab.locator("#similarity .readings").inner_text()
+        readings = tab.locator("#similarity .readings").inner_text()
         assert (
-            "most of the fall at streams 3–5 goes with it" in told
-            and "only binding makes it fall at streams 3–5" in told
+            "most of the fall at streams 3–5 goes with it" in readings
+            and "only binding makes it fall at streams 3–5" in readings
         )
-        assert "12 of 24 reasoning items are scored behind a first answer token" in told
+        assert "12 of 24 reasoning items are scored behind a first answer token" in readings
         tab.locator("#spos").select_option("subject")
         _settled(tab)
         assert len(_lines(tab, "similarity")) == 12
@@ -162,9 +162,9 @@ def test_contrasts_show_the_excess_of_all_models_and_the_four_curves_of_each(bro
         assert last == pytest.approx([0.05] * 4)
         (trimmed,) = [line for line in lines if line["name"] == "excess, base, without dominant dimensions"]
         assert trimmed["y"] == pytest.approx([0.0] * 13)
-        told = tab.locator("#contrasts .readings").inner_text()
-        assert "without what is dominant it is gone at streams 3–12" in told
-        assert "without binding it is gone at streams 3–12" in told
+        readings = tab.locator("#contrasts .readings").inner_text()
+        assert "without what is dominant it is gone at streams 3–12" in readings
+        assert "without binding it is gone at streams 3–12" in readings
         assert "control, knowledge: 3 item(s) can be asked" in tab.locator("#contrasts-panel").inner_text()
 
 

@@ -69,7 +69,7 @@ def test_hostile_texts_come_out_as_text(page: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("by", "told"),
+    ("by", "sentence"),
     [
         (("weights", "weights"), "Judged by the weights of the two checkpoints"),
         (("names", "names"), "Judged by the names of the two checkpoints alone"),
@@ -78,21 +78,21 @@ def test_hostile_texts_come_out_as_text(page: str) -> None:
         (("", ""), "Every model has a page"),
     ],
 )
-def test_above_the_pair_check_stands_what_it_was_judged_by(tmp_path: Path, by: tuple[str, str], told: str) -> None:
+def test_above_the_pair_check_stands_what_it_was_judged_by(tmp_path: Path, by: tuple[str, str], sentence: str) -> None:
     run = write_synthetic_comparison(tmp_path / "run")
     checks = json.loads((run / "pair_check.json").read_text())
     for check, judged_by in zip(checks.values(), by, strict=True):
         check["judged_by"] = judged_by
     (run / "pair_check.json").write_text(json.dumps(checks))
     text = _read(write_comparison(run).read_text(encoding="utf-8")).text
-    assert told in text
+    assert sentence in text
     assert ("Judged by the weights" in text) == (by == ("weights", "weights"))
 
 
 def test_without_javascript_it_tells_verdict_answers_pairs_and_locations(page: str, run: Path) -> None:
     text = re.sub(r"\s+", " ", _read(page).text)
-    found = json.loads((run / "comparison.json").read_text())
-    for sentence in found["verdict"]["sentences"]:
+    summary = json.loads((run / "comparison.json").read_text())
+    for sentence in summary["verdict"]["sentences"]:
         assert sentence in text
     for words in (
         "layer-split hypothesis: undetermined", "Its base is another-model.", "families that were never trained on", "3 × never closes its think block",
@@ -162,11 +162,11 @@ def test_families_whose_probes_are_read_behind_a_fed_start_are_named(tmp_path: P
 
 def test_a_place_that_was_not_looked_for_is_not_called_not_located(tmp_path: Path) -> None:
     run = write_synthetic_comparison(tmp_path / "run", hostile=False)
-    found = json.loads((run / "comparison.json").read_text())
-    for kind in found["kinds"].values():
+    summary = json.loads((run / "comparison.json").read_text())
+    for kind in summary["kinds"].values():
         kind["located"] = dict.fromkeys(kind["located"])
-    (run / "comparison.json").write_text(json.dumps(found))
-    for role in found["models"]:
+    (run / "comparison.json").write_text(json.dumps(summary))
+    for role in summary["models"]:
         manifest = run / role / "manifest.json"
         known = json.loads(manifest.read_text())
         manifest.write_text(json.dumps({**known, "config": {**known.get("config", {}), "causal_map": "none"}}))

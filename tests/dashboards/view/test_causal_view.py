@@ -25,8 +25,8 @@ def view(synthetic: Path) -> Json:
 
 
 def _line(view: Json, **where: Any) -> Json:
-    (found,) = [s for s in view["causal"]["lines"] if all(s[k] == v for k, v in where.items())]
-    return dict(found)
+    (line,) = [s for s in view["causal"]["lines"] if all(s[k] == v for k, v in where.items())]
+    return dict(line)
 
 
 def test_every_causal_number_is_the_tables(view: Json, synthetic: Path) -> None:

@@ -40,7 +40,7 @@ def _is_drawn(row: Json) -> bool:
         {"contrast": "distilled", "measure": "cka", "kind": "reasoning", "position": "last"},
         {"model": "base", "kind": "reasoning", "contrast": "excess"},
     ]
-    carried = any(all(row.get(name) == value for name, value in one.items()) for one in planted)
+    carried = any(all(row.get(name) == value for name, value in pattern.items()) for pattern in planted)
     return row.get("excluded") is None and (row.get("dimensions") != "trimmed" or carried)
 
 
@@ -95,17 +95,17 @@ def test_layer_swaps_keep_score_and_recovery_apart_in_both_directions(view: Json
 
 
 def test_layer_swaps_asked_to_generate_stand_among_the_layer_swaps(view: Json, run: Path) -> None:
-    lines = [one for one in view["layer_swaps"]["lines"] if one["measure"] == "generated"]
+    lines = [line for line in view["layer_swaps"]["lines"] if line["measure"] == "generated"]
     table = pq.read_table(run / "generated_layer_swaps.parquet").to_pylist()
-    assert {(one["sweep"], one["score"]) for one in lines} == {
+    assert {(line["sweep"], line["score"]) for line in lines} == {
         (sweep, score) for sweep in ("prefix", "suffix") for score in ("value", "recovery")
     }
     for line in lines:
-        mine = sorted((r for r in table if r["sweep"] == line["sweep"]), key=lambda r: r["layer"])
-        assert line["layer"] == [r["layer"] for r in mine]
-        assert line["mean"] == pytest.approx([r[line["score"]] for r in mine])
+        of_sweep = sorted((r for r in table if r["sweep"] == line["sweep"]), key=lambda r: r["layer"])
+        assert line["layer"] == [r["layer"] for r in of_sweep]
+        assert line["mean"] == pytest.approx([r[line["score"]] for r in of_sweep])
     assert view["layer_swaps"]["scores"]["generated"]["unit"] == "share of problems"
-    assert sum(one["measure"] == "generated" for one in view["layer_swaps"]["whole"]) == 2
+    assert sum(entry["measure"] == "generated" for entry in view["layer_swaps"]["whole"]) == 2
 
 
 def test_profiles_stand_beside_their_ceiling_and_one_reading_an_instrument_is_shown(view: Json) -> None:
@@ -114,11 +114,11 @@ def test_profiles_stand_beside_their_ceiling_and_one_reading_an_instrument_is_sh
     assert len(rows) == 3 * 4
     for row in rows:
         assert set(row["contrasts"]) == {"change", "control_change", "difference_in_differences"}
-        found = row["contrasts"]["change"]
+        change = row["contrasts"]["change"]
         if row["kind"] == "composite":
-            assert found["between"] is None and found["reason"] == "3 clusters carry both profiles"
+            assert change["between"] is None and change["reason"] == "3 clusters carry both profiles"
         else:
-            assert (found["between"], found["ceiling"], found["n_clusters"]) == (0.41, 0.86, 12)
+            assert (change["between"], change["ceiling"], change["n_clusters"]) == (0.41, 0.86, 12)
 
 
 def test_cells_are_dimmed_exactly_where_the_interval_covers_zero(view: Json) -> None:
@@ -128,11 +128,11 @@ def test_cells_are_dimmed_exactly_where_the_interval_covers_zero(view: Json) -> 
             assert dim == (not (low > 0 or high < 0))
             seen.add(dim)
     assert seen == {0, 1}
-    told = next(
+    description = next(
         line["aria"] for line in view["changes"]["lines"]
         if (line["contrast"], line["instrument"], line["measure"], line["kind"]) == ("change", "patching", "denoise", "reasoning")
     )  # fmt: skip
-    assert "leaves 0 out at blocks 8–9" in told
+    assert "leaves 0 out at blocks 8–9" in description
 
 
 def test_models_share_one_colour_range_and_differences_another(view: Json) -> None:
@@ -150,17 +150,17 @@ def test_models_share_one_colour_range_and_differences_another(view: Json) -> No
 
 
 def test_the_verdict_is_the_runs_and_every_caveat_stands_beside_it(view: Json, run: Path) -> None:
-    found = json.loads((run / "comparison.json").read_text())
-    assert view["verdict"]["sentences"] == found["verdict"]["sentences"]
-    assert view["verdict"]["word"] == found["verdict"]["hypothesis"]
-    texts = " ".join(one["text"] for one in view["verdict"]["caveats"])
+    summary = json.loads((run / "comparison.json").read_text())
+    assert view["verdict"]["sentences"] == summary["verdict"]["sentences"]
+    assert view["verdict"]["word"] == summary["verdict"]["hypothesis"]
+    texts = " ".join(caveat["text"] for caveat in view["verdict"]["caveats"])
     assert "Whether base is the base of control: not the base." in texts
     assert "Base: two families are not answered." in texts and "/home/someone" not in json.dumps(view)
 
 
 def test_without_a_control_the_page_says_what_that_costs(tmp_path: Path) -> None:
     view = build_comparison(write_synthetic_comparison(tmp_path / "run", control=False))
-    assert [one["code"] for one in view["verdict"]["caveats"]].count("control") == 1
+    assert [caveat["code"] for caveat in view["verdict"]["caveats"]].count("control") == 1
     assert {line["contrast"] for line in view["changes"]["lines"]} == {"change"}
     assert all(
         row["estimates"]["difference_in_differences"] is None
@@ -191,12 +191,14 @@ def test_what_is_empty_says_why(tmp_path: Path) -> None:
 def test_a_recovery_that_is_absent_has_its_reason(tmp_path: Path) -> None:
     view = build_comparison(write_synthetic_comparison(tmp_path / "run", without={"recovery", "generated_layer_swaps"}))
     assert not [line for line in view["layer_swaps"]["lines"] if line["score"] == "recovery"]
-    assert {one["text"] for one in view["layer_swaps"]["reasons"]} == {"the two models differ by 0.02, less than 0.1"}
+    assert {reason["text"] for reason in view["layer_swaps"]["reasons"]} == {
+        "the two models differ by 0.02, less than 0.1"
+    }
     assert any(line["score"] == "value" for line in view["layer_swaps"]["lines"])
 
 
 def test_contrasts_that_are_absent_have_their_reason(tmp_path: Path, view: Json) -> None:
-    assert [one["text"] for one in view["contrasts"]["reasons"]] == [
+    assert [reason["text"] for reason in view["contrasts"]["reasons"]] == [
         "3 item(s) can be asked behind every instruction, and 8 are needed"
     ]
     run = write_synthetic_comparison(tmp_path / "run")
@@ -228,12 +230,12 @@ def test_a_broken_file_is_named(tmp_path: Path, name: str, text: str) -> None:
 def test_layer_swaps_that_are_excluded_alone_say_why(tmp_path: Path) -> None:
     """Cross-model patches are there: the page must not tell that no layer swaps were asked for."""
     run = write_synthetic_comparison(tmp_path / "run", without={"layer_swaps", "generated_layer_swaps"})
-    found = json.loads((run / "comparison.json").read_text())
-    found["not_comparable"] = [
+    summary = json.loads((run / "comparison.json").read_text())
+    summary["not_comparable"] = [
         {"measure": LAYER_SWAPS, "model": "distilled", "reason": NEEDS_BOTH},
         {"measure": GENERATED_LAYER_SWAPS, "model": "control", "reason": "its context is short"},
     ]
-    (run / "comparison.json").write_text(json.dumps(found))
+    (run / "comparison.json").write_text(json.dumps(summary))
     view = build_comparison(run)
     assert view["layer_swaps"]["state"] == "incomparable" and "--swap-pairs" not in view["layer_swaps"]["text"]
     assert NEEDS_BOTH in view["layer_swaps"]["text"] and "control: its context is short" in view["layer_swaps"]["text"]

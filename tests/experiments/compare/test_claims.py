@@ -31,7 +31,7 @@ def of_kind(
     }
 
 
-def said(reasoning: dict[str, Any], knowledge: dict[str, Any], generated: Any = None) -> dict[str, Any]:
+def claims_of(reasoning: dict[str, Any], knowledge: dict[str, Any], generated: Any = None) -> dict[str, Any]:
     return claims({"kinds": {"reasoning": reasoning, "knowledge": knowledge}, "generated": generated})
 
 
@@ -60,33 +60,35 @@ def halved(kind: dict[str, Any], apart: Three | None, reason: str | None = None)
 
 
 def test_a_gain_in_generated_answers_is_told_with_the_half_that_brings_it() -> None:
-    _, first, second, *_ = said(halved(of_kind(NONE), UP), of_kind(DOWN), generated(UP, UP))["sentences"]
+    _, first, second, *_ = claims_of(halved(of_kind(NONE), UP), of_kind(DOWN), generated(UP, UP))["sentences"]
     assert (
         "Reasoning, generated answers (unseen instances; asked base few_shot, distilled question_only): +20.0 points [+10.0, +30.0]; "
         "difference in differences" in first
     )
     assert "asked question_only differ by +20.0 points" in second
     assert "(from block 15) less the share" in second and second.endswith("+0.20 [+0.10, +0.30].")
-    unsure = said(halved(of_kind(NONE), NONE), of_kind(DOWN), generated(UP))["sentences"][2]
+    unsure = claims_of(halved(of_kind(NONE), NONE), of_kind(DOWN), generated(UP))["sentences"][2]
     assert "doesn't say which half" in unsure
-    absent = said(halved(of_kind(NONE), None, "too little"), of_kind(DOWN), generated(NONE))["sentences"]
+    absent = claims_of(halved(of_kind(NONE), None, "too little"), of_kind(DOWN), generated(NONE))["sentences"]
     assert "may be no change" in absent[1] and absent[2].endswith("is undetermined asked question_only: too little.")
 
 
 def test_a_change_of_answers_is_told_in_points_with_what_bounds_it() -> None:
-    first = said(of_kind(UP), of_kind(NONE, NONE))["sentences"]
+    first = claims_of(of_kind(UP), of_kind(NONE, NONE))["sentences"]
     assert (
         "Reasoning at these prompts, accuracy by choice: +20.0 points [+10.0, +30.0]; without a control model"
         in first[0]
     )
     assert "may be no change" in first[2] and "may be nothing" in first[2]
-    second = said(of_kind(POINT), of_kind(DOWN, DOWN))["sentences"]
+    second = claims_of(of_kind(POINT), of_kind(DOWN, DOWN))["sentences"]
     assert "too few clusters for an interval" in second[0] and "may be no change" in second[0]
     assert "difference in differences against the control −20.0 points [−30.0, −10.0]" in second[2]
     assert "may be" not in second[2]
-    assert said(of_kind(None), {})["sentences"][0] == "The change of reasoning could not be measured."
-    told = said(of_kind(None), {})["sentences"]
-    assert len(told) == 3 and "no knowledge items were asked" in told[2], "of an absent kind nothing but the hypothesis"
+    assert claims_of(of_kind(None), {})["sentences"][0] == "The change of reasoning could not be measured."
+    sentences = claims_of(of_kind(None), {})["sentences"]
+    assert len(sentences) == 3 and "no knowledge items were asked" in sentences[2], (
+        "of an absent kind nothing but the hypothesis"
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,4 +111,4 @@ def test_a_change_of_answers_is_told_in_points_with_what_bounds_it() -> None:
     ],
 )
 def test_a_move_is_told_only_with_its_verdict(moved: Any, words: str) -> None:
-    assert words in said(of_kind(UP, moved=moved), of_kind(DOWN))["sentences"][1]
+    assert words in claims_of(of_kind(UP, moved=moved), of_kind(DOWN))["sentences"][1]

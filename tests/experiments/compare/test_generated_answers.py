@@ -46,7 +46,7 @@ def everywhere(text: str) -> list[dict[str, Any]]:
 
 
 def test_an_unclosed_thought_and_an_empty_answer_are_counted_with_their_reasons_and_not_measured() -> None:
-    found = summarised(
+    summary = summarised(
         {
             "base": answered({"question_only": "", "few_shot": "7", "chain_of_thought": "<think> 3 + 4 </think> 7"}),
             "distilled": everywhere("<think> 3 + 4 is 7 and then"),
@@ -56,7 +56,7 @@ def test_an_unclosed_thought_and_an_empty_answer_are_counted_with_their_reasons_
         seed=0,
     )
     for split in SPLITS:
-        of_split = found[split]
+        of_split = summary[split]
         assert of_split["prompt"] == {"base": "few_shot", "distilled": "question_only", "control": "question_only"}
         assert of_split["no_answer"] == {
             "base": {}, "distilled": {NEVER_CLOSED: PROBLEMS}, "control": {NOTHING_AFTER: PROBLEMS},
@@ -82,9 +82,9 @@ def test_a_model_without_answers_is_excluded_with_the_reason_every_time_its_tabl
     config = CompareConfig(locate=LocateConfig(draws=100), generated=1)
     for _ in range(2):
         left: list[tuple[str, str, str]] = []
-        found = generated_change(run, models, config, lambda *gap, left=left: left.append(gap))
+        summary = generated_change(run, models, config, lambda *gap, left=left: left.append(gap))
         assert [(measure, role) for measure, role, _ in left] == [("generated answers", "distilled")] * len(SPLITS)
-        assert [reason for _, _, reason in left] == [found[split]["unmeasured"]["distilled"] for split in SPLITS]
+        assert [reason for _, _, reason in left] == [summary[split]["unmeasured"]["distilled"] for split in SPLITS]
     run.close("done")
 
 
@@ -93,11 +93,14 @@ def test_half_of_the_texts_without_an_answer_are_wrong_answers_and_more_are_no_m
     unclosed: int, measured: bool
 ) -> None:
     right, never = everywhere("<think> 3 </think> 7"), everywhere("<think> 3")
-    mixed = [two if int(one["cluster"]) < unclosed else one for one, two in zip(right, never, strict=True)]
-    found = summarised({"base": everywhere("8"), "distilled": mixed}, draws=100, seed=0)["test"]
-    change = found["accuracy"]["change"]
+    mixed = [
+        open_row if int(right_row["cluster"]) < unclosed else right_row
+        for right_row, open_row in zip(right, never, strict=True)
+    ]
+    summary = summarised({"base": everywhere("8"), "distilled": mixed}, draws=100, seed=0)["test"]
+    change = summary["accuracy"]["change"]
     assert (change is not None and change["value"] == 1 - unclosed / PROBLEMS) == measured
-    assert ("distilled" in found["unmeasured"]) != measured
+    assert ("distilled" in summary["unmeasured"]) != measured
 
 
 def test_no_problem_is_scored_in_a_way_that_was_chosen_by_it() -> None:
@@ -118,9 +121,9 @@ def test_each_half_is_scored_in_the_way_that_is_right_on_the_other() -> None:
     for row in rows:
         even = int(row["cluster"]) % 2 == 0
         row["right"] = row["prompt"] == ("few_shot" if even else "chain_of_thought")
-    found = summarised({"base": rows}, draws=100, seed=0)["test"]
-    assert found["prompt"]["base"] == "chain_of_thought and few_shot (half of the problems each)"
-    assert found["accuracy"]["base"]["value"] == 0
+    summary = summarised({"base": rows}, draws=100, seed=0)["test"]
+    assert summary["prompt"]["base"] == "chain_of_thought and few_shot (half of the problems each)"
+    assert summary["accuracy"]["base"]["value"] == 0
 
 
 def test_a_problem_that_is_drawn_several_times_counts_once_with_its_share_of_right_draws() -> None:
@@ -135,18 +138,20 @@ def test_a_model_whose_context_is_too_short_is_excluded_with_the_reason(tmp_path
     models = Models(dict.fromkeys(("base", "distilled"), lambda: tiny_checkpoint("llama")))
     config = CompareConfig(locate=LocateConfig(draws=100), generated=1)
     left: list[tuple[str, str, str]] = []
-    found = generated_change(run, models, config, lambda *gap: left.append(gap))
+    summary = generated_change(run, models, config, lambda *gap: left.append(gap))
     run.close("done")
-    assert found == {"reason": "no model could be asked to generate answers"}
+    assert summary == {"reason": "no model could be asked to generate answers"}
     assert [(measure, role) for measure, role, _ in left] == [("generated answers", "base"), ("generated answers", "distilled")]  # fmt: skip
     assert all("context" in reason for _, _, reason in left)
 
 
 def test_no_answers_are_asked_for_by_nobody(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "run", verb="compare", command=[], identity={})
-    found = generated_change(run, Models({}), CompareConfig(generated=0), lambda *gap: pytest.fail("nothing was asked"))
+    summary = generated_change(
+        run, Models({}), CompareConfig(generated=0), lambda *gap: pytest.fail("nothing was asked")
+    )
     run.close("done")
-    assert found == {"reason": "no generated answers were asked for"}
+    assert summary == {"reason": "no generated answers were asked for"}
 
 
 def test_drawn_answers_belong_to_their_seed_and_greedy_ones_to_none() -> None:
@@ -169,7 +174,7 @@ def test_what_is_asked_for_generated_answers_stands_behind_the_opening_and_has_t
     config = CompareConfig(locate=locate, generated_tokens=5)
     rows = asked_to_generate(checkpoint, "base", {"test": lessons}, ["question_only"], config)
     free = generate(checkpoint, [prompt_prefix + lesson.question for lesson in lessons], max_new_tokens=5)
-    assert [row["text"] for row in rows] == [one.text for one in free]
+    assert [row["text"] for row in rows] == [generation.text for generation in free]
     # The prompt prefix leaves a block open, so what is written without closing it is no answer.
     assert {row["reason"] for row in rows} == {NEVER_CLOSED}
     closed = CompareConfig(

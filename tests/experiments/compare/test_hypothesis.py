@@ -35,7 +35,7 @@ def of_kind(change: Three | None, beyond: Three | None = None, **halves: Any) ->
     }
 
 
-def found(
+def summary_of(
     reasoning: dict[str, Any],
     knowledge: dict[str, Any],
     words: dict[str, Any] | None = None,
@@ -49,7 +49,7 @@ def found(
     }
 
 
-FOR = found(of_kind(UP, accuracy=UP), of_kind(DOWN, accuracy=DOWN))
+FOR = summary_of(of_kind(UP, accuracy=UP), of_kind(DOWN, accuracy=DOWN))
 
 
 @pytest.mark.parametrize(
@@ -59,20 +59,20 @@ FOR = found(of_kind(UP, accuracy=UP), of_kind(DOWN, accuracy=DOWN))
         ({**FOR, "order": {"base": {"verdict": "retrieval-first"}}}, "supported", "upper half"),
         ({**FOR, "order": {"base": {"verdict": "reasoning-first"}}}, "contradicted", "reasons in lower blocks"),
         # Each part of the hypothesis the other way round.
-        (found(of_kind(UP, accuracy=DOWN), of_kind(DOWN, accuracy=DOWN)), "contradicted", "lower half of the blocks brings more of the gain"),
-        (found(of_kind(UP, accuracy=UP), of_kind(DOWN, accuracy=UP)), "contradicted", "upper half of the blocks brings more of the loss"),
-        (found(of_kind(DOWN, accuracy=UP), of_kind(DOWN, accuracy=DOWN)), "contradicted", "reasoning is answered less often"),
-        (found(of_kind(UP, accuracy=UP), of_kind(UP, accuracy=UP)), "contradicted", "knowledge items are answered more often"),
+        (summary_of(of_kind(UP, accuracy=DOWN), of_kind(DOWN, accuracy=DOWN)), "contradicted", "lower half of the blocks brings more of the gain"),
+        (summary_of(of_kind(UP, accuracy=UP), of_kind(DOWN, accuracy=UP)), "contradicted", "upper half of the blocks brings more of the loss"),
+        (summary_of(of_kind(DOWN, accuracy=UP), of_kind(DOWN, accuracy=DOWN)), "contradicted", "reasoning is answered less often"),
+        (summary_of(of_kind(UP, accuracy=UP), of_kind(UP, accuracy=UP)), "contradicted", "knowledge items are answered more often"),
         # Each part not shown.
-        (found(of_kind(NONE, accuracy=UP), of_kind(DOWN, accuracy=DOWN)), "undetermined", "no gain in reasoning"),
-        (found(of_kind(UP, accuracy=UP), of_kind(NONE, accuracy=DOWN)), "undetermined", "no loss of knowledge"),
-        (found(of_kind(UP, accuracy=NONE), of_kind(DOWN, accuracy=DOWN)), "undetermined", "brings the gain in reasoning is not"),
-        (found(of_kind(UP, accuracy=UP), of_kind(DOWN)), "undetermined", "brings the loss of knowledge is not shown"),
+        (summary_of(of_kind(NONE, accuracy=UP), of_kind(DOWN, accuracy=DOWN)), "undetermined", "no gain in reasoning"),
+        (summary_of(of_kind(UP, accuracy=UP), of_kind(NONE, accuracy=DOWN)), "undetermined", "no loss of knowledge"),
+        (summary_of(of_kind(UP, accuracy=NONE), of_kind(DOWN, accuracy=DOWN)), "undetermined", "brings the gain in reasoning is not"),
+        (summary_of(of_kind(UP, accuracy=UP), of_kind(DOWN)), "undetermined", "brings the loss of knowledge is not shown"),
         # Halves of another change say nothing about this one.
-        (found(of_kind(UP, logit_difference=DOWN), of_kind(DOWN, accuracy=DOWN)), "undetermined", "gain in reasoning is not"),
-        (found(of_kind(FEW), of_kind(DOWN)), "undetermined", "too few clusters"),
-        (found(of_kind(None), of_kind(DOWN)), "undetermined", "was not measured in both"),
-        (found({}, of_kind(DOWN)), "undetermined", "no reasoning items were asked"),
+        (summary_of(of_kind(UP, logit_difference=DOWN), of_kind(DOWN, accuracy=DOWN)), "undetermined", "gain in reasoning is not"),
+        (summary_of(of_kind(FEW), of_kind(DOWN)), "undetermined", "too few clusters"),
+        (summary_of(of_kind(None), of_kind(DOWN)), "undetermined", "was not measured in both"),
+        (summary_of({}, of_kind(DOWN)), "undetermined", "no reasoning items were asked"),
     ],
 )  # fmt: skip
 def test_every_part_needs_an_interval_that_bears_it(case: dict[str, Any], hypothesis: str, reason: str) -> None:
@@ -94,12 +94,12 @@ def test_every_part_needs_an_interval_that_bears_it(case: dict[str, Any], hypoth
 def test_with_a_control_both_the_change_and_what_is_beyond_the_control_must_point_one_way(
     reasoning: tuple[Three, Three], knowledge: tuple[Three, Three]
 ) -> None:
-    case = found(of_kind(*reasoning, accuracy=UP), of_kind(*knowledge, accuracy=DOWN))
+    case = summary_of(of_kind(*reasoning, accuracy=UP), of_kind(*knowledge, accuracy=DOWN))
     assert hypothesis_of(case)[0] == "undetermined"
 
 
 @pytest.mark.parametrize(
-    ("reasoning", "said"),
+    ("reasoning", "expected"),
     [
         # As of a run whose difference in differences is shown, and told, and only the one over the base is not.
         (of_kind(NONE, UP), "no gain in reasoning is shown at these prompts against the base"),
@@ -111,14 +111,14 @@ def test_with_a_control_both_the_change_and_what_is_beyond_the_control_must_poin
         (of_kind(UP, UP) | {"by_likelihood": changed(DOWN, UP)}, "at these prompts against the base (the measures disagree)"),
     ],
 )  # fmt: skip
-def test_the_contrast_that_fails_is_named_and_no_other(reasoning: dict[str, Any], said: str) -> None:
+def test_the_contrast_that_fails_is_named_and_no_other(reasoning: dict[str, Any], expected: str) -> None:
     control = reasoning["accuracy"]["difference_in_differences"] is not None
-    hypothesis, reason = hypothesis_of(found(reasoning, of_kind(DOWN, DOWN if control else None, accuracy=DOWN)))
-    assert hypothesis == "undetermined" and reason.split("; ")[0].endswith(said), reason
+    hypothesis, reason = hypothesis_of(summary_of(reasoning, of_kind(DOWN, DOWN if control else None, accuracy=DOWN)))
+    assert hypothesis == "undetermined" and reason.split("; ")[0].endswith(expected), reason
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         (changed(NONE, UP), "no gain in reasoning is shown in generated answers against the base"),
         (changed(UP, NONE), "no gain in reasoning is shown in generated answers against the control model"),
@@ -128,15 +128,15 @@ def test_the_contrast_that_fails_is_named_and_no_other(reasoning: dict[str, Any]
         ),
     ],
 )
-def test_the_contrast_that_fails_in_generated_answers_is_named(words: dict[str, Any], said: str) -> None:
-    assert hypothesis_of(found(of_kind(UP, UP), of_kind(DOWN, DOWN, accuracy=DOWN), words))[1] == said
+def test_the_contrast_that_fails_in_generated_answers_is_named(words: dict[str, Any], expected: str) -> None:
+    assert hypothesis_of(summary_of(of_kind(UP, UP), of_kind(DOWN, DOWN, accuracy=DOWN), words))[1] == expected
 
 
 def test_a_gain_in_generated_answers_says_that_it_rests_on_generated_answers_alone() -> None:
-    open_halves = found(of_kind(NONE), of_kind(NONE), changed(UP))
+    open_halves = summary_of(of_kind(NONE), of_kind(NONE), changed(UP))
     assert "reasoning gains in generated answers (generated answers alone), but" in hypothesis_of(open_halves)[1]
     assert "This rests on generated answers alone." in claims(open_halves)["sentences"][1]
-    held_back = claims(found(of_kind(NONE) | {"answer_logprob": changed(DOWN)}, of_kind(NONE), changed(UP)))
+    held_back = claims(summary_of(of_kind(NONE) | {"answer_logprob": changed(DOWN)}, of_kind(NONE), changed(UP)))
     assert (
         "is the opposite (against the base log-probability of the answer −0.20 nats [−0.30, −0.10])"
         in held_back["sentences"][1]
@@ -162,7 +162,7 @@ def test_a_gain_in_generated_answers_says_that_it_rests_on_generated_answers_alo
 def test_a_gain_in_generated_answers_counts_before_one_in_likelihoods(
     reasoning: dict[str, Any], words: dict[str, Any], hypothesis: str, reason: str
 ) -> None:
-    case = found(reasoning, of_kind(DOWN, accuracy=DOWN), words)
+    case = summary_of(reasoning, of_kind(DOWN, accuracy=DOWN), words)
     assert hypothesis_of(case)[0] == hypothesis, hypothesis_of(case)[1]
     assert reason in hypothesis_of(case)[1]
 
@@ -170,12 +170,12 @@ def test_a_gain_in_generated_answers_counts_before_one_in_likelihoods(
 def test_halves_of_other_problems_than_the_gains_do_not_count() -> None:
     reasoning = of_kind(UP, accuracy=UP, generated=UP)
     reasoning["upper_minus_lower"]["distilled"]["generated"]["split"] = "harder"
-    case = found(reasoning, of_kind(DOWN, accuracy=DOWN), changed(UP))
+    case = summary_of(reasoning, of_kind(DOWN, accuracy=DOWN), changed(UP))
     assert hypothesis_of(case)[0] == "undetermined"
     assert not any("upper half" in sentence for sentence in claims(case)["sentences"][:-1])
 
 
 def test_the_last_sentence_says_the_story_and_its_reason() -> None:
-    told = claims(FOR)
-    assert (told["hypothesis"], told["reason"]) == hypothesis_of(FOR)
-    assert "is supported here" in told["sentences"][-1] and told["reason"] in told["sentences"][-1]
+    claims_made = claims(FOR)
+    assert (claims_made["hypothesis"], claims_made["reason"]) == hypothesis_of(FOR)
+    assert "is supported here" in claims_made["sentences"][-1] and claims_made["reason"] in claims_made["sentences"][-1]

@@ -60,8 +60,8 @@ def test_every_reading_is_compared_item_by_item() -> None:
         for role, table in tables.items()
         for row in table
     }
-    found = changed(tables)
-    assert {(row["instrument"], row["measure"]) for row in found} == {
+    changes = changed(tables)
+    assert {(row["instrument"], row["measure"]) for row in changes} == {
         ("lens.logit", "answer_logprob"), ("patching", "denoise"),
     }  # fmt: skip
     contrasts = {
@@ -70,8 +70,8 @@ def test_every_reading_is_compared_item_by_item() -> None:
         "difference_in_differences": ("distilled", "control"),
     }
     # 3 contrasts × 2 kinds × (4 streams + 3 blocks)
-    assert len(found) == 3 * 2 * 7
-    for row in found:
+    assert len(changes) == 3 * 2 * 7
+    for row in changes:
         upper, lower = contrasts[row["contrast"]]
         sides: list[tuple[float, float]] = []
         for item in ITEMS:
@@ -92,6 +92,6 @@ def test_every_reading_is_compared_item_by_item() -> None:
 
 def test_a_reading_that_one_model_lacks_has_no_rows() -> None:
     without = [row for row in rows(1) if row["instrument"] != "patching"]
-    found = changed({"base": rows(0), "distilled": without})
-    assert {row["instrument"] for row in found} == {"lens.logit"}
-    assert {row["contrast"] for row in found} == {"change"}
+    changes = changed({"base": rows(0), "distilled": without})
+    assert {row["instrument"] for row in changes} == {"lens.logit"}
+    assert {row["contrast"] for row in changes} == {"change"}

@@ -61,8 +61,8 @@ def test_blocks_are_one_fewer_than_streams_and_both_are_measured() -> None:
 def test_layers_that_nobody_has_a_value_for_are_no_part_of_a_profile() -> None:
     rows = table(np.linspace(0, 2, N_LAYERS), 0).to_pylist()
     window = pa.Table.from_pylist([{**row, "value": None if row["layer"] in (3, 4) else row["value"]} for row in rows])
-    found = next(iter(likeness_rows({"base": window, "distilled": window}, ITEMS, seed=0)))
-    assert found["reason"] is None and found["n_clusters"] == N_ITEMS // 2
+    likeness = next(iter(likeness_rows({"base": window, "distilled": window}, ITEMS, seed=0)))
+    assert likeness["reason"] is None and likeness["n_clusters"] == N_ITEMS // 2
 
 
 def test_few_entities_and_flat_profiles_have_a_reason_in_place_of_a_number() -> None:
@@ -70,5 +70,5 @@ def test_few_entities_and_flat_profiles_have_a_reason_in_place_of_a_number() -> 
     few = next(iter(likeness_rows(profiles, ITEMS[:4], seed=0)))
     assert few["between"] is None and "2 clusters" in few["reason"]
     flat = pa.Table.from_pylist([{**row, "value": 1.0} for row in profiles["base"].to_pylist()])
-    found = next(iter(likeness_rows({"base": flat, "distilled": flat}, ITEMS, seed=0)))
-    assert found["between"] is None and "same at every layer" in found["reason"]
+    likeness = next(iter(likeness_rows({"base": flat, "distilled": flat}, ITEMS, seed=0)))
+    assert likeness["between"] is None and "same at every layer" in likeness["reason"]

@@ -38,26 +38,26 @@ def effects(block: int, *, seed: int = 0, strength: float = 6.0, spread: float =
     ("before", "after", "verdict"), [(2, 7, "deeper"), (7, 2, "shallower"), (5, 5, "unchanged"), (4, 5, "deeper")]
 )
 def test_a_moved_profile_is_told_with_its_sign_and_size(before: int, after: int, verdict: str) -> None:
-    found = location_change(effects(before), effects(after, seed=1), BOTH, CONFIG)
-    assert found["verdict"] == verdict, found
-    assert found["difference"] == pytest.approx((after - before) / N_LAYERS, abs=0.02)
-    low, high = found["interval"]
+    change = location_change(effects(before), effects(after, seed=1), BOTH, CONFIG)
+    assert change["verdict"] == verdict, change
+    assert change["difference"] == pytest.approx((after - before) / N_LAYERS, abs=0.02)
+    low, high = change["interval"]
     assert low - 0.02 <= (after - before) / N_LAYERS <= high + 0.02
-    assert found["pairs"] == found["clusters"] == PAIRS and found["reason"] is None
+    assert change["pairs"] == change["clusters"] == PAIRS and change["reason"] is None
 
 
 def test_nothing_is_said_where_one_model_has_no_location() -> None:
-    found = location_change(effects(2), effects(7), {"base": True, "distilled": False}, CONFIG)
-    assert found["verdict"] == "undetermined" and found["reason"] == "not located in distilled"
-    assert found["difference"] == pytest.approx(0.5, abs=0.02)
+    change = location_change(effects(2), effects(7), {"base": True, "distilled": False}, CONFIG)
+    assert change["verdict"] == "undetermined" and change["reason"] == "not located in distilled"
+    assert change["difference"] == pytest.approx(0.5, abs=0.02)
 
 
 def test_pairs_that_are_weak_in_one_model_count_in_neither() -> None:
     weak = effects(7)
     raw = {name: values.copy() for name, values in weak.raw.items()}
     raw["clean"][:4], raw["foil"][:4] = 0.2, -0.2
-    found = location_change(effects(2), Effects(weak.items, raw, N_LAYERS), BOTH, CONFIG)
-    assert found["pairs"] == PAIRS - 4
+    change = location_change(effects(2), Effects(weak.items, raw, N_LAYERS), BOTH, CONFIG)
+    assert change["pairs"] == PAIRS - 4
     nowhere = location_change(effects(2), effects(7, strength=0.5), BOTH, CONFIG)
     assert nowhere["verdict"] == "undetermined" and nowhere["reason"] == "no pair is usable in both models"
     assert nowhere["difference"] is None

@@ -29,9 +29,9 @@ class Opener:
         if self.alive >= self.room:
             raise torch.OutOfMemoryError("CUDA out of memory")
         self.opened += 1
-        found = tiny_checkpoint("llama", seed=self.opened)
-        self._alive.add(found.model)
-        return found
+        checkpoint = tiny_checkpoint("llama", seed=self.opened)
+        self._alive.add(checkpoint.model)
+        return checkpoint
 
     @property
     def alive(self) -> int:

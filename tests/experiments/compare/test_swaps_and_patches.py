@@ -41,9 +41,9 @@ def store_of(path: Path, items: list[EncodedItem], moved: dict[str, float], stri
     store = ActivationStore(path, {"made": "up"})
     sizes = torch.tensor([1.0 + row % 3 for row in range(len(items))])
     share = torch.tensor(
-        [1.0 if one.ends else sum(moved.get(str(block), 0.0) for block in one.blocks) for one in layer_swaps]
+        [1.0 if swap.ends else sum(moved.get(str(block), 0.0) for block in swap.blocks) for swap in layer_swaps]
     )
-    store.write([one.key for one in items], {"clean": 1.0 + sizes[:, None] * share[None]})
+    store.write([item.key for item in items], {"clean": 1.0 + sizes[:, None] * share[None]})
     return store
 
 
@@ -67,14 +67,14 @@ def test_the_half_that_brings_the_change_is_told_by_its_sign(
 ) -> None:
     items = [encoded("reasoning", "sum", number) for number in range(10)]
     store = store_of(tmp_path / "store", items, moved, stride)
-    found = halves_of(store, items, CompareConfig(swap_stride=stride))
-    entry = found["logit_difference"]
+    halves = halves_of(store, items, CompareConfig(swap_stride=stride))
+    entry = halves["logit_difference"]
     assert entry["cut"] == 2 and entry["reason"] is None
     assert entry["upper_minus_lower"]["value"] == pytest.approx(expected)
     assert entry["whole"]["value"] == pytest.approx(sum(1.0 + row % 3 for row in range(10)) / 10)
     # All items score above 0 with every layer swap: accuracy has nothing to share out.
-    assert found["accuracy"]["upper_minus_lower"] is None
-    assert "do not differ enough" in found["accuracy"]["reason"]
+    assert halves["accuracy"]["upper_minus_lower"] is None
+    assert "do not differ enough" in halves["accuracy"]["reason"]
 
 
 def test_too_few_items_name_no_half(tmp_path: Path) -> None:
@@ -104,10 +104,10 @@ def test_items_are_shared_out_over_families_that_some_model_answers() -> None:
     crooked = [encoded("reasoning", "sum", number, aligned=False) for number in range(12)]
     differences = [encoded("reasoning", "difference", number) for number in range(12)]
     answered = frozenset({"capital:0", "sum:0", "difference:4"})
-    found = swap_items([*known, *unknown, *crooked, *differences], answered, 6, seed=0)
-    families = [one.item.family for one in found]
+    chosen = swap_items([*known, *unknown, *crooked, *differences], answered, 6, seed=0)
+    families = [question.item.family for question in chosen]
     assert families == ["capital"] * 6 + ["difference"] * 6
-    assert len({one.key for one in found}) == 12
+    assert len({question.key for question in chosen}) == 12
 
 
 def test_layer_swaps_have_the_same_names_in_every_process_so_that_a_later_one_resumes() -> None:

@@ -111,18 +111,18 @@ def test_the_one_hop_partner_is_the_same_text_with_the_bridge_in_the_slot(family
     direct = matched_knowledge(items)
     assert [item.extra["match"] for item in items] == [item.extra["match"] for item in direct]
     assert len({item.extra["match"] for item in items}) == len(items)
-    for item, one in zip(items, direct, strict=True):
-        assert (one.kind, one.hops) == ("knowledge", 1)
-        assert (one.answer, one.foil, one.choices, one.template) == (
+    for item, partner in zip(items, direct, strict=True):
+        assert (partner.kind, partner.hops) == ("knowledge", 1)
+        assert (partner.answer, partner.foil, partner.choices, partner.template) == (
             item.answer,
             item.foil,
             item.choices,
             item.template,
         )
-        assert bare(one.prompt[slice(*one.spans["subject"])]) == bare(item.extra["bridge"])
-        assert bare(one.foil_prompt[slice(*one.foil_spans["subject"])]) == bare(item.extra["foil_bridge"])
+        assert bare(partner.prompt[slice(*partner.spans["subject"])]) == bare(item.extra["bridge"])
+        assert bare(partner.foil_prompt[slice(*partner.foil_spans["subject"])]) == bare(item.extra["foil_bridge"])
         if item.template in ("plain", "variant", "question"):
-            assert around(item) == around(one)
+            assert around(item) == around(partner)
 
 
 @each_family
@@ -134,8 +134,8 @@ def test_matched_templates_hold_the_same_words_over_the_set(family: Family, n: i
     assert len(items) >= least
     assert {item.extra["contrast"] for item in (*items, *direct)} == {"KR-K"}
 
-    def mentioned(found: list[Item]) -> Counter[str]:
-        return Counter(item.prompt[slice(*span)] for item in found for span in item.spans.values())
+    def mentioned(subset: list[Item]) -> Counter[str]:
+        return Counter(item.prompt[slice(*span)] for item in subset for span in item.spans.values())
 
     assert mentioned(items) == mentioned(direct)
     assert len({skeleton(item) for item in (*items, *direct)}) == 1
@@ -152,10 +152,10 @@ def test_few_items_are_about_ten_subjects_and_balanced_within_every_template(
     asked: dict[str, set[str]] = {}
     for item in items:
         asked.setdefault(str(item.extra["subject"]), set()).add(item.template)
-    mutual = [one for one, other in foils.items() if foils.get(other) == one]
+    mutual = [subject for subject, other in foils.items() if foils.get(other) == subject]
     assert len(mutual) >= 4
-    for one in mutual:
-        assert asked[one] == asked[foils[one]]
+    for subject in mutual:
+        assert asked[subject] == asked[foils[subject]]
     # No answer is so common that giving it always would look like knowing.
     assert Counter(item.answer for item in items).most_common(1)[0][1] <= 0.25 * n
 
@@ -198,9 +198,9 @@ def test_the_same_seed_gives_the_same_items_as_many_as_asked(family: Family, n: 
 
 def test_asides_give_out_every_entity_once_when_they_can() -> None:
     ring = list(range(9))
-    given = asides(ring, ring, seeded(0, "ring"), lambda one, other: (other - one) % 9 in (1, 2))
+    given = asides(ring, ring, seeded(0, "ring"), lambda entity, other: (other - entity) % 9 in (1, 2))
     assert sorted(given.values()) == ring
-    few = asides([0], ring, seeded(0, "few"), lambda one, other: other > one)
+    few = asides([0], ring, seeded(0, "few"), lambda entity, other: other > entity)
     assert few[0] in ring[1:]
 
 

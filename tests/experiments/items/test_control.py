@@ -95,7 +95,7 @@ def test_a_control_family_is_deterministic_valid_and_asks_in_several_templates(f
 def test_pairs_line_up_token_by_token() -> None:
     encoder = PieceEncoder(longest=4)
     encoded, excluded = encode_items([item for pair in pairs(encoder=encoder) for item in pair], encoder)
-    reasons = Counter(one.unaligned_reason for one in encoded)
+    reasons = Counter(encoded_item.unaligned_reason for encoded_item in encoded)
     assert not excluded
     assert reasons[None] >= 0.95 * len(encoded)
 

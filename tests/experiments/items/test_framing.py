@@ -38,16 +38,16 @@ def templated(start: str, *, adds_bos: bool = False) -> Any:
 )
 def test_an_empty_think_block_stands_once_whatever_the_template_opens(start: str, chat: str, empty: str) -> None:
     asked = f"[{REQUEST}]"
-    assert [prompt_prefix_of(templated(start), one) for one in FRAMINGS] == ["", asked + chat, asked + empty]
+    assert [prompt_prefix_of(templated(start), framing) for framing in FRAMINGS] == ["", asked + chat, asked + empty]
 
 
 def test_a_start_token_that_the_tokenizer_adds_is_not_spelled_out_as_well() -> None:
-    found = {}
+    prefixes = {}
     for adds_bos in (True, False):
         tokenizer = tiny_tokenizer(adds_bos=adds_bos)
         tokenizer.chat_template = "{{ bos_token }}{{ messages[0]['content'] }} {{ eos_token }} "
-        found[adds_bos] = prompt_prefix_of(tokenizer, "chat")
-    assert found == {True: f"{REQUEST} </s> ", False: f"<s>{REQUEST} </s> "}
+        prefixes[adds_bos] = prompt_prefix_of(tokenizer, "chat")
+    assert prefixes == {True: f"{REQUEST} </s> ", False: f"<s>{REQUEST} </s> "}
 
 
 def test_the_same_question_is_asked_on_another_day() -> None:
@@ -114,8 +114,8 @@ def test_single_hops_stand_behind_the_same_opening_and_nothing_else_moves() -> N
     hop = {"prompt": "of Paris is", "answer": " x", "foil_prompt": "of France is", "foil": " y", "note": 1}
     extra = {"first_hop": hop, "second_hop": "broken", "partner": {"prompt": "the"}, "subject": "Paris"}
     item = Item("a", "composite", "f", "d", "the Paris is", " x", extra=extra)
-    found = framed(item, "in ").extra
-    assert found == {**extra, "first_hop": {**hop, "prompt": "in of Paris is", "foil_prompt": "in of France is"}}
+    framed_extra = framed(item, "in ").extra
+    assert framed_extra == {**extra, "first_hop": {**hop, "prompt": "in of Paris is", "foil_prompt": "in of France is"}}
     assert item.extra["first_hop"]["prompt"] == "of Paris is"
 
 
@@ -125,17 +125,17 @@ def test_spans_cover_the_same_text(prompt_prefix: str, prompt: str, data: Any) -
     end = data.draw(st.integers(start + 1, len(prompt)))
     spans = {"subject": (start, end)}
     item = Item("a", "knowledge", "f", "d", prompt, " x", spans=spans)
-    found = framed(item, prompt_prefix)
-    low, high = found.spans["subject"]
-    assert found.prompt[low:high] == prompt[start:end] and found.foil_prompt == ""
-    assert (found.id, found.answer) == (item.id, item.answer)
+    framed_item = framed(item, prompt_prefix)
+    low, high = framed_item.spans["subject"]
+    assert framed_item.prompt[low:high] == prompt[start:end] and framed_item.foil_prompt == ""
+    assert (framed_item.id, framed_item.answer) == (item.id, item.answer)
 
 
 def test_a_framed_item_keeps_its_tokens_its_pair_and_its_answer(smollm2: Checkpoint) -> None:
     prompt_prefix = prompt_prefix_of(smollm2.tokenizer, "empty-think")
     assert prompt_prefix.endswith("assistant\n<think>\n\n</think>\n\n")
     for item in build_items(chosen(("capital", "addition")), seed=0, per_family=4):
-        plain, inside = (encode_item(one, smollm2) for one in (item, framed(item, prompt_prefix)))
+        plain, inside = (encode_item(variant, smollm2) for variant in (item, framed(item, prompt_prefix)))
         ahead = len(inside.prompt.ids) - len(plain.prompt.ids)
         assert ahead > 10 and inside.prompt.ids[ahead:] == plain.prompt.ids
         assert {name: at - ahead for name, at in inside.prompt.positions.items()} == plain.prompt.positions

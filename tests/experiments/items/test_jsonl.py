@@ -323,7 +323,7 @@ def test_a_pipe_stays_one_and_a_link_is_written_through(tmp_path: Path) -> None:
 
 
 def test_the_hash_tells_content_and_order_apart_but_not_layout(tmp_path: Path) -> None:
-    one, two = item_from_dict(GOOD), item_from_dict({**GOOD, "id": "b"})
+    first, second = item_from_dict(GOOD), item_from_dict({**GOOD, "id": "b"})
     shuffled = item_from_dict(dict(reversed(list(GOOD.items()))))
-    assert items_sha256([one, two]) == items_sha256([shuffled, two])
-    assert len({items_sha256(found) for found in ([one, two], [two, one], [one])}) == 3
+    assert items_sha256([first, second]) == items_sha256([shuffled, second])
+    assert len({items_sha256(order) for order in ([first, second], [second, first], [first])}) == 3

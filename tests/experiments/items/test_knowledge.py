@@ -140,10 +140,10 @@ def test_the_two_of_a_mutual_pair_are_asked_in_the_same_templates(family: Family
     for item in items:
         templates.setdefault(str(item.extra["subject"]), set()).add(item.template)
     foils = {str(item.extra["subject"]): str(item.extra["foil_subject"]) for item in items}
-    mutual = [one for one, other in foils.items() if foils.get(other) == one]
+    mutual = [subject for subject, other in foils.items() if foils.get(other) == subject]
     assert len(mutual) >= 2
-    for one in mutual:
-        assert templates[one] == templates[foils[one]]
+    for subject in mutual:
+        assert templates[subject] == templates[foils[subject]]
 
 
 @each_family
@@ -199,15 +199,15 @@ def test_elements_and_symbols_agree_with_their_order_in_the_periodic_table() -> 
 def test_partners_are_mutual_as_far_as_lengths_allow() -> None:
     entities = [Fact("a" * (1 + index % 3), f"answer {index}") for index in range(12)]
     entities = [Fact(f"{fact.subject}{index:02d}", fact.answer) for index, fact in enumerate(entities)]
-    found = partners(
+    partner_of = partners(
         entities,
         entities,
         random.Random(0),
-        lambda one, other: one.answer != other.answer,
+        lambda fact, other: fact.answer != other.answer,
         lambda fact: (len(fact.subject),),
     )
-    assert all(found[found[entity]] == entity for entity in entities)
-    assert all(len(found[entity].subject) == len(entity.subject) for entity in entities)
+    assert all(partner_of[partner_of[entity]] == entity for entity in entities)
+    assert all(len(partner_of[entity].subject) == len(entity.subject) for entity in entities)
 
 
 def test_a_small_draw_prefers_answers_that_several_entities_share() -> None:

@@ -41,8 +41,8 @@ def numbers(text: str) -> list[int]:
 
 def extreme(text: str) -> str:
     """The tallest or shortest person, by trying every order that the statements allow."""
-    said = re.findall(r"(\w+) is (taller|shorter) than (\w+)\.", text)
-    above = {(a, b) if relation == "taller" else (b, a) for a, relation, b in said}
+    statements = re.findall(r"(\w+) is (taller|shorter) than (\w+)\.", text)
+    above = {(a, b) if relation == "taller" else (b, a) for a, relation, b in statements}
     persons = {person for pair in above for person in pair}
     wanted = {person for person in persons if all(pair[1] != person for pair in above)}
     if "The shortest" in text:
@@ -146,7 +146,7 @@ def test_a_pair_differs_in_one_word_the_operand_and_has_another_answer(family: F
     for item in family.build(seed=0, n=60, difficulty=difficulty):
         words = [re.findall(r"\w+|\W", prompt) for prompt in (item.prompt, item.foil_prompt)]
         assert len(words[0]) == len(words[1])
-        assert sum(one != other for one, other in zip(*words, strict=True)) == 1
+        assert sum(word != other for word, other in zip(*words, strict=True)) == 1
         (start, end), (foil_start, foil_end) = item.spans["operand"], item.foil_spans["operand"]
         assert item.prompt[:start] == item.foil_prompt[:foil_start]
         assert item.prompt[end:] == item.foil_prompt[foil_end:]
@@ -203,9 +203,9 @@ def test_pairs_line_up_token_by_token_under_a_tokenizer_that_cuts_words(family: 
     assert not excluded
     if family.name == "boolean":
         # There are only two truth values, and at the start of a line this tokenizer cuts them differently.
-        assert sum(one.aligned for one in encoded) >= len(items) / 2
+        assert sum(encoded_item.aligned for encoded_item in encoded) >= len(items) / 2
     else:
-        assert [one.unaligned_reason for one in encoded] == [None] * len(items)
+        assert [encoded_item.unaligned_reason for encoded_item in encoded] == [None] * len(items)
 
 
 @each_family
@@ -248,8 +248,8 @@ def test_a_difficulty_that_a_family_does_not_have_is_refused() -> None:
 @given(st.lists(st.text("abcdefgh", min_size=1, max_size=9), min_size=1, max_size=20, unique=True))
 def test_pools_are_cut_down_to_words_of_one_length(words: list[str]) -> None:
     encoder = PieceEncoder(longest=3)
-    kept = equal_length(words, encoder.length)
-    assert len({encoder.length(f" {word}") for word in kept}) == 1
+    pool = equal_length(words, encoder.length)
+    assert len({encoder.length(f" {word}") for word in pool}) == 1
     assert equal_length(words, encoder.length, least=len(words) + 1) == tuple(words)
     assert equal_length(words, None) == tuple(words)
 

@@ -25,8 +25,8 @@ def test_libraries_come_in_at_first_use_and_nnsight_not_in_debug_mode_for_our_v(
         "from strata.probes.backends.nnsight_backend import _library\n"
         "print(_library().CONFIG.APP.DEBUG, sys.argv[1:])"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.splitlines() == ["[]", "False ['verify', '-v', '--verbose']"]
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert completed.stdout.splitlines() == ["[]", "False ['verify', '-v', '--verbose']"]
 
 
 def test_nnsight_leaves_the_tokenizer_alone() -> None:

@@ -133,15 +133,15 @@ def test_a_restart_with_a_mistake_is_noticed(tiny_models: Any, monkeypatch: pyte
     checkpoint = tiny_models("qwen2")
     assert measure_parity(checkpoint, prompts=MIXED, backends=["restart"]).ok
     monkeypatch.setattr(parity_module, "sweep", lambda run, variants, where: sweep(run, variants, where - 1))
-    found = measure_parity(checkpoint, prompts=MIXED, backends=["restart"])
-    assert {"edit block_out", "edit attn_out", "edit mlp_out", "edit resid_pre"} <= failures(found)["left"]
+    parity = measure_parity(checkpoint, prompts=MIXED, backends=["restart"])
+    assert {"edit block_out", "edit attn_out", "edit mlp_out", "edit resid_pre"} <= failures(parity)["left"]
 
 
 def test_a_model_that_cannot_be_restarted_is_compared_otherwise_and_says_why(
     tiny_models: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("strata.probes.backends.shared_prefix._KNOWN_OPTIONS", frozenset())
-    found = measure_parity(tiny_models("llama"), prompts=MIXED, backends=["torch", "restart"])
-    assert "can't be restarted" in found.unavailable["restart"]
-    assert found.ok
-    assert {one.backend for one in found.comparisons} == {"huggingface", "torch"}
+    parity = measure_parity(tiny_models("llama"), prompts=MIXED, backends=["torch", "restart"])
+    assert "can't be restarted" in parity.unavailable["restart"]
+    assert parity.ok
+    assert {comparison.backend for comparison in parity.comparisons} == {"huggingface", "torch"}

@@ -31,11 +31,11 @@ def collected(
     drop: dict[Ablation, Tensor] = {}
     wrong: dict[Ablation, Tensor] = {}
     for batch in ablate_pairs(checkpoint, pairs, reference, ablations, **options):
-        for found, parts in ((drop, batch.drop), (wrong, batch.wrong)):
+        for gathered, parts in ((drop, batch.drop), (wrong, batch.wrong)):
             for ablation, values in parts.items():
-                found.setdefault(ablation, torch.full((len(pairs), values.shape[1]), torch.nan))[list(batch.rows)] = (
-                    values
-                )
+                gathered.setdefault(ablation, torch.full((len(pairs), values.shape[1]), torch.nan))[
+                    list(batch.rows)
+                ] = values
     return drop, wrong
 
 

@@ -25,14 +25,14 @@ def collected(
     checkpoint: Checkpoint, pairs: Sequence[Pair], lines: Sequence[Line], **options: Any
 ) -> tuple[dict[Line, Tensor], Tensor, Tensor]:
     """All batches in the order of the pairs; a line no batch had is NaN."""
-    found: dict[Line, Tensor] = {}
+    shifts: dict[Line, Tensor] = {}
     ends = torch.full((2, len(pairs)), torch.nan)
     for batch in patch_pairs(checkpoint, pairs, lines, **options):
         rows = torch.tensor(batch.rows)
         ends[0, rows], ends[1, rows] = batch.clean, batch.foil
         for line, values in batch.shift.items():
-            found.setdefault(line, torch.full((len(pairs), values.shape[1]), torch.nan))[rows] = values
-    return found, *ends
+            shifts.setdefault(line, torch.full((len(pairs), values.shape[1]), torch.nan))[rows] = values
+    return shifts, *ends
 
 
 def tokens_of(pair: Pair, position: str) -> list[int]:
@@ -50,7 +50,7 @@ def plain_shift(model: PlainModel, pair: Pair, line: Line, n_layers: int, donor:
     noising = line.measure == "noise"
     into, other, sign = (pair.clean, pair.foil, -1) if noising else (pair.foil, pair.clean, 1)
     piece = model.contributions(other) if donor is None else donor
-    before, found = model.difference(pair, into.ids), []
+    before, shifts = model.difference(pair, into.ids), []
     for start in range(n_layers - line.window + 1):
         edits = {
             (line.component, layer): {
@@ -58,8 +58,8 @@ def plain_shift(model: PlainModel, pair: Pair, line: Line, n_layers: int, donor:
             }
             for layer in range(start, start + line.window)
         }
-        found.append(sign * (model.difference(pair, into.ids, edits) - before))
-    return found if tokens else [float("nan")] * len(found)
+        shifts.append(sign * (model.difference(pair, into.ids, edits) - before))
+    return shifts if tokens else [float("nan")] * len(shifts)
 
 
 def lines_of(*measures: Any, windows: tuple[int, ...] = (1, 2)) -> list[Line]:
@@ -79,14 +79,14 @@ def test_denoising_and_noising_equal_a_plain_forward_pass_for_each_pair_and_bloc
 ) -> None:
     checkpoint, pairs = tiny_models(architecture), mixed_pairs()
     model, lines = plain(architecture, checkpoint), lines_of("denoise", "noise")
-    found, clean, foil = collected(checkpoint, pairs, lines)
-    assert set(found) == set(lines)
+    shifts, clean, foil = collected(checkpoint, pairs, lines)
+    assert set(shifts) == set(lines)
     for row, pair in enumerate(pairs):
         assert float(clean[row]) == pytest.approx(model.difference(pair, pair.clean.ids), rel=1e-3, abs=1e-4)
         assert float(foil[row]) == pytest.approx(model.difference(pair, pair.foil.ids), rel=1e-3, abs=1e-4)
         for line in lines:
             expected = torch.tensor(plain_shift(model, pair, line, checkpoint.n_layers))
-            torch.testing.assert_close(found[line][row], expected, equal_nan=True, **NEAR)
+            torch.testing.assert_close(shifts[line][row], expected, equal_nan=True, **NEAR)
 
 
 @pytest.mark.parametrize("architecture", REFERENCED)
@@ -94,7 +94,7 @@ def test_the_wrong_position_is_the_same_donors_next_named_one(tiny_models: Any, 
     checkpoint, pairs = tiny_models(architecture), mixed_pairs()
     model = plain(architecture, checkpoint)
     lines = [Line("wrong_position", name, where) for name in COMPONENTS[:3] for where in ("last", "subject")]
-    found, *_ = collected(checkpoint, pairs, lines)
+    shifts, *_ = collected(checkpoint, pairs, lines)
     other = {
         ("a", "last"): 4, ("a", "subject"): 8, ("b", "last"): 6, ("b", "subject"): 11, ("d", "last"): 5,
         ("d", "subject"): 5,
@@ -103,11 +103,11 @@ def test_the_wrong_position_is_the_same_donors_next_named_one(tiny_models: Any, 
         for line in lines:
             taken = other.get((pair.key, line.position))
             if taken is None:  # pair c has one named position and so no other to take from
-                assert found[line][row].isnan().all()
+                assert shifts[line][row].isnan().all()
                 continue
             donor = model.contributions(pair.clean)
             expected = plain_shift(model, pair, line, checkpoint.n_layers, donor, [taken])
-            torch.testing.assert_close(found[line][row], torch.tensor(expected), **NEAR)
+            torch.testing.assert_close(shifts[line][row], torch.tensor(expected), **NEAR)
 
 
 @pytest.mark.parametrize("architecture", REFERENCED)
@@ -120,13 +120,13 @@ def test_a_random_donor_is_another_pair_of_the_group_with_another_answer(tiny_mo
     lines = [
         Line("random_donor", name, where, w) for name in COMPONENTS[:3] for where in ("last", "subject") for w in (1, 2)
     ]
-    found, *_ = collected(checkpoint, [*pairs, alone], lines)
+    shifts, *_ = collected(checkpoint, [*pairs, alone], lines)
     for line in lines:
-        assert found[line][2].isnan().all()
+        assert shifts[line][2].isnan().all()
         for row, (pair, donor) in enumerate((pairs, pairs[::-1])):
             there = donor.clean.positions[line.position]
             expected = plain_shift(model, pair, line, checkpoint.n_layers, model.contributions(donor.clean), [there])
-            torch.testing.assert_close(found[line][row], torch.tensor(expected), **NEAR)
+            torch.testing.assert_close(shifts[line][row], torch.tensor(expected), **NEAR)
 
 
 def test_a_donor_has_the_position_it_lends(tiny_models: Any) -> None:
@@ -136,18 +136,18 @@ def test_a_donor_has_the_position_it_lends(tiny_models: Any) -> None:
         pair_of(key, 9, 4, subject=where, seed=seed) for key, where, seed in (("a", 5, 1), ("b", None, 2), ("c", 6, 3))
     ]
     line = Line("random_donor", "mlp_out", "subject")
-    found, *_ = collected(checkpoint, pairs, [line])
+    shifts, *_ = collected(checkpoint, pairs, [line])
     model = plain("llama", checkpoint)
     expected = plain_shift(model, pairs[0], line, checkpoint.n_layers, model.contributions(pairs[2].clean), [6])
-    torch.testing.assert_close(found[line][0], torch.tensor(expected), **NEAR)
-    assert found[line][1].isnan().all()
+    torch.testing.assert_close(shifts[line][0], torch.tensor(expected), **NEAR)
+    assert shifts[line][1].isnan().all()
 
 
 def test_pairs_that_share_the_answer_or_the_foil_lend_nothing(tiny_models: Any) -> None:
-    one = pair_of("a", 9, 4, subject=5, seed=1)
-    same = Pair("b", one.foil, one.clean, one.foil_id, one.answer_id, one.group)
+    pair = pair_of("a", 9, 4, subject=5, seed=1)
+    same = Pair("b", pair.foil, pair.clean, pair.foil_id, pair.answer_id, pair.group)
     line = Line("random_donor", "mlp_out", "last")
-    assert line not in collected(tiny_models("llama"), [one, same], [line])[0]
+    assert line not in collected(tiny_models("llama"), [pair, same], [line])[0]
 
 
 @pytest.mark.parametrize("architecture", REFERENCED)
@@ -166,7 +166,7 @@ def test_a_norm_matched_vector_lies_as_far_off_as_the_donor_and_is_patched_as_su
 
     with monkeypatch.context() as patched:
         patched.setattr(module, "sweep", spying)
-        found, *_ = collected(checkpoint, pairs, lines)
+        shifts, *_ = collected(checkpoint, pairs, lines)
     starts = {line: iter(range(checkpoint.n_layers)) for line in lines}
     order = [line for line in lines for _ in range(checkpoint.n_layers - line.window + 1)]
     rows = patching_rows(checkpoint, pairs)
@@ -179,13 +179,13 @@ def test_a_norm_matched_vector_lies_as_far_off_as_the_donor_and_is_patched_as_su
             own, other = model.contributions(pair.foil), model.contributions(pair.clean)
             edits = {}
             for layer in variant.blocks:
-                mine, theirs = own[line.component, layer][end], other[line.component, layer][end]
-                moved = values[layer][place] - mine
-                torch.testing.assert_close(moved.norm(), (theirs - mine).norm(), rtol=1e-3, atol=1e-4)
-                assert abs(torch.cosine_similarity(moved, theirs - mine, dim=0)) < 0.7
+                own_value, other_value = own[line.component, layer][end], other[line.component, layer][end]
+                moved = values[layer][place] - own_value
+                torch.testing.assert_close(moved.norm(), (other_value - own_value).norm(), rtol=1e-3, atol=1e-4)
+                assert abs(torch.cosine_similarity(moved, other_value - own_value, dim=0)) < 0.7
                 edits[line.component, layer] = {end: values[layer][place]}
             expected = model.difference(pair, pair.foil.ids, edits) - model.difference(pair, pair.foil.ids)
-            assert float(found[line][row, start]) == pytest.approx(expected, rel=1e-3, abs=1e-4)
+            assert float(shifts[line][row, start]) == pytest.approx(expected, rel=1e-3, abs=1e-4)
 
 
 def patching_rows(checkpoint: Checkpoint, pairs: Sequence[Pair]) -> Sequence[int]:
@@ -226,33 +226,33 @@ def test_a_batch_of_one_has_no_random_donor(tiny_models: Any) -> None:
 @pytest.mark.parametrize("architecture", REFERENCED)
 def test_denoising_every_position_of_a_stream_is_the_clean_run(tiny_models: Any, architecture: str) -> None:
     line = Line("denoise", "resid_pre", ALL)
-    found, clean, foil = collected(tiny_models(architecture), mixed_pairs(), [line])
-    expected = (clean - foil)[:, None].expand_as(found[line])
-    torch.testing.assert_close(found[line], expected, **NEAR)
+    shifts, clean, foil = collected(tiny_models(architecture), mixed_pairs(), [line])
+    expected = (clean - foil)[:, None].expand_as(shifts[line])
+    torch.testing.assert_close(shifts[line], expected, **NEAR)
 
 
 def test_a_swapped_pair_swaps_denoising_and_noising(tiny_models: Any) -> None:
     """Putting the clean piece into the foil run is the other pair's noising; signs turn twice."""
     pairs = mixed_pairs()
     lines = lines_of("denoise", "noise")
-    found, clean, foil = collected(tiny_models("llama"), pairs, lines)
+    shifts, clean, foil = collected(tiny_models("llama"), pairs, lines)
     turned, turned_clean, turned_foil = collected(tiny_models("llama"), [pair.swapped() for pair in pairs], lines)
     torch.testing.assert_close(turned_clean, -foil, **NEAR)
     torch.testing.assert_close(turned_foil, -clean, **NEAR)
     for line in lines:
         other = line._replace(measure="noise" if line.measure == "denoise" else "denoise")
-        torch.testing.assert_close(turned[other], found[line], equal_nan=True, **NEAR)
+        torch.testing.assert_close(turned[other], shifts[line], equal_nan=True, **NEAR)
 
 
 def test_a_position_a_pair_lacks_or_that_comes_before_its_first_difference_has_no_value(tiny_models: Any) -> None:
     pairs = mixed_pairs()
     lines = [Line("denoise", name, where) for name in COMPONENTS for where in ("subject", "early", "nowhere")]
-    found, *_ = collected(tiny_models("llama"), pairs, lines)
-    for line, values in found.items():
+    shifts, *_ = collected(tiny_models("llama"), pairs, lines)
+    for line, values in shifts.items():
         has = {"subject": [True, True, False, True], "early": [False, False, False, True]}[line.position]
-        assert values.isnan().all(1).tolist() == [not one for one in has]
+        assert values.isnan().all(1).tolist() == [not is_there for is_there in has]
         assert values.isfinite().all(1).tolist() == has
-    assert not [line for line in found if line.position == "nowhere"]
+    assert not [line for line in shifts if line.position == "nowhere"]
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_another_direction(tiny_models: Any) -> None:
@@ -272,9 +272,9 @@ def test_controls_exist_for_contributions_at_named_positions_only(tiny_models: A
 
 def test_a_window_longer_than_the_model_has_no_value(tiny_models: Any) -> None:
     lines = [Line("denoise", "mlp_out", "last", 4), Line("denoise", "mlp_out", "last", 3)]
-    found, *_ = collected(tiny_models("llama"), mixed_pairs(), lines)
-    assert list(found) == lines[1:]
-    assert found[lines[1]].shape == (4, 1)
+    shifts, *_ = collected(tiny_models("llama"), mixed_pairs(), lines)
+    assert list(shifts) == lines[1:]
+    assert shifts[lines[1]].shape == (4, 1)
 
 
 @pytest.mark.parametrize("architecture", ["gpt2", "gemma2"])

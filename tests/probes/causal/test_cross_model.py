@@ -36,13 +36,13 @@ def collected(
     receiver: Checkpoint, source: Any, pairs: Sequence[Pair], lines: Sequence[CrossLine] = LINES, **options: Any
 ) -> tuple[Tensor, Tensor, dict[CrossLine, Tensor]]:
     ends = torch.full((2, len(pairs)), torch.nan)
-    found = {line: torch.full((len(pairs), receiver.n_layers), torch.nan) for line in lines}
+    shifts = {line: torch.full((len(pairs), receiver.n_layers), torch.nan) for line in lines}
     for batch in cross_patch(receiver, source, pairs, lines, **options):
         rows = torch.tensor(batch.rows)
         ends[0, rows], ends[1, rows] = batch.source, batch.receiver
         for line, values in batch.shift.items():
-            found[line][rows] = values
-    return *ends, found
+            shifts[line][rows] = values
+    return *ends, shifts
 
 
 @pytest.mark.parametrize("architecture", REFERENCED)
@@ -87,10 +87,11 @@ def test_the_null_moves_the_receivers_own_vector_by_the_distance_of_the_two_in_a
             at = range(len(pair.clean.ids)) if line.position == EVERY else [pair.clean.positions[line.position]]
             for layer in range(receiver.n_layers):
                 directions = unit_vectors((len(pair.clean.ids), receiver.d_model), 5, pair.key, layer)
-                mine, theirs = own[line.component, layer], other[line.component, layer]
+                own_part, other_part = own[line.component, layer], other[line.component, layer]
                 edits = {
                     (line.component, layer): {
-                        token: mine[token] + (theirs[token] - mine[token]).norm() * directions[token] for token in at
+                        token: own_part[token] + (other_part[token] - own_part[token]).norm() * directions[token]
+                        for token in at
                     }
                 }
                 wanted = torch.tensor(into.difference(pair, pair.clean.ids, edits) - before, dtype=torch.float32)
@@ -110,9 +111,9 @@ def test_half_precision_does_not_round_a_small_random_change_away(part: str, mon
     true_sweep = cross_model.sweep
 
     def watched(run: Any, variants: Any, where: Any, **options: Any) -> torch.Tensor:
-        for one in variants:
-            layer = one.blocks.start
-            edited.append((one.values(layer), run.at(one.component, layer, where)))
+        for variant in variants:
+            layer = variant.blocks.start
+            edited.append((variant.values(layer), run.at(variant.component, layer, where)))
         return true_sweep(run, variants, where, **options)
 
     monkeypatch.setattr(cross_model, "sweep", watched)
@@ -120,10 +121,10 @@ def test_half_precision_does_not_round_a_small_random_change_away(part: str, mon
     collected(receiver, source, mixed_pairs(), lines)
     half = len(edited) // 2
     assert half > 2
-    for (theirs, own), (moved, _) in zip(edited[:half], edited[half:], strict=True):
-        wanted, found = ((one.float() - own.float()).norm(dim=-1) for one in (theirs, moved))
-        torch.testing.assert_close(found, wanted, atol=1e-6, rtol=0.1)
-        assert not bool((moved == theirs).all(-1)[wanted > 0].any())
+    for (lent, own), (moved, _) in zip(edited[:half], edited[half:], strict=True):
+        wanted, random_size = ((value.float() - own.float()).norm(dim=-1) for value in (lent, moved))
+        torch.testing.assert_close(random_size, wanted, atol=1e-6, rtol=0.1)
+        assert not bool((moved == lent).all(-1)[wanted > 0].any())
 
 
 NULLS = [CrossLine(part, where, random=True) for part in CONTRIBUTIONS for where in ("last", EVERY)]
@@ -142,11 +143,11 @@ def test_a_lender_on_disk_lends_what_the_model_lends_and_is_stored_once(tmp_path
     whole = ActivationStore(tmp_path / "whole", {"model": "b"})
     store_contributions(source, pairs[:2], whole)
     store_contributions(source, pairs, whole, batch_tokens=10)
-    direct, kept = collected(receiver, source, pairs), collected(receiver, stored(whole), pairs)
-    for one, two in zip(direct[:2], kept[:2], strict=True):
-        torch.testing.assert_close(one, two, **NEAR)
+    direct, from_disk = collected(receiver, source, pairs), collected(receiver, stored(whole), pairs)
+    for direct_end, end_from_disk in zip(direct[:2], from_disk[:2], strict=True):
+        torch.testing.assert_close(direct_end, end_from_disk, **NEAR)
     for line in LINES:
-        torch.testing.assert_close(direct[2][line], kept[2][line], equal_nan=True, **NEAR)
+        torch.testing.assert_close(direct[2][line], from_disk[2][line], equal_nan=True, **NEAR)
     shards = sorted((tmp_path / "whole").glob("shard-*"))
     store_contributions(source, pairs, whole)
     assert sorted((tmp_path / "whole").glob("shard-*")) == shards
@@ -180,17 +181,24 @@ class PlantedPair:
     def __init__(self, planted: tuple[Planted, Planted]) -> None:
         self.planted = planted[0]
         self.base, self.changed = (
-            open_checkpoint(str(one.checkpoint), dtype="float32", device="cpu") for one in planted
+            open_checkpoint(str(side.checkpoint), dtype="float32", device="cpu") for side in planted
         )
         kinds = {
             record["id"]: record["kind"] for record in map(json.loads, self.planted.items.read_text().splitlines())
         }
         self.pairs: dict[str, list[Pair]] = {}
         encoded, _ = encode_items(read_items(self.planted.items), self.base, None)
-        for one in encoded:
-            assert one.foil_prompt is not None and one.foil_id is not None
-            pair = Pair(one.key, one.prompt, one.foil_prompt, one.answer_id, one.foil_id, one.item.family)
-            self.pairs.setdefault(kinds[one.key], []).append(pair)
+        for encoded_item in encoded:
+            assert encoded_item.foil_prompt is not None and encoded_item.foil_id is not None
+            pair = Pair(
+                encoded_item.key,
+                encoded_item.prompt,
+                encoded_item.foil_prompt,
+                encoded_item.answer_id,
+                encoded_item.foil_id,
+                encoded_item.item.family,
+            )
+            self.pairs.setdefault(kinds[encoded_item.key], []).append(pair)
 
 
 CASES = {"knowledge": ("subject", 3), "reasoning": ("last", 5)}
@@ -226,12 +234,12 @@ def test_swapping_layers_points_at_the_changed_block_and_at_nothing_else(
     layer_swaps = layer_swaps_of(7)
     batches = list(swap_layers(base, donor, world.pairs[name], layer_swaps))
     scores = torch.cat([batch.clean for batch in batches]).mean(0)
-    by_name = {(one.sweep, one.layer): score for one, score in zip(layer_swaps, scores, strict=True)}
+    by_name = {(swap.sweep, swap.layer): score for swap, score in zip(layer_swaps, scores, strict=True)}
     nothing, everything = (float(by_name[end, None]) for end in ("nothing", "everything"))
     assert abs(everything - nothing) >= 1.0
-    found = (scores - nothing) / (everything - nothing)
-    for one, value in zip(layer_swaps, found.tolist(), strict=True):
-        assert value == (1.0 if block in one.blocks else 0.0), one
+    share = (scores - nothing) / (everything - nothing)
+    for swap, value in zip(layer_swaps, share.tolist(), strict=True):
+        assert value == (1.0 if block in swap.blocks else 0.0), swap
     for kind in {"knowledge", "reasoning", "control"} - {name}:
         for batch in swap_layers(base, donor, world.pairs[kind][:20], layer_swaps):
             torch.testing.assert_close(batch.clean, batch.clean[:, :1].expand_as(batch.clean), rtol=0, atol=0.02)

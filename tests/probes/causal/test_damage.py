@@ -34,9 +34,9 @@ def removed_at(model: PlainModel, text: int, ablation: Ablation, layer: int) -> 
 def test_damage_is_the_mean_divergence_of_the_last_tokens(tiny_models: Any, architecture: str) -> None:
     checkpoint = tiny_models(architecture)
     model = plain(architecture, checkpoint)
-    found = damage(checkpoint, TEXTS, ABLATIONS, last_tokens=LAST)
+    divergences = damage(checkpoint, TEXTS, ABLATIONS, last_tokens=LAST)
     for ablation in ABLATIONS:
-        assert found[ablation].shape == (3, checkpoint.n_layers - ablation.window + 1)
+        assert divergences[ablation].shape == (3, checkpoint.n_layers - ablation.window + 1)
         for text, ids in enumerate(TEXTS):
             for start in range(checkpoint.n_layers - ablation.window + 1):
                 with torch.no_grad():
@@ -44,11 +44,11 @@ def test_damage_is_the_mean_divergence_of_the_last_tokens(tiny_models: Any, arch
                     edits = {(ablation.component, layer): removed_at(model, text, ablation, layer) for layer in layers}
                     before, after = (model.run(ids, e)[0][-LAST:].double().softmax(-1) for e in ({}, edits))
                 expected = (before * (before / after).log()).sum(-1).mean()
-                assert float(found[ablation][text, start]) == pytest.approx(float(expected), rel=2e-3, abs=1e-5)
+                assert float(divergences[ablation][text, start]) == pytest.approx(float(expected), rel=2e-3, abs=1e-5)
 
 
 def test_a_text_left_over_borrows_from_the_batch_before_it(tiny_models: Any) -> None:
-    found = damage(tiny_models("llama"), TEXTS, ABLATIONS, last_tokens=LAST, batch_tokens=2 * LAST)
+    divergences = damage(tiny_models("llama"), TEXTS, ABLATIONS, last_tokens=LAST, batch_tokens=2 * LAST)
     together = damage(tiny_models("llama"), TEXTS, ABLATIONS, last_tokens=LAST)
     for ablation in ABLATIONS:
-        assert torch.equal(found[ablation], together[ablation])
+        assert torch.equal(divergences[ablation], together[ablation])

@@ -27,9 +27,9 @@ def failed(base: Checkpoint, donor: Checkpoint) -> set[str]:
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_architecture_passes(architecture: str, dtype: torch.dtype) -> None:
     base, donor = (tiny_checkpoint(architecture, dtype=dtype, seed=seed) for seed in (0, 1))
-    found = run_layer_swap_self_tests(base, donor, mixed_pairs())
-    assert {test.name for test in found} == {EVERYTHING, NOTHING, ITSELF, PUT_BACK}
-    assert all(test.passed for test in found), [test for test in found if not test.passed]
+    tests = run_layer_swap_self_tests(base, donor, mixed_pairs())
+    assert {test.name for test in tests} == {EVERYTHING, NOTHING, ITSELF, PUT_BACK}
+    assert all(test.passed for test in tests), [test for test in tests if not test.passed]
 
 
 def test_no_pairs_are_no_test(tiny_models: Any) -> None:

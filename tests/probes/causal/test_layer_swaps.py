@@ -36,22 +36,22 @@ def even_pairs() -> list[Pair]:
     return [pair_of(str(seed), 9, 3, subject=4, seed=seed) for seed in range(4)]
 
 
-def exchanged(architecture: str, base: Any, donor: Any, one: LayerSwap) -> Any:
+def exchanged(architecture: str, base: Any, donor: Any, swap: LayerSwap) -> Any:
     """A copy of `base` in which the units of `donor` were put where they belong."""
     model = copy.deepcopy(base)
-    if "embedding" in one.ends:
+    if "embedding" in swap.ends:
         head = copy.deepcopy(model.get_output_embeddings())
         for name in _EMBEDDINGS.get(architecture, (_embedding_of(architecture),)):
             _put(model, name, copy.deepcopy(donor.get_submodule(name)))
         model.set_output_embeddings(head)
-    for layer in one.blocks:
+    for layer in swap.blocks:
         model.get_submodule(_BLOCKS.get(architecture, "model.layers"))[layer] = copy.deepcopy(
             donor.get_submodule(_BLOCKS.get(architecture, "model.layers"))[layer]
         )
-    if "final_norm" in one.ends:
+    if "final_norm" in swap.ends:
         name = _NORMS.get(architecture, "model.norm")
         _put(model, name, copy.deepcopy(donor.get_submodule(name)))
-    if "unembedding" in one.ends:
+    if "unembedding" in swap.ends:
         model.set_output_embeddings(copy.deepcopy(donor.get_output_embeddings()))
     return model
 
@@ -96,10 +96,10 @@ def test_every_layer_swap_is_the_model_whose_modules_were_exchanged(architecture
     base, donor = (tiny_checkpoint(architecture, seed=seed) for seed in (0, 1))
     layer_swaps, pairs = layer_swaps_of(N_LAYERS), even_pairs()
     clean, foil, top = collected(base, donor, pairs, layer_swaps, from_runs=from_runs)
-    for column, one in enumerate(layer_swaps):
-        expected = plain_scores(exchanged(architecture, base.model, donor.model, one), pairs)
-        for found, wanted in zip((clean, foil, top), expected, strict=True):
-            assert torch.equal(found[:, column], wanted), one
+    for column, swap in enumerate(layer_swaps):
+        expected = plain_scores(exchanged(architecture, base.model, donor.model, swap), pairs)
+        for scores, wanted in zip((clean, foil, top), expected, strict=True):
+            assert torch.equal(scores[:, column], wanted), swap
     assert len({tuple(column.tolist()) for column in clean.T}) >= 3 * N_LAYERS
 
 
@@ -107,9 +107,9 @@ def test_every_layer_swap_is_the_model_whose_modules_were_exchanged(architecture
 def test_everything_is_the_donor_and_nothing_the_base_bit_for_bit(architecture: str) -> None:
     base, donor = (tiny_checkpoint(architecture, seed=seed) for seed in (0, 1))
     layer_swaps, pairs = layer_swaps_of(N_LAYERS, ("nothing", "everything")), even_pairs()
-    found = collected(base, donor, pairs, layer_swaps, from_runs=False)
+    measured = collected(base, donor, pairs, layer_swaps, from_runs=False)
     for column, model in enumerate((base, donor)):
-        for scores, wanted in zip(found, plain_scores(model.model, pairs), strict=True):
+        for scores, wanted in zip(measured, plain_scores(model.model, pairs), strict=True):
             assert torch.equal(scores[:, column], wanted)
 
 
@@ -118,8 +118,8 @@ def test_pairs_of_unequal_length_give_what_each_gives_alone(tiny_models: Any) ->
     layer_swaps = layer_swaps_of(N_LAYERS)
     together = collected(base, donor, pairs, layer_swaps)
     alone = [collected(base, donor, [pair], layer_swaps) for pair in pairs]
-    for found, parts in zip(together[:2], list(zip(*alone, strict=True))[:2], strict=True):
-        torch.testing.assert_close(found, torch.cat(parts), rtol=1e-4, atol=1e-5)
+    for scores, parts in zip(together[:2], list(zip(*alone, strict=True))[:2], strict=True):
+        torch.testing.assert_close(scores, torch.cat(parts), rtol=1e-4, atol=1e-5)
     small = collected(base, donor, pairs, layer_swaps, batch_tokens=20)
     torch.testing.assert_close(small[0], together[0], rtol=1e-4, atol=1e-5)
 
@@ -130,10 +130,10 @@ def test_prompts_in_one_row_give_what_each_gives_in_its_own(architecture: str) -
     layer_swaps, pairs = layer_swaps_of(N_LAYERS), [*mixed_pairs(), *mixed_pairs()[:2]]
     apart = collected(base, donor, pairs, layer_swaps, from_runs=False)
     for options in ({}, {"batch_tokens": 20}):
-        for found, expected in zip(
+        for scores, expected in zip(
             collected(base, donor, pairs, layer_swaps, share=True, **options)[:2], apart[:2], strict=True
         ):
-            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(scores, expected, rtol=1e-4, atol=1e-5)
 
 
 def prompts_of(length: int, n: int = 6) -> list[Prompt]:
@@ -168,9 +168,11 @@ def neo(seed: int) -> Checkpoint:
 def test_a_window_of_columns_shares_no_row_that_is_longer_than_it() -> None:
     base, donor = neo(0), neo(1)
     beginning = (50, 51, 52, 53)
-    prompts = [Prompt(one.key, beginning + one.ids) for one in prompts_of(6)]
+    prompts = [Prompt(prompt.key, beginning + prompt.ids) for prompt in prompts_of(6)]
     assert shares_rows(base, prompts[:1]) and not shares_rows(base, prompts)
-    pairs = [Pair(one.key, one, two, 4, 5, "sums") for one, two in zip(prompts[::2], prompts[1::2], strict=True)]
+    pairs = [
+        Pair(clean.key, clean, foil, 4, 5, "sums") for clean, foil in zip(prompts[::2], prompts[1::2], strict=True)
+    ]
     layer_swaps = layer_swaps_of(2)
     apart, shared = (collected(base, donor, pairs, layer_swaps, share=share)[0] for share in (False, True))
     torch.testing.assert_close(shared, apart, rtol=1e-4, atol=1e-5)
@@ -229,7 +231,9 @@ def test_a_trial_is_the_longest_row_and_costs_a_model_two_runs() -> None:
     collected(base, donor, pairs, layer_swaps, share=True, batch_tokens=40)
     trial, rows = shapes[:2], shapes[2:]
     assert [shape[0] for shape in trial[1:]] == [1] and all(shape[0] == 1 for shape in rows)
-    assert trial[0][0] <= 4 and trial[0][1] == max(len(one.ids) for pair in pairs for one in (pair.clean, pair.foil))
+    assert trial[0][0] <= 4 and trial[0][1] == max(
+        len(prompt.ids) for pair in pairs for prompt in (pair.clean, pair.foil)
+    )
     assert trial[1][1] >= max(shape[1] for shape in rows)
 
 
@@ -245,10 +249,12 @@ def test_an_adapter_opened_on_its_base_is_swapped_like_any_checkpoint(tmp_path: 
     adapted = open_checkpoint(f"{tmp_path / 'base'}+{tmp_path / 'adapter'}", dtype="float32", device="cpu")
     layer_swaps, pairs = layer_swaps_of(N_LAYERS), even_pairs()
     clean, *_ = collected(base, adapted, pairs, layer_swaps, from_runs=False)
-    for column, one in enumerate(layer_swaps):
-        assert torch.equal(clean[:, column], plain_scores(exchanged("llama", base.model, adapted.model, one), pairs)[0])
+    for column, swap in enumerate(layer_swaps):
+        assert torch.equal(
+            clean[:, column], plain_scores(exchanged("llama", base.model, adapted.model, swap), pairs)[0]
+        )
     nothing = clean[:, layer_swaps.index(layer_swaps_of(N_LAYERS, ("nothing",))[0])]
-    assert torch.equal(clean[:, [one.sweep == "embedding" for one in layer_swaps].index(True)], nothing)
+    assert torch.equal(clean[:, [swap.sweep == "embedding" for swap in layer_swaps].index(True)], nothing)
 
 
 def test_a_model_swapped_with_itself_does_not_move_by_a_bit(tiny_models: Any) -> None:
@@ -259,8 +265,10 @@ def test_a_model_swapped_with_itself_does_not_move_by_a_bit(tiny_models: Any) ->
 
 def test_both_models_are_left_as_they_were_even_after_an_error() -> None:
     base, donor = tiny_checkpoint("llama", seed=0), tiny_checkpoint("llama", seed=1)
-    before = [{name: id(module) for name, module in one.model.named_modules()} for one in (base, donor)]
-    weights = [{name: value.clone() for name, value in one.model.state_dict().items()} for one in (base, donor)]
+    before = [{name: id(module) for name, module in checkpoint.model.named_modules()} for checkpoint in (base, donor)]
+    weights = [
+        {name: value.clone() for name, value in checkpoint.model.state_dict().items()} for checkpoint in (base, donor)
+    ]
     calls = [0]
 
     def breaks(module: Any, inputs: Any, output: Any) -> None:
@@ -272,18 +280,18 @@ def test_both_models_are_left_as_they_were_even_after_an_error() -> None:
     with pytest.raises(RuntimeError, match="broken block"):
         collected(base, donor, even_pairs(), layer_swaps_of(N_LAYERS))
     handle.remove()
-    for one, modules, state in zip((base, donor), before, weights, strict=True):
-        assert {name: id(module) for name, module in one.model.named_modules()} == modules
-        assert all(torch.equal(value, state[name]) for name, value in one.model.state_dict().items())
-        assert not any(module._forward_hooks or module._forward_pre_hooks for module in one.model.modules())
+    for checkpoint, modules, state in zip((base, donor), before, weights, strict=True):
+        assert {name: id(module) for name, module in checkpoint.model.named_modules()} == modules
+        assert all(torch.equal(value, state[name]) for name, value in checkpoint.model.state_dict().items())
+        assert not any(module._forward_hooks or module._forward_pre_hooks for module in checkpoint.model.modules())
 
 
 def test_a_random_change_has_the_norm_of_the_real_one_in_every_matrix_and_depends_on_its_seed() -> None:
     base, donor = tiny_checkpoint("qwen2", seed=0), tiny_checkpoint("qwen2", seed=1)
     made, again, other = (RandomDelta(base, donor, seed).block(1) for seed in (0, 0, 1))
-    own, theirs = dict(base.blocks[1].named_parameters()), dict(donor.blocks[1].named_parameters())
+    own, of_donor = dict(base.blocks[1].named_parameters()), dict(donor.blocks[1].named_parameters())
     for name, parameter in made.named_parameters():
-        real, random = theirs[name] - own[name], parameter - own[name]
+        real, random = of_donor[name] - own[name], parameter - own[name]
         torch.testing.assert_close(random.norm(), real.norm(), rtol=1e-4, atol=1e-6)
         assert torch.equal(parameter, again.get_parameter(name))
         assert not torch.allclose(parameter, other.get_parameter(name))
@@ -299,8 +307,8 @@ def test_a_random_change_is_swapped_like_a_model_made_of_its_blocks() -> None:
     whole = copy.deepcopy(base.model)
     for layer in range(N_LAYERS):
         whole.model.layers[layer] = null.block(layer)
-    for column, one in enumerate(layer_swaps):
-        assert torch.equal(clean[:, column], plain_scores(exchanged("llama", base.model, whole, one), pairs)[0])
+    for column, swap in enumerate(layer_swaps):
+        assert torch.equal(clean[:, column], plain_scores(exchanged("llama", base.model, whole, swap), pairs)[0])
 
 
 def test_models_that_cannot_be_swapped_are_refused(tiny_models: Any) -> None:
@@ -330,11 +338,11 @@ def test_models_that_cannot_be_swapped_are_refused(tiny_models: Any) -> None:
 @pytest.mark.parametrize("stride", [1, 2, 3, 7])
 def test_sweeps_with_a_stride_are_those_without_that_begin_and_end_there(stride: int) -> None:
     n_layers = 7
-    every = {sweep: {one.blocks for one in layer_swaps_of(n_layers, (sweep,))} for sweep in ("prefix", "suffix")}
+    every = {sweep: {swap.blocks for swap in layer_swaps_of(n_layers, (sweep,))} for sweep in ("prefix", "suffix")}
     for sweep in ("prefix", "suffix"):
-        found = layer_swaps_of(n_layers, (sweep,), stride=stride)
-        assert {one.blocks for one in found} <= every[sweep] and len(found) == -(-n_layers // stride)
-        assert range(n_layers) in {one.blocks for one in found}
+        strided = layer_swaps_of(n_layers, (sweep,), stride=stride)
+        assert {swap.blocks for swap in strided} <= every[sweep] and len(strided) == -(-n_layers // stride)
+        assert range(n_layers) in {swap.blocks for swap in strided}
     single = layer_swaps_of(n_layers, ("single",), stride=stride)
-    assert [layer for one in single for layer in one.blocks] == list(range(n_layers))
-    assert max(len(one.blocks) for one in single) == stride
+    assert [layer for swap in single for layer in swap.blocks] == list(range(n_layers))
+    assert max(len(swap.blocks) for swap in single) == stride

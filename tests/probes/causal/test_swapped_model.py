@@ -23,20 +23,20 @@ def test_it_writes_what_a_model_of_copied_blocks_writes(architecture: str, sweep
     prompts = [pair.clean for pair in mixed_pairs()]
     before = generate(base, prompts, max_new_tokens=8)
     written = []
-    for one in layer_swaps_of(N_LAYERS, (sweep,)):  # type: ignore[arg-type]  # parametrised words are str
+    for swap in layer_swaps_of(N_LAYERS, (sweep,)):  # type: ignore[arg-type]  # parametrised words are str
         made = copy.deepcopy(base.model)
         blocks = made.get_submodule(base.anatomy.blocks_path)
-        for layer in one.blocks:
+        for layer in swap.blocks:
             blocks[layer] = copy.deepcopy(donor.blocks[layer])
-        with swapped_model(base, donor, one) as model, torch.no_grad():
-            found = generate(model, prompts, max_new_tokens=8)
+        with swapped_model(base, donor, swap) as model, torch.no_grad():
+            generations = generate(model, prompts, max_new_tokens=8)
             ids = torch.tensor([prompts[0].ids])
             assert torch.equal(model.model(input_ids=ids).logits, made(input_ids=ids).logits)
             assert [block is other for block, other in zip(model.blocks, donor.blocks, strict=True)] == [
-                layer in one.blocks for layer in range(N_LAYERS)
+                layer in swap.blocks for layer in range(N_LAYERS)
             ]
             assert model.identity.weights_sha256 != base.identity.weights_sha256
-        written.append([line.ids for line in found])
+        written.append([line.ids for line in generations])
         assert generate(base, prompts, max_new_tokens=8) == before
     if sweep == "nothing":
         assert written == [[line.ids for line in before]]
@@ -54,7 +54,9 @@ def test_all_blocks_of_a_donor_with_equal_ends_write_what_the_donor_writes(archi
             if not name.startswith(inside):
                 weight.copy_(base.model.get_parameter(name))
     prompts = [pair.clean for pair in mixed_pairs()]
-    expected, own = ([line.ids for line in generate(one, prompts, max_new_tokens=8)] for one in (donor, base))
+    expected, own = (
+        [line.ids for line in generate(checkpoint, prompts, max_new_tokens=8)] for checkpoint in (donor, base)
+    )
     with swapped_model(base, donor, LayerSwap("prefix", N_LAYERS - 1, range(N_LAYERS))) as model:
         assert [line.ids for line in generate(model, prompts, max_new_tokens=8)] == expected != own
         ids = torch.tensor([prompts[0].ids])
@@ -81,10 +83,10 @@ def test_blocks_do_not_run_under_another_models_places_and_masks(
 ) -> None:
     base, donor = tiny_checkpoint(architecture, **of_base), tiny_checkpoint(architecture, seed=1, **of_donor)
     own = list(base.blocks)
-    for one, other in ((base, donor), (donor, base)):
+    for first, second in ((base, donor), (donor, base)):
         with (
             pytest.raises(StrataError, match=rf"differently: .*({named})"),
-            swapped_model(one, other, LayerSwap("single", 1, range(1, 2))),
+            swapped_model(first, second, LayerSwap("single", 1, range(1, 2))),
         ):
             pass
     assert list(base.blocks) == own

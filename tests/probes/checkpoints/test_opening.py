@@ -72,8 +72,8 @@ def test_half_precision_weights_open_in_float32_on_a_cpu(tmp_path: Path) -> None
 def test_a_device_map_places_the_model(tmp_path: Path, device_map: Any) -> None:
     directory = save_directory(tmp_path / "m")
     checkpoint = open_checkpoint(str(directory), device_map=device_map, dtype="float32")
-    found = logits_of(checkpoint.model.to("cpu"), IDS)
-    torch.testing.assert_close(found, logits_of(tiny_model("llama"), IDS), atol=1e-4, rtol=1e-4)
+    logits = logits_of(checkpoint.model.to("cpu"), IDS)
+    torch.testing.assert_close(logits, logits_of(tiny_model("llama"), IDS), atol=1e-4, rtol=1e-4)
 
 
 def test_an_offloaded_block_is_read_like_any_other() -> None:

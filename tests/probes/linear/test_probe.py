@@ -30,11 +30,11 @@ def test_the_planted_stream_is_decoded_and_noise_is_not(scheme: Scheme) -> None:
 @pytest.mark.parametrize("scheme", ["cluster", "template", "random"])
 def test_results_do_not_depend_on_how_many_streams_are_solved_together(scheme: Scheme) -> None:
     items = planted(n_streams=5, strength=0.5)
-    one, all_at_once = _probe(items, scheme=scheme, chunk=1), _probe(items, scheme=scheme, chunk=5)
-    assert np.array_equal(one.predicted, all_at_once.predicted)
-    assert one.penalty is not None and all_at_once.penalty is not None
-    assert np.array_equal(one.penalty, all_at_once.penalty)
-    np.testing.assert_allclose(one.log_likelihood, all_at_once.log_likelihood, atol=1e-3)
+    one_at_a_time, all_at_once = _probe(items, scheme=scheme, chunk=1), _probe(items, scheme=scheme, chunk=5)
+    assert np.array_equal(one_at_a_time.predicted, all_at_once.predicted)
+    assert one_at_a_time.penalty is not None and all_at_once.penalty is not None
+    assert np.array_equal(one_at_a_time.penalty, all_at_once.penalty)
+    np.testing.assert_allclose(one_at_a_time.log_likelihood, all_at_once.log_likelihood, atol=1e-3)
 
 
 def test_a_stream_is_probed_alike_alone_and_among_others() -> None:
@@ -48,11 +48,11 @@ def test_a_stream_is_probed_alike_alone_and_among_others() -> None:
 
 def test_the_seed_alone_decides_folds_and_numbers() -> None:
     items = planted(strength=0.6)
-    one, again, other = _probe(items, seed=3), _probe(items, seed=3), _probe(items, seed=4)
-    assert one.log_likelihood.tobytes() == again.log_likelihood.tobytes()
-    assert one.predicted.tobytes() == again.predicted.tobytes()
-    assert not np.array_equal(one.folds, other.folds)
-    assert not np.array_equal(one.log_likelihood, other.log_likelihood)
+    first, again, other = _probe(items, seed=3), _probe(items, seed=3), _probe(items, seed=4)
+    assert first.log_likelihood.tobytes() == again.log_likelihood.tobytes()
+    assert first.predicted.tobytes() == again.predicted.tobytes()
+    assert not np.array_equal(first.folds, other.folds)
+    assert not np.array_equal(first.log_likelihood, other.log_likelihood)
 
 
 @pytest.mark.parametrize("probe", ["linear", "mass_mean"])

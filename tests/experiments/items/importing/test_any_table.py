@@ -79,12 +79,12 @@ def plain(value: Any) -> Iterator[str]:
         if isinstance(inner, list | dict):
             yield from plain(inner)
     elif isinstance(value, list):
-        for one in value:
-            yield from plain(one)
+        for entry in value:
+            yield from plain(entry)
     elif isinstance(value, dict):
-        for key, one in value.items():
+        for key, entry in value.items():
             yield key
-            yield from plain(one)
+            yield from plain(entry)
 
 
 @settings(max_examples=150, deadline=None)

@@ -78,8 +78,8 @@ def test_labels_in_another_field_are_those_of_the_options(tmp_path: Path, key: s
     inside = FIELD.replace("options", "o.text")
     flat = {"o.text": texts, "o.label": labels, "key": key}
     cells = {"o": json.dumps(row["o"]), "key": key}
-    for one in (row, flat, cells):
-        assert answers(tmp_path, [one], inside) == ["third"]
+    for layout in (row, flat, cells):
+        assert answers(tmp_path, [layout], inside) == ["third"]
     apart = {"list": texts, "names": labels, "key": key}
     assert answers(tmp_path, [apart], FIELD.replace("options", "list") + 'labels = "names"\n') == ["third"]
 
@@ -208,7 +208,7 @@ def test_a_key_that_is_no_label_leaves_the_row_out(tmp_path: Path) -> None:
         imported = made(tmp_path, [good, {"options": {"A": "one", "B": "two"}, "key": key}], FIELD)
         assert [item.answer for item in imported] == [" two"] and sum(imported.excluded.values()) == 1
     for key in ("4", "-1", "B"):
-        rows = [{"options": ["one", "two", "three"], "key": one} for one in ("0", "2", key)]
+        rows = [{"options": ["one", "two", "three"], "key": number} for number in ("0", "2", key)]
         imported = made(tmp_path, rows, FIELD)
         assert [item.answer for item in imported] == [" one", " three"]
         assert imported.excluded == {"the key to the right option isn't the number of any option": 1}

@@ -155,8 +155,8 @@ def test_cells_that_write_lists_are_entered_and_stay_text_only_where_the_mapping
         imported = made(tmp_path / "t.csv", content, PLAIN.replace("answer}", f"{path}}}"))
         assert asked(imported) == [("France?", "Paris"), ("Italy?", "Rome")]
         assert imported.excluded == {f"the row has no field {path!r}": 2}
-    kept = made(tmp_path / "t.csv", content, PLAIN + '[rows]\ntext = ["answer"]\n')
-    assert [answer for _, answer in asked(kept)] == ['["Paris", "PARIS"]', "['Rome']"]
+    as_text = made(tmp_path / "t.csv", content, PLAIN + '[rows]\ntext = ["answer"]\n')
+    assert [answer for _, answer in asked(as_text)] == ['["Paris", "PARIS"]', "['Rome']"]
     some = made(tmp_path / "t.csv", 'question,answer\n"Reverse [1, 2]",[2]\nItaly?,Rome\n')
     assert asked(some) == [("Italy?", "Rome")] and sum(some.excluded.values()) == 1
 
@@ -274,8 +274,8 @@ def test_a_data_set_gives_what_a_parquet_file_of_it_gives(tmp_path: Path) -> Non
     table = datasets.Dataset.from_list(rows, features=features)
     table.to_parquet(str(tmp_path / "t.parquet"))
     table.save_to_disk(str(tmp_path / "t"))
-    found = [import_items(tmp_path / name, parse_mapping(PLAIN)) for name in ("t", "t.parquet")]
-    assert [item.answer for item in found[0]] == [" 0.1"] and found[0] == found[1]
+    imports = [import_items(tmp_path / name, parse_mapping(PLAIN)) for name in ("t", "t.parquet")]
+    assert [item.answer for item in imports[0]] == [" 0.1"] and imports[0] == imports[1]
 
 
 def test_rows_that_ask_the_same_share_a_cluster(tmp_path: Path) -> None:
@@ -300,8 +300,8 @@ def test_prompts_of_the_data_may_hold_braces(tmp_path: Path) -> None:
 )
 def test_a_comma_in_a_number_stands_between_groups_of_three(tmp_path: Path, text: str, number: str | None) -> None:
     content = json.dumps({"question": "a", "answer": text}) + '\n{"question": "b", "answer": "7"}'
-    found = asked(made(tmp_path / "t.jsonl", content, PLAIN + "[answer]\nnumber = true"))
-    assert found == ([("a", number)] if number else []) + [("b", "7")]
+    pairs = asked(made(tmp_path / "t.jsonl", content, PLAIN + "[answer]\nnumber = true"))
+    assert pairs == ([("a", number)] if number else []) + [("b", "7")]
 
 
 @pytest.mark.parametrize(
@@ -310,5 +310,5 @@ def test_a_comma_in_a_number_stands_between_groups_of_three(tmp_path: Path, text
 def test_steps_are_counted_in_lists_and_never_in_letters(tmp_path: Path, steps: Any, hops: int | None) -> None:
     rows = [{"question": "a", "answer": "x", "s": steps}, {"question": "b", "answer": "y", "s": ["one"]}]
     mapping = PLAIN + 'hops = {length_of = "s"}\n'
-    found = [item.hops for item in made(tmp_path / "t.jsonl", "\n".join(map(json.dumps, rows)), mapping)]
-    assert found == ([hops] if hops else []) + [1]
+    counted = [item.hops for item in made(tmp_path / "t.jsonl", "\n".join(map(json.dumps, rows)), mapping)]
+    assert counted == ([hops] if hops else []) + [1]

@@ -50,8 +50,8 @@ def test_a_written_list_is_no_answer_whatever_the_other_cells_hold(tmp_path: Pat
 def test_one_row_with_a_written_list_is_excluded_with_what_to_write(tmp_path: Path) -> None:
     imported = made(tmp_path, ["['Paris']", "Rome", "Oslo"])
     assert [item.answer for item in imported] == [" Rome", " Oslo"] and imported.excluded == {LIST: 1}
-    kept = made(tmp_path, ["['Paris']", "Rome", "Oslo"], PLAIN + '[rows]\ntext = ["a"]\n')
-    assert [item.answer for item in kept] == [" ['Paris']", " Rome", " Oslo"] and not kept.excluded
+    as_text = made(tmp_path, ["['Paris']", "Rome", "Oslo"], PLAIN + '[rows]\ntext = ["a"]\n')
+    assert [item.answer for item in as_text] == [" ['Paris']", " Rome", " Oslo"] and not as_text.excluded
     entered = made(tmp_path, ["['Paris']", '["Rome", "Roma"]'], PLAIN.replace("{a}", "{a[0]}"))
     assert [item.answer for item in entered] == [" Paris", " Rome"]
 
@@ -67,8 +67,8 @@ def test_a_cell_inside_a_row_and_one_that_is_an_option_count_as_well(tmp_path: P
     nested = PLAIN.replace("{a}", "{a.x}")
     assert [item.answer for item in made(tmp_path, cells, nested)] == [" Rome", " Oslo"]
     for text in ("a", "a.x"):
-        kept = made(tmp_path, cells, nested + f'[rows]\ntext = ["{text}"]\n')
-        assert [item.answer for item in kept] == [" ['Paris']", " Rome", " Oslo"]
+        as_text = made(tmp_path, cells, nested + f'[rows]\ntext = ["{text}"]\n')
+        assert [item.answer for item in as_text] == [" ['Paris']", " Rome", " Oslo"]
     cells = [{"x": "['ox']", "y": "cat", "k": "x"}, {"x": "ox", "y": "cat", "k": "y"}]
     chosen = made(tmp_path, cells, '[item]\nprompt = "{q}"\n[choices]\ncolumns = ["a.x", "a.y"]\ncorrect = "a.k"\n')
     assert [item.answer for item in chosen] == [" cat"] and len(chosen.excluded) == 1
