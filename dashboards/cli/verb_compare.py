@@ -132,7 +132,7 @@ def _compare(
         on_run=lambda run: setattr(display, "progress_file", run / "progress.json"),
     )
     write_pages(out, display)
-    return found
+    return comparison
 
 
 def _tell(comparison: Mapping[str, Any], out: Path, seconds: float, values: Mapping[str, Any], stdout: TextIO) -> None:

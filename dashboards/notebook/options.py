@@ -77,7 +77,6 @@ class CompareOptions(OpeningOptions, MeasuringOptions, ComparingOptions, Running
 _ELSEWHERE = {
     "families": "Give their names as items: items=['capital', 'addition']",
     "items_file": "Give its path as items",
-    "twin": "Give the control twin as control",
     "config": "Give its fields one by one",
 }
 """What people may try, and what to write instead."""

@@ -136,7 +136,7 @@ def patching_items(run: RunTables) -> list[str]:
     path = run.run_dir / "profiles.parquet"
     if not path.exists():
         return []
-    rows = _filtered(path, [("instrument", "=", "patching")], ["item"])
+    rows = _filtered(path, [("instrument", "in", spellings("patching"))], ["item"])
     return sorted(str(i) for i in rows.column("item").unique().to_pylist())
 
 
@@ -144,7 +144,7 @@ def patching_rows(run: RunTables, items: Sequence[str]) -> Rows:
     """The activation patching effects of a few items, a row an effect."""
     if not items:
         return []
-    where = [("instrument", "=", "patching"), ("item", "in", list(items))]
+    where = [("instrument", "in", spellings("patching")), ("item", "in", list(items))]
     rows: Rows = _filtered(run.run_dir / "profiles.parquet", where, None).to_pylist()
     return rows_as_read(rows)
 

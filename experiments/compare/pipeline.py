@@ -95,7 +95,9 @@ def compare(
         run.warn(sentence)
     status = "stopped"
     try:
-        found = _Comparison(run, specs, models, config, questions, items, batch_tokens, progress).run(options or {})
+        comparison = _Comparison(run, specs, models, config, questions, items, batch_tokens, progress).run(
+            options or {}
+        )
         status = "done"
         # Where a download failed, a later start tries again, and must not measure the rest anew.
         if not keep_activations and run.complete(RESULTS):

@@ -61,7 +61,7 @@ def test_a_comparison_in_a_chat_asks_all_models_the_same_and_says_so(tmp_path: P
     config = replace(CONFIG, locate=locate, swap_pairs=2)
     openers = {"base": opener(None, 0), "distilled": opener("in the ", 1), "control": opener("of the ", 2)}
     specs = Specs("smollm2", "smollm2+think", "smollm2+plain")
-    found = compare(specs, openers, config, out, items=items)
+    comparison = compare(specs, openers, config, out, items=items)
     manifest = json.loads((out / "manifest.json").read_text())
     assert (manifest["config"]["locate"]["framing"], manifest["config"]["locate"]["prompt_prefix"]) == (
         "chat",

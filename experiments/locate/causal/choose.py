@@ -163,4 +163,4 @@ def spread_over_entities(members: Sequence[EncodedItem], seed: int) -> list[Enco
 
 def as_pair(encoded_item: EncodedItem) -> Pair:
     """An aligned item as interventions need it."""
-    return pair_of(one, f"{one.item.kind} {one.item.family}")
+    return pair_of(encoded_item, f"{encoded_item.item.kind} {encoded_item.item.family}")

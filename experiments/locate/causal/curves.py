@@ -14,6 +14,7 @@ from strata.experiments.items.schema import KINDS
 from strata.experiments.locate.causal.effects import SITES, Effects, Table, dealt_out, site_table, stable_seed
 from strata.experiments.locate.causal.lines import LOCATED
 from strata.experiments.locate.config import LocateConfig
+from strata.experiments.schema_1 import seeding_name
 from strata.probes.causal.ablation import Ablation
 from strata.probes.causal.activation_patching import CONTROLS
 from strata.probes.statistics.bootstrap import MIN_CLUSTERS, multinomial_weights

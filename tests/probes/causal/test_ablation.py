@@ -94,9 +94,10 @@ def test_the_mean_is_that_of_the_reference_tokens_that_play_the_same_part(tiny_m
 
     for row, pair in enumerate(pairs):
         for ablation in ablations:
-            given = lambda layer, token, pair=pair, ablation=ablation: mean(
-                ablation.component, layer, part(pair, token)
-            )  # noqa: E731
+
+            def given(layer: int, token: int, pair=pair, ablation=ablation) -> Tensor:  # type: ignore[no-untyped-def]
+                return mean(ablation.component, layer, part(pair, token))
+
             expected = model.difference(pair, pair.clean.ids) - plain_left(
                 model, pair, ablation, checkpoint.n_layers, given
             )
