@@ -46,7 +46,7 @@ def fitted_lenses(
         if name == "logit":
             lenses.append(LOGIT_LENS)
         elif name == "tuned":
-            fit = tuned_lens(checkpoint, replace(Tuning(), seed=seed), text=file, progress=progress)
+            fit = tuned_lens(checkpoint, replace(Tuning(), seed=seed), text=file, progress=progress).fit
             lenses += [fit.tuned, fit.bias]
         elif name == "jacobian":
             settings = replace(JacobianSettings(), seed=seed)

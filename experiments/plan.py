@@ -16,14 +16,15 @@ from strata.experiments.lens_fits import text_sha256
 from strata.experiments.locate.causal.workload import intervention_tokens
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.places import PLACES
-from strata.experiments.locate.questions import questions_for
+from strata.experiments.locate.questions import Source, questions_for
 from strata.probes.backends.contract import streams_of
 from strata.probes.backends.gate import admit
 from strata.probes.backends.shape_check import check_shapes
 from strata.probes.backends.torch_hooks import TorchHooks
-from strata.probes.capture import BatchBudget, capture
+from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import read_lens
+from strata.probes.memory import free_host_memory
 
 _TRIAL_ITEMS = 24
 _READING_BYTES = 3 * 4 + 4 + 4  # three log-probabilities, rank and entropy of one lens at one stream and position
@@ -87,7 +88,7 @@ class Plan:
 
 
 def plan_locate(
-    checkpoint: Checkpoint, config: LocateConfig, out: Path, *, items_file: Path | None = None, trial: bool = True
+    checkpoint: Checkpoint, config: LocateConfig, out: Path, *, items: Source | None = None, trial: bool = True
 ) -> Plan:
     """The plan for these items on this checkpoint. Without `trial` no time is given and a meta-device model will do.
 
@@ -95,7 +96,7 @@ def plan_locate(
     Raises NotSupportedError for an architecture that a run would refuse.
     """
     text_sha256(config.text)
-    questions = questions_for(checkpoint, config, items_file)
+    questions = questions_for(checkpoint, config, items)
     encoded = questions.encoded
     not_checked: tuple[str, ...] = ()
     if trial:
@@ -178,7 +179,7 @@ def _seconds(
         budget = BatchBudget.for_device(checkpoint.device, 512)
         pass_seconds = lens_seconds = 0.0
         began = time.perf_counter()
-        for batch in capture(
+        for batch in capture_batches(
             backend,
             prompts,
             pad_id=checkpoint.pad_id,
@@ -209,13 +210,8 @@ def _available(device: torch.device, already: int) -> int | None:
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + already
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024 + already
-    except OSError:
-        pass
-    return None
+    free_here = free_host_memory()
+    return None if free_here is None else free_here + already
 
 
 def _free_disk(out: Path) -> int:

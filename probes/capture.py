@@ -1,157 +1,75 @@
-"""Prompts in, residual streams and component outputs out: streamed batch by batch, never more in memory than one.
-
-Rows of similar length share a batch, so little is spent on padding. The batch size is found while running: it
-grows while that makes tokens go by faster, and is halved when memory runs out.
-"""
+"""What stands in the residual stream, or is added to it, at these positions of these texts? One call, texts of any length."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
 import torch
-from jaxtyping import Bool, Float
-from torch import Tensor
 
-from strata.probes.backends.contract import Backend, Site, streams_of
-from strata.probes.batching import Side, locate_positions, pad
-from strata.probes.errors import DoesNotFitError, is_out_of_memory
+from strata.probes.capture_request import Positions, request_of, require_room_for, run_request
+from strata.probes.captured import Captured
+from strata.probes.checkpoints.given import Model, checkpoint_of
 from strata.probes.progress import Progress, silent
-from strata.probes.prompts import Prompt
-
-_START_TOKENS = {"cpu": 512, "cuda": 4096}
-_CEILING_TOKENS = {"cpu": 1024, "cuda": 131_072}
-_WORTHWHILE = 1.05
-
-
-@dataclass
-class BatchBudget:
-    """How many tokens (padding included) one batch may hold, learnt from the batches so far."""
-
-    tokens: int
-    """Current budget."""
-    ceiling: int
-    """Never exceeded; lowered when memory runs out."""
-    growing: bool = True
-    """Still looking for a faster size."""
-    halvings: int = 0
-    """How often memory ran out."""
-    best_rate: float = field(default=0.0, repr=False)
-
-    @classmethod
-    def for_device(cls, device: torch.device, tokens: int | None = None) -> BatchBudget:
-        """Starts small on the device; a given `tokens` is kept fixed, but still halved when memory runs out."""
-        if tokens is not None:
-            return cls(tokens, tokens, growing=False)
-        kind = device.type if device.type in _START_TOKENS else "cuda"
-        return cls(_START_TOKENS[kind], _CEILING_TOKENS[kind])
-
-    def succeeded(self, tokens: int, seconds: float) -> None:
-        """Learns from a batch that filled at least half of the budget."""
-        if not self.growing or tokens < self.tokens / 2:
-            return
-        rate = tokens / seconds
-        if rate > self.best_rate * _WORTHWHILE and self.tokens < self.ceiling:
-            self.best_rate = rate
-            self.tokens = min(2 * self.tokens, self.ceiling)
-        else:
-            self.growing = False
-
-    def failed(self) -> None:
-        """Halves after running out of memory."""
-        self.tokens = max(1, self.tokens // 2)
-        self.ceiling, self.growing = self.tokens, False
-        self.halvings += 1
-
-
-@dataclass(frozen=True)
-class Captured:
-    rows: tuple[int, ...]
-    """Indices into the prompts given to `capture`."""
-    values: Float[Tensor, "item site position d_model"]
-    """In the model's dtype, on the device asked for."""
-    present: Bool[Tensor, "item position"]
-    """Whether the prompt has that named position; where False the values mean nothing."""
+from strata.probes.site_names import Sites
+from strata.probes.texts import LAST, Texts, texts_of
 
 
 def capture(
-    backend: Backend,
-    prompts: Sequence[Prompt],
+    model: Model,
+    texts: Texts,
     *,
-    pad_id: int,
-    device: torch.device,
-    sites: Sequence[Site] | None = None,
-    positions: Sequence[str] = ("last",),
-    side: Side = "right",
-    budget: BatchBudget | None = None,
-    keep_on_device: bool = False,
+    sites: Sites | None = None,
+    positions: Positions = (LAST,),
+    layers: Iterable[int] | None = None,
+    batch_tokens: int | None = None,
     progress: Progress = silent,
-    stage: str = "capture",
-) -> Iterator[Captured]:
-    """Runs every prompt once and yields `sites` (default: streams 0..L) at the named `positions`.
+) -> Captured:
+    """Runs every text once and returns its activations, `values` (item site position d_model), on the CPU.
 
-    Batches come in order of length, not of `prompts`: use `rows`. Results are on the CPU unless `keep_on_device`;
-    from a GPU they are copied through pinned memory while the next batch runs.
-    Raises DoesNotFitError when a single prompt doesn't fit into memory.
+    `model`: a spec, an opened checkpoint, a Hugging Face `(model, tokenizer)` or a TransformerLens bridge. All but a
+    checkpoint are opened anew by every call: for several calls use `strata.open_checkpoint` once.
+    `texts`: a text, several, or items with `prompt`, `id` and `spans`. Texts of unequal length need no care: which side the
+    tokenizer pads on plays no part, and every text gets the values that it has alone. Nothing is cut off.
+    `sites`: `streams` (default: the residual streams 0..L, L being the last block's output before the final norm), or
+    `resid_pre`, `resid_mid`, `resid_post`, `attn_out`, `mlp_out`, `block_out` for all blocks, `("mlp_out", 7)` or
+    `"mlp_out.7"` for one, or a list of these. `layers` picks blocks (of `streams`: streams) for sites named without one.
+    `positions`: `last`, names of the items' spans (their last token), indices into the token ids (BOS included; negative:
+    from the end), or `"all"` for every token: then the third axis is as long as the longest text, and `present` says
+    which places are tokens.
+    `batch_tokens`: tokens run at once, padding included; found while running by default.
+
+    Memory holds all values and one batch. Raises DoesNotFitError where that is more than half of what is free: longer sets
+    go to disk by `strata capture CHECKPOINT ITEMS --out DIR`. Raises StrataError for an empty text or one longer than the
+    model reads, a site or block the model lacks, a position that no text has; NotSupportedError for an architecture that
+    isn't read rightly (every model passes self-tests first).
+
+    >>> import strata
+    >>> captured = strata.capture("smollm2", ["The capital of France is", "Two plus two is"], sites=["streams", "mlp_out.7"])
+    >>> captured.values.shape  # item, site, position, d_model
+    torch.Size([2, 32, 1, 576])
+    >>> captured.at("last")[:, captured.sites.index(("mlp_out", 7))].shape
+    torch.Size([2, 576])
     """
-    sites = streams_of(backend.n_layers) if sites is None else sites
-    budget = budget or BatchBudget.for_device(device)
-    # Longest first: if memory is too small, that shows in the first batch and not in the last.
-    order = sorted(range(len(prompts)), key=lambda row: (-len(prompts[row].ids), row))
-    done, total = 0, sum(len(prompt.ids) for prompt in prompts)
-    waiting: _OnItsWay | None = None
-    progress(stage, 0, total, "tokens")
-    while order:
-        rows = tuple(_next_rows(order, prompts, budget.tokens))
-        chosen = [prompts[row] for row in rows]
-        began = time.perf_counter()
-        try:
-            batch = pad(chosen, pad_id, side)
-            where, present = locate_positions(chosen, positions, batch)
-            values = backend.read(batch, sites, where).stack(sites)
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            if len(rows) == 1:
-                raise DoesNotFitError(
-                    f"A prompt of {len(chosen[0].ids)} tokens ({chosen[0].key}) does not fit into memory",
-                    "Leave it out, or use --dtype bfloat16, a smaller model or --device-map auto",
-                ) from error
-            budget.failed()
-            if device.type == "cuda":
-                torch.cuda.empty_cache()
-            continue
-        del order[: len(rows)]
-        budget.succeeded(batch.ids.numel(), time.perf_counter() - began)
-        if keep_on_device or values.device.type == "cpu":
-            yield Captured(rows, values, present)
-        else:
-            if waiting is not None:
-                yield waiting.arrived()
-            waiting = _OnItsWay(rows, values, present)
-        done += sum(len(prompt.ids) for prompt in chosen)
-        progress(stage, done, total, "tokens")
-    if waiting is not None:
-        yield waiting.arrived()
-
-
-def _next_rows(order: Sequence[int], prompts: Sequence[Prompt], tokens: int) -> Sequence[int]:
-    longest = len(prompts[order[0]].ids)
-    return order[: max(1, tokens // longest)]
-
-
-class _OnItsWay:
-    """One batch being copied from the GPU to pinned memory while the next one is computed."""
-
-    def __init__(self, rows: tuple[int, ...], values: Tensor, present: Tensor) -> None:
-        self.rows, self.present = rows, present
-        self.host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
-        self.host.copy_(values, non_blocking=True)
-        self.source = values  # kept alive until the copy is over
-        self.copied: torch.cuda.Event = torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch has no stub for it
-        self.copied.record(torch.cuda.current_stream(values.device))
-
-    def arrived(self) -> Captured:
-        self.copied.synchronize()
-        return Captured(self.rows, self.host, self.present)
+    rows = texts_of(texts)
+    checkpoint = checkpoint_of(model)
+    request = request_of(checkpoint, rows, sites, positions, layers)
+    shape = (len(rows), len(request.sites), len(request.positions), checkpoint.d_model)
+    require_room_for(
+        shape,
+        checkpoint.dtype.itemsize,
+        "Ask for fewer sites or positions, or write them to disk: strata capture CHECKPOINT ITEMS --out DIR",
+    )
+    values = torch.full(shape, torch.nan, dtype=checkpoint.dtype)
+    for batch in run_request(checkpoint, request, range(len(rows)), batch_tokens=batch_tokens, progress=progress):
+        absent = ~batch.present[:, None, :, None]
+        values[list(batch.rows), :, : batch.values.shape[2]] = batch.values.masked_fill(absent, torch.nan)
+    return Captured(
+        values=values,
+        where=request.where,
+        sites=request.sites,
+        positions=request.positions,
+        token_ids=tuple(prompt.ids for prompt in request.prompts),
+        ids=tuple(row.id for row in rows),
+        texts=tuple(row.text for row in rows),
+        model=request.model,
+    )

@@ -105,6 +105,13 @@ class ActivationStore:
         with safe_open(str(self._places[key].shard), framework="pt") as file:
             return sorted(file.keys())
 
+    def shards(self) -> dict[Path, list[str]]:
+        """The keys of every shard in the order of its rows: for reading one shard after the other."""
+        keys: dict[Path, list[str]] = {}
+        for key, place in sorted(self._places.items(), key=lambda entry: (entry[1].shard, entry[1].row)):
+            keys.setdefault(place.shard, []).append(key)
+        return keys
+
     def _keys_of(self, shard: Path) -> list[str]:
         try:
             with safe_open(str(shard), framework="pt") as file:

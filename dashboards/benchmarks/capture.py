@@ -13,7 +13,7 @@ from strata.probes.backends.contract import streams_of
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.backends.transformer_lens import TransformerLensBackend
 from strata.probes.batching import Batch, locate_positions, pad
-from strata.probes.capture import BatchBudget, capture
+from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.prompts import Prompt
 
@@ -85,7 +85,7 @@ def _peak_of(checkpoint: Checkpoint, prompts: Sequence[Prompt]) -> int:
     def drain() -> None:
         # A fixed budget: a growing one would be compared with itself at another size.
         budget = BatchBudget.for_device(checkpoint.device, 1024)
-        for _ in capture(backend, prompts, pad_id=checkpoint.pad_id, device=checkpoint.device, budget=budget):
+        for _ in capture_batches(backend, prompts, pad_id=checkpoint.pad_id, device=checkpoint.device, budget=budget):
             pass
 
     return peak_extra_bytes(drain, checkpoint.device)

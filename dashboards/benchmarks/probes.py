@@ -16,7 +16,7 @@ from torch import Tensor
 
 from strata.dashboards.benchmarks.row import BenchmarkRow
 from strata.probes.backends.torch_hooks import TorchHooks
-from strata.probes.capture import capture
+from strata.probes.capture_batches import capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.linear import PENALTIES, assign_folds, score_held_out
@@ -224,7 +224,7 @@ def _captured_sums(checkpoint: Checkpoint) -> tuple[Float[Tensor, "item stream d
             prompts.append(Prompt(f"{template}:{a}+{b}", ids, {"last": len(ids) - 1}))
             labels.append(a + b)
     streams = torch.empty(len(prompts), checkpoint.n_layers + 1, checkpoint.d_model)
-    for part in capture(TorchHooks(checkpoint), prompts, pad_id=checkpoint.pad_id, device=checkpoint.device):
+    for part in capture_batches(TorchHooks(checkpoint), prompts, pad_id=checkpoint.pad_id, device=checkpoint.device):
         streams[list(part.rows)] = part.values[:, :, 0].float().cpu()
     return streams, labels
 

@@ -17,17 +17,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from strata.dashboards.cli.stopping import Stopped
 from strata.probes.files import write_whole
 
 DISPLAYS = ("auto", "rich", "plain", "none")
 _EVERY_SECONDS, _AT_LEAST_SECONDS, _EVERY_SHARE = 30.0, 5.0, 0.05
-
-
-class Stopped(KeyboardInterrupt):
-    """The person or the system asked to stop; what is finished has been saved."""
-
-    def __init__(self, signal_number: int) -> None:
-        self.exit_code = 128 + signal_number
 
 
 class Display:

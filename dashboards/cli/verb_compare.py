@@ -28,13 +28,14 @@ from strata.dashboards.cli.common_options import (
     display_from,
     given_options,
     open_from,
-    page_does_not_fit,
 )
-from strata.dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_text
+from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
 from strata.dashboards.cli.options import Option, add_options, positive, resolve, whole
-from strata.dashboards.cli.verb_locate import MEASURING, QUICK_FAMILIES, locate_config, sized, slug
+from strata.dashboards.cli.stopping import Stopped
+from strata.dashboards.cli.verb_locate import MEASURING, locate_config, sized
+from strata.dashboards.default_directory import default_directory
+from strata.dashboards.quick import QUICK_COMPARE
 from strata.experiments.answer_measures import GENERATED
-from strata.probes.errors import DoesNotFitError
 
 EXAMPLES = """examples:
   strata compare smollm2 smollm2+think --control smollm2+plain --out runs/compare
@@ -58,14 +59,6 @@ COMPARING = (
     Option("spectra", True, "also the spectrum of every changed matrix", "comparing"),
     Option("one_at_a_time", False, "hold one model in memory instead of two; leaves layer swaps out", "comparing"),
 )  # fmt: skip
-QUICK = {
-    # No claim of a comparison rests on two-hop questions.
-    "families": tuple(name for name in QUICK_FAMILIES if name != "landmark_capital"),
-    "per_family": 12, "random_init": False, "draws": 2_000, "lens_maps": 2, "causal_map": "quick", "pairs": 9,
-    "damage_texts": 2, "swap_pairs": 8, "contrast_items": 0, "swap_stride": 5, "both_ways": False, "crossed_positions": ("last",), "generated": 2, "generated_swap_parts": 2,
-    "generated_tokens": 64, "generated_splits": ("test",), "spectra": False,
-}  # fmt: skip
-"""What --quick sets, where nothing else was asked for."""
 OPTIONS = (
     Option("out", None, "run directory (default: runs/BASE-DISTILLED-SEED)", "output", metavar="DIR"),
     *ITEMS, *COMPARING, *MEASURING, *MODEL, *DISPLAY,
@@ -83,9 +76,9 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
     if arguments.print_config:
         print(config_lines(resolved), end="")
         return 0
-    values = sized(resolved, QUICK)
-    name = slug(f"{arguments.base}-{arguments.distilled}-{values['seed']}")
-    out = Path(values["out"]) if values["out"] else Path("runs") / name
+    values = sized(resolved, QUICK_COMPARE)
+    named = default_directory(arguments.base, arguments.distilled, values["seed"])
+    out = Path(values["out"]) if values["out"] else named
     display = display_from(values, label=out.name)
     began = time.monotonic()
     with only_results_on_stdout() as stdout:
@@ -102,7 +95,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
 def _compare(
     arguments: argparse.Namespace, values: dict[str, Any], out: Path, command: list[str], display: Display
 ) -> dict[str, Any]:
-    from strata.dashboards.page import write_comparison, write_report
+    from strata.dashboards.page import write_pages
     from strata.experiments.compare import CompareConfig, Specs, compare
 
     specs = Specs(arguments.base, arguments.distilled, values["control"])
@@ -127,7 +120,7 @@ def _compare(
         {role: partial(open_from, spec, values, display) for role, spec in specs.by_role().items()},
         config,
         out,
-        items_file=Path(values["items"]) if values["items"] else None,
+        items=Path(values["items"]) if values["items"] else None,
         command=["strata", *command],
         options={
             name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if name != "out"
@@ -138,14 +131,7 @@ def _compare(
         progress=display,
         on_run=lambda run: setattr(display, "progress_file", run / "progress.json"),
     )
-    try:
-        pages = [*(partial(write_report, out / role) for role in comparison["models"]), partial(write_comparison, out)]
-        for done, write in enumerate(pages):
-            display("pages", done, len(pages), "pages")
-            write()
-        display("pages", len(pages), len(pages), "pages")
-    except DoesNotFitError as error:
-        raise page_does_not_fit(error, out) from error
+    write_pages(out, display)
     return comparison
 
 

@@ -29,7 +29,6 @@ from strata.experiments.locate.causal.choose import spread_over_entities
 from strata.experiments.locate.places import asked_at
 from strata.experiments.locate.questions import Questions, entity_of
 from strata.experiments.run import RunDirectory, rows_to_table
-from strata.experiments.statistics.bootstrap import MIN_CLUSTERS, cluster_codes
 from strata.experiments.statistics.jackknife import jackknife_bootstrap
 from strata.experiments.tables import CONTRASTS
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -39,6 +38,7 @@ from strata.probes.prompts import Prompt
 from strata.probes.similarity.cka import FEWEST_ITEMS, four_contrasts
 from strata.probes.similarity.dominant import Dominance, dominance
 from strata.probes.similarity.matched import streams_at
+from strata.probes.statistics.bootstrap import MIN_CLUSTERS, cluster_codes
 
 TABLE = "contrasts"
 KINDS: tuple[Kind, ...] = ("knowledge", "reasoning")

@@ -12,8 +12,8 @@ from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.paired import as_json, excludes_zero
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.questions import entity_of
-from strata.experiments.statistics.bootstrap import Estimate, cluster_bootstrap, cluster_bootstrap_ratio
 from strata.probes.causal.layer_swaps import LayerSwap
+from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap, cluster_bootstrap_ratio
 from strata.probes.store import ActivationStore
 
 LEAST_ACCURACY = 0.05

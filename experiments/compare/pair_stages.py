@@ -33,7 +33,7 @@ def check_pairs(
     named, checks, whole = specs.by_role(), {}, True
     for role in others:
         try:
-            check = check_pair(named[BASE], named[role], progress=progress)
+            check = check_pair(specs.files(BASE), specs.files(role), progress=progress)
         except STOPPING:
             raise
         except StrataError as error:
@@ -67,12 +67,16 @@ def write_weights(
     """
     if run.finished("weights.parquet"):
         return
-    named, rows, whole = specs.by_role(), [], True
+    rows, whole = [], True
     for role in others:
         try:
             changes = list(
                 compare_weights(
-                    named[BASE], named[role], spectrum=config.spectra, seed=config.locate.seed, progress=progress
+                    specs.files(BASE),
+                    specs.files(role),
+                    spectrum=config.spectra,
+                    seed=config.locate.seed,
+                    progress=progress,
                 )
             )
         except STOPPING:

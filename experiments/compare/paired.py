@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from strata.experiments.statistics.bootstrap import Estimate, cluster_bootstrap
-from strata.experiments.statistics.share import cluster_share, same_everywhere
+from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap
+from strata.probes.statistics.share import cluster_share, same_everywhere
 
 Role = str
 BASE, DISTILLED, CONTROL = "base", "distilled", "control"

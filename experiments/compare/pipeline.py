@@ -47,7 +47,7 @@ from strata.experiments.locate.causal.effects import Effects
 from strata.experiments.locate.kept import kept_effects, streams_store
 from strata.experiments.locate.pipeline import RESULTS as LOCATED
 from strata.experiments.locate.pipeline import ask, locate
-from strata.experiments.locate.questions import Questions, questions_for
+from strata.experiments.locate.questions import Questions, Source, questions_for
 from strata.experiments.run import RunDirectory, rows_to_table
 from strata.experiments.run_files import COMPARISON_SCHEMA, MANIFEST, is_complete, read_manifest, table_of
 from strata.experiments.tables import CHANGES, COMPARISON_TABLES, LIKENESS, SIMILARITY, TRANSFER
@@ -69,7 +69,7 @@ def compare(
     config: CompareConfig,
     out: Path,
     *,
-    items_file: Path | None = None,
+    items: Source | None = None,
     command: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
     batch_tokens: int | None = None,
@@ -88,14 +88,14 @@ def compare(
     models = Models(openers, one_at_a_time=one_at_a_time)
     prompt_prefix, caveats = shared_prompt_prefix(models, specs.by_role(), config.locate)
     config = replace(config, locate=replace(config.locate, prompt_prefix=prompt_prefix))
-    questions = questions_for(models.get(BASE), config.locate, items_file)
+    questions = questions_for(models.get(BASE), config.locate, items)
     run = RunDirectory(out, verb="compare", command=command, identity=_identity(models, config, questions))
     on_run(out)
     for sentence in caveats:
         run.warn(sentence)
     status = "stopped"
     try:
-        comparison = _Comparison(run, specs, models, config, questions, items_file, batch_tokens, progress).run(
+        comparison = _Comparison(run, specs, models, config, questions, items, batch_tokens, progress).run(
             options or {}
         )
         status = "done"
@@ -139,12 +139,12 @@ class _Comparison:
         models: Models,
         config: CompareConfig,
         questions: Questions,
-        items_file: Path | None,
+        items: Source | None,
         batch_tokens: int | None,
         progress: Progress,
     ) -> None:
         self.run_directory, self.specs, self.models, self.config = run, specs, models, config
-        self.questions, self.items_file, self.batch_tokens = questions, items_file, batch_tokens
+        self.questions, self.items, self.batch_tokens = questions, items, batch_tokens
         self.progress = progress
         # In the manifest, because a stage that is done says nothing when the run is taken up again.
         self.not_comparable: list[dict[str, str]] = run.manifest.setdefault("not_comparable", [])
@@ -158,7 +158,7 @@ class _Comparison:
             other.identity.tokenizer_sha256,
             other.max_context,
         )
-        asked = self.questions if same else questions_for(self.models.get(role), self.config.locate, self.items_file)
+        asked = self.questions if same else questions_for(self.models.get(role), self.config.locate, self.items)
         if base.prefix != other.prefix:
             self.run_directory.warn(
                 f"The tokenizers of {self.specs.base} and {self.specs.by_role()[role]} put different tokens before a text; "
@@ -263,7 +263,7 @@ class _Comparison:
 
     def _ask(self, role: Role) -> list[dict[str, Any]]:
         return ask(
-            self.models.get(role), self.locate_config, self.run_directory.path / role, items_file=self.items_file,
+            self.models.get(role), self.locate_config, self.run_directory.path / role, items=self.items,
             command=self.run_directory.manifest["command"], batch_tokens=self.batch_tokens, progress=self.progress,
         )  # fmt: skip
 
@@ -274,7 +274,7 @@ class _Comparison:
             # A comparison that was finished once threw away what a missing table of it is made from.
             summary.unlink(missing_ok=True)
         return locate(
-            self.models.get(role), self.locate_config, self.run_directory.path / role, items_file=self.items_file,
+            self.models.get(role), self.locate_config, self.run_directory.path / role, items=self.items,
             command=self.run_directory.manifest["command"], batch_tokens=self.batch_tokens, keep_activations=True,
             pairs_among=shared.among if shared else None, pairs_like=shared.like if shared else None, progress=self.progress,
         )  # fmt: skip

@@ -19,10 +19,10 @@ from strata.experiments.items.schema import KINDS
 from strata.experiments.locate.kept import kept_streams
 from strata.experiments.locate.places import appended, asked_at
 from strata.experiments.locate.questions import entity_of
-from strata.experiments.statistics.bootstrap import cluster_bootstrap
 from strata.probes.similarity.cka import FEWEST_ITEMS, debiased_cka_of_subsets
 from strata.probes.similarity.cosine import cosine_by_item
 from strata.probes.similarity.dominant import Dominance, Of, dominance, without_dimensions
+from strata.probes.statistics.bootstrap import cluster_bootstrap
 from strata.probes.store import ActivationStore
 
 DIMENSIONS = ("all", "trimmed")

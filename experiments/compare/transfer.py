@@ -14,10 +14,10 @@ from strata.experiments.locate.kept import kept_streams
 from strata.experiments.locate.places import appended
 from strata.experiments.locate.probing import PRECISION
 from strata.experiments.locate.targets import targets_of
-from strata.experiments.statistics.bootstrap import Estimate, cluster_bootstrap
 from strata.probes.errors import StrataError
 from strata.probes.progress import Progress, silent
 from strata.probes.similarity.transfer import OneWay, probe_transfer
+from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap
 from strata.probes.store import ActivationStore
 
 KINDS = ("knowledge", "reasoning")

@@ -18,11 +18,10 @@ from strata.experiments.generation import end_of_answer, extract_answer, is_righ
 from strata.experiments.items.alignment import encode_items, token_length
 from strata.experiments.items.builtin import build_items, chosen
 from strata.experiments.run import RunDirectory, rows_to_table
-from strata.experiments.statistics.bootstrap import Estimate, cluster_bootstrap
 from strata.probes.backends.contract import Site
 from strata.probes.backends.gate import admit
 from strata.probes.backends.torch_hooks import TorchHooks
-from strata.probes.capture import capture
+from strata.probes.capture_batches import capture_batches
 from strata.probes.checkpoints.adapter import adapter_files, adapter_settings
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import hash_safetensors, hash_settings
@@ -30,6 +29,7 @@ from strata.probes.generation import generate
 from strata.probes.lens.logit import read_lens
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts import Prompt
+from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap
 
 SCHEMA = "strata.distill-evaluation/1"
 BASE = "base"
@@ -188,9 +188,8 @@ def knowledge_rows(
     rows: list[dict[str, Any]] = []
     if not encoded:
         return rows
-    for batch in capture(
-        TorchHooks(checkpoint), [encoded_item.prompt for encoded_item in encoded],
-        pad_id=checkpoint.pad_id, device=checkpoint.device,
+    for batch in capture_batches(
+        TorchHooks(checkpoint), [one.prompt for one in encoded], pad_id=checkpoint.pad_id, device=checkpoint.device,
         sites=[Site("resid_post", checkpoint.n_layers - 1)], keep_on_device=True, progress=progress, stage="knowledge",
     ):  # fmt: skip
         asked = [encoded[row] for row in batch.rows]

@@ -16,15 +16,15 @@ from strata.experiments.answer_measures import Name, decided_by
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.questions import Questions
-from strata.experiments.statistics.bootstrap import Estimate
-from strata.experiments.statistics.share import cluster_share
 from strata.experiments.tables import BEHAVIOUR
 from strata.probes.backends.contract import Backend, Site
-from strata.probes.capture import BatchBudget, capture
+from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import NO_TOKEN, read_lens
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts import Prompt
+from strata.probes.statistics.bootstrap import Estimate
+from strata.probes.statistics.share import cluster_share
 from strata.probes.store import ActivationStore
 
 NOT_ANSWERED = "not answered right"
@@ -148,7 +148,7 @@ def full_choice_log_probs(
         return {}
     longest = max(len(ids) for ids in continuations)
     sums: dict[int, float] = {}
-    for batch in capture(
+    for batch in capture_batches(
         backend, prompts, pad_id=checkpoint.pad_id, device=checkpoint.device,
         sites=[Site("resid_post", checkpoint.n_layers - 1)], positions=[str(step) for step in range(longest)],
         budget=budget, keep_on_device=True, progress=progress, stage="choices",

@@ -14,8 +14,8 @@ from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.probing import Probed, Scored
 from strata.experiments.locate.questions import Questions, entity_of
 from strata.experiments.locate.readings import lens_values
-from strata.experiments.statistics.bootstrap import cluster_bootstrap
 from strata.probes.progress import Progress, silent
+from strata.probes.statistics.bootstrap import cluster_bootstrap
 from strata.probes.store import ActivationStore
 
 Row = dict[str, Any]

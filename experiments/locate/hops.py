@@ -10,7 +10,7 @@ import torch
 from strata.experiments.items.alignment import EncodedItem, encode_items
 from strata.experiments.items.schema import HOPS, Item
 from strata.probes.backends.contract import Backend, Site
-from strata.probes.capture import BatchBudget, capture
+from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import NO_TOKEN, read_lens
 from strata.probes.progress import Progress, silent
@@ -35,8 +35,8 @@ def hops_answered(
     unique = {hop.id: hop for hops in wanted.values() for hop in hops}
     scored, _ = encode_items(unique.values(), checkpoint, checkpoint.max_context)
     right: dict[str, bool] = {}
-    for batch in capture(
-        backend, [encoded_item.prompt for encoded_item in scored], pad_id=checkpoint.pad_id, device=checkpoint.device,
+    for batch in capture_batches(
+        backend, [one.prompt for one in scored], pad_id=checkpoint.pad_id, device=checkpoint.device,
         sites=[Site("resid_post", checkpoint.n_layers - 1)], budget=budget, keep_on_device=True, progress=progress,
         stage="single hops",
     ) if scored else ():  # fmt: skip

@@ -13,8 +13,9 @@ from torch import Tensor
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.places import PLACES, places_of
 from strata.experiments.locate.questions import unrelated_ids
+from strata.experiments.shard import Shard
 from strata.probes.backends.contract import Backend
-from strata.probes.capture import BatchBudget, Captured, capture
+from strata.probes.capture_batches import BatchBudget, CapturedBatch, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.lenses import Lens
 from strata.probes.lens.logit import NO_TOKEN, read_lens
@@ -23,8 +24,6 @@ from strata.probes.prompts import Prompt
 from strata.probes.store import ActivationStore
 
 TARGETS = ("answer", "foil", "null")
-_SHARD_BYTES = 128_000_000
-_SHARD_ITEMS = 256
 
 
 @dataclass(frozen=True)
@@ -65,10 +64,9 @@ def measure(
         return
     read = (*wanted.positions, *map(_private, PLACES if wanted.streams else ()))
     row_bytes = (checkpoint.n_layers + 1) * len(read) * checkpoint.d_model * 4
-    shard_items = max(1, min(_SHARD_ITEMS, _SHARD_BYTES // row_bytes))
-    n_choices = max((len(encoded_item.choice_ids or ()) for encoded_item in encoded), default=0)
-    shard = _Shard(store)
-    batches = capture(
+    n_choices = max((len(one.choice_ids or ()) for one in encoded), default=0)
+    shard = Shard(store, row_bytes)
+    batches = capture_batches(
         backend,
         _with_places(encoded, todo),
         pad_id=checkpoint.pad_id,
@@ -88,9 +86,7 @@ def measure(
             if wanted.streams:
                 tensors["streams"] = batch.values.cpu()
             tensors["present"] = named.present.to(torch.uint8)
-            shard.add([encoded_item.key for encoded_item in items], tensors)
-            if len(shard) >= shard_items:
-                shard.flush()
+            shard.add([one.key for one in items], tensors)
     finally:
         # Also when stopped half-way: what has been measured is kept.
         shard.flush()
@@ -110,13 +106,13 @@ def _with_places(encoded: Sequence[EncodedItem], rows: Sequence[int]) -> list[Pr
     ]
 
 
-def _at_positions(batch: Captured, count: int) -> Captured:
-    return Captured(batch.rows, batch.values[:, :, :count], batch.present[:, :count])
+def _at_positions(batch: CapturedBatch, count: int) -> CapturedBatch:
+    return CapturedBatch(batch.rows, batch.values[:, :, :count], batch.present[:, :count])
 
 
 def _lens_tensors(
     checkpoint: Checkpoint,
-    batch: Captured,
+    batch: CapturedBatch,
     items: Sequence[EncodedItem],
     nulls: Sequence[int | None],
     wanted: Pass,
@@ -148,7 +144,7 @@ def _lens_tensors(
     return tensors
 
 
-def _read_present(checkpoint: Checkpoint, batch: Captured, ids: Tensor, lens: Lens) -> dict[str, Tensor]:
+def _read_present(checkpoint: Checkpoint, batch: CapturedBatch, ids: Tensor, lens: Lens) -> dict[str, Tensor]:
     """Reads only the positions that the items have; the others come out as NaN and rank −1."""
     present: Bool[Tensor, "item position"] = batch.present
     items, places = present.nonzero(as_tuple=True)
@@ -171,26 +167,3 @@ def _read_present(checkpoint: Checkpoint, batch: Captured, ids: Tensor, lens: Le
 
 def _or_none(token: int | None) -> int:
     return NO_TOKEN if token is None else token
-
-
-class _Shard:
-    """Rows waiting to be written together."""
-
-    def __init__(self, store: ActivationStore) -> None:
-        self._store = store
-        self._keys: list[str] = []
-        self._parts: list[dict[str, Tensor]] = []
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def add(self, keys: Sequence[str], tensors: dict[str, Tensor]) -> None:
-        self._keys += keys
-        self._parts.append(tensors)
-
-    def flush(self) -> None:
-        if not self._keys:
-            return
-        whole = {name: torch.cat([part[name] for part in self._parts]) for name in self._parts[0]}
-        self._store.write(self._keys, whole, finite=("streams",))
-        self._keys, self._parts = [], []

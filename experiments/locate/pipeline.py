@@ -30,7 +30,7 @@ from strata.experiments.locate.kept import streams_store
 from strata.experiments.locate.lens_maps import chosen_for_maps, write_lens_maps
 from strata.experiments.locate.measure import Pass, measure
 from strata.experiments.locate.probing import probe_targets
-from strata.experiments.locate.questions import Questions, questions_for
+from strata.experiments.locate.questions import Questions, Source, questions_for
 from strata.experiments.locate.readings import emergence_table, profiles_table
 from strata.experiments.locate.summary import locations_of, summarise
 from strata.experiments.run import RunDirectory, rows_to_table
@@ -41,7 +41,7 @@ from strata.experiments.tables import BEHAVIOUR, CURVES, LOCATIONS, PROBES, PROF
 from strata.probes.backends.contract import Backend
 from strata.probes.backends.gate import admit
 from strata.probes.backends.torch_hooks import TorchHooks
-from strata.probes.capture import BatchBudget
+from strata.probes.capture_batches import BatchBudget
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open import randomly_initialised
 from strata.probes.lens.lenses import Lens
@@ -61,7 +61,7 @@ def locate(
     config: LocateConfig,
     out: Path,
     *,
-    items_file: Path | None = None,
+    items: Source | None = None,
     command: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
     batch_tokens: int | None = None,
@@ -82,7 +82,7 @@ def locate(
     locate(open_checkpoint("smollm2"), LocateConfig(families=("capital", "addition")), Path("runs/first"))
     ```
     """
-    questions = questions_for(checkpoint, config, items_file)
+    questions = questions_for(checkpoint, config, items)
     run = RunDirectory(out, verb="locate", command=command, identity=_identity(checkpoint, config, questions))
     on_run(out)
     status = "stopped"
@@ -102,7 +102,7 @@ def ask(
     config: LocateConfig,
     out: Path,
     *,
-    items_file: Path | None = None,
+    items: Source | None = None,
     command: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
     batch_tokens: int | None = None,
@@ -112,7 +112,7 @@ def ask(
 
     A later `locate` with the same configuration goes on from there.
     """
-    questions = questions_for(checkpoint, config, items_file)
+    questions = questions_for(checkpoint, config, items)
     run = RunDirectory(out, verb="locate", command=command, identity=_identity(checkpoint, config, questions))
     status = "stopped"
     try:

@@ -11,11 +11,14 @@ from pathlib import Path
 from strata.experiments.items.alignment import EncodedItem, encode_items, token_length
 from strata.experiments.items.builtin import build_items, chosen
 from strata.experiments.items.framing import framed, prompt_prefix_of
-from strata.experiments.items.jsonl import items_sha256, read_items
+from strata.experiments.items.jsonl import checked_items, items_sha256, read_items
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.config import LocateConfig
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
+
+Source = Path | Sequence[Item]
+"""Where items come from that aren't the built-in families': a JSON Lines file, or a list at hand."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +47,13 @@ class Questions:
         ]
 
 
-def questions_for(checkpoint: Checkpoint, config: LocateConfig, items_file: Path | None = None) -> Questions:
-    """The items of a file or of the built-in families under this checkpoint's tokenizer.
+def questions_for(checkpoint: Checkpoint, config: LocateConfig, source: Source | None = None) -> Questions:
+    """The items of a file, those at hand, or without either the built-in families', under this checkpoint's tokenizer.
 
     Framed as `config` says. Raises StrataError for a bad file, an unknown family, a chat without a template, or when
     no item is left.
     """
-    if items_file is None:
+    if source is None:
         items = build_items(
             chosen(config.families),
             seed=config.seed,
@@ -59,7 +62,7 @@ def questions_for(checkpoint: Checkpoint, config: LocateConfig, items_file: Path
             token_length=token_length(checkpoint),
         )
     else:
-        items = read_items(items_file)
+        items = read_items(source) if isinstance(source, Path) else checked_items(source)
     limited = config.limit is not None and config.limit < len(items)
     if limited:
         items = _spread(items, config.limit or 0)
@@ -70,7 +73,8 @@ def questions_for(checkpoint: Checkpoint, config: LocateConfig, items_file: Path
     encoded, excluded = encode_items(items, checkpoint, checkpoint.max_context)
     if not encoded:
         reasons = "; ".join(f"{count} × {reason}" for reason, count in Counter(excluded.values()).items())
-        where = f"in {items_file}" if items_file else "among the built-in families chosen"
+        place = source if isinstance(source, Path) else "the list of items"
+        where = "among the built-in families chosen" if source is None else f"in {place}"
         raise StrataError(
             f"No item is left to ask {where} ({reasons or 'there were none'})",
             "Choose other families, or items that fit this model's tokenizer and context",

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from strata.experiments.statistics.bootstrap import cluster_codes, per_cluster
 from strata.probes.errors import StrataError
+from strata.probes.statistics.bootstrap import cluster_codes, per_cluster
 
 
 def cluster_profiles(

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
-from strata.experiments.statistics.bootstrap import DRAWS, MIN_CLUSTERS, multinomial_weights
 from strata.experiments.statistics.depth import effect_depth, folded
 from strata.experiments.statistics.equivalence import EQUIVALENCE_BOUND, equivalent
 from strata.experiments.statistics.max_t import PERMUTATIONS
 from strata.experiments.statistics.stretch import stretch
 from strata.experiments.statistics.supra_threshold import NoiseFloor, noise_floor, supra_threshold_effect
 from strata.probes.errors import StrataError
+from strata.probes.statistics.bootstrap import DRAWS, MIN_CLUSTERS, multinomial_weights
 
 Verdict = Literal["a-first", "b-first", "together", "undetermined"]
 _CHUNK = 1_000

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from strata.experiments.statistics.bootstrap import DRAWS, MIN_CLUSTERS, Estimate, cluster_bootstrap
+from strata.probes.statistics.bootstrap import DRAWS, MIN_CLUSTERS, Estimate, cluster_bootstrap
 
 
 def jackknife_bootstrap(

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from strata.experiments.statistics.bootstrap import DRAWS, MIN_CLUSTERS, multinomial_weights
 from strata.experiments.statistics.depth import effect_depth, folded, half_mass_block
 from strata.experiments.statistics.max_t import PERMUTATIONS
 from strata.experiments.statistics.stretch import stretch
 from strata.experiments.statistics.supra_threshold import noise_floor, stack_controls, supra_threshold_effect
+from strata.probes.statistics.bootstrap import DRAWS, MIN_CLUSTERS, multinomial_weights
 
 
 @dataclass(frozen=True)

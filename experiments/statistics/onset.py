@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from strata.experiments.statistics.bootstrap import (
+from strata.probes.errors import StrataError
+from strata.probes.statistics.bootstrap import (
     DRAWS,
     MIN_CLUSTERS,
     bootstrap_ratios,
     cluster_codes,
     per_cluster,
 )
-from strata.probes.errors import StrataError
 
 RUN = 3
 """The lower bound must be above 0 at so many streams in a row."""

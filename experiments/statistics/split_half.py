@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from strata.experiments.statistics.bootstrap import Estimate
 from strata.experiments.statistics.max_t import random_labels
 from strata.probes.errors import StrataError
+from strata.probes.statistics.bootstrap import Estimate
 
 SPLITS = 1_000
 

@@ -62,6 +62,7 @@ def patch_pairs(
     pairs: Sequence[Pair],
     lines: Sequence[Line],
     *,
+    layers: Sequence[int] | None = None,
     seed: int = 0,
     batch_tokens: int | None = None,
     runs: Runs | None = None,
@@ -71,7 +72,7 @@ def patch_pairs(
     """Yields the effects of `lines` batch by batch; memory does not depend on the number of pairs.
 
     A pair without a line's position, or whose two prompts are still the same there, has no value on that line. Controls
-    exist for contributions at named positions only.
+    exist for contributions at named positions only. `layers`: first blocks of the windows, ascending; None: all of them.
     `runs`: where other measurements of the same pairs find their recordings.
     Raises NoRestartError where the architecture can't be run from the middle, StrataError for edits that don't fit.
     """
@@ -80,13 +81,16 @@ def patch_pairs(
     done = 0
     progress(stage, 0, len(pairs), "pairs")
     for rows in batches_of(pairs, tokens):
-        yield _Batch(runs, [pairs[row] for row in rows], lines, seed).run(tuple(rows))
+        yield _Batch(runs, [pairs[row] for row in rows], lines, seed, layers).run(tuple(rows))
         done += len(rows)
         progress(stage, done, len(pairs), "pairs")
 
 
 class _Batch:
-    def __init__(self, runs: Runs, pairs: Sequence[Pair], lines: Sequence[Line], seed: int) -> None:
+    def __init__(
+        self, runs: Runs, pairs: Sequence[Pair], lines: Sequence[Line], seed: int, layers: Sequence[int] | None
+    ) -> None:
+        self.layers = range(runs.checkpoint.n_layers) if layers is None else layers
         self.checkpoint, self.pairs, self.lines, self.seed = runs.checkpoint, pairs, lines, seed
         keep = max(pair.reach for pair in pairs)
         self.clean = runs.of([pair.clean for pair in pairs], keep)
@@ -138,7 +142,7 @@ class _Batch:
         variants: list[Variant] = []
         for line in lines:
             streams = line.component == "resid_pre"
-            starts = range(self.checkpoint.n_layers - line.window + 1)
+            starts = starts_of(line.window, self.layers, self.checkpoint.n_layers)
             if (streams and (line.measure in CONTROLS or line.window > 1)) or not starts:
                 continue
 
@@ -209,6 +213,11 @@ class _Batch:
 
     def _difference(self, h: Float[Tensor, "variant item d_model"]) -> Float[Tensor, "variant item"]:
         return logit_difference(self.checkpoint.readout, h, self.tokens)
+
+
+def starts_of(window: int, layers: Sequence[int], n_layers: int) -> list[int]:
+    """The first blocks of the windows that an edit is made in: those of `layers` from which a whole window fits."""
+    return [layer for layer in layers if layer + window <= n_layers]
 
 
 def _remembered(values: Callable[[Component, int], Tensor]) -> Callable[[Component, int], Tensor]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from strata.probes.alignment import Encoded, Question
 from strata.probes.errors import StrataError
 from strata.probes.prompts import Prompt
 
@@ -17,6 +19,49 @@ ALL = "all"
 """Position group: every token from the first that differs on, edited at once."""
 _WHOLE = 4
 """Tokens of whole prompts a batch may hold for each token that is recomputed: their keys and values are all kept."""
+
+
+class Target(Protocol):
+    """A prompt that is edited from one of its tokens on: the clean one of a pair, or one by itself."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def clean(self) -> Prompt: ...
+    @property
+    def answer_id(self) -> int: ...
+    @property
+    def foil_id(self) -> int | None: ...
+    @property
+    def group(self) -> str: ...
+    @property
+    def first_difference(self) -> int: ...
+    @property
+    def reach(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Single:
+    """A prompt without a counterfactual one."""
+
+    key: str
+    clean: Prompt
+    """Answered by `answer_id`."""
+    answer_id: int
+    foil_id: int | None
+    """What the answer is held against; None: nothing."""
+    group: str
+    """Prompts that lend each other contributions."""
+
+    @property
+    def first_difference(self) -> int:
+        """The second token: the first carries an activation that the model can't do without, whatever it reads."""
+        return min(1, len(self.clean.ids) - 1)
+
+    @property
+    def reach(self) -> int:
+        """Number of tokens from there to the end."""
+        return len(self.clean.ids) - self.first_difference
 
 
 @dataclass(frozen=True)
@@ -52,7 +97,14 @@ class Pair:
         return Pair(self.key, self.foil, self.clean, self.foil_id, self.answer_id, self.group)
 
 
-def batches_of(pairs: Sequence[Pair], tokens: int) -> Iterator[list[int]]:
+def pair_of(encoded: Encoded[Question], group: str) -> Pair:
+    """An aligned item as interventions need it."""
+    assert encoded.foil_prompt is not None
+    assert encoded.foil_id is not None
+    return Pair(encoded.key, encoded.prompt, encoded.foil_prompt, encoded.answer_id, encoded.foil_id, group)
+
+
+def batches_of(pairs: Sequence[Target], tokens: int) -> Iterator[list[int]]:
     """Indices of pairs that share a batch: one group each (so that donors are at hand), alike in reach and length.
 
     `tokens` bounds batch size × reach, which the memory of a sweep grows with; batch size × length, which that of a recording
@@ -76,7 +128,7 @@ def batches_of(pairs: Sequence[Pair], tokens: int) -> Iterator[list[int]]:
         yield batch
 
 
-def reach_columns(pairs: Sequence[Pair], n_columns: int) -> Int[Tensor, "item position"]:
+def reach_columns(pairs: Sequence[Target], n_columns: int) -> Int[Tensor, "item position"]:
     """The columns of group `all` in left-padded rows: the last `reach` of each row.
 
     A row that reaches less far than the longest repeats its first column; an edit may name a place twice.

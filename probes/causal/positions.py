@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from strata.probes.backends.recording import Recording
-from strata.probes.causal.pairs import Pair
+from strata.probes.causal.pairs import Target
 
 REST = "rest"
 """The part of every token that is neither a named position nor the last one."""
 
 
-def parts_of(pair: Pair) -> list[str]:
+def parts_of(pair: Target) -> list[str]:
     """The part of each token from the first difference on: a span's name, `last`, or `rest`."""
     names = {index: name for name, index in pair.clean.positions.items() if name != "last"}
     names[pair.clean.positions["last"]] = "last"
     return [names.get(index, REST) for index in range(pair.first_difference, len(pair.clean.ids))]
 
 
-def matching_columns(recipient: Pair, donor: Pair, donor_start: int, n_positions: int) -> Int[Tensor, " position"]:
+def matching_columns(recipient: Target, donor: Target, donor_start: int, n_positions: int) -> Int[Tensor, " position"]:
     """For each of the recipient's last `n_positions` tokens a column of the donor's row that plays the same part.
 
     A named token is matched with the donor's token of that name, any other with the donor's token as far from the end
@@ -37,18 +38,40 @@ def matching_columns(recipient: Pair, donor: Pair, donor_start: int, n_positions
     return torch.tensor(columns) + donor_start
 
 
-def mean_by_part(
-    recordings: Sequence[Recording], pairs: Sequence[Sequence[Pair]], component: str, layer: int
-) -> dict[str, Float[Tensor, " d_model"]]:
-    """Mean contribution of the reference prompts' tokens by the part they play; `rest` falls back on all of them."""
-    sums: dict[str, Tensor] = {}
-    counts: dict[str, int] = {}
-    for run, members in zip(recordings, pairs, strict=True):
-        values = run.contribution(component, layer).float()
-        for row, pair in enumerate(members):
-            tokens = values[row, run.n_columns - pair.reach - run.first :]
-            for token, part in zip(tokens, parts_of(pair), strict=True):
-                for name in {part, REST}:
-                    sums[name] = sums[name] + token if name in sums else token.clone()
-                    counts[name] = counts.get(name, 0) + 1
-    return {name: total / counts[name] for name, total in sums.items()}
+class Summed(NamedTuple):
+    """Contributions of the tokens that play one part."""
+
+    total: Float[Tensor, " d_model"]
+    n_tokens: int
+
+
+def sums_by_part(
+    recordings: Sequence[Recording], targets: Sequence[Sequence[Target]], component: str, layer: int
+) -> dict[str, Summed]:
+    """Sums of the prompts' contributions by the part a token plays; `rest` holds all of them."""
+    sums: dict[str, Summed] = {}
+    for run, members in zip(recordings, targets, strict=True):
+        values = run.contribution(component, layer)
+        for row, target in enumerate(members):
+            for name, own in sums_of_row(run, values, row, target).items():
+                before = sums.get(name)
+                sums[name] = own if before is None else Summed(before.total + own.total, before.n_tokens + own.n_tokens)
+    return sums
+
+
+def sums_of_row(
+    run: Recording, values: Float[Tensor, "item token d_model"], row: int, target: Target
+) -> dict[str, Summed]:
+    """`sums_by_part` of one prompt of a recording."""
+    tokens = values[row, run.n_columns - target.reach - run.first :].float()
+    parts = parts_of(target)
+    places = {name: [at for at, part in enumerate(parts) if name in (part, REST)] for name in {*parts, REST}}
+    return {name: Summed(tokens[at].sum(0), len(at)) for name, at in places.items()}
+
+
+def means_of(sums: Mapping[str, Summed], without: Mapping[str, Summed] | None = None) -> dict[str, Tensor]:
+    """Means by part, of what is left `without` some of the sums; a part of which nothing is left has none."""
+    left = dict(sums)
+    for name, own in (without or {}).items():
+        left[name] = Summed(sums[name].total - own.total, sums[name].n_tokens - own.n_tokens)
+    return {name: one.total / one.n_tokens for name, one in left.items() if one.n_tokens}

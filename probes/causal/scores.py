@@ -9,6 +9,9 @@ from torch import Tensor
 
 from strata.probes.checkpoints.readout import Readout
 
+LEAST_DIFFERENCE = 1.0
+"""Logits by which the clean run must prefer the answer more than the corrupted run does; a weaker pair has nothing to move."""
+
 
 def token_logits(
     readout: Readout, h: Float[Tensor, "variant item d_model"], tokens: Int[Tensor, "item token"]

@@ -53,6 +53,8 @@ class Checkpoint:
     identity: Identity
     caveats: tuple[str, ...] = ()
     """What a reader of its numbers has to know about how it was opened, one sentence each."""
+    text_start: tuple[int, ...] | None = None
+    """Token ids that stand before every text, where something else than the tokenizer decides it; None: the tokenizer."""
 
     @property
     def body(self) -> nn.Module:
@@ -119,6 +121,8 @@ class Checkpoint:
     @cached_property
     def prefix(self) -> tuple[int, ...]:
         """What the tokenizer itself puts before any text: its BOS, two tokens (GLM), or nothing. Never added twice."""
+        if self.text_start is not None:
+            return self.text_start
         whole, bare = (list(self.tokenizer("a", add_special_tokens=special)["input_ids"]) for special in (True, False))
         if not bare:  # a vocabulary without that letter, nor a token for what is unknown
             return tuple(int(token) for token in whole[:1] if token == self.tokenizer.bos_token_id)

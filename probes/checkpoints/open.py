@@ -6,7 +6,7 @@ import copy
 import re
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +174,7 @@ def randomly_initialised(checkpoint: Checkpoint, seed: int) -> Checkpoint:
         f"random-init({checkpoint.identity.spec}, seed {seed})", "random", hash_state(model.state_dict()),
         checkpoint.identity.tokenizer_sha256, hash_config(model),
     )  # fmt: skip
-    return checkpoint_from(model, checkpoint.tokenizer, identity)
+    return replace(checkpoint_from(model, checkpoint.tokenizer, identity), text_start=checkpoint.text_start)
 
 
 def _device(name: str) -> torch.device:

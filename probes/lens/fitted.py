@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
@@ -24,7 +24,7 @@ from strata.probes.errors import StrataError
 from strata.probes.files import whole_file
 from strata.probes.lens.jacobian import JacobianSettings, fit_jacobian
 from strata.probes.lens.lenses import BiasLens, JacobianLens, TunedLens
-from strata.probes.lens.text import SEQUENCE_LENGTH, sample_text, text_tokens
+from strata.probes.lens.text import SEQUENCE_LENGTH, sample_text, text_tokens, tokens_of_text
 from strata.probes.lens.tuned import TunedFit, Tuning, fit_tuned
 from strata.probes.progress import Progress, silent
 
@@ -65,32 +65,71 @@ class Belongs:
         return cache_directory() / "lenses" / f"{self.kind}-{key[:32]}.safetensors"
 
 
+Text = Path | Sequence[str] | None
+"""What lenses are fitted on: a UTF-8 file, texts, or None for text sampled from the model itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class FittedTunedLens:
+    """A tuned lens with its bias floor, which knows the read-out that it is good for."""
+
+    fit: TunedFit
+    """The lenses and their held-out losses."""
+    belongs: Belongs
+    """What it was fitted on."""
+
+    def save(self, path: str | Path) -> None:
+        """Writes it as safetensors. Raises StrataError where it can't be written, DoesNotFitError when the disk is full."""
+        fit = self.fit
+        tensors = {"matrices": fit.tuned.matrices, "biases": fit.tuned.biases, "bias": fit.bias.bias}
+        tensors |= {f"held_out.{name}": losses for name, losses in fit.held_out.items()}
+        write_fitted(Path(path), self.belongs, tensors, {"chosen": " ".join(fit.chosen)})
+
+    @classmethod
+    def load(cls, path: str | Path) -> FittedTunedLens:
+        """What `save` has written. Raises StrataError for a file that isn't one, or was damaged since."""
+        kept = _read(Path(path))
+        if kept is None or kept[1].get("kind") != "tuned" or kept[1].get("version") != _VERSION:
+            raise StrataError(f"{path} is not a tuned lens, or is damaged", "Fit it again with strata.tuned_lens")
+        tensors, metadata = kept
+        belongs = Belongs(**{field.name: metadata[field.name] for field in fields(Belongs)})
+        return cls(_fit_of(tensors, metadata), belongs)
+
+    def require_readout_of(self, checkpoint: Checkpoint) -> None:
+        """Raises StrataError unless it was fitted with this very final norm, unembedding and output transform."""
+        if self.belongs.readout != checkpoint.readout.fingerprint():
+            raise StrataError(
+                f"The tuned lens was fitted with another unembedding than that of {checkpoint.identity.spec}",
+                "Fit one for this model: leave lens out",
+            )
+
+
 def tuned_lens(
     checkpoint: Checkpoint,
     tuning: Tuning | None = None,
     *,
-    text: Path | None = None,
+    text: Text = None,
     progress: Progress = silent,
-) -> TunedFit:
+) -> FittedTunedLens:
     """The tuned lens of a checkpoint with its bias floor and held-out losses; fitted at the first call, then read.
 
-    `text`: a UTF-8 file to train on; None: text sampled from the model itself. Raises StrataError for a text that can't
-    be used.
+    Raises StrataError for a text that can't be used.
     """
     tuning = tuning or Tuning()
     belongs = belongs_to(checkpoint, "tuned", {**tuning.config(), **_text_config(text)})
-    stored = read_fitted(belongs.path(), belongs)
-    if stored is None:
-        ids = _ids(checkpoint, text, tuning.n_tokens, tuning.seed, progress)
-        fit = fit_tuned(checkpoint, ids, tuning, progress=progress)
-        tensors = {"matrices": fit.tuned.matrices, "biases": fit.tuned.biases, "bias": fit.bias.bias}
-        tensors |= {f"held_out.{name}": losses for name, losses in fit.held_out.items()}
-        write_fitted(belongs.path(), belongs, tensors, {"chosen": " ".join(fit.chosen)})
-        return fit
-    tensors, metadata = stored
+    kept = read_fitted(belongs.path(), belongs)
+    if kept is not None:
+        return FittedTunedLens(_fit_of(*kept), belongs)
+    ids = _ids(checkpoint, text, tuning.n_tokens, tuning.seed, progress)
+    fitted = FittedTunedLens(fit_tuned(checkpoint, ids, tuning, progress=progress), belongs)
+    fitted.save(belongs.path())
+    return fitted
+
+
+def _fit_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> TunedFit:
     return TunedFit(
         tuned=TunedLens(tensors["matrices"], tensors["biases"]),
-        bias=BiasLens(tensors["bias"], checkpoint.n_layers),
+        bias=BiasLens(tensors["bias"], len(tensors["matrices"])),
         held_out={
             name.removeprefix("held_out."): losses for name, losses in tensors.items() if name.startswith("held_out.")
         },
@@ -102,7 +141,7 @@ def jacobian_lens(
     checkpoint: Checkpoint,
     settings: JacobianSettings | None = None,
     *,
-    text: Path | None = None,
+    text: Text = None,
     progress: Progress = silent,
 ) -> JacobianLens:
     """The Jacobian lens of a checkpoint; fitted at the first call, then read. `text` as for `tuned_lens`."""
@@ -140,16 +179,10 @@ def read_fitted(path: Path, belongs: Belongs) -> tuple[dict[str, Tensor], dict[s
 
     Raises StrataError when the file is whole but was fitted on another model, read-out, text or settings.
     """
-    if not path.exists():
+    kept = _read(path)
+    if kept is None:
         return None
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            metadata = dict(file.metadata() or {})
-            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError):
-        return None
-    if metadata.get("tensors_sha256") != hash_state(tensors):
-        return None
+    tensors, metadata = kept
     for field, expected in belongs.metadata().items():
         if metadata.get(field) != expected:
             raise StrataError(
@@ -159,17 +192,39 @@ def read_fitted(path: Path, belongs: Belongs) -> tuple[dict[str, Tensor], dict[s
     return tensors, metadata
 
 
-def _text_config(text: Path | None) -> dict[str, str]:
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]] | None:
+    """What a whole file holds; None for none and for a damaged one."""
+    if not path.exists():
+        return None
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata = dict(file.metadata() or {})
+            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError):
+        return None
+    return (tensors, metadata) if metadata.get("tensors_sha256") == hash_state(tensors) else None
+
+
+def _text_config(text: Text) -> dict[str, str]:
     if text is None:
         return {"text": "sampled from the model"}
+    if not isinstance(text, Path):
+        return {"text": hashlib.sha256(_joined(text).encode()).hexdigest()}
     try:
         return {"text": hashlib.sha256(text.read_bytes()).hexdigest()}
     except OSError as error:
         raise StrataError(f"{text} can't be read ({error})", "Give a plain text file to --text") from error
 
 
-def _ids(checkpoint: Checkpoint, text: Path | None, n_tokens: int, seed: int, progress: Progress) -> Tensor:
+def _ids(checkpoint: Checkpoint, text: Text, n_tokens: int, seed: int, progress: Progress) -> Tensor:
     if text is None:
         return sample_text(checkpoint, n_tokens, seed, progress=progress)
-    ids = text_tokens(checkpoint, text, n_tokens)
+    if isinstance(text, Path):
+        ids = text_tokens(checkpoint, text, n_tokens)
+    else:
+        ids = tokens_of_text(checkpoint, _joined(text), n_tokens, name="The text to fit on")
     return ids[torch.randperm(len(ids), generator=torch.Generator().manual_seed(seed))]
+
+
+def _joined(texts: Sequence[str]) -> str:
+    return "\n\n".join(texts)

@@ -60,14 +60,20 @@ def text_tokens(
         raise StrataError(
             f"{path} can't be read as UTF-8 text ({error})", "Give a plain text file to --text"
         ) from error
+    return tokens_of_text(checkpoint, text, n_tokens, length=length, name=str(path))
+
+
+def tokens_of_text(
+    checkpoint: Checkpoint, text: str, n_tokens: int, *, length: int = SEQUENCE_LENGTH, name: str = "The text"
+) -> Int[Tensor, "sequence token"]:
+    """`text_tokens` of a text in memory. Raises StrataError, which calls it `name`, when it holds less than one sequence."""
     length = min(length, checkpoint.max_context or length)
     prefix = checkpoint.prefix
     body = checkpoint.encode(text)[len(prefix) :][:n_tokens]
     step = length - len(prefix)
     if len(body) < step:
         raise StrataError(
-            f"{path} holds {len(body)} tokens, too few to fit a lens on",
-            "Give a text of some thousand tokens to --text",
+            f"{name} holds {len(body)} tokens, too few to fit a lens on", "Give a text of some thousand tokens"
         )
     pieces = [(*prefix, *body[at : at + step]) for at in range(0, len(body) - step + 1, step)]
     return torch.tensor(pieces, dtype=torch.long)

@@ -102,8 +102,14 @@ def probe_streams(
     Raises StrataError for non-finite activations, unequal lengths, fewer than two labels with two groups each, fewer
     groups than folds, a single template under `template`. Labels found in one group only are excluded and counted.
 
-    >>> result = probe_streams(streams, answers, entities, templates, scheme="template")   # doctest: +SKIP
-    >>> result.accuracy.mean(1)                                                             # doctest: +SKIP
+    >>> import torch
+    >>> from strata.probes.linear.probe import probe_streams
+    >>> answers, entities, templates = ["yes", "no"] * 20, [n // 4 for n in range(40)], ["a", "a", "b", "b"] * 10
+    >>> streams = torch.randn(40, 3, 8, generator=torch.Generator().manual_seed(0))
+    >>> streams[::2, 2, 0] += 9                            # item, stream, d_model: "yes" is written into stream 2 only
+    >>> result = probe_streams(streams, answers, entities, templates, scheme="template")
+    >>> result.accuracy.mean(1).round(1)[2]
+    np.float64(1.0)
     """
     _validate(x, labels, clusters, templates, penalties)
     names = encode([str(v) for v in labels])
@@ -144,10 +150,10 @@ def probe_streams(
                 precision=precision, chunk=chunk, progress=progress,
             )  # fmt: skip
 
-        inner_splits, owner = _inner_splits(truth, groups, cluster, splits, n_inner_folds, seed)
-        choice = _choose(solve(inner_splits), owner, n_folds)
+        inner, owner = inner_splits(truth, groups, cluster, splits, n_inner_folds, seed)
+        choice = choose_penalties(solve(inner), owner, n_folds)
         outer = solve(splits)
-    predicted, log_likelihood = _per_item(outer, choice, splits, len(kept))
+    predicted, log_likelihood = per_item(outer, choice, splits, len(kept))
     return _summary(
         probe, scheme, seed, label_names, kept, truth, targets, folds, splits, predicted, log_likelihood,
         None if probe == "mass_mean" else np.asarray(penalties)[choice[:, :, 0]], len(labels), outer,
@@ -168,6 +174,11 @@ def _validate(
         )
     if not penalties or min(penalties) <= 0:
         raise StrataError("Every penalty must be above 0", "Use a grid such as 10, 1, 0.1")
+    require_finite(x)
+
+
+def require_finite(x: Float[Tensor, "item stream d_model"]) -> None:
+    """Raises StrataError that names the first item and stream with an infinite or undefined activation."""
     bad = torch.nonzero(~torch.isfinite(x).all(dim=2))
     if len(bad):
         item, stream = bad[0].tolist()
@@ -182,7 +193,7 @@ def _with_two_groups(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.bincount(pairs[0])[labels] >= 2)
 
 
-def _inner_splits(
+def inner_splits(
     truth: np.ndarray, groups: np.ndarray, clusters: np.ndarray, splits: Sequence[Split], n_inner: int, seed: int
 ) -> tuple[list[Split], np.ndarray]:
     """Inner folds of every outer training set, and the outer fold that each belongs to."""
@@ -199,14 +210,14 @@ def _inner_splits(
     return inner, np.array(owner)
 
 
-def _choose(inner: HeldOut, owner: np.ndarray, n_folds: int) -> Int[np.ndarray, "stream fold target"]:
+def choose_penalties(inner: HeldOut, owner: np.ndarray, n_folds: int) -> Int[np.ndarray, "stream fold target"]:
     """Index of the penalty with the best inner held-out likelihood."""
     total = inner.log_likelihood.double().sum(-1).cpu().numpy()
     per_fold = np.stack([total[:, :, owner == fold].sum(2) for fold in range(n_folds)], axis=2)
     return per_fold.argmax(0)
 
 
-def _per_item(
+def per_item(
     outer: HeldOut, choice: np.ndarray, splits: Sequence[Split], n_items: int
 ) -> tuple[Int[np.ndarray, "target item stream"], Float[np.ndarray, "target item stream"]]:
     predicted, log_likelihood = outer.predicted.cpu().numpy(), outer.log_likelihood.cpu().numpy()

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from strata.probes.backends.torch_hooks import TorchHooks
-from strata.probes.capture import BatchBudget, capture
+from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.progress import Progress, silent
@@ -42,7 +42,7 @@ def streams_at(
     budget = BatchBudget.for_device(checkpoint.device, tokens)
     shape = (len(prompts), checkpoint.n_layers + 1, checkpoint.d_model)
     streams = torch.empty(shape, dtype=checkpoint.dtype)
-    batches = capture(
+    batches = capture_batches(
         TorchHooks(checkpoint), prompts, pad_id=checkpoint.pad_id, device=checkpoint.device, positions=(position,),
         budget=budget, progress=progress, stage=stage,
     )  # fmt: skip

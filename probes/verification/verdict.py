@@ -21,7 +21,7 @@ from strata.probes.backends.shared_prefix import NoRestartError
 from strata.probes.backends.tolerance import differences, running_scale, tolerance_of
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.batching import Side, pad
-from strata.probes.capture import BatchBudget, capture
+from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open import open_checkpoint
 from strata.probes.checkpoints.quiet import quietly
@@ -174,7 +174,7 @@ def _captured(checkpoint: Checkpoint, truth: Sequence[Plain], prompts: Sequence[
     """Streams of the last tokens in batches of other sizes."""
     worst = 0.0
     for tokens in (1, 2 * max(LENGTHS)):
-        for batch in capture(
+        for batch in capture_batches(
             TorchHooks(checkpoint), prompts, pad_id=checkpoint.pad_id, device=checkpoint.device,
             budget=BatchBudget.for_device(checkpoint.device, tokens),
         ):  # fmt: skip

@@ -57,7 +57,7 @@ def compared(
     one_at_a_time: bool = False,
 ) -> dict[str, Any]:
     opened = openers or {role: partial(open_checkpoint, spec) for role, spec in specs.by_role().items()}
-    return compare(specs, opened, config, out, items_file=items, one_at_a_time=one_at_a_time, progress=progress)
+    return compare(specs, opened, config, out, items=items, one_at_a_time=one_at_a_time, progress=progress)
 
 
 def rows_of(run: Path, table: str, **wanted: Any) -> list[dict[str, Any]]:

@@ -61,7 +61,7 @@ def test_a_comparison_in_a_chat_asks_all_models_the_same_and_says_so(tmp_path: P
     config = replace(CONFIG, locate=locate, swap_pairs=2)
     openers = {"base": opener(None, 0), "distilled": opener("in the ", 1), "control": opener("of the ", 2)}
     specs = Specs("smollm2", "smollm2+think", "smollm2+plain")
-    comparison = compare(specs, openers, config, out, items_file=items)
+    comparison = compare(specs, openers, config, out, items=items)
     manifest = json.loads((out / "manifest.json").read_text())
     assert (manifest["config"]["locate"]["framing"], manifest["config"]["locate"]["prompt_prefix"]) == (
         "chat",
@@ -78,5 +78,5 @@ def test_a_comparison_in_a_chat_asks_all_models_the_same_and_says_so(tmp_path: P
     assert len(caveats) == 2 and caveats[0].startswith("Asked inside") and "smollm2 has none" in caveats[1]
     with pytest.raises(StrataError, match="framing") as refused:
         raw = replace(config, locate=replace(locate, framing="raw"))
-        compare(specs, openers, raw, out, items_file=items)
+        compare(specs, openers, raw, out, items=items)
     assert refused.value.exit_code == 2 and "\n" not in str(refused.value)

@@ -93,7 +93,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def chat(files: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "chat"
-    locate(model(), CHAT, out, items_file=files[0])
+    locate(model(), CHAT, out, items=files[0])
     return out
 
 
@@ -105,7 +105,7 @@ def test_a_chat_run_is_the_run_on_prompts_with_the_opening_typed_in(
     chat: Path, files: tuple[Path, Path], tmp_path: Path
 ) -> None:
     typed = tmp_path / "typed"
-    locate(model(), replace(CHAT, framing="raw"), typed, items_file=files[1])
+    locate(model(), replace(CHAT, framing="raw"), typed, items=files[1])
     for name in TABLES:
         of_chat, of_typed = (
             pq.read_table(run / f"{name}.parquet").replace_schema_metadata(None) for run in (chat, typed)
@@ -153,22 +153,22 @@ def test_a_run_is_not_gone_on_with_in_another_framing(way: Any, files: tuple[Pat
         here = out / first
         # Begun is enough: the directory belongs to its configuration from the manifest on.
         with pytest.raises(Stopped):
-            locate(checkpoint, replace(CHAT, framing=first), here, items_file=files[0], on_run=stop)
+            locate(checkpoint, replace(CHAT, framing=first), here, items=files[0], on_run=stop)
         with pytest.raises(StrataError, match="framing") as refused:
-            locate(checkpoint, replace(CHAT, framing=second), here, items_file=files[0])
+            locate(checkpoint, replace(CHAT, framing=second), here, items=files[0])
         assert refused.value.exit_code == 2 and "\n" not in str(refused.value)
 
 
 def test_another_template_is_another_run(files: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(Stopped):
-        locate(model(), CHAT, tmp_path / "run", items_file=files[0], on_run=stop)
+        locate(model(), CHAT, tmp_path / "run", items=files[0], on_run=stop)
     with pytest.raises(StrataError, match="prompt_prefix"):
-        locate(model("{{ messages[0].content }} of the 1 of . is in the "), CHAT, tmp_path / "run", items_file=files[0])
+        locate(model("{{ messages[0].content }} of the 1 of . is in the "), CHAT, tmp_path / "run", items=files[0])
 
 
 def test_a_plan_counts_the_opening_of_every_prompt(files: tuple[Path, Path], tmp_path: Path) -> None:
     plans = [
-        plan_locate(model(), LocateConfig(framing=framing), tmp_path, items_file=files[0], trial=False)
+        plan_locate(model(), LocateConfig(framing=framing), tmp_path, items=files[0], trial=False)
         for framing in ("raw", "chat")
     ]
     assert plans[1].tokens - plans[0].tokens == len(asked()) * len(OPENING.split())

@@ -48,6 +48,8 @@ def commands(model: Path, plain: Path, items: Path, out: Path) -> list[list[str]
         ["lens", str(model), "the a is"],
         ["verify", str(model)],
         ["plan", str(model), "--items", str(items)],
+        ["capture", str(model), str(items), "--out", str(out / "captured"), "--display", "none"],
+        ["probe", str(model), str(items), "--target", "family", "--out", str(out / "probed"), "--display", "none"],
         ["pairs", "verify", str(plain), str(model)],
         ["pairs", "verify", str(model), str(plain)],
         ["pairs", "verify", str(plain), str(plain), "--candidates", str(model)],

@@ -26,12 +26,19 @@ TOLD = "names org/another as its base"
 QUICK = ["--causal-map", "none", "--no-random-init", "--draws", "100", "--display", "none"]
 
 
-@pytest.mark.parametrize("words", [["lens"], ["lens", "--json"], ["verify"], ["verify", "--json"]])
+@pytest.mark.parametrize(
+    "words", [[verb, *json] for verb in ("lens", "verify", "capture") for json in ([], ["--json"])]
+)
 def test_a_verb_that_leaves_no_run_says_it_beside_its_result(
-    adapted: str, words: list[str], capfd: pytest.CaptureFixture[str]
+    adapted: str, words: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    prompt = ["the a is"] if words[0] == "lens" else ["--backends", "torch"]
-    assert main([words[0], adapted, *prompt, *words[1:], "--display", "none"]) == 0
+    (tmp_path / "texts.txt").write_text("the a is\n")
+    asked = {
+        "lens": ["the a is"],
+        "verify": ["--backends", "torch"],
+        "capture": [str(tmp_path / "texts.txt"), "--out", str(tmp_path / "captured")],
+    }
+    assert main([words[0], adapted, *asked[words[0]], *words[1:], "--display", "none"]) == 0
     out, err = capfd.readouterr()
     (line,) = [line for line in err.splitlines() if line.startswith("caveat: ")]
     assert TOLD in line

@@ -22,7 +22,7 @@ from strata.probes.backends.restart import Variant, sweep
 from strata.probes.backends.shared_rows import shares_rows
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.batching import pad
-from strata.probes.capture import BatchBudget, capture
+from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open import checkpoint_from
 from strata.probes.generation import generate
@@ -84,7 +84,7 @@ def test_the_reference_does_depend_on_batch_mates(name: str) -> None:
 def test_captured_streams_are_those_of_each_prompt_alone(name: str, side: Any, tokens: int) -> None:
     checkpoint, rows = opened(name), prompts()
     budget = BatchBudget.for_device(checkpoint.device, tokens)
-    for batch in capture(
+    for batch in capture_batches(
         TorchHooks(checkpoint), rows, pad_id=0, device=checkpoint.device, side=side, budget=budget
     ):  # fmt: skip
         for row, values in zip(batch.rows, batch.values, strict=True):

@@ -77,8 +77,16 @@ ones of more than two options in some row (nobody offers an option twice) and of
 row: there the options are the names. A list of zeros and ones as the key, as long as the options, scores them, unless
 another row's key shows that the lists hold places. Where [item] answer and the right option differ, the row is excluded.
 
+>>> import json
+>>> from pathlib import Path
 >>> from strata.experiments.items.importing import import_items, read_mapping
->>> imported = import_items("country_capital_city.json", read_mapping("lre"))    # doctest: +SKIP
+>>> rows = [{"subject": "Peru", "object": "Lima"}, {"subject": "Chad", "object": "N'Djamena"}]
+>>> relation = {"name": "capital", "prompt_templates_zs": ["The capital of {} is"], "samples": rows,
+...             "properties": {"domain_name": "country"}}
+>>> size = Path("capital.json").write_text(json.dumps(relation))
+>>> imported = import_items("capital.json", read_mapping("lre"))
+>>> [(item.prompt, item.answer, item.foil) for item in imported.items]
+[('The capital of Peru is', ' Lima', " N'Djamena"), ('The capital of Chad is', " N'Djamena", ' Lima')]
 """
 
 from strata.experiments.items.importing.mapping import Mapped, parse_mapping, read_mapping, shipped_mappings

@@ -13,8 +13,8 @@ from typing import Any
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import KINDS, Kind
 from strata.experiments.locate.questions import entity_of
-from strata.experiments.statistics.bootstrap import MIN_CLUSTERS
-from strata.probes.causal.pairs import Pair
+from strata.probes.causal.pairs import Pair, pair_of
+from strata.probes.statistics.bootstrap import MIN_CLUSTERS
 
 PER_FAMILY = 3
 """Pairs that a family has at least, where there are so many: the random donor of a pair is another one of its family."""
@@ -163,14 +163,4 @@ def spread_over_entities(members: Sequence[EncodedItem], seed: int) -> list[Enco
 
 def as_pair(encoded_item: EncodedItem) -> Pair:
     """An aligned item as interventions need it."""
-    assert encoded_item.foil_prompt is not None
-    assert encoded_item.foil_id is not None
-    group = f"{encoded_item.item.kind} {encoded_item.item.family}"
-    return Pair(
-        encoded_item.key,
-        encoded_item.prompt,
-        encoded_item.foil_prompt,
-        encoded_item.answer_id,
-        encoded_item.foil_id,
-        group,
-    )
+    return pair_of(encoded_item, f"{encoded_item.item.kind} {encoded_item.item.family}")

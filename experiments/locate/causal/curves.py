@@ -15,9 +15,9 @@ from strata.experiments.locate.causal.effects import SITES, Effects, Table, deal
 from strata.experiments.locate.causal.lines import LOCATED
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.schema_1 import seeding_name
-from strata.experiments.statistics.bootstrap import MIN_CLUSTERS, multinomial_weights
 from strata.probes.causal.ablation import Ablation
 from strata.probes.causal.activation_patching import CONTROLS
+from strata.probes.statistics.bootstrap import MIN_CLUSTERS, multinomial_weights
 
 Row = dict[str, Any]
 NEUTRAL = "neutral text"

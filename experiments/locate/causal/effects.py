@@ -16,9 +16,8 @@ from strata.experiments.locate.questions import entity_of
 from strata.experiments.statistics.cluster_profiles import cluster_profiles
 from strata.probes.causal.ablation import METHODS, Ablation
 from strata.probes.causal.activation_patching import CONTROLS, Line, Measure
+from strata.probes.causal.scores import LEAST_DIFFERENCE
 
-LEAST_DIFFERENCE = 1.0
-"""Logits by which the clean run must prefer the answer more than the foil run does; a weaker pair has nothing to move."""
 WEAK = f"a weak pair: clean and foil run differ by less than {LEAST_DIFFERENCE:g} logit"
 SITES = ("spans", "last")
 """Columns of a site table: all named positions of the question together, then the last one."""

@@ -18,13 +18,13 @@ from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.causal.effects import Effects, replaced_at
 from strata.experiments.locate.causal.lines import LOCATED
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.statistics.bootstrap import Estimate
 from strata.experiments.statistics.depth import half_mass_block
-from strata.experiments.statistics.share import cluster_share
 from strata.probes.backends.recording import record
 from strata.probes.causal.activation_patching import Line
 from strata.probes.causal.scores import token_logits
 from strata.probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
+from strata.probes.statistics.bootstrap import Estimate
+from strata.probes.statistics.share import cluster_share
 
 _LEAST_MASS = 0.2
 """Normalised effect that an item must show at a position before a block is named for it."""

@@ -32,13 +32,13 @@ from strata.experiments.locate.causal.effects import (
 )
 from strata.experiments.locate.causal.lines import LOCATED
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.statistics.bootstrap import MIN_CLUSTERS
 from strata.experiments.statistics.difference import depth_difference
 from strata.experiments.statistics.location import Location, locate_profile
-from strata.experiments.statistics.share import cluster_share
 from strata.experiments.statistics.split_half import split_half
 from strata.probes.causal.ablation import METHODS
 from strata.probes.causal.activation_patching import CONTROLS
+from strata.probes.statistics.bootstrap import MIN_CLUSTERS
+from strata.probes.statistics.share import cluster_share
 
 ALPHA = 0.05
 MATCHED = {"knowledge": "K-C", "reasoning": "R-R0"}

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from strata.dashboards.cli import display as display_module
-from strata.dashboards.cli.display import Display, Stopped, only_results_on_stdout
+from strata.dashboards.cli.display import Display, only_results_on_stdout
+from strata.dashboards.cli.stopping import Stopped
 
 
 @pytest.fixture

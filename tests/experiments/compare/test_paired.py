@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from strata.experiments.compare.paired import as_json, excludes_zero, paired
-from strata.experiments.statistics.bootstrap import Estimate
+from strata.probes.statistics.bootstrap import Estimate
 
 CLUSTERS = [f"entity {number % 10}" for number in range(20)]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from strata.experiments.statistics.bootstrap import cluster_bootstrap
 from strata.experiments.statistics.jackknife import jackknife_bootstrap
+from strata.probes.statistics.bootstrap import cluster_bootstrap
 
 
 def _less_one(values: np.ndarray) -> np.ndarray:

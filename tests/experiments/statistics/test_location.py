@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from strata.experiments.statistics import cluster_profiles, effect_depth, half_mass_block, locate_profile
-from strata.experiments.statistics.bootstrap import multinomial_weights
 from strata.experiments.statistics.stretch import stretch
 from strata.probes.errors import StrataError
+from strata.probes.statistics.bootstrap import multinomial_weights
 
 
 def _planted(kind: str, n_blocks: int) -> np.ndarray:

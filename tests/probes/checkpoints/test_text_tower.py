@@ -12,7 +12,7 @@ from tiny_models import VOCAB_SIZE, tiny_tokenizer
 
 from strata.probes.backends.contract import Site
 from strata.probes.backends.torch_hooks import TorchHooks
-from strata.probes.capture import capture
+from strata.probes.capture_batches import capture_batches
 from strata.probes.checkpoints.open import open_checkpoint, open_on_meta
 from strata.probes.prompts import Prompt
 
@@ -43,7 +43,7 @@ def test_the_text_decoder_is_found_beside_a_vision_tower(tmp_path: Path, vision_
     with torch.no_grad():
         streams = plain(input_ids=torch.tensor([IDS]), output_hidden_states=True).hidden_states
     sites = [Site("resid_post", block) for block in range(3)]
-    (batch,) = capture(
+    (batch,) = capture_batches(
         TorchHooks(checkpoint), [Prompt("one", IDS, {"last": 4})], pad_id=0, device=checkpoint.device, sites=sites
     )
     for place in range(3):

@@ -34,9 +34,9 @@ def only_file(tmp_path: Path) -> Path:
 def test_a_lens_is_fitted_once_and_then_read(
     checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = tuned_lens(checkpoint, SMALL)
+    made = tuned_lens(checkpoint, SMALL).fit
     monkeypatch.setattr(fitted, "fit_tuned", None)  # a second fit would fail
-    read = tuned_lens(checkpoint, SMALL)
+    read = tuned_lens(checkpoint, SMALL).fit
     assert torch.equal(read.tuned.matrices, made.tuned.matrices) and torch.equal(read.bias.bias, made.bias.bias)
     assert read.chosen == made.chosen and read.held_out.keys() == made.held_out.keys()
     assert only_file(tmp_path).name.startswith("tuned-")

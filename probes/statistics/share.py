@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from strata.experiments.statistics.bootstrap import Estimate
+import numpy as np
+from jaxtyping import Bool
+
+from strata.probes.statistics.bootstrap import DRAWS, Estimate, cluster_bootstrap
 
 _Z = 1.959963984540054
 
@@ -21,6 +24,22 @@ def cluster_share(right: Sequence[float], clusters: Sequence[object]) -> Estimat
     low, high = wilson(share, n_clusters)
     method = "Wilson score interval, clusters as n"
     return Estimate(share, low, high, len(right), n_clusters, method)
+
+
+def share_by_layer(
+    right: Bool[np.ndarray, "item layer"], clusters: Sequence[object], *, draws: int = DRAWS, seed: int = 0
+) -> list[Estimate]:
+    """Share of right items at each layer with its 95 % cluster-bootstrap interval.
+
+    Where all items are right, or none, resampling them has no width: there it is the score interval of `cluster_share`.
+    """
+    estimates = cluster_bootstrap(right.astype(float), clusters, draws=draws, seed=seed)
+    return [
+        cluster_share(right[:, layer].tolist(), clusters)
+        if estimate.low is not None and estimate.value in (0.0, 1.0)
+        else estimate
+        for layer, estimate in enumerate(estimates)
+    ]
 
 
 def wilson(share: float, n: int) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from strata.probes.backends.contract import Activations, Edit, Site
 from strata.probes.batching import Batch
-from strata.probes.capture import BatchBudget, capture
+from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.errors import DoesNotFitError
 from strata.probes.prompts import Prompt
 
@@ -67,7 +67,7 @@ def prompts(count: int, seed: int = 0) -> list[Prompt]:
 def test_every_prompt_comes_once_with_its_own_tokens(side: str, tokens: int) -> None:
     asked = prompts(50)
     got: dict[int, Tensor] = {}
-    for batch in capture(
+    for batch in capture_batches(
         Echo(), asked, pad_id=0, device=CPU, positions=("last", "subject"), side=side,  # type: ignore[arg-type]
         budget=BatchBudget.for_device(CPU, tokens),
     ):  # fmt: skip
@@ -86,14 +86,18 @@ def test_every_prompt_comes_once_with_its_own_tokens(side: str, tokens: int) -> 
 def test_running_out_of_memory_halves_the_batch_and_loses_no_prompt() -> None:
     backend = Echo(room=64)
     budget = BatchBudget.for_device(CPU, 1024)
-    rows = [row for batch in capture(backend, prompts(40), pad_id=0, device=CPU, budget=budget) for row in batch.rows]
+    rows = [
+        row
+        for batch in capture_batches(backend, prompts(40), pad_id=0, device=CPU, budget=budget)
+        for row in batch.rows
+    ]
     assert sorted(rows) == list(range(40))
     assert budget.halvings == 4 and budget.tokens == 64
 
 
 def test_a_prompt_that_fits_nowhere_is_named_with_a_remedy() -> None:
     with pytest.raises(DoesNotFitError, match=r"\(long\).*bfloat16"):
-        list(capture(Echo(room=3), [Prompt("long", (1, 2, 3, 4), {"last": 3})], pad_id=0, device=CPU))
+        list(capture_batches(Echo(room=3), [Prompt("long", (1, 2, 3, 4), {"last": 3})], pad_id=0, device=CPU))
 
 
 def test_other_errors_of_a_model_are_not_mistaken_for_missing_memory() -> None:
@@ -102,13 +106,13 @@ def test_other_errors_of_a_model_are_not_mistaken_for_missing_memory() -> None:
             raise RuntimeError("shapes do not match")
 
     with pytest.raises(RuntimeError, match="shapes do not match"):
-        list(capture(Broken(), prompts(2), pad_id=0, device=CPU))
+        list(capture_batches(Broken(), prompts(2), pad_id=0, device=CPU))
 
 
 def test_padding_stays_small_because_batches_are_cut_by_length() -> None:
     backend = Echo()
     asked = prompts(200)
-    list(capture(backend, asked, pad_id=0, device=CPU, budget=BatchBudget.for_device(CPU, 200)))
+    list(capture_batches(backend, asked, pad_id=0, device=CPU, budget=BatchBudget.for_device(CPU, 200)))
     padded = sum(rows * columns for rows, columns in backend.seen)
     assert padded < 1.15 * sum(len(prompt.ids) for prompt in asked)
 
@@ -124,7 +128,7 @@ def test_progress_ends_at_the_number_of_real_tokens() -> None:
     seen: list[tuple[int, int | None]] = []
     asked = prompts(10)
     list(
-        capture(
+        capture_batches(
             Echo(), asked, pad_id=0, device=CPU, progress=lambda stage, done, total, unit: seen.append((done, total))
         )
     )

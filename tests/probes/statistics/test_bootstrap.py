@@ -8,7 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strata.experiments.statistics.bootstrap import (
+from strata.probes.errors import StrataError
+from strata.probes.linear import control_labels, probe_streams
+from strata.probes.statistics.bootstrap import (
     bootstrap_ratios,
     cluster_bootstrap,
     cluster_bootstrap_ratio,
@@ -16,8 +18,6 @@ from strata.experiments.statistics.bootstrap import (
     multinomial_weights,
     per_cluster,
 )
-from strata.probes.errors import StrataError
-from strata.probes.linear import control_labels, probe_streams
 
 
 def _clustered(

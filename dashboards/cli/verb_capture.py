@@ -1,0 +1,186 @@
+"""Activations of your own texts, or of items, to documented safetensors shards.
+
+ITEMS is a JSON Lines file of items, a text file (.txt) with one text a line, or names of built-in families. Memory holds
+one shard, however many texts there are. Stopped and started again with the same options it takes up the rest.
+Read the result with strata.load_captured(DIR); docs/capture.md has the format.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from strata.dashboards.cli.common_options import (
+    DISPLAY,
+    ITEMS,
+    MODEL,
+    config_lines,
+    display_from,
+    given_options,
+    open_from,
+    tell_caveats,
+)
+from strata.dashboards.cli.display import Display, only_results_on_stdout
+from strata.dashboards.cli.options import Option, add_options, positive, resolve, whole
+from strata.dashboards.cli.stopping import Stopped
+from strata.probes.errors import StrataError
+
+if TYPE_CHECKING:
+    from strata.probes.capture_files import Written
+    from strata.probes.checkpoints.checkpoint import Checkpoint
+    from strata.probes.texts import Text
+
+EXAMPLES = """examples:
+  strata capture smollm2 my_texts.txt --out streams
+  strata capture smollm2 items.jsonl --positions last,subject --sites mlp_out --layers 10,11,12 --out mlp
+  strata capture smollm2 capital addition --sites streams,mlp_out.7 --out families
+  strata capture smollm2 my_texts.txt --positions=-2,last --out last_two
+
+in Python: captured = strata.load_captured("streams"); captured.streams has the axes item, stream, d_model
+"""
+_OF_ITEMS = ("per_family", "difficulty", "limit", "seed")
+OPTIONS = (
+    Option("out", None, "directory to write to", "output", metavar="DIR"),
+    Option("sites", ("streams",), "streams, resid_pre, resid_mid, resid_post, attn_out, mlp_out, block_out, or one block's: "
+           "mlp_out.7", "capturing", metavar="SITE,…"),
+    Option("layers", (), "blocks (of streams: streams 0..L) of sites named without one; default: all", "capturing", whole,
+           metavar="N,…"),
+    Option("positions", ("last",), "last, names of the items' spans, numbers of tokens (negative: from the end), or all",
+           "capturing", metavar="NAME,…"),
+    Option("batch_tokens", None, "tokens a batch; default: found while running", "capturing", positive, metavar="N"),
+    *(option for option in ITEMS if option.name in _OF_ITEMS),
+    *MODEL,
+    *DISPLAY,
+)  # fmt: skip
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "checkpoint", metavar="CHECKPOINT", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER"
+    )
+    parser.add_argument("items", metavar="ITEMS", nargs="+", help="one file, or names of built-in families")
+    add_options(parser, OPTIONS)
+
+
+def run(arguments: argparse.Namespace, command: list[str]) -> int:
+    resolved = resolve(OPTIONS, given_options(arguments), arguments.config)
+    if arguments.print_config:
+        print(config_lines(resolved), end="")
+        return 0
+    values = {name: entry.value for name, entry in resolved.items()}
+    if not values["out"]:
+        raise StrataError("capture needs --out DIR", "Give a directory for the shards")
+    out = Path(values["out"])
+    display = display_from(values, label=out.name)
+    with only_results_on_stdout() as stdout:
+        try:
+            with display.listening():
+                written, caveats = _capture(arguments.checkpoint, arguments.items, values, out, display)
+        except Stopped:
+            display.note(f"stopped; what was run is kept in {out}. Go on: strata {shlex.join(command)}")
+            raise
+        told = {"texts": written.texts, "new": written.new, "shards": written.shards, "bytes": written.n_bytes}
+        if values["json"]:
+            stdout.write(
+                json.dumps({"schema": "strata.captured/1", "out": str(out), **told, "caveats": caveats}) + "\n"
+            )
+        else:
+            new = "" if written.new == written.texts else f", {written.new} of them new"
+            stdout.write(
+                f"{written.texts} texts{new} in {written.shards} shards ({written.n_bytes / 1e6:.1f} MB): {out}\n"
+                f"in Python: strata.load_captured({str(out)!r})\n"
+            )
+    return 0
+
+
+def _capture(
+    spec: str, source: list[str], values: Mapping[str, Any], out: Path, display: Display
+) -> tuple[Written, tuple[str, ...]]:
+    from strata.probes.capture_files import capture_to
+
+    texts = _texts_of_file(source, values) if _is_file(source) else None
+    if texts is None:
+        _refuse_unknown_families(source)
+    checkpoint = open_from(spec, values, display)
+    tell_caveats(checkpoint)
+    written = capture_to(
+        out,
+        checkpoint,
+        _texts_of_families(source, values, checkpoint) if texts is None else texts,
+        sites=values["sites"],
+        layers=values["layers"] or None,
+        positions=values["positions"],
+        batch_tokens=values["batch_tokens"],
+        progress=display,
+    )
+    return written, checkpoint.caveats
+
+
+def _is_file(source: list[str]) -> bool:
+    """Families have names without dots and slashes."""
+    files = [name for name in source if Path(name).is_file() or "/" in name or "." in name]
+    if files and len(source) > 1:
+        raise StrataError(
+            f"capture takes one file, or names of families, and {' '.join(source)} was given", "Give one file"
+        )
+    return bool(files)
+
+
+def _texts_of_file(source: list[str], values: Mapping[str, Any]) -> tuple[Text, ...]:
+    from strata.experiments.items.load import load_items
+    from strata.probes.texts import texts_of
+
+    (file,) = source
+    if file.endswith(".txt"):
+        return _lines_of(Path(file))[: values["limit"]]
+    return texts_of(load_items(Path(file))[: values["limit"]])
+
+
+def _lines_of(file: Path) -> tuple[Text, ...]:
+    """Every line that isn't blank, under its number from 1."""
+    from strata.probes.texts import Text
+
+    try:
+        # Only \n and \r\n end a line here.
+        lines = file.read_bytes().decode("utf-8-sig").split("\n")
+    except OSError as error:
+        raise StrataError(f"Can't read {file}: {error.strerror or error}", "Check the path") from error
+    except UnicodeDecodeError as error:
+        raise StrataError(f"{file} is not UTF-8 (byte {error.start + 1})", "Save the file as UTF-8") from error
+    rows = tuple(Text(str(number), line.removesuffix("\r")) for number, line in enumerate(lines, 1) if line.strip())
+    if not rows:
+        raise StrataError(f"{file} holds no text", "Write one text a line")
+    return rows
+
+
+def _names_of(source: list[str]) -> list[str]:
+    return [name for entry in source for name in entry.split(",") if name]
+
+
+def _refuse_unknown_families(source: list[str]) -> None:
+    from strata.experiments.items.builtin import chosen
+
+    try:
+        chosen(_names_of(source))
+    except StrataError as error:
+        raise StrataError(
+            f"{' '.join(source)} is no file; {error.what[0].lower()}{error.what[1:]}", error.remedy
+        ) from error
+
+
+def _texts_of_families(source: list[str], values: Mapping[str, Any], checkpoint: Checkpoint) -> tuple[Text, ...]:
+    from strata.experiments.items.load import load_items
+    from strata.probes.texts import texts_of
+
+    items = load_items(
+        _names_of(source),
+        per_family=values["per_family"],
+        difficulty=values["difficulty"],
+        seed=values["seed"],
+        checkpoint=checkpoint,
+    )
+    return texts_of(items[: values["limit"]])

@@ -1,0 +1,127 @@
+"""`strata capture`: a file or families in, shards out that Python reads; every bad input is one sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+import strata
+from strata.dashboards.cli import main
+from strata.probes import capture_files
+from strata.probes.verification.tiny_checkpoint import save_tiny
+
+FAST = ("--display", "none")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    directory = tmp_path_factory.mktemp("models") / "tiny"
+    save_tiny("llama", directory, 0)
+    return str(directory)
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> str:
+    file = tmp_path / "texts.txt"
+    file.write_bytes("\ufeffa b c\r\n\n  \nd e\n".encode())
+    return str(file)
+
+
+def test_lines_of_a_text_file_are_captured_as_python_captures_them(
+    model: str, texts: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert (
+        main(["capture", model, texts, "--sites", "streams,mlp_out.1", "--positions=-2,last", "--out", str(out), *FAST])
+        == 0
+    )
+    said = capfd.readouterr().out
+    assert said.startswith("2 texts in 1 shards") and f"strata.load_captured({str(out)!r})" in said
+    captured = strata.load_captured(out)
+    assert captured.ids == ("1", "4") and captured.texts == ("a b c", "d e") and captured.positions == (-2, "last")
+    wanted = strata.capture(model, ["a b c", "d e"], sites=["streams", "mlp_out.1"], positions=[-2, "last"])
+    assert torch.equal(captured.values, wanted.values)
+
+
+def test_items_come_from_a_file_or_from_families_by_name(
+    model: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--layers", "1", "--positions", "last,operand", "--json"]
+    assert (
+        main(["capture", model, "addition", "--per-family", "4", "--limit", "3", "--out", str(tmp_path / "a"), *words])
+        == 0
+    )
+    told = json.loads(capfd.readouterr().out)
+    assert (told["schema"], told["texts"], told["new"]) == ("strata.captured/1", 3, 3)
+    items = strata.load_items("addition", per_family=4, checkpoint=strata.open_checkpoint(model))[:3]
+    file = tmp_path / "items.jsonl"
+    assert main(["items", "show", "addition", "--per-family", "4", "--out", str(file)]) == 0
+    assert main(["capture", model, str(file), "--limit", "3", "--out", str(tmp_path / "b"), *words]) == 0
+    of_families = strata.load_captured(tmp_path / "a")
+    assert of_families.texts == tuple(item.prompt for item in items) and of_families.sites == (("resid_pre", 1),)
+    assert len(strata.load_captured(tmp_path / "b")) == 3
+
+
+def test_a_signal_keeps_what_was_run_and_the_same_command_goes_on(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "texts.txt"
+    file.write_text("".join(f"{'a b ' * length}c\n" for length in range(1, 13)))
+    command = ["capture", model, str(file), "--batch-tokens", "8", "--out", str(tmp_path / "out")]
+    write, monkeypatched = capture_files.ActivationStore.write, monkeypatch.setattr
+    monkeypatched(capture_files, "_SHARD_TEXTS", 3)
+
+    def write_and_interrupt(*arguments: object, **options: object) -> None:
+        write(*arguments, **options)  # type: ignore[arg-type]
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatched(capture_files.ActivationStore, "write", write_and_interrupt)
+    assert main([*command, "--display", "plain"]) == 130
+    assert f"Go on: strata {' '.join(command)}" in capfd.readouterr().err.replace("\n", " ")
+    monkeypatched(capture_files.ActivationStore, "write", write)
+    assert main([*command, "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert told["texts"] == 12 and 0 < told["new"] < 12
+    assert len(strata.load_captured(tmp_path / "out")) == 12
+
+
+def test_bad_input_is_one_sentence_and_leaves_nothing(
+    model: str, texts: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    empty, latin, bad = tmp_path / "empty.txt", tmp_path / "latin.txt", tmp_path / "bad.jsonl"
+    empty.write_text("\n \n")
+    latin.write_bytes(b"caf\xe9\n")
+    bad.write_text('{"id": "1"}\n')
+    out = tmp_path / "out"
+    for words, sentence in (
+        ([texts], "capture needs --out"),
+        ([texts, "capital", "--out", str(out)], "takes one file, or names of families"),
+        (["capitol", "--out", str(out)], "capitol is no file; there is no item family"),
+        (["none.jsonl", "--out", str(out)], "Can't read the item file none.jsonl"),
+        (["none.txt", "--out", str(out)], "Can't read none.txt: No such file"),
+        ([str(empty), "--out", str(out)], "holds no text"),
+        ([str(latin), "--out", str(out)], "is not UTF-8 (byte 4)"),
+        ([str(bad), "--out", str(out)], "bad.jsonl:1: field 'kind' is missing"),
+        ([texts, "--sites", "mlp", "--out", str(out)], "There is no site 'mlp'"),
+        ([texts, "--layers", "9", "--out", str(out)], "There is no stream 9"),
+        ([texts, "--positions", "subject", "--out", str(out)], "No text has a position 'subject'"),
+        ([texts, "--out", str(tmp_path)], "holds something else already"),
+    ):
+        assert main(["capture", model, *words, *FAST]) == 2
+        said = capfd.readouterr().err
+        assert sentence in said and said.count("strata: ") == 1 and "Traceback" not in said
+        assert not out.exists()
+
+
+def test_another_choice_of_sites_needs_another_directory(
+    model: str, texts: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "out")
+    assert main(["capture", model, texts, "--out", out, *FAST]) == 0
+    assert main(["capture", model, texts, "--out", out, "--sites", "mlp_out", *FAST]) == 2
+    assert "captured with other settings (sites)" in capfd.readouterr().err
