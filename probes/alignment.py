@@ -72,7 +72,7 @@ class Encoder(Protocol):
 
 
 class UnscorableError(StrataError):
-    """An item that has no scored token under a tokenizer. `reason` says why, in words shared by all such."""
+    """An item that has no scored token under a tokenizer. `reason` says why, worded alike for all such."""
 
     def __init__(self, item: str, reason: str) -> None:
         super().__init__(f"Item {item!r} can't be scored: {reason}", "Change its answer, foil or prompt")
@@ -102,7 +102,7 @@ class Encoded(Generic[Question_co]):
     aligned: bool
     """Whether both prompts have the same length, the same span positions and the same answer tokens."""
     unaligned_reason: str | None
-    """Why not, in words shared by all such items; None when aligned."""
+    """Why not, worded alike for all such items; None when aligned."""
     choice_ids: Ids | None
     """Scored token of each choice after the same shared start; None when they collide or don't share it."""
     choices_ids: tuple[Ids, ...]

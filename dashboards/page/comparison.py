@@ -131,7 +131,7 @@ def _body(view: Json) -> str:
     contrasts = frame(
         "contrasts", "Does asking for reasoning change the streams?",
         "Each model with itself: the same questions behind instructions of one length, read at the question's last token, debiased CKA. Fast: answer at "
-        "once; slow: write down every step first; each in two templates; and in French. Only the excess can be evidence: by how much fast – slow falls below "
+        "once; slow: write down every step first; each in other words too; and in French. Only the excess can be evidence: by how much fast – slow falls below "
         "fast – in French, which asks for as much reasoning and another next token. An excess above 0 says that a request for reasoning changes these "
         "states more, not that anything is reasoned there; none does not say that the model can't reason. Questions of unlike families differ far more than "
         "instructions make them differ, which holds all values near 1. Stream 0 is little but the last token, the same everywhere. "

@@ -21,12 +21,12 @@ METHODS: dict[str, str] = {"skip": "skip", "mean": "mean ablation", "resample": 
 CAUSAL_INSTRUMENTS: dict[str, Json] = {
     "patching": {
         "label": "Activation patching",
-        "says": "used: one piece of the other prompt's run, put into this run, moves the answer (0: nothing, 1: all the way)",
+        "says": "used: one activation of the other prompt's run, put into this run, moves the answer (0: nothing, 1: all the way)",
         "not_run": "No activation patching ran. It needs minimal pairs that align token by token; start `strata locate` with the causal stage.",
     },
     "ablation": {
         "label": "Ablation",
-        "says": "needed: without this piece the answer loses its advantage (0: nothing lost, 1: all of it)",
+        "says": "needed: without this contribution the answer loses its advantage (0: nothing lost, 1: all of it)",
         "not_run": "No ablation ran. Start `strata locate` with the causal stage.",
     },
     "knockout": {

@@ -85,7 +85,7 @@ def gathered(
 
 
 def spoken(name: str, line: Json) -> str:
-    """A line in words: first, middle and last layer with their intervals."""
+    """A line as a sentence: first, middle and last layer with their intervals."""
     picks = sorted({0, len(line["layer"]) // 2, len(line["layer"]) - 1})
     parts = []
     for i in picks:
@@ -275,7 +275,7 @@ def build_transfer(run: ComparisonRun) -> Json:
     )
     return {
         **state_of(lines, run, (STREAMS,), none),
-        "measures": {"own": "the scored model's own probe", "plain": "carried over as it is", "rotated": "carried over after a rotation"},
+        "measures": {"own": "the scored model's own probe", "direct": "carried over directly", "procrustes": "carried over Procrustes-aligned"},
         "families": [{"kind": kind, "family": family} for kind, family in families], "lines": lines, "reasons": reasons,
         "told": _fed_families(rows),
     }  # fmt: skip

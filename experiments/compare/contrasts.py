@@ -51,7 +51,7 @@ INSTRUCTIONS = {
     "slow_reworded": "Think everything through in stages: list each of them, and conclude only after that.",
     "other": "Answer in French: write down the French answer only, with no English before it.",
 }
-"""Of about one length in tokens. `slow` and `other` share as many words with `fast`, so that template is no part of the excess."""
+"""Of about one length in tokens. `slow` and `other` share as many words with `fast`, so that the choice of words is no part of the excess."""
 NAMES = ("fast_slow", "fast_fast", "slow_slow", "fast_other", "excess")
 """Contrasts in the order in which they are told; see `strata.probes.similarity.cka.Contrasts`."""
 _QUESTION = "question"

@@ -1,6 +1,6 @@
 """Whose blocks bring what is gained in generated answers? The base with blocks of another model, asked to think and answer.
 
-What reasoning training brings may not show in the likelihood of an answer that has to be given at once. So the layer swaps are scored
+What reasoning training brings may not show in the likelihood of an answer that has to be given straight away. So the layer swaps are scored
 on generated answers as well, all in the one way of asking that suits the source model best, and so are the base and the source held
 against them: the base's own best way may be another one. That way is chosen on the same problems, so the change that is
 shared out here is a little too large; its shares are not.

@@ -1,4 +1,4 @@
-"""Does a probe of one model read the other? Answer probes carried across, plain and after a rotation, by family."""
+"""Does a probe of one model read the other? Answer probes carried across, directly and Procrustes-aligned, by family."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def transfer_rows(
     *,
     progress: Progress = silent,
 ) -> Iterator[dict[str, Any]]:
-    """Rows of the `transfer` table: accuracy of answer probes within and across models, plain and after a rotation.
+    """Rows of the `transfer` table: accuracy of answer probes within and across models, directly and Procrustes-aligned.
 
     Read where `locate` probes an answer: behind what all items of the family are fed of it, in most families nothing.
     """
@@ -88,7 +88,7 @@ def _transferred(
     config: CompareConfig,
 ) -> Iterator[dict[str, Any]]:
     """`own`: what the other model's own probe reaches there, which a carried-over one is held against."""
-    for measure, right in (("own", other.within), ("plain", way.plain), ("rotated", way.rotated)):
+    for measure, right in (("own", other.within), ("direct", way.direct), ("procrustes", way.aligned)):
         estimates = cluster_bootstrap(right.astype(float), clusters, draws=config.locate.draws, seed=config.locate.seed)
         for stream, estimate in enumerate(estimates):
             yield {**names, "measure": measure, "stream": stream, "majority": majority, **numbers_of(estimate)}

@@ -65,7 +65,7 @@ class AblatedBatch:
 def ablate_pairs(
     checkpoint: Checkpoint,
     pairs: Sequence[Target],
-    reference: Sequence[Target],
+    donors: Sequence[Target],
     ablations: Sequence[Ablation],
     *,
     layers: Sequence[int] | None = None,
@@ -76,28 +76,28 @@ def ablate_pairs(
     progress: Progress = silent,
     stage: str = "ablation",
 ) -> Iterator[AblatedBatch]:
-    """Yields the drops batch by batch. `reference`: pairs of the same groups, whose clean prompts stand in.
+    """Yields the drops batch by batch. `donors`: pairs of the same groups, whose clean prompts give the replacement.
 
-    A pair is no reference of its own. A group without a reference has no mean and no resample ablation. `layers`: first
+    A pair is no reference of its own. A group without donors has no mean and no resample ablation. `layers`: first
     blocks of the windows, ascending; None: all of them.
     """
     runs = runs or Runs(checkpoint)
     tokens = batch_tokens or BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])
     done = 0
-    known: dict[str, _Reference | None] = {}
+    known: dict[str, _Donors | None] = {}
     progress(stage, 0, len(pairs), "pairs")
     for rows in batches_of(pairs, tokens):
         members = [pairs[row] for row in rows]
         group = members[0].group
         if group not in known:
             # One group at a time: batches come group by group.
-            known = {group: _Reference.of(checkpoint, [one for one in reference if one.group == group], tokens)}
+            known = {group: _Donors.of(checkpoint, [one for one in donors if one.group == group], tokens)}
         yield _Batch(runs, members, known[group], draws, layers).run(tuple(rows), ablations, log_probs)
         done += len(rows)
         progress(stage, done, len(pairs), "pairs")
 
 
-class _Reference:
+class _Donors:
     """The runs that stand in for what is removed."""
 
     def __init__(self, runs: Sequence[Recording], pairs: Sequence[Sequence[Target]]) -> None:
@@ -107,7 +107,7 @@ class _Reference:
         self._sums: dict[tuple[str, int], dict[str, Summed]] = {}
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, pairs: Sequence[Target], tokens: int) -> _Reference | None:
+    def of(cls, checkpoint: Checkpoint, pairs: Sequence[Target], tokens: int) -> _Donors | None:
         if not pairs:
             return None
         batches = [[pairs[row] for row in rows] for rows in batches_of(pairs, tokens)]
@@ -132,11 +132,11 @@ class _Batch:
         self,
         runs: Runs,
         pairs: Sequence[Target],
-        reference: _Reference | None,
+        donors: _Donors | None,
         draws: int,
         layers: Sequence[int] | None,
     ) -> None:
-        self.checkpoint, self.pairs, self.reference, self.draws = runs.checkpoint, pairs, reference, draws
+        self.checkpoint, self.pairs, self.donors, self.draws = runs.checkpoint, pairs, donors, draws
         self.layers = range(self.checkpoint.n_layers) if layers is None else layers
         self.run_intact = runs.of([pair.clean for pair in pairs], max(pair.reach for pair in pairs))
         self.where = reach_columns(pairs, self.run_intact.n_columns)
@@ -220,25 +220,25 @@ class _Batch:
         shape = (*self.where.shape, self.checkpoint.d_model)
         if ablation.method == "skip":
             return [lambda layer: torch.zeros(shape)]
-        if self.reference is None or not all(self.reference.lends_to(pair) for pair in self.pairs):
+        if self.donors is None or not all(self.donors.lends_to(pair) for pair in self.pairs):
             return []
         if ablation.method == "mean":
             return [self._mean(ablation.component)]
         return [self._resampled(ablation.component, draw) for draw in range(self.draws)]
 
     def _mean(self, component: Component) -> Values:
-        assert self.reference is not None
-        reference = self.reference
+        assert self.donors is not None
+        donors = self.donors
         longest = self.where.shape[1]
         parts = [parts_of(pair) for pair in self.pairs]
         parts = [[own[0]] * (longest - len(own)) + own for own in parts]
 
         def values(layer: int) -> Tensor:
-            sums, own_values = reference.sums(component, layer), self.run_intact.contribution(component, layer)
+            sums, own_values = donors.sums(component, layer), self.run_intact.contribution(component, layer)
             overall, rows = means_of(sums), []
             for row, (pair, own) in enumerate(zip(self.pairs, parts, strict=True)):
                 means = overall
-                if pair.key in reference.keys:
+                if pair.key in donors.keys:
                     means = means_of(sums, sums_of_row(self.run_intact, own_values, row, pair))
                 rows.append(torch.stack([means.get(part, means[REST]) for part in own]))
             return torch.stack(rows)
@@ -246,16 +246,16 @@ class _Batch:
         return values
 
     def _resampled(self, component: Component, draw: int) -> Values:
-        assert self.reference is not None
-        reference, longest = self.reference, self.where.shape[1]
+        assert self.donors is not None
+        donors, longest = self.donors, self.where.shape[1]
         chosen: list[tuple[int, int, Tensor]] = []
         for pair in self.pairs:
-            places = reference.lends_to(pair)
+            places = donors.lends_to(pair)
             order = torch.randperm(len(places), generator=generator_for("resample", pair.key))
             run, donor_row = places[int(order[draw % len(order)])]
-            donor = reference.pairs[run][donor_row]
-            start = int(reference.runs[run].batch.start[donor_row])
-            columns = matching_columns(pair, donor, start, longest) - reference.runs[run].first
+            donor = donors.pairs[run][donor_row]
+            start = int(donors.runs[run].batch.start[donor_row])
+            columns = matching_columns(pair, donor, start, longest) - donors.runs[run].first
             chosen.append((run, donor_row, columns))
 
         def values(layer: int) -> Tensor:
@@ -263,7 +263,7 @@ class _Batch:
             rows = []
             for run, donor_row, columns in chosen:
                 if run not in contributions:
-                    contributions[run] = reference.runs[run].contribution(component, layer)
+                    contributions[run] = donors.runs[run].contribution(component, layer)
                 rows.append(contributions[run][donor_row, columns.to(contributions[run].device)])
             return torch.stack(rows)
 

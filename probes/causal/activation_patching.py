@@ -1,7 +1,7 @@
 """Activation patching over minimal pairs: which block's contribution, at which position, carries the answer?
 
-Denoising runs the counterfactual prompt with one clean piece (is the piece sufficient?), noising the clean prompt with one foil
-piece (is it necessary?). The piece is what a block, its attention or its MLP adds, or the stream that enters it. A
+Denoising runs the counterfactual prompt with one clean activation (is it sufficient?), noising the clean prompt with one
+corrupted activation (is it necessary?). The activation is what a block, its attention or its MLP adds, or the stream that enters it. A
 stream shows where information is, a contribution where it is written. Definitions: 2309.16042, 2404.15255.
 """
 
@@ -26,8 +26,8 @@ from strata.probes.progress import Progress, silent
 
 Measure = Literal["denoise", "noise", "random_donor", "norm_matched_noise", "wrong_position"]
 CONTROLS: tuple[Measure, ...] = ("random_donor", "norm_matched_noise", "wrong_position")
-"""Denoising with something that must not restore the answer: the clean piece of another pair of the group with another
-answer; the recipient's own piece moved by as much in a random direction; the same donor's piece of another position."""
+"""Denoising with something that must not restore the answer: the clean activation of another pair of the group with another
+answer; the recipient's own activation moved by as much in a random direction; the same donor's activation of another position."""
 
 BATCH_TOKENS = {"cpu": 512, "cuda": 8192}
 _FAR = 3

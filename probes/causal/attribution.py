@@ -1,6 +1,6 @@
-"""A preview of denoising in one backward pass: the effect of a small step towards the clean piece, taken as a whole step.
+"""A preview of denoising in one backward pass: the effect of a small step towards the clean contribution, taken as a whole step.
 
-`(clean − foil) · ∂LD/∂contribution` at the foil run, for all blocks and positions at once. First order only: it is wrong
+`(clean − foil) · ∂LD/∂contribution` at the corrupted run, for all blocks and positions at once. First order only: it is wrong
 where a norm or an attention saturates, so it is always shown with its correlation to the exact effect.
 """
 
@@ -64,7 +64,7 @@ def attribution(
 
 
 def _slopes(checkpoint: Checkpoint, foil: Recording, pairs: Sequence[Pair]) -> dict[str, list[Tensor]]:
-    """∂(logit difference)/∂(contribution) of every block of the foil run, from column `first` on.
+    """∂(logit difference)/∂(contribution) of every block of the corrupted run, from column `first` on.
 
     What comes before the first difference is the same in both runs, so nothing there is differentiated or run again.
     """

@@ -52,13 +52,13 @@ class Contrasts:
     """Debiased CKA by subset of the items and stream, of the states behind two kinds of prompt at the same final token."""
 
     fast_slow: Float[Tensor, "subset stream"]
-    """Answering at once against reasoning first."""
+    """Answering straight away against reasoning first."""
     fast_fast: Float[Tensor, "subset stream"]
-    """Answering at once in two templates: how much template alone takes away."""
+    """Answering straight away behind two instructions: how much other words alone takes away."""
     slow_slow: Float[Tensor, "subset stream"]
-    """Reasoning first in two templates."""
+    """Reasoning first behind two instructions."""
     fast_other: Float[Tensor, "subset stream"]
-    """Answering at once against as much reasoning with another next token (answer in French)."""
+    """Answering straight away against as much reasoning with another next token (answer in French)."""
     excess: Float[Tensor, "subset stream"]
     """`fast_other − fast_slow`: only what the first contrast falls below the fourth is evidence of reasoning."""
 

@@ -303,7 +303,7 @@ def _transfer(n_layers: int, others: list[str], hostile: bool) -> Iterator[dict[
     for role in others:
         for kind, family in (("knowledge", HOSTILE if hostile else "capital"), ("reasoning", "addition")):
             for direction in ("forth", "back"):
-                for measure, top in (("own", 0.9), ("plain", 0.5), ("rotated", 0.85)):
+                for measure, top in (("own", 0.9), ("direct", 0.5), ("procrustes", 0.85)):
                     for stream in range(n_layers + 1):
                         value = 0.2 + (top - 0.2) * stream / n_layers
                         yield {"contrast": role, "kind": kind, "family": family, "direction": direction, "measure": measure,

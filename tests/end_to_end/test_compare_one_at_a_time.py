@@ -132,10 +132,10 @@ def test_layer_swaps_are_added_without_measuring_the_models_again_also_when_that
     heard: list[str] = []
 
     def cut_off(stage: str, done: int, total: int | None, unit: str) -> None:
-        first = not any("layer_swaps" in before for before in heard)
+        first = not any("layer swaps" in before for before in heard)
         if done != total:  # what is there already is told as done
             heard.append(stage)
-        if "layer_swaps" in stage and first:
+        if "layer swaps" in stage and first:
             raise KeyboardInterrupt
 
     def start() -> dict[str, Any]:

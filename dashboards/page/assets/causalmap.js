@@ -129,7 +129,7 @@ function causalLegend() {
 async function renderCausal() {
   const host = $('causal-panel');
   const C = VIEW.causal;
-  $('causal-caption').textContent = 'Clean pieces put into the counterfactual prompt’s run (denoise) or foil pieces into the clean one’s (noise), one block and position at a time.';
+  $('causal-caption').textContent = 'Clean activations put into the corrupted run (denoise) or corrupted ones into the clean run (noise), one block and position at a time.';
   const choice = C.groups.length ? causalChoice() : null;
   if (!choice) {
     for (const id of ['cgroup', 'cmeasure', 'csite']) fillSelect($(id), [], '');

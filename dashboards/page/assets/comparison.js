@@ -123,15 +123,15 @@ async function renderTransfer() {
   fillSelect($('tfamily'), (part.families || []).map((f) => ({ value: f.family, text: `${f.kind}: ${visible(f.family)}` })), families.includes(state.tfamily) ? state.tfamily : families[0]);
   const lines = (part.lines || []).filter((l) => l.family === $('tfamily').value);
   const roles = unique(lines.map((l) => l.contrast));
-  const dashes = { own: 'solid', plain: 'dash', rotated: 'dot' };
-  const symbols = { own: 'circle', plain: 'square', rotated: 'triangle-up' };
-  const inks = { own: 'strong-line', plain: 'b', rotated: 'a' };
+  const dashes = { own: 'solid', direct: 'dash', procrustes: 'dot' };
+  const symbols = { own: 'circle', direct: 'square', procrustes: 'triangle-up' };
+  const inks = { own: 'strong-line', direct: 'b', procrustes: 'a' };
   await drawPanels('transfer', part, {
     columns: [{ id: 'forth', title: 'base → model' }, { id: 'back', title: 'model → base' }], axis: 'stream', rowHeight: 190,
     rows: roles.map((id) => ({ id, title: id, y: 'accuracy', guides: (column) => lines.filter((l) => l.contrast === id && l.direction === column.id && l.measure === 'plain').map((l) => ({ value: l.majority[0], text: 'most frequent answer' })) })),
     cell: (row, column) => ({
       lines: lines.filter((l) => l.contrast === row.id && l.direction === column.id)
-        .map((line) => ({ line, style: { ink: inks[line.measure], soft: `${{ own: 'random', plain: 'b', rotated: 'a' }[line.measure]}-soft`, dash: dashes[line.measure], symbol: symbols[line.measure] }, name: part.measures[line.measure] })),
+        .map((line) => ({ line, style: { ink: inks[line.measure], soft: `${{ own: 'random', direct: 'b', procrustes: 'a' }[line.measure]}-soft`, dash: dashes[line.measure], symbol: symbols[line.measure] }, name: part.measures[line.measure] })),
       reason: unique(part.reasons.filter((r) => r.contrast === row.id).map((r) => r.text)).join('; '),
     }),
   }, 'Probe transfer');

@@ -20,7 +20,7 @@ PER_FAMILY = 3
 """Pairs that a family has at least, where there are so many: the random donor of a pair is another one of its family."""
 FEWER: Mapping[Kind, float] = MappingProxyType({"composite": 0.5})
 """Share of a kind's pairs that are taken of kinds that no order is asked of: two-hop items are read one by one."""
-MOST_REFERENCES = 8
+MOST_DONORS = 8
 """Other prompts of a family that stand in for a removed contribution."""
 
 
@@ -30,7 +30,7 @@ class Chosen:
     """Intervened on, family by family."""
     items: tuple[EncodedItem, ...]
     """The same, as items."""
-    reference: tuple[Pair, ...]
+    donors: tuple[Pair, ...]
     """Pairs of the same families that are not intervened on: what removed contributions are replaced from."""
     excluded: Mapping[str, Mapping[str, int]]
     """By kind: how many items are not intervened on, by reason."""
@@ -76,7 +76,7 @@ def choose_pairs(
             ):
                 spare[family].append(encoded_item)
     drawn: list[EncodedItem] = []
-    reference: list[EncodedItem] = []
+    donors: list[EncodedItem] = []
     # A family of few items keeps one to stand in for what is removed.
     usable = {
         family: len(members) if spare[family] else max(1, len(members) - 1) for family, members in by_family.items()
@@ -90,14 +90,14 @@ def choose_pairs(
         if rest:
             most = most_of(family[0], per_kind)
             excluded[family[0]][f"beyond the {most} pairs of its kind that are intervened on"] += len(rest)
-        reference += [*rest, *spread_over_entities(spare[family], seed)][:MOST_REFERENCES]
+        donors += [*rest, *spread_over_entities(spare[family], seed)][:MOST_DONORS]
     if like is not None:
         answered = {encoded_item.key for members in by_family.values() for encoded_item in members}
         drawn = [encoded_item for encoded_item in like.items if encoded_item.key in answered]
     return Chosen(
         tuple(as_pair(encoded_item) for encoded_item in drawn),
         tuple(drawn),
-        tuple(as_pair(encoded_item) for encoded_item in reference) if like is None else like.reference,
+        tuple(as_pair(encoded_item) for encoded_item in donors) if like is None else like.donors,
         {kind: dict(counts) for kind, counts in excluded.items()},
     )
 

@@ -18,7 +18,7 @@ from strata.probes.causal.ablation import METHODS, Ablation
 from strata.probes.causal.activation_patching import CONTROLS, Line, Measure
 from strata.probes.causal.scores import LEAST_DIFFERENCE
 
-WEAK = f"a weak pair: clean and foil run differ by less than {LEAST_DIFFERENCE:g} logit"
+WEAK = f"a weak pair: clean and corrupted run differ by less than {LEAST_DIFFERENCE:g} logit"
 SITES = ("spans", "last")
 """Columns of a site table: all named positions of the question together, then the last one."""
 

@@ -40,7 +40,7 @@ def ablation_name(ablation: Ablation, what: str) -> str:
 def intervene(
     checkpoint: Checkpoint,
     pairs: Sequence[Pair],
-    reference: Sequence[Pair],
+    donors: Sequence[Pair],
     store: ActivationStore,
     config: LocateConfig,
     *,
@@ -60,7 +60,7 @@ def intervene(
     progress("interventions", 0, len(pairs), "pairs")
     for group, members in groups.items():
         if not all(pair.key in store for pair in members):
-            donors = [donor for donor in reference if donor.group == group]
+            donors = [donor for donor in donors if donor.group == group]
             effects = _that_fits(checkpoint, members, donors, config, most, partial(shrunk, group))
             store.write([pair.key for pair in members], effects)
         done += len(members)
@@ -70,7 +70,7 @@ def intervene(
 def _that_fits(
     checkpoint: Checkpoint,
     pairs: Sequence[Pair],
-    reference: Sequence[Pair],
+    donors: Sequence[Pair],
     config: LocateConfig,
     tokens: int,
     shrunk: Callable[[int], None],
@@ -78,7 +78,7 @@ def _that_fits(
     while True:
         n_batches = len(list(batches_of(pairs, tokens)))
         try:
-            return _of_family(checkpoint, pairs, reference, config, tokens)
+            return _of_family(checkpoint, pairs, donors, config, tokens)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -97,7 +97,7 @@ def _that_fits(
 
 
 def _of_family(
-    checkpoint: Checkpoint, pairs: Sequence[Pair], reference: Sequence[Pair], config: LocateConfig, tokens: int
+    checkpoint: Checkpoint, pairs: Sequence[Pair], donors: Sequence[Pair], config: LocateConfig, tokens: int
 ) -> dict[str, Tensor]:
     n_layers = checkpoint.n_layers
     spans = spans_of(pairs)
@@ -112,9 +112,7 @@ def _of_family(
     for slope_batch in attribution(checkpoint, pairs, (*spans, "last"), batch_tokens=tokens, runs=runs):
         for (component, position), shift in slope_batch.shift.items():
             table.put(f"attribution/{component}/{position}", slope_batch.rows, shift)
-    for ablated_batch in ablate_pairs(
-        checkpoint, pairs, reference, ablations_for(config), batch_tokens=tokens, runs=runs
-    ):
+    for ablated_batch in ablate_pairs(checkpoint, pairs, donors, ablations_for(config), batch_tokens=tokens, runs=runs):
         table.put("intact", ablated_batch.rows, ablated_batch.intact)
         for ablation, drop in ablated_batch.drop.items():
             table.put(ablation_name(ablation, "drop"), ablated_batch.rows, drop)

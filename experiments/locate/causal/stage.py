@@ -72,7 +72,7 @@ def causal_stage(
     store = effects_store(run.path, run.run_id)
     try:
         intervene(
-            checkpoint, chosen.pairs, chosen.reference, store, config,
+            checkpoint, chosen.pairs, chosen.donors, store, config,
             shrunk=partial(_memory_ran_out, run), progress=progress,
         )  # fmt: skip
         damage = neutral_damage(checkpoint, config, progress=progress)

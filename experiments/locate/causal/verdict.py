@@ -3,7 +3,7 @@
 The rule. A kind is *located* when all of this holds, and is null with the first reason otherwise:
 
 1. it has usable pairs, in at least eight clusters, and the counterfactual prompts are answered too (the lower bound of that share is
-   above one half): else a difference between clean and foil run may be luck;
+   above one half): else a difference between clean and corrupted run may be luck;
 2. patching: denoising the located component beats every control at some block (max-T over blocks and positions, p ≤ .05);
 3. ablation: skip, mean and resample ablation of it each cost more at some block than at a typical block (max-T, p ≤ .05);
 4. the half-mass blocks of activation patching and ablation lie within a tenth of the depth of each other (at least one block).

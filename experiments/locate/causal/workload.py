@@ -31,15 +31,15 @@ def intervention_tokens(encoded: Sequence[EncodedItem], config: LocateConfig, n_
         for encoded_item in encoded
     ]
     chosen = choose_pairs(encoded, rows, config.pairs, config.seed)
-    return round(work_of(chosen.pairs, chosen.reference, config, n_layers))
+    return round(work_of(chosen.pairs, chosen.donors, config, n_layers))
 
 
-def work_of(pairs: Sequence[Pair], reference: Sequence[Pair], config: LocateConfig, n_layers: int) -> float:
+def work_of(pairs: Sequence[Pair], donors: Sequence[Pair], config: LocateConfig, n_layers: int) -> float:
     """The same for pairs that have been chosen. Padding is not counted."""
     groups: dict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
         groups[pair.group].append(pair)
-    recorded = sum(2 * len(pair.clean.ids) for pair in pairs) + sum(len(pair.clean.ids) for pair in reference)
+    recorded = sum(2 * len(pair.clean.ids) for pair in pairs) + sum(len(pair.clean.ids) for pair in donors)
     return recorded + sum(_edited(members, config, n_layers) for members in groups.values())
 
 

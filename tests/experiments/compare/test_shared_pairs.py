@@ -97,7 +97,7 @@ def test_base_and_distilled_get_the_same_pairs_and_the_control_those_of_them_tha
     assert pairs["base"] == pairs["distilled"] and len(pairs["base"]) == 9
     assert {key.partition(":")[0] for key in pairs["base"]} == set(FAMILIES)
     assert pairs["control"] == pairs["base"] & control and pairs["control"]
-    donors = [chosen(ITEMS, asked[role], among[role], config).reference for role in asked]
+    donors = [chosen(ITEMS, asked[role], among[role], config).donors for role in asked]
     assert donors[0] == donors[1] == donors[2] != ()
 
 

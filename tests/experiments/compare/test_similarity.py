@@ -183,7 +183,7 @@ def test_probes_are_carried_over_from_behind_what_all_items_of_a_family_are_fed(
     same = [row for row in measured if row["family"] in ("family 2", "family 3")]
     assert same and all(
         row["value"] == other["value"]
-        for row in same if row["measure"] == "plain"
+        for row in same if row["measure"] == "direct"
         for other in rows_by(same, family=row["family"], direction=row["direction"], measure="own", stream=row["stream"])
     )  # fmt: skip
 

@@ -24,13 +24,13 @@ Given = Callable[[int, int], Tensor]
 def collected(
     checkpoint: Checkpoint,
     pairs: Sequence[Pair],
-    reference: Sequence[Pair],
+    donors: Sequence[Pair],
     ablations: Sequence[Ablation],
     **options: Any,
 ) -> tuple[dict[Ablation, Tensor], dict[Ablation, Tensor]]:
     drop: dict[Ablation, Tensor] = {}
     wrong: dict[Ablation, Tensor] = {}
-    for batch in ablate_pairs(checkpoint, pairs, reference, ablations, **options):
+    for batch in ablate_pairs(checkpoint, pairs, donors, ablations, **options):
         for gathered, parts in ((drop, batch.drop), (wrong, batch.wrong)):
             for ablation, values in parts.items():
                 gathered.setdefault(ablation, torch.full((len(pairs), values.shape[1]), torch.nan))[
@@ -74,18 +74,16 @@ def test_skipping_sets_the_contribution_to_nothing_from_the_first_difference_on(
 @pytest.mark.parametrize("architecture", ["llama", "gemma2", "gpt_neox"])
 def test_the_mean_is_that_of_the_reference_tokens_that_play_the_same_part(tiny_models: Any, architecture: str) -> None:
     checkpoint, pairs = tiny_models(architecture), mixed_pairs()
-    reference = [pair_of("r", 8, 3, subject=5, seed=11), pair_of("s", 11, 4, subject=8, seed=12)]
+    donors = [pair_of("r", 8, 3, subject=5, seed=11), pair_of("s", 11, 4, subject=8, seed=12)]
     model = plain(architecture, checkpoint)
-    runs = [model.contributions(pair.clean) for pair in reference]
+    runs = [model.contributions(pair.clean) for pair in donors]
     ablations = [ablation for ablation in ABLATIONS if ablation.method == "mean"]
-    drop, _ = collected(
-        checkpoint, pairs, [*reference, pair_of("z", 9, 2, subject=4, seed=9, group="other")], ablations
-    )
+    drop, _ = collected(checkpoint, pairs, [*donors, pair_of("z", 9, 2, subject=4, seed=9, group="other")], ablations)
 
     def mean(component: str, layer: int, name: str) -> Tensor:
         """Over the reference tokens of that name; of all tokens where it names none or means the rest."""
         named, everything = [], []
-        for pair, run in zip(reference, runs, strict=True):
+        for pair, run in zip(donors, runs, strict=True):
             for token in range(pair.first_difference, len(pair.clean.ids)):
                 everything.append(run[component, layer][token])
                 if name != "rest" and part(pair, token) == name:
@@ -135,12 +133,10 @@ def test_a_resampled_contribution_is_the_donors_at_the_same_part_averaged_over_d
 def test_what_is_lost_does_not_depend_on_the_batch_or_its_order(tiny_models: Any) -> None:
     """Nor do the donors that a pair is given, more of which there are than draws."""
     checkpoint, pairs = tiny_models("gemma2"), mixed_pairs()
-    reference = [pair_of(name, 8, 3, subject=5, seed=11 + n) for n, name in enumerate("rstuvwx")]
-    together, _ = collected(checkpoint, pairs, reference, ABLATIONS)
-    in_ones, _ = collected(checkpoint, pairs, reference, ABLATIONS, batch_tokens=1)
-    backwards, _ = collected(
-        checkpoint, [*pairs, pair_of("long", 17, 1, subject=9, seed=8)][::-1], reference, ABLATIONS
-    )
+    donors = [pair_of(name, 8, 3, subject=5, seed=11 + n) for n, name in enumerate("rstuvwx")]
+    together, _ = collected(checkpoint, pairs, donors, ABLATIONS)
+    in_ones, _ = collected(checkpoint, pairs, donors, ABLATIONS, batch_tokens=1)
+    backwards, _ = collected(checkpoint, [*pairs, pair_of("long", 17, 1, subject=9, seed=8)][::-1], donors, ABLATIONS)
     for ablation in ABLATIONS:
         torch.testing.assert_close(in_ones[ablation], together[ablation], **NEAR)
         torch.testing.assert_close(backwards[ablation][1:].flip(0), together[ablation], **NEAR)

@@ -45,31 +45,31 @@ def relative(transferred: np.ndarray, own: np.ndarray) -> float:
 def test_a_model_transfers_to_itself_as_it_reads_itself() -> None:
     transfer = transferred(X)
     for way in (transfer.forth, transfer.back):
-        assert np.array_equal(way.plain, way.within)
-        assert (way.rotated == way.within).mean() > 0.99
+        assert np.array_equal(way.direct, way.within)
+        assert (way.aligned == way.within).mean() > 0.99
 
 
 def test_the_same_directions_transfer_as_they_are() -> None:
     transfer = transferred(streams(4, DIRECTIONS))
     for way, own in ((transfer.forth, transfer.back), (transfer.back, transfer.forth)):
         assert own.within[:, 1].mean() > 0.8
-        assert relative(way.plain, own.within) > 0.9
-        assert abs(way.plain[:, 0].mean() - transfer.majority_correct.mean()) < 0.12
+        assert relative(way.direct, own.within) > 0.9
+        assert abs(way.direct[:, 0].mean() - transfer.majority_correct.mean()) < 0.12
 
 
 def test_turned_directions_transfer_only_after_turning_back() -> None:
     noise = 0.2 * torch.randn(X.shape, generator=torch.Generator().manual_seed(8))
     transfer = transferred(X @ TURN + noise)
     for way, own in ((transfer.forth, transfer.back), (transfer.back, transfer.forth)):
-        assert relative(way.plain, own.within) < 0.75
-        assert relative(way.rotated, own.within) > 0.95
+        assert relative(way.direct, own.within) < 0.75
+        assert relative(way.aligned, own.within) > 0.95
 
 
 def test_a_model_without_the_fact_gives_and_takes_nothing_however_it_is_turned() -> None:
     """A rotation fitted on the probe's own items would carry the labels to where the probe took noise for them."""
     transfers = [transferred(streams(seed, None)) for seed in (9, 10, 11)]
     for way in ("forth", "back"):
-        for kind in ("plain", "rotated"):
+        for kind in ("direct", "aligned"):
             right = np.mean([getattr(getattr(transfer, way), kind)[:, 1].mean() for transfer in transfers])
             assert abs(right - 1 / 3) < 0.1, (way, kind)
 
@@ -88,8 +88,8 @@ def test_transfer_is_scikit_learns_fit_on_one_model_scored_on_both() -> None:
             strength = 1 / (train.sum() * own.penalty[stream, fold])
             model = LogisticRegression(C=strength, tol=1e-10, max_iter=5000).fit((rows - mean) / spread, LABELS[train])
             turned = fit_orthogonal(y[aside, stream], X[aside, stream])(y[test, stream])
-            for of, right in ((X[test, stream], transfer.forth.within), (y[test, stream], transfer.forth.plain),
-                              (turned, transfer.forth.rotated)):  # fmt: skip
+            for of, right in ((X[test, stream], transfer.forth.within), (y[test, stream], transfer.forth.direct),
+                              (turned, transfer.forth.aligned)):  # fmt: skip
                 predicted = model.predict((of.double().numpy() - mean) / spread)
                 assert np.array_equal(predicted == LABELS[test], right[test, stream])
 
