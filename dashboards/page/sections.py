@@ -256,7 +256,7 @@ def provenance(view: Json) -> str:
     <div><h3>Run and checkpoint</h3>{fact_list(p["facts"])}</div>
     <div>{tests_and_stages(p)}</div>
     <div><h3>Format-only classifier</h3><ul>{checks or "<li>not run</li>"}</ul>
-      <h3>Items excluded</h3><ul>{left}</ul><h3>Pairs excluded of interventions</h3><ul>{pairs or "<li>not run</li>"}</ul>
+      <h3>Items excluded</h3><ul>{left}</ul><h3>Pairs excluded from interventions</h3><ul>{pairs or "<li>not run</li>"}</ul>
       <h3>Warnings</h3><ul>{warnings}</ul></div>
     <div><h3>Configuration</h3>{fact_list(p["config"])}<h3>Versions</h3>{fact_list(p["versions"])}</div>
   </div>

@@ -100,7 +100,7 @@ def _line(where: Json, rows: Rows, n_layers: int) -> Json:
 
 
 def counts_from(instrument: str, position: str) -> int:
-    """The first block that counts: block 0 at a replaced token is token identity, and removing it removes the tokens."""
+    """The first block that counts: block 0 at a replaced token is token identity, and ablating it takes the tokens away."""
     return int(instrument == "ablation" or (instrument == "patching" and position != "last"))
 
 

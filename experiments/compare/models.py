@@ -21,7 +21,7 @@ NEEDS_BOTH = (
     "it runs blocks of both models in one pass, and --one-at-a-time holds one model only: start again without it, or "
     "with --device-map auto instead"
 )
-"""Why a measure is excluded of a comparison that holds one model at a time."""
+"""Why a measure is excluded from a comparison that holds one model at a time."""
 
 
 class NeedsBothError(StrataError):

@@ -98,7 +98,7 @@ def ablate_pairs(
 
 
 class _Donors:
-    """The runs that stand in for what is removed."""
+    """The donors' runs."""
 
     def __init__(self, runs: Sequence[Recording], pairs: Sequence[Sequence[Target]]) -> None:
         self.runs, self.pairs = runs, pairs
@@ -187,7 +187,7 @@ class _Batch:
             return
         where = self.where.gather(1, index)
         left, said = [], []
-        # All ways of removing share a sweep: few runs at a time leave a processor idle.
+        # All ways of ablating share a sweep: few runs at a time leave a processor idle.
         for part in batches_of_variants(variants, where, self.run_intact):
             ends = sweep(self.run_intact, part, where)[:, :, 0]
             left.append(self._difference(ends))

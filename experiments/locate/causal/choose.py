@@ -21,7 +21,7 @@ PER_FAMILY = 3
 FEWER: Mapping[Kind, float] = MappingProxyType({"composite": 0.5})
 """Share of a kind's pairs that are taken of kinds that no order is asked of: two-hop items are read one by one."""
 MOST_DONORS = 8
-"""Other prompts of a family that stand in for a removed contribution."""
+"""Donors that a family has at most: other prompts whose contributions replace an ablated one."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Chosen:
     items: tuple[EncodedItem, ...]
     """The same, as items."""
     donors: tuple[Pair, ...]
-    """Pairs of the same families that are not intervened on: what removed contributions are replaced from."""
+    """Pairs of the same families that are not intervened on: what ablated contributions are replaced from."""
     excluded: Mapping[str, Mapping[str, int]]
     """By kind: how many items are not intervened on, by reason."""
 
@@ -77,7 +77,7 @@ def choose_pairs(
                 spare[family].append(encoded_item)
     drawn: list[EncodedItem] = []
     donors: list[EncodedItem] = []
-    # A family of few items keeps one to stand in for what is removed.
+    # A family of few items keeps one donor for what is ablated.
     usable = {
         family: len(members) if spare[family] else max(1, len(members) - 1) for family, members in by_family.items()
     }

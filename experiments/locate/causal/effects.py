@@ -66,7 +66,7 @@ class Effects:
         return self.raw.get(ablation_name(ablation, what))
 
     def scale(self, name: str) -> Float[np.ndarray, " item"]:
-        """What 1 is for a stored map: the whole difference, or half of it, the answer's share, for what is removed."""
+        """What 1 is for a stored map: the whole difference, or half of it, the answer's share, for what is ablated."""
         return self.difference if name.partition("/")[0] in ("patching", "attribution") else self.difference / 2
 
     def pooled(self, name: str) -> tuple[Table, list[int]]:

@@ -63,7 +63,7 @@ def lines_for(config: LocateConfig, spans: Sequence[str]) -> list[Line]:
 
 
 def ablations_for(config: LocateConfig) -> list[Ablation]:
-    """Ablation lines. The located component is removed in all three ways in all sizes of run."""
+    """Ablation lines. The located component is ablated in all three ways in all sizes of run."""
     ablations = [Ablation(method, LOCATED) for method in ("skip", "mean", "resample")]
     if config.causal_map == "default":
         ablations += [Ablation("mean", name) for name in ("attn_out", "block_out")]

@@ -53,7 +53,7 @@ class Placed:
     patching: Location | None
     ablation: Location | None
     ablation_p: Mapping[str, float]
-    """p of each way of removing, by method."""
+    """p of each ablation, by method."""
     usable: int
     weak: int
     foil_answered: float | None
@@ -208,7 +208,7 @@ def _why_not(
     failed = [name for name, p in ablation_p.items() if p > ALPHA]
     if failed:
         return (
-            f"removing no block's {LOCATED} costs more than removing a typical one by {', '.join(failed)} "
+            f"ablating no block's {LOCATED} costs more than ablating a typical one by {', '.join(failed)} "
             f"(p = {max(ablation_p.values()):.3g})"
         )
     if inter.layer is None or ablated.layer is None:

@@ -21,7 +21,7 @@ def intervention_tokens(encoded: Sequence[EncodedItem], config: LocateConfig, n_
     """Tokens through the whole model that are as much work as a run's interventions, if every item were answered.
 
     An edited run passes the blocks behind its edit, and only its columns from the edit on; the prompts themselves are run
-    once each, those that stand in for removed contributions too.
+    once each, the donors of ablated contributions too.
     """
     if config.causal_map == "none":
         return 0
