@@ -107,7 +107,7 @@ def compare(
 
     >>> import strata
     >>> run = strata.compare("smollm2", "smollm2+think", "runs/pair", items=["capital"], per_family=4, causal_map="none",
-    ...                      quick=True, lens_maps=0, swap_pairs=0, thoughts=0, transferred=0)
+    ...                      quick=True, lens_maps=0, swap_pairs=0, generated=0, transferred=0)
     >>> run.comparison["pair_check"]["distilled"]["verdict"]
     'base'
     >>> list(run.models)
