@@ -20,7 +20,7 @@ QUICK_COMPARE: dict[str, Any] = {
     # No claim of a comparison rests on two-hop questions.
     "families": tuple(name for name in QUICK_FAMILIES if name != "landmark_capital"),
     "per_family": 12, "random_init": False, "draws": 2_000, "lens_maps": 2, "causal_map": "quick", "pairs": 9,
-    "damage_texts": 2, "graft_pairs": 8, "contrast_items": 0, "graft_stride": 5, "both_ways": False, "crossed_positions": ("last",), "thoughts": 2, "thought_grafts": 2,
-    "thought_tokens": 64, "thought_splits": ("test",), "spectra": False,
+    "damage_texts": 2, "swap_pairs": 8, "contrast_items": 0, "swap_stride": 5, "both_ways": False, "crossed_positions": ("last",), "generated": 2, "generated_swap_parts": 2,
+    "generated_tokens": 64, "generated_splits": ("test",), "spectra": False,
 }  # fmt: skip
 """Of `compare`."""

@@ -60,7 +60,7 @@ class DamagedError(StrataError):
 
 
 STOPPING = (DoesNotFitError, SelfTestError, DamagedError)
-"""What stops a run, also where a measure that can't be made of a model is left out with its reason."""
+"""What stops a run, also where a measure that can't be made of a model is excluded with its reason."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:

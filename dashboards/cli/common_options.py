@@ -31,7 +31,7 @@ ITEMS = (
         metavar="NAME,…",
     ),
     Option("per_family", 40, "items drawn from each built-in family", "questions", positive, metavar="N"),
-    Option("difficulty", None, "setting of the reasoning families' dial", "questions", whole, metavar="D"),
+    Option("difficulty", None, "difficulty of the reasoning families", "questions", whole, metavar="D"),
     Option("limit", None, "only the first N items; the run is stamped LIMITED", "questions", positive, metavar="N"),
     Option("seed", 0, "seed of items, folds, draws and controls", "questions", whole, metavar="N"),
 )

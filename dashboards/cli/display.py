@@ -151,7 +151,7 @@ def _duration(seconds: float) -> str:
     return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
 
 
-def seconds_in_words(seconds: float) -> str:
+def seconds_text(seconds: float) -> str:
     """`75` → `1m15s`, for people."""
     return _duration(seconds)
 
@@ -162,9 +162,9 @@ def only_results_on_stdout() -> Iterator[Any]:
     import os
 
     sys.stdout.flush()
-    kept = os.dup(1)
+    stdout_copy = os.dup(1)
     os.dup2(2, 1)
-    with os.fdopen(kept, "w", encoding="utf-8", newline="\n") as real:
+    with os.fdopen(stdout_copy, "w", encoding="utf-8", newline="\n") as real:
         try:
             with redirect_stdout(sys.stderr):
                 yield real

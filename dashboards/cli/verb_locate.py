@@ -25,7 +25,7 @@ from strata.dashboards.cli.common_options import (
     given_options,
     open_from,
 )
-from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_in_words
+from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
 from strata.dashboards.cli.options import Option, Resolved, add_options, positive, resolve, whole
 from strata.dashboards.cli.stopping import Stopped
 from strata.dashboards.default_directory import default_directory
@@ -54,7 +54,7 @@ MEASURING = (
     Option("pairs", 18, "minimal pairs of each kind that are intervened on; half as many two-hop ones, eight at least", "interventions", positive, metavar="N"),
     Option("windows", (), "sizes of windows of blocks edited together, beside single blocks", "interventions", positive,
            metavar="N,N"),
-    Option("damage_texts", 6, "neutral texts on which a removal's general damage is measured", "interventions", positive,
+    Option("damage_texts", 6, "neutral texts on which an ablation's general damage is measured", "interventions", positive,
            metavar="N"),
     Option("quick", False, "a quick look: fewer families, items and pairs, no random-initialised baseline; the page says so",
            "measuring"),
@@ -153,4 +153,4 @@ def _tell(summary: dict[str, Any], out: Path, seconds: float, values: dict[str, 
         console.print(order_words(summary["order"], located), markup=False)
     for warning in summary["warnings"]:
         console.print(f"caveat: {warning}", markup=False)
-    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_in_words(seconds)})", markup=False)
+    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})", markup=False)

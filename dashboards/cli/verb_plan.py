@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from strata.dashboards.cli.common_options import config_lines, display_from, given_options, open_from, tell_caveats
-from strata.dashboards.cli.display import only_results_on_stdout, seconds_in_words
+from strata.dashboards.cli.display import only_results_on_stdout, seconds_text
 from strata.dashboards.cli.options import Option, add_options, resolve
 from strata.dashboards.cli.verb_locate import OPTIONS as LOCATE
 from strata.dashboards.cli.verb_locate import locate_config, sized
@@ -73,7 +73,7 @@ def _print(plan: Plan, stdout: TextIO) -> None:
     kinds = ", ".join(f"{count} {kind}" for kind, count in plan.by_kind.items())
     lines = [
         ("items", f"{plan.items} ({kinds})"),
-        *((f"  left out: {reason}", str(count)) for reason, count in plan.left_out.items()),
+        *((f"  excluded: {reason}", str(count)) for reason, count in plan.excluded.items()),
         ("tokens", f"{plan.tokens:,} a pass, longest prompt {plan.longest}"),
         *((f"  pass: {name}", f"{count:,} tokens") for name, count in plan.passes.items()),
         ("model", f"{plan.parameters / 1e6:,.0f} M parameters, {_size(plan.weight_bytes)}"),
@@ -100,7 +100,7 @@ def _time(plan: Plan) -> str:
     if plan.seconds is None:
         return "unknown without a trial"
     low, high = plan.seconds
-    return f"{seconds_in_words(low)} to {seconds_in_words(high)} for passes and lenses, probes not included"
+    return f"{seconds_text(low)} to {seconds_text(high)} for passes and lenses, probes not included"
 
 
 def _size(n_bytes: float) -> str:

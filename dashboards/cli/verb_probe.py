@@ -25,7 +25,7 @@ from strata.dashboards.cli.common_options import (
     given_options,
     open_from,
 )
-from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_in_words
+from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
 from strata.dashboards.cli.options import Option, add_options, positive, resolve, whole
 from strata.dashboards.cli.stopping import Stopped
 from strata.dashboards.default_directory import default_directory
@@ -144,4 +144,4 @@ def _tell(summary: dict[str, Any], out: Path, seconds: float, values: dict[str, 
             console.print(sentence, markup=False)
     for warning in summary["warnings"]:
         console.print(f"caveat: {warning}", markup=False)
-    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_in_words(seconds)})", markup=False)
+    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})", markup=False)

@@ -42,16 +42,16 @@ class MeasuringOptions(TypedDict, total=False):
 class ComparingOptions(TypedDict, total=False):
     """Fields of `CompareConfig`, where each is explained."""
 
-    graft_pairs: int
-    graft_stride: int
+    swap_pairs: int
+    swap_stride: int
     both_ways: bool
     crossed_positions: tuple[str, ...]
     transferred: int
     contrast_items: int
-    thoughts: int
-    thought_splits: tuple[str, ...]
-    thought_tokens: int
-    thought_grafts: int
+    generated: int
+    generated_splits: tuple[str, ...]
+    generated_tokens: int
+    generated_swap_parts: int
     temperature: float
     samples: int
     spectra: bool
@@ -77,7 +77,6 @@ class CompareOptions(OpeningOptions, MeasuringOptions, ComparingOptions, Running
 _ELSEWHERE = {
     "families": "Give their names as items: items=['capital', 'addition']",
     "items_file": "Give its path as items",
-    "twin": "Give the control twin as control",
     "config": "Give its fields one by one",
 }
 """What people may try, and what to write instead."""

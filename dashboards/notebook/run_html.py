@@ -1,4 +1,4 @@
-"""How does a run show itself in a notebook? A verdict in words, its kinds of items in a table, a link to the page."""
+"""How does a run show itself in a notebook? A verdict as a sentence, its kinds of items in a table, a link to the page."""
 
 from __future__ import annotations
 

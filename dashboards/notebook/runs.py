@@ -24,7 +24,7 @@ from strata.dashboards.page import write_pages
 from strata.dashboards.quick import QUICK_COMPARE, QUICK_LOCATE
 from strata.experiments.compare import CompareConfig, Specs
 from strata.experiments.compare import compare as compare_into
-from strata.experiments.compare.paired import BASE, DISTILLED, TWIN, Role
+from strata.experiments.compare.paired import BASE, CONTROL, DISTILLED, Role
 from strata.experiments.items.load import is_file_name
 from strata.experiments.items.schema import Item
 from strata.experiments.locate import LocateConfig
@@ -107,7 +107,7 @@ def compare(
 
     >>> import strata
     >>> run = strata.compare("smollm2", "smollm2+think", "runs/pair", items=["capital"], per_family=4, causal_map="none",
-    ...                      quick=True, lens_maps=0, graft_pairs=0, thoughts=0, transferred=0)
+    ...                      quick=True, lens_maps=0, swap_pairs=0, generated=0, transferred=0)
     >>> run.comparison["pair_check"]["distilled"]["verdict"]
     'base'
     >>> list(run.models)
@@ -123,14 +123,14 @@ def compare(
     )
     models: dict[Role, Model] = {BASE: base, DISTILLED: distilled}
     if control is not None:
-        models[TWIN] = control
+        models[CONTROL] = control
     opening = part(given, OpeningOptions)
     opened = {role: _opened(model, opening) for role, model in models.items()}
     in_memory = frozenset(role for role, (_, _, has_files) in opened.items() if not has_files)
     names = {role: name if role not in in_memory else f"{role} {name}" for role, (_, name, _) in opened.items()}
-    specs = Specs(names[BASE], names[DISTILLED], names.get(TWIN), in_memory)
+    specs = Specs(names[BASE], names[DISTILLED], names.get(CONTROL), in_memory)
     directory = Path(out) if out is not None else default_directory(names[BASE], names[DISTILLED], seed)
-    told = {"twin": names.get(TWIN), **asked, "seed": seed, "quick": quick, **given, "out": str(directory)}
+    told = {"control": names.get(CONTROL), **asked, "seed": seed, "quick": quick, **given, "out": str(directory)}
     shown, on_run = _told_to(progress, directory)
     compare_into(
         specs, {role: opener for role, (opener, _, _) in opened.items()}, config, directory, items=source,

@@ -171,7 +171,7 @@ def _prompt(text: str) -> str:
 
 def _provenance(view: Json) -> str:
     p = view["provenance"]
-    left = "".join(f"<li>{n} × {esc(reason)}</li>" for reason, n in p["left_out"]) or "<li>none</li>"
+    left = "".join(f"<li>{n} × {esc(reason)}</li>" for reason, n in p["excluded"]) or "<li>none</li>"
     warnings = "".join(f"<li>{esc(one)}</li>" for one in p["warnings"]) or "<li>none</li>"
     return f"""
 <section id="provenance" aria-labelledby="provenance-title">

@@ -103,7 +103,7 @@ def write_items(path: str | Path, items: Iterable[Item]) -> None:
 
 
 def item_to_dict(item: Item) -> dict[str, Any]:
-    """The item as one JSON object: schema keys first, fields at their default left out, `extra` at top level.
+    """The item as one JSON object: schema keys first, fields at their default excluded, `extra` at top level.
 
     Raises StrataError when `extra` uses a key of the schema, which would overwrite it.
     """

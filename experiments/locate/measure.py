@@ -59,7 +59,7 @@ def measure(
     A kill loses at most one shard.
     """
     nulls = unrelated_ids(encoded)
-    todo = [index for index, one in enumerate(encoded) if one.key not in store]
+    todo = [index for index, encoded_item in enumerate(encoded) if encoded_item.key not in store]
     if not todo:
         return
     read = (*wanted.positions, *map(_private, PLACES if wanted.streams else ()))
@@ -101,8 +101,8 @@ def _with_places(encoded: Sequence[EncodedItem], rows: Sequence[int]) -> list[Pr
     places = places_of(encoded)
     prompts = [encoded[row].prompt for row in rows]
     return [
-        replace(one, positions={**one.positions, **{_private(name): at for name, at in places[row].items()}})
-        for one, row in zip(prompts, rows, strict=True)
+        replace(prompt, positions={**prompt.positions, **{_private(name): at for name, at in places[row].items()}})
+        for prompt, row in zip(prompts, rows, strict=True)
     ]
 
 
@@ -120,13 +120,16 @@ def _lens_tensors(
 ) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     ids = torch.tensor(
-        [[one.answer_id, _or_none(one.foil_id), _or_none(null)] for one, null in zip(items, nulls, strict=True)]
+        [
+            [encoded_item.answer_id, _or_none(encoded_item.foil_id), _or_none(null)]
+            for encoded_item, null in zip(items, nulls, strict=True)
+        ]
     )
     for lens in wanted.lenses:
         tensors |= _read_present(checkpoint, batch, ids, lens)
     if wanted.lenses:
         last = wanted.positions.index("last")
-        padded = [tuple(one.choice_ids or ()) + (NO_TOKEN,) * n_choices for one in items]
+        padded = [tuple(encoded_item.choice_ids or ()) + (NO_TOKEN,) * n_choices for encoded_item in items]
         choices = torch.tensor([row[:n_choices] for row in padded])
         reading = read_lens(
             checkpoint.readout,

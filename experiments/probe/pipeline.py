@@ -221,7 +221,7 @@ def _describe(
         "checkpoint": asdict(checkpoint.identity)
         | {"n_layers": checkpoint.n_layers, "d_model": checkpoint.d_model, "vocab_size": checkpoint.vocab_size},
         "items": {"sha256": labelled.sha256, "n": len(labelled.items), "source": source},
-        "left_out": dict(asked.excluded),
+        "excluded": dict(asked.excluded),
         "limited": labelled.limited,
     }
     for caveat in checkpoint.caveats:

@@ -107,7 +107,7 @@ def kept_streams(
 
 
 def _prompt(item: Labelled, checkpoint: Checkpoint) -> Prompt | str:
-    """The prompt, or why the model can't read it, in words shared by all such items."""
+    """The prompt, or why the model can't read it, worded alike for all such items."""
     try:
         ids, offsets = checkpoint.encode_with_offsets(item.prompt)
     except NoEmbeddingError as error:

@@ -74,13 +74,13 @@ def cross_validate(
     given = streams_of(x, device)
     n_items = len(given.values)
     named, names = probeable(labels, clusters, n_items, folds)
-    wordings = _of_kept(templates, named, n_items, "templates")
+    templates = _of_kept(templates, named, n_items, "templates")
     values = given.values[torch.from_numpy(named.kept)]
 
     def probed(x: Tensor, scheme: Any = "cluster") -> ProbeResult:
         # The codes are spelled so that their order is that of the classes.
         return probe_streams(
-            x, [f"{code:09d}" for code in named.codes], names, wordings or ["0"] * len(names), scheme=scheme, seed=seed,
+            x, [f"{code:09d}" for code in named.codes], names, templates or ["0"] * len(names), scheme=scheme, seed=seed,
             penalties=penalties, n_folds=folds, precision=PRECISION, progress=_told(progress, f"probes ({scheme} folds)"),
         )  # fmt: skip
 
@@ -99,7 +99,7 @@ def cross_validate(
             other = other[torch.from_numpy(named.kept)]
             fresh = remember("random-init", lambda: probed(other))
         template, why_not = _template(
-            names, wordings, lambda: remember("template", lambda: probed(values, "template")), draws, seed
+            names, templates, lambda: remember("template", lambda: probed(values, "template")), draws, seed
         )
 
     accuracy = share_by_layer(found.correct, kept_names, draws=draws, seed=seed)
@@ -127,7 +127,7 @@ def cross_validate(
         random_init_correct=None if fresh is None else fresh.correct,
         template=template,
         p=p,
-        excluded={**named.excluded, **found.left_out},
+        excluded={**named.excluded, **found.excluded},
         notes=tuple(notes),
     )
 
@@ -208,17 +208,17 @@ def _shuffled(
 
 def _template(
     names: Sequence[object],
-    wordings: Sequence[object] | None,
+    templates: Sequence[object] | None,
     probed: Callable[[], ProbeResult],
     draws: int,
     seed: int,
 ) -> tuple[TemplateScores | None, str]:
     """Held-out templates with the control task, or why there are none."""
-    if wordings is None:
+    if templates is None:
         return None, ""
-    if len(set(wordings)) < 2:
+    if len(set(templates)) < 2:
         return None, "No control task: all items have one template"
-    if len(set(zip(names, wordings, strict=True))) == len(set(names)):
+    if len(set(zip(names, templates, strict=True))) == len(set(names)):
         return None, "No control task: no cluster is asked in two templates, so a label for each can't be found again"
     try:
         found = probed()

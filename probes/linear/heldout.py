@@ -167,11 +167,11 @@ class _Part:
     gradient_norm: Float[Tensor, " stream"]
     gap: Float[Tensor, " stream"]
 
-    def put(self, index: int, one: _Part) -> None:
-        self.log_likelihood[:, index] = one.log_likelihood[:, 0]
-        self.predicted[:, index] = one.predicted[:, 0]
-        self.gradient_norm[index] = one.gradient_norm[0]
-        self.gap[index] = one.gap[0]
+    def put(self, index: int, part: _Part) -> None:
+        self.log_likelihood[:, index] = part.log_likelihood[:, 0]
+        self.predicted[:, index] = part.predicted[:, 0]
+        self.gradient_norm[index] = part.gradient_norm[0]
+        self.gap[index] = part.gap[0]
 
 
 def _score(

@@ -28,7 +28,7 @@ class ProbeResult:
     probe: Literal["linear", "mass_mean"]
     """Which read-out."""
     scheme: Scheme
-    """What the folds keep apart: entities, wordings, or nothing."""
+    """What the folds keep apart: entities, templates, or nothing."""
     seed: int
     """Seed of folds and control labels."""
     labels: tuple[str, ...]
@@ -46,7 +46,7 @@ class ProbeResult:
     log_likelihood: Float[np.ndarray, "item stream"]
     """Natural log of the probability given to the true label while held out."""
     control_correct: Bool[np.ndarray, "item stream"] | None
-    """The same for the control labels; null unless wordings are held out and types shared."""
+    """The same for the control labels; null unless templates are held out and types shared."""
     majority_correct: Bool[np.ndarray, " item"]
     """Whether the most frequent label of the training items was right."""
     accuracy: Float[np.ndarray, "stream fold"]
@@ -65,7 +65,7 @@ class ProbeResult:
     """Training items."""
     n_test: Int[np.ndarray, " fold"]
     """Test items."""
-    left_out: Mapping[str, int]
+    excluded: Mapping[str, int]
     """Items not probed, counted by reason."""
     gradient_norm: float
     """Largest gradient norm at the end of any fit: how well the optimum was met."""
@@ -93,14 +93,14 @@ def probe_streams(
     """Cross-validated linear probe of `labels` at every stream.
 
     For a baseline pass the embedding stream alone (`x[:, :1]`), a random-initialised model's activations, or permuted
-    labels. Under `scheme="template"` there are as many folds as wordings if those are fewer than `n_folds`, and the
+    labels. Under `scheme="template"` there are as many folds as templates if those are fewer than `n_folds`, and the
     control task is scored too (1909.03368); under the other schemes it would be at chance, or leak, by construction.
 
     The penalty is chosen per stream and outer fold from one grid by the log-loss of inner group folds of its training
     items. Memory is bounded by `chunk` streams; results don't depend on it.
 
     Raises StrataError for non-finite activations, unequal lengths, fewer than two labels with two groups each, fewer
-    groups than folds, a single wording under `template`. Labels found in one group only are left out and counted.
+    groups than folds, a single template under `template`. Labels found in one group only are excluded and counted.
 
     >>> import torch
     >>> from strata.probes.linear.probe import probe_streams
@@ -128,7 +128,7 @@ def probe_streams(
     if scheme == "template":
         n_folds = min(n_folds, int(groups.max()) + 1)
         if n_folds < 2:
-            raise StrataError("Folds by template need two wordings, and these items have one", "Add a wording")
+            raise StrataError("Folds by template need two templates, and these items have one", "Add a template")
     folds = assign_folds(truth, groups, n_folds, seed)
     splits = splits_of(folds)
 
@@ -200,7 +200,7 @@ def inner_splits(
     inner: list[Split] = []
     owner: list[int] = []
     for fold, (train, _) in enumerate(splits):
-        # With two wordings the training items have one: the inner folds then keep entities apart, or at worst items.
+        # With two templates the training items have one: the inner folds then keep entities apart, or at worst items.
         candidates = (groups[train], clusters[train], np.arange(len(train)))
         kept_together = next(g for g in candidates if len(np.unique(g)) >= 2)
         n_folds = min(n_inner, len(np.unique(kept_together)))
@@ -281,7 +281,7 @@ def _summary(
         penalty=penalty,
         n_train=np.array([len(train) for train, _ in splits]),
         n_test=np.array([len(test) for _, test in splits]),
-        left_out={"label found in one group only": dropped} if dropped else {},
+        excluded={"label found in one group only": dropped} if dropped else {},
         gradient_norm=outer.gradient_norm,
         n_refined=outer.n_refined,
     )

@@ -1,7 +1,7 @@
 """Does a probe that was fitted on one model read the other one?
 
 Fitted on some clusters in one model, scored on others in the other model: as they are, and after a rotation of the stream
-that was fitted on yet others. Where the plain probe fails and the rotated one does not, the information is still there
+that was fitted on yet others. Where the direct probe fails and the aligned one does not, the information is still there
 and only its directions moved. A rotation fitted on the probe's own items would be no test: it takes the labels of the
 other model to wherever they happen to lie in these items, and there the probe has learnt to look.
 """
@@ -28,9 +28,9 @@ class OneWay:
 
     within: Bool[np.ndarray, "item stream"]
     """Right on the model they were fitted on."""
-    plain: Bool[np.ndarray, "item stream"]
+    direct: Bool[np.ndarray, "item stream"]
     """Right on the other model's stream as it is."""
-    rotated: Bool[np.ndarray, "item stream"]
+    aligned: Bool[np.ndarray, "item stream"]
     """Right on the other model's stream after an orthogonal map fitted on items that are neither tested nor learnt from."""
 
 
@@ -81,13 +81,17 @@ def probe_transfer(
     options = {"seed": seed, "n_folds": n_folds, "penalties": penalties, "chunk": chunk, "precision": precision}
     alone = [probe_streams(of, labels, clusters, [0] * len(labels), **options) for of in (x, y)]  # type: ignore[arg-type]
     kept = torch.from_numpy(alone[0].kept)
-    one, two = x[kept].float(), y[kept].float()
+    x_kept, y_kept = x[kept].float(), y[kept].float()
 
     def way(fitted: Tensor, other: Tensor, result: ProbeResult) -> OneWay:
         return _one_way(fitted, other, result, map_folds, penalties, chunk, precision)
 
     return Transfer(
-        alone[0].kept, alone[0].folds, alone[0].majority_correct, way(one, two, alone[0]), way(two, one, alone[1])
+        alone[0].kept,
+        alone[0].folds,
+        alone[0].majority_correct,
+        way(x_kept, y_kept, alone[0]),
+        way(y_kept, x_kept, alone[1]),
     )
 
 
@@ -106,9 +110,9 @@ def _one_way(
     tested = [np.flatnonzero(distance == 0) for distance in behind]
     mapping = [np.flatnonzero((distance > 0) & (distance <= map_folds)) for distance in behind]
     learnt = [np.flatnonzero(distance > map_folds) for distance in behind]
-    rotated = mapped_piecewise(other, fitted, list(zip(mapping, tested, strict=True)))
-    # Three times the same items, so that one solve scores the fitted model, the other and the rotated other.
-    stacked = torch.cat([fitted, other, rotated])
+    aligned = mapped_piecewise(other, fitted, list(zip(mapping, tested, strict=True)))
+    # Three times the same items, so that one solve scores the fitted model, the other and the aligned other.
+    stacked = torch.cat([fitted, other, aligned])
     splits = [
         (train, np.concatenate([test + offset * n_items for offset in range(3)]))
         for train, test in zip(learnt, tested, strict=True)
@@ -124,6 +128,6 @@ def _one_way(
     correct = np.empty((3 * n_items, n_streams), dtype=bool)
     for fold, (_, test) in enumerate(splits):
         best = [chosen[float(value)] for value in result.penalty[:, fold]]
-        found = predicted[best, np.arange(n_streams), fold, 0, : len(test)].T
-        correct[test] = found == result.truth[test % n_items][:, None]
+        guesses = predicted[best, np.arange(n_streams), fold, 0, : len(test)].T
+        correct[test] = guesses == result.truth[test % n_items][:, None]
     return OneWay(*np.split(correct, 3))

@@ -68,7 +68,7 @@ def cluster_bootstrap_ratio(
     """`Σ numerator / Σ denominator` at each layer with a percentile interval over clusters.
 
     `counted` says which items the numbers of items and clusters are of; without it those whose denominator isn't 0, which
-    is right where a 0 stands for an absent item. A draw whose denominators sum to 0 is left out of the percentiles.
+    is right where a 0 stands for an absent item. A draw whose denominators sum to 0 is excluded from the percentiles.
     """
     numerator, denominator = _table(numerator, clusters), _table(denominator, clusters)
     code = cluster_codes(clusters)

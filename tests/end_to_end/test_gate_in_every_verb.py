@@ -58,8 +58,8 @@ def test_what_is_not_read_rightly_is_refused_by_every_verb(
         "compare": [str(model), str(model), "--items", str(items), "--out", str(tmp_path / "run")],
     }[verb]
     assert main([verb, *words, *FAST]) == 2
-    said = capfd.readouterr().err
-    assert sentence in said and said.count("strata: ") == 1 and "Traceback" not in said
+    message = capfd.readouterr().err
+    assert sentence in message and message.count("strata: ") == 1 and "Traceback" not in message
     assert not (tmp_path / "run" / "summary.json").exists()
 
 
@@ -82,7 +82,7 @@ def test_the_lens_says_what_the_model_says_where_logits_are_scaled(
     model, prompt = tmp_path / "model", "a b c d e"
     save_tiny("inkling_text", model, 0)
     assert main(["lens", str(model), prompt, "--answer", " x", "--json"]) == 0
-    found = json.loads(capfd.readouterr().out)
+    readings = json.loads(capfd.readouterr().out)
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model)
@@ -90,7 +90,7 @@ def test_the_lens_says_what_the_model_says_where_logits_are_scaled(
     with torch.no_grad():
         logits = PlainModel(model).fresh()(input_ids=ids, use_cache=False).logits[0, -1]
     wanted = logits.log_softmax(-1)[tokenizer.convert_tokens_to_ids("x")]
-    assert abs(found["answer_logprob"][-1][-1] - float(wanted)) < 1e-4
+    assert abs(readings["answer_logprob"][-1][-1] - float(wanted)) < 1e-4
 
 
 def test_verify_needs_a_checkpoint_or_architectures(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -110,8 +110,8 @@ def test_the_table_of_architectures_is_written_by_the_command(
 ) -> None:
     words = ["verify", "--architectures", "--types", "gpt2,mamba", "--out", str(tmp_path / "table.md"), "--json"]
     assert main(words) == 0
-    found = {one["name"]: one["status"] for one in json.loads(capfd.readouterr().out)["types"]}
-    assert found == {"gpt2": "verified", "mamba": "refused"}
+    statuses = {entry["name"]: entry["status"] for entry in json.loads(capfd.readouterr().out)["types"]}
+    assert statuses == {"gpt2": "verified", "mamba": "refused"}
     page = (tmp_path / "table.md").read_text()
     assert (
         "| gpt2 | verified | yes |  |" in page

@@ -34,8 +34,8 @@ TYPED = [
 ]
 PAIR: dict[str, Any] = {
     **FAST,
-    "graft_pairs": 0,
-    "thoughts": 0,
+    "swap_pairs": 0,
+    "generated": 0,
     "transferred": 0,
     "contrast_items": 0,
     "spectra": False,
@@ -167,13 +167,13 @@ def test_a_notebook_shows_verdict_kinds_and_page_with_foreign_text_escaped(
 def test_python_takes_every_option_of_the_experiments() -> None:
     own = {"families", "opening", "seed", "quick", "paired_with"}
     assert set(MeasuringOptions.__annotations__) == {field.name for field in fields(LocateConfig)} - own
-    own = {"locate", "graft_sweeps"}
+    own = {"locate", "swap_sweeps"}
     assert set(ComparingOptions.__annotations__) == {field.name for field in fields(CompareConfig)} - own
 
 
 @pytest.mark.parametrize(("verb", "options"), [(verb_locate, LocateOptions), (verb_compare, CompareOptions)])
 def test_python_and_the_terminal_have_the_same_options(verb: Any, options: Any) -> None:
-    said_otherwise = {"out", "items", "families", "quick", "seed", "twin", "display", "json"}
+    said_otherwise = {"out", "items", "families", "quick", "seed", "control", "display", "json"}
     assert set(options.__annotations__) == {option.name for option in verb.OPTIONS} - said_otherwise
 
 

@@ -28,8 +28,8 @@ OPTIONS = (
 def given(*words: str) -> dict[str, object]:
     parser = argparse.ArgumentParser()
     add_options(parser, OPTIONS)
-    found = vars(parser.parse_args(words))
-    return {name: value for name, value in found.items() if name not in ("config", "print_config")}
+    values = vars(parser.parse_args(words))
+    return {name: value for name, value in values.items() if name not in ("config", "print_config")}
 
 
 def test_command_line_beats_environment_beats_file_beats_default(

@@ -221,7 +221,7 @@ def test_tuples_dicts_items_and_a_hugging_face_model_say_the_same(tiny_models: A
 def test_controls_are_measured_beside_and_restore_something_else(tiny_models: Any) -> None:
     checkpoint = tiny_models("llama")
     pairs = plain_pairs(checkpoint, plain("llama", checkpoint))
-    controls = ("random_donor", "norm_matched", "wrong_position")
+    controls = ("random_donor", "norm_matched_noise", "wrong_position")
     result = strata.patch(
         checkpoint, pairs, positions=("last", "subject", "all"), controls=controls, least_difference=0
     )

@@ -171,7 +171,7 @@ def test_a_ratio_is_redone_in_every_draw() -> None:
     assert (estimate.low, estimate.high) == tuple(pytest.approx(q) for q in np.quantile(ratios, (0.025, 0.975)))
 
 
-def test_a_draw_without_any_item_is_left_out() -> None:
+def test_a_draw_without_any_item_is_excluded() -> None:
     values = np.full((9, 1), np.nan)
     values[:8] = 3.0
     drawn = bootstrap_ratios(np.array([[0.0]] * 8 + [[6.0]]), np.array([[0.0]] * 8 + [[2.0]]), draws=500, seed=0)

@@ -13,8 +13,8 @@ from strata.probes.statistics.share import cluster_share, wilson
 @given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))))
 def test_the_interval_is_scipys_wilson_interval(case: tuple[int, int]) -> None:
     n, right = case
-    theirs = binomtest(right, n).proportion_ci(method="wilson")
-    assert wilson(right / n, n) == pytest.approx((theirs.low, theirs.high), abs=1e-6)
+    interval = binomtest(right, n).proportion_ci(method="wilson")
+    assert wilson(right / n, n) == pytest.approx((interval.low, interval.high), abs=1e-6)
 
 
 def test_items_of_one_cluster_do_not_narrow_the_interval() -> None:
