@@ -124,7 +124,7 @@ def test_the_examples_meet_the_installed_strata_and_the_persons_own_packages(
 
 @pytest.mark.model
 def test_every_example_of_docstrings_and_pages_runs(examples: dict[str, Any]) -> None:
-    assert examples["failures"] == {}
+    assert examples["failures"] == {}, "\n".join(examples["failures"].values())
     assert examples["pages"]["README.md"] > 0 and examples["pages"]["docs/api.md"] > 10
 
 
