@@ -52,7 +52,7 @@ def streams_of(x: Activations, device: torch.device | str | None = None) -> Stre
     numbers: tuple[int, ...] | None = None
     if isinstance(x, HasStreams):
         known: Any = getattr(x, "model", None)
-        model = asdict(known) if is_dataclass(known) else dict(known or {})
+        model = asdict(known) if is_dataclass(known) and not isinstance(known, type) else dict(known or {})
         given: Any = x.streams
         numbers = _numbers(x)
     else:
