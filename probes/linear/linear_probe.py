@@ -17,7 +17,7 @@ from torch import Tensor
 
 from strata.probes.errors import DamagedError, StrataError
 from strata.probes.files import whole_file
-from strata.probes.linear.cross_validation import at_once, cross_validate
+from strata.probes.linear.cross_validation import PRECISION, at_once, cross_validate
 from strata.probes.linear.folds import assign_folds, encode, splits_of
 from strata.probes.linear.heldout import score_held_out
 from strata.probes.linear.inputs import Activations, HasStreams, streams_of
@@ -99,7 +99,7 @@ class LinearProbe:
         with threads_for(values.numel()):
             penalty = self._chosen(values, named.codes, groups, len(named.classes))
             y = torch.from_numpy(named.codes).to(values.device)
-            weights = fit_weights(values, y, len(named.classes), penalty, self._grid)
+            weights = fit_weights(values, y, len(named.classes), penalty)
         self._fitted = _Fitted(given.numbers, named.classes, weights, penalty, named.excluded, given.model)
         return self
 
@@ -276,7 +276,7 @@ class LinearProbe:
             )
         splits = splits_of(assign_folds(codes, groups, n_folds, self.seed))
         y = torch.from_numpy(codes).to(values.device).unsqueeze(0)
-        held_out = score_held_out(values, y, n_labels, splits, self._grid)
+        held_out = score_held_out(values, y, n_labels, splits, self._grid, precision=PRECISION)
         likelihood = held_out.log_likelihood.double().sum((2, 3, 4)).cpu().numpy()
         return np.asarray(self._grid)[likelihood.argmax(0)]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +32,6 @@ def fit_weights(
     labels: Int[Tensor, " item"],
     n_labels: int,
     penalties: Float[np.ndarray, " stream"],
-    grid: Sequence[float],
     *,
     precision: Precision = EXACT,
     chunk: int | None = None,
@@ -41,7 +39,7 @@ def fit_weights(
     """The ridge-penalised softmax regression of every stream at its penalty, fitted on all items.
 
     Fitted to standardised activations, `z = (x − m)/s`: with `W = A Z` the weights are `W/s` and the offset is
-    `b − (W/s)·m`. Penalties of `grid` above a stream's own are solved on the way to it.
+    `b − (W/s)·m`.
     """
     rows = Rows.of([(np.arange(len(x)), np.arange(0))], x.device)
     chunk = chunk or max(1, streams_at_once(x, rows, n_labels) // 2)  # float64 takes twice the room
@@ -51,7 +49,7 @@ def fit_weights(
         features = standardise(x[:, start : start + chunk], rows, torch.float64)
         mask = rows.train_mask.double().expand(len(wanted), -1)
         targets = labels.expand(len(wanted), 1, -1)
-        path = sorted({value for value in (*grid, *wanted) if value >= wanted.min()}, reverse=True)
+        path = sorted(set(wanted.tolist()), reverse=True)
         fits = solve_path(
             Kernel.of(features.train, mask), targets, n_labels, path,
             tolerance=precision.tolerance, max_iterations=precision.max_iterations,
