@@ -17,6 +17,7 @@ from strata.probes.causal.activation_patching import starts_of
 from strata.probes.causal.edit_options import (
     Places,
     layers_of,
+    memory_for,
     names_of,
     placed,
     places_of,
@@ -115,15 +116,16 @@ def ablate(
         }
         for _ in range(2)
     )
-    for batch in ablate_pairs(
-        checkpoint, targets, targets, list(lines), layers=blocks, draws=draws, log_probs=True,
-        batch_tokens=batch_tokens, progress=progress, stage="ablation",
-    ):  # fmt: skip
-        rows = torch.tensor(batch.rows)
-        assert batch.log_prob is not None
-        log_prob[rows], difference[rows] = batch.log_prob, batch.intact.float()
-        for cut, drop in batch.log_prob_drop.items():
-            nats[lines[cut]][rows], logits[lines[cut]][rows] = drop, batch.drop[cut].float()
+    with memory_for(batch_tokens):
+        for batch in ablate_pairs(
+            checkpoint, targets, targets, list(lines), layers=blocks, draws=draws, log_probs=True,
+            batch_tokens=batch_tokens, progress=progress, stage="ablation",
+        ):  # fmt: skip
+            rows = torch.tensor(batch.rows)
+            assert batch.log_prob is not None
+            log_prob[rows], difference[rows] = batch.log_prob, batch.intact.float()
+            for ablation, drop in batch.log_prob_drop.items():
+                nats[lines[ablation]][rows], logits[lines[ablation]][rows] = drop, batch.drop[ablation].float()
     return AblationResult(
         texts=tuple(target.key for target in targets),
         answers=tuple(checkpoint.token_text(target.answer_id) for target in targets),

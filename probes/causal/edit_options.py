@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from strata.probes.causal.pairs import ALL
-from strata.probes.errors import StrataError
+from strata.probes.errors import DoesNotFitError, StrataError, is_out_of_memory
 from strata.probes.prompts import Prompt
 
 Places = str | int | Sequence[str | int]
@@ -76,6 +77,20 @@ def require_places(what: str, places: Sequence[str], prompts: Sequence[Prompt]) 
             raise StrataError(
                 f"No {what} has the position {place!r}", f"Choose among: {', '.join([*known, ALL])}, or a number"
             )
+
+
+@contextmanager
+def memory_for(batch_tokens: int | None) -> Iterator[None]:
+    """Raises DoesNotFitError, which names the option, where memory runs out within."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        now = "its default" if batch_tokens is None else f"{batch_tokens}"
+        raise DoesNotFitError(
+            f"The edited runs do not fit into memory with batch_tokens at {now}", "Give a smaller batch_tokens"
+        ) from error
 
 
 def _is_index(name: str) -> bool:

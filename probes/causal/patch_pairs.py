@@ -19,6 +19,7 @@ from strata.probes.causal.activation_patching import CONTROLS, Line, patch_pairs
 from strata.probes.causal.edit_options import (
     Places,
     layers_of,
+    memory_for,
     names_of,
     placed,
     places_of,
@@ -108,20 +109,21 @@ def patch(
     clean, corrupted = torch.full((2, len(given)), torch.nan)
     widths = {line: len(starts_of(line.window, blocks, checkpoint.n_layers)) for line in lines}
     shift = {line: torch.full((len(given), width), torch.nan) for line, width in widths.items()}
-    for batch in patch_pairs(
-        checkpoint,
-        given,
-        lines,
-        layers=blocks,
-        seed=seed,
-        batch_tokens=batch_tokens,
-        progress=progress,
-        stage="patching",
-    ):
-        rows = torch.tensor(batch.rows)
-        clean[rows], corrupted[rows] = batch.clean.float(), batch.foil.float()
-        for line, moved in batch.shift.items():
-            shift[line][rows] = moved.float()
+    with memory_for(batch_tokens):
+        for batch in patch_pairs(
+            checkpoint,
+            given,
+            lines,
+            layers=blocks,
+            seed=seed,
+            batch_tokens=batch_tokens,
+            progress=progress,
+            stage="patching",
+        ):
+            rows = torch.tensor(batch.rows)
+            clean[rows], corrupted[rows] = batch.clean.float(), batch.foil.float()
+            for line, moved in batch.shift.items():
+                shift[line][rows] = moved.float()
 
     strong = clean - corrupted >= least_difference
     weak = f"the clean run's logit difference is not {least_difference:g} above the corrupted run's"

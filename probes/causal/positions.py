@@ -53,9 +53,7 @@ def sums_by_part(
     for run, members in zip(recordings, targets, strict=True):
         values = run.contribution(component, layer)
         for row, target in enumerate(members):
-            for name, own in sums_of_row(run, values, row, target).items():
-                before = sums.get(name)
-                sums[name] = own if before is None else Summed(before.total + own.total, before.n_tokens + own.n_tokens)
+            _add(sums, run, values, row, target)
     return sums
 
 
@@ -63,10 +61,21 @@ def sums_of_row(
     run: Recording, values: Float[Tensor, "item token d_model"], row: int, target: Target
 ) -> dict[str, Summed]:
     """`sums_by_part` of one prompt of a recording."""
+    sums: dict[str, Summed] = {}
+    _add(sums, run, values, row, target)
+    return sums
+
+
+def _add(
+    sums: dict[str, Summed], run: Recording, values: Float[Tensor, "item token d_model"], row: int, target: Target
+) -> None:
     tokens = values[row, run.n_columns - target.reach - run.first :].float()
-    parts = parts_of(target)
-    places = {name: [at for at, part in enumerate(parts) if name in (part, REST)] for name in {*parts, REST}}
-    return {name: Summed(tokens[at].sum(0), len(at)) for name, at in places.items()}
+    for token, part in zip(tokens, parts_of(target), strict=True):
+        for name in {part, REST}:
+            before = sums.get(name)
+            sums[name] = (
+                Summed(token.clone(), 1) if before is None else Summed(before.total + token, before.n_tokens + 1)
+            )
 
 
 def means_of(sums: Mapping[str, Summed], without: Mapping[str, Summed] | None = None) -> dict[str, Tensor]:

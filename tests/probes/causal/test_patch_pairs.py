@@ -12,7 +12,7 @@ from torch import Tensor
 
 import strata
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.errors import StrataError
+from strata.probes.errors import DoesNotFitError, StrataError
 
 COMPONENTS = ("attn_out", "mlp_out", "block_out", "resid_pre")
 NEAR = {"rtol": 1e-3, "atol": 2e-3}
@@ -314,3 +314,17 @@ def test_the_notebook_display_escapes_foreign_text_and_says_what_was_excluded(ti
     assert "Excluded: 1 × the pair&#x27;s prompts differ in length." in page
     assert page.count("<tr>") == 1 + checkpoint.n_layers
     assert repr(result) == "PatchingResult(4 pairs, 1 excluded; denoise; attn_out, mlp_out at last, <b>; 3 blocks)"
+
+
+def test_memory_that_runs_out_is_a_sentence_with_the_option(tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import strata.probes.causal.interchange as engine
+
+    checkpoint = tiny_models("llama")
+    strata.patch(checkpoint, [PAIR], least_difference=-math.inf)
+
+    def full(*_arguments: Any, **_options: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(engine, "sweep", full)
+    with pytest.raises(DoesNotFitError, match="batch_tokens at 64"):
+        strata.patch(checkpoint, [PAIR], least_difference=-math.inf, batch_tokens=64)
