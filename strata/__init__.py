@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from strata.probes.capture_files import load_captured
     from strata.probes.captured import Captured
     from strata.probes.causal.ablate_texts import ablate
-    from strata.probes.causal.patch_pairs import patch
+    from strata.probes.causal.patch_texts import patch
     from strata.probes.checkpoints.given import open_checkpoint
     from strata.probes.errors import StrataError
     from strata.probes.lens.lens_of_texts import logit_lens, tuned_lens
@@ -37,7 +37,7 @@ _HOMES = {
     "locate": "strata.dashboards.notebook.runs",
     "logit_lens": "strata.probes.lens.lens_of_texts",
     "open_checkpoint": "strata.probes.checkpoints.given",
-    "patch": "strata.probes.causal.patch_pairs",
+    "patch": "strata.probes.causal.patch_texts",
     "tuned_lens": "strata.probes.lens.lens_of_texts",
 }
 __all__ = [
