@@ -10,8 +10,10 @@ The unpenalised intercept is the mean of `A`: the kernel carries a constant one,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float, Int
@@ -24,6 +26,9 @@ MEMORY = 6
 RANK = 96
 LINE_SEARCH_TRIES = 6
 PATIENCE = 40
+FIRST_PENALTY = 30.0
+LONGEST_STEP = 3.2
+"""Half a decade: of 720 random problems, separable ones among them, decades left 9 unsolved in float64 and half decades none."""
 PROGRESS = 0.7
 """A fit whose gap has not fallen to this share of its best in `PATIENCE` iterations has met the limit of its precision."""
 
@@ -97,17 +102,28 @@ def solve_path(
 ) -> list[Fit]:
     """Minimise `−(1/n) Σ log softmax(W z + b)[y] + (λ/2)‖W‖²` for all problems, targets and penalties.
 
-    Fits come back in the order of `penalties`; they are solved from the strongest to the weakest. `tolerance` is the
+    Fits come back in the order of `penalties`; they are solved from the strongest to the weakest, with others in between where
+    two lie more than half a decade apart or the first is weak: a fit that starts far off may run away. `tolerance` is the
     estimated gap in nats at which a fit stops; below `LOOSE_PENALTY` it shrinks with the penalty, because
     `‖W − W*‖² ≤ 2 gap/λ`. A fit stops on its own, so its numbers don't depend on its batch.
     Rows must be centred per problem. Labels that a problem lacks are held at probability zero.
     """
     path = _Path(kernel, labels, n_labels)
     fits = {
-        value: path.solve(value, 2 * allowed_gap(value, tolerance), max_iterations)
-        for value in sorted(set(penalties), reverse=True)
+        value: path.solve(value, 2 * allowed_gap(value, tolerance), max_iterations) for value in _way_down(penalties)
     }
     return [fits[value] for value in penalties]
+
+
+def _way_down(penalties: Sequence[float]) -> list[float]:
+    """The penalties from the strongest to the weakest, and what has to be solved between and before them."""
+    wanted = sorted(set(penalties), reverse=True)
+    way: list[float] = []
+    for above, value in pairwise([max(FIRST_PENALTY, wanted[0]), *wanted]):
+        n_steps = math.ceil(math.log(above / value) / math.log(LONGEST_STEP))
+        way += [above * (value / above) ** (step / n_steps) for step in range(1, n_steps)]
+        way.append(value)
+    return way
 
 
 def allowed_gap(penalty: float, tolerance: float = TOLERANCE) -> float:

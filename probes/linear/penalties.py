@@ -11,7 +11,7 @@ from strata.probes.linear.probe import PENALTIES
 Penalty: TypeAlias = float | Sequence[float] | None
 
 DECADES: tuple[float, ...] = PENALTIES[1::2]
-"""One λ a decade, 31.6 to 0.003: half of the grid that single targets are probed on, since shuffled labels are refitted on it too."""
+"""One λ a decade, 31.6 to 0.003: half of the grid that single targets are probed on: fewer to choose among, and to read held-out items at."""
 
 
 def grid_of(penalty: Penalty) -> tuple[float, ...]:

@@ -10,11 +10,15 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from strata.probes.errors import StrataError
 from strata.probes.linear.heldout import Precision, Rows, standardise, streams_at_once
 from strata.probes.linear.logistic import Kernel, solve_path
 
 EXACT = Precision(tolerance=1e-11, max_iterations=4000)
 """Weights are read one by one, not only through predictions: they are solved in float64 to many more digits."""
+
+_UNSOLVED = 1e-7
+"""Estimated gap in nats beyond which weights would not be those of the minimum."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ def fit_weights(
     """The ridge-penalised softmax regression of every stream at its penalty, fitted on all items.
 
     Fitted to standardised activations, `z = (x − m)/s`: with `W = A Z` the weights are `W/s` and the offset is
-    `b − (W/s)·m`.
+    `b − (W/s)·m`. Raises StrataError for a fit that doesn't reach its minimum.
     """
     rows = Rows.of([(np.arange(len(x)), np.arange(0))], x.device)
     chunk = chunk or max(1, streams_at_once(x, rows, n_labels) // 2)  # float64 takes twice the room
@@ -55,6 +59,12 @@ def fit_weights(
             tolerance=precision.tolerance, max_iterations=precision.max_iterations,
         )  # fmt: skip
         at = dict(zip(path, fits, strict=True))
+        for row, value in enumerate(wanted):
+            if not float(at[value].gap[row, 0]) <= _UNSOLVED:
+                raise StrataError(
+                    f"The probe of stream {start + row} did not converge at penalty {value:g}",
+                    "Give a stronger penalty",
+                )
         alpha = torch.stack([at[value].coefficients[row, 0] for row, value in enumerate(wanted)])
         offset = torch.stack([at[value].intercepts[row, 0] for row, value in enumerate(wanted)])
         # Rounded before the offset is taken: at the mean of the activations the logits are then exact.

@@ -129,9 +129,12 @@ def test_the_fitted_probe_reads_fresh_activations(found: tuple[Path, str], check
     assert probe.classes_ == ("France", "Paris") and probe.model_["position"] == "last"
     opened = open_checkpoint(str(checkpoint), device="cpu")
     assert probe.model_["weights_sha256"] == opened.identity.weights_sha256
-    captured = api.capture(opened, ["Paris k l is in", "France k l is in", "Paris l k is in", "France l k is in"])
+    captured = api.capture(opened, [row["prompt"] for row in rows()])
+    labels = [row["meta"]["first"] for row in rows()]
     best = summary_of(found[0])["positions"]["last"]["best"]["stream"]
-    assert probe.predict(captured)[:, best].tolist() == ["Paris", "France", "Paris", "France"]
+    assert probe.score(captured, labels)[best] == 1.0
+    again = LinearProbe().fit(captured, labels, [row["writer"] for row in rows()])
+    np.testing.assert_allclose(probe.predict_proba(captured), again.predict_proba(captured), atol=1e-3)
 
 
 def test_a_second_start_resumes_and_another_configuration_is_refused(

@@ -160,7 +160,7 @@ def test_a_stream_that_does_not_finish_is_solved_again_in_double_precision() -> 
     splits = splits_of(assign_folds(y, np.arange(len(y)), 3, 0))
     features, labels = torch.from_numpy(x), torch.from_numpy(y)[None]
     full = score_held_out(features, labels, k, splits, GRID)
-    cut_short = score_held_out(features, labels, k, splits, GRID, precision=Precision(max_iterations=2))
+    cut_short = score_held_out(features, labels, k, splits, GRID, precision=Precision(max_iterations=1))
     assert full.n_refined == 0 and cut_short.n_refined == 2
     torch.testing.assert_close(full.log_likelihood, cut_short.log_likelihood, atol=0.1, rtol=0)
 

@@ -217,3 +217,16 @@ def test_streams_keep_the_numbers_that_the_model_gives_them(tmp_path: Path, tiny
     whole = strata.capture(checkpoint, [f"{letter} is in" for letter in letters], layers=[0, 3])
     with pytest.raises(StrataError, match="fitted on streams 1, 3, these are 0, 3"):
         probe.predict(whole)
+
+
+@pytest.mark.parametrize("n_items", [30, 60, 130])
+@pytest.mark.parametrize("strength", [0.0, 1.0, 6.0])
+def test_a_weak_penalty_by_itself_is_solved_as_well(n_items: int, strength: float) -> None:
+    """Separable labels, more items than dimensions: started at the weak penalty the fit would run away."""
+    rng = np.random.default_rng(n_items)
+    y = np.arange(n_items) % 2
+    x = rng.normal(size=(n_items, 4, 32))
+    x[:, :, 0] += strength * y[:, None]
+    probe = LinearProbe(0.003).fit(x, y)
+    for stream in range(4):
+        np.testing.assert_allclose(probe.predict_proba(x)[:, stream], reference(x[:, stream], y, 0.003)[2], atol=1e-4)
