@@ -165,7 +165,7 @@ def test_a_notebook_shows_verdict_kinds_and_page_with_foreign_text_escaped(
 
 
 def test_python_takes_every_option_of_the_experiments() -> None:
-    own = {"families", "opening", "seed", "quick", "paired_with"}
+    own = {"families", "prompt_prefix", "seed", "quick", "paired_with"}
     assert set(MeasuringOptions.__annotations__) == {field.name for field in fields(LocateConfig)} - own
     own = {"locate", "swap_sweeps"}
     assert set(ComparingOptions.__annotations__) == {field.name for field in fields(CompareConfig)} - own
