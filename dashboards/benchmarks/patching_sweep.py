@@ -70,7 +70,7 @@ def sweep_benchmark(checkpoint: Checkpoint, *, repeats: int = 1) -> list[Benchma
         with torch.no_grad():
             theirs = sweep_with_transformer_lens(bridge, checkpoint.tokenizer, pairs, layers)
         times[0].append(between - began)
-        times[1].append((time.perf_counter() - between) * checkpoint.n_layers / len(layers))
+        times[1].append((time.perf_counter() - between) * _forwards(checkpoint.n_layers) / _forwards(len(layers)))
         gap = max(gap, float((ours[:, :, layers] - theirs).abs().max()))
     lengths = [len(checkpoint.encode(pair.prompt)) for pair in pairs]
     note = (
@@ -84,3 +84,8 @@ def sweep_benchmark(checkpoint: Checkpoint, *, repeats: int = 1) -> list[Benchma
             gap <= EFFECT_TARGET, f"normalised effects at {len(layers)} blocks",
         ),
     ]  # fmt: skip
+
+
+def _forwards(n_layers: int) -> int:
+    """Forward passes for each pair: the clean and the corrupted one, and one for each component and block."""
+    return 2 + 2 * n_layers
