@@ -60,8 +60,8 @@ def intervene(
     progress("interventions", 0, len(pairs), "pairs")
     for group, members in groups.items():
         if not all(pair.key in store for pair in members):
-            donors = [donor for donor in donors if donor.group == group]
-            effects = _that_fits(checkpoint, members, donors, config, most, partial(shrunk, group))
+            of_group = [donor for donor in donors if donor.group == group]
+            effects = _that_fits(checkpoint, members, of_group, config, most, partial(shrunk, group))
             store.write([pair.key for pair in members], effects)
         done += len(members)
         progress("interventions", done, len(pairs), "pairs")
