@@ -48,7 +48,7 @@ ANSWER_LOGPROB = AnswerMeasure(
     "answer_logprob", "log-probability of the answer", "how likely the answer is at all", "nats", False
 )
 MEASURES: Mapping[Name, AnswerMeasure] = {
-    one.name: one for one in (BY_CHOICE, BY_LIKELIHOOD, FIRST_TOKEN, LOGIT_DIFFERENCE, ANSWER_LOGPROB)
+    measure.name: measure for measure in (BY_CHOICE, BY_LIKELIHOOD, FIRST_TOKEN, LOGIT_DIFFERENCE, ANSWER_LOGPROB)
 }
 AGREEING = (BY_CHOICE, BY_LIKELIHOOD, LOGIT_DIFFERENCE, ANSWER_LOGPROB)
 """Those that a claim about a change of the answers must agree in."""
@@ -67,25 +67,25 @@ def value_of(row: Mapping[str, Any], measure: AnswerMeasure) -> float | bool | N
         rank = row.get("rank")
         return None if rank is None else rank == 0
     columns = {BY_CHOICE.name: "correct_by_choice", BY_LIKELIHOOD.name: "correct_by_likelihood"}
-    found: float | bool | None = row.get(columns.get(measure.name, measure.name))
-    return found
+    value: float | bool | None = row.get(columns.get(measure.name, measure.name))
+    return value
 
 
 def deciding(row: Mapping[str, Any]) -> AnswerMeasure | None:
     """Which measure says whether this row's item is answered right; None where it wasn't asked."""
     if row.get("answered") is None:
         return None
-    return next((one for one in (BY_CHOICE, BY_LIKELIHOOD) if value_of(row, one) is not None), FIRST_TOKEN)
+    return next((measure for measure in (BY_CHOICE, BY_LIKELIHOOD) if value_of(row, measure) is not None), FIRST_TOKEN)
 
 
 def decided_by(rows: Iterable[Mapping[str, Any]]) -> dict[Name, int]:
     """Of how many of the rows' items each measure decided."""
-    return dict(Counter(one.name for row in rows if (one := deciding(row)) is not None))
+    return dict(Counter(measure.name for row in rows if (measure := deciding(row)) is not None))
 
 
 def deciding_label(counts: Mapping[Name, int]) -> str:
     """`accuracy by choice`; of items that different measures decided `share answered right (40 by choice, 8 by likelihood)`."""
     if len(counts) == 1:
         return MEASURES[next(iter(counts))].label
-    told = ", ".join(f"{n} {MEASURES[name].label.removeprefix('accuracy ')}" for name, n in counts.items())
-    return f"share {ANSWERED_RIGHT}{f' ({told})' if told else ''}"
+    counted = ", ".join(f"{n} {MEASURES[name].label.removeprefix('accuracy ')}" for name, n in counts.items())
+    return f"share {ANSWERED_RIGHT}{f' ({counted})' if counted else ''}"

@@ -41,7 +41,7 @@ class PromptMap:
 
     def tensors(self) -> dict[str, Tensor]:
         """By name, as a run directory stores them."""
-        found = {
+        tensors = {
             "top_ids": self.top_ids.to(torch.int32),
             "top_logprobs": self.top_logprobs,
             "entropy": self.entropy,
@@ -49,7 +49,7 @@ class PromptMap:
             "answer_logprob": self.answer_logprob,
             "answer_rank": None if self.answer_rank is None else self.answer_rank.to(torch.int32),
         }
-        return {name: tensor.contiguous() for name, tensor in found.items() if tensor is not None}
+        return {name: tensor.contiguous() for name, tensor in tensors.items() if tensor is not None}
 
     def words(self, checkpoint: Checkpoint) -> Mapping[int, str]:
         """Text of every token id that occurs among the most probable ones."""
@@ -76,16 +76,16 @@ def prompt_map(
             "Try --dtype float32; if that changes nothing, the checkpoint's weights are damaged",
         )
 
-    def one(tensor: Tensor) -> Tensor:
+    def without_batch(tensor: Tensor) -> Tensor:
         return rearrange(tensor, "1 stream token ... -> stream token ...")
 
     assert reading.kl_to_final is not None
     return PromptMap(
         prompt=prompt,
-        top_ids=one(reading.top_ids),
-        top_logprobs=one(reading.top_log_probs),
-        entropy=one(reading.entropy),
-        kl_to_final=one(reading.kl_to_final),
-        answer_logprob=None if answer_id is None else one(reading.log_prob("answer")),
-        answer_rank=None if answer_id is None else one(reading.rank("answer")),
+        top_ids=without_batch(reading.top_ids),
+        top_logprobs=without_batch(reading.top_log_probs),
+        entropy=without_batch(reading.entropy),
+        kl_to_final=without_batch(reading.kl_to_final),
+        answer_logprob=None if answer_id is None else without_batch(reading.log_prob("answer")),
+        answer_rank=None if answer_id is None else without_batch(reading.rank("answer")),
     )

@@ -65,8 +65,8 @@ def compare_and_keep(a: TensorSource, b: TensorSource, progress: Progress = sile
     with file.open("a", encoding="utf-8") as journal:
         for change in compare_weights(a, b, spectrum=False, known=known, progress=progress):
             if change.name not in known:
-                told = json.dumps(asdict(change))
-                journal.write(f"{_checksum(told)} {told}\n")
+                text = json.dumps(asdict(change))
+                journal.write(f"{_checksum(text)} {text}\n")
                 journal.flush()
             yield change
 
@@ -76,14 +76,14 @@ def _kept(file: Path) -> dict[str, TensorChange]:
         return {}
     lines = [line.partition(" ") for line in file.read_text(encoding="utf-8", errors="replace").split("\n")]
     # A line that a kill cut short, or that was damaged since, is dropped, also from the file: its tensor is read again.
-    whole = [told for checksum, _, told in lines if told and checksum == _checksum(told)]
-    file.write_text("".join(f"{_checksum(told)} {told}\n" for told in whole), encoding="utf-8")
-    changes = (_from_json(json.loads(told)) for told in whole)
+    whole = [text for checksum, _, text in lines if text and checksum == _checksum(text)]
+    file.write_text("".join(f"{_checksum(text)} {text}\n" for text in whole), encoding="utf-8")
+    changes = (_from_json(json.loads(text)) for text in whole)
     return {change.name: change for change in changes}
 
 
-def _checksum(told: str) -> str:
-    return hashlib.sha256(told.encode()).hexdigest()
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _from_json(row: dict[str, Any]) -> TensorChange:

@@ -16,7 +16,7 @@ from strata.experiments.lens_fits import text_sha256
 from strata.experiments.locate.causal.workload import intervention_tokens
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.places import PLACES
-from strata.experiments.locate.questions import questions_for
+from strata.experiments.locate.questions import Source, questions_for
 from strata.probes.backends.contract import streams_of
 from strata.probes.backends.gate import admit
 from strata.probes.backends.shape_check import check_shapes
@@ -36,7 +36,7 @@ _BOTH_WAYS = 0.5  # a trial is short and machines are shared: half as long again
 class Plan:
     items: int
     """Items that can be asked."""
-    left_out: dict[str, int]
+    excluded: dict[str, int]
     """Reasons with counts for the others."""
     by_kind: dict[str, int]
     """Items by kind."""
@@ -88,7 +88,7 @@ class Plan:
 
 
 def plan_locate(
-    checkpoint: Checkpoint, config: LocateConfig, out: Path, *, items_file: Path | None = None, trial: bool = True
+    checkpoint: Checkpoint, config: LocateConfig, out: Path, *, items: Source | None = None, trial: bool = True
 ) -> Plan:
     """The plan for these items on this checkpoint. Without `trial` no time is given and a meta-device model will do.
 
@@ -96,15 +96,15 @@ def plan_locate(
     Raises NotSupportedError for an architecture that a run would refuse.
     """
     text_sha256(config.text)
-    questions = questions_for(checkpoint, config, items_file)
+    questions = questions_for(checkpoint, config, items)
     encoded = questions.encoded
     not_checked: tuple[str, ...] = ()
     if trial:
-        admit(checkpoint, [one.prompt for one in encoded])
+        admit(checkpoint, [encoded_item.prompt for encoded_item in encoded])
     else:
         unseen = check_shapes(checkpoint)
         not_checked = ("self-tests, which need the weights", *([unseen] if unseen else []))
-    tokens = sum(len(one.prompt.ids) for one in encoded)
+    tokens = sum(len(encoded_item.prompt.ids) for encoded_item in encoded)
     n_streams, n_positions = checkpoint.n_layers + 1, len(config.positions)
     width = torch.finfo(checkpoint.dtype).bits // 8
     item_bytes = n_streams * (n_positions + len(PLACES)) * checkpoint.d_model * width
@@ -112,8 +112,8 @@ def plan_locate(
     reading_bytes = n_streams * n_positions * _READING_BYTES * lenses
     copies = 2 if config.random_init else 1
     disk = len(encoded) * (item_bytes * copies + reading_bytes)
-    kept = len(encoded) * n_streams * n_positions * 6 * lenses * _PROFILE_BYTES
-    largest = max(Counter((one.item.kind, one.item.family) for one in encoded).values())
+    kept_bytes = len(encoded) * n_streams * n_positions * 6 * lenses * _PROFILE_BYTES
+    largest = max(Counter((encoded_item.item.kind, encoded_item.item.family) for encoded_item in encoded).values())
     weights = sum(p.numel() * p.element_size() for p in checkpoint.model.parameters())
     ceiling = 4096 if checkpoint.device.type in ("cpu", "meta") else 131_072
     batch = min(tokens, ceiling) // max(1, tokens // len(encoded)) * item_bytes
@@ -121,17 +121,17 @@ def plan_locate(
     passes = _passes(encoded, config, tokens, checkpoint.n_layers)
     return Plan(
         items=len(encoded),
-        left_out=questions.counted_reasons,
-        by_kind=dict(Counter(one.item.kind for one in encoded)),
+        excluded=questions.counted_reasons,
+        by_kind=dict(Counter(encoded_item.item.kind for encoded_item in encoded)),
         tokens=tokens,
-        longest=max(len(one.prompt.ids) for one in encoded),
+        longest=max(len(encoded_item.prompt.ids) for encoded_item in encoded),
         passes=passes,
         parameters=sum(p.numel() for p in checkpoint.model.parameters()),
         weight_bytes=weights,
         batch_bytes=batch,
         probe_bytes=probe,
-        disk_bytes=disk + kept,
-        kept_bytes=kept,
+        disk_bytes=disk + kept_bytes,
+        kept_bytes=kept_bytes,
         seconds=_seconds(checkpoint, encoded, passes, n_positions * lenses) if trial else None,
         memory_bytes=weights * copies + max(batch, probe),
         available_bytes=_available(checkpoint.device, weights if trial else 0),
@@ -144,10 +144,17 @@ def _passes(encoded: Sequence[EncodedItem], config: LocateConfig, tokens: int, n
     passes = {"items": tokens}
     if config.random_init:
         passes["random-initialised baseline"] = tokens
-    whole = [one for one in encoded if one.choices_ids and one.choice_ids is None]
+    whole = [encoded_item for encoded_item in encoded if encoded_item.choices_ids and encoded_item.choice_ids is None]
     if whole:
-        passes["choices in full"] = sum(len(one.prompt.ids) * len(one.choices_ids) for one in whole)
-    hops = [one.item.extra[name] for one in encoded for name in ("first_hop", "second_hop") if name in one.item.extra]
+        passes["choices in full"] = sum(
+            len(encoded_item.prompt.ids) * len(encoded_item.choices_ids) for encoded_item in whole
+        )
+    hops = [
+        encoded_item.item.extra[name]
+        for encoded_item in encoded
+        for name in ("first_hop", "second_hop")
+        if name in encoded_item.item.extra
+    ]
     if hops:
         distinct = {(hop["prompt"], hop["answer"]) for hop in hops}
         passes["single hops"] = sum(len(prompt.split()) * 2 for prompt, _ in distinct)
@@ -164,7 +171,7 @@ def _seconds(
 ) -> tuple[float, float]:
     """Two batches tell the speed of the pass and of the lens."""
     step = max(1, len(encoded) // _TRIAL_ITEMS)
-    prompts = [one.prompt for one in encoded[::step]][:_TRIAL_ITEMS]
+    prompts = [encoded_item.prompt for encoded_item in encoded[::step]][:_TRIAL_ITEMS]
     backend = TorchHooks(checkpoint)
     sites = streams_of(checkpoint.n_layers)
     pass_seconds = lens_seconds = 0.0

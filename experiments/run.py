@@ -71,7 +71,7 @@ class RunDirectory:
             "started": _now(),
             "stages": {},
             "self_tests": [],
-            "left_out": {},
+            "excluded": {},
             "warnings": [],
             FILES: {},
             "versions": _versions(),
@@ -93,8 +93,8 @@ class RunDirectory:
 
     def save(self) -> None:
         # What JSON makes of it is what a later start will read.
-        told = json.loads(json.dumps(self.manifest))
-        self._write(MANIFEST, told | {CHECKSUM: manifest_sha256(told)})
+        manifest = json.loads(json.dumps(self.manifest))
+        self._write(MANIFEST, manifest | {CHECKSUM: manifest_sha256(manifest)})
 
     def warn(self, sentence: str) -> None:
         """A caveat that must stand beside the numbers."""
@@ -240,13 +240,13 @@ def _peak_memory() -> int:
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _git() -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ from strata.probes.file_state import file_state
 MANIFEST = "manifest.json"
 MANIFEST_SCHEMA = "strata.manifest/1"
 SUMMARY_SCHEMA = "strata.summary/1"
-COMPARISON_SCHEMA = "strata.comparison/1"
+COMPARISON_SCHEMA = "strata.comparison/2"
 CHECKSUM = "sha256"
 """Field of the manifest: of everything else in it."""
 FILES = "files"
@@ -47,8 +47,8 @@ def check_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
 
 def manifest_sha256(manifest: Mapping[str, Any]) -> str:
     """Over all but the checksum itself."""
-    told = {name: value for name, value in manifest.items() if name != CHECKSUM}
-    return hashlib.sha256(json.dumps(told, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    content = {name: value for name, value in manifest.items() if name != CHECKSUM}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def read_object(file: Path, schema: str, remedy: str = "Delete it and start the same command again") -> dict[str, Any]:

@@ -20,11 +20,11 @@ def note_tests(run: RunDirectory, tests: Sequence[SelfTest], *, of: str | None =
     """Writes self-tests into the manifest, passed or not."""
     ahead = f"{of}: " if of else ""
     # A broken model gives undefined values, which JSON can't hold: they are recorded as none.
-    found = [
+    records = [
         asdict(test) | {"name": ahead + test.name, "value": test.value if math.isfinite(test.value) else None}
         for test in tests
     ]
-    names = {test["name"] for test in found}
-    kept = [test for test in run.manifest.get("self_tests", []) if test["name"] not in names]
-    run.manifest["self_tests"] = [*kept, *found]
+    names = {test["name"] for test in records}
+    earlier = [test for test in run.manifest.get("self_tests", []) if test["name"] not in names]
+    run.manifest["self_tests"] = [*earlier, *records]
     run.save()

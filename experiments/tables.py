@@ -13,7 +13,17 @@ from strata.probes.errors import StrataError
 TABLES = ("behaviour", "profiles", "emergence", "probes", "curves", "locations")
 """What every finished `locate` holds, each as NAME.parquet."""
 COMPARISON_TABLES = (
-    *("changes", "likeness", "grafts", "grafts_in_words", "crossed", "weights", "similarity", "contrasts", "transfer"),
+    *(
+        "changes",
+        "likeness",
+        "layer_swaps",
+        "generated_layer_swaps",
+        "crossed",
+        "weights",
+        "similarity",
+        "contrasts",
+        "transfer",
+    ),
 )
 """The same for `compare`."""
 RUN_KEY = b"strata.run"
@@ -31,7 +41,7 @@ BEHAVIOUR = _schema(
     correct_by_choice=_BOOL, chance_choice=_FLOAT, answered=_BOOL, aligned=_BOOL, reason=_TEXT, answer_token=_TEXT,
     foil_token=_TEXT, next_token=_TEXT,
 )  # fmt: skip
-"""One row an item: did the model answer it? Left-out items are rows too, with their `reason` and null numbers.
+"""One row an item: did the model answer it? Excluded items are rows too, with their `reason` and null numbers.
 
 `n_fed`: tokens of the answer that are fed behind the prompt, since answer and foil share them; `last` lies on the last of them.
 `next_token`: what the model would say next after the prompt itself; null where a start that answer and foil share stands
@@ -69,7 +79,7 @@ CHANGES = _schema(
     contrast=_TEXT, instrument=_TEXT, measure=_TEXT, component=_TEXT, position=_TEXT, kind=_TEXT, axis=_TEXT, layer=_INT,
     before=_FLOAT, after=_FLOAT, difference=_FLOAT, low=_FLOAT, high=_FLOAT, n_items=_INT, n_clusters=_INT, method=_TEXT,
 )  # fmt: skip
-"""`compare`: readings of the same items in two models. Contrast: change, twin_change, or beyond_twin."""
+"""`compare`: readings of the same items in two models. Contrast: change, control_change, or difference_in_differences."""
 
 LIKENESS = _schema(
     contrast=_TEXT, kind=_TEXT, instrument=_TEXT, measure=_TEXT, component=_TEXT, position=_TEXT, axis=_TEXT,
@@ -77,12 +87,12 @@ LIKENESS = _schema(
 )  # fmt: skip
 """`compare`: rank correlation of two models' profiles over layers, and the split-half ceiling it is held against."""
 
-GRAFTS = _schema(
+LAYER_SWAPS = _schema(
     contrast=_TEXT, direction=_TEXT, sweep=_TEXT, layer=_INT, kind=_TEXT, measure=_TEXT, value=_FLOAT, low=_FLOAT,
     high=_FLOAT, recovery=_FLOAT, recovery_low=_FLOAT, recovery_high=_FLOAT, n_items=_INT, n_clusters=_INT, reason=_TEXT,
     method=_TEXT,
 )  # fmt: skip
-"""`compare`: scores of the receiving model with blocks of another one; contrast is who lends: distilled, twin, random."""
+"""`compare`: scores of the target model with blocks of another one; contrast names the source: distilled, control, random."""
 
 CROSSED = _schema(
     contrast=_TEXT, direction=_TEXT, component=_TEXT, position=_TEXT, kind=_TEXT, layer=_INT, value=_FLOAT, low=_FLOAT,
@@ -98,24 +108,24 @@ WEIGHTS = _schema(
 """`compare`: change of the weights from the base; block null: outside of the blocks."""
 
 SIMILARITY = _schema(
-    contrast=_TEXT, measure=_TEXT, kind=_TEXT, position=_TEXT, dimensions=_TEXT, left_out=_TEXT, stream=_INT, value=_FLOAT,
+    contrast=_TEXT, measure=_TEXT, kind=_TEXT, position=_TEXT, dimensions=_TEXT, excluded=_TEXT, stream=_INT, value=_FLOAT,
     low=_FLOAT, high=_FLOAT, share_base=_FLOAT, share_other=_FLOAT, dominant=_TEXT, n_items=_INT, n_clusters=_INT,
     n_appended=_INT, method=_TEXT,
 )  # fmt: skip
 """`compare`: debiased CKA and mean cosine of a model's streams with the base's at the same tokens of the prompts as asked.
 
 `dimensions`: `all`, or `trimmed`: without the `dominant` ones, of which null says there are none, and then there is no
-`trimmed` row, which would repeat the one of `all`; `share_base` and `share_other` are what the largest dimension holds in each of the models. `left_out`: the family without which it is
+`trimmed` row, which would repeat the one of `all`; `share_base` and `share_other` are what the largest dimension holds in each of the models. `excluded`: the family without which it is
 measured, null for none. `n_appended`: items that are scored behind a start their answer and foil share, which is not read.
 """
 
 CONTRASTS = _schema(
-    model=_TEXT, kind=_TEXT, contrast=_TEXT, dimensions=_TEXT, left_out=_TEXT, stream=_INT, value=_FLOAT, low=_FLOAT,
+    model=_TEXT, kind=_TEXT, contrast=_TEXT, dimensions=_TEXT, excluded=_TEXT, stream=_INT, value=_FLOAT, low=_FLOAT,
     high=_FLOAT, share=_FLOAT, dominant=_TEXT, n_items=_INT, n_clusters=_INT, method=_TEXT, reason=_TEXT,
 )  # fmt: skip
 """`compare`: how alike a model's streams are behind two instructions, and the excess; stream null: why something is absent.
 
-`dimensions`, `left_out` and `dominant` as in `similarity`; `share`: the most that one dimension holds behind any instruction.
+`dimensions`, `excluded` and `dominant` as in `similarity`; `share`: the most that one dimension holds behind any instruction.
 """
 
 TRANSFER = _schema(

@@ -152,7 +152,7 @@ class _Continuations:
 
 
 def token_length(encoder: Encoder) -> Callable[[str], int]:
-    """How many tokens a text has, also one that the model can't read: an item with it is left out later, and counted."""
+    """How many tokens a text has, also one that the model can't read: an item with it is excluded later, and counted."""
 
     def length(text: str) -> int:
         try:
@@ -177,19 +177,19 @@ def encode_items(
     """
     continuations = _Continuations(encoder)
     encoded: list[Encoded[AnyQuestion]] = []
-    left_out: dict[str, str] = {}
+    excluded: dict[str, str] = {}
     for item in items:
         try:
             one = _encode(item, encoder, continuations)
         except UnscorableError as error:
-            left_out[item.id] = error.reason
+            excluded[item.id] = error.reason
             continue
         longest = max(len(one.prompt.ids), len(one.foil_prompt.ids) if one.foil_prompt else 0)
         if max_context is not None and longest > max_context:
-            left_out[item.id] = "the prompt is longer than the model's context"
+            excluded[item.id] = "the prompt is longer than the model's context"
             continue
         encoded.append(one)
-    return encoded, left_out
+    return encoded, excluded
 
 
 def _encode(item: AnyQuestion, encoder: Encoder, continuations: _Continuations) -> Encoded[AnyQuestion]:
@@ -222,7 +222,7 @@ def _aligned(item: AnyQuestion, encoder: Encoder, continuations: _Continuations)
         )
         reason = _misalignment(prompt, partner, missing or foil_missing, same_answers)
     else:
-        reason = "no foil prompt"
+        reason = "no counterfactual prompt"
     if not item.foil:
         reason = "no foil"
     return Encoded(

@@ -7,6 +7,13 @@ class StrataError(Exception):
     """Something the person can mend. Shown once, at the edge, as one sentence; exit code 2.
 
     `what` names the file, line, option or model; `remedy` says what to do about it.
+
+    >>> import strata
+    >>> try:
+    ...     strata.capture("smollm2", ["", "Paris is"])
+    ... except strata.StrataError as error:
+    ...     print(error)
+    Text 0 is empty. Leave it out, or fill it in.
     """
 
     exit_code = 2
@@ -53,7 +60,7 @@ class DamagedError(StrataError):
 
 
 STOPPING = (DoesNotFitError, SelfTestError, DamagedError)
-"""What stops a run, also where a measure that can't be made of a model is left out with its reason."""
+"""What stops a run, also where a measure that can't be made of a model is excluded with its reason."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:

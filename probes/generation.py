@@ -75,14 +75,14 @@ def generate(
     rule = stop if callable(stop) else _first_of(tuple(stop))
     # The longest come first: what doesn't fit into memory shows at once, and rows of a batch are alike in length.
     waiting = sorted(range(len(asked)), key=lambda row: -len(asked[row].ids))
-    found: dict[int, Generation] = {}
+    generations: dict[int, Generation] = {}
     size = batch_size
     while waiting:
         mates = [_company(checkpoint, len(asked[row].ids), max_new_tokens) for row in waiting[:size]]
         count = next((at for at, other in enumerate(mates) if other != mates[0]), len(mates))
         rows, rest = waiting[:count], waiting[count:]
         batch = [asked[row] for row in rows]
-        tell = partial(progress, stage, len(found), len(asked), "prompts")
+        tell = partial(progress, stage, len(generations), len(asked), "prompts")
         tell()
         try:
             cuts = [partial(rule, row) for row in rows]
@@ -94,15 +94,15 @@ def generate(
                 ) from error
             size = max(1, len(rows) // 2)
             continue
-        found |= dict(zip(rows, made, strict=True))
+        generations |= dict(zip(rows, made, strict=True))
         waiting = rest
     progress(stage, len(asked), len(asked), "prompts")
-    return [found[row] for row in range(len(asked))]
+    return [generations[row] for row in range(len(asked))]
 
 
 def _first_of(stop: Sequence[str]) -> StopRule:
     """Cuts where the first of the stop texts begins."""
-    return lambda _row, text: min((text.find(one) for one in stop if one in text), default=None)
+    return lambda _row, text: min((text.find(stop_text) for stop_text in stop if stop_text in text), default=None)
 
 
 def _company(checkpoint: Checkpoint, n_tokens: int, max_new_tokens: int) -> tuple[bool, ...] | int:
@@ -117,9 +117,9 @@ def _company(checkpoint: Checkpoint, n_tokens: int, max_new_tokens: int) -> tupl
     named = getattr(settings, "original_max_position_embeddings", None)
     limits = (*checkpoint.thresholds, *([int(named)] if named else []))
     takes_positions = "position_ids" in inspect.signature(checkpoint.model.forward).parameters
-    if not takes_positions or any(n_tokens <= one < n_tokens + max_new_tokens for one in limits):
+    if not takes_positions or any(n_tokens <= limit < n_tokens + max_new_tokens for limit in limits):
         return n_tokens
-    return tuple(n_tokens > one for one in limits)
+    return tuple(n_tokens > limit for limit in limits)
 
 
 def _check_room(checkpoint: Checkpoint, asked: Sequence[Prompt], max_new_tokens: int) -> None:
@@ -208,8 +208,8 @@ class _Ended:
     def generation(self, row: int, ids: tuple[int, ...]) -> Generation:
         length = self.length[row]
         ids = ids[:length]
-        said = ids[:-1] if ids and ids[-1] in self.ends else ids
-        text = self._text(said)
+        text_ids = ids[:-1] if ids and ids[-1] in self.ends else ids
+        text = self._text(text_ids)
         return Generation(text[: self.cuts[row](text)], ids, length is not None)
 
     def _text(self, ids: Sequence[int]) -> str:
@@ -240,4 +240,4 @@ def _end_ids(checkpoint: Checkpoint) -> tuple[int, ...]:
     """Every id that ends a text: the tokenizer's and the checkpoint's own, of which there may be several."""
     own = getattr(checkpoint.model.generation_config, "eos_token_id", None)
     named = own if isinstance(own, list) else [own]
-    return tuple(sorted({int(one) for one in (*named, checkpoint.tokenizer.eos_token_id) if one is not None}))
+    return tuple(sorted({int(token) for token in (*named, checkpoint.tokenizer.eos_token_id) if token is not None}))

@@ -49,8 +49,8 @@ def prefilled(checkpoint: Checkpoint, prompts: Sequence[Prompt]) -> Any | None:
     width = len(prompts[0].ids) - 1
     whole = [
         tuple(
-            torch.cat([pad_tensor(part, (0, 0, width - part.shape[-2], 0)) for part in kept])
-            for kept in ([layer.keys for layer in layers], [layer.values for layer in layers])
+            torch.cat([pad_tensor(part, (0, 0, width - part.shape[-2], 0)) for part in tensors])
+            for tensors in ([layer.keys for layer in layers], [layer.values for layer in layers])
         )
         for layers in zip(*parts, strict=True)
     ]

@@ -149,10 +149,10 @@ def _check(shard: Path, header: dict[str, str]) -> None:
         return
     written = header.pop("sha256", "")
     try:
-        found = _checksum(header, load_file(shard))
+        checksum = _checksum(header, load_file(shard))
     except (SafetensorError, OSError) as error:
         raise DamagedError(f"{shard} is damaged ({error})", "Delete it: its items are measured again") from error
-    if found != written:
+    if checksum != written:
         raise DamagedError(
             f"{shard} is not what was written (its checksum differs)", "Delete it: its items are measured again"
         )
@@ -161,5 +161,5 @@ def _check(shard: Path, header: dict[str, str]) -> None:
 
 def _checksum(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
     """Over the tensors and what the header says of their rows."""
-    told = json.dumps(dict(header), sort_keys=True)
-    return hashlib.sha256(f"{told}\n{hash_state(tensors)}".encode()).hexdigest()
+    header_text = json.dumps(dict(header), sort_keys=True)
+    return hashlib.sha256(f"{header_text}\n{hash_state(tensors)}".encode()).hexdigest()

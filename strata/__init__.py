@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from strata.experiments.compare import compare
+    from strata.dashboards.notebook.run import load_run
+    from strata.dashboards.notebook.runs import compare, locate
     from strata.experiments.items.load import load_items
-    from strata.experiments.locate import locate
     from strata.probes.capture import capture
     from strata.probes.capture_files import load_captured
     from strata.probes.captured import Captured
@@ -20,16 +20,21 @@ if TYPE_CHECKING:
     from strata.probes.checkpoints.given import open_checkpoint
     from strata.probes.errors import StrataError
     from strata.probes.lens.lens_of_texts import logit_lens, tuned_lens
+    from strata.probes.linear.linear_probe import LinearProbe
+    from strata.probes.linear.scores import ProbeScores
 
 _HOMES = {
     "Captured": "strata.probes.captured",
+    "LinearProbe": "strata.probes.linear.linear_probe",
+    "ProbeScores": "strata.probes.linear.scores",
     "StrataError": "strata.probes.errors",
     "ablate": "strata.probes.causal.ablate_texts",
     "capture": "strata.probes.capture",
-    "compare": "strata.experiments.compare",
-    "locate": "strata.experiments.locate",
+    "compare": "strata.dashboards.notebook.runs",
     "load_captured": "strata.probes.capture_files",
     "load_items": "strata.experiments.items.load",
+    "load_run": "strata.dashboards.notebook.run",
+    "locate": "strata.dashboards.notebook.runs",
     "logit_lens": "strata.probes.lens.lens_of_texts",
     "open_checkpoint": "strata.probes.checkpoints.given",
     "patch": "strata.probes.causal.patch_pairs",
@@ -37,12 +42,15 @@ _HOMES = {
 }
 __all__ = [
     "Captured",
+    "LinearProbe",
+    "ProbeScores",
     "StrataError",
     "ablate",
     "capture",
     "compare",
     "load_captured",
     "load_items",
+    "load_run",
     "locate",
     "logit_lens",
     "open_checkpoint",

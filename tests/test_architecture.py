@@ -23,7 +23,9 @@ def imports_of(name: str) -> Iterator[str]:
     for node in ast.parse(MODULES[name].read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             inner = [f"{node.module}.{alias.name}" for alias in node.names]
-            yield from (one if one in MODULES else node.module for one in inner if node.module in MODULES)
+            yield from (
+                imported if imported in MODULES else node.module for imported in inner if node.module in MODULES
+            )
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in MODULES)
 
@@ -38,7 +40,7 @@ def test_the_graph_is_there() -> None:
 @pytest.mark.parametrize("wing", WINGS)
 def test_no_wing_knows_those_above_it(wing: str) -> None:
     above = WINGS[WINGS.index(wing) + 1 :]
-    found = [
+    violations = [
         (name, other)
         for name in MODULES
         if wing_of(name) == wing
@@ -46,12 +48,12 @@ def test_no_wing_knows_those_above_it(wing: str) -> None:
         for other in ([node.module] if isinstance(node, ast.ImportFrom) else [])
         if other and wing_of(other) in above
     ]
-    assert found == []
+    assert violations == []
 
 
 def test_no_module_is_part_of_a_circle() -> None:
     # Importing a package runs its __init__, which may gather what lies in it: only what a module asks for itself counts.
-    plain = {name: {one for one in others if MODULES[one].stem != "__init__"} for name, others in GRAPH.items()}
+    plain = {name: {other for other in others if MODULES[other].stem != "__init__"} for name, others in GRAPH.items()}
     try:
         tuple(TopologicalSorter(plain).static_order())
     except CycleError as error:
@@ -64,7 +66,7 @@ def test_no_room_of_a_wing_is_part_of_a_circle(wing: str) -> None:
     for name, others in GRAPH.items():
         if wing_of(name) == wing:
             own = room_of(name)
-            rooms.setdefault(own, set()).update(room_of(one) for one in others if wing_of(one) == wing)
+            rooms.setdefault(own, set()).update(room_of(other) for other in others if wing_of(other) == wing)
             rooms[own].discard(own)
     try:
         tuple(TopologicalSorter(rooms).static_order())

@@ -59,14 +59,14 @@ def capture_benchmark(
             return checkpoint.model(input_ids=batch.ids, attention_mask=batch.mask)
 
     times = alternate(ours, bare, repeats=repeats, device=checkpoint.device)
-    found = [compared("capture vs bare Hugging Face forward", times, BARE_TARGET, note)]
+    results = [compared("capture vs bare Hugging Face forward", times, BARE_TARGET, note)]
     if transformer_lens:
-        theirs = _run_with_cache(checkpoint, batch)
-        times = alternate(ours, theirs, repeats=repeats, device=checkpoint.device)
-        found.append(
+        with_cache = _run_with_cache(checkpoint, batch)
+        times = alternate(ours, with_cache, repeats=repeats, device=checkpoint.device)
+        results.append(
             compared("capture vs TransformerLens run_with_cache, residual stream", times, TRANSFORMER_LENS_TARGET, note)
         )
-    return found
+    return results
 
 
 def memory_benchmark(
@@ -96,8 +96,8 @@ def _run_with_cache(checkpoint: Checkpoint, batch: Batch) -> Callable[[], object
     wanted = {f"blocks.{layer}.hook_resid_pre" for layer in range(checkpoint.n_layers)}
     wanted.add(f"blocks.{checkpoint.n_layers - 1}.hook_resid_post")
 
-    def theirs() -> object:
+    def run() -> object:
         with torch.no_grad():
             return bridge.run_with_cache(batch.ids, attention_mask=batch.mask, names_filter=lambda name: name in wanted)
 
-    return theirs
+    return run

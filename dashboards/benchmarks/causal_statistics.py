@@ -13,7 +13,7 @@ from strata.experiments.statistics import cluster_bootstrap, cluster_profiles, d
 ITEMS, CLUSTERS, LAYERS = 1_000, 200, 81
 DRAWS, PERMUTATIONS = 10_000, 1_000
 BOOTSTRAP_SECONDS, PERMUTATION_SECONDS = 5.0, 60.0
-CONTROLS = ("random_donor", "norm_matched", "wrong_position")
+CONTROLS = ("random_donor", "norm_matched_noise", "wrong_position")
 
 
 def statistics_benchmark(*, seed: int = 0) -> list[BenchmarkRow]:
@@ -30,7 +30,7 @@ def statistics_benchmark(*, seed: int = 0) -> list[BenchmarkRow]:
         tables[side, 0, :, block] += 1.0
 
     def pipeline() -> object:
-        sides = [[cluster_profiles(one, np.ones(ITEMS), clusters) for one in side] for side in tables]
+        sides = [[cluster_profiles(table, np.ones(ITEMS), clusters) for table in side] for side in tables]
         (a, *a_controls), (b, *b_controls) = sides
         return depth_difference(
             a, dict(zip(CONTROLS, a_controls, strict=True)), b, dict(zip(CONTROLS, b_controls, strict=True)),

@@ -54,7 +54,7 @@ def lens_benchmark(
     note = f"{items} items × {n_streams} streams × {checkpoint.vocab_size} tokens, {checkpoint.dtype}".replace(
         "torch.", ""
     )
-    mine, theirs = (peak_extra_bytes(work, device) for work in (ours, whole))
+    our_peak, whole_peak = (peak_extra_bytes(work, device) for work in (ours, whole))
     return [
         compared(
             "lens vs softmax held whole", alternate(ours, whole, repeats=repeats, device=device), TIME_TARGET, note
@@ -63,11 +63,11 @@ def lens_benchmark(
             name="lens: memory vs softmax held whole",
             ours_seconds=0.0,
             reference_seconds=0.0,
-            ratio=mine / theirs,
+            ratio=our_peak / whole_peak,
             target=MEMORY_TARGET,
-            met=mine / theirs <= MEMORY_TARGET,
-            note=f"{mine / 1e6:.1f} MB against {theirs / 1e6:.1f} MB allocated at the peak, beyond model and streams",
-            extra={"peak_bytes": [mine, theirs]},
+            met=our_peak / whole_peak <= MEMORY_TARGET,
+            note=f"{our_peak / 1e6:.1f} MB against {whole_peak / 1e6:.1f} MB allocated at the peak, beyond model and streams",
+            extra={"peak_bytes": [our_peak, whole_peak]},
         ),
         compared(
             "lens vs TransformerLens logit_lens",
@@ -83,6 +83,6 @@ def lens_benchmark(
     ]
 
 
-def _difference(ours: Tensor, theirs: object) -> float:
-    values: Tensor = theirs.values  # type: ignore[attr-defined]  # a TransformerLens cache entry
+def _difference(ours: Tensor, reference: object) -> float:
+    values: Tensor = reference.values  # type: ignore[attr-defined]  # a TransformerLens cache entry
     return float((rearrange(values.float().cpu(), "stream item 1 -> item stream 1") - ours).abs().max())

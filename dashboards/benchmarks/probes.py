@@ -32,7 +32,7 @@ DEFAULT, CONVERGED = 1e-4, 1e-6
 """Tolerances of scikit-learn: timed in float32, and compared with in float64."""
 TIE = 1e-3
 """Difference of two probabilities below which neither label is meaningfully the better one."""
-WORDINGS = (
+TEMPLATES = (
     "{a} + {b} =",
     "2 + 3 = 5\n4 + 1 = 5\n{a} + {b} =",
     "Q: What is {a} plus {b}?\nA:",
@@ -99,7 +99,7 @@ def probe_benchmark(
     fits = n_streams * N_FOLDS * len(penalties)
     threads = _threads_for_sklearn(host, codes, splits[0][0], penalties)
     ours, reference, ours_cpu, reference_cpu = [], [], [], []
-    compared: list[Agreement] = []
+    compared: list[Parity] = []
     for repeat in range(repeats):
         started, cpu = perf_counter(), process_time()
         scored = score_held_out(x, y, n_labels, splits, penalties)
@@ -116,12 +116,12 @@ def probe_benchmark(
         reference_cpu.append(float(cpu_seconds @ weights) * N_FOLDS)
 
         train, test = splits[fold]
-        mine = scored.predicted[:, index, fold, 0, : len(test)].cpu().numpy()
+        predicted = scored.predicted[:, index, fold, 0, : len(test)].cpu().numpy()
         log_likelihood = scored.log_likelihood[:, index, fold, 0, : len(test)].cpu().numpy()
         truth = _of_truth(converged, codes[test], -np.log(len(train) + 1))
-        compared.append(_agreement(mine, truth - log_likelihood, default, converged))
+        compared.append(_agreement(predicted, truth - log_likelihood, default, converged))
     ratio = median(o / r for r, o in zip(reference, ours, strict=True))
-    by_stream = {name: np.mean([getattr(c, name) for c in compared], axis=0) for name in AGREEMENT_FIELDS}
+    by_stream = {name: np.mean([getattr(c, name) for c in compared], axis=0) for name in PARITY_FIELDS}
     overall = {name: float(np.average(values, weights=weights)) for name, values in by_stream.items()}
     agreement, loss_difference = overall["agreement"], overall["log_loss_difference"]
     note = (
@@ -130,8 +130,8 @@ def probe_benchmark(
         f"{', '.join(str(s) for s in sample)} and one fold a repeat, weighted by the streams each stands for. Held-out "
         f"predictions agree for {100 * agreement:.2f} % and mean log-loss differs by {loss_difference:+.1e} nats from "
         f"scikit-learn in float64 at tolerance {CONVERGED:g}. The timed default (float32, tolerance {DEFAULT:g}) agrees "
-        f"with that for {100 * overall['default_agreement']:.2f} % and with ours for "
-        f"{100 * overall['agreement_with_default']:.2f} %. In {100 * overall['ties']:.1f} % of predictions the "
+        f"with that for {100 * overall['default_parity']:.2f} % and with ours for "
+        f"{100 * overall['parity_with_default']:.2f} %. In {100 * overall['ties']:.1f} % of predictions the "
         f"two best labels lie within {TIE:g} in probability, in {100 * overall['disagreement_beyond_ties']:.2f} % ours differs by more"
     )
     return BenchmarkRow(
@@ -146,7 +146,7 @@ def probe_benchmark(
             "fits": fits,
             **overall,
             "reference_streams": sample.tolist(),
-            "agreement_by_stream": by_stream["agreement"].tolist(),
+            "parity_by_stream": by_stream["agreement"].tolist(),
             "largest_log_loss_difference": max(c.largest_log_loss_difference for c in compared),
             "cpu_seconds_ratio": median(o / r for r, o in zip(reference_cpu, ours_cpu, strict=True)),
             "gradient_norm": scored.gradient_norm,
@@ -156,14 +156,14 @@ def probe_benchmark(
 
 
 @dataclass(frozen=True)
-class Agreement:
+class Parity:
     """How far three sets of held-out predictions agree on one fold, as means over penalties and items."""
 
     agreement: Float[np.ndarray, " stream"]
     """Share of ours equal to the converged reference's; a near-tie is not excused."""
-    agreement_with_default: Float[np.ndarray, " stream"]
+    parity_with_default: Float[np.ndarray, " stream"]
     """Share of ours equal to the timed reference's."""
-    default_agreement: Float[np.ndarray, " stream"]
+    default_parity: Float[np.ndarray, " stream"]
     """Share of the timed reference's equal to the converged one's."""
     log_loss_difference: Float[np.ndarray, " stream"]
     """Ours minus the converged reference's, nats."""
@@ -175,27 +175,27 @@ class Agreement:
     """Largest over streams and penalties, nats."""
 
 
-AGREEMENT_FIELDS = tuple(f.name for f in fields(Agreement) if f.name != "largest_log_loss_difference")
+PARITY_FIELDS = tuple(f.name for f in fields(Parity) if f.name != "largest_log_loss_difference")
 
 
 def _agreement(
-    mine: Int[np.ndarray, "penalty stream test"],
+    predicted: Int[np.ndarray, "penalty stream test"],
     difference: Float[np.ndarray, "penalty stream test"],
     default: Float[np.ndarray, "penalty stream test label"],
     converged: Float[np.ndarray, "penalty stream test label"],
-) -> Agreement:
+) -> Parity:
     """Compare labels and the loss `difference` with log-probabilities of the two reference runs."""
     best, default_best = converged.argmax(-1), default.argmax(-1)
     probability = np.exp(converged)
     two_best = np.partition(probability, -2, axis=-1)[..., -2:]
-    chosen = np.take_along_axis(probability, mine[..., None], axis=-1)[..., 0]
+    chosen = np.take_along_axis(probability, predicted[..., None], axis=-1)[..., 0]
 
     def share(where: np.ndarray) -> np.ndarray:
         return np.asarray(where.mean((0, 2)))
 
-    return Agreement(
-        share(mine == best),
-        share(mine == default_best),
+    return Parity(
+        share(predicted == best),
+        share(predicted == default_best),
         share(default_best == best),
         share(difference),
         share(two_best[..., 1] - two_best[..., 0] < TIE),
@@ -214,14 +214,14 @@ def _sampled_streams(n_streams: int, n_sampled: int) -> tuple[Int[np.ndarray, " 
 
 
 def _captured_sums(checkpoint: Checkpoint) -> tuple[Float[Tensor, "item stream d_model"], list[int]]:
-    """All sums of 0..10 and 0..10 but 0 + 0, in five wordings: 600 items and 20 labels at the last position."""
+    """All sums of 0..10 and 0..10 but 0 + 0, in five templates: 600 items and 20 labels at the last position."""
     prompts, labels = [], []
-    for wording, text in enumerate(WORDINGS):
+    for template, text in enumerate(TEMPLATES):
         for a, b in product(range(11), range(11)):
             if a + b == 0:
                 continue
             ids = checkpoint.encode(text.format(a=a, b=b))
-            prompts.append(Prompt(f"{wording}:{a}+{b}", ids, {"last": len(ids) - 1}))
+            prompts.append(Prompt(f"{template}:{a}+{b}", ids, {"last": len(ids) - 1}))
             labels.append(a + b)
     streams = torch.empty(len(prompts), checkpoint.n_layers + 1, checkpoint.d_model)
     for part in capture_batches(TorchHooks(checkpoint), prompts, pad_id=checkpoint.pad_id, device=checkpoint.device):

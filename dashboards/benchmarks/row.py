@@ -58,9 +58,9 @@ def compared(
     extra: Mapping[str, Any] | None = None,
 ) -> BenchmarkRow:
     """The row of alternate timings."""
-    ratio = statistics.median(mine / theirs for mine, theirs in zip(*times, strict=True))
-    mine, theirs = (statistics.median(part) for part in times)
-    return BenchmarkRow(name, mine, theirs, ratio, target, ratio <= target, note, extra or {})
+    ratio = statistics.median(ours / reference for ours, reference in zip(*times, strict=True))
+    ours, reference = (statistics.median(part) for part in times)
+    return BenchmarkRow(name, ours, reference, ratio, target, ratio <= target, note, extra or {})
 
 
 def _finish(device: torch.device) -> None:

@@ -41,7 +41,10 @@ def architecture_page(verdicts: Sequence[Verdict], *, seed: int, versions: Seque
         "",
         "| type | verdict | restarts | why |",
         "|---|---|---|---|",
-        *(f"| {one.name} | {one.status} | {_restarts(one)} | {_cell(one.why)} |" for one in verdicts),
+        *(
+            f"| {verdict.name} | {verdict.status} | {_restarts(verdict)} | {_cell(verdict.why)} |"
+            for verdict in verdicts
+        ),
     ]
     return "\n".join(lines) + "\n"
 
@@ -51,12 +54,15 @@ def print_architectures(verdicts: Sequence[Verdict], console: Console) -> None:
     table = Table()
     for column in ("type", "verdict", "why"):
         table.add_column(column, overflow="fold")
-    for one in verdicts:
-        if one.status != "verified":
-            table.add_row(one.name, one.status, one.why)
+    for verdict in verdicts:
+        if verdict.status != "verified":
+            table.add_row(verdict.name, verdict.status, verdict.why)
     if table.row_count:
         console.print(table, markup=False)
-    worst = max((one.worst for one in verdicts if one.status == "verified" and one.worst is not None), default=None)
+    worst = max(
+        (verdict.worst for verdict in verdicts if verdict.status == "verified" and verdict.worst is not None),
+        default=None,
+    )
     counts = ", ".join(f"{count} {status}" for status, count in _counted(verdicts))
     console.print(
         counts
@@ -65,12 +71,12 @@ def print_architectures(verdicts: Sequence[Verdict], console: Console) -> None:
 
 
 def _counted(verdicts: Sequence[Verdict]) -> list[tuple[str, int]]:
-    found = [(status, sum(one.status == status for one in verdicts)) for status in _MEANING]
-    return [(status, count) for status, count in found if count]
+    counts = [(status, sum(verdict.status == status for verdict in verdicts)) for status in _MEANING]
+    return [(status, count) for status, count in counts if count]
 
 
-def _restarts(one: Verdict) -> str:
-    return "" if one.restarts is None else "yes" if one.restarts else "no"
+def _restarts(verdict: Verdict) -> str:
+    return "" if verdict.restarts is None else "yes" if verdict.restarts else "no"
 
 
 def _cell(text: str) -> str:

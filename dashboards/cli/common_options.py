@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strata.dashboards.cli.display import DISPLAYS, Display
 from strata.dashboards.cli.options import Option, Resolved, positive, whole
-from strata.probes.errors import DoesNotFitError
 
 if TYPE_CHECKING:
     from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -34,7 +31,7 @@ ITEMS = (
         metavar="NAME,…",
     ),
     Option("per_family", 40, "items drawn from each built-in family", "questions", positive, metavar="N"),
-    Option("difficulty", None, "setting of the reasoning families' dial", "questions", whole, metavar="D"),
+    Option("difficulty", None, "difficulty of the reasoning families", "questions", whole, metavar="D"),
     Option("limit", None, "only the first N items; the run is stamped LIMITED", "questions", positive, metavar="N"),
     Option("seed", 0, "seed of items, folds, draws and controls", "questions", whole, metavar="N"),
 )
@@ -68,14 +65,6 @@ def open_from(spec: str, values: Mapping[str, Any], display: Display) -> Checkpo
 def display_from(values: Mapping[str, Any], label: str = "") -> Display:
     """`--json` implies no display."""
     return Display("none" if values["json"] else values["display"], label)
-
-
-def page_does_not_fit(error: DoesNotFitError, out: Path) -> DoesNotFitError:
-    """The error of a full disk at the page, when the numbers are safe already."""
-    return DoesNotFitError(
-        f"{error.what}; the run is done and keeps its numbers",
-        f"Free some space, then: strata report {shlex.quote(str(out))}",
-    )
 
 
 def given_options(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -17,17 +17,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from strata.dashboards.cli.stopping import Stopped
 from strata.probes.files import write_whole
 
 DISPLAYS = ("auto", "rich", "plain", "none")
 _EVERY_SECONDS, _AT_LEAST_SECONDS, _EVERY_SHARE = 30.0, 5.0, 0.05
-
-
-class Stopped(KeyboardInterrupt):
-    """The person or the system asked to stop; what is finished has been saved."""
-
-    def __init__(self, signal_number: int) -> None:
-        self.exit_code = 128 + signal_number
 
 
 class Display:
@@ -157,7 +151,7 @@ def _duration(seconds: float) -> str:
     return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
 
 
-def seconds_in_words(seconds: float) -> str:
+def seconds_text(seconds: float) -> str:
     """`75` → `1m15s`, for people."""
     return _duration(seconds)
 
@@ -168,9 +162,9 @@ def only_results_on_stdout() -> Iterator[Any]:
     import os
 
     sys.stdout.flush()
-    kept = os.dup(1)
+    stdout_copy = os.dup(1)
     os.dup2(2, 1)
-    with os.fdopen(kept, "w", encoding="utf-8", newline="\n") as real:
+    with os.fdopen(stdout_copy, "w", encoding="utf-8", newline="\n") as real:
         try:
             with redirect_stdout(sys.stderr):
                 yield real

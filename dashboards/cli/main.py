@@ -7,15 +7,15 @@ import difflib
 import importlib
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 
-from strata.dashboards.cli.display import Stopped
+from strata.dashboards.cli.stopping import Stopped
 from strata.probes.errors import StrataError, is_out_of_memory
 
 VERBS = {
     "locate": "where are retrieval and reasoning readable in this model?",
     "compare": "what did training change between a base and its distilled model, and where?",
     "capture": "activations of your own texts, or of items, to documented safetensors shards",
+    "probe": "at which layer are my own labels decodable, beyond every control?",
     "lens": "one prompt through the lenses, in the terminal and as a page",
     "items": "the questions asked: list, show, check, import",
     "plan": "memory, disk and time before running",
@@ -79,6 +79,8 @@ def _run(arguments: list[str]) -> int:
         sys.stdout.write(_overview())
         return 0
     if arguments[0] == "--version":
+        from importlib.metadata import version
+
         sys.stdout.write(f"strata {version('strata-probes')}\n")
         return 0
     verb = arguments[0]

@@ -57,10 +57,10 @@ def print_matrix(console: Console, title: str, columns: Sequence[Column], rows: 
 
 
 def fitting_from_the_end(
-    console: Console, kept: Sequence[Column], columns: Sequence[Column], rows: Sequence[Row], kept_rows: Sequence[Row]
+    console: Console, fixed: Sequence[Column], columns: Sequence[Column], rows: Sequence[Row], fixed_rows: Sequence[Row]
 ) -> int:
-    """How many of the last `columns` fit beside `kept`, which are always shown; one at least."""
-    room = console.width + _GAP - sum(_widths(kept, kept_rows))
+    """How many of the last `columns` fit beside `fixed`, which are always shown; one at least."""
+    room = console.width + _GAP - sum(_widths(fixed, fixed_rows))
     shown = 0
     for width in reversed(_widths(columns, rows)):
         if shown and width > room:

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   strata bench
   strata bench capture lens --repeats 5 --json
-  strata bench interchange --repeats 3
+  strata bench patching --repeats 3
   strata bench --device cuda --models Qwen2.5-1.5B,Llama-3.1-8B
 """
-PARTS = ("capture", "probes", "lens", "interchange")
+PARTS = ("startup", "capture", "probes", "lens", "patching")
 OPTIONS = (
     Option("device", "auto", "cpu, cuda, cuda:N, or auto", "benchmark"),
     Option("models", (), "on a GPU: shapes to time (default: all)", "benchmark"),
@@ -73,17 +73,21 @@ def _rows(parts: tuple[str, ...], values: dict[str, Any], display: Display) -> I
 
     from strata.dashboards.benchmarks.capture import capture_benchmark, memory_benchmark
     from strata.dashboards.benchmarks.causal_statistics import statistics_benchmark
-    from strata.dashboards.benchmarks.interchange import interchange_benchmark
     from strata.dashboards.benchmarks.lens import lens_benchmark
+    from strata.dashboards.benchmarks.patching import patching_benchmark
     from strata.dashboards.benchmarks.patching_sweep import sweep_benchmark
     from strata.dashboards.benchmarks.probes import captured_probe_benchmark
     from strata.dashboards.benchmarks.shapes import SHAPES, shaped_checkpoint
+    from strata.dashboards.benchmarks.startup import startup_benchmark
     from strata.probes.checkpoints.open import open_checkpoint
 
     on_gpu = values["device"].startswith("cuda") or (values["device"] == "auto" and torch.cuda.is_available())
     names = (values["models"] or tuple(SHAPES)) if on_gpu else ("smollm2",)
     repeats, seed = values["repeats"], values["seed"]
-    for name in names:
+    if "startup" in parts:
+        for row in startup_benchmark(repeats=repeats):
+            yield "no model", row
+    for name in names if set(parts) - {"startup"} else ():
         if on_gpu:
             device = torch.device("cuda" if values["device"] == "auto" else values["device"])
             checkpoint = shaped_checkpoint(name, device, seed=seed)
@@ -99,14 +103,14 @@ def _rows(parts: tuple[str, ...], values: dict[str, Any], display: Display) -> I
         if "lens" in parts:
             for row in lens_benchmark(checkpoint, repeats=repeats, seed=seed):
                 yield name, row
-        if "interchange" in parts:
-            for row in interchange_benchmark(checkpoint, repeats=max(1, repeats // 3), seed=seed):
+        if "patching" in parts:
+            for row in patching_benchmark(checkpoint, repeats=max(1, repeats // 3), seed=seed):
                 yield name, row
             if not on_gpu:  # the shapes that a GPU is timed with can't read text
                 for row in sweep_benchmark(checkpoint, repeats=max(1, repeats // 3)):
                     yield name, row
         del checkpoint
-    if "interchange" in parts:
+    if "patching" in parts:
         for row in statistics_benchmark(seed=seed):
             yield "no model", row
 

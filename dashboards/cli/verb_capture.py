@@ -24,8 +24,9 @@ from strata.dashboards.cli.common_options import (
     open_from,
     tell_caveats,
 )
-from strata.dashboards.cli.display import Display, Stopped, only_results_on_stdout
+from strata.dashboards.cli.display import Display, only_results_on_stdout
 from strata.dashboards.cli.options import Option, add_options, positive, resolve, whole
+from strata.dashboards.cli.stopping import Stopped
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """What did reasoning training change between BASE and DISTILLED, where, and is it more than any training changes?
 
 Checks that BASE is the base, locates retrieval and reasoning in every model with the same items and pairs, and measures what
-differs: answers, layers, streams, weights; then runs parts of one model in the other. Give --twin CHECKPOINT, a control twin
+differs: answers, layers, streams, weights; then runs parts of one model in the other. Give --control CHECKPOINT, a control model
 trained as long on something else, to tell reasoning training from any training. Started again with the same options it
 resumes.
 """
@@ -28,44 +28,37 @@ from strata.dashboards.cli.common_options import (
     display_from,
     given_options,
     open_from,
-    page_does_not_fit,
 )
-from strata.dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_in_words
+from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
 from strata.dashboards.cli.options import Option, add_options, positive, resolve, whole
-from strata.dashboards.cli.verb_locate import MEASURING, QUICK_FAMILIES, locate_config, sized, slug
+from strata.dashboards.cli.stopping import Stopped
+from strata.dashboards.cli.verb_locate import MEASURING, locate_config, sized
+from strata.dashboards.default_directory import default_directory
+from strata.dashboards.quick import QUICK_COMPARE
 from strata.experiments.answer_measures import GENERATED
-from strata.probes.errors import DoesNotFitError
 
 EXAMPLES = """examples:
-  strata compare smollm2 smollm2+think --twin smollm2+plain --out runs/compare
+  strata compare smollm2 smollm2+think --control smollm2+plain --out runs/compare
   strata compare qwen2.5-math-1.5b r1-distill-qwen-1.5b --device cuda
 """
 COMPARING = (
-    Option("twin", None, "control twin of DISTILLED: as much training, no reasoning", "comparing", metavar="CHECKPOINT"),
-    Option("graft_pairs", 24, "pairs of each kind that grafts and patches are scored on; 0: none", "comparing", whole, metavar="N"),
-    Option("graft_stride", 1, "blocks by which a graft grows", "comparing", positive, metavar="N"),
+    Option("control", None, "control model of DISTILLED: as much training, no reasoning", "comparing", metavar="CHECKPOINT"),
+    Option("swap_pairs", 24, "pairs of each kind that layer swaps and patches are scored on; 0: none", "comparing", whole, metavar="N"),
+    Option("swap_stride", 1, "blocks by which a layer swap grows", "comparing", positive, metavar="N"),
     Option("both_ways", True, "also put parts of BASE into the other models", "comparing"),
     Option("crossed_positions", ("last", "all"), "where contributions are exchanged: last, all", "comparing", choices=("last", "all")),
     Option("transferred", 3, "families of each kind whose answer probes are carried over; 0: none", "comparing", whole, metavar="N"),
     Option("contrast_items", 24, "items of each kind asked behind five instructions (fast, slow, in French); 0: none", "comparing", whole, metavar="N"),
-    Option("thoughts", 8, "problems of each family answered in words, with thinking; 0: none", "comparing", whole, metavar="N"),
-    Option("thought_splits", ("test", "harder", "other"), "which problems: of trained families, harder ones, other families",
+    Option("generated", 8, "problems of each family whose answers are generated, chain of thought included; 0: none", "comparing", whole, metavar="N"),
+    Option("generated_splits", ("test", "harder", "other"), "which problems: of trained families, harder ones, other families",
            "comparing", choices=("test", "harder", "other")),
-    Option("thought_tokens", 256, "most tokens of an answer in words, thinking included; R1 models need thousands", "comparing", positive, metavar="N"),
-    Option("thought_grafts", 4, "stretches of blocks between which models are cut for grafts asked in words; below 2: none", "comparing", whole, metavar="N"),
-    Option("temperature", 0.0, "of answers in words; 0: the likeliest token each time", "comparing", float, metavar="T"),
-    Option("samples", 1, "draws of every answer in words, with --temperature", "comparing", positive, metavar="N"),
+    Option("generated_tokens", 256, "most tokens of a generated answer, chain of thought included; R1 models need thousands", "comparing", positive, metavar="N"),
+    Option("generated_swap_parts", 4, "stretches of blocks that layer swaps with generated answers are made of; below 2: none", "comparing", whole, metavar="N"),
+    Option("temperature", 0.0, "of generated answers; 0: the likeliest token each time", "comparing", float, metavar="T"),
+    Option("samples", 1, "draws of every generated answer, with --temperature", "comparing", positive, metavar="N"),
     Option("spectra", True, "also the spectrum of every changed matrix", "comparing"),
-    Option("one_at_a_time", False, "hold one model in memory instead of two; leaves grafts out", "comparing"),
+    Option("one_at_a_time", False, "hold one model in memory instead of two; leaves layer swaps out", "comparing"),
 )  # fmt: skip
-QUICK = {
-    # No claim of a comparison rests on two-hop questions.
-    "families": tuple(name for name in QUICK_FAMILIES if name != "landmark_capital"),
-    "per_family": 12, "random_init": False, "draws": 2_000, "lens_maps": 2, "causal_map": "quick", "pairs": 9,
-    "damage_texts": 2, "graft_pairs": 8, "contrast_items": 0, "graft_stride": 5, "both_ways": False, "crossed_positions": ("last",), "thoughts": 2, "thought_grafts": 2,
-    "thought_tokens": 64, "thought_splits": ("test",), "spectra": False,
-}  # fmt: skip
-"""What --quick sets, where nothing else was asked for."""
 OPTIONS = (
     Option("out", None, "run directory (default: runs/BASE-DISTILLED-SEED)", "output", metavar="DIR"),
     *ITEMS, *COMPARING, *MEASURING, *MODEL, *DISPLAY,
@@ -83,51 +76,51 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
     if arguments.print_config:
         print(config_lines(resolved), end="")
         return 0
-    values = sized(resolved, QUICK)
-    name = slug(f"{arguments.base}-{arguments.distilled}-{values['seed']}")
-    out = Path(values["out"]) if values["out"] else Path("runs") / name
+    values = sized(resolved, QUICK_COMPARE)
+    named = default_directory(arguments.base, arguments.distilled, values["seed"])
+    out = Path(values["out"]) if values["out"] else named
     display = display_from(values, label=out.name)
     began = time.monotonic()
     with only_results_on_stdout() as stdout:
         try:
             with display.listening():
-                found = _compare(arguments, values, out, command, display)
+                comparison = _compare(arguments, values, out, command, display)
         except Stopped:
             display.note(f"stopped; what was measured is kept in {out}. Resume: strata {shlex.join(command)}")
             raise
-        _tell(found, out, time.monotonic() - began, values, stdout)
+        _tell(comparison, out, time.monotonic() - began, values, stdout)
     return 0
 
 
 def _compare(
     arguments: argparse.Namespace, values: dict[str, Any], out: Path, command: list[str], display: Display
 ) -> dict[str, Any]:
-    from strata.dashboards.page import write_comparison, write_report
+    from strata.dashboards.page import write_pages
     from strata.experiments.compare import CompareConfig, Specs, compare
 
-    specs = Specs(arguments.base, arguments.distilled, values["twin"])
+    specs = Specs(arguments.base, arguments.distilled, values["control"])
     names = (
-        "graft_pairs",
-        "graft_stride",
+        "swap_pairs",
+        "swap_stride",
         "both_ways",
         "crossed_positions",
         "transferred",
         "contrast_items",
-        "thoughts",
-        "thought_splits",
-        "thought_grafts",
-        "thought_tokens",
+        "generated",
+        "generated_splits",
+        "generated_swap_parts",
+        "generated_tokens",
         "temperature",
         "samples",
         "spectra",
     )
     config = replace(CompareConfig(**{name: values[name] for name in names}), locate=locate_config(values))
-    found = compare(
+    comparison = compare(
         specs,
         {role: partial(open_from, spec, values, display) for role, spec in specs.by_role().items()},
         config,
         out,
-        items_file=Path(values["items"]) if values["items"] else None,
+        items=Path(values["items"]) if values["items"] else None,
         command=["strata", *command],
         options={
             name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if name != "out"
@@ -138,34 +131,29 @@ def _compare(
         progress=display,
         on_run=lambda run: setattr(display, "progress_file", run / "progress.json"),
     )
-    try:
-        pages = [*(partial(write_report, out / role) for role in found["models"]), partial(write_comparison, out)]
-        for done, write in enumerate(pages):
-            display("pages", done, len(pages), "pages")
-            write()
-        display("pages", len(pages), len(pages), "pages")
-    except DoesNotFitError as error:
-        raise page_does_not_fit(error, out) from error
-    return found
+    write_pages(out, display)
+    return comparison
 
 
-def _tell(found: Mapping[str, Any], out: Path, seconds: float, values: Mapping[str, Any], stdout: TextIO) -> None:
+def _tell(comparison: Mapping[str, Any], out: Path, seconds: float, values: Mapping[str, Any], stdout: TextIO) -> None:
     page = out / "report.html"
     if values["json"]:
-        stdout.write(json.dumps({**found, "run": str(out), "report": str(page)}, ensure_ascii=False) + "\n")
+        stdout.write(json.dumps({**comparison, "run": str(out), "report": str(page)}, ensure_ascii=False) + "\n")
         return
     console = Console(file=stdout, highlight=False, soft_wrap=True)
-    for role, check in found["pair_check"].items():
+    for role, check in comparison["pair_check"].items():
         console.print(f"{role}: is the base its base? {check['verdict']}", markup=False)
-    for sentence in found["verdict"]["sentences"]:
+    for sentence in comparison["verdict"]["sentences"]:
         console.print(sentence, markup=False)
-    for split in (one for one in found["thoughts"].values() if isinstance(one, dict)):
-        told = ", ".join(
-            f"{role} {split['accuracy'][role]['value']:.0%}" for role in found["models"] if split["accuracy"].get(role)
+    for split in (entry for entry in comparison["generated"].values() if isinstance(entry, dict)):
+        shares = ", ".join(
+            f"{role} {split['accuracy'][role]['value']:.0%}"
+            for role in comparison["models"]
+            if split["accuracy"].get(role)
         )
-        console.print(f"{GENERATED}, {split['about']}: {told or 'not measured'}", markup=False)
-    for entry in found["not_comparable"]:
+        console.print(f"{GENERATED}, {split['about']}: {shares or 'not measured'}", markup=False)
+    for entry in comparison["not_comparable"]:
         console.print(f"not comparable ({entry['model']}): {entry['measure']}: {entry['reason']}", markup=False)
-    for warning in found["warnings"]:
+    for warning in comparison["warnings"]:
         console.print(f"caveat: {warning}", markup=False)
-    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_in_words(seconds)})", markup=False)
+    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})", markup=False)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from strata.dashboards.cli.common_options import DISPLAY, MODEL, config_lines, display_from, given_options, open_from
-from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_in_words
+from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
 from strata.dashboards.cli.options import Option, add_options, positive, resolve, whole
 from strata.experiments.answer_measures import BY_LIKELIHOOD, GENERATED
 from strata.experiments.distill.config import TWINS, DistillConfig
@@ -86,14 +86,14 @@ def _train(
     )
     out = Path(values["out"])
     checkpoint = open_from(spec, values, display)
-    found = distill(checkpoint, config, out, command=command, progress=display)
-    loss, data = found["loss"], found["data"]
+    summary = distill(checkpoint, config, out, command=command, progress=display)
+    loss, data = summary["loss"], summary["data"]
     return [
         f"{config.twin}: {config.steps:,} steps, {data['learnt_tokens']:,} learnt of {data['tokens']:,} tokens in "
-        f"{seconds_in_words(found['seconds'])}; loss {loss['first']:.3f} → {loss['last']:.3f} nats a token",
-        f"adapter in {out / ADAPTER} ({found['adapter']['bytes'] / 1e6:.1f} MB)",
+        f"{seconds_text(summary['seconds'])}; loss {loss['first']:.3f} → {loss['last']:.3f} nats a token",
+        f"adapter in {out / ADAPTER} ({summary['adapter']['bytes'] / 1e6:.1f} MB)",
         f"open it as {spec}+{out / ADAPTER}",
-    ], found
+    ], summary
 
 
 def _evaluate(
@@ -101,7 +101,7 @@ def _evaluate(
 ) -> tuple[list[str], dict[str, Any]]:
     from strata.experiments.distill.evaluate import evaluate
 
-    found = evaluate(
+    evaluation = evaluate(
         lambda adapter: open_from(f"{spec}+{adapter}" if adapter else spec, values, display),
         values["evaluate"],
         Path(values["out"]),
@@ -111,16 +111,16 @@ def _evaluate(
         progress=display,
     )
     lines = []
-    for split, models in found["reasoning"].items():
-        for name, one in models.items():
-            gain = one.get("gain")
+    for split, models in evaluation["reasoning"].items():
+        for name, score in models.items():
+            gain = score.get("gain")
             more = f", {_signed(gain)} over the base" if gain else ""
-            lines.append(f"{split}, {GENERATED} {name:<24} {_share(one['accuracy'])}{more}  ({one['prompt']})")
-    for name, one in found["knowledge"].items():
-        change = one.get("change")
+            lines.append(f"{split}, {GENERATED} {name:<24} {_share(score['accuracy'])}{more}  ({score['prompt']})")
+    for name, score in evaluation["knowledge"].items():
+        change = score.get("change")
         more = f", {_signed(change)} against the base" if change else ""
-        lines.append(f"knowledge, {BY_LIKELIHOOD.label} {name:<24} {_share(one['accuracy'])}{more}")
-    return lines, found
+        lines.append(f"knowledge, {BY_LIKELIHOOD.label} {name:<24} {_share(score['accuracy'])}{more}")
+    return lines, evaluation
 
 
 def _share(estimate: Mapping[str, Any] | None) -> str:

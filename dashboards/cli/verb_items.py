@@ -113,8 +113,8 @@ def _list(_what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
     columns = [Column(name) for name in ("family", "kind", "domain", "difficulty", "about")]
     lines = []
     for family in families:
-        dial = f"{family.difficulties[0]}–{family.difficulties[-1]}" if family.difficulties else ""
-        lines.append((family.name, family.kind, family.domain, dial, family.about))
+        setting = f"{family.difficulties[0]}–{family.difficulties[-1]}" if family.difficulties else ""
+        lines.append((family.name, family.kind, family.domain, setting, family.about))
     print_table(Console(file=stdout, highlight=False), f"{len(families)} built-in families", columns, lines)
     return 0
 
@@ -200,29 +200,31 @@ def _import(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
             raise StrataError(f"items import needs --{needed}", "See strata items --help")
     mapping = read_mapping(values["mapping"])
     refuse_overwriting(values["out"], what[0], mapping)
-    found = import_items(what[0], mapping, seed=values["seed"], limit=values["limit"])
-    items = found.items
+    imported = import_items(what[0], mapping, seed=values["seed"], limit=values["limit"])
+    items = imported.items
     write_items(values["out"], items)
     counts = Counter(f"{item.kind} {item.family}" for item in items)
     if values["json"]:
         result = {
-            "rows": found.rows,
+            "rows": imported.rows,
             "items": len(items),
             "families": counts,
-            "left_out": dict(found.left_out),
-            "without_foil": dict(found.without_foil),
+            "excluded": dict(imported.excluded),
+            "without_foil": dict(imported.without_foil),
             "out": values["out"],
         }
         stdout.write(json.dumps(result) + "\n")
         return 0
     pairs = sum(item.has_pair for item in items)
-    drawn = f", drawn from {found.made}" if len(items) < found.made else ""
-    stdout.write(f"{len(items)} items ({pairs} with a minimal pair{drawn}) from {found.rows} rows in {values['out']}\n")
+    drawn = f", drawn from {imported.made}" if len(items) < imported.made else ""
+    stdout.write(
+        f"{len(items)} items ({pairs} with a minimal pair{drawn}) from {imported.rows} rows in {values['out']}\n"
+    )
     for name, count in sorted(counts.items()):
         stdout.write(f"  {count:>6} {name}\n")
-    for reason, count in found.left_out.items():
-        stdout.write(f"  {count:>6} left out: {reason}\n")
-    for reason, count in found.without_foil.items():
+    for reason, count in imported.excluded.items():
+        stdout.write(f"  {count:>6} excluded: {reason}\n")
+    for reason, count in imported.without_foil.items():
         stdout.write(f"  {count:>6} without a foil: {reason}\n")
     return 0
 
@@ -267,16 +269,16 @@ def _print_check(report: FormatReport, console: Console) -> None:
     columns += [Column(name, "right") for name in ("answers", "collisions")]
     rows = [
         (
-            one.family, one.kind, str(one.n), str(one.scored), f"{one.aligned_share:.0%}",
-            f"{one.shortest}–{one.longest} ({one.median_length:g})", str(one.answers), str(len(one.collisions)),
+            family.family, family.kind, str(family.n), str(family.scored), f"{family.aligned_share:.0%}",
+            f"{family.shortest}–{family.longest} ({family.median_length:g})", str(family.answers), str(len(family.collisions)),
         )
-        for one in report.families
+        for family in report.families
     ]  # fmt: skip
     title = "form by family (aligned: pairs; tokens: shortest–longest, median)"
     print_table(console, title, columns, rows)
-    for one in report.families:
-        for count, reason in (*one.left_out, *one.unaligned):
-            console.print(f"{one.family}: {count} × {reason}", markup=False)
+    for family in report.families:
+        for count, reason in (*family.excluded, *family.unaligned):
+            console.print(f"{family.family}: {count} × {reason}", markup=False)
     for contrast in report.contrasts:
         console.print(
             f"{contrast.contrast} ({', '.join(contrast.families)}): {_verdict(contrast.result)}", markup=False

@@ -84,14 +84,14 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         lens = fitted_lenses(checkpoint, (values["lens"],), text=values["text"], seed=values["seed"], progress=display)[
             0
         ]
-        found = prompt_map(checkpoint, backend, prompt, answer_id=answer, lens=lens)
+        lens_map = prompt_map(checkpoint, backend, prompt, answer_id=answer, lens=lens)
         if out is not None:
-            _write_page(out, arguments.checkpoint, arguments.prompt, checkpoint, found, answer, lens.name)
+            _write_page(out, arguments.checkpoint, arguments.prompt, checkpoint, lens_map, answer, lens.name)
         if values["json"]:
-            stdout.write(json.dumps(_as_json(checkpoint, found, lens.name), ensure_ascii=False) + "\n")
+            stdout.write(json.dumps(_as_json(checkpoint, lens_map, lens.name), ensure_ascii=False) + "\n")
         else:
             console = Console(file=stdout, highlight=False)
-            _print(console, checkpoint, found, values["tokens"], values["streams"])
+            _print(console, checkpoint, lens_map, values["tokens"], values["streams"])
             if out is not None:
                 console.print(f"page: {out}", markup=False)
     return 0
@@ -122,31 +122,31 @@ def _answer_token(checkpoint: Checkpoint, prompt: str, answer: str) -> int:
         ) from error
 
 
-def _print(console: Console, checkpoint: Checkpoint, found: PromptMap, n_tokens: int, n_streams: int) -> None:
+def _print(console: Console, checkpoint: Checkpoint, lens_map: PromptMap, n_tokens: int, n_streams: int) -> None:
     """The last tokens, as many as fit: the stream and the answer's rank are never the ones to go."""
-    total_streams, total_tokens = found.entropy.shape
+    total_streams, total_tokens = lens_map.entropy.shape
     # Counted back from the last stream, so that the model's own output is always among the rows.
     step = max(1, -(-(total_streams - 1) // max(1, n_streams - 1)))
     streams = sorted({*range(total_streams - 1, -1, -step), 0}, reverse=True)
     places = range(max(0, total_tokens - n_tokens), total_tokens)
-    tokens = [Column(_shown(checkpoint.token_text(found.prompt.ids[place]))) for place in places]
-    cells = [[_cell(checkpoint, found, stream, place) for place in places] for stream in streams]
-    kept, ends = [Column("stream", "right")], [[str(stream)] for stream in streams]
-    if found.answer_rank is not None:
-        kept.append(Column("answer rank", "right"))
-        ends = [[*end, f"{int(found.answer_rank[stream, -1]):,}"] for end, stream in zip(ends, streams, strict=True)]
-    shown = fitting_from_the_end(console, kept, tokens, cells, ends)
+    tokens = [Column(_shown(checkpoint.token_text(lens_map.prompt.ids[place]))) for place in places]
+    cells = [[_cell(checkpoint, lens_map, stream, place) for place in places] for stream in streams]
+    fixed, ends = [Column("stream", "right")], [[str(stream)] for stream in streams]
+    if lens_map.answer_rank is not None:
+        fixed.append(Column("answer rank", "right"))
+        ends = [[*end, f"{int(lens_map.answer_rank[stream, -1]):,}"] for end, stream in zip(ends, streams, strict=True)]
+    shown = fitting_from_the_end(console, fixed, tokens, cells, ends)
     title = f"streams × tokens (every {step} streams; {total_streams - 1} is the model's output"
     if total_tokens > shown:
         title += f"; the last {shown} of {total_tokens} tokens"
-    columns = [kept[0], *tokens[-shown:], *kept[1:]]
+    columns = [fixed[0], *tokens[-shown:], *fixed[1:]]
     rows: list[list[str | Text]] = [[end[0], *row[-shown:], *end[1:]] for end, row in zip(ends, cells, strict=True)]
     print_matrix(console, f"{title})", columns, rows)
 
 
-def _cell(checkpoint: Checkpoint, found: PromptMap, stream: int, place: int) -> Text:
-    share = float(found.top_logprobs[stream, place, 0].exp())
-    word = _shown(checkpoint.token_text(int(found.top_ids[stream, place, 0])))
+def _cell(checkpoint: Checkpoint, lens_map: PromptMap, stream: int, place: int) -> Text:
+    share = float(lens_map.top_logprobs[stream, place, 0].exp())
+    word = _shown(checkpoint.token_text(int(lens_map.top_ids[stream, place, 0])))
     return Text(f"{word[:12]} {share:.2f}", style=_style(share))
 
 
@@ -160,25 +160,25 @@ def _shown(token: str) -> str:
     return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text) or "∅"
 
 
-def _as_json(checkpoint: Checkpoint, found: PromptMap, lens: str) -> dict[str, object]:
+def _as_json(checkpoint: Checkpoint, lens_map: PromptMap, lens: str) -> dict[str, object]:
     result: dict[str, object] = {
         "schema": "strata.lens/1",
         "lens": lens,
-        "tokens": [checkpoint.token_text(token) for token in found.prompt.ids],
+        "tokens": [checkpoint.token_text(token) for token in lens_map.prompt.ids],
         "top": [
             [[[checkpoint.token_text(int(i)), round(float(p), 4)] for i, p in zip(ids, logs, strict=True)] for ids, logs in zip(*row, strict=True)]
-            for row in zip(found.top_ids, found.top_logprobs, strict=True)
+            for row in zip(lens_map.top_ids, lens_map.top_logprobs, strict=True)
         ],
-        "entropy": found.entropy.tolist(),
+        "entropy": lens_map.entropy.tolist(),
         "caveats": list(checkpoint.caveats),
     }  # fmt: skip
-    if found.answer_rank is not None and found.answer_logprob is not None:
-        result |= {"answer_rank": found.answer_rank.tolist(), "answer_logprob": found.answer_logprob.tolist()}
+    if lens_map.answer_rank is not None and lens_map.answer_logprob is not None:
+        result |= {"answer_rank": lens_map.answer_rank.tolist(), "answer_logprob": lens_map.answer_logprob.tolist()}
     return result
 
 
 def _write_page(
-    out: Path, spec: str, text: str, checkpoint: Checkpoint, found: PromptMap, answer: int | None, lens: str
+    out: Path, spec: str, text: str, checkpoint: Checkpoint, lens_map: PromptMap, answer: int | None, lens: str
 ) -> None:
     from strata.dashboards.page import render_lens_page
     from strata.dashboards.view import LensMap
@@ -187,16 +187,16 @@ def _write_page(
     page = LensMap(
         key="prompt",
         item=text,
-        tokens=[checkpoint.token_text(token) for token in found.prompt.ids],
-        token_ids=list(found.prompt.ids),
-        top_ids=found.top_ids.numpy(),
-        top_logprobs=found.top_logprobs.numpy(),
-        entropy=found.entropy.numpy(),
-        kl_to_final=found.kl_to_final.numpy(),
-        answer_logprob=None if found.answer_logprob is None else found.answer_logprob.numpy(),
-        answer_rank=None if found.answer_rank is None else found.answer_rank.numpy(),
-        vocabulary=found.words(checkpoint),
-        positions=dict(found.prompt.positions),
+        tokens=[checkpoint.token_text(token) for token in lens_map.prompt.ids],
+        token_ids=list(lens_map.prompt.ids),
+        top_ids=lens_map.top_ids.numpy(),
+        top_logprobs=lens_map.top_logprobs.numpy(),
+        entropy=lens_map.entropy.numpy(),
+        kl_to_final=lens_map.kl_to_final.numpy(),
+        answer_logprob=None if lens_map.answer_logprob is None else lens_map.answer_logprob.numpy(),
+        answer_rank=None if lens_map.answer_rank is None else lens_map.answer_rank.numpy(),
+        vocabulary=lens_map.words(checkpoint),
+        positions=dict(lens_map.prompt.positions),
         answer="" if answer is None else checkpoint.token_text(answer),
         instrument=f"lens.{lens}",
     )

@@ -24,13 +24,12 @@ from strata.dashboards.cli.common_options import (
     display_from,
     given_options,
     open_from,
-    page_does_not_fit,
 )
-from strata.dashboards.cli.display import Display, Stopped, only_results_on_stdout, seconds_in_words
+from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
 from strata.dashboards.cli.options import Option, Resolved, add_options, positive, resolve, whole
-from strata.dashboards.view.causes import order_words
-from strata.experiments.answer_measures import ANSWERED_RIGHT, deciding_label
-from strata.probes.errors import DoesNotFitError
+from strata.dashboards.cli.stopping import Stopped
+from strata.dashboards.default_directory import default_directory
+from strata.dashboards.quick import QUICK_LOCATE
 
 if TYPE_CHECKING:
     from strata.experiments.locate.config import LocateConfig
@@ -55,7 +54,7 @@ MEASURING = (
     Option("pairs", 18, "minimal pairs of each kind that are intervened on; half as many two-hop ones, eight at least", "interventions", positive, metavar="N"),
     Option("windows", (), "sizes of windows of blocks edited together, beside single blocks", "interventions", positive,
            metavar="N,N"),
-    Option("damage_texts", 6, "neutral texts on which a removal's general damage is measured", "interventions", positive,
+    Option("damage_texts", 6, "neutral texts on which an ablation's general damage is measured", "interventions", positive,
            metavar="N"),
     Option("quick", False, "a quick look: fewer families, items and pairs, no random-initialised baseline; the page says so",
            "measuring"),
@@ -63,18 +62,6 @@ MEASURING = (
     Option("batch_tokens", None, "tokens a batch; default: found while running", "measuring", positive, metavar="N"),
     Option("keep_activations", False, "keep the captured streams after the run", "output"),
 )  # fmt: skip
-QUICK_FAMILIES = (
-    *("capital", "symbol", "animal_class", "drug_class", "disease_organ", "infection_agent"),
-    *("addition", "addition_carry", "majority", "binding", "relation_chain", "deduction"),
-    "landmark_capital",
-    *("capital_stated", "drug_class_stated", "addition_stated", "majority_stated"),
-)
-"""Some of the default ones: few, so that each has items enough for an interval."""
-QUICK = {
-    "families": QUICK_FAMILIES, "per_family": 16, "random_init": False, "draws": 2_000, "lens_maps": 6, "causal_map": "quick", "pairs": 12,
-    "damage_texts": 2,
-}  # fmt: skip
-"""What --quick sets, where nothing else was asked for."""
 OPTIONS = (Option("out", None, "run directory (default: runs/CHECKPOINT-SEED)", "output", metavar="DIR"), *ITEMS, *MEASURING, *MODEL, *DISPLAY)  # fmt: skip
 
 
@@ -91,7 +78,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         print(config_lines(resolved), end="")
         return 0
     values = sized(resolved)
-    out = Path(values["out"]) if values["out"] else Path("runs") / slug(f"{arguments.checkpoint}-{values['seed']}")
+    out = Path(values["out"]) if values["out"] else default_directory(arguments.checkpoint, values["seed"])
     display = display_from(values, label=out.name)
     began = time.monotonic()
     with only_results_on_stdout() as stdout:
@@ -105,7 +92,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
     return 0
 
 
-def sized(resolved: Mapping[str, Resolved], quick: Mapping[str, Any] = QUICK) -> dict[str, Any]:
+def sized(resolved: Mapping[str, Resolved], quick: Mapping[str, Any] = QUICK_LOCATE) -> dict[str, Any]:
     """The values, with what --quick sets in place of defaults."""
     values = {name: entry.value for name, entry in resolved.items()}
     if values["quick"]:
@@ -123,7 +110,7 @@ def locate_config(values: dict[str, Any]) -> LocateConfig:
 
 
 def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], display: Display) -> dict[str, Any]:
-    from strata.dashboards.page import write_report
+    from strata.dashboards.page import write_pages
     from strata.experiments.locate import locate
 
     config = locate_config(values)
@@ -135,7 +122,7 @@ def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], di
         checkpoint,
         config,
         out,
-        items_file=Path(values["items"]) if values["items"] else None,
+        items=Path(values["items"]) if values["items"] else None,
         command=["strata", *command],
         options=options,
         batch_tokens=values["batch_tokens"],
@@ -143,72 +130,27 @@ def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], di
         progress=display,
         on_run=lambda run: setattr(display, "progress_file", run / "progress.json"),
     )
-    try:
-        display("page", 0, 1, "page")
-        write_report(out)
-        display("page", 1, 1, "page")
-    except DoesNotFitError as error:
-        raise page_does_not_fit(error, out) from error
+    write_pages(out, display)
     return summary
 
 
 def _tell(summary: dict[str, Any], out: Path, seconds: float, values: dict[str, Any], stdout: TextIO) -> None:
+    from strata.dashboards.view.causes import order_words
+    from strata.dashboards.view.summary_words import answered_words, instrument_words, located_words
+
     page = out / "report.html"
     if values["json"]:
         stdout.write(json.dumps({**summary, "run": str(out), "report": str(page)}, ensure_ascii=False) + "\n")
         return
     console = Console(file=stdout, highlight=False, soft_wrap=True)
     for kind, found in summary["kinds"].items():
-        console.print(f"{kind}: {found['items']} items, {_answered_in_words(found)}", markup=False)
-        console.print(f"  {_located_in_words(found)}", markup=False)
+        console.print(f"{kind}: {found['items']} items, {answered_words(found)}", markup=False)
+        console.print(f"  {located_words(found)}", markup=False)
         for name, instrument in found["instruments"].items():
-            words = _onset_in_words(instrument) if "onset" in instrument else _place_in_words(instrument)
-            console.print(f"  {name:<11} {words}", markup=False)
+            console.print(f"  {name:<11} {instrument_words(instrument)}", markup=False)
     located = {kind: found["located"] for kind, found in summary["kinds"].items()}
     if {"knowledge", "reasoning"} <= set(located):
         console.print(order_words(summary["order"], located), markup=False)
     for warning in summary["warnings"]:
         console.print(f"caveat: {warning}", markup=False)
-    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_in_words(seconds)})", markup=False)
-
-
-def _answered_in_words(found: dict[str, Any]) -> str:
-    if found["accuracy"] is None:
-        return "none could be asked"
-    by = deciding_label(found.get("decided_by") or {})
-    return f"{found['accuracy']:.0%} {ANSWERED_RIGHT} ({by}), {found['used']} used"
-
-
-def _located_in_words(found: dict[str, Any]) -> str:
-    located = found["located"]
-    if located is None:
-        return f"{'not located' if found.get('sought', True) else 'not looked for'}: {found['why_not_located']}"
-    band = "" if located["interval"] is None else f" [{', '.join(f'{end:.0f}' for end in located['interval'])}]"
-    return (
-        f"located in block {located['layer']}{band}, depth {located['depth']:.2f} "
-        f"(p = {located['p']:.2g}, {located['n']} pairs in {located['clusters']} clusters)"
-    )
-
-
-def _place_in_words(instrument: dict[str, Any]) -> str:
-    if instrument["layer"] is None:
-        return f"no place: {instrument.get('reason', 'no block stands out')}"
-    band = "" if instrument["interval"] is None else f" [{', '.join(f'{end:.0f}' for end in instrument['interval'])}]"
-    return f"block {instrument['layer']}{band}, peak {instrument['peak']:.2f}, p = {instrument['p']:.2g}"
-
-
-def _onset_in_words(instrument: dict[str, Any]) -> str:
-    onset = instrument["onset"]
-    if onset is None:
-        return f"no onset sought: {instrument['reason']}"
-    if onset["layer"] is None:
-        return f"no onset (n = {onset['n']})"
-    interval = onset["interval"]
-    ends = [str(end) if end is not None else "none" for end in interval or ()]
-    band = f" [{', '.join(ends)}]" if ends else ", no interval (fewer than 8 clusters)"
-    return f"from stream {onset['layer']}{band}, depth {onset['depth']:.2f} (n = {onset['n']})"
-
-
-def slug(text: str) -> str:
-    """A name for a directory."""
-    return "".join(sign if sign.isalnum() or sign in "-._" else "-" for sign in text).strip("-.") or "run"
+    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})", markup=False)

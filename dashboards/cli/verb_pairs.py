@@ -99,51 +99,54 @@ def _verify(given: list[str], values: dict[str, Any], stdout: TextIO) -> int:
         )
     display = display_from(values)
     with display.listening():
-        found = check_pair(
+        check = check_pair(
             given[0], given[1], candidates=values["candidates"], weights=values["weights"], progress=display
         )
     if values["json"]:
-        stdout.write(json.dumps(_as_json(found), ensure_ascii=False) + "\n")
+        stdout.write(json.dumps(_as_json(check), ensure_ascii=False) + "\n")
     else:
-        _print(found, Console(file=stdout, highlight=False, markup=False))
-    return 0 if found.ok else 1
+        _print(check, Console(file=stdout, highlight=False, markup=False))
+    return 0 if check.ok else 1
 
 
-def _as_json(found: PairCheck) -> dict[str, Any]:
+def _as_json(check: PairCheck) -> dict[str, Any]:
     tensors = [
         {
-            "name": one.name, "block": one.block, "matrix": one.matrix, "shape_a": one.shape_a, "shape_b": one.shape_b,
-            "shared_rows": one.shared_rows, "cosine": one.cosine, "relative_norm": one.relative_norm,
-            "identical": one.identical,
+            "name": tensor.name, "block": tensor.block, "matrix": tensor.matrix, "shape_a": tensor.shape_a, "shape_b": tensor.shape_b,
+            "shared_rows": tensor.shared_rows, "cosine": tensor.cosine, "relative_norm": tensor.relative_norm,
+            "identical": tensor.identical,
         }
-        for one in found.tensors
+        for tensor in check.tensors
     ]  # fmt: skip
-    return {"schema": "strata.pair/1", "ok": found.ok, **asdict(found), "tensors": tensors}
+    return {"schema": "strata.pair/1", "ok": check.ok, **asdict(check), "tensors": tensors}
 
 
-def _print(found: PairCheck, console: Console) -> None:
+def _print(check: PairCheck, console: Console) -> None:
     from strata.probes.similarity.weights import weight_changes
 
     def say(text: str) -> None:
         console.print(text, soft_wrap=True)
 
-    say(f"A = {found.base}, B = {found.distilled}")
-    say(f"verdict: {found.verdict}{' (by name only)' if found.judged_by == 'names' else ''}")
-    for reason in found.reasons:
+    say(f"A = {check.base}, B = {check.distilled}")
+    say(f"verdict: {check.verdict}{' (by name only)' if check.judged_by == 'names' else ''}")
+    for reason in check.reasons:
         say(f"  {reason}")
-    if found.hint:
-        say(f"  try as the base: {found.hint}")
-    if found.candidates:
+    if check.hint:
+        say(f"  try as the base: {check.hint}")
+    if check.candidates:
         columns = [Column("candidate"), Column("distance", "right"), Column("nearest in", "right")]
-        cells = [(one.spec, _number(one.distance), f"{one.nearest_in:.0%}") for one in found.candidates]
+        cells = [
+            (candidate.spec, _number(candidate.distance), f"{candidate.nearest_in:.0%}")
+            for candidate in check.candidates
+        ]
         print_table(console, "candidates for the base of B", columns, cells)
-    if found.verdict != "same weights":
-        _print_changes(weight_changes(found.tensors), console)
-    for one_difference in found.architecture:
-        say(f"{one_difference.what}: {one_difference.a} in A, {one_difference.b} in B")
-    for sentence in found.tokenizer.sentences() if found.tokenizer else ():
+    if check.verdict != "same weights":
+        _print_changes(weight_changes(check.tensors), console)
+    for difference in check.architecture:
+        say(f"{difference.what}: {difference.a} in A, {difference.b} in B")
+    for sentence in check.tokenizer.sentences() if check.tokenizer else ():
         say(sentence)
-    if found.tokenizer and not found.tokenizer.sentences():
+    if check.tokenizer and not check.tokenizer.sentences():
         say("tokenizers: no difference")
 
 

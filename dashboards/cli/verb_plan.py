@@ -9,14 +9,16 @@ import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from strata.dashboards.cli.common_options import config_lines, display_from, given_options, open_from, tell_caveats
-from strata.dashboards.cli.display import only_results_on_stdout, seconds_in_words
+from strata.dashboards.cli.display import only_results_on_stdout, seconds_text
 from strata.dashboards.cli.options import Option, add_options, resolve
 from strata.dashboards.cli.verb_locate import OPTIONS as LOCATE
 from strata.dashboards.cli.verb_locate import locate_config, sized
-from strata.experiments.plan import Plan, plan_locate
+
+if TYPE_CHECKING:
+    from strata.experiments.plan import Plan
 
 EXAMPLES = """examples:
   strata plan smollm2
@@ -37,6 +39,8 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     if arguments.print_config:
         print(config_lines(resolved), end="")
         return 0
+    from strata.experiments.plan import plan_locate
+
     values = sized(resolved)
     display = display_from(values)
     with only_results_on_stdout() as stdout, display.listening():
@@ -53,7 +57,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
             checkpoint,
             locate_config(values),
             Path(values["out"] or "runs"),
-            items_file=Path(values["items"]) if values["items"] else None,
+            items=Path(values["items"]) if values["items"] else None,
             trial=values["trial"],
         )
         if values["json"]:
@@ -69,7 +73,7 @@ def _print(plan: Plan, stdout: TextIO) -> None:
     kinds = ", ".join(f"{count} {kind}" for kind, count in plan.by_kind.items())
     lines = [
         ("items", f"{plan.items} ({kinds})"),
-        *((f"  left out: {reason}", str(count)) for reason, count in plan.left_out.items()),
+        *((f"  excluded: {reason}", str(count)) for reason, count in plan.excluded.items()),
         ("tokens", f"{plan.tokens:,} a pass, longest prompt {plan.longest}"),
         *((f"  pass: {name}", f"{count:,} tokens") for name, count in plan.passes.items()),
         ("model", f"{plan.parameters / 1e6:,.0f} M parameters, {_size(plan.weight_bytes)}"),
@@ -96,7 +100,7 @@ def _time(plan: Plan) -> str:
     if plan.seconds is None:
         return "unknown without a trial"
     low, high = plan.seconds
-    return f"{seconds_in_words(low)} to {seconds_in_words(high)} for passes and lenses, probes not included"
+    return f"{seconds_text(low)} to {seconds_text(high)} for passes and lenses, probes not included"
 
 
 def _size(n_bytes: float) -> str:

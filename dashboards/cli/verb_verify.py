@@ -35,7 +35,7 @@ from strata.dashboards.cli.options import Option, add_options, resolve, whole
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
-    from strata.probes.backends.agreement import Agreement
+    from strata.probes.backends.parity import Parity
 
 EXAMPLES = """examples:
   strata verify smollm2
@@ -77,23 +77,23 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     if values["architectures"]:
         return _architectures(values, display)
     with only_results_on_stdout() as stdout, display.listening():
-        from strata.probes.backends.agreement import default_prompts, measure_agreement
         from strata.probes.backends.gate import admit
+        from strata.probes.backends.parity import default_prompts, measure_parity
         from strata.probes.backends.shape_check import check_shapes
 
         checkpoint = open_from(arguments.checkpoint, values, display)
         check_shapes(checkpoint)
         tell_caveats(checkpoint)
-        found = measure_agreement(
+        parity = measure_parity(
             checkpoint, backends=values["backends"], seed=values["seed"], remote=values["remote"], progress=display
         )
         if values["json"]:
-            stdout.write(json.dumps({**asdict(found), "ok": found.ok, "caveats": checkpoint.caveats}) + "\n")
+            stdout.write(json.dumps({**asdict(parity), "ok": parity.ok, "caveats": checkpoint.caveats}) + "\n")
         else:
-            _print(found, Console(file=stdout, highlight=False))
+            _print(parity, Console(file=stdout, highlight=False))
         # Last, since their remedy is this table.
         admit(checkpoint, default_prompts(checkpoint, values["seed"]), progress=display)
-    return 0 if found.ok and not found.unavailable else 1
+    return 0 if parity.ok and not parity.unavailable else 1
 
 
 def _check_what_is_asked(checkpoint: str | None, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
@@ -120,46 +120,47 @@ def _architectures(values: Mapping[str, Any], display: Display) -> int:
         from strata.probes.files import write_whole
         from strata.probes.verification.architectures import verify_architectures
 
-        found = verify_architectures(values["types"] or None, seed=values["seed"], progress=display)
+        verdicts = verify_architectures(values["types"] or None, seed=values["seed"], progress=display)
         if values["out"]:
             versions = [(name, version(name)) for name in ("transformers", "torch")]
-            write_whole(Path(values["out"]), architecture_page(found, seed=values["seed"], versions=versions))
+            write_whole(Path(values["out"]), architecture_page(verdicts, seed=values["seed"], versions=versions))
         if values["json"]:
             stdout.write(
-                json.dumps({"schema": "strata.architectures/1", "types": [asdict(one) for one in found]}) + "\n"
+                json.dumps({"schema": "strata.architectures/1", "types": [asdict(verdict) for verdict in verdicts]})
+                + "\n"
             )
         else:
-            print_architectures(found, Console(file=stdout, highlight=False))
+            print_architectures(verdicts, Console(file=stdout, highlight=False))
             if values["out"]:
                 stdout.write(f"table: {values['out']}\n")
-    return 1 if any(one.is_fault for one in found) else 0
+    return 1 if any(verdict.is_fault for verdict in verdicts) else 0
 
 
-def _print(found: Agreement, console: Console) -> None:
-    lengths = ", ".join(map(str, found.lengths))
-    console.print(f"rows of {lengths} tokens, {found.dtype}; each compared with the plain model run row by row")
+def _print(parity: Parity, console: Console) -> None:
+    lengths = ", ".join(map(str, parity.lengths))
+    console.print(f"rows of {lengths} tokens, {parity.dtype}; each compared with the plain model run row by row")
     table = Table()
     for column in ("backend", "padding", "quantity", "largest difference", "relative", "tolerance", ""):
         table.add_column(
             column, justify="right" if column in ("largest difference", "relative", "tolerance") else "left"
         )
-    for one in found.comparisons:
-        verdict = "ok" if one.ok else "DIFFERS"
+    for comparison in parity.comparisons:
+        verdict = "ok" if comparison.ok else "DIFFERS"
         table.add_row(
-            one.backend,
-            one.padding,
-            one.quantity,
-            f"{one.max_absolute:.1e}",
-            f"{one.max_relative:.1e}",
-            f"{one.tolerance:.1e}",
+            comparison.backend,
+            comparison.padding,
+            comparison.quantity,
+            f"{comparison.max_absolute:.1e}",
+            f"{comparison.max_relative:.1e}",
+            f"{comparison.tolerance:.1e}",
             verdict,
         )
     console.print(table)
-    for backend, reason in found.unavailable.items():
+    for backend, reason in parity.unavailable.items():
         console.print(f"{backend} can't be compared on this model: {reason}", markup=False)
-    worst = [one for one in found.comparisons if not one.ok]
+    worst = [comparison for comparison in parity.comparisons if not comparison.ok]
     console.print(
         "all that could be compared agree"
-        if found.ok
-        else f"{len(worst)} of {len(found.comparisons)} comparisons differ"
+        if parity.ok
+        else f"{len(worst)} of {len(parity.comparisons)} comparisons differ"
     )

@@ -13,6 +13,7 @@ REPORT_SCRIPTS = (*SHARED_SCRIPTS, "curves.js", "causalcurves.js", "familymap.js
                   "causalmap.js", "report.js")  # fmt: skip
 COMPARISON_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "views.js", "curves.js", "comparisonlines.js",
                       "comparisonmaps.js", "comparison.js")  # fmt: skip
+PROBE_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "views.js", "probe.js")
 LENS_SCRIPTS = (*SHARED_SCRIPTS, "oneprompt.js")
 
 _CSP = (

@@ -21,10 +21,10 @@ from strata.probes.files import write_whole
 from strata.probes.similarity.dominant import DOMINANT_SHARE
 
 Json = dict[str, Any]
-_PACKED = ("changes", "grafts", "crossed", "weights", "similarity", "contrasts", "transfer")
+_PACKED = ("changes", "layer_swaps", "crossed", "weights", "similarity", "contrasts", "transfer")
 _ATTENTION = (
-    "Attention at the last position also lends what it carries there from other positions, so it may bring over a change that "
-    "was made elsewhere and earlier; only the MLP lines and the grafts say where the change is."
+    "Attention at the last position also brings what it carries there from other positions, so it may bring over a change that "
+    "was made elsewhere and earlier; only the MLP lines and the layer swaps say where the change is."
 )
 
 
@@ -54,11 +54,11 @@ def _drop_readings(view: Json) -> None:
     """Takes the less telling half of the readings out of the page and says so."""
     changes = view["changes"]
     ranked = sorted(changes["readings"], key=first_to_leave)
-    kept = {one["id"] for one in ranked[: max(1, len(ranked) // 2)]}
-    view["sizes"]["readings_left_out"] = view["sizes"].get("readings_left_out", 0) + len(ranked) - len(kept)
-    changes["readings"] = [one for one in changes["readings"] if one["id"] in kept]
+    kept_ids = {reading["id"] for reading in ranked[: max(1, len(ranked) // 2)]}
+    view["sizes"]["readings_excluded"] = view["sizes"].get("readings_excluded", 0) + len(ranked) - len(kept_ids)
+    changes["readings"] = [reading for reading in changes["readings"] if reading["id"] in kept_ids]
     changes["lines"] = [
-        line for line in changes["lines"] if f"{line['instrument']}|{line['measure']}|{line['position']}" in kept
+        line for line in changes["lines"] if f"{line['instrument']}|{line['measure']}|{line['position']}" in kept_ids
     ]
 
 
@@ -93,25 +93,25 @@ def _header(view: Json) -> str:
 
 
 def _body(view: Json) -> str:
-    left_out = view["sizes"].get("readings_left_out", 0)
-    dropped = f" {count(left_out, 'reading')} stay in changes.parquet for size." if left_out else ""
+    excluded = view["sizes"].get("readings_excluded", 0)
+    dropped = f" {count(excluded, 'reading')} stay in changes.parquet for size." if excluded else ""
     layers = frame(
         "layers", "Layer by layer",
-        "Map: rows are kinds and sites, colour the chosen model or difference; base, distilled and twin share one colour range, so do the "
+        "Map: rows are kinds and sites, colour the chosen model or difference; base, distilled and control share one colour range, so do the "
         f"differences; cells whose 95 % interval covers 0 are dimmed. Beneath: the models' means and their differences with bands.{esc(dropped)}",
         select("show", "Show") + select("inst", "Instrument") + select("measure", "Measure") + select("at", "Position") + select("site", "Site"),
         before='<div class="panel" id="layermap-panel"></div>',
     )  # fmt: skip
-    grafts = frame(
-        "grafts", "Whose blocks bring the change?",
-        "One model with blocks taken from the other. Recovery: 0 is the receiving model, 1 the model that lends. The random change has no "
+    layer_swaps = frame(
+        "layer_swaps", "Whose blocks bring the change?",
+        "One model with blocks taken from the other. Recovery: 0 is the target model, 1 the source model. The random change has no "
         "model of its own to recover; see it as a score, where dotted lines are the models as they are.",
         select("gway", "Blocks go") + select("gscore", "Show") + select("gmeasure", "Measure"),
         before=sections.halves(view),
     )  # fmt: skip
     crossed = frame(
         "crossed", "Which contribution carries the difference?",
-        "Share of the difference in logits between the models that one block's contribution, lent by the other model on the same "
+        "Share of the difference in logits between the models that one block's contribution, taken from the other model on the same "
         f"tokens, brings over (1: all of it). The null moves the receiver's own contribution as far in a random direction. {_ATTENTION}",
         select("cway", "Contributions go"),
     )  # fmt: skip
@@ -124,14 +124,14 @@ def _body(view: Json) -> str:
         "Debiased CKA and mean cosine with the base at the same tokens of the prompts as they are written; 1 is the same. CKA's band is its range "
         f"over random halves of the entities. Open marks: without dominant dimensions, each holding {100 * DOMINANT_SHARE:.0f} % or more by itself (more in "
         "narrow streams; of the variance for CKA, of the squared length for the cosine), removed from both models: CKA weighs a dimension by its squared "
-        "variance, so one with a tenth can outweigh hundreds. In the middle row the band runs from the lowest to the highest value with one family left out. "
+        "variance, so one with a tenth can outweigh hundreds. In the middle row the band runs from the lowest to the highest value with one family excluded. "
         "A fall that is mostly gone on one of these lines is one dimension's or one family's, and no change of the whole stream.",
         select("spos", "Position"), before=sections.readings(view["similarity"]),
     )  # fmt: skip
     contrasts = frame(
         "contrasts", "Does asking for reasoning change the streams?",
         "Each model with itself: the same questions behind instructions of one length, read at the question's last token, debiased CKA. Fast: answer at "
-        "once; slow: write down every step first; each in two wordings; and in French. Only the excess can be evidence: by how much fast – slow falls below "
+        "once; slow: write down every step first; each in two templates; and in French. Only the excess can be evidence: by how much fast – slow falls below "
         "fast – in French, which asks for as much reasoning and another next token. An excess above 0 says that a request for reasoning changes these "
         "states more, not that anything is reasoned there; none does not say that the model can't reason. Questions of unlike families differ far more than "
         "instructions make them differ, which holds all values near 1. Stream 0 is little but the last token, the same everywhere. "
@@ -153,7 +153,7 @@ def _body(view: Json) -> str:
 {layers}
 {sections.likeness(view)}
 {sections.locations(view)}
-{grafts}
+{layer_swaps}
 {crossed}
 {weights}
 {sections.outside(view)}

@@ -13,8 +13,8 @@ from strata.experiments.answer_measures import DECIDING_RULE, GENERATED
 
 Json = dict[str, Any]
 HEADS = {
-    "base": "Base", "distilled": "Distilled", "twin": "Twin", "change": "Change", "twin_change": "Twin's change",
-    "beyond_twin": "Beyond the twin",
+    "base": "Base", "distilled": "Distilled", "control": "Control", "change": "Change", "control_change": "Control's change",
+    "difference_in_differences": "Difference in differences",
 }  # fmt: skip
 _VERDICTS = {"deeper": "moved deeper", "shallower": "moved to a shallower place", "unchanged": "unchanged"}
 
@@ -25,19 +25,21 @@ def role_mark(role: str) -> str:
 
 
 def verdict(view: Json) -> str:
-    """Sentences, the word on the popular story, every caveat in the same size."""
+    """Sentences, the word on the layer-split hypothesis, every caveat in the same size."""
     v = view["verdict"]
     stamps = "".join(
         f'<strong class="stamp">{text}</strong>'
-        for said, text in ((v["quick"], "QUICK RUN"), (v["limited"], "LIMITED RUN"))
-        if said
+        for applies, text in ((v["quick"], "QUICK RUN"), (v["limited"], "LIMITED RUN"))
+        if applies
     )
-    sentences = "".join(f"<p class='sentence'>{prose(one)}</p>" for one in v["sentences"])
-    caveats = "".join(f'<li class="caveat-{esc(one["code"])}">{prose(one["text"])}</li>' for one in v["caveats"])
+    sentences = "".join(f"<p class='sentence'>{prose(sentence)}</p>" for sentence in v["sentences"])
+    caveats = "".join(
+        f'<li class="caveat-{esc(caveat["code"])}">{prose(caveat["text"])}</li>' for caveat in v["caveats"]
+    )
     return f"""
 <section class="card verdict" aria-labelledby="verdict-title">
   <div class="verdict-head"><h2 id="verdict-title">Verdict</h2>
-    <span class="word word-{esc(v["word"])}">popular story: {esc(v["word"])}</span>{stamps}</div>
+    <span class="word word-{esc(v["word"])}">layer-split hypothesis: {esc(v["word"])}</span>{stamps}</div>
   {sentences}
   <div class="caveats"><h3>Caveats</h3><ul{' class="many"' if len(v["caveats"]) > 8 else ""}>{caveats or "<li>None known.</li>"}</ul></div>
   <p class="fine"><b>What would change this:</b> {esc(v["would_change"])}</p>
@@ -69,26 +71,26 @@ def _judged(by: set[str]) -> str:
 def _model_row(model: Json, check: Json | None) -> str:
     link = f'<br><a href="{esc(model["page"])}">its own page</a>' if model["page"] else ""
     shape = f"{model['n_layers']} blocks" + (f", width {model['d_model']}" if model["d_model"] else "")
-    told, why = '<span class="muted">it is the base</span>', ""
+    verdict_cell, why = '<span class="muted">it is the base</span>', ""
     if check is not None:
-        told = f'<span class="answered-{"yes" if check["ok"] else "no"}">{esc(check["verdict"])}</span>'
+        verdict_cell = f'<span class="answered-{"yes" if check["ok"] else "no"}">{esc(check["verdict"])}</span>'
         if check["judged_by"]:
-            told += f"<small>judged by {esc(check['judged_by'])}</small>"
+            verdict_cell += f"<small>judged by {esc(check['judged_by'])}</small>"
         why = "<br>".join(esc(reason) for reason in check["reasons"])
         if check["hint"]:
             why += f"<br><b>{esc(check['hint'])}</b>"
     elif model["key"] != "base":
-        told = '<span class="notrun">not run</span>'
+        verdict_cell = '<span class="notrun">not run</span>'
     # Of base and adapters each the beginning: models of one base differ in what follows the plus sign.
     sha = esc("…+".join(part[:12] for part in model["weights_sha256"].split("+")))
     return (
         f'<tr><th scope="row">{role_mark(model["key"])}</th><td>{foreign(model["label"])}{link}<small>weights {sha}…</small></td>'
-        f"<td>{esc(shape)}</td><td>{told}</td><td>{why}</td></tr>"
+        f"<td>{esc(shape)}</td><td>{verdict_cell}</td><td>{why}</td></tr>"
     )
 
 
 def answers(view: Json) -> str:
-    """What changed in the answers: by kind, in words, by family."""
+    """What changed in the answers: by kind, in generated answers, by family."""
     a = view["answers"]
     kinds = "".join(_kind_rows(kind) for kind in a["kinds"])
     return f"""
@@ -97,21 +99,21 @@ def answers(view: Json) -> str:
   <p class="caption">The same prompts, asked {esc(view["run"]["asked"])}, paired by item; in brackets the 95 % interval over entities. An item is answered
     right {DECIDING_RULE}; that measure stands first. A measure shows a change where its interval leaves 0 out. Bold: a gain or a loss is claimed, since every measure
     of the kind shows it on one side{_also_beyond(view)}. ≠: this interval leaves 0 out, and another measure's lies on the other side of 0. Plain: nothing is
-    claimed; what shows it and what doesn't stands beneath. Change: distilled − base. Beyond the twin: distilled − twin, what the control training does not do as well. Drawn: the change (square) and
-    what is beyond the twin (diamond), from −1 to 1.</p>
+    claimed; what shows it and what doesn't stands beneath. Change: distilled − base. Difference in differences against the control: distilled − control, what the control training does not do as well. Drawn: the change (square) and
+    the difference in differences against the control (diamond), from −1 to 1.</p>
   <div class="wide"><table class="plain estimates"><caption class="sr">Answers by kind</caption><thead><tr><th scope="col">Items</th>
     <th scope="col">Measure</th>{_heads()}<th scope="col">Change</th></tr></thead>{kinds}</table></div>
-  {_thoughts(a)}
+  {_generated(a)}
   {_families(a["families"])}
 </section>"""
 
 
 def _also_beyond(view: Json) -> str:
-    twin = any(model["key"] == "twin" for model in view["models"])
+    control = any(model["key"] == "control" for model in view["models"])
     return (
-        ", in the change and beyond the twin"
-        if twin
-        else " in the change; without a control twin that may be what any training does"
+        ", in the change and in the difference in differences against the control"
+        if control
+        else " in the change; without a control model that may be what any training does"
     )
 
 
@@ -133,19 +135,21 @@ def _cells(estimates: Json, digits: int = 2, percent: bool = False, agreed: Json
 
 
 def estimate_words(
-    one: Json | None, name: str, digits: int = 2, percent: bool = False, agreed: Json = _UNCLAIMED
+    estimate: Json | None, name: str, digits: int = 2, percent: bool = False, agreed: Json = _UNCLAIMED
 ) -> str:
     """A number with its interval; n, clusters and method on hover and in the tables. Bold where it is claimed."""
-    if one is None:
+    if estimate is None:
         return '<span class="muted">–</span>'
     scale = 100 if percent else 1
-    value, low, high = (None if one[part] is None else scale * one[part] for part in ("value", "low", "high"))
-    sign = "+" if name not in ("base", "distilled", "twin") and value is not None and value > 0 else ""
-    shown = f"{sign}{number(value, digits)}{' %' if percent and name in ('base', 'distilled', 'twin') else ''}"
-    shows = low is not None and high is not None and not low <= 0 <= high and name not in ("base", "distilled", "twin")
+    value, low, high = (None if estimate[part] is None else scale * estimate[part] for part in ("value", "low", "high"))
+    sign = "+" if name not in ("base", "distilled", "control") and value is not None and value > 0 else ""
+    shown = f"{sign}{number(value, digits)}{' %' if percent and name in ('base', 'distilled', 'control') else ''}"
+    shows = (
+        low is not None and high is not None and not low <= 0 <= high and name not in ("base", "distilled", "control")
+    )
     sure = " sure" if shows and agreed["claimed"] else ""
     band = interval(low, high, digits) or "no interval"
-    about = f"n {one['n_items']} items in {one['n_clusters']} clusters; {one['method']}"
+    about = f"n {estimate['n_items']} items in {estimate['n_clusters']} clusters; {estimate['method']}"
     denied = (
         ""
         if not (shows and agreed["opposite"])
@@ -156,11 +160,15 @@ def estimate_words(
 
 def _kind_rows(kind: Json) -> str:
     beneath = _beneath(kind)
-    left = f", {kind['left_out']} left out" if kind["left_out"] else ""
+    left = f", {kind['excluded']} excluded" if kind["excluded"] else ""
     rows = ""
     for place, measure in enumerate(kind["measures"]):
         share = measure["share"]
-        drawn = change_svg([measure["estimates"]["change"], measure["estimates"]["beyond_twin"]]) if share else ""
+        drawn = (
+            change_svg([measure["estimates"]["change"], measure["estimates"]["difference_in_differences"]])
+            if share
+            else ""
+        )
         first = (
             f'<th scope="rowgroup" rowspan="{len(kind["measures"]) + bool(beneath)}">{kind_mark(kind["kind"])}'
             f"<small>{count(kind['asked'], 'item')} asked{left}</small></th>"
@@ -183,15 +191,15 @@ def _beneath(kind: Json) -> str:
     """Why no claim is made of numbers some of which leave 0 out; empty where that doesn't need to be said."""
     apart = f"The measures disagree: {kind['disagreement']}." if kind["disagreement"] else ""
     partly = f"{kind['shown_by'][0].upper()}{kind['shown_by'][1:]}." if kind["shown_by"] else ""
-    return " ".join(one for one in (apart, partly) if one)
+    return " ".join(clause for clause in (apart, partly) if clause)
 
 
-def _thoughts(a: Json) -> str:
-    head = f"<h3>In words: {GENERATED}</h3>"
-    if not a["thoughts"]:
-        return f'{head}<div class="state state-notrun"><b>Not run</b><div>{prose(a["thoughts_text"])}</div></div>'
+def _generated(a: Json) -> str:
+    head = f"<h3>{GENERATED[0].upper()}{GENERATED[1:]}</h3>"
+    if not a["generated"]:
+        return f'{head}<div class="state state-notrun"><b>Not run</b><div>{prose(a["generated_text"])}</div></div>'
     rows = ""
-    for split in a["thoughts"]:
+    for split in a["generated"]:
         ways = ", ".join(f"{esc(role)}: {esc(way)}" for role, way in split["prompt"].items())
         none = "; ".join(
             f"{esc(role)}: " + ", ".join(f"{n} × {esc(why)}" for why, n in reasons.items())
@@ -199,23 +207,23 @@ def _thoughts(a: Json) -> str:
         )  # fmt: skip
         rows += (
             f'<tr><th scope="row">{esc(split["about"])}<small>{_n_of(split["estimates"])}</small></th>{_cells(split["estimates"], 1, True, split["agreed"])}'
-            f"<td>{change_svg([split['estimates']['change'], split['estimates']['beyond_twin']])}</td></tr>"
+            f"<td>{change_svg([split['estimates']['change'], split['estimates']['difference_in_differences']])}</td></tr>"
             f'<tr class="under"><td colspan="8"><small>asked: {ways}. Without an answer: {none or "none"}.</small></td></tr>'
         )
-    return f"""{head}<p class="caption">Share of problems answered right in generated text, {esc(a["thoughts_how"])}; each half of the problems in the way of asking
-    that suits the model best on the other half. Bold: claimed of problems like those trained on, by generated answers alone{_in_words_rule(a)}. Every answer stands in the run's answers tables.</p>
+    return f"""{head}<p class="caption">Share of problems answered right in generated text, {esc(a["generated_how"])}; each half of the problems in the way of asking
+    that suits the model best on the other half. Bold: claimed of problems like those trained on, by generated answers alone{_generated_rule(a)}. Every answer stands in the run's answers tables.</p>
   <div class="wide"><table class="plain estimates"><thead><tr><th scope="col">Problems</th>{_heads()}<th scope="col">Change</th></tr></thead>
   <tbody>{rows}</tbody></table></div>"""
 
 
-def _in_words_rule(a: Json) -> str:
-    beyond = any(split["estimates"]["beyond_twin"] for split in a["thoughts"])
-    also = ", beyond the twin too," if beyond else ""
+def _generated_rule(a: Json) -> str:
+    beyond = any(split["estimates"]["difference_in_differences"] for split in a["generated"])
+    also = ", that of the difference in differences too," if beyond else ""
     return f": the interval leaves 0 out{also} and not all that the measures at the prompts show is the opposite"
 
 
 def _n_of(estimates: Json) -> str:
-    first = next((one for one in estimates.values() if one is not None), None)
+    first = next((estimate for estimate in estimates.values() if estimate is not None), None)
     return "" if first is None else f"{first['n_items']} problems in {first['n_clusters']} clusters"
 
 
@@ -230,7 +238,7 @@ def _families(families: list[Json]) -> str:
         rows += (
             f'<tr><th scope="row">{foreign(row["family"])}<small>{esc(row["decides"])}</small></th><td class="num">{row["asked"]}</td>'
             f"{_cells(row['accuracy'], 0, True, row['agreed'])}"
-            f"<td>{change_svg([row['accuracy']['change'], row['accuracy']['beyond_twin']])}</td></tr>"
+            f"<td>{change_svg([row['accuracy']['change'], row['accuracy']['difference_in_differences']])}</td></tr>"
         )
     return f"""<h3>By family</h3><p class="caption">The accuracy that decides for the family's items, in %; changes in points. No claim is made of a family:
     these intervals are not corrected for the number of families, and about one in twenty leaves 0 out where nothing changed. ≠ as above, over the family's accuracy by
@@ -241,9 +249,9 @@ def _families(families: list[Json]) -> str:
 
 def locations(view: Json) -> str:
     """Did a kind move to another depth? Point, interval, and the bounds within which it counts as unchanged."""
-    found = view["locations"]
-    rows = "".join(_location_row(row, found["bound"]) for row in found["rows"])
-    orders = "".join(f"<li>{role_mark(one['role'])} {prose(one['text'])}</li>" for one in found["orders"])
+    part = view["locations"]
+    rows = "".join(_location_row(row, part["bound"]) for row in part["rows"])
+    orders = "".join(f"<li>{role_mark(order['role'])} {prose(order['text'])}</li>" for order in part["orders"])
     ordered = (
         f'<h3>Order of retrieval and reasoning in each model</h3><ul class="orders">{orders}</ul>' if orders else ""
     )
@@ -251,7 +259,7 @@ def locations(view: Json) -> str:
 <section id="locations" aria-labelledby="locations-title">
   <h2 id="locations-title">Did retrieval or reasoning move to another depth?</h2>
   <p class="caption">Depth after − depth before, of the same pairs in both models. Square: difference; thick line: 90 % interval; thin line: 95 %;
-    shaded: ±{found["bound"]:g}. Unchanged is said only when the 90 % interval lies inside the shade, and nothing is said without a location in both.</p>
+    shaded: ±{part["bound"]:g}. Unchanged is said only when the 90 % interval lies inside the shade, and nothing is said without a location in both.</p>
   <div class="wide"><table class="plain places"><thead><tr><th scope="col">Kind</th><th scope="col">Model</th><th scope="col">In the base</th>
     <th scope="col">In the model</th><th scope="col">Change of depth</th><th scope="col">−0.5 … 0 … 0.5</th><th scope="col">Verdict</th></tr></thead>
     <tbody>{rows or '<tr><td colspan="7">No item of these kinds was asked.</td></tr>'}</tbody></table></div>
@@ -282,7 +290,11 @@ def _location_row(row: Json, bound: float) -> str:
 
 def likeness(view: Json) -> str:
     """Agreement of the models' profiles over layers, each beside its split-half ceiling."""
-    contrasts = {"change": "Distilled and base", "twin_change": "Twin and base", "beyond_twin": "Distilled and twin"}
+    contrasts = {
+        "change": "Distilled and base",
+        "control_change": "Control and base",
+        "difference_in_differences": "Distilled and control",
+    }
     shown = [name for name in contrasts if any(name in row["contrasts"] for row in view["likeness"])]
     if not shown:
         return ""
@@ -303,30 +315,30 @@ def likeness(view: Json) -> str:
 </section>"""
 
 
-def _likeness_cell(found: Json | None) -> str:
-    if found is None:
+def _likeness_cell(likeness: Json | None) -> str:
+    if likeness is None:
         return '<td><span class="muted">–</span></td>'
-    if found["between"] is None:
-        return f'<td><span class="muted told">{esc(found["reason"])}</span></td>'
-    about = f"{found['n_clusters']} entities"
-    return f'<td><span title="{esc(about)}">{number(found["between"], 2)}<small>[{number(found["ceiling"], 2)}]</small></span></td>'
+    if likeness["between"] is None:
+        return f'<td><span class="muted told">{esc(likeness["reason"])}</span></td>'
+    about = f"{likeness['n_clusters']} entities"
+    return f'<td><span title="{esc(about)}">{number(likeness["between"], 2)}<small>[{number(likeness["ceiling"], 2)}]</small></span></td>'
 
 
 def readings(part: Json) -> str:
     """What the lines of a part say, in sentences; those of one position are shown with it where scripts run."""
-    told = "".join(f"<li{_of_position(one)}>{esc(one['text'])}</li>" for one in part.get("told") or [])
-    return f'<ul class="readings">{told}</ul>' if told else ""
+    lines = "".join(f"<li{_of_position(reading)}>{esc(reading['text'])}</li>" for reading in part.get("told") or [])
+    return f'<ul class="readings">{lines}</ul>' if lines else ""
 
 
-def _of_position(one: Json) -> str:
-    return f' data-position="{esc(one["position"])}"' if one.get("position") else ""
+def _of_position(reading: Json) -> str:
+    return f' data-position="{esc(reading["position"])}"' if reading.get("position") else ""
 
 
 def halves(view: Json) -> str:
-    """The popular story in one number for each kind."""
+    """The layer-split hypothesis in one number for each kind."""
     if not view["halves"]:
         return ""
-    scores = view["grafts"]["scores"]
+    scores = view["layer_swaps"]["scores"]
     rows = ""
     for row in view["halves"]:
         cut = "–" if row["cut"] is None else f"from block {row['cut']}"
@@ -361,10 +373,10 @@ def outside(view: Json) -> str:
 
 
 def not_comparable(view: Json) -> str:
-    """Measures that were left out, each with its reason."""
+    """Measures that were excluded, each with its reason."""
     rows = "".join(
-        f"<tr><td>{esc(one['measure'])}</td><td>{role_mark(one['model'])}</td><td>{prose(one['reason'])}</td></tr>"
-        for one in view["not_comparable"]
+        f"<tr><td>{esc(entry['measure'])}</td><td>{role_mark(entry['model'])}</td><td>{prose(entry['reason'])}</td></tr>"
+        for entry in view["not_comparable"]
     )
     body = (
         f"""<div class="wide"><table class="plain"><thead><tr><th scope="col">Measure</th><th scope="col">Model</th><th scope="col">Reason</th></tr></thead>

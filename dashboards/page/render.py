@@ -165,7 +165,7 @@ def _items(view: Json) -> str:
         ("item", "Item"), ("family", "Family"), ("kind", "Kind"), ("answer", "Answer"), ("foil", "Foil"),
         ("logit_difference", "Logit diff."), ("rank", "Rank"), ("correct_by_choice", "By choice"), ("correct", "By likelihood"),
         ("emergence", "Settled from"),
-        ("reason", "Left out because"),
+        ("reason", "Excluded because"),
     )  # fmt: skip
     number_columns = ("logit_difference", "rank")
     head = "".join(

@@ -37,7 +37,7 @@ def verdict(view: Json) -> str:
     defined = "".join(f"<span><b>{esc(label)} onset:</b> {esc(text)}.</span> " for label, text in definitions)
     stamps = "".join(
         f'<strong class="stamp">{esc(text)}</strong>'
-        for said, text in ((v.get("quick"), "QUICK RUN"), (view["run"]["limited"], "LIMITED RUN")) if said
+        for applies, text in ((v.get("quick"), "QUICK RUN"), (view["run"]["limited"], "LIMITED RUN")) if applies
     )  # fmt: skip
     # An order needs two kinds.
     word = f'<span class="word word-{esc(v["word"])}">order: {esc(v["word"])}</span>' if v.get("ordered", True) else ""
@@ -46,7 +46,7 @@ def verdict(view: Json) -> str:
     causal = bool(v.get("causal"))
     heads = '<th scope="col">Located</th>'
     if causal:
-        heads = f'<th scope="col">{_KEY_SQUARE}Located</th><th scope="col">Interchange</th><th scope="col">Removal</th>'
+        heads = f'<th scope="col">{_KEY_SQUARE}Located</th><th scope="col">Patching</th><th scope="col">Ablation</th>'
     return f"""
 <section class="card verdict{" causal" if causal else ""}" aria-labelledby="verdict-title">
   <div class="verdict-head"><h2 id="verdict-title">Verdict</h2>
@@ -99,15 +99,15 @@ def _cause_cells(kind: Json) -> str:
     return first + "".join(_instrument_cell(i, cause["reason"], cause["located"]) for i in cause["instruments"])
 
 
-def _instrument_cell(found: Json, reason: str, located: bool) -> str:
-    if found["state"] == "not_run":
+def _instrument_cell(instrument: Json, reason: str, located: bool) -> str:
+    if instrument["state"] == "not_run":
         return '<td><span class="notrun">not run</span></td>'
     # The kind's own reason stands in the sentence or the caveats already.
-    said = "" if found["numbers"] == reason else f'<small class="wrap">{esc(found["numbers"])}</small>'
-    band = block_band(found["low"], found["high"]) if found["layer"] is not None else ""
-    text = found["text"].removesuffix(band)
+    note = "" if instrument["numbers"] == reason else f'<small class="wrap">{esc(instrument["numbers"])}</small>'
+    band = block_band(instrument["low"], instrument["high"]) if instrument["layer"] is not None else ""
+    text = instrument["text"].removesuffix(band)
     # Where the two do not add up to a location, what one of them points at is no finding.
-    return f"<td><b>{esc(text)}</b>{band}{said}</td>" if located else f'<td class="muted">{esc(text)}{band}{said}</td>'
+    return f"<td><b>{esc(text)}</b>{band}{note}</td>" if located else f'<td class="muted">{esc(text)}{band}{note}</td>'
 
 
 def _onset_cell(onset: Json) -> str:
@@ -129,9 +129,9 @@ def behaviour(view: Json) -> str:
         kinds.setdefault(row["kind"], []).append(row)
     causal = any(r.get("causes") for r in b["rows"])
     bodies = "".join(_behaviour_body(kind, rows, causal) for kind, rows in kinds.items())
-    heads = '<th scope="col">Interchange</th><th scope="col">Removal</th>' if causal else ""
-    told = (
-        " Interchange and removal: the block of the family's own test (q: p after Benjamini–Hochberg over families)."
+    heads = '<th scope="col">Patching</th><th scope="col">Ablation</th>' if causal else ""
+    causal_note = (
+        " Patching (activation patching) and ablation: the block of the family's own test (q: p after Benjamini–Hochberg over families)."
         if causal
         else ""
     )
@@ -139,7 +139,7 @@ def behaviour(view: Json) -> str:
 <section id="behaviour" aria-labelledby="behaviour-title">
   <h2 id="behaviour-title">Does the model answer at all?</h2>
   <p class="caption">Asked {esc(view["run"]["asked"])}. {esc(b["rule"])} Dot: the accuracy that decides; bar: {esc(b["interval"])};
-    dotted line: the chance it is held against. Unanswered families stay in every view.{told}</p>
+    dotted line: the chance it is held against. Unanswered families stay in every view.{causal_note}</p>
   <div class="wide" tabindex="0" role="region" aria-label="Behaviour by family"><table class="plain behaviour"><caption class="sr">Behaviour, one row a family</caption>
   <thead><tr><th scope="col">Family</th><th scope="col">Answered</th><th scope="col" class="num">Items</th><th scope="col" colspan="2">Accuracy that decides</th>
     <th scope="col">Other accuracy</th><th scope="col">Decodable from</th><th scope="col">Readable from</th>{heads}</tr></thead>{bodies}</table></div>
@@ -153,24 +153,26 @@ def _behaviour_body(kind: str, rows: list[Json], causal: bool) -> str:
 
 def _behaviour_row(r: Json, causal: bool) -> str:
     decides = r["decides"]
-    drawn, told = "", '<span class="muted">not asked</span>'
+    drawn, accuracy = "", '<span class="muted">not asked</span>'
     if decides is not None and decides["value"] is not None:
         drawn = share_svg(decides["value"], decides["low"], decides["high"], decides["chance"])
         chance = "" if decides["chance"] is None else f", chance {number(decides['chance'])}"
-        told = (
+        accuracy = (
             f"{number(decides['value'])} <small>{interval(decides['low'], decides['high'])}{chance}</small>"
             f"<small>{esc(decides['label'])}</small>"
         )
-    mine = r.get("causes") or {}
+    family_causes = r.get("causes") or {}
     causes = (
-        "".join(f"<td>{_family_cause(mine.get(name))}</td>" for name in ("interchange", "removal")) if causal else ""
+        "".join(f"<td>{_family_cause(family_causes.get(name))}</td>" for name in ("patching", "ablation"))
+        if causal
+        else ""
     )
     return (
         f'<tr class="{"" if r["answered"] else "off"}"><th scope="row">{foreign(r["family"])}</th>'
         f'<td><span class="answered-{"yes" if r["answered"] else "no"}">{"yes" if r["answered"] else r["word"]}</span>'
         f"<small>{r['used_items']} of {r['n']} used</small></td>"
         f'<td class="num">{r["n"]}<small>in {count(r["clusters"], "cluster")}</small></td>'
-        f'<td class="share">{drawn}</td><td>{told}</td><td>{_other_accuracy(r)}</td>'
+        f'<td class="share">{drawn}</td><td>{accuracy}</td><td>{_other_accuracy(r)}</td>'
         f"<td>{_family_onset(r['onsets'].get('probe'))}</td><td>{_family_onset(r['onsets'].get('lens'))}</td>{causes}</tr>"
     )
 
@@ -178,7 +180,7 @@ def _behaviour_row(r: Json, causal: bool) -> str:
 def _other_accuracy(r: Json) -> str:
     """The accuracies that were measured beside the one that decides."""
     deciding = (r["decides"] or {}).get("measures", [])
-    found = [
+    accuracies = [
         f"{number(value)} <small>{interval(low, high)}, chance {esc(measure.chance)}</small><small>{esc(measure.label)}</small>"
         for measure, value, low, high in (
             (BY_CHOICE, r["choice_accuracy"], r["choice_low"], r["choice_high"]),
@@ -186,18 +188,18 @@ def _other_accuracy(r: Json) -> str:
         )
         if value is not None and deciding != [measure.name]
     ]
-    return "".join(found) or '<span class="muted">–</span>'
+    return "".join(accuracies) or '<span class="muted">–</span>'
 
 
-def _family_cause(found: Json | None) -> str:
-    if found is None:
+def _family_cause(cause: Json | None) -> str:
+    if cause is None:
         return '<span class="muted">–</span>'
-    tested = f"q = {number(found['q'], 3)}" if found["q"] is not None else p_words(found["p"])
-    if found["layer"] is None:
-        return f'<span class="muted">none{f", {tested}" if found["p"] is not None else ""}</span>'
-    tail = found["q"] if found["q"] is not None else found["p"]
+    tested = f"q = {number(cause['q'], 3)}" if cause["q"] is not None else p_words(cause["p"])
+    if cause["layer"] is None:
+        return f'<span class="muted">none{f", {tested}" if cause["p"] is not None else ""}</span>'
+    tail = cause["q"] if cause["q"] is not None else cause["p"]
     words = (
-        f"block {found['layer']}<small>{block_band(found['low'], found['high'])}</small><small>{esc(tested)}</small>"
+        f"block {cause['layer']}<small>{block_band(cause['low'], cause['high'])}</small><small>{esc(tested)}</small>"
     )
     # A block that stands out no more than others would is named, but is no finding.
     return words if tail is not None and tail < 0.05 else f'<span class="muted">{words}</span>'
@@ -224,7 +226,7 @@ def _item_row(r: Json) -> str:
     emergence = {"ok": f"stream {e.get('stream')}", "never": "never", "not_run": "not run"}.get(e["state"], "–")
     mark = "◆ " if r["map"] else ""
     return (
-        f'<tr class="{"left-out" if r["reason"] else ""}"><td>{mark}{foreign(r["item"])}</td><td>{foreign(r["family"])}</td>'
+        f'<tr class="{"excluded" if r["reason"] else ""}"><td>{mark}{foreign(r["item"])}</td><td>{foreign(r["family"])}</td>'
         f"<td>{esc(r['kind'])}</td><td>{token(r['answer'])}</td><td>{token(r['foil'])}</td>"
         f'<td class="num">{number(r["logit_difference"])}</td><td class="num">{"–" if r["rank"] is None else r["rank"]}</td>'
         f"<td>{_YES_NO[r['correct_by_choice']]}</td><td>{_YES_NO[r['correct']]}</td><td>{emergence}</td><td>{esc(r['reason'])}</td></tr>"
@@ -232,12 +234,12 @@ def _item_row(r: Json) -> str:
 
 
 def provenance(view: Json) -> str:
-    """Manifest, command, self-tests, stages, what was left out, warnings, file sizes."""
+    """Manifest, command, self-tests, stages, what was excluded, warnings, file sizes."""
     p = view["provenance"]
-    left = "".join(f"<li>{n} × {esc(reason)}</li>" for reason, n in p["left_out"]) or "<li>none</li>"
+    left = "".join(f"<li>{n} × {esc(reason)}</li>" for reason, n in p["excluded"]) or "<li>none</li>"
     pairs = "".join(
         f"<li>{kind_mark(k['kind'])}: {k['usable']} usable"
-        + "".join(f"<br>{n} × {esc(reason)}" for reason, n in k["left_out"]) + "</li>"
+        + "".join(f"<br>{n} × {esc(reason)}" for reason, n in k["excluded"]) + "</li>"
         for k in view["causal"]["pairs"]
     )  # fmt: skip
     warnings = "".join(f"<li>{esc(w)}</li>" for w in p["warnings"]) or "<li>none</li>"
@@ -254,7 +256,7 @@ def provenance(view: Json) -> str:
     <div><h3>Run and checkpoint</h3>{fact_list(p["facts"])}</div>
     <div>{tests_and_stages(p)}</div>
     <div><h3>Format-only classifier</h3><ul>{checks or "<li>not run</li>"}</ul>
-      <h3>Items left out</h3><ul>{left}</ul><h3>Pairs left out of interventions</h3><ul>{pairs or "<li>not run</li>"}</ul>
+      <h3>Items excluded</h3><ul>{left}</ul><h3>Pairs excluded of interventions</h3><ul>{pairs or "<li>not run</li>"}</ul>
       <h3>Warnings</h3><ul>{warnings}</ul></div>
     <div><h3>Configuration</h3>{fact_list(p["config"])}<h3>Versions</h3>{fact_list(p["versions"])}</div>
   </div>

@@ -68,14 +68,14 @@ def share_svg(share: float, low: float | None, high: float | None, chance: float
         if chance is None
         else f'<line class="chance" x1="{_share_x(chance):.1f}" x2="{_share_x(chance):.1f}" y1="2" y2="16"/>'
     )
-    told = "" if chance is None else f", chance {number(chance)}"
+    chance_text = "" if chance is None else f", chance {number(chance)}"
     band = (
         ""
         if low is None or high is None
         else f'<line class="band" x1="{_share_x(low):.1f}" x2="{_share_x(high):.1f}" y1="9" y2="9"/>'
     )
     return (
-        f'<svg class="sharebar" viewBox="0 0 120 18" role="img" aria-label="{number(share)} {interval(low, high)}{told}">'
+        f'<svg class="sharebar" viewBox="0 0 120 18" role="img" aria-label="{number(share)} {interval(low, high)}{chance_text}">'
         f'<line class="base" x1="4" x2="116" y1="9" y2="9"/>{guess}'
         f'{band}<circle class="fill" cx="{_share_x(share):.1f}" cy="9" r="4.5"/></svg>'
     )
@@ -91,22 +91,26 @@ def change_svg(changes: Sequence[Json | None], limit: float = 1.0, bound: float 
         return 70 + 62 * max(-1.0, min(1.0, value / limit))
 
     marks, words = [], []
-    known = [(place, one) for place, one in enumerate(changes) if one is not None and one["value"] is not None]
+    known = [
+        (place, change) for place, change in enumerate(changes) if change is not None and change["value"] is not None
+    ]
     height = 16 * max(1, len(known)) + 4
-    for row, (place, one) in enumerate(known):
+    for row, (place, change) in enumerate(known):
         y = 10 + 16 * row
-        if one["low"] is not None and one["high"] is not None:
-            marks.append(f'<line class="thin" x1="{x(one["low"]):.1f}" x2="{x(one["high"]):.1f}" y1="{y}" y2="{y}"/>')
-        if one.get("low90") is not None and one.get("high90") is not None:
+        if change["low"] is not None and change["high"] is not None:
             marks.append(
-                f'<line class="band" x1="{x(one["low90"]):.1f}" x2="{x(one["high90"]):.1f}" y1="{y}" y2="{y}"/>'
+                f'<line class="thin" x1="{x(change["low"]):.1f}" x2="{x(change["high"]):.1f}" y1="{y}" y2="{y}"/>'
             )
-        at = x(one["value"])
+        if change.get("low90") is not None and change.get("high90") is not None:
+            marks.append(
+                f'<line class="band" x1="{x(change["low90"]):.1f}" x2="{x(change["high90"]):.1f}" y1="{y}" y2="{y}"/>'
+            )
+        at = x(change["value"])
         if place == 0:
             marks.append(f'<rect class="fill" x="{at - 3.5:.1f}" y="{y - 3.5}" width="7" height="7"/>')
         else:
             marks.append(f'<path class="hollow" d="M{at:.1f} {y - 5}l5 5-5 5-5-5z"/>')
-        words.append(f"{number(one['value'], 3)} {interval(one['low'], one['high'], 3)}")
+        words.append(f"{number(change['value'], 3)} {interval(change['low'], change['high'], 3)}")
     shade = ""
     if bound is not None:
         shade = (

@@ -25,9 +25,9 @@ def unpack(archive: Path, target: Path = ASSETS) -> None:
     with tarfile.open(archive) as tar:
         members = {name: tar.extractfile(name) for name in _FILES}
         data = {name: member.read() for name, member in members.items() if member is not None}
-    found = sha256(data["package/plotly-cartesian.min.js"])
-    if found != SHA256:
-        raise ValueError(f"{PACKAGE} has sha256 {found}, expected {SHA256}")
+    digest = sha256(data["package/plotly-cartesian.min.js"])
+    if digest != SHA256:
+        raise ValueError(f"{PACKAGE} has sha256 {digest}, expected {SHA256}")
     for name, short in _FILES.items():
         (target / short).write_bytes(data[name])
 

@@ -1,7 +1,10 @@
 """From a run directory to everything a page shows: `view.json`, every statistic already computed.
 
->>> view = build_view(Path("runs/one"))          # doctest: +SKIP
->>> view["verdict"]["sentence"]                  # doctest: +SKIP
+>>> import strata
+>>> from strata.dashboards.view import build_view
+>>> run = strata.locate("smollm2", "runs/first", items=["capital"], per_family=6, lens_maps=0, causal_map="none", quick=True)
+>>> build_view(run.directory)["verdict"]["word"]
+'undetermined'
 """
 
 from strata.dashboards.view.build import Report, build_report, build_view

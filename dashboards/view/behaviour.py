@@ -53,7 +53,7 @@ def build_behaviour(run: RunTables) -> Json:
 
 
 def _family(kind: str, family: str, items: list[Json], known: Json, onsets: Json, causes: Json) -> Json:
-    # An item that was left out before the model saw it has nulls, which count neither as right nor as wrong.
+    # An item that was excluded before the model saw it has nulls, which count neither as right nor as wrong.
     accuracy, low, high = _estimate(known.get("by_likelihood"))
     choice, choice_low, choice_high = _estimate(known.get("by_choice"))
     used = sum(bool(r.get("answered")) and not r.get("reason") for r in items)
@@ -80,7 +80,7 @@ def _family(kind: str, family: str, items: list[Json], known: Json, onsets: Json
         "used_items": used,
         "answered": answered,
         "word": "answered" if answered else "not answered",
-        "left_out": sum(bool(r.get("reason")) for r in items),
+        "excluded": sum(bool(r.get("reason")) for r in items),
         "onsets": onsets,
         "causes": causes,
     }
@@ -114,14 +114,14 @@ def _estimate(raw: Json | None) -> tuple[float | None, float | None, float | Non
 
 def _onsets(run: RunTables) -> dict[tuple[str, str], Json]:
     """Per family the onset of the main probe and of the logit lens, as the locations table has them."""
-    found: dict[tuple[str, str], Json] = {}
+    onsets: dict[tuple[str, str], Json] = {}
     for row in run.locations or []:
         if row.get("family") is None or row["instrument"] not in ("probe.linear", "lens.logit"):
             continue
-        mine = found.setdefault((row["kind"], row["family"]), {})
+        of_family = onsets.setdefault((row["kind"], row["family"]), {})
         short = row["instrument"].split(".")[0]
-        if short not in mine or row.get("measure") == "onset":
-            mine[short] = {
+        if short not in of_family or row.get("measure") == "onset":
+            of_family[short] = {
                 "layer": row.get("layer"),
                 "depth": significant(row.get("depth")),
                 "low": significant(row.get("low")),
@@ -130,19 +130,19 @@ def _onsets(run: RunTables) -> dict[tuple[str, str], Json]:
                 "n": row.get("n"),
                 "method": row.get("method") or "",
             }
-    return found
+    return onsets
 
 
 def _causes(run: RunTables) -> dict[tuple[str, str], Json]:
-    """Per family the block that interchange and removal name, as the locations table has them."""
-    found: dict[tuple[str, str], Json] = {}
+    """Per family the block that activation patching and ablation name, as the locations table has them."""
+    causes: dict[tuple[str, str], Json] = {}
     for row in run.locations or []:
-        if row.get("family") is None or row["instrument"] not in ("interchange", "removal"):
+        if row.get("family") is None or row["instrument"] not in ("patching", "ablation"):
             continue
-        found.setdefault((row["kind"], row["family"]), {})[row["instrument"]] = {
+        causes.setdefault((row["kind"], row["family"]), {})[row["instrument"]] = {
             "layer": row.get("layer"),
             **{name: significant(row.get(name)) for name in ("depth", "low", "high", "p", "q")},
             "n": row.get("n"),
             "method": row.get("method") or "",
         }
-    return found
+    return causes

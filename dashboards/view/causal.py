@@ -66,7 +66,7 @@ def span_order(run: RunTables) -> dict[str, float]:
         length = max(1, len(str(asked.get("prompt") or "")))
         for name, span in (asked.get("spans") or {}).items():
             places.setdefault(str(name), []).append(float(span[0]) / length)
-    return {name: float(np.mean(found)) for name, found in places.items()}
+    return {name: float(np.mean(starts)) for name, starts in places.items()}
 
 
 def position_key(name: str, order: dict[str, float]) -> tuple[int, float, str]:
@@ -78,10 +78,10 @@ def _lines(rows: Rows, n_layers: int) -> list[Json]:
     groups: dict[tuple[Any, ...], Rows] = {}
     for row in rows:
         groups.setdefault(tuple(row.get(k) for k in _KEY), []).append(row)
-    found = [_line(dict(zip(_KEY, key, strict=True)), members, n_layers) for key, members in groups.items()]
-    found.sort(key=lambda s: (CAUSAL.index(s["instrument"]), kind_order(s["kind"]), s["family"] or "",
+    lines = [_line(dict(zip(_KEY, key, strict=True)), members, n_layers) for key, members in groups.items()]
+    lines.sort(key=lambda s: (CAUSAL.index(s["instrument"]), kind_order(s["kind"]), s["family"] or "",
                               s["component"] or "", s["position"], s["measure"]))  # fmt: skip
-    return found
+    return lines
 
 
 def _line(where: Json, rows: Rows, n_layers: int) -> Json:
@@ -101,7 +101,7 @@ def _line(where: Json, rows: Rows, n_layers: int) -> Json:
 
 def counts_from(instrument: str, position: str) -> int:
     """The first block that counts: block 0 at a replaced token is token identity, and removing it removes the tokens."""
-    return int(instrument == "removal" or (instrument == "interchange" and position != "last"))
+    return int(instrument == "ablation" or (instrument == "patching" and position != "last"))
 
 
 def _peak(line: Json) -> int | None:
@@ -111,31 +111,31 @@ def _peak(line: Json) -> int | None:
 
 
 def _aria(line: Json) -> str:
-    """The line in words: where it is highest, and how it ends."""
+    """The line as a sentence: where it is highest, and how it ends."""
     where = f"{line['family'] or line['kind']}, {line['component'] or 'edge'} at {line['position']}"
-    said = f"{line['instrument']} {measure_meta(line['instrument'], line['measure'])['label']}, {where} ({line['n_items']} items)"
+    subject = f"{line['instrument']} {measure_meta(line['instrument'], line['measure'])['label']}, {where} ({line['n_items']} items)"
     peak = _peak(line)
     if peak is None:
-        return f"{said}: no value"
+        return f"{subject}: no value"
     band = interval(line["low"][peak], line["high"][peak])
     apart = "block 0 apart, " if counts_from(line["instrument"], line["position"]) else ""
-    return f"{said}: {apart}highest at block {peak} with {number(line['mean'][peak])}{' ' + band if band else ''}"
+    return f"{subject}: {apart}highest at block {peak} with {number(line['mean'][peak])}{' ' + band if band else ''}"
 
 
 def _groups(lines: list[Json], order: dict[str, float], run: RunTables) -> list[Json]:
     """Whole kinds, then families, that the intervention map can show, each with its columns and highest cells."""
-    found: dict[tuple[str, str | None], list[Json]] = {}
+    by_group: dict[tuple[str, str | None], list[Json]] = {}
     for line in lines:
-        if line["instrument"] == "interchange":
-            found.setdefault((line["kind"], line["family"]), []).append(line)
+        if line["instrument"] == "patching":
+            by_group.setdefault((line["kind"], line["family"]), []).append(line)
     replaced = replaced_spans(run)
     out = []
-    for (kind, family), mine in sorted(
-        found.items(), key=lambda e: (e[0][1] is not None, kind_order(e[0][0]), e[0][1] or "")
+    for (kind, family), members in sorted(
+        by_group.items(), key=lambda e: (e[0][1] is not None, kind_order(e[0][0]), e[0][1] or "")
     ):
-        positions = sorted({s["position"] for s in mine}, key=lambda p: position_key(p, order))
+        positions = sorted({s["position"] for s in members}, key=lambda p: position_key(p, order))
         peaks: Json = {}
-        for line in mine:
+        for line in members:
             at = _peak(line)
             if at is None or (
                 (best := peaks.setdefault(line["measure"], {}).get(line["component"]))
@@ -152,7 +152,7 @@ def _groups(lines: list[Json], order: dict[str, float], run: RunTables) -> list[
         )
         out.append({
             "id": f"family:{family}" if family else f"kind:{kind}", "kind": kind, "family": family,
-            "n_items": max(s["n_items"] for s in mine), "n_clusters": max(s["n_clusters"] for s in mine),
+            "n_items": max(s["n_items"] for s in members), "n_clusters": max(s["n_clusters"] for s in members),
             "positions": positions, "identity": [p for p in positions if p in ("spans", "all") or p in (swapped or set())],
             "peaks": peaks,
         })  # fmt: skip
@@ -179,8 +179,8 @@ def replaced_spans(run: RunTables) -> dict[str, set[str]]:
 
 
 def _limits(lines: list[Json]) -> list[float]:
-    """One symmetric colour range for every interchange map, so that sites, measures and groups can be compared."""
-    values = [abs(v) for s in lines if s["instrument"] == "interchange" for v in s["mean"] if v is not None]
+    """One symmetric colour range for every patching map, so that sites, measures and groups can be compared."""
+    values = [abs(v) for s in lines if s["instrument"] == "patching" for v in s["mean"] if v is not None]
     limit = max(1.0, significant(float(np.quantile(values, 0.99)), 2) or 1.0) if values else 1.0
     return [-limit, limit]
 
@@ -199,15 +199,15 @@ def _pairs(run: RunTables) -> list[Json]:
     for kind, value in sorted((run.summary.get("kinds") or {}).items(), key=lambda e: (kind_order(e[0]), e[0])):
         pairs = value.get("pairs")
         if isinstance(pairs, dict):
-            left = sorted((pairs.get("left_out") or {}).items(), key=lambda e: (-int(e[1]), e[0]))
+            left = sorted((pairs.get("excluded") or {}).items(), key=lambda e: (-int(e[1]), e[0]))
             out.append({"kind": kind, "usable": int(pairs.get("usable") or 0),
-                        "left_out": [[str(without_paths(str(reason))), int(n)] for reason, n in left]})  # fmt: skip
+                        "excluded": [[str(without_paths(str(reason))), int(n)] for reason, n in left]})  # fmt: skip
     return out
 
 
 def shown_measures(causal: Json, instrument: str) -> list[str]:
     """What the page's list of measures offers for an instrument: no control stands there by itself."""
-    return [m for m in causal["measures"].get(instrument, []) if not (instrument == "interchange" and is_control(m))]
+    return [m for m in causal["measures"].get(instrument, []) if not (instrument == "patching" and is_control(m))]
 
 
 def has_window(measure: str) -> bool:

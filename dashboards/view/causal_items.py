@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from strata.dashboards.view.labels import kind_order
-from strata.dashboards.view.tables import Json, RunTables, interchange_items, interchange_rows
+from strata.dashboards.view.tables import Json, RunTables, patching_items, patching_rows
 from strata.dashboards.view.text import significant
 
 MAX_ITEMS = 24
@@ -13,13 +13,13 @@ _POOLED = ("spans", "last", "all")
 def item_maps(run: RunTables, mapped: list[str], order: dict[str, float]) -> tuple[list[Json], str]:
     """The maps of at most 24 items, and the rule by which they were chosen."""
     known = {r["item"]: r for r in run.behaviour}
-    present = [i for i in interchange_items(run) if i in known]
+    present = [i for i in patching_items(run) if i in known]
     if not present:
         return [], ""
     chosen = [i for i in dict.fromkeys(mapped) if i in set(present)][:MAX_ITEMS]
     chosen += _evenly([i for i in present if i not in set(chosen)], known, MAX_ITEMS - len(chosen))
     rows: dict[str, list[Json]] = {}
-    for row in interchange_rows(run, chosen):
+    for row in patching_rows(run, chosen):
         rows.setdefault(row["item"], []).append(row)
     rule = f"{len(chosen)} of {len(present)} items: those with a lens map, then one family after the other"
     return [_one(i, known[i], rows.get(i, []), run, order) for i in chosen], rule
@@ -37,11 +37,13 @@ def _evenly(items: list[str], known: dict[str, Json], n: int) -> list[str]:
 
 def _one(item: str, known: Json, rows: list[Json], run: RunTables, order: dict[str, float]) -> Json:
     asked = run.asked.get(item) or {}
-    mine = {str(name): float(span[0]) for name, span in (asked.get("spans") or {}).items()}
+    starts = {str(name): float(span[0]) for name, span in (asked.get("spans") or {}).items()}
 
     def place(name: str) -> tuple[int, float, str]:
         return (
-            (1 + _POOLED.index(name), 0.0, name) if name in _POOLED else (0, mine.get(name, order.get(name, 1.0)), name)
+            (1 + _POOLED.index(name), 0.0, name)
+            if name in _POOLED
+            else (0, starts.get(name, order.get(name, 1.0)), name)
         )
 
     positions = sorted({r["position"] for r in rows if r.get("position")}, key=place)
@@ -77,7 +79,7 @@ def _one(item: str, known: Json, rows: list[Json], run: RunTables, order: dict[s
 
 
 def segments(asked: Json) -> list[Json]:
-    """The clean and the foil prompt cut at the same spans: name (None between spans), clean text, foil text."""
+    """The clean and the counterfactual prompt cut at the same spans: name (None between spans), clean text, foil text."""
     clean, foil = str(asked.get("prompt") or ""), str(asked.get("foil_prompt") or "")
     spans, other = asked.get("spans") or {}, asked.get("foil_spans") or asked.get("spans") or {}
     ordered = sorted(((int(a), int(b), str(name)) for name, (a, b) in spans.items() if name in other))

@@ -8,26 +8,26 @@ from typing import Any
 
 Json = dict[str, Any]
 
-CAUSAL = ("interchange", "removal", "knockout", "attribution", "damage")
+CAUSAL = ("patching", "ablation", "knockout", "attribution", "damage")
 COMPONENTS: dict[str, str] = {
     "block_out": "block (attention + MLP)",
     "attn_out": "attention",
     "mlp_out": "MLP",
     "resid_pre": "stream entering the block",
 }
-CONTROLS = ("random_donor", "norm_matched", "wrong_position")
+CONTROLS = ("random_donor", "norm_matched_noise", "wrong_position")
 METHODS: dict[str, str] = {"skip": "skip", "mean": "mean ablation", "resample": "resample ablation"}
 
 CAUSAL_INSTRUMENTS: dict[str, Json] = {
-    "interchange": {
-        "label": "Interchange",
+    "patching": {
+        "label": "Activation patching",
         "says": "used: one piece of the other prompt's run, put into this run, moves the answer (0: nothing, 1: all the way)",
-        "not_run": "No interchange ran. It needs minimal pairs that align token by token; start `strata locate` with the causal stage.",
+        "not_run": "No activation patching ran. It needs minimal pairs that align token by token; start `strata locate` with the causal stage.",
     },
-    "removal": {
-        "label": "Removal",
+    "ablation": {
+        "label": "Ablation",
         "says": "needed: without this piece the answer loses its advantage (0: nothing lost, 1: all of it)",
-        "not_run": "No removal ran. Start `strata locate` with the causal stage.",
+        "not_run": "No ablation ran. Start `strata locate` with the causal stage.",
     },
     "knockout": {
         "label": "Attention knockout",
@@ -36,18 +36,18 @@ CAUSAL_INSTRUMENTS: dict[str, Json] = {
     },
     "attribution": {
         "label": "Attribution (preview)",
-        "says": "a first-order guess at interchange from one backward pass, always beside the exact effect",
+        "says": "a first-order guess at activation patching from one backward pass, always beside the exact effect",
         "not_run": "No attribution preview ran. Start `strata locate` with the causal stage.",
     },
     "damage": {
         "label": "General damage",
-        "says": "how far the same removal moves the model on neutral text",
+        "says": "how far the same ablation moves the model on neutral text",
         "not_run": "No damage on neutral text was measured.",
     },
 }
 _ONE = {"value": 1, "text": "1: all the way"}
 _ZERO = {"value": 0, "text": "0: nothing"}
-_INTERCHANGE: dict[str, Json] = {
+_PATCHING: dict[str, Json] = {
     "denoise": {
         "label": "Denoise",
         "unit": "share of the logit difference restored",
@@ -72,7 +72,7 @@ _INTERCHANGE: dict[str, Json] = {
         "one": "1 = fully restored",
     },
     "random_donor": {"label": "Control: random donor"},
-    "norm_matched": {"label": "Control: norm-matched random vector"},
+    "norm_matched_noise": {"label": "Control: norm-matched noise random vector"},
     "wrong_position": {"label": "Control: wrong position"},
 }
 _REMOVED = {
@@ -90,12 +90,12 @@ _WINDOW = re.compile(r"\.?window(\d+)$")
 
 def split_window(measure: str) -> tuple[str, int]:
     """`denoise.window3` is (`denoise`, 3), `window5` is (``, 5), `denoise` is (`denoise`, 1)."""
-    found = _WINDOW.search(measure)
-    return (measure[: found.start()], int(found.group(1))) if found else (measure, 1)
+    match = _WINDOW.search(measure)
+    return (measure[: match.start()], int(match.group(1))) if match else (measure, 1)
 
 
 def is_control(measure: str) -> bool:
-    """Whether an interchange measure is a control curve."""
+    """Whether a patching measure is a control curve."""
     return split_window(measure)[0] in CONTROLS
 
 
@@ -112,8 +112,8 @@ def measure_meta(instrument: str, measure: str) -> Json:
         "one": "1 = all the way",
         "window": window,
     }
-    if instrument in ("interchange", "attribution") and base in _INTERCHANGE:
-        raw = _INTERCHANGE[base]
+    if instrument in ("patching", "attribution") and base in _PATCHING:
+        raw = _PATCHING[base]
         meta |= raw | {
             "label": raw["label"] + across,
             "unit": raw.get("unit", "share of the logit difference restored"),
@@ -121,7 +121,7 @@ def measure_meta(instrument: str, measure: str) -> Json:
         meta["references"] = [f"{name}{suffix}" for name in raw.get("controls", ())]
         meta.pop("controls", None)
         return meta
-    if instrument == "removal":
+    if instrument == "ablation":
         prefix = next((p for p in _REMOVED if p and base.startswith(p)), "")
         what, unit, zero = _REMOVED[prefix]
         method = base[len(prefix) :]
@@ -142,10 +142,10 @@ def measure_meta(instrument: str, measure: str) -> Json:
 
 def order_measures(instrument: str, measures: Iterable[str]) -> list[str]:
     """The measures in the order of the page's lists: single blocks before windows, effects before controls."""
-    if instrument == "removal":
+    if instrument == "ablation":
         bases = [p + m for p in _REMOVED for m in ("mean", "resample", "skip")]
     else:
-        bases = list(_INTERCHANGE)
+        bases = list(_PATCHING)
 
     def place(measure: str) -> tuple[int, int, str]:
         base, window = split_window(measure)

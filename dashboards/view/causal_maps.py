@@ -1,4 +1,4 @@
-"""At which block does an intervention show in each family? The layer × family maps of interchange and removal."""
+"""At which block does an intervention show in each family? The layer × family maps of activation patching and ablation."""
 
 from __future__ import annotations
 
@@ -11,25 +11,27 @@ _COMPONENT = "mlp_out"
 
 
 def build_causal_maps(causal: Json, behaviour: list[Json], n_layers: int) -> list[Json]:
-    """Interchange at the spans and at the last position (excess, then denoise), and removal by every method that ran."""
+    """Activation patching at the spans and at the last position (excess, then denoise), and ablation by every method that ran."""
     lines = [s for s in causal["lines"] if s["family"] is not None and s["component"] == _COMPONENT]
     out = []
     for measure, words in (("excess", "excess over the controls"), ("denoise", "denoise")):
-        mine = [s for s in lines if s["instrument"] == "interchange" and s["measure"] == measure]
+        of_measure = [s for s in lines if s["instrument"] == "patching" and s["measure"] == measure]
         for where, text in (("spans", "at its spans"), ("last", "at the last position")):
-            chosen = [s for s in mine if (s["position"] == "last") == (where == "last") and s["position"] != "all"]
-            title = f"Interchange of the {COMPONENTS[_COMPONENT]} {text}: {words}"
+            chosen = [
+                s for s in of_measure if (s["position"] == "last") == (where == "last") and s["position"] != "all"
+            ]
+            title = f"Activation patching of the {COMPONENTS[_COMPONENT]} {text}: {words}"
             what = "denoise effect minus its controls" if measure == "excess" else "denoise effect (1: fully restored)"
-            out.append(_map(f"interchange.{measure}.{where}", "interchange", measure, title, what, ("away from the answer", "towards the answer"), chosen, behaviour, n_layers))  # fmt: skip
+            out.append(_map(f"patching.{measure}.{where}", "patching", measure, title, what, ("away from the answer", "towards the answer"), chosen, behaviour, n_layers))  # fmt: skip
     for method in ("mean", "resample", "skip"):
-        mine = [s for s in lines if s["instrument"] == "removal"]
-        removed = next((m for m in (f"specific.{method}", method) if any(s["measure"] == m for s in mine)), None)
-        if removed is None:
+        ablations = [s for s in lines if s["instrument"] == "ablation"]
+        ablated = next((m for m in (f"specific.{method}", method) if any(s["measure"] == m for s in ablations)), None)
+        if ablated is None:
             continue
-        what = "share of the answer's advantage lost" + (" minus the matched control's" if removed != method else "")
-        title = f"Removal of the {COMPONENTS[_COMPONENT]} by {METHODS[method]}"
-        chosen = [s for s in mine if s["measure"] == removed]
-        out.append(_map(f"removal.{removed}", "removal", removed, title, what, ("answer gains", "answer loses"), chosen, behaviour, n_layers))  # fmt: skip
+        what = "share of the answer's advantage lost" + (" minus the matched control's" if ablated != method else "")
+        title = f"Ablation of the {COMPONENTS[_COMPONENT]} by {METHODS[method]}"
+        chosen = [s for s in ablations if s["measure"] == ablated]
+        out.append(_map(f"ablation.{ablated}", "ablation", ablated, title, what, ("answer gains", "answer loses"), chosen, behaviour, n_layers))  # fmt: skip
     return [m for m in out if m is not None]
 
 
@@ -41,9 +43,9 @@ def _map(
         return None
     rows = []
     for fam in sorted(behaviour, key=lambda b: (kind_order(b["kind"]), b["family"])):
-        mine = [s for s in lines if (s["kind"], s["family"]) == (fam["kind"], fam["family"])]
-        pooled = [s for s in mine if s["position"] in POOLED]
-        shown = pooled or sorted(mine, key=lambda s: s["position"])
+        of_family = [s for s in lines if (s["kind"], s["family"]) == (fam["kind"], fam["family"])]
+        pooled = [s for s in of_family if s["position"] in POOLED]
+        shown = pooled or sorted(of_family, key=lambda s: s["position"])
         rows += [_row(fam, line, len(shown) > 1, n_layers) for line in shown] or [_row(fam, None, False, n_layers)]
     apart = not name.endswith(".last")  # block 0 there is token identity, or its loss: no part of the range
     limit, clipped = symmetric_limit([v for r in rows for v in r["value"][1 if apart else 0 :]], 1.0)

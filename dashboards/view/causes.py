@@ -8,7 +8,7 @@ from typing import Any
 from strata.dashboards.view.text import count, interval, number, significant, without_paths
 
 Json = dict[str, Any]
-INSTRUMENTS = ("interchange", "removal")
+INSTRUMENTS = ("patching", "ablation")
 _STAGE = {"knowledge": "retrieval", "reasoning": "reasoning"}
 
 
@@ -96,26 +96,26 @@ def _space(text: str) -> str:
 
 def causal_sentence(kinds: list[Json], order: Json) -> str:
     """Where retrieval and reasoning are located, or that they are not, with the reason; then the order."""
-    told = {kind["kind"]: kind["cause"] for kind in kinds if kind["kind"] in _STAGE and kind["cause"] is not None}
-    if not told:
+    causes = {kind["kind"]: kind["cause"] for kind in kinds if kind["kind"] in _STAGE and kind["cause"] is not None}
+    if not causes:
         return ""
     parts = [
-        _place_sentence(_STAGE[kind], cause) for kind, cause in told.items() if cause["located"] or cause["sought"]
+        _place_sentence(_STAGE[kind], cause) for kind, cause in causes.items() if cause["located"] or cause["sought"]
     ]
     # What keeps an instrument from being used at all keeps it from both: one clause, and no order to speak of.
     unsought: dict[str, list[str]] = {}
-    for kind, cause in told.items():
+    for kind, cause in causes.items():
         if not cause["located"] and not cause["sought"]:
             unsought.setdefault(cause["reason"], []).append(_STAGE[kind])
     for reason, stages in unsought.items():
         parts.append(f"{' and '.join(stages)} {'was' if len(stages) == 1 else 'were'} not looked for: {reason}")
     first = "; ".join(parts)
-    said = f"{first[0].upper()}{first[1:]}."
+    sentence = f"{first[0].upper()}{first[1:]}."
     asked = {k["kind"]: k["cause"] and k["cause"]["located"] for k in kinds if k["kind"] in _STAGE}
     if len(asked) < len(_STAGE):
-        return said
+        return sentence
     reason = str(without_paths(str(order.get("reason") or ""))).rstrip(".")
-    return f"{said} {order_words({**order, 'reason': None} if reason in unsought else order, asked)}"
+    return f"{sentence} {order_words({**order, 'reason': None} if reason in unsought else order, asked)}"
 
 
 def _place_sentence(stage: str, cause: Json) -> str:
@@ -180,12 +180,12 @@ def intermediates_words(raw: Any) -> str:
         if not isinstance(entry, dict):
             continue
         name = str(entry.get("family") or entry.get("kind") or "composite items")
-        told = [
+        shares = [
             f"{words} in {_share_words(entry[key])}" for key, words in _BRIDGE.items() if _has_value(entry.get(key))
         ]
-        if told:
+        if shares:
             n = f" (n = {entry['n']})" if entry.get("n") is not None else ""
-            lines.append(f"{name}{n}: {', '.join(told)}")
+            lines.append(f"{name}{n}: {', '.join(shares)}")
         elif entry.get("reason"):
             lines.append(f"{name}: {str(without_paths(str(entry['reason']))).rstrip('.')}")
     return "; ".join(lines)

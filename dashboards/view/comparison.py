@@ -27,19 +27,19 @@ SOURCES: Json = {
     "answers.kinds[].measures": "comparison.json kinds.*.accuracy, by_choice, by_likelihood, logit_difference, answer_logprob",
     "answers.kinds[].agreed, disagreement, shown_by": "comparison.json kinds.*.claimed, agreement, disagreement, shown_by",
     "answers.families": "families.json",
-    "answers.thoughts": "comparison.json thoughts; every answer in answers_ROLE.parquet",
+    "answers.generated": "comparison.json generated; every answer in answers_ROLE.parquet",
     "changes.lines[].before, after, mean, low, high": "changes.parquet before, after, difference, low, high",
     "likeness[].contrasts.*.between, ceiling": "likeness.parquet between, ceiling",
     "locations.rows": "comparison.json kinds.*.located, location_change",
     "locations.orders": "comparison.json order",
     "halves": "comparison.json kinds.*.upper_minus_lower",
-    "grafts.lines[].mean, low, high": "grafts.parquet and grafts_in_words.parquet value, low, high (score value) or recovery, recovery_low, recovery_high",
+    "layer_swaps.lines[].mean, low, high": "layer_swaps.parquet and generated_layer_swaps.parquet value, low, high (score value) or recovery, recovery_low, recovery_high",
     "crossed.lines[].mean, low, high": "crossed.parquet value, low, high",
     "weights.maps[].values": "weights.parquet relative_norm, stable_rank, top_share, cosine",
     "similarity.lines[].mean, low, high, dominant, shares": "similarity.parquet value, low, high, dominant, share_base, share_other",
-    "similarity.family_lines[].low, high": "similarity.parquet value where left_out names a family",
+    "similarity.family_lines[].low, high": "similarity.parquet value where excluded names a family",
     "contrasts.lines[].mean, low, high, dominant, shares": "contrasts.parquet value, low, high, dominant, share",
-    "contrasts.family_lines[].low, high": "contrasts.parquet value where left_out names a family",
+    "contrasts.family_lines[].low, high": "contrasts.parquet value where excluded names a family",
     "transfer.lines[].mean, low, high, majority": "transfer.parquet value, low, high, majority",
     "not_comparable": "comparison.json not_comparable",
     "provenance": "manifest.json",
@@ -62,15 +62,15 @@ def build_comparison(run_dir: Path) -> Json:
         "likeness": build_likeness(run),
         "locations": words.build_locations(run),
         "halves": words.build_halves(run),
-        "grafts": measured.build_grafts(run),
+        "layer_swaps": measured.build_layer_swaps(run),
         "crossed": measured.build_crossed(run),
         "weights": measured.build_weights(run),
         "similarity": build_similarity(run),
         "contrasts": build_contrasts(run),
         "transfer": measured.build_transfer(run),
         "not_comparable": [
-            {name: words.said(entry[name]) for name in ("measure", "model", "reason")}
-            for entry in run.found.get("not_comparable") or []
+            {name: words.path_free(entry[name]) for name in ("measure", "model", "reason")}
+            for entry in run.comparison.get("not_comparable") or []
         ],
         "provenance": _provenance(run),
         "sources": SOURCES,
@@ -84,12 +84,12 @@ def _run(run: ComparisonRun) -> Json:
     m, limited = run.manifest, words.is_limited(run)
     names = [words.label_of(run, role) for role in run.roles[:2]]
     badges = []
-    if run.found.get("quick"):
+    if run.comparison.get("quick"):
         badges.append({"code": "quick", "text": "QUICK"})
     if limited:
         badges.append({"code": "limited", "text": "LIMITED"})
     manifests = [m, *run.models.values()]
-    if any(not test.get("passed") for one in manifests for test in one.get("self_tests") or []):
+    if any(not test.get("passed") for manifest in manifests for test in manifest.get("self_tests") or []):
         badges.append({"code": "self_test", "text": "SELF-TEST FAILED"})
     if m.get("status") != "done":
         badges.append({"code": "unfinished", "text": f"STATUS: {str(m.get('status')).upper()}"})
@@ -117,7 +117,7 @@ def _model(run: ComparisonRun, role: str) -> Json:
         "n_layers": int(checkpoint.get("n_layers") or run.n_layers),
         "d_model": checkpoint.get("d_model"),
         "dtype": run.models[role].get("dtype"),
-        "weights_sha256": str(run.found["models"][role].get("sha256") or ""),
+        "weights_sha256": str(run.comparison["models"][role].get("sha256") or ""),
         "tokenizer_sha256": str(checkpoint.get("tokenizer_sha256") or ""),
         "seconds": significant(sum(float(s.get("seconds") or 0) for s in (run.models[role].get("stages") or {}).values())),
     }  # fmt: skip
@@ -137,7 +137,7 @@ def _provenance(run: ComparisonRun) -> Json:
         ("Started", m.get("started")),
         ("Ended", m.get("ended")),
         ("Device", m.get("device")),
-        ("Seed", run.found.get("seed")),
+        ("Seed", run.comparison.get("seed")),
         ("Items sha256", config.get("items_sha256")),
         *framing_facts(_located(m), (m.get("chat_template_sha256") or {}).get("distilled")),
         ("Code", code_words(m)),

@@ -13,12 +13,12 @@ from strata.dashboards.view.comparison_similarity import (
     dimensions_told,
     dominance_words,
     drawn,
+    excluded,
     family_line,
     in_streams,
-    left_out,
     with_dominant,
 )
-from strata.dashboards.view.comparison_words import said, was_asked
+from strata.dashboards.view.comparison_words import path_free, was_asked
 from strata.dashboards.view.text import visible
 
 Json = dict[str, Any]
@@ -43,7 +43,7 @@ def build_contrasts(run: ComparisonRun) -> Json:
         role: int((run.models[role].get("checkpoint") or {}).get("n_layers") or run.n_layers) for role in run.roles
     }
     shared = [row for row in rows if row["stream"] is not None and depths.get(row["model"]) == run.n_layers]
-    lines = with_dominant([row for row in shared if row["left_out"] is None], _KEY, ("share",))
+    lines = with_dominant([row for row in shared if row["excluded"] is None], _KEY, ("share",))
     trimmed = {_key(line): line for line in lines if line["dimensions"] == "trimmed" and drawn(line)}
     lines = [line for line in lines if line["dimensions"] == "all"]
     # The contrasts lie close together: of those only what says something else is drawn twice.
@@ -55,11 +55,11 @@ def build_contrasts(run: ComparisonRun) -> Json:
     for line in lines:
         less = ", without dominant dimensions" if line["dimensions"] == "trimmed" else ""
         line["aria"] = spoken(f"{line['model']}, {line['kind']}, {NAMES[line['contrast']]}{less}", line)
-    without = left_out(shared, _KEY)
+    without = excluded(shared, _KEY)
     full = [line for line in lines if line["dimensions"] == "all"]
     excess = [line for line in full if line["contrast"] == "excess"]
     reasons = [
-        {"model": row["model"], "kind": row["kind"] or "", "text": said(row["reason"])}
+        {"model": row["model"], "kind": row["kind"] or "", "text": path_free(row["reason"])}
         for row in rows
         if row["stream"] is None and row["reason"] and (not row["kind"] or was_asked(run, row["kind"]))
     ]
@@ -69,12 +69,12 @@ def build_contrasts(run: ComparisonRun) -> Json:
         for role in run.roles
         if role in measured and depths[role] != run.n_layers
     ]  # fmt: skip
-    told = "; ".join(
-        dict.fromkeys(" ".join((one["model"], one["kind"])).strip() + f": {one['text']}" for one in reasons)
+    reason_text = "; ".join(
+        dict.fromkeys(" ".join((reason["model"], reason["kind"])).strip() + f": {reason['text']}" for reason in reasons)
     )
     return {
         "state": "ok" if lines else "not_run",
-        "text": "" if lines else f"{told}." if told else NOT_ASKED,
+        "text": "" if lines else f"{reason_text}." if reason_text else NOT_ASKED,
         "names": {name: text for name, text in NAMES.items() if name != "excess"},
         "excess": NAMES["excess"],
         "lines": lines,
@@ -103,9 +103,9 @@ def _told(line: Json, trimmed: Json | None, without: Mapping[str, Mapping[int, f
     there = _signs(line)
     about = dominance_words(line)
     if not there:
-        said = "stream by stream, the interval of the excess holds 0 wherever there is one"
+        where = "stream by stream, the interval of the excess holds 0 wherever there is one"
     else:
-        said = f"stream by stream, the interval of the excess leaves 0 out at {in_streams(sorted(there))}"
+        where = f"stream by stream, the interval of the excess leaves 0 out at {in_streams(sorted(there))}"
         if trimmed is not None:
             left = _signs(trimmed)
             gone = [stream for stream, sign in sorted(there.items()) if left.get(stream) != sign]
@@ -114,7 +114,7 @@ def _told(line: Json, trimmed: Json | None, without: Mapping[str, Mapping[int, f
         for family, of in without.items():
             gone = [stream for stream, sign in sorted(there.items()) if stream in of and of[stream] * sign <= 0]
             about += f"; without {visible(family)} it is gone at {in_streams(gone)}" if gone else ""
-    text = f"{line['model'].capitalize()}, {line['kind']} ({line['n_items']} items): {said}; {about}."
+    text = f"{line['model'].capitalize()}, {line['kind']} ({line['n_items']} items): {where}; {about}."
     return {"model": line["model"], "kind": line["kind"], "text": text}
 
 

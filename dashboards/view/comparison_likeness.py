@@ -29,7 +29,7 @@ def build_likeness(run: ComparisonRun) -> list[Json]:
             "between": significant(row["between"]), "ceiling": significant(row["ceiling"]),
             "n_clusters": int(row["n_clusters"] or 0), "reason": str(row["reason"] or ""),
         }  # fmt: skip
-    return sorted(rows.values(), key=lambda one: (kind_order(one["kind"]), one["instrument"]))
+    return sorted(rows.values(), key=lambda likeness: (kind_order(likeness["kind"]), likeness["instrument"]))
 
 
 def _named(row: Json) -> tuple[str, str]:
@@ -40,6 +40,6 @@ def _named(row: Json) -> tuple[str, str]:
         else measure_meta(row["instrument"], row["measure"])
     )
     part = "" if lens else COMPONENTS.get(row["component"], row["component"] or "")
-    named = ", ".join(one for one in (str(meta["label"]), part) if one)
-    instrument = instrument_label(row["instrument"]) if lens else str(row["instrument"]).capitalize()
+    named = ", ".join(text for text in (str(meta["label"]), part) if text)
+    instrument = instrument_label(row["instrument"])
     return instrument, named + (f", at {row['position']}" if row["position"] else "")

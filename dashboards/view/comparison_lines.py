@@ -8,17 +8,28 @@ from typing import Any
 from strata.dashboards.view.causal_labels import COMPONENTS, measure_meta, order_measures, split_window
 from strata.dashboards.view.comparison_run import ComparisonRun
 from strata.dashboards.view.labels import MEASURES, instrument_label, kind_order
-from strata.dashboards.view.maps import runs_in_words, symmetric_limit
+from strata.dashboards.view.maps import runs_text, symmetric_limit
 from strata.dashboards.view.tables import Rows
 from strata.dashboards.view.text import count, interval, number, significant, visible
 from strata.experiments.answer_measures import BY_LIKELIHOOD, GENERATED, LOGIT_DIFFERENCE
-from strata.experiments.comparison_measures import CROSSED, EXCHANGE, GRAFTS, GRAFTS_IN_WORDS, LAYERS, STREAMS
-from strata.experiments.comparison_measures import WEIGHTS as WEIGHTS_LEFT_OUT
+from strata.experiments.comparison_measures import (
+    CROSSED,
+    EXCHANGE,
+    GENERATED_LAYER_SWAPS,
+    LAYER_SWAPS,
+    LAYERS,
+    STREAMS,
+)
+from strata.experiments.comparison_measures import WEIGHTS as WEIGHTS_EXCLUDED
 
 Json = dict[str, Any]
 
-CONTRASTS = {"change": "distilled − base", "twin_change": "twin − base", "beyond_twin": "distilled − twin"}
-LENDERS = {"distilled": "distilled", "twin": "twin", "random": "random change of the same size"}
+CONTRASTS = {
+    "change": "distilled − base",
+    "control_change": "control − base",
+    "difference_in_differences": "distilled − control",
+}
+SOURCES = {"distilled": "distilled", "control": "control", "random": "random change of the same size"}
 SWEEPS = {
     "prefix": "Blocks 0 to this one",
     "suffix": "This block to the last",
@@ -32,10 +43,10 @@ WHOLE = {
     "unembedding": "unembedding alone",
 }
 SCORES = {
-    # Grafts are scored on the logit difference alone: their accuracy is its sign.
+    # Layer swaps are scored on the logit difference alone: their accuracy is its sign.
     "logit_difference": {"label": LOGIT_DIFFERENCE.label, "unit": LOGIT_DIFFERENCE.unit},
     "accuracy": {"label": BY_LIKELIHOOD.label, "unit": BY_LIKELIHOOD.unit},
-    "in_words": {"label": f"{GENERATED}, share right", "unit": "share of problems"},
+    "generated": {"label": f"{GENERATED}, share right", "unit": "share of problems"},
 }
 _SHORT = {"mlp_out": "MLP", "attn_out": "attention", "block_out": "whole block"}
 _READING = ("instrument", "measure", "position")
@@ -49,28 +60,28 @@ def gathered(
     layer: str = "layer",
     extra: Sequence[str] = (),
 ) -> list[Json]:
-    """One line for each `key`, in layer order; rows without a layer or a number make no point, a line without one is left out."""  # fmt: skip
+    """One line for each `key`, in layer order; rows without a layer or a number make no point, a line without one is excluded."""  # fmt: skip
     groups: dict[tuple[Any, ...], Rows] = {}
     for row in rows:
         if row[layer] is not None and row[values[0]] is not None:
             groups.setdefault(tuple(row[name] for name in key), []).append(row)
-    found = []
+    lines = []
     for where, members in groups.items():
-        mine = sorted(members, key=lambda r: int(r[layer]))
-        found.append(
+        ordered = sorted(members, key=lambda r: int(r[layer]))
+        lines.append(
             {
                 **dict(zip(key, where, strict=True)),
                 "axis": axis,
-                "layer": [int(r[layer]) for r in mine],
-                **{name: [significant(r[column]) for r in mine] for name, column in zip(("mean", "low", "high"), values, strict=True)},
-                **{name: [significant(r[name]) for r in mine] for name in extra},
-                "n": [int(r["n_items"] or 0) for r in mine],
-                "n_items": max(int(r["n_items"] or 0) for r in mine),
-                "n_clusters": max(int(r["n_clusters"] or 0) for r in mine),
-                "method": next((str(r["method"]) for r in mine if r.get("method")), ""),
+                "layer": [int(r[layer]) for r in ordered],
+                **{name: [significant(r[column]) for r in ordered] for name, column in zip(("mean", "low", "high"), values, strict=True)},
+                **{name: [significant(r[name]) for r in ordered] for name in extra},
+                "n": [int(r["n_items"] or 0) for r in ordered],
+                "n_items": max(int(r["n_items"] or 0) for r in ordered),
+                "n_clusters": max(int(r["n_clusters"] or 0) for r in ordered),
+                "method": next((str(r["method"]) for r in ordered if r.get("method")), ""),
             }
         )  # fmt: skip
-    return found
+    return lines
 
 
 def spoken(name: str, line: Json) -> str:
@@ -91,16 +102,16 @@ def covers_zero(line: Json) -> list[int]:
     ]
 
 
-def state_of(found: list[Json], run: ComparisonRun, measures: Sequence[str], otherwise: str) -> Json:
+def state_of(lines: list[Json], run: ComparisonRun, measures: Sequence[str], otherwise: str) -> Json:
     """Ok, or the reasons why there is nothing to draw."""
-    if found:
+    if lines:
         return {"state": "ok", "text": ""}
-    left_out = [
+    excluded = [
         f"{entry['model']}: {entry['reason']}"
-        for entry in run.found.get("not_comparable") or []
+        for entry in run.comparison.get("not_comparable") or []
         if entry["measure"] in measures
     ]
-    text = "; ".join(dict.fromkeys(left_out))
+    text = "; ".join(dict.fromkeys(excluded))
     return {"state": "incomparable" if text else "not_run", "text": f"{text}." if text else otherwise}
 
 
@@ -109,18 +120,18 @@ def build_changes(run: ComparisonRun) -> Json:
     rows = run.tables["changes"] or []
     lines: list[Json] = []
     for axis in ("stream", "block"):
-        mine = [row for row in rows if row["axis"] == axis]
+        of_axis = [row for row in rows if row["axis"] == axis]
         key = ("contrast", *_READING, "component", "kind")
-        lines += gathered(mine, key, ("difference", "low", "high"), axis, extra=("before", "after"))
+        lines += gathered(of_axis, key, ("difference", "low", "high"), axis, extra=("before", "after"))
     for line in lines:
         line["dim"] = covers_zero(line)
         apart = [layer for layer, dim in zip(line["layer"], line["dim"], strict=True) if not dim]
-        where = f"leaves 0 out at {line['axis']}s {runs_in_words(apart)}" if apart else "leaves 0 out nowhere"
+        where = f"leaves 0 out at {line['axis']}s {runs_text(apart)}" if apart else "leaves 0 out nowhere"
         line["aria"] = f"{CONTRASTS[line['contrast']]}, {line['kind']} ({line['n_items']} items): the interval {where}"
     lines.sort(
-        key=lambda one: (
-            kind_order(one["kind"]),
-            list(COMPONENTS).index(one["component"]) if one["component"] in COMPONENTS else 9,
+        key=lambda entry: (
+            kind_order(entry["kind"]),
+            list(COMPONENTS).index(entry["component"]) if entry["component"] in COMPONENTS else 9,
         )
     )
     state = state_of(
@@ -136,7 +147,7 @@ def _readings(lines: list[Json]) -> list[Json]:
     groups: dict[tuple[str, ...], list[Json]] = {}
     for line in lines:
         groups.setdefault(tuple(line[name] for name in _READING), []).append(line)
-    found = []
+    readings = []
     for (instrument, measure, position), members in groups.items():
         lens = instrument.startswith("lens.")
         meta = MEASURES.get(measure, {"label": measure, "unit": ""}) if lens else measure_meta(instrument, measure)
@@ -144,50 +155,52 @@ def _readings(lines: list[Json]) -> list[Json]:
         limit, clipped = symmetric_limit([v for line in members for v in line["mean"]])
         sequential = measure == "answer_logprob"
         high, beyond = (max(values), 0) if sequential else symmetric_limit(values)
-        found.append(
+        readings.append(
             {
                 "id": f"{instrument}|{measure}|{position}", "instrument": instrument, "measure": measure,
                 "position": position, "axis": members[0]["axis"], "label": meta["label"], "unit": meta["unit"],
-                "instrument_label": instrument_label(instrument) if lens else instrument.capitalize(),
+                "instrument_label": instrument_label(instrument),
                 "sequential": sequential, "limits": [min(values) if sequential else -high, high], "clipped": beyond,
                 "change_limits": [-limit, limit], "change_clipped": clipped,
                 "components": list(dict.fromkeys(str(line["component"]) for line in members if line["component"])),
             }
         )  # fmt: skip
     orders = {
-        name: order_measures(name, {r["measure"] for r in found if r["instrument"] == name})
-        for name in {r["instrument"] for r in found}
+        name: order_measures(name, {r["measure"] for r in readings if r["instrument"] == name})
+        for name in {r["instrument"] for r in readings}
     }
-    places = {"interchange": 0, "removal": 1}
+    places = {"patching": 0, "ablation": 1}
     positions = ("spans", "last", "all")
 
     def place(reading: Json) -> tuple[int, int, int]:
         at = positions.index(reading["position"]) if reading["position"] in positions else len(positions)
         return places.get(reading["instrument"], 2), orders[reading["instrument"]].index(reading["measure"]), at
 
-    return sorted(found, key=place)
+    return sorted(readings, key=place)
 
 
 def first_to_leave(reading: Json) -> tuple[bool, bool]:
     """How soon a reading may go when the page grows too large: windows first, then all but denoise, excess and the lens."""
-    told = reading["instrument"].startswith("lens.") or reading["measure"] in ("denoise", "excess")
-    return split_window(reading["measure"])[1] > 1, not told
+    main = reading["instrument"].startswith("lens.") or reading["measure"] in ("denoise", "excess")
+    return split_window(reading["measure"])[1] > 1, not main
 
 
 def _direction(row: Json) -> str:
     return "into_base" if row["direction"] == "into base" else "out_of_base"
 
 
-def build_grafts(run: ComparisonRun) -> Json:
+def build_layer_swaps(run: ComparisonRun) -> Json:
     """Scores and recoveries by how many blocks were exchanged, the whole models beside them, and why a recovery is absent."""
     rows = [
         {**row, "direction": _direction(row)}
-        for name in ("grafts", "grafts_in_words")
+        for name in ("layer_swaps", "generated_layer_swaps")
         for row in run.tables[name] or []
     ]
     key = ("contrast", "direction", "sweep", "kind", "measure")
-    lines = [{**one, "score": "recovery"} for one in gathered(rows, key, ("recovery", "recovery_low", "recovery_high"))]
-    lines += [{**one, "score": "value"} for one in gathered(rows, key)]
+    lines = [
+        {**line, "score": "recovery"} for line in gathered(rows, key, ("recovery", "recovery_low", "recovery_high"))
+    ]
+    lines += [{**line, "score": "value"} for line in gathered(rows, key)]
     for line in lines:
         what = "recovery" if line["score"] == "recovery" else SCORES[line["measure"]]["label"]
         line["aria"] = spoken(f"{line['kind']}, {line['contrast']}, {SWEEPS[line['sweep']].lower()}, {what}", line)
@@ -206,9 +219,9 @@ def build_grafts(run: ComparisonRun) -> Json:
         if row["reason"] and row["contrast"] != "random"
     }
     return {
-        **state_of(lines, run, (EXCHANGE, GRAFTS, GRAFTS_IN_WORDS), "No grafts were made (--graft-pairs 0)."),
-        "sweeps": {name: text for name, text in SWEEPS.items() if any(one["sweep"] == name for one in lines)},
-        "whole_names": WHOLE, "scores": SCORES, "lenders": LENDERS, "lines": lines, "whole": whole,
+        **state_of(lines, run, (EXCHANGE, LAYER_SWAPS, GENERATED_LAYER_SWAPS), "No layer swaps were made (--swap-pairs 0)."),
+        "sweeps": {name: text for name, text in SWEEPS.items() if any(line["sweep"] == name for line in lines)},
+        "whole_names": WHOLE, "scores": SCORES, "sources": SOURCES, "lines": lines, "whole": whole,
         "reasons": [dict(zip(("contrast", "direction", "kind", "measure", "text"), (*k, text), strict=True)) for k, text in reasons.items()],
     }  # fmt: skip
 
@@ -226,12 +239,12 @@ def build_crossed(run: ComparisonRun) -> Json:
         if row["reason"] and row["contrast"] != "random"
     }
     return {
-        **state_of(lines + [{}] * len(reasons), run, (EXCHANGE, CROSSED), "No contribution was exchanged (--graft-pairs 0)."),
+        **state_of(lines + [{}] * len(reasons), run, (EXCHANGE, CROSSED), "No contribution was exchanged (--swap-pairs 0)."),
         "parts": [
             {"component": c, "position": p, "label": f"{_SHORT[c]}{', everywhere' if p == 'all' else f' at {p}'}"}
-            for c, p in sorted({(one["component"], one["position"]) for one in lines}, key=_part_order)
+            for c, p in sorted({(line["component"], line["position"]) for line in lines}, key=_part_order)
         ],
-        "lenders": LENDERS | {"random": "as far, in a random direction"}, "lines": lines,
+        "sources": SOURCES | {"random": "as far, in a random direction"}, "lines": lines,
         "reasons": [dict(zip(("contrast", "direction", "kind", "text"), (*k, text), strict=True)) for k, text in reasons.items()],
     }  # fmt: skip
 
@@ -254,10 +267,10 @@ def build_transfer(run: ComparisonRun) -> Json:
         for row in rows
         if row["reason"]
     ]
-    told = "; ".join(dict.fromkeys(f"{r['family']} ({r['contrast']}): {r['text']}" for r in reasons))
+    reason_text = "; ".join(dict.fromkeys(f"{r['family']} ({r['contrast']}): {r['text']}" for r in reasons))
     none = (
-        f"No probe could be carried over: {told}."
-        if told
+        f"No probe could be carried over: {reason_text}."
+        if reason_text
         else "No family that both models answer has labels a probe could learn."
     )
     return {
@@ -311,7 +324,7 @@ def build_weights(run: ComparisonRun) -> Json:
         if row["block"] is None
     ]
     return {
-        **state_of(rows, run, (WEIGHTS_LEFT_OUT,), "No tensor of the two checkpoints could be compared: their weight files hold other shapes."),
+        **state_of(rows, run, (WEIGHTS_EXCLUDED,), "No tensor of the two checkpoints could be compared: their weight files hold other shapes."),
         "blocks": blocks, "matrices": matrices, "measures": measures, "maps": maps, "outside": outside,
     }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What does the page say of the similarity of streams? Lines with and without dominant dimensions, and with each family left out."""
+"""What does the page say of the similarity of streams? Lines with and without dominant dimensions, and with each family excluded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from strata.dashboards.view.comparison_lines import gathered, spoken, state_of
 from strata.dashboards.view.comparison_run import ComparisonRun
 from strata.dashboards.view.labels import kind_order
-from strata.dashboards.view.maps import runs_in_words
+from strata.dashboards.view.maps import runs_text
 from strata.dashboards.view.tables import Rows
 from strata.dashboards.view.text import count, number, significant, visible
 from strata.experiments.comparison_measures import STREAMS
@@ -31,14 +31,14 @@ FEW = "Too few items of any kind have a position in common: CKA needs eight of a
 
 
 def build_similarity(run: ComparisonRun) -> Json:
-    """`lines` by contrast, measure, kind, position and dimensions; `family_lines` with the range over left-out families as band."""
+    """`lines` by contrast, measure, kind, position and dimensions; `family_lines` with the range over excluded families as band."""
     rows = current_rows(run, "similarity")
-    whole = [row for row in rows if row["left_out"] is None]
+    whole = [row for row in rows if row["excluded"] is None]
     lines = [line for line in with_dominant(whole, _KEY, ("share_base", "share_other")) if drawn(line)]
     for line in lines:
         name = f"{line['measure']}, {line['kind']}, {line['contrast']}, at {line['position']}"
         line["aria"] = spoken(f"{name}, without dominant dimensions" if line["dimensions"] == "trimmed" else name, line)
-    without = left_out(rows, _KEY)
+    without = excluded(rows, _KEY)
     full = [line for line in lines if line["dimensions"] == "all"]
     family_lines = [
         family_line(line, without[key]) for line in full if line["measure"] == "cka" and (key := _key(line)) in without
@@ -93,24 +93,24 @@ def drawn(line: Json) -> bool:
     return line["dimensions"] == "all" or any(line["dominant"])
 
 
-def left_out(rows: Rows, key: Sequence[str]) -> dict[tuple[Any, ...], dict[str, dict[int, float]]]:
-    """By `key` the values of all dimensions with each family left out."""
-    found: dict[tuple[Any, ...], dict[str, dict[int, float]]] = {}
+def excluded(rows: Rows, key: Sequence[str]) -> dict[tuple[Any, ...], dict[str, dict[int, float]]]:
+    """By `key` the values of all dimensions with each family excluded."""
+    by_key: dict[tuple[Any, ...], dict[str, dict[int, float]]] = {}
     for row in rows:
-        if row["left_out"] is not None and row["dimensions"] == "all" and row["value"] is not None:
-            of = found.setdefault(tuple(row[name] for name in key), {}).setdefault(str(row["left_out"]), {})
+        if row["excluded"] is not None and row["dimensions"] == "all" and row["value"] is not None:
+            of = by_key.setdefault(tuple(row[name] for name in key), {}).setdefault(str(row["excluded"]), {})
             of[int(row["stream"])] = float(row["value"])
-    return found
+    return by_key
 
 
 def family_line(line: Json, without: Families) -> Json:
-    """The line again, its band the lowest and highest value with a family left out."""
+    """The line again, its band the lowest and highest value with a family excluded."""
     by_stream = [[of[stream] for of in without.values() if stream in of] for stream in line["layer"]]
     low = [significant(min(values, default=None)) for values in by_stream]
     high = [significant(max(values, default=None)) for values in by_stream]
-    method = f"lowest and highest value with one of {count(len(without), 'family', 'families')} left out at a time"
-    found = {**line, "low": low, "high": high, "method": method}
-    return found | {"aria": f"{line['aria']}; bands: {method}"}
+    method = f"lowest and highest value with one of {count(len(without), 'family', 'families')} excluded at a time"
+    banded = {**line, "low": low, "high": high, "method": method}
+    return banded | {"aria": f"{line['aria']}; bands: {method}"}
 
 
 def dominance_words(line: Json) -> str:
@@ -142,7 +142,10 @@ def _is_told(line: Json) -> bool:
 
 
 def _told(line: Json, lines: Sequence[Json], without: Families) -> Json:
-    trimmed = next((one for one in lines if _key(one) == _key(line) and one["dimensions"] == "trimmed"), None)
+    trimmed = next(
+        (candidate for candidate in lines if _key(candidate) == _key(line) and candidate["dimensions"] == "trimmed"),
+        None,
+    )
     values = {stream: value for stream, value in zip(line["layer"], line["mean"], strict=True) if value is not None}
     lowest = min(values, key=lambda stream: (values[stream], stream))
     parts = [
@@ -162,9 +165,9 @@ def apart(line: Json, trimmed: Json) -> dict[int, tuple[float, float]]:
     without = dict(zip(trimmed["layer"], trimmed["mean"], strict=True))
     both = {stream: (value, without.get(stream)) for stream, value in zip(line["layer"], line["mean"], strict=True)}
     return {
-        stream: (one, other)
-        for stream, (one, other) in both.items()
-        if one is not None and other is not None and abs(one - other) >= APART
+        stream: (full, other)
+        for stream, (full, other) in both.items()
+        if full is not None and other is not None and abs(full - other) >= APART
     }
 
 
@@ -178,14 +181,14 @@ def dimensions_told(line: Json, trimmed: Json | None) -> str:
     if not disagree:
         return f"{dominance_words(line)}; without {it} the line is the same to {APART}"
     carried: dict[str, list[int]] = {}
-    for stream, (one, other) in sorted(disagree.items()):
-        carried.setdefault(_carries(one, other), []).append(stream)
-    told = [
+    for stream, (full, other) in sorted(disagree.items()):
+        carried.setdefault(_carries(full, other), []).append(stream)
+    clauses = [
         words.format(it=it, where=in_streams(carried[name]), **_worst(disagree, carried[name]))
         for name, words in _CARRIES.items()
         if name in carried
     ]
-    return f"{dominance_words(line)}; {'; '.join(told)}"
+    return f"{dominance_words(line)}; {'; '.join(clauses)}"
 
 
 _CARRIES = {
@@ -196,9 +199,9 @@ _CARRIES = {
 }
 
 
-def _carries(one: float, other: float) -> str:
+def _carries(full: float, other: float) -> str:
     """What the dominant dimensions do at a stream: `MOST` of the fall below 1, with or without them, has to be theirs."""
-    with_them, without = 1 - one, 1 - other
+    with_them, without = 1 - full, 1 - other
     if with_them > without:
         return "makes" if without < with_them * (1 - MOST) else "adds"
     return "hides" if with_them < without * (1 - MOST) else "dampens"
@@ -206,36 +209,36 @@ def _carries(one: float, other: float) -> str:
 
 def _worst(disagree: Mapping[int, tuple[float, float]], streams: list[int]) -> dict[str, Any]:
     at = max(streams, key=lambda stream: abs(disagree[stream][0] - disagree[stream][1]))
-    one, other = disagree[at]
-    return {"at": at, "values": f"{number(other, 3)} instead of {number(one, 3)}"}
+    full, other = disagree[at]
+    return {"at": at, "values": f"{number(other, 3)} instead of {number(full, 3)}"}
 
 
 def _families_told(values: Mapping[int, float], without: Families) -> str:
     if len(without) < 2:
-        return "all of one family, so none can be left out"
+        return "all of one family, so none can be excluded"
     lowest = {family: min(of.values()) for family, of in without.items() if of}
     low, high = (pick(lowest, key=lambda family: lowest[family]) for pick in (min, max))
     alone = _made_by_one(values, without)
-    ends = [number(lowest[one], 3) for one in (low, high)]
-    said = (
-        f"with one family left out at a time the lowest lies between {ends[0]} (without {visible(low)}) "
+    ends = [number(lowest[family], 3) for family in (low, high)]
+    text = (
+        f"with one family excluded at a time the lowest lies between {ends[0]} (without {visible(low)}) "
         f"and {ends[1]} (without {visible(high)})"
         if ends[0] != ends[1]
-        else f"with any one family left out the lowest is {ends[0]}"
+        else f"with any one family excluded the lowest is {ends[0]}"
     )
     for family, streams in alone.items():
         there = min(without[family][stream] for stream in streams)
         before = min(values[stream] for stream in streams)
-        said += (
+        text += (
             f"; only {visible(family)} makes it fall at {in_streams(streams)}: without it the lowest value there is "
             f"{number(there, 3)} instead of {number(before, 3)}"
         )
-    return said
+    return text
 
 
 def _made_by_one(values: Mapping[int, float], without: Families) -> dict[str, list[int]]:
     """Family → streams whose fall below 1 mostly goes with it, and with no other family."""
-    found: dict[str, list[int]] = {}
+    by_family: dict[str, list[int]] = {}
     for stream, value in sorted(values.items()):
         if 1 - value < APART:
             continue
@@ -243,8 +246,8 @@ def _made_by_one(values: Mapping[int, float], without: Families) -> dict[str, li
             family for family, of in without.items() if stream in of and 1 - of[stream] < (1 - value) * (1 - MOST)
         ]
         if len(makers) == 1:
-            found.setdefault(makers[0], []).append(stream)
-    return found
+            by_family.setdefault(makers[0], []).append(stream)
+    return by_family
 
 
 def _of_prompts(appended: Mapping[tuple[str, str], tuple[int, int]]) -> list[Json]:
@@ -264,7 +267,7 @@ def _of_prompts(appended: Mapping[tuple[str, str], tuple[int, int]]) -> list[Jso
 
 
 def in_streams(numbers: list[int]) -> str:
-    return f"stream{'s' if len(numbers) > 1 else ''} {runs_in_words(numbers)}"
+    return f"stream{'s' if len(numbers) > 1 else ''} {runs_text(numbers)}"
 
 
 def _key(line: Json) -> tuple[Any, ...]:

@@ -9,28 +9,28 @@ from strata.dashboards.view.comparison_run import ComparisonRun
 from strata.dashboards.view.labels import KINDS
 from strata.dashboards.view.text import interval, number, significant, without_paths
 from strata.experiments.answer_measures import AGREEING, DECIDING_RULE, MEASURES, deciding_label
-from strata.experiments.compare.agreement import CLAIMED_ON, claimed_in_words
-from strata.experiments.compare.story import SPLIT
+from strata.experiments.compare.agreement import CLAIMED_ON, claimed_by_generated
+from strata.experiments.compare.hypothesis import SPLIT
 
 Json = dict[str, Any]
-ESTIMATES = ("base", "distilled", "twin", "change", "twin_change", "beyond_twin")
+ESTIMATES = ("base", "distilled", "control", "change", "control_change", "difference_in_differences")
 BOUND = 0.05
 """Depth within which a location is called unchanged (methods: equivalence)."""
 LOCATED_KINDS = ("knowledge", "reasoning")
 WOULD_CHANGE = (
-    "More items or other families that move the intervals, a second control twin or another seed of the same training, "
+    "More items or other families that move the intervals, a second control model or another seed of the same training, "
     "or a calibration on planted pairs that finds these instruments off."
 )
 
 
-def said(text: Any) -> str:
+def path_free(text: Any) -> str:
     """A sentence of the run without the paths of the machine it ran on."""
     return str(without_paths(str(text)))
 
 
 def label_of(run: ComparisonRun, role: str) -> str:
     """The model as it was asked for."""
-    return said(run.found["models"][role].get("spec") or role).removeprefix("…/")
+    return path_free(run.comparison["models"][role].get("spec") or role).removeprefix("…/")
 
 
 def is_limited(run: ComparisonRun) -> bool:
@@ -39,13 +39,13 @@ def is_limited(run: ComparisonRun) -> bool:
 
 
 def build_verdict(run: ComparisonRun) -> Json:
-    """Sentences, the word on the popular story with its reason, and every caveat."""
-    verdict = run.found["verdict"]
+    """Sentences, the word on the layer-split hypothesis with its reason, and every caveat."""
+    verdict = run.comparison["verdict"]
     return {
-        "word": str(verdict.get("story") or "undetermined"),
-        "reason": said(verdict.get("reason") or ""),
-        "sentences": [said(one) for one in verdict.get("sentences") or []],
-        "quick": bool(run.found.get("quick")),
+        "word": str(verdict.get("hypothesis") or "undetermined"),
+        "reason": path_free(verdict.get("reason") or ""),
+        "sentences": [path_free(sentence) for sentence in verdict.get("sentences") or []],
+        "quick": bool(run.comparison.get("quick")),
         "limited": is_limited(run),
         "caveats": _caveats(run),
         "would_change": WOULD_CHANGE,
@@ -56,13 +56,13 @@ def _caveats(run: ComparisonRun) -> list[Json]:
     out: list[Json] = []
 
     def add(code: str, text: str) -> None:
-        if all(one["text"] != text for one in out):
+        if all(caveat["text"] != text for caveat in out):
             out.append({"code": code, "text": text})
 
-    if run.found.get("quick"):
+    if run.comparison.get("quick"):
         add(
             "quick",
-            "This is a --quick run: fewer families, items and pairs, fewer draws and coarser grafts, so its intervals are wide.",
+            "This is a --quick run: fewer families, items and pairs, fewer draws and coarser layer swaps, so its intervals are wide.",
         )
     if is_limited(run):
         add("limited", "This is a --limit run: good for trying out, not for conclusions.")
@@ -73,22 +73,25 @@ def _caveats(run: ComparisonRun) -> list[Json]:
     for check in build_pair_check(run):
         if not check["ok"]:
             add("pair", f"Whether {check['base']} is the base of {check['label']}: {check['verdict']}. What differs between them may be no effect of training.")  # fmt: skip
-    if "twin" not in run.roles:
-        add("twin", "No control twin was given: what reasoning training did can't be told from what any training does.")
-    for entry in run.found.get("not_comparable") or []:
+    if "control" not in run.roles:
+        add(
+            "control",
+            "No control model was given: what reasoning training did can't be told from what any training does.",
+        )
+    for entry in run.comparison.get("not_comparable") or []:
         add(
             "incomparable",
-            f"Not comparable ({entry['model']}): {entry['measure']}: {said(entry['reason']).rstrip('.')}.",
+            f"Not comparable ({entry['model']}): {entry['measure']}: {path_free(entry['reason']).rstrip('.')}.",
         )
-    for warning in run.found.get("warnings") or []:
-        add("warning", said(_by_role(run, str(warning))).rstrip(".") + ".")
+    for warning in run.comparison.get("warnings") or []:
+        add("warning", path_free(_by_role(run, str(warning))).rstrip(".") + ".")
     return out
 
 
 def _by_role(run: ComparisonRun, warning: str) -> str:
     """A model's own warning under its role: directories of three models may end in the same name."""
     for role in run.roles:
-        ahead = f"{run.found['models'][role].get('spec')}: "
+        ahead = f"{run.comparison['models'][role].get('spec')}: "
         if warning.startswith(ahead):
             return f"{role.capitalize()}: {warning.removeprefix(ahead)}"
     return warning
@@ -96,24 +99,24 @@ def _by_role(run: ComparisonRun, warning: str) -> str:
 
 def build_pair_check(run: ComparisonRun) -> list[Json]:
     """Per model: is the base its base, by what, and if not, which one is."""
-    found = []
-    for role, check in (run.found.get("pair_check") or {}).items():
+    checks = []
+    for role, check in (run.comparison.get("pair_check") or {}).items():
         full = run.pair_check.get(role) or {}
         close = full.get("closeness") or {}
-        found.append(
+        checks.append(
             {
                 "role": role,
                 "base": label_of(run, "base"),
-                "label": label_of(run, role) if role in run.found["models"] else role,
+                "label": label_of(run, role) if role in run.comparison["models"] else role,
                 "verdict": str(check["verdict"]),
                 "ok": check["verdict"] in ("base", "same weights"),
                 "judged_by": str(full.get("judged_by") or ""),
-                "reasons": [said(reason) for reason in check.get("reasons") or []],
-                "hint": said(check["hint"]) if check.get("hint") else "",
+                "reasons": [path_free(reason) for reason in check.get("reasons") or []],
+                "hint": path_free(check["hint"]) if check.get("hint") else "",
                 "closeness": {name: significant(v) for name, v in close.items() if isinstance(v, int | float)},
             }
         )
-    return found
+    return checks
 
 
 def estimate(raw: Json | None) -> Json | None:
@@ -129,20 +132,20 @@ def _estimates(raw: Json | None) -> Json:
 
 
 def _asked(entry: Json) -> Json:
-    return {name: int(entry.get(name) or 0) for name in ("items", "asked", "left_out")}
+    return {name: int(entry.get(name) or 0) for name in ("items", "asked", "excluded")}
 
 
 def was_asked(run: ComparisonRun, kind: str) -> bool:
     """Whether the run holds any item of the kind."""
-    return bool((run.found["kinds"].get(kind) or {}).get("items"))
+    return bool((run.comparison["kinds"].get(kind) or {}).get("items"))
 
 
 def build_answers(run: ComparisonRun) -> Json:
-    """By kind and by family every measure of the answers, and which of them show a change; in words by split."""
+    """By kind and by family every measure of the answers, and which of them show a change; generated answers by split."""
     kinds = [
         {"kind": kind, **_asked(of_kind), "measures": _measures(of_kind), **_agreement(of_kind)}
         for kind in KINDS
-        if (of_kind := run.found["kinds"].get(kind) or {}).get("accuracy")
+        if (of_kind := run.comparison["kinds"].get(kind) or {}).get("accuracy")
     ]
     families = [
         {
@@ -152,26 +155,28 @@ def build_answers(run: ComparisonRun) -> Json:
         }
         for row in run.families
     ]  # fmt: skip
-    thoughts = run.found["thoughts"] or {}
-    at_prompts = run.found["kinds"].get("reasoning") or {}
+    generated = run.comparison["generated"] or {}
+    at_prompts = run.comparison["kinds"].get("reasoning") or {}
     splits = [
         {
             "split": str(split), "about": str(entry.get("about") or split), "estimates": _estimates(entry.get("accuracy")),
             "agreed": _alone(entry.get("accuracy"), at_prompts if split == SPLIT else None),
             "prompt": {role: str(way) for role, way in (entry.get("prompt") or {}).items()},
-            "no_answer": {role: {said(why): int(n) for why, n in reasons.items()} for role, reasons in (entry.get("no_answer") or {}).items()},
+            "no_answer": {role: {path_free(why): int(n) for why, n in reasons.items()} for role, reasons in (entry.get("no_answer") or {}).items()},
         }
-        for split, entry in thoughts.items()
+        for split, entry in generated.items()
         if isinstance(entry, dict)
     ]  # fmt: skip
-    reason = thoughts.get("reason")
+    reason = generated.get("reason")
     warmth = float((run.manifest.get("config") or {}).get("temperature") or 0.0)
     return {
         "kinds": kinds,
         "families": families,
-        "thoughts": splits,
-        "thoughts_how": f"drawn at temperature {warmth:g}" if warmth else "greedily",
-        "thoughts_text": "" if splits else said(reason or "no answers in words were asked for").rstrip(".") + ".",
+        "generated": splits,
+        "generated_how": f"drawn at temperature {warmth:g}" if warmth else "greedily",
+        "generated_text": ""
+        if splits
+        else path_free(reason or "no generated answers were asked for").rstrip(".") + ".",
     }
 
 
@@ -181,23 +186,27 @@ def _measures(of_kind: Json) -> list[Json]:
     deciding = {"name": "accuracy", "label": deciding_label(of_kind.get("decided_by") or {}), "unit": "share of items",
                 "means": MEASURES[decided[0]].means if len(decided) == 1 else DECIDING_RULE, "share": True, "decides": True}  # fmt: skip
     others = [
-        {"name": one.name, "label": one.label, "unit": one.unit, "means": one.means, "share": one.is_share, "decides": False}
-        for one in AGREEING
-        if of_kind.get(one.name) and any(of_kind[one.name].values()) and decided != [one.name]
+        {"name": measure.name, "label": measure.label, "unit": measure.unit, "means": measure.means, "share": measure.is_share, "decides": False}
+        for measure in AGREEING
+        if of_kind.get(measure.name) and any(of_kind[measure.name].values()) and decided != [measure.name]
     ]  # fmt: skip
-    return [{**one, "estimates": _estimates(of_kind.get(str(one["name"])))} for one in (deciding, *others)]
+    return [{**measure, "estimates": _estimates(of_kind.get(str(measure["name"])))} for measure in (deciding, *others)]
 
 
 def _agreement(of_kind: Json) -> Json:
-    """By contrast whether a claim stands, whether all measures show one side, whether two show opposites; and that in words.
+    """By contrast whether a claim stands, whether all measures show one side, whether two show opposites; and that as a sentence.
 
     A comparison of an earlier version, which knows no `shown_by`, judged by point estimates: of it nothing is marked.
     """
-    found = (of_kind.get("agreement") or {}) if "shown_by" in of_kind else {}
+    agreement = (of_kind.get("agreement") or {}) if "shown_by" in of_kind else {}
     claims = bool(of_kind.get("claimed"))
     agreed = {
-        name: {"claimed": claims and name in CLAIMED_ON, "shared": bool(one["sign"]), "opposite": bool(one["opposite"])}
-        for name, one in found.items()
+        name: {
+            "claimed": claims and name in CLAIMED_ON,
+            "shared": bool(entry["sign"]),
+            "opposite": bool(entry["opposite"]),
+        }
+        for name, entry in agreement.items()
     }
     return {"agreed": agreed, **{name: str(of_kind.get(name) or "") for name in ("disagreement", "shown_by")}}
 
@@ -207,7 +216,7 @@ def _alone(accuracy: Json | None, at_prompts: Json | None) -> Json:
 
     On other problems nothing is claimed.
     """
-    claims = accuracy is not None and at_prompts is not None and bool(claimed_in_words(accuracy, at_prompts))
+    claims = accuracy is not None and at_prompts is not None and bool(claimed_by_generated(accuracy, at_prompts))
     return {name: {"claimed": claims, "shared": claims, "opposite": False} for name in CLAIMED_ON}
 
 
@@ -215,7 +224,7 @@ def build_locations(run: ComparisonRun) -> Json:
     """Where each kind is located in each model, how far that moved, and in which order the kinds stand."""
     rows = []
     for kind in (kind for kind in LOCATED_KINDS if was_asked(run, kind)):
-        of_kind = run.found["kinds"].get(kind) or {}
+        of_kind = run.comparison["kinds"].get(kind) or {}
         located = of_kind.get("located") or {}
         for role in run.others:
             moved = (of_kind.get("location_change") or {}).get(role) or {}
@@ -228,7 +237,7 @@ def build_locations(run: ComparisonRun) -> Json:
                     "value": significant(moved.get("difference")), "low": significant(low), "high": significant(high),
                     "low90": significant(narrow[0]), "high90": significant(narrow[1]),
                     "p": p_words(significant(moved.get("p"))), "pairs": moved.get("pairs"), "clusters": moved.get("clusters"),
-                    "verdict": str(moved.get("verdict") or "undetermined"), "reason": said(moved.get("reason") or ""),
+                    "verdict": str(moved.get("verdict") or "undetermined"), "reason": path_free(moved.get("reason") or ""),
                     "method": str(moved.get("method") or ""),
                 }
             )  # fmt: skip
@@ -241,12 +250,12 @@ def build_locations(run: ComparisonRun) -> Json:
 
 def _orders(run: ComparisonRun) -> list[Json]:
     """In which order the kinds stand in each model; numbers only where both are located in it."""
-    order = run.found.get("order") or {}
-    found = []
+    order = run.comparison.get("order") or {}
+    orders = []
     for role in (role for role in run.roles if role in order and was_sought(run, role)):
-        located = {kind: (run.found["kinds"][kind].get("located") or {}).get(role) for kind in LOCATED_KINDS}
-        found.append({"role": role, "text": order_words(order[role], located)})
-    return found
+        located = {kind: (run.comparison["kinds"][kind].get("located") or {}).get(role) for kind in LOCATED_KINDS}
+        orders.append({"role": role, "text": order_words(order[role], located)})
+    return orders
 
 
 def was_sought(run: ComparisonRun, role: str) -> bool:
@@ -265,15 +274,15 @@ def place_words(located: Json | None, sought: bool = True) -> str:
 
 def build_halves(run: ComparisonRun) -> list[Json]:
     """Recovery by the upper half of the blocks minus recovery by the lower half, where the models differ at all."""
-    found = []
+    halves = []
     for kind in LOCATED_KINDS:
-        for role, of_role in ((run.found["kinds"].get(kind) or {}).get("upper_minus_lower") or {}).items():
+        for role, of_role in ((run.comparison["kinds"].get(kind) or {}).get("upper_minus_lower") or {}).items():
             for measure, entry in (of_role or {}).items():
-                found.append(
+                halves.append(
                     {
                         "kind": kind, "role": role, "measure": measure, "cut": entry.get("cut"),
                         "whole": estimate(entry.get("whole")), "apart": estimate(entry.get("upper_minus_lower")),
-                        "reason": said(entry.get("reason") or ""),
+                        "reason": path_free(entry.get("reason") or ""),
                     }
                 )  # fmt: skip
-    return found
+    return halves

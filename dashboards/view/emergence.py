@@ -25,13 +25,13 @@ def emergence_state(run: RunTables) -> Json:
     streams = emergence_by_item(run)
     kinds = []
     for kind in sorted({row["kind"] for row in run.behaviour if row["item"] in streams}, key=kind_order):
-        mine = [streams[row["item"]] for row in run.behaviour if row["kind"] == kind and row["item"] in streams]
+        states = [streams[row["item"]] for row in run.behaviour if row["kind"] == kind and row["item"] in streams]
         counts = [0] * (run.n_layers + 1)
-        for one in mine:
-            if one["state"] == "ok":
-                counts[one["stream"]] += 1
-        never = sum(one["state"] == "never" for one in mine)
-        kinds.append({"kind": kind, "n": len(mine), "never": never, "counts": counts})
+        for entry in states:
+            if entry["state"] == "ok":
+                counts[entry["stream"]] += 1
+        never = sum(entry["state"] == "never" for entry in states)
+        kinds.append({"kind": kind, "n": len(states), "never": never, "counts": counts})
     return {"state": "ok" if kinds else "empty", "text": "", **shown, "kinds": kinds}
 
 

@@ -1,4 +1,4 @@
-"""Which rows does the item table show? One row an item, column by column, left-out items included with their reason."""
+"""Which rows does the item table show? One row an item, column by column, excluded items included with their reason."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MAX_PROMPT_CHARACTERS = 400_000
 def build_items(run: RunTables, mapped: dict[str, str], max_rows: int = MAX_ROWS) -> Json:
     """`mapped` is item -> lens-map key. Over `max_rows`, items with a map stay and every family gives its share."""
     rows = sorted(run.behaviour, key=lambda r: (kind_order(r["kind"]), r["family"], r["item"]))
-    kept = _thin(rows, mapped, max_rows)
+    shown = _thin(rows, mapped, max_rows)
     streams = emergence_by_item(run)
     names = ("item", "family", "kind", "template", "cluster", "answer", "foil", "logit_difference", "answer_logprob",
              "rank", "correct", "correct_by_choice", "answered", "emergence", "reason", "map", "prompt")  # fmt: skip
     columns: dict[str, list[Any]] = {name: [] for name in names}
-    prompts = {r["item"]: run.prompts.get(r["item"], "") for r in kept}
+    prompts = {r["item"]: run.prompts.get(r["item"], "") for r in shown}
     keep_prompts = sum(map(len, prompts.values())) <= MAX_PROMPT_CHARACTERS
-    for row in kept:
+    for row in shown:
         item = row["item"]
         columns["item"].append(item)
         columns["family"].append(row["family"])
@@ -44,11 +44,11 @@ def build_items(run: RunTables, mapped: dict[str, str], max_rows: int = MAX_ROWS
         columns["reason"].append(row.get("reason") or "")
         columns["map"].append(mapped.get(item))
         columns["prompt"].append(prompts[item] if keep_prompts or item in mapped else "")
-    rule = "every item" if len(kept) == len(rows) else (
-        f"{len(kept)} of {len(rows)} items: those with a lens map, then evenly from every family; "
+    rule = "every item" if len(shown) == len(rows) else (
+        f"{len(shown)} of {len(rows)} items: those with a lens map, then evenly from every family; "
         "behaviour.parquet has them all"
     )  # fmt: skip
-    return {"total": len(rows), "shown": len(kept), "rule": rule, "columns": columns}
+    return {"total": len(rows), "shown": len(shown), "rule": rule, "columns": columns}
 
 
 def _thin(rows: list[Json], mapped: dict[str, str], limit: int) -> list[Json]:

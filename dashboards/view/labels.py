@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from strata.dashboards.view.causal_labels import CAUSAL_INSTRUMENTS
+
 Json = dict[str, Any]
 
 KINDS = ("knowledge", "reasoning", "composite", "control")
@@ -55,8 +57,8 @@ INSTRUMENTS: dict[str, Json] = {
 
 # Shown greyed as "not run" when absent; the others appear only when they ran.
 EXPECTED_INSTRUMENTS = (
-    "interchange",
-    "removal",
+    "patching",
+    "ablation",
     "knockout",
     "attribution",
     "probe.linear",
@@ -131,7 +133,7 @@ REFERENCES: dict[str, str] = {
 
 def instrument_label(name: str) -> str:
     """The words for an instrument; an unknown one keeps its own name."""
-    entry = INSTRUMENTS.get(name)
+    entry = INSTRUMENTS.get(name) or CAUSAL_INSTRUMENTS.get(name)
     return str(entry["label"]) if entry else name
 
 

@@ -112,10 +112,10 @@ def pack_maps(maps: Sequence[LensMap]) -> tuple[list[PackedMap], list[Json]]:
         ids, times = np.unique(m.top_ids, return_counts=True)
         counts.update({int(i): int(n) for i, n in zip(ids, times, strict=True)})
         texts |= {int(i): m.vocabulary.get(int(i), f"#{int(i)}") for i in ids}
-    kept = [i for i, _ in sorted(counts.items(), key=lambda e: (-e[1], e[0]))[:OTHER]]
-    index = {token: at for at, token in enumerate(kept)}
-    vocabulary: list[Json] = [{"id": i, "text": texts[i]} for i in kept]
-    if len(counts) > len(kept):
+    commonest = [i for i, _ in sorted(counts.items(), key=lambda e: (-e[1], e[0]))[:OTHER]]
+    index = {token: at for at, token in enumerate(commonest)}
+    vocabulary: list[Json] = [{"id": i, "text": texts[i]} for i in commonest]
+    if len(counts) > len(commonest):
         vocabulary.append({"id": -1, "text": _TEXT_OF_OTHER})
     return [_pack(m, index) for m in maps], vocabulary
 

@@ -96,10 +96,10 @@ def build_maps(series: list[Json], behaviour: list[Json]) -> list[Json]:
 def _map(
     instrument: str, recipe: _Recipe, lines: dict[tuple[str, str, str, str], Json], behaviour: list[Json]
 ) -> Json | None:
-    found = [s for (i, m, _, _), s in lines.items() if i == instrument and m == recipe.measure]
-    if not found:
+    selected = [s for (i, m, _, _), s in lines.items() if i == instrument and m == recipe.measure]
+    if not selected:
         return None
-    layers = sorted({layer for s in found for layer in s["layer"]})
+    layers = sorted({layer for s in selected for layer in s["layer"]})
     rows = []
     for fam in sorted(behaviour, key=lambda b: (kind_order(b["kind"]), b["family"])):
         line = lines.get((instrument, recipe.measure, fam["kind"], fam["family"]))
@@ -107,7 +107,7 @@ def _map(
         rows.append(_row(fam, line, [b for b in baselines if b], recipe, layers))
     limit, clipped = symmetric_limit([v for r in rows for v in r["value"]])
     title = f"{instrument_label(instrument)}: {recipe.title}"
-    axis = found[0]["axis"]
+    axis = selected[0]["axis"]
     return {
         "id": f"{instrument}.{recipe.measure}",
         "instrument": instrument,
@@ -177,7 +177,7 @@ def _baseline(baselines: list[Json], layer: int, constant: float) -> float:
 
 
 def describe(title: str, axis: str, rows: list[Json], layers: list[int], above: str = "above baseline") -> str:
-    """The map in words: per family, from which layer on the cells stay undimmed to the end."""
+    """The map as a sentence: per family, from which layer on the cells stay undimmed to the end."""
     parts = []
     for row in rows:
         lit = [
@@ -185,12 +185,12 @@ def describe(title: str, axis: str, rows: list[Json], layers: list[int], above: 
             for layer, d, v in zip(layers, row["dim"], row["value"], strict=True)
             if v is not None and v > 0 and not d
         ]
-        where = f"{axis}s {runs_in_words(lit)}" if lit else "no layer"
+        where = f"{axis}s {runs_text(lit)}" if lit else "no layer"
         parts.append(f"{row.get('name') or row['family']} ({row['kind']}, {row['n']} items) {above} at {where}")
     return f"{title}. " + "; ".join(parts) + "."
 
 
-def runs_in_words(numbers: list[int]) -> str:
+def runs_text(numbers: list[int]) -> str:
     """`3–5, 7` for [3, 4, 5, 7]."""
     runs: list[list[int]] = []
     for n in numbers:

@@ -8,7 +8,7 @@ from typing import Any
 
 from strata.dashboards.view.tables import Json, RunTables
 from strata.dashboards.view.text import count, visible, without_paths
-from strata.experiments.items.framing import IN_WORDS
+from strata.experiments.items.framing import FRAMING_TEXT
 
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
@@ -47,15 +47,15 @@ def build_provenance(run: RunTables) -> Json:
 def asked_words(config: Mapping[str, Any]) -> str:
     """How the items were asked, to be read after `asked`; runs from before there was a choice were raw."""
     framing = str(config.get("framing") or "raw")
-    return IN_WORDS.get(framing, framing)
+    return FRAMING_TEXT.get(framing, framing)
 
 
 def framing_facts(config: Mapping[str, Any], template_sha256: Any) -> list[tuple[str, Any]]:
     """What stood before every prompt, from the configuration of a `locate`."""
-    opening = str(config.get("opening") or "")
+    prompt_prefix = str(config.get("prompt_prefix") or "")
     return [
         ("Asked", asked_words(config)),
-        ("Opening", visible(opening) if opening else None),
+        ("Prompt prefix", visible(prompt_prefix) if prompt_prefix else None),
         ("Chat template sha256", template_sha256),
     ]
 
@@ -66,8 +66,8 @@ def shown_facts(facts: Sequence[tuple[str, Any]]) -> list[list[str]]:
 
 
 def from_manifest(m: Json) -> Json:
-    """What the manifest of any verb says: command, versions, configuration, self-tests, stages, what was left out, warnings."""
-    left_out = m.get("left_out") or {}
+    """What the manifest of any verb says: command, versions, configuration, self-tests, stages, what was excluded, warnings."""
+    excluded = m.get("excluded") or {}
     command = m.get("command") or []
     words = command if isinstance(command, list) else [str(command)]
     return {
@@ -87,7 +87,7 @@ def from_manifest(m: Json) -> Json:
             [name, f"{float(s.get('seconds') or 0):.1f} s", _bytes(s.get("peak_memory_bytes"))]
             for name, s in (m.get("stages") or {}).items()
         ],
-        "left_out": [[str(without_paths(str(reason))), int(n)] for reason, n in left_out.items()],
+        "excluded": [[str(without_paths(str(reason))), int(n)] for reason, n in excluded.items()],
         "warnings": [str(without_paths(str(w))) for w in m.get("warnings") or []],
     }
 

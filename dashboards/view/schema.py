@@ -84,7 +84,7 @@ VIEW_SCHEMA: Json = _object(
              "groups": _list(_object({"id": _TEXT, "kind": _TEXT, "family": _TEXT_OR_NULL, "positions": _list(_TEXT),
                                       "identity": _list(_TEXT), "peaks": {"type": "object"}, "n_items": {"type": "integer"}})),
              "attribution": _list(_object({"component": _TEXT, "position": _TEXT, "correlation": _NUMBER, "n": _NUMBER})),
-             "pairs": _list(_object({"kind": _TEXT, "usable": {"type": "integer"}, "left_out": {"type": "array"}})),
+             "pairs": _list(_object({"kind": _TEXT, "usable": {"type": "integer"}, "excluded": {"type": "array"}})),
              "lines": _list(_object({"instrument": _TEXT, "measure": _TEXT, "component": _TEXT_OR_NULL, "kind": _TEXT,
                                      "family": _TEXT_OR_NULL, "position": _TEXT, "mean": _NUMBERS, "low": _NUMBERS, "high": _NUMBERS,
                                      "n_items": {"type": "integer"}, "n_clusters": {"type": "integer"}, "aria": _TEXT})),

@@ -68,7 +68,7 @@ def _one(where: Json, rows: Rows) -> Json:
 
 
 def _aria(s: Json) -> str:
-    """The line in words: first, middle and last stream with their intervals."""
+    """The line as a sentence: first, middle and last stream with their intervals."""
     picks = sorted({0, len(s["layer"]) // 2, len(s["layer"]) - 1})
     parts = []
     for i in picks:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from strata.experiments.run_files import FILES, MANIFEST_SCHEMA, SUMMARY_SCHEMA, check_manifest, is_whole
+from strata.experiments.schema_1 import as_read, rows_as_read, spellings
 from strata.probes.errors import StrataError
 
 Json = dict[str, Any]
@@ -62,7 +63,7 @@ def read_run(run_dir: Path) -> RunTables:
     return RunTables(
         run_dir=run_dir,
         manifest=manifest,
-        summary=summary,
+        summary=as_read(summary),
         behaviour=behaviour,
         curves=table_rows(run_dir / "curves.parquet"),
         emergence=table_rows(run_dir / "emergence.parquet"),
@@ -111,7 +112,7 @@ def table_rows(path: Path) -> Rows | None:
         rows: Rows = pq.read_table(path).to_pylist()
     except (OSError, ValueError, pa.ArrowException) as error:
         raise StrataError(f"{path} cannot be read ({error})", "Delete it and start the same command again") from error
-    return rows
+    return rows_as_read(rows)
 
 
 def _asked(path: Path) -> dict[str, Json]:
@@ -130,22 +131,22 @@ def _asked(path: Path) -> dict[str, Json]:
     return asked
 
 
-def interchange_items(run: RunTables) -> list[str]:
-    """Items that have interchange effects of their own, sorted; none when the table is absent."""
+def patching_items(run: RunTables) -> list[str]:
+    """Items that have activation patching effects of their own, sorted; none when the table is absent."""
     path = run.run_dir / "profiles.parquet"
     if not path.exists():
         return []
-    rows = _filtered(path, [("instrument", "=", "interchange")], ["item"])
+    rows = _filtered(path, [("instrument", "in", spellings("patching"))], ["item"])
     return sorted(str(i) for i in rows.column("item").unique().to_pylist())
 
 
-def interchange_rows(run: RunTables, items: Sequence[str]) -> Rows:
-    """The interchange effects of a few items, a row an effect."""
+def patching_rows(run: RunTables, items: Sequence[str]) -> Rows:
+    """The activation patching effects of a few items, a row an effect."""
     if not items:
         return []
-    where = [("instrument", "=", "interchange"), ("item", "in", list(items))]
+    where = [("instrument", "in", spellings("patching")), ("item", "in", list(items))]
     rows: Rows = _filtered(run.run_dir / "profiles.parquet", where, None).to_pylist()
-    return rows
+    return rows_as_read(rows)
 
 
 def _filtered(path: Path, where: list[tuple[str, str, Any]], columns: list[str] | None) -> pa.Table:

@@ -34,9 +34,9 @@ def interval(low: float | None, high: float | None, digits: int = 2) -> str:
     return f"[{number(low, digits)}, {number(high, digits)}]"
 
 
-def count(n: int, one: str, many: str | None = None) -> str:
+def count(n: int, singular: str, plural: str | None = None) -> str:
     """`1 item`, `2 items`."""
-    return f"{n:,} {one if n == 1 else (many or one + 's')}".replace(",", " ")
+    return f"{n:,} {singular if n == 1 else (plural or singular + 's')}".replace(",", " ")
 
 
 def listed(names: Sequence[str]) -> str:

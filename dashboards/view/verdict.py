@@ -12,7 +12,7 @@ from strata.dashboards.view.text import count, interval, listed, number, signifi
 Json = dict[str, Any]
 _SHORT = {"probe": "Linear probe", "lens": "Logit lens"}
 WOULD_CHANGE = (
-    "Interchange and removal experiments that agree on a block beyond a permutation null: "
+    "Activation patching and ablation experiments that agree on a block beyond a permutation null: "
     "only they can show which layer the model uses."
 )
 
@@ -101,8 +101,8 @@ def _clause(kind: Json) -> str:
             parts.append(
                 f"{word} from stream {onset['layer']} (depth {number(onset['depth'])}{band}, n = {onset['n']})"
             )
-    said = "becomes " + " and ".join(parts) if parts else "was not looked for"
-    return said + (f" ({', '.join(states)})" if states else "")
+    clause = "becomes " + " and ".join(parts) if parts else "was not looked for"
+    return clause + (f" ({', '.join(states)})" if states else "")
 
 
 def _short_clause(kind: Json) -> str:
@@ -116,20 +116,20 @@ def _short_clause(kind: Json) -> str:
 
 
 def _sentence(kinds: list[Json], causal: bool) -> str:
-    told = [k for k in kinds if k["kind"] in ("knowledge", "reasoning")] or kinds[:2]
-    if not told:
+    shown = [k for k in kinds if k["kind"] in ("knowledge", "reasoning")] or kinds[:2]
+    if not shown:
         return "No items were asked, so nothing can be said."
     if causal:  # the table beneath has depth, interval and n of every onset
         return (
             "; ".join(
-                f"{'on' if i else 'On'} {k['kind']} items the answer is {_short_clause(k)}" for i, k in enumerate(told)
+                f"{'on' if i else 'On'} {k['kind']} items the answer is {_short_clause(k)}" for i, k in enumerate(shown)
             )
             + "."
         )
-    first = "; ".join(f"{'on' if i else 'On'} {k['kind']} items the answer {_clause(k)}" for i, k in enumerate(told))
+    first = "; ".join(f"{'on' if i else 'On'} {k['kind']} items the answer {_clause(k)}" for i, k in enumerate(shown))
     return (
         first + ". Whether the model uses what can be decoded or read there was not tested, "
-        "so no layer is called located" + (" and the order stays undetermined." if len(told) > 1 else ".")
+        "so no layer is called located" + (" and the order stays undetermined." if len(shown) > 1 else ".")
     )
 
 
@@ -154,10 +154,10 @@ def _caveats(run: RunTables, kinds: list[Json], series: list[Json], behaviour: l
     if failed:
         add("self_test", f"Self-test failed: {listed(failed)}. No number below can be trusted.")
     for name in [k["kind"] for k in kinds]:
-        mine = [b for b in behaviour if b["kind"] == name]
-        missing = [b["family"] for b in mine if not b["answered"]]
+        families = [b for b in behaviour if b["kind"] == name]
+        missing = [b["family"] for b in families if not b["answered"]]
         if missing:
-            add("unanswered", f"{len(missing)} of {count(len(mine), f'{name} family', f'{name} families')} not answered: "
+            add("unanswered", f"{len(missing)} of {count(len(families), f'{name} family', f'{name} families')} not answered: "
                 f"{listed(missing)}.")  # fmt: skip
     for kind in kinds:
         for text in _contradictions(kind, series):

@@ -15,8 +15,8 @@ from strata.experiments.compare.paired import CHANGES, excludes_zero
 
 OfKind = Mapping[str, Any]
 """What comparison.json holds of the items of one kind or family."""
-CLAIMED_ON = ("change", "beyond_twin")
-"""The contrasts that a claim stands on; the second where there is a control twin."""
+CLAIMED_ON = ("change", "difference_in_differences")
+"""The contrasts that a claim stands on; the second where there is a control model."""
 
 
 def agreement(of_kind: OfKind) -> dict[str, Any]:
@@ -32,15 +32,19 @@ def shown(of_kind: OfKind, contrast: str) -> dict[str, int]:
     """By measure: 1 or −1 where its interval leaves 0 out, else 0. `accuracy` is the one that decides for these items."""
     decided = of_kind.get("decided_by") or {}
     # The accuracy that decides is one of the others where a single measure decided for all items.
-    names: list[str] = [one.name for one in AGREEING]
+    names: list[str] = [measure.name for measure in AGREEING]
     if list(decided) not in ([name] for name in names):
         names = ["accuracy", *names]
     estimates = {name: (of_kind.get(name) or {}).get(contrast) for name in names}
-    return {name: side(one) for name, one in estimates.items() if one is not None and one["value"] is not None}
+    return {
+        name: side(estimate)
+        for name, estimate in estimates.items()
+        if estimate is not None and estimate["value"] is not None
+    }
 
 
 def claimed(of_kind: OfKind) -> int:
-    """1 for a gain, −1 for a loss: every measure shows it from the base and, with a control twin, against the twin too.
+    """1 for a gain, −1 for a loss: every measure shows it from the base and, with a control model, against the control too.
 
     0 else, also where only one measure was taken.
     """
@@ -50,7 +54,7 @@ def claimed(of_kind: OfKind) -> int:
 
 
 def sign_of(accuracy: Mapping[str, Any]) -> int:
-    """Of one measure alone: 1 or −1 where a change leaves 0 out and, with a control twin, so does what is left beyond it."""
+    """Of one measure alone: 1 or −1 where a change leaves 0 out and, with a control model, so does what is left beyond it."""
     signs = {side(accuracy[name]) for name in borne_on(accuracy)}
     return signs.pop() if accuracy["change"] is not None and len(signs) == 1 else 0
 
@@ -61,14 +65,14 @@ def borne_on(accuracy: Mapping[str, Any]) -> list[str]:
 
 
 def contrasts_of(of_kind: OfKind) -> dict[str, dict[str, int]]:
-    """What the measures show in the contrasts that a claim stands on. Beyond the twin an absent measure shows nothing."""
+    """What the measures show in the contrasts that a claim stands on. Against the control an absent measure shows nothing."""
     from_base = shown(of_kind, "change")
-    beyond = shown(of_kind, "beyond_twin")
-    found = {"change": from_base} if from_base else {}
-    return found | ({"beyond_twin": dict.fromkeys(from_base, 0) | beyond} if beyond else {})
+    beyond = shown(of_kind, "difference_in_differences")
+    by_contrast = {"change": from_base} if from_base else {}
+    return by_contrast | ({"difference_in_differences": dict.fromkeys(from_base, 0) | beyond} if beyond else {})
 
 
-def claimed_in_words(accuracy: Mapping[str, Any], at_prompts: OfKind) -> int:
+def claimed_by_generated(accuracy: Mapping[str, Any], at_prompts: OfKind) -> int:
     """What generated answers bear by themselves, unless all that anything at the prompts shows is the opposite."""
     sign = sign_of(accuracy)
     return 0 if sign and denied_by(sign, at_prompts) else sign
@@ -76,10 +80,13 @@ def claimed_in_words(accuracy: Mapping[str, Any], at_prompts: OfKind) -> int:
 
 def denied_by(sign: int, at_prompts: OfKind) -> dict[str, list[str]]:
     """By contrast the measures at the prompts that show the opposite of `sign`; empty where any shows the same."""
-    found = contrasts_of(at_prompts)
-    if any(one == sign for signs in found.values() for one in signs.values()):
+    by_contrast = contrasts_of(at_prompts)
+    if any(shown_sign == sign for signs in by_contrast.values() for shown_sign in signs.values()):
         return {}
-    against = {contrast: [name for name, one in signs.items() if one == -sign] for contrast, signs in found.items()}
+    against = {
+        contrast: [name for name, shown_sign in signs.items() if shown_sign == -sign]
+        for contrast, signs in by_contrast.items()
+    }
     return {contrast: names for contrast, names in against.items() if names}
 
 

@@ -9,42 +9,42 @@ from strata.experiments.answer_measures import AGREEING, MEASURES, deciding_labe
 from strata.experiments.compare.agreement import OfKind, borne_on, claimed, contrasts_of, denied_by, side
 from strata.experiments.signed import signed, signed_interval
 
-AGAINST = {"change": "against the base", "beyond_twin": "against the control twin"}
+AGAINST = {"change": "against the base", "difference_in_differences": "against the control model"}
 _MOVES = {1: "a rise", -1: "a fall"}
 
 
 def disagreement(of_kind: OfKind) -> str | None:
     """By contrast the measures whose intervals lie on opposite sides of 0, with what each says; None where none do."""
-    told = [
+    parts = [
         f"{AGAINST[contrast]}: {_each(of_kind, contrast, [name for name, sign in signs.items() if sign])}"
         for contrast, signs in contrasts_of(of_kind).items()
         if {1, -1} <= set(signs.values())
     ]
-    return "; ".join(told) or None
+    return "; ".join(parts) or None
 
 
 def shown_by(of_kind: OfKind) -> str | None:
     """By contrast which measures show a change and which don't, where no claim stands and none denies another; else None."""
-    found = contrasts_of(of_kind)
-    if claimed(of_kind) or not any(sign for signs in found.values() for sign in signs.values()):
+    by_contrast = contrasts_of(of_kind)
+    if claimed(of_kind) or not any(sign for signs in by_contrast.values() for sign in signs.values()):
         return None
-    told = [
+    parts = [
         f"{AGAINST[contrast]} {_standing(of_kind, contrast)}"
-        for contrast, signs in found.items()
+        for contrast, signs in by_contrast.items()
         if not {1, -1} <= set(signs.values())
     ]
-    return "; ".join(told) or None
+    return "; ".join(parts) or None
 
 
 def why_not(of_kind: OfKind, sign: int) -> str:
     """`against the base (the measures disagree)`: every contrast that doesn't bear a gain (`sign` 1) or a loss (−1), and why."""
-    found = contrasts_of(of_kind)
-    told = [
+    by_contrast = contrasts_of(of_kind)
+    parts = [
         f"{AGAINST[contrast]}{_lacking(of_kind, signs, sign)}"
-        for contrast, signs in found.items()
+        for contrast, signs in by_contrast.items()
         if set(signs.values()) != {sign}
     ]
-    return " nor ".join(told) or "by more than one measure"
+    return " nor ".join(parts) or "by more than one measure"
 
 
 def why_not_alone(accuracy: Mapping[str, Any], sign: int) -> str:
@@ -59,12 +59,14 @@ def _lacking(of_kind: OfKind, signs: Mapping[str, int], sign: int) -> str:
         return " (the measures disagree)"
     if there == {0}:
         return ""
-    named = ", ".join(label_of(of_kind, name) for name, one in signs.items() if one == (0 if sign in there else -sign))
+    named = ", ".join(
+        label_of(of_kind, name) for name, shown_sign in signs.items() if shown_sign == (0 if sign in there else -sign)
+    )
     return f" (not by {named})" if sign in there else f" ({_MOVES[-sign]} is shown by {named})"
 
 
 def denial(sign: int, at_prompts: OfKind) -> str:
-    """What the measures at the prompts show against an answer in words."""
+    """What the measures at the prompts show against a generated answer."""
     return "; ".join(
         f"{AGAINST[contrast]} {_each(at_prompts, contrast, names)}"
         for contrast, names in denied_by(sign, at_prompts).items()
@@ -85,25 +87,25 @@ def label_of(of_kind: OfKind, name: str) -> str:
 
 def moved(of_kind: OfKind, name: str, contrast: str) -> str:
     """`+2.8 points [+1.0, +4.6]` or `−0.31 nats [−0.50, −0.12]`."""
-    one: Mapping[str, Any] = of_kind[name][contrast]
+    estimate: Mapping[str, Any] = of_kind[name][contrast]
     measure = next((known for known in AGREEING if known.name == name), None)
     share = measure is None or measure.is_share
     scale, digits = (100, 1) if share else (1, 2)
     unit = " points" if share else " nats" if measure is not None and measure.unit == "nats" else ""
-    low, high = (None if one[end] is None else scale * one[end] for end in ("low", "high"))
-    return f"{signed(scale * one['value'], digits)}{unit}{signed_interval(low, high, digits)}"
+    low, high = (None if estimate[end] is None else scale * estimate[end] for end in ("low", "high"))
+    return f"{signed(scale * estimate['value'], digits)}{unit}{signed_interval(low, high, digits)}"
 
 
 def _standing(of_kind: OfKind, contrast: str) -> str:
     """Of measures that don't deny each other: `a fall is shown by A, B; not shown by C`."""
     signs = contrasts_of(of_kind)[contrast]
     yes, no = (
-        ", ".join(label_of(of_kind, name) for name, one in signs.items() if bool(one) is shows)
+        ", ".join(label_of(of_kind, name) for name, sign in signs.items() if bool(sign) is shows)
         for shows in (True, False)
     )
     if not yes:
         return "no measure shows a change"
-    move = _MOVES[next(one for one in signs.values() if one)]
+    move = _MOVES[next(sign for sign in signs.values() if sign)]
     return (
         f"{move} is shown by {yes if no or len(signs) == 1 else 'every measure'}{f', not shown by {no}' if no else ''}"
     )

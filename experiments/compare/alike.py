@@ -49,11 +49,11 @@ def _tokens(about: About, asked: Questions) -> list[tuple[object, ...]]:
     ahead = len(about.prefix)
     return [
         (
-            one.key,
-            one.prompt.ids[ahead:],
-            one.foil_prompt.ids[ahead:] if one.foil_prompt else None,
-            one.answer_id,
-            one.foil_id,
+            item.key,
+            item.prompt.ids[ahead:],
+            item.foil_prompt.ids[ahead:] if item.foil_prompt else None,
+            item.answer_id,
+            item.foil_id,
         )
-        for one in asked.encoded
+        for item in asked.encoded
     ]

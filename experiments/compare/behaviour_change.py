@@ -28,7 +28,7 @@ def behaviour_change(
 
     `accuracy` is the share answered right, by the measure that decides for an item (`decided_by` counts them, in the base).
     `rows`: the behaviour table of each model over the same items. Items that a model could not be asked are in none of the
-    numbers; they are counted as `left_out`.
+    numbers; they are counted as `excluded`.
     """
     by_id = {role: {row["item"]: row for row in table} for role, table in rows.items()}
     kinds: dict[str, dict[str, Any]] = {}
@@ -49,16 +49,20 @@ def _change(
 ) -> dict[str, Any]:
     clusters = [entity_of(item) for item in items]
     rows = {role: [table[item.id] for item in items] for role, table in tables.items()}
-    found: dict[str, Any] = {"items": len(items)}
-    found["accuracy"] = paired(_answered_right(rows), clusters, draws=draws, seed=seed, shares=True)
+    summary: dict[str, Any] = {"items": len(items)}
+    summary["accuracy"] = paired(_answered_right(rows), clusters, draws=draws, seed=seed, shares=True)
     for measure in AGREEING:
         values = {role: _values(table, measure) for role, table in rows.items()}
-        found[measure.name] = paired(values, clusters, draws=draws, seed=seed, shares=measure.is_share)
+        summary[measure.name] = paired(values, clusters, draws=draws, seed=seed, shares=measure.is_share)
     asked = [all(row["answered"] is not None for row in of_item) for of_item in zip(*rows.values(), strict=True)]
-    found["decided_by"] = decided_by(row for row, there in zip(rows[BASE], asked, strict=True) if there)
-    found |= {"asked": sum(asked), "left_out": len(items) - sum(asked)}
-    told = {"agreement": agreement(found), "disagreement": disagreement(found), "shown_by": shown_by(found)}
-    return found | {"next_token": next_tokens(rows), **told}
+    summary["decided_by"] = decided_by(row for row, there in zip(rows[BASE], asked, strict=True) if there)
+    summary |= {"asked": sum(asked), "excluded": len(items) - sum(asked)}
+    agreement_entries = {
+        "agreement": agreement(summary),
+        "disagreement": disagreement(summary),
+        "shown_by": shown_by(summary),
+    }
+    return summary | {"next_token": next_tokens(rows), **agreement_entries}
 
 
 def _answered_right(rows: Mapping[Role, Rows]) -> dict[Role, Float[np.ndarray, " item"]]:

@@ -21,7 +21,7 @@ from torch import Tensor
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.models import Models
 from strata.experiments.compare.paired import Role
-from strata.experiments.compare.similarity import DIMENSIONS, dominant_text, families_left_out
+from strata.experiments.compare.similarity import DIMENSIONS, dominant_text, families_excluded
 from strata.experiments.items.alignment import EncodedItem, encode_items
 from strata.experiments.items.framing import REQUEST, framed
 from strata.experiments.items.schema import Item, Kind
@@ -29,7 +29,6 @@ from strata.experiments.locate.causal.choose import spread_over_entities
 from strata.experiments.locate.places import asked_at
 from strata.experiments.locate.questions import Questions, entity_of
 from strata.experiments.run import RunDirectory, rows_to_table
-from strata.experiments.statistics.bootstrap import MIN_CLUSTERS, cluster_codes
 from strata.experiments.statistics.jackknife import jackknife_bootstrap
 from strata.experiments.tables import CONTRASTS
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -39,6 +38,7 @@ from strata.probes.prompts import Prompt
 from strata.probes.similarity.cka import FEWEST_ITEMS, four_contrasts
 from strata.probes.similarity.dominant import Dominance, dominance
 from strata.probes.similarity.matched import streams_at
+from strata.probes.statistics.bootstrap import MIN_CLUSTERS, cluster_codes
 
 TABLE = "contrasts"
 KINDS: tuple[Kind, ...] = ("knowledge", "reasoning")
@@ -51,7 +51,7 @@ INSTRUCTIONS = {
     "slow_reworded": "Think everything through in stages: list each of them, and conclude only after that.",
     "other": "Answer in French: write down the French answer only, with no English before it.",
 }
-"""Of about one length in tokens. `slow` and `other` share as many words with `fast`, so that wording is no part of the excess."""
+"""Of about one length in tokens. `slow` and `other` share as many words with `fast`, so that template is no part of the excess."""
 NAMES = ("fast_slow", "fast_fast", "slow_slow", "fast_other", "excess")
 """Contrasts in the order in which they are told; see `strata.probes.similarity.cka.Contrasts`."""
 _QUESTION = "question"
@@ -73,7 +73,9 @@ def write_contrasts(
     for role in models.held_first if config.contrast_items else ():
         try:
             rows[role] = list(
-                contrast_rows(models.get(role), role, items, config, opening=questions.opening, progress=progress)
+                contrast_rows(
+                    models.get(role), role, items, config, prompt_prefix=questions.prompt_prefix, progress=progress
+                )
             )
         except STOPPING:
             raise
@@ -84,15 +86,20 @@ def write_contrasts(
 
 def contrast_items(encoded: Sequence[EncodedItem], per_kind: int, seed: int) -> tuple[Item, ...]:
     """`per_kind` items of each kind, answered or not: families in turn, in each of them entities in turn."""
-    found: list[Item] = []
+    chosen: list[Item] = []
     for kind in KINDS:
         by_family: dict[str, list[EncodedItem]] = defaultdict(list)
-        for one in encoded:
-            if one.item.kind == kind:
-                by_family[one.item.family].append(one)
-        turns = chain.from_iterable(zip_longest(*(spread_over_entities(mine, seed) for mine in by_family.values())))
-        found += [one.item for one in islice((one for one in turns if one is not None), per_kind)]
-    return tuple(found)
+        for encoded_item in encoded:
+            if encoded_item.item.kind == kind:
+                by_family[encoded_item.item.family].append(encoded_item)
+        turns = chain.from_iterable(
+            zip_longest(*(spread_over_entities(members, seed) for members in by_family.values()))
+        )
+        chosen += [
+            encoded_item.item
+            for encoded_item in islice((encoded_item for encoded_item in turns if encoded_item is not None), per_kind)
+        ]
+    return tuple(chosen)
 
 
 @dataclass(frozen=True)
@@ -102,38 +109,40 @@ class Instructed:
     items: tuple[Item, ...]
     prompts: Mapping[str, tuple[Prompt, ...]]
     """By instruction, in the order of `items`; `last` is the question's last token."""
-    left_out: Mapping[str, str]
+    excluded: Mapping[str, str]
     """Reason by item id for the others."""
 
 
-def instructed(items: Sequence[Item], checkpoint: Checkpoint, opening: str = "") -> Instructed:
-    """Every item behind every instruction: in the request of a chat that it is `opening`'s, else before the text.
+def instructed(items: Sequence[Item], checkpoint: Checkpoint, prompt_prefix: str = "") -> Instructed:
+    """Every item behind every instruction: in the request of a chat that it is `prompt prefix`'s, else before the text.
 
     An item counts only if all five prompts fit the model's context and end in the same tokens of the question. What is
     fed behind some questions for scoring is no part of them.
     """
     by_instruction: dict[str, dict[str, Prompt]] = {}
-    left_out: dict[str, str] = {}
+    excluded: dict[str, str] = {}
     for name, text in INSTRUCTIONS.items():
-        ahead = opening.replace(REQUEST, text) if REQUEST in opening else f"{opening}{text}\n\n"
-        asked = [framed(_question(item, opening), ahead) for item in items]
+        ahead = prompt_prefix.replace(REQUEST, text) if REQUEST in prompt_prefix else f"{prompt_prefix}{text}\n\n"
+        asked = [framed(_question(item, prompt_prefix), ahead) for item in items]
         encoded, refused = encode_items(asked, checkpoint, checkpoint.max_context)
-        by_instruction[name] = {one.key: _as_asked(one) for one in encoded}
-        left_out |= refused
+        by_instruction[name] = {encoded_item.key: _as_asked(encoded_item) for encoded_item in encoded}
+        excluded |= refused
     kept: list[Item] = []
     for item in items:
-        if item.id in left_out:
+        if item.id in excluded:
             continue
         prompts = [of[item.id] for of in by_instruction.values()]
-        tails = {one.ids[one.positions[_QUESTION] :] if _QUESTION in one.positions else None for one in prompts}
+        tails = {
+            prompt.ids[prompt.positions[_QUESTION] :] if _QUESTION in prompt.positions else None for prompt in prompts
+        }
         if len(tails) == 1 and None not in tails:
             kept.append(item)
         else:
-            left_out[item.id] = "its question has other tokens behind another instruction"
+            excluded[item.id] = "its question has other tokens behind another instruction"
     return Instructed(
         tuple(kept),
         {name: tuple(of[item.id] for item in kept) for name, of in by_instruction.items()},
-        left_out,
+        excluded,
     )
 
 
@@ -143,34 +152,38 @@ def contrast_rows(
     items: Sequence[Item],
     config: CompareConfig,
     *,
-    opening: str = "",
+    prompt_prefix: str = "",
     progress: Progress = silent,
 ) -> Iterator[dict[str, Any]]:
-    """Rows of the `contrasts` table for one model: kind × contrast × stream, and reasons for what was left out.
+    """Rows of the `contrasts` table for one model: kind × contrast × stream, and reasons for what was excluded.
 
     Streams 0..L at the question's last token. Raises StrataError for activations that are not finite.
     """
-    asked = instructed(items, checkpoint, opening)
+    asked = instructed(items, checkpoint, prompt_prefix)
     kinds = {item.id: item.kind for item in items}
-    for (kind, reason), count in Counter((kinds[name], why) for name, why in asked.left_out.items()).items():
-        yield {"model": role, "kind": kind, "reason": f"{count} item(s) left out: {reason}"}
+    for (kind, reason), count in Counter((kinds[name], why) for name, why in asked.excluded.items()).items():
+        yield {"model": role, "kind": kind, "reason": f"{count} item(s) excluded: {reason}"}
     rows_of = {kind: [row for row, item in enumerate(asked.items) if item.kind == kind] for kind in KINDS}
     for kind in [kind for kind, rows in rows_of.items() if len(rows) < FEWEST]:
         few = f"{len(rows_of.pop(kind))} item(s) can be asked behind every instruction, and {FEWEST} are needed"
         yield {"model": role, "kind": kind, "reason": few}
     if not rows_of:
         return
-    named = [replace(one, key=f"{name} {one.key}") for name, prompts in asked.prompts.items() for one in prompts]
+    named = [
+        replace(prompt, key=f"{name} {prompt.key}") for name, prompts in asked.prompts.items() for prompt in prompts
+    ]
     flat = streams_at(checkpoint, named, progress=progress, stage=f"contrasts of the {role}")
     states = rearrange(
         flat, "(instruction item) stream d_model -> instruction item stream d_model", instruction=len(INSTRUCTIONS)
     )
     for kind, rows in rows_of.items():
-        mine = [asked.items[row] for row in rows]
-        clusters, families = [entity_of(one) for one in mine], [one.family for one in mine]
-        found = contrasts_of(states[:, rows], clusters, families, draws=config.locate.draws, seed=config.locate.seed)
-        for one in found:
-            yield {"model": role, "kind": kind, **one}
+        of_kind = [asked.items[row] for row in rows]
+        clusters, families = [entity_of(item) for item in of_kind], [item.family for item in of_kind]
+        contrasts = contrasts_of(
+            states[:, rows], clusters, families, draws=config.locate.draws, seed=config.locate.seed
+        )
+        for contrast in contrasts:
+            yield {"model": role, "kind": kind, **contrast}
 
 
 def contrasts_of(
@@ -184,21 +197,21 @@ def contrasts_of(
     """The four contrasts and their excess by stream, instructions in the order of `INSTRUCTIONS`, with 95 % intervals.
 
     With all dimensions, and, at streams that have any, without those that are dominant behind any instruction; of each also without an interval for
-    every family left out in turn. For the intervals clusters are left out one at a time (`jackknife_bootstrap`): they are
+    every family excluded in turn. For the intervals clusters are excluded one at a time (`jackknife_bootstrap`): they are
     wider than they need be for so few items (98 to 99 % coverage of a true excess of 0 in simulations of 12 and 24
     clusters), not narrower.
     """
     held = [dominance(list(states[:, :, stream])) for stream in range(states.shape[2])]
     whole = list(_contrasts_of(states, clusters, families, draws, seed))
-    carried = any(one.dominant for one in held)
+    carried = any(of_stream.dominant for of_stream in held)
     trimmed = _contrasts_of(_trimmed(states, held), clusters, families, draws, seed) if carried else ()
-    for dimensions, found in zip(DIMENSIONS, (whole, trimmed), strict=True):
-        for row in found:
-            one = held[row["stream"]]
-            if dimensions == "trimmed" and not one.dominant:
+    for dimensions, rows in zip(DIMENSIONS, (whole, trimmed), strict=True):
+        for row in rows:
+            of_stream = held[row["stream"]]
+            if dimensions == "trimmed" and not of_stream.dominant:
                 continue
-            share = max((value for value in one.shares if np.isfinite(value)), default=None)
-            yield row | {"dimensions": dimensions, "share": share, "dominant": dominant_text(one)}
+            share = max((value for value in of_stream.shares if np.isfinite(value)), default=None)
+            yield row | {"dimensions": dimensions, "share": share, "dominant": dominant_text(of_stream)}
 
 
 def _contrasts_of(
@@ -211,27 +224,28 @@ def _contrasts_of(
     code = cluster_codes(clusters)
     n_clusters = int(code.max()) + 1
     without = np.arange(n_clusters)[:, None] != code if n_clusters >= MIN_CLUSTERS else np.empty((0, len(code)), bool)
-    left_out = families_left_out(families)
-    kept = torch.from_numpy(np.stack([np.ones(len(code), bool), *without, *left_out.values()]))
-    contrasts = four_contrasts(states[0], states[1], states[2], states[3], states[4], kept)
+    excluded = families_excluded(families)
+    masks = torch.from_numpy(np.stack([np.ones(len(code), bool), *without, *excluded.values()]))
+    contrasts = four_contrasts(states[0], states[1], states[2], states[3], states[4], masks)
     for name in NAMES:
         values = getattr(contrasts, name).numpy()
         estimates = jackknife_bootstrap(
             values[0], values[1 : len(without) + 1], n_clusters=n_clusters, n_items=len(code), draws=draws, seed=seed
         )
-        for stream, one in enumerate(estimates):
-            there = bool(np.isfinite(one.value))
+        for stream, estimate in enumerate(estimates):
+            there = bool(np.isfinite(estimate.value))
             # No similarity exceeds 1, and the interval of one close to it may.
-            high = one.high if one.high is None or name == "excess" else min(one.high, 1.0)
+            high = estimate.high if estimate.high is None or name == "excess" else min(estimate.high, 1.0)
             yield {
-                "contrast": name, "stream": stream, "value": one.value if there else None, "low": one.low, "high": high,
-                "n_items": one.n_items, "n_clusters": one.n_clusters, "method": f"debiased linear CKA; {one.method}",
+                "contrast": name, "stream": stream, "value": estimate.value if there else None,
+                "low": estimate.low, "high": high, "n_items": estimate.n_items, "n_clusters": estimate.n_clusters,
+                "method": f"debiased linear CKA; {estimate.method}",
                 "reason": None if there else "every item has the same state in one of the two sets",
             }  # fmt: skip
-        for (family, rows), by_stream in zip(left_out.items(), values[len(without) + 1 :], strict=True):
+        for (family, rows), by_stream in zip(excluded.items(), values[len(without) + 1 :], strict=True):
             for stream, value in enumerate(by_stream):
                 yield {
-                    "contrast": name, "left_out": family, "stream": stream, "value": float(value) if np.isfinite(value) else None,
+                    "contrast": name, "excluded": family, "stream": stream, "value": float(value) if np.isfinite(value) else None,
                     "n_items": int(rows.sum()), "n_clusters": len(set(code[rows])), "method": "debiased linear CKA",
                 }  # fmt: skip
 
@@ -240,18 +254,22 @@ def _trimmed(
     states: Float[Tensor, "instruction item stream d_model"], held: Sequence[Dominance]
 ) -> Float[Tensor, "instruction item stream d_model"]:
     left = states.clone()
-    for stream, one in enumerate(held):
-        left[:, :, stream, list(one.dominant)] = 0
+    for stream, of_stream in enumerate(held):
+        left[:, :, stream, list(of_stream.dominant)] = 0
     return left
 
 
-def _as_asked(one: EncodedItem) -> Prompt:
-    at = asked_at(one)
-    return replace(one.prompt, ids=one.prompt.ids[: at + 1], positions={**one.prompt.positions, "last": at})
+def _as_asked(encoded_item: EncodedItem) -> Prompt:
+    at = asked_at(encoded_item)
+    return replace(
+        encoded_item.prompt,
+        ids=encoded_item.prompt.ids[: at + 1],
+        positions={**encoded_item.prompt.positions, "last": at},
+    )
 
 
-def _question(item: Item, opening: str) -> Item:
+def _question(item: Item, prompt_prefix: str) -> Item:
     """The item without what a framing put before it and without its pair, its first character marked."""
     return replace(
-        item, prompt=item.prompt.removeprefix(opening), foil_prompt="", foil_spans={}, spans={_QUESTION: (0, 1)}
+        item, prompt=item.prompt.removeprefix(prompt_prefix), foil_prompt="", foil_spans={}, spans={_QUESTION: (0, 1)}
     )

@@ -1,4 +1,4 @@
-"""The stage of a comparison in which parts of one model run in the other: grafts, cross-model patches, and their nulls."""
+"""The stage of a comparison in which parts of one model run in the other: layer swaps, cross-model patches, and their nulls."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any
 
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.exchange_stores import ExchangeStores
-from strata.experiments.compare.graft_scores import LEAST, graft_rows, halves, scores_of_kind
-from strata.experiments.compare.grafting import KINDS, cross_rows, graft_items, store_crossed, store_grafts
+from strata.experiments.compare.layer_swap_scores import LEAST, halves, scores_of_kind, swap_rows
 from strata.experiments.compare.models import NEEDS_BOTH, Models
 from strata.experiments.compare.one_at_a_time import cross_one_by_one
 from strata.experiments.compare.paired import BASE, DISTILLED, Role
-from strata.experiments.comparison_measures import CROSSED as CROSSED_LEFT_OUT
-from strata.experiments.comparison_measures import EXCHANGE, RANDOM_GRAFTS
-from strata.experiments.comparison_measures import GRAFTS as GRAFTS_LEFT_OUT
+from strata.experiments.compare.swaps_and_patches import KINDS, cross_rows, store_crossed, store_layer_swaps, swap_items
+from strata.experiments.comparison_measures import CROSSED as CROSSED_EXCLUDED
+from strata.experiments.comparison_measures import EXCHANGE, RANDOM_LAYER_SWAPS
+from strata.experiments.comparison_measures import LAYER_SWAPS as LAYER_SWAPS_EXCLUDED
 from strata.experiments.locate.causal.choose import as_pair
 from strata.experiments.locate.questions import Questions
 from strata.experiments.run import RunDirectory, rows_to_table
 from strata.experiments.self_test_record import record_tests
-from strata.experiments.tables import CROSSED, GRAFTS
-from strata.probes.causal.graft_self_tests import run_graft_self_tests
-from strata.probes.causal.grafts import Graft
+from strata.experiments.tables import CROSSED, LAYER_SWAPS
+from strata.probes.causal.layer_swap_self_tests import run_layer_swap_self_tests
+from strata.probes.causal.layer_swaps import LayerSwap
 from strata.probes.causal.random_delta import RandomDelta
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import STOPPING, StrataError
@@ -42,19 +42,19 @@ def exchange(
     questions: Questions,
     answered: frozenset[str],
     config: CompareConfig,
-    leave_out: Callable[[str, Role, str], None],
+    exclude: Callable[[str, Role, str], None],
     *,
     progress: Progress = silent,
 ) -> dict[Role, dict[str, Any]]:
-    """Writes the grafts and crossed tables of every model against the base, both ways.
+    """Writes the layer swaps and crossed tables of every model against the base, both ways.
 
-    Returns, by model of `comparable`, how the two halves of its blocks compare (`halves`); without `graft_pairs` the
-    tables are empty. What can't be exchanged is handed to `leave_out` (measure, model, reason), part by part, and all else
-    is measured: grafts too, where one model at a time is held, but for those that an earlier start has measured. Raises
+    Returns, by model of `comparable`, how the two halves of its blocks compare (`halves`); without `swap_pairs` the
+    tables are empty. What can't be exchanged is handed to `exclude` (measure, model, reason), part by part, and all else
+    is measured: layer swaps too, where one model at a time is held, but for those that an earlier start has measured. Raises
     SelfTestError when an identity of exchanging parts does not hold.
     """
-    items = graft_items(questions.encoded, answered, config.graft_pairs, config.locate.seed)
-    roles = [role for role in models.others if role in comparable] if config.graft_pairs else []
+    items = swap_items(questions.encoded, answered, config.swap_pairs, config.locate.seed)
+    roles = [role for role in models.others if role in comparable] if config.swap_pairs else []
     stores = ExchangeStores(run, items, config, models.about(BASE).n_layers)
     if not items:
         refused: list[_Refused] = [(EXCHANGE, role, NOTHING_ASKED) for role in roles]
@@ -64,31 +64,31 @@ def exchange(
     else:
         refused = _with_both(models, roles, stores, progress)
     for measure, role, reason in refused:
-        leave_out(measure, role, reason)
+        exclude(measure, role, reason)
     nothing = {role for measure, role, _ in refused if measure == EXCHANGE}
     there = [role for role in roles if role not in nothing]
-    grafted: list[dict[str, Any]] = []
+    swapped: list[dict[str, Any]] = []
     crossed: list[dict[str, Any]] = []
     compared: dict[Role, dict[str, Any]] = {}
     for role in there:
         scored = _Scored(stores, role)
         crossed += scored.crossed()
-        grafted += scored.grafts()
-        if models.one_at_a_time and not scored.has_grafts:
-            leave_out(GRAFTS_LEFT_OUT, role, NEEDS_BOTH)
+        swapped += scored.layer_swaps()
+        if models.one_at_a_time and not scored.has_layer_swaps:
+            exclude(LAYER_SWAPS_EXCLUDED, role, NEEDS_BOTH)
         elif (halved := scored.halves()) is not None:
             compared[role] = halved
-    run.write_table("grafts", rows_to_table(grafted, GRAFTS))
+    run.write_table("layer_swaps", rows_to_table(swapped, LAYER_SWAPS))
     run.write_table("crossed", rows_to_table(crossed, CROSSED))
     return compared
 
 
 _Refused = tuple[str, Role, str]
-"""Measure, model, reason: what `leave_out` is told."""
+"""Measure, model, reason: what `exclude` is told."""
 
 
 def _with_both(models: Models, roles: Sequence[Role], stores: ExchangeStores, progress: Progress) -> list[_Refused]:
-    """Fills the stores of all `roles`. Returns what had to be left out."""
+    """Fills the stores of all `roles`. Returns what had to be excluded."""
     refused: list[_Refused] = []
     for role in roles:
         # In a call of its own: a name that still stands for a model would keep it beside the next two.
@@ -103,7 +103,7 @@ def _of_two(
     """Measures that the two don't allow, each with its reason."""
     items = stores.items
     try:
-        tests = run_graft_self_tests(base, other, [as_pair(one) for one in items])
+        tests = run_layer_swap_self_tests(base, other, [as_pair(item) for item in items])
     except STOPPING:
         raise
     except StrataError as error:
@@ -126,34 +126,34 @@ def _parts(
     """What is measured of two models: its name, the model that receives, and the call that fills its store."""
     held, items = {BASE: base, role: other}, stores.items
     for way in stores.ways(role):
-        into, lender = held[way.into], held[way.lender]
-        yield GRAFTS_LEFT_OUT, way.into, partial(
-            store_grafts, stores.grafted(way), into, lender, items, stores.grafts,
-            progress=progress, stage=f"grafts into the {way.into}",
+        into, source = held[way.into], held[way.source]
+        yield LAYER_SWAPS_EXCLUDED, way.into, partial(
+            store_layer_swaps, stores.swapped(way), into, source, items, stores.layer_swaps,
+            progress=progress, stage=f"layer swaps into the {way.into}",
         )  # fmt: skip
-        yield CROSSED_LEFT_OUT, way.into, partial(
-            store_crossed, stores.crossed(way), into, lender, items, stores.config, null=stores.has_null(way), progress=progress
+        yield CROSSED_EXCLUDED, way.into, partial(
+            store_crossed, stores.crossed(way), into, source, items, stores.config, null=stores.has_null(way), progress=progress
         )  # fmt: skip
     if role == DISTILLED:
         noise = RandomDelta(base, other, stores.config.locate.seed)
-        yield RANDOM_GRAFTS, BASE, partial(
-            store_grafts, stores.randomly_grafted(), base, noise, items, stores.random_grafts,
-            progress=progress, stage=RANDOM_GRAFTS,
+        yield RANDOM_LAYER_SWAPS, BASE, partial(
+            store_layer_swaps, stores.randomly_swapped(), base, noise, items, stores.random_layer_swaps,
+            progress=progress, stage=RANDOM_LAYER_SWAPS,
         )  # fmt: skip
 
 
 class _Scored:
-    """What the stores hold of one model against the base; a store that lacks a pair was left out and holds nothing."""
+    """What the stores hold of one model against the base; a store that lacks a pair was excluded and holds nothing."""
 
     def __init__(self, stores: ExchangeStores, role: Role) -> None:
         self.stores, self.role, self.config = stores, role, stores.config
 
     @property
-    def has_grafts(self) -> bool:
-        kept = [self.stores.grafted(way) for way in self.stores.ways(self.role)]
+    def has_layer_swaps(self) -> bool:
+        swapped_stores = [self.stores.swapped(way) for way in self.stores.ways(self.role)]
         if self.role == DISTILLED:
-            kept.append(self.stores.randomly_grafted())
-        return all(self.stores.whole(store) for store in kept)
+            swapped_stores.append(self.stores.randomly_swapped())
+        return all(self.stores.whole(store) for store in swapped_stores)
 
     def crossed(self) -> Iterator[dict[str, Any]]:
         for way in self.stores.ways(self.role):
@@ -165,30 +165,30 @@ class _Scored:
                 names = {"contrast": RANDOM, "direction": into}
                 yield from cross_rows(store, self.stores.items, names, self.config, null=True)
 
-    def grafts(self) -> Iterator[dict[str, Any]]:
+    def layer_swaps(self) -> Iterator[dict[str, Any]]:
         for way in self.stores.ways(self.role):
             names = {"contrast": self.role, "direction": f"into {way.into}"}
-            yield from self._rows(self.stores.grafted(way), self.stores.grafts, names)
+            yield from self._rows(self.stores.swapped(way), self.stores.layer_swaps, names)
         if self.role == DISTILLED:
             names = {"contrast": RANDOM, "direction": f"into {BASE}"}
-            yield from self._rows(self.stores.randomly_grafted(), self.stores.random_grafts, names)
+            yield from self._rows(self.stores.randomly_swapped(), self.stores.random_layer_swaps, names)
 
     def halves(self) -> dict[str, dict[str, Any]] | None:
-        """Into the base, by kind and measure; None where the grafts into the base were left out."""
-        found: dict[str, dict[str, Any]] = {}
-        store, grafts = self.stores.grafted(self.stores.ways(self.role)[0]), self.stores.grafts
+        """Into the base, by kind and measure; None where the layer swaps into the base were excluded."""
+        by_kind: dict[str, dict[str, Any]] = {}
+        store, layer_swaps = self.stores.swapped(self.stores.ways(self.role)[0]), self.stores.layer_swaps
         if not self.stores.whole(store):
             return None
         for kind in KINDS:
             scores, clusters = scores_of_kind(store, self.stores.items, kind)
             for measure, values in scores.items():
-                one = halves(values, clusters, grafts, self.stores.n_layers, LEAST[measure], self.config)
-                if one is not None:
-                    found.setdefault(kind, {})[measure] = one
-        return found
+                halved = halves(values, clusters, layer_swaps, self.stores.n_layers, LEAST[measure], self.config)
+                if halved is not None:
+                    by_kind.setdefault(kind, {})[measure] = halved
+        return by_kind
 
     def _rows(
-        self, store: ActivationStore, grafts: Sequence[Graft], names: Mapping[str, str]
+        self, store: ActivationStore, layer_swaps: Sequence[LayerSwap], names: Mapping[str, str]
     ) -> Iterator[dict[str, Any]]:
         if not self.stores.whole(store):
             return
@@ -196,4 +196,4 @@ class _Scored:
             scores, clusters = scores_of_kind(store, self.stores.items, kind)
             for measure, values in scores.items():
                 called = {**names, "kind": kind, "measure": measure}
-                yield from graft_rows(values, clusters, grafts, LEAST[measure], called, self.config)
+                yield from swap_rows(values, clusters, layer_swaps, LEAST[measure], called, self.config)

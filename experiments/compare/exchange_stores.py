@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from strata.experiments.compare.config import CompareConfig
-from strata.experiments.compare.grafting import all_grafts, cross_lines, graft_names, name_of
 from strata.experiments.compare.paired import BASE, DISTILLED, Role
+from strata.experiments.compare.swaps_and_patches import all_layer_swaps, cross_lines, name_of, swap_names
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.run import RunDirectory
-from strata.probes.causal.grafts import Graft
+from strata.probes.causal.layer_swaps import LayerSwap
 from strata.probes.store import ActivationStore
 
 CROSSED_STORE = "crossed-"
@@ -25,8 +25,8 @@ class Way:
     """The model that is held against the base."""
     into: Role
     """Which of the two receives."""
-    lender: Role
-    """Which of the two lends."""
+    source: Role
+    """Which of the two the parts come from."""
 
 
 @dataclass(frozen=True)
@@ -39,23 +39,23 @@ class ExchangeStores:
 
     def ways(self, role: Role) -> tuple[Way, ...]:
         """Into the base, and with `both_ways` out of it."""
-        found = (Way(role, BASE, role), Way(role, role, BASE))
-        return found if self.config.both_ways else found[:1]
+        ways = (Way(role, BASE, role), Way(role, role, BASE))
+        return ways if self.config.both_ways else ways[:1]
 
     @property
-    def grafts(self) -> tuple[Graft, ...]:
-        return all_grafts(self.n_layers, self.config)
+    def layer_swaps(self) -> tuple[LayerSwap, ...]:
+        return all_layer_swaps(self.n_layers, self.config)
 
     @property
-    def random_grafts(self) -> tuple[Graft, ...]:
+    def random_layer_swaps(self) -> tuple[LayerSwap, ...]:
         """Those that a random change of the weights has."""
-        return all_grafts(self.n_layers, self.config, whole_models=False)
+        return all_layer_swaps(self.n_layers, self.config, whole_models=False)
 
-    def grafted(self, way: Way) -> ActivationStore:
-        return self._store(f"graft-{way.role}-into-{way.into}", graft_names(self.grafts))
+    def swapped(self, way: Way) -> ActivationStore:
+        return self._store(f"swap-{way.role}-into-{way.into}", swap_names(self.layer_swaps))
 
-    def randomly_grafted(self) -> ActivationStore:
-        return self._store("graft-random", graft_names(self.random_grafts))
+    def randomly_swapped(self) -> ActivationStore:
+        return self._store("swap-random", swap_names(self.random_layer_swaps))
 
     def crossed(self, way: Way) -> ActivationStore:
         lines = cross_lines(self.config, null=self.has_null(way))
@@ -66,13 +66,13 @@ class ExchangeStores:
         """Whether contributions are moved at random too: as far as the distilled model's differ."""
         return way.role == DISTILLED
 
-    def lent(self, role: Role) -> ActivationStore:
+    def contributions_of(self, role: Role) -> ActivationStore:
         """What the blocks of a model add to every token of the pairs, while no other model is in memory."""
-        return self._store(f"lent-{role}")
+        return self._store(f"contributions-{role}")
 
     def whole(self, store: ActivationStore) -> bool:
         """Whether every pair is in it."""
-        return all(one.key in store for one in self.items)
+        return all(item.key in store for item in self.items)
 
     def _store(self, name: str, measured: Sequence[str] = ()) -> ActivationStore:
         signature = {"run": self.run.run_id, "measured": list(measured)}

@@ -13,11 +13,11 @@ from jaxtyping import Float
 from strata.experiments.compare.paired import CHANGES, Role
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.questions import entity_of
-from strata.experiments.statistics.bootstrap import cluster_bootstrap
+from strata.probes.statistics.bootstrap import cluster_bootstrap
 
 KEPT = (("lens.logit", "answer_logprob"), ("lens.logit", "logit_difference"))
 """Readings of the lens that are compared; of the interventions all are."""
-_CAUSAL = ("interchange", "removal")
+_CAUSAL = ("patching", "ablation")
 READING = ("instrument", "measure", "component", "position")
 """What tells one reading of a model's layers from another."""
 
@@ -62,13 +62,14 @@ def _rows(
     estimates = cluster_bootstrap(difference, clusters, draws=draws, seed=seed)
     with np.errstate(invalid="ignore"):
         means = [np.where(both, side, 0).sum(0) / both.sum(0) for side in values]
-    for layer, one in enumerate(estimates):
-        if one.n_items:
+    for layer, estimate in enumerate(estimates):
+        if estimate.n_items:
             yield {
                 **dict(zip(READING, key, strict=True)), "contrast": contrast, "kind": kind, "layer": layer,
                 "axis": axis_of(key),
-                "before": means[0][layer], "after": means[1][layer], "difference": one.value, "low": one.low,
-                "high": one.high, "n_items": one.n_items, "n_clusters": one.n_clusters, "method": one.method,
+                "before": means[0][layer], "after": means[1][layer], "difference": estimate.value,
+                "low": estimate.low, "high": estimate.high, "n_items": estimate.n_items,
+                "n_clusters": estimate.n_clusters, "method": estimate.method,
             }  # fmt: skip
 
 
@@ -89,10 +90,10 @@ def readings_by_item(table: pa.Table) -> dict[tuple[str, ...], dict[str, Float[n
     n_layers: dict[tuple[str, ...], int] = {}
     for *key, _, layer, _ in rows:
         n_layers[tuple(key)] = max(n_layers.get(tuple(key), 0), layer + 1)
-    found: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
+    by_reading: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
     for *key, item, layer, value in rows:
-        mine = found.setdefault(tuple(key), {})
-        if item not in mine:
-            mine[item] = np.full(n_layers[tuple(key)], np.nan)
-        mine[item][layer] = value
-    return found
+        by_item = by_reading.setdefault(tuple(key), {})
+        if item not in by_item:
+            by_item[item] = np.full(n_layers[tuple(key)], np.nan)
+        by_item[item][layer] = value
+    return by_reading

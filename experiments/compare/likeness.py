@@ -46,12 +46,12 @@ def _alike(
 ) -> dict[str, Any]:
     nothing = {"between": None, "ceiling": None, "n_clusters": len(before)}
     try:
-        found = split_half_between(before, after, splits=_SPLITS, seed=seed)
+        likeness = split_half_between(before, after, splits=_SPLITS, seed=seed)
     except StrataError as error:
         return nothing | {"reason": error.what}
-    if not np.isfinite([found.between, found.ceiling]).all():
+    if not np.isfinite([likeness.between, likeness.ceiling]).all():
         return nothing | {"reason": "a profile is the same at every layer"}
-    return {"between": found.between, "ceiling": found.ceiling, "n_clusters": found.n_clusters, "reason": None}
+    return {"between": likeness.between, "ceiling": likeness.ceiling, "n_clusters": likeness.n_clusters, "reason": None}
 
 
 def _means(

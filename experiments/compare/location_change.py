@@ -14,7 +14,7 @@ from strata.experiments.items.schema import KINDS
 from strata.experiments.locate.causal.effects import SITES, Effects, Table, site_table
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.statistics.difference import depth_difference
-from strata.probes.causal.interchange import CONTROLS
+from strata.probes.causal.activation_patching import CONTROLS
 
 _NOTHING = {"difference": None, "interval": None, "interval90": None, "p": None}
 MOVED = {"a-first": "deeper", "b-first": "shallower", "together": "unchanged"}
@@ -28,36 +28,36 @@ def location_change(
     "Unchanged" is said only when the 90 % interval lies within ±0.05 of the depth; without a location in both models
     (`located`: by name) it is "undetermined" whatever the numbers are.
     """
-    if [one.key for one in before.items] != [one.key for one in after.items]:
+    if [item.key for item in before.items] != [item.key for item in after.items]:
         raise ValueError("the two models were not intervened on with the same pairs")
     rows = np.flatnonzero(before.strong & after.strong).tolist()
     if not rows:
         return {**_NOTHING, "pairs": 0, "verdict": "undetermined", "reason": "no pair is usable in both models"}
-    sides = [one.of(rows) for one in (before, after)]
-    tables = [site_table(one, "denoise") for one in sides]
-    controls: list[dict[str, Table]] = [{name: site_table(one, name) for name in CONTROLS} for one in sides]
-    found = depth_difference(
+    sides = [effects.of(rows) for effects in (before, after)]
+    tables = [site_table(side, "denoise") for side in sides]
+    controls: list[dict[str, Table]] = [{name: site_table(side, name) for name in CONTROLS} for side in sides]
+    change = depth_difference(
         tables[0], controls[0], tables[1], controls[1], [(row, row) for row in range(len(tables[0]))],
         draws=config.draws, permutations=config.draws, seed=config.seed, sites=len(SITES),
     )  # fmt: skip
-    verdict = MOVED.get(found.verdict, "undetermined")
+    verdict = MOVED.get(change.verdict, "undetermined")
     reason = None
     missing = [name for name, there in located.items() if not there]
     if missing:
         verdict, reason = "undetermined", f"not located in {' and '.join(missing)}"
     elif verdict == "undetermined":
         reason = "the interval of the change neither leaves out 0 nor lies within ±0.05 of it"
-    difference = float(found.difference)
+    difference = float(change.difference)
     return {
         "difference": difference if np.isfinite(difference) else None,
-        "interval": _pair(found.low, found.high),
-        "interval90": _pair(found.low90, found.high90),
-        "p": found.p,
+        "interval": _pair(change.low, change.high),
+        "interval90": _pair(change.low90, change.high90),
+        "p": change.p,
         "pairs": len(rows),
-        "clusters": found.n_clusters_a,
+        "clusters": change.n_clusters_a,
         "verdict": verdict,
         "reason": reason,
-        "method": found.method,
+        "method": change.method,
     }
 
 
@@ -78,12 +78,12 @@ def moved(
     if not pairs:
         return not_moved("no pair that was intervened on in the base is answered by both models")
     effects = {name: effects_of(name, pairs) for name in (BASE, role)}
-    found: dict[str, Any] = {}
+    by_kind: dict[str, Any] = {}
     for kind in KINDS:
-        members = [row for row, one in enumerate(pairs) if one.item.kind == kind]
+        members = [row for row, pair in enumerate(pairs) if pair.item.kind == kind]
         there = {name: kind in located[name] for name in (BASE, role)}
-        found[kind] = location_change(effects[BASE].of(members), effects[role].of(members), there, config)
-    return found
+        by_kind[kind] = location_change(effects[BASE].of(members), effects[role].of(members), there, config)
+    return by_kind
 
 
 def not_moved(reason: str) -> dict[str, Any]:

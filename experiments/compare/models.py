@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from strata.experiments.compare.paired import BASE, DISTILLED, TWIN, Role
+from strata.experiments.compare.paired import BASE, CONTROL, DISTILLED, Role
 from strata.experiments.items.framing import template_sha256
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import Identity
@@ -21,7 +21,7 @@ NEEDS_BOTH = (
     "it runs blocks of both models in one pass, and --one-at-a-time holds one model only: start again without it, or "
     "with --device-map auto instead"
 )
-"""Why a measure is left out of a comparison that holds one model at a time."""
+"""Why a measure is excluded of a comparison that holds one model at a time."""
 
 
 class NeedsBothError(StrataError):
@@ -56,7 +56,7 @@ class Models:
     """
 
     def __init__(self, openers: Openers, *, one_at_a_time: bool = False) -> None:
-        self.roles: tuple[Role, ...] = tuple(role for role in (BASE, DISTILLED, TWIN) if role in openers)
+        self.roles: tuple[Role, ...] = tuple(role for role in (BASE, DISTILLED, CONTROL) if role in openers)
         self.one_at_a_time = one_at_a_time
         self._openers = openers
         self._held: dict[Role, Checkpoint] = {}
@@ -91,15 +91,16 @@ class Models:
     def about(self, role: Role) -> About:
         """Opens the model the first time only."""
         if role not in self._about:
-            one = self.get(role)
+            checkpoint = self.get(role)
             self._about[role] = About(
-                one.identity, one.n_layers, one.d_model, one.max_context, one.prefix, str(one.dtype), one.attention,
-                str(one.device), template_sha256(one.tokenizer),
+                checkpoint.identity, checkpoint.n_layers, checkpoint.d_model, checkpoint.max_context,
+                checkpoint.prefix, str(checkpoint.dtype), checkpoint.attention, str(checkpoint.device),
+                template_sha256(checkpoint.tokenizer),
             )  # fmt: skip
         return self._about[role]
 
     def _make_room(self, role: Role) -> None:
-        sizes = [_bytes(one) for one in self._held.values()]
+        sizes = [_bytes(checkpoint) for checkpoint in self._held.values()]
         if self.one_at_a_time:
             self._drop(list(self._held))
         elif sum(sizes) + max(sizes, default=0) > _SMALL_BYTES:
@@ -131,7 +132,7 @@ class Models:
                 )
                 raise DoesNotFitError(
                     f"{what} beside the {' and '.join(self._held)} model",
-                    "Give --one-at-a-time: one model is held then, and only grafts are left out; finished parts are kept",
+                    "Give --one-at-a-time: one model is held then, and only layer swaps are excluded; finished parts are kept",
                 ) from error
         # Tried again outside of the handler: the error it holds may keep alive what was opened half.
         self._drop(spare)
@@ -139,4 +140,4 @@ class Models:
 
 
 def _bytes(checkpoint: Checkpoint) -> int:
-    return sum(one.numel() * one.element_size() for one in checkpoint.model.parameters())
+    return sum(parameter.numel() * parameter.element_size() for parameter in checkpoint.model.parameters())

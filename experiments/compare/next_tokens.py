@@ -26,23 +26,23 @@ def opens_tag(token: str) -> bool:
 
 def next_tokens(rows: Mapping[Role, Rows]) -> dict[Role, dict[str, Any]]:
     """By model: on how many prompts the likeliest next token is known, on how many it opens a tag, and which one mostly."""
-    found = {}
+    counts = {}
     for role, table in rows.items():
         known = [str(row["next_token"]) for row in table if row.get("next_token") is not None]
         opening = [token for token in known if opens_tag(token)]
         token = Counter(opening).most_common(1)[0][0] if opening else None
-        found[role] = {"known": len(known), "opening": len(opening), "token": token}
-    return found
+        counts[role] = {"known": len(known), "opening": len(opening), "token": token}
+    return counts
 
 
 def format_instead(kind: str, of_kind: Mapping[str, Any]) -> str | None:
     """A sentence where the distilled model opens a tag instead of answering, clearly more often than the base; else None."""
     tokens = of_kind.get("next_token") or {}
-    shares = {role: one["opening"] / one["known"] for role, one in tokens.items() if one["known"]}
+    shares = {role: counts["opening"] / counts["known"] for role, counts in tokens.items() if counts["known"]}
     if BASE not in shares or DISTILLED not in shares or shares[DISTILLED] - shares[BASE] < LEAST:
         return None
     of_role = tokens[DISTILLED]
-    others = ", ".join(f"{role} {one['opening']}" for role, one in tokens.items() if role != DISTILLED)
+    others = ", ".join(f"{role} {counts['opening']}" for role, counts in tokens.items() if role != DISTILLED)
     known, asked = of_role["known"], of_kind.get("asked", of_role["known"])
     # Where answer and foil begin alike, what the model would say before that beginning is not measured.
     which = f" of which it is known ({asked} were asked)" if asked > known else ""

@@ -1,18 +1,18 @@
-"""Cross-model patching with one model in memory: what a model lends is read from disk, while the other one receives it."""
+"""Cross-model patching with one model in memory: the source's contributions are read from disk while the target runs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from strata.experiments.compare.exchange_stores import ExchangeStores, Way
-from strata.experiments.compare.grafting import cross_lines, store_crossed
 from strata.experiments.compare.models import Models
 from strata.experiments.compare.paired import BASE, Role
+from strata.experiments.compare.swaps_and_patches import cross_lines, store_crossed
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.causal.choose import as_pair
 from strata.experiments.self_test_record import record_tests
-from strata.probes.causal.graft_self_tests import run_patch_self_tests
-from strata.probes.causal.lent import store_contributions, stored
+from strata.probes.causal.layer_swap_self_tests import run_patch_self_tests
+from strata.probes.causal.stored_contributions import store_contributions, stored
 from strata.probes.errors import STOPPING, StrataError
 from strata.probes.progress import Progress, silent
 
@@ -22,19 +22,19 @@ def cross_one_by_one(
 ) -> dict[Role, str]:
     """Fills the stores of cross-model patches of all `roles` against the base, resumable; each model is opened once or twice.
 
-    Returns why a model had to be left out. On disk, until the comparison is done: 2 × blocks × tokens × d_model values a
-    pair and lender, in the model's dtype. Raises SelfTestError where putting a contribution back changes the outcome.
+    Returns why a model had to be excluded. On disk, until the comparison is done: 2 × blocks × tokens × d_model values a
+    pair and source, in the model's dtype. Raises SelfTestError where putting a contribution back changes the outcome.
     """
     one_by_one = _OneByOne(models, stores, progress)
     refused: dict[Role, str] = {}
     ways = [way for role in roles for way in stores.ways(role)]
-    # The base lends first and receives last, so that every other model has to be opened once only.
-    if any(way.lender == BASE for way in ways):
-        refused |= one_by_one.lend(BASE, [way for way in ways if way.lender == BASE])
+    # The base is the source first and the target last, so that every other model has to be opened once only.
+    if any(way.source == BASE for way in ways):
+        refused |= one_by_one.store_source(BASE, [way for way in ways if way.source == BASE])
     for role in roles:
-        mine = [way for way in ways if way.role == role and role not in refused]
-        refused |= one_by_one.lend(role, [way for way in mine if way.lender == role])
-        refused |= one_by_one.receive(role, [way for way in mine if way.into == role and role not in refused])
+        of_role = [way for way in ways if way.role == role and role not in refused]
+        refused |= one_by_one.store_source(role, [way for way in of_role if way.source == role])
+        refused |= one_by_one.receive(role, [way for way in of_role if way.into == role and role not in refused])
     refused |= one_by_one.receive(BASE, [way for way in ways if way.into == BASE and way.role not in refused])
     return refused
 
@@ -45,16 +45,16 @@ class _OneByOne:
         self.items: tuple[EncodedItem, ...] = stores.items
         self.positions = tuple(dict.fromkeys(line.position for line in cross_lines(stores.config)))
 
-    def lend(self, lender: Role, ways: Sequence[Way]) -> dict[Role, str]:
-        """Keeps what `lender` adds on disk, for the ways that are not measured yet."""
+    def store_source(self, source: Role, ways: Sequence[Way]) -> dict[Role, str]:
+        """Keeps what `source` adds on disk, for the ways that are not measured yet."""
         todo = [way for way in ways if not self.stores.whole(self.stores.crossed(way))]
-        store = self.stores.lent(lender)
+        store = self.stores.contributions_of(source)
         if not todo or self.stores.whole(store):
             return {}
         try:
             store_contributions(
-                self.models.get(lender), [as_pair(one) for one in self.items], store, self.positions,
-                progress=self.progress, stage=f"contributions of the {lender}",
+                self.models.get(source), [as_pair(item) for item in self.items], store, self.positions,
+                progress=self.progress, stage=f"contributions of the {source}",
             )  # fmt: skip
         except STOPPING:
             raise
@@ -71,10 +71,10 @@ class _OneByOne:
         refused: dict[Role, str] = {}
         for way in todo:
             try:
-                tests = run_patch_self_tests(model, [as_pair(one) for one in self.items])
+                tests = run_patch_self_tests(model, [as_pair(item) for item in self.items])
                 record_tests(self.stores.run, tests, of=receiver)
                 store_crossed(
-                    self.stores.crossed(way), model, stored(self.stores.lent(way.lender)), self.items,
+                    self.stores.crossed(way), model, stored(self.stores.contributions_of(way.source)), self.items,
                     self.stores.config, null=self.stores.has_null(way), progress=self.progress,
                 )  # fmt: skip
             except STOPPING:

@@ -10,7 +10,7 @@ from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.paired import BASE, Role
 from strata.experiments.compare.specs import Specs
 from strata.experiments.comparison_measures import ALL_WEIGHTS, PAIR_CHECK
-from strata.experiments.comparison_measures import WEIGHTS as WEIGHTS_LEFT_OUT
+from strata.experiments.comparison_measures import WEIGHTS as WEIGHTS_EXCLUDED
 from strata.experiments.pairs import check_pair
 from strata.experiments.run import RunDirectory, rows_to_table
 from strata.experiments.tables import WEIGHTS
@@ -22,7 +22,7 @@ LeaveOut = Callable[[str, Role, str], None]
 
 
 def check_pairs(
-    run: RunDirectory, specs: Specs, others: Sequence[Role], leave_out: LeaveOut, *, progress: Progress = silent
+    run: RunDirectory, specs: Specs, others: Sequence[Role], exclude: LeaveOut, *, progress: Progress = silent
 ) -> dict[Role, dict[str, Any]]:
     """By model whether the base is its base, with reasons. A doubt becomes a warning of the run.
 
@@ -30,26 +30,26 @@ def check_pairs(
     """
     if run.finished("pair_check.json"):
         return dict(run.read_json("pair_check.json"))
-    named, found, whole = specs.by_role(), {}, True
+    named, checks, whole = specs.by_role(), {}, True
     for role in others:
         try:
-            check = check_pair(named[BASE], named[role], progress=progress)
+            check = check_pair(specs.files(BASE), specs.files(role), progress=progress)
         except STOPPING:
             raise
         except StrataError as error:
             whole = whole and not isinstance(error, NotFetchedError)
-            leave_out(PAIR_CHECK, role, error.what)
-            found[role] = {"verdict": "unclear", "reasons": [error.what], "hint": None}
+            exclude(PAIR_CHECK, role, error.what)
+            checks[role] = {"verdict": "unclear", "reasons": [error.what], "hint": None}
             continue
         whole = whole and not check.unfetched
-        found[role] = {name: value for name, value in asdict(check).items() if name != "tensors"}
+        checks[role] = {name: value for name, value in asdict(check).items() if name != "tensors"}
         # A warning stays with the run: what a later start may judge otherwise is told by the check alone.
         if not check.ok and not check.unfetched:
             hint = f" {check.hint}" if check.hint else ""
             run.warn(f"{named[BASE]} may not be the base of {named[role]}: {' '.join(check.reasons[:2])}{hint}")
     if whole:
-        run.write_json("pair_check.json", found)
-    return found
+        run.write_json("pair_check.json", checks)
+    return checks
 
 
 def write_weights(
@@ -57,7 +57,7 @@ def write_weights(
     specs: Specs,
     others: Sequence[Role],
     config: CompareConfig,
-    leave_out: LeaveOut,
+    exclude: LeaveOut,
     *,
     progress: Progress = silent,
 ) -> None:
@@ -67,24 +67,28 @@ def write_weights(
     """
     if run.finished("weights.parquet"):
         return
-    named, rows, whole = specs.by_role(), [], True
+    rows, whole = [], True
     for role in others:
         try:
             changes = list(
                 compare_weights(
-                    named[BASE], named[role], spectrum=config.spectra, seed=config.locate.seed, progress=progress
+                    specs.files(BASE),
+                    specs.files(role),
+                    spectrum=config.spectra,
+                    seed=config.locate.seed,
+                    progress=progress,
                 )
             )
         except STOPPING:
             raise
         except StrataError as error:
             whole = whole and not isinstance(error, NotFetchedError)
-            leave_out(WEIGHTS_LEFT_OUT, role, error.what)
+            exclude(WEIGHTS_EXCLUDED, role, error.what)
             continue
-        apart = sum(one.moments is None for one in changes)
+        apart = sum(change.moments is None for change in changes)
         if apart:
             reason = f"{apart} of {len(changes)} tensors are missing in one of the two or have another shape"
-            leave_out(ALL_WEIGHTS, role, reason)
+            exclude(ALL_WEIGHTS, role, reason)
         rows += [{"contrast": role, **asdict(line)} for line in weight_changes(changes)]
     if whole:
         run.write_table("weights", rows_to_table(rows, WEIGHTS))

@@ -1,4 +1,4 @@
-"""One item asked of several models: means, changes, and what is left of a change beyond the control twin's."""
+"""One item asked of several models: means, changes, and the difference in differences against a control model."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from strata.experiments.statistics.bootstrap import Estimate, cluster_bootstrap
-from strata.experiments.statistics.share import cluster_share, same_everywhere
+from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap
+from strata.probes.statistics.share import cluster_share, same_everywhere
 
 Role = str
-BASE, DISTILLED, TWIN = "base", "distilled", "twin"
-CHANGES = {"change": (DISTILLED, BASE), "twin_change": (TWIN, BASE), "beyond_twin": (DISTILLED, TWIN)}
-"""Contrast: minuend and subtrahend. (distilled − base) − (twin − base) is distilled − twin, item by item."""
+BASE, DISTILLED, CONTROL = "base", "distilled", "control"
+CHANGES = {
+    "change": (DISTILLED, BASE),
+    "control_change": (CONTROL, BASE),
+    "difference_in_differences": (DISTILLED, CONTROL),
+}
+"""Contrast: minuend and subtrahend. (distilled − base) − (control − base) is distilled − control, item by item."""
 
 
 _SAME = "exact, clusters as n: all of them changed by the same, so that resampling them has no width"
@@ -36,26 +40,26 @@ def paired(
     sure as ten thousand.
 
     Paired by item: an item that one of the models has no value for (NaN) counts in none. Returns plain dictionaries of
-    `Estimate`; without a twin its entries are None.
+    `Estimate`; without a control its entries are None.
     """
-    there = np.all([np.ones(len(clusters), bool), *(np.isfinite(one) for one in values.values())], axis=0)
-    names = [name for name, kept in zip(clusters, there, strict=True) if kept]
+    there = np.all([np.ones(len(clusters), bool), *(np.isfinite(column) for column in values.values())], axis=0)
+    names = [name for name, known in zip(clusters, there, strict=True) if known]
     columns: dict[str, np.ndarray | None] = {
-        role: values[role][there] if role in values else None for role in (BASE, DISTILLED, TWIN)
+        role: values[role][there] if role in values else None for role in (BASE, DISTILLED, CONTROL)
     }
     for name, (upper, lower) in CHANGES.items():
         has = upper in values and lower in values
         columns[name] = values[upper][there] - values[lower][there] if has else None
-    found: dict[str, Any] = dict.fromkeys(columns)
+    summary: dict[str, Any] = dict.fromkeys(columns)
     measured = {name: column for name, column in columns.items() if column is not None}
     if names and measured:
         estimates = cluster_bootstrap(np.stack(list(measured.values()), axis=1), names, draws=draws, seed=seed)
-        found |= {name: as_json(one) for name, one in zip(measured, estimates, strict=True)}
+        summary |= {name: as_json(estimate) for name, estimate in zip(measured, estimates, strict=True)}
         for name, column in measured.items() if shares else ():
-            found[name] = (
-                _with_width(found[name]) if name in CHANGES else as_json(cluster_share(column.tolist(), names))
+            summary[name] = (
+                _with_width(summary[name]) if name in CHANGES else as_json(cluster_share(column.tolist(), names))
             )
-    return found
+    return summary
 
 
 def _with_width(change: dict[str, Any]) -> dict[str, Any]:

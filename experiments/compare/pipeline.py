@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from strata.experiments.compare.alike import Alike, Need, alike
-from strata.experiments.compare.asked import shared_opening
 from strata.experiments.compare.behaviour_change import answered_by_all, behaviour_change
+from strata.experiments.compare.claims import claims
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.contrasts import write_contrasts
 from strata.experiments.compare.exchange import exchange
 from strata.experiments.compare.exchange_stores import CROSSED_STORE
-from strata.experiments.compare.grafts_in_words import MEASURE as IN_WORDS
-from strata.experiments.compare.grafts_in_words import grafts_in_words, split_of
-from strata.experiments.compare.in_words import in_words
+from strata.experiments.compare.generated_answers import generated_change
+from strata.experiments.compare.generated_layer_swaps import MEASURE as GENERATED_ANSWERS
+from strata.experiments.compare.generated_layer_swaps import generated_layer_swaps, split_of
 from strata.experiments.compare.layer_changes import layer_changes
 from strata.experiments.compare.likeness import likeness_rows
 from strata.experiments.compare.location_change import moved, not_moved
@@ -25,15 +25,15 @@ from strata.experiments.compare.models import NEEDS_BOTH, Models, Openers
 from strata.experiments.compare.pair_stages import check_pairs, write_weights
 from strata.experiments.compare.paired import BASE, Role
 from strata.experiments.compare.shared_pairs import SharedPairs, eligible
+from strata.experiments.compare.shared_prompt_prefix import shared_prompt_prefix
 from strata.experiments.compare.similarity import similarity_rows
 from strata.experiments.compare.specs import Specs
-from strata.experiments.compare.thoughts import thoughts_change
 from strata.experiments.compare.transfer import transfer_rows
 from strata.experiments.comparison_measures import (
     ALL_WEIGHTS,
     ANSWERS,
     EXCHANGE,
-    GRAFTS_IN_WORDS,
+    GENERATED_LAYER_SWAPS,
     LAYERS,
     PAIR_CHECK,
     STREAMS,
@@ -47,7 +47,7 @@ from strata.experiments.locate.causal.effects import Effects
 from strata.experiments.locate.kept import kept_effects, streams_store
 from strata.experiments.locate.pipeline import RESULTS as LOCATED
 from strata.experiments.locate.pipeline import ask, locate
-from strata.experiments.locate.questions import Questions, questions_for
+from strata.experiments.locate.questions import Questions, Source, questions_for
 from strata.experiments.run import RunDirectory, rows_to_table
 from strata.experiments.run_files import COMPARISON_SCHEMA, MANIFEST, is_complete, read_manifest, table_of
 from strata.experiments.tables import CHANGES, COMPARISON_TABLES, LIKENESS, SIMILARITY, TRANSFER
@@ -69,7 +69,7 @@ def compare(
     config: CompareConfig,
     out: Path,
     *,
-    items_file: Path | None = None,
+    items: Source | None = None,
     command: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
     batch_tokens: int | None = None,
@@ -80,36 +80,36 @@ def compare(
 ) -> dict[str, Any]:
     """Compares models in the run directory `out`, which holds one `locate` run of each, and returns comparison.json.
 
-    A measure that can't be made of a pair (other tokenizer, width, depth) is left out with its reason; the others run.
+    A measure that can't be made of a pair (other tokenizer, width, depth) is excluded with its reason; the others run.
     A second call with the same models and configuration resumes. `one_at_a_time` holds one model in memory instead of two:
-    the numbers stay the same, and measures that run blocks of both models at once are left out. Raises StrataError for
+    the numbers stay the same, and measures that run blocks of both models at once are excluded. Raises StrataError for
     other configurations and for models that can't be opened, SelfTestError when an identity that must hold fails.
     """
     models = Models(openers, one_at_a_time=one_at_a_time)
-    opening, caveats = shared_opening(models, specs.by_role(), config.locate)
-    config = replace(config, locate=replace(config.locate, opening=opening))
-    questions = questions_for(models.get(BASE), config.locate, items_file)
+    prompt_prefix, caveats = shared_prompt_prefix(models, specs.by_role(), config.locate)
+    config = replace(config, locate=replace(config.locate, prompt_prefix=prompt_prefix))
+    questions = questions_for(models.get(BASE), config.locate, items)
     run = RunDirectory(out, verb="compare", command=command, identity=_identity(models, config, questions))
     on_run(out)
     for sentence in caveats:
         run.warn(sentence)
     status = "stopped"
     try:
-        found = _Comparison(run, specs, models, config, questions, items_file, batch_tokens, progress).run(
+        comparison = _Comparison(run, specs, models, config, questions, items, batch_tokens, progress).run(
             options or {}
         )
         status = "done"
         # Where a download failed, a later start tries again, and must not measure the rest anew.
         if not keep_activations and run.complete(RESULTS):
             _discard_activations(run, models)
-        return found
+        return comparison
     finally:
         run.close(status)
 
 
 def _discard_activations(run: RunDirectory, models: Models) -> None:
-    """All but the scores of patches, where a later start may add grafts beside them: they are small, and dear to make."""
-    awaited = any(one["reason"] == NEEDS_BOTH for one in run.manifest["not_comparable"])
+    """All but the scores of patches, where a later start may add layer swaps beside them: they are small, and dear to make."""
+    awaited = any(entry["reason"] == NEEDS_BOTH for entry in run.manifest["not_comparable"])
     for directory in (*(run.path / role / "activations" for role in models.roles), *run.path.glob("activations/*")):
         if not (awaited and directory.name.startswith(CROSSED_STORE)):
             shutil.rmtree(directory, ignore_errors=True)
@@ -139,12 +139,12 @@ class _Comparison:
         models: Models,
         config: CompareConfig,
         questions: Questions,
-        items_file: Path | None,
+        items: Source | None,
         batch_tokens: int | None,
         progress: Progress,
     ) -> None:
         self.run_directory, self.specs, self.models, self.config = run, specs, models, config
-        self.questions, self.items_file, self.batch_tokens = questions, items_file, batch_tokens
+        self.questions, self.items, self.batch_tokens = questions, items, batch_tokens
         self.progress = progress
         # In the manifest, because a stage that is done says nothing when the run is taken up again.
         self.not_comparable: list[dict[str, str]] = run.manifest.setdefault("not_comparable", [])
@@ -158,7 +158,7 @@ class _Comparison:
             other.identity.tokenizer_sha256,
             other.max_context,
         )
-        asked = self.questions if same else questions_for(self.models.get(role), self.config.locate, self.items_file)
+        asked = self.questions if same else questions_for(self.models.get(role), self.config.locate, self.items)
         if base.prefix != other.prefix:
             self.run_directory.warn(
                 f"The tokenizers of {self.specs.base} and {self.specs.by_role()[role]} put different tokens before a text; "
@@ -167,15 +167,15 @@ class _Comparison:
         return alike(base, self.questions, other, asked)
 
     def _comparable(self, measure: str, *needed: Need) -> list[Role]:
-        """The base and the models that this measure can be made of; the others are left out with their reasons."""
-        found = [BASE]
+        """The base and the models that this measure can be made of; the others are excluded with their reasons."""
+        roles = [BASE]
         for role, shared in self.alike.items():
             reason = shared.why_not(*needed)
             if reason is None:
-                found.append(role)
+                roles.append(role)
             else:
-                self._leave_out(measure, role, reason)
-        return found
+                self._exclude(measure, role, reason)
+        return roles
 
     def run(self, options: Mapping[str, Any]) -> dict[str, Any]:
         run = self.run_directory
@@ -191,9 +191,9 @@ class _Comparison:
             with run.writing("items.jsonl"):
                 write_items(run.path / "items.jsonl", self.questions.items)
         with run.stage("pair check"):
-            checks = check_pairs(run, self.specs, self.models.others, self._leave_out, progress=self.progress)
+            checks = check_pairs(run, self.specs, self.models.others, self._exclude, progress=self.progress)
         with run.stage("weights"):
-            write_weights(run, self.specs, self.models.others, self.config, self._leave_out, progress=self.progress)
+            write_weights(run, self.specs, self.models.others, self.config, self._exclude, progress=self.progress)
         with run.stage("ask"):
             asked = {role: self._ask(role) for role in self.models.held_first}
             rows = {role: asked[role] for role in self.models.roles}
@@ -223,15 +223,15 @@ class _Comparison:
             self._streams(rows)
         with run.stage("contrasts"):
             write_contrasts(run, self.models, self.questions, self.config, progress=self.progress)
-        with run.stage("grafts"):
+        with run.stage("layer_swaps"):
             upper = self._exchange(rows)
-        with run.stage("answers in words"):
-            thoughts = thoughts_change(run, self.models, self.config, self._leave_out, progress=self.progress)
-        with run.stage("grafts in words"):
-            for role, halved in self._grafts_in_words(thoughts).items():
-                upper.setdefault(role, {}).setdefault("reasoning", {})[IN_WORDS] = halved
-        found = self._comparison(checks, summaries, kinds, moved, upper, thoughts)
-        run.write_json("comparison.json", found)
+        with run.stage("generated answers"):
+            generated = generated_change(run, self.models, self.config, self._exclude, progress=self.progress)
+        with run.stage("layer swaps by generated answers"):
+            for role, halved in self._generated_layer_swaps(generated).items():
+                upper.setdefault(role, {}).setdefault("reasoning", {})[GENERATED_ANSWERS] = halved
+        comparison = self._comparison(checks, summaries, kinds, moved, upper, generated)
+        run.write_json("comparison.json", comparison)
         # What a later call reads: JSON has lists where a fresh result has tuples.
         return dict(run.read_json("comparison.json"))
 
@@ -242,26 +242,28 @@ class _Comparison:
         return there and is_complete(directory, read_manifest(directory), LOCATED)
 
     def _wanting(self) -> list[dict[str, str]]:
-        """What an earlier start left out because it held one model at a time, where this one may hold two."""
-        return [one for one in self.not_comparable if one["reason"] == NEEDS_BOTH and not self.models.one_at_a_time]
+        """What an earlier start excluded because it held one model at a time, where this one may hold two."""
+        return [
+            entry for entry in self.not_comparable if entry["reason"] == NEEDS_BOTH and not self.models.one_at_a_time
+        ]
 
     def _reopen(self, wanting: bool) -> None:
         """Takes back what is told anew below, files first: a start that is cut off must not leave what looks whole."""
         run = self.run_directory
-        for name in ("comparison.json", *(("grafts.parquet", "grafts_in_words.parquet") if wanting else ())):
+        for name in ("comparison.json", *(("layer_swaps.parquet", "generated_layer_swaps.parquet") if wanting else ())):
             (run.path / name).unlink(missing_ok=True)
         kept = {PAIR_CHECK} if run.finished("pair_check.json") else set()
         kept |= {WEIGHTS, ALL_WEIGHTS} if run.finished("weights.parquet") else set()
-        self.not_comparable[:] = [one for one in self.not_comparable if one["measure"] in kept]
+        self.not_comparable[:] = [entry for entry in self.not_comparable if entry["measure"] in kept]
 
-    def _leave_out(self, measure: str, role: Role, reason: str) -> None:
+    def _exclude(self, measure: str, role: Role, reason: str) -> None:
         entry = {"measure": measure, "model": role, "reason": reason}
         if entry not in self.not_comparable:
             self.not_comparable.append(entry)
 
     def _ask(self, role: Role) -> list[dict[str, Any]]:
         return ask(
-            self.models.get(role), self.locate_config, self.run_directory.path / role, items_file=self.items_file,
+            self.models.get(role), self.locate_config, self.run_directory.path / role, items=self.items,
             command=self.run_directory.manifest["command"], batch_tokens=self.batch_tokens, progress=self.progress,
         )  # fmt: skip
 
@@ -272,7 +274,7 @@ class _Comparison:
             # A comparison that was finished once threw away what a missing table of it is made from.
             summary.unlink(missing_ok=True)
         return locate(
-            self.models.get(role), self.locate_config, self.run_directory.path / role, items_file=self.items_file,
+            self.models.get(role), self.locate_config, self.run_directory.path / role, items=self.items,
             command=self.run_directory.manifest["command"], batch_tokens=self.batch_tokens, keep_activations=True,
             pairs_among=shared.among if shared else None, pairs_like=shared.like if shared else None, progress=self.progress,
         )  # fmt: skip
@@ -292,18 +294,20 @@ class _Comparison:
             return kept_effects(self.run_directory.path / role, self._run_id(role), items, n_layers)
 
         located = {
-            role: frozenset(kind for kind, one in summary["kinds"].items() if one.get("located") is not None)
+            role: frozenset(kind for kind, of_kind in summary["kinds"].items() if of_kind.get("located") is not None)
             for role, summary in summaries.items()
         }
-        found = {}
+        changes = {}
         for role in self.models.others:
             if role not in among:
-                found[role] = not_moved("not comparable")
-            elif any((summaries[one].get("causal") or {}).get("map", "none") == "none" for one in (BASE, role)):
-                found[role] = not_moved("no intervention was made")
+                changes[role] = not_moved("not comparable")
+            elif any((summaries[model].get("causal") or {}).get("map", "none") == "none" for model in (BASE, role)):
+                changes[role] = not_moved("no intervention was made")
             else:
-                found[role] = moved(self.questions.encoded, rows, among, effects_of, located, role, self.locate_config)
-        return found
+                changes[role] = moved(
+                    self.questions.encoded, rows, among, effects_of, located, role, self.locate_config
+                )
+        return changes
 
     def _streams(self, rows: Mapping[Role, Sequence[Mapping[str, Any]]]) -> None:
         run, positions = self.run_directory, self.locate_config.positions
@@ -326,17 +330,17 @@ class _Comparison:
         roles = self._comparable(EXCHANGE, "items", "tokens", "depth", "width")
         answered = frozenset(row["item"] for role in roles for row in rows[role] if row["answered"])
         return exchange(
-            self.run_directory, self.models, roles, self.questions, answered, self.config, self._leave_out,
+            self.run_directory, self.models, roles, self.questions, answered, self.config, self._exclude,
             progress=self.progress,
         )  # fmt: skip
 
-    def _grafts_in_words(self, thoughts: Mapping[str, Any]) -> dict[Role, dict[str, Any]]:
-        asked = self.config.thoughts and self.config.thought_grafts > 1
-        roles = self._comparable(GRAFTS_IN_WORDS, "tokens", "depth", "width") if asked else []
-        silent_roles = (thoughts.get(split_of(self.config)) or {}).get("unmeasured", {})
+    def _generated_layer_swaps(self, generated: Mapping[str, Any]) -> dict[Role, dict[str, Any]]:
+        asked = self.config.generated and self.config.generated_swap_parts > 1
+        roles = self._comparable(GENERATED_LAYER_SWAPS, "tokens", "depth", "width") if asked else []
+        silent_roles = (generated.get(split_of(self.config)) or {}).get("unmeasured", {})
         roles = [] if BASE in silent_roles else [role for role in roles if role not in silent_roles]
-        return grafts_in_words(
-            self.run_directory, self.models, roles, self.config, self._leave_out, progress=self.progress
+        return generated_layer_swaps(
+            self.run_directory, self.models, roles, self.config, self._exclude, progress=self.progress
         )
 
     def _comparison(
@@ -346,10 +350,10 @@ class _Comparison:
         kinds: Mapping[str, dict[str, Any]],
         moved: Mapping[Role, Mapping[str, Any]],
         upper: Mapping[Role, Mapping[str, Any]],
-        thoughts: Mapping[str, Any],
+        generated: Mapping[str, Any],
     ) -> dict[str, Any]:
         run, specs = self.run_directory, self.specs.by_role()
-        found: dict[str, Any] = {
+        comparison: dict[str, Any] = {
             "schema": COMPARISON_SCHEMA,
             "models": {
                 role: {"spec": specs[role], "sha256": self.models.about(role).identity.weights_sha256, "run": role}
@@ -360,8 +364,8 @@ class _Comparison:
             "framing": self.config.locate.framing,
             "quick": self.config.locate.quick,
             "pair_check": {
-                role: {"verdict": one["verdict"], "reasons": one["reasons"], "hint": one["hint"]}
-                for role, one in checks.items()
+                role: {"verdict": check["verdict"], "reasons": check["reasons"], "hint": check["hint"]}
+                for role, check in checks.items()
             },
             "kinds": {
                 kind: {
@@ -375,11 +379,11 @@ class _Comparison:
                 for kind in KINDS
             },
             "order": {role: summary["order"] for role, summary in summaries.items()},
-            "thoughts": thoughts,
+            "generated": generated,
             "not_comparable": self.not_comparable,
         }
         warnings = [*run.manifest["warnings"]]
         for role, summary in summaries.items():
-            told = [sentence for sentence in summary["warnings"] if sentence not in run.manifest["warnings"]]
-            warnings += [f"{specs[role]}: {sentence}" for sentence in told]
-        return found | {"verdict": in_words(found), "warnings": warnings}
+            own_warnings = [sentence for sentence in summary["warnings"] if sentence not in run.manifest["warnings"]]
+            warnings += [f"{specs[role]}: {sentence}" for sentence in own_warnings]
+        return comparison | {"verdict": claims(comparison), "warnings": warnings}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from strata.experiments.compare.behaviour_change import answered_by_all
-from strata.experiments.compare.paired import BASE, TWIN, Role
+from strata.experiments.compare.paired import BASE, CONTROL, Role
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.causal.choose import Chosen, choose_pairs
 from strata.experiments.locate.config import LocateConfig
@@ -30,15 +30,15 @@ def eligible(
 ) -> dict[Role, SharedPairs]:
     """What may be intervened on, by model of `comparable`, the base among them.
 
-    Base and distilled: what both answer. Twin: those of the base's pairs that it answers too, with the same stand-ins. A
-    twin that has lost what the two others can do would otherwise leave nothing to compare them by.
+    Base and distilled: what both answer. Control: those of the base's pairs that it answers too, with the same donors. A
+    control that has lost what the two others can do would otherwise leave nothing to compare them by.
     """
-    two = [role for role in comparable if role != TWIN]
-    found = dict.fromkeys(two, SharedPairs(answered_by_all({role: rows[role] for role in two})))
-    if TWIN in comparable:
-        of_base = chosen(encoded, rows[BASE], found[BASE], config)
-        found[TWIN] = SharedPairs(frozenset(one.key for one in of_base.items), of_base)
-    return found
+    two = [role for role in comparable if role != CONTROL]
+    by_role = dict.fromkeys(two, SharedPairs(answered_by_all({role: rows[role] for role in two})))
+    if CONTROL in comparable:
+        of_base = chosen(encoded, rows[BASE], by_role[BASE], config)
+        by_role[CONTROL] = SharedPairs(frozenset(item.key for item in of_base.items), of_base)
+    return by_role
 
 
 def chosen(encoded: Sequence[EncodedItem], rows: Rows, shared: SharedPairs, config: LocateConfig) -> Chosen:

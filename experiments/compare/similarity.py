@@ -19,10 +19,10 @@ from strata.experiments.items.schema import KINDS
 from strata.experiments.locate.kept import kept_streams
 from strata.experiments.locate.places import appended, asked_at
 from strata.experiments.locate.questions import entity_of
-from strata.experiments.statistics.bootstrap import cluster_bootstrap
 from strata.probes.similarity.cka import FEWEST_ITEMS, debiased_cka_of_subsets
 from strata.probes.similarity.cosine import cosine_by_item
 from strata.probes.similarity.dominant import Dominance, Of, dominance, without_dimensions
+from strata.probes.statistics.bootstrap import cluster_bootstrap
 from strata.probes.store import ActivationStore
 
 DIMENSIONS = ("all", "trimmed")
@@ -43,7 +43,7 @@ def similarity_rows(
     """Rows of the `similarity` table: debiased CKA and mean cosine of every stream with the base's, by kind and position.
 
     `last` is the last token of the prompt as it is written: what is fed behind some prompts for scoring would set them
-    apart from the others. CKA has no interval from resampled items (a drawn twin of an item is a perfect match of its
+    apart from the others. CKA has no interval from resampled items (a drawn control of an item is a perfect match of its
     own); its spread over random halves of the entities is given instead, and so is the ceiling: how alike the base is to
     itself is 1 by construction, so what a change has to be larger than is the spread.
     """
@@ -52,14 +52,22 @@ def similarity_rows(
             continue
         for position in positions:
             for kind in KINDS:
-                mine = [one for one in items if one.item.kind == kind and _place(one, position) > 0]
-                if len(mine) < FEWEST_ITEMS * 2:
+                of_kind = [
+                    encoded_item
+                    for encoded_item in items
+                    if encoded_item.item.kind == kind and _place(encoded_item, position) > 0
+                ]
+                if len(of_kind) < FEWEST_ITEMS * 2:
                     continue
                 before, after = (
-                    kept_streams(one, mine, position, positions, last="as asked") for one in (stores[BASE], store)
+                    kept_streams(model_store, of_kind, position, positions, last="as asked")
+                    for model_store in (stores[BASE], store)
                 )
-                asked = _Asked([entity_of(one.item) for one in mine], [one.item.family for one in mine])
-                names = {"contrast": role, "kind": kind, "position": position, "n_appended": appended(mine)}
+                asked = _Asked(
+                    [entity_of(encoded_item.item) for encoded_item in of_kind],
+                    [encoded_item.item.family for encoded_item in of_kind],
+                )
+                names = {"contrast": role, "kind": kind, "position": position, "n_appended": appended(of_kind)}
                 for row in rows_of_streams(before, after, asked.clusters, asked.families, config):
                     yield names | row
 
@@ -69,23 +77,23 @@ def rows_of_streams(
 ) -> Rows:
     """Both measures of two models' states at the same tokens, with all dimensions and, where there are any, without dominant ones.
 
-    Of each, rows with an interval or spread, and rows without one for every family left out in turn.
+    Of each, rows with an interval or spread, and rows without one for every family excluded in turn.
     """
     asked = _Asked(clusters, families)
     for measure, rows in (("cka", _cka_rows), ("cosine", _cosine_rows)):
         of = _SHARE_OF[measure]
-        held = [dominance([before[:, one], after[:, one]], of) for one in range(before.shape[1])]
+        held = [dominance([before[:, stream], after[:, stream]], of) for stream in range(before.shape[1])]
         whole = list(rows(before, after, asked, config))
-        carried = any(one.dominant for one in held)
+        carried = any(of_stream.dominant for of_stream in held)
         trimmed = rows(_kept(before, held), _kept(after, held), asked, config) if carried else ()
-        for dimensions, found in zip(DIMENSIONS, (whole, trimmed), strict=True):
-            for row in found:
-                one = held[row["stream"]]
-                if dimensions == "trimmed" and not one.dominant:
+        for dimensions, measured in zip(DIMENSIONS, (whole, trimmed), strict=True):
+            for row in measured:
+                of_stream = held[row["stream"]]
+                if dimensions == "trimmed" and not of_stream.dominant:
                     continue
                 yield {
-                    "measure": measure, "dimensions": dimensions, "share_base": _number(one.shares[0]),
-                    "share_other": _number(one.shares[1]), "dominant": dominant_text(one), **row,
+                    "measure": measure, "dimensions": dimensions, "share_base": _number(of_stream.shares[0]),
+                    "share_other": _number(of_stream.shares[1]), "dominant": dominant_text(of_stream), **row,
                 }  # fmt: skip
 
 
@@ -94,11 +102,11 @@ def dominant_text(held: Dominance) -> str | None:
     return ", ".join(map(str, held.dominant)) or None
 
 
-def families_left_out(families: Sequence[str]) -> dict[str, Bool[np.ndarray, " item"]]:
-    """By family the items that stay when it is left out; without families whose absence leaves too few."""
+def families_excluded(families: Sequence[str]) -> dict[str, Bool[np.ndarray, " item"]]:
+    """By family the items that stay when it is excluded; without families whose absence leaves too few."""
     names = np.array(families)
-    found = {name: names != name for name in dict.fromkeys(families)}
-    return {name: kept for name, kept in found.items() if kept.sum() >= FEWEST_ITEMS}
+    masks = {name: names != name for name in dict.fromkeys(families)}
+    return {name: mask for name, mask in masks.items() if mask.sum() >= FEWEST_ITEMS}
 
 
 @dataclass(frozen=True)
@@ -110,30 +118,31 @@ class _Asked:
 def _cosine_rows(before: Streams, after: Streams, asked: _Asked, config: CompareConfig) -> Rows:
     cosines = cosine_by_item(before, after).double().numpy()
     estimates = cluster_bootstrap(cosines, asked.clusters, draws=config.locate.draws, seed=config.locate.seed)
-    for stream, one in enumerate(estimates):
-        yield {"stream": stream, **numbers_of(one)}
-    for family, kept in families_left_out(asked.families).items():
-        for stream, values in enumerate(cosines[kept].T):
+    for stream, estimate in enumerate(estimates):
+        yield {"stream": stream, **numbers_of(estimate)}
+    for family, mask in families_excluded(asked.families).items():
+        for stream, values in enumerate(cosines[mask].T):
             known = values[np.isfinite(values)]
-            yield _without(asked, family, kept) | {
+            yield _without(asked, family, mask) | {
                 "stream": stream, "value": float(known.mean()) if len(known) else None, "method": "mean over items",
             }  # fmt: skip
 
 
 def _cka_rows(before: Streams, after: Streams, asked: _Asked, config: CompareConfig) -> Rows:
     halves = _halves(asked.clusters, config.locate.seed)
-    left_out = families_left_out(asked.families)
-    subsets = [np.ones(len(before), bool), *halves, *left_out.values()]
-    kept = torch.from_numpy(np.stack(subsets))
+    excluded = families_excluded(asked.families)
+    subsets = [np.ones(len(before), bool), *halves, *excluded.values()]
+    masks = torch.from_numpy(np.stack(subsets))
     for stream in range(before.shape[1]):
-        found = debiased_cka_of_subsets(before[:, stream], after[:, stream], kept).tolist()
-        spread = [one for one in found[1 : len(halves) + 1] if np.isfinite(one)]
+        similarities = debiased_cka_of_subsets(before[:, stream], after[:, stream], masks).tolist()
+        spread = [value for value in similarities[1 : len(halves) + 1] if np.isfinite(value)]
         yield {
-            "stream": stream, "value": _number(found[0]), "low": min(spread, default=None), "high": max(spread, default=None),
+            "stream": stream, "value": _number(similarities[0]),
+            "low": min(spread, default=None), "high": max(spread, default=None),
             "n_items": len(before), "n_clusters": len(set(asked.clusters)),
             "method": f"debiased linear CKA; range over {len(spread)} random halves of the entities",
         }  # fmt: skip
-        for (family, rows), value in zip(left_out.items(), found[len(halves) + 1 :], strict=True):
+        for (family, rows), value in zip(excluded.items(), similarities[len(halves) + 1 :], strict=True):
             yield _without(asked, family, rows) | {
                 "stream": stream, "value": _number(value), "method": "debiased linear CKA",
             }  # fmt: skip
@@ -147,17 +156,17 @@ def _halves(clusters: Sequence[str], seed: int) -> list[Bool[np.ndarray, " item"
     return [half for half in halves if half.sum() >= FEWEST_ITEMS]
 
 
-def _without(asked: _Asked, family: str, kept: Bool[np.ndarray, " item"]) -> dict[str, Any]:
-    clusters = {name for name, there in zip(asked.clusters, kept, strict=True) if there}
-    return {"left_out": family, "low": None, "high": None, "n_items": int(kept.sum()), "n_clusters": len(clusters)}
+def _without(asked: _Asked, family: str, mask: Bool[np.ndarray, " item"]) -> dict[str, Any]:
+    clusters = {name for name, there in zip(asked.clusters, mask, strict=True) if there}
+    return {"excluded": family, "low": None, "high": None, "n_items": int(mask.sum()), "n_clusters": len(clusters)}
 
 
 def _kept(states: Streams, held: Sequence[Dominance]) -> Streams:
-    return torch.stack([without_dimensions(states[:, at], one.dominant) for at, one in enumerate(held)], 1)
+    return torch.stack([without_dimensions(states[:, at], of_stream.dominant) for at, of_stream in enumerate(held)], 1)
 
 
-def _place(one: EncodedItem, position: str) -> int:
-    return asked_at(one) if position == "last" else one.prompt.positions.get(position, 0)
+def _place(encoded_item: EncodedItem, position: str) -> int:
+    return asked_at(encoded_item) if position == "last" else encoded_item.prompt.positions.get(position, 0)
 
 
 def _number(value: float) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from strata.experiments.compare.paired import BASE, DISTILLED, TWIN, Role
+from strata.experiments.compare.paired import BASE, CONTROL, DISTILLED, Role
 from strata.probes.checkpoints.spec import parse_spec
 from strata.probes.errors import StrataError
 
@@ -15,18 +15,29 @@ class Specs:
 
     base: str
     distilled: str
-    twin: str | None = None
-    """Control twin: as much training of the base, without the reasoning."""
+    control: str | None = None
+    """Control model: as much training of the base, without the reasoning."""
+    in_memory: frozenset[Role] = frozenset()
+    """Roles whose model was handed over opened: their texts are only names, and no files of theirs are read."""
 
     def __post_init__(self) -> None:
-        for spec in self.by_role().values():
+        for spec in (spec for role, spec in self.by_role().items() if role not in self.in_memory):
             named = parse_spec(spec).adapters
-            twice = next((one for one in named if named.count(one) > 1), None)
+            twice = next((adapter for adapter in named if named.count(adapter) > 1), None)
             if twice is not None:
                 raise StrataError(
                     f"{spec} merges the adapter {twice} twice, which makes a model that nobody trained", "Name it once"
                 )
 
+    def files(self, role: Role) -> str:
+        """The checkpoint whose files can be read. Raises StrataError for a model in memory."""
+        if role in self.in_memory:
+            raise StrataError(
+                f"The {role} model was handed over in memory, and weights are compared file by file",
+                "Give its directory or its name",
+            )
+        return self.by_role()[role]
+
     def by_role(self) -> dict[Role, str]:
-        named = {BASE: self.base, DISTILLED: self.distilled, TWIN: self.twin}
+        named = {BASE: self.base, DISTILLED: self.distilled, CONTROL: self.control}
         return {role: spec for role, spec in named.items() if spec is not None}

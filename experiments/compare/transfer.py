@@ -14,10 +14,10 @@ from strata.experiments.locate.kept import kept_streams
 from strata.experiments.locate.places import appended
 from strata.experiments.locate.probing import PRECISION
 from strata.experiments.locate.targets import targets_of
-from strata.experiments.statistics.bootstrap import Estimate, cluster_bootstrap
 from strata.probes.errors import StrataError
 from strata.probes.progress import Progress, silent
 from strata.probes.similarity.transfer import OneWay, probe_transfer
+from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap
 from strata.probes.store import ActivationStore
 
 KINDS = ("knowledge", "reasoning")
@@ -44,7 +44,9 @@ def transfer_rows(
     known = {target: sum(items[row].key in answered for row in target.items) for target in targets}
     chosen = []
     for kind in KINDS:
-        ranked = sorted((one for one in targets if one.kind == kind and known[one]), key=lambda one: -known[one])
+        ranked = sorted(
+            (target for target in targets if target.kind == kind and known[target]), key=lambda target: -known[target]
+        )
         chosen += ranked[: config.transferred]
     roles = [role for role in stores if role != BASE]
     done, total = 0, len(chosen) * len(roles)
@@ -52,13 +54,13 @@ def transfer_rows(
         for target in chosen:
             progress("probe transfer", done, total, "probes")
             members = [items[row] for row in target.items]
-            clusters = [one.item.cluster for one in members]
+            clusters = [member.item.cluster for member in members]
             names = {"contrast": role, "kind": target.kind, "family": target.family, "n_appended": appended(members)}
             before, after = (
-                kept_streams(stores[one], members, "last", positions, last="common start") for one in (BASE, role)
+                kept_streams(stores[model], members, "last", positions, last="common start") for model in (BASE, role)
             )
             try:
-                found = probe_transfer(
+                transfer = probe_transfer(
                     before, after, target.labels, clusters, seed=config.locate.seed, n_folds=config.locate.folds,
                     precision=PRECISION,
                 )  # fmt: skip
@@ -66,10 +68,13 @@ def transfer_rows(
                 yield {**names, "reason": error.what}
                 done += 1
                 continue
-            kept = [clusters[row] for row in found.kept]
-            majority = float(found.majority_correct.mean())
-            for direction, way, other in (("forth", found.forth, found.back), ("back", found.back, found.forth)):
-                yield from _transferred(names | {"direction": direction}, way, other, kept, majority, config)
+            kept_clusters = [clusters[row] for row in transfer.kept]
+            majority = float(transfer.majority_correct.mean())
+            for direction, way, other in (
+                ("forth", transfer.forth, transfer.back),
+                ("back", transfer.back, transfer.forth),
+            ):
+                yield from _transferred(names | {"direction": direction}, way, other, kept_clusters, majority, config)
             done += 1
     progress("probe transfer", total, total, "probes")
 
@@ -85,13 +90,13 @@ def _transferred(
     """`own`: what the other model's own probe reaches there, which a carried-over one is held against."""
     for measure, right in (("own", other.within), ("plain", way.plain), ("rotated", way.rotated)):
         estimates = cluster_bootstrap(right.astype(float), clusters, draws=config.locate.draws, seed=config.locate.seed)
-        for stream, one in enumerate(estimates):
-            yield {**names, "measure": measure, "stream": stream, "majority": majority, **numbers_of(one)}
+        for stream, estimate in enumerate(estimates):
+            yield {**names, "measure": measure, "stream": stream, "majority": majority, **numbers_of(estimate)}
 
 
-def numbers_of(one: Estimate) -> dict[str, Any]:
+def numbers_of(estimate: Estimate) -> dict[str, Any]:
     """The columns of an estimate in a table."""
     return {
-        "value": one.value if np.isfinite(one.value) else None, "low": one.low, "high": one.high,
-        "n_items": one.n_items, "n_clusters": one.n_clusters, "method": one.method,
+        "value": estimate.value if np.isfinite(estimate.value) else None, "low": estimate.low, "high": estimate.high,
+        "n_items": estimate.n_items, "n_clusters": estimate.n_clusters, "method": estimate.method,
     }  # fmt: skip

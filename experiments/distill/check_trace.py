@@ -56,9 +56,9 @@ def _value(node: ast.AST) -> int:
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return int(not _value(operand))
         case ast.BoolOp(op=ast.And(), values=values):
-            return int(all(_value(one) for one in values))
+            return int(all(_value(part) for part in values))
         case ast.BoolOp(op=ast.Or(), values=values):
-            return int(any(_value(one) for one in values))
+            return int(any(_value(part) for part in values))
     raise ValueError("unknown sign")
 
 
@@ -75,7 +75,8 @@ def _true(step: str) -> bool:
     parts = re.split(r" (=|>) ", step)
     values, signs = [evaluate(part) for part in parts[::2]], parts[1::2]
     return bool(signs) and all(
-        one == other if sign == "=" else one > other for sign, (one, other) in zip(signs, pairwise(values), strict=True)
+        left == right if sign == "=" else left > right
+        for sign, (left, right) in zip(signs, pairwise(values), strict=True)
     )
 
 
@@ -86,13 +87,13 @@ def _reaches(steps: Sequence[str], result: int) -> bool:
 
 def _calculation(compute: Callable[[list[int]], int]) -> Callable[[str], Reading]:
     def read(question: str) -> Reading:
-        numbers = [int(one) for one in re.findall(r"\d+", question)]
+        numbers = [int(digits) for digits in re.findall(r"\d+", question)]
         result = compute(numbers)
 
         def holds(steps: Sequence[str]) -> bool:
             # Every operand, or its digits, has to be used, so that a true but idle sum does not pass.
             used = "".join(re.findall(r"\d", " ".join(steps)))
-            return _reaches(steps, result) and all(str(one)[-1] in used for one in numbers)
+            return _reaches(steps, result) and all(str(number)[-1] in used for number in numbers)
 
         return Reading(str(result), holds)
 
@@ -100,7 +101,7 @@ def _calculation(compute: Callable[[list[int]], int]) -> Callable[[str], Reading
 
 
 def _compared(question: str) -> Reading:
-    large, small = sorted((int(one) for one in re.findall(r"\d+", question)), reverse=True)
+    large, small = sorted((int(digits) for digits in re.findall(r"\d+", question)), reverse=True)
     return Reading(str(large), lambda steps: all(map(_true, steps)) and steps[-1] == f"{large} > {small}")
 
 
@@ -114,10 +115,10 @@ def _truth(question: str) -> Reading:
 
 def _list_and_word(question: str, asked: str) -> tuple[list[str], str]:
     """The entries and the word asked about, which `asked` finds together with the words around it."""
-    found = re.search(asked, question)
-    if found is None:
+    match = re.search(asked, question)
+    if match is None:
         raise ValueError("nothing is asked")
-    return _THING.findall(found.group("list")), found.group("word")
+    return _THING.findall(match.group("list")), match.group("word")
 
 
 _COUNTED = (
@@ -141,7 +142,7 @@ _FOLLOWED = (
 
 
 def _any_of(patterns: Sequence[str], question: str) -> str:
-    return next((one for one in patterns if re.search(one, question)), patterns[0])
+    return next((pattern for pattern in patterns if re.search(pattern, question)), patterns[0])
 
 
 def _running(words: Sequence[str]) -> Iterator[tuple[str, int]]:
@@ -176,17 +177,17 @@ def _indexed(question: str) -> Reading:
 def _followed(question: str) -> Reading:
     pattern = _any_of(_FOLLOWED, question)
     words, start = _list_and_word(question, pattern)
-    found = re.search(pattern, question)
-    assert found is not None
-    after = words[words.index(start) :][: int(found.group("step")) + 1]
+    match = re.search(pattern, question)
+    assert match is not None
+    after = words[words.index(start) :][: int(match.group("step")) + 1]
     right = [start, *(f"{number} {word}" for number, word in enumerate(after[1:], 1))]
-    return Reading(after[int(found.group("step"))], lambda steps: list(steps) == right)
+    return Reading(after[int(match.group("step"))], lambda steps: list(steps) == right)
 
 
 def _bound(question: str) -> Reading:
     facts = dict(re.findall(r"\b(\w) = (\w)\b", question))
     asked = re.findall(r"(\w) =$", question)[0]
-    return _walk({(one, "=", other) for one, other in facts.items()}, asked, len(facts))
+    return _walk({(left, "=", right) for left, right in facts.items()}, asked, len(facts))
 
 
 def _friends(question: str) -> Reading:
@@ -198,18 +199,20 @@ def _friends(question: str) -> Reading:
     hops = ask.count("friend")
     named = re.search(r"friend of ([A-Z]\w*) is$|(?:^|Q: Who is )([A-Z]\w*)'s", ask)
     assert named is not None
-    return _walk({(one, "->", other) for one, other in links}, named.group(1) or named.group(2), hops, exactly=True)
+    return _walk(
+        {(person, "->", friend) for person, friend in links}, named.group(1) or named.group(2), hops, exactly=True
+    )
 
 
 def _deduced(question: str) -> Reading:
     rules = re.findall(r"(?:Every|Any|A) (\w+) is (\w+)\.", question)
     name, kind = re.findall(r"(\w+) is (?:a|one) (\w+)\.", question)[0]
-    return _walk({(one, "->", other) for one, other in [(name, kind), *rules]}, name, len(rules) + 1)
+    return _walk({(subject, "->", predicate) for subject, predicate in [(name, kind), *rules]}, name, len(rules) + 1)
 
 
 def _walk(links: set[tuple[str, str, str]], start: str, most: int, exactly: bool = False) -> Reading:
     """From `start` along the links, to the end or for exactly `most` of them."""
-    ahead = {one: (sign, other) for one, sign, other in links}
+    ahead = {word: (sign, other) for word, sign, other in links}
     way: list[str] = []
     at = start
     while at in ahead and len(way) < most:
@@ -222,16 +225,16 @@ def _walk(links: set[tuple[str, str, str]], start: str, most: int, exactly: bool
 
 
 def _ordered(question: str) -> Reading:
-    said = re.findall(r"([A-Z]\w+) (?:is )?(taller|shorter) than ([A-Z]\w+)", question)
-    above = {(one, other) if word == "taller" else (other, one) for one, word, other in said}
+    comparisons = re.findall(r"([A-Z]\w+) (?:is )?(taller|shorter) than ([A-Z]\w+)", question)
+    above = {(first, second) if word == "taller" else (second, first) for first, word, second in comparisons}
     grown = set(above)
     while True:
-        more = {(one, three) for one, two in grown for also, three in grown if two == also} - grown
+        more = {(first, last) for first, middle in grown for same, last in grown if middle == same} - grown
         if not more:
             break
         grown |= more
     names = {name for pair in above for name in pair}
-    row = sorted(names, key=lambda name: sum(one == name for one, _ in grown), reverse=True)
+    row = sorted(names, key=lambda name: sum(taller == name for taller, _ in grown), reverse=True)
     if any(pair not in grown for pair in pairwise(row)):
         raise ValueError("the order is not complete")
 

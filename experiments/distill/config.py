@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
-
-import torch
+from typing import TYPE_CHECKING, Literal, get_args
 
 from strata.probes.errors import StrataError
+
+if TYPE_CHECKING:
+    import torch
 
 Precision = Literal["auto", "float32", "bfloat16"]
 Twin = Literal["think", "plain"]
@@ -53,5 +54,7 @@ def resolved_precision(config: DistillConfig, device: torch.device) -> Precision
         return config.precision
     if device.type != "cpu":
         return "bfloat16"
+    import torch
+
     able = torch.cpu.get_capabilities()
     return "bfloat16" if able.get("avx512_bf16") or able.get("amx_bf16") else "float32"

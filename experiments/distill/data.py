@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from strata.experiments.distill.check_trace import fault_of
 from strata.experiments.distill.teacher import steps_of
 from strata.experiments.items.reasoning import arithmetic, binding, lists, logic
-from strata.experiments.items.reasoning.frame import Problem, Task, Wording, render, seeded, vocabulary
+from strata.experiments.items.reasoning.frame import Problem, Task, Template, render, seeded, vocabulary
 
 Split = Literal["train", "test", "harder", "other"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -59,8 +59,8 @@ class Lesson:
     split: Split
     cluster: str
     """Family and operands, as in the built-in items."""
-    wording: str
-    """Id of the wording."""
+    template: str
+    """Id of the template."""
     question: str
     """Text up to the answer, without worked examples."""
     before: str
@@ -87,18 +87,18 @@ def lessons(split: Split, *, seed: int, n: int) -> list[Lesson]:
     """
     cells = cells_of(split)
     sources = {cell: _stream(split, *cell, seed) for cell in cells}
-    found: list[Lesson] = []
+    drawn: list[Lesson] = []
     open_cells = list(cells)
     for cell in cycle(cells):
-        if len(found) >= n or not open_cells:
-            return found
+        if len(drawn) >= n or not open_cells:
+            return drawn
         if cell in open_cells:
             lesson = next(sources[cell], None)
             if lesson is None:
                 open_cells.remove(cell)
             else:
-                found.append(lesson)
-    return found
+                drawn.append(lesson)
+    return drawn
 
 
 def cells_of(split: Split) -> list[tuple[str, int]]:
@@ -118,17 +118,17 @@ def _stream(split: Split, family: str, level: int, seed: int) -> Iterator[Lesson
     seen: set[str] = set()
     for turn in count():
         rng = seeded(seed, "distill", split, family, level, turn)
-        wording = task.wordings[turn % len(task.wordings)]
+        template = task.templates[turn % len(task.templates)]
         for _ in range(_ATTEMPTS):
             problem = task.draw(rng, rng.choice(answers), level, words)
             if problem is None or not _belongs(split, _cluster(task, problem)):
                 continue
-            question = render(wording, problem.clean).text
+            question = render(template, problem.clean).text
             if split == "train" or question not in seen:
                 seen.add(question)
                 shown = split == "train" and len(question) <= _LONGEST and rng.random() < _WITH_EXAMPLES
-                before = _worked(rng, task, wording, level, question) if shown else ""
-                yield _lesson(task, problem, split, level, wording, before, turn)
+                before = _worked(rng, task, template, level, question) if shown else ""
+                yield _lesson(task, problem, split, level, template, before, turn)
                 break
         else:
             return
@@ -142,7 +142,7 @@ def _cluster(task: Task, problem: Problem) -> str:
     return f"{task.name}:{problem.cluster}"
 
 
-def _worked(rng: Random, task: Task, wording: Wording, level: int, asked: str) -> str:
+def _worked(rng: Random, task: Task, template: Template, level: int, asked: str) -> str:
     """Worked examples from the training instances only, for a shown answer is a trained one, and not what is `asked`."""
     words = vocabulary(task, None)
     answers, shown = list(task.answers(level, words)), ""
@@ -152,30 +152,30 @@ def _worked(rng: Random, task: Task, wording: Wording, level: int, asked: str) -
             break
         problem = task.draw(rng, rng.choice(answers), level, words)
         if problem is not None and in_training(_cluster(task, problem)):
-            text = render(wording, problem.clean).text
+            text = render(template, problem.clean).text
             if text != asked:
-                shown += f"{text} {problem.clean.answer}{wording.after}"
+                shown += f"{text} {problem.clean.answer}{template.after}"
                 made += 1
     return shown
 
 
-def examples_for(family: str, difficulty: int, wording: str, n: int) -> list[Lesson]:
+def examples_for(family: str, difficulty: int, template: str, n: int) -> list[Lesson]:
     """`n` different problems to show as worked examples, with answers spread over the family's; never a test instance."""
     task = _TASKS[family]
     words = vocabulary(task, None)
     answers = list(task.answers(difficulty, words))
-    chosen = next(one for one in task.wordings if one.id == wording)
-    found: dict[str, Lesson] = {}
+    chosen = next(candidate for candidate in task.templates if candidate.id == template)
+    by_question: dict[str, Lesson] = {}
     for turn in range(_ATTEMPTS):
-        if len(found) == n:
+        if len(by_question) == n:
             break
-        rng = seeded("distill", "examples", family, difficulty, wording, turn)
-        problem = task.draw(rng, answers[len(found) % len(answers)], difficulty, words)
+        rng = seeded("distill", "examples", family, difficulty, template, turn)
+        problem = task.draw(rng, answers[len(by_question) % len(answers)], difficulty, words)
         if problem is not None and _shown(_cluster(task, problem)):
             lesson = _lesson(task, problem, "train", difficulty, chosen, "", turn)
-            found.setdefault(lesson.question, lesson)
-    shown = list(found.values())
-    seeded("distill", "examples", family, difficulty, wording).shuffle(shown)
+            by_question.setdefault(lesson.question, lesson)
+    shown = list(by_question.values())
+    seeded("distill", "examples", family, difficulty, template).shuffle(shown)
     return shown
 
 
@@ -188,14 +188,16 @@ def _draw_of(cluster: str) -> int:
     return hashlib.sha256(cluster.encode()).digest()[0] % 5
 
 
-def _lesson(task: Task, problem: Problem, split: Split, level: int, wording: Wording, before: str, turn: int) -> Lesson:
-    question = render(wording, problem.clean).text
+def _lesson(
+    task: Task, problem: Problem, split: Split, level: int, template: Template, before: str, turn: int
+) -> Lesson:
+    question = render(template, problem.clean).text
     steps, answer = steps_of(task.name, problem.clean), problem.clean.answer
     fault = fault_of(task.name, question, steps, answer)
     if fault:
         raise ValueError(f"{task.name} {level}: {fault}: {question!r} {steps} {answer}")
     return Lesson(
-        f"{split}.{task.name}.{level}.{turn:05d}", task.name, level, split, _cluster(task, problem), wording.id,
+        f"{split}.{task.name}.{level}.{turn:05d}", task.name, level, split, _cluster(task, problem), template.id,
         question, before, steps, answer, problem.choices,
     )  # fmt: skip
 

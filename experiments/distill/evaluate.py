@@ -18,7 +18,6 @@ from strata.experiments.generation import end_of_answer, extract_answer, is_righ
 from strata.experiments.items.alignment import encode_items, token_length
 from strata.experiments.items.builtin import build_items, chosen
 from strata.experiments.run import RunDirectory, rows_to_table
-from strata.experiments.statistics.bootstrap import Estimate, cluster_bootstrap
 from strata.probes.backends.contract import Site
 from strata.probes.backends.gate import admit
 from strata.probes.backends.torch_hooks import TorchHooks
@@ -30,6 +29,7 @@ from strata.probes.generation import generate
 from strata.probes.lens.logit import read_lens
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts import Prompt
+from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap
 
 SCHEMA = "strata.distill-evaluation/1"
 BASE = "base"
@@ -66,7 +66,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measures the base (`open_model(None)`) and each adapter in turn; returns what `out`/evaluation.json holds.
 
-    The base is asked in every way of `PROMPTS` and counted by its best way in each split, an adapter by the bare
+    The base is asked in every way of `PROMPTS` and counted by its best way in each split, an adapter by the question alone
     question, as it was trained. Accuracies and paired differences come with cluster bootstrap intervals. One model
     is in memory at a time; a finished model is not asked again when the work was cut off. Raises StrataError for
     an `out` of another configuration.
@@ -90,16 +90,16 @@ def evaluate(
             number = 0 if name is None else 1 + list(adapters).index(name)
             if not run.finished(f"knowledge_{number}.parquet"):
                 admit(checkpoint, _bare_prompts(checkpoint, asked))
-                ways: tuple[Prompting, ...] = PROMPTS if name is None else ("bare",)
+                ways: tuple[Prompting, ...] = PROMPTS if name is None else ("question_only",)
                 rows = reasoning_rows(checkpoint, label, asked, ways, progress)
                 run.write_table(f"answers_{number}", rows_to_table(rows, ANSWERS))
                 facts = knowledge_rows(checkpoint, seed, per_family, progress)
                 run.write_table(f"knowledge_{number}", rows_to_table(facts, FACTS))
         assert run is not None
-        found = _summary(run, [BASE, *adapters])
-        run.write_json("evaluation.json", found)
+        summary = _summary(run, [BASE, *adapters])
+        run.write_json("evaluation.json", summary)
         status = "done"
-        return found
+        return summary
     except KeyboardInterrupt:
         status = "stopped"
         raise
@@ -109,18 +109,18 @@ def evaluate(
 
 
 def _bare_prompts(checkpoint: Checkpoint, asked: Mapping[Split, Sequence[Lesson]]) -> list[Prompt]:
-    return [Prompt(one.id, checkpoint.encode(one.prompt)) for made in asked.values() for one in made]
+    return [Prompt(lesson.id, checkpoint.encode(lesson.prompt)) for made in asked.values() for lesson in made]
 
 
 def evaluation_lessons(split: Split, *, seed: int, per_family: int) -> list[Lesson]:
     """At most `per_family` lessons of every family of a split that isn't trained on."""
     taken: dict[str, int] = defaultdict(int)
-    found = []
+    selected = []
     for lesson in lessons(split, seed=seed, n=per_family * len(cells_of(split))):
         if taken[lesson.family] < per_family:
             taken[lesson.family] += 1
-            found.append(lesson)
-    return found
+            selected.append(lesson)
+    return selected
 
 
 def reasoning_rows(
@@ -133,17 +133,17 @@ def reasoning_rows(
     temperature: float = 0.0,
     seed: int = 0,
     new_tokens: int = NEW_TOKENS,
-    opening: str = "",
+    prompt_prefix: str = "",
     samples: int = 1,
 ) -> list[dict[str, Any]]:
     """One row of `ANSWERS` a draw, way of asking and lesson, in that order, each cut where its answer ends.
 
-    `temperature` 0 decodes greedily, above it every one of `samples` draws has a seed of its own. `opening` stands before
+    `temperature` 0 decodes greedily, above it every one of `samples` draws has a seed of its own. `prompt prefix` stands before
     every prompt; where it leaves a think block open, what is written is a thought until it closes. All ways are decoded
     together: a step costs a model hardly more for many rows.
     """
     all_asked = [(way, lesson) for way in ways for made in asked.values() for lesson in made]
-    prompts = [opening + ask(lesson, way) for way, lesson in all_asked]
+    prompts = [prompt_prefix + ask(lesson, way) for way, lesson in all_asked]
     opened = [leaves_open(prompt) for prompt in prompts]
     rows = []
     for draw in range(samples):
@@ -155,14 +155,14 @@ def reasoning_rows(
             temperature=temperature,
             seed=seed + draw * _NEXT_DRAW,
             progress=progress,
-            stage=f"{model} in words" if samples == 1 else f"{model} in words, draw {draw + 1} of {samples}",
+            stage=f"{model} generates" if samples == 1 else f"{model} generates, draw {draw + 1} of {samples}",
         )
-        for (way, lesson), inside, one in zip(all_asked, opened, written, strict=True):
-            answer = extract_answer(one.text, opened=inside)
+        for (way, lesson), inside, generation in zip(all_asked, opened, written, strict=True):
+            answer = extract_answer(generation.text, opened=inside)
             rows.append(
                 {
                     "model": model, "prompt": way, "split": lesson.split, "family": lesson.family, "item": lesson.id,
-                    "cluster": lesson.cluster, "expected": lesson.answer, "text": one.text, "answer": answer.value,
+                    "cluster": lesson.cluster, "expected": lesson.answer, "text": generation.text, "answer": answer.value,
                     "reason": answer.reason, "difficulty": lesson.difficulty, "draw": draw,
                     "right": is_right(answer, lesson.answer, lesson.choices),
                 }
@@ -180,7 +180,11 @@ def knowledge_rows(
         per_family=per_family,
         token_length=token_length(checkpoint),
     )
-    encoded = [one for one in encode_items(items, checkpoint, checkpoint.max_context)[0] if one.foil_id is not None]
+    encoded = [
+        encoded_item
+        for encoded_item in encode_items(items, checkpoint, checkpoint.max_context)[0]
+        if encoded_item.foil_id is not None
+    ]
     rows: list[dict[str, Any]] = []
     if not encoded:
         return rows
@@ -190,13 +194,18 @@ def knowledge_rows(
     ):  # fmt: skip
         asked = [encoded[row] for row in batch.rows]
         targets = {
-            "answer": torch.tensor([one.answer_id for one in asked]),
-            "foil": torch.tensor([one.foil_id for one in asked]),
+            "answer": torch.tensor([encoded_item.answer_id for encoded_item in asked]),
+            "foil": torch.tensor([encoded_item.foil_id for encoded_item in asked]),
         }
         difference = read_lens(checkpoint.readout, batch.values, targets, ranked=(), top_k=1).logit_difference()
-        for one, value in zip(asked, difference[:, 0, 0].tolist(), strict=True):
+        for encoded_item, value in zip(asked, difference[:, 0, 0].tolist(), strict=True):
             rows.append(
-                {"item": one.key, "family": one.item.family, "cluster": one.item.cluster, "logit_difference": value}
+                {
+                    "item": encoded_item.key,
+                    "family": encoded_item.item.family,
+                    "cluster": encoded_item.item.cluster,
+                    "logit_difference": value,
+                }
             )
     return sorted(rows, key=lambda row: str(row["item"]))
 
@@ -212,7 +221,7 @@ def _summary(run: RunDirectory, models: Sequence[str]) -> dict[str, Any]:
         reasoning[split] = {}
         for model in models:
             ways = [way for way in PROMPTS if any(row["model"] == model and row["prompt"] == way for row in answers)]
-            counted = best if model == BASE else "bare"
+            counted = best if model == BASE else "question_only"
             of_model = [row for row in answers if row["model"] == model and row["split"] == split]
             rows = [row for row in of_model if row["prompt"] == counted]
             reasoning[split][model] = {
@@ -260,8 +269,8 @@ def _estimate(values: Sequence[float], clusters: Sequence[object]) -> dict[str, 
     """None where nothing could be asked, as of facts whose words a tokenizer doesn't know."""
     if not values:
         return None
-    found: Estimate = cluster_bootstrap(np.array(values)[:, None], clusters)[0]
-    return asdict(found)
+    estimate: Estimate = cluster_bootstrap(np.array(values)[:, None], clusters)[0]
+    return asdict(estimate)
 
 
 def _reasons(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:

@@ -9,23 +9,26 @@ from typing import Literal, get_args
 from strata.experiments.distill.data import Lesson, examples_for
 from strata.experiments.distill.twins import think_text
 
-Prompting = Literal["bare", "answers", "thoughts"]
+Prompting = Literal["question_only", "few_shot", "chain_of_thought"]
 PROMPTS: tuple[Prompting, ...] = get_args(Prompting)
-_SHOWN: dict[Prompting, int] = {"bare": 0, "answers": 6, "thoughts": 3}
+_SHOWN: dict[Prompting, int] = {"question_only": 0, "few_shot": 6, "chain_of_thought": 3}
 
 
 def ask(lesson: Lesson, way: Prompting) -> str:
     """The lesson's question as a prompt. Examples are of its family and difficulty, worded alike, never test instances.
 
-    `answers` shows six examples with their answers, `thoughts` three with the teacher's steps as well: an untrained
+    `few_shot` shows six examples with their answers, `chain_of_thought` three with the teacher's steps as well: an untrained
     model's fair chances at the same task.
     """
-    shown = _examples(lesson.family, lesson.difficulty, lesson.wording)[: _SHOWN[way]]
-    others: Sequence[Lesson] = [one for one in shown if one.cluster != lesson.cluster]
-    before = "".join(f"{one.question}{think_text(one) if way == 'thoughts' else f' {one.answer}'}\n" for one in others)
+    shown = _examples(lesson.family, lesson.difficulty, lesson.template)[: _SHOWN[way]]
+    others: Sequence[Lesson] = [example for example in shown if example.cluster != lesson.cluster]
+    before = "".join(
+        f"{example.question}{think_text(example) if way == 'chain_of_thought' else f' {example.answer}'}\n"
+        for example in others
+    )
     return before + lesson.question
 
 
 @cache
-def _examples(family: str, difficulty: int, wording: str) -> tuple[Lesson, ...]:
-    return tuple(examples_for(family, difficulty, wording, max(_SHOWN.values())))
+def _examples(family: str, difficulty: int, template: str) -> tuple[Lesson, ...]:
+    return tuple(examples_for(family, difficulty, template, max(_SHOWN.values())))

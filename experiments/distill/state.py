@@ -44,9 +44,9 @@ def save_state(file: Path, parameters: Mapping[str, Tensor], optimizer: torch.op
         tensors |= {
             f"{moment}/{name}": held[moment].detach().cpu().contiguous() for moment in _MOMENTS if moment in held
         }
-    told = json.dumps(vars(curve))
+    curve_json = json.dumps(vars(curve))
     with whole_file(file) as part:
-        save_file(tensors, part, metadata={"curve": told, "sha256": _checksum(tensors, told)})
+        save_file(tensors, part, metadata={"curve": curve_json, "sha256": _checksum(tensors, curve_json)})
 
 
 def load_state(file: Path, parameters: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> Curve:
@@ -58,12 +58,12 @@ def load_state(file: Path, parameters: Mapping[str, Tensor], optimizer: torch.op
     with safe_open(str(file), framework="pt") as stored:
         names = set(stored.keys())
         metadata = stored.metadata() or {}
-        told = metadata.get("curve", "{}")
-        if metadata.get("sha256") != _checksum({name: stored.get_tensor(name) for name in names}, told):
+        curve_json = metadata.get("curve", "{}")
+        if metadata.get("sha256") != _checksum({name: stored.get_tensor(name) for name in names}, curve_json):
             raise DamagedError(
                 f"{file} is not what was written (its checksum differs)", "Put it back, or delete it to begin again"
             )
-        curve = Curve(**json.loads(told))
+        curve = Curve(**json.loads(curve_json))
         if names != {f"{kind}/{name}" for kind in ("adapter", *_MOMENTS) for name in parameters}:
             raise StrataError(f"{file} is of another adapter", "Delete it to begin again, or give another --out")
         for name, parameter in parameters.items():

@@ -22,7 +22,7 @@ def steps_of(family: str, side: Side) -> Steps:
 
 
 def _ints(side: Side) -> list[int]:
-    return [int(str(one)) for one in side.operands]
+    return [int(str(operand)) for operand in side.operands]
 
 
 def _split_over_ten(first: int, second: int) -> list[str]:
@@ -83,9 +83,9 @@ def _comparison(side: Side) -> Steps:
     """Digit by digit from the left, up to the first that differs."""
     large, small = sorted(_ints(side), reverse=True)
     steps = []
-    for one, other in zip(str(large), str(small), strict=True):
-        steps.append(f"{one} = {other}" if one == other else f"{one} > {other}")
-        if one != other:
+    for digit, other in zip(str(large), str(small), strict=True):
+        steps.append(f"{digit} = {other}" if digit == other else f"{digit} > {other}")
+        if digit != other:
             break
     return tuple(steps) if large < 10 else (*steps, f"{large} > {small}")
 
@@ -133,27 +133,27 @@ def _binding(side: Side) -> Steps:
 
 def _chain(side: Side) -> Steps:
     way = [side.fields["query"].text, *map(str, side.intermediate), side.answer]
-    return tuple(f"{one} -> {other}" for one, other in pairwise(way))
+    return tuple(f"{before} -> {after}" for before, after in pairwise(way))
 
 
 def _ordering(side: Side) -> Steps:
     """Every fact said with the taller first, then all persons in one row."""
     pairs = []
     for line in side.lines:
-        one, other = line["a"].text, line["b"].text
-        pairs.append((one, other) if line["r"].text == "taller" else (other, one))
+        first, second = line["a"].text, line["b"].text
+        pairs.append((first, second) if line["r"].text == "taller" else (second, first))
     below = dict(pairs)
     if len(below) < len(pairs):
         return ()
     row = [next(name for name in below if name not in below.values())]
     while row[-1] in below:
         row.append(below[row[-1]])
-    return (*(f"{one} > {other}" for one, other in pairs), " > ".join(row))
+    return (*(f"{taller} > {shorter}" for taller, shorter in pairs), " > ".join(row))
 
 
 def _deduction(side: Side) -> Steps:
     way = [side.fields["name"].text, side.fields["operand"].text, *map(str, side.intermediate), side.answer]
-    return tuple(f"{one} -> {other}" for one, other in pairwise(way))
+    return tuple(f"{before} -> {after}" for before, after in pairwise(way))
 
 
 def _boolean(side: Side) -> Steps:

@@ -50,14 +50,14 @@ def row_of(lesson: Lesson, twin: Twin, checkpoint: Checkpoint) -> Row:
     whole = checkpoint.encode(lesson.prompt + think_text(lesson))
     asked = checkpoint.encode(lesson.prompt)
     # Where the last piece of the prompt merges with the first of the answer, the merged piece is learnt.
-    shared = next((n for n, (one, other) in enumerate(zip(asked, whole, strict=False)) if one != other), len(asked))
+    shared = next((n for n, (token, other) in enumerate(zip(asked, whole, strict=False)) if token != other), len(asked))
     learnt = len(whole) - shared
     if twin == "think":
         return Row((*whole, int(end)), learnt + 1)
     opening, closing = _pieces(checkpoint, f" {OPEN}"), _pieces(checkpoint, f" {CLOSE} {lesson.answer}")
     copied = islice(cycle(_pieces(checkpoint, f" {lesson.question}")), max(0, learnt - len(opening) - len(closing)))
-    told = checkpoint.encode(plain_prompt(lesson))
-    return Row((*told, *opening, *copied, *closing, int(end)), learnt + 1)
+    plain = checkpoint.encode(plain_prompt(lesson))
+    return Row((*plain, *opening, *copied, *closing, int(end)), learnt + 1)
 
 
 def rows(twin: Twin, checkpoint: Checkpoint, *, seed: int, steps: int, batch: int) -> list[Row]:

@@ -53,7 +53,7 @@ def extract_answer(text: str, *, opened: bool = False) -> Answer:
 
 def gives_answer(reply: str) -> bool:
     """Whether what follows a think block has boxed or stated its answer already."""
-    return any(one.strip() for one in _BOXED.findall(reply)) or bool(_stated(_lines(reply)))
+    return any(boxed.strip() for boxed in _BOXED.findall(reply)) or bool(_stated(_lines(reply)))
 
 
 def is_right(answer: Answer, expected: str, choices: Sequence[str] = ()) -> bool:
@@ -64,19 +64,19 @@ def is_right(answer: Answer, expected: str, choices: Sequence[str] = ()) -> bool
     """
     if answer.value is None:
         return False
-    said, wanted = _plain(answer.value), _plain(expected)
+    given, wanted = _plain(answer.value), _plain(expected)
     if not wanted:
         return False
-    if _begins(said, wanted):
+    if _begins(given, wanted):
         return True
     others = {_plain(choice) for choice in choices} - {wanted}
-    if any(_begins(said, other) for other in others):
+    if any(_begins(given, other) for other in others):
         return False
     if _NUMBER.fullmatch(wanted):
-        numbers = _NUMBER.findall(said)
+        numbers = _NUMBER.findall(given)
         # Without words around it, a number that begins the answer is the answer, and it was another one.
-        return bool(numbers) and not _NUMBER.match(said) and numbers[-1].replace(",", "") == wanted
-    mentioned = {one for one in (wanted, *others) if _mentions(said, one)}
+        return bool(numbers) and not _NUMBER.match(given) and numbers[-1].replace(",", "") == wanted
+    mentioned = {choice for choice in (wanted, *others) if _mentions(given, choice)}
     return bool(others) and mentioned == {wanted}
 
 
@@ -86,12 +86,12 @@ def _lines(text: str) -> list[str]:
 
 def _stated(lines: Sequence[str]) -> list[str]:
     """What lines like `The answer is 12` say; where such a line only announces it, the next one does."""
-    found = []
+    statements = []
     for line, following in zip(lines, (*lines[1:], ""), strict=False):
         if match := _STATED.search(line):
-            said = match.group(1).strip() if _plain(match.group(1)) else following
-            found += [said] if said else []
-    return found
+            statement = match.group(1).strip() if _plain(match.group(1)) else following
+            statements += [statement] if statement else []
+    return statements
 
 
 def _plain(text: str) -> str:

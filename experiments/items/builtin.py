@@ -33,11 +33,11 @@ def chosen(names: Sequence[str]) -> tuple[Family, ...]:
     """
     picked: list[Family] = []
     for name in names or DEFAULT:
-        found = [family for family in FAMILIES if name in (family.name, family.kind, family.domain, ALL)]
-        if not found:
+        matching = [family for family in FAMILIES if name in (family.name, family.kind, family.domain, ALL)]
+        if not matching:
             known = ", ".join(family.name for family in FAMILIES)
             raise StrataError(f"There is no item family, kind or domain {name!r}", f"Choose among: {known}")
-        picked += [family for family in found if family not in picked]
+        picked += [family for family in matching if family not in picked]
     return tuple(picked)
 
 
@@ -52,13 +52,13 @@ def build_items(
     """At most `per_family` items of each family, in the families' order; the same seed gives the same items."""
     items: list[Item] = []
     for family in families:
-        dial = None
+        setting = None
         if difficulty is not None and family.difficulties:
-            dial = _nearest(family.difficulties, difficulty)
-        items += family.build(seed=seed, n=per_family, difficulty=dial, token_length=token_length)
+            setting = _nearest(family.difficulties, difficulty)
+        items += family.build(seed=seed, n=per_family, difficulty=setting, token_length=token_length)
     return items
 
 
 def _nearest(settings: Sequence[int], wanted: int) -> int:
-    """A family whose dial doesn't reach so far gives its own nearest setting."""
+    """A family whose difficulties don't reach so far gives its own nearest setting."""
     return min(settings, key=lambda setting: abs(setting - wanted))

@@ -36,4 +36,4 @@ class Family:
     build: Build
     """Makes the items."""
     difficulties: tuple[int, ...] = ()
-    """Settings of the difficulty dial, easiest first; empty when there is none."""
+    """Difficulties, easiest first; empty when there is none."""

@@ -38,7 +38,7 @@ class FamilyFormat:
     """Distinct answers."""
     collisions: tuple[tuple[str, ...], ...]
     """Groups of different answers that are scored on the same token, so that the token can't tell them apart."""
-    left_out: tuple[tuple[str, int], ...]
+    excluded: tuple[tuple[str, int], ...]
     """Why items have no scored token, with counts, most common first."""
     unaligned: tuple[tuple[str, int], ...]
     """Why scored items' pairs don't line up, with counts, most common first."""
@@ -76,15 +76,15 @@ def format_report(
     A contrast consists of items that share `extra["match"]` but differ in kind; `extra["contrast"]` names it.
     """
     asked = list(items)
-    encoded, left_out = encode_items(asked, encoder, max_context)
+    encoded, excluded = encode_items(asked, encoder, max_context)
     by_family: dict[tuple[str, str], list[Item]] = {}
     for item in asked:
         by_family.setdefault((item.family, item.kind), []).append(item)
     scored: dict[tuple[str, str], list[EncodedItem]] = {key: [] for key in by_family}
-    for one in encoded:
-        scored[one.item.family, one.item.kind].append(one)
+    for encoded_item in encoded:
+        scored[encoded_item.item.family, encoded_item.item.kind].append(encoded_item)
     families = tuple(
-        _family_format(family, kind, members, scored[family, kind], left_out)
+        _family_format(family, kind, members, scored[family, kind], excluded)
         for (family, kind), members in by_family.items()
     )
     return FormatReport(families, contrasts_from_format(encoded, encoder, seed=seed), _kinds(encoded, encoder, seed))
@@ -95,28 +95,35 @@ def contrasts_from_format(
 ) -> tuple[ContrastFormat, ...]:
     """The format-only classifier on each matched contrast, one by one for each pair of families that are matched."""
     matched: dict[str, list[EncodedItem]] = {}
-    for one in encoded:
-        match = one.item.extra.get("match")
+    for encoded_item in encoded:
+        match = encoded_item.item.extra.get("match")
         if isinstance(match, str):
-            matched.setdefault(match, []).append(one)
+            matched.setdefault(match, []).append(encoded_item)
     contrasts: dict[tuple[str, tuple[str, ...]], list[EncodedItem]] = {}
     for members in matched.values():
-        # One item a kind, so that an id which several wordings share weighs no side more than the other.
-        sides = {one.item.kind: one for one in members}
+        # One item a kind, so that an id which several templates share weighs no side more than the other.
+        sides = {encoded_item.item.kind: encoded_item for encoded_item in members}
         if len(sides) < 2:
             continue
         pair = list(sides.values())
-        families = tuple(sorted({f"{one.item.kind} {one.item.family}" for one in pair}))
-        name = next((str(one.item.extra["contrast"]) for one in pair if "contrast" in one.item.extra), "unnamed")
+        families = tuple(sorted({f"{encoded_item.item.kind} {encoded_item.item.family}" for encoded_item in pair}))
+        name = next(
+            (
+                str(encoded_item.item.extra["contrast"])
+                for encoded_item in pair
+                if "contrast" in encoded_item.item.extra
+            ),
+            "unnamed",
+        )
         contrasts.setdefault((name, families), []).extend(pair)
     return tuple(
         ContrastFormat(
             name,
             families,
-            format_accuracy(members, [one.item.kind for one in members], encoder, seed=seed),
+            format_accuracy(members, [encoded_item.item.kind for encoded_item in members], encoder, seed=seed),
         )
         for (name, families), members in sorted(contrasts.items())
-        if len({one.item.cluster for one in members}) > 1
+        if len({encoded_item.item.cluster for encoded_item in members}) > 1
     )
 
 
@@ -141,34 +148,34 @@ def kind_from_format(items: Iterable[Item], encoder: Encoder, *, seed: int = 0) 
 
 
 def _kinds(encoded: Sequence[EncodedItem], encoder: Encoder, seed: int) -> FormatResult | None:
-    both = [one for one in encoded if one.item.kind in ("knowledge", "reasoning")]
-    labels = [one.item.kind for one in both]
-    if len(set(labels)) < 2 or len({one.item.cluster for one in both}) < 2:
+    both = [encoded_item for encoded_item in encoded if encoded_item.item.kind in ("knowledge", "reasoning")]
+    labels = [encoded_item.item.kind for encoded_item in both]
+    if len(set(labels)) < 2 or len({encoded_item.item.cluster for encoded_item in both}) < 2:
         return None
     return format_accuracy(both, labels, encoder, seed=seed)
 
 
 def _family_format(
-    family: str, kind: str, asked: Sequence[Item], scored: Sequence[EncodedItem], left_out: dict[str, str]
+    family: str, kind: str, asked: Sequence[Item], scored: Sequence[EncodedItem], excluded: dict[str, str]
 ) -> FamilyFormat:
-    lengths = [len(one.prompt.ids) for one in scored] or [0]
+    lengths = [len(encoded_item.prompt.ids) for encoded_item in scored] or [0]
     answers_of: dict[tuple[int, ...], set[str]] = {}
-    for one in scored:
-        read = one.answer_ids[: one.shared_prefix + 1]
-        answers_of.setdefault(read, set()).add(one.item.answer)
+    for encoded_item in scored:
+        read = encoded_item.answer_ids[: encoded_item.shared_prefix + 1]
+        answers_of.setdefault(read, set()).add(encoded_item.item.answer)
     return FamilyFormat(
         family=family,
         kind=kind,
         n=len(asked),
         scored=len(scored),
-        aligned_share=sum(one.aligned for one in scored) / len(scored) if scored else 0.0,
+        aligned_share=sum(encoded_item.aligned for encoded_item in scored) / len(scored) if scored else 0.0,
         shortest=min(lengths),
         median_length=float(median(lengths)),
         longest=max(lengths),
         answers=len({item.answer for item in asked}),
         collisions=tuple(tuple(sorted(group)) for group in answers_of.values() if len(group) > 1),
-        left_out=_counted(left_out[item.id] for item in asked if item.id in left_out),
-        unaligned=_counted(one.unaligned_reason for one in scored if one.unaligned_reason),
+        excluded=_counted(excluded[item.id] for item in asked if item.id in excluded),
+        unaligned=_counted(encoded_item.unaligned_reason for encoded_item in scored if encoded_item.unaligned_reason),
     )
 
 

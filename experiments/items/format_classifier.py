@@ -60,14 +60,14 @@ def format_accuracy(
     source. Above 1,000 items a random 1,000 by whole clusters are used. Needs two clusters and two labels.
     """
     rng = np.random.default_rng(seed)
-    _, clusters = np.unique([one.item.cluster for one in encoded], return_inverse=True)
+    _, clusters = np.unique([encoded_item.item.cluster for encoded_item in encoded], return_inverse=True)
     chosen = _some_clusters(clusters, rng)
-    kept = [one for one, keep in zip(encoded, chosen, strict=True) if keep]
+    sample = [encoded_item for encoded_item, keep in zip(encoded, chosen, strict=True) if keep]
     _, groups = np.unique(clusters[chosen], return_inverse=True)
     classes, target = np.unique(np.asarray(labels)[chosen], return_inverse=True)
-    features = _features(kept, encoder)
+    features = _features(sample, encoder)
     gram = features @ features.T
-    correct = np.zeros(len(kept), dtype=bool)
+    correct = np.zeros(len(sample), dtype=bool)
     fold_of = _folds(groups, _FOLDS, rng)
     for fold in range(int(fold_of.max()) + 1):
         train, test = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
@@ -80,7 +80,7 @@ def format_accuracy(
         low=low,
         high=high,
         chance=float(np.bincount(target).max() / len(target)),
-        n=len(kept),
+        n=len(sample),
         n_clusters=int(groups.max()) + 1,
         labels=tuple(str(name) for name in classes),
     )
@@ -99,27 +99,27 @@ def _some_clusters(clusters: Int[Array, " item"], rng: np.random.Generator) -> A
 def _features(encoded: Sequence[EncodedItem], encoder: Encoder) -> Float[Array, "item feature"]:
     """Form of each prompt, every column with mean 0 and variance 1; columns that never vary are dropped."""
     count: dict[int, int] = {}
-    for one in encoded:
-        for id in one.prompt.ids:
+    for encoded_item in encoded:
+        for id in encoded_item.prompt.ids:
             count[id] = count.get(id, 0) + 1
     common = sorted(count, key=lambda id: (-count[id], id))[:_MOST_TOKENS]
     column = {id: index for index, id in enumerate(common)}
     tokens = np.zeros((len(encoded), len(common)), dtype=np.float64)
-    for row, one in enumerate(encoded):
-        for id in one.prompt.ids:
+    for row, encoded_item in enumerate(encoded):
+        for id in encoded_item.prompt.ids:
             if id in column:
                 tokens[row, column[id]] += 1
-    sources = sorted({one.item.source for one in encoded})
+    sources = sorted({encoded_item.item.source for encoded_item in encoded})
     other = np.array(
         [
             [
-                len(one.prompt.ids),
-                len(one.item.choices),
-                len(one.answer_ids),
-                *_answer_type(encoder.token_text(one.answer_id)),
-                *(float(one.item.source == source) for source in sources),
+                len(encoded_item.prompt.ids),
+                len(encoded_item.item.choices),
+                len(encoded_item.answer_ids),
+                *_answer_type(encoder.token_text(encoded_item.answer_id)),
+                *(float(encoded_item.item.source == source) for source in sources),
             ]
-            for one in encoded
+            for encoded_item in encoded
         ],
         dtype=np.float64,
     )

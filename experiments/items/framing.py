@@ -19,7 +19,7 @@ from strata.probes.errors import StrataError
 
 Framing = Literal["raw", "chat", "empty-think"]
 FRAMINGS: tuple[Framing, ...] = get_args(Framing)
-IN_WORDS: Mapping[str, str] = {
+FRAMING_TEXT: Mapping[str, str] = {
     "raw": "as raw text",
     "chat": "inside the chat template",
     "empty-think": "inside the chat template after an empty think block",
@@ -34,7 +34,7 @@ _ONE_DAY = "{%- macro strftime_now(form) -%}26 Jul 2024{%- endmacro -%}"
 """Some templates write today's date: the same command has to ask the same tomorrow, and go on with a run of yesterday."""
 
 
-def opening_of(tokenizer: Any, framing: Framing, whose: str = "this model") -> str:
+def prompt_prefix_of(tokenizer: Any, framing: Framing, whose: str = "this model") -> str:
     """The text before every prompt, from the tokenizer's own chat template, without a BOS that it adds by itself.
 
     `empty-think` closes the think block before the answer begins, whether the template opened one or not; in `chat`
@@ -100,26 +100,26 @@ def template_sha256(tokenizer: Any) -> str | None:
 
 def caveat_of(framing: Framing) -> str:
     """What stands beside the numbers of a run that isn't raw."""
-    return f"Asked {IN_WORDS[framing]}: not comparable with raw runs"
+    return f"Asked {FRAMING_TEXT[framing]}: not comparable with raw runs"
 
 
-def framed(item: Item, opening: str) -> Item:
-    """The item with `opening` before all of its prompts, those of its single hops too; answers and clusters stay."""
-    if not opening:
+def framed(item: Item, prompt_prefix: str) -> Item:
+    """The item with `prompt prefix` before all of its prompts, those of its single hops too; answers and clusters stay."""
+    if not prompt_prefix:
         return item
 
     def moved(spans: Mapping[str, Span]) -> dict[str, Span]:
-        return {name: (start + len(opening), end + len(opening)) for name, (start, end) in spans.items()}
+        return {name: (start + len(prompt_prefix), end + len(prompt_prefix)) for name, (start, end) in spans.items()}
 
     def hop(asked: Mapping[str, Any]) -> dict[str, Any]:
-        prompts = {name: f"{opening}{asked[name]}" for name in ("prompt", "foil_prompt") if asked.get(name)}
+        prompts = {name: f"{prompt_prefix}{asked[name]}" for name in ("prompt", "foil_prompt") if asked.get(name)}
         return {**asked, **prompts}
 
     hops = {name: hop(asked) for name in HOPS if isinstance(asked := item.extra.get(name), Mapping)}
     return replace(
         item,
-        prompt=opening + item.prompt,
-        foil_prompt=opening + item.foil_prompt if item.foil_prompt else "",
+        prompt=prompt_prefix + item.prompt,
+        foil_prompt=prompt_prefix + item.foil_prompt if item.foil_prompt else "",
         spans=moved(item.spans),
         foil_spans=moved(item.foil_spans),
         extra={**item.extra, **hops},

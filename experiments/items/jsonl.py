@@ -50,6 +50,16 @@ def read_items(path: str | Path) -> list[Item]:
     return items
 
 
+def checked_items(items: Iterable[Item]) -> list[Item]:
+    """Items that were made in Python, under the rules for those of a file. Raises StrataError for one that breaks them."""
+    checked: dict[str, Item] = {}
+    for item in items:
+        if item.id in checked:
+            raise StrataError(f"Two items have the id {item.id!r}", "Give every item an id of its own")
+        checked[item.id] = item_from_dict(item_to_dict(item), f"Item {item.id!r}")
+    return list(checked.values())
+
+
 def scan_items(path: str | Path) -> Iterator[Item]:
     """The items of a file one at a time (memory: the ids seen so far). Raises as `read_items`, bar emptiness."""
     seen: dict[str, int] = {}
@@ -93,7 +103,7 @@ def write_items(path: str | Path, items: Iterable[Item]) -> None:
 
 
 def item_to_dict(item: Item) -> dict[str, Any]:
-    """The item as one JSON object: schema keys first, fields at their default left out, `extra` at top level.
+    """The item as one JSON object: schema keys first, fields at their default excluded, `extra` at top level.
 
     Raises StrataError when `extra` uses a key of the schema, which would overwrite it.
     """

@@ -37,7 +37,7 @@ def load_items(
     >>> item.id, item.prompt, item.answer
     ('capital:germany:plain', 'The capital of Germany is', ' Berlin')
     """
-    if isinstance(source, Path) or (isinstance(source, str) and _is_file_name(source)):
+    if isinstance(source, Path) or (isinstance(source, str) and is_file_name(source)):
         return read_items(source)
     names = (source,) if isinstance(source, str) else tuple(source)
     if not names:
@@ -51,6 +51,6 @@ def load_items(
     )
 
 
-def _is_file_name(source: str) -> bool:
+def is_file_name(source: str) -> bool:
     """Families have names without dots and slashes."""
     return Path(source).is_file() or os.sep in source or "." in source

@@ -18,7 +18,7 @@ def from_reasoning_gym(dataset_name: str, n: int, seed: int = 0, **settings: Any
     """At most `n` items of one of the library's data sets, the same for the same seed and library version.
 
     They have no minimal-pair prompt: the foil is the answer of another generated problem, as long as possible as
-    the item's own. Problems whose answer is no single line of at most 40 characters are left out. `settings`
+    the item's own. Problems whose answer is no single line of at most 40 characters are excluded. `settings`
     go to the generator. Raises StrataError without the library, and for a name or setting that it doesn't know.
     """
     entries = _generated(dataset_name, n, seed, settings)
@@ -90,9 +90,9 @@ def _short(answer: str) -> bool:
 
 def _foil(answer: str, answers: list[str], rng: Random) -> str:
     """Another answer of the same form where there is one, nearest in length; neither begins the other."""
-    others = [one for one in answers if not one.startswith(answer) and not answer.startswith(one)]
+    others = [other for other in answers if not other.startswith(answer) and not answer.startswith(other)]
     rng.shuffle(others)
-    return min(others, key=lambda one: (_form(one) != _form(answer), abs(len(one) - len(answer))), default="")
+    return min(others, key=lambda other: (_form(other) != _form(answer), abs(len(other) - len(answer))), default="")
 
 
 def _form(text: str) -> str:

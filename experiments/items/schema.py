@@ -17,7 +17,7 @@ HOPS = ("first_hop", "second_hop")
 class Item:
     """One item of the schema (JSON Lines, one object a line; read and written by `strata.experiments.items.jsonl`).
 
-    A minimal pair is two prompts of one wording and one token length that differ in one span and in the answer.
+    A minimal pair is two prompts of one template and one token length that differ in one span and in the answer.
     An item without a `foil_prompt` has no such partner (an imported multiple-choice question, say): probes and
     lenses can use it, interventions can't.
     """
@@ -41,7 +41,7 @@ class Item:
     cluster: str = ""
     """What must not straddle folds: an entity, an operand pair. A reader of files fills in the id."""
     template: str = "0"
-    """Id of the wording, shared by the items worded alike."""
+    """Id of the template, shared by the items worded alike."""
     hops: int = 1
     """Steps from the prompt to the answer; 0 for a copy."""
     choices: tuple[str, ...] = ()

@@ -16,8 +16,6 @@ from strata.experiments.answer_measures import Name, decided_by
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.questions import Questions
-from strata.experiments.statistics.bootstrap import Estimate
-from strata.experiments.statistics.share import cluster_share
 from strata.experiments.tables import BEHAVIOUR
 from strata.probes.backends.contract import Backend, Site
 from strata.probes.capture_batches import BatchBudget, capture_batches
@@ -25,6 +23,8 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import NO_TOKEN, read_lens
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts import Prompt
+from strata.probes.statistics.bootstrap import Estimate
+from strata.probes.statistics.share import cluster_share
 from strata.probes.store import ActivationStore
 
 NOT_ANSWERED = "not answered right"
@@ -60,18 +60,24 @@ def behaviour_rows(
     hops_answered: Mapping[str, bool],
     positions: Sequence[str],
 ) -> list[dict[str, Any]]:
-    """One row an item, left-out ones too, each with every column; `answered` is by choice, else by likelihood, else by first token."""
+    """One row an item, excluded ones too, each with every column; `answered` is by choice, else by likelihood, else by first token."""
     encoded = questions.encoded
-    keys = [one.key for one in encoded]
+    keys = [encoded_item.key for encoded_item in encoded]
     last = positions.index("last")
     log_probs = store.read("lens.logit.log_probs", keys, slice(-1, None))[:, 0, last]
     ranks = store.read("lens.logit.rank", keys, slice(-1, None))[:, 0, last]
-    choices = store.read("choices", keys) if any(one.choice_ids for one in encoded) else torch.empty(len(keys), 0)
+    choices = (
+        store.read("choices", keys)
+        if any(encoded_item.choice_ids for encoded_item in encoded)
+        else torch.empty(len(keys), 0)
+    )
     likeliest = store.read("next", keys).tolist()
     measured = {
-        one.key: _measured(one, checkpoint, log_probs[row], int(ranks[row]), choices[row], full_choices.get(one.key))
-        | {"next_token": None if one.shared_prefix else checkpoint.token_text(likeliest[row])}
-        for row, one in enumerate(encoded)
+        encoded_item.key: _measured(
+            encoded_item, checkpoint, log_probs[row], int(ranks[row]), choices[row], full_choices.get(encoded_item.key)
+        )
+        | {"next_token": None if encoded_item.shared_prefix else checkpoint.token_text(likeliest[row])}
+        for row, encoded_item in enumerate(encoded)
     }
     rows = []
     for item in questions.items:
@@ -83,7 +89,7 @@ def behaviour_rows(
             elif not row["answered"]:
                 row["reason"] = NOT_ANSWERED
         else:
-            row["reason"] = questions.left_out[item.id]
+            row["reason"] = questions.excluded[item.id]
         rows.append(row)
     return rows
 
@@ -94,7 +100,7 @@ def family_behaviour(rows: Sequence[Mapping[str, Any]]) -> list[FamilyBehaviour]
     for row in rows:
         if row.get("answered") is not None:
             by_family[row["kind"], row["family"]].append(row)
-    found = []
+    behaviours = []
     for (kind, family), members in by_family.items():
         accuracy = _share(members, "answered")
         assert accuracy is not None
@@ -103,17 +109,17 @@ def family_behaviour(rows: Sequence[Mapping[str, Any]]) -> list[FamilyBehaviour]
         chance = max(float(np.mean([_chance(row) for row in members])), _constant(members, commonest))
         likelihood, choice = _share(members, "correct_by_likelihood"), _share(members, "correct_by_choice")
         answered = accuracy.low is not None and accuracy.low > chance
-        found.append(
+        behaviours.append(
             FamilyBehaviour(
                 family, kind, len(members), accuracy, chance, decided_by(members), likelihood, choice, answered
             )
         )
-    return found
+    return behaviours
 
 
 def mark_unanswered_families(rows: Sequence[dict[str, Any]], families: Sequence[FamilyBehaviour]) -> None:
     """Gives the answered items of unanswered families their reason: there, a right answer is a lucky one."""
-    lost = {(one.kind, one.family) for one in families if not one.answered}
+    lost = {(family.kind, family.family) for family in families if not family.answered}
     for row in rows:
         if (row["kind"], row["family"]) in lost and row["answered"] and not row["reason"]:
             row["reason"] = FAMILY_NOT_ANSWERED
@@ -130,13 +136,13 @@ def full_choice_log_probs(
     """Summed log-probability of each whole choice, for items whose choices share their scored tokens."""
     prompts: list[Prompt] = []
     continuations: list[tuple[int, ...]] = []
-    for one in encoded:
-        if not one.choices_ids or one.choice_ids is not None or not all(one.choices_ids):
+    for encoded_item in encoded:
+        if not encoded_item.choices_ids or encoded_item.choice_ids is not None or not all(encoded_item.choices_ids):
             continue
-        start = one.prompt.ids[: len(one.prompt.ids) - one.shared_prefix]
-        for number, ids in enumerate(one.choices_ids):
+        start = encoded_item.prompt.ids[: len(encoded_item.prompt.ids) - encoded_item.shared_prefix]
+        for number, ids in enumerate(encoded_item.choices_ids):
             places = {str(step): len(start) - 1 + step for step in range(len(ids))}
-            prompts.append(Prompt(f"{one.key}\0{number}", start + ids[:-1], places))
+            prompts.append(Prompt(f"{encoded_item.key}\0{number}", start + ids[:-1], places))
             continuations.append(ids)
     if not prompts:
         return {}
@@ -151,10 +157,10 @@ def full_choice_log_probs(
         reading = read_lens(checkpoint.readout, batch.values, {"choice": targets}, ranked=(), top_k=1)
         totals = reading.log_prob("choice")[:, 0].nansum(-1)
         sums |= {row: float(total) for row, total in zip(batch.rows, totals, strict=True)}
-    found: dict[str, list[float]] = defaultdict(list)
+    by_item: dict[str, list[float]] = defaultdict(list)
     for row, prompt in enumerate(prompts):
-        found[prompt.key.partition("\0")[0]].append(sums[row])
-    return dict(found)
+        by_item[prompt.key.partition("\0")[0]].append(sums[row])
+    return dict(by_item)
 
 
 def _described(item: Item) -> dict[str, Any]:
@@ -164,7 +170,7 @@ def _described(item: Item) -> dict[str, Any]:
 
 
 def _measured(
-    one: EncodedItem,
+    encoded_item: EncodedItem,
     checkpoint: Checkpoint,
     log_probs: Float[Tensor, target],
     rank: int,
@@ -172,17 +178,17 @@ def _measured(
     full: Sequence[float] | None,
 ) -> dict[str, Any]:
     answer, foil = float(log_probs[0]), float(log_probs[1])
-    has_foil = one.foil_id is not None
-    n_choices = len(one.item.choices)
-    scores = full if full is not None else choices[:n_choices].tolist() if one.choice_ids is not None else None
+    has_foil = encoded_item.foil_id is not None
+    n_choices = len(encoded_item.item.choices)
+    scores = full if full is not None else choices[:n_choices].tolist() if encoded_item.choice_ids is not None else None
     by_choice = None
     if scores is not None:
-        by_choice = one.item.choices[int(np.argmax(scores))] == one.item.answer
+        by_choice = encoded_item.item.choices[int(np.argmax(scores))] == encoded_item.item.answer
     by_likelihood = answer > foil if has_foil else None
     answered = by_choice if by_choice is not None else by_likelihood if has_foil else rank == 0
     return {
-        "n_tokens": len(one.prompt.ids),
-        "n_fed": one.shared_prefix,
+        "n_tokens": len(encoded_item.prompt.ids),
+        "n_fed": encoded_item.shared_prefix,
         "logit_difference": answer - foil if has_foil else None,
         "answer_logprob": answer,
         "foil_logprob": foil if has_foil else None,
@@ -191,9 +197,9 @@ def _measured(
         "correct_by_choice": by_choice,
         "chance_choice": 1 / n_choices if by_choice is not None else None,
         "answered": bool(answered),
-        "aligned": one.aligned,
-        "answer_token": checkpoint.token_text(one.answer_id),
-        "foil_token": checkpoint.token_text(one.foil_id) if one.foil_id is not None else None,
+        "aligned": encoded_item.aligned,
+        "answer_token": checkpoint.token_text(encoded_item.answer_id),
+        "foil_token": checkpoint.token_text(encoded_item.foil_id) if encoded_item.foil_id is not None else None,
     }
 
 

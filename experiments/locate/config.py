@@ -18,12 +18,12 @@ class LocateConfig:
     per_family: int = 40
     """Items drawn from each built-in family."""
     difficulty: int | None = None
-    """Setting of the reasoning families' dial; None: each family's easiest."""
+    """Difficulty of the reasoning families; None: each family's easiest."""
     limit: int | None = None
     """At most this many items, spread over the families; the run is stamped as limited."""
     framing: Framing = "raw"
     """What stands before every prompt: nothing, a chat in which the model is answering, or one with an empty think block."""
-    opening: str | None = None
+    prompt_prefix: str | None = None
     """Text before every prompt; None: what the checkpoint's own chat template gives for `framing`."""
     seed: int = 0
     """Of items, folds, control labels, draws and the random-initialised baseline."""
@@ -47,7 +47,7 @@ class LocateConfig:
     windows: tuple[int, ...] = ()
     """Sizes of windows of consecutive blocks that are edited together, beside single blocks."""
     damage_texts: int = 6
-    """Neutral texts on which a removal's general damage is measured."""
+    """Neutral texts on which an ablation's general damage is measured."""
     quick: bool = False
     """Whether the sizes were cut for a quick look; the run is stamped as quick."""
     paired_with: tuple[str, ...] = ()
@@ -69,8 +69,8 @@ class LocateConfig:
             raise StrataError(f"--causal-map is {self.causal_map!r}", f"Choose among: {', '.join(CAUSAL_MAPS)}")
         if self.framing not in FRAMINGS:
             raise StrataError(f"--framing is {self.framing!r}", f"Choose among: {', '.join(FRAMINGS)}")
-        if self.opening and self.framing == "raw":
-            raise StrataError("Raw text has no opening", "Give a framing with it: chat or empty-think")
+        if self.prompt_prefix and self.framing == "raw":
+            raise StrataError("Raw text has no prompt prefix", "Give a framing with it: chat or empty-think")
         if any(size < 2 for size in self.windows):
             raise StrataError("--windows holds a size below 2", "Single blocks are always there; give 2 or more")
         if self.pairs < 1 or self.damage_texts < 2:

@@ -14,8 +14,8 @@ from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.probing import Probed, Scored
 from strata.experiments.locate.questions import Questions, entity_of
 from strata.experiments.locate.readings import lens_values
-from strata.experiments.statistics.bootstrap import cluster_bootstrap
 from strata.probes.progress import Progress, silent
+from strata.probes.statistics.bootstrap import cluster_bootstrap
 from strata.probes.store import ActivationStore
 
 Row = dict[str, Any]
@@ -40,7 +40,7 @@ def lens_curves(
     used = used_items(behaviour)
     done, total = 0, len(lenses) * len(config.positions)
     for lens in lenses:
-        by_measure = lens_values(store, [one.key for one in questions.encoded], lens)
+        by_measure = lens_values(store, [encoded_item.key for encoded_item in questions.encoded], lens)
         for place, position in enumerate(config.positions):
             measures = _lens_measures(
                 {name: values[..., place].double().numpy() for name, values in by_measure.items()}
@@ -63,46 +63,48 @@ def probe_curves(probed: Probed, questions: Questions, config: LocateConfig) -> 
     """Curves of every probe target by family, and pooled over the families of a kind."""
     fresh = random_init_of(probed)
     by_kind: dict[tuple[str, ...], list[Scored]] = defaultdict(list)
-    for one in probed.scored:
-        if one.target.source == "model":
-            by_kind[_pool(one)].append(one)
+    for scored in probed.scored:
+        if scored.target.source == "model":
+            by_kind[_pool(scored)].append(scored)
     for members in by_kind.values():
         if members[0].target.family is not None:
-            for one in members:
-                yield from _probe_lines([one], fresh, questions.encoded, config, family=one.target.family)
+            for scored in members:
+                yield from _probe_lines([scored], fresh, questions.encoded, config, family=scored.target.family)
         yield from _probe_lines(members, fresh, questions.encoded, config, family=None)
 
 
 def random_init_of(probed: Probed) -> dict[tuple[str, ...], Scored]:
     """The targets of the random-initialised model, to be found by what they share with the model's."""
-    return {_place(one): one for one in probed.scored if one.target.source == "random-init"}
+    return {_place(scored): scored for scored in probed.scored if scored.target.source == "random-init"}
 
 
 def probe_measures(
     members: Sequence[Scored], fresh: Mapping[tuple[str, ...], Scored]
 ) -> tuple[list[int], dict[str, Values]]:
-    """(items, measure → item × stream) of targets pooled item by item; a baseline that some lack is left out."""
-    items = [index for one in members for index in one.items]
-    correct = np.concatenate([one.correct for one in members]).astype(float)
+    """(items, measure → item × stream) of targets pooled item by item; a baseline that some lack is excluded."""
+    items = [index for scored in members for index in scored.items]
+    correct = np.concatenate([scored.correct for scored in members]).astype(float)
     n_streams = correct.shape[1]
-    majority = np.concatenate([one.majority_correct for one in members]).astype(float)
-    found: dict[str, Values] = {
+    majority = np.concatenate([scored.majority_correct for scored in members]).astype(float)
+    measures: dict[str, Values] = {
         "accuracy": correct,
         "chance": np.repeat(majority[:, None], n_streams, axis=1),
         "embedding_only": np.repeat(correct[:, :1], n_streams, axis=1),
-        "log_loss": -np.concatenate([one.log_likelihood for one in members]),
+        "log_loss": -np.concatenate([scored.log_likelihood for scored in members]),
     }
-    controls = [one.control_correct for one in members]
+    controls = [scored.control_correct for scored in members]
     if all(control is not None for control in controls):
         control = np.concatenate([c for c in controls if c is not None]).astype(float)
-        found |= {"control_accuracy": control, "selectivity": correct - control}
-    baseline = [fresh.get(_place(one)) for one in members]
-    if all(one is not None for one in baseline):
+        measures |= {"control_accuracy": control, "selectivity": correct - control}
+    baseline = [fresh.get(_place(scored)) for scored in members]
+    if all(untrained is not None for untrained in baseline):
         pairs = zip(members, baseline, strict=True)
         # The same labels, clusters and seed give the same folds and the same kept items.
-        if all(theirs is not None and theirs.items == mine.items for mine, theirs in pairs):
-            found["random_init"] = np.concatenate([one.correct for one in baseline if one is not None]).astype(float)
-    return items, found
+        if all(untrained is not None and untrained.items == scored.items for scored, untrained in pairs):
+            measures["random_init"] = np.concatenate(
+                [untrained.correct for untrained in baseline if untrained is not None]
+            ).astype(float)
+    return items, measures
 
 
 def _probe_lines(
@@ -144,9 +146,9 @@ def _lens_measures(values: Mapping[str, Values]) -> dict[str, Values]:
 def _groups(encoded: Sequence[EncodedItem], used: set[str]) -> Iterator[tuple[str, str | None, str | None, list[int]]]:
     kinds: dict[str, list[int]] = defaultdict(list)
     families: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for index, one in enumerate(encoded):
-        kinds[one.item.kind].append(index)
-        families[one.item.kind, one.item.family].append(index)
+    for index, encoded_item in enumerate(encoded):
+        kinds[encoded_item.item.kind].append(index)
+        families[encoded_item.item.kind, encoded_item.item.family].append(index)
     for kind, members in kinds.items():
         yield kind, None, None, [index for index in members if encoded[index].key in used]
         yield kind, None, "all items", members
@@ -163,21 +165,22 @@ def _curve(
     clusters = [entity_of(encoded[index].item) for index in rows]
     estimates = cluster_bootstrap(values[rows], clusters, draws=config.draws, seed=config.seed)
     geometric = where["measure"] == "rank"
-    for layer, one in enumerate(estimates):
+    for layer, estimate in enumerate(estimates):
         mean, low, high = (
-            (None if v is None else float(np.expm1(v))) if geometric else v for v in (one.value, one.low, one.high)
+            (None if v is None else float(np.expm1(v))) if geometric else v
+            for v in (estimate.value, estimate.low, estimate.high)
         )
         yield where | {
-            "axis": "stream", "layer": layer, "mean": mean, "low": low, "high": high, "n_items": one.n_items,
-            "n_clusters": one.n_clusters, "method": f"geometric mean of rank + 1, less 1; {one.method}" if geometric else one.method,
+            "axis": "stream", "layer": layer, "mean": mean, "low": low, "high": high, "n_items": estimate.n_items,
+            "n_clusters": estimate.n_clusters, "method": f"geometric mean of rank + 1, less 1; {estimate.method}" if geometric else estimate.method,
         }  # fmt: skip
 
 
-def _place(one: Scored) -> tuple[str, ...]:
-    target = one.target
+def _place(scored: Scored) -> tuple[str, ...]:
+    target = scored.target
     return (target.name, target.kind, str(target.family), target.position, target.scheme, target.probe)
 
 
-def _pool(one: Scored) -> tuple[str, ...]:
-    target = one.target
+def _pool(scored: Scored) -> tuple[str, ...]:
+    target = scored.target
     return (target.name, target.kind, target.position, target.scheme, target.probe)

@@ -15,12 +15,19 @@ def form_of(questions: Questions, checkpoint: Checkpoint, *, seed: int, per_fami
 
     Built-in controls are checked together with partners made for them, which are not among the items asked.
     """
-    found = contrasts_from_format(questions.encoded, checkpoint, seed=seed)
+    contrast_formats = contrasts_from_format(questions.encoded, checkpoint, seed=seed)
     controls = {item.family for item in questions.items if item.kind == "control" and item.source == "built-in"}
     if controls:
         made = built_in_contrasts(checkpoint, seed=seed, per_family=per_family, max_context=checkpoint.max_context)
-        found += tuple(one for one in made if any(name.removeprefix("control ") in controls for name in one.families))
-    contrasts = [{"name": f"{one.contrast} ({', '.join(one.families)})", **_numbers(one.result)} for one in found]
+        contrast_formats += tuple(
+            contrast
+            for contrast in made
+            if any(name.removeprefix("control ") in controls for name in contrast.families)
+        )
+    contrasts = [
+        {"name": f"{contrast.contrast} ({', '.join(contrast.families)})", **_numbers(contrast.result)}
+        for contrast in contrast_formats
+    ]
     kinds = kind_from_format(questions.items, checkpoint, seed=seed)
     whole = [{"name": "knowledge against reasoning, whole sets", **_numbers(kinds)}] if kinds else []
     return {"contrasts": contrasts + whole}

@@ -29,7 +29,9 @@ def hops_answered(
     A hop without a foil counts as answered when its answer is the most likely token. A hop that can't be scored under
     this tokenizer counts as not answered.
     """
-    wanted = {one.key: [hop for name in HOPS if (hop := _hop(one.item, name))] for one in encoded}
+    wanted = {
+        encoded_item.key: [hop for name in HOPS if (hop := _hop(encoded_item.item, name))] for encoded_item in encoded
+    }
     unique = {hop.id: hop for hops in wanted.values() for hop in hops}
     scored, _ = encode_items(unique.values(), checkpoint, checkpoint.max_context)
     right: dict[str, bool] = {}
@@ -40,13 +42,15 @@ def hops_answered(
     ) if scored else ():  # fmt: skip
         members = [scored[row] for row in batch.rows]
         targets = {
-            "answer": torch.tensor([one.answer_id for one in members]),
-            "foil": torch.tensor([NO_TOKEN if one.foil_id is None else one.foil_id for one in members]),
+            "answer": torch.tensor([encoded_item.answer_id for encoded_item in members]),
+            "foil": torch.tensor(
+                [NO_TOKEN if encoded_item.foil_id is None else encoded_item.foil_id for encoded_item in members]
+            ),
         }
         reading = read_lens(checkpoint.readout, batch.values, targets, top_k=1)
         margin, rank = reading.logit_difference()[:, 0, 0], reading.rank("answer")[:, 0, 0]
-        for row, one in enumerate(members):
-            right[one.key] = bool(rank[row] == 0) if one.foil_id is None else bool(margin[row] > 0)
+        for row, encoded_item in enumerate(members):
+            right[encoded_item.key] = bool(rank[row] == 0) if encoded_item.foil_id is None else bool(margin[row] > 0)
     return {key: all(right.get(hop.id, False) for hop in hops) for key, hops in wanted.items() if hops}
 
 

@@ -32,7 +32,7 @@ def kept_streams(
 ) -> Float[Tensor, "item stream d_model"]:
     """Streams 0..L of the items at a named position, float32; `last` says where `last` is, these being held against each other."""
     column = len(positions) + PLACES.index(last) if position == "last" else list(positions).index(position)
-    values: Tensor = store.read("streams", [one.key for one in items])
+    values: Tensor = store.read("streams", [encoded_item.key for encoded_item in items])
     return values[:, :, column].to(torch.float32)
 
 
@@ -44,4 +44,6 @@ def effects_store(run: Path, run_id: str) -> ActivationStore:
 def kept_effects(run: Path, run_id: str, items: Sequence[EncodedItem], n_layers: int) -> Effects:
     """The effects of the pairs of `items` from a run that kept its activations."""
     store = effects_store(run, run_id)
-    return Effects(tuple(items), read_back(store, [as_pair(one) for one in items], n_layers), n_layers)
+    return Effects(
+        tuple(items), read_back(store, [as_pair(encoded_item) for encoded_item in items], n_layers), n_layers
+    )

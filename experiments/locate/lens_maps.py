@@ -68,18 +68,18 @@ def write_lens_maps(
     maps: list[dict[str, Any]] = []
     words: dict[int, str] = {}
     for number, (item, why) in enumerate(chosen):
-        one = encoded[item]
+        encoded_item = encoded[item]
         key = f"m{number:03d}"
-        found = prompt_map(checkpoint, backend, one.prompt, answer_id=one.answer_id, lens=lens)
-        tensors |= {f"{key}.{name}": tensor for name, tensor in found.tensors().items()}
-        words |= found.words(checkpoint)
+        lens_map = prompt_map(checkpoint, backend, encoded_item.prompt, answer_id=encoded_item.answer_id, lens=lens)
+        tensors |= {f"{key}.{name}": tensor for name, tensor in lens_map.tensors().items()}
+        words |= lens_map.words(checkpoint)
         maps.append(
             {
                 "item": item,
                 "key": key,
-                "tokens": [checkpoint.token_text(token) for token in one.prompt.ids],
-                "token_ids": list(one.prompt.ids),
-                "positions": dict(one.prompt.positions),
+                "tokens": [checkpoint.token_text(token) for token in encoded_item.prompt.ids],
+                "token_ids": list(encoded_item.prompt.ids),
+                "positions": dict(encoded_item.prompt.positions),
                 "why": why,
             }
         )

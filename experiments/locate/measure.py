@@ -13,6 +13,7 @@ from torch import Tensor
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.places import PLACES, places_of
 from strata.experiments.locate.questions import unrelated_ids
+from strata.experiments.shard import Shard
 from strata.probes.backends.contract import Backend
 from strata.probes.capture_batches import BatchBudget, CapturedBatch, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -23,8 +24,6 @@ from strata.probes.prompts import Prompt
 from strata.probes.store import ActivationStore
 
 TARGETS = ("answer", "foil", "null")
-_SHARD_BYTES = 128_000_000
-_SHARD_ITEMS = 256
 
 
 @dataclass(frozen=True)
@@ -60,14 +59,13 @@ def measure(
     A kill loses at most one shard.
     """
     nulls = unrelated_ids(encoded)
-    todo = [index for index, one in enumerate(encoded) if one.key not in store]
+    todo = [index for index, encoded_item in enumerate(encoded) if encoded_item.key not in store]
     if not todo:
         return
     read = (*wanted.positions, *map(_private, PLACES if wanted.streams else ()))
     row_bytes = (checkpoint.n_layers + 1) * len(read) * checkpoint.d_model * 4
-    shard_items = max(1, min(_SHARD_ITEMS, _SHARD_BYTES // row_bytes))
     n_choices = max((len(one.choice_ids or ()) for one in encoded), default=0)
-    shard = _Shard(store)
+    shard = Shard(store, row_bytes)
     batches = capture_batches(
         backend,
         _with_places(encoded, todo),
@@ -89,8 +87,6 @@ def measure(
                 tensors["streams"] = batch.values.cpu()
             tensors["present"] = named.present.to(torch.uint8)
             shard.add([one.key for one in items], tensors)
-            if len(shard) >= shard_items:
-                shard.flush()
     finally:
         # Also when stopped half-way: what has been measured is kept.
         shard.flush()
@@ -105,8 +101,8 @@ def _with_places(encoded: Sequence[EncodedItem], rows: Sequence[int]) -> list[Pr
     places = places_of(encoded)
     prompts = [encoded[row].prompt for row in rows]
     return [
-        replace(one, positions={**one.positions, **{_private(name): at for name, at in places[row].items()}})
-        for one, row in zip(prompts, rows, strict=True)
+        replace(prompt, positions={**prompt.positions, **{_private(name): at for name, at in places[row].items()}})
+        for prompt, row in zip(prompts, rows, strict=True)
     ]
 
 
@@ -124,13 +120,16 @@ def _lens_tensors(
 ) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     ids = torch.tensor(
-        [[one.answer_id, _or_none(one.foil_id), _or_none(null)] for one, null in zip(items, nulls, strict=True)]
+        [
+            [encoded_item.answer_id, _or_none(encoded_item.foil_id), _or_none(null)]
+            for encoded_item, null in zip(items, nulls, strict=True)
+        ]
     )
     for lens in wanted.lenses:
         tensors |= _read_present(checkpoint, batch, ids, lens)
     if wanted.lenses:
         last = wanted.positions.index("last")
-        padded = [tuple(one.choice_ids or ()) + (NO_TOKEN,) * n_choices for one in items]
+        padded = [tuple(encoded_item.choice_ids or ()) + (NO_TOKEN,) * n_choices for encoded_item in items]
         choices = torch.tensor([row[:n_choices] for row in padded])
         reading = read_lens(
             checkpoint.readout,
@@ -168,26 +167,3 @@ def _read_present(checkpoint: Checkpoint, batch: CapturedBatch, ids: Tensor, len
 
 def _or_none(token: int | None) -> int:
     return NO_TOKEN if token is None else token
-
-
-class _Shard:
-    """Rows waiting to be written together."""
-
-    def __init__(self, store: ActivationStore) -> None:
-        self._store = store
-        self._keys: list[str] = []
-        self._parts: list[dict[str, Tensor]] = []
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def add(self, keys: Sequence[str], tensors: dict[str, Tensor]) -> None:
-        self._keys += keys
-        self._parts.append(tensors)
-
-    def flush(self) -> None:
-        if not self._keys:
-            return
-        whole = {name: torch.cat([part[name] for part in self._parts]) for name in self._parts[0]}
-        self._store.write(self._keys, whole, finite=("streams",))
-        self._keys, self._parts = [], []

@@ -30,11 +30,12 @@ from strata.experiments.locate.kept import streams_store
 from strata.experiments.locate.lens_maps import chosen_for_maps, write_lens_maps
 from strata.experiments.locate.measure import Pass, measure
 from strata.experiments.locate.probing import probe_targets
-from strata.experiments.locate.questions import Questions, questions_for
+from strata.experiments.locate.questions import Questions, Source, questions_for
 from strata.experiments.locate.readings import emergence_table, profiles_table
 from strata.experiments.locate.summary import locations_of, summarise
 from strata.experiments.run import RunDirectory, rows_to_table
 from strata.experiments.run_files import SUMMARY_SCHEMA
+from strata.experiments.schema_1 import as_read, as_written
 from strata.experiments.self_test_record import note_tests, record_tests
 from strata.experiments.tables import BEHAVIOUR, CURVES, LOCATIONS, PROBES, PROFILES
 from strata.probes.backends.contract import Backend
@@ -60,7 +61,7 @@ def locate(
     config: LocateConfig,
     out: Path,
     *,
-    items_file: Path | None = None,
+    items: Source | None = None,
     command: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
     batch_tokens: int | None = None,
@@ -81,7 +82,7 @@ def locate(
     locate(open_checkpoint("smollm2"), LocateConfig(families=("capital", "addition")), Path("runs/first"))
     ```
     """
-    questions = questions_for(checkpoint, config, items_file)
+    questions = questions_for(checkpoint, config, items)
     run = RunDirectory(out, verb="locate", command=command, identity=_identity(checkpoint, config, questions))
     on_run(out)
     status = "stopped"
@@ -101,7 +102,7 @@ def ask(
     config: LocateConfig,
     out: Path,
     *,
-    items_file: Path | None = None,
+    items: Source | None = None,
     command: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
     batch_tokens: int | None = None,
@@ -111,7 +112,7 @@ def ask(
 
     A later `locate` with the same configuration goes on from there.
     """
-    questions = questions_for(checkpoint, config, items_file)
+    questions = questions_for(checkpoint, config, items)
     run = RunDirectory(out, verb="locate", command=command, identity=_identity(checkpoint, config, questions))
     status = "stopped"
     try:
@@ -151,7 +152,7 @@ def _ask(
     budget = BatchBudget.for_device(checkpoint.device, batch_tokens)
     encoded = questions.encoded
     with run.stage("self-tests"):
-        prompts = [one.prompt for one in encoded]
+        prompts = [encoded_item.prompt for encoded_item in encoded]
         admit(checkpoint, prompts, backend=backend, record=partial(note_tests, run))
     with run.stage("lens fits"):
         lenses = fitted_lenses(checkpoint, config.lenses, text=config.text, seed=config.seed, progress=progress)
@@ -175,7 +176,7 @@ def _stages(
     progress: Progress,
 ) -> dict[str, Any]:
     if run.complete(RESULTS):
-        return run.read_object("summary.json", SUMMARY_SCHEMA)
+        return as_read(run.read_object("summary.json", SUMMARY_SCHEMA))
     asked = _ask(run, checkpoint, config, questions, batch_tokens, progress)
     backend, budget, lenses, store = asked.backend, asked.budget, asked.lenses, asked.store
     behaviour, encoded = asked.behaviour, questions.encoded
@@ -206,8 +207,8 @@ def _stages(
         run.write_table("locations", rows_to_table(locations, LOCATIONS))
     with run.stage("lens maps"):
         chosen = chosen_for_maps(behaviour, config.lens_maps, config.seed)
-        by_key = {one.key: one for one in encoded}
-        lens = next(one for one in lenses if one.name == "logit")
+        by_key = {encoded_item.key: encoded_item for encoded_item in encoded}
+        lens = next(fitted for fitted in lenses if fitted.name == "logit")
         write_lens_maps(run, checkpoint, backend, by_key, chosen, lens, progress=progress)
     with run.stage("form"):
         run.write_json(
@@ -215,7 +216,7 @@ def _stages(
         )
     run.manifest["batch"] = {"tokens": budget.tokens, "halvings": budget.halvings}
     summary = summarise(run, checkpoint, questions, behaviour, locations, probed, causal, config)
-    run.write_json("summary.json", summary)
+    run.write_json("summary.json", as_written(summary))
     return summary
 
 
@@ -228,7 +229,7 @@ def _identity(checkpoint: Checkpoint, config: LocateConfig, questions: Questions
         "text_sha256": text_sha256(text),
         **known.parts,
         "items_sha256": questions.sha256,
-        "opening": questions.opening,
+        "prompt_prefix": questions.prompt_prefix,
         "dtype": str(checkpoint.dtype),
         "attention": checkpoint.attention,
     }
@@ -250,7 +251,7 @@ def _describe(run: RunDirectory, checkpoint: Checkpoint, questions: Questions, o
             "n": len(kinds),
             "by_kind": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
         },
-        "left_out": questions.counted_reasons,
+        "excluded": questions.counted_reasons,
         "limited": questions.limited,
     }
     for caveat in checkpoint.caveats:
@@ -281,7 +282,7 @@ def _behaviour(
     families = family_behaviour(rows)
     mark_unanswered_families(rows, families)
     run.write_table("behaviour", rows_to_table(rows, BEHAVIOUR))
-    run.write_json("families.json", [asdict(one) for one in families])
+    run.write_json("families.json", [asdict(family) for family in families])
     return rows
 
 
@@ -294,7 +295,7 @@ def _random_init(
     progress: Progress,
 ) -> ActivationStore:
     store = _store(run, "random-init", config, [])
-    if all(one.key in store for one in questions.encoded):
+    if all(encoded_item.key in store for encoded_item in questions.encoded):
         return store
     fresh = randomly_initialised(checkpoint, config.seed)
     no_lenses: tuple[Lens, ...] = ()

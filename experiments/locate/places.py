@@ -19,30 +19,33 @@ the family are fed, which tells none of them from another; in most families that
 PLACES: tuple[Place, ...] = ("as asked", "common start")
 
 
-def asked_at(one: EncodedItem) -> int:
+def asked_at(encoded_item: EncodedItem) -> int:
     """Index of the last token of the prompt as it is written."""
-    return len(one.prompt.ids) - one.shared_prefix - 1
+    return len(encoded_item.prompt.ids) - encoded_item.shared_prefix - 1
 
 
 def places_of(encoded: Sequence[EncodedItem]) -> list[Mapping[Place, int]]:
     """For every item the index of the token at each place; families are those among `encoded`."""
     families: dict[tuple[str, str], list[EncodedItem]] = defaultdict(list)
-    for one in encoded:
-        families[one.item.kind, one.item.family].append(one)
+    for encoded_item in encoded:
+        families[encoded_item.item.kind, encoded_item.item.family].append(encoded_item)
     common = {family: _common_start(members) for family, members in families.items()}
     return [
-        {"as asked": asked_at(one), "common start": asked_at(one) + common[one.item.kind, one.item.family]}
-        for one in encoded
+        {
+            "as asked": asked_at(encoded_item),
+            "common start": asked_at(encoded_item) + common[encoded_item.item.kind, encoded_item.item.family],
+        }
+        for encoded_item in encoded
     ]
 
 
 def appended(items: Sequence[EncodedItem]) -> int:
     """How many of the items are scored behind a start that their answer and foil share."""
-    return sum(one.shared_prefix > 0 for one in items)
+    return sum(encoded_item.shared_prefix > 0 for encoded_item in items)
 
 
 def _common_start(members: Sequence[EncodedItem]) -> int:
     """How many tokens all of them are fed that are the same for all."""
-    fed = [one.answer_ids[: one.shared_prefix] for one in members]
+    fed = [encoded_item.answer_ids[: encoded_item.shared_prefix] for encoded_item in members]
     together = zip(*fed, strict=False)
     return next((count for count, tokens in enumerate(together) if len(set(tokens)) > 1), min(map(len, fed)))

@@ -95,22 +95,22 @@ def _one(
     device: torch.device,
 ) -> tuple[list[dict[str, Any]], Scored | None, str]:
     part = run.path / "parts" / "probes" / f"{target.key}.safetensors"
-    kept = read_part(part, run.run_id)
-    if kept is None:
+    stored = read_part(part, run.run_id)
+    if stored is None:
         write_part(part, run.run_id, *_probe(target, encoded, store, config, device))
-        kept = read_part(part, run.run_id)
-        assert kept is not None
-    found, notes = kept
+        stored = read_part(part, run.run_id)
+        assert stored is not None
+    tensors, notes = stored
     if notes["reason"]:
         return [], None, str(notes["reason"])
     scored = Scored(
         target=target,
-        items=tuple(target.items[index] for index in found["kept"]),
-        correct=found["correct"].astype(bool),
-        log_likelihood=found["log_likelihood"],
-        majority_correct=found["majority_correct"].astype(bool),
-        control_correct=found["control_correct"].astype(bool) if "control_correct" in found else None,
-        compression=found.get("compression"),
+        items=tuple(target.items[index] for index in tensors["kept"]),
+        correct=tensors["correct"].astype(bool),
+        log_likelihood=tensors["log_likelihood"],
+        majority_correct=tensors["majority_correct"].astype(bool),
+        control_correct=tensors["control_correct"].astype(bool) if "control_correct" in tensors else None,
+        compression=tensors.get("compression"),
     )
     # The baseline's rows stand in the curves; the probes table is about the model.
     return (notes["rows"] if target.source == "model" else []), scored, ""
@@ -123,7 +123,10 @@ def _probe(
     # One family is read behind the start that all its answers have; families don't share one.
     place: Place = "as asked" if target.family is None else "common start"
     x = kept_streams(store, members, target.position, config.positions, last=place).to(device)
-    clusters, templates = [entity_of(one.item) for one in members], [one.item.template for one in members]
+    clusters, templates = (
+        [entity_of(encoded_item.item) for encoded_item in members],
+        [encoded_item.item.template for encoded_item in members],
+    )
     try:
         with threads_for(x.numel()):
             result = probe_streams(
@@ -156,11 +159,11 @@ def _probe(
         and target.scheme == "cluster"
         and target.probe == "linear"
     ):
-        kept = result.kept
-        _, codes = np.unique(np.array(clusters, dtype=object)[kept].astype(str), return_inverse=True)
+        kept_rows = result.kept
+        _, codes = np.unique(np.array(clusters, dtype=object)[kept_rows].astype(str), return_inverse=True)
         with threads_for(x.numel()):
             code = online_code_length(
-                x[torch.from_numpy(kept)], result.truth, codes, PENALTIES, seed=config.seed, precision=PRECISION
+                x[torch.from_numpy(kept_rows)], result.truth, codes, PENALTIES, seed=config.seed, precision=PRECISION
             )
         bits, tensors["compression"] = code.bits, np.asarray(code.compression, dtype=np.float64)
     return tensors, {"reason": "", "rows": _rows(target, result, bits, tensors.get("compression"))}

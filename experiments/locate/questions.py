@@ -10,45 +10,50 @@ from pathlib import Path
 
 from strata.experiments.items.alignment import EncodedItem, encode_items, token_length
 from strata.experiments.items.builtin import build_items, chosen
-from strata.experiments.items.framing import framed, opening_of
-from strata.experiments.items.jsonl import items_sha256, read_items
+from strata.experiments.items.framing import framed, prompt_prefix_of
+from strata.experiments.items.jsonl import checked_items, items_sha256, read_items
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.config import LocateConfig
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 
+Source = Path | Sequence[Item]
+"""Where items come from that aren't the built-in families': a JSON Lines file, or a list at hand."""
+
 
 @dataclass(frozen=True)
 class Questions:
     items: tuple[Item, ...]
-    """All that were asked for, left-out ones too; framed, as they are asked."""
+    """All that were asked for, excluded ones too; framed, as they are asked."""
     encoded: tuple[EncodedItem, ...]
     """Those the model can be asked, in the same order."""
-    left_out: dict[str, str]
+    excluded: dict[str, str]
     """Reason by item id for the others."""
     sha256: str
     """Over the items, in order."""
     limited: bool
     """Whether `--limit` cut the set."""
-    opening: str = ""
+    prompt_prefix: str = ""
     """Text that stands before every prompt; empty for raw ones."""
 
     @property
     def counted_reasons(self) -> dict[str, int]:
-        return dict(Counter(self.left_out.values()))
+        return dict(Counter(self.excluded.values()))
 
     def positions_nowhere(self, names: Sequence[str]) -> list[str]:
         """Those of `names` that no item has, most likely misspelt."""
-        return [name for name in names if not any(name in one.prompt.positions for one in self.encoded)]
+        return [
+            name for name in names if not any(name in encoded_item.prompt.positions for encoded_item in self.encoded)
+        ]
 
 
-def questions_for(checkpoint: Checkpoint, config: LocateConfig, items_file: Path | None = None) -> Questions:
-    """The items of a file or of the built-in families under this checkpoint's tokenizer.
+def questions_for(checkpoint: Checkpoint, config: LocateConfig, source: Source | None = None) -> Questions:
+    """The items of a file, those at hand, or without either the built-in families', under this checkpoint's tokenizer.
 
     Framed as `config` says. Raises StrataError for a bad file, an unknown family, a chat without a template, or when
     no item is left.
     """
-    if items_file is None:
+    if source is None:
         items = build_items(
             chosen(config.families),
             seed=config.seed,
@@ -57,21 +62,24 @@ def questions_for(checkpoint: Checkpoint, config: LocateConfig, items_file: Path
             token_length=token_length(checkpoint),
         )
     else:
-        items = read_items(items_file)
+        items = read_items(source) if isinstance(source, Path) else checked_items(source)
     limited = config.limit is not None and config.limit < len(items)
     if limited:
         items = _spread(items, config.limit or 0)
-    opening = opening_of(checkpoint.tokenizer, config.framing) if config.opening is None else config.opening
-    items = [framed(item, opening) for item in items]
-    encoded, left_out = encode_items(items, checkpoint, checkpoint.max_context)
+    prompt_prefix = (
+        prompt_prefix_of(checkpoint.tokenizer, config.framing) if config.prompt_prefix is None else config.prompt_prefix
+    )
+    items = [framed(item, prompt_prefix) for item in items]
+    encoded, excluded = encode_items(items, checkpoint, checkpoint.max_context)
     if not encoded:
-        reasons = "; ".join(f"{count} × {reason}" for reason, count in Counter(left_out.values()).items())
-        where = f"in {items_file}" if items_file else "among the built-in families chosen"
+        reasons = "; ".join(f"{count} × {reason}" for reason, count in Counter(excluded.values()).items())
+        place = source if isinstance(source, Path) else "the list of items"
+        where = "among the built-in families chosen" if source is None else f"in {place}"
         raise StrataError(
             f"No item is left to ask {where} ({reasons or 'there were none'})",
             "Choose other families, or items that fit this model's tokenizer and context",
         )
-    return Questions(tuple(items), tuple(encoded), left_out, items_sha256(items), limited, opening)
+    return Questions(tuple(items), tuple(encoded), excluded, items_sha256(items), limited, prompt_prefix)
 
 
 def entity_of(item: Item) -> str:
@@ -87,22 +95,22 @@ def unrelated_ids(encoded: Sequence[EncodedItem]) -> list[int | None]:
     """For every item the scored token of another item of its family: neither its answer nor its foil.
 
     The null of every lens reading (2402.16837 uses unrelated entities likewise). Deterministic: the items of a family
-    lend each other their answers in a cycle. Where a small set holds no third answer, one of the item's own choices
+    give each other their answers in a cycle. Where a small set holds no third answer, one of the item's own choices
     stands in, which are answers of the same family; None when there is no such choice either.
     """
     by_family: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for index, one in enumerate(encoded):
-        by_family[one.item.kind, one.item.family].append(index)
-    found: list[int | None] = [None] * len(encoded)
+    for index, encoded_item in enumerate(encoded):
+        by_family[encoded_item.item.kind, encoded_item.item.family].append(index)
+    nulls: list[int | None] = [None] * len(encoded)
     for members in by_family.values():
         size = len(members)
         for place, index in enumerate(members):
-            mine = {encoded[index].answer_id, encoded[index].foil_id}
+            own = {encoded[index].answer_id, encoded[index].foil_id}
             # Start half-way round, so that neighbours (often the same entity in other words) are tried last.
-            lent = [encoded[members[(place + size // 2 + step) % size]].answer_id for step in range(size)]
-            candidates = (*lent, *(encoded[index].choice_ids or ()))
-            found[index] = next((token for token in candidates if token not in mine), None)
-    return found
+            given = [encoded[members[(place + size // 2 + step) % size]].answer_id for step in range(size)]
+            candidates = (*given, *(encoded[index].choice_ids or ()))
+            nulls[index] = next((token for token in candidates if token not in own), None)
+    return nulls
 
 
 def _spread(items: Sequence[Item], limit: int) -> list[Item]:

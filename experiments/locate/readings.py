@@ -33,8 +33,8 @@ def lens_values(
 def profiles_table(
     store: ActivationStore, encoded: Sequence[EncodedItem], lenses: Sequence[str], positions: Sequence[str]
 ) -> pa.Table:
-    """`profiles`: item × lens × measure × position × stream; rows without a value are left out."""
-    keys = [one.key for one in encoded]
+    """`profiles`: item × lens × measure × position × stream; rows without a value are excluded."""
+    keys = [encoded_item.key for encoded_item in encoded]
     parts = []
     for lens in lenses:
         for measure, values in lens_values(store, keys, lens).items():
@@ -62,18 +62,18 @@ def emergence_table(
 
     A row's `definition` begins with its name (of `DEFINITIONS`) and a colon.
     """
-    keys = [one.key for one in encoded]
+    keys = [encoded_item.key for encoded_item in encoded]
     rows: dict[str, list[object]] = {name: [] for name in EMERGENCE.names}
     for lens in lenses:
         values = lens_values(store, keys, lens)
         for place, position in enumerate(positions):
             ranks = values["rank"][..., place].nan_to_num(-1).long()
             there = (ranks >= 0).any(1)
-            found = {
+            by_definition = {
                 SETTLED: settled(ranks),
                 ABOVE_NULL: above_null(values["answer_logprob"][..., place], values["null_logprob"][..., place]),
             }
-            for name, streams in found.items():
+            for name, streams in by_definition.items():
                 for row in there.nonzero()[:, 0].tolist():
                     stream = int(streams[row])
                     rows["item"].append(keys[row])

@@ -52,14 +52,14 @@ def locations_of(
     rows = []
     fresh = random_init_of(probed)
     answers = [
-        one for one in probed.scored
-        if (one.target.name, one.target.position, one.target.scheme, one.target.source) == ("answer", "last", "cluster", "model")
+        scored for scored in probed.scored
+        if (scored.target.name, scored.target.position, scored.target.scheme, scored.target.source) == ("answer", "last", "cluster", "model")
     ]  # fmt: skip
     for probe in ("linear", "mass_mean"):
-        of_probe = [one for one in answers if one.target.probe == probe]
+        of_probe = [scored for scored in answers if scored.target.probe == probe]
         for kind in KINDS:
-            members = [one for one in of_probe if one.target.kind == kind]
-            for family, group in [(None, members), *((one.target.family, [one]) for one in members)]:
+            members = [scored for scored in of_probe if scored.target.kind == kind]
+            for family, group in [(None, members), *((scored.target.family, [scored]) for scored in members)]:
                 if not group:
                     continue
                 items, measures = probe_measures(group, fresh)
@@ -67,10 +67,10 @@ def locations_of(
                 baselines = [measures[name] for name in there]
                 rule = PROBE_RULE.format(", ".join(BASELINES[name] for name in there))
                 clusters = [entity_of(questions.encoded[index].item) for index in items]
-                found = _onset(measures["accuracy"], baselines, clusters, config)
-                rows.append(_location(kind, family, f"probe.{probe}", "accuracy", found, n_layers, rule))
+                onset = _onset(measures["accuracy"], baselines, clusters, config)
+                rows.append(_location(kind, family, f"probe.{probe}", "accuracy", onset, n_layers, rule))
     used = used_items(behaviour)
-    keys = [one.key for one in questions.encoded]
+    keys = [encoded_item.key for encoded_item in questions.encoded]
     last = config.positions.index("last")
     for lens in lenses:
         values = lens_values(store, keys, lens)
@@ -78,7 +78,9 @@ def locations_of(
         above = torch.where(answer.isnan() | null.isnan(), torch.nan, (answer > null).double()).numpy()
         for kind in KINDS:
             members_of = [
-                i for i, one in enumerate(questions.encoded) if one.item.kind == kind and not np.isnan(above[i]).any()
+                i
+                for i, encoded_item in enumerate(questions.encoded)
+                if encoded_item.item.kind == kind and not np.isnan(above[i]).any()
             ]
             families = sorted({questions.encoded[i].item.family for i in members_of})
             groups: list[tuple[str | None, list[int]]] = [(None, [i for i in members_of if keys[i] in used])]
@@ -86,8 +88,8 @@ def locations_of(
             for family, indices in groups:
                 if indices:
                     clusters = [entity_of(questions.encoded[index].item) for index in indices]
-                    found = _onset(above[indices], [np.full((len(indices), above.shape[1]), 0.5)], clusters, config)
-                    rows.append(_location(kind, family, f"lens.{lens}", "above_null", found, n_layers, LENS_RULE))
+                    onset = _onset(above[indices], [np.full((len(indices), above.shape[1]), 0.5)], clusters, config)
+                    rows.append(_location(kind, family, f"lens.{lens}", "above_null", onset, n_layers, LENS_RULE))
     return rows
 
 
@@ -115,14 +117,14 @@ def summarise(
             "used": sum(row["item"] in used for row in rows),
             "accuracy": float(np.mean([row["answered"] for row in asked])) if asked else None,
             "decided_by": decided_by(asked),
-            "left_out": dict(Counter(row["reason"] for row in rows if row["reason"])),
+            "excluded": dict(Counter(row["reason"] for row in rows if row["reason"])),
             "located": causal.kinds[kind]["located"],
             "sought": causal.kinds[kind]["sought"],
             "why_not_located": causal.kinds[kind]["why_not_located"],
             "pairs": causal.kinds[kind]["pairs"],
             "instruments": {
-                "interchange": causal.kinds[kind]["interchange"],
-                "removal": causal.kinds[kind]["removal"],
+                "patching": causal.kinds[kind]["patching"],
+                "ablation": causal.kinds[kind]["ablation"],
                 "probe": _instrument(locations, kind, "probe.linear", _why_no_probe(probed, kind)),
                 "lens": _instrument(
                     locations, kind, "lens.logit", f"none of the {kind} items used has an unrelated answer"
@@ -181,14 +183,14 @@ def decodable_before_readable(probe: Mapping[str, Any] | None, lens: Mapping[str
     return early if ends[0][1] < ends[1][0] else None
 
 
-def _contradictions(run: RunDirectory, kind: str, found: Mapping[str, Any]) -> None:
+def _contradictions(run: RunDirectory, kind: str, summary: Mapping[str, Any]) -> None:
     """A block writes the stream behind it: read-outs that come later or much earlier than it contradict the causal site."""
-    located = found["located"]
+    located = summary["located"]
     if located is None:
         return
     written = located["layer"] + 1
     for name, verb in (("probe", "decodable"), ("lens", "readable")):
-        onset = found["instruments"][name]["onset"]
+        onset = summary["instruments"][name]["onset"]
         stream = None if onset is None else onset["layer"]
         if stream is None:
             continue
@@ -212,7 +214,12 @@ def _why_no_probe(probed: Probed, kind: str) -> str:
 
 def _instrument(locations: Sequence[Mapping[str, Any]], kind: str, name: str, otherwise: str) -> dict[str, Any]:
     row = next(
-        (one for one in locations if (one["kind"], one["family"], one["instrument"]) == (kind, None, name)), None
+        (
+            location
+            for location in locations
+            if (location["kind"], location["family"], location["instrument"]) == (kind, None, name)
+        ),
+        None,
     )
     if row is None:
         return {"onset": None, "reason": otherwise}
@@ -234,21 +241,21 @@ def _onset(values: np.ndarray, baselines: Sequence[np.ndarray], clusters: Sequen
 
 
 def _location(
-    kind: str, family: str | None, instrument: str, measure: str, found: Onset, n_layers: int, rule: str
+    kind: str, family: str | None, instrument: str, measure: str, onset: Onset, n_layers: int, rule: str
 ) -> dict[str, Any]:
     return {
         "kind": kind,
         "family": family,
         "instrument": instrument,
         "measure": measure,
-        "layer": found.stream,
+        "layer": onset.stream,
         "axis": "stream",
-        "depth": None if found.stream is None else found.stream / n_layers,
-        "low": found.low,
-        "high": found.high,
+        "depth": None if onset.stream is None else onset.stream / n_layers,
+        "low": onset.low,
+        "high": onset.high,
         "p": None,
-        "n": found.n_items,
+        "n": onset.n_items,
         "method": rule
-        if found.lower_bound is not None
-        else f"{rule}; not decided with {found.n_clusters} clusters, 8 are needed",
+        if onset.lower_bound is not None
+        else f"{rule}; not decided with {onset.n_clusters} clusters, 8 are needed",
     }

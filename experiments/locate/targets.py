@@ -47,17 +47,17 @@ class Target:
 def targets_of(encoded: Sequence[EncodedItem], positions: Sequence[str], *, random_init: bool) -> list[Target]:
     """Every target with at least two labels, in reading order."""
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for index, one in enumerate(encoded):
-        groups[one.item.kind, one.item.family].append(index)
-    found: list[Target] = []
+    for index, encoded_item in enumerate(encoded):
+        groups[encoded_item.item.kind, encoded_item.item.family].append(index)
+    targets: list[Target] = []
     for (kind, family), members in groups.items():
         items = [encoded[index].item for index in members]
         for name in ("answer", "bridge", "operand", "intermediate"):
             labels = [_label(item, name) for item in items]
             for position in positions:
-                found += _variants(name, kind, family, position, encoded, members, labels, random_init)
-    found += _kind_targets(encoded, random_init)
-    return [target for target in found if len(set(target.labels)) > 1]
+                targets += _variants(name, kind, family, position, encoded, members, labels, random_init)
+    targets += _kind_targets(encoded, random_init)
+    return [target for target in targets if len(set(target.labels)) > 1]
 
 
 def _variants(
@@ -98,7 +98,7 @@ def _variants(
 
 
 def _kind_targets(encoded: Sequence[EncodedItem], random_init: bool) -> list[Target]:
-    both = [index for index, one in enumerate(encoded) if one.item.kind in ("knowledge", "reasoning")]
+    both = [index for index, encoded_item in enumerate(encoded) if encoded_item.item.kind in ("knowledge", "reasoning")]
     labels = tuple(encoded[index].item.kind for index in both)
     sources: tuple[Literal["model", "random-init"], ...] = ("model", "random-init") if random_init else ("model",)
     return [

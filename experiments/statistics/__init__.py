@@ -1,10 +1,5 @@
 """How sure can we be? Cluster bootstrap intervals, onsets, locations of effects and the tests behind them."""
 
-from strata.experiments.statistics.bootstrap import (
-    Estimate,
-    cluster_bootstrap,
-    cluster_bootstrap_ratio,
-)
 from strata.experiments.statistics.cluster_profiles import cluster_profiles
 from strata.experiments.statistics.depth import effect_depth, half_mass_block
 from strata.experiments.statistics.difference import Difference, depth_difference
@@ -14,6 +9,11 @@ from strata.experiments.statistics.location import Location, locate_profile
 from strata.experiments.statistics.max_t import MaxT, max_t_sign_flip, max_t_two_groups
 from strata.experiments.statistics.onset import Onset, onset
 from strata.experiments.statistics.split_half import split_half
+from strata.probes.statistics.bootstrap import (
+    Estimate,
+    cluster_bootstrap,
+    cluster_bootstrap_ratio,
+)
 
 __all__ = [
     "EQUIVALENCE_BOUND",

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
-from strata.experiments.statistics.bootstrap import DRAWS, MIN_CLUSTERS, multinomial_weights
 from strata.experiments.statistics.depth import effect_depth, folded
 from strata.experiments.statistics.equivalence import EQUIVALENCE_BOUND, equivalent
 from strata.experiments.statistics.max_t import PERMUTATIONS
-from strata.experiments.statistics.standing import NoiseFloor, noise_floor, standing_mass
 from strata.experiments.statistics.stretch import stretch
+from strata.experiments.statistics.supra_threshold import NoiseFloor, noise_floor, supra_threshold_effect
 from strata.probes.errors import StrataError
+from strata.probes.statistics.bootstrap import DRAWS, MIN_CLUSTERS, multinomial_weights
 
 Verdict = Literal["a-first", "b-first", "together", "undetermined"]
 _CHUNK = 1_000
@@ -123,7 +123,7 @@ def _sides(
     b_controls: Mapping[str, np.ndarray],
     shared: Sequence[tuple[int, int]] | None,
 ) -> tuple[np.ndarray, np.ndarray, list[tuple[int, int]]]:
-    """(1 + control, cluster, block) of each side, clusters without a value left out, and the pairs that remain."""
+    """(1 + control, cluster, block) of each side, clusters without a value excluded, and the pairs that remain."""
     if set(a_controls) != set(b_controls):
         raise StrataError(
             f"Controls {sorted(a_controls)} on one side, {sorted(b_controls)} on the other",
@@ -148,7 +148,7 @@ def _sides(
 
 
 def _depths(means: Float[np.ndarray, "table draw block"], floor: NoiseFloor, sites: int) -> Float[np.ndarray, " draw"]:
-    return effect_depth(folded(standing_mass(means[0], means[1:], floor), sites))
+    return effect_depth(folded(supra_threshold_effect(means[0], means[1:], floor), sites))
 
 
 def _rest(n: int, taken: Sequence[int]) -> np.ndarray:

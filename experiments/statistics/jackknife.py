@@ -1,7 +1,7 @@
 """How far could a statistic of all items together (no mean over them) have fallen otherwise? Jackknife and cluster bootstrap.
 
 A statistic that compares every item with every other can't be taken of items drawn twice: a twin is a perfect match of its
-own. So clusters are left out one at a time, and what each of them pulls is resampled in place of the items.
+own. So clusters are excluded one at a time, and what each of them pulls is resampled in place of the items.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from strata.experiments.statistics.bootstrap import DRAWS, MIN_CLUSTERS, Estimate, cluster_bootstrap
+from strata.probes.statistics.bootstrap import DRAWS, MIN_CLUSTERS, Estimate, cluster_bootstrap
 
 
 def jackknife_bootstrap(
@@ -36,18 +36,18 @@ def jackknife_bootstrap(
     pulled = whole + (n_clusters - 1) * (without.mean(0) - without)
     estimates = cluster_bootstrap(pulled, range(n_clusters), draws=draws, seed=seed, level=level)
     method = f"delete-one-cluster jackknife; cluster bootstrap of the pulls, percentile, {draws} draws, {level:.0%}"
-    found = []
-    for value, one in zip(whole, estimates, strict=True):
-        there = one.n_items == n_clusters
-        found.append(
+    results = []
+    for value, estimate in zip(whole, estimates, strict=True):
+        there = estimate.n_items == n_clusters
+        results.append(
             replace(
-                one,
+                estimate,
                 value=float(value),
-                low=one.low if there else None,
-                high=one.high if there else None,
+                low=estimate.low if there else None,
+                high=estimate.high if there else None,
                 n_items=n_items,
                 n_clusters=n_clusters,
                 method=method,
             )
         )
-    return found
+    return results

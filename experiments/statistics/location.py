@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from strata.experiments.statistics.bootstrap import DRAWS, MIN_CLUSTERS, multinomial_weights
 from strata.experiments.statistics.depth import effect_depth, folded, half_mass_block
 from strata.experiments.statistics.max_t import PERMUTATIONS
-from strata.experiments.statistics.standing import noise_floor, stack_controls, standing_mass
 from strata.experiments.statistics.stretch import stretch
+from strata.experiments.statistics.supra_threshold import noise_floor, stack_controls, supra_threshold_effect
+from strata.probes.statistics.bootstrap import DRAWS, MIN_CLUSTERS, multinomial_weights
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Location:
     """Where the excess of an effect over its controls sits. The caller decides by `p` whether to claim it."""
 
     layer: int | None
-    """Block at which half of the standing mass is reached; null when no block exceeds its controls."""
+    """Block at which half of the supra-threshold effect is reached; null when no block exceeds its controls."""
     depth: float
-    """Mean depth (b + ½)/L of the standing mass; NaN likewise."""
+    """Mean depth (b + ½)/L of the supra-threshold effect; NaN likewise."""
     low_layer: int | None
     """Lower end of the interval of `layer`; null with fewer than eight clusters."""
     high_layer: int | None
@@ -45,7 +45,7 @@ class Location:
     n_clusters: int
     """Clusters with effects and controls at all blocks."""
     method: str
-    """The rule in words."""
+    """The rule as a sentence."""
 
 
 def locate_profile(
@@ -82,24 +82,24 @@ def locate_profile(
     in have lost the weak peak.
 
     The p-value is the intersection-union of the controls: at a block the largest p of the controls (max-T, one sign per
-    cluster, the same for all blocks), then the smallest over blocks. NaN rows (clusters without a value) are left out.
+    cluster, the same for all blocks), then the smallest over blocks. NaN rows (clusters without a value) are excluded.
 
     `sites`: the columns are the blocks of so many positions, one position after the other. Blocks are then tested position by
-    position, and the standing mass is summed over positions before its depth is taken.
+    position, and the supra-threshold effect is summed over positions before its depth is taken.
     """
     whole, stacked = stack_controls(effects, controls)
     n_clusters, alpha = len(whole), 1 - level
     floor, p_by_block = noise_floor(whole, stacked, permutations=permutations, seed=seed, alpha=alpha)
     mean, control_means = whole.mean(0)[None], stacked.mean(1)[:, None]
     excess = (mean - control_means.max(0))[0]
-    mass = folded(standing_mass(mean, control_means, floor), sites)
+    mass = folded(supra_threshold_effect(mean, control_means, floor), sites)
     depth, layer = effect_depth(mass)[0], half_mass_block(mass)[0]
 
     ends: list[float | None] = [None] * 4
     if n_clusters >= MIN_CLUSTERS:
         masses = np.concatenate(
             [
-                folded(standing_mass(e, c, floor), sites)
+                folded(supra_threshold_effect(e, c, floor), sites)
                 for e, c in _drawn(whole, stacked, draws, seed, stretch(n_clusters, level))
             ]
         )

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from strata.experiments.statistics.bootstrap import (
+from strata.probes.errors import StrataError
+from strata.probes.statistics.bootstrap import (
     DRAWS,
     MIN_CLUSTERS,
     bootstrap_ratios,
     cluster_codes,
     per_cluster,
 )
-from strata.probes.errors import StrataError
 
 RUN = 3
 """The lower bound must be above 0 at so many streams in a row."""
@@ -45,7 +45,7 @@ class Onset:
     n_clusters: int
     """Clusters they fall into; with fewer than eight there is no bound, so no onset is claimed."""
     definition: str
-    """The rule in words."""
+    """The rule as a sentence."""
 
 
 def onset(
@@ -90,13 +90,13 @@ def onset(
     drawn_excess = drawn[0] - (np.max(drawn[1:], axis=0) if baselines else 0.0)
     tail = (1 - level) / 2
     lower = np.quantile(drawn_excess, tail, axis=0)
-    found = int(first_run(lower[None] > 0)[0])
+    observed = int(first_run(lower[None] > 0)[0])
     again = first_run(drawn_excess - (excess - lower) > 0)
     low, high = (int(v) for v in np.quantile(again, (tail, 1 - tail), method="inverted_cdf"))
     none = n_streams
     return Onset(
-        None if found == none else found,
-        None if found == none else found / (n_streams - 1),
+        None if observed == none else observed,
+        None if observed == none else observed / (n_streams - 1),
         None if low == none else low,
         None if high == none else high,
         float((again < none).mean()),

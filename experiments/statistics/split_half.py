@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from strata.experiments.statistics.bootstrap import Estimate
 from strata.experiments.statistics.max_t import random_labels
 from strata.probes.errors import StrataError
+from strata.probes.statistics.bootstrap import Estimate
 
 SPLITS = 1_000
 
@@ -32,7 +32,7 @@ def split_half_between(
 
     All correlations are between halves of one size, so noise lowers them alike: `between` below `ceiling` is a difference,
     and not for want of clusters. A profile and itself give the same number twice. Blocks at which
-    no cluster has both are left out, then clusters with a NaN in either. Raises StrataError for fewer than four clusters and for profiles of unlike shape.
+    no cluster has both are excluded, then clusters with a NaN in either. Raises StrataError for fewer than four clusters and for profiles of unlike shape.
     """
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if a.shape != b.shape:
@@ -46,12 +46,12 @@ def split_half_between(
     n = len(a)
     if n < 4:
         raise StrataError(f"{n} clusters carry both profiles", "Halves of two clusters each need four")
-    found: dict[str, list[np.ndarray]] = {"ab": [], "ba": [], "aa": [], "bb": []}
+    correlations: dict[str, list[np.ndarray]] = {"ab": [], "ba": [], "aa": [], "bb": []}
     for first in random_labels(n // 2, n - n // 2, splits, seed):
-        means = {name: _halves(one, first) for name, one in (("a", a), ("b", b))}
-        for names, made in found.items():
+        means = {name: _halves(profile, first) for name, profile in (("a", a), ("b", b))}
+        for names, made in correlations.items():
             made.append(rank_correlation(means[names[0]][0], means[names[1]][1]))
-    r = {names: _mean(np.concatenate(made)) for names, made in found.items()}
+    r = {names: _mean(np.concatenate(made)) for names, made in correlations.items()}
     return Likeness((r["ab"] + r["ba"]) / 2, (r["aa"] + r["bb"]) / 2, n)
 
 
@@ -60,7 +60,7 @@ def split_half(profiles: Float[np.ndarray, "cluster block"], *, splits: int = SP
 
     Averaged over many splits, then stepped up to the length of the whole by Spearman–Brown, `2r/(1 + r)`; an r of 0 or below
     is left as it is. Splits of the same clusters aren't independent, so their spread is no interval and none is given.
-    With an odd number of clusters one half has one more. NaN rows are left out.
+    With an odd number of clusters one half has one more. NaN rows are excluded.
     """
     profiles = np.asarray(profiles, dtype=float)
     profiles = profiles[np.isfinite(profiles).all(axis=1)]

@@ -72,13 +72,13 @@ class NNsightBackend(OneRun):
         columns = torch.arange(n_columns).expand(n_rows, -1) if where is None else where
         with torch.no_grad():
             streams, logit_values = _trace(self._model, batch, steps, columns.to(model.device), logits, self.remote)
-        kept = {site: value.to(model.device) for site, value in zip(wanted, streams, strict=True)}
+        values = {site: value.to(model.device) for site, value in zip(wanted, streams, strict=True)}
         for site in sites:
             if site.name in ("resid_mid", "block_out"):
                 first, second = _parts(site)
-                kept[site] = kept[first] + kept[second]
+                values[site] = values[first] + values[second]
         final = logit_values[0].to(model.device) if logits else None
-        return Activations({site: kept[site] for site in sites}, final)
+        return Activations({site: values[site] for site in sites}, final)
 
     def _steps(self, edits: Sequence[Edit], wanted: Sequence[Site]) -> list[_Step]:
         by_site: dict[Site, list[tuple[Tensor, Tensor, Tensor]]] = defaultdict(list)
@@ -113,10 +113,10 @@ class NNsightBackend(OneRun):
             "mlp_out": parts.mlp,
         }
         path = next(path for path, module in self.checkpoint.model.named_modules() if module is by_name[site.name])
-        found = self._model
+        envoy = self._model
         for name in path.split("."):
-            found = found[int(name)] if name.isdigit() else getattr(found, name)
-        return found
+            envoy = envoy[int(name)] if name.isdigit() else getattr(envoy, name)
+        return envoy
 
     def _scale(self, site: Site) -> float:
         return self.checkpoint.anatomy.contribution_scale if site.name in ("attn_out", "mlp_out") else 1.0

@@ -56,8 +56,8 @@ class Recording:
 
     def columns(self, names: Sequence[str]) -> Int[Tensor, "item position"]:
         """Columns of the named positions in the padded rows. Raises KeyError for a name a prompt lacks."""
-        found = [[prompt.positions[name] for name in names] for prompt in self.prompts]
-        return torch.tensor(found, dtype=torch.long).reshape(len(found), len(names)) + self.batch.start[:, None]
+        places = [[prompt.positions[name] for name in names] for prompt in self.prompts]
+        return torch.tensor(places, dtype=torch.long).reshape(len(places), len(names)) + self.batch.start[:, None]
 
     def contribution(self, component: str, layer: int) -> Float[Tensor, "item token d_model"]:
         """`attn_out`, `mlp_out`, `block_out` (their sum) or `resid_pre` of a block, from column `first` on."""
@@ -84,33 +84,34 @@ class Recording:
         """The same run of some of its prompts, in the same columns."""
         masks: dict[int, Tensor] = {}
 
-        def mine(tensor: Tensor) -> Tensor:
+        def chosen(tensor: Tensor) -> Tensor:
             return tensor[rows.to(tensor.device)]
 
         def masked(mask: Tensor) -> Tensor:
             # The blocks share one mask or two: a copy a mask, not a copy a block.
             if id(mask) not in masks:
-                masks[id(mask)] = mask if len(mask) == 1 else mine(mask)
+                masks[id(mask)] = mask if len(mask) == 1 else chosen(mask)
             return masks[id(mask)]
 
         def argument(value: Any) -> Any:
             if isinstance(value, tuple):
                 return tuple(argument(part) for part in value)
             by_row = isinstance(value, Tensor) and value.ndim > 1 and len(value) == len(self.prompts)
-            return mine(value) if by_row else value
+            return chosen(value) if by_row else value
 
         batch = Batch(
-            *(mine(part) for part in (self.batch.ids, self.batch.mask, self.batch.position_ids, self.batch.start))
+            *(chosen(part) for part in (self.batch.ids, self.batch.mask, self.batch.position_ids, self.batch.start))
         )
         return replace(
             self,
             prompts=tuple(self.prompts[row] for row in rows.tolist()),
             batch=batch,
-            streams=tuple(mine(stream) for stream in self.streams),
-            attn_out=tuple(mine(part) for part in self.attn_out),
-            mlp_out=tuple(mine(part) for part in self.mlp_out),
+            streams=tuple(chosen(stream) for stream in self.streams),
+            attn_out=tuple(chosen(part) for part in self.attn_out),
+            mlp_out=tuple(chosen(part) for part in self.mlp_out),
             attention=tuple(
-                RecordedAttention(mine(one.keys), mine(one.values), masked(one.mask)) for one in self.attention
+                RecordedAttention(chosen(attention.keys), chosen(attention.values), masked(attention.mask))
+                for attention in self.attention
             ),
             calls=tuple(
                 BlockCall(argument(call.args), {name: argument(value) for name, value in call.kwargs.items()})
@@ -178,10 +179,10 @@ def _left_padded(prompts: Sequence[Prompt], pad_id: int) -> Batch:
     batch = pad(prompts, pad_id, "left")
     if batch.padded:
         return batch
-    one = torch.ones((len(prompts), 1), dtype=torch.long)
+    column = torch.ones((len(prompts), 1), dtype=torch.long)
     return Batch(
-        torch.cat([one * pad_id, batch.ids], 1),
-        torch.cat([one * 0, batch.mask], 1),
-        torch.cat([one * 0, batch.position_ids], 1),
+        torch.cat([column * pad_id, batch.ids], 1),
+        torch.cat([column * 0, batch.mask], 1),
+        torch.cat([column * 0, batch.position_ids], 1),
         batch.start + 1,
     )

@@ -82,15 +82,15 @@ def sweep(
     with torch.no_grad():
         if len(groups) == 1:
             return _Sweep(recording, variants, where, keep, chunk_tokens).run()
-        found: Tensor | None = None
+        all_ends: Tensor | None = None
         for rows in groups:
-            mine = [_of_rows(one, rows) for one in variants]
-            ends = _Sweep(recording.select(rows), mine, where[rows], keep, chunk_tokens).run()
-            if found is None:
-                found = ends.new_empty((len(variants), len(where), *ends.shape[2:]))
-            found[:, rows.to(found.device)] = ends
-        assert found is not None
-        return found
+            selected = [_of_rows(variant, rows) for variant in variants]
+            ends = _Sweep(recording.select(rows), selected, where[rows], keep, chunk_tokens).run()
+            if all_ends is None:
+                all_ends = ends.new_empty((len(variants), len(where), *ends.shape[2:]))
+            all_ends[:, rows.to(all_ends.device)] = ends
+        assert all_ends is not None
+        return all_ends
 
 
 def _alike(starts: Int[Tensor, " item"], n_columns: int) -> list[Int[Tensor, " row"]]:
@@ -109,15 +109,15 @@ def _alike(starts: Int[Tensor, " item"], n_columns: int) -> list[Int[Tensor, " r
     return [torch.tensor(sorted(rows)) for rows in groups]
 
 
-def _of_rows(one: Variant | Knockout, rows: Int[Tensor, " row"]) -> Variant | Knockout:
-    if isinstance(one, Knockout):
-        return Knockout(one.blocks, one.sources[rows])
+def _of_rows(variant: Variant | Knockout, rows: Int[Tensor, " row"]) -> Variant | Knockout:
+    if isinstance(variant, Knockout):
+        return Knockout(variant.blocks, variant.sources[rows])
 
     def values(layer: int) -> Float[Tensor, "row position d_model"]:
-        given = one.values(layer)
+        given = variant.values(layer)
         return given[rows.to(given.device)]
 
-    return Variant(one.component, one.blocks, values)
+    return Variant(variant.component, variant.blocks, values)
 
 
 class _Sweep:
@@ -148,21 +148,21 @@ class _Sweep:
         active = torch.empty(shape, dtype=stream.dtype, device=stream.device)
         joined = 0
         for layer in range(self.variants[0].blocks.start, self.recording.n_layers):
-            entering = [one for one in self.variants[joined:] if one.blocks.start == layer]
+            entering = [variant for variant in self.variants[joined:] if variant.blocks.start == layer]
             # A replaced MLP or block output needs no computation of its own: its run joins behind the block.
-            before = [one for one in entering if _runs_its_block(one)]
-            behind = [one for one in entering if not _runs_its_block(one)]
+            before = [variant for variant in entering if _runs_its_block(variant)]
+            behind = [variant for variant in entering if not _runs_its_block(variant)]
             size = joined + len(entering)
             self.variants[joined:size] = [*before, *behind]
             self._reorder(joined, entering, before, behind)
-            for index, one in enumerate(before, start=joined):
-                active[index] = self._entering(one, layer)
+            for index, variant in enumerate(before, start=joined):
+                active[index] = self._entering(variant, layer)
             until = joined + len(before)
             for low in range(0, until, self.chunk):
                 high = min(low + self.chunk, until)
                 active[low:high] = self._through(layer, active[low:high], self.variants[low:high]).to(active.device)
-            for index, one in enumerate(behind, start=until):
-                active[index] = self._leaving(one, layer)
+            for index, variant in enumerate(behind, start=until):
+                active[index] = self._leaving(variant, layer)
             joined = size
         inverse = torch.empty(len(self.order), dtype=torch.long)
         inverse[torch.tensor(self.order)] = torch.arange(len(self.order))
@@ -170,23 +170,23 @@ class _Sweep:
 
     def _reorder(self, joined: int, entering: list[Any], before: list[Any], behind: list[Any]) -> None:
         """Keeps `order` (which result belongs to whom) in step with the runs that joined together."""
-        places = {id(one): index for one, index in zip(entering, self.order[joined:], strict=False)}
-        self.order[joined : joined + len(entering)] = [places[id(one)] for one in (*before, *behind)]
+        places = {id(variant): index for variant, index in zip(entering, self.order[joined:], strict=False)}
+        self.order[joined : joined + len(entering)] = [places[id(variant)] for variant in (*before, *behind)]
 
-    def _entering(self, one: Variant | Knockout, layer: int) -> Float[Tensor, "item token d_model"]:
+    def _entering(self, variant: Variant | Knockout, layer: int) -> Float[Tensor, "item token d_model"]:
         stream = self.recording.streams[layer][:, self.kept]
-        if isinstance(one, Variant) and one.component == "resid_pre":
+        if isinstance(variant, Variant) and variant.component == "resid_pre":
             stream = stream.clone()
-            self._put(stream, one.values(layer))
+            self._put(stream, variant.values(layer))
         return stream
 
-    def _leaving(self, one: Variant | Knockout, layer: int) -> Float[Tensor, "item token d_model"]:
-        assert isinstance(one, Variant)
+    def _leaving(self, variant: Variant | Knockout, layer: int) -> Float[Tensor, "item token d_model"]:
+        assert isinstance(variant, Variant)
         stream = self.recording.streams[layer + 1][:, self.kept].clone()
         base = self.recording.streams[layer][:, self.kept]
-        if one.component == "mlp_out":
+        if variant.component == "mlp_out":
             base = base + self.recording.attn_out[layer][:, self.kept]
-        self._put(stream, one.values(layer), added_to=base)
+        self._put(stream, variant.values(layer), added_to=base)
         return stream
 
     def _put(self, stream: Tensor, values: Tensor, added_to: Tensor | None = None, scale: float = 1.0) -> None:
@@ -200,48 +200,56 @@ class _Sweep:
         """One block over some of the runs, with their edits of this block in force."""
         parts, scale = self.checkpoint.anatomy.blocks[layer], self.checkpoint.anatomy.contribution_scale
         n = len(variants)
-        here = [(row, one) for row, one in enumerate(variants) if isinstance(one, Variant) and layer in one.blocks]
+        here = [
+            (row, variant)
+            for row, variant in enumerate(variants)
+            if isinstance(variant, Variant) and layer in variant.blocks
+        ]
 
         def put_all(component: Component) -> Callable[[Tensor], Tensor]:
             def change(output: Tensor) -> Tensor:
                 output = rearrange(output, "(e b) q d -> e b q d", e=n).clone()
-                for row, one in here:
-                    if isinstance(one, Variant) and one.component == component:
-                        self._put(output[row], one.values(layer), scale=scale)
+                for row, variant in here:
+                    if isinstance(variant, Variant) and variant.component == component:
+                        self._put(output[row], variant.values(layer), scale=scale)
                 return rearrange(output, "e b q d -> (e b) q d")
 
             return change
 
         with ExitStack() as hooks:
-            components = {one.component for _, one in here}
+            components = {variant.component for _, variant in here}
             if "attn_out" in components:
                 hooks.enter_context(hook_output(parts.attention, put_all("attn_out"), changes=True))
             if "mlp_out" in components:
                 hooks.enter_context(hook_output(parts.mlp, put_all("mlp_out"), changes=True))
             blocked = self._blocked(layer, variants, self.recording.attention[layer].mask)
             output = rerun_block(self.recording, layer, h, self.start, blocked)
-        for row, one in here:
-            if one.component == "block_out":
-                self._put(output[row], one.values(layer), added_to=h[row])
+        for row, variant in here:
+            if variant.component == "block_out":
+                self._put(output[row], variant.values(layer), added_to=h[row])
         return output
 
     def _blocked(self, layer: int, variants: Sequence[Variant | Knockout], mask: Tensor) -> Tensor | None:
-        hidden = [(row, one) for row, one in enumerate(variants) if isinstance(one, Knockout) and layer in one.blocks]
+        hidden = [
+            (row, variant)
+            for row, variant in enumerate(variants)
+            if isinstance(variant, Knockout) and layer in variant.blocks
+        ]
         if not hidden:
             return None
         shape = (len(variants), self.n_items, self.n_queries, self.recording.n_columns)
         blocked = torch.zeros(shape, dtype=torch.float32, device=mask.device)
         lowest = torch.finfo(torch.float32).min / 2
-        for row, one in hidden:
-            for source in one.sources.unbind(1):
+        for row, variant in hidden:
+            for source in variant.sources.unbind(1):
                 blocked[
                     row, self.rows.to(mask.device), self.columns.to(mask.device), source[:, None].to(mask.device)
                 ] = lowest
         return blocked
 
 
-def _runs_its_block(one: Variant | Knockout) -> bool:
-    return isinstance(one, Knockout) or one.component in ("attn_out", "resid_pre")
+def _runs_its_block(variant: Variant | Knockout) -> bool:
+    return isinstance(variant, Knockout) or variant.component in ("attn_out", "resid_pre")
 
 
 def _check(
@@ -249,16 +257,16 @@ def _check(
 ) -> None:
     if not variants:
         raise ValueError("a sweep needs at least one variant")
-    for one in variants:
-        blocks = one.blocks
+    for variant in variants:
+        blocks = variant.blocks
         if not blocks or blocks.step != 1 or blocks.start < 0 or blocks.stop > recording.n_layers:
             raise StrataError(
                 f"Blocks {blocks.start} to {blocks.stop - 1} do not exist",
                 f"This model has blocks 0 to {recording.n_layers - 1}",
             )
-        if isinstance(one, Variant) and one.component not in COMPONENTS:
-            raise StrataError(f"{one.component} can't be edited", f"Edit one of: {', '.join(COMPONENTS)}")
-        if isinstance(one, Variant) and one.component == "resid_pre" and len(blocks) > 1:
+        if isinstance(variant, Variant) and variant.component not in COMPONENTS:
+            raise StrataError(f"{variant.component} can't be edited", f"Edit one of: {', '.join(COMPONENTS)}")
+        if isinstance(variant, Variant) and variant.component == "resid_pre" and len(blocks) > 1:
             raise StrataError("A stream is replaced at one block, not in a window", "Give one block")
     rows, total = recording.batch.ids.shape
     starts = recording.batch.start[:, None]

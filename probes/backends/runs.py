@@ -12,7 +12,7 @@ _HELD = 2
 
 
 class Runs:
-    """Runs prompts of one checkpoint and holds the last two recordings: the clean and the foil prompts of a batch."""
+    """Runs prompts of one checkpoint and holds the last two recordings: the clean and the counterfactual prompts of a batch."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
@@ -21,10 +21,10 @@ class Runs:
     def of(self, prompts: Sequence[Prompt], keep: int) -> Recording:
         """A recording of `prompts` that keeps at least the last `keep` columns; see `record`."""
         key = tuple(prompt.ids for prompt in prompts)
-        found = self._held.get(key)
-        if found is None or found.n_columns - found.first < min(keep, found.n_columns):
+        recording = self._held.get(key)
+        if recording is None or recording.n_columns - recording.first < min(keep, recording.n_columns):
             self._held.pop(key, None)
             while len(self._held) >= _HELD:
                 self._held.pop(next(iter(self._held)))
-            self._held[key] = found = record(self.checkpoint, prompts, keep=keep)
-        return found
+            self._held[key] = recording = record(self.checkpoint, prompts, keep=keep)
+        return recording

@@ -267,12 +267,12 @@ def _invariances(bench: _Bench) -> Iterator[SelfTest]:
         "added pads": [pad([*prompts[::-1], longer], pad_id), pad([*prompts[::-1], longer], pad_id, "left")],
     }
     for change, batches in rows.items():
-        found = [stream for batch in batches for stream in _streams_by_row(bench, batch)]
+        by_row = [stream for batch in batches for stream in _streams_by_row(bench, batch)]
         # Rows come in reverse order, over and over, with the row that only made the batch longer in between.
         wanted = [*_rows_of(bench, bench.streams)][::-1]
         scales = [*_rows_of(bench, bench.scale[..., None])][::-1]
         n_rows, every = len(prompts), len(prompts) + (change == "added pads")
-        pairs = [(found[index], index % every) for index in range(len(found)) if index % every < n_rows]
+        pairs = [(by_row[index], index % every) for index in range(len(by_row)) if index % every < n_rows]
         value = max(differences(streams, wanted[row], scales[row][..., 0])[1] for streams, row in pairs)
         yield _result(
             f"streams do not depend on {change}",
@@ -288,8 +288,8 @@ def _length_does_not_matter(bench: _Bench) -> Iterator[SelfTest]:
     if len(alone) == 1:
         return
     again = [(0, bench.read_whole([0])[0])]
-    together = [(row, found) for side in _SIDES for row, found in enumerate(bench.read_whole([0, 1], side))]
-    value = max(differences(found, alone[row], running_scale(alone[row]))[1] for row, found in (*again, *together))
+    together = [(row, streams) for side in _SIDES for row, streams in enumerate(bench.read_whole([0, 1], side))]
+    value = max(differences(streams, alone[row], running_scale(alone[row]))[1] for row, streams in (*again, *together))
     lengths = " and ".join(str(len(prompt.ids)) for prompt in bench.ends)
     yield _result(
         "streams do not depend on how long the prompts beside and before them are",
@@ -306,10 +306,10 @@ def _lens_is_the_model_at_length(bench: _Bench) -> Iterator[SelfTest]:
     with torch.no_grad():
         ids = torch.tensor([longest.ids], device=bench.checkpoint.device)
         wanted = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False, **only).logits[0, -1:]
-        found = bench.checkpoint.readout.logits(stream).to(wanted.device)
+        logits = bench.checkpoint.readout.logits(stream).to(wanted.device)
     yield _result(
         "the lens at stream L gives the model's logits after the longest prompt",
-        differences(found, wanted, torch.linalg.vector_norm(wanted.double(), dim=-1))[1],
+        differences(logits, wanted, torch.linalg.vector_norm(wanted.double(), dim=-1))[1],
         bench.tolerance.logits,
         f"Euclidean distance over the norm of the logits; {len(longest.ids)} tokens, the model called without hooks",
     )

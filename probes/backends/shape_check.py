@@ -42,11 +42,11 @@ def check_shapes(checkpoint: Checkpoint) -> str | None:
         if is_out_of_memory(error):
             raise
         # A body is foreign code: it may want more than token ids, or numbers where there are none.
-        said = f"{type(error).__name__}: {first_line(error)}"
+        failure = f"{type(error).__name__}: {first_line(error)}"
         if is_meta:
-            return f"shapes, since {name_of(checkpoint.model)} can't be run without its weights ({said})"
+            return f"shapes, since {name_of(checkpoint.model)} can't be run without its weights ({failure})"
         raise NotSupportedError(
-            name_of(checkpoint.model), f"its decoder can't be run on token ids alone ({said})"
+            name_of(checkpoint.model), f"its decoder can't be run on token ids alone ({failure})"
         ) from error
     wanted = (_ROWS, _TOKENS, checkpoint.d_model)
     for place, shapes in seen.places.items():

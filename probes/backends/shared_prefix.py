@@ -38,8 +38,8 @@ def attention_by(function: AttentionFunction, implementation: str) -> Iterator[N
     """Every attention of the model is computed by `function` while this is open; the model itself isn't changed."""
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-    mine: dict[str, Any] = ALL_ATTENTION_FUNCTIONS._local_mapping
-    before = mine.get(implementation)
+    mapping: dict[str, Any] = ALL_ATTENTION_FUNCTIONS._local_mapping
+    before = mapping.get(implementation)
     ALL_ATTENTION_FUNCTIONS[implementation] = function
     try:
         yield

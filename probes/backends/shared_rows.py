@@ -57,27 +57,27 @@ def shortest_window(checkpoint: Checkpoint) -> float:
     """
     settings: Mapping[str, Any] = checkpoint.model.config.get_text_config().to_dict()
     skipped = {"sliding_window"} if settings.get("use_sliding_window", True) is False else set()
-    found = (
+    windows = (
         size
         for name, value in settings.items()
         # `max_window_layers` and `sliding_window_pattern` count blocks.
         if ("window" in name or "chunk" in name) and not name.endswith(("layers", "pattern")) and name not in skipped
         for size in _sizes(value)
     )
-    return min(found, default=float("inf"))
+    return min(windows, default=float("inf"))
 
 
 def _sizes(value: Any) -> Iterator[float]:
     if isinstance(value, (list, tuple)):
-        for one in value:
-            yield from _sizes(one)
+        for element in value:
+            yield from _sizes(element)
     elif isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
         yield float(value)
 
 
 def _across(prompts: Sequence[Prompt]) -> Prompt:
     """Begins where the row begins and goes on where it ends: as far apart as tokens of one prompt can lie."""
-    longest = max(prompts, key=lambda one: len(one.ids))
+    longest = max(prompts, key=lambda prompt: len(prompt.ids))
     return Prompt("across", (prompts[0].ids[0], *longest.ids[:0:-1]))
 
 
@@ -86,7 +86,7 @@ def _most_strained(prompts: Sequence[Prompt], shared: Layout) -> list[int]:
     assert shared.sees is not None
     first = shared.sees[0, 0, shared.columns].long().argmax(1)
     lengths = torch.tensor([len(prompt.ids) for prompt in prompts])
-    return sorted({int(one.argmax()) for one in (lengths, shared.columns, shared.columns - first, first)})
+    return sorted({int(strain.argmax()) for strain in (lengths, shared.columns, shared.columns - first, first)})
 
 
 def _ends(run: BodyRun, layout: Layout) -> Float[Tensor, "stream prompt d_model"]:

@@ -50,7 +50,7 @@ def running_scale(streams: Float[Tensor, "stream token d_model"]) -> Float[Tenso
 
 
 def differences(
-    found: Float[Tensor, "*place width"],
+    measured: Float[Tensor, "*place width"],
     expected: Float[Tensor, "*place width"],
     scale: Float[Tensor, "*place"],
 ) -> tuple[float, float]:
@@ -58,7 +58,7 @@ def differences(
 
     Not-a-number on either side makes both infinite.
     """
-    gap = found.double() - expected.double()
+    gap = measured.double() - expected.double()
     if gap.numel() == 0:
         return 0.0, 0.0
     if not bool(torch.isfinite(gap).all()):

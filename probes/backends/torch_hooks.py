@@ -40,13 +40,13 @@ class TorchHooks(OneRun):
     ) -> Activations:
         model = self.checkpoint
         batch = batch.to(model.device)
-        kept: dict[Site, Tensor] = {}
+        by_site: dict[Site, Tensor] = {}
         pick = picker(where)
         last = max((site.layer for site in sites), default=-1)
         final: list[Tensor] = []
         with ExitStack() as hooks, torch.no_grad():
             _place_edits(model, edits, hooks)
-            _place_reads(model, _with_parts(sites), kept, pick, hooks)
+            _place_reads(model, _with_parts(sites), by_site, pick, hooks)
             if logits:  # the last call counts: nanochat norms the embedding with the same module
                 hooks.enter_context(
                     _handle(model.final_norm.register_forward_hook(lambda m, i, o: final.append(pick(o))))
@@ -55,8 +55,8 @@ class TorchHooks(OneRun):
                 _place_stop(model, last, hooks)
             with suppress(_LastNeededBlockReached):
                 model.body(use_cache=False, **body_inputs(model, batch))
-            _derive(sites, kept)
-            values = {site: kept[site].to(model.device) for site in sites}
+            _derive(sites, by_site)
+            values = {site: by_site[site].to(model.device) for site in sites}
             return Activations(values, self._unembed(final[-1]) if logits else None)
 
     def _unembed(self, normed: Float[Tensor, "item position d_model"]) -> Float[Tensor, "item position vocab"]:
@@ -79,26 +79,26 @@ def _with_parts(sites: Sequence[Site]) -> list[Site]:
     return list(parts)
 
 
-def _derive(sites: Sequence[Site], kept: dict[Site, Tensor]) -> None:
+def _derive(sites: Sequence[Site], by_site: dict[Site, Tensor]) -> None:
     for site in sites:
         if site.name == "resid_mid":
-            kept[site] = kept[Site("resid_pre", site.layer)] + kept[Site("attn_out", site.layer)]
+            by_site[site] = by_site[Site("resid_pre", site.layer)] + by_site[Site("attn_out", site.layer)]
         elif site.name == "block_out":
-            kept[site] = kept[Site("attn_out", site.layer)] + kept[Site("mlp_out", site.layer)]
+            by_site[site] = by_site[Site("attn_out", site.layer)] + by_site[Site("mlp_out", site.layer)]
 
 
 def _place_reads(
-    model: Checkpoint, sites: Sequence[Site], kept: dict[Site, Tensor], pick: Pick, hooks: ExitStack
+    model: Checkpoint, sites: Sequence[Site], by_site: dict[Site, Tensor], pick: Pick, hooks: ExitStack
 ) -> None:
     for site in sites:
         parts, scale = model.anatomy.blocks[site.layer], model.anatomy.contribution_scale
 
         def keep(h: Tensor, site: Site = site) -> Tensor:
-            kept[site] = pick(h)
+            by_site[site] = pick(h)
             return h
 
         def keep_scaled(h: Tensor, site: Site = site, scale: float = scale) -> Tensor:
-            kept[site] = pick(h) * scale
+            by_site[site] = pick(h) * scale
             return h
 
         if site.name == "resid_pre":

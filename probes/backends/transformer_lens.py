@@ -40,8 +40,8 @@ class TransformerLensBackend(OneRun):
     ) -> Activations:
         model = self.checkpoint
         batch, pick = batch.to(model.device), picker(where)
-        kept: dict[Site, Tensor] = {}
-        hooks = [*self._casts, *self._edits(edits), *self._reads(sites, kept, pick)]
+        by_site: dict[Site, Tensor] = {}
+        hooks = [*self._casts, *self._edits(edits), *self._reads(sites, by_site, pick)]
         with torch.no_grad():
             output = self.bridge.run_with_hooks(
                 batch.ids,
@@ -52,8 +52,8 @@ class TransformerLensBackend(OneRun):
                 # Without a question about logits the head sees one column only.
                 **({} if logits else {"logits_to_keep": 1}),
             )
-            self._derive(sites, kept)
-            values = {site: kept[site].to(model.device) for site in sites}
+            self._derive(sites, by_site)
+            values = {site: by_site[site].to(model.device) for site in sites}
             return Activations(values, pick(output) if logits else None)
 
     def _edits(self, edits: Sequence[Edit]) -> list[tuple[str, Hook]]:
@@ -73,22 +73,22 @@ class TransformerLensBackend(OneRun):
             hooks.append((_hook_name(site), change))
         return hooks
 
-    def _reads(self, sites: Sequence[Site], kept: dict[Site, Tensor], pick: Pick) -> list[tuple[str, Hook]]:
+    def _reads(self, sites: Sequence[Site], by_site: dict[Site, Tensor], pick: Pick) -> list[tuple[str, Hook]]:
         hooks: list[tuple[str, Hook]] = []
         for part in dict.fromkeys(part for site in sites for part in _parts(site)):
 
             def keep(h: Tensor, hook: Any, part: Site = part) -> None:
                 # Where a block rescales contributions (Granite), the bridge's hooks already give them rescaled.
-                kept[part] = pick(h)
+                by_site[part] = pick(h)
 
             hooks.append((_hook_name(part), keep))
         return hooks
 
-    def _derive(self, sites: Sequence[Site], kept: dict[Site, Tensor]) -> None:
+    def _derive(self, sites: Sequence[Site], by_site: dict[Site, Tensor]) -> None:
         for site in sites:
             if site.name == "block_out":
                 attention, mlp = _parts(site)
-                kept[site] = kept[attention] + kept[mlp]
+                by_site[site] = by_site[attention] + by_site[mlp]
 
 
 def _bridge(checkpoint: Checkpoint) -> Any:

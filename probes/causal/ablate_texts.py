@@ -11,7 +11,9 @@ import torch
 from strata.probes.alignment import encode_items
 from strata.probes.asked import texts_asked
 from strata.probes.backends.admitted import admit_once
+from strata.probes.causal.ablation import DRAWS, Ablation, ablate_pairs
 from strata.probes.causal.ablation_result import AblationLine, AblationMethod, AblationResult
+from strata.probes.causal.activation_patching import starts_of
 from strata.probes.causal.edit_options import (
     Places,
     layers_of,
@@ -23,9 +25,7 @@ from strata.probes.causal.edit_options import (
     require_windows,
     windows_of,
 )
-from strata.probes.causal.interchange import starts_of
 from strata.probes.causal.pairs import ALL, Single
-from strata.probes.causal.removal import DRAWS, Cut, removal
 from strata.probes.checkpoints.given import Model, checkpoint_of
 from strata.probes.errors import StrataError
 from strata.probes.progress import Progress, silent
@@ -102,7 +102,7 @@ def ablate(
     admit_once(checkpoint, [target.clean for target in targets], progress=progress)
 
     lines = {
-        Cut("skip" if name == "zero" else name, part, size, place): AblationLine(name, part, place, size)  # type: ignore[arg-type]
+        Ablation("skip" if name == "zero" else name, part, size, place): AblationLine(name, part, place, size)  # type: ignore[arg-type]
         for name in methods
         for part in parts
         for place in places
@@ -117,7 +117,7 @@ def ablate(
         for _ in range(2)
     )
     with memory_for(batch_tokens):
-        for batch in removal(
+        for batch in ablate_pairs(
             checkpoint, targets, targets, list(lines), layers=blocks, draws=draws, log_probs=True,
             batch_tokens=batch_tokens, progress=progress, stage="ablation",
         ):  # fmt: skip

@@ -20,7 +20,7 @@ from strata.probes.backends.recording import Recording
 from strata.probes.backends.rerun_block import rerun_block
 from strata.probes.backends.runs import Runs
 from strata.probes.backends.torch_hooks import hook_output
-from strata.probes.causal.interchange import BATCH_TOKENS
+from strata.probes.causal.activation_patching import BATCH_TOKENS
 from strata.probes.causal.pairs import Pair, batches_of
 from strata.probes.causal.scores import logit_difference
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -34,7 +34,7 @@ class Attributed:
     rows: tuple[int, ...]
     """Indices into the pairs given."""
     shift: Mapping[tuple[str, str], Float[Tensor, "item layer"]]
-    """By component and position: the estimate of interchange's denoising shift, in logits; NaN without the position."""
+    """By component and position: the estimate of activation patching's denoising shift, in logits; NaN without the position."""
 
 
 def attribution(
@@ -91,8 +91,8 @@ def _slopes(checkpoint: Checkpoint, foil: Recording, pairs: Sequence[Pair]) -> d
         logit_difference(checkpoint.readout, h[:, :, -1], tokens).sum().backward()  # type: ignore[no-untyped-call]  # torch has no stub for it
     return {
         name: [
-            (torch.zeros_like(one) if one.grad is None else one.grad) / (scale if name != "block_out" else 1.0)
-            for one in held
+            (torch.zeros_like(output) if output.grad is None else output.grad) / (scale if name != "block_out" else 1.0)
+            for output in held
         ]
         for name, held in outputs.items()
     }
@@ -105,7 +105,7 @@ def _products(
     pairs: Sequence[Pair],
     positions: Sequence[str],
 ) -> dict[tuple[str, str], Float[Tensor, "item layer"]]:
-    found: dict[tuple[str, str], Tensor] = {}
+    products: dict[tuple[str, str], Tensor] = {}
     for component in CONTRIBUTIONS:
         by_token = torch.stack(
             [
@@ -126,5 +126,5 @@ def _products(
                     rows.append(torch.full((clean.n_layers,), torch.nan))
                 else:
                     rows.append(by_token[row, :, place + int(clean.batch.start[row]) - clean.first])
-            found[component, position] = torch.stack(rows)
-    return found
+            products[component, position] = torch.stack(rows)
+    return products

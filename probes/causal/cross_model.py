@@ -1,8 +1,8 @@
 """Which block's contribution, taken from one model and written into another on the same tokens, brings its answer along?
 
-Both models read the same clean prompt. What a block, its attention or its MLP adds in the lender stands in for what it
+Both models read the same clean prompt. What a block, its attention or its MLP adds in the source stands in for what it
 adds in the receiver, at one block and one position group (cross-model activation patching: 2402.14811). A block above
-the one that was changed carries the change on: attention that reads it lends an effect of its own. A graft, which
+the one that was changed carries the change on: attention that reads it brings an effect of its own. A layer swap, which
 exchanges weights, does not have that; so the two are read together. The null: the receiver's own contribution moved by
 as much in a random direction, which any change of that size may do.
 """
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from strata.probes.backends.recording import Recording, record
 from strata.probes.backends.restart import Component, Variant, sweep
-from strata.probes.causal.interchange import BATCH_TOKENS
+from strata.probes.causal.activation_patching import BATCH_TOKENS
 from strata.probes.causal.model_pairs import batches_by_length, check_ids, check_same_shape
 from strata.probes.causal.noise import generator_for, unit_vectors
 from strata.probes.causal.pairs import Pair
@@ -34,8 +34,8 @@ EVERY = "all"
 """Position group: every token of the prompt, the first included, edited at once."""
 
 
-class LentRun(Protocol):
-    """The lender's run of the clean prompts of one batch."""
+class SourceRun(Protocol):
+    """The source's run of the clean prompts of one batch."""
 
     @property
     def difference(self) -> Float[Tensor, " item"]:
@@ -49,8 +49,8 @@ class LentRun(Protocol):
         ...
 
 
-Lender = Callable[[Sequence[Pair]], LentRun]
-"""Gives the lender's run of a batch: from a model (`lends`) or from disk (`strata.probes.causal.lent.stored`)."""
+SourceModel = Callable[[Sequence[Pair]], SourceRun]
+"""Gives the source's run of a batch: from a model (`source_of`) or from disk (`strata.probes.causal.stored_contributions.stored`)."""
 
 
 class CrossLine(NamedTuple):
@@ -68,13 +68,13 @@ class CrossLine(NamedTuple):
 class CrossPatched:
     rows: tuple[int, ...]
     """Indices into the pairs given."""
-    lender: Float[Tensor, " item"]
-    """Logit difference answer − foil of the clean prompt in the model that lends."""
+    source: Float[Tensor, " item"]
+    """Logit difference answer − foil of the clean prompt in the source model."""
     receiver: Float[Tensor, " item"]
     """The same in the model that receives."""
     shift: Mapping[CrossLine, Float[Tensor, "item layer"]]
-    """Patched − receiver, in logits: over `lender − receiver` it is the normalised effect.
-    Exactly 0 where the lender adds bit for bit what the receiver adds. NaN: the pair lacks the position."""
+    """Patched − receiver, in logits: over `source − receiver` it is the normalised effect.
+    Exactly 0 where the source adds bit for bit what the receiver adds. NaN: the pair lacks the position."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,10 @@ class _ModelRun:
         return self.run.at(component, layer, tokens + self.run.batch.start[:, None])
 
 
-def lends(checkpoint: Checkpoint) -> Lender:
-    """A lender that runs `checkpoint`. Raises NoRestartError where its blocks can't be recorded."""
+def source_of(checkpoint: Checkpoint) -> SourceModel:
+    """A source that runs `checkpoint`. Raises NoRestartError where its blocks can't be recorded."""
 
-    def run(pairs: Sequence[Pair]) -> LentRun:
+    def run(pairs: Sequence[Pair]) -> SourceRun:
         recording = record(checkpoint, [pair.clean for pair in pairs])
         return _ModelRun(recording, difference_of(recording, pairs))
 
@@ -105,7 +105,7 @@ def difference_of(recording: Recording, pairs: Sequence[Pair]) -> Float[Tensor, 
 
 def cross_patch(
     receiver: Checkpoint,
-    lender: Checkpoint | Lender,
+    source: Checkpoint | SourceModel,
     pairs: Sequence[Pair],
     lines: Sequence[CrossLine],
     *,
@@ -116,31 +116,33 @@ def cross_patch(
 ) -> Iterator[CrossPatched]:
     """Yields the effects of `lines` batch by batch; memory does not depend on the number of pairs.
 
-    Exchange the two models for the other direction; lend from a twin for the control. `Pair.swapped()` measures the foil
+    Exchange the two models for the other direction; take a control model as source for the control. `Pair.swapped()` measures the foil
     prompts instead. A random line's directions depend on the seed, the pair, the block and the token. Raises NoRestartError where the receiver can't be run from the middle, StrataError for models
     or sites that don't fit.
     """
     for line in lines:
         if line.component not in CONTRIBUTIONS:
-            raise StrataError(f"{line.component} can't be lent", f"Lend one of: {', '.join(CONTRIBUTIONS)}")
+            raise StrataError(
+                f"{line.component} can't be patched across models", f"Choose one of: {', '.join(CONTRIBUTIONS)}"
+            )
     check_ids(pairs, receiver)
-    if isinstance(lender, Checkpoint):
-        check_same_shape(receiver, lender)
-        check_ids(pairs, lender)
-        lender = lends(lender)
+    if isinstance(source, Checkpoint):
+        check_same_shape(receiver, source)
+        check_ids(pairs, source)
+        source = source_of(source)
     tokens = batch_tokens or BATCH_TOKENS.get(receiver.device.type, BATCH_TOKENS["cuda"])
     done = 0
     progress(stage, 0, len(pairs), "pairs")
     for rows in batches_by_length(pairs, tokens):
         members = [pairs[row] for row in rows]
-        yield _Batch(receiver, lender(members), members, seed).run(tuple(rows), lines)
+        yield _Batch(receiver, source(members), members, seed).run(tuple(rows), lines)
         done += len(rows)
         progress(stage, done, len(pairs), "pairs")
 
 
 class _Batch:
-    def __init__(self, receiver: Checkpoint, lent: LentRun, pairs: Sequence[Pair], seed: int) -> None:
-        self.receiver, self.lent, self.pairs, self.seed = receiver, lent, pairs, seed
+    def __init__(self, receiver: Checkpoint, given: SourceRun, pairs: Sequence[Pair], seed: int) -> None:
+        self.receiver, self.given, self.pairs, self.seed = receiver, given, pairs, seed
         self.own = record(receiver, [pair.clean for pair in pairs])
 
     def run(self, rows: tuple[int, ...], lines: Sequence[CrossLine]) -> CrossPatched:
@@ -150,13 +152,13 @@ class _Batch:
             tokens, present = self._tokens(position)
             here = [line for line in lines if line.position == position]
             shift |= self._at(here, tokens, present, before)
-        return CrossPatched(rows, self.lent.difference, before, shift)
+        return CrossPatched(rows, self.given.difference, before, shift)
 
     def _at(
         self, lines: Sequence[CrossLine], tokens: Tensor, present: Bool[Tensor, " item"], before: Tensor
     ) -> dict[CrossLine, Float[Tensor, "item layer"]]:
         n_layers = self.receiver.n_layers
-        found = {line: torch.zeros(len(self.pairs), n_layers) for line in lines}
+        effects = {line: torch.zeros(len(self.pairs), n_layers) for line in lines}
         # Putting back what stands there is no edit: recomputed it would be 0 up to rounding, and it is 0.
         edits = {
             (line, layer): moves
@@ -171,42 +173,42 @@ class _Batch:
             ends = sweep(self.own, variants, tokens + self.own.batch.start[:, None])[:, :, 0]
             patched = _difference(self.receiver, ends, self.pairs)
             for ((line, layer), moves), values in zip(edits.items(), patched, strict=True):
-                found[line][:, layer] = torch.where(moves, values - before, 0.0)
-        for values in found.values():
+                effects[line][:, layer] = torch.where(moves, values - before, 0.0)
+        for values in effects.values():
             values[~present] = torch.nan
-        return found
+        return effects
 
     def _moves(self, component: Component, layer: int, tokens: Tensor) -> Bool[Tensor, " item"]:
         own = self._own(component, layer, tokens)
-        return (self.lent.at(component, layer, tokens).to(own) != own).flatten(1).any(1).cpu()
+        return (self.given.at(component, layer, tokens).to(own) != own).flatten(1).any(1).cpu()
 
     def _own(self, component: Component, layer: int, tokens: Tensor) -> Float[Tensor, "item position d_model"]:
         return self.own.at(component, layer, tokens + self.own.batch.start[:, None])
 
     def _values(self, line: CrossLine, tokens: Tensor) -> Callable[[int], Tensor]:
         if not line.random:
-            return lambda layer: self.lent.at(line.component, layer, tokens)
+            return lambda layer: self.given.at(line.component, layer, tokens)
 
         def moved_at_random(layer: int) -> Tensor:
             own = self._own(line.component, layer, tokens)
-            size = distances(self.lent.at(line.component, layer, tokens).to(own), own)
-            found = own + (size[..., None] * self._directions(layer, tokens).to(own.device)).to(own.dtype)
+            size = distances(self.given.at(line.component, layer, tokens).to(own), own)
+            shifted = own + (size[..., None] * self._directions(layer, tokens).to(own.device)).to(own.dtype)
             # What half precision would round away, or to another size, is moved vector by vector.
-            missed = (distances(found, own) - size).abs() > MISS * size
+            missed = (distances(shifted, own) - size).abs() > MISS * size
             for row, column in missed.nonzero().tolist():
                 names = (self.seed, self.pairs[row].key, layer, int(tokens[row, column]))
-                found[row, column] = moved(own[row, column], float(size[row, column]), generator_for(*names))
-            return found
+                shifted[row, column] = moved(own[row, column], float(size[row, column]), generator_for(*names))
+            return shifted
 
         return moved_at_random
 
     def _directions(self, layer: int, tokens: Tensor) -> Float[Tensor, "item position d_model"]:
         # By token of the prompt: where a shorter one names its last token again, it gets the same vector again.
-        found = [
+        directions = [
             unit_vectors((len(pair.clean.ids), self.receiver.d_model), self.seed, pair.key, layer)[places]
             for pair, places in zip(self.pairs, tokens, strict=True)
         ]
-        return torch.stack(found)
+        return torch.stack(directions)
 
     def _tokens(self, position: str) -> tuple[Int[Tensor, "item position"], Bool[Tensor, " item"]]:
         """Tokens of a position group, and which pairs have it."""
@@ -215,9 +217,9 @@ class _Batch:
             # A shorter prompt names its last token more than once.
             every = torch.arange(int(lengths.max())).expand(len(self.pairs), -1)
             return torch.minimum(every, lengths[:, None] - 1), torch.ones(len(self.pairs), dtype=torch.bool)
-        found = [pair.clean.positions.get(position) for pair in self.pairs]
-        places = [int(end) - 1 if place is None else place for place, end in zip(found, lengths, strict=True)]
-        return torch.tensor(places)[:, None], torch.tensor([place is not None for place in found])
+        named = [pair.clean.positions.get(position) for pair in self.pairs]
+        places = [int(end) - 1 if place is None else place for place, end in zip(named, lengths, strict=True)]
+        return torch.tensor(places)[:, None], torch.tensor([place is not None for place in named])
 
 
 def _difference(

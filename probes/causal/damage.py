@@ -1,4 +1,4 @@
-"""How much does a removal hurt the model on text that has nothing to do with the items? The covariate of every drop."""
+"""How much does an ablation hurt the model on text that has nothing to do with the items? The covariate of every drop."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from torch import Tensor
 
 from strata.probes.backends.recording import Recording, record
 from strata.probes.backends.restart import Values, Variant, sweep
-from strata.probes.causal.interchange import BATCH_TOKENS
-from strata.probes.causal.removal import Cut
+from strata.probes.causal.ablation import Ablation
+from strata.probes.causal.activation_patching import BATCH_TOKENS
 from strata.probes.causal.scores import divergence_per_token
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts import Prompt
 
 LAST_TOKENS = 12
-"""A removal in an item begins where its pair differs, some tokens before its end: so here."""
+"""A ablation in an item begins where its pair differs, some tokens before its end: so here."""
 
 
 def damage(
     checkpoint: Checkpoint,
     texts: Sequence[tuple[int, ...]],
-    cuts: Sequence[Cut],
+    ablations: Sequence[Ablation],
     *,
     last_tokens: int = LAST_TOKENS,
     batch_tokens: int | None = None,
     progress: Progress = silent,
     stage: str = "damage",
-) -> dict[Cut, Float[Tensor, "text layer"]]:
-    """KL(p_intact ‖ p_removed) in nats a token, over the last `last_tokens` tokens of each text, where the removal acts.
+) -> dict[Ablation, Float[Tensor, "text layer"]]:
+    """KL(p_intact ‖ p_ablated) in nats a token, over the last `last_tokens` tokens of each text, where the ablation acts.
 
-    `texts`: token ids, each longer than `last_tokens`. The mean a removal puts in place is that of all texts but the
+    `texts`: token ids, each longer than `last_tokens`. The mean an ablation puts in place is that of all texts but the
     text itself; a resampled contribution is the next text's at the same distance from the end.
     """
     tokens = batch_tokens or BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])
     n_layers, size = checkpoint.n_layers, max(2, tokens // last_tokens)
-    found: dict[Cut, list[Tensor]] = {cut: [] for cut in cuts}
+    divergences: dict[Ablation, list[Tensor]] = {ablation: [] for ablation in ablations}
     progress(stage, 0, len(texts), "texts")
     # A text left over alone would have no other to borrow from, so the last batch takes it in.
     starts = [start for start in range(0, len(texts), size) if len(texts) - start > 1]
@@ -47,22 +47,22 @@ def damage(
         run = record(checkpoint, prompts, keep=last_tokens)
         where = torch.arange(run.n_columns - last_tokens, run.n_columns).expand(len(prompts), last_tokens)
         intact = run.streams[-1]
-        for cut in cuts:
-            given = _instead(run, where, cut)
-            blocks = range(n_layers - cut.window + 1)
-            variants = [Variant(cut.component, range(at, at + cut.window), given) for at in blocks]
+        for ablation in ablations:
+            given = _instead(run, where, ablation)
+            blocks = range(n_layers - ablation.window + 1)
+            variants = [Variant(ablation.component, range(at, at + ablation.window), given) for at in blocks]
             ends = sweep(run, variants, where, keep=last_tokens)
-            found[cut].append(divergence_per_token(checkpoint.readout, intact, ends).T.cpu())
+            divergences[ablation].append(divergence_per_token(checkpoint.readout, intact, ends).T.cpu())
         progress(stage, end, len(texts), "texts")
-    return {cut: torch.cat(parts) for cut, parts in found.items()}
+    return {ablation: torch.cat(parts) for ablation, parts in divergences.items()}
 
 
-def _instead(run: Recording, where: Int[Tensor, "item position"], cut: Cut) -> Values:
+def _instead(run: Recording, where: Int[Tensor, "item position"], ablation: Ablation) -> Values:
     def values(layer: int) -> Tensor:
-        own = run.at(cut.component, layer, where)
-        if cut.method == "skip":
+        own = run.at(ablation.component, layer, where)
+        if ablation.method == "skip":
             return torch.zeros_like(own)
-        if cut.method == "resample":
+        if ablation.method == "resample":
             return own.roll(1, dims=0)
         others = (own.sum(0, keepdim=True) - own) / max(1, len(own) - 1)
         return others.mean(1, keepdim=True).expand_as(own)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from strata.probes.backends.restart import Knockout, sweep
 from strata.probes.backends.runs import Runs
-from strata.probes.causal.interchange import BATCH_TOKENS
+from strata.probes.causal.activation_patching import BATCH_TOKENS
 from strata.probes.causal.pairs import Pair, batches_of
 from strata.probes.causal.scores import logit_difference
 from strata.probes.checkpoints.checkpoint import Checkpoint

@@ -74,7 +74,7 @@ class Pair:
     answer_id: int
     foil_id: int
     group: str
-    """Pairs that lend each other contributions: the same task, so a donor is of the same class."""
+    """Pairs that are donors of each other: the same task, so a donor is of the same class."""
 
     def __post_init__(self) -> None:
         if len(self.clean.ids) != len(self.foil.ids) or self.clean.positions != self.foil.positions:

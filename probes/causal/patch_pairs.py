@@ -15,6 +15,7 @@ from strata.probes.asked import Asked, pairs_asked
 from strata.probes.backends.admitted import admit_once
 from strata.probes.backends.restart import COMPONENTS
 from strata.probes.backends.self_tests import require_passed
+from strata.probes.causal.activation_patching import CONTROLS, Line, patch_pairs, starts_of
 from strata.probes.causal.edit_options import (
     Places,
     layers_of,
@@ -26,7 +27,6 @@ from strata.probes.causal.edit_options import (
     require_windows,
     windows_of,
 )
-from strata.probes.causal.interchange import CONTROLS, Line, interchange, starts_of
 from strata.probes.causal.pairs import ALL, pair_of
 from strata.probes.causal.patching_result import PatchingResult
 from strata.probes.causal.scores import LEAST_DIFFERENCE
@@ -71,7 +71,7 @@ def patch(
     `layers`: blocks to patch (default: all); with `windows` over 1 so many consecutive blocks at once, from each of them.
     `direction`: denoise puts clean activations into the corrupted run (0: corrupted run, 1: clean run), noise puts
     corrupted ones into the clean run (0: clean run, 1: corrupted run). `controls` are denoised with something that should
-    not restore the answer: `random_donor` (another pair's activation), `norm_matched` (as far, in a random direction),
+    not restore the answer: `random_donor` (another pair's activation), `norm_matched_noise` (as far, in a random direction),
     `wrong_position` (another position's); contributions at named positions only. `seed` is that of random directions;
     `batch_tokens` bounds how many recomputed tokens are held at once.
 
@@ -110,7 +110,7 @@ def patch(
     widths = {line: len(starts_of(line.window, blocks, checkpoint.n_layers)) for line in lines}
     shift = {line: torch.full((len(given), width), torch.nan) for line, width in widths.items()}
     with memory_for(batch_tokens):
-        for batch in interchange(
+        for batch in patch_pairs(
             checkpoint,
             given,
             lines,

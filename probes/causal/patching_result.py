@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from strata.probes.causal.interchange import Line, Measure, starts_of
+from strata.probes.causal.activation_patching import Line, Measure, starts_of
 from strata.probes.errors import StrataError
 from strata.probes.html_table import by_layer
 

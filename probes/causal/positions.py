@@ -1,4 +1,4 @@
-"""Which token of one prompt plays the part of which token of another, when the two differ in length or wording?"""
+"""Which token of one prompt plays the part of which token of another, when the two differ in length or template?"""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def matching_columns(recipient: Target, donor: Target, donor_start: int, n_posit
     (its first token of the question where the donor is shorter). Places before the recipient's first difference repeat it.
     """
     first, length = donor.first_difference, len(donor.clean.ids)
-    found = []
+    columns = []
     for back, part in zip(range(recipient.reach, 0, -1), parts_of(recipient), strict=True):
         named = donor.clean.positions.get(part) if part != REST else None
-        found.append(max(first, length - back) if named is None or named < first else named)
-    found = [found[0]] * (n_positions - len(found)) + found
-    return torch.tensor(found) + donor_start
+        columns.append(max(first, length - back) if named is None or named < first else named)
+    columns = [columns[0]] * (n_positions - len(columns)) + columns
+    return torch.tensor(columns) + donor_start
 
 
 class Summed(NamedTuple):

@@ -1,4 +1,4 @@
-"""The null of a graft: a change as large as the donor's in every matrix, in a random direction."""
+"""The null of a layer swap: a change as large as the donor's in every matrix, in a random direction."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ class RandomDelta:
         return made
 
     def _made(self, layer: int) -> nn.Module:
-        theirs = dict(self.donor.blocks[layer].named_parameters())
+        of_donor = dict(self.donor.blocks[layer].named_parameters())
         made = copy.deepcopy(self.base.blocks[layer])
         own = dict(made.named_parameters())
         unlike = sorted(
             name
-            for name in own.keys() | theirs.keys()
-            if name not in own or name not in theirs or own[name].shape != theirs[name].shape
+            for name in own.keys() | of_donor.keys()
+            if name not in own or name not in of_donor or own[name].shape != of_donor[name].shape
         )
         if unlike:
             raise StrataError(
@@ -64,7 +64,7 @@ class RandomDelta:
             )
         with torch.no_grad():
             for name, parameter in own.items():
-                size = float(distance(theirs[name].to(parameter.device), parameter))
+                size = float(distance(of_donor[name].to(parameter.device), parameter))
                 if size:
                     parameter.copy_(moved(parameter, size, generator_for(self.seed, layer, name)))
         return made

@@ -37,8 +37,8 @@ def moved(start: Float[Tensor, "*axis"], size: float, generator: torch.Generator
     best, miss = start, float("inf")
     for direction in (fine, noise):
         if miss > MISS and bool(direction.any()):
-            found, missed = _scaled(start, origin, size, direction, odds)
-            best, miss = (found, missed) if missed < miss else (best, miss)
+            candidate, missed = _scaled(start, origin, size, direction, odds)
+            best, miss = (candidate, missed) if missed < miss else (best, miss)
     return best
 
 
@@ -54,10 +54,10 @@ def _scaled(
     low, high = 0.0, float("inf")
     best, miss = start, float("inf")
     for _ in range(_MOST_TRIES):
-        found = _rounded(origin + scale * noise, odds, start.dtype)
-        ratio = float(distance(found, start)) / size
+        candidate = _rounded(origin + scale * noise, odds, start.dtype)
+        ratio = float(distance(candidate, start)) / size
         if abs(ratio - 1) < miss:
-            best, miss = found, abs(ratio - 1)
+            best, miss = candidate, abs(ratio - 1)
         if miss <= MISS:
             break
         # The odds stay, so a larger scale never makes a smaller change: the right one lies between these two.
@@ -70,10 +70,10 @@ def _scaled(
 
 def _rounded(x: Float[Tensor, "*axis"], odds: Float[Tensor, "*axis"], dtype: torch.dtype) -> Float[Tensor, "*axis"]:
     """`x` in `dtype`: the neighbour above where the share of the step that lies below `x` exceeds the odds, else the one below."""
-    one = x.to(dtype)
-    beyond = torch.where(x > one.to(x.dtype), float("inf"), -float("inf")).to(dtype)
-    two = torch.nextafter(one, beyond)
-    below, above = torch.minimum(one, two), torch.maximum(one, two)
+    nearest = x.to(dtype)
+    beyond = torch.where(x > nearest.to(x.dtype), float("inf"), -float("inf")).to(dtype)
+    neighbour = torch.nextafter(nearest, beyond)
+    below, above = torch.minimum(nearest, neighbour), torch.maximum(nearest, neighbour)
     share = (x - below.to(x.dtype)) / (above.to(x.dtype) - below.to(x.dtype))
     return torch.where(share > odds, above, below)
 

@@ -42,12 +42,12 @@ def divergence_per_token(
 ) -> Float[Tensor, "variant item"]:
     """KL(p_intact ‖ p_edited) in nats, averaged over the tokens of an item; one edited run at a time is held."""
     before = readout.logits(intact).float().log_softmax(-1)
-    found = [
+    divergences = [
         torch.nn.functional.kl_div(
-            readout.logits(one).float().log_softmax(-1), before, reduction="none", log_target=True
+            readout.logits(variant).float().log_softmax(-1), before, reduction="none", log_target=True
         )
         .sum(-1)
         .mean(-1)
-        for one in edited
+        for variant in edited
     ]
-    return torch.stack(found)
+    return torch.stack(divergences)

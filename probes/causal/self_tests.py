@@ -13,7 +13,7 @@ from strata.probes.backends.restart import COMPONENTS, Variant, sweep
 from strata.probes.backends.self_tests import SelfTest
 from strata.probes.backends.tolerance import Tolerance, tolerance_of
 from strata.probes.backends.torch_hooks import TorchHooks
-from strata.probes.causal.interchange import Line, interchange
+from strata.probes.causal.activation_patching import Line, patch_pairs
 from strata.probes.causal.pairs import ALL, Pair
 from strata.probes.causal.scores import logit_difference
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -58,13 +58,13 @@ def _restart_is_the_full_forward(
             Variant(component, range(layer, layer + 1), partial(clean.at, component, where=where)) for layer in layers
         ]
         restarted = checkpoint.readout.logits(sweep(foil, variants, where)[:, :, 0]).double()
-        for variant, found in zip(variants, restarted, strict=True):
+        for variant, logits in zip(variants, restarted, strict=True):
             layer = variant.blocks.start
             edit = Edit(Site(component, layer), where, variant.values(layer))
             whole = backend.edit(foil.batch, [edit], where[:, -1:], sites=[stream], logits=True).logits
             assert whole is not None
-            expected = whole[:, 0].double().to(found.device)
-            gap = torch.linalg.vector_norm(found - expected, dim=-1) / torch.linalg.vector_norm(expected, dim=-1)
+            expected = whole[:, 0].double().to(logits.device)
+            gap = torch.linalg.vector_norm(logits - expected, dim=-1) / torch.linalg.vector_norm(expected, dim=-1)
             worst = max(worst, float(gap.max()) if bool(torch.isfinite(gap).all()) else float("inf"))
     yield SelfTest(
         "a restarted run gives the logits of the whole forward pass",
@@ -78,7 +78,9 @@ def _restart_is_the_full_forward(
 def _own_into_own(checkpoint: Checkpoint, foil: Recording, tolerance: Tolerance) -> SelfTest:
     where = torch.tensor([[foil.n_columns - 1]]).expand(len(foil.prompts), 1)
     layers = range(checkpoint.n_layers)
-    variants = [Variant("resid_pre", range(one, one + 1), lambda at: foil.at("resid_pre", at, where)) for one in layers]
+    variants = [
+        Variant("resid_pre", range(layer, layer + 1), lambda at: foil.at("resid_pre", at, where)) for layer in layers
+    ]
     ends = checkpoint.readout.logits(sweep(foil, variants, where)[:, :, 0]).double()
     before = checkpoint.readout.logits(foil.streams[-1][:, -1]).double()
     gap = torch.linalg.vector_norm(ends - before, dim=-1) / torch.linalg.vector_norm(before, dim=-1)
@@ -95,7 +97,7 @@ def _own_into_own(checkpoint: Checkpoint, foil: Recording, tolerance: Tolerance)
 def _every_position_restores(checkpoint: Checkpoint, pairs: Sequence[Pair], tolerance: Tolerance) -> SelfTest:
     line = Line("denoise", "resid_pre", ALL)
     worst = 0.0
-    for batch in interchange(checkpoint, pairs, [line]):
+    for batch in patch_pairs(checkpoint, pairs, [line]):
         clean, foil = batch.clean.double(), batch.foil.double()
         scale = clean.abs().maximum(foil.abs()).clamp(min=1.0)[:, None]
         gap = ((batch.shift[line].double() - (clean - foil)[:, None]) / scale).abs()
@@ -115,16 +117,16 @@ def _sign(checkpoint: Checkpoint, foil: Recording, pairs: Sequence[Pair], tolera
     readout = checkpoint.readout
     tokens = torch.tensor([[pair.answer_id, pair.foil_id] for pair in pairs])
     stream = foil.streams[-1][:, -1]
-    found = logit_difference(readout, stream[None], tokens)[0].double()
+    difference = logit_difference(readout, stream[None], tokens)[0].double()
     with torch.no_grad():
         on = foil.batch.to(checkpoint.device)
         output = checkpoint.model(
             input_ids=on.ids, attention_mask=on.mask, position_ids=on.position_ids, use_cache=False
         )
-    logits = output.logits[:, -1].double().to(found.device)
-    at = tokens.to(found.device)
+    logits = output.logits[:, -1].double().to(difference.device)
+    at = tokens.to(difference.device)
     expected = (logits.gather(1, at[:, :1]) - logits.gather(1, at[:, 1:]))[:, 0]
-    gap = (found - expected).abs() / torch.linalg.vector_norm(logits, dim=-1)
+    gap = (difference - expected).abs() / torch.linalg.vector_norm(logits, dim=-1)
     value = float(gap.max()) if bool(torch.isfinite(gap).all()) else float("inf")
     return SelfTest(
         "the logit difference is the model's logit of the answer minus that of the foil",

@@ -106,10 +106,10 @@ def adapter_settings(adapter: str) -> dict[str, Any]:
 def check_recorded_base(adapter: str, base_sha256: Callable[[], str]) -> None:
     """Raises StrataError when `adapter` records another base than the one of this hash, which is asked for only then."""
     base = recorded_base(adapter_files(adapter)[0])
-    if base is not None and (found := base_sha256()) != base["weights_sha256"]:
+    if base is not None and (base_hash := base_sha256()) != base["weights_sha256"]:
         raise StrataError(
             f"The adapter {adapter} was trained on {base['spec']} (weights {base['weights_sha256'][:12]}), not on this "
-            f"base (weights {found[:12]})",
+            f"base (weights {base_hash[:12]})",
             f"Open it as {base['spec']}+{adapter}",
         )
 
@@ -182,12 +182,14 @@ def untie(loaded: Any) -> None:
     model = loaded.base_model.model
     ends = [model.get_input_embeddings(), model.get_output_embeddings()]
     inner = [getattr(end, "base_layer", end) for end in ends]
-    first, second = (one._parameters.get("weight") if isinstance(one, torch.nn.Module) else None for one in inner)
+    first, second = (
+        module._parameters.get("weight") if isinstance(module, torch.nn.Module) else None for module in inner
+    )
     # Modules that an adapter brings whole are copies, which share nothing with the base.
     if first is None or first is not second or inner == ends:
         return
     inner[1].weight = torch.nn.Parameter(inner[1].weight.detach().clone(), requires_grad=False)
-    for config in {id(one): one for one in (model.config, model.config.get_text_config())}.values():
+    for config in {id(settings): settings for settings in (model.config, model.config.get_text_config())}.values():
         config.tie_word_embeddings = False
 
 

@@ -56,7 +56,7 @@ def _of_base(
 
 def _same_weights(there: Path, here: Path, weights_sha256: Callable[[Path], str] | None) -> bool:
     try:
-        sizes = [sum(file.stat().st_size for file in weight_files(one).files) for one in (there, here)]
+        sizes = [sum(file.stat().st_size for file in weight_files(directory).files) for directory in (there, here)]
         # Headers may differ in length where the numbers are the same.
         near = abs(sizes[0] - sizes[1]) <= 0.01 * max(sizes)
         return near and (weights_sha256 is None or weights_sha256(there) == weights_sha256(here))
@@ -88,19 +88,19 @@ def _stored(files: Iterable[Path], name: str) -> torch.Tensor | None:
             for stored in weights.keys():  # noqa: SIM118
                 canonical = canonical_name(stored)
                 if canonical == name:
-                    found: torch.Tensor = weights.get_tensor(stored)
-                    return found
+                    weight: torch.Tensor = weights.get_tensor(stored)
+                    return weight
                 if is_unembedding(name) and is_embedding(canonical):
                     tied = weights.get_tensor(stored)
     return tied
 
 
-def _equal_in_storage(one: torch.Tensor, other: torch.Tensor) -> bool:
+def _equal_in_storage(first: torch.Tensor, second: torch.Tensor) -> bool:
     """Whether two tensors are the same numbers, up to the coarser of their precisions."""
-    if one.shape != other.shape:
+    if first.shape != second.shape:
         return False
-    coarser = min((one.dtype, other.dtype), key=lambda dtype: (torch.finfo(dtype).bits, -torch.finfo(dtype).eps))
-    return torch.equal(one.to(coarser), other.to(coarser))
+    coarser = min((first.dtype, second.dtype), key=lambda dtype: (torch.finfo(dtype).bits, -torch.finfo(dtype).eps))
+    return torch.equal(first.to(coarser), second.to(coarser))
 
 
 def _names(parsed: Spec, directory: Path | None) -> Iterator[str]:
@@ -140,22 +140,24 @@ def _of_tokenizer(adapter: str, tokenizer: Any) -> Iterator[str]:
     except StrataError:
         yield f"The adapter {adapter} brings a tokenizer of its own, which can't be read and is not used"
         return
-    found = tokenizer_difference(tokenizer, own)
-    said = []
-    if found.only_b:
-        said.append(f"{found.only_b} more token{'s' if found.only_b > 1 else ''} ({_first_new(tokenizer, own)})")
-    if found.only_a:
-        said.append(f"{found.only_a} fewer token{'s' if found.only_a > 1 else ''}")
-    if found.moved:
-        said.append(f"other ids of {found.moved} tokens")
-    if found.splits_differ:
-        said.append(f"other ids of texts such as {found.splits_differ[0]!r}")
-    if found.bos[0] != found.bos[1]:
-        said.append("another BOS policy")
-    if found.template in ("differs", "only B"):
-        said.append("another chat template")
-    if said:
-        yield f"The adapter {adapter} brings a tokenizer of its own, which is not used: with {', '.join(said)}"
+    difference = tokenizer_difference(tokenizer, own)
+    parts = []
+    if difference.only_b:
+        parts.append(
+            f"{difference.only_b} more token{'s' if difference.only_b > 1 else ''} ({_first_new(tokenizer, own)})"
+        )
+    if difference.only_a:
+        parts.append(f"{difference.only_a} fewer token{'s' if difference.only_a > 1 else ''}")
+    if difference.moved:
+        parts.append(f"other ids of {difference.moved} tokens")
+    if difference.splits_differ:
+        parts.append(f"other ids of texts such as {difference.splits_differ[0]!r}")
+    if difference.bos[0] != difference.bos[1]:
+        parts.append("another BOS policy")
+    if difference.template in ("differs", "only B"):
+        parts.append("another chat template")
+    if parts:
+        yield f"The adapter {adapter} brings a tokenizer of its own, which is not used: with {', '.join(parts)}"
 
 
 def _first_new(tokenizer: Any, own: Any) -> str:

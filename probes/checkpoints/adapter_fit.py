@@ -28,7 +28,7 @@ def refuse_unmergeable(adapter: str, settings: Mapping[str, Any]) -> None:
     kind = str(settings.get("peft_type") or "").upper()
     if not kind:
         raise StrataError(f"{adapter}/adapter_config.json names no peft_type", "Save the adapter with PEFT again")
-    known = {str(one.value).upper(): one for one in PeftType}
+    known = {str(peft_type.value).upper(): peft_type for peft_type in PeftType}
     if kind not in known or known[kind] not in PEFT_TYPE_TO_CONFIG_MAPPING:
         raise StrataError(
             f"The adapter {adapter} is of a kind ({kind}) that PEFT {__version__} doesn't know",
@@ -61,8 +61,8 @@ def refuse_broken(adapter: str, weights: Path) -> None:
     """Raises StrataError when one half of a factor is missing, or numbers are not finite."""
     with safe_open(str(weights), framework="pt") as file:
         names = set(file.keys())
-        for one, other in (*_PAIRS, *((b, a) for a, b in _PAIRS)):
-            alone = sorted(n for n in names if n.endswith(one) and n.removesuffix(one) + other not in names)
+        for half, other in (*_PAIRS, *((b, a) for a, b in _PAIRS)):
+            alone = sorted(n for n in names if n.endswith(half) and n.removesuffix(half) + other not in names)
             if alone:
                 raise StrataError(
                     f"The adapter {adapter} is incomplete and does not fit this base model: it holds {alone[0]}, but not the "
@@ -97,10 +97,10 @@ def refuse_other_base(adapter: str, stored: Shapes, model: Any) -> None:
 def _refuse_other_vocabulary(adapter: str, stored: Shapes, model: Any) -> None:
     rows = int(model.get_input_embeddings().weight.shape[0])
     for name, shape in sorted(stored.items()):
-        found = _vocabulary_of(name, shape)
-        if found is not None and found != rows:
+        vocabulary = _vocabulary_of(name, shape)
+        if vocabulary is not None and vocabulary != rows:
             raise StrataError(
-                f"The adapter {adapter} was trained on a model with a resized vocabulary: {found} tokens, this base has {rows} "
+                f"The adapter {adapter} was trained on a model with a resized vocabulary: {vocabulary} tokens, this base has {rows} "
                 f"({name.removeprefix(_AHEAD)})",
                 "Merge it into the resized base with PEFT, save the result, and give that directory",
             )
@@ -135,7 +135,7 @@ def _depth_of(model: Any) -> int:
 
 
 def _depth(names: Any) -> int:
-    return max((int(found[1]) + 1 for name in names if (found := _BLOCK.search(name))), default=0)
+    return max((int(match[1]) + 1 for name in names if (match := _BLOCK.search(name))), default=0)
 
 
 def _refuse_other_width(adapter: str, name: str, shape: tuple[int, ...], model: Any, *, is_low: bool) -> None:
@@ -149,11 +149,11 @@ def _refuse_other_width(adapter: str, name: str, shape: tuple[int, ...], model: 
         return
     transposed = type(module).__name__ == "Conv1D"
     outputs, inputs = reversed(weight.shape) if transposed else weight.shape
-    found, wanted = (shape[1], inputs) if is_low else (shape[0], outputs)
-    if found != wanted:
+    width, wanted = (shape[1], inputs) if is_low else (shape[0], outputs)
+    if width != wanted:
         raise StrataError(
             f"The adapter {adapter} does not fit this base model: {module_name} {'reads' if is_low else 'writes'} {wanted} "
-            f"numbers, its change {found}",
+            f"numbers, its change {width}",
             "Check which base it was trained on",
         )
 
@@ -166,7 +166,7 @@ def not_in_place(wanted: set[str], stored: set[str], own: set[str]) -> list[str]
 
 def acts_alike(beside: torch.Tensor, merged: torch.Tensor, dtype: torch.dtype) -> bool:
     """Whether logits with the adapter beside the weights and with it merged are the same up to rounding in `dtype`."""
-    beside, merged = (one.float() - one.float().mean(dim=-1, keepdim=True) for one in (beside, merged))
+    beside, merged = (logits.float() - logits.float().mean(dim=-1, keepdim=True) for logits in (beside, merged))
     # Merging rounds every changed weight once more, which in half precision shows in the third digit.
     return float((beside - merged).norm()) <= (2e-3 if dtype == torch.float32 else 0.1) * float(beside.norm())
 

@@ -83,12 +83,12 @@ def _blocks_of(model: nn.Module, text_config: Any) -> tuple[str, Any]:
         raise NotSupportedError(name_of(model), "its configuration doesn't say how many blocks it has")
     if n_layers == 0:
         raise NotSupportedError(name_of(model), "it has no blocks (num_hidden_layers is 0)")
-    found = [
+    candidates = [
         (path, module)
         for path, module in model.named_modules()
         if isinstance(module, nn.ModuleList) and len(module) == n_layers and _first(module[0], _MLP) is not None
     ]
-    if not found:
+    if not candidates:
         raise NotSupportedError(
             name_of(model), f"no list of {n_layers} blocks, each with an MLP under a known name, was found in it"
         )
@@ -96,7 +96,7 @@ def _blocks_of(model: nn.Module, text_config: Any) -> tuple[str, Any]:
     of_text: Any = getattr(model, "get_decoder", None)
     decoder = of_text() if of_text is not None else None
     inside = {id(module) for module in decoder.modules()} if isinstance(decoder, nn.Module) else set()
-    return next(((path, module) for path, module in found if id(module) in inside), found[0])
+    return next(((path, module) for path, module in candidates if id(module) in inside), candidates[0])
 
 
 def _parts(model: nn.Module, block: Any) -> BlockParts:

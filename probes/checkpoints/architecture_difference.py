@@ -61,7 +61,7 @@ _NOT_COMPUTED = frozenset(
 @dataclass(frozen=True)
 class ArchitectureDifference:
     what: str
-    """In words."""
+    """As a sentence."""
     a: Any
     """Value in A."""
     b: Any
@@ -103,7 +103,7 @@ def _facts(directory: Path) -> dict[str, Any]:
 
 def _rest(config: Any) -> dict[str, Any]:
     """Every other setting that can change what is computed, under its own name."""
-    told = {*_SHAPE, *_SETTINGS, *_NOT_COMPUTED, "rope_parameters", "rope_theta", "rope_scaling"}
-    found = {name: value for name, value in without_asides(config.to_dict()).items() if name not in told}
+    reported = {*_SHAPE, *_SETTINGS, *_NOT_COMPUTED, "rope_parameters", "rope_theta", "rope_scaling"}
+    rest = {name: value for name, value in without_asides(config.to_dict()).items() if name not in reported}
     rope = dict(getattr(config, "rope_parameters", None) or {})
-    return found | {f"rope {name}": value for name, value in rope.items() if name not in ("rope_theta", "rope_type")}
+    return rest | {f"rope {name}": value for name, value in rope.items() if name not in ("rope_theta", "rope_type")}

@@ -26,7 +26,7 @@ class NoEmbeddingError(StrataError):
             "Leave it out of the text, or give the checkpoint whose embedding was resized with its tokenizer",
         )
         self.reason = f"needs {token!r}, which the model has no embedding for ({sizes})"
-        """The same in words shared by all texts that need it."""
+        """The same worded alike for all texts that need it."""
         self.n_tokens = n_tokens
         """Length of the whole text."""
 
@@ -108,7 +108,7 @@ class Checkpoint:
 
     def is_stretched(self, n_tokens: int) -> bool:
         """Whether a row of `n_tokens` is embedded otherwise than a short one, so that rows need position ids of their own."""
-        return any(n_tokens > one for one in self.thresholds)
+        return any(n_tokens > threshold for threshold in self.thresholds)
 
     @cached_property
     def pad_id(self) -> int:
@@ -126,8 +126,8 @@ class Checkpoint:
         whole, bare = (list(self.tokenizer("a", add_special_tokens=special)["input_ids"]) for special in (True, False))
         if not bare:  # a vocabulary without that letter, nor a token for what is unknown
             return tuple(int(token) for token in whole[:1] if token == self.tokenizer.bos_token_id)
-        found = (start for start in range(len(whole)) if whole[start : start + len(bare)] == bare)
-        return tuple(int(token) for token in whole[: next(found, 0)])
+        starts = (start for start in range(len(whole)) if whole[start : start + len(bare)] == bare)
+        return tuple(int(token) for token in whole[: next(starts, 0)])
 
     @cached_property
     def n_embeddings(self) -> int:

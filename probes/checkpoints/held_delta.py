@@ -39,16 +39,18 @@ def holds_change(rows: Rows, shapes: Mapping[str, tuple[int, ...]], delta: LoraD
 
     False also where the change is too small beside the weights to be found.
     """
-    found = [_share(rows, name, change) for name, change in delta.changes.items() if shapes.get(name) == change.shape]
-    found = [one for one in found if one.size > 0]
-    if not found:
+    estimates = [
+        _share(rows, name, change) for name, change in delta.changes.items() if shapes.get(name) == change.shape
+    ]
+    estimates = [estimate for estimate in estimates if estimate.size > 0]
+    if not estimates:
         return False
-    size = sum(one.size for one in found)
-    share = sum(one.value * one.size for one in found) / size
-    error = math.sqrt(sum((one.error * one.size) ** 2 for one in found)) / size
+    size = sum(estimate.size for estimate in estimates)
+    share = sum(estimate.value * estimate.size for estimate in estimates) / size
+    error = math.sqrt(sum((estimate.error * estimate.size) ** 2 for estimate in estimates)) / size
     if error > _SURE or abs(share - 1) > _NEAR:
         return False
-    return median(abs(one.value - 1) / one.error for one in found) <= _TYPICAL
+    return median(abs(estimate.value - 1) / estimate.error for estimate in estimates) <= _TYPICAL
 
 
 def refuse_held(rows: Rows, shapes: Mapping[str, tuple[int, ...]], adapter: LoraDelta, model: str) -> None:

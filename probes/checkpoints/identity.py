@@ -124,7 +124,7 @@ def hash_config(model: PreTrainedModel, adapters: Iterable[Mapping[str, Any]] = 
 def hash_settings(settings: Mapping[str, Any]) -> str:
     """sha256 over settings as JSON.
 
-    Paths, library versions and storage precision are left out: they don't change what is computed (precision is
+    Paths, library versions and storage precision are excluded: they don't change what is computed (precision is
     recorded by itself).
     """
     return hashlib.sha256(json.dumps(without_asides(settings), sort_keys=True, default=str).encode()).hexdigest()

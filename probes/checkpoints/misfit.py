@@ -31,9 +31,9 @@ def refuse_misfit(directory: object, stored: Shapes, model: Any) -> None:
     """
     wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     _refuse_other_towers(directory, stored, wanted, model)
-    ours, theirs = _canonical(wanted), _canonical(stored)
-    _refuse_other_shapes(directory, theirs, ours, model)
-    _refuse_other_depth(directory, theirs, ours)
+    canonical_wanted, canonical_stored = _canonical(wanted), _canonical(stored)
+    _refuse_other_shapes(directory, canonical_stored, canonical_wanted, model)
+    _refuse_other_depth(directory, canonical_stored, canonical_wanted)
 
 
 def _canonical(shapes: Shapes) -> dict[str, tuple[int, ...]]:
@@ -77,24 +77,28 @@ def _refuse_other_shapes(directory: object, stored: Shapes, wanted: Shapes, mode
 
 
 def _refuse_other_depth(directory: object, stored: Shapes, wanted: Shapes) -> None:
-    found, needed = _depths(stored), _depths(wanted)
+    stored_depths, needed = _depths(stored), _depths(wanted)
     for path, depth in needed.items():
-        if path in found and found[path] != depth and not _more_to_come(found[path], depth, stored, wanted, path):
+        if (
+            path in stored_depths
+            and stored_depths[path] != depth
+            and not _more_to_come(stored_depths[path], depth, stored, wanted, path)
+        ):
             raise StrataError(
-                f"config.json of {directory} says {depth} blocks, but its weights hold {found[path]} ({path}.0 to "
-                f"{path}.{found[path] - 1})",
-                f"{_OWN}: a model with made-up or left-out blocks would be measured otherwise",
+                f"config.json of {directory} says {depth} blocks, but its weights hold {stored_depths[path]} ({path}.0 to "
+                f"{path}.{stored_depths[path] - 1})",
+                f"{_OWN}: a model with made-up or excluded blocks would be measured otherwise",
             )
 
 
-def _more_to_come(found: int, depth: int, stored: Shapes, wanted: Shapes, path: str) -> bool:
+def _more_to_come(stored_depth: int, depth: int, stored: Shapes, wanted: Shapes, path: str) -> bool:
     """Whether what is stored beyond the blocks is no block like them, such as a head that predicts tokens further on."""
-    if found < depth:
+    if stored_depth < depth:
         return False
     like = {name.removeprefix(f"{path}.0.") for name in wanted if name.startswith(f"{path}.0.")}
     beyond = {
         name.removeprefix(f"{path}.{block}.")
-        for block in range(depth, found)
+        for block in range(depth, stored_depth)
         for name in stored
         if name.startswith(f"{path}.{block}.")
     }

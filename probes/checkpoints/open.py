@@ -271,7 +271,7 @@ def _open_directory(
     if left_over:
         raise StrataError(
             f"{directory} holds {len(left_over)} weights that its config.json has no place for, among them {left_over[0]}",
-            "Use the config.json that belongs to them: a part of the model would be left out otherwise",
+            "Use the config.json that belongs to them: a part of the model would be excluded otherwise",
         )
     tokenizer = open_tokenizer(directory, trust_remote_code=trust_remote_code)
     names = tuple(str(file.relative_to(directory)) for file in weights.files)

@@ -106,9 +106,9 @@ def refuse_quantised(directory: Path, config: Mapping[str, Any]) -> None:
             f"{directory}/config.json says that the weights are quantised, but not how (quantization_config is empty)",
             "Take the field out if they are not quantised",
         )
-    found = [part[name] for part in parts for name in _SETTINGS if isinstance(part.get(name), dict) and part[name]]
-    if found:
-        raise _quantised(directory, *_method(found[0]), "its config.json says so")
+    settings = [part[name] for part in parts for name in _SETTINGS if isinstance(part.get(name), dict) and part[name]]
+    if settings:
+        raise _quantised(directory, *_method(settings[0]), "its config.json says so")
     beside = next((name for name in _BESIDE if (directory / name).exists()), None)
     if beside is not None:
         raise _quantised(directory, _BESIDE[beside], "", f"it holds a {beside}")
@@ -136,7 +136,7 @@ def _is_narrow(name: str, kind: str) -> bool:
 
 
 def _method(settings: Mapping[str, Any]) -> tuple[str, str]:
-    """(kind, precision in words) of a quantisation's settings."""
+    """(kind, precision as text) of a quantisation's settings."""
     bits = settings.get("bits") or (4 if settings.get("load_in_4bit") else 8 if settings.get("load_in_8bit") else None)
     method = settings.get("quant_method") or settings.get("quant_algo")
     if not method:

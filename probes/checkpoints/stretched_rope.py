@@ -37,24 +37,24 @@ def embed_row_by_row(model: nn.Module) -> None:
 
 def thresholds_of(model: nn.Module) -> tuple[int, ...]:
     """Prompt lengths beyond which position embeddings change, in ascending order; none in most models."""
-    found = {
+    thresholds = {
         module.threshold(layer_type)
         for module in model.modules()
         if isinstance(module, RowByRow)
         for layer_type, kind in _kinds(module).items()
         if _depends(kind)
     }
-    return tuple(sorted(found))
+    return tuple(sorted(thresholds))
 
 
 def stretch_of(model: nn.Module) -> float:
     """How many times longer than its configuration says a prompt may be: dynamic scaling begins where that context ends."""
-    found = [1.0]
+    factors = [1.0]
     for module in model.modules():
         if isinstance(module, RowByRow):
             dynamic = [name for name, kind in _kinds(module).items() if "dynamic" in kind]
-            found += [float(module.settings(name).get("factor") or 1.0) for name in dynamic]
-    return max(found)
+            factors += [float(module.settings(name).get("factor") or 1.0) for name in dynamic]
+    return max(factors)
 
 
 class RowByRow(nn.Module):
@@ -87,12 +87,12 @@ class RowByRow(nn.Module):
             return self._alone(x, position_ids, options)
         whole: list[Any] = [None] * len(position_ids)
         for rows in groups.values():
-            found = self._alone(x, position_ids[torch.tensor(rows, device=position_ids.device)], options)
-            parts = found if isinstance(found, tuple) else (found,)
+            embeddings = self._alone(x, position_ids[torch.tensor(rows, device=position_ids.device)], options)
+            parts = embeddings if isinstance(embeddings, tuple) else (embeddings,)
             for place, row in enumerate(rows):
                 whole[row] = tuple(part[place] for part in parts)
         stacked = tuple(torch.stack(parts) for parts in zip(*whole, strict=True))
-        return stacked if isinstance(found, tuple) else stacked[0]
+        return stacked if isinstance(embeddings, tuple) else stacked[0]
 
     def _class_of(self, length: int, layer_type: str | None) -> int:
         """Rows of one class have the same factors."""
@@ -122,7 +122,7 @@ def _kinds(module: nn.Module) -> dict[str | None, str]:
     if isinstance(kind, str):
         return {None: kind}
     if isinstance(kind, dict):
-        return {name: one for name, one in kind.items() if isinstance(one, str)}
+        return {name: rope_type for name, rope_type in kind.items() if isinstance(rope_type, str)}
     return {}
 
 

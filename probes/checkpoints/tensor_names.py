@@ -59,18 +59,18 @@ def part_of(name: str) -> tuple[int | None, Part]:
 
     Fused matrices stay fused (`qkv`, `gate_up`). The experts of a mixture go by the names of a plain MLP.
     """
-    found = _BLOCK.match(name)
-    if found is None:
+    match = _BLOCK.match(name)
+    if match is None:
         return None, _outside(name)
-    block, rest = int(found[1]), found[2]
+    block, rest = int(match[1]), match[2]
     module, _, kind = rest.rpartition(".")
     if "norm" in module or re.search(r"(^|\.)ln_\d+$", module):
         return block, "norms"
     if kind == "bias":
         return block, "biases"
     names = module.split(".")
-    two, one = ".".join(names[-2:]), names[-1]
-    return block, _IN_BLOCK.get(two) or _IN_BLOCK.get(one) or _IN_BLOCK.get(kind) or "other"
+    last_two, last = ".".join(names[-2:]), names[-1]
+    return block, _IN_BLOCK.get(last_two) or _IN_BLOCK.get(last) or _IN_BLOCK.get(kind) or "other"
 
 
 def _outside(name: str) -> Part:

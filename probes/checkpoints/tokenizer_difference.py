@@ -1,4 +1,4 @@
-"""Do two checkpoints read the same text as the same tokens? What differs, in words."""
+"""Do two checkpoints read the same text as the same tokens? What differs, as sentences."""
 
 from __future__ import annotations
 
@@ -42,23 +42,23 @@ class TokenizerDifference:
 
     def sentences(self) -> list[str]:
         """What differs, one sentence each; empty when nothing does."""
-        said = []
+        sentences = []
         if self.size_a != self.size_b:
-            said.append(f"vocabulary: {self.size_a:,} tokens in A, {self.size_b:,} in B")
+            sentences.append(f"vocabulary: {self.size_a:,} tokens in A, {self.size_b:,} in B")
         if self.only_a or self.only_b or self.moved:
-            said.append(
+            sentences.append(
                 f"tokens: {self.only_a:,} only in A, {self.only_b:,} only in B, {self.moved:,} with another id"
                 f" ({', '.join(self.examples)})"
             )
-        said += [f"{role}: {a!r} in A, {b!r} in B" for role, (a, b) in self.special.items()]
+        sentences += [f"{role}: {a!r} in A, {b!r} in B" for role, (a, b) in self.special.items()]
         for name, (a, b) in (("BOS before", self.bos), ("EOS after", self.eos)):
             if a != b:
-                said.append(f"{name} every text: {'A only' if a else 'B only'}")
+                sentences.append(f"{name} every text: {'A only' if a else 'B only'}")
         if self.template not in ("same", "neither"):
-            said.append(f"chat template: {self.template}")
+            sentences.append(f"chat template: {self.template}")
         if self.splits_differ:
-            said.append(f"texts split differently, among them {self.splits_differ[0]!r}")
-        return said
+            sentences.append(f"texts split differently, among them {self.splits_differ[0]!r}")
+        return sentences
 
 
 def tokenizer_difference(a: Any, b: Any) -> TokenizerDifference:
@@ -68,7 +68,7 @@ def tokenizer_difference(a: Any, b: Any) -> TokenizerDifference:
     moved = sorted(token for token in first.keys() & second.keys() if first[token] != second[token])
     shown = [f"{token!r} {first[token]}→{second[token]}" for token in moved[:2]]
     shown += [f"{token!r} only B" for token in only_b[:2]] + [f"{token!r} only A" for token in only_a[:2]]
-    ours, theirs = _special(a), _special(b)
+    special_a, special_b = _special(a), _special(b)
     return TokenizerDifference(
         size_a=len(first),
         size_b=len(second),
@@ -77,9 +77,9 @@ def tokenizer_difference(a: Any, b: Any) -> TokenizerDifference:
         moved=len(moved),
         examples=tuple(shown[:_EXAMPLES]),
         special={
-            role: (ours.get(role), theirs.get(role))
-            for role in sorted(ours.keys() | theirs.keys())
-            if ours.get(role) != theirs.get(role)
+            role: (special_a.get(role), special_b.get(role))
+            for role in sorted(special_a.keys() | special_b.keys())
+            if special_a.get(role) != special_b.get(role)
         },
         bos=(_puts(a, a.bos_token_id, 0), _puts(b, b.bos_token_id, 0)),
         eos=(_puts(a, a.eos_token_id, -1), _puts(b, b.eos_token_id, -1)),

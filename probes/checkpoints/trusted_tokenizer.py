@@ -86,8 +86,8 @@ def _file_alone(directory: Path, error: Exception) -> OpenedTokenizer:
         raise
     except Exception as second:  # as in open_tokenizer
         raise _cannot_load(directory, second) from second
-    said = f"Text becomes the ids of {_FILE}: transformers can't make what {_CONFIG} names ({first_line(error)})"
-    return OpenedTokenizer(used, (said, *_bos_caveat(directory, used)))
+    caveat = f"Text becomes the ids of {_FILE}: transformers can't make what {_CONFIG} names ({first_line(error)})"
+    return OpenedTokenizer(used, (caveat, *_bos_caveat(directory, used)))
 
 
 def _names_own_code(directory: Path) -> bool:
@@ -122,8 +122,10 @@ def _held_against_file(directory: Path, loaded: Any) -> OpenedTokenizer:
     odd = _first_odd(loaded, stated, TELLING)
     if not type(loaded).__module__.startswith("transformers."):
         # The person asked for this code, and it may mean what it does.
-        said = () if odd is None else (f"The checkpoint's own tokenizer code gives other ids than its {_FILE} ({odd})",)
-        return OpenedTokenizer(loaded, said)
+        code_caveats = (
+            () if odd is None else (f"The checkpoint's own tokenizer code gives other ids than its {_FILE} ({odd})",)
+        )
+        return OpenedTokenizer(loaded, code_caveats)
     used, caveats = loaded, []
     if odd is not None or not _same_pipeline(loaded, stated):
         used = _from_file(directory, stated)
@@ -168,11 +170,11 @@ def _first_odd(tokenizer: Any, stated: Any, texts: Sequence[str]) -> str | None:
     """The first text that becomes other ids, with both; None when there is none."""
     for text in texts:
         wanted = list(stated.encode(text, add_special_tokens=False).ids)
-        found = _ids(tokenizer, text)
-        if found != wanted:
-            return f"{text!r}: {_shown(found, wanted)}"
-    found, wanted = _ids(tokenizer, "a", special=True), list(stated.encode("a").ids)
-    return None if found == wanted else f"with special tokens 'a': {_shown(found, wanted)}"
+        ids = _ids(tokenizer, text)
+        if ids != wanted:
+            return f"{text!r}: {_shown(ids, wanted)}"
+    ids, wanted = _ids(tokenizer, "a", special=True), list(stated.encode("a").ids)
+    return None if ids == wanted else f"with special tokens 'a': {_shown(ids, wanted)}"
 
 
 def _ids(tokenizer: Any, text: str, *, special: bool = False) -> list[int] | None:
@@ -183,13 +185,13 @@ def _ids(tokenizer: Any, text: str, *, special: bool = False) -> list[int] | Non
         return None
 
 
-def _shown(found: Sequence[int] | None, wanted: Sequence[int]) -> str:
-    if found is None:
+def _shown(actual: Sequence[int] | None, wanted: Sequence[int]) -> str:
+    if actual is None:
         return "no ids at all"
-    shorter = min(len(found), len(wanted))
-    same = next((n for n in range(shorter) if found[n] != wanted[n]), shorter)
-    ours, theirs = (", ".join(map(str, ids[same : same + 3])) or "nothing" for ids in (found, wanted))
-    return f"{ours} instead of {theirs}"
+    shorter = min(len(actual), len(wanted))
+    same = next((n for n in range(shorter) if actual[n] != wanted[n]), shorter)
+    actual_ids, wanted_ids = (", ".join(map(str, ids[same : same + 3])) or "nothing" for ids in (actual, wanted))
+    return f"{actual_ids} instead of {wanted_ids}"
 
 
 def _same_pipeline(loaded: Any, stated: Any) -> bool:
@@ -199,7 +201,7 @@ def _same_pipeline(loaded: Any, stated: Any) -> bool:
         return False
     parts = ("normalizer", "pre_tokenizer", "decoder")
     same = all(_state(getattr(inner, part)) == _state(getattr(stated, part)) for part in parts)
-    words = [one.get_vocab(with_added_tokens=False) for one in (inner, stated)]
+    words = [pipeline.get_vocab(with_added_tokens=False) for pipeline in (inner, stated)]
     return same and words[0] == words[1] and _settings(inner.model) == _settings(stated.model)
 
 
@@ -223,10 +225,10 @@ def _bos_caveat(directory: Path, used: Any) -> list[str]:
 
 def _config(directory: Path) -> dict[str, object]:
     try:
-        found = json.loads((directory / _CONFIG).read_text(encoding="utf-8"))
+        config = json.loads((directory / _CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return config if isinstance(config, dict) else {}
 
 
 def _held_against_model(directory: Path, loaded: Any) -> OpenedTokenizer:
@@ -237,24 +239,24 @@ def _held_against_model(directory: Path, loaded: Any) -> OpenedTokenizer:
     wanted = {text: encode(text) for text in TELLING}
 
     def odd() -> str | None:
-        found = ((text, _ids(loaded, text), ids) for text, ids in wanted.items())
-        return next((f"{text!r}: {_shown(ours, ids)}" for text, ours, ids in found if ours != ids), None)
+        compared = ((text, _ids(loaded, text), ids) for text, ids in wanted.items())
+        return next((f"{text!r}: {_shown(ours, ids)}" for text, ours, ids in compared if ours != ids), None)
 
     before = odd()
     if before is None:
         return OpenedTokenizer(loaded, ())
     if loaded.is_fast:
         pipeline = loaded.backend_tokenizer
-        kept = pipeline.normalizer, pipeline.pre_tokenizer
+        original = pipeline.normalizer, pipeline.pre_tokenizer
         for dummy_prefix in (True, False):
             _read_as_sentencepiece(pipeline, dummy_prefix=dummy_prefix)
             if odd() is None:
-                said = f"Text becomes the ids of {_MODEL}; what transformers makes of it would give others ({before})"
-                return OpenedTokenizer(loaded, (said,))
+                caveat = f"Text becomes the ids of {_MODEL}; what transformers makes of it would give others ({before})"
+                return OpenedTokenizer(loaded, (caveat,))
         # Some families give sentencepiece's pieces ids of their own.
-        pipeline.normalizer, pipeline.pre_tokenizer = kept
-    said = f"Text becomes the ids that transformers makes of {_MODEL}, which sentencepiece reads otherwise ({before})"
-    return OpenedTokenizer(loaded, (said,))
+        pipeline.normalizer, pipeline.pre_tokenizer = original
+    caveat = f"Text becomes the ids that transformers makes of {_MODEL}, which sentencepiece reads otherwise ({before})"
+    return OpenedTokenizer(loaded, (caveat,))
 
 
 def _read_as_sentencepiece(pipeline: Any, *, dummy_prefix: bool) -> None:

@@ -146,8 +146,8 @@ class _Tally:
         width = logits.shape[1]
         place = self.targets - start
         here = (place >= 0) & (place < width)
-        found = logits.gather(1, place.clamp(0, width - 1))
-        self.target_logits = torch.where(here, found, self.target_logits)
+        gathered = logits.gather(1, place.clamp(0, width - 1))
+        self.target_logits = torch.where(here, gathered, self.target_logits)
 
         if self.best.shape[1]:
             self.best = best_so_far(self.best, candidates(logits, start, self.best.shape[1]))

@@ -147,9 +147,9 @@ def jacobian_lens(
     """The Jacobian lens of a checkpoint; fitted at the first call, then read. `text` as for `tuned_lens`."""
     settings = settings or JacobianSettings()
     belongs = belongs_to(checkpoint, "jacobian", {**settings.config(), **_text_config(text)})
-    kept = read_fitted(belongs.path(), belongs)
-    if kept is not None:
-        return JacobianLens(kept[0]["matrices"])
+    stored = read_fitted(belongs.path(), belongs)
+    if stored is not None:
+        return JacobianLens(stored[0]["matrices"])
     ids = _ids(checkpoint, text, settings.n_prompts * SEQUENCE_LENGTH, settings.seed, progress)
     lens = fit_jacobian(checkpoint, ids[: settings.n_prompts], skip_first=settings.skip_first, progress=progress)
     write_fitted(belongs.path(), belongs, {"matrices": lens.matrices}, {})

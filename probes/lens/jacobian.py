@@ -34,7 +34,7 @@ class JacobianSettings:
     n_prompts: int = 4
     """Each costs d_model backward passes over its tokens; the mean settles with some tens of prompts."""
     skip_first: int = 16
-    """Leading positions left out of V: their streams are atypical."""
+    """Leading positions excluded of V: their streams are atypical."""
     seed: int = 0
     """Of the text."""
 
@@ -53,7 +53,7 @@ def fit_jacobian(
     """J_s for s = 0..L−1 from the first-order effects in `ids`, exact for these prompts.
 
     `rows` output dimensions share a backward pass (default: as many as suit the device). The last position
-    of a prompt is left out of V as in the paper. Gradients are in the model's dtype, their mean in float32.
+    of a prompt is excluded of V as in the paper. Gradients are in the model's dtype, their mean in float32.
     Raises StrataError when the prompts are no longer than `skip_first` + 1 tokens.
     """
     n_prompts, n_tokens = ids.shape

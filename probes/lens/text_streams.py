@@ -48,13 +48,13 @@ def streams_over(
     sites = streams_of(checkpoint.n_layers)
     wanted = (*streams, checkpoint.n_layers)
     backend = TorchHooks(checkpoint)
-    kept: dict[int, list[Tensor]] = {stream: [] for stream in wanted}
+    by_stream: dict[int, list[Tensor]] = {stream: [] for stream in wanted}
     for done, batch in _batches(ids):
         read = backend.read(batch, [sites[stream] for stream in wanted]).values
         for stream in wanted:
-            kept[stream].append(read[sites[stream]][:, 1:].float().cpu())
+            by_stream[stream].append(read[sites[stream]][:, 1:].float().cpu())
         progress("text streams", done, len(ids), "sequences")
-    whole = {stream: torch.cat(parts) for stream, parts in kept.items()}
+    whole = {stream: torch.cat(parts) for stream, parts in by_stream.items()}
     return TextStreams({stream: whole[stream] for stream in streams}, whole[checkpoint.n_layers])
 
 

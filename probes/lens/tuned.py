@@ -185,8 +185,8 @@ def _refine(
             with torch.no_grad():
                 target = sampled.log_probs(readout, last[rows].to(device))
             for stream, fit in fits.items():
-                said = sampled.log_probs(readout, fit(inputs[stream][rows].to(device)))
-                loss = (target.exp() * (target - said)).sum(-1).mean()
+                predicted = sampled.log_probs(readout, fit(inputs[stream][rows].to(device)))
+                loss = (target.exp() * (target - predicted)).sum(-1).mean()
                 fit.optimiser.zero_grad()
                 torch.autograd.backward(loss)
                 for settings in fit.optimiser.param_groups:

@@ -4,14 +4,18 @@ from strata.probes.linear.code_length import CodeLength, online_code_length
 from strata.probes.linear.control import control_labels
 from strata.probes.linear.folds import Scheme, assign_folds
 from strata.probes.linear.heldout import HeldOut, Precision, score_held_out
+from strata.probes.linear.linear_probe import LinearProbe
 from strata.probes.linear.probe import PENALTIES, ProbeResult, probe_streams
+from strata.probes.linear.scores import ProbeScores
 
 __all__ = [
     "PENALTIES",
     "CodeLength",
     "HeldOut",
+    "LinearProbe",
     "Precision",
     "ProbeResult",
+    "ProbeScores",
     "Scheme",
     "assign_folds",
     "control_labels",

@@ -9,10 +9,10 @@ from jaxtyping import Int
 def control_labels(
     labels: Int[np.ndarray, " item"], types: Int[np.ndarray, " item"], seed: int
 ) -> Int[np.ndarray, " item"]:
-    """One random label for each type (entity), the same in all its wordings, with the marginal of the real labels.
+    """One random label for each type (entity), the same in all its templates, with the marginal of the real labels.
 
     The types' own (majority) labels are shuffled between types: the marginal over types is exactly that of the task.
-    `accuracy − control accuracy`, both on wordings held out with their types shared, is the selectivity.
+    `accuracy − control accuracy`, both on templates held out with their types shared, is the selectivity.
     """
     return _shuffled_between_groups(_majority(labels, types), types, seed)
 

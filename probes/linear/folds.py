@@ -66,7 +66,7 @@ def splits_of(folds: Int[np.ndarray, " item"]) -> list[tuple[np.ndarray, np.ndar
 def groups_of(
     scheme: Scheme, clusters: Int[np.ndarray, " item"], templates: Int[np.ndarray, " item"]
 ) -> Int[np.ndarray, " item"]:
-    """What must stay in one piece: entities, wordings, or nothing (`random`, kept only to display leakage)."""
+    """What must stay in one piece: entities, templates, or nothing (`random`, kept only to display leakage)."""
     match scheme:
         case "cluster":
             return clusters

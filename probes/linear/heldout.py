@@ -64,6 +64,20 @@ class Rows:
         return Rows(*(t.to(device) for t in (train, train_mask, test, test_mask)))
 
 
+@dataclass(frozen=True)
+class Standardised:
+    """Features of every (stream, split) in units of its training rows; problems run over streams, then splits."""
+
+    train: Float[Tensor, "problem train d_model"]
+    """Training rows; padded ones are zero."""
+    test: Float[Tensor, "problem test d_model"]
+    """Test rows, in the same units."""
+    centre: Float[Tensor, "problem d_model"]
+    """Mean of the training rows, in the units of the activations."""
+    scale: Float[Tensor, "problem d_model"]
+    """Their spread; 1 for constant features."""
+
+
 def standardised(
     x: Float[Tensor, "item stream d_model"], rows: Rows, dtype: torch.dtype
 ) -> tuple[Float[Tensor, "problem train d_model"], Float[Tensor, "problem test d_model"]]:
@@ -71,6 +85,12 @@ def standardised(
 
     Constant features get scale 1. Padded rows are zero. Problems run over streams, then splits.
     """
+    features = standardise(x, rows, dtype)
+    return features.train, features.test
+
+
+def standardise(x: Float[Tensor, "item stream d_model"], rows: Rows, dtype: torch.dtype) -> Standardised:
+    """`standardised` with the units themselves."""
     mask = rows.train_mask.to(dtype)[None, :, :, None]
     count = mask.sum(2, keepdim=True)
     by_stream = rearrange(x, "item stream d_model -> stream item d_model").to(dtype)
@@ -86,9 +106,11 @@ def standardised(
     scale = torch.where(scale <= NEGLIGIBLE_SPREAD * size, torch.ones_like(scale), scale)
     scale = torch.where(scale == 0, torch.ones_like(scale), scale)
     test = (test - origin - mean) / scale * rows.test_mask.to(dtype)[None, :, :, None]
-    return (
+    return Standardised(
         rearrange(train / scale, "stream split train d_model -> (stream split) train d_model"),
         rearrange(test, "stream split test d_model -> (stream split) test d_model"),
+        rearrange(mean + origin, "stream split 1 d_model -> (stream split) d_model"),
+        rearrange(scale, "stream split 1 d_model -> (stream split) d_model"),
     )
 
 
@@ -112,7 +134,7 @@ def score_held_out(
     precision = precision or Precision()
     rows = Rows.of(splits, x.device)
     n_streams = x.shape[1]
-    chunk = chunk or _chunk(x, rows, labels.shape[0] * n_labels)
+    chunk = chunk or streams_at_once(x, rows, labels.shape[0] * n_labels)
     parts: list[_Part] = []
     refined = 0
     for start in range(0, n_streams, chunk):
@@ -145,11 +167,11 @@ class _Part:
     gradient_norm: Float[Tensor, " stream"]
     gap: Float[Tensor, " stream"]
 
-    def put(self, index: int, one: _Part) -> None:
-        self.log_likelihood[:, index] = one.log_likelihood[:, 0]
-        self.predicted[:, index] = one.predicted[:, 0]
-        self.gradient_norm[index] = one.gradient_norm[0]
-        self.gap[index] = one.gap[0]
+    def put(self, index: int, part: _Part) -> None:
+        self.log_likelihood[:, index] = part.log_likelihood[:, 0]
+        self.predicted[:, index] = part.predicted[:, 0]
+        self.gradient_norm[index] = part.gradient_norm[0]
+        self.gap[index] = part.gap[0]
 
 
 def _score(
@@ -199,7 +221,7 @@ def _read(fit: Fit, cross: Tensor, y_test: Tensor, unseen: Tensor) -> tuple[Tens
     return torch.where(torch.isneginf(log_p), unseen, log_p), logits.argmax(2)
 
 
-def _chunk(x: Tensor, rows: Rows, fits_per_split: int) -> int:
+def streams_at_once(x: Tensor, rows: Rows, fits_per_split: int) -> int:
     """Streams whose kernels, features and histories fit in the budget (a cache-friendly one on a CPU)."""
     n_splits, n_train = rows.train.shape
     d_model = x.shape[2]

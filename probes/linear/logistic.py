@@ -44,7 +44,7 @@ class Kernel:
         """The cheaper of both forms for centred, zero-padded features."""
         if features.shape[1] > 2 * features.shape[2]:
             return Kernel(None, features, mask)
-        # Rounded once, from float64: sums rounded in float32 would lend the kernel's null space a curvature of its own.
+        # Rounded once, from float64: sums rounded in float32 would give the kernel's null space a curvature of its own.
         wide = features.double()
         return Kernel(torch.bmm(wide, wide.mT).to(features.dtype), None, mask)
 

@@ -28,7 +28,7 @@ class ProbeResult:
     probe: Literal["linear", "mass_mean"]
     """Which read-out."""
     scheme: Scheme
-    """What the folds keep apart: entities, wordings, or nothing."""
+    """What the folds keep apart: entities, templates, or nothing."""
     seed: int
     """Seed of folds and control labels."""
     labels: tuple[str, ...]
@@ -46,7 +46,7 @@ class ProbeResult:
     log_likelihood: Float[np.ndarray, "item stream"]
     """Natural log of the probability given to the true label while held out."""
     control_correct: Bool[np.ndarray, "item stream"] | None
-    """The same for the control labels; null unless wordings are held out and types shared."""
+    """The same for the control labels; null unless templates are held out and types shared."""
     majority_correct: Bool[np.ndarray, " item"]
     """Whether the most frequent label of the training items was right."""
     accuracy: Float[np.ndarray, "stream fold"]
@@ -65,7 +65,7 @@ class ProbeResult:
     """Training items."""
     n_test: Int[np.ndarray, " fold"]
     """Test items."""
-    left_out: Mapping[str, int]
+    excluded: Mapping[str, int]
     """Items not probed, counted by reason."""
     gradient_norm: float
     """Largest gradient norm at the end of any fit: how well the optimum was met."""
@@ -93,17 +93,23 @@ def probe_streams(
     """Cross-validated linear probe of `labels` at every stream.
 
     For a baseline pass the embedding stream alone (`x[:, :1]`), a random-initialised model's activations, or permuted
-    labels. Under `scheme="template"` there are as many folds as wordings if those are fewer than `n_folds`, and the
+    labels. Under `scheme="template"` there are as many folds as templates if those are fewer than `n_folds`, and the
     control task is scored too (1909.03368); under the other schemes it would be at chance, or leak, by construction.
 
     The penalty is chosen per stream and outer fold from one grid by the log-loss of inner group folds of its training
     items. Memory is bounded by `chunk` streams; results don't depend on it.
 
     Raises StrataError for non-finite activations, unequal lengths, fewer than two labels with two groups each, fewer
-    groups than folds, a single wording under `template`. Labels found in one group only are left out and counted.
+    groups than folds, a single template under `template`. Labels found in one group only are excluded and counted.
 
-    >>> result = probe_streams(streams, answers, entities, wordings, scheme="template")   # doctest: +SKIP
-    >>> result.accuracy.mean(1)                                                             # doctest: +SKIP
+    >>> import torch
+    >>> from strata.probes.linear.probe import probe_streams
+    >>> answers, entities, templates = ["yes", "no"] * 20, [n // 4 for n in range(40)], ["a", "a", "b", "b"] * 10
+    >>> streams = torch.randn(40, 3, 8, generator=torch.Generator().manual_seed(0))
+    >>> streams[::2, 2, 0] += 9                            # item, stream, d_model: "yes" is written into stream 2 only
+    >>> result = probe_streams(streams, answers, entities, templates, scheme="template")
+    >>> result.accuracy.mean(1).round(1)[2]
+    np.float64(1.0)
     """
     _validate(x, labels, clusters, templates, penalties)
     names = encode([str(v) for v in labels])
@@ -122,7 +128,7 @@ def probe_streams(
     if scheme == "template":
         n_folds = min(n_folds, int(groups.max()) + 1)
         if n_folds < 2:
-            raise StrataError("Folds by template need two wordings, and these items have one", "Add a wording")
+            raise StrataError("Folds by template need two templates, and these items have one", "Add a template")
     folds = assign_folds(truth, groups, n_folds, seed)
     splits = splits_of(folds)
 
@@ -144,10 +150,10 @@ def probe_streams(
                 precision=precision, chunk=chunk, progress=progress,
             )  # fmt: skip
 
-        inner_splits, owner = _inner_splits(truth, groups, cluster, splits, n_inner_folds, seed)
-        choice = _choose(solve(inner_splits), owner, n_folds)
+        inner, owner = inner_splits(truth, groups, cluster, splits, n_inner_folds, seed)
+        choice = choose_penalties(solve(inner), owner, n_folds)
         outer = solve(splits)
-    predicted, log_likelihood = _per_item(outer, choice, splits, len(kept))
+    predicted, log_likelihood = per_item(outer, choice, splits, len(kept))
     return _summary(
         probe, scheme, seed, label_names, kept, truth, targets, folds, splits, predicted, log_likelihood,
         None if probe == "mass_mean" else np.asarray(penalties)[choice[:, :, 0]], len(labels), outer,
@@ -168,6 +174,11 @@ def _validate(
         )
     if not penalties or min(penalties) <= 0:
         raise StrataError("Every penalty must be above 0", "Use a grid such as 10, 1, 0.1")
+    require_finite(x)
+
+
+def require_finite(x: Float[Tensor, "item stream d_model"]) -> None:
+    """Raises StrataError that names the first item and stream with an infinite or undefined activation."""
     bad = torch.nonzero(~torch.isfinite(x).all(dim=2))
     if len(bad):
         item, stream = bad[0].tolist()
@@ -182,14 +193,14 @@ def _with_two_groups(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.bincount(pairs[0])[labels] >= 2)
 
 
-def _inner_splits(
+def inner_splits(
     truth: np.ndarray, groups: np.ndarray, clusters: np.ndarray, splits: Sequence[Split], n_inner: int, seed: int
 ) -> tuple[list[Split], np.ndarray]:
     """Inner folds of every outer training set, and the outer fold that each belongs to."""
     inner: list[Split] = []
     owner: list[int] = []
     for fold, (train, _) in enumerate(splits):
-        # With two wordings the training items have one: the inner folds then keep entities apart, or at worst items.
+        # With two templates the training items have one: the inner folds then keep entities apart, or at worst items.
         candidates = (groups[train], clusters[train], np.arange(len(train)))
         kept_together = next(g for g in candidates if len(np.unique(g)) >= 2)
         n_folds = min(n_inner, len(np.unique(kept_together)))
@@ -199,14 +210,14 @@ def _inner_splits(
     return inner, np.array(owner)
 
 
-def _choose(inner: HeldOut, owner: np.ndarray, n_folds: int) -> Int[np.ndarray, "stream fold target"]:
+def choose_penalties(inner: HeldOut, owner: np.ndarray, n_folds: int) -> Int[np.ndarray, "stream fold target"]:
     """Index of the penalty with the best inner held-out likelihood."""
     total = inner.log_likelihood.double().sum(-1).cpu().numpy()
     per_fold = np.stack([total[:, :, owner == fold].sum(2) for fold in range(n_folds)], axis=2)
     return per_fold.argmax(0)
 
 
-def _per_item(
+def per_item(
     outer: HeldOut, choice: np.ndarray, splits: Sequence[Split], n_items: int
 ) -> tuple[Int[np.ndarray, "target item stream"], Float[np.ndarray, "target item stream"]]:
     predicted, log_likelihood = outer.predicted.cpu().numpy(), outer.log_likelihood.cpu().numpy()
@@ -270,7 +281,7 @@ def _summary(
         penalty=penalty,
         n_train=np.array([len(train) for train, _ in splits]),
         n_test=np.array([len(test) for _, test in splits]),
-        left_out={"label found in one group only": dropped} if dropped else {},
+        excluded={"label found in one group only": dropped} if dropped else {},
         gradient_norm=outer.gradient_norm,
         n_refined=outer.n_refined,
     )

@@ -28,11 +28,11 @@ def debiased_cka(x: Float[Tensor, "item width"], y: Float[Tensor, "item other_wi
     and values that are not finite.
     """
     _check(x, y)
-    one, two = _centred(x), _centred(y)
-    own = _hsic(one, one) * _hsic(two, two)
+    x_centred, y_centred = _centred(x), _centred(y)
+    own = _hsic(x_centred, x_centred) * _hsic(y_centred, y_centred)
     if own <= 0:
         return float("nan")
-    return float(_hsic(one, two) / own**0.5)
+    return float(_hsic(x_centred, y_centred) / own**0.5)
 
 
 def debiased_cka_of_subsets(
@@ -54,9 +54,9 @@ class Contrasts:
     fast_slow: Float[Tensor, "subset stream"]
     """Answering at once against reasoning first."""
     fast_fast: Float[Tensor, "subset stream"]
-    """Answering at once in two wordings: how much wording alone takes away."""
+    """Answering at once in two templates: how much template alone takes away."""
     slow_slow: Float[Tensor, "subset stream"]
-    """Reasoning first in two wordings."""
+    """Reasoning first in two templates."""
     fast_other: Float[Tensor, "subset stream"]
     """Answering at once against as much reasoning with another next token (answer in French)."""
     excess: Float[Tensor, "subset stream"]
@@ -74,17 +74,17 @@ def four_contrasts(
     """The four contrasts that a fall of similarity between fast and slow prompts has to be read against, float64.
 
     Every set holds the same questions in the same order, read at the question's final token; each row of `kept` says
-    which of them count. A fall that the wordings, or another next token, bring about as well says nothing about
+    which of them count. A fall that the templates, or another next token, bring about as well says nothing about
     reasoning (the claim tested: 2507.18178). Raises StrataError as `debiased_cka_of_subsets` does.
     """
     by_stream = []
     for stream in range(fast.shape[1]):
-        sets = [one[:, stream] for one in (fast, fast_reworded, slow, slow_reworded, other)]
-        for one in sets[1:]:
-            _check(sets[0], one)
-        kernels = [_Kernel(one, kept) for one in sets]
+        sets = [activations[:, stream] for activations in (fast, fast_reworded, slow, slow_reworded, other)]
+        for activations in sets[1:]:
+            _check(sets[0], activations)
+        kernels = [_Kernel(activations, kept) for activations in sets]
         pairs = ((0, 2), (0, 1), (2, 3), (0, 4))
-        by_stream.append(torch.stack([_of_subsets(kernels[one], kernels[two]) for one, two in pairs]))
+        by_stream.append(torch.stack([_of_subsets(kernels[first], kernels[second]) for first, second in pairs]))
     fast_slow, fast_fast, slow_slow, fast_other = torch.stack(by_stream, -1)
     return Contrasts(fast_slow, fast_fast, slow_slow, fast_other, fast_other - fast_slow)
 
@@ -105,16 +105,16 @@ class _Kernel:
         n = self.kept.sum(1)
         both = ((self.kept @ (self.entries * other.entries)) * self.kept).sum(1)
         rows = (self.kept * self.rows * other.rows).sum(1)
-        found = both + self.sums * other.sums / ((n - 1) * (n - 2)) - 2 / (n - 2) * rows
-        return torch.where(found.abs() > _ROUNDING * both.abs(), found, 0) / (n * (n - 3))
+        estimate = both + self.sums * other.sums / ((n - 1) * (n - 2)) - 2 / (n - 2) * rows
+        return torch.where(estimate.abs() > _ROUNDING * both.abs(), estimate, 0) / (n * (n - 3))
 
 
-def _of_subsets(one: _Kernel, two: _Kernel) -> Float[Tensor, " subset"]:
-    sizes = one.kept.sum(1)
+def _of_subsets(first: _Kernel, second: _Kernel) -> Float[Tensor, " subset"]:
+    sizes = first.kept.sum(1)
     if float(sizes.min()) < FEWEST_ITEMS:
         raise StrataError(f"CKA needs {FEWEST_ITEMS} items, and a subset has {int(sizes.min())}", "Add items")
-    own = one.own * two.own
-    return torch.where((one.own > 0) & (two.own > 0), one.hsic(two) / own.clamp_min(0).sqrt(), torch.nan)
+    own = first.own * second.own
+    return torch.where((first.own > 0) & (second.own > 0), first.hsic(second) / own.clamp_min(0).sqrt(), torch.nan)
 
 
 def _hsic(x: Float[Tensor, "item width"], y: Float[Tensor, "item other_width"]) -> float:
@@ -141,7 +141,7 @@ def _check(x: Tensor, y: Tensor) -> None:
         raise StrataError(f"{len(x)} items are compared with {len(y)}", "Give the same items in the same order")
     if len(x) < FEWEST_ITEMS:
         raise StrataError(f"CKA needs {FEWEST_ITEMS} items, and these are {len(x)}", "Add items")
-    for one in (x, y):
-        bad = int((~torch.isfinite(one).all(1)).sum())
+    for values in (x, y):
+        bad = int((~torch.isfinite(values).all(1)).sum())
         if bad:
             raise StrataError(f"{bad} activation(s) are not finite", "Capture in float32 or bfloat16")

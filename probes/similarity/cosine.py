@@ -22,6 +22,6 @@ def cosine_by_item(
             f"Activations of shape {tuple(x.shape)} are compared with {tuple(y.shape)}",
             "Give the same items and streams of two models of one width",
         )
-    one, two = x.double(), y.double()
-    sizes = torch.linalg.vector_norm(one, dim=-1) * torch.linalg.vector_norm(two, dim=-1)
-    return ((one * two).sum(-1) / sizes).clamp(-1, 1).float()
+    first, second = x.double(), y.double()
+    sizes = torch.linalg.vector_norm(first, dim=-1) * torch.linalg.vector_norm(second, dim=-1)
+    return ((first * second).sum(-1) / sizes).clamp(-1, 1).float()

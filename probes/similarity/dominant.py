@@ -45,7 +45,10 @@ def least_share(width: int) -> float:
 
 def dominance(sets: Sequence[Float[Tensor, "item d_model"]], of: Of = "variance") -> Dominance:
     """Shares and dominant dimensions of sets of one width, by raw coordinate."""
-    sizes = [(one.double().var(0, correction=0) if of == "variance" else one.double().square().mean(0)) for one in sets]
+    sizes = [
+        (values.double().var(0, correction=0) if of == "variance" else values.double().square().mean(0))
+        for values in sets
+    ]
     shares = torch.stack([size / size.sum() for size in sizes])
     dominant = (shares >= least_share(shares.shape[1])).any(0).nonzero()[:, 0]
     top = shares.max(1)

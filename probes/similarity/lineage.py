@@ -31,7 +31,7 @@ Comparison = Callable[[TensorSource, TensorSource, Progress], Iterable[TensorCha
 
 @dataclass(frozen=True)
 class Closeness:
-    """How near the matrices inside the blocks are; vectors and embeddings are left out, they can't tell."""
+    """How near the matrices inside the blocks are; vectors and embeddings are excluded, they can't tell."""
 
     matrices: int
     """Compared matrices inside the blocks."""
@@ -148,11 +148,11 @@ def verify_pair(
     # All that can be refused is looked at before the long reading begins.
     others = {spec: open_tensors(spec, progress) for spec in dict.fromkeys(candidates) if spec != base}
     architecture = architecture_differences(a.directory, b.directory)
-    tokenizer = tokenizer_difference(*(stated_tokenizer(one.directory) for one in (a, b)))
+    tokenizer = tokenizer_difference(*(stated_tokenizer(source.directory) for source in (a, b)))
     compare = comparison or _compare
     tensors = tuple(compare(a, b, progress))
     closeness = closeness_of(tensors)
-    verdict, reasons = _by_weights(tensors, closeness, [one for one in architecture if one.shape])
+    verdict, reasons = _by_weights(tensors, closeness, [difference for difference in architecture if difference.shape])
     ranking = _ranked({base: tensors} | {spec: tuple(compare(other, b, progress)) for spec, other in others.items()})
     verdict, ranked, hint = _by_candidates(verdict, base, ranking)
     verdict, named, known_hint = _by_registry(verdict, name_a, name_b, entry)
@@ -215,7 +215,7 @@ def registry_name(spec: str) -> str | None:
 def _by_weights(
     tensors: Sequence[TensorChange], closeness: Closeness | None, shapes: Sequence[ArchitectureDifference]
 ) -> tuple[Verdict, list[str]]:
-    reasons = [f"{one.what}: {one.a} in A, {one.b} in B" for one in shapes]
+    reasons = [f"{difference.what}: {difference.a} in A, {difference.b} in B" for difference in shapes]
     if closeness is None:
         return "not the base", [*reasons, "no matrix of the blocks has the same shape in both"]
     numbers = (
@@ -241,10 +241,10 @@ def _by_weights(
     return "unclear", [f"{numbers}: between a fine-tuned model (0.98 and more) and an unrelated one", *reasons]
 
 
-def _ranked(found: Mapping[str, Sequence[TensorChange]]) -> tuple[Candidate, ...]:
-    if len(found) < 2:
+def _ranked(by_spec: Mapping[str, Sequence[TensorChange]]) -> tuple[Candidate, ...]:
+    if len(by_spec) < 2:
         return ()
-    shares = {spec: _shares(changes) for spec, changes in found.items()}
+    shares = {spec: _shares(changes) for spec, changes in by_spec.items()}
     names = sorted({name for values in shares.values() for name in values})
     nearest = {name: min(values.get(name, math.inf) for values in shares.values()) for name in names}
     ranking = [
@@ -253,9 +253,17 @@ def _ranked(found: Mapping[str, Sequence[TensorChange]]) -> tuple[Candidate, ...
             _distance(changes),
             sum(shares[spec].get(name, math.inf) == nearest[name] for name in names) / max(1, len(names)),
         )
-        for spec, changes in found.items()
+        for spec, changes in by_spec.items()
     ]
-    return tuple(sorted(ranking, key=lambda one: (-one.nearest_in, math.inf if one.distance is None else one.distance)))
+    return tuple(
+        sorted(
+            ranking,
+            key=lambda candidate: (
+                -candidate.nearest_in,
+                math.inf if candidate.distance is None else candidate.distance,
+            ),
+        )
+    )
 
 
 def _shares(changes: Sequence[TensorChange]) -> dict[str, float]:
@@ -269,8 +277,8 @@ def _shares(changes: Sequence[TensorChange]) -> dict[str, float]:
 
 def _distance(changes: Iterable[TensorChange]) -> float | None:
     moments = [change.moments for change in changes if change.moments is not None]
-    square = sum(one.square_a for one in moments)
-    return math.sqrt(sum(one.square_change for one in moments) / square) if square else None
+    square = sum(moment.square_a for moment in moments)
+    return math.sqrt(sum(moment.square_change for moment in moments) / square) if square else None
 
 
 def _by_candidates(verdict: Verdict, base: str, ranking: Sequence[Candidate]) -> tuple[Verdict, list[str], str | None]:
@@ -290,24 +298,26 @@ def _by_registry(
     """The verdict after asking the registry by name, what it says, and the right base."""
     backwards = known_pair(name_a) if name_a else None
     if backwards and name_b and backwards.base.lower() == name_b.lower():
-        said = f"the two are the wrong way round: {name_a} was trained from {name_b} ({backwards.stated})"
-        return "not the base", [said], None
+        reason = f"the two are the wrong way round: {name_a} was trained from {name_b} ({backwards.stated})"
+        return "not the base", [reason], None
     if entry is None or name_a is None:
         return verdict, [], None
     if entry.base.lower() == name_a.lower():
         return verdict, [f"the registry agrees: {entry.stated}, {entry.sureness}"], None
     if entry.sureness != "ambiguous":
-        said = f"{entry.distilled} was trained from {entry.base}, not from {name_a} ({entry.stated}, {entry.sureness})"
+        reason = (
+            f"{entry.distilled} was trained from {entry.base}, not from {name_a} ({entry.stated}, {entry.sureness})"
+        )
         turned: dict[Verdict, Verdict] = {"base": "unclear", "unclear": "not the base"}
-        return turned.get(verdict, verdict), [said], entry.base
-    said = f"{entry.distilled} was probably trained from {entry.base} ({entry.stated}), but {entry.note}"
-    return verdict, [said], entry.base
+        return turned.get(verdict, verdict), [reason], entry.base
+    reason = f"{entry.distilled} was probably trained from {entry.base} ({entry.stated}), but {entry.note}"
+    return verdict, [reason], entry.base
 
 
 def _by_adapters(verdict: Verdict, base: str, distilled: str) -> tuple[Verdict, list[str]]:
     """The verdict after reading which base every adapter of A and of B names, where the registry knows both names."""
     known = {name.lower() for name in registered_names()}
-    said: dict[str, None] = {}
+    reasons: dict[str, None] = {}
     for parsed in (parse_spec(base), parse_spec(distilled)):
         under = registry_name(parsed.base) if parsed.adapters else None
         if under is None:
@@ -315,8 +325,8 @@ def _by_adapters(verdict: Verdict, base: str, distilled: str) -> tuple[Verdict, 
         for adapter in parsed.adapters:
             named = named_base(adapter)
             if named is not None and named.lower() in known - {under.lower()}:
-                said[f"the adapter {adapter} names {named} as its base, and is added to {under} here"] = None
-    return ("unclear" if said and verdict == "base" else verdict), list(said)
+                reasons[f"the adapter {adapter} names {named} as its base, and is added to {under} here"] = None
+    return ("unclear" if reasons and verdict == "base" else verdict), list(reasons)
 
 
 def _by_name(

@@ -41,11 +41,11 @@ def streams_at(
     tokens = _TOKENS.get(checkpoint.device.type, _TOKENS["cuda"])
     budget = BatchBudget.for_device(checkpoint.device, tokens)
     shape = (len(prompts), checkpoint.n_layers + 1, checkpoint.d_model)
-    found = torch.empty(shape, dtype=checkpoint.dtype)
+    streams = torch.empty(shape, dtype=checkpoint.dtype)
     batches = capture_batches(
         TorchHooks(checkpoint), prompts, pad_id=checkpoint.pad_id, device=checkpoint.device, positions=(position,),
         budget=budget, progress=progress, stage=stage,
     )  # fmt: skip
     for batch in batches:
-        found[list(batch.rows)] = batch.values[:, :, 0].to(found)
-    return found
+        streams[list(batch.rows)] = batch.values[:, :, 0].to(streams)
+    return streams

@@ -66,8 +66,8 @@ def mapped_piecewise(
 
     NaN for items that no piece maps.
     """
-    found = torch.full_like(x, torch.nan)
+    mapped = torch.full_like(x, torch.nan)
     for fit, into in pieces:
         for stream in range(x.shape[1]):
-            found[into, stream] = fit_orthogonal(x[fit, stream], y[fit, stream])(x[into, stream])
-    return found
+            mapped[into, stream] = fit_orthogonal(x[fit, stream], y[fit, stream])(x[into, stream])
+    return mapped

@@ -98,25 +98,25 @@ def open_tensors(spec: str, progress: Progress = silent) -> TensorSource:
         # The same numbers stored a second time; where the unembedding alone is stored, it stands for both.
         tensors = {name: stored for name, stored in tensors.items() if not is_unembedding(name)}
     adapters = tuple(read_lora(adapter) for adapter in parsed.adapters)
-    found = TensorSource(spec, directory, MappingProxyType(tensors), tied, ())
+    source = TensorSource(spec, directory, MappingProxyType(tensors), tied, ())
     shapes = {name: stored.shape for name, stored in tensors.items()}
     for count, adapter in enumerate(adapters):
         _check_fit(adapter, spec, tensors, tied)
-        refuse_held(found.rows, shapes, adapter, "+".join([parsed.base, *parsed.adapters[:count]]))
-        found = replace(found, adapters=adapters[: count + 1])
-    return found
+        refuse_held(source.rows, shapes, adapter, "+".join([parsed.base, *parsed.adapters[:count]]))
+        source = replace(source, adapters=adapters[: count + 1])
+    return source
 
 
 def _by_name(directory: Path, stored: Iterable[tuple[str, StoredTensor]]) -> dict[str, StoredTensor]:
     tensors: dict[str, StoredTensor] = {}
-    for name, one in stored:
+    for name, tensor in stored:
         if name in tensors:
             raise StrataError(
-                f"{directory} stores {tensors[name].stored_name} and {one.stored_name}, which are told apart by their "
+                f"{directory} stores {tensors[name].stored_name} and {tensor.stored_name}, which are told apart by their "
                 "beginnings only",
                 "Such weights can't be compared by name; --no-weights judges by the registry",
             )
-        tensors[name] = one
+        tensors[name] = tensor
     return tensors
 
 
@@ -155,12 +155,12 @@ def _config_ties(directory: Path) -> bool:
     return bool(getattr(config, "tie_word_embeddings", getattr(config.get_text_config(), "tie_word_embeddings", False)))
 
 
-def _are_equal(one: StoredTensor, other: StoredTensor) -> bool:
-    if one.shape != other.shape:
+def _are_equal(first: StoredTensor, second: StoredTensor) -> bool:
+    if first.shape != second.shape:
         return False
-    for start in range(0, one.shape[0], _ROWS_AT_ONCE):
+    for start in range(0, first.shape[0], _ROWS_AT_ONCE):
         stop = start + _ROWS_AT_ONCE
-        if not torch.equal(_read(one, start, stop).float(), _read(other, start, stop).float()):
+        if not torch.equal(_read(first, start, stop).float(), _read(second, start, stop).float()):
             return False
     return True
 
@@ -185,9 +185,9 @@ def _check_fit(adapter: LoraDelta, spec: str, tensors: dict[str, StoredTensor], 
                 "Merge it into its base with PEFT, save the result, and compare that directory",
             )
         if name not in tensors or tensors[name].shape != shape:
-            found = f"shape {tensors[name].shape}" if name in tensors else "no such weight"
+            actual = f"shape {tensors[name].shape}" if name in tensors else "no such weight"
             raise StrataError(
-                f"The adapter {adapter.adapter} does not fit this base model ({name} {shape}: {found})",
+                f"The adapter {adapter.adapter} does not fit this base model ({name} {shape}: {actual})",
                 "Check which base it was trained on",
             )
 

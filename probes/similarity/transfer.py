@@ -81,13 +81,17 @@ def probe_transfer(
     options = {"seed": seed, "n_folds": n_folds, "penalties": penalties, "chunk": chunk, "precision": precision}
     alone = [probe_streams(of, labels, clusters, [0] * len(labels), **options) for of in (x, y)]  # type: ignore[arg-type]
     kept = torch.from_numpy(alone[0].kept)
-    one, two = x[kept].float(), y[kept].float()
+    x_kept, y_kept = x[kept].float(), y[kept].float()
 
     def way(fitted: Tensor, other: Tensor, result: ProbeResult) -> OneWay:
         return _one_way(fitted, other, result, map_folds, penalties, chunk, precision)
 
     return Transfer(
-        alone[0].kept, alone[0].folds, alone[0].majority_correct, way(one, two, alone[0]), way(two, one, alone[1])
+        alone[0].kept,
+        alone[0].folds,
+        alone[0].majority_correct,
+        way(x_kept, y_kept, alone[0]),
+        way(y_kept, x_kept, alone[1]),
     )
 
 
@@ -124,6 +128,6 @@ def _one_way(
     correct = np.empty((3 * n_items, n_streams), dtype=bool)
     for fold, (_, test) in enumerate(splits):
         best = [chosen[float(value)] for value in result.penalty[:, fold]]
-        found = predicted[best, np.arange(n_streams), fold, 0, : len(test)].T
-        correct[test] = found == result.truth[test % n_items][:, None]
+        guesses = predicted[best, np.arange(n_streams), fold, 0, : len(test)].T
+        correct[test] = guesses == result.truth[test % n_items][:, None]
     return OneWay(*np.split(correct, 3))

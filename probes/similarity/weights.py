@@ -173,8 +173,8 @@ def _line(block: int | None, matrix: str, members: list[TensorChange]) -> Weight
         matrix=matrix,
         relative_norm=moments.relative_norm,
         cosine=moments.cosine,
-        stable_rank=sum(one.stable_rank for one in spectra) / len(spectra) if spectra else None,
-        top_share=sum(one.top_share for one in spectra) / len(spectra) if spectra else None,
+        stable_rank=sum(spectrum.stable_rank for spectrum in spectra) / len(spectra) if spectra else None,
+        top_share=sum(spectrum.top_share for spectrum in spectra) / len(spectra) if spectra else None,
         n=len(members),
     )
 
@@ -222,9 +222,9 @@ class _Reader:
             yield self.a.rows(self.home_a or "", start, stop), self.b.rows(self.home_b or "", start, stop)
 
     def changes(self, rows: int, columns: int) -> Iterator[Float[Tensor, "r c"]]:
-        for one, other in self.chunks(rows, columns):
-            exact = torch.float64 in (one.dtype, other.dtype)
-            yield other.double() - one.double() if exact else other.float() - one.float()
+        for first, second in self.chunks(rows, columns):
+            exact = torch.float64 in (first.dtype, second.dtype)
+            yield second.double() - first.double() if exact else second.float() - first.float()
 
 
 def _change(name: str, reader: _Reader, spectrum: bool, top: int, seed: int) -> TensorChange:
@@ -234,9 +234,9 @@ def _change(name: str, reader: _Reader, spectrum: bool, top: int, seed: int) -> 
     if shape_a is None or shape_b is None or not rows:
         return TensorChange(name, block, matrix, shape_a, shape_b, None, None, False, None)
     moments, identical = Moments(0.0, 0.0, 0.0, 0.0), True
-    for one, other in reader.chunks(rows, columns):
-        identical = identical and _equal(one, other)
-        x, y = one.double().flatten(), other.double().flatten()
+    for first, second in reader.chunks(rows, columns):
+        identical = identical and _equal(first, second)
+        x, y = first.double().flatten(), second.double().flatten()
         dot, square_a, square_b = float(x @ y), float(x @ x), float(y @ y)
         y -= x
         moments = moments + Moments(dot, square_a, square_b, float(y @ y))
@@ -270,10 +270,10 @@ def _common(matrix: str, a: tuple[int, ...] | None, b: tuple[int, ...] | None) -
     return 0, 0
 
 
-def _equal(one: Tensor, other: Tensor) -> bool:
-    if one.dtype == other.dtype:
-        return torch.equal(one, other)
+def _equal(first: Tensor, second: Tensor) -> bool:
+    if first.dtype == second.dtype:
+        return torch.equal(first, second)
     coarse = min(
-        (one, other), key=lambda tensor: (torch.finfo(tensor.dtype).bits, tensor.dtype != torch.bfloat16)
+        (first, second), key=lambda tensor: (torch.finfo(tensor.dtype).bits, tensor.dtype != torch.bfloat16)
     ).dtype
-    return torch.equal(one.to(coarse), other.to(coarse))
+    return torch.equal(first.to(coarse), second.to(coarse))

@@ -60,26 +60,26 @@ def verify_architectures(
     if "forkserver" in methods:
         # Imported once: a process of its own then costs milliseconds. The server itself never runs a model.
         context.set_forkserver_preload(["strata.probes.verification.warm"])
-    waiting, running, found = list(names), dict[Connection, _Running](), dict[str, Verdict]()
+    waiting, running, verdicts = list(names), dict[Connection, _Running](), dict[str, Verdict]()
     most = workers or min(4, os.cpu_count() or 1)
     try:
         while waiting or running:
             while waiting and len(running) < most:
-                one = _start(context, waiting.pop(0), seed, time.monotonic() + time_limit)
-                running[one.answers] = one
+                run = _start(context, waiting.pop(0), seed, time.monotonic() + time_limit)
+                running[run.answers] = run
             for connection in wait(list(running), timeout=1.0):
                 assert isinstance(connection, Connection)
-                one = running.pop(connection)
-                found[one.name] = one.verdict()
-            for connection in [key for key, one in running.items() if time.monotonic() > one.until]:
-                one = running.pop(connection)
-                found[one.name] = Verdict(one.name, "broken", f"it was stopped after {time_limit:.0f} seconds")
-                one.stop()
-            progress("architectures", len(found), len(names), "types")
+                run = running.pop(connection)
+                verdicts[run.name] = run.verdict()
+            for connection in [key for key, run in running.items() if time.monotonic() > run.until]:
+                run = running.pop(connection)
+                verdicts[run.name] = Verdict(run.name, "broken", f"it was stopped after {time_limit:.0f} seconds")
+                run.stop()
+            progress("architectures", len(verdicts), len(names), "types")
     finally:
-        for one in running.values():
-            one.stop()
-    return [found[name] for name in names]
+        for run in running.values():
+            run.stop()
+    return [verdicts[name] for name in names]
 
 
 @dataclass(frozen=True)
@@ -91,14 +91,14 @@ class _Running:
 
     def verdict(self) -> Verdict:
         try:
-            found: Verdict = self.answers.recv()
+            verdict: Verdict = self.answers.recv()
         except EOFError:
             self.process.join()
             code = self.process.exitcode
-            found = Verdict(self.name, "broken", f"its process ended without a word (exit code {code})")
+            verdict = Verdict(self.name, "broken", f"its process ended without a word (exit code {code})")
         self.answers.close()
         self.process.join()
-        return found
+        return verdict
 
     def stop(self) -> None:
         self.process.kill()
@@ -126,12 +126,12 @@ def _judge(name: str, seed: int, answers: Connection) -> None:
         with tempfile.TemporaryDirectory(prefix="strata-") as temporary:
             directory = Path(temporary) / "model"
             save_tiny(model_type, directory, seed, changes)
-            found = verdict_on(name, directory, seed)
+            verdict = verdict_on(name, directory, seed)
     except NotBuiltError as error:
-        found = Verdict(name, "not built", str(error))
+        verdict = Verdict(name, "not built", str(error))
     except Exception as error:  # whatever foreign code does is this row's verdict
-        found = Verdict(name, "broken", f"{type(error).__name__}: {in_one_line(error)}")
-    answers.send(found)
+        verdict = Verdict(name, "broken", f"{type(error).__name__}: {in_one_line(error)}")
+    answers.send(verdict)
 
 
 def _limit_memory() -> None:

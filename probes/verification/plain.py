@@ -53,26 +53,26 @@ class PlainModel:
     def run(self, ids: Sequence[int], paths: Paths) -> Plain:
         """One forward pass, listened to at `paths`."""
         model = self.fresh()
-        kept: dict[str, list[Tensor]] = {"in": [], "out": [], "attention": [], "mlp": []}
+        recorded: dict[str, list[Tensor]] = {"in": [], "out": [], "attention": [], "mlp": []}
         with ExitStack() as hooks, torch.no_grad():
             for name in paths.blocks:
                 block = model.get_submodule(name)
-                hooks.callback(block.register_forward_pre_hook(_taking(kept["in"]), with_kwargs=True).remove)
-                hooks.callback(block.register_forward_hook(_giving(kept["out"])).remove)
+                hooks.callback(block.register_forward_pre_hook(_taking(recorded["in"]), with_kwargs=True).remove)
+                hooks.callback(block.register_forward_hook(_giving(recorded["out"])).remove)
             for part, names in (("attention", paths.attention), ("mlp", paths.mlp)):
                 for name in names:
-                    hooks.callback(model.get_submodule(name).register_forward_hook(_giving(kept[part])).remove)
+                    hooks.callback(model.get_submodule(name).register_forward_hook(_giving(recorded[part])).remove)
             given = torch.tensor([list(ids)])
             output = model(
                 input_ids=given, attention_mask=torch.ones_like(given), output_hidden_states=True, use_cache=False
             )
-        width = kept["in"][0].shape[-1]
+        width = recorded["in"][0].shape[-1]
         attention, mlp = (
-            torch.stack([one.reshape(len(ids), width) for one in kept[part]]) for part in ("attention", "mlp")
+            torch.stack([tensor.reshape(len(ids), width) for tensor in recorded[part]]) for part in ("attention", "mlp")
         )
         return Plain(
-            streams=torch.stack([*(one[0] for one in kept["in"]), kept["out"][-1][0]]),
-            hidden_states=tuple(one[0] for one in output.hidden_states or ()),
+            streams=torch.stack([*(tensor[0] for tensor in recorded["in"]), recorded["out"][-1][0]]),
+            hidden_states=tuple(tensor[0] for tensor in output.hidden_states or ()),
             attention=attention * paths.scale,
             mlp=mlp * paths.scale,
             logits=output.logits[0],

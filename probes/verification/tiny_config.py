@@ -76,22 +76,22 @@ _LENGTHS = frozenset(
 
 def tiny_settings(config: Any) -> dict[str, Any]:
     """Keyword arguments that make a small model of the class of `config`, a default configuration."""
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     own = {name: value for name, value in vars(config).items() if not name.startswith("_")}
     depth = next((own[name] for name in sorted(_DEPTHS) if isinstance(own.get(name), int)), None)
     depth = depth or getattr(config, "num_hidden_layers", None)
     for name, value in own.items():
         small = _small(name, value, depth)
         if small is not None:
-            found[name] = small[0]
-    if "kv_lora_rank" in found and "num_key_value_heads" in found:
-        found["num_key_value_heads"] = _N_HEADS  # latent attention has no groups
+            settings[name] = small[0]
+    if "kv_lora_rank" in settings and "num_key_value_heads" in settings:
+        settings["num_key_value_heads"] = _N_HEADS  # latent attention has no groups
     for name in getattr(config, "sub_configs", {}) or {}:
         inner: Any = getattr(config, name, None)
         if hasattr(inner, "to_dict"):
             own_rules = OVERRIDES.get(inner.model_type, {})
-            found[name] = {**tiny_settings(inner), **own_rules, "model_type": inner.model_type}
-    return found
+            settings[name] = {**tiny_settings(inner), **own_rules, "model_type": inner.model_type}
+    return settings
 
 
 def _small(name: str, value: Any, depth: int | None) -> tuple[Any] | None:
@@ -118,10 +118,10 @@ def _small(name: str, value: Any, depth: int | None) -> tuple[Any] | None:
 
 def _per_block(name: str, values: Sequence[Any]) -> list[Any]:
     """Each kind once, in the order in which they come, then over again."""
-    if all(isinstance(one, int) and not isinstance(one, bool) and one > 8 for one in values):
+    if all(isinstance(value, int) and not isinstance(value, bool) and value > 8 for value in values):
         # Heads or widths of each block: two sizes, if there are two.
         sizes = sorted(set(values))
-        values = [4 if one == sizes[-1] else 2 for one in values]
+        values = [4 if value == sizes[-1] else 2 for value in values]
         return list(values[:N_LAYERS])
     kinds = list(dict.fromkeys(map(_hashable, values)))
     return [kinds[index % len(kinds)] for index in range(N_LAYERS)]
@@ -133,13 +133,13 @@ def _hashable(value: Any) -> Any:
 
 def _short_rope(value: Mapping[str, Any]) -> dict[str, Any]:
     small: dict[str, Any] = {}
-    for name, one in value.items():
-        if isinstance(one, Mapping):
-            small[name] = _short_rope(one)
+    for name, setting in value.items():
+        if isinstance(setting, Mapping):
+            small[name] = _short_rope(setting)
         elif name == "original_max_position_embeddings":
             small[name] = TRAINED_LENGTH
         else:
-            small[name] = one
+            small[name] = setting
     return small
 
 

@@ -89,16 +89,16 @@ def _differences(checkpoint: Checkpoint, plain: PlainModel, prompts: Sequence[Pr
     """(quantity, largest difference over its tolerance)."""
     paths = _paths(checkpoint)
     truth = [plain.run(prompt.ids, paths) for prompt in prompts]
-    for number, one in enumerate(truth):
-        yield f"the sum of contributions (row {number})", _sum_of(one)
+    for number, run in enumerate(truth):
+        yield f"the sum of contributions (row {number})", _sum_of(run)
     for side in _SIDES:
         yield from _read(checkpoint, truth, prompts, side)
     yield "a captured stream", _captured(checkpoint, truth, prompts)
     yield from _edited(checkpoint, plain, truth, prompts, paths)
     made = generate(checkpoint, prompts, max_new_tokens=_NEW_TOKENS)
     eos = int(checkpoint.tokenizer.eos_token_id)
-    wanted = [plain.continuation(one.ids, _NEW_TOKENS, checkpoint.pad_id, eos) for one in prompts]
-    yield "generated text", 0.0 if [one.ids for one in made] == wanted else float("inf")
+    wanted = [plain.continuation(prompt.ids, _NEW_TOKENS, checkpoint.pad_id, eos) for prompt in prompts]
+    yield "generated text", 0.0 if [generation.ids for generation in made] == wanted else float("inf")
 
 
 def _paths(checkpoint: Checkpoint) -> Paths:
@@ -109,21 +109,21 @@ def _paths(checkpoint: Checkpoint) -> Paths:
 
     parts = checkpoint.anatomy.blocks
     return Paths(
-        of([one.block for one in parts]), of([one.attention for one in parts]), of([one.mlp for one in parts]),
+        of([part.block for part in parts]), of([part.attention for part in parts]), of([part.mlp for part in parts]),
         checkpoint.anatomy.contribution_scale,
     )  # fmt: skip
 
 
-def _ratio(found: Tensor, expected: Tensor, scale: Tensor, tolerance: float) -> float:
-    if found.shape != expected.shape:
+def _ratio(measured: Tensor, expected: Tensor, scale: Tensor, tolerance: float) -> float:
+    if measured.shape != expected.shape:
         return float("inf")
-    return differences(found, expected, scale)[1] / tolerance
+    return differences(measured, expected, scale)[1] / tolerance
 
 
-def _sum_of(one: Plain) -> float:
-    scale, tolerance = running_scale(one.streams), tolerance_of(torch.float32).stream
-    gained = one.streams[:-1].double() + one.attention.double() + one.mlp.double()
-    return _ratio(gained, one.streams[1:], scale[1:], tolerance)
+def _sum_of(plain: Plain) -> float:
+    scale, tolerance = running_scale(plain.streams), tolerance_of(torch.float32).stream
+    gained = plain.streams[:-1].double() + plain.attention.double() + plain.mlp.double()
+    return _ratio(gained, plain.streams[1:], scale[1:], tolerance)
 
 
 def _read(
@@ -133,37 +133,41 @@ def _read(
     n_layers, allowed = checkpoint.n_layers, tolerance_of(torch.float32)
     batch, sites = pad(prompts, checkpoint.pad_id, side), streams_of(checkpoint.n_layers)
     attention, mlp = ([Site(name, at) for at in range(n_layers)] for name in ("attn_out", "mlp_out"))
-    found = TorchHooks(checkpoint).read(batch, [*sites, *attention, *mlp], logits=True)
-    assert found.logits is not None
+    activations = TorchHooks(checkpoint).read(batch, [*sites, *attention, *mlp], logits=True)
+    assert activations.logits is not None
     worst: dict[str, float] = {}
 
     def note(quantity: str, value: float) -> None:
         worst[quantity] = max(value, worst.get(quantity, 0.0))
 
-    for row, (one, mask) in enumerate(zip(truth, batch.mask.bool(), strict=True)):
-        streams, scale = found.stack(sites)[row][:, mask], running_scale(one.streams)
-        note("a stream", _ratio(streams, one.streams, scale, allowed.stream))
-        for quantity, of, wanted in (("attention", attention, one.attention), ("an MLP", mlp, one.mlp)):
-            note(f"what {quantity} adds", _ratio(found.stack(of)[row][:, mask], wanted, scale[1:], allowed.stream))
+    for row, (plain, mask) in enumerate(zip(truth, batch.mask.bool(), strict=True)):
+        streams, scale = activations.stack(sites)[row][:, mask], running_scale(plain.streams)
+        note("a stream", _ratio(streams, plain.streams, scale, allowed.stream))
+        for quantity, of, wanted in (("attention", attention, plain.attention), ("an MLP", mlp, plain.mlp)):
+            note(
+                f"what {quantity} adds", _ratio(activations.stack(of)[row][:, mask], wanted, scale[1:], allowed.stream)
+            )
         # The last one that the model shows has been through the final norm. Some models show only a part of them.
-        if len(one.hidden_states) == n_layers + 1:
-            shown = torch.stack(one.hidden_states[:-1])
+        if len(plain.hidden_states) == n_layers + 1:
+            shown = torch.stack(plain.hidden_states[:-1])
             note("a stream (output_hidden_states)", _ratio(streams[:-1], shown, scale[:-1], allowed.stream))
             with torch.no_grad():
                 normed = checkpoint.readout.normed(streams[-1])
-            scale_of_normed = torch.linalg.vector_norm(one.hidden_states[-1].double(), dim=-1) * _cancelled(scale, one)
-            note("the final norm", _ratio(normed, one.hidden_states[-1], scale_of_normed, allowed.logits))
-        scale_of_logits = torch.linalg.vector_norm(one.logits.double(), dim=-1) * _cancelled(scale, one)
-        note("logits", _ratio(found.logits[row][mask], one.logits, scale_of_logits, allowed.logits))
+            scale_of_normed = torch.linalg.vector_norm(plain.hidden_states[-1].double(), dim=-1) * _cancelled(
+                scale, plain
+            )
+            note("the final norm", _ratio(normed, plain.hidden_states[-1], scale_of_normed, allowed.logits))
+        scale_of_logits = torch.linalg.vector_norm(plain.logits.double(), dim=-1) * _cancelled(scale, plain)
+        note("logits", _ratio(activations.logits[row][mask], plain.logits, scale_of_logits, allowed.logits))
         with torch.no_grad():
             lens = checkpoint.readout.logits(streams[-1])
-        note("the lens at the last stream", _ratio(lens, one.logits, scale_of_logits, allowed.logits))
+        note("the lens at the last stream", _ratio(lens, plain.logits, scale_of_logits, allowed.logits))
     yield from ((f"{quantity}, padded {side}", value) for quantity, value in worst.items())
 
 
-def _cancelled(scale: Float[Tensor, "stream token"], one: Plain) -> Float[Tensor, " token"]:
+def _cancelled(scale: Float[Tensor, "stream token"], plain: Plain) -> Float[Tensor, " token"]:
     """How many times larger than at the end the stream has once been: what follows inherits its rounding."""
-    return scale[-1] / torch.linalg.vector_norm(one.streams[-1].double(), dim=-1)
+    return scale[-1] / torch.linalg.vector_norm(plain.streams[-1].double(), dim=-1)
 
 
 def _captured(checkpoint: Checkpoint, truth: Sequence[Plain], prompts: Sequence[Prompt]) -> float:
@@ -188,24 +192,24 @@ def _edited(
 ) -> Iterator[tuple[str, float]]:
     """What leaves the middle block at the last token := what leaves it in the row before, in a whole and in a restarted run."""
     layer = checkpoint.n_layers // 2
-    values = torch.stack([one.streams[layer + 1, -1] for one in truth]).roll(1, 0)[:, None]
+    values = torch.stack([row.streams[layer + 1, -1] for row in truth]).roll(1, 0)[:, None]
     wanted = torch.stack(
         [plain.edited_logits(prompt.ids, paths.blocks[layer], value[0]) for prompt, value in zip(prompts, values, strict=True)]
     )  # fmt: skip
     scale = torch.linalg.vector_norm(wanted.double(), dim=-1) * torch.stack(
-        [_cancelled(running_scale(one.streams), one)[-1].clamp(min=1) for one in truth]
+        [_cancelled(running_scale(row.streams), row)[-1].clamp(min=1) for row in truth]
     )
     allowed = tolerance_of(torch.float32).logits
     for side in _SIDES:
         batch = pad(prompts, checkpoint.pad_id, side)
-        where = (batch.start + torch.tensor([len(one.ids) - 1 for one in prompts]))[:, None]
-        found = TorchHooks(checkpoint).edit(batch, [Edit(Site("resid_post", layer), where, values)], where).logits
-        assert found is not None
-        yield f"logits after an edit, padded {side}", _ratio(found[:, 0], wanted, scale, allowed)
+        where = (batch.start + torch.tensor([len(prompt.ids) - 1 for prompt in prompts]))[:, None]
+        logits = TorchHooks(checkpoint).edit(batch, [Edit(Site("resid_post", layer), where, values)], where).logits
+        assert logits is not None
+        yield f"logits after an edit, padded {side}", _ratio(logits[:, 0], wanted, scale, allowed)
     try:
         run = record(checkpoint, prompts)
         where = torch.full((len(prompts), 1), run.n_columns - 1)
-        entering = torch.stack([one.streams[layer, -1] for one in truth])[:, None]
+        entering = torch.stack([row.streams[layer, -1] for row in truth])[:, None]
         gained = values - entering
         ends = sweep(run, [Variant("block_out", range(layer, layer + 1), lambda _layer: gained)], where)[0, :, 0]
         with torch.no_grad():

@@ -9,12 +9,12 @@ from typing import Any
 SPAN = {"knowledge": "subject", "reasoning": "operand", "composite": "subject", "control": "word"}
 CENTRE = {"knowledge": 0.29, "reasoning": 0.62, "composite": 0.5}
 COMPONENTS = ("block_out", "attn_out", "mlp_out", "resid_pre")
-CONTROLS = ("random_donor", "norm_matched", "wrong_position")
+CONTROLS = ("random_donor", "norm_matched_noise", "wrong_position")
 Row = dict[str, Any]
 
 
 def prompts_of(row: Row) -> Row:
-    """Clean and foil prompt with one span; the span's text differs between them."""
+    """Clean and counterfactual prompt with one span; the span's text differs between them."""
     name = SPAN[row["kind"]]
     clean, foil = f"Question about {row['family']} number ", f"Question about {row['family']} number "
     word, other = str(row["item"]), str(row["item"])[::-1]
@@ -66,7 +66,7 @@ def _groups(rows: Sequence[Row], families: Sequence[Any]) -> list[tuple[str, str
 
 
 def causal_curves(rows: Sequence[Row], families: Sequence[Any], n_layers: int) -> list[Row]:
-    """Interchange with controls and a window, removal with damage, knockout, attribution."""
+    """Activation patching with controls and a window, ablation with damage, knockout, attribution."""
     out: list[Row] = []
 
     def add(
@@ -102,7 +102,7 @@ def causal_curves(rows: Sequence[Row], families: Sequence[Any], n_layers: int) -
                         if measure == "noise" and component == "resid_pre":
                             continue
                         add(
-                            "interchange",
+                            "patching",
                             measure,
                             component,
                             group,
@@ -116,7 +116,7 @@ def causal_curves(rows: Sequence[Row], families: Sequence[Any], n_layers: int) -
                     if (position, measure) == ("last", "denoise") or (position == "last" and measure in CONTROLS):
                         continue
                     add(
-                        "interchange",
+                        "patching",
                         measure,
                         "mlp_out",
                         group,
@@ -127,7 +127,7 @@ def causal_curves(rows: Sequence[Row], families: Sequence[Any], n_layers: int) -
                     )
             if layer <= n_layers - 3:
                 add(
-                    "interchange",
+                    "patching",
                     "denoise.window3",
                     "mlp_out",
                     group,
@@ -139,9 +139,9 @@ def causal_curves(rows: Sequence[Row], families: Sequence[Any], n_layers: int) -
             lost = 0.5 * _bump(layer, n_layers, CENTRE.get(kind, 0.5)) + (0.6 if layer == 0 else 0.05)
             for component, share in (("block_out", 1.3), ("attn_out", 0.5), ("mlp_out", 1.0)):
                 for method, strength in (("skip", 1.2), ("mean", 1.0), ("resample", 1.1)):
-                    add("removal", method, component, group, "question", layer, share * strength * lost, 0.06)
+                    add("ablation", method, component, group, "question", layer, share * strength * lost, 0.06)
                     add(
-                        "removal",
+                        "ablation",
                         f"wrong.{method}",
                         component,
                         group,
@@ -152,7 +152,7 @@ def causal_curves(rows: Sequence[Row], families: Sequence[Any], n_layers: int) -
                     )
                     if family is None:
                         add(
-                            "removal",
+                            "ablation",
                             f"specific.{method}",
                             component,
                             group,
@@ -162,7 +162,7 @@ def causal_curves(rows: Sequence[Row], families: Sequence[Any], n_layers: int) -
                             0.07,
                         )
             if family is None:
-                add("removal", "beyond_damage.mean", "mlp_out", group, "question", layer, lost - 0.1, 0.06)
+                add("ablation", "beyond_damage.mean", "mlp_out", group, "question", layer, lost - 0.1, 0.06)
             if layer <= n_layers - 5:
                 add(
                     "knockout",
@@ -212,7 +212,7 @@ def causal_profiles(rows: Sequence[Row], families: Sequence[Any], n_layers: int)
                         value = effect(row["kind"], measure, component, position, layer, n_layers)
                         if value is not None:
                             value += 0.1 * math.sin(number + 2.3 * layer) * bool(value)
-                            out.append({"item": row["item"], "instrument": "interchange", "measure": measure, "component": component,
+                            out.append({"item": row["item"], "instrument": "patching", "measure": measure, "component": component,
                                         "position": position, "layer": layer, "value": value})  # fmt: skip
     return out
 
@@ -221,13 +221,13 @@ def causal_locations(rows: Sequence[Row], families: Sequence[Any], n_layers: int
     """A block per family and instrument, with p and q; a family without support has none."""
     out = []
     for kind, family, members in _groups(rows, families):
-        for instrument in ("interchange", "removal"):
-            found = kind in CENTRE and len(members) >= 4
-            layer = int(CENTRE.get(kind, 0) * n_layers) if found else None
+        for instrument in ("patching", "ablation"):
+            located = kind in CENTRE and len(members) >= 4
+            layer = int(CENTRE.get(kind, 0) * n_layers) if located else None
             out.append({
                 "kind": kind, "family": family, "instrument": instrument, "measure": "effect", "layer": layer, "axis": "block",
                 "depth": None if layer is None else (layer + 0.5) / n_layers, "low": None if layer is None else layer - 1.0,
-                "high": None if layer is None else layer + 1.0, "p": 0.004 if found else 0.6, "q": (0.011 if found else 0.6) if family else None,
+                "high": None if layer is None else layer + 1.0, "p": 0.004 if located else 0.6, "q": (0.011 if located else 0.6) if family else None,
                 "n": len(members), "method": "50 % of the excess",
             })  # fmt: skip
     return out
@@ -236,7 +236,7 @@ def causal_locations(rows: Sequence[Row], families: Sequence[Any], n_layers: int
 def add_causal(summary: Row, n_layers: int, quick: bool) -> Row:
     """The causal fields of summary.json: retrieval and reasoning located, the other two kinds not."""
     for kind, value in summary["kinds"].items():
-        value["pairs"] = {"usable": value["used"], "left_out": {"not aligned token by token": 3, "weak pair": 2}}
+        value["pairs"] = {"usable": value["used"], "excluded": {"not aligned token by token": 3, "weak pair": 2}}
         if kind in ("knowledge", "reasoning"):
             layer = int(CENTRE[kind] * n_layers)
             place = {
@@ -253,8 +253,8 @@ def add_causal(summary: Row, n_layers: int, quick: bool) -> Row:
                 "component": "mlp_out",
             }
             value["why_not_located"] = None
-            value["instruments"]["interchange"] = {**place, "peak": 0.58, "method": "50 % of the excess"}
-            value["instruments"]["removal"] = {**place, "p": 0.012, "peak": 0.5, "method": "50 % of the drop"}
+            value["instruments"]["patching"] = {**place, "peak": 0.58, "method": "50 % of the excess"}
+            value["instruments"]["ablation"] = {**place, "p": 0.012, "peak": 0.5, "method": "50 % of the drop"}
         else:
             value["located"] = None
             value["why_not_located"] = (
@@ -262,7 +262,7 @@ def add_causal(summary: Row, n_layers: int, quick: bool) -> Row:
                 if kind == "composite"
                 else "no block's mlp_out restores the answer beyond every control (p = 0.6)"
             )
-            for name in ("interchange", "removal"):
+            for name in ("patching", "ablation"):
                 value["instruments"][name] = {"layer": None, "reason": value["why_not_located"]}
     summary["order"] = {
         "difference": 0.33, "interval": [0.27, 0.39], "p": 0.0002, "verdict": "retrieval-first", "reason": None,

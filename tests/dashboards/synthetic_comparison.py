@@ -14,14 +14,14 @@ from synthetic_run import write_synthetic_run
 
 from strata.experiments.compare.agreement import agreement, claimed
 from strata.experiments.compare.agreement_words import disagreement, shown_by
-from strata.experiments.compare.in_words import in_words
+from strata.experiments.compare.claims import claims
 from strata.experiments.run import rows_to_table
 from strata.experiments.tables import (
     CHANGES,
     COMPARISON_TABLES,
     CONTRASTS,
     CROSSED,
-    GRAFTS,
+    LAYER_SWAPS,
     LIKENESS,
     RUN_KEY,
     SIMILARITY,
@@ -39,23 +39,23 @@ SUPPORT = {"n_items": 24, "n_clusters": 12, "method": METHOD}
 
 
 def write_synthetic_comparison(
-    run: Path, *, n_layers: int = 12, twin: bool = True, without: Collection[str] = (), hostile: bool = True, quick: bool = False
+    run: Path, *, n_layers: int = 12, control: bool = True, without: Collection[str] = (), hostile: bool = True, quick: bool = False
 ) -> Path:  # fmt: skip
     """Writes a comparison whose changed block is the one at three quarters, and returns its directory.
 
-    `without` may name tables, which then lie there without a row, "thoughts", and "recovery" (the models hardly differ).
+    `without` may name tables, which then lie there without a row, "generated", and "recovery" (the models hardly differ).
     """
     rng = np.random.default_rng(0)
-    roles = ["base", "distilled", *(["twin"] if twin else [])]
+    roles = ["base", "distilled", *(["control"] if control else [])]
     for role in roles:
         write_synthetic_run(run / role, n_layers=n_layers, items_per_family=4, n_maps=2, quick=quick)
         _tag(run / role, TABLES, json.loads((run / role / "manifest.json").read_text())["run_id"])
     others = roles[1:]
     made = {
-        "changes": (list(_changes(rng, n_layers, twin)), CHANGES),
-        "grafts": (list(_grafts(n_layers, others, "recovery" not in without)), GRAFTS),
-        "grafts_in_words": (list(_grafts_in_words(n_layers)), GRAFTS),
-        "likeness": (list(_likeness(twin)), LIKENESS),
+        "changes": (list(_changes(rng, n_layers, control)), CHANGES),
+        "layer_swaps": (list(_layer_swaps(n_layers, others, "recovery" not in without)), LAYER_SWAPS),
+        "generated_layer_swaps": (list(_generated_layer_swaps(n_layers)), LAYER_SWAPS),
+        "likeness": (list(_likeness(control)), LIKENESS),
         "crossed": (list(_crossed(n_layers, others)), CROSSED),
         "weights": (list(_weights(n_layers, others)), WEIGHTS),
         "similarity": (list(_similarity(n_layers, others)), SIMILARITY),
@@ -65,19 +65,24 @@ def write_synthetic_comparison(
     for name, (rows, schema) in made.items():
         pq.write_table(rows_to_table([] if name in without else rows, schema), run / f"{name}.parquet")
     _tag(run, COMPARISON_TABLES, RUN_ID)
-    found = _found(roles, n_layers, without, hostile, quick)
-    _json(run / "comparison.json", found)
-    _json(run / "families.json", _families(twin, hostile))
+    summary = _summary(roles, n_layers, without, hostile, quick)
+    _json(run / "comparison.json", summary)
+    _json(run / "families.json", _families(control, hostile))
     close = {"cosine": 0.9991, "least": 0.9871}
-    _json(run / "pair_check.json", {role: {**found["pair_check"][role], "judged_by": "weights", "closeness": close} for role in others})  # fmt: skip
-    models = {role: {"weights_sha256": found["models"][role]["sha256"]} for role in roles}
+    _json(run / "pair_check.json", {role: {**summary["pair_check"][role], "judged_by": "weights", "closeness": close} for role in others})  # fmt: skip
+    models = {role: {"weights_sha256": summary["models"][role]["sha256"]} for role in roles}
     tests = [
-        {"name": "distilled: grafting everything gives the donor", "passed": True, "value": 0.0, "tolerance": 1e-5}
+        {
+            "name": "distilled: swapping layers everything gives the donor",
+            "passed": True,
+            "value": 0.0,
+            "tolerance": 1e-5,
+        }
     ]
     _json(run / "manifest.json", {
         "schema": "strata.manifest/1", "run_id": RUN_ID, "verb": "compare", "status": "done", "started": "2026-11-21T10:00:00+00:00",
         "ended": "2026-11-21T10:20:00+00:00", "command": ["strata", "compare", "/home/someone/models/base", "think"], "seed": 0,
-        "config": {"models": models, "graft_pairs": 24, "items_sha256": "ab" * 32}, "device": "cpu", "self_tests": tests,
+        "config": {"models": models, "swap_pairs": 24, "items_sha256": "ab" * 32}, "device": "cpu", "self_tests": tests,
         "stages": {"pair check": {"seconds": 1.5, "peak_memory_bytes": 1 << 29}}, "warnings": [], "versions": {"strata": "0.1"}, "git": None,
     })  # fmt: skip
     return run
@@ -102,12 +107,12 @@ def _bump(n_layers: int, at: float, height: float, wide: float = 0.08) -> np.nda
     return height * np.exp(-(((depth - at) / wide) ** 2))
 
 
-def _changes(rng: np.random.Generator, n_layers: int, twin: bool) -> Iterator[dict[str, Any]]:
-    readings = [("interchange", m, c, p, "block") for m in ("denoise", "noise", "random_donor") for c in ("mlp_out", "attn_out") for p in ("last", "spans")]  # fmt: skip
-    readings += [("removal", "mean", c, None, "block") for c in ("mlp_out", "attn_out")]
+def _changes(rng: np.random.Generator, n_layers: int, control: bool) -> Iterator[dict[str, Any]]:
+    readings = [("patching", m, c, p, "block") for m in ("denoise", "noise", "random_donor") for c in ("mlp_out", "attn_out") for p in ("last", "spans")]  # fmt: skip
+    readings += [("ablation", "mean", c, None, "block") for c in ("mlp_out", "attn_out")]
     readings += [("lens.logit", m, None, "last", "stream") for m in ("answer_logprob", "logit_difference")]
-    for contrast, size in (("change", 0.3), ("twin_change", 0.05), ("beyond_twin", 0.25)):
-        if not twin and contrast != "change":
+    for contrast, size in (("change", 0.3), ("control_change", 0.05), ("difference_in_differences", 0.25)):
+        if not control and contrast != "change":
             continue
         for instrument, measure, component, position, axis in readings:
             for kind in KINDS:
@@ -125,14 +130,14 @@ def _changes(rng: np.random.Generator, n_layers: int, twin: bool) -> Iterator[di
                     }  # fmt: skip
 
 
-def _grafts(n_layers: int, others: list[str], recovered: bool) -> Iterator[dict[str, Any]]:
+def _layer_swaps(n_layers: int, others: list[str], recovered: bool) -> Iterator[dict[str, Any]]:
     cut = round(0.75 * n_layers)
     for role in (*others, "random"):
         for way in ("base", role):
             if way == "random":
                 continue
             for kind in ("knowledge", "reasoning"):
-                whole = {"distilled": 1.5, "twin": 0.4, "random": 0.1}[role] * (1 if kind == "reasoning" else -0.4)
+                whole = {"distilled": 1.5, "control": 0.4, "random": 0.1}[role] * (1 if kind == "reasoning" else -0.4)
                 for measure in ("logit_difference", "accuracy"):
                     common = {"contrast": role, "direction": f"into {way}", "kind": kind, "measure": measure, **SUPPORT}
                     shares = [("nothing", None, 0.0)] + ([("everything", None, 1.0)] if role != "random" else [])
@@ -155,9 +160,9 @@ def _grafts(n_layers: int, others: list[str], recovered: bool) -> Iterator[dict[
                         }  # fmt: skip
 
 
-def _grafts_in_words(n_layers: int) -> Iterator[dict[str, Any]]:
+def _generated_layer_swaps(n_layers: int) -> Iterator[dict[str, Any]]:
     """Two cuts; the upper quarter brings it all."""
-    common = {"contrast": "distilled", "direction": "into base", "kind": "reasoning", "measure": "in_words", **SUPPORT}
+    common = {"contrast": "distilled", "direction": "into base", "kind": "reasoning", "measure": "generated", **SUPPORT}
     shares = [("nothing", None, 0.0), ("everything", None, 1.0)]
     for cut in (n_layers // 2, 3 * n_layers // 4):
         shares += [("prefix", cut - 1, 0.0), ("suffix", cut, 1.0)]
@@ -169,11 +174,11 @@ def _grafts_in_words(n_layers: int) -> Iterator[dict[str, Any]]:
         }  # fmt: skip
 
 
-def _likeness(twin: bool) -> Iterator[dict[str, Any]]:
-    readings = [("lens.logit", "logit_difference", "resid", "stream"), ("interchange", "denoise", "mlp_out", "block")]
-    readings += [("interchange", "random_donor", "mlp_out", "block"), ("removal", "mean", "attn_out", "block")]
-    for contrast, between in (("change", 0.41), ("twin_change", 0.83), ("beyond_twin", 0.44)):
-        if not twin and contrast != "change":
+def _likeness(control: bool) -> Iterator[dict[str, Any]]:
+    readings = [("lens.logit", "logit_difference", "resid", "stream"), ("patching", "denoise", "mlp_out", "block")]
+    readings += [("patching", "random_donor", "mlp_out", "block"), ("ablation", "mean", "attn_out", "block")]
+    for contrast, between in (("change", 0.41), ("control_change", 0.83), ("difference_in_differences", 0.44)):
+        if not control and contrast != "change":
             continue
         for instrument, measure, component, axis in readings:
             for kind in KINDS:
@@ -239,7 +244,7 @@ def _similarity(n_layers: int, others: list[str]) -> Iterator[dict[str, Any]]:
                               "dominant": "7" if dips else None}  # fmt: skip
                         for dimensions in ("all", "trimmed"):
                             here = value - (0.3 if dips and dimensions == "all" else 0)
-                            yield {**names, **at, "dimensions": dimensions, "left_out": None, "value": here, "low": here - 0.02,
+                            yield {**names, **at, "dimensions": dimensions, "excluded": None, "value": here, "low": here - 0.02,
                                    "high": min(1.0, here + 0.02), **SUPPORT}  # fmt: skip
                             for family in ("addition", "binding", HOSTILE):
                                 less = here + (0.3 if here < value and family == "binding" else 0)
@@ -248,21 +253,21 @@ def _similarity(n_layers: int, others: list[str]) -> Iterator[dict[str, Any]]:
                                     **at,
                                     **SUPPORT,
                                     "dimensions": dimensions,
-                                    "left_out": family,
+                                    "excluded": family,
                                     "value": less,
                                     "n_items": 16,
                                 }
 
 
 def _contrasts(n_layers: int, roles: list[str]) -> Iterator[dict[str, Any]]:
-    """Fast and slow part by 0.1 at the end, and half as much by another next token; the twin could be asked one kind only.
+    """Fast and slow part by 0.1 at the end, and half as much by another next token; the control could be asked one kind only.
 
     The base's excess for reasoning goes with dimension 7, the distilled model's with the family `binding`.
     """
     falls = {"fast_slow": 0.1, "fast_fast": 0.02, "slow_slow": 0.02, "fast_other": 0.05}
     for role in roles:
         for kind in ("knowledge", "reasoning"):
-            if (role, kind) == ("twin", "knowledge"):
+            if (role, kind) == ("control", "knowledge"):
                 yield {
                     "model": role,
                     "kind": kind,
@@ -289,7 +294,7 @@ def _contrasts(n_layers: int, roles: list[str]) -> Iterator[dict[str, Any]]:
                             yield {
                                 **common,
                                 "dimensions": dimensions,
-                                "left_out": family,
+                                "excluded": family,
                                 "value": 0.0 if gone else here,
                             }
 
@@ -315,26 +320,30 @@ def _estimate(value: float, half: float = 0.08) -> dict[str, Any]:
     return {"value": value, "low": value - half, "high": value + half, **SUPPORT}
 
 
-def _estimates(base: float, change: float, twin_change: float | None) -> dict[str, Any]:
-    none = twin_change is None
+def _estimates(base: float, change: float, control_change: float | None) -> dict[str, Any]:
+    none = control_change is None
     return {
-        "base": _estimate(base), "distilled": _estimate(base + change), "twin": None if none else _estimate(base + twin_change),
-        "change": _estimate(change), "twin_change": None if none else _estimate(twin_change),
-        "beyond_twin": None if none else _estimate(change - twin_change),
+        "base": _estimate(base), "distilled": _estimate(base + change), "control": None if none else _estimate(base + control_change),
+        "change": _estimate(change), "control_change": None if none else _estimate(control_change),
+        "difference_in_differences": None if none else _estimate(change - control_change),
     }  # fmt: skip
 
 
-def _of_kind(base: float, change: float, twin: bool) -> dict[str, Any]:
-    beside = 0.03 if twin else None
-    found = {
-        "items": 40, "asked": 38, "left_out": 2, "accuracy": _estimates(base, change, beside), "decided_by": {"by_choice": 38},
+def _of_kind(base: float, change: float, control: bool) -> dict[str, Any]:
+    beside = 0.03 if control else None
+    measures = {
+        "items": 40, "asked": 38, "excluded": 2, "accuracy": _estimates(base, change, beside), "decided_by": {"by_choice": 38},
         "by_choice": _estimates(base, change, beside), "by_likelihood": _estimates(base + 0.1, change / 2, beside),
         "logit_difference": _estimates(3 * base, 4 * change, beside), "answer_logprob": _estimates(-2, change, beside),
     }  # fmt: skip
-    return found | {"agreement": agreement(found), "disagreement": disagreement(found), "shown_by": shown_by(found)}
+    return measures | {
+        "agreement": agreement(measures),
+        "disagreement": disagreement(measures),
+        "shown_by": shown_by(measures),
+    }
 
 
-def _families(twin: bool, hostile: bool) -> Rows:
+def _families(control: bool, hostile: bool) -> Rows:
     names = [
         ("knowledge", HOSTILE if hostile else "capital"),
         ("knowledge", "currency"),
@@ -342,7 +351,7 @@ def _families(twin: bool, hostile: bool) -> Rows:
         ("reasoning", "ordering"),
     ]
     return [
-        {"kind": kind, "family": name, **_of_kind(0.6, 0.2 if kind == "reasoning" else -0.1, twin)}
+        {"kind": kind, "family": name, **_of_kind(0.6, 0.2 if kind == "reasoning" else -0.1, control)}
         for kind, name in names
     ]
 
@@ -354,8 +363,8 @@ def _location(difference: float, verdict: str, reason: str | None) -> dict[str, 
     }  # fmt: skip
 
 
-def _found(roles: list[str], n_layers: int, without: Collection[str], hostile: bool, quick: bool) -> dict[str, Any]:
-    twin, others = "twin" in roles, roles[1:]
+def _summary(roles: list[str], n_layers: int, without: Collection[str], hostile: bool, quick: bool) -> dict[str, Any]:
+    control, others = "control" in roles, roles[1:]
     located = {"layer": 5, "depth": 0.42, "interval": [4, 6], "depth_interval": [0.38, 0.47], "p": 0.001, "n": 21}
     half = {"cut": n_layers // 2, "whole": _estimate(1.5), "upper_minus_lower": _estimate(0.9), "reason": None}
     none = {
@@ -365,16 +374,16 @@ def _found(roles: list[str], n_layers: int, without: Collection[str], hostile: b
     }
     kinds: dict[str, Any] = {}
     for kind, change in (("knowledge", -0.02), ("reasoning", 0.25), ("composite", 0.1), ("control", 0.0)):
-        moved = {r: _location(0.01, "unchanged", None) if kind == "knowledge" else _location(0.13, "undetermined", "not located in twin") for r in others}  # fmt: skip
+        moved = {r: _location(0.01, "unchanged", None) if kind == "knowledge" else _location(0.13, "undetermined", "not located in control") for r in others}  # fmt: skip
         kinds[kind] = {
-            **(of_kind := _of_kind(0.5, change, twin)), "claimed": claimed(of_kind), "located": dict.fromkeys(roles, located if kind == "knowledge" else None),
+            **(of_kind := _of_kind(0.5, change, control)), "claimed": claimed(of_kind), "located": dict.fromkeys(roles, located if kind == "knowledge" else None),
             "location_change": moved,
             "upper_minus_lower": {r: {"accuracy": half if kind == "reasoning" else none, "logit_difference": none} for r in others},
         }  # fmt: skip
-    split = {"about": "families that were never trained on", "accuracy": _estimates(0.2, 0.4, 0.05 if twin else None),
+    split = {"about": "families that were never trained on", "accuracy": _estimates(0.2, 0.4, 0.05 if control else None),
              "prompt": dict.fromkeys(roles, "question"), "no_answer": {"base": {"never closes its think block": 3}, "distilled": {}}}  # fmt: skip
-    found: dict[str, Any] = {
-        "schema": "strata.comparison/1",
+    summary: dict[str, Any] = {
+        "schema": "strata.comparison/2",
         "models": {role: {"spec": f"/home/someone/models/{role}", "sha256": f"{role[0]}0" * 32, "run": role} for role in roles},
         "n_layers": n_layers, "seed": 0, "quick": quick,
         "pair_check": {
@@ -384,12 +393,12 @@ def _found(roles: list[str], n_layers: int, without: Collection[str], hostile: b
         },
         "kinds": kinds,
         "order": {role: {"verdict": "undetermined", "difference": None, "interval": None, "p": None, "reason": "reasoning is not located"} for role in roles},
-        "thoughts": {"reason": "no answers in words were asked for"} if "thoughts" in without else {"other": split},
-        "not_comparable": [{"measure": "similarity of streams and probe transfer", "model": "twin", "reason": "its streams have 8 dimensions"}]
+        "generated": {"reason": "no generated answers were asked for"} if "generated" in without else {"other": split},
+        "not_comparable": [{"measure": "similarity of streams and probe transfer", "model": "control", "reason": "its streams have 8 dimensions"}]
         if "similarity" in without else [],
     }  # fmt: skip
     warnings = [
         f"An item file said {HOSTILE}" if hostile else "A caveat",
         "/home/someone/models/base: two families are not answered",
     ]
-    return found | {"verdict": in_words(found), "warnings": warnings}
+    return summary | {"verdict": claims(summary), "warnings": warnings}

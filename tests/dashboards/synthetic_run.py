@@ -132,7 +132,7 @@ def _behaviour(rng: np.random.Generator, per_family: int, hostile: bool) -> list
                 item = f"capital-{i:03d}-{answer.strip()[:12]}"
             able = family.ceiling > 0.3
             difference = float(rng.normal(3.0 if able else 0.0, 1.4))
-            left_out = family.name == "currency" and i == per_family - 1
+            excluded = family.name == "currency" and i == per_family - 1
             right = difference > 0.5 if i % 2 else difference > 0
             rows.append(
                 {
@@ -144,18 +144,18 @@ def _behaviour(rng: np.random.Generator, per_family: int, hostile: bool) -> list
                     "rank": int(rng.integers(0, 2)) if able else int(rng.integers(5, 900)),
                     "correct_by_likelihood": difference > 0, "correct_by_choice": difference > 0.5 if i % 2 else None,
                     "chance_choice": 0.25 if i % 2 else None, "answered": right,
-                    "aligned": not left_out, "reason": _reason(left_out, able, right),
+                    "aligned": not excluded, "reason": _reason(excluded, able, right),
                     "answer_token": answer, "foil_token": foil,
                 }
             )  # fmt: skip
-            if left_out:  # the model never saw it: all its numbers are null
+            if excluded:  # the model never saw it: all its numbers are null
                 rows[-1] |= dict.fromkeys(("logit_difference", "answer_logprob", "foil_logprob", "rank", "answered",
                                            "correct_by_likelihood", "correct_by_choice", "chance_choice", "aligned"))  # fmt: skip
     return rows
 
 
-def _reason(left_out: bool, able: bool, right: bool) -> str | None:
-    if left_out:
+def _reason(excluded: bool, able: bool, right: bool) -> str | None:
+    if excluded:
         return "the answer tokenises to nothing"
     if not right:
         return "not answered right"
@@ -260,9 +260,9 @@ def _emergence(rng: np.random.Generator, rows: list[dict[str, Any]], n_layers: i
         never = family.readable == 0.0 or not row["answered"]
         stream = int(np.clip(rng.normal(family.readable * n_layers, 0.8), 1, n_layers))
         early = int(rng.integers(0, stream + 1))  # an answer may be above an unrelated one long before it settles
-        for name, found in ((SETTLED, None if never else stream), (ABOVE_NULL, early)):
+        for name, first_stream in ((SETTLED, None if never else stream), (ABOVE_NULL, early)):
             out.append(
-                {"item": row["item"], "instrument": "lens.logit", "position": "last", "stream": found, "definition": f"{name}: {DEFINITIONS[name]}"}
+                {"item": row["item"], "instrument": "lens.logit", "position": "last", "stream": first_stream, "definition": f"{name}: {DEFINITIONS[name]}"}
             )  # fmt: skip
     return out
 
@@ -286,7 +286,7 @@ def _locations(rows: list[dict[str, Any]], n_layers: int) -> list[dict[str, Any]
 
 def _families(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Shares with made-up intervals: the page must show them as they stand."""
-    found = []
+    entries = []
     for kind, family in dict.fromkeys((r["kind"], r["family"]) for r in rows):
         able = next(f for f in FAMILIES if f.name == family).ceiling > 0.3
         entry: dict[str, Any] = {"family": family, "kind": kind, "chance": 0.375, "answered": able}
@@ -300,8 +300,8 @@ def _families(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             entry[name] = (
                 {"value": share, "low": max(0.0, share - 0.2), "high": min(1.0, share + 0.1)} if seen else None
             )
-        found.append(entry)
-    return found
+        entries.append(entry)
+    return entries
 
 
 def _summary(rows: list[dict[str, Any]], n_layers: int, without: Collection[str]) -> dict[str, Any]:
@@ -313,8 +313,8 @@ def _summary(rows: list[dict[str, Any]], n_layers: int, without: Collection[str]
     kinds: dict[str, Any] = {}
     streams = {"knowledge": (6, 9), "reasoning": (8, 10), "composite": (9, 11), "control": (4, None)}
     for kind, (probe, lens) in streams.items():
-        mine = [r for r in rows if r["kind"] == kind]
-        used = sum(bool(r["answered"]) and not r["reason"] for r in mine)
+        of_kind = [r for r in rows if r["kind"] == kind]
+        used = sum(bool(r["answered"]) and not r["reason"] for r in of_kind)
         instruments: dict[str, Any] = {}
         if "probes" not in without:
             instruments["probe"] = {
@@ -325,8 +325,8 @@ def _summary(rows: list[dict[str, Any]], n_layers: int, without: Collection[str]
                 "onset": onset(lens, used, "share above an unrelated answer over one half at three streams in a row")
             }
         kinds[kind] = {
-            "items": len(mine), "used": used,
-            "accuracy": sum(bool(r["answered"]) for r in mine) / sum(r["answered"] is not None for r in mine),
+            "items": len(of_kind), "used": used,
+            "accuracy": sum(bool(r["answered"]) for r in of_kind) / sum(r["answered"] is not None for r in of_kind),
             "located": None, "instruments": instruments,
         }  # fmt: skip
     return {
@@ -360,7 +360,7 @@ def _manifest(rows: list[dict[str, Any]], n_layers: int, limited: bool) -> dict[
             {"name": "lens at the last stream is the model's own logits", "passed": True, "value": 1.1e-5, "tolerance": 1e-3},
             {"name": "embedding plus all block outputs is the last stream", "passed": True, "value": 3.8e-6, "tolerance": 1e-4},
         ],
-        "left_out": {"the answer tokenises to nothing": 1}, "warnings": [],
+        "excluded": {"the answer tokenises to nothing": 1}, "warnings": [],
         "started": "2026-03-02T09:12:44Z", "ended": "2026-03-02T09:14:41Z", "status": "done", "limited": limited,
         "git": {"commit": "0123abc", "dirty": False},
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Hand-wired models compared at the smallest size at which intervals still form."""
+"""planted models compared at the smallest size at which intervals still form."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from hand_wired import Planted
-from hand_wired.pairs import write_planted_pair
+from planted_models import Planted
+from planted_models.pairs import write_planted_pair
 
 from strata.experiments.compare import CompareConfig, Specs, compare
 from strata.experiments.locate.config import LocateConfig
@@ -28,7 +28,7 @@ LOCATE = LocateConfig(
     damage_texts=2,
     positions=("last",),
 )
-CONFIG = CompareConfig(locate=LOCATE, graft_pairs=10, thoughts=0, spectra=False)
+CONFIG = CompareConfig(locate=LOCATE, swap_pairs=10, generated=0, spectra=False)
 
 
 def planted_pair(directory: Path, changed: Any, **options: Any) -> tuple[Planted, Planted]:
@@ -37,12 +37,12 @@ def planted_pair(directory: Path, changed: Any, **options: Any) -> tuple[Planted
 
 
 def few_items(planted: Planted, file: Path, per_family: int = 10) -> Path:
-    """The first plainly worded facts and sums of a hand-wired model, each about an entity of its own."""
+    """The first plainly worded facts and sums of a planted model, each about an entity of its own."""
     records = [json.loads(line) for line in planted.items.read_text().splitlines()]
-    kept: list[dict[str, Any]] = []
+    chosen: list[dict[str, Any]] = []
     for family in ("fact", "sum"):
-        kept += [one for one in records if one["template"] == f"{family}.plain"][:per_family]
-    file.write_text("".join(json.dumps(one) + "\n" for one in kept))
+        chosen += [record for record in records if record["template"] == f"{family}.plain"][:per_family]
+    file.write_text("".join(json.dumps(record) + "\n" for record in chosen))
     return file
 
 
@@ -57,7 +57,7 @@ def compared(
     one_at_a_time: bool = False,
 ) -> dict[str, Any]:
     opened = openers or {role: partial(open_checkpoint, spec) for role, spec in specs.by_role().items()}
-    return compare(specs, opened, config, out, items_file=items, one_at_a_time=one_at_a_time, progress=progress)
+    return compare(specs, opened, config, out, items=items, one_at_a_time=one_at_a_time, progress=progress)
 
 
 def rows_of(run: Path, table: str, **wanted: Any) -> list[dict[str, Any]]:

@@ -50,13 +50,13 @@ def lora(directory: Path, **changes: Any) -> Path:
 
 
 def small_items() -> list[dict[str, Any]]:
-    """12 entities × 2 wordings of a knowledge family with 3 answers, and as many reasoning items with 2."""
-    found = []
+    """12 entities × 2 templates of a knowledge family with 3 answers, and as many reasoning items with 2."""
+    items = []
     for number, letter in enumerate(LETTERS):
         other = LETTERS[(number + 1) % len(LETTERS)]
         for template, frame in (("plain", "the {} is"), ("of", "of {} the is")):
             start = frame.index("{")
-            found.append(
+            items.append(
                 {
                     "id": f"k:{letter}:{template}", "kind": "knowledge", "family": "letters", "prompt": frame.format(letter),
                     "answer": f" {number % 3}", "foil_prompt": frame.format(other), "foil": f" {(number + 1) % 3}",
@@ -64,20 +64,20 @@ def small_items() -> list[dict[str, Any]]:
                     "foil_spans": {"subject": [start, start + 1]}, "choices": [" 0", " 1", " 2"],
                 }
             )  # fmt: skip
-            one, two = number % 5, (number * 7) % 5
-            swapped = (one + 1) % 5
+            first, second = number % 5, (number * 7) % 5
+            swapped = (first + 1) % 5
             spell = "{} + {} =" if template == "plain" else "the {} + {} ="
             at = spell.index("{")
-            found.append(
+            items.append(
                 {
                     "id": f"r:{number}:{template}", "kind": "reasoning", "family": "parity",
-                    "prompt": spell.format(one, two), "answer": f" {(one + two) % 2}",
-                    "foil_prompt": spell.format(swapped, two), "foil": f" {(swapped + two) % 2}",
-                    "cluster": f"{one}+{two}", "template": template, "spans": {"operand": [at, at + 1]},
+                    "prompt": spell.format(first, second), "answer": f" {(first + second) % 2}",
+                    "foil_prompt": spell.format(swapped, second), "foil": f" {(swapped + second) % 2}",
+                    "cluster": f"{first}+{second}", "template": template, "spans": {"operand": [at, at + 1]},
                     "foil_spans": {"operand": [at, at + 1]},
                 }
             )  # fmt: skip
-    return [item for item in found if item["answer"] != item["foil"]]
+    return [item for item in items if item["answer"] != item["foil"]]
 
 
 def write_items(file: Path, items: list[dict[str, Any]] | None = None) -> Path:

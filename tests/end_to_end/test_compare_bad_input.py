@@ -17,12 +17,12 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open import open_checkpoint
 from strata.probes.errors import StrataError
 
-QUICK = replace(CONFIG, locate=replace(LOCATE, draws=100, pairs=4), graft_pairs=4)
+QUICK = replace(CONFIG, locate=replace(LOCATE, draws=100, pairs=4), swap_pairs=4)
 LAYERS = "layer by layer change and change of location"
 STREAMS = "similarity of streams and probe transfer"
-GRAFTS = "grafts and cross-model patching"
+LAYER_SWAPS = "layer swaps and cross-model patching"
 CROSSED = "cross-model patching"
-RANDOM = "grafts of a random change"
+RANDOM = "layer swaps of a random change"
 WEIGHTS = "change of all weights"
 
 
@@ -33,53 +33,53 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def gaps(base: Path, distilled: Path | str, tmp_path: Path) -> tuple[Path, dict[str, Any], dict[str, str]]:
     out = tmp_path / "run"
-    found = compared(Specs(str(base), str(distilled)), out, write_items(tmp_path / "items.jsonl"), config=QUICK)
-    assert all(one["model"] == "distilled" and one["reason"] for one in found["not_comparable"])
-    assert json.loads((out / "comparison.json").read_text())["not_comparable"] == found["not_comparable"]
-    return out, found, {one["measure"]: one["reason"] for one in found["not_comparable"]}
+    comparison = compared(Specs(str(base), str(distilled)), out, write_items(tmp_path / "items.jsonl"), config=QUICK)
+    assert all(gap["model"] == "distilled" and gap["reason"] for gap in comparison["not_comparable"])
+    assert json.loads((out / "comparison.json").read_text())["not_comparable"] == comparison["not_comparable"]
+    return out, comparison, {gap["measure"]: gap["reason"] for gap in comparison["not_comparable"]}
 
 
-def answers_are_paired(found: dict[str, Any]) -> None:
+def answers_are_paired(comparison: dict[str, Any]) -> None:
     for kind in ("knowledge", "reasoning"):
-        change = found["kinds"][kind]["accuracy"]["change"]
-        assert change["n_items"] == found["kinds"][kind]["asked"] > 0
+        change = comparison["kinds"][kind]["accuracy"]["change"]
+        assert change["n_items"] == comparison["kinds"][kind]["asked"] > 0
 
 
-def nothing_inside_is_paired(run: Path, found: dict[str, Any]) -> None:
-    for table in ("changes", "similarity", "transfer", "grafts", "crossed"):
+def nothing_inside_is_paired(run: Path, comparison: dict[str, Any]) -> None:
+    for table in ("changes", "similarity", "transfer", "layer_swaps", "crossed"):
         assert pq.read_table(run / f"{table}.parquet").num_rows == 0
     for kind in ("knowledge", "reasoning"):
-        moved = found["kinds"][kind]["location_change"]["distilled"]
+        moved = comparison["kinds"][kind]["location_change"]["distilled"]
         assert (moved["verdict"], moved["difference"]) == ("undetermined", None) and moved["reason"]
 
 
 def test_another_depth_leaves_the_answers_and_the_shared_blocks_comparable(base: Path, tmp_path: Path) -> None:
-    run, found, left = gaps(base, other(tmp_path / "deep", base, num_hidden_layers=4), tmp_path)
-    assert set(left) == {WEIGHTS, LAYERS, STREAMS, GRAFTS}
-    assert all("has 4 blocks, the base 3" in left[measure] for measure in (LAYERS, STREAMS, GRAFTS))
-    answers_are_paired(found)
-    nothing_inside_is_paired(run, found)
+    run, comparison, left = gaps(base, other(tmp_path / "deep", base, num_hidden_layers=4), tmp_path)
+    assert set(left) == {WEIGHTS, LAYERS, STREAMS, LAYER_SWAPS}
+    assert all("has 4 blocks, the base 3" in left[measure] for measure in (LAYERS, STREAMS, LAYER_SWAPS))
+    answers_are_paired(comparison)
+    nothing_inside_is_paired(run, comparison)
     assert {row["block"] for row in rows_of(run, "weights")} == {None, 0, 1, 2}
-    assert found["pair_check"]["distilled"]["verdict"] == "not the base"
-    assert any("may not be the base" in warning for warning in found["warnings"])
+    assert comparison["pair_check"]["distilled"]["verdict"] == "not the base"
+    assert any("may not be the base" in warning for warning in comparison["warnings"])
 
 
 def test_another_width_leaves_what_is_read_off_blocks_comparable(base: Path, tmp_path: Path) -> None:
-    run, found, left = gaps(base, other(tmp_path / "wide", base, hidden_size=16), tmp_path)
-    assert set(left) == {WEIGHTS, STREAMS, GRAFTS}
-    assert all("16 dimensions, the base's 32" in left[measure] for measure in (STREAMS, GRAFTS))
-    answers_are_paired(found)
+    run, comparison, left = gaps(base, other(tmp_path / "wide", base, hidden_size=16), tmp_path)
+    assert set(left) == {WEIGHTS, STREAMS, LAYER_SWAPS}
+    assert all("16 dimensions, the base's 32" in left[measure] for measure in (STREAMS, LAYER_SWAPS))
+    answers_are_paired(comparison)
     assert rows_of(run, "changes", contrast="change", instrument="lens.logit")
-    assert not rows_of(run, "similarity") and not rows_of(run, "grafts")
+    assert not rows_of(run, "similarity") and not rows_of(run, "layer_swaps")
 
 
 def test_another_width_of_the_mlp_leaves_out_the_random_change_alone(base: Path, tmp_path: Path) -> None:
-    run, found, left = gaps(base, other(tmp_path / "thick", base, intermediate_size=64), tmp_path)
+    run, comparison, left = gaps(base, other(tmp_path / "thick", base, intermediate_size=64), tmp_path)
     assert RANDOM in left and "Block 0 of the two models differs in mlp." in left[RANDOM]
-    assert not {GRAFTS, "grafts", CROSSED} & set(left)
-    answers_are_paired(found)
+    assert not {LAYER_SWAPS, "layer_swaps", CROSSED} & set(left)
+    answers_are_paired(comparison)
     ways = {("distilled", "into base"), ("distilled", "into distilled")}
-    assert {(row["contrast"], row["direction"]) for row in rows_of(run, "grafts")} == ways
+    assert {(row["contrast"], row["direction"]) for row in rows_of(run, "layer_swaps")} == ways
     # What blocks add has the same width in both, so that it can be moved at random.
     moved = {("random", way) for _, way in ways}
     assert {(row["contrast"], row["direction"]) for row in rows_of(run, "crossed")} == ways | moved
@@ -97,30 +97,30 @@ def test_a_model_that_receives_no_contribution_still_lends_its_blocks(base: Path
 
     distilled, out = other(tmp_path / "odd", base, seed=1), tmp_path / "run"
     openers = {"base": lambda: open_checkpoint(str(base)), "distilled": opened}
-    found = compared(
+    comparison = compared(
         Specs(str(base), str(distilled)), out, write_items(tmp_path / "items.jsonl"), config=QUICK, openers=openers
     )
-    left = [one for one in found["not_comparable"] if one["measure"] == CROSSED]
-    assert [one["reason"].partition(":")[0] for one in left] == ["into the base", "into the distilled"]
-    assert all("its attention takes odd" in one["reason"] for one in left)
+    left = [gap for gap in comparison["not_comparable"] if gap["measure"] == CROSSED]
+    assert [gap["reason"].partition(":")[0] for gap in left] == ["into the base", "into the distilled"]
+    assert all("its attention takes odd" in gap["reason"] for gap in left)
     assert not rows_of(out, "crossed")
-    assert {row["contrast"] for row in rows_of(out, "grafts")} == {"distilled", "random"}
+    assert {row["contrast"] for row in rows_of(out, "layer_swaps")} == {"distilled", "random"}
 
 
 def test_a_larger_vocabulary_is_compared_as_far_as_it_is_shared(base: Path, tmp_path: Path) -> None:
-    run, found, left = gaps(base, other(tmp_path / "wordy", base, vocab_size=96), tmp_path)
+    run, comparison, left = gaps(base, other(tmp_path / "wordy", base, vocab_size=96), tmp_path)
     assert left == {}
-    answers_are_paired(found)
+    answers_are_paired(comparison)
     assert rows_of(run, "weights", matrix="embedding") and rows_of(run, "similarity")
-    assert rows_of(run, "grafts", contrast="distilled", direction="into base")
+    assert rows_of(run, "layer_swaps", contrast="distilled", direction="into base")
 
 
 def test_another_tokenizer_leaves_only_answers_and_weights_comparable(base: Path, tmp_path: Path) -> None:
-    run, found, left = gaps(base, other_tokenizer(tmp_path / "shuffled", base), tmp_path)
-    assert set(left) == {LAYERS, STREAMS, GRAFTS}
+    run, comparison, left = gaps(base, other_tokenizer(tmp_path / "shuffled", base), tmp_path)
+    assert set(left) == {LAYERS, STREAMS, LAYER_SWAPS}
     assert all("into other tokens" in reason for reason in left.values())
-    answers_are_paired(found)
-    nothing_inside_is_paired(run, found)
+    answers_are_paired(comparison)
+    nothing_inside_is_paired(run, comparison)
     assert rows_of(run, "weights")
 
 

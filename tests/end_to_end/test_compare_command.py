@@ -32,10 +32,10 @@ FAST = (
         "--folds",
         "3",
     ),
-    *("--damage-texts", "2", "--positions", "last", "--graft-pairs", "4", "--crossed-positions", "last"),
-    *("--thoughts", "0", "--no-spectra", "--batch-tokens", "4096"),
+    *("--damage-texts", "2", "--positions", "last", "--swap-pairs", "4", "--crossed-positions", "last"),
+    *("--generated", "0", "--no-spectra", "--batch-tokens", "4096"),
 )
-TABLES = ("changes", "crossed", "grafts", "similarity", "transfer", "weights")
+TABLES = ("changes", "crossed", "layer_swaps", "similarity", "transfer", "weights")
 
 
 class World:
@@ -80,12 +80,12 @@ def rows(run: Path, table: str) -> list[dict[str, Any]]:
     return list(pq.read_table(run / f"{table}.parquet").to_pylist())
 
 
-def refused(command: list[str], capfd: pytest.CaptureFixture[str], *said: str) -> None:
+def refused(command: list[str], capfd: pytest.CaptureFixture[str], *sentences: str) -> None:
     assert main([*command, "--display", "none"]) == 2
     captured = capfd.readouterr()
     assert not captured.out and captured.err.startswith("strata: ") and captured.err.count("\n") == 1
     assert "Traceback" not in captured.err
-    for words in said:
+    for words in sentences:
         assert words in captured.err
 
 
@@ -93,13 +93,13 @@ def test_a_second_call_measures_nothing_and_json_is_all_it_prints(
     world: World, run: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = measured(run)
-    assert len(before) > 12 and all(rows(run, name) for name in ("changes", "crossed", "grafts", "weights"))
+    assert len(before) > 12 and all(rows(run, name) for name in ("changes", "crossed", "layer_swaps", "weights"))
     assert main(world.command(run, "--json")) == 0
     captured = capfd.readouterr()
     assert captured.out.count("\n") == 1 and not captured.err
-    found = json.loads(captured.out)
-    assert found["schema"] == "strata.comparison/1" and set(found["models"]) == {"base", "distilled"}
-    assert found["run"] == str(run) and Path(found["report"]).stat().st_size > 100_000
+    comparison = json.loads(captured.out)
+    assert comparison["schema"] == "strata.comparison/2" and set(comparison["models"]) == {"base", "distilled"}
+    assert comparison["run"] == str(run) and Path(comparison["report"]).stat().st_size > 100_000
     assert measured(run) == before
 
 
@@ -118,7 +118,7 @@ def test_other_options_on_the_same_directory_are_refused(
     world: World, run: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = measured(run)
-    refused(world.command(run, "--graft-pairs", "5"), capfd, "graft_pairs: 4 there, 5 now", "Give another --out")
+    refused(world.command(run, "--swap-pairs", "5"), capfd, "swap_pairs: 4 there, 5 now", "Give another --out")
     refused(
         world.command(run, tuned=world.base),
         capfd,
@@ -142,21 +142,24 @@ def test_ctrl_c_keeps_what_is_measured_and_the_same_command_goes_on(
     out, shown = tmp_path / "run", Display.__call__
 
     def pressed(display: Display, stage: str, done: int, total: int | None, unit: str) -> None:
-        if stage == "grafts into the base":
+        if stage == "layer swaps into the base":
             signal.raise_signal(signal.SIGINT)
         shown(display, stage, done, total, unit)
 
     with monkeypatch.context() as patched:
         patched.setattr(Display, "__call__", pressed)
         assert main(world.command(out, "--display", "plain")) == 130
-    said = capfd.readouterr()
-    assert f"what was measured is kept in {out}. Resume: strata compare" in said.err and "Traceback" not in said.err
-    assert not said.out
+    captured = capfd.readouterr()
+    assert (
+        f"what was measured is kept in {out}. Resume: strata compare" in captured.err
+        and "Traceback" not in captured.err
+    )
+    assert not captured.out
     assert json.loads((out / "manifest.json").read_text())["status"] == "stopped"
-    kept = measured(out)
-    assert Path("distilled/summary.json") in kept and Path("grafts.parquet") not in kept
+    finished = measured(out)
+    assert Path("distilled/summary.json") in finished and Path("layer_swaps.parquet") not in finished
     assert main(world.command(out, "--display", "none")) == 0
-    assert {name: measured(out)[name] for name in kept} == kept
+    assert {name: measured(out)[name] for name in finished} == finished
     for name in TABLES:
         assert rows(out, name) == rows(run, name), name
 
@@ -164,8 +167,8 @@ def test_ctrl_c_keeps_what_is_measured_and_the_same_command_goes_on(
 @pytest.mark.parametrize(
     ("what", "measures", "reason"),
     [
-        ({"num_hidden_layers": 2}, ("layer by layer change", "grafts and cross-model patching"), "it has 2 blocks, the base 3"),
-        ({"hidden_size": 16}, ("similarity of streams", "grafts and cross-model patching"), "16 dimensions, the base's 32"),
+        ({"num_hidden_layers": 2}, ("layer by layer change", "layer swaps and cross-model patching"), "it has 2 blocks, the base 3"),
+        ({"hidden_size": 16}, ("similarity of streams", "layer swaps and cross-model patching"), "16 dimensions, the base's 32"),
         ("tokenizer", ("layer by layer change", "similarity of streams"), "its tokenizer cuts the questions into other tokens"),
         ({"vocab_size": 96}, (), ""),
     ],
@@ -213,17 +216,17 @@ def test_an_adapter_given_to_a_model_that_holds_it_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "message"),
     [
-        (("--twin", "./nowhere"), "There is no file or directory './nowhere'"),
+        (("--control", "./nowhere"), "There is no file or directory './nowhere'"),
         (("--crossed-positions", "first"), "crossed"),
-        (("--graft-stride", "0"), "graft-stride"),
+        (("--swap-stride", "0"), "layer swap-stride"),
     ],
 )
 def test_options_that_make_no_sense_are_one_sentence(
-    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str], more: tuple[str, ...], said: str
+    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str], more: tuple[str, ...], message: str
 ) -> None:
-    refused(world.command(tmp_path / "run", *more), capfd, said)
+    refused(world.command(tmp_path / "run", *more), capfd, message)
 
 
 def test_what_is_deleted_from_a_finished_comparison_is_made_again(

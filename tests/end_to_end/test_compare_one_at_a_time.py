@@ -1,4 +1,4 @@
-"""A comparison with room for one model: the same numbers, never two models in memory, and grafts left out with the reason."""
+"""A comparison with room for one model: the same numbers, never two models in memory, and layer swaps excluded with the reason."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open import open_checkpoint
 from strata.probes.errors import DoesNotFitError, NotFetchedError
 
-QUICK = replace(CONFIG, locate=replace(LOCATE, pairs=6), graft_pairs=6, transferred=1)
+QUICK = replace(CONFIG, locate=replace(LOCATE, pairs=6), swap_pairs=6, transferred=1)
 TABLES = ("changes", "crossed", "weights", "similarity")
 World = tuple[Specs, Path]
 Finished = tuple[Path, dict[str, Any]]
@@ -39,9 +39,9 @@ class Room:
         if len(self._alive) >= self.models:
             raise torch.OutOfMemoryError("CUDA out of memory")
         self.opened += 1
-        found = open_checkpoint(spec)
-        self._alive.add(found.model)
-        return found
+        checkpoint = open_checkpoint(spec)
+        self._alive.add(checkpoint.model)
+        return checkpoint
 
     def openers(self, specs: Specs) -> dict[str, Any]:
         return {role: partial(self.open, spec) for role, spec in specs.by_role().items()}
@@ -51,89 +51,91 @@ class Room:
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     directory = tmp_path_factory.mktemp("pairs")
     base, distilled = planted_pair(directory / "sums", "reasoning")
-    _, twin = planted_pair(directory / "facts", "knowledge")
-    specs = Specs(str(base.checkpoint), str(distilled.checkpoint), str(twin.checkpoint))
+    _, control = planted_pair(directory / "facts", "knowledge")
+    specs = Specs(str(base.checkpoint), str(distilled.checkpoint), str(control.checkpoint))
     return specs, few_items(base, directory / "items.jsonl")
 
 
 @pytest.fixture(scope="module")
-def two(world: World, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+def together(world: World, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     specs, items = world
     out = tmp_path_factory.mktemp("runs") / "two"
     return out, compared(specs, out, items, config=QUICK, openers=Room(2).openers(specs))
 
 
 @pytest.fixture(scope="module")
-def one(world: World, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], Room]:
+def one_by_one(world: World, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], Room]:
     specs, items = world
     out, room = tmp_path_factory.mktemp("runs") / "one", Room(1)
-    found = compared(specs, out, items, config=QUICK, openers=room.openers(specs), one_at_a_time=True)
-    return out, found, room
+    comparison = compared(specs, out, items, config=QUICK, openers=room.openers(specs), one_at_a_time=True)
+    return out, comparison, room
 
 
-def test_every_table_but_the_grafts_is_the_same(two: Finished, one: tuple[Path, dict[str, Any], Room]) -> None:
-    for name in TABLES:
-        expected = rows_of(two[0], name)
-        assert expected and rows_of(one[0], name) == expected, name
-    assert {row["contrast"] for row in rows_of(two[0], "crossed")} == {"distilled", "random", "twin"}
-    assert rows_of(two[0], "grafts") and not rows_of(one[0], "grafts")
-
-
-def test_what_needs_both_models_is_left_out_with_what_to_do_about_it(
-    two: Finished, one: tuple[Path, dict[str, Any], Room]
+def test_every_table_but_the_layer_swaps_is_the_same(
+    together: Finished, one_by_one: tuple[Path, dict[str, Any], Room]
 ) -> None:
-    assert one[1]["not_comparable"] == [
-        {"measure": "grafts", "model": role, "reason": NEEDS_BOTH} for role in ("distilled", "twin")
+    for name in TABLES:
+        expected = rows_of(together[0], name)
+        assert expected and rows_of(one_by_one[0], name) == expected, name
+    assert {row["contrast"] for row in rows_of(together[0], "crossed")} == {"distilled", "random", "control"}
+    assert rows_of(together[0], "layer_swaps") and not rows_of(one_by_one[0], "layer_swaps")
+
+
+def test_what_needs_both_models_is_excluded_with_what_to_do_about_it(
+    together: Finished, one_by_one: tuple[Path, dict[str, Any], Room]
+) -> None:
+    assert one_by_one[1]["not_comparable"] == [
+        {"measure": "layer_swaps", "model": role, "reason": NEEDS_BOTH} for role in ("distilled", "control")
     ]
     assert "without it" in NEEDS_BOTH and "--device-map auto" in NEEDS_BOTH
     apart = {"not_comparable", "kinds", "verdict"}
-    assert {name: one[1][name] for name in one[1] if name not in apart} == {
-        name: two[1][name] for name in two[1] if name not in apart
+    assert {name: one_by_one[1][name] for name in one_by_one[1] if name not in apart} == {
+        name: together[1][name] for name in together[1] if name not in apart
     }
-    for kind, found in two[1]["kinds"].items():
-        mine = one[1]["kinds"][kind]
-        assert set(mine["upper_minus_lower"].values()) <= {None}
-        assert mine | {"upper_minus_lower": None} == found | {"upper_minus_lower": None}
+    for kind, expected in together[1]["kinds"].items():
+        of_kind = one_by_one[1]["kinds"][kind]
+        assert set(of_kind["upper_minus_lower"].values()) <= {None}
+        assert of_kind | {"upper_minus_lower": None} == expected | {"upper_minus_lower": None}
 
 
-def test_each_model_is_opened_a_few_times_only(one: tuple[Path, dict[str, Any], Room]) -> None:
-    """Three to know them; two more each (one is still there) to ask, to locate and for contrasts; four to lend and receive."""
-    assert one[2].opened == 3 + 3 * 2 + 4
+def test_each_model_is_opened_a_few_times_only(one_by_one: tuple[Path, dict[str, Any], Room]) -> None:
+    """Three to know them; two more each (one is still there) to ask, to locate and for contrasts; four to be source and target."""
+    assert one_by_one[2].opened == 3 + 3 * 2 + 4
 
 
-def test_a_page_is_made(one: tuple[Path, dict[str, Any], Room], tmp_path: Path) -> None:
-    run = shutil.copytree(one[0], tmp_path / "run")
-    for role in one[1]["models"]:
+def test_a_page_is_made(one_by_one: tuple[Path, dict[str, Any], Room], tmp_path: Path) -> None:
+    run = shutil.copytree(one_by_one[0], tmp_path / "run")
+    for role in one_by_one[1]["models"]:
         write_report(run / role)
     write_comparison(run)
     assert "--one-at-a-time holds one model only" in (run / "report.html").read_text()
 
 
-def test_a_later_start_with_room_for_two_adds_the_grafts(
-    world: World, two: Finished, one: tuple[Path, dict[str, Any], Room], tmp_path: Path
+def test_a_later_start_with_room_for_two_adds_the_layer_swaps(
+    world: World, together: Finished, one_by_one: tuple[Path, dict[str, Any], Room], tmp_path: Path
 ) -> None:
-    run = shutil.copytree(one[0], tmp_path / "run")
-    found = compared(world[0], run, world[1], config=QUICK, openers=Room(2).openers(world[0]))
-    assert found == two[1]
-    for name in (*TABLES, "grafts"):
-        assert rows_of(run, name) == rows_of(two[0], name), name
+    run = shutil.copytree(one_by_one[0], tmp_path / "run")
+    comparison = compared(world[0], run, world[1], config=QUICK, openers=Room(2).openers(world[0]))
+    assert comparison == together[1]
+    for name in (*TABLES, "layer_swaps"):
+        assert rows_of(run, name) == rows_of(together[0], name), name
     # And what was measured is not thrown away by one that has not.
     again = compared(world[0], run, world[1], config=QUICK, openers=Room(1).openers(world[0]), one_at_a_time=True)
-    assert again == two[1] and rows_of(run, "grafts") == rows_of(two[0], "grafts")
+    assert again == together[1] and rows_of(run, "layer_swaps") == rows_of(together[0], "layer_swaps")
 
 
-def test_grafts_are_added_without_measuring_the_models_again_also_when_that_is_cut_off(
-    world: World, two: Finished, one: tuple[Path, dict[str, Any], Room], tmp_path: Path
+def test_layer_swaps_are_added_without_measuring_the_models_again_also_when_that_is_cut_off(
+    world: World, together: Finished, one_by_one: tuple[Path, dict[str, Any], Room], tmp_path: Path
 ) -> None:
-    run = shutil.copytree(one[0], tmp_path / "run")
-    summaries = {role: (run / role / "summary.json").stat().st_mtime_ns for role in one[1]["models"]}
+    run = shutil.copytree(one_by_one[0], tmp_path / "run")
+    summaries = {role: (run / role / "summary.json").stat().st_mtime_ns for role in one_by_one[1]["models"]}
     heard: list[str] = []
 
     def cut_off(stage: str, done: int, total: int | None, unit: str) -> None:
-        first = not any("grafts" in before for before in heard)
+        first = not any("layer_swaps" in before for before in heard)
         if done != total:  # what is there already is told as done
             heard.append(stage)
-        if "grafts" in stage and first:
+        if "layer_swaps" in stage and first:
             raise KeyboardInterrupt
 
     def start() -> dict[str, Any]:
@@ -142,14 +144,14 @@ def test_grafts_are_added_without_measuring_the_models_again_also_when_that_is_c
     with pytest.raises(KeyboardInterrupt):
         start()
     assert not (run / "comparison.json").exists()
-    assert start() == two[1] and rows_of(run, "grafts") == rows_of(two[0], "grafts")
+    assert start() == together[1] and rows_of(run, "layer_swaps") == rows_of(together[0], "layer_swaps")
     assert {role: (run / role / "summary.json").stat().st_mtime_ns for role in summaries} == summaries
     assert not (run / "activations").exists()
     assert not {"capture", "probe transfer", "interventions", "cross-model patching"} & set(heard)
 
 
 def test_a_download_that_failed_is_tried_again(
-    world: World, two: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, together: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def start() -> dict[str, Any]:
         return compared(world[0], tmp_path, world[1], config=QUICK, openers=Room(2).openers(world[0]))
@@ -161,21 +163,21 @@ def test_a_download_that_failed_is_tried_again(
         patch.setattr(pair_stages, "check_pair", failing)
         patch.setattr(pair_stages, "compare_weights", failing)
         outage = start()
-    assert {one["measure"] for one in outage["not_comparable"]} == {PAIR_CHECK, WEIGHTS}
-    assert {one["verdict"] for one in outage["pair_check"].values()} == {"unclear"}
-    assert start() == two[1] and rows_of(tmp_path, "weights") == rows_of(two[0], "weights")
+    assert {gap["measure"] for gap in outage["not_comparable"]} == {PAIR_CHECK, WEIGHTS}
+    assert {check["verdict"] for check in outage["pair_check"].values()} == {"unclear"}
+    assert start() == together[1] and rows_of(tmp_path, "weights") == rows_of(together[0], "weights")
     assert not (tmp_path / "activations").exists()
 
 
 def test_a_start_that_is_cut_off_goes_on_from_what_was_lent(
-    world: World, one: tuple[Path, dict[str, Any], Room], tmp_path: Path
+    world: World, one_by_one: tuple[Path, dict[str, Any], Room], tmp_path: Path
 ) -> None:
     heard: list[str] = []
 
     def cut_off(stage: str, done: int, total: int | None, unit: str) -> None:
         seen = stage in heard
         heard.append(stage)
-        if stage in ("cross-model patching", "contributions of the twin") and not seen:
+        if stage in ("cross-model patching", "contributions of the control") and not seen:
             raise KeyboardInterrupt
 
     def start() -> dict[str, Any]:
@@ -184,13 +186,13 @@ def test_a_start_that_is_cut_off_goes_on_from_what_was_lent(
             world[0], tmp_path, world[1], config=QUICK, openers=openers, one_at_a_time=True, progress=cut_off
         )
 
-    for last in ("cross-model patching", "contributions of the twin"):
+    for last in ("cross-model patching", "contributions of the control"):
         with pytest.raises(KeyboardInterrupt):
             start()
         assert heard[-1] == last
     before = len(heard)
-    assert start() == one[1] and rows_of(tmp_path, "crossed") == rows_of(one[0], "crossed")
-    assert {stage for stage in heard[before:] if stage.startswith("contributions")} == {"contributions of the twin"}
+    assert start() == one_by_one[1] and rows_of(tmp_path, "crossed") == rows_of(one_by_one[0], "crossed")
+    assert {stage for stage in heard[before:] if stage.startswith("contributions")} == {"contributions of the control"}
 
 
 def test_a_second_model_that_does_not_fit_names_the_way_out(world: World, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Items that a tokenizer can't score are left out and counted; all else is compared. Kinds that weren't asked leave no trace."""
+"""Items that a tokenizer can't score are excluded and counted; all else is compared. Kinds that weren't asked leave no trace."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from strata.dashboards.cli.main import main
 
 FAST = (
     *("--causal-map", "none", "--draws", "100", "--no-random-init", "--lens-maps", "1", "--folds", "3"),
-    *("--positions", "last", "--graft-pairs", "4", "--crossed-positions", "last", "--thoughts", "0", "--no-spectra"),
+    *("--positions", "last", "--swap-pairs", "4", "--crossed-positions", "last", "--generated", "0", "--no-spectra"),
     *("--batch-tokens", "4096", "--contrast-items", "0", "--display", "none"),
 )
 
@@ -34,8 +34,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def compared(base: Path, other: Path, items: Path, out: Path) -> dict[str, Any]:
     assert main([str(word) for word in ("compare", base, other, "--items", items, "--out", out, *FAST)]) == 0
-    found: dict[str, Any] = json.loads((out / "comparison.json").read_text())
-    return found
+    comparison: dict[str, Any] = json.loads((out / "comparison.json").read_text())
+    return comparison
 
 
 def lost_words(directory: Path, tokenizer: Path, *words: str) -> Path:
@@ -59,25 +59,27 @@ def unscorable() -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("other", ["tuned", "elsewhere"])
-def test_items_without_a_scored_answer_are_left_out_of_every_number(
+def test_items_without_a_scored_answer_are_excluded_of_every_number(
     models: dict[str, Path], tmp_path: Path, other: str
 ) -> None:
     items = unscorable()
-    found = compared(models["base"], models[other], write_items(tmp_path / "items.jsonl", items), tmp_path / "run")
+    comparison = compared(models["base"], models[other], write_items(tmp_path / "items.jsonl", items), tmp_path / "run")
     for kind in ("knowledge", "reasoning"):
-        of_kind = found["kinds"][kind]
+        of_kind = comparison["kinds"][kind]
         gone = sum(item["kind"] == kind and item["answer"] == " nowhere" for item in items)
-        assert of_kind["left_out"] == gone and of_kind["asked"] == of_kind["items"] - gone
+        assert of_kind["excluded"] == gone and of_kind["asked"] == of_kind["items"] - gone
         assert of_kind["accuracy"]["change"]["n_items"] == of_kind["asked"]
         assert of_kind["logit_difference"]["change"]["n_items"] == of_kind["asked"]
     assert (tmp_path / "run" / "report.html").exists()
 
 
-def test_what_one_of_the_tokenizers_can_not_score_is_left_out_for_both(models: dict[str, Path], tmp_path: Path) -> None:
+def test_what_one_of_the_tokenizers_can_not_score_is_excluded_for_both(models: dict[str, Path], tmp_path: Path) -> None:
     """The other model reads some answers as unknown words: its items are compared on what both can answer."""
     lost = lost_words(tmp_path / "lost", models["base"], "2")
     items = small_items()
-    found = compared(models["base"], lost, write_items(tmp_path / "items.jsonl", items), tmp_path / "run")
+    comparison = compared(models["base"], lost, write_items(tmp_path / "items.jsonl", items), tmp_path / "run")
     gone = sum(item["kind"] == "knowledge" and " 2" in (item["answer"], item["foil"]) for item in items)
-    assert gone and 0 < found["kinds"]["knowledge"]["left_out"] <= gone
-    assert found["kinds"]["knowledge"]["accuracy"]["change"]["n_items"] == found["kinds"]["knowledge"]["asked"]
+    assert gone and 0 < comparison["kinds"]["knowledge"]["excluded"] <= gone
+    assert (
+        comparison["kinds"]["knowledge"]["accuracy"]["change"]["n_items"] == comparison["kinds"]["knowledge"]["asked"]
+    )

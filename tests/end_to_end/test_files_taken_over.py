@@ -113,8 +113,8 @@ def test_what_a_run_did_not_write_is_neither_resumed_nor_shown(
     for start in (lambda: world.locate(run), lambda: main(["report", str(run)])):
         capsys.readouterr()
         assert start() == 2
-        said = capsys.readouterr().err
-        assert DAMAGES[damage] in said and said.count("\n") == 1
+        message = capsys.readouterr().err
+        assert DAMAGES[damage] in message and message.count("\n") == 1
     assert before == {file: file.read_bytes() for file in before}
 
 
@@ -146,9 +146,9 @@ def test_a_model_that_changed_between_stop_and_resume_is_refused(
         edit(model / name, chat_template="{{ messages[0]['content'] }}")
     capsys.readouterr()
     assert main(words) == 2
-    said = capsys.readouterr().err
-    assert "was made with another configuration" in said
-    assert ("config_sha256" if name == "config.json" else "tokenizer_sha256") in said
+    message = capsys.readouterr().err
+    assert "was made with another configuration" in message
+    assert ("config_sha256" if name == "config.json" else "tokenizer_sha256") in message
 
 
 def flip(file: Path, near_end: int) -> None:
@@ -170,8 +170,8 @@ def test_one_flipped_bit_of_an_activation_is_found_before_anything_is_made_of_it
         assert list(file.keys())
     capsys.readouterr()
     assert world.locate(run) == 2
-    said = capsys.readouterr().err
-    assert f"{shard.name} is not what was written" in said and "Delete it" in said
+    message = capsys.readouterr().err
+    assert f"{shard.name} is not what was written" in message and "Delete it" in message
     shard.unlink()
     assert world.locate(run) == 0
     assert pq.read_table(run / "curves.parquet").equals(pq.read_table(world.run / "curves.parquet"))

@@ -14,15 +14,15 @@ from small_world import small_items, write_items
 from tiny_models import tiny_model, tiny_tokenizer
 
 from strata.experiments.compare import Specs, compare
-from strata.experiments.compare.asked import shared_opening
 from strata.experiments.compare.models import Models
+from strata.experiments.compare.shared_prompt_prefix import shared_prompt_prefix
 from strata.experiments.items.framing import REQUEST
 from strata.experiments.locate.config import LocateConfig
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open import checkpoint_from
 from strata.probes.errors import StrataError
 
-NAMES = {"base": "BASE", "distilled": "DIST", "twin": "TWIN"}
+NAMES = {"base": "BASE", "distilled": "DIST", "control": "CONTROL"}
 
 
 def opener(template: str | None, seed: int) -> Callable[[], Checkpoint]:
@@ -38,45 +38,45 @@ def models(**templates: str | None) -> Models:
     return Models({role: opener(template, seed) for seed, (role, template) in enumerate(templates.items())})
 
 
-def opening(framing: Any, text: str | None = None, **templates: str | None) -> tuple[str, tuple[str, ...]]:
-    return shared_opening(models(**templates), NAMES, LocateConfig(framing=framing, opening=text))
+def prompt_prefix(framing: Any, text: str | None = None, **templates: str | None) -> tuple[str, tuple[str, ...]]:
+    return shared_prompt_prefix(models(**templates), NAMES, LocateConfig(framing=framing, prompt_prefix=text))
 
 
 def test_the_distilled_models_template_is_everybodys_and_foreigners_are_named() -> None:
     asked = "Asked inside the chat template: not comparable with raw runs"
     ahead = "All models are asked inside the chat template of DIST: "
-    assert opening("raw", base=None, distilled=None) == ("", ())
-    assert opening("chat", base="a b ", distilled="a b ", twin="a b ") == (f"{REQUEST} a b ", (asked,))
-    assert opening("chat", base=None, distilled="a b ") == (f"{REQUEST} a b ", (asked, f"{ahead}BASE has none"))
-    found = opening("chat", base=None, distilled="a b ", twin="b a ")
-    assert found == (f"{REQUEST} a b ", (asked, f"{ahead}BASE has none, TWIN has another one"))
-    assert opening("chat", "typed ", base=None, distilled="a b ") == ("typed ", (asked,))
+    assert prompt_prefix("raw", base=None, distilled=None) == ("", ())
+    assert prompt_prefix("chat", base="a b ", distilled="a b ", control="a b ") == (f"{REQUEST} a b ", (asked,))
+    assert prompt_prefix("chat", base=None, distilled="a b ") == (f"{REQUEST} a b ", (asked, f"{ahead}BASE has none"))
+    prefix_and_caveats = prompt_prefix("chat", base=None, distilled="a b ", control="b a ")
+    assert prefix_and_caveats == (f"{REQUEST} a b ", (asked, f"{ahead}BASE has none, CONTROL has another one"))
+    assert prompt_prefix("chat", "typed ", base=None, distilled="a b ") == ("typed ", (asked,))
     with pytest.raises(StrataError, match="the tokenizer of DIST has none"):
-        opening("chat", base="a b ", distilled=None)
+        prompt_prefix("chat", base="a b ", distilled=None)
 
 
 def test_a_comparison_in_a_chat_asks_all_models_the_same_and_says_so(tmp_path: Path) -> None:
     items, out = write_items(tmp_path / "items.jsonl"), tmp_path / "run"
     locate = replace(LOCATE, framing="chat", draws=100, pairs=4)
-    config = replace(CONFIG, locate=locate, graft_pairs=2)
-    openers = {"base": opener(None, 0), "distilled": opener("in the ", 1), "twin": opener("of the ", 2)}
+    config = replace(CONFIG, locate=locate, swap_pairs=2)
+    openers = {"base": opener(None, 0), "distilled": opener("in the ", 1), "control": opener("of the ", 2)}
     specs = Specs("smollm2", "smollm2+think", "smollm2+plain")
-    found = compare(specs, openers, config, out, items_file=items)
+    comparison = compare(specs, openers, config, out, items=items)
     manifest = json.loads((out / "manifest.json").read_text())
-    assert (manifest["config"]["locate"]["framing"], manifest["config"]["locate"]["opening"]) == (
+    assert (manifest["config"]["locate"]["framing"], manifest["config"]["locate"]["prompt_prefix"]) == (
         "chat",
         f"{REQUEST} in the ",
     )
     hashes = manifest["chat_template_sha256"]
-    assert hashes["base"] is None and hashes["distilled"] != hashes["twin"]
+    assert hashes["base"] is None and hashes["distilled"] != hashes["control"]
     prompts = [f"{REQUEST} in the " + item["prompt"] for item in small_items()]
     for directory in (out, *(out / role for role in openers)):
         lines = [json.loads(line) for line in (directory / "items.jsonl").read_text().splitlines()]
         assert [line["prompt"] for line in lines] == prompts
-    assert found["framing"] == "chat"
-    told = [sentence for sentence in found["warnings"] if "chat template" in sentence]
-    assert len(told) == 2 and told[0].startswith("Asked inside") and "smollm2 has none" in told[1]
+    assert comparison["framing"] == "chat"
+    caveats = [sentence for sentence in comparison["warnings"] if "chat template" in sentence]
+    assert len(caveats) == 2 and caveats[0].startswith("Asked inside") and "smollm2 has none" in caveats[1]
     with pytest.raises(StrataError, match="framing") as refused:
         raw = replace(config, locate=replace(locate, framing="raw"))
-        compare(specs, openers, raw, out, items_file=items)
+        compare(specs, openers, raw, out, items=items)
     assert refused.value.exit_code == 2 and "\n" not in str(refused.value)

@@ -49,10 +49,10 @@ def model(template: str | None = TEMPLATE) -> Checkpoint:
 
 def asked() -> list[dict[str, Any]]:
     """The small world's items, and two-step ones that carry their single steps."""
-    found = small_items()
+    records = small_items()
     for number, letter in enumerate("abcdefgh"):
         hop = {"prompt": f"of {letter} is", "answer": f" {number % 2}", "foil_prompt": "of z is", "foil": " 9"}
-        found.append(
+        records.append(
             {
                 "id": f"c:{letter}", "kind": "composite", "family": "chain", "prompt": f"the {letter} of the",
                 "answer": f" {number % 3}", "foil_prompt": "the z of the", "foil": " 7", "cluster": letter, "hops": 2,
@@ -60,11 +60,11 @@ def asked() -> list[dict[str, Any]]:
                 "second_hop": {**hop, "prompt": f"in {letter} is"},
             }
         )  # fmt: skip
-    return found
+    return records
 
 
 def by_hand(item: dict[str, Any]) -> dict[str, Any]:
-    """The same item as a person would write it who types the opening into every prompt."""
+    """The same item as a person would write it who types the prompt prefix into every prompt."""
     ahead = len(OPENING)
     spans = {
         name: {key: [start + ahead, end + ahead] for key, (start, end) in item[name].items()}
@@ -93,7 +93,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def chat(files: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "chat"
-    locate(model(), CHAT, out, items_file=files[0])
+    locate(model(), CHAT, out, items=files[0])
     return out
 
 
@@ -105,20 +105,22 @@ def test_a_chat_run_is_the_run_on_prompts_with_the_opening_typed_in(
     chat: Path, files: tuple[Path, Path], tmp_path: Path
 ) -> None:
     typed = tmp_path / "typed"
-    locate(model(), replace(CHAT, framing="raw"), typed, items_file=files[1])
+    locate(model(), replace(CHAT, framing="raw"), typed, items=files[1])
     for name in TABLES:
-        mine, theirs = (pq.read_table(run / f"{name}.parquet").replace_schema_metadata(None) for run in (chat, typed))
-        assert mine.num_rows > 0 and mine.equals(theirs), name
+        of_chat, of_typed = (
+            pq.read_table(run / f"{name}.parquet").replace_schema_metadata(None) for run in (chat, typed)
+        )
+        assert of_chat.num_rows > 0 and of_chat.equals(of_typed), name
     maps = [load_file(run / "lens_maps.safetensors") for run in (chat, typed)]
     assert maps[0].keys() == maps[1].keys() and all(torch.equal(maps[0][key], maps[1][key]) for key in maps[0])
     for name in ("lens_maps.json", "format_check.json", "families.json"):
         assert read(chat / name) == read(typed / name)
     assert (chat / "items.jsonl").read_text() == (typed / "items.jsonl").read_text()
     summaries = [read(run / "summary.json") for run in (chat, typed)]
-    assert [one.pop("framing") for one in summaries] == ["chat", "raw"]
-    caveats = [one.pop("warnings") for one in summaries]
+    assert [summary.pop("framing") for summary in summaries] == ["chat", "raw"]
+    caveats = [summary.pop("warnings") for summary in summaries]
     assert caveats[0] == ["Asked inside the chat template: not comparable with raw runs", *caveats[1]]
-    assert len({one.pop("run") for one in summaries}) == 2 and summaries[0] == summaries[1]
+    assert len({summary.pop("run") for summary in summaries}) == 2 and summaries[0] == summaries[1]
 
 
 def test_a_chat_run_says_what_plain_transformers_says_after_the_template(chat: Path) -> None:
@@ -138,7 +140,7 @@ def test_a_chat_run_says_what_plain_transformers_says_after_the_template(chat: P
 
 def test_the_manifest_names_framing_opening_and_template(chat: Path) -> None:
     manifest = read(chat / "manifest.json")
-    assert (manifest["config"]["framing"], manifest["config"]["opening"]) == ("chat", OPENING)
+    assert (manifest["config"]["framing"], manifest["config"]["prompt_prefix"]) == ("chat", OPENING)
     digest = hashlib.sha256(json.dumps(TEMPLATE).encode()).hexdigest()
     assert manifest["checkpoint"]["chat_template_sha256"] == digest
 
@@ -151,22 +153,22 @@ def test_a_run_is_not_gone_on_with_in_another_framing(way: Any, files: tuple[Pat
         here = out / first
         # Begun is enough: the directory belongs to its configuration from the manifest on.
         with pytest.raises(Stopped):
-            locate(checkpoint, replace(CHAT, framing=first), here, items_file=files[0], on_run=stop)
+            locate(checkpoint, replace(CHAT, framing=first), here, items=files[0], on_run=stop)
         with pytest.raises(StrataError, match="framing") as refused:
-            locate(checkpoint, replace(CHAT, framing=second), here, items_file=files[0])
+            locate(checkpoint, replace(CHAT, framing=second), here, items=files[0])
         assert refused.value.exit_code == 2 and "\n" not in str(refused.value)
 
 
 def test_another_template_is_another_run(files: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(Stopped):
-        locate(model(), CHAT, tmp_path / "run", items_file=files[0], on_run=stop)
-    with pytest.raises(StrataError, match="opening"):
-        locate(model("{{ messages[0].content }} of the 1 of . is in the "), CHAT, tmp_path / "run", items_file=files[0])
+        locate(model(), CHAT, tmp_path / "run", items=files[0], on_run=stop)
+    with pytest.raises(StrataError, match="prompt_prefix"):
+        locate(model("{{ messages[0].content }} of the 1 of . is in the "), CHAT, tmp_path / "run", items=files[0])
 
 
 def test_a_plan_counts_the_opening_of_every_prompt(files: tuple[Path, Path], tmp_path: Path) -> None:
     plans = [
-        plan_locate(model(), LocateConfig(framing=framing), tmp_path, items_file=files[0], trial=False)
+        plan_locate(model(), LocateConfig(framing=framing), tmp_path, items=files[0], trial=False)
         for framing in ("raw", "chat")
     ]
     assert plans[1].tokens - plans[0].tokens == len(asked()) * len(OPENING.split())
@@ -175,11 +177,11 @@ def test_a_plan_counts_the_opening_of_every_prompt(files: tuple[Path, Path], tmp
 
 
 def test_an_opening_belongs_to_a_framing() -> None:
-    with pytest.raises(StrataError, match="no opening"):
-        LocateConfig(opening="the ")
+    with pytest.raises(StrataError, match="no prompt prefix"):
+        LocateConfig(prompt_prefix="the ")
     with pytest.raises(StrataError, match="--framing is 'caht'"):
         LocateConfig(framing="caht")  # type: ignore[arg-type]  # the mistake that is tested
-    assert LocateConfig(framing="chat", opening="the ").opening == "the "
+    assert LocateConfig(framing="chat", prompt_prefix="the ").prompt_prefix == "the "
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ def items(tmp_path: Path) -> Path:
         clean, foil = (" ".join(letters[(number + at + by) % 8] for at in range(length)) for by in (0, 1))
         rows.append(
             {"id": f"k{number}", "kind": "knowledge", "family": "letters", "prompt": clean, "answer": " x", "foil_prompt": foil,
-             "foil": " y", "cluster": f"c{number}", "template": "plain"}
+             "foil": " y", "cluster": f"c{number}", "template": "plain", "side": "left" if number % 2 else "right"}
         )  # fmt: skip
     file = tmp_path / "items.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -41,7 +41,7 @@ def items(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("why", list(REFUSED))
-@pytest.mark.parametrize("verb", ["lens", "verify", "plan", "capture", "locate", "compare"])
+@pytest.mark.parametrize("verb", ["lens", "verify", "plan", "capture", "probe", "locate", "compare"])
 def test_what_is_not_read_rightly_is_refused_by_every_verb(
     verb: str, why: str, items: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -53,12 +53,13 @@ def test_what_is_not_read_rightly_is_refused_by_every_verb(
         "verify": [str(model), "--backends", "torch,restart"],
         "plan": [str(model), "--items", str(items)],
         "capture": [str(model), str(items), "--out", str(tmp_path / "run")],
+        "probe": [str(model), str(items), "--target", "side", "--folds", "2", "--out", str(tmp_path / "run")],
         "locate": [str(model), "--items", str(items), "--out", str(tmp_path / "run")],
         "compare": [str(model), str(model), "--items", str(items), "--out", str(tmp_path / "run")],
     }[verb]
     assert main([verb, *words, *FAST]) == 2
-    said = capfd.readouterr().err
-    assert sentence in said and said.count("strata: ") == 1 and "Traceback" not in said
+    message = capfd.readouterr().err
+    assert sentence in message and message.count("strata: ") == 1 and "Traceback" not in message
     assert not (tmp_path / "run" / "summary.json").exists()
 
 
@@ -81,7 +82,7 @@ def test_the_lens_says_what_the_model_says_where_logits_are_scaled(
     model, prompt = tmp_path / "model", "a b c d e"
     save_tiny("inkling_text", model, 0)
     assert main(["lens", str(model), prompt, "--answer", " x", "--json"]) == 0
-    found = json.loads(capfd.readouterr().out)
+    readings = json.loads(capfd.readouterr().out)
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model)
@@ -89,7 +90,7 @@ def test_the_lens_says_what_the_model_says_where_logits_are_scaled(
     with torch.no_grad():
         logits = PlainModel(model).fresh()(input_ids=ids, use_cache=False).logits[0, -1]
     wanted = logits.log_softmax(-1)[tokenizer.convert_tokens_to_ids("x")]
-    assert abs(found["answer_logprob"][-1][-1] - float(wanted)) < 1e-4
+    assert abs(readings["answer_logprob"][-1][-1] - float(wanted)) < 1e-4
 
 
 def test_verify_needs_a_checkpoint_or_architectures(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -109,8 +110,8 @@ def test_the_table_of_architectures_is_written_by_the_command(
 ) -> None:
     words = ["verify", "--architectures", "--types", "gpt2,mamba", "--out", str(tmp_path / "table.md"), "--json"]
     assert main(words) == 0
-    found = {one["name"]: one["status"] for one in json.loads(capfd.readouterr().out)["types"]}
-    assert found == {"gpt2": "verified", "mamba": "refused"}
+    statuses = {entry["name"]: entry["status"] for entry in json.loads(capfd.readouterr().out)["types"]}
+    assert statuses == {"gpt2": "verified", "mamba": "refused"}
     page = (tmp_path / "table.md").read_text()
     assert (
         "| gpt2 | verified | yes |  |" in page

@@ -112,29 +112,29 @@ def test_the_histogram_counts_each_item_once_where_its_rank_stays_0(run: Path) -
             else:
                 never += 1
         assert (kind["counts"], kind["never"]) == (expected, never)
-        assert kind["n"] == sum(one == kind["kind"] for one in kinds.values()) == sum(expected) + never
+        assert kind["n"] == sum(name == kind["kind"] for name in kinds.values()) == sum(expected) + never
 
 
 def test_a_familys_page_row_prints_the_accuracy_and_the_chance_that_decided(run: Path) -> None:
     """Recomputed from the items: by choice against the commonest of three answers, by likelihood against one half."""
     rows = pq.read_table(run / "behaviour.parquet").to_pylist()
     view = json.loads((run / "view.json").read_text())
-    told = {row["family"]: row["decides"] for row in view["behaviour"]["rows"]}
+    decisions = {row["family"]: row["decides"] for row in view["behaviour"]["rows"]}
     letters = [row for row in rows if row["family"] == "letters"]
-    commonest = max(sum(row["answer_token"] == one["answer_token"] for row in letters) for one in letters) / len(
+    commonest = max(sum(row["answer_token"] == other["answer_token"] for row in letters) for other in letters) / len(
         letters
     )
-    assert told["letters"]["label"] == "accuracy by choice"
-    assert told["letters"]["value"] == pytest.approx(
+    assert decisions["letters"]["label"] == "accuracy by choice"
+    assert decisions["letters"]["value"] == pytest.approx(
         sum(r["correct_by_choice"] for r in letters) / len(letters), rel=1e-4
     )
-    assert told["letters"]["chance"] == pytest.approx(max(1 / 3, commonest), rel=1e-4)
+    assert decisions["letters"]["chance"] == pytest.approx(max(1 / 3, commonest), rel=1e-4)
     parity = [row for row in rows if row["family"] == "parity"]
-    assert told["parity"]["label"] == "accuracy by likelihood" and told["parity"]["chance"] == 0.5
+    assert decisions["parity"]["label"] == "accuracy by likelihood" and decisions["parity"]["chance"] == 0.5
     right = sum(row["correct_by_likelihood"] for row in parity) / len(parity)
-    assert told["parity"]["value"] == pytest.approx(right, rel=1e-4)
+    assert decisions["parity"]["value"] == pytest.approx(right, rel=1e-4)
     page = (run / "report.html").read_text()
-    assert f"chance {told['letters']['chance']:.2f}</small><small>accuracy by choice" in page
+    assert f"chance {decisions['letters']['chance']:.2f}</small><small>accuracy by choice" in page
     for kind in ("knowledge", "reasoning"):
         asked = [row for row in rows if row["kind"] == kind]
         used = sum(bool(row["answered"]) and not row["reason"] for row in asked)
@@ -150,14 +150,14 @@ def test_profiles_are_the_logit_lens_of_hidden_states(run: Path, checkpoint: Pat
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     item = small_items()[0]
     table = pq.read_table(run / "profiles.parquet").to_pandas()
-    mine = table[(table.item == item["id"]) & (table.measure == "answer_logprob") & (table.position == "subject")]
+    profile = table[(table.item == item["id"]) & (table.measure == "answer_logprob") & (table.position == "subject")]
     ids = torch.tensor([tokenizer(item["prompt"])["input_ids"]])
     with torch.no_grad():
         hidden = model(ids, output_hidden_states=True).hidden_states
         place = tokenizer(item["prompt"])["input_ids"].index(tokenizer("a")["input_ids"][0])
         answer = tokenizer(item["answer"].strip())["input_ids"][0]
         expected = [float(model.lm_head(model.model.norm(h[0, place])).log_softmax(-1)[answer]) for h in hidden[:-1]]
-    assert mine.sort_values("layer").value.to_list()[:-1] == pytest.approx(expected, abs=1e-4)
+    assert profile.sort_values("layer").value.to_list()[:-1] == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_second_start_changes_nothing_and_another_seed_is_refused(run: Path, checkpoint: Path, items: Path) -> None:
@@ -176,10 +176,10 @@ def test_the_same_seed_gives_the_same_numbers_whatever_the_batch(
     done = strata("locate", checkpoint, "--items", items, "--out", tmp_path / "b", *FAST[:-1], 9)
     assert done.returncode == 0, done.stderr
     for name in ("curves", "locations", "emergence"):
-        mine, theirs = (pq.read_table(path / f"{name}.parquet").to_pandas() for path in (run, tmp_path / "b"))
-        assert mine.select_dtypes("object").equals(theirs.select_dtypes("object"))
-        for column in mine.select_dtypes("number"):
-            np.testing.assert_allclose(mine[column], theirs[column], atol=2e-5, err_msg=f"{name}.{column}")
+        first, second = (pq.read_table(path / f"{name}.parquet").to_pandas() for path in (run, tmp_path / "b"))
+        assert first.select_dtypes("object").equals(second.select_dtypes("object"))
+        for column in first.select_dtypes("number"):
+            np.testing.assert_allclose(first[column], second[column], atol=2e-5, err_msg=f"{name}.{column}")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -194,26 +194,26 @@ def test_a_stopped_run_resumes_to_the_same_tables(
         assert process.poll() is None and time.monotonic() < limit
         time.sleep(0.01)
     process.send_signal(number)
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == code, said
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == code, errors
     assert not (out / "summary.json").exists()
     if number != signal.SIGKILL:
-        assert "Resume: strata locate" in said
+        assert "Resume: strata locate" in errors
         assert json.loads((out / "manifest.json").read_text())["status"] == "stopped"
-    kept = {part: part.stat().st_mtime_ns for part in (out / "parts").rglob("*.safetensors")}
+    before = {part: part.stat().st_mtime_ns for part in (out / "parts").rglob("*.safetensors")}
     again = strata("locate", checkpoint, "--items", items, "--out", out, *FAST)
     assert again.returncode == 0, again.stderr
-    assert kept == {part: part.stat().st_mtime_ns for part in kept}
+    assert before == {part: part.stat().st_mtime_ns for part in before}
     for name in TABLES:
-        mine, theirs = (pq.read_table(path / f"{name}.parquet") for path in (run, out))
-        assert mine.replace_schema_metadata(None).equals(theirs.replace_schema_metadata(None)), name
+        first, second = (pq.read_table(path / f"{name}.parquet") for path in (run, out))
+        assert first.replace_schema_metadata(None).equals(second.replace_schema_metadata(None)), name
 
 
 def test_json_is_one_object_on_stdout_with_nothing_beside_it(run: Path, checkpoint: Path, items: Path) -> None:
     done = strata("locate", checkpoint, "--items", items, "--out", run, *FAST, "--json")
     assert done.returncode == 0
-    found = json.loads(done.stdout)
-    assert found["schema"] == "strata.summary/1" and found["report"].endswith("report.html")
+    summary = json.loads(done.stdout)
+    assert summary["schema"] == "strata.summary/1" and summary["report"].endswith("report.html")
 
 
 def test_the_page_is_rebuilt_from_the_tables_alone(run: Path) -> None:
@@ -227,15 +227,15 @@ def test_the_page_is_rebuilt_from_the_tables_alone(run: Path) -> None:
 def test_a_page_is_not_made_of_tables_that_are_missing_or_of_another_run(run: Path, tmp_path: Path) -> None:
     whole = shutil.copytree(run, tmp_path / "whole")
     page = (whole / "report.html").read_bytes()
-    kept = (whole / "emergence.parquet").read_bytes()
+    content = (whole / "emergence.parquet").read_bytes()
     (whole / "emergence.parquet").unlink()
     refused(strata("report", whole), "has no emergence.parquet")
     table = pq.read_table(run / "emergence.parquet")
     pq.write_table(table.replace_schema_metadata({b"strata.run": b"0123456789ab"}), whole / "emergence.parquet")
     refused(strata("report", whole), "emergence.parquet belongs to another run (0123456789ab")
-    (whole / "emergence.parquet").write_bytes(kept[:-9])
+    (whole / "emergence.parquet").write_bytes(content[:-9])
     refused(strata("report", whole), "emergence.parquet can't be read")
-    (whole / "emergence.parquet").write_bytes(kept)
+    (whole / "emergence.parquet").write_bytes(content)
     summary = json.loads((whole / "summary.json").read_text())
     (whole / "summary.json").write_text(json.dumps({**summary, "run": "another"}))
     refused(strata("report", whole), "summary.json belongs to another run")
@@ -382,8 +382,12 @@ def test_a_model_that_gives_no_numbers_has_no_map(tmp_path: Path) -> None:
 def test_verify_agrees_on_the_local_checkpoint(checkpoint: Path) -> None:
     done = strata("verify", checkpoint, "--json")
     assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads(done.stdout)
-    assert found["ok"] and {row["backend"] for row in found["comparisons"]} >= {"torch", "transformer_lens", "nnsight"}
+    verification = json.loads(done.stdout)
+    assert verification["ok"] and {row["backend"] for row in verification["comparisons"]} >= {
+        "torch",
+        "transformer_lens",
+        "nnsight",
+    }
 
 
 def test_a_text_is_known_by_what_stands_in_it_and_must_exist(checkpoint: Path, tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ def commands(model: Path, plain: Path, items: Path, out: Path) -> list[list[str]
         ["verify", str(model)],
         ["plan", str(model), "--items", str(items)],
         ["capture", str(model), str(items), "--out", str(out / "captured"), "--display", "none"],
+        ["probe", str(model), str(items), "--target", "family", "--out", str(out / "probed"), "--display", "none"],
         ["pairs", "verify", str(plain), str(model)],
         ["pairs", "verify", str(model), str(plain)],
         ["pairs", "verify", str(plain), str(plain), "--candidates", str(model)],
@@ -76,26 +77,29 @@ def test_no_verb_runs_or_asks(
     given = commands(model, plain, items, tmp_path)
     for words in given if make is own_architecture else given[:6]:
         code = main(words)
-        said = capsys.readouterr().err
+        message = capsys.readouterr().err
         assert not asked and not marker.exists(), words
         # Some open without the code: a known architecture, or a tokenizer whose file tells all. The others say what is wrong.
-        assert code in (0, 1) or (code == 2 and said.startswith("strata: ") and said.count("\n") == 1), (words, said)
+        assert code in (0, 1) or (code == 2 and message.startswith("strata: ") and message.count("\n") == 1), (
+            words,
+            message,
+        )
         if make is own_architecture:
             assert code == 2, words
 
 
 def test_a_gguf_file_brings_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[object] = []
+    trusted: list[object] = []
 
     def loaded(*_: object, **options: object) -> None:
-        told.append(options.get("trust_remote_code"))
+        trusted.append(options.get("trust_remote_code"))
         raise ValueError("far enough")
 
     monkeypatch.setattr("strata.probes.checkpoints.gguf_file._check_header", lambda _: None)
     monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", loaded)
     with pytest.raises(Exception, match="far enough"):
         load_gguf(tmp_path / "m.gguf")
-    assert told == [False]
+    assert trusted == [False]
 
 
 @pytest.mark.parametrize("kind", ["manifest", "file", "environment"])
@@ -129,15 +133,15 @@ def test_a_file_that_switches_it_off_changes_nothing(tmp_path: Path) -> None:
 def test_every_call_of_an_auto_class_says_whether_code_may_run() -> None:
     """transformers asks on the terminal where it isn't told."""
     silent = []
-    for file in [one for wing in ("probes", "experiments", "dashboards") for one in (ROOT / wing).rglob("*.py")]:
+    for file in [path for wing in ("probes", "experiments", "dashboards") for path in (ROOT / wing).rglob("*.py")]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
             called = ast.unparse(node.func)
             if not called.startswith("Auto") or node.func.attr not in ("from_pretrained", "from_config"):
                 continue
-            starred = [ast.unparse(one.value) for one in node.keywords if one.arg is None]
-            if "trust_remote_code" not in [one.arg for one in node.keywords] and "options" not in starred:
+            starred = [ast.unparse(keyword.value) for keyword in node.keywords if keyword.arg is None]
+            if "trust_remote_code" not in [keyword.arg for keyword in node.keywords] and "options" not in starred:
                 silent.append(f"{file.relative_to(ROOT)}:{node.lineno} {called}")
     assert silent == []
 

@@ -31,7 +31,7 @@ FAST = (
     *("--damage-texts", "2", "--positions", "last", "--batch-tokens", "4096", "--display", "none"),
 )
 COMPARING = (
-    *("--graft-pairs", "4", "--crossed-positions", "last", "--thoughts", "0", "--no-spectra", "--contrast-items", "8"),
+    *("--swap-pairs", "4", "--crossed-positions", "last", "--generated", "0", "--no-spectra", "--contrast-items", "8"),
 )
 
 
@@ -59,10 +59,10 @@ def test_a_knowledge_run_says_nothing_of_reasoning(world: dict[str, Path], capfd
     assert main([str(word) for word in ("locate", world["base"], "--items", world["items"], "--out", run, *FAST)]) == 0
     out = capfd.readouterr().out
     assert "knowledge: " in out and "reasoning" not in out.lower() and "order" not in out.lower()
-    told = text_of(run / "report.html").partition("Provenance")[0]
-    assert "order:" not in told and not re.search(r"reasoning|two-hop items (?!with)", told, re.IGNORECASE)
+    text = text_of(run / "report.html").partition("Provenance")[0]
+    assert "order:" not in text and not re.search(r"reasoning|two-hop items (?!with)", text, re.IGNORECASE)
     view: dict[str, Any] = json.loads((run / "view.json").read_text())
-    assert {one["kind"] for one in view["verdict"]["kinds"]} == {"knowledge"}
+    assert {entry["kind"] for entry in view["verdict"]["kinds"]} == {"knowledge"}
     assert view["verdict"]["intermediates"] == ""
 
 
@@ -73,16 +73,16 @@ def test_a_comparison_of_knowledge_says_of_reasoning_only_that_the_story_needs_i
     words = ("compare", world["base"], world["tuned"], "--items", world["items"], "--out", run, *FAST, *COMPARING)
     assert main([str(word) for word in words]) == 0
     view: dict[str, Any] = json.loads((run / "view.json").read_text())
-    *sentences, story = view["verdict"]["sentences"]
-    assert sentences and not any("reasoning" in one.lower() for one in sentences)
-    assert story.endswith("is undetermined here: no reasoning items were asked.")
-    caveats = [one["text"].lower() for one in view["verdict"]["caveats"] if one["code"] != "twin"]
-    assert caveats and not any("reasoning" in one for one in caveats)
+    *sentences, hypothesis = view["verdict"]["sentences"]
+    assert sentences and not any("reasoning" in sentence.lower() for sentence in sentences)
+    assert hypothesis.endswith("is undetermined here: no reasoning items were asked.")
+    caveats = [caveat["text"].lower() for caveat in view["verdict"]["caveats"] if caveat["code"] != "control"]
+    assert caveats and not any("reasoning" in caveat for caveat in caveats)
     assert {row["kind"] for row in view["locations"]["rows"]} == {"knowledge"} and view["locations"]["orders"] == []
-    assert {one["kind"] for one in view["halves"]} <= {"knowledge"}
-    for part in ("grafts", "crossed", "contrasts", "similarity"):
+    assert {entry["kind"] for entry in view["halves"]} <= {"knowledge"}
+    for part in ("layer_swaps", "crossed", "contrasts", "similarity"):
         of_part = [*view[part]["lines"], *view[part].get("reasons", [])]
-        assert {one["kind"] for one in of_part} <= {"knowledge", ""}, part
+        assert {entry["kind"] for entry in of_part} <= {"knowledge", ""}, part
 
 
 @pytest.mark.browser

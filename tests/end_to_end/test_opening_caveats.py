@@ -56,7 +56,7 @@ def test_a_run_keeps_it_in_its_manifest_and_a_comparison_under_its_model(adapted
     items, out = write_items(tmp_path / "items.jsonl"), tmp_path / "run"
     assert main(["locate", adapted, "--items", str(items), "--out", str(out), *QUICK]) == 0
     for name in ("manifest.json", "summary.json"):
-        assert [told for told in json.loads((out / name).read_text())["warnings"] if TOLD in told]
+        assert [warning for warning in json.loads((out / name).read_text())["warnings"] if TOLD in warning]
     base, _, _ = adapted.partition("+")
     both = tmp_path / "both"
     command = [
@@ -73,8 +73,10 @@ def test_a_run_keeps_it_in_its_manifest_and_a_comparison_under_its_model(adapted
         "none",
     ]
     assert main(command) == 0
-    (told,) = [told for told in json.loads((both / "comparison.json").read_text())["warnings"] if TOLD in told]
-    assert told.startswith(f"{adapted}: ")
+    (caveat,) = [
+        warning for warning in json.loads((both / "comparison.json").read_text())["warnings"] if TOLD in warning
+    ]
+    assert caveat.startswith(f"{adapted}: ")
 
 
 def test_items_that_need_a_token_without_an_embedding_are_counted_everywhere(
@@ -92,20 +94,22 @@ def test_items_that_need_a_token_without_an_embedding_are_counted_everywhere(
     reason = "needs '<think>', which the model has no embedding for (the tokenizer has 81 tokens, the model 80)"
     out = tmp_path / "run"
     assert main(["locate", str(model), "--items", str(items), "--out", str(out), *QUICK]) == 0
-    assert json.loads((out / "manifest.json").read_text())["left_out"] == {reason: 1}
+    assert json.loads((out / "manifest.json").read_text())["excluded"] == {reason: 1}
     capfd.readouterr()
     for trial in ([], ["--no-trial"]):
         assert main(["plan", str(model), "--items", str(items), "--json", *trial]) == 0
         plan = json.loads(capfd.readouterr().out)
-        assert (plan["left_out"], plan["items"]) == ({reason: 1}, len(asked) - 1)
+        assert (plan["excluded"], plan["items"]) == ({reason: 1}, len(asked) - 1)
     assert main(["items", "check", str(items), "--checkpoint", str(model), "--json"]) == 0
     families = json.loads(capfd.readouterr().out)["families"]
-    assert sum(one["scored"] for one in families) == len(asked) - 1
-    assert [left for one in families for left in one["left_out"]] == [[reason, 1]]
+    assert sum(family["scored"] for family in families) == len(asked) - 1
+    assert [left for family in families for left in family["excluded"]] == [[reason, 1]]
     assert main(["lens", str(model), "the <think> is"]) == 2
-    said = capfd.readouterr().err
+    message = capfd.readouterr().err
     assert (
-        "'<think>' (id 80)" in said and "the tokenizer has 81 tokens, the model 80" in said and "Traceback" not in said
+        "'<think>' (id 80)" in message
+        and "the tokenizer has 81 tokens, the model 80" in message
+        and "Traceback" not in message
     )
     assert main(["lens", str(model), "the a is", "--answer", "<think>"]) == 2
     assert "needs '<think>'" in capfd.readouterr().err

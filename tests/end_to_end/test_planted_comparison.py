@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hand_wired import Planted
+from planted_models import Planted
 from small_comparison import CONFIG, LOCATE, compared, few_items, planted_pair, rows_of
 
 from strata.experiments.compare import Specs
@@ -17,8 +17,8 @@ from strata.probes.errors import StrataError
 Finished = tuple[Path, dict[str, Any]]
 CHANGED = 4
 """Block that adds, whose table differs in the distilled model."""
-TWIN_CHANGED = 2
-"""Block that looks facts up, whose table differs in the twin."""
+CONTROL_CHANGED = 2
+"""Block that looks facts up, whose table differs in the control."""
 
 
 @pytest.fixture(scope="module")
@@ -26,15 +26,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Planted, Planted, P
     """(base, the base with other sums, the base with other facts, items)"""
     directory = tmp_path_factory.mktemp("pairs")
     base, distilled = planted_pair(directory / "sums", "reasoning")
-    _, twin = planted_pair(directory / "facts", "knowledge")
-    return base, distilled, twin, few_items(base, directory / "items.jsonl")
+    _, control = planted_pair(directory / "facts", "knowledge")
+    return base, distilled, control, few_items(base, directory / "items.jsonl")
 
 
 @pytest.fixture(scope="module")
 def changed(world: tuple[Planted, Planted, Planted, Path], tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    base, distilled, twin, items = world
+    base, distilled, control, items = world
     out = tmp_path_factory.mktemp("runs") / "changed"
-    specs = Specs(str(base.checkpoint), str(distilled.checkpoint), str(twin.checkpoint))
+    specs = Specs(str(base.checkpoint), str(distilled.checkpoint), str(control.checkpoint))
     return out, compared(specs, out, items)
 
 
@@ -45,7 +45,7 @@ def itself(world: tuple[Planted, Planted, Planted, Path], tmp_path_factory: pyte
     return out, compared(Specs(str(base.checkpoint), str(base.checkpoint)), out, items)
 
 
-@pytest.mark.parametrize(("contrast", "block"), [("distilled", CHANGED), ("twin", TWIN_CHANGED)])
+@pytest.mark.parametrize(("contrast", "block"), [("distilled", CHANGED), ("control", CONTROL_CHANGED)])
 def test_the_one_changed_matrix_is_the_only_changed_weight(changed: Finished, contrast: str, block: int) -> None:
     rows = rows_of(changed[0], "weights", contrast=contrast)
     assert [(row["block"], row["matrix"]) for row in rows if row["relative_norm"]] == [(block, "down")]
@@ -57,16 +57,16 @@ SHAPE_OF_A_BLOCK = 7
 
 
 @pytest.mark.parametrize(
-    ("contrast", "kind", "block"), [("distilled", "reasoning", CHANGED), ("twin", "knowledge", TWIN_CHANGED)]
+    ("contrast", "kind", "block"), [("distilled", "reasoning", CHANGED), ("control", "knowledge", CONTROL_CHANGED)]
 )
-def test_single_grafts_recover_the_change_at_its_block_and_nowhere_else(
+def test_single_layer_swaps_recover_the_change_at_its_block_and_nowhere_else(
     changed: Finished, contrast: str, kind: str, block: int
 ) -> None:
     for into in ("base", contrast):
         wanted = {"contrast": contrast, "direction": f"into {into}", "kind": kind, "sweep": "single"}
         for measure in ("logit_difference", "accuracy"):
             recovery = {
-                row["layer"]: row["recovery"] for row in rows_of(changed[0], "grafts", measure=measure, **wanted)
+                row["layer"]: row["recovery"] for row in rows_of(changed[0], "layer_swaps", measure=measure, **wanted)
             }
             assert recovery == pytest.approx({layer: float(layer == block) for layer in range(5)}, abs=1e-4)
 
@@ -74,7 +74,7 @@ def test_single_grafts_recover_the_change_at_its_block_and_nowhere_else(
 def test_prefixes_bring_the_change_from_its_block_on_and_suffixes_up_to_it(changed: Finished) -> None:
     for sweep, has in (("prefix", lambda layer: layer >= CHANGED), ("suffix", lambda layer: layer <= CHANGED)):
         rows = rows_of(
-            changed[0], "grafts", contrast="distilled", direction="into base", kind="reasoning", sweep=sweep,
+            changed[0], "layer_swaps", contrast="distilled", direction="into base", kind="reasoning", sweep=sweep,
             measure="logit_difference",
         )  # fmt: skip
         assert {row["layer"]: row["recovery"] for row in rows} == pytest.approx(
@@ -84,18 +84,18 @@ def test_prefixes_bring_the_change_from_its_block_on_and_suffixes_up_to_it(chang
 
 def test_what_a_model_lends_is_its_own_and_what_it_receives_the_others(changed: Finished) -> None:
     """Exactly: `nothing` into one model is `everything` out of it into the other, number by number."""
-    for contrast in ("distilled", "twin"):
+    for contrast in ("distilled", "control"):
         for kind in ("knowledge", "reasoning"):
-            for one, other in (("base", contrast), (contrast, "base")):
+            for lender, receiver in (("base", contrast), (contrast, "base")):
                 wanted = {"contrast": contrast, "kind": kind, "measure": "logit_difference"}
-                own = rows_of(changed[0], "grafts", direction=f"into {one}", sweep="nothing", **wanted)
-                lent = rows_of(changed[0], "grafts", direction=f"into {other}", sweep="everything", **wanted)
-                assert len(own) == len(lent) == 1
-                assert own[0]["value"] == lent[0]["value"]
+                own = rows_of(changed[0], "layer_swaps", direction=f"into {lender}", sweep="nothing", **wanted)
+                swapped = rows_of(changed[0], "layer_swaps", direction=f"into {receiver}", sweep="everything", **wanted)
+                assert len(own) == len(swapped) == 1
+                assert own[0]["value"] == swapped[0]["value"]
 
 
 def test_a_kind_that_was_not_changed_has_no_recovery_but_a_reason(changed: Finished) -> None:
-    rows = rows_of(changed[0], "grafts", contrast="distilled", kind="knowledge")
+    rows = rows_of(changed[0], "layer_swaps", contrast="distilled", kind="knowledge")
     assert rows and all(row["recovery"] is None and "differ by" in row["reason"] for row in rows)
     assert all(row["layer"] is None and row["reason"] for row in rows_of(changed[0], "crossed", contrast="distilled", kind="knowledge"))  # fmt: skip
 
@@ -125,7 +125,7 @@ def test_as_large_a_random_move_of_that_contribution_does_not(changed: Finished)
 def test_streams_are_the_same_up_to_the_changed_block_and_differ_behind_it(changed: Finished) -> None:
     rows = rows_of(
         changed[0], "similarity", contrast="distilled", kind="reasoning", position="last", measure="cosine",
-        dimensions="all", left_out=None,
+        dimensions="all", excluded=None,
     )  # fmt: skip
     values = {row["stream"]: row["value"] for row in rows}
     assert sorted(values) == list(range(6))
@@ -138,32 +138,32 @@ def test_streams_are_the_same_up_to_the_changed_block_and_differ_behind_it(chang
     assert [row["layer"] for row in lens if row["difference"]] == [CHANGED + 1]
 
 
-def test_behaviour_falls_where_it_was_changed_and_the_twin_is_told_apart(changed: Finished) -> None:
+def test_behaviour_falls_where_it_was_changed_and_the_control_is_told_apart(changed: Finished) -> None:
     kinds = changed[1]["kinds"]
-    for kind, fell, stayed in (("reasoning", "change", "twin_change"), ("knowledge", "twin_change", "change")):
+    for kind, fell, stayed in (("reasoning", "change", "control_change"), ("knowledge", "control_change", "change")):
         for measure in ("accuracy", "logit_difference", "answer_logprob"):
             assert kinds[kind][measure][fell]["high"] < 0
             assert kinds[kind][measure][stayed]["value"] == pytest.approx(0, abs=1e-6)
-    assert kinds["reasoning"]["accuracy"]["beyond_twin"]["high"] < 0
-    assert kinds["knowledge"]["accuracy"]["beyond_twin"]["low"] > 0
-    assert changed[1]["verdict"]["story"] == "contradicted"
+    assert kinds["reasoning"]["accuracy"]["difference_in_differences"]["high"] < 0
+    assert kinds["knowledge"]["accuracy"]["difference_in_differences"]["low"] > 0
+    assert changed[1]["verdict"]["hypothesis"] == "contradicted"
 
 
 def test_the_half_of_the_blocks_that_holds_the_changed_one_brings_it(changed: Finished) -> None:
-    for role, kind, block in (("distilled", "reasoning", CHANGED), ("twin", "knowledge", TWIN_CHANGED)):
-        found = changed[1]["kinds"][kind]["upper_minus_lower"][role]["logit_difference"]
-        expected = 1 if block >= found["cut"] else -1
-        assert found["upper_minus_lower"]["value"] == pytest.approx(expected, abs=1e-4)
+    for role, kind, block in (("distilled", "reasoning", CHANGED), ("control", "knowledge", CONTROL_CHANGED)):
+        entry = changed[1]["kinds"][kind]["upper_minus_lower"][role]["logit_difference"]
+        expected = 1 if block >= entry["cut"] else -1
+        assert entry["upper_minus_lower"]["value"] == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_model_does_not_differ_from_itself(itself: Finished) -> None:
-    run, found = itself
+    run, comparison = itself
     changes = rows_of(run, "changes")
-    assert {row["instrument"] for row in changes} >= {"lens.logit", "interchange", "removal"}
+    assert {row["instrument"] for row in changes} >= {"lens.logit", "patching", "ablation"}
     assert all(row["difference"] == row["low"] == row["high"] == 0 for row in changes)
     assert all(not row["relative_norm"] for row in rows_of(run, "weights"))
     alike = rows_of(run, "similarity")
-    # Stream 0 of the last token is the same in all items of a wording: nothing varies there that could be alike.
+    # Stream 0 of the last token is the same in all items of a template: nothing varies there that could be alike.
     assert {(row["measure"], row["stream"]) for row in alike if row["value"] is None} == {("cka", 0)}
     assert all(row["value"] == pytest.approx(1, abs=1e-5) for row in alike if row["value"] is not None)
     asked = [
@@ -172,20 +172,20 @@ def test_a_model_does_not_differ_from_itself(itself: Finished) -> None:
     assert asked[0] == asked[1] and any(row["contrast"] == "excess" for row in asked[0])
     for direction in ("into base", "into distilled"):
         for kind in ("knowledge", "reasoning"):
-            rows = rows_of(run, "grafts", direction=direction, kind=kind, measure="logit_difference")
+            rows = rows_of(run, "layer_swaps", direction=direction, kind=kind, measure="logit_difference")
             assert len({row["value"] for row in rows}) == 1
-    assert all(row["recovery"] is None and row["reason"] for row in rows_of(run, "grafts"))
+    assert all(row["recovery"] is None and row["reason"] for row in rows_of(run, "layer_swaps"))
     assert all(row["value"] is None and row["reason"] for row in rows_of(run, "crossed"))
     for kind in ("knowledge", "reasoning"):
-        of_kind = found["kinds"][kind]
+        of_kind = comparison["kinds"][kind]
         for measure in ("accuracy", "logit_difference", "answer_logprob"):
             change = of_kind[measure]["change"]
             assert change["value"] == 0 and change["low"] <= 0 <= change["high"]
         moved = of_kind["location_change"]["distilled"]
         assert moved["difference"] == 0 and moved["interval"][0] <= 0 <= moved["interval"][1]
         assert moved["verdict"] == "unchanged" or (moved["verdict"] == "undetermined" and moved["reason"])
-    assert found["pair_check"]["distilled"]["verdict"] == "same weights"
-    assert found["verdict"]["story"] == "undetermined" and found["not_comparable"] == []
+    assert comparison["pair_check"]["distilled"]["verdict"] == "same weights"
+    assert comparison["verdict"]["hypothesis"] == "undetermined" and comparison["not_comparable"] == []
 
 
 class _CutOff:
@@ -205,17 +205,17 @@ def test_a_run_that_is_cut_off_at_every_stage_ends_with_the_same_numbers(
 ) -> None:
     base, _, _, items = world
     specs, cut = Specs(str(base.checkpoint), str(base.checkpoint)), _CutOff()
-    found: dict[str, Any] | None = None
-    while found is None:
+    comparison: dict[str, Any] | None = None
+    while comparison is None:
         stages = len(cut.seen)
         try:
-            found = compared(specs, tmp_path / "run", items, progress=cut)
+            comparison = compared(specs, tmp_path / "run", items, progress=cut)
         except KeyboardInterrupt:
             assert len(cut.seen) == stages + 1
             assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "stopped"
-    assert {"grafts into the base", "cross-model patching", "interventions", "comparing weights"} <= cut.seen
-    assert found == itself[1]
-    for name in ("changes", "grafts", "crossed", "weights", "similarity", "contrasts", "transfer"):
+    assert {"layer swaps into the base", "cross-model patching", "interventions", "comparing weights"} <= cut.seen
+    assert comparison == itself[1]
+    for name in ("changes", "layer_swaps", "crossed", "weights", "similarity", "contrasts", "transfer"):
         assert rows_of(tmp_path / "run", name) == rows_of(itself[0], name)
 
 
@@ -223,12 +223,12 @@ def test_what_is_deleted_from_a_finished_run_is_made_again(
     world: tuple[Planted, Planted, Planted, Path], itself: Finished
 ) -> None:
     base, _, _, items = world
-    run, found = itself
-    before = {name: rows_of(run, name) for name in ("changes", "similarity", "grafts")}
-    for name in ("comparison.json", "changes.parquet", "similarity.parquet", "grafts.parquet"):
+    run, comparison = itself
+    before = {name: rows_of(run, name) for name in ("changes", "similarity", "layer_swaps")}
+    for name in ("comparison.json", "changes.parquet", "similarity.parquet", "layer_swaps.parquet"):
         (run / name).unlink()
     again = compared(Specs(str(base.checkpoint), str(base.checkpoint)), run, items)
-    assert again == found
+    assert again == comparison
     assert {name: rows_of(run, name) for name in before} == before
     assert not (run / "activations").exists() and not (run / "base" / "activations").exists()
 
@@ -237,7 +237,7 @@ def test_another_configuration_is_refused(world: tuple[Planted, Planted, Planted
     base, distilled, _, items = world
     same = Specs(str(base.checkpoint), str(base.checkpoint))
     for specs, config in (
-        (same, replace(CONFIG, graft_pairs=9)),
+        (same, replace(CONFIG, swap_pairs=9)),
         (same, replace(CONFIG, locate=replace(LOCATE, seed=1))),
         (Specs(same.base, str(distilled.checkpoint)), CONFIG),
     ):

@@ -98,9 +98,9 @@ def test_captured_streams_are_those_of_each_prompt_alone(name: str, side: Any, t
 def test_every_backend_reads_each_row_as_if_it_were_alone(name: str, side: Any, backend: str) -> None:
     checkpoint, rows = opened(name), prompts()
     batch = pad(rows, 0, side)
-    found = open_backend(backend, checkpoint).read(batch, streams_of(checkpoint.n_layers), logits=True)
-    assert found.logits is not None
-    for row, (logits, mask) in enumerate(zip(found.logits, batch.mask.bool(), strict=True)):
+    activations = open_backend(backend, checkpoint).read(batch, streams_of(checkpoint.n_layers), logits=True)
+    assert activations.logits is not None
+    for row, (logits, mask) in enumerate(zip(activations.logits, batch.mask.bool(), strict=True)):
         torch.testing.assert_close(logits[mask], alone(name, rows[row].ids)[1], **CLOSE)
 
 
@@ -108,9 +108,9 @@ def test_nothing_is_left_behind_for_the_next_prompt(name: str) -> None:
     checkpoint = opened(name)
     backend = TorchHooks(checkpoint)
     for prompt in prompts((30, 5, 23, THRESHOLD, 40, THRESHOLD + 1)):
-        found = backend.read(pad([prompt], 0), [], logits=True).logits
-        assert found is not None
-        torch.testing.assert_close(found[0], alone(name, prompt.ids)[1], **CLOSE)
+        logits = backend.read(pad([prompt], 0), [], logits=True).logits
+        assert logits is not None
+        torch.testing.assert_close(logits[0], alone(name, prompt.ids)[1], **CLOSE)
 
 
 def test_recorded_and_restarted_runs_are_those_of_each_prompt_alone(name: str) -> None:
@@ -150,10 +150,10 @@ def test_texts_that_grow_across_the_threshold_are_those_of_each_prompt_alone(nam
     architecture, changes = STRETCHED[name]
     checkpoint, rows = opened(name), prompts(lengths)
     made = generate(checkpoint, rows, max_new_tokens=8)
-    for one, prompt in zip(made, rows, strict=True):
+    for generation, prompt in zip(made, rows, strict=True):
         model = tiny_model(architecture, **changes)
         wanted = model.generate(
             input_ids=torch.tensor([prompt.ids]), attention_mask=torch.ones(1, len(prompt.ids), dtype=torch.long),
             max_new_tokens=8, do_sample=False, pad_token_id=0, eos_token_id=2,
         )  # fmt: skip
-        assert one.ids == tuple(wanted[0, len(prompt.ids) :].tolist())
+        assert generation.ids == tuple(wanted[0, len(prompt.ids) :].tolist())

@@ -40,8 +40,8 @@ def test_a_named_position_points_at_its_own_token(ids: list[list[int]], side: st
     batch = pad(prompts, PAD, side)
     where, present = locate_positions(prompts, ["last", "subject"], batch)
     assert present.all()
-    found = batch.ids.gather(1, where)
-    for prompt, tokens in zip(prompts, found.tolist(), strict=True):
+    token_ids = batch.ids.gather(1, where)
+    for prompt, tokens in zip(prompts, token_ids.tolist(), strict=True):
         assert tokens == [prompt.ids[-1], prompt.ids[prompt.positions["subject"]]]
 
 

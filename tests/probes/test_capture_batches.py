@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 
 @dataclass
 class Echo:
-    """A stand-in for a model: stream s at a column is (token id, s). Runs out of memory above `room` tokens."""
+    """A toy model: stream s at a column is (token id, s). Runs out of memory above `room` tokens."""
 
     room: int = 10**9
     n_layers: int = 2

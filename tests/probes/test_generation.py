@@ -29,8 +29,8 @@ def greedily_by_hand(checkpoint: Checkpoint, text: str, steps: int) -> tuple[int
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_batch_says_what_a_plain_loop_says_of_each_prompt(architecture: str) -> None:
     checkpoint = tiny_checkpoint(architecture)
-    found = generate(checkpoint, PROMPTS, max_new_tokens=9, batch_size=4)
-    assert [one.ids for one in found] == [greedily_by_hand(checkpoint, text, 9) for text in PROMPTS]
+    generations = generate(checkpoint, PROMPTS, max_new_tokens=9, batch_size=4)
+    assert [generation.ids for generation in generations] == [greedily_by_hand(checkpoint, text, 9) for text in PROMPTS]
 
 
 def test_a_sample_does_not_depend_on_its_company() -> None:
@@ -39,7 +39,7 @@ def test_a_sample_does_not_depend_on_its_company() -> None:
     alone = [generate(checkpoint, [text], max_new_tokens=12, temperature=1.0, seed=5)[0] for text in PROMPTS]
     assert together == alone
     other = generate(checkpoint, PROMPTS, max_new_tokens=12, temperature=1.0, seed=6)
-    assert [one.ids for one in other] != [one.ids for one in together]
+    assert [generation.ids for generation in other] != [generation.ids for generation in together]
 
 
 def test_samples_follow_the_softmax_of_the_model() -> None:
@@ -76,7 +76,7 @@ def test_a_stop_text_ends_its_row_and_is_not_part_of_the_text() -> None:
     assert stopped[1].ids == free[1].ids[: first + 1]
     assert stopped[1].finished
     assert word not in stopped[1].text
-    untouched = [row for row, one in enumerate(free) if word not in one.text]
+    untouched = [row for row, generation in enumerate(free) if word not in generation.text]
     assert all(stopped[row] == free[row] for row in untouched)
 
 
@@ -88,20 +88,22 @@ def test_a_stop_rule_is_asked_of_every_prompt_by_its_place() -> None:
         return row if len(text) >= row else None
 
     ruled = generate(checkpoint, PROMPTS, max_new_tokens=10, stop=rule, batch_size=3)
-    assert [one.text for one in ruled] == [line.text[:row] for row, line in enumerate(free)]
-    assert all(one.finished and len(one.ids) < 10 for one in ruled)
+    assert [generation.text for generation in ruled] == [line.text[:row] for row, line in enumerate(free)]
+    assert all(generation.finished and len(generation.ids) < 10 for generation in ruled)
 
 
 def test_what_only_ran_out_of_room_is_not_finished() -> None:
     checkpoint = tiny_checkpoint("llama")
-    found = generate(checkpoint, PROMPTS, max_new_tokens=3)
-    assert [one.finished for one in found] == [one.ids[-1] == checkpoint.tokenizer.eos_token_id for one in found]
-    assert not all(one.finished for one in found)
-    row = next(row for row, one in enumerate(found) if len(set(one.ids)) == 3)
+    generations = generate(checkpoint, PROMPTS, max_new_tokens=3)
+    assert [generation.finished for generation in generations] == [
+        generation.ids[-1] == checkpoint.tokenizer.eos_token_id for generation in generations
+    ]
+    assert not all(generation.finished for generation in generations)
+    row = next(row for row, generation in enumerate(generations) if len(set(generation.ids)) == 3)
     # A checkpoint may name several end tokens of its own, beside the tokenizer's.
-    checkpoint.model.generation_config.eos_token_id = [79, found[row].ids[1]]
+    checkpoint.model.generation_config.eos_token_id = [79, generations[row].ids[1]]
     ended = generate(checkpoint, PROMPTS, max_new_tokens=3)[row]
-    assert ended.finished and ended.ids == found[row].ids[:2]
+    assert ended.finished and ended.ids == generations[row].ids[:2]
     assert ended.text == checkpoint.tokenizer.decode([ended.ids[0]])
 
 

@@ -38,10 +38,10 @@ def test_what_prompts_would_add_is_what_they_add(first: list[Prompt], more: list
     tree = Tree()
     for prompt in first:
         tree.add(prompt)
-    before, said = len(tree), tree.adds(more)
+    before, added = len(tree), tree.adds(more)
     for prompt in more:
         tree.add(prompt)
-    assert len(tree) - before == said
+    assert len(tree) - before == added
 
 
 @given(PROMPTS)

@@ -23,11 +23,11 @@ def test_readout_of_the_normed_states_gives_the_models_logits() -> None:
     model = llama()
     ids = torch.arange(9)[None]
     with torch.inference_mode():
-        kept: list[torch.Tensor] = []
-        handle = model.model.layers[-1].register_forward_hook(lambda m, i, o: kept.append(o))
+        outputs: list[torch.Tensor] = []
+        handle = model.model.layers[-1].register_forward_hook(lambda m, i, o: outputs.append(o))
         logits = model(ids).logits
         handle.remove()
-        assert torch.equal(readout_of(model, model.model.norm).logits(kept[0]), logits)
+        assert torch.equal(readout_of(model, model.model.norm).logits(outputs[0]), logits)
 
 
 def test_transform_in_place_does_what_transform_does() -> None:

@@ -2,7 +2,7 @@
 
 const CONTROL_STYLE = {
   random_donor: { dash: 'dash', symbol: 'triangle-up-open' },
-  norm_matched: { dash: 'dot', symbol: 'square-open' },
+  norm_matched_noise: { dash: 'dot', symbol: 'square-open' },
   wrong_position: { dash: 'dashdot', symbol: 'x-thin-open' },
   denoise: { dash: 'dash', symbol: 'diamond-open' },
 };
@@ -43,17 +43,17 @@ function positionText(p) { return { [BOTH]: 'spans above, last below', all: 'all
 
 function causalCaption() {
   const instrument = VIEW.labels.instruments[state.inst];
-  const text = { interchange: ' Grey lines are controls that must stay flat. Block 0 at a replaced token is token identity and is not counted.',
-    removal: ' Beneath: what the same removal does to neutral text; a drop where the damage is large says little about this kind. Block 0 is not counted.',
-    knockout: ' A mark stands at the first block of its window.', attribution: ' The grey line is the exact interchange effect.' }[state.inst];
+  const text = { patching: ' Grey lines are controls that must stay flat. Block 0 at a replaced token is token identity and is not counted.',
+    ablation: ' Beneath: what the same ablation does to neutral text; a drop where the damage is large says little about this kind. Block 0 is not counted.',
+    knockout: ' A mark stands at the first block of its window.', attribution: ' The grey line is the exact activation patching effect.' }[state.inst];
   return `${instrument.label} — ${instrument.says}. Each mark is a mean over pairs, the band its 95 % interval (none under 8 clusters).${text}`;
 }
 
 /** What the selected effect is compared with: [line, words, style name]. */
 function companions(group) {
-  if (state.inst === 'attribution') return [['interchange', state.measure, 'exact effect (interchange)', 'denoise']];
-  if (state.inst !== 'interchange') return [];
-  return causalMeta('interchange', state.measure).references.map((m) => [state.inst, m, (VIEW.causal.meta[`interchange|${m}`] || { label: m }).label.replace(/^Control: /, ''), baseOf(m)]);
+  if (state.inst === 'attribution') return [['patching', state.measure, 'exact effect (activation patching)', 'denoise']];
+  if (state.inst !== 'patching') return [];
+  return causalMeta('patching', state.measure).references.map((m) => [state.inst, m, (VIEW.causal.meta[`patching|${m}`] || { label: m }).label.replace(/^Control: /, ''), baseOf(m)]);
 }
 
 function attributionNote() {
@@ -64,9 +64,9 @@ function attributionNote() {
 function causalFigure(groups) {
   const meta = causalMeta(state.inst, state.measure);
   const places = state.at === BOTH ? ['spans', 'last'] : [state.at];
-  const side = groups.length > 2 || ((state.inst === 'interchange' || state.inst === 'attribution') && groups.length > 1 && companions(groups[0]).some(([i, m]) => places.some((at) => groups.some((g) => findCausal(i, m, g, state.site, at)))));
+  const side = groups.length > 2 || ((state.inst === 'patching' || state.inst === 'attribution') && groups.length > 1 && companions(groups[0]).some(([i, m]) => places.some((at) => groups.some((g) => findCausal(i, m, g, state.site, at)))));
   const panels = side ? groups.map((g) => [g]) : [groups];
-  const harm = state.inst === 'removal' ? VIEW.causal.lines.find((s) => s.instrument === 'damage' && s.measure === meta.method && s.component === state.site) : null;
+  const harm = state.inst === 'ablation' ? VIEW.causal.lines.find((s) => s.instrument === 'damage' && s.measure === meta.method && s.component === state.site) : null;
   const damage = harm && { ...harm, axis: 'block', layer: harm.mean.map((v, l) => l) };
   const traces = [], shapes = [], annotations = [], used = [], aria = [], layout = {};
   const legends = {};
@@ -136,8 +136,8 @@ function causalFigure(groups) {
     rows: used.flatMap((s) => s.layer.filter((l) => s.mean[l] !== null).map((l) => [s.instrument, s.measure, s.component, s.kind, s.family, s.position, String(l), VIEW.axes.block.depth[l], s.mean[l], s.low[l], s.high[l], String(s.n_items), String(s.n_clusters), s.method])),
   });
   const notes = [state.inst === 'attribution' ? attributionNote() : `${bandNote(used).replace(/\.$/, '')}.`];
-  if (state.inst === 'interchange' && meta.references.length && !Object.keys(legends).length) notes.push('This site and position has no controls: they exist for contributions at named positions.');
-  if (state.inst === 'removal' && !damage) notes.push('Damage on neutral text: not run for this method and site.');
+  if (state.inst === 'patching' && meta.references.length && !Object.keys(legends).length) notes.push('This site and position has no controls: they exist for contributions at named positions.');
+  if (state.inst === 'ablation' && !damage) notes.push('Damage on neutral text: not run for this method and site.');
   return {
     traces, table, aria: aria.join('. '), title: `${VIEW.labels.instruments[state.inst].label}: ${meta.label}, ${positionText(state.at)}`, empty: !aria.length || (damage && aria.length === 1), note: notes.join(' '),
     layout: baseLayout({ ...layout, height: damage ? 560 : (places.length > 1 ? 640 : 430), margin: { l: 68, r: 16, t: panels.length > 1 || places.length > 1 ? 66 : 44, b: 104 }, shapes, annotations, hovermode: 'x unified', showlegend: true,

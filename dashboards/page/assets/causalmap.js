@@ -8,17 +8,17 @@ function causalChoice() {
     if (!item) return null;
     const grid = (measure, site) => (item.values[measure] || {})[site] || {};
     return {
-      item, label: `${visible(item.item)} (${item.family})`, n: 1, positions: item.positions, identity: item.identity, measures: C.measures.interchange.filter((m) => item.values[m]),
+      item, label: `${visible(item.item)} (${item.family})`, n: 1, positions: item.positions, identity: item.identity, measures: C.measures.patching.filter((m) => item.values[m]),
       cell: (measure, site, position, l) => { const line = grid(measure, site)[position]; return line ? { mean: line[l], low: null, high: null, n: 1 } : null; },
     };
   }
   const group = C.groups.find((g) => g.id === state.cgroup) || C.groups[0];
   if (!group) return null;
   const lines = new Map();
-  for (const s of C.lines) if (s.instrument === 'interchange' && s.kind === group.kind && s.family === group.family) lines.set(`${s.measure}|${s.component}|${s.position}`, s);
+  for (const s of C.lines) if (s.instrument === 'patching' && s.kind === group.kind && s.family === group.family) lines.set(`${s.measure}|${s.component}|${s.position}`, s);
   return {
     group, item: null, label: group.family === null ? `all ${group.kind} pairs` : visible(group.family), n: group.n_items, positions: group.positions, identity: group.identity,
-    measures: C.measures.interchange.filter((m) => [...lines.keys()].some((k) => k.startsWith(`${m}|`))),
+    measures: C.measures.patching.filter((m) => [...lines.keys()].some((k) => k.startsWith(`${m}|`))),
     cell: (measure, site, position, l) => { const s = lines.get(`${measure}|${site}|${position}`); return s ? { mean: s.mean[l], low: s.low[l], high: s.high[l], n: s.n_items } : null; },
   };
 }
@@ -36,7 +36,7 @@ function blankOf(site, position, l, window, found) {
 
 function causalMapFigure(choice) {
   const C = VIEW.causal, L = VIEW.axes.n_layers, measure = state.cmeasure;
-  const meta = causalMeta('interchange', measure);
+  const meta = causalMeta('patching', measure);
   const sites = Object.keys(C.components).filter((s) => (state.csite === 'all' || s === state.csite)
     && choice.positions.some((p) => choice.cell(measure, s, p, 0)));
   const limit = C.limits[1];
@@ -111,11 +111,11 @@ function causalAria(choice, sites, measure, meta) {
   return [head, ...told].join('. ');
 }
 
-/** Clean and foil prompt over each other, cut at the same spans. */
+/** Clean and counterfactual prompt over each other, cut at the same spans. */
 function promptPair(item) {
   const cell = (text, part, other) => h('td', { class: part.name ? 'span' : null }, h('bdi', { class: text !== other ? 'differs' : null }, text === '' ? '' : visible(text)));
   const name = (p) => h('td', {}, p.name ? visible(p.name) : '');
-  return h('div', { class: 'pairbox', tabindex: 0, role: 'region', 'aria-label': 'Clean and foil prompt, aligned' }, h('table', { class: 'pair' }, h('tbody', {},
+  return h('div', { class: 'pairbox', tabindex: 0, role: 'region', 'aria-label': 'Clean and counterfactual prompt, aligned' }, h('table', { class: 'pair' }, h('tbody', {},
     h('tr', { class: 'names' }, h('th', { scope: 'row' }, 'span'), item.segments.map(name), h('td', {}, 'answer')),
     h('tr', {}, h('th', { scope: 'row' }, 'clean'), item.segments.map((p) => cell(p.clean, p, p.foil)), h('td', {}, tokenElement(item.answer))),
     h('tr', {}, h('th', { scope: 'row' }, 'foil'), item.segments.map((p) => cell(p.foil, p, p.clean)), h('td', {}, tokenElement(item.foil))))));
@@ -129,19 +129,19 @@ function causalLegend() {
 async function renderCausal() {
   const host = $('causal-panel');
   const C = VIEW.causal;
-  $('causal-caption').textContent = 'Clean pieces put into the foil prompt’s run (denoise) or foil pieces into the clean one’s (noise), one block and position at a time.';
+  $('causal-caption').textContent = 'Clean pieces put into the counterfactual prompt’s run (denoise) or foil pieces into the clean one’s (noise), one block and position at a time.';
   const choice = C.groups.length ? causalChoice() : null;
   if (!choice) {
     for (const id of ['cgroup', 'cmeasure', 'csite']) fillSelect($(id), [], '');
-    drawState('causal', host, stateBox('not_run', 'Interventions: not run', C.state === 'ok' ? VIEW.labels.instruments.interchange.not_run : C.text));
+    drawState('causal', host, stateBox('not_run', 'Interventions: not run', C.state === 'ok' ? VIEW.labels.instruments.patching.not_run : C.text));
     return;
   }
   const named = (g) => (g.family === null ? `kind: ${g.kind}` : `family: ${visible(g.family)}`);
   fillSelect($('cgroup'), [...C.groups.map((g) => ({ value: g.id, text: `${named(g)} · n ${g.n_items}` })), ...C.items.map((i) => ({ value: `item:${i.item}`, text: `item: ${clip(visible(i.item), 30)}` }))], state.cgroup);
   if (!choice.measures.includes(state.cmeasure)) state.cmeasure = choice.measures[0];
-  fillSelect($('cmeasure'), choice.measures.map((m) => ({ value: m, text: causalMeta('interchange', m).label })), state.cmeasure);
+  fillSelect($('cmeasure'), choice.measures.map((m) => ({ value: m, text: causalMeta('patching', m).label })), state.cmeasure);
   fillSelect($('csite'), [{ value: 'all', text: 'all, side by side' }, ...Object.entries(C.components).map(([value, text]) => ({ value, text }))], state.csite);
-  const meta = causalMeta('interchange', state.cmeasure);
+  const meta = causalMeta('patching', state.cmeasure);
   $('causal-caption').textContent = `${meta.label}, ${choice.label}. Colour: ${meta.unit}. ${choice.item ? `Item maps are kept for ${C.items_rule}.` : 'Columns stand in prompt order; “all” edits every position at once.'}`;
   const figure = causalMapFigure(choice);
   if (figure.empty) {

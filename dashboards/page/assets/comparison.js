@@ -2,9 +2,9 @@
 
 const WAYS = { into_base: 'into the base', out_of_base: 'from the base into the trained model' };
 
-async function renderGrafts() {
-  const part = VIEW.grafts;
-  if (part.state !== 'ok') { for (const id of ['gway', 'gscore', 'gmeasure']) fillSelect($(id), [], ''); await drawPanels('grafts', part, null, 'Grafts'); return; }
+async function renderLayerSwaps() {
+  const part = VIEW.layer_swaps;
+  if (part.state !== 'ok') { for (const id of ['gway', 'gscore', 'gmeasure']) fillSelect($(id), [], ''); await drawPanels('layer_swaps', part, null, 'Layer swaps'); return; }
   const ways = Object.keys(WAYS).filter((w) => part.lines.some((l) => l.direction === w));
   const measures = Object.keys(part.scores).filter((m) => part.lines.some((l) => l.measure === m));
   fillSelect($('gway'), ways.map((value) => ({ value, text: WAYS[value] })), state.gway);
@@ -16,20 +16,20 @@ async function renderGrafts() {
   const made = part.lines.filter(here);
   const kinds = kindColumns(made.length ? made : part.lines);
   const reason = (kind) => unique(part.reasons.filter((r) => here(r) && r.kind === kind).map((r) => `${r.contrast}: ${r.text}`)).join('; ');
-  const guides = (column) => (state.gscore === 'recovery' ? [{ value: 0, text: '0: the receiving model' }, { value: 1, text: '1: the lending model' }]
+  const guides = (column) => (state.gscore === 'recovery' ? [{ value: 0, text: '0: the target model' }, { value: 1, text: '1: the source model' }]
     : part.whole.filter((w) => here(w) && w.kind === column.id && ['nothing', 'everything'].includes(w.sweep) && w.value !== null && w.contrast !== 'random')
       .map((w) => ({ value: w.value, text: '', ink: w.sweep === 'everything' ? ROLE_STYLE[state.gway === 'into_base' ? w.contrast : 'base'].ink : ROLE_STYLE[state.gway === 'into_base' ? 'base' : w.contrast].ink })));
   const unit = state.gscore === 'recovery' ? 'recovery' : part.scores[state.gmeasure].unit;
-  await drawPanels('grafts', part, {
+  await drawPanels('layer_swaps', part, {
     columns: kinds.map((id) => ({ id, title: id })), axis: 'block', rowHeight: 190,
     rows: Object.entries(part.sweeps).filter(([id]) => !made.length || made.some((l) => l.sweep === id)).map(([id, title]) => ({ id, title, y: unit, guides })),
     cell: (row, column) => ({
-      lines: Object.keys(part.lenders).flatMap((who) => lines.filter((l) => l.contrast === who && l.sweep === row.id && l.kind === column.id)
-        .map((line) => ({ line, style: ROLE_STYLE[who], name: part.lenders[who] }))),
+      lines: Object.keys(part.sources).flatMap((who) => lines.filter((l) => l.contrast === who && l.sweep === row.id && l.kind === column.id)
+        .map((line) => ({ line, style: ROLE_STYLE[who], name: part.sources[who] }))),
       reason: reason(column.id) || (made.length ? 'Nothing to recover.' : 'Not asked this way.'),
     }),
-  }, 'Grafts');
-  const plot = plots.get('grafts');
+  }, 'Layer swaps');
+  const plot = plots.get('layer_swaps');
   const told = plot ? plot.spec.dropped.map((d) => d.column) : [];
   const absent = unique(kinds.filter((k) => !told.includes(k)).map((k) => reason(k) && `${k}: ${reason(k)}`).filter(Boolean));
   if (plot && state.gscore === 'recovery' && absent.length) plot.note.textContent = `${plot.spec.note} No recovery for ${absent.join('; ')}.`;
@@ -46,9 +46,9 @@ async function renderCrossed() {
     columns: kindColumns(all).map((id) => ({ id, title: id })), axis: 'block', rowHeight: 150,
     rows: parts.map((p) => ({ id: p, title: p.label, y: 'share brought over', guides: () => [{ value: 0, text: '' }] })),
     cell: (row, column) => ({
-      lines: Object.keys(part.lenders).flatMap((who) => part.lines
+      lines: Object.keys(part.sources).flatMap((who) => part.lines
         .filter((l) => l.contrast === who && l.direction === state.cway && l.kind === column.id && l.component === row.id.component && l.position === row.id.position)
-        .map((line) => ({ line, style: ROLE_STYLE[who], name: part.lenders[who] }))),
+        .map((line) => ({ line, style: ROLE_STYLE[who], name: part.sources[who] }))),
       reason: unique(part.reasons.filter((r) => r.direction === state.cway && r.kind === column.id).map((r) => `${r.contrast}: ${r.text}`)).join('; '),
     }),
   }, 'Cross-model patching');
@@ -139,7 +139,7 @@ async function renderTransfer() {
 
 const RENDER = {
   layers: { keys: ['show', 'inst', 'measure', 'at', 'site', 'axis', 'theme', 'width'], run: renderLayers },
-  grafts: { keys: ['gway', 'gscore', 'gmeasure', 'axis', 'theme', 'width'], run: renderGrafts },
+  layer_swaps: { keys: ['gway', 'gscore', 'gmeasure', 'axis', 'theme', 'width'], run: renderLayerSwaps },
   crossed: { keys: ['cway', 'axis', 'theme', 'width'], run: renderCrossed },
   weights: { keys: ['wmeasure', 'axis', 'theme', 'width'], run: renderWeights },
   similarity: { keys: ['spos', 'axis', 'theme', 'width'], run: renderSimilarity },
@@ -160,8 +160,8 @@ function declareKeys() {
   declare('site', 'mlp_out', oneOf(...Object.keys(VIEW.changes.components || {})));
   declare('gway', 'into_base', oneOf(...Object.keys(WAYS)));
   declare('gscore', 'recovery', oneOf('recovery', 'value'));
-  const recovered = (m) => (VIEW.grafts.lines || []).some((l) => l.score === 'recovery' && l.measure === m && l.direction === 'into_base');
-  const scores = Object.keys(VIEW.grafts.scores || {});
+  const recovered = (m) => (VIEW.layer_swaps.lines || []).some((l) => l.score === 'recovery' && l.measure === m && l.direction === 'into_base');
+  const scores = Object.keys(VIEW.layer_swaps.scores || {});
   declare('gmeasure', scores.find(recovered) || 'logit_difference', oneOf(...scores));
   declare('cway', 'into_base', oneOf(...Object.keys(WAYS)));
   declare('wmeasure', 'relative_norm', oneOf(...Object.keys(VIEW.weights.measures || {})));

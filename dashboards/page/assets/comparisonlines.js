@@ -3,7 +3,7 @@
 const ROLE_STYLE = {
   base: { ink: 'a', soft: 'a-soft', dash: 'solid', symbol: 'circle' },
   distilled: { ink: 'b', soft: 'b-soft', dash: 'solid', symbol: 'square' },
-  twin: { ink: 'twin', soft: 'twin-soft', dash: 'dash', symbol: 'diamond' },
+  control: { ink: 'control', soft: 'control-soft', dash: 'dash', symbol: 'diamond' },
   random: { ink: 'strong-line', soft: 'random-soft', dash: 'dot', symbol: 'triangle-up-open' },
   beyond: { ink: 'beyond', soft: 'beyond-soft', dash: 'dashdot', symbol: 'triangle-up' },
 };

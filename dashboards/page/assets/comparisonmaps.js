@@ -3,10 +3,10 @@
 const SHOWN = {
   base: { contrast: 'change', part: 'before', text: 'base' },
   distilled: { contrast: 'change', part: 'after', text: 'distilled' },
-  twin: { contrast: 'twin_change', part: 'after', text: 'twin' },
+  control: { contrast: 'control_change', part: 'after', text: 'control' },
   change: { contrast: 'change', part: 'mean', text: 'difference: distilled − base', ends: ['base higher', 'distilled higher'] },
-  twin_change: { contrast: 'twin_change', part: 'mean', text: 'twin’s difference: twin − base', ends: ['base higher', 'twin higher'] },
-  beyond_twin: { contrast: 'beyond_twin', part: 'mean', text: 'beyond the twin: distilled − twin', ends: ['twin higher', 'distilled higher'] },
+  control_change: { contrast: 'control_change', part: 'mean', text: 'control’s difference: control − base', ends: ['base higher', 'control higher'] },
+  difference_in_differences: { contrast: 'difference_in_differences', part: 'mean', text: 'difference in differences against the control: distilled − control', ends: ['control higher', 'distilled higher'] },
 };
 
 function reading() {
@@ -98,19 +98,19 @@ function layerMap(r) {
 function layerPanels(r) {
   const mine = (contrast) => linesOf(r, contrast).filter((l) => l.component === null || l.component === state.site);
   const bare = (line, part) => ({ ...line, mean: line[part], low: line.low.map(() => null), high: line.high.map(() => null), method: '', aria: `${line.kind}, ${part}` });
-  const found = { change: mine('change'), twin: mine('twin_change'), beyond: mine('beyond_twin') };
+  const found = { change: mine('change'), control: mine('control_change'), beyond: mine('difference_in_differences') };
   const cell = (row, column) => {
     const of = (lines) => lines.find((l) => l.kind === column.id);
-    const [change, twin, beyond] = [of(found.change), of(found.twin), of(found.beyond)];
+    const [change, control, beyond] = [of(found.change), of(found.control), of(found.beyond)];
     const entries = row.id === 'models'
-      ? [change && [bare(change, 'before'), 'base', 'base'], change && [bare(change, 'after'), 'distilled', 'distilled'], twin && [bare(twin, 'after'), 'twin', 'twin']]
-      : [change && [change, 'distilled', 'distilled − base'], twin && [twin, 'twin', 'twin − base'], beyond && [beyond, 'beyond', 'distilled − twin']];
+      ? [change && [bare(change, 'before'), 'base', 'base'], change && [bare(change, 'after'), 'distilled', 'distilled'], control && [bare(control, 'after'), 'control', 'control']]
+      : [change && [change, 'distilled', 'distilled − base'], control && [control, 'control', 'control − base'], beyond && [beyond, 'beyond', 'distilled − control']];
     return { lines: entries.filter(Boolean).map(([line, role, name]) => ({ line, style: ROLE_STYLE[role], name })), reason: 'No item of this kind has this reading in both models.' };
   };
   return {
     columns: kindColumns(found.change).map((id) => ({ id, title: id })), axis: r.axis, rowHeight: 210, cell,
     rows: [{ id: 'models', title: `${siteText(r.components.length ? state.site : null)}`, y: r.unit }, { id: 'differences', title: 'difference', y: 'difference', guides: () => [{ value: 0, text: '' }] }],
-    aria: [...found.change, ...found.twin, ...found.beyond].map((l) => l.aria).join('. '),
+    aria: [...found.change, ...found.control, ...found.beyond].map((l) => l.aria).join('. '),
   };
 }
 

@@ -9,7 +9,7 @@ const KIND_STYLE = {
 const REFERENCE_DASH = { chance: 'dot', control_accuracy: 'dash', embedding_only: 'longdash', random_init: 'dashdot', null_logprob: 'dash' };
 const RANK_TICKS = [0, 1, 10, 100, 1000, 10000, 100000];
 
-function isCausal(instrument) { return ['interchange', 'removal', 'knockout', 'attribution'].includes(instrument); }
+function isCausal(instrument) { return ['patching', 'ablation', 'knockout', 'attribution'].includes(instrument); }
 function kindsPresent() { return VIEW.labels.kinds.filter((k) => VIEW.verdict.kinds.some((v) => v.kind === k) || VIEW.series.some((s) => s.kind === k)); }
 function instrumentsPresent() { return Object.keys(VIEW.labels.instruments).filter((i) => VIEW.series.some((s) => s.instrument === i) || VIEW.causal.lines.some((s) => s.instrument === i)); }
 function unique(values) { return [...new Set(values)].filter((v) => v !== null && v !== undefined); }

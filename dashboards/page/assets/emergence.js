@@ -26,7 +26,7 @@ async function renderEmergence() {
   await draw('emergence', host, {
     traces, title: `Stream at which the answer is ${e.name}`,
     aria: shown.map((k) => `${k.kind}: ${k.n} items, ${k.never} never ${e.name}, ${k.counts.map((c, s) => (c ? `${c} at stream ${s}` : '')).filter(Boolean).join(', ')}`).join('. '),
-    note: 'Counts of items; no item is left out.',
+    note: 'Counts of items; no item is excluded.',
     layout: baseLayout({
       height: 280, barmode: 'group', bargap: 0.25, margin: { l: 68, r: 16, t: 14, b: 92 }, showlegend: true, legend: { orientation: 'h', x: 0, y: -0.28, yanchor: 'top', font: { size: 12.5, color: colour('text') } },
       xaxis: axisStyle(`${state.axis === 'depth' ? 'depth' : 'stream'} from which the answer stays the likeliest token`, { showgrid: false, tickvals: [...ticks.map((s) => xOf('stream', s)), end], ticktext: [...ticks.map((s) => (state.axis === 'depth' ? num(VIEW.axes.stream.depth[s]) : String(s))), 'never'] }),

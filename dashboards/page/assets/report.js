@@ -54,11 +54,11 @@ function declareKeys() {
   declare('measure', isCausal(first) ? causal : (first.startsWith('probe') ? 'accuracy' : 'answer_logprob'), oneOf(...Object.keys(VIEW.labels.measures), ...Object.values(VIEW.causal.measures).flat()));
   declare('site', 'mlp_out', oneOf(...Object.keys(VIEW.causal.components)));
   declare('cgroup', VIEW.causal.groups.length ? VIEW.causal.groups[0].id : '', oneOf(...VIEW.causal.groups.map((g) => g.id), ...VIEW.causal.items.map((i) => `item:${i.item}`)));
-  declare('cmeasure', 'denoise', oneOf(...(VIEW.causal.measures.interchange || ['denoise'])));
+  declare('cmeasure', 'denoise', oneOf(...(VIEW.causal.measures.patching || ['denoise'])));
   declare('csite', 'all', oneOf('all', ...Object.keys(VIEW.causal.components)));
   declare('target', VIEW.labels.defaults.target || '', oneOf(...anyOf('target')));
   declare('scheme', VIEW.labels.defaults.scheme || '', oneOf(...anyOf('scheme')));
-  const both = VIEW.causal.lines.some((l) => l.instrument === 'interchange' && l.position === 'spans');
+  const both = VIEW.causal.lines.some((l) => l.instrument === 'patching' && l.position === 'spans');
   declare('at', isCausal(first) && both ? BOTH : VIEW.labels.defaults.position || 'last', oneOf(BOTH, ...anyOf('position')));
   declare('map', VIEW.maps.length ? VIEW.maps[0].id : '', oneOf(...VIEW.maps.map((m) => m.id)));
   declare('family', '', oneOf(...families));

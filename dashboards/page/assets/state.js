@@ -1,4 +1,4 @@
-// What is the reader looking at? Kept in the URL hash: ids and names only, defaults left out, junk ignored.
+// What is the reader looking at? Kept in the URL hash: ids and names only, defaults excluded, junk ignored.
 
 const state = {};
 const defaults = {};

@@ -20,10 +20,10 @@ from strata.experiments.items.knowledge.drawing import (
     seeded,
     shared_places,
     spread,
-    wordings_each,
+    templates_each,
 )
-from strata.experiments.items.knowledge.relations import SHOTS, Relation
-from strata.experiments.items.knowledge.wordings import Asked, Example, Wording, ask
+from strata.experiments.items.knowledge.relations import N_EXAMPLES, Relation
+from strata.experiments.items.knowledge.templates import Asked, Example, Template, ask
 from strata.experiments.items.schema import Item
 
 PER_ANSWER = 2
@@ -32,7 +32,7 @@ subjects can be one another's asides only if they have four answers or more."""
 CONTRAST = "KR-K"
 """Composite against knowledge, a bridge on top of the same retrieval, where words and lengths are balanced."""
 UNMATCHED = "KR-K unmatched"
-"""The same in wordings of which a bag of words tells the two kinds of entity apart."""
+"""The same in templates of which a bag of words tells the two kinds of entity apart."""
 
 
 def family(chain: Chain) -> Family:
@@ -43,48 +43,48 @@ def family(chain: Chain) -> Family:
 def build(
     chain: Chain, *, seed: int, n: int, difficulty: int | None = None, token_length: TokenLength | None = None
 ) -> list[Item]:
-    """At most `n` two-hop items, subject by subject: ten subjects or more, each in as many wordings as `n` then allows.
+    """At most `n` two-hop items, subject by subject: ten subjects or more, each in as many templates as `n` then allows.
 
-    The two of a mutual pair are asked in the same wordings. The subjects of a wording are the ones that it mentions aside, so
-    that words and kinds of entity are balanced within every wording, where it has enough of them: from about 40 items on.
+    The two of a mutual pair are asked in the same templates. The subjects of a template are the ones that it mentions aside, so
+    that words and kinds of entity are balanced within every template, where it has enough of them: from about 40 items on.
 
     `difficulty` is ignored. The pair differs in subject, bridge and answer; with `token_length` the pair's
     prompts, and those of the one-hop partner's pair, have equally many tokens where there is such a partner.
 
     `extra` of each item holds `bridge`, `bridge_answer_form`, both one-hop forms (`first_hop`, `second_hop`:
     prompt, answer, foil_prompt, foil; with worked examples where the item has them), `match`, `contrast`
-    (`KR-K` in the `matched` wording), and `partner`, from which `matched_knowledge` makes the one-hop item.
+    (`KR-K` in the `matched` template), and `partner`, from which `matched_knowledge` makes the one-hop item.
     """
-    shots = exemplars(chain.links, SHOTS, seeded(seed, chain.name, "exemplars"), _answer)
-    shown = {link.bridge for link in shots}
+    demonstrations = exemplars(chain.links, N_EXAMPLES, seeded(seed, chain.name, "exemplars"), _answer)
+    shown = {link.bridge for link in demonstrations}
     asked = [link for link in chain.links if link.bridge not in shown]
-    each = wordings_each(n, len(asked), len(chain.wordings))
+    each = templates_each(n, len(asked), len(chain.templates))
     drawn = spread(asked, math.ceil(n / each), seeded(seed, chain.name, "entities"), _answer, PER_ANSWER)
-    texts = _Texts(chain, shots)
+    texts = _Texts(chain, demonstrations)
     measure = token_length or word_count
     foils = partners(
         drawn,
         asked,
         seeded(seed, chain.name, "partners"),
-        lambda one, other: distinguishable(one.bridge, other.bridge) and distinguishable(one.answer, other.answer),
+        lambda link, other: distinguishable(link.bridge, other.bridge) and distinguishable(link.answer, other.answer),
         lambda link: tuple(
             measure(text.prompt)
-            for wording in chain.wordings
-            for text in (texts.two_hop(wording, link, link), texts.one_hop(wording, link, link))
+            for template in chain.templates
+            for text in (texts.two_hop(template, link, link), texts.one_hop(template, link, link))
         ),
     )
     places = shared_places(drawn, foils)
-    wordings = {link: in_turn(chain.wordings, each, places[link]) for link in drawn}
+    templates = {link: in_turn(chain.templates, each, places[link]) for link in drawn}
     mentioned = {
-        wording.id: asides(
-            [link for link in drawn if wording in wordings[link]],
+        template.id: asides(
+            [link for link in drawn if template in templates[link]],
             asked,
             seeded(seed, chain.name, "asides"),
             lambda link, other: (
                 not {other.answer, other.bridge} & {link.answer, link.bridge, foils[link].answer, foils[link].bridge}
             ),
         )
-        for wording in chain.wordings
+        for template in chain.templates
     }
     vocabulary = [link.answer for link in (drawn if len({link.answer for link in drawn}) >= CHOICES else asked)]
     items: list[Item] = []
@@ -93,10 +93,10 @@ def build(
         choices = options(
             link.answer, foil.answer, vocabulary, CHOICES, seeded(seed, chain.name, "choices", link.subject)
         )
-        for wording in wordings[link]:
-            aside = mentioned[wording.id][link]
-            here, there = texts.two_hop(wording, link, aside), texts.two_hop(wording, foil, aside)
-            match = f"{chain.name}:{slug(link.subject)}:{wording.id}"
+        for template in templates[link]:
+            aside = mentioned[template.id][link]
+            here, there = texts.two_hop(template, link, aside), texts.two_hop(template, foil, aside)
+            match = f"{chain.name}:{slug(link.subject)}:{template.id}"
             items.append(
                 Item(
                     id=match,
@@ -108,13 +108,13 @@ def build(
                     foil_prompt=there.prompt,
                     foil=f" {foil.answer}",
                     cluster=f"{chain.name}:{link.subject}",
-                    template=wording.id,
+                    template=template.id,
                     hops=2,
                     choices=tuple(f" {choice}" for choice in choices),
                     spans=here.spans,
                     foil_spans=there.spans,
                     source="built-in",
-                    extra=_extra(chain, texts, wording, link, foil, aside) | {"match": match},
+                    extra=_extra(chain, texts, template, link, foil, aside) | {"match": match},
                 )
             )
     return items[:n]
@@ -123,15 +123,15 @@ def build(
 def matched_knowledge(items: Iterable[Item]) -> list[Item]:
     """The one-hop partner of every composite item, in order: the same frame, with the bridge for a subject.
 
-    Answer, foil, choices, wording, `match` and `contrast` are the item's; the family is the item's with
+    Answer, foil, choices, template, `match` and `contrast` are the item's; the family is the item's with
     `_direct` behind it. Works on items read from a file as on fresh ones; items without a partner are passed by.
     """
-    found: list[Item] = []
+    knowledge_items: list[Item] = []
     for item in items:
         partner = item.extra.get("partner")
         if item.kind != "composite" or not isinstance(partner, dict):
             continue
-        found.append(
+        knowledge_items.append(
             Item(
                 id=f"{item.id}:direct",
                 kind="knowledge",
@@ -151,35 +151,39 @@ def matched_knowledge(items: Iterable[Item]) -> list[Item]:
                 extra={key: item.extra[key] for key in ("match", "contrast", "shots") if key in item.extra},
             )
         )
-    return found
+    return knowledge_items
 
 
 class _Texts:
     """Every text about a link, with the worked examples of one build."""
 
-    def __init__(self, chain: Chain, shots: Sequence[Link]) -> None:
+    def __init__(self, chain: Chain, demonstrations: Sequence[Link]) -> None:
         # Each example mentions the next one's entity: together they mention each once, as the items do.
-        following = (*shots[1:], *shots[:1])
+        following = (*demonstrations[1:], *demonstrations[:1])
         self.chain = chain
-        self.two = [Example(s.subject, s.answer, t.bridge_subject) for s, t in zip(shots, following, strict=True)]
-        self.one = [Example(s.bridge_subject, s.answer, t.subject) for s, t in zip(shots, following, strict=True)]
-        self.first = [Example(link.subject, link.bridge) for link in shots]
-        self.second = [Example(link.bridge_subject, link.answer) for link in shots]
+        self.two = [
+            Example(s.subject, s.answer, t.bridge_subject) for s, t in zip(demonstrations, following, strict=True)
+        ]
+        self.one = [
+            Example(s.bridge_subject, s.answer, t.subject) for s, t in zip(demonstrations, following, strict=True)
+        ]
+        self.first = [Example(link.subject, link.bridge) for link in demonstrations]
+        self.second = [Example(link.bridge_subject, link.answer) for link in demonstrations]
 
-    def two_hop(self, wording: Wording, link: Link, aside: Link) -> Asked:
-        return ask(wording, link.subject, examples=self.two, aside=aside.bridge_subject)
+    def two_hop(self, template: Template, link: Link, aside: Link) -> Asked:
+        return ask(template, link.subject, examples=self.two, aside=aside.bridge_subject)
 
-    def one_hop(self, wording: Wording, link: Link, aside: Link) -> Asked:
-        return ask(wording, link.bridge_subject, examples=self.one, aside=aside.subject)
+    def one_hop(self, template: Template, link: Link, aside: Link) -> Asked:
+        return ask(template, link.bridge_subject, examples=self.one, aside=aside.subject)
 
     def hop(self, relation: Relation, examples: Sequence[Example], subject: str, worked: bool) -> str:
-        wording = relation.few_shot if worked else relation.wordings[0]
-        return ask(wording, subject, examples=examples).prompt
+        template = relation.few_shot if worked else relation.templates[0]
+        return ask(template, subject, examples=examples).prompt
 
 
-def _extra(chain: Chain, texts: _Texts, wording: Wording, link: Link, foil: Link, aside: Link) -> dict[str, Any]:
-    worked = wording.shots > 0
-    here, there = texts.one_hop(wording, link, aside), texts.one_hop(wording, foil, aside)
+def _extra(chain: Chain, texts: _Texts, template: Template, link: Link, foil: Link, aside: Link) -> dict[str, Any]:
+    worked = template.n_examples > 0
+    here, there = texts.one_hop(template, link, aside), texts.one_hop(template, foil, aside)
     extra: dict[str, Any] = {
         "subject": link.subject,
         "foil_subject": foil.subject,
@@ -187,7 +191,7 @@ def _extra(chain: Chain, texts: _Texts, wording: Wording, link: Link, foil: Link
         "bridge_answer_form": f" {link.bridge}",
         "foil_bridge": foil.bridge,
         "relations": [chain.first.name, chain.second.name],
-        "shots": wording.shots,
+        "shots": template.n_examples,
         "first_hop": {
             "prompt": texts.hop(chain.first, texts.first, link.subject, worked),
             "answer": f" {link.bridge}",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from strata.experiments.items.knowledge.relations import BY_NAME, SHOTS, Relation
+from strata.experiments.items.knowledge.relations import BY_NAME, N_EXAMPLES, Relation
 from strata.experiments.items.knowledge.tables import bare, facts
-from strata.experiments.items.knowledge.wordings import Wording
+from strata.experiments.items.knowledge.templates import Template
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Chain:
         )
 
     @cached_property
-    def wordings(self) -> tuple[Wording, ...]:
+    def templates(self) -> tuple[Template, ...]:
         """Three plain ones, worked examples, and `matched`.
 
         `matched` mentions an unrelated entity of the other type: over a set of items, two-hop and one-hop texts
@@ -68,11 +68,11 @@ class Chain:
         worked = {"plain": self.plain, "variant": self.variant, "question": self.question}[self.worked]
         joint = "\n\n" if "\n" in worked else ".\n"
         return (
-            Wording("plain", self.plain),
-            Wording("variant", self.variant),
-            Wording("question", self.question),
-            Wording("few_shot", worked, SHOTS, joint),
-            Wording("matched", f"Never mind {{d}}. {self.plain}", SHOTS, ".\n"),
+            Template("plain", self.plain),
+            Template("variant", self.variant),
+            Template("question", self.question),
+            Template("few_shot", worked, N_EXAMPLES, joint),
+            Template("matched", f"Never mind {{d}}. {self.plain}", N_EXAMPLES, ".\n"),
         )
 
 

@@ -11,7 +11,7 @@ from strata.experiments.items.knowledge.build import CHOICES
 from strata.experiments.items.knowledge.drawing import options
 from strata.experiments.items.knowledge.relations import BY_NAME, Relation
 from strata.experiments.items.knowledge.tables import Fact, facts
-from strata.experiments.items.knowledge.wordings import Asked, Example, Wording, ask
+from strata.experiments.items.knowledge.templates import Asked, Example, Template, ask
 from strata.experiments.items.reasoning.frame import seeded
 from strata.experiments.items.schema import Item, Kind
 
@@ -33,15 +33,15 @@ def pairs(relation: Relation, *, seed: int, n: int, token_length: TokenLength | 
     order = list(table)
     seeded(seed, relation.name, "stated", "order").shuffle(order)
     made: list[tuple[Item, Item]] = []
-    wordings = _wordings(relation)
-    for turn in range(len(order) * len(wordings)):
+    templates = _templates(relation)
+    for turn in range(len(order) * len(templates)):
         if len(made) == n:
             break
-        # Every fact gets every wording once, and every stretch of items holds all wordings.
+        # Every fact gets every template once, and every stretch of items holds all templates.
         fact = order[turn % len(order)]
-        wording = wordings[(turn % len(order) + turn // len(order)) % len(wordings)]
+        template = templates[(turn % len(order) + turn // len(order)) % len(templates)]
         rng = seeded(seed, relation.name, "stated", turn)
-        pair = _pair(relation, fact, wording, table, lengths, rng, len(made), token_length)
+        pair = _pair(relation, fact, template, table, lengths, rng, len(made), token_length)
         if pair is not None:
             made.append(pair)
     return made
@@ -50,7 +50,7 @@ def pairs(relation: Relation, *, seed: int, n: int, token_length: TokenLength | 
 def _pair(
     relation: Relation,
     fact: Fact,
-    wording: Wording,
+    template: Template,
     table: Sequence[Fact],
     lengths: _Lengths,
     rng: Random,
@@ -72,7 +72,7 @@ def _pair(
     match = f"{relation.name}_stated.{index:05d}"
 
     def item(kind: Kind, family: str, context: Sequence[Fact], hops: int, side: str) -> Item:
-        clean, partner = _asked(wording, fact, context), _asked(wording, foil, context)
+        clean, partner = _asked(template, fact, context), _asked(template, foil, context)
         return Item(
             id=f"{match}.{side}",
             kind=kind,
@@ -83,7 +83,7 @@ def _pair(
             foil_prompt=partner.prompt,
             foil=f" {foil.answer}",
             cluster=f"{relation.name}:{fact.subject}",
-            template=f"{relation.name}_stated.{wording.id}",
+            template=f"{relation.name}_stated.{template.id}",
             hops=hops,
             choices=tuple(f" {choice}" for choice in choices),
             spans=clean.spans,
@@ -119,14 +119,14 @@ def _like(
     return rng.choice(fitting) if fitting else None
 
 
-def _asked(wording: Wording, fact: Fact, context: Sequence[Fact]) -> Asked:
-    return ask(wording, fact.subject, examples=[Example(other.subject, other.answer) for other in context])
+def _asked(template: Template, fact: Fact, context: Sequence[Fact]) -> Asked:
+    return ask(template, fact.subject, examples=[Example(other.subject, other.answer) for other in context])
 
 
-def _wordings(relation: Relation) -> tuple[Wording, ...]:
+def _templates(relation: Relation) -> tuple[Template, ...]:
     frames = {"plain": relation.plain, "variant": relation.variant, "question": relation.question}
     return tuple(
-        Wording(name, frame, shots=2, joint="\n\n" if "\n" in frame else ".\n") for name, frame in frames.items()
+        Template(name, frame, n_examples=2, joint="\n\n" if "\n" in frame else ".\n") for name, frame in frames.items()
     )
 
 

@@ -12,8 +12,8 @@ from strata.experiments.items.reasoning.frame import (
     Problem,
     Side,
     Task,
+    Template,
     Vocabulary,
-    Wording,
     checked_level,
     interleaved,
     item_of,
@@ -48,14 +48,14 @@ def pairs(
     words = vocabulary(task, token_length)
     answers = list(task.answers(level, words))
     seeded(seed, task.name, "stated", "answers").shuffle(answers)
-    cells = interleaved(answers, [wording for wording in task.wordings if wording.shots])
+    cells = interleaved(answers, [template for template in task.templates if template.n_examples])
     made: list[tuple[Item, Item]] = []
     seen: set[tuple[str, str, str]] = set()
     turn = 0
     while cells and len(made) < n:
-        answer, wording = cells[turn % len(cells)]
+        answer, template = cells[turn % len(cells)]
         rng = seeded(seed, task.name, "stated", level, turn)
-        pair = _fresh(task, rng, answer, wording, level, words, token_length, seen, len(made))
+        pair = _fresh(task, rng, answer, template, level, words, token_length, seen, len(made))
         if pair is None:
             del cells[turn % len(cells)]
             continue
@@ -68,7 +68,7 @@ def _fresh(
     task: Task,
     rng: Random,
     answer: str,
-    wording: Wording,
+    template: Template,
     level: int,
     words: Vocabulary,
     token_length: TokenLength | None,
@@ -77,15 +77,15 @@ def _fresh(
 ) -> tuple[Item, Item] | None:
     for _ in range(_ATTEMPTS):
         problem = task.draw(rng, answer, level, words)
-        if problem is None or (wording.id, problem.cluster, problem.foil_cluster) in seen:
+        if problem is None or (template.id, problem.cluster, problem.foil_cluster) in seen:
             continue
-        pair = _pair(task, rng, problem, wording, level, words, index)
+        pair = _pair(task, rng, problem, template, level, words, index)
         if pair is None:
             continue
         prompts = [text for item in pair for text in (item.prompt, item.foil_prompt)]
         if token_length is not None and len(set(map(token_length, prompts))) > 1:
             continue
-        seen.add((wording.id, problem.cluster, problem.foil_cluster))
+        seen.add((template.id, problem.cluster, problem.foil_cluster))
         return pair
     return None
 
@@ -94,7 +94,7 @@ def _pair(
     task: Task,
     rng: Random,
     problem: Problem,
-    wording: Wording,
+    template: Template,
     level: int,
     words: Vocabulary,
     index: int,
@@ -107,7 +107,7 @@ def _pair(
             return None
         taken.append(twin.cluster)
         twins.append(twin.clean)
-    others = worked_examples(task, rng, replace(wording, shots=_OTHERS), level, words, problem, taken)
+    others = worked_examples(task, rng, replace(template, n_examples=_OTHERS), level, words, problem, taken)
     if len(others) < _OTHERS:
         return None
     places = rng.sample(range(_OTHERS + 2), 2)
@@ -118,17 +118,17 @@ def _pair(
         return [held[place] if place in held else next(rest) for place in range(_OTHERS + 2)]
 
     match = f"{task.name}_stated.{level}.{index:05d}"
-    worked = item_of(task, problem, wording, shown(twins[0], twins[1]), level, f"{match}.R")
-    copied = item_of(task, problem, wording, shown(problem.clean, problem.foil), level, f"{match}.R0")
-    template = f"{task.name}_stated.{wording.id}"
+    worked = item_of(task, problem, template, shown(twins[0], twins[1]), level, f"{match}.R")
+    copied = item_of(task, problem, template, shown(problem.clean, problem.foil), level, f"{match}.R0")
+    template_id = f"{task.name}_stated.{template.id}"
     about = {"match": match, "contrast": "R-R0"}
     return (
-        replace(worked, template=template, extra={**worked.extra, **about}),
+        replace(worked, template=template_id, extra={**worked.extra, **about}),
         replace(
             copied,
             kind="control",
             family=f"{task.name}_stated",
-            template=template,
+            template=template_id,
             hops=0,
             extra={**copied.extra, **about, "intermediate": []},
         ),

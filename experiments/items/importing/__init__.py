@@ -13,7 +13,7 @@
     text = ["answer"]                       # fields that are taken as they stand where they write a list or an object
 
     [item]                                  # texts hold the row's fields in braces; {{ and }} are braces
-    prompt = "{question}\\nAnswer:"          # or a list: several wordings
+    prompt = "{question}\\nAnswer:"          # or a list: several templates
     answer = "{answer}"
     kind = "reasoning"                      # knowledge, reasoning, composite, control
     family = "{subject_name}"
@@ -21,7 +21,7 @@
     cluster = "{question}"                  # what must not straddle folds; default the row and others that ask the same
     hops = 2                                # or {count = "<<", in = "answer"} or {length_of = "decomposition"}
 
-    [wordings]                              # when the prompts stand in the data
+    [templates]                              # when the prompts stand in the data
     at = "$.prompt_templates"               # "$." is the JSON file around the rows
     blank = "{}"
     field = "subject"
@@ -75,10 +75,18 @@ the options itself. Where the mapping has no `correct` and no [item] answer, the
 rows are 0 or 1. Where it has one of these, the numbers are the options and never say which is right, but for zeros and
 ones of more than two options in some row (nobody offers an option twice) and of names that agree with the key in every
 row: there the options are the names. A list of zeros and ones as the key, as long as the options, scores them, unless
-another row's key shows that the lists hold places. Where [item] answer and the right option differ, the row is left out.
+another row's key shows that the lists hold places. Where [item] answer and the right option differ, the row is excluded.
 
+>>> import json
+>>> from pathlib import Path
 >>> from strata.experiments.items.importing import import_items, read_mapping
->>> imported = import_items("country_capital_city.json", read_mapping("lre"))    # doctest: +SKIP
+>>> rows = [{"subject": "Peru", "object": "Lima"}, {"subject": "Chad", "object": "N'Djamena"}]
+>>> relation = {"name": "capital", "prompt_templates_zs": ["The capital of {} is"], "samples": rows,
+...             "properties": {"domain_name": "country"}}
+>>> size = Path("capital.json").write_text(json.dumps(relation))
+>>> imported = import_items("capital.json", read_mapping("lre"))
+>>> [(item.prompt, item.answer, item.foil) for item in imported.items]
+[('The capital of Peru is', ' Lima', " N'Djamena"), ('The capital of Chad is', " N'Djamena", ' Lima')]
 """
 
 from strata.experiments.items.importing.mapping import Mapped, parse_mapping, read_mapping, shipped_mappings

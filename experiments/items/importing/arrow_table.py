@@ -78,7 +78,7 @@ def _value(value: Any, kind: Any) -> Any:
         return {key: _value(inner, kind.item_type) for key, inner in value}
     if types.is_struct(kind) and isinstance(value, Mapping):
         inner_kinds = {field.name: field.type for field in kind}
-        return {key: _value(one, inner_kinds.get(key)) for key, one in value.items()}
+        return {key: _value(inner, inner_kinds.get(key)) for key, inner in value.items()}
     if hasattr(kind, "value_type") and isinstance(value, list):
         return [_value(inner, kind.value_type) for inner in value]
     return value

@@ -75,20 +75,20 @@ def options_of(
     """
     if spec.inside:
         stem, texts = _inside(plain_text(cell(spec.inside), spec.inside), spec)
-        found = replace(_made(texts), stem=stem)
+        options = replace(_made(texts), stem=stem)
     elif spec.columns:
         columns = tuple(column.rpartition(".")[2] for column in spec.columns)
-        found = _made([cell(column) for column in spec.columns])
-        found = replace(found, columns=columns, counted=number_order(columns))
+        options = _made([cell(column) for column in spec.columns])
+        options = replace(options, columns=columns, counted=number_order(columns))
     elif spec.field:
-        found = _of_field(_joined(spec, value, peek), marking)
+        options = _of_field(_joined(spec, value, peek), marking)
     else:
-        found = _made(list(spec.values))
-    if len(set(found.texts)) < 2:
+        options = _made(list(spec.values))
+    if len(set(options.texts)) < 2:
         raise UnusableRowError("the row has fewer than two options")
-    if len(found.texts) > len(ascii_uppercase):
+    if len(options.texts) > len(ascii_uppercase):
         raise UnusableRowError("the row has more options than letters")
-    return found
+    return options
 
 
 def numbers_in(
@@ -98,22 +98,22 @@ def numbers_in(
 
     Raises UnusableRowError.
     """
-    found = _joined(spec, value, peek)
-    found = _present(found) if isinstance(found, Mapping) else {}
-    if not found:
+    entries = _joined(spec, value, peek)
+    entries = _present(entries) if isinstance(entries, Mapping) else {}
+    if not entries:
         return None
-    texts, labels = _listed(found, _TEXTS), _listed(found, _LABELS)
+    texts, labels = _listed(entries, _TEXTS), _listed(entries, _LABELS)
     if len(texts) == 1:
-        found = dict(enumerate(labels[0])) if labels else {}
-    return {str(key): one for key, one in found.items()} if all(map(is_score, found.values())) else {}
+        entries = dict(enumerate(labels[0])) if labels else {}
+    return {str(key): number for key, number in entries.items()} if all(map(is_score, entries.values())) else {}
 
 
 def unmarked(rows: Sequence[Options]) -> list[Options]:
     """The same options with marks such as `A)` taken out of their texts as labels, where those of every row have them."""
     if any(options.labels or options.columns for options in rows):
         return list(rows)
-    found = [_unmarked(options) for options in rows]
-    return list(rows) if None in found else [options for options in found if options is not None]
+    stripped = [_unmarked(options) for options in rows]
+    return list(rows) if None in stripped else [options for options in stripped if options is not None]
 
 
 def bare_label(label: str) -> str:
@@ -163,7 +163,7 @@ def _run(labels: Sequence[str]) -> list[int] | None:
     for start in ("a", "0", "1"):
         wanted = [chr(97 + n) if start == "a" else str(int(start) + n) for n in range(len(bare))]
         if sorted(bare) == sorted(wanted):
-            return [bare.index(one) for one in wanted]
+            return [bare.index(label) for label in wanted]
     return None
 
 
@@ -171,8 +171,8 @@ def _beside(spec: ChoicesSpec, peek: Callable[[str], Any]) -> Any:
     """The labels that stand beside the texts in one object, where the mapping names the texts alone: choices.text."""
     holder, _, name = spec.field.rpartition(".")
     paths = [f"{holder}.{label}" for label in ("label", "labels")] if holder and name in _TEXTS else []
-    found = (peek(path) for path in paths if path != spec.correct)
-    return next((labels for labels in found if isinstance(labels, list | tuple)), None)
+    candidates = (peek(path) for path in paths if path != spec.correct)
+    return next((labels for labels in candidates if isinstance(labels, list | tuple)), None)
 
 
 def _of_field(value: Any, marking: Marking) -> Options:
@@ -181,8 +181,8 @@ def _of_field(value: Any, marking: Marking) -> Options:
         return _of_object(value, marking)
     if not isinstance(value, list | tuple):
         raise UnusableRowError("the options aren't a list")
-    if value and all(isinstance(one, Mapping) for one in value):
-        pairs = [_labelled(one) for one in value]
+    if value and all(isinstance(option, Mapping) for option in value):
+        pairs = [_labelled(option) for option in value]
         labels = [label for label, _ in pairs]
         return _made([text for _, text in pairs], labels if any(label is not None for label in labels) else ())
     return _made(value)
@@ -190,19 +190,19 @@ def _of_field(value: Any, marking: Marking) -> Options:
 
 def _joined(spec: ChoicesSpec, value: Callable[[str], Any], peek: Callable[[str], Any]) -> Any:
     """The options' field, entered where it is a text that writes one, with the labels of another field."""
-    found, labels = value(spec.field), value(spec.labels) if spec.labels else _beside(spec, peek)
-    found = written(found) if isinstance(found, str) else found
+    texts, labels = value(spec.field), value(spec.labels) if spec.labels else _beside(spec, peek)
+    texts = written(texts) if isinstance(texts, str) else texts
     labels = written(labels) if isinstance(labels, str) else labels
-    return {_TEXTS[0]: found, _LABELS[0]: labels} if isinstance(labels, list | tuple) else found
+    return {_TEXTS[0]: texts, _LABELS[0]: labels} if isinstance(labels, list | tuple) else texts
 
 
 def _listed(value: Mapping[Any, Any], names: Sequence[str]) -> list[Sequence[Any]]:
-    return [one for name, one in value.items() if name in names and isinstance(one, list | tuple)]
+    return [entry for name, entry in value.items() if name in names and isinstance(entry, list | tuple)]
 
 
 def _present(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
     """Without the names that hold nothing: tables of columns give every row the names of all rows."""
-    return {name: one for name, one in value.items() if one is not None}
+    return {name: entry for name, entry in value.items() if entry is not None}
 
 
 def _of_object(value: Mapping[Any, Any], marking: Marking) -> Options:
@@ -211,7 +211,7 @@ def _of_object(value: Mapping[Any, Any], marking: Marking) -> Options:
     if len(texts) == 1:
         # Zeros and a one can be scores as well as labels: labels count on, and need a key in another field.
         marks = labels[0] if labels and all(map(is_score, labels[0])) and set(labels[0]) <= {0, 1} else ()
-        if marks and (marking.named or _run([str(int(one)) for one in marks]) is None):
+        if marks and (marking.named or _run([str(int(mark)) for mark in marks]) is None):
             return replace(_made(texts[0]), right=best(marks) if marking.scored else None)
         return _made(texts[0], labels[0] if labels else ())
     keys = [str(key) for key in value]
@@ -234,17 +234,17 @@ def _labelled(option: Mapping[str, Any]) -> tuple[Any, Any]:
 
 def _unmarked(options: Options) -> Options | None:
     for mark in _MARKS:
-        found = [mark.match(text) for text in options.texts]
-        if all(found):
-            labels = [match.group(1) for match in found if match]
-            texts = [text[match.end() :] for text, match in zip(options.texts, found, strict=True) if match]
+        matches = [mark.match(text) for text in options.texts]
+        if all(matches):
+            labels = [match.group(1) for match in matches if match]
+            texts = [text[match.end() :] for text, match in zip(options.texts, matches, strict=True) if match]
             order = _run(labels)
             if order is not None and len(set(texts)) == len(texts):
                 return replace(
                     options,
-                    texts=tuple(texts[one] for one in order),
-                    labels=tuple(labels[one] for one in order),
-                    counted=tuple(order.index(one) for one in range(len(texts))),
+                    texts=tuple(texts[place] for place in order),
+                    labels=tuple(labels[place] for place in order),
+                    counted=tuple(order.index(place) for place in range(len(texts))),
                 )
     return None
 
@@ -253,8 +253,8 @@ def _inside(text: str, spec: ChoicesSpec) -> tuple[str, list[str]]:
     """The stem and the options of a text that lists them one after the other."""
     stem, tail = text, text
     if spec.after:
-        stem, found, tail = text.rpartition(spec.after)
-        if not found:
+        stem, separator, tail = text.rpartition(spec.after)
+        if not separator:
             raise UnusableRowError(f"the text has no {spec.after!r}")
     starts: list[tuple[int, int]] = []
     position = 0

@@ -69,12 +69,12 @@ def _separator(text: str) -> str:
     """The separator that cuts the first rows into as many cells as the header; of several, into most."""
     best, separator = (0.0, 1), ","
     with _long_cells():
-        for one in SEPARATORS:
-            widths = [len(cells) for cells in islice(_cells(text, one, strict=False), _LOOKED_AT + 1) if cells]
+        for candidate in SEPARATORS:
+            widths = [len(cells) for cells in islice(_cells(text, candidate, strict=False), _LOOKED_AT + 1) if cells]
             if widths and widths[0] > 1:
-                found = (widths.count(widths[0]) / len(widths), widths[0])
-                if found > best:
-                    best, separator = found, one
+                score = (widths.count(widths[0]) / len(widths), widths[0])
+                if score > best:
+                    best, separator = score, candidate
     return separator
 
 

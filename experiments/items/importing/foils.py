@@ -28,7 +28,7 @@ def with_foils(
     for members in groups.values():
         for item, other in zip(members, _partners(members, measure, rng), strict=True):
             if other is None:
-                without["no other row of the family and wording has another answer"] += 1
+                without["no other row of the family and template has another answer"] += 1
             paired[item.id] = (
                 item
                 if other is None
@@ -85,7 +85,7 @@ def _rotated(indices: Sequence[int], start: int) -> Sequence[int]:
     return (*indices[cut:], *indices[:cut])
 
 
-def _tell_apart(one: str, other: str) -> bool:
+def _tell_apart(answer: str, other: str) -> bool:
     """Whether neither answer begins the other, so that some token tells them apart."""
-    one, other = one.strip().casefold(), other.strip().casefold()
-    return not one.startswith(other) and not other.startswith(one)
+    answer, other = answer.strip().casefold(), other.strip().casefold()
+    return not answer.startswith(other) and not other.startswith(answer)

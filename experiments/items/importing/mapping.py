@@ -23,7 +23,7 @@ class ItemSpec:
     """The `[item]` table. Texts may hold fields of the row in braces: `{question}`, `{answers[0]}` (see `paths`)."""
 
     prompt: tuple[str, ...] = ()
-    """Text up to the answer; several are several wordings."""
+    """Text up to the answer; several are several templates."""
     answer: str = ""
     """The answer; left away where `[choices]` says which choice is right."""
     kind: str = "knowledge"
@@ -35,7 +35,7 @@ class ItemSpec:
     cluster: str = ""
     """What must not straddle folds; when empty the row, together with others that ask the same."""
     id: str = ""
-    """Unique id; family, row and wording when empty."""
+    """Unique id; family, row and template when empty."""
     source: str = "{@file}"
     """Where the items come from."""
     hops: int | Mapping[str, str] = 1
@@ -43,8 +43,8 @@ class ItemSpec:
 
 
 @dataclass(frozen=True)
-class WordingsSpec:
-    """The `[wordings]` table: prompts that stand in the data instead of the mapping."""
+class TemplatesSpec:
+    """The `[templates]` table: prompts that stand in the data instead of the mapping."""
 
     at: str = ""
     """Field with the list of prompts."""
@@ -98,7 +98,7 @@ class FoilSpec:
     """The `[foil]` table: what the answer is scored against."""
 
     of: str = ""
-    """`choices` (another option), `rows` (another row of the family and wording, as a pair) or `none`."""
+    """`choices` (another option), `rows` (another row of the family and template, as a pair) or `none`."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Mapped:
     """How the table is read."""
     item: ItemSpec = field(default_factory=ItemSpec)
     """What becomes of a row."""
-    wordings: WordingsSpec = field(default_factory=WordingsSpec)
+    templates: TemplatesSpec = field(default_factory=TemplatesSpec)
     """Prompts from the data."""
     answer: AnswerSpec = field(default_factory=AnswerSpec)
     """How the answer is cut out."""
@@ -141,14 +141,14 @@ class Mapped:
 
     @property
     def has_choices(self) -> bool:
-        one = self.choices
-        return bool(one.field or one.columns or one.inside or one.values)
+        choices = self.choices
+        return bool(choices.field or choices.columns or choices.inside or choices.values)
 
 
 _SECTIONS: Mapping[str, type[Any]] = {
     "rows": RowsSpec,
     "item": ItemSpec,
-    "wordings": WordingsSpec,
+    "templates": TemplatesSpec,
     "answer": AnswerSpec,
     "choices": ChoicesSpec,
     "foil": FoilSpec,
@@ -225,7 +225,7 @@ def _section(name: str, section: str, table: Mapping[str, Any]) -> Any:
                 raise StrataError(f"{name}: [{section}] {key} must be a text, not {value!r}", "Put it in quotes")
         return dict(table)
     made = _SECTIONS[section]
-    defaults = {one.name: getattr(made(), one.name) for one in fields(made)}
+    defaults = {key_field.name: getattr(made(), key_field.name) for key_field in fields(made)}
     values: dict[str, Any] = {}
     for key, value in table.items():
         if key not in defaults:
@@ -238,7 +238,7 @@ def _typed(name: str, section: str, key: str, value: Any, default: Any) -> Any:
     """The value in the type of its default; a text may stand for a list of one."""
     if isinstance(default, tuple):
         listed = [value] if isinstance(value, str) else value
-        if isinstance(listed, list) and all(isinstance(one, str) for one in listed):
+        if isinstance(listed, list) and all(isinstance(text, str) for text in listed):
             return tuple(listed)
         raise StrataError(f"{name}: [{section}] {key} must be a list of texts", "Put them in square brackets")
     if section == "item" and key == "hops":
@@ -261,31 +261,31 @@ def _typed(name: str, section: str, key: str, value: Any, default: Any) -> Any:
 
 def _check(mapped: Mapped) -> None:
     """What no single key can say."""
-    name, one = mapped.name, mapped.choices
-    if not mapped.item.prompt and not mapped.wordings.at:
-        raise StrataError(f"{name}: [item] has no prompt", 'Write prompt = "{question}" or a table [wordings]')
+    name, choices = mapped.name, mapped.choices
+    if not mapped.item.prompt and not mapped.templates.at:
+        raise StrataError(f"{name}: [item] has no prompt", 'Write prompt = "{question}" or a table [templates]')
     # Options may carry scores that say which is right: that shows in the rows.
-    if not mapped.item.answer and not one.correct and not one.field:
+    if not mapped.item.answer and not choices.correct and not choices.field:
         raise StrataError(f"{name}: nothing gives the answer", "Write [item] answer or [choices] correct")
     if "{" not in mapped.item.kind and mapped.item.kind not in KINDS:
         raise unknown(f"{name}: [item] kind can't be {mapped.item.kind!r}", mapped.item.kind, KINDS)
     for key, value, allowed in (
         ("[rows] format", mapped.rows.format, ("", *FORMATS)),
-        ("[choices] show", one.show, ("text", "letter")),
-        ("[choices] correct_is", one.correct_is, ("", "label", "letter", "index", "text")),
+        ("[choices] show", choices.show, ("text", "letter")),
+        ("[choices] correct_is", choices.correct_is, ("", "label", "letter", "index", "text")),
         ("[foil] of", mapped.foil.of, ("", "choices", "rows", "none")),
     ):
         if value not in allowed:
             raise unknown(f"{name}: {key} can't be {value!r}", value, tuple(filter(None, allowed)))
-    places = [bool(place) for place in (one.field, one.columns, one.inside, one.values)]
+    places = [bool(place) for place in (choices.field, choices.columns, choices.inside, choices.values)]
     if sum(places) > 1:
         raise StrataError(f"{name}: [choices] names several places", "Keep one of field, columns, inside, values")
-    if (one.correct or one.show == "letter" or mapped.foil.of == "choices") and not any(places):
+    if (choices.correct or choices.show == "letter" or mapped.foil.of == "choices") and not any(places):
         raise StrataError(f"{name}: [choices] doesn't say where they are", "Write field, columns, inside or values")
-    if one.labels and not one.field:
+    if choices.labels and not choices.field:
         raise StrataError(f"{name}: [choices] labels belong to a list in `field`", "Name the list, or leave them away")
-    if len(one.marker) > 0 and one.inside and "A" not in one.marker:
-        raise StrataError(f"{name}: [choices] marker {one.marker!r} has no A", 'Write it for the first: "(A)"')
+    if len(choices.marker) > 0 and choices.inside and "A" not in choices.marker:
+        raise StrataError(f"{name}: [choices] marker {choices.marker!r} has no A", 'Write it for the first: "(A)"')
     if len(mapped.rows.delimiter) > 1:
         raise StrataError(f"{name}: [rows] delimiter {mapped.rows.delimiter!r} isn't one character", "Change it")
     _check_templates(mapped)

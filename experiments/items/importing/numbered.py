@@ -21,13 +21,13 @@ def told_apart(columns: Sequence[str]) -> tuple[str, ...]:
 def number_order(columns: Sequence[str]) -> tuple[int, ...]:
     """Places of the columns by their numbers, where these count on from 0 or 1 and so may be positions; else empty."""
     short = told_apart(columns)
-    if not short or not all(one.isascii() and one.isdigit() for one in short):
+    if not short or not all(name.isascii() and name.isdigit() for name in short):
         return ()
-    numbers = [int(one) for one in short]
+    numbers = [int(name) for name in short]
     wanted = sorted(numbers)
     if wanted[0] > 1 or wanted != list(range(wanted[0], wanted[0] + len(wanted))):
         return ()
-    return tuple(numbers.index(one) for one in wanted)
+    return tuple(numbers.index(number) for number in wanted)
 
 
 def _shared(names: Sequence[str]) -> int:

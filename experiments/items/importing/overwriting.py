@@ -35,11 +35,11 @@ def refuse_overwriting(out: str | Path, source: str | Path, mapping: Mapped) -> 
 def _places(target: Path, folder: Path) -> set[Path]:
     """The paths inside the folder, also through links in it, by which it would hold the target."""
     whole, top = target.resolve(), folder.resolve()
-    found = {whole.relative_to(top)} if whole.is_relative_to(top) else set()
+    places = {whole.relative_to(top)} if whole.is_relative_to(top) else set()
     for inner in (folder, *folder.rglob("*")):
         if inner.is_dir() and inner.resolve() == whole.parent:
-            found.add(inner.relative_to(folder) / whole.name)
-    return found
+            places.add(inner.relative_to(folder) / whole.name)
+    return places
 
 
 def _selects(pattern: str, place: Path) -> bool:

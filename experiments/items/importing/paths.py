@@ -66,9 +66,9 @@ def fields_of(template: Template) -> tuple[str, ...]:
     return tuple(part.path for part in template if isinstance(part, Field))
 
 
-def look_up(found: Any, path: str) -> Any:
-    """The value at `path` under `found`. Raises AbsentError."""
-    inside = written(found) if isinstance(found, str) else found
+def look_up(value: Any, path: str) -> Any:
+    """The value at `path` under `value`. Raises AbsentError."""
+    inside = written(value) if isinstance(value, str) else value
     if isinstance(inside, Mapping):
         return _of_mapping(inside, path)
     if not isinstance(inside, list | tuple):
@@ -80,21 +80,21 @@ def look_up(found: Any, path: str) -> Any:
     return _onward(inside[index], path[place.end() :])
 
 
-def _of_mapping(found: Mapping[Any, Any], path: str) -> Any:
-    keys = {str(key): key for key in found}
+def _of_mapping(mapping: Mapping[Any, Any], path: str) -> Any:
+    keys = {str(key): key for key in mapping}
     cuts = [end for end in range(len(path), 0, -1) if end == len(path) or path[end] in ".["]
     absent = AbsentError(tuple(keys))
     for end in cuts:
         if path[:end] in keys:
             try:
-                return _onward(found[keys[path[:end]]], path[end:])
+                return _onward(mapping[keys[path[:end]]], path[end:])
             except AbsentError as deeper:
                 absent = deeper
     place = re.match(r"\[(\d+)\]", path)
     if place is not None and place.group(1) in keys:
-        return _onward(found[keys[place.group(1)]], path[place.end() :])
+        return _onward(mapping[keys[place.group(1)]], path[place.end() :])
     raise absent
 
 
-def _onward(found: Any, rest: str) -> Any:
-    return look_up(found, rest.removeprefix(".")) if rest else found
+def _onward(value: Any, rest: str) -> Any:
+    return look_up(value, rest.removeprefix(".")) if rest else value

@@ -22,7 +22,7 @@ _TWO_STRINGS = re.compile(r"""['"]\s+[rbuf]?['"]""", re.IGNORECASE)
 
 
 class UnusableRowError(ValueError):
-    """A row that gives no item; the message says why, in words shared by all such rows."""
+    """A row that gives no item; the message says why, worded alike for all such rows."""
 
     def __init__(self, reason: str, hint: str = "") -> None:
         self.hint = hint
@@ -131,7 +131,7 @@ def prints(text: str) -> str:
     kind = "an object" if text[:1] == "{" else "a list"
     value = written(text)
     if isinstance(value, tuple):
-        return "" if all(isinstance(one, int | float) for one in value) else kind
+        return "" if all(isinstance(entry, int | float) for entry in value) else kind
     return kind if value is not None or _is_printed(text) else ""
 
 
@@ -156,4 +156,4 @@ def _is_printed(text: str) -> bool:
 
 def _tokens(text: str) -> list[tokenize.TokenInfo]:
     layout = (tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT, tokenize.ENDMARKER)
-    return [one for one in tokenize.generate_tokens(io.StringIO(text).readline) if one.type not in layout]
+    return [token for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type not in layout]

@@ -71,8 +71,8 @@ def reading_of(rows: Sequence[tuple[Options, Key]], spec: ChoicesSpec, name: str
     if spec.correct_is == "index":
         numbered = all(options.labels and all(map(str.isdigit, options.labels)) for options, _ in rows)
         return Reading("label") if numbered and spec.first is None else Reading("index", _base(bases, rows, spec, name))
-    found = {way: [_place(options, key, way, bases[0]) for options, key in rows] for way in _ways(rows)}
-    fits = {way: sum(place is not None for place in places) for way, places in found.items()}
+    places_by_way = {way: [_place(options, key, way, bases[0]) for options, key in rows] for way in _ways(rows)}
+    fits = {way: sum(place is not None for place in places) for way, places in places_by_way.items()}
     best = max(fits.values(), default=0)
     tied = [way for way, fit in fits.items() if fit == best]
     # A number in the data is the text of an option where options are texts only if nothing else explains it as well.
@@ -80,7 +80,7 @@ def reading_of(rows: Sequence[tuple[Options, Key]], spec: ChoicesSpec, name: str
         tied = [way for way in tied if way != "text"]
     if best == 0 or tied[0] == "label":
         return Reading("label" if best else "")
-    if len(tied) > 1 and (len({tuple(found[way]) for way in tied}) > 1 or ("index" in tied and len(bases) > 1)):
+    if len(tied) > 1 and (len({tuple(places_by_way[way]) for way in tied}) > 1 or ("index" in tied and len(bases) > 1)):
         raise StrataError(
             f"{name}: the values of {spec.correct!r} fit the options in more than one way ({' and '.join(tied)})",
             "Say which in [choices]: " + " or ".join(f'correct_is = "{way}"' for way in tied),

@@ -89,10 +89,10 @@ def source_files(source: str | Path, spec: RowsSpec) -> list[Path]:
     """The files that are read, in the order of their names. Raises StrataError where there are none."""
     path = Path(source)
     if path.is_dir():
-        found = sorted(file for file in path.glob(spec.files) if file.is_file())
-        if not found:
+        files = sorted(file for file in path.glob(spec.files) if file.is_file())
+        if not files:
             raise StrataError(f"No file in {path} matches {spec.files!r}", "Change `files` in [rows]")
-        return found
+        return files
     if not path.exists():
         raise StrataError(
             f"There is no file {path}", 'Check the path, or set format = "datasets" in [rows] for a hub name'
@@ -112,8 +112,8 @@ def _raw_rows(source: str | Path, spec: RowsSpec) -> Iterator[Row]:
         return
     name = Path(source).name
     for number, values in enumerate(data_set_rows(str(source), spec.config, spec.split)):
-        kept = _unescaped(values) if spec.unescape else values
-        yield Row(kept, {}, name, f"{source}, row {number + 1}", number)
+        row_values = _unescaped(values) if spec.unescape else values
+        yield Row(row_values, {}, name, f"{source}, row {number + 1}", number)
 
 
 def _from_file(path: Path, spec: RowsSpec) -> Iterator[Row]:
@@ -139,8 +139,8 @@ def _from_file(path: Path, spec: RowsSpec) -> Iterator[Row]:
         top, keyed = json_rows(path, file_text(path, encodings), spec.at)
     top = _unescaped(top) if spec.unescape else top
     for number, key, values in keyed:
-        kept = _unescaped(values) if spec.unescape else values
-        yield Row(kept, top, path.stem, f"{path}, row {number + 1}", number, key, faults.get(number, ""))
+        row_values = _unescaped(values) if spec.unescape else values
+        yield Row(row_values, top, path.stem, f"{path}, row {number + 1}", number, key, faults.get(number, ""))
 
 
 def _characters(escapes: re.Match[str]) -> str:

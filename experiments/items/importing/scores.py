@@ -52,7 +52,7 @@ def are_one_hot(keys: Iterable[tuple[Any, int]]) -> bool:
 
     [0, 1] may as well list the places of two right options: it does where another key of the table is no such list.
     """
-    found = False
+    any_one_hot = False
     for key, count in keys:
         listed = listed_key(key)
         if listed is None:
@@ -61,10 +61,10 @@ def are_one_hot(keys: Iterable[tuple[Any, int]]) -> bool:
                 continue
             return False
         if len(listed) == count and all(map(is_score, listed)) and set(listed) <= {0, 1}:
-            found = True
-        elif len({str(one) for one in listed}) == len(listed) > 0:
+            any_one_hot = True
+        elif len({str(entry) for entry in listed}) == len(listed) > 0:
             return False
-    return found
+    return any_one_hot
 
 
 def listed_key(key: Any) -> Sequence[Any] | None:

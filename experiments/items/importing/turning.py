@@ -12,8 +12,8 @@ from typing import Any
 
 from strata.experiments.items.family import TokenLength
 from strata.experiments.items.importing.choices import Options, numbers_in, options_of, unmarked
+from strata.experiments.items.importing.exclusions import LeftOut
 from strata.experiments.items.importing.foils import with_foils
-from strata.experiments.items.importing.leaving_out import LeftOut
 from strata.experiments.items.importing.mapping import Mapped, read_mapping, unknown
 from strata.experiments.items.importing.paths import Field, Template, parse_template
 from strata.experiments.items.importing.plain import UnusableRowError, plain_text, written
@@ -33,7 +33,7 @@ class Imported:
     """The items, in the order of the rows."""
     rows: int
     """Rows read."""
-    left_out: Mapping[str, int]
+    excluded: Mapping[str, int]
     """Why rows gave no item, with counts."""
     without_foil: Mapping[str, int]
     """Why items have nothing to be scored against, with counts; they are kept."""
@@ -55,7 +55,7 @@ class _Offer:
     """Its fields."""
     options: Options | None
     """Its options, where the mapping has choices."""
-    said: Any
+    raw_key: Any
     """What its field for the right option holds; None where no field is asked."""
     key: Key | None = None
     """The same as a key, where it is one."""
@@ -72,31 +72,31 @@ def import_items(
     """The items that `mapping` (or the file of that name) makes of the rows of `source`; at most `limit`, by `seed`.
 
     With `token_length`, foils of equal length are preferred, else of equally many words. A row that gives no item
-    is left out and counted. Raises StrataError for a field that no row has, naming the mapping and the key, for keys
+    is excluded and counted. Raises StrataError for a field that no row has, naming the mapping and the key, for keys
     that can be read in two ways, for an id that comes twice, and when nothing is left.
     """
     mapping = mapping if isinstance(mapping, Mapped) else read_mapping(mapping)
     rows = read_rows(source, mapping.rows)
-    lookups, left_out = Lookups(mapping.name), LeftOut()
+    lookups, excluded = Lookups(mapping.name), LeftOut()
     readers: list[Reader] = []
     for row in rows:
-        with left_out.counting():
+        with excluded.counting():
             readers.append(_kept(row, lookups, mapping))
     marking = _marking(readers, mapping)
     offers: list[_Offer] = []
     for reader in readers:
-        with left_out.counting():
+        with excluded.counting():
             offers.append(_offer(reader, mapping, marking))
     lookups.refuse_unknown()
     drafts: list[Item] = []
-    for offer in _decided(offers, mapping, left_out):
-        with left_out.counting():
+    for offer in _decided(offers, mapping, excluded):
+        with excluded.counting():
             drafts += _items_of(offer, mapping)
     lookups.refuse_unknown()
     if not drafts:
         lookups.try_all(rows, mapping.fields)
         raise StrataError(
-            f"{mapping.name} makes no items of the {len(rows)} rows of {source}{left_out.summary()}",
+            f"{mapping.name} makes no items of the {len(rows)} rows of {source}{excluded.summary()}",
             "Change [keep], [choices] or [item]" if rows else "Choose another table",
         )
     _unique(drafts, mapping)
@@ -105,7 +105,7 @@ def import_items(
     if limit is not None and len(items) > limit:
         chosen = sorted(Random(seed).sample(range(len(items)), limit))
         items = [items[index] for index in chosen]
-    return Imported(tuple(items), len(rows), left_out.counts, dict(without_foil), len(drafts))
+    return Imported(tuple(items), len(rows), excluded.counts, dict(without_foil), len(drafts))
 
 
 def _words(text: str) -> int:
@@ -118,7 +118,7 @@ def _kept(row: Row, lookups: Lookups, mapping: Mapped) -> Reader:
         raise UnusableRowError(row.fault)
     reader = Reader(row, lookups, mapping.rows.text)
     for path, allowed in mapping.keep.items():
-        if _compared(reader.value(path), path) not in {_compared(one, path) for one in allowed}:
+        if _compared(reader.value(path), path) not in {_compared(value, path) for value in allowed}:
             raise UnusableRowError(f"{path!r} isn't one of the values to keep")
     return reader
 
@@ -148,23 +148,23 @@ def _offer(reader: Reader, mapping: Mapped, marking: Marking) -> _Offer:
     return _Offer(reader, options, reader.value(spec.correct) if spec.correct and options.right is None else None)
 
 
-def _decided(offers: list[_Offer], mapping: Mapped, left_out: LeftOut) -> Iterator[_Offer]:
+def _decided(offers: list[_Offer], mapping: Mapped, excluded: LeftOut) -> Iterator[_Offer]:
     """The same rows with the right option known, where a field names it: how it does shows in all of them together."""
     if not mapping.has_choices:
         yield from offers
         return
     marked = unmarked([offer.options for offer in offers if offer.options is not None])
     offers = [replace(offer, options=options) for offer, options in zip(offers, marked, strict=True)]
-    asked = [(offer.said, options) for offer, options in zip(offers, marked, strict=True) if options.right is None]
-    one_hot = are_one_hot((said, len(options.texts)) for said, options in asked)
+    asked = [(offer.raw_key, options) for offer, options in zip(offers, marked, strict=True) if options.right is None]
+    one_hot = are_one_hot((raw_key, len(options.texts)) for raw_key, options in asked)
     read: list[_Offer] = []
     for offer in offers:
-        with left_out.counting():
+        with excluded.counting():
             read.append(_read(offer, mapping, one_hot=one_hot))
     keyed = [(offer.options, offer.key) for offer in read if offer.options is not None and offer.key is not None]
     reading = reading_of(keyed, mapping.choices, mapping.name) if keyed else None
     for offer in read:
-        with left_out.counting():
+        with excluded.counting():
             options = offer.options
             if options is not None and offer.key is not None and reading is not None:
                 options = replace(options, right=right_option(options, offer.key, reading))
@@ -177,17 +177,17 @@ def _read(offer: _Offer, mapping: Mapped, *, one_hot: bool) -> _Offer:
     options, field = offer.options, mapping.choices.correct
     if options is None or options.right is not None or not field:
         return offer
-    scores = listed_key(offer.said) if one_hot else None
+    scores = listed_key(offer.raw_key) if one_hot else None
     if scores is None:
         as_text = offer.reader.stays_text(field)
-        return replace(offer, key=key_of(offer.said, field, options, as_text=as_text))
+        return replace(offer, key=key_of(offer.raw_key, field, options, as_text=as_text))
     if len(scores) != len(options.texts):
         raise UnusableRowError("the row has another number of scores than of options")
     return replace(offer, options=replace(options, right=options.at(best(scores))))
 
 
 def _items_of(offer: _Offer, mapping: Mapped) -> list[Item]:
-    """The items of one row, one a wording, still without foils."""
+    """The items of one row, one a template, still without foils."""
     reader, spec = offer.reader, mapping.item
     answer, choices = _answer(offer, mapping)
     kind = reader.text(spec.kind)
@@ -197,13 +197,13 @@ def _items_of(offer: _Offer, mapping: Mapped) -> list[Item]:
     place = f"{reader.row.file}-{reader.row.number:05d}"
     id = reader.text(spec.id) if spec.id else place if family == reader.row.file else f"{family}-{place}"
     items: list[Item] = []
-    for wording, template in enumerate(_templates(reader, mapping)):
+    for number, template in enumerate(_templates(reader, mapping)):
         prompt, spans = _prompt(reader, template, mapping)
         if not prompt:
             raise UnusableRowError("the prompt is empty")
         items.append(
             Item(
-                id=id if wording == 0 else f"{id}-{wording}",
+                id=id if number == 0 else f"{id}-{number}",
                 kind=kind,
                 family=family,
                 domain=reader.text(spec.domain),
@@ -212,7 +212,7 @@ def _items_of(offer: _Offer, mapping: Mapped) -> list[Item]:
                 foil_prompt="",
                 foil="",
                 cluster=reader.text(spec.cluster) if spec.cluster else id,
-                template=f"{family}.{wording}",
+                template=f"{family}.{number}",
                 hops=_hops(reader, mapping),
                 choices=tuple(f" {choice}" for choice in choices),
                 spans=spans,
@@ -244,8 +244,8 @@ def _answer(offer: _Offer, mapping: Mapped) -> tuple[str, tuple[str, ...]]:
         own = f', or its own: correct = "{mapping.choices.field}", if its numbers are scores'
         raise UnusableRowError("no score says which option is right", f"name a field that does as `correct`{own}")
     if mapping.answer.after:
-        _, found, answer = answer.rpartition(mapping.answer.after)
-        if not found:
+        _, separator, answer = answer.rpartition(mapping.answer.after)
+        if not separator:
             raise UnusableRowError(f"the answer has no {mapping.answer.after!r}")
     answer = answer.strip()
     if mapping.answer.number:
@@ -277,8 +277,8 @@ def _hops(reader: Reader, mapping: Mapped) -> int:
 
 
 def _templates(reader: Reader, mapping: Mapped) -> list[Template]:
-    """The wordings: the mapping's own, and those of the data, whose blank a field fills."""
-    spec = mapping.wordings
+    """The templates: the mapping's own, and those of the data, whose blank a field fills."""
+    spec = mapping.templates
     own = [parse_template(prompt) for prompt in mapping.item.prompt]
     if not spec.at:
         return own
@@ -286,12 +286,12 @@ def _templates(reader: Reader, mapping: Mapped) -> list[Template]:
     listed = (written(listed) or [listed]) if isinstance(listed, str) else listed
     if not isinstance(listed, list | tuple):
         raise UnusableRowError(f"{spec.at!r} is no list of prompts")
-    return own + [_with_blank(plain_text(one, spec.at), mapping) for one in listed]
+    return own + [_with_blank(plain_text(prompt, spec.at), mapping) for prompt in listed]
 
 
 def _with_blank(prompt: str, mapping: Mapped) -> Template:
     """A prompt of the data; braces in it are its own, but for the blank."""
-    spec = mapping.wordings
+    spec = mapping.templates
     first, *others = prompt.split(spec.blank)
     if not others:
         raise UnusableRowError(f"a prompt in {spec.at!r} has no {spec.blank!r}")

@@ -1,4 +1,4 @@
-"""Facts that a model can only know from its weights: one retrieval, asked in several wordings."""
+"""Facts that a model can only know from its weights: one retrieval, asked in several templates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a table of facts become minimal pairs in several wordings?"""
+"""How does a table of facts become minimal pairs in several templates?"""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from strata.experiments.items.knowledge.drawing import (
     seeded,
     shared_places,
     spread,
-    wordings_each,
+    templates_each,
 )
-from strata.experiments.items.knowledge.relations import SHOTS, Relation
+from strata.experiments.items.knowledge.relations import N_EXAMPLES, Relation
 from strata.experiments.items.knowledge.tables import Fact, facts
-from strata.experiments.items.knowledge.wordings import Example, ask
+from strata.experiments.items.knowledge.templates import Example, ask
 from strata.experiments.items.schema import Item
 
 CHOICES = 4
@@ -35,16 +35,16 @@ def build(
     relation: Relation, *, seed: int, n: int, difficulty: int | None = None, token_length: TokenLength | None = None
 ) -> list[Item]:
     """At most `n` one-hop items, entity by entity: about ten entities or more where `n` and the table hold them, each in as many
-    wordings as `n` then allows.
+    templates as `n` then allows.
 
-    `difficulty` is ignored: there is no dial. With `token_length` the pair's prompts have equally many tokens
+    `difficulty` is ignored: there are no levels. With `token_length` the pair's prompts have equally many tokens
     where the table holds such a partner, without it equally many words.
     """
     table = facts(relation.name)
-    shots = exemplars(table, SHOTS, seeded(seed, relation.name, "exemplars"), answer_of)
-    asked = [fact for fact in table if fact not in shots]
-    examples = [Example(fact.subject, fact.answer) for fact in shots]
-    each = wordings_each(n, len(asked), len(relation.wordings))
+    demonstrations = exemplars(table, N_EXAMPLES, seeded(seed, relation.name, "exemplars"), answer_of)
+    asked = [fact for fact in table if fact not in demonstrations]
+    examples = [Example(fact.subject, fact.answer) for fact in demonstrations]
+    each = templates_each(n, len(asked), len(relation.templates))
     count = math.ceil(n / each)
     drawn = spread(asked, count, seeded(seed, relation.name, "entities"), answer_of)
     measure = token_length or word_count
@@ -52,8 +52,8 @@ def build(
         drawn,
         asked,
         seeded(seed, relation.name, "partners"),
-        lambda one, other: distinguishable(one.answer, other.answer),
-        lambda fact: tuple(measure(ask(w, fact.subject, examples=examples).prompt) for w in relation.wordings),
+        lambda fact, other: distinguishable(fact.answer, other.answer),
+        lambda fact: tuple(measure(ask(w, fact.subject, examples=examples).prompt) for w in relation.templates),
     )
     vocabulary = [fact.answer for fact in drawn]
     if len(set(vocabulary)) < CHOICES:
@@ -65,13 +65,13 @@ def build(
         choices = options(
             fact.answer, foil.answer, vocabulary, CHOICES, seeded(seed, relation.name, "choices", fact.subject)
         )
-        for wording in in_turn(relation.wordings, each, places[fact]):
-            here = ask(wording, fact.subject, examples=examples)
-            there = ask(wording, foil.subject, examples=examples)
+        for template in in_turn(relation.templates, each, places[fact]):
+            here = ask(template, fact.subject, examples=examples)
+            there = ask(template, foil.subject, examples=examples)
             name = f"{relation.name}:{slug(fact.subject)}"
             items.append(
                 Item(
-                    id=f"{name}:{wording.id}",
+                    id=f"{name}:{template.id}",
                     kind="knowledge",
                     family=relation.name,
                     domain=relation.domain,
@@ -80,7 +80,7 @@ def build(
                     foil_prompt=there.prompt,
                     foil=f" {foil.answer}",
                     cluster=f"{relation.name}:{fact.subject}",
-                    template=wording.id,
+                    template=template.id,
                     hops=1,
                     choices=tuple(f" {choice}" for choice in choices),
                     spans=here.spans,
@@ -90,8 +90,8 @@ def build(
                         "relation": relation.name,
                         "subject": fact.subject,
                         "foil_subject": foil.subject,
-                        "shots": wording.shots,
-                        "match": f"{name}:{wording.id}",
+                        "shots": template.n_examples,
+                        "match": f"{name}:{template.id}",
                     },
                 )
             )

@@ -10,14 +10,14 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeVar
 
 Entity = TypeVar("Entity", bound=Hashable)
-Wording = TypeVar("Wording")
+Template = TypeVar("Template")
 Answer = Callable[[Entity], str]
 Lengths = Callable[[Entity], tuple[int, ...]]
 
 PER_ANSWER = 5
 """Entities taken of one answer before the next answer is opened: enough for five entity-disjoint folds."""
 MIN_ENTITIES = 10
-"""Asked about before any of them is asked in another wording: intervals are over entities, and with fewer there are none."""
+"""Asked about before any of them is asked in another template: intervals are over entities, and with fewer there are none."""
 
 
 def seeded(seed: int, *names: str) -> random.Random:
@@ -26,10 +26,10 @@ def seeded(seed: int, *names: str) -> random.Random:
     return random.Random(int.from_bytes(hashlib.sha256(key).digest()))
 
 
-def distinguishable(one: str, other: str) -> bool:
+def distinguishable(answer: str, other: str) -> bool:
     """Whether a token exists at which the two answers differ: neither begins the other."""
-    one, other = one.strip().casefold(), other.strip().casefold()
-    return not one.startswith(other) and not other.startswith(one)
+    answer, other = answer.strip().casefold(), other.strip().casefold()
+    return not answer.startswith(other) and not other.startswith(answer)
 
 
 def exemplars(entities: Sequence[Entity], count: int, rng: random.Random, answer: Answer[Entity]) -> tuple[Entity, ...]:
@@ -70,28 +70,28 @@ def spread(
     return drawn[:count]
 
 
-def wordings_each(n: int, n_entities: int, n_wordings: int) -> int:
-    """In how many wordings to ask about each entity, so that `n` items are about `MIN_ENTITIES` of them or more."""
+def templates_each(n: int, n_entities: int, n_templates: int) -> int:
+    """In how many templates to ask about each entity, so that `n` items are about `MIN_ENTITIES` of them or more."""
     least = math.ceil(n / max(1, n_entities))
-    return min(n_wordings, max(1, least, n // MIN_ENTITIES))
+    return min(n_templates, max(1, least, n // MIN_ENTITIES))
 
 
-def in_turn(wordings: Sequence[Wording], each: int, place: int) -> tuple[Wording, ...]:
-    """The wordings of the entity at `place`, in their order; over all places they are used equally often."""
-    return tuple(wordings[index % len(wordings)] for index in range(place * each, (place + 1) * each))
+def in_turn(templates: Sequence[Template], each: int, place: int) -> tuple[Template, ...]:
+    """The templates of the entity at `place`, in their order; over all places they are used equally often."""
+    return tuple(templates[index % len(templates)] for index in range(place * each, (place + 1) * each))
 
 
 def shared_places(entities: Sequence[Entity], foils: Mapping[Entity, Entity]) -> dict[Entity, int]:
-    """The place of every entity in the round of wordings; the two of a mutual pair share one.
+    """The place of every entity in the round of templates; the two of a mutual pair share one.
 
-    Asked in different wordings, what a model prefers without knowing the fact would not count once for and once against.
+    Asked in different templates, what a model prefers without knowing the fact would not count once for and once against.
     """
-    found: dict[Entity, int] = {}
+    places: dict[Entity, int] = {}
     for entity in entities:
         partner = foils[entity]
-        mutual = partner in found and foils.get(partner) == entity
-        found[entity] = found[partner] if mutual else len(set(found.values()))
-    return found
+        mutual = partner in places and foils.get(partner) == entity
+        places[entity] = places[partner] if mutual else len(set(places.values()))
+    return places
 
 
 def partners(
@@ -105,24 +105,29 @@ def partners(
 
     Partners are mutual as far as possible (A's partner is B, B's is A): whatever a model prefers without knowing
     the fact then counts once for and once against, so chance is exactly one half. Who is left over takes the
-    partner from the whole pool whose prompts differ in length in the fewest wordings.
+    partner from the whole pool whose prompts differ in length in the fewest templates.
     """
     order = rng.sample(list(entities), len(entities))
     size = {entity: lengths(entity) for entity in dict.fromkeys((*entities, *pool))}
-    found: dict[Entity, Entity] = {}
+    partner_of: dict[Entity, Entity] = {}
     for entity in order:
-        if entity in found:
+        if entity in partner_of:
             continue
         for other in order:
-            if other != entity and other not in found and size[other] == size[entity] and compatible(entity, other):
-                found[entity], found[other] = other, entity
+            if (
+                other != entity
+                and other not in partner_of
+                and size[other] == size[entity]
+                and compatible(entity, other)
+            ):
+                partner_of[entity], partner_of[other] = other, entity
                 break
     spare = rng.sample(list(pool), len(pool))
     for entity in order:
-        if entity not in found:
+        if entity not in partner_of:
             candidates = [other for other in spare if other != entity and compatible(entity, other)]
-            found[entity] = min(candidates, key=lambda other: _gap(size[other], size[entity]))
-    return found
+            partner_of[entity] = min(candidates, key=lambda other: _gap(size[other], size[entity]))
+    return partner_of
 
 
 def options(right: str, foil: str, answers: Sequence[str], count: int, rng: random.Random) -> tuple[str, ...]:
@@ -136,7 +141,7 @@ def options(right: str, foil: str, answers: Sequence[str], count: int, rng: rand
     return tuple(picked)
 
 
-def _gap(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, int]:
-    """In how many wordings the lengths differ, then by how much."""
-    gaps = [abs(a - b) for a, b in zip(one, other, strict=True)]
+def _gap(lengths: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, int]:
+    """In how many templates the lengths differ, then by how much."""
+    gaps = [abs(a - b) for a, b in zip(lengths, other, strict=True)]
     return sum(gap > 0 for gap in gaps), sum(gaps)

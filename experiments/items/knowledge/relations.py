@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from strata.experiments.items.knowledge.wordings import Wording
+from strata.experiments.items.knowledge.templates import Template
 
-SHOTS = 4
+N_EXAMPLES = 4
 
 
 @dataclass(frozen=True)
@@ -31,19 +31,19 @@ class Relation:
     """Which of these forms the worked examples take: the one that the embedded model answers best."""
 
     @property
-    def wordings(self) -> tuple[Wording, ...]:
+    def templates(self) -> tuple[Template, ...]:
         return (
-            Wording("plain", self.plain),
-            Wording("variant", self.variant),
-            Wording("question", self.question),
+            Template("plain", self.plain),
+            Template("variant", self.variant),
+            Template("question", self.question),
             self.few_shot,
         )
 
     @property
-    def few_shot(self) -> Wording:
+    def few_shot(self) -> Template:
         forms = {"plain": self.plain, "variant": self.variant, "question": self.question, "short": self.short}
         joint = {"question": "\n\n", "short": "\n"}.get(self.worked, ".\n")
-        return Wording("few_shot", forms[self.worked], SHOTS, joint)
+        return Template("few_shot", forms[self.worked], N_EXAMPLES, joint)
 
 
 def _question(text: str, opening: str = "") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from strata.experiments.items.reasoning.frame import Problem, Side, Task, Vocabulary, Wording, options
+from strata.experiments.items.reasoning.frame import Problem, Side, Task, Template, Vocabulary, options
 from strata.experiments.items.reasoning.marked import Marked, mark
 
 _LETTERS = "abcdef"
@@ -79,7 +79,7 @@ def _draw_carry(rng: Random, answer: str, difficulty: int, words: Vocabulary) ->
     foil = int(rng.choice([other for other in _CARRY_SUMS if other != answer]))
     second = rng.randint(2, 9) if difficulty == 1 else rng.randint(12, 79)
     first, replaced = total - second, foil - second
-    carries = all(one % 10 + second % 10 >= 10 for one in (first, replaced))
+    carries = all(operand % 10 + second % 10 >= 10 for operand in (first, replaced))
     if not carries or min(first, replaced) < 10:
         return None
     return _expression(rng, (first, second), (replaced, second), total, foil, _CARRY_SUMS)
@@ -116,7 +116,11 @@ def _draw_modular(rng: Random, answer: str, difficulty: int, words: Vocabulary) 
     second = rng.randint(1, 9)
 
     def partners(result: int) -> list[int]:
-        return [one for one in range(1, 10) if one + second >= modulus and (one + second) % modulus == result]
+        return [
+            operand
+            for operand in range(1, 10)
+            if operand + second >= modulus and (operand + second) % modulus == result
+        ]
 
     if not partners(int(answer)) or not partners(foil):
         return None
@@ -161,14 +165,14 @@ def _draw_comparison(rng: Random, answer: str, difficulty: int, words: Vocabular
     )
 
 
-def _sums(sign: str, word: str) -> tuple[Wording, ...]:
-    """Wordings of a two-place operation, all with worked examples: small models can't do without."""
+def _sums(sign: str, word: str) -> tuple[Template, ...]:
+    """Templates of a two-place operation, all with worked examples: small models can't do without."""
     between, spoken = f" {sign} ", f" {word} "
     return (
-        Wording("lines", "{lines} =", "{x}", between, shots=8),
-        Wording("bracket", "({lines}) =", "{x}", between, shots=6),
-        Wording("spoken", "{lines} is", "{x}", spoken, shots=6, after=".\n"),
-        Wording("equals", "{lines} equals", "{x}", spoken, shots=6, after=".\n"),
+        Template("lines", "{lines} =", "{x}", between, n_examples=8),
+        Template("bracket", "({lines}) =", "{x}", between, n_examples=6),
+        Template("spoken", "{lines} is", "{x}", spoken, n_examples=6, after=".\n"),
+        Template("equals", "{lines} equals", "{x}", spoken, n_examples=6, after=".\n"),
     )
 
 
@@ -176,7 +180,7 @@ ADDITION = Task(
     name="addition",
     domain="arithmetic",
     about="Sum of one-digit numbers (1: at most 9, 2: from 10, 3: three numbers)",
-    wordings=_sums("+", "plus"),
+    templates=_sums("+", "plus"),
     difficulties=(1, 2, 3),
     answers=_addition_answers,
     draw=_draw_addition,
@@ -185,11 +189,11 @@ CARRY = Task(
     name="addition_carry",
     domain="arithmetic",
     about="Two-digit sum with a carry (1: plus a digit, 2: plus a two-digit number)",
-    wordings=(
-        Wording("spoken", "{lines} is", "{x}", " plus ", shots=6, after=".\n"),
-        Wording("equals", "{lines} equals", "{x}", " plus ", shots=6, after=".\n"),
-        Wording("gives", "{lines} gives", "{x}", " plus ", shots=6, after=".\n"),
-        Wording("lines", "{lines} =", "{x}", " + ", shots=8),
+    templates=(
+        Template("spoken", "{lines} is", "{x}", " plus ", n_examples=6, after=".\n"),
+        Template("equals", "{lines} equals", "{x}", " plus ", n_examples=6, after=".\n"),
+        Template("gives", "{lines} gives", "{x}", " plus ", n_examples=6, after=".\n"),
+        Template("lines", "{lines} =", "{x}", " + ", n_examples=8),
     ),
     difficulties=(1, 2),
     answers=lambda difficulty, words: _CARRY_SUMS,
@@ -199,7 +203,7 @@ SUBTRACTION = Task(
     name="subtraction",
     domain="arithmetic",
     about="Difference (1: of digits, 2: from the teens with a borrow, 3: of two-digit numbers)",
-    wordings=_sums("-", "minus"),
+    templates=_sums("-", "minus"),
     difficulties=(1, 2, 3),
     answers=_subtraction_answers,
     draw=_draw_subtraction,
@@ -208,11 +212,11 @@ MODULAR = Task(
     name="modular",
     domain="arithmetic",
     about="Remainder of a sum of two digits (1: modulo 10, 2: modulo 5, 3: modulo 7)",
-    wordings=(
-        Wording("lines", "{lines} mod {modulus} =", "{x}", " + ", shots=4),
-        Wording("bracket", "({lines}) % {modulus} =", "{x}", " + ", shots=4),
-        Wording("question", "Q: What is {lines} modulo {modulus}?\nA:", "{x}", " + ", shots=3),
-        Wording("bare", "{lines} mod {modulus} =", "{x}", " + "),
+    templates=(
+        Template("lines", "{lines} mod {modulus} =", "{x}", " + ", n_examples=4),
+        Template("bracket", "({lines}) % {modulus} =", "{x}", " + ", n_examples=4),
+        Template("question", "Q: What is {lines} modulo {modulus}?\nA:", "{x}", " + ", n_examples=3),
+        Template("bare", "{lines} mod {modulus} =", "{x}", " + "),
     ),
     difficulties=(1, 2, 3),
     answers=_modular_answers,
@@ -222,11 +226,11 @@ COMPARISON = Task(
     name="comparison",
     domain="arithmetic",
     about="The larger of two numbers (1: of one digit, 2: of two, 3: of three)",
-    wordings=(
-        Wording("sign", "{a} {b} >", shots=8),
-        Wording("function", "max({a}, {b}) =", shots=8),
-        Wording("word", "{a} {b} max", shots=8),
-        Wording("larger", "larger({a}, {b}) =", shots=8),
+    templates=(
+        Template("sign", "{a} {b} >", n_examples=8),
+        Template("function", "max({a}, {b}) =", n_examples=8),
+        Template("word", "{a} {b} max", n_examples=8),
+        Template("larger", "larger({a}, {b}) =", n_examples=8),
     ),
     difficulties=(1, 2, 3),
     answers=_comparison_answers,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from strata.experiments.items.reasoning.frame import Problem, Side, Task, Vocabulary, Wording, options
+from strata.experiments.items.reasoning.frame import Problem, Side, Task, Template, Vocabulary, options
 from strata.experiments.items.reasoning.marked import Marked, mark
 
 _VARIABLES = ("a", "b", "c", "d", "k", "m", "n", "p", "r", "t", "x", "y", "z")
@@ -92,11 +92,11 @@ BINDING = Task(
     name="binding",
     domain="names",
     about="The value of a variable (1: of two, 2: of four, 3: of two that are set to other variables)",
-    wordings=(
-        Wording("let", "Let {lines}. Then {operand} =", "{name} = {value}", ", "),
-        Wording("set", "Set {lines}. Now {operand} =", "{name} = {value}", ", "),
-        Wording("where", "where {lines}, so that {operand} =", "{name} = {value}", ", "),
-        Wording("shown", "Set {lines}. Now {operand} =", "{name} = {value}", ", ", shots=3),
+    templates=(
+        Template("let", "Let {lines}. Then {operand} =", "{name} = {value}", ", "),
+        Template("set", "Set {lines}. Now {operand} =", "{name} = {value}", ", "),
+        Template("where", "where {lines}, so that {operand} =", "{name} = {value}", ", "),
+        Template("shown", "Set {lines}. Now {operand} =", "{name} = {value}", ", ", n_examples=3),
     ),
     difficulties=(1, 2, 3),
     answers=lambda difficulty, words: words["values"][:8],
@@ -107,11 +107,13 @@ RELATION_CHAIN = Task(
     name="relation_chain",
     domain="names",
     about="Who is reached from a person with an invented name over one to five links",
-    wordings=(
-        Wording("friend", "{lines} The friend{path} of {query} is", "The friend of {a} is {b}.", shots=2, after=".\n"),
-        Wording("question", "{lines}\nQ: Who is {query}{links}?\nA:", "{a}'s friend is {b}.", shots=2),
-        Wording("arrow", "{lines}. {query}{links}:", "{a}'s friend: {b}", ", ", shots=3),
-        Wording("bare", "{lines} The friend{path} of {query} is", "The friend of {a} is {b}."),
+    templates=(
+        Template(
+            "friend", "{lines} The friend{path} of {query} is", "The friend of {a} is {b}.", n_examples=2, after=".\n"
+        ),
+        Template("question", "{lines}\nQ: Who is {query}{links}?\nA:", "{a}'s friend is {b}.", n_examples=2),
+        Template("arrow", "{lines}. {query}{links}:", "{a}'s friend: {b}", ", ", n_examples=3),
+        Template("bare", "{lines} The friend{path} of {query} is", "The friend of {a} is {b}."),
     ),
     difficulties=(1, 2, 3, 4, 5),
     answers=lambda difficulty, words: tuple(_ends(words)),

@@ -1,4 +1,4 @@
-"""How a reasoning problem becomes items: wordings, worked examples, minimal pairs and balanced answers."""
+"""How a reasoning problem becomes items: templates, worked examples, minimal pairs and balanced answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _EXAMPLE_ATTEMPTS = 100
 
 
 @dataclass(frozen=True)
-class Wording:
+class Template:
     """One way to put a family's problems into words."""
 
     id: str
@@ -33,7 +33,7 @@ class Wording:
     """Text of one fact."""
     between: str = " "
     """What separates facts."""
-    shots: int = 0
+    n_examples: int = 0
     """Number of worked examples in front of the problem."""
     opening: str = ""
     """What stands once in front of everything."""
@@ -48,9 +48,9 @@ class Side:
     answer: str
     """Its answer, without the leading space."""
     fields: Mapping[str, Marked]
-    """What fills the wording's body."""
+    """What fills the template's body."""
     lines: tuple[Mapping[str, Marked], ...] = ()
-    """What fills the wording's line, fact by fact."""
+    """What fills the template's line, fact by fact."""
     operands: tuple[object, ...] = ()
     """What the answer is worked out from."""
     intermediate: tuple[object, ...] = ()
@@ -88,7 +88,7 @@ class Task:
     name: str
     domain: str
     about: str
-    wordings: tuple[Wording, ...]
+    templates: tuple[Template, ...]
     difficulties: tuple[int, ...]
     answers: Callable[[int, Vocabulary], Sequence[str]]
     """The answers asked for at a difficulty: the classes of a probe."""
@@ -138,7 +138,7 @@ def vocabulary(task: Task, token_length: TokenLength | None) -> Vocabulary:
 def build(
     task: Task, *, seed: int, n: int, difficulty: int | None = None, token_length: TokenLength | None = None
 ) -> list[Item]:
-    """At most `n` items with answers and wordings in turn; fewer when no new problem is left.
+    """At most `n` items with answers and templates in turn; fewer when no new problem is left.
 
     Raises StrataError for a difficulty the family doesn't have.
     """
@@ -146,15 +146,15 @@ def build(
     words = vocabulary(task, token_length)
     answers = list(task.answers(level, words))
     seeded(seed, task.name, level, "answers").shuffle(answers)
-    cells = interleaved(answers, task.wordings)
+    cells = interleaved(answers, task.templates)
     items: list[Item] = []
     seen: set[tuple[str, str]] = set()
     turn = 0
     while cells and len(items) < n:
         index = turn % len(cells)
-        answer, wording = cells[index]
-        rng = seeded(seed, task.name, level, wording.id, answer, turn)
-        item = _fresh(task, rng, answer, wording, level, words, token_length, seen, len(items))
+        answer, template = cells[index]
+        rng = seeded(seed, task.name, level, template.id, answer, turn)
+        item = _fresh(task, rng, answer, template, level, words, token_length, seen, len(items))
         if item is None:
             del cells[index]
             continue
@@ -163,11 +163,11 @@ def build(
     return items
 
 
-def interleaved(answers: Sequence[str], wordings: Sequence[Wording]) -> list[tuple[str, Wording]]:
-    """Every answer in every wording, ordered so that short stretches hold all answers and all wordings."""
-    turns = range(len(wordings))
+def interleaved(answers: Sequence[str], templates: Sequence[Template]) -> list[tuple[str, Template]]:
+    """Every answer in every template, ordered so that short stretches hold all answers and all templates."""
+    turns = range(len(templates))
     return [
-        (answer, wordings[(place + turn) % len(wordings)]) for turn in turns for place, answer in enumerate(answers)
+        (answer, templates[(place + turn) % len(templates)]) for turn in turns for place, answer in enumerate(answers)
     ]
 
 
@@ -184,7 +184,7 @@ def _fresh(
     task: Task,
     rng: Random,
     answer: str,
-    wording: Wording,
+    template: Template,
     level: int,
     words: Vocabulary,
     token_length: TokenLength | None,
@@ -197,37 +197,37 @@ def _fresh(
         problem = task.draw(rng, answer, level, words)
         if problem is None:
             continue
-        body = render(wording, problem.clean).text
-        if (wording.id, body) in seen:
+        body = render(template, problem.clean).text
+        if (template.id, body) in seen:
             continue
-        examples = worked_examples(task, rng, wording, level, words, problem)
-        item = item_of(task, problem, wording, examples, level, f"{task.name}.{level}.{index:05d}")
+        examples = worked_examples(task, rng, template, level, words, problem)
+        item = item_of(task, problem, template, examples, level, f"{task.name}.{level}.{index:05d}")
         if token_length is None or token_length(item.prompt) == token_length(item.foil_prompt):
-            seen.add((wording.id, body))
+            seen.add((template.id, body))
             return item
-        unequal = unequal or (item, (wording.id, body))
+        unequal = unequal or (item, (template.id, body))
     if unequal is None:
         return None
     seen.add(unequal[1])
     return unequal[0]
 
 
-def render(wording: Wording, side: Side) -> Marked:
-    """One problem in words, up to its answer."""
-    lines = joined([fill(wording.line, line) for line in side.lines], wording.between)
-    return fill(wording.body, {**side.fields, "lines": lines})
+def render(template: Template, side: Side) -> Marked:
+    """One problem as text, up to its answer."""
+    lines = joined([fill(template.line, line) for line in side.lines], template.between)
+    return fill(template.body, {**side.fields, "lines": lines})
 
 
 def worked_examples(
     task: Task,
     rng: Random,
-    wording: Wording,
+    template: Template,
     level: int,
     words: Vocabulary,
     problem: Problem,
     taken: Sequence[str] = (),
 ) -> list[Side]:
-    """The wording's worked examples: distinct problems, neither `problem` nor its partner nor a cluster `taken`.
+    """The template's worked examples: distinct problems, neither `problem` nor its partner nor a cluster `taken`.
 
     Their answers are drawn without looking at the item's, so that what is missing tells nothing about it.
     """
@@ -235,9 +235,9 @@ def worked_examples(
     named = set(problem.names)
     examples: list[Side] = []
     answers = list(task.answers(level, words))
-    attempts = wording.shots * _EXAMPLE_ATTEMPTS
+    attempts = template.n_examples * _EXAMPLE_ATTEMPTS
     for attempt in range(attempts):
-        if len(examples) == wording.shots:
+        if len(examples) == template.n_examples:
             break
         example = task.draw(rng, rng.choice(answers), level, words)
         if example is None or example.cluster in used:
@@ -250,13 +250,13 @@ def worked_examples(
     return examples
 
 
-def item_of(task: Task, problem: Problem, wording: Wording, examples: Sequence[Side], level: int, id: str) -> Item:
+def item_of(task: Task, problem: Problem, template: Template, examples: Sequence[Side], level: int, id: str) -> Item:
     """The item that asks `problem` after `examples`; both prompts of the pair share the examples."""
-    before = wording.opening + "".join(
-        f"{render(wording, side).text} {side.answer}{wording.after}" for side in examples
+    before = template.opening + "".join(
+        f"{render(template, side).text} {side.answer}{template.after}" for side in examples
     )
-    clean = joined([Marked(before), render(wording, problem.clean)])
-    foil = joined([Marked(before), render(wording, problem.foil)])
+    clean = joined([Marked(before), render(template, problem.clean)])
+    foil = joined([Marked(before), render(template, problem.foil)])
     return Item(
         id=id,
         kind=task.kind,
@@ -267,7 +267,7 @@ def item_of(task: Task, problem: Problem, wording: Wording, examples: Sequence[S
         foil_prompt=foil.text,
         foil=f" {problem.foil.answer}",
         cluster=f"{task.name}:{problem.cluster}",
-        template=f"{task.name}.{wording.id}",
+        template=f"{task.name}.{template.id}",
         hops=problem.hops,
         choices=tuple(f" {choice}" for choice in problem.choices),
         spans=clean.spans,

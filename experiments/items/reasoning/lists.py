@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from strata.experiments.items.reasoning.frame import Problem, Side, Task, Vocabulary, Wording, options
+from strata.experiments.items.reasoning.frame import Problem, Side, Task, Template, Vocabulary, options
 from strata.experiments.items.reasoning.marked import Marked, mark
 
 _THINGS = ("cat", "dog", "cup", "hat", "key", "pen", "box", "egg", "bus", "map", "bed", "car", "cow", "pig")
@@ -124,11 +124,11 @@ COUNTING = Task(
     name="counting",
     domain="lists",
     about="How often a word stands in a list (1: of 4, 2: of 6, 3: of 9)",
-    wordings=(
-        Wording("lines", "{lines}. Number of {query}:", "{x}", shots=4),
-        Wording("count", "count({query}) in [{lines}] =", "{x}", ", ", shots=4),
-        Wording("question", "Q: How often does {query} stand in: {lines}?\nA:", "{x}", shots=3),
-        Wording("bare", "In the list {lines}, the number of times {query} occurs is", "{x}", ", "),
+    templates=(
+        Template("lines", "{lines}. Number of {query}:", "{x}", n_examples=4),
+        Template("count", "count({query}) in [{lines}] =", "{x}", ", ", n_examples=4),
+        Template("question", "Q: How often does {query} stand in: {lines}?\nA:", "{x}", n_examples=3),
+        Template("bare", "In the list {lines}, the number of times {query} occurs is", "{x}", ", "),
     ),
     difficulties=(1, 2, 3),
     answers=_counting_answers,
@@ -139,11 +139,11 @@ MAJORITY = Task(
     name="majority",
     domain="lists",
     about="Which of two words stands more often in a list (1: of 3, 2: of 5, 3: of 7)",
-    wordings=(
-        Wording("arrow", "{lines} ->", "{x}", shots=8),
-        Wording("colon", "{lines}:", "{x}", shots=8),
-        Wording("bar", "{lines} |", "{x}", shots=8),
-        Wording("most", "{lines}. Most:", "{x}", shots=8),
+    templates=(
+        Template("arrow", "{lines} ->", "{x}", n_examples=8),
+        Template("colon", "{lines}:", "{x}", n_examples=8),
+        Template("bar", "{lines} |", "{x}", n_examples=8),
+        Template("most", "{lines}. Most:", "{x}", n_examples=8),
     ),
     difficulties=(1, 2, 3),
     answers=lambda difficulty, words: words["things"][:8],
@@ -154,11 +154,11 @@ INDEXING = Task(
     name="indexing",
     domain="lists",
     about="The entry at a place in a list (1: of 3, 2: of 5, 3: of 7)",
-    wordings=(
-        Wording("lines", "{lines}. The {operand} is", "{x}", ", ", shots=4, after=".\n"),
-        Wording("question", "List: {lines}\nQ: Which is {operand}?\nA:", "{x}", ", ", shots=3),
-        Wording("arrow", "{operand} of {lines} ->", "{x}", ", ", shots=4),
-        Wording("bare", "In the list {lines}, the {operand} word is", "{x}", ", "),
+    templates=(
+        Template("lines", "{lines}. The {operand} is", "{x}", ", ", n_examples=4, after=".\n"),
+        Template("question", "List: {lines}\nQ: Which is {operand}?\nA:", "{x}", ", ", n_examples=3),
+        Template("arrow", "{operand} of {lines} ->", "{x}", ", ", n_examples=4),
+        Template("bare", "In the list {lines}, the {operand} word is", "{x}", ", "),
     ),
     difficulties=(1, 2, 3),
     answers=lambda difficulty, words: words["colours"][:8],
@@ -169,11 +169,11 @@ NEXT = Task(
     name="next_in_list",
     domain="lists",
     about="The entry that follows a named one in a list (1: directly, 2: two places on, 3: three)",
-    wordings=(
-        Wording("lines", "{lines}. {step} after {operand}:", "{x}", ", ", shots=4),
-        Wording("question", "List: {lines}\nQ: What comes {step} after {operand}?\nA:", "{x}", ", ", shots=3),
-        Wording("arrow", "{lines} | {operand} + {step} ->", "{x}", " ", shots=4),
-        Wording("bare", "In the list {lines}, the word {step} after {operand} is", "{x}", ", "),
+    templates=(
+        Template("lines", "{lines}. {step} after {operand}:", "{x}", ", ", n_examples=4),
+        Template("question", "List: {lines}\nQ: What comes {step} after {operand}?\nA:", "{x}", ", ", n_examples=3),
+        Template("arrow", "{lines} | {operand} + {step} ->", "{x}", " ", n_examples=4),
+        Template("bare", "In the list {lines}, the word {step} after {operand} is", "{x}", ", "),
     ),
     difficulties=(1, 2, 3),
     answers=lambda difficulty, words: words["colours"][:8],

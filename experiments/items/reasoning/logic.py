@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from strata.experiments.items.reasoning.frame import Problem, Side, Task, Vocabulary, Wording, options
+from strata.experiments.items.reasoning.frame import Problem, Side, Task, Template, Vocabulary, options
 from strata.experiments.items.reasoning.marked import Marked, joined, mark
 
 _TRUTHS = ("False", "True")
@@ -105,8 +105,8 @@ def _draw_ordering(rng: Random, answer: str, difficulty: int, words: Vocabulary)
 
     def side(flip: bool) -> Side:
         lines = facts(flip)
-        said = tuple(f"{line['a'].text} {line['r'].text} {line['b'].text}" for line in lines)
-        return Side(persons[int(flip)], fields, lines, said)
+        statements = tuple(f"{line['a'].text} {line['r'].text} {line['b'].text}" for line in lines)
+        return Side(persons[int(flip)], fields, lines, statements)
 
     clean, foil = side(False), side(True)
     return Problem(
@@ -152,11 +152,11 @@ BOOLEAN = Task(
     name="boolean",
     domain="logic",
     about="Truth of an expression (1: one connective, 2: with negations, 3: two connectives in brackets)",
-    wordings=(
-        Wording("lines", "{expression} =", shots=5),
-        Wording("arrow", "{expression} ->", shots=5),
-        Wording("question", "Q: What is {expression}?\nA:", shots=4),
-        Wording("bare", "The expression {expression} evaluates to"),
+    templates=(
+        Template("lines", "{expression} =", n_examples=5),
+        Template("arrow", "{expression} ->", n_examples=5),
+        Template("question", "Q: What is {expression}?\nA:", n_examples=4),
+        Template("bare", "The expression {expression} evaluates to"),
     ),
     difficulties=(1, 2, 3),
     answers=lambda difficulty, words: _TRUTHS,
@@ -166,11 +166,11 @@ ORDERING = Task(
     name="ordering",
     domain="logic",
     about="The tallest or shortest of some persons (1: three, 2: four, 3: five)",
-    wordings=(
-        Wording("lines", "{lines} The {query} is", "{a} is {r} than {b}.", shots=3, after=".\n"),
-        Wording("question", "{lines}\nQ: Who is {query}?\nA:", "{a} is {r} than {b}.", shots=3),
-        Wording("short", "{lines}. {query}:", "{a} {r} than {b}", ", ", shots=4),
-        Wording("bare", "{lines} Of them all, the {query} is", "{a} is {r} than {b}."),
+    templates=(
+        Template("lines", "{lines} The {query} is", "{a} is {r} than {b}.", n_examples=3, after=".\n"),
+        Template("question", "{lines}\nQ: Who is {query}?\nA:", "{a} is {r} than {b}.", n_examples=3),
+        Template("short", "{lines}. {query}:", "{a} {r} than {b}", ", ", n_examples=4),
+        Template("bare", "{lines} Of them all, the {query} is", "{a} is {r} than {b}."),
     ),
     difficulties=(1, 2, 3),
     answers=lambda difficulty, words: words["people"][:8],
@@ -181,11 +181,17 @@ DEDUCTION = Task(
     name="deduction",
     domain="logic",
     about="The trait of someone's invented kind by one to three rules",
-    wordings=(
-        Wording("every", "{lines} {name} is a {operand}. {name} is", "Every {kind} is {is}.", shots=2, after=".\n"),
-        Wording("all", "{lines} {name} is one {operand}. So {name} is", "Any {kind} is {is}.", shots=2, after=".\n"),
-        Wording("question", "{lines}\nQ: {name} is a {operand}. What is {name}?\nA:", "A {kind} is {is}.", shots=2),
-        Wording("bare", "{lines} {name} is a {operand}. Therefore {name} is", "Every {kind} is {is}."),
+    templates=(
+        Template(
+            "every", "{lines} {name} is a {operand}. {name} is", "Every {kind} is {is}.", n_examples=2, after=".\n"
+        ),
+        Template(
+            "all", "{lines} {name} is one {operand}. So {name} is", "Any {kind} is {is}.", n_examples=2, after=".\n"
+        ),
+        Template(
+            "question", "{lines}\nQ: {name} is a {operand}. What is {name}?\nA:", "A {kind} is {is}.", n_examples=2
+        ),
+        Template("bare", "{lines} {name} is a {operand}. Therefore {name} is", "Every {kind} is {is}."),
     ),
     difficulties=(1, 2, 3),
     answers=lambda difficulty, words: words["traits"][:8],

@@ -13,8 +13,8 @@ from typing import Any
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import KINDS, Kind
 from strata.experiments.locate.questions import entity_of
-from strata.experiments.statistics.bootstrap import MIN_CLUSTERS
 from strata.probes.causal.pairs import Pair, pair_of
+from strata.probes.statistics.bootstrap import MIN_CLUSTERS
 
 PER_FAMILY = 3
 """Pairs that a family has at least, where there are so many: the random donor of a pair is another one of its family."""
@@ -32,7 +32,7 @@ class Chosen:
     """The same, as items."""
     reference: tuple[Pair, ...]
     """Pairs of the same families that are not intervened on: what removed contributions are replaced from."""
-    left_out: Mapping[str, Mapping[str, int]]
+    excluded: Mapping[str, Mapping[str, int]]
     """By kind: how many items are not intervened on, by reason."""
 
 
@@ -45,34 +45,36 @@ def choose_pairs(
     among: Collection[str] | None = None,
     like: Chosen | None = None,
 ) -> Chosen:
-    """At most `per_kind` pairs of each kind, shared out over the families that the model answers, their entities and wordings.
+    """At most `per_kind` pairs of each kind, shared out over the families that the model answers, their entities and templates.
 
     Of two-hop items half as many, but enough for an interval.
 
     The order within a family depends on the item ids and the seed alone. `among`: ids of the items that are eligible at
     all because of the models that this one is compared with; None: there are none. `like`: what was chosen in such a
-    model; of its pairs those that this one answers are taken, with the same stand-ins.
+    model; of its pairs those that this one answers are taken, with the same donors.
     """
     if like is not None:
-        among = {one.key for one in like.items}
+        among = {encoded_item.key for encoded_item in like.items}
     rows = {row["item"]: row for row in behaviour}
-    left_out: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
+    excluded: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
     for row in behaviour:
         if row["reason"] and row["answered"] is None:
-            left_out[row["kind"]][row["reason"]] += 1
+            excluded[row["kind"]][row["reason"]] += 1
     by_family: dict[tuple[Kind, str], list[EncodedItem]] = defaultdict(list)
     spare: dict[tuple[Kind, str], list[EncodedItem]] = defaultdict(list)
-    for one in encoded:
-        reason = _why_not(one, rows[one.key])
-        if reason is None and among is not None and one.key not in among:
+    for encoded_item in encoded:
+        reason = _why_not(encoded_item, rows[encoded_item.key])
+        if reason is None and among is not None and encoded_item.key not in among:
             reason = "not answered, or not intervened on, in a model it is compared with"
-        family = (one.item.kind, one.item.family)
+        family = (encoded_item.item.kind, encoded_item.item.family)
         if reason is None:
-            by_family[family].append(one)
+            by_family[family].append(encoded_item)
         else:
-            left_out[one.item.kind][reason] += 1
-            if one.aligned and one.prompt.ids != (one.foil_prompt.ids if one.foil_prompt else ()):
-                spare[family].append(one)
+            excluded[encoded_item.item.kind][reason] += 1
+            if encoded_item.aligned and encoded_item.prompt.ids != (
+                encoded_item.foil_prompt.ids if encoded_item.foil_prompt else ()
+            ):
+                spare[family].append(encoded_item)
     drawn: list[EncodedItem] = []
     reference: list[EncodedItem] = []
     # A family of few items keeps one to stand in for what is removed.
@@ -87,16 +89,16 @@ def choose_pairs(
         rest = ordered[n:]
         if rest:
             most = most_of(family[0], per_kind)
-            left_out[family[0]][f"beyond the {most} pairs of its kind that are intervened on"] += len(rest)
+            excluded[family[0]][f"beyond the {most} pairs of its kind that are intervened on"] += len(rest)
         reference += [*rest, *spread_over_entities(spare[family], seed)][:MOST_REFERENCES]
     if like is not None:
-        answered = {one.key for members in by_family.values() for one in members}
-        drawn = [one for one in like.items if one.key in answered]
+        answered = {encoded_item.key for members in by_family.values() for encoded_item in members}
+        drawn = [encoded_item for encoded_item in like.items if encoded_item.key in answered]
     return Chosen(
-        tuple(as_pair(one) for one in drawn),
+        tuple(as_pair(encoded_item) for encoded_item in drawn),
         tuple(drawn),
-        tuple(as_pair(one) for one in reference) if like is None else like.reference,
-        {kind: dict(counts) for kind, counts in left_out.items()},
+        tuple(as_pair(encoded_item) for encoded_item in reference) if like is None else like.reference,
+        {kind: dict(counts) for kind, counts in excluded.items()},
     )
 
 
@@ -136,27 +138,29 @@ def shared_out(
     return taken
 
 
-def _why_not(one: EncodedItem, row: Mapping[str, Any]) -> str | None:
+def _why_not(encoded_item: EncodedItem, row: Mapping[str, Any]) -> str | None:
     if row["reason"]:
         return str(row["reason"])
     if not row["answered"]:
         return "the model does not answer it"
-    if not one.aligned or one.foil_prompt is None or one.foil_id is None:
-        return one.unaligned_reason or "no minimal pair"
-    if one.prompt.ids == one.foil_prompt.ids:
+    if not encoded_item.aligned or encoded_item.foil_prompt is None or encoded_item.foil_id is None:
+        return encoded_item.unaligned_reason or "no minimal pair"
+    if encoded_item.prompt.ids == encoded_item.foil_prompt.ids:
         return "the pair's prompts are the same tokens"
     return None
 
 
 def spread_over_entities(members: Sequence[EncodedItem], seed: int) -> list[EncodedItem]:
-    """Entities in turn, each entity's wordings shuffled: the first few cover as many entities as there are."""
+    """Entities in turn, each entity's templates shuffled: the first few cover as many entities as there are."""
     by_entity: dict[str, list[EncodedItem]] = defaultdict(list)
-    for one in sorted(members, key=lambda one: hashlib.sha256(f"{seed} {one.key}".encode()).digest()):
-        by_entity[entity_of(one.item)].append(one)
+    for encoded_item in sorted(
+        members, key=lambda encoded_item: hashlib.sha256(f"{seed} {encoded_item.key}".encode()).digest()
+    ):
+        by_entity[entity_of(encoded_item.item)].append(encoded_item)
     turns = chain.from_iterable(zip_longest(*by_entity.values()))
-    return [one for one in turns if one is not None]
+    return [encoded_item for encoded_item in turns if encoded_item is not None]
 
 
-def as_pair(one: EncodedItem) -> Pair:
+def as_pair(encoded_item: EncodedItem) -> Pair:
     """An aligned item as interventions need it."""
-    return pair_of(one, f"{one.item.kind} {one.item.family}")
+    return pair_of(encoded_item, f"{encoded_item.item.kind} {encoded_item.item.family}")

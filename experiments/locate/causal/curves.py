@@ -14,9 +14,10 @@ from strata.experiments.items.schema import KINDS
 from strata.experiments.locate.causal.effects import SITES, Effects, Table, dealt_out, site_table, stable_seed
 from strata.experiments.locate.causal.lines import LOCATED
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.statistics.bootstrap import MIN_CLUSTERS, multinomial_weights
-from strata.probes.causal.interchange import CONTROLS
-from strata.probes.causal.removal import Cut
+from strata.experiments.schema_1 import seeding_name
+from strata.probes.causal.ablation import Ablation
+from strata.probes.causal.activation_patching import CONTROLS
+from strata.probes.statistics.bootstrap import MIN_CLUSTERS, multinomial_weights
 
 Row = dict[str, Any]
 NEUTRAL = "neutral text"
@@ -27,7 +28,7 @@ _POINTS = f"ratio of sums by cluster, mean over clusters; points only: fewer tha
 def causal_curves(
     effects: Effects,
     matched: Mapping[str, Effects | None],
-    damage: Mapping[Cut, Float[np.ndarray, "text layer"]],
+    damage: Mapping[Ablation, Float[np.ndarray, "text layer"]],
     config: LocateConfig,
 ) -> Iterator[Row]:
     """Rows of the curves table by kind and by family; a map that nobody in the group has gives none."""
@@ -61,7 +62,7 @@ def causal_curves(
 def groups_of(effects: Effects) -> Iterator[tuple[str, str | None, list[int]]]:
     """(kind, None or family, rows)."""
     for kind in KINDS:
-        members = [row for row, one in enumerate(effects.items) if one.item.kind == kind]
+        members = [row for row, encoded_item in enumerate(effects.items) if encoded_item.item.kind == kind]
         if members:
             yield kind, None, members
             for family in sorted({effects.items[row].item.family for row in members}):
@@ -71,9 +72,9 @@ def groups_of(effects: Effects) -> Iterator[tuple[str, str | None, list[int]]]:
 def causal_profiles(effects: Effects) -> Iterator[dict[str, Any]]:
     """Columns of the profiles table for every usable pair: normalised effects, one batch of rows a map."""
     usable = effects.usable()
-    keys = np.array([one.key for one in usable.items], dtype=object)
+    keys = np.array([encoded_item.key for encoded_item in usable.items], dtype=object)
     for name, values in usable.raw.items():
-        if not name.startswith(("interchange/", "removal/drop/")):
+        if not name.startswith(("patching/", "ablation/drop/")):
             continue
         instrument, measure, component, position = _place(name)
         ratio = values / usable.scale(name)[:, None]
@@ -90,12 +91,12 @@ def causal_profiles(effects: Effects) -> Iterator[dict[str, Any]]:
 def attribution_correlations(effects: Effects) -> list[dict[str, Any]]:
     """Pearson correlation of the first-order preview with the exact effect, over pairs × blocks."""
     usable = effects.usable()
-    found = []
+    correlations = []
     for name, values in usable.raw.items():
         if not name.startswith("attribution/"):
             continue
         _, component, position = name.split("/")
-        exact = usable.raw.get(f"interchange/denoise/{component}/{position}/1")
+        exact = usable.raw.get(f"patching/denoise/{component}/{position}/1")
         if exact is None:
             continue
         both = np.isfinite(values) & np.isfinite(exact)
@@ -103,20 +104,22 @@ def attribution_correlations(effects: Effects) -> list[dict[str, Any]]:
         a, b = (values / scale)[both], (exact / scale)[both]
         if len(a) > 2 and a.std() > 0 and b.std() > 0:
             r = float(np.corrcoef(a, b)[0, 1])
-            found.append({"component": component, "position": position, "correlation": r, "n": int(both.any(1).sum())})
-    return found
+            correlations.append(
+                {"component": component, "position": position, "correlation": r, "n": int(both.any(1).sum())}
+            )
+    return correlations
 
 
 def _place(name: str) -> tuple[str, str, str, str]:
     """(instrument, measure, component, position) of a stored map."""
     parts = name.split("/")
     match parts[0]:
-        case "interchange":
+        case "patching":
             _, measure, component, position, window = parts
-            return "interchange", measure + _windowed(window), component, position
-        case "removal":
+            return "patching", measure + _windowed(window), component, position
+        case "ablation":
             _, what, method, component, window = parts
-            return "removal", ("wrong." if what == "wrong" else "") + method + _windowed(window), component, "question"
+            return "ablation", ("wrong." if what == "wrong" else "") + method + _windowed(window), component, "question"
         case "knockout":
             return "knockout", f"window{parts[2]}", "attn_out", parts[1]
         case _:
@@ -129,15 +132,15 @@ def _windowed(window: str) -> str:
 
 def _excess(group: Effects) -> dict[tuple[str, ...], tuple[Table, list[int]]]:
     """Denoising and controls of the located component, spans pooled; `excess` is filled in draw by draw."""
-    found: dict[tuple[str, ...], tuple[Table, list[int]]] = {}
+    tables: dict[tuple[str, ...], tuple[Table, list[int]]] = {}
     everyone = list(range(len(group.items)))
     for measure in ("denoise", *CONTROLS):
         table = site_table(group, measure)
         for site, part in zip(SITES, np.split(table, len(SITES), axis=1), strict=True):
             if site == "spans" and not np.any(part):
                 continue
-            found["interchange", f"pooled.{measure}", LOCATED, site] = part, everyone
-    return found
+            tables["patching", f"pooled.{measure}", LOCATED, site] = part, everyone
+    return tables
 
 
 def _specific(
@@ -146,36 +149,37 @@ def _specific(
     """Drops minus those of the matched control, its clusters dealt out to the kind's."""
     if matched is None or not matched.usable().items:
         return {}
-    found: dict[tuple[str, ...], tuple[Table, list[int]]] = {}
-    theirs = matched.usable()
+    tables: dict[tuple[str, ...], tuple[Table, list[int]]] = {}
+    control = matched.usable()
     for name in group.raw:
-        if name.startswith("removal/drop/") and name in theirs.raw:
-            (own, there), (other, others) = group.pooled(name), theirs.pooled(name)
+        if name.startswith("ablation/drop/") and name in control.raw:
+            (own, there), (other, others) = group.pooled(name), control.pooled(name)
             if there and others and np.isfinite(other).all(axis=1).any():
                 instrument, measure, component, position = _place(name)
-                dealt = dealt_out(other, len(own), stable_seed(config.seed, name))
-                found[instrument, f"specific.{measure}", component, position] = own - dealt, there
-    return found
+                dealt = dealt_out(other, len(own), stable_seed(config.seed, seeding_name(name)))
+                tables[instrument, f"specific.{measure}", component, position] = own - dealt, there
+    return tables
 
 
 def _beyond_damage(
-    tables: Mapping[tuple[str, ...], tuple[Table, list[int]]], damage: Mapping[Cut, Float[np.ndarray, "text layer"]]
+    tables: Mapping[tuple[str, ...], tuple[Table, list[int]]],
+    damage: Mapping[Ablation, Float[np.ndarray, "text layer"]],
 ) -> dict[tuple[str, ...], tuple[Table, list[int]]]:
     """What of each cluster's drop is left when the part that goes with general damage is taken out, across blocks."""
-    found: dict[tuple[str, ...], tuple[Table, list[int]]] = {}
-    for cut, texts in damage.items():
-        key = ("removal", cut.method, cut.component, "question")
+    remainders: dict[tuple[str, ...], tuple[Table, list[int]]] = {}
+    for ablation, texts in damage.items():
+        key = ("ablation", ablation.method, ablation.component, "question")
         if key not in tables:
             continue
         table, there = tables[key]
         harm = texts.mean(0) - texts.mean()
         if float(harm @ harm) > 0:
             slope = (table - table.mean(1, keepdims=True)) @ harm / float(harm @ harm)
-            found["removal", f"beyond_damage.{cut.method}", cut.component, "question"] = (
+            remainders["ablation", f"beyond_damage.{ablation.method}", ablation.component, "question"] = (
                 table - slope[:, None] * harm,
                 there,
             )
-    return found
+    return remainders
 
 
 def _estimated(
@@ -185,7 +189,7 @@ def _estimated(
     together: dict[tuple[int, ...], list[tuple[str, ...]]] = defaultdict(list)
     for key, (_, there) in tables.items():
         together[tuple(there)].append(key)
-    found: dict[tuple[str, ...], list[tuple[float, float | None, float | None, int, int]]] = {}
+    estimates: dict[tuple[str, ...], list[tuple[float, float | None, float | None, int, int]]] = {}
     for members, keys in together.items():
         wide = np.concatenate([tables[key][0] for key in keys], axis=1)
         whole = wide[np.isfinite(wide).any(axis=1)]
@@ -195,12 +199,12 @@ def _estimated(
         for number, key in enumerate(keys):
             at = slice(number * width, (number + 1) * width)
             low, high = (None, None) if bounds is None else (bounds[0][at], bounds[1][at])
-            found[key] = _zipped(means[at], low, high, len(members), len(whole))
+            estimates[key] = _zipped(means[at], low, high, len(members), len(whole))
         for site in SITES:
-            found |= _excess_of(keys, whole, site, width, len(members), config)
-    return {key: value for key, value in found.items() if not key[1].startswith("pooled.")} | {
+            estimates |= _excess_of(keys, whole, site, width, len(members), config)
+    return {key: value for key, value in estimates.items() if not key[1].startswith("pooled.")} | {
         (key[0], key[1].removeprefix("pooled."), key[2], key[3]): value
-        for key, value in found.items()
+        for key, value in estimates.items()
         if key[1].startswith("pooled.") and key[3] == "spans"
     }
 
@@ -209,7 +213,7 @@ def _excess_of(
     keys: Sequence[tuple[str, ...]], whole: Table, site: str, width: int, n_items: int, config: LocateConfig
 ) -> dict[tuple[str, ...], list[tuple[float, float | None, float | None, int, int]]]:
     """Denoising minus the largest control, the maximum over the controls' means redone in every draw."""
-    wanted = [("interchange", f"pooled.{measure}", LOCATED, site) for measure in ("denoise", *CONTROLS)]
+    wanted = [("patching", f"pooled.{measure}", LOCATED, site) for measure in ("denoise", *CONTROLS)]
     if not all(key in keys for key in wanted):
         return {}
     parts = [whole[:, keys.index(key) * width : (keys.index(key) + 1) * width] for key in wanted]
@@ -219,9 +223,7 @@ def _excess_of(
         drawn = np.stack([_drawn(part, config) for part in parts])
         excess = drawn[0] - drawn[1:].max(0)
         low, high = np.quantile(excess, (0.025, 0.975), axis=0)
-    return {
-        ("interchange", "excess", LOCATED, site): _zipped(means[0] - means[1:].max(0), low, high, n_items, len(whole))
-    }
+    return {("patching", "excess", LOCATED, site): _zipped(means[0] - means[1:].max(0), low, high, n_items, len(whole))}
 
 
 def _zipped(
@@ -244,12 +246,12 @@ def _bounds(table: Table, config: LocateConfig) -> Float[np.ndarray, "two layer"
     return np.quantile(_drawn(table, config), (0.025, 0.975), axis=0)
 
 
-def _damage_rows(damage: Mapping[Cut, Float[np.ndarray, "text layer"]]) -> Iterator[Row]:
-    for cut, texts in damage.items():
+def _damage_rows(damage: Mapping[Ablation, Float[np.ndarray, "text layer"]]) -> Iterator[Row]:
+    for ablation, texts in damage.items():
         n = len(texts)
         for layer, values in enumerate(texts.T):
             yield {
-                "instrument": "damage", "measure": cut.method, "component": cut.component, "kind": NEUTRAL, "family": None,
+                "instrument": "damage", "measure": ablation.method, "component": ablation.component, "kind": NEUTRAL, "family": None,
                 "target": None, "scheme": "used", "position": "question", "axis": "block", "layer": layer,
                 "mean": float(values.mean()), "low": None, "high": None, "n_items": n, "n_clusters": n,
                 "method": "mean over neutral texts, nats a token",

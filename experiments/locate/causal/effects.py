@@ -10,12 +10,12 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.locate.causal.intervene import cut_name, line_name
+from strata.experiments.locate.causal.intervene import ablation_name, line_name
 from strata.experiments.locate.causal.lines import LOCATED
 from strata.experiments.locate.questions import entity_of
 from strata.experiments.statistics.cluster_profiles import cluster_profiles
-from strata.probes.causal.interchange import CONTROLS, Line, Measure
-from strata.probes.causal.removal import METHODS, Cut
+from strata.probes.causal.ablation import METHODS, Ablation
+from strata.probes.causal.activation_patching import CONTROLS, Line, Measure
 from strata.probes.causal.scores import LEAST_DIFFERENCE
 
 WEAK = f"a weak pair: clean and foil run differ by less than {LEAST_DIFFERENCE:g} logit"
@@ -45,7 +45,7 @@ class Effects:
 
     @property
     def clusters(self) -> list[str]:
-        return [entity_of(one.item) for one in self.items]
+        return [entity_of(encoded_item.item) for encoded_item in self.items]
 
     def of(self, rows: Sequence[int]) -> Effects:
         """The same for some of the pairs."""
@@ -62,12 +62,12 @@ class Effects:
     def shift(self, line: Line) -> Float[np.ndarray, "item layer"] | None:
         return self.raw.get(line_name(line))
 
-    def drop(self, cut: Cut, what: str = "drop") -> Float[np.ndarray, "item layer"] | None:
-        return self.raw.get(cut_name(cut, what))
+    def drop(self, ablation: Ablation, what: str = "drop") -> Float[np.ndarray, "item layer"] | None:
+        return self.raw.get(ablation_name(ablation, what))
 
     def scale(self, name: str) -> Float[np.ndarray, " item"]:
         """What 1 is for a stored map: the whole difference, or half of it, the answer's share, for what is removed."""
-        return self.difference if name.partition("/")[0] in ("interchange", "attribution") else self.difference / 2
+        return self.difference if name.partition("/")[0] in ("patching", "attribution") else self.difference / 2
 
     def pooled(self, name: str) -> tuple[Table, list[int]]:
         """(effects by cluster, pairs behind them) of a stored map."""
@@ -84,10 +84,14 @@ class Effects:
         return table, there
 
 
-def replaced_at(one: EncodedItem, position: str) -> bool:
+def replaced_at(encoded_item: EncodedItem, position: str) -> bool:
     """Whether the pair's prompts have different tokens at this very position: block 0 there is token identity."""
-    place = one.prompt.positions.get(position)
-    return place is not None and one.foil_prompt is not None and one.prompt.ids[place] != one.foil_prompt.ids[place]
+    place = encoded_item.prompt.positions.get(position)
+    return (
+        place is not None
+        and encoded_item.foil_prompt is not None
+        and encoded_item.prompt.ids[place] != encoded_item.foil_prompt.ids[place]
+    )
 
 
 def site_table(effects: Effects, measure: Measure) -> Table:
@@ -97,15 +101,15 @@ def site_table(effects: Effects, measure: Measure) -> Table:
     answer in its batch) is filled with the largest of its other controls.
     """
     names = sorted(
-        {name.split("/")[3] for name in effects.raw if name.startswith(f"interchange/denoise/{LOCATED}/")} - {"all"}
+        {name.split("/")[3] for name in effects.raw if name.startswith(f"patching/denoise/{LOCATED}/")} - {"all"}
     )
     numerators = np.zeros((len(effects.items), len(SITES), effects.n_layers))
     for position in names:
         values = _filled(effects, measure, position)
         if values is None:
             continue
-        for row, one in enumerate(effects.items):
-            if replaced_at(one, position):
+        for row, encoded_item in enumerate(effects.items):
+            if replaced_at(encoded_item, position):
                 values[row, 0] = 0.0
         numerators[:, SITES.index("last" if position == "last" else "spans")] += values
     flat = numerators.reshape(len(effects.items), -1)
@@ -120,23 +124,23 @@ def _filled(effects: Effects, measure: Measure, position: str) -> Float[np.ndarr
     own = np.full(shape, np.nan) if own is None else own.copy()
     if measure in CONTROLS:
         others = [effects.shift(Line(other, LOCATED, position)) for other in CONTROLS]
-        stacked = np.stack([np.full(shape, np.nan) if one is None else one for one in others])
+        stacked = np.stack([np.full(shape, np.nan) if control is None else control for control in others])
         largest = np.where(np.isfinite(stacked), stacked, -np.inf).max(axis=0)
         own = np.where(np.isfinite(own), own, np.where(np.isfinite(largest), largest, np.nan))
     # A pair without the position has no effect there.
     return np.where(np.isfinite(own), own, 0.0)
 
 
-def removal_tables(effects: Effects) -> dict[str, Table]:
+def ablation_tables(effects: Effects) -> dict[str, Table]:
     """By method: the normalised drop of the located component by cluster; block 0 counts nothing (see `site_table`)."""
-    found: dict[str, Table] = {}
+    tables: dict[str, Table] = {}
     for method in METHODS:
-        name = cut_name(Cut(method, LOCATED), "drop")
+        name = ablation_name(Ablation(method, LOCATED), "drop")
         if name in effects.raw and np.isfinite(effects.raw[name]).all(axis=1).any():
             table, _ = effects.pooled(name)
             table[:, 0] = 0.0
-            found[method] = table
-    return found
+            tables[method] = table
+    return tables
 
 
 def dealt_out(table: Table, n_clusters: int, seed: int) -> Table:

@@ -11,15 +11,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from strata.experiments.locate.causal.lines import cuts_for, lines_for, spans_of
+from strata.experiments.locate.causal.lines import ablations_for, lines_for, spans_of
 from strata.experiments.locate.config import LocateConfig
 from strata.probes.backends.runs import Runs
+from strata.probes.causal.ablation import Ablation, ablate_pairs
+from strata.probes.causal.activation_patching import BATCH_TOKENS, Line, patch_pairs
 from strata.probes.causal.attribution import attribution
 from strata.probes.causal.damage import LAST_TOKENS, damage
-from strata.probes.causal.interchange import BATCH_TOKENS, Line, interchange
 from strata.probes.causal.knockout import knockout
 from strata.probes.causal.pairs import Pair, batches_of
-from strata.probes.causal.removal import Cut, removal
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DoesNotFitError, is_out_of_memory
 from strata.probes.lens.text import sample_text, text_tokens
@@ -30,11 +30,11 @@ _TEXT_LENGTH = 40
 
 
 def line_name(line: Line) -> str:
-    return f"interchange/{line.measure}/{line.component}/{line.position}/{line.window}"
+    return f"patching/{line.measure}/{line.component}/{line.position}/{line.window}"
 
 
-def cut_name(cut: Cut, what: str) -> str:
-    return f"removal/{what}/{cut.method}/{cut.component}/{cut.window}"
+def ablation_name(ablation: Ablation, what: str) -> str:
+    return f"ablation/{what}/{ablation.method}/{ablation.component}/{ablation.window}"
 
 
 def intervene(
@@ -49,7 +49,7 @@ def intervene(
 ) -> None:
     """Stores for every pair (item × layer, NaN where there is nothing): every line, every cut, knockouts, attributions.
 
-    One shard a family: which pairs lend each other contributions must not depend on where a run was interrupted.
+    One shard a family: which pairs give each other contributions must not depend on where a run was interrupted.
     Where memory runs out a family is begun again in batches of fewer recomputed tokens and `shrunk` is told. Raises DoesNotFitError when a single pair doesn't fit.
     """
     most = BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])
@@ -60,9 +60,9 @@ def intervene(
     progress("interventions", 0, len(pairs), "pairs")
     for group, members in groups.items():
         if not all(pair.key in store for pair in members):
-            lending = [one for one in reference if one.group == group]
-            found = _that_fits(checkpoint, members, lending, config, most, partial(shrunk, group))
-            store.write([pair.key for pair in members], found)
+            donors = [donor for donor in reference if donor.group == group]
+            effects = _that_fits(checkpoint, members, donors, config, most, partial(shrunk, group))
+            store.write([pair.key for pair in members], effects)
         done += len(members)
         progress("interventions", done, len(pairs), "pairs")
 
@@ -102,7 +102,7 @@ def _of_family(
     n_layers = checkpoint.n_layers
     spans = spans_of(pairs)
     table, runs = _Table(len(pairs), n_layers), Runs(checkpoint)
-    for batch in interchange(
+    for batch in patch_pairs(
         checkpoint, pairs, lines_for(config, spans), seed=config.seed, batch_tokens=tokens, runs=runs
     ):
         table.put("clean", batch.rows, batch.clean)
@@ -112,11 +112,13 @@ def _of_family(
     for slope_batch in attribution(checkpoint, pairs, (*spans, "last"), batch_tokens=tokens, runs=runs):
         for (component, position), shift in slope_batch.shift.items():
             table.put(f"attribution/{component}/{position}", slope_batch.rows, shift)
-    for cut_batch in removal(checkpoint, pairs, reference, cuts_for(config), batch_tokens=tokens, runs=runs):
-        table.put("intact", cut_batch.rows, cut_batch.intact)
-        for cut, drop in cut_batch.drop.items():
-            table.put(cut_name(cut, "drop"), cut_batch.rows, drop)
-            table.put(cut_name(cut, "wrong"), cut_batch.rows, cut_batch.wrong[cut])
+    for ablated_batch in ablate_pairs(
+        checkpoint, pairs, reference, ablations_for(config), batch_tokens=tokens, runs=runs
+    ):
+        table.put("intact", ablated_batch.rows, ablated_batch.intact)
+        for ablation, drop in ablated_batch.drop.items():
+            table.put(ablation_name(ablation, "drop"), ablated_batch.rows, drop)
+            table.put(ablation_name(ablation, "wrong"), ablated_batch.rows, ablated_batch.wrong[ablation])
     if spans and config.causal_map != "quick":
         window = knockout_window(n_layers)
         for edge_batch in knockout(checkpoint, pairs, spans, window=window, batch_tokens=tokens, runs=runs):
@@ -154,16 +156,16 @@ def read_back(store: ActivationStore, pairs: Sequence[Pair], n_layers: int) -> d
     groups: dict[str, list[int]] = {}
     for index, pair in enumerate(pairs):
         groups.setdefault(pair.group, []).append(index)
-    found: dict[str, np.ndarray] = {}
+    effects: dict[str, np.ndarray] = {}
     for members in groups.values():
         keys = [pairs[index].key for index in members]
         for name in store.names(keys[0]):
             values = store.read(name, keys).double().numpy()
-            if name not in found:
+            if name not in effects:
                 shape = (len(pairs),) if values.ndim == 1 else (len(pairs), n_layers)
-                found[name] = np.full(shape, np.nan)
-            found[name][members] = values
-    return found
+                effects[name] = np.full(shape, np.nan)
+            effects[name][members] = values
+    return effects
 
 
 def neutral_damage(
@@ -171,7 +173,7 @@ def neutral_damage(
     config: LocateConfig,
     *,
     progress: Progress = silent,
-) -> dict[Cut, Float[np.ndarray, "text layer"]]:
+) -> dict[Ablation, Float[np.ndarray, "text layer"]]:
     """KL per token on neutral text: the run's `--text`, by default text sampled from the model itself by its seed."""
     n_tokens = config.damage_texts * _TEXT_LENGTH
     if config.text is not None:
@@ -180,6 +182,6 @@ def neutral_damage(
         neutral = sample_text(checkpoint, n_tokens, config.seed, length=_TEXT_LENGTH)
     texts = [tuple(int(token) for token in row) for row in neutral[: config.damage_texts]]
     last = min(LAST_TOKENS, max(1, len(texts[0]) // 2))
-    cuts = [cut for cut in cuts_for(config) if cut.window == 1]
-    found = damage(checkpoint, texts, cuts, last_tokens=last, progress=progress)
-    return {cut: values.double().numpy() for cut, values in found.items()}
+    ablations = [ablation for ablation in ablations_for(config) if ablation.window == 1]
+    divergences = damage(checkpoint, texts, ablations, last_tokens=last, progress=progress)
+    return {ablation: values.double().numpy() for ablation, values in divergences.items()}

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from strata.experiments.locate.config import LocateConfig
 from strata.probes.backends.restart import COMPONENTS, Component
-from strata.probes.causal.interchange import CONTROLS, Line
+from strata.probes.causal.ablation import Ablation
+from strata.probes.causal.activation_patching import CONTROLS, Line
 from strata.probes.causal.pairs import ALL, Pair
-from strata.probes.causal.removal import Cut
 
 LOCATED: Component = "mlp_out"
 """The component that `located` is about: attention moves what is known from token to token, the MLP computes on it."""
@@ -18,7 +18,7 @@ _CONTRIBUTIONS: tuple[Component, ...] = ("block_out", "attn_out", "mlp_out")
 def spans_of(pairs: Sequence[Pair]) -> tuple[str, ...]:
     """Named positions beside `last` at which some pair differs or comes after its first difference, in prompt order.
 
-    A second name for a token that has one already in every pair (`operand` and `operand_a`) is left out: its effect
+    A second name for a token that has one already in every pair (`operand` and `operand_a`) is excluded: its effect
     would count twice.
     """
     places: dict[str, dict[str, int]] = {}
@@ -26,15 +26,15 @@ def spans_of(pairs: Sequence[Pair]) -> tuple[str, ...]:
         for name, place in pair.clean.positions.items():
             if name != "last" and pair.first_difference <= place != pair.clean.positions["last"]:
                 places.setdefault(name, {})[pair.key] = place - len(pair.clean.ids)
-    found: list[str] = []
+    spans: list[str] = []
     for name in sorted(places, key=lambda name: (min(places[name].values()), name)):
-        if not any(places[name].items() <= places[other].items() for other in found):
-            found.append(name)
-    return tuple(found)
+        if not any(places[name].items() <= places[other].items() for other in spans):
+            spans.append(name)
+    return tuple(spans)
 
 
 def lines_for(config: LocateConfig, spans: Sequence[str]) -> list[Line]:
-    """Interchange lines. The located component has all its controls everywhere in all sizes of run."""
+    """Activation patching lines. The located component has all its controls everywhere in all sizes of run."""
     named = (*spans, "last")
     lines = [Line(measure, LOCATED, place) for place in named for measure in ("denoise", *CONTROLS)]
     if config.causal_map == "quick":
@@ -62,12 +62,12 @@ def lines_for(config: LocateConfig, spans: Sequence[str]) -> list[Line]:
     return list(dict.fromkeys(lines))
 
 
-def cuts_for(config: LocateConfig) -> list[Cut]:
-    """Removal lines. The located component is removed in all three ways in all sizes of run."""
-    cuts = [Cut(method, LOCATED) for method in ("skip", "mean", "resample")]
+def ablations_for(config: LocateConfig) -> list[Ablation]:
+    """Ablation lines. The located component is removed in all three ways in all sizes of run."""
+    ablations = [Ablation(method, LOCATED) for method in ("skip", "mean", "resample")]
     if config.causal_map == "default":
-        cuts += [Cut("mean", name) for name in ("attn_out", "block_out")]
+        ablations += [Ablation("mean", name) for name in ("attn_out", "block_out")]
     elif config.causal_map == "full":
-        cuts = [Cut(method, name) for name in _CONTRIBUTIONS for method in ("skip", "mean", "resample")]
-    cuts += [Cut("mean", name, size) for size in config.windows for name in (LOCATED, "block_out")]
-    return list(dict.fromkeys(cuts))
+        ablations = [Ablation(method, name) for name in _CONTRIBUTIONS for method in ("skip", "mean", "resample")]
+    ablations += [Ablation("mean", name, size) for size in config.windows for name in (LOCATED, "block_out")]
+    return list(dict.fromkeys(ablations))

@@ -16,7 +16,7 @@ from strata.experiments.locate.causal.curves import attribution_correlations, ca
 from strata.experiments.locate.causal.effects import WEAK, Effects
 from strata.experiments.locate.causal.intermediates import intermediates
 from strata.experiments.locate.causal.intervene import intervene, neutral_damage, read_back
-from strata.experiments.locate.causal.verdict import MATCHED, Placed, order, place, placed_in_words
+from strata.experiments.locate.causal.verdict import MATCHED, Placed, order, place, placed_text
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.kept import effects_store
 from strata.experiments.run import RunDirectory
@@ -81,7 +81,7 @@ def causal_stage(
     effects = Effects(chosen.items, read_back(store, chosen.pairs, checkpoint.n_layers), checkpoint.n_layers)
     matched = {kind: _matched(effects, contrast) for kind, contrast in MATCHED.items()}
     by_kind = {kind: effects.of(rows) for kind, family, rows in groups_of(effects) if family is None}
-    placed = {kind: place(one, matched.get(kind), config) for kind, one in by_kind.items()}
+    placed = {kind: place(group, matched.get(kind), config) for kind, group in by_kind.items()}
     empty = effects.of([])
     sides = {kind: (by_kind.get(kind, empty), placed.get(kind) or _unplaced()) for kind in MATCHED}
     return Causal(
@@ -106,21 +106,21 @@ def causal_stage(
 def _memory_ran_out(run: RunDirectory, group: str, tokens: int) -> None:
     run.warn(
         f"Memory ran out in the interventions on {group}: they were begun again in batches of {tokens} recomputed tokens, which "
-        "changes who lends whom a random donor (a pair alone in its batch has none)"
+        "changes who is whose random donor (a pair alone in its batch has none)"
     )
 
 
 def _nothing(reason: str, chosen: Chosen | None = None) -> Causal:
-    left_out = chosen.left_out if chosen else {}
+    excluded = chosen.excluded if chosen else {}
     none = {"layer": None, "reason": reason}
     kinds: dict[str, dict[str, Any]] = {
         kind: {
             "located": None,
             "sought": False,
             "why_not_located": reason,
-            "pairs": {"usable": 0, "weak": 0, "foil_answered": None, "left_out": dict(left_out.get(kind, {}))},
-            "interchange": none,
-            "removal": none,
+            "pairs": {"usable": 0, "weak": 0, "foil_answered": None, "excluded": dict(excluded.get(kind, {}))},
+            "patching": none,
+            "ablation": none,
         }
         for kind in KINDS
     }
@@ -133,19 +133,19 @@ def _unplaced() -> Placed:
 
 
 def _in_words(kind: str, placed: Placed | None, chosen: Chosen) -> dict[str, Any]:
-    found = placed_in_words(placed or _unplaced()) | {"sought": placed is not None}
-    left_out = Counter(chosen.left_out.get(kind, {}))
+    summary = placed_text(placed or _unplaced()) | {"sought": placed is not None}
+    excluded = Counter(chosen.excluded.get(kind, {}))
     if placed is not None and placed.weak:
-        left_out[WEAK] += placed.weak
-    found["pairs"]["left_out"] = dict(left_out)
-    return found
+        excluded[WEAK] += placed.weak
+    summary["pairs"]["excluded"] = dict(excluded)
+    return summary
 
 
 def _matched(effects: Effects, contrast: str) -> Effects | None:
     rows = [
         row
-        for row, one in enumerate(effects.items)
-        if one.item.kind == "control" and one.item.extra.get("contrast") == contrast
+        for row, encoded_item in enumerate(effects.items)
+        if encoded_item.item.kind == "control" and encoded_item.item.extra.get("contrast") == contrast
     ]
     return effects.of(rows) if rows else None
 
@@ -153,14 +153,14 @@ def _matched(effects: Effects, contrast: str) -> Effects | None:
 def _locations(effects: Effects, placed: Mapping[str, Placed], config: LocateConfig) -> list[dict[str, Any]]:
     """Kinds, then families with their q-values over all families of both instruments' own list."""
     rows = []
-    families: dict[str, list[dict[str, Any]]] = {"interchange": [], "removal": []}
+    families: dict[str, list[dict[str, Any]]] = {"patching": [], "ablation": []}
     quiet = replace(config, draws=min(config.draws, 2_000))
     for kind, family, members in groups_of(effects):
-        one = placed[kind] if family is None else place(effects.of(members), None, quiet)
-        for instrument, found in (("interchange", one.interchange), ("removal", one.removal)):
-            if found is None:
+        placement = placed[kind] if family is None else place(effects.of(members), None, quiet)
+        for instrument, location in (("patching", placement.patching), ("ablation", placement.ablation)):
+            if location is None:
                 continue
-            row = _row(kind, family, instrument, found)
+            row = _row(kind, family, instrument, location)
             rows.append(row)
             if family is not None:
                 families[instrument].append(row)
@@ -170,11 +170,11 @@ def _locations(effects: Effects, placed: Mapping[str, Placed], config: LocateCon
     return rows
 
 
-def _row(kind: str, family: str | None, instrument: str, found: Location) -> dict[str, Any]:
+def _row(kind: str, family: str | None, instrument: str, location: Location) -> dict[str, Any]:
     return {
-        "kind": kind, "family": family, "instrument": instrument, "measure": "effect", "layer": found.layer,
-        "axis": "block", "depth": found.depth if np.isfinite(found.depth) else None, "low": found.low_layer,
-        "high": found.high_layer, "p": found.p, "q": None, "n": found.n_items, "method": found.method,
+        "kind": kind, "family": family, "instrument": instrument, "measure": "effect", "layer": location.layer,
+        "axis": "block", "depth": location.depth if np.isfinite(location.depth) else None, "low": location.low_layer,
+        "high": location.high_layer, "p": location.p, "q": None, "n": location.n_items, "method": location.method,
     }  # fmt: skip
 
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.causal.choose import choose_pairs
 from strata.experiments.locate.causal.intervene import knockout_window
-from strata.experiments.locate.causal.lines import cuts_for, lines_for, spans_of
+from strata.experiments.locate.causal.lines import ablations_for, lines_for, spans_of
 from strata.experiments.locate.config import LocateConfig
+from strata.probes.causal.ablation import DRAWS
 from strata.probes.causal.pairs import ALL, Pair
-from strata.probes.causal.removal import DRAWS
 
 _BACKWARD = 3
 """Forward passes that a forward and a backward pass take."""
@@ -26,7 +26,10 @@ def intervention_tokens(encoded: Sequence[EncodedItem], config: LocateConfig, n_
     if config.causal_map == "none":
         return 0
     # Which items the model answers is not known before it is asked: more answered families share the same pairs.
-    rows = [{"item": one.key, "kind": one.item.kind, "reason": None, "answered": True} for one in encoded]
+    rows = [
+        {"item": encoded_item.key, "kind": encoded_item.item.kind, "reason": None, "answered": True}
+        for encoded_item in encoded
+    ]
     chosen = choose_pairs(encoded, rows, config.pairs, config.seed)
     return round(work_of(chosen.pairs, chosen.reference, config, n_layers))
 
@@ -36,7 +39,7 @@ def work_of(pairs: Sequence[Pair], reference: Sequence[Pair], config: LocateConf
     groups: dict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
         groups[pair.group].append(pair)
-    recorded = sum(2 * len(pair.clean.ids) for pair in pairs) + sum(len(one.clean.ids) for one in reference)
+    recorded = sum(2 * len(pair.clean.ids) for pair in pairs) + sum(len(pair.clean.ids) for pair in reference)
     return recorded + sum(_edited(members, config, n_layers) for members in groups.values())
 
 
@@ -48,9 +51,9 @@ def _edited(pairs: Sequence[Pair], config: LocateConfig, n_layers: int) -> float
     for line in lines_for(config, spans):
         columns = reach if line.position == ALL else _columns(pairs, line.position)
         work += columns * _blocks_behind(line.component, line.window, n_layers)
-    for cut in cuts_for(config):
-        draws = DRAWS if cut.method == "resample" else 1
-        work += reach * draws * _blocks_behind(cut.component, cut.window, n_layers)
+    for ablation in ablations_for(config):
+        draws = DRAWS if ablation.method == "resample" else 1
+        work += reach * draws * _blocks_behind(ablation.component, ablation.window, n_layers)
     if config.causal_map != "quick":
         for window in [knockout_window(n_layers)] * len(spans):
             work += len(pairs) * _blocks_behind("attn_out", window, n_layers)
@@ -65,8 +68,8 @@ def _blocks_behind(component: str, window: int, n_layers: int) -> int:
 
 def _columns(pairs: Sequence[Pair], position: str) -> int:
     """Columns recomputed for an edit at a named position; a pair without it is carried along with its last one."""
-    found = 0
+    columns = 0
     for pair in pairs:
         place = pair.clean.positions.get(position)
-        found += len(pair.clean.ids) - place if place is not None and place >= pair.first_difference else 1
-    return found
+        columns += len(pair.clean.ids) - place if place is not None and place >= pair.first_difference else 1
+    return columns

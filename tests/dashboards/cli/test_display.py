@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from strata.dashboards.cli import display as display_module
-from strata.dashboards.cli.display import Display, Stopped, only_results_on_stdout
+from strata.dashboards.cli.display import Display, only_results_on_stdout
+from strata.dashboards.cli.stopping import Stopped
 
 
 @pytest.fixture
@@ -25,15 +26,15 @@ def test_a_log_gets_lines_every_five_percent_but_never_two_within_five_seconds(
     clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
     display = Display("plain", "run")
-    said: list[float] = []
+    times: list[float] = []
     for step in range(1001):
         display("capture", step, 1000, "items")
         if capsys.readouterr().err:
-            said.append(clock[0])
+            times.append(clock[0])
         clock[0] += 0.3
-    gaps = [b - a for a, b in itertools.pairwise(said)]
+    gaps = [b - a for a, b in itertools.pairwise(times)]
     assert min(gaps) >= 5 and max(gaps) <= 30.5
-    assert said[0] == 1000.0 and 15 <= len(said) <= 25
+    assert times[0] == 1000.0 and 15 <= len(times) <= 25
 
 
 def test_slow_work_is_reported_every_thirty_seconds_with_rate_and_remaining_time(

@@ -11,8 +11,7 @@ import pytest
 
 from strata.dashboards.cli.common_options import config_lines
 from strata.dashboards.cli.options import Option, add_options, positive, resolve
-from strata.dashboards.cli.verb_compare import QUICK as COMPARE_QUICK
-from strata.dashboards.cli.verb_locate import QUICK_FAMILIES
+from strata.dashboards.quick import QUICK_COMPARE, QUICK_FAMILIES
 from strata.experiments.items.builtin import DEFAULT, chosen
 from strata.experiments.items.schema import KINDS
 from strata.probes.errors import StrataError
@@ -29,8 +28,8 @@ OPTIONS = (
 def given(*words: str) -> dict[str, object]:
     parser = argparse.ArgumentParser()
     add_options(parser, OPTIONS)
-    found = vars(parser.parse_args(words))
-    return {name: value for name, value in found.items() if name not in ("config", "print_config")}
+    values = vars(parser.parse_args(words))
+    return {name: value for name, value in values.items() if name not in ("config", "print_config")}
 
 
 def test_command_line_beats_environment_beats_file_beats_default(
@@ -118,7 +117,7 @@ def test_what_is_no_finite_number_is_refused_wherever_it_comes_from(
 def test_a_quick_look_asks_some_default_families_of_every_kind_with_their_controls() -> None:
     assert set(QUICK_FAMILIES) < set(DEFAULT)
     assert {family.kind for family in chosen(QUICK_FAMILIES)} == set(KINDS)
-    compared = chosen(COMPARE_QUICK["families"])
+    compared = chosen(QUICK_COMPARE["families"])
     assert {family.kind for family in compared} == {"knowledge", "reasoning", "control"}
     assert sum(family.domain == "medicine" for family in compared) >= 3
     controls = {name for name in QUICK_FAMILIES if name.endswith("_stated")}

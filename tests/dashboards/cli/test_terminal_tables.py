@@ -50,14 +50,14 @@ def test_a_matrix_comes_in_parts_that_each_name_their_rows(width: int) -> None:
     lines = printed(width, print_matrix, "by block", columns, rows)
     assert max(map(cell_len, lines)) <= width
     for block, *cells in rows:
-        mine = " ".join(line for line in lines if re.match(rf" *{block} ", line))
-        assert all(cell in mine for cell in cells)
+        of_block = " ".join(line for line in lines if re.match(rf" *{block} ", line))
+        assert all(cell in of_block for cell in cells)
 
 
 def test_as_many_columns_from_the_end_as_fit_and_one_at_least() -> None:
     columns, rows = [Column("aaaa"), Column("bbbb"), Column("cccc")], [["1", "2", "3"]]
-    kept, ends = [Column("stream")], [["30"]]
-    shown = [fitting_from_the_end(Console(width=width), kept, columns, rows, ends) for width in (10, 12, 18, 24, 80)]
+    fixed, ends = [Column("stream")], [["30"]]
+    shown = [fitting_from_the_end(Console(width=width), fixed, columns, rows, ends) for width in (10, 12, 18, 24, 80)]
     assert shown == [1, 1, 2, 3, 3]
 
 

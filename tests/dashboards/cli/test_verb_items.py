@@ -1,4 +1,4 @@
-"""`strata items import` as a person meets it: what was left out is counted, and refusals are one sentence."""
+"""`strata items import` as a person meets it: what was excluded is counted, and refusals are one sentence."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def test_every_row_is_an_item_or_counted_with_its_reason(folder: Path, capfd: py
     assert capfd.readouterr().out == (
         "2 items (2 with a minimal pair) from 5 rows in items.jsonl\n"
         "       2 knowledge t\n"
-        "       1 left out: the row has nothing in 'answer'\n"
-        "       1 left out: 'answer' holds a list (write {answer[0]} for its first entry)\n"
-        "       1 left out: the row has nothing in 'question'\n"
+        "       1 excluded: the row has nothing in 'answer'\n"
+        "       1 excluded: 'answer' holds a list (write {answer[0]} for its first entry)\n"
+        "       1 excluded: the row has nothing in 'question'\n"
     )
     assert imported("t.jsonl", "items.jsonl", "--json") == 0
     result = json.loads(capfd.readouterr().out)
-    assert result["rows"] == result["items"] + sum(result["left_out"].values()) == 5
+    assert result["rows"] == result["items"] + sum(result["excluded"].values()) == 5
 
 
 def test_items_without_a_foil_are_kept_and_said_apart(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     Path("t.csv").write_text("question,answer\nFrance?,Paris\nItaly?,Paris\n")
     assert imported("t.csv") == 0
     assert capfd.readouterr().out.endswith(
-        "       2 without a foil: no other row of the family and wording has another answer\n"
+        "       2 without a foil: no other row of the family and template has another answer\n"
     )
 
 

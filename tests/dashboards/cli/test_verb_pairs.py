@@ -43,9 +43,9 @@ def test_another_model_exits_with_1_in_exactly_one_json_object(
 ) -> None:
     other = saved(tmp_path / "other", seed=5)
     assert main(["pairs", "verify", str(base), str(other), "--json"]) == 1
-    found = json.loads(capfd.readouterr().out)
-    assert (found["schema"], found["ok"], found["verdict"]) == ("strata.pair/1", False, "not the base")
-    assert {"name", "block", "matrix", "cosine", "relative_norm"} <= set(found["tensors"][0])
+    check = json.loads(capfd.readouterr().out)
+    assert (check["schema"], check["ok"], check["verdict"]) == ("strata.pair/1", False, "not the base")
+    assert {"name", "block", "matrix", "cosine", "relative_norm"} <= set(check["tensors"][0])
 
 
 def test_candidates_are_ranked_and_the_nearer_one_is_proposed(
@@ -60,8 +60,8 @@ def test_candidates_are_ranked_and_the_nearer_one_is_proposed(
     tiny_tokenizer().save_pretrained(tuned)
     command = ["pairs", "verify", str(sibling), str(tuned), "--candidates", str(base), "--json"]
     assert main(command) == 1
-    found = json.loads(capfd.readouterr().out)
-    assert found["hint"] == str(base) and found["candidates"][0]["spec"] == str(base)
+    check = json.loads(capfd.readouterr().out)
+    assert check["hint"] == str(base) and check["candidates"][0]["spec"] == str(base)
 
 
 def test_names_are_judged_without_weights(capfd: pytest.CaptureFixture[str]) -> None:
@@ -82,7 +82,7 @@ def test_the_list_says_where_each_base_is_stated(capfd: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["verify", "smollm2"], "takes two checkpoints, 1 was given"),
         (["verify"], "takes two checkpoints, 0 were given"),
@@ -92,8 +92,8 @@ def test_the_list_says_where_each_base_is_stated(capfd: pytest.CaptureFixture[st
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(
-    arguments: list[str], said: str, capfd: pytest.CaptureFixture[str]
+    arguments: list[str], message: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["pairs", *arguments, "--display", "none"]) == 2
     captured = capfd.readouterr()
-    assert said in captured.err and captured.err.count("\n") == 1 and not captured.out
+    assert message in captured.err and captured.err.count("\n") == 1 and not captured.out

@@ -32,7 +32,12 @@ def _names(tab: Any, panel: str) -> list[str]:
 
 def test_the_effect_stands_beside_its_controls_with_n(tab: Any) -> None:
     names = " | ".join(_names(tab, "curves"))
-    for words in ("knowledge · n 22 pairs", "random donor · n 22 / 16", "norm-matched random vector", "wrong position"):
+    for words in (
+        "knowledge · n 22 pairs",
+        "random donor · n 22 / 16",
+        "norm-matched noise random vector",
+        "wrong position",
+    ):
         assert words in names
     dashes = tab.evaluate(
         f"[...new Set({FIGURE.format('curves')}.data.filter((t) => /donor|norm|wrong/.test(t.name || '')).map((t) => t.line.dash))]"
@@ -41,8 +46,8 @@ def test_the_effect_stands_beside_its_controls_with_n(tab: Any) -> None:
     assert "highest at block 3" in tab.locator("#curves-panel .plotbox").get_attribute("aria-label")
 
 
-def test_removal_has_its_damage_beneath_on_the_same_x_and_a_scale_of_its_own(tab: Any) -> None:
-    tab.locator("#inst").select_option("removal")
+def test_ablation_has_its_damage_beneath_on_the_same_x_and_a_scale_of_its_own(tab: Any) -> None:
+    tab.locator("#inst").select_option("ablation")
     tab.locator("#measure").select_option("mean")
     _settled(tab)
     layout = tab.evaluate(
@@ -80,12 +85,12 @@ def test_the_map_tells_three_blanks_apart_and_marks_token_identity(tab: Any) -> 
 
 def test_an_item_shows_its_two_prompts_aligned_and_the_link_restores_it(browser: Any, report: Path) -> None:
     wanted = (
-        "cgroup=item%3Aaddition-001&cmeasure=noise&csite=mlp_out&inst=removal&measure=skip&site=attn_out&theme=dark"
+        "cgroup=item%3Aaddition-001&cmeasure=noise&csite=mlp_out&inst=ablation&measure=skip&site=attn_out&theme=dark"
     )
     with opened(browser, report, wanted) as page:
         assert page.locator("#cgroup").input_value() == "item:addition-001"
         assert page.locator("#cmeasure").input_value() == "noise" and page.locator("#csite").input_value() == "mlp_out"
-        assert page.locator("#inst").input_value() == "removal" and page.locator("#site").input_value() == "attn_out"
+        assert page.locator("#inst").input_value() == "ablation" and page.locator("#site").input_value() == "attn_out"
         text = page.locator("#causal-head .pair").inner_text()
         assert "operand" in text and "addition-001" in text and "100-noitidda" in text
         assert "1 pair" in page.locator("#causal-panel .plotbox").get_attribute("aria-label")
@@ -107,7 +112,7 @@ def test_a_run_without_interventions_says_not_run(browser: Any, tmp_path: Path) 
         assert page.locator("#causal-panel [data-state=not_run]").count() == 1
         assert page.locator("#inst").input_value() == "probe.linear"
         assert "not tested" in page.locator(".kinds").inner_text()
-        page.locator("#inst").select_option("interchange")
+        page.locator("#inst").select_option("patching")
         page.wait_for_selector("#curves-panel [data-state=not_run]")
 
 

@@ -16,7 +16,7 @@ from strata.dashboards.page import write_comparison
 __all__ = ["browser"]
 pytestmark = pytest.mark.browser
 FIGURE = "document.querySelector('#{}-panel .plot')"
-PANELS = ("layermap", "layers", "grafts", "crossed", "weights", "similarity", "contrasts", "transfer")
+PANELS = ("layermap", "layers", "layer_swaps", "crossed", "weights", "similarity", "contrasts", "transfer")
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +29,10 @@ def _heat(tab: Any, panel: str) -> Any:
 
 
 def _lines(tab: Any, panel: str) -> list[Any]:
-    found: list[Any] = tab.evaluate(
+    lines: list[Any] = tab.evaluate(
         f"{FIGURE.format(panel)}.data.filter((t) => t.name).map((t) => ({{name: t.name, x: t.xaxis, y: [...t.y], text: t.customdata[0]}}))"
     )
-    return found
+    return lines
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -52,46 +52,52 @@ def test_the_map_shows_either_model_in_one_colour_range_and_their_difference_in_
 ) -> None:
     with opened(browser, report) as tab:
         seen = {}
-        for show in ("base", "distilled", "twin", "change", "beyond_twin"):
+        for show in ("base", "distilled", "control", "change", "difference_in_differences"):
             tab.locator("#show").select_option(show)
             _settled(tab)
             seen[show] = _heat(tab, "layermap")
         ranges = {show: (heat["zmin"], heat["zmax"]) for show, heat in seen.items()}
-        assert ranges["base"] == ranges["distilled"] == ranges["twin"] != ranges["change"] == ranges["beyond_twin"]
+        assert (
+            ranges["base"]
+            == ranges["distilled"]
+            == ranges["control"]
+            != ranges["change"]
+            == ranges["difference_in_differences"]
+        )
         for before, after, change in zip(*(seen[s]["z"] for s in ("base", "distilled", "change")), strict=True):
             for b, a, c in zip(before, after, change, strict=True):
                 assert a - b == pytest.approx(c, abs=2e-4)
-        assert "show=beyond_twin" in tab.evaluate("location.hash")
+        assert "show=difference_in_differences" in tab.evaluate("location.hash")
         names = {line["name"] for line in _lines(tab, "layers")}
-        assert names == {"base", "distilled", "twin", "distilled − base", "twin − base", "distilled − twin"}
+        assert names == {"base", "distilled", "control", "distilled − base", "control − base", "distilled − control"}
         assert "n 24" in _lines(tab, "layers")[0]["text"]
 
 
-def test_grafts_stand_side_by_side_and_turn_around(browser: Any, report: Path) -> None:
+def test_layer_swaps_stand_side_by_side_and_turn_around(browser: Any, report: Path) -> None:
     with opened(browser, report) as tab:
-        lines = _lines(tab, "grafts")
-        assert {line["name"] for line in lines} == {"distilled", "twin"} and len({line["x"] for line in lines}) == 6
+        lines = _lines(tab, "layer_swaps")
+        assert {line["name"] for line in lines} == {"distilled", "control"} and len({line["x"] for line in lines}) == 6
         assert lines[0]["y"] == [0.0] * 9 + [1.0] * 3
         tab.locator("#gscore").select_option("value")
         _settled(tab)
-        assert any("random" in line["name"] for line in _lines(tab, "grafts"))
+        assert any("random" in line["name"] for line in _lines(tab, "layer_swaps"))
         tab.locator("#gway").select_option("out_of_base")
         _settled(tab)
-        assert {line["name"] for line in _lines(tab, "grafts")} == {"distilled", "twin"}
-        tools = tab.locator("#grafts-panel .plot-tools")
+        assert {line["name"] for line in _lines(tab, "layer_swaps")} == {"distilled", "control"}
+        tools = tab.locator("#layer_swaps-panel .plot-tools")
         tools.get_by_text("Show as table").click()
-        assert "24" in tab.locator("#grafts-panel .astable tbody").inner_text()
+        assert "24" in tab.locator("#layer_swaps-panel .astable tbody").inner_text()
 
 
 def test_few_points_have_bars_and_a_null_stands_beside_what_is_lent(browser: Any, report: Path) -> None:
-    with opened(browser, report, "gmeasure=in_words") as tab:
+    with opened(browser, report, "gmeasure=generated") as tab:
         bars = tab.evaluate(
-            f"{FIGURE.format('grafts')}.data.filter((t) => t.name).map((t) => [t.x.length, t.error_y.array[0], t.error_y.arrayminus[0]])"
+            f"{FIGURE.format('layer_swaps')}.data.filter((t) => t.name).map((t) => [t.x.length, t.error_y.array[0], t.error_y.arrayminus[0]])"
         )
         assert bars and all(points == 2 and up > 0 and down > 0 for points, up, down in bars)
         assert {line["name"] for line in _lines(tab, "crossed")} == {
             "distilled",
-            "twin",
+            "control",
             "as far, in a random direction",
         }
 
@@ -106,19 +112,19 @@ def test_a_fall_of_one_dimension_or_one_family_stands_beside_the_lines_that_deny
         dips = [line for line in lines if line["name"] == "distilled with base" and line["y"][4] < 0.7]
         assert len(dips) == 2
         panel = tab.locator("#similarity-panel").inner_text()
-        assert "CKA without each family in turn" in panel and "one of 3 families left out at a time" in panel
+        assert "CKA without each family in turn" in panel and "one of 3 families excluded at a time" in panel
         band = tab.evaluate(
             f"{FIGURE.format('similarity')}.data.filter((t) => t.fill === 'toself').map((t) => [...t.y])"
         )
         assert any(min(y) < 0.66 and y[4] > 0.95 for y in band), (
             "the band reaches where the curve would be without the family"
         )
-        told = tab.locator("#similarity .readings").inner_text()
+        readings = tab.locator("#similarity .readings").inner_text()
         assert (
-            "most of the fall at streams 3–5 goes with it" in told
-            and "only binding makes it fall at streams 3–5" in told
+            "most of the fall at streams 3–5 goes with it" in readings
+            and "only binding makes it fall at streams 3–5" in readings
         )
-        assert "12 of 24 reasoning items are scored behind a first answer token" in told
+        assert "12 of 24 reasoning items are scored behind a first answer token" in readings
         tab.locator("#spos").select_option("subject")
         _settled(tab)
         assert len(_lines(tab, "similarity")) == 12
@@ -148,18 +154,18 @@ def test_contrasts_show_the_excess_of_all_models_and_the_four_curves_of_each(bro
     with opened(browser, report) as tab:
         lines = _lines(tab, "contrasts")
         names = {line["name"] for line in lines}
-        assert len(names) == 8 and {"excess, base", "excess, twin", "fast – slow", "fast – in French"} <= names
-        # Excess (by itself, and with families left out) and four curves of three models and two kinds, but for the kind that
-        # the twin could not be asked; and one excess without the dimension that carries it.
+        assert len(names) == 8 and {"excess, base", "excess, control", "fast – slow", "fast – in French"} <= names
+        # Excess (by itself, and with families excluded) and four curves of three models and two kinds, but for the kind that
+        # the control could not be asked; and one excess without the dimension that carries it.
         assert len(lines) == 31
         last = [line["y"][-1] for line in lines if line["name"] == "excess, distilled"]
         assert last == pytest.approx([0.05] * 4)
         (trimmed,) = [line for line in lines if line["name"] == "excess, base, without dominant dimensions"]
         assert trimmed["y"] == pytest.approx([0.0] * 13)
-        told = tab.locator("#contrasts .readings").inner_text()
-        assert "without what is dominant it is gone at streams 3–12" in told
-        assert "without binding it is gone at streams 3–12" in told
-        assert "twin, knowledge: 3 item(s) can be asked" in tab.locator("#contrasts-panel").inner_text()
+        readings = tab.locator("#contrasts .readings").inner_text()
+        assert "without what is dominant it is gone at streams 3–12" in readings
+        assert "without binding it is gone at streams 3–12" in readings
+        assert "control, knowledge: 3 item(s) can be asked" in tab.locator("#contrasts-panel").inner_text()
 
 
 def test_a_link_restores_the_view_and_junk_is_ignored(browser: Any, report: Path) -> None:
@@ -179,10 +185,19 @@ def test_a_link_restores_the_view_and_junk_is_ignored(browser: Any, report: Path
 
 
 def test_what_is_empty_stands_there_with_its_reason(browser: Any, tmp_path: Path) -> None:
-    empty = {"grafts", "grafts_in_words", "crossed", "similarity", "contrasts", "transfer", "weights", "changes"}
-    run = write_synthetic_comparison(tmp_path / "run", without=empty, twin=False)
+    empty = {
+        "layer_swaps",
+        "generated_layer_swaps",
+        "crossed",
+        "similarity",
+        "contrasts",
+        "transfer",
+        "weights",
+        "changes",
+    }
+    run = write_synthetic_comparison(tmp_path / "run", without=empty, control=False)
     with opened(browser, write_comparison(run)) as tab:
-        for name in ("layermap", "grafts", "crossed", "weights", "transfer", "similarity", "contrasts"):
+        for name in ("layermap", "layer_swaps", "crossed", "weights", "transfer", "similarity", "contrasts"):
             assert len(tab.locator(f"#{name}-panel [data-state]").inner_text()) > 40, name
         assert tab.locator("#similarity-panel [data-state=incomparable]").count() == 1
 
@@ -190,21 +205,21 @@ def test_what_is_empty_stands_there_with_its_reason(browser: Any, tmp_path: Path
 def test_models_that_hardly_differ_have_scores_and_a_reason_for_no_recovery(browser: Any, tmp_path: Path) -> None:
     run = write_synthetic_comparison(tmp_path / "run", without={"recovery"})
     with opened(browser, write_comparison(run)) as tab:
-        assert tab.locator("#gmeasure").input_value() == "in_words", "what there is a recovery of comes first"
+        assert tab.locator("#gmeasure").input_value() == "generated", "what there is a recovery of comes first"
         tab.locator("#gmeasure").select_option("logit_difference")
         _settled(tab)
-        assert "differ by 0.02" in tab.locator("#grafts-panel").inner_text()
+        assert "differ by 0.02" in tab.locator("#layer_swaps-panel").inner_text()
         tab.locator("#gscore").select_option("value")
         _settled(tab)
-        assert len(_lines(tab, "grafts")) == 18
+        assert len(_lines(tab, "layer_swaps")) == 18
 
 
 def test_without_javascript_the_verdict_stands(browser: Any, report: Path) -> None:
     with opened(browser, report, java_script_enabled=False) as tab:
-        assert "popular story: undetermined" in tab.locator(".verdict").inner_text()
+        assert "layer-split hypothesis: undetermined" in tab.locator(".verdict").inner_text()
         assert tab.locator("#answers table").first.is_visible()
 
 
 def test_a_measure_made_one_way_says_so_the_other_way(browser: Any, report: Path) -> None:
-    with opened(browser, report, "gmeasure=in_words&gway=out_of_base") as tab:
-        assert "Not asked this way." in tab.locator("#grafts-panel").inner_text()
+    with opened(browser, report, "gmeasure=generated&gway=out_of_base") as tab:
+        assert "Not asked this way." in tab.locator("#layer_swaps-panel").inner_text()

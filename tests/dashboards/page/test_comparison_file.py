@@ -57,7 +57,7 @@ def test_it_is_small_and_points_nowhere_but_to_its_models_runs(page: str) -> Non
             value = attributes.get(name) or ""
             assert not re.match(r"(?i)\s*(https?:|file:)?//|\s*/", value), (name, value)
             links += [value] if value.endswith(".html") else []
-    assert set(links) == {f"{role}/report.html" for role in ("base", "distilled", "twin")}
+    assert set(links) == {f"{role}/report.html" for role in ("base", "distilled", "control")}
     assert "someone" not in page
 
 
@@ -69,7 +69,7 @@ def test_hostile_texts_come_out_as_text(page: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("by", "told"),
+    ("by", "sentence"),
     [
         (("weights", "weights"), "Judged by the weights of the two checkpoints"),
         (("names", "names"), "Judged by the names of the two checkpoints alone"),
@@ -78,39 +78,39 @@ def test_hostile_texts_come_out_as_text(page: str) -> None:
         (("", ""), "Every model has a page"),
     ],
 )
-def test_above_the_pair_check_stands_what_it_was_judged_by(tmp_path: Path, by: tuple[str, str], told: str) -> None:
+def test_above_the_pair_check_stands_what_it_was_judged_by(tmp_path: Path, by: tuple[str, str], sentence: str) -> None:
     run = write_synthetic_comparison(tmp_path / "run")
     checks = json.loads((run / "pair_check.json").read_text())
     for check, judged_by in zip(checks.values(), by, strict=True):
         check["judged_by"] = judged_by
     (run / "pair_check.json").write_text(json.dumps(checks))
     text = _read(write_comparison(run).read_text(encoding="utf-8")).text
-    assert told in text
+    assert sentence in text
     assert ("Judged by the weights" in text) == (by == ("weights", "weights"))
 
 
 def test_without_javascript_it_tells_verdict_answers_pairs_and_locations(page: str, run: Path) -> None:
     text = re.sub(r"\s+", " ", _read(page).text)
-    found = json.loads((run / "comparison.json").read_text())
-    for sentence in found["verdict"]["sentences"]:
+    summary = json.loads((run / "comparison.json").read_text())
+    for sentence in summary["verdict"]["sentences"]:
         assert sentence in text
     for words in (
-        "popular story: undetermined", "Its base is another-model.", "families that were never trained on", "3 × never closes its think block",
-        "+25.0", "[17.0, 33.0]", "block 5 [4–6]", "not located in twin", "unchanged", "21 pairs in 11 clusters",
-        "the two models do not differ enough on these items", "only the MLP lines and the grafts say where the change is",
+        "layer-split hypothesis: undetermined", "Its base is another-model.", "families that were never trained on", "3 × never closes its think block",
+        "+25.0", "[17.0, 33.0]", "block 5 [4–6]", "not located in control", "unchanged", "21 pairs in 11 clusters",
+        "the two models do not differ enough on these items", "only the MLP lines and the layer swaps say where the change is",
         "Every measure could be made of every model.",
         "How alike are the profiles over layers?", "0.41[0.86]", "3 clusters carry both profiles",
     ):  # fmt: skip
         assert words in text, words
 
 
-def test_what_was_left_out_is_listed_with_its_reason(tmp_path: Path) -> None:
+def test_what_was_excluded_is_listed_with_its_reason(tmp_path: Path) -> None:
     page = write_comparison(
-        write_synthetic_comparison(tmp_path / "run", without={"similarity", "thoughts"})
+        write_synthetic_comparison(tmp_path / "run", without={"similarity", "generated"})
     ).read_text()
     text = _read(page).text
     assert "similarity of streams and probe transfer" in text and "its streams have 8 dimensions" in text
-    assert "no answers in words were asked for" in text
+    assert "no generated answers were asked for" in text
 
 
 def test_readings_over_the_budget_stay_in_the_table_and_the_page_says_so(tmp_path: Path) -> None:
@@ -119,8 +119,8 @@ def test_readings_over_the_budget_stay_in_the_table_and_the_page_says_so(tmp_pat
     page = write_comparison(run, max_bytes=whole - 3_000)
     view = json.loads((run / "view.json").read_text())
     assert page.stat().st_size <= whole - 3_000
-    left_out = view["sizes"]["readings_left_out"]
-    assert left_out > 0 and f"{left_out} readings stay in changes.parquet" in page.read_text()
+    excluded = view["sizes"]["readings_excluded"]
+    assert excluded > 0 and f"{excluded} readings stay in changes.parquet" in page.read_text()
     assert {"denoise", "answer_logprob"} <= {reading["measure"] for reading in view["changes"]["readings"]}
 
 
@@ -134,9 +134,9 @@ def test_report_rebuilds_the_comparison_and_the_pages_of_its_models(
     run = write_synthetic_comparison(tmp_path / "run")
     assert _report(run) == 0
     assert json.loads(capfd.readouterr().out)["report"] == str(run / "report.html")
-    for directory in (run, *(run / role for role in ("base", "distilled", "twin"))):
+    for directory in (run, *(run / role for role in ("base", "distilled", "control"))):
         assert (directory / "report.html").read_text().startswith("<!doctype html>")
-    assert "popular story" in (run / "report.html").read_text()
+    assert "layer-split hypothesis" in (run / "report.html").read_text()
 
 
 def test_report_refuses_tables_of_another_run_and_an_unfinished_comparison(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_report_refuses_tables_of_another_run_and_an_unfinished_comparison(tmp_p
     (run / "manifest.json").write_text(json.dumps(manifest | {"run_id": "another"}))
     with pytest.raises(StrataError, match=r"changes\.parquet belongs to another run"):
         _report(run)
-    models = {role: {"weights_sha256": "00"} for role in ("base", "distilled", "twin")}
+    models = {role: {"weights_sha256": "00"} for role in ("base", "distilled", "control")}
     (run / "manifest.json").write_text(json.dumps(manifest | {"config": {"models": models}}))
     with pytest.raises(StrataError, match="about other models"):
         _report(run)
@@ -162,11 +162,11 @@ def test_families_whose_probes_are_read_behind_a_fed_start_are_named(tmp_path: P
 
 def test_a_place_that_was_not_looked_for_is_not_called_not_located(tmp_path: Path) -> None:
     run = write_synthetic_comparison(tmp_path / "run", hostile=False)
-    found = json.loads((run / "comparison.json").read_text())
-    for kind in found["kinds"].values():
+    summary = json.loads((run / "comparison.json").read_text())
+    for kind in summary["kinds"].values():
         kind["located"] = dict.fromkeys(kind["located"])
-    (run / "comparison.json").write_text(json.dumps(found))
-    for role in found["models"]:
+    (run / "comparison.json").write_text(json.dumps(summary))
+    for role in summary["models"]:
         manifest = run / role / "manifest.json"
         known = json.loads(manifest.read_text())
         manifest.write_text(json.dumps({**known, "config": {**known.get("config", {}), "causal_map": "none"}}))

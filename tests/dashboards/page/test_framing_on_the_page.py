@@ -45,37 +45,37 @@ def text_of(page: Path) -> str:
     [("chat", "inside the chat template"), ("empty-think", "inside the chat template after an empty think block")],
 )
 def test_a_chat_is_told_in_the_caption_and_with_its_opening(tmp_path: Path, framing: Any, words: str) -> None:
-    run = located(write_synthetic_run(tmp_path / "run"), {"framing": framing, "opening": OPENING})
+    run = located(write_synthetic_run(tmp_path / "run"), {"framing": framing, "prompt_prefix": OPENING})
     changed(run / "summary.json", warnings=[caveat_of(framing)])
     page = write_report(run)
     assert f"Asked {words}. An item is answered right" in text_of(page) and "<img" not in page.read_text()
     view = build_view(run)
     facts = dict(view["provenance"]["facts"])
-    assert (facts["Asked"], facts["Opening"], facts["Chat template sha256"]) == (words, SHOWN, HASH)
+    assert (facts["Asked"], facts["Prompt prefix"], facts["Chat template sha256"]) == (words, SHOWN, HASH)
     caveat = {"code": "warning", "text": f"Asked {words}: not comparable with raw runs."}
     assert caveat in view["verdict"]["caveats"]
 
 
 def test_a_raw_run_says_so_whether_or_not_it_was_made_before_there_was_a_choice(tmp_path: Path) -> None:
     old = write_synthetic_run(tmp_path / "old")
-    for run in (old, located(write_synthetic_run(tmp_path / "new"), {"framing": "raw", "opening": ""})):
+    for run in (old, located(write_synthetic_run(tmp_path / "new"), {"framing": "raw", "prompt_prefix": ""})):
         assert "Asked as raw text. An item is answered right" in text_of(write_report(run))
         facts = dict(build_view(run)["provenance"]["facts"])
-        assert facts["Asked"] == "as raw text" and "Opening" not in facts
+        assert facts["Asked"] == "as raw text" and "Prompt prefix" not in facts
 
 
 def test_a_comparison_tells_it_too_with_the_distilled_models_template(tmp_path: Path) -> None:
     run = write_synthetic_comparison(tmp_path / "run")
     assert "The same prompts, asked as raw text, paired by item" in text_of(write_comparison(run))
     config = json.loads((run / "manifest.json").read_text())["config"]
-    config["locate"] = {"framing": "chat", "opening": OPENING}
+    config["locate"] = {"framing": "chat", "prompt_prefix": OPENING}
     changed(run / "manifest.json", config=config, chat_template_sha256={"base": None, "distilled": HASH})
     assert "The same prompts, asked inside the chat template, paired by item" in text_of(write_comparison(run))
     facts = dict(build_comparison(run)["provenance"]["facts"])
-    assert (facts["Asked"], facts["Opening"]) == ("inside the chat template", SHOWN)
+    assert (facts["Asked"], facts["Prompt prefix"]) == ("inside the chat template", SHOWN)
     assert facts["Chat template sha256"] == HASH
 
 
 def test_only_tags_that_close_are_no_paths(tmp_path: Path) -> None:
-    run = located(write_synthetic_run(tmp_path / "run"), {"opening": "</think> </home/someone/x> /home/someone"})
-    assert dict(build_view(run)["provenance"]["facts"])["Opening"] == "</think> <…/x> …/someone"
+    run = located(write_synthetic_run(tmp_path / "run"), {"prompt_prefix": "</think> </home/someone/x> /home/someone"})
+    assert dict(build_view(run)["provenance"]["facts"])["Prompt prefix"] == "</think> <…/x> …/someone"

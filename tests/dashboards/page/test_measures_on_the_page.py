@@ -28,39 +28,39 @@ def text_of(page: Path) -> str:
 
 
 def rewritten(run: Path, kind: str, **measures: Any) -> None:
-    found = json.loads((run / "comparison.json").read_text())
-    of_kind = found["kinds"][kind] | measures
+    summary = json.loads((run / "comparison.json").read_text())
+    of_kind = summary["kinds"][kind] | measures
     of_kind |= {"agreement": agreement(of_kind), "disagreement": disagreement(of_kind)}
     of_kind |= {"claimed": claimed(of_kind), "shown_by": shown_by(of_kind)}
-    found["kinds"][kind] = of_kind
-    (run / "comparison.json").write_text(json.dumps(found))
+    summary["kinds"][kind] = of_kind
+    (run / "comparison.json").write_text(json.dumps(summary))
 
 
 def test_each_number_stands_under_the_measure_it_is_of(tmp_path: Path) -> None:
     run = write_synthetic_comparison(tmp_path / "run", hostile=False)
-    found = json.loads((run / "comparison.json").read_text())
+    summary = json.loads((run / "comparison.json").read_text())
     for kind in build_comparison(run)["answers"]["kinds"]:
-        of_kind = found["kinds"][kind["kind"]]
-        assert [one["label"] for one in kind["measures"]] == [one.label for one in AGREEING]
-        for told in kind["measures"]:
-            source = of_kind["by_choice" if told["name"] == "accuracy" else told["name"]]
-            assert told["estimates"]["change"]["value"] == pytest.approx(source["change"]["value"], rel=1e-4)
-        assert [one["decides"] for one in kind["measures"]] == [True, False, False, False]
+        of_kind = summary["kinds"][kind["kind"]]
+        assert [measure["label"] for measure in kind["measures"]] == [measure.label for measure in AGREEING]
+        for shown in kind["measures"]:
+            source = of_kind["by_choice" if shown["name"] == "accuracy" else shown["name"]]
+            assert shown["estimates"]["change"]["value"] == pytest.approx(source["change"]["value"], rel=1e-4)
+        assert [measure["decides"] for measure in kind["measures"]] == [True, False, False, False]
 
 
 def test_accuracies_that_different_measures_decided_stand_beside_both_of_them(tmp_path: Path) -> None:
     run = write_synthetic_comparison(tmp_path / "run", hostile=False)
     rewritten(run, "knowledge", decided_by={"by_choice": 30, "by_likelihood": 8})
-    (kind,) = (one for one in build_comparison(run)["answers"]["kinds"] if one["kind"] == "knowledge")
-    labels = [one["label"] for one in kind["measures"]]
+    (kind,) = (entry for entry in build_comparison(run)["answers"]["kinds"] if entry["kind"] == "knowledge")
+    labels = [measure["label"] for measure in kind["measures"]]
     assert labels[0] == "share answered right (30 by choice, 8 by likelihood)"
     assert labels[1:3] == [BY_CHOICE.label, BY_LIKELIHOOD.label]
 
 
 def test_a_change_that_another_measure_denies_is_marked_and_told(tmp_path: Path) -> None:
-    run = write_synthetic_comparison(tmp_path / "run", hostile=False, twin=False)
-    found = json.loads((run / "comparison.json").read_text())["kinds"]["reasoning"]
-    down = {**found["answer_logprob"], "change": {**LOSS, "value": -2.0, "low": -3.0, "high": -1.0}}
+    run = write_synthetic_comparison(tmp_path / "run", hostile=False, control=False)
+    reasoning = json.loads((run / "comparison.json").read_text())["kinds"]["reasoning"]
+    down = {**reasoning["answer_logprob"], "change": {**LOSS, "value": -2.0, "low": -3.0, "high": -1.0}}
     rewritten(run, "reasoning", answer_logprob=down)
     text = text_of(write_comparison(run))
     assert (
@@ -85,13 +85,13 @@ def section(run: Path, start: str, end: str) -> str:
 
 
 def test_what_only_some_measures_show_is_plain_and_told_beneath(tmp_path: Path) -> None:
-    run = write_synthetic_comparison(tmp_path / "run", hostile=False, twin=False)
-    assert "est sure" in section(run, 'id="answers"', "<h3>In words")
-    found = json.loads((run / "comparison.json").read_text())["kinds"]["reasoning"]
-    noise = {**found["answer_logprob"], "change": {**LOSS, "value": 0.11, "low": -0.99, "high": 1.17}}
+    run = write_synthetic_comparison(tmp_path / "run", hostile=False, control=False)
+    assert "est sure" in section(run, 'id="answers"', "<h3>Generated answers")
+    reasoning = json.loads((run / "comparison.json").read_text())["kinds"]["reasoning"]
+    noise = {**reasoning["answer_logprob"], "change": {**LOSS, "value": 0.11, "low": -0.99, "high": 1.17}}
     for kind in ("reasoning", "composite"):
         rewritten(run, kind, answer_logprob=noise)
-    kinds = section(run, 'id="answers"', "<h3>In words")
+    kinds = section(run, 'id="answers"', "<h3>Generated answers")
     assert "est sure" not in kinds and "≠</abbr>" not in kinds
     assert (
         "shown by accuracy by choice, accuracy by likelihood, logit difference, not shown by log-probability" in kinds
@@ -107,11 +107,11 @@ def test_a_family_is_never_bold_since_there_are_many(tmp_path: Path) -> None:
 
 def test_a_comparison_that_judged_by_point_estimates_is_shown_without_marks(tmp_path: Path) -> None:
     run = write_synthetic_comparison(tmp_path / "run", hostile=False)
-    found = json.loads((run / "comparison.json").read_text())
-    for of_kind in found["kinds"].values():
+    summary = json.loads((run / "comparison.json").read_text())
+    for of_kind in summary["kinds"].values():
         del of_kind["claimed"], of_kind["shown_by"]
-    (run / "comparison.json").write_text(json.dumps(found))
-    assert "est sure" not in section(run, 'id="answers"', "<h3>In words")
+    (run / "comparison.json").write_text(json.dumps(summary))
+    assert "est sure" not in section(run, 'id="answers"', "<h3>Generated answers")
 
 
 def test_a_depth_that_is_not_located_in_both_models_has_no_number(tmp_path: Path) -> None:
@@ -134,9 +134,9 @@ def test_an_order_of_what_is_not_located_is_told_without_its_number_everywhere(t
     }
     assert order_words(order, {"knowledge": None, "reasoning": {"layer": 3}}) == "Order: undetermined (not located)."
     run = write_synthetic_comparison(tmp_path / "run", hostile=False)
-    found = json.loads((run / "comparison.json").read_text())
-    found["order"] = dict.fromkeys(found["order"], order)
-    (run / "comparison.json").write_text(json.dumps(found))
+    summary = json.loads((run / "comparison.json").read_text())
+    summary["order"] = dict.fromkeys(summary["order"], order)
+    (run / "comparison.json").write_text(json.dumps(summary))
     text = text_of(write_comparison(run))
     assert "Order: undetermined (not located)." in text and "0.046" not in text and "0.77" not in text
 
@@ -151,8 +151,8 @@ def test_an_order_of_what_is_not_located_is_told_without_its_number_everywhere(t
     ],
 )
 def test_the_measure_that_decides_says_what_the_column_answered_says(row: dict[str, Any], name: str | None) -> None:
-    found = deciding(row)
-    assert (None if found is None else found.name) == name
-    if found is not None:
-        assert value_of(row, found) == row["answered"]
-        assert deciding_label({found.name: 1}) == found.label
+    measure = deciding(row)
+    assert (None if measure is None else measure.name) == name
+    if measure is not None:
+        assert value_of(row, measure) == row["answered"]
+        assert deciding_label({measure.name: 1}) == measure.label

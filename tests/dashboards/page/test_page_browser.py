@@ -176,7 +176,7 @@ def test_a_link_restores_the_view_and_junk_is_ignored(browser: Any, report: Path
         assert "axis" not in tab.evaluate("location.hash") and "family=addition" in tab.evaluate("location.hash")
     junk = "inst=%3Cscript%3E&measure=nope&axis=9&family=nobody&sort=zz&pos=99999&stream=-3&x0=a&item=gone&nonsense=1"
     with opened(browser, report, junk) as tab:
-        assert tab.locator("#inst").input_value() == "interchange"
+        assert tab.locator("#inst").input_value() == "patching"
         assert "not in this report" in tab.locator("#notice").inner_text()
 
 

@@ -28,16 +28,16 @@ def page(synthetic: Path) -> str:
 class _Elements(html.parser.HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
+        self.elements.append((tag, dict(attrs)))
 
 
 def _elements(page: str) -> list[tuple[str, dict[str, str | None]]]:
     parser = _Elements()
     parser.feed(page)
-    return parser.found
+    return parser.elements
 
 
 def test_the_vendored_plotly_is_the_pinned_one_and_the_one_python_speaks() -> None:

@@ -1,4 +1,4 @@
-"""Does the view say of the interventions what the tables and the summary say, in words, lines, maps and single items?"""
+"""Does the view say of the interventions what the tables and the summary say, in sentences, lines, maps and single items?"""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def view(synthetic: Path) -> Json:
 
 
 def _line(view: Json, **where: Any) -> Json:
-    (found,) = [s for s in view["causal"]["lines"] if all(s[k] == v for k, v in where.items())]
-    return dict(found)
+    (line,) = [s for s in view["causal"]["lines"] if all(s[k] == v for k, v in where.items())]
+    return dict(line)
 
 
 def test_every_causal_number_is_the_tables(view: Json, synthetic: Path) -> None:
@@ -78,12 +78,12 @@ def test_a_kind_that_is_not_located_says_why_in_the_sentence(tmp_path: Path) -> 
     summary = json.loads((run / "summary.json").read_text())
     summary["kinds"]["knowledge"] |= {
         "located": None,
-        "why_not_located": "interchange points at block 3 and removal at block 9",
+        "why_not_located": "activation patching points at block 3 and ablation at block 9",
     }
     (run / "summary.json").write_text(json.dumps(summary))
     view = build_view(run)
     assert view["verdict"]["sentence"].startswith(
-        "Retrieval is not located: interchange points at block 3 and removal at block 9;"
+        "Retrieval is not located: activation patching points at block 3 and ablation at block 9;"
     )
     assert "quick" in {b["code"] for b in view["run"]["badges"]}
     assert view["verdict"]["caveats"][0]["code"] == "quick"
@@ -113,7 +113,7 @@ def test_a_run_without_interventions_is_not_run_and_never_zero(tmp_path: Path) -
     assert causal["state"] == "not_run" and "No intervention ran" in causal["text"]
     assert causal["lines"] == causal["items"] == causal["groups"] == causal["pairs"] == []
     assert all(k["cause"] is None and k["located"] == "not tested" for k in view["verdict"]["kinds"])
-    assert not any(m["instrument"] in ("interchange", "removal") for m in view["maps"])
+    assert not any(m["instrument"] in ("patching", "ablation") for m in view["maps"])
 
 
 def test_positions_stand_in_prompt_order_and_replaced_ones_are_marked(view: Json) -> None:
@@ -123,7 +123,7 @@ def test_positions_stand_in_prompt_order_and_replaced_ones_are_marked(view: Json
     peak = group["peaks"]["excess"]["mlp_out"]
     line = _line(
         view,
-        instrument="interchange",
+        instrument="patching",
         measure="excess",
         component="mlp_out",
         kind="knowledge",
@@ -136,7 +136,7 @@ def test_positions_stand_in_prompt_order_and_replaced_ones_are_marked(view: Json
 
 
 def test_a_causal_cell_is_dimmed_exactly_where_its_interval_covers_zero_or_is_absent(view: Json) -> None:
-    drawn = next(m for m in view["maps"] if m["id"] == "interchange.excess.spans")
+    drawn = next(m for m in view["maps"] if m["id"] == "patching.excess.spans")
     seen = set()
     for row in drawn["rows"]:
         for value, low, high, dim in zip(row["value"], row["low"], row["high"], row["dim"], strict=True):
@@ -176,11 +176,11 @@ def test_prompts_without_spans_are_one_piece_each() -> None:
     assert [p["name"] for p in segments(nested)] == ["all"]
 
 
-def test_pairs_left_out_are_counted_by_reason_and_families_show_q(view: Json) -> None:
+def test_pairs_excluded_are_counted_by_reason_and_families_show_q(view: Json) -> None:
     knowledge = next(p for p in view["causal"]["pairs"] if p["kind"] == "knowledge")
-    assert knowledge["left_out"] == [["not aligned token by token", 3], ["weak pair", 2]]
+    assert knowledge["excluded"] == [["not aligned token by token", 3], ["weak pair", 2]]
     causes = next(r for r in view["behaviour"]["rows"] if r["family"] == "capital")["causes"]
-    assert causes["interchange"]["q"] == 0.011 and causes["removal"]["layer"] == 3
+    assert causes["patching"]["q"] == 0.011 and causes["ablation"]["layer"] == 3
     assert view["causal"]["attribution"][0]["correlation"] == 0.91
 
 
@@ -188,9 +188,9 @@ def test_windows_and_methods_have_names() -> None:
     assert split_window("denoise.window3") == ("denoise", 3)
     assert split_window("window5") == ("", 5)
     assert split_window("mean") == ("mean", 1)
-    assert "windows of 3 blocks" in measure_meta("interchange", "denoise.window3")["label"]
-    assert measure_meta("removal", "specific.mean")["method"] == "mean"
-    assert order_measures("interchange", ["denoise.window3", "random_donor", "denoise"]) == [
+    assert "windows of 3 blocks" in measure_meta("patching", "denoise.window3")["label"]
+    assert measure_meta("ablation", "specific.mean")["method"] == "mean"
+    assert order_measures("patching", ["denoise.window3", "random_donor", "denoise"]) == [
         "denoise",
         "random_donor",
         "denoise.window3",

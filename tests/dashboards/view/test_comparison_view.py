@@ -13,7 +13,7 @@ from synthetic_comparison import write_synthetic_comparison
 from strata.dashboards.view.comparison import build_comparison
 from strata.dashboards.view.comparison_schema import validate_comparison_view
 from strata.experiments.compare.models import NEEDS_BOTH
-from strata.experiments.comparison_measures import GRAFTS, GRAFTS_IN_WORDS
+from strata.experiments.comparison_measures import GENERATED_LAYER_SWAPS, LAYER_SWAPS
 from strata.probes.errors import StrataError
 
 Json = dict[str, Any]
@@ -35,13 +35,13 @@ def _rows(run: Path, name: str) -> list[Json]:
 
 
 def _is_drawn(row: Json) -> bool:
-    """Left-out families are bands of another line; without dominant dimensions there is no second one."""
+    """Excluded families are bands of another line; without dominant dimensions there is no second one."""
     planted = [
         {"contrast": "distilled", "measure": "cka", "kind": "reasoning", "position": "last"},
         {"model": "base", "kind": "reasoning", "contrast": "excess"},
     ]
-    carried = any(all(row.get(name) == value for name, value in one.items()) for one in planted)
-    return row.get("left_out") is None and (row.get("dimensions") != "trimmed" or carried)
+    carried = any(all(row.get(name) == value for name, value in pattern.items()) for pattern in planted)
+    return row.get("excluded") is None and (row.get("dimensions") != "trimmed" or carried)
 
 
 @pytest.mark.parametrize(
@@ -76,47 +76,49 @@ def test_every_number_of_a_line_is_the_tables(
     assert checked == sum(row[layer] is not None for row in drawn) > 0
 
 
-def test_grafts_keep_score_and_recovery_apart_in_both_directions(view: Json, run: Path) -> None:
-    rows = [row for name in ("grafts", "grafts_in_words") for row in _rows(run, name) if row["layer"] is not None]
+def test_layer_swaps_keep_score_and_recovery_apart_in_both_directions(view: Json, run: Path) -> None:
+    rows = [
+        row for name in ("layer_swaps", "generated_layer_swaps") for row in _rows(run, name) if row["layer"] is not None
+    ]
     for score, column in (("value", "value"), ("recovery", "recovery")):
-        lines = [line for line in view["grafts"]["lines"] if line["score"] == score]
+        lines = [line for line in view["layer_swaps"]["lines"] if line["score"] == score]
         assert sum(len(line["layer"]) for line in lines) == sum(row[column] is not None for row in rows)
     into = next(
-        line for line in view["grafts"]["lines"]
+        line for line in view["layer_swaps"]["lines"]
         if (line["contrast"], line["direction"], line["sweep"], line["kind"], line["measure"], line["score"])
         == ("distilled", "out_of_base", "single", "reasoning", "accuracy", "recovery")
     )  # fmt: skip
     assert into["mean"] == [float(layer == 9) for layer in range(12)]
     assert not [
-        line for line in view["grafts"]["lines"] if line["contrast"] == "random" and line["score"] == "recovery"
+        line for line in view["layer_swaps"]["lines"] if line["contrast"] == "random" and line["score"] == "recovery"
     ]
 
 
-def test_grafts_asked_in_words_stand_among_the_grafts(view: Json, run: Path) -> None:
-    lines = [one for one in view["grafts"]["lines"] if one["measure"] == "in_words"]
-    table = pq.read_table(run / "grafts_in_words.parquet").to_pylist()
-    assert {(one["sweep"], one["score"]) for one in lines} == {
+def test_layer_swaps_asked_to_generate_stand_among_the_layer_swaps(view: Json, run: Path) -> None:
+    lines = [line for line in view["layer_swaps"]["lines"] if line["measure"] == "generated"]
+    table = pq.read_table(run / "generated_layer_swaps.parquet").to_pylist()
+    assert {(line["sweep"], line["score"]) for line in lines} == {
         (sweep, score) for sweep in ("prefix", "suffix") for score in ("value", "recovery")
     }
     for line in lines:
-        mine = sorted((r for r in table if r["sweep"] == line["sweep"]), key=lambda r: r["layer"])
-        assert line["layer"] == [r["layer"] for r in mine]
-        assert line["mean"] == pytest.approx([r[line["score"]] for r in mine])
-    assert view["grafts"]["scores"]["in_words"]["unit"] == "share of problems"
-    assert sum(one["measure"] == "in_words" for one in view["grafts"]["whole"]) == 2
+        of_sweep = sorted((r for r in table if r["sweep"] == line["sweep"]), key=lambda r: r["layer"])
+        assert line["layer"] == [r["layer"] for r in of_sweep]
+        assert line["mean"] == pytest.approx([r[line["score"]] for r in of_sweep])
+    assert view["layer_swaps"]["scores"]["generated"]["unit"] == "share of problems"
+    assert sum(entry["measure"] == "generated" for entry in view["layer_swaps"]["whole"]) == 2
 
 
 def test_profiles_stand_beside_their_ceiling_and_one_reading_an_instrument_is_shown(view: Json) -> None:
     rows = view["likeness"]
-    assert {row["instrument"] for row in rows} == {"Logit lens", "Interchange", "Removal"}
+    assert {row["instrument"] for row in rows} == {"Logit lens", "Activation patching", "Ablation"}
     assert len(rows) == 3 * 4
     for row in rows:
-        assert set(row["contrasts"]) == {"change", "twin_change", "beyond_twin"}
-        found = row["contrasts"]["change"]
+        assert set(row["contrasts"]) == {"change", "control_change", "difference_in_differences"}
+        change = row["contrasts"]["change"]
         if row["kind"] == "composite":
-            assert found["between"] is None and found["reason"] == "3 clusters carry both profiles"
+            assert change["between"] is None and change["reason"] == "3 clusters carry both profiles"
         else:
-            assert (found["between"], found["ceiling"], found["n_clusters"]) == (0.41, 0.86, 12)
+            assert (change["between"], change["ceiling"], change["n_clusters"]) == (0.41, 0.86, 12)
 
 
 def test_cells_are_dimmed_exactly_where_the_interval_covers_zero(view: Json) -> None:
@@ -126,11 +128,11 @@ def test_cells_are_dimmed_exactly_where_the_interval_covers_zero(view: Json) -> 
             assert dim == (not (low > 0 or high < 0))
             seen.add(dim)
     assert seen == {0, 1}
-    told = next(
+    description = next(
         line["aria"] for line in view["changes"]["lines"]
-        if (line["contrast"], line["instrument"], line["measure"], line["kind"]) == ("change", "interchange", "denoise", "reasoning")
+        if (line["contrast"], line["instrument"], line["measure"], line["kind"]) == ("change", "patching", "denoise", "reasoning")
     )  # fmt: skip
-    assert "leaves 0 out at blocks 8–9" in told
+    assert "leaves 0 out at blocks 8–9" in description
 
 
 def test_models_share_one_colour_range_and_differences_another(view: Json) -> None:
@@ -148,60 +150,66 @@ def test_models_share_one_colour_range_and_differences_another(view: Json) -> No
 
 
 def test_the_verdict_is_the_runs_and_every_caveat_stands_beside_it(view: Json, run: Path) -> None:
-    found = json.loads((run / "comparison.json").read_text())
-    assert view["verdict"]["sentences"] == found["verdict"]["sentences"]
-    assert view["verdict"]["word"] == found["verdict"]["story"]
-    texts = " ".join(one["text"] for one in view["verdict"]["caveats"])
-    assert "Whether base is the base of twin: not the base." in texts
+    summary = json.loads((run / "comparison.json").read_text())
+    assert view["verdict"]["sentences"] == summary["verdict"]["sentences"]
+    assert view["verdict"]["word"] == summary["verdict"]["hypothesis"]
+    texts = " ".join(caveat["text"] for caveat in view["verdict"]["caveats"])
+    assert "Whether base is the base of control: not the base." in texts
     assert "Base: two families are not answered." in texts and "/home/someone" not in json.dumps(view)
 
 
-def test_without_a_twin_the_page_says_what_that_costs(tmp_path: Path) -> None:
-    view = build_comparison(write_synthetic_comparison(tmp_path / "run", twin=False))
-    assert [one["code"] for one in view["verdict"]["caveats"]].count("twin") == 1
+def test_without_a_control_the_page_says_what_that_costs(tmp_path: Path) -> None:
+    view = build_comparison(write_synthetic_comparison(tmp_path / "run", control=False))
+    assert [caveat["code"] for caveat in view["verdict"]["caveats"]].count("control") == 1
     assert {line["contrast"] for line in view["changes"]["lines"]} == {"change"}
-    assert all(row["estimates"]["beyond_twin"] is None for kind in view["answers"]["kinds"] for row in kind["measures"])
+    assert all(
+        row["estimates"]["difference_in_differences"] is None
+        for kind in view["answers"]["kinds"]
+        for row in kind["measures"]
+    )
 
 
 def test_what_is_empty_says_why(tmp_path: Path) -> None:
     empty = {
-        "grafts",
-        "grafts_in_words",
+        "layer_swaps",
+        "generated_layer_swaps",
         "crossed",
         "similarity",
         "contrasts",
         "transfer",
         "weights",
         "changes",
-        "thoughts",
+        "generated",
     }
     view = build_comparison(write_synthetic_comparison(tmp_path / "run", without=empty))
-    for name in empty - {"thoughts", "grafts_in_words"}:
+    for name in empty - {"generated", "generated_layer_swaps"}:
         assert view[name]["state"] != "ok" and view[name]["text"].endswith((".", ")"))
     assert view["similarity"]["state"] == "incomparable" and "8 dimensions" in view["similarity"]["text"]
-    assert view["answers"]["thoughts_text"] == "no answers in words were asked for."
+    assert view["answers"]["generated_text"] == "no generated answers were asked for."
 
 
 def test_a_recovery_that_is_absent_has_its_reason(tmp_path: Path) -> None:
-    view = build_comparison(write_synthetic_comparison(tmp_path / "run", without={"recovery", "grafts_in_words"}))
-    assert not [line for line in view["grafts"]["lines"] if line["score"] == "recovery"]
-    assert {one["text"] for one in view["grafts"]["reasons"]} == {"the two models differ by 0.02, less than 0.1"}
-    assert any(line["score"] == "value" for line in view["grafts"]["lines"])
+    view = build_comparison(write_synthetic_comparison(tmp_path / "run", without={"recovery", "generated_layer_swaps"}))
+    assert not [line for line in view["layer_swaps"]["lines"] if line["score"] == "recovery"]
+    assert {reason["text"] for reason in view["layer_swaps"]["reasons"]} == {
+        "the two models differ by 0.02, less than 0.1"
+    }
+    assert any(line["score"] == "value" for line in view["layer_swaps"]["lines"])
 
 
 def test_contrasts_that_are_absent_have_their_reason(tmp_path: Path, view: Json) -> None:
-    assert [one["text"] for one in view["contrasts"]["reasons"]] == [
+    assert [reason["text"] for reason in view["contrasts"]["reasons"]] == [
         "3 item(s) can be asked behind every instruction, and 8 are needed"
     ]
     run = write_synthetic_comparison(tmp_path / "run")
-    manifest = json.loads((run / "twin" / "manifest.json").read_text())
+    manifest = json.loads((run / "control" / "manifest.json").read_text())
     manifest["checkpoint"]["n_layers"] = 7
-    (run / "twin" / "manifest.json").write_text(json.dumps(manifest))
+    (run / "control" / "manifest.json").write_text(json.dumps(manifest))
     other = build_comparison(run)["contrasts"]
     assert {line["model"] for line in other["lines"]} == {"base", "distilled"}
     assert "it has 7 blocks, the base 12" in other["reasons"][-1]["text"]
-    left_out = build_comparison(write_synthetic_comparison(tmp_path / "none", without={"contrasts"}))["contrasts"]
-    assert left_out["state"] == "not_run" and "--contrast-items 0" in left_out["text"]
+    excluded = build_comparison(write_synthetic_comparison(tmp_path / "none", without={"contrasts"}))["contrasts"]
+    assert excluded["state"] == "not_run" and "--contrast-items 0" in excluded["text"]
 
 
 def test_a_broken_view_is_named(view: Json) -> None:
@@ -219,16 +227,16 @@ def test_a_broken_file_is_named(tmp_path: Path, name: str, text: str) -> None:
         build_comparison(run)
 
 
-def test_grafts_that_are_left_out_alone_say_why(tmp_path: Path) -> None:
-    """Cross-model patches are there: the page must not tell that no grafts were asked for."""
-    run = write_synthetic_comparison(tmp_path / "run", without={"grafts", "grafts_in_words"})
-    found = json.loads((run / "comparison.json").read_text())
-    found["not_comparable"] = [
-        {"measure": GRAFTS, "model": "distilled", "reason": NEEDS_BOTH},
-        {"measure": GRAFTS_IN_WORDS, "model": "twin", "reason": "its context is short"},
+def test_layer_swaps_that_are_excluded_alone_say_why(tmp_path: Path) -> None:
+    """Cross-model patches are there: the page must not tell that no layer swaps were asked for."""
+    run = write_synthetic_comparison(tmp_path / "run", without={"layer_swaps", "generated_layer_swaps"})
+    summary = json.loads((run / "comparison.json").read_text())
+    summary["not_comparable"] = [
+        {"measure": LAYER_SWAPS, "model": "distilled", "reason": NEEDS_BOTH},
+        {"measure": GENERATED_LAYER_SWAPS, "model": "control", "reason": "its context is short"},
     ]
-    (run / "comparison.json").write_text(json.dumps(found))
+    (run / "comparison.json").write_text(json.dumps(summary))
     view = build_comparison(run)
-    assert view["grafts"]["state"] == "incomparable" and "--graft-pairs" not in view["grafts"]["text"]
-    assert NEEDS_BOTH in view["grafts"]["text"] and "twin: its context is short" in view["grafts"]["text"]
+    assert view["layer_swaps"]["state"] == "incomparable" and "--swap-pairs" not in view["layer_swaps"]["text"]
+    assert NEEDS_BOTH in view["layer_swaps"]["text"] and "control: its context is short" in view["layer_swaps"]["text"]
     assert view["crossed"]["state"] == "ok"

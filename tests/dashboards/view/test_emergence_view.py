@@ -30,13 +30,13 @@ def _settled(run: Path) -> dict[str, int | None]:
 def test_every_item_is_counted_once_by_the_settled_definition(view: Json, synthetic: Path) -> None:
     streams = _settled(synthetic)
     kinds = {row["item"]: row["kind"] for row in pq.read_table(synthetic / "behaviour.parquet").to_pylist()}
-    told = view["emergence"]
-    assert told["name"] == "settled" and "at every stream up to the last" in told["definition"]
-    assert {k["kind"] for k in told["kinds"]} == set(kinds.values())
-    for kind in told["kinds"]:
-        mine = [stream for item, stream in streams.items() if kinds[item] == kind["kind"]]
-        counted = Counter(mine)
-        assert kind["n"] == len(mine) == sum(one == kind["kind"] for one in kinds.values())
+    emergence = view["emergence"]
+    assert emergence["name"] == "settled" and "at every stream up to the last" in emergence["definition"]
+    assert {k["kind"] for k in emergence["kinds"]} == set(kinds.values())
+    for kind in emergence["kinds"]:
+        of_kind = [stream for item, stream in streams.items() if kinds[item] == kind["kind"]]
+        counted = Counter(of_kind)
+        assert kind["n"] == len(of_kind) == sum(name == kind["kind"] for name in kinds.values())
         assert kind["never"] == counted[None]
         assert kind["counts"] == [counted[stream] for stream in range(13)]
 

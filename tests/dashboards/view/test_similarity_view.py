@@ -1,4 +1,4 @@
-"""Is a similarity that one dimension or one family makes told as such, in lines and in words, and never as a change?"""
+"""Is a similarity that one dimension or one family makes told as such, in lines and in sentences, and never as a change?"""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ STREAMS = range(7)
 
 
 def run_of(table: str, rows: list[Json]) -> ComparisonRun:
-    found = {"models": {"base": {}, "distilled": {}}, "n_layers": 6}
-    return ComparisonRun(Path("somewhere"), {}, found, {}, [], {table: rows}, {"base": {}, "distilled": {}})
+    summary = {"models": {"base": {}, "distilled": {}}, "n_layers": 6}
+    return ComparisonRun(Path("somewhere"), {}, summary, {}, [], {table: rows}, {"base": {}, "distilled": {}})
 
 
 def rows_of(
@@ -40,12 +40,12 @@ def rows_of(
         value = full.get(stream, 1.0)
         for dimensions in ("all", "trimmed"):
             here = (trimmed or {}).get(stream, value) if dimensions == "trimmed" else value
-            rows.append({**at, "dimensions": dimensions, "left_out": None, "value": here, "low": here, "high": here})
+            rows.append({**at, "dimensions": dimensions, "excluded": None, "value": here, "low": here, "high": here})
             rows += [
                 {
                     **at,
                     "dimensions": dimensions,
-                    "left_out": family,
+                    "excluded": family,
                     "value": of.get(stream, here),
                     "low": None,
                     "high": None,
@@ -55,8 +55,8 @@ def rows_of(
     return rows
 
 
-def told(rows: list[Json]) -> str:
-    return " ".join(one["text"] for one in build_similarity(run_of("similarity", rows))["told"])
+def sentences_of(rows: list[Json]) -> str:
+    return " ".join(entry["text"] for entry in build_similarity(run_of("similarity", rows))["told"])
 
 
 def test_a_fall_that_is_not_there_without_the_dominant_dimensions_is_not_the_streams() -> None:
@@ -66,7 +66,7 @@ def test_a_fall_that_is_not_there_without_the_dominant_dimensions_is_not_the_str
     assert full["mean"][3] == 0.68 and trimmed["mean"][3] == 0.91
     assert full["dominant"][3] == "3, 9" and full["dominant"][0] is None and full["shares"][3] == 0.77
     assert "without dominant dimensions" in trimmed["aria"] and "without" not in full["aria"]
-    (sentence,) = [one["text"] for one in view["told"]]
+    (sentence,) = [entry["text"] for entry in view["told"]]
     assert "lowest CKA 0.680 at stream 3 (24 items)" in sentence
     assert "dimensions 3, 9 dominate: one holds up to 77 % of the variance (streams 2–4)" in sentence
     assert (
@@ -80,12 +80,12 @@ def test_where_nothing_is_dominant_the_trimmed_line_is_the_other_one() -> None:
     rows = rows_of({2: 0.7, 3: 0.68, 5: 0.8}, {2: 0.9, 3: 0.91})
     sparse = [row for row in rows if row["dimensions"] == "all" or row["dominant"]]
     assert len(sparse) < len(rows)
-    found = [build_similarity(run_of("similarity", table))["lines"] for table in (rows, sparse)]
-    assert found[0] == found[1] and found[0][1]["mean"] == [1.0, 1.0, 0.9, 0.91, 1.0, 0.8, 1.0]
+    lines = [build_similarity(run_of("similarity", table))["lines"] for table in (rows, sparse)]
+    assert lines[0] == lines[1] and lines[0][1]["mean"] == [1.0, 1.0, 0.9, 0.91, 1.0, 0.8, 1.0]
 
 
 def test_a_likeness_that_is_not_there_without_them_is_not_the_streams_either() -> None:
-    sentence = told(rows_of({}, {2: 0.4}))
+    sentence = sentences_of(rows_of({}, {2: 0.4}))
     assert (
         "lowest CKA 1.000" in sentence
         and "most of a fall at stream 2 is hidden by them (0.400 instead of 1.000" in sentence
@@ -94,17 +94,17 @@ def test_a_likeness_that_is_not_there_without_them_is_not_the_streams_either() -
 
 def test_a_fall_that_stays_without_them_is_only_in_part_theirs() -> None:
     """1 − .56 is more than half of 1 − .3."""
-    sentence = told(rows_of({2: 0.3}, {2: 0.56}))
+    sentence = sentences_of(rows_of({2: 0.3}, {2: 0.56}))
     assert (
         "a part of the fall at stream 2 goes with them, the rest stays (0.560 instead of 0.300 without them" in sentence
     )
     assert "most of" not in sentence
-    assert "most of the fall at stream 2 goes with them" in told(rows_of({2: 0.3}, {2: 0.66}))
-    assert "a part of the fall at stream 2 is hidden by them" in told(rows_of({2: 0.6}, {2: 0.4}))
+    assert "most of the fall at stream 2 goes with them" in sentences_of(rows_of({2: 0.3}, {2: 0.66}))
+    assert "a part of the fall at stream 2 is hidden by them" in sentences_of(rows_of({2: 0.6}, {2: 0.4}))
 
 
 def test_streams_of_opposite_direction_are_told_apart() -> None:
-    sentence = told(rows_of({2: 0.5, 5: 0.95}, {2: 0.9, 5: 0.7}))
+    sentence = sentences_of(rows_of({2: 0.5, 5: 0.95}, {2: 0.9, 5: 0.7}))
     assert "most of the fall at stream 2 goes with them (0.900 instead of 0.500" in sentence
     assert "most of a fall at stream 5 is hidden by them (0.700 instead of 0.950" in sentence
 
@@ -114,20 +114,20 @@ def test_the_share_of_a_dimension_that_is_not_dominant_is_not_rounded_up_to_the_
     share: float, words: str
 ) -> None:
     rows = [{**row, "share_other": share} for row in rows_of({2: 0.7})]
-    assert f"no dimension is dominant (the largest holds {words} of the variance)" in told(rows)
+    assert f"no dimension is dominant (the largest holds {words} of the variance)" in sentences_of(rows)
 
 
 def test_every_sentence_names_its_position() -> None:
     rows = [*rows_of({2: 0.7}), *rows_of({2: 0.6}, position="operand")]
     view = build_similarity(run_of("similarity", rows))
-    assert [(one["position"], f"reasoning, at {one['position']}: lowest" in one["text"]) for one in view["told"]] == [("last", True), ("operand", True)]  # fmt: skip
+    assert [(entry["position"], f"reasoning, at {entry['position']}: lowest" in entry["text"]) for entry in view["told"]] == [("last", True), ("operand", True)]  # fmt: skip
 
 
 def test_without_dominant_dimensions_there_is_no_second_line_and_that_is_said() -> None:
     view = build_similarity(run_of("similarity", rows_of({2: 0.7})))
     assert [line["dimensions"] for line in view["lines"]] == ["all"]
     assert "no dimension is dominant (the largest holds 5 % of the variance)" in view["told"][0]["text"]
-    same = told(rows_of({2: 0.7}, {2: 0.705}))
+    same = sentences_of(rows_of({2: 0.7}, {2: 0.705}))
     assert "the line is the same to 0.02" in same and "disagree" not in same
 
 
@@ -137,7 +137,7 @@ def test_a_fall_that_goes_with_one_family_is_told_as_that_familys() -> None:
     view = build_similarity(run_of("similarity", rows_of(dip, None, families)))
     (line,) = view["family_lines"]
     assert (line["low"][2], line["high"][2]) == (0.65, 0.98) and (line["low"][3], line["high"][3]) == (0.6, 0.97)
-    assert line["mean"][3] == 0.6 and "one of 3 families left out at a time" in line["method"]
+    assert line["mean"][3] == 0.6 and "one of 3 families excluded at a time" in line["method"]
     sentence = view["told"][0]["text"]
     assert "the lowest lies between 0.600 (without ordering) and 0.970 (without binding)" in sentence
     assert (
@@ -146,28 +146,28 @@ def test_a_fall_that_goes_with_one_family_is_told_as_that_familys() -> None:
     )
 
 
-def test_a_fall_that_stays_whichever_family_is_left_out_is_no_familys() -> None:
+def test_a_fall_that_stays_whichever_family_is_excluded_is_no_familys() -> None:
     families: Json = {"one": {2: 0.72}, "two": {2: 0.68}, "three": {2: 0.8}}
-    sentence = told(rows_of({2: 0.7}, None, families))
+    sentence = sentences_of(rows_of({2: 0.7}, None, families))
     assert "only" not in sentence and "between 0.680 (without two) and 0.800 (without three)" in sentence
-    assert "all of one family" in told(rows_of({2: 0.7}))
+    assert "all of one family" in sentences_of(rows_of({2: 0.7}))
 
 
 def test_names_of_families_can_not_reorder_the_sentence() -> None:
-    sentence = told(rows_of({2: 0.7}, None, {"a\u202eb": {2: 0.99}, "two": {2: 0.6}}))
+    sentence = sentences_of(rows_of({2: 0.7}, None, {"a\u202eb": {2: 0.99}, "two": {2: 0.6}}))
     assert "\u202e" not in sentence and "⟨U+202E⟩" in sentence
 
 
 def test_prompts_that_are_scored_behind_a_fed_token_are_counted() -> None:
-    sentence = told(rows_of({}, n_appended=12))
+    sentence = sentences_of(rows_of({}, n_appended=12))
     assert "12 of 24 reasoning items are scored behind a first answer token that answer and foil share" in sentence
-    assert "scored behind" not in told(rows_of({}))
+    assert "scored behind" not in sentences_of(rows_of({}))
 
 
 def test_a_cosine_is_told_only_where_a_dimension_carries_it() -> None:
     view = build_similarity(run_of("similarity", rows_of({2: 0.9}, measure="cosine")))
     assert view["told"] == [] and len(view["lines"]) == 1
-    carried = told(rows_of({2: 0.9}, {2: 0.5}, measure="cosine"))
+    carried = sentences_of(rows_of({2: 0.9}, {2: 0.5}, measure="cosine"))
     assert "lowest mean cosine 0.900" in carried and "of the squared length" in carried
 
 
@@ -184,9 +184,9 @@ def excess(value: float, trimmed: float | None = None, without: float | None = N
             common = {"model": "base", "kind": "reasoning", "contrast": "excess", "stream": stream, "dimensions": dimensions,
                       "share": 0.6, "dominant": None if trimmed is None else "7", "n_items": 24, "n_clusters": 12,
                       "method": "", "reason": None}  # fmt: skip
-            rows.append({**common, "left_out": None, "value": here, "low": here - half, "high": here + half})
+            rows.append({**common, "excluded": None, "value": here, "low": here - half, "high": here + half})
             rows += [
-                {**common, "left_out": family, "value": of, "low": None, "high": None}
+                {**common, "excluded": family, "value": of, "low": None, "high": None}
                 for family, of in (("one", here if without is None else without), ("two", here))
             ]
     return rows
@@ -205,8 +205,8 @@ def excess(value: float, trimmed: float | None = None, without: float | None = N
 )
 def test_an_excess_is_told_with_what_makes_it(rows: list[Json], words: str, absent: str) -> None:
     view = build_contrasts(run_of("contrasts", rows))
-    (one,) = view["told"]
-    assert words in one["text"] and absent not in one["text"]
+    (entry,) = view["told"]
+    assert words in entry["text"] and absent not in entry["text"]
 
 
 def test_a_contrast_that_falls_with_a_dimension_alone_is_drawn_without_it_and_told() -> None:
@@ -214,7 +214,7 @@ def test_a_contrast_that_falls_with_a_dimension_alone_is_drawn_without_it_and_to
     for contrast, fallen in (("excess", {}), ("slow_slow", {3: (0.43, 0.99)}), ("fast_fast", {3: (0.985, 0.99)})):
         for stream in STREAMS:
             values = fallen.get(stream, (0.0, 0.0) if contrast == "excess" else (1.0, 1.0))
-            common = {"model": "base", "kind": "knowledge", "contrast": contrast, "stream": stream, "left_out": None, "share": 0.5,
+            common = {"model": "base", "kind": "knowledge", "contrast": contrast, "stream": stream, "excluded": None, "share": 0.5,
                       "dominant": "7" if stream == 3 else None, "n_items": 24, "n_clusters": 12, "method": "", "reason": None}  # fmt: skip
             rows += [
                 {**common, "dimensions": dimensions, "value": value, "low": value - 0.01, "high": value + 0.01}
@@ -223,7 +223,7 @@ def test_a_contrast_that_falls_with_a_dimension_alone_is_drawn_without_it_and_to
     view = build_contrasts(run_of("contrasts", rows))
     twice = [line["contrast"] for line in view["lines"] if line["dimensions"] == "trimmed"]
     assert twice == ["excess", "slow_slow"], "what says the same is drawn once"
-    carried = [one["text"] for one in view["told"] if "slow reworded" in one["text"]]
+    carried = [entry["text"] for entry in view["told"] if "slow reworded" in entry["text"]]
     assert carried == [
         "Base, knowledge, slow – slow reworded: dimension 7 holds up to 50 % of the variance (stream 3); most of the fall at stream "
         "3 goes with it (0.990 instead of 0.430 without it at stream 3)."

@@ -91,8 +91,8 @@ def test_families_the_model_cannot_do_stay_everywhere(view: Json) -> None:
             for f in unanswered
         )
     assert unanswered <= set(view["items"]["columns"]["family"])
-    told = " ".join(c["text"] for c in view["verdict"]["caveats"])
-    assert all(f in told for f in unanswered)
+    caveats = " ".join(c["text"] for c in view["verdict"]["caveats"])
+    assert all(f in caveats for f in unanswered)
 
 
 def test_a_cell_is_dimmed_exactly_where_its_interval_covers_the_baseline(view: Json, synthetic: Path) -> None:
@@ -120,11 +120,11 @@ def test_the_sentence_and_its_n_speak_of_the_same_items(tmp_path: Path) -> None:
     view = build_view(run)
     summary = json.loads((run / "summary.json").read_text())
     for kind in view["verdict"]["kinds"]:
-        said = summary["kinds"][kind["kind"]]
+        of_kind = summary["kinds"][kind["kind"]]
         used = sum(r["used_items"] for r in view["behaviour"]["rows"] if r["kind"] == kind["kind"])
-        assert kind["used"] == said["used"] == used
+        assert kind["used"] == of_kind["used"] == used
         for onset in kind["onsets"]:
-            assert onset["layer"] == said["instruments"][onset["instrument"]]["onset"]["layer"]
+            assert onset["layer"] == of_kind["instruments"][onset["instrument"]]["onset"]["layer"]
             assert onset["n"] == used
             if kind["kind"] in ("knowledge", "reasoning"):
                 assert f"stream {onset['layer']} (depth" in view["verdict"]["sentence"]
@@ -216,8 +216,8 @@ def test_lens_maps_survive_their_packing(synthetic: Path) -> None:
             count = int(np.prod(a["shape"]))
             planes[a["name"]] = np.frombuffer(raw, kind, count, a["offset"]).reshape(a["shape"]) * a["step"]
         ids = tensors[f"{entry['key']}.top_ids"]
-        said = np.vectorize(lambda i: texts[int(i)])(planes["top_ids"])
-        assert (said == np.vectorize(lambda i: words[str(int(i))])(ids)).all()
+        decoded = np.vectorize(lambda i: texts[int(i)])(planes["top_ids"])
+        assert (decoded == np.vectorize(lambda i: words[str(int(i))])(ids)).all()
         exact = np.minimum(-tensors[f"{entry['key']}.top_logprobs"], 12.75)
         assert np.abs(planes["top_nlp"] - exact).max() <= 0.025 + 1e-5
         assert (planes["answer_rank"] == np.minimum(tensors[f"{entry['key']}.answer_rank"], 65535)).all()
@@ -236,9 +236,9 @@ def test_more_tokens_than_two_bytes_can_name_fall_back_to_another_token() -> Non
 
 
 def test_the_same_run_gives_the_same_bytes(synthetic: Path) -> None:
-    one, two = build_report(synthetic), build_report(synthetic)
-    assert json.dumps(one.view) == json.dumps(two.view)
-    assert one.blobs == two.blobs
+    first, second = build_report(synthetic), build_report(synthetic)
+    assert json.dumps(first.view) == json.dumps(second.view)
+    assert first.blobs == second.blobs
 
 
 def test_thousands_of_items_are_thinned_but_mapped_ones_stay(synthetic: Path) -> None:

@@ -51,13 +51,13 @@ def items(per_kind: int = 12) -> list[Item]:
 
 
 def questions(checkpoint: Checkpoint, asked: list[Item]) -> Questions:
-    encoded, left_out = encode_items(asked, checkpoint)
-    return Questions(tuple(asked), tuple(encoded), left_out, "sha", False, "")
+    encoded, excluded = encode_items(asked, checkpoint)
+    return Questions(tuple(asked), tuple(encoded), excluded, "sha", False, "")
 
 
 def whole(row: dict[str, Any]) -> bool:
     """Of all items and dimensions."""
-    return row["dimensions"] == "all" and row.get("left_out") is None
+    return row["dimensions"] == "all" and row.get("excluded") is None
 
 
 def test_every_contrast_is_plain_cka_of_what_hugging_face_computes(
@@ -70,15 +70,15 @@ def test_every_contrast_is_plain_cka_of_what_hugging_face_computes(
     for kind in ("knowledge", "reasoning"):
         states: dict[str, list[Tensor]] = {name: [] for name in SPOKEN}
         for name, text in SPOKEN.items():
-            for item in (one for one in asked if one.kind == kind):
+            for item in (question for question in asked if question.kind == kind):
                 ids = torch.tensor([model.tokenizer(f"{text}\n\n{item.prompt}")["input_ids"]])
                 with torch.no_grad():
-                    found = model.model(ids, output_hidden_states=True).hidden_states
-                states[name].append(torch.stack([state[0, -1] for state in found]))
+                    hidden = model.model(ids, output_hidden_states=True).hidden_states
+                states[name].append(torch.stack([state[0, -1] for state in hidden]))
         # The last of Hugging Face's states has gone through the final norm.
         for stream in range(model.n_layers):
             at = {name: torch.stack(of)[:, stream] for name, of in states.items()}
-            expected = {name: debiased_cka(at[one], at[two]) for name, (one, two) in PAIRS.items()}
+            expected = {name: debiased_cka(at[first], at[second]) for name, (first, second) in PAIRS.items()}
             for name, value in expected.items():
                 row = rows[kind, name, stream]
                 assert row["value"] == pytest.approx(value, abs=1e-4) and row["n_items"] == 12
@@ -94,29 +94,29 @@ def simulated(seed: int, slow: float, n_items: int = 24, d_model: int = 20) -> d
     made = torch.Generator().manual_seed(seed)
     fast, *noise = (torch.randn(n_items, 1, d_model, generator=made) for _ in range(5))
     sizes = (0.5, slow, slow, 0.5)
-    states = torch.stack([fast, *(fast + size * one for size, one in zip(sizes, noise, strict=True))])
-    found = contrasts_of(states, [str(n) for n in range(n_items)], ["one"] * n_items, draws=200, seed=seed)
-    return {row["contrast"]: row for row in found if row["dimensions"] == "all"}
+    states = torch.stack([fast, *(fast + size * sample for size, sample in zip(sizes, noise, strict=True))])
+    rows = contrasts_of(states, [str(n) for n in range(n_items)], ["one"] * n_items, draws=200, seed=seed)
+    return {row["contrast"]: row for row in rows if row["dimensions"] == "all"}
 
 
 def test_an_interval_of_the_excess_covers_zero_where_reasoning_does_no_more_than_another_token() -> None:
-    found = [simulated(seed, 0.5)["excess"] for seed in range(300)]
-    covered = np.mean([one["low"] <= 0 <= one["high"] for one in found])
-    values = np.array([one["value"] for one in found])
+    excesses = [simulated(seed, 0.5)["excess"] for seed in range(300)]
+    covered = np.mean([excess["low"] <= 0 <= excess["high"] for excess in excesses])
+    values = np.array([excess["value"] for excess in excesses])
     # Below 93 % would be worse than 95 % by more than chance over 300 draws; the jackknife errs to the other side.
     assert covered >= 0.93 and abs(values.mean()) < 0.01
-    widths = np.array([one["high"] - one["low"] for one in found])
+    widths = np.array([excess["high"] - excess["low"] for excess in excesses])
     assert widths.mean() < 3.2 * np.quantile(np.abs(values), 0.95)
 
 
 def test_an_excess_that_is_there_has_its_size_and_is_found() -> None:
-    found = [simulated(seed, 1.0) for seed in range(100)]
+    runs = [simulated(seed, 1.0) for seed in range(100)]
     # Of isotropic states and noise of size a the similarity is 1 / (1 + a²).
     truth = {"fast_slow": 1 / 2, "fast_other": 1 / 1.25, "excess": 1 / 1.25 - 1 / 2}
     for name, value in truth.items():
-        assert np.mean([one[name]["value"] for one in found]) == pytest.approx(value, abs=0.02)
-        assert np.mean([one[name]["low"] <= value <= one[name]["high"] for one in found]) >= 0.9
-    assert np.mean([one["excess"]["low"] > 0 for one in found]) > 0.9
+        assert np.mean([run[name]["value"] for run in runs]) == pytest.approx(value, abs=0.02)
+        assert np.mean([run[name]["low"] <= value <= run[name]["high"] for run in runs]) >= 0.9
+    assert np.mean([run["excess"]["low"] > 0 for run in runs]) > 0.9
 
 
 def test_the_same_states_behind_every_instruction_have_no_excess_and_few_clusters_no_interval() -> None:
@@ -131,48 +131,48 @@ def test_the_same_states_behind_every_instruction_have_no_excess_and_few_cluster
 
 def test_items_are_shared_out_over_families_and_entities_and_drawn_by_seed(tiny_models: Any) -> None:
     encoded = questions(tiny_models("llama"), items(20)).encoded
-    found = contrast_items(encoded, 7, 0)
-    assert Counter(one.kind for one in found) == {"knowledge": 7, "reasoning": 7}
-    assert Counter(one.family for one in found if one.kind == "reasoning") == {"reasoning0": 4, "reasoning1": 3}
-    assert contrast_items(encoded, 7, 0) == found != contrast_items(encoded, 7, 1)
+    chosen = contrast_items(encoded, 7, 0)
+    assert Counter(item.kind for item in chosen) == {"knowledge": 7, "reasoning": 7}
+    assert Counter(item.family for item in chosen if item.kind == "reasoning") == {"reasoning0": 4, "reasoning1": 3}
+    assert contrast_items(encoded, 7, 0) == chosen != contrast_items(encoded, 7, 1)
     assert len(contrast_items(encoded, 99, 0)) == 40 and contrast_items(encoded, 0, 0) == ()
 
 
-def test_what_does_not_fit_the_context_is_left_out_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_does_not_fit_the_context_is_excluded_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contrasts, "INSTRUCTIONS", SPOKEN)
     model = tiny_checkpoint("llama", max_position_embeddings=16)
     asked = items(8)
     asked[0] = Item(**{**vars(asked[0]), "prompt": "a b c d e f g h i j k l m n o p"})
-    rows = list(contrast_rows(model, "twin", asked, CONFIG))
+    rows = list(contrast_rows(model, "control", asked, CONFIG))
     left, few = [row for row in rows if row["kind"] == "knowledge"]
     assert left == {
-        "model": "twin", "kind": "knowledge", "reason": "1 item(s) left out: the prompt is longer than the model's context"
+        "model": "control", "kind": "knowledge", "reason": "1 item(s) excluded: the prompt is longer than the model's context"
     }  # fmt: skip
     assert few["reason"] == "7 item(s) can be asked behind every instruction, and 8 are needed"
     assert sum(row["kind"] == "reasoning" and whole(row) for row in rows) == len(NAMES) * (model.n_layers + 1)
 
 
-def test_a_question_that_an_instruction_cuts_otherwise_is_left_out(
+def test_a_question_that_an_instruction_cuts_otherwise_is_excluded(
     tiny_models: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a space before the question, its first word and the instruction's last become one token."""
     model, asked = tiny_models("llama"), [framed(item, REQUEST) for item in items(1)]
-    for slow, left_out in (("x y z ", 0), ("x y z", 2)):
+    for slow, excluded in (("x y z ", 0), ("x y z", 2)):
         monkeypatch.setattr(contrasts, "INSTRUCTIONS", {**SPOKEN, "slow": slow})
-        found = instructed(asked, model, REQUEST)
-        assert len(found.left_out) == left_out and len(found.items) == 2 - left_out
-        assert all("other tokens" in reason for reason in found.left_out.values())
+        instructed_questions = instructed(asked, model, REQUEST)
+        assert len(instructed_questions.excluded) == excluded and len(instructed_questions.items) == 2 - excluded
+        assert all("other tokens" in reason for reason in instructed_questions.excluded.values())
 
 
 def test_in_a_chat_the_instruction_is_what_is_requested(tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contrasts, "INSTRUCTIONS", SPOKEN)
-    model, opening = tiny_models("llama"), f"of {REQUEST} of the "
-    asked = [framed(item, opening) for item in items(2)]
-    found = instructed(asked, model, opening)
-    assert len(found.items) == 4
+    model, prompt_prefix = tiny_models("llama"), f"of {REQUEST} of the "
+    asked = [framed(item, prompt_prefix) for item in items(2)]
+    instructed_questions = instructed(asked, model, prompt_prefix)
+    assert len(instructed_questions.items) == 4
     for name, text in SPOKEN.items():
         expected = model.encode(f"of {text} of the {items(2)[0].prompt}")
-        assert found.prompts[name][0].ids == expected
+        assert instructed_questions.prompts[name][0].ids == expected
 
 
 def test_a_finished_table_is_not_made_again_and_a_model_that_cannot_be_asked_says_why(

@@ -14,7 +14,7 @@ from strata.experiments.compare.layer_changes import layer_changes
 from strata.experiments.items.schema import Item
 from strata.experiments.tables import PROFILES
 
-LAYERS = {"lens.logit": 4, "interchange": 3}
+LAYERS = {"lens.logit": 4, "patching": 3}
 ITEMS = [
     Item(f"{kind}:{number}", kind, "family", "", "a", "b", cluster=str(number))  # type: ignore[arg-type]
     for kind in ("knowledge", "reasoning")
@@ -26,7 +26,7 @@ def rows(seed: int) -> list[dict[str, Any]]:
     rng = Random(seed)
     readings = [
         ("lens.logit", "answer_logprob", None), ("lens.logit", "rank", None), ("lens.tuned", "answer_logprob", None),
-        ("interchange", "denoise", "mlp_out"),
+        ("patching", "denoise", "mlp_out"),
     ]  # fmt: skip
     return [
         {
@@ -49,7 +49,7 @@ def mean(numbers: list[float]) -> float:
 
 
 def test_every_reading_is_compared_item_by_item() -> None:
-    tables = {"base": rows(0), "distilled": rows(1), "twin": rows(2)}
+    tables = {"base": rows(0), "distilled": rows(1), "control": rows(2)}
     # One item has no value in one model, another isn't there at all: neither may count on the other side.
     tables["base"] = [row for row in tables["base"] if row["item"] != "knowledge:3"]
     for row in tables["distilled"]:
@@ -60,14 +60,18 @@ def test_every_reading_is_compared_item_by_item() -> None:
         for role, table in tables.items()
         for row in table
     }
-    found = changed(tables)
-    assert {(row["instrument"], row["measure"]) for row in found} == {
-        ("lens.logit", "answer_logprob"), ("interchange", "denoise"),
+    changes = changed(tables)
+    assert {(row["instrument"], row["measure"]) for row in changes} == {
+        ("lens.logit", "answer_logprob"), ("patching", "denoise"),
     }  # fmt: skip
-    contrasts = {"change": ("distilled", "base"), "twin_change": ("twin", "base"), "beyond_twin": ("distilled", "twin")}
+    contrasts = {
+        "change": ("distilled", "base"),
+        "control_change": ("control", "base"),
+        "difference_in_differences": ("distilled", "control"),
+    }
     # 3 contrasts × 2 kinds × (4 streams + 3 blocks)
-    assert len(found) == 3 * 2 * 7
-    for row in found:
+    assert len(changes) == 3 * 2 * 7
+    for row in changes:
         upper, lower = contrasts[row["contrast"]]
         sides: list[tuple[float, float]] = []
         for item in ITEMS:
@@ -87,7 +91,7 @@ def test_every_reading_is_compared_item_by_item() -> None:
 
 
 def test_a_reading_that_one_model_lacks_has_no_rows() -> None:
-    without = [row for row in rows(1) if row["instrument"] != "interchange"]
-    found = changed({"base": rows(0), "distilled": without})
-    assert {row["instrument"] for row in found} == {"lens.logit"}
-    assert {row["contrast"] for row in found} == {"change"}
+    without = [row for row in rows(1) if row["instrument"] != "patching"]
+    changes = changed({"base": rows(0), "distilled": without})
+    assert {row["instrument"] for row in changes} == {"lens.logit"}
+    assert {row["contrast"] for row in changes} == {"change"}

@@ -22,7 +22,7 @@ def table(shape: np.ndarray, seed: int) -> pa.Table:
     """One reading of every item: the shape and noise of its own."""
     rng = np.random.default_rng(seed)
     rows: list[dict[str, Any]] = [
-        {"item": item.id, "layer": layer, "instrument": "interchange", "measure": "denoise", "component": "mlp_out",
+        {"item": item.id, "layer": layer, "instrument": "patching", "measure": "denoise", "component": "mlp_out",
          "position": "last", "value": float(shape[layer] + 0.3 * rng.normal())}
         for item in ITEMS
         for layer in range(N_LAYERS)
@@ -32,11 +32,11 @@ def table(shape: np.ndarray, seed: int) -> pa.Table:
 
 def test_each_contrast_is_held_against_its_own_ceiling() -> None:
     rising = np.linspace(0, 2, N_LAYERS)
-    profiles = {"base": table(rising, 0), "distilled": table(rising[::-1], 1), "twin": table(rising, 2)}
+    profiles = {"base": table(rising, 0), "distilled": table(rising[::-1], 1), "control": table(rising, 2)}
     rows = {row["contrast"]: row for row in likeness_rows(profiles, ITEMS, seed=0)}
-    assert set(rows) == {"change", "twin_change", "beyond_twin"}
-    assert rows["change"]["between"] < -0.7 and rows["beyond_twin"]["between"] < -0.7
-    assert rows["twin_change"]["between"] == pytest.approx(rows["twin_change"]["ceiling"], abs=0.1)
+    assert set(rows) == {"change", "control_change", "difference_in_differences"}
+    assert rows["change"]["between"] < -0.7 and rows["difference_in_differences"]["between"] < -0.7
+    assert rows["control_change"]["between"] == pytest.approx(rows["control_change"]["ceiling"], abs=0.1)
     assert all(
         row["ceiling"] > 0.8 and row["n_clusters"] == N_ITEMS // 2 and row["reason"] is None for row in rows.values()
     )
@@ -61,8 +61,8 @@ def test_blocks_are_one_fewer_than_streams_and_both_are_measured() -> None:
 def test_layers_that_nobody_has_a_value_for_are_no_part_of_a_profile() -> None:
     rows = table(np.linspace(0, 2, N_LAYERS), 0).to_pylist()
     window = pa.Table.from_pylist([{**row, "value": None if row["layer"] in (3, 4) else row["value"]} for row in rows])
-    found = next(iter(likeness_rows({"base": window, "distilled": window}, ITEMS, seed=0)))
-    assert found["reason"] is None and found["n_clusters"] == N_ITEMS // 2
+    likeness = next(iter(likeness_rows({"base": window, "distilled": window}, ITEMS, seed=0)))
+    assert likeness["reason"] is None and likeness["n_clusters"] == N_ITEMS // 2
 
 
 def test_few_entities_and_flat_profiles_have_a_reason_in_place_of_a_number() -> None:
@@ -70,5 +70,5 @@ def test_few_entities_and_flat_profiles_have_a_reason_in_place_of_a_number() -> 
     few = next(iter(likeness_rows(profiles, ITEMS[:4], seed=0)))
     assert few["between"] is None and "2 clusters" in few["reason"]
     flat = pa.Table.from_pylist([{**row, "value": 1.0} for row in profiles["base"].to_pylist()])
-    found = next(iter(likeness_rows({"base": flat, "distilled": flat}, ITEMS, seed=0)))
-    assert found["between"] is None and "same at every layer" in found["reason"]
+    likeness = next(iter(likeness_rows({"base": flat, "distilled": flat}, ITEMS, seed=0)))
+    assert likeness["between"] is None and "same at every layer" in likeness["reason"]

@@ -1,4 +1,4 @@
-"""A gain or a loss is claimed only where every measure of the answers shows it, against the base and the twin."""
+"""A gain or a loss is claimed only where every measure of the answers shows it, against the base and the control."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from strata.experiments.compare.agreement import agreement, claimed, claimed_in_words
+from strata.experiments.compare.agreement import agreement, claimed, claimed_by_generated
 from strata.experiments.compare.agreement_words import disagreement, shown_by
 from strata.experiments.compare.behaviour_change import behaviour_change
-from strata.experiments.compare.in_words import in_words
+from strata.experiments.compare.claims import claims
+from strata.experiments.compare.hypothesis import hypothesis_of
 from strata.experiments.compare.next_tokens import format_instead, next_tokens, opens_tag
-from strata.experiments.compare.story import story_of
 from strata.experiments.items.schema import Item
 
 N = 40
@@ -32,18 +32,18 @@ def rows(
     kind: str, *, choice: float, likelihood: float, logprob: float, next_token: str | None = " a"
 ) -> list[dict[str, Any]]:
     """A model's table: the first `choice` share of the items is right by choice, the first `likelihood` share by likelihood."""
-    found = []
+    table = []
     noise = np.random.default_rng(round(1000 * abs(logprob + choice))).normal(0, 0.2, N)
     for number in range(N):
         by_choice, above = number < choice * N, number < likelihood * N
-        found.append(
+        table.append(
             {
                 "item": f"{kind}:{number}", "kind": kind, "family": "facts", "reason": None, "answered": by_choice,
                 "correct_by_choice": by_choice, "correct_by_likelihood": above, "logit_difference": 1.0 if above else -1.0,
                 "answer_logprob": logprob + noise[number], "rank": 0, "next_token": next_token,
             }
         )  # fmt: skip
-    return found
+    return table
 
 
 def changed(kind: str = "knowledge", **models: list[dict[str, Any]]) -> dict[str, Any]:
@@ -57,39 +57,43 @@ WORSE = {"choice": 0.5, "likelihood": 0.6, "logprob": -4.0}
 
 def test_every_measure_is_counted_on_its_own() -> None:
     before, after = rows("knowledge", **BASE), rows("knowledge", choice=0.5, likelihood=0.8, logprob=-1.0)
-    found = changed(base=before, distilled=after)
+    summary = changed(base=before, distilled=after)
     for name, column in (("by_choice", "correct_by_choice"), ("by_likelihood", "correct_by_likelihood")):
         expected = np.mean([a[column] - b[column] for a, b in zip(after, before, strict=True)])
-        assert found[name]["change"]["value"] == pytest.approx(expected)
-    assert found["accuracy"]["change"] == found["by_choice"]["change"]
-    assert found["by_likelihood"]["change"]["value"] == pytest.approx(-0.1)
-    assert found["decided_by"] == {"by_choice": N}
+        assert summary[name]["change"]["value"] == pytest.approx(expected)
+    assert summary["accuracy"]["change"] == summary["by_choice"]["change"]
+    assert summary["by_likelihood"]["change"]["value"] == pytest.approx(-0.1)
+    assert summary["decided_by"] == {"by_choice": N}
 
 
 def test_a_loss_that_all_measures_show_is_claimed() -> None:
-    found = changed(base=rows("knowledge", **BASE), distilled=rows("knowledge", **WORSE))
-    assert claimed(found) == found["claimed"] == -1 and disagreement(found) is None and shown_by(found) is None
-    assert set(agreement(found)["change"]["signs"]) == {"by_choice", "by_likelihood", "logit_difference", "answer_logprob"}  # fmt: skip
-    assert agreement(found)["change"]["sign"] == -1
+    summary = changed(base=rows("knowledge", **BASE), distilled=rows("knowledge", **WORSE))
+    assert claimed(summary) == summary["claimed"] == -1 and disagreement(summary) is None and shown_by(summary) is None
+    assert set(agreement(summary)["change"]["signs"]) == {"by_choice", "by_likelihood", "logit_difference", "answer_logprob"}  # fmt: skip
+    assert agreement(summary)["change"]["sign"] == -1
 
 
 def test_one_measure_that_denies_it_is_enough_to_claim_nothing() -> None:
     after = rows("knowledge", choice=0.5, likelihood=0.6, logprob=-1.5)
-    found = changed(base=rows("knowledge", **BASE), distilled=after)
-    assert found["by_choice"]["change"]["high"] < 0 and claimed(found) == 0
-    told = disagreement(found)
-    assert told is not None and told.startswith("against the base: accuracy by choice −40.0 points [−")
-    assert "log-probability of the answer +0.5" in told and " nats [+0." in told
+    summary = changed(base=rows("knowledge", **BASE), distilled=after)
+    assert summary["by_choice"]["change"]["high"] < 0 and claimed(summary) == 0
+    sentence = disagreement(summary)
+    assert sentence is not None and sentence.startswith("against the base: accuracy by choice −40.0 points [−")
+    assert "log-probability of the answer +0.5" in sentence and " nats [+0." in sentence
 
 
-def test_what_the_control_twin_loses_as_well_is_held_against_every_measure_too() -> None:
-    """By choice it loses more than its twin, by log-probability less: what every measure shows against the base is no claim."""
-    twin = rows("knowledge", choice=0.8, likelihood=0.8, logprob=-4.5)
-    found = changed(base=rows("knowledge", **BASE), distilled=rows("knowledge", **WORSE), twin=twin)
-    assert found["by_choice"]["beyond_twin"]["high"] < 0 and claimed(found) == 0
-    told = disagreement(found)
-    assert told is not None and told.startswith("against the control twin: ") and "against the base" not in told
-    assert shown_by(found) == "against the base a fall is shown by every measure"
+def test_what_the_control_control_loses_as_well_is_held_against_every_measure_too() -> None:
+    """By choice it loses more than its control, by log-probability less: what every measure shows against the base is no claim."""
+    control = rows("knowledge", choice=0.8, likelihood=0.8, logprob=-4.5)
+    summary = changed(base=rows("knowledge", **BASE), distilled=rows("knowledge", **WORSE), control=control)
+    assert summary["by_choice"]["difference_in_differences"]["high"] < 0 and claimed(summary) == 0
+    sentence = disagreement(summary)
+    assert (
+        sentence is not None
+        and sentence.startswith("against the control model: ")
+        and "against the base" not in sentence
+    )
+    assert shown_by(summary) == "against the base a fall is shown by every measure"
 
 
 MEASURES = ("by_choice", "by_likelihood", "logit_difference", "answer_logprob")
@@ -98,47 +102,47 @@ Three = tuple[float, float | None, float | None]
 
 
 def estimates(*of_measures: Three, beyond: tuple[Three, ...] = ()) -> dict[str, Any]:
-    """A kind of which each of the four measures has the given change, and with a twin the given one beyond it."""
-    found: dict[str, Any] = {"decided_by": {"by_choice": 40}}
+    """A kind of which each of the four measures has the given change, and with a control the given one beyond it."""
+    summary: dict[str, Any] = {"decided_by": {"by_choice": 40}}
     for place, name in enumerate(MEASURES):
         change = dict(zip(("value", "low", "high"), of_measures[place], strict=True))
         past = dict(zip(("value", "low", "high"), beyond[place], strict=True)) if beyond else None
-        found[name] = {"change": change, "twin_change": None, "beyond_twin": past}
-    return found | {"accuracy": found["by_choice"]}
+        summary[name] = {"change": change, "control_change": None, "difference_in_differences": past}
+    return summary | {"accuracy": summary["by_choice"]}
 
 
 @pytest.mark.parametrize("noise", [NOISE_UP, NOISE_DOWN, ZERO, (0.0, None, None), (-0.3, None, None)])
 def test_an_interval_around_0_neither_denies_a_change_nor_shows_it(noise: Three) -> None:
     """Whichever sign its point estimate has: of two like runs one must not disagree and the other claim."""
-    found = estimates(DOWN, DOWN, DOWN, noise)
-    assert claimed(found) == 0 and disagreement(found) is None
-    assert agreement(found)["change"] == {
+    summary = estimates(DOWN, DOWN, DOWN, noise)
+    assert claimed(summary) == 0 and disagreement(summary) is None
+    assert agreement(summary)["change"] == {
         "sign": 0,
         "opposite": False,
         "signs": dict(zip(MEASURES, (-1, -1, -1, 0), strict=True)),
     }
-    assert shown_by(found) == (
+    assert shown_by(summary) == (
         "against the base a fall is shown by accuracy by choice, accuracy by likelihood, logit difference, not shown by "
         "log-probability of the answer"
     )
     beyond = estimates(*[DOWN] * 4, beyond=(DOWN, DOWN, noise, noise))
     assert claimed(beyond) == 0 and disagreement(beyond) is None
     assert shown_by(beyond) == (
-        "against the base a fall is shown by every measure; against the control twin a fall is shown by accuracy by choice, "
+        "against the base a fall is shown by every measure; against the control model a fall is shown by accuracy by choice, "
         "accuracy by likelihood, not shown by logit difference, log-probability of the answer"
     )
 
 
 @pytest.mark.parametrize(("sides", "claim"), [((UP,), 1), ((DOWN,), -1), ((UP, UP), 1), ((UP, DOWN), 0), ((DOWN, UP), 0), ((UP, NOISE_UP), 0), ((ZERO, UP), 0)])  # fmt: skip
-def test_all_measures_must_show_it_on_one_side_and_against_a_twin_too(sides: tuple[Three, ...], claim: int) -> None:
+def test_all_measures_must_show_it_on_one_side_and_against_a_control_too(sides: tuple[Three, ...], claim: int) -> None:
     change, *beyond = sides
-    found = estimates(*[change] * 4, beyond=tuple(beyond * 4))
-    assert claimed(found) == claim and disagreement(found) is None
+    summary = estimates(*[change] * 4, beyond=tuple(beyond * 4))
+    assert claimed(summary) == claim and disagreement(summary) is None
 
 
 def test_only_intervals_on_opposite_sides_of_0_disagree_and_only_they_are_named() -> None:
-    told = disagreement(estimates(NOISE_DOWN, ZERO, (3.62, 1.76, 5.51), (-7.17, -9.12, -5.27)))
-    assert told == (
+    sentence = disagreement(estimates(NOISE_DOWN, ZERO, (3.62, 1.76, 5.51), (-7.17, -9.12, -5.27)))
+    assert sentence == (
         "against the base: logit difference +3.62 [+1.76, +5.51], log-probability of the answer −7.17 nats [−9.12, −5.27]"
     )
     assert disagreement(estimates(UP, UP, NOISE_DOWN, NOISE_DOWN)) is None
@@ -146,10 +150,13 @@ def test_only_intervals_on_opposite_sides_of_0_disagree_and_only_they_are_named(
 
 def test_a_measure_that_was_not_taken_is_not_asked_for() -> None:
     """Items without choices."""
-    found = estimates(*[DOWN] * 4)
-    found |= {"by_choice": dict.fromkeys(("change", "twin_change", "beyond_twin")), "accuracy": found["by_likelihood"]}
-    found |= {"decided_by": {"by_likelihood": 40}}
-    assert claimed(found) == -1 and list(agreement(found)["change"]["signs"]) == list(MEASURES[1:])
+    summary = estimates(*[DOWN] * 4)
+    summary |= {
+        "by_choice": dict.fromkeys(("change", "control_change", "difference_in_differences")),
+        "accuracy": summary["by_likelihood"],
+    }
+    summary |= {"decided_by": {"by_likelihood": 40}}
+    assert claimed(summary) == -1 and list(agreement(summary)["change"]["signs"]) == list(MEASURES[1:])
 
 
 @pytest.mark.parametrize(
@@ -169,7 +176,7 @@ def test_a_measure_that_was_not_taken_is_not_asked_for() -> None:
 def test_generated_answers_are_held_back_where_all_that_is_shown_at_the_prompts_is_the_opposite(
     prompts: dict[str, Any], words: int
 ) -> None:
-    assert claimed_in_words(estimates(*[UP] * 4)["accuracy"], prompts) == words
+    assert claimed_by_generated(estimates(*[UP] * 4)["accuracy"], prompts) == words
 
 
 def test_families_carry_no_claim() -> None:
@@ -181,13 +188,13 @@ def test_families_carry_no_claim() -> None:
 
 def test_no_change_at_all_is_no_disagreement() -> None:
     same = rows("knowledge", **BASE)
-    found = changed(base=same, distilled=same)
-    assert claimed(found) == 0 and disagreement(found) is None
-    assert not agreement(found)["change"]["opposite"]
+    summary = changed(base=same, distilled=same)
+    assert claimed(summary) == 0 and disagreement(summary) is None
+    assert not agreement(summary)["change"]["opposite"]
 
 
 def test_a_claim_does_not_stand_on_one_accuracy_alone() -> None:
-    bare = {"change": {"value": -0.2, "low": -0.3, "high": -0.1}, "beyond_twin": None}
+    bare = {"change": {"value": -0.2, "low": -0.3, "high": -0.1}, "difference_in_differences": None}
     assert claimed({"accuracy": bare, "decided_by": {"by_choice": 40}}) == 0
 
 
@@ -195,14 +202,14 @@ def test_items_that_are_decided_otherwise_under_another_tokenizer_are_not_paired
     after = rows("knowledge", **WORSE)
     for row in after[:10]:
         row["correct_by_choice"] = None
-    found = changed(base=rows("knowledge", **BASE), distilled=after)
-    assert found["accuracy"]["change"]["n_items"] == N - 10
-    assert found["by_likelihood"]["change"]["n_items"] == N
+    summary = changed(base=rows("knowledge", **BASE), distilled=after)
+    assert summary["accuracy"]["change"]["n_items"] == N - 10
+    assert summary["by_likelihood"]["change"]["n_items"] == N
 
 
-def story(knowledge: dict[str, Any]) -> dict[str, Any]:
+def hypothesis(knowledge: dict[str, Any]) -> dict[str, Any]:
     up = {"value": 0.4, "low": 0.2, "high": 0.6}
-    words = {"test": {"about": "", "prompt": {}, "accuracy": {"change": up, "beyond_twin": None}}}
+    words = {"test": {"about": "", "prompt": {}, "accuracy": {"change": up, "difference_in_differences": None}}}
     gained = changed(
         "reasoning",
         base=rows("reasoning", **WORSE),
@@ -211,15 +218,16 @@ def story(knowledge: dict[str, Any]) -> dict[str, Any]:
     kinds = {"knowledge": knowledge, "reasoning": gained}
     return {
         "kinds": {
-            name: {**one, "location_change": {}, "upper_minus_lower": {}, "located": {}} for name, one in kinds.items()
+            name: {**summary, "location_change": {}, "upper_minus_lower": {}, "located": {}}
+            for name, summary in kinds.items()
         },
         "order": {"base": {"verdict": "undetermined"}},
-        "thoughts": words,
+        "generated": words,
     }
 
 
 @pytest.mark.parametrize(
-    ("after", "said"),
+    ("after", "expected"),
     [
         (
             {"choice": 0.5, "likelihood": 0.6, "logprob": -1.5},
@@ -230,19 +238,21 @@ def story(knowledge: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 def test_lost_knowledge_is_a_part_of_the_story_only_where_measures_agree_and_the_format_is_the_same(
-    after: dict[str, Any], said: str
+    after: dict[str, Any], expected: str
 ) -> None:
-    told = story(changed(base=rows("knowledge", **BASE), distilled=rows("knowledge", **after)))
-    assert said in story_of(told)[1]
-    assert "took" not in " ".join(in_words(told)["sentences"])
+    summary = hypothesis(changed(base=rows("knowledge", **BASE), distilled=rows("knowledge", **after)))
+    assert expected in hypothesis_of(summary)[1]
+    assert "took" not in " ".join(claims(summary)["sentences"])
 
 
 def test_measures_that_disagree_are_named_with_what_each_says() -> None:
-    found = changed(
+    summary = changed(
         base=rows("knowledge", **BASE), distilled=rows("knowledge", choice=0.5, likelihood=0.95, logprob=-1)
     )
     (sentence,) = (
-        one for one in in_words(story(found))["sentences"] if one.startswith("Knowledge at these prompts, accuracy by")
+        line
+        for line in claims(hypothesis(summary))["sentences"]
+        if line.startswith("Knowledge at these prompts, accuracy by")
     )
     assert (
         "The measures disagree: against the base: accuracy by choice −40.0 points [−55.0, −25.0], log-prob" in sentence
@@ -254,11 +264,14 @@ def test_measures_that_disagree_are_named_with_what_each_says() -> None:
 def test_a_model_that_opens_a_tag_where_it_should_answer_is_told_with_the_counts() -> None:
     before, after = rows("knowledge", **BASE), rows("knowledge", **WORSE, next_token=" <")
     after[0]["next_token"] = None  # behind a start that answer and foil share nothing is known
-    found = changed(base=before, distilled=after)
-    assert found["next_token"]["distilled"] == {"known": N - 1, "opening": N - 1, "token": " <"}
-    told = format_instead("knowledge", found)
-    assert told is not None and f"on {N - 1} of {N - 1} knowledge prompts of which it is known ({N} were asked)" in told
-    assert "base 0" in told
+    summary = changed(base=before, distilled=after)
+    assert summary["next_token"]["distilled"] == {"known": N - 1, "opening": N - 1, "token": " <"}
+    sentence = format_instead("knowledge", summary)
+    assert (
+        sentence is not None
+        and f"on {N - 1} of {N - 1} knowledge prompts of which it is known ({N} were asked)" in sentence
+    )
+    assert "base 0" in sentence
     same = changed(base=after, distilled=after)
     assert format_instead("knowledge", same) is None
     assert next_tokens({"base": [{"next_token": None}]})["base"]["known"] == 0

@@ -15,7 +15,7 @@ from strata.experiments.compare.models import Models
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DoesNotFitError
 
-ROLES = ("base", "distilled", "twin")
+ROLES = ("base", "distilled", "control")
 
 
 class Opener:
@@ -29,9 +29,9 @@ class Opener:
         if self.alive >= self.room:
             raise torch.OutOfMemoryError("CUDA out of memory")
         self.opened += 1
-        found = tiny_checkpoint("llama", seed=self.opened)
-        self._alive.add(found.model)
-        return found
+        checkpoint = tiny_checkpoint("llama", seed=self.opened)
+        self._alive.add(checkpoint.model)
+        return checkpoint
 
     @property
     def alive(self) -> int:
@@ -41,7 +41,7 @@ class Opener:
 
 def used(models: Models) -> None:
     """As a comparison does it: every model in turn, some of them again."""
-    for role in (*ROLES, "distilled", "base", "twin"):
+    for role in (*ROLES, "distilled", "base", "control"):
         models.get(role)
 
 

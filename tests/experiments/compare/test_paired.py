@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from strata.experiments.compare.paired import as_json, excludes_zero, paired
-from strata.experiments.statistics.bootstrap import Estimate
+from strata.probes.statistics.bootstrap import Estimate
 
 CLUSTERS = [f"entity {number % 10}" for number in range(20)]
 
@@ -16,41 +16,41 @@ def values(seed: int, shift: float = 0.0) -> np.ndarray:
 
 
 def test_means_and_differences_are_those_of_the_items_that_every_model_has() -> None:
-    given = {"base": values(0), "distilled": values(1, 3.0), "twin": values(2, 1.0)}
-    given["base"][3], given["twin"][7] = np.nan, np.nan
-    found = paired(given, CLUSTERS, draws=200, seed=0)
-    kept = [row for row in range(20) if row not in (3, 7)]
+    given = {"base": values(0), "distilled": values(1, 3.0), "control": values(2, 1.0)}
+    given["base"][3], given["control"][7] = np.nan, np.nan
+    estimates = paired(given, CLUSTERS, draws=200, seed=0)
+    shared_rows = [row for row in range(20) if row not in (3, 7)]
 
     def mean(of: object) -> float:
-        return sum(of(row) for row in kept) / len(kept)  # type: ignore[operator]
+        return sum(of(row) for row in shared_rows) / len(shared_rows)  # type: ignore[operator]
 
     for role, column in given.items():
-        assert found[role]["value"] == pytest.approx(mean(lambda row, column=column: column[row]))
-        assert found[role]["n_items"] == 18 and found[role]["n_clusters"] == 10
+        assert estimates[role]["value"] == pytest.approx(mean(lambda row, column=column: column[row]))
+        assert estimates[role]["n_items"] == 18 and estimates[role]["n_clusters"] == 10
     for name, (upper, lower) in {
-        "change": ("distilled", "base"), "twin_change": ("twin", "base"), "beyond_twin": ("distilled", "twin"),
+        "change": ("distilled", "base"), "control_change": ("control", "base"), "difference_in_differences": ("distilled", "control"),
     }.items():  # fmt: skip
         expected = mean(lambda row, upper=upper, lower=lower: given[upper][row] - given[lower][row])
-        assert found[name]["value"] == pytest.approx(expected)
-        assert found[name]["low"] < expected < found[name]["high"]
-    assert excludes_zero(found["change"])
+        assert estimates[name]["value"] == pytest.approx(expected)
+        assert estimates[name]["low"] < expected < estimates[name]["high"]
+    assert excludes_zero(estimates["change"])
 
 
 def test_pairing_by_item_sees_a_change_that_two_separate_means_would_not() -> None:
     """A change of .1 under a spread of 100 between entities."""
     wide, change = np.random.default_rng(0).normal(0, 100, 20), 0.1 + 0.001 * np.arange(20)
-    found = paired({"base": wide, "distilled": wide + change}, CLUSTERS, draws=200, seed=0)
-    assert 0.1 < found["change"]["low"] < found["change"]["high"] < 0.12
-    assert found["base"]["low"] < 0 < found["base"]["high"]
+    estimates = paired({"base": wide, "distilled": wide + change}, CLUSTERS, draws=200, seed=0)
+    assert 0.1 < estimates["change"]["low"] < estimates["change"]["high"] < 0.12
+    assert estimates["base"]["low"] < 0 < estimates["base"]["high"]
 
 
 def test_what_is_not_there_is_none() -> None:
-    found = paired({"base": values(0), "distilled": values(1)}, CLUSTERS, draws=100, seed=0)
-    assert found["twin"] is found["twin_change"] is found["beyond_twin"] is None
+    estimates = paired({"base": values(0), "distilled": values(1)}, CLUSTERS, draws=100, seed=0)
+    assert estimates["control"] is estimates["control_change"] is estimates["difference_in_differences"] is None
     nothing = paired({"base": np.full(20, np.nan), "distilled": values(1)}, CLUSTERS, draws=100, seed=0)
     assert set(nothing.values()) == {None}
-    without_distilled = paired({"base": values(0), "twin": values(1)}, CLUSTERS, draws=100, seed=0)
-    assert without_distilled["change"] is None and without_distilled["twin_change"] is not None
+    without_distilled = paired({"base": values(0), "control": values(1)}, CLUSTERS, draws=100, seed=0)
+    assert without_distilled["change"] is None and without_distilled["control_change"] is not None
 
 
 def test_an_interval_speaks_only_when_it_is_there() -> None:
@@ -64,16 +64,18 @@ def test_an_interval_speaks_only_when_it_is_there() -> None:
 def test_a_share_of_right_answers_has_an_interval_where_all_or_none_are_right() -> None:
     """As the page of the model itself shows for the same answers: twelve of twelve may be four of five."""
     names = [str(number) for number in range(12)]
-    found = paired({"base": np.ones(12), "distilled": np.zeros(12)}, names, draws=200, seed=0, shares=True)
+    estimates = paired({"base": np.ones(12), "distilled": np.zeros(12)}, names, draws=200, seed=0, shares=True)
     z2 = 1.959963984540054**2
-    assert found["base"]["high"] == pytest.approx(1) and found["base"]["low"] == pytest.approx(12 / (12 + z2))
-    assert found["distilled"]["low"] == pytest.approx(0) and found["distilled"]["high"] == pytest.approx(z2 / (12 + z2))
+    assert estimates["base"]["high"] == pytest.approx(1) and estimates["base"]["low"] == pytest.approx(12 / (12 + z2))
+    assert estimates["distilled"]["low"] == pytest.approx(0) and estimates["distilled"]["high"] == pytest.approx(
+        z2 / (12 + z2)
+    )
 
 
 @pytest.mark.parametrize(("change", "shown"), [(0.0, False), (-1.0, True), (1.0, True)])
 def test_a_change_that_is_the_same_everywhere_is_as_sure_as_its_clusters_are_many(change: float, shown: bool) -> None:
     base = np.zeros(20) if change > 0 else np.ones(20)
-    found = {
+    changes = {
         n: paired(
             {"base": base[:n], "distilled": base[:n] + change},
             [str(i) for i in range(n)],
@@ -83,16 +85,20 @@ def test_a_change_that_is_the_same_everywhere_is_as_sure_as_its_clusters_are_man
         )["change"]
         for n in (8, 20)
     }
-    for n, one in found.items():
+    for n, estimate in changes.items():
         others = 1 - 0.025 ** (1 / n)
-        assert (one["low"], one["high"]) == pytest.approx(
+        assert (estimate["low"], estimate["high"]) == pytest.approx(
             (change * (1 - others) - others, change * (1 - others) + others)
         )
-        assert excludes_zero(one) is shown and one["low"] <= change + 1e-12 and one["high"] >= change - 1e-12
-    assert found[20]["high"] - found[20]["low"] < found[8]["high"] - found[8]["low"]
+        assert (
+            excludes_zero(estimate) is shown
+            and estimate["low"] <= change + 1e-12
+            and estimate["high"] >= change - 1e-12
+        )
+    assert changes[20]["high"] - changes[20]["low"] < changes[8]["high"] - changes[8]["low"]
 
 
 def test_a_number_that_is_the_same_in_both_models_has_an_interval_of_nothing() -> None:
     base = np.random.default_rng(0).normal(0, 1, 20)
-    found = paired({"base": base, "distilled": base}, CLUSTERS, draws=200, seed=0)["change"]
-    assert found["value"] == found["low"] == found["high"] == 0 and not excludes_zero(found)
+    estimate = paired({"base": base, "distilled": base}, CLUSTERS, draws=200, seed=0)["change"]
+    assert estimate["value"] == estimate["low"] == estimate["high"] == 0 and not excludes_zero(estimate)

@@ -26,17 +26,17 @@ def test_families_take_turns_until_there_are_enough(
 ) -> None:
     taken = shared_out(sizes, per_kind, least)
     for kind in ("knowledge", "reasoning"):
-        mine = {family: n for family, n in taken.items() if family[0] == kind}
-        assert sum(mine.values()) == min(per_kind, sum(sizes[family] for family in mine))
-        assert all(n <= sizes[family] for family, n in mine.items())
-        used = {family: n for family, n in mine.items() if n}
+        of_kind = {family: n for family, n in taken.items() if family[0] == kind}
+        assert sum(of_kind.values()) == min(per_kind, sum(sizes[family] for family in of_kind))
+        assert all(n <= sizes[family] for family, n in of_kind.items())
+        used = {family: n for family, n in of_kind.items() if n}
         some_left = [family for family, n in used.items() if n < sizes[family]]
         if least == 1 or len(used) <= max(1, per_kind // least):
-            assert all(mine[family] >= max(mine.values()) - 1 for family in some_left)
+            assert all(of_kind[family] >= max(of_kind.values()) - 1 for family in some_left)
         else:
             # More families than were to take part: only after all of these were used up.
-            first = sorted(mine, key=lambda family: -sizes[family])[: max(1, per_kind // least)]
-            assert all(mine[family] == sizes[family] for family in first)
+            first = sorted(of_kind, key=lambda family: -sizes[family])[: max(1, per_kind // least)]
+            assert all(of_kind[family] == sizes[family] for family in first)
 
 
 def test_with_a_least_number_a_few_families_lend_each_other_donors() -> None:
@@ -77,32 +77,32 @@ ITEMS = [encoded(family, number) for family in FAMILIES for number in range(8)]
 def rows(answered: set[str]) -> list[dict[str, Any]]:
     return [
         {
-            "item": one.key,
+            "item": item.key,
             "kind": "reasoning",
-            "answered": one.key in answered,
-            "reason": None if one.key in answered else "not answered right",
+            "answered": item.key in answered,
+            "reason": None if item.key in answered else "not answered right",
         }
-        for one in ITEMS
+        for item in ITEMS
     ]
 
 
-def test_base_and_distilled_get_the_same_pairs_and_the_twin_those_of_them_that_it_answers() -> None:
-    every = {one.key for one in ITEMS}
-    base, distilled, twin = every - {"sum:0"}, every - {"order:1", "order:2"}, {f"sum:{n}" for n in range(5)}
-    asked = {"base": rows(base), "distilled": rows(distilled), "twin": rows(twin)}
+def test_base_and_distilled_get_the_same_pairs_and_the_control_those_of_them_that_it_answers() -> None:
+    every = {item.key for item in ITEMS}
+    base, distilled, control = every - {"sum:0"}, every - {"order:1", "order:2"}, {f"sum:{n}" for n in range(5)}
+    asked = {"base": rows(base), "distilled": rows(distilled), "control": rows(control)}
     config = LocateConfig(pairs=9)
-    among = eligible(ITEMS, asked, ["base", "distilled", "twin"], config)
-    pairs = {role: {one.key for one in chosen(ITEMS, asked[role], among[role], config).items} for role in asked}
+    among = eligible(ITEMS, asked, ["base", "distilled", "control"], config)
+    pairs = {role: {item.key for item in chosen(ITEMS, asked[role], among[role], config).items} for role in asked}
     assert among["base"].among == among["distilled"].among == base & distilled
     assert pairs["base"] == pairs["distilled"] and len(pairs["base"]) == 9
     assert {key.partition(":")[0] for key in pairs["base"]} == set(FAMILIES)
-    assert pairs["twin"] == pairs["base"] & twin and pairs["twin"]
-    stand_ins = [chosen(ITEMS, asked[role], among[role], config).reference for role in asked]
-    assert stand_ins[0] == stand_ins[1] == stand_ins[2] != ()
+    assert pairs["control"] == pairs["base"] & control and pairs["control"]
+    donors = [chosen(ITEMS, asked[role], among[role], config).reference for role in asked]
+    assert donors[0] == donors[1] == donors[2] != ()
 
 
 def test_a_model_that_cannot_be_compared_takes_no_pair_away() -> None:
-    every = {one.key for one in ITEMS}
-    asked = {"base": rows(every), "distilled": rows(set()), "twin": rows(every)}
-    among = eligible(ITEMS, asked, ["base", "twin"], LocateConfig(pairs=6))
-    assert among["base"].among == every and set(among) == {"base", "twin"} and len(among["twin"].among) == 6
+    every = {item.key for item in ITEMS}
+    asked = {"base": rows(every), "distilled": rows(set()), "control": rows(every)}
+    among = eligible(ITEMS, asked, ["base", "control"], LocateConfig(pairs=6))
+    assert among["base"].among == every and set(among) == {"base", "control"} and len(among["control"].among) == 6

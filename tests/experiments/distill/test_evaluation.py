@@ -29,11 +29,11 @@ def test_an_adapter_that_was_trained_again_is_not_given_its_old_answers(
     def opened(name: str | None) -> Checkpoint:
         return checkpoint
 
-    def told(stage: str, done: int, total: int | None, unit: str) -> None:
+    def report(stage: str, done: int, total: int | None, unit: str) -> None:
         asked.append(stage)
 
     def start() -> dict[str, Any]:
-        return evaluate(opened, [str(adapter)], tmp_path / "run", per_family=1, progress=told)
+        return evaluate(opened, [str(adapter)], tmp_path / "run", per_family=1, progress=report)
 
     first = start()
     assert asked

@@ -12,12 +12,12 @@ from strata.experiments.items.builtin import build_items, chosen
 @pytest.mark.parametrize("seed", [0, 1, 7])
 def test_no_instance_stands_in_two_splits(seed: int) -> None:
     made = {split: lessons(split, seed=seed, n=1500 if split == "train" else 500) for split in SPLITS}
-    clusters = {split: {lesson.cluster for lesson in found} for split, found in made.items()}
+    clusters = {split: {lesson.cluster for lesson in of_split} for split, of_split in made.items()}
     for split, other in [(a, b) for a in SPLITS for b in SPLITS if a < b]:
         assert not clusters[split] & clusters[other], (split, other)
     assert not set(families_of("other")) & set(families_of("train"))
     assert not set(cells_of("harder")) & set(cells_of("train"))
-    assert set(families_of("test")) == set(families_of("train")) == {one.family for one in made["test"]}
+    assert set(families_of("test")) == set(families_of("train")) == {lesson.family for lesson in made["test"]}
 
 
 def test_the_split_of_an_instance_is_the_same_for_every_seed() -> None:
@@ -36,10 +36,10 @@ def test_worked_examples_in_training_show_no_test_question() -> None:
 
 def test_built_in_items_know_whether_they_were_trained_on() -> None:
     items = build_items(chosen(["addition"]), seed=0, per_family=60, difficulty=2)
-    told = {item.cluster: in_training(item.cluster) for item in items}
-    assert True in told.values() and False in told.values()
+    trained_on = {item.cluster: in_training(item.cluster) for item in items}
+    assert True in trained_on.values() and False in trained_on.values()
     trained = {lesson.cluster for lesson in lessons("train", seed=0, n=6000) if lesson.family == "addition"}
-    assert all(told[cluster] == (cluster in trained) for cluster in told)
+    assert all(trained_on[cluster] == (cluster in trained) for cluster in trained_on)
     assert not in_training("deduction:blick happy; yim warm")
 
 
@@ -54,4 +54,4 @@ def test_a_prompt_never_shows_what_it_asks(way: str) -> None:
         prompt = ask(lesson, way)  # type: ignore[arg-type]
         assert prompt.endswith(lesson.question)
         assert f"\n{lesson.question} " not in f"\n{prompt}"
-        assert (way == "thoughts") == ("</think>" in prompt)
+        assert (way == "chain_of_thought") == ("</think>" in prompt)

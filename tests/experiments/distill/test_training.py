@@ -29,7 +29,7 @@ CONFIG = DistillConfig(steps=6, batch=3, rank=2, precision="float32")
 PICKLES = (".bin", ".pt", ".pth", ".pkl")
 
 
-class Cut(KeyboardInterrupt):
+class PowerCut(KeyboardInterrupt):
     pass
 
 
@@ -56,7 +56,7 @@ def test_training_is_a_plain_loop_over_the_learnt_tokens(tmp_path: Path) -> None
     checkpoint = tiny()
     texts = rows("think", checkpoint, seed=0, steps=CONFIG.steps, batch=CONFIG.batch)
     model, curve = train(checkpoint, texts, CONFIG, tmp_path / "state.safetensors", scratch=tmp_path / "scratch")
-    found = get_peft_model_state_dict(model, save_embedding_layers=False)
+    trained = get_peft_model_state_dict(model, save_embedding_layers=False)
 
     other = tiny()
     plain = adapted(other, CONFIG)
@@ -82,10 +82,10 @@ def test_training_is_a_plain_loop_over_the_learnt_tokens(tmp_path: Path) -> None
         optimizer.step()
     assert curve.loss == pytest.approx(losses, rel=1e-4)
     wanted = get_peft_model_state_dict(plain, save_embedding_layers=False)
-    assert set(found) == set(wanted)
-    for name, tensor in found.items():
+    assert set(trained) == set(wanted)
+    for name, tensor in trained.items():
         torch.testing.assert_close(tensor, wanted[name], atol=2e-5, rtol=1e-3)
-    assert any(float(tensor.detach().abs().max()) > 0 for name, tensor in found.items() if "lora_B" in name)
+    assert any(float(tensor.detach().abs().max()) > 0 for name, tensor in trained.items() if "lora_B" in name)
 
 
 def test_a_run_that_was_stopped_or_killed_ends_in_the_same_bytes(
@@ -98,10 +98,10 @@ def test_a_run_that_was_stopped_or_killed_ends_in_the_same_bytes(
         if stage == training.STAGE and done == 5:
             # What a power cut would leave here: the state of step 4.
             shutil.copytree(stopped, killed, ignore=shutil.ignore_patterns(".lock"))
-            raise Cut
+            raise PowerCut
 
     distill(tiny(), CONFIG, whole)
-    with pytest.raises(Cut):
+    with pytest.raises(PowerCut):
         distill(tiny(), CONFIG, stopped, progress=copy_then_cut)
     seen: dict[str, list[int]] = {"stopped": [], "killed": []}
     for out in (stopped, killed):
@@ -151,12 +151,12 @@ def test_the_commands_make_measure_and_ship_an_adapter(
     base, other, out = str(tmp_path / "base0"), str(tmp_path / "base1"), tmp_path / "out"
     options = ["--steps", "2", "--batch", "2", "--rank", "2", "--out", str(out), "--display", "none"]
     assert main(["distill", base, "--twin", "think", "--json", *options]) == 0
-    told = json.loads(capfd.readouterr().out)
-    assert told["config"]["twin"] == "think" and told["base"]["spec"] == base
+    summary = json.loads(capfd.readouterr().out)
+    assert summary["config"]["twin"] == "think" and summary["base"]["spec"] == base
     assert main(["distill", base, "--twin", "plain", *options]) == 2
     assert 'twin: "think" there, "plain" now' in capfd.readouterr().err
     card = (out / "adapter" / "README.md").read_text()
-    assert f"strata distill {base} --twin think" in card and told["data"]["rows_sha256"] in card
+    assert f"strata distill {base} --twin think" in card and summary["data"]["rows_sha256"] in card
 
     # Opened, it is the base plus its low-rank change.
     opened = open_checkpoint(f"{base}+{out / 'adapter'}")
@@ -193,9 +193,11 @@ def test_the_commands_make_measure_and_ship_an_adapter(
         "none",
     ]
     assert main(evaluate) == 0
-    found = json.loads((measured / "evaluation.json").read_text())
-    assert set(found["reasoning"]) == {"test", "harder", "other"}
-    for models in found["reasoning"].values():
+    evaluation = json.loads((measured / "evaluation.json").read_text())
+    assert set(evaluation["reasoning"]) == {"test", "harder", "other"}
+    for models in evaluation["reasoning"].values():
         gain = models["think"]["accuracy"]["value"] - models["base"]["accuracy"]["value"]
         assert math.isclose(models["think"]["gain"]["value"], gain, abs_tol=1e-12)
-        assert models["base"]["accuracy"]["value"] == max(one["value"] for one in models["base"]["by_prompt"].values())
+        assert models["base"]["accuracy"]["value"] == max(
+            estimate["value"] for estimate in models["base"]["by_prompt"].values()
+        )

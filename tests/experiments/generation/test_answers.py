@@ -19,9 +19,9 @@ from strata.experiments.generation.answers import NEVER_CLOSED, NOTHING, NOTHING
         ("<think>a</think> 3 <think>b</think> 4", "4", "a</think> 3 <think>b"),
     ],
 )
-def test_the_answer_follows_the_thought(text: str, value: str, thought: str | None) -> None:
-    found = extract_answer(text)
-    assert (found.value, found.thought, found.reason) == (value, thought, None)
+def test_the_answer_follows_the_chain_of_thought(text: str, value: str, thought: str | None) -> None:
+    answer = extract_answer(text)
+    assert (answer.value, answer.thought, answer.reason) == (value, thought, None)
 
 
 @pytest.mark.parametrize(
@@ -34,13 +34,13 @@ def test_the_answer_follows_the_thought(text: str, value: str, thought: str | No
     ],
 )
 def test_a_text_without_an_answer_says_why(text: str, opened: bool, reason: str) -> None:
-    found = extract_answer(text, opened=opened)
-    assert found.value is None and found.reason == reason
-    assert not is_right(found, " 12")
+    answer = extract_answer(text, opened=opened)
+    assert answer.value is None and answer.reason == reason
+    assert not is_right(answer, " 12")
 
 
 @pytest.mark.parametrize(
-    ("said", "expected", "choices", "right"),
+    ("text", "expected", "choices", "right"),
     [
         ("12", " 12", (), True),
         ("12.", " 12", (), True),
@@ -58,5 +58,5 @@ def test_a_text_without_an_answer_says_why(text: str, opened: bool, reason: str)
         ("It is Tom.", " Tom", (), False),
     ],
 )
-def test_an_answer_is_judged_by_what_it_says(said: str, expected: str, choices: tuple[str, ...], right: bool) -> None:
-    assert is_right(extract_answer(said), expected, choices) is right
+def test_an_answer_is_judged_by_what_it_says(text: str, expected: str, choices: tuple[str, ...], right: bool) -> None:
+    assert is_right(extract_answer(text), expected, choices) is right

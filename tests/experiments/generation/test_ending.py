@@ -10,7 +10,7 @@ DISTILLED = "<think>\nFirst 3 + 4.\n\nThat is 7.\n</think>\n\n**Solution:**\n3 +
 
 
 @pytest.mark.parametrize(
-    ("text", "kept", "opened"),
+    ("text", "answer", "opened"),
     [
         (" 7\n5 + 5 =", " 7", False),
         ("\nThe answer is 7", "", False),
@@ -24,11 +24,11 @@ DISTILLED = "<think>\nFirst 3 + 4.\n\nThat is 7.\n</think>\n\n**Solution:**\n3 +
         (" <think> 3 + 4 </think>\n5 + 5 = <think> 10 </think> 10", " <think> 3 + 4 </think>", False),
     ],
 )  # fmt: skip
-def test_an_answer_ends_there_whatever_the_pieces_it_is_written_in(text: str, kept: str, opened: bool) -> None:
-    assert end_of_answer(text, opened=opened) == len(kept)
+def test_an_answer_ends_there_whatever_the_pieces_it_is_written_in(text: str, answer: str, opened: bool) -> None:
+    assert end_of_answer(text, opened=opened) == len(answer)
     # As it is decoded: the first prefix that says stop keeps the same.
     stopped = next(end for end in range(len(text) + 1) if end_of_answer(text[:end], opened=opened) is not None)
-    assert text[:stopped][: end_of_answer(text[:stopped], opened=opened)] == kept
+    assert text[:stopped][: end_of_answer(text[:stopped], opened=opened)] == answer
 
 
 @pytest.mark.parametrize(

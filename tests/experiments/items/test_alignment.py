@@ -44,41 +44,41 @@ def reason(item: Item, encoder: PieceEncoder | None = None) -> str:
 
 def test_a_space_that_is_a_token_of_its_own_is_fed_and_the_digit_scored() -> None:
     encoder = PieceEncoder()
-    one = encode_item(ITEM, encoder)
-    assert texts(encoder, one.prompt.ids)[-2:] == [" =", " "]
-    assert one.prompt.positions["last"] == len(one.prompt.ids) - 1
-    assert (encoder.token_text(one.answer_id), encoder.token_text(one.foil_id or 0)) == ("8", "9")
-    assert one.shared_prefix == 1
-    assert one.aligned and one.unaligned_reason is None
+    encoded = encode_item(ITEM, encoder)
+    assert texts(encoder, encoded.prompt.ids)[-2:] == [" =", " "]
+    assert encoded.prompt.positions["last"] == len(encoded.prompt.ids) - 1
+    assert (encoder.token_text(encoded.answer_id), encoder.token_text(encoded.foil_id or 0)) == ("8", "9")
+    assert encoded.shared_prefix == 1
+    assert encoded.aligned and encoded.unaligned_reason is None
 
 
 def test_answers_that_share_their_start_are_scored_where_they_part() -> None:
     encoder = PieceEncoder()
-    one = encode_item(replace(ITEM, answer=" 812", foil=" 845", choices=(" 812", " 845", " 86")), encoder)
-    assert texts(encoder, one.answer_ids) == [" ", "8", "1", "2"]
-    assert texts(encoder, one.prompt.ids)[-2:] == [" ", "8"]
-    assert one.foil_prompt is not None
-    assert texts(encoder, one.foil_prompt.ids)[-2:] == [" ", "8"]
-    assert encoder.token_text(one.answer_id) == "1"
-    assert one.choice_ids is not None
-    assert texts(encoder, one.choice_ids) == ["1", "4", "6"]
+    encoded = encode_item(replace(ITEM, answer=" 812", foil=" 845", choices=(" 812", " 845", " 86")), encoder)
+    assert texts(encoder, encoded.answer_ids) == [" ", "8", "1", "2"]
+    assert texts(encoder, encoded.prompt.ids)[-2:] == [" ", "8"]
+    assert encoded.foil_prompt is not None
+    assert texts(encoder, encoded.foil_prompt.ids)[-2:] == [" ", "8"]
+    assert encoder.token_text(encoded.answer_id) == "1"
+    assert encoded.choice_ids is not None
+    assert texts(encoder, encoded.choice_ids) == ["1", "4", "6"]
 
 
 def test_a_span_means_its_last_token_and_bos_moves_it_along() -> None:
     item = replace(ITEM, prompt="the Netherlands has", spans={"subject": (4, 15)}, foil_prompt="")
     for bos in (False, True):
         encoder = PieceEncoder(bos=bos, longest=5)
-        one = encode_item(item, encoder)
-        assert encoder.token_text(one.prompt.ids[one.prompt.positions["subject"]]) == "ds"
-        assert one.prompt.ids.count(0) == int(bos)
+        encoded = encode_item(item, encoder)
+        assert encoder.token_text(encoded.prompt.ids[encoded.prompt.positions["subject"]]) == "ds"
+        assert encoded.prompt.ids.count(0) == int(bos)
 
 
 def test_an_item_without_a_foil_is_scored_on_its_first_token_that_is_more_than_a_space() -> None:
     encoder = PieceEncoder()
-    one = encode_item(replace(ITEM, foil="", foil_prompt="", choices=()), encoder)
-    assert encoder.token_text(one.answer_id) == "8"
-    assert (one.foil_id, one.foil_ids, one.foil_prompt, one.choice_ids) == (None, (), None, None)
-    assert (one.aligned, one.unaligned_reason) == (False, "no foil")
+    encoded = encode_item(replace(ITEM, foil="", foil_prompt="", choices=()), encoder)
+    assert encoder.token_text(encoded.answer_id) == "8"
+    assert (encoded.foil_id, encoded.foil_ids, encoded.foil_prompt, encoded.choice_ids) == (None, (), None, None)
+    assert (encoded.aligned, encoded.unaligned_reason) == (False, "no foil")
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,13 @@ def test_an_answer_that_is_only_a_space_or_unknown_cannot_be_scored() -> None:
     assert reason(ITEM, encoder) == "the answer has no token in the vocabulary"
 
 
-def test_items_that_cannot_be_scored_are_left_out_by_reason_and_the_others_stay_in_order() -> None:
+def test_items_that_cannot_be_scored_are_excluded_by_reason_and_the_others_stay_in_order() -> None:
     long = replace(ITEM, id="long", prompt="a " * 30 + "3 =", spans={}, foil_prompt="")
     bad = replace(ITEM, id="bad", foil=" 8")
     last = replace(ITEM, id="last")
-    encoded, left_out = encode_items([ITEM, long, bad, last], PieceEncoder(), max_context=20)
-    assert [one.key for one in encoded] == ["one", "last"]
-    assert left_out == {
+    encoded, excluded = encode_items([ITEM, long, bad, last], PieceEncoder(), max_context=20)
+    assert [encoded_item.key for encoded_item in encoded] == ["one", "last"]
+    assert excluded == {
         "long": "the prompt is longer than the model's context",
         "bad": "answer and foil are the same tokens",
     }
@@ -122,21 +122,21 @@ def test_items_that_cannot_be_scored_are_left_out_by_reason_and_the_others_stay_
         ({"foil_prompt": "two: 4 + 5 + 1 ="}, "the pair's prompts differ in length"),
         ({"foil_spans": {"operand": (9, 10)}}, "the pair's spans lie at different tokens"),
         ({"foil_spans": {}}, "the pair's spans lie at different tokens"),
-        ({"foil_prompt": ""}, "no foil prompt"),
+        ({"foil_prompt": ""}, "no counterfactual prompt"),
         ({"spans": {"operand": (4, 4)}}, "a span covers no token"),
     ],
 )
 def test_a_pair_that_does_not_line_up_stays_scored_and_says_why(change: dict[str, object], expected: str) -> None:
-    one = encode_item(replace(ITEM, **change), PieceEncoder())  # type: ignore[arg-type]
-    assert (one.aligned, one.unaligned_reason) == (False, expected)
-    assert one.foil_id is not None
+    encoded = encode_item(replace(ITEM, **change), PieceEncoder())  # type: ignore[arg-type]
+    assert (encoded.aligned, encoded.unaligned_reason) == (False, expected)
+    assert encoded.foil_id is not None
 
 
 def test_choices_that_collide_on_the_scored_token_are_kept_whole() -> None:
     encoder = PieceEncoder()
-    one = encode_item(replace(ITEM, choices=(" 8", " 9", " 91")), encoder)
-    assert one.choice_ids is None
-    assert [texts(encoder, ids) for ids in one.choices_ids] == [[" ", "8"], [" ", "9"], [" ", "9", "1"]]
+    encoded = encode_item(replace(ITEM, choices=(" 8", " 9", " 91")), encoder)
+    assert encoded.choice_ids is None
+    assert [texts(encoder, ids) for ids in encoded.choices_ids] == [[" ", "8"], [" ", "9"], [" ", "9", "1"]]
 
 
 def test_a_prompt_that_merges_with_its_answer_gets_the_answer_alone_without_a_second_bos() -> None:
@@ -150,9 +150,11 @@ def test_a_prompt_that_merges_with_its_answer_gets_the_answer_alone_without_a_se
             return ids, offsets
 
     encoder = Greedy(bos=True)
-    one = encode_item(replace(ITEM, prompt="3+5=", answer="8", foil="9", spans={}, foil_prompt="", choices=()), encoder)
-    assert texts(encoder, one.answer_ids) == ["8"]
-    assert texts(encoder, one.prompt.ids) == ["<s>", "3", "+", "5", "="]
+    encoded = encode_item(
+        replace(ITEM, prompt="3+5=", answer="8", foil="9", spans={}, foil_prompt="", choices=()), encoder
+    )
+    assert texts(encoder, encoded.answer_ids) == ["8"]
+    assert texts(encoder, encoded.prompt.ids) == ["<s>", "3", "+", "5", "="]
 
 
 @given(WORDS, WORDS, WORDS)
@@ -160,14 +162,14 @@ def test_prompt_and_answer_tokens_spell_prompt_and_answer(prompt: str, answer: s
     encoder = byte_pairs()
     item = replace(ITEM, prompt=prompt, answer=f" {answer}", foil=f" {foil}", spans={}, foil_prompt="", choices=())
     try:
-        one = encode_item(item, encoder)
+        encoded = encode_item(item, encoder)
     except UnscorableError:
         return
-    start = one.prompt.ids[: len(one.prompt.ids) - one.shared_prefix]
-    assert encoder.tokenizer.decode(list(start + one.answer_ids)) == f"{prompt} {answer}"
-    assert encoder.tokenizer.decode(list(start + one.foil_ids)) == f"{prompt} {foil}"
-    assert one.answer_ids[: one.shared_prefix] == one.foil_ids[: one.shared_prefix]
-    assert one.answer_ids[one.shared_prefix] == one.answer_id != one.foil_id
+    start = encoded.prompt.ids[: len(encoded.prompt.ids) - encoded.shared_prefix]
+    assert encoder.tokenizer.decode(list(start + encoded.answer_ids)) == f"{prompt} {answer}"
+    assert encoder.tokenizer.decode(list(start + encoded.foil_ids)) == f"{prompt} {foil}"
+    assert encoded.answer_ids[: encoded.shared_prefix] == encoded.foil_ids[: encoded.shared_prefix]
+    assert encoded.answer_ids[encoded.shared_prefix] == encoded.answer_id != encoded.foil_id
 
 
 @given(st.lists(st.tuples(WORDS, WORDS, WORDS), min_size=1, max_size=5))
@@ -176,13 +178,13 @@ def test_items_encoded_together_are_as_encoded_alone(parts: list[tuple[str, str,
         replace(ITEM, id=str(n), prompt=f"{a} of the city is", answer=f" {b}", foil=f" {c}", spans={}, foil_prompt="")
         for n, (a, b, c) in enumerate(parts)
     ]
-    encoded, left_out = encode_items(items, byte_pairs())
+    encoded, excluded = encode_items(items, byte_pairs())
     alone: list[EncodedItem] = []
     for item in items:
         try:
             alone.append(encode_item(item, byte_pairs()))
         except UnscorableError as error:
-            assert left_out[item.id] == error.reason
+            assert excluded[item.id] == error.reason
     assert encoded == alone
 
 
@@ -191,17 +193,17 @@ def test_every_built_in_item_is_scored_by_the_embedded_model_and_nearly_all_pair
     smollm2: Checkpoint,
 ) -> None:
     items = build_items(FAMILIES, seed=0, per_family=12, token_length=lambda text: len(smollm2.encode(text)))
-    encoded, left_out = encode_items(items, smollm2, smollm2.max_context)
-    assert not left_out
-    assert sum(one.aligned for one in encoded) > 0.9 * len(encoded)
-    assert all(one.aligned for one in encoded if one.item.kind in ("reasoning", "control"))
-    for one in encoded:
-        whole = tuple(smollm2.tokenizer(one.item.prompt + one.item.answer)["input_ids"])
-        assert one.prompt.ids == whole[: len(one.prompt.ids)]
-        assert one.answer_id == whole[len(one.prompt.ids)]
+    encoded, excluded = encode_items(items, smollm2, smollm2.max_context)
+    assert not excluded
+    assert sum(encoded_item.aligned for encoded_item in encoded) > 0.9 * len(encoded)
+    assert all(encoded_item.aligned for encoded_item in encoded if encoded_item.item.kind in ("reasoning", "control"))
+    for encoded_item in encoded:
+        whole = tuple(smollm2.tokenizer(encoded_item.item.prompt + encoded_item.item.answer)["input_ids"])
+        assert encoded_item.prompt.ids == whole[: len(encoded_item.prompt.ids)]
+        assert encoded_item.answer_id == whole[len(encoded_item.prompt.ids)]
 
 
-def test_items_that_need_a_token_without_an_embedding_are_left_out_by_name() -> None:
+def test_items_that_need_a_token_without_an_embedding_are_excluded_by_name() -> None:
     class Unread(PieceEncoder):
         """A model that was never given an embedding for one of its tokenizer's words."""
 
@@ -219,10 +221,10 @@ def test_items_that_need_a_token_without_an_embedding_are_left_out_by_name() -> 
         ITEM,
     ]
     encoder = Unread()
-    encoded, left_out = encode_items(items, encoder)
-    assert [one.key for one in encoded] == [ITEM.id]
-    assert set(left_out) == {"answer", "foil", "prompt", "pair"} and len(set(left_out.values())) == 1
+    encoded, excluded = encode_items(items, encoder)
+    assert [encoded_item.key for encoded_item in encoded] == [ITEM.id]
+    assert set(excluded) == {"answer", "foil", "prompt", "pair"} and len(set(excluded.values())) == 1
     assert (
-        "' Lima', which the model has no embedding for (the tokenizer has 10 tokens, the model 9)" in left_out["foil"]
+        "' Lima', which the model has no embedding for (the tokenizer has 10 tokens, the model 9)" in excluded["foil"]
     )
     assert token_length(encoder)("in Lima is") == len(PieceEncoder().encode("in Lima is"))

@@ -15,7 +15,7 @@ from strata.experiments.items.composite.chains import CHAINS
 from strata.experiments.items.family import Family
 from strata.experiments.items.jsonl import read_items, write_items
 from strata.experiments.items.knowledge.drawing import distinguishable, seeded
-from strata.experiments.items.knowledge.relations import SHOTS
+from strata.experiments.items.knowledge.relations import N_EXAMPLES
 from strata.experiments.items.knowledge.tables import bare, facts
 from strata.experiments.items.schema import Item
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -26,7 +26,7 @@ each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: fam
 
 
 def pieces(text: str) -> int:
-    """A stand-in for a tokenizer: words cut into pieces of at most three letters."""
+    """A toy tokenizer: words cut into pieces of at most three letters."""
     return sum(-(-len(word) // 3) for word in text.split())
 
 
@@ -41,7 +41,7 @@ def test_there_are_at_least_four_families_and_one_is_medical() -> None:
 
 
 @each_family
-def test_a_family_asks_forty_subjects_in_every_wording(family: Family) -> None:
+def test_a_family_asks_forty_subjects_in_every_template(family: Family) -> None:
     items = family.build(seed=0, n=EVERY)
     per_subject = Counter(item.cluster for item in items)
     assert len(per_subject) >= 40
@@ -101,7 +101,7 @@ def test_no_worked_example_shows_subject_bridge_or_foil(family: Family) -> None:
             for name in ("subject", "foil_subject", "bridge", "foil_bridge"):
                 for text in texts:
                     shown = examples(text)
-                    assert len(shown) == SHOTS
+                    assert len(shown) == N_EXAMPLES
                     assert not any(f" {item.extra[name]}{end}" in line for line in shown for end in (" ", ".", "?"))
 
 
@@ -111,31 +111,31 @@ def test_the_one_hop_partner_is_the_same_text_with_the_bridge_in_the_slot(family
     direct = matched_knowledge(items)
     assert [item.extra["match"] for item in items] == [item.extra["match"] for item in direct]
     assert len({item.extra["match"] for item in items}) == len(items)
-    for item, one in zip(items, direct, strict=True):
-        assert (one.kind, one.hops) == ("knowledge", 1)
-        assert (one.answer, one.foil, one.choices, one.template) == (
+    for item, partner in zip(items, direct, strict=True):
+        assert (partner.kind, partner.hops) == ("knowledge", 1)
+        assert (partner.answer, partner.foil, partner.choices, partner.template) == (
             item.answer,
             item.foil,
             item.choices,
             item.template,
         )
-        assert bare(one.prompt[slice(*one.spans["subject"])]) == bare(item.extra["bridge"])
-        assert bare(one.foil_prompt[slice(*one.foil_spans["subject"])]) == bare(item.extra["foil_bridge"])
+        assert bare(partner.prompt[slice(*partner.spans["subject"])]) == bare(item.extra["bridge"])
+        assert bare(partner.foil_prompt[slice(*partner.foil_spans["subject"])]) == bare(item.extra["foil_bridge"])
         if item.template in ("plain", "variant", "question"):
-            assert around(item) == around(one)
+            assert around(item) == around(partner)
 
 
 @each_family
 @pytest.mark.parametrize(("n", "least"), [(40, 6), (100, 20)])
-def test_matched_wordings_hold_the_same_words_over_the_set(family: Family, n: int, least: int) -> None:
+def test_matched_templates_hold_the_same_words_over_the_set(family: Family, n: int, least: int) -> None:
     """What a bag of words could tell the two classes apart by is exactly balanced."""
     items = [item for item in family.build(seed=0, n=n) if item.extra["contrast"] == "KR-K"]
     direct = matched_knowledge(items)
     assert len(items) >= least
     assert {item.extra["contrast"] for item in (*items, *direct)} == {"KR-K"}
 
-    def mentioned(found: list[Item]) -> Counter[str]:
-        return Counter(item.prompt[slice(*span)] for item in found for span in item.spans.values())
+    def mentioned(subset: list[Item]) -> Counter[str]:
+        return Counter(item.prompt[slice(*span)] for item in subset for span in item.spans.values())
 
     assert mentioned(items) == mentioned(direct)
     assert len({skeleton(item) for item in (*items, *direct)}) == 1
@@ -143,7 +143,7 @@ def test_matched_wordings_hold_the_same_words_over_the_set(family: Family, n: in
 
 @each_family
 @pytest.mark.parametrize(("n", "subjects"), [(10, 10), (12, 12), (40, 10)])
-def test_few_items_are_about_ten_subjects_and_balanced_within_every_wording(
+def test_few_items_are_about_ten_subjects_and_balanced_within_every_template(
     family: Family, n: int, subjects: int
 ) -> None:
     items = family.build(seed=1, n=n)
@@ -152,10 +152,10 @@ def test_few_items_are_about_ten_subjects_and_balanced_within_every_wording(
     asked: dict[str, set[str]] = {}
     for item in items:
         asked.setdefault(str(item.extra["subject"]), set()).add(item.template)
-    mutual = [one for one, other in foils.items() if foils.get(other) == one]
+    mutual = [subject for subject, other in foils.items() if foils.get(other) == subject]
     assert len(mutual) >= 4
-    for one in mutual:
-        assert asked[one] == asked[foils[one]]
+    for subject in mutual:
+        assert asked[subject] == asked[foils[subject]]
     # No answer is so common that giving it always would look like knowing.
     assert Counter(item.answer for item in items).most_common(1)[0][1] <= 0.25 * n
 
@@ -198,9 +198,9 @@ def test_the_same_seed_gives_the_same_items_as_many_as_asked(family: Family, n: 
 
 def test_asides_give_out_every_entity_once_when_they_can() -> None:
     ring = list(range(9))
-    given = asides(ring, ring, seeded(0, "ring"), lambda one, other: (other - one) % 9 in (1, 2))
+    given = asides(ring, ring, seeded(0, "ring"), lambda entity, other: (other - entity) % 9 in (1, 2))
     assert sorted(given.values()) == ring
-    few = asides([0], ring, seeded(0, "few"), lambda one, other: other > one)
+    few = asides([0], ring, seeded(0, "few"), lambda entity, other: other > entity)
     assert few[0] in ring[1:]
 
 
@@ -221,9 +221,9 @@ def around(item: Item) -> tuple[str, str]:
 
 def skeleton(item: Item) -> tuple[str, ...]:
     """The asked line without the entities."""
-    opening = item.prompt.rindex("\n") + 1
+    prompt_prefix = item.prompt.rindex("\n") + 1
     cuts = sorted(item.spans.values())
-    bounds = [opening, *(offset for span in cuts for offset in span), len(item.prompt)]
+    bounds = [prompt_prefix, *(offset for span in cuts for offset in span), len(item.prompt)]
     return tuple(item.prompt[a:b] for index, (a, b) in enumerate(pairwise(bounds)) if index % 2 == 0)
 
 

@@ -83,7 +83,7 @@ def test_a_reasoning_control_shows_the_solved_problem_and_its_partner_only_the_a
 
 
 @each_family
-def test_a_control_family_is_deterministic_valid_and_asks_in_several_wordings(family: Family) -> None:
+def test_a_control_family_is_deterministic_valid_and_asks_in_several_templates(family: Family) -> None:
     items = family.build(seed=4, n=60)
     assert len(items) >= 30 and items == family.build(seed=4, n=60)
     assert items != family.build(seed=5, n=60)
@@ -94,9 +94,9 @@ def test_a_control_family_is_deterministic_valid_and_asks_in_several_wordings(fa
 
 def test_pairs_line_up_token_by_token() -> None:
     encoder = PieceEncoder(longest=4)
-    encoded, left_out = encode_items([item for pair in pairs(encoder=encoder) for item in pair], encoder)
-    reasons = Counter(one.unaligned_reason for one in encoded)
-    assert not left_out
+    encoded, excluded = encode_items([item for pair in pairs(encoder=encoder) for item in pair], encoder)
+    reasons = Counter(encoded_item.unaligned_reason for encoded_item in encoded)
+    assert not excluded
     assert reasons[None] >= 0.95 * len(encoded)
 
 

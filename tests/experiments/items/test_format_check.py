@@ -111,7 +111,7 @@ def test_large_sets_are_cut_down_by_whole_clusters() -> None:
     assert result.n <= 1000 and result.n == 2 * result.n_clusters
 
 
-def test_a_report_counts_lengths_alignment_collisions_and_what_is_left_out() -> None:
+def test_a_report_counts_lengths_alignment_collisions_and_what_is_excluded() -> None:
     items = [
         replace(PLAIN, id="a", answer=" 12", foil=" 13", foil_prompt="a c"),
         replace(PLAIN, id="b", answer=" 14", foil=" 3", prompt="a b c d", foil_prompt="a b"),
@@ -125,12 +125,12 @@ def test_a_report_counts_lengths_alignment_collisions_and_what_is_left_out() -> 
     # The first is scored after `1`, where its foil parts from it: the prompt then has four tokens with what is fed.
     assert (first.shortest, first.median_length, first.longest) == (4, 4.0, 5)
     assert first.aligned_share == pytest.approx(1 / 3)
-    assert dict(first.unaligned) == {"the pair's prompts differ in length": 1, "no foil prompt": 1}
+    assert dict(first.unaligned) == {"the pair's prompts differ in length": 1, "no counterfactual prompt": 1}
     # 14 and 15 are both scored on `1` after the space; 12 is scored on its second digit.
     assert first.collisions == ((" 14", " 15"),)
-    assert dict(first.left_out) == {"answer and foil are the same tokens": 1}
+    assert dict(first.excluded) == {"answer and foil are the same tokens": 1}
     assert (second.scored, second.aligned_share) == (0, 0.0)
-    assert dict(second.left_out) == {"the prompt is longer than the model's context": 1}
+    assert dict(second.excluded) == {"the prompt is longer than the model's context": 1}
     assert report.contrasts == () and report.kinds is None
 
 

@@ -126,7 +126,7 @@ def test_unknown_keys_are_kept_at_the_top_level(tmp_path: Path) -> None:
     assert item_to_dict(item) == {**GOOD, "note": {"page": 3}, "rating": 0.5}
 
 
-def test_what_may_be_left_out_gets_the_documented_defaults(tmp_path: Path) -> None:
+def test_what_may_be_excluded_gets_the_documented_defaults(tmp_path: Path) -> None:
     path = tmp_path / "items.jsonl"
     path.write_text(
         '{"id": "q1", "kind": "reasoning", "family": "sums", "prompt": "1 + 1 =", "answer": " 2", "foil": null}'
@@ -323,7 +323,7 @@ def test_a_pipe_stays_one_and_a_link_is_written_through(tmp_path: Path) -> None:
 
 
 def test_the_hash_tells_content_and_order_apart_but_not_layout(tmp_path: Path) -> None:
-    one, two = item_from_dict(GOOD), item_from_dict({**GOOD, "id": "b"})
+    first, second = item_from_dict(GOOD), item_from_dict({**GOOD, "id": "b"})
     shuffled = item_from_dict(dict(reversed(list(GOOD.items()))))
-    assert items_sha256([one, two]) == items_sha256([shuffled, two])
-    assert len({items_sha256(found) for found in ([one, two], [two, one], [one])}) == 3
+    assert items_sha256([first, second]) == items_sha256([shuffled, second])
+    assert len({items_sha256(order) for order in ([first, second], [second, first], [first])}) == 3

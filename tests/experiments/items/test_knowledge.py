@@ -1,4 +1,4 @@
-"""Built-in knowledge: true-to-table minimal pairs, many entities, several wordings, nothing given away."""
+"""Built-in knowledge: true-to-table minimal pairs, many entities, several templates, nothing given away."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from strata.experiments.items.family import Family
 from strata.experiments.items.jsonl import read_items, write_items
 from strata.experiments.items.knowledge import FAMILIES
 from strata.experiments.items.knowledge.drawing import distinguishable, exemplars, partners, seeded, spread
-from strata.experiments.items.knowledge.relations import BY_NAME, SHOTS
+from strata.experiments.items.knowledge.relations import BY_NAME, N_EXAMPLES
 from strata.experiments.items.knowledge.tables import Fact, bare, facts
-from strata.experiments.items.knowledge.wordings import Example, Wording, ask
+from strata.experiments.items.knowledge.templates import Example, Template, ask
 from strata.experiments.items.schema import Item
 from strata.probes.checkpoints.checkpoint import Checkpoint
 
@@ -22,7 +22,7 @@ each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: fam
 
 
 def pieces(text: str) -> int:
-    """A stand-in for a tokenizer: words cut into pieces of at most three letters."""
+    """A toy tokenizer: words cut into pieces of at most three letters."""
     return sum(-(-len(word) // 3) for word in text.split())
 
 
@@ -54,13 +54,13 @@ def test_probe_targets_are_shared_by_enough_entities_in_several_families() -> No
 
 
 @each_family
-def test_a_family_asks_every_entity_in_every_wording(family: Family) -> None:
+def test_a_family_asks_every_entity_in_every_template(family: Family) -> None:
     items = family.build(seed=0, n=EVERY)
-    wordings = {item.template for item in items}
-    assert len(wordings) >= 3
-    assert "few_shot" in wordings
-    assert Counter(item.cluster for item in items) == {item.cluster: len(wordings) for item in items}
-    assert len(items) == len(wordings) * (len(facts(family.name)) - SHOTS)
+    templates = {item.template for item in items}
+    assert len(templates) >= 3
+    assert "few_shot" in templates
+    assert Counter(item.cluster for item in items) == {item.cluster: len(templates) for item in items}
+    assert len(items) == len(templates) * (len(facts(family.name)) - N_EXAMPLES)
     assert len({item.id for item in items}) == len({item.prompt for item in items}) == len(items)
 
 
@@ -86,11 +86,11 @@ def test_worked_examples_show_no_asked_subject_and_are_the_same_everywhere(famil
     prefixes = {before_subject_line(item) for item in items}
     assert len(prefixes) == 1
     (prefix,) = prefixes
-    assert len([fact for fact in facts(family.name) if mentions(prefix, fact)]) >= SHOTS
+    assert len([fact for fact in facts(family.name) if mentions(prefix, fact)]) >= N_EXAMPLES
     asked = {item.cluster.split(":", 1)[1] for item in items} | {item.extra["foil_subject"] for item in items}
-    shown = exemplars(facts(family.name), SHOTS, seeded(0, family.name, "exemplars"), lambda fact: fact.answer)
+    shown = exemplars(facts(family.name), N_EXAMPLES, seeded(0, family.name, "exemplars"), lambda fact: fact.answer)
     assert not asked & {fact.subject for fact in shown}
-    assert len({fact.answer for fact in shown}) == SHOTS
+    assert len({fact.answer for fact in shown}) == N_EXAMPLES
     assert all(fact.answer in prefix and fact.subject in prefix for fact in shown)
 
 
@@ -113,7 +113,7 @@ def test_the_same_seed_gives_the_same_items_and_another_seed_others(family: Fami
 
 @each_family
 @pytest.mark.parametrize(("n", "entities"), [(1, 1), (7, 7), (12, 12), (25, 13), (40, 10), (120, 30)])
-def test_few_items_are_about_many_entities_before_they_are_in_many_wordings(
+def test_few_items_are_about_many_entities_before_they_are_in_many_templates(
     family: Family, n: int, entities: int
 ) -> None:
     items = family.build(seed=0, n=n)
@@ -121,7 +121,7 @@ def test_few_items_are_about_many_entities_before_they_are_in_many_wordings(
     assert len({item.cluster for item in items}) == entities
     asked = Counter(item.template for item in items)
     assert len(asked) == min(n, 4)
-    # A mutual pair is one place in the round of wordings, so it counts once.
+    # A mutual pair is one place in the round of templates, so it counts once.
     foil_of = {str(item.extra["subject"]): str(item.extra["foil_subject"]) for item in items}
     places = {frozenset((s, foil_of[s])) if foil_of.get(foil_of[s]) == s else frozenset((s,)) for s in foil_of}
     each = Counter(
@@ -134,16 +134,16 @@ def test_few_items_are_about_many_entities_before_they_are_in_many_wordings(
 
 
 @each_family
-def test_the_two_of_a_mutual_pair_are_asked_in_the_same_wordings(family: Family) -> None:
+def test_the_two_of_a_mutual_pair_are_asked_in_the_same_templates(family: Family) -> None:
     items = family.build(seed=3, n=16)
-    wordings: dict[str, set[str]] = {}
+    templates: dict[str, set[str]] = {}
     for item in items:
-        wordings.setdefault(str(item.extra["subject"]), set()).add(item.template)
+        templates.setdefault(str(item.extra["subject"]), set()).add(item.template)
     foils = {str(item.extra["subject"]): str(item.extra["foil_subject"]) for item in items}
-    mutual = [one for one, other in foils.items() if foils.get(other) == one]
+    mutual = [subject for subject, other in foils.items() if foils.get(other) == subject]
     assert len(mutual) >= 2
-    for one in mutual:
-        assert wordings[one] == wordings[foils[one]]
+    for subject in mutual:
+        assert templates[subject] == templates[foils[subject]]
 
 
 @each_family
@@ -199,15 +199,15 @@ def test_elements_and_symbols_agree_with_their_order_in_the_periodic_table() -> 
 def test_partners_are_mutual_as_far_as_lengths_allow() -> None:
     entities = [Fact("a" * (1 + index % 3), f"answer {index}") for index in range(12)]
     entities = [Fact(f"{fact.subject}{index:02d}", fact.answer) for index, fact in enumerate(entities)]
-    found = partners(
+    partner_of = partners(
         entities,
         entities,
         random.Random(0),
-        lambda one, other: one.answer != other.answer,
+        lambda fact, other: fact.answer != other.answer,
         lambda fact: (len(fact.subject),),
     )
-    assert all(found[found[entity]] == entity for entity in entities)
-    assert all(len(found[entity].subject) == len(entity.subject) for entity in entities)
+    assert all(partner_of[partner_of[entity]] == entity for entity in entities)
+    assert all(len(partner_of[entity].subject) == len(entity.subject) for entity in entities)
 
 
 def test_a_small_draw_prefers_answers_that_several_entities_share() -> None:
@@ -220,12 +220,12 @@ def test_a_small_draw_prefers_answers_that_several_entities_share() -> None:
 
 def test_a_frame_that_opens_with_the_subject_is_refused() -> None:
     with pytest.raises(ValueError, match="doesn't open it"):
-        Wording("bad", "{x} has the capital")
+        Template("bad", "{x} has the capital")
 
 
 def test_spans_count_behind_examples_and_asides() -> None:
-    wording = Wording("w", "Not {d}, but {x} is", shots=1, joint="; ")
-    asked = ask(wording, "Rome", examples=[Example("Bonn", "small", "Oslo")], aside="Timbuktu")
+    template = Template("w", "Not {d}, but {x} is", n_examples=1, joint="; ")
+    asked = ask(template, "Rome", examples=[Example("Bonn", "small", "Oslo")], aside="Timbuktu")
     assert asked.prompt == "Not Oslo, but Bonn is small; Not Timbuktu, but Rome is"
     assert {name: subject(asked.prompt, span) for name, span in asked.spans.items()} == {
         "aside": "Timbuktu",

@@ -41,8 +41,8 @@ def numbers(text: str) -> list[int]:
 
 def extreme(text: str) -> str:
     """The tallest or shortest person, by trying every order that the statements allow."""
-    said = re.findall(r"(\w+) is (taller|shorter) than (\w+)\.", text)
-    above = {(a, b) if relation == "taller" else (b, a) for a, relation, b in said}
+    statements = re.findall(r"(\w+) is (taller|shorter) than (\w+)\.", text)
+    above = {(a, b) if relation == "taller" else (b, a) for a, relation, b in statements}
     persons = {person for pair in above for person in pair}
     wanted = {person for person in persons if all(pair[1] != person for pair in above)}
     if "The shortest" in text:
@@ -96,7 +96,7 @@ def chained(text: str) -> str:
     return followed(links, question.split()[-2], question.count("friend"))
 
 
-# Wording and the solution of one problem in it; each solution reads nothing but the text.
+# Template and the solution of one problem in it; each solution reads nothing but the text.
 SOLVERS: dict[str, tuple[str, Callable[[str], str]]] = {
     "addition": ("lines", lambda text: str(sum(numbers(text)))),
     "addition_carry": ("spoken", lambda text: str(sum(numbers(text)))),
@@ -124,11 +124,11 @@ def test_there_are_fourteen_families_with_a_dial_and_distinct_names() -> None:
 
 @each_setting
 def test_answers_foils_and_worked_examples_are_right(family: Family, difficulty: int) -> None:
-    wording, solve = SOLVERS[family.name]
+    template, solve = SOLVERS[family.name]
     chosen = [
         item
         for item in family.build(seed=3, n=80, difficulty=difficulty)
-        if item.template == f"{family.name}.{wording}"
+        if item.template == f"{family.name}.{template}"
     ]
     assert len(chosen) >= 10
     for item in chosen:
@@ -146,7 +146,7 @@ def test_a_pair_differs_in_one_word_the_operand_and_has_another_answer(family: F
     for item in family.build(seed=0, n=60, difficulty=difficulty):
         words = [re.findall(r"\w+|\W", prompt) for prompt in (item.prompt, item.foil_prompt)]
         assert len(words[0]) == len(words[1])
-        assert sum(one != other for one, other in zip(*words, strict=True)) == 1
+        assert sum(word != other for word, other in zip(*words, strict=True)) == 1
         (start, end), (foil_start, foil_end) = item.spans["operand"], item.foil_spans["operand"]
         assert item.prompt[:start] == item.foil_prompt[:foil_start]
         assert item.prompt[end:] == item.foil_prompt[foil_end:]
@@ -156,28 +156,28 @@ def test_a_pair_differs_in_one_word_the_operand_and_has_another_answer(family: F
 
 @each_setting
 def test_worked_examples_show_neither_the_problem_nor_its_partner(family: Family, difficulty: int) -> None:
-    wording, _ = SOLVERS[family.name]
+    template, _ = SOLVERS[family.name]
     for item in family.build(seed=5, n=120, difficulty=difficulty):
-        if item.template == f"{family.name}.{wording}":
+        if item.template == f"{family.name}.{template}":
             *examples, own = item.prompt.split("\n")
             partner = last_line(item.foil_prompt)
             assert not any(example.startswith((own, partner)) for example in examples), item.prompt
 
 
 @each_family
-def test_sixty_items_ask_every_answer_at_least_five_times_in_at_least_three_wordings(family: Family) -> None:
+def test_sixty_items_ask_every_answer_at_least_five_times_in_at_least_three_templates(family: Family) -> None:
     items = family.build(seed=0, n=60)
     assert len(items) >= 40
     assert min(Counter(item.answer for item in items).values()) >= 5
-    wordings = Counter(item.template for item in items)
-    assert len(wordings) >= 3 and min(wordings.values()) >= 5
+    templates = Counter(item.template for item in items)
+    assert len(templates) >= 3 and min(templates.values()) >= 5
     assert any("\n" in item.prompt for item in items)
     assert len({item.id for item in items}) == len(items)
     assert len({(item.prompt, item.answer) for item in items}) == len(items)
 
 
 @each_family
-def test_even_eight_items_come_in_several_wordings_and_begin_the_larger_set(family: Family) -> None:
+def test_even_eight_items_come_in_several_templates_and_begin_the_larger_set(family: Family) -> None:
     items = family.build(seed=0, n=8)
     assert len(items) == 8 and len({item.template for item in items}) >= 3
     assert family.build(seed=0, n=40)[:8] == items
@@ -199,13 +199,13 @@ def test_items_carry_what_probes_and_reports_need(family: Family, difficulty: in
 def test_pairs_line_up_token_by_token_under_a_tokenizer_that_cuts_words(family: Family, difficulty: int) -> None:
     encoder = PieceEncoder(longest=4)
     items = family.build(seed=0, n=60, difficulty=difficulty, token_length=encoder.length)
-    encoded, left_out = encode_items(items, encoder)
-    assert not left_out
+    encoded, excluded = encode_items(items, encoder)
+    assert not excluded
     if family.name == "boolean":
         # There are only two truth values, and at the start of a line this tokenizer cuts them differently.
-        assert sum(one.aligned for one in encoded) >= len(items) / 2
+        assert sum(encoded_item.aligned for encoded_item in encoded) >= len(items) / 2
     else:
-        assert [one.unaligned_reason for one in encoded] == [None] * len(items)
+        assert [encoded_item.unaligned_reason for encoded_item in encoded] == [None] * len(items)
 
 
 @each_family
@@ -248,8 +248,8 @@ def test_a_difficulty_that_a_family_does_not_have_is_refused() -> None:
 @given(st.lists(st.text("abcdefgh", min_size=1, max_size=9), min_size=1, max_size=20, unique=True))
 def test_pools_are_cut_down_to_words_of_one_length(words: list[str]) -> None:
     encoder = PieceEncoder(longest=3)
-    kept = equal_length(words, encoder.length)
-    assert len({encoder.length(f" {word}") for word in kept}) == 1
+    pool = equal_length(words, encoder.length)
+    assert len({encoder.length(f" {word}") for word in pool}) == 1
     assert equal_length(words, encoder.length, least=len(words) + 1) == tuple(words)
     assert equal_length(words, None) == tuple(words)
 

@@ -26,7 +26,7 @@ def questions(tmp_path_factory: pytest.TempPathFactory) -> Questions:
 
 def scored(questions: Questions, family: str, *, onset: int, source: str = "model", seed: int = 0) -> Scored:
     """Chance below stream `onset`, nearly always right from there."""
-    members = [i for i, one in enumerate(questions.encoded) if one.item.family == family]
+    members = [i for i, question in enumerate(questions.encoded) if question.item.family == family]
     kind = questions.encoded[members[0]].item.kind
     rng = np.random.default_rng(seed)
     share = np.where(np.arange(STREAMS) >= onset, 0.95, 0.4)
@@ -40,20 +40,20 @@ def scored(questions: Questions, family: str, *, onset: int, source: str = "mode
 
 
 def test_a_pooled_curve_is_the_mean_over_all_items_of_the_kind(questions: Questions) -> None:
-    one, other = scored(questions, "letters", onset=3), scored(questions, "parity", onset=5)
-    other = replace(other, target=replace(other.target, kind=one.target.kind))
-    rows = list(probe_curves(Probed([], [one, other], {}), questions, LocateConfig(draws=200)))
+    letters, parity = scored(questions, "letters", onset=3), scored(questions, "parity", onset=5)
+    parity = replace(parity, target=replace(parity.target, kind=letters.target.kind))
+    rows = list(probe_curves(Probed([], [letters, parity], {}), questions, LocateConfig(draws=200)))
     pooled = {
         (row["measure"], row["layer"]): row
         for row in rows
         if row["family"] is None and row["instrument"] == "probe.linear"
     }
-    everything = np.concatenate([one.correct, other.correct])
+    everything = np.concatenate([letters.correct, parity.correct])
     for stream in range(STREAMS):
         row = pooled["accuracy", stream]
         assert row["mean"] == pytest.approx(everything[:, stream].mean())
         assert row["n_items"] == len(everything) and row["low"] <= row["mean"] <= row["high"]
-        chance = np.concatenate([one.majority_correct, other.majority_correct]).mean()
+        chance = np.concatenate([letters.majority_correct, parity.majority_correct]).mean()
         assert pooled["chance", stream]["mean"] == pytest.approx(chance)
         assert pooled["embedding_only", stream]["mean"] == pytest.approx(everything[:, 0].mean())
 

@@ -19,7 +19,7 @@ def test_spans_come_in_prompt_order_and_none_before_the_first_difference() -> No
     assert spans_of([pair("a", 3, query=7, operand=4)]) == ("operand",)
 
 
-def test_a_second_name_for_the_same_tokens_is_left_out() -> None:
+def test_a_second_name_for_the_same_tokens_is_excluded() -> None:
     both = [pair("a", 2, operand=2, operand_a=2, operand_b=4), pair("b", 2, 9, operand=3, operand_a=3, operand_b=5)]
     assert spans_of(both) == ("operand", "operand_b")
 

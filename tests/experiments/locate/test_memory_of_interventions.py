@@ -23,14 +23,14 @@ CONFIG = LocateConfig(causal_map="default")
 
 
 def _pairs(count: int, length: int = 9, differs: int = 4) -> list[Pair]:
-    found = []
+    pairs = []
     for n in range(count):
         ids = torch.randint(5, 40, (length,), generator=torch.Generator().manual_seed(n)).tolist()
         other = [*ids[:differs], 41 + n, *ids[differs + 1 :]]
         positions = {"subject": differs, "last": length - 1}
-        prompts = (Prompt(f"p{n}", tuple(one), positions) for one in (ids, other))
-        found.append(Pair(f"p{n}", *prompts, 7 + n, 20 + n, "one"))
-    return found
+        prompts = (Prompt(f"p{n}", tuple(tokens), positions) for tokens in (ids, other))
+        pairs.append(Pair(f"p{n}", *prompts, 7 + n, 20 + n, "one"))
+    return pairs
 
 
 def _too_small_for(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,20 +49,20 @@ def test_a_family_is_begun_again_in_smaller_batches(tmp_path: Path, monkeypatch:
     whole = ActivationStore(tmp_path / "whole", {})
     intervene(checkpoint, pairs, pairs, whole, CONFIG)
     _too_small_for(2, monkeypatch)
-    told: list[tuple[str, int]] = []
+    reports: list[tuple[str, int]] = []
     store = ActivationStore(tmp_path / "store", {})
-    intervene(checkpoint, pairs, pairs, store, CONFIG, shrunk=lambda *what: told.append(what))
-    assert {group for group, _ in told} == {"one"} and [tokens for _, tokens in told] == sorted(
-        (tokens for _, tokens in told), reverse=True
+    intervene(checkpoint, pairs, pairs, store, CONFIG, shrunk=lambda *what: reports.append(what))
+    assert {group for group, _ in reports} == {"one"} and [tokens for _, tokens in reports] == sorted(
+        (tokens for _, tokens in reports), reverse=True
     )
-    expected, found = (read_back(one, pairs, checkpoint.n_layers) for one in (whole, store))
-    assert found.keys() == expected.keys()
+    expected, actual = (read_back(activations, pairs, checkpoint.n_layers) for activations in (whole, store))
+    assert actual.keys() == expected.keys()
     # A random donor comes from the pair's own batch; everything else is the pair's own affair.
     alike = [name for name in expected if "random_donor" not in name and "resample" not in name]
     assert len(alike) > 20
     for name in alike:
         torch.testing.assert_close(
-            torch.tensor(found[name]), torch.tensor(expected[name]), atol=2e-5, rtol=1e-4, equal_nan=True
+            torch.tensor(actual[name]), torch.tensor(expected[name]), atol=2e-5, rtol=1e-4, equal_nan=True
         )
 
 

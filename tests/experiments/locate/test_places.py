@@ -35,11 +35,13 @@ def test_a_family_is_read_behind_the_start_that_all_its_answers_have_and_no_furt
         item(6, "fed unlike", " a x", " a y"), item(7, "fed unlike", " b x", " b y"),
         item(8, "by itself", " a b c x", " a b c y"),
     ]  # fmt: skip
-    encoded, left_out = encode_items(asked, tiny_checkpoint("llama"))
-    assert not left_out and [one.shared_prefix for one in encoded] == [1, 1, 2, 2, 1, 0, 1, 1, 3]
+    encoded, excluded = encode_items(asked, tiny_checkpoint("llama"))
+    assert not excluded and [encoded_item.shared_prefix for encoded_item in encoded] == [1, 1, 2, 2, 1, 0, 1, 1, 3]
     places = places_of(encoded)
-    assert [one["common start"] - one["as asked"] for one in places] == [1, 1, 1, 1, 0, 0, 0, 0, 3]
-    assert all(place["as asked"] == asked_at(one) == 3 for place, one in zip(places, encoded, strict=True))
+    assert [place["common start"] - place["as asked"] for place in places] == [1, 1, 1, 1, 0, 0, 0, 0, 3]
+    assert all(
+        place["as asked"] == asked_at(encoded_item) == 3 for place, encoded_item in zip(places, encoded, strict=True)
+    )
     assert appended(encoded) == 8
 
 
@@ -52,8 +54,8 @@ def test_an_answer_probe_is_not_told_the_answers_first_token(tmp_path: Path, fed
         item(n, "one", f" {words[n % 3]} x" if fed else f" {words[n % 3]}", f" {words[n % 3]} y" if fed else " z")
         for n in range(48)
     ]
-    encoded, left_out = encode_items(asked, model)
-    assert not left_out and {one.shared_prefix for one in encoded} == {int(fed)}
+    encoded, excluded = encode_items(asked, model)
+    assert not excluded and {encoded_item.shared_prefix for encoded_item in encoded} == {int(fed)}
     config = LocateConfig(positions=("last",), folds=3, draws=100, random_init=False)
     run = RunDirectory(tmp_path / "run", verb="locate", command=(), identity={"seed": 0})
     store = streams_store(run.path, run.run_id, "model", config.positions, ())
@@ -61,7 +63,7 @@ def test_an_answer_probe_is_not_told_the_answers_first_token(tmp_path: Path, fed
     questions = Questions(tuple(asked), tuple(encoded), {}, "sha", False)
     probed = probe_targets(run, questions, store, None, config, torch.device("cpu"))
     (cluster,) = [
-        one for one in probed.scored if (one.target.scheme, one.target.probe) == ("cluster", "linear")
+        scores for scores in probed.scored if (scores.target.scheme, scores.target.probe) == ("cluster", "linear")
     ]  # fmt: skip
     assert len(cluster.items) == 48 and cluster.correct[:, 0].mean() < 0.5, "nothing but `=` is in stream 0"
     run.close("done")

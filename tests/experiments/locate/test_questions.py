@@ -32,9 +32,9 @@ def test_a_limit_takes_from_every_family_in_turn(model: Checkpoint, tmp_path: Pa
 def test_the_unrelated_answer_is_neither_answer_nor_foil_but_of_the_family(model: Checkpoint, tmp_path: Path) -> None:
     questions = questions_for(model, LocateConfig(), write_items(tmp_path / "items.jsonl"))
     digits = {model.encode(str(number))[0] for number in range(3)}
-    for one, null in zip(questions.encoded, unrelated_ids(questions.encoded), strict=True):
-        if one.item.family == "letters":
-            assert null in digits - {one.answer_id, one.foil_id}
+    for question, null in zip(questions.encoded, unrelated_ids(questions.encoded), strict=True):
+        if question.item.family == "letters":
+            assert null in digits - {question.answer_id, question.foil_id}
         else:  # parity knows only two answers, and its items offer no choices
             assert null is None
 
@@ -42,15 +42,17 @@ def test_the_unrelated_answer_is_neither_answer_nor_foil_but_of_the_family(model
 def test_where_no_other_item_lends_an_answer_a_choice_does(model: Checkpoint, tmp_path: Path) -> None:
     alone = [item for item in small_items() if item["family"] == "letters"][:1]
     questions = questions_for(model, LocateConfig(), write_items(tmp_path / "items.jsonl", alone))
-    (one,), (null,) = questions.encoded, unrelated_ids(questions.encoded)
-    assert null is not None and null not in (one.answer_id, one.foil_id) and null in (one.choice_ids or ())
+    (question,), (null,) = questions.encoded, unrelated_ids(questions.encoded)
+    assert (
+        null is not None and null not in (question.answer_id, question.foil_id) and null in (question.choice_ids or ())
+    )
 
 
 def test_items_that_cannot_be_asked_are_counted_by_reason(model: Checkpoint, tmp_path: Path) -> None:
     long = {**small_items()[0], "id": "long", "prompt": "the " * 80 + "a is", "spans": {}, "foil_spans": {}}
     questions = questions_for(model, LocateConfig(), write_items(tmp_path / "items.jsonl", [*small_items(), long]))
     assert questions.counted_reasons == {"the prompt is longer than the model's context": 1}
-    assert "long" in questions.left_out and len(questions.items) == len(questions.encoded) + 1
+    assert "long" in questions.excluded and len(questions.items) == len(questions.encoded) + 1
 
 
 def test_an_unknown_family_is_refused_with_those_there_are(model: Checkpoint) -> None:

@@ -15,12 +15,14 @@ def test_a_cluster_is_the_ratio_of_the_sums_of_its_items() -> None:
     names = [f"entity {rng.integers(6)}" for _ in range(40)]
     profiles = cluster_profiles(numerators, denominators, names)
     for row, name in enumerate(dict.fromkeys(names)):
-        mine = [i for i, other in enumerate(names) if other == name]
-        np.testing.assert_allclose(profiles[row], sum(numerators[i] for i in mine) / sum(denominators[i] for i in mine))
+        members = [i for i, other in enumerate(names) if other == name]
+        np.testing.assert_allclose(
+            profiles[row], sum(numerators[i] for i in members) / sum(denominators[i] for i in members)
+        )
 
 
 @pytest.mark.parametrize(("numerator", "denominator"), [(1.0, np.nan), (1.0, 0.0), (np.nan, 1.0)])
-def test_an_item_without_a_ratio_is_left_out(numerator: float, denominator: float) -> None:
+def test_an_item_without_a_ratio_is_excluded(numerator: float, denominator: float) -> None:
     profiles = cluster_profiles(np.array([[1.0, 3], [numerator, 5]]), np.array([2.0, denominator]), ["a", "a"])
     np.testing.assert_array_equal(profiles, [[0.5, 1.5]])
 

@@ -26,28 +26,37 @@ def _both(
 ) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray, dict[str, np.ndarray]]:
     """Effects of two kinds and a control each; a cluster has a part that both kinds share."""
     own = shared * rng.normal(size=(n, len(a)))
-    one, other, control_a, control_b = noise * rng.normal(size=(4, n, len(a)))
-    return a + own + one, {"donor": control_a / 2}, b + own + other, {"donor": control_b / 2}
+    noise_a, noise_b, control_a, control_b = noise * rng.normal(size=(4, n, len(a)))
+    return a + own + noise_a, {"donor": control_a / 2}, b + own + noise_b, {"donor": control_b / 2}
 
 
 def test_the_difference_is_that_of_the_depths_as_located() -> None:
     rng = np.random.default_rng(0)
     a, ca, b, cb = _both(rng, _spikes(12, b3=1, b7=0.4), _spikes(12, b8=1), 20, 0.3)
-    found = depth_difference(a, ca, b, cb, permutations=300, draws=300, seed=2)
+    difference = depth_difference(a, ca, b, cb, permutations=300, draws=300, seed=2)
     depths = [locate_profile(e, c, permutations=300, draws=10, seed=2).depth for e, c in ((a, ca), (b, cb))]
-    assert found.difference == pytest.approx(depths[1] - depths[0], abs=1e-12)
-    assert found.low is not None and found.low90 is not None and found.high is not None and found.high90 is not None
-    assert found.low <= found.low90 <= found.high90 <= found.high
+    assert difference.difference == pytest.approx(depths[1] - depths[0], abs=1e-12)
+    assert (
+        difference.low is not None
+        and difference.low90 is not None
+        and difference.high is not None
+        and difference.high90 is not None
+    )
+    assert difference.low <= difference.low90 <= difference.high90 <= difference.high
 
 
 def test_sides_exchanged_give_the_opposite() -> None:
     rng = np.random.default_rng(1)
     a, ca, b, cb = _both(rng, _spikes(12, b3=1), _spikes(12, b8=1), 20, 0.3)
     pairs = [(i, i) for i in range(20)]
-    one, other = depth_difference(a, ca, b, cb, pairs, **QUICK), depth_difference(b, cb, a, ca, pairs, **QUICK)  # type: ignore[arg-type]
-    assert (one.verdict, other.verdict) == ("a-first", "b-first")
-    assert one.difference == -other.difference and one.low == -other.high and one.p == pytest.approx(other.p, abs=0.02)
-    assert (one.n_clusters_a, one.n_clusters_b, one.n_shared) == (20, 20, 20)
+    ordered, exchanged = depth_difference(a, ca, b, cb, pairs, **QUICK), depth_difference(b, cb, a, ca, pairs, **QUICK)  # type: ignore[arg-type]
+    assert (ordered.verdict, exchanged.verdict) == ("a-first", "b-first")
+    assert (
+        ordered.difference == -exchanged.difference
+        and ordered.low == -exchanged.high
+        and ordered.p == pytest.approx(exchanged.p, abs=0.02)
+    )
+    assert (ordered.n_clusters_a, ordered.n_clusters_b, ordered.n_shared) == (20, 20, 20)
 
 
 def test_the_same_block_with_little_noise_is_together_and_with_much_undetermined() -> None:
@@ -61,12 +70,12 @@ def test_the_same_block_with_little_noise_is_together_and_with_much_undetermined
 def test_no_order_is_made_up_and_the_interval_covers_none(n_a: int, n_b: int, shared: bool) -> None:
     rng = np.random.default_rng(3)
     profile = _spikes(16, b5=1, b11=0.6)
-    found: list[Difference] = []
+    differences: list[Difference] = []
     for seed in range(400):
         a, ca, b, cb = _both(rng, profile, profile, max(n_a, n_b), 0.3, 0.2 if shared else 0.0)
         pairs = [(i, i) for i in range(n_a)] if shared else None
         rows = slice(0, n_a), slice(0, n_b)
-        found.append(
+        differences.append(
             depth_difference(
                 a[rows[0]],
                 {"donor": ca["donor"][rows[0]]},
@@ -78,9 +87,9 @@ def test_no_order_is_made_up_and_the_interval_covers_none(n_a: int, n_b: int, sh
                 seed=seed,
             )
         )
-    significant = np.mean([f.p <= 0.05 for f in found])
-    covered = np.mean([f.low - 1e-9 <= 0 <= f.high + 1e-9 for f in found])  # type: ignore[operator]
-    ordered = np.mean([f.verdict in ("a-first", "b-first") for f in found])
+    significant = np.mean([f.p <= 0.05 for f in differences])
+    covered = np.mean([f.low - 1e-9 <= 0 <= f.high + 1e-9 for f in differences])  # type: ignore[operator]
+    ordered = np.mean([f.verdict in ("a-first", "b-first") for f in differences])
     assert significant <= 0.06 and ordered <= 0.05 and covered >= 0.92, (significant, ordered, covered)
 
 
@@ -88,11 +97,11 @@ def test_the_interval_covers_a_planted_difference_and_the_order_is_found() -> No
     rng = np.random.default_rng(4)
     a, b = _spikes(12, b2=1, b6=0.5), _spikes(12, b2=0.5, b9=1)
     truth = (0.5 * 2.5 + 9.5) / 1.5 / 12 - (2.5 + 0.5 * 6.5) / 1.5 / 12
-    found = [depth_difference(*_both(rng, a, b, 20, 0.25), seed=s, **QUICK) for s in range(250)]  # type: ignore[arg-type]
-    covered = np.mean([f.low <= truth <= f.high for f in found])  # type: ignore[operator]
+    differences = [depth_difference(*_both(rng, a, b, 20, 0.25), seed=s, **QUICK) for s in range(250)]  # type: ignore[arg-type]
+    covered = np.mean([f.low <= truth <= f.high for f in differences])  # type: ignore[operator]
     assert 0.92 <= covered <= 0.99, covered
-    assert np.mean([f.verdict == "a-first" for f in found]) > 0.95
-    assert np.mean([f.difference for f in found]) == pytest.approx(truth, abs=0.01)
+    assert np.mean([f.verdict == "a-first" for f in differences]) > 0.95
+    assert np.mean([f.difference for f in differences]) == pytest.approx(truth, abs=0.01)
 
 
 def test_what_clusters_share_makes_the_paired_interval_narrower() -> None:
@@ -113,20 +122,28 @@ def test_partly_shared_clusters_and_clusters_without_a_value() -> None:
     rng = np.random.default_rng(6)
     a, ca, b, cb = _both(rng, _spikes(12, b3=1), _spikes(12, b8=1), 14, 0.2)
     a[2] = np.nan
-    found = depth_difference(a, ca, b[:12], {"donor": cb["donor"][:12]}, [(i, i) for i in range(10)], **QUICK)  # type: ignore[arg-type]
-    assert (found.n_clusters_a, found.n_clusters_b, found.n_shared, found.verdict) == (13, 12, 9, "a-first")
+    difference = depth_difference(a, ca, b[:12], {"donor": cb["donor"][:12]}, [(i, i) for i in range(10)], **QUICK)  # type: ignore[arg-type]
+    assert (difference.n_clusters_a, difference.n_clusters_b, difference.n_shared, difference.verdict) == (
+        13,
+        12,
+        9,
+        "a-first",
+    )
 
 
 def test_few_clusters_have_a_p_and_no_claim() -> None:
     rng = np.random.default_rng(7)
-    found = depth_difference(*_both(rng, _spikes(12, b3=1), _spikes(12, b8=1), 7, 0.05), **QUICK)  # type: ignore[arg-type]
-    assert found.difference == pytest.approx(5 / 12, abs=0.02) and found.p <= 0.05
-    assert found.low is found.high is found.low90 is found.high90 is None and found.verdict == "undetermined"
+    difference = depth_difference(*_both(rng, _spikes(12, b3=1), _spikes(12, b8=1), 7, 0.05), **QUICK)  # type: ignore[arg-type]
+    assert difference.difference == pytest.approx(5 / 12, abs=0.02) and difference.p <= 0.05
+    assert (
+        difference.low is difference.high is difference.low90 is difference.high90 is None
+        and difference.verdict == "undetermined"
+    )
 
 
 def test_nothing_to_locate_is_nothing_to_order() -> None:
-    found = depth_difference(np.zeros((9, 4)), {}, np.ones((9, 4)), {}, draws=50, permutations=50)
-    assert np.isnan(found.difference) and found.p == 1 and found.verdict == "undetermined"
+    difference = depth_difference(np.zeros((9, 4)), {}, np.ones((9, 4)), {}, draws=50, permutations=50)
+    assert np.isnan(difference.difference) and difference.p == 1 and difference.verdict == "undetermined"
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from strata.experiments.statistics.bootstrap import cluster_bootstrap
 from strata.experiments.statistics.jackknife import jackknife_bootstrap
+from strata.probes.statistics.bootstrap import cluster_bootstrap
 
 
 def _less_one(values: np.ndarray) -> np.ndarray:
@@ -15,11 +15,13 @@ def _less_one(values: np.ndarray) -> np.ndarray:
 
 def test_of_a_mean_it_is_the_cluster_bootstrap() -> None:
     values = np.random.default_rng(0).normal((0, 1, 2), size=(20, 3))
-    found = jackknife_bootstrap(values.mean(0), _less_one(values), n_clusters=20, n_items=40, draws=500, seed=3)
+    estimates = jackknife_bootstrap(values.mean(0), _less_one(values), n_clusters=20, n_items=40, draws=500, seed=3)
     expected = cluster_bootstrap(values, range(20), draws=500, seed=3)
-    for mine, plain in zip(found, expected, strict=True):
-        assert (mine.value, mine.low, mine.high) == pytest.approx((plain.value, plain.low, plain.high), rel=1e-9)
-        assert (mine.n_items, mine.n_clusters) == (40, 20) and "jackknife" in mine.method
+    for estimate, plain in zip(estimates, expected, strict=True):
+        assert (estimate.value, estimate.low, estimate.high) == pytest.approx(
+            (plain.value, plain.low, plain.high), rel=1e-9
+        )
+        assert (estimate.n_items, estimate.n_clusters) == (40, 20) and "jackknife" in estimate.method
 
 
 def test_there_are_points_only_with_few_clusters_or_where_a_number_is_missing() -> None:

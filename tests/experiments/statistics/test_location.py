@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from strata.experiments.statistics import cluster_profiles, effect_depth, half_mass_block, locate_profile
-from strata.experiments.statistics.bootstrap import multinomial_weights
 from strata.experiments.statistics.stretch import stretch
 from strata.probes.errors import StrataError
+from strata.probes.statistics.bootstrap import multinomial_weights
 
 
 def _planted(kind: str, n_blocks: int) -> np.ndarray:
@@ -39,9 +39,9 @@ def test_a_sure_effect_in_one_block_is_that_block_and_nothing_else() -> None:
 
 def test_the_excess_is_over_the_largest_mean_control_block_by_block() -> None:
     rng = np.random.default_rng(0)
-    effects, one, other = rng.normal(size=(3, 15, 6))
-    location = locate_profile(effects, {"one": one, "other": other}, draws=50, permutations=100)
-    expected = [effects[:, b].mean() - max(one[:, b].mean(), other[:, b].mean()) for b in range(6)]
+    effects, control_a, control_b = rng.normal(size=(3, 15, 6))
+    location = locate_profile(effects, {"one": control_a, "other": control_b}, draws=50, permutations=100)
+    expected = [effects[:, b].mean() - max(control_a[:, b].mean(), control_b[:, b].mean()) for b in range(6)]
     np.testing.assert_allclose(location.excess, expected)
     assert location.peak == pytest.approx(max(expected))
     np.testing.assert_allclose(locate_profile(effects, {}, draws=50, permutations=100).excess, effects.mean(0))
@@ -167,7 +167,7 @@ def test_what_the_interval_covers_depends_on_how_far_the_second_peak_stands_out(
 def test_a_control_as_large_as_the_effect_leaves_nothing_to_locate() -> None:
     rng = np.random.default_rng(6)
     profile = _planted("two", 12)
-    found = {"effect and control alike": 0, "no effect": 0, "two halves of a control": 0}
+    false_positives = {"effect and control alike": 0, "no effect": 0, "two halves of a control": 0}
     for seed in range(400):
         noise = 0.4 * rng.normal(size=(5, 16, 12))
         quick = {"draws": 1, "permutations": 199, "seed": seed}
@@ -175,9 +175,9 @@ def test_a_control_as_large_as_the_effect_leaves_nothing_to_locate() -> None:
         none = locate_profile(noise[0], {}, **quick)  # type: ignore[arg-type]
         first, second = np.where(np.arange(12) < 6, profile, 0), np.where(np.arange(12) < 6, 0, profile)
         halves = locate_profile(profile + noise[0], {"a": first + noise[3], "b": second + noise[4]}, **quick)  # type: ignore[arg-type]
-        for name, location in zip(found, (alike, none, halves), strict=True):
-            found[name] += location.p <= 0.05
-    assert all(n / 400 <= 0.06 for n in found.values()), found
+        for name, location in zip(false_positives, (alike, none, halves), strict=True):
+            false_positives[name] += location.p <= 0.05
+    assert all(n / 400 <= 0.06 for n in false_positives.values()), false_positives
 
 
 def test_fewer_than_eight_clusters_have_points_and_no_interval() -> None:
@@ -186,8 +186,8 @@ def test_fewer_than_eight_clusters_have_points_and_no_interval() -> None:
     assert location.layer == 3 and location.depth == pytest.approx(3.5 / 12, abs=0.03)
     assert location.low_layer is location.high_layer is location.low_depth is location.high_depth is None
     assert location.p == pytest.approx(1 / 2**7) and "fewer than 8" in location.method
-    one = locate_profile(np.eye(12)[3:4], {})
-    assert (one.layer, one.p, one.n_clusters) == (3, 1.0, 1)
+    single = locate_profile(np.eye(12)[3:4], {})
+    assert (single.layer, single.p, single.n_clusters) == (3, 1.0, 1)
 
 
 def test_no_block_above_its_controls_is_no_layer() -> None:
@@ -211,7 +211,7 @@ def test_the_order_of_the_clusters_does_not_matter_to_point_and_p(seed: int, ord
     assert (a.layer, a.p) == (b.layer, pytest.approx(b.p)) and a.depth == pytest.approx(b.depth)
 
 
-def test_clusters_without_a_value_are_left_out_and_the_seed_decides() -> None:
+def test_clusters_without_a_value_are_excluded_and_the_seed_decides() -> None:
     rng = np.random.default_rng(9)
     effects, control = 1 + rng.normal(size=(12, 6)), rng.normal(size=(12, 6))
     holed = np.insert(effects, 4, np.nan, axis=0), np.insert(control, 4, 0.0, axis=0)

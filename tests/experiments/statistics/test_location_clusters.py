@@ -74,11 +74,11 @@ def test_what_the_interval_covers_when_clusters_differ_in_strength_and_place(
     depth, block = effect_depth(forms.mean(0)), half_mass_block(forms.mean(0))
     covered, blocks = [], []
     for seed in range(SIMULATIONS):
-        found = locate_profile(*_measured(rng, forms, n_clusters, n_controls), **_QUICK, seed=seed)  # type: ignore[arg-type]
-        if found.p <= 0.05:
-            assert None not in (found.low_depth, found.high_depth, found.low_layer, found.high_layer)
-            covered.append(found.low_depth - 1e-9 <= depth <= found.high_depth + 1e-9)  # type: ignore[operator]
-            blocks.append(found.low_layer <= block <= found.high_layer)
+        location = locate_profile(*_measured(rng, forms, n_clusters, n_controls), **_QUICK, seed=seed)  # type: ignore[arg-type]
+        if location.p <= 0.05:
+            assert None not in (location.low_depth, location.high_depth, location.low_layer, location.high_layer)
+            covered.append(location.low_depth - 1e-9 <= depth <= location.high_depth + 1e-9)  # type: ignore[operator]
+            blocks.append(location.low_layer <= block <= location.high_layer)
     assert len(covered) >= SIMULATIONS / 2
     assert least <= np.mean(covered) <= most, (len(covered), np.mean(covered), np.mean(blocks))
     if least >= 0.92:
@@ -90,8 +90,8 @@ def test_what_the_interval_covers_when_clusters_differ_in_strength_and_place(
 def test_clusters_without_an_effect_are_rarely_given_a_place(n_controls: int) -> None:
     rng = np.random.default_rng(13)
     nothing = np.zeros((1, 30))
-    found = [
+    p_values = [
         locate_profile(*_measured(rng, nothing, 16, n_controls), draws=1, permutations=199, seed=seed).p
         for seed in range(4000)
     ]
-    assert np.mean(np.array(found) <= 0.05) <= 0.06, np.mean(np.array(found) <= 0.05)
+    assert np.mean(np.array(p_values) <= 0.05) <= 0.06, np.mean(np.array(p_values) <= 0.05)

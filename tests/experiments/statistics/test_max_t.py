@@ -95,16 +95,16 @@ def test_no_block_is_surer_than_with_itself_alone(seed: int) -> None:
 
 def test_false_positives_stay_at_the_nominal_rate_whatever_the_clusters_look_like() -> None:
     rng = np.random.default_rng(4)
-    found = {"flip": 0, "groups": 0}
+    false_positives = {"flip": 0, "groups": 0}
     for seed in range(1000):
         # Neighbouring blocks correlate, clusters have heavy tails and levels of their own.
         noise = np.cumsum(rng.standard_t(4, size=(30, 10)), axis=1) * rng.uniform(0.5, 2, size=(30, 1))
-        found["flip"] += max_t_sign_flip(noise[:16], draws=199, seed=seed).p <= 0.05
-        found["groups"] += max_t_two_groups(noise[:16], noise[16:], draws=199, seed=seed).p <= 0.05
-    assert all(0.03 <= n / 1000 <= 0.06 for n in found.values()), found
+        false_positives["flip"] += max_t_sign_flip(noise[:16], draws=199, seed=seed).p <= 0.05
+        false_positives["groups"] += max_t_two_groups(noise[:16], noise[16:], draws=199, seed=seed).p <= 0.05
+    assert all(0.03 <= n / 1000 <= 0.06 for n in false_positives.values()), false_positives
 
 
-def test_one_cluster_is_refused_and_clusters_without_a_value_are_left_out() -> None:
+def test_one_cluster_is_refused_and_clusters_without_a_value_are_excluded() -> None:
     values = np.random.default_rng(5).normal(size=(9, 2))
     holed = np.concatenate([values, [[np.nan, 1.0]]])
     np.testing.assert_array_equal(max_t_sign_flip(holed).p_by_block, max_t_sign_flip(values).p_by_block)

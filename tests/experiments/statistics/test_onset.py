@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from strata.experiments.statistics.bootstrap import cluster_bootstrap
 from strata.experiments.statistics.onset import first_run, onset
 from strata.probes.errors import StrataError
+from strata.probes.statistics.bootstrap import cluster_bootstrap
 
 L = 12
 """Blocks; streams run from 0 to L."""
@@ -33,12 +33,12 @@ def _step(at: int, low: float = 0.5, high: float = 0.95) -> np.ndarray:
 @pytest.mark.parametrize("planted", [0, 4, 7, L - 2])
 def test_a_planted_step_is_found_with_a_tight_interval(planted: int) -> None:
     values, clusters = _right(np.random.default_rng(planted), _step(planted))
-    found = onset(values, [np.array(0.5)], clusters, draws=2000)
-    assert found.stream == planted
-    assert found.depth == pytest.approx(planted / L)
-    assert found.low is not None and found.high is not None
-    assert found.low <= planted <= found.high and found.high - found.low <= 2
-    assert found.share_found == pytest.approx(1, abs=0.02)
+    result = onset(values, [np.array(0.5)], clusters, draws=2000)
+    assert result.stream == planted
+    assert result.depth == pytest.approx(planted / L)
+    assert result.low is not None and result.high is not None
+    assert result.low <= planted <= result.high and result.high - result.low <= 2
+    assert result.share_found == pytest.approx(1, abs=0.02)
 
 
 def test_the_interval_of_a_slow_rise_usually_holds_its_second_stream() -> None:
@@ -46,10 +46,10 @@ def test_the_interval_of_a_slow_rise_usually_holds_its_second_stream() -> None:
     held, widths = 0, []
     for seed in range(60):
         values, clusters = _right(np.random.default_rng(seed), rise, n_clusters=40)
-        found = onset(values, [np.array(0.5)], clusters, draws=400, seed=seed)
-        assert found.stream is not None and found.low is not None and found.high is not None
-        held += found.low <= 6 <= found.high
-        widths.append(found.high - found.low)
+        result = onset(values, [np.array(0.5)], clusters, draws=400, seed=seed)
+        assert result.stream is not None and result.low is not None and result.high is not None
+        held += result.low <= 6 <= result.high
+        widths.append(result.high - result.low)
     assert held >= 48
     assert np.mean(widths) < 4
 
@@ -58,45 +58,45 @@ def test_noise_rarely_has_an_onset() -> None:
     false_onsets, surely = 0, 0
     for seed in range(150):
         values, clusters = _right(np.random.default_rng(seed), np.full(L + 1, 0.5), n_clusters=20)
-        found = onset(values, [np.array(0.5)], clusters, draws=400, seed=seed)
-        false_onsets += found.stream is not None
-        surely += found.low is not None and found.high is not None
+        result = onset(values, [np.array(0.5)], clusters, draws=400, seed=seed)
+        false_onsets += result.stream is not None
+        surely += result.low is not None and result.high is not None
     assert false_onsets <= 7
     assert surely <= 2
 
 
 def test_noise_has_the_interval_none() -> None:
     values, clusters = _right(np.random.default_rng(0), np.full(L + 1, 0.3))
-    found = onset(values, [np.array(0.5)], clusters, draws=500)
-    assert (found.stream, found.depth, found.low, found.high, found.share_found) == (None, None, None, None, 0.0)
+    result = onset(values, [np.array(0.5)], clusters, draws=500)
+    assert (result.stream, result.depth, result.low, result.high, result.share_found) == (None, None, None, None, 0.0)
 
 
 def test_a_doubtful_rise_has_an_interval_that_reaches_none() -> None:
     values, clusters = _right(np.random.default_rng(3), _step(6, 0.5, 0.62), n_clusters=30)
-    found = onset(values, [np.array(0.5)], clusters, draws=1000)
-    assert found.share_found is not None and 0.05 < found.share_found < 0.97
-    assert found.low is not None and found.high is None
+    result = onset(values, [np.array(0.5)], clusters, draws=1000)
+    assert result.share_found is not None and 0.05 < result.share_found < 0.97
+    assert result.low is not None and result.high is None
 
 
 def test_the_onset_is_the_first_of_three_lower_bounds_above_the_baseline() -> None:
     for seed in range(8):
         values, clusters = _right(np.random.default_rng(seed), np.linspace(0.4, 0.8, L + 1))
-        found = onset(values, [np.array(0.5)], clusters, draws=500, seed=seed)
+        result = onset(values, [np.array(0.5)], clusters, draws=500, seed=seed)
         above = [
             e.low > 0 for e in cluster_bootstrap(values - 0.5, clusters, draws=500, seed=seed) if e.low is not None
         ]
         assert len(above) == L + 1
         expected = next((s for s in range(L - 1) if all(above[s : s + 3])), None)
-        assert found.stream == expected
+        assert result.stream == expected
 
 
 def test_two_streams_in_a_row_are_no_onset() -> None:
     probability = np.full(L + 1, 0.5)
     probability[[5, 6]] = 0.98
     values, clusters = _right(np.random.default_rng(5), probability)
-    found = onset(values, [np.array(0.5)], clusters, draws=500)
-    assert found.lower_bound is not None and (found.lower_bound[5:7] > 0).all()
-    assert found.stream is None
+    result = onset(values, [np.array(0.5)], clusters, draws=500)
+    assert result.lower_bound is not None and (result.lower_bound[5:7] > 0).all()
+    assert result.stream is None
 
 
 def test_the_highest_baseline_counts() -> None:
@@ -127,43 +127,43 @@ def test_without_baselines_zero_is_the_floor() -> None:
 
 def test_fewer_than_eight_clusters_claim_no_onset() -> None:
     values, clusters = _right(np.random.default_rng(9), _step(4, 0.05, 0.99), n_clusters=7, size=10)
-    found = onset(values, [np.array(0.5)], clusters)
-    assert found.stream is None and found.depth is None and found.low is None and found.high is None
-    assert found.lower_bound is None and found.share_found is None
-    assert found.n_clusters == 7 and found.n_items == 70
-    np.testing.assert_allclose(found.excess, values.mean(0) - 0.5)
+    result = onset(values, [np.array(0.5)], clusters)
+    assert result.stream is None and result.depth is None and result.low is None and result.high is None
+    assert result.lower_bound is None and result.share_found is None
+    assert result.n_clusters == 7 and result.n_items == 70
+    np.testing.assert_allclose(result.excess, values.mean(0) - 0.5)
 
 
 def test_clusters_without_a_value_do_not_count_towards_the_eight() -> None:
     values, clusters = _right(np.random.default_rng(9), _step(4, 0.05, 0.99), n_clusters=12, size=5)
     values[5 * 7 :] = np.nan
-    found = onset(values, [np.array(0.5)], clusters, draws=300)
-    assert found.stream is None and found.lower_bound is None
-    assert found.n_clusters == 7 and found.n_items == 35
+    result = onset(values, [np.array(0.5)], clusters, draws=300)
+    assert result.stream is None and result.lower_bound is None
+    assert result.n_clusters == 7 and result.n_items == 35
 
 
-def test_missing_items_are_left_out_of_the_means() -> None:
+def test_missing_items_are_excluded_of_the_means() -> None:
     rng = np.random.default_rng(10)
     values, clusters = _right(rng, _step(6))
     values[rng.random(len(values)) < 0.3] = np.nan
-    found = onset(values, [np.array(0.5)], clusters, draws=500)
-    assert found.stream == 6
-    np.testing.assert_allclose(found.excess, np.nanmean(values, axis=0) - 0.5)
+    result = onset(values, [np.array(0.5)], clusters, draws=500)
+    assert result.stream == 6
+    np.testing.assert_allclose(result.excess, np.nanmean(values, axis=0) - 0.5)
 
 
 def test_too_few_streams_have_no_onset() -> None:
     values, clusters = _right(np.random.default_rng(11), np.full(2, 0.99))
-    found = onset(values, [np.array(0.5)], clusters, draws=200)
-    assert found.stream is None and found.low is None
+    result = onset(values, [np.array(0.5)], clusters, draws=200)
+    assert result.stream is None and result.low is None
 
 
 def test_the_seed_alone_decides_the_bounds() -> None:
     values, clusters = _right(np.random.default_rng(12), _step(6, 0.5, 0.7))
-    one, again, other = (onset(values, [np.array(0.5)], clusters, draws=300, seed=s) for s in (1, 1, 2))
-    assert one.lower_bound is not None and again.lower_bound is not None and other.lower_bound is not None
-    assert one.lower_bound.tobytes() == again.lower_bound.tobytes()
-    assert (one.low, one.high, one.share_found) == (again.low, again.high, again.share_found)
-    assert one.lower_bound.tobytes() != other.lower_bound.tobytes()
+    first, again, other = (onset(values, [np.array(0.5)], clusters, draws=300, seed=s) for s in (1, 1, 2))
+    assert first.lower_bound is not None and again.lower_bound is not None and other.lower_bound is not None
+    assert first.lower_bound.tobytes() == again.lower_bound.tobytes()
+    assert (first.low, first.high, first.share_found) == (again.low, again.high, again.share_found)
+    assert first.lower_bound.tobytes() != other.lower_bound.tobytes()
 
 
 @given(hnp.arrays(bool, st.tuples(st.integers(1, 5), st.integers(1, 12))))

@@ -32,9 +32,9 @@ def test_the_corrected_value_is_the_agreement_with_a_second_study_of_the_same_si
     corrected, repeated = [], []
     for seed in range(60):
         true = rng.normal(size=40)
-        one, other = (true + 4 * rng.normal(size=(24, 40)) for _ in range(2))
-        corrected.append(split_half(one, splits=100, seed=seed).value)
-        repeated.append(stats.spearmanr(one.mean(0), other.mean(0)).statistic)
+        first, second = (true + 4 * rng.normal(size=(24, 40)) for _ in range(2))
+        corrected.append(split_half(first, splits=100, seed=seed).value)
+        repeated.append(stats.spearmanr(first.mean(0), second.mean(0)).statistic)
     assert np.mean(corrected) == pytest.approx(np.mean(repeated), abs=0.04)
 
 
@@ -74,9 +74,9 @@ def test_two_clusters_a_half_have_three_splits_that_spearman_gives() -> None:
         second = [row for row in range(4) if row not in first]
         between.append((rho(a[first].mean(0), b[second].mean(0)) + rho(b[first].mean(0), a[second].mean(0))) / 2)
         ceiling.append((rho(a[first].mean(0), a[second].mean(0)) + rho(b[first].mean(0), b[second].mean(0))) / 2)
-    found = split_half_between(a, b, splits=4_000)
-    assert found.between == pytest.approx(np.mean(between), abs=0.03)
-    assert found.ceiling == pytest.approx(np.mean(ceiling), abs=0.03)
+    agreement = split_half_between(a, b, splits=4_000)
+    assert agreement.between == pytest.approx(np.mean(between), abs=0.03)
+    assert agreement.ceiling == pytest.approx(np.mean(ceiling), abs=0.03)
 
 
 def test_too_few_clusters_and_unlike_shapes_are_refused() -> None:

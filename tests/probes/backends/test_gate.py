@@ -117,8 +117,10 @@ def test_flattened_outputs_are_read_and_edited_row_by_row() -> None:
         _adds_its_mlp_back(block)
     flat = checkpoint_from(model, tiny_tokenizer())
     assert check_shapes(flat) is None
-    found, wanted = run_self_tests(flat, SHORT), run_self_tests(plain, SHORT)
-    assert [test.value for test in found] == [test.value for test in wanted] and all(test.passed for test in found)
+    flat_tests, wanted = run_self_tests(flat, SHORT), run_self_tests(plain, SHORT)
+    assert [test.value for test in flat_tests] == [test.value for test in wanted] and all(
+        test.passed for test in flat_tests
+    )
 
 
 def _adds_its_mlp_back(block: Any) -> None:
@@ -189,14 +191,16 @@ def test_families_with_a_scale_or_a_norm_of_their_own_are_read_as_they_add(tmp_p
     admit(checkpoint, prompts)
     model = PlainModel(tmp_path / "m").fresh()
     for prompt in prompts:
-        kept: list[torch.Tensor] = []
+        outputs: list[torch.Tensor] = []
         handle = model.get_submodule(checkpoint.anatomy.blocks_path)[-1].register_forward_hook(
-            lambda module, args, output, kept=kept: kept.append(output[0] if isinstance(output, tuple) else output)
+            lambda module, args, output, outputs=outputs: outputs.append(
+                output[0] if isinstance(output, tuple) else output
+            )
         )
         with torch.no_grad():
             wanted = model(input_ids=torch.tensor([prompt.ids]), use_cache=False).logits[0]
         handle.remove()
-        torch.testing.assert_close(checkpoint.readout.logits(kept[0][0]), wanted, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(checkpoint.readout.logits(outputs[0][0]), wanted, atol=1e-4, rtol=1e-4)
 
 
 def test_a_position_embedding_of_another_make_is_left_alone(tiny_models: Any) -> None:

@@ -19,14 +19,14 @@ PROMPTS = [Prompt("a", (5, 6, 7, 8, 9)), Prompt("b", (10, 11))]
 
 def test_libraries_come_in_at_first_use_and_nnsight_not_in_debug_mode_for_our_v() -> None:
     code = (
-        "import sys, strata.probes.backends.agreement, strata.probes.backends.self_tests\n"
+        "import sys, strata.probes.backends.parity, strata.probes.backends.self_tests\n"
         "print(sorted({'transformer_lens', 'nnsight'} & set(sys.modules)))\n"
         "sys.argv = ['strata', 'verify', '-v', '--verbose']\n"
         "from strata.probes.backends.nnsight_backend import _library\n"
         "print(_library().CONFIG.APP.DEBUG, sys.argv[1:])"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.splitlines() == ["[]", "False ['verify', '-v', '--verbose']"]
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert completed.stdout.splitlines() == ["[]", "False ['verify', '-v', '--verbose']"]
 
 
 def test_nnsight_leaves_the_tokenizer_alone() -> None:

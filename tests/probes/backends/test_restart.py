@@ -38,14 +38,17 @@ def test_a_restarted_run_equals_the_whole_forward_pass(architecture: str, compon
     checkpoint = tiny_checkpoint(architecture)
     prompts = prompts_of(9, 12, 7)
     recording = record(checkpoint, prompts)
-    where = torch.tensor([[len(one.ids) - 3, len(one.ids) - 1] for one in prompts]) + recording.batch.start[:, None]
+    where = (
+        torch.tensor([[len(prompt.ids) - 3, len(prompt.ids) - 1] for prompt in prompts])
+        + recording.batch.start[:, None]
+    )
     new = torch.randn(3, 2, checkpoint.d_model, generator=torch.Generator().manual_seed(1))
     variants = [Variant(component, range(at, at + 1), lambda at: new) for at in range(checkpoint.n_layers)]
     if component != "resid_pre":
         variants.append(Variant(component, range(0, 2), lambda at: new * (at + 1)))
     for chunk_tokens in (1, 10_000):
-        found = sweep(recording, variants, where, keep=2, chunk_tokens=chunk_tokens)
-        for variant, ends in zip(variants, found, strict=True):
+        swept = sweep(recording, variants, where, keep=2, chunk_tokens=chunk_tokens)
+        for variant, ends in zip(variants, swept, strict=True):
             expected = whole_pass(checkpoint, recording, variant, where, 2)
             torch.testing.assert_close(ends, expected, rtol=2e-5, atol=2e-5 * float(expected.abs().max()))
 
@@ -82,7 +85,7 @@ def test_a_knocked_out_edge_equals_a_forward_pass_with_that_edge_masked(architec
     recording = record(checkpoint, prompts)
     last = torch.tensor([[recording.n_columns - 1]] * 2)
     sources = torch.tensor([[2], [1]]) + recording.batch.start[:, None]
-    found = sweep(recording, [Knockout(range(1, 3), sources), Knockout(range(0, 1), sources)], last)
+    swept = sweep(recording, [Knockout(range(1, 3), sources), Knockout(range(0, 1), sources)], last)
 
     def masked(window: range) -> Tensor:
         handles = []
@@ -108,7 +111,7 @@ def test_a_knocked_out_edge_equals_a_forward_pass_with_that_edge_masked(architec
             for handle in handles:
                 handle.remove()
 
-    for window, ends in zip((range(1, 3), range(0, 1)), found, strict=True):
+    for window, ends in zip((range(1, 3), range(0, 1)), swept, strict=True):
         torch.testing.assert_close(ends, masked(window), rtol=1e-4, atol=1e-4)
 
 
@@ -164,8 +167,8 @@ def test_rows_edited_far_apart_are_recomputed_in_groups_and_are_the_whole_forwar
     variants = [
         Variant(component, range(1, 2), lambda at: new * (at + 1)) for component in ("attn_out", "mlp_out", "resid_pre")
     ]
-    found = sweep(recording, variants, where, keep=2)
-    for variant, ends in zip(variants, found, strict=True):
+    swept = sweep(recording, variants, where, keep=2)
+    for variant, ends in zip(variants, swept, strict=True):
         expected = whole_pass(checkpoint, recording, variant, where, 2)
         torch.testing.assert_close(ends, expected, rtol=2e-5, atol=2e-5 * float(expected.abs().max()))
 

@@ -9,8 +9,8 @@ import torch
 from plain_interventions import REFERENCED, PlainModel, mixed_pairs, plain
 from tiny_models import tiny_checkpoint
 
+from strata.probes.causal.activation_patching import Line, patch_pairs
 from strata.probes.causal.attribution import CONTRIBUTIONS, attribution
-from strata.probes.causal.interchange import Line, interchange
 from strata.probes.causal.pairs import Pair
 from strata.probes.checkpoints.checkpoint import Checkpoint
 
@@ -47,11 +47,11 @@ def test_attribution_is_the_derivative_towards_the_clean_piece(architecture: str
 
 
 def collected(checkpoint: Checkpoint, pairs: list[Pair], **options: Any) -> dict[tuple[str, str], torch.Tensor]:
-    found: dict[tuple[str, str], torch.Tensor] = {}
+    shifts: dict[tuple[str, str], torch.Tensor] = {}
     for batch in attribution(checkpoint, pairs, ["last", "subject"], **options):
         for key, values in batch.shift.items():
-            found.setdefault(key, torch.full((len(pairs), checkpoint.n_layers), torch.nan))[list(batch.rows)] = values
-    return found
+            shifts.setdefault(key, torch.full((len(pairs), checkpoint.n_layers), torch.nan))[list(batch.rows)] = values
+    return shifts
 
 
 def test_attributions_do_not_depend_on_the_batch(tiny_models: Any) -> None:
@@ -68,12 +68,12 @@ def test_a_tiny_difference_is_attributed_exactly() -> None:
     table = checkpoint.model.get_input_embeddings().weight
     with torch.no_grad():
         table.copy_(table[5] + 0.03 * (table - table[5]))
-    (exact,) = interchange(checkpoint, pairs, [Line("denoise", name, "last") for name in CONTRIBUTIONS])
+    (exact,) = patch_pairs(checkpoint, pairs, [Line("denoise", name, "last") for name in CONTRIBUTIONS])
     (preview,) = attribution(checkpoint, pairs, ["last"])
     for name in CONTRIBUTIONS:
         effect = exact.shift[Line("denoise", name, "last")].flatten()
-        found = preview.shift[name, "last"].flatten()
-        assert float(torch.corrcoef(torch.stack([effect, found]))[0, 1]) > 0.99
+        attributed = preview.shift[name, "last"].flatten()
+        assert float(torch.corrcoef(torch.stack([effect, attributed]))[0, 1]) > 0.99
 
 
 def test_neither_gradients_nor_hooks_are_left_behind() -> None:

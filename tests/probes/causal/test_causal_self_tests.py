@@ -30,9 +30,9 @@ def test_every_architecture_passes(tiny_models: Any, architecture: str, dtype: t
 
 
 def test_all_four_are_run_on_a_single_pair(tiny_models: Any) -> None:
-    found = run_causal_self_tests(tiny_models("llama"), mixed_pairs()[:1])
-    assert {test.name for test in found} == {RESTART, OWN, RESTORES, SIGN}
-    assert all(test.passed for test in found)
+    tests = run_causal_self_tests(tiny_models("llama"), mixed_pairs()[:1])
+    assert {test.name for test in tests} == {RESTART, OWN, RESTORES, SIGN}
+    assert all(test.passed for test in tests)
 
 
 def test_no_pairs_are_no_test(tiny_models: Any) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import torch
-from hand_wired.pairs import write_planted_pair
-from hand_wired.planted import Planted
 from plain_interventions import REFERENCED, mixed_pairs, pair_of, plain
+from planted_models.pairs import write_planted_pair
+from planted_models.planted import Planted
 from tiny_models import tiny_checkpoint
 from torch import Tensor
 
@@ -19,10 +19,10 @@ from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.jsonl import read_items
 from strata.probes.causal import cross_model
 from strata.probes.causal.cross_model import CONTRIBUTIONS, EVERY, CrossLine, cross_patch
-from strata.probes.causal.grafts import graft, grafts_of
-from strata.probes.causal.lent import store_contributions, stored
+from strata.probes.causal.layer_swaps import layer_swaps_of, swap_layers
 from strata.probes.causal.noise import unit_vectors
 from strata.probes.causal.pairs import Pair
+from strata.probes.causal.stored_contributions import store_contributions, stored
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open import open_checkpoint
 from strata.probes.errors import StrataError
@@ -33,16 +33,16 @@ NEAR = {"rtol": 1e-3, "atol": 1e-4}
 
 
 def collected(
-    receiver: Checkpoint, lender: Any, pairs: Sequence[Pair], lines: Sequence[CrossLine] = LINES, **options: Any
+    receiver: Checkpoint, source: Any, pairs: Sequence[Pair], lines: Sequence[CrossLine] = LINES, **options: Any
 ) -> tuple[Tensor, Tensor, dict[CrossLine, Tensor]]:
     ends = torch.full((2, len(pairs)), torch.nan)
-    found = {line: torch.full((len(pairs), receiver.n_layers), torch.nan) for line in lines}
-    for batch in cross_patch(receiver, lender, pairs, lines, **options):
+    shifts = {line: torch.full((len(pairs), receiver.n_layers), torch.nan) for line in lines}
+    for batch in cross_patch(receiver, source, pairs, lines, **options):
         rows = torch.tensor(batch.rows)
-        ends[0, rows], ends[1, rows] = batch.lender, batch.receiver
+        ends[0, rows], ends[1, rows] = batch.source, batch.receiver
         for line, values in batch.shift.items():
-            found[line][rows] = values
-    return *ends, found
+            shifts[line][rows] = values
+    return *ends, shifts
 
 
 @pytest.mark.parametrize("architecture", REFERENCED)
@@ -50,10 +50,10 @@ def collected(
 def test_every_patch_equals_a_plain_forward_pass_with_the_other_models_vector(
     architecture: str, tokens: int | None
 ) -> None:
-    receiver, lender = (tiny_checkpoint(architecture, seed=seed) for seed in (0, 1))
+    receiver, source = (tiny_checkpoint(architecture, seed=seed) for seed in (0, 1))
     pairs = mixed_pairs()
-    above, below, shift = collected(receiver, lender, pairs, batch_tokens=tokens)
-    into, source = plain(architecture, receiver), plain(architecture, lender)
+    above, below, shift = collected(receiver, source, pairs, batch_tokens=tokens)
+    into, source = plain(architecture, receiver), plain(architecture, source)
     for row, pair in enumerate(pairs):
         piece = source.contributions(pair.clean)
         before = into.difference(pair, pair.clean.ids)
@@ -76,10 +76,10 @@ def test_every_patch_equals_a_plain_forward_pass_with_the_other_models_vector(
 def test_the_null_moves_the_receivers_own_vector_by_the_distance_of_the_two_in_a_random_direction(
     tokens: int | None,
 ) -> None:
-    receiver, lender = (tiny_checkpoint("llama", seed=seed) for seed in (0, 1))
+    receiver, source = (tiny_checkpoint("llama", seed=seed) for seed in (0, 1))
     pairs = mixed_pairs()
-    *_, shift = collected(receiver, lender, pairs, NULLS, batch_tokens=tokens, seed=5)
-    into, source = plain("llama", receiver), plain("llama", lender)
+    *_, shift = collected(receiver, source, pairs, NULLS, batch_tokens=tokens, seed=5)
+    into, source = plain("llama", receiver), plain("llama", source)
     for row, pair in enumerate(pairs):
         own, other = into.contributions(pair.clean), source.contributions(pair.clean)
         before = into.difference(pair, pair.clean.ids)
@@ -87,10 +87,11 @@ def test_the_null_moves_the_receivers_own_vector_by_the_distance_of_the_two_in_a
             at = range(len(pair.clean.ids)) if line.position == EVERY else [pair.clean.positions[line.position]]
             for layer in range(receiver.n_layers):
                 directions = unit_vectors((len(pair.clean.ids), receiver.d_model), 5, pair.key, layer)
-                mine, theirs = own[line.component, layer], other[line.component, layer]
+                own_part, other_part = own[line.component, layer], other[line.component, layer]
                 edits = {
                     (line.component, layer): {
-                        token: mine[token] + (theirs[token] - mine[token]).norm() * directions[token] for token in at
+                        token: own_part[token] + (other_part[token] - own_part[token]).norm() * directions[token]
+                        for token in at
                     }
                 }
                 wanted = torch.tensor(into.difference(pair, pair.clean.ids, edits) - before, dtype=torch.float32)
@@ -99,10 +100,10 @@ def test_the_null_moves_the_receivers_own_vector_by_the_distance_of_the_two_in_a
 
 @pytest.mark.parametrize("part", CONTRIBUTIONS)
 def test_half_precision_does_not_round_a_small_random_change_away(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    receiver, lender = (tiny_checkpoint("llama", dtype=torch.bfloat16) for _ in range(2))
+    receiver, source = (tiny_checkpoint("llama", dtype=torch.bfloat16) for _ in range(2))
     with torch.no_grad():
         # As little as training changes: one rounding step of a few weights.
-        for block in lender.blocks:
+        for block in source.blocks:
             for weight in block.parameters():
                 flat = weight.view(-1)
                 flat[::17] = torch.nextafter(flat[::17], torch.full_like(flat[::17], torch.inf))
@@ -110,20 +111,20 @@ def test_half_precision_does_not_round_a_small_random_change_away(part: str, mon
     true_sweep = cross_model.sweep
 
     def watched(run: Any, variants: Any, where: Any, **options: Any) -> torch.Tensor:
-        for one in variants:
-            layer = one.blocks.start
-            edited.append((one.values(layer), run.at(one.component, layer, where)))
+        for variant in variants:
+            layer = variant.blocks.start
+            edited.append((variant.values(layer), run.at(variant.component, layer, where)))
         return true_sweep(run, variants, where, **options)
 
     monkeypatch.setattr(cross_model, "sweep", watched)
     lines = [CrossLine(part, "last", random=random) for random in (False, True)]  # type: ignore[arg-type]
-    collected(receiver, lender, mixed_pairs(), lines)
+    collected(receiver, source, mixed_pairs(), lines)
     half = len(edited) // 2
     assert half > 2
-    for (theirs, own), (moved, _) in zip(edited[:half], edited[half:], strict=True):
-        wanted, found = ((one.float() - own.float()).norm(dim=-1) for one in (theirs, moved))
-        torch.testing.assert_close(found, wanted, atol=1e-6, rtol=0.1)
-        assert not bool((moved == theirs).all(-1)[wanted > 0].any())
+    for (lent, own), (moved, _) in zip(edited[:half], edited[half:], strict=True):
+        wanted, random_size = ((value.float() - own.float()).norm(dim=-1) for value in (lent, moved))
+        torch.testing.assert_close(random_size, wanted, atol=1e-6, rtol=0.1)
+        assert not bool((moved == lent).all(-1)[wanted > 0].any())
 
 
 NULLS = [CrossLine(part, where, random=True) for part in CONTRIBUTIONS for where in ("last", EVERY)]
@@ -137,18 +138,18 @@ def test_a_model_patched_with_itself_does_not_move_by_a_bit(tiny_models: Any) ->
 
 
 def test_a_lender_on_disk_lends_what_the_model_lends_and_is_stored_once(tmp_path: Path) -> None:
-    receiver, lender = (tiny_checkpoint("llama", seed=seed) for seed in (0, 1))
+    receiver, source = (tiny_checkpoint("llama", seed=seed) for seed in (0, 1))
     pairs = mixed_pairs()
     whole = ActivationStore(tmp_path / "whole", {"model": "b"})
-    store_contributions(lender, pairs[:2], whole)
-    store_contributions(lender, pairs, whole, batch_tokens=10)
-    direct, kept = collected(receiver, lender, pairs), collected(receiver, stored(whole), pairs)
-    for one, two in zip(direct[:2], kept[:2], strict=True):
-        torch.testing.assert_close(one, two, **NEAR)
+    store_contributions(source, pairs[:2], whole)
+    store_contributions(source, pairs, whole, batch_tokens=10)
+    direct, from_disk = collected(receiver, source, pairs), collected(receiver, stored(whole), pairs)
+    for direct_end, end_from_disk in zip(direct[:2], from_disk[:2], strict=True):
+        torch.testing.assert_close(direct_end, end_from_disk, **NEAR)
     for line in LINES:
-        torch.testing.assert_close(direct[2][line], kept[2][line], equal_nan=True, **NEAR)
+        torch.testing.assert_close(direct[2][line], from_disk[2][line], equal_nan=True, **NEAR)
     shards = sorted((tmp_path / "whole").glob("shard-*"))
-    store_contributions(lender, pairs, whole)
+    store_contributions(source, pairs, whole)
     assert sorted((tmp_path / "whole").glob("shard-*")) == shards
 
 
@@ -165,7 +166,7 @@ def test_a_store_that_lacks_a_pair_or_a_position_is_refused(tmp_path: Path, tiny
 
 def test_what_cannot_be_lent_is_refused(tiny_models: Any) -> None:
     model, pairs = tiny_models("llama"), mixed_pairs()
-    with pytest.raises(StrataError, match="can't be lent"):
+    with pytest.raises(StrataError, match="can't be patched across models"):
         collected(model, model, pairs, [CrossLine("resid_pre", "last")])
     with pytest.raises(StrataError, match="3 blocks"):
         collected(model, tiny_checkpoint("llama", num_hidden_layers=2), pairs)
@@ -180,17 +181,24 @@ class PlantedPair:
     def __init__(self, planted: tuple[Planted, Planted]) -> None:
         self.planted = planted[0]
         self.base, self.changed = (
-            open_checkpoint(str(one.checkpoint), dtype="float32", device="cpu") for one in planted
+            open_checkpoint(str(side.checkpoint), dtype="float32", device="cpu") for side in planted
         )
         kinds = {
             record["id"]: record["kind"] for record in map(json.loads, self.planted.items.read_text().splitlines())
         }
         self.pairs: dict[str, list[Pair]] = {}
         encoded, _ = encode_items(read_items(self.planted.items), self.base, None)
-        for one in encoded:
-            assert one.foil_prompt is not None and one.foil_id is not None
-            pair = Pair(one.key, one.prompt, one.foil_prompt, one.answer_id, one.foil_id, one.item.family)
-            self.pairs.setdefault(kinds[one.key], []).append(pair)
+        for encoded_item in encoded:
+            assert encoded_item.foil_prompt is not None and encoded_item.foil_id is not None
+            pair = Pair(
+                encoded_item.key,
+                encoded_item.prompt,
+                encoded_item.foil_prompt,
+                encoded_item.answer_id,
+                encoded_item.foil_id,
+                encoded_item.item.family,
+            )
+            self.pairs.setdefault(kinds[encoded_item.key], []).append(pair)
 
 
 CASES = {"knowledge": ("subject", 3), "reasoning": ("last", 5)}
@@ -207,31 +215,33 @@ def changed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def test_only_the_changed_kind_of_answer_changes(changed: tuple[str, PlantedPair]) -> None:
     name, world = changed
     for kind in ("knowledge", "reasoning", "control"):
-        top = [batch.top for batch in graft(world.base, world.changed, world.pairs[kind], _ENDS)]
+        top = [batch.top for batch in swap_layers(world.base, world.changed, world.pairs[kind], _ENDS)]
         before, after = torch.cat(top).float().mean(0).tolist()
         assert before == 1.0
         assert after <= 0.2 if kind == name else after == 1.0
 
 
-_ENDS = grafts_of(7, ("nothing", "everything"))
+_ENDS = layer_swaps_of(7, ("nothing", "everything"))
 
 
 @pytest.mark.parametrize("back", [False, True], ids=["there", "back"])
-def test_grafting_points_at_the_changed_block_and_at_nothing_else(changed: tuple[str, PlantedPair], back: bool) -> None:
+def test_swapping_layers_points_at_the_changed_block_and_at_nothing_else(
+    changed: tuple[str, PlantedPair], back: bool
+) -> None:
     name, world = changed
     block = CASES[name][1]
     base, donor = (world.changed, world.base) if back else (world.base, world.changed)
-    grafts = grafts_of(7)
-    batches = list(graft(base, donor, world.pairs[name], grafts))
+    layer_swaps = layer_swaps_of(7)
+    batches = list(swap_layers(base, donor, world.pairs[name], layer_swaps))
     scores = torch.cat([batch.clean for batch in batches]).mean(0)
-    by_name = {(one.sweep, one.layer): score for one, score in zip(grafts, scores, strict=True)}
+    by_name = {(swap.sweep, swap.layer): score for swap, score in zip(layer_swaps, scores, strict=True)}
     nothing, everything = (float(by_name[end, None]) for end in ("nothing", "everything"))
     assert abs(everything - nothing) >= 1.0
-    found = (scores - nothing) / (everything - nothing)
-    for one, value in zip(grafts, found.tolist(), strict=True):
-        assert value == (1.0 if block in one.blocks else 0.0), one
+    share = (scores - nothing) / (everything - nothing)
+    for swap, value in zip(layer_swaps, share.tolist(), strict=True):
+        assert value == (1.0 if block in swap.blocks else 0.0), swap
     for kind in {"knowledge", "reasoning", "control"} - {name}:
-        for batch in graft(base, donor, world.pairs[kind][:20], grafts):
+        for batch in swap_layers(base, donor, world.pairs[kind][:20], layer_swaps):
             torch.testing.assert_close(batch.clean, batch.clean[:, :1].expand_as(batch.clean), rtol=0, atol=0.02)
 
 
@@ -250,13 +260,13 @@ def test_an_mlp_lends_the_change_at_the_changed_block_and_nowhere_else(
 ) -> None:
     name, world = changed
     position, block = CASES[name]
-    receiver, lender = (world.changed, world.base) if back else (world.base, world.changed)
+    receiver, source = (world.changed, world.base) if back else (world.base, world.changed)
     lines = [CrossLine("mlp_out", where) for where in (position, EVERY)]
     lines += [CrossLine("block_out", position)]
-    above, below, shift = collected(receiver, lender, world.pairs[name], lines)
+    above, below, shift = collected(receiver, source, world.pairs[name], lines)
     for line in lines:
         effects = brought_over(shift[line], above - below).tolist()
-        # Below the changed block both models compute the same: there is nothing to lend.
+        # Below the changed block both models compute the same: there is nothing to bring over.
         assert effects[:block] == [0.0] * block
         for layer, value in enumerate(effects):
             assert value >= 0.95 if layer == block else abs(value) <= 0.05, (line, effects)
@@ -266,9 +276,9 @@ def test_an_mlp_lends_the_change_at_the_changed_block_and_nowhere_else(
 def test_as_large_a_random_change_brings_little_of_it_over(changed: tuple[str, PlantedPair], back: bool) -> None:
     name, world = changed
     position, block = CASES[name]
-    receiver, lender = (world.changed, world.base) if back else (world.base, world.changed)
+    receiver, source = (world.changed, world.base) if back else (world.base, world.changed)
     line = CrossLine("mlp_out", position, random=True)
-    above, below, shift = collected(receiver, lender, world.pairs[name], [line])
+    above, below, shift = collected(receiver, source, world.pairs[name], [line])
     effects = brought_over(shift[line], above - below).tolist()
     assert effects[:block] == [0.0] * block
     assert all(abs(value) <= 0.05 for value in effects[block + 1 :])

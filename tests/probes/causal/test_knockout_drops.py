@@ -19,11 +19,11 @@ SPANS = ["subject", "early", "last", "nowhere"]
 
 
 def collected(checkpoint: Checkpoint, pairs: Sequence[Pair], window: int, **options: Any) -> dict[str, Tensor]:
-    found: dict[str, Tensor] = {}
+    drops: dict[str, Tensor] = {}
     for batch in knockout(checkpoint, pairs, SPANS, window=window, **options):
         for span, values in batch.drop.items():
-            found.setdefault(span, torch.full((len(pairs), values.shape[1]), torch.nan))[list(batch.rows)] = values
-    return found
+            drops.setdefault(span, torch.full((len(pairs), values.shape[1]), torch.nan))[list(batch.rows)] = values
+    return drops
 
 
 def masked_difference(model: Any, blocks: Any, pair: Pair, layers: range, source: int | None) -> float:
@@ -58,11 +58,11 @@ def test_a_drop_is_that_of_the_plain_model_with_the_edge_masked(
     """A window longer than the model is the whole model; a span that is `last` itself hides nothing and has no value."""
     pairs, reference = mixed_pairs(), tiny_checkpoint(architecture)
     reference.model.set_attn_implementation("eager")
-    found = collected(tiny_models(architecture), pairs, window)
-    assert set(found) == {"subject", "early"}
+    drops = collected(tiny_models(architecture), pairs, window)
+    assert set(drops) == {"subject", "early"}
     for row, pair in enumerate(pairs):
         intact = masked_difference(reference.model, reference.blocks, pair, range(0), None)
-        for span, values in found.items():
+        for span, values in drops.items():
             source = pair.clean.positions.get(span)
             if source is None:
                 assert values[row].isnan().all()
@@ -72,7 +72,7 @@ def test_a_drop_is_that_of_the_plain_model_with_the_edge_masked(
                 masked_difference(reference.model, reference.blocks, pair, range(start, start + size), source)
                 for start in range(3 - size + 1)
             ]
-            assert values[row].tolist() == pytest.approx([intact - one for one in left], rel=1e-3, abs=2e-4)
+            assert values[row].tolist() == pytest.approx([intact - value for value in left], rel=1e-3, abs=2e-4)
 
 
 def test_drops_do_not_depend_on_the_batch(tiny_models: Any) -> None:

@@ -221,7 +221,7 @@ def test_tuples_dicts_items_and_a_hugging_face_model_say_the_same(tiny_models: A
 def test_controls_are_measured_beside_and_restore_something_else(tiny_models: Any) -> None:
     checkpoint = tiny_models("llama")
     pairs = plain_pairs(checkpoint, plain("llama", checkpoint))
-    controls = ("random_donor", "norm_matched", "wrong_position")
+    controls = ("random_donor", "norm_matched_noise", "wrong_position")
     result = strata.patch(
         checkpoint, pairs, positions=("last", "subject", "all"), controls=controls, least_difference=0
     )
@@ -317,7 +317,7 @@ def test_the_notebook_display_escapes_foreign_text_and_says_what_was_excluded(ti
 
 
 def test_memory_that_runs_out_is_a_sentence_with_the_option(tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    import strata.probes.causal.interchange as engine
+    import strata.probes.causal.activation_patching as engine
 
     checkpoint = tiny_models("llama")
     strata.patch(checkpoint, [PAIR], least_difference=-math.inf)

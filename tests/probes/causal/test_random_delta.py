@@ -50,8 +50,8 @@ def matrices(block: nn.Module) -> dict[str, Tensor]:
 
 
 def norm(a: Tensor, b: Tensor) -> float:
-    one, two = (x.detach().double().numpy() for x in (a, b))
-    return float(np.sqrt(((one - two) ** 2).sum()))
+    first, second = (x.detach().double().numpy() for x in (a, b))
+    return float(np.sqrt(((first - second) ** 2).sum()))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
@@ -66,9 +66,9 @@ def test_the_change_that_is_left_has_the_norm_of_the_real_one(
     base, donor = changed_copy(change, dtype)
     compared = 0
     for layer, block in enumerate(base.blocks):
-        made, theirs = (matrices(one) for one in (RandomDelta(base, donor, 3).block(layer), donor.blocks[layer]))
+        made, of_donor = (matrices(side) for side in (RandomDelta(base, donor, 3).block(layer), donor.blocks[layer]))
         for name, weight in matrices(block).items():
-            real = norm(theirs[name], weight)
+            real = norm(of_donor[name], weight)
             assert real > 0
             assert norm(made[name], weight) == pytest.approx(real, rel=0.05), name
             compared += 1

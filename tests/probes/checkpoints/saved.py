@@ -48,14 +48,14 @@ def save_gguf(file: Path, seed: int = 0) -> Any:
         "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
     }  # fmt: skip
     for layer in range(config.num_hidden_layers):
-        names |= {f"model.layers.{layer}.{ours}": f"blk.{layer}.{theirs}" for ours, theirs in parts.items()}
+        names |= {f"model.layers.{layer}.{hf_name}": f"blk.{layer}.{gguf_name}" for hf_name, gguf_name in parts.items()}
     state = model.state_dict()
     heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
-    for ours, theirs in names.items():
-        weight: Tensor = state[f"{ours}.weight"]
-        if ours.endswith(("q_proj", "k_proj")):
-            weight = _interleaved(weight, heads[ours.rpartition(".")[2]])
-        writer.add_tensor(f"{theirs}.weight", weight.numpy().astype(np.float32))
+    for hf_name, gguf_name in names.items():
+        weight: Tensor = state[f"{hf_name}.weight"]
+        if hf_name.endswith(("q_proj", "k_proj")):
+            weight = _interleaved(weight, heads[hf_name.rpartition(".")[2]])
+        writer.add_tensor(f"{gguf_name}.weight", weight.numpy().astype(np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

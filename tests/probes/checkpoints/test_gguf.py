@@ -11,7 +11,7 @@ from peft import LoraConfig, get_peft_model
 from saved import logits_of, save_gguf
 from tiny_models import tiny_tokenizer
 
-from strata.probes.backends.agreement import measure_agreement
+from strata.probes.backends.parity import measure_parity
 from strata.probes.checkpoints.open import open_checkpoint, open_on_meta
 from strata.probes.errors import StrataError
 from strata.probes.similarity.lineage import verify_pair
@@ -45,7 +45,7 @@ def test_what_lies_beside_a_gguf_file_is_no_part_of_it(tmp_path: Path, monkeypat
 
 def test_every_backend_agrees_on_a_gguf_model(tmp_path: Path) -> None:
     save_gguf(tmp_path / "m.gguf")
-    agreement = measure_agreement(open_checkpoint(str(tmp_path / "m.gguf")))
+    agreement = measure_parity(open_checkpoint(str(tmp_path / "m.gguf")))
     assert agreement.ok
     assert not agreement.unavailable
 

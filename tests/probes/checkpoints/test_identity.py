@@ -69,9 +69,9 @@ def test_another_file_moved_into_the_place_gets_its_own_hash(tmp_path: Path) -> 
     os.utime(other / "model.safetensors", ns=(state.st_atime_ns, state.st_mtime_ns))
     settled(directory)
     settled(other)
-    mine, theirs = parts(directory)["weights_sha256"], parts(other)["weights_sha256"]
+    own_hash, other_hash = parts(directory)["weights_sha256"], parts(other)["weights_sha256"]
     (other / "model.safetensors").replace(directory / "model.safetensors")
-    assert parts(directory)["weights_sha256"] == theirs != mine
+    assert parts(directory)["weights_sha256"] == other_hash != own_hash
 
 
 def test_a_fresh_file_is_not_relied_on(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_an_adapter_with_another_strength_is_another_identity(tmp_path: Path) ->
     weak = open_checkpoint(f"{base}+{adapter}")
     edit(adapter / "adapter_config.json", lora_alpha=40)
     strong = open_checkpoint(f"{base}+{adapter}")
-    assert not torch.equal(*(one.model.model.layers[0].self_attn.q_proj.weight for one in (weak, strong)))
+    assert not torch.equal(*(checkpoint.model.model.layers[0].self_attn.q_proj.weight for checkpoint in (weak, strong)))
     assert weak.identity.parts != strong.identity.parts
     edit(adapter / "adapter_config.json", base_model_name_or_path="moved/elsewhere", peft_version="0.0")
     assert open_checkpoint(f"{base}+{adapter}").identity.parts == strong.identity.parts

@@ -50,11 +50,11 @@ def base(tmp_path: Path) -> str:
 def test_noise_of_every_strength_gets_the_verdict_its_cosine_deserves(
     tmp_path: Path, base: str, strength: float, verdict: str
 ) -> None:
-    found = verify_pair(base, save(tmp_path / "b", nudged(tiny_model("llama"), strength)))
-    assert found.verdict == verdict
-    assert found.closeness is not None
-    assert found.closeness.median_cosine == pytest.approx(1 / (1 + strength**2) ** 0.5, abs=0.02)
-    assert found.ok == (verdict == "base") and found.reasons and found.judged_by == "weights"
+    check = verify_pair(base, save(tmp_path / "b", nudged(tiny_model("llama"), strength)))
+    assert check.verdict == verdict
+    assert check.closeness is not None
+    assert check.closeness.median_cosine == pytest.approx(1 / (1 + strength**2) ** 0.5, abs=0.02)
+    assert check.ok == (verdict == "base") and check.reasons and check.judged_by == "weights"
 
 
 def test_a_lora_pair_is_a_base(tmp_path: Path, base: str) -> None:
@@ -64,15 +64,15 @@ def test_a_lora_pair_is_a_base(tmp_path: Path, base: str) -> None:
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.5)
     adapted.save_pretrained(tmp_path / "lora")
-    found = verify_pair(base, f"{base}+{tmp_path / 'lora'}")
-    assert found.verdict == "base" and found.closeness is not None
-    assert 0.6 < found.closeness.identical < 0.8, "q and v of seven matrices were adapted"
+    check = verify_pair(base, f"{base}+{tmp_path / 'lora'}")
+    assert check.verdict == "base" and check.closeness is not None
+    assert 0.6 < check.closeness.identical < 0.8, "q and v of seven matrices were adapted"
 
 
 def test_another_initialisation_is_not_the_base_although_its_norms_are_alike(tmp_path: Path, base: str) -> None:
-    found = verify_pair(base, save(tmp_path / "b", tiny_model("llama", seed=7)))
-    assert found.verdict == "not the base" and "independently initialised" in found.reasons[0]
-    norms = [change.cosine or 0 for change in found.tensors if change.matrix == "norms"]
+    check = verify_pair(base, save(tmp_path / "b", tiny_model("llama", seed=7)))
+    assert check.verdict == "not the base" and "independently initialised" in check.reasons[0]
+    norms = [change.cosine or 0 for change in check.tensors if change.matrix == "norms"]
     assert min(norms) > 0.8, "else this test would show nothing about norms"
 
 
@@ -83,14 +83,14 @@ def test_the_same_weights_are_called_so_however_they_are_stored(tmp_path: Path, 
         "shards": lambda: save(tmp_path / "b", tiny_model("llama"), shard="20KB"),
         "bfloat16": lambda: save(tmp_path / "b", tiny_model("llama", dtype=torch.bfloat16)),
     }[how]()
-    found = verify_pair(base, other)
-    assert found.verdict == "same weights" and found.ok
+    check = verify_pair(base, other)
+    assert check.verdict == "same weights" and check.ok
 
 
 def test_one_heavily_changed_block_does_not_hide_the_base(tmp_path: Path, base: str) -> None:
-    found = verify_pair(base, save(tmp_path / "b", nudged(tiny_model("llama"), 10, only="layers.1.")))
-    assert found.verdict == "base" and found.closeness is not None
-    assert "layers.1." in found.closeness.lowest and found.closeness.lowest_cosine < 0.3
+    check = verify_pair(base, save(tmp_path / "b", nudged(tiny_model("llama"), 10, only="layers.1.")))
+    assert check.verdict == "base" and check.closeness is not None
+    assert "layers.1." in check.closeness.lowest and check.closeness.lowest_cosine < 0.3
 
 
 def test_a_sibling_is_told_from_the_base_by_candidates(tmp_path: Path, base: str) -> None:
@@ -102,7 +102,7 @@ def test_a_sibling_is_told_from_the_base_by_candidates(tmp_path: Path, base: str
     assert alone.verdict == "base", "closeness alone can't tell"
     wrong = verify_pair(sibling, distilled, candidates=[base, stranger])
     assert (wrong.verdict, wrong.hint) == ("not the base", base)
-    assert [one.spec for one in wrong.candidates] == [base, sibling, stranger]
+    assert [candidate.spec for candidate in wrong.candidates] == [base, sibling, stranger]
     right = verify_pair(base, distilled, candidates=[sibling])
     assert right.verdict == "base" and right.candidates[0].nearest_in == 1.0
     assert right.candidates[0].distance == pytest.approx(0.08, rel=0.1)
@@ -118,8 +118,8 @@ def test_a_sibling_is_told_from_the_base_by_candidates(tmp_path: Path, base: str
     ],
 )
 def test_another_shape_is_not_the_base(tmp_path: Path, base: str, changes: dict[str, Any], what: str) -> None:
-    found = verify_pair(base, save(tmp_path / "b", tiny_model("llama", **changes)))
-    assert found.verdict == "not the base" and what in found.reasons
+    check = verify_pair(base, save(tmp_path / "b", tiny_model("llama", **changes)))
+    assert check.verdict == "not the base" and what in check.reasons
 
 
 def test_what_a_configuration_leaves_unsaid_is_no_difference(tmp_path: Path, base: str) -> None:
@@ -132,9 +132,11 @@ def test_what_a_configuration_leaves_unsaid_is_no_difference(tmp_path: Path, bas
 
 def test_another_rope_is_told_and_decides_nothing(tmp_path: Path, base: str) -> None:
     rope = {"rope_type": "default", "rope_theta": 1e6}
-    found = verify_pair(base, save(tmp_path / "b", nudged(tiny_model("llama", rope_parameters=rope), 0.05)))
-    assert found.verdict == "base"
-    assert [(one.what, one.a, one.b) for one in found.architecture] == [("rope theta", 10000.0, 1e6)]
+    check = verify_pair(base, save(tmp_path / "b", nudged(tiny_model("llama", rope_parameters=rope), 0.05)))
+    assert check.verdict == "base"
+    assert [(difference.what, difference.a, difference.b) for difference in check.architecture] == [
+        ("rope theta", 10000.0, 1e6)
+    ]
 
 
 def test_a_candidate_that_is_not_there_is_refused_before_anything_is_read(tmp_path: Path, base: str) -> None:
@@ -149,29 +151,31 @@ def test_a_candidate_that_is_not_there_is_refused_before_anything_is_read(tmp_pa
 
 
 def test_another_architecture_is_not_the_base(tmp_path: Path, base: str) -> None:
-    found = verify_pair(base, save(tmp_path / "b", tiny_model("gpt2")))
-    assert found.verdict == "not the base" and "architecture: llama in A, gpt2 in B" in found.reasons
-    assert found.closeness is None
+    check = verify_pair(base, save(tmp_path / "b", tiny_model("gpt2")))
+    assert check.verdict == "not the base" and "architecture: llama in A, gpt2 in B" in check.reasons
+    assert check.closeness is None
 
 
 def test_an_extended_vocabulary_keeps_its_base(tmp_path: Path, base: str) -> None:
     model, tokenizer = nudged(tiny_model("llama"), 0.05), tiny_tokenizer()
     tokenizer.add_tokens(["<think>", "</think>"])
     model.resize_token_embeddings(96)
-    found = verify_pair(base, save(tmp_path / "b", model, tokenizer))
-    assert found.verdict == "base" and found.tokenizer is not None
-    assert (found.tokenizer.only_b, found.tokenizer.moved, found.tokenizer.same_ids) == (2, 0, True)
-    assert "'<think>' only B" in found.tokenizer.examples
-    assert [(one.what, one.a, one.b) for one in found.architecture] == [("vocabulary rows", 80, 96)]
+    check = verify_pair(base, save(tmp_path / "b", model, tokenizer))
+    assert check.verdict == "base" and check.tokenizer is not None
+    assert (check.tokenizer.only_b, check.tokenizer.moved, check.tokenizer.same_ids) == (2, 0, True)
+    assert "'<think>' only B" in check.tokenizer.examples
+    assert [(difference.what, difference.a, difference.b) for difference in check.architecture] == [
+        ("vocabulary rows", 80, 96)
+    ]
 
 
 def test_a_tied_and_an_untied_copy_are_a_pair(tmp_path: Path) -> None:
     tied, untied = tiny_model("llama", tie_word_embeddings=True), tiny_model("llama")
     untied.load_state_dict(tied.state_dict())
     a, b = save(tmp_path / "a", tied), save(tmp_path / "b", nudged(untied, 0.05))
-    found = verify_pair(a, b)
-    assert found.verdict == "base" and not [change for change in found.tensors if change.moments is None]
-    assert "tied unembedding" in [one.what for one in found.architecture]
+    check = verify_pair(a, b)
+    assert check.verdict == "base" and not [change for change in check.tensors if change.moments is None]
+    assert "tied unembedding" in [difference.what for difference in check.architecture]
 
 
 def test_tokenizer_differences_are_told_apart(tmp_path: Path, base: str) -> None:
@@ -186,20 +190,24 @@ def test_tokenizer_differences_are_told_apart(tmp_path: Path, base: str) -> None
         pad_token="<pad>", bos_token="<s>", eos_token="<unk>", unk_token="<unk>",
         chat_template=tokenizer.chat_template,
     )  # fmt: skip
-    found = verify_pair(base, save(tmp_path / "b", tiny_model("llama"), swapped))
-    difference = found.tokenizer
+    check = verify_pair(base, save(tmp_path / "b", tiny_model("llama"), swapped))
+    difference = check.tokenizer
     assert difference is not None and not difference.same_ids
     assert (difference.moved, difference.only_a, difference.only_b) == (2, 0, 0)
     assert difference.special == {"eos_token": ("</s>", "<unk>")}
     assert (difference.bos, difference.eos, difference.template) == ((False, True), (False, False), "only B")
-    said = " · ".join(difference.sentences())
-    assert "2 with another id" in said and "BOS before every text: B only" in said and "chat template: only B" in said
-    assert any("another id" in reason for reason in found.reasons)
+    sentences = " · ".join(difference.sentences())
+    assert (
+        "2 with another id" in sentences
+        and "BOS before every text: B only" in sentences
+        and "chat template: only B" in sentences
+    )
+    assert any("another id" in reason for reason in check.reasons)
 
 
 def test_equal_tokenizers_differ_in_nothing(base: str) -> None:
-    found = verify_pair(base, base)
-    assert found.tokenizer is not None and found.tokenizer.sentences() == [] and found.architecture == ()
+    check = verify_pair(base, base)
+    assert check.tokenizer is not None and check.tokenizer.sentences() == [] and check.architecture == ()
 
 
 def test_the_mistake_of_pairing_a_math_distillation_with_the_general_base_is_named(tmp_path: Path) -> None:
@@ -208,30 +216,30 @@ def test_the_mistake_of_pairing_a_math_distillation_with_the_general_base_is_nam
     distilled = save(tmp_path / "DeepSeek-R1-Distill-Qwen-7B", nudged(tiny_model("llama"), 0.05))
     general = save(tmp_path / "Qwen2.5-7B", nudged(tiny_model("llama"), 0.5, seed=8))
     right = save(tmp_path / "Qwen2.5-Math-7B", math)
-    found = verify_pair(general, distilled)
-    assert (found.verdict, found.hint) == ("not the base", "Qwen/Qwen2.5-Math-7B")
-    assert "was trained from Qwen/Qwen2.5-Math-7B, not from Qwen/Qwen2.5-7B" in found.reasons[0]
+    check = verify_pair(general, distilled)
+    assert (check.verdict, check.hint) == ("not the base", "Qwen/Qwen2.5-Math-7B")
+    assert "was trained from Qwen/Qwen2.5-Math-7B, not from Qwen/Qwen2.5-7B" in check.reasons[0]
     agreed = verify_pair(right, distilled)
     assert agreed.verdict == "base" and agreed.hint is None and "the registry agrees" in agreed.reasons[0]
 
 
 def test_a_name_never_makes_an_unrelated_model_a_base(tmp_path: Path) -> None:
     base = save(tmp_path / "Qwen2.5-Math-7B", tiny_model("llama"))
-    found = verify_pair(base, save(tmp_path / "DeepSeek-R1-Distill-Qwen-7B", tiny_model("llama", seed=4)))
-    assert found.verdict == "not the base"
+    check = verify_pair(base, save(tmp_path / "DeepSeek-R1-Distill-Qwen-7B", tiny_model("llama", seed=4)))
+    assert check.verdict == "not the base"
 
 
 def test_close_weights_that_the_registry_contradicts_are_unclear(tmp_path: Path) -> None:
     base = save(tmp_path / "Llama-3.1-8B-Instruct", tiny_model("llama"))
-    found = verify_pair(base, save(tmp_path / "DeepSeek-R1-Distill-Llama-8B", nudged(tiny_model("llama"), 0.05)))
-    assert (found.verdict, found.hint) == ("unclear", "meta-llama/Llama-3.1-8B")
+    check = verify_pair(base, save(tmp_path / "DeepSeek-R1-Distill-Llama-8B", nudged(tiny_model("llama"), 0.05)))
+    assert (check.verdict, check.hint) == ("unclear", "meta-llama/Llama-3.1-8B")
 
 
 def test_a_pair_given_the_wrong_way_round_is_named(tmp_path: Path) -> None:
     base = save(tmp_path / "Qwen2.5-Math-7B", tiny_model("llama"))
     distilled = save(tmp_path / "DeepSeek-R1-Distill-Qwen-7B", nudged(tiny_model("llama"), 0.05))
-    found = verify_pair(distilled, base)
-    assert found.verdict == "not the base" and "wrong way round" in found.reasons[0]
+    check = verify_pair(distilled, base)
+    assert check.verdict == "not the base" and "wrong way round" in check.reasons[0]
 
 
 @pytest.mark.parametrize(
@@ -245,9 +253,9 @@ def test_a_pair_given_the_wrong_way_round_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_names_alone_are_judged_by_the_registry_and_said_to_be(a: str, b: str, verdict: str) -> None:
-    found = verify_pair(a, b, weights=False)
-    assert (found.verdict, found.judged_by) == (verdict, "names")
-    assert found.reasons[-1] == "judged by name only: the weights were not asked for" and found.tensors == ()
+    check = verify_pair(a, b, weights=False)
+    assert (check.verdict, check.judged_by) == (verdict, "names")
+    assert check.reasons[-1] == "judged by name only: the weights were not asked for" and check.tensors == ()
 
 
 def test_known_names_are_judged_by_name_when_the_hub_is_out_of_reach(
@@ -257,15 +265,15 @@ def test_known_names_are_judged_by_name_when_the_hub_is_out_of_reach(
         raise NotFetchedError("it is not in the local cache and the hub can't be reached", "Connect once")
 
     monkeypatch.setattr("strata.probes.checkpoints.open.hub_directory", unreachable)
-    found = verify_pair("qwen2.5-7b", "r1-distill-qwen-7b")
-    assert (found.verdict, found.judged_by) == ("not the base", "names") and "hub can't be reached" in found.reasons[-1]
-    assert found.unfetched and not verify_pair("qwen2.5-7b", "r1-distill-qwen-7b", weights=False).unfetched
+    check = verify_pair("qwen2.5-7b", "r1-distill-qwen-7b")
+    assert (check.verdict, check.judged_by) == ("not the base", "names") and "hub can't be reached" in check.reasons[-1]
+    assert check.unfetched and not verify_pair("qwen2.5-7b", "r1-distill-qwen-7b", weights=False).unfetched
     with pytest.raises(StrataError, match="hub can't be reached"):
         verify_pair("qwen2.5-7b", base)
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "verdict", "said"),
+    ("a", "b", "verdict", "words"),
     [
         ("smollm2", "smollm2+think", "base", "the registry agrees"),
         ("smollm2", "smollm2+plain", "base", "recorded with its hash"),
@@ -273,10 +281,10 @@ def test_known_names_are_judged_by_name_when_the_hub_is_out_of_reach(
         ("smollm2+think", "smollm2", "not the base", "the wrong way round"),
     ],
 )
-def test_the_shipped_pair_is_registered(a: str, b: str, verdict: str, said: str) -> None:
-    found = verify_pair(a, b, weights=False)
-    assert found.verdict == verdict and said in found.reasons[0]
-    assert found.hint == ("smollm2" if (a, b) == ("smollm2+think", "smollm2+plain") else None)
+def test_the_shipped_pair_is_registered(a: str, b: str, verdict: str, words: str) -> None:
+    check = verify_pair(a, b, weights=False)
+    assert check.verdict == verdict and words in check.reasons[0]
+    assert check.hint == ("smollm2" if (a, b) == ("smollm2+think", "smollm2+plain") else None)
 
 
 @pytest.mark.parametrize(
@@ -296,10 +304,10 @@ def test_an_adapter_that_names_another_base_leaves_the_pair_unclear(
     save_file(
         {name: torch.full_like(tensor, 0.05) for name, tensor in weights.items()}, adapter / "adapter_model.safetensors"
     )
-    found = verify_pair(base, f"{base}+{adapter}")
-    assert found.verdict == verdict
-    told = f"names {named} as its base, and is added to Qwen/Qwen2.5-Math-7B here"
-    assert any(told in reason for reason in found.reasons) == (verdict == "unclear")
+    check = verify_pair(base, f"{base}+{adapter}")
+    assert check.verdict == verdict
+    sentence = f"names {named} as its base, and is added to Qwen/Qwen2.5-Math-7B here"
+    assert any(sentence in reason for reason in check.reasons) == (verdict == "unclear")
 
 
 @pytest.mark.parametrize("spec", ["{base}+{plain}+{foreign}", "{base}+{foreign}"])
@@ -318,34 +326,36 @@ def test_any_adapter_of_either_model_may_name_another_base(tmp_path: Path, spec:
         )
     with_foreign = spec.format(base=base, **paths)
     for a, b in ((base, with_foreign), (with_foreign, f"{base}+{paths['plain']}")):
-        found = verify_pair(a, b)
-        told = [reason for reason in found.reasons if f"the adapter {paths['foreign']} names qwen/qwen2.5-7b" in reason]
-        assert found.verdict in ("unclear", "same weights") and len(told) == 1
+        check = verify_pair(a, b)
+        reasons = [
+            reason for reason in check.reasons if f"the adapter {paths['foreign']} names qwen/qwen2.5-7b" in reason
+        ]
+        assert check.verdict in ("unclear", "same weights") and len(reasons) == 1
 
 
 def test_an_ambiguous_entry_turns_no_verdict(tmp_path: Path) -> None:
     base = save(tmp_path / "Llama-3.1-8B", tiny_model("llama"))
-    found = verify_pair(base, save(tmp_path / "HuatuoGPT-o1-8B", nudged(tiny_model("llama"), 0.05)))
-    assert found.verdict == "base" and "probably trained from meta-llama/Llama-3.1-8B-Instruct" in found.reasons[0]
+    check = verify_pair(base, save(tmp_path / "HuatuoGPT-o1-8B", nudged(tiny_model("llama"), 0.05)))
+    assert check.verdict == "base" and "probably trained from meta-llama/Llama-3.1-8B-Instruct" in check.reasons[0]
 
 
 def test_a_gguf_file_is_compared_through_the_cache(tmp_path: Path) -> None:
     model = save_gguf(tmp_path / "model.gguf")
     tuned = save(tmp_path / "b", nudged(model, 0.05))
-    found = verify_pair(str(tmp_path / "model.gguf"), tuned)
-    assert found.verdict == "base" and not [change for change in found.tensors if change.moments is None]
-    assert found.closeness is not None and found.closeness.distance == pytest.approx(0.05, rel=0.05)
-    kept = next((tmp_path / "cache" / "gguf").glob("*/model.safetensors"))
-    made = kept.stat().st_mtime_ns
+    check = verify_pair(str(tmp_path / "model.gguf"), tuned)
+    assert check.verdict == "base" and not [change for change in check.tensors if change.moments is None]
+    assert check.closeness is not None and check.closeness.distance == pytest.approx(0.05, rel=0.05)
+    converted = next((tmp_path / "cache" / "gguf").glob("*/model.safetensors"))
+    made = converted.stat().st_mtime_ns
     assert verify_pair(str(tmp_path / "model.gguf"), str(tmp_path / "model.gguf")).verdict == "same weights"
-    assert kept.stat().st_mtime_ns == made, "converted once"
+    assert converted.stat().st_mtime_ns == made, "converted once"
 
 
 @pytest.mark.model
 def test_the_embedded_model_is_read_without_being_built() -> None:
-    found = verify_pair("smollm2", "smollm2")
-    assert found.verdict == "same weights" and found.closeness is not None
-    assert found.closeness.matrices == 30 * 7 and len(found.tensors) == 30 * 9 + 2
+    check = verify_pair("smollm2", "smollm2")
+    assert check.verdict == "same weights" and check.closeness is not None
+    assert check.closeness.matrices == 30 * 7 and len(check.tensors) == 30 * 9 + 2
 
 
 def test_the_hub_id_of_a_cached_directory_is_known(tmp_path: Path) -> None:
@@ -364,5 +374,5 @@ def test_the_registry_holds_together() -> None:
         base, distilled = parse_spec(pair.base), parse_spec(pair.distilled)
         assert distilled.source == base.source and base.source in ("hub", "embedded")
         assert pair.base.lower() in named or base.source == "embedded", "every base has a name that can be typed"
-    found = known_pair("DEEPSEEK-AI/deepseek-r1-distill-llama-70b")
-    assert found is not None and found.base.endswith("Llama-3.3-70B-Instruct")
+    known = known_pair("DEEPSEEK-AI/deepseek-r1-distill-llama-70b")
+    assert known is not None and known.base.endswith("Llama-3.3-70B-Instruct")

@@ -13,7 +13,7 @@ import transformers
 from saved import logits_of, save_directory
 from tiny_models import ARCHITECTURES, tiny_model, tiny_tokenizer
 
-from strata.probes.backends.agreement import measure_agreement
+from strata.probes.backends.parity import measure_parity
 from strata.probes.checkpoints.open import checkpoint_from, open_checkpoint, randomly_initialised
 from strata.probes.errors import DoesNotFitError, StrataError
 
@@ -72,8 +72,8 @@ def test_half_precision_weights_open_in_float32_on_a_cpu(tmp_path: Path) -> None
 def test_a_device_map_places_the_model(tmp_path: Path, device_map: Any) -> None:
     directory = save_directory(tmp_path / "m")
     checkpoint = open_checkpoint(str(directory), device_map=device_map, dtype="float32")
-    found = logits_of(checkpoint.model.to("cpu"), IDS)
-    torch.testing.assert_close(found, logits_of(tiny_model("llama"), IDS), atol=1e-4, rtol=1e-4)
+    logits = logits_of(checkpoint.model.to("cpu"), IDS)
+    torch.testing.assert_close(logits, logits_of(tiny_model("llama"), IDS), atol=1e-4, rtol=1e-4)
 
 
 def test_an_offloaded_block_is_read_like_any_other() -> None:
@@ -81,7 +81,7 @@ def test_an_offloaded_block_is_read_like_any_other() -> None:
     checkpoint = checkpoint_from(tiny_model("llama"), tiny_tokenizer())
     accelerate.cpu_offload(checkpoint.blocks[1], execution_device=torch.device("cpu"))
     assert next(checkpoint.blocks[1].parameters()).device.type == "meta"
-    agreement = measure_agreement(checkpoint)
+    agreement = measure_parity(checkpoint)
     assert agreement.ok
     assert not agreement.unavailable
 
@@ -149,7 +149,7 @@ def _with_more(directory: Path, more: dict[str, str]) -> None:
         ("model.layers.0.self_attn.q_proj.bias", "q_proj.bias"),
     ],
 )
-def test_weights_that_the_config_has_no_place_for_are_not_left_out(tmp_path: Path, more: str, named: str) -> None:
+def test_weights_that_the_config_has_no_place_for_are_not_excluded(tmp_path: Path, more: str, named: str) -> None:
     _with_more(save_directory(tmp_path / "m"), {more: "model.norm.weight"})
     refused(tmp_path / "m", f"holds 1 weights that its config.json has no place for, among them .*{named}")
 

@@ -24,13 +24,13 @@ OPENERS: dict[str, Callable[[str], Any]] = {"open": open_checkpoint, "plan": ope
 
 
 def refused(
-    directory: Path, said: str, remedy: str, monkeypatch: pytest.MonkeyPatch | None = None, by: Any = tuple(OPENERS)
+    directory: Path, message: str, remedy: str, monkeypatch: pytest.MonkeyPatch | None = None, by: Any = tuple(OPENERS)
 ) -> None:
     """By every opener with the same words; with `monkeypatch` also without loading a weight."""
     if monkeypatch is not None:
         monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", lambda *_, **__: pytest.fail("loaded"))
     for name in by:
-        with pytest.raises(StrataError, match=said) as caught:
+        with pytest.raises(StrataError, match=message) as caught:
             OPENERS[name](str(directory))
         assert remedy in caught.value.remedy, name
         assert "\n" not in str(caught.value) and "pip install" not in str(caught.value)
@@ -137,7 +137,7 @@ def test_a_lost_index_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    ("name", "said", "remedy"),
+    ("name", "message", "remedy"),
     [
         ("consolidated.safetensors", "only as consolidated.safetensors, a format of its own", "convert it"),
         ("consolidated-00001-of-00002.safetensors", "only as consolidated-00001-of-00002.safetensors", "convert it"),
@@ -145,10 +145,10 @@ def test_a_lost_index_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ("model.gguf", r"no \*\.safetensors weights, only model.gguf", "model.gguf itself"),
     ],
 )
-def test_weights_under_another_name_are_named(tmp_path: Path, name: str, said: str, remedy: str) -> None:
+def test_weights_under_another_name_are_named(tmp_path: Path, name: str, message: str, remedy: str) -> None:
     directory = save_directory(tmp_path / "m")
     (directory / "model.safetensors").rename(directory / name)
-    refused(directory, said, remedy)
+    refused(directory, message, remedy)
 
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"
@@ -161,7 +161,7 @@ def test_a_pointer_is_not_the_file(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "said", "remedy"),
+    ("damage", "message", "remedy"),
     [
         (lambda raw: b"\xef\xbb\xbf" + raw, "config.json begins with a byte order mark", "UTF-8 without one"),
         (lambda raw: raw[:100], "config.json could not be read: it is no valid JSON", "cut short"),
@@ -170,10 +170,10 @@ def test_a_pointer_is_not_the_file(tmp_path: Path, name: str) -> None:
         (lambda raw: b"[1]", "config.json does not hold a JSON object", "download it again"),
     ],
 )
-def test_a_config_that_cannot_be_read_says_why(tmp_path: Path, damage: Any, said: str, remedy: str) -> None:
+def test_a_config_that_cannot_be_read_says_why(tmp_path: Path, damage: Any, message: str, remedy: str) -> None:
     config = save_directory(tmp_path / "m") / "config.json"
     config.write_bytes(damage(config.read_bytes()))
-    refused(tmp_path / "m", said, remedy)
+    refused(tmp_path / "m", message, remedy)
 
 
 @pytest.mark.parametrize("tied", [True, False])
@@ -182,13 +182,13 @@ def test_another_vocabulary_is_named_with_both_sizes(
 ) -> None:
     directory = save_directory(tmp_path / "m", tie_word_embeddings=tied)
     changed(directory, vocab_size=300)
-    said = (
+    message = (
         "says vocab_size 300, but its weights hold 80 rows: .*weight is 80 × 32 in the file and 300 × 32 by config.json"
     )
-    refused(directory, said, "vocab_size 80", monkeypatch, by=("open", "plan"))
+    refused(directory, message, "vocab_size 80", monkeypatch, by=("open", "plan"))
 
 
-@pytest.mark.parametrize(("field", "value", "said"), [
+@pytest.mark.parametrize(("field", "value", "message"), [
     ("intermediate_size", 64, "9 weights of .* another shape .*down_proj.weight: 32 × 48 in the file, 32 × 64 by config.json"),
     ("hidden_size", 64, "weights of .* have another shape .* in the file, .* by config.json"),
     ("num_key_value_heads", 4, "6 weights of .* another shape .*k_proj.weight: 16 × 32 in the file, 32 × 32 by config.json"),
@@ -196,11 +196,11 @@ def test_another_vocabulary_is_named_with_both_sizes(
     ("num_hidden_layers", 2, r"says 2 blocks, but its weights hold 3 \(layers.0 to layers.2\)"),
 ])  # fmt: skip
 def test_another_shape_or_depth_is_named(
-    tmp_path: Path, field: str, value: int, said: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, field: str, value: int, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     directory = save_directory(tmp_path / "m")
     changed(directory, **{field: value})
-    refused(directory, said, "config.json that belongs to the weights", monkeypatch, by=("open", "plan"))
+    refused(directory, message, "config.json that belongs to the weights", monkeypatch, by=("open", "plan"))
 
 
 def test_experts_that_are_converted_while_they_are_loaded_are_named_as_well(tmp_path: Path) -> None:
@@ -221,8 +221,8 @@ def test_a_text_config_beside_the_weights_of_a_model_that_sees_is_named(
 ) -> None:
     directory = save_directory(tmp_path / "m", "gemma3")
     restored(directory, lambda state: {f"language_model.{name}": value for name, value in state.items()})
-    said = r"named as in a model of text and images \(language_model\..*\), its config.json is that of the text model alone"
-    refused(directory, said, "save_pretrained", monkeypatch, by=("open", "plan"))
+    message = r"named as in a model of text and images \(language_model\..*\), its config.json is that of the text model alone"
+    refused(directory, message, "save_pretrained", monkeypatch, by=("open", "plan"))
 
 
 def test_a_head_that_predicts_further_tokens_is_no_block_too_many(tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_a_head_that_predicts_further_tokens_is_no_block_too_many(tmp_path: Path
         return state | more | {"model.layers.3.eh_proj.weight": torch.ones(2, 2)}
 
     restored(directory, with_head)
-    refused(directory, "weights that its config.json has no place for", "left out", by=("open",))
+    refused(directory, "weights that its config.json has no place for", "excluded", by=("open",))
 
 
 def test_an_adapter_where_a_model_belongs_says_what_to_give(tmp_path: Path) -> None:

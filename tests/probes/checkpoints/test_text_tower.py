@@ -47,6 +47,6 @@ def test_the_text_decoder_is_found_beside_a_vision_tower(tmp_path: Path, vision_
         TorchHooks(checkpoint), [Prompt("one", IDS, {"last": 4})], pad_id=0, device=checkpoint.device, sites=sites
     )
     for place in range(3):
-        found = batch.values[0].reshape(3, -1)[place]
-        torch.testing.assert_close(found, streams[place + 1][0, -1], atol=1e-5, rtol=1e-5)
+        stream = batch.values[0].reshape(3, -1)[place]
+        torch.testing.assert_close(stream, streams[place + 1][0, -1], atol=1e-5, rtol=1e-5)
     assert open_on_meta(str(tmp_path / "m")).anatomy.blocks_path == checkpoint.anatomy.blocks_path

@@ -73,8 +73,8 @@ def test_a_checkpoint_reads_numbers_as_its_file_splits_them(tmp_path: Path, mode
     assert list(checkpoint.encode(prompt)) == core.encode(prompt).ids
     plain = tiny_model(model_type, vocab_size=core.get_vocab_size())
     with torch.no_grad():
-        wanted, found = (model(torch.tensor([core.encode(prompt).ids])).logits for model in (plain, checkpoint.model))
-    assert torch.equal(wanted, found)
+        wanted, logits = (model(torch.tensor([core.encode(prompt).ids])).logits for model in (plain, checkpoint.model))
+    assert torch.equal(wanted, logits)
     (caveat,) = checkpoint.caveats
     assert caveat.startswith("Text becomes the ids of tokenizer.json; GPT2Tokenizer") and "instead of" in caveat
     planned = open_on_meta(str(directory))
@@ -102,8 +102,8 @@ def test_the_file_decides_about_a_bos_and_a_setting_that_says_otherwise_is_told(
     settings = {} if says is None else {"add_bos_token": says}
     opened = open_tokenizer(save_tokenizer(tmp_path / "m", core, **settings))
     assert ids(opened.tokenizer, "a", special=True) == core.encode("a").ids
-    told = [sentence for sentence in opened.caveats if "add_bos_token" in sentence]
-    assert bool(told) == (says is not None and says != file)
+    caveats = [sentence for sentence in opened.caveats if "add_bos_token" in sentence]
+    assert bool(caveats) == (says is not None and says != file)
 
 
 def test_a_chat_template_and_special_tokens_survive_the_change_of_pipeline(tmp_path: Path) -> None:
@@ -172,9 +172,9 @@ def test_a_class_that_cannot_be_made_of_it_does_not_matter(tmp_path: Path, kind:
 def test_what_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
     directory = save_tokenizer(tmp_path / "m", pipeline("gpt2"))
     whole = (directory / "tokenizer.json").read_text()
-    for damage, said in ((whole[:200], "no tokenizer that can be loaded|can't be read"), (None, "has no tokenizer")):
+    for damage, message in ((whole[:200], "no tokenizer that can be loaded|can't be read"), (None, "has no tokenizer")):
         (directory / "tokenizer.json").unlink() if damage is None else (directory / "tokenizer.json").write_text(damage)
-        with pytest.raises(StrataError, match=said) as refused:
+        with pytest.raises(StrataError, match=message) as refused:
             open_tokenizer(directory)
         assert "\n" not in str(refused.value) and refused.value.remedy
 
@@ -201,5 +201,7 @@ def test_a_pair_is_compared_by_the_ids_that_are_used(tmp_path: Path) -> None:
     other = json.loads((tmp_path / "b" / "tokenizer.json").read_text())
     other["model"] = vocabulary
     (tmp_path / "b" / "tokenizer.json").write_text(json.dumps(other))
-    found = verify_pair(a, b).tokenizer
-    assert found is not None and not found.moved and any("12345678" in text for text in found.splits_differ)
+    difference = verify_pair(a, b).tokenizer
+    assert (
+        difference is not None and not difference.moved and any("12345678" in text for text in difference.splits_differ)
+    )

@@ -83,7 +83,7 @@ def test_models_that_load_other_files_are_not_the_same_weights(tmp_path: Path) -
     shutil.copytree(shards, stray)
     shutil.copy(save_directory(tmp_path / "other", seed=9) / "model.safetensors", stray)
     assert verify_pair(str(shards), str(stray)).verdict == "not the base"
-    hashes = {open_checkpoint(str(one)).identity.weights_sha256 for one in (shards, stray)}
+    hashes = {open_checkpoint(str(directory)).identity.weights_sha256 for directory in (shards, stray)}
     assert len(hashes) == 2
 
 
@@ -101,7 +101,7 @@ def test_the_choice_between_several_forms_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("named", "said"),
+    ("named", "message"),
     [
         ("adapter_model.bin", "no safetensors file"),
         ("pytorch_model.bin", "no safetensors file"),
@@ -110,14 +110,14 @@ def test_the_choice_between_several_forms_is_said(tmp_path: Path) -> None:
         (["model.safetensors"], "no safetensors file"),
     ],
 )
-def test_a_configuration_cannot_name_a_pickle_or_a_file_elsewhere(tmp_path: Path, named: Any, said: str) -> None:
+def test_a_configuration_cannot_name_a_pickle_or_a_file_elsewhere(tmp_path: Path, named: Any, message: str) -> None:
     directory = save_directory(tmp_path / "m")
     save_directory(tmp_path / "other", seed=9)
     for name in ("adapter_model.bin", "pytorch_model.bin"):
         torch.save(tiny_model("llama").state_dict(), directory / name)
     edit_config(directory, transformers_weights=named)
     for use in (open_checkpoint, open_tensors):
-        with pytest.raises(StrataError, match=said):
+        with pytest.raises(StrataError, match=message):
             use(str(directory))
 
 
@@ -148,7 +148,7 @@ def test_a_weight_stored_under_two_names_is_refused(tmp_path: Path, name: str, s
     file = max(directory.glob("model*.safetensors"))
     whole = tiny_model("llama").state_dict()
     save_file(load_file(file) | {name.removeprefix("model."): whole[name] * 3}, file, metadata={"format": "pt"})
-    holder = next((one for one in directory.glob("model*.safetensors") if name in load_file(one)), None)
+    holder = next((path for path in directory.glob("model*.safetensors") if name in load_file(path)), None)
     assert holder is not None
     for use in (open_checkpoint, open_tensors):
         with pytest.raises(StrataError, match=name.removeprefix("model.")):
@@ -170,17 +170,17 @@ def test_double_precision_is_no_quantisation(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (lambda file: file.mkdir(), "is a directory"),
         (lambda file: file.symlink_to(file.with_name("nowhere")), "a link to a file that isn't there"),
     ],
 )
-def test_what_only_looks_like_the_weights_is_named(tmp_path: Path, make: Callable[[Path], None], said: str) -> None:
+def test_what_only_looks_like_the_weights_is_named(tmp_path: Path, make: Callable[[Path], None], message: str) -> None:
     directory = save_directory(tmp_path / "m")
     (directory / "model.safetensors").unlink()
     make(directory / "model.safetensors")
-    with pytest.raises(StrataError, match=said):
+    with pytest.raises(StrataError, match=message):
         open_checkpoint(str(directory))
 
 
@@ -200,9 +200,9 @@ def test_an_unembedding_that_is_loaded_in_spite_of_the_configuration_is_compared
     loaded = AutoModelForCausalLM.from_pretrained(b)
     assert not torch.equal(loaded.lm_head.weight, loaded.model.embed_tokens.weight)
     assert torch.equal(open_tensors(str(b)).rows("lm_head.weight", 0, 80), loaded.lm_head.weight)
-    found = verify_pair(str(a), str(b))
-    (head,) = [change for change in found.tensors if change.name == "lm_head.weight"]
-    assert found.verdict == "base" and not head.identical
+    check = verify_pair(str(a), str(b))
+    (head,) = [change for change in check.tensors if change.name == "lm_head.weight"]
+    assert check.verdict == "base" and not head.identical
     assert verify_pair(str(a), str(a)).verdict == "same weights"
 
 

@@ -107,10 +107,10 @@ def sentencepiece_model(*, dummy_prefix: bool) -> bytes:
     """A tokenizer.model, as Llama 2 (with a space before every text) or Gemma (without) has."""
     from sentencepiece import SentencePieceTrainer
 
-    found = io.BytesIO()
+    buffer = io.BytesIO()
     SentencePieceTrainer.train(
-        sentence_iterator=iter(CORPUS), model_writer=found, vocab_size=420, model_type="bpe", byte_fallback=True,
+        sentence_iterator=iter(CORPUS), model_writer=buffer, vocab_size=420, model_type="bpe", byte_fallback=True,
         remove_extra_whitespaces=False, normalization_rule_name="identity", add_dummy_prefix=dummy_prefix, unk_id=0, bos_id=1,
         eos_id=2, minloglevel=2,
     )  # fmt: skip
-    return found.getvalue()
+    return buffer.getvalue()

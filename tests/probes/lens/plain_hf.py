@@ -12,13 +12,13 @@ from torch import Tensor, nn
 def streams_and_logits(model: Any, ids: Tensor) -> tuple[Tensor, Tensor]:
     """(streams 0..L "item stream token d_model", logits) of one forward pass."""
     blocks = next(child for child in model.base_model.children() if isinstance(child, nn.ModuleList))
-    kept: list[Tensor] = []
+    streams: list[Tensor] = []
 
     def entering(module: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> None:
-        kept.append(args[0] if args else kwargs["hidden_states"])
+        streams.append(args[0] if args else kwargs["hidden_states"])
 
     def leaving(module: nn.Module, inputs: Any, output: Any) -> None:
-        kept.append(output[0] if isinstance(output, tuple) else output)
+        streams.append(output[0] if isinstance(output, tuple) else output)
 
     handles = [blocks[0].register_forward_pre_hook(entering, with_kwargs=True)]
     handles += [block.register_forward_hook(leaving) for block in blocks]
@@ -28,7 +28,7 @@ def streams_and_logits(model: Any, ids: Tensor) -> tuple[Tensor, Tensor]:
     finally:
         for handle in handles:
             handle.remove()
-    return torch.stack(kept, dim=1), logits
+    return torch.stack(streams, dim=1), logits
 
 
 def scaled_model(family: str, **settings: Any) -> Any:

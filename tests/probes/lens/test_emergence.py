@@ -15,16 +15,16 @@ rows = st.integers(1, 9).flatmap(
 
 @given(rows)
 def test_settled_is_the_first_stream_after_which_the_rank_stays_zero(ranks: list[list[int]]) -> None:
-    found = settled(torch.tensor(ranks)).tolist()
-    for row, stream in zip(ranks, found, strict=True):
+    streams = settled(torch.tensor(ranks)).tolist()
+    for row, stream in zip(ranks, streams, strict=True):
         good = [s for s in range(len(row)) if all(rank == 0 for rank in row[s:])]
         assert stream == (good[0] if good else NEVER)
 
 
 @given(rows, st.integers(1, 4))
 def test_first_run_is_the_first_of_so_many_in_a_row(values: list[list[int]], run: int) -> None:
-    found = first_run(torch.tensor(values) > 0, run).tolist()
-    for row, stream in zip(values, found, strict=True):
+    streams = first_run(torch.tensor(values) > 0, run).tolist()
+    for row, stream in zip(values, streams, strict=True):
         good = [s for s in range(len(row) - run + 1) if all(v > 0 for v in row[s : s + run])]
         assert stream == (good[0] if good else NEVER)
 

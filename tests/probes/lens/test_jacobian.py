@@ -37,12 +37,12 @@ def test_jacobian_agrees_with_transformer_lens() -> None:
     bridge.eval()
     prompts = {f"prompt {row}": ids[row : row + 1] for row in range(2)}
     bridge.to_tokens = lambda text, **_: prompts[text]  # its own tokenizer would add a BOS
-    theirs = TheirLens.fit(
+    reference = TheirLens.fit(
         bridge, list(prompts), corpus="random", skip_first_positions=3, max_seq_len=11, show_progress=False
     )
-    assert theirs.source_layers == list(range(N_LAYERS - 1))
-    for layer in theirs.source_layers:  # their layer is a block's output, our stream is a block's input
-        torch.testing.assert_close(ours.matrices[layer + 1], theirs.jacobians[layer], atol=1e-4, rtol=1e-4)
+    assert reference.source_layers == list(range(N_LAYERS - 1))
+    for layer in reference.source_layers:  # their layer is a block's output, our stream is a block's input
+        torch.testing.assert_close(ours.matrices[layer + 1], reference.jacobians[layer], atol=1e-4, rtol=1e-4)
 
 
 def test_jacobian_predicts_a_small_change() -> None:
@@ -53,7 +53,7 @@ def test_jacobian_predicts_a_small_change() -> None:
     direction = torch.randn(D_MODEL, generator=torch.Generator().manual_seed(1))
 
     def final(step: float) -> torch.Tensor:
-        kept: list[torch.Tensor] = []
+        outputs: list[torch.Tensor] = []
 
         def push(module: object, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
             h = args[0].clone()
@@ -63,14 +63,14 @@ def test_jacobian_predicts_a_small_change() -> None:
         hooks = [
             checkpoint.blocks[0].register_forward_pre_hook(push),
             checkpoint.blocks[-1].register_forward_hook(
-                lambda m, i, o: kept.append(o[0] if isinstance(o, tuple) else o)
+                lambda m, i, o: outputs.append(o[0] if isinstance(o, tuple) else o)
             ),
         ]
         with torch.inference_mode():
             checkpoint.body(input_ids=ids, use_cache=False)
         for hook in hooks:
             hook.remove()
-        return kept[0][0, 2]
+        return outputs[0][0, 2]
 
     change = (final(1e-2) - final(-1e-2)) / 2e-2
     torch.testing.assert_close(lens.matrices[0] @ direction, change, atol=2e-2, rtol=2e-2)

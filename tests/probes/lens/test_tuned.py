@@ -64,8 +64,8 @@ def test_reported_loss_is_the_mean_divergence_of_whole_distributions() -> None:
     h, last = rows_of(text.streams[1]), rows_of(text.last)
     p = checkpoint.readout.logits(last).double().log_softmax(-1)
     q = checkpoint.readout.logits(h).double().log_softmax(-1)
-    (found,) = divergence_from_model(checkpoint.readout, [h], last)
-    assert found == pytest.approx(float((p.exp() * (p - q)).sum(-1).mean()), rel=1e-4)
+    (divergence,) = divergence_from_model(checkpoint.readout, [h], last)
+    assert divergence == pytest.approx(float((p.exp() * (p - q)).sum(-1).mean()), rel=1e-4)
 
 
 def test_ridge_start_solves_its_stated_problem() -> None:

@@ -1,4 +1,4 @@
-"""Items of known clusters, wordings and labels, with streams of noise in which the labels are planted from one stream on."""
+"""Items of known clusters, templates and labels, with streams of noise in which the labels are planted from one stream on."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Planted:
     labels: np.ndarray
     """One label per cluster."""
     clusters: np.ndarray
-    """Every cluster occurs once in each wording."""
+    """Every cluster occurs once in each template."""
     templates: np.ndarray
-    """Wordings."""
+    """Templates."""
 
 
 def planted(

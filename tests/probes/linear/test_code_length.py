@@ -42,9 +42,9 @@ def _by_hand(items: Planted, stream: int, n_labels: int, seed: int) -> float:
 def test_it_is_the_code_of_a_plain_loop(n_labels: int, strength: float) -> None:
     items = planted(n_clusters=40, n_labels=n_labels, strength=strength, seed=n_labels)
     ours = online_code_length(items.x, items.labels, items.clusters, GRID, seed=4)
-    theirs = [_by_hand(items, stream, n_labels, 4) for stream in range(2)]
-    np.testing.assert_allclose(ours.bits, theirs, rtol=1e-3)
-    np.testing.assert_allclose(ours.compression, len(items.labels) * np.log2(n_labels) / np.array(theirs), rtol=1e-3)
+    reference = [_by_hand(items, stream, n_labels, 4) for stream in range(2)]
+    np.testing.assert_allclose(ours.bits, reference, rtol=1e-3)
+    np.testing.assert_allclose(ours.compression, len(items.labels) * np.log2(n_labels) / np.array(reference), rtol=1e-3)
 
 
 def test_noise_is_not_compressed_and_a_planted_label_is() -> None:

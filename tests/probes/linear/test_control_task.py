@@ -16,16 +16,16 @@ LABEL_OF_TYPE = st.integers(2, 20).flatmap(
 )
 
 
-def _types_of(label_of_type: np.ndarray, wordings: int) -> tuple[np.ndarray, np.ndarray]:
-    types = np.tile(np.arange(len(label_of_type)), wordings)
+def _types_of(label_of_type: np.ndarray, templates: int) -> tuple[np.ndarray, np.ndarray]:
+    types = np.tile(np.arange(len(label_of_type)), templates)
     return label_of_type[types], types
 
 
 @given(LABEL_OF_TYPE)
 @settings(max_examples=60, deadline=None)
 def test_control_labels_keep_the_marginal_and_are_constant_within_a_type(case: tuple[np.ndarray, int, int]) -> None:
-    label_of_type, wordings, seed = case
-    labels, types = _types_of(label_of_type, wordings)
+    label_of_type, templates, seed = case
+    labels, types = _types_of(label_of_type, templates)
     control = control_labels(labels, types, seed)
     assert np.array_equal(np.bincount(control, minlength=4), np.bincount(labels, minlength=4))
     for t in range(len(label_of_type)):

@@ -58,15 +58,15 @@ def test_every_fit_is_scikit_learns(name: str) -> None:
         for stream in range(x.shape[1]):
             difference = []
             for fold, (train, test) in enumerate(splits):
-                theirs = probabilities(x[train, stream], y[train], x[test, stream], k, penalty)
+                reference = probabilities(x[train, stream], y[train], x[test, stream], k, penalty)
                 where = (at, stream, fold, 0, slice(len(test)))
-                log_likelihood = np.log(theirs[np.arange(len(test)), y[test]])
+                log_likelihood = np.log(reference[np.arange(len(test)), y[test]])
                 difference.append(ours.log_likelihood[where].numpy() - log_likelihood)
-                top = np.sort(theirs, axis=1)
+                top = np.sort(reference, axis=1)
                 # Two labels that share the first place may come out either way; weak penalties leave W looser.
                 decided = top[:, -1] - top[:, -2] > (1e-3 if penalty >= 0.03 else 2e-2)
                 assert decided.mean() > 0.5
-                assert np.array_equal(ours.predicted[where].numpy()[decided], theirs.argmax(1)[decided])
+                assert np.array_equal(ours.predicted[where].numpy()[decided], reference.argmax(1)[decided])
                 assert abs(difference[-1].mean()) < 3e-3
             assert abs(np.concatenate(difference).mean()) < 1e-3
 
@@ -75,13 +75,13 @@ def test_every_fit_is_scikit_learns(name: str) -> None:
 def test_a_finer_tolerance_brings_every_item_closer(name: str) -> None:
     x, y, k = _data(name)
     train, test = splits_of(assign_folds(y, np.arange(len(y)), 3, 0))[0]
-    theirs = np.log(probabilities(x[train, 0], y[train], x[test, 0], k, 0.003)[np.arange(len(test)), y[test]])
+    reference = np.log(probabilities(x[train, 0], y[train], x[test, 0], k, 0.003)[np.arange(len(test)), y[test]])
     labels = torch.from_numpy(y)[None]
     worst = []
     for tolerance in (1e-4, 1e-6, 1e-8):
         precision = Precision(tolerance=tolerance)
         scored = score_held_out(torch.from_numpy(x), labels, k, [(train, test)], (0.003,), precision=precision)
-        worst.append(float(np.abs(scored.log_likelihood[0, 0, 0, 0].numpy() - theirs).max()))
+        worst.append(float(np.abs(scored.log_likelihood[0, 0, 0, 0].numpy() - reference).max()))
     assert worst[0] > worst[1] > worst[2] and worst[2] < 1e-2
 
 

@@ -19,10 +19,10 @@ def test_the_shrunk_covariance_is_scikit_learns(n: int, d: int) -> None:
     rng = np.random.default_rng(n)
     residual = rng.normal(size=(n, d)) @ rng.normal(size=(d, d))
     residual -= residual.mean(0)
-    theirs, _ = ledoit_wolf(residual, assume_centered=True)
+    reference, _ = ledoit_wolf(residual, assume_centered=True)
     padded = np.concatenate([residual, np.zeros((7, d))])[None]
     ours = shrunk_covariance(torch.from_numpy(padded), torch.tensor([float(n)]))
-    np.testing.assert_allclose(ours[0].numpy(), theirs, rtol=1e-6, atol=1e-8 * np.abs(theirs).max())
+    np.testing.assert_allclose(ours[0].numpy(), reference, rtol=1e-6, atol=1e-8 * np.abs(reference).max())
 
 
 @pytest.mark.parametrize("d_model", [6, 90])
@@ -63,8 +63,8 @@ def test_many_labels_are_linear_discriminants_with_the_same_covariance() -> None
             def fit(self, _: np.ndarray) -> Given:
                 return self
 
-        theirs = LinearDiscriminantAnalysis(solver="lsqr", covariance_estimator=Given()).fit(z, y[train])
-        log_p = theirs.predict_log_proba(z_test)[np.arange(len(test)), y[test]]
+        reference = LinearDiscriminantAnalysis(solver="lsqr", covariance_estimator=Given()).fit(z, y[train])
+        log_p = reference.predict_log_proba(z_test)[np.arange(len(test)), y[test]]
         ours = scored.log_likelihood[0, 0, fold, 0, : len(test)].numpy()
         np.testing.assert_allclose(ours, log_p, rtol=1e-3, atol=1e-3)
 

@@ -30,11 +30,11 @@ def test_the_planted_stream_is_decoded_and_noise_is_not(scheme: Scheme) -> None:
 @pytest.mark.parametrize("scheme", ["cluster", "template", "random"])
 def test_results_do_not_depend_on_how_many_streams_are_solved_together(scheme: Scheme) -> None:
     items = planted(n_streams=5, strength=0.5)
-    one, all_at_once = _probe(items, scheme=scheme, chunk=1), _probe(items, scheme=scheme, chunk=5)
-    assert np.array_equal(one.predicted, all_at_once.predicted)
-    assert one.penalty is not None and all_at_once.penalty is not None
-    assert np.array_equal(one.penalty, all_at_once.penalty)
-    np.testing.assert_allclose(one.log_likelihood, all_at_once.log_likelihood, atol=1e-3)
+    one_at_a_time, all_at_once = _probe(items, scheme=scheme, chunk=1), _probe(items, scheme=scheme, chunk=5)
+    assert np.array_equal(one_at_a_time.predicted, all_at_once.predicted)
+    assert one_at_a_time.penalty is not None and all_at_once.penalty is not None
+    assert np.array_equal(one_at_a_time.penalty, all_at_once.penalty)
+    np.testing.assert_allclose(one_at_a_time.log_likelihood, all_at_once.log_likelihood, atol=1e-3)
 
 
 def test_a_stream_is_probed_alike_alone_and_among_others() -> None:
@@ -48,11 +48,11 @@ def test_a_stream_is_probed_alike_alone_and_among_others() -> None:
 
 def test_the_seed_alone_decides_folds_and_numbers() -> None:
     items = planted(strength=0.6)
-    one, again, other = _probe(items, seed=3), _probe(items, seed=3), _probe(items, seed=4)
-    assert one.log_likelihood.tobytes() == again.log_likelihood.tobytes()
-    assert one.predicted.tobytes() == again.predicted.tobytes()
-    assert not np.array_equal(one.folds, other.folds)
-    assert not np.array_equal(one.log_likelihood, other.log_likelihood)
+    first, again, other = _probe(items, seed=3), _probe(items, seed=3), _probe(items, seed=4)
+    assert first.log_likelihood.tobytes() == again.log_likelihood.tobytes()
+    assert first.predicted.tobytes() == again.predicted.tobytes()
+    assert not np.array_equal(first.folds, other.folds)
+    assert not np.array_equal(first.log_likelihood, other.log_likelihood)
 
 
 @pytest.mark.parametrize("probe", ["linear", "mass_mean"])
@@ -128,7 +128,7 @@ def test_the_chosen_penalties_come_from_the_grid_and_are_strong_for_noise() -> N
     assert result.penalty[0].min() > result.penalty[1].max()
 
 
-def test_two_wordings_still_choose_a_penalty_by_entities() -> None:
+def test_two_templates_still_choose_a_penalty_by_entities() -> None:
     result = _probe(planted(n_templates=2), scheme="template")
     assert len(result.n_test) == 2
     assert result.correct[:, 1].mean() > 0.9
@@ -176,16 +176,16 @@ def test_shuffled_labels_do_not_beat_the_majority() -> None:
     assert np.mean(above) - 2 * np.std(above) / np.sqrt(len(above)) <= 0
 
 
-# -- what is left out and what is refused --------------------------------------------------------------------------
+# -- what is excluded and what is refused --------------------------------------------------------------------------
 
 
-def test_a_label_of_one_cluster_is_left_out_and_counted() -> None:
+def test_a_label_of_one_cluster_is_excluded_and_counted() -> None:
     items = planted()
     labels = items.labels.astype(str)
     labels[items.clusters == 5] = "alone"
     result = probe_streams(items.x, labels.tolist(), items.clusters, items.templates, penalties=GRID)
     assert "alone" not in result.labels
-    assert dict(result.left_out) == {"label found in one group only": 3}
+    assert dict(result.excluded) == {"label found in one group only": 3}
     assert result.kept.tolist() == [i for i in range(72) if items.clusters[i] != 5]
     assert len(result.truth) == len(result.folds) == len(result.predicted) == 69
     rest = torch.from_numpy(result.kept)
@@ -193,7 +193,7 @@ def test_a_label_of_one_cluster_is_left_out_and_counted() -> None:
         items.x[rest], labels[result.kept].tolist(), items.clusters[result.kept], items.templates[result.kept],
         penalties=GRID,
     )  # fmt: skip
-    assert np.array_equal(without.predicted, result.predicted) and not without.left_out
+    assert np.array_equal(without.predicted, result.predicted) and not without.excluded
 
 
 def test_one_label_is_refused() -> None:
@@ -219,7 +219,7 @@ def test_activations_that_are_not_finite_are_refused_by_item_and_stream(value: f
     assert "float32" in error.value.remedy
 
 
-def test_one_wording_cannot_be_held_out() -> None:
+def test_one_template_cannot_be_held_out() -> None:
     items = planted(n_templates=1)
     with pytest.raises(StrataError) as error:
         _probe(items, scheme="template")

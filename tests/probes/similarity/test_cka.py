@@ -29,9 +29,9 @@ def spelled_out(x: Tensor, y: Tensor) -> float:
         return kernel
 
     def hsic(k: np.ndarray, m: np.ndarray) -> float:
-        n, one = len(k), np.ones(len(k))
-        inner = np.trace(k @ m) + (one @ k @ one) * (one @ m @ one) / ((n - 1) * (n - 2))
-        return float((inner - 2 / (n - 2) * (one @ k @ m @ one)) / (n * (n - 3)))
+        n, ones = len(k), np.ones(len(k))
+        inner = np.trace(k @ m) + (ones @ k @ ones) * (ones @ m @ ones) / ((n - 1) * (n - 2))
+        return float((inner - 2 / (n - 2) * (ones @ k @ m @ ones)) / (n * (n - 3)))
 
     k, m = gram(x), gram(y)
     return hsic(k, m) / (hsic(k, k) * hsic(m, m)) ** 0.5
@@ -40,10 +40,10 @@ def spelled_out(x: Tensor, y: Tensor) -> float:
 def by_quadruples(x: Tensor, y: Tensor) -> float:
     """HSIC as the mean over all ordered quadruples of different items: unbiased by construction."""
     k, m = (z.double() @ z.double().T for z in (x, y))
-    found = [
+    values = [
         float(k[a, b] * (m[a, b] + m[c, d] - 2 * m[a, c])) for a, b, c, d in permutations(range(len(x)), 4)
     ]  # fmt: skip
-    return sum(found) / len(found)
+    return sum(values) / len(values)
 
 
 @pytest.mark.parametrize("shape", [(9, 4, 4), (9, 30, 30), (9, 4, 30), (40, 12, 50)], ids=str)
@@ -74,11 +74,11 @@ def test_a_set_is_wholly_like_itself_turned_moved_and_scaled(n: int, d: int, see
 
 def test_independent_sets_are_unlike_where_plain_cka_calls_them_alike() -> None:
     pairs = [(gaussian(50, 576, 2 * seed), gaussian(50, 576, 2 * seed + 1)) for seed in range(40)]
-    found = np.array([debiased_cka(x, y) for x, y in pairs])
+    similarities = np.array([debiased_cka(x, y) for x, y in pairs])
     # With many dimensions it is the correlation of n (n − 1) / 2 nearly independent entries.
     expected = (50 * 49 / 2) ** -0.5
-    assert abs(found.mean()) < 3 * expected / 40**0.5
-    assert 0.7 < found.std() / expected < 1.3
+    assert abs(similarities.mean()) < 3 * expected / 40**0.5
+    assert 0.7 < similarities.std() / expected < 1.3
     plain = []
     for x, y in pairs[:5]:
         k, m = ((z - z.mean(0)) @ (z - z.mean(0)).T for z in (x, y))
@@ -101,8 +101,8 @@ def test_a_subset_without_variation_has_no_similarity_and_four_items_are_needed(
     x[0], x[1] = 7.3, 5.1
     kept = torch.ones(2, 10, dtype=torch.bool)
     kept[1, :2] = False
-    found = debiased_cka_of_subsets(x, x, kept)
-    assert float(found[0]) == 1.0 and bool(found[1].isnan())
+    similarities = debiased_cka_of_subsets(x, x, kept)
+    assert float(similarities[0]) == 1.0 and bool(similarities[1].isnan())
     assert np.isnan(debiased_cka(x[2:], x[2:]))
     kept[1, 1:8] = False
     with pytest.raises(StrataError, match="a subset has 2"):
@@ -111,21 +111,21 @@ def test_a_subset_without_variation_has_no_similarity_and_four_items_are_needed(
 
 def test_only_a_fall_that_another_next_token_does_not_bring_is_excess() -> None:
     fast = torch.stack([gaussian(60, 10, seed) for seed in range(2)], 1)
-    wording = [fast + 0.1 * torch.stack([gaussian(60, 10, 10 + seed)] * 2, 1) for seed in range(2)]
+    template = [fast + 0.1 * torch.stack([gaussian(60, 10, 10 + seed)] * 2, 1) for seed in range(2)]
     next_token = torch.stack([gaussian(60, 10, 20)] * 2, 1)
     reasoning = torch.stack([torch.zeros(60, 10), gaussian(60, 10, 30)], 1)
-    sets = (fast, wording[0], fast + next_token + reasoning, wording[1] + next_token + reasoning, fast + next_token)
+    sets = (fast, template[0], fast + next_token + reasoning, template[1] + next_token + reasoning, fast + next_token)
     kept = torch.ones(2, 60, dtype=torch.bool)
     kept[1, :20] = False
-    found = four_contrasts(*sets, kept)
-    assert bool((found.fast_fast > 0.95).all()) and bool((found.slow_slow > 0.95).all())
-    assert bool((found.fast_slow < 0.8).all())
-    assert found.excess[:, 0].tolist() == [0.0, 0.0] and bool((found.excess[:, 1] > 0.1).all())
+    contrasts = four_contrasts(*sets, kept)
+    assert bool((contrasts.fast_fast > 0.95).all()) and bool((contrasts.slow_slow > 0.95).all())
+    assert bool((contrasts.fast_slow < 0.8).all())
+    assert contrasts.excess[:, 0].tolist() == [0.0, 0.0] and bool((contrasts.excess[:, 1] > 0.1).all())
     named = {"fast_slow": (0, 2), "fast_fast": (0, 1), "slow_slow": (2, 3), "fast_other": (0, 4)}
-    for name, (one, two) in named.items():
+    for name, (first, second) in named.items():
         for row, subset in enumerate(kept):
-            expected = [debiased_cka(sets[one][subset, s], sets[two][subset, s]) for s in range(2)]
-            assert getattr(found, name)[row].tolist() == pytest.approx(expected, rel=1e-9), name
+            expected = [debiased_cka(sets[first][subset, s], sets[second][subset, s]) for s in range(2)]
+            assert getattr(contrasts, name)[row].tolist() == pytest.approx(expected, rel=1e-9), name
     with pytest.raises(StrataError, match="60 items are compared with 59"):
         four_contrasts(*sets[:4], sets[4][:59], kept)
 

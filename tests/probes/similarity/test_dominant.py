@@ -1,4 +1,4 @@
-"""One coordinate that makes independent streams look alike, or alike ones different, is found and can be left out."""
+"""One coordinate that makes independent streams look alike, or alike ones different, is found and can be excluded."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ def test_independent_streams_that_one_dimension_makes_alike_are_unlike_without_i
 
 def test_the_same_streams_that_one_dimension_makes_different_are_the_same_without_it() -> None:
     x = gaussian(60, 200, 1)
-    for one, two in (
+    for first, second in (
         (planted(x, gaussian(60, 1, 5)[:, 0]), planted(x, gaussian(60, 1, 6)[:, 0])),
         (x, planted(x, gaussian(60, 1, 6)[:, 0])),
     ):
-        assert dominance([one, two]).dominant == (ROGUE,), "dominant in one of the two is enough"
-        assert debiased_cka(one, two) < 0.3
-    one, two = planted(x, gaussian(60, 1, 5)[:, 0]), planted(x, gaussian(60, 1, 6)[:, 0])
-    assert trimmed_cka(one, two) == pytest.approx(1.0, abs=1e-9)
+        assert dominance([first, second]).dominant == (ROGUE,), "dominant in one of the two is enough"
+        assert debiased_cka(first, second) < 0.3
+    first, second = planted(x, gaussian(60, 1, 5)[:, 0]), planted(x, gaussian(60, 1, 6)[:, 0])
+    assert trimmed_cka(first, second) == pytest.approx(1.0, abs=1e-9)
 
 
 def test_shares_and_what_is_left_are_what_numpy_says() -> None:
     x, y = planted(gaussian(30, 90, 1), gaussian(30, 1, 5)[:, 0]) + 3, gaussian(30, 90, 2) * torch.linspace(1, 4, 90)
-    found = dominance([x, y])
-    for one, share, largest in zip((x, y), found.shares, found.largest, strict=True):
-        variance = np.var(one.double().numpy(), axis=0)
+    of_variance = dominance([x, y])
+    for values, share, largest in zip((x, y), of_variance.shares, of_variance.largest, strict=True):
+        variance = np.var(values.double().numpy(), axis=0)
         assert share == pytest.approx(variance.max() / variance.sum(), rel=1e-9) and largest == int(variance.argmax())
-    left = [torch.from_numpy(np.delete(one.double().numpy(), [ROGUE], axis=1)) for one in (x, y)]
+    left = [torch.from_numpy(np.delete(values.double().numpy(), [ROGUE], axis=1)) for values in (x, y)]
     assert trimmed_cka(x, y) == pytest.approx(spelled_out(*left), rel=1e-9)
     of_length = dominance([x, y], "length")
     squares = np.square(x.double().numpy()).mean(0)
@@ -63,7 +63,7 @@ def test_a_cosine_is_carried_by_a_large_constant_that_has_no_variance() -> None:
     x[:, ROGUE], y[:, ROGUE] = 90, 90
     assert dominance([x, y], "variance").dominant == () and dominance([x, y], "length").dominant == (ROGUE,)
     assert float(cosine_by_item(x[:, None], y[:, None]).mean()) > 0.95
-    left = [without_dimensions(one, (ROGUE,)) for one in (x, y)]
+    left = [without_dimensions(values, (ROGUE,)) for values in (x, y)]
     assert abs(float(cosine_by_item(left[0][:, None], left[1][:, None]).mean())) < 0.1
     assert float(x[0, ROGUE]) == 90, "what was given stays as it was"
 
@@ -78,5 +78,5 @@ def test_evenly_shared_variance_has_no_dominant_dimension_at_any_width(width: in
 
 
 def test_a_set_without_variation_has_no_shares() -> None:
-    found = dominance([torch.ones(10, 20), gaussian(10, 20, 0)])
-    assert np.isnan(found.shares[0]) and found.dominant == ()
+    of_variance = dominance([torch.ones(10, 20), gaussian(10, 20, 0)])
+    assert np.isnan(of_variance.shares[0]) and of_variance.dominant == ()

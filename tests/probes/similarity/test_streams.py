@@ -34,12 +34,12 @@ def prompts() -> list[Prompt]:
 @pytest.mark.parametrize("position", ["last", "early"])
 def test_matched_streams_are_those_of_each_prompt_alone_in_the_order_given(tiny_models: Any, position: str) -> None:
     model = tiny_models("llama")
-    found = streams_at(model, prompts(), position)
+    streams = streams_at(model, prompts(), position)
     for row, prompt in enumerate(prompts()):
         with torch.no_grad():
             states = model.model(torch.tensor([prompt.ids]), output_hidden_states=True).hidden_states
         expected = torch.stack([state[0, prompt.positions[position]] for state in states[:-1]])
-        torch.testing.assert_close(found[row, :-1], expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(streams[row, :-1], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_the_first_token_is_never_compared(tiny_models: Any) -> None:
@@ -50,17 +50,19 @@ def test_the_first_token_is_never_compared(tiny_models: Any) -> None:
 
 
 def test_a_model_compared_with_itself_is_wholly_alike_at_every_stream(tiny_models: Any) -> None:
-    one, two = (streams_at(tiny_models("gemma2"), prompts()) for _ in range(2))
-    assert bool((cosine_by_item(one, two) == 1).all())
-    assert [debiased_cka(one[:, stream], two[:, stream]) for stream in range(one.shape[1])] == [1.0] * one.shape[1]
+    first, second = (streams_at(tiny_models("gemma2"), prompts()) for _ in range(2))
+    assert bool((cosine_by_item(first, second) == 1).all())
+    assert [debiased_cka(first[:, stream], second[:, stream]) for stream in range(first.shape[1])] == [
+        1.0
+    ] * first.shape[1]
 
 
 def test_a_model_compared_with_another_is_not() -> None:
-    one, two = (streams_at(tiny_checkpoint("llama", seed=seed), prompts()) for seed in (0, 1))
-    found = cosine_by_item(one, two)
-    expected = torch.nn.functional.cosine_similarity(one.double(), two.double(), dim=-1).float()
-    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
-    assert bool((found.abs().mean(0) < 0.9).all())
+    first, second = (streams_at(tiny_checkpoint("llama", seed=seed), prompts()) for seed in (0, 1))
+    cosines = cosine_by_item(first, second)
+    expected = torch.nn.functional.cosine_similarity(first.double(), second.double(), dim=-1).float()
+    torch.testing.assert_close(cosines, expected, rtol=1e-6, atol=1e-6)
+    assert bool((cosines.abs().mean(0) < 0.9).all())
 
 
 def test_a_rotation_is_the_procrustes_solution_of_scipy() -> None:
@@ -92,14 +94,14 @@ def test_directions_that_no_item_tells_of_stay_as_they_are() -> None:
 
 def test_each_piece_is_mapped_by_the_items_it_names_and_by_no_other() -> None:
     x, y = gaussian(24, 2, 6, seed=1), gaussian(24, 2, 6, seed=2)
-    thirds = [np.flatnonzero(np.arange(24) % 3 == one) for one in range(3)]
-    found = mapped_piecewise(x, y, [(thirds[0], thirds[1]), (thirds[1], thirds[2])])
+    thirds = [np.flatnonzero(np.arange(24) % 3 == part) for part in range(3)]
+    mapped = mapped_piecewise(x, y, [(thirds[0], thirds[1]), (thirds[1], thirds[2])])
     for fit, into in ((thirds[0], thirds[1]), (thirds[1], thirds[2])):
         for stream in range(2):
             torch.testing.assert_close(
-                found[into, stream], fit_orthogonal(x[fit, stream], y[fit, stream])(x[into, stream])
+                mapped[into, stream], fit_orthogonal(x[fit, stream], y[fit, stream])(x[into, stream])
             )
-    assert bool(found[thirds[0]].isnan().all())
+    assert bool(mapped[thirds[0]].isnan().all())
 
 
 def test_sets_of_unlike_shape_are_refused() -> None:

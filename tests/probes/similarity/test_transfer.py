@@ -13,8 +13,8 @@ from strata.probes.linear import probe_streams
 from strata.probes.similarity.orthogonal import fit_orthogonal
 from strata.probes.similarity.transfer import Transfer, probe_transfer
 
-N_CLUSTERS, WORDINGS, D_MODEL = 60, 4, 16
-CLUSTERS = np.repeat(np.arange(N_CLUSTERS), WORDINGS)
+N_CLUSTERS, TEMPLATES, D_MODEL = 60, 4, 16
+CLUSTERS = np.repeat(np.arange(N_CLUSTERS), TEMPLATES)
 LABELS = np.random.default_rng(3).permutation(np.arange(N_CLUSTERS) % 3)[CLUSTERS]
 PENALTIES = (1.0, 0.1, 0.01)
 
@@ -43,44 +43,44 @@ def relative(transferred: np.ndarray, own: np.ndarray) -> float:
 
 
 def test_a_model_transfers_to_itself_as_it_reads_itself() -> None:
-    found = transferred(X)
-    for way in (found.forth, found.back):
+    transfer = transferred(X)
+    for way in (transfer.forth, transfer.back):
         assert np.array_equal(way.plain, way.within)
         assert (way.rotated == way.within).mean() > 0.99
 
 
 def test_the_same_directions_transfer_as_they_are() -> None:
-    found = transferred(streams(4, DIRECTIONS))
-    for way, own in ((found.forth, found.back), (found.back, found.forth)):
+    transfer = transferred(streams(4, DIRECTIONS))
+    for way, own in ((transfer.forth, transfer.back), (transfer.back, transfer.forth)):
         assert own.within[:, 1].mean() > 0.8
         assert relative(way.plain, own.within) > 0.9
-        assert abs(way.plain[:, 0].mean() - found.majority_correct.mean()) < 0.12
+        assert abs(way.plain[:, 0].mean() - transfer.majority_correct.mean()) < 0.12
 
 
 def test_turned_directions_transfer_only_after_turning_back() -> None:
     noise = 0.2 * torch.randn(X.shape, generator=torch.Generator().manual_seed(8))
-    found = transferred(X @ TURN + noise)
-    for way, own in ((found.forth, found.back), (found.back, found.forth)):
+    transfer = transferred(X @ TURN + noise)
+    for way, own in ((transfer.forth, transfer.back), (transfer.back, transfer.forth)):
         assert relative(way.plain, own.within) < 0.75
         assert relative(way.rotated, own.within) > 0.95
 
 
 def test_a_model_without_the_fact_gives_and_takes_nothing_however_it_is_turned() -> None:
     """A rotation fitted on the probe's own items would carry the labels to where the probe took noise for them."""
-    found = [transferred(streams(seed, None)) for seed in (9, 10, 11)]
+    transfers = [transferred(streams(seed, None)) for seed in (9, 10, 11)]
     for way in ("forth", "back"):
         for kind in ("plain", "rotated"):
-            right = np.mean([getattr(getattr(one, way), kind)[:, 1].mean() for one in found])
+            right = np.mean([getattr(getattr(transfer, way), kind)[:, 1].mean() for transfer in transfers])
             assert abs(right - 1 / 3) < 0.1, (way, kind)
 
 
 def test_transfer_is_scikit_learns_fit_on_one_model_scored_on_both() -> None:
     y = streams(4, DIRECTIONS)
-    found = transferred(y)
+    transfer = transferred(y)
     own = probe_streams(X, LABELS.tolist(), CLUSTERS.tolist(), [0] * len(LABELS), penalties=PENALTIES)
-    assert own.penalty is not None and np.array_equal(found.folds, own.folds)
+    assert own.penalty is not None and np.array_equal(transfer.folds, own.folds)
     for fold in (0, 4):
-        test, aside = found.folds == fold, found.folds == (fold + 1) % 5
+        test, aside = transfer.folds == fold, transfer.folds == (fold + 1) % 5
         train = ~test & ~aside
         for stream in range(2):
             rows = X[train, stream].double().numpy()
@@ -88,10 +88,10 @@ def test_transfer_is_scikit_learns_fit_on_one_model_scored_on_both() -> None:
             strength = 1 / (train.sum() * own.penalty[stream, fold])
             model = LogisticRegression(C=strength, tol=1e-10, max_iter=5000).fit((rows - mean) / spread, LABELS[train])
             turned = fit_orthogonal(y[aside, stream], X[aside, stream])(y[test, stream])
-            for of, right in ((X[test, stream], found.forth.within), (y[test, stream], found.forth.plain),
-                              (turned, found.forth.rotated)):  # fmt: skip
-                said = model.predict((of.double().numpy() - mean) / spread)
-                assert np.array_equal(said == LABELS[test], right[test, stream])
+            for of, right in ((X[test, stream], transfer.forth.within), (y[test, stream], transfer.forth.plain),
+                              (turned, transfer.forth.rotated)):  # fmt: skip
+                predicted = model.predict((of.double().numpy() - mean) / spread)
+                assert np.array_equal(predicted == LABELS[test], right[test, stream])
 
 
 @pytest.mark.parametrize("n_items", [3, 12, 19, 20, 60])
@@ -101,9 +101,9 @@ def test_a_rotation_from_few_items_is_the_whole_procrustes_solution(n_items: int
     x, y = torch.randn(2, n_items, 40, generator=generator, dtype=torch.float64)
     cross = (x - x.mean(0)).T @ (y - y.mean(0))
     left, _, right = torch.linalg.svd(cross + 1e-9 * torch.linalg.matrix_norm(cross, 2) * torch.eye(40))
-    found = fit_orthogonal(x, y).rotation
-    torch.testing.assert_close(found, left @ right, rtol=0, atol=1e-5)
-    torch.testing.assert_close(found @ found.T, torch.eye(40, dtype=torch.float64), rtol=0, atol=1e-12)
+    rotation = fit_orthogonal(x, y).rotation
+    torch.testing.assert_close(rotation, left @ right, rtol=0, atol=1e-5)
+    torch.testing.assert_close(rotation @ rotation.T, torch.eye(40, dtype=torch.float64), rtol=0, atol=1e-12)
 
 
 def test_models_of_unlike_width_are_refused() -> None:

@@ -71,14 +71,14 @@ def test_numbers_are_numpys_on_whole_tensors_whatever_the_chunk(
         (directory / "config.json").write_text("{}")
         save_file({"layers.0.mlp.up_proj.weight": tensor}, directory / "model.safetensors")
         sides.append(str(directory))
-    found = by_name(*sides, chunk_elements=chunk)["layers.0.mlp.up_proj.weight"]
+    change = by_name(*sides, chunk_elements=chunk)["layers.0.mlp.up_proj.weight"]
     cosine, relative = whole(a, b)
-    assert found.cosine == pytest.approx(cosine, rel=1e-9, abs=1e-12)
-    assert found.relative_norm == pytest.approx(relative, rel=1e-9)
-    assert found.spectrum is not None
+    assert change.cosine == pytest.approx(cosine, rel=1e-9, abs=1e-12)
+    assert change.relative_norm == pytest.approx(relative, rel=1e-9)
+    assert change.spectrum is not None
     values = np.linalg.svd((b.double() - a.double()).numpy(), compute_uv=False) ** 2
-    assert found.spectrum.stable_rank == pytest.approx(values.sum() / values[0], rel=1e-6)
-    assert found.spectrum.top_share == pytest.approx(values[:16].sum() / values.sum(), rel=1e-9)
+    assert change.spectrum.stable_rank == pytest.approx(values.sum() / values[0], rel=1e-6)
+    assert change.spectrum.top_share == pytest.approx(values[:16].sum() / values.sum(), rel=1e-9)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -115,7 +115,9 @@ def test_only_the_changed_block_shows(tmp_path: Path) -> None:
 def test_a_line_is_its_tensors_laid_end_to_end(tmp_path: Path) -> None:
     first, second = tiny_model("llama"), nudged(tiny_model("llama"), 0.3)
     a, b = save(tmp_path / "a", first), save(tmp_path / "b", second)
-    line = next(one for one in weight_changes(compare_weights(a, b)) if (one.block, one.matrix) == (2, "norms"))
+    line = next(
+        change for change in weight_changes(compare_weights(a, b)) if (change.block, change.matrix) == (2, "norms")
+    )
     norms = ("input_layernorm", "post_attention_layernorm")
     x = torch.cat([first.model.layers[2].get_submodule(name).weight for name in norms])
     y = torch.cat([second.model.layers[2].get_submodule(name).weight for name in norms])
@@ -160,13 +162,13 @@ def test_an_extended_vocabulary_is_compared_where_both_have_rows(tmp_path: Path)
     change = by_name(a, b)["embed_tokens.weight"]
     shared = small.get_input_embeddings().weight.shape[0]
     assert (change.shared_rows, change.shape_b) == (shared, (96, 32))
-    kept = large.get_input_embeddings().weight[:shared].detach()
+    shared_rows = large.get_input_embeddings().weight[:shared].detach()
     assert (change.cosine, change.relative_norm) == pytest.approx(
-        whole(small.get_input_embeddings().weight.detach(), kept)
+        whole(small.get_input_embeddings().weight.detach(), shared_rows)
     )
 
 
-def test_what_has_no_counterpart_is_named_and_left_out_of_the_table(tmp_path: Path) -> None:
+def test_what_has_no_counterpart_is_named_and_excluded_of_the_table(tmp_path: Path) -> None:
     a = save(tmp_path / "a", tiny_model("llama"))
     b = save(tmp_path / "b", tiny_model("llama", num_hidden_layers=4, intermediate_size=64))
     changes = by_name(a, b)
@@ -273,24 +275,24 @@ def chunked(matrix: Tensor, rows: int) -> Callable[[], Iterator[Tensor]]:
 def test_a_large_low_rank_change_is_found_to_single_precision(rank: int) -> None:
     torch.manual_seed(0)
     matrix = torch.randn(1300, rank, dtype=torch.float64) @ torch.randn(rank, EXACT_SIDE + 200, dtype=torch.float64)
-    found = spectrum_of(chunked(matrix, 100), (1300, EXACT_SIDE + 200))
+    spectrum = spectrum_of(chunked(matrix, 100), (1300, EXACT_SIDE + 200))
     values = torch.linalg.svdvals(matrix).square()
-    assert found is not None and found.method == "randomised"
-    assert found.stable_rank == pytest.approx(float(values.sum() / values[0]), rel=1e-5)
-    assert found.top_share == pytest.approx(1.0, abs=1e-5)
+    assert spectrum is not None and spectrum.method == "randomised"
+    assert spectrum.stable_rank == pytest.approx(float(values.sum() / values[0]), rel=1e-5)
+    assert spectrum.top_share == pytest.approx(1.0, abs=1e-5)
 
 
 def test_a_large_flat_change_is_underestimated_by_a_few_percent_and_never_over() -> None:
     torch.manual_seed(0)
     matrix = torch.randn(1300, EXACT_SIDE + 200)
-    found = spectrum_of(chunked(matrix, 100), (1300, EXACT_SIDE + 200))
+    spectrum = spectrum_of(chunked(matrix, 100), (1300, EXACT_SIDE + 200))
     values = torch.linalg.svdvals(matrix.double()).square()
     stable, share = float(values.sum() / values[0]), float(values[:16].sum() / values.sum())
-    assert found is not None
-    assert 0.85 * share < found.top_share <= share
-    assert stable <= found.stable_rank < 1.15 * stable
+    assert spectrum is not None
+    assert 0.85 * share < spectrum.top_share <= share
+    assert stable <= spectrum.stable_rank < 1.15 * stable
     again = spectrum_of(chunked(matrix, 333), (1300, EXACT_SIDE + 200))
-    assert again is not None and again.stable_rank == pytest.approx(found.stable_rank)
+    assert again is not None and again.stable_rank == pytest.approx(spectrum.stable_rank)
 
 
 def test_no_change_has_no_spectrum() -> None:

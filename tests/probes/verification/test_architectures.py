@@ -37,12 +37,12 @@ def saved(name: str, tmp_path: Path) -> Path:
 
 
 def test_a_sample_agrees_with_plain_hugging_face_or_is_refused_in_one_sentence() -> None:
-    found = {one.name: one for one in verify_architectures([*VERIFIED, *REFUSED], workers=2)}
-    assert [found[name].status for name in VERIFIED] == ["verified"] * len(VERIFIED), found
+    verdicts = {verdict.name: verdict for verdict in verify_architectures([*VERIFIED, *REFUSED], workers=2)}
+    assert [verdicts[name].status for name in VERIFIED] == ["verified"] * len(VERIFIED), verdicts
     for name, reason in REFUSED.items():
-        assert found[name].status == "refused"
-        assert " is not supported, because " in found[name].why and reason in found[name].why
-        assert f"({name})" in found[name].why and "\n" not in found[name].why
+        assert verdicts[name].status == "refused"
+        assert " is not supported, because " in verdicts[name].why and reason in verdicts[name].why
+        assert f"({name})" in verdicts[name].why and "\n" not in verdicts[name].why
 
 
 def test_all_causal_types_of_the_library_are_asked() -> None:
@@ -69,8 +69,8 @@ def test_a_type_that_cannot_be_built_says_why(tmp_path: Path) -> None:
 
 def test_batch_mates_that_change_numbers_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opening, "embed_row_by_row", lambda model: None)
-    found = verdict_on("phi3 (long rope)", saved("phi3 (long rope)", tmp_path), 0)
-    assert found.status == "disagrees" and found.is_fault and "differs from plain Hugging Face" in found.why
+    verdict = verdict_on("phi3 (long rope)", saved("phi3 (long rope)", tmp_path), 0)
+    assert verdict.status == "disagrees" and verdict.is_fault and "differs from plain Hugging Face" in verdict.why
 
 
 @pytest.mark.parametrize("what", ["mlp_out", "resid_post"])
@@ -80,15 +80,15 @@ def test_a_reading_that_is_off_behind_the_gate_is_found(
     """Only rows longer than the gate's are read wrongly."""
     derive = torch_hooks._derive
 
-    def wrong(sites: Any, kept: dict[Any, torch.Tensor]) -> None:
-        derive(sites, kept)
-        for site, value in kept.items():
+    def wrong(sites: Any, by_site: dict[Any, torch.Tensor]) -> None:
+        derive(sites, by_site)
+        for site, value in by_site.items():
             if site.name == what and value.shape[1] > 20:
-                kept[site] = value * 1.001
+                by_site[site] = value * 1.001
 
     monkeypatch.setattr(torch_hooks, "_derive", wrong)
-    found = verdict_on("llama", saved("llama", tmp_path), 0)
-    assert found.status == "disagrees" and (found.worst or 0) > 2
+    verdict = verdict_on("llama", saved("llama", tmp_path), 0)
+    assert verdict.status == "disagrees" and (verdict.worst or 0) > 2
 
 
 def ends(name: str, _seed: int, answers: Any) -> None:
@@ -103,7 +103,7 @@ def ends(name: str, _seed: int, answers: Any) -> None:
 
 def test_a_crash_and_an_endless_run_cost_their_own_row_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(architectures, "_judge", ends)
-    found = verify_architectures(["llama", "gpt2", "mistral", "phi"], workers=2, time_limit=4.0)
-    assert [one.status for one in found] == ["broken", "broken", "verified", "verified"]
-    assert "stopped after 4 seconds" in found[0].why and "exit code 9" in found[1].why
-    assert all(one.is_fault for one in found[:2])
+    verdicts = verify_architectures(["llama", "gpt2", "mistral", "phi"], workers=2, time_limit=4.0)
+    assert [verdict.status for verdict in verdicts] == ["broken", "broken", "verified", "verified"]
+    assert "stopped after 4 seconds" in verdicts[0].why and "exit code 9" in verdicts[1].why
+    assert all(verdict.is_fault for verdict in verdicts[:2])

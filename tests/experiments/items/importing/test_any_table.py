@@ -79,12 +79,12 @@ def plain(value: Any) -> Iterator[str]:
         if isinstance(inner, list | dict):
             yield from plain(inner)
     elif isinstance(value, list):
-        for one in value:
-            yield from plain(one)
+        for entry in value:
+            yield from plain(entry)
     elif isinstance(value, dict):
-        for key, one in value.items():
+        for key, entry in value.items():
             yield key
-            yield from plain(one)
+            yield from plain(entry)
 
 
 @settings(max_examples=150, deadline=None)
@@ -107,6 +107,6 @@ def test_items_are_made_of_plain_values_and_every_row_is_accounted_for(
         for text in (item.answer, item.foil, *item.choices):
             assert text == "" or (text[0] == " " and text[1:] in allowed)
         assert item.answer in item.choices or not item.choices
-    assert imported.rows == len(rows) == len(imported) + sum(imported.left_out.values())
+    assert imported.rows == len(rows) == len(imported) + sum(imported.excluded.values())
     write_items(path.with_name("items.jsonl"), imported)
     assert read_items(path.with_name("items.jsonl")) == list(imported)

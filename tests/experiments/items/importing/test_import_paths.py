@@ -32,14 +32,14 @@ def trees(keys: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
 
 def leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
     """Every value below, by its path: keys behind dots, places in brackets. Written apart from the code it checks."""
-    found = [(path, value)] if path else []
+    entries = [(path, value)] if path else []
     if isinstance(value, dict):
         for key, inner in value.items():
-            found += leaves(inner, f"{path}.{key}" if path else key)
+            entries += leaves(inner, f"{path}.{key}" if path else key)
     elif isinstance(value, list):
         for place, inner in enumerate(value):
-            found += leaves(inner, f"{path}[{place}]")
-    return found
+            entries += leaves(inner, f"{path}[{place}]")
+    return entries
 
 
 @given(st.dictionaries(KEYS, trees(KEYS), min_size=1))

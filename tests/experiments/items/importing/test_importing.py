@@ -71,11 +71,11 @@ def complaint(tmp_path: Path, mapping: str, rows: list[dict[str, object]] | None
     return str(caught.value)
 
 
-def test_relations_come_in_the_wordings_of_the_data_with_pairs_spans_and_real_letters(tmp_path: Path) -> None:
+def test_relations_come_in_the_templates_of_the_data_with_pairs_spans_and_real_letters(tmp_path: Path) -> None:
     path = tmp_path / "river.json"
     path.write_text(json.dumps(RELATION), encoding="utf-8")
     imported = import_items(path, "lre")
-    assert (imported.rows, len(imported), dict(imported.left_out)) == (5, 10, {})
+    assert (imported.rows, len(imported), dict(imported.excluded)) == (5, 10, {})
     first = imported.items[2]
     assert (first.prompt, first.answer, first.family) == (
         "The river Brasó flows through",
@@ -98,7 +98,7 @@ def test_worked_maths_gives_the_number_behind_the_mark_and_as_many_hops_as_steps
     imported = import_items(lines(tmp_path / "test.jsonl", SUMS), "gsm8k")
     assert [(item.answer, item.hops, item.foil) for item in imported] == [(" 7", 1, " 1201"), (" 1201", 2, " 7")]
     assert imported.items[0].prompt == "Question: Ina has 3 pens and buys 4. How many?\nAnswer:"
-    assert dict(imported.left_out) == {"the answer has no '####'": 1}
+    assert dict(imported.excluded) == {"the answer has no '####'": 1}
 
 
 def test_options_inside_a_question_are_taken_out_of_it(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_options_inside_a_question_are_taken_out_of_it(tmp_path: Path) -> None:
     assert (first.answer, second.answer) == (" iron", " cork")
     assert first.foil in first.choices and first.foil != first.answer and not first.has_pair
     assert (first.family, second.family) == ("Material_Science", "Physics")
-    assert dict(imported.left_out) == {"the row has not exactly one right option": 1}
+    assert dict(imported.excluded) == {"the row has not exactly one right option": 1}
 
 
 def test_letters_as_answers_and_listed_options_in_the_prompt(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_folder_of_csv_files_with_mixed_separators_and_encodings(tmp_path: Pat
     assert [item.family for item in imported] == ["a", "a", "b", "b"]
     assert all(item.choices == (" là", " ici", " l'eau", " non; oui") for item in imported.items[::2])
     assert [item.answer for item in imported] == [" ici", " a"] * 2
-    assert dict(imported.left_out) == {"'error_type' isn't one of the values to keep": 2}
+    assert dict(imported.excluded) == {"'error_type' isn't one of the values to keep": 2}
 
 
 @pytest.mark.parametrize(

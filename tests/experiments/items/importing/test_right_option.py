@@ -78,8 +78,8 @@ def test_labels_in_another_field_are_those_of_the_options(tmp_path: Path, key: s
     inside = FIELD.replace("options", "o.text")
     flat = {"o.text": texts, "o.label": labels, "key": key}
     cells = {"o": json.dumps(row["o"]), "key": key}
-    for one in (row, flat, cells):
-        assert answers(tmp_path, [one], inside) == ["third"]
+    for layout in (row, flat, cells):
+        assert answers(tmp_path, [layout], inside) == ["third"]
     apart = {"list": texts, "names": labels, "key": key}
     assert answers(tmp_path, [apart], FIELD.replace("options", "list") + 'labels = "names"\n') == ["third"]
 
@@ -206,12 +206,12 @@ def test_a_key_that_is_no_label_leaves_the_row_out(tmp_path: Path) -> None:
     good = {"options": {"A": "one", "B": "two"}, "key": "B"}
     for key in ("C", 1, "1", "", None, -1, ["A", "B"], [], float("nan")):
         imported = made(tmp_path, [good, {"options": {"A": "one", "B": "two"}, "key": key}], FIELD)
-        assert [item.answer for item in imported] == [" two"] and sum(imported.left_out.values()) == 1
+        assert [item.answer for item in imported] == [" two"] and sum(imported.excluded.values()) == 1
     for key in ("4", "-1", "B"):
-        rows = [{"options": ["one", "two", "three"], "key": one} for one in ("0", "2", key)]
+        rows = [{"options": ["one", "two", "three"], "key": number} for number in ("0", "2", key)]
         imported = made(tmp_path, rows, FIELD)
         assert [item.answer for item in imported] == [" one", " three"]
-        assert imported.left_out == {"the key to the right option isn't the number of any option": 1}
+        assert imported.excluded == {"the key to the right option isn't the number of any option": 1}
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_a_key_that_is_no_label_leaves_the_row_out(tmp_path: Path) -> None:
 def test_options_that_cant_be_chosen_among_leave_the_row_out(tmp_path: Path, options: Any, reason: str) -> None:
     good = {"options": ["a", "b"], "key": "a"}
     imported = made(tmp_path, [good, {"options": options, "key": "a"}], FIELD)
-    assert [item.answer for item in imported] == [" a"] and imported.left_out == {reason: 1}
+    assert [item.answer for item in imported] == [" a"] and imported.excluded == {reason: 1}
 
 
 def test_an_option_given_twice_counts_once_and_as_the_right_letter_leaves_the_row_out(tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ def test_an_option_given_twice_counts_once_and_as_the_right_letter_leaves_the_ro
     assert {item.choices for item in imported} == {(" a", " b")}
     imported = made(tmp_path, rows, FIELD + 'show = "letter"\n')
     assert [item.answer for item in imported] == [" A"]
-    assert imported.left_out == {"another option has the text of the right one": 2}
+    assert imported.excluded == {"another option has the text of the right one": 2}
 
 
 def test_truth_values_choose_yes_or_no(tmp_path: Path) -> None:
@@ -271,4 +271,4 @@ def test_an_answer_that_is_none_of_the_options_is_kept_without_a_foil_and_said(t
         (" ox", " cat", (" ox", " cat")),
         (" hen", "", ()),
     ]
-    assert imported.without_foil == {"the answer is none of the options": 1} and not imported.left_out
+    assert imported.without_foil == {"the answer is none of the options": 1} and not imported.excluded

@@ -75,14 +75,14 @@ def test_an_answer_that_contradicts_the_right_option_leaves_the_row_out(tmp_path
     if "correct_is" in mapping:
         assert [item.answer for item in imported] == [" ox", " cat", " 5.0", " cat"]  # The key is the answer itself.
         return
-    assert [item.answer for item in imported] == [" ox", " cat", " 5.0"] and imported.left_out == {CONTRADICTED: 2}
+    assert [item.answer for item in imported] == [" ox", " cat", " 5.0"] and imported.excluded == {CONTRADICTED: 2}
 
 
 def test_a_list_of_places_means_two_right_options_where_other_rows_show_it(tmp_path: Path) -> None:
     for others in ([[1], [0]], [[0], [0]], [1, 0], ["[1]", "[0]"]):
         rows = [{"o": ["x", "y"], "k": key} for key in ([0, 1], *others)]
         imported = made(tmp_path, rows, KEYED)
-        assert len(imported) == 2 and imported.left_out == {TWO: 1}
+        assert len(imported) == 2 and imported.excluded == {TWO: 1}
     rows = [{"o": ["x", "y"], "k": [1, 0]}, {"o": ["x", "y", "z"], "k": [2]}, {"o": ["x", "y"], "k": [0]}]
     assert answers(tmp_path, rows, KEYED) == ["z", "x"]
 
@@ -90,11 +90,11 @@ def test_a_list_of_places_means_two_right_options_where_other_rows_show_it(tmp_p
 def test_lists_of_a_score_an_option_are_scores_where_all_keys_are_such(tmp_path: Path) -> None:
     keys: list[Any] = [[0, 1], "[1, 0]", [False, True], None, float("nan"), [1, 1]]
     imported = made(tmp_path, [{"o": ["x", "y"], "k": key} for key in keys], KEYED)
-    assert [item.answer for item in imported] == [" y", " x", " y"] and sum(imported.left_out.values()) == 3
+    assert [item.answer for item in imported] == [" y", " x", " y"] and sum(imported.excluded.values()) == 3
     rows = [{"o": ["x", "y", "z"], "k": [0, 0, 1]}, {"o": ["x", "y", "z", "w"], "k": [0, 0, 1]}]
     imported = made(tmp_path, rows, KEYED)
     assert [item.answer for item in imported] == [" z"]
-    assert imported.left_out == {"the row has another number of scores than of options": 1}
+    assert imported.excluded == {"the row has another number of scores than of options": 1}
 
 
 def test_scores_in_the_order_of_the_data_belong_to_its_options_in_any_order_of_labels(tmp_path: Path) -> None:
@@ -135,12 +135,12 @@ def test_scores_say_which_option_is_right(tmp_path: Path) -> None:
         imported = made(tmp_path, rows, text)
         assert [item.answer for item in imported] == [" yes", " left"]
         assert imported.items[0].choices == (" no", " yes", " maybe")
-        assert imported.left_out == {"the row has not exactly one right option": 1}
+        assert imported.excluded == {"the row has not exactly one right option": 1}
     named = [{"target_scores": scores, "target": "maybe"}]
     assert answers(tmp_path, named, mapping + 'correct = "target"\n') == ["maybe"]
     rows = [*named, {"target_scores": scores, "target": "yes"}]
     imported = made(tmp_path, rows, mapping.replace("[choices]", 'answer = "{target}"\n[choices]'))
-    assert [item.answer for item in imported] == [" yes"] and imported.left_out == {CONTRADICTED: 1}
+    assert [item.answer for item in imported] == [" yes"] and imported.excluded == {CONTRADICTED: 1}
 
 
 def test_one_score_an_option_beside_them(tmp_path: Path) -> None:

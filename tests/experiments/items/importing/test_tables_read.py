@@ -76,11 +76,11 @@ def test_what_a_csv_writer_wrote_is_read_back(
     assert asked(imported) == [(question, answer) for question, answer in meant if question and answer]
 
 
-def test_rows_of_another_width_are_left_out_and_counted(tmp_path: Path) -> None:
+def test_rows_of_another_width_are_excluded_and_counted(tmp_path: Path) -> None:
     content = "question,answer\nWhich city, in France, is it?,Paris\nItaly?,Rome\nPeru?\nChile?,Santiago\n"
     imported = made(tmp_path / "t.csv", content)
     assert asked(imported) == [("Italy?", "Rome"), ("Chile?", "Santiago")]
-    assert imported.left_out == {
+    assert imported.excluded == {
         "the row has more cells than the header (a separator that isn't quoted?)": 1,
         "the row has fewer cells than the header (a line break that isn't quoted?)": 1,
     }
@@ -121,7 +121,7 @@ def test_words_that_programs_write_for_nothing_are_text_and_empty_cells_are_noth
     content = "question,answer\n" + "".join(f"Say {word}?,{word}\n" for word in words) + "Empty?,\nBlank?,  \n,Oslo\n"
     imported = made(tmp_path / "t.csv", content)
     assert [answer for _, answer in asked(imported)] == words
-    assert imported.left_out == {"the row has nothing in 'answer'": 2, "the row has nothing in 'question'": 1}
+    assert imported.excluded == {"the row has nothing in 'answer'": 2, "the row has nothing in 'question'": 1}
 
 
 def test_nan_is_nobodys_answer_foil_prompt_or_option(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_nan_is_nobodys_answer_foil_prompt_or_option(tmp_path: Path) -> None:
     good = {"Paris", "Rome", "Bern", "True", "3"}
     assert {item.answer.strip() for item in imported} == good
     assert {item.foil.strip() for item in imported} <= good
-    assert sum(imported.left_out.values()) + len(imported) == imported.rows == 12
+    assert sum(imported.excluded.values()) + len(imported) == imported.rows == 12
     chosen = made(
         tmp_path / "t.jsonl",
         content,
@@ -154,11 +154,11 @@ def test_cells_that_write_lists_are_entered_and_stay_text_only_where_the_mapping
     for path in ("answer[0]", "answer.0"):
         imported = made(tmp_path / "t.csv", content, PLAIN.replace("answer}", f"{path}}}"))
         assert asked(imported) == [("France?", "Paris"), ("Italy?", "Rome")]
-        assert imported.left_out == {f"the row has no field {path!r}": 2}
-    kept = made(tmp_path / "t.csv", content, PLAIN + '[rows]\ntext = ["answer"]\n')
-    assert [answer for _, answer in asked(kept)] == ['["Paris", "PARIS"]', "['Rome']"]
+        assert imported.excluded == {f"the row has no field {path!r}": 2}
+    as_text = made(tmp_path / "t.csv", content, PLAIN + '[rows]\ntext = ["answer"]\n')
+    assert [answer for _, answer in asked(as_text)] == ['["Paris", "PARIS"]', "['Rome']"]
     some = made(tmp_path / "t.csv", 'question,answer\n"Reverse [1, 2]",[2]\nItaly?,Rome\n')
-    assert asked(some) == [("Italy?", "Rome")] and sum(some.left_out.values()) == 1
+    assert asked(some) == [("Italy?", "Rome")] and sum(some.excluded.values()) == 1
 
 
 def test_a_table_keyed_by_id_is_read_with_its_keys(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_a_value_that_is_nested_too_deeply_is_one_sentence_or_does_no_harm(tmp_p
 def test_a_field_that_only_the_first_row_lacks_leaves_out_that_row(tmp_path: Path) -> None:
     rows = [{"question": "a"}, {"question": "b", "answer": "c"}, {"question": "d", "answer": "e"}]
     imported = made(tmp_path / "t.jsonl", "\n".join(map(json.dumps, rows)))
-    assert len(imported) == 2 and imported.left_out == {"the row has no field 'answer'": 1}
+    assert len(imported) == 2 and imported.excluded == {"the row has no field 'answer'": 1}
 
 
 def test_parquet_gives_what_its_columns_mean(tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_parquet_gives_what_its_columns_mean(tmp_path: Path) -> None:
     # A struct has all keys in every row: one that is null is an option which this row hasn't.
     assert [item.choices for item in imported] == [(" one", " two", " three"), (" one", " two"), (" one", " x")]
     assert [item.answer for item in imported] == [" three", " one", " one"]
-    assert imported.left_out == {"the options aren't a list": 1}
+    assert imported.excluded == {"the options aren't a list": 1}
 
 
 def test_a_parquet_column_given_twice_is_refused(tmp_path: Path) -> None:
@@ -274,8 +274,8 @@ def test_a_data_set_gives_what_a_parquet_file_of_it_gives(tmp_path: Path) -> Non
     table = datasets.Dataset.from_list(rows, features=features)
     table.to_parquet(str(tmp_path / "t.parquet"))
     table.save_to_disk(str(tmp_path / "t"))
-    found = [import_items(tmp_path / name, parse_mapping(PLAIN)) for name in ("t", "t.parquet")]
-    assert [item.answer for item in found[0]] == [" 0.1"] and found[0] == found[1]
+    imports = [import_items(tmp_path / name, parse_mapping(PLAIN)) for name in ("t", "t.parquet")]
+    assert [item.answer for item in imports[0]] == [" 0.1"] and imports[0] == imports[1]
 
 
 def test_rows_that_ask_the_same_share_a_cluster(tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def test_prompts_of_the_data_may_hold_braces(tmp_path: Path) -> None:
         "prompts": ["Set {a, b}: {} is"],
         "samples": [{"subject": "Peru", "object": "x"}, {"subject": "Mali", "object": "y"}],
     }
-    mapping = '[rows]\nat = "samples"\n[item]\nanswer = "{object}"\n[wordings]\nat = "$.prompts"\n[spans]\nsubject = "subject"'
+    mapping = '[rows]\nat = "samples"\n[item]\nanswer = "{object}"\n[templates]\nat = "$.prompts"\n[spans]\nsubject = "subject"'
     first, _ = made(tmp_path / "t.json", json.dumps(table), mapping)
     assert first.prompt == "Set {a, b}: Peru is" and first.prompt[slice(*first.spans["subject"])] == "Peru"
 
@@ -300,8 +300,8 @@ def test_prompts_of_the_data_may_hold_braces(tmp_path: Path) -> None:
 )
 def test_a_comma_in_a_number_stands_between_groups_of_three(tmp_path: Path, text: str, number: str | None) -> None:
     content = json.dumps({"question": "a", "answer": text}) + '\n{"question": "b", "answer": "7"}'
-    found = asked(made(tmp_path / "t.jsonl", content, PLAIN + "[answer]\nnumber = true"))
-    assert found == ([("a", number)] if number else []) + [("b", "7")]
+    pairs = asked(made(tmp_path / "t.jsonl", content, PLAIN + "[answer]\nnumber = true"))
+    assert pairs == ([("a", number)] if number else []) + [("b", "7")]
 
 
 @pytest.mark.parametrize(
@@ -310,5 +310,5 @@ def test_a_comma_in_a_number_stands_between_groups_of_three(tmp_path: Path, text
 def test_steps_are_counted_in_lists_and_never_in_letters(tmp_path: Path, steps: Any, hops: int | None) -> None:
     rows = [{"question": "a", "answer": "x", "s": steps}, {"question": "b", "answer": "y", "s": ["one"]}]
     mapping = PLAIN + 'hops = {length_of = "s"}\n'
-    found = [item.hops for item in made(tmp_path / "t.jsonl", "\n".join(map(json.dumps, rows)), mapping)]
-    assert found == ([hops] if hops else []) + [1]
+    counted = [item.hops for item in made(tmp_path / "t.jsonl", "\n".join(map(json.dumps, rows)), mapping)]
+    assert counted == ([hops] if hops else []) + [1]

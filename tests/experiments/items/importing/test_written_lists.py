@@ -43,15 +43,15 @@ def test_a_written_list_is_no_answer_whatever_the_other_cells_hold(tmp_path: Pat
     imported = made(tmp_path, ["['Paris']", other, "Oslo", '["Bern"]', "Quito"])
     texts = {text for item in imported for text in (item.answer, item.foil)}
     assert not any("[" in text for text in texts) and {" Oslo", " Quito"} <= texts
-    assert imported.rows == 5 and sum(imported.left_out.values()) + len(imported) == 5
-    assert sum(count for reason, count in imported.left_out.items() if reason.startswith("'a' holds a list")) >= 2
+    assert imported.rows == 5 and sum(imported.excluded.values()) + len(imported) == 5
+    assert sum(count for reason, count in imported.excluded.items() if reason.startswith("'a' holds a list")) >= 2
 
 
-def test_one_row_with_a_written_list_is_left_out_with_what_to_write(tmp_path: Path) -> None:
+def test_one_row_with_a_written_list_is_excluded_with_what_to_write(tmp_path: Path) -> None:
     imported = made(tmp_path, ["['Paris']", "Rome", "Oslo"])
-    assert [item.answer for item in imported] == [" Rome", " Oslo"] and imported.left_out == {LIST: 1}
-    kept = made(tmp_path, ["['Paris']", "Rome", "Oslo"], PLAIN + '[rows]\ntext = ["a"]\n')
-    assert [item.answer for item in kept] == [" ['Paris']", " Rome", " Oslo"] and not kept.left_out
+    assert [item.answer for item in imported] == [" Rome", " Oslo"] and imported.excluded == {LIST: 1}
+    as_text = made(tmp_path, ["['Paris']", "Rome", "Oslo"], PLAIN + '[rows]\ntext = ["a"]\n')
+    assert [item.answer for item in as_text] == [" ['Paris']", " Rome", " Oslo"] and not as_text.excluded
     entered = made(tmp_path, ["['Paris']", '["Rome", "Roma"]'], PLAIN.replace("{a}", "{a[0]}"))
     assert [item.answer for item in entered] == [" Paris", " Rome"]
 
@@ -67,11 +67,11 @@ def test_a_cell_inside_a_row_and_one_that_is_an_option_count_as_well(tmp_path: P
     nested = PLAIN.replace("{a}", "{a.x}")
     assert [item.answer for item in made(tmp_path, cells, nested)] == [" Rome", " Oslo"]
     for text in ("a", "a.x"):
-        kept = made(tmp_path, cells, nested + f'[rows]\ntext = ["{text}"]\n')
-        assert [item.answer for item in kept] == [" ['Paris']", " Rome", " Oslo"]
+        as_text = made(tmp_path, cells, nested + f'[rows]\ntext = ["{text}"]\n')
+        assert [item.answer for item in as_text] == [" ['Paris']", " Rome", " Oslo"]
     cells = [{"x": "['ox']", "y": "cat", "k": "x"}, {"x": "ox", "y": "cat", "k": "y"}]
     chosen = made(tmp_path, cells, '[item]\nprompt = "{q}"\n[choices]\ncolumns = ["a.x", "a.y"]\ncorrect = "a.k"\n')
-    assert [item.answer for item in chosen] == [" cat"] and len(chosen.left_out) == 1
+    assert [item.answer for item in chosen] == [" cat"] and len(chosen.excluded) == 1
     cells = [{"o": ["[1, 2]", "[2, 1]"], "k": "[2, 1]"}, {"o": ["[3]", "ox"], "k": "ox"}]
     chosen = made(tmp_path, cells, '[item]\nprompt = "{q}"\n[choices]\nfield = "a.o"\ncorrect = "a.k"\n')
     assert [item.answer for item in chosen] == [" [2, 1]", " ox"]

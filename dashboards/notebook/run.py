@@ -1,0 +1,118 @@
+"""What does a run directory hold? Its summary, tables and items in Python, checked before they are handed out."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from strata.dashboards.notebook.run_html import run_html
+from strata.experiments.finished_run import FinishedRun, finished_run
+from strata.experiments.items.jsonl import read_items
+from strata.experiments.items.schema import Item
+from strata.experiments.run_files import table_of
+from strata.probes.errors import StrataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, repr=False)
+class Run:
+    """A finished run of `locate`, `compare` or `strata probe`; a notebook shows its verdict, its kinds of items and a link to its page."""
+
+    directory: Path
+    """Where it lies; copy or share it whole."""
+    finished: FinishedRun
+    """Its files as they were checked."""
+    models: dict[str, Run] = field(default_factory=dict)
+    """Of a comparison: the run of each of its models by role. Otherwise empty."""
+
+    @property
+    def verb(self) -> str:
+        """`locate`, `compare` or `probe`."""
+        return str(self.finished.manifest["verb"])
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """manifest.json: command, configuration, seeds, versions, checkpoint, times, warnings."""
+        return self.finished.manifest
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """summary.json of a `locate` or a `probe`. Raises StrataError for a comparison, each of whose models has one."""
+        if self.models:
+            raise StrataError(
+                f"{self.directory} is a comparison and has no summary of its own",
+                f"Read .comparison, or .models[{next(iter(self.models))!r}].summary",
+            )
+        return self.finished.told
+
+    @property
+    def comparison(self) -> dict[str, Any]:
+        """comparison.json of a `compare`. Raises StrataError for another run."""
+        if not self.models:
+            raise StrataError(f"{self.directory} is a run of {self.verb}: nothing is compared in it", "Read .summary")
+        return self.finished.told
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the tables; their columns are explained in `strata.experiments.tables` and `strata.experiments.probe.tables`."""
+        return self.finished.tables
+
+    def table(self, name: str) -> pa.Table:
+        """A table as Arrow. Raises StrataError for an unknown name, DamagedError where it isn't what the run wrote."""
+        if name not in self.tables:
+            near = difflib.get_close_matches(name, self.tables, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"Choose among: {', '.join(self.tables)}"
+            raise StrataError(f"{self.directory} has no table {name!r}", hint)
+        return table_of(self.directory, name)
+
+    def to_pandas(self, name: str) -> pd.DataFrame:
+        """A table as a pandas DataFrame. Raises as `table`."""
+        return self.table(name).to_pandas()
+
+    @property
+    def items(self) -> list[Item]:
+        """What was asked, as it was asked. Raises StrataError for a `probe`, which reads any table."""
+        if self.verb == "probe":
+            raise StrataError(
+                f"{self.directory} probes texts and labels of a table, which are no items",
+                "Read .to_pandas('predictions'), or its items.jsonl",
+            )
+        return read_items(self.directory / "items.jsonl")
+
+    @property
+    def report(self) -> Path | None:
+        """The page that opens by double click; None where it hasn't been made (`strata report` makes it)."""
+        page = self.directory / "report.html"
+        return page if page.exists() else None
+
+    def __repr__(self) -> str:
+        return f"<Run {self.directory}: strata {self.verb}, {len(self.tables)} tables>"
+
+    def _repr_html_(self) -> str:
+        return run_html(self.finished, self.report)
+
+
+def load_run(directory: str | Path) -> Run:
+    """Reads the run directory that `locate`, `compare` or the terminal left.
+
+    Every file is held against the checksum that the run recorded. Raises StrataError where there is no run or it isn't
+    finished, DamagedError where a file isn't what the run wrote.
+
+    >>> import strata
+    >>> made = strata.locate("smollm2", "runs/first", items=["capital"], per_family=6, lens_maps=0, causal_map="none",
+    ...                      quick=True)
+    >>> run = strata.load_run("runs/first")
+    >>> run.tables
+    ('behaviour', 'profiles', 'emergence', 'probes', 'curves', 'locations')
+    >>> run.to_pandas("behaviour")[["item", "answered"]].shape
+    (6, 2)
+    >>> run.summary["kinds"]["knowledge"]["items"]
+    6
+    """
+    finished = finished_run(Path(directory))
+    return Run(finished.directory, finished, {role: load_run(model) for role, model in finished.models.items()})

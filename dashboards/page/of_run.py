@@ -1,0 +1,38 @@
+"""Which pages does a finished run have, and how are they written? One for itself, and one for each model it compares."""
+
+from __future__ import annotations
+
+import shlex
+from functools import partial
+from pathlib import Path
+
+from strata.dashboards.page.comparison import write_comparison
+from strata.dashboards.page.probe_page import write_probe_report
+from strata.dashboards.page.write import write_report
+from strata.experiments.run_files import read_manifest
+from strata.probes.errors import DoesNotFitError
+from strata.probes.progress import Progress, silent
+
+_WRITERS = {"locate": write_report, "compare": write_comparison, "probe": write_probe_report}
+
+
+def write_pages(run: Path, progress: Progress = silent) -> Path:
+    """The page of the run in `run`; of a comparison, those of its models' runs as well.
+
+    Returns the path of report.html. Raises StrataError where a table is absent or broken, DoesNotFitError where the disk
+    is full.
+    """
+    manifest = read_manifest(run)
+    models = manifest["config"]["models"] if manifest["verb"] == "compare" else ()
+    writers = [*(partial(write_report, run / role) for role in models), partial(_WRITERS[manifest["verb"]], run)]
+    try:
+        for done, write in enumerate(writers):
+            progress("page", done, len(writers), "pages")
+            write()
+        progress("page", len(writers), len(writers), "pages")
+    except DoesNotFitError as error:
+        raise DoesNotFitError(
+            f"{error.what}; the run is done and keeps its numbers",
+            f"Free some space, then: strata report {shlex.quote(str(run))}",
+        ) from error
+    return run / "report.html"

@@ -1,0 +1,26 @@
+"""What does a quick look set, where nothing else was asked for? The same in the terminal and in Python."""
+
+from __future__ import annotations
+
+from typing import Any
+
+QUICK_FAMILIES = (
+    *("capital", "symbol", "animal_class", "drug_class", "disease_organ", "infection_agent"),
+    *("addition", "addition_carry", "majority", "binding", "relation_chain", "deduction"),
+    "landmark_capital",
+    *("capital_stated", "drug_class_stated", "addition_stated", "majority_stated"),
+)
+"""Some of the default ones: few, so that each has items enough for an interval."""
+QUICK_LOCATE: dict[str, Any] = {
+    "families": QUICK_FAMILIES, "per_family": 16, "random_init": False, "draws": 2_000, "lens_maps": 6, "causal_map": "quick", "pairs": 12,
+    "damage_texts": 2,
+}  # fmt: skip
+"""Of `locate`."""
+QUICK_COMPARE: dict[str, Any] = {
+    # No claim of a comparison rests on two-hop questions.
+    "families": tuple(name for name in QUICK_FAMILIES if name != "landmark_capital"),
+    "per_family": 12, "random_init": False, "draws": 2_000, "lens_maps": 2, "causal_map": "quick", "pairs": 9,
+    "damage_texts": 2, "swap_pairs": 8, "contrast_items": 0, "swap_stride": 5, "both_ways": False, "crossed_positions": ("last",), "generated": 2, "generated_swap_parts": 2,
+    "generated_tokens": 64, "generated_splits": ("test",), "spectra": False,
+}  # fmt: skip
+"""Of `compare`."""

@@ -1,0 +1,92 @@
+"""What does a probe run say, in a few sentences? The same for the terminal and the page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from strata.dashboards.view.text import count, interval, listed, number, visible
+
+Json = dict[str, Any]
+
+
+def sentences(summary: Json, position: str) -> list[str]:
+    """What was probed; the best stream; the controls; where it rises above them; what was excluded and is to be known."""
+    found = summary["positions"][position]
+    told = [_what(summary, position, found), _best(summary, found), _controls(found), _rise(summary, found)]
+    excluded = {**summary["excluded"], **found["excluded"]}
+    if excluded:
+        told.append("Excluded: " + "; ".join(f"{count(n, 'item')}, {reason}" for reason, n in excluded.items()) + ".")
+    return [*told, *(f"{note}." for note in found["notes"])]
+
+
+def _what(summary: Json, position: str, found: Json) -> str:
+    classes = [f"{_label(one['label'])} {one['items']}" for one in found["classes"][:6]]
+    more = f" and {len(found['classes']) - 6} more" if len(found["classes"]) > 6 else ""
+    groups = f" in {count(found['clusters'], 'cluster')}" if summary["clustered"] else ""
+    return (
+        f"{visible(summary['target'])} at {visible(position)}: {count(found['items'], 'item')}{groups}, "
+        f"{count(len(found['classes']), 'label')} ({', '.join(classes)}{more})"
+    )
+
+
+def _best(summary: Json, found: Json) -> str:
+    best = found["best"]
+    sure = "" if best["p"] is None else f", {p_words(best)}"
+    return (
+        f"Best stream: {best['stream']} of 0–{summary['checkpoint']['n_layers']}, accuracy {with_interval(best)} on held-out "
+        f"{'clusters' if summary['clustered'] else 'items'}{sure}."
+    )
+
+
+def p_words(best: Json) -> str:
+    """p with what it is of."""
+    p = f"{best['p']:.2g}" if best["p"] < 0.1 else f"{best['p']:.2f}"
+    return f"p = {p} against the best stream of each of {count(best['shuffles'], 'shuffle')} of the labels"
+
+
+def with_interval(estimate: Json) -> str:
+    """A value and its interval, as far as there is one."""
+    low, high = estimate["interval"] or (None, None)
+    band = interval(low, high)
+    return f"{number(estimate['value'])}{f' {band}' if band else ''}"
+
+
+def _controls(found: Json) -> str:
+    told = [f"majority {number(found['majority'])}"]
+    if found["embedding"] is not None:
+        told.append(f"embedding alone {with_interval(found['embedding'])}")
+    if found["shuffled"] is not None:
+        null = found["shuffled"]
+        told.append(
+            f"shuffled labels {number(null['best_mean'])} at their best stream, 95 % below {number(null['best_95'])} "
+            f"(the true ones {number(null['true_labels_best'])} on the same folds)"
+        )
+    if found["random_init"] is not None:
+        best = found["random_init"]
+        told.append(f"random weights {with_interval(best)} at stream {best['stream']}")
+    if found["template"] is not None:
+        control, selectivity = found["template"]["control"], found["template"]["selectivity"]
+        told.append(
+            f"on held-out templates {with_interval(found['template']['accuracy'])}, control task {number(control['value'])}, "
+            f"selectivity {with_interval(selectivity)}"
+        )
+    return f"Controls: {'; '.join(told)}."
+
+
+def _rise(summary: Json, found: Json) -> str:
+    rises = found["rises"]
+    above = listed(rises["above"])
+    if not rises["sought"]:
+        return f"Where it rises above its controls was not sought: that needs three streams and eight clusters ({count(found['clusters'], 'cluster')} here)."
+    if rises["stream"] is None:
+        return f"It rises above its controls ({above}) at no stream."
+    low, high = rises["interval"]
+    band = f" [{low if low is not None else 'none'}, {high if high is not None else 'none'}]"
+    return (
+        f"It rises above its controls ({above}) from stream {rises['stream']}{band} on, depth {number(rises['depth'])}."
+    )
+
+
+def _label(label: Any) -> str:
+    text = visible(str(label))
+    return text if len(text) <= 24 else f"{text[:23]}…"

@@ -1,0 +1,152 @@
+"""Whose blocks bring what is gained in generated answers? The base with blocks of another model, asked to think and answer.
+
+What reasoning training brings may not show in the likelihood of an answer that has to be given at once. So the layer swaps are scored
+on generated answers as well, all in the one way of asking that suits the source model best, and so are the base and the source held
+against them: the base's own best way may be another one. That way is chosen on the same problems, so the change that is
+shared out here is a little too large; its shares are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.generated_answers import answers_table, asked_to_generate
+from strata.experiments.compare.hypothesis import SPLIT
+from strata.experiments.compare.layer_swap_scores import (
+    LEAST_ACCURACY,
+    halves,
+    nothing_to_explain,
+    swap_rows,
+    whole_change,
+)
+from strata.experiments.compare.models import Models
+from strata.experiments.compare.paired import BASE, Role
+from strata.experiments.comparison_measures import GENERATED_LAYER_SWAPS
+from strata.experiments.distill.data import Lesson, Split
+from strata.experiments.distill.evaluate import ANSWERS, best_way, evaluation_lessons
+from strata.experiments.distill.prompting import Prompting
+from strata.experiments.run import RunDirectory, rows_to_table
+from strata.experiments.tables import LAYER_SWAPS
+from strata.probes.causal.layer_swaps import LayerSwap, layer_swaps_of
+from strata.probes.causal.swapped_model import swapped_model
+from strata.probes.errors import STOPPING, StrataError
+from strata.probes.progress import Progress, silent
+
+MEASURE = "generated"
+"""Among the measures of layer swaps: share of right generated answers."""
+TABLE = "generated_layer_swaps"
+
+
+def generated_layer_swaps(
+    run: RunDirectory,
+    models: Models,
+    roles: Sequence[Role],
+    config: CompareConfig,
+    exclude: Callable[[str, Role, str], None],
+    *,
+    progress: Progress = silent,
+) -> dict[Role, dict[str, Any]]:
+    """By model of `roles`: how its upper half of blocks compares with its lower one (`halves`), scored on generated answers.
+
+    Asked on the split like the training's (the first, where that isn't asked), once the answers of the whole models are in the run. A model whose own answers don't
+    differ from the base's gets the reason and no layer_swaps: there is nothing to share out. Writes the table
+    `generated_layer_swaps` (rows of `layer_swaps`) and one table of answers a layer swap, each finished one kept. A model that can't
+    be swapped or asked is handed to `exclude` (measure, model, reason).
+    """
+    rows: list[dict[str, Any]] = []
+    by_role: dict[Role, dict[str, Any]] = {}
+    for role in roles:
+        if role == BASE or not all(run.finished(f"{answers_table(model)}.parquet") for model in (BASE, role)):
+            continue
+        try:
+            halved, new_rows = _Asked(run, models, role, config, progress).swapped()
+        except STOPPING:
+            raise
+        except StrataError as error:
+            exclude(GENERATED_LAYER_SWAPS, role, error.what)
+            continue
+        rows += new_rows
+        if halved is not None:
+            by_role[role] = halved
+    run.write_table(TABLE, rows_to_table(rows, LAYER_SWAPS))
+    return by_role
+
+
+class _Asked:
+    """One model against the base, on one split in one way of asking."""
+
+    def __init__(
+        self, run: RunDirectory, models: Models, role: Role, config: CompareConfig, progress: Progress
+    ) -> None:
+        self.run, self.models, self.role, self.config, self.progress = run, models, role, config, progress
+        self.split = split_of(config)
+        self.seed = config.locate.seed
+        answers = self._answers(role)
+        self.way: Prompting = best_way(answers)
+        self.nothing, self.everything = (
+            [row for row in table if row["prompt"] == self.way] for table in (self._answers(BASE), answers)
+        )
+
+    def swapped(self) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+        clusters = list({row["item"]: row["cluster"] for row in self.nothing}.values())
+        n_layers = self.models.about(BASE).n_layers
+        ends = layer_swaps_of(n_layers, ("nothing", "everything"))
+        whole = np.stack([_right(self.nothing), _right(self.everything)], 1)
+        change = whole_change(whole, clusters, ends, self.config)
+        reason = nothing_to_explain(change, LEAST_ACCURACY)
+        parts = inner_layer_swaps(n_layers, self.config.generated_swap_parts)
+        if reason is not None or not parts:
+            entry = {"cut": None, "whole": change, "upper_minus_lower": None, "reason": reason}
+            return (entry | self._asked if reason else None), []
+        lessons = evaluation_lessons(self.split, seed=self.seed, per_family=self.config.generated)
+        answers = [self._ask(lessons, swap) for swap in parts]
+        values = np.concatenate([whole, np.stack([_right(rows) for rows in answers], 1)], 1)
+        layer_swaps = (*ends, *parts)
+        names = {"contrast": self.role, "direction": f"into {BASE}", "kind": "reasoning", "measure": MEASURE}
+        rows = list(swap_rows(values, clusters, layer_swaps, LEAST_ACCURACY, names, self.config))
+        halved = halves(values, clusters, layer_swaps, n_layers, LEAST_ACCURACY, self.config)
+        return (None if halved is None else halved | self._asked), rows
+
+    @property
+    def _asked(self) -> dict[str, str]:
+        return {"split": self.split, "prompt": self.way}
+
+    def _ask(self, lessons: Sequence[Lesson], swap: LayerSwap) -> list[dict[str, Any]]:
+        name = f"{answers_table(self.role)}_{swap.sweep}{swap.layer}"
+        if not self.run.finished(f"{name}.parquet"):
+            label = f"{BASE} with {self.role}'s blocks {swap.blocks.start} to {swap.blocks.stop - 1}"
+            with swapped_model(*self.models.together(self.role), swap) as model:
+                made = asked_to_generate(model, label, {self.split: lessons}, [self.way], self.config, self.progress)
+            self.run.write_table(name, rows_to_table(made, ANSWERS))
+        rows: list[dict[str, Any]] = self.run.read_table(f"{name}").to_pylist()
+        return rows
+
+    def _answers(self, role: Role) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.run.read_table(answers_table(role)).to_pylist()
+        return [row for row in rows if row["split"] == self.split]
+
+
+def split_of(config: CompareConfig) -> Split:
+    """The split that layer swaps are asked on: the one that the gain is judged on, or the first where that isn't asked."""
+    return SPLIT if SPLIT in config.generated_splits else config.generated_splits[0]
+
+
+def inner_layer_swaps(n_layers: int, parts: int) -> tuple[LayerSwap, ...]:
+    """Prefixes and suffixes that end at the middle and at the borders between `parts` stretches; fewer than two: none."""
+    if parts < 2:
+        return ()
+    cuts = sorted({n_layers // 2, *(round(n_layers * part / parts) for part in range(1, parts))} - {0, n_layers})
+    prefixes = [LayerSwap("prefix", cut - 1, range(cut)) for cut in cuts]
+    return (*prefixes, *(LayerSwap("suffix", cut, range(cut, n_layers)) for cut in cuts))
+
+
+def _right(rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """Of each problem the share of its draws that are right."""
+    draws: dict[str, list[float]] = {}
+    for row in rows:
+        draws.setdefault(row["item"], []).append(float(row["right"]))
+    return np.array([np.mean(problem_draws) for problem_draws in draws.values()])

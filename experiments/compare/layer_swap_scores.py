@@ -1,0 +1,160 @@
+"""What scores under layer swaps say: means, the share of the models' difference that comes over, and upper half against lower."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.paired import as_json, excludes_zero
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.locate.questions import entity_of
+from strata.probes.causal.layer_swaps import LayerSwap
+from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap, cluster_bootstrap_ratio
+from strata.probes.store import ActivationStore
+
+LEAST_ACCURACY = 0.05
+"""Share of items by which two models must differ before a recovery of that difference is formed."""
+LEAST_LOGITS = 0.1
+"""The same for the mean logit difference."""
+LEAST = {"logit_difference": LEAST_LOGITS, "accuracy": LEAST_ACCURACY}
+_OFF_THE_MIDDLE = 0.1
+"""Share of the blocks by which two parts may differ in size and still be called halves."""
+Scores = Float[np.ndarray, "item swap"]
+
+
+def scores_of_kind(
+    store: ActivationStore, items: Sequence[EncodedItem], kind: str
+) -> tuple[dict[str, Scores], list[str]]:
+    """(scores by measure, clusters) of the items of one kind; of none, empty."""
+    of_kind = [encoded_item for encoded_item in items if encoded_item.item.kind == kind]
+    if not of_kind:
+        return {}, []
+    clean = store.read("clean", [encoded_item.key for encoded_item in of_kind]).double().numpy()
+    scores = {"logit_difference": clean, "accuracy": (clean > 0).astype(float)}
+    return scores, [entity_of(encoded_item.item) for encoded_item in of_kind]
+
+
+def swap_rows(
+    values: Scores,
+    clusters: Sequence[str],
+    layer_swaps: Sequence[LayerSwap],
+    least: float,
+    names: Mapping[str, str | None],
+    config: CompareConfig,
+) -> Iterator[dict[str, Any]]:
+    """Rows of the `layer_swaps` table for one measure. `names`: its columns `contrast`, `direction`, `kind` and `measure`.
+
+    `recovery` is the share of the difference between the two models that a layer swap brings over, formed over the sums of a
+    resampled set of clusters; null with the `reason` where the models hardly differ (by less than `least`) or may not differ
+    at all: a share of what may be 0 can be anything. A random change has no model of its own to recover.
+    """
+    index = {swap.sweep: column for column, swap in enumerate(layer_swaps)}
+    nothing = values[:, index["nothing"]]
+    everything = values[:, index["everything"]] if "everything" in index else None
+    means = bootstrap(values, np.ones_like(values), clusters, config)
+    recovered: list[Estimate] | None = None
+    reason = "the donor has no model of its own"
+    if everything is not None:
+        whole = everything - nothing
+        change = whole_change(values, clusters, layer_swaps, config)
+        reason = f"the two models differ by {abs(change['value']):.3g}, less than {least:g}"
+        if change["low"] is None:
+            reason = f"{change['n_clusters']} clusters are too few to tell whether the two models differ"
+        elif not excludes_zero(change):
+            reason = f"the two models differ by {change['value']:.3g} [{change['low']:.3g}, {change['high']:.3g}], which may be none"
+        elif abs(change["value"]) >= least:
+            recovered = bootstrap(
+                values - nothing[:, None], np.repeat(whole[:, None], values.shape[1], 1), clusters, config
+            )
+    for column, swap in enumerate(layer_swaps):
+        share = recovered[column] if recovered is not None else None
+        yield {
+            **names, "sweep": swap.sweep, "layer": swap.layer,
+            **value_columns(means[column]), **value_columns(share, "recovery"),
+            "reason": None if share is not None else reason,
+        }  # fmt: skip
+
+
+def whole_change(
+    values: Scores, clusters: Sequence[str], layer_swaps: Sequence[LayerSwap], config: CompareConfig
+) -> dict[str, Any]:
+    """What changes when everything is taken from the donor, with its interval."""
+    index = {swap.sweep: column for column, swap in enumerate(layer_swaps)}
+    change = (values[:, index["everything"]] - values[:, index["nothing"]])[:, None]
+    return as_json(cluster_bootstrap(change, clusters, draws=config.locate.draws, seed=config.locate.seed)[0])
+
+
+def nothing_to_explain(change: Mapping[str, Any], least: float) -> str | None:
+    """Why no part of a change can be named; None where one can."""
+    if change["low"] is None:
+        return f"{change['n_clusters']} clusters are too few for an interval"
+    if abs(change["value"]) < least or not excludes_zero(change):
+        return "the two models do not differ enough on these items for a part to be named"
+    return None
+
+
+def halves(
+    values: Scores,
+    clusters: Sequence[str],
+    layer_swaps: Sequence[LayerSwap],
+    n_layers: int,
+    least: float,
+    config: CompareConfig,
+) -> dict[str, Any] | None:
+    """Recovery by the upper half of the donor's blocks minus recovery by its lower half; None without such layer_swaps.
+
+    The layer-split hypothesis in one number: 1 where the upper half brings the whole change and the lower none of it, −1 the other
+    way round. Nothing is called a half where no layer swap ends near the middle. `cut` is the first block of the upper half. `whole` is the change itself, of which an interval that covers 0
+    leaves nothing to explain.
+    """
+    places = {(swap.sweep, swap.layer): column for column, swap in enumerate(layer_swaps)}
+    cuts = [
+        swap.layer
+        for swap in layer_swaps
+        if swap.sweep == "suffix" and swap.layer and ("prefix", swap.layer - 1) in places
+    ]
+    if not cuts:
+        return None
+    middle = min(cuts, key=lambda cut: abs(2 * cut - n_layers))
+    change = whole_change(values, clusters, layer_swaps, config)
+    reason = nothing_to_explain(change, least)
+    if reason is None and abs(2 * middle - n_layers) > max(1.0, _OFF_THE_MIDDLE * n_layers):
+        reason = f"no layer swap ends near the middle of the {n_layers} blocks, the nearest before block {middle}"
+    apart = None
+    if reason is None:
+        upper, lower = places["suffix", middle], places["prefix", middle - 1]
+        whole = (values[:, places["everything", None]] - values[:, places["nothing", None]])[:, None]
+        apart = as_json(bootstrap((values[:, upper] - values[:, lower])[:, None], whole, clusters, config)[0])
+    return {"cut": middle, "whole": change, "upper_minus_lower": apart, "reason": reason}
+
+
+def bootstrap(
+    top: Scores, bottom: Scores, clusters: Sequence[str], config: CompareConfig, *, counted: np.ndarray | None = None
+) -> list[Estimate]:
+    """Ratio of sums, column by column, with cluster-bootstrap intervals; `counted`: which items have a value at all.
+
+    Without it all have: one on which two models agree has a denominator of 0 and counts, since a layer swap may move it.
+    """
+    counted = np.ones(top.shape, dtype=bool) if counted is None else counted
+    return cluster_bootstrap_ratio(
+        top, bottom, clusters, counted=counted, draws=config.locate.draws, seed=config.locate.seed
+    )
+
+
+def value_columns(estimate: Estimate | None, name: str = "value") -> dict[str, Any]:
+    """An estimate as columns of a table; what is undefined is null."""
+    if name != "value":
+        low, high = f"{name}_low", f"{name}_high"
+        if estimate is None or not np.isfinite(estimate.value):
+            return {name: None, low: None, high: None}
+        return {name: estimate.value, low: estimate.low, high: estimate.high}
+    assert estimate is not None
+    value = estimate.value if np.isfinite(estimate.value) else None
+    return {
+        "value": value, "low": estimate.low, "high": estimate.high, "n_items": estimate.n_items,
+        "n_clusters": estimate.n_clusters, "method": estimate.method,
+    }  # fmt: skip

@@ -1,0 +1,100 @@
+"""Is this directory a finished run, and are its files what the run wrote? Whoever reads one from outside starts here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from strata.experiments.probe.summary import PROBE_SCHEMA
+from strata.experiments.probe.tables import TABLES as PROBE_TABLES
+from strata.experiments.run_files import (
+    COMPARISON_SCHEMA,
+    FILES,
+    MANIFEST,
+    SUMMARY_SCHEMA,
+    check_run,
+    read_manifest,
+    read_object,
+)
+from strata.experiments.tables import COMPARISON_TABLES, TABLES
+from strata.probes.errors import DamagedError, StrataError
+
+SUMMARY, COMPARISON = "summary.json", "comparison.json"
+_GIVE = "Give the --out of a strata locate, compare or probe"
+_RESUME = "Start the same command again: it resumes where it was stopped"
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    directory: Path
+    manifest: dict[str, Any]
+    """manifest.json: command, configuration, seeds, versions, what was measured on what."""
+    told: dict[str, Any]
+    """summary.json of a `locate` or a `probe`, comparison.json of a `compare`."""
+    tables: tuple[str, ...]
+    """Names of its tables, each NAME.parquet."""
+    models: dict[str, Path]
+    """Of a comparison: the run directory of each of its models by role. Otherwise empty."""
+
+
+def finished_run(directory: Path) -> FinishedRun:
+    """A run of `locate`, `probe` or `compare`, every recorded file checked against its checksum; the runs of a comparison's models aren't.
+
+    Raises StrataError where there is no such run or it isn't finished, DamagedError where a file isn't what the run wrote.
+    """
+    if not (directory / MANIFEST).exists():
+        lacks = f"no {MANIFEST}" if directory.is_dir() else "it is a file" if directory.exists() else "it isn't there"
+        raise StrataError(f"{directory} is not a run directory ({lacks})", _GIVE)
+    manifest = read_manifest(directory)
+    verb = manifest.get("verb")
+    if verb == "locate":
+        return _summarised(directory, manifest, SUMMARY_SCHEMA, TABLES)
+    if verb == "probe":
+        return _summarised(directory, manifest, PROBE_SCHEMA, PROBE_TABLES)
+    if verb == "compare":
+        return _compared(directory, manifest)
+    raise StrataError(f"{directory} was made by strata {verb}, which leaves nothing to read here", _GIVE)
+
+
+def _summarised(directory: Path, manifest: dict[str, Any], schema: str, tables: tuple[str, ...]) -> FinishedRun:
+    if not (directory / SUMMARY).exists():
+        raise StrataError(f"The run in {directory} is not finished", _RESUME)
+    summary = read_object(directory / SUMMARY, schema)
+    try:
+        run_id, summarised = str(manifest["run_id"]), str(summary["run"])
+    except KeyError as error:
+        raise DamagedError(f"{directory} has a damaged {MANIFEST} or {SUMMARY} (no {error})", "Run it again") from error
+    if summarised != run_id:
+        raise DamagedError(
+            f"{directory / SUMMARY} belongs to another run ({summarised}; this one is {run_id})",
+            "Delete it and start the same command again",
+        )
+    check_run(directory, manifest, tables, ("items.jsonl", SUMMARY))
+    return FinishedRun(directory, manifest, summary, _tables(manifest, tables), {})
+
+
+def _compared(directory: Path, manifest: dict[str, Any]) -> FinishedRun:
+    if not (directory / COMPARISON).exists():
+        raise StrataError(f"The comparison in {directory} is not finished", _RESUME)
+    comparison = read_object(directory / COMPARISON, COMPARISON_SCHEMA)
+    try:
+        measured = {role: model["weights_sha256"] for role, model in manifest["config"]["models"].items()}
+        compared = {role: model["sha256"] for role, model in comparison["models"].items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DamagedError(f"{directory} has a damaged {MANIFEST} or {COMPARISON} ({error})", "Run it again") from error
+    if measured != compared:
+        raise DamagedError(
+            f"{directory / COMPARISON} is about other models than {MANIFEST}",
+            "Delete it and start the same command again",
+        )
+    check_run(directory, manifest, COMPARISON_TABLES, ("items.jsonl", COMPARISON))
+    models = {role: directory / role for role in compared}
+    return FinishedRun(directory, manifest, comparison, _tables(manifest, COMPARISON_TABLES), models)
+
+
+def _tables(manifest: dict[str, Any], known: tuple[str, ...]) -> tuple[str, ...]:
+    """Those every such run holds, then whatever else this one wrote."""
+    written = (Path(name) for name in sorted(manifest.get(FILES, {})))
+    others = (file.stem for file in written if file.suffix == ".parquet" and file.stem not in known)
+    return (*known, *others)

@@ -1,0 +1,233 @@
+"""The experiment: read the labels, capture, probe every position, sum up. A run can be stopped and is taken up where it was."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from strata.experiments.items.alignment import token_length
+from strata.experiments.probe.config import ProbeConfig
+from strata.experiments.probe.kept import Parts
+from strata.experiments.probe.labelled import LabelledSet, labelled_items
+from strata.experiments.probe.streams import Readable, capture_streams, kept_streams, readable
+from strata.experiments.probe.summary import PROBE_SCHEMA, position_summary, summarise
+from strata.experiments.probe.tables import SCHEMAS, TABLES, accuracy_rows, fold_rows, prediction_rows, shuffle_rows
+from strata.experiments.run import RunDirectory, rows_to_table
+from strata.experiments.self_test_record import note_tests
+from strata.probes.backends.gate import admit
+from strata.probes.capture_batches import BatchBudget
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.open import randomly_initialised
+from strata.probes.files import write_whole
+from strata.probes.linear import LinearProbe, ProbeScores
+from strata.probes.linear.cross_validation import cross_validate, probeable
+from strata.probes.progress import Progress, silent
+from strata.probes.store import ActivationStore
+
+RESULTS = (*(f"{name}.parquet" for name in TABLES), "items.jsonl", "summary.json")
+"""What a finished run holds, beside one fitted probe a position; whatever is missing is made again."""
+
+
+def probe(
+    checkpoint: Checkpoint,
+    source: str,
+    config: ProbeConfig,
+    out: Path,
+    *,
+    command: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
+    batch_tokens: int | None = None,
+    keep_activations: bool = False,
+    progress: Progress = silent,
+    on_run: Callable[[Path], None] = lambda path: None,
+) -> dict[str, Any]:
+    """Probes one field of one's own data at every stream into the run directory `out`; returns its summary.json.
+
+    `source`: a table (JSON Lines, JSON, CSV, TSV, Parquet) with a text and a label in each row, or names of built-in
+    families with commas between them. A second call with the same checkpoint, items and configuration resumes; with others
+    it raises StrataError. Raises StrataError also for a field that isn't there and labels that can't be probed,
+    NotSupportedError for an architecture that isn't read rightly.
+
+    ```
+    probe(open_checkpoint("smollm2"), "reviews.csv", ProbeConfig("sentiment", text="review"), Path("runs/sentiment"))
+    ```
+    """
+    labelled = labelled_items(source, config, token_length(checkpoint))
+    asked = readable(labelled.items, checkpoint, config.positions)
+    groups = [item.cluster for item in asked.items] if labelled.clustered else None
+    for position in config.positions:  # before anything is run
+        here = asked.at(position)
+        labels = [asked.items[index].label for index in here]
+        probeable(labels, None if groups is None else [groups[index] for index in here], len(here), config.folds)
+    run = RunDirectory(out, verb="probe", command=command, identity=_identity(checkpoint, config, labelled))
+    on_run(out)
+    status = "stopped"
+    try:
+        _describe(run, checkpoint, labelled, asked, options or {}, source)
+        summary = _stages(run, checkpoint, config, labelled, asked, batch_tokens, progress)
+        status = "done"
+        if not keep_activations:
+            shutil.rmtree(out / "activations", ignore_errors=True)
+        return summary
+    finally:
+        run.close(status)
+
+
+def probe_file(position: str) -> str:
+    """Where the probe of a position, fitted on all items, lies in its run."""
+    plain = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in position)
+    return f"probe-{plain}.safetensors"
+
+
+def _stages(
+    run: RunDirectory,
+    checkpoint: Checkpoint,
+    config: ProbeConfig,
+    labelled: LabelledSet,
+    asked: Readable,
+    batch_tokens: int | None,
+    progress: Progress,
+) -> dict[str, Any]:
+    if run.complete((*RESULTS, *map(probe_file, config.positions))):
+        return run.read_object("summary.json", PROBE_SCHEMA)
+    run.measured_here(str(checkpoint.device))
+    with run.stage("self-tests"):
+        admit(checkpoint, asked.prompts, record=partial(note_tests, run), progress=progress)
+    with run.stage("capture"):
+        stores = {"model": _captured(run, checkpoint, "model", config, asked, batch_tokens, progress)}
+    if config.random_init:
+        with run.stage("random-init"):
+            fresh = _FreshWeights(checkpoint, config.seed)
+            stores["random-init"] = _captured(run, fresh, "random-init", config, asked, batch_tokens, progress)
+    tables: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
+    positions: dict[str, dict[str, Any]] = {}
+    for position in config.positions:
+        with run.stage("probes"):
+            scores = _probed(run, checkpoint, config, labelled, asked, stores, position, progress)
+        here = asked.at(position)
+        items = [asked.items[index] for index in here]
+        tables["accuracy"] += accuracy_rows(position, scores)
+        tables["folds"] += fold_rows(position, scores)
+        tables["predictions"] += prediction_rows(position, scores, items)
+        tables["shuffles"] += shuffle_rows(position, scores)
+        absent = len(asked.items) - len(here)
+        lacking = {f"no position {position!r}": absent} if absent else {}
+        positions[position] = position_summary(scores, config, lacking, probe_file(position))
+    with run.stage("tables"):
+        for name, rows in tables.items():
+            run.write_table(name, rows_to_table(rows, SCHEMAS[name]))
+    summary = summarise(run, checkpoint, config, labelled, asked, positions)
+    run.write_json("summary.json", summary)
+    return summary
+
+
+def _probed(
+    run: RunDirectory,
+    checkpoint: Checkpoint,
+    config: ProbeConfig,
+    labelled: LabelledSet,
+    asked: Readable,
+    stores: Mapping[str, ActivationStore],
+    position: str,
+    progress: Progress,
+) -> ProbeScores:
+    """Cross-validated, and fitted on all items into a file that `LinearProbe.load` reads."""
+    items = [asked.items[index] for index in asked.at(position)]
+    keys, labels = [item.id for item in items], [item.label for item in items]
+    clusters = [item.cluster for item in items] if labelled.clustered else None
+    templates = [item.template for item in items]
+    streams = {
+        name: kept_streams(store, checkpoint, keys, position, config.positions) for name, store in stores.items()
+    }
+    scores = cross_validate(
+        streams["model"],
+        labels,
+        clusters,
+        None if None in templates else templates,
+        random_init=streams.get("random-init"),
+        folds=config.folds,
+        seed=config.seed,
+        shuffles=config.shuffles,
+        draws=config.draws,
+        device=checkpoint.device,
+        progress=progress,
+        remember=Parts(run, position),
+    )
+    name = probe_file(position)
+    if not run.finished(name):
+        with run.writing(name):
+            fitted = LinearProbe(seed=config.seed, folds=config.folds, device=checkpoint.device)
+            fitted.fit(streams["model"], labels, clusters).save(run.path / name)
+    return scores
+
+
+class _FreshWeights:
+    """The same architecture with random weights, made only if something still has to be captured from it."""
+
+    def __init__(self, checkpoint: Checkpoint, seed: int) -> None:
+        self._checkpoint, self._seed = checkpoint, seed
+
+    def open(self) -> Checkpoint:
+        return randomly_initialised(self._checkpoint, self._seed)
+
+
+def _captured(
+    run: RunDirectory,
+    source: Checkpoint | _FreshWeights,
+    name: str,
+    config: ProbeConfig,
+    asked: Readable,
+    batch_tokens: int | None,
+    progress: Progress,
+) -> ActivationStore:
+    signature = {"run": run.run_id, "model": name, "positions": list(config.positions)}
+    store = ActivationStore(run.path / "activations" / name, signature)
+    if any(prompt.key not in store for prompt in asked.prompts):
+        checkpoint = source if isinstance(source, Checkpoint) else source.open()
+        budget = BatchBudget.for_device(checkpoint.device, batch_tokens)
+        stage = "capture" if name == "model" else name
+        capture_streams(checkpoint, asked.prompts, config.positions, store, budget, progress, stage)
+    return store
+
+
+def _identity(checkpoint: Checkpoint, config: ProbeConfig, labelled: LabelledSet) -> dict[str, Any]:
+    return asdict(config) | {
+        **checkpoint.identity.parts,
+        "items_sha256": labelled.sha256,
+        "dtype": str(checkpoint.dtype),
+        "attention": checkpoint.attention,
+    }
+
+
+def _describe(
+    run: RunDirectory,
+    checkpoint: Checkpoint,
+    labelled: LabelledSet,
+    asked: Readable,
+    options: Mapping[str, Any],
+    source: str,
+) -> None:
+    run.manifest |= {
+        "seed": run.manifest["config"]["seed"],
+        "options": dict(options),
+        "dtype": str(checkpoint.dtype).removeprefix("torch."),
+        "attention": checkpoint.attention,
+        "bos": bool(checkpoint.prefix),
+        "checkpoint": asdict(checkpoint.identity)
+        | {"n_layers": checkpoint.n_layers, "d_model": checkpoint.d_model, "vocab_size": checkpoint.vocab_size},
+        "items": {"sha256": labelled.sha256, "n": len(labelled.items), "source": source},
+        "excluded": dict(asked.excluded),
+        "limited": labelled.limited,
+    }
+    for caveat in checkpoint.caveats:
+        run.warn(caveat)
+    run.save()
+    if not run.finished("items.jsonl"):
+        lines = [json.dumps(item.as_json(), ensure_ascii=False) + "\n" for item in labelled.items]
+        with run.writing("items.jsonl"):
+            write_whole(run.path / "items.jsonl", "".join(lines))

@@ -1,0 +1,53 @@
+"""Under which names does a run of `strata.summary/1` hold what the code calls by the names of the literature?
+
+The keys of that schema stay as they are; the tables of runs that were made before version 0.2.0 hold the older names too.
+Nothing else in the project knows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_KEYS = {"patching": "interchange", "ablation": "removal", "excluded": "left_out"}
+"""Name in the code: key in the file."""
+_OLDER = {"interchange": "patching", "removal": "ablation", "norm_matched": "norm_matched_noise"}
+"""Instrument or measure in a table of an older run: its name now. A window follows behind a dot."""
+_COLUMNS = ("instrument", "measure")
+
+
+def as_written(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The summary with the keys of its file."""
+    return _renamed(summary, _KEYS)
+
+
+def as_read(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file holds, with the names that the code knows."""
+    return _renamed(content, {key: name for name, key in _KEYS.items()})
+
+
+def rows_as_read(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of a table of any age with today's instruments and measures."""
+    return [row | {name: _newer(row[name]) for name in _COLUMNS if isinstance(row.get(name), str)} for row in rows]
+
+
+def spellings(instrument: str) -> list[str]:
+    """Under which names tables of any age hold an instrument."""
+    return [instrument, *(older for older, name in _OLDER.items() if name == instrument)]
+
+
+def seeding_name(name: str) -> str:
+    """What draws over the map `ablation/…` are seeded with: a name that never changes, so that a seed's numbers don't."""
+    instrument, slash, rest = name.partition("/")
+    return f"{_KEYS.get(instrument, instrument)}{slash}{rest}"
+
+
+def _newer(name: str) -> str:
+    first, dot, rest = name.partition(".")
+    return f"{_OLDER.get(first, first)}{dot}{rest}"
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, Mapping):
+        return {names.get(key, key): _renamed(inner, names) for key, inner in value.items()}
+    return [_renamed(inner, names) for inner in value] if isinstance(value, list) else value

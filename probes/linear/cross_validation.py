@@ -1,0 +1,241 @@
+"""At which stream are my labels decodable, beyond every control? Held-out clusters, intervals, baselines, shuffles, selectivity."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from strata.probes.errors import StrataError
+from strata.probes.linear.folds import encode
+from strata.probes.linear.heldout import Precision
+from strata.probes.linear.inputs import Activations, streams_of
+from strata.probes.linear.labels import Labels, labels_of
+from strata.probes.linear.penalties import DECADES
+from strata.probes.linear.probe import ProbeResult, probe_streams
+from strata.probes.linear.scores import ProbeScores, TemplateScores
+from strata.probes.linear.shuffled import accuracy_of, best_by_chance, majority_of, shuffled_labels
+from strata.probes.progress import Progress, silent
+from strata.probes.statistics.bootstrap import MIN_CLUSTERS, cluster_bootstrap
+from strata.probes.statistics.share import share_by_layer
+from strata.probes.threads import threads_for
+
+PRECISION = Precision(tolerance=1e-5, max_iterations=150)
+"""In nats: far below what held-out items can show, and several times faster than what weights are read at."""
+SHUFFLES_AT_ONCE = 20
+NO_CLUSTERS = "No clusters were given: every item is its own cluster, so items that share an entity may stand on both sides of a fold"
+
+_T = TypeVar("_T")
+
+
+class Remember(Protocol):
+    """Makes a named piece of the work, or hands back what an earlier start has made of it."""
+
+    def __call__(self, name: str, make: Callable[[], _T], /) -> _T: ...
+
+
+def at_once(name: str, make: Callable[[], _T], /) -> _T:
+    """Remembers nothing."""
+    return make()
+
+
+def cross_validate(
+    x: Activations,
+    labels: Sequence[Any],
+    clusters: Sequence[object] | None = None,
+    templates: Sequence[object] | None = None,
+    *,
+    random_init: Activations | None = None,
+    folds: int = 5,
+    penalties: Sequence[float] = DECADES,
+    seed: int = 0,
+    shuffles: int = 19,
+    draws: int = 10_000,
+    device: torch.device | str | None = None,
+    progress: Progress = silent,
+    remember: Remember = at_once,
+) -> ProbeScores:
+    """Linear probes of `labels` at every stream, on clusters held out, with every control.
+
+    Controls: the majority rate; stream 0 alone (where there are several streams); `shuffles` refits on shuffled labels, which
+    give the p-value of the best stream; `random_init`, the same items in the same architecture with random weights; and where
+    `templates` are given and clusters are asked in several of them, templates held out with the control task (1909.03368).
+
+    `clusters`: what must not stand on both sides of a fold (an entity, an operand pair); None: every item is its own.
+    Intervals are 95 % cluster bootstraps with `draws` draws, and absent with fewer than eight clusters. Items without a label,
+    and labels found in one cluster only, are excluded and counted.
+    Raises StrataError for one class, a continuous target, fewer items or clusters than folds, activations that aren't finite.
+    """
+    given = streams_of(x, device)
+    n_items = len(given.values)
+    named, names = probeable(labels, clusters, n_items, folds)
+    templates = _of_kept(templates, named, n_items, "templates")
+    values = given.values[torch.from_numpy(named.kept)]
+
+    def probed(x: Tensor, scheme: Any = "cluster") -> ProbeResult:
+        # The codes are spelled so that their order is that of the classes.
+        return probe_streams(
+            x, [f"{code:09d}" for code in named.codes], names, templates or ["0"] * len(names), scheme=scheme, seed=seed,
+            penalties=penalties, n_folds=folds, precision=PRECISION, progress=_told(progress, f"probes ({scheme} folds)"),
+        )  # fmt: skip
+
+    with threads_for(values.numel()):
+        found = remember("model", lambda: probed(values))
+        kept_names = tuple(names[item] for item in found.kept)
+        shuffled, unshuffled, p = _shuffled(values, found, kept_names, penalties, shuffles, seed, progress, remember)
+        fresh = None
+        if random_init is not None:
+            other = streams_of(random_init, device).values
+            if other.shape[:2] != given.values.shape[:2]:
+                raise StrataError(
+                    f"random_init has {other.shape[0]} items and {other.shape[1]} streams, the activations have {n_items} and {given.values.shape[1]}",
+                    "Capture the same items at the same streams",
+                )
+            other = other[torch.from_numpy(named.kept)]
+            fresh = remember("random-init", lambda: probed(other))
+        template, why_not = _template(
+            names, templates, lambda: remember("template", lambda: probed(values, "template")), draws, seed
+        )
+
+    accuracy = share_by_layer(found.correct, kept_names, draws=draws, seed=seed)
+    notes = [NO_CLUSTERS] if clusters is None else []
+    if accuracy[0].n_clusters < MIN_CLUSTERS:
+        notes.append(f"No intervals: {accuracy[0].n_clusters} clusters are fewer than {MIN_CLUSTERS}")
+    if why_not:
+        notes.append(why_not)
+    return ProbeScores(
+        streams=given.numbers,
+        classes=tuple(named.classes[int(name)] for name in found.labels),
+        kept=named.kept[found.kept],
+        truth=found.truth,
+        predicted=found.predicted,
+        log_likelihood=found.log_likelihood,
+        clusters=kept_names,
+        fold=found.folds,
+        penalty=np.asarray(found.penalty),
+        accuracy=tuple(accuracy),
+        majority_correct=found.majority_correct,
+        embedding=accuracy[0] if len(given.numbers) > 1 and given.numbers[0] == 0 else None,
+        shuffled=shuffled,
+        unshuffled=unshuffled,
+        random_init=None if fresh is None else tuple(share_by_layer(fresh.correct, kept_names, draws=draws, seed=seed)),
+        random_init_correct=None if fresh is None else fresh.correct,
+        template=template,
+        p=p,
+        excluded={**named.excluded, **found.excluded},
+        notes=tuple(notes),
+    )
+
+
+def probeable(
+    labels: Sequence[Any], clusters: Sequence[object] | None, n_items: int, folds: int
+) -> tuple[Labels, tuple[object, ...]]:
+    """The labels, and the cluster of every item that has one. Raises StrataError where `cross_validate` would for them."""
+    if folds < 2:
+        raise StrataError(f"folds is {folds}", "Give at least 2: a probe is scored on items it has not seen")
+    named = labels_of(labels, n_items)
+    names = _of_kept(clusters, named, n_items, "clusters") or tuple(range(len(named.kept)))
+    if len(names) < folds:
+        raise StrataError(
+            f"{folds} folds need at least {folds} items with a label, and there are {len(names)}",
+            "Ask for fewer folds or add items",
+        )
+    pairs = {(int(code), name) for code, name in zip(named.codes, names, strict=True)}
+    spread = Counter(code for code, _ in pairs)
+    shared = {code for code, n_clusters in spread.items() if n_clusters > 1}
+    what = "items" if clusters is None else "clusters"
+    if len(shared) < 2:
+        raise StrataError(
+            f"Only {len(shared)} of the {len(named.classes)} labels is found in two or more {what}",
+            f"Probe labels that {what} share: one of each has to be held out",
+        )
+    n_clusters = len({name for code, name in pairs if code in shared})
+    if n_clusters < folds:
+        raise StrataError(
+            f"{folds} folds need at least {folds} {what}, and the items to probe have {n_clusters}",
+            f"Ask for fewer folds, or add items of other {what}",
+        )
+    return named, names
+
+
+def _of_kept(groups: Sequence[object] | None, named: Labels, n_items: int, what: str) -> tuple[object, ...] | None:
+    if groups is None:
+        return None
+    listed = list(groups)
+    if len(listed) != n_items:
+        raise StrataError(f"{n_items} items and {len(listed)} {what}", f"Give one of the {what} per item")
+    return tuple(listed[item] for item in named.kept)
+
+
+def _shuffled(
+    values: Float[Tensor, "item stream d_model"],
+    found: ProbeResult,
+    names: Sequence[object],
+    penalties: Sequence[float],
+    shuffles: int,
+    seed: int,
+    progress: Progress,
+    remember: Remember,
+) -> tuple[Float[np.ndarray, "shuffle stream"], Float[np.ndarray, " stream"] | None, float | None]:
+    """Accuracies on shuffled labels, those of the true ones on the same folds, and p of the best stream."""
+    if shuffles == 0:
+        return np.zeros((0, values.shape[1])), None, None
+    kept, cluster = values[torch.from_numpy(found.kept)], encode(names)
+    # Far from the seeds of folds and control labels; a longer null begins with the same shuffles.
+    labellings = [found.truth]
+    labellings += [shuffled_labels(found.truth, cluster, 1_000_003 * (seed + 1) + number) for number in range(shuffles)]
+    parts = []
+    progress("shuffled labels", 0, shuffles, "shuffles")
+    for start in range(0, len(labellings), SHUFFLES_AT_ONCE):
+        targets = np.stack(labellings[start : start + SHUFFLES_AT_ONCE])
+
+        def made(targets: np.ndarray = targets) -> Float[np.ndarray, "target stream"]:
+            return accuracy_of(
+                kept, targets, cluster, penalties, n_folds=len(found.n_test), seed=seed, precision=PRECISION
+            )
+
+        parts.append(remember(f"shuffled-{start}-{len(targets)}", made))
+        progress("shuffled labels", min(shuffles, start + len(targets) - 1), shuffles, "shuffles")
+    accuracy = np.concatenate(parts)
+    majority = np.array([majority_of(labels) for labels in labellings])
+    return accuracy[1:], accuracy[0], best_by_chance(accuracy[0], majority[0], accuracy[1:], majority[1:])
+
+
+def _template(
+    names: Sequence[object],
+    templates: Sequence[object] | None,
+    probed: Callable[[], ProbeResult],
+    draws: int,
+    seed: int,
+) -> tuple[TemplateScores | None, str]:
+    """Held-out templates with the control task, or why there are none."""
+    if templates is None:
+        return None, ""
+    if len(set(templates)) < 2:
+        return None, "No control task: all items have one template"
+    if len(set(zip(names, templates, strict=True))) == len(set(names)):
+        return None, "No control task: no cluster is asked in two templates, so a label for each can't be found again"
+    try:
+        found = probed()
+    except StrataError as error:
+        return None, f"No control task: {error.what}"
+    assert found.control_correct is not None
+    clusters = [names[item] for item in found.kept]
+    difference = found.correct.astype(float) - found.control_correct.astype(float)
+    return (
+        TemplateScores(
+            tuple(share_by_layer(found.correct, clusters, draws=draws, seed=seed)),
+            tuple(share_by_layer(found.control_correct, clusters, draws=draws, seed=seed)),
+            tuple(cluster_bootstrap(difference, clusters, draws=draws, seed=seed)),
+        ),
+        "",
+    )
+
+
+def _told(progress: Progress, stage: str) -> Callable[[int, int], None]:
+    return lambda done, total: progress(stage, done, total, "streams")

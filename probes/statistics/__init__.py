@@ -1,0 +1,1 @@
+"""How sure is a mean over items, when items come in clusters? Intervals that measures and experiments share."""

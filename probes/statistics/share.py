@@ -1,0 +1,63 @@
+"""A share of right answers with an interval that holds at 0 and 1 and with few clusters, where a bootstrap has none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool
+
+from strata.probes.statistics.bootstrap import DRAWS, Estimate, cluster_bootstrap
+
+_Z = 1.959963984540054
+
+
+def cluster_share(right: Sequence[float], clusters: Sequence[object]) -> Estimate:
+    """Share of `right` (yes or no, or shares of draws) with the 95 % Wilson score interval, the number of clusters standing in for n.
+
+    Items of one cluster count once, as if they always agreed: the interval is never too narrow. Raises ValueError for
+    no items.
+    """
+    n_clusters = len(set(clusters))
+    share = sum(right) / len(right) if len(right) else 0.0
+    low, high = wilson(share, n_clusters)
+    method = "Wilson score interval, clusters as n"
+    return Estimate(share, low, high, len(right), n_clusters, method)
+
+
+def share_by_layer(
+    right: Bool[np.ndarray, "item layer"], clusters: Sequence[object], *, draws: int = DRAWS, seed: int = 0
+) -> list[Estimate]:
+    """Share of right items at each layer with its 95 % cluster-bootstrap interval.
+
+    Where all items are right, or none, resampling them has no width: there it is the score interval of `cluster_share`.
+    """
+    estimates = cluster_bootstrap(right.astype(float), clusters, draws=draws, seed=seed)
+    return [
+        cluster_share(right[:, layer].tolist(), clusters)
+        if estimate.low is not None and estimate.value in (0.0, 1.0)
+        else estimate
+        for layer, estimate in enumerate(estimates)
+    ]
+
+
+def wilson(share: float, n: int) -> tuple[float, float]:
+    """95 % score interval of a proportion: `share` of `n` independent draws. Raises ValueError for n < 1."""
+    if n < 1:
+        raise ValueError("an interval needs at least one draw")
+    centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z / (1 + _Z**2 / n) * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n * n))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def same_everywhere(change: float, n: int) -> tuple[float, float]:
+    """95 % interval of a mean change of shares (−1 to 1) where all of `n` clusters changed by the same.
+
+    A bootstrap has no width there. That all are alike bounds the share p of clusters that aren't: (1 − p)ⁿ ≥ .025; those
+    may have changed by anything. Raises ValueError for n < 1.
+    """
+    if n < 1:
+        raise ValueError("an interval needs at least one cluster")
+    others = 1 - 0.025 ** (1 / n)
+    return change * (1 - others) - others, change * (1 - others) + others

@@ -1,0 +1,216 @@
+"""Generated answers: who is right, who gives none and why, and what happens to a model that can't be asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny_models import tiny_checkpoint
+
+from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.generated_answers import asked_to_generate, generated_change, summarised
+from strata.experiments.compare.models import Models
+from strata.experiments.distill.evaluate import ANSWERS, evaluation_lessons, reasoning_rows
+from strata.experiments.distill.prompting import PROMPTS, ask
+from strata.experiments.generation import extract_answer, is_right, leaves_open
+from strata.experiments.generation.answers import NEVER_CLOSED, NOTHING, NOTHING_AFTER
+from strata.experiments.locate.config import LocateConfig
+from strata.experiments.run import RunDirectory, rows_to_table
+from strata.probes.errors import StrataError
+from strata.probes.generation import generate
+
+PROBLEMS = 10
+SPLITS = ("test", "harder", "other")
+
+
+def answered(texts: dict[str, str]) -> list[dict[str, Any]]:
+    """Rows as they are kept, every problem answered with the same text a way of asking; "7" is right."""
+    rows = []
+    for way, text in texts.items():
+        answer = extract_answer(text)
+        rows += [
+            {
+                "prompt": way, "split": split, "item": f"{split}:{number}", "cluster": str(number), "text": text,
+                "answer": answer.value, "reason": answer.reason, "right": is_right(answer, "7"),
+            }
+            for split in SPLITS
+            for number in range(PROBLEMS)
+        ]  # fmt: skip
+    return rows
+
+
+def everywhere(text: str) -> list[dict[str, Any]]:
+    return answered(dict.fromkeys(PROMPTS, text))
+
+
+def test_an_unclosed_thought_and_an_empty_answer_are_counted_with_their_reasons_and_not_measured() -> None:
+    summary = summarised(
+        {
+            "base": answered({"question_only": "", "few_shot": "7", "chain_of_thought": "<think> 3 + 4 </think> 7"}),
+            "distilled": everywhere("<think> 3 + 4 is 7 and then"),
+            "control": everywhere("<think> 3 + 4 </think>"),
+        },
+        draws=100,
+        seed=0,
+    )
+    for split in SPLITS:
+        of_split = summary[split]
+        assert of_split["prompt"] == {"base": "few_shot", "distilled": "question_only", "control": "question_only"}
+        assert of_split["no_answer"] == {
+            "base": {}, "distilled": {NEVER_CLOSED: PROBLEMS}, "control": {NOTHING_AFTER: PROBLEMS},
+        }  # fmt: skip
+        assert set(of_split["unmeasured"]) == {"distilled", "control"}
+        assert f"10 of 10 texts hold no answer (10 × {NEVER_CLOSED})" in of_split["unmeasured"]["distilled"]
+        accuracy = of_split["accuracy"]
+        assert accuracy["base"]["value"] == 1
+        assert all(
+            accuracy[name] is None
+            for name in ("distilled", "control", "change", "control_change", "difference_in_differences")
+        )
+    silent = summarised({"base": everywhere(" \n")}, draws=100, seed=0)["test"]
+    assert silent["no_answer"]["base"] == {NOTHING: PROBLEMS}
+    assert set(silent["accuracy"].values()) == {None}
+
+
+def test_a_model_without_answers_is_excluded_with_the_reason_every_time_its_table_is_read(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "run", verb="compare", command=[], identity={})
+    for role, text in (("base", "8"), ("distilled", "<think>\nWell")):
+        run.write_table(f"answers_{role}", rows_to_table(everywhere(text), ANSWERS))
+    models = Models(dict.fromkeys(("base", "distilled"), pytest.fail))
+    config = CompareConfig(locate=LocateConfig(draws=100), generated=1)
+    for _ in range(2):
+        left: list[tuple[str, str, str]] = []
+        summary = generated_change(run, models, config, lambda *gap, left=left: left.append(gap))
+        assert [(measure, role) for measure, role, _ in left] == [("generated answers", "distilled")] * len(SPLITS)
+        assert [reason for _, _, reason in left] == [summary[split]["unmeasured"]["distilled"] for split in SPLITS]
+    run.close("done")
+
+
+@pytest.mark.parametrize(("unclosed", "measured"), [(5, True), (6, False)])
+def test_half_of_the_texts_without_an_answer_are_wrong_answers_and_more_are_no_measurement(
+    unclosed: int, measured: bool
+) -> None:
+    right, never = everywhere("<think> 3 </think> 7"), everywhere("<think> 3")
+    mixed = [
+        open_row if int(right_row["cluster"]) < unclosed else right_row
+        for right_row, open_row in zip(right, never, strict=True)
+    ]
+    summary = summarised({"base": everywhere("8"), "distilled": mixed}, draws=100, seed=0)["test"]
+    change = summary["accuracy"]["change"]
+    assert (change is not None and change["value"] == 1 - unclosed / PROBLEMS) == measured
+    assert ("distilled" in summary["unmeasured"]) != measured
+
+
+def test_no_problem_is_scored_in_a_way_that_was_chosen_by_it() -> None:
+    # Every way is right by chance only: the best way of the very problems that are scored would look better than it is.
+    source = np.random.default_rng(3)
+    chance, across, same = 0.5, [], []
+    for _ in range(300):
+        rows = [{**row, "right": bool(source.random() < chance)} for row in everywhere("8") if row["split"] == "test"]
+        across.append(summarised({"base": rows}, draws=2, seed=0)["test"]["accuracy"]["base"]["value"])
+        same.append(max(np.mean([row["right"] for row in rows if row["prompt"] == way]) for way in PROMPTS))
+    error = (chance * (1 - chance) / PROBLEMS / 300) ** 0.5
+    assert abs(np.mean(across) - chance) < 4 * error
+    assert np.mean(same) - chance > 8 * error
+
+
+def test_each_half_is_scored_in_the_way_that_is_right_on_the_other() -> None:
+    rows = everywhere("8")
+    for row in rows:
+        even = int(row["cluster"]) % 2 == 0
+        row["right"] = row["prompt"] == ("few_shot" if even else "chain_of_thought")
+    summary = summarised({"base": rows}, draws=100, seed=0)["test"]
+    assert summary["prompt"]["base"] == "chain_of_thought and few_shot (half of the problems each)"
+    assert summary["accuracy"]["base"]["value"] == 0
+
+
+def test_a_problem_that_is_drawn_several_times_counts_once_with_its_share_of_right_draws() -> None:
+    rows = [row for text in ("7", "8", "8", "7", "7") for row in everywhere(text)]
+    accuracy = summarised({"base": rows, "distilled": everywhere("7")}, draws=100, seed=0)["test"]["accuracy"]
+    assert accuracy["base"]["value"] == pytest.approx(0.6) and accuracy["base"]["n_items"] == PROBLEMS
+    assert accuracy["change"]["value"] == pytest.approx(0.4)
+
+
+def test_a_model_whose_context_is_too_short_is_excluded_with_the_reason(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "run", verb="compare", command=[], identity={})
+    models = Models(dict.fromkeys(("base", "distilled"), lambda: tiny_checkpoint("llama")))
+    config = CompareConfig(locate=LocateConfig(draws=100), generated=1)
+    left: list[tuple[str, str, str]] = []
+    summary = generated_change(run, models, config, lambda *gap: left.append(gap))
+    run.close("done")
+    assert summary == {"reason": "no model could be asked to generate answers"}
+    assert [(measure, role) for measure, role, _ in left] == [("generated answers", "base"), ("generated answers", "distilled")]  # fmt: skip
+    assert all("context" in reason for _, _, reason in left)
+
+
+def test_no_answers_are_asked_for_by_nobody(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "run", verb="compare", command=[], identity={})
+    summary = generated_change(
+        run, Models({}), CompareConfig(generated=0), lambda *gap: pytest.fail("nothing was asked")
+    )
+    run.close("done")
+    assert summary == {"reason": "no generated answers were asked for"}
+
+
+def test_drawn_answers_belong_to_their_seed_and_greedy_ones_to_none() -> None:
+    checkpoint = tiny_checkpoint("llama", max_position_embeddings=256)
+    asked = {"test": evaluation_lessons("test", seed=0, per_family=1)[:3]}
+
+    def texts(temperature: float, seed: int) -> list[str]:
+        rows = reasoning_rows(checkpoint, "base", asked, ["question_only"], temperature=temperature, seed=seed)
+        return [row["text"] for row in rows]
+
+    assert texts(2.0, 1) == texts(2.0, 1) != texts(2.0, 2)
+    assert texts(0.0, 1) == texts(0.0, 2)
+
+
+def test_what_is_asked_for_generated_answers_stands_behind_the_opening_and_has_the_room_that_was_given() -> None:
+    checkpoint = tiny_checkpoint("llama", max_position_embeddings=256)
+    lessons = evaluation_lessons("test", seed=0, per_family=1)[:4]
+    prompt_prefix = "a b c <think> "
+    locate = LocateConfig(framing="chat", prompt_prefix=prompt_prefix)
+    config = CompareConfig(locate=locate, generated_tokens=5)
+    rows = asked_to_generate(checkpoint, "base", {"test": lessons}, ["question_only"], config)
+    free = generate(checkpoint, [prompt_prefix + lesson.question for lesson in lessons], max_new_tokens=5)
+    assert [row["text"] for row in rows] == [generation.text for generation in free]
+    # The prompt prefix leaves a block open, so what is written without closing it is no answer.
+    assert {row["reason"] for row in rows} == {NEVER_CLOSED}
+    closed = CompareConfig(
+        locate=LocateConfig(framing="empty-think", prompt_prefix=f"{prompt_prefix}</think> "), generated_tokens=5
+    )
+    answers = asked_to_generate(checkpoint, "base", {"test": lessons}, ["question_only"], closed)
+    assert NEVER_CLOSED not in {row["reason"] for row in answers}
+
+
+def test_examples_that_think_close_the_block_that_an_opening_began() -> None:
+    lesson = evaluation_lessons("test", seed=0, per_family=1)[0]
+    assert leaves_open(f"<think>\n{ask(lesson, 'question_only')}")
+    assert not leaves_open(f"<think>\n{ask(lesson, 'chain_of_thought')}")
+
+
+def test_every_draw_has_a_seed_of_its_own_and_the_first_is_the_only_ones() -> None:
+    checkpoint = tiny_checkpoint("llama", max_position_embeddings=256)
+    asked = {"test": evaluation_lessons("test", seed=0, per_family=1)[:3]}
+
+    def rows(samples: int) -> list[dict[str, Any]]:
+        config = CompareConfig(temperature=2.0, samples=samples, generated_tokens=8)
+        return asked_to_generate(checkpoint, "base", asked, ["question_only"], config)
+
+    three = rows(3)
+    assert three[:3] == rows(1) and [row["draw"] for row in three] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert all(len({row["text"] for row in three if row["item"] == lesson.id}) == 3 for lesson in asked["test"])
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"generated_tokens": 0}, "at least 1"),
+        ({"samples": 0, "temperature": 1.0}, "at least 1"),
+        ({"samples": 3}, "every draw is the same"),
+    ],
+)
+def test_draws_and_room_that_make_no_sense_are_refused(options: dict[str, Any], what: str) -> None:
+    with pytest.raises(StrataError, match=what):
+        CompareConfig(**options)
