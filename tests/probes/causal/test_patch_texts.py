@@ -317,7 +317,7 @@ def test_the_notebook_display_escapes_foreign_text_and_says_what_was_excluded(ti
 
 
 def test_memory_that_runs_out_is_a_sentence_with_the_option(tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    import strata.probes.causal.interchange as engine
+    import strata.probes.causal.activation_patching as engine
 
     checkpoint = tiny_models("llama")
     strata.patch(checkpoint, [PAIR], least_difference=-math.inf)
