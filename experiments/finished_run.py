@@ -30,7 +30,7 @@ class FinishedRun:
     directory: Path
     manifest: dict[str, Any]
     """manifest.json: command, configuration, seeds, versions, what was measured on what."""
-    told: dict[str, Any]
+    result: dict[str, Any]
     """summary.json of a `locate` or a `probe`, comparison.json of a `compare`."""
     tables: tuple[str, ...]
     """Names of its tables, each NAME.parquet."""

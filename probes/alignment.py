@@ -124,10 +124,10 @@ class _Continuations:
 
     def after(self, prompt: str, prompt_ids: Ids, text: str) -> Ids:
         key = (prompt[-_CONTEXT_CHARACTERS:], text)
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = self._measure(prompt, prompt_ids, text)
-        return found
+        ids = self._known.get(key)
+        if ids is None:
+            ids = self._known[key] = self._measure(prompt, prompt_ids, text)
+        return ids
 
     def _measure(self, prompt: str, prompt_ids: Ids, text: str) -> Ids:
         whole = self._encoder.encode(prompt + text)
@@ -180,15 +180,17 @@ def encode_items(
     excluded: dict[str, str] = {}
     for item in items:
         try:
-            one = _encode(item, encoder, continuations)
+            encoded_item = _encode(item, encoder, continuations)
         except UnscorableError as error:
             excluded[item.id] = error.reason
             continue
-        longest = max(len(one.prompt.ids), len(one.foil_prompt.ids) if one.foil_prompt else 0)
+        longest = max(
+            len(encoded_item.prompt.ids), len(encoded_item.foil_prompt.ids) if encoded_item.foil_prompt else 0
+        )
         if max_context is not None and longest > max_context:
             excluded[item.id] = "the prompt is longer than the model's context"
             continue
-        encoded.append(one)
+        encoded.append(encoded_item)
     return encoded, excluded
 
 
@@ -254,10 +256,10 @@ def _first_difference(item: Question, answer: Ids, foil: Ids, continuations: _Co
         raise UnscorableError(item.id, "the foil tokenises to nothing")
     if answer == foil:
         raise UnscorableError(item.id, "answer and foil are the same tokens")
-    for index, (mine, other) in enumerate(zip(answer, foil, strict=False)):
-        if mine == other:
+    for index, (answer_id, foil_id) in enumerate(zip(answer, foil, strict=False)):
+        if answer_id == foil_id:
             continue
-        if continuations.is_blank(mine) or continuations.is_blank(other):
+        if continuations.is_blank(answer_id) or continuations.is_blank(foil_id):
             raise UnscorableError(item.id, "answer and foil differ first in a bare leading space")
         return index
     raise UnscorableError(item.id, "one of answer and foil is the beginning of the other")

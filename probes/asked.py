@@ -62,7 +62,7 @@ def texts_asked(
     """
     given: Any = [texts] if isinstance(texts, str | Mapping | TextItem) else texts
     if isinstance(given, Iterable):
-        given = [_whole_pair(number, one) if isinstance(one, tuple) else one for number, one in enumerate(given)]
+        given = [_whole_pair(number, text) if isinstance(text, tuple) else text for number, text in enumerate(given)]
     rows = texts_of(given)
     asked = []
     for row, own, answer, foil in zip(
@@ -119,9 +119,9 @@ def _whole_pair(number: int, pair: Any) -> Any:
         # An item without a counterfactual prompt is a sound item, only not one for patching.
         if not part and (isinstance(pair, Mapping) or name in ("prompt", "answer")):
             raise StrataError(f"The {name} of pair {number} is empty", "Give some text")
-    for one, other, what in (("prompt", "foil_prompt", "Both prompts"), ("answer", "foil", "Answer and foil")):
-        if _part(pair, one) == _part(pair, other):
-            raise StrataError(f"{what} of pair {number} are the same ({_part(pair, one)!r})", "Give two that differ")
+    for key, foil_key, what in (("prompt", "foil_prompt", "Both prompts"), ("answer", "foil", "Answer and foil")):
+        if _part(pair, key) == _part(pair, foil_key):
+            raise StrataError(f"{what} of pair {number} are the same ({_part(pair, key)!r})", "Give two that differ")
     return pair
 
 

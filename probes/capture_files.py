@@ -184,8 +184,8 @@ def _opened(
         if (directory / DESCRIPTION).exists():
             _refuse_other_settings(directory, _described(directory)[0], settings)
         else:
-            told = {"schema": SCHEMA, "settings": settings, "model": asdict(model)}
-            write_whole(directory / DESCRIPTION, json.dumps(told, indent=1) + "\n")
+            description = {"schema": SCHEMA, "settings": settings, "model": asdict(model)}
+            write_whole(directory / DESCRIPTION, json.dumps(description, indent=1) + "\n")
         write_whole(directory / TEXTS, lines)
         yield ActivationStore(directory, settings)
     finally:
@@ -218,8 +218,8 @@ def _refuse_other_settings(directory: Path, before: Mapping[str, Any], now: Mapp
     if "positions" in other and "texts_sha256" in other:
         other.remove("texts_sha256")  # which holds where the positions are
     if other:
-        told = ", ".join(_CALLED.get(name, name) for name in other)
-        raise StrataError(f"{directory} was captured with other settings ({told})", "Give another directory")
+        names = ", ".join(_CALLED.get(name, name) for name in other)
+        raise StrataError(f"{directory} was captured with other settings ({names})", "Give another directory")
 
 
 _CALLED = {
@@ -308,11 +308,11 @@ def _described(directory: Path) -> tuple[dict[str, Any], CapturedModel]:
     if not file.is_file():
         raise StrataError(f"{directory} holds no captured activations", "Give a directory of strata capture --out")
     try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-        if told["schema"] != SCHEMA:
-            raise StrataError(f"{file} has the schema {told['schema']!r}, not {SCHEMA}", "Capture it anew")
-        model = CapturedModel(**{**told["model"], "caveats": tuple(told["model"]["caveats"])})
-        return dict(told["settings"]), model
+        description = json.loads(file.read_text(encoding="utf-8"))
+        if description["schema"] != SCHEMA:
+            raise StrataError(f"{file} has the schema {description['schema']!r}, not {SCHEMA}", "Capture it anew")
+        model = CapturedModel(**{**description["model"], "caveats": tuple(description["model"]["caveats"])})
+        return dict(description["settings"]), model
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedError(f"{file} can't be read ({error})", "Capture into another directory") from error
 

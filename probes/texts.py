@@ -48,7 +48,7 @@ def texts_of(texts: Texts) -> tuple[Text, ...]:
     given: Iterable[Any] = [texts] if isinstance(texts, str | TextItem | Mapping) else texts
     if not isinstance(given, Iterable):
         raise StrataError(f"{texts!r} is no text", "Give a text, a list of texts, or items")
-    rows = tuple(_row(number, one) for number, one in enumerate(given))
+    rows = tuple(_row(number, text) for number, text in enumerate(given))
     if not rows:
         raise StrataError("No texts were given", "Give at least one")
     _refuse_repeated_ids(rows)

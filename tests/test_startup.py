@@ -28,11 +28,11 @@ def test_a_public_name_is_loaded_when_it_is_used() -> None:
 
 
 def test_help_loads_none_of_the_libraries() -> None:
-    said = "from strata.dashboards.cli import main; main(['--help'])"
-    assert loaded_by(said, HEAVY | {"rich"}) == set()
+    code = "from strata.dashboards.cli import main; main(['--help'])"
+    assert loaded_by(code, HEAVY | {"rich"}) == set()
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_help_of_a_verb_loads_no_torch(verb: str) -> None:
-    said = f"from strata.dashboards.cli import main\ntry: main([{verb!r}, '--help'])\nexcept SystemExit: pass"
-    assert loaded_by(said, HEAVY) == set()
+    code = f"from strata.dashboards.cli import main\ntry: main([{verb!r}, '--help'])\nexcept SystemExit: pass"
+    assert loaded_by(code, HEAVY) == set()

@@ -68,10 +68,10 @@ def sweep_benchmark(checkpoint: Checkpoint, *, repeats: int = 1) -> list[Benchma
         ours = sweep_with_strata(checkpoint, pairs)
         between = time.perf_counter()
         with torch.no_grad():
-            theirs = sweep_with_transformer_lens(bridge, checkpoint.tokenizer, pairs, layers)
+            reference = sweep_with_transformer_lens(bridge, checkpoint.tokenizer, pairs, layers)
         times[0].append(between - began)
         times[1].append((time.perf_counter() - between) * _forwards(checkpoint.n_layers) / _forwards(len(layers)))
-        gap = max(gap, float((ours[:, :, layers] - theirs).abs().max()))
+        gap = max(gap, float((ours[:, :, layers] - reference).abs().max()))
     lengths = [len(checkpoint.encode(pair.prompt)) for pair in pairs]
     note = (
         f"{len(pairs)} text pairs of {min(lengths)} to {max(lengths)} tokens, attention and MLP of {checkpoint.n_layers} "

@@ -83,10 +83,10 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         except Stopped:
             display.note(f"stopped; what was run is kept in {out}. Go on: strata {shlex.join(command)}")
             raise
-        told = {"texts": written.texts, "new": written.new, "shards": written.shards, "bytes": written.n_bytes}
+        counts = {"texts": written.texts, "new": written.new, "shards": written.shards, "bytes": written.n_bytes}
         if values["json"]:
             stdout.write(
-                json.dumps({"schema": "strata.captured/1", "out": str(out), **told, "caveats": caveats}) + "\n"
+                json.dumps({"schema": "strata.captured/1", "out": str(out), **counts, "caveats": caveats}) + "\n"
             )
         else:
             new = "" if written.new == written.texts else f", {written.new} of them new"

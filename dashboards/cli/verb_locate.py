@@ -143,12 +143,12 @@ def _tell(summary: dict[str, Any], out: Path, seconds: float, values: dict[str, 
         stdout.write(json.dumps({**summary, "run": str(out), "report": str(page)}, ensure_ascii=False) + "\n")
         return
     console = Console(file=stdout, highlight=False, soft_wrap=True)
-    for kind, found in summary["kinds"].items():
-        console.print(f"{kind}: {found['items']} items, {answered_words(found)}", markup=False)
-        console.print(f"  {located_words(found)}", markup=False)
-        for name, instrument in found["instruments"].items():
+    for kind, kind_summary in summary["kinds"].items():
+        console.print(f"{kind}: {kind_summary['items']} items, {answered_words(kind_summary)}", markup=False)
+        console.print(f"  {located_words(kind_summary)}", markup=False)
+        for name, instrument in kind_summary["instruments"].items():
             console.print(f"  {name:<11} {instrument_words(instrument)}", markup=False)
-    located = {kind: found["located"] for kind, found in summary["kinds"].items()}
+    located = {kind: kind_summary["located"] for kind, kind_summary in summary["kinds"].items()}
     if {"knowledge", "reasoning"} <= set(located):
         console.print(order_words(summary["order"], located), markup=False)
     for warning in summary["warnings"]:

@@ -48,14 +48,14 @@ class Run:
                 f"{self.directory} is a comparison and has no summary of its own",
                 f"Read .comparison, or .models[{next(iter(self.models))!r}].summary",
             )
-        return self.finished.told
+        return self.finished.result
 
     @property
     def comparison(self) -> dict[str, Any]:
         """comparison.json of a `compare`. Raises StrataError for another run."""
         if not self.models:
             raise StrataError(f"{self.directory} is a run of {self.verb}: nothing is compared in it", "Read .summary")
-        return self.finished.told
+        return self.finished.result
 
     @property
     def tables(self) -> tuple[str, ...]:

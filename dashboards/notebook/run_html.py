@@ -23,30 +23,40 @@ _NOT_TESTED = "No intervention was made, so no layer is called located and the o
 def run_html(run: FinishedRun, report: Path | None) -> str:
     """Foreign text is escaped, and nothing is fetched."""
     tell = {"locate": _located, "compare": _compared, "probe": _probed}[run.manifest["verb"]]
-    told, table = tell(run.told)
+    paragraphs, table = tell(run.result)
     return (
-        f"<div><p><b>{esc(_title(run))}</b></p>{''.join(f'<p>{esc(one)}</p>' for one in told)}"
+        f"<div><p><b>{esc(_title(run))}</b></p>{''.join(f'<p>{esc(paragraph)}</p>' for paragraph in paragraphs)}"
         f"{table}<p>{_link(run.directory, report)}</p></div>"
     )
 
 
 def _title(run: FinishedRun) -> str:
     if run.models:
-        return " against ".join(str(model["spec"]) for model in run.told["models"].values())
-    stamps = [word for word in ("quick", "limited") if run.told.get(word)]
-    return f"{run.told['checkpoint']['spec']}{''.join(f' · {word} run' for word in stamps)}"
+        return " against ".join(str(model["spec"]) for model in run.result["models"].values())
+    stamps = [word for word in ("quick", "limited") if run.result.get(word)]
+    return f"{run.result['checkpoint']['spec']}{''.join(f' · {word} run' for word in stamps)}"
 
 
 def _located(summary: Json) -> tuple[list[str], str]:
-    kinds = [{"kind": kind, "cause": kind_cause({**told, "kind": kind})} for kind, told in summary["kinds"].items()]
+    kinds = [
+        {"kind": kind, "cause": kind_cause({**kind_summary, "kind": kind})}
+        for kind, kind_summary in summary["kinds"].items()
+    ]
     verdict = causal_sentence(kinds, summary["order"]) or _NOT_TESTED
-    instruments = list(dict.fromkeys(name for told in summary["kinds"].values() for name in told["instruments"]))
+    instruments = list(
+        dict.fromkeys(name for kind_summary in summary["kinds"].values() for name in kind_summary["instruments"])
+    )
     rows = []
-    for kind, told in summary["kinds"].items():
-        by_name = {name: told["instruments"].get(name) for name in instruments}
+    for kind, kind_summary in summary["kinds"].items():
+        by_name = {name: kind_summary["instruments"].get(name) for name in instruments}
         # Why there is no place stands once in a row.
-        cells = ["–" if one is None or _says(one, told) else instrument_words(one) for one in by_name.values()]
-        rows.append([kind, str(told["items"]), answered_words(told), located_words(told), *cells])
+        cells = [
+            "–" if instrument is None or _says(instrument, kind_summary) else instrument_words(instrument)
+            for instrument in by_name.values()
+        ]
+        rows.append(
+            [kind, str(kind_summary["items"]), answered_words(kind_summary), located_words(kind_summary), *cells]
+        )
     return [verdict], _table(["kind", "items", "answers", "located", *instruments], rows)
 
 
@@ -58,11 +68,11 @@ def _says(instrument: Json, kind: Json) -> bool:
 def _compared(comparison: Json) -> tuple[list[str], str]:
     roles = list(comparison["models"])
     rows = []
-    for kind, told in comparison["kinds"].items():
-        accuracy = told.get("accuracy")
+    for kind, kind_result in comparison["kinds"].items():
+        accuracy = kind_result.get("accuracy")
         if accuracy is not None:
             shares = [_share(accuracy.get(role)) for role in roles]
-            rows.append([kind, str(told["items"]), *shares, _share(accuracy.get("change"))])
+            rows.append([kind, str(kind_result["items"]), *shares, _share(accuracy.get("change"))])
     header = ["kind", "items", *(f"{ANSWERED_RIGHT}: {role}" for role in roles), "change"]
     return list(comparison["verdict"]["sentences"]), _table(header, rows)
 

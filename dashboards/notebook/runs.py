@@ -73,11 +73,11 @@ def locate(
     config = _locate_config(QUICK_LOCATE if quick else {}, given, asked, quick=quick, seed=seed)
     opener, name, _ = _opened(model, part(given, OpeningOptions))
     directory = Path(out) if out is not None else default_directory(name, seed)
-    told = {**asked, "seed": seed, "quick": quick, **given, "out": str(directory)}
+    all_options = {**asked, "seed": seed, "quick": quick, **given, "out": str(directory)}
     shown, on_run = _told_to(progress, directory)
     locate_into(
-        opener(), config, directory, items=source, command=command_words("locate", [name], told),
-        options=manifest_options(told), progress=shown, on_run=on_run, **part(given, RunningOptions),
+        opener(), config, directory, items=source, command=command_words("locate", [name], all_options),
+        options=manifest_options(all_options), progress=shown, on_run=on_run, **part(given, RunningOptions),
     )  # fmt: skip
     write_pages(directory, shown)
     return load_run(directory)
@@ -130,11 +130,11 @@ def compare(
     names = {role: name if role not in in_memory else f"{role} {name}" for role, (_, name, _) in opened.items()}
     specs = Specs(names[BASE], names[DISTILLED], names.get(CONTROL), in_memory)
     directory = Path(out) if out is not None else default_directory(names[BASE], names[DISTILLED], seed)
-    told = {"control": names.get(CONTROL), **asked, "seed": seed, "quick": quick, **given, "out": str(directory)}
+    all_options = {"control": names.get(CONTROL), **asked, "seed": seed, "quick": quick, **given, "out": str(directory)}
     shown, on_run = _told_to(progress, directory)
     compare_into(
         specs, {role: opener for role, (opener, _, _) in opened.items()}, config, directory, items=source,
-        command=command_words("compare", [names[BASE], names[DISTILLED]], told), options=manifest_options(told),
+        command=command_words("compare", [names[BASE], names[DISTILLED]], all_options), options=manifest_options(all_options),
         one_at_a_time=given.get("one_at_a_time", False), progress=shown, on_run=on_run,
         **part(given, RunningOptions),
     )  # fmt: skip
@@ -149,15 +149,15 @@ def _asked(items: Asked | None) -> tuple[dict[str, Any], Source | None]:
     if isinstance(items, Path) or (isinstance(items, str) and is_file_name(items)):
         return {"items": str(items)}, Path(items)
     several: list[Item | str] = [items] if isinstance(items, str) else list(items)
-    if all(isinstance(one, str) for one in several):
+    if all(isinstance(item, str) for item in several):
         return {"families": tuple(several)}, None
-    if not all(isinstance(one, Item) for one in several):
-        odd = next(one for one in several if not isinstance(one, Item))
+    if not all(isinstance(item, Item) for item in several):
+        odd = next(item for item in several if not isinstance(item, Item))
         raise StrataError(
             f"items holds a {type(odd).__name__}",
             "Give items of strata.load_items, the names of families, or the path of a JSON Lines file",
         )
-    return {}, [one for one in several if isinstance(one, Item)]
+    return {}, [item for item in several if isinstance(item, Item)]
 
 
 def _locate_config(

@@ -61,7 +61,7 @@ def _header(view: Json) -> str:
         f"run {run['run_id']}",
         run["started"][:10],
     )
-    facts = " · ".join(esc(one) for one in meta if one)
+    facts = " · ".join(esc(fact) for fact in meta if fact)
     return f"""
 <header class="top"><a class="skip" href="#main">Skip to the result</a>
   <div class="brand">{LOGO}<span>Strata</span></div>
@@ -105,8 +105,8 @@ def _result(view: Json) -> str:
     parts = []
     for position in view["positions"]:
         first, *others = position["sentences"]
-        told = "".join(f'<p class="sentence">{prose(sentence)}</p>' for sentence in others)
-        parts.append(f"<h3>{prose(first)}</h3>{told}")
+        paragraphs = "".join(f'<p class="sentence">{prose(sentence)}</p>' for sentence in others)
+        parts.append(f"<h3>{prose(first)}</h3>{paragraphs}")
     caveats = "".join(f"<li>{prose(warning)}</li>" for warning in view["warnings"]) or "<li>None known.</li>"
     return f"""
 <section class="card verdict" aria-labelledby="verdict-title">
@@ -145,7 +145,7 @@ def _cell(line: Json, row: int) -> str:
 
 def _hardest(view: Json) -> str:
     position = view["positions"][0]
-    rows = "".join(_hard_row(one) for one in position["hardest"])
+    rows = "".join(_hard_row(row) for row in position["hardest"])
     return f"""
 <section id="hardest" aria-labelledby="hardest-title"><h2 id="hardest-title">The hardest items</h2>
   <p class="caption">At {foreign(position["name"])}, stream {position["best"]}: the items whose own label was least likely while they were held out
@@ -155,11 +155,11 @@ def _hardest(view: Json) -> str:
     <th scope="col" class="num">Log-likelihood</th></tr></thead><tbody>{rows}</tbody></table></div></section>"""
 
 
-def _hard_row(one: Json) -> str:
-    verdict = '<span class="answered-yes">right</span>' if one["correct"] else '<span class="answered-no">wrong</span>'
+def _hard_row(row: Json) -> str:
+    verdict = '<span class="answered-yes">right</span>' if row["correct"] else '<span class="answered-no">wrong</span>'
     return (
-        f'<tr><td>{foreign(one["item"])}</td><td class="words">{_prompt(one["prompt"])}</td><td>{token(one["label"])}</td>'
-        f'<td>{token(one["predicted"])}</td><td>{verdict}</td><td class="num">{number(one["log_likelihood"])}</td></tr>'
+        f'<tr><td>{foreign(row["item"])}</td><td class="words">{_prompt(row["prompt"])}</td><td>{token(row["label"])}</td>'
+        f'<td>{token(row["predicted"])}</td><td>{verdict}</td><td class="num">{number(row["log_likelihood"])}</td></tr>'
     )
 
 
@@ -172,7 +172,7 @@ def _prompt(text: str) -> str:
 def _provenance(view: Json) -> str:
     p = view["provenance"]
     left = "".join(f"<li>{n} × {esc(reason)}</li>" for reason, n in p["excluded"]) or "<li>none</li>"
-    warnings = "".join(f"<li>{esc(one)}</li>" for one in p["warnings"]) or "<li>none</li>"
+    warnings = "".join(f"<li>{esc(warning)}</li>" for warning in p["warnings"]) or "<li>none</li>"
     return f"""
 <section id="provenance" aria-labelledby="provenance-title">
   <h2 id="provenance-title">Provenance</h2>

@@ -48,17 +48,17 @@ def build_probe_view(run_dir: Path) -> Json:
     predictions = pq.read_table(run_dir / "predictions.parquet").to_pylist()
     prompts = _prompts(run_dir / "items.jsonl")
     positions = []
-    for name, found in summary["positions"].items():
+    for name, result in summary["positions"].items():
         here = [row for row in predictions if row["position"] == name]
         positions.append(
             {
                 "name": name,
                 "sentences": sentences(summary, name),
-                "best": found["best"]["stream"],
-                "rises": found["rises"]["stream"],
-                "chance": None if found["shuffled"] is None else significant(found["shuffled"]["best_95"]),
+                "best": result["best"]["stream"],
+                "rises": result["rises"]["stream"],
+                "chance": None if result["shuffled"] is None else significant(result["shuffled"]["best_95"]),
                 "lines": lines[name],
-                "hardest": _hardest(here, found["best"]["stream"], prompts),
+                "hardest": _hardest(here, result["best"]["stream"], prompts),
             }
             | _confusion(here, summary["checkpoint"]["n_layers"] + 1)
         )

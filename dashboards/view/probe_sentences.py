@@ -11,26 +11,26 @@ Json = dict[str, Any]
 
 def sentences(summary: Json, position: str) -> list[str]:
     """What was probed; the best stream; the controls; where it rises above them; what was excluded and is to be known."""
-    found = summary["positions"][position]
-    told = [_what(summary, position, found), _best(summary, found), _controls(found), _rise(summary, found)]
-    excluded = {**summary["excluded"], **found["excluded"]}
+    result = summary["positions"][position]
+    lines = [_what(summary, position, result), _best(summary, result), _controls(result), _rise(summary, result)]
+    excluded = {**summary["excluded"], **result["excluded"]}
     if excluded:
-        told.append("Excluded: " + "; ".join(f"{count(n, 'item')}, {reason}" for reason, n in excluded.items()) + ".")
-    return [*told, *(f"{note}." for note in found["notes"])]
+        lines.append("Excluded: " + "; ".join(f"{count(n, 'item')}, {reason}" for reason, n in excluded.items()) + ".")
+    return [*lines, *(f"{note}." for note in result["notes"])]
 
 
-def _what(summary: Json, position: str, found: Json) -> str:
-    classes = [f"{_label(one['label'])} {one['items']}" for one in found["classes"][:6]]
-    more = f" and {len(found['classes']) - 6} more" if len(found["classes"]) > 6 else ""
-    groups = f" in {count(found['clusters'], 'cluster')}" if summary["clustered"] else ""
+def _what(summary: Json, position: str, result: Json) -> str:
+    classes = [f"{_label(entry['label'])} {entry['items']}" for entry in result["classes"][:6]]
+    more = f" and {len(result['classes']) - 6} more" if len(result["classes"]) > 6 else ""
+    groups = f" in {count(result['clusters'], 'cluster')}" if summary["clustered"] else ""
     return (
-        f"{visible(summary['target'])} at {visible(position)}: {count(found['items'], 'item')}{groups}, "
-        f"{count(len(found['classes']), 'label')} ({', '.join(classes)}{more})"
+        f"{visible(summary['target'])} at {visible(position)}: {count(result['items'], 'item')}{groups}, "
+        f"{count(len(result['classes']), 'label')} ({', '.join(classes)}{more})"
     )
 
 
-def _best(summary: Json, found: Json) -> str:
-    best = found["best"]
+def _best(summary: Json, result: Json) -> str:
+    best = result["best"]
     sure = "" if best["p"] is None else f", {p_words(best)}"
     return (
         f"Best stream: {best['stream']} of 0–{summary['checkpoint']['n_layers']}, accuracy {with_interval(best)} on held-out "
@@ -51,33 +51,33 @@ def with_interval(estimate: Json) -> str:
     return f"{number(estimate['value'])}{f' {band}' if band else ''}"
 
 
-def _controls(found: Json) -> str:
-    told = [f"majority {number(found['majority'])}"]
-    if found["embedding"] is not None:
-        told.append(f"embedding alone {with_interval(found['embedding'])}")
-    if found["shuffled"] is not None:
-        null = found["shuffled"]
-        told.append(
+def _controls(result: Json) -> str:
+    controls = [f"majority {number(result['majority'])}"]
+    if result["embedding"] is not None:
+        controls.append(f"embedding alone {with_interval(result['embedding'])}")
+    if result["shuffled"] is not None:
+        null = result["shuffled"]
+        controls.append(
             f"shuffled labels {number(null['best_mean'])} at their best stream, 95 % below {number(null['best_95'])} "
             f"(the true ones {number(null['true_labels_best'])} on the same folds)"
         )
-    if found["random_init"] is not None:
-        best = found["random_init"]
-        told.append(f"random weights {with_interval(best)} at stream {best['stream']}")
-    if found["template"] is not None:
-        control, selectivity = found["template"]["control"], found["template"]["selectivity"]
-        told.append(
-            f"on held-out templates {with_interval(found['template']['accuracy'])}, control task {number(control['value'])}, "
+    if result["random_init"] is not None:
+        best = result["random_init"]
+        controls.append(f"random weights {with_interval(best)} at stream {best['stream']}")
+    if result["template"] is not None:
+        control, selectivity = result["template"]["control"], result["template"]["selectivity"]
+        controls.append(
+            f"on held-out templates {with_interval(result['template']['accuracy'])}, control task {number(control['value'])}, "
             f"selectivity {with_interval(selectivity)}"
         )
-    return f"Controls: {'; '.join(told)}."
+    return f"Controls: {'; '.join(controls)}."
 
 
-def _rise(summary: Json, found: Json) -> str:
-    rises = found["rises"]
+def _rise(summary: Json, result: Json) -> str:
+    rises = result["rises"]
     above = listed(rises["above"])
     if not rises["sought"]:
-        return f"Where it rises above its controls was not sought: that needs three streams and eight clusters ({count(found['clusters'], 'cluster')} here)."
+        return f"Where it rises above its controls was not sought: that needs three streams and eight clusters ({count(result['clusters'], 'cluster')} here)."
     if rises["stream"] is None:
         return f"It rises above its controls ({above}) at no stream."
     low, high = rises["interval"]

@@ -7,19 +7,19 @@ from typing import Any
 from strata.experiments.answer_measures import ANSWERED_RIGHT, deciding_label
 
 
-def answered_words(found: dict[str, Any]) -> str:
+def answered_words(kind_summary: dict[str, Any]) -> str:
     """The share answered right, by which measure, and how many items the curves rest on."""
-    if found["accuracy"] is None:
+    if kind_summary["accuracy"] is None:
         return "none could be asked"
-    by = deciding_label(found.get("decided_by") or {})
-    return f"{found['accuracy']:.0%} {ANSWERED_RIGHT} ({by}), {found['used']} used"
+    by = deciding_label(kind_summary.get("decided_by") or {})
+    return f"{kind_summary['accuracy']:.0%} {ANSWERED_RIGHT} ({by}), {kind_summary['used']} used"
 
 
-def located_words(found: dict[str, Any]) -> str:
+def located_words(kind_summary: dict[str, Any]) -> str:
     """The block with its interval and support, or why there is none."""
-    located = found["located"]
+    located = kind_summary["located"]
     if located is None:
-        return f"{'not located' if found.get('sought', True) else 'not looked for'}: {found['why_not_located']}"
+        return f"{'not located' if kind_summary.get('sought', True) else 'not looked for'}: {kind_summary['why_not_located']}"
     band = "" if located["interval"] is None else f" [{', '.join(f'{end:.0f}' for end in located['interval'])}]"
     return (
         f"located in block {located['layer']}{band}, depth {located['depth']:.2f} "

@@ -189,7 +189,7 @@ def knowledge_rows(
     if not encoded:
         return rows
     for batch in capture_batches(
-        TorchHooks(checkpoint), [one.prompt for one in encoded], pad_id=checkpoint.pad_id, device=checkpoint.device,
+        TorchHooks(checkpoint), [encoded_item.prompt for encoded_item in encoded], pad_id=checkpoint.pad_id, device=checkpoint.device,
         sites=[Site("resid_post", checkpoint.n_layers - 1)], keep_on_device=True, progress=progress, stage="knowledge",
     ):  # fmt: skip
         asked = [encoded[row] for row in batch.rows]

@@ -36,7 +36,7 @@ def hops_answered(
     scored, _ = encode_items(unique.values(), checkpoint, checkpoint.max_context)
     right: dict[str, bool] = {}
     for batch in capture_batches(
-        backend, [one.prompt for one in scored], pad_id=checkpoint.pad_id, device=checkpoint.device,
+        backend, [encoded_item.prompt for encoded_item in scored], pad_id=checkpoint.pad_id, device=checkpoint.device,
         sites=[Site("resid_post", checkpoint.n_layers - 1)], budget=budget, keep_on_device=True, progress=progress,
         stage="single hops",
     ) if scored else ():  # fmt: skip

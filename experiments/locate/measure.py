@@ -64,7 +64,7 @@ def measure(
         return
     read = (*wanted.positions, *map(_private, PLACES if wanted.streams else ()))
     row_bytes = (checkpoint.n_layers + 1) * len(read) * checkpoint.d_model * 4
-    n_choices = max((len(one.choice_ids or ()) for one in encoded), default=0)
+    n_choices = max((len(encoded_item.choice_ids or ()) for encoded_item in encoded), default=0)
     shard = Shard(store, row_bytes)
     batches = capture_batches(
         backend,
@@ -86,7 +86,7 @@ def measure(
             if wanted.streams:
                 tensors["streams"] = batch.values.cpu()
             tensors["present"] = named.present.to(torch.uint8)
-            shard.add([one.key for one in items], tensors)
+            shard.add([encoded_item.key for encoded_item in items], tensors)
     finally:
         # Also when stopped half-way: what has been measured is kept.
         shard.flush()

@@ -43,7 +43,7 @@ def _packed(made: object) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         return {_ARRAY: made}, {}
     if not isinstance(made, ProbeResult):
         raise TypeError(f"a {type(made).__name__} can't be kept")
-    values = {one.name: getattr(made, one.name) for one in fields(made)}
+    values = {field.name: getattr(made, field.name) for field in fields(made)}
     arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
     return arrays, {name: value for name, value in values.items() if name not in arrays}
 

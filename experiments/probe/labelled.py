@@ -81,8 +81,8 @@ def labelled_items(source: str, config: ProbeConfig, token_length: Callable[[str
     fields = [_Field(name) for name in (config.text, config.target)]
     for name in (config.cluster, config.template):
         fields += [_Field(name)] if name is not None else []
-    for one in fields:
-        one.require(source, rows)
+    for column in fields:
+        column.require(source, rows)
     items = [_labelled(row, config) for row in rows]
     _refuse_repeated_ids(source, items)
     clustered = config.cluster is not None or any(_says_what_belongs_together(row) for row in rows)

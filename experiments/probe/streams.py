@@ -46,12 +46,12 @@ def readable(items: Sequence[Labelled], checkpoint: Checkpoint, positions: Seque
     prompts: list[Prompt] = []
     excluded: Counter[str] = Counter()
     for item in items:
-        found = NO_LABEL if item.label is None else _prompt(item, checkpoint)
-        if isinstance(found, str):
-            excluded[found] += 1
+        prompt_or_reason = NO_LABEL if item.label is None else _prompt(item, checkpoint)
+        if isinstance(prompt_or_reason, str):
+            excluded[prompt_or_reason] += 1
         else:
             kept.append(item)
-            prompts.append(found)
+            prompts.append(prompt_or_reason)
     if not kept:
         reasons = "; ".join(f"{count} × {reason}" for reason, count in excluded.items())
         raise StrataError(f"No item is left to probe ({reasons})", "Give texts with labels that this model can read")

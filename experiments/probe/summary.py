@@ -62,12 +62,12 @@ def rise(scores: ProbeScores, config: ProbeConfig) -> dict[str, Any]:
         controls["embedding"] = correct[:, :1]
     if scores.random_init_correct is not None:
         controls["random weights"] = scores.random_init_correct.astype(float)
-    found = onset(correct, list(controls.values()), scores.clusters, draws=config.draws, seed=config.seed)
-    has_interval = found.lower_bound is not None
+    rise_onset = onset(correct, list(controls.values()), scores.clusters, draws=config.draws, seed=config.seed)
+    has_interval = rise_onset.lower_bound is not None
     return {
-        "stream": found.stream,
-        "depth": found.depth,
-        "interval": [found.low, found.high] if has_interval else None,
+        "stream": rise_onset.stream,
+        "depth": rise_onset.depth,
+        "interval": [rise_onset.low, rise_onset.high] if has_interval else None,
         "above": list(controls),
         "definition": DEFINITION,
         "sought": has_interval and correct.shape[1] >= 3,
@@ -116,7 +116,7 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
 def _best_of(estimates: tuple[Estimate, ...] | None) -> dict[str, Any] | None:
     if estimates is None:
         return None
-    best = int(np.argmax([one.value for one in estimates]))
+    best = int(np.argmax([estimate.value for estimate in estimates]))
     return _estimate(estimates[best]) | {"stream": best}
 
 

@@ -85,10 +85,12 @@ def ablate(
     encoded, excluded = encode_items(asked, checkpoint, checkpoint.max_context)
     needs_donors = [name for name in methods if name != "zero"]
     if needs_donors:
-        sizes_of_groups = Counter(one.item.group for one in encoded)
+        sizes_of_groups = Counter(encoded_item.item.group for encoded_item in encoded)
         alone = f"no other text of its group to take a {needs_donors[0]} from"
-        excluded |= {one.key: alone for one in encoded if sizes_of_groups[one.item.group] < 2}
-        encoded = [one for one in encoded if sizes_of_groups[one.item.group] > 1]
+        excluded |= {
+            encoded_item.key: alone for encoded_item in encoded if sizes_of_groups[encoded_item.item.group] < 2
+        }
+        encoded = [encoded_item for encoded_item in encoded if sizes_of_groups[encoded_item.item.group] > 1]
     if not encoded:
         counted = "; ".join(f"{count} × {reason}" for reason, count in Counter(excluded.values()).most_common())
         raise StrataError(
@@ -96,7 +98,14 @@ def ablate(
             "Give at least two texts of one group, or method='zero'" if needs_donors else "Change prompts or answers",
         )
     targets = [
-        Single(one.key, placed(one.prompt, places), one.answer_id, one.foil_id, one.item.group) for one in encoded
+        Single(
+            encoded_item.key,
+            placed(encoded_item.prompt, places),
+            encoded_item.answer_id,
+            encoded_item.foil_id,
+            encoded_item.item.group,
+        )
+        for encoded_item in encoded
     ]
     require_places("text", places, [target.clean for target in targets])
     admit_once(checkpoint, [target.clean for target in targets], progress=progress)

@@ -91,7 +91,7 @@ def ablate_pairs(
         group = members[0].group
         if group not in known:
             # One group at a time: batches come group by group.
-            known = {group: _Donors.of(checkpoint, [one for one in donors if one.group == group], tokens)}
+            known = {group: _Donors.of(checkpoint, [donor for donor in donors if donor.group == group], tokens)}
         yield _Batch(runs, members, known[group], draws, layers).run(tuple(rows), ablations, log_probs)
         done += len(rows)
         progress(stage, done, len(pairs), "pairs")
@@ -156,13 +156,13 @@ class _Batch:
             if places is None:
                 continue
             index, present = places
-            for ablation, left, said in self._swept(
+            for ablation, left, left_log_prob in self._swept(
                 [ablation for ablation in ablations if ablation.position == position], index, log_probs
             ):
                 drop[ablation] = (intact - left.mean(0)).T.cpu()
                 wrong[ablation] = (left <= 0).float().mean(0).T.cpu()
-                if log_prob is not None and said is not None:
-                    log_prob_drop[ablation] = (log_prob - said.mean(0)).T
+                if log_prob is not None and left_log_prob is not None:
+                    log_prob_drop[ablation] = (log_prob - left_log_prob.mean(0)).T
                 for table in (drop, wrong, log_prob_drop):
                     if ablation in table:
                         table[ablation][~present] = torch.nan
@@ -186,19 +186,21 @@ class _Batch:
         if not variants:
             return
         where = self.where.gather(1, index)
-        left, said = [], []
+        left, left_log_prob = [], []
         # All ways of ablating share a sweep: few runs at a time leave a processor idle.
         for part in batches_of_variants(variants, where, self.run_intact):
             ends = sweep(self.run_intact, part, where)[:, :, 0]
             left.append(self._difference(ends))
-            said += [self._log_prob(ends)] if log_probs else []
+            left_log_prob += [self._log_prob(ends)] if log_probs else []
         done = 0
-        for ablation, draws, starts_of_cut in made:
-            mine = slice(done, done + draws * starts_of_cut)
-            done = mine.stop
+        for ablation, draws, n_starts in made:
+            variant_slice = slice(done, done + draws * n_starts)
+            done = variant_slice.stop
             scores = [
-                rearrange(torch.cat(parts)[mine], "(draw at) item -> draw at item", draw=draws) if parts else None
-                for parts in (left, said)
+                rearrange(torch.cat(parts)[variant_slice], "(draw at) item -> draw at item", draw=draws)
+                if parts
+                else None
+                for parts in (left, left_log_prob)
             ]
             assert scores[0] is not None
             yield ablation, scores[0], scores[1]
@@ -275,8 +277,8 @@ class _Batch:
         return rearrange(reading.log_prob("answer"), "item variant 1 -> variant item")
 
     def _difference(self, h: Float[Tensor, "variant item d_model"]) -> Float[Tensor, "variant item"]:
-        found = logit_difference(self.checkpoint.readout, h, self.tokens)
-        return found.masked_fill(~self.foiled.to(found.device), torch.nan)
+        difference = logit_difference(self.checkpoint.readout, h, self.tokens)
+        return difference.masked_fill(~self.foiled.to(difference.device), torch.nan)
 
 
 def _picked(values: Values, index: Int[Tensor, "item position"]) -> Values:

@@ -98,7 +98,7 @@ def patch(
     places = [line.position for line in lines]
     given = [
         replace(pair, clean=placed(pair.clean, places), foil=placed(pair.foil, places))
-        for pair in (pair_of(one, one.item.group) for one in encoded)
+        for pair in (pair_of(encoded_item, encoded_item.item.group) for encoded_item in encoded)
     ]
     require_places("pair", places, [pair.clean for pair in given])
     admit_once(checkpoint, [prompt for pair in given for prompt in (pair.clean, pair.foil)], progress=progress)
@@ -127,14 +127,18 @@ def patch(
 
     strong = clean - corrupted >= least_difference
     weak = f"the clean run's logit difference is not {least_difference:g} above the corrupted run's"
-    excluded |= {one.key: weak for one, is_strong in zip(encoded, strong.tolist(), strict=True) if not is_strong}
+    excluded |= {
+        encoded_item.key: weak
+        for encoded_item, is_strong in zip(encoded, strong.tolist(), strict=True)
+        if not is_strong
+    }
     if not bool(strong.any()):
         raise StrataError(*_none_usable(len(asked), excluded))
-    kept = [one for one, is_strong in zip(encoded, strong.tolist(), strict=True) if is_strong]
+    kept = [encoded_item for encoded_item, is_strong in zip(encoded, strong.tolist(), strict=True) if is_strong]
     return PatchingResult(
-        pairs=tuple(one.key for one in kept),
-        answers=tuple(checkpoint.token_text(one.answer_id) for one in kept),
-        foils=tuple(checkpoint.token_text(one.foil_id or 0) for one in kept),
+        pairs=tuple(encoded_item.key for encoded_item in kept),
+        answers=tuple(checkpoint.token_text(encoded_item.answer_id) for encoded_item in kept),
+        foils=tuple(checkpoint.token_text(encoded_item.foil_id or 0) for encoded_item in kept),
         clean=clean[strong],
         corrupted=corrupted[strong],
         shift={line: moved[strong] for line, moved in shift.items()},
@@ -181,13 +185,13 @@ def _usable(asked: Sequence[Asked], checkpoint: Checkpoint) -> tuple[list[Encode
     """The pairs that line up under the checkpoint's tokenizer, and why the others don't."""
     encoded, excluded = encode_items(asked, checkpoint, checkpoint.max_context)
     aligned = []
-    for one in encoded:
-        if not one.aligned or one.foil_prompt is None:
-            excluded[one.key] = one.unaligned_reason or "no counterfactual prompt"
-        elif one.prompt.ids == one.foil_prompt.ids:
-            excluded[one.key] = "the pair's prompts are the same tokens"
+    for encoded_item in encoded:
+        if not encoded_item.aligned or encoded_item.foil_prompt is None:
+            excluded[encoded_item.key] = encoded_item.unaligned_reason or "no counterfactual prompt"
+        elif encoded_item.prompt.ids == encoded_item.foil_prompt.ids:
+            excluded[encoded_item.key] = "the pair's prompts are the same tokens"
         else:
-            aligned.append(one)
+            aligned.append(encoded_item)
     return aligned, excluded
 
 

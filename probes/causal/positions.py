@@ -83,4 +83,4 @@ def means_of(sums: Mapping[str, Summed], without: Mapping[str, Summed] | None = 
     left = dict(sums)
     for name, own in (without or {}).items():
         left[name] = Summed(sums[name].total - own.total, sums[name].n_tokens - own.n_tokens)
-    return {name: one.total / one.n_tokens for name, one in left.items() if one.n_tokens}
+    return {name: summed.total / summed.n_tokens for name, summed in left.items() if summed.n_tokens}

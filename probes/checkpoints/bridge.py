@@ -50,14 +50,14 @@ def unwrapped(bridge: Any) -> Any:
         clean = type(original)._from_config(config, attn_implementation=config._attn_implementation)
     ours: dict[int, Tensor] = {}
     for path, module in clean.named_modules():
-        theirs = _inside(original, path)
+        original_module = _inside(original, path)
         for name, parameter in module._parameters.items():
             if parameter is not None:
-                held = _held(theirs._parameters, name, path, parameter)
+                held = _held(original_module._parameters, name, path, parameter)
                 module._parameters[name] = ours.setdefault(id(held), shared(held))  # ties stay ties
         for name, buffer in module._buffers.items():
             if buffer is not None:
-                module._buffers[name] = _held(theirs._buffers, name, path, buffer)
+                module._buffers[name] = _held(original_module._buffers, name, path, buffer)
     return clean
 
 

@@ -127,9 +127,9 @@ def _read(
     if not 1 <= top_k <= checkpoint.vocab_size:
         raise StrataError(f"top_k is {top_k}", f"Give a number from 1 to {checkpoint.vocab_size}")
     asked, excluded = _scored(texts_asked(texts, answers, foils), checkpoint)
-    rows = tuple(Text(one.question.id, one.question.prompt, one.question.spans) for one in asked)
-    request = request_of(checkpoint, rows, None, positions, None, [one.prompt for one in asked])
-    tokens = torch.tensor([[one.answer_id, one.foil_id] for one in asked])
+    rows = tuple(Text(text.question.id, text.question.prompt, text.question.spans) for text in asked)
+    request = request_of(checkpoint, rows, None, positions, None, [text.prompt for text in asked])
+    tokens = torch.tensor([[text.answer_id, text.foil_id] for text in asked])
     readings = [_Readings(len(asked), checkpoint.n_layers + 1, len(request.positions), top_k) for _ in lenses]
     for batch in run_request(checkpoint, request, range(len(asked)), batch_tokens=batch_tokens, progress=progress):
         members = list(batch.rows)
@@ -139,7 +139,7 @@ def _read(
                 checkpoint.readout, batch.values, targets, lens=lens, ranked=("answer",), top_k=top_k, kl_to_final=True
             )
             kept.put(members, reading, batch.present)
-    said = [
+    token_texts = [
         tuple(None if token == NO_TOKEN else checkpoint.token_text(token) for token in column)
         for column in tokens.T.tolist()
     ]
@@ -154,9 +154,9 @@ def _read(
             texts=tuple(row.id for row in rows),
             positions=request.positions,
             tokens=read,
-            answers=said[0],
-            foils=said[1],
-            fed=tuple(one.fed for one in asked),
+            answers=token_texts[0],
+            foils=token_texts[1],
+            fed=tuple(text.fed for text in asked),
             present=request.where >= 0,
             vocabulary={
                 token: checkpoint.token_text(token) for token in {*kept.top_ids.flatten().tolist()} if token >= 0
@@ -207,15 +207,19 @@ class _Scored:
 
 def _scored(asked: Sequence[Asked], checkpoint: Checkpoint) -> tuple[list[_Scored], dict[str, str]]:
     """What is read of every text in the order given, and why the others can't be. Raises StrataError where none can."""
-    encoded, excluded = encode_items([one for one in asked if one.answer], checkpoint, checkpoint.max_context)
-    answered = {one.key: one for one in encoded}
+    encoded, excluded = encode_items(
+        [question for question in asked if question.answer], checkpoint, checkpoint.max_context
+    )
+    answered = {encoded_item.key: encoded_item for encoded_item in encoded}
     scored = []
     for question in asked:
-        one = answered.get(question.id)
-        if one is not None:
-            fed = "".join(checkpoint.token_text(token) for token in one.answer_ids[: one.shared_prefix])
-            foil_id = NO_TOKEN if one.foil_id is None else one.foil_id
-            scored.append(_Scored(question, one.prompt, one.answer_id, foil_id, fed))
+        encoded_item = answered.get(question.id)
+        if encoded_item is not None:
+            fed = "".join(
+                checkpoint.token_text(token) for token in encoded_item.answer_ids[: encoded_item.shared_prefix]
+            )
+            foil_id = NO_TOKEN if encoded_item.foil_id is None else encoded_item.foil_id
+            scored.append(_Scored(question, encoded_item.prompt, encoded_item.answer_id, foil_id, fed))
         elif not question.answer:
             (prompt,) = prompts_of(checkpoint, [Text(question.id, question.prompt, question.spans)])
             scored.append(_Scored(question, prompt, NO_TOKEN, NO_TOKEN, ""))

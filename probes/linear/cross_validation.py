@@ -85,9 +85,9 @@ def cross_validate(
         )  # fmt: skip
 
     with threads_for(values.numel()):
-        found = remember("model", lambda: probed(values))
-        kept_names = tuple(names[item] for item in found.kept)
-        shuffled, unshuffled, p = _shuffled(values, found, kept_names, penalties, shuffles, seed, progress, remember)
+        result = remember("model", lambda: probed(values))
+        kept_names = tuple(names[item] for item in result.kept)
+        shuffled, unshuffled, p = _shuffled(values, result, kept_names, penalties, shuffles, seed, progress, remember)
         fresh = None
         if random_init is not None:
             other = streams_of(random_init, device).values
@@ -102,7 +102,7 @@ def cross_validate(
             names, templates, lambda: remember("template", lambda: probed(values, "template")), draws, seed
         )
 
-    accuracy = share_by_layer(found.correct, kept_names, draws=draws, seed=seed)
+    accuracy = share_by_layer(result.correct, kept_names, draws=draws, seed=seed)
     notes = [NO_CLUSTERS] if clusters is None else []
     if accuracy[0].n_clusters < MIN_CLUSTERS:
         notes.append(f"No intervals: {accuracy[0].n_clusters} clusters are fewer than {MIN_CLUSTERS}")
@@ -110,16 +110,16 @@ def cross_validate(
         notes.append(why_not)
     return ProbeScores(
         streams=given.numbers,
-        classes=tuple(named.classes[int(name)] for name in found.labels),
-        kept=named.kept[found.kept],
-        truth=found.truth,
-        predicted=found.predicted,
-        log_likelihood=found.log_likelihood,
+        classes=tuple(named.classes[int(name)] for name in result.labels),
+        kept=named.kept[result.kept],
+        truth=result.truth,
+        predicted=result.predicted,
+        log_likelihood=result.log_likelihood,
         clusters=kept_names,
-        fold=found.folds,
-        penalty=np.asarray(found.penalty),
+        fold=result.folds,
+        penalty=np.asarray(result.penalty),
         accuracy=tuple(accuracy),
-        majority_correct=found.majority_correct,
+        majority_correct=result.majority_correct,
         embedding=accuracy[0] if len(given.numbers) > 1 and given.numbers[0] == 0 else None,
         shuffled=shuffled,
         unshuffled=unshuffled,
@@ -127,7 +127,7 @@ def cross_validate(
         random_init_correct=None if fresh is None else fresh.correct,
         template=template,
         p=p,
-        excluded={**named.excluded, **found.excluded},
+        excluded={**named.excluded, **result.excluded},
         notes=tuple(notes),
     )
 
@@ -174,7 +174,7 @@ def _of_kept(groups: Sequence[object] | None, named: Labels, n_items: int, what:
 
 def _shuffled(
     values: Float[Tensor, "item stream d_model"],
-    found: ProbeResult,
+    result: ProbeResult,
     names: Sequence[object],
     penalties: Sequence[float],
     shuffles: int,
@@ -185,10 +185,12 @@ def _shuffled(
     """Accuracies on shuffled labels, those of the true ones on the same folds, and p of the best stream."""
     if shuffles == 0:
         return np.zeros((0, values.shape[1])), None, None
-    kept, cluster = values[torch.from_numpy(found.kept)], encode(names)
+    kept, cluster = values[torch.from_numpy(result.kept)], encode(names)
     # Far from the seeds of folds and control labels; a longer null begins with the same shuffles.
-    labellings = [found.truth]
-    labellings += [shuffled_labels(found.truth, cluster, 1_000_003 * (seed + 1) + number) for number in range(shuffles)]
+    labellings = [result.truth]
+    labellings += [
+        shuffled_labels(result.truth, cluster, 1_000_003 * (seed + 1) + number) for number in range(shuffles)
+    ]
     parts = []
     progress("shuffled labels", 0, shuffles, "shuffles")
     for start in range(0, len(labellings), SHUFFLES_AT_ONCE):
@@ -196,7 +198,7 @@ def _shuffled(
 
         def made(targets: np.ndarray = targets) -> Float[np.ndarray, "target stream"]:
             return accuracy_of(
-                kept, targets, cluster, penalties, n_folds=len(found.n_test), seed=seed, precision=PRECISION
+                kept, targets, cluster, penalties, n_folds=len(result.n_test), seed=seed, precision=PRECISION
             )
 
         parts.append(remember(f"shuffled-{start}-{len(targets)}", made))
@@ -221,16 +223,16 @@ def _template(
     if len(set(zip(names, templates, strict=True))) == len(set(names)):
         return None, "No control task: no cluster is asked in two templates, so a label for each can't be found again"
     try:
-        found = probed()
+        result = probed()
     except StrataError as error:
         return None, f"No control task: {error.what}"
-    assert found.control_correct is not None
-    clusters = [names[item] for item in found.kept]
-    difference = found.correct.astype(float) - found.control_correct.astype(float)
+    assert result.control_correct is not None
+    clusters = [names[item] for item in result.kept]
+    difference = result.correct.astype(float) - result.control_correct.astype(float)
     return (
         TemplateScores(
-            tuple(share_by_layer(found.correct, clusters, draws=draws, seed=seed)),
-            tuple(share_by_layer(found.control_correct, clusters, draws=draws, seed=seed)),
+            tuple(share_by_layer(result.correct, clusters, draws=draws, seed=seed)),
+            tuple(share_by_layer(result.control_correct, clusters, draws=draws, seed=seed)),
             tuple(cluster_bootstrap(difference, clusters, draws=draws, seed=seed)),
         ),
         "",

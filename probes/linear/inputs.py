@@ -79,8 +79,8 @@ def _numbers(x: HasStreams) -> tuple[int, ...] | None:
     sites, n_layers = getattr(x, "sites", None), getattr(getattr(x, "model", None), "n_layers", None)
     if sites is None or n_layers is None:
         return None
-    found = [stream_of(site, n_layers) for site in sites]
-    return tuple(number for number in found if number is not None)
+    streams = [stream_of(site, n_layers) for site in sites]
+    return tuple(number for number in streams if number is not None)
 
 
 def _as_tensor(given: Any) -> Tensor:

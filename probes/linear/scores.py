@@ -85,7 +85,7 @@ class ProbeScores:
 
     @property
     def _best(self) -> int:
-        return int(np.argmax([one.value for one in self.accuracy]))
+        return int(np.argmax([estimate.value for estimate in self.accuracy]))
 
     @property
     def best_by_chance(self) -> Float[np.ndarray, " shuffle"]:
@@ -115,9 +115,9 @@ class ProbeScores:
         return [
             {
                 "stream": self.streams[stream],
-                "accuracy": one.value,
-                "low": one.low,
-                "high": one.high,
+                "accuracy": estimate.value,
+                "low": estimate.low,
+                "high": estimate.high,
                 "log_loss": float(-self.log_likelihood[:, stream].mean()),
                 "majority": self.majority,
                 "embedding": None if self.embedding is None else self.embedding.value,
@@ -127,7 +127,7 @@ class ProbeScores:
                 "control_accuracy": None if self.template is None else self.template.control[stream].value,
                 "selectivity": None if self.template is None else self.template.selectivity[stream].value,
             }
-            for stream, one in enumerate(self.accuracy)
+            for stream, estimate in enumerate(self.accuracy)
         ]
 
     def to_pandas(self) -> pd.DataFrame:
@@ -148,7 +148,7 @@ class ProbeScores:
         if self.embedding is not None:
             others.append(f"embedding {self.embedding.value:.2f}")
         if self.random_init is not None:
-            others.append(f"random weights {max(one.value for one in self.random_init):.2f} at best")
+            others.append(f"random weights {max(estimate.value for estimate in self.random_init):.2f} at best")
         if self.template is not None:
             others.append(f"selectivity {self.template.selectivity[self._best].value:.2f}")
         return (

@@ -29,5 +29,5 @@ def test_both_ways_give_equal_numbers_on_pairs_of_unequal_lengths(smollm2: Check
     assert len({len(smollm2.encode(item.prompt)) for item in items}) > 1
     layers = [0, 12, 24]
     with torch.no_grad():
-        theirs = sweep_with_transformer_lens(TransformerLensBackend(smollm2).bridge, smollm2.tokenizer, items, layers)
-    torch.testing.assert_close(sweep_with_strata(smollm2, items)[:, :, layers], theirs, rtol=0, atol=1e-3)
+        expected = sweep_with_transformer_lens(TransformerLensBackend(smollm2).bridge, smollm2.tokenizer, items, layers)
+    torch.testing.assert_close(sweep_with_strata(smollm2, items)[:, :, layers], expected, rtol=0, atol=1e-3)

@@ -25,10 +25,10 @@ _BLOCK = re.compile(r"^```(?:python|pycon)\n(.*?)^```", re.DOTALL | re.MULTILINE
 
 def modules_with_examples(package: Any) -> Iterator[Any]:
     """Modules of the package that hold a `>>>`, imported; the others are only read."""
-    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        spec = found.module_finder.find_spec(found.name, None)  # type: ignore[call-arg]
+    for module_info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        spec = module_info.module_finder.find_spec(module_info.name, None)  # type: ignore[call-arg]
         if spec and spec.origin and ">>> " in Path(spec.origin).read_text(encoding="utf-8"):
-            yield import_module(found.name)
+            yield import_module(module_info.name)
 
 
 def docstring_failures(module: Any) -> Iterator[tuple[str, int, str]]:
@@ -37,7 +37,7 @@ def docstring_failures(module: Any) -> Iterator[tuple[str, int, str]]:
         if test.examples:
             report = io.StringIO()
             doctest.DocTestRunner(optionflags=_FLAGS, verbose=False).run(test, out=report.write)
-            skipped = [one for one in test.examples if doctest.SKIP in one.options]
+            skipped = [example for example in test.examples if doctest.SKIP in example.options]
             yield test.name, len(test.examples), report.getvalue() + ("holds a skipped example" if skipped else "")
 
 
@@ -65,25 +65,25 @@ def main() -> None:
     import strata
 
     # The names of our folders, which must stay free for a person's own packages.
-    theirs = [import_module(name) for name in ("probes", "experiments", "dashboards")]
-    told: dict[str, Any] = {
+    own_packages = [import_module(name) for name in ("probes", "experiments", "dashboards")]
+    report: dict[str, Any] = {
         "strata": strata.__file__,
-        "theirs": [getattr(one, "WHOSE", None) for one in theirs],
+        "theirs": [getattr(package, "WHOSE", None) for package in own_packages],
         "docstrings": {}, "pages": {}, "failures": {},
     }  # fmt: skip
     # What examples print by themselves, progress of a download too, is none of this program's own words.
     with contextlib.redirect_stdout(sys.stderr):
         for module in modules_with_examples(strata):
             for name, count, failure in docstring_failures(module):
-                told["docstrings"][name] = count
+                report["docstrings"][name] = count
                 if failure:
-                    told["failures"][name] = failure
+                    report["failures"][name] = failure
         for page in sorted(Path("pages").rglob("*.md")):
             count, failure = page_failures(page)
-            told["pages"][str(page.relative_to("pages"))] = count
+            report["pages"][str(page.relative_to("pages"))] = count
             if failure:
-                told["failures"][str(page)] = failure
-    json.dump(told, sys.stdout)
+                report["failures"][str(page)] = failure
+    json.dump(report, sys.stdout)
 
 
 if __name__ == "__main__":

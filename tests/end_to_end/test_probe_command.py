@@ -57,7 +57,7 @@ def write(file: Path, lines: list[dict[str, Any]]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(checkpoint: Path, items: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def first_run(checkpoint: Path, items: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The first word, read where the text ends."""
     out = tmp_path_factory.mktemp("runs") / "first"
     done = strata(
@@ -73,17 +73,19 @@ def summary_of(run: Path) -> dict[str, Any]:
     return summary
 
 
-def test_what_the_blocks_carry_to_the_last_token_is_found_behind_them_and_not_before(found: tuple[Path, str]) -> None:
-    last = summary_of(found[0])["positions"]["last"]
+def test_what_the_blocks_carry_to_the_last_token_is_found_behind_them_and_not_before(
+    first_run: tuple[Path, str],
+) -> None:
+    last = summary_of(first_run[0])["positions"]["last"]
     assert last["best"]["stream"] >= 1 and last["best"]["value"] > 0.9 and last["best"]["p"] == 1 / 40
     assert last["embedding"]["value"] <= 0.6 and last["majority"] == pytest.approx(0.5, abs=0.1)
     # At the word itself the embedding tells it, so that nothing rises above it.
-    first = summary_of(found[0])["positions"]["first"]
+    first = summary_of(first_run[0])["positions"]["first"]
     assert first["embedding"]["value"] == 1.0 and first["rises"]["stream"] is None
 
 
-def test_the_terminal_says_best_stream_controls_and_where_it_rises(found: tuple[Path, str]) -> None:
-    lines = found[1].splitlines()
+def test_the_terminal_says_best_stream_controls_and_where_it_rises(first_run: tuple[Path, str]) -> None:
+    lines = first_run[1].splitlines()
     assert lines[0] == "meta.first at last: 48 items in 12 clusters, 2 labels (France 24, Paris 24)"
     assert lines[1].startswith("Best stream: ") and "p = 0.025" in lines[1] and "[" in lines[1]
     assert lines[2].startswith("Controls: majority 0.50; embedding alone") and "random weights" in lines[2]
@@ -102,8 +104,8 @@ def test_labels_of_pure_noise_come_out_as_such(checkpoint: Path, items: Path, tm
     assert summary["positions"]["last"]["rises"]["stream"] is None
 
 
-def test_tables_hold_what_the_summary_says(found: tuple[Path, str]) -> None:
-    run, _ = found
+def test_tables_hold_what_the_summary_says(first_run: tuple[Path, str]) -> None:
+    run, _ = first_run
     last = summary_of(run)["positions"]["last"]
     predictions = [row for row in pq.read_table(run / "predictions.parquet").to_pylist() if row["position"] == "last"]
     assert len(predictions) == 48 * 4 and {row["item"] for row in predictions} == {str(n) for n in range(48)}
@@ -117,30 +119,30 @@ def test_tables_hold_what_the_summary_says(found: tuple[Path, str]) -> None:
     assert len(folds) == 2 * 4 * 5 and (folds["n_train"] + folds["n_test"] == 48).all()
 
 
-def test_no_cluster_stands_in_two_folds(found: tuple[Path, str]) -> None:
-    predictions = pq.read_table(found[0] / "predictions.parquet").to_pandas()
+def test_no_cluster_stands_in_two_folds(first_run: tuple[Path, str]) -> None:
+    predictions = pq.read_table(first_run[0] / "predictions.parquet").to_pandas()
     assert (predictions.groupby(["position", "cluster"])["fold"].nunique() == 1).all()
 
 
-def test_the_fitted_probe_reads_fresh_activations(found: tuple[Path, str], checkpoint: Path) -> None:
+def test_the_fitted_probe_reads_fresh_activations(first_run: tuple[Path, str], checkpoint: Path) -> None:
     import strata as api
 
-    probe = LinearProbe.load(found[0] / "probe-last.safetensors")
+    probe = LinearProbe.load(first_run[0] / "probe-last.safetensors")
     assert probe.classes_ == ("France", "Paris") and probe.model_["position"] == "last"
     opened = open_checkpoint(str(checkpoint), device="cpu")
     assert probe.model_["weights_sha256"] == opened.identity.weights_sha256
     captured = api.capture(opened, [row["prompt"] for row in rows()])
     labels = [row["meta"]["first"] for row in rows()]
-    best = summary_of(found[0])["positions"]["last"]["best"]["stream"]
+    best = summary_of(first_run[0])["positions"]["last"]["best"]["stream"]
     assert probe.score(captured, labels)[best] == 1.0
     again = LinearProbe().fit(captured, labels, [row["writer"] for row in rows()])
     np.testing.assert_allclose(probe.predict_proba(captured), again.predict_proba(captured), atol=1e-3)
 
 
 def test_a_second_start_resumes_and_another_configuration_is_refused(
-    found: tuple[Path, str], checkpoint: Path, items: Path
+    first_run: tuple[Path, str], checkpoint: Path, items: Path
 ) -> None:
-    run, told = found
+    run, printed = first_run
     before = {
         name: (run / name).stat().st_mtime_ns for name in ("accuracy.parquet", "summary.json", "probe-last.safetensors")
     }
@@ -158,19 +160,19 @@ def test_a_second_start_resumes_and_another_configuration_is_refused(
         run,
     )
     done = strata(*again, "--shuffles", "39", *FAST)
-    assert done.returncode == 0 and done.stdout.splitlines()[:-1] == told.splitlines()[:-1]
+    assert done.returncode == 0 and done.stdout.splitlines()[:-1] == printed.splitlines()[:-1]
     assert before == {name: (run / name).stat().st_mtime_ns for name in before}
     other = strata(*again, "--shuffles", "19", *FAST)
     assert other.returncode == 2 and "shuffles: 39 there, 19 now" in other.stderr
 
 
 def test_finished_parts_are_taken_over_after_a_stop(
-    found: tuple[Path, str], checkpoint: Path, items: Path, tmp_path: Path
+    first_run: tuple[Path, str], checkpoint: Path, items: Path, tmp_path: Path
 ) -> None:
     import shutil
 
     cut = tmp_path / "cut"
-    shutil.copytree(found[0], cut)
+    shutil.copytree(first_run[0], cut)
     expected = pq.read_table(cut / "accuracy.parquet").to_pylist()
     (cut / "accuracy.parquet").unlink()
     part = sorted((cut / "parts" / "probes").glob("*-model.safetensors"))[0]
@@ -183,11 +185,11 @@ def test_finished_parts_are_taken_over_after_a_stop(
     assert pq.read_table(cut / "accuracy.parquet").to_pylist() == expected
 
 
-def test_a_changed_file_is_refused_by_the_page(found: tuple[Path, str], tmp_path: Path) -> None:
+def test_a_changed_file_is_refused_by_the_page(first_run: tuple[Path, str], tmp_path: Path) -> None:
     import shutil
 
     run = tmp_path / "changed"
-    shutil.copytree(found[0], run)
+    shutil.copytree(first_run[0], run)
     assert strata("report", run).returncode == 0
     (run / "predictions.parquet").write_bytes((run / "shuffles.parquet").read_bytes())
     done = strata("report", run)
@@ -236,7 +238,7 @@ def test_missing_labels_and_unreadable_texts_are_excluded_and_counted(checkpoint
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("--target", "meta.frist"), "No item of"),
         (("--target", "same"), "All 48 labels are 'x'"),
@@ -251,10 +253,15 @@ def test_missing_labels_and_unreadable_texts_are_excluded_and_counted(checkpoint
     ],
 )
 def test_what_cannot_be_probed_is_one_sentence_and_leaves_nothing(
-    checkpoint: Path, items: Path, tmp_path: Path, words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+    checkpoint: Path,
+    items: Path,
+    tmp_path: Path,
+    words: tuple[str, ...],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "refused"
     assert main(["probe", str(checkpoint), str(items), *words, "--out", str(out), *FAST]) == 2
-    told = capsys.readouterr().err.strip().splitlines()[-1]
-    assert told.startswith("strata: ") and said in told
+    last_line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last_line.startswith("strata: ") and message in last_line
     assert not out.exists()

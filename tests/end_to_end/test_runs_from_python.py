@@ -69,9 +69,9 @@ def copied(made: Run, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made.directory, tmp_path / "copy"))
 
 
-def same_numbers(one: Path, two: Path) -> None:
+def same_numbers(first: Path, second: Path) -> None:
     for name in TABLES:
-        assert pq.read_table(one / f"{name}.parquet").equals(pq.read_table(two / f"{name}.parquet")), name
+        assert pq.read_table(first / f"{name}.parquet").equals(pq.read_table(second / f"{name}.parquet")), name
 
 
 def test_python_and_the_terminal_make_one_and_the_same_run(made: Run, model: Path, items: Path, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_model_in_memory_gives_the_numbers_of_its_directory(
 ) -> None:
     given = AutoModelForCausalLM.from_pretrained(model), AutoTokenizer.from_pretrained(model)
     run = strata.locate(given, tmp_path / "memory", items=items, **FAST)
-    there, here = (one.table("profiles")["value"].to_pylist() for one in (made, run))
+    there, here = (each_run.table("profiles")["value"].to_pylist() for each_run in (made, run))
     assert here == pytest.approx(there, abs=1e-5, nan_ok=True)
     assert run.summary["checkpoint"]["spec"] == "in memory"
 
@@ -132,7 +132,7 @@ def test_a_comparison_hands_out_itself_and_its_models(pair: Run) -> None:
     assert run.verb == "compare" and set(COMPARISON_TABLES) <= set(run.tables)
     assert run.comparison == json.loads((pair.directory / "comparison.json").read_text())
     assert list(run.models) == ["base", "distilled"] and run.models["base"].tables == TABLES
-    assert all(one.report is not None for one in (run, *run.models.values()))
+    assert all(each_run.report is not None for each_run in (run, *run.models.values()))
     with pytest.raises(StrataError, match=r"Read \.comparison, or \.models\['base'\]\.summary"):
         _ = run.summary
     with pytest.raises(StrataError, match=r"nothing is compared in it\. Read \.summary"):
@@ -141,13 +141,13 @@ def test_a_comparison_hands_out_itself_and_its_models(pair: Run) -> None:
 
 def test_models_in_memory_are_compared_in_all_but_their_weights(pair: Run, items: Path, tmp_path: Path) -> None:
     specs = [model["spec"] for model in pair.comparison["models"].values()]
-    base, tuned = ((AutoModelForCausalLM.from_pretrained(one), AutoTokenizer.from_pretrained(one)) for one in specs)
+    base, tuned = ((AutoModelForCausalLM.from_pretrained(spec), AutoTokenizer.from_pretrained(spec)) for spec in specs)
     run = strata.compare(base, tuned, tmp_path / "memory", items=items, **PAIR)
     assert run.comparison["pair_check"]["distilled"]["verdict"] == "unclear"
-    reasons = {one["measure"]: one["reason"] for one in run.comparison["not_comparable"]}
+    reasons = {entry["measure"]: entry["reason"] for entry in run.comparison["not_comparable"]}
     assert any("handed over in memory" in reason for reason in reasons.values())
     assert run.table("weights").num_rows == 0 < pair.table("weights").num_rows
-    there, here = (one.table("similarity")["value"].to_pylist() for one in (pair, run))
+    there, here = (each_run.table("similarity")["value"].to_pylist() for each_run in (pair, run))
     assert here == pytest.approx(there, abs=1e-4, nan_ok=True) and len(here) > 0
 
 
@@ -178,7 +178,7 @@ def test_python_and_the_terminal_have_the_same_options(verb: Any, options: Any) 
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"drawz": 100}, "has no option 'drawz'. Did you mean draws?"),
         ({"families": ["capital"]}, "Give their names as items"),
@@ -190,11 +190,11 @@ def test_python_and_the_terminal_have_the_same_options(verb: Any, options: Any) 
     ],
 )
 def test_a_bad_argument_is_one_sentence_with_a_remedy(
-    options: dict[str, Any], said: str, model: Path, tmp_path: Path
+    options: dict[str, Any], message: str, model: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(StrataError) as raised:
         strata.locate(str(model), tmp_path / "run", **options)
-    assert said in str(raised.value) and raised.value.remedy
+    assert message in str(raised.value) and raised.value.remedy
 
 
 def test_an_opened_model_is_not_opened_another_way(model: Path, items: Path, tmp_path: Path) -> None:
@@ -205,19 +205,19 @@ def test_an_opened_model_is_not_opened_another_way(model: Path, items: Path, tmp
 
 @pytest.mark.parametrize("place", ["absent", "file", "stranger", "unfinished", "other verb"])
 def test_what_is_no_finished_run_says_so(place: str, copied: Path, tmp_path: Path) -> None:
-    directory, said = tmp_path / "absent", "is not a run directory"
+    directory, message = tmp_path / "absent", "is not a run directory"
     if place == "file":
         directory = write_items(tmp_path / "items.jsonl")
     elif place == "stranger":
         directory = tmp_path
     elif place == "unfinished":
         (copied / "summary.json").unlink()
-        directory, said = copied, "is not finished. Start the same command again"
+        directory, message = copied, "is not finished. Start the same command again"
     elif place == "other verb":
-        directory, said = tmp_path / "distilled", "was made by strata distill"
+        directory, message = tmp_path / "distilled", "was made by strata distill"
         directory.mkdir()
         (directory / "manifest.json").write_text(json.dumps({"schema": "strata.manifest/1", "verb": "distill"}))
-    with pytest.raises(StrataError, match=said):
+    with pytest.raises(StrataError, match=message):
         strata.load_run(directory)
 
 

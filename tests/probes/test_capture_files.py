@@ -34,11 +34,11 @@ def checkpoint() -> Checkpoint:
     return tiny_checkpoint("llama")
 
 
-def same(one: strata.Captured, other: strata.Captured) -> None:
-    torch.testing.assert_close(one.values, other.values, rtol=1e-5, atol=1e-5, equal_nan=True)
-    assert torch.equal(one.where, other.where) and one.values.dtype == other.values.dtype
+def same(captured: strata.Captured, other: strata.Captured) -> None:
+    torch.testing.assert_close(captured.values, other.values, rtol=1e-5, atol=1e-5, equal_nan=True)
+    assert torch.equal(captured.where, other.where) and captured.values.dtype == other.values.dtype
     for name in ("sites", "positions", "token_ids", "ids", "texts", "model"):
-        assert getattr(one, name) == getattr(other, name)
+        assert getattr(captured, name) == getattr(other, name)
 
 
 @pytest.mark.usefixtures("small_shards")
@@ -71,8 +71,8 @@ def test_what_is_in_memory_is_saved_and_loaded(checkpoint: Checkpoint, tmp_path:
 def test_the_format_is_the_documented_one(checkpoint: Checkpoint, tmp_path: Path) -> None:
     """Reads the directory as docs/capture.md says, with safetensors and json alone."""
     capture_to(tmp_path, checkpoint, texts_of(ITEMS), positions=["last", "second"])
-    told = json.loads((tmp_path / "capture.json").read_text())
-    assert told["schema"] == "strata.capture/1" and told["settings"]["positions"] == ["last", "second"]
+    description = json.loads((tmp_path / "capture.json").read_text())
+    assert description["schema"] == "strata.capture/1" and description["settings"]["positions"] == ["last", "second"]
     rows = [json.loads(line) for line in (tmp_path / "texts.jsonl").read_text().splitlines()]
     assert [row["id"] for row in rows] == [item["id"] for item in ITEMS]
     by_id = {}

@@ -40,8 +40,8 @@ def test_lines_of_a_text_file_are_captured_as_python_captures_them(
         main(["capture", model, texts, "--sites", "streams,mlp_out.1", "--positions=-2,last", "--out", str(out), *FAST])
         == 0
     )
-    said = capfd.readouterr().out
-    assert said.startswith("2 texts in 1 shards") and f"strata.load_captured({str(out)!r})" in said
+    stdout = capfd.readouterr().out
+    assert stdout.startswith("2 texts in 1 shards") and f"strata.load_captured({str(out)!r})" in stdout
     captured = strata.load_captured(out)
     assert captured.ids == ("1", "4") and captured.texts == ("a b c", "d e") and captured.positions == (-2, "last")
     wanted = strata.capture(model, ["a b c", "d e"], sites=["streams", "mlp_out.1"], positions=[-2, "last"])
@@ -56,8 +56,8 @@ def test_items_come_from_a_file_or_from_families_by_name(
         main(["capture", model, "addition", "--per-family", "4", "--limit", "3", "--out", str(tmp_path / "a"), *words])
         == 0
     )
-    told = json.loads(capfd.readouterr().out)
-    assert (told["schema"], told["texts"], told["new"]) == ("strata.captured/1", 3, 3)
+    report = json.loads(capfd.readouterr().out)
+    assert (report["schema"], report["texts"], report["new"]) == ("strata.captured/1", 3, 3)
     items = strata.load_items("addition", per_family=4, checkpoint=strata.open_checkpoint(model))[:3]
     file = tmp_path / "items.jsonl"
     assert main(["items", "show", "addition", "--per-family", "4", "--out", str(file)]) == 0
@@ -85,8 +85,8 @@ def test_a_signal_keeps_what_was_run_and_the_same_command_goes_on(
     assert f"Go on: strata {' '.join(command)}" in capfd.readouterr().err.replace("\n", " ")
     monkeypatched(capture_files.ActivationStore, "write", write)
     assert main([*command, "--json"]) == 0
-    told = json.loads(capfd.readouterr().out)
-    assert told["texts"] == 12 and 0 < told["new"] < 12
+    report = json.loads(capfd.readouterr().out)
+    assert report["texts"] == 12 and 0 < report["new"] < 12
     assert len(strata.load_captured(tmp_path / "out")) == 12
 
 
@@ -113,8 +113,8 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
         ([texts, "--out", str(tmp_path)], "holds something else already"),
     ):
         assert main(["capture", model, *words, *FAST]) == 2
-        said = capfd.readouterr().err
-        assert sentence in said and said.count("strata: ") == 1 and "Traceback" not in said
+        stderr = capfd.readouterr().err
+        assert sentence in stderr and stderr.count("strata: ") == 1 and "Traceback" not in stderr
         assert not out.exists()
 
 

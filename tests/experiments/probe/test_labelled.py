@@ -25,11 +25,11 @@ def read(source: str, target: str, **changes: Any) -> LabelledSet:
 
 def test_a_text_and_a_label_in_each_line_are_enough(tmp_path: Path) -> None:
     source = table(tmp_path / "mine.jsonl", [{"prompt": f"text {n}", "mood": ["good", "bad"][n % 2]} for n in range(6)])
-    found = read(source, "mood")
-    assert [item.label for item in found.items] == ["good", "bad"] * 3
-    assert [item.id for item in found.items] == [str(n) for n in range(6)]
-    assert not found.clustered and not found.limited and len({item.cluster for item in found.items}) == 6
-    assert found.items[0].template is None
+    labelled = read(source, "mood")
+    assert [item.label for item in labelled.items] == ["good", "bad"] * 3
+    assert [item.id for item in labelled.items] == [str(n) for n in range(6)]
+    assert not labelled.clustered and not labelled.limited and len({item.cluster for item in labelled.items}) == 6
+    assert labelled.items[0].template is None
 
 
 def test_fields_inside_of_objects_and_lists_are_found(tmp_path: Path) -> None:
@@ -54,16 +54,18 @@ def test_tables_of_other_formats_are_read_too(tmp_path: Path, suffix: str) -> No
             frame.to_json(file, orient="records")
         case "parquet":
             frame.to_parquet(file)
-    found = read(str(file), "stars", text="review", cluster="author")
-    assert [str(item.label) for item in found.items] == ["5", "1"] and {item.cluster for item in found.items} == {"x"}
-    assert found.clustered
+    labelled = read(str(file), "stars", text="review", cluster="author")
+    assert [str(item.label) for item in labelled.items] == ["5", "1"] and {item.cluster for item in labelled.items} == {
+        "x"
+    }
+    assert labelled.clustered
 
 
 def test_built_in_families_are_probed_by_their_names() -> None:
-    found = read("capital,addition", "family", per_family=6)
-    assert {item.label for item in found.items} == {"capital", "addition"} and found.clustered
-    assert all(item.template and item.template.startswith(str(item.label)) for item in found.items)
-    assert any("subject" in item.spans for item in found.items)
+    labelled = read("capital,addition", "family", per_family=6)
+    assert {item.label for item in labelled.items} == {"capital", "addition"} and labelled.clustered
+    assert all(item.template and item.template.startswith(str(item.label)) for item in labelled.items)
+    assert any("subject" in item.spans for item in labelled.items)
 
 
 def test_missing_labels_are_none_whatever_way_they_are_missing(tmp_path: Path) -> None:
@@ -78,8 +80,8 @@ def test_missing_labels_are_none_whatever_way_they_are_missing(tmp_path: Path) -
 
 def test_a_limit_takes_items_evenly_and_is_told(tmp_path: Path) -> None:
     source = table(tmp_path / "t.jsonl", [{"prompt": str(n), "y": n % 2} for n in range(10)])
-    found = read(source, "y", limit=5)
-    assert found.limited and [item.prompt for item in found.items] == ["0", "2", "4", "6", "8"]
+    labelled = read(source, "y", limit=5)
+    assert labelled.limited and [item.prompt for item in labelled.items] == ["0", "2", "4", "6", "8"]
 
 
 def test_the_hash_knows_labels_and_clusters(tmp_path: Path) -> None:
@@ -90,7 +92,7 @@ def test_the_hash_knows_labels_and_clusters(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "changes", "said", "remedy"),
+    ("rows", "changes", "message", "remedy"),
     [
         ([{"prompt": "a", "answer": "x"}], {"target": "anwser"}, "has the field 'anwser'", "Did you mean answer?"),
         ([{"prompt": "a", "meta": {"topic": 1}}], {"target": "meta.tpoic"}, "has the field 'meta.tpoic'", "Did you mean meta.topic?"),
@@ -105,12 +107,12 @@ def test_the_hash_knows_labels_and_clusters(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_what_cannot_be_probed_is_named_with_a_remedy(
-    tmp_path: Path, rows: list[dict[str, Any]], changes: dict[str, Any], said: str, remedy: str
+    tmp_path: Path, rows: list[dict[str, Any]], changes: dict[str, Any], message: str, remedy: str
 ) -> None:
     source = table(tmp_path / "t.jsonl", rows)
     with pytest.raises(StrataError) as caught:
         labelled_items(source, ProbeConfig(**changes))
-    assert said in caught.value.what and remedy in caught.value.remedy
+    assert message in caught.value.what and remedy in caught.value.remedy
 
 
 def test_a_source_that_is_nowhere_is_named(tmp_path: Path) -> None:

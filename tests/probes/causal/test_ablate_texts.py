@@ -52,7 +52,7 @@ def world(request: pytest.FixtureRequest, tiny_models: Any) -> tuple[Checkpoint,
     return checkpoint, [Plain(checkpoint, model, row) for row in range(len(TEXTS))]
 
 
-def found(result: Any, component: str, position: str, row: int) -> Tensor:
+def drops_of(result: Any, component: str, position: str, row: int) -> Tensor:
     """(measure, layer) of one text."""
     (line,) = (line for line in result.log_prob_drop if (line.component, line.position) == (component, position))
     return torch.stack([drops[line][row] for drops in (result.log_prob_drop, result.logit_difference_drop)]).double()
@@ -70,7 +70,7 @@ def test_zero_ablation_takes_every_token_but_the_first_or_the_position(world: tu
         for component in COMPONENTS:
             for position, tokens in (("all", list(range(1, length))), ("last", [length - 1]), ("-2", [length - 2])):
                 expected = truth.drops(component, lambda at, token: torch.zeros(32), tokens, checkpoint.n_layers)
-                torch.testing.assert_close(found(result, component, position, row), expected, **NEAR)
+                torch.testing.assert_close(drops_of(result, component, position, row), expected, **NEAR)
 
 
 def test_the_mean_is_that_of_the_other_texts_tokens_that_play_the_same_part(
@@ -89,7 +89,7 @@ def test_the_mean_is_that_of_the_other_texts_tokens_that_play_the_same_part(
                 return torch.cat([run[component, at][1:] for run in others]).mean(0)
 
             expected = truth.drops(component, given, list(range(1, len(truth.ids))), checkpoint.n_layers)
-            torch.testing.assert_close(found(result, component, "all", row), expected, **NEAR)
+            torch.testing.assert_close(drops_of(result, component, "all", row), expected, **NEAR)
 
 
 def test_of_two_texts_each_is_the_donor_that_the_other_is_resampled_from(world: tuple[Checkpoint, list[Plain]]) -> None:
@@ -107,7 +107,7 @@ def test_of_two_texts_each_is_the_donor_that_the_other_is_resampled_from(world: 
 
         for position, tokens in (("all", list(range(1, len(truth.ids)))), ("last", [len(truth.ids) - 1])):
             expected = truth.drops("mlp_out", given, tokens, checkpoint.n_layers)
-            torch.testing.assert_close(found(result, "mlp_out", position, row), expected, **NEAR)
+            torch.testing.assert_close(drops_of(result, "mlp_out", position, row), expected, **NEAR)
 
 
 def test_what_a_text_loses_does_not_depend_on_those_beside_it(tiny_models: Any) -> None:
@@ -149,7 +149,7 @@ def test_tables_hold_the_mean_over_texts_and_the_texts(tiny_models: Any) -> None
 
 
 @pytest.mark.parametrize(
-    ("texts", "answers", "options", "said"),
+    ("texts", "answers", "options", "message"),
     [
         ([], None, {}, "No texts were given"),
         (["a b", ""], [" c", " d"], {}, "Text 1 is empty"),
@@ -166,8 +166,8 @@ def test_tables_hold_the_mean_over_texts_and_the_texts(tiny_models: Any) -> None
     ],
 )  # fmt: skip
 def test_bad_input_is_one_sentence(
-    tiny_models: Any, texts: Any, answers: Any, options: dict[str, Any], said: str
+    tiny_models: Any, texts: Any, answers: Any, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(StrataError) as caught:
         strata.ablate(tiny_models("llama"), texts, answers, **options)
-    assert said in str(caught.value) and caught.value.remedy
+    assert message in str(caught.value) and caught.value.remedy

@@ -102,12 +102,12 @@ def test_effects_equal_one_full_forward_for_each_edit_whatever_the_lengths(tiny_
         for component in COMPONENTS:
             for position, tokens in places.items():
                 for measure in ("denoise", "noise"):
-                    found = result.effects(component, position, measure=measure)[row]
+                    effects = result.effects(component, position, measure=measure)[row]
                     expected = [
                         truth.effect(component, range(at, at + 1), tokens, noise=measure == "noise")
                         for at in range(checkpoint.n_layers)
                     ]
-                    torch.testing.assert_close(found, torch.tensor(expected), **NEAR)
+                    torch.testing.assert_close(effects, torch.tensor(expected), **NEAR)
 
 
 def test_windows_of_some_layers_are_edited_together(tiny_models: Any) -> None:
@@ -116,12 +116,12 @@ def test_windows_of_some_layers_are_edited_together(tiny_models: Any) -> None:
     pairs = plain_pairs(checkpoint, model)
     result = strata.patch(checkpoint, pairs, components="mlp_out", layers=[1, 2], windows=(1, 2), least_difference=0)
     for window, starts in ((1, (1, 2)), (2, (1,))):
-        found = result.effects("mlp_out", window=window)
-        assert found.shape == (4, len(starts))
+        effects = result.effects("mlp_out", window=window)
+        assert effects.shape == (4, len(starts))
         for row, pair in enumerate(pairs):
             truth = Plain(checkpoint, model, pair)
             expected = [truth.effect("mlp_out", range(at, at + window), [len(truth.clean) - 1]) for at in starts]
-            torch.testing.assert_close(found[row], torch.tensor(expected), **NEAR)
+            torch.testing.assert_close(effects[row], torch.tensor(expected), **NEAR)
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gpt2"])
@@ -150,7 +150,7 @@ def test_effects_equal_those_of_transformer_lens_patched_row_by_row_with_its_hoo
                         return h
 
                     end = bridge.run_with_hooks(corrupted, fwd_hooks=[(name, put)])[0, -1]
-                    moved = [float(one[answer] - one[foil]) for one in (end, *ends)]
+                    moved = [float(last_logits[answer] - last_logits[foil]) for last_logits in (end, *ends)]
                     expected = (moved[0] - moved[2]) / (moved[1] - moved[2])
                     assert float(result.effects(component)[row, layer]) == pytest.approx(expected, rel=1e-3, abs=2e-3)
 
@@ -214,8 +214,8 @@ def test_tuples_dicts_items_and_a_hugging_face_model_say_the_same(tiny_models: A
         (checkpoint, items),
         ((checkpoint.model, checkpoint.tokenizer), tuples),
     ):
-        found = strata.patch(model, pairs, least_difference=0).effects("mlp_out")
-        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+        effects = strata.patch(model, pairs, least_difference=0).effects("mlp_out")
+        torch.testing.assert_close(effects, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_controls_are_measured_beside_and_restore_something_else(tiny_models: Any) -> None:
@@ -227,8 +227,8 @@ def test_controls_are_measured_beside_and_restore_something_else(tiny_models: An
     )
     denoised = result.effects("mlp_out", "last")
     for control in controls:
-        found = result.effects("mlp_out", "last", measure=control)
-        assert bool(found.isfinite().all()) and not torch.allclose(found, denoised)
+        effects = result.effects("mlp_out", "last", measure=control)
+        assert bool(effects.isfinite().all()) and not torch.allclose(effects, denoised)
     with pytest.raises(StrataError, match="random_donor of mlp_out at all"):
         result.effects("mlp_out", "all", measure="random_donor")
 
@@ -269,7 +269,7 @@ PAIR = ("a b c", " d", "a e c", " f")
 
 
 @pytest.mark.parametrize(
-    ("pairs", "options", "said"),
+    ("pairs", "options", "message"),
     [
         ([], {}, "No pairs were given"),
         (PAIR, {}, "pairs is a single pair"),
@@ -298,10 +298,10 @@ PAIR = ("a b c", " d", "a e c", " f")
         ([PAIR], {"least_difference": 1e6}, "None of the 1 pairs can be used (1 × the clean run's logit difference"),
     ],
 )  # fmt: skip
-def test_bad_input_is_one_sentence(tiny_models: Any, pairs: Any, options: dict[str, Any], said: str) -> None:
+def test_bad_input_is_one_sentence(tiny_models: Any, pairs: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(StrataError) as caught:
         strata.patch(tiny_models("llama"), pairs, **options)
-    assert said in str(caught.value) and caught.value.remedy
+    assert message in str(caught.value) and caught.value.remedy
 
 
 def test_the_notebook_display_escapes_foreign_text_and_says_what_was_excluded(tiny_models: Any) -> None:

@@ -152,7 +152,7 @@ def test_a_fitted_lens_is_saved_read_and_refused_for_another_unembedding(
 
 
 @pytest.mark.parametrize(
-    ("texts", "answers", "options", "said"),
+    ("texts", "answers", "options", "message"),
     [
         ("", None, {}, "Text 0 is empty"),
         (["a b", "c"], " d", {}, "There are 1 answers for 2 texts"),
@@ -166,25 +166,25 @@ def test_a_fitted_lens_is_saved_read_and_refused_for_another_unembedding(
     ],
 )  # fmt: skip
 def test_bad_input_is_one_sentence(
-    tiny_models: Any, texts: Any, answers: Any, options: dict[str, Any], said: str
+    tiny_models: Any, texts: Any, answers: Any, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(StrataError) as caught:
         strata.logit_lens(tiny_models("llama"), texts, answers, **options)
-    assert said in str(caught.value) and caught.value.remedy
+    assert message in str(caught.value) and caught.value.remedy
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"fit_on": ["a b c"]}, "holds 3 tokens, too few to fit a lens on"),
         ({"fit_on": "a b c"}, "fit_on is a single text"),
         ({"fit_on": ["a"], "lens": "file"}, "Both lens and fit_on were given"),
     ],
 )
-def test_a_text_to_fit_on_has_to_be_one(checkpoint: Checkpoint, options: dict[str, Any], said: str) -> None:
+def test_a_text_to_fit_on_has_to_be_one(checkpoint: Checkpoint, options: dict[str, Any], message: str) -> None:
     with pytest.raises(StrataError) as caught:
         strata.tuned_lens(checkpoint, "a b", " c", **options)
-    assert said in str(caught.value) and caught.value.remedy
+    assert message in str(caught.value) and caught.value.remedy
 
 
 def test_the_notebook_display_escapes_tokens(tiny_models: Any) -> None:

@@ -96,7 +96,10 @@ def test_labels_of_any_type_come_back_as_they_were(names: list[Any], tmp_path: P
     probe = LinearProbe(0.01).fit(x, labels)
     assert set(probe.classes_) == set(names)
     predicted = probe.predict(x)[:, 0].tolist()
-    assert np.mean([one == label for one, label in zip(predicted, labels, strict=True)]) == probe.score(x, labels)[0]
+    assert (
+        np.mean([prediction == label for prediction, label in zip(predicted, labels, strict=True)])
+        == probe.score(x, labels)[0]
+    )
     again = LinearProbe.load(probe.save(tmp_path / "probe.safetensors"))
     assert again.classes_ == probe.classes_ and again.predict(x)[:, 0].tolist() == predicted
 
@@ -105,7 +108,7 @@ def test_labels_of_mixed_types_are_told_apart() -> None:
     x, y = activations(3)
     labels: list[Any] = [(1, "1", "one")[code] for code in y]
     probe = LinearProbe(0.01).fit(x, labels)
-    assert len(probe.classes_) == 3 and {type(one) for one in probe.predict(x)[:, 0]} == {int, str}
+    assert len(probe.classes_) == 3 and {type(prediction) for prediction in probe.predict(x)[:, 0]} == {int, str}
 
 
 def test_a_saved_probe_predicts_the_same_to_the_last_bit(tmp_path: Path) -> None:
@@ -161,7 +164,7 @@ def test_items_without_a_label_are_excluded_and_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "said"),
+    ("labels", "message"),
     [
         (["a"] * 90, "All 90 labels are 'a'"),
         ([None] * 90, "None of the 90 items has a label"),
@@ -172,9 +175,9 @@ def test_items_without_a_label_are_excluded_and_counted() -> None:
         (["a", "b"], "90 items and 2 labels"),
     ],
 )
-def test_labels_that_name_no_classes_are_refused_in_one_sentence(labels: Any, said: str) -> None:
+def test_labels_that_name_no_classes_are_refused_in_one_sentence(labels: Any, message: str) -> None:
     x, _ = activations(2)
-    with pytest.raises(StrataError, match=said) as caught:
+    with pytest.raises(StrataError, match=message) as caught:
         LinearProbe().fit(x, labels)
     assert caught.value.remedy
 
@@ -183,13 +186,13 @@ def test_activations_that_cannot_be_read_are_refused() -> None:
     x, y = activations(2)
     broken = x.copy()
     broken[4, 1, 0] = np.inf
-    for given, said in (
+    for given, message in (
         (broken, "item 4 at stream 1"),
         (x[0, 0], "1 axes"),
         (x[:0], "hold nothing"),
         (np.array([["a"]]), "numbers"),
     ):
-        with pytest.raises(StrataError, match=said):
+        with pytest.raises(StrataError, match=message):
             LinearProbe().fit(given, y)
     with pytest.raises(StrataError, match="has not been fitted"):
         LinearProbe().predict(x)

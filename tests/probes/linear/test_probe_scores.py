@@ -36,15 +36,15 @@ def test_a_planted_direction_is_found_at_the_planted_stream() -> None:
 
 
 def test_labels_of_pure_noise_come_out_as_such() -> None:
-    found = []
+    p_values = []
     for seed in range(12):
         rng = np.random.default_rng(100 + seed)
         x, labels = rng.normal(size=(40, 6, 12)), rng.integers(0, 2, 40)
         scores = LinearProbe((1.0,), folds=4).cross_validate(x, labels, shuffles=9, draws=200)
         assert scores.p is not None
-        found.append(scores.p)
+        p_values.append(scores.p)
     # The best of six streams is well above ½ in most of them; a null that takes the maximum isn't fooled.
-    assert np.mean(found) > 0.3 and np.mean(np.array(found) <= 0.1) <= 0.35
+    assert np.mean(p_values) > 0.3 and np.mean(np.array(p_values) <= 0.1) <= 0.35
 
 
 def test_accuracies_are_those_of_the_one_probe_of_the_package() -> None:
@@ -55,7 +55,7 @@ def test_accuracies_are_those_of_the_one_probe_of_the_package() -> None:
     )  # fmt: skip
     np.testing.assert_array_equal(scores.correct, direct.correct)
     expected = cluster_bootstrap(direct.correct.astype(float), items.clusters.tolist(), seed=0)
-    assert [one.value for one in scores.accuracy] == [one.value for one in expected]
+    assert [estimate.value for estimate in scores.accuracy] == [estimate.value for estimate in expected]
     assert scores.p is None and scores.majority == direct.majority_correct.mean()
 
 
@@ -66,10 +66,10 @@ def test_selectivity_tells_memory_from_a_property() -> None:
     assert scores.template is not None
     assert scores.template.accuracy[1].value > 0.9 and abs(scores.template.selectivity[1].value) < 0.15
     assert scores.accuracy[1].value < 0.8  # clusters held out: nothing to remember
-    for one, accuracy, control in zip(
+    for difference, accuracy, control in zip(
         scores.template.selectivity, scores.template.accuracy, scores.template.control, strict=True
     ):
-        assert one.value == pytest.approx(accuracy.value - control.value)
+        assert difference.value == pytest.approx(accuracy.value - control.value)
 
 
 def test_a_control_task_that_cannot_be_made_is_missing_with_its_reason() -> None:
@@ -79,8 +79,14 @@ def test_a_control_task_that_cannot_be_made_is_missing_with_its_reason() -> None
         "No control task: no cluster is asked in two templates" in note for note in alone.notes
     )
     assert NO_CLUSTERS in alone.notes
-    one = LinearProbe().cross_validate(items.x, items.labels, items.clusters, ["a"] * len(items.labels), shuffles=0)
-    assert one.template is None and any("one template" in note for note in one.notes) and NO_CLUSTERS not in one.notes
+    one_template = LinearProbe().cross_validate(
+        items.x, items.labels, items.clusters, ["a"] * len(items.labels), shuffles=0
+    )
+    assert (
+        one_template.template is None
+        and any("one template" in note for note in one_template.notes)
+        and NO_CLUSTERS not in one_template.notes
+    )
 
 
 def test_random_weights_are_probed_on_the_same_folds() -> None:
@@ -89,7 +95,7 @@ def test_random_weights_are_probed_on_the_same_folds() -> None:
     scores = LinearProbe().cross_validate(items.x, items.labels, items.clusters, random_init=other, shuffles=0)
     alone = LinearProbe().cross_validate(other, items.labels, items.clusters, shuffles=0)
     assert scores.random_init is not None
-    assert [one.value for one in scores.random_init] == [one.value for one in alone.accuracy]
+    assert [estimate.value for estimate in scores.random_init] == [estimate.value for estimate in alone.accuracy]
     np.testing.assert_array_equal(scores.fold, alone.fold)
     with pytest.raises(StrataError, match="random_init has"):
         LinearProbe().cross_validate(items.x, items.labels, random_init=other[:, :1])
@@ -182,7 +188,7 @@ def test_the_frame_and_the_page_hold_every_stream_and_escape_labels() -> None:
     scores = LinearProbe().cross_validate(items.x, labels, items.clusters, items.templates, shuffles=2)
     frame = scores.to_pandas()
     assert isinstance(frame, pd.DataFrame) and frame["stream"].tolist() == [0, 1]
-    assert frame["accuracy"].tolist() == [one.value for one in scores.accuracy]
+    assert frame["accuracy"].tolist() == [estimate.value for estimate in scores.accuracy]
     assert {"majority", "embedding", "shuffled", "selectivity", "low", "high"} <= set(frame.columns)
     shown = scores._repr_html_()
     assert shown.count("<tr>") == 3 and "<b>one" not in shown
@@ -190,7 +196,7 @@ def test_the_frame_and_the_page_hold_every_stream_and_escape_labels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"n_items": 3}, "5 folds need at least 5 items with a label, and there are 3"),
         ({"clusters": [0, 0, 1, 1] * 10}, "5 folds need at least 5 clusters, and the items to probe have 2"),
@@ -203,11 +209,11 @@ def test_the_frame_and_the_page_hold_every_stream_and_escape_labels() -> None:
         ({"labels": np.random.default_rng(0).normal(size=40)}, "continuous target"),
     ],
 )
-def test_what_cannot_be_probed_is_refused_in_one_sentence(changes: dict[str, Any], said: str) -> None:
+def test_what_cannot_be_probed_is_refused_in_one_sentence(changes: dict[str, Any], message: str) -> None:
     n_items = changes.get("n_items", 40)
     x = np.random.default_rng(0).normal(size=(n_items, 2, 4))
     labels = changes.get("labels", np.arange(n_items) % 2)
-    with pytest.raises(StrataError, match=said) as caught:
+    with pytest.raises(StrataError, match=message) as caught:
         LinearProbe().cross_validate(x, labels, changes.get("clusters"))
     assert caught.value.remedy
 
