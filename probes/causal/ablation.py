@@ -117,7 +117,7 @@ class _Donors:
         ]
         return cls(runs, batches)
 
-    def lends_to(self, pair: Target) -> list[tuple[int, int]]:
+    def is_donor_of(self, pair: Target) -> list[tuple[int, int]]:
         """Where the prompts lie that stand in for a pair's: all but its own."""
         return [(run, row) for run, row in self.places if self.pairs[run][row].key != pair.key]
 
@@ -222,7 +222,7 @@ class _Batch:
         shape = (*self.where.shape, self.checkpoint.d_model)
         if ablation.method == "skip":
             return [lambda layer: torch.zeros(shape)]
-        if self.donors is None or not all(self.donors.lends_to(pair) for pair in self.pairs):
+        if self.donors is None or not all(self.donors.is_donor_of(pair) for pair in self.pairs):
             return []
         if ablation.method == "mean":
             return [self._mean(ablation.component)]
@@ -252,7 +252,7 @@ class _Batch:
         donors, longest = self.donors, self.where.shape[1]
         chosen: list[tuple[int, int, Tensor]] = []
         for pair in self.pairs:
-            places = donors.lends_to(pair)
+            places = donors.is_donor_of(pair)
             order = torch.randperm(len(places), generator=generator_for("resample", pair.key))
             run, donor_row = places[int(order[draw % len(order)])]
             donor = donors.pairs[run][donor_row]
