@@ -1,4 +1,4 @@
-"""What is lost when a block, its attention or its MLP is taken out, from the first token that tells a pair apart on?
+"""What is lost when a block, its attention or its MLP is ablated, from the first token that tells a pair apart on?
 
 Skip sets the contribution to nothing, mean ablation to the mean over other prompts of the task at the same named
 position, resample ablation to what another prompt of the task has there, averaged over draws. The three push a model off
@@ -41,7 +41,7 @@ class Ablation(NamedTuple):
     component: Component
     """`block_out`, `attn_out` or `mlp_out`."""
     window: int = 1
-    """Number of consecutive blocks removed together."""
+    """Number of consecutive blocks ablated together."""
     position: str = ALL
     """A named position, or `all`: every token from the first that tells the pair apart on."""
 

@@ -84,7 +84,7 @@ def place(effects: Effects, matched: Effects | None, config: LocateConfig) -> Pl
     n_clusters = int(np.isfinite(table).all(axis=1).sum())
     share = cluster_share((effects.raw["foil"] < 0).tolist(), effects.clusters)
     patching = _location(table, {name: site_table(usable, name) for name in CONTROLS}, usable, config, len(SITES))
-    ablation, ablation_p = _removed(usable, matched, config)
+    ablation, ablation_p = _ablated(usable, matched, config)
     reason = _why_not(patching, ablation, ablation_p, n_clusters, share.low, effects.n_layers)
     agrees = split_half(table, seed=config.seed).value if n_clusters >= 2 else None
     return Placed(patching, ablation, ablation_p, len(usable.items), weak, share.value, reason, agrees)
@@ -218,7 +218,7 @@ def _why_not(
     return None
 
 
-def _removed(
+def _ablated(
     usable: Effects, matched: Effects | None, config: LocateConfig
 ) -> tuple[Location | None, dict[str, float]]:
     tables = ablation_tables(usable)

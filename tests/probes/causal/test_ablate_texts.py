@@ -139,7 +139,9 @@ def test_a_text_given_again_is_no_donor_of_itself(method: str, tiny_models: Any)
     checkpoint = tiny_models("llama")
     options = {"method": method, "components": COMPONENTS, "positions": ("all", "last"), "draws": 2}
     once = strata.ablate(checkpoint, TEXTS[:2], ANSWERS[:2], **options)
-    again = strata.ablate(checkpoint, [TEXTS[0], *TEXTS[:2], TEXTS[0]], [ANSWERS[0], *ANSWERS[:2], ANSWERS[0]], **options)
+    again = strata.ablate(
+        checkpoint, [TEXTS[0], *TEXTS[:2], TEXTS[0]], [ANSWERS[0], *ANSWERS[:2], ANSWERS[0]], **options
+    )
     assert bool(torch.stack([drops.abs().sum() for drops in once.log_prob_drop.values()]).all())
     for line, drops in once.log_prob_drop.items():
         torch.testing.assert_close(again.log_prob_drop[line], drops[[0, 0, 1, 0]], **NEAR)
@@ -162,7 +164,7 @@ def test_a_text_of_one_token_has_nothing_but_its_first(method: str, tiny_models:
         for line, drops in without.log_prob_drop.items():
             torch.testing.assert_close(result.log_prob_drop[line], drops, **NEAR)
     assert strata.ablate(checkpoint, texts, answers, method=method, positions="last").texts == ("0", "1", "2", "3")
-    with pytest.raises(StrataError, match="None of the 1 texts can be ablated .*only one token"):
+    with pytest.raises(StrataError, match=r"None of the 1 texts can be ablated .*only one token"):
         strata.ablate(checkpoint, "a", " b")
 
 
