@@ -104,7 +104,7 @@ def caveat_of(framing: Framing) -> str:
 
 
 def framed(item: Item, prompt_prefix: str) -> Item:
-    """The item with `prompt prefix` before all of its prompts, those of its single hops too; answers and clusters stay."""
+    """The item with `prompt_prefix` before all of its prompts, those of its single hops too; answers and clusters stay."""
     if not prompt_prefix:
         return item
 

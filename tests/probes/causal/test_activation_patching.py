@@ -151,7 +151,7 @@ def test_pairs_that_share_the_answer_or_the_foil_are_no_donors(tiny_models: Any)
 
 
 @pytest.mark.parametrize("architecture", REFERENCED)
-def test_a_norm_matched_vector_lies_as_far_off_as_the_donor_and_is_patched_as_such(
+def test_norm_matched_noise_lies_as_far_off_as_the_donor_and_is_patched_as_such(
     tiny_models: Any, architecture: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint, pairs = tiny_models(architecture), mixed_pairs()
