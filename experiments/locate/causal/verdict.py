@@ -208,13 +208,13 @@ def _why_not(
     failed = [name for name, p in ablation_p.items() if p > ALPHA]
     if failed:
         return (
-            f"ablating no block's {LOCATED} costs more than ablating a typical one by {', '.join(failed)} "
+            f"no block's {LOCATED} costs more to ablate than a typical one's by {', '.join(failed)} ablation "
             f"(p = {max(ablation_p.values()):.3g})"
         )
     if inter.layer is None or ablated.layer is None:
         return "no block stands out"
     if abs(inter.layer - ablated.layer) > reach_of_agreement(n_layers):
-        return f"activation patching points at block {inter.layer} and ablation at block {ablated.layer}"
+        return f"activation patching singles out block {inter.layer}, ablation block {ablated.layer}"
     return None
 
 
