@@ -70,6 +70,8 @@ def test_the_words_are_found_in_names_and_in_sentences() -> None:
 def test_no_page_of_text_holds_a_placeholder() -> None:
     pages = [path for path in files() if path.suffix == ".md" and path.parts[len(ROOT.parts)] in ("docs", path.name)]
     assert len(pages) > 6
-    found = {path.name: [match[0] for match in UNFINISHED.finditer(path.read_text(encoding="utf-8"))] for path in pages}
-    assert {name: matches for name, matches in found.items() if matches} == {}
+    placeholders = {
+        path.name: [match[0] for match in UNFINISHED.finditer(path.read_text(encoding="utf-8"))] for path in pages
+    }
+    assert {name: matches for name, matches in placeholders.items() if matches} == {}
     assert UNFINISHED.search("before\nTIMES\nafter")
