@@ -7,6 +7,7 @@ from typing import Any
 
 from strata.probes.backends.contract import SITE_NAMES, Site, streams_of
 from strata.probes.errors import StrataError
+from strata.probes.whole_numbers import whole_numbers
 
 STREAMS = "streams"
 SiteGiven = str | tuple[str, int] | Site
@@ -20,7 +21,7 @@ def sites_of(given: Sites | None, n_layers: int, layers: Iterable[int] | None = 
     `layers` picks the blocks (for `streams`: the streams, 0..L) of sites that are named without one.
     Raises StrataError for a site or a block the model lacks.
     """
-    chosen = None if layers is None else list(layers)
+    chosen = None if layers is None else whole_numbers("layers", layers)
     if chosen is not None and not chosen:
         raise StrataError("No layers were given", "Give at least one, or leave layers out")
     asked = [STREAMS] if given is None else [given] if isinstance(given, str) or _is_pair(given) else list(given)

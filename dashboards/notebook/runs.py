@@ -149,6 +149,11 @@ def _asked(items: Asked | None) -> tuple[dict[str, Any], Source | None]:
     if isinstance(items, Path) or (isinstance(items, str) and is_file_name(items)):
         return {"items": str(items)}, Path(items)
     several: list[Item | str] = [items] if isinstance(items, str) else list(items)
+    if not several:
+        raise StrataError(
+            "No items were given",
+            "Give items of strata.load_items, the names of families or the path of a JSON Lines file, or leave items out",
+        )
     if all(isinstance(item, str) for item in several):
         return {"families": tuple(several)}, None
     if not all(isinstance(item, Item) for item in several):

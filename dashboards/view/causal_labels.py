@@ -72,10 +72,10 @@ _PATCHING: dict[str, Json] = {
         "one": "1 = fully restored",
     },
     "random_donor": {"label": "Control: random donor"},
-    "norm_matched_noise": {"label": "Control: norm-matched noise random vector"},
+    "norm_matched_noise": {"label": "Control: norm-matched noise"},
     "wrong_position": {"label": "Control: wrong position"},
 }
-_REMOVED = {
+_ABLATED = {
     "": ("drop of the logit difference", "share of the answer's advantage lost", "0: nothing lost"),
     "specific.": ("drop beyond the matched control", "share lost − matched control", "0: as in the matched control"),
     "beyond_damage.": (
@@ -122,8 +122,8 @@ def measure_meta(instrument: str, measure: str) -> Json:
         meta.pop("controls", None)
         return meta
     if instrument == "ablation":
-        prefix = next((p for p in _REMOVED if p and base.startswith(p)), "")
-        what, unit, zero = _REMOVED[prefix]
+        prefix = next((p for p in _ABLATED if p and base.startswith(p)), "")
+        what, unit, zero = _ABLATED[prefix]
         method = base[len(prefix) :]
         meta |= {
             "label": f"{METHODS.get(method, method)}: {what}{across}".capitalize(),
@@ -143,7 +143,7 @@ def measure_meta(instrument: str, measure: str) -> Json:
 def order_measures(instrument: str, measures: Iterable[str]) -> list[str]:
     """The measures in the order of the page's lists: single blocks before windows, effects before controls."""
     if instrument == "ablation":
-        bases = [p + m for p in _REMOVED for m in ("mean", "resample", "skip")]
+        bases = [p + m for p in _ABLATED for m in ("mean", "resample", "skip")]
     else:
         bases = list(_PATCHING)
 

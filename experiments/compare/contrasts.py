@@ -114,7 +114,7 @@ class Instructed:
 
 
 def instructed(items: Sequence[Item], checkpoint: Checkpoint, prompt_prefix: str = "") -> Instructed:
-    """Every item behind every instruction: in the request of a chat that it is `prompt prefix`'s, else before the text.
+    """Every item behind every instruction: in place of the request in `prompt_prefix`, or before the text where there is none.
 
     An item counts only if all five prompts fit the model's context and end in the same tokens of the question. What is
     fed behind some questions for scoring is no part of them.

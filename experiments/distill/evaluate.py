@@ -138,8 +138,8 @@ def reasoning_rows(
 ) -> list[dict[str, Any]]:
     """One row of `ANSWERS` a draw, way of asking and lesson, in that order, each cut where its answer ends.
 
-    `temperature` 0 decodes greedily, above it every one of `samples` draws has a seed of its own. `prompt prefix` stands before
-    every prompt; where it leaves a think block open, what is written is a thought until it closes. All ways are decoded
+    `temperature` 0 decodes greedily, above it every one of `samples` draws has a seed of its own. `prompt_prefix` stands before
+    every prompt; where it leaves a think block open, what is written is chain of thought until it closes. All ways are decoded
     together: a step costs a model hardly more for many rows.
     """
     all_asked = [(way, lesson) for way in ways for made in asked.values() for lesson in made]

@@ -22,7 +22,7 @@ class Answer:
 
     value: str | None
     """The answer as written, without surrounding space; None when there is none."""
-    thought: str | None
+    chain_of_thought: str | None
     """What stood in the think block; None without one."""
     reason: str | None
     """Why there is no answer."""
@@ -33,22 +33,24 @@ def extract_answer(text: str, *, opened: bool = False) -> Answer:
 
     `opened` says that the prompt itself ended inside a think block. A boxed answer counts before its surroundings.
     """
-    thought: str | None = None
+    chain_of_thought: str | None = None
     rest = text
     if opened or OPEN in text or CLOSE in text:
         before, closed, rest = text.rpartition(CLOSE)
-        thought = (before if closed else text).partition(OPEN)[2] if OPEN in text else (before if closed else text)
-        thought = thought.strip()
+        chain_of_thought = (
+            (before if closed else text).partition(OPEN)[2] if OPEN in text else (before if closed else text)
+        )
+        chain_of_thought = chain_of_thought.strip()
         if not closed:
-            return Answer(None, thought, NEVER_CLOSED)
+            return Answer(None, chain_of_thought, NEVER_CLOSED)
     boxed = _BOXED.findall(rest)
     lines = _lines(rest)
     if boxed and boxed[-1].strip():
-        return Answer(boxed[-1].strip(), thought, None)
+        return Answer(boxed[-1].strip(), chain_of_thought, None)
     if not lines:
-        return Answer(None, thought, NOTHING if thought is None else NOTHING_AFTER)
-    stated = _stated(lines) if thought is not None else []
-    return Answer(stated[-1] if stated else lines[0], thought, None)
+        return Answer(None, chain_of_thought, NOTHING if chain_of_thought is None else NOTHING_AFTER)
+    stated = _stated(lines) if chain_of_thought is not None else []
+    return Answer(stated[-1] if stated else lines[0], chain_of_thought, None)
 
 
 def gives_answer(reply: str) -> bool:

@@ -27,7 +27,7 @@ FRAMING_TEXT: Mapping[str, str] = {
 """How items were asked, to be read after `asked`."""
 REQUEST = "Complete the text."
 """What the user of the chat says: the same before every item, so that no item is told twice."""
-THINK, THOUGHT = "<think>", "</think>"
+THINK, END_THINK = "<think>", "</think>"
 _FAILURES = (TemplateError, ValueError, TypeError, ImportError, LookupError, AttributeError, ArithmeticError)
 """What a template can fail with: it is a program of its own."""
 _ONE_DAY = "{%- macro strftime_now(form) -%}26 Jul 2024{%- endmacro -%}"
@@ -38,7 +38,7 @@ def prompt_prefix_of(tokenizer: Any, framing: Framing, whose: str = "this model"
     """The text before every prompt, from the tokenizer's own chat template, without a BOS that it adds by itself.
 
     `empty-think` closes the think block before the answer begins, whether the template opened one or not; in `chat`
-    a model that starts by thinking reads the prompt as its thought. Raises StrataError where there is no template, one
+    a model that starts by thinking reads the prompt as its chain of thought. Raises StrataError where there is no template, one
     that fails, or one that doesn't write the request; `whose` names the model in it.
     """
     if framing == "raw":
@@ -53,10 +53,10 @@ def prompt_prefix_of(tokenizer: Any, framing: Framing, whose: str = "this model"
     if framing == "chat":
         return started
     # A template may open a block, or write a whole empty one itself.
-    if started.rstrip().endswith(THOUGHT):
+    if started.rstrip().endswith(END_THINK):
         return started
-    opened = started if started.rfind(THINK) > started.rfind(THOUGHT) else f"{started}{THINK}\n"
-    return f"{opened}\n{THOUGHT}\n\n"
+    opened = started if started.rfind(THINK) > started.rfind(END_THINK) else f"{started}{THINK}\n"
+    return f"{opened}\n{END_THINK}\n\n"
 
 
 def _started(tokenizer: Any, whose: str) -> str:
@@ -104,7 +104,7 @@ def caveat_of(framing: Framing) -> str:
 
 
 def framed(item: Item, prompt_prefix: str) -> Item:
-    """The item with `prompt prefix` before all of its prompts, those of its single hops too; answers and clusters stay."""
+    """The item with `prompt_prefix` before all of its prompts, those of its single hops too; answers and clusters stay."""
     if not prompt_prefix:
         return item
 

@@ -29,8 +29,10 @@ from strata.probes.causal.pairs import ALL, Single
 from strata.probes.checkpoints.given import Model, checkpoint_of
 from strata.probes.errors import StrataError
 from strata.probes.progress import Progress, silent
+from strata.probes.whole_numbers import whole_number
 
 _COMPONENTS = ("block_out", "attn_out", "mlp_out")
+_ONE_TOKEN = "only one token, and all is every token but the first"
 
 
 def ablate(
@@ -56,10 +58,11 @@ def ablate(
 
     `method`: zero puts nothing in place; mean the mean contribution over the other texts' tokens of the same named
     position; resample another text's, averaged over `draws` donors. Donors are the other texts given, of the same kind and
-    family where texts are items: give at least two, better a dozen, of one template. The three push a model off its
+    family where texts are items, never the text itself given again: give at least two, better a dozen, of one template. The three push a model off its
     distribution in different ways (2404.15255): trust what they agree on.
 
-    `positions`: `all` (every token but the first, whose activation is needed whatever the text), `last`, names of spans, or indices.
+    `positions`: `all` (every token but the first, whose activation is needed whatever the text; a text of one token is
+    excluded), `last`, names of spans, or indices.
     `components`, `layers`, `windows`, `batch_tokens` as in `patch`; a stream can't be ablated.
 
     Raises StrataError for bad input, for no text that can be used, and for mean or resample ablation without other texts.
@@ -74,7 +77,7 @@ def ablate(
     """
     methods = names_of("methods", method, get_args(AblationMethod))
     parts = names_of("components", components, _COMPONENTS)
-    places, sizes = places_of(positions), windows_of(windows)
+    places, sizes, draws = places_of(positions), windows_of(windows), whole_number("draws", draws, 1)
     asked = texts_asked(texts, answers, foils)
     for question in asked:
         if not question.answer:
@@ -83,9 +86,15 @@ def ablate(
     blocks = layers_of(layers, checkpoint.n_layers)
     require_windows(sizes, blocks, checkpoint.n_layers)
     encoded, excluded = encode_items(asked, checkpoint, checkpoint.max_context)
+    if ALL in places:
+        short = {encoded_item.key: _ONE_TOKEN for encoded_item in encoded if len(encoded_item.prompt.ids) < 2}
+        excluded |= short
+        encoded = [encoded_item for encoded_item in encoded if encoded_item.key not in short]
     needs_donors = [name for name in methods if name != "zero"]
     if needs_donors:
-        sizes_of_groups = Counter(encoded_item.item.group for encoded_item in encoded)
+        # A text given twice is one text: it is no donor of itself.
+        different = {(encoded_item.item.group, encoded_item.prompt.ids) for encoded_item in encoded}
+        sizes_of_groups = Counter(group for group, _ in different)
         alone = f"no other text of its group to take a {needs_donors[0]} from"
         excluded |= {
             encoded_item.key: alone for encoded_item in encoded if sizes_of_groups[encoded_item.item.group] < 2
@@ -95,7 +104,9 @@ def ablate(
         counted = "; ".join(f"{count} × {reason}" for reason, count in Counter(excluded.values()).most_common())
         raise StrataError(
             f"None of the {len(asked)} texts can be ablated ({counted})",
-            "Give at least two texts of one group, or method='zero'" if needs_donors else "Change prompts or answers",
+            "Give at least two different texts of one group, or method='zero'"
+            if needs_donors
+            else "Change prompts or answers",
         )
     targets = [
         Single(

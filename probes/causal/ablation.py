@@ -1,4 +1,4 @@
-"""What is lost when a block, its attention or its MLP is taken out, from the first token that tells a pair apart on?
+"""What is lost when a block, its attention or its MLP is ablated, from the first token that tells a pair apart on?
 
 Skip sets the contribution to nothing, mean ablation to the mean over other prompts of the task at the same named
 position, resample ablation to what another prompt of the task has there, averaged over draws. The three push a model off
@@ -22,7 +22,7 @@ from strata.probes.backends.runs import Runs
 from strata.probes.causal.activation_patching import BATCH_TOKENS, starts_of
 from strata.probes.causal.noise import generator_for
 from strata.probes.causal.pairs import ALL, Target, batches_of, reach_columns
-from strata.probes.causal.positions import REST, Summed, matching_columns, means_of, parts_of, sums_by_part, sums_of_row
+from strata.probes.causal.positions import REST, Summed, add_row, matching_columns, means_of, parts_of, sums_by_part
 from strata.probes.causal.scores import logit_difference
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import read_lens
@@ -41,7 +41,7 @@ class Ablation(NamedTuple):
     component: Component
     """`block_out`, `attn_out` or `mlp_out`."""
     window: int = 1
-    """Number of consecutive blocks removed together."""
+    """Number of consecutive blocks ablated together."""
     position: str = ALL
     """A named position, or `all`: every token from the first that tells the pair apart on."""
 
@@ -78,8 +78,8 @@ def ablate_pairs(
 ) -> Iterator[AblatedBatch]:
     """Yields the drops batch by batch. `donors`: pairs of the same groups, whose clean prompts give the replacement.
 
-    A pair is no reference of its own. A group without donors has no mean and no resample ablation. `layers`: first
-    blocks of the windows, ascending; None: all of them.
+    A prompt is no donor of itself, whatever it is called: donors have other token ids. A group without donors has no
+    mean and no resample ablation. `layers`: first blocks of the windows, ascending; None: all of them.
     """
     runs = runs or Runs(checkpoint)
     tokens = batch_tokens or BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])
@@ -103,7 +103,6 @@ class _Donors:
     def __init__(self, runs: Sequence[Recording], pairs: Sequence[Sequence[Target]]) -> None:
         self.runs, self.pairs = runs, pairs
         self.places = [(run, row) for run, members in enumerate(pairs) for row in range(len(members))]
-        self.keys = {pair.key for members in pairs for pair in members}
         self._sums: dict[tuple[str, int], dict[str, Summed]] = {}
 
     @classmethod
@@ -118,8 +117,16 @@ class _Donors:
         return cls(runs, batches)
 
     def is_donor_of(self, pair: Target) -> list[tuple[int, int]]:
-        """Where the prompts lie that stand in for a pair's: all but its own."""
-        return [(run, row) for run, row in self.places if self.pairs[run][row].key != pair.key]
+        """Where the prompts lie that replace a pair's: all but its own, which may be given more than once."""
+        return [(run, row) for run, row in self.places if self.pairs[run][row].clean.ids != pair.clean.ids]
+
+    def means(self, pair: Target, component: Component, layer: int) -> dict[str, Tensor]:
+        """The means by part over a pair's donors."""
+        own: dict[str, Summed] = {}
+        for run, row in self.places:
+            if self.pairs[run][row].clean.ids == pair.clean.ids:
+                add_row(own, self.runs[run], self.runs[run].contribution(component, layer), row, self.pairs[run][row])
+        return means_of(self.sums(component, layer), own)
 
     def sums(self, component: Component, layer: int) -> dict[str, Summed]:
         if (component, layer) not in self._sums:
@@ -236,12 +243,9 @@ class _Batch:
         parts = [[own[0]] * (longest - len(own)) + own for own in parts]
 
         def values(layer: int) -> Tensor:
-            sums, own_values = donors.sums(component, layer), self.run_intact.contribution(component, layer)
-            overall, rows = means_of(sums), []
-            for row, (pair, own) in enumerate(zip(self.pairs, parts, strict=True)):
-                means = overall
-                if pair.key in donors.keys:
-                    means = means_of(sums, sums_of_row(self.run_intact, own_values, row, pair))
+            rows = []
+            for pair, own in zip(self.pairs, parts, strict=True):
+                means = donors.means(pair, component, layer)
                 rows.append(torch.stack([means.get(part, means[REST]) for part in own]))
             return torch.stack(rows)
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from strata.probes.causal.pairs import ALL
 from strata.probes.errors import DoesNotFitError, StrataError, is_out_of_memory
 from strata.probes.prompts import Prompt
+from strata.probes.whole_numbers import whole_numbers
 
 Places = str | int | Sequence[str | int]
 """`last`, `all`, names of spans, indices into the token ids (negative: from the end)."""
@@ -27,7 +28,7 @@ def names_of(what: str, given: str | Sequence[str], known: Sequence[str]) -> tup
 
 def windows_of(windows: int | Sequence[int]) -> tuple[int, ...]:
     """Numbers of consecutive blocks that are edited together."""
-    sizes = tuple(dict.fromkeys([windows] if isinstance(windows, int) else windows))
+    sizes = tuple(dict.fromkeys(whole_numbers("windows", windows)))
     if not sizes or min(sizes) < 1:
         raise StrataError(f"windows is {windows!r}", "Give a number of consecutive blocks, at least 1")
     return sizes
@@ -35,13 +36,13 @@ def windows_of(windows: int | Sequence[int]) -> tuple[int, ...]:
 
 def layers_of(layers: int | Iterable[int] | None, n_layers: int) -> list[int]:
     """The blocks asked for, ascending. Raises StrataError for one that the model lacks."""
-    asked = range(n_layers) if layers is None else [layers] if isinstance(layers, int) else sorted(set(layers))
+    asked = list(range(n_layers)) if layers is None else sorted(set(whole_numbers("layers", layers)))
     for layer in asked:
         if not 0 <= layer < n_layers:
             raise StrataError(f"There is no layer {layer}", f"This model has the {n_layers} blocks 0 to {n_layers - 1}")
     if not asked:
         raise StrataError("No layers were given", "Give at least one, or leave layers out for all of them")
-    return list(asked)
+    return asked
 
 
 def require_windows(windows: Sequence[int], layers: Sequence[int], n_layers: int) -> None:

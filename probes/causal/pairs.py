@@ -51,7 +51,7 @@ class Single:
     foil_id: int | None
     """What the answer is held against; None: nothing."""
     group: str
-    """Prompts that lend each other contributions."""
+    """Prompts that are donors of each other."""
 
     @property
     def first_difference(self) -> int:

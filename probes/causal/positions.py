@@ -53,22 +53,14 @@ def sums_by_part(
     for run, members in zip(recordings, targets, strict=True):
         values = run.contribution(component, layer)
         for row, target in enumerate(members):
-            _add(sums, run, values, row, target)
+            add_row(sums, run, values, row, target)
     return sums
 
 
-def sums_of_row(
-    run: Recording, values: Float[Tensor, "item token d_model"], row: int, target: Target
-) -> dict[str, Summed]:
-    """`sums_by_part` of one prompt of a recording."""
-    sums: dict[str, Summed] = {}
-    _add(sums, run, values, row, target)
-    return sums
-
-
-def _add(
+def add_row(
     sums: dict[str, Summed], run: Recording, values: Float[Tensor, "item token d_model"], row: int, target: Target
 ) -> None:
+    """Adds the contributions of one prompt of a recording to `sums`."""
     tokens = values[row, run.n_columns - target.reach - run.first :].float()
     for token, part in zip(tokens, parts_of(target), strict=True):
         for name in {part, REST}:

@@ -27,6 +27,7 @@ from strata.probes.lens.tuned import Tuning
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts import Prompt
 from strata.probes.texts import LAST, Text, prompts_of
+from strata.probes.whole_numbers import whole_number
 
 
 def logit_lens(
@@ -124,8 +125,7 @@ def _read(
     progress: Progress,
 ) -> list[LensResult]:
     """One result a lens, all from one pass over the texts; what was captured of a batch is read at once and let go."""
-    if not 1 <= top_k <= checkpoint.vocab_size:
-        raise StrataError(f"top_k is {top_k}", f"Give a number from 1 to {checkpoint.vocab_size}")
+    top_k = whole_number("top_k", top_k, 1, checkpoint.vocab_size)
     asked, excluded = _scored(texts_asked(texts, answers, foils), checkpoint)
     rows = tuple(Text(text.question.id, text.question.prompt, text.question.spans) for text in asked)
     request = request_of(checkpoint, rows, None, positions, None, [text.prompt for text in asked])

@@ -85,7 +85,7 @@ def test_another_width_of_the_mlp_leaves_out_the_random_change_alone(base: Path,
     assert {(row["contrast"], row["direction"]) for row in rows_of(run, "crossed")} == ways | moved
 
 
-def test_a_model_that_receives_no_contribution_still_lends_its_blocks(base: Path, tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_a_target_is_still_a_source_of_blocks(base: Path, tmp_path: Path) -> None:
     def opened() -> Checkpoint:
         """Its blocks hand their attention an option that recordings don't know."""
         model = open_checkpoint(str(distilled))

@@ -169,7 +169,7 @@ def test_a_download_that_failed_is_tried_again(
     assert not (tmp_path / "activations").exists()
 
 
-def test_a_start_that_is_cut_off_goes_on_from_what_was_lent(
+def test_a_start_that_is_cut_off_goes_on_from_what_was_stored(
     world: World, one_by_one: tuple[Path, dict[str, Any], Room], tmp_path: Path
 ) -> None:
     heard: list[str] = []

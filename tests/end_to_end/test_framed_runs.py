@@ -28,7 +28,7 @@ from strata.probes.checkpoints.open import checkpoint_from
 from strata.probes.errors import StrataError
 
 TEMPLATE = "{{ bos_token }}{{ messages[0]['content'] }} the {{ messages | length }} of . is in "
-OPENING = f"{REQUEST} the 1 of . is in "
+PREFIX = f"{REQUEST} the 1 of . is in "
 CHAT = replace(LOCATE, framing="chat", positions=("last", "subject", "operand"), lens_maps=2)
 TABLES = ("behaviour", "profiles", "emergence", "probes", "curves", "locations")
 
@@ -65,7 +65,7 @@ def asked() -> list[dict[str, Any]]:
 
 def by_hand(item: dict[str, Any]) -> dict[str, Any]:
     """The same item as a person would write it who types the prompt prefix into every prompt."""
-    ahead = len(OPENING)
+    ahead = len(PREFIX)
     spans = {
         name: {key: [start + ahead, end + ahead] for key, (start, end) in item[name].items()}
         for name in ("spans", "foil_spans")
@@ -73,13 +73,13 @@ def by_hand(item: dict[str, Any]) -> dict[str, Any]:
     hops = {
         name: {
             **item[name],
-            "prompt": OPENING + item[name]["prompt"],
-            "foil_prompt": OPENING + item[name]["foil_prompt"],
+            "prompt": PREFIX + item[name]["prompt"],
+            "foil_prompt": PREFIX + item[name]["foil_prompt"],
         }
         for name in ("first_hop", "second_hop")
         if name in item
     }
-    prompts = {name: OPENING + item[name] for name in ("prompt", "foil_prompt")}
+    prompts = {name: PREFIX + item[name] for name in ("prompt", "foil_prompt")}
     return {**item, **prompts, **spans, **hops}
 
 
@@ -101,7 +101,7 @@ def read(file: Path) -> Any:
     return json.loads(file.read_text())
 
 
-def test_a_chat_run_is_the_run_on_prompts_with_the_opening_typed_in(
+def test_a_chat_run_is_the_run_on_prompts_with_the_prefix_typed_in(
     chat: Path, files: tuple[Path, Path], tmp_path: Path
 ) -> None:
     typed = tmp_path / "typed"
@@ -138,9 +138,9 @@ def test_a_chat_run_says_what_plain_transformers_says_after_the_template(chat: P
         assert rows[key]["logit_difference"] == pytest.approx(float(logits[answer] - logits[foil]), abs=1e-4)
 
 
-def test_the_manifest_names_framing_opening_and_template(chat: Path) -> None:
+def test_the_manifest_names_framing_prompt_prefix_and_template(chat: Path) -> None:
     manifest = read(chat / "manifest.json")
-    assert (manifest["config"]["framing"], manifest["config"]["prompt_prefix"]) == ("chat", OPENING)
+    assert (manifest["config"]["framing"], manifest["config"]["prompt_prefix"]) == ("chat", PREFIX)
     digest = hashlib.sha256(json.dumps(TEMPLATE).encode()).hexdigest()
     assert manifest["checkpoint"]["chat_template_sha256"] == digest
 
@@ -166,17 +166,17 @@ def test_another_template_is_another_run(files: tuple[Path, Path], tmp_path: Pat
         locate(model("{{ messages[0].content }} of the 1 of . is in the "), CHAT, tmp_path / "run", items=files[0])
 
 
-def test_a_plan_counts_the_opening_of_every_prompt(files: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_plan_counts_the_prefix_of_every_prompt(files: tuple[Path, Path], tmp_path: Path) -> None:
     plans = [
         plan_locate(model(), LocateConfig(framing=framing), tmp_path, items=files[0], trial=False)
         for framing in ("raw", "chat")
     ]
-    assert plans[1].tokens - plans[0].tokens == len(asked()) * len(OPENING.split())
-    assert plans[1].longest - plans[0].longest == len(OPENING.split())
+    assert plans[1].tokens - plans[0].tokens == len(asked()) * len(PREFIX.split())
+    assert plans[1].longest - plans[0].longest == len(PREFIX.split())
     assert all(plans[1].passes[name] > count for name, count in plans[0].passes.items())
 
 
-def test_an_opening_belongs_to_a_framing() -> None:
+def test_a_prompt_prefix_belongs_to_a_framing() -> None:
     with pytest.raises(StrataError, match="no prompt prefix"):
         LocateConfig(prompt_prefix="the ")
     with pytest.raises(StrataError, match="--framing is 'caht'"):

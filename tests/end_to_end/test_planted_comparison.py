@@ -82,14 +82,14 @@ def test_prefixes_bring_the_change_from_its_block_on_and_suffixes_up_to_it(chang
         )
 
 
-def test_what_a_model_lends_is_its_own_and_what_it_receives_the_others(changed: Finished) -> None:
+def test_blocks_of_a_source_model_are_its_own_and_those_of_the_target_model_the_others(changed: Finished) -> None:
     """Exactly: `nothing` into one model is `everything` out of it into the other, number by number."""
     for contrast in ("distilled", "control"):
         for kind in ("knowledge", "reasoning"):
-            for lender, receiver in (("base", contrast), (contrast, "base")):
+            for source, target in (("base", contrast), (contrast, "base")):
                 wanted = {"contrast": contrast, "kind": kind, "measure": "logit_difference"}
-                own = rows_of(changed[0], "layer_swaps", direction=f"into {lender}", sweep="nothing", **wanted)
-                swapped = rows_of(changed[0], "layer_swaps", direction=f"into {receiver}", sweep="everything", **wanted)
+                own = rows_of(changed[0], "layer_swaps", direction=f"into {source}", sweep="nothing", **wanted)
+                swapped = rows_of(changed[0], "layer_swaps", direction=f"into {target}", sweep="everything", **wanted)
                 assert len(own) == len(swapped) == 1
                 assert own[0]["value"] == swapped[0]["value"]
 

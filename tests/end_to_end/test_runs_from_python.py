@@ -183,6 +183,7 @@ def test_python_and_the_terminal_have_the_same_options(verb: Any, options: Any) 
         ({"drawz": 100}, "has no option 'drawz'. Did you mean draws?"),
         ({"families": ["capital"]}, "Give their names as items"),
         ({"items": [1, 2]}, "items holds a int"),
+        ({"items": []}, "No items were given"),
         ({"items": "no-such-file.jsonl"}, "Can't read the item file no-such-file.jsonl"),
         ({"items": ["capitol"]}, "There is no item family, kind or domain 'capitol'"),
         ({"draws": 3}, "Give at least 100"),
@@ -195,6 +196,13 @@ def test_a_bad_argument_is_one_sentence_with_a_remedy(
     with pytest.raises(StrataError) as raised:
         strata.locate(str(model), tmp_path / "run", **options)
     assert message in str(raised.value) and raised.value.remedy
+
+
+def test_no_items_are_no_selection_of_them_either(model: Path, tmp_path: Path) -> None:
+    for items in ([], (), iter([])):
+        with pytest.raises(StrataError, match="No items were given"):
+            strata.compare(str(model), str(model), tmp_path / "run", items=items)
+        assert not (tmp_path / "run").exists()
 
 
 def test_an_opened_model_is_not_opened_another_way(model: Path, items: Path, tmp_path: Path) -> None:

@@ -46,8 +46,8 @@ class Relation:
         return Template("few_shot", forms[self.worked], N_EXAMPLES, joint)
 
 
-def _question(text: str, opening: str = "") -> str:
-    return f"Question: {text}\nAnswer:{opening}"
+def _question(text: str, answer_start: str = "") -> str:
+    return f"Question: {text}\nAnswer:{answer_start}"
 
 
 RELATIONS: tuple[Relation, ...] = (

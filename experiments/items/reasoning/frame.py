@@ -35,7 +35,7 @@ class Template:
     """What separates facts."""
     n_examples: int = 0
     """Number of worked examples in front of the problem."""
-    opening: str = ""
+    prefix: str = ""
     """What stands once in front of everything."""
     after: str = "\n"
     """What follows a worked example's answer."""
@@ -252,7 +252,7 @@ def worked_examples(
 
 def item_of(task: Task, problem: Problem, template: Template, examples: Sequence[Side], level: int, id: str) -> Item:
     """The item that asks `problem` after `examples`; both prompts of the pair share the examples."""
-    before = template.opening + "".join(
+    before = template.prefix + "".join(
         f"{render(template, side).text} {side.answer}{template.after}" for side in examples
     )
     clean = joined([Marked(before), render(template, problem.clean)])

@@ -47,9 +47,9 @@ def intervene(
     shrunk: Callable[[str, int], None] = lambda group, tokens: None,
     progress: Progress = silent,
 ) -> None:
-    """Stores for every pair (item × layer, NaN where there is nothing): every line, every cut, knockouts, attributions.
+    """Stores for every pair (item × layer, NaN where there is nothing): every line, every ablation, knockouts, attributions.
 
-    One shard a family: which pairs give each other contributions must not depend on where a run was interrupted.
+    One shard a family: which pairs are donors of each other must not depend on where a run was interrupted.
     Where memory runs out a family is begun again in batches of fewer recomputed tokens and `shrunk` is told. Raises DoesNotFitError when a single pair doesn't fit.
     """
     most = BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])

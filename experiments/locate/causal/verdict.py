@@ -84,7 +84,7 @@ def place(effects: Effects, matched: Effects | None, config: LocateConfig) -> Pl
     n_clusters = int(np.isfinite(table).all(axis=1).sum())
     share = cluster_share((effects.raw["foil"] < 0).tolist(), effects.clusters)
     patching = _location(table, {name: site_table(usable, name) for name in CONTROLS}, usable, config, len(SITES))
-    ablation, ablation_p = _removed(usable, matched, config)
+    ablation, ablation_p = _ablated(usable, matched, config)
     reason = _why_not(patching, ablation, ablation_p, n_clusters, share.low, effects.n_layers)
     agrees = split_half(table, seed=config.seed).value if n_clusters >= 2 else None
     return Placed(patching, ablation, ablation_p, len(usable.items), weak, share.value, reason, agrees)
@@ -208,17 +208,17 @@ def _why_not(
     failed = [name for name, p in ablation_p.items() if p > ALPHA]
     if failed:
         return (
-            f"ablating no block's {LOCATED} costs more than ablating a typical one by {', '.join(failed)} "
+            f"no block's {LOCATED} costs more to ablate than a typical one's by {', '.join(failed)} ablation "
             f"(p = {max(ablation_p.values()):.3g})"
         )
     if inter.layer is None or ablated.layer is None:
         return "no block stands out"
     if abs(inter.layer - ablated.layer) > reach_of_agreement(n_layers):
-        return f"activation patching points at block {inter.layer} and ablation at block {ablated.layer}"
+        return f"activation patching singles out block {inter.layer}, ablation block {ablated.layer}"
     return None
 
 
-def _removed(
+def _ablated(
     usable: Effects, matched: Effects | None, config: LocateConfig
 ) -> tuple[Location | None, dict[str, float]]:
     tables = ablation_tables(usable)

@@ -1,4 +1,4 @@
-"""How much model time will the interventions take? Counted from the lines, cuts and pairs, before anything is run."""
+"""How much model time will the interventions take? Counted from the lines, ablations and pairs, before anything is run."""
 
 from __future__ import annotations
 

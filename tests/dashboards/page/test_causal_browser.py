@@ -35,7 +35,7 @@ def test_the_effect_stands_beside_its_controls_with_n(tab: Any) -> None:
     for words in (
         "knowledge · n 22 pairs",
         "random donor · n 22 / 16",
-        "norm-matched noise random vector",
+        "norm-matched noise",
         "wrong position",
     ):
         assert words in names

@@ -89,7 +89,7 @@ def test_layer_swaps_stand_side_by_side_and_turn_around(browser: Any, report: Pa
         assert "24" in tab.locator("#layer_swaps-panel .astable tbody").inner_text()
 
 
-def test_few_points_have_bars_and_a_null_stands_beside_what_is_lent(browser: Any, report: Path) -> None:
+def test_few_points_have_bars_and_a_null_stands_beside_layer_swaps_and_patches(browser: Any, report: Path) -> None:
     with opened(browser, report, "gmeasure=generated") as tab:
         bars = tab.evaluate(
             f"{FIGURE.format('layer_swaps')}.data.filter((t) => t.name).map((t) => [t.x.length, t.error_y.array[0], t.error_y.arrayminus[0]])"

@@ -17,7 +17,7 @@ from strata.dashboards.view import build_view
 from strata.dashboards.view.comparison import build_comparison
 from strata.experiments.items.framing import caveat_of
 
-OPENING = "<|user|>\nGo <img src=x>\n<think>\n\n</think>\n\n"
+PREFIX = "<|user|>\nGo <img src=x>\n<think>\n\n</think>\n\n"
 SHOWN = "<|user|>⏎Go <img src=x>⏎<think>⏎⏎</think>⏎⏎"
 HASH = "0f" * 32
 
@@ -44,8 +44,8 @@ def text_of(page: Path) -> str:
     ("framing", "words"),
     [("chat", "inside the chat template"), ("empty-think", "inside the chat template after an empty think block")],
 )
-def test_a_chat_is_told_in_the_caption_and_with_its_opening(tmp_path: Path, framing: Any, words: str) -> None:
-    run = located(write_synthetic_run(tmp_path / "run"), {"framing": framing, "prompt_prefix": OPENING})
+def test_a_chat_is_told_in_the_caption_and_with_its_prompt_prefix(tmp_path: Path, framing: Any, words: str) -> None:
+    run = located(write_synthetic_run(tmp_path / "run"), {"framing": framing, "prompt_prefix": PREFIX})
     changed(run / "summary.json", warnings=[caveat_of(framing)])
     page = write_report(run)
     assert f"Asked {words}. An item is answered right" in text_of(page) and "<img" not in page.read_text()
@@ -68,7 +68,7 @@ def test_a_comparison_tells_it_too_with_the_distilled_models_template(tmp_path: 
     run = write_synthetic_comparison(tmp_path / "run")
     assert "The same prompts, asked as raw text, paired by item" in text_of(write_comparison(run))
     config = json.loads((run / "manifest.json").read_text())["config"]
-    config["locate"] = {"framing": "chat", "prompt_prefix": OPENING}
+    config["locate"] = {"framing": "chat", "prompt_prefix": PREFIX}
     changed(run / "manifest.json", config=config, chat_template_sha256={"base": None, "distilled": HASH})
     assert "The same prompts, asked inside the chat template, paired by item" in text_of(write_comparison(run))
     facts = dict(build_comparison(run)["provenance"]["facts"])

@@ -78,12 +78,12 @@ def test_a_kind_that_is_not_located_says_why_in_the_sentence(tmp_path: Path) -> 
     summary = json.loads((run / "summary.json").read_text())
     summary["kinds"]["knowledge"] |= {
         "located": None,
-        "why_not_located": "activation patching points at block 3 and ablation at block 9",
+        "why_not_located": "activation patching singles out block 3, ablation block 9",
     }
     (run / "summary.json").write_text(json.dumps(summary))
     view = build_view(run)
     assert view["verdict"]["sentence"].startswith(
-        "Retrieval is not located: activation patching points at block 3 and ablation at block 9;"
+        "Retrieval is not located: activation patching singles out block 3, ablation block 9;"
     )
     assert "quick" in {b["code"] for b in view["run"]["badges"]}
     assert view["verdict"]["caveats"][0]["code"] == "quick"

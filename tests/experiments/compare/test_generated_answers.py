@@ -166,7 +166,7 @@ def test_drawn_answers_belong_to_their_seed_and_greedy_ones_to_none() -> None:
     assert texts(0.0, 1) == texts(0.0, 2)
 
 
-def test_what_is_asked_for_generated_answers_stands_behind_the_opening_and_has_the_room_that_was_given() -> None:
+def test_what_is_asked_for_generated_answers_stands_behind_the_prefix_and_has_the_room_that_was_given() -> None:
     checkpoint = tiny_checkpoint("llama", max_position_embeddings=256)
     lessons = evaluation_lessons("test", seed=0, per_family=1)[:4]
     prompt_prefix = "a b c <think> "
@@ -184,7 +184,7 @@ def test_what_is_asked_for_generated_answers_stands_behind_the_opening_and_has_t
     assert NEVER_CLOSED not in {row["reason"] for row in answers}
 
 
-def test_examples_that_think_close_the_block_that_an_opening_began() -> None:
+def test_examples_that_think_close_the_block_that_a_prompt_prefix_began() -> None:
     lesson = evaluation_lessons("test", seed=0, per_family=1)[0]
     assert leaves_open(f"<think>\n{ask(lesson, 'question_only')}")
     assert not leaves_open(f"<think>\n{ask(lesson, 'chain_of_thought')}")

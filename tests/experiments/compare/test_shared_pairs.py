@@ -39,7 +39,7 @@ def test_families_take_turns_until_there_are_enough(
             assert all(of_kind[family] == sizes[family] for family in first)
 
 
-def test_with_a_least_number_a_few_families_lend_each_other_donors() -> None:
+def test_with_a_least_number_a_few_families_have_donors_of_their_own() -> None:
     sizes: dict[tuple[Kind, str], int] = {
         ("knowledge", name): size for name, size in zip("abcde", (9, 4, 12, 8, 1), strict=True)
     }

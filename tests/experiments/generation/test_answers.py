@@ -9,7 +9,7 @@ from strata.experiments.generation.answers import NEVER_CLOSED, NOTHING, NOTHING
 
 
 @pytest.mark.parametrize(
-    ("text", "value", "thought"),
+    ("text", "value", "chain_of_thought"),
     [
         (" 12\n7 + 5 = 12", "12", None),
         (" <think> 7 + 3 = 10 </think> 12", "12", "7 + 3 = 10"),
@@ -19,9 +19,9 @@ from strata.experiments.generation.answers import NEVER_CLOSED, NOTHING, NOTHING
         ("<think>a</think> 3 <think>b</think> 4", "4", "a</think> 3 <think>b"),
     ],
 )
-def test_the_answer_follows_the_chain_of_thought(text: str, value: str, thought: str | None) -> None:
+def test_the_answer_follows_the_chain_of_thought(text: str, value: str, chain_of_thought: str | None) -> None:
     answer = extract_answer(text)
-    assert (answer.value, answer.thought, answer.reason) == (value, thought, None)
+    assert (answer.value, answer.chain_of_thought, answer.reason) == (value, chain_of_thought, None)
 
 
 @pytest.mark.parametrize(

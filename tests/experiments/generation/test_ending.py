@@ -1,4 +1,4 @@
-"""A written answer ends where a reader would say it does, and not at the first line of a thought."""
+"""A written answer ends where a reader would say it does, and not at the first line of a chain of thought."""
 
 from __future__ import annotations
 

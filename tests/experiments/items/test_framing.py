@@ -110,7 +110,7 @@ def test_a_template_that_takes_a_list_of_parts_is_given_one(template: str) -> No
     assert prompt_prefix_of(seeing, "empty-think") == f"[{REQUEST}]says:<think>\n\n</think>\n\n"
 
 
-def test_single_hops_stand_behind_the_same_opening_and_nothing_else_moves() -> None:
+def test_single_hops_stand_behind_the_same_prefix_and_nothing_else_moves() -> None:
     hop = {"prompt": "of Paris is", "answer": " x", "foil_prompt": "of France is", "foil": " y", "note": 1}
     extra = {"first_hop": hop, "second_hop": "broken", "partner": {"prompt": "the"}, "subject": "Paris"}
     item = Item("a", "composite", "f", "d", "the Paris is", " x", extra=extra)

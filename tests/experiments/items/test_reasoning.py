@@ -115,7 +115,7 @@ SOLVERS: dict[str, tuple[str, Callable[[str], str]]] = {
 }
 
 
-def test_there_are_fourteen_families_with_a_dial_and_distinct_names() -> None:
+def test_there_are_fourteen_families_with_a_difficulty_and_distinct_names() -> None:
     assert len({family.name for family in FAMILIES}) == len(FAMILIES) == 14
     assert set(SOLVERS) == {family.name for family in FAMILIES}
     for family in FAMILIES:

@@ -39,7 +39,7 @@ def test_the_unrelated_answer_is_neither_answer_nor_foil_but_of_the_family(model
             assert null is None
 
 
-def test_where_no_other_item_lends_an_answer_a_choice_does(model: Checkpoint, tmp_path: Path) -> None:
+def test_where_no_other_item_has_an_answer_to_give_a_choice_is_taken(model: Checkpoint, tmp_path: Path) -> None:
     alone = [item for item in small_items() if item["family"] == "letters"][:1]
     questions = questions_for(model, LocateConfig(), write_items(tmp_path / "items.jsonl", alone))
     (question,), (null,) = questions.encoded, unrelated_ids(questions.encoded)

@@ -134,6 +134,40 @@ def test_items_take_means_from_their_own_family_and_one_by_itself_is_excluded(ti
         torch.testing.assert_close(result.log_prob_drop[line], drops, **NEAR)
 
 
+@pytest.mark.parametrize("method", ["mean", "resample"])
+def test_a_text_given_again_is_no_donor_of_itself(method: str, tiny_models: Any) -> None:
+    checkpoint = tiny_models("llama")
+    options = {"method": method, "components": COMPONENTS, "positions": ("all", "last"), "draws": 2}
+    once = strata.ablate(checkpoint, TEXTS[:2], ANSWERS[:2], **options)
+    again = strata.ablate(
+        checkpoint, [TEXTS[0], *TEXTS[:2], TEXTS[0]], [ANSWERS[0], *ANSWERS[:2], ANSWERS[0]], **options
+    )
+    assert bool(torch.stack([drops.abs().sum() for drops in once.log_prob_drop.values()]).all())
+    for line, drops in once.log_prob_drop.items():
+        torch.testing.assert_close(again.log_prob_drop[line], drops[[0, 0, 1, 0]], **NEAR)
+
+
+def test_one_text_given_twice_has_no_donor(tiny_models: Any) -> None:
+    with pytest.raises(StrataError, match=r"None of the 2 texts can be ablated \(2 × no other text of its group"):
+        strata.ablate(tiny_models("llama"), [TEXTS[0]] * 2, ANSWERS[:2], method="mean")
+
+
+@pytest.mark.parametrize("method", ["zero", "mean", "resample"])
+def test_a_text_of_one_token_has_nothing_but_its_first(method: str, tiny_models: Any) -> None:
+    checkpoint = tiny_models("llama")
+    texts, answers = ("a", *TEXTS), (" b", *ANSWERS)
+    assert len(ids_of(checkpoint, "a")) == 1
+    result = strata.ablate(checkpoint, texts, answers, method=method)
+    assert result.excluded == {"0": "only one token, and all is every token but the first"}
+    without = strata.ablate(checkpoint, TEXTS, ANSWERS, method=method, positions=("all",))
+    if method != "resample":  # whose donors are drawn by the text's number
+        for line, drops in without.log_prob_drop.items():
+            torch.testing.assert_close(result.log_prob_drop[line], drops, **NEAR)
+    assert strata.ablate(checkpoint, texts, answers, method=method, positions="last").texts == ("0", "1", "2", "3")
+    with pytest.raises(StrataError, match=r"None of the 1 texts can be ablated .*only one token"):
+        strata.ablate(checkpoint, "a", " b")
+
+
 def test_tables_hold_the_mean_over_texts_and_the_texts(tiny_models: Any) -> None:
     checkpoint = tiny_models("llama")
     pairs = [("a b c d e", " f", "a b g d e", " g"), ("g h i j k l m", " n", "x", " o")]
@@ -162,7 +196,7 @@ def test_tables_hold_the_mean_over_texts_and_the_texts(tiny_models: Any) -> None
         (["a b"], [" c"], {"layers": 7}, "There is no layer 7"),
         (["a b"], [" c"], {"positions": "subject"}, "No text has the position 'subject'"),
         (["a b"], [" c"], {"method": "mean"}, "None of the 1 texts can be ablated (1 × no other text of its group to take a mean"),
-        (["a b"], [" c"], {"method": "resample"}, "Give at least two texts of one group"),
+        (["a b"], [" c"], {"method": "resample"}, "Give at least two different texts of one group"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_sentence(

@@ -72,7 +72,7 @@ def test_skipping_sets_the_contribution_to_nothing_from_the_first_difference_on(
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gemma2", "gpt_neox"])
-def test_the_mean_is_that_of_the_reference_tokens_that_play_the_same_part(tiny_models: Any, architecture: str) -> None:
+def test_the_mean_is_that_of_the_donors_tokens_that_play_the_same_part(tiny_models: Any, architecture: str) -> None:
     checkpoint, pairs = tiny_models(architecture), mixed_pairs()
     donors = [pair_of("r", 8, 3, subject=5, seed=11), pair_of("s", 11, 4, subject=8, seed=12)]
     model = plain(architecture, checkpoint)
@@ -81,7 +81,7 @@ def test_the_mean_is_that_of_the_reference_tokens_that_play_the_same_part(tiny_m
     drop, _ = collected(checkpoint, pairs, [*donors, pair_of("z", 9, 2, subject=4, seed=9, group="other")], ablations)
 
     def mean(component: str, layer: int, name: str) -> Tensor:
-        """Over the reference tokens of that name; of all tokens where it names none or means the rest."""
+        """Over the donors' tokens of that name; of all tokens where it names none or means the rest."""
         named, everything = [], []
         for pair, run in zip(donors, runs, strict=True):
             for token in range(pair.first_difference, len(pair.clean.ids)):

@@ -129,7 +129,7 @@ def test_a_random_donor_is_another_pair_of_the_group_with_another_answer(tiny_mo
             torch.testing.assert_close(shifts[line][row], torch.tensor(expected), **NEAR)
 
 
-def test_a_donor_has_the_position_it_lends(tiny_models: Any) -> None:
+def test_a_donor_has_the_position_that_is_patched(tiny_models: Any) -> None:
     """The nearest other answer belongs to a pair without a subject: the one behind it is the donor."""
     checkpoint = tiny_models("llama")
     pairs = [
@@ -143,7 +143,7 @@ def test_a_donor_has_the_position_it_lends(tiny_models: Any) -> None:
     assert shifts[line][1].isnan().all()
 
 
-def test_pairs_that_share_the_answer_or_the_foil_lend_nothing(tiny_models: Any) -> None:
+def test_pairs_that_share_the_answer_or_the_foil_are_no_donors(tiny_models: Any) -> None:
     pair = pair_of("a", 9, 4, subject=5, seed=1)
     same = Pair("b", pair.foil, pair.clean, pair.foil_id, pair.answer_id, pair.group)
     line = Line("random_donor", "mlp_out", "last")
@@ -151,7 +151,7 @@ def test_pairs_that_share_the_answer_or_the_foil_lend_nothing(tiny_models: Any) 
 
 
 @pytest.mark.parametrize("architecture", REFERENCED)
-def test_a_norm_matched_vector_lies_as_far_off_as_the_donor_and_is_patched_as_such(
+def test_norm_matched_noise_lies_as_far_off_as_the_donor_and_is_patched_as_such(
     tiny_models: Any, architecture: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint, pairs = tiny_models(architecture), mixed_pairs()

@@ -121,10 +121,10 @@ def test_half_precision_does_not_round_a_small_random_change_away(part: str, mon
     collected(receiver, source, mixed_pairs(), lines)
     half = len(edited) // 2
     assert half > 2
-    for (lent, own), (moved, _) in zip(edited[:half], edited[half:], strict=True):
-        wanted, random_size = ((value.float() - own.float()).norm(dim=-1) for value in (lent, moved))
+    for (given, own), (moved, _) in zip(edited[:half], edited[half:], strict=True):
+        wanted, random_size = ((value.float() - own.float()).norm(dim=-1) for value in (given, moved))
         torch.testing.assert_close(random_size, wanted, atol=1e-6, rtol=0.1)
-        assert not bool((moved == lent).all(-1)[wanted > 0].any())
+        assert not bool((moved == given).all(-1)[wanted > 0].any())
 
 
 NULLS = [CrossLine(part, where, random=True) for part in CONTRIBUTIONS for where in ("last", EVERY)]
@@ -137,7 +137,7 @@ def test_a_model_patched_with_itself_does_not_move_by_a_bit(tiny_models: Any) ->
     assert all(bool((values.nan_to_num(0.0) == 0).all()) for values in shift.values())
 
 
-def test_a_lender_on_disk_lends_what_the_model_lends_and_is_stored_once(tmp_path: Path) -> None:
+def test_a_source_model_on_disk_gives_what_it_gives_in_memory_and_is_stored_once(tmp_path: Path) -> None:
     receiver, source = (tiny_checkpoint("llama", seed=seed) for seed in (0, 1))
     pairs = mixed_pairs()
     whole = ActivationStore(tmp_path / "whole", {"model": "b"})
@@ -164,7 +164,7 @@ def test_a_store_that_lacks_a_pair_or_a_position_is_refused(tmp_path: Path, tiny
         collected(model, stored(ends), pairs, LINES[:1])
 
 
-def test_what_cannot_be_lent_is_refused(tiny_models: Any) -> None:
+def test_what_cannot_be_patched_across_models_is_refused(tiny_models: Any) -> None:
     model, pairs = tiny_models("llama"), mixed_pairs()
     with pytest.raises(StrataError, match="can't be patched across models"):
         collected(model, model, pairs, [CrossLine("resid_pre", "last")])
@@ -255,7 +255,7 @@ def brought_over(shift: Tensor, whole: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("back", [False, True], ids=["there", "back"])
-def test_an_mlp_lends_the_change_at_the_changed_block_and_nowhere_else(
+def test_an_mlp_brings_the_change_at_the_changed_block_and_nowhere_else(
     changed: tuple[str, PlantedPair], back: bool
 ) -> None:
     name, world = changed

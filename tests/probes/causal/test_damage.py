@@ -18,7 +18,7 @@ ABLATIONS = [Ablation(method, name, window) for method in METHODS for name in ("
         for window in (1, 2)]  # fmt: skip
 
 
-def removed_at(model: PlainModel, text: int, ablation: Ablation, layer: int) -> dict[int, Tensor]:
+def ablated_at(model: PlainModel, text: int, ablation: Ablation, layer: int) -> dict[int, Tensor]:
     """What stands in at the last tokens of a text: nothing, the others' mean, or the next text's."""
     runs = [model.run(ids)[1][ablation.component, layer][-LAST:] for ids in TEXTS]
     others = torch.stack([run for index, run in enumerate(runs) if index != text])
@@ -41,7 +41,7 @@ def test_damage_is_the_mean_divergence_of_the_last_tokens(tiny_models: Any, arch
             for start in range(checkpoint.n_layers - ablation.window + 1):
                 with torch.no_grad():
                     layers = range(start, start + ablation.window)
-                    edits = {(ablation.component, layer): removed_at(model, text, ablation, layer) for layer in layers}
+                    edits = {(ablation.component, layer): ablated_at(model, text, ablation, layer) for layer in layers}
                     before, after = (model.run(ids, e)[0][-LAST:].double().softmax(-1) for e in ({}, edits))
                 expected = (before * (before / after).log()).sum(-1).mean()
                 assert float(divergences[ablation][text, start]) == pytest.approx(float(expected), rel=2e-3, abs=1e-5)
