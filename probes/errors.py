@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copyreg
+from typing import Any
+
 
 class StrataError(Exception):
     """Something the person can mend. Shown once, at the edge, as one sentence; exit code 2.
@@ -22,6 +25,10 @@ class StrataError(Exception):
         self.what = what.rstrip(" .")
         self.remedy = remedy.rstrip(" .")
         super().__init__(" ".join(_ended(part) for part in (self.what, self.remedy) if part))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Members of the family are made from different parts: what was made of them travels, not the parts.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__
 
 
 def _ended(sentence: str) -> str:
