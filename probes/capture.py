@@ -72,4 +72,5 @@ def capture(
         ids=tuple(row.id for row in rows),
         texts=tuple(row.text for row in rows),
         model=request.model,
+        every_token=request.every_token,
     )

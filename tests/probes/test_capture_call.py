@@ -145,6 +145,14 @@ def test_positions_are_spans_tokens_and_places_from_the_end_and_absent_ones_are_
     assert everything.at(-4)[1].isnan().all() and everything.positions == (0, 1, 2, 3, 4)
 
 
+@pytest.mark.parametrize("positions", [[0], [0, 1], range(3)])
+def test_first_tokens_are_not_taken_for_all_tokens(positions: Any) -> None:
+    captured = strata.capture(tiny_checkpoint("llama"), TEXTS, positions=positions)
+    for place in ("last", -1):
+        with pytest.raises(StrataError, match=f"Position {place!r} was not captured. Choose among: 0"):
+            captured.at(place)
+
+
 def test_a_text_has_the_same_values_whatever_is_run_beside_it() -> None:
     checkpoint = tiny_checkpoint("gpt2")
     together = strata.capture(checkpoint, TEXTS, positions="all")
