@@ -20,7 +20,7 @@ def capture(
     *,
     sites: Sites | None = None,
     positions: Positions = (LAST,),
-    layers: Iterable[int] | None = None,
+    layers: int | Iterable[int] | None = None,
     batch_tokens: int | None = None,
     progress: Progress = silent,
 ) -> Captured:

@@ -18,6 +18,7 @@ from jaxtyping import Float
 from safetensors.torch import load_file
 from torch import Tensor
 
+from strata.probes.batching import require_batch_tokens
 from strata.probes.capture_request import (
     ALL,
     Position,
@@ -68,7 +69,7 @@ def capture_to(
     *,
     sites: Sites | None = None,
     positions: Positions = (LAST,),
-    layers: Iterable[int] | None = None,
+    layers: int | Iterable[int] | None = None,
     batch_tokens: int | None = None,
     progress: Progress = silent,
 ) -> Written:
@@ -78,6 +79,7 @@ def capture_to(
     StrataError where `directory` was captured with other settings (they are named) or holds anything else, DamagedError
     for a shard that was changed since, DoesNotFitError when the disk is full.
     """
+    require_batch_tokens(batch_tokens)
     request = request_of(checkpoint, texts, sites, positions, layers)
     ids = [text.id for text in texts]
     asked = (ALL,) if request.every_token else request.positions
@@ -125,7 +127,7 @@ def _refuse_other_values(directory: Path, store: ActivationStore, captured: Capt
 
 
 def load_captured(
-    directory: str | Path, *, sites: Sites | None = None, layers: Iterable[int] | None = None
+    directory: str | Path, *, sites: Sites | None = None, layers: int | Iterable[int] | None = None
 ) -> Captured:
     """What `strata capture --out` or `Captured.save` wrote, in the order of the texts; every checksum is compared.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copyreg
 from typing import Any
 
 
@@ -28,7 +27,11 @@ class StrataError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Members of the family are made from different parts: what was made of them travels, not the parts.
-        return copyreg.__newobj__, (type(self), *self.args), self.__dict__
+        return _remade, (type(self), self.args), self.__dict__
+
+
+def _remade(kind: type[StrataError], args: tuple[Any, ...]) -> StrataError:
+    return kind.__new__(kind, *args)
 
 
 def _ended(sentence: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from strata.probes.causal.pairs import ALL
 from strata.probes.errors import DoesNotFitError, StrataError, is_out_of_memory
 from strata.probes.prompts import Prompt
+from strata.probes.whole_numbers import numbers_of
 
 Places = str | int | Sequence[str | int]
 """`last`, `all`, names of spans, indices into the token ids (negative: from the end)."""
@@ -35,7 +36,7 @@ def windows_of(windows: int | Sequence[int]) -> tuple[int, ...]:
 
 def layers_of(layers: int | Iterable[int] | None, n_layers: int) -> list[int]:
     """The blocks asked for, ascending. Raises StrataError for one that the model lacks."""
-    asked = range(n_layers) if layers is None else [layers] if isinstance(layers, int) else sorted(set(layers))
+    asked = range(n_layers) if layers is None else sorted(set(numbers_of(layers)))
     for layer in asked:
         if not 0 <= layer < n_layers:
             raise StrataError(f"There is no layer {layer}", f"This model has the {n_layers} blocks 0 to {n_layers - 1}")
