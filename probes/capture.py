@@ -12,8 +12,10 @@ from strata.probes.checkpoints.given import Model, checkpoint_of
 from strata.probes.progress import Progress, silent
 from strata.probes.site_names import Sites
 from strata.probes.texts import LAST, Texts, texts_of
+from strata.probes.undisturbed import undisturbed
 
 
+@undisturbed()
 def capture(
     model: Model,
     texts: Texts,

@@ -37,6 +37,7 @@ from strata.probes.progress import Progress, silent
 from strata.probes.site_names import Sites, site_label, sites_of
 from strata.probes.store import ActivationStore
 from strata.probes.texts import LAST, Text
+from strata.probes.undisturbed import undisturbed
 
 SCHEMA = "strata.capture/1"
 DESCRIPTION = "capture.json"
@@ -62,6 +63,7 @@ class Written:
     """Of all shards together."""
 
 
+@undisturbed()
 def capture_to(
     directory: str | Path,
     checkpoint: Checkpoint,

@@ -68,7 +68,9 @@ def refuse_table(given: Any) -> None:
 def spans_of(spans: Any, where: str, text: str) -> Mapping[str, Span]:
     """Named ranges of `text`, `where` they come from in words. Raises StrataError for one that is no range within it."""
     if not isinstance(spans or {}, Mapping):
-        raise StrataError(f"The spans of {where} are of type {type(spans).__name__}", "Give a mapping: {name: (start, end)}")
+        raise StrataError(
+            f"The spans of {where} are of type {type(spans).__name__}", "Give a mapping: {name: (start, end)}"
+        )
     ranges = {name: _range_of(span) for name, span in (spans or {}).items()}
     for name, span in (spans or {}).items():
         start, end = ranges[name]

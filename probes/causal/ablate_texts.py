@@ -29,10 +29,12 @@ from strata.probes.causal.pairs import ALL, Single
 from strata.probes.checkpoints.given import Model, checkpoint_of
 from strata.probes.errors import StrataError
 from strata.probes.progress import Progress, silent
+from strata.probes.undisturbed import undisturbed
 
 _COMPONENTS = ("block_out", "attn_out", "mlp_out")
 
 
+@undisturbed()
 def ablate(
     model: Model,
     texts: Any,

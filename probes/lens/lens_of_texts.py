@@ -27,8 +27,10 @@ from strata.probes.lens.tuned import Tuning
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts import Prompt
 from strata.probes.texts import LAST, Text, prompts_of
+from strata.probes.undisturbed import undisturbed
 
 
+@undisturbed()
 def logit_lens(
     model: Model,
     texts: Any,
@@ -63,6 +65,7 @@ def logit_lens(
     return result
 
 
+@undisturbed()
 def tuned_lens(
     model: Model,
     texts: Any,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pandas
 import pytest
 import torch
 from plain_interventions import REFERENCED, PlainModel, plain
 from torch import Tensor
 
 import strata
+from strata.probes.asked import PAIR_FIELDS
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DoesNotFitError, StrataError
 
