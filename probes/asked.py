@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from strata.probes.errors import StrataError
-from strata.probes.texts import Span, Text, TextItem, named, texts_of
+from strata.probes.texts import Span, Text, TextItem, inside, named, refuse_table, spans_of, texts_of
 
 PAIR_FIELDS = ("prompt", "answer", "foil_prompt", "foil")
 """The parts of a pair, in the order of a tuple."""
@@ -43,6 +43,7 @@ def pairs_asked(pairs: Iterable[Any]) -> list[Asked]:
     Raises StrataError that names the pair for a part that is missing or empty, and for two prompts or two answers that
     are the same. An item without a counterfactual prompt passes: it is excluded, and counted, where pairs are aligned.
     """
+    refuse_table(pairs)
     if isinstance(pairs, str | Mapping | TextItem):
         raise StrataError("pairs isn't a list of pairs", "Give a list, also for a single pair")
     if isinstance(pairs, tuple) and len(pairs) == len(PAIR_FIELDS) and all(isinstance(part, str) for part in pairs):
@@ -60,6 +61,7 @@ def texts_asked(
 
     Raises StrataError for an empty text, an unequal number of answers or foils, and an answer that is its own foil.
     """
+    refuse_table(texts)
     given: Any = [texts] if isinstance(texts, str | Mapping | TextItem) else texts
     if isinstance(given, Iterable):
         given = [_whole_pair(number, text) if isinstance(text, tuple) else text for number, text in enumerate(given)]
@@ -80,7 +82,7 @@ def texts_asked(
             raise StrataError(f"{named(row)} has a foil and no answer", "Give answers as well")
         if question.answer and question.answer == question.foil:
             raise StrataError(
-                f"Answer and foil of {_inside(row)} are the same ({question.answer!r})", "Give two that differ"
+                f"Answer and foil of {inside(row)} are the same ({question.answer!r})", "Give two that differ"
             )
         asked.append(question)
     return asked
@@ -95,7 +97,7 @@ def _column(name: str, given: str | Sequence[str] | None, rows: Sequence[Text]) 
         raise StrataError(f"There are {len(column)} {name} for {len(rows)} texts", f"Give every text one of the {name}")
     for row, entry in zip(rows, column, strict=True):
         if not isinstance(entry, str) or (name == "answers" and not entry):
-            raise StrataError(f"The {name[:-1]} of {_inside(row)} is {entry!r}", "Give the text that would continue it")
+            raise StrataError(f"The {name[:-1]} of {inside(row)} is {entry!r}", "Give the text that would continue it")
     return column
 
 
@@ -131,18 +133,15 @@ def _with_fields(row: Text, given: Any) -> Asked:
     for name in PAIR_FIELDS[1:]:
         part = _part(given, name) or ""
         if not isinstance(part, str):
-            raise StrataError(f"The {name} of {_inside(row)} is a {type(part).__name__}", "Give a string")
+            raise StrataError(f"The {name} of {inside(row)} is a {type(part).__name__}", "Give a string")
         texts[name] = part
     group = " ".join(str(_part(given, name)) for name in ("kind", "family") if _part(given, name))
     return Asked(
         row.id, row.text, texts["answer"], texts["foil_prompt"], texts["foil"],
-        spans=row.spans, foil_spans=_part(given, "foil_spans") or {}, group=group,
+        spans=row.spans, group=group,
+        foil_spans=spans_of(_part(given, "foil_spans"), f"the foil_prompt of {inside(row)}", texts["foil_prompt"]),
     )  # fmt: skip
 
 
 def _part(given: Any, name: str) -> Any:
     return given.get(name) if isinstance(given, Mapping) else getattr(given, name, None)
-
-
-def _inside(row: Text) -> str:
-    return named(row).replace("Text", "text", 1)

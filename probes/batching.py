@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +10,9 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from strata.probes.errors import StrataError
 from strata.probes.prompts import Prompt
+from strata.probes.whole_numbers import as_whole_number
 
 Side = Literal["right", "left"]
 
@@ -32,6 +34,18 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         return Batch(*(t.to(device) for t in (self.ids, self.mask, self.position_ids, self.start)))
+
+
+def tokens_a_batch(given: int | None, device: torch.device, defaults: Mapping[str, int]) -> int:
+    """`given`, or the default of the kind of device (what isn't named is taken for a GPU). Raises StrataError below 1."""
+    require_batch_tokens(given)
+    return given or defaults.get(device.type, defaults["cuda"])
+
+
+def require_batch_tokens(given: object) -> None:
+    """Raises StrataError for what is no number of tokens; None stands for one that Strata finds."""
+    if given is not None and (as_whole_number(given) or 0) < 1:
+        raise StrataError(f"batch_tokens is {given!r}", "Give a whole number of at least 1, or leave it out")
 
 
 def pad(prompts: Sequence[Prompt], pad_id: int, side: Side = "right") -> Batch:

@@ -12,15 +12,17 @@ from strata.probes.checkpoints.given import Model, checkpoint_of
 from strata.probes.progress import Progress, silent
 from strata.probes.site_names import Sites
 from strata.probes.texts import LAST, Texts, texts_of
+from strata.probes.undisturbed import undisturbed
 
 
+@undisturbed()
 def capture(
     model: Model,
     texts: Texts,
     *,
     sites: Sites | None = None,
     positions: Positions = (LAST,),
-    layers: Iterable[int] | None = None,
+    layers: int | Iterable[int] | None = None,
     batch_tokens: int | None = None,
     progress: Progress = silent,
 ) -> Captured:
@@ -72,4 +74,5 @@ def capture(
         ids=tuple(row.id for row in rows),
         texts=tuple(row.text for row in rows),
         model=request.model,
+        every_token=request.every_token,
     )

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from strata.probes.backends.contract import Backend, Site, streams_of
-from strata.probes.batching import Side, locate_positions, pad
+from strata.probes.batching import Side, locate_positions, pad, require_batch_tokens
 from strata.probes.errors import DoesNotFitError, is_out_of_memory
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts import Prompt
@@ -41,7 +41,11 @@ class BatchBudget:
 
     @classmethod
     def for_device(cls, device: torch.device, tokens: int | None = None) -> BatchBudget:
-        """Starts small on the device; a given `tokens` is kept fixed, but still halved when memory runs out."""
+        """Starts small on the device; a given `tokens` is kept fixed, but still halved when memory runs out.
+
+        Raises StrataError for `tokens` below 1.
+        """
+        require_batch_tokens(tokens)
         if tokens is not None:
             return cls(tokens, tokens, growing=False)
         kind = device.type if device.type in _START_TOKENS else "cuda"

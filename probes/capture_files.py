@@ -18,6 +18,7 @@ from jaxtyping import Float
 from safetensors.torch import load_file
 from torch import Tensor
 
+from strata.probes.batching import require_batch_tokens
 from strata.probes.capture_request import (
     ALL,
     Position,
@@ -31,11 +32,12 @@ from strata.probes.capture_request import (
 from strata.probes.captured import Captured, CapturedModel
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DamagedError, DoesNotFitError, StrataError
-from strata.probes.files import write_whole
+from strata.probes.files import remove_unfinished, write_whole
 from strata.probes.progress import Progress, silent
 from strata.probes.site_names import Sites, site_label, sites_of
 from strata.probes.store import ActivationStore
 from strata.probes.texts import LAST, Text
+from strata.probes.undisturbed import undisturbed
 
 SCHEMA = "strata.capture/1"
 DESCRIPTION = "capture.json"
@@ -61,6 +63,7 @@ class Written:
     """Of all shards together."""
 
 
+@undisturbed()
 def capture_to(
     directory: str | Path,
     checkpoint: Checkpoint,
@@ -68,7 +71,7 @@ def capture_to(
     *,
     sites: Sites | None = None,
     positions: Positions = (LAST,),
-    layers: Iterable[int] | None = None,
+    layers: int | Iterable[int] | None = None,
     batch_tokens: int | None = None,
     progress: Progress = silent,
 ) -> Written:
@@ -78,6 +81,7 @@ def capture_to(
     StrataError where `directory` was captured with other settings (they are named) or holds anything else, DamagedError
     for a shard that was changed since, DoesNotFitError when the disk is full.
     """
+    require_batch_tokens(batch_tokens)
     request = request_of(checkpoint, texts, sites, positions, layers)
     ids = [text.id for text in texts]
     asked = (ALL,) if request.every_token else request.positions
@@ -94,19 +98,38 @@ def capture_to(
 
 
 def save_captured(directory: Path, captured: Captured) -> None:
-    """Writes what is in memory as `capture_to` would have written it."""
-    lines = _lines(captured.ids, captured.texts, captured.token_ids, captured.where.tolist(), captured.positions)
-    with _opened(directory, captured.model, captured.sites, captured.positions, lines) as store:
+    """Writes what is in memory as `capture_to` would have written it. Raises StrataError where other values are there."""
+    asked = (ALL,) if captured.every_token else captured.positions
+    lines = _lines(captured.ids, captured.texts, captured.token_ids, captured.where.tolist(), asked)
+    with _opened(directory, captured.model, captured.sites, asked, lines) as store:
+        _refuse_other_values(directory, store, captured)
         rows = [row for row, name in enumerate(captured.ids) if name not in store]
         size = max(1, min(_SHARD_TEXTS, _SHARD_BYTES // max(1, captured.values[0].nbytes)))
         for start in range(0, len(rows), size):
             chosen = rows[start : start + size]
-            values = captured.values[chosen].masked_fill(~captured.present[chosen][:, None, :, None], 0)
-            store.write([captured.ids[row] for row in chosen], {_VALUES: values}, finite=(_VALUES,))
+            store.write([captured.ids[row] for row in chosen], {_VALUES: _stored(captured, chosen)}, finite=(_VALUES,))
+
+
+def _stored(captured: Captured, rows: Sequence[int]) -> Float[Tensor, "item site position d_model"]:
+    """The values of some texts as a shard holds them."""
+    longest = max(len(captured.token_ids[row]) for row in rows) if captured.every_token else len(captured.positions)
+    values, present = captured.values[rows], captured.present[rows]
+    return values.masked_fill(~present[:, None, :, None], 0)[:, :, :longest]
+
+
+def _refuse_other_values(directory: Path, store: ActivationStore, captured: Captured) -> None:
+    number = {name: row for row, name in enumerate(captured.ids)}
+    for shard, names in store.shards().items():
+        there = load_file(shard)[_VALUES]
+        ours = _lengthened(_stored(captured, [number[name] for name in names]), there.shape[2])
+        if not torch.equal(there, ours):
+            raise StrataError(
+                f"{directory} holds other values for the same texts and settings", "Give another directory"
+            )
 
 
 def load_captured(
-    directory: str | Path, *, sites: Sites | None = None, layers: Iterable[int] | None = None
+    directory: str | Path, *, sites: Sites | None = None, layers: int | Iterable[int] | None = None
 ) -> Captured:
     """What `strata capture --out` or `Captured.save` wrote, in the order of the texts; every checksum is compared.
 
@@ -160,6 +183,7 @@ def load_captured(
         ids=tuple(row["id"] for row in rows),
         texts=tuple(row["text"] for row in rows),
         model=model,
+        every_token=asked == (ALL,),
     )
 
 
@@ -181,6 +205,8 @@ def _opened(
             f"{directory} can't be used as a directory ({error.strerror or error})", "Give another place"
         ) from error
     try:
+        for pattern in (DESCRIPTION, TEXTS, "index.json", "shard-*.safetensors"):
+            remove_unfinished(directory, pattern)
         if (directory / DESCRIPTION).exists():
             _refuse_other_settings(directory, _described(directory)[0], settings)
         else:

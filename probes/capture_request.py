@@ -25,6 +25,7 @@ from strata.probes.progress import Progress, silent
 from strata.probes.prompts import Prompt
 from strata.probes.site_names import Sites, sites_of
 from strata.probes.texts import LAST, Text, prompts_of
+from strata.probes.whole_numbers import as_whole_number
 
 ALL = "all"
 Position = str | int
@@ -65,7 +66,7 @@ def request_of(
     texts: tuple[Text, ...],
     sites: Sites | None,
     positions: Positions,
-    layers: Iterable[int] | None,
+    layers: int | Iterable[int] | None,
     prompts: Sequence[Prompt] | None = None,
 ) -> Request:
     """`prompts`: the texts' token ids where more is to be run than the texts. Raises StrataError for a text, a site, a block or a position that there isn't."""
@@ -89,12 +90,13 @@ def request_of(
 
 def positions_of(given: Positions) -> tuple[Position, ...]:
     """`last`, span names and indices, each once; `all` stands alone. A number may be written as text."""
-    entries: Sequence[object] = [given] if isinstance(given, str | int) else list(given)
+    entries: Sequence[object] = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
     asked: dict[Position, None] = {}
     for entry in entries:
-        if isinstance(entry, bool) or not isinstance(entry, str | int):
+        position = entry if isinstance(entry, str) else as_whole_number(entry)
+        if position is None:
             raise StrataError(f"{entry!r} is no position", "Give last, a span's name, a number, or all")
-        asked[int(entry) if isinstance(entry, str) and re.fullmatch(r"-?\d+", entry) else entry] = None
+        asked[int(position) if isinstance(position, str) and re.fullmatch(r"-?\d+", position) else position] = None
     if not asked:
         raise StrataError("No positions were given", "Give last, a span's name, a number, or all")
     if ALL in asked and len(asked) > 1:
@@ -116,6 +118,7 @@ def run_request(
     the batch's longest text. Raises NotSupportedError, SelfTestError, DoesNotFitError; StrataError for values that are
     infinite or undefined.
     """
+    budget = BatchBudget.for_device(checkpoint.device, batch_tokens)
     admit_once(checkpoint, request.prompts, progress=progress)
     batches = capture_batches(
         TorchHooks(checkpoint),
@@ -124,7 +127,7 @@ def run_request(
         device=checkpoint.device,
         sites=request.sites,
         positions=None if request.every_token else [_private(position) for position in request.positions],
-        budget=BatchBudget.for_device(checkpoint.device, batch_tokens),
+        budget=budget,
         progress=progress,
     )
     for batch in batches:

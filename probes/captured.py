@@ -82,6 +82,8 @@ class Captured:
     """What was asked to be run."""
     model: CapturedModel
     """Which model the values come from."""
+    every_token: bool = False
+    """Whether every token was asked for (`"all"`): positions then reach to the end of the longest text."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -99,7 +101,7 @@ class Captured:
         if position in self.positions:
             return self.values[:, :, self.positions.index(position)]
         back = -1 if position == LAST else position
-        if self.positions == tuple(range(len(self.positions))) and isinstance(back, int) and back < 0:
+        if self.every_token and isinstance(back, int) and back < 0:
             columns = torch.tensor([len(ids) + back for ids in self.token_ids])
             inside = (columns >= 0) & (columns < len(self.positions))
             values = self.values[torch.arange(len(self)), :, columns.clamp(0, len(self.positions) - 1)]
@@ -144,7 +146,7 @@ class Captured:
     def save(self, directory: str | Path) -> None:
         """Writes documented safetensors shards (docs/capture.md), to be read by `Captured.load` or `strata.load_captured`.
 
-        Raises StrataError where `directory` holds anything else, DoesNotFitError when the disk is full.
+        Raises StrataError where `directory` holds other values or anything else, DoesNotFitError when the disk is full.
         """
         from strata.probes.capture_files import save_captured
 

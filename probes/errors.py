@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class StrataError(Exception):
     """Something the person can mend. Shown once, at the edge, as one sentence; exit code 2.
@@ -22,6 +24,14 @@ class StrataError(Exception):
         self.what = what.rstrip(" .")
         self.remedy = remedy.rstrip(" .")
         super().__init__(" ".join(_ended(part) for part in (self.what, self.remedy) if part))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Members of the family are made from different parts: what was made of them travels, not the parts.
+        return _remade, (type(self), self.args), self.__dict__
+
+
+def _remade(kind: type[StrataError], args: tuple[Any, ...]) -> StrataError:
+    return kind.__new__(kind, *args)
 
 
 def _ended(sentence: str) -> str:

@@ -44,6 +44,13 @@ def whole_file(target: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
+def remove_unfinished(directory: Path, pattern: str) -> None:
+    """Removes what a kill has left of files whose names match `pattern`. Only for who alone writes to `directory`."""
+    for part in directory.glob(f".{pattern}.[0-9]*.part"):
+        with suppress(OSError):
+            part.unlink()
+
+
 def write_whole(target: Path, content: str | bytes) -> None:
     """Writes `content` (text as UTF-8) to `target` atomically. Raises DoesNotFitError when the disk is full."""
     data = content.encode() if isinstance(content, str) else content

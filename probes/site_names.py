@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from strata.probes.backends.contract import SITE_NAMES, Site, streams_of
 from strata.probes.errors import StrataError
-from strata.probes.whole_numbers import whole_numbers
+from strata.probes.whole_numbers import as_whole_number, whole_numbers
 
 STREAMS = "streams"
 SiteGiven = str | tuple[str, int] | Site
@@ -47,12 +48,17 @@ _KNOWN = ", ".join((STREAMS, *SITE_NAMES))
 
 def _is_pair(given: Any) -> bool:
     """`("mlp_out", 7)` is one site, `("mlp_out", "attn_out")` are two."""
-    return isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str) and isinstance(given[1], int)
+    return (
+        isinstance(given, tuple)
+        and len(given) == 2
+        and isinstance(given[0], str)
+        and as_whole_number(given[1]) is not None
+    )
 
 
 def _expanded(entry: Any, n_layers: int, layers: list[int] | None) -> Iterator[Site]:
     if _is_pair(entry):
-        yield _site(entry[0], entry[1], n_layers)
+        yield _site(entry[0], operator.index(entry[1]), n_layers)
         return
     if not isinstance(entry, str):
         raise StrataError(f"{entry!r} is no site", f"Write a name, or (name, block); names are: {_KNOWN}")
@@ -77,6 +83,6 @@ def _site(name: str, layer: int, n_layers: int) -> Site:
     site_name = next((known for known in SITE_NAMES if known == name), None)
     if site_name is None:
         raise StrataError(f"There is no site {name!r}", f"Choose among: {_KNOWN}")
-    if isinstance(layer, bool) or not 0 <= layer < n_layers:
+    if not 0 <= layer < n_layers:
         raise StrataError(f"There is no block {layer} for {name}", f"This model has blocks 0 to {n_layers - 1}")
-    return Site(site_name, int(layer))
+    return Site(site_name, layer)

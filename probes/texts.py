@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 from strata.probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
 from strata.probes.errors import StrataError
 from strata.probes.prompts import Prompt
+from strata.probes.whole_numbers import as_whole_number
 
 Span = tuple[int, int]
 LAST = "last"
@@ -45,6 +46,7 @@ class Text:
 
 def texts_of(texts: Texts) -> tuple[Text, ...]:
     """The texts in their order. Raises StrataError for none, an empty one, an id used twice, or what isn't a text."""
+    refuse_table(texts)
     given: Iterable[Any] = [texts] if isinstance(texts, str | TextItem | Mapping) else texts
     if not isinstance(given, Iterable):
         raise StrataError(f"{texts!r} is no text", "Give a text, a list of texts, or items")
@@ -53,6 +55,38 @@ def texts_of(texts: Texts) -> tuple[Text, ...]:
         raise StrataError("No texts were given", "Give at least one")
     _refuse_repeated_ids(rows)
     return rows
+
+
+def refuse_table(given: Any) -> None:
+    """Raises StrataError for a data frame, whose iteration gives the names of its columns."""
+    if hasattr(given, "columns"):
+        raise StrataError(
+            f"A {type(given).__name__} is no list of texts", "Give one column as a list, or the rows as mappings"
+        )
+
+
+def spans_of(spans: Any, where: str, text: str) -> Mapping[str, Span]:
+    """Named ranges of `text`, `where` they come from in words. Raises StrataError for one that is no range within it."""
+    if not isinstance(spans or {}, Mapping):
+        raise StrataError(
+            f"The spans of {where} are of type {type(spans).__name__}", "Give a mapping: {name: (start, end)}"
+        )
+    ranges = {name: _range_of(span) for name, span in (spans or {}).items()}
+    for name, span in (spans or {}).items():
+        start, end = ranges[name]
+        if not 0 <= start < end <= len(text):
+            raise StrataError(
+                f"Span {name!r} of {where} is {span!r}",
+                f"Give (start, end) in characters of the text, which has {len(text)}",
+            )
+    return ranges
+
+
+def _range_of(span: Any) -> Span:
+    """(0, 0), which is no range of a text, for what isn't two whole numbers."""
+    numbers = [as_whole_number(offset) for offset in span] if isinstance(span, Iterable) else []
+    start, end = numbers if len(numbers) == 2 else (None, None)
+    return (0, 0) if start is None or end is None else (start, end)
 
 
 def prompts_of(checkpoint: Checkpoint, rows: Sequence[Text]) -> list[Prompt]:
@@ -75,9 +109,9 @@ def _row(number: int, given: Any) -> Text:
     elif isinstance(given, Mapping):
         if not isinstance(given.get("prompt"), str):
             raise StrataError(f"Text {number} is a mapping without a text under 'prompt'", "Give it one")
-        row = Text(str(given.get("id", number)), given["prompt"], given.get("spans") or {})
+        row = Text(_id(given.get("id"), number), given["prompt"], given.get("spans") or {})
     elif isinstance(getattr(given, "prompt", None), str):
-        row = Text(str(getattr(given, "id", number)), given.prompt, getattr(given, "spans", None) or {})
+        row = Text(_id(getattr(given, "id", None), number), given.prompt, getattr(given, "spans", None) or {})
     else:
         raise StrataError(f"Text {number} is of type {type(given).__name__}", "Give texts or items")
     try:
@@ -86,12 +120,21 @@ def _row(number: int, given: Any) -> Text:
         raise StrataError(f"{named(row)} holds half a surrogate pair", "Write the character itself") from error
     if not row.text.strip():
         raise StrataError(f"{named(row)} is empty", "Leave it out, or fill it in")
-    return row
+    return replace(row, spans=spans_of(row.spans, inside(row), row.text))
+
+
+def _id(own: Any, number: int) -> str:
+    return str(number if own is None else own)
 
 
 def named(row: Text) -> str:
     """How messages call a text."""
     return f"Text {row.id}" if row.id.isdecimal() else f"Text {row.id!r}"
+
+
+def inside(row: Text) -> str:
+    """`named` in the middle of a sentence."""
+    return named(row).replace("Text", "text", 1)
 
 
 def _refuse_repeated_ids(rows: Sequence[Text]) -> None:

@@ -10,7 +10,7 @@ from strata.probes.errors import StrataError
 
 def whole_number(name: str, given: Any, least: int, most: int | None = None) -> int:
     """The option as an int. Raises StrataError that names it for anything else, and for a number beyond its bounds."""
-    number = _int_or_none(given)
+    number = as_whole_number(given)
     if number is None or number < least or (most is not None and number > most):
         bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise StrataError(f"{name} is {given!r}", f"Give a whole number {bounds}")
@@ -25,14 +25,14 @@ def whole_numbers(name: str, given: Any) -> list[int]:
         several = [given]
     numbers = []
     for entry in several:
-        number = _int_or_none(entry)
+        number = as_whole_number(entry)
         if number is None:
             raise StrataError(f"{name} holds {entry!r}", "Give a whole number, or several")
         numbers.append(number)
     return numbers
 
 
-def _int_or_none(given: Any) -> int | None:
+def as_whole_number(given: Any) -> int | None:
     """Whatever Python counts with, numpy's and torch's whole numbers too; True and False are none."""
     if isinstance(given, bool):
         return None

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from strata.dashboards.cli.display import DISPLAYS, Display
+from strata.dashboards.cli.foreign_text import escaped
 from strata.dashboards.cli.options import Option, Resolved, positive, whole
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ DISPLAY = (
 def tell_caveats(checkpoint: Checkpoint) -> None:
     """Says on stderr what was odd about opening it, whatever the display: for verbs that leave no run behind."""
     for caveat in checkpoint.caveats:
-        sys.stderr.write(f"caveat: {caveat}\n")
+        sys.stderr.write(f"caveat: {escaped(caveat)}\n")
 
 
 def open_from(spec: str, values: Mapping[str, Any], display: Display) -> Checkpoint:

@@ -17,6 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from strata.dashboards.cli.foreign_text import escaped
 from strata.dashboards.cli.stopping import Stopped
 from strata.probes.files import write_whole
 
@@ -51,7 +52,7 @@ class Display:
     def note(self, sentence: str) -> None:
         """One line that stays."""
         if self.mode != "none":
-            self.console.print(sentence, soft_wrap=True, markup=False)
+            self.console.print(escaped(sentence), soft_wrap=True, markup=False)
 
     @contextmanager
     def listening(self) -> Iterator[Display]:

@@ -8,6 +8,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from strata.dashboards.cli.foreign_text import escaped
 from strata.dashboards.cli.stopping import Stopped
 from strata.probes.errors import StrataError, is_out_of_memory
 
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _check_text(arguments)
         return _run(arguments)
     except StrataError as error:
-        sys.stderr.write(f"strata: {error}\n")
+        sys.stderr.write(f"strata: {escaped(str(error))}\n")
         return error.exit_code
     except MemoryError:
         sys.stderr.write(f"strata: {_NO_MEMORY}\n")

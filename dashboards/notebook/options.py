@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, TypedDict, is_typeddict
 
+from strata.probes.batching import require_batch_tokens
 from strata.probes.errors import StrataError
 
 
@@ -91,6 +92,7 @@ def checked_options(function: str, given: Mapping[str, Any], known: type) -> dic
             near = difflib.get_close_matches(name, names, 1)
             hint = f"Did you mean {near[0]}?" if near else f"Choose among: {', '.join(sorted(names))}"
             raise StrataError(f"strata.{function} has no option {name!r}", _ELSEWHERE.get(name, hint))
+    require_batch_tokens(given.get("batch_tokens"))
     return {
         name: (value,) if isinstance(value, str) and "tuple" in str(names[name]) else value
         for name, value in given.items()

@@ -34,11 +34,13 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.given import Model, open_checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.progress import Progress
+from strata.probes.undisturbed import undisturbed
 
 Asked = str | Path | Iterable[Item] | Iterable[str]
 """A JSON Lines file of items, items at hand, or names of built-in families, kinds and domains."""
 
 
+@undisturbed()
 def locate(
     model: Model,
     out: str | Path | None = None,
@@ -83,6 +85,7 @@ def locate(
     return load_run(directory)
 
 
+@undisturbed()
 def compare(
     base: Model,
     distilled: Model,

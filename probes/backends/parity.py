@@ -114,14 +114,14 @@ def measure_parity(
     restarts = RESTART in backends
     opened, unavailable = _open(checkpoint, [backend for backend in backends if backend != RESTART], remote)
     steps = 1 + 2 * (1 + len(opened)) + restarts
-    progress("agreement", 0, steps, "run")
+    progress("parity", 0, steps, "run")
     truth = _truth(checkpoint, prompts)
     edits = _edits(checkpoint, prompts, truth)
     expected = _edited_logits(TorchHooks(checkpoint), pad(prompts, checkpoint.pad_id), prompts, edits)
     comparisons: list[Comparison] = []
     runs: list[tuple[Backend | None, Side]] = [(backend, side) for backend in (None, *opened) for side in _SIDES]
     for done, (backend, side) in enumerate(runs, start=1):
-        progress("agreement", done, steps, "run")
+        progress("parity", done, steps, "run")
         batch = pad(prompts, checkpoint.pad_id, side)
         if backend is None:
             comparisons += _compare_plain(checkpoint, batch, side, truth)
@@ -145,7 +145,7 @@ def measure_parity(
             comparisons += _compare_edits(checkpoint, RESTART, "left", edited, expected, truth, prompts)
         except NoRestartError as error:
             unavailable[RESTART] = str(error)
-    progress("agreement", steps, steps, "run")
+    progress("parity", steps, steps, "run")
     return Parity(
         comparisons=tuple(comparisons),
         unavailable=unavailable,

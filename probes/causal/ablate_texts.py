@@ -29,12 +29,14 @@ from strata.probes.causal.pairs import ALL, Single
 from strata.probes.checkpoints.given import Model, checkpoint_of
 from strata.probes.errors import StrataError
 from strata.probes.progress import Progress, silent
+from strata.probes.undisturbed import undisturbed
 from strata.probes.whole_numbers import whole_number
 
 _COMPONENTS = ("block_out", "attn_out", "mlp_out")
 _ONE_TOKEN = "only one token, and all is every token but the first"
 
 
+@undisturbed()
 def ablate(
     model: Model,
     texts: Any,

@@ -19,6 +19,7 @@ from torch import Tensor
 from strata.probes.backends.recording import Recording, record
 from strata.probes.backends.restart import Component, Values, Variant, batches_of_variants, sweep
 from strata.probes.backends.runs import Runs
+from strata.probes.batching import tokens_a_batch
 from strata.probes.causal.activation_patching import BATCH_TOKENS, starts_of
 from strata.probes.causal.noise import generator_for
 from strata.probes.causal.pairs import ALL, Target, batches_of, reach_columns
@@ -82,7 +83,7 @@ def ablate_pairs(
     mean and no resample ablation. `layers`: first blocks of the windows, ascending; None: all of them.
     """
     runs = runs or Runs(checkpoint)
-    tokens = batch_tokens or BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])
+    tokens = tokens_a_batch(batch_tokens, checkpoint.device, BATCH_TOKENS)
     done = 0
     known: dict[str, _Donors | None] = {}
     progress(stage, 0, len(pairs), "pairs")

@@ -18,6 +18,7 @@ from torch import Tensor
 from strata.probes.backends.recording import Recording
 from strata.probes.backends.restart import Component, Variant, batches_of_variants, sweep
 from strata.probes.backends.runs import Runs
+from strata.probes.batching import tokens_a_batch
 from strata.probes.causal.noise import unit_vectors
 from strata.probes.causal.pairs import ALL, Pair, batches_of, reach_columns
 from strata.probes.causal.scores import logit_difference
@@ -77,7 +78,7 @@ def patch_pairs(
     Raises NoRestartError where the architecture can't be run from the middle, StrataError for edits that don't fit.
     """
     runs = runs or Runs(checkpoint)
-    tokens = batch_tokens or BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])
+    tokens = tokens_a_batch(batch_tokens, checkpoint.device, BATCH_TOKENS)
     done = 0
     progress(stage, 0, len(pairs), "pairs")
     for rows in batches_of(pairs, tokens):

@@ -20,6 +20,7 @@ from strata.probes.backends.recording import Recording
 from strata.probes.backends.rerun_block import rerun_block
 from strata.probes.backends.runs import Runs
 from strata.probes.backends.torch_hooks import hook_output
+from strata.probes.batching import tokens_a_batch
 from strata.probes.causal.activation_patching import BATCH_TOKENS
 from strata.probes.causal.pairs import Pair, batches_of
 from strata.probes.causal.scores import logit_difference
@@ -49,7 +50,7 @@ def attribution(
 ) -> Iterator[Attributed]:
     """Yields the first-order estimates batch by batch, from two forward passes and one backward pass a batch."""
     runs = runs or Runs(checkpoint)
-    tokens = batch_tokens or BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])
+    tokens = tokens_a_batch(batch_tokens, checkpoint.device, BATCH_TOKENS)
     done = 0
     progress(stage, 0, len(pairs), "pairs")
     for rows in batches_of(pairs, tokens):

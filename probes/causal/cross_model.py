@@ -19,6 +19,7 @@ from torch import Tensor
 
 from strata.probes.backends.recording import Recording, record
 from strata.probes.backends.restart import Component, Variant, sweep
+from strata.probes.batching import tokens_a_batch
 from strata.probes.causal.activation_patching import BATCH_TOKENS
 from strata.probes.causal.model_pairs import batches_by_length, check_ids, check_same_shape
 from strata.probes.causal.noise import generator_for, unit_vectors
@@ -130,7 +131,7 @@ def cross_patch(
         check_same_shape(receiver, source)
         check_ids(pairs, source)
         source = source_of(source)
-    tokens = batch_tokens or BATCH_TOKENS.get(receiver.device.type, BATCH_TOKENS["cuda"])
+    tokens = tokens_a_batch(batch_tokens, receiver.device, BATCH_TOKENS)
     done = 0
     progress(stage, 0, len(pairs), "pairs")
     for rows in batches_by_length(pairs, tokens):

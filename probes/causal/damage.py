@@ -10,6 +10,7 @@ from torch import Tensor
 
 from strata.probes.backends.recording import Recording, record
 from strata.probes.backends.restart import Values, Variant, sweep
+from strata.probes.batching import tokens_a_batch
 from strata.probes.causal.ablation import Ablation
 from strata.probes.causal.activation_patching import BATCH_TOKENS
 from strata.probes.causal.scores import divergence_per_token
@@ -36,7 +37,7 @@ def damage(
     `texts`: token ids, each longer than `last_tokens`. The mean an ablation puts in place is that of all texts but the
     text itself; a resampled contribution is the next text's at the same distance from the end.
     """
-    tokens = batch_tokens or BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])
+    tokens = tokens_a_batch(batch_tokens, checkpoint.device, BATCH_TOKENS)
     n_layers, size = checkpoint.n_layers, max(2, tokens // last_tokens)
     divergences: dict[Ablation, list[Tensor]] = {ablation: [] for ablation in ablations}
     progress(stage, 0, len(texts), "texts")

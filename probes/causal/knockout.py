@@ -11,6 +11,7 @@ from torch import Tensor
 
 from strata.probes.backends.restart import Knockout, sweep
 from strata.probes.backends.runs import Runs
+from strata.probes.batching import tokens_a_batch
 from strata.probes.causal.activation_patching import BATCH_TOKENS
 from strata.probes.causal.pairs import Pair, batches_of
 from strata.probes.causal.scores import logit_difference
@@ -41,7 +42,7 @@ def knockout(
 ) -> Iterator[KnockedOut]:
     """Hides each span's last token from the last position in `window` blocks in a row; only that position is recomputed."""
     runs = runs or Runs(checkpoint)
-    tokens = batch_tokens or BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])
+    tokens = tokens_a_batch(batch_tokens, checkpoint.device, BATCH_TOKENS)
     starts = range(checkpoint.n_layers - min(window, checkpoint.n_layers) + 1)
     done = 0
     progress(stage, 0, len(pairs), "pairs")

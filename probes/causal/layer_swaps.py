@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from strata.probes.backends.body_run import BodyRun, run_block, run_body
 from strata.probes.backends.shared_rows import shares_rows
+from strata.probes.batching import tokens_a_batch
 from strata.probes.causal.model_pairs import batches_by_length, check_ids, check_same_shape
 from strata.probes.causal.pairs import Pair
 from strata.probes.causal.random_delta import RandomDelta
@@ -123,7 +124,7 @@ def swap_layers(
     _check(base, donor, layer_swaps)
     models = [base, *([donor] if isinstance(donor, Checkpoint) else [])]
     check_ids(pairs, *models)
-    tokens = batch_tokens or BATCH_TOKENS.get(base.device.type, BATCH_TOKENS["cuda"])
+    tokens = tokens_a_batch(batch_tokens, base.device, BATCH_TOKENS)
     batches = list(_batches_by_beginning(pairs, tokens)) if share else []
     longest = _longest_row(pairs, batches)
     shared = share and all(shares_rows(model, longest) for model in models)

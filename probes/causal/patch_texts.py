@@ -35,6 +35,7 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.given import Model, checkpoint_of
 from strata.probes.errors import StrataError
 from strata.probes.progress import Progress, silent
+from strata.probes.undisturbed import undisturbed
 
 Direction = Literal["denoise", "noise", "both"]
 
@@ -42,6 +43,7 @@ _TESTED: WeakSet[Checkpoint] = WeakSet()
 """Checkpoints that passed the self-tests of interventions: these are about the model, not about the pairs."""
 
 
+@undisturbed()
 def patch(
     model: Model,
     pairs: Iterable[Any],

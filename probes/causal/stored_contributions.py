@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from strata.probes.backends.recording import record
+from strata.probes.batching import tokens_a_batch
 from strata.probes.causal.activation_patching import BATCH_TOKENS
 from strata.probes.causal.cross_model import EVERY, SourceModel, SourceRun, difference_of
 from strata.probes.causal.model_pairs import batches_by_length, check_ids
@@ -44,7 +45,7 @@ def store_contributions(
     places_of = dict(zip((pair.key for pair in pairs), _tokens(pairs, names), strict=True))
     left = [pair for pair in pairs if pair.key not in store]
     check_ids(left, checkpoint)
-    tokens = batch_tokens or BATCH_TOKENS.get(checkpoint.device.type, BATCH_TOKENS["cuda"])
+    tokens = tokens_a_batch(batch_tokens, checkpoint.device, BATCH_TOKENS)
     done = len(pairs) - len(left)
     progress(stage, done, len(pairs), "pairs")
     for rows in batches_by_length(left, tokens):

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from strata.probes.checkpoints.own_view import shared
+from strata.probes.checkpoints.own_view import LIBRARIES, has_own_forward_hooks, shared
 from strata.probes.errors import StrataError
 
 _BRIDGE = "transformer_lens.model_bridge.transformer_bridge.TransformerBridge"
@@ -59,6 +59,20 @@ def unwrapped(bridge: Any) -> Any:
             if buffer is not None:
                 module._buffers[name] = _held(original_module._buffers, name, path, buffer)
     return clean
+
+
+def hooked_in(bridge: Any) -> tuple[str, ...]:
+    """The hook points and modules of the bridge that carry a person's own forward hooks."""
+    modules: dict[nn.Module, str] = {}
+    for path, module in (*bridge.named_modules(), *bridge.original_model.named_modules()):
+        modules.setdefault(module, path.replace(f"{_WRAPPED}.", ""))
+    libraries = (*LIBRARIES, "transformer_lens")
+    # A hook point puts a function of its own around every hook that it is given.
+    return tuple(
+        path
+        for module, path in modules.items()
+        if getattr(module, "fwd_hooks", ()) or has_own_forward_hooks(module, libraries)
+    )
 
 
 def text_start_of(bridge: Any) -> tuple[int, ...]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from torch import nn
 
-from strata.probes.checkpoints.bridge import is_bridge, is_inside_bridge, text_start_of, unwrapped
+from strata.probes.checkpoints.bridge import hooked_in, is_bridge, is_inside_bridge, text_start_of, unwrapped
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open import checkpoint_from
 from strata.probes.checkpoints.open import open_checkpoint as open_spec
 from strata.probes.checkpoints.own_view import own_view
 from strata.probes.errors import StrataError
 from strata.probes.progress import Progress, silent
+from strata.probes.undisturbed import in_own_precision
 
 Model = str | Checkpoint | tuple[Any, Any] | Any
 """A spec such as "smollm2", a Checkpoint, a tuple (Hugging Face model, tokenizer), or a TransformerLens TransformerBridge."""
@@ -38,6 +39,7 @@ def checkpoint_of(model: Model) -> Checkpoint:
     return open_checkpoint(model)
 
 
+@in_own_precision()
 def open_checkpoint(
     model: Model,
     tokenizer: Any = None,
@@ -93,20 +95,25 @@ def open_checkpoint(
     if is_inside_bridge(model):
         raise StrataError("This Hugging Face model has been rewritten by a TransformerLens bridge", "Give the bridge")
     view, hooked = own_view(model)
-    caveats: tuple[str, ...] = ()
-    if hooked:
-        first = hooked[0] or type(model).__name__
-        caveats = (f"The forward hooks on {len(hooked)} of the model's modules (first: {first}) are not in force",)
-    return checkpoint_from(view, tokenizer, caveats=caveats)
+    return checkpoint_from(view, tokenizer, caveats=_caveats_of_hooks(hooked, model))
+
+
+def _caveats_of_hooks(hooked: Sequence[str], model: Any) -> tuple[str, ...]:
+    if not hooked:
+        return ()
+    first = hooked[0] or type(model).__name__
+    return (f"The forward hooks on {len(hooked)} of the model's modules (first: {first}) are not in force",)
 
 
 def _from_bridge(bridge: Any, tokenizer: Any) -> Checkpoint:
+    caveats = _caveats_of_hooks(hooked_in(bridge), bridge)
     if tokenizer is not None:
         _require_tokenizer(tokenizer, "TransformerBridge")
-        return checkpoint_from(unwrapped(bridge), tokenizer)
+        return checkpoint_from(unwrapped(bridge), tokenizer, caveats=caveats)
     _require_tokenizer(bridge.tokenizer, "TransformerBridge")
     # Whether a text gets a BOS is the bridge's own choice, often another one than its tokenizer's.
-    return replace(checkpoint_from(unwrapped(bridge), bridge.tokenizer), text_start=text_start_of(bridge))
+    checkpoint = checkpoint_from(unwrapped(bridge), bridge.tokenizer, caveats=caveats)
+    return replace(checkpoint, text_start=text_start_of(bridge))
 
 
 def _require_tokenizer(tokenizer: Any, name: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-_LIBRARIES = ("transformers", "accelerate", "torch")
+LIBRARIES = ("transformers", "accelerate", "torch")
 _FOR_GRADIENTS = "make_inputs_require_grad"
 
 
@@ -29,9 +29,15 @@ def own_view(model: Any) -> tuple[Any, tuple[str, ...]]:
             hooks: dict[int, Any] = getattr(module, name)
             kept = OrderedDict((key, hook) for key, hook in hooks.items() if _belongs(hook))
             memo[id(hooks)] = kept
-            if "forward" in name and any(not _is_the_libraries(hook) for hook in hooks.values()):
-                left_behind.append(path)
-    return copy.deepcopy(model, memo), tuple(dict.fromkeys(left_behind))
+        if has_own_forward_hooks(module):
+            left_behind.append(path)
+    return copy.deepcopy(model, memo), tuple(left_behind)
+
+
+def has_own_forward_hooks(module: nn.Module, libraries: tuple[str, ...] = LIBRARIES) -> bool:
+    """Whether a forward hook of `module` is a person's own."""
+    hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
+    return any(not is_a_librarys(hook, libraries) for hook in hooks)
 
 
 def shared(parameter: Tensor) -> nn.Parameter:
@@ -40,10 +46,10 @@ def shared(parameter: Tensor) -> nn.Parameter:
 
 
 def _belongs(hook: Callable[..., Any]) -> bool:
-    return _is_the_libraries(hook) and _FOR_GRADIENTS not in getattr(hook, "__qualname__", "")
+    return is_a_librarys(hook) and _FOR_GRADIENTS not in getattr(hook, "__qualname__", "")
 
 
-def _is_the_libraries(hook: Any) -> bool:
+def is_a_librarys(hook: Any, libraries: tuple[str, ...] = LIBRARIES) -> bool:
     """transformers keeps hooks of its own on every model that was once asked for its hidden states."""
     function = hook.func if isinstance(hook, partial) else hook
-    return (getattr(function, "__module__", None) or "").partition(".")[0] in _LIBRARIES
+    return (getattr(function, "__module__", None) or "").partition(".")[0] in libraries

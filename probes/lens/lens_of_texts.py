@@ -27,9 +27,11 @@ from strata.probes.lens.tuned import Tuning
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts import Prompt
 from strata.probes.texts import LAST, Text, prompts_of
+from strata.probes.undisturbed import undisturbed
 from strata.probes.whole_numbers import whole_number
 
 
+@undisturbed()
 def logit_lens(
     model: Model,
     texts: Any,
@@ -64,6 +66,7 @@ def logit_lens(
     return result
 
 
+@undisturbed()
 def tuned_lens(
     model: Model,
     texts: Any,

@@ -27,6 +27,7 @@ from strata.probes.linear.scores import ProbeScores
 from strata.probes.linear.weights import Weights, fit_weights
 from strata.probes.progress import Progress, silent
 from strata.probes.threads import threads_for
+from strata.probes.undisturbed import in_own_precision
 
 SCHEMA = "strata.linear_probe/1"
 
@@ -85,6 +86,7 @@ class LinearProbe:
         self._grid = grid_of(penalty)
         self._fitted: _Fitted | None = None
 
+    @in_own_precision()
     def fit(self, x: Activations, labels: Sequence[Any], clusters: Sequence[object] | None = None) -> Self:
         """Learns the labels at every stream; items whose label is missing are excluded and counted in `excluded_`.
 
@@ -133,6 +135,7 @@ class LinearProbe:
         right = (logits.argmax(-1).numpy() == truth)[there].mean(0)
         return right if has_axis else right[0]
 
+    @in_own_precision()
     def cross_validate(
         self,
         x: Activations,

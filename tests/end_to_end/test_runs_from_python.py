@@ -187,6 +187,7 @@ def test_python_and_the_terminal_have_the_same_options(verb: Any, options: Any) 
         ({"items": "no-such-file.jsonl"}, "Can't read the item file no-such-file.jsonl"),
         ({"items": ["capitol"]}, "There is no item family, kind or domain 'capitol'"),
         ({"draws": 3}, "Give at least 100"),
+        ({"batch_tokens": 0}, "batch_tokens is 0. Give"),
         ({"dtype": "float99"}, "float99"),
     ],
 )

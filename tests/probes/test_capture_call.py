@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy
+import pandas
 import pytest
 import torch
 from bridges import tiny_bridge
@@ -120,8 +122,16 @@ def test_block_out_is_what_the_stream_gains() -> None:
 def test_sites_are_named_in_any_of_the_ways_and_layers_choose_among_them() -> None:
     checkpoint = tiny_checkpoint("llama")
     whole = strata.capture(checkpoint, TEXTS, sites="mlp_out")
-    for sites, layers in ((("mlp_out", 1), None), ("mlp_out.1", None), (["mlp_out"], [1])):
-        part = strata.capture(checkpoint, TEXTS, sites=sites, layers=layers)
+    for sites, layers in (
+        (("mlp_out", 1), None),
+        ("mlp_out.1", None),
+        (["mlp_out"], [1]),
+        ("mlp_out", 1),
+        ("mlp_out", numpy.array([1])),
+        ([("mlp_out", numpy.int64(1))], None),
+        ("mlp_out", torch.tensor(1)),
+    ):
+        part = strata.capture(checkpoint, TEXTS, sites=sites, layers=layers)  # type: ignore[arg-type]
         assert part.sites == (("mlp_out", 1),) and torch.equal(part.values, whole.values[:, 1:2])
     streams = strata.capture(checkpoint, TEXTS, layers=[N_LAYERS, 0])
     assert streams.sites == (("resid_post", N_LAYERS - 1), ("resid_pre", 0))
@@ -143,6 +153,14 @@ def test_positions_are_spans_tokens_and_places_from_the_end_and_absent_ones_are_
         _ = strata.capture(checkpoint, items, positions="subject").streams
     assert torch.equal(captured.at(-2), everything.at(-2)) and torch.equal(captured.at("last"), everything.at("last"))
     assert everything.at(-4)[1].isnan().all() and everything.positions == (0, 1, 2, 3, 4)
+
+
+@pytest.mark.parametrize("positions", [[0], [0, 1], range(3)])
+def test_first_tokens_are_not_taken_for_all_tokens(positions: Any) -> None:
+    captured = strata.capture(tiny_checkpoint("llama"), TEXTS, positions=positions)
+    for place in ("last", -1):
+        with pytest.raises(StrataError, match=f"Position {place!r} was not captured. Choose among: 0"):
+            captured.at(place)
 
 
 def test_a_text_has_the_same_values_whatever_is_run_beside_it() -> None:
@@ -184,6 +202,18 @@ def test_what_cannot_be_captured_is_refused_in_one_sentence() -> None:
         ({"texts": ["a"], "sites": ("mlp_out", -1)}, "no block -1"),
         ({"texts": ["a"], "layers": [4]}, "no stream 4"),
         ({"texts": ["a"], "sites": []}, "No sites"),
+        ({"texts": ["a"], "layers": [1.5]}, "1.5 in layers is no whole number"),
+        ({"texts": ["a"], "layers": "3"}, "'3' in layers is no whole number"),
+        ({"texts": ["a"], "layers": True}, "True in layers is no whole number"),
+        ({"texts": ["a"], "sites": [("mlp_out", 1.5)]}, "is no site"),
+        ({"texts": ["a"], "positions": 1.5}, "1.5 is no position"),
+        ({"texts": pandas.DataFrame({"prompt": ["a"], "spans": [{}]})}, "A DataFrame is no list of texts"),
+        ({"texts": [{"prompt": "a b", "spans": 5}]}, "The spans of text 0 are of type int"),
+        *(
+            ({"texts": [{"prompt": "a b", "id": "q", "spans": {"s": span}}]}, r"Span 's' of text 'q' is .* which has 3\.")
+            for span in (5, "ab", (1,), (0, 1, 2), (0, 1.0), (0, 4), (-1, 2), (2, 2), (2, 1), (False, True))
+        ),
+        *(({"texts": ["a"], "batch_tokens": count}, rf"batch_tokens is {count!r}\. Give") for count in (0, -5, 1.5, True)),
         ({"texts": [item], "positions": "object"}, r"No text has a position 'object'\. Choose among: last, subject"),
         ({"texts": ["a b"], "positions": 2}, r"No text has a position 2\. Tokens are counted from 0, and the longest text has 2"),
         ({"texts": ["a b"], "positions": ["all", "last"]}, "'all' holds every other one"),
@@ -212,3 +242,8 @@ def test_infinite_values_are_refused_by_name() -> None:
     texts.insert(7, "b a")
     with pytest.raises(StrataError, match=r"1 texts \(first: '7'\) gave infinite or undefined values in torch.float32"):
         strata.capture((model, tiny_tokenizer()), texts)
+
+
+def test_items_without_an_id_of_their_own_are_called_by_their_number() -> None:
+    given = [{"prompt": "a", "id": None}, {"prompt": "b"}, Question("c", id=None)]  # type: ignore[arg-type]
+    assert strata.capture(tiny_checkpoint("llama"), given).ids == ("0", "1", "2")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def checkpoint() -> Checkpoint:
 def same(captured: strata.Captured, other: strata.Captured) -> None:
     torch.testing.assert_close(captured.values, other.values, rtol=1e-5, atol=1e-5, equal_nan=True)
     assert torch.equal(captured.where, other.where) and captured.values.dtype == other.values.dtype
-    for name in ("sites", "positions", "token_ids", "ids", "texts", "model"):
+    for name in ("sites", "positions", "token_ids", "ids", "texts", "model", "every_token"):
         assert getattr(captured, name) == getattr(other, name)
 
 
@@ -164,3 +165,45 @@ def test_what_fits_neither_memory_nor_disk_is_refused_before_it_is_begun(
         capture_to(tmp_path / "new", checkpoint, texts_of(ITEMS))
     with pytest.raises(StrataError, match=r"holds no mlp_out.0. It holds resid_pre.0"):
         strata.load_captured(tmp_path, sites="mlp_out")
+
+
+@pytest.mark.usefixtures("small_shards")
+@pytest.mark.parametrize("positions", [["last", "second"], "all"])
+def test_saving_and_capturing_to_disk_take_up_each_others_directory(
+    positions: Any, checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    captured = strata.capture(checkpoint, ITEMS, positions=positions, batch_tokens=1)
+    captured.save(tmp_path / "saved")
+    assert capture_to(tmp_path / "saved", checkpoint, texts_of(ITEMS), positions=positions).new == 0
+    capture_to(tmp_path / "run", checkpoint, texts_of(ITEMS), positions=positions, batch_tokens=1)
+    settings = [json.loads((tmp_path / name / "capture.json").read_text())["settings"] for name in ("saved", "run")]
+    assert settings[0] == settings[1] and (settings[0]["positions"] == ["all"]) == (positions == "all")
+    loaded = strata.load_captured(tmp_path / "run")
+    loaded.save(tmp_path / "run")
+    same(strata.load_captured(tmp_path / "run"), captured)
+
+
+@pytest.mark.usefixtures("small_shards")
+@pytest.mark.parametrize("positions", [["last", "second"], "all"])
+def test_other_values_for_the_same_texts_are_refused(positions: Any, checkpoint: Checkpoint, tmp_path: Path) -> None:
+    captured = strata.capture(checkpoint, ITEMS, positions=positions)
+    captured.save(tmp_path)
+    captured.save(tmp_path)
+    for row in (0, len(ITEMS) - 1):
+        values = captured.values.clone()
+        values[row, -1, 0, -1] += 1
+        with pytest.raises(StrataError, match="holds other values for the same texts and settings"):
+            replace(captured, values=values).save(tmp_path)
+    same(strata.load_captured(tmp_path), captured)
+
+
+def test_what_a_kill_left_of_a_file_is_gone_after_the_next_start(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    captured = strata.capture(checkpoint, ITEMS)
+    for name in ("shard-00000.safetensors", "capture.json", "texts.jsonl", "index.json"):
+        (tmp_path / f".{name}.4711.part").write_text("half")
+    (tmp_path / ".mine.part").write_text("not Strata's")
+    captured.save(tmp_path)
+    assert [file.name for file in tmp_path.glob(".*.part")] == [".mine.part"]
+    (tmp_path / ".shard-00001.safetensors.4711.part").write_text("half")
+    assert capture_to(tmp_path, checkpoint, texts_of(ITEMS)).new == 0
+    assert [file.name for file in tmp_path.glob(".*.part")] == [".mine.part"]

@@ -145,3 +145,9 @@ def test_a_model_that_cannot_be_restarted_is_compared_otherwise_and_says_why(
     assert "can't be restarted" in parity.unavailable["restart"]
     assert parity.ok
     assert {comparison.backend for comparison in parity.comparisons} == {"huggingface", "torch"}
+
+
+def test_progress_calls_parity_by_its_name() -> None:
+    stages: list[str] = []
+    measure_parity(tiny_checkpoint("llama"), backends=["torch"], progress=lambda stage, *_: stages.append(stage))
+    assert set(stages) == {"parity"}

@@ -194,6 +194,7 @@ def test_tables_hold_the_mean_over_texts_and_the_texts(tiny_models: Any) -> None
         (["a b"], [" c"], {"method": "median"}, "There is no 'median' among the methods"),
         (["a b"], [" c"], {"components": "resid_pre"}, "There is no 'resid_pre' among the components"),
         (["a b"], [" c"], {"layers": 7}, "There is no layer 7"),
+        (["a b", "c"], [" c", " d"], {"batch_tokens": -5}, "batch_tokens is -5. Give"),
         (["a b"], [" c"], {"positions": "subject"}, "No text has the position 'subject'"),
         (["a b"], [" c"], {"method": "mean"}, "None of the 1 texts can be ablated (1 × no other text of its group to take a mean"),
         (["a b"], [" c"], {"method": "resample"}, "Give at least two different texts of one group"),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pandas
 import pytest
 import torch
 from plain_interventions import REFERENCED, PlainModel, plain
 from torch import Tensor
 
 import strata
+from strata.probes.asked import PAIR_FIELDS
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DoesNotFitError, StrataError
 
@@ -286,6 +288,11 @@ PAIR = ("a b c", " d", "a e c", " f")
         ([PAIR], {"components": ()}, "No components were given"),
         ([PAIR], {"layers": 3}, "There is no layer 3. This model has the 3 blocks 0 to 2"),
         ([PAIR], {"layers": [-1]}, "There is no layer -1"),
+        ([PAIR], {"layers": [1.5]}, "1.5 in layers is no whole number"),
+        ([PAIR], {"layers": "1"}, "'1' in layers is no whole number"),
+        ([PAIR], {"batch_tokens": 0}, "batch_tokens is 0. Give"),
+        ([dict(zip(PAIR_FIELDS, PAIR, strict=True), foil_spans={"s": (0, 99)})], {}, "Span 's' of the foil_prompt of text 0 is (0, 99)"),
+        (pandas.DataFrame([dict(zip(PAIR_FIELDS, PAIR, strict=True))]), {}, "A DataFrame is no list of texts"),
         ([PAIR], {"positions": "subject"}, "No pair has the position 'subject'. Choose among: last, all, or a number"),
         ([PAIR], {"positions": 9}, "No pair has the position '9'"),
         ([PAIR], {"direction": "sideways"}, "There is no direction 'sideways'"),

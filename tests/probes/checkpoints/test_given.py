@@ -126,6 +126,24 @@ def test_the_model_inside_a_bridge_is_the_one_that_was_put_in(architecture: str,
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gpt2"])
+def test_a_bridges_own_hooks_stay_behind_and_are_counted(architecture: str, tmp_path: Path) -> None:
+    bridge = tiny_bridge(architecture, tmp_path)
+    bridge.run_with_cache("a b")  # leaves hooks of both libraries on the bridge
+    plain = strata.capture(bridge, "a b c", sites="mlp_out")
+    assert plain.model.caveats == ()
+    bridge.add_hook("blocks.1.hook_mlp_out", lambda values, hook: values * 0)
+    for tokenizer in (None, bridge.tokenizer):
+        captured = strata.capture(strata.open_checkpoint(bridge, tokenizer), "a b c", sites="mlp_out")
+        words = "The forward hooks on 1 of the model's modules (first: blocks.1.mlp.hook_out) are not in force"
+        assert captured.model.caveats == (words,)
+        assert tokenizer is not None or torch.equal(captured.values, plain.values)
+    bridge.original_model.register_forward_hook(lambda module, inputs, output: None)
+    (caveat,) = checkpoint_of(bridge).caveats
+    assert "hooks on 2 of" in caveat
+    bridge.reset_hooks()
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gpt2"])
 def test_a_bridge_with_processed_weights_is_refused(architecture: str, tmp_path: Path) -> None:
     bridge = tiny_bridge(architecture, tmp_path)
     bridge.enable_compatibility_mode()

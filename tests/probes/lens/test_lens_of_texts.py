@@ -162,6 +162,7 @@ def test_a_fitted_lens_is_saved_read_and_refused_for_another_unembedding(
         ("a b", None, {"foils": " c"}, "Text 0 has a foil and no answer"),
         ("a b", " c", {"positions": "subject"}, "No text has a position 'subject'"),
         ("a b", " c", {"top_k": 0}, "top_k is 0"),
+        ("a b", " c", {"batch_tokens": 0}, "batch_tokens is 0. Give"),
         (7, None, {}, "7 is no text"),
     ],
 )  # fmt: skip
