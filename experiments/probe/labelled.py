@@ -18,7 +18,7 @@ from strata.experiments.items.jsonl import REQUIRED, item_from_dict, item_to_dic
 from strata.experiments.locate.questions import entity_of
 from strata.experiments.probe.config import ProbeConfig
 from strata.probes.errors import StrataError
-from strata.probes.linear.labels import plain_label
+from strata.probes.plain_values import plain_value
 
 _KNOWN = 12
 """Fields that a message names."""
@@ -146,7 +146,7 @@ def _labelled(row: Row, config: ProbeConfig) -> Labelled:
     if not isinstance(text, str) or not text.strip():
         kind = "is empty" if isinstance(text, str) else "is missing" if text is None else f"is a {type(text).__name__}"
         raise StrataError(f"{row.where}: the text in {config.text!r} {kind}", "Fill it in, or drop the row")
-    label = plain_label(_value(row, config.target))
+    label = plain_value(_value(row, config.target))
     if isinstance(label, (list, dict, tuple)):
         inner = f"{config.target}[0]" if not isinstance(label, dict) else f"{config.target}.{next(iter(label), 'key')}"
         kind = "an object" if isinstance(label, dict) else "a list"

@@ -17,15 +17,18 @@ from torch import Tensor
 
 from strata.probes.errors import DamagedError, StrataError
 from strata.probes.files import whole_file
+from strata.probes.linear.clusters import clusters_of
 from strata.probes.linear.cross_validation import PRECISION, at_once, cross_validate
-from strata.probes.linear.folds import assign_folds, encode, splits_of
+from strata.probes.linear.folds import assign_folds, splits_of
 from strata.probes.linear.heldout import score_held_out
 from strata.probes.linear.inputs import Activations, HasStreams, streams_of
-from strata.probes.linear.labels import as_array, label_from_json, label_to_json, labels_of, plain_label
+from strata.probes.linear.labels import as_array, label_from_json, label_to_json, labels_of
 from strata.probes.linear.penalties import Penalty, grid_of
 from strata.probes.linear.scores import ProbeScores
 from strata.probes.linear.weights import Weights, fit_weights
+from strata.probes.plain_values import plain_value
 from strata.probes.progress import Progress, silent
+from strata.probes.statistics.bootstrap import cluster_codes
 from strata.probes.threads import threads_for
 
 SCHEMA = "strata.linear_probe/1"
@@ -88,13 +91,14 @@ class LinearProbe:
     def fit(self, x: Activations, labels: Sequence[Any], clusters: Sequence[object] | None = None) -> Self:
         """Learns the labels at every stream; items whose label is missing are excluded and counted in `excluded_`.
 
-        `clusters`: what must not straddle the folds that choose the penalty (an entity, say); None: every item is its own.
+        `clusters`: what must not straddle the folds that choose the penalty (an entity, say); None: every item is its own, but
+        captured texts that are the same are one.
         Raises StrataError for labels of one class, continuous ones, activations that are not finite, and fewer
         clusters than two where a penalty has to be chosen.
         """
         given = streams_of(x, self.device)
         named = labels_of(labels, len(given.values))
-        groups = _clusters(clusters, len(given.values), named.kept)
+        groups = cluster_codes(clusters_of(clusters, named.kept, len(given.values), given.token_ids))
         values = given.values[torch.from_numpy(named.kept)]
         with threads_for(values.numel()):
             penalty = self._chosen(values, named.codes, groups, len(named.classes))
@@ -122,7 +126,7 @@ class LinearProbe:
         A label that the probe doesn't know is never right; items without a label don't count.
         """
         logits, has_axis = self._logits(x)
-        values = [plain_label(label) for label in labels]
+        values = [plain_value(label) for label in labels]
         if len(values) != len(logits):
             raise StrataError(f"{len(logits)} items and {len(values)} labels", "Give one label per item")
         code = {label: index for index, label in enumerate(self.classes_)}
@@ -283,12 +287,3 @@ class LinearProbe:
 
 def _listed(streams: Sequence[int]) -> str:
     return ", ".join(map(str, streams)) if len(streams) <= 6 else f"{streams[0]}–{streams[-1]} ({len(streams)})"
-
-
-def _clusters(clusters: Sequence[object] | None, n_items: int, kept: np.ndarray) -> np.ndarray:
-    if clusters is None:
-        return np.arange(len(kept))
-    if len(clusters) != n_items:
-        raise StrataError(f"{n_items} items and {len(clusters)} clusters", "Give one cluster per item")
-    names = list(clusters)
-    return encode([names[item] for item in kept])
