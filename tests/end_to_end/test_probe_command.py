@@ -198,9 +198,9 @@ def test_a_changed_file_is_refused_by_the_page(first_run: tuple[Path, str], tmp_
 
 def test_the_page_escapes_labels_and_holds_every_number_without_scripts(checkpoint: Path, tmp_path: Path) -> None:
     lines = [
-        {"prompt": f"{word} {HOSTILE} in", "y": HOSTILE if word == "Paris" else "b"}
+        {"prompt": f"{word} {letter} {HOSTILE} in", "y": HOSTILE if word == "Paris" else "b"}
         for word in ("Paris", "France")
-        for _ in range(8)
+        for letter in LETTERS[:8]
     ]
     out = tmp_path / "hostile"
     done = strata(
