@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -21,7 +21,7 @@ from strata.probes.linear.probe import ProbeResult, probe_streams
 from strata.probes.linear.scores import ProbeScores, TemplateScores
 from strata.probes.linear.shuffled import accuracy_of, best_by_chance, majority_of, shuffled_labels
 from strata.probes.progress import Progress, silent
-from strata.probes.statistics.bootstrap import MIN_CLUSTERS, cluster_bootstrap, cluster_codes
+from strata.probes.statistics.bootstrap import FEWEST_DRAWS, MIN_CLUSTERS, cluster_bootstrap, cluster_codes
 from strata.probes.statistics.share import share_by_layer
 from strata.probes.threads import threads_for
 
@@ -50,8 +50,8 @@ def at_once(name: str, make: Callable[[], _T], /) -> _T:
 def cross_validate(
     x: Activations,
     labels: Sequence[Any],
-    clusters: Sequence[object] | None = None,
-    templates: Sequence[object] | None = None,
+    clusters: Iterable[object] | None = None,
+    templates: Iterable[object] | None = None,
     *,
     random_init: Activations | None = None,
     folds: int = 5,
@@ -73,8 +73,12 @@ def cross_validate(
     own. Without clusters every item is, but texts that were captured and are the same are one.
     Intervals are 95 % cluster bootstraps with `draws` draws, and absent with fewer than eight clusters. Items without a label,
     and labels found in one cluster only, are excluded and counted.
-    Raises StrataError for one class, a continuous target, fewer items or clusters than folds, activations that aren't finite.
+    Raises StrataError for fewer than 0 shuffles or 100 draws, one class, a continuous target, fewer items or clusters than folds, activations that aren't finite.
     """
+    if shuffles < 0:
+        raise StrataError(f"shuffles is {shuffles}", "Give 0 for none, or 19 or more for a p of 0.05 or below")
+    if draws < FEWEST_DRAWS:
+        raise StrataError(f"draws is {draws}", f"Give at least {FEWEST_DRAWS}: an interval needs its tails")
     given = streams_of(x, device)
     n_items = len(given.values)
     named, names = probeable(labels, clusters, n_items, folds, given.token_ids)
@@ -149,7 +153,7 @@ def cross_validate(
 
 def probeable(
     labels: Sequence[Any],
-    clusters: Sequence[object] | None,
+    clusters: Iterable[object] | None,
     n_items: int,
     folds: int,
     token_ids: Sequence[Sequence[int]] | None = None,

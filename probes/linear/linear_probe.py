@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -23,7 +23,7 @@ from strata.probes.linear.folds import assign_folds, splits_of
 from strata.probes.linear.heldout import score_held_out
 from strata.probes.linear.inputs import Activations, HasStreams, streams_of
 from strata.probes.linear.labels import as_array, label_from_json, label_to_json, labels_of
-from strata.probes.linear.penalties import Penalty, grid_of
+from strata.probes.linear.penalties import Penalty, grid_of, penalty_to_json
 from strata.probes.linear.scores import ProbeScores
 from strata.probes.linear.weights import Weights, fit_weights
 from strata.probes.plain_values import plain_value
@@ -88,7 +88,7 @@ class LinearProbe:
         self._grid = grid_of(penalty)
         self._fitted: _Fitted | None = None
 
-    def fit(self, x: Activations, labels: Sequence[Any], clusters: Sequence[object] | None = None) -> Self:
+    def fit(self, x: Activations, labels: Sequence[Any], clusters: Iterable[object] | None = None) -> Self:
         """Learns the labels at every stream; items whose label is missing are excluded and counted in `excluded_`.
 
         `clusters`: what must not straddle the folds that choose the penalty (an entity, say); None: every item is its own, but
@@ -141,8 +141,8 @@ class LinearProbe:
         self,
         x: Activations,
         labels: Sequence[Any],
-        clusters: Sequence[object] | None = None,
-        templates: Sequence[object] | None = None,
+        clusters: Iterable[object] | None = None,
+        templates: Iterable[object] | None = None,
         *,
         random_init: Activations | None = None,
         shuffles: int = 19,
@@ -198,6 +198,8 @@ class LinearProbe:
             "excluded": json.dumps(dict(known.excluded)),
             "model": json.dumps(dict(known.model), default=str),
             "seed": str(self.seed),
+            "folds": str(self.folds),
+            "penalty": json.dumps(penalty_to_json(self.penalty)),
         }
         tensors = {
             "coef": known.weights.coefficients.contiguous(),
@@ -211,7 +213,7 @@ class LinearProbe:
 
     @classmethod
     def load(cls, path: str | Path) -> LinearProbe:
-        """A probe that `save` wrote. Raises StrataError for a file that is missing or none, DamagedError for a damaged one."""
+        """A probe that `save` wrote, with its penalty, seed and folds; it is solved where activations are. Raises StrataError for a file that is missing or none, DamagedError for a damaged one."""
         if not Path(path).is_file():
             raise StrataError(f"There is no file {path}", "Give the path that a probe was saved to")
         try:
@@ -230,7 +232,12 @@ class LinearProbe:
             excluded, model = json.loads(metadata["excluded"]), json.loads(metadata["model"])
             weights = Weights(tensors["coef"], tensors["intercept"])
             penalty = tensors["penalty"].numpy()
-            probe = cls(seed=int(metadata["seed"]))
+            given = json.loads(metadata["penalty"])
+            probe = cls(
+                tuple(given) if isinstance(given, list) else given,
+                seed=int(metadata["seed"]),
+                folds=int(metadata["folds"]),
+            )
         except (KeyError, ValueError) as error:
             raise DamagedError(f"{path} is damaged ({error})", "Fit the probe again") from error
         probe._fitted = _Fitted(streams, classes, weights, penalty, excluded, model)
@@ -272,6 +279,11 @@ class LinearProbe:
         """The penalty of every stream with the best likelihood of items that were held out."""
         if len(self._grid) == 1:
             return np.full(values.shape[1], self._grid[0])
+        if self.folds < 2:
+            raise StrataError(
+                f"folds is {self.folds}",
+                "Give at least 2, so that items are held out to choose a penalty, or give one penalty",
+            )
         n_folds = min(self.folds, len(np.unique(groups)))
         if n_folds < 2:
             raise StrataError(

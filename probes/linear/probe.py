@@ -183,9 +183,13 @@ def require_finite(x: Float[Tensor, "item stream d_model"]) -> None:
     bad = torch.nonzero(~torch.isfinite(x).all(dim=2))
     if len(bad):
         item, stream = bad[0].tolist()
+        # An overflow leaves at least the embedding; a position that a text lacks leaves nothing.
+        nothing = bool(torch.isnan(x[item]).all())
         raise StrataError(
             f"The activation of item {item} at stream {stream} is not finite ({len(bad)} such item(s) x stream(s))",
-            "Capture in float32 or bfloat16 instead of float16",
+            "Leave out items that lack the position (captured.present); if it is there, capture in float32 or bfloat16"
+            if nothing
+            else "Capture in float32 or bfloat16 instead of float16",
         )
 
 

@@ -13,6 +13,7 @@ from strata.probes.errors import StrataError
 from strata.probes.plain_values import plain_values
 
 DRAWS = 10_000
+FEWEST_DRAWS = 100
 MIN_CLUSTERS = 8
 """With fewer clusters the points are reported and no interval."""
 _BLOCK = 1_000

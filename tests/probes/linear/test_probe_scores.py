@@ -185,9 +185,9 @@ def test_an_item_without_a_cluster_is_its_own_and_one_that_cannot_be_compared_is
         assert scores.accuracy[0].n_clusters == 22 and scores.fold[0] == scores.fold[1]
     for unusable, kind in (([[1]] * 24, "list"), (torch.zeros(24, 1), "Tensor")):
         with pytest.raises(StrataError, match=f"The cluster of item 0 is a {kind}"):
-            LinearProbe().cross_validate(items.x, items.labels, unusable)  # type: ignore[arg-type]
+            LinearProbe().cross_validate(items.x, items.labels, unusable)
         with pytest.raises(StrataError, match=f"The cluster of item 0 is a {kind}"):
-            LinearProbe().fit(items.x, items.labels, unusable)  # type: ignore[arg-type]
+            LinearProbe().fit(items.x, items.labels, unusable)
     worded: list[Any] = ["t", None] * 12
     with_gaps = LinearProbe((1.0,)).cross_validate(items.x, items.labels, None, worded, shuffles=0, draws=100)
     assert with_gaps.template is None and any("12 items have no template" in note for note in with_gaps.notes)
@@ -295,6 +295,25 @@ def test_what_cannot_be_probed_is_refused_in_one_sentence(changes: dict[str, Any
     with pytest.raises(StrataError, match=message) as caught:
         LinearProbe().cross_validate(x, labels, changes.get("clusters"))
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(("changes", "message"), [({"shuffles": -1}, "shuffles is -1"), ({"draws": 0}, "draws is 0")])
+def test_numbers_of_draws_that_make_no_sense_are_refused(changes: dict[str, int], message: str) -> None:
+    items = planted(n_labels=2)
+    with pytest.raises(StrataError, match=message) as caught:
+        LinearProbe((1.0,)).cross_validate(items.x, items.labels, **changes)
+    assert caught.value.remedy
+
+
+def test_the_sentence_says_what_its_interval_and_p_are_of() -> None:
+    items = planted(n_labels=2, seed=15)
+    scores = LinearProbe((1.0,)).cross_validate(items.x, items.labels, items.clusters, shuffles=2, draws=100)
+    assert "interval of that stream alone; only p accounts for choosing it" in repr(scores) and "p = " in repr(scores)
+    without = LinearProbe((1.0,)).cross_validate(items.x[:, 1], items.labels, items.clusters, shuffles=0, draws=100)
+    assert "no p (shuffles = 0)" in repr(without) and "alone" not in repr(without)
+    with pytest.raises(StrataError, match="Stream 99 was not probed") as caught:
+        scores.confusion(99)
+    assert "0, 1" in caught.value.remedy
 
 
 def test_few_distinct_numbers_are_classes() -> None:
