@@ -16,7 +16,7 @@ Sites = SiteGiven | Sequence[SiteGiven]
 """`streams`, a site's name for all blocks, one for a single block (`mlp_out.7`, `("mlp_out", 7)`), or several of these."""
 
 
-def sites_of(given: Sites | None, n_layers: int, layers: Iterable[int] | None = None) -> tuple[Site, ...]:
+def sites_of(given: Sites | None, n_layers: int, layers: int | Iterable[int] | None = None) -> tuple[Site, ...]:
     """The sites meant, in the order given, each once; streams 0..L when None.
 
     `layers` picks the blocks (for `streams`: the streams, 0..L) of sites that are named without one.

@@ -31,10 +31,13 @@ def _what(summary: Json, position: str, result: Json) -> str:
 
 def _best(summary: Json, result: Json) -> str:
     best = result["best"]
-    sure = "" if best["p"] is None else f", {p_words(best)}"
+    sure = ", no p (--shuffles 0)" if best["p"] is None else f", {p_words(best)}"
+    alone = (
+        " The interval is that of this stream alone; only p accounts for choosing the best." if best["interval"] else ""
+    )
     return (
         f"Best stream: {best['stream']} of 0–{summary['checkpoint']['n_layers']}, accuracy {with_interval(best)} on held-out "
-        f"{'clusters' if summary['clustered'] else 'items'}{sure}."
+        f"{'clusters' if summary['clustered'] else 'items'}{sure}.{alone}"
     )
 
 

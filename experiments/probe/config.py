@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from strata.probes.errors import StrataError
-
-FEWEST_DRAWS = 100
+from strata.probes.statistics.bootstrap import FEWEST_DRAWS
 
 
 @dataclass(frozen=True)
@@ -47,4 +46,6 @@ class ProbeConfig:
         if self.draws < FEWEST_DRAWS:
             raise StrataError(f"--draws is {self.draws}", f"Give at least {FEWEST_DRAWS}: an interval needs its tails")
         if self.shuffles < 0:
-            raise StrataError(f"--shuffles is {self.shuffles}", "Give 0 for none, or 19 or more for a p below 0.05")
+            raise StrataError(
+                f"--shuffles is {self.shuffles}", "Give 0 for none, or 19 or more for a p of 0.05 or below"
+            )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,10 +19,17 @@ from strata.experiments.items.jsonl import REQUIRED, item_from_dict, item_to_dic
 from strata.experiments.locate.questions import entity_of
 from strata.experiments.probe.config import ProbeConfig
 from strata.probes.errors import StrataError
-from strata.probes.linear.labels import plain_label
+from strata.probes.plain_values import plain_value
 
 _KNOWN = 12
 """Fields that a message names."""
+_ALL_TEXT = (".csv", ".tsv")
+"""Tables whose cells have no types."""
+_MISSING = ("", "na", "nan", "none", "null", "n/a")
+"""How they mark a missing label, in any case."""
+_WHOLE = re.compile(r"[+-]?(0|[1-9]\d*)", re.ASCII)
+_NUMBER = re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+"""Not what begins with 0 like a code: 007."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,9 @@ def labelled_items(source: str, config: ProbeConfig, token_length: Callable[[str
         fields += [_Field(name)] if name is not None else []
     for column in fields:
         column.require(source, rows)
-    items = [_labelled(row, config) for row in rows]
+    cells = [_value(row, config.target) for row in rows]
+    labels = _typed(cells) if Path(source).suffix.lower() in _ALL_TEXT else cells
+    items = [_labelled(row, label, config) for row, label in zip(rows, labels, strict=True)]
     _refuse_repeated_ids(source, items)
     clustered = config.cluster is not None or any(_says_what_belongs_together(row) for row in rows)
     return LabelledSet(tuple(items), clustered, limited)
@@ -141,12 +151,23 @@ def _paths(values: Mapping[str, Any], before: str = "") -> Iterator[str]:
             yield f"{before}{key}"
 
 
-def _labelled(row: Row, config: ProbeConfig) -> Labelled:
+def _typed(cells: Sequence[Any]) -> list[Any]:
+    """Labels of a table that holds nothing but text: None where it marks a missing one, numbers where all others are numbers."""
+    there = [None if str(cell).strip().lower() in _MISSING else cell for cell in cells]
+    numeric = all(_NUMBER.fullmatch(str(cell).strip()) for cell in there if cell is not None)
+    return [_number(str(cell)) if numeric and cell is not None else cell for cell in there]
+
+
+def _number(text: str) -> int | float:
+    return int(text) if _WHOLE.fullmatch(text.strip()) else float(text)
+
+
+def _labelled(row: Row, value: Any, config: ProbeConfig) -> Labelled:
     text = _value(row, config.text)
     if not isinstance(text, str) or not text.strip():
         kind = "is empty" if isinstance(text, str) else "is missing" if text is None else f"is a {type(text).__name__}"
         raise StrataError(f"{row.where}: the text in {config.text!r} {kind}", "Fill it in, or drop the row")
-    label = plain_label(_value(row, config.target))
+    label = plain_value(value)
     if isinstance(label, (list, dict, tuple)):
         inner = f"{config.target}[0]" if not isinstance(label, dict) else f"{config.target}.{next(iter(label), 'key')}"
         kind = "an object" if isinstance(label, dict) else "a list"

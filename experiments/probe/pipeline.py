@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,13 @@ def probe(
     groups = [item.cluster for item in asked.items] if labelled.clustered else None
     for position in config.positions:  # before anything is run
         here = asked.at(position)
-        labels = [asked.items[index].label for index in here]
-        probeable(labels, None if groups is None else [groups[index] for index in here], len(here), config.folds)
+        probeable(
+            [asked.items[index].label for index in here],
+            None if groups is None else [groups[index] for index in here],
+            len(here),
+            config.folds,
+            [asked.prompts[index].ids for index in here],
+        )
     run = RunDirectory(out, verb="probe", command=command, identity=_identity(checkpoint, config, labelled))
     on_run(out)
     status = "stopped"
@@ -79,9 +85,13 @@ def probe(
 
 
 def probe_file(position: str) -> str:
-    """Where the probe of a position, fitted on all items, lies in its run."""
-    plain = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in position)
-    return f"probe-{plain}.safetensors"
+    """Where the probe of a position, fitted on all items, lies in its run.
+
+    A name that a file can't bear, or that differs from another only by case, is told apart by its hash.
+    """
+    plain = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in position.lower())
+    mark = "" if plain == position else f"-{sha256(position.encode()).hexdigest()[:8]}"
+    return f"probe-{plain}{mark}.safetensors"
 
 
 def _stages(
@@ -137,12 +147,13 @@ def _probed(
     progress: Progress,
 ) -> ProbeScores:
     """Cross-validated, and fitted on all items into a file that `LinearProbe.load` reads."""
-    items = [asked.items[index] for index in asked.at(position)]
-    keys, labels = [item.id for item in items], [item.label for item in items]
+    here = asked.at(position)
+    items, prompts = [asked.items[index] for index in here], [asked.prompts[index] for index in here]
+    labels = [item.label for item in items]
     clusters = [item.cluster for item in items] if labelled.clustered else None
     templates = [item.template for item in items]
     streams = {
-        name: kept_streams(store, checkpoint, keys, position, config.positions) for name, store in stores.items()
+        name: kept_streams(store, checkpoint, prompts, position, config.positions) for name, store in stores.items()
     }
     scores = cross_validate(
         streams["model"],

@@ -95,15 +95,24 @@ class KeptStreams:
     """In float32."""
     model: Mapping[str, Any]
     """The checkpoint's identity and the position."""
+    token_ids: tuple[tuple[int, ...], ...]
+    """What was run for every item."""
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Which stream of the model each is."""
+        return tuple(range(self.streams.shape[1]))
 
 
 def kept_streams(
-    store: ActivationStore, checkpoint: Checkpoint, keys: Sequence[str], position: str, positions: Sequence[str]
+    store: ActivationStore, checkpoint: Checkpoint, prompts: Sequence[Prompt], position: str, positions: Sequence[str]
 ) -> KeptStreams:
     """What `capture_streams` has kept."""
-    values = store.read("streams", keys)[:, :, list(positions).index(position)]
+    values = store.read("streams", [prompt.key for prompt in prompts])[:, :, list(positions).index(position)]
     known = {name: value for name, value in asdict(checkpoint.identity).items() if isinstance(value, (str, int, float))}
-    return KeptStreams(values.to(torch.float32), known | {"position": position})
+    return KeptStreams(
+        values.to(torch.float32), known | {"position": position}, tuple(prompt.ids for prompt in prompts)
+    )
 
 
 def _prompt(item: Labelled, checkpoint: Checkpoint) -> Prompt | str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from strata.probes.errors import StrataError
-from strata.probes.linear.folds import encode
+from strata.probes.linear.clusters import clusters_of, of_each_item
 from strata.probes.linear.heldout import Precision
 from strata.probes.linear.inputs import Activations, streams_of
 from strata.probes.linear.labels import Labels, labels_of
@@ -21,13 +21,16 @@ from strata.probes.linear.probe import ProbeResult, probe_streams
 from strata.probes.linear.scores import ProbeScores, TemplateScores
 from strata.probes.linear.shuffled import accuracy_of, best_by_chance, majority_of, shuffled_labels
 from strata.probes.progress import Progress, silent
-from strata.probes.statistics.bootstrap import MIN_CLUSTERS, cluster_bootstrap
+from strata.probes.statistics.bootstrap import FEWEST_DRAWS, MIN_CLUSTERS, cluster_bootstrap, cluster_codes
 from strata.probes.statistics.share import share_by_layer
 from strata.probes.threads import threads_for
 
 PRECISION = Precision(tolerance=1e-5, max_iterations=150)
 """In nats: far below what held-out items can show, and several times faster than what weights are read at."""
 SHUFFLES_AT_ONCE = 20
+MOST_UNCHANGED = 0.05
+"""Share of the shuffles that may leave the labels as they are without a note."""
+SAME_TEXTS = "No clusters were given: {} items with the tokens of another are one cluster with it, every other item is its own, so items that share an entity may stand on both sides of a fold"
 NO_CLUSTERS = "No clusters were given: every item is its own cluster, so items that share an entity may stand on both sides of a fold"
 
 _T = TypeVar("_T")
@@ -47,8 +50,8 @@ def at_once(name: str, make: Callable[[], _T], /) -> _T:
 def cross_validate(
     x: Activations,
     labels: Sequence[Any],
-    clusters: Sequence[object] | None = None,
-    templates: Sequence[object] | None = None,
+    clusters: Iterable[object] | None = None,
+    templates: Iterable[object] | None = None,
     *,
     random_init: Activations | None = None,
     folds: int = 5,
@@ -62,32 +65,39 @@ def cross_validate(
 ) -> ProbeScores:
     """Linear probes of `labels` at every stream, on clusters held out, with every control.
 
-    Controls: the majority rate; stream 0 alone (where there are several streams); `shuffles` refits on shuffled labels, which
+    Controls: the majority rate; stream 0 alone (where it is known to be the first of several); `shuffles` refits on shuffled labels, which
     give the p-value of the best stream; `random_init`, the same items in the same architecture with random weights; and where
     `templates` are given and clusters are asked in several of them, templates held out with the control task (1909.03368).
 
-    `clusters`: what must not stand on both sides of a fold (an entity, an operand pair); None: every item is its own.
+    `clusters`: what must not stand on both sides of a fold (an entity, an operand pair); an item whose cluster is None is its
+    own. Without clusters every item is, but texts that were captured and are the same are one.
     Intervals are 95 % cluster bootstraps with `draws` draws, and absent with fewer than eight clusters. Items without a label,
     and labels found in one cluster only, are excluded and counted.
-    Raises StrataError for one class, a continuous target, fewer items or clusters than folds, activations that aren't finite.
+    Raises StrataError for fewer than 0 shuffles or 100 draws, one class, a continuous target, fewer items or clusters than folds, activations that aren't finite.
     """
+    if shuffles < 0:
+        raise StrataError(f"shuffles is {shuffles}", "Give 0 for none, or 19 or more for a p of 0.05 or below")
+    if draws < FEWEST_DRAWS:
+        raise StrataError(f"draws is {draws}", f"Give at least {FEWEST_DRAWS}: an interval needs its tails")
     given = streams_of(x, device)
     n_items = len(given.values)
-    named, names = probeable(labels, clusters, n_items, folds)
-    templates = _of_kept(templates, named, n_items, "templates")
+    named, names = probeable(labels, clusters, n_items, folds, given.token_ids)
+    worded = None if templates is None else of_each_item(templates, n_items, "template")
+    of_kept = None if worded is None else [worded[item] for item in named.kept]
     values = given.values[torch.from_numpy(named.kept)]
 
     def probed(x: Tensor, scheme: Any = "cluster") -> ProbeResult:
         # The codes are spelled so that their order is that of the classes.
         return probe_streams(
-            x, [f"{code:09d}" for code in named.codes], names, templates or ["0"] * len(names), scheme=scheme, seed=seed,
+            x, [f"{code:09d}" for code in named.codes], names, of_kept or ["0"] * len(names), scheme=scheme, seed=seed,
             penalties=penalties, n_folds=folds, precision=PRECISION, progress=_told(progress, f"probes ({scheme} folds)"),
         )  # fmt: skip
 
     with threads_for(values.numel()):
         result = remember("model", lambda: probed(values))
         kept_names = tuple(names[item] for item in result.kept)
-        shuffled, unshuffled, p = _shuffled(values, result, kept_names, penalties, shuffles, seed, progress, remember)
+        labellings = _labellings(result.truth, kept_names, shuffles, seed)
+        shuffled, unshuffled, p = _shuffled(values, result, kept_names, labellings, penalties, seed, progress, remember)
         fresh = None
         if random_init is not None:
             other = streams_of(random_init, device).values
@@ -99,13 +109,22 @@ def cross_validate(
             other = other[torch.from_numpy(named.kept)]
             fresh = remember("random-init", lambda: probed(other))
         template, why_not = _template(
-            names, templates, lambda: remember("template", lambda: probed(values, "template")), draws, seed
+            names, of_kept, lambda: remember("template", lambda: probed(values, "template")), draws, seed
         )
 
     accuracy = share_by_layer(result.correct, kept_names, draws=draws, seed=seed)
-    notes = [NO_CLUSTERS] if clusters is None else []
+    notes = []
+    if clusters is None:
+        sizes = Counter(kept_names)
+        alike = sum(size for size in sizes.values() if size > 1)
+        notes.append(SAME_TEXTS.format(alike) if alike else NO_CLUSTERS)
     if accuracy[0].n_clusters < MIN_CLUSTERS:
         notes.append(f"No intervals: {accuracy[0].n_clusters} clusters are fewer than {MIN_CLUSTERS}")
+    unchanged = sum(bool((labelling == result.truth).all()) for labelling in labellings[1:])
+    if unchanged > MOST_UNCHANGED * shuffles:
+        notes.append(
+            f"{unchanged} of the {shuffles} shuffles leave the labels as they are, so p can't be small: labels go with the size of their clusters, or clusters are few"
+        )
     if why_not:
         notes.append(why_not)
     return ProbeScores(
@@ -120,7 +139,7 @@ def cross_validate(
         penalty=np.asarray(result.penalty),
         accuracy=tuple(accuracy),
         majority_correct=result.majority_correct,
-        embedding=accuracy[0] if len(given.numbers) > 1 and given.numbers[0] == 0 else None,
+        embedding=accuracy[0] if len(given.numbers) > 1 and given.has_embedding else None,
         shuffled=shuffled,
         unshuffled=unshuffled,
         random_init=None if fresh is None else tuple(share_by_layer(fresh.correct, kept_names, draws=draws, seed=seed)),
@@ -133,13 +152,17 @@ def cross_validate(
 
 
 def probeable(
-    labels: Sequence[Any], clusters: Sequence[object] | None, n_items: int, folds: int
-) -> tuple[Labels, tuple[object, ...]]:
+    labels: Sequence[Any],
+    clusters: Iterable[object] | None,
+    n_items: int,
+    folds: int,
+    token_ids: Sequence[Sequence[int]] | None = None,
+) -> tuple[Labels, tuple[Hashable, ...]]:
     """The labels, and the cluster of every item that has one. Raises StrataError where `cross_validate` would for them."""
     if folds < 2:
         raise StrataError(f"folds is {folds}", "Give at least 2: a probe is scored on items it has not seen")
     named = labels_of(labels, n_items)
-    names = _of_kept(clusters, named, n_items, "clusters") or tuple(range(len(named.kept)))
+    names = clusters_of(clusters, named.kept, n_items, token_ids)
     if len(names) < folds:
         raise StrataError(
             f"{folds} folds need at least {folds} items with a label, and there are {len(names)}",
@@ -148,7 +171,7 @@ def probeable(
     pairs = {(int(code), name) for code, name in zip(named.codes, names, strict=True)}
     spread = Counter(code for code, _ in pairs)
     shared = {code for code, n_clusters in spread.items() if n_clusters > 1}
-    what = "items" if clusters is None else "clusters"
+    what = "clusters" if clusters is not None else "items" if len(set(names)) == len(names) else "texts"
     if len(shared) < 2:
         raise StrataError(
             f"Only {len(shared)} of the {len(named.classes)} labels is found in two or more {what}",
@@ -163,34 +186,33 @@ def probeable(
     return named, names
 
 
-def _of_kept(groups: Sequence[object] | None, named: Labels, n_items: int, what: str) -> tuple[object, ...] | None:
-    if groups is None:
-        return None
-    listed = list(groups)
-    if len(listed) != n_items:
-        raise StrataError(f"{n_items} items and {len(listed)} {what}", f"Give one of the {what} per item")
-    return tuple(listed[item] for item in named.kept)
+def _labellings(
+    truth: Int[np.ndarray, " item"], names: Sequence[object], shuffles: int, seed: int
+) -> list[Int[np.ndarray, " item"]]:
+    """The true labels and their shuffles."""
+    cluster = cluster_codes(names)
+    # Far from the seeds of folds and control labels; a longer null begins with the same shuffles.
+    return [
+        truth,
+        *(shuffled_labels(truth, cluster, 1_000_003 * (seed + 1) + number) for number in range(shuffles)),
+    ]
 
 
 def _shuffled(
     values: Float[Tensor, "item stream d_model"],
     result: ProbeResult,
     names: Sequence[object],
+    labellings: Sequence[Int[np.ndarray, " item"]],
     penalties: Sequence[float],
-    shuffles: int,
     seed: int,
     progress: Progress,
     remember: Remember,
 ) -> tuple[Float[np.ndarray, "shuffle stream"], Float[np.ndarray, " stream"] | None, float | None]:
     """Accuracies on shuffled labels, those of the true ones on the same folds, and p of the best stream."""
+    shuffles = len(labellings) - 1
     if shuffles == 0:
         return np.zeros((0, values.shape[1])), None, None
-    kept, cluster = values[torch.from_numpy(result.kept)], encode(names)
-    # Far from the seeds of folds and control labels; a longer null begins with the same shuffles.
-    labellings = [result.truth]
-    labellings += [
-        shuffled_labels(result.truth, cluster, 1_000_003 * (seed + 1) + number) for number in range(shuffles)
-    ]
+    kept, cluster = values[torch.from_numpy(result.kept)], cluster_codes(names)
     parts = []
     progress("shuffled labels", 0, shuffles, "shuffles")
     for start in range(0, len(labellings), SHUFFLES_AT_ONCE):
@@ -218,6 +240,8 @@ def _template(
     """Held-out templates with the control task, or why there are none."""
     if templates is None:
         return None, ""
+    if None in templates:
+        return None, f"No control task: {sum(template is None for template in templates)} items have no template"
     if len(set(templates)) < 2:
         return None, "No control task: all items have one template"
     if len(set(zip(names, templates, strict=True))) == len(set(names)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -11,12 +10,6 @@ from jaxtyping import Int
 from strata.probes.errors import StrataError
 
 Scheme = Literal["cluster", "template", "random"]
-
-
-def encode(names: Sequence[object]) -> Int[np.ndarray, " item"]:
-    """Codes 0..G-1 in order of first appearance, the same in every process."""
-    seen: dict[object, int] = {}
-    return np.array([seen.setdefault(name, len(seen)) for name in names], dtype=np.int64)
 
 
 def assign_folds(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -41,6 +41,10 @@ class Streams:
     """Which stream of the model each is; 0, 1, … for plain tensors."""
     model: Mapping[str, Any]
     """Whose activations they are, as far as their giver says: hashes by name."""
+    token_ids: Sequence[Sequence[int]] | None
+    """What was run for every item, where their giver says it."""
+    has_embedding: bool
+    """Whether their giver says that the first of them is stream 0."""
 
 
 def streams_of(x: Activations, device: torch.device | str | None = None) -> Streams:
@@ -71,11 +75,17 @@ def streams_of(x: Activations, device: torch.device | str | None = None) -> Stre
     )
     values = values if has_axis else values.unsqueeze(1)
     require_finite(values)
-    return Streams(values, has_axis, numbers or tuple(range(values.shape[1])), model)
+    return Streams(
+        values, has_axis, numbers or tuple(range(values.shape[1])), model,
+        token_ids=getattr(x, "token_ids", None), has_embedding=numbers is not None and numbers[0] == 0,
+    )  # fmt: skip
 
 
 def _numbers(x: HasStreams) -> tuple[int, ...] | None:
-    """Of captured streams, which need not be all; None where the giver names no sites."""
+    """Of captured streams, which need not be all; None where the giver says neither numbers nor sites."""
+    numbers: Sequence[int] | None = getattr(x, "numbers", None)
+    if numbers is not None:
+        return tuple(numbers)
     sites, n_layers = getattr(x, "sites", None), getattr(getattr(x, "model", None), "n_layers", None)
     if sites is None or n_layers is None:
         return None

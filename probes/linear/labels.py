@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from strata.probes.errors import StrataError
+from strata.probes.plain_values import plain_values
 
 NO_LABEL = "no label"
 """Reason of items that are excluded because their label is missing."""
@@ -41,16 +41,9 @@ def labels_of(labels: Sequence[Any] | np.ndarray | Tensor, n_items: int) -> Labe
     Raises StrataError for another number of labels, for labels that can't be compared (lists, say), for fewer than two
     classes, and for a continuous or unique target, which names no classes.
     """
-    values = [plain_label(value) for value in labels]
+    values = plain_values(labels, "label")
     if len(values) != n_items:
         raise StrataError(f"{n_items} items and {len(values)} labels", "Give one label per item")
-    for item, value in enumerate(values):
-        try:
-            hash(value)
-        except TypeError:
-            raise StrataError(
-                f"The label of item {item} is a {type(value).__name__}", "Give a text, a number or a tuple"
-            ) from None
     kept = np.array([item for item, value in enumerate(values) if value is not None], dtype=np.int64)
     there = [values[item] for item in kept]
     classes = _sorted(list(dict.fromkeys(there)))
@@ -63,14 +56,6 @@ def labels_of(labels: Sequence[Any] | np.ndarray | Tensor, n_items: int) -> Labe
         np.array([code[value] for value in there], dtype=np.int64),
         {NO_LABEL: missing} if missing else {},
     )
-
-
-def plain_label(value: Any) -> Any:
-    """The label as Python has it: scalars of numpy, torch and pandas unpacked, None for a missing one."""
-    if isinstance(value, np.generic) or (isinstance(value, (np.ndarray, Tensor)) and value.ndim == 0):
-        value = value.item()
-    is_missing = value is None or (isinstance(value, float) and math.isnan(value))
-    return None if is_missing or type(value).__name__ in ("NAType", "NaTType") else value
 
 
 def as_array(labels: Sequence[Any]) -> np.ndarray:

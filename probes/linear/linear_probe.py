@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -17,15 +17,18 @@ from torch import Tensor
 
 from strata.probes.errors import DamagedError, StrataError
 from strata.probes.files import whole_file
+from strata.probes.linear.clusters import clusters_of
 from strata.probes.linear.cross_validation import PRECISION, at_once, cross_validate
-from strata.probes.linear.folds import assign_folds, encode, splits_of
+from strata.probes.linear.folds import assign_folds, splits_of
 from strata.probes.linear.heldout import score_held_out
 from strata.probes.linear.inputs import Activations, HasStreams, streams_of
-from strata.probes.linear.labels import as_array, label_from_json, label_to_json, labels_of, plain_label
-from strata.probes.linear.penalties import Penalty, grid_of
+from strata.probes.linear.labels import as_array, label_from_json, label_to_json, labels_of
+from strata.probes.linear.penalties import Penalty, grid_of, penalty_to_json
 from strata.probes.linear.scores import ProbeScores
 from strata.probes.linear.weights import Weights, fit_weights
+from strata.probes.plain_values import plain_value
 from strata.probes.progress import Progress, silent
+from strata.probes.statistics.bootstrap import cluster_codes
 from strata.probes.threads import threads_for
 from strata.probes.undisturbed import in_own_precision
 
@@ -87,16 +90,17 @@ class LinearProbe:
         self._fitted: _Fitted | None = None
 
     @in_own_precision()
-    def fit(self, x: Activations, labels: Sequence[Any], clusters: Sequence[object] | None = None) -> Self:
+    def fit(self, x: Activations, labels: Sequence[Any], clusters: Iterable[object] | None = None) -> Self:
         """Learns the labels at every stream; items whose label is missing are excluded and counted in `excluded_`.
 
-        `clusters`: what must not straddle the folds that choose the penalty (an entity, say); None: every item is its own.
+        `clusters`: what must not straddle the folds that choose the penalty (an entity, say); None: every item is its own, but
+        captured texts that are the same are one.
         Raises StrataError for labels of one class, continuous ones, activations that are not finite, and fewer
         clusters than two where a penalty has to be chosen.
         """
         given = streams_of(x, self.device)
         named = labels_of(labels, len(given.values))
-        groups = _clusters(clusters, len(given.values), named.kept)
+        groups = cluster_codes(clusters_of(clusters, named.kept, len(given.values), given.token_ids))
         values = given.values[torch.from_numpy(named.kept)]
         with threads_for(values.numel()):
             penalty = self._chosen(values, named.codes, groups, len(named.classes))
@@ -124,7 +128,7 @@ class LinearProbe:
         A label that the probe doesn't know is never right; items without a label don't count.
         """
         logits, has_axis = self._logits(x)
-        values = [plain_label(label) for label in labels]
+        values = [plain_value(label) for label in labels]
         if len(values) != len(logits):
             raise StrataError(f"{len(logits)} items and {len(values)} labels", "Give one label per item")
         code = {label: index for index, label in enumerate(self.classes_)}
@@ -140,8 +144,8 @@ class LinearProbe:
         self,
         x: Activations,
         labels: Sequence[Any],
-        clusters: Sequence[object] | None = None,
-        templates: Sequence[object] | None = None,
+        clusters: Iterable[object] | None = None,
+        templates: Iterable[object] | None = None,
         *,
         random_init: Activations | None = None,
         shuffles: int = 19,
@@ -197,6 +201,8 @@ class LinearProbe:
             "excluded": json.dumps(dict(known.excluded)),
             "model": json.dumps(dict(known.model), default=str),
             "seed": str(self.seed),
+            "folds": str(self.folds),
+            "penalty": json.dumps(penalty_to_json(self.penalty)),
         }
         tensors = {
             "coef": known.weights.coefficients.contiguous(),
@@ -210,7 +216,7 @@ class LinearProbe:
 
     @classmethod
     def load(cls, path: str | Path) -> LinearProbe:
-        """A probe that `save` wrote. Raises StrataError for a file that is missing or none, DamagedError for a damaged one."""
+        """A probe that `save` wrote, with its penalty, seed and folds; it is solved where activations are. Raises StrataError for a file that is missing or none, DamagedError for a damaged one."""
         if not Path(path).is_file():
             raise StrataError(f"There is no file {path}", "Give the path that a probe was saved to")
         try:
@@ -229,7 +235,12 @@ class LinearProbe:
             excluded, model = json.loads(metadata["excluded"]), json.loads(metadata["model"])
             weights = Weights(tensors["coef"], tensors["intercept"])
             penalty = tensors["penalty"].numpy()
-            probe = cls(seed=int(metadata["seed"]))
+            given = json.loads(metadata["penalty"])
+            probe = cls(
+                tuple(given) if isinstance(given, list) else given,
+                seed=int(metadata["seed"]),
+                folds=int(metadata["folds"]),
+            )
         except (KeyError, ValueError) as error:
             raise DamagedError(f"{path} is damaged ({error})", "Fit the probe again") from error
         probe._fitted = _Fitted(streams, classes, weights, penalty, excluded, model)
@@ -271,6 +282,11 @@ class LinearProbe:
         """The penalty of every stream with the best likelihood of items that were held out."""
         if len(self._grid) == 1:
             return np.full(values.shape[1], self._grid[0])
+        if self.folds < 2:
+            raise StrataError(
+                f"folds is {self.folds}",
+                "Give at least 2, so that items are held out to choose a penalty, or give one penalty",
+            )
         n_folds = min(self.folds, len(np.unique(groups)))
         if n_folds < 2:
             raise StrataError(
@@ -286,12 +302,3 @@ class LinearProbe:
 
 def _listed(streams: Sequence[int]) -> str:
     return ", ".join(map(str, streams)) if len(streams) <= 6 else f"{streams[0]}–{streams[-1]} ({len(streams)})"
-
-
-def _clusters(clusters: Sequence[object] | None, n_items: int, kept: np.ndarray) -> np.ndarray:
-    if clusters is None:
-        return np.arange(len(kept))
-    if len(clusters) != n_items:
-        raise StrataError(f"{n_items} items and {len(clusters)} clusters", "Give one cluster per item")
-    names = list(clusters)
-    return encode([names[item] for item in kept])

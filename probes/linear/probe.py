@@ -13,9 +13,10 @@ from torch import Tensor
 
 from strata.probes.errors import StrataError
 from strata.probes.linear.control import control_labels
-from strata.probes.linear.folds import Scheme, assign_folds, encode, groups_of, splits_of
+from strata.probes.linear.folds import Scheme, assign_folds, groups_of, splits_of
 from strata.probes.linear.heldout import HeldOut, Precision, Split, score_held_out
 from strata.probes.linear.mass_mean import score_mass_mean
+from strata.probes.statistics.bootstrap import cluster_codes
 
 PENALTIES: tuple[float, ...] = tuple(float(v) for v in np.logspace(2, -2.5, 10).round(6))
 """The default grid of λ, strongest first: half decades around the optimum for standardised activations."""
@@ -112,8 +113,8 @@ def probe_streams(
     np.float64(1.0)
     """
     _validate(x, labels, clusters, templates, penalties)
-    names = encode([str(v) for v in labels])
-    cluster, template = encode(clusters), encode(templates)
+    names = cluster_codes([str(v) for v in labels])
+    cluster, template = cluster_codes(clusters), cluster_codes(templates)
     kept = _with_two_groups(names, groups_of(scheme, cluster, template))
     label_names = sorted({str(labels[i]) for i in kept})
     if len(label_names) < 2:
@@ -123,7 +124,7 @@ def probe_streams(
         )
     code = {name: i for i, name in enumerate(label_names)}
     truth = np.array([code[str(labels[i])] for i in kept], dtype=np.int64)
-    cluster, template = encode(cluster[kept].tolist()), encode(template[kept].tolist())
+    cluster, template = cluster_codes(cluster[kept].tolist()), cluster_codes(template[kept].tolist())
     groups = groups_of(scheme, cluster, template)
     if scheme == "template":
         n_folds = min(n_folds, int(groups.max()) + 1)
@@ -182,9 +183,13 @@ def require_finite(x: Float[Tensor, "item stream d_model"]) -> None:
     bad = torch.nonzero(~torch.isfinite(x).all(dim=2))
     if len(bad):
         item, stream = bad[0].tolist()
+        # An overflow leaves at least the embedding; a position that a text lacks leaves nothing.
+        nothing = bool(torch.isnan(x[item]).all())
         raise StrataError(
             f"The activation of item {item} at stream {stream} is not finite ({len(bad)} such item(s) x stream(s))",
-            "Capture in float32 or bfloat16 instead of float16",
+            "Leave out items that lack the position (captured.present); if it is there, capture in float32 or bfloat16"
+            if nothing
+            else "Capture in float32 or bfloat16 instead of float16",
         )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from strata.probes.errors import StrataError
 from strata.probes.statistics.bootstrap import Estimate
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class ProbeScores:
 
     @property
     def best(self) -> Estimate:
-        """Accuracy at the best stream."""
+        """Accuracy at the best stream, with the interval of that stream alone: that it was chosen as the best, only `p` accounts for."""
         return self.accuracy[self._best]
 
     @property
@@ -103,7 +104,9 @@ class ProbeScores:
         return float(self.majority_correct.mean())
 
     def confusion(self, stream: int) -> Int[np.ndarray, "label label"]:
-        """Items by true label (rows) and predicted label (columns) at a stream."""
+        """Items by true label (rows) and predicted label (columns) at a stream. Raises StrataError for one that wasn't probed."""
+        if stream not in self.streams:
+            raise StrataError(f"Stream {stream} was not probed", f"Choose among: {', '.join(map(str, self.streams))}")
         n_labels = len(self.classes)
         counts = np.zeros((n_labels, n_labels), dtype=np.int64)
         np.add.at(counts, (self.truth, self.predicted[:, self.streams.index(stream)]), 1)
@@ -143,7 +146,11 @@ class ProbeScores:
         where = (
             "" if len(self.streams) == 1 else f" at stream {self.best_stream} of {self.streams[0]}–{self.streams[-1]}"
         )
-        p = "" if self.p is None else f", p = {self.p:.2g} over all streams ({len(self.shuffled)} shuffles)"
+        if band and where:
+            where += " (interval of that stream alone; only p accounts for choosing it)"
+        p = ", no p (shuffles = 0)"
+        if self.p is not None:
+            p = f", p = {self.p:.2g} over all streams ({len(self.shuffled)} shuffles)"
         others = [f"majority {self.majority:.2f}"]
         if self.embedding is not None:
             others.append(f"embedding {self.embedding.value:.2f}")

@@ -10,8 +10,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 
 from strata.probes.errors import StrataError
+from strata.probes.plain_values import plain_values
 
 DRAWS = 10_000
+FEWEST_DRAWS = 100
 MIN_CLUSTERS = 8
 """With fewer clusters the points are reported and no interval."""
 _BLOCK = 1_000
@@ -100,9 +102,9 @@ def cluster_bootstrap_ratio(
 
 
 def cluster_codes(clusters: Sequence[object]) -> Int[np.ndarray, " item"]:
-    """Codes 0..G-1 in order of first appearance."""
+    """Codes 0..G-1 in order of first appearance, the same in every process. Raises StrataError for names that can't be compared."""
     seen: dict[object, int] = {}
-    return np.array([seen.setdefault(name, len(seen)) for name in clusters], dtype=np.int64)
+    return np.array([seen.setdefault(name, len(seen)) for name in plain_values(clusters, "cluster")], dtype=np.int64)
 
 
 def per_cluster(

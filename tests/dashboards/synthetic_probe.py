@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import torch
 
 from strata.experiments.probe.config import ProbeConfig
 from strata.experiments.probe.labelled import Labelled, LabelledSet
@@ -37,7 +38,7 @@ def write_synthetic_probe(run_dir: Path) -> Path:
         x = rng.normal(size=(40, 4, 6))
         x[np.array(labels) == "a", 2] += 2
         scores = LinearProbe().cross_validate(
-            x, labels, [item.cluster for item in items], [item.template for item in items], random_init=rng.normal(size=x.shape),
+            SimpleNamespace(streams=torch.from_numpy(x), numbers=range(4)), labels, [item.cluster for item in items], [item.template for item in items], random_init=rng.normal(size=x.shape),
             shuffles=config.shuffles, draws=config.draws,
         )  # fmt: skip
         tables["accuracy"] += accuracy_rows(position, scores)

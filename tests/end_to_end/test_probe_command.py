@@ -88,6 +88,7 @@ def test_the_terminal_says_best_stream_controls_and_where_it_rises(first_run: tu
     lines = first_run[1].splitlines()
     assert lines[0] == "meta.first at last: 48 items in 12 clusters, 2 labels (France 24, Paris 24)"
     assert lines[1].startswith("Best stream: ") and "p = 0.025" in lines[1] and "[" in lines[1]
+    assert "The interval is that of this stream alone" in lines[1]
     assert lines[2].startswith("Controls: majority 0.50; embedding alone") and "random weights" in lines[2]
     assert lines[3].startswith("It rises above its controls (majority, embedding and random weights)")
     assert any("2 positions are probed" in line for line in lines) and lines[-1].startswith("report: ")
@@ -198,16 +199,16 @@ def test_a_changed_file_is_refused_by_the_page(first_run: tuple[Path, str], tmp_
 
 def test_the_page_escapes_labels_and_holds_every_number_without_scripts(checkpoint: Path, tmp_path: Path) -> None:
     lines = [
-        {"prompt": f"{word} {HOSTILE} in", "y": HOSTILE if word == "Paris" else "b"}
+        {"prompt": f"{word} {letter} {HOSTILE} in", "y": HOSTILE if word == "Paris" else "b"}
         for word in ("Paris", "France")
-        for _ in range(8)
+        for letter in LETTERS[:8]
     ]
     out = tmp_path / "hostile"
     done = strata(
         "probe", checkpoint, write(tmp_path / "h.jsonl", lines), "--target", "y", "--shuffles", "0", "--out", out, *FAST
     )
     assert done.returncode == 0, done.stderr
-    assert "No clusters were given" in done.stdout and "p =" not in done.stdout
+    assert "No clusters were given" in done.stdout and "no p (--shuffles 0)" in done.stdout
     page = write_probe_report(out).read_text()
     assert "<img src=x" not in page and "&lt;img src=x" in page
     assert page.count('<th scope="row">') >= 4  # one row a stream

@@ -11,7 +11,9 @@ import pytest
 
 from strata.experiments.probe.config import ProbeConfig
 from strata.experiments.probe.labelled import LabelledSet, labelled_items
+from strata.experiments.probe.pipeline import probe_file
 from strata.probes.errors import StrataError
+from strata.probes.linear.labels import labels_of
 
 
 def table(file: Path, rows: list[dict[str, Any]]) -> str:
@@ -76,6 +78,43 @@ def test_missing_labels_are_none_whatever_way_they_are_missing(tmp_path: Path) -
         {"prompt": "d", "y": 0},
     ]
     assert [item.label for item in read(table(tmp_path / "t.jsonl", rows), "y").items] == [None, None, None, 0]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+def test_cells_of_a_text_table_are_read_as_what_they_say(tmp_path: Path, suffix: str) -> None:
+    columns = {
+        "stars": ["5", "", "NA", "-1"], "grade": ["1.5", "nan", "2", "1e2"], "mood": ["good", "None", "n/a", "null"],
+        "code": ["007", "08", "1", "NULL"], "mixed": ["1", "2", "3", "high"],
+    }  # fmt: skip
+    separator = "," if suffix == "csv" else "\t"
+    file = tmp_path / f"table.{suffix}"
+    lines = [
+        ["prompt", *columns],
+        *([f"text {row}", *cells] for row, cells in enumerate(zip(*columns.values(), strict=True))),
+    ]
+    file.write_text("\n".join(separator.join(line) for line in lines) + "\n")
+    labels = {name: [item.label for item in read(str(file), name).items] for name in columns}
+    assert labels == {
+        "stars": [5, None, None, -1], "grade": [1.5, None, 2, 100.0], "mood": ["good", None, None, None],
+        "code": ["007", "08", "1", None], "mixed": ["1", "2", "3", "high"],
+    }  # fmt: skip
+    # Where cells have types they are what they are.
+    typed = table(tmp_path / "typed.jsonl", [{"prompt": "a", "y": "5"}, {"prompt": "b", "y": "None"}])
+    assert [item.label for item in read(typed, "y").items] == ["5", "None"]
+
+
+def test_numbers_in_a_text_table_that_are_no_classes_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "values.csv"
+    file.write_text("prompt,y\n" + "".join(f"text {row},{row % 30 / 7:.3f}\n" for row in range(90)))
+    with pytest.raises(StrataError, match="30 different numbers for 90 items: a continuous target"):
+        labels_of([item.label for item in read(str(file), "y").items], 90)
+
+
+def test_positions_have_files_of_their_own_whatever_their_names() -> None:
+    names = ["last", "a.b", "a-b", "A-b", "a b", "subject", "Subject", "ä/b", "ä\\b"]
+    files = {probe_file(name).casefold() for name in names}
+    assert len(files) == len(names) and probe_file("last") == "probe-last.safetensors"
+    assert all("/" not in file and "\\" not in file for file in files)
 
 
 def test_a_limit_takes_items_evenly_and_is_told(tmp_path: Path) -> None:

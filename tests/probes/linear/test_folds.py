@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from strata.probes.errors import StrataError
 from strata.probes.linear import Scheme, assign_folds
-from strata.probes.linear.folds import encode, groups_of, splits_of
+from strata.probes.linear.folds import groups_of, splits_of
+from strata.probes.statistics.bootstrap import cluster_codes
 
 
 @st.composite
@@ -92,4 +93,4 @@ def test_an_unknown_scheme_is_an_error_that_names_the_schemes() -> None:
 
 
 def test_codes_follow_the_order_of_first_appearance() -> None:
-    assert encode(["b", "a", "b", "c"]).tolist() == [0, 1, 0, 2]
+    assert cluster_codes(["b", "a", "b", "c"]).tolist() == [0, 1, 0, 2]

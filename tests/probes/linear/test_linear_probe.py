@@ -121,6 +121,36 @@ def test_a_saved_probe_predicts_the_same_to_the_last_bit(tmp_path: Path) -> None
     assert again.model_ == {"weights": "abc"} and again.classes_ == probe.classes_
 
 
+@pytest.mark.parametrize(
+    "penalty", [None, 0.1, (0.5, 0.01), np.array([0.1, 1]), torch.tensor([0.25, 1]), np.float32(0.5)]
+)
+def test_a_loaded_probe_is_fitted_again_as_it_was(penalty: Any, tmp_path: Path) -> None:
+    x, y = activations(2)
+    probe = LinearProbe(penalty, seed=3, folds=3).fit(x, y)
+    again = LinearProbe.load(probe.save(tmp_path / "probe.safetensors"))
+    assert (again.seed, again.folds) == (3, 3) and (again.penalty is None) == (penalty is None)
+    if penalty is not None:
+        np.testing.assert_array_equal(np.asarray(again.penalty), np.asarray(penalty))
+    np.testing.assert_array_equal(again.fit(x, y).penalty_, probe.penalty_)
+    torch.testing.assert_close(again.coef_, probe.coef_, rtol=0, atol=0)
+
+
+def test_what_cannot_be_fitted_is_refused_for_its_own_reason() -> None:
+    x, y = activations(2)
+    with pytest.raises(StrataError, match="folds is 1"):
+        LinearProbe(folds=1).fit(x, y)
+    assert LinearProbe(0.1, folds=1).fit(x, y).penalty_.tolist() == [0.1] * 3
+    for penalty in (np.array([[0.1]]), np.array([]), "much", [0.1, None]):
+        with pytest.raises(StrataError, match="penalty is"):
+            LinearProbe(penalty)  # type: ignore[arg-type]
+    lacking, overflown = x.copy(), x.copy()
+    lacking[5], overflown[5, 1:] = np.nan, np.nan
+    for given, remedy in ((lacking, "lack the position"), (overflown, "Capture in float32")):
+        with pytest.raises(StrataError, match="item 5 at stream") as caught:
+            LinearProbe(0.1).fit(given, y)
+        assert remedy in caught.value.remedy
+
+
 def test_a_damaged_or_foreign_file_is_refused(tmp_path: Path) -> None:
     x, y = activations(2)
     file = LinearProbe(1.0).fit(x, y).save(tmp_path / "probe.safetensors")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from strata.probes.linear.cross_validation import NO_CLUSTERS, PRECISION
 from strata.probes.linear.labels import labels_of
 from strata.probes.linear.penalties import DECADES
 from strata.probes.linear.shuffled import accuracy_of, best_by_chance, shuffled_labels
-from strata.probes.statistics.bootstrap import cluster_bootstrap
+from strata.probes.statistics.bootstrap import cluster_bootstrap, cluster_codes
 from strata.probes.statistics.share import cluster_share
 
 
@@ -140,6 +141,84 @@ def test_shuffling_keeps_clusters_together_and_labels_about_as_frequent(seed: in
         assert groups(shuffled) == groups(labels)
 
 
+def test_shuffles_keep_about_the_items_of_a_label_where_labels_go_with_sizes() -> None:
+    moved = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        of_cluster = rng.permutation([0] * 10 + [1] * 6)
+        sizes = np.where(of_cluster == 1, rng.integers(3, 7, 16), rng.integers(1, 4, 16))
+        clusters, labels = np.repeat(np.arange(16), sizes), np.repeat(of_cluster, sizes)
+        shuffles = [shuffled_labels(labels, clusters, seed + number) for number in range(5)]
+        moved += [abs(int(shuffled.sum()) - int(labels.sum())) for shuffled in shuffles]
+    assert np.mean(moved) < 2  # of about 47 items
+
+
+def test_a_null_that_can_only_deal_the_true_labels_says_so() -> None:
+    labels, clusters = np.repeat([0, 1], [20, 80]), np.repeat(np.arange(40), [1] * 20 + [4] * 20)
+    x = np.random.default_rng(0).normal(size=(100, 2, 4))
+    scores = LinearProbe((1.0,)).cross_validate(x, labels, clusters, shuffles=3, draws=100)
+    assert scores.p == 1 and any("3 of the 3 shuffles leave the labels as they are" in note for note in scores.notes)
+
+
+def test_clusters_and_templates_are_what_they_say_in_every_library() -> None:
+    items = planted(seed=12, n_labels=2)
+    expected = None
+    for given_as in (list, np.array, torch.tensor, pd.Series):
+        x_clusters, x_templates = given_as(items.clusters.tolist()), given_as(items.templates.tolist())
+        scores = LinearProbe((1.0,)).cross_validate(
+            items.x, items.labels, x_clusters, x_templates, shuffles=2, draws=100
+        )
+        fitted = LinearProbe((1.0, 0.1)).fit(items.x, items.labels, x_clusters)
+        assert scores.accuracy[0].n_clusters == 24 and scores.template is not None
+        numbers = [scores.to_pandas().to_numpy(), scores.fold, fitted.penalty_, cluster_codes(x_clusters)]
+        if expected is not None:
+            for one, other in zip(numbers, expected, strict=True):
+                np.testing.assert_array_equal(one, other)
+        expected = numbers
+
+
+def test_an_item_without_a_cluster_is_its_own_and_one_that_cannot_be_compared_is_refused() -> None:
+    items = planted(n_templates=1, n_labels=2, seed=13)
+    for missing in (None, float("nan"), pd.NA):
+        some: list[Any] = ["a", "a", "b", "b", *[missing] * 20]
+        scores = LinearProbe((1.0,)).cross_validate(items.x, items.labels, some, shuffles=0, draws=100)
+        assert scores.accuracy[0].n_clusters == 22 and scores.fold[0] == scores.fold[1]
+    for unusable, kind in (([[1]] * 24, "list"), (torch.zeros(24, 1), "Tensor")):
+        with pytest.raises(StrataError, match=f"The cluster of item 0 is a {kind}"):
+            LinearProbe().cross_validate(items.x, items.labels, unusable)
+        with pytest.raises(StrataError, match=f"The cluster of item 0 is a {kind}"):
+            LinearProbe().fit(items.x, items.labels, unusable)
+    worded: list[Any] = ["t", None] * 12
+    with_gaps = LinearProbe((1.0,)).cross_validate(items.x, items.labels, None, worded, shuffles=0, draws=100)
+    assert with_gaps.template is None and any("12 items have no template" in note for note in with_gaps.notes)
+
+
+def test_texts_that_are_the_same_stay_on_one_side_of_a_fold() -> None:
+    rng = np.random.default_rng(0)
+    text = np.repeat(np.arange(15), 2)
+    given_x: Any = SimpleNamespace(streams=torch.randn(30, 2, 4), token_ids=[(1, int(code)) for code in text])
+    scores = LinearProbe((1.0,)).cross_validate(given_x, rng.permutation(15)[text] % 2, shuffles=0, draws=100)
+    assert scores.accuracy[0].n_clusters == 15
+    assert all(len(set(scores.fold[text == code])) == 1 for code in range(15))
+    assert any("30 items with the tokens of another" in note for note in scores.notes)
+    apart: Any = SimpleNamespace(streams=given_x.streams, token_ids=[(number,) for number in range(30)])
+    assert NO_CLUSTERS in LinearProbe((1.0,)).cross_validate(apart, text % 2, shuffles=0, draws=100).notes
+
+
+def test_the_embedding_is_claimed_only_where_the_first_stream_is_said_to_be_it() -> None:
+    items = planted(n_labels=2, seed=14)
+    claimed = {}
+    for name, given_x in {
+        "array": items.x, "streams 0, 1": SimpleNamespace(streams=items.x, numbers=(0, 1)),
+        "streams 3, 4": SimpleNamespace(streams=items.x, numbers=(3, 4)),
+    }.items():  # fmt: skip
+        as_given: Any = given_x
+        scores = LinearProbe((1.0,)).cross_validate(as_given, items.labels, items.clusters, shuffles=0, draws=100)
+        claimed[name] = scores.embedding == scores.accuracy[0]
+        assert ("embedding" in repr(scores)) == claimed[name]
+    assert claimed == {"array": False, "streams 0, 1": True, "streams 3, 4": False}
+
+
 def test_p_counts_shuffles_whose_best_stream_is_as_far_above_its_majority() -> None:
     shuffled = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])
     assert best_by_chance(np.array([0.5, 0.8]), 0.5, shuffled, np.full(3, 0.5)) == pytest.approx(3 / 4)
@@ -216,6 +295,25 @@ def test_what_cannot_be_probed_is_refused_in_one_sentence(changes: dict[str, Any
     with pytest.raises(StrataError, match=message) as caught:
         LinearProbe().cross_validate(x, labels, changes.get("clusters"))
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(("changes", "message"), [({"shuffles": -1}, "shuffles is -1"), ({"draws": 0}, "draws is 0")])
+def test_numbers_of_draws_that_make_no_sense_are_refused(changes: dict[str, int], message: str) -> None:
+    items = planted(n_labels=2)
+    with pytest.raises(StrataError, match=message) as caught:
+        LinearProbe((1.0,)).cross_validate(items.x, items.labels, **changes)
+    assert caught.value.remedy
+
+
+def test_the_sentence_says_what_its_interval_and_p_are_of() -> None:
+    items = planted(n_labels=2, seed=15)
+    scores = LinearProbe((1.0,)).cross_validate(items.x, items.labels, items.clusters, shuffles=2, draws=100)
+    assert "interval of that stream alone; only p accounts for choosing it" in repr(scores) and "p = " in repr(scores)
+    without = LinearProbe((1.0,)).cross_validate(items.x[:, 1], items.labels, items.clusters, shuffles=0, draws=100)
+    assert "no p (shuffles = 0)" in repr(without) and "alone" not in repr(without)
+    with pytest.raises(StrataError, match="Stream 99 was not probed") as caught:
+        scores.confusion(99)
+    assert "0, 1" in caught.value.remedy
 
 
 def test_few_distinct_numbers_are_classes() -> None:
