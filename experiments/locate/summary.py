@@ -20,8 +20,8 @@ from strata.experiments.locate.questions import Questions, entity_of
 from strata.experiments.locate.readings import lens_values
 from strata.experiments.run import RunDirectory
 from strata.experiments.run_files import SUMMARY_SCHEMA
-from strata.experiments.statistics.onset import Onset, onset
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.statistics.onset import Onset, onset
 from strata.probes.store import ActivationStore
 
 PROBE_RULE = (

@@ -13,10 +13,10 @@ from strata.experiments.probe.config import ProbeConfig
 from strata.experiments.probe.labelled import LabelledSet
 from strata.experiments.probe.streams import Readable
 from strata.experiments.run import RunDirectory
-from strata.experiments.statistics.onset import DEFINITION, onset
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.linear import ProbeScores
 from strata.probes.statistics.bootstrap import Estimate
+from strata.probes.statistics.onset import DEFINITION
 
 PROBE_SCHEMA = "strata.probe/1"
 
@@ -56,21 +56,15 @@ def position_summary(
 
 def rise(scores: ProbeScores, config: ProbeConfig) -> dict[str, Any]:
     """The first stream from which on accuracy stands above every control, with the interval of that stream."""
-    correct = scores.correct.astype(float)
-    controls: dict[str, np.ndarray] = {"majority": scores.majority_correct[:, None].astype(float)}
-    if scores.embedding is not None:
-        controls["embedding"] = correct[:, :1]
-    if scores.random_init_correct is not None:
-        controls["random weights"] = scores.random_init_correct.astype(float)
-    rise_onset = onset(correct, list(controls.values()), scores.clusters, draws=config.draws, seed=config.seed)
+    rise_onset = scores.onset(draws=config.draws, seed=config.seed)
     has_interval = rise_onset.lower_bound is not None
     return {
         "stream": rise_onset.stream,
         "depth": rise_onset.depth,
         "interval": [rise_onset.low, rise_onset.high] if has_interval else None,
-        "above": list(controls),
+        "above": list(scores.controls),
         "definition": DEFINITION,
-        "sought": has_interval and correct.shape[1] >= 3,
+        "sought": has_interval and len(scores.streams) >= 3,
     }
 
 

@@ -7,13 +7,13 @@ from strata.experiments.statistics.equivalence import EQUIVALENCE_BOUND, equival
 from strata.experiments.statistics.false_discovery import benjamini_hochberg
 from strata.experiments.statistics.location import Location, locate_profile
 from strata.experiments.statistics.max_t import MaxT, max_t_sign_flip, max_t_two_groups
-from strata.experiments.statistics.onset import Onset, onset
 from strata.experiments.statistics.split_half import split_half
 from strata.probes.statistics.bootstrap import (
     Estimate,
     cluster_bootstrap,
     cluster_bootstrap_ratio,
 )
+from strata.probes.statistics.onset import Onset, onset
 
 __all__ = [
     "EQUIVALENCE_BOUND",

@@ -138,7 +138,9 @@ def cross_validate(
         fold=result.folds,
         penalty=np.asarray(result.penalty),
         accuracy=tuple(accuracy),
-        majority_correct=result.majority_correct,
+        # Of all items, not of each fold's training items: with few clusters those lean away from the fold's own label, and a
+        # baseline below chance is no baseline.
+        majority_correct=result.truth == np.bincount(result.truth).argmax(),
         embedding=accuracy[0] if len(given.numbers) > 1 and given.has_embedding else None,
         shuffled=shuffled,
         unshuffled=unshuffled,

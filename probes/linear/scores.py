@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from strata.probes.errors import StrataError
-from strata.probes.statistics.bootstrap import Estimate
+from strata.probes.statistics.bootstrap import DRAWS, Estimate
+from strata.probes.statistics.onset import Onset, onset
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +55,7 @@ class ProbeScores:
     accuracy: tuple[Estimate, ...]
     """Per stream, on held-out clusters, with its 95 % interval over clusters."""
     majority_correct: Bool[np.ndarray, " kept"]
-    """Whether the most frequent label of the training items was right."""
+    """Whether the most frequent label is right."""
     embedding: Estimate | None
     """Accuracy on stream 0 alone, which knows the last token and no context; None without it."""
     shuffled: Float[np.ndarray, "shuffle stream"]
@@ -100,8 +101,35 @@ class ProbeScores:
 
     @property
     def majority(self) -> float:
-        """Accuracy of always answering the training items' most frequent label."""
+        """Accuracy of always answering the most frequent label."""
         return float(self.majority_correct.mean())
+
+    @property
+    def controls(
+        self,
+    ) -> dict[
+        str,
+        Float[
+            np.ndarray,
+            (
+                kept  # stream
+            ),
+        ],
+    ]:
+        """What accuracy has to rise above, by name: right or not for every item, at all streams or at each."""
+        right: dict[str, np.ndarray] = {"majority": self.majority_correct[:, None].astype(float)}
+        if self.embedding is not None:
+            right["embedding"] = self.correct[:, :1].astype(float)
+        if self.random_init_correct is not None:
+            right["random weights"] = self.random_init_correct.astype(float)
+        return right
+
+    def onset(self, *, draws: int = DRAWS, seed: int = 0) -> Onset:
+        """From which stream on accuracy stands above every control: `.stream` (None: from none), with interval `.low`, `.high`.
+
+        Counted along the streams that were probed. Raises StrataError for too few draws.
+        """
+        return onset(self.correct.astype(float), list(self.controls.values()), self.clusters, draws=draws, seed=seed)
 
     def confusion(self, stream: int) -> Int[np.ndarray, "label label"]:
         """Items by true label (rows) and predicted label (columns) at a stream. Raises StrataError for one that wasn't probed."""

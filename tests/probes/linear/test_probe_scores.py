@@ -57,7 +57,7 @@ def test_accuracies_are_those_of_the_one_probe_of_the_package() -> None:
     np.testing.assert_array_equal(scores.correct, direct.correct)
     expected = cluster_bootstrap(direct.correct.astype(float), items.clusters.tolist(), seed=0)
     assert [estimate.value for estimate in scores.accuracy] == [estimate.value for estimate in expected]
-    assert scores.p is None and scores.majority == direct.majority_correct.mean()
+    assert scores.p is None and scores.majority == np.bincount(scores.truth).max() / len(scores.truth)
 
 
 def test_selectivity_tells_memory_from_a_property() -> None:
@@ -320,3 +320,20 @@ def test_few_distinct_numbers_are_classes() -> None:
     assert labels_of([0.5, 1.5] * 10, 20).classes == (0.5, 1.5)
     assert labels_of(torch.tensor([3, 1] * 10), 20).classes == (1, 3)
     assert labels_of(pd.Series(["b", None, "a"] * 4), 12).excluded == {"no label": 4}
+
+
+def test_the_majority_of_balanced_labels_is_their_share_whatever_the_folds() -> None:
+    features = np.random.default_rng(0).normal(size=(24, 2, 4)).astype(np.float32)
+    scores = LinearProbe(0.1).cross_validate(features, [item % 2 for item in range(24)], shuffles=0)
+    assert scores.majority == 0.5
+
+
+def test_accuracy_rises_above_its_controls_at_the_planted_stream_and_nowhere_in_noise() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    features = rng.normal(size=(60, 6, 8)).astype(np.float32)
+    noise = LinearProbe(0.1).cross_validate(features, labels, shuffles=0)
+    features[:, 2:, 0] += 6.0 * labels[:, None]
+    planted = LinearProbe(0.1).cross_validate(features, labels, shuffles=0)
+    assert planted.onset(draws=500).stream == 2 and noise.onset(draws=500).stream is None
+    assert set(planted.controls) == {"majority"}, "an array's first stream is not known to be the embedding"

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from strata.experiments.statistics.onset import first_run, onset
 from strata.probes.errors import StrataError
 from strata.probes.statistics.bootstrap import cluster_bootstrap
+from strata.probes.statistics.onset import first_run, onset
 
 L = 12
 """Blocks; streams run from 0 to L."""
