@@ -203,12 +203,16 @@ def test_the_page_escapes_labels_and_holds_every_number_without_scripts(checkpoi
         for word in ("Paris", "France")
         for letter in LETTERS[:8]
     ]
+    lines.append(lines[0])
     out = tmp_path / "hostile"
     done = strata(
         "probe", checkpoint, write(tmp_path / "h.jsonl", lines), "--target", "y", "--shuffles", "0", "--out", out, *FAST
     )
     assert done.returncode == 0, done.stderr
-    assert "No clusters were given" in done.stdout and "no p (--shuffles 0)" in done.stdout
+    assert (
+        "No clusters were given: 2 items with the tokens of another" in done.stdout
+        and "no p (--shuffles 0)" in done.stdout
+    )
     page = write_probe_report(out).read_text()
     assert "<img src=x" not in page and "&lt;img src=x" in page
     assert page.count('<th scope="row">') >= 4  # one row a stream
