@@ -34,7 +34,7 @@ def by_layer(
 ) -> str:
     """A table of numbers with a row a layer, tinted by their size."""
     rows = [
-        [str(layer), *("" if math.isnan(cell) else f"{cell:.2f}" for cell in cells)]
+        [str(layer), *("" if math.isnan(cell) else f"{cell:z.2f}" for cell in cells)]
         for layer, cells in zip(layers, values, strict=True)
     ]
     return html_table(caption, ["layer", *columns], rows, shade=[[math.nan, *cells] for cells in values], note=note)
