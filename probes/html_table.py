@@ -23,10 +23,13 @@ def html_table(
         + "</tr>"
         for row in zip(rows, shade, strict=True)
     )
-    return (
-        f'<div style="max-height:28em;overflow:auto"><table><caption>{escape(caption)}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{f'<p>{escape(note)}</p>' if note else ''}"
-    )
+    table = f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    return f"{scroll_box(f'<table>{table}</table>')}{f'<p>{escape(note)}</p>' if note else ''}"
+
+
+def scroll_box(page: str) -> str:
+    """HTML that scrolls when it is long."""
+    return f'<div style="max-height:28em;overflow:auto">{page}</div>'
 
 
 def by_layer(
