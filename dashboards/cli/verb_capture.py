@@ -128,7 +128,7 @@ def _capture(
 
 def _is_file(source: list[str]) -> bool:
     """Families have names without dots and slashes."""
-    files = [name for name in source if Path(name).exists() or "/" in name or "." in name]
+    files = [name for name in source if Path(name).is_file() or "/" in name or "." in name]
     if files and len(source) > 1:
         raise StrataError(
             f"capture takes one file, or names of families, and {' '.join(source)} was given", "Give one file"

@@ -28,5 +28,5 @@ def test_the_columns_are_the_instruments_as_the_page_calls_them(synthetic: Path)
 
 def test_a_table_without_a_name_is_refused_with_the_names(synthetic: Path) -> None:
     run = Run(synthetic, FinishedRun(synthetic, {"verb": "locate"}, {}, ("behaviour", "curves"), {}))
-    with pytest.raises(StrataError, match="several tables. Name one of them: behaviour, curves"):
+    with pytest.raises(StrataError, match=r"several tables\. Name one of them: behaviour, curves"):
         run.to_pandas()
