@@ -14,6 +14,8 @@ from strata.probes.texts import Span, last_token_of
 Ids = tuple[int, ...]
 
 _SPACE_MARKERS = str.maketrans({"Ġ": " ", "▁": " "})
+DIFFERENT_LENGTHS = "the pair's prompts differ in length"
+"""The reason of every such pair; its numbers of tokens are said where one pair is shown."""
 _UNKNOWN = frozenset({"<unk>", "[UNK]", "<|unk|>", "<UNK>"})
 _CONTEXT_CHARACTERS = 16
 """How much of a prompt's end decides how a continuation is tokenised; more than any merge spans."""
@@ -283,7 +285,7 @@ def _with_positions(
 
 def _misalignment(prompt: Prompt, partner: Prompt, missing: bool, same_answers: bool) -> str | None:
     if len(prompt.ids) != len(partner.ids):
-        return "the pair's prompts differ in length"
+        return DIFFERENT_LENGTHS
     if missing:
         return "a span covers no token"
     if prompt.positions != partner.positions:

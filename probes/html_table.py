@@ -23,10 +23,13 @@ def html_table(
         + "</tr>"
         for row in zip(rows, shade, strict=True)
     )
-    return (
-        f'<div style="max-height:28em;overflow:auto"><table><caption>{escape(caption)}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{f'<p>{escape(note)}</p>' if note else ''}"
-    )
+    table = f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    return f"{scroll_box(f'<table>{table}</table>')}{f'<p>{escape(note)}</p>' if note else ''}"
+
+
+def scroll_box(page: str) -> str:
+    """HTML that scrolls when it is long."""
+    return f'<div style="max-height:28em;overflow:auto">{page}</div>'
 
 
 def by_layer(
@@ -34,7 +37,7 @@ def by_layer(
 ) -> str:
     """A table of numbers with a row a layer, tinted by their size."""
     rows = [
-        [str(layer), *("" if math.isnan(cell) else f"{cell:.2f}" for cell in cells)]
+        [str(layer), *("" if math.isnan(cell) else f"{cell:z.2f}" for cell in cells)]
         for layer, cells in zip(layers, values, strict=True)
     ]
     return html_table(caption, ["layer", *columns], rows, shade=[[math.nan, *cells] for cells in values], note=note)

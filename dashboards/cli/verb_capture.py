@@ -1,8 +1,8 @@
 """Activations of your own texts, or of items, to documented safetensors shards.
 
-ITEMS is a JSON Lines file of items, a text file (.txt) with one text a line, or names of built-in families. Memory holds
-one shard, however many texts there are. Stopped and started again with the same options it takes up the rest.
-Read the result with strata.load_captured(DIR); docs/capture.md has the format.
+ITEMS is a table of texts or items (JSON Lines, JSON, CSV, TSV, Parquet), a text file (.txt) with one text a line, or names
+of built-in families. Memory holds one shard, however many texts there are. Stopped and started again with the same options
+it takes up the rest. Read the result with strata.load_captured(DIR); docs/capture.md has the format.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """examples:
   strata capture smollm2 my_texts.txt --out streams
+  strata capture smollm2 reviews.csv --text review --out reviews
   strata capture smollm2 items.jsonl --positions last,subject --sites mlp_out --layers 10,11,12 --out mlp
   strata capture smollm2 capital addition --sites streams,mlp_out.7 --out families
   strata capture smollm2 my_texts.txt --positions=-2,last --out last_two
@@ -45,6 +47,8 @@ in Python: captured = strata.load_captured("streams"); captured.streams has the 
 _OF_ITEMS = ("per_family", "difficulty", "limit", "seed")
 OPTIONS = (
     Option("out", None, "directory to write to", "output", metavar="DIR"),
+    Option("text", None, "field of the table that holds the text (default: prompt, else text)", "capturing",
+           metavar="FIELD"),
     Option("sites", ("streams",), "streams, resid_pre, resid_mid, resid_post, attn_out, mlp_out, block_out, or one block's: "
            "mlp_out.7", "capturing", metavar="SITE,…"),
     Option("layers", (), "blocks (of streams: streams 0..L) of sites named without one; default: all", "capturing", whole,
@@ -104,6 +108,8 @@ def _capture(
 
     texts = _texts_of_file(source, values) if _is_file(source) else None
     if texts is None:
+        if values["text"] is not None:
+            raise StrataError("--text names a field of a table, and families were given", "Leave --text out")
         _refuse_unknown_families(source)
     checkpoint = open_from(spec, values, display)
     tell_caveats(checkpoint)
@@ -131,22 +137,23 @@ def _is_file(source: list[str]) -> bool:
 
 
 def _texts_of_file(source: list[str], values: Mapping[str, Any]) -> tuple[Text, ...]:
-    from strata.experiments.items.load import load_items
-    from strata.probes.texts import texts_of
+    from strata.experiments.probe.text_rows import texts_of_table
 
     (file,) = source
-    if file.endswith(".txt"):
-        return _lines_of(Path(file))[: values["limit"]]
-    return texts_of(load_items(Path(file))[: values["limit"]])
+    if not file.endswith(".txt"):
+        return texts_of_table(Path(file), values["text"])[: values["limit"]]
+    if values["text"] is not None:
+        raise StrataError(f"--text names a field of a table, and {file} holds one text a line", "Leave --text out")
+    return _lines_of(Path(file))[: values["limit"]]
 
 
 def _lines_of(file: Path) -> tuple[Text, ...]:
-    """Every line that isn't blank, under its number from 1."""
+    """Every line that isn't blank, under its number from 1; on stderr how many are, whatever the display."""
     from strata.probes.texts import Text
 
     try:
         # Only \n and \r\n end a line here.
-        lines = file.read_bytes().decode("utf-8-sig").split("\n")
+        lines = file.read_bytes().decode("utf-8-sig").removesuffix("\n").split("\n")
     except OSError as error:
         raise StrataError(f"Can't read {file}: {error.strerror or error}", "Check the path") from error
     except UnicodeDecodeError as error:
@@ -154,6 +161,9 @@ def _lines_of(file: Path) -> tuple[Text, ...]:
     rows = tuple(Text(str(number), line.removesuffix("\r")) for number, line in enumerate(lines, 1) if line.strip())
     if not rows:
         raise StrataError(f"{file} holds no text", "Write one text a line")
+    blank = len(lines) - len(rows)
+    if blank:
+        sys.stderr.write(f"{file}: {blank} blank {'line is' if blank == 1 else 'lines are'} left out\n")
     return rows
 
 

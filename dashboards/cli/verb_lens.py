@@ -37,7 +37,7 @@ EXAMPLES = """examples:
   strata lens smollm2 "The capital of France is" --answer " Paris" --out paris.html
 """
 OPTIONS = (
-    Option("answer", "", "text whose first token's rank and probability are shown at every layer", "lens"),
+    Option("answer", None, "text whose first token's rank and probability are shown at every layer", "lens"),
     Option("lens", "logit", "logit, tuned or jacobian", "lens", choices=("logit", "tuned", "jacobian")),
     Option("text", None, "file that the tuned or Jacobian lens is fitted on (default: sampled from the model)", "lens", metavar="FILE"),
     Option("tokens", 8, "how many of the last tokens the table shows", "lens", positive, metavar="N"),
@@ -78,7 +78,9 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         tell_caveats(checkpoint)
         ids = checkpoint.encode(arguments.prompt)
         _check_length(len(ids), checkpoint)
-        answer = _answer_token(checkpoint, arguments.prompt, values["answer"]) if values["answer"] else None
+        answer = None
+        if values["answer"] is not None:
+            answer = _answer_token(checkpoint, arguments.prompt, values["answer"])
         prompt, backend = Prompt("prompt", ids, {"last": len(ids) - 1}), TorchHooks(checkpoint)
         admit(checkpoint, [prompt], backend=backend, progress=display)
         lens = fitted_lenses(checkpoint, (values["lens"],), text=values["text"], seed=values["seed"], progress=display)[

@@ -70,8 +70,10 @@ class Run:
             raise StrataError(f"{self.directory} has no table {name!r}", hint)
         return table_of(self.directory, name)
 
-    def to_pandas(self, name: str) -> pd.DataFrame:
-        """A table as a pandas DataFrame. Raises as `table`."""
+    def to_pandas(self, name: str | None = None) -> pd.DataFrame:
+        """A table as a pandas DataFrame. Raises as `table`, and StrataError with the tables' names where none is given."""
+        if name is None:
+            raise StrataError(f"{self.directory} holds several tables", f"Name one of them: {', '.join(self.tables)}")
         return self.table(name).to_pandas()
 
     @property

@@ -10,11 +10,13 @@ from urllib.parse import quote
 
 from strata.dashboards.page.markup import esc
 from strata.dashboards.view.causes import causal_sentence, kind_cause
+from strata.dashboards.view.labels import instrument_label
 from strata.dashboards.view.probe_sentences import sentences
 from strata.dashboards.view.summary_words import answered_words, instrument_words, located_words
 from strata.dashboards.view.text import interval, number
 from strata.experiments.answer_measures import ANSWERED_RIGHT
 from strata.experiments.finished_run import FinishedRun
+from strata.experiments.schema_1 import as_read
 
 Json = dict[str, Any]
 _NOT_TESTED = "No intervention was made, so no layer is called located and the order stays undetermined."
@@ -37,7 +39,8 @@ def _title(run: FinishedRun) -> str:
     return f"{run.result['checkpoint']['spec']}{''.join(f' · {word} run' for word in stamps)}"
 
 
-def _located(summary: Json) -> tuple[list[str], str]:
+def _located(written: Json) -> tuple[list[str], str]:
+    summary = as_read(written)
     kinds = [
         {"kind": kind, "cause": kind_cause({**kind_summary, "kind": kind})}
         for kind, kind_summary in summary["kinds"].items()
@@ -57,7 +60,7 @@ def _located(summary: Json) -> tuple[list[str], str]:
         rows.append(
             [kind, str(kind_summary["items"]), answered_words(kind_summary), located_words(kind_summary), *cells]
         )
-    return [verdict], _table(["kind", "items", "answers", "located", *instruments], rows)
+    return [verdict], _table(["kind", "items", "answers", "located", *map(instrument_label, instruments)], rows)
 
 
 def _says(instrument: Json, kind: Json) -> bool:

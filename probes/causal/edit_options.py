@@ -75,8 +75,9 @@ def require_places(what: str, places: Sequence[str], prompts: Sequence[Prompt]) 
     known = dict.fromkeys(name for prompt in prompts for name in prompt.positions if not _is_index(name))
     for place in places:
         if place != ALL and not any(place in prompt.positions for prompt in prompts):
+            long = f": the {what}s have {_lengths(prompts)} tokens" if _is_index(place) else ""
             raise StrataError(
-                f"No {what} has the position {place!r}", f"Choose among: {', '.join([*known, ALL])}, or a number"
+                f"No {what} has the position {place!r}{long}", f"Choose among: {', '.join([*known, ALL])}, or a number"
             )
 
 
@@ -92,6 +93,11 @@ def memory_for(batch_tokens: int | None) -> Iterator[None]:
         raise DoesNotFitError(
             f"The edited runs do not fit into memory with batch_tokens at {now}", "Give a smaller batch_tokens"
         ) from error
+
+
+def _lengths(prompts: Sequence[Prompt]) -> str:
+    shortest, longest = (end(len(prompt.ids) for prompt in prompts) for end in (min, max))
+    return f"{longest}" if shortest == longest else f"{shortest} to {longest}"
 
 
 def _is_index(name: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal, get_args
@@ -10,7 +9,7 @@ from weakref import WeakSet
 
 import torch
 
-from strata.probes.alignment import Encoded, encode_items
+from strata.probes.alignment import DIFFERENT_LENGTHS, Encoded, encode_items
 from strata.probes.asked import Asked, pairs_asked
 from strata.probes.backends.admitted import admit_once
 from strata.probes.backends.restart import COMPONENTS
@@ -28,7 +27,7 @@ from strata.probes.causal.edit_options import (
     windows_of,
 )
 from strata.probes.causal.pairs import ALL, pair_of
-from strata.probes.causal.patching_result import PatchingResult
+from strata.probes.causal.patching_result import PatchingResult, counted_reasons
 from strata.probes.causal.scores import LEAST_DIFFERENCE
 from strata.probes.causal.self_tests import run_causal_self_tests
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -94,9 +93,9 @@ def patch(
     checkpoint = checkpoint_of(model)
     blocks = layers_of(layers, checkpoint.n_layers)
     require_windows([line.window for line in lines], blocks, checkpoint.n_layers)
-    encoded, excluded = _usable(asked, checkpoint)
+    encoded, excluded, alike = _usable(asked, checkpoint)
     if not encoded:
-        raise StrataError(*_none_usable(len(asked), excluded))
+        raise StrataError(*_none_usable(len(asked), excluded, alike))
     places = [line.position for line in lines]
     given = [
         replace(pair, clean=placed(pair.clean, places), foil=placed(pair.foil, places))
@@ -128,14 +127,12 @@ def patch(
                 shift[line][rows] = moved.float()
 
     strong = clean - corrupted >= least_difference
-    weak = f"the clean run's logit difference is not {least_difference:g} above the corrupted run's"
-    excluded |= {
-        encoded_item.key: weak
-        for encoded_item, is_strong in zip(encoded, strong.tolist(), strict=True)
-        if not is_strong
-    }
+    for row in (~strong).nonzero().flatten().tolist():
+        key = encoded[row].key
+        alike[key] = _weak(least_difference)
+        excluded[key] = _weak(least_difference, f" ({clean[row]:.4g})", f" ({corrupted[row]:.4g})")
     if not bool(strong.any()):
-        raise StrataError(*_none_usable(len(asked), excluded))
+        raise StrataError(*_none_usable(len(asked), excluded, alike))
     kept = [encoded_item for encoded_item, is_strong in zip(encoded, strong.tolist(), strict=True) if is_strong]
     return PatchingResult(
         pairs=tuple(encoded_item.key for encoded_item in kept),
@@ -147,6 +144,7 @@ def patch(
         layers=tuple(blocks),
         n_layers=checkpoint.n_layers,
         excluded=excluded,
+        excluded_alike=alike,
     )
 
 
@@ -183,22 +181,35 @@ def _lines(
     ]
 
 
-def _usable(asked: Sequence[Asked], checkpoint: Checkpoint) -> tuple[list[Encoded[Asked]], dict[str, str]]:
-    """The pairs that line up under the checkpoint's tokenizer, and why the others don't."""
+def _usable(
+    asked: Sequence[Asked], checkpoint: Checkpoint
+) -> tuple[list[Encoded[Asked]], dict[str, str], dict[str, str]]:
+    """The pairs that line up under the checkpoint's tokenizer, and why the others don't: each its own way, and all alike."""
     encoded, excluded = encode_items(asked, checkpoint, checkpoint.max_context)
     aligned = []
+    tokens: dict[str, str] = {}
     for encoded_item in encoded:
         if not encoded_item.aligned or encoded_item.foil_prompt is None:
             excluded[encoded_item.key] = encoded_item.unaligned_reason or "no counterfactual prompt"
+            if encoded_item.unaligned_reason == DIFFERENT_LENGTHS and encoded_item.foil_prompt is not None:
+                lengths = (
+                    len(prompt.ids) - encoded_item.shared_prefix
+                    for prompt in (encoded_item.prompt, encoded_item.foil_prompt)
+                )
+                tokens[encoded_item.key] = " ({} and {} tokens)".format(*lengths)
         elif encoded_item.prompt.ids == encoded_item.foil_prompt.ids:
             excluded[encoded_item.key] = "the pair's prompts are the same tokens"
         else:
             aligned.append(encoded_item)
-    return aligned, excluded
+    return aligned, {key: reason + tokens.get(key, "") for key, reason in excluded.items()}, excluded
 
 
-def _none_usable(n_asked: int, excluded: dict[str, str]) -> tuple[str, str]:
-    counted = Counter(excluded.values()).most_common()
-    reasons = "; ".join(f"{count} × {reason}" for reason, count in counted)
+def _weak(least_difference: float, clean: str = "", corrupted: str = "") -> str:
+    least = f"{least_difference:g} (least_difference)"
+    return f"the clean run's logit difference{clean} is not {least} above the corrupted run's{corrupted}"
+
+
+def _none_usable(n_asked: int, excluded: dict[str, str], alike: dict[str, str]) -> tuple[str, str]:
+    reasons = counted_reasons(excluded, alike)
     remedy = "Give prompts of one token length that differ in one word, with answers between which the model tells them apart"
     return f"None of the {n_asked} pairs can be used ({reasons})", remedy

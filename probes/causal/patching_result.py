@@ -45,12 +45,14 @@ class PatchingResult:
     n_layers: int
     """Blocks of the model."""
     excluded: Mapping[str, str]
-    """Why each other pair could not be used, by id."""
+    """Why each other pair could not be used, with its own numbers, by id."""
+    excluded_alike: Mapping[str, str]
+    """The same, worded alike for all pairs that share the reason, by id."""
 
     @property
     def excluded_reasons(self) -> dict[str, int]:
         """How many pairs were excluded, by reason."""
-        return dict(Counter(self.excluded.values()).most_common())
+        return dict(Counter(self.excluded_alike.values()).most_common())
 
     def effects(
         self, component: str, position: str = "last", *, measure: Measure = "denoise", window: int = 1
@@ -126,9 +128,16 @@ class PatchingResult:
         caption = (
             f"Activation patching of {len(self.pairs)} pairs: share of the logit difference moved to the donor's run"
         )
-        reasons = "; ".join(f"{count} × {reason}" for reason, count in self.excluded_reasons.items())
+        reasons = counted_reasons(self.excluded, self.excluded_alike)
         note = f"Excluded: {reasons}." if reasons else ""
         return by_layer(caption, self.layers, [_in_words(line) for line in lines], values.tolist(), note)
+
+
+def counted_reasons(excluded: Mapping[str, str], alike: Mapping[str, str]) -> str:
+    """How many pairs were excluded, by reason; what excludes a single pair is said with its numbers."""
+    own = {reason: excluded[pair] for pair, reason in alike.items()}
+    counted = Counter(alike.values()).most_common()
+    return "; ".join(f"{count} × {own[reason] if count == 1 else reason}" for reason, count in counted)
 
 
 def _ratio_of_means(shift: Float[Tensor, "item layer"], difference: Float[Tensor, " item"]) -> Float[Tensor, " layer"]:

@@ -31,7 +31,7 @@ class NoEmbeddingError(StrataError):
         """Length of the whole text."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Checkpoint:
     """A causal language model in evaluation mode, without gradients on its parameters.
 
@@ -55,6 +55,12 @@ class Checkpoint:
     """What a reader of its numbers has to know about how it was opened, one sentence each."""
     text_start: tuple[int, ...] | None = None
     """Token ids that stand before every text, where something else than the tokenizer decides it; None: the tokenizer."""
+
+    def __repr__(self) -> str:
+        return (
+            f"Checkpoint({self.identity.spec!r}: {type(self.model).__name__}, n_layers={self.n_layers}, "
+            f"d_model={self.d_model}, vocab_size={self.vocab_size}, {self.dtype}, {self.device})"
+        )
 
     @property
     def body(self) -> nn.Module:

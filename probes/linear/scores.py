@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from strata.probes.errors import StrataError
+from strata.probes.html_table import scroll_box
 from strata.probes.statistics.bootstrap import DRAWS, Estimate
 from strata.probes.statistics.onset import Onset, onset
 
@@ -201,8 +202,7 @@ class ProbeScores:
         head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
         body = "".join(f"<tr>{''.join(f'<td>{_cell(row.get(name))}</td>' for name in names)}</tr>" for row in rows)
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in (*self.notes, *_counted(self.excluded)))
-        return (
-            f"<p>{html.escape(self.summary())}</p>{f'<ul>{notes}</ul>' if notes else ''}"
+        return f"<p>{html.escape(self.summary())}</p>{f'<ul>{notes}</ul>' if notes else ''}" + scroll_box(
             f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         )
 

@@ -7,11 +7,14 @@ import os
 import signal
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
 import strata
 from strata.dashboards.cli import main
+from strata.experiments.probe.config import ProbeConfig
+from strata.experiments.probe.labelled import labelled_items
 from strata.probes import capture_files
 from strata.probes.verification.tiny_checkpoint import save_tiny
 
@@ -40,7 +43,8 @@ def test_lines_of_a_text_file_are_captured_as_python_captures_them(
         main(["capture", model, texts, "--sites", "streams,mlp_out.1", "--positions=-2,last", "--out", str(out), *FAST])
         == 0
     )
-    stdout = capfd.readouterr().out
+    stdout, stderr = capfd.readouterr()
+    assert stderr == f"{texts}: 2 blank lines are left out\n"
     assert stdout.startswith("2 texts in 1 shards") and f"strata.load_captured({str(out)!r})" in stdout
     captured = strata.load_captured(out)
     assert captured.ids == ("1", "4") and captured.texts == ("a b c", "d e") and captured.positions == (-2, "last")
@@ -65,6 +69,39 @@ def test_items_come_from_a_file_or_from_families_by_name(
     of_families = strata.load_captured(tmp_path / "a")
     assert of_families.texts == tuple(item.prompt for item in items) and of_families.sites == (("resid_pre", 1),)
     assert len(strata.load_captured(tmp_path / "b")) == 3
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "json", "csv", "tsv", "parquet"])
+@pytest.mark.parametrize(("field", "words"), [("prompt", ()), ("text", ()), ("review", ("--text", "review"))])
+def test_the_tables_that_probe_reads_are_captured(
+    model: str, tmp_path: Path, suffix: str, field: str, words: tuple[str, ...]
+) -> None:
+    frame = pd.DataFrame({field: ["a b c", "d e"], "stars": [5, 1]})
+    file, out = tmp_path / f"table.{suffix}", tmp_path / "out"
+    match suffix:
+        case "csv" | "tsv":
+            frame.to_csv(file, index=False, sep="," if suffix == "csv" else "\t")
+        case "json" | "jsonl":
+            frame.to_json(file, orient="records", lines=suffix == "jsonl")
+        case "parquet":
+            frame.to_parquet(file)
+    assert main(["capture", model, str(file), *words, "--layers", "1", "--out", str(out), *FAST]) == 0
+    captured, labelled = strata.load_captured(out), labelled_items(str(file), ProbeConfig("stars", text=field))
+    assert captured.texts == tuple(item.prompt for item in labelled.items) == ("a b c", "d e")
+    assert captured.ids == tuple(item.id for item in labelled.items)
+
+
+def test_an_item_that_breaks_the_schema_is_refused_with_its_row(
+    model: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "items.jsonl"
+    rows = [
+        {"id": name, "kind": kind, "family": "f", "prompt": "a", "answer": " b"}
+        for name, kind in (("x", "knowledge"), ("y", "odd"))
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert main(["capture", model, str(file), "--out", str(tmp_path / "out"), *FAST]) == 2
+    assert "items.jsonl, row 2: field 'kind'" in capfd.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_a_signal_keeps_what_was_run_and_the_same_command_goes_on(
@@ -100,13 +137,18 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     out = tmp_path / "out"
     for words, sentence in (
         ([texts], "capture needs --out"),
+        ([texts, "--text", "a", "--out", str(out)], "texts.txt holds one text a line"),
+        (["capital", "--text", "a", "--out", str(out)], "and families were given"),
         ([texts, "capital", "--out", str(out)], "takes one file, or names of families"),
         (["capitol", "--out", str(out)], "capitol is no file; there is no item family"),
-        (["none.jsonl", "--out", str(out)], "Can't read the item file none.jsonl"),
+        (["none.jsonl", "--out", str(out)], "There is no file none.jsonl"),
         (["none.txt", "--out", str(out)], "Can't read none.txt: No such file"),
         ([str(empty), "--out", str(out)], "holds no text"),
         ([str(latin), "--out", str(out)], "is not UTF-8 (byte 4)"),
-        ([str(bad), "--out", str(out)], "bad.jsonl:1: field 'kind' is missing"),
+        (
+            [str(bad), "--out", str(out)],
+            "bad.jsonl has the field 'prompt' (--text). Name the field that holds the text with --text FIELD",
+        ),
         ([texts, "--sites", "mlp", "--out", str(out)], "There is no site 'mlp'"),
         ([texts, "--layers", "9", "--out", str(out)], "There is no stream 9"),
         ([texts, "--positions", "subject", "--out", str(out)], "No text has a position 'subject'"),

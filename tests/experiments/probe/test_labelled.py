@@ -135,7 +135,9 @@ def test_the_hash_knows_labels_and_clusters(tmp_path: Path) -> None:
     [
         ([{"prompt": "a", "answer": "x"}], {"target": "anwser"}, "has the field 'anwser'", "Did you mean answer?"),
         ([{"prompt": "a", "meta": {"topic": 1}}], {"target": "meta.tpoic"}, "has the field 'meta.tpoic'", "Did you mean meta.topic?"),
-        ([{"text": "a", "y": 1}], {"target": "y"}, "has the field 'prompt'", "There is: text, y"),
+        ([{"text": "a", "y": 1}], {"target": "y"}, "has the field 'prompt' (--text)", "with --text FIELD. There is: text, y"),
+        ([{"prompt": "a", "meta": {"Topic": 1}}], {"target": "topic"}, "has the field 'topic' (--target)", "Did you mean meta.Topic?"),
+        ([{"prompt": "a", "author": 1, "y": 1}], {"target": "y", "cluster": "auther"}, "'auther' (--cluster)", "Did you mean author?"),
         ([{"prompt": "a", "y": [1]}], {"target": "y"}, "row 1: 'y' holds a list", "y[0]"),
         ([{"prompt": "a", "y": {"k": 1}}], {"target": "y"}, "row 1: 'y' holds an object", "y.k"),
         ([{"prompt": "", "y": 1}], {"target": "y"}, "row 1: the text in 'prompt' is empty", "drop the row"),

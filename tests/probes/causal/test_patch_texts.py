@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import pandas
@@ -246,8 +247,18 @@ def test_a_pair_that_cannot_be_used_is_counted_with_its_reason(tiny_models: Any)
     ]
     result = strata.patch(checkpoint, [*good, swapped, *others], least_difference=0.01)
     assert result.pairs == ("0", "1", "2", "3")
-    assert result.excluded["4"] == "the clean run's logit difference is not 0.01 above the corrupted run's"
-    assert result.excluded["5"] == "the pair's prompts differ in length"
+    truth = Plain(checkpoint, plain("llama", checkpoint), swapped)
+    weak = re.fullmatch(
+        r"the clean run's logit difference \((.+)\) is not 0\.01 \(least_difference\) above the corrupted run's \((.+)\)",
+        result.excluded["4"],
+    )
+    assert weak is not None
+    assert [float(number) for number in weak.groups()] == pytest.approx(
+        [truth.difference(truth.clean), truth.difference(truth.corrupted)], rel=1e-3, abs=1e-4
+    )
+    tokens = [len(checkpoint.encode(text)) for text in ("a b c", "a b e c")]
+    assert result.excluded["5"] == "the pair's prompts differ in length ({} and {} tokens)".format(*tokens)
+    assert result.excluded_reasons["the pair's prompts differ in length"] == 1
     assert result.excluded["6"] == "one of answer and foil is the beginning of the other"
     assert result.excluded["7"] == "the answer has no token in the vocabulary"
     assert sum(result.excluded_reasons.values()) == len(result.excluded) == 4
@@ -294,7 +305,9 @@ PAIR = ("a b c", " d", "a e c", " f")
         ([dict(zip(PAIR_FIELDS, PAIR, strict=True), foil_spans={"s": (0, 99)})], {}, "Span 's' of the foil_prompt of text 0 is (0, 99)"),
         (pandas.DataFrame([dict(zip(PAIR_FIELDS, PAIR, strict=True))]), {}, "A DataFrame is no list of texts"),
         ([PAIR], {"positions": "subject"}, "No pair has the position 'subject'. Choose among: last, all, or a number"),
-        ([PAIR], {"positions": 9}, "No pair has the position '9'"),
+        ([PAIR], {"positions": 9}, "No pair has the position '9': the pairs have 3 tokens"),
+        ([PAIR, ("a b c c", " d", "a e c c", " f")], {"positions": -9}, "No pair has the position '-9': the pairs have 3 to 4 tokens"),
+        ([("a b c", " d", "a e e c", " f")], {}, "None of the 1 pairs can be used (1 × the pair's prompts differ in length (3 and 4 tokens))"),
         ([PAIR], {"direction": "sideways"}, "There is no direction 'sideways'"),
         ([PAIR], {"windows": 0}, "windows is 0"),
         ([PAIR], {"windows": 4}, "No window of 4 blocks fits"),
@@ -318,7 +331,7 @@ def test_the_notebook_display_escapes_foreign_text_and_says_what_was_excluded(ti
     result = strata.patch(checkpoint, [*pairs, ("a", " b", "c d", " e")], positions=("last", "<b>"), least_difference=0)
     page = result._repr_html_()
     assert "<b>" not in page and "&lt;b&gt;" in page
-    assert "Excluded: 1 × the pair&#x27;s prompts differ in length." in page
+    assert "Excluded: 1 × the pair&#x27;s prompts differ in length (1 and 2 tokens)." in page
     assert page.count("<tr>") == 1 + checkpoint.n_layers
     assert repr(result) == "PatchingResult(4 pairs, 1 excluded; denoise; attn_out, mlp_out at last, <b>; 3 blocks)"
 

@@ -32,6 +32,16 @@ def test_a_checkpoint_is_itself_and_a_spec_is_opened(tmp_path: Path) -> None:
     assert checkpoint_of(str(tmp_path / "model")).identity.source == "directory"
 
 
+def test_a_checkpoint_shows_itself_in_one_line(tmp_path: Path) -> None:
+    save_tiny("llama", tmp_path / "model", 0)
+    checkpoint = checkpoint_of(str(tmp_path / "model"))
+    config = checkpoint.model.config
+    assert repr(checkpoint) == (
+        f"Checkpoint('{tmp_path / 'model'}': LlamaForCausalLM, n_layers={config.num_hidden_layers}, "
+        f"d_model={config.hidden_size}, vocab_size={config.vocab_size}, torch.float32, cpu)"
+    )
+
+
 @pytest.mark.parametrize("architecture", ["llama", "gpt2", "gemma2"])
 def test_a_hugging_face_model_is_measured_and_stays_as_it_was(architecture: str) -> None:
     model = tiny_model(architecture).train()
