@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from strata.probes.checkpoints.undisturbed import in_own_precision
 from strata.probes.errors import DamagedError, StrataError
 from strata.probes.files import whole_file
 from strata.probes.linear.cross_validation import PRECISION, at_once, cross_validate
@@ -27,7 +28,6 @@ from strata.probes.linear.scores import ProbeScores
 from strata.probes.linear.weights import Weights, fit_weights
 from strata.probes.progress import Progress, silent
 from strata.probes.threads import threads_for
-from strata.probes.undisturbed import in_own_precision
 
 SCHEMA = "strata.linear_probe/1"
 
