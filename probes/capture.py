@@ -9,10 +9,10 @@ import torch
 from strata.probes.capture_request import Positions, request_of, require_room_for, run_request
 from strata.probes.captured import Captured
 from strata.probes.checkpoints.given import Model, checkpoint_of
+from strata.probes.checkpoints.undisturbed import undisturbed
 from strata.probes.progress import Progress, silent
 from strata.probes.site_names import Sites
 from strata.probes.texts import LAST, Texts, texts_of
-from strata.probes.undisturbed import undisturbed
 
 
 @undisturbed()

@@ -31,13 +31,13 @@ from strata.probes.capture_request import (
 )
 from strata.probes.captured import Captured, CapturedModel
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.undisturbed import undisturbed
 from strata.probes.errors import DamagedError, DoesNotFitError, StrataError
 from strata.probes.files import remove_unfinished, write_whole
 from strata.probes.progress import Progress, silent
 from strata.probes.site_names import Sites, site_label, sites_of
 from strata.probes.store import ActivationStore
 from strata.probes.texts import LAST, Text
-from strata.probes.undisturbed import undisturbed
 
 SCHEMA = "strata.capture/1"
 DESCRIPTION = "capture.json"

@@ -32,9 +32,9 @@ from strata.experiments.locate import locate as locate_into
 from strata.experiments.locate.questions import Source
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.given import Model, open_checkpoint
+from strata.probes.checkpoints.undisturbed import undisturbed
 from strata.probes.errors import StrataError
 from strata.probes.progress import Progress
-from strata.probes.undisturbed import undisturbed
 
 Asked = str | Path | Iterable[Item] | Iterable[str]
 """A JSON Lines file of items, items at hand, or names of built-in families, kinds and domains."""

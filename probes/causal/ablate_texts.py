@@ -27,9 +27,9 @@ from strata.probes.causal.edit_options import (
 )
 from strata.probes.causal.pairs import ALL, Single
 from strata.probes.checkpoints.given import Model, checkpoint_of
+from strata.probes.checkpoints.undisturbed import undisturbed
 from strata.probes.errors import StrataError
 from strata.probes.progress import Progress, silent
-from strata.probes.undisturbed import undisturbed
 from strata.probes.whole_numbers import whole_number
 
 _COMPONENTS = ("block_out", "attn_out", "mlp_out")

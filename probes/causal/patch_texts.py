@@ -32,9 +32,9 @@ from strata.probes.causal.scores import LEAST_DIFFERENCE
 from strata.probes.causal.self_tests import run_causal_self_tests
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.given import Model, checkpoint_of
+from strata.probes.checkpoints.undisturbed import undisturbed
 from strata.probes.errors import StrataError
 from strata.probes.progress import Progress, silent
-from strata.probes.undisturbed import undisturbed
 
 Direction = Literal["denoise", "noise", "both"]
 

@@ -13,9 +13,9 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open import checkpoint_from
 from strata.probes.checkpoints.open import open_checkpoint as open_spec
 from strata.probes.checkpoints.own_view import own_view
+from strata.probes.checkpoints.undisturbed import in_own_precision
 from strata.probes.errors import StrataError
 from strata.probes.progress import Progress, silent
-from strata.probes.undisturbed import in_own_precision
 
 Model = str | Checkpoint | tuple[Any, Any] | Any
 """A spec such as "smollm2", a Checkpoint, a tuple (Hugging Face model, tokenizer), or a TransformerLens TransformerBridge."""

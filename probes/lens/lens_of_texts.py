@@ -17,6 +17,7 @@ from strata.probes.asked import Asked, texts_asked
 from strata.probes.capture_request import Positions, request_of, run_request
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.given import Model, checkpoint_of
+from strata.probes.checkpoints.undisturbed import undisturbed
 from strata.probes.errors import StrataError
 from strata.probes.lens.fitted import FittedTunedLens
 from strata.probes.lens.fitted import tuned_lens as fit_or_read
@@ -27,7 +28,6 @@ from strata.probes.lens.tuned import Tuning
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts import Prompt
 from strata.probes.texts import LAST, Text, prompts_of
-from strata.probes.undisturbed import undisturbed
 from strata.probes.whole_numbers import whole_number
 
 

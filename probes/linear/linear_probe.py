@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from strata.probes.checkpoints.undisturbed import in_own_precision
 from strata.probes.errors import DamagedError, StrataError
 from strata.probes.files import whole_file
 from strata.probes.linear.clusters import clusters_of
@@ -30,7 +31,6 @@ from strata.probes.plain_values import plain_value
 from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import cluster_codes
 from strata.probes.threads import threads_for
-from strata.probes.undisturbed import in_own_precision
 
 SCHEMA = "strata.linear_probe/1"
 
