@@ -163,7 +163,7 @@ def _lines_of(file: Path) -> tuple[Text, ...]:
         raise StrataError(f"{file} holds no text", "Write one text a line")
     blank = len(lines) - len(rows)
     if blank:
-        sys.stderr.write(f"{file}: {blank} blank {'line is' if blank == 1 else 'lines are'} left out\n")
+        sys.stderr.write(f"{file}: {blank} blank {'line is' if blank == 1 else 'lines are'} excluded\n")
     return rows
 
 

@@ -44,7 +44,7 @@ def test_lines_of_a_text_file_are_captured_as_python_captures_them(
         == 0
     )
     stdout, stderr = capfd.readouterr()
-    assert stderr == f"{texts}: 2 blank lines are left out\n"
+    assert stderr == f"{texts}: 2 blank lines are excluded\n"
     assert stdout.startswith("2 texts in 1 shards") and f"strata.load_captured({str(out)!r})" in stdout
     captured = strata.load_captured(out)
     assert captured.ids == ("1", "4") and captured.texts == ("a b c", "d e") and captured.positions == (-2, "last")

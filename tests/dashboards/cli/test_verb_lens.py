@@ -1,4 +1,4 @@
-"""`strata lens`: an answer that can't be shown is refused, not left out."""
+"""`strata lens`: an answer that can't be shown is refused, not ignored."""
 
 from __future__ import annotations
 
