@@ -9,8 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_KEYS = {"patching": "interchange", "ablation": "removal", "excluded": "left_out"}
-"""Name in the code: key in the file."""
+_KEYS = {
+    "patching": "interchange", "ablation": "removal", "excluded": "left_out",
+    "a weak pair: clean and corrupted run differ by less than 1 logit":
+        "a weak pair: clean and foil run differ by less than 1 logit",
+    "no counterfactual prompt": "no foil prompt",
+}  # fmt: skip
+"""Name in the code: key in the file. Reasons by which pairs are counted are keys too."""
 _OLDER = {"interchange": "patching", "removal": "ablation", "norm_matched": "norm_matched_noise"}
 """Instrument or measure in a table of an older run: its name now. A window follows behind a dot."""
 _COLUMNS = ("instrument", "measure")
