@@ -220,7 +220,7 @@ def test_an_adapter_given_to_a_model_that_holds_it_is_refused(
     [
         (("--control", "./nowhere"), "There is no file or directory './nowhere'"),
         (("--crossed-positions", "first"), "crossed"),
-        (("--swap-stride", "0"), "layer swap-stride"),
+        (("--swap-stride", "0"), "--swap-stride"),
     ],
 )
 def test_options_that_make_no_sense_are_one_sentence(
