@@ -204,7 +204,7 @@ def test_what_cannot_be_captured_is_refused_in_one_sentence() -> None:
         ({"texts": ["a"], "sites": []}, "No sites"),
         ({"texts": ["a"], "layers": [1.5]}, "layers holds 1.5"),
         ({"texts": ["a"], "layers": "3"}, "layers holds '3'"),
-        ({"texts": ["a"], "layers": True}, "True in layers is no whole number"),
+        ({"texts": ["a"], "layers": True}, "layers holds True"),
         ({"texts": ["a"], "sites": [("mlp_out", 1.5)]}, "is no site"),
         ({"texts": ["a"], "positions": 1.5}, "1.5 is no position"),
         ({"texts": pandas.DataFrame({"prompt": ["a"], "spans": [{}]})}, "A DataFrame is no list of texts"),
