@@ -60,7 +60,7 @@ class DoesNotFitError(StrataError):
 
 
 class SelfTestError(StrataError):
-    """An identity that must hold on every model (methods: self-tests) failed; results would be wrong."""
+    """An identity that must hold on every model failed; results would be wrong."""
 
     exit_code = 1
 

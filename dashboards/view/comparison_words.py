@@ -15,7 +15,7 @@ from strata.experiments.compare.hypothesis import SPLIT
 Json = dict[str, Any]
 ESTIMATES = ("base", "distilled", "control", "change", "control_change", "difference_in_differences")
 BOUND = 0.05
-"""Depth within which a location is called unchanged (methods: equivalence)."""
+"""Depth within which a location is called unchanged."""
 LOCATED_KINDS = ("knowledge", "reasoning")
 WOULD_CHANGE = (
     "More items or other families that move the intervals, a second control model or another seed of the same training, "

@@ -1,6 +1,6 @@
 """Does asking for reasoning change a model's streams more than asking for another next token does? The four contrasts.
 
-The same questions behind five instructions, each model compared with itself (methods: debiased CKA; the claim that a fall of
+The same questions behind five instructions, each model compared with itself (debiased CKA, 1905.00414; the claim that a fall of
 similarity between fast and slow answers shows where reasoning sits is 2507.18178's).
 """
 

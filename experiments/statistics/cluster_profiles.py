@@ -18,7 +18,7 @@ def cluster_profiles(
 ) -> Float[np.ndarray, "cluster block"]:
     """`Σ numerator / Σ denominator` over the items of each cluster, clusters in order of first appearance.
 
-    The normalised effect of a patching is a ratio of sums (methods §2): numerators are `LD_patched − LD_corrupt` at each
+    The normalised effect of a patching is a ratio of sums: numerators are `LD_patched − LD_corrupt` at each
     block, denominators `LD_clean − LD_corrupt`. A ratio per item would explode where the denominator is near 0; a ratio per
     cluster is what the statistics downstream resample, each cluster with weight 1. An item whose denominator is NaN or 0, or
     that has a NaN at any block, is excluded everywhere. A cluster of which nothing is left, or whose denominators sum to 0,

@@ -17,7 +17,7 @@ def folded(profile: Float[np.ndarray, "*draw site_block"], sites: int) -> Float[
 
 
 def effect_depth(profile: Float[np.ndarray, "*draw block"]) -> Float[np.ndarray, "*draw"]:
-    """`Σ_b max(e_b, 0) x_b / Σ_b max(e_b, 0)` with `x_b = (b + ½)/L`; NaN where no block is positive (methods §5).
+    """`Σ_b max(e_b, 0) x_b / Σ_b max(e_b, 0)` with `x_b = (b + ½)/L`; NaN where no block is positive.
 
     Clipping noise pulls this to ½: take it of a mean over clusters, and of blocks that stand above the noise (`standing`).
     """

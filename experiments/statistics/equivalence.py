@@ -1,7 +1,7 @@
 """When is "the same depth" a finding, and not just a wide interval around 0?"""
 
 EQUIVALENCE_BOUND = 0.05
-"""Depths closer than this share of the model count as one (methods §5)."""
+"""Depths closer than this share of the model count as one."""
 
 
 def equivalent(low90: float | None, high90: float | None, bound: float = EQUIVALENCE_BOUND) -> bool:

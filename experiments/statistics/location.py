@@ -59,7 +59,7 @@ def locate_profile(
     n_items: int | None = None,
     sites: int = 1,
 ) -> Location:
-    """Depth and half-mass block of the excess over the largest control, clusters weighing equally (methods §5).
+    """Depth and half-mass block of the excess over the largest control, clusters weighing equally.
 
     The rule: a block counts when its effect stands above *every* control by more than the critical value of the one-sided
     max-T sign-flip test at 1 − level, in standard errors of that difference over clusters; the mass of a counted block is its

@@ -57,7 +57,7 @@ def max_t_sign_flip(
     """Is the mean over clusters different from 0 (or above it) at some block? One sign per cluster, the same at all blocks.
 
     `T_b = mean/SE` over clusters, recomputed with its SE in every flip, and the maximum over blocks taken anew, so the choice
-    of the best block is inside the p-value (Westfall and Young 1993; methods §5). All 2^G sign patterns are taken when they
+    of the best block is inside the p-value (Westfall and Young 1993). All 2^G sign patterns are taken when they
     are fewer than `draws`; the smallest p is then 1/2^G, two-sided 2/2^G. Values of a paired contrast are differences.
     """
     values = _table(values)
