@@ -75,6 +75,13 @@ LOCATIONS = _schema(
 )  # fmt: skip
 """Onsets and causal locations; layer null: none. `q` is p after Benjamini-Hochberg over families."""
 
+WINDOWS = _schema(
+    kind=_TEXT, family=_TEXT, cell=_TEXT, component=_TEXT, position=_TEXT, first=_INT, last=_INT, effect=_FLOAT,
+    low=_FLOAT, high=_FLOAT, denoise=_FLOAT, noise=_FLOAT, install=_FLOAT, n_pairs=_INT, n_clusters=_INT,
+)  # fmt: skip
+"""Effects of editing blocks `first` to `last` of a cell together, 0: the corrupted run, 1: the clean one. `install`: beyond a
+donor with a third answer, null where that was not measured."""
+
 CHANGES = _schema(
     contrast=_TEXT, instrument=_TEXT, measure=_TEXT, component=_TEXT, position=_TEXT, kind=_TEXT, axis=_TEXT, layer=_INT,
     before=_FLOAT, after=_FLOAT, difference=_FLOAT, low=_FLOAT, high=_FLOAT, n_items=_INT, n_clusters=_INT, method=_TEXT,
