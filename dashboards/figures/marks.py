@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from strata.dashboards.figures.palette import Palette
+from strata.dashboards.figures.palette import Palette, plain
 from strata.dashboards.figures.panels import Outline, Panel
 from strata.dashboards.figures.rows import BOTTOM, CELL, HANDOVER, LABEL, ROWS, TOPS, WHISKER
 from strata.dashboards.sentences.places import cell_label
-from strata.dashboards.view.text import interval, number
+from strata.dashboards.text import interval, number
 from strata.experiments.results.families import Role
 from strata.experiments.results.record import Measured
 from strata.probes.causal.cells import Cell, at_span
@@ -29,6 +29,7 @@ def row_marks(
     """Colours with what a pointer reads, rows that don't count veiled, what isn't measured hatched, effects behind the rows."""
     colours: list[list[float | None]] = []
     says: list[list[str]] = []
+    shown: list[list[float | None]] = []
     edges: list[float] = []
     veiled: list[Cell] = []
     for row, cell in enumerate(ROWS):
@@ -36,12 +37,14 @@ def row_marks(
         if row:  # a row of nothing between two cells
             colours.append([None] * n_layers)
             says.append([""] * n_layers)
+            shown.append([None] * n_layers)
         edges += [low, high]
         found = panel.cells.get(cell)
         profile = list(found.profile) if found is not None else []
         known = found is not None and found.effect is not None and bool(profile)
         gains: list[float | None] = [*profile, *[None] * (n_layers - len(profile))] if known else [None] * n_layers
         says.append([_hover(panel, cell, block, gain, n_layers) for block, gain in enumerate(gains)])
+        shown.append(gains)
         apart = int(at_span(cell) and known)
         colours.append([None if gain is None or block < apart else step(gain) for block, gain in enumerate(gains)])
         marks["shapes"].append(_box(-0.5, n_layers - 0.5, low, high, palette.strong_line, 1))
@@ -60,7 +63,8 @@ def row_marks(
         marks["annotations"] += _effect(panel, cell, known, n_layers, (low + high) / 2, palette)
     heat: Json = {
         "type": "heatmap", "x": [b - 0.5 for b in range(n_layers + 1)], "y": edges, "z": colours, "text": says,
-        "hovertemplate": "%{text}<extra></extra>", "hoverongaps": False, "coloraxis": "coloraxis",
+        "hovertemplate": "%{text}<extra></extra>", "hoverongaps": False, "coloraxis": "coloraxis", "customdata": shown,
+        "meta": {"panel": panel.title, "cells": _between(ROWS), "effects": _between([_whole(panel, cell) for cell in ROWS])},
     }  # fmt: skip
     marks["traces"].insert(0, heat)
     for cell in veiled:
@@ -69,9 +73,19 @@ def row_marks(
                                 "line": {"width": 0}, "fillcolor": palette.card, "opacity": 0.62})  # fmt: skip
 
 
+def _between(values: Sequence[Any]) -> list[Any]:
+    """With None for the rows of nothing."""
+    return [inner for value in values for inner in (value, None)][:-1]
+
+
+def _whole(panel: Panel, cell: Cell) -> str:
+    found = panel.cells.get(cell)
+    return "not measured" if found is None or found.effect is None else _measured(found.effect)
+
+
 def _hover(panel: Panel, cell: Cell, block: int, gain: float | None, n_layers: int) -> str:
     found = panel.cells.get(cell)
-    lines = [f"<b>{cell_label(cell, panel.span)}</b> ({cell})", f"block {block}, depth {number((block + 0.5) / n_layers)}"]
+    lines = [f"<b>{plain(cell_label(cell, panel.span))}</b> ({cell})", f"block {block}, depth {number((block + 0.5) / n_layers)}"]
     if found is None or found.effect is None or gain is None:
         return "<br>".join([*lines, "not measured"])
     if at_span(cell) and block == 0:
@@ -79,7 +93,7 @@ def _hover(panel: Panel, cell: Cell, block: int, gain: float | None, n_layers: i
     else:
         lines.append(f"gained here {number(gain)}, whole row {_measured(found.effect)}")
     lines += [found.note] if found.note else []
-    lines += [o.says for o in panel.outlines if o.cell == cell and o.first <= block <= o.last]
+    lines += [plain(o.says) for o in panel.outlines if o.cell == cell and o.first <= block <= o.last]
     return "<br>".join(lines)
 
 
@@ -97,11 +111,8 @@ def _effect(panel: Panel, cell: Cell, known: bool, n_layers: int, middle: float,
     effect = found.effect
     ends = "no interval" if effect.interval is None else interval(*effect.interval)
     value = f"<b>{number(effect.value)}</b>" if found.counts else number(effect.value)
-    last = f"<br>{ends}" if found.counts else f" {ends}<br>doesn't count"
-    if not known:
-        last = "<br>no blocks"
     colour = palette.text if found.counts else palette.muted
-    return [{**common, "text": f"{value}{last}", "font": {"size": 11, "color": colour}}]
+    return [{**common, "text": f"{value}<br>{ends if known else 'no blocks'}", "font": {"size": 11, "color": colour}}]
 
 
 def outline_marks(marks: Json, panel: Panel, n_layers: int, palette: Palette) -> None:
@@ -180,7 +191,7 @@ def empty_marks(marks: Json, panel: Panel, n_layers: int, palette: Palette) -> N
     """A panel without numbers: hatched, with the reason."""
     _hatch(marks, -0.5, n_layers - 0.5, 0.1, BOTTOM - 0.1, palette, "/", palette.card)
     marks["annotations"].append(
-        {"x": (n_layers - 1) / 2, "y": BOTTOM / 2, "text": panel.empty, "bgcolor": palette.card, "borderpad": 4,
+        {"x": (n_layers - 1) / 2, "y": BOTTOM / 2, "text": plain(panel.empty), "bgcolor": palette.card, "borderpad": 4,
          "font": {"size": 12, "color": palette.text}}
     )  # fmt: skip
 

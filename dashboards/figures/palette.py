@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from strata.dashboards.text import visible
+
 Theme = Literal["light", "dark"]
 
 
@@ -48,3 +50,8 @@ PALETTES: dict[Theme, Palette] = {
     ),
 }
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif'
+
+
+def plain(text: str) -> str:
+    """Text in which a figure finds no tag and no entity, and a reader nothing invisible."""
+    return visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -15,10 +15,11 @@ from strata.dashboards.sentences.places import (
     cell_label,
     control_of,
     ends_words,
+    place_words,
     span_words,
 )
 from strata.dashboards.sentences.reasons import NOT_COUNTED, why_not_located, why_not_placed
-from strata.dashboards.view.text import count
+from strata.dashboards.text import count
 from strata.experiments.results.families import CellResult, FamilyResult, Handover, Role
 from strata.experiments.results.kinds import KindLocalisation, Localisation
 from strata.experiments.results.record import Measured
@@ -112,16 +113,18 @@ def _kind(kind: str, localisation: Localisation) -> Panel:
         for cell in CELLS
         if cell in of_kind.cells
     }
+    span = span_words(family.span for family in members.values())
     return Panel(
-        kind.capitalize(), _says(of_kind), span_words(family.span for family in members.values()), cells,
+        kind.capitalize(), _says(of_kind, span), span, cells,
         (*_places(members), *_located(of_kind)), of_kind.handover, "" if cells else "no intervention was made on its items",
     )  # fmt: skip
 
 
-def _says(of_kind: KindLocalisation) -> str:
+def _says(of_kind: KindLocalisation, span: str | None) -> str:
     located = of_kind.located
     if located is not None:
-        return f"made in {located.cell}, {blocks_words(located.first, located.last, located.extent)}"
+        where = f"{cell_label(located.cell, span)}, {blocks_words(located.first, located.last, located.extent)}"
+        return f"made by {where} {ends_words(located.interval)}, {located.families} of {located.of} families"
     why = of_kind.why_not_located
     return "undetermined" if why is None else f"undetermined: {why_not_located(why)}"
 
@@ -179,7 +182,7 @@ def _family(name: str, family: FamilyResult, title: str) -> Panel:
     cells = {cell: _cell_of_family(family.cells[cell]) for cell in CELLS if cell in family.cells}
     place = family.place
     if place is not None:
-        says = f"made in {place.cell}, {blocks_words(place.first, place.last, place.extent)} {ends_words(place.interval)}"
+        says = f"made by {place_words(place, family.span)} {ends_words(place.interval)}"
     else:
         why = family.why_not_placed
         says = "not placed" if why is None else f"not placed: {why_not_placed(why, family.span)}"

@@ -7,23 +7,27 @@ interval of their ends.
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from strata.dashboards.figures.marks import empty_marks, handover_marks, outline_marks, row_marks
-from strata.dashboards.figures.palette import FONT, PALETTES, Palette, Theme
+from strata.dashboards.figures.palette import FONT, PALETTES, Palette, Theme, plain
 from strata.dashboards.figures.panels import Panel, family_panels, kind_panels, profiles
 from strata.dashboards.figures.rows import BOTTOM, CELL, ROWS, TOPS
 from strata.dashboards.sentences.places import cell_label
 from strata.experiments.results.kinds import Localisation
+from strata.probes.causal.cells import Cell
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 Json = dict[str, Any]
-_TITLE, _PANEL, _UNDER, _FOOT = 46, 210, 34, 74
+_TITLE, _PANEL, _UNDER, _FOOT = 58, 210, 38, 98
 """Heights in pixels: above a panel, of a panel, of its block numbers, of the colour bar."""
 _COLUMNS = ((0.0, 0.385), (0.5, 0.885))
 """Where panels stand beside each other, as shares of the width; behind each the effects of its rows."""
+_LETTERS = 52
+"""Letters that fit on a line above a panel of a narrow page."""
 _AGAINST = -0.02
 """Gains below this are marked as working against the answer."""
 
@@ -63,6 +67,7 @@ def stage_map_json(localisation: Localisation, family: str | None = None, theme:
             number += 1
             _draw(figure, panel, number, _COLUMNS[column], domain, localisation.n_layers, palette, limit)
     figure["layout"]["coloraxis"] = _colours(palette, limit, signed, height)
+    figure["layout"]["annotations"].append(_key(family is None, palette))
     return figure
 
 
@@ -85,7 +90,7 @@ def _draw(
     suffix = "" if number == 1 else str(number)
     axes = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
     first = across[0] == 0
-    labels = [f"{cell_label(cell, panel.span)}<br><i>{cell}</i>" for cell in ROWS]
+    labels = [_row_label(cell, panel.span) for cell in ROWS]
     quiet = {"showgrid": False, "zeroline": False, "fixedrange": True}
     layout[f"xaxis{suffix}"] = {
         **quiet, "anchor": axes["yaxis"], "domain": list(across), "range": [-0.5, n_layers - 0.5], "dtick": max(1, round(n_layers / 6)),
@@ -110,19 +115,33 @@ def _draw(
         layout["annotations"].append({"xref": axes["xaxis"], "yref": axes["yaxis"], "showarrow": False, **note})
 
 
+def _row_label(cell: Cell, span: str | None) -> str:
+    """Over two lines: `attention (move)`, `at the last token`."""
+    part, _, where = cell_label(cell, span).partition(" ")
+    return f"{part} <i>({cell})</i><br>{plain(where)}"
+
+
 def _titles(panel: Panel, across: tuple[float, float], domain: tuple[float, float], palette: Palette) -> list[Json]:
     common = {"xref": "paper", "yref": "paper", "x": across[0], "y": domain[1], "showarrow": False, "align": "left",
               "xanchor": "left", "yanchor": "bottom"}  # fmt: skip
-    says = panel.says if len(panel.says) < 78 else f"{panel.says[:75]}…"
+    says = textwrap.wrap(panel.says, _LETTERS, max_lines=2, placeholder=" …") or [""]
     return [
-        {**common, "text": f"<b>{panel.title}</b>", "font": {"size": 14, "color": palette.text}, "yshift": 18},
-        {**common, "text": says, "font": {"size": 12, "color": palette.muted}, "yshift": 2},
+        {**common, "text": f"<b>{plain(panel.title)}</b>", "font": {"size": 13.5, "color": palette.text}, "yshift": 34},
+        {**common, "text": "<br>".join(map(plain, says)), "yanchor": "top", "yshift": 34, "font": {"size": 12, "color": palette.muted}},
     ]
+
+
+def _key(kinds: bool, palette: Palette) -> Json:
+    """What lines and patterns mean, at the foot."""
+    lines = "thick box: where the kind is made; thin: one family" if kinds else "solid box: made here; dashed: prepares; dotted: relays"
+    text = f"{lines}; ├──┤ 95 % interval of its ends<br>pale: doesn't count; crossed: token identity, not counted; hatched: not measured"
+    return {"xref": "paper", "yref": "paper", "x": 0.0, "y": 0.0, "xanchor": "left", "yanchor": "bottom", "align": "left", "text": text,
+            "showarrow": False, "font": {"size": 11, "color": palette.muted}, "yshift": 4}  # fmt: skip
 
 
 def _layout(palette: Palette, height: int, n_layers: int) -> Json:
     return {
-        "height": height, "margin": {"l": 142, "r": 8, "t": 0, "b": 0}, "paper_bgcolor": palette.card, "plot_bgcolor": palette.card,
+        "height": height, "margin": {"l": 132, "r": 8, "t": 0, "b": 0}, "paper_bgcolor": palette.card, "plot_bgcolor": palette.card,
         "font": {"family": FONT, "size": 12, "color": palette.text}, "showlegend": False, "dragmode": False, "hovermode": "closest",
         "hoverlabel": {"bgcolor": palette.card, "bordercolor": palette.strong_line, "align": "left", "font": {"size": 12, "color": palette.text}},
         "shapes": [], "annotations": [], "meta": {"n_layers": n_layers},
@@ -141,10 +160,10 @@ def _colours(palette: Palette, limit: float, signed: bool, height: int) -> Json:
         "colorscale": [[i / (len(colours) - 1), colour] for i, colour in enumerate(colours)],
         "cmin": -top if signed else 0.0, "cmax": top,
         "colorbar": {
-            "orientation": "h", "thickness": 10, "len": 0.5, "x": 0.0, "xanchor": "left", "y": (_FOOT - 32) / height, "yanchor": "top",
+            "orientation": "h", "thickness": 10, "len": 0.4, "x": 0.0, "xanchor": "left", "y": (_FOOT - 32) / height, "yanchor": "top",
             "ypad": 0, "xpad": 0, "outlinewidth": 1, "outlinecolor": palette.strong_line, "tickvals": [colour_step(v) for v in values], "ticktext": texts,
             "tickfont": {"size": 11, "color": palette.muted},
-            "title": {"text": "effect gained at a block (1: the whole answer), one scale for all panels", "side": "top",
+            "title": {"text": "effect gained at a block (1: the whole answer), one scale", "side": "top",
                       "font": {"size": 12, "color": palette.muted}},
         },
     }  # fmt: skip

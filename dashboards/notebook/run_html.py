@@ -13,7 +13,7 @@ from strata.dashboards.view.causes import causal_sentence, kind_cause
 from strata.dashboards.view.labels import instrument_label
 from strata.dashboards.view.probe_sentences import sentences
 from strata.dashboards.view.summary_words import answered_words, instrument_words, located_words
-from strata.dashboards.view.text import interval, number
+from strata.dashboards.text import interval, number
 from strata.experiments.answer_measures import ANSWERED_RIGHT
 from strata.experiments.finished_run import FinishedRun
 from strata.experiments.schema_1 import as_read

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from strata.dashboards.sentences.places import ROLES, blocks_words, cell_label, control_of, ends_words, place_words
 from strata.dashboards.sentences.reasons import why_not_placed
-from strata.dashboards.view.labels import kind_order
+from strata.experiments.items.schema import KINDS
 from strata.experiments.results.families import FamilyResult, Locus
 from strata.experiments.results.kinds import Localisation
 
@@ -22,8 +22,8 @@ class FamilyRow:
     place: str
     """`attention at the last token, blocks 21–23`; empty where there is none."""
     interval: str
-    roles: str
-    """Every locus in the order of processing: `prepares: MLP at the subject 1–11; makes: …`."""
+    roles: tuple[str, ...]
+    """Every locus in the order of processing: `prepares: MLP at the subject, blocks 1–11`, `makes: …`."""
     control: str
     """Where the control that is matched to it is made, or why that is unknown; empty: it has none."""
     why: str
@@ -37,13 +37,13 @@ class FamilyRow:
     def cells(self) -> tuple[str, str, str, str, str]:
         """A row under `COLUMNS`."""
         place = self.place or f"not placed: {self.why}"
-        return self.family, f"{place}{f' ({self.note})' if self.note else ''}", self.interval, self.roles, self.control
+        return self.family, f"{place}{f' ({self.note})' if self.note else ''}", self.interval, "; ".join(self.roles), self.control
 
 
 def family_rows(localisation: Localisation) -> list[FamilyRow]:
     """By kind, controls last, then by name."""
     families = localisation.families
-    ordered = sorted(families, key=lambda name: (kind_order(families[name].kind), name))
+    ordered = sorted(families, key=lambda name: (KINDS.index(families[name].kind), name))
     return [_row(name, families[name], localisation) for name in ordered]
 
 
@@ -58,7 +58,7 @@ def _row(name: str, family: FamilyResult, localisation: Localisation) -> FamilyR
         kind=family.kind,
         place="" if place is None else place_words(place, family.span),
         interval="" if place is None else ends_words(place.interval),
-        roles="; ".join(locus_words(locus, family.span) for locus in family.loci),
+        roles=tuple(locus_words(locus, family.span) for locus in family.loci),
         control=_control(name, localisation),
         why=why,
         note=note,

@@ -15,7 +15,7 @@ from strata.dashboards.sentences.places import (
     span_words,
 )
 from strata.dashboards.sentences.reasons import why_not_located, why_not_ordered
-from strata.dashboards.view.text import count, interval, number
+from strata.dashboards.text import count, interval, number, p_words
 from strata.experiments.results.families import FamilyResult
 from strata.experiments.results.kinds import Hypothesis, KindLocalisation, Localisation, Located, Order, Verdict
 
@@ -120,7 +120,7 @@ def order_sentence(order: Order) -> Sentence:
     if order.probability is not None:
         parts.append(f"probability that knowledge lies below {number(order.probability)}")
     if order.p is not None:
-        parts.append(f"p = {number(order.p, 3)} with the families' kinds permuted")
+        parts.append(f"{p_words(order.p)} with the families' kinds permuted")
     parts.append(f"{order.families[0]} against {count(order.families[1], 'family', 'families')}")
     return Sentence("order", head, f": {', '.join(parts)}{'' if order.general else ONLY_THESE}.")
 

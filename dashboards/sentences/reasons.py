@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from strata.dashboards.sentences.places import cell_words
-from strata.dashboards.view.text import count, listed, number
+from strata.dashboards.text import count, listed, number, p_words
 from strata.experiments.results.reasons import NotCounted, WhyNotLocated, WhyNotOrdered, WhyNotPlaced
 
 COUNTS_FROM = 0.25
@@ -89,7 +89,7 @@ def why_not_ordered(why: WhyNotOrdered) -> str:
         case "thresholds-disagree":
             return "the strict and the lax threshold for carrying the answer give different orders"
         case "labels-exchangeable":
-            p = "" if why.p is None else f" (p = {number(why.p, 3)})"
+            p = "" if why.p is None else f" ({p_words(why.p)})"
             return f"families whose kinds are exchanged at random stand apart as often{p}"
         case _:
             assert_never(why.code)

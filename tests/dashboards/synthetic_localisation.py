@@ -176,7 +176,6 @@ def made_up_families(n_layers: int) -> dict[str, FamilyResult]:
     return {
         "capital": placed_family("knowledge", n_layers),
         "currency": placed_family("knowledge", n_layers, 0.06),
-        "animal_class": placed_family("knowledge", n_layers, -0.03),
         "chemical_symbol": unplaced_family("knowledge", WhyNotPlaced(code="role-untestable", couples=0, needed=6), n_layers),
         "drug_class": unplaced_family("knowledge", WhyNotPlaced(code="not-answered"), n_layers),
         "addition": placed_family("reasoning", n_layers),
@@ -187,3 +186,21 @@ def made_up_families(n_layers: int) -> dict[str, FamilyResult]:
         "copy": placed_family("control", n_layers, 0.04, "K-C"),
         "addition_stated": placed_family("control", n_layers, -0.05, "R-R0"),
     }  # fmt: skip
+
+
+def without_interventions(made: Localisation) -> Localisation:
+    """The same families in a run that made none."""
+    none = WhyNotPlaced(code="no-interventions")
+    families = {
+        name: FamilyResult(
+            kind=f.kind, pairs=0, entities=0, answers=f.answers, offered=f.offered, answered_both=None, contrast=f.contrast, span=f.span,
+            why_not_placed=none,
+        )
+        for name, f in made.families.items()
+    }  # fmt: skip
+    kinds = {
+        kind: KindLocalisation(families=k.families, testable=0, placed=0, why_not_located=WhyNotLocated(code="no-interventions"))
+        for kind, k in made.kinds.items()
+    }  # fmt: skip
+    order = Order(verdict="undetermined", why=WhyNotOrdered(code="no-interventions"))
+    return Localisation(n_layers=made.n_layers, families=families, kinds=kinds, order=order)
