@@ -165,7 +165,7 @@ def _whisker(marks: Json, outline: Outline, palette: Palette) -> None:
         marks["shapes"].append({"type": "line", "x0": x0, "x1": x1, "y0": y0, "y1": y1, "line": line})
 
 
-def handover_marks(marks: Json, panel: Panel, palette: Palette) -> None:
+def handover_marks(marks: Json, panel: Panel, n_layers: int, palette: Palette) -> None:
     """Between what stands at the span and what stands at the last token: over which blocks the stream hands over."""
     handover = panel.handover
     if handover is None:
@@ -178,12 +178,11 @@ def handover_marks(marks: Json, panel: Panel, palette: Palette) -> None:
     for x in (low, high):
         marks["annotations"].append({"x": x, "y": HANDOVER, "text": "▼", "font": {"size": 11, "color": palette.accent},
                                      "yanchor": "middle", "xanchor": "center"})  # fmt: skip
+    # Its name stands on the side that has more room.
+    before = handover.first > n_layers - 1 - handover.last
     marks["annotations"].append(
-        {"x": low, "y": HANDOVER, "text": f"handover {handover.first}–{handover.last}", "xanchor": "right", "yanchor": "middle",
-         "xshift": -8, "font": {"size": 11, "color": palette.accent}}
-        if handover.first > 6 else
-        {"x": high, "y": HANDOVER, "text": f"handover {handover.first}–{handover.last}", "xanchor": "left", "yanchor": "middle",
-         "xshift": 8, "font": {"size": 11, "color": palette.accent}}
+        {"x": low if before else high, "y": HANDOVER, "text": f"handover {handover.first}–{handover.last}", "yanchor": "middle",
+         "xanchor": "right" if before else "left", "xshift": -8 if before else 8, "font": {"size": 11, "color": palette.accent}}
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ interval of their ends.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 _TITLE, _PANEL, _UNDER, _FOOT = 58, 210, 38, 98
 """Heights in pixels: above a panel, of a panel, of its block numbers, of the colour bar."""
-_COLUMNS = ((0.0, 0.385), (0.5, 0.885))
+_COLUMNS = ((0.0, 0.38), (0.51, 0.89))
 """Where panels stand beside each other, as shares of the width; behind each the effects of its rows."""
 _LETTERS = 52
 """Letters that fit on a line above a panel of a narrow page."""
@@ -105,7 +106,7 @@ def _draw(
     layout["annotations"] += _titles(panel, across, domain, palette)
     if panel.cells:
         row_marks(marks, panel, n_layers, palette, colour_step, _AGAINST)
-        handover_marks(marks, panel, palette)
+        handover_marks(marks, panel, n_layers, palette)
         outline_marks(marks, panel, n_layers, palette)
     else:
         empty_marks(marks, panel, n_layers, palette)
@@ -124,7 +125,7 @@ def _row_label(cell: Cell, span: str | None) -> str:
 def _titles(panel: Panel, across: tuple[float, float], domain: tuple[float, float], palette: Palette) -> list[Json]:
     common = {"xref": "paper", "yref": "paper", "x": across[0], "y": domain[1], "showarrow": False, "align": "left",
               "xanchor": "left", "yanchor": "bottom"}  # fmt: skip
-    says = textwrap.wrap(panel.says, _LETTERS, max_lines=2, placeholder=" …") or [""]
+    says = textwrap.wrap(re.sub(r", (?=\d+\])", ",\N{NO-BREAK SPACE}", panel.says), _LETTERS, max_lines=2, placeholder=" …") or [""]
     return [
         {**common, "text": f"<b>{plain(panel.title)}</b>", "font": {"size": 13.5, "color": palette.text}, "yshift": 34},
         {**common, "text": "<br>".join(map(plain, says)), "yanchor": "top", "yshift": 34, "font": {"size": 12, "color": palette.muted}},
@@ -151,7 +152,7 @@ def _layout(palette: Palette, height: int, n_layers: int) -> Json:
 def _colours(palette: Palette, limit: float, signed: bool, height: int) -> Json:
     top = colour_step(limit)
     colours = palette.diverging if signed else palette.diverging[2:]
-    steps = [step for step in (0.01, 0.05, 0.1, 0.2, 0.5, 1.0) if step < 0.8 * limit]
+    steps = [step for step in (0.05, 0.2, 0.5) if step < 0.6 * limit]
     values = [0.0, *steps, limit]
     texts = ["0", *(f"{step:g}" for step in steps), f"{limit:.2f}"]
     if signed:
@@ -160,8 +161,8 @@ def _colours(palette: Palette, limit: float, signed: bool, height: int) -> Json:
         "colorscale": [[i / (len(colours) - 1), colour] for i, colour in enumerate(colours)],
         "cmin": -top if signed else 0.0, "cmax": top,
         "colorbar": {
-            "orientation": "h", "thickness": 10, "len": 0.4, "x": 0.0, "xanchor": "left", "y": (_FOOT - 32) / height, "yanchor": "top",
-            "ypad": 0, "xpad": 0, "outlinewidth": 1, "outlinecolor": palette.strong_line, "tickvals": [colour_step(v) for v in values], "ticktext": texts,
+            "orientation": "h", "thickness": 10, "len": 0.49, "x": 0.0, "xanchor": "left", "y": (_FOOT - 24) / height, "yanchor": "top",
+            "ypad": 0, "xpad": 0, "outlinewidth": 1, "outlinecolor": palette.strong_line, "tickvals": [colour_step(v) for v in values], "ticktext": texts, "tickangle": 0,
             "tickfont": {"size": 11, "color": palette.muted},
             "title": {"text": "effect gained at a block (1: the whole answer), one scale", "side": "top",
                       "font": {"size": 12, "color": palette.muted}},

@@ -109,7 +109,7 @@ def stages(view: Json) -> str:
   <h2 id="places-title">Family by family</h2>
   <p class="caption">Made by: the first part of the model, on the way from input to answer, that brings the answer itself and not its input;
     brackets: 95 % interval of its first and last block. {_role_words()}</p>
-  <div class="wide" tabindex="0" role="region" aria-label="Places by family"><table class="plain places">
+  <div class="wide" tabindex="0" role="region" aria-label="Places by family"><table class="plain madeby">
     <caption class="sr">Places, one row a family</caption>
     <thead><tr><th scope="col">Family</th><th scope="col" class="num">Pairs</th><th scope="col">Made by</th><th scope="col">95 % interval</th>
       <th scope="col">What acts, in the order of processing</th><th scope="col">Its control is made by</th></tr></thead>{_place_bodies(part["rows"])}</table></div>
