@@ -136,7 +136,7 @@ def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], di
 
 def _tell(summary: dict[str, Any], out: Path, seconds: float, values: dict[str, Any], stdout: TextIO) -> None:
     from strata.dashboards.cli.tables import Column, print_table
-    from strata.dashboards.view.summary_words import answered_words, onset_words, places_table, said_words
+    from strata.dashboards.view.summary_words import answered_words, compact_table, onset_words, said_words
     from strata.dashboards.view.verdict import warning_words
 
     page = out / "report.html"
@@ -146,9 +146,11 @@ def _tell(summary: dict[str, Any], out: Path, seconds: float, values: dict[str, 
     console = Console(file=stdout, highlight=False, soft_wrap=True)
     for sentence in said_words(summary):
         console.print(sentence, markup=False)
-    columns, rows = places_table(summary)
+    columns, rows, whys = compact_table(summary)
     if rows:
-        print_table(Console(file=stdout, highlight=False), "family by family:", [Column(name) for name in columns], rows)
+        print_table(Console(file=stdout, highlight=False), "Family by family:", [Column(name) for name in columns], rows)
+    for why in whys:
+        console.print(f"  {why}", markup=False)
     for kind, kind_summary in summary["kinds"].items():
         console.print(f"{kind}: {kind_summary['items']} items, {answered_words(kind_summary)}", markup=False)
         for name, instrument in kind_summary["instruments"].items():

@@ -13,6 +13,10 @@ from strata.experiments.results.kinds import Localisation
 COLUMNS = ("family", "answer made by", "95 % interval", "roles", "its control is made by")
 
 
+COMPACT = ("family", "place", "95 %", "role", "its control")
+"""Of a terminal: cells by their names, see `compact_rows`."""
+
+
 @dataclass(frozen=True)
 class FamilyRow:
     """A family in words."""
@@ -75,11 +79,41 @@ def locus_words(locus: Locus, span: str | None = None) -> str:
 def _control(name: str, localisation: Localisation) -> str:
     if localisation.families[name].kind == "control":
         return ""
-    controls = [(n, family.contrast) for n, family in localisation.families.items() if family.kind == "control"]
-    found = control_of(name, controls)
+    found = control_of(name, _controls(localisation))
     if found is None:
         return ""
     control = localisation.families[found]
     if control.place is not None:
         return f"{place_words(control.place, control.span)} {ends_words(control.place.interval)}"
     return "not placed" if control.why_not_placed is None else f"not placed: {why_not_placed(control.why_not_placed, control.span)}"
+
+
+def compact_rows(localisation: Localisation) -> list[tuple[str, str, str, str, str]]:
+    """Under `COMPACT`: `move 21–23`, its interval, its role, and the control's place; what only acts where nothing is placed."""
+    controls = _controls(localisation)
+    rows = []
+    for row in family_rows(localisation):
+        family = localisation.families[row.family]
+        control = None if family.kind == "control" else control_of(row.family, controls)
+        beside = "" if control is None else _short(localisation.families[control])
+        loci = ", ".join(f"{locus.cell} {_span(locus.first, locus.last)}" for locus in family.loci)
+        roles = ", ".join(dict.fromkeys(ROLES[locus.role] for locus in family.loci))
+        rows.append(
+            (row.family, _short(family), row.interval, "makes", beside)
+            if family.place is not None
+            else (row.family, loci or "not placed", "", roles, beside)
+        )
+    return rows
+
+
+def _controls(localisation: Localisation) -> list[tuple[str, str | None]]:
+    return [(name, family.contrast) for name, family in localisation.families.items() if family.kind == "control"]
+
+
+def _short(family: FamilyResult) -> str:
+    place = family.place
+    return "not placed" if place is None else f"{place.cell} {_span(place.first, place.last)}"
+
+
+def _span(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}–{last}"

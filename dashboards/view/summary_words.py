@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from strata.dashboards.sentences.families import COLUMNS, family_rows
+from strata.dashboards.sentences.families import COLUMNS, COMPACT, compact_rows, family_rows
 from strata.dashboards.sentences.localisation import sentences
 from strata.dashboards.view.localised import FIRST_RULE, localisation_of
 from strata.experiments.answer_measures import ANSWERED_RIGHT, deciding_label
@@ -41,3 +41,12 @@ def places_table(summary: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[s
     """Columns and rows, one a family: place, interval, roles, its control; none of a withdrawn rule."""
     localisation = localisation_of(summary)
     return COLUMNS, [] if localisation is None else [row.cells for row in family_rows(localisation)]
+
+
+def compact_table(summary: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]], list[str]]:
+    """The same for a narrow terminal, and why families aren't placed, a line a family."""
+    localisation = localisation_of(summary)
+    if localisation is None:
+        return COMPACT, [], []
+    whys = [f"{row.family}: not placed: {row.why}" for row in family_rows(localisation) if row.why]
+    return COMPACT, list(compact_rows(localisation)), whys
