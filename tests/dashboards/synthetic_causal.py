@@ -115,8 +115,8 @@ def causal_curves(rows: Sequence[Row], families: Sequence[Any], n_layers: int) -
                             0.07,
                         )
             for position in ("spans", "last"):
-                for measure in ("denoise", "excess", *CONTROLS):
-                    if (position, measure) == ("last", "denoise") or (position == "last" and measure in CONTROLS):
+                for measure in ("effect", "denoise", "excess", *CONTROLS):
+                    if (position, measure) in (("last", "denoise"), ("last", "effect")) or (position == "last" and measure in CONTROLS):
                         continue
                     add(
                         "patching",
