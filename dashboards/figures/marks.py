@@ -15,7 +15,13 @@ from strata.experiments.results.record import Measured
 from strata.probes.causal.cells import Cell, at_span
 
 Json = dict[str, Any]
-_DASHES: dict[Role, str] = {"makes": "solid", "prepares": "dash", "relays": "dot", "in-part": "dashdot", "open": "solid"}
+_DASHES: dict[Role, str] = {
+    "makes": "solid",
+    "prepares": "dash",
+    "relays": "dot",
+    "in-part": "dashdot",
+    "open": "solid",
+}
 _WIDTHS: dict[Role, float] = {"makes": 2.0, "prepares": 1.6, "relays": 1.6, "in-part": 1.6, "open": 1.2}
 _ORDER: tuple[Role, ...] = ("makes", "in-part", "prepares", "relays", "open")
 """Whose name stays where two would run into each other."""
@@ -85,7 +91,10 @@ def _whole(panel: Panel, cell: Cell) -> str:
 
 def _hover(panel: Panel, cell: Cell, block: int, gain: float | None, n_layers: int) -> str:
     found = panel.cells.get(cell)
-    lines = [f"<b>{plain(cell_label(cell, panel.span))}</b> ({cell})", f"block {block}, depth {number((block + 0.5) / n_layers)}"]
+    lines = [
+        f"<b>{plain(cell_label(cell, panel.span))}</b> ({cell})",
+        f"block {block}, depth {number((block + 0.5) / n_layers)}",
+    ]
     if found is None or found.effect is None or gain is None:
         return "<br>".join([*lines, "not measured"])
     if at_span(cell) and block == 0:

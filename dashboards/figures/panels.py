@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from strata.dashboards.sentences.localisation import ORDERED_KINDS
@@ -154,9 +154,9 @@ def _control_of_kind(kind: str, localisation: Localisation) -> Panel:
 
 
 def _cell_of_kind(
-    cell: Cell, effect: Measured | None, profile: tuple[float | None, ...], members: Iterator[FamilyResult] | object
+    cell: Cell, effect: Measured | None, profile: tuple[float | None, ...], members: Iterable[FamilyResult]
 ) -> PanelCell:
-    measured = [f.cells[cell] for f in members if cell in f.cells and f.cells[cell].effect is not None]  # type: ignore[attr-defined]
+    measured = [f.cells[cell] for f in members if cell in f.cells and f.cells[cell].effect is not None]
     counting = sum(one.counts for one in measured)
     note = f"counts in {counting} of {count(len(measured), 'family', 'families')}" if measured else ""
     return PanelCell(effect, profile, counting > 0 or not measured, note)
@@ -175,7 +175,9 @@ def _located(of_kind: KindLocalisation) -> Iterator[Outline]:
     if located is not None:
         where = blocks_words(located.first, located.last)
         says = f"{located.families} of {located.of} families: made in {where} {ends_words(located.interval)}"
-        yield Outline(located.cell, located.first, located.last, says, "makes", f"makes: {where}", located.interval, True)
+        yield Outline(
+            located.cell, located.first, located.last, says, "makes", f"makes: {where}", located.interval, True
+        )
 
 
 def _family(name: str, family: FamilyResult, title: str) -> Panel:

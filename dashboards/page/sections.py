@@ -132,7 +132,9 @@ def _place_bodies(rows: list[Json]) -> str:
 
 
 def _place_row(row: Json) -> str:
-    made = f"<b>{esc(row['place'])}</b>" if row["place"] else f'<span class="muted">not placed: {esc(row["why"])}</span>'
+    made = (
+        f"<b>{esc(row['place'])}</b>" if row["place"] else f'<span class="muted">not placed: {esc(row["why"])}</span>'
+    )
     note = f"<small>{esc(row['note'])}</small>" if row["note"] else ""
     roles = "".join(f"<small>{esc(words)}</small>" for words in row["roles"]) or '<span class="muted">–</span>'
     control = esc(row["control"]) or '<span class="muted">–</span>'

@@ -41,7 +41,13 @@ class FamilyRow:
     def cells(self) -> tuple[str, str, str, str, str]:
         """A row under `COLUMNS`."""
         place = self.place or f"not placed: {self.why}"
-        return self.family, f"{place}{f' ({self.note})' if self.note else ''}", self.interval, "; ".join(self.roles), self.control
+        return (
+            self.family,
+            f"{place}{f' ({self.note})' if self.note else ''}",
+            self.interval,
+            "; ".join(self.roles),
+            self.control,
+        )
 
 
 def family_rows(localisation: Localisation) -> list[FamilyRow]:
@@ -85,7 +91,11 @@ def _control(name: str, localisation: Localisation) -> str:
     control = localisation.families[found]
     if control.place is not None:
         return f"{place_words(control.place, control.span)} {ends_words(control.place.interval)}"
-    return "not placed" if control.why_not_placed is None else f"not placed: {why_not_placed(control.why_not_placed, control.span)}"
+    return (
+        "not placed"
+        if control.why_not_placed is None
+        else f"not placed: {why_not_placed(control.why_not_placed, control.span)}"
+    )
 
 
 def compact_rows(localisation: Localisation) -> list[tuple[str, str, str, str, str]]:

@@ -24,9 +24,13 @@ def build_causal_maps(causal: Json, behaviour: list[Json], n_layers: int) -> lis
             if (s["instrument"], s["measure"], s["component"]) == ("patching", measure, component) and (measure == "effect" or component == _COMPONENT)
         ]  # fmt: skip
         for where, text in (("spans", "at its spans"), ("last", "at the last position")):
-            chosen = [s for s in of_measure if (s["position"] == "last") == (where == "last") and s["position"] != "all"]
+            chosen = [
+                s for s in of_measure if (s["position"] == "last") == (where == "last") and s["position"] != "all"
+            ]
             title = f"Activation patching of the {COMPONENTS[component]} {text}: {measure_meta('patching', measure)['label'].lower()}"
-            name = f"patching.{measure}.{component}.{where}" if component != _COMPONENT else f"patching.{measure}.{where}"
+            name = (
+                f"patching.{measure}.{component}.{where}" if component != _COMPONENT else f"patching.{measure}.{where}"
+            )
             out.append(_map(name, "patching", measure, title, what, ("away from the answer", "towards the answer"), chosen, behaviour, n_layers, component))  # fmt: skip
     for method in ("mean", "resample", "skip"):
         ablations = [s for s in lines if s["instrument"] == "ablation"]

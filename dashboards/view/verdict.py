@@ -8,26 +8,22 @@ from strata.dashboards.sentences.intermediates import intermediates_words
 from strata.dashboards.sentences.localisation import Sentence, located_words, sentences
 from strata.dashboards.sentences.places import span_words
 from strata.dashboards.sentences.reasons import why_not_located
+from strata.dashboards.text import count, interval, listed, number, significant, stream_range, without_paths
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.localised import FIRST_RULE
 from strata.dashboards.view.tables import RunTables
-from strata.dashboards.text import count, interval, listed, number, significant, stream_range, without_paths
 from strata.experiments.results.kinds import KindLocalisation, Localisation
 
 Json = dict[str, Any]
 _SHORT = {"probe": "Linear probe", "lens": "Logit lens"}
-WOULD_CHANGE = (
-    "Interventions: only they can show which part of the model makes the answer, and where."
-)
+WOULD_CHANGE = "Interventions: only they can show which part of the model makes the answer, and where."
 WOULD_CHANGE_CAUSAL = (
     "More families or pairs that move the intervals, a control that is made elsewhere, "
     "or a calibration on planted models that finds this rule off."
 )
 
 
-def build_verdict(
-    run: RunTables, localisation: Localisation | None, series: list[Json], behaviour: list[Json]
-) -> Json:
+def build_verdict(run: RunTables, localisation: Localisation | None, series: list[Json], behaviour: list[Json]) -> Json:
     """Sentences, a row a kind, and caveats. Every n belongs to the items its own sentence is about.
 
     `localisation`: None of a run whose places are withdrawn.

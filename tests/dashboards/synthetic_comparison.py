@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from synthetic_run import write_synthetic_run
 
-from strata.experiments.results.kinds import Located, Order
-from strata.experiments.results.reasons import WhyNotOrdered
 from strata.experiments.compare.agreement import agreement, claimed
 from strata.experiments.compare.agreement_words import disagreement, shown_by
 from strata.experiments.compare.claims import claims
+from strata.experiments.results.kinds import Located, Order
+from strata.experiments.results.reasons import WhyNotOrdered
 from strata.experiments.run import rows_to_table
 from strata.experiments.tables import (
     CHANGES,
@@ -371,7 +371,9 @@ def _summary(roles: list[str], n_layers: int, without: Collection[str], hostile:
         layer=5, depth=0.42, interval=(3, 7), first=4, last=6, cell="move", extent="blocks", families=4, of=5, general=True,
         shared_with_control=False,
     ).model_dump(mode="json")  # fmt: skip
-    order = Order(verdict="undetermined", why=WhyNotOrdered(code="not-located", kinds=("reasoning",))).model_dump(mode="json")
+    order = Order(verdict="undetermined", why=WhyNotOrdered(code="not-located", kinds=("reasoning",))).model_dump(
+        mode="json"
+    )
     half = {"cut": n_layers // 2, "whole": _estimate(1.5), "upper_minus_lower": _estimate(0.9), "reason": None}
     none = {
         **half,

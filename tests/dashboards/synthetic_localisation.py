@@ -61,7 +61,9 @@ def block(depth: float, n_layers: int) -> int:
 def cell_result(cell: Cell, kind: str, n_layers: int, shift: float = 0.0) -> CellResult:
     effect = WHERE.get(kind, WHERE["knowledge"])[cell][2]
     if kind == "reasoning" and cell == "enrich":
-        return CellResult(effect=measured(effect), counts=False, why_not="weak-effect", profile=profile(cell, kind, n_layers, shift))
+        return CellResult(
+            effect=measured(effect), counts=False, why_not="weak-effect", profile=profile(cell, kind, n_layers, shift)
+        )
     counts = effect >= 0.3
     return CellResult(
         effect=measured(effect), denoise=measured(effect), noise=measured(effect), counts=counts, install_p=0.002 if counts else None,

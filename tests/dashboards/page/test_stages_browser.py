@@ -32,9 +32,17 @@ def _titles(tab: Any) -> list[str]:
 def test_the_map_of_kinds_stands_right_below_the_sentences(tab: Any) -> None:
     assert tab.evaluate("document.querySelector('.verdict').nextElementSibling.id") == "stages"
     titles = " ".join(_titles(tab))
-    for words in ("Knowledge", "Reasoning", "the fact stated in the prompt", "the result stated in the prompt", "makes: blocks 5–7"):
+    for words in (
+        "Knowledge",
+        "Reasoning",
+        "the fact stated in the prompt",
+        "the result stated in the prompt",
+        "makes: blocks 5–7",
+    ):
         assert words in titles
-    ticks = tab.locator("#stages-panel .xtick, #stages-panel .ytick, #stages-panel [class*=xtick], #stages-panel [class*=ytick]").count()
+    ticks = tab.locator(
+        "#stages-panel .xtick, #stages-panel .ytick, #stages-panel [class*=xtick], #stages-panel [class*=ytick]"
+    ).count()
     assert 0 < ticks <= 180, "each label is counted at most twice: 90 in all"
     assert tab.locator("#stages-panel .plotbox").get_attribute("aria-label").startswith("Knowledge answers are made by")
 
@@ -83,7 +91,9 @@ def test_it_fits_a_narrow_window_and_paper(browser: Any, tmp_path: Path, n_layer
         _settled(page)
 
 
-def test_without_interventions_it_says_so_and_with_the_withdrawn_rule_there_is_none(browser: Any, tmp_path: Path) -> None:
+def test_without_interventions_it_says_so_and_with_the_withdrawn_rule_there_is_none(
+    browser: Any, tmp_path: Path
+) -> None:
     run = write_synthetic_run(tmp_path / "none", without={"causal"})
     with opened(browser, write_report(run)) as page:
         assert page.locator("#stages-panel [data-state=not_run]").count() == 1

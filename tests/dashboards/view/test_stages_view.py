@@ -51,7 +51,9 @@ def test_every_family_has_a_row_and_every_family_with_numbers_a_map(view: Json) 
 def test_the_table_beside_the_map_holds_its_effects(view: Json) -> None:
     made = localisation(12)
     cells = view["localisation"]["cells"]
-    assert [cell["kind"] for cell in cells] == [kind for kind in ("knowledge", "reasoning", "composite", "control") for _ in range(4)]
+    assert [cell["kind"] for cell in cells] == [
+        kind for kind in ("knowledge", "reasoning", "composite", "control") for _ in range(4)
+    ]
     for shown in cells:
         of_kind = made.kinds[shown["kind"]].cells[shown["cell"]]
         assert (shown["effect"], shown["control"]) == (measured_words(of_kind.effect), measured_words(of_kind.control))
@@ -75,7 +77,9 @@ def test_a_run_of_the_withdrawn_rule_opens_without_its_places(tmp_path: Path) ->
     assert [s["about"] for s in view["verdict"]["sentences"]] == ["withdrawn", "readings"]
     assert view["verdict"]["word"] == "undetermined" and not view["verdict"]["ordered"]
     assert all(kind["place"] is None and kind["located"] == "not shown" for kind in view["verdict"]["kinds"])
-    assert view["causal"]["lines"] and view["lens_index"] and view["behaviour"]["rows"][0]["decides"]["value"] is not None
+    assert (
+        view["causal"]["lines"] and view["lens_index"] and view["behaviour"]["rows"][0]["decides"]["value"] is not None
+    )
     page = re.sub(r"<script.*?</script>", "", write_report(run).read_text(), flags=re.DOTALL)
     assert prose(FIRST_RULE) in page and "retrieval-first" not in page and "Stage map" not in page
 
