@@ -142,15 +142,20 @@ def _control_of_kind(kind: str, localisation: Localisation) -> Panel:
         for cell in CELLS
         if cell in of_kind.cells and of_kind.cells[cell].control is not None
     }
-    placed = [family.place for family in members.values() if family.place is not None]
-    says = f"{len(placed)} of {count(len(members), 'family', 'families')} placed"
-    same = of_kind.located.shared_with_control if of_kind.located is not None else None
-    if same is not None:
-        says += ", in the same place" if same else ", elsewhere"
+    says = _control_says(members, of_kind) if members else ""
     return Panel(
-        f"Its control: {CONTROL_WORDS[kind]}", says if members else "", span_words(f.span for f in members.values()), cells,
+        f"Its control: {CONTROL_WORDS[kind]}", says, span_words(f.span for f in members.values()), cells,
         tuple(_places(members)), None, "" if cells else "no matched control was measured",
     )  # fmt: skip
+
+
+def _control_says(members: Mapping[str, FamilyResult], of_kind: KindLocalisation) -> str:
+    placed = [family for family in members.values() if family.place is not None]
+    where = {cell_label(family.place.cell, family.span) for family in placed if family.place is not None}
+    said = f"in {len(placed)} of {count(len(members), 'family', 'families')}"
+    said = f"made by {' or by '.join(sorted(where))} {said}" if where else f"placed {said}"
+    same = None if of_kind.located is None else of_kind.located.shared_with_control
+    return said if same is None else f"{said}: {'the same place' if same else 'elsewhere'}"
 
 
 def _cell_of_kind(

@@ -12,6 +12,8 @@ from strata.experiments.results.families import (
     Coding,
     FamilyResult,
     Handover,
+    HeadResult,
+    HeadSet,
     Locus,
     Place,
     Role,
@@ -79,6 +81,17 @@ def locus(cell: Cell, first: int, last: int, role: Role, slope: float | None = 0
     )  # fmt: skip
 
 
+def made_up_heads(layer: int) -> tuple[HeadResult, ...]:
+    """Two heads of the block in which the answer is made; the later one carries it."""
+    codes = Codes(slope=0.3, p=0.002, couples=40, verdict="codes")
+    return (
+        HeadResult(cell="move", layer=layer, head=0, effect=measured(0.2), p=0.04, attention=0.1),
+        HeadResult(
+            cell="move", layer=layer, head=2, effect=measured(0.6), p=0.002, install=0.5, codes=codes, attention=0.4
+        ),
+    )
+
+
 def placed_family(kind: str, n_layers: int, shift: float = 0.0, contrast: str | None = None) -> FamilyResult:
     """A family with a locus that prepares, one that makes and one that relays."""
     depths = WHERE.get(kind, WHERE["knowledge"])
@@ -99,7 +112,7 @@ def placed_family(kind: str, n_layers: int, shift: float = 0.0, contrast: str | 
         kind=kind, pairs=24, entities=18, answers=6, offered=60, answered_both=0.8, contrast=contrast, span=SPAN[kind], place=place,
         loci=tuple(loci), cells={cell: cell_result(cell, kind, n_layers, shift) for cell in CELLS},
         handover=Handover(first=block(0.4, n_layers), last=block(0.6, n_layers)), knockout=measured(0.6),
-        attribution={"move": 0.8}, looks=2,
+        attribution={"move": 0.8}, heads=made_up_heads(middle), head_sets=(HeadSet(cell="move", heads=((middle, 2), (middle, 0)), effect_of_choice=0.9, effect=measured(0.81)),), looks=2,
     )  # fmt: skip
 
 
