@@ -8,7 +8,7 @@ from typing import Any
 from strata.dashboards.figures.palette import Palette, plain
 from strata.dashboards.figures.panels import Outline, Panel
 from strata.dashboards.figures.rows import BOTTOM, CELL, HANDOVER, LABEL, ROWS, TOPS, WHISKER
-from strata.dashboards.sentences.places import cell_label
+from strata.dashboards.sentences.places import cell_label, one_or_span
 from strata.dashboards.text import interval, number
 from strata.experiments.results.families import Role
 from strata.experiments.results.record import Measured
@@ -190,7 +190,7 @@ def handover_marks(marks: Json, panel: Panel, n_layers: int, palette: Palette) -
     # Its name stands on the side that has more room.
     before = handover.first > n_layers - 1 - handover.last
     marks["annotations"].append(
-        {"x": low if before else high, "y": HANDOVER, "text": f"handover {handover.first}–{handover.last}", "yanchor": "middle",
+        {"x": low if before else high, "y": HANDOVER, "text": f"handover {one_or_span(handover.first, handover.last)}", "yanchor": "middle",
          "xanchor": "right" if before else "left", "xshift": -8 if before else 8, "font": {"size": 11, "color": palette.accent}}
     )  # fmt: skip
 

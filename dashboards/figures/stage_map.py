@@ -94,7 +94,7 @@ def _draw(
     labels = [_row_label(cell, panel.span) for cell in ROWS]
     quiet = {"showgrid": False, "zeroline": False, "fixedrange": True}
     layout[f"xaxis{suffix}"] = {
-        **quiet, "anchor": axes["yaxis"], "domain": list(across), "range": [-0.5, n_layers - 0.5], "dtick": max(1, round(n_layers / 6)),
+        **quiet, "anchor": axes["yaxis"], "domain": list(across), "range": [-0.5, n_layers - 0.5], "dtick": _tick_step(n_layers),
         "tick0": 0, "ticks": "outside", "ticklen": 3, "tickfont": {"size": 11, "color": palette.muted}, "tickcolor": palette.strong_line,
         "title": {"text": "block", "font": {"size": 12, "color": palette.muted}, "standoff": 2},
     }  # fmt: skip
@@ -114,6 +114,11 @@ def _draw(
     layout["shapes"] += [{"xref": axes["xaxis"], "yref": axes["yaxis"], **shape} for shape in marks["shapes"]]
     for note in marks["annotations"]:
         layout["annotations"].append({"xref": axes["xaxis"], "yref": axes["yaxis"], "showarrow": False, **note})
+
+
+def _tick_step(n_layers: int) -> int:
+    """At most seven numbers on an axis: 1, 2, 5, 10, 20, … blocks apart."""
+    return next(step * 10**power for power in range(9) for step in (1, 2, 5) if n_layers <= 7 * step * 10**power)
 
 
 def _row_label(cell: Cell, span: str | None) -> str:

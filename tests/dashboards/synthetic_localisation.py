@@ -97,11 +97,12 @@ def placed_family(kind: str, n_layers: int, shift: float = 0.0, contrast: str | 
     depths = WHERE.get(kind, WHERE["knowledge"])
     made_in = MADE_IN.get(kind, "move")
     middle = block(depths[made_in][0] + shift, n_layers)
-    first, last = max(1, middle - 1), min(n_layers - 1, middle + 1)
+    last = min(n_layers - 1, middle + 1)
+    first = min(last, max(1, middle - 1))
     loci = [locus(made_in, first, last, "makes", 0.31)]
     if kind == "knowledge":
-        loci.insert(0, locus("enrich", 1, block(0.35, n_layers), "prepares", 0.02))
-        loci.append(locus("work_out", block(0.78, n_layers), n_layers - 2, "relays", 0.38))
+        loci.insert(0, locus("enrich", min(1, n_layers - 1), block(0.35, n_layers), "prepares", 0.02))
+        loci.append(locus("work_out", block(0.78, n_layers), max(block(0.78, n_layers), n_layers - 2), "relays", 0.38))
     if kind == "reasoning":
         loci.insert(0, locus("move", block(0.55, n_layers), block(0.62, n_layers), "in-part", 0.07))
     place = Place(
@@ -122,7 +123,7 @@ def unplaced_family(kind: str, why: WhyNotPlaced, n_layers: int, contrast: str |
     return FamilyResult(
         kind=kind, pairs=why.pairs or 18, entities=18, answers=18, offered=40, answered_both=0.7, contrast=contrast, span=SPAN[kind],
         why_not_placed=why,
-        loci=(locus("enrich", 1, block(0.5, n_layers), "open", None), locus("move", block(0.7, n_layers), block(0.7, n_layers), "open", None)) if tested else (),
+        loci=(locus("enrich", min(1, n_layers - 1), block(0.5, n_layers), "open", None), locus("move", block(0.7, n_layers), block(0.7, n_layers), "open", None)) if tested else (),
         cells={cell: cell_result(cell, kind, n_layers) for cell in CELLS} if tested else {},
     )  # fmt: skip
 

@@ -85,8 +85,10 @@ def test_it_fits_a_narrow_window_and_paper(browser: Any, tmp_path: Path, n_layer
     page_file = write_report(write_synthetic_run(tmp_path / "run", n_layers=n_layers, n_maps=0))
     with opened(browser, page_file, viewport={"width": 800, "height": 900}) as page:
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.emulate_media(media="print")
         page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-        assert page.evaluate(f"{PLOT}._fullLayout.width") <= 700
+        assert page.locator("#stages-panel .plot .main-svg").first.bounding_box()["width"] <= 650
+        page.emulate_media(media="screen")
         page.evaluate("window.dispatchEvent(new Event('afterprint'))")
         _settled(page)
 
