@@ -77,14 +77,18 @@ def normalised(vectors: Float[np.ndarray, "... feature"]) -> Float[np.ndarray, "
     return unit
 
 
-def cosines(differences: Float[np.ndarray, "window pair d_model"], couples: Couples) -> Float[np.ndarray, "window couple"]:
+def cosines(
+    differences: Float[np.ndarray, "window pair d_model"], couples: Couples
+) -> Float[np.ndarray, "window couple"]:
     """Cosine of the two differences of every couple, window by window."""
     unit = normalised(differences.astype(np.float64))
     return np.einsum("wcd,wcd->wc", unit[:, couples.left], unit[:, couples.right])
 
 
 def slopes(
-    similarity: Float[np.ndarray, "window couple"], couples: Couples, weights: Float[np.ndarray, "draw pair"] | None = None
+    similarity: Float[np.ndarray, "window couple"],
+    couples: Couples,
+    weights: Float[np.ndarray, "draw pair"] | None = None,
 ) -> Float[np.ndarray, "draw window"]:
     """Slope of the cosine on the answers' agreement, the inputs' likeness held fixed. `weights`: how often each pair was drawn."""
     if weights is None:
@@ -132,7 +136,9 @@ def _partial_slopes(
     return slope
 
 
-def coding(slope: Float[np.ndarray, " window"], p: Float[np.ndarray, " window"], threshold: float) -> Bool[np.ndarray, " window"]:
+def coding(
+    slope: Float[np.ndarray, " window"], p: Float[np.ndarray, " window"], threshold: float
+) -> Bool[np.ndarray, " window"]:
     """Whether each window codes the answer at a threshold of the slope."""
     codes: np.ndarray = (slope >= threshold) & (p <= LEVEL)
     return codes

@@ -29,13 +29,17 @@ def minimal_windows(
 
 
 def without_overlaps(
-    windows: Sequence[Window], candidates: Sequence[int], effects: Float[np.ndarray, " window"], coding: Bool[np.ndarray, " window"]
+    windows: Sequence[Window],
+    candidates: Sequence[int],
+    effects: Float[np.ndarray, " window"],
+    coding: Bool[np.ndarray, " window"],
 ) -> list[int]:
     """Candidates of which no two share a block, in depth order.
 
     Of overlapping ones the shortest that codes the answer is kept, else the shortest; of equally short ones the strongest.
     """
     kept: list[int] = []
+
     def rank(k: int) -> tuple[bool, int, float]:
         return (not coding[k], windows[k][1] - windows[k][0], -float(effects[k]))
 

@@ -50,9 +50,7 @@ class CellLoci:
     def of_draw(self, draw: int) -> list[int]:
         """Indices of the windows that are loci."""
         candidates = np.flatnonzero(self.minimal[draw]).tolist()
-        return without_overlaps(
-            self.evidence.effects.windows, candidates, self.evidence.values[draw], self.codes[draw]
-        )
+        return without_overlaps(self.evidence.effects.windows, candidates, self.evidence.values[draw], self.codes[draw])
 
     def carrying(self, draw: int, window: int) -> tuple[int, ...]:
         effect = float(self.evidence.values[draw, window])
@@ -125,7 +123,9 @@ THRESHOLDS = (CODES, IN_PART)
 """Coding the answer, and coding it in part."""
 
 
-def interval_of(draws: PlaceDraws, cell: Cell, first: int, last: int, *, level: float, stretch: float) -> tuple[int, int]:
+def interval_of(
+    draws: PlaceDraws, cell: Cell, first: int, last: int, *, level: float, stretch: float
+) -> tuple[int, int]:
     """Interval of the first and of the last block over the draws in which this cell makes the answer.
 
     `stretch`: by how much a bootstrap of few clusters is too narrow.

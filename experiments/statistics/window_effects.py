@@ -89,7 +89,9 @@ class Curves:
 def curves_of(effects: WindowEffects, values: Float[np.ndarray, "draw window"]) -> Curves:
     """The cumulative curves of a cell from the effects of its windows; 0 before its first block."""
     first, last = effects.start, effects.n_layers - 1
-    up = _interpolated({end: values[:, k] for k, (start, end) in enumerate(effects.windows) if start == first}, first, last)
+    up = _interpolated(
+        {end: values[:, k] for k, (start, end) in enumerate(effects.windows) if start == first}, first, last
+    )
     down_at = {start: values[:, k] for k, (start, end) in enumerate(effects.windows) if end == last}
     down = _interpolated(down_at, first, last)
     pad = np.zeros((len(values), first))

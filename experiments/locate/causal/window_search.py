@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import pairwise
 
 from strata.experiments.statistics.loci import REACHES
 from strata.experiments.statistics.window_effects import Window
@@ -46,7 +47,7 @@ def _between(curve: Mapping[int, float], flat: float) -> list[int]:
     places = sorted(curve)
     return [
         (left + right) // 2
-        for left, right in zip(places, places[1:], strict=False)
+        for left, right in pairwise(places)
         if right - left > 1 and abs(curve[right] - curve[left]) > flat
     ]
 
@@ -72,9 +73,7 @@ def windows_inside(effects: Mapping[Window, float], first: int, n_layers: int) -
     wanted: list[Window] = [(low, high)]
     width = high - low + 1
     if width <= WIDTHS[-1]:
-        wanted += [
-            (start, start + size - 1) for size in WIDTHS for start in range(low, high - size + 2)
-        ]
+        wanted += [(start, start + size - 1) for size in WIDTHS for start in range(low, high - size + 2)]
         return wanted
     widest = WIDTHS[-1]
     wanted += [(start, start + widest - 1) for start in (*range(low, high - widest + 1, 2), high - widest + 1)]
@@ -111,7 +110,7 @@ def _gains(effects: Mapping[Window, float], first: int, n_layers: int) -> list[f
     gains = [0.0] * n_layers
     for curve, shift, sign in ((up, 1, 1.0), (down, 0, -1.0)):
         places = sorted(curve)
-        for left, right in zip(places, places[1:], strict=False):
+        for left, right in pairwise(places):
             step = sign * (curve[right] - curve[left]) / (right - left) / 2
             for block in range(left + shift, right + shift):
                 gains[block] += step
