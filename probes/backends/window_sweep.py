@@ -17,6 +17,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from strata.probes.backends.packed_linear import packed_linears
 from strata.probes.backends.recording import Recording
 from strata.probes.backends.rerun_block import rerun_block
 from strata.probes.backends.restart import rows_of_like_reach
@@ -118,9 +119,11 @@ class _Sweep:
                 leaves = self.runs[until].leaves
                 active[until] = self.recording.streams[layer][:, self.kept] if leaves is None else active[leaves]
                 until += 1
-            for low in range(0, until, self.chunk):
-                high = min(low + self.chunk, until)
-                active[low:high] = self._through(layer, active[low:high], low)
+            block = self.checkpoint.anatomy.blocks[layer].block
+            with packed_linears(block, until * self.n_items * self.n_queries):
+                for low in range(0, until, self.chunk):
+                    high = min(low + self.chunk, until)
+                    active[low:high] = self._through(layer, active[low:high], low)
             while until < len(self.runs) and self.runs[until].joins == layer:
                 active[until] = self._leaving(layer, self.runs[until])
                 until += 1
