@@ -10,18 +10,24 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
+from einops import einsum
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from strata.probes.backends.head_outputs import attention_paid, head_outputs
 from strata.probes.backends.recording import Recording
 from strata.probes.backends.runs import Runs
-from strata.probes.backends.window_sweep import Window, WindowEdits, sweep_windows
+from strata.probes.backends.window_edits import ColumnEdits, HeadEdits, HeadSet, HiddenEdge, Window, WindowEdits
+from strata.probes.backends.window_sweep import sweep_windows
 from strata.probes.causal.cells import Cell, at_span, component_of
+from strata.probes.causal.head_pieces import head_pieces
 from strata.probes.causal.pairs import Pair
 from strata.probes.causal.scores import token_logits
 from strata.probes.errors import StrataError
+from strata.probes.lens.frozen_norm import frozen_norm
 
 Side = Literal["clean", "foil"]
+Where = Literal["span", "last"]
 
 
 class CellBatch:
@@ -53,6 +59,7 @@ class CellBatch:
         self._last = torch.full((len(pairs),), total - 1)
         self._scored = torch.tensor([[pair.answer_id, pair.foil_id] for pair in pairs])
         self._pieces: dict[tuple[Cell, Side], Tensor] = {}
+        self._heads: dict[tuple[Where, Side], Tensor] = {}
         self.clean: Float[Tensor, " pair"] = self._intact("clean", self._scored)
         """Logit difference answer − foil of the clean prompts."""
         self.foil: Float[Tensor, " pair"] = self._intact("foil", self._scored)
@@ -72,15 +79,13 @@ class CellBatch:
 
     def noise(self, cell: Cell, windows: Sequence[Window]) -> Float[Tensor, "pair window"]:
         """Fall of the logit difference when the clean run takes the corrupted run's pieces in the blocks of a window."""
-        ends = self._ends("clean", cell, windows, self.pieces(cell, "foil"))
-        return self.clean[:, None] - _difference(self._logits(ends, self._scored))
+        return self._fall(WindowEdits(component_of(cell), windows, self.pieces(cell, "foil")), self._where(cell))
 
     def donated(
         self, cell: Cell, windows: Sequence[Window], donors: Float[Tensor, "pair layer d_model"]
     ) -> Float[Tensor, "pair window"]:
         """Rise of the logit difference when the corrupted run takes the pieces of `donors` in the blocks of a window."""
-        ends = self._ends("foil", cell, windows, donors)
-        return _difference(self._logits(ends, self._scored)) - self.foil[:, None]
+        return self._rise(WindowEdits(component_of(cell), windows, donors), self._where(cell))
 
     def resampled(
         self,
@@ -90,25 +95,97 @@ class CellBatch:
         unrelated: Int[Tensor, "pair k"],
     ) -> Float[Tensor, "pair window"]:
         """Fall of the margin over `unrelated` when the clean run takes the pieces of `donors` in the blocks of a window."""
-        ends = self._ends("clean", cell, windows, donors)
-        return self.margin(unrelated)[:, None] - _margin(self._logits(ends, self._with_answer(unrelated)))
+        return self._fall(WindowEdits(component_of(cell), windows, donors), self._where(cell), unrelated)
 
     def margin(self, unrelated: Int[Tensor, "pair k"]) -> Float[Tensor, " pair"]:
         """Logit of the answer minus the mean logit of the tokens `unrelated`, in the intact clean run."""
-        return _margin(self._intact_logits("clean", self._with_answer(unrelated)))
+        return _margin(self._intact_logits("clean", self._against(unrelated)))
+
+    def knockout(
+        self, windows: Sequence[Window], unrelated: Int[Tensor, "pair k"] | None = None
+    ) -> Float[Tensor, "pair window"]:
+        """Fall of the logit difference when `last` may not look at the span's last token in the blocks of a window.
+
+        In the clean run (2304.14767). With `unrelated`: fall of the margin over those tokens.
+        """
+        return self._fall(HiddenEdge(windows, self._where("enrich")), self._last, unrelated)
+
+    def head_outputs(self, where: Where, side: Side) -> Float[Tensor, "pair layer head d_head"]:
+        """What each query head hands to the output projection, in float32 on the CPU."""
+        if (where, side) not in self._heads:
+            self._heads[where, side] = head_outputs(self._runs[side], self._column(where)).float()
+        return self._heads[where, side]
+
+    def head_denoise(self, where: Where, sets: Sequence[HeadSet]) -> Float[Tensor, "pair set"]:
+        """`denoise` for the outputs of sets of query heads, in any blocks at once."""
+        return self.head_donated(where, sets, self.head_outputs(where, "clean"))
+
+    def head_noise(self, where: Where, sets: Sequence[HeadSet]) -> Float[Tensor, "pair set"]:
+        return self._fall(HeadEdits(sets, self.head_outputs(where, "foil")), self._column(where))
+
+    def head_donated(
+        self, where: Where, sets: Sequence[HeadSet], donors: Float[Tensor, "pair layer head d_head"]
+    ) -> Float[Tensor, "pair set"]:
+        return self._rise(HeadEdits(sets, donors), self._column(where))
+
+    def head_pieces(self, where: Where, side: Side, layer: int) -> Float[Tensor, "pair head d_model"]:
+        """What each query head of a block adds to the stream, the scale of a norm behind it held fixed; without biases."""
+        return head_pieces(self.checkpoint, layer, self.head_outputs(where, side)[:, layer])
+
+    def attention_to_span(self, side: Side = "clean") -> Float[Tensor, "pair layer head"]:
+        """Attention weight that `last` pays to the span's last token."""
+        return attention_paid(self._runs[side], self._where("enrich"))
+
+    def logit_attribution(self, cell: Cell, side: Side = "clean") -> Float[Tensor, "pair layer"]:
+        """Share of the logit difference, in logits before a soft cap, that a piece writes directly into the last stream.
+
+        The final norm keeps the scale that the whole stream at the cell's position gives it. At `last` the pieces of both cells
+        and stream 0 add up to the logit difference, the biases of norm and unembedding aside.
+        """
+        return self._attributed(self.pieces(cell, side), self._where(cell), side)
+
+    def head_logit_attribution(self, where: Where, side: Side = "clean") -> Float[Tensor, "pair layer head"]:
+        """The same for each query head."""
+        layers = [
+            self._attributed(self.head_pieces(where, side, layer), self._column(where), side)
+            for layer in range(self.n_layers)
+        ]
+        return torch.stack(layers, 1)
+
+    def _attributed(
+        self, parts: Float[Tensor, "pair part d_model"], where: Int[Tensor, " pair"], side: Side
+    ) -> Float[Tensor, "pair part"]:
+        run, readout = self._runs[side], self.checkpoint.readout
+        stream = run.streams[-1]
+        at = torch.arange(len(self.pairs), device=stream.device), (where - run.first).to(stream.device)
+        normed = frozen_norm(readout.norm, stream[at]).of_parts(parts)
+        rows = readout.weight[self._scored.to(readout.weight.device)].float().cpu()
+        towards = (rows[:, 0] - rows[:, 1]) * readout.scale
+        return einsum(normed, towards, "pair part d_model, pair d_model -> pair part")
 
     def _where(self, cell: Cell) -> Int[Tensor, " pair"]:
         if at_span(cell) and self.span is None:
-            raise StrataError(f"Cell {cell} lies at a replaced span, and these pairs name none", "Use move or work_out")
+            raise StrataError(
+                "An edit at the replaced span needs pairs that name one", "Use move or work_out, or name the span"
+            )
         return self._span if at_span(cell) else self._last
 
-    def _ends(
-        self, into: Side, cell: Cell, windows: Sequence[Window], values: Float[Tensor, "pair layer d_model"]
-    ) -> Float[Tensor, "window pair d_model"]:
-        edits = WindowEdits(component_of(cell), windows, values)
-        return sweep_windows(self._runs[into], [edits], self._where(cell))[0]
+    def _column(self, where: Where) -> Int[Tensor, " pair"]:
+        return self._where("enrich" if where == "span" else "move")
 
-    def _with_answer(self, unrelated: Int[Tensor, "pair k"]) -> Int[Tensor, "pair token"]:
+    def _rise(self, edits: ColumnEdits, where: Int[Tensor, " pair"]) -> Float[Tensor, "pair run"]:
+        ends = sweep_windows(self._runs["foil"], [edits], where)[0]
+        return _difference(self._logits(ends, self._scored)) - self.foil[:, None]
+
+    def _fall(
+        self, edits: ColumnEdits, where: Int[Tensor, " pair"], unrelated: Int[Tensor, "pair k"] | None = None
+    ) -> Float[Tensor, "pair run"]:
+        ends = sweep_windows(self._runs["clean"], [edits], where)[0]
+        if unrelated is None:
+            return self.clean[:, None] - _difference(self._logits(ends, self._scored))
+        return self.margin(unrelated)[:, None] - _margin(self._logits(ends, self._against(unrelated)))
+
+    def _against(self, unrelated: Int[Tensor, "pair k"]) -> Int[Tensor, "pair token"]:
         return torch.cat([self._scored[:, :1], unrelated], 1)
 
     def _intact(self, side: Side, tokens: Int[Tensor, "pair token"]) -> Float[Tensor, " pair"]:
