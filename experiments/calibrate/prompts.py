@@ -8,7 +8,7 @@ from typing import Any
 from strata.experiments.calibrate.construction import ENTITIES, SECONDS, VALUES, Construction, FamilyPlan
 from strata.experiments.calibrate.world import ANSWERS, OPERANDS, SECOND_WORDS, SUBJECTS, World, control_name
 
-_FRAMES = {
+FRAMES = {
     "knowledge": ("{task} of {subject} is", "tell {task} of {subject} : it is"),
     "reasoning": ("{task} {second} to {operand} is", "take {task} {second} to {operand} : it is"),
 }
@@ -38,7 +38,7 @@ def _asked(family: FamilyPlan, world: World, count: int, rng: Random) -> list[di
         words = {"task": family.name, span: names[entity], "second": SECOND_WORDS[second]}
         records.append(
             _item(
-                family.kind, family.name, _FRAMES[family.kind][place], f"{family.name}.{place}", words,
+                family.kind, family.name, FRAMES[family.kind][place], f"{family.name}.{place}", words,
                 {span: names[other]}, table[entity, second], table[other, second], number, names[entity],
                 {**contrast, "match": f"{family.name}:{number}"},
             )
@@ -89,8 +89,8 @@ def _item(
     foil: int, number: int, entity: str, extra: dict[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     (replaced,) = swapped
-    prompt, spans = _filled(frame, words)
-    foil_prompt, foil_spans = _filled(frame, words | swapped)
+    prompt, spans = filled(frame, words)
+    foil_prompt, foil_spans = filled(frame, words | swapped)
     return {
         "id": f"{family}:{number}", "kind": kind, "family": family, "domain": "planted", "prompt": prompt,
         "answer": f" {ANSWERS[answer]}", "foil_prompt": foil_prompt, "foil": f" {ANSWERS[foil]}",
@@ -100,7 +100,7 @@ def _item(
     }  # fmt: skip
 
 
-def _filled(frame: str, words: dict[str, str]) -> tuple[str, dict[str, list[int]]]:
+def filled(frame: str, words: dict[str, str]) -> tuple[str, dict[str, list[int]]]:
     text, spans = "", {}
     for part in frame.split(" "):
         name = part.strip("{}")
