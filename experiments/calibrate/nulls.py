@@ -19,8 +19,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from strata.experiments.calibrate import architectures as written_as
-from strata.experiments.calibrate.construction import Construction, FamilyPlan
-from strata.experiments.calibrate.library import KNOWLEDGE, REASONING, family_plans
+from strata.experiments.calibrate.construction import Construction
+from strata.experiments.calibrate.plans import KNOWLEDGE, REASONING, facts, sums
 from strata.experiments.calibrate.planted import PlantedFiles, write_construction
 from strata.experiments.calibrate.prompts import FRAMES, filled
 from strata.experiments.calibrate.world import ANSWERS, OPERANDS, SECOND_WORDS, SUBJECTS, World
@@ -65,10 +65,9 @@ def write_null(directory: Path, null: Null) -> PlantedFiles:
 
 def _unequal(null: Null, rng: Random) -> Construction:
     n_layers = rng.choice([8, 12, 16])
-    families: tuple[FamilyPlan, ...] = ()
-    for kind, names in (("knowledge", KNOWLEDGE), ("reasoning", REASONING)):
-        blocks = [rng.randrange(2, n_layers - 2) for _ in names]
-        families += family_plans(kind, blocks, [block + 1 for block in blocks], controls=1)  # type: ignore[arg-type]
+    drawn = [[rng.randrange(2, n_layers - 2) for _ in KNOWLEDGE] for _ in range(2)]
+    above = [[block + 1 for block in blocks] for blocks in drawn]
+    families = facts(drawn[0], above[0], controls=1) + sums(drawn[1], above[1], where="subject", controls=1)
     architecture = rng.choice(get_args(written_as.Architecture))
     return Construction(f"null {null.name}", "judge", n_layers, families, architecture, seed=null.seed)
 

@@ -71,9 +71,7 @@ class Claims:
 
 def score(summary: Mapping[str, Any], truth: Truth, excluded: Sequence[str] = ()) -> ConstructionScore:
     """`excluded`: families whose plant failed its revert test; neither they nor controls are scored."""
-    families = {
-        name: family for name, family in truth.families.items() if not family.copied and name not in excluded
-    }
+    families = {name: family for name, family in truth.families.items() if not family.copied and name not in excluded}
     said = str((summary.get("order") or {}).get("verdict", "undetermined"))
     return ConstructionScore(
         truth.name,
@@ -119,7 +117,9 @@ def score_place(cell: str, first: int, last: int, truth: FamilyTruth, n_layers: 
 
 def score_order(said: str, truth: Truth) -> OrderScore:
     if truth.order == "undetermined":
-        together = said == "together" and abs(_mean_depth(truth, "knowledge") - _mean_depth(truth, "reasoning")) <= _TOGETHER
+        together = (
+            said == "together" and abs(_mean_depth(truth, "knowledge") - _mean_depth(truth, "reasoning")) <= _TOGETHER
+        )
         return "right" if said == "undetermined" or together else "wrong"
     if said == truth.order:
         return "right"
