@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+SCHEMA = "strata.summary/1"
 _KEYS = {
     "patching": "interchange", "ablation": "removal", "excluded": "left_out",
     "a weak pair: clean and corrupted run differ by less than 1 logit":

@@ -58,9 +58,6 @@ INSTRUMENTS: dict[str, Json] = {
 # Shown greyed as "not run" when absent; the others appear only when they ran.
 EXPECTED_INSTRUMENTS = (
     "patching",
-    "ablation",
-    "knockout",
-    "attribution",
     "probe.linear",
     "probe.mass_mean",
     "lens.logit",

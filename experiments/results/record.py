@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 Interval = tuple[float, float]
 """Lower and upper end."""
-Finite = Annotated[float, PlainSerializer(lambda number: float(number) if np.isfinite(number) else None)]
-"""A number that is written as null where it is none."""
+Finite = Annotated[
+    float,
+    BeforeValidator(lambda number: np.nan if number is None else number),
+    PlainSerializer(lambda number: float(number) if np.isfinite(number) else None),
+]
+"""A number that is written as null where it is none, and read back as NaN."""
 
 
 class Record(BaseModel):
