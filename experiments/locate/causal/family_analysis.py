@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from strata.experiments.items.schema import Kind
 from strata.experiments.locate.causal.cell_evidence import (
@@ -96,21 +97,24 @@ class FamilyAnalysis:
     testable: bool
     """Whether it can be asked which locus codes the answer."""
     draws: Mapping[float, PlaceDraws]
-    """By threshold of coding; without row 0. Empty for a family without a place or a role."""
+    """By threshold of coding; without row 0. Empty where no cell counts."""
+    gained: Mapping[Cell, Float[np.ndarray, "draw block"]]
+    """Effect gained at each block of a cell, draw by draw; row 0 is the pairs as they are."""
 
 
 def unmeasured(family: FamilyPairs, why: WhyNotPlaced) -> FamilyAnalysis:
     """A family on which no intervention was made."""
-    return FamilyAnalysis(family, _result(family, why_not_placed=why), False, {})
+    return FamilyAnalysis(family, _result(family, why_not_placed=why), False, {}, {})
 
 
-def why_not_measured(family: FamilyPairs) -> WhyNotPlaced | None:
-    """Too few pairs or entities to say anything, if so."""
+def why_not_measured(family: FamilyPairs, most_pairs: int) -> WhyNotPlaced | None:
+    """Too few pairs or entities to say anything, if so; fewer than usual are enough where no more were asked for."""
     n_pairs, n_entities = len(family.pairs), len(set(family.entities))
-    if n_pairs < FEWEST_PAIRS:
-        return WhyNotPlaced(code="too-few-pairs", pairs=n_pairs, needed=FEWEST_PAIRS)
-    if n_entities < FEWEST_ENTITIES:
-        return WhyNotPlaced(code="too-few-entities", entities=n_entities, needed=FEWEST_ENTITIES)
+    pairs, entities = min(FEWEST_PAIRS, most_pairs), min(FEWEST_ENTITIES, most_pairs)
+    if n_pairs < pairs:
+        return WhyNotPlaced(code="too-few-pairs", pairs=n_pairs, needed=pairs)
+    if n_entities < entities:
+        return WhyNotPlaced(code="too-few-entities", entities=n_entities, needed=entities)
     return None
 
 
@@ -125,6 +129,7 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
     evidence = [
         _evidence(cell, effects[cell], measured, couples if couples.testable else None, drawn, seed) for cell in counted
     ]
+    gained = {cell: curves_of(of_cell, of_cell.effects(drawn.weights)).gained for cell, of_cell in effects.items()}
     if not evidence:
         return FamilyAnalysis(
             family, _result(family, cells=cells, why_not_placed=_none_counts(cells)), couples.testable, {}
@@ -154,7 +159,7 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
         threshold: PlaceDraws(drawn_.cell[1:], drawn_.first[1:], drawn_.last[1:])
         for threshold, drawn_ in by_threshold.items()
     }
-    return FamilyAnalysis(family, result, couples.testable, of_draws)
+    return FamilyAnalysis(family, result, couples.testable, of_draws, gained)
 
 
 def couples_of_pairs(family: FamilyPairs, measured: FamilyMeasurements) -> Couples:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from strata.experiments.locate.causal.cell_evidence import LEAST_EFFECT
 from strata.experiments.locate.causal.family_analysis import FamilyAnalysis, FamilyPairs, analyse
+from strata.experiments.locate.causal.family_heads import measure_heads
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements, WindowShifts
 from strata.experiments.locate.causal.third_answers import donors_of
 from strata.experiments.locate.causal.window_search import (
@@ -20,6 +21,7 @@ from strata.experiments.locate.causal.window_search import (
     missing,
     windows_inside,
 )
+from strata.experiments.results.families import FamilyResult
 from strata.experiments.statistics.answer_coding import normalised
 from strata.experiments.statistics.loci import DRAWN_TOGETHER, minimal_windows
 from strata.experiments.statistics.window_effects import Window, WindowEffects
@@ -40,6 +42,7 @@ _ROUNDS = 8
 _QUICK_DRAWS = 200
 _HELD_TOKENS = {"cpu": 4_096, "cuda": 16_384}
 """Of the recorded prompts of a family, clean and counterfactual."""
+_ENOUGH_WITHOUT_A_ROLE = LOOKS[1]
 _DONORS = 3
 """Other items whose pieces replace a pair's own, one after the other, when necessity is measured."""
 
@@ -191,6 +194,9 @@ class _Programme:
 
     def _narrow(self) -> bool:
         analysis = self.analysis(_QUICK_DRAWS)
+        if not analysis.testable:
+            # Its place can't be had, so it can't become narrow.
+            return len(self.measured.keys) >= _ENOUGH_WITHOUT_A_ROLE
         place = analysis.result.place
         return place is not None and place.interval[1] - place.interval[0] + 1 <= DRAWN_TOGETHER
 
@@ -224,25 +230,39 @@ class _Programme:
         return cosines
 
     def _beside(self) -> None:
-        """Necessity of the whole cells and of their loci."""
+        """Direct attribution, necessity, heads and knockout: they stand beside the place and don't move it."""
+        for cell in self.measured.effects:
+            if not at_span(cell):
+                rows = list(range(len(self.measured.keys)))
+                clean, foil = (
+                    _by_row(self.batches, rows, lambda batch, c=cell, s=side: batch.logit_attribution(c, s))
+                    for side in ("clean", "foil")
+                )
+                self.measured.attribution[cell], self.measured.read_out[cell] = clean, clean - foil
         if not self.effort.beside:
             return
         result = self.analysis(_QUICK_DRAWS).result
+        self._necessity(result)
+        third = donors_of(self.family.pairs[: len(self.measured.keys)], self.seed, 1)
+        has = np.array([bool(of_pair) for of_pair in third])
+        index = np.array([of_pair[0] if of_pair else row for row, of_pair in enumerate(third)])
+        measure_heads(self.measured, self.batches, result, (index, has) if has.any() else None)
+
+    def _necessity(self, result: FamilyResult) -> None:
+        """Margin lost to other items' pieces, in the whole cells and in their loci."""
         n = len(self.measured.keys)
         donors = donors_of(self.family.pairs[:n], self.seed, _DONORS)
         has = np.array([len(of_pair) == _DONORS for of_pair in donors])
+        self.measured.margin = np.full(n, np.nan)
         if not has.any():
-            self.measured.margin = np.full(n, np.nan)
             return
         index = torch.tensor(
             [of_pair if len(of_pair) == _DONORS else [row] * _DONORS for row, of_pair in enumerate(donors)]
         )
         unrelated = torch.tensor([[self.family.pairs[i].answer_id for i in of_pair] for of_pair in index.tolist()])
-        margin = np.full(n, np.nan)
         for rows, batch in self.batches:
-            margin[rows] = batch.margin(unrelated[rows]).numpy()
-        margin[~has] = np.nan
-        self.measured.margin = margin
+            self.measured.margin[rows] = batch.margin(unrelated[rows]).numpy()
+        self.measured.margin[~has] = np.nan
         for cell, of_cell in result.cells.items():
             if not of_cell.counts:
                 continue
