@@ -236,7 +236,7 @@ def build_locations(run: ComparisonRun) -> Json:
                 {
                     "kind": kind, "role": role, "base": place_words(located.get("base"), was_sought(run, "base")), "after": place_words(located.get(role), was_sought(run, role)),
                     "located": bool(located.get("base") and located.get(role)),
-                    "value": significant(moved.get("difference")), "low": significant(low), "high": significant(high),
+                    "value": significant(moved.get("difference", moved.get("value"))), "low": significant(low), "high": significant(high),
                     "low90": significant(narrow[0]), "high90": significant(narrow[1]),
                     "p": p_words(significant(moved.get("p"))), "pairs": moved.get("pairs"), "clusters": moved.get("clusters"),
                     "verdict": str(moved.get("verdict") or "undetermined"), "reason": path_free(moved.get("reason") or ""),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from strata.experiments.results.kinds import Localisation
+from strata.experiments.schema_1 import KEYS
 
 SPAN = {"knowledge": "subject", "reasoning": "operand", "composite": "subject", "control": "word"}
 CENTRE = {"knowledge": 0.29, "reasoning": 0.62, "composite": 0.5}
@@ -114,8 +115,8 @@ def causal_curves(rows: Sequence[Row], families: Sequence[Any], n_layers: int) -
                             0.07,
                         )
             for position in ("spans", "last"):
-                for measure in ("denoise", "excess", *CONTROLS):
-                    if (position, measure) == ("last", "denoise") or (position == "last" and measure in CONTROLS):
+                for measure in ("effect", "denoise", "excess", *CONTROLS):
+                    if (position, measure) in (("last", "denoise"), ("last", "effect")) or (position == "last" and measure in CONTROLS):
                         continue
                     add(
                         "patching",
@@ -222,13 +223,13 @@ def causal_profiles(rows: Sequence[Row], families: Sequence[Any], n_layers: int)
 def add_first_rule(summary: Row, n_layers: int, quick: bool) -> Row:
     """The causal fields of summary.json, version 1, by its names: places by the rule that is withdrawn."""
     for kind, value in summary["kinds"].items():
-        value["pairs"] = {"usable": value["used"], "left_out": {"not aligned token by token": 3, "weak pair": 2}}
+        value["pairs"] = {"usable": value["used"], KEYS["excluded"]: {"not aligned token by token": 3, "weak pair": 2}}
         layer = int(CENTRE.get(kind, 0.5) * n_layers)
         place = {"layer": layer, "depth": CENTRE.get(kind, 0.5), "interval": [layer - 1, layer + 1], "p": 0.0004, "n": value["used"]}
         value["located"] = {**place, "component": "mlp_out"}
         value["why_not_located"] = None
-        value["instruments"]["interchange"] = {**place, "peak": 0.58, "method": "50 % of the excess"}
-        value["instruments"]["removal"] = {**place, "p": 0.012, "peak": 0.5, "method": "50 % of the drop"}
+        value["instruments"][KEYS["patching"]] = {**place, "peak": 0.58, "method": "50 % of the excess"}
+        value["instruments"][KEYS["ablation"]] = {**place, "p": 0.012, "peak": 0.5, "method": "50 % of the drop"}
     summary["order"] = {"difference": 0.33, "interval": [0.27, 0.39], "p": 0.0002, "verdict": "retrieval-first", "reason": None}
     summary["attribution"] = [{"component": "mlp_out", "position": "last", "correlation": 0.91, "n": 48}]
     return summary | {"intermediates": {"n": 8}, "quick": quick, "causal": {"pairs_per_family": 16, "windows": [3]}}
