@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_world import small_items, write_items
+from small_world import write_items
 from tiny_models import tiny_checkpoint
 
 from strata.experiments.locate.config import LocateConfig
