@@ -31,13 +31,14 @@ PROBE_RULE = (
     "({}) lies above 0; folds share no entity"
 )
 BASELINES = {
-    "chance": "training majority",
+    "shuffled": "probes of shuffled labels, fitted anew",
+    "chance": "rate of the commonest label",
     "embedding_only": "embedding alone",
     "random_init": "random-initialised model",
 }
 LENS_RULE = (
-    "first of three streams in a row at which the 95 % lower bound of the share of items whose answer is likelier than an "
-    "unrelated answer of its family lies above one half"
+    "first of three streams in a row at which the 95 % lower bound of the share of items whose answer stands further above an "
+    "unrelated answer of its family than in another item's prompt lies above one half"
 )
 
 
@@ -75,9 +76,9 @@ def locations_of(
     keys = [encoded_item.key for encoded_item in questions.encoded]
     last = config.positions.index("last")
     for lens in lenses:
-        values = lens_values(store, keys, lens)
-        answer, null = (values[f"{name}_logprob"][..., last] for name in ("answer", "null"))
-        above = torch.where(answer.isnan() | null.isnan(), torch.nan, (answer > null).double()).numpy()
+        values = lens_values(store, questions.encoded, lens)
+        excess = (values["margin"] - values["margin_elsewhere"])[..., last]
+        above = torch.where(excess.isnan(), torch.nan, (excess > 0).double()).numpy()
         for kind in KINDS:
             members_of = [
                 i
@@ -251,6 +252,15 @@ def _onset(values: np.ndarray, baselines: Sequence[np.ndarray], clusters: Sequen
     return onset(values, baselines, clusters, draws=config.draws, seed=config.seed)
 
 
+def _power(onset: Onset) -> str:
+    """How small a value would have been seen: where there is no onset, it says how much that means."""
+    if onset.lower_bound is None:
+        return f"not decided with {onset.n_clusters} clusters, 8 are needed"
+    if onset.smallest_seen is None:
+        return f"{onset.n_clusters} clusters"
+    return f"with {onset.n_clusters} clusters a value of {onset.smallest_seen:.2f} would have been seen"
+
+
 def _location(
     kind: str, family: str | None, instrument: str, measure: str, onset: Onset, n_layers: int, rule: str
 ) -> dict[str, Any]:
@@ -266,7 +276,5 @@ def _location(
         "high": onset.high,
         "p": None,
         "n": onset.n_items,
-        "method": rule
-        if onset.lower_bound is not None
-        else f"{rule}; not decided with {onset.n_clusters} clusters, 8 are needed",
+        "method": f"{rule}; {_power(onset)}",
     }

@@ -12,7 +12,9 @@ Result = Callable[[int, int], int | None]
 """What two numbers give; None where that is no whole number."""
 
 
-def _draw_result(result: Result, firsts: range, seconds: Mapping[int, range], answers: Mapping[int, Sequence[int]]) -> Draw:
+def _draw_result(
+    result: Result, firsts: range, seconds: Mapping[int, range], answers: Mapping[int, Sequence[int]]
+) -> Draw:
     """Draws two numbers whose result is asked for; in the partner the first is replaced, and the result is asked for as well."""
 
     def draw(rng: Random, answer: str, difficulty: int, words: Vocabulary) -> Problem | None:
