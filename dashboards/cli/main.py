@@ -16,6 +16,7 @@ VERBS = {
     "locate": "where are retrieval and reasoning readable in this model?",
     "compare": "what did training change between a base and its distilled model, and where?",
     "capture": "activations of your own texts, or of items, to documented safetensors shards",
+    "calibrate": "can the instrument be trusted? planted models whose truth is known, nulls, power",
     "probe": "at which layer are my own labels decodable, beyond every control?",
     "lens": "one prompt through the lenses, in the terminal and as a page",
     "items": "the questions asked: list, show, check, import",
@@ -116,5 +117,5 @@ def _check_text(arguments: Sequence[str]) -> None:
 
 
 def _overview() -> str:
-    verbs = "\n".join(f"  {name:<8} {about}" for name, about in VERBS.items())
+    verbs = "\n".join(f"  {name:<9} {about}" for name, about in VERBS.items())
     return f"usage: strata VERB [options]\n\n{_ABOUT}\n\nverbs:\n{verbs}\n\n{_EPILOGUE}"

@@ -49,11 +49,10 @@ MEASURING = (
     Option("random_init", True, "also probe the same architecture with fresh weights", "measuring"),
     Option("folds", 5, "outer folds of every probe", "measuring", positive, metavar="N"),
     Option("draws", 10_000, "cluster-bootstrap draws behind every interval", "measuring", positive, metavar="N"),
-    Option("causal_map", "default", "interventions: none, quick, default, full (every component, position and control)",
-           "interventions", choices=("none", "quick", "default", "full")),
-    Option("pairs", 18, "minimal pairs of each kind that are intervened on; half as many two-hop ones, eight at least", "interventions", positive, metavar="N"),
-    Option("windows", (), "sizes of windows of blocks edited together, beside single blocks", "interventions", positive,
-           metavar="N,N"),
+    Option("causal_map", "default", "interventions: none; quick: places only; default: necessity, heads, knockout and ablations beside "
+           "them; full: more of these", "interventions", choices=("none", "quick", "default", "full")),
+    Option("pairs", 48, "most minimal pairs of a family that are intervened on: 12 at first, more while its place is wide", "interventions",
+           positive, metavar="N"),
     Option("damage_texts", 6, "neutral texts on which an ablation's general damage is measured", "interventions", positive,
            metavar="N"),
     Option("quick", False, "a quick look: fewer families, items and pairs, no random-initialised baseline; the page says so",
@@ -105,7 +104,7 @@ def locate_config(values: dict[str, Any]) -> LocateConfig:
     from strata.experiments.locate.config import LocateConfig
 
     names = ["families", "per_family", "difficulty", "limit", "seed", "framing", "positions", "lenses", "random_init"]
-    names += ["folds", "draws", "lens_maps", "text", "causal_map", "pairs", "windows", "damage_texts", "quick"]
+    names += ["folds", "draws", "lens_maps", "text", "causal_map", "pairs", "damage_texts", "quick"]
     return LocateConfig(**{name: values[name] for name in names})
 
 

@@ -18,7 +18,7 @@ FIRST_RULE = (
     "another --out. Answers, curves and lens maps stay as they were measured."
 )
 """Of a run of `strata.summary/1`."""
-_BESIDE = ("items", "used", "accuracy", "decided_by", "excluded", "instruments")
+_BESIDE = ("items", "used", "accuracy", "decided_by", "excluded", "not_intervened_on", "instruments")
 """Fields of a kind that no intervention made."""
 
 

@@ -34,8 +34,15 @@ class Located(Record):
     """Answered families whose role can be tested."""
     general: bool
     """Families are the units; false: fewer than three, clusters are, and it is said of these families only."""
+    gained: Measured | None = None
+    """Effect gained in these blocks of the cell, mean over families."""
+    control_gained: Measured | None = None
+    """The same of the matched control's families."""
+    excess: Measured | None = None
+    """The first minus the second, two samples."""
     shared_with_control: bool | None = None
-    """Whether the matched control is made in the same cell and blocks; None: no control is placed."""
+    """Whether the matched control's answers pass through the same blocks too: then the place says nothing of retrieval or
+    reasoning. None: no control was measured."""
 
 
 class CellOfKind(Record):

@@ -1,22 +1,26 @@
-"""The four cells in which an edit of a minimal pair can act: attention or MLP, at the replaced span or at the last token."""
+"""The four places where an answer can be written: attention or MLP, at the replaced span or at the last position."""
 
 from __future__ import annotations
 
 from typing import Literal, get_args
 
-from strata.probes.backends.restart import Component
-
+CellComponent = Literal["attn_out", "mlp_out"]
 Cell = Literal["enrich", "gather", "move", "work_out"]
-"""`enrich`: MLP at the replaced span's last token; `gather`: attention there; `move`: attention at the last token, which
-predicts the answer; `work_out`: MLP there."""
 CELLS: tuple[Cell, ...] = get_args(Cell)
 
+_COMPONENTS: dict[Cell, CellComponent] = {
+    "enrich": "mlp_out",
+    "gather": "attn_out",
+    "move": "attn_out",
+    "work_out": "mlp_out",
+}
 
-def component_of(cell: Cell) -> Component:
-    """The contribution that is edited."""
-    return "attn_out" if cell in ("gather", "move") else "mlp_out"
+
+def component_of(cell: Cell) -> CellComponent:
+    """Whose contribution to the stream a cell is. Raises KeyError for what is no cell."""
+    return _COMPONENTS[cell]
 
 
 def at_span(cell: Cell) -> bool:
-    """Whether it stands at the replaced span; otherwise at the last token."""
+    """Whether a cell lies at the last token of the replaced span; the others lie at the last position."""
     return cell in ("enrich", "gather")

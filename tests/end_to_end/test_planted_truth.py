@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import torch
-from planted_models import Planted, write_planted
 
+from strata.experiments.calibrate.facts_and_sums import Planted, write_planted
 from strata.experiments.locate import locate
 from strata.experiments.locate.config import LocateConfig
 from strata.probes.checkpoints.open import open_checkpoint, randomly_initialised

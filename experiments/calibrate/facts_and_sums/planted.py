@@ -10,28 +10,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from planted_models.questions import questions
-from planted_models.wiring import (
-    ANCHOR,
-    D_MODEL,
-    HEAD_WIDTH,
-    HEADS,
-    NEURONS,
-    ROPE_THETA,
-    Block,
-    Head,
-    Lookup,
-    entry,
-    filler_block,
-    write_block,
-)
-from planted_models.words import (
+from strata.experiments.calibrate.architectures import config, state_dict, tokenizer, turned, write_checkpoint
+from strata.experiments.calibrate.facts_and_sums.questions import questions
+from strata.experiments.calibrate.facts_and_sums.words import (
     ADDENDS,
     IDS,
     OPERATIONS,
@@ -42,9 +27,29 @@ from planted_models.words import (
     Facts,
     added,
     facts,
-    tokenizer,
 )
+from strata.experiments.calibrate.wiring import ANCHOR, Block, Head, Layout, Lookup, filler_block, write_block
 
+LAYOUT = Layout(
+    Layout.divided({
+        "anchor": 1,
+        # What a token is, written by the embedding.
+        "is_start": 1, "is_subject": 1, "is_relation": 1, "is_value": 1, "is_addend": 1, "is_operation": 1, "is_not": 1,
+        "is_is": 1, "subject": len(SUBJECTS), "relation": len(RELATIONS), "value": len(VALUES), "addend": len(ADDENDS),
+        "operation": len(OPERATIONS),
+        # What blocks write.
+        "asked_relation": len(RELATIONS), "negated": 1, "owner": len(SUBJECTS), "asked_operation": len(OPERATIONS),
+        "attribute": len(VALUES), "stated": len(VALUES), "decoy": len(VALUES), "operand": len(VALUES),
+        "operand_two": len(ADDENDS), "output": len(VALUES),
+    }),
+    d_model=192,
+    heads=3,
+    head_width=80,
+    neurons=352,
+    # Else filler's attention would bring a faint copy of every value to the last position, where a probe that
+    # standardises finds it long before the mover.
+    unheard=("anchor", "value", "stated", "attribute", "decoy"),
+)  # fmt: skip
 BIND = 1
 """Block whose attention brings a stated fact to its subject, and the operation to the last position."""
 _FILLER = 0.2
@@ -101,10 +106,12 @@ def write_planted(
         n_layers, retrieval, mover, operand_mover, reasoning, decoy,
     )  # fmt: skip
     known = facts(seed)
-    _config(n_layers).save_pretrained(planted.checkpoint)
-    tokenizer().save_pretrained(planted.checkpoint)
-    state = {name: tensor.contiguous() for name, tensor in _weights(planted, known, seed, noise).items()}
-    save_file(state, planted.checkpoint / "model.safetensors", metadata={"format": "pt"})
+    write_checkpoint(
+        planted.checkpoint,
+        config("llama", LAYOUT, n_layers, VOCABULARY),
+        tokenizer(VOCABULARY),
+        _weights(planted, known, seed, noise),
+    )
     records = questions(known, seed, composite=_chains(planted))
     planted.items.write_text("".join(json.dumps(record) + "\n" for record in records))
     return planted
@@ -151,7 +158,7 @@ def _blocks(planted: Planted, known: Facts) -> list[Block]:
     if planted.decoy is not None:
         blocks[planted.decoy].lookups = _lookup(known, "decoy")
     blocks[planted.reasoning].lookups = [
-        Lookup((("operand", first), ("operand_two", second)), ("output", VALUES.index(added(value, addend_))))
+        Lookup((("operand", first), ("operand_two", second)), (("output", VALUES.index(added(value, addend_))),))
         for first, value in enumerate(VALUES)
         for second, addend_ in enumerate(ADDENDS)
     ]
@@ -162,79 +169,40 @@ def _lookup(known: Facts, into: str) -> list[Lookup]:
     return [
         Lookup(
             (("subject", SUBJECTS.index(subject)), ("asked_relation", RELATIONS.index(relation))),
-            (into, VALUES.index(value)),
+            ((into, VALUES.index(value)),),
         )
         for (subject, relation), value in known.known.items()
     ]
 
 
 def _embedding(generator: torch.Generator) -> Tensor:
-    table = 0.02 * torch.randn(len(VOCABULARY), D_MODEL, generator=generator)
+    table = 0.02 * torch.randn(len(VOCABULARY), LAYOUT.d_model, generator=generator)
     # Values have no random part, because filler would hear it.
     table[[IDS[value] for value in VALUES]] = 0.0
-    table[:, entry("anchor")] = ANCHOR
+    table[:, LAYOUT.entry("anchor")] = ANCHOR
     classes = {
         "subject": SUBJECTS, "relation": RELATIONS, "value": VALUES, "addend": ADDENDS, "operation": OPERATIONS,
     }  # fmt: skip
     for name, words in classes.items():
         for index, word in enumerate(words):
-            table[IDS[word], entry(name, index)] += 1.0
-            table[IDS[word], entry(f"is_{name}")] += 1.0
+            table[IDS[word], LAYOUT.entry(name, index)] += 1.0
+            table[IDS[word], LAYOUT.entry(f"is_{name}")] += 1.0
     for word, flag in (("<s>", "is_start"), ("not", "is_not"), ("is", "is_is")):
-        table[IDS[word], entry(flag)] += 1.0
+        table[IDS[word], LAYOUT.entry(flag)] += 1.0
     return table
-
-
-def _config(n_layers: int) -> Any:
-    from transformers import LlamaConfig
-
-    return LlamaConfig(
-        architectures=["LlamaForCausalLM"], dtype="float32", vocab_size=len(VOCABULARY), hidden_size=D_MODEL,
-        intermediate_size=NEURONS, num_hidden_layers=n_layers, num_attention_heads=HEADS, num_key_value_heads=HEADS,
-        head_dim=HEAD_WIDTH, max_position_embeddings=64, attention_bias=True, mlp_bias=True, tie_word_embeddings=False,
-        rms_norm_eps=1e-6, rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
-        pad_token_id=IDS["<pad>"], bos_token_id=IDS["<s>"], eos_token_id=IDS["</s>"],
-    )  # fmt: skip
 
 
 def _weights(planted: Planted, known: Facts, seed: int, noise: float) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    turn = torch.linalg.qr(torch.randn(D_MODEL, D_MODEL, generator=generator, dtype=torch.float64))[0].float()
-    # RMSNorm with one weight throughout commutes with the rotation, and this weight undoes its scale.
-    norm = torch.full((D_MODEL,), ANCHOR / D_MODEL**0.5)
-    unembedding = 0.05 * torch.randn(len(VOCABULARY), D_MODEL, generator=generator)
-    unembedding[:, entry("anchor")] = 0.0
+    turn = turned(LAYOUT, generator)
+    unembedding = 0.05 * torch.randn(len(VOCABULARY), LAYOUT.d_model, generator=generator)
+    unembedding[:, LAYOUT.entry("anchor")] = 0.0
     for index, word in enumerate(VALUES):
-        unembedding[IDS[word], entry("output", index)] += _CERTAINTY
-    state = {
-        "model.embed_tokens.weight": _embedding(generator) @ turn.T,
-        "lm_head.weight": unembedding @ turn.T,
-        "model.norm.weight": norm,
-    }
-    for number, block in enumerate(_blocks(planted, known)):
-        weights = filler_block(generator, _FILLER + noise / 4)
-        write_block(weights, block, noise, generator)
-        state.update({f"model.layers.{number}.{name}": tensor for name, tensor in _named(weights, turn, norm).items()})
-    return state
-
-
-def _named(weights: dict[str, Tensor], turn: Tensor, norm: Tensor) -> dict[str, Tensor]:
-    width = HEADS * HEAD_WIDTH
-    return {
-        "input_layernorm.weight": norm.clone(),
-        "post_attention_layernorm.weight": norm.clone(),
-        "self_attn.q_proj.weight": weights["q"] @ turn.T,
-        "self_attn.k_proj.weight": weights["k"] @ turn.T,
-        "self_attn.v_proj.weight": weights["v"] @ turn.T,
-        "self_attn.o_proj.weight": turn @ weights["o"],
-        "self_attn.q_proj.bias": weights["q_bias"],
-        "self_attn.k_proj.bias": torch.zeros(width),
-        "self_attn.v_proj.bias": torch.zeros(width),
-        "self_attn.o_proj.bias": torch.zeros(D_MODEL),
-        "mlp.gate_proj.weight": weights["gate"] @ turn.T,
-        "mlp.up_proj.weight": weights["up"] @ turn.T,
-        "mlp.down_proj.weight": turn @ weights["down"],
-        "mlp.gate_proj.bias": weights["gate_bias"],
-        "mlp.up_proj.bias": weights["up_bias"],
-        "mlp.down_proj.bias": torch.zeros(D_MODEL),
-    }
+        unembedding[IDS[word], LAYOUT.entry("output", index)] += _CERTAINTY
+    embedding = _embedding(generator)
+    blocks = []
+    for block in _blocks(planted, known):
+        weights = filler_block(LAYOUT, generator, _FILLER + noise / 4)
+        write_block(LAYOUT, weights, block, noise, generator)
+        blocks.append(weights)
+    return state_dict("llama", LAYOUT, embedding, unembedding, blocks, turn)

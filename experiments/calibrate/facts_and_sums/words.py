@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+
+from strata.experiments.calibrate.architectures import SPECIAL
 
 VALUES = ("amber", "birch", "cobalt", "dune", "ember", "fern", "garnet", "hazel", "indigo", "jade")
 """Every answer; a value's place here is the number that sums are worked out with."""
@@ -13,7 +14,6 @@ SUBJECTS = tuple(f"{start}{end}" for start in ("Bro", "Cal", "Dov", "Fen", "Gri"
 RELATIONS = ("emblem", "patron", "harvest", "anthem", "guild")
 OPERATIONS = ("plus", "copy")
 FILLERS = ("is", "not", "of", "has", ".", ":", "it", "the", "take", "tell")
-SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")
 VOCABULARY = (*SPECIAL, *VALUES, *ADDENDS, *SUBJECTS, *RELATIONS, *OPERATIONS, *FILLERS)
 IDS = {word: index for index, word in enumerate(VOCABULARY)}
 
@@ -43,16 +43,3 @@ def facts(seed: int) -> Facts:
 
 def added(value: str, addend: str) -> str:
     return VALUES[(VALUES.index(value) + int(addend)) % len(VALUES)]
-
-
-def tokenizer() -> Any:
-    """One token a word, `<s>` before every text: attention that finds nothing looks there."""
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast
-
-    core = Tokenizer(models.WordLevel(dict(IDS), unk_token="<unk>"))
-    core.pre_tokenizer = pre_tokenizers.Split(" ", "removed")
-    core.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", IDS["<s>"])])
-    return PreTrainedTokenizerFast(
-        tokenizer_object=core, pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>"
-    )

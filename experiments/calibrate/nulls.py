@@ -1,0 +1,215 @@
+"""Models and items in which there is nothing to find, built so that they pass every gate but the last.
+
+A random model asked for unrelated answers stops where answers are checked, and tests nothing behind that. Here each is
+asked for its own favourites: pairs of prompts that it answers differently, and by a margin.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any, Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from strata.experiments.calibrate import architectures as written_as
+from strata.experiments.calibrate.construction import Construction
+from strata.experiments.calibrate.plans import KNOWLEDGE, REASONING, facts, sums
+from strata.experiments.calibrate.planted import PlantedFiles, write_construction
+from strata.experiments.calibrate.prompts import FRAMES, filled
+from strata.experiments.calibrate.world import ANSWERS, OPERANDS, SECOND_WORDS, SUBJECTS, World
+
+NullKind = Literal["random", "permuted", "shuffled", "unequal"]
+"""`random`: a random model and its favourites among few answers. `permuted`: a random model and, for every pair, other
+answers that it prefers, so that no input has an answer. `shuffled`: a planted model, foil prompts exchanged among
+pairs. `unequal`: a planted model whose families' places are drawn alike for both kinds: places are there, an order isn't.
+"""
+NULL_KINDS: tuple[NullKind, ...] = get_args(NullKind)
+_FAMILIES, _ITEMS, _CANDIDATES = 4, 48, 6
+_MARGIN = 0.5
+"""Logits by which each prompt of a pair prefers its answer to the other's."""
+_TRIES = 200
+
+
+@dataclass(frozen=True)
+class Null:
+    """One null model and its items, all drawn from the seed."""
+
+    kind: NullKind
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind} {self.seed}"
+
+
+def write_null(directory: Path, null: Null) -> PlantedFiles:
+    """Writes `directory/model` and `items.jsonl`; `truth.json` stands there only for planted models."""
+    rng = Random(f"null {null.kind} {null.seed}")
+    if null.kind == "unequal":
+        return write_construction(directory, _unequal(null, rng))
+    if null.kind == "shuffled":
+        files = write_construction(directory, _unequal(null, rng))
+        records = [json.loads(line) for line in files.items.read_text(encoding="utf-8").splitlines()]
+        _write(files.items, _shuffled(records, rng))
+        files.truth.unlink()
+        return files
+    return _random_model(directory, null, rng)
+
+
+def _unequal(null: Null, rng: Random) -> Construction:
+    n_layers = rng.choice([8, 12, 16])
+    drawn = [[rng.randrange(2, n_layers - 2) for _ in KNOWLEDGE] for _ in range(2)]
+    above = [[block + 1 for block in blocks] for blocks in drawn]
+    families = facts(drawn[0], above[0], controls=1) + sums(drawn[1], above[1], where="subject", controls=1)
+    architecture = rng.choice(get_args(written_as.Architecture))
+    return Construction(f"null {null.name}", "judge", n_layers, families, architecture, seed=null.seed)
+
+
+def _shuffled(records: Sequence[dict[str, Any]], rng: Random) -> list[dict[str, Any]]:
+    """Foil prompts (with their spans) change places among the pairs of one template; answers and foils stay."""
+    shuffled = []
+    for template in dict.fromkeys(record["template"] for record in records):
+        members = [record for record in records if record["template"] == template]
+        others = rng.sample(members, len(members))
+        shuffled += [
+            {**record, "foil_prompt": other["foil_prompt"], "foil_spans": other["foil_spans"]}
+            for record, other in zip(members, others, strict=True)
+            if other["foil_prompt"] != record["prompt"]
+        ]
+    return shuffled
+
+
+def _random_model(directory: Path, null: Null, rng: Random) -> PlantedFiles:
+    files = PlantedFiles(Path(directory) / "model", Path(directory) / "items.jsonl", Path(directory) / "truth.json")
+    world = World((*KNOWLEDGE, *REASONING), {}, ())
+    model = _loud_model(null, rng, world.vocabulary)
+    model.save_pretrained(files.checkpoint)
+    written_as.tokenizer(world.vocabulary).save_pretrained(files.checkpoint)
+    records = []
+    for kind, names in (("knowledge", KNOWLEDGE), ("reasoning", REASONING)):
+        for name in names[:_FAMILIES]:
+            records += _favourites(model, world, kind, name, null, rng)
+    _write(files.items, records)
+    return files
+
+
+def _loud_model(null: Null, rng: Random, vocabulary: Sequence[str]) -> Any:
+    """A random model whose logits differ by several units from prompt to prompt."""
+    from transformers import AutoModelForCausalLM
+
+    from strata.experiments.calibrate.wiring import Layout
+
+    n_layers, d_model = rng.choice([6, 9, 12]), rng.choice([48, 96])
+    layout = Layout({}, d_model, 4, d_model // 4, 3 * d_model)
+    settings = written_as.config(rng.choice(get_args(written_as.Architecture)), layout, n_layers, vocabulary)
+    if settings.model_type == "llama":
+        settings.rope_parameters = {"rope_type": "default", "rope_theta": 10_000.0}
+    model = AutoModelForCausalLM.from_config(settings, dtype=torch.float32).eval()
+    generator = torch.Generator().manual_seed(null.seed)
+    gain = rng.choice([1.0, 1.7, 2.5])
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.ndim < 2:
+                continue
+            # Conv1D keeps its inputs in rows, Linear in columns.
+            inputs = parameter.shape[0] if ".c_" in name else parameter.shape[1]
+            scale = 1.0 if "embed" in name or ".wte" in name or ".wpe" in name else gain / inputs**0.5
+            scale *= 3.0 if "lm_head" in name else 1.0
+            parameter.copy_(scale * torch.randn(parameter.shape, generator=generator))
+    return model
+
+
+def _favourites(model: Any, world: World, kind: str, name: str, null: Null, rng: Random) -> list[dict[str, Any]]:
+    """Up to 48 pairs of one template whose prompts the model answers differently among a few words."""
+    span, entities = ("subject", SUBJECTS) if kind == "knowledge" else ("operand", OPERANDS)
+    frame = FRAMES[kind][0]
+    words = {"task": name, "second": rng.choice(SECOND_WORDS)}
+    prompts = [filled(frame, {**words, span: entity}) for entity in entities]
+    ids = [[world.index("<s>"), *(world.index(word) for word in text.split(" "))] for text, _ in prompts]
+    with torch.no_grad():
+        logits = model(torch.tensor(ids)).logits[:, -1].float()
+    offered = [world.index(word) for word in (*ANSWERS, *SUBJECTS, *OPERANDS)]
+    if null.kind == "permuted":
+        pairs = _preferred(logits, offered, rng)
+    else:
+        pairs = _answered(logits, _candidates(logits, offered, rng), rng)
+    records = []
+    for number, (one, other, answer, foil) in enumerate(pairs):
+        (prompt, spans), (foil_prompt, foil_spans) = prompts[one], prompts[other]
+        records.append({
+            "id": f"{name}:{number}", "kind": kind, "family": name, "domain": "planted", "prompt": prompt,
+            "answer": f" {world.vocabulary[answer]}", "foil_prompt": foil_prompt, "foil": f" {world.vocabulary[foil]}",
+            "cluster": f"{name}:{entities[one]}", "template": name, "hops": 1, "spans": {span: spans[span]},
+            "foil_spans": {span: foil_spans[span]}, "source": "random model", "entity": entities[one],
+        })  # fmt: skip
+    return records
+
+
+def _candidates(logits: Float[Tensor, "entity vocab"], offered: Sequence[int], rng: Random) -> list[int]:
+    """A few words between which this template's favourites are most evenly divided."""
+    best: tuple[float, list[int]] = (-1.0, [])
+    for _ in range(_TRIES):
+        words = rng.sample(list(offered), _CANDIDATES)
+        counts = Counter(logits[:, words].argmax(dim=1).tolist()).values()
+        shares = torch.tensor([count / len(logits) for count in counts])
+        best = max(best, (float(-(shares * shares.log()).sum()), words))
+    return best[1]
+
+
+def _answered(
+    logits: Float[Tensor, "entity vocab"], words: Sequence[int], rng: Random
+) -> list[tuple[int, int, int, int]]:
+    """(entity, other entity, answer, foil): each prompt's favourite among `words`, by a margin over the other's."""
+    favourite = [words[place] for place in logits[:, list(words)].argmax(dim=1).tolist()]
+    couples = [
+        (one, other, favourite[one], favourite[other])
+        for one in range(len(logits))
+        for other in range(len(logits))
+        if one < other and favourite[one] != favourite[other]
+    ]
+    return _spread([couple for couple in couples if _is_answered(logits, *couple)], rng)
+
+
+def _preferred(
+    logits: Float[Tensor, "entity vocab"], offered: Sequence[int], rng: Random
+) -> list[tuple[int, int, int, int]]:
+    """For every pair of prompts two words of its own, of which each prompt prefers another one."""
+    couples = []
+    for one in range(len(logits)):
+        for other in range(one + 1, len(logits)):
+            for answer, foil in (rng.sample(list(offered), 2) for _ in range(10)):
+                if _is_answered(logits, one, other, answer, foil):
+                    couples.append((one, other, answer, foil))
+                    break
+    return _spread(couples, rng)
+
+
+def _is_answered(logits: Tensor, one: int, other: int, answer: int, foil: int) -> bool:
+    clean, corrupted = (float(logits[row, answer] - logits[row, foil]) for row in (one, other))
+    return clean >= _MARGIN and corrupted <= -_MARGIN
+
+
+def _spread(couples: list[tuple[int, int, int, int]], rng: Random) -> list[tuple[int, int, int, int]]:
+    """As many as items are wanted, every entity first before one comes again, in a random direction each."""
+    rng.shuffle(couples)
+    used: Counter[int] = Counter()
+    chosen = []
+    while couples and len(chosen) < _ITEMS:
+        couple = min(couples, key=lambda candidate: used[candidate[0]] + used[candidate[1]])
+        couples.remove(couple)
+        used.update(couple[:2])
+        one, other, answer, foil = couple
+        chosen.append(couple if rng.random() < 0.5 else (other, one, foil, answer))
+    return chosen
+
+
+def _write(file: Path, records: Sequence[dict[str, Any]]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")

@@ -1,0 +1,91 @@
+"""How is a construction written to a directory as a checkpoint, its items and its truth?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from strata.experiments.calibrate import architectures as written_as
+from strata.experiments.calibrate.construction import Construction, flaws
+from strata.experiments.calibrate.planting import blocks_of, embedding, layout_of, unembedding
+from strata.experiments.calibrate.prompts import items_of
+from strata.experiments.calibrate.truth import Truth, truth_of
+from strata.experiments.calibrate.wiring import Block, Layout, filler_block, take_out, write_block
+from strata.experiments.calibrate.world import World, world_of
+from strata.probes.errors import StrataError
+
+_CERTAINTY = 8.0
+_LOUD_FILLER = 1.0
+"""Length of the filler's spare part in messy constructions: that of an answer."""
+
+
+@dataclass(frozen=True)
+class PlantedFiles:
+    """A construction on disk."""
+
+    checkpoint: Path
+    """Directory in Hugging Face's format."""
+    items: Path
+    """JSON Lines file of its items."""
+    truth: Path
+    """JSON file: `Truth` and the construction that it follows from."""
+
+
+def write_construction(directory: Path, construction: Construction) -> PlantedFiles:
+    """Writes `directory/model`, `items.jsonl` and `truth.json`. Raises StrataError for what can't be built."""
+    files = PlantedFiles(Path(directory) / "model", Path(directory) / "items.jsonl", Path(directory) / "truth.json")
+    world = checked_world(construction)
+    written_as.write_checkpoint(
+        files.checkpoint,
+        written_as.config(construction.architecture, _plan(construction, world)[0], construction.n_layers, world.vocabulary),
+        written_as.tokenizer(world.vocabulary),
+        planted_state(construction, world),
+    )  # fmt: skip
+    records = items_of(construction, world)
+    files.items.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    truth = {**truth_of(construction).as_json(), "construction": asdict(construction)}
+    files.truth.write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
+    return files
+
+
+def read_truth(file: Path) -> Truth:
+    return Truth.from_json(json.loads(Path(file).read_text(encoding="utf-8")))
+
+
+def checked_world(construction: Construction) -> World:
+    """Raises StrataError for what can't be built."""
+    found = flaws(construction)
+    if found:
+        raise StrataError(f"{construction.name} can't be planted: {'; '.join(found)}", "Mend the construction")
+    return world_of(construction)
+
+
+def planted_state(construction: Construction, world: World, *, without: tuple[str, ...] = ()) -> dict[str, Tensor]:
+    """The checkpoint's tensors. `without`: planted parts (`part_name`) that are silenced; all else is as with them."""
+    layout, blocks = _plan(construction, world)
+    generator = torch.Generator().manual_seed(construction.seed)
+    flat = "still" if construction.architecture == "gpt2" else None
+    turn = written_as.turned(layout, generator, flat=flat)
+    table = embedding(layout, world, generator)
+    read_out = unembedding(layout, world, _CERTAINTY, generator)
+    written, silenced = [], dict.fromkeys(without, 0)
+    for block in blocks:
+        spare = _LOUD_FILLER if construction.messy else None
+        weights = filler_block(layout, generator, construction.filler, spare)
+        write_block(layout, weights, block, construction.noise, generator)
+        for part in without:
+            silenced[part] += take_out(layout, weights, block, part)
+        written.append(weights)
+    if not all(silenced.values()):
+        missing = next(part for part, count in silenced.items() if not count)
+        raise StrataError(f"{construction.name} has no part {missing!r}", "Name one of its truth's parts")
+    return written_as.state_dict(construction.architecture, layout, table, read_out, written, turn)
+
+
+def _plan(construction: Construction, world: World) -> tuple[Layout, list[Block]]:
+    blocks = blocks_of(construction, world)
+    return layout_of(construction, blocks), blocks

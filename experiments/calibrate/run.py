@@ -1,0 +1,178 @@
+"""Runs a localisation over constructions and nulls, one job at a time or two; every finished job is a line of a file.
+
+A second start with the same directory skips what is there: a job is known by its construction (all of it), its number
+of pairs and its seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Protocol
+
+from strata.experiments.calibrate.construction import Construction
+from strata.experiments.calibrate.nulls import Null, write_null
+from strata.experiments.calibrate.planted import write_construction
+from strata.experiments.calibrate.revert import excluded_families, revert
+from strata.experiments.calibrate.truth import truth_of
+from strata.probes.errors import StrataError
+from strata.probes.progress import Progress, silent
+
+MAX_PAIRS = 48
+POWER_PAIRS = (8, 12, 18, 24, 48)
+RESULTS = "results.jsonl"
+
+
+class Localise(Protocol):
+    """Where does this checkpoint make the answers to these items? Returns a `summary.json` of version 2 as a mapping.
+
+    Has to be importable by name where several processes run.
+    """
+
+    def __call__(self, checkpoint: Any, items: Path, *, seed: int = 0, max_pairs: int = MAX_PAIRS) -> Mapping[str, Any]: ...  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Job:
+    """One localisation: of a planted model or a null, with so many pairs a family."""
+
+    subject: Construction | Null
+    max_pairs: int = MAX_PAIRS
+    seed: int = 0
+    reverted: bool = True
+    """Whether the planted parts are taken out of the weights first, to see that the truth is true."""
+
+    @property
+    def key(self) -> str:
+        """Changes with anything that the result depends on, save the rule itself."""
+        described = json.dumps([type(self.subject).__name__, asdict(self.subject)], sort_keys=True)
+        return f"{hashlib.sha256(described.encode()).hexdigest()[:16]}/{self.max_pairs}/{self.seed}"
+
+
+def jobs_of(
+    constructions: Iterable[Construction], nulls: Iterable[Null] = (), *, power: bool = False, seed: int = 0
+) -> list[Job]:
+    """`power`: the constructions again with 8, 12, 18 and 24 pairs a family."""
+    constructions = tuple(constructions)
+    jobs = [Job(construction, seed=seed) for construction in constructions]
+    if power:
+        fewer = [pairs for pairs in POWER_PAIRS if pairs != MAX_PAIRS]
+        jobs += [Job(construction, pairs, seed, reverted=False) for construction in constructions for pairs in fewer]
+    return jobs + [Job(null, seed=seed, reverted=False) for null in nulls]
+
+
+def calibrate(
+    jobs: Sequence[Job],
+    localise: Localise,
+    directory: Path,
+    *,
+    workers: int = 1,
+    keep_models: bool = False,
+    progress: Progress = silent,
+) -> list[dict[str, Any]]:
+    """The rows of all `jobs`, in their order; appends those that weren't there yet to `directory/results.jsonl`.
+
+    A StrataError of `localise` becomes the row's `error`; any other exception ends the run, with finished rows kept.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    known = read_rows(directory)
+    waiting = [job for job in jobs if job.key not in known]
+    progress("calibrating", len(jobs) - len(waiting), len(jobs), "models")
+    with (directory / RESULTS).open("a", encoding="utf-8") as results:
+        for row in _rows(waiting, localise, directory / "models", workers, keep_models):
+            results.write(json.dumps(row) + "\n")
+            results.flush()
+            known[row["key"]] = row
+            progress("calibrating", sum(job.key in known for job in jobs), len(jobs), "models")
+    return [known[job.key] for job in jobs]
+
+
+def read_rows(directory: Path) -> dict[str, dict[str, Any]]:
+    """Finished rows by key; a last line that was cut off is dropped."""
+    file = Path(directory) / RESULTS
+    if not file.exists():
+        return {}
+    lines = file.read_text(encoding="utf-8").split("\n")
+    if lines[-1]:
+        file.write_text("".join(f"{line}\n" for line in lines[:-1]), encoding="utf-8")
+    return {row["key"]: row for row in map(json.loads, filter(None, lines[:-1]))}
+
+
+def _rows(jobs: Sequence[Job], localise: Localise, models: Path, workers: int, keep: bool) -> Iterator[dict[str, Any]]:
+    if workers < 2 or len(jobs) < 2:
+        for job in jobs:
+            yield run_job(job, localise, models, keep)
+        return
+    # Started afresh: a copy of a process in which torch has run threads can hang.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+        for done in as_completed([pool.submit(run_job, job, localise, models, keep) for job in jobs]):
+            yield done.result()
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def run_job(job: Job, localise: Localise, models: Path, keep: bool = False) -> dict[str, Any]:
+    """Writes the model, checks its truth by reverting, opens it and localises; the row that `calibrate` keeps."""
+    from strata.probes.checkpoints.open import open_checkpoint
+
+    directory = Path(models) / job.key.replace("/", "_")
+    row: dict[str, Any] = {
+        "key": job.key, "name": job.subject.name, "null": isinstance(job.subject, Null), "max_pairs": job.max_pairs,
+        "seed": job.seed,
+    }  # fmt: skip
+    try:
+        if isinstance(job.subject, Null):
+            files = write_null(directory, job.subject)
+            row["null_kind"] = job.subject.kind
+        else:
+            files = write_construction(directory, job.subject)
+            row["truth"] = truth_of(job.subject).as_json()
+            if job.reverted:
+                reverted = revert(job.subject, files)
+                row["excluded"] = {name: list(parts) for name, parts in excluded_families(reverted).items()}
+                row["accuracy"] = {result.family: result.intact_accuracy for result in reverted}
+        checkpoint = open_checkpoint(str(files.checkpoint), dtype="float32", device="cpu")
+        start = time.perf_counter()
+        row["summary"] = _trimmed(localise(checkpoint, files.items, seed=job.seed, max_pairs=job.max_pairs))
+        row["seconds"] = round(time.perf_counter() - start, 2)
+    except StrataError as error:
+        row["error"] = str(error)
+    finally:
+        if not keep:
+            shutil.rmtree(directory, ignore_errors=True)
+    return row
+
+
+def _trimmed(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What scores need, and what one looks at where they are bad."""
+    of_families = ("kind", "pairs", "entities", "answered_both", "place", "why_not_placed", "loci")
+    families = {
+        name: {key: family[key] for key in of_families if key in family}
+        | {"cells": {cell: {key: of_cell[key] for key in ("effect", "counts", "reading") if key in of_cell} for cell, of_cell in (family.get("cells") or {}).items()}}
+        for name, family in summary.get("families", {}).items()
+    }  # fmt: skip
+    kinds = {
+        kind: {key: entry[key] for key in ("located", "why_not_located", "families") if key in entry}
+        for kind, entry in summary.get("kinds", {}).items()
+    }
+    return {"families": families, "kinds": kinds, "order": summary.get("order")}
+
+
+def with_names(constructions: Iterable[Construction], names: Sequence[str]) -> list[Construction]:
+    """Those whose name contains one of `names`; all where none is given."""
+    chosen = [c for c in constructions if not names or any(name in c.name for name in names)]
+    if not chosen:
+        raise StrataError(f"No construction is named like {', '.join(names)}", "Leave the names out to run all")
+    return chosen

@@ -1,0 +1,160 @@
+"""How right is a summary about a model whose truth is known, and what does it claim of one in which nothing is planted?
+
+Pure functions over plain data: a `summary.json` of version 2 (as a mapping) and a truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from strata.experiments.calibrate.truth import FamilyTruth, Truth
+
+Verdict = Literal["right", "part", "silent", "wrong"]
+OrderScore = Literal["right", "undetermined", "wrong"]
+VERDICTS: tuple[Verdict, ...] = ("right", "part", "silent", "wrong")
+_SHALLOW = 12
+"""Up to this many blocks the ends of a right place are at most one block off, beyond it two."""
+_WIDER = 2
+"""Blocks by which a place that holds all that is true may exceed it."""
+_TOGETHER = 0.05
+"""Depths that are closer than this count as together."""
+
+
+@dataclass(frozen=True)
+class FamilyScore:
+    family: str
+    kind: str
+    verdict: Verdict
+    why_silent: str | None
+    """Reason code of the summary where there is no place."""
+    covers: tuple[bool, bool] | None
+    """Whether the interval reaches the first and the last true block; None without a place in the true cell."""
+    interval_width: int | None
+    """Blocks of the interval."""
+    reading_said: str | None
+    """How the true cell's blocks act together, as said; None where that isn't said."""
+    reading_right: bool | None
+
+
+@dataclass(frozen=True)
+class ConstructionScore:
+    name: str
+    half: str
+    families: tuple[FamilyScore, ...]
+    order_true: str
+    order_said: str
+    order: OrderScore
+    """`undetermined` where an order is true and none is said."""
+    kinds: Mapping[str, Verdict]
+    """`part` doesn't occur: a located kind is right or wrong."""
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a summary claims of a model in which nothing is planted."""
+
+    blocks: int
+    """Kinds located as blocks."""
+    spread: int
+    """Kinds located as spread."""
+    kinds: int
+    """Kinds of which families were answered (knowledge and reasoning)."""
+    placed: int
+    families: int
+    """Families that were answered."""
+    order: bool
+    order_general: bool
+    """Whether the order is said for more than the families that were asked."""
+
+
+def score(summary: Mapping[str, Any], truth: Truth, excluded: Sequence[str] = ()) -> ConstructionScore:
+    """`excluded`: families whose plant failed its revert test; neither they nor controls are scored."""
+    families = {name: family for name, family in truth.families.items() if not family.copied and name not in excluded}
+    said = str((summary.get("order") or {}).get("verdict", "undetermined"))
+    return ConstructionScore(
+        truth.name,
+        truth.half,
+        tuple(
+            score_family(name, summary.get("families", {}).get(name) or {}, family, truth.n_layers)
+            for name, family in families.items()
+        ),
+        truth.order,
+        said,
+        score_order(said, truth),
+        {kind: _score_kind(summary, kind, families, truth.n_layers) for kind in dict.fromkeys(family.kind for family in families.values())},
+    )  # fmt: skip
+
+
+def score_family(name: str, said: Mapping[str, Any], truth: FamilyTruth, n_layers: int) -> FamilyScore:
+    place = said.get("place")
+    reading = ((said.get("cells") or {}).get(truth.cell) or {}).get("reading")
+    right = None if reading is None else reading == {"single": "additive"}.get(truth.reading, truth.reading)
+    if not place:
+        code = str((said.get("why_not_placed") or {}).get("code", "not in the summary"))
+        return FamilyScore(name, truth.kind, "silent", code, None, None, reading, right)
+    covers, width = None, None
+    if place.get("interval") is not None:
+        low, high = place["interval"]
+        width = high - low + 1
+        if place["cell"] == truth.cell:
+            covers = low <= truth.hull[0], truth.hull[1] <= high
+    verdict = score_place(place["cell"], place["first"], place["last"], truth, n_layers)
+    return FamilyScore(name, truth.kind, verdict, None, covers, width, reading, right)
+
+
+def score_place(cell: str, first: int, last: int, truth: FamilyTruth, n_layers: int) -> Verdict:
+    """`right`: the cell, and both ends nearly, or all that is true and little more; `part`: some of it."""
+    low, high = truth.hull
+    if cell != truth.cell or last < low or first > high:
+        return "wrong"
+    off = 1 if n_layers <= _SHALLOW else 2
+    near = abs(first - low) <= off and abs(last - high) <= off
+    holds = first <= low and high <= last and (last - first) <= (high - low) + _WIDER
+    return "right" if near or holds else "part"
+
+
+def score_order(said: str, truth: Truth) -> OrderScore:
+    if truth.order == "undetermined":
+        together = (
+            said == "together" and abs(_mean_depth(truth, "knowledge") - _mean_depth(truth, "reasoning")) <= _TOGETHER
+        )
+        return "right" if said == "undetermined" or together else "wrong"
+    if said == truth.order:
+        return "right"
+    return "undetermined" if said == "undetermined" else "wrong"
+
+
+def claims(summary: Mapping[str, Any]) -> Claims:
+    kinds = {kind: entry for kind, entry in summary.get("kinds", {}).items() if kind in ("knowledge", "reasoning")}
+    located = [entry.get("located") for entry in kinds.values()]
+    families = [family for family in summary.get("families", {}).values() if family.get("kind") in kinds]
+    order = summary.get("order") or {}
+    said = order.get("verdict", "undetermined") != "undetermined"
+    return Claims(
+        sum(1 for place in located if place and place.get("extent") == "blocks"),
+        sum(1 for place in located if place and place.get("extent") != "blocks"),
+        sum(1 for entry in kinds.values() if entry.get("families", 1)),
+        sum(1 for family in families if family.get("place")),
+        len(families),
+        said,
+        said and bool(order.get("general", True)),
+    )
+
+
+def _score_kind(summary: Mapping[str, Any], kind: str, families: Mapping[str, FamilyTruth], n_layers: int) -> Verdict:
+    located = (summary.get("kinds", {}).get(kind) or {}).get("located")
+    if not located:
+        return "silent"
+    off = 1 if n_layers <= _SHALLOW else 2
+    of_kind = [family for family in families.values() if family.kind == kind and family.cell == located["cell"]]
+    if not of_kind:
+        return "wrong"
+    low, high = min(family.hull[0] for family in of_kind), max(family.hull[1] for family in of_kind)
+    return "right" if low - off <= located["layer"] <= high + off else "wrong"
+
+
+def _mean_depth(truth: Truth, kind: str) -> float:
+    middles = [sum(family.hull) / 2 for family in truth.families.values() if family.kind == kind]
+    return (sum(middles) / len(middles) + 0.5) / truth.n_layers if middles else 0.0

@@ -1,0 +1,153 @@
+"""What is true of a construction: which cell and blocks make each family's answers, what prepares and what relays them.
+
+The first place whose contribution carries the answer and is used makes it: another code of the input prepares, a later
+block that writes the same answer again relays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from strata.experiments.calibrate.construction import CELL, Construction, FamilyPlan
+from strata.experiments.calibrate.planting import part_name
+from strata.experiments.calibrate.world import control_name
+
+Reading = Literal["single", "additive", "in-series", "together"]
+Order = Literal["retrieval-first", "reasoning-first", "undetermined"]
+_ATTENTION = ("gather", "move")
+
+
+@dataclass(frozen=True)
+class Place:
+    cell: str
+    blocks: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class FamilyTruth:
+    """Where one family's answers are made."""
+
+    kind: str
+    cell: str
+    blocks: tuple[int, ...]
+    """Blocks that make the answer: all of a split, each of several copies."""
+    form: str
+    """`single`, `shares`, `parts` or `copies`."""
+    reading: Reading
+    """How the cell's blocks act together."""
+    prepares: tuple[Place, ...] = ()
+    relays: tuple[Place, ...] = ()
+    decoys: tuple[Place, ...] = ()
+    parts: Mapping[str, str] | None = None
+    """What taking each planted part out of the weights has to do to their margin: `falls`, `rises`, `stays`; or `right`: they stay right."""
+    copied: bool = False
+    """Whether the answer stands in the prompt: a control, whose place is the copying attention."""
+
+    @property
+    def hull(self) -> tuple[int, int]:
+        return min(self.blocks), max(self.blocks)
+
+
+@dataclass(frozen=True)
+class Truth:
+    name: str
+    half: str
+    architecture: str
+    n_layers: int
+    families: Mapping[str, FamilyTruth]
+    order: Order
+    """Of what makes the kinds' answers: undetermined where they overlap."""
+    noise: float = 0.0
+    messy: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Truth:
+        families = {name: _family_from_json(family) for name, family in record["families"].items()}
+        rest = {name: record[name] for name in ("name", "half", "architecture", "n_layers", "order", "noise", "messy")}
+        return cls(families=families, **rest)
+
+
+def truth_of(construction: Construction) -> Truth:
+    families = {}
+    for family in construction.families:
+        families[family.name] = _family_truth(family)
+        if family.control is not None:
+            families[control_name(family)] = FamilyTruth(
+                "control", "move", (family.control,), "single", "single", copied=True
+            )
+    return Truth(
+        construction.name, construction.half, construction.architecture, construction.n_layers, families,
+        order_of(families), construction.noise, construction.messy,
+    )  # fmt: skip
+
+
+def order_of(families: Mapping[str, FamilyTruth]) -> Order:
+    """Whether every making block of one kind lies below all of the other's, attention before MLP within a block."""
+    steps = {
+        kind: [
+            2 * block + (family.cell not in _ATTENTION)
+            for family in families.values()
+            if family.kind == kind
+            for block in family.blocks
+        ]
+        for kind in ("knowledge", "reasoning")
+    }
+    if all(steps.values()):
+        if max(steps["knowledge"]) < min(steps["reasoning"]):
+            return "retrieval-first"
+        if max(steps["reasoning"]) < min(steps["knowledge"]):
+            return "reasoning-first"
+    return "undetermined"
+
+
+def _family_truth(family: FamilyPlan) -> FamilyTruth:
+    cell = CELL[family.where]
+    mlp = "enrich" if family.at_span else "work_out"
+    mover = () if family.where == "last attention" else (Place("move", (family.mover,)),)
+    prepares = tuple(Place(mlp, (block,)) for block in family.recodes)
+    relays = () if family.series is None else (Place(mlp, (family.series,)),)
+    if family.at_span:
+        relays += mover
+    else:
+        prepares = mover + prepares
+    if family.relay is not None:
+        relays += (Place("work_out", (family.relay,)),)
+    decoys = tuple(Place(mlp, (block,)) for block in family.decoys)
+    form = family.form if len(family.blocks) > 1 else "single"
+    return FamilyTruth(
+        family.kind, cell, family.blocks, form, _reading(family), prepares, relays, decoys, _parts(family)
+    )
+
+
+def _reading(family: FamilyPlan) -> Reading:
+    same_cell = [*family.recodes, *([family.series] if family.series is not None else [])]
+    if family.relay is not None and family.where == "last":
+        same_cell.append(family.relay)
+    if same_cell:
+        return "in-series"
+    if family.suppressor is not None:
+        return "together"
+    return "additive" if len(family.blocks) > 1 else "single"
+
+
+def _parts(family: FamilyPlan) -> dict[str, str]:
+    spared = family.backup is not None or (family.form == "copies" and len(family.blocks) > 1)
+    parts = {part_name(family.name, "makes", block): "right" if spared else "falls" for block in family.blocks}
+    roles: list[tuple[str, int | None, str]] = [("recode", block, "falls") for block in family.recodes]
+    roles += [("series", family.series, "falls"), ("relay", family.relay, "falls")]
+    roles += [("suppressor", family.suppressor, "rises"), ("backup", family.backup, "stays")]
+    roles += [("decoy", block, "stays") for block in family.decoys]
+    return parts | {part_name(family.name, role, at): effect for role, at, effect in roles if at is not None}
+
+
+def _family_from_json(record: Mapping[str, Any]) -> FamilyTruth:
+    places = {
+        name: tuple(Place(place["cell"], tuple(place["blocks"])) for place in record[name])
+        for name in ("prepares", "relays", "decoys")
+    }
+    return FamilyTruth(**{**record, **places, "blocks": tuple(record["blocks"])})
