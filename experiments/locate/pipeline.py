@@ -49,7 +49,15 @@ from strata.probes.store import ActivationStore
 
 RESULTS = (
     *("behaviour.parquet", "profiles.parquet", "emergence.parquet", "probes.parquet", "curves.parquet"),
-    *("locations.parquet", "windows.parquet", "places.parquet", "families.json", "format_check.json", "lens_maps.json", "lens_maps.safetensors"),
+    *(
+        "locations.parquet",
+        "windows.parquet",
+        "places.parquet",
+        "families.json",
+        "format_check.json",
+        "lens_maps.json",
+        "lens_maps.safetensors",
+    ),
     *("items.jsonl", "summary.json"),
 )
 """What a finished run holds; whatever is missing is made again."""

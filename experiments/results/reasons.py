@@ -13,6 +13,7 @@ NotPlaced = Literal[
     "too-few-pairs",  # pairs, needed
     "too-few-entities",  # entities, needed
     "no-cell-counts",  # cell (the strongest), effect, low
+    "install-undecided",  # cell, effect: it may be the answer that acts there, or any other one
     "answer-not-coded",  # loci there are, none codes the answer
     "role-untestable",  # one answer an entity: couples, needed
 ]

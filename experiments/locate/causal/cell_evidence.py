@@ -96,6 +96,13 @@ def cell_results(
     return results
 
 
+def is_undecided(cell: CellResult) -> bool:
+    """A large effect that isn't shown to be the answer's own, nor shown not to be."""
+    if cell.why_not != "not-installed" or cell.install is None:
+        return False
+    return cell.install.interval is None or cell.install.interval[1] >= LEAST_EFFECT
+
+
 def beyond_third_answer(installed: WindowShifts, effects: WindowEffects) -> tuple[list[int], np.ndarray, np.ndarray]:
     """(windows by index into the effects', pairs that have a donor, denoising effect beyond the donor's in logits)."""
     donated = installed.values["donated"]

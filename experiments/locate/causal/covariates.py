@@ -45,7 +45,9 @@ def covariates(
     ablations = _ALL if config.causal_map == "full" else ABLATIONS
     most = _PAIRS[config.causal_map]
     for kind in KINDS:
-        members = [family for family in selected if family.pairs.kind == kind and family.answered and kind != "composite"]
+        members = [
+            family for family in selected if family.pairs.kind == kind and family.answered and kind != "composite"
+        ]
         pairs = [pair for family in members for pair in family.pairs.pairs[:most]]
         entities = [entity for family in members for entity in family.pairs.entities[:most]]
         if pairs:

@@ -13,6 +13,7 @@ from strata.experiments.locate.causal.cell_evidence import (
     Draws,
     cell_results,
     drawn_clusters,
+    is_undecided,
     lost_share,
     window_effects,
 )
@@ -125,6 +126,7 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
     effects = {cell: window_effects(measured, cell, drawn.clusters) for cell in CELLS if cell in measured.effects}
     cells = cell_results(measured, effects, drawn, same_last=family.same_last, seed=seed)
     counted = [cell for cell in cells if cells[cell].counts]
+    undecided = next((cell for cell in cells if is_undecided(cells[cell])), None)
     couples = couples_of_pairs(family, measured)
     evidence = [
         _evidence(cell, effects[cell], measured, couples if couples.testable else None, drawn, seed) for cell in counted
@@ -140,13 +142,16 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
         threshold: _place(of_threshold, cells, measured.n_layers, drawn, level)
         for threshold, of_threshold in by_threshold.items()
     }
+    if undecided is not None:
+        # What it would make, if it counted, can't be told: nor whether a later place is the first.
+        places = dict.fromkeys(places)
     strict, lenient = places[CODES], places[IN_PART]
     result = _result(
         family,
         cells=cells,
         place=strict,
         place_in_part=None if _same(strict, lenient) else lenient,
-        why_not_placed=None if strict else _nothing_codes(couples),
+        why_not_placed=None if strict else _why_not_placed(couples, undecided, cells),
         loci=_loci(evidence, measured, couples, drawn, family, seed),
         heads=head_results(measured, couples, drawn, seed),
         head_sets=head_sets(measured, drawn),
@@ -155,10 +160,14 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
         attribution=_attribution(measured, cells),
         looks=measured.looks,
     )
-    of_draws = {
-        threshold: PlaceDraws(drawn_.cell[1:], drawn_.first[1:], drawn_.last[1:])
-        for threshold, drawn_ in by_threshold.items()
-    }
+    of_draws = (
+        {}
+        if undecided is not None
+        else {
+            threshold: PlaceDraws(drawn_.cell[1:], drawn_.first[1:], drawn_.last[1:])
+            for threshold, drawn_ in by_threshold.items()
+        }
+    )
     return FamilyAnalysis(family, result, couples.testable, of_draws, gained)
 
 
@@ -311,7 +320,9 @@ def _effect(cell: CellResult) -> Measured:
     return cell.effect
 
 
-def _nothing_codes(couples: Couples) -> WhyNotPlaced:
+def _why_not_placed(couples: Couples, undecided: Cell | None, cells: Mapping[Cell, CellResult]) -> WhyNotPlaced:
+    if undecided is not None:
+        return WhyNotPlaced(code="install-undecided", cell=undecided, effect=_effect(cells[undecided]).value)
     if not couples.testable:
         return WhyNotPlaced(code="role-untestable", couples=couples.telling, needed=FEWEST_COUPLES)
     return WhyNotPlaced(code="answer-not-coded", couples=couples.telling)

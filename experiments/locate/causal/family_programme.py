@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from strata.experiments.locate.causal.cell_evidence import LEAST_EFFECT
+from strata.experiments.locate.causal.cell_evidence import LEAST_EFFECT, is_undecided
 from strata.experiments.locate.causal.family_analysis import FamilyAnalysis, FamilyPairs, analyse
 from strata.experiments.locate.causal.family_heads import measure_heads
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements, WindowShifts
@@ -44,7 +44,7 @@ _HELD_TOKENS = {"cpu": 4_096, "cuda": 16_384}
 """Of the recorded prompts of a family, clean and counterfactual."""
 _ENOUGH_WITHOUT_A_ROLE = LOOKS[1]
 _DONORS = 3
-"""Other items whose pieces replace a pair's own, one after the other, when necessity is measured."""
+"""Other items with third answers whose pieces replace a pair's own, one after the other."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,10 @@ class _Programme:
         for size in sizes:
             self._add_pairs(size)
             self._search()
+            self._install()
             self.measured.looks += 1
-            if size == sizes[-1] or self._narrow():
+            if size == sizes[-1] or self._settled():
                 break
-        self._install()
         self._beside()
         return self.measured
 
@@ -165,22 +165,28 @@ class _Programme:
         )  # fmt: skip
 
     def _install(self) -> None:
-        """Denoising with a third answer's pieces: the whole cell, its coarse curves and its loci."""
+        """Denoising with third answers' pieces: the whole cell and its loci, mean over donors."""
         n = len(self.measured.keys)
-        donors = donors_of(self.family.pairs[:n], self.seed, 1)
+        donors = donors_of(self.family.pairs[:n], self.seed, _DONORS)
         has = np.array([bool(of_pair) for of_pair in donors])
         if not has.any():
             return
-        index = torch.tensor([of_pair[0] if of_pair else row for row, of_pair in enumerate(donors)])
+        # With fewer donors the same one is taken again.
+        index = torch.tensor(
+            [
+                [(of_pair or [row])[turn % max(1, len(of_pair))] for turn in range(_DONORS)]
+                for row, of_pair in enumerate(donors)
+            ]
+        )
         for cell, table in self.measured.effects.items():
+            if len(table.windows) == 1 and self.checkpoint.n_layers > 2:
+                continue
             effects = self._window_effects(cell)
-            values = effects.effects()
             wanted = [effects.windows[effects.whole]]
             if len(table.windows) > 1:
-                grid = curve_windows(self.first_block(cell), self.checkpoint.n_layers)
-                minimal = [effects.windows[k] for k in np.flatnonzero(minimal_windows(effects, values)[0])]
-                wanted = list(dict.fromkeys([*wanted, *grid, *minimal]))
-            donated = self._donated(cell, wanted, index)
+                minimal = np.flatnonzero(minimal_windows(effects, effects.effects())[0])
+                wanted = list(dict.fromkeys([*wanted, *(effects.windows[k] for k in minimal)]))
+            donated = np.mean([self._donated(cell, wanted, index[:, turn]) for turn in range(_DONORS)], axis=0)
             donated[~has] = np.nan
             self.measured.installs[cell] = WindowShifts(wanted, {"donated": donated})
 
@@ -192,8 +198,11 @@ class _Programme:
             out[rows] = batch.donated(cell, windows, self.pieces[cell][index[rows]]).numpy()
         return out
 
-    def _narrow(self) -> bool:
+    def _settled(self) -> bool:
+        """Whether more pairs would change nothing: the place is narrow, and no cell of a large effect waits for its install test."""
         analysis = self.analysis(_QUICK_DRAWS)
+        if any(is_undecided(cell) for cell in analysis.result.cells.values()):
+            return False
         if not analysis.testable:
             # Its place can't be had, so it can't become narrow.
             return len(self.measured.keys) >= _ENOUGH_WITHOUT_A_ROLE

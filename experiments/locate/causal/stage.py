@@ -142,7 +142,9 @@ def _measured(
         if checkpoint.device.type == "cuda":
             torch.cuda.empty_cache()
         tokens //= 2
-        run.warn(f"Memory ran out in the interventions on {family.pairs.name}: they were begun again in smaller batches")
+        run.warn(
+            f"Memory ran out in the interventions on {family.pairs.name}: they were begun again in smaller batches"
+        )
     store.write(measured.keys, measured.as_tensors())
     return measured
 

@@ -18,6 +18,8 @@ FLAT = 0.08
 RISES = 0.1
 """Share of the whole effect that a cumulative curve reaches before windows are searched."""
 WIDTHS = (1, 2, 3, 5, 8)
+_STARTS = 8
+"""First blocks in a wide region from which the shortest window is looked for."""
 _COARSE = 8
 """Steps of a curve at first."""
 _PROMISING = 0.6
@@ -66,7 +68,7 @@ def windows_inside(effects: Mapping[Window, float], first: int, n_layers: int) -
     """Windows of the region that are to be measured next, given what is known.
 
     All of a narrow region. Of a wide one the widest windows first, then the parts of those that reach most of the effect, and
-    for places wider than these the windows that by the curves should just reach it.
+    for places wider than these the shortest window from some of its blocks on.
     """
     whole = effects[first, n_layers - 1]
     low, high = region_of(effects, first, n_layers)
@@ -86,35 +88,28 @@ def windows_inside(effects: Mapping[Window, float], first: int, n_layers: int) -
 
 
 def _just_reaching(effects: Mapping[Window, float], first: int, n_layers: int) -> list[Window]:
-    """For every first block in the region the end at which the gains of the curves sum up to a locus, and its neighbours."""
+    """The next step of a bisection, from first blocks all over the region, for the last block with which a locus is reached.
+
+    Only windows that were measured decide: a part may do more beside another one than the curves show.
+    """
     low, high = region_of(effects, first, n_layers)
     last = n_layers - 1
-    whole = effects[first, last]
-    gained = _gains(effects, first, n_layers)
+    enough = REACHES * effects[first, last]
     wanted: list[Window] = []
-    step = max(1, (high - low + 1) // 8)
-    for start in range(low, high + 1, step):
-        total = 0.0
-        for end in range(start, high + 1):
-            total += gained[end]
-            if total >= REACHES * whole:
-                wanted += [(start, other) for other in (end - 1, end, end + 1) if start <= other <= high]
-                break
+    step = max(1, (high - low + 1) // _STARTS)
+    for start in (*range(low, high + 1, step), first):
+        known = {end: effect for (begin, end), effect in effects.items() if begin == start}
+        if start not in {begin for begin, end in effects if end == last}:
+            wanted.append((start, last))
+            continue
+        reaching = [end for end, effect in known.items() if effect >= enough]
+        if not reaching:
+            continue
+        shortest = min(reaching)
+        too_short = max([end for end in known if end < shortest], default=start - 1)
+        if shortest - too_short > 1:
+            wanted.append((start, (shortest + too_short) // 2))
     return wanted
-
-
-def _gains(effects: Mapping[Window, float], first: int, n_layers: int) -> list[float]:
-    last = n_layers - 1
-    up = {end: effect for (start, end), effect in effects.items() if start == first} | {first - 1: 0.0}
-    down = {start: effect for (start, end), effect in effects.items() if end == last} | {last + 1: 0.0}
-    gains = [0.0] * n_layers
-    for curve, shift, sign in ((up, 1, 1.0), (down, 0, -1.0)):
-        places = sorted(curve)
-        for left, right in pairwise(places):
-            step = sign * (curve[right] - curve[left]) / (right - left) / 2
-            for block in range(left + shift, right + shift):
-                gains[block] += step
-    return gains
 
 
 def missing(windows: list[Window], effects: Mapping[Window, float]) -> list[Window]:
