@@ -236,8 +236,8 @@ def add_first_rule(summary: Row, n_layers: int, quick: bool) -> Row:
         }
         value["located"] = {**place, "component": "mlp_out"}
         value["why_not_located"] = None
-        value["instruments"][KEYS["patching"]] = {**place, "peak": 0.58, "method": "50 % of the excess"}
-        value["instruments"][KEYS["ablation"]] = {**place, "p": 0.012, "peak": 0.5, "method": "50 % of the drop"}
+        value["instruments"]["patching"] = {**place, "peak": 0.58, "method": "50 % of the excess"}
+        value["instruments"]["ablation"] = {**place, "p": 0.012, "peak": 0.5, "method": "50 % of the drop"}
     summary["order"] = {
         "difference": 0.33,
         "interval": [0.27, 0.39],
@@ -256,7 +256,11 @@ def add_localisation(summary: Row, made: Localisation, quick: bool) -> Row:
     summary["families"] = {
         name: {**family, "behaviour": behaviour.get(name, {})} for name, family in written["families"].items()
     }
-    summary["kinds"] = {kind: {**value, **written["kinds"][kind]} for kind, value in summary["kinds"].items()}
+    reasons = {"not aligned token by token": 3, "weak pair": 2}
+    summary["kinds"] = {
+        kind: {**value, **written["kinds"][kind], "not_intervened_on": reasons}
+        for kind, value in summary["kinds"].items()
+    }
     share = {"value": 0.75, "low": 0.4, "high": 0.93, "n": 8, "clusters": 8}
     bridge = dict.fromkeys(("bridge_readable", "bridge_read_first", "bridge_used_first"), share)
     return summary | {

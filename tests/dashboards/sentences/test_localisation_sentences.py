@@ -80,11 +80,18 @@ def test_a_located_kind_says_where_how_sure_in_how_many_families_and_what_its_co
     shared = kind_sentence("knowledge", kind_localisation("knowledge", families, 30, shared=True), families)
     assert shared.head == "Knowledge answers are made by attention at the last token (move), blocks 14–16"
     assert "95 % interval [13, 17], in 3 of 4 families" in shared.rest
-    assert shared.rest.endswith("is made in the same place, so this says nothing about retrieval.")
+    numbers = "(effect gained here 0.62, in the control 0.54, difference 0.08 [−0.02, 0.18])"
+    assert shared.rest.endswith(f"passes through the same blocks {numbers}, so this says nothing about retrieval.")
     elsewhere = kind_sentence("knowledge", kind_localisation("knowledge", families, 30, shared=False), families)
-    assert "is made elsewhere, the effect beyond it is 0.00 [−0.10, 0.10]." in elsewhere.rest
+    assert (
+        "is not made there (effect gained here 0.62, in the control 0.05, difference 0.57 [0.47, 0.67])."
+        in elsewhere.rest
+    )
+    families["a_stated"] = placed_family("control", 30, contrast="K-C")
+    elsewhere = kind_sentence("knowledge", kind_localisation("knowledge", families, 30, shared=False), families)
+    assert "is not made there but by attention at the last token, blocks 14–16 (effect" in elsewhere.rest
     unknown = kind_sentence("knowledge", kind_localisation("knowledge", families, 30, shared=None), families)
-    assert "has no place, so whether this is special to retrieval stays open" in unknown.rest
+    assert "was not measured, so whether this is special to retrieval stays open" in unknown.rest
 
 
 def test_fewer_than_three_families_speak_for_themselves_only() -> None:
@@ -128,10 +135,16 @@ def test_an_order_names_both_cells_and_its_numbers_unless_it_is_undetermined(ver
 
 
 def test_the_hypothesis_is_told_sentence_by_sentence_with_its_numbers() -> None:
-    told = hypothesis_sentence(
-        Hypothesis(sentence="a", verdict="refuted", numbers={"excess_low": -0.02, "none": None}, general=True)
-    )
-    assert told.head == "Hypothesis (a) refuted" and told.text.endswith("(excess low −0.02).")
+    numbers = {
+        "beyond_control": 0.1,
+        "beyond_control_low": -0.02,
+        "beyond_control_high": 0.2,
+        "excess_low": 0.3,
+        "none": None,
+    }
+    told = hypothesis_sentence(Hypothesis(sentence="a", verdict="refuted", numbers=numbers, general=True))
+    assert told.head == "Hypothesis (a) refuted"
+    assert told.text.endswith("(beyond control 0.10 [−0.02, 0.20], excess low 0.30).")
     open_one = hypothesis_sentence(Hypothesis(sentence="c", verdict="undetermined"))
     assert open_one.text.endswith("where reasoning answers are made.") and isinstance(open_one, Sentence)
 
