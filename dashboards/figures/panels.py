@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -102,7 +103,12 @@ def profiles(localisation: Localisation) -> Iterator[float]:
 
 
 def _coloured(cell: Cell, profile: Sequence[float | None]) -> Iterator[float]:
-    yield from (gain for gain in profile[int(at_span(cell)) :] if gain is not None)
+    yield from (gain for gain in known(profile)[int(at_span(cell)) :] if gain is not None)
+
+
+def known(profile: Sequence[float | None]) -> tuple[float | None, ...]:
+    """The same with None for what is no number."""
+    return tuple(gain if gain is not None and math.isfinite(gain) else None for gain in profile)
 
 
 def _kind(kind: str, localisation: Localisation) -> Panel:
@@ -164,7 +170,7 @@ def _cell_of_kind(
     measured = [f.cells[cell] for f in members if cell in f.cells and f.cells[cell].effect is not None]
     counting = sum(one.counts for one in measured)
     note = f"counts in {counting} of {count(len(measured), 'family', 'families')}" if measured else ""
-    return PanelCell(effect, profile, counting > 0 or not measured, note)
+    return PanelCell(effect, known(profile), counting > 0 or not measured, note)
 
 
 def _places(members: Mapping[str, FamilyResult]) -> Iterator[Outline]:
@@ -215,4 +221,4 @@ def _cell_of_family(cell: CellResult) -> PanelCell:
     note = READINGS[cell.reading] if cell.counts and cell.reading is not None else ""
     if not cell.counts and cell.why_not is not None:
         note = f"doesn't count: {NOT_COUNTED[cell.why_not]}"
-    return PanelCell(cell.effect, cell.profile, cell.counts, note)
+    return PanelCell(cell.effect, known(cell.profile), cell.counts, note)

@@ -32,7 +32,8 @@ def verdict(view: Json) -> str:
         for applies, text in ((v["quick"], "QUICK RUN"), (view["run"]["limited"], "LIMITED RUN")) if applies
     )  # fmt: skip
     # An order needs two kinds.
-    word = f'<span class="word word-{esc(v["word"])}">order: {esc(v["word"])}</span>' if v["ordered"] else ""
+    only = "" if v["general"] else " for these families"
+    word = f'<span class="word word-{esc(v["word"])}">order: {esc(v["word"])}{only}</span>' if v["ordered"] else ""
     known = count(len(v["caveats"]), "caveat")
     return f"""
 <section class="card verdict" aria-labelledby="verdict-title">

@@ -39,6 +39,8 @@ def build_verdict(run: RunTables, localisation: Localisation | None, series: lis
         "word": "undetermined" if localisation is None else localisation.order.verdict,
         "sentences": [{"about": s.about, "head": s.head, "rest": s.rest} for s in (*first, *told, readings)],
         "intermediates": intermediates_words(run.summary.get("intermediates")) if "composite" in names else "",
+        "general": localisation is not None
+        and (localisation.order.general or localisation.order.verdict == "undetermined"),
         "ordered": localisation is not None and {"knowledge", "reasoning"} <= names,
         "quick": bool(run.summary.get("quick")),
         "kinds": kinds,

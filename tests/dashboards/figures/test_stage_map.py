@@ -151,6 +151,17 @@ def test_not_measured_does_not_count_and_zero_look_different() -> None:
     assert any("doesn't count: no more effect than a donor" in text for row in heat["text"] for text in row)
 
 
+def test_what_is_no_number_has_no_colour_and_leaves_the_scale_alone() -> None:
+    families = made_up_families(12)
+    cells = dict(families["capital"].cells)
+    cells["move"] = cells["move"].model_copy(update={"profile": (float("nan"), *profile("move", "knowledge", 12)[1:])})
+    families["capital"] = families["capital"].model_copy(update={"cells": cells})
+    odd = localisation(12, families)
+    assert colour_limits(odd) == colour_limits(localisation(12))
+    heat = heats(stage_map_json(odd, "capital"))[0]
+    assert heat["z"][heat["meta"]["cells"].index("move")][0] is None
+
+
 def test_gains_against_the_answer_carry_a_sign_that_greys_keep(made: Localisation) -> None:
     signs = [t for t in stage_map_json(made)["data"] if t.get("text") == "−"]
     assert signs and all(set(trace["x"]) == {N_LAYERS - 1} for trace in signs)
