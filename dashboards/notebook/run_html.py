@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import quote
 
 from strata.dashboards.page.markup import esc
+from strata.dashboards.text import interval, number
 from strata.dashboards.view.labels import instrument_label
 from strata.dashboards.view.probe_sentences import sentences
 from strata.dashboards.view.summary_words import answered_words, onset_words, places_table, said_words
-from strata.dashboards.text import interval, number
 from strata.experiments.answer_measures import ANSWERED_RIGHT
 from strata.experiments.finished_run import FinishedRun
 

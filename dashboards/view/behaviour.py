@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from strata.dashboards.text import significant
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.localised import behaviour_of
 from strata.dashboards.view.tables import RunTables
-from strata.dashboards.text import significant
 from strata.experiments.answer_measures import (
     BY_CHOICE,
     BY_LIKELIHOOD,

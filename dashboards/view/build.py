@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from strata.dashboards.text import without_paths
 from strata.dashboards.view.behaviour import build_behaviour
 from strata.dashboards.view.causal import build_causal, is_causal, shown_measures
 from strata.dashboards.view.causal_labels import CAUSAL_INSTRUMENTS
@@ -23,7 +24,6 @@ from strata.dashboards.view.schema import SCHEMA_NAME, validate_view
 from strata.dashboards.view.series import build_series, default_choice
 from strata.dashboards.view.stages import build_stages
 from strata.dashboards.view.tables import Json, RunTables, read_run
-from strata.dashboards.text import without_paths
 from strata.dashboards.view.verdict import build_verdict
 
 SOURCES: Json = {

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from strata.dashboards.text import interval, number, significant, without_paths
 from strata.dashboards.view.causal_items import item_maps
 from strata.dashboards.view.causal_labels import (
     CAUSAL,
@@ -18,7 +19,6 @@ from strata.dashboards.view.causal_labels import (
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.localised import is_first
 from strata.dashboards.view.tables import Json, Rows, RunTables
-from strata.dashboards.text import interval, number, significant, without_paths
 
 POOLED = ("spans", "last", "all")
 """Positions that are no span's name, in the order of the map's columns; spans stand before them."""

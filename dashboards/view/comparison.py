@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from strata.dashboards.text import significant
 from strata.dashboards.view import comparison_lines as measured
 from strata.dashboards.view import comparison_words as words
 from strata.dashboards.view.build import axes_of
@@ -15,7 +16,6 @@ from strata.dashboards.view.comparison_schema import SCHEMA_NAME, validate_compa
 from strata.dashboards.view.comparison_similarity import build_similarity
 from strata.dashboards.view.labels import KINDS
 from strata.dashboards.view.provenance import asked_words, code_words, framing_facts, from_manifest, shown_facts
-from strata.dashboards.text import significant
 
 Json = dict[str, Any]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from strata.dashboards.text import visible
 from strata.dashboards.view.comparison_lines import spoken
 from strata.dashboards.view.comparison_run import ComparisonRun
 from strata.dashboards.view.comparison_similarity import (
@@ -19,7 +20,6 @@ from strata.dashboards.view.comparison_similarity import (
     with_dominant,
 )
 from strata.dashboards.view.comparison_words import path_free, was_asked
-from strata.dashboards.text import visible
 
 Json = dict[str, Any]
 NAMES = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from strata.dashboards.text import count, interval, number, significant, visible
 from strata.dashboards.view.causal_labels import COMPONENTS, measure_meta, order_measures, split_window
 from strata.dashboards.view.comparison_run import ComparisonRun
 from strata.dashboards.view.labels import MEASURES, instrument_label, kind_order
 from strata.dashboards.view.maps import runs_text, symmetric_limit
 from strata.dashboards.view.tables import Rows
-from strata.dashboards.text import count, interval, number, significant, visible
 from strata.experiments.answer_measures import BY_LIKELIHOOD, GENERATED, LOGIT_DIFFERENCE
 from strata.experiments.comparison_measures import (
     CROSSED,

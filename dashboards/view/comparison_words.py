@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from strata.dashboards.view.comparison_run import ComparisonRun
-from strata.dashboards.view.labels import KINDS
 from strata.dashboards.sentences.localisation import located_words, order_sentence
 from strata.dashboards.sentences.places import ends_words
 from strata.dashboards.text import number, p_words, significant, without_paths
+from strata.dashboards.view.comparison_run import ComparisonRun
+from strata.dashboards.view.labels import KINDS
 from strata.experiments.answer_measures import AGREEING, DECIDING_RULE, MEASURES, deciding_label
 from strata.experiments.compare.agreement import CLAIMED_ON, claimed_by_generated
 from strata.experiments.compare.hypothesis import SPLIT

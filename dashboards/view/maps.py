@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from strata.dashboards.view.labels import INSTRUMENTS, instrument_label, kind_order
 from strata.dashboards.text import number, significant
+from strata.dashboards.view.labels import INSTRUMENTS, instrument_label, kind_order
 
 Json = dict[str, Any]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from strata.dashboards.view.tables import Rows
 from strata.dashboards.text import listed, visible
+from strata.dashboards.view.tables import Rows
 
 
 def read_at_words(behaviour: Rows) -> str:

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from strata.dashboards.text import interval, number, significant
 from strata.dashboards.view.labels import MEASURES, instrument_label, kind_order, measure_label
 from strata.dashboards.view.tables import Rows
-from strata.dashboards.text import interval, number, significant
 
 Json = dict[str, Any]
 _KEY = ("instrument", "measure", "kind", "family", "target", "scheme", "position", "axis")

@@ -11,9 +11,9 @@ from strata.dashboards.figures.stage_map import stage_map_json
 from strata.dashboards.sentences.families import family_rows
 from strata.dashboards.sentences.localisation import ORDERED_KINDS, joined, sentences
 from strata.dashboards.sentences.places import cell_label, span_words
+from strata.dashboards.text import interval, number, p_words, significant
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.localised import FIRST_RULE
-from strata.dashboards.text import interval, number, p_words, significant
 from strata.dashboards.view.verdict import localised_state
 from strata.experiments.results.kinds import CellOfKind, Localisation
 from strata.experiments.results.record import Measured

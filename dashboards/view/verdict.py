@@ -8,10 +8,10 @@ from strata.dashboards.sentences.intermediates import intermediates_words
 from strata.dashboards.sentences.localisation import Sentence, located_words, sentences
 from strata.dashboards.sentences.places import span_words
 from strata.dashboards.sentences.reasons import why_not_located
+from strata.dashboards.text import count, interval, listed, number, significant, stream_range, without_paths
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.localised import FIRST_RULE
 from strata.dashboards.view.tables import RunTables
-from strata.dashboards.text import count, interval, listed, number, significant, stream_range, without_paths
 from strata.experiments.results.kinds import KindLocalisation, Localisation
 
 Json = dict[str, Any]

@@ -127,7 +127,7 @@ def test_not_measured_does_not_count_and_zero_look_different() -> None:
     assert len(hatched) == 1 and len(crossed) == 1, "gather isn't measured; block 0 of enrich is token identity"
     veils = [s for s in figure["layout"]["shapes"] if s.get("opacity") == 0.62]
     assert len(veils) == 1, "work_out doesn't count"
-    assert any("not<br>measured" == text for text in texts(figure))
+    assert any(text == "not<br>measured" for text in texts(figure))
     assert any("doesn't count: no more effect than a donor" in text for row in heat["text"] for text in row)
 
 

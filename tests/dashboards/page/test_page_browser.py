@@ -13,9 +13,9 @@ import pytest
 from synthetic_run import HOSTILE_TOKENS, write_synthetic_run
 
 from strata.dashboards.page import render_lens_page, write_report
+from strata.dashboards.text import visible
 from strata.dashboards.view.lens import read_lens_maps
 from strata.dashboards.view.tables import read_run
-from strata.dashboards.text import visible
 
 pytestmark = pytest.mark.browser
 FLAGS = [
