@@ -35,7 +35,9 @@ def place_depths(summary: Mapping[str, Any], places: pa.Table) -> Depths:
     return depths
 
 
-def location_change(before: Depths, after: Depths, located: Mapping[str, bool], kind: str, *, seed: int) -> dict[str, Any]:
+def location_change(
+    before: Depths, after: Depths, located: Mapping[str, bool], kind: str, *, seed: int
+) -> dict[str, Any]:
     """`depth(after) − depth(before)` of one kind over the families that are placed in both models.
 
     "Unchanged" is said only when the 90 % interval lies within ±0.05 of the depth; without a location in both models
@@ -48,7 +50,9 @@ def location_change(before: Depths, after: Depths, located: Mapping[str, bool], 
     for shift, side in enumerate((before, after)):
         n = min(len(side[name]) for name in shared)
         # The same families are drawn on both sides: what differs between them is in neither.
-        means.append(mean_of_families([side[name][:n] for name in shared], seed=seed if len(shared) > 2 else seed + shift))
+        means.append(
+            mean_of_families([side[name][:n] for name in shared], seed=seed if len(shared) > 2 else seed + shift)
+        )
     change = difference(means[1], means[0])
     low, high = change.interval()
     low90, high90 = change.interval(0.9)

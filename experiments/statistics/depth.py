@@ -1,30 +1,9 @@
-"""How deep does an effect sit? The mean depth of its mass, and the block at which half of it is reached."""
+"""At which block is half of an effect reached?"""
 
 from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float
-
-
-def folded(profile: Float[np.ndarray, "*draw site_block"], sites: int) -> Float[np.ndarray, "*draw block"]:
-    """The sum over positions of a profile whose columns hold the blocks of one position after those of another.
-
-    A block stands out at one position and not at another, so noise is judged position by position and only what is left
-    is summed over them.
-    """
-    profile = np.asarray(profile, dtype=float)
-    return profile.reshape(*profile.shape[:-1], sites, -1).sum(-2)
-
-
-def effect_depth(profile: Float[np.ndarray, "*draw block"]) -> Float[np.ndarray, "*draw"]:
-    """`Σ_b max(e_b, 0) x_b / Σ_b max(e_b, 0)` with `x_b = (b + ½)/L`; NaN where no block is positive.
-
-    Clipping noise pulls this to ½: take it of a mean over clusters, and of blocks that stand above the noise (`standing`).
-    """
-    mass = np.maximum(np.asarray(profile, dtype=float), 0.0)
-    n_blocks = mass.shape[-1]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(mass @ ((np.arange(n_blocks) + 0.5) / n_blocks) / mass.sum(-1))
 
 
 def half_mass_block(profile: Float[np.ndarray, "*draw block"]) -> Float[np.ndarray, "*draw"]:

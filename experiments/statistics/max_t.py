@@ -1,4 +1,4 @@
-"""Does any block differ from nothing, or between two groups, given that we looked at all of them? Max-T permutation."""
+"""Does any block differ from nothing, given that we looked at all of them? Max-T permutation."""
 
 from __future__ import annotations
 
@@ -74,37 +74,6 @@ def max_t_sign_flip(
     return _max_t(_one_group_t(values.sum(0), squares, n_clusters), statistics(), alternative, enumerated, n_clusters)
 
 
-def max_t_two_groups(
-    a: Float[np.ndarray, "cluster_a block"],
-    b: Float[np.ndarray, "cluster_b block"],
-    *,
-    draws: int = PERMUTATIONS,
-    seed: int = 0,
-    alternative: Alternative = "two-sided",
-) -> MaxT:
-    """Do two groups of different clusters differ at some block (or is `b` above `a`)? Labels are permuted between clusters.
-
-    `T_b = (mean_b − mean_a)/√(var_a/G_a + var_b/G_b)` (Welch), recomputed in every permutation, which keeps the test right
-    for groups of unequal spread and many clusters (Janssen 1997). Always sampled, never enumerated.
-    """
-    a, b = _table(a), _table(b)
-    if a.shape[1] != b.shape[1]:
-        raise StrataError(f"Profiles of {a.shape[1]} and {b.shape[1]} blocks", "Compare groups of one model")
-    pooled = np.concatenate([a, b])
-    # Sums of squares lose digits far from 0; a common shift changes no difference.
-    pooled = pooled - pooled.mean(0)
-    both = torch.from_numpy(np.concatenate([pooled, pooled**2], axis=1))
-    total = both.sum(0).numpy()
-
-    def statistic(of_a: np.ndarray) -> np.ndarray:
-        sums_a = (torch.from_numpy(of_a.astype(float)) @ both).numpy()
-        return _two_group_t(sums_a, total - sums_a, len(a), len(b))
-
-    observed = statistic((np.arange(len(pooled)) < len(a))[None])[0]
-    permuted = (statistic(chunk) for chunk in random_labels(len(a), len(b), draws, seed))
-    return _max_t(observed, permuted, alternative, False, len(pooled))
-
-
 def random_labels(n_a: int, n_b: int, draws: int, seed: int) -> Iterator[Bool[np.ndarray, "draw cluster"]]:
     """Which of `n_a + n_b` clusters are labelled `a`, always `n_a` of them, in blocks of draws."""
     rng = np.random.default_rng(seed)
@@ -128,11 +97,6 @@ def _max_t(
 def _one_group_t(sums: np.ndarray, squares: np.ndarray, n: int) -> np.ndarray:
     """Sums of squares don't change under sign flips, so a flip costs one matrix product."""
     return ratio_t(sums / n, _variance(sums, squares, n) / n)
-
-
-def _two_group_t(sums_a: np.ndarray, sums_b: np.ndarray, n_a: int, n_b: int) -> np.ndarray:
-    (m_a, s_a), (m_b, s_b) = np.split(sums_a, 2, axis=-1), np.split(sums_b, 2, axis=-1)
-    return ratio_t(m_b / n_b - m_a / n_a, _variance(m_a, s_a, n_a) / n_a + _variance(m_b, s_b, n_b) / n_b)
 
 
 def _variance(sums: np.ndarray, squares: np.ndarray, n: int) -> np.ndarray:

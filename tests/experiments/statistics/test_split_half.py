@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from strata.experiments.statistics import split_half
-from strata.experiments.statistics.split_half import rank_correlation, split_half_between
+from strata.experiments.statistics.split_half import rank_correlation, split_half, split_half_between
 from strata.probes.errors import StrataError
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from plain_interventions import REFERENCED, PlainModel, pair_of, plain
-from tiny_models import ARCHITECTURES, tiny_model
+from tiny_models import ARCHITECTURES, tiny_checkpoint, tiny_model
 from torch import Tensor
 
 from strata.probes.backends.runs import Runs
@@ -242,20 +242,42 @@ def test_direct_attributions_add_up_to_the_logit_difference(tiny_models: Any, ar
         assert float(direct[row] + start) == pytest.approx(float(total), rel=1e-3, abs=1e-3)
 
 
-def test_hiding_the_span_equals_the_knockout_of_that_edge(tiny_models: Any) -> None:
-    from strata.probes.causal.knockout import knockout
+def masked_difference(model: Any, blocks: Any, pair: Pair, window: tuple[int, int] | None, source: int) -> float:
+    """Eager attention spells its additive mask out; the edge source → last gets the lowest number."""
 
-    checkpoint, items = tiny_models("llama"), pairs()
-    batch = CellBatch(Runs(checkpoint), items, "subject")
-    for width in (1, 2):
-        windows = [(start, start + width - 1) for start in range(checkpoint.n_layers - width + 1)]
-        expected = torch.empty(len(items), len(windows))
-        for part in knockout(checkpoint, items, ["subject"], window=width):
-            expected[list(part.rows)] = part.drop["subject"]
-        torch.testing.assert_close(batch.knockout(windows), expected, **NEAR)
-    together = batch.knockout([(0, 1), (0, 0), (0, 2)])
-    alone = torch.cat([batch.knockout([window]) for window in ((0, 1), (0, 0), (0, 2))], 1)
-    torch.testing.assert_close(together, alone)
+    def hide(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        def cut(value: Any) -> Any:
+            if not torch.is_tensor(value) or value.ndim != 4:
+                return value
+            value = value.clone()
+            value[:, :, -1, source] = torch.finfo(value.dtype).min
+            return value
+
+        return tuple(cut(value) for value in args), {name: cut(value) for name, value in kwargs.items()}
+
+    layers = range(window[0], window[1] + 1) if window else ()
+    handles = [blocks[layer].register_forward_pre_hook(hide, with_kwargs=True) for layer in layers]
+    ids = torch.tensor([pair.clean.ids])
+    try:
+        with torch.no_grad():
+            end = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits[0, -1]
+    finally:
+        for handle in handles:
+            handle.remove()
+    return float(end[pair.answer_id] - end[pair.foil_id])
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gemma2", "gpt2"])
+def test_a_hidden_edge_costs_what_it_costs_in_the_plain_model(tiny_models: Any, architecture: str) -> None:
+    items, reference = pairs(), tiny_checkpoint(architecture)
+    reference.model.set_attn_implementation("eager")
+    windows = [(0, 0), (1, 1), (0, 1), (1, 2), (0, 2)]
+    drops = CellBatch(Runs(tiny_models(architecture)), items, "subject").knockout(windows)
+    for row, pair in enumerate(items):
+        source = pair.clean.positions["subject"]
+        intact = masked_difference(reference.model, reference.blocks, pair, None, source)
+        left = [masked_difference(reference.model, reference.blocks, pair, window, source) for window in windows]
+        assert drops[row].tolist() == pytest.approx([intact - value for value in left], rel=1e-3, abs=2e-4)
 
 
 def test_sets_of_heads_that_do_not_exist_are_refused(tiny_models: Any) -> None:
