@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from strata.dashboards.page.markup import esc, foreign
 from strata.dashboards.page.sections import kind_mark
@@ -26,7 +27,7 @@ def family_by_family(view: Json) -> str:
   <div class="wide" tabindex="0" role="region" aria-label="Places by family"><table class="plain madeby">
     <caption class="sr">Places, one row a family</caption>
     <thead><tr><th scope="col">Family</th><th scope="col" class="num">Pairs</th><th scope="col">Made by</th><th scope="col">95 % interval</th>
-      <th scope="col">What acts, in the order of processing</th><th scope="col">Its control is made by</th></tr></thead>{_place_bodies(part["rows"])}</table></div>
+      <th scope="col">What acts, in the order of processing</th><th scope="col">Its control is made by</th></tr></thead>{_place_bodies(part["rows"], {choice["id"] for choice in part["choices"]})}</table></div>
   {_cells_table(part["cells"])}
   {_family_cells_table(part["family_cells"])}
   {_heads_table(part["heads"], part["head_sets"])}
@@ -37,17 +38,21 @@ def _role_words() -> str:
     return " ".join(f"<b>{esc(ROLES[role].capitalize())}</b>: {esc(means)}." for role, means in ROLE_MEANS.items())
 
 
-def _place_bodies(rows: list[Json]) -> str:
+def _place_bodies(rows: list[Json], maps: Collection[str]) -> str:
     kinds: dict[str, list[Json]] = {}
     for row in rows:
         kinds.setdefault(row["kind"], []).append(row)
     return "".join(
-        f'<tbody><tr class="kindrow"><th colspan="6" scope="rowgroup">{kind_mark(kind)}</th></tr>{"".join(map(_place_row, of_kind))}</tbody>'
+        f'<tbody><tr class="kindrow"><th colspan="6" scope="rowgroup">{kind_mark(kind)}</th></tr>{"".join(_place_row(row, maps) for row in of_kind)}</tbody>'
         for kind, of_kind in kinds.items()
     )
 
 
-def _place_row(row: Json) -> str:
+def _place_row(row: Json, maps: Collection[str]) -> str:
+    stage = f"family:{row['family']}"
+    name = foreign(row["family"])
+    if stage in maps:
+        name = f'<a href="#{urlencode({"stage": stage})}" data-stage="{esc(stage)}" title="Its stage map">{name}</a>'
     made = (
         f"<b>{esc(row['place'])}</b>" if row["place"] else f'<span class="muted">not placed: {esc(row["why"])}</span>'
     )
@@ -55,7 +60,7 @@ def _place_row(row: Json) -> str:
     roles = "".join(f"<small>{esc(words)}</small>" for words in row["roles"]) or '<span class="muted">–</span>'
     control = esc(row["control"]) or '<span class="muted">–</span>'
     return (
-        f'<tr><th scope="row">{foreign(row["family"])}</th><td class="num">{row["pairs"]}<small>of {count(row["entities"], "entity", "entities")}</small></td>'
+        f'<tr><th scope="row">{name}</th><td class="num">{row["pairs"]}<small>of {count(row["entities"], "entity", "entities")}</small></td>'
         f"<td>{made}{note}</td><td>{esc(row['interval']) or '–'}</td><td>{roles}</td><td>{control}</td></tr>"
     )
 

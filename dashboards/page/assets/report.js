@@ -124,6 +124,7 @@ async function start() {
   $('axis').value = state.axis;
   attachControls();
   attachItems();
+  attachStages();
   if (state.item && !C.item.includes(state.item)) { notice(`The item “${visible(state.item)}” is not in this report any more.`); state.item = ''; }
   await drawAll(RENDER);
   if (location.hash.includes('item=') && state.item) $('lens').scrollIntoView({ block: 'start' });

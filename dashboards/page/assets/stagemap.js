@@ -37,3 +37,14 @@ async function renderStages() {
     table: () => ({ head: ['panel', 'part of the model', 'block', 'depth', 'effect gained', 'effect of the whole row'], rows: stageRows(figure) }),
   });
 }
+
+/** A family's name in the table below opens its map and leaves the rest of the view as it is. */
+function attachStages() {
+  for (const link of document.querySelectorAll('[data-stage]')) {
+    link.addEventListener('click', (event) => {
+      event.preventDefault();
+      update({ stage: link.dataset.stage });
+      $('stages').scrollIntoView({ block: 'start' });
+    });
+  }
+}

@@ -61,6 +61,16 @@ def test_a_family_is_chosen_by_the_list_and_restored_by_the_link(browser: Any, t
         assert page.locator("#stage").input_value() == "kinds"
 
 
+def test_a_name_in_the_table_opens_the_familys_map_and_keeps_the_rest(browser: Any, report: Path) -> None:
+    with opened(browser, report, "inst=probe.linear") as page:
+        page.locator(".madeby a", has_text="currency").focus()
+        page.keyboard.press("Enter")
+        _settled(page)
+        assert page.locator("#stage").input_value() == "family:currency"
+        assert page.locator("#inst").input_value() == "probe.linear"
+        assert page.locator(".madeby a", has_text="drug_class").count() == 0, "it has no map"
+
+
 def test_the_theme_recolours_everything(browser: Any, report: Path) -> None:
     with opened(browser, report, "theme=dark") as page:
         figure = page.evaluate(f"JSON.stringify([{PLOT}.data, {PLOT}.layout])").lower()
