@@ -87,7 +87,7 @@ def family_panels(localisation: Localisation, name: str) -> list[list[Panel]]:
     controls = [(n, family.contrast) for n, family in families.items() if family.kind == "control"]
     control = None if families[name].kind == "control" else control_of(name, controls)
     if control is not None:
-        row.append(_family(control, families[control], f"its control: {control}"))
+        row.append(_family(control, families[control], f"control: {control}"))
     return [row]
 
 
@@ -150,7 +150,7 @@ def _control_of_kind(kind: str, localisation: Localisation) -> Panel:
     }
     says = _control_says(members, of_kind) if members else ""
     return Panel(
-        f"Its control: {CONTROL_WORDS[kind]}", says, span_words(f.span for f in members.values()), cells,
+        f"Control: {CONTROL_WORDS[kind]}", says, span_words(f.span for f in members.values()), cells,
         tuple(_places(members)), None, "" if cells else "no matched control was measured",
     )  # fmt: skip
 
