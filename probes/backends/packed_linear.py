@@ -27,7 +27,7 @@ def packed_linears(block: nn.Module, tokens: int) -> Iterator[None]:
     linears = [m for m in block.modules() if _can_be_packed(m)] if tokens >= FEWEST_TOKENS and _available() else []
     try:
         for linear in linears:
-            linear.forward = _forward(linear, tokens)
+            linear.__dict__["forward"] = _forward(linear, tokens)
         yield
     finally:
         for linear in linears:
