@@ -200,7 +200,7 @@ def _spread(couples: list[tuple[int, int, int, int]], rng: Random) -> list[tuple
     """As many as items are wanted, every entity first before one comes again, in a random direction each."""
     rng.shuffle(couples)
     used: Counter[int] = Counter()
-    chosen = []
+    chosen: list[tuple[int, int, int, int]] = []
     while couples and len(chosen) < _ITEMS:
         couple = min(couples, key=lambda candidate: used[candidate[0]] + used[candidate[1]])
         couples.remove(couple)

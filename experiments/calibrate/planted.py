@@ -76,6 +76,9 @@ def planted_state(construction: Construction, world: World, *, without: tuple[st
     for block in blocks:
         spare = _LOUD_FILLER if construction.messy else None
         weights = filler_block(layout, generator, construction.filler, spare)
+        if construction.messy:
+            # As loud where lookups leave few neurons to it.
+            weights["down"] *= (layout.neurons / (layout.neurons - 2 * len(block.lookups))) ** 0.5
         write_block(layout, weights, block, construction.noise, generator)
         for part in without:
             silenced[part] += take_out(layout, weights, block, part)

@@ -6,6 +6,7 @@ Asked of plain Hugging Face forward passes, with the part's heads or neurons sil
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.planted import PlantedFiles, checked_world, planted_state
 from strata.experiments.calibrate.truth import FamilyTruth, truth_of
 
+_ITEMS = 16
+"""Items a family that are asked: an effect of the weights shows on few."""
 _FALLS, _STAYS = 0.2, 0.1
 """Share of the intact margin that is lost at least where answers fall, and at most where they stay."""
 
@@ -55,7 +58,11 @@ class _Asked:
 
         self.model: Any = AutoModelForCausalLM.from_pretrained(files.checkpoint, dtype=torch.float32).eval()
         tokenizer = AutoTokenizer.from_pretrained(files.checkpoint)
-        self.records = [json.loads(line) for line in files.items.read_text(encoding="utf-8").splitlines()]
+        self.records, asked = [], Counter[str]()
+        for record in map(json.loads, files.items.read_text(encoding="utf-8").splitlines()):
+            asked[record["family"]] += 1
+            if asked[record["family"]] <= _ITEMS:
+                self.records.append(record)
         self.tokens = [tokenizer(record["prompt"])["input_ids"] for record in self.records]
         self.choices = [
             [tokenizer(choice.strip(), add_special_tokens=False)["input_ids"][0] for choice in record["choices"]]
