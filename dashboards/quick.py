@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 QUICK_FAMILIES = (
-    *("capital", "symbol", "animal_class", "drug_class", "disease_organ", "infection_agent"),
-    *("addition", "addition_carry", "majority", "binding", "relation_chain", "deduction"),
+    *("language", "animal_class", "drug_class", "disease_organ"),
+    *("addition", "product", "comparison", "binding"),
     "landmark_capital",
-    *("capital_stated", "drug_class_stated", "addition_stated", "majority_stated"),
+    *("animal_class_stated", "drug_class_stated", "addition_stated", "product_stated"),
 )
 """Some of the default ones: few, so that each has items enough for an interval."""
 QUICK_LOCATE: dict[str, Any] = {

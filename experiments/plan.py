@@ -118,7 +118,7 @@ def plan_locate(
     ceiling = 4096 if checkpoint.device.type in ("cpu", "meta") else 131_072
     batch = min(tokens, ceiling) // max(1, tokens // len(encoded)) * item_bytes
     probe = largest * n_streams * checkpoint.d_model * 4 + n_streams * largest**2 * 4
-    passes = _passes(encoded, config, tokens, checkpoint.n_layers)
+    passes = _passes(encoded, config, tokens)
     return Plan(
         items=len(encoded),
         excluded=questions.counted_reasons,
@@ -140,7 +140,7 @@ def plan_locate(
     )
 
 
-def _passes(encoded: Sequence[EncodedItem], config: LocateConfig, tokens: int, n_layers: int) -> dict[str, int]:
+def _passes(encoded: Sequence[EncodedItem], config: LocateConfig, tokens: int) -> dict[str, int]:
     passes = {"items": tokens}
     if config.random_init:
         passes["random-initialised baseline"] = tokens
@@ -160,7 +160,7 @@ def _passes(encoded: Sequence[EncodedItem], config: LocateConfig, tokens: int, n
         passes["single hops"] = sum(len(prompt.split()) * 2 for prompt, _ in distinct)
     mean = tokens // len(encoded)
     passes["lens maps"] = min(config.lens_maps, len(encoded)) * mean
-    edited = intervention_tokens(encoded, config, n_layers)
+    edited = intervention_tokens(encoded, config)
     if edited:
         passes["interventions, at most"] = edited
     return passes

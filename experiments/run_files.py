@@ -18,7 +18,7 @@ from strata.probes.file_state import file_state
 
 MANIFEST = "manifest.json"
 MANIFEST_SCHEMA = "strata.manifest/1"
-SUMMARY_SCHEMA = "strata.summary/1"
+SUMMARY_SCHEMA = "strata.summary/2"
 COMPARISON_SCHEMA = "strata.comparison/2"
 CHECKSUM = "sha256"
 """Field of the manifest: of everything else in it."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_KEYS = {
+SCHEMA = "strata.summary/1"
+KEYS = {
     "patching": "interchange", "ablation": "removal", "excluded": "left_out",
     "a weak pair: clean and corrupted run differ by less than 1 logit":
         "a weak pair: clean and foil run differ by less than 1 logit",
@@ -23,12 +24,12 @@ _COLUMNS = ("instrument", "measure")
 
 def as_written(summary: Mapping[str, Any]) -> dict[str, Any]:
     """The summary with the keys of its file."""
-    return _renamed(summary, _KEYS)
+    return _renamed(summary, KEYS)
 
 
 def as_read(content: Mapping[str, Any]) -> dict[str, Any]:
     """What a file holds, with the names that the code knows."""
-    return _renamed(content, {key: name for name, key in _KEYS.items()})
+    return _renamed(content, {key: name for name, key in KEYS.items()})
 
 
 def rows_as_read(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -44,7 +45,7 @@ def spellings(instrument: str) -> list[str]:
 def seeding_name(name: str) -> str:
     """What draws over the map `ablation/…` are seeded with: a name that never changes, so that a seed's numbers don't."""
     instrument, slash, rest = name.partition("/")
-    return f"{_KEYS.get(instrument, instrument)}{slash}{rest}"
+    return f"{KEYS.get(instrument, instrument)}{slash}{rest}"
 
 
 def _newer(name: str) -> str:

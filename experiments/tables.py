@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from strata.probes.errors import StrataError
 
-TABLES = ("behaviour", "profiles", "emergence", "probes", "curves", "locations")
+TABLES = ("behaviour", "profiles", "emergence", "probes", "curves", "locations", "windows", "places")
 """What every finished `locate` holds, each as NAME.parquet."""
 COMPARISON_TABLES = (
     *(
@@ -74,6 +74,19 @@ LOCATIONS = _schema(
     high=_FLOAT, p=_FLOAT, q=_FLOAT, n=_INT, method=_TEXT,
 )  # fmt: skip
 """Onsets and causal locations; layer null: none. `q` is p after Benjamini-Hochberg over families."""
+
+WINDOWS = _schema(
+    kind=_TEXT, family=_TEXT, cell=_TEXT, component=_TEXT, position=_TEXT, first=_INT, last=_INT, effect=_FLOAT,
+    low=_FLOAT, high=_FLOAT, denoise=_FLOAT, noise=_FLOAT, install=_FLOAT, n_pairs=_INT, n_clusters=_INT,
+)  # fmt: skip
+"""Effects of editing blocks `first` to `last` of a cell together, 0: the corrupted run, 1: the clean one. `install`: beyond a
+donor with a third answer, null where that was not measured."""
+
+PLACES = _schema(
+    kind=_TEXT, family=_TEXT, threshold=_FLOAT, draw=_INT, cell=_TEXT, first=_INT, last=_INT,
+)  # fmt: skip
+"""Where a family's answer is made, draw of clusters by draw; a draw without a place has no row. `threshold`: slope from which on
+a window codes the answer."""
 
 CHANGES = _schema(
     contrast=_TEXT, instrument=_TEXT, measure=_TEXT, component=_TEXT, position=_TEXT, kind=_TEXT, axis=_TEXT, layer=_INT,

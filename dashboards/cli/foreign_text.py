@@ -7,6 +7,6 @@ def escaped(sentence: str) -> str:
     """`sentence` with controls and text-direction marks spelt out, as on the pages."""
     if sentence.isprintable():
         return sentence
-    from strata.dashboards.view.text import visible  # loads what makes pages
+    from strata.dashboards.text import visible  # loads what makes pages
 
     return "".join(letter if letter.isprintable() else visible(letter) for letter in sentence)

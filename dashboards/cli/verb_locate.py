@@ -1,6 +1,6 @@
-"""Where are retrieval and reasoning readable in this model?
+"""Where in this model are answers retrieved and reasoned out, and where can they be read?
 
-Asks the items, checks which the model answers, fits linear probes and reads lenses at every stream, and writes a run
+Asks the items, checks which the model answers, edits minimal pairs, fits linear probes, reads lenses, and writes a run
 directory with tables, summary.json and report.html. Started again with the same options it resumes.
 """
 
@@ -49,11 +49,10 @@ MEASURING = (
     Option("random_init", True, "also probe the same architecture with fresh weights", "measuring"),
     Option("folds", 5, "outer folds of every probe", "measuring", positive, metavar="N"),
     Option("draws", 10_000, "cluster-bootstrap draws behind every interval", "measuring", positive, metavar="N"),
-    Option("causal_map", "default", "interventions: none, quick, default, full (every component, position and control)",
-           "interventions", choices=("none", "quick", "default", "full")),
-    Option("pairs", 18, "minimal pairs of each kind that are intervened on; half as many two-hop ones, eight at least", "interventions", positive, metavar="N"),
-    Option("windows", (), "sizes of windows of blocks edited together, beside single blocks", "interventions", positive,
-           metavar="N,N"),
+    Option("causal_map", "default", "interventions: none; quick: places only; default: necessity, heads, knockout and ablations beside "
+           "them; full: more of these", "interventions", choices=("none", "quick", "default", "full")),
+    Option("pairs", 48, "most minimal pairs of a family that are intervened on: 12 at first, more while its place is wide", "interventions",
+           positive, metavar="N"),
     Option("damage_texts", 6, "neutral texts on which an ablation's general damage is measured", "interventions", positive,
            metavar="N"),
     Option("quick", False, "a quick look: fewer families, items and pairs, no random-initialised baseline; the page says so",
@@ -105,7 +104,7 @@ def locate_config(values: dict[str, Any]) -> LocateConfig:
     from strata.experiments.locate.config import LocateConfig
 
     names = ["families", "per_family", "difficulty", "limit", "seed", "framing", "positions", "lenses", "random_init"]
-    names += ["folds", "draws", "lens_maps", "text", "causal_map", "pairs", "windows", "damage_texts", "quick"]
+    names += ["folds", "draws", "lens_maps", "text", "causal_map", "pairs", "damage_texts", "quick"]
     return LocateConfig(**{name: values[name] for name in names})
 
 
@@ -135,22 +134,27 @@ def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], di
 
 
 def _tell(summary: dict[str, Any], out: Path, seconds: float, values: dict[str, Any], stdout: TextIO) -> None:
-    from strata.dashboards.view.causes import order_words
-    from strata.dashboards.view.summary_words import answered_words, instrument_words, located_words
+    from strata.dashboards.cli.tables import Column, print_table
+    from strata.dashboards.view.summary_words import answered_words, compact_table, onset_words, said_words
+    from strata.dashboards.view.verdict import warning_words
 
     page = out / "report.html"
     if values["json"]:
         stdout.write(json.dumps({**summary, "run": str(out), "report": str(page)}, ensure_ascii=False) + "\n")
         return
     console = Console(file=stdout, highlight=False, soft_wrap=True)
+    for sentence in said_words(summary):
+        console.print(sentence, markup=False)
+    columns, rows, whys = compact_table(summary)
+    if rows:
+        print_table(Console(file=stdout, highlight=False), "Family by family:", [Column(name) for name in columns], rows)
+    for why in whys:
+        console.print(f"  {why}", markup=False)
     for kind, kind_summary in summary["kinds"].items():
         console.print(f"{kind}: {kind_summary['items']} items, {answered_words(kind_summary)}", markup=False)
-        console.print(f"  {located_words(kind_summary)}", markup=False)
         for name, instrument in kind_summary["instruments"].items():
-            console.print(f"  {name:<11} {instrument_words(instrument)}", markup=False)
-    located = {kind: kind_summary["located"] for kind, kind_summary in summary["kinds"].items()}
-    if {"knowledge", "reasoning"} <= set(located):
-        console.print(order_words(summary["order"], located), markup=False)
+            if "onset" in instrument:
+                console.print(f"  {name:<11} {onset_words(instrument)}", markup=False)
     for warning in summary["warnings"]:
-        console.print(f"caveat: {warning}", markup=False)
+        console.print(f"caveat: {warning_words(warning)}", markup=False)
     console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})", markup=False)

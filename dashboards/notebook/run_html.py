@@ -9,17 +9,14 @@ from typing import Any
 from urllib.parse import quote
 
 from strata.dashboards.page.markup import esc
-from strata.dashboards.view.causes import causal_sentence, kind_cause
 from strata.dashboards.view.labels import instrument_label
 from strata.dashboards.view.probe_sentences import sentences
-from strata.dashboards.view.summary_words import answered_words, instrument_words, located_words
-from strata.dashboards.view.text import interval, number
+from strata.dashboards.view.summary_words import answered_words, onset_words, places_table, said_words
+from strata.dashboards.text import interval, number
 from strata.experiments.answer_measures import ANSWERED_RIGHT
 from strata.experiments.finished_run import FinishedRun
-from strata.experiments.schema_1 import as_read
 
 Json = dict[str, Any]
-_NOT_TESTED = "No intervention was made, so no layer is called located and the order stays undetermined."
 
 
 def run_html(run: FinishedRun, report: Path | None) -> str:
@@ -39,33 +36,23 @@ def _title(run: FinishedRun) -> str:
     return f"{run.result['checkpoint']['spec']}{''.join(f' · {word} run' for word in stamps)}"
 
 
-def _located(written: Json) -> tuple[list[str], str]:
-    summary = as_read(written)
-    kinds = [
-        {"kind": kind, "cause": kind_cause({**kind_summary, "kind": kind})}
-        for kind, kind_summary in summary["kinds"].items()
-    ]
-    verdict = causal_sentence(kinds, summary["order"]) or _NOT_TESTED
+def _located(summary: Json) -> tuple[list[str], str]:
+    columns, places = places_table(summary)
     instruments = list(
-        dict.fromkeys(name for kind_summary in summary["kinds"].values() for name in kind_summary["instruments"])
+        dict.fromkeys(
+            name
+            for kind_summary in summary["kinds"].values()
+            for name, instrument in kind_summary["instruments"].items()
+            if "onset" in instrument
+        )
     )
     rows = []
     for kind, kind_summary in summary["kinds"].items():
-        by_name = {name: kind_summary["instruments"].get(name) for name in instruments}
-        # Why there is no place stands once in a row.
-        cells = [
-            "–" if instrument is None or _says(instrument, kind_summary) else instrument_words(instrument)
-            for instrument in by_name.values()
-        ]
-        rows.append(
-            [kind, str(kind_summary["items"]), answered_words(kind_summary), located_words(kind_summary), *cells]
-        )
-    return [verdict], _table(["kind", "items", "answers", "located", *map(instrument_label, instruments)], rows)
-
-
-def _says(instrument: Json, kind: Json) -> bool:
-    """Whether an instrument has nothing to add to why the kind isn't located."""
-    return instrument.get("reason") is not None and instrument.get("reason") == kind.get("why_not_located")
+        read = [kind_summary["instruments"].get(name) for name in instruments]
+        cells = ["–" if instrument is None else onset_words(instrument) for instrument in read]
+        rows.append([kind, str(kind_summary["items"]), answered_words(kind_summary), *cells])
+    table = _table(["kind", "items", "answers", *map(instrument_label, instruments)], rows)
+    return said_words(summary), _table(columns, places) + table
 
 
 def _compared(comparison: Json) -> tuple[list[str], str]:

@@ -10,7 +10,7 @@ from typing import Any
 PLOTLY = "plotly-cartesian.min.js"
 SHARED_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "views.js", "lensmap.js", "lenslines.js")
 REPORT_SCRIPTS = (*SHARED_SCRIPTS, "curves.js", "causalcurves.js", "familymap.js", "emergence.js", "items.js",
-                  "causalmap.js", "report.js")  # fmt: skip
+                  "causalmap.js", "stagemap.js", "report.js")  # fmt: skip
 COMPARISON_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "views.js", "curves.js", "comparisonlines.js",
                       "comparisonmaps.js", "comparison.js")  # fmt: skip
 PROBE_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "views.js", "probe.js")

@@ -15,7 +15,7 @@ from strata.dashboards.page.write import MAX_BYTES
 from strata.dashboards.view.comparison import build_comparison
 from strata.dashboards.view.comparison_lines import first_to_leave
 from strata.dashboards.view.comparison_schema import validate_comparison_view
-from strata.dashboards.view.text import count
+from strata.dashboards.text import count
 from strata.probes.errors import StrataError
 from strata.probes.files import write_whole
 from strata.probes.similarity.dominant import DOMINANT_SHARE

@@ -8,7 +8,7 @@ from strata.dashboards.page.markup import esc, foreign, prose
 from strata.dashboards.page.sections import command_line, fact_list, kind_mark, tests_and_stages
 from strata.dashboards.page.strip import change_svg
 from strata.dashboards.view.comparison_words import ESTIMATES
-from strata.dashboards.view.text import count, interval, number
+from strata.dashboards.text import count, interval, number
 from strata.experiments.answer_measures import DECIDING_RULE, GENERATED
 
 Json = dict[str, Any]

@@ -9,7 +9,7 @@ from strata.dashboards.page.assets import LENS_SCRIPTS, inline_json, script
 from strata.dashboards.page.markup import esc, token
 from strata.dashboards.page.render import LOGO, document
 from strata.dashboards.view.lens import LensMap, pack_maps
-from strata.dashboards.view.text import without_paths
+from strata.dashboards.text import without_paths
 
 
 def render_lens_page(lens_map: LensMap, *, model: str, facts: Sequence[tuple[str, str]] = ()) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from strata.dashboards.view.text import visible
+from strata.dashboards.text import visible
 
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 

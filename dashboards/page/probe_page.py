@@ -11,7 +11,7 @@ from strata.dashboards.page.markup import esc, foreign, prose, token
 from strata.dashboards.page.render import LOGO, document, frame, select
 from strata.dashboards.page.sections import command_line, fact_list, tests_and_stages
 from strata.dashboards.view.probe import build_probe_view
-from strata.dashboards.view.text import interval, number, visible
+from strata.dashboards.text import interval, number, visible
 from strata.probes.files import write_whole
 
 Json = dict[str, Any]

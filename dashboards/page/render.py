@@ -105,7 +105,7 @@ def select(name: str, label: str) -> str:
 def render_report(view: Json, blobs: Mapping[str, bytes]) -> str:
     """The page of a view. `blobs` holds the gzipped planes of every *embedded* lens map by its key.
 
-    Raises StrataError when the view is not a valid `strata.view/1`, KeyError when an embedded map has no bytes.
+    Raises StrataError when the view is not a valid `strata.view/2`, KeyError when an embedded map has no bytes.
     """
     validate_view(view)
     side = any(not e["embedded"] for e in view["lens_index"])
@@ -116,7 +116,12 @@ def render_report(view: Json, blobs: Mapping[str, bytes]) -> str:
     )
     causal = view["causal"]
     maps += zipped("causal-blob", {k: causal[k] for k in _PACKED}) + "\n"
-    slim = {**view, "causal": {**causal, **{k: [] for k in _PACKED}}}
+    maps += zipped("stages-blob", view["localisation"]["figures"]) + "\n"
+    slim = {
+        **view,
+        "causal": {**causal, **{k: [] for k in _PACKED}},
+        "localisation": {**view["localisation"], "figures": {}},
+    }
     data = f'<script type="application/json" id="view">{inline_json(slim)}</script>\n{maps}'
     return document(f"{view['models'][0]['label']} · Strata", _body(view), script(REPORT_SCRIPTS), data, side)
 
@@ -145,6 +150,9 @@ def _body(view: Json) -> str:
 <main id="main">
 <h1>{esc(view["run"]["title"])}</h1>
 {sections.verdict(view)}
+{_stage_map(view)}
+{sections.by_kind(view)}
+{sections.stages(view)}
 {sections.behaviour(view)}
 {curves}
 {families}
@@ -158,6 +166,17 @@ def _body(view: Json) -> str:
   table in view.json</span></footer>
 <dialog id="keys"></dialog>
 <p id="notice" role="status" aria-live="polite" hidden></p>"""
+
+
+def _stage_map(view: Json) -> str:
+    if view["localisation"]["state"] == "withdrawn":
+        return ""
+    caption = (
+        "Rows: parts of the model on the way from input (top) to answer (bottom). Colour: how much of the row's effect on the answer is "
+        "gained at a block, when the other prompt's activations are put in; numbers behind a row: the effect of the whole row, 0 nothing, "
+        "1 the whole answer, with its 95 % interval. A box is the place where answers are made."
+    )
+    return frame("stages", "Stage map: from input to answer", caption, select("stage", "Show"))
 
 
 def _items(view: Json) -> str:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from strata.dashboards.page.markup import esc, foreign, prose, token
 from strata.dashboards.page.strip import axis_head, share_svg, strip_svg
-from strata.dashboards.view.causes import block_band, not_located, p_words
-from strata.dashboards.view.text import count, interval, number, stream_range
+from strata.dashboards.sentences.places import ROLE_MEANS, ROLES
+from strata.dashboards.text import count, interval, number, stream_range
 from strata.experiments.answer_measures import ANSWERED_RIGHT, BY_CHOICE, BY_LIKELIHOOD, USED
 
 Json = dict[str, Any]
 STATIC_ITEM_ROWS = 200
 _KEY_SQUARE = '<svg class="key" viewBox="0 0 12 12" aria-hidden="true"><rect x="2" y="1" width="8" height="10" class="fill"/></svg> '
 _YES_NO = {True: "yes", False: "no", None: "–"}
-_STRONG = re.compile(
-    r"((?:[Rr]etrieval|[Rr]easoning) is (?:located at block \d+|not located)|(?:was|were) not looked for(?=:)|Order: [a-z-]+|(?:decodable|readable) (?:from stream \d+|at no stream)|(?:knowledge|reasoning) items)"
-)
 
 
 def kind_mark(kind: str) -> str:
@@ -26,41 +22,50 @@ def kind_mark(kind: str) -> str:
 
 
 def verdict(view: Json) -> str:
-    """The verdict card: word, sentence, one row a kind with its strip, caveats in the same size, calibration."""
+    """The verdict card: the order, then a sentence a statement; the rest stands below the map."""
+    v = view["verdict"]
+    told = "".join(
+        f'<p class="sentence sentence-{esc(s["about"])}"><strong>{prose(s["head"])}</strong>{prose(s["rest"])}</p>'
+        for s in v["sentences"]
+    )
+    stamps = "".join(
+        f'<strong class="stamp">{esc(text)}</strong>'
+        for applies, text in ((v["quick"], "QUICK RUN"), (view["run"]["limited"], "LIMITED RUN")) if applies
+    )  # fmt: skip
+    # An order needs two kinds.
+    word = f'<span class="word word-{esc(v["word"])}">order: {esc(v["word"])}</span>' if v["ordered"] else ""
+    known = count(len(v["caveats"]), "caveat")
+    return f"""
+<section class="card verdict" aria-labelledby="verdict-title">
+  <div class="verdict-head"><h2 id="verdict-title">Where are answers made?</h2>
+    {word}{stamps}<a class="more" href="#bykind">{known}, in full below</a></div>
+  {told}
+</section>"""
+
+
+def by_kind(view: Json) -> str:
+    """One row a kind with its strip, caveats in the type size of the verdict, calibration."""
     v = view["verdict"]
     caveats = "".join(f'<li class="caveat-{esc(c["code"])}">{prose(c["text"])}</li>' for c in v["caveats"])
-    rows = "".join(_verdict_row(k, bool(v.get("causal"))) for k in v["kinds"])
-    sentence = _STRONG.sub(r"<strong>\1</strong>", prose(v["sentence"]))
+    rows = "".join(_kind_row(k, v["state"]) for k in v["kinds"])
     definitions = sorted(
         {(o["label"], o["definition"]) for k in v["kinds"] for o in k["onsets"] if o.get("definition")}, key=str
     )
     defined = "".join(f"<span><b>{esc(label)} onset:</b> {esc(text)}.</span> " for label, text in definitions)
-    stamps = "".join(
-        f'<strong class="stamp">{esc(text)}</strong>'
-        for applies, text in ((v.get("quick"), "QUICK RUN"), (view["run"]["limited"], "LIMITED RUN")) if applies
-    )  # fmt: skip
-    # An order needs two kinds.
-    word = f'<span class="word word-{esc(v["word"])}">order: {esc(v["word"])}</span>' if v.get("ordered", True) else ""
     between = v.get("intermediates")
     between = f'<p class="between"><b>Intermediates:</b> {esc(between)}.</p>' if between else ""
-    causal = bool(v.get("causal"))
-    heads = '<th scope="col">Located</th>'
-    if causal:
-        heads = f'<th scope="col">{_KEY_SQUARE}Located</th><th scope="col">Patching</th><th scope="col">Ablation</th>'
     return f"""
-<section class="card verdict{" causal" if causal else ""}" aria-labelledby="verdict-title">
-  <div class="verdict-head"><h2 id="verdict-title">Verdict</h2>
-    {word}{stamps}</div>
-  <p class="sentence">{sentence}</p>
+<section class="card verdict" id="bykind" aria-labelledby="bykind-title">
+  <div class="verdict-head"><h2 id="bykind-title">By kind of item, and caveats</h2></div>
   <div class="verdict-body">
     <div class="verdict-table"><table class="plain kinds">
-      <caption class="sr">Per kind of item: how many are used, where decodable, where readable, where located</caption>
-      <thead><tr><th scope="col">Items</th><th scope="col">Used</th>{heads if causal else ""}
+      <caption class="sr">Per kind of item: how many are used, where made, where decodable, where readable</caption>
+      <thead><tr><th scope="col">Items</th><th scope="col">Used</th><th scope="col">{_KEY_SQUARE}Made by</th>
         <th scope="col"><svg class="key" viewBox="0 0 12 12" aria-hidden="true"><circle cx="6" cy="6" r="4.5" class="fill"/></svg>
           Decodable from</th>
         <th scope="col"><svg class="key" viewBox="0 0 12 12" aria-hidden="true"><path d="M6 1 11 6 6 11 1 6z" class="hollow"/></svg>
-          Readable from</th>{"" if causal else heads}
-        <th scope="col" class="strip-col"><span class="sr">Depth of both, 0 to 1</span>{axis_head()}</th></tr></thead>
+          Readable from</th>
+        <th scope="col" class="strip-col"><span class="sr">Depth of all three, 0 to 1</span>{axis_head()}</th></tr></thead>
       <tbody>{rows}</tbody></table></div>
     <div class="caveats"><h3>Caveats</h3><ul>{caveats or "<li>None known.</li>"}</ul></div>
   </div>{between}
@@ -69,45 +74,85 @@ def verdict(view: Json) -> str:
 </section>"""
 
 
-def _verdict_row(kind: Json, causal: bool) -> str:
-    cells = "".join(_onset_cell(o) for o in kind["onsets"])
+def _kind_row(kind: Json, state: str) -> str:
     right = "" if kind["accuracy"] is None else f"<small>{number(100 * kind['accuracy'], 0)} % {ANSWERED_RIGHT}</small>"
     about = f"{USED}; {kind['families_answered']} of {count(kind['families'], 'family is', 'families are')} answered"
-    answered = f'<td title="{esc(about)}"><b>{kind["used"]}</b> of {kind["items"]}{right}</td>'
-    middle = _cause_cells(kind) + cells if causal else f'{cells}<td class="muted">{esc(kind["located"])}</td>'
     return (
-        f'<tr><th scope="row">{kind_mark(kind["kind"])}</th>{answered}{middle}'
-        f'<td class="strip-col">{strip_svg(kind, causal)}</td></tr>'
+        f'<tr><th scope="row">{kind_mark(kind["kind"])}</th><td title="{esc(about)}"><b>{kind["used"]}</b> of {kind["items"]}{right}</td>'
+        f"{_made_cell(kind, state)}{''.join(_onset_cell(o) for o in kind['onsets'])}"
+        f'<td class="strip-col">{strip_svg(kind)}</td></tr>'
     )
 
 
-def _cause_cells(kind: Json) -> str:
-    """Located by both instruments together, then what each of them says alone."""
-    cause = kind["cause"]
-    if cause is None:
-        return '<td colspan="3"><span class="notrun">not run</span></td>'
-    if cause["located"]:
-        depth = f"depth {number(cause['depth'])} {interval(cause['low_depth'], cause['high_depth'])}"
-        first = f"<td><b>block {cause['layer']}</b>{block_band(cause['low'], cause['high'])}<small>{depth}</small><small>{esc(cause['numbers'])}</small></td>"
-    else:
-        usable = "" if cause["usable"] is None else f"<small>{cause['usable']} usable pairs</small>"
-        if all(i["state"] != "ok" for i in cause["instruments"]):
-            return f'<td colspan="3" class="wrap"><b>{not_located(cause)}</b>: {prose(cause["reason"])}{usable}</td>'
-        if kind["kind"] not in ("knowledge", "reasoning"):  # of those two the sentence gives the reason
-            usable += f'<small class="wrap">{prose(cause["reason"])}</small>'
-        first = f"<td><b>{not_located(cause)}</b>{usable}</td>"
-    return first + "".join(_instrument_cell(i, cause["reason"], cause["located"]) for i in cause["instruments"])
+def _made_cell(kind: Json, state: str) -> str:
+    if state == "withdrawn":
+        return '<td><span class="notrun">not shown</span></td>'
+    place = kind["place"]
+    if place is None:
+        if kind["located"] == "not looked for":
+            return f'<td><span class="notrun">not run</span><small class="wrap">{esc(kind["why"])}</small></td>'
+        return f'<td class="wrap"><b>{esc(kind["located"])}</b><small class="wrap">{esc(kind["why"])}</small></td>'
+    low, high = place["interval"]
+    return (
+        f'<td class="wrap"><b>{esc(kind["located"])}</b><small>95 % interval [{low}, {high}], depth {number(place["depth"])}</small>'
+        f"<small>{esc(kind['tested'])}</small></td>"
+    )
 
 
-def _instrument_cell(instrument: Json, reason: str, located: bool) -> str:
-    if instrument["state"] == "not_run":
-        return '<td><span class="notrun">not run</span></td>'
-    # The kind's own reason stands in the sentence or the caveats already.
-    note = "" if instrument["numbers"] == reason else f'<small class="wrap">{esc(instrument["numbers"])}</small>'
-    band = block_band(instrument["low"], instrument["high"]) if instrument["layer"] is not None else ""
-    text = instrument["text"].removesuffix(band)
-    # Where the two do not add up to a location, what one of them points at is no finding.
-    return f"<td><b>{esc(text)}</b>{band}{note}</td>" if located else f'<td class="muted">{esc(text)}{band}{note}</td>'
+def stages(view: Json) -> str:
+    """The stage map's tables: a row a family, and the same numbers as the map, both without JavaScript."""
+    part = view["localisation"]
+    if part["state"] == "withdrawn":
+        return ""
+    return f"""
+<section id="places" aria-labelledby="places-title">
+  <h2 id="places-title">Family by family</h2>
+  <p class="caption">Made by: the first part of the model, on the way from input to answer, that brings the answer itself and not its input;
+    brackets: 95 % interval of its first and last block. {_role_words()}</p>
+  <div class="wide" tabindex="0" role="region" aria-label="Places by family"><table class="plain madeby">
+    <caption class="sr">Places, one row a family</caption>
+    <thead><tr><th scope="col">Family</th><th scope="col" class="num">Pairs</th><th scope="col">Made by</th><th scope="col">95 % interval</th>
+      <th scope="col">What acts, in the order of processing</th><th scope="col">Its control is made by</th></tr></thead>{_place_bodies(part["rows"])}</table></div>
+  {_cells_table(part["cells"])}
+</section>"""
+
+
+def _role_words() -> str:
+    return " ".join(f"<b>{esc(ROLES[role].capitalize())}</b>: {esc(means)}." for role, means in ROLE_MEANS.items())
+
+
+def _place_bodies(rows: list[Json]) -> str:
+    kinds: dict[str, list[Json]] = {}
+    for row in rows:
+        kinds.setdefault(row["kind"], []).append(row)
+    return "".join(
+        f'<tbody><tr class="kindrow"><th colspan="6" scope="rowgroup">{kind_mark(kind)}</th></tr>{"".join(map(_place_row, of_kind))}</tbody>'
+        for kind, of_kind in kinds.items()
+    )
+
+
+def _place_row(row: Json) -> str:
+    made = f"<b>{esc(row['place'])}</b>" if row["place"] else f'<span class="muted">not placed: {esc(row["why"])}</span>'
+    note = f"<small>{esc(row['note'])}</small>" if row["note"] else ""
+    roles = "".join(f"<small>{esc(words)}</small>" for words in row["roles"]) or '<span class="muted">–</span>'
+    control = esc(row["control"]) or '<span class="muted">–</span>'
+    return (
+        f'<tr><th scope="row">{foreign(row["family"])}</th><td class="num">{row["pairs"]}<small>of {count(row["entities"], "entity", "entities")}</small></td>'
+        f"<td>{made}{note}</td><td>{esc(row['interval']) or '–'}</td><td>{roles}</td><td>{control}</td></tr>"
+    )
+
+
+def _cells_table(cells: list[Json]) -> str:
+    if not cells:
+        return ""
+    rows = "".join(
+        f'<tr><th scope="row">{kind_mark(cell["kind"])}</th><td>{esc(cell["label"])} <i>({esc(cell["cell"])})</i></td><td>{esc(cell["effect"])}</td>'
+        f"<td>{esc(cell['control'])}</td><td>{esc(cell['excess'])}</td><td>{esc(cell['counts'])}</td><td>{esc(cell['gained'])}</td></tr>"
+        for cell in cells
+    )
+    return f"""<details><summary>The map of kinds as a table</summary><div class="wide" tabindex="0" role="region" aria-label="The map as a table"><table class="plain cells">
+    <thead><tr><th scope="col">Kind</th><th scope="col">Part of the model</th><th scope="col">Whole effect</th><th scope="col">Its control's</th>
+      <th scope="col">Beyond the control</th><th scope="col">Counts in families</th><th scope="col">Most gained at blocks</th></tr></thead><tbody>{rows}</tbody></table></div></details>"""
 
 
 def _onset_cell(onset: Json) -> str:
@@ -127,31 +172,24 @@ def behaviour(view: Json) -> str:
     kinds: dict[str, list[Json]] = {}
     for row in b["rows"]:
         kinds.setdefault(row["kind"], []).append(row)
-    causal = any(r.get("causes") for r in b["rows"])
-    bodies = "".join(_behaviour_body(kind, rows, causal) for kind, rows in kinds.items())
-    heads = '<th scope="col">Patching</th><th scope="col">Ablation</th>' if causal else ""
-    causal_note = (
-        " Patching (activation patching) and ablation: the block of the family's own test (q: p after Benjamini–Hochberg over families)."
-        if causal
-        else ""
-    )
+    bodies = "".join(_behaviour_body(kind, rows) for kind, rows in kinds.items())
     return f"""
 <section id="behaviour" aria-labelledby="behaviour-title">
   <h2 id="behaviour-title">Does the model answer at all?</h2>
   <p class="caption">Asked {esc(view["run"]["asked"])}. {esc(b["rule"])} Dot: the accuracy that decides; bar: {esc(b["interval"])};
-    dotted line: the chance it is held against. Unanswered families stay in every view.{causal_note}</p>
+    dotted line: the chance it is held against. Unanswered families stay in every view.</p>
   <div class="wide" tabindex="0" role="region" aria-label="Behaviour by family"><table class="plain behaviour"><caption class="sr">Behaviour, one row a family</caption>
   <thead><tr><th scope="col">Family</th><th scope="col">Answered</th><th scope="col" class="num">Items</th><th scope="col" colspan="2">Accuracy that decides</th>
-    <th scope="col">Other accuracy</th><th scope="col">Decodable from</th><th scope="col">Readable from</th>{heads}</tr></thead>{bodies}</table></div>
+    <th scope="col">Other accuracy</th><th scope="col">Decodable from</th><th scope="col">Readable from</th></tr></thead>{bodies}</table></div>
 </section>"""
 
 
-def _behaviour_body(kind: str, rows: list[Json], causal: bool) -> str:
-    body = "".join(_behaviour_row(r, causal) for r in rows)
-    return f'<tbody><tr class="kindrow"><th colspan="{10 if causal else 8}" scope="rowgroup">{kind_mark(kind)}</th></tr>{body}</tbody>'
+def _behaviour_body(kind: str, rows: list[Json]) -> str:
+    body = "".join(_behaviour_row(r) for r in rows)
+    return f'<tbody><tr class="kindrow"><th colspan="8" scope="rowgroup">{kind_mark(kind)}</th></tr>{body}</tbody>'
 
 
-def _behaviour_row(r: Json, causal: bool) -> str:
+def _behaviour_row(r: Json) -> str:
     decides = r["decides"]
     drawn, accuracy = "", '<span class="muted">not asked</span>'
     if decides is not None and decides["value"] is not None:
@@ -161,19 +199,13 @@ def _behaviour_row(r: Json, causal: bool) -> str:
             f"{number(decides['value'])} <small>{interval(decides['low'], decides['high'])}{chance}</small>"
             f"<small>{esc(decides['label'])}</small>"
         )
-    family_causes = r.get("causes") or {}
-    causes = (
-        "".join(f"<td>{_family_cause(family_causes.get(name))}</td>" for name in ("patching", "ablation"))
-        if causal
-        else ""
-    )
     return (
         f'<tr class="{"" if r["answered"] else "off"}"><th scope="row">{foreign(r["family"])}</th>'
         f'<td><span class="answered-{"yes" if r["answered"] else "no"}">{"yes" if r["answered"] else r["word"]}</span>'
         f"<small>{r['used_items']} of {r['n']} used</small></td>"
         f'<td class="num">{r["n"]}<small>in {count(r["clusters"], "cluster")}</small></td>'
         f'<td class="share">{drawn}</td><td>{accuracy}</td><td>{_other_accuracy(r)}</td>'
-        f"<td>{_family_onset(r['onsets'].get('probe'))}</td><td>{_family_onset(r['onsets'].get('lens'))}</td>{causes}</tr>"
+        f"<td>{_family_onset(r['onsets'].get('probe'))}</td><td>{_family_onset(r['onsets'].get('lens'))}</td></tr>"
     )
 
 
@@ -189,20 +221,6 @@ def _other_accuracy(r: Json) -> str:
         if value is not None and deciding != [measure.name]
     ]
     return "".join(accuracies) or '<span class="muted">–</span>'
-
-
-def _family_cause(cause: Json | None) -> str:
-    if cause is None:
-        return '<span class="muted">–</span>'
-    tested = f"q = {number(cause['q'], 3)}" if cause["q"] is not None else p_words(cause["p"])
-    if cause["layer"] is None:
-        return f'<span class="muted">none{f", {tested}" if cause["p"] is not None else ""}</span>'
-    tail = cause["q"] if cause["q"] is not None else cause["p"]
-    words = (
-        f"block {cause['layer']}<small>{block_band(cause['low'], cause['high'])}</small><small>{esc(tested)}</small>"
-    )
-    # A block that stands out no more than others would is named, but is no finding.
-    return words if tail is not None and tail < 0.05 else f'<span class="muted">{words}</span>'
 
 
 def _family_onset(onset: Json | None) -> str:

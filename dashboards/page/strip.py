@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from strata.dashboards.page.markup import esc
-from strata.dashboards.view.text import interval, number
+from strata.dashboards.text import interval, number
 
 Json = dict[str, Any]
 _LEFT, _WIDTH, _HEIGHT = 8.0, 264.0, 34.0
@@ -25,24 +25,20 @@ def axis_head() -> str:
     return '<span class="depth-axis" aria-hidden="true"><i>0</i><i>depth</i><i>1</i></span>'
 
 
-def strip_svg(kind: Json, causal: bool = False) -> str:
-    """Location (bar, top line, causal runs only), probe onset (disc) and lens onset (diamond) of one kind, with intervals."""
-    shift = 14.0 if causal else 0.0
+def strip_svg(kind: Json) -> str:
+    """Place (bar, top line, where there is one), probe onset (disc) and lens onset (diamond) of one kind, with intervals."""
+    place = kind["place"]
+    shift = 14.0 if place is not None else 0.0
     height = _HEIGHT + shift
     grid = "".join(
         f'<line class="grid" x1="{_x(d):.1f}" x2="{_x(d):.1f}" y1="2" y2="{height - 2:g}"/>'
         for d in (0, 0.25, 0.5, 0.75, 1)
     )
-    marks, words = [], []
-    cause = kind.get("cause") if causal else None
-    if cause is not None:
-        words.append(f"Located: {cause['text']}")
-        if cause["depth"] is not None:
-            x = _x(cause["depth"])
-            if cause["low_depth"] is not None and cause["high_depth"] is not None:
-                ends = f'x1="{_x(cause["low_depth"]):.1f}" x2="{_x(cause["high_depth"]):.1f}"'
-                marks.append(f'<line class="band" {ends} y1="11" y2="11"/>')
-            marks.append(f'<rect class="fill" x="{x - 3.5:.1f}" y="5" width="7" height="12"/>')
+    marks, words = [], [f"Made by: {kind['located']}"]
+    if place is not None:
+        (low, high), (first, last) = place["wide"], place["ends"]
+        marks.append(f'<line class="band" x1="{_x(low):.1f}" x2="{_x(high):.1f}" y1="11" y2="11"/>')
+        marks.append(f'<rect class="fill" x="{_x(first):.1f}" y="5" width="{max(3.0, _x(last) - _x(first)):.1f}" height="12"/>')
     for onset, y in zip(kind["onsets"], (11.0 + shift, 24.0 + shift), strict=True):
         words.append(f"{onset['label']}: {onset['text']}")
         if onset["depth"] is None:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from strata.dashboards.view.labels import kind_order
+from strata.dashboards.view.localised import behaviour_of
 from strata.dashboards.view.tables import RunTables
-from strata.dashboards.view.text import significant
+from strata.dashboards.text import significant
 from strata.experiments.answer_measures import (
     BY_CHOICE,
     BY_LIKELIHOOD,
@@ -35,8 +36,7 @@ def build_behaviour(run: RunTables) -> Json:
     families: dict[tuple[str, str], list[Json]] = {}
     for row in run.behaviour:
         families.setdefault((row["kind"], row["family"]), []).append(row)
-    onsets, causes = _onsets(run), _causes(run)
-    known = {(f["kind"], f["family"]): f for f in run.summary.get("families") or []}
+    onsets, known = _onsets(run), behaviour_of(run.summary)
     ordered = sorted(families.items(), key=lambda e: (kind_order(e[0][0]), e[0]))
     rows = [
         _family(
@@ -45,14 +45,13 @@ def build_behaviour(run: RunTables) -> Json:
             items,
             known.get((kind, family), {}),
             onsets.get((kind, family), {}),
-            causes.get((kind, family), {}),
         )
         for (kind, family), items in ordered
     ]
     return {"rule": RULE, "interval": INTERVAL, "rows": rows}
 
 
-def _family(kind: str, family: str, items: list[Json], known: Json, onsets: Json, causes: Json) -> Json:
+def _family(kind: str, family: str, items: list[Json], known: Json, onsets: Json) -> Json:
     # An item that was excluded before the model saw it has nulls, which count neither as right nor as wrong.
     accuracy, low, high = _estimate(known.get("by_likelihood"))
     choice, choice_low, choice_high = _estimate(known.get("by_choice"))
@@ -82,7 +81,6 @@ def _family(kind: str, family: str, items: list[Json], known: Json, onsets: Json
         "word": "answered" if answered else "not answered",
         "excluded": sum(bool(r.get("reason")) for r in items),
         "onsets": onsets,
-        "causes": causes,
     }
 
 
@@ -131,18 +129,3 @@ def _onsets(run: RunTables) -> dict[tuple[str, str], Json]:
                 "method": row.get("method") or "",
             }
     return onsets
-
-
-def _causes(run: RunTables) -> dict[tuple[str, str], Json]:
-    """Per family the block that activation patching and ablation name, as the locations table has them."""
-    causes: dict[tuple[str, str], Json] = {}
-    for row in run.locations or []:
-        if row.get("family") is None or row["instrument"] not in ("patching", "ablation"):
-            continue
-        causes.setdefault((row["kind"], row["family"]), {})[row["instrument"]] = {
-            "layer": row.get("layer"),
-            **{name: significant(row.get(name)) for name in ("depth", "low", "high", "p", "q")},
-            "n": row.get("n"),
-            "method": row.get("method") or "",
-        }
-    return causes

@@ -15,32 +15,35 @@ from strata.dashboards.view.emergence import emergence_state
 from strata.dashboards.view.items import build_items
 from strata.dashboards.view.labels import EXPECTED_INSTRUMENTS, INSTRUMENTS, KINDS, MEASURES, REFERENCES
 from strata.dashboards.view.lens import pack_maps, read_lens_maps
+from strata.dashboards.view.localised import localisation_of
 from strata.dashboards.view.maps import build_maps
 from strata.dashboards.view.provenance import asked_words, build_provenance
 from strata.dashboards.view.read_at import read_at_words
 from strata.dashboards.view.schema import SCHEMA_NAME, validate_view
 from strata.dashboards.view.series import build_series, default_choice
+from strata.dashboards.view.stages import build_stages
 from strata.dashboards.view.tables import Json, RunTables, read_run
-from strata.dashboards.view.text import without_paths
+from strata.dashboards.text import without_paths
 from strata.dashboards.view.verdict import build_verdict
 
 SOURCES: Json = {
     "verdict.kinds[].onsets": "summary.json kinds.*.instruments.*.onset",
     "verdict.kinds[].items, used, accuracy": "summary.json kinds.*",
     "verdict.caveats": "summary.json warnings; behaviour.parquet; curves.parquet; format_check.json; manifest.json",
-    "behaviour.rows[].accuracy, low, high": "summary.json families[].by_likelihood; behaviour.parquet correct_by_likelihood",
-    "behaviour.rows[].decides": "summary.json families[].accuracy, chance, decided_by",
-    "behaviour.rows[].choice_accuracy": "summary.json families[].by_choice; behaviour.parquet correct_by_choice",
+    "behaviour.rows[].accuracy, low, high": "summary.json families.*.behaviour.by_likelihood; behaviour.parquet correct_by_likelihood",
+    "behaviour.rows[].decides": "summary.json families.*.behaviour.accuracy, chance, decided_by",
+    "behaviour.rows[].choice_accuracy": "summary.json families.*.behaviour.by_choice; behaviour.parquet correct_by_choice",
     "behaviour.rows[].onsets": "locations.parquet layer, depth, low, high",
     "series[].mean, low, high": "curves.parquet mean, low, high",
     "maps[].rows[].value": "curves.parquet mean minus baseline mean (base)",
     "maps[].rows[].low, high": "curves.parquet low, high of the measure before the baseline is taken off",
-    "verdict.kinds[].cause, effect": "summary.json kinds.*.located, why_not_located, instruments, pairs; order",
+    "verdict.sentences": "summary.json kinds.*.located, why_not_located, order, hypothesis; kinds.*.instruments",
+    "verdict.kinds[].place, located, why": "summary.json kinds.*.located, why_not_located",
+    "localisation": "summary.json families.*, kinds.*.cells, located, handover",
     "causal.lines[].mean, low, high": "curves.parquet mean, low, high of activation patching, ablation, damage, knockout, attribution",
     "causal.items[].values": "profiles.parquet value of activation patching",
-    "causal.attribution": "summary.json attribution",
-    "causal.pairs": "summary.json kinds.*.pairs",
-    "behaviour.rows[].causes": "locations.parquet layer, low, high, p, q, n of activation patching and ablation",
+    "causal.attribution": "summary.json families.*.attribution",
+    "causal.pairs": "summary.json families.*.pairs, offered",
     "run.asked": "manifest.json config.framing",
     "items.columns": "behaviour.parquet; emergence from emergence.parquet, rows whose definition begins with settled",
     "emergence.kinds[].counts": "emergence.parquet stream, rows whose definition begins with settled",
@@ -54,7 +57,7 @@ SOURCES: Json = {
 class Report:
     """Everything `report.html` is made of."""
 
-    view: Json  # a valid strata.view/1
+    view: Json  # a valid strata.view/2
     blobs: Mapping[str, bytes]  # lens-map key -> gzip of its planar arrays
 
 
@@ -72,6 +75,7 @@ def build_report(run_dir: Path) -> Report:
     series = build_series(readings)
     behaviour = build_behaviour(run)
     mapped = {p.entry["item"]: p.entry["key"] for p in reversed(packed)}
+    localisation = localisation_of(run.summary)
     causal = build_causal(run, [p.entry["item"] for p in packed])
     view: Json = {
         "schema": SCHEMA_NAME,
@@ -86,7 +90,8 @@ def build_report(run_dir: Path) -> Report:
             "references": REFERENCES,
             "defaults": default_choice(readings),
         },
-        "verdict": build_verdict(run, series, behaviour["rows"]),
+        "verdict": build_verdict(run, localisation, series, behaviour["rows"]),
+        "localisation": build_stages(localisation),
         "comparability": [],
         "calibration": {"state": "not_run", "text": "Not calibrated on planted models yet: localisation error and interval "
                         "coverage of these instruments are unknown."},

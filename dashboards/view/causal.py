@@ -16,8 +16,9 @@ from strata.dashboards.view.causal_labels import (
     split_window,
 )
 from strata.dashboards.view.labels import kind_order
+from strata.dashboards.view.localised import is_first
 from strata.dashboards.view.tables import Json, Rows, RunTables
-from strata.dashboards.view.text import interval, number, significant, without_paths
+from strata.dashboards.text import interval, number, significant, without_paths
 
 POOLED = ("spans", "last", "all")
 """Positions that are no span's name, in the order of the map's columns; spans stand before them."""
@@ -186,6 +187,7 @@ def _limits(lines: list[Json]) -> list[float]:
 
 
 def _attribution(run: RunTables) -> list[Json]:
+    """Rank correlation over blocks of an attribution with the effect, as far as the run's schema says it of whole runs."""
     return [
         {"component": str(a.get("component")), "position": str(a.get("position")), "n": a.get("n"),
          "correlation": significant(a.get("correlation"), 3)}
@@ -194,13 +196,21 @@ def _attribution(run: RunTables) -> list[Json]:
 
 
 def _pairs(run: RunTables) -> list[Json]:
-    """Per kind how many pairs carried an intervention, and why the others did not."""
+    """Per kind how many pairs carried an intervention, and what became of the others."""
     out = []
+    families = run.summary.get("families") or {}
     for kind, value in sorted((run.summary.get("kinds") or {}).items(), key=lambda e: (kind_order(e[0]), e[0])):
-        pairs = value.get("pairs")
-        if isinstance(pairs, dict):
+        if is_first(run.summary):
+            pairs = value.get("pairs") or {}
+            usable = int(pairs.get("usable") or 0)
             left = sorted((pairs.get("excluded") or {}).items(), key=lambda e: (-int(e[1]), e[0]))
-            out.append({"kind": kind, "usable": int(pairs.get("usable") or 0),
+        else:
+            members = [family for family in families.values() if family["kind"] == kind]
+            usable = sum(int(family["pairs"]) for family in members)
+            others = sum(int(family["offered"]) for family in members) - usable
+            left = [("offered and not intervened on", others)] if others > 0 else []
+        if usable or left:
+            out.append({"kind": kind, "usable": usable,
                         "excluded": [[str(without_paths(str(reason))), int(n)] for reason, n in left]})  # fmt: skip
     return out
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.tables import Json, RunTables, patching_items, patching_rows
-from strata.dashboards.view.text import significant
+from strata.dashboards.text import significant
 
 MAX_ITEMS = 24
 _POOLED = ("spans", "last", "all")

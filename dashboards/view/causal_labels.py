@@ -48,6 +48,14 @@ CAUSAL_INSTRUMENTS: dict[str, Json] = {
 _ONE = {"value": 1, "text": "1: all the way"}
 _ZERO = {"value": 0, "text": "0: nothing"}
 _PATCHING: dict[str, Json] = {
+    "effect": {
+        "label": "Effect",
+        "unit": "mean of the share restored and the share lost",
+        "short": "effect",
+        "controls": (),
+        "lines": [_ZERO, _ONE],
+        "one": "1 = all the way",
+    },
     "denoise": {
         "label": "Denoise",
         "unit": "share of the logit difference restored",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 from strata.dashboards.view.causal import POOLED
-from strata.dashboards.view.causal_labels import COMPONENTS, METHODS
+from strata.dashboards.view.causal_labels import COMPONENTS, METHODS, measure_meta
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.maps import Json, describe, symmetric_limit, unanswered_note
 
@@ -11,18 +13,21 @@ _COMPONENT = "mlp_out"
 
 
 def build_causal_maps(causal: Json, behaviour: list[Json], n_layers: int) -> list[Json]:
-    """Activation patching at the spans and at the last position (excess, then denoise), and ablation by every method that ran."""
-    lines = [s for s in causal["lines"] if s["family"] is not None and s["component"] == _COMPONENT]
+    """Activation patching at the spans and at the last position (effect, excess, denoise), and ablation by every method that ran."""
+    of_families = [s for s in causal["lines"] if s["family"] is not None]
+    lines = [s for s in of_families if s["component"] == _COMPONENT]
     out = []
-    for measure, words in (("excess", "excess over the controls"), ("denoise", "denoise")):
-        of_measure = [s for s in lines if s["instrument"] == "patching" and s["measure"] == measure]
+    measures = ("effect", "effect of single blocks (1: all the way)"), ("excess", "denoise effect minus its controls"), ("denoise", "denoise effect (1: fully restored)")  # fmt: skip
+    for (measure, what), component in product(measures, ("mlp_out", "attn_out")):
+        of_measure = [
+            s for s in of_families
+            if (s["instrument"], s["measure"], s["component"]) == ("patching", measure, component) and (measure == "effect" or component == _COMPONENT)
+        ]  # fmt: skip
         for where, text in (("spans", "at its spans"), ("last", "at the last position")):
-            chosen = [
-                s for s in of_measure if (s["position"] == "last") == (where == "last") and s["position"] != "all"
-            ]
-            title = f"Activation patching of the {COMPONENTS[_COMPONENT]} {text}: {words}"
-            what = "denoise effect minus its controls" if measure == "excess" else "denoise effect (1: fully restored)"
-            out.append(_map(f"patching.{measure}.{where}", "patching", measure, title, what, ("away from the answer", "towards the answer"), chosen, behaviour, n_layers))  # fmt: skip
+            chosen = [s for s in of_measure if (s["position"] == "last") == (where == "last") and s["position"] != "all"]
+            title = f"Activation patching of the {COMPONENTS[component]} {text}: {measure_meta('patching', measure)['label'].lower()}"
+            name = f"patching.{measure}.{component}.{where}" if component != _COMPONENT else f"patching.{measure}.{where}"
+            out.append(_map(name, "patching", measure, title, what, ("away from the answer", "towards the answer"), chosen, behaviour, n_layers, component))  # fmt: skip
     for method in ("mean", "resample", "skip"):
         ablations = [s for s in lines if s["instrument"] == "ablation"]
         ablated = next((m for m in (f"specific.{method}", method) if any(s["measure"] == m for s in ablations)), None)
@@ -37,7 +42,7 @@ def build_causal_maps(causal: Json, behaviour: list[Json], n_layers: int) -> lis
 
 def _map(
     name: str, instrument: str, measure: str, title: str, unit: str, ends: tuple[str, str], lines: list[Json],
-    behaviour: list[Json], n_layers: int,
+    behaviour: list[Json], n_layers: int, component: str = _COMPONENT,
 ) -> Json | None:  # fmt: skip
     if not lines:
         return None
@@ -52,7 +57,7 @@ def _map(
     layers = list(range(n_layers))
     return {
         "id": name, "instrument": instrument, "measure": measure, "title": title, "unit": unit,
-        "caption": f"A cell is the mean over a family's pairs when the {COMPONENTS[_COMPONENT]} of that block alone is edited; "
+        "caption": f"A cell is the mean over a family's pairs when the {COMPONENTS[component]} of that block alone is edited; "
         "dimmed where its 95 % interval covers 0 or no interval could be computed (fewer than 8 clusters)."
         + (" ✖: block 0 at a replaced token is token identity, not counted." if apart else ""),
         "apart": [0] if apart else [],

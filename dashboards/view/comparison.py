@@ -15,7 +15,7 @@ from strata.dashboards.view.comparison_schema import SCHEMA_NAME, validate_compa
 from strata.dashboards.view.comparison_similarity import build_similarity
 from strata.dashboards.view.labels import KINDS
 from strata.dashboards.view.provenance import asked_words, code_words, framing_facts, from_manifest, shown_facts
-from strata.dashboards.view.text import significant
+from strata.dashboards.text import significant
 
 Json = dict[str, Any]
 

@@ -19,7 +19,7 @@ from strata.dashboards.view.comparison_similarity import (
     with_dominant,
 )
 from strata.dashboards.view.comparison_words import path_free, was_asked
-from strata.dashboards.view.text import visible
+from strata.dashboards.text import visible
 
 Json = dict[str, Any]
 NAMES = {

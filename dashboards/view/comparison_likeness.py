@@ -7,7 +7,7 @@ from typing import Any
 from strata.dashboards.view.causal_labels import COMPONENTS, measure_meta
 from strata.dashboards.view.comparison_run import ComparisonRun
 from strata.dashboards.view.labels import MEASURES, instrument_label, kind_order
-from strata.dashboards.view.text import significant
+from strata.dashboards.text import significant
 
 Json = dict[str, Any]
 TELLING = ("logit_difference", "denoise", "mean")

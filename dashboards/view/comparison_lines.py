@@ -10,7 +10,7 @@ from strata.dashboards.view.comparison_run import ComparisonRun
 from strata.dashboards.view.labels import MEASURES, instrument_label, kind_order
 from strata.dashboards.view.maps import runs_text, symmetric_limit
 from strata.dashboards.view.tables import Rows
-from strata.dashboards.view.text import count, interval, number, significant, visible
+from strata.dashboards.text import count, interval, number, significant, visible
 from strata.experiments.answer_measures import BY_LIKELIHOOD, GENERATED, LOGIT_DIFFERENCE
 from strata.experiments.comparison_measures import (
     CROSSED,

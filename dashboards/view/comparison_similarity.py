@@ -10,7 +10,7 @@ from strata.dashboards.view.comparison_run import ComparisonRun
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.maps import runs_text
 from strata.dashboards.view.tables import Rows
-from strata.dashboards.view.text import count, number, significant, visible
+from strata.dashboards.text import count, number, significant, visible
 from strata.experiments.comparison_measures import STREAMS
 from strata.probes.errors import StrataError
 from strata.probes.similarity.dominant import DOMINANT_SHARE

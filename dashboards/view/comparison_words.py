@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from strata.dashboards.view.causes import block_band, order_words, p_words
 from strata.dashboards.view.comparison_run import ComparisonRun
 from strata.dashboards.view.labels import KINDS
-from strata.dashboards.view.text import interval, number, significant, without_paths
+from strata.dashboards.sentences.localisation import located_words, order_sentence
+from strata.dashboards.sentences.places import ends_words
+from strata.dashboards.text import number, p_words, significant, without_paths
 from strata.experiments.answer_measures import AGREEING, DECIDING_RULE, MEASURES, deciding_label
 from strata.experiments.compare.agreement import CLAIMED_ON, claimed_by_generated
 from strata.experiments.compare.hypothesis import SPLIT
+from strata.experiments.results.kinds import Located, Order
 
 Json = dict[str, Any]
 ESTIMATES = ("base", "distilled", "control", "change", "control_change", "difference_in_differences")
@@ -234,7 +236,7 @@ def build_locations(run: ComparisonRun) -> Json:
                 {
                     "kind": kind, "role": role, "base": place_words(located.get("base"), was_sought(run, "base")), "after": place_words(located.get(role), was_sought(run, role)),
                     "located": bool(located.get("base") and located.get(role)),
-                    "value": significant(moved.get("difference")), "low": significant(low), "high": significant(high),
+                    "value": significant(moved.get("difference", moved.get("value"))), "low": significant(low), "high": significant(high),
                     "low90": significant(narrow[0]), "high90": significant(narrow[1]),
                     "p": p_words(significant(moved.get("p"))), "pairs": moved.get("pairs"), "clusters": moved.get("clusters"),
                     "verdict": str(moved.get("verdict") or "undetermined"), "reason": path_free(moved.get("reason") or ""),
@@ -249,13 +251,13 @@ def build_locations(run: ComparisonRun) -> Json:
 
 
 def _orders(run: ComparisonRun) -> list[Json]:
-    """In which order the kinds stand in each model; numbers only where both are located in it."""
+    """In which order the kinds stand in each model; none of a comparison by the rule that is withdrawn."""
     order = run.comparison.get("order") or {}
-    orders = []
-    for role in (role for role in run.roles if role in order and was_sought(run, role)):
-        located = {kind: (run.comparison["kinds"][kind].get("located") or {}).get(role) for kind in LOCATED_KINDS}
-        orders.append({"role": role, "text": order_words(order[role], located)})
-    return orders
+    return [
+        {"role": role, "text": order_sentence(Order.model_validate(order[role])).text}
+        for role in run.roles
+        if "cells" in (order.get(role) or {}) and was_sought(run, role)
+    ]
 
 
 def was_sought(run: ComparisonRun, role: str) -> bool:
@@ -264,12 +266,14 @@ def was_sought(run: ComparisonRun, role: str) -> bool:
 
 
 def place_words(located: Json | None, sought: bool = True) -> str:
-    """`block 12 [10–14], depth 0.42 [0.35, 0.47]`, `not located` or `not looked for`."""
+    """`attention at the last token (move), blocks 21–23 [20, 24], depth 0.75`, `undetermined` or `not looked for`."""
     if not located:
-        return "not located" if sought else "not looked for"
-    low, high = located.get("interval") or (None, None)
-    depth = interval(*(located.get("depth_interval") or (None, None)))
-    return f"block {located['layer']}{block_band(low, high)}, depth {number(located.get('depth'))}{' ' + depth if depth else ''}"
+        return "undetermined" if sought else "not looked for"
+    if "extent" not in located:
+        return "not shown: made by the first rule, which is withdrawn"
+    place = Located.model_validate(located)
+    only = "" if place.general else ", for these families"
+    return f"{located_words(place)} {ends_words(place.interval)}, depth {number(place.depth)}{only}"
 
 
 def build_halves(run: ComparisonRun) -> list[Json]:

@@ -7,7 +7,7 @@ from typing import Any
 from strata.dashboards.view.emergence import emergence_by_item
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.tables import Json, RunTables
-from strata.dashboards.view.text import significant
+from strata.dashboards.text import significant
 
 MAX_ROWS = 5000
 MAX_PROMPT_CHARACTERS = 400_000

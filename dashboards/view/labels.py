@@ -58,9 +58,6 @@ INSTRUMENTS: dict[str, Json] = {
 # Shown greyed as "not run" when absent; the others appear only when they ran.
 EXPECTED_INSTRUMENTS = (
     "patching",
-    "ablation",
-    "knockout",
-    "attribution",
     "probe.linear",
     "probe.mass_mean",
     "lens.logit",
@@ -72,7 +69,7 @@ MEASURES: dict[str, Json] = {
         "label": "Held-out accuracy",
         "unit": "share of held-out items",
         "range": [0, 1],
-        "references": ["chance", "control_accuracy", "embedding_only", "random_init"],
+        "references": ["chance", "shuffled", "control_accuracy", "embedding_only", "random_init"],
         "line": None,
     },
     "selectivity": {
@@ -117,13 +114,14 @@ MEASURES: dict[str, Json] = {
         "unit": "share of items",
         "range": [0, 1],
         "references": [],
-        "line": {"value": 0.5, "text": "0.5: no better than an unrelated answer"},
+        "line": {"value": 0.5, "text": "0.5: as often as in another item's prompt"},
     },
     "entropy": {"label": "Entropy", "unit": "nats", "range": None, "references": [], "line": None},
 }
 
 REFERENCES: dict[str, str] = {
-    "chance": "chance (majority rate)",
+    "chance": "chance (commonest label)",
+    "shuffled": "shuffled labels",
     "control_accuracy": "control task",
     "embedding_only": "embedding only",
     "random_init": "random weights",

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from safetensors import SafetensorError, safe_open
 
 from strata.dashboards.view.tables import Json, RunTables
-from strata.dashboards.view.text import number, visible
+from strata.dashboards.text import number, visible
 from strata.probes.errors import StrataError
 
 NATS_STEP = 0.05

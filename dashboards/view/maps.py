@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from strata.dashboards.view.labels import INSTRUMENTS, instrument_label, kind_order
-from strata.dashboards.view.text import number, significant
+from strata.dashboards.text import number, significant
 
 Json = dict[str, Any]
 

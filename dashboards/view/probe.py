@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from strata.dashboards.view.build import axes_of
 from strata.dashboards.view.probe_sentences import sentences
 from strata.dashboards.view.provenance import code_words, from_manifest, shown_facts
-from strata.dashboards.view.text import count, significant, without_paths
+from strata.dashboards.text import count, significant, without_paths
 from strata.experiments.probe.summary import PROBE_SCHEMA
 from strata.experiments.probe.tables import TABLES
 from strata.experiments.run_files import check_run, read_manifest, read_object

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from strata.dashboards.view.text import count, interval, listed, number, visible
+from strata.dashboards.text import count, interval, listed, number, visible
 
 Json = dict[str, Any]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from strata.dashboards.view.tables import Json, RunTables
-from strata.dashboards.view.text import count, visible, without_paths
+from strata.dashboards.text import count, visible, without_paths
 from strata.experiments.items.framing import FRAMING_TEXT
 
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))

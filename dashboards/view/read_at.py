@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from strata.dashboards.view.tables import Rows
-from strata.dashboards.view.text import listed, visible
+from strata.dashboards.text import listed, visible
 
 
 def read_at_words(behaviour: Rows) -> str:

@@ -1,4 +1,4 @@
-"""Is this a `strata.view/1`? A small JSON schema, the validator for it, and the one sentence when it is not."""
+"""Is this a `strata.view/2`? A small JSON schema, the validator for it, and the one sentence when it is not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from strata.probes.errors import StrataError
 
-SCHEMA_NAME = "strata.view/1"
+SCHEMA_NAME = "strata.view/2"
 Json = dict[str, Any]
 
 _NUMBER = {"type": ["number", "null"]}
@@ -24,6 +24,7 @@ def _list(items: Json) -> Json:
     return {"type": "array", "items": items}
 
 
+_LOCALISED = {"enum": ["ok", "not_run", "withdrawn"]}
 _STATE = _object({"state": {"enum": ["ok", "not_run", "empty"]}, "text": _TEXT})
 _AXIS = _object({"label": _TEXT, "count": {"type": "integer"}, "depth": _NUMBERS})
 _ONSET = _object(
@@ -49,11 +50,20 @@ VIEW_SCHEMA: Json = _object(
         "axes": _object({"stream": _AXIS, "block": _AXIS}),
         "labels": _object({"kinds": _list(_TEXT), "instruments": {"type": "object"}, "measures": {"type": "object"}}),
         "verdict": _object(
-            {"word": {"enum": ["retrieval-first", "reasoning-first", "together", "undetermined"]}, "sentence": _TEXT,
-             "effect": {"type": ["object", "null"]},
+            {"state": _LOCALISED, "word": {"enum": ["retrieval-first", "reasoning-first", "together", "undetermined"]},
+             "sentences": _list(_object({"about": _TEXT, "head": _TEXT, "rest": _TEXT})),
              "kinds": _list(_object({"kind": _TEXT, "items": {"type": "integer"}, "used": {"type": "integer"},
-                                     "onsets": _list(_ONSET), "located": _TEXT})),
+                                     "onsets": _list(_ONSET), "located": _TEXT, "place": {"type": ["object", "null"]}, "why": _TEXT})),
              "caveats": _list(_object({"code": _TEXT, "text": _TEXT})), "would_change": _TEXT}
+        ),
+        "localisation": _object(
+            {"state": _LOCALISED, "text": _TEXT,
+             "rows": _list(_object({"family": _TEXT, "kind": _TEXT, "place": _TEXT, "interval": _TEXT, "roles": _list(_TEXT), "control": _TEXT,
+                                    "why": _TEXT, "note": _TEXT, "pairs": {"type": "integer"}, "entities": {"type": "integer"}})),
+             "cells": _list(_object({"kind": _TEXT, "cell": _TEXT, "label": _TEXT, "effect": _TEXT, "control": _TEXT, "excess": _TEXT,
+                                     "counts": _TEXT, "gained": _TEXT})),
+             "choices": _list(_object({"id": _TEXT, "text": _TEXT, "aria": _TEXT})),
+             "figures": {"type": "object"}, "palettes": {"type": "object"}}
         ),
         "comparability": _list(_object({"code": _TEXT, "text": _TEXT, "views": _list(_TEXT)})),
         "calibration": _STATE,
@@ -150,6 +160,6 @@ def _is(value: Any, wanted: str | list[str]) -> bool:
 
 
 def validate_view(view: Any) -> None:
-    """Raises StrataError naming the first departure from `strata.view/1`; says nothing when there is none."""
+    """Raises StrataError naming the first departure from `strata.view/2`; says nothing when there is none."""
     for problem in problems(view):
         raise StrataError(f"This is not a {SCHEMA_NAME}: {problem}", "Rebuild it with `strata report RUN`")

@@ -8,7 +8,7 @@ from typing import Any
 
 from strata.dashboards.view.labels import MEASURES, instrument_label, kind_order, measure_label
 from strata.dashboards.view.tables import Rows
-from strata.dashboards.view.text import interval, number, significant
+from strata.dashboards.text import interval, number, significant
 
 Json = dict[str, Any]
 _KEY = ("instrument", "measure", "kind", "family", "target", "scheme", "position", "axis")

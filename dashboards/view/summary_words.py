@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from strata.dashboards.sentences.families import COLUMNS, COMPACT, compact_rows, family_rows
+from strata.dashboards.sentences.localisation import sentences
+from strata.dashboards.view.localised import FIRST_RULE, localisation_of
 from strata.experiments.answer_measures import ANSWERED_RIGHT, deciding_label
 
 
@@ -15,31 +18,8 @@ def answered_words(kind_summary: dict[str, Any]) -> str:
     return f"{kind_summary['accuracy']:.0%} {ANSWERED_RIGHT} ({by}), {kind_summary['used']} used"
 
 
-def located_words(kind_summary: dict[str, Any]) -> str:
-    """The block with its interval and support, or why there is none."""
-    located = kind_summary["located"]
-    if located is None:
-        return f"{'not located' if kind_summary.get('sought', True) else 'not looked for'}: {kind_summary['why_not_located']}"
-    band = "" if located["interval"] is None else f" [{', '.join(f'{end:.0f}' for end in located['interval'])}]"
-    return (
-        f"located in block {located['layer']}{band}, depth {located['depth']:.2f} "
-        f"(p = {located['p']:.2g}, {located['n']} pairs in {located['clusters']} clusters)"
-    )
-
-
-def instrument_words(instrument: dict[str, Any]) -> str:
-    """The onset of a read-out, the place of an intervention, or why there is none."""
-    return _onset_words(instrument) if "onset" in instrument else _place_words(instrument)
-
-
-def _place_words(instrument: dict[str, Any]) -> str:
-    if instrument["layer"] is None:
-        return f"no place: {instrument.get('reason', 'no block stands out')}"
-    band = "" if instrument["interval"] is None else f" [{', '.join(f'{end:.0f}' for end in instrument['interval'])}]"
-    return f"block {instrument['layer']}{band}, peak {instrument['peak']:.2f}, p = {instrument['p']:.2g}"
-
-
-def _onset_words(instrument: dict[str, Any]) -> str:
+def onset_words(instrument: dict[str, Any]) -> str:
+    """The onset of a read-out, or why there is none."""
     onset = instrument["onset"]
     if onset is None:
         return f"no onset sought: {instrument['reason']}"
@@ -49,3 +29,24 @@ def _onset_words(instrument: dict[str, Any]) -> str:
     ends = [str(end) if end is not None else "none" for end in interval or ()]
     band = f" [{', '.join(ends)}]" if ends else ", no interval (fewer than 8 clusters)"
     return f"from stream {onset['layer']}{band}, depth {onset['depth']:.2f} (n = {onset['n']})"
+
+
+def said_words(summary: dict[str, Any]) -> list[str]:
+    """Where answers are made, in which order, what becomes of the hypothesis, a sentence each; one of a withdrawn rule."""
+    localisation = localisation_of(summary)
+    return [FIRST_RULE] if localisation is None else [sentence.text for sentence in sentences(localisation)]
+
+
+def places_table(summary: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Columns and rows, one a family: place, interval, roles, its control; none of a withdrawn rule."""
+    localisation = localisation_of(summary)
+    return COLUMNS, [] if localisation is None else [row.cells for row in family_rows(localisation)]
+
+
+def compact_table(summary: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]], list[str]]:
+    """The same for a narrow terminal, and why families aren't placed, a line a family."""
+    localisation = localisation_of(summary)
+    if localisation is None:
+        return COMPACT, [], []
+    whys = [f"{row.family}: not placed: {row.why}" for row in family_rows(localisation) if row.why]
+    return COMPACT, list(compact_rows(localisation)), whys

@@ -12,9 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from strata.experiments.run_files import FILES, MANIFEST_SCHEMA, SUMMARY_SCHEMA, check_manifest, is_whole
+from strata.experiments.schema_1 import SCHEMA as FIRST_SCHEMA
 from strata.experiments.schema_1 import as_read, rows_as_read, spellings
 from strata.probes.errors import StrataError
 
+SUMMARY_SCHEMAS = tuple(dict.fromkeys(("strata.summary/2", SUMMARY_SCHEMA, FIRST_SCHEMA)))
+"""The newest first; of the first one everything is read but its places."""
 Json = dict[str, Any]
 Rows = list[dict[str, Any]]
 
@@ -63,7 +66,7 @@ def read_run(run_dir: Path) -> RunTables:
     return RunTables(
         run_dir=run_dir,
         manifest=manifest,
-        summary=as_read(summary),
+        summary=as_read(summary) if summary.get("schema") == FIRST_SCHEMA else summary,
         behaviour=behaviour,
         curves=table_rows(run_dir / "curves.parquet"),
         emergence=table_rows(run_dir / "emergence.parquet"),
@@ -77,13 +80,14 @@ def read_run(run_dir: Path) -> RunTables:
 
 def check_whole(run_dir: Path, manifest: Json | None, summary: Json | None) -> None:
     """Raises StrataError when a file isn't what the run wrote, or is of a schema that this version doesn't read."""
-    for name, content, schema in (
-        ("manifest.json", manifest, MANIFEST_SCHEMA),
-        ("summary.json", summary, SUMMARY_SCHEMA),
+    for name, content, schemas in (
+        ("manifest.json", manifest, (MANIFEST_SCHEMA,)),
+        ("summary.json", summary, SUMMARY_SCHEMAS),
     ):
-        if content is not None and content.get("schema", schema) != schema:
+        if content is not None and content.get("schema", schemas[0]) not in schemas:
             raise StrataError(
-                f"{run_dir / name} is {content['schema']!r}, this page reads {schema!r}", "Use the Strata that wrote it"
+                f"{run_dir / name} is {content['schema']!r}, this page reads {schemas[0]!r}",
+                "Use the Strata that wrote it",
             )
     if manifest is not None:
         check_manifest(run_dir, manifest)

@@ -4,53 +4,68 @@ from __future__ import annotations
 
 from typing import Any
 
-from strata.dashboards.view.causes import causal_sentence, intermediates_words, kind_cause
+from strata.dashboards.sentences.intermediates import intermediates_words
+from strata.dashboards.sentences.localisation import Sentence, located_words, sentences
+from strata.dashboards.sentences.places import span_words
+from strata.dashboards.sentences.reasons import why_not_located
 from strata.dashboards.view.labels import kind_order
+from strata.dashboards.view.localised import FIRST_RULE
 from strata.dashboards.view.tables import RunTables
-from strata.dashboards.view.text import count, interval, listed, number, significant, stream_range, without_paths
+from strata.dashboards.text import count, interval, listed, number, significant, stream_range, without_paths
+from strata.experiments.results.kinds import KindLocalisation, Localisation
 
 Json = dict[str, Any]
 _SHORT = {"probe": "Linear probe", "lens": "Logit lens"}
 WOULD_CHANGE = (
-    "Activation patching and ablation experiments that agree on a block beyond a permutation null: "
-    "only they can show which layer the model uses."
+    "Interventions: only they can show which part of the model makes the answer, and where."
 )
-
 WOULD_CHANGE_CAUSAL = (
-    "More pairs or other families that move the intervals, a control that reaches the effect, "
-    "or a calibration on planted models that finds these instruments off."
+    "More families or pairs that move the intervals, a control that is made elsewhere, "
+    "or a calibration on planted models that finds this rule off."
 )
 
 
-def build_verdict(run: RunTables, series: list[Json], behaviour: list[Json]) -> Json:
-    """Sentence, per-kind rows and caveats. Every n belongs to the items its own sentence is about."""
-    kinds = [_kind(run, name, value, behaviour) for name, value in _ordered(run.summary.get("kinds", {}))]
+def build_verdict(
+    run: RunTables, localisation: Localisation | None, series: list[Json], behaviour: list[Json]
+) -> Json:
+    """Sentences, a row a kind, and caveats. Every n belongs to the items its own sentence is about.
+
+    `localisation`: None of a run whose places are withdrawn.
+    """
+    kinds = [_kind(run, localisation, name, value, behaviour) for name, value in _ordered(run.summary.get("kinds", {}))]
     names = {k["kind"] for k in kinds}
-    order = run.summary.get("order") or {}
-    causal = any(k["cause"] for k in kinds)
+    state = localised_state(localisation)
+    told = [] if localisation is None else sentences(localisation)
+    readings = Sentence("readings", *_readings(kinds))
+    first = [Sentence("withdrawn", "No place is shown. ", FIRST_RULE)] if localisation is None else []
     return {
-        "word": order.get("verdict") or "undetermined",
-        "sentence": " ".join(
-            p for p in (causal_sentence(kinds, order) if causal else "", _sentence(kinds, causal)) if p
-        ),
-        "effect": None if order.get("difference") is None else dict(order),
+        "state": state,
+        "word": "undetermined" if localisation is None else localisation.order.verdict,
+        "sentences": [{"about": s.about, "head": s.head, "rest": s.rest} for s in (*first, *told, readings)],
         "intermediates": intermediates_words(run.summary.get("intermediates")) if "composite" in names else "",
-        "ordered": {"knowledge", "reasoning"} <= names,
+        "ordered": localisation is not None and {"knowledge", "reasoning"} <= names,
         "quick": bool(run.summary.get("quick")),
-        "causal": causal,
         "kinds": kinds,
         "caveats": _caveats(run, kinds, series, behaviour),
-        "would_change": WOULD_CHANGE_CAUSAL if causal else WOULD_CHANGE,
+        "would_change": WOULD_CHANGE_CAUSAL if state == "ok" else WOULD_CHANGE,
     }
+
+
+def localised_state(localisation: Localisation | None) -> str:
+    """`withdrawn`: places by the first rule; `not_run`: no intervention was made; `ok`."""
+    if localisation is None:
+        return "withdrawn"
+    measured = any(family.cells for family in localisation.families.values())
+    return "ok" if measured or any(kind.cells for kind in localisation.kinds.values()) else "not_run"
 
 
 def _ordered(kinds: Json) -> list[tuple[str, Json]]:
     return sorted(kinds.items(), key=lambda e: (kind_order(e[0]), e[0]))
 
 
-def _kind(run: RunTables, name: str, value: Json, behaviour: list[Json]) -> Json:
+def _kind(run: RunTables, localisation: Localisation | None, name: str, value: Json, behaviour: list[Json]) -> Json:
     families = [b for b in behaviour if b["kind"] == name]
-    cause = kind_cause(value)
+    of_kind = None if localisation is None else localisation.kinds.get(name)
     return {
         "kind": name,
         "items": int(value.get("items") or 0),
@@ -58,10 +73,31 @@ def _kind(run: RunTables, name: str, value: Json, behaviour: list[Json]) -> Json
         "accuracy": significant(value.get("accuracy")),
         "families": len(families),
         "families_answered": sum(b["answered"] for b in families),
-        "located": "not tested" if cause is None else cause["text"],
-        "cause": cause,
+        **_place(run, localisation, name, of_kind),
         "onsets": [_onset(short, value, run.n_layers) for short in ("probe", "lens")],
     }
+
+
+def _place(run: RunTables, localisation: Localisation | None, name: str, of_kind: KindLocalisation | None) -> Json:
+    """Where the kind is made: for its row in the table, and for its strip as depths."""
+    out: Json = {"located": "not shown", "place": None, "tested": "", "why": ""}
+    if localisation is None or of_kind is None:
+        return out
+    located = of_kind.located
+    if located is None:
+        why = of_kind.why_not_located
+        sought = why is None or why.code not in ("no-interventions", "not-asked")
+        reason = "" if why is None else why_not_located(why)
+        return out | {"located": "undetermined" if sought else "not looked for", "why": reason}
+    span = span_words(family.span for family in localisation.families.values() if family.kind == name)
+    ends = [located.first / run.n_layers, (located.last + 1) / run.n_layers]
+    wide = [located.interval[0] / run.n_layers, (located.interval[1] + 1) / run.n_layers]
+    return out | {
+        "located": located_words(located, span),
+        "tested": f"{located.families} of {count(located.of, 'family', 'families')}",
+        "place": {"cell": located.cell, "first": located.first, "last": located.last, "interval": list(located.interval),
+                  "depth": significant(located.depth), "ends": [significant(end) for end in ends], "wide": [significant(end) for end in wide]},
+    }  # fmt: skip
 
 
 def _onset(short: str, kind: Json, n_layers: int) -> Json:
@@ -89,22 +125,6 @@ def _onset(short: str, kind: Json, n_layers: int) -> Json:
     return out | {"text": text}
 
 
-def _clause(kind: Json) -> str:
-    parts, states = [], []
-    for onset, word in zip(kind["onsets"], ("decodable", "readable"), strict=True):
-        if onset["state"] == "not_run":
-            states.append(f"{onset['label'].lower()} not run")
-        elif onset["layer"] is None:
-            parts.append(f"{word} at no stream (n = {onset['n']})")
-        else:
-            band = f", 95 % interval {stream_range(onset)}" if onset["low"] is not None else ""
-            parts.append(
-                f"{word} from stream {onset['layer']} (depth {number(onset['depth'])}{band}, n = {onset['n']})"
-            )
-    clause = "becomes " + " and ".join(parts) if parts else "was not looked for"
-    return clause + (f" ({', '.join(states)})" if states else "")
-
-
 def _short_clause(kind: Json) -> str:
     parts = []
     for onset, word in zip(kind["onsets"], ("decodable", "readable"), strict=True):
@@ -115,22 +135,13 @@ def _short_clause(kind: Json) -> str:
     return " and ".join(parts)
 
 
-def _sentence(kinds: list[Json], causal: bool) -> str:
+def _readings(kinds: list[Json]) -> tuple[str, str]:
+    """What can be read, which need not be used; the table has depth, interval and n of every onset."""
     shown = [k for k in kinds if k["kind"] in ("knowledge", "reasoning")] or kinds[:2]
     if not shown:
-        return "No items were asked, so nothing can be said."
-    if causal:  # the table beneath has depth, interval and n of every onset
-        return (
-            "; ".join(
-                f"{'on' if i else 'On'} {k['kind']} items the answer is {_short_clause(k)}" for i, k in enumerate(shown)
-            )
-            + "."
-        )
-    first = "; ".join(f"{'on' if i else 'On'} {k['kind']} items the answer {_clause(k)}" for i, k in enumerate(shown))
-    return (
-        first + ". Whether the model uses what can be decoded or read there was not tested, "
-        "so no layer is called located" + (" and the order stays undetermined." if len(shown) > 1 else ".")
-    )
+        return "No items were asked", ", so nothing can be said."
+    clauses = [f"on {kind['kind']} items the answer is {_short_clause(kind)}" for kind in shown]
+    return "Beside it", f": {'; '.join(clauses)}."
 
 
 def _caveats(run: RunTables, kinds: list[Json], series: list[Json], behaviour: list[Json]) -> list[Json]:
@@ -164,8 +175,18 @@ def _caveats(run: RunTables, kinds: list[Json], series: list[Json], behaviour: l
             add("contradiction", text)
     _format_caveats(run, add)
     for warning in run.summary.get("warnings") or []:
-        add("warning", str(without_paths(str(warning))).rstrip(".") + ".")
+        add("warning", warning_words(warning).rstrip(".") + ".")
     return out
+
+
+def warning_words(warning: Any) -> str:
+    """A warning as it was written, or a code with its numbers in words."""
+    if isinstance(warning, dict):
+        about = {name: value for name, value in warning.items() if name not in ("code", "text")}
+        said = str(warning.get("text") or str(warning.get("code") or "").replace("-", " ").capitalize())
+        listed_values = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in about.items())
+        warning = said if "text" in warning or not about else f"{said} ({listed_values})"
+    return str(without_paths(str(warning)))
 
 
 def _contradictions(kind: Json, series: list[Json]) -> list[str]:

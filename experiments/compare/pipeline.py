@@ -20,11 +20,11 @@ from strata.experiments.compare.generated_layer_swaps import MEASURE as GENERATE
 from strata.experiments.compare.generated_layer_swaps import generated_layer_swaps, split_of
 from strata.experiments.compare.layer_changes import layer_changes
 from strata.experiments.compare.likeness import likeness_rows
-from strata.experiments.compare.location_change import moved, not_moved
+from strata.experiments.compare.location_change import moved, not_moved, place_depths
 from strata.experiments.compare.models import NEEDS_BOTH, Models, Openers
 from strata.experiments.compare.pair_stages import check_pairs, write_weights
 from strata.experiments.compare.paired import BASE, Role
-from strata.experiments.compare.shared_pairs import SharedPairs, eligible
+from strata.experiments.compare.shared_pairs import eligible
 from strata.experiments.compare.shared_prompt_prefix import shared_prompt_prefix
 from strata.experiments.compare.similarity import similarity_rows
 from strata.experiments.compare.specs import Specs
@@ -39,12 +39,10 @@ from strata.experiments.comparison_measures import (
     STREAMS,
     WEIGHTS,
 )
-from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.jsonl import write_items
 from strata.experiments.items.schema import KINDS
 from strata.experiments.lens_fits import text_sha256
-from strata.experiments.locate.causal.effects import Effects
-from strata.experiments.locate.kept import kept_effects, streams_store
+from strata.experiments.locate.kept import streams_store
 from strata.experiments.locate.pipeline import RESULTS as LOCATED
 from strata.experiments.locate.pipeline import ask, locate
 from strata.experiments.locate.questions import Questions, Source, questions_for
@@ -199,7 +197,7 @@ class _Comparison:
             rows = {role: asked[role] for role in self.models.roles}
         same_items = self._comparable(ANSWERS, "items")
         same_layers = self._comparable(LAYERS, "items", "tokens", "depth")
-        among = eligible(self.questions.encoded, rows, same_layers, self.locate_config)
+        among = eligible(rows, same_layers)
         located = {}
         for role in self.models.held_first:
             with run.stage(f"locate {role}"):
@@ -217,7 +215,7 @@ class _Comparison:
                 likeness = likeness_rows(tables, self.questions.items, seed=seed)
                 run.write_table("likeness", rows_to_table(list(likeness), LIKENESS))
             if not run.finished(MOVED):
-                run.write_json(MOVED, self._moved(rows, among, summaries))
+                run.write_json(MOVED, self._moved(among, summaries))
             moved = run.read_json(MOVED)
         with run.stage("streams"):
             self._streams(rows)
@@ -267,7 +265,7 @@ class _Comparison:
             command=self.run_directory.manifest["command"], batch_tokens=self.batch_tokens, progress=self.progress,
         )  # fmt: skip
 
-    def _locate(self, role: Role, shared: SharedPairs | None) -> dict[str, Any]:
+    def _locate(self, role: Role, among: frozenset[str] | None) -> dict[str, Any]:
         summary = self.run_directory.path / role / "summary.json"
         made = all(self.run_directory.finished(name) for name in FROM_ACTIVATIONS)
         if not made and not (summary.parent / "activations").exists():
@@ -276,25 +274,17 @@ class _Comparison:
         return locate(
             self.models.get(role), self.locate_config, self.run_directory.path / role, items=self.items,
             command=self.run_directory.manifest["command"], batch_tokens=self.batch_tokens, keep_activations=True,
-            pairs_among=shared.among if shared else None, pairs_like=shared.like if shared else None, progress=self.progress,
+            pairs_among=among, progress=self.progress,
         )  # fmt: skip
 
     def _run_id(self, role: Role) -> str:
         return str(read_manifest(self.run_directory.path / role)["run_id"])
 
     def _moved(
-        self,
-        rows: Mapping[Role, Sequence[Mapping[str, Any]]],
-        among: Mapping[Role, SharedPairs],
-        summaries: Mapping[Role, Mapping[str, Any]],
+        self, among: Mapping[Role, frozenset[str]], summaries: Mapping[Role, Mapping[str, Any]]
     ) -> dict[Role, dict[str, Any]]:
-        n_layers = self.models.about(BASE).n_layers
-
-        def effects_of(role: Role, items: Sequence[EncodedItem]) -> Effects:
-            return kept_effects(self.run_directory.path / role, self._run_id(role), items, n_layers)
-
         located = {
-            role: frozenset(kind for kind, of_kind in summary["kinds"].items() if of_kind.get("located") is not None)
+            role: [kind for kind, of_kind in summary["kinds"].items() if of_kind.get("located") is not None]
             for role, summary in summaries.items()
         }
         changes = {}
@@ -304,9 +294,12 @@ class _Comparison:
             elif any((summaries[model].get("causal") or {}).get("map", "none") == "none" for model in (BASE, role)):
                 changes[role] = not_moved("no intervention was made")
             else:
-                changes[role] = moved(
-                    self.questions.encoded, rows, among, effects_of, located, role, self.locate_config
-                )
+                depths = {
+                    model: place_depths(summaries[model], table_of(self.run_directory.path / model, "places"))
+                    for model in (BASE, role)
+                }
+                sides = {model: located[model] for model in (BASE, role)}
+                changes[role] = moved(depths[BASE], depths[role], sides, seed=self.config.locate.seed)
         return changes
 
     def _streams(self, rows: Mapping[Role, Sequence[Mapping[str, Any]]]) -> None:

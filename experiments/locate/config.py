@@ -40,12 +40,10 @@ class LocateConfig:
     lens_maps: int = 16
     """Items whose whole lens map (every stream × token) is kept for the page."""
     causal_map: str = "default"
-    """Which interventions are made: `none`, `quick`, `default`, or `full` (every component, position and control)."""
-    pairs: int = 18
-    """Minimal pairs of each kind that are intervened on, three or more of a family, shared out over its answered families;
-    of two-hop items half as many, eight at least."""
-    windows: tuple[int, ...] = ()
-    """Sizes of windows of consecutive blocks that are edited together, beside single blocks."""
+    """How much is intervened: `none`; `quick`: places only; `default`: necessity, heads, knockout and ablations beside them;
+    `full`: ablations of attention too, on more pairs."""
+    pairs: int = 48
+    """Most minimal pairs of a family that are intervened on: 12 at first, more while its place is wide."""
     damage_texts: int = 6
     """Neutral texts on which an ablation's general damage is measured."""
     quick: bool = False
@@ -56,7 +54,7 @@ class LocateConfig:
     """File that the tuned and Jacobian lenses are fitted on; None: text sampled from the model itself."""
 
     def __post_init__(self) -> None:
-        for name in ("families", "positions", "lenses", "windows"):
+        for name in ("families", "positions", "lenses"):
             values = getattr(self, name)
             object.__setattr__(self, name, tuple(dict.fromkeys(values)))
         if "last" not in self.positions or "logit" not in self.lenses:
@@ -71,8 +69,6 @@ class LocateConfig:
             raise StrataError(f"--framing is {self.framing!r}", f"Choose among: {', '.join(FRAMINGS)}")
         if self.prompt_prefix and self.framing == "raw":
             raise StrataError("Raw text has no prompt prefix", "Give a framing with it: chat or empty-think")
-        if any(size < 2 for size in self.windows):
-            raise StrataError("--windows holds a size below 2", "Single blocks are always there; give 2 or more")
         if self.pairs < 1 or self.damage_texts < 2:
             raise StrataError(
                 "--pairs needs at least 1 and --damage-texts at least 2",

@@ -40,7 +40,7 @@ def lens_curves(
     used = used_items(behaviour)
     done, total = 0, len(lenses) * len(config.positions)
     for lens in lenses:
-        by_measure = lens_values(store, [encoded_item.key for encoded_item in questions.encoded], lens)
+        by_measure = lens_values(store, questions.encoded, lens)
         for place, position in enumerate(config.positions):
             measures = _lens_measures(
                 {name: values[..., place].double().numpy() for name, values in by_measure.items()}
@@ -85,13 +85,16 @@ def probe_measures(
     items = [index for scored in members for index in scored.items]
     correct = np.concatenate([scored.correct for scored in members]).astype(float)
     n_streams = correct.shape[1]
-    majority = np.concatenate([scored.majority_correct for scored in members]).astype(float)
+    commonest = np.concatenate([scored.commonest for scored in members]).astype(float)
     measures: dict[str, Values] = {
         "accuracy": correct,
-        "chance": np.repeat(majority[:, None], n_streams, axis=1),
+        "chance": np.repeat(commonest[:, None], n_streams, axis=1),
         "embedding_only": np.repeat(correct[:, :1], n_streams, axis=1),
         "log_loss": -np.concatenate([scored.log_likelihood for scored in members]),
     }
+    shuffled = [scored.shuffled_correct for scored in members]
+    if all(refitted is not None for refitted in shuffled):
+        measures["shuffled"] = np.concatenate([refitted for refitted in shuffled if refitted is not None])
     controls = [scored.control_correct for scored in members]
     if all(control is not None for control in controls):
         control = np.concatenate([c for c in controls if c is not None]).astype(float)
@@ -134,12 +137,11 @@ def _probe_lines(
 
 
 def _lens_measures(values: Mapping[str, Values]) -> dict[str, Values]:
-    rank, answer, null = values["rank"], values["answer_logprob"], values["null_logprob"]
-    missing = np.isnan(answer) | np.isnan(null)
+    rank, excess = values["rank"], values["margin"] - values["margin_elsewhere"]
     return dict(values) | {
         "rank": np.log1p(rank),
         "top1": np.where(np.isnan(rank), np.nan, rank == 0),
-        "above_null": np.where(missing, np.nan, answer > null),
+        "above_null": np.where(np.isnan(excess), np.nan, excess > 0),
     }
 
 

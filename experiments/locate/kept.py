@@ -10,9 +10,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.locate.causal.choose import as_pair
-from strata.experiments.locate.causal.effects import Effects
-from strata.experiments.locate.causal.intervene import read_back
 from strata.experiments.locate.places import PLACES, Place
 from strata.probes.store import ActivationStore
 
@@ -37,13 +34,5 @@ def kept_streams(
 
 
 def effects_store(run: Path, run_id: str) -> ActivationStore:
-    """Raw shifts and drops by pair, as `intervene` leaves them."""
+    """What was measured on the pairs of each family, one shard a family."""
     return ActivationStore(run / "activations" / "causal", {"run": run_id})
-
-
-def kept_effects(run: Path, run_id: str, items: Sequence[EncodedItem], n_layers: int) -> Effects:
-    """The effects of the pairs of `items` from a run that kept its activations."""
-    store = effects_store(run, run_id)
-    return Effects(
-        tuple(items), read_back(store, [as_pair(encoded_item) for encoded_item in items], n_layers), n_layers
-    )

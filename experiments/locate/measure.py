@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.locate.elsewhere import other_prompts
 from strata.experiments.locate.places import PLACES, places_of
 from strata.experiments.locate.questions import unrelated_ids
 from strata.experiments.shard import Shard
@@ -23,7 +24,9 @@ from strata.probes.progress import Progress, silent
 from strata.probes.prompts import Prompt
 from strata.probes.store import ActivationStore
 
-TARGETS = ("answer", "foil", "null")
+TARGETS = ("answer", "foil", "null", "lent_answer", "lent_null")
+"""What every stream is read for; the last two are answer and unrelated answer of the item that this prompt is lent to
+(`strata.experiments.locate.elsewhere`)."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def measure(
     likeliest token there, of the whole vocabulary.
     A kill loses at most one shard.
     """
-    nulls = unrelated_ids(encoded)
+    targets = _targets(encoded)
     todo = [index for index, encoded_item in enumerate(encoded) if encoded_item.key not in store]
     if not todo:
         return
@@ -82,7 +85,7 @@ def measure(
             members = [todo[row] for row in batch.rows]
             items = [encoded[index] for index in members]
             named = _at_positions(batch, len(wanted.positions))
-            tensors = _lens_tensors(checkpoint, named, items, [nulls[index] for index in members], wanted, n_choices)
+            tensors = _lens_tensors(checkpoint, named, items, targets[members], wanted, n_choices)
             if wanted.streams:
                 tensors["streams"] = batch.values.cpu()
             tensors["present"] = named.present.to(torch.uint8)
@@ -90,6 +93,18 @@ def measure(
     finally:
         # Also when stopped half-way: what has been measured is kept.
         shard.flush()
+
+
+def _targets(encoded: Sequence[EncodedItem]) -> Int[Tensor, "item target"]:
+    """Token ids in the order of `TARGETS`."""
+    nulls = unrelated_ids(encoded)
+    lent_to = {lender: item for item, lender in enumerate(other_prompts(encoded)) if lender is not None}
+    rows = []
+    for index, encoded_item in enumerate(encoded):
+        borrower = lent_to.get(index)
+        lent = (None, None) if borrower is None else (encoded[borrower].answer_id, nulls[borrower])
+        rows.append([_or_none(token) for token in (encoded_item.answer_id, encoded_item.foil_id, nulls[index], *lent)])
+    return torch.tensor(rows)
 
 
 def _private(place: str) -> str:
@@ -114,17 +129,11 @@ def _lens_tensors(
     checkpoint: Checkpoint,
     batch: CapturedBatch,
     items: Sequence[EncodedItem],
-    nulls: Sequence[int | None],
+    ids: Int[Tensor, "item target"],
     wanted: Pass,
     n_choices: int,
 ) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
-    ids = torch.tensor(
-        [
-            [encoded_item.answer_id, _or_none(encoded_item.foil_id), _or_none(null)]
-            for encoded_item, null in zip(items, nulls, strict=True)
-        ]
-    )
     for lens in wanted.lenses:
         tensors |= _read_present(checkpoint, batch, ids, lens)
     if wanted.lenses:

@@ -20,8 +20,8 @@ from strata.experiments.locate.behaviour import (
     full_choice_log_probs,
     mark_unanswered_families,
 )
-from strata.experiments.locate.causal.choose import Chosen, choose_pairs
-from strata.experiments.locate.causal.stage import causal_self_tests, causal_stage
+from strata.experiments.locate.causal.pair_tests import causal_self_tests
+from strata.experiments.locate.causal.stage import causal_stage
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.curves import lens_curves, probe_curves
 from strata.experiments.locate.form import form_of
@@ -35,9 +35,8 @@ from strata.experiments.locate.readings import emergence_table, profiles_table
 from strata.experiments.locate.summary import locations_of, summarise
 from strata.experiments.run import RunDirectory, rows_to_table
 from strata.experiments.run_files import SUMMARY_SCHEMA
-from strata.experiments.schema_1 import as_read, as_written
 from strata.experiments.self_test_record import note_tests, record_tests
-from strata.experiments.tables import BEHAVIOUR, CURVES, LOCATIONS, PROBES, PROFILES
+from strata.experiments.tables import BEHAVIOUR, CURVES, LOCATIONS, PLACES, PROBES, PROFILES, WINDOWS
 from strata.probes.backends.contract import Backend
 from strata.probes.backends.gate import admit
 from strata.probes.backends.torch_hooks import TorchHooks
@@ -50,7 +49,15 @@ from strata.probes.store import ActivationStore
 
 RESULTS = (
     *("behaviour.parquet", "profiles.parquet", "emergence.parquet", "probes.parquet", "curves.parquet"),
-    *("locations.parquet", "families.json", "format_check.json", "lens_maps.json", "lens_maps.safetensors"),
+    *(
+        "locations.parquet",
+        "windows.parquet",
+        "places.parquet",
+        "families.json",
+        "format_check.json",
+        "lens_maps.json",
+        "lens_maps.safetensors",
+    ),
     *("items.jsonl", "summary.json"),
 )
 """What a finished run holds; whatever is missing is made again."""
@@ -67,15 +74,13 @@ def locate(
     batch_tokens: int | None = None,
     keep_activations: bool = False,
     pairs_among: Collection[str] | None = None,
-    pairs_like: Chosen | None = None,
     progress: Progress = silent,
     on_run: Callable[[Path], None] = lambda path: None,
 ) -> dict[str, Any]:
     """Runs `locate` into the run directory `out` and returns its summary.json.
 
     A second call with the same checkpoint, items and configuration resumes; with others it raises StrataError.
-    `pairs_among`: ids of the items that may be intervened on, where `config.paired_with` names other models; `pairs_like`: what
-    was chosen in one of them, of which only those that this model answers are intervened on.
+    `pairs_among`: ids of the items that may be intervened on, where `config.paired_with` names other models.
     Raises NotSupportedError for an architecture that isn't read rightly, SelfTestError when another identity that must hold fails.
 
     ```
@@ -88,7 +93,7 @@ def locate(
     status = "stopped"
     try:
         _describe(run, checkpoint, questions, options or {})
-        summary = _stages(run, checkpoint, config, questions, batch_tokens, (pairs_among, pairs_like), progress)
+        summary = _stages(run, checkpoint, config, questions, batch_tokens, pairs_among, progress)
         status = "done"
         if not keep_activations:
             shutil.rmtree(out / "activations", ignore_errors=True)
@@ -172,19 +177,22 @@ def _stages(
     config: LocateConfig,
     questions: Questions,
     batch_tokens: int | None,
-    shared: tuple[Collection[str] | None, Chosen | None],
+    among: Collection[str] | None,
     progress: Progress,
 ) -> dict[str, Any]:
     if run.complete(RESULTS):
-        return as_read(run.read_object("summary.json", SUMMARY_SCHEMA))
+        return run.read_object("summary.json", SUMMARY_SCHEMA)
     asked = _ask(run, checkpoint, config, questions, batch_tokens, progress)
     backend, budget, lenses, store = asked.backend, asked.budget, asked.lenses, asked.store
     behaviour, encoded = asked.behaviour, questions.encoded
     with run.stage("causal self-tests"):
-        pairs = choose_pairs(encoded, behaviour, config.pairs, config.seed, among=shared[0], like=shared[1])
-        record_tests(run, causal_self_tests(checkpoint, pairs, config))
+        record_tests(run, causal_self_tests(checkpoint, encoded, behaviour, config))
     with run.stage("interventions"):
-        causal = causal_stage(run, checkpoint, pairs, config, progress=progress)
+        causal = causal_stage(
+            run, checkpoint, backend, encoded, behaviour, config, among=among, budget=budget, progress=progress
+        )
+        run.write_table("windows", rows_to_table(list(causal.windows), WINDOWS))
+        run.write_table("places", rows_to_table(list(causal.places), PLACES))
     with run.stage("random-init"):
         fresh = _random_init(run, checkpoint, config, questions, batch_tokens, progress) if config.random_init else None
     with run.stage("probes"):
@@ -216,7 +224,7 @@ def _stages(
         )
     run.manifest["batch"] = {"tokens": budget.tokens, "halvings": budget.halvings}
     summary = summarise(run, checkpoint, questions, behaviour, locations, probed, causal, config)
-    run.write_json("summary.json", as_written(summary))
+    run.write_json("summary.json", summary)
     return summary
 
 

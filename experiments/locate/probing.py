@@ -20,12 +20,16 @@ from strata.experiments.parts import read_part, write_part
 from strata.experiments.run import RunDirectory
 from strata.probes.errors import StrataError
 from strata.probes.linear import PENALTIES, Precision, ProbeResult, online_code_length, probe_streams
+from strata.probes.linear.refitted_chance import commonest, refitted_chance
 from strata.probes.progress import Progress, silent
 from strata.probes.store import ActivationStore
 from strata.probes.threads import threads_for
 
 PRECISION = Precision(tolerance=1e-5, max_iterations=150)
 """In nats: far below what a few dozen held-out items can show, and several times faster than the benchmark's."""
+
+SHUFFLES = 5
+"""Refits under labels dealt anew, behind the baseline of what decides an onset."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,10 @@ class Scored:
     """Right while held out."""
     log_likelihood: Float[np.ndarray, "item stream"]
     """Natural log of the probability of the true label while held out."""
-    majority_correct: Bool[np.ndarray, " item"]
-    """Whether the training majority was right."""
+    commonest: Bool[np.ndarray, " item"]
+    """Whether the item's label is the most frequent one of all items probed."""
+    shuffled_correct: Float[np.ndarray, "item stream"] | None
+    """Share of refits under shuffled labels that named the item rightly; None where none were made."""
     control_correct: Bool[np.ndarray, "item stream"] | None
     """Right on the control task, under the template scheme."""
     compression: Float[np.ndarray, " stream"] | None
@@ -108,7 +114,8 @@ def _one(
         items=tuple(target.items[index] for index in tensors["kept"]),
         correct=tensors["correct"].astype(bool),
         log_likelihood=tensors["log_likelihood"],
-        majority_correct=tensors["majority_correct"].astype(bool),
+        commonest=tensors["commonest"].astype(bool),
+        shuffled_correct=tensors.get("shuffled_correct"),
         control_correct=tensors["control_correct"].astype(bool) if "control_correct" in tensors else None,
         compression=tensors.get("compression"),
     )
@@ -148,10 +155,15 @@ def _probe(
         "kept": result.kept.astype(np.int64),
         "correct": result.correct.astype(np.uint8),
         "log_likelihood": result.log_likelihood.astype(np.float64),
-        "majority_correct": result.majority_correct.astype(np.uint8),
+        "commonest": commonest(result).astype(np.uint8),
     }
     if result.control_correct is not None:
         tensors["control_correct"] = result.control_correct.astype(np.uint8)
+    if (target.name, target.position, target.scheme, target.source) == ("answer", "last", "cluster", "model"):
+        with threads_for(x.numel()):
+            tensors["shuffled_correct"] = refitted_chance(
+                x, result, clusters, shuffles=SHUFFLES, seed=config.seed, probe=target.probe, precision=PRECISION
+            )
     bits = None
     if (
         target.name == "answer"

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.locate.elsewhere import other_prompts
 from strata.experiments.locate.measure import TARGETS
 from strata.experiments.tables import EMERGENCE, PROFILES
 from strata.probes.lens.emergence import ABOVE_NULL, DEFINITIONS, NEVER, SETTLED, above_null, settled
@@ -17,14 +19,28 @@ from strata.probes.store import ActivationStore
 
 
 def lens_values(
-    store: ActivationStore, keys: Sequence[str], lens: str
+    store: ActivationStore, encoded: Sequence[EncodedItem], lens: str
 ) -> dict[str, Float[Tensor, "item stream position"]]:
-    """Every measure of one lens; NaN where an item lacks the position or the target."""
+    """Every measure of one lens, of all items of a run; NaN where an item lacks the position or the target.
+
+    `margin`: log-probability of the answer less that of an unrelated answer of its family. `margin_elsewhere`: the same margin
+    in another item's prompt. Only their difference is about the item: the first alone is above 0 for more than half of the
+    items where a model merely prefers common words.
+    """
+    keys = [encoded_item.key for encoded_item in encoded]
     log_probs = store.read(f"lens.{lens}.log_probs", keys)
-    values = {f"{name}_logprob": log_probs[..., column] for column, name in enumerate(TARGETS)}
+    read = {name: log_probs[..., column] for column, name in enumerate(TARGETS)}
+    values = {f"{name}_logprob": read[name] for name in ("answer", "foil", "null")}
+    lent = read["lent_answer"] - read["lent_null"]
+    elsewhere = torch.full_like(lent, torch.nan)
+    for item, lender in enumerate(other_prompts(encoded)):
+        if lender is not None:
+            elsewhere[item] = lent[lender]
     rank = store.read(f"lens.{lens}.rank", keys).double()
     return values | {
         "logit_difference": values["answer_logprob"] - values["foil_logprob"],
+        "margin": values["answer_logprob"] - values["null_logprob"],
+        "margin_elsewhere": elsewhere,
         "rank": rank.where(rank >= 0, float("nan")),
         "entropy": store.read(f"lens.{lens}.entropy", keys),
     }
@@ -37,7 +53,7 @@ def profiles_table(
     keys = [encoded_item.key for encoded_item in encoded]
     parts = []
     for lens in lenses:
-        for measure, values in lens_values(store, keys, lens).items():
+        for measure, values in lens_values(store, encoded, lens).items():
             array = values.double().numpy()
             items, streams, places = np.nonzero(np.isfinite(array))
             columns = {
@@ -65,13 +81,13 @@ def emergence_table(
     keys = [encoded_item.key for encoded_item in encoded]
     rows: dict[str, list[object]] = {name: [] for name in EMERGENCE.names}
     for lens in lenses:
-        values = lens_values(store, keys, lens)
+        values = lens_values(store, encoded, lens)
         for place, position in enumerate(positions):
             ranks = values["rank"][..., place].nan_to_num(-1).long()
             there = (ranks >= 0).any(1)
             by_definition = {
                 SETTLED: settled(ranks),
-                ABOVE_NULL: above_null(values["answer_logprob"][..., place], values["null_logprob"][..., place]),
+                ABOVE_NULL: above_null(values["margin"][..., place], values["margin_elsewhere"][..., place]),
             }
             for name, streams in by_definition.items():
                 for row in there.nonzero()[:, 0].tolist():

@@ -18,6 +18,8 @@ from strata.experiments.locate.curves import probe_measures, random_init_of, use
 from strata.experiments.locate.probing import Probed
 from strata.experiments.locate.questions import Questions, entity_of
 from strata.experiments.locate.readings import lens_values
+from strata.experiments.results.families import FamilyResult
+from strata.experiments.results.reasons import WhyNotPlaced
 from strata.experiments.run import RunDirectory
 from strata.experiments.run_files import SUMMARY_SCHEMA
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -29,13 +31,14 @@ PROBE_RULE = (
     "({}) lies above 0; folds share no entity"
 )
 BASELINES = {
-    "chance": "training majority",
+    "shuffled": "probes of shuffled labels, fitted anew",
+    "chance": "rate of the commonest label",
     "embedding_only": "embedding alone",
     "random_init": "random-initialised model",
 }
 LENS_RULE = (
-    "first of three streams in a row at which the 95 % lower bound of the share of items whose answer is likelier than an "
-    "unrelated answer of its family lies above one half"
+    "first of three streams in a row at which the 95 % lower bound of the share of items whose answer stands further above an "
+    "unrelated answer of its family than in another item's prompt lies above one half"
 )
 
 
@@ -73,9 +76,9 @@ def locations_of(
     keys = [encoded_item.key for encoded_item in questions.encoded]
     last = config.positions.index("last")
     for lens in lenses:
-        values = lens_values(store, keys, lens)
-        answer, null = (values[f"{name}_logprob"][..., last] for name in ("answer", "null"))
-        above = torch.where(answer.isnan() | null.isnan(), torch.nan, (answer > null).double()).numpy()
+        values = lens_values(store, questions.encoded, lens)
+        excess = (values["margin"] - values["margin_elsewhere"])[..., last]
+        above = torch.where(excess.isnan(), torch.nan, (excess > 0).double()).numpy()
         for kind in KINDS:
             members_of = [
                 i
@@ -103,9 +106,8 @@ def summarise(
     causal: Causal,
     config: LocateConfig,
 ) -> dict[str, Any]:
-    """`summary.json`, version 1. `located` and `order` come from the interventions alone (`causal.verdict`)."""
+    """`summary.json`, version 2. `located`, `order` and `hypothesis` come from the interventions alone."""
     used = used_items(behaviour)
-    families = run.read_json("families.json")
     kinds: dict[str, Any] = {}
     for kind in KINDS:
         rows = [row for row in behaviour if row["kind"] == kind]
@@ -118,13 +120,9 @@ def summarise(
             "accuracy": float(np.mean([row["answered"] for row in asked])) if asked else None,
             "decided_by": decided_by(asked),
             "excluded": dict(Counter(row["reason"] for row in rows if row["reason"])),
-            "located": causal.kinds[kind]["located"],
-            "sought": causal.kinds[kind]["sought"],
-            "why_not_located": causal.kinds[kind]["why_not_located"],
-            "pairs": causal.kinds[kind]["pairs"],
+            "not_intervened_on": dict(causal.excluded.get(kind, {})),
+            **causal.fields["kinds"][kind],
             "instruments": {
-                "patching": causal.kinds[kind]["patching"],
-                "ablation": causal.kinds[kind]["ablation"],
                 "probe": _instrument(locations, kind, "probe.linear", _why_no_probe(probed, kind)),
                 "lens": _instrument(
                     locations, kind, "lens.logit", f"none of the {kind} items used has an unrelated answer"
@@ -140,20 +138,34 @@ def summarise(
     return {
         "schema": SUMMARY_SCHEMA,
         "run": run.run_id,
-        "checkpoint": {"spec": identity.spec, "sha256": identity.weights_sha256},
+        "checkpoint": {"spec": identity.spec, "identity": dict(identity.parts)},
         "n_layers": checkpoint.n_layers,
         "seed": config.seed,
         "framing": config.framing,
+        "families": _families(run.read_json("families.json"), causal.fields["families"]),
         "kinds": kinds,
-        "families": families,
-        "order": dict(causal.order),
+        "order": dict(causal.fields["order"]),
+        "hypothesis": list(causal.fields["hypothesis"]),
         "causal": dict(causal.settings),
-        "attribution": list(causal.attribution),
         "intermediates": dict(causal.intermediates),
         "quick": config.quick,
         "limited": questions.limited,
         "warnings": list(run.manifest["warnings"]),
     }
+
+
+def _families(asked: Sequence[Mapping[str, Any]], localised: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What interventions say of each family and, under `behaviour`, how it is answered."""
+    families: dict[str, Any] = {}
+    own = [str(family["family"]) for family in asked]
+    for behaviour, name in zip(asked, own, strict=True):
+        called = name if own.count(name) == 1 else f"{behaviour['kind']} {name}"
+        said = localised.get(called) or FamilyResult(
+            kind=behaviour["kind"], pairs=0, entities=0, answers=0, offered=0, answered_both=None,
+            why_not_placed=WhyNotPlaced(code="no-interventions"),
+        ).model_dump(mode="json")  # fmt: skip
+        families[called] = {**said, "behaviour": dict(behaviour)}
+    return families
 
 
 def _warn(run: RunDirectory, kinds: Mapping[str, Any]) -> None:
@@ -184,25 +196,25 @@ def decodable_before_readable(probe: Mapping[str, Any] | None, lens: Mapping[str
 
 
 def _contradictions(run: RunDirectory, kind: str, summary: Mapping[str, Any]) -> None:
-    """A block writes the stream behind it: read-outs that come later or much earlier than it contradict the causal site."""
+    """A block writes the stream behind it: read-outs at the last position that come before it contradict its place there."""
     located = summary["located"]
-    if located is None:
+    if located is None or located["cell"] not in ("move", "work_out"):
         return
-    written = located["layer"] + 1
+    first, last = located["interval"]
     for name, verb in (("probe", "decodable"), ("lens", "readable")):
         onset = summary["instruments"][name]["onset"]
         stream = None if onset is None else onset["layer"]
         if stream is None:
             continue
-        if stream > written:
+        if stream > last + 1:
             run.warn(
-                f"{kind.capitalize()} is located in block {located['layer']}, but its answer is {verb} at the last position only "
-                f"from stream {stream} on: between them it is moved or rewritten"
+                f"{kind.capitalize()} answers are made in blocks {first} to {last}, but at the last position they are {verb} only "
+                f"from stream {stream} on: between them the answer is moved or rewritten"
             )
-        elif stream < written - 1:
+        elif stream < first:
             run.warn(
-                f"{kind.capitalize()} is located in block {located['layer']}, but its answer is {verb} from stream {stream} on, "
-                "before that block writes: an earlier copy that the located block does not need, or a decoy"
+                f"{kind.capitalize()} answers are made in blocks {first} to {last}, but {verb} from stream {stream} on: an earlier "
+                "copy that these blocks don't need, or something that goes with the answer"
             )
 
 
@@ -240,6 +252,15 @@ def _onset(values: np.ndarray, baselines: Sequence[np.ndarray], clusters: Sequen
     return onset(values, baselines, clusters, draws=config.draws, seed=config.seed)
 
 
+def _power(onset: Onset) -> str:
+    """How small a value would have been seen: where there is no onset, it says how much that means."""
+    if onset.lower_bound is None:
+        return f"not decided with {onset.n_clusters} clusters, 8 are needed"
+    if onset.smallest_seen is None:
+        return f"{onset.n_clusters} clusters"
+    return f"with {onset.n_clusters} clusters a value of {onset.smallest_seen:.2f} would have been seen"
+
+
 def _location(
     kind: str, family: str | None, instrument: str, measure: str, onset: Onset, n_layers: int, rule: str
 ) -> dict[str, Any]:
@@ -255,7 +276,5 @@ def _location(
         "high": onset.high,
         "p": None,
         "n": onset.n_items,
-        "method": rule
-        if onset.lower_bound is not None
-        else f"{rule}; not decided with {onset.n_clusters} clusters, 8 are needed",
+        "method": f"{rule}; {_power(onset)}",
     }

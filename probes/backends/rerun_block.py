@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from strata.probes.backends.recording import Recording
-from strata.probes.backends.shared_prefix import NoRestartError, SharedPrefix, attention_by
+from strata.probes.backends.shared_prefix import NoRestartError, SharedPrefix, Watch, attention_by
 from strata.probes.checkpoints.quiet import first_line
 
 
@@ -19,15 +19,16 @@ def rerun_block(
     h: Float[Tensor, "variant item token d_model"],
     start: int,
     blocked: Float[Tensor, "variant item query token"] | None = None,
+    watch: Watch | None = None,
 ) -> Float[Tensor, "variant item token d_model"]:
     """What leaves block `layer` when `h` enters it at the columns from `start` on. Hooks and gradients work as usual.
 
-    `blocked` is added to the attention scores. Raises NoRestartError for a block whose arguments can't be cut.
+    `blocked` is added to the attention scores; `watch` is shown the attention weights. Raises NoRestartError for a block whose arguments can't be cut.
     """
     n = len(h)
     call, recorded = recording.calls[layer], recording.attention[layer]
     attention = SharedPrefix(
-        n, recorded.keys[:, :, :start], recorded.values[:, :, :start], recorded.mask[:, :, start:], blocked
+        n, recorded.keys[:, :, :start], recorded.values[:, :, :start], recorded.mask[:, :, start:], blocked, watch
     )
     columns = _Columns(recording.n_columns, start, n)
     block = recording.checkpoint.anatomy.blocks[layer].block

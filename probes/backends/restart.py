@@ -78,7 +78,7 @@ def sweep(
     Raises StrataError, before any model time is spent, for blocks, columns or values that don't exist or don't fit.
     """
     _check(recording, variants, where, keep)
-    groups = _alike(where.amin(1), recording.n_columns)
+    groups = rows_of_like_reach(where.amin(1), recording.n_columns)
     with torch.no_grad():
         if len(groups) == 1:
             return _Sweep(recording, variants, where, keep, chunk_tokens).run()
@@ -93,7 +93,7 @@ def sweep(
         return all_ends
 
 
-def _alike(starts: Int[Tensor, " item"], n_columns: int) -> list[Int[Tensor, " row"]]:
+def rows_of_like_reach(starts: Int[Tensor, " item"], n_columns: int) -> list[Int[Tensor, " row"]]:
     """Rows that are recomputed together: everybody's columns are recomputed from the first edited one of their group on.
 
     A group spans a quarter of its columns, plus one: below that a sweep of its own costs more than the idle columns.

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from strata.probes.errors import StrataError
 
 AttentionFunction = Callable[..., tuple[Tensor, None]]
+Watch = Callable[[Float[Tensor, "item group variant repeat query token"]], None]
 
 _KNOWN_OPTIONS = frozenset(
     {"dropout", "scaling", "is_causal", "sliding_window", "softcap", "position_ids", "use_cache", "cache_position"}
@@ -105,6 +106,8 @@ class SharedPrefix:
     """Added to the scores of the queries, over the prefix and the queries' own tokens."""
     blocked: Float[Tensor, "variant item query token"] | None = None
     """Added on top, run by run."""
+    watch: Watch | None = None
+    """Is shown the attention weights."""
 
     def __call__(
         self,
@@ -135,7 +138,10 @@ class SharedPrefix:
         split = split + self.mask[:, :, None, None]
         if self.blocked is not None:
             split = split + rearrange(self.blocked, "e b q c -> b 1 e 1 q c")
-        weights = rearrange(split.softmax(-1), "b g e r q c -> b g e (r q) c").to(value.dtype)
+        shares = split.softmax(-1)
+        if self.watch is not None:
+            self.watch(shares)
+        weights = rearrange(shares, "b g e r q c -> b g e (r q) c").to(value.dtype)
         mixed = weights[..., n_prefix:] * own_values if n_queries == 1 else weights[..., n_prefix:] @ own_values
         if n_prefix:
             over = rearrange(weights[..., :n_prefix], "b g e rq c -> b g (e rq) c") @ self.values

@@ -11,6 +11,7 @@ from strata.probes.errors import NotSupportedError
 
 _ATTENTION = ("self_attn", "attn", "attention", "self_attention")
 _MLP = ("mlp", "feed_forward", "ffn", "block_sparse_moe")
+_OUTPUT_PROJECTION = ("o_proj", "c_proj", "out_proj", "dense", "wo")
 _FINAL_NORM = ("norm", "ln_f", "final_layer_norm", "final_layernorm")
 _LAST_WRITERS = (
     ("post_self_attn_layernorm", "post_mlp_layernorm"),  # GLM-4
@@ -29,6 +30,8 @@ class BlockParts:
     """Its output (the first element of a tuple) is what attention adds to the stream: a post-norm where there is one."""
     mlp: nn.Module
     """Its output is what the MLP adds to the stream: a post-norm where there is one."""
+    output_projection: nn.Module | None = None
+    """Reads the heads' outputs side by side; None where it has no known name."""
 
 
 @dataclass(frozen=True)
@@ -104,16 +107,27 @@ def _parts(model: nn.Module, block: Any) -> BlockParts:
     if attention is None or mlp is None:
         lacks = "attention" if attention is None else "MLP"
         raise NotSupportedError(name_of(model), f"{type(block).__name__} has no {lacks} under any known name")
+    projection = _output_projection(attention)
     for names in _LAST_WRITERS:
         if all(hasattr(block, name) for name in names):
-            return BlockParts(block, getattr(block, names[0]), getattr(block, names[1]))
+            return BlockParts(block, getattr(block, names[0]), getattr(block, names[1]), projection)
     # Gemma norms before and after, OLMo 2 only after; in Llama `post_attention_layernorm` comes *before* the MLP.
     norms_after = hasattr(block, "pre_feedforward_layernorm") or not hasattr(block, "input_layernorm")
     if norms_after and hasattr(block, "post_attention_layernorm") and hasattr(block, "post_feedforward_layernorm"):
-        return BlockParts(block, block.post_attention_layernorm, block.post_feedforward_layernorm)
+        return BlockParts(block, block.post_attention_layernorm, block.post_feedforward_layernorm, projection)
     if all(hasattr(block, name) for name in ("post_attention_layernorm", "pre_mlp_layernorm", "post_mlp_layernorm")):
-        return BlockParts(block, block.post_attention_layernorm, block.post_mlp_layernorm)  # AFMoE
-    return BlockParts(block, attention, mlp)
+        return BlockParts(block, block.post_attention_layernorm, block.post_mlp_layernorm, projection)  # AFMoE
+    return BlockParts(block, attention, mlp, projection)
+
+
+def _output_projection(attention: nn.Module) -> nn.Module | None:
+    """The module of that name nearest to the top: GPT-Neo has one attention inside another."""
+    named = [
+        (path.count("."), module)
+        for path, module in attention.named_modules()
+        if path.rpartition(".")[2] in _OUTPUT_PROJECTION
+    ]
+    return min(named, key=lambda entry: entry[0])[1] if named else None
 
 
 def _contribution_scale(block: Any, config: Any) -> float:

@@ -1,7 +1,7 @@
 """At which stream does an item's answer become readable for good? "Never" is an answer.
 
-Two definitions: `settled` asks for the top rank from there to the end, `above_null` only for more than an unrelated
-answer of the same family gets, at three streams in a row.
+Two definitions: `settled` asks for the top rank from there to the end, `above_null` only for a margin
+over an unrelated answer of the same family that another item's prompt doesn't give, at three streams in a row.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ NEVER = -1
 SETTLED, ABOVE_NULL = "settled", "above_null"
 DEFINITIONS = {
     SETTLED: "first stream from which the answer is the most likely token at every stream up to the last",
-    ABOVE_NULL: "first of three streams in a row at which the answer is likelier than an unrelated answer",
+    ABOVE_NULL: (
+        "first of three streams in a row at which the answer stands further above an unrelated answer than in another item's prompt"
+    ),
 }
 
 
@@ -26,10 +28,10 @@ def settled(ranks: Int[Tensor, "item stream"], *, within: int = 0) -> Int[Tensor
 
 
 def above_null(
-    answer: Float[Tensor, "item stream"], null: Float[Tensor, "item stream"], *, run: int = 3
+    margin: Float[Tensor, "item stream"], elsewhere: Float[Tensor, "item stream"], *, run: int = 3
 ) -> Int[Tensor, " item"]:
-    """First stream that starts `run` streams in a row with answer > null; NEVER if there is none. NaN is never above."""
-    return first_run(answer > null, run)
+    """First stream that starts `run` streams in a row with margin > elsewhere; NEVER if there is none. NaN is never above."""
+    return first_run(margin > elsewhere, run)
 
 
 def first_run(holds: Bool[Tensor, "item stream"], run: int) -> Int[Tensor, " item"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from jaxtyping import Float
@@ -44,6 +45,9 @@ class Onset:
     """Items with a value behind the curve."""
     n_clusters: int
     """Clusters they fall into; with fewer than eight there is no bound, so no onset is claimed."""
+    smallest_seen: float | None
+    """Smallest share that would have been seen (at even odds) with so many clusters, were the items of a cluster always right or
+    wrong together; null without a bound, and for values that aren't shares."""
     definition: str
     """The rule as a sentence."""
 
@@ -84,7 +88,7 @@ def onset(
     means = [_ratio(t.sum(0), b.sum(0)) for t, b in zip(tops, bottoms, strict=True)]
     excess = means[0] - (np.max(means[1:], axis=0) if baselines else 0.0)
     if n_clusters < MIN_CLUSTERS:
-        return Onset(None, None, None, None, None, excess, None, n_items, n_clusters, DEFINITION)
+        return Onset(None, None, None, None, None, excess, None, n_items, n_clusters, None, DEFINITION)
 
     drawn = [bootstrap_ratios(t, b, draws=draws, seed=seed) for t, b in zip(tops, bottoms, strict=True)]
     drawn_excess = drawn[0] - (np.max(drawn[1:], axis=0) if baselines else 0.0)
@@ -104,8 +108,22 @@ def onset(
         lower,
         n_items,
         n_clusters,
+        smallest_seen(float(np.median(np.max(means[1:], axis=0))), n_clusters, level) if baselines else None,
         DEFINITION,
     )
+
+
+def smallest_seen(baseline: float, n_clusters: int, level: float = 0.95) -> float | None:
+    """Smallest share p with `p − z √(p (1 − p) / n)` above a baseline's share: the upper end of Wilson's interval about it.
+
+    Null for a baseline that is no share.
+    """
+    if not 0 <= baseline <= 1:
+        return None
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    n = n_clusters
+    spread = z * np.sqrt(baseline * (1 - baseline) / n + z**2 / (4 * n**2))
+    return float((baseline + z**2 / (2 * n) + spread) / (1 + z**2 / n))
 
 
 def first_run(above: np.ndarray) -> np.ndarray:

@@ -6,6 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from strata.experiments.results.kinds import Localisation
+from strata.experiments.schema_1 import KEYS
+
 SPAN = {"knowledge": "subject", "reasoning": "operand", "composite": "subject", "control": "word"}
 CENTRE = {"knowledge": 0.29, "reasoning": 0.62, "composite": 0.5}
 COMPONENTS = ("block_out", "attn_out", "mlp_out", "resid_pre")
@@ -98,7 +101,7 @@ def causal_curves(rows: Sequence[Row], families: Sequence[Any], n_layers: int) -
         for layer in range(n_layers):
             for position in (span, "last", "all"):
                 for component in COMPONENTS:
-                    for measure in ("denoise", "noise", *CONTROLS):
+                    for measure in ("effect", "denoise", "noise", *CONTROLS):
                         if measure == "noise" and component == "resid_pre":
                             continue
                         add(
@@ -112,8 +115,8 @@ def causal_curves(rows: Sequence[Row], families: Sequence[Any], n_layers: int) -
                             0.07,
                         )
             for position in ("spans", "last"):
-                for measure in ("denoise", "excess", *CONTROLS):
-                    if (position, measure) == ("last", "denoise") or (position == "last" and measure in CONTROLS):
+                for measure in ("effect", "denoise", "excess", *CONTROLS):
+                    if (position, measure) in (("last", "denoise"), ("last", "effect")) or (position == "last" and measure in CONTROLS):
                         continue
                     add(
                         "patching",
@@ -217,67 +220,31 @@ def causal_profiles(rows: Sequence[Row], families: Sequence[Any], n_layers: int)
     return out
 
 
-def causal_locations(rows: Sequence[Row], families: Sequence[Any], n_layers: int) -> list[Row]:
-    """A block per family and instrument, with p and q; a family without support has none."""
-    out = []
-    for kind, family, members in _groups(rows, families):
-        for instrument in ("patching", "ablation"):
-            located = kind in CENTRE and len(members) >= 4
-            layer = int(CENTRE.get(kind, 0) * n_layers) if located else None
-            out.append({
-                "kind": kind, "family": family, "instrument": instrument, "measure": "effect", "layer": layer, "axis": "block",
-                "depth": None if layer is None else (layer + 0.5) / n_layers, "low": None if layer is None else layer - 1.0,
-                "high": None if layer is None else layer + 1.0, "p": 0.004 if located else 0.6, "q": (0.011 if located else 0.6) if family else None,
-                "n": len(members), "method": "50 % of the excess",
-            })  # fmt: skip
-    return out
-
-
-def add_causal(summary: Row, n_layers: int, quick: bool) -> Row:
-    """The causal fields of summary.json: retrieval and reasoning located, the other two kinds not."""
+def add_first_rule(summary: Row, n_layers: int, quick: bool) -> Row:
+    """The causal fields of summary.json, version 1, by its names: places by the rule that is withdrawn."""
     for kind, value in summary["kinds"].items():
-        value["pairs"] = {"usable": value["used"], "excluded": {"not aligned token by token": 3, "weak pair": 2}}
-        if kind in ("knowledge", "reasoning"):
-            layer = int(CENTRE[kind] * n_layers)
-            place = {
-                "layer": layer,
-                "depth": CENTRE[kind],
-                "interval": [layer - 1, layer + 1],
-                "p": 0.0004,
-                "n": value["used"],
-                "clusters": value["used"] - 2,
-            }
-            value["located"] = {
-                **place,
-                "depth_interval": [CENTRE[kind] - 0.04, CENTRE[kind] + 0.05],
-                "component": "mlp_out",
-            }
-            value["why_not_located"] = None
-            value["instruments"]["patching"] = {**place, "peak": 0.58, "method": "50 % of the excess"}
-            value["instruments"]["ablation"] = {**place, "p": 0.012, "peak": 0.5, "method": "50 % of the drop"}
-        else:
-            value["located"] = None
-            value["why_not_located"] = (
-                "its pairs fall into 7 clusters, 8 are needed"
-                if kind == "composite"
-                else "no block's mlp_out restores the answer beyond every control (p = 0.6)"
-            )
-            for name in ("patching", "ablation"):
-                value["instruments"][name] = {"layer": None, "reason": value["why_not_located"]}
-    summary["order"] = {
-        "difference": 0.33, "interval": [0.27, 0.39], "p": 0.0002, "verdict": "retrieval-first", "reason": None,
-        "raw": {"difference": 0.36, "interval": [0.3, 0.42], "p": 0.0002}, "explained_by_controls": 0.083,
-        "definition": "depth of reasoning − depth of retrieval, mlp_out denoising",
-    }  # fmt: skip
-    share = {"value": 0.75, "low": 0.4, "high": 0.93, "n": 8, "clusters": 8}
-    summary["intermediates"] = {
-        "n": 8,
-        "bridge_readable": share,
-        "bridge_read_first": share,
-        "bridge_used_first": share,
-        "items": [],
-    }
+        value["pairs"] = {"usable": value["used"], KEYS["excluded"]: {"not aligned token by token": 3, "weak pair": 2}}
+        layer = int(CENTRE.get(kind, 0.5) * n_layers)
+        place = {"layer": layer, "depth": CENTRE.get(kind, 0.5), "interval": [layer - 1, layer + 1], "p": 0.0004, "n": value["used"]}
+        value["located"] = {**place, "component": "mlp_out"}
+        value["why_not_located"] = None
+        value["instruments"][KEYS["patching"]] = {**place, "peak": 0.58, "method": "50 % of the excess"}
+        value["instruments"][KEYS["ablation"]] = {**place, "p": 0.012, "peak": 0.5, "method": "50 % of the drop"}
+    summary["order"] = {"difference": 0.33, "interval": [0.27, 0.39], "p": 0.0002, "verdict": "retrieval-first", "reason": None}
     summary["attribution"] = [{"component": "mlp_out", "position": "last", "correlation": 0.91, "n": 48}]
-    summary["quick"] = quick
-    summary["causal"] = {"pairs_per_family": 16, "windows": [3]}
-    return summary
+    return summary | {"intermediates": {"n": 8}, "quick": quick, "causal": {"pairs_per_family": 16, "windows": [3]}}
+
+
+def add_localisation(summary: Row, made: Localisation, quick: bool) -> Row:
+    """What the interventions say, as the typed results write it, beside how every family was answered."""
+    written = made.model_dump(mode="json")
+    behaviour = {entry["family"]: entry for entry in summary["families"]}
+    summary["families"] = {name: {**family, "behaviour": behaviour.get(name, {})} for name, family in written["families"].items()}
+    for kind, value in summary["kinds"].items():
+        value |= written["kinds"][kind]
+    share = {"value": 0.75, "low": 0.4, "high": 0.93, "n": 8, "clusters": 8}
+    bridge = dict.fromkeys(("bridge_readable", "bridge_read_first", "bridge_used_first"), share)
+    return summary | {
+        "schema": "strata.summary/2", "order": written["order"], "hypothesis": written["hypothesis"], "quick": quick,
+        "intermediates": {"n": 8, **bridge, "items": []}, "causal": {"pairs": 18},
+    }  # fmt: skip

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from synthetic_run import write_synthetic_run
 
+from strata.experiments.results.kinds import Located, Order
+from strata.experiments.results.reasons import WhyNotOrdered
 from strata.experiments.compare.agreement import agreement, claimed
 from strata.experiments.compare.agreement_words import disagreement, shown_by
 from strata.experiments.compare.claims import claims
@@ -365,7 +367,11 @@ def _location(difference: float, verdict: str, reason: str | None) -> dict[str, 
 
 def _summary(roles: list[str], n_layers: int, without: Collection[str], hostile: bool, quick: bool) -> dict[str, Any]:
     control, others = "control" in roles, roles[1:]
-    located = {"layer": 5, "depth": 0.42, "interval": [4, 6], "depth_interval": [0.38, 0.47], "p": 0.001, "n": 21}
+    located = Located(
+        layer=5, depth=0.42, interval=(3, 7), first=4, last=6, cell="move", extent="blocks", families=4, of=5, general=True,
+        shared_with_control=False,
+    ).model_dump(mode="json")  # fmt: skip
+    order = Order(verdict="undetermined", why=WhyNotOrdered(code="not-located", kinds=("reasoning",))).model_dump(mode="json")
     half = {"cut": n_layers // 2, "whole": _estimate(1.5), "upper_minus_lower": _estimate(0.9), "reason": None}
     none = {
         **half,
@@ -392,7 +398,7 @@ def _summary(roles: list[str], n_layers: int, without: Collection[str], hostile:
             for role in others
         },
         "kinds": kinds,
-        "order": {role: {"verdict": "undetermined", "difference": None, "interval": None, "p": None, "reason": "reasoning is not located"} for role in roles},
+        "order": dict.fromkeys(roles, order),
         "generated": {"reason": "no generated answers were asked for"} if "generated" in without else {"other": split},
         "not_comparable": [{"measure": "similarity of streams and probe transfer", "model": "control", "reason": "its streams have 8 dimensions"}]
         if "similarity" in without else [],

@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors.numpy import save_file
-from synthetic_causal import add_causal, causal_curves, causal_locations, causal_profiles, prompts_of
+from synthetic_causal import add_first_rule, add_localisation, causal_curves, causal_profiles, prompts_of
+from synthetic_localisation import localisation, without_interventions
 
 from strata.experiments.run import rows_to_table
 from strata.experiments.tables import CURVES, PROFILES
@@ -54,6 +55,8 @@ FAMILIES = (
     Family("ordering", "reasoning", "logic", 0.7, 0.0, 0.12, ((" Ann", " Bob"), (" Cid", " Dan"))),
     Family("bridge_capital", "composite", "geography", 0.7, 0.86, 0.55, ((" Lima", " Quito"),)),
     Family("copy", "control", "none", 0.3, 0.5, 0.98, ((" zib", " wug"),)),
+    Family("capital_stated", "control", "geography", 0.3, 0.5, 0.97, ((" Paris", " Rome"), (" Oslo", " Bern"))),
+    Family("addition_stated", "control", "arithmetic", 0.3, 0.5, 0.96, ((" 7", " 4"), (" 9", " 2"))),
 )
 
 
@@ -69,10 +72,12 @@ def write_synthetic_run(
     long_tokens: int = 0,
     n_maps: int = 6,
     quick: bool = False,
+    first_rule: bool = False,
 ) -> Path:
     """Writes every table of the run-directory contract under `run` and returns it.
 
     `without` may name: probes, tuned, lens, lens_maps, emergence, locations, format_check, curves, causal.
+    `first_rule`: its summary is a `strata.summary/1`.
     """
     rng = np.random.default_rng(seed)
     run.mkdir(parents=True, exist_ok=True)
@@ -91,10 +96,7 @@ def write_synthetic_run(
     if "emergence" not in without:
         _table(run / "emergence.parquet", _emergence(rng, rows, n_layers))
     if "locations" not in without:
-        onsets = _locations(rows, n_layers)
-        if causal:
-            onsets = [{**r, "q": None} for r in onsets] + causal_locations(rows, FAMILIES, n_layers)
-        _table(run / "locations.parquet", onsets)
+        _table(run / "locations.parquet", _locations(rows, n_layers))
     if "lens_maps" not in without:
         _lens_maps(run, rng, rows, n_layers, n_maps, hostile, long_tokens)
     if "format_check" not in without:
@@ -108,7 +110,11 @@ def write_synthetic_run(
             asked = {"id": row["item"], "answer": row["answer_token"], **prompts_of(row)}
             out.write(json.dumps(asked) + "\n")
     summary = _summary(rows, n_layers, without)
-    _json(run / "summary.json", add_causal(summary, n_layers, quick) if causal else summary)
+    if first_rule:
+        _json(run / "summary.json", add_first_rule(summary, n_layers, quick))
+    else:
+        made = localisation(n_layers)
+        _json(run / "summary.json", add_localisation(summary, made if causal else without_interventions(made), quick))
     _json(run / "manifest.json", _manifest(rows, n_layers, limited))
     return run
 
@@ -327,12 +333,11 @@ def _summary(rows: list[dict[str, Any]], n_layers: int, without: Collection[str]
         kinds[kind] = {
             "items": len(of_kind), "used": used,
             "accuracy": sum(bool(r["answered"]) for r in of_kind) / sum(r["answered"] is not None for r in of_kind),
-            "located": None, "instruments": instruments,
+            "decided_by": {"by_choice": len(of_kind)}, "excluded": {}, "instruments": instruments,
         }  # fmt: skip
     return {
         "schema": "strata.summary/1", "checkpoint": {"spec": "synthetic-12", "sha256": "ab" * 32}, "n_layers": n_layers,
         "seed": 0, "kinds": kinds, "families": _families(rows),
-        "order": {"difference": None, "interval": None, "p": None, "verdict": "undetermined"},
         "warnings": ["The reasoning probe reaches its onset 2 streams before the lens does: a copy nobody reads is possible"],
     }  # fmt: skip
 

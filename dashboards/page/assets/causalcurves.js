@@ -102,13 +102,6 @@ function causalFigure(groups) {
         if (shade) traces.push(shade);
         traces.push(lineTrace(s, state.measure, KIND_STYLE[group.kind] || KIND_STYLE.control, axes, `${visible(group.label)} · n ${s.n_items} pairs, ${s.n_clusters} clusters`, false, { legendrank: 1000, legendgroup: group.label, showlegend: !named.has(group.label) }));
         named.add(group.label);
-        const kind = group.family === null && VIEW.verdict.kinds.find((k) => k.kind === group.kind);
-        const own = kind && kind.cause && kind.cause.instruments.find((i) => i.instrument === state.inst);
-        if (own && own.layer !== null && kind.cause.located && state.site === (kind.cause.component || 'mlp_out')) {
-          const at = xOf('block', own.layer);
-          shapes.push({ type: 'line', xref: axes.xaxis, yref: `${axes.yaxis} domain`, x0: at, x1: at, y0: 0, y1: 1, line: { color: colour('a'), width: 1.2, dash: 'dash' } });
-          if (!r) annotations.push({ xref: axes.xaxis, yref: `${axes.yaxis} domain`, x: at, y: 1, yanchor: 'bottom', yshift: panel.length > 1 ? 15 * panel.indexOf(group) : 0, showarrow: false, text: `50 % of the effect, ${plotText(group.label)}: block ${own.layer}`, font: { size: 12, color: colour('a') } });
-        }
       });
       if (panels.length > 1 || places.length > 1) annotations.push({ xref: `${axes.xaxis} domain`, yref: `${axes.yaxis} domain`, x: 0, y: 1, yshift: 20, xanchor: 'left', yanchor: 'bottom', showarrow: false, text: `<b>${plotText(panels.length > 1 ? visible(panel[0].label) : '')}</b>${places.length > 1 ? ` at ${positionText(place)}` : ''}`, font: { size: 13 } });
       layout[`xaxis${suffix}`] = axisStyle(damage || r < places.length - 1 ? '' : words, { domain, anchor: axes.yaxis, ...x });

@@ -6,7 +6,7 @@ const KIND_STYLE = {
   composite: { dash: 'dot', symbol: 'triangle-up' },
   control: { dash: 'dashdot', symbol: 'diamond-open' },
 };
-const REFERENCE_DASH = { chance: 'dot', control_accuracy: 'dash', embedding_only: 'longdash', random_init: 'dashdot', null_logprob: 'dash' };
+const REFERENCE_DASH = { chance: 'dot', shuffled: 'dashdot', control_accuracy: 'dash', embedding_only: 'longdash', random_init: 'longdashdot', null_logprob: 'dash' };
 const RANK_TICKS = [0, 1, 10, 100, 1000, 10000, 100000];
 
 function isCausal(instrument) { return ['patching', 'ablation', 'knockout', 'attribution'].includes(instrument); }

@@ -31,6 +31,7 @@ async function renderLensView() {
 }
 
 const RENDER = {
+  stages: { keys: ['stage', 'theme', 'width'], run: renderStages },
   curves: { keys: ['kind', 'inst', 'measure', 'target', 'scheme', 'at', 'site', 'axis', 'theme', 'width'], run: renderCurves },
   map: { keys: ['map', 'family', 'axis', 'theme', 'width'], run: renderMap },
   emergence: { keys: ['axis', 'theme', 'width'], run: renderEmergence },
@@ -48,6 +49,7 @@ function declareKeys() {
   const text = (v) => (typeof v === 'string' && v.length < 400 ? v : undefined);
   const first = VIEW.labels.expected.find((i) => present.includes(i)) || present[0] || 'probe.linear';
   const anyOf = (key) => unique([...VIEW.series, ...VIEW.causal.lines].map((s) => s[key]));
+  declare('stage', 'kinds', oneOf('kinds', ...VIEW.localisation.choices.map((c) => c.id)));
   declare('kind', pair, oneOf(pair, 'all', ...kinds, ...families.map((f) => `family:${f}`)));
   declare('inst', first, oneOf(...Object.keys(VIEW.labels.instruments)));
   const causal = VIEW.labels.instruments[first].measures[0];
@@ -75,7 +77,7 @@ function declareKeys() {
 }
 
 function attachControls() {
-  for (const id of ['kind', 'inst', 'measure', 'target', 'scheme', 'at', 'family', 'axis', 'metric', 'site', 'cgroup', 'cmeasure', 'csite']) $(id).addEventListener('change', (e) => update({ [id]: e.target.value }));
+  for (const id of ['stage', 'kind', 'inst', 'measure', 'target', 'scheme', 'at', 'family', 'axis', 'metric', 'site', 'cgroup', 'cmeasure', 'csite']) if ($(id)) $(id).addEventListener('change', (e) => update({ [id]: e.target.value }));
   $('mapsel').addEventListener('change', (e) => update({ map: e.target.value }));
   $('lensitem').addEventListener('change', (e) => openItem(e.target.value, false));
   $('zoomin').addEventListener('click', () => zoomLens(0.5));
@@ -112,8 +114,9 @@ function showHelp() {
 async function start() {
   document.documentElement.classList.add('js');
   const version = /^strata\.view\/(\d+)$/.exec(VIEW.schema);
-  if (!version || Number(version[1]) > 1) { notice(`This page reads strata.view/1, the data is ${VIEW.schema}: rebuild the report.`); return; }
+  if (!version || Number(version[1]) > 2) { notice(`This page reads strata.view/2, the data is ${VIEW.schema}: rebuild the report.`); return; }
   await unpackCausal();
+  await unpackStages();
   declareKeys();
   readHash();
   applyTheme();

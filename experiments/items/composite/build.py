@@ -12,6 +12,7 @@ from strata.experiments.items.composite.chains import Chain, Link
 from strata.experiments.items.family import Family, TokenLength
 from strata.experiments.items.knowledge.build import CHOICES, slug, word_count
 from strata.experiments.items.knowledge.drawing import (
+    MIN_ENTITIES,
     distinguishable,
     exemplars,
     in_turn,
@@ -58,7 +59,7 @@ def build(
     demonstrations = exemplars(chain.links, N_EXAMPLES, seeded(seed, chain.name, "exemplars"), _answer)
     shown = {link.bridge for link in demonstrations}
     asked = [link for link in chain.links if link.bridge not in shown]
-    each = templates_each(n, len(asked), len(chain.templates))
+    each = templates_each(n, len(asked), len(chain.templates), MIN_ENTITIES)
     drawn = spread(asked, math.ceil(n / each), seeded(seed, chain.name, "entities"), _answer, PER_ANSWER)
     texts = _Texts(chain, demonstrations)
     measure = token_length or word_count

@@ -16,7 +16,18 @@ from strata.experiments.items.reasoning.frame import seeded
 from strata.experiments.items.schema import Item, Kind
 
 RELATIONS: tuple[Relation, ...] = tuple(
-    BY_NAME[name] for name in ("capital", "symbol", "language", "animal_class", "drug_class")
+    BY_NAME[name]
+    for name in (
+        "capital",
+        "symbol",
+        "language",
+        "animal_class",
+        "drug_class",
+        "continent",
+        "nationality",
+        "city",
+        "disease_organ",
+    )
 )
 _Lengths = Mapping[Fact, tuple[int, int]]
 

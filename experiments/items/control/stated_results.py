@@ -7,7 +7,7 @@ from functools import partial
 from random import Random
 
 from strata.experiments.items.family import Family, TokenLength
-from strata.experiments.items.reasoning.arithmetic import ADDITION, SUBTRACTION
+from strata.experiments.items.reasoning.arithmetic import ADDITION, CARRY, SUBTRACTION
 from strata.experiments.items.reasoning.frame import (
     Problem,
     Side,
@@ -22,9 +22,10 @@ from strata.experiments.items.reasoning.frame import (
     worked_examples,
 )
 from strata.experiments.items.reasoning.lists import COUNTING, MAJORITY
+from strata.experiments.items.reasoning.products import PRODUCT, QUOTIENT
 from strata.experiments.items.schema import Item
 
-TASKS: tuple[Task, ...] = (ADDITION, SUBTRACTION, COUNTING, MAJORITY)
+TASKS: tuple[Task, ...] = (ADDITION, SUBTRACTION, COUNTING, MAJORITY, CARRY, PRODUCT, QUOTIENT)
 _OTHERS = 2
 """Worked examples beside the two that hold the results."""
 _ATTEMPTS = 60

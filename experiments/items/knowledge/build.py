@@ -34,8 +34,8 @@ def family(relation: Relation) -> Family:
 def build(
     relation: Relation, *, seed: int, n: int, difficulty: int | None = None, token_length: TokenLength | None = None
 ) -> list[Item]:
-    """At most `n` one-hop items, entity by entity: about ten entities or more where `n` and the table hold them, each in as many
-    templates as `n` then allows.
+    """At most `n` one-hop items, entity by entity: ten entities before any is asked in two templates, thirty-six before any is asked
+    in three, where `n` and the table hold them.
 
     `difficulty` is ignored: there are no levels. With `token_length` the pair's prompts have equally many tokens
     where the table holds such a partner, without it equally many words.

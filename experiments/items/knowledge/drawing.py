@@ -17,7 +17,9 @@ Lengths = Callable[[Entity], tuple[int, ...]]
 PER_ANSWER = 5
 """Entities taken of one answer before the next answer is opened: enough for five entity-disjoint folds."""
 MIN_ENTITIES = 10
-"""Asked about before any of them is asked in another template: intervals are over entities, and with fewer there are none."""
+"""Asked about before any of them is asked in a second template: intervals are over entities, and with fewer there are none."""
+MANY_ENTITIES = 36
+"""Asked about before any of them is asked in a third template: the two entities of a pair are one cluster, so these are eighteen."""
 
 
 def seeded(seed: int, *names: str) -> random.Random:
@@ -54,26 +56,30 @@ def spread(
     answer: Answer[Entity],
     per_answer: int = PER_ANSWER,
 ) -> list[Entity]:
-    """At most `count` entities, `per_answer` of each answer, the best-filled answers first, then the rest evenly.
+    """At most `count` entities, `per_answer` of each answer, the best-filled answers first, then the rest evenly, and last of
+    all entities that share their answer with no other.
 
-    A probe under entity-disjoint folds can only learn answers that several entities share, so a small draw
-    holds few answers with enough entities each instead of many with one.
+    A probe under entity-disjoint folds can only learn answers that several entities share, and pairs tell an answer from its
+    input only where they share answers, so a small draw holds few answers with enough entities each instead of many with one.
     """
     shuffled = rng.sample(list(entities), len(entities))
     groups: dict[str, list[Entity]] = {}
     for entity in shuffled:
         groups.setdefault(answer(entity), []).append(entity)
     ordered = sorted(groups.values(), key=lambda group: -min(len(group), per_answer))
-    drawn = [entity for group in ordered for entity in group[:per_answer]]
-    deepest = max((len(group) for group in ordered), default=0)
-    drawn += [group[rank] for rank in range(per_answer, deepest) for group in ordered if rank < len(group)]
+    shared = [group for group in ordered if len(group) > 1]
+    drawn = [entity for group in shared for entity in group[:per_answer]]
+    deepest = max((len(group) for group in shared), default=0)
+    drawn += [group[rank] for rank in range(per_answer, deepest) for group in shared if rank < len(group)]
+    drawn += [entity for group in ordered if len(group) == 1 for entity in group]
     return drawn[:count]
 
 
-def templates_each(n: int, n_entities: int, n_templates: int) -> int:
-    """In how many templates to ask about each entity, so that `n` items are about `MIN_ENTITIES` of them or more."""
+def templates_each(n: int, n_entities: int, n_templates: int, many: int = MANY_ENTITIES) -> int:
+    """In how many templates to ask about each entity: in two from `MIN_ENTITIES` on, in more from `many` on, or as many as it takes
+    for `n` items."""
     least = math.ceil(n / max(1, n_entities))
-    return min(n_templates, max(1, least, n // MIN_ENTITIES))
+    return min(n_templates, max(1, least, min(2, n // MIN_ENTITIES), n // many))
 
 
 def in_turn(templates: Sequence[Template], each: int, place: int) -> tuple[Template, ...]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from strata.experiments.items.family import Family
-from strata.experiments.items.reasoning import arithmetic, binding, lists, logic
+from strata.experiments.items.reasoning import arithmetic, binding, lists, logic, products
 
 FAMILIES: tuple[Family, ...] = tuple(
-    task.family() for module in (arithmetic, lists, logic, binding) for task in module.TASKS
+    task.family() for module in (arithmetic, lists, logic, binding, products) for task in module.TASKS
 )
 
 __all__ = ["FAMILIES"]

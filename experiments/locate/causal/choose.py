@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from itertools import chain, zip_longest
 from types import MappingProxyType
-from typing import Any
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.items.schema import KINDS, Kind
+from strata.experiments.items.schema import Kind
 from strata.experiments.locate.questions import entity_of
 from strata.probes.causal.pairs import Pair, pair_of
 from strata.probes.statistics.bootstrap import MIN_CLUSTERS
@@ -22,84 +20,6 @@ FEWER: Mapping[Kind, float] = MappingProxyType({"composite": 0.5})
 """Share of a kind's pairs that are taken of kinds that no order is asked of: two-hop items are read one by one."""
 MOST_DONORS = 8
 """Donors that a family has at most: other prompts whose contributions replace an ablated one."""
-
-
-@dataclass(frozen=True)
-class Chosen:
-    pairs: tuple[Pair, ...]
-    """Intervened on, family by family."""
-    items: tuple[EncodedItem, ...]
-    """The same, as items."""
-    donors: tuple[Pair, ...]
-    """Pairs of the same families that are not intervened on: what ablated contributions are replaced from."""
-    excluded: Mapping[str, Mapping[str, int]]
-    """By kind: how many items are not intervened on, by reason."""
-
-
-def choose_pairs(
-    encoded: Sequence[EncodedItem],
-    behaviour: Sequence[Mapping[str, Any]],
-    per_kind: int,
-    seed: int,
-    *,
-    among: Collection[str] | None = None,
-    like: Chosen | None = None,
-) -> Chosen:
-    """At most `per_kind` pairs of each kind, shared out over the families that the model answers, their entities and templates.
-
-    Of two-hop items half as many, but enough for an interval.
-
-    The order within a family depends on the item ids and the seed alone. `among`: ids of the items that are eligible at
-    all because of the models that this one is compared with; None: there are none. `like`: what was chosen in such a
-    model; of its pairs those that this one answers are taken, with the same donors.
-    """
-    if like is not None:
-        among = {encoded_item.key for encoded_item in like.items}
-    rows = {row["item"]: row for row in behaviour}
-    excluded: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
-    for row in behaviour:
-        if row["reason"] and row["answered"] is None:
-            excluded[row["kind"]][row["reason"]] += 1
-    by_family: dict[tuple[Kind, str], list[EncodedItem]] = defaultdict(list)
-    spare: dict[tuple[Kind, str], list[EncodedItem]] = defaultdict(list)
-    for encoded_item in encoded:
-        reason = _why_not(encoded_item, rows[encoded_item.key])
-        if reason is None and among is not None and encoded_item.key not in among:
-            reason = "not answered, or not intervened on, in a model it is compared with"
-        family = (encoded_item.item.kind, encoded_item.item.family)
-        if reason is None:
-            by_family[family].append(encoded_item)
-        else:
-            excluded[encoded_item.item.kind][reason] += 1
-            if encoded_item.aligned and encoded_item.prompt.ids != (
-                encoded_item.foil_prompt.ids if encoded_item.foil_prompt else ()
-            ):
-                spare[family].append(encoded_item)
-    drawn: list[EncodedItem] = []
-    donors: list[EncodedItem] = []
-    # A family of few items keeps one donor for what is ablated.
-    usable = {
-        family: len(members) if spare[family] else max(1, len(members) - 1) for family, members in by_family.items()
-    }
-    contrasts = {family: str(members[0].item.extra.get("contrast")) for family, members in by_family.items()}
-    shares = shared_out(usable, per_kind, PER_FAMILY, contrasts)
-    for family, members in by_family.items():
-        ordered, n = spread_over_entities(members, seed), shares[family]
-        drawn += ordered[:n]
-        rest = ordered[n:]
-        if rest:
-            most = most_of(family[0], per_kind)
-            excluded[family[0]][f"beyond the {most} pairs of its kind that are intervened on"] += len(rest)
-        donors += [*rest, *spread_over_entities(spare[family], seed)][:MOST_DONORS]
-    if like is not None:
-        answered = {encoded_item.key for members in by_family.values() for encoded_item in members}
-        drawn = [encoded_item for encoded_item in like.items if encoded_item.key in answered]
-    return Chosen(
-        tuple(as_pair(encoded_item) for encoded_item in drawn),
-        tuple(drawn),
-        tuple(as_pair(encoded_item) for encoded_item in donors) if like is None else like.donors,
-        {kind: dict(counts) for kind, counts in excluded.items()},
-    )
 
 
 def most_of(kind: Kind, per_kind: int) -> int:
@@ -136,18 +56,6 @@ def shared_out(
                     taken[family] += 1
                 left -= min(left, len(open_ones))
     return taken
-
-
-def _why_not(encoded_item: EncodedItem, row: Mapping[str, Any]) -> str | None:
-    if row["reason"]:
-        return str(row["reason"])
-    if not row["answered"]:
-        return "the model does not answer it"
-    if not encoded_item.aligned or encoded_item.foil_prompt is None or encoded_item.foil_id is None:
-        return encoded_item.unaligned_reason or "no minimal pair"
-    if encoded_item.prompt.ids == encoded_item.foil_prompt.ids:
-        return "the pair's prompts are the same tokens"
-    return None
 
 
 def spread_over_entities(members: Sequence[EncodedItem], seed: int) -> list[EncodedItem]:

@@ -1,26 +1,25 @@
 """Composite items and chains: is the bridge worked out before the answer, item by item?
 
 Readable: the logit lens prefers the bridge entity to the bridge of another item, at any token of the question. Effective:
-denoising the located component at the question's named positions (the bridge is exchanged between two items that share
-everything else) against denoising it at the last one.
+where the MLPs at the replaced span gain their effect (the bridge is exchanged between two items that share everything else)
+against where those at the last position do.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.locate.causal.effects import Effects, replaced_at
-from strata.experiments.locate.causal.lines import LOCATED
 from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.questions import entity_of
 from strata.experiments.statistics.depth import half_mass_block
 from strata.probes.backends.recording import record
-from strata.probes.causal.activation_patching import Line
 from strata.probes.causal.scores import token_logits
 from strata.probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
 from strata.probes.statistics.bootstrap import Estimate
@@ -30,23 +29,32 @@ _LEAST_MASS = 0.2
 """Normalised effect that an item must show at a position before a block is named for it."""
 
 
-def intermediates(checkpoint: Checkpoint, effects: Effects, config: LocateConfig) -> dict[str, Any]:
-    """For every usable pair whose item names its `bridge`: where bridge and answer become readable and effective.
+@dataclass(frozen=True)
+class EffectivePair:
+    """A pair of a two-hop family, and what is gained of its whole effect at each block."""
+
+    item: EncodedItem
+    at_span: Float[np.ndarray, " block"]
+    at_last: Float[np.ndarray, " block"]
+
+
+def intermediates(checkpoint: Checkpoint, pairs: Sequence[EffectivePair], config: LocateConfig) -> dict[str, Any]:
+    """For every pair whose item names its `bridge`: where bridge and answer become readable and effective.
 
     `streams` count from 0 (none: never, or never above the null for three streams in a row), `blocks` from 0 (none: no
     effect above a fifth). Shares with cluster intervals: of items whose bridge is readable at all, readable before the
     answer, and effective in an earlier block than the answer.
     """
-    usable = effects.usable()
-    rows = [row for row, encoded_item in enumerate(usable.items) if _bridge(checkpoint, encoded_item) is not None]
-    if not rows:
+    named = [pair for pair in pairs if _bridge(checkpoint, pair.item) is not None]
+    if not named:
         return {"reason": "no usable pair names an intermediate entity (`bridge`)"}
-    group = usable.of(rows)
+    group = [pair.item for pair in named]
     bridge_at, answer_at = _readable(checkpoint, group)
-    bridge_block, answer_block = _effective(group)
-    clusters = group.clusters
+    bridge_block = _blocks(np.stack([pair.at_span for pair in named]))
+    answer_block = _blocks(np.stack([pair.at_last for pair in named]))
+    clusters = [entity_of(item.item) for item in group]
     entries = []
-    for row, encoded_item in enumerate(group.items):
+    for row, encoded_item in enumerate(group):
         entries.append(
             {
                 "item": encoded_item.key,
@@ -58,7 +66,7 @@ def intermediates(checkpoint: Checkpoint, effects: Effects, config: LocateConfig
             }
         )
     return {
-        "n": len(rows),
+        "n": len(named),
         "bridge_readable": _share([at is not None for at in bridge_at], clusters),
         "bridge_read_first": _share(*_earlier(bridge_at, answer_at, clusters)),
         "bridge_used_first": _share(*_earlier(bridge_block, answer_block, clusters)),
@@ -79,20 +87,20 @@ def _bridge(checkpoint: Checkpoint, encoded_item: EncodedItem) -> int | None:
     return None if token == encoded_item.answer_id else token
 
 
-def _readable(checkpoint: Checkpoint, group: Effects) -> tuple[list[int | None], list[int | None]]:
+def _readable(checkpoint: Checkpoint, group: Sequence[EncodedItem]) -> tuple[list[int | None], list[int | None]]:
     """First of three streams in a row at which the bridge (at any token of the question) and the answer (at the last)
     are likelier than those of another item."""
-    tokens = [_bridge(checkpoint, encoded_item) for encoded_item in group.items]
+    tokens = [_bridge(checkpoint, encoded_item) for encoded_item in group]
     n = len(tokens)
     bridges: list[int | None] = []
     answers: list[int | None] = []
-    for row, encoded_item in enumerate(group.items):
+    for row, encoded_item in enumerate(group):
         bridge = tokens[row]
         other = next((tokens[(row + step) % n] for step in range(1, n) if tokens[(row + step) % n] != bridge), None)
         null = next(
             (
                 a.answer_id
-                for a in (group.items[(row + step) % n] for step in range(1, n))
+                for a in (group[(row + step) % n] for step in range(1, n))
                 if a.answer_id != encoded_item.answer_id
             ),
             None,
@@ -129,25 +137,8 @@ def _earlier(
     return [earlier for earlier, _ in both], [cluster for _, cluster in both]
 
 
-def _effective(group: Effects) -> tuple[list[int | None], list[int | None]]:
-    maps: dict[bool, list[np.ndarray]] = defaultdict(list)
-    for name in group.raw:
-        parts = name.split("/")
-        if parts[:3] == ["patching", "denoise", LOCATED] and parts[3] != "all" and parts[4] == "1":
-            values = group.shift(Line("denoise", LOCATED, parts[3]))
-            assert values is not None
-            ratio = np.nan_to_num(values / group.difference[:, None])
-            for row, encoded_item in enumerate(group.items):
-                if replaced_at(encoded_item, parts[3]):
-                    ratio[row, 0] = 0.0
-            maps[parts[3] == "last"].append(ratio)
-    return _blocks(maps[False], len(group.items)), _blocks(maps[True], len(group.items))
-
-
-def _blocks(maps: list[np.ndarray], n_items: int) -> list[int | None]:
-    if not maps:
-        return [None] * n_items
-    total = np.maximum(np.sum(maps, axis=0), 0.0)
+def _blocks(gained: Float[np.ndarray, "pair block"]) -> list[int | None]:
+    total = np.maximum(gained, 0.0)
     # Noise of many blocks adds up: what is below a fifth of the item's own peak is not part of its place.
     peak = total.max(axis=1, keepdims=True)
     blocks = half_mass_block(np.where(total >= 0.2 * peak, total, 0.0))

@@ -2,185 +2,208 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
+import torch
 
+from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import KINDS
-from strata.experiments.locate.causal.choose import Chosen
-from strata.experiments.locate.causal.curves import attribution_correlations, causal_curves, causal_profiles, groups_of
-from strata.experiments.locate.causal.effects import WEAK, Effects
-from strata.experiments.locate.causal.intermediates import intermediates
-from strata.experiments.locate.causal.intervene import intervene, neutral_damage, read_back
-from strata.experiments.locate.causal.verdict import MATCHED, Placed, order, place, placed_text
+from strata.experiments.locate.causal.causal_tables import (
+    curve_rows,
+    location_rows,
+    pair_curves,
+    place_rows,
+    profile_columns,
+    window_rows,
+)
+from strata.experiments.locate.causal.covariates import covariates
+from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
+from strata.experiments.locate.causal.family_programme import Effort, measure_family
+from strata.experiments.locate.causal.intermediates import EffectivePair, intermediates
+from strata.experiments.locate.causal.localisation import MATCHED, PLACE_DRAWS, Localised, localise
+from strata.experiments.locate.causal.pair_selection import SelectedFamily
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.kept import effects_store
+from strata.experiments.locate.localise import causal_fields
+from strata.experiments.results.kinds import KindLocalisation, Order
+from strata.experiments.results.reasons import WhyNotLocated, WhyNotOrdered
 from strata.experiments.run import RunDirectory
-from strata.experiments.statistics.false_discovery import benjamini_hochberg
-from strata.experiments.statistics.location import Location
-from strata.probes.backends.self_tests import SelfTest
+from strata.probes.backends.contract import Backend
 from strata.probes.backends.shared_prefix import NoRestartError
-from strata.probes.causal.self_tests import run_causal_self_tests
+from strata.probes.batching import tokens_a_batch
+from strata.probes.capture_batches import BatchBudget
+from strata.probes.causal.activation_patching import BATCH_TOKENS
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import DoesNotFitError, is_out_of_memory
 from strata.probes.progress import Progress, silent
+from strata.probes.store import ActivationStore
+
+Row = dict[str, Any]
+_FEWEST_TOKENS = 16
 
 
 @dataclass(frozen=True)
 class Causal:
     """What the interventions of a run amount to."""
 
-    kinds: Mapping[str, dict[str, Any]]
-    """By kind: the causal fields of summary.json."""
-    order: Mapping[str, Any]
-    curves: Sequence[dict[str, Any]]
-    locations: Sequence[dict[str, Any]]
+    fields: Mapping[str, Any]
+    """`families`, `kinds`, `order`, `hypothesis` of summary.json, as far as interventions decide them."""
+    excluded: Mapping[str, Mapping[str, int]]
+    """By kind: how many items are not intervened on, by reason."""
+    windows: Sequence[Row]
+    places: Sequence[Row]
+    curves: Sequence[Row]
+    locations: Sequence[Row]
     profiles: Sequence[dict[str, Any]]
     """Batches of columns of the profiles table."""
-    attribution: Sequence[dict[str, Any]]
     intermediates: Mapping[str, Any]
     warnings: Sequence[str]
     settings: Mapping[str, Any]
 
 
-def causal_self_tests(checkpoint: Checkpoint, chosen: Chosen, config: LocateConfig) -> tuple[SelfTest, ...]:
-    """The identities of the interventions, on the very pairs they will be made on; none without pairs."""
-    if config.causal_map == "none" or not chosen.pairs:
-        return ()
-    try:
-        return run_causal_self_tests(checkpoint, chosen.pairs)
-    except NoRestartError:
-        return ()
-
-
 def causal_stage(
     run: RunDirectory,
     checkpoint: Checkpoint,
-    chosen: Chosen,
+    backend: Backend,
+    encoded: Sequence[EncodedItem],
+    behaviour: Sequence[Mapping[str, Any]],
     config: LocateConfig,
     *,
+    among: Collection[str] | None = None,
+    budget: BatchBudget | None = None,
     progress: Progress = silent,
 ) -> Causal:
     """Everything that intervenes on the model. Without usable pairs it says so; it never stops the run for that."""
     if config.causal_map == "none":
         return _nothing("No intervention was made (--causal-map none): what is decodable or readable need not be used")
-    if not chosen.pairs:
-        return _nothing("No pair could be intervened on: no item with an aligned minimal pair is answered", chosen)
     store = effects_store(run.path, run.run_id)
     try:
-        intervene(
-            checkpoint, chosen.pairs, chosen.donors, store, config,
-            shrunk=partial(_memory_ran_out, run), progress=progress,
+        localised = localise(
+            checkpoint, backend, encoded, behaviour, partial(_measured, run, checkpoint, config, store),
+            most_pairs=config.pairs, draws=min(config.draws, PLACE_DRAWS), seed=config.seed,
+            beside=config.causal_map != "quick", among=among, budget=budget, progress=progress,
         )  # fmt: skip
-        damage = neutral_damage(checkpoint, config, progress=progress)
+        beside = list(covariates(checkpoint, localised.selected, config, progress=progress))
     except NoRestartError as error:
-        return _nothing(f"No intervention was made: {error.what}", chosen)
-    effects = Effects(chosen.items, read_back(store, chosen.pairs, checkpoint.n_layers), checkpoint.n_layers)
-    matched = {kind: _matched(effects, contrast) for kind, contrast in MATCHED.items()}
-    by_kind = {kind: effects.of(rows) for kind, family, rows in groups_of(effects) if family is None}
-    placed = {kind: place(group, matched.get(kind), config) for kind, group in by_kind.items()}
-    empty = effects.of([])
-    sides = {kind: (by_kind.get(kind, empty), placed.get(kind) or _unplaced()) for kind in MATCHED}
+        return _nothing(f"No intervention was made: {error.what}")
+    draws = min(config.draws, 2_000)
     return Causal(
-        kinds={kind: _in_words(kind, placed.get(kind), chosen) for kind in KINDS},
-        order=order(sides["knowledge"], sides["reasoning"], matched, config),
-        curves=list(causal_curves(effects, matched, damage, config)),
-        locations=_locations(effects, placed, config),
-        profiles=list(causal_profiles(effects)),
-        attribution=attribution_correlations(effects),
-        intermediates=intermediates(checkpoint, effects, config),
-        warnings=_warnings(by_kind, matched),
+        fields=causal_fields(localised),
+        excluded=_excluded(localised),
+        windows=list(window_rows(localised, draws=draws, seed=config.seed)),
+        places=list(place_rows(localised)),
+        curves=[*curve_rows(localised, draws=draws, seed=config.seed), *beside],
+        locations=location_rows(localised, checkpoint.n_layers),
+        profiles=list(profile_columns(localised)),
+        intermediates=intermediates(checkpoint, list(_composite(localised)), config),
+        warnings=_warnings(localised),
         settings={
             "map": config.causal_map,
-            "pairs_per_kind": config.pairs,
-            "windows": list(config.windows),
-            "pairs": len(chosen.pairs),
+            "pairs_per_family": config.pairs,
+            "pairs": sum(len(measured.keys) for measured in localised.measurements.values()),
+            "draws": min(config.draws, PLACE_DRAWS),
             "neutral_text": "the model's own" if config.text is None else "a file",
         },
     )
 
 
-def _memory_ran_out(run: RunDirectory, group: str, tokens: int) -> None:
-    run.warn(
-        f"Memory ran out in the interventions on {group}: they were begun again in batches of {tokens} recomputed tokens, which "
-        "changes who is whose random donor (a pair alone in its batch has none)"
-    )
+def _measured(
+    run: RunDirectory,
+    checkpoint: Checkpoint,
+    config: LocateConfig,
+    store: ActivationStore,
+    family: SelectedFamily,
+    effort: Effort,
+) -> FamilyMeasurements:
+    """One shard a family: what an earlier start has measured is not measured again.
+
+    Where memory runs out the family is begun again in smaller batches. Raises DoesNotFitError when a single pair doesn't fit.
+    """
+    kept = kept_family(store, family, checkpoint.n_layers)
+    if kept is not None:
+        return kept
+    tokens = tokens_a_batch(None, checkpoint.device, BATCH_TOKENS)
+    while True:
+        try:
+            measured = measure_family(checkpoint, family.pairs, effort=effort, seed=config.seed, tokens=tokens)
+            break
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if tokens <= _FEWEST_TOKENS:
+                raise DoesNotFitError(
+                    f"Interventions on a single pair of {family.pairs.name} do not fit into memory",
+                    "Use --dtype bfloat16, --causal-map none, or a smaller model",
+                ) from error
+        # Outside the handler: an exception in hand keeps every tensor of its frames.
+        if checkpoint.device.type == "cuda":
+            torch.cuda.empty_cache()
+        tokens //= 2
+        run.warn(
+            f"Memory ran out in the interventions on {family.pairs.name}: they were begun again in smaller batches"
+        )
+    store.write(measured.keys, measured.as_tensors())
+    return measured
 
 
-def _nothing(reason: str, chosen: Chosen | None = None) -> Causal:
-    excluded = chosen.excluded if chosen else {}
-    none = {"layer": None, "reason": reason}
-    kinds: dict[str, dict[str, Any]] = {
-        kind: {
-            "located": None,
-            "sought": False,
-            "why_not_located": reason,
-            "pairs": {"usable": 0, "weak": 0, "foil_answered": None, "excluded": dict(excluded.get(kind, {}))},
-            "patching": none,
-            "ablation": none,
-        }
-        for kind in KINDS
-    }
-    verdict = {"difference": None, "interval": None, "p": None, "verdict": "undetermined", "reason": reason}
-    return Causal(kinds, verdict, (), (), (), (), {"reason": reason}, (reason,), {"map": "none"})
+def kept_family(store: ActivationStore, family: SelectedFamily, n_layers: int) -> FamilyMeasurements | None:
+    """What a store holds of a family; None when it wasn't measured."""
+    first = family.pairs.pairs[0].key
+    if first not in store:
+        return None
+    keys = next(keys for keys in store.shards().values() if first in keys)
+    tensors = {name: store.read(name, keys) for name in store.names(first)}
+    return FamilyMeasurements.from_tensors(n_layers, keys, tensors)
 
 
-def _unplaced() -> Placed:
-    return Placed(None, None, {}, 0, 0, None, "no pair of this kind was intervened on", None)
+def _excluded(localised: Localised) -> dict[str, dict[str, int]]:
+    by_kind: dict[str, dict[str, int]] = {kind: {} for kind in KINDS}
+    for family in localised.selected:
+        counts = by_kind[family.pairs.kind]
+        for reason, n in family.excluded.items():
+            counts[reason] = counts.get(reason, 0) + n
+    return by_kind
 
 
-def _in_words(kind: str, placed: Placed | None, chosen: Chosen) -> dict[str, Any]:
-    summary = placed_text(placed or _unplaced()) | {"sought": placed is not None}
-    excluded = Counter(chosen.excluded.get(kind, {}))
-    if placed is not None and placed.weak:
-        excluded[WEAK] += placed.weak
-    summary["pairs"]["excluded"] = dict(excluded)
-    return summary
+def _composite(localised: Localised) -> Iterator[EffectivePair]:
+    """Composite pairs with what each gains at the blocks of `enrich` and of `work_out`."""
+    for family in localised.selected:
+        measured = localised.measurements.get((family.pairs.kind, family.pairs.name))
+        if measured is None or not {"enrich", "work_out"} <= set(measured.effects):
+            continue
+        curves = pair_curves(measured)
+        items = {item.key: item for item in family.items}
+        for row, key in enumerate(measured.keys):
+            yield EffectivePair(items[key], curves["enrich"].gained[row], curves["work_out"].gained[row])
 
 
-def _matched(effects: Effects, contrast: str) -> Effects | None:
-    rows = [
-        row
-        for row, encoded_item in enumerate(effects.items)
-        if encoded_item.item.kind == "control" and encoded_item.item.extra.get("contrast") == contrast
-    ]
-    return effects.of(rows) if rows else None
-
-
-def _locations(effects: Effects, placed: Mapping[str, Placed], config: LocateConfig) -> list[dict[str, Any]]:
-    """Kinds, then families with their q-values over all families of both instruments' own list."""
-    rows = []
-    families: dict[str, list[dict[str, Any]]] = {"patching": [], "ablation": []}
-    quiet = replace(config, draws=min(config.draws, 2_000))
-    for kind, family, members in groups_of(effects):
-        placement = placed[kind] if family is None else place(effects.of(members), None, quiet)
-        for instrument, location in (("patching", placement.patching), ("ablation", placement.ablation)):
-            if location is None:
-                continue
-            row = _row(kind, family, instrument, location)
-            rows.append(row)
-            if family is not None:
-                families[instrument].append(row)
-    for group in families.values():
-        for row, q in zip(group, benjamini_hochberg([row["p"] for row in group]), strict=True):
-            row["q"] = float(q) if np.isfinite(q) else None
-    return rows
-
-
-def _row(kind: str, family: str | None, instrument: str, location: Location) -> dict[str, Any]:
-    return {
-        "kind": kind, "family": family, "instrument": instrument, "measure": "effect", "layer": location.layer,
-        "axis": "block", "depth": location.depth if np.isfinite(location.depth) else None, "low": location.low_layer,
-        "high": location.high_layer, "p": location.p, "q": None, "n": location.n_items, "method": location.method,
+def _nothing(reason: str) -> Causal:
+    why = WhyNotLocated(code="no-interventions")
+    kinds = {kind: KindLocalisation(families=0, testable=0, placed=0, why_not_located=why) for kind in KINDS}
+    order = Order(verdict="undetermined", why=WhyNotOrdered(code="no-interventions"))
+    fields = {
+        "families": {}, "kinds": {kind: result.model_dump(mode="json") for kind, result in kinds.items()},
+        "order": order.model_dump(mode="json"), "hypothesis": [],
     }  # fmt: skip
+    return Causal(fields, {}, (), (), (), (), (), {"reason": reason}, (reason,), {"map": "none"})
 
 
-def _warnings(by_kind: Mapping[str, Effects], matched: Mapping[str, Effects | None]) -> list[str]:
-    return [
-        f"{kind.capitalize()} has no matched control among the answered items: what it shares with a copy is not taken out"
-        for kind in MATCHED
-        if kind in by_kind and not ((control := matched[kind]) and control.usable().items)
-    ]
+def _warnings(localised: Localised) -> list[str]:
+    warnings = []
+    for kind, contrast in MATCHED.items():
+        answered = [family for family in localised.selected if family.answered]
+        if any(family.pairs.kind == kind for family in answered) and not any(
+            family.pairs.contrast == contrast for family in answered
+        ):
+            warnings.append(
+                f"{kind.capitalize()} has no matched control among the answered families: what it shares with copying can't be told"
+            )
+    no_span = [family.pairs.name for family in localised.selected if family.pairs.pairs and family.pairs.span is None]
+    if no_span:
+        warnings.append(
+            f"No replaced span is named in {', '.join(no_span)}: interventions were made at the last position only"
+        )
+    return warnings

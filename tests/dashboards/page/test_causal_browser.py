@@ -30,7 +30,11 @@ def _names(tab: Any, panel: str) -> list[str]:
     return names
 
 
-def test_the_effect_stands_beside_its_controls_with_n(tab: Any) -> None:
+def test_the_effect_stands_first_and_denoising_beside_its_controls_with_n(tab: Any) -> None:
+    assert tab.locator("#measure").input_value() == "effect"
+    assert "highest at block 3" in tab.locator("#curves-panel .plotbox").get_attribute("aria-label")
+    tab.locator("#measure").select_option("denoise")
+    _settled(tab)
     names = " | ".join(_names(tab, "curves"))
     for words in (
         "knowledge · n 22 pairs",
@@ -111,7 +115,7 @@ def test_a_run_without_interventions_says_not_run(browser: Any, tmp_path: Path) 
     with opened(browser, write_report(run)) as page:
         assert page.locator("#causal-panel [data-state=not_run]").count() == 1
         assert page.locator("#inst").input_value() == "probe.linear"
-        assert "not tested" in page.locator(".kinds").inner_text()
+        assert "no intervention was made" in page.locator(".kinds").inner_text()
         page.locator("#inst").select_option("patching")
         page.wait_for_selector("#curves-panel [data-state=not_run]")
 

@@ -96,7 +96,7 @@ def test_without_javascript_it_tells_verdict_answers_pairs_and_locations(page: s
         assert sentence in text
     for words in (
         "layer-split hypothesis: undetermined", "Its base is another-model.", "families that were never trained on", "3 × never closes its think block",
-        "+25.0", "[17.0, 33.0]", "block 5 [4–6]", "not located in control", "unchanged", "21 pairs in 11 clusters",
+        "+25.0", "[17.0, 33.0]", "attention at the last token (move), blocks 4–6 [3, 7], depth 0.42", "not located in control", "unchanged", "21 pairs in 11 clusters",
         "the two models do not differ enough on these items", "only the MLP lines and the layer swaps say where the change is",
         "Every measure could be made of every model.",
         "How alike are the profiles over layers?", "0.41[0.86]", "3 clusters carry both profiles",

@@ -13,7 +13,6 @@ from synthetic_comparison import write_synthetic_comparison
 
 from strata.dashboards.page import write_comparison
 from strata.dashboards.page.comparison_sections import estimate_words
-from strata.dashboards.view.causes import order_words
 from strata.dashboards.view.comparison import build_comparison
 from strata.experiments.answer_measures import AGREEING, BY_CHOICE, BY_LIKELIHOOD, deciding, deciding_label, value_of
 from strata.experiments.compare.agreement import agreement, claimed
@@ -124,21 +123,19 @@ def test_a_depth_that_is_not_located_in_both_models_has_no_number(tmp_path: Path
     assert section is not None and "0.010" in section[0] and "0.130" not in section[0]
 
 
-def test_an_order_of_what_is_not_located_is_told_without_its_number_everywhere(tmp_path: Path) -> None:
-    order = {
-        "verdict": "undetermined",
-        "difference": -0.77,
-        "interval": [-0.87, 0.7],
-        "p": 0.046,
-        "reason": "not located",
-    }
-    assert order_words(order, {"knowledge": None, "reasoning": {"layer": 3}}) == "Order: undetermined (not located)."
+def test_orders_are_told_model_by_model_and_those_of_the_withdrawn_rule_are_not(tmp_path: Path) -> None:
     run = write_synthetic_comparison(tmp_path / "run", hostile=False)
     summary = json.loads((run / "comparison.json").read_text())
-    summary["order"] = dict.fromkeys(summary["order"], order)
+    why = "The order of knowledge and reasoning is undetermined: reasoning is not located."
+    assert text_of(write_comparison(run)).count(why) == len(summary["models"])
+    first = {"verdict": "undetermined", "difference": -0.77, "interval": [-0.87, 0.7], "p": 0.046, "reason": "not located"}
+    summary["order"] = dict.fromkeys(summary["order"], first)
+    for kind in summary["kinds"].values():
+        kind["located"] = dict.fromkeys(kind["located"], {"layer": 5, "depth": 0.42, "interval": [4, 6], "p": 0.001, "n": 21})
     (run / "comparison.json").write_text(json.dumps(summary))
     text = text_of(write_comparison(run))
-    assert "Order: undetermined (not located)." in text and "0.046" not in text and "0.77" not in text
+    assert "made by the first rule, which is withdrawn" in text and "block 5" not in text
+    assert "0.046" not in text and "0.77" not in text and why not in text
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from synthetic_run import HOSTILE_TOKENS, write_synthetic_run
 from strata.dashboards.page import render_lens_page, write_report
 from strata.dashboards.view.lens import read_lens_maps
 from strata.dashboards.view.tables import read_run
-from strata.dashboards.view.text import visible
+from strata.dashboards.text import visible
 
 pytestmark = pytest.mark.browser
 FLAGS = [
@@ -238,11 +238,14 @@ def test_numbers_can_be_taken_away_as_table_csv_and_picture(browser: Any, report
 
 def test_without_javascript_the_verdict_and_the_tables_stand(browser: Any, report: Path) -> None:
     with opened(browser, report, java_script_enabled=False) as tab:
-        sentence = tab.locator(".sentence")
-        assert "decodable from stream 6" in sentence.inner_text()
-        last = tab.locator(".caveats li").last.bounding_box()
+        told = tab.locator(".sentence")
+        assert told.first.inner_text().startswith("Knowledge answers are made by attention at the last token (move)")
+        assert "decodable from stream 6" in told.last.inner_text()
+        last = told.last.bounding_box()
         assert last["y"] + last["height"] < 700
-        assert tab.locator("#item-table tbody tr").count() == 72
+        assert tab.locator(".caveats li").count() >= 4 and tab.locator(".caveats li").first.is_visible()
+        assert tab.locator(".madeby tbody tr:not(.kindrow)").count() == 11
+        assert tab.locator("#item-table tbody tr").count() == 88
         assert tab.locator("#behaviour .answered-no").count() == 2
         assert not tab.locator("#axis").is_visible()
 

@@ -10,11 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from synthetic_run import write_synthetic_run
 
-from strata.dashboards.page import write_report
 from strata.dashboards.view import build_view, validate_view
 from strata.dashboards.view.causal_items import segments
 from strata.dashboards.view.causal_labels import measure_meta, order_measures, split_window
-from strata.dashboards.view.causes import intermediates_words, order_words
 
 Json = dict[str, Any]
 
@@ -42,77 +40,14 @@ def test_every_causal_number_is_the_tables(view: Json, synthetic: Path) -> None:
     assert not any(s["axis"] == "block" for s in view["series"])
 
 
-def test_located_kinds_are_said_with_interval_p_and_n_and_the_others_with_their_reason(view: Json) -> None:
-    sentence = view["verdict"]["sentence"]
-    n = next(k["used"] for k in view["verdict"]["kinds"] if k["kind"] == "knowledge")
-    assert "Retrieval is located at block 3 [2–4] (mlp_out), depth 0.29 [0.25, 0.34], p < 0.001" in sentence
-    assert f"n = {n} pairs in {n - 2} clusters" in sentence
-    assert "Order: retrieval-first, depth of reasoning − retrieval 0.33 [0.27, 0.39], p < 0.001." in sentence
-    assert "the controls explain 8 % of it" in sentence
-    composite = next(k for k in view["verdict"]["kinds"] if k["kind"] == "composite")
-    assert composite["located"] == "not located: its pairs fall into 7 clusters, 8 are needed"
-    assert view["verdict"]["word"] == "retrieval-first"
-
-
-def test_an_undetermined_order_gives_no_number_and_its_reason() -> None:
-    text = order_words({"difference": None, "verdict": "undetermined", "reason": "knowledge is not located"}, {})
-    assert text == "Order: undetermined (knowledge is not located)."
-    number = {
-        "difference": -0.6,
-        "interval": [-0.9, 0.0],
-        "p": 0.3,
-        "verdict": "undetermined",
-        "reason": "knowledge is not located",
-    }
-    assert "0.6" not in order_words(number, {"knowledge": {"layer": 3}, "reasoning": None})
-    both = {"knowledge": {"layer": 3}, "reasoning": {"layer": 5}}
-    raw = {"difference": 0.2, "verdict": "together", "raw": {"difference": 0.1}, "explained_by_controls": -1.0}
-    assert "explain none of it" in order_words(raw, both)
-    assert "has the other sign" in order_words(raw | {"explained_by_controls": 5.4}, both)
-    assert "not located" in intermediates_words({"reason": "the bridge is not located"})
-    assert intermediates_words(None) == ""
-
-
-def test_a_kind_that_is_not_located_says_why_in_the_sentence(tmp_path: Path) -> None:
-    run = write_synthetic_run(tmp_path / "run", quick=True)
-    summary = json.loads((run / "summary.json").read_text())
-    summary["kinds"]["knowledge"] |= {
-        "located": None,
-        "why_not_located": "activation patching singles out block 3, ablation block 9",
-    }
-    (run / "summary.json").write_text(json.dumps(summary))
-    view = build_view(run)
-    assert view["verdict"]["sentence"].startswith(
-        "Retrieval is not located: activation patching singles out block 3, ablation block 9;"
-    )
-    assert "quick" in {b["code"] for b in view["run"]["badges"]}
-    assert view["verdict"]["caveats"][0]["code"] == "quick"
-
-
-def test_what_was_not_looked_for_is_not_called_not_located_and_its_reason_stands_once(tmp_path: Path) -> None:
-    """As in a run with --causal-map none, or of a model that can't be restarted."""
-    run = write_synthetic_run(tmp_path / "run")
-    summary = json.loads((run / "summary.json").read_text())
-    why = "No intervention was made (--causal-map none): what is decodable or readable need not be used"
-    for kind in summary["kinds"].values():
-        kind |= {"located": None, "sought": False, "why_not_located": why}
-    summary["order"] = {"difference": None, "verdict": "undetermined", "reason": why}
-    (run / "summary.json").write_text(json.dumps(summary))
-    verdict = build_view(run)["verdict"]
-    assert verdict["sentence"].startswith(f"Retrieval and reasoning were not looked for: {why}. Order: undetermined. ")
-    assert verdict["sentence"].count("No intervention") == 1 and "not located" not in verdict["sentence"]
-    assert verdict["kinds"][0]["located"] == f"not looked for: {why}"
-    page = write_report(run).read_text()
-    assert "<b>not located</b>" not in page and '(<span class="option">--causal-map</span> none)' in page
-
-
 def test_a_run_without_interventions_is_not_run_and_never_zero(tmp_path: Path) -> None:
     view = build_view(write_synthetic_run(tmp_path / "run", without={"causal"}))
     validate_view(view)
     causal = view["causal"]
     assert causal["state"] == "not_run" and "No intervention ran" in causal["text"]
-    assert causal["lines"] == causal["items"] == causal["groups"] == causal["pairs"] == []
-    assert all(k["cause"] is None and k["located"] == "not tested" for k in view["verdict"]["kinds"])
+    assert causal["lines"] == causal["items"] == causal["groups"] == []
+    assert view["localisation"]["state"] == "not_run" and view["localisation"]["figures"] == {}
+    assert all(k["place"] is None and k["located"] == "not looked for" for k in view["verdict"]["kinds"])
     assert not any(m["instrument"] in ("patching", "ablation") for m in view["maps"])
 
 
@@ -176,12 +111,14 @@ def test_prompts_without_spans_are_one_piece_each() -> None:
     assert [p["name"] for p in segments(nested)] == ["all"]
 
 
-def test_pairs_excluded_are_counted_by_reason_and_families_show_q(view: Json) -> None:
+def test_pairs_that_were_not_intervened_on_are_counted(view: Json, synthetic: Path) -> None:
     knowledge = next(p for p in view["causal"]["pairs"] if p["kind"] == "knowledge")
-    assert knowledge["excluded"] == [["not aligned token by token", 3], ["weak pair", 2]]
-    causes = next(r for r in view["behaviour"]["rows"] if r["family"] == "capital")["causes"]
-    assert causes["patching"]["q"] == 0.011 and causes["ablation"]["layer"] == 3
-    assert view["causal"]["attribution"][0]["correlation"] == 0.91
+    families = json.loads((synthetic / "summary.json").read_text())["families"].values()
+    of_kind = [family for family in families if family["kind"] == "knowledge"]
+    assert knowledge["usable"] == sum(family["pairs"] for family in of_kind)
+    ((words, others),) = knowledge["excluded"]
+    assert words == "offered and not intervened on"
+    assert others == sum(family["offered"] - family["pairs"] for family in of_kind) > 0
 
 
 def test_windows_and_methods_have_names() -> None:

@@ -7,23 +7,38 @@ import re
 from pathlib import Path
 
 import pytest
+from synthetic_run import write_synthetic_run
 
 from strata.dashboards.notebook.run import Run
 from strata.dashboards.notebook.run_html import run_html
+from strata.dashboards.page.markup import esc
+from strata.dashboards.sentences.families import COLUMNS
+from strata.dashboards.view import build_view
 from strata.dashboards.view.labels import instrument_label
+from strata.dashboards.view.localised import FIRST_RULE
 from strata.experiments.finished_run import FinishedRun
-from strata.experiments.schema_1 import as_read, as_written
 from strata.probes.errors import StrataError
 
 
-def test_the_columns_are_the_instruments_as_the_page_calls_them(synthetic: Path) -> None:
-    summary = as_read(json.loads((synthetic / "summary.json").read_text()))
-    page = run_html(FinishedRun(synthetic, {"verb": "locate"}, as_written(summary), (), {}), None)
-    names = dict.fromkeys(name for kind in summary["kinds"].values() for name in kind["instruments"])
-    assert {"patching", "ablation"} <= set(names)
+def told(run: Path) -> str:
+    summary = json.loads((run / "summary.json").read_text())
+    return run_html(FinishedRun(run, {"verb": "locate"}, summary, (), {}), None)
+
+
+def test_it_says_what_the_page_says_and_shows_every_family_and_reading(synthetic: Path) -> None:
+    page = told(synthetic)
+    for sentence in build_view(synthetic)["verdict"]["sentences"]:
+        if sentence["about"] != "readings":
+            assert f"<p>{esc(sentence['head'] + sentence['rest'])}</p>" in page
     headed = re.findall(r"<th>(.*?)</th>", page)
-    assert headed == ["kind", "items", "answers", "located", *map(instrument_label, names)]
-    assert "Activation patching" in headed and "Ablation" in headed
+    assert headed[: len(COLUMNS)] == [esc(name) for name in COLUMNS]
+    assert headed[len(COLUMNS) :] == ["kind", "items", "answers", *map(instrument_label, ("probe", "lens"))]
+    assert "<td>capital</td>" in page and "not placed: it isn&#x27;t answered above chance" in page
+
+
+def test_of_the_withdrawn_rule_it_shows_no_place(tmp_path: Path) -> None:
+    page = told(write_synthetic_run(tmp_path / "run", first_rule=True))
+    assert esc(FIRST_RULE) in page and "block 3" not in page and "<td>capital</td>" not in page
 
 
 def test_a_table_without_a_name_is_refused_with_the_names(synthetic: Path) -> None:

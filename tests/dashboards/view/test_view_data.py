@@ -20,7 +20,7 @@ from synthetic_run import write_synthetic_run
 from strata.dashboards.page import write_report
 from strata.dashboards.view import build_report, build_view, validate_view
 from strata.dashboards.view.lens import OTHER, LensMap, pack_maps
-from strata.dashboards.view.text import visible, without_paths
+from strata.dashboards.text import visible, without_paths
 from strata.probes.errors import StrataError
 
 Json = dict[str, Any]
@@ -29,6 +29,10 @@ Json = dict[str, Any]
 @pytest.fixture(scope="module")
 def view(synthetic: Path) -> Json:
     return build_view(synthetic)
+
+
+def _told(verdict: Json) -> str:
+    return " ".join(s["head"] + s["rest"] for s in verdict["sentences"])
 
 
 def _rows(run: Path, name: str) -> list[Json]:
@@ -76,8 +80,8 @@ def test_an_onset_interval_that_reaches_none_is_said_as_such(tmp_path: Path) -> 
     (run / "summary.json").write_text(json.dumps(summary))
     verdict = build_view(run)["verdict"]
     assert "[5–none]" in write_report(run).read_text()
-    assert "95 % interval 5–none" in verdict["sentence"]
-    assert "linear probe not run" in verdict["sentence"] and "None" not in verdict["sentence"]
+    told = _told(verdict)
+    assert "not looked for by the linear probe" in told and "None" not in told
 
 
 def test_families_the_model_cannot_do_stay_everywhere(view: Json) -> None:
@@ -116,7 +120,7 @@ def test_a_cell_is_dimmed_exactly_where_its_interval_covers_the_baseline(view: J
 
 
 def test_the_sentence_and_its_n_speak_of_the_same_items(tmp_path: Path) -> None:
-    run = write_synthetic_run(tmp_path / "run", without={"causal"})
+    run = write_synthetic_run(tmp_path / "run")
     view = build_view(run)
     summary = json.loads((run / "summary.json").read_text())
     for kind in view["verdict"]["kinds"]:
@@ -127,10 +131,11 @@ def test_the_sentence_and_its_n_speak_of_the_same_items(tmp_path: Path) -> None:
             assert onset["layer"] == of_kind["instruments"][onset["instrument"]]["onset"]["layer"]
             assert onset["n"] == used
             if kind["kind"] in ("knowledge", "reasoning"):
-                assert f"stream {onset['layer']} (depth" in view["verdict"]["sentence"]
-                assert f"n = {used}" in view["verdict"]["sentence"]
-    assert "no layer is called located" in view["verdict"]["sentence"]
-    assert view["verdict"]["word"] == "undetermined"
+                assert f"from stream {onset['layer']}" in _told(view["verdict"])
+        located = of_kind["located"]
+        if located is not None and kind["kind"] in ("knowledge", "reasoning"):
+            assert f"in {located['families']} of {located['of']} families" in _told(view["verdict"])
+    assert view["verdict"]["word"] == summary["order"]["verdict"]
 
 
 def test_an_onset_of_null_is_said_and_not_drawn_as_zero(tmp_path: Path) -> None:
@@ -138,8 +143,7 @@ def test_an_onset_of_null_is_said_and_not_drawn_as_zero(tmp_path: Path) -> None:
     summary = json.loads((run / "summary.json").read_text())
     summary["kinds"]["knowledge"]["instruments"]["lens"]["onset"] |= {"layer": None, "depth": None, "interval": None}
     (run / "summary.json").write_text(json.dumps(summary))
-    sentence = build_view(run)["verdict"]["sentence"]
-    assert "readable at no stream (n = " in sentence
+    assert "readable at no stream" in _told(build_view(run)["verdict"])
 
 
 @pytest.mark.parametrize(
@@ -181,7 +185,7 @@ def test_absent_tables_are_not_run_and_never_zero(tmp_path: Path, without: set[s
         assert {e["state"] for e in view["items"]["columns"]["emergence"]} == {"not_run"}
     else:
         assert all(k["onsets"][0]["state"] == "not_run" for k in view["verdict"]["kinds"])
-        assert "linear probe not run" in view["verdict"]["sentence"]
+        assert "not looked for by the linear probe" in _told(view["verdict"])
 
 
 @pytest.mark.parametrize(
@@ -248,16 +252,16 @@ def test_thousands_of_items_are_thinned_but_mapped_ones_stay(synthetic: Path) ->
     run = read_run(synthetic)
     mapped = {"copy-007": "m1", "addition-003": "m2"}
     items = build_items(run, mapped, max_rows=20)
-    assert items["total"] == 72
+    assert items["total"] == 88
     assert items["shown"] <= 20
     assert set(mapped) <= set(items["columns"]["item"])
-    assert len(set(items["columns"]["family"])) >= 7
+    assert len(set(items["columns"]["family"])) >= 9
 
 
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (("schema",), "strata.view/2"),
+        (("schema",), "strata.view/3"),
         (("verdict", "word"), "certain"),
         (("series", 0, "mean"), "high"),
         (("run", "limited"), 1),
@@ -269,7 +273,7 @@ def test_the_schema_refuses_what_the_page_could_not_read(view: Json, path: tuple
     for step in path[:-1]:
         inner = inner[step]
     inner[path[-1]] = value
-    with pytest.raises(StrataError, match=r"strata\.view/1"):
+    with pytest.raises(StrataError, match=r"strata\.view/2"):
         validate_view(broken)
 
 

@@ -105,6 +105,6 @@ def test_form_alone_tells_hardly_any_control_from_its_partner() -> None:
     items = [item for pair in pairs(seed=1, n=40, encoder=encoder) for item in pair]
     contrasts = format_report(items, encoder).contrasts
     assert len(contrasts) == len(FAMILIES)
-    # Each verdict errs in one of forty; two of nine would be a difference in form.
+    # Each verdict errs in one of forty; two of sixteen would be a difference in form.
     assert sum(not contrast.result.contains_chance for contrast in contrasts) <= 1
     assert max(contrast.result.accuracy for contrast in contrasts) < 0.7

@@ -112,7 +112,7 @@ def test_the_same_seed_gives_the_same_items_and_another_seed_others(family: Fami
 
 
 @each_family
-@pytest.mark.parametrize(("n", "entities"), [(1, 1), (7, 7), (12, 12), (25, 13), (40, 10), (120, 30)])
+@pytest.mark.parametrize(("n", "entities"), [(1, 1), (7, 7), (12, 12), (25, 13), (40, 20), (72, 36), (144, 36)])
 def test_few_items_are_about_many_entities_before_they_are_in_many_templates(
     family: Family, n: int, entities: int
 ) -> None:
@@ -215,6 +215,7 @@ def test_a_small_draw_prefers_answers_that_several_entities_share() -> None:
     entities += [Fact(f"single {index}", f"s{index}") for index in range(30)]
     drawn = spread(entities, 20, random.Random(1), lambda fact: fact.answer)
     assert sorted(Counter(fact.answer for fact in drawn).values()) == [5, 5, 5, 5]
+    assert len({fact.answer for fact in spread(entities, 36, random.Random(1), lambda fact: fact.answer)}) == 6
     assert set(spread(entities, 66, random.Random(1), lambda fact: fact.answer)) == set(entities)
 
 

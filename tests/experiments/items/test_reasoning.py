@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 import sys
@@ -96,6 +97,12 @@ def chained(text: str) -> str:
     return followed(links, question.split()[-2], question.count("friend"))
 
 
+def divided(text: str) -> int:
+    first, second = numbers(text)
+    assert first % second == 0, text
+    return first // second
+
+
 # Template and the solution of one problem in it; each solution reads nothing but the text.
 SOLVERS: dict[str, tuple[str, Callable[[str], str]]] = {
     "addition": ("lines", lambda text: str(sum(numbers(text)))),
@@ -112,11 +119,13 @@ SOLVERS: dict[str, tuple[str, Callable[[str], str]]] = {
     "deduction": ("every", deduced),
     "binding": ("shown", bound),
     "relation_chain": ("friend", chained),
+    "product": ("lines", lambda text: str(math.prod(numbers(text)))),
+    "quotient": ("lines", lambda text: str(divided(text))),
 }
 
 
-def test_there_are_fourteen_families_with_a_difficulty_and_distinct_names() -> None:
-    assert len({family.name for family in FAMILIES}) == len(FAMILIES) == 14
+def test_there_are_sixteen_families_with_a_difficulty_and_distinct_names() -> None:
+    assert len({family.name for family in FAMILIES}) == len(FAMILIES) == 16
     assert set(SOLVERS) == {family.name for family in FAMILIES}
     for family in FAMILIES:
         assert family.kind == "reasoning" and len(family.difficulties) >= 2

@@ -35,7 +35,7 @@ def scored(questions: Questions, family: str, *, onset: int, source: str = "mode
     )  # fmt: skip
     return Scored(
         target, tuple(members), rng.random((len(members), STREAMS)) < share, np.full((len(members), STREAMS), -1.0),
-        rng.random(len(members)) < 0.4, None, None,
+        rng.random(len(members)) < 0.4, rng.random((len(members), STREAMS)), None, None,
     )  # fmt: skip
 
 
@@ -53,8 +53,11 @@ def test_a_pooled_curve_is_the_mean_over_all_items_of_the_kind(questions: Questi
         row = pooled["accuracy", stream]
         assert row["mean"] == pytest.approx(everything[:, stream].mean())
         assert row["n_items"] == len(everything) and row["low"] <= row["mean"] <= row["high"]
-        chance = np.concatenate([letters.majority_correct, parity.majority_correct]).mean()
+        chance = np.concatenate([letters.commonest, parity.commonest]).mean()
         assert pooled["chance", stream]["mean"] == pytest.approx(chance)
+        assert letters.shuffled_correct is not None and parity.shuffled_correct is not None
+        shuffled = np.concatenate([letters.shuffled_correct, parity.shuffled_correct])[:, stream].mean()
+        assert pooled["shuffled", stream]["mean"] == pytest.approx(shuffled)
         assert pooled["embedding_only", stream]["mean"] == pytest.approx(everything[:, 0].mean())
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from strata.probes.backends.contract import Edit, Site
 from strata.probes.backends.recording import record
-from strata.probes.backends.restart import COMPONENTS, Component, Knockout, Variant, _alike, sweep
+from strata.probes.backends.restart import COMPONENTS, Component, Knockout, Variant, rows_of_like_reach, sweep
 from strata.probes.backends.runs import Runs
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -175,8 +175,8 @@ def test_rows_edited_far_apart_are_recomputed_in_groups_and_are_the_whole_forwar
 
 def test_a_group_spans_a_quarter_of_its_columns_and_one() -> None:
     starts = 20 - torch.tensor([1, 2, 3, 8, 9, 11, 12, 20])
-    assert [rows.tolist() for rows in _alike(starts, 20)] == [[0, 1], [2], [3, 4, 5], [6], [7]]
-    assert [rows.tolist() for rows in _alike(starts.flip(0), 20)] == [[6, 7], [5], [2, 3, 4], [1], [0]]
+    assert [rows.tolist() for rows in rows_of_like_reach(starts, 20)] == [[0, 1], [2], [3, 4, 5], [6], [7]]
+    assert [rows.tolist() for rows in rows_of_like_reach(starts.flip(0), 20)] == [[6, 7], [5], [2, 3, 4], [1], [0]]
 
 
 def test_measurements_of_one_batch_share_its_recordings() -> None:

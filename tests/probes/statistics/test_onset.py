@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from strata.probes.errors import StrataError
 from strata.probes.statistics.bootstrap import cluster_bootstrap
-from strata.probes.statistics.onset import first_run, onset
+from strata.probes.statistics.onset import first_run, onset, smallest_seen
 
 L = 12
 """Blocks; streams run from 0 to L."""
@@ -182,3 +182,17 @@ def test_values_without_clusters_and_no_values_at_all_are_refused() -> None:
     with pytest.raises(StrataError, match="No items") as error:
         onset(np.zeros((0, 5)), [], [])
     assert error.value.remedy
+
+
+@given(st.floats(0.01, 0.9), st.integers(8, 200))
+def test_the_smallest_share_that_is_seen_is_the_one_whose_bound_reaches_the_baseline(baseline: float, n: int) -> None:
+    share = smallest_seen(baseline, n)
+    assert share is not None and baseline < share <= 1
+    assert share - 1.959964 * np.sqrt(share * (1 - share) / n) == pytest.approx(baseline, abs=1e-6)
+
+
+def test_an_onset_says_what_it_could_have_seen_and_nothing_of_values_that_are_no_shares() -> None:
+    values, clusters = _right(np.random.default_rng(0), np.full(L + 1, 0.5))
+    assert onset(values, [np.array(0.5)], clusters, draws=200).smallest_seen == smallest_seen(0.5, 40)
+    assert onset(values, [np.array(-3.0)], clusters, draws=200).smallest_seen is None
+    assert onset(values, [], clusters, draws=200).smallest_seen is None

@@ -34,6 +34,13 @@ def interval(low: float | None, high: float | None, digits: int = 2) -> str:
     return f"[{number(low, digits)}, {number(high, digits)}]"
 
 
+def p_words(p: float | None) -> str:
+    """`p = 0.012`, `p < 0.001`, or `p not computed`."""
+    if p is None:
+        return "p not computed"
+    return "p < 0.001" if p < 0.001 else f"p = {number(p, 3)}"
+
+
 def count(n: int, singular: str, plural: str | None = None) -> str:
     """`1 item`, `2 items`."""
     return f"{n:,} {singular if n == 1 else (plural or singular + 's')}".replace(",", " ")

@@ -1,0 +1,1 @@
+"""Figures as values: functions from results to a `plotly.graph_objects.Figure`, the same that the page shows."""

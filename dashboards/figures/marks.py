@@ -1,0 +1,210 @@
+"""What is drawn in a panel of the stage map: colours, effects, places with whiskers, the handover, what isn't data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from strata.dashboards.figures.palette import Palette, plain
+from strata.dashboards.figures.panels import Outline, Panel
+from strata.dashboards.figures.rows import BOTTOM, CELL, HANDOVER, LABEL, ROWS, TOPS, WHISKER
+from strata.dashboards.sentences.places import cell_label
+from strata.dashboards.text import interval, number
+from strata.experiments.results.families import Role
+from strata.experiments.results.record import Measured
+from strata.probes.causal.cells import Cell, at_span
+
+Json = dict[str, Any]
+_DASHES: dict[Role, str] = {"makes": "solid", "prepares": "dash", "relays": "dot", "in-part": "dashdot", "open": "solid"}
+_WIDTHS: dict[Role, float] = {"makes": 2.0, "prepares": 1.6, "relays": 1.6, "in-part": 1.6, "open": 1.2}
+_ORDER: tuple[Role, ...] = ("makes", "in-part", "prepares", "relays", "open")
+"""Whose name stays where two would run into each other."""
+_LETTERS = 46
+"""Letters that fit over the width of a narrow panel."""
+
+
+def row_marks(
+    marks: Json, panel: Panel, n_layers: int, palette: Palette, step: Callable[[float], float], against: float
+) -> None:
+    """Colours with what a pointer reads, rows that don't count veiled, what isn't measured hatched, effects behind the rows."""
+    colours: list[list[float | None]] = []
+    says: list[list[str]] = []
+    shown: list[list[float | None]] = []
+    edges: list[float] = []
+    veiled: list[Cell] = []
+    for row, cell in enumerate(ROWS):
+        low, high = (TOPS[cell] + edge for edge in CELL)
+        if row:  # a row of nothing between two cells
+            colours.append([None] * n_layers)
+            says.append([""] * n_layers)
+            shown.append([None] * n_layers)
+        edges += [low, high]
+        found = panel.cells.get(cell)
+        profile = list(found.profile) if found is not None else []
+        known = found is not None and found.effect is not None and bool(profile)
+        gains: list[float | None] = [*profile, *[None] * (n_layers - len(profile))] if known else [None] * n_layers
+        says.append([_hover(panel, cell, block, gain, n_layers) for block, gain in enumerate(gains)])
+        shown.append(gains)
+        apart = int(at_span(cell) and known)
+        colours.append([None if gain is None or block < apart else step(gain) for block, gain in enumerate(gains)])
+        marks["shapes"].append(_box(-0.5, n_layers - 0.5, low, high, palette.strong_line, 1))
+        if not known:
+            _hatch(marks, -0.5, n_layers - 0.5, low, high, palette, "/", palette.card)
+        elif apart:
+            _hatch(marks, -0.5, 0.5, low, high, palette, "x", palette.blank)
+        if known and found is not None and not found.counts:
+            veiled.append(cell)
+        negative = [(b, (low + high) / 2) for b, g in enumerate(gains) if g is not None and b >= apart and g < against]
+        if negative:
+            marks["traces"].append(
+                {"type": "scatter", "mode": "text", "x": [b for b, _ in negative], "y": [y for _, y in negative], "text": "−",
+                 "textfont": {"size": 13, "color": palette.text}, "hoverinfo": "skip"}
+            )  # fmt: skip
+        marks["annotations"] += _effect(panel, cell, known, n_layers, (low + high) / 2, palette)
+    heat: Json = {
+        "type": "heatmap", "x": [b - 0.5 for b in range(n_layers + 1)], "y": edges, "z": colours, "text": says,
+        "hovertemplate": "%{text}<extra></extra>", "hoverongaps": False, "coloraxis": "coloraxis", "customdata": shown,
+        "meta": {"panel": panel.title, "cells": _between(ROWS), "effects": _between([_whole(panel, cell) for cell in ROWS])},
+    }  # fmt: skip
+    marks["traces"].insert(0, heat)
+    for cell in veiled:
+        low, high = (TOPS[cell] + edge for edge in CELL)
+        marks["shapes"].append({"type": "rect", "x0": -0.5, "x1": n_layers - 0.5, "y0": low, "y1": high,
+                                "line": {"width": 0}, "fillcolor": palette.card, "opacity": 0.62})  # fmt: skip
+
+
+def _between(values: Sequence[Any]) -> list[Any]:
+    """With None for the rows of nothing."""
+    return [inner for value in values for inner in (value, None)][:-1]
+
+
+def _whole(panel: Panel, cell: Cell) -> str:
+    found = panel.cells.get(cell)
+    return "not measured" if found is None or found.effect is None else _measured(found.effect)
+
+
+def _hover(panel: Panel, cell: Cell, block: int, gain: float | None, n_layers: int) -> str:
+    found = panel.cells.get(cell)
+    lines = [f"<b>{plain(cell_label(cell, panel.span))}</b> ({cell})", f"block {block}, depth {number((block + 0.5) / n_layers)}"]
+    if found is None or found.effect is None or gain is None:
+        return "<br>".join([*lines, "not measured"])
+    if at_span(cell) and block == 0:
+        lines.append(f"{number(gain)}: token identity, not counted")
+    else:
+        lines.append(f"gained here {number(gain)}, whole row {_measured(found.effect)}")
+    lines += [found.note] if found.note else []
+    lines += [plain(o.says) for o in panel.outlines if o.cell == cell and o.first <= block <= o.last]
+    return "<br>".join(lines)
+
+
+def _measured(measured: Measured) -> str:
+    ends = "" if measured.interval is None else f" {interval(*measured.interval)}"
+    return f"{number(measured.value)}{ends}"
+
+
+def _effect(panel: Panel, cell: Cell, known: bool, n_layers: int, middle: float, palette: Palette) -> list[Json]:
+    """The whole row's effect behind it."""
+    found = panel.cells.get(cell)
+    common = {"x": n_layers - 0.5, "y": middle, "xanchor": "left", "yanchor": "middle", "xshift": 6, "align": "left"}
+    if found is None or found.effect is None:
+        return [{**common, "text": "not<br>measured", "font": {"size": 11, "color": palette.muted}}]
+    effect = found.effect
+    ends = "no interval" if effect.interval is None else interval(*effect.interval)
+    value = f"<b>{number(effect.value)}</b>" if found.counts else number(effect.value)
+    colour = palette.text if found.counts else palette.muted
+    return [{**common, "text": f"{value}<br>{ends if known else 'no blocks'}", "font": {"size": 11, "color": colour}}]
+
+
+def outline_marks(marks: Json, panel: Panel, n_layers: int, palette: Palette) -> None:
+    """Places of families thin and within each other, the place of the sentence thick with whiskers, roles by line and name."""
+    taken: dict[Cell, list[tuple[float, float]]] = {}
+    thin: dict[Cell, int] = {}
+    for outline in sorted(panel.outlines, key=lambda o: (o.strong, -_ORDER.index(o.role))):
+        low, high = (TOPS[outline.cell] + edge for edge in CELL)
+        width, colour, inset = _WIDTHS[outline.role], palette.text, 0.0
+        if outline.strong:
+            width = 3.4
+        elif not outline.label:
+            order = thin.get(outline.cell, 0)
+            thin[outline.cell] = order + 1
+            width, inset = 1.0, 0.05 + 0.05 * (order % 4)
+        # A rim in the card's colour keeps the line visible on any colour of the scale.
+        for stroke, wide in ((palette.card, width + 2), (colour, width)):
+            marks["shapes"].append(
+                _box(outline.first - 0.5, outline.last + 0.5, low + inset, high - inset, stroke, wide,
+                     "solid" if stroke == palette.card else _DASHES[outline.role])
+            )  # fmt: skip
+        if outline.interval is not None:
+            _whisker(marks, outline, palette)
+    for outline in sorted((o for o in panel.outlines if o.label), key=lambda o: (not o.strong, _ORDER.index(o.role))):
+        _name(marks, outline, n_layers, palette, taken)
+
+
+def _name(
+    marks: Json, outline: Outline, n_layers: int, palette: Palette, taken: dict[Cell, list[tuple[float, float]]]
+) -> None:
+    wide = (len(outline.label) + 1) * n_layers / _LETTERS
+    from_right = outline.first - 0.5 + wide > n_layers
+    start = outline.last + 0.5 - wide if from_right else outline.first - 0.5
+    if any(start < end and begin < start + wide for begin, end in taken.get(outline.cell, [])):
+        return
+    taken.setdefault(outline.cell, []).append((start, start + wide))
+    bold = outline.role == "makes"
+    marks["annotations"].append(
+        {"x": outline.last + 0.5 if from_right else outline.first - 0.5, "y": TOPS[outline.cell] + LABEL, "yanchor": "middle",
+         "xanchor": "right" if from_right else "left", "text": f"<b>{outline.label}</b>" if bold else outline.label,
+         "font": {"size": 12, "color": palette.text}, "borderpad": 0}
+    )  # fmt: skip
+
+
+def _whisker(marks: Json, outline: Outline, palette: Palette) -> None:
+    assert outline.interval is not None
+    y, line = TOPS[outline.cell] + WHISKER, {"color": palette.text, "width": 1.6}
+    low, high = outline.interval[0] - 0.5, outline.interval[1] + 0.5
+    for x0, x1, y0, y1 in ((low, high, y, y), (low, low, y - 0.06, y + 0.06), (high, high, y - 0.06, y + 0.06)):
+        marks["shapes"].append({"type": "line", "x0": x0, "x1": x1, "y0": y0, "y1": y1, "line": line})
+
+
+def handover_marks(marks: Json, panel: Panel, n_layers: int, palette: Palette) -> None:
+    """Between what stands at the span and what stands at the last token: over which blocks the stream hands over."""
+    handover = panel.handover
+    if handover is None:
+        return
+    low, high = handover.first - 0.5, handover.last + 0.5
+    marks["shapes"].append(
+        {"type": "rect", "x0": low, "x1": high, "y0": HANDOVER - 0.1, "y1": HANDOVER + 0.1, "line": {"width": 0},
+         "fillcolor": palette.accent, "opacity": 0.45}
+    )  # fmt: skip
+    for x in (low, high):
+        marks["annotations"].append({"x": x, "y": HANDOVER, "text": "▼", "font": {"size": 11, "color": palette.accent},
+                                     "yanchor": "middle", "xanchor": "center"})  # fmt: skip
+    # Its name stands on the side that has more room.
+    before = handover.first > n_layers - 1 - handover.last
+    marks["annotations"].append(
+        {"x": low if before else high, "y": HANDOVER, "text": f"handover {handover.first}–{handover.last}", "yanchor": "middle",
+         "xanchor": "right" if before else "left", "xshift": -8 if before else 8, "font": {"size": 11, "color": palette.accent}}
+    )  # fmt: skip
+
+
+def empty_marks(marks: Json, panel: Panel, n_layers: int, palette: Palette) -> None:
+    """A panel without numbers: hatched, with the reason."""
+    _hatch(marks, -0.5, n_layers - 0.5, 0.1, BOTTOM - 0.1, palette, "/", palette.card)
+    marks["annotations"].append(
+        {"x": (n_layers - 1) / 2, "y": BOTTOM / 2, "text": plain(panel.empty), "bgcolor": palette.card, "borderpad": 4,
+         "font": {"size": 12, "color": palette.text}}
+    )  # fmt: skip
+
+
+def _hatch(
+    marks: Json, x0: float, x1: float, y0: float, y1: float, palette: Palette, shape: str, background: str
+) -> None:
+    marks["traces"].append(
+        {"type": "scatter", "mode": "lines", "x": [x0, x1, x1, x0, x0], "y": [y0, y0, y1, y1, y0], "fill": "toself",
+         "line": {"width": 0}, "fillcolor": background, "hoverinfo": "skip",
+         "fillpattern": {"shape": shape, "size": 6, "solidity": 0.25, "fgcolor": palette.strong_line, "bgcolor": background, "fillmode": "replace"}}
+    )  # fmt: skip
+
+
+def _box(x0: float, x1: float, y0: float, y1: float, colour: str, width: float, dash: str = "solid") -> Json:
+    return {"type": "rect", "x0": x0, "x1": x1, "y0": y0, "y1": y1, "fillcolor": "rgba(0,0,0,0)",
+            "line": {"color": colour, "width": width, "dash": dash}}  # fmt: skip

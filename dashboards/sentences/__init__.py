@@ -1,0 +1,1 @@
+"""What results say in words: one place a result, read by the terminal, the page and a notebook alike."""

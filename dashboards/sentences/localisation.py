@@ -1,0 +1,143 @@
+"""What do the interventions of a run say? Where each kind of answer is made, in which order, what becomes of the hypothesis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from strata.dashboards.sentences.places import (
+    CONTROL_OF,
+    CONTROL_WORDS,
+    blocks_words,
+    cell_words,
+    ends_words,
+    place_words,
+    span_words,
+)
+from strata.dashboards.sentences.reasons import why_not_located, why_not_ordered
+from strata.dashboards.text import count, interval, number, p_words
+from strata.experiments.results.families import FamilyResult
+from strata.experiments.results.kinds import Hypothesis, KindLocalisation, Localisation, Located, Order, Verdict
+
+ORDERED_KINDS = ("knowledge", "reasoning")
+ONLY_THESE = "; this is said for these families"
+_STAGE = {"knowledge": "retrieval", "reasoning": "reasoning"}
+_ORDERS: dict[Verdict, str] = {
+    "retrieval-first": "Knowledge answers are made before reasoning answers",
+    "reasoning-first": "Reasoning answers are made before knowledge answers",
+    "together": "Knowledge and reasoning answers are made at the same depth",
+    "undetermined": "The order of knowledge and reasoning is undetermined",
+}
+_CLAIMS = {
+    "a": "the MLPs at the subject act for knowledge, and neither for reasoning nor for copying",
+    "b": "what makes knowledge answers lies below what makes reasoning answers",
+    "c": "what reasoning training changed lies at or above where reasoning answers are made",
+}
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence in two parts, so that a page can let its statement stand out."""
+
+    about: str
+    """A kind, `order`, or the letter of a sentence of the hypothesis."""
+    head: str
+    """What is stated."""
+    rest: str
+    """How sure, on what, against which control; ends the sentence."""
+
+    @property
+    def text(self) -> str:
+        return f"{self.head}{self.rest}"
+
+
+def sentences(localisation: Localisation) -> list[Sentence]:
+    """Knowledge and reasoning (every kind where neither was asked), their order where both were, then the hypothesis."""
+    kinds = localisation.kinds
+    asked = [kind for kind in ORDERED_KINDS if kind in kinds] or list(kinds)
+    told = [kind_sentence(kind, kinds[kind], localisation.families) for kind in asked]
+    if set(ORDERED_KINDS) <= set(kinds):
+        told.append(order_sentence(localisation.order))
+    return told + [hypothesis_sentence(hypothesis) for hypothesis in localisation.hypothesis]
+
+
+def kind_sentence(kind: str, of_kind: KindLocalisation, families: Mapping[str, FamilyResult]) -> Sentence:
+    """Where the answers of a kind are made, in how many families, and what the matched control says of it; or why not."""
+    located = of_kind.located
+    if located is None:
+        why = of_kind.why_not_located
+        reason = "no reason is recorded" if why is None else why_not_located(why)
+        sought = why is None or why.code not in ("no-interventions", "not-asked")
+        return Sentence(kind, _not_located(kind, sought), f": {reason}.")
+    span = span_words(family.span for family in families.values() if family.kind == kind)
+    head = f"{kind.capitalize()} answers are made by {located_words(located, span)}"
+    sure = f"in {located.families} of {count(located.of, 'family', 'families')}"
+    rest = f", 95 % interval {ends_words(located.interval)}, {sure}"
+    control = _control_clause(kind, of_kind, located, families)
+    only = "" if located.general else ONLY_THESE
+    return Sentence(kind, head, f"{rest}{f'; {control}' if control else ''}{only}.")
+
+
+def _not_located(kind: str, sought: bool) -> str:
+    return f"Where {kind} answers are made is undetermined" if sought else f"{kind.capitalize()} was not looked for"
+
+
+def located_words(located: Located, span: str | None = None) -> str:
+    """`attention at the last token (move), blocks 21–23`."""
+    return f"{cell_words(located.cell, span)}, {blocks_words(located.first, located.last, located.extent)}"
+
+
+def _control_clause(
+    kind: str, of_kind: KindLocalisation, located: Located, families: Mapping[str, FamilyResult]
+) -> str:
+    if kind not in CONTROL_OF:
+        return ""
+    control = f"its control ({CONTROL_WORDS[kind]})"
+    if located.shared_with_control is None:
+        return f"{control} has no place, so whether this is special to {_STAGE[kind]} stays open"
+    if located.shared_with_control:
+        return f"{control} is made in the same place, so this says nothing about {_STAGE[kind]}"
+    placed = [f for f in families.values() if f.kind == "control" and f.contrast == CONTROL_OF[kind] and f.place]
+    where = f": {place_words(placed[0].place, placed[0].span)}" if len(placed) == 1 and placed[0].place else ""
+    cell = of_kind.cells.get(located.cell)
+    beyond = ""
+    if cell is not None and cell.excess is not None and cell.excess.interval is not None:
+        beyond = f", the effect beyond it is {number(cell.excess.value)} {interval(*cell.excess.interval)}"
+    return f"{control} is made elsewhere{where}{beyond}"
+
+
+def order_sentence(order: Order) -> Sentence:
+    """In which order the places of the two kinds stand, with both cells and every number; or why that is undetermined."""
+    head = _ORDERS[order.verdict]
+    if order.verdict == "undetermined":
+        return Sentence("order", head, ": no reason is recorded." if order.why is None else f": {why_not_ordered(order.why)}.")  # fmt: skip
+    parts = []
+    if order.cells is not None:
+        parts.append(f"{cell_words(order.cells[0])} against {cell_words(order.cells[1])}")
+    if order.difference is not None:
+        ends = "" if order.interval is None else f" {interval(*order.interval)}"
+        parts.append(f"depth of reasoning − knowledge {number(order.difference)}{ends}")
+    if order.probability is not None:
+        parts.append(f"probability that knowledge lies below {number(order.probability)}")
+    if order.p is not None:
+        parts.append(f"{p_words(order.p)} with the families' kinds permuted")
+    parts.append(f"{order.families[0]} against {count(order.families[1], 'family', 'families')}")
+    return Sentence("order", head, f": {', '.join(parts)}{'' if order.general else ONLY_THESE}.")
+
+
+def hypothesis_sentence(hypothesis: Hypothesis) -> Sentence:
+    """One sentence of the layer-split hypothesis with its verdict and the numbers it rests on."""
+    head = f"Hypothesis ({hypothesis.sentence}) {hypothesis.verdict}"
+    numbers = _numbers(hypothesis.numbers)
+    only = "" if hypothesis.general or hypothesis.verdict == "undetermined" else ONLY_THESE
+    return Sentence(hypothesis.sentence, head, f": {_CLAIMS[hypothesis.sentence]}{numbers}{only}.")
+
+
+def _numbers(numbers: Mapping[str, float | None]) -> str:
+    said = [f"{name.replace('_', ' ')} {number(value)}" for name, value in numbers.items() if value is not None]
+    return f" ({', '.join(said)})" if said else ""
+
+
+def joined(told: Sequence[Sentence]) -> str:
+    """The sentences as one paragraph."""
+    return " ".join(sentence.text for sentence in told)

@@ -1,0 +1,342 @@
+"""Measures one family: pairs are added until its place is narrow, windows where the effect arises, then what stands beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from strata.experiments.locate.causal.cell_evidence import LEAST_EFFECT, is_undecided
+from strata.experiments.locate.causal.family_analysis import FamilyAnalysis, FamilyPairs, analyse
+from strata.experiments.locate.causal.family_heads import measure_heads
+from strata.experiments.locate.causal.family_measurements import FamilyMeasurements, WindowShifts
+from strata.experiments.locate.causal.third_answers import donors_of
+from strata.experiments.locate.causal.window_search import (
+    curve_windows,
+    finer_curves,
+    missing,
+    windows_inside,
+)
+from strata.experiments.results.families import FamilyResult
+from strata.experiments.statistics.answer_coding import normalised
+from strata.experiments.statistics.loci import DRAWN_TOGETHER, minimal_windows
+from strata.experiments.statistics.window_effects import Window, WindowEffects
+from strata.probes.backends.runs import Runs
+from strata.probes.batching import tokens_a_batch
+from strata.probes.causal.activation_patching import BATCH_TOKENS
+from strata.probes.causal.cell_batch import CellBatch
+from strata.probes.causal.cells import CELLS, Cell, at_span
+from strata.probes.causal.pairs import batches_of
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.statistics.bootstrap import cluster_codes
+
+LOOKS = (12, 18, 24, 48)
+"""Numbers of pairs after which a family's place is looked at; more are added while it is wide."""
+_WORTH_A_SEARCH = LEAST_EFFECT / 2
+"""Whole effect below which nothing more of a cell is measured: the interval of 12 pairs may still reach `LEAST_EFFECT`."""
+_ROUNDS = 8
+_QUICK_DRAWS = 200
+_HELD_TOKENS = {"cpu": 4_096, "cuda": 16_384}
+"""Of the recorded prompts of a family, clean and counterfactual."""
+_ENOUGH_WITHOUT_A_ROLE = LOOKS[1]
+_DONORS = 3
+"""Other items with third answers whose pieces replace a pair's own, one after the other."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured of a family."""
+
+    most_pairs: int = LOOKS[-1]
+    beside: bool = True
+    """Necessity, heads, knockout: what stands beside the place."""
+
+
+def measure_family(
+    checkpoint: Checkpoint, family: FamilyPairs, *, effort: Effort, seed: int, tokens: int | None = None
+) -> FamilyMeasurements:
+    """Everything that `analyse` needs. `tokens`: recomputed tokens a batch may hold; None: the device's usual number.
+
+    Raises NoRestartError where the architecture can't be run from the middle.
+    """
+    return _Programme(checkpoint, family, effort, seed, tokens_a_batch(tokens, checkpoint.device, BATCH_TOKENS)).run()
+
+
+class _Programme:
+    def __init__(self, checkpoint: Checkpoint, family: FamilyPairs, effort: Effort, seed: int, tokens: int) -> None:
+        self.checkpoint, self.family, self.effort, self.seed, self.tokens = checkpoint, family, effort, seed, tokens
+        self.measured = FamilyMeasurements(checkpoint.n_layers)
+        self.batches = _Batches(checkpoint, family)
+        self.cells = [
+            cell for cell in CELLS
+            if not at_span(cell) or (family.span is not None and checkpoint.n_layers > 1)
+        ]  # fmt: skip
+        self.pieces: dict[Cell, Tensor] = {}
+        self.differences: dict[Cell, np.ndarray] = {}
+
+    def run(self) -> FamilyMeasurements:
+        available = min(len(self.family.pairs), self.effort.most_pairs)
+        sizes = [size for size in LOOKS if size < available] + [available]
+        for size in sizes:
+            self._add_pairs(size)
+            self._search()
+            self._install()
+            self.measured.looks += 1
+            if size == sizes[-1] or self._settled():
+                break
+        self._beside()
+        return self.measured
+
+    def first_block(self, cell: Cell) -> int:
+        """Block 0 at a replaced token says which token it is, and counts nothing."""
+        return 1 if (at_span(cell) or not self.family.same_last) and self.checkpoint.n_layers > 1 else 0
+
+    def _add_pairs(self, size: int) -> None:
+        measured, start = self.measured, len(self.measured.keys)
+        added = list(range(start, size))
+        batches = batches_of([self.family.pairs[row] for row in added], self.tokens)
+        new = self.batches.added([[added[row] for row in rows] for rows in batches])
+        measured.keys += [self.family.pairs[row].key for row in added]
+        measured.clean = np.concatenate([measured.clean, _by_row(new, added, lambda batch: batch.clean)])
+        measured.foil = np.concatenate([measured.foil, _by_row(new, added, lambda batch: batch.foil)])
+        for cell in self.cells:
+            clean, foil = (
+                _by_row(new, added, lambda batch, side=side, cell=cell: batch.pieces(cell, side))
+                for side in ("clean", "foil")
+            )
+            self.pieces[cell] = _joined(self.pieces.get(cell), torch.from_numpy(clean).float())
+            difference = clean - foil
+            known = self.differences.get(cell)
+            self.differences[cell] = difference if known is None else np.concatenate([known, difference])
+        measured.inputs = self._input_cosines(size)
+        for cell, table in measured.effects.items():
+            rows = self._shifts(cell, table.windows, new, added)
+            table.add_rows(rows)
+
+    def _search(self) -> None:
+        for cell in self.cells:
+            first, n_layers = self.first_block(cell), self.checkpoint.n_layers
+            self._measure(cell, [(first, n_layers - 1)])
+            whole = self._effects(cell)[first, n_layers - 1]
+            if whole < _WORTH_A_SEARCH:
+                continue
+            self._measure(cell, curve_windows(first, n_layers))
+            for _ in range(_ROUNDS):
+                wanted = missing(finer_curves(self._effects(cell), first, n_layers), self._effects(cell))
+                if not wanted:
+                    break
+                self._measure(cell, wanted)
+            for _ in range(_ROUNDS):
+                wanted = missing(windows_inside(self._effects(cell), first, n_layers), self._effects(cell))
+                if not wanted:
+                    break
+                self._measure(cell, wanted)
+            self._remember_cosines(cell)
+
+    def _measure(self, cell: Cell, windows: Sequence[Window]) -> None:
+        table = self.measured.effects.setdefault(cell, WindowShifts())
+        wanted = [window for window in dict.fromkeys(windows) if window not in table.windows]
+        if wanted:
+            table.add(wanted, self._shifts(cell, wanted, self.batches, list(range(len(self.measured.keys)))))
+
+    def _shifts(
+        self, cell: Cell, windows: Sequence[Window], batches: Iterable[tuple[list[int], CellBatch]], rows: Sequence[int]
+    ) -> dict[str, Float[np.ndarray, "pair window"]]:
+        return {
+            "denoise": _by_row(batches, rows, lambda batch: batch.denoise(cell, windows)),
+            "noise": _by_row(batches, rows, lambda batch: batch.noise(cell, windows)),
+        }
+
+    def _effects(self, cell: Cell) -> dict[Window, float]:
+        table = self.measured.effects[cell]
+        values = self._window_effects(cell).effects()[0]
+        return {window: float(value) for window, value in zip(table.windows, values, strict=True)}
+
+    def _window_effects(self, cell: Cell) -> WindowEffects:
+        table = self.measured.effects[cell]
+        clusters = cluster_codes(self.family.entities[: len(self.measured.keys)])
+        return WindowEffects(
+            self.checkpoint.n_layers, tuple(table.windows), table.values["denoise"], table.values["noise"],
+            self.measured.clean - self.measured.foil, clusters,
+        )  # fmt: skip
+
+    def _install(self) -> None:
+        """Denoising with third answers' pieces: the whole cell and its loci, mean over donors."""
+        n = len(self.measured.keys)
+        donors = donors_of(self.family.pairs[:n], self.seed, _DONORS)
+        has = np.array([bool(of_pair) for of_pair in donors])
+        if not has.any():
+            return
+        # With fewer donors the same one is taken again.
+        index = torch.tensor(
+            [
+                [(of_pair or [row])[turn % max(1, len(of_pair))] for turn in range(_DONORS)]
+                for row, of_pair in enumerate(donors)
+            ]
+        )
+        for cell, table in self.measured.effects.items():
+            if len(table.windows) == 1 and self.checkpoint.n_layers > 2:
+                continue
+            effects = self._window_effects(cell)
+            wanted = [effects.windows[effects.whole]]
+            if len(table.windows) > 1:
+                minimal = np.flatnonzero(minimal_windows(effects, effects.effects())[0])
+                wanted = list(dict.fromkeys([*wanted, *(effects.windows[k] for k in minimal)]))
+            donated = np.mean([self._donated(cell, wanted, index[:, turn]) for turn in range(_DONORS)], axis=0)
+            donated[~has] = np.nan
+            self.measured.installs[cell] = WindowShifts(wanted, {"donated": donated})
+
+    def _donated(
+        self, cell: Cell, windows: Sequence[Window], index: Int[Tensor, " pair"]
+    ) -> Float[np.ndarray, "pair window"]:
+        out = np.full((len(index), len(windows)), np.nan)
+        for rows, batch in self.batches:
+            out[rows] = batch.donated(cell, windows, self.pieces[cell][index[rows]]).numpy()
+        return out
+
+    def _settled(self) -> bool:
+        """Whether more pairs would change nothing: the place is narrow, and no cell of a large effect waits for its install test."""
+        analysis = self.analysis(_QUICK_DRAWS)
+        if any(is_undecided(cell) for cell in analysis.result.cells.values()):
+            return False
+        if not analysis.testable:
+            # Its place can't be had, so it can't become narrow.
+            return len(self.measured.keys) >= _ENOUGH_WITHOUT_A_ROLE
+        place = analysis.result.place
+        return place is not None and place.interval[1] - place.interval[0] + 1 <= DRAWN_TOGETHER
+
+    def analysis(self, draws: int) -> FamilyAnalysis:
+        return analyse(self.family, self.measured, draws=draws, seed=self.seed)
+
+    def _remember_cosines(self, cell: Cell) -> None:
+        """Of what every measured window adds, clean − counterfactual, between all pairs."""
+        difference = self.differences[cell]
+        sums = np.concatenate([np.zeros_like(difference[:, :1]), difference.cumsum(axis=1, dtype=np.float64)], axis=1)
+        cosines = []
+        for first, last in self.measured.effects[cell].windows:
+            unit = normalised(sums[:, last + 1] - sums[:, first])
+            cosines.append(unit @ unit.T)
+        self.measured.cosines[cell] = np.stack(cosines)
+
+    def _input_cosines(self, size: int) -> Float[np.ndarray, "pair pair"]:
+        table = self.checkpoint.model.get_input_embeddings().weight
+        rows = []
+        for pair in self.family.pairs[:size]:
+            differing = [
+                place for place, (a, b) in enumerate(zip(pair.clean.ids, pair.foil.ids, strict=True)) if a != b
+            ]
+            clean, foil = (
+                table[torch.tensor([ids[place] for place in differing], device=table.device)].float().sum(0).cpu()
+                for ids in (pair.clean.ids, pair.foil.ids)
+            )
+            rows.append((clean - foil).detach().numpy())
+        unit = normalised(np.stack(rows).astype(np.float64))
+        cosines: np.ndarray = unit @ unit.T
+        return cosines
+
+    def _beside(self) -> None:
+        """Direct attribution, necessity, heads and knockout: they stand beside the place and don't move it."""
+        for cell in self.measured.effects:
+            if not at_span(cell):
+                rows = list(range(len(self.measured.keys)))
+                clean, foil = (
+                    _by_row(self.batches, rows, lambda batch, c=cell, s=side: batch.logit_attribution(c, s))
+                    for side in ("clean", "foil")
+                )
+                self.measured.attribution[cell], self.measured.read_out[cell] = clean, clean - foil
+        if not self.effort.beside:
+            return
+        result = self.analysis(_QUICK_DRAWS).result
+        self._necessity(result)
+        third = donors_of(self.family.pairs[: len(self.measured.keys)], self.seed, 1)
+        has = np.array([bool(of_pair) for of_pair in third])
+        index = np.array([of_pair[0] if of_pair else row for row, of_pair in enumerate(third)])
+        measure_heads(self.measured, self.batches, result, (index, has) if has.any() else None)
+
+    def _necessity(self, result: FamilyResult) -> None:
+        """Margin lost to other items' pieces, in the whole cells and in their loci."""
+        n = len(self.measured.keys)
+        donors = donors_of(self.family.pairs[:n], self.seed, _DONORS)
+        has = np.array([len(of_pair) == _DONORS for of_pair in donors])
+        self.measured.margin = np.full(n, np.nan)
+        if not has.any():
+            return
+        index = torch.tensor(
+            [of_pair if len(of_pair) == _DONORS else [row] * _DONORS for row, of_pair in enumerate(donors)]
+        )
+        unrelated = torch.tensor([[self.family.pairs[i].answer_id for i in of_pair] for of_pair in index.tolist()])
+        for rows, batch in self.batches:
+            self.measured.margin[rows] = batch.margin(unrelated[rows]).numpy()
+        self.measured.margin[~has] = np.nan
+        for cell, of_cell in result.cells.items():
+            if not of_cell.counts:
+                continue
+            effects = self._window_effects(cell)
+            windows = [effects.windows[effects.whole]]
+            windows += [(locus.first, locus.last) for locus in result.loci if locus.cell == cell]
+            windows = list(dict.fromkeys(windows))
+            lost = np.full((n, len(windows)), np.nan)
+            for rows, batch in self.batches:
+                drawn = [
+                    batch.resampled(cell, windows, self.pieces[cell][index[rows, draw]], unrelated[rows]).numpy()
+                    for draw in range(_DONORS)
+                ]
+                lost[rows] = np.mean(drawn, axis=0)
+            lost[~has] = np.nan
+            self.measured.necessity[cell] = WindowShifts(windows, {"lost": lost})
+
+
+class _Batches:
+    """The batches of a family; the latest ones stay recorded, so that a search needn't run their prompts again."""
+
+    def __init__(self, checkpoint: Checkpoint, family: FamilyPairs) -> None:
+        self.checkpoint, self.family = checkpoint, family
+        self.rows: list[list[int]] = []
+        self._held: dict[tuple[int, ...], CellBatch] = {}
+        self._most = _HELD_TOKENS.get(checkpoint.device.type, _HELD_TOKENS["cuda"])
+
+    def __iter__(self) -> Iterator[tuple[list[int], CellBatch]]:
+        for rows in self.rows:
+            yield rows, self._of(rows)
+
+    def added(self, batches: list[list[int]]) -> _Batches:
+        """The new batches by themselves; they are also among all from now on."""
+        self.rows += batches
+        new = _Batches(self.checkpoint, self.family)
+        new.rows, new._held = batches, self._held
+        return new
+
+    def _of(self, rows: list[int]) -> CellBatch:
+        key = tuple(rows)
+        if key not in self._held:
+            while self._held and self._tokens([*self._held, key]) > self._most:
+                self._held.pop(next(iter(self._held)))
+            members = [self.family.pairs[row] for row in rows]
+            self._held[key] = CellBatch(Runs(self.checkpoint), members, self.family.span)
+        return self._held[key]
+
+    def _tokens(self, keys: Sequence[tuple[int, ...]]) -> int:
+        return sum(2 * len(self.family.pairs[row].clean.ids) for key in keys for row in key)
+
+
+def _by_row(
+    batches: Iterable[tuple[list[int], CellBatch]], rows: Sequence[int], measure: Callable[[CellBatch], Tensor]
+) -> np.ndarray:
+    """One array in the order of `rows` from what every batch gives for its own."""
+    place = {row: index for index, row in enumerate(rows)}
+    out: np.ndarray | None = None
+    for members, batch in batches:
+        values = measure(batch).double().numpy()
+        if out is None:
+            out = np.full((len(rows), *values.shape[1:]), np.nan)
+        out[[place[row] for row in members]] = values
+    assert out is not None
+    return out
+
+
+def _joined(known: Tensor | None, added: Tensor) -> Tensor:
+    return added if known is None else torch.cat([known, added])

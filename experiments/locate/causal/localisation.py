@@ -1,0 +1,139 @@
+"""From items and answers to places: chooses pairs, measures and analyses family by family, and puts kinds and order together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.items.schema import KINDS, Kind
+from strata.experiments.locate.causal.family_analysis import (
+    FamilyAnalysis,
+    analyse,
+    unmeasured,
+    why_not_measured,
+)
+from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
+from strata.experiments.locate.causal.family_programme import Effort
+from strata.experiments.locate.causal.kind_analysis import analyse_kind
+from strata.experiments.locate.causal.kind_order import hypothesis_of, order_of
+from strata.experiments.locate.causal.pair_selection import SelectedFamily, select_pairs
+from strata.experiments.results.kinds import Hypothesis, KindLocalisation, Order
+from strata.experiments.results.reasons import WhyNotPlaced
+from strata.probes.backends.contract import Backend
+from strata.probes.capture_batches import BatchBudget
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.progress import Progress, silent
+
+MATCHED: Mapping[str, str] = MappingProxyType({"knowledge": "K-C", "reasoning": "R-R0"})
+"""Contrast of the control families that are matched to a kind."""
+PLACE_DRAWS = 1_000
+"""Draws of clusters in which the whole rule is applied anew."""
+Measure = Callable[[SelectedFamily, Effort], FamilyMeasurements]
+
+
+@dataclass(frozen=True)
+class Localised:
+    """Everything the interventions say, typed, and what it was computed from."""
+
+    selected: tuple[SelectedFamily, ...]
+    families: tuple[FamilyAnalysis, ...]
+    """In the same order."""
+    measurements: Mapping[tuple[Kind, str], FamilyMeasurements]
+    kinds: Mapping[Kind, KindLocalisation]
+    order: Order
+    hypothesis: tuple[Hypothesis, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """What each family is called: its own name, with its kind before it where two kinds have one of that name."""
+        own = [family.family.name for family in self.families]
+        return [
+            name if own.count(name) == 1 else f"{family.family.kind} {name}"
+            for name, family in zip(own, self.families, strict=True)
+        ]
+
+
+def localise(
+    checkpoint: Checkpoint,
+    backend: Backend,
+    encoded: Sequence[EncodedItem],
+    behaviour: Sequence[Mapping[str, Any]],
+    measure: Measure,
+    *,
+    most_pairs: int,
+    draws: int = PLACE_DRAWS,
+    seed: int = 0,
+    beside: bool = True,
+    among: Collection[str] | None = None,
+    budget: BatchBudget | None = None,
+    progress: Progress = silent,
+) -> Localised:
+    """Where the model makes its answers to the items. `measure` runs the interventions on one family, or finds them kept.
+
+    Families that aren't answered above chance are left alone. `beside`: necessity, heads and knockout too.
+    """
+    selected = select_pairs(
+        checkpoint,
+        backend,
+        encoded,
+        behaviour,
+        most=most_pairs,
+        seed=seed,
+        among=among,
+        budget=budget,
+        progress=progress,
+    )
+    families: list[FamilyAnalysis] = []
+    measurements: dict[tuple[Kind, str], FamilyMeasurements] = {}
+    progress("interventions", 0, len(selected), "families")
+    for done, family in enumerate(selected, start=1):
+        why = why_not(family, most_pairs)
+        if why is not None:
+            families.append(unmeasured(family.pairs, why))
+        else:
+            measured = measure(family, Effort(most_pairs, beside))
+            measurements[family.pairs.kind, family.pairs.name] = measured
+            families.append(analyse(family.pairs, measured, draws=draws, seed=seed))
+        progress("interventions", done, len(selected), "families")
+    return _together(selected, families, measurements, checkpoint.n_layers, seed)
+
+
+def why_not(family: SelectedFamily, most_pairs: int) -> WhyNotPlaced | None:
+    """Why no intervention is made on a family, if so."""
+    if not family.answered:
+        return WhyNotPlaced(code="not-answered")
+    return why_not_measured(family.pairs, most_pairs)
+
+
+def _together(
+    selected: Sequence[SelectedFamily],
+    families: Sequence[FamilyAnalysis],
+    measurements: Mapping[tuple[Kind, str], FamilyMeasurements],
+    n_layers: int,
+    seed: int,
+) -> Localised:
+    answered = {
+        kind: [
+            analysis
+            for family, analysis in zip(selected, families, strict=True)
+            if family.answered and analysis.family.kind == kind
+        ]
+        for kind in KINDS
+    }
+    controls = {
+        kind: [analysis for analysis in answered["control"] if analysis.family.contrast == contrast]
+        for kind, contrast in MATCHED.items()
+    }
+    kinds = {
+        kind: analyse_kind(
+            answered[kind], controls.get(kind, []), n_layers,
+            asked=any(family.pairs.kind == kind for family in selected), seed=seed,
+        )
+        for kind in KINDS
+    }  # fmt: skip
+    order = order_of(kinds, answered, n_layers, seed=seed)
+    hypothesis = hypothesis_of(answered, controls["knowledge"], order, seed=seed)
+    return Localised(tuple(selected), tuple(families), measurements, kinds, order, hypothesis)

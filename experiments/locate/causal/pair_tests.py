@@ -1,0 +1,39 @@
+"""The identities of the interventions, on some of the very pairs they will be made on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.locate.causal.choose import as_pair
+from strata.experiments.locate.config import LocateConfig
+from strata.probes.backends.self_tests import SelfTest
+from strata.probes.backends.shared_prefix import NoRestartError
+from strata.probes.causal.self_tests import run_causal_self_tests
+from strata.probes.checkpoints.checkpoint import Checkpoint
+
+_PER_FAMILY = 2
+
+
+def causal_self_tests(
+    checkpoint: Checkpoint, encoded: Sequence[EncodedItem], behaviour: Sequence[Mapping[str, Any]], config: LocateConfig
+) -> tuple[SelfTest, ...]:
+    """None without pairs, or where no intervention can be made."""
+    answered = {row["item"] for row in behaviour if row["answered"] and not row["reason"]}
+    taken: dict[tuple[str, str], int] = {}
+    pairs = []
+    for encoded_item in encoded:
+        family = (encoded_item.item.kind, encoded_item.item.family)
+        paired = encoded_item.aligned and encoded_item.foil_prompt is not None
+        if encoded_item.key not in answered or not paired or taken.get(family, 0) >= _PER_FAMILY:
+            continue
+        if encoded_item.foil_prompt is not None and encoded_item.foil_prompt.ids != encoded_item.prompt.ids:
+            pairs.append(as_pair(encoded_item))
+            taken[family] = taken.get(family, 0) + 1
+    if config.causal_map == "none" or not pairs:
+        return ()
+    try:
+        return run_causal_self_tests(checkpoint, pairs)
+    except NoRestartError:
+        return ()

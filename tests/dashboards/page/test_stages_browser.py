@@ -1,0 +1,94 @@
+"""Does the stage map work in a real Chromium: kinds and single families, both themes, by link, as a table, on paper?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from synthetic_run import write_synthetic_run
+from test_page_browser import _settled, browser, opened, report
+
+from strata.dashboards.figures.palette import PALETTES
+from strata.dashboards.page import write_report
+
+__all__ = ["browser", "report"]
+pytestmark = pytest.mark.browser
+PLOT = "document.querySelector('#stages-panel .plot')"
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Any, report: Path) -> Iterator[Any]:
+    with opened(browser, report) as page:
+        yield page
+
+
+def _titles(tab: Any) -> list[str]:
+    found: list[str] = tab.evaluate(f"{PLOT}.layout.annotations.map((a) => a.text).filter((t) => /^<b>/.test(t))")
+    return found
+
+
+def test_the_map_of_kinds_stands_right_below_the_sentences(tab: Any) -> None:
+    assert tab.evaluate("document.querySelector('.verdict').nextElementSibling.id") == "stages"
+    titles = " ".join(_titles(tab))
+    for words in ("Knowledge", "Reasoning", "the fact stated in the prompt", "the result stated in the prompt", "makes: blocks 5–7"):
+        assert words in titles
+    ticks = tab.locator("#stages-panel .xtick, #stages-panel .ytick, #stages-panel [class*=xtick], #stages-panel [class*=ytick]").count()
+    assert 0 < ticks <= 180, "each label is counted at most twice: 90 in all"
+    assert tab.locator("#stages-panel .plotbox").get_attribute("aria-label").startswith("Knowledge answers are made by")
+
+
+def test_a_family_is_chosen_by_the_list_and_restored_by_the_link(browser: Any, tab: Any, report: Path) -> None:
+    tab.locator("#stage").select_option("family:capital")
+    _settled(tab)
+    titles = " ".join(_titles(tab))
+    assert "<b>capital</b>" in titles and "its control: capital_stated" in titles and "<b>makes</b>" in titles
+    roles = tab.evaluate(f"{PLOT}.layout.annotations.map((a) => a.text)")
+    assert {"prepares", "relays"} <= set(roles)
+    assert "stage=family%3Acapital" in tab.evaluate("location.hash")
+    with opened(browser, report, "stage=family%3Acapital&theme=dark") as page:
+        assert page.locator("#stage").input_value() == "family:capital"
+    with opened(browser, report, "stage=family%3Anobody") as page:
+        assert page.locator("#stage").input_value() == "kinds"
+
+
+def test_the_theme_recolours_everything(browser: Any, report: Path) -> None:
+    with opened(browser, report, "theme=dark") as page:
+        figure = page.evaluate(f"JSON.stringify([{PLOT}.data, {PLOT}.layout])").lower()
+        assert PALETTES["dark"].text in figure and PALETTES["dark"].diverging[4] in figure
+        for colour in (PALETTES["light"].text, PALETTES["light"].card, PALETTES["light"].diverging[4]):
+            assert colour not in figure
+
+
+def test_the_numbers_can_be_taken_as_a_table(tab: Any) -> None:
+    tab.locator("#stage").select_option("kinds")
+    _settled(tab)
+    tools = tab.locator("#stages-panel .plot-tools")
+    tools.get_by_text("Show as table").click()
+    rows = tab.locator("#stages-panel .astable tbody tr")
+    assert rows.count() == 4 * 4 * 12, "panels, cells, blocks"
+    assert "enrich" in rows.first.inner_text() and "0.58 [0.51, 0.65]" in rows.first.inner_text()
+    tools.get_by_text("Hide table").click()
+
+
+@pytest.mark.parametrize("n_layers", [1, 30, 80])
+def test_it_fits_a_narrow_window_and_paper(browser: Any, tmp_path: Path, n_layers: int) -> None:
+    page_file = write_report(write_synthetic_run(tmp_path / "run", n_layers=n_layers, n_maps=0))
+    with opened(browser, page_file, viewport={"width": 800, "height": 900}) as page:
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        assert page.evaluate(f"{PLOT}._fullLayout.width") <= 700
+        page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+        _settled(page)
+
+
+def test_without_interventions_it_says_so_and_with_the_withdrawn_rule_there_is_none(browser: Any, tmp_path: Path) -> None:
+    run = write_synthetic_run(tmp_path / "none", without={"causal"})
+    with opened(browser, write_report(run)) as page:
+        assert page.locator("#stages-panel [data-state=not_run]").count() == 1
+    run = write_synthetic_run(tmp_path / "first", first_rule=True)
+    with opened(browser, write_report(run)) as page:
+        assert page.locator("#stages").count() == 0
+        assert "made by the first rule, which is withdrawn" in page.locator(".sentence").first.inner_text()
+        assert page.locator("#curves-panel .plot").count() == 1
