@@ -27,7 +27,7 @@ from strata.experiments.calibrate.truth import truth_of
 from strata.experiments.calibrate.world import ANSWERS, OPERANDS, SECOND_WORDS, SUBJECTS, World
 
 NullKind = Literal["random", "permuted", "shuffled", "unequal"]
-"""`random`: a random model and its favourites among few answers. `shuffled`: the same, with foil prompts that prefer the
+"""`random`: a random model and its favourites among few answers. `shuffled`: the same, with counterfactual prompts that prefer the
 foil to the answer but have a favourite of their own. `permuted`: a random model and, for every pair, two of few answers
 that its prompts prefer in turn, so that no input has an answer. `unequal`: a planted model whose families' places are
 drawn alike for both kinds: places are true, an order isn't.
@@ -180,7 +180,7 @@ def _preferred(
 def _with_another(
     logits: Float[Tensor, "entity vocab"], words: Sequence[int], pair: tuple[int, int, int, int], rng: Random
 ) -> tuple[int, int, int, int]:
-    """The pair with another foil prompt, whose favourite is neither of the two answers if there is one."""
+    """The pair with another counterfactual prompt, whose favourite is neither of the two answers if there is one."""
     one, other, answer, foil = pair
     fitting = [row for row in range(len(logits)) if row != one and _is_answered(logits, one, row, answer, foil)]
     favourite = [words[place] for place in logits[:, list(words)].argmax(dim=1).tolist()]

@@ -92,7 +92,7 @@ def revert(construction: Construction, files: PlantedFiles) -> tuple[Reverted, .
     families = {name: family for name, family in truth.families.items() if family.parts}
     results = []
     for name, family in families.items():
-        for parts, expected in _removals(family):
+        for parts, expected in _taken_out(family):
             asked.model.load_state_dict(planted_state(construction, world, without=parts))
             results += _compared(asked, intact, asked.margins(), truth.families, name, parts, expected)
     return tuple(results)
@@ -107,12 +107,12 @@ def excluded_families(results: Sequence[Reverted]) -> dict[str, tuple[str, ...]]
     return {family: tuple(dict.fromkeys(parts)) for family, parts in failed.items()}
 
 
-def _removals(family: FamilyTruth) -> list[tuple[tuple[str, ...], str]]:
+def _taken_out(family: FamilyTruth) -> list[tuple[tuple[str, ...], str]]:
     parts = family.parts or {}
-    removals = [((part,), effect) for part, effect in parts.items()]
+    taken = [((part,), effect) for part, effect in parts.items()]
     makes = tuple(part for part in parts if "/makes/" in part)
     backups = tuple(part for part in parts if "/backup/" in part)
-    return removals + ([(makes + backups, "falls")] if len(makes + backups) > 1 else [])
+    return taken + ([(makes + backups, "falls")] if len(makes + backups) > 1 else [])
 
 
 def _compared(

@@ -58,7 +58,7 @@ class HookedWindows:
         return sum(right) / len(right)
 
     def differences(self, family: str) -> tuple[Tensor, Tensor]:
-        """Logit differences answer − foil of all clean and of all foil prompts."""
+        """Logit differences answer − foil of all clean and of all counterfactual prompts."""
         batches = list(self._batches(family, most=None))
         clean, foil = (torch.cat([self._difference(batch[side], batch[2]) for batch in batches]) for side in (0, 1))
         return clean, foil
