@@ -14,7 +14,7 @@ from hooked_windows import HookedWindows
 from strata.experiments.calibrate.construction import Construction, FamilyPlan
 from strata.experiments.calibrate.library import construction, constructions
 from strata.experiments.calibrate.plans import facts, sums
-from strata.experiments.calibrate.planted import checked_world, planted_state, read_truth, write_construction
+from strata.experiments.calibrate.planted import checked_world, planted_state, read_truth, taken_out, write_construction
 from strata.experiments.calibrate.prompts import items_of
 from strata.experiments.calibrate.revert import excluded_families, revert
 from strata.experiments.calibrate.truth import order_of, truth_of
@@ -178,7 +178,14 @@ def test_what_cannot_be_built_is_said(families: tuple[FamilyPlan, ...], flaw: st
         checked_world(built(families))
 
 
-def test_an_unknown_part_is_not_taken_out_silently() -> None:
+def test_a_part_comes_back_and_an_unknown_one_is_said() -> None:
     small = built(facts([2], 3))
-    with pytest.raises(StrataError, match="no part"):
-        planted_state(small, checked_world(small), without=("emblem/makes/3",))
+    state = planted_state(small, checked_world(small))
+    before = {name: tensor.clone() for name, tensor in state.items()}
+    with taken_out(small, state, ["emblem/makes/2"]):
+        assert [name for name in state if not state[name].equal(before[name])] == [
+            "model.layers.2.mlp.down_proj.weight"
+        ]
+    assert all(state[name].equal(before[name]) for name in state)
+    with pytest.raises(StrataError, match="no part"), taken_out(small, state, ["emblem/makes/3"]):
+        pass
