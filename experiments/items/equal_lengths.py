@@ -52,7 +52,8 @@ def with_equal_lengths(items: Sequence[Item], token_length: TokenLength) -> list
             if fitting:
                 other = min(fitting, key=lambda row: used[row.id])
                 used[other.id] += 1
-                item = replace(item, foil=other.answer, foil_prompt=other.prompt, foil_spans=other.spans)
+                matched.append(replace(item, foil=other.answer, foil_prompt=other.prompt, foil_spans=other.spans))
+                continue
         matched.append(item)
     return matched
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -44,6 +44,14 @@ def lens_values(
         "rank": rank.where(rank >= 0, float("nan")),
         "entropy": store.read(f"lens.{lens}.entropy", keys),
     }
+
+
+def above_elsewhere(values: Mapping[str, Tensor]) -> Float[Tensor, "item stream position"]:
+    """1 where the margin is larger than in the other prompt, 0 where smaller, ½ where equal; of `lens_values`, NaN likewise.
+
+    At the embedding of a last token that both prompts have the two are equal, which is no finding either way.
+    """
+    return ((values["margin"] - values["margin_elsewhere"]).sign() + 1) / 2
 
 
 def profiles_table(
