@@ -31,11 +31,11 @@ def lens_values(
     log_probs = store.read(f"lens.{lens}.log_probs", keys)
     read = {name: log_probs[..., column] for column, name in enumerate(TARGETS)}
     values = {f"{name}_logprob": read[name] for name in ("answer", "foil", "null")}
-    lent = read["lent_answer"] - read["lent_null"]
-    elsewhere = torch.full_like(lent, torch.nan)
-    for item, lender in enumerate(other_prompts(encoded)):
-        if lender is not None:
-            elsewhere[item] = lent[lender]
+    there = read["other_answer"] - read["other_null"]
+    elsewhere = torch.full_like(there, torch.nan)
+    for item, other in enumerate(other_prompts(encoded)):
+        if other is not None:
+            elsewhere[item] = there[other]
     rank = store.read(f"lens.{lens}.rank", keys).double()
     return values | {
         "logit_difference": values["answer_logprob"] - values["foil_logprob"],

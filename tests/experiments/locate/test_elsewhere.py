@@ -1,4 +1,4 @@
-"""An item's margin is read in another prompt too: of its family, of another answer, told as much, and lent once."""
+"""An item's margin is read in another prompt too: of its family, of another answer, told as much, and given once."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def questions(model: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Qu
     return questions_for(model, LocateConfig(), write_items(tmp_path_factory.mktemp("items") / "items.jsonl"))
 
 
-def test_another_prompt_is_of_the_family_has_another_answer_and_is_lent_once(questions: Questions) -> None:
+def test_another_prompt_is_of_the_family_has_another_answer_and_is_given_once(questions: Questions) -> None:
     encoded = questions.encoded
     others = other_prompts(encoded)
-    lent = [other for other in others if other is not None]
-    assert len(set(lent)) == len(lent)
+    given = [other for other in others if other is not None]
+    assert len(set(given)) == len(given)
     for family in ("letters", "parity"):
         members = [index for index, encoded_item in enumerate(encoded) if encoded_item.item.family == family]
         commonest = max(Counter(encoded[index].answer_id for index in members).values())
