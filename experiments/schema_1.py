@@ -11,20 +11,15 @@ from typing import Any
 
 SCHEMA = "strata.summary/1"
 KEYS = {
-    "patching": "interchange", "ablation": "removal", "excluded": "left_out",
+    "excluded": "left_out",
     "a weak pair: clean and corrupted run differ by less than 1 logit":
         "a weak pair: clean and foil run differ by less than 1 logit",
     "no counterfactual prompt": "no foil prompt",
 }  # fmt: skip
-"""Name in the code: key in the file. Reasons by which pairs are counted are keys too."""
+"""Name in the code: key in the file, of what is still read of it; reasons by which pairs are counted are keys too."""
 _OLDER = {"interchange": "patching", "removal": "ablation", "norm_matched": "norm_matched_noise"}
 """Instrument or measure in a table of an older run: its name now. A window follows behind a dot."""
 _COLUMNS = ("instrument", "measure")
-
-
-def as_written(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """The summary with the keys of its file."""
-    return _renamed(summary, KEYS)
 
 
 def as_read(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,12 +35,6 @@ def rows_as_read(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def spellings(instrument: str) -> list[str]:
     """Under which names tables of any age hold an instrument."""
     return [instrument, *(older for older, name in _OLDER.items() if name == instrument)]
-
-
-def seeding_name(name: str) -> str:
-    """What draws over the map `ablation/…` are seeded with: a name that never changes, so that a seed's numbers don't."""
-    instrument, slash, rest = name.partition("/")
-    return f"{KEYS.get(instrument, instrument)}{slash}{rest}"
 
 
 def _newer(name: str) -> str:

@@ -147,7 +147,9 @@ def _tell(summary: dict[str, Any], out: Path, seconds: float, values: dict[str, 
         console.print(sentence, markup=False)
     columns, rows, whys = compact_table(summary)
     if rows:
-        print_table(Console(file=stdout, highlight=False), "Family by family:", [Column(name) for name in columns], rows)
+        print_table(
+            Console(file=stdout, highlight=False), "Family by family:", [Column(name) for name in columns], rows
+        )
     for why in whys:
         console.print(f"  {why}", markup=False)
     for kind, kind_summary in summary["kinds"].items():

@@ -8,14 +8,20 @@ from typing import Any
 from strata.dashboards.figures.palette import Palette, plain
 from strata.dashboards.figures.panels import Outline, Panel
 from strata.dashboards.figures.rows import BOTTOM, CELL, HANDOVER, LABEL, ROWS, TOPS, WHISKER
-from strata.dashboards.sentences.places import cell_label
+from strata.dashboards.sentences.places import cell_label, one_or_span
 from strata.dashboards.text import interval, number
 from strata.experiments.results.families import Role
 from strata.experiments.results.record import Measured
 from strata.probes.causal.cells import Cell, at_span
 
 Json = dict[str, Any]
-_DASHES: dict[Role, str] = {"makes": "solid", "prepares": "dash", "relays": "dot", "in-part": "dashdot", "open": "solid"}
+_DASHES: dict[Role, str] = {
+    "makes": "solid",
+    "prepares": "dash",
+    "relays": "dot",
+    "in-part": "dashdot",
+    "open": "solid",
+}
 _WIDTHS: dict[Role, float] = {"makes": 2.0, "prepares": 1.6, "relays": 1.6, "in-part": 1.6, "open": 1.2}
 _ORDER: tuple[Role, ...] = ("makes", "in-part", "prepares", "relays", "open")
 """Whose name stays where two would run into each other."""
@@ -85,7 +91,10 @@ def _whole(panel: Panel, cell: Cell) -> str:
 
 def _hover(panel: Panel, cell: Cell, block: int, gain: float | None, n_layers: int) -> str:
     found = panel.cells.get(cell)
-    lines = [f"<b>{plain(cell_label(cell, panel.span))}</b> ({cell})", f"block {block}, depth {number((block + 0.5) / n_layers)}"]
+    lines = [
+        f"<b>{plain(cell_label(cell, panel.span))}</b> ({cell})",
+        f"block {block}, depth {number((block + 0.5) / n_layers)}",
+    ]
     if found is None or found.effect is None or gain is None:
         return "<br>".join([*lines, "not measured"])
     if at_span(cell) and block == 0:
@@ -181,7 +190,7 @@ def handover_marks(marks: Json, panel: Panel, n_layers: int, palette: Palette) -
     # Its name stands on the side that has more room.
     before = handover.first > n_layers - 1 - handover.last
     marks["annotations"].append(
-        {"x": low if before else high, "y": HANDOVER, "text": f"handover {handover.first}–{handover.last}", "yanchor": "middle",
+        {"x": low if before else high, "y": HANDOVER, "text": f"handover {one_or_span(handover.first, handover.last)}", "yanchor": "middle",
          "xanchor": "right" if before else "left", "xshift": -8 if before else 8, "font": {"size": 11, "color": palette.accent}}
     )  # fmt: skip
 

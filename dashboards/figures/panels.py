@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from strata.dashboards.sentences.localisation import ORDERED_KINDS
@@ -102,7 +103,12 @@ def profiles(localisation: Localisation) -> Iterator[float]:
 
 
 def _coloured(cell: Cell, profile: Sequence[float | None]) -> Iterator[float]:
-    yield from (gain for gain in profile[int(at_span(cell)) :] if gain is not None)
+    yield from (gain for gain in known(profile)[int(at_span(cell)) :] if gain is not None)
+
+
+def known(profile: Sequence[float | None]) -> tuple[float | None, ...]:
+    """The same with None for what is no number."""
+    return tuple(gain if gain is not None and math.isfinite(gain) else None for gain in profile)
 
 
 def _kind(kind: str, localisation: Localisation) -> Panel:
@@ -142,24 +148,29 @@ def _control_of_kind(kind: str, localisation: Localisation) -> Panel:
         for cell in CELLS
         if cell in of_kind.cells and of_kind.cells[cell].control is not None
     }
-    placed = [family.place for family in members.values() if family.place is not None]
-    says = f"{len(placed)} of {count(len(members), 'family', 'families')} placed"
-    same = of_kind.located.shared_with_control if of_kind.located is not None else None
-    if same is not None:
-        says += ", in the same place" if same else ", elsewhere"
+    says = _control_says(members, of_kind) if members else ""
     return Panel(
-        f"Its control: {CONTROL_WORDS[kind]}", says if members else "", span_words(f.span for f in members.values()), cells,
+        f"Its control: {CONTROL_WORDS[kind]}", says, span_words(f.span for f in members.values()), cells,
         tuple(_places(members)), None, "" if cells else "no matched control was measured",
     )  # fmt: skip
 
 
+def _control_says(members: Mapping[str, FamilyResult], of_kind: KindLocalisation) -> str:
+    placed = [family for family in members.values() if family.place is not None]
+    where = {cell_label(family.place.cell, family.span) for family in placed if family.place is not None}
+    said = f"in {len(placed)} of {count(len(members), 'family', 'families')}"
+    said = f"made by {' or by '.join(sorted(where))} {said}" if where else f"placed {said}"
+    same = None if of_kind.located is None else of_kind.located.shared_with_control
+    return said if same is None else f"{said}: {'the same place' if same else 'elsewhere'}"
+
+
 def _cell_of_kind(
-    cell: Cell, effect: Measured | None, profile: tuple[float | None, ...], members: Iterator[FamilyResult] | object
+    cell: Cell, effect: Measured | None, profile: tuple[float | None, ...], members: Iterable[FamilyResult]
 ) -> PanelCell:
-    measured = [f.cells[cell] for f in members if cell in f.cells and f.cells[cell].effect is not None]  # type: ignore[attr-defined]
+    measured = [f.cells[cell] for f in members if cell in f.cells and f.cells[cell].effect is not None]
     counting = sum(one.counts for one in measured)
     note = f"counts in {counting} of {count(len(measured), 'family', 'families')}" if measured else ""
-    return PanelCell(effect, profile, counting > 0 or not measured, note)
+    return PanelCell(effect, known(profile), counting > 0 or not measured, note)
 
 
 def _places(members: Mapping[str, FamilyResult]) -> Iterator[Outline]:
@@ -175,7 +186,9 @@ def _located(of_kind: KindLocalisation) -> Iterator[Outline]:
     if located is not None:
         where = blocks_words(located.first, located.last)
         says = f"{located.families} of {located.of} families: made in {where} {ends_words(located.interval)}"
-        yield Outline(located.cell, located.first, located.last, says, "makes", f"makes: {where}", located.interval, True)
+        yield Outline(
+            located.cell, located.first, located.last, says, "makes", f"makes: {where}", located.interval, True
+        )
 
 
 def _family(name: str, family: FamilyResult, title: str) -> Panel:
@@ -208,4 +221,4 @@ def _cell_of_family(cell: CellResult) -> PanelCell:
     note = READINGS[cell.reading] if cell.counts and cell.reading is not None else ""
     if not cell.counts and cell.why_not is not None:
         note = f"doesn't count: {NOT_COUNTED[cell.why_not]}"
-    return PanelCell(cell.effect, cell.profile, cell.counts, note)
+    return PanelCell(cell.effect, known(cell.profile), cell.counts, note)

@@ -94,7 +94,7 @@ def _draw(
     labels = [_row_label(cell, panel.span) for cell in ROWS]
     quiet = {"showgrid": False, "zeroline": False, "fixedrange": True}
     layout[f"xaxis{suffix}"] = {
-        **quiet, "anchor": axes["yaxis"], "domain": list(across), "range": [-0.5, n_layers - 0.5], "dtick": max(1, round(n_layers / 6)),
+        **quiet, "anchor": axes["yaxis"], "domain": list(across), "range": [-0.5, n_layers - 0.5], "dtick": _tick_step(n_layers),
         "tick0": 0, "ticks": "outside", "ticklen": 3, "tickfont": {"size": 11, "color": palette.muted}, "tickcolor": palette.strong_line,
         "title": {"text": "block", "font": {"size": 12, "color": palette.muted}, "standoff": 2},
     }  # fmt: skip
@@ -102,7 +102,7 @@ def _draw(
         **quiet, "anchor": axes["xaxis"], "domain": list(domain), "range": [BOTTOM, 0], "tickvals": [TOPS[c] + sum(CELL) / 2 for c in ROWS],
         "ticktext": labels, "showticklabels": first, "tickfont": {"size": 12, "color": palette.text}, "ticks": "",
     }  # fmt: skip
-    marks = {"traces": [], "shapes": [], "annotations": []}
+    marks: Json = {"traces": [], "shapes": [], "annotations": []}
     layout["annotations"] += _titles(panel, across, domain, palette)
     if panel.cells:
         row_marks(marks, panel, n_layers, palette, colour_step, _AGAINST)
@@ -116,6 +116,11 @@ def _draw(
         layout["annotations"].append({"xref": axes["xaxis"], "yref": axes["yaxis"], "showarrow": False, **note})
 
 
+def _tick_step(n_layers: int) -> int:
+    """At most seven numbers on an axis: 1, 2, 5, 10, 20, … blocks apart."""
+    return next(step * 10**power for power in range(9) for step in (1, 2, 5) if n_layers <= 7 * step * 10**power)
+
+
 def _row_label(cell: Cell, span: str | None) -> str:
     """Over two lines: `attention (move)`, `at the last token`."""
     part, _, where = cell_label(cell, span).partition(" ")
@@ -125,16 +130,28 @@ def _row_label(cell: Cell, span: str | None) -> str:
 def _titles(panel: Panel, across: tuple[float, float], domain: tuple[float, float], palette: Palette) -> list[Json]:
     common = {"xref": "paper", "yref": "paper", "x": across[0], "y": domain[1], "showarrow": False, "align": "left",
               "xanchor": "left", "yanchor": "bottom"}  # fmt: skip
-    says = textwrap.wrap(re.sub(r", (?=\d+\])", ",\N{NO-BREAK SPACE}", panel.says), _LETTERS, max_lines=2, placeholder=" …") or [""]
+    says = textwrap.wrap(
+        re.sub(r", (?=\d+\])", ",\N{NO-BREAK SPACE}", panel.says), _LETTERS, max_lines=2, placeholder=" …"
+    ) or [""]
     return [
         {**common, "text": f"<b>{plain(panel.title)}</b>", "font": {"size": 13.5, "color": palette.text}, "yshift": 34},
-        {**common, "text": "<br>".join(map(plain, says)), "yanchor": "top", "yshift": 34, "font": {"size": 12, "color": palette.muted}},
+        {
+            **common,
+            "text": "<br>".join(map(plain, says)),
+            "yanchor": "top",
+            "yshift": 34,
+            "font": {"size": 12, "color": palette.muted},
+        },
     ]
 
 
 def _key(kinds: bool, palette: Palette) -> Json:
     """What lines and patterns mean, at the foot."""
-    lines = "thick box: where the kind is made; thin: one family" if kinds else "solid box: made here; dashed: prepares; dotted: relays"
+    lines = (
+        "thick box: where the kind is made; thin: one family"
+        if kinds
+        else "solid box: made here; dashed: prepares; dotted: relays"
+    )
     text = f"{lines}; ├──┤ 95 % interval of its ends<br>pale: doesn't count; crossed: token identity, not counted; hatched: not measured"
     return {"xref": "paper", "yref": "paper", "x": 0.0, "y": 0.0, "xanchor": "left", "yanchor": "bottom", "align": "left", "text": text,
             "showarrow": False, "font": {"size": 11, "color": palette.muted}, "yshift": 4}  # fmt: skip

@@ -7,15 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from strata.dashboards.figures.palette import Theme
+from strata.dashboards.figures.stage_map import stage_map
 from strata.dashboards.notebook.run_html import run_html
+from strata.dashboards.view.localised import localisation_of
 from strata.experiments.finished_run import FinishedRun, finished_run
 from strata.experiments.items.jsonl import read_items
 from strata.experiments.items.schema import Item
+from strata.experiments.results.kinds import Localisation
 from strata.experiments.run_files import table_of
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import plotly.graph_objects as go
     import pyarrow as pa
 
 
@@ -56,6 +61,31 @@ class Run:
         if not self.models:
             raise StrataError(f"{self.directory} is a run of {self.verb}: nothing is compared in it", "Read .summary")
         return self.finished.result
+
+    @property
+    def localisation(self) -> Localisation:
+        """What the interventions of a `locate` say, typed: families, kinds, order, hypothesis.
+
+        Raises StrataError for another run.
+        """
+        localisation = localisation_of(self.summary) if self.verb == "locate" else None
+        if localisation is None:
+            raise StrataError(
+                f"{self.directory} is a run of {self.verb} without places of the present rule", "Give one of locate"
+            )
+        return localisation
+
+    def stage_map(self, family: str | None = None, theme: Theme = "light") -> go.Figure:
+        """Where answers are made: kinds beside their controls, or one family. See `strata.dashboards.figures.stage_map`.
+
+        Raises StrataError for a run that isn't one of `locate` and for a family that it doesn't hold.
+        """
+        localisation = self.localisation
+        if family is not None and family not in localisation.families:
+            raise StrataError(
+                f"{self.directory} has no family {family!r}", f"Choose among: {', '.join(localisation.families)}"
+            )
+        return stage_map(localisation, family, theme)
 
     @property
     def tables(self) -> tuple[str, ...]:

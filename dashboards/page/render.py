@@ -10,6 +10,7 @@ from typing import Any
 from strata.dashboards.page import sections
 from strata.dashboards.page.assets import PLOTLY, REPORT_SCRIPTS, asset, content_policy, inline, inline_json, script
 from strata.dashboards.page.markup import esc
+from strata.dashboards.page.places import family_by_family
 from strata.dashboards.view.schema import validate_view
 from strata.experiments.answer_measures import BY_CHOICE, BY_LIKELIHOOD
 
@@ -152,7 +153,7 @@ def _body(view: Json) -> str:
 {sections.verdict(view)}
 {_stage_map(view)}
 {sections.by_kind(view)}
-{sections.stages(view)}
+{family_by_family(view)}
 {sections.behaviour(view)}
 {curves}
 {families}

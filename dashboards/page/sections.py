@@ -6,7 +6,6 @@ from typing import Any
 
 from strata.dashboards.page.markup import esc, foreign, prose, token
 from strata.dashboards.page.strip import axis_head, share_svg, strip_svg
-from strata.dashboards.sentences.places import ROLE_MEANS, ROLES
 from strata.dashboards.text import count, interval, number, stream_range
 from strata.experiments.answer_measures import ANSWERED_RIGHT, BY_CHOICE, BY_LIKELIHOOD, USED
 
@@ -33,7 +32,8 @@ def verdict(view: Json) -> str:
         for applies, text in ((v["quick"], "QUICK RUN"), (view["run"]["limited"], "LIMITED RUN")) if applies
     )  # fmt: skip
     # An order needs two kinds.
-    word = f'<span class="word word-{esc(v["word"])}">order: {esc(v["word"])}</span>' if v["ordered"] else ""
+    only = "" if v["general"] else " for these families"
+    word = f'<span class="word word-{esc(v["word"])}">order: {esc(v["word"])}{only}</span>' if v["ordered"] else ""
     known = count(len(v["caveats"]), "caveat")
     return f"""
 <section class="card verdict" aria-labelledby="verdict-title">
@@ -97,62 +97,6 @@ def _made_cell(kind: Json, state: str) -> str:
         f'<td class="wrap"><b>{esc(kind["located"])}</b><small>95 % interval [{low}, {high}], depth {number(place["depth"])}</small>'
         f"<small>{esc(kind['tested'])}</small></td>"
     )
-
-
-def stages(view: Json) -> str:
-    """The stage map's tables: a row a family, and the same numbers as the map, both without JavaScript."""
-    part = view["localisation"]
-    if part["state"] == "withdrawn":
-        return ""
-    return f"""
-<section id="places" aria-labelledby="places-title">
-  <h2 id="places-title">Family by family</h2>
-  <p class="caption">Made by: the first part of the model, on the way from input to answer, that brings the answer itself and not its input;
-    brackets: 95 % interval of its first and last block. {_role_words()}</p>
-  <div class="wide" tabindex="0" role="region" aria-label="Places by family"><table class="plain madeby">
-    <caption class="sr">Places, one row a family</caption>
-    <thead><tr><th scope="col">Family</th><th scope="col" class="num">Pairs</th><th scope="col">Made by</th><th scope="col">95 % interval</th>
-      <th scope="col">What acts, in the order of processing</th><th scope="col">Its control is made by</th></tr></thead>{_place_bodies(part["rows"])}</table></div>
-  {_cells_table(part["cells"])}
-</section>"""
-
-
-def _role_words() -> str:
-    return " ".join(f"<b>{esc(ROLES[role].capitalize())}</b>: {esc(means)}." for role, means in ROLE_MEANS.items())
-
-
-def _place_bodies(rows: list[Json]) -> str:
-    kinds: dict[str, list[Json]] = {}
-    for row in rows:
-        kinds.setdefault(row["kind"], []).append(row)
-    return "".join(
-        f'<tbody><tr class="kindrow"><th colspan="6" scope="rowgroup">{kind_mark(kind)}</th></tr>{"".join(map(_place_row, of_kind))}</tbody>'
-        for kind, of_kind in kinds.items()
-    )
-
-
-def _place_row(row: Json) -> str:
-    made = f"<b>{esc(row['place'])}</b>" if row["place"] else f'<span class="muted">not placed: {esc(row["why"])}</span>'
-    note = f"<small>{esc(row['note'])}</small>" if row["note"] else ""
-    roles = "".join(f"<small>{esc(words)}</small>" for words in row["roles"]) or '<span class="muted">–</span>'
-    control = esc(row["control"]) or '<span class="muted">–</span>'
-    return (
-        f'<tr><th scope="row">{foreign(row["family"])}</th><td class="num">{row["pairs"]}<small>of {count(row["entities"], "entity", "entities")}</small></td>'
-        f"<td>{made}{note}</td><td>{esc(row['interval']) or '–'}</td><td>{roles}</td><td>{control}</td></tr>"
-    )
-
-
-def _cells_table(cells: list[Json]) -> str:
-    if not cells:
-        return ""
-    rows = "".join(
-        f'<tr><th scope="row">{kind_mark(cell["kind"])}</th><td>{esc(cell["label"])} <i>({esc(cell["cell"])})</i></td><td>{esc(cell["effect"])}</td>'
-        f"<td>{esc(cell['control'])}</td><td>{esc(cell['excess'])}</td><td>{esc(cell['counts'])}</td><td>{esc(cell['gained'])}</td></tr>"
-        for cell in cells
-    )
-    return f"""<details><summary>The map of kinds as a table</summary><div class="wide" tabindex="0" role="region" aria-label="The map as a table"><table class="plain cells">
-    <thead><tr><th scope="col">Kind</th><th scope="col">Part of the model</th><th scope="col">Whole effect</th><th scope="col">Its control's</th>
-      <th scope="col">Beyond the control</th><th scope="col">Counts in families</th><th scope="col">Most gained at blocks</th></tr></thead><tbody>{rows}</tbody></table></div></details>"""
 
 
 def _onset_cell(onset: Json) -> str:

@@ -38,7 +38,9 @@ def strip_svg(kind: Json) -> str:
     if place is not None:
         (low, high), (first, last) = place["wide"], place["ends"]
         marks.append(f'<line class="band" x1="{_x(low):.1f}" x2="{_x(high):.1f}" y1="11" y2="11"/>')
-        marks.append(f'<rect class="fill" x="{_x(first):.1f}" y="5" width="{max(3.0, _x(last) - _x(first)):.1f}" height="12"/>')
+        marks.append(
+            f'<rect class="fill" x="{_x(first):.1f}" y="5" width="{max(3.0, _x(last) - _x(first)):.1f}" height="12"/>'
+        )
     for onset, y in zip(kind["onsets"], (11.0 + shift, 24.0 + shift), strict=True):
         words.append(f"{onset['label']}: {onset['text']}")
         if onset["depth"] is None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from strata.dashboards.sentences.places import ROLES, blocks_words, cell_label, control_of, ends_words, place_words
+from strata.dashboards.sentences.places import (
+    ROLES,
+    blocks_words,
+    cell_label,
+    control_of,
+    ends_words,
+    one_or_span,
+    place_words,
+)
 from strata.dashboards.sentences.reasons import why_not_placed
 from strata.experiments.items.schema import KINDS
 from strata.experiments.results.families import FamilyResult, Locus
@@ -41,7 +49,13 @@ class FamilyRow:
     def cells(self) -> tuple[str, str, str, str, str]:
         """A row under `COLUMNS`."""
         place = self.place or f"not placed: {self.why}"
-        return self.family, f"{place}{f' ({self.note})' if self.note else ''}", self.interval, "; ".join(self.roles), self.control
+        return (
+            self.family,
+            f"{place}{f' ({self.note})' if self.note else ''}",
+            self.interval,
+            "; ".join(self.roles),
+            self.control,
+        )
 
 
 def family_rows(localisation: Localisation) -> list[FamilyRow]:
@@ -85,7 +99,11 @@ def _control(name: str, localisation: Localisation) -> str:
     control = localisation.families[found]
     if control.place is not None:
         return f"{place_words(control.place, control.span)} {ends_words(control.place.interval)}"
-    return "not placed" if control.why_not_placed is None else f"not placed: {why_not_placed(control.why_not_placed, control.span)}"
+    return (
+        "not placed"
+        if control.why_not_placed is None
+        else f"not placed: {why_not_placed(control.why_not_placed, control.span)}"
+    )
 
 
 def compact_rows(localisation: Localisation) -> list[tuple[str, str, str, str, str]]:
@@ -96,7 +114,7 @@ def compact_rows(localisation: Localisation) -> list[tuple[str, str, str, str, s
         family = localisation.families[row.family]
         control = None if family.kind == "control" else control_of(row.family, controls)
         beside = "" if control is None else _short(localisation.families[control])
-        loci = ", ".join(f"{locus.cell} {_span(locus.first, locus.last)}" for locus in family.loci)
+        loci = ", ".join(f"{locus.cell} {one_or_span(locus.first, locus.last)}" for locus in family.loci)
         roles = ", ".join(dict.fromkeys(ROLES[locus.role] for locus in family.loci))
         rows.append(
             (row.family, _short(family), row.interval, "makes", beside)
@@ -112,8 +130,4 @@ def _controls(localisation: Localisation) -> list[tuple[str, str | None]]:
 
 def _short(family: FamilyResult) -> str:
     place = family.place
-    return "not placed" if place is None else f"{place.cell} {_span(place.first, place.last)}"
-
-
-def _span(first: int, last: int) -> str:
-    return str(first) if first == last else f"{first}–{last}"
+    return "not placed" if place is None else f"{place.cell} {one_or_span(place.first, place.last)}"

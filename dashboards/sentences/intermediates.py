@@ -6,6 +6,7 @@ from typing import Any
 
 from strata.dashboards.text import number, without_paths
 
+Json = dict[str, Any]
 _BRIDGE = {
     "bridge_readable": "the bridge becomes readable",
     "bridge_read_first": "the bridge is readable before the answer",

@@ -73,7 +73,7 @@ def kind_sentence(kind: str, of_kind: KindLocalisation, families: Mapping[str, F
     head = f"{kind.capitalize()} answers are made by {located_words(located, span)}"
     sure = f"in {located.families} of {count(located.of, 'family', 'families')}"
     rest = f", 95 % interval {ends_words(located.interval)}, {sure}"
-    control = _control_clause(kind, of_kind, located, families)
+    control = _control_clause(kind, located, families)
     only = "" if located.general else ONLY_THESE
     return Sentence(kind, head, f"{rest}{f'; {control}' if control else ''}{only}.")
 
@@ -87,23 +87,30 @@ def located_words(located: Located, span: str | None = None) -> str:
     return f"{cell_words(located.cell, span)}, {blocks_words(located.first, located.last, located.extent)}"
 
 
-def _control_clause(
-    kind: str, of_kind: KindLocalisation, located: Located, families: Mapping[str, FamilyResult]
-) -> str:
+def _control_clause(kind: str, located: Located, families: Mapping[str, FamilyResult]) -> str:
     if kind not in CONTROL_OF:
         return ""
     control = f"its control ({CONTROL_WORDS[kind]})"
     if located.shared_with_control is None:
-        return f"{control} has no place, so whether this is special to {_STAGE[kind]} stays open"
+        return f"{control} was not measured, so whether this is special to {_STAGE[kind]} stays open"
+    gained = _gained(located)
     if located.shared_with_control:
-        return f"{control} is made in the same place, so this says nothing about {_STAGE[kind]}"
+        return f"{control} passes through the same blocks{gained}, so this says nothing about {_STAGE[kind]}"
     placed = [f for f in families.values() if f.kind == "control" and f.contrast == CONTROL_OF[kind] and f.place]
-    where = f": {place_words(placed[0].place, placed[0].span)}" if len(placed) == 1 and placed[0].place else ""
-    cell = of_kind.cells.get(located.cell)
-    beyond = ""
-    if cell is not None and cell.excess is not None and cell.excess.interval is not None:
-        beyond = f", the effect beyond it is {number(cell.excess.value)} {interval(*cell.excess.interval)}"
-    return f"{control} is made elsewhere{where}{beyond}"
+    where = f" but by {place_words(placed[0].place, placed[0].span)}" if len(placed) == 1 and placed[0].place else ""
+    return f"{control} is not made there{where}{gained}"
+
+
+def _gained(located: Located) -> str:
+    """` (effect gained there 0.54, here 0.62)`, with the difference where it was measured."""
+    if located.gained is None or located.control_gained is None:
+        return ""
+    numbers = (
+        f"effect gained here {number(located.gained.value)}, in the control {number(located.control_gained.value)}"
+    )
+    if located.excess is not None and located.excess.interval is not None:
+        numbers += f", difference {number(located.excess.value)} {interval(*located.excess.interval)}"
+    return f" ({numbers})"
 
 
 def order_sentence(order: Order) -> Sentence:
@@ -134,7 +141,13 @@ def hypothesis_sentence(hypothesis: Hypothesis) -> Sentence:
 
 
 def _numbers(numbers: Mapping[str, float | None]) -> str:
-    said = [f"{name.replace('_', ' ')} {number(value)}" for name, value in numbers.items() if value is not None]
+    """` (knowledge 0.58 [0.51, 0.65], …)`: `NAME_low` and `NAME_high` are the ends of NAME's interval."""
+    said = []
+    for name, value in numbers.items():
+        if value is None or (name.endswith(("_low", "_high")) and name.rpartition("_")[0] in numbers):
+            continue
+        ends = interval(numbers.get(f"{name}_low"), numbers.get(f"{name}_high"))
+        said.append(f"{name.replace('_', ' ')} {number(value)}{f' {ends}' if ends else ''}")
     return f" ({', '.join(said)})" if said else ""
 
 

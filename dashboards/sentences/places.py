@@ -60,6 +60,11 @@ def blocks_words(first: int, last: int, extent: Extent = "blocks") -> str:
     return f"{'spread over ' if extent == 'spread' else ''}blocks {first}–{last}"
 
 
+def one_or_span(first: int, last: int) -> str:
+    """`23` or `21–23`."""
+    return str(first) if first == last else f"{first}–{last}"
+
+
 def ends_words(interval: tuple[int, int] | None) -> str:
     """`[21, 24]`: 95 % interval of the first and of the last block."""
     return "" if interval is None else f"[{interval[0]}, {interval[1]}]"

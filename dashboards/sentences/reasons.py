@@ -52,7 +52,9 @@ def _strongest(why: WhyNotPlaced, span: str | None) -> str:
     if why.cell is None or why.effect is None:
         return ""
     low = "" if why.low is None else f", lower end {number(why.low)}"
-    return f"; the strongest is {cell_words(why.cell, span)} with {number(why.effect)}{low}, {number(COUNTS_FROM)} needed"
+    return (
+        f"; the strongest is {cell_words(why.cell, span)} with {number(why.effect)}{low}, {number(COUNTS_FROM)} needed"
+    )
 
 
 def why_not_located(why: WhyNotLocated) -> str:

@@ -22,6 +22,8 @@ from strata.dashboards.view.tables import Json, Rows, RunTables
 
 POOLED = ("spans", "last", "all")
 """Positions that are no span's name, in the order of the map's columns; spans stand before them."""
+_POOLED_AS = {"span": "spans"}
+"""How whole kinds call a position whose name differs from family to family."""
 _KEY = ("instrument", "measure", "component", "kind", "family", "position")
 NOT_RUN = (
     "No intervention ran in this run: where the answer can be read is known, where it is worked out is not. "
@@ -36,7 +38,7 @@ def is_causal(row: Json) -> bool:
 
 def build_causal(run: RunTables, mapped: list[str]) -> Json:
     """`mapped` are the items with a lens map: they come first among the item maps."""
-    lines = _lines([r for r in run.curves or [] if is_causal(r)], run.n_layers)
+    lines = lines_of([r for r in run.curves or [] if is_causal(r)], run.n_layers)
     present = [name for name in CAUSAL if any(line["instrument"] == name for line in lines)]
     order = span_order(run)
     items, rule = item_maps(run, mapped, order)
@@ -75,7 +77,8 @@ def position_key(name: str, order: dict[str, float]) -> tuple[int, float, str]:
     return (1 + POOLED.index(name), 0.0, name) if name in POOLED else (0, order.get(name, 1.0), name)
 
 
-def _lines(rows: Rows, n_layers: int) -> list[Json]:
+def lines_of(rows: Rows, n_layers: int) -> list[Json]:
+    """One line an instrument, measure, component, group and position, in the order of the page."""
     groups: dict[tuple[Any, ...], Rows] = {}
     for row in rows:
         groups.setdefault(tuple(row.get(k) for k in _KEY), []).append(row)
@@ -86,7 +89,8 @@ def _lines(rows: Rows, n_layers: int) -> list[Json]:
 
 
 def _line(where: Json, rows: Rows, n_layers: int) -> Json:
-    line: Json = {**where, "position": where["position"] or "last"}
+    position = _POOLED_AS.get(where["position"], where["position"]) if where["family"] is None else where["position"]
+    line: Json = {**where, "position": position or "last"}
     for name in ("mean", "low", "high"):
         values: list[float | None] = [None] * n_layers
         for row in rows:
@@ -203,12 +207,11 @@ def _pairs(run: RunTables) -> list[Json]:
         if is_first(run.summary):
             pairs = value.get("pairs") or {}
             usable = int(pairs.get("usable") or 0)
-            left = sorted((pairs.get("excluded") or {}).items(), key=lambda e: (-int(e[1]), e[0]))
+            excluded = pairs.get("excluded") or {}
         else:
-            members = [family for family in families.values() if family["kind"] == kind]
-            usable = sum(int(family["pairs"]) for family in members)
-            others = sum(int(family["offered"]) for family in members) - usable
-            left = [("offered and not intervened on", others)] if others > 0 else []
+            usable = sum(int(family["pairs"]) for family in families.values() if family["kind"] == kind)
+            excluded = value.get("not_intervened_on") or {}
+        left = sorted(excluded.items(), key=lambda e: (-int(e[1]), e[0]))
         if usable or left:
             out.append({"kind": kind, "usable": usable,
                         "excluded": [[str(without_paths(str(reason))), int(n)] for reason, n in left]})  # fmt: skip

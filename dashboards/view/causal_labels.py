@@ -48,6 +48,14 @@ CAUSAL_INSTRUMENTS: dict[str, Json] = {
 _ONE = {"value": 1, "text": "1: all the way"}
 _ZERO = {"value": 0, "text": "0: nothing"}
 _PATCHING: dict[str, Json] = {
+    "gained": {
+        "label": "Effect gained at a block",
+        "unit": "share of the answer gained at the block, mean of windows grown from below and from above",
+        "short": "effect gained",
+        "controls": (),
+        "lines": [_ZERO],
+        "one": "1 = all the way",
+    },
     "effect": {
         "label": "Effect",
         "unit": "mean of the share restored and the share lost",

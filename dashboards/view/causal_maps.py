@@ -17,16 +17,25 @@ def build_causal_maps(causal: Json, behaviour: list[Json], n_layers: int) -> lis
     of_families = [s for s in causal["lines"] if s["family"] is not None]
     lines = [s for s in of_families if s["component"] == _COMPONENT]
     out = []
-    measures = ("effect", "effect of single blocks (1: all the way)"), ("excess", "denoise effect minus its controls"), ("denoise", "denoise effect (1: fully restored)")  # fmt: skip
+    measures = (
+        ("gained", "effect gained at a block (1: the whole answer)"),
+        ("effect", "effect of single blocks (1: all the way)"),
+        ("excess", "denoise effect minus its controls"),
+        ("denoise", "denoise effect (1: fully restored)"),
+    )
     for (measure, what), component in product(measures, ("mlp_out", "attn_out")):
         of_measure = [
             s for s in of_families
-            if (s["instrument"], s["measure"], s["component"]) == ("patching", measure, component) and (measure == "effect" or component == _COMPONENT)
+            if (s["instrument"], s["measure"], s["component"]) == ("patching", measure, component) and (measure in ("gained", "effect") or component == _COMPONENT)
         ]  # fmt: skip
         for where, text in (("spans", "at its spans"), ("last", "at the last position")):
-            chosen = [s for s in of_measure if (s["position"] == "last") == (where == "last") and s["position"] != "all"]
+            chosen = [
+                s for s in of_measure if (s["position"] == "last") == (where == "last") and s["position"] != "all"
+            ]
             title = f"Activation patching of the {COMPONENTS[component]} {text}: {measure_meta('patching', measure)['label'].lower()}"
-            name = f"patching.{measure}.{component}.{where}" if component != _COMPONENT else f"patching.{measure}.{where}"
+            name = (
+                f"patching.{measure}.{component}.{where}" if component != _COMPONENT else f"patching.{measure}.{where}"
+            )
             out.append(_map(name, "patching", measure, title, what, ("away from the answer", "towards the answer"), chosen, behaviour, n_layers, component))  # fmt: skip
     for method in ("mean", "resample", "skip"):
         ablations = [s for s in lines if s["instrument"] == "ablation"]

@@ -51,7 +51,9 @@ def localisation_of(summary: Mapping[str, Any]) -> Localisation | None:
 def behaviour_of(summary: Mapping[str, Any]) -> dict[tuple[str, str], Json]:
     """How every family was answered, by kind and family, whatever the schema."""
     families = summary.get("families") or {}
-    entries = families if isinstance(families, list) else [family.get("behaviour") or {} for family in families.values()]
+    entries = (
+        families if isinstance(families, list) else [family.get("behaviour") or {} for family in families.values()]
+    )
     return {(entry["kind"], entry["family"]): entry for entry in entries if entry}
 
 

@@ -62,6 +62,9 @@ VIEW_SCHEMA: Json = _object(
                                     "why": _TEXT, "note": _TEXT, "pairs": {"type": "integer"}, "entities": {"type": "integer"}})),
              "cells": _list(_object({"kind": _TEXT, "cell": _TEXT, "label": _TEXT, "effect": _TEXT, "control": _TEXT, "excess": _TEXT,
                                      "counts": _TEXT, "gained": _TEXT})),
+             "family_cells": _list(_object(dict.fromkeys(("family", "cell", "label", "effect", "denoise", "noise", "install", "necessity", "reading", "counts", "attribution"), _TEXT))),
+             "heads": _list(_object(dict.fromkeys(("family", "label", "head", "effect", "p", "install", "codes", "attention"), _TEXT))),
+             "head_sets": _list(_object(dict.fromkeys(("family", "label", "heads", "effect", "effect_of_choice", "knockout"), _TEXT))),
              "choices": _list(_object({"id": _TEXT, "text": _TEXT, "aria": _TEXT})),
              "figures": {"type": "object"}, "palettes": {"type": "object"}}
         ),

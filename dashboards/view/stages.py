@@ -11,12 +11,12 @@ from strata.dashboards.figures.stage_map import stage_map_json
 from strata.dashboards.sentences.families import family_rows
 from strata.dashboards.sentences.localisation import ORDERED_KINDS, joined, sentences
 from strata.dashboards.sentences.places import cell_label, span_words
-from strata.dashboards.text import interval, number, p_words, significant
+from strata.dashboards.text import number, p_words, significant
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.localised import FIRST_RULE
+from strata.dashboards.view.stage_tables import family_cells, head_sets, heads, measured_words
 from strata.dashboards.view.verdict import localised_state
 from strata.experiments.results.kinds import CellOfKind, Localisation
-from strata.experiments.results.record import Measured
 from strata.probes.causal.cells import CELLS, Cell, at_span
 
 Json = dict[str, Any]
@@ -31,7 +31,7 @@ KINDS = "kinds"
 def build_stages(localisation: Localisation | None) -> Json:
     """`localisation` of the view; None of a run whose places are withdrawn."""
     state = localised_state(localisation)
-    out: Json = {"state": state, "text": "", "rows": [], "cells": [], "choices": [], "figures": {},
+    out: Json = {"state": state, "text": "", "rows": [], "cells": [], "family_cells": [], "heads": [], "head_sets": [], "choices": [], "figures": {},
                  "palettes": {theme: asdict(palette) for theme, palette in PALETTES.items()}}  # fmt: skip
     if localisation is None:
         return out | {"text": FIRST_RULE}
@@ -46,7 +46,13 @@ def build_stages(localisation: Localisation | None) -> Json:
             figures[f"family:{name}"] = rounded(stage_map_json(localisation, name))
             said = f"made by {row['place']} {row['interval']}" if row["place"] else f"not placed: {row['why']}"
             choices.append({"id": f"family:{name}", "text": f"{name} ({row['kind']})", "aria": f"{name}: {said}"})
-    return out | {"cells": list(_cells(localisation)), "choices": choices, "figures": figures}
+    ordered = {row["family"]: localisation.families[row["family"]] for row in out["rows"]}
+    return out | {
+        "cells": list(_cells(localisation)), "choices": choices, "figures": figures,
+        "family_cells": [row for name, family in ordered.items() for row in family_cells(name, family)],
+        "heads": [row for name, family in ordered.items() for row in heads(name, family)],
+        "head_sets": [row for name, family in ordered.items() for row in head_sets(name, family)],
+    }  # fmt: skip
 
 
 def _kinds_text(localisation: Localisation) -> str:
@@ -71,13 +77,6 @@ def _cells(localisation: Localisation) -> Iterator[Json]:
                 "excess": excess + (f", {p_words(of_kind.excess_p)}" if of_kind.excess_p is not None else ""),
                 "counts": f"in {sum(known)} of {len(known)}" if known else "–",
             }  # fmt: skip
-
-
-def measured_words(measured: Measured | None) -> str:
-    """`0.58 [0.51, 0.65]`, or `not measured`."""
-    if measured is None:
-        return "not measured"
-    return f"{number(measured.value)} {interval(*measured.interval) if measured.interval else ''}".strip()
 
 
 def _gained(cell: Cell, of_kind: CellOfKind) -> str:

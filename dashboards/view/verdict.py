@@ -16,18 +16,14 @@ from strata.experiments.results.kinds import KindLocalisation, Localisation
 
 Json = dict[str, Any]
 _SHORT = {"probe": "Linear probe", "lens": "Logit lens"}
-WOULD_CHANGE = (
-    "Interventions: only they can show which part of the model makes the answer, and where."
-)
+WOULD_CHANGE = "Interventions: only they can show which part of the model makes the answer, and where."
 WOULD_CHANGE_CAUSAL = (
     "More families or pairs that move the intervals, a control that is made elsewhere, "
     "or a calibration on planted models that finds this rule off."
 )
 
 
-def build_verdict(
-    run: RunTables, localisation: Localisation | None, series: list[Json], behaviour: list[Json]
-) -> Json:
+def build_verdict(run: RunTables, localisation: Localisation | None, series: list[Json], behaviour: list[Json]) -> Json:
     """Sentences, a row a kind, and caveats. Every n belongs to the items its own sentence is about.
 
     `localisation`: None of a run whose places are withdrawn.
@@ -43,6 +39,8 @@ def build_verdict(
         "word": "undetermined" if localisation is None else localisation.order.verdict,
         "sentences": [{"about": s.about, "head": s.head, "rest": s.rest} for s in (*first, *told, readings)],
         "intermediates": intermediates_words(run.summary.get("intermediates")) if "composite" in names else "",
+        "general": localisation is not None
+        and (localisation.order.general or localisation.order.verdict == "undetermined"),
         "ordered": localisation is not None and {"knowledge", "reasoning"} <= names,
         "quick": bool(run.summary.get("quick")),
         "kinds": kinds,

@@ -116,7 +116,9 @@ def causal_curves(rows: Sequence[Row], families: Sequence[Any], n_layers: int) -
                         )
             for position in ("spans", "last"):
                 for measure in ("effect", "denoise", "excess", *CONTROLS):
-                    if (position, measure) in (("last", "denoise"), ("last", "effect")) or (position == "last" and measure in CONTROLS):
+                    if (position, measure) in (("last", "denoise"), ("last", "effect")) or (
+                        position == "last" and measure in CONTROLS
+                    ):
                         continue
                     add(
                         "patching",
@@ -225,12 +227,24 @@ def add_first_rule(summary: Row, n_layers: int, quick: bool) -> Row:
     for kind, value in summary["kinds"].items():
         value["pairs"] = {"usable": value["used"], KEYS["excluded"]: {"not aligned token by token": 3, "weak pair": 2}}
         layer = int(CENTRE.get(kind, 0.5) * n_layers)
-        place = {"layer": layer, "depth": CENTRE.get(kind, 0.5), "interval": [layer - 1, layer + 1], "p": 0.0004, "n": value["used"]}
+        place = {
+            "layer": layer,
+            "depth": CENTRE.get(kind, 0.5),
+            "interval": [layer - 1, layer + 1],
+            "p": 0.0004,
+            "n": value["used"],
+        }
         value["located"] = {**place, "component": "mlp_out"}
         value["why_not_located"] = None
-        value["instruments"][KEYS["patching"]] = {**place, "peak": 0.58, "method": "50 % of the excess"}
-        value["instruments"][KEYS["ablation"]] = {**place, "p": 0.012, "peak": 0.5, "method": "50 % of the drop"}
-    summary["order"] = {"difference": 0.33, "interval": [0.27, 0.39], "p": 0.0002, "verdict": "retrieval-first", "reason": None}
+        value["instruments"]["patching"] = {**place, "peak": 0.58, "method": "50 % of the excess"}
+        value["instruments"]["ablation"] = {**place, "p": 0.012, "peak": 0.5, "method": "50 % of the drop"}
+    summary["order"] = {
+        "difference": 0.33,
+        "interval": [0.27, 0.39],
+        "p": 0.0002,
+        "verdict": "retrieval-first",
+        "reason": None,
+    }
     summary["attribution"] = [{"component": "mlp_out", "position": "last", "correlation": 0.91, "n": 48}]
     return summary | {"intermediates": {"n": 8}, "quick": quick, "causal": {"pairs_per_family": 16, "windows": [3]}}
 
@@ -239,9 +253,14 @@ def add_localisation(summary: Row, made: Localisation, quick: bool) -> Row:
     """What the interventions say, as the typed results write it, beside how every family was answered."""
     written = made.model_dump(mode="json")
     behaviour = {entry["family"]: entry for entry in summary["families"]}
-    summary["families"] = {name: {**family, "behaviour": behaviour.get(name, {})} for name, family in written["families"].items()}
-    for kind, value in summary["kinds"].items():
-        value |= written["kinds"][kind]
+    summary["families"] = {
+        name: {**family, "behaviour": behaviour.get(name, {})} for name, family in written["families"].items()
+    }
+    reasons = {"not aligned token by token": 3, "weak pair": 2}
+    summary["kinds"] = {
+        kind: {**value, **written["kinds"][kind], "not_intervened_on": reasons}
+        for kind, value in summary["kinds"].items()
+    }
     share = {"value": 0.75, "low": 0.4, "high": 0.93, "n": 8, "clusters": 8}
     bridge = dict.fromkeys(("bridge_readable", "bridge_read_first", "bridge_used_first"), share)
     return summary | {

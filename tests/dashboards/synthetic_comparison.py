@@ -371,7 +371,9 @@ def _summary(roles: list[str], n_layers: int, without: Collection[str], hostile:
         layer=5, depth=0.42, interval=(3, 7), first=4, last=6, cell="move", extent="blocks", families=4, of=5, general=True,
         shared_with_control=False,
     ).model_dump(mode="json")  # fmt: skip
-    order = Order(verdict="undetermined", why=WhyNotOrdered(code="not-located", kinds=("reasoning",))).model_dump(mode="json")
+    order = Order(verdict="undetermined", why=WhyNotOrdered(code="not-located", kinds=("reasoning",))).model_dump(
+        mode="json"
+    )
     half = {"cut": n_layers // 2, "whole": _estimate(1.5), "upper_minus_lower": _estimate(0.9), "reason": None}
     none = {
         **half,

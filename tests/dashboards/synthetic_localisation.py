@@ -12,6 +12,8 @@ from strata.experiments.results.families import (
     Coding,
     FamilyResult,
     Handover,
+    HeadResult,
+    HeadSet,
     Locus,
     Place,
     Role,
@@ -61,7 +63,9 @@ def block(depth: float, n_layers: int) -> int:
 def cell_result(cell: Cell, kind: str, n_layers: int, shift: float = 0.0) -> CellResult:
     effect = WHERE.get(kind, WHERE["knowledge"])[cell][2]
     if kind == "reasoning" and cell == "enrich":
-        return CellResult(effect=measured(effect), counts=False, why_not="weak-effect", profile=profile(cell, kind, n_layers, shift))
+        return CellResult(
+            effect=measured(effect), counts=False, why_not="weak-effect", profile=profile(cell, kind, n_layers, shift)
+        )
     counts = effect >= 0.3
     return CellResult(
         effect=measured(effect), denoise=measured(effect), noise=measured(effect), counts=counts, install_p=0.002 if counts else None,
@@ -77,16 +81,28 @@ def locus(cell: Cell, first: int, last: int, role: Role, slope: float | None = 0
     )  # fmt: skip
 
 
+def made_up_heads(layer: int) -> tuple[HeadResult, ...]:
+    """Two heads of the block in which the answer is made; the later one carries it."""
+    codes = Codes(slope=0.3, p=0.002, couples=40, verdict="codes")
+    return (
+        HeadResult(cell="move", layer=layer, head=0, effect=measured(0.2), p=0.04, attention=0.1),
+        HeadResult(
+            cell="move", layer=layer, head=2, effect=measured(0.6), p=0.002, install=0.5, codes=codes, attention=0.4
+        ),
+    )
+
+
 def placed_family(kind: str, n_layers: int, shift: float = 0.0, contrast: str | None = None) -> FamilyResult:
     """A family with a locus that prepares, one that makes and one that relays."""
     depths = WHERE.get(kind, WHERE["knowledge"])
     made_in = MADE_IN.get(kind, "move")
     middle = block(depths[made_in][0] + shift, n_layers)
-    first, last = max(1, middle - 1), min(n_layers - 1, middle + 1)
+    last = min(n_layers - 1, middle + 1)
+    first = min(last, max(1, middle - 1))
     loci = [locus(made_in, first, last, "makes", 0.31)]
     if kind == "knowledge":
-        loci.insert(0, locus("enrich", 1, block(0.35, n_layers), "prepares", 0.02))
-        loci.append(locus("work_out", block(0.78, n_layers), n_layers - 2, "relays", 0.38))
+        loci.insert(0, locus("enrich", min(1, n_layers - 1), block(0.35, n_layers), "prepares", 0.02))
+        loci.append(locus("work_out", block(0.78, n_layers), max(block(0.78, n_layers), n_layers - 2), "relays", 0.38))
     if kind == "reasoning":
         loci.insert(0, locus("move", block(0.55, n_layers), block(0.62, n_layers), "in-part", 0.07))
     place = Place(
@@ -97,7 +113,7 @@ def placed_family(kind: str, n_layers: int, shift: float = 0.0, contrast: str | 
         kind=kind, pairs=24, entities=18, answers=6, offered=60, answered_both=0.8, contrast=contrast, span=SPAN[kind], place=place,
         loci=tuple(loci), cells={cell: cell_result(cell, kind, n_layers, shift) for cell in CELLS},
         handover=Handover(first=block(0.4, n_layers), last=block(0.6, n_layers)), knockout=measured(0.6),
-        attribution={"move": 0.8}, looks=2,
+        attribution={"move": 0.8}, heads=made_up_heads(middle), head_sets=(HeadSet(cell="move", heads=((middle, 2), (middle, 0)), effect_of_choice=0.9, effect=measured(0.81)),), looks=2,
     )  # fmt: skip
 
 
@@ -107,7 +123,7 @@ def unplaced_family(kind: str, why: WhyNotPlaced, n_layers: int, contrast: str |
     return FamilyResult(
         kind=kind, pairs=why.pairs or 18, entities=18, answers=18, offered=40, answered_both=0.7, contrast=contrast, span=SPAN[kind],
         why_not_placed=why,
-        loci=(locus("enrich", 1, block(0.5, n_layers), "open", None), locus("move", block(0.7, n_layers), block(0.7, n_layers), "open", None)) if tested else (),
+        loci=(locus("enrich", min(1, n_layers - 1), block(0.5, n_layers), "open", None), locus("move", block(0.7, n_layers), block(0.7, n_layers), "open", None)) if tested else (),
         cells={cell: cell_result(cell, kind, n_layers) for cell in CELLS} if tested else {},
     )  # fmt: skip
 
@@ -141,7 +157,17 @@ def kind_localisation(
         why = WhyNotLocated(code="too-few-placed", placed=len(placed), families=len(placed) + 1, needed=2)
         return KindLocalisation(**counted, why_not_located=why)
     return KindLocalisation(
-        **counted, located=located(kind, placed, n_layers, shared_with_control=shared), handover=placed[0].handover
+        **counted,
+        handover=placed[0].handover,
+        located=located(
+            kind,
+            placed,
+            n_layers,
+            shared_with_control=shared,
+            gained=measured(0.62),
+            control_gained=None if shared is None else measured(0.54 if shared else 0.05),
+            excess=None if shared is None else measured(0.08 if shared else 0.57, 0.1),
+        ),
     )
 
 

@@ -43,7 +43,8 @@ function positionText(p) { return { [BOTH]: 'spans above, last below', all: 'all
 
 function causalCaption() {
   const instrument = VIEW.labels.instruments[state.inst];
-  const text = { patching: ' Grey lines are controls that must stay flat. Block 0 at a replaced token is token identity and is not counted.',
+  const controls = state.inst === 'patching' && causalMeta('patching', state.measure) && causalMeta('patching', state.measure).references.length ? ' Grey lines are controls that must stay flat.' : '';
+  const text = { patching: `${controls} Block 0 at a replaced token is token identity and is not counted.`,
     ablation: ' Beneath: what the same ablation does to neutral text; a drop where the damage is large says little about this kind. Block 0 is not counted.',
     knockout: ' A mark stands at the first block of its window.', attribution: ' The grey line is the exact activation patching effect.' }[state.inst];
   return `${instrument.label} — ${instrument.says}. Each mark is a mean over pairs, the band its 95 % interval (none under 8 clusters).${text}`;

@@ -56,7 +56,8 @@ function declareKeys() {
   declare('measure', isCausal(first) ? causal : (first.startsWith('probe') ? 'accuracy' : 'answer_logprob'), oneOf(...Object.keys(VIEW.labels.measures), ...Object.values(VIEW.causal.measures).flat()));
   declare('site', 'mlp_out', oneOf(...Object.keys(VIEW.causal.components)));
   declare('cgroup', VIEW.causal.groups.length ? VIEW.causal.groups[0].id : '', oneOf(...VIEW.causal.groups.map((g) => g.id), ...VIEW.causal.items.map((i) => `item:${i.item}`)));
-  declare('cmeasure', 'denoise', oneOf(...(VIEW.causal.measures.patching || ['denoise'])));
+  const patched = VIEW.causal.measures.patching || ['denoise'];
+  declare('cmeasure', patched[0], oneOf(...patched));
   declare('csite', 'all', oneOf('all', ...Object.keys(VIEW.causal.components)));
   declare('target', VIEW.labels.defaults.target || '', oneOf(...anyOf('target')));
   declare('scheme', VIEW.labels.defaults.scheme || '', oneOf(...anyOf('scheme')));
@@ -123,6 +124,7 @@ async function start() {
   $('axis').value = state.axis;
   attachControls();
   attachItems();
+  attachStages();
   if (state.item && !C.item.includes(state.item)) { notice(`The item “${visible(state.item)}” is not in this report any more.`); state.item = ''; }
   await drawAll(RENDER);
   if (location.hash.includes('item=') && state.item) $('lens').scrollIntoView({ block: 'start' });

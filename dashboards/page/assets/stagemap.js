@@ -33,7 +33,18 @@ async function renderStages() {
   const figure = part.figures[choice.id];
   const { data, layout } = recoloured(figure, stageColours());
   await draw('stages', host, {
-    traces: data, layout, aria: choice.aria, title: `Stage map: ${choice.text}`, note: 'Point at a block for its numbers. One colour scale for all maps of this run; its steps are square roots.',
+    traces: data, layout, aria: choice.aria, title: `Stage map: ${choice.text}`, paperWidth: 760, note: 'Point at a block for its numbers. One colour scale for all maps of this run; its steps are square roots.',
     table: () => ({ head: ['panel', 'part of the model', 'block', 'depth', 'effect gained', 'effect of the whole row'], rows: stageRows(figure) }),
   });
+}
+
+/** A family's name in the table below opens its map and leaves the rest of the view as it is. */
+function attachStages() {
+  for (const link of document.querySelectorAll('[data-stage]')) {
+    link.addEventListener('click', (event) => {
+      event.preventDefault();
+      update({ stage: link.dataset.stage });
+      $('stages').scrollIntoView({ block: 'start' });
+    });
+  }
 }

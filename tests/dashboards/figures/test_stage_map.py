@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,15 @@ def test_the_figure_is_what_the_page_embeds(made: Localisation) -> None:
 
 def test_rows_are_cells_from_input_to_answer_and_colours_are_the_gains(made: Localisation) -> None:
     figure = stage_map_json(made)
-    assert [heat["meta"]["panel"].split(":")[0] for heat in heats(figure)] == ["Knowledge", "Its control", "Reasoning", "Its control"]
-    for heat, kind, control in zip(heats(figure), ("knowledge", "knowledge", "reasoning", "reasoning"), (0, 1, 0, 1), strict=True):
+    assert [heat["meta"]["panel"].split(":")[0] for heat in heats(figure)] == [
+        "Knowledge",
+        "Its control",
+        "Reasoning",
+        "Its control",
+    ]
+    for heat, kind, control in zip(
+        heats(figure), ("knowledge", "knowledge", "reasoning", "reasoning"), (0, 1, 0, 1), strict=True
+    ):
         assert [cell for cell in heat["meta"]["cells"] if cell] == list(CELLS)
         for cell in CELLS:
             row = heat["z"][heat["meta"]["cells"].index(cell)]
@@ -77,7 +85,9 @@ def test_all_maps_of_a_run_have_one_colour_scale_that_every_gain_fits_in(made: L
     assert limit >= max(gains) and colour_step(-0.25) == -0.5
 
 
-def test_the_place_of_the_kind_is_thick_those_of_families_thin_and_whiskers_are_the_interval(made: Localisation) -> None:
+def test_the_place_of_the_kind_is_thick_those_of_families_thin_and_whiskers_are_the_interval(
+    made: Localisation,
+) -> None:
     figure = stage_map_json(made)
     thick = boxes(figure, 3.4)
     assert [(box["x0"] + 0.5, box["x1"] - 0.5) for box in thick] == [
@@ -90,13 +100,17 @@ def test_the_place_of_the_kind_is_thick_those_of_families_thin_and_whiskers_are_
     for kind, axis in (("knowledge", "x"), ("reasoning", "x3")):
         located = made.kinds[kind].located
         assert located is not None
-        lines = [s for s in figure["layout"]["shapes"] if s["type"] == "line" and s["xref"] == axis and s["x0"] != s["x1"]]
+        lines = [
+            s for s in figure["layout"]["shapes"] if s["type"] == "line" and s["xref"] == axis and s["x0"] != s["x1"]
+        ]
         assert [(line["x0"] + 0.5, line["x1"] - 0.5) for line in lines] == [located.interval]
 
 
 def test_a_family_shows_every_locus_with_its_role_beside_its_own_control(made: Localisation) -> None:
     figure = stage_map_json(made, "capital")
-    assert {"prepares", "relays", "<b>makes</b>", "<b>capital</b>", "<b>its control: capital_stated</b>"} <= set(texts(figure))
+    assert {"prepares", "relays", "<b>makes</b>", "<b>capital</b>", "<b>its control: capital_stated</b>"} <= set(
+        texts(figure)
+    )
     dashes = {s["line"]["dash"] for s in figure["layout"]["shapes"] if s["type"] == "rect" and s["line"].get("dash")}
     assert {"dash", "dot", "solid"} <= dashes, "roles are told apart without colour"
     assert len(heats(stage_map_json(made, "currency"))) == 1, "it has no control of its own"
@@ -115,8 +129,14 @@ def test_the_handover_is_marked_with_its_blocks(made: Localisation) -> None:
 def test_not_measured_does_not_count_and_zero_look_different() -> None:
     families = made_up_families(N_LAYERS)
     zero = CellResult(effect=measured(0.0), counts=True, profile=(0.0,) * N_LAYERS)
-    cells = {"enrich": zero, "gather": CellResult(effect=None, counts=False), "move": cell_result("move", "knowledge", N_LAYERS)}
-    cells["work_out"] = cell_result("work_out", "knowledge", N_LAYERS).model_copy(update={"counts": False, "why_not": "not-installed"})
+    cells = {
+        "enrich": zero,
+        "gather": CellResult(effect=None, counts=False),
+        "move": cell_result("move", "knowledge", N_LAYERS),
+    }
+    cells["work_out"] = cell_result("work_out", "knowledge", N_LAYERS).model_copy(
+        update={"counts": False, "why_not": "not-installed"}
+    )
     families["currency"] = families["currency"].model_copy(update={"cells": cells})
     figure = stage_map_json(localisation(N_LAYERS, families), "currency")
     (heat,) = heats(figure)
@@ -129,6 +149,17 @@ def test_not_measured_does_not_count_and_zero_look_different() -> None:
     assert len(veils) == 1, "work_out doesn't count"
     assert any(text == "not<br>measured" for text in texts(figure))
     assert any("doesn't count: no more effect than a donor" in text for row in heat["text"] for text in row)
+
+
+def test_what_is_no_number_has_no_colour_and_leaves_the_scale_alone() -> None:
+    families = made_up_families(12)
+    cells = dict(families["capital"].cells)
+    cells["move"] = cells["move"].model_copy(update={"profile": (float("nan"), *profile("move", "knowledge", 12)[1:])})
+    families["capital"] = families["capital"].model_copy(update={"cells": cells})
+    odd = localisation(12, families)
+    assert colour_limits(odd) == colour_limits(localisation(12))
+    heat = heats(stage_map_json(odd, "capital"))[0]
+    assert heat["z"][heat["meta"]["cells"].index("move")][0] is None
 
 
 def test_gains_against_the_answer_carry_a_sign_that_greys_keep(made: Localisation) -> None:
@@ -168,15 +199,26 @@ def test_the_colours_are_those_of_the_page(theme: Any) -> None:
     palette, style = PALETTES[theme], asset("page.css")
     block = style.split(":root {")[1] if theme == "light" else style.split(':root[data-theme="dark"] {')[1]
     named = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block.split("}")[0]))
-    for field, name in (("card", "card"), ("text", "text"), ("muted", "muted"), ("line", "line"), ("strong_line", "strong-line"), ("blank", "blank"), ("accent", "a")):
+    for field, name in (
+        ("card", "card"),
+        ("text", "text"),
+        ("muted", "muted"),
+        ("line", "line"),
+        ("strong_line", "strong-line"),
+        ("blank", "blank"),
+        ("accent", "a"),
+    ):
         assert getattr(palette, field) == named[name]
     assert ", ".join(f"'{colour}'" for colour in palette.diverging) in asset("plots.js")
 
 
 def test_every_lightness_step_of_the_scale_is_a_step_in_grey() -> None:
     for palette in PALETTES.values():
-        greys = [sum(w * int(c[i : i + 2], 16) for w, i in ((0.299, 1), (0.587, 3), (0.114, 5))) for c in palette.diverging[2:]]
-        steps = [b - a for a, b in zip(greys, greys[1:], strict=False)]
+        greys = [
+            sum(w * int(c[i : i + 2], 16) for w, i in ((0.299, 1), (0.587, 3), (0.114, 5)))
+            for c in palette.diverging[2:]
+        ]
+        steps = [b - a for a, b in pairwise(greys)]
         assert all(step < -20 for step in steps) or all(step > 20 for step in steps)
 
 

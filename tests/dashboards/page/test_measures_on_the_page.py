@@ -128,10 +128,17 @@ def test_orders_are_told_model_by_model_and_those_of_the_withdrawn_rule_are_not(
     summary = json.loads((run / "comparison.json").read_text())
     why = "The order of knowledge and reasoning is undetermined: reasoning is not located."
     assert text_of(write_comparison(run)).count(why) == len(summary["models"])
-    first = {"verdict": "undetermined", "difference": -0.77, "interval": [-0.87, 0.7], "p": 0.046, "reason": "not located"}
+    first = {
+        "verdict": "undetermined",
+        "difference": -0.77,
+        "interval": [-0.87, 0.7],
+        "p": 0.046,
+        "reason": "not located",
+    }
     summary["order"] = dict.fromkeys(summary["order"], first)
+    place = {"layer": 5, "depth": 0.42, "interval": [4, 6], "p": 0.001, "n": 21}
     for kind in summary["kinds"].values():
-        kind["located"] = dict.fromkeys(kind["located"], {"layer": 5, "depth": 0.42, "interval": [4, 6], "p": 0.001, "n": 21})
+        kind["located"] = dict.fromkeys(kind["located"], place)
     (run / "comparison.json").write_text(json.dumps(summary))
     text = text_of(write_comparison(run))
     assert "made by the first rule, which is withdrawn" in text and "block 5" not in text

@@ -32,9 +32,17 @@ def _titles(tab: Any) -> list[str]:
 def test_the_map_of_kinds_stands_right_below_the_sentences(tab: Any) -> None:
     assert tab.evaluate("document.querySelector('.verdict').nextElementSibling.id") == "stages"
     titles = " ".join(_titles(tab))
-    for words in ("Knowledge", "Reasoning", "the fact stated in the prompt", "the result stated in the prompt", "makes: blocks 5–7"):
+    for words in (
+        "Knowledge",
+        "Reasoning",
+        "the fact stated in the prompt",
+        "the result stated in the prompt",
+        "makes: blocks 5–7",
+    ):
         assert words in titles
-    ticks = tab.locator("#stages-panel .xtick, #stages-panel .ytick, #stages-panel [class*=xtick], #stages-panel [class*=ytick]").count()
+    ticks = tab.locator(
+        "#stages-panel .xtick, #stages-panel .ytick, #stages-panel [class*=xtick], #stages-panel [class*=ytick]"
+    ).count()
     assert 0 < ticks <= 180, "each label is counted at most twice: 90 in all"
     assert tab.locator("#stages-panel .plotbox").get_attribute("aria-label").startswith("Knowledge answers are made by")
 
@@ -51,6 +59,16 @@ def test_a_family_is_chosen_by_the_list_and_restored_by_the_link(browser: Any, t
         assert page.locator("#stage").input_value() == "family:capital"
     with opened(browser, report, "stage=family%3Anobody") as page:
         assert page.locator("#stage").input_value() == "kinds"
+
+
+def test_a_name_in_the_table_opens_the_familys_map_and_keeps_the_rest(browser: Any, report: Path) -> None:
+    with opened(browser, report, "inst=probe.linear") as page:
+        page.locator(".madeby a", has_text="currency").focus()
+        page.keyboard.press("Enter")
+        _settled(page)
+        assert page.locator("#stage").input_value() == "family:currency"
+        assert page.locator("#inst").input_value() == "probe.linear"
+        assert page.locator(".madeby a", has_text="drug_class").count() == 0, "it has no map"
 
 
 def test_the_theme_recolours_everything(browser: Any, report: Path) -> None:
@@ -77,13 +95,17 @@ def test_it_fits_a_narrow_window_and_paper(browser: Any, tmp_path: Path, n_layer
     page_file = write_report(write_synthetic_run(tmp_path / "run", n_layers=n_layers, n_maps=0))
     with opened(browser, page_file, viewport={"width": 800, "height": 900}) as page:
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.emulate_media(media="print")
         page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-        assert page.evaluate(f"{PLOT}._fullLayout.width") <= 700
+        assert page.locator("#stages-panel .plot .main-svg").first.bounding_box()["width"] <= 650
+        page.emulate_media(media="screen")
         page.evaluate("window.dispatchEvent(new Event('afterprint'))")
         _settled(page)
 
 
-def test_without_interventions_it_says_so_and_with_the_withdrawn_rule_there_is_none(browser: Any, tmp_path: Path) -> None:
+def test_without_interventions_it_says_so_and_with_the_withdrawn_rule_there_is_none(
+    browser: Any, tmp_path: Path
+) -> None:
     run = write_synthetic_run(tmp_path / "none", without={"causal"})
     with opened(browser, write_report(run)) as page:
         assert page.locator("#stages-panel [data-state=not_run]").count() == 1

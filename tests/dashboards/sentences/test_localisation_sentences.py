@@ -64,7 +64,10 @@ def test_every_reason_has_a_clause_of_its_own_with_and_without_numbers() -> None
     [
         (WhyNotPlaced(code="too-few-pairs", pairs=7, needed=12), "only 7 pairs answered on both sides, 12 needed"),
         (WhyNotPlaced(code="too-few-entities", entities=1, needed=10), "only 1 entity, 10 needed"),
-        (WhyNotPlaced(code="no-cell-counts", cell="enrich", effect=0.21, low=0.13), "the MLPs at the subject (enrich) with 0.21, lower end 0.13"),
+        (
+            WhyNotPlaced(code="no-cell-counts", cell="enrich", effect=0.21, low=0.13),
+            "the MLPs at the subject (enrich) with 0.21, lower end 0.13",
+        ),
         (WhyNotPlaced(code="role-untestable", couples=2, needed=6), "2 couples of pairs, 6 needed"),
     ],
 )
@@ -77,11 +80,18 @@ def test_a_located_kind_says_where_how_sure_in_how_many_families_and_what_its_co
     shared = kind_sentence("knowledge", kind_localisation("knowledge", families, 30, shared=True), families)
     assert shared.head == "Knowledge answers are made by attention at the last token (move), blocks 14–16"
     assert "95 % interval [13, 17], in 3 of 4 families" in shared.rest
-    assert shared.rest.endswith("is made in the same place, so this says nothing about retrieval.")
+    numbers = "(effect gained here 0.62, in the control 0.54, difference 0.08 [−0.02, 0.18])"
+    assert shared.rest.endswith(f"passes through the same blocks {numbers}, so this says nothing about retrieval.")
     elsewhere = kind_sentence("knowledge", kind_localisation("knowledge", families, 30, shared=False), families)
-    assert "is made elsewhere, the effect beyond it is 0.00 [−0.10, 0.10]." in elsewhere.rest
+    assert (
+        "is not made there (effect gained here 0.62, in the control 0.05, difference 0.57 [0.47, 0.67])."
+        in elsewhere.rest
+    )
+    families["a_stated"] = placed_family("control", 30, contrast="K-C")
+    elsewhere = kind_sentence("knowledge", kind_localisation("knowledge", families, 30, shared=False), families)
+    assert "is not made there but by attention at the last token, blocks 14–16 (effect" in elsewhere.rest
     unknown = kind_sentence("knowledge", kind_localisation("knowledge", families, 30, shared=None), families)
-    assert "has no place, so whether this is special to retrieval stays open" in unknown.rest
+    assert "was not measured, so whether this is special to retrieval stays open" in unknown.rest
 
 
 def test_fewer_than_three_families_speak_for_themselves_only() -> None:
@@ -112,7 +122,9 @@ def test_an_order_names_both_cells_and_its_numbers_unless_it_is_undetermined(ver
         "cells": ("enrich", "work_out"), "families": (6, 5), "probability": 0.98, "difference": 0.41, "interval": (0.3, 0.5), "p": 0.004
     }  # fmt: skip
     why = WhyNotOrdered(code="overlap", probability=0.7)
-    told = order_sentence(Order(verdict=verdict, general=True, why=why if verdict == "undetermined" else None, **numbers))
+    told = order_sentence(
+        Order(verdict=verdict, general=True, why=why if verdict == "undetermined" else None, **numbers)
+    )
     if verdict == "undetermined":
         assert "0.41" not in told.text and "with probability 0.70" in told.text
     else:
@@ -123,8 +135,16 @@ def test_an_order_names_both_cells_and_its_numbers_unless_it_is_undetermined(ver
 
 
 def test_the_hypothesis_is_told_sentence_by_sentence_with_its_numbers() -> None:
-    told = hypothesis_sentence(Hypothesis(sentence="a", verdict="refuted", numbers={"excess_low": -0.02, "none": None}, general=True))
-    assert told.head == "Hypothesis (a) refuted" and told.text.endswith("(excess low −0.02).")
+    numbers = {
+        "beyond_control": 0.1,
+        "beyond_control_low": -0.02,
+        "beyond_control_high": 0.2,
+        "excess_low": 0.3,
+        "none": None,
+    }
+    told = hypothesis_sentence(Hypothesis(sentence="a", verdict="refuted", numbers=numbers, general=True))
+    assert told.head == "Hypothesis (a) refuted"
+    assert told.text.endswith("(beyond control 0.10 [−0.02, 0.20], excess low 0.30).")
     open_one = hypothesis_sentence(Hypothesis(sentence="c", verdict="undetermined"))
     assert open_one.text.endswith("where reasoning answers are made.") and isinstance(open_one, Sentence)
 
@@ -132,7 +152,7 @@ def test_the_hypothesis_is_told_sentence_by_sentence_with_its_numbers() -> None:
 def test_without_knowledge_and_reasoning_every_kind_is_told_and_no_order() -> None:
     families = {"bridge": placed_family("composite", 12)}
     told = sentences(localisation(12, families))
-    assert [sentence.about for sentence in told][0] == "composite"
+    assert told[0].about == "composite"
     assert "order" not in {sentence.about for sentence in told}
 
 
@@ -161,7 +181,10 @@ def test_every_family_has_a_row_that_says_its_place_or_why_there_is_none() -> No
     assert capital.control == "attention at the last token, blocks 14–16 [13, 17]"
     assert rows["drug_class"].cells[1] == "not placed: it isn't answered above chance"
     assert rows["currency"].control == "" and rows["copy"].control == ""
-    assert rows["chemical_symbol"].roles == ("open: MLP at the subject, blocks 1–15", "open: attention at the last token, block 21")
+    assert rows["chemical_symbol"].roles == (
+        "open: MLP at the subject, blocks 1–15",
+        "open: attention at the last token, block 21",
+    )
 
 
 def test_a_place_that_hangs_on_the_threshold_is_told_with_the_other_one() -> None:

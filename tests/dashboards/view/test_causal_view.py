@@ -11,6 +11,7 @@ import pytest
 from synthetic_run import write_synthetic_run
 
 from strata.dashboards.view import build_view, validate_view
+from strata.dashboards.view.causal import lines_of
 from strata.dashboards.view.causal_items import segments
 from strata.dashboards.view.causal_labels import measure_meta, order_measures, split_window
 
@@ -105,20 +106,31 @@ def test_single_items_come_with_both_prompts_cut_at_the_same_spans(view: Json, s
             )
 
 
+def test_what_is_gained_at_a_block_is_the_first_measure_and_pooled_spans_have_one_name() -> None:
+    assert order_measures("patching", ["denoise", "effect", "gained"]) == ["gained", "effect", "denoise"]
+    rows = [
+        {"instrument": "patching", "measure": "gained", "component": "mlp_out", "kind": "knowledge", "family": family, "position": position,
+         "layer": 0, "mean": 0.5, "low": None, "high": None, "n_items": 3, "n_clusters": 3, "method": ""}
+        for family, position in ((None, "span"), ("capital", "subject"), (None, "last"))
+    ]  # fmt: skip
+    assert {(line["family"], line["position"]) for line in lines_of(rows, 1)} == {
+        (None, "spans"),
+        ("capital", "subject"),
+        (None, "last"),
+    }
+
+
 def test_prompts_without_spans_are_one_piece_each() -> None:
     assert segments({"prompt": "a b", "foil_prompt": "a c"}) == [{"name": None, "clean": "a b", "foil": "a c"}]
     nested = {"prompt": "abcd", "foil_prompt": "abxd", "spans": {"all": [0, 4], "c": [2, 3]}}
     assert [p["name"] for p in segments(nested)] == ["all"]
 
 
-def test_pairs_that_were_not_intervened_on_are_counted(view: Json, synthetic: Path) -> None:
+def test_pairs_that_were_not_intervened_on_are_counted_by_reason(view: Json, synthetic: Path) -> None:
     knowledge = next(p for p in view["causal"]["pairs"] if p["kind"] == "knowledge")
     families = json.loads((synthetic / "summary.json").read_text())["families"].values()
-    of_kind = [family for family in families if family["kind"] == "knowledge"]
-    assert knowledge["usable"] == sum(family["pairs"] for family in of_kind)
-    ((words, others),) = knowledge["excluded"]
-    assert words == "offered and not intervened on"
-    assert others == sum(family["offered"] - family["pairs"] for family in of_kind) > 0
+    assert knowledge["usable"] == sum(family["pairs"] for family in families if family["kind"] == "knowledge") > 0
+    assert knowledge["excluded"] == [["not aligned token by token", 3], ["weak pair", 2]]
 
 
 def test_windows_and_methods_have_names() -> None:

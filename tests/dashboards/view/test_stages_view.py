@@ -16,7 +16,7 @@ from strata.dashboards.page.markup import prose
 from strata.dashboards.sentences.localisation import sentences
 from strata.dashboards.view import build_view, validate_view
 from strata.dashboards.view.localised import FIRST_RULE, localisation_of
-from strata.dashboards.view.stages import measured_words
+from strata.dashboards.view.stage_tables import measured_words
 from strata.probes.errors import StrataError
 
 Json = dict[str, Any]
@@ -51,12 +51,32 @@ def test_every_family_has_a_row_and_every_family_with_numbers_a_map(view: Json) 
 def test_the_table_beside_the_map_holds_its_effects(view: Json) -> None:
     made = localisation(12)
     cells = view["localisation"]["cells"]
-    assert [cell["kind"] for cell in cells] == [kind for kind in ("knowledge", "reasoning", "composite", "control") for _ in range(4)]
+    assert [cell["kind"] for cell in cells] == [
+        kind for kind in ("knowledge", "reasoning", "composite", "control") for _ in range(4)
+    ]
     for shown in cells:
         of_kind = made.kinds[shown["kind"]].cells[shown["cell"]]
         assert (shown["effect"], shown["control"]) == (measured_words(of_kind.effect), measured_words(of_kind.control))
     enrich = next(cell for cell in cells if (cell["kind"], cell["cell"]) == ("knowledge", "enrich"))
     assert not enrich["gained"].startswith("0 "), "token identity is no gain"
+
+
+def test_cells_and_heads_of_every_family_are_listed_with_their_numbers(view: Json) -> None:
+    made, part = localisation(12), view["localisation"]
+    measured_families = [name for name, family in made.families.items() if family.cells]
+    assert sorted({row["family"] for row in part["family_cells"]}) == sorted(measured_families)
+    assert len(part["family_cells"]) == 4 * len(measured_families)
+    gather = next(row for row in part["family_cells"] if (row["family"], row["cell"]) == ("capital", "gather"))
+    assert gather["counts"] == "no: lower end of its effect under 0.25" and gather["reading"] == "–"
+    first, second = [row for row in part["heads"] if row["family"] == "capital"]
+    assert (first["head"], first["effect"], first["codes"]) == ("6.2", "0.60 [0.53, 0.67]", "yes")
+    assert (second["head"], second["install"], second["codes"]) == ("6.0", "–", "–")
+    (chosen,) = [row for row in part["head_sets"] if row["family"] == "capital"]
+    assert (chosen["heads"], chosen["effect"], chosen["knockout"]) == (
+        "6.2, 6.0",
+        "0.81 [0.74, 0.88]",
+        "0.60 [0.53, 0.67]",
+    )
 
 
 def test_a_place_that_a_strip_draws_lies_in_its_interval(view: Json) -> None:
@@ -75,7 +95,9 @@ def test_a_run_of_the_withdrawn_rule_opens_without_its_places(tmp_path: Path) ->
     assert [s["about"] for s in view["verdict"]["sentences"]] == ["withdrawn", "readings"]
     assert view["verdict"]["word"] == "undetermined" and not view["verdict"]["ordered"]
     assert all(kind["place"] is None and kind["located"] == "not shown" for kind in view["verdict"]["kinds"])
-    assert view["causal"]["lines"] and view["lens_index"] and view["behaviour"]["rows"][0]["decides"]["value"] is not None
+    assert (
+        view["causal"]["lines"] and view["lens_index"] and view["behaviour"]["rows"][0]["decides"]["value"] is not None
+    )
     page = re.sub(r"<script.*?</script>", "", write_report(run).read_text(), flags=re.DOTALL)
     assert prose(FIRST_RULE) in page and "retrieval-first" not in page and "Stage map" not in page
 
