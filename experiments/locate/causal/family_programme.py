@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ from strata.experiments.statistics.window_effects import Window, WindowEffects
 from strata.probes.backends.runs import Runs
 from strata.probes.batching import tokens_a_batch
 from strata.probes.causal.activation_patching import BATCH_TOKENS
-from strata.probes.causal.cell_batch import CellBatch
+from strata.probes.causal.cell_batch import CellBatch, Side
 from strata.probes.causal.cells import CELLS, Cell, at_span
 from strata.probes.causal.pairs import batches_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -108,10 +109,7 @@ class _Programme:
         measured.clean = np.concatenate([measured.clean, _by_row(new, added, lambda batch: batch.clean)])
         measured.foil = np.concatenate([measured.foil, _by_row(new, added, lambda batch: batch.foil)])
         for cell in self.cells:
-            clean, foil = (
-                _by_row(new, added, lambda batch, side=side, cell=cell: batch.pieces(cell, side))
-                for side in ("clean", "foil")
-            )
+            clean, foil = _both_sides(new, added, partial(_pieces, cell))
             self.pieces[cell] = _joined(self.pieces.get(cell), torch.from_numpy(clean).float())
             difference = clean - foil
             known = self.differences.get(cell)
@@ -269,10 +267,7 @@ class _Programme:
         for cell in self.measured.effects:
             if not at_span(cell):
                 rows = list(range(len(self.measured.keys)))
-                clean, foil = (
-                    _by_row(self.batches, rows, lambda batch, c=cell, s=side: batch.logit_attribution(c, s))
-                    for side in ("clean", "foil")
-                )
+                clean, foil = _both_sides(self.batches, rows, partial(_attribution, cell))
                 self.measured.attribution[cell], self.measured.read_out[cell] = clean, clean - foil
         if not self.effort.beside:
             return
@@ -362,6 +357,21 @@ def _by_row(
         out[[place[row] for row in members]] = values
     assert out is not None
     return out
+
+
+def _both_sides(
+    batches: Iterable[tuple[list[int], CellBatch]], rows: Sequence[int], measure: Callable[[Side, CellBatch], Tensor]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of the clean and of the counterfactual runs."""
+    return _by_row(batches, rows, partial(measure, "clean")), _by_row(batches, rows, partial(measure, "foil"))
+
+
+def _pieces(cell: Cell, side: Side, batch: CellBatch) -> Tensor:
+    return batch.pieces(cell, side)
+
+
+def _attribution(cell: Cell, side: Side, batch: CellBatch) -> Tensor:
+    return batch.logit_attribution(cell, side)
 
 
 def _joined(known: Tensor | None, added: Tensor) -> Tensor:
