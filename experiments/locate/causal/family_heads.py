@@ -103,11 +103,7 @@ def _cosines(batches: Batches, n: int, where: Where, blocks: Sequence[int]) -> F
     """Of what every head adds, clean − counterfactual, between all pairs."""
     by_block = []
     for block in blocks:
-        difference = _gathered(
-            batches,
-            n,
-            lambda batch, b=block: batch.head_pieces(where, "clean", b) - batch.head_pieces(where, "foil", b),
-        )
+        difference = _gathered(batches, n, partial(_head_difference, where, block))
         unit = normalised(difference.transpose(1, 0, 2))
         by_block.append(unit @ unit.transpose(0, 2, 1))
     return np.concatenate(by_block)
