@@ -49,8 +49,10 @@ def patching_benchmark(
     return rows
 
 
-def random_pairs(checkpoint: Checkpoint, count: int, tokens: int, seed: int) -> list[Pair]:
-    """Rows of ordinary ids, `tokens` ± 2 long, that differ in token 4 alone, as a question differs in its subject.
+def random_pairs(checkpoint: Checkpoint, count: int, tokens: int, seed: int, *, back: int | None = None) -> list[Pair]:
+    """Rows of ordinary ids, `tokens` ± 2 long, that differ in one token alone, as a question differs in its subject.
+
+    That is token 4, or the one `back` tokens before the last.
 
     Scored are the two tokens whose logits the difference moves apart most, so that no effect is divided by nearly 0.
     """
@@ -59,10 +61,11 @@ def random_pairs(checkpoint: Checkpoint, count: int, tokens: int, seed: int) -> 
     for row in range(count):
         length = max(FIRST_DIFFERENCE + 2, tokens + rng.randint(-2, 2))
         clean = [rng.randint(3, checkpoint.vocab_size - 1) for _ in range(length)]
-        foil = list(clean)
+        foil, place = list(clean), FIRST_DIFFERENCE if back is None else length - 1 - back
         while foil == clean:
-            foil[FIRST_DIFFERENCE] = rng.randint(3, checkpoint.vocab_size - 1)
-        rows.append([Prompt(str(row), tuple(ids), {"last": length - 1}) for ids in (clean, foil)])
+            foil[place] = rng.randint(3, checkpoint.vocab_size - 1)
+        positions = {"last": length - 1, "subject": place}
+        rows.append([Prompt(str(row), tuple(ids), positions) for ids in (clean, foil)])
     scored = []
     for start in range(0, count, 64):
         ends = []

@@ -73,6 +73,7 @@ def _rows(parts: tuple[str, ...], values: dict[str, Any], display: Display) -> I
 
     from strata.dashboards.benchmarks.capture import capture_benchmark, memory_benchmark
     from strata.dashboards.benchmarks.causal_statistics import statistics_benchmark
+    from strata.dashboards.benchmarks.family_programme import family_benchmark
     from strata.dashboards.benchmarks.lens import lens_benchmark
     from strata.dashboards.benchmarks.patching import patching_benchmark
     from strata.dashboards.benchmarks.patching_sweep import sweep_benchmark
@@ -105,6 +106,8 @@ def _rows(parts: tuple[str, ...], values: dict[str, Any], display: Display) -> I
                 yield name, row
         if "patching" in parts:
             for row in patching_benchmark(checkpoint, repeats=max(1, repeats // 3), seed=seed):
+                yield name, row
+            for row in family_benchmark(checkpoint, seed=seed):
                 yield name, row
             if not on_gpu:  # the shapes that a GPU is timed with can't read text
                 for row in sweep_benchmark(checkpoint, repeats=max(1, repeats // 3)):

@@ -29,11 +29,11 @@ class _Recipe:
 
 _PROBE = _Recipe(
     "accuracy",
-    ("chance", "control_accuracy"),
+    ("chance", "shuffled", "control_accuracy"),
     0.0,
     "accuracy above baseline",
-    "held-out accuracy − larger of majority rate and control task",
-    "A cell is the probe's held-out accuracy minus the larger of majority rate and control accuracy; "
+    "held-out accuracy − largest of commonest label, shuffled labels and control task",
+    "A cell is the probe's held-out accuracy minus the largest of the commonest label's rate, that of shuffled labels and control accuracy; "
     "dimmed where the accuracy's 95 % interval reaches down to that baseline.",
     ("below baseline", "above baseline"),
 )
@@ -52,9 +52,9 @@ _ABOVE = _Recipe(
     0.5,
     "share above an unrelated answer",
     "share of items, minus one half",
-    "A cell is the share of items whose answer is above an unrelated answer of the same family, minus one half; "
+    "A cell is the share of items whose answer stands further above an unrelated answer than in another item's prompt, minus one half; "
     "dimmed where its 95 % interval covers one half.",
-    ("unrelated answer higher", "answer higher"),
+    ("further above in the other prompt", "further above in its own"),
 )
 _LOGPROB = _Recipe(
     "answer_logprob",

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from safetensors.torch import save_file
 from torch import Tensor
 
-from strata.experiments.calibrate.wiring import ANCHOR, ROPE_THETA, Layout
+from strata.experiments.calibrate.wiring import ANCHOR, ROPE_THETA, Component, Layout
 
 Architecture = Literal["llama", "gpt2"]
 SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")
@@ -95,6 +95,17 @@ def state_dict(
             {f"{prefix}.{number}.{name}": tensor for name, tensor in named(layout, weights, turn, norm).items()}
         )
     return {name: tensor.contiguous() for name, tensor in state.items()}
+
+
+def writing_matrix(
+    architecture: Architecture, state: Mapping[str, Tensor], block: int, component: Component
+) -> Float[Tensor, "d_model column"]:
+    """What a block's attention or MLP writes to the stream with: a view, so that changes of it change the model."""
+    if architecture == "gpt2":
+        names = {"attention": "attn.c_proj", "mlp": "mlp.c_proj"}
+        return state[f"transformer.h.{block}.{names[component]}.weight"].T
+    names = {"attention": "self_attn.o_proj", "mlp": "mlp.down_proj"}
+    return state[f"model.layers.{block}.{names[component]}.weight"]
 
 
 def write_checkpoint(directory: Path, settings: Any, words: Any, state: Mapping[str, Tensor]) -> None:

@@ -27,7 +27,7 @@ def judged_by() -> tuple[Construction, ...]:
         _made("neighbouring parts above sums", 18, facts([(11, 12)] * 3, 14, sizes=EQUAL, form="parts"), sums([(4, 5)] * 3, 3, sizes=HALVES)),
         _made("distant parts of sums", 20, facts([(3, 5)] * 3, 8, sizes=HALVES), sums([(11, 16)] * 3, 9, sizes=EQUAL, form="parts")),
         _made("shares of three blocks", 15, facts([(2, 4, 6)] * 3, 7, sizes=THIRDS), sums([(9, 10, 12)] * 3, 8, sizes=THIRDS), architecture="llama"),
-        _made("unread copies above sums", 10, facts([6] * 3, 8, decoys=(2, 4)), sums([3] * 3, 1, decoys=(2,))),
+        _made("unread copies above sums", 11, facts([7] * 3, 9, decoys=(2, 5)), sums([4] * 3, 1, decoys=(2,))),
         _made("relays in the other order", 16, facts([9] * 3, 11, relay=14), sums([4] * 3, 2, relay=12)),
         _made("relay after sums", 9, facts([5] * 3, 6), sums([3] * 3, 1, relay=7), architecture="llama"),
         _made("relay after facts above sums", 20, facts([4] * 3, 6, relay=17), sums([11] * 3, 8)),

@@ -23,12 +23,14 @@ from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.plans import KNOWLEDGE, REASONING, facts, sums
 from strata.experiments.calibrate.planted import PlantedFiles, write_construction
 from strata.experiments.calibrate.prompts import FRAMES, filled
+from strata.experiments.calibrate.truth import truth_of
 from strata.experiments.calibrate.world import ANSWERS, OPERANDS, SECOND_WORDS, SUBJECTS, World
 
 NullKind = Literal["random", "permuted", "shuffled", "unequal"]
-"""`random`: a random model and its favourites among few answers. `permuted`: a random model and, for every pair, other
-answers that it prefers, so that no input has an answer. `shuffled`: a planted model, foil prompts exchanged among
-pairs. `unequal`: a planted model whose families' places are drawn alike for both kinds: places are there, an order isn't.
+"""`random`: a random model and its favourites among few answers. `shuffled`: the same, with counterfactual prompts that prefer the
+foil to the answer but have a favourite of their own. `permuted`: a random model and, for every pair, two of few answers
+that its prompts prefer in turn, so that no input has an answer. `unequal`: a planted model whose families' places are
+drawn alike for both kinds: places are true, an order isn't.
 """
 NULL_KINDS: tuple[NullKind, ...] = get_args(NullKind)
 _FAMILIES, _ITEMS, _CANDIDATES = 4, 48, 6
@@ -54,36 +56,20 @@ def write_null(directory: Path, null: Null) -> PlantedFiles:
     rng = Random(f"null {null.kind} {null.seed}")
     if null.kind == "unequal":
         return write_construction(directory, _unequal(null, rng))
-    if null.kind == "shuffled":
-        files = write_construction(directory, _unequal(null, rng))
-        records = [json.loads(line) for line in files.items.read_text(encoding="utf-8").splitlines()]
-        _write(files.items, _shuffled(records, rng))
-        files.truth.unlink()
-        return files
     return _random_model(directory, null, rng)
 
 
 def _unequal(null: Null, rng: Random) -> Construction:
+    """Both kinds' blocks from one draw, again until neither kind lies below the other."""
     n_layers = rng.choice([8, 12, 16])
-    drawn = [[rng.randrange(2, n_layers - 2) for _ in KNOWLEDGE] for _ in range(2)]
-    above = [[block + 1 for block in blocks] for blocks in drawn]
-    families = facts(drawn[0], above[0], controls=1) + sums(drawn[1], above[1], where="subject", controls=1)
     architecture = rng.choice(get_args(written_as.Architecture))
-    return Construction(f"null {null.name}", "judge", n_layers, families, architecture, seed=null.seed)
-
-
-def _shuffled(records: Sequence[dict[str, Any]], rng: Random) -> list[dict[str, Any]]:
-    """Foil prompts (with their spans) change places among the pairs of one template; answers and foils stay."""
-    shuffled = []
-    for template in dict.fromkeys(record["template"] for record in records):
-        members = [record for record in records if record["template"] == template]
-        others = rng.sample(members, len(members))
-        shuffled += [
-            {**record, "foil_prompt": other["foil_prompt"], "foil_spans": other["foil_spans"]}
-            for record, other in zip(members, others, strict=True)
-            if other["foil_prompt"] != record["prompt"]
-        ]
-    return shuffled
+    while True:
+        drawn = [[rng.randrange(2, n_layers - 2) for _ in KNOWLEDGE] for _ in range(2)]
+        above = [[block + 1 for block in blocks] for blocks in drawn]
+        families = facts(drawn[0], above[0], controls=1) + sums(drawn[1], above[1], where="subject", controls=1)
+        made = Construction(f"null {null.name}", "judge", n_layers, families, architecture, seed=null.seed)
+        if truth_of(made).order == "undetermined":
+            return made
 
 
 def _random_model(directory: Path, null: Null, rng: Random) -> PlantedFiles:
@@ -136,10 +122,10 @@ def _favourites(model: Any, world: World, kind: str, name: str, null: Null, rng:
     with torch.no_grad():
         logits = model(torch.tensor(ids)).logits[:, -1].float()
     offered = [world.index(word) for word in (*ANSWERS, *SUBJECTS, *OPERANDS)]
-    if null.kind == "permuted":
-        pairs = _preferred(logits, offered, rng)
-    else:
-        pairs = _answered(logits, _candidates(logits, offered, rng), rng)
+    few = _candidates(logits, offered, rng)
+    pairs = (_preferred if null.kind == "permuted" else _answered)(logits, few, rng)
+    if null.kind == "shuffled":
+        pairs = [_with_another(logits, few, pair, rng) for pair in pairs]
     records = []
     for number, (one, other, answer, foil) in enumerate(pairs):
         (prompt, spans), (foil_prompt, foil_spans) = prompts[one], prompts[other]
@@ -178,17 +164,28 @@ def _answered(
 
 
 def _preferred(
-    logits: Float[Tensor, "entity vocab"], offered: Sequence[int], rng: Random
+    logits: Float[Tensor, "entity vocab"], words: Sequence[int], rng: Random
 ) -> list[tuple[int, int, int, int]]:
-    """For every pair of prompts two words of its own, of which each prompt prefers another one."""
+    """For every pair of prompts two of the words, drawn anew, of which each prompt prefers another one."""
     couples = []
     for one in range(len(logits)):
         for other in range(one + 1, len(logits)):
-            for answer, foil in (rng.sample(list(offered), 2) for _ in range(10)):
+            for answer, foil in (rng.sample(list(words), 2) for _ in range(10)):
                 if _is_answered(logits, one, other, answer, foil):
                     couples.append((one, other, answer, foil))
                     break
     return _spread(couples, rng)
+
+
+def _with_another(
+    logits: Float[Tensor, "entity vocab"], words: Sequence[int], pair: tuple[int, int, int, int], rng: Random
+) -> tuple[int, int, int, int]:
+    """The pair with another counterfactual prompt, whose favourite is neither of the two answers if there is one."""
+    one, other, answer, foil = pair
+    fitting = [row for row in range(len(logits)) if row != one and _is_answered(logits, one, row, answer, foil)]
+    favourite = [words[place] for place in logits[:, list(words)].argmax(dim=1).tolist()]
+    strangers = [row for row in fitting if favourite[row] not in (answer, foil)]
+    return one, rng.choice(strangers or [row for row in fitting if row != other] or [other]), answer, foil
 
 
 def _is_answered(logits: Tensor, one: int, other: int, answer: int, foil: int) -> bool:
@@ -200,7 +197,7 @@ def _spread(couples: list[tuple[int, int, int, int]], rng: Random) -> list[tuple
     """As many as items are wanted, every entity first before one comes again, in a random direction each."""
     rng.shuffle(couples)
     used: Counter[int] = Counter()
-    chosen = []
+    chosen: list[tuple[int, int, int, int]] = []
     while couples and len(chosen) < _ITEMS:
         couple = min(couples, key=lambda candidate: used[candidate[0]] + used[candidate[1]])
         couples.remove(couple)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from strata.experiments.calibrate.construction import Construction, flaws
 from strata.experiments.calibrate.planting import blocks_of, embedding, layout_of, unembedding
 from strata.experiments.calibrate.prompts import items_of
 from strata.experiments.calibrate.truth import Truth, truth_of
-from strata.experiments.calibrate.wiring import Block, Layout, filler_block, take_out, write_block
+from strata.experiments.calibrate.wiring import Block, Layout, columns_of, filler_block, write_block
 from strata.experiments.calibrate.world import World, world_of
 from strata.probes.errors import StrataError
 
@@ -64,26 +66,47 @@ def checked_world(construction: Construction) -> World:
     return world_of(construction)
 
 
-def planted_state(construction: Construction, world: World, *, without: tuple[str, ...] = ()) -> dict[str, Tensor]:
-    """The checkpoint's tensors. `without`: planted parts (`part_name`) that are silenced; all else is as with them."""
+def planted_state(construction: Construction, world: World) -> dict[str, Tensor]:
+    """The checkpoint's tensors."""
     layout, blocks = _plan(construction, world)
     generator = torch.Generator().manual_seed(construction.seed)
     flat = "still" if construction.architecture == "gpt2" else None
     turn = written_as.turned(layout, generator, flat=flat)
     table = embedding(layout, world, generator)
     read_out = unembedding(layout, world, _CERTAINTY, generator)
-    written, silenced = [], dict.fromkeys(without, 0)
+    written = []
     for block in blocks:
         spare = _LOUD_FILLER if construction.messy else None
         weights = filler_block(layout, generator, construction.filler, spare)
+        if construction.messy:
+            # As loud where lookups leave few neurons to it.
+            weights["down"] *= (layout.neurons / (layout.neurons - 2 * len(block.lookups))) ** 0.5
         write_block(layout, weights, block, construction.noise, generator)
-        for part in without:
-            silenced[part] += take_out(layout, weights, block, part)
         written.append(weights)
-    if not all(silenced.values()):
-        missing = next(part for part, count in silenced.items() if not count)
-        raise StrataError(f"{construction.name} has no part {missing!r}", "Name one of its truth's parts")
     return written_as.state_dict(construction.architecture, layout, table, read_out, written, turn)
+
+
+@contextmanager
+def taken_out(construction: Construction, state: Mapping[str, Tensor], parts: Sequence[str]) -> Iterator[None]:
+    """Planted parts (`part_name`) write nothing while this is open; `state` is the model's own, which changes.
+
+    Raises StrataError for a part that isn't there.
+    """
+    layout, blocks = _plan(construction, checked_world(construction))
+    kept = []
+    for part in parts:
+        found = False
+        for number, block in enumerate(blocks):
+            for component, columns in columns_of(layout, block, part).items():
+                if columns:
+                    matrix = written_as.writing_matrix(construction.architecture, state, number, component)
+                    kept.append((matrix, columns, matrix[:, columns].clone()))
+                    matrix[:, columns], found = 0.0, True
+        if not found:
+            raise StrataError(f"{construction.name} has no part {part!r}", "Name one of its truth's parts")
+    yield
+    for matrix, columns, written in kept:
+        matrix[:, columns] = written
 
 
 def _plan(construction: Construction, world: World) -> tuple[Layout, list[Block]]:

@@ -42,7 +42,8 @@ def layout_of(construction: Construction, blocks: Iterable[Block]) -> Layout:
     sizes["spare"] = D_MODEL - sum(sizes.values())
     slots = Layout.divided(sizes)
     neurons = 2 * max(len(block.lookups) for block in blocks) + 64
-    quiet = ("anchor", "still") if construction.messy else ("anchor", "still", *_OF_VALUES)
+    # Loud filler that heard itself would grow from block to block.
+    quiet = ("anchor", "still", "spare") if construction.messy else ("anchor", "still", *_OF_VALUES)
     generator = torch.Generator().manual_seed(construction.seed + 1_000)
     codes = {name: _superposed(slots, slots[name], generator) for name in _OF_VALUES} if construction.messy else {}
     return Layout(slots, D_MODEL, HEADS, D_MODEL // HEADS, neurons, quiet, ("still",), codes)

@@ -48,7 +48,9 @@ def _asked(family: FamilyPlan, world: World, count: int, rng: Random) -> list[di
 
 def _pairs(family: FamilyPlan, world: World, count: int, rng: Random) -> list[tuple[int, int, int]]:
     """(entity, other entity, second operand), no couple twice; every entity comes first before one comes again."""
-    table, taken, pairs = world.table[family.name], set(), []
+    table = world.table[family.name]
+    taken: set[tuple[frozenset[int], int]] = set()
+    pairs: list[tuple[int, int, int]] = []
     order: list[int] = []
     while len(pairs) < count:
         order = order or rng.sample(range(ENTITIES), ENTITIES)

@@ -107,9 +107,9 @@ def tally(scores: Sequence[ConstructionScore]) -> Tally:
     readings = [family.reading_right for family in families if family.reading_right is not None]
     return Tally(
         {verdict: sum(family.verdict == verdict for family in families) for verdict in VERDICTS},
-        Counter(result.order for result in scores if result.order_true != "undetermined"),
-        Counter(result.order for result in scores if result.order_true == "undetermined"),
-        Counter(verdict for result in scores for verdict in result.kinds.values()),
+        dict(Counter(result.order for result in scores if result.order_true != "undetermined")),
+        dict(Counter(result.order for result in scores if result.order_true == "undetermined")),
+        dict(Counter(verdict for result in scores for verdict in result.kinds.values())),
         (sum(all(ends) for ends in covers), len(covers)),
         (sum(end for ends in covers for end in ends), 2 * len(covers)),
         sum(widths) / len(widths) if widths else None,

@@ -6,6 +6,7 @@ Asked of plain Hugging Face forward passes, with the part's heads or neurons sil
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,11 @@ import torch
 from torch import Tensor
 
 from strata.experiments.calibrate.construction import Construction
-from strata.experiments.calibrate.planted import PlantedFiles, checked_world, planted_state
+from strata.experiments.calibrate.planted import PlantedFiles, taken_out
 from strata.experiments.calibrate.truth import FamilyTruth, truth_of
 
+_ITEMS = 12
+"""Items a family that are asked: an effect of the weights shows on few."""
 _FALLS, _STAYS = 0.2, 0.1
 """Share of the intact margin that is lost at least where answers fall, and at most where they stay."""
 
@@ -55,7 +58,11 @@ class _Asked:
 
         self.model: Any = AutoModelForCausalLM.from_pretrained(files.checkpoint, dtype=torch.float32).eval()
         tokenizer = AutoTokenizer.from_pretrained(files.checkpoint)
-        self.records = [json.loads(line) for line in files.items.read_text(encoding="utf-8").splitlines()]
+        self.records, asked = [], Counter[str]()
+        for record in map(json.loads, files.items.read_text(encoding="utf-8").splitlines()):
+            asked[record["family"]] += 1
+            if asked[record["family"]] <= _ITEMS:
+                self.records.append(record)
         self.tokens = [tokenizer(record["prompt"])["input_ids"] for record in self.records]
         self.choices = [
             [tokenizer(choice.strip(), add_special_tokens=False)["input_ids"][0] for choice in record["choices"]]
@@ -68,7 +75,8 @@ class _Asked:
         for length in sorted({len(tokens) for tokens in self.tokens}):
             rows = [row for row, tokens in enumerate(self.tokens) if len(tokens) == length]
             with torch.no_grad():
-                logits = self.model(torch.tensor([self.tokens[row] for row in rows])).logits[:, -1].float()
+                ids = torch.tensor([self.tokens[row] for row in rows])
+                logits = self.model(ids, use_cache=False, logits_to_keep=1).logits[:, -1].float()
             for row, scores in zip(rows, logits, strict=True):
                 of_choices = scores[self.choices[row]]
                 right = self.records[row]["choices"].index(self.records[row]["answer"])
@@ -80,14 +88,15 @@ class _Asked:
 def revert(construction: Construction, files: PlantedFiles) -> tuple[Reverted, ...]:
     """Every planted part taken out by itself, and all copies of a family's lookup together, seen by its own family and
     by the others (which must stay)."""
-    asked, world, truth = _Asked(files), checked_world(construction), truth_of(construction)
+    asked, truth = _Asked(files), truth_of(construction)
     intact = asked.margins()
     families = {name: family for name, family in truth.families.items() if family.parts}
     results = []
     for name, family in families.items():
-        for parts, expected in _removals(family):
-            asked.model.load_state_dict(planted_state(construction, world, without=parts))
-            results += _compared(asked, intact, asked.margins(), truth.families, name, parts, expected)
+        for parts, expected in _sets_of_parts(family):
+            with taken_out(construction, asked.model.state_dict(), parts):
+                reverted = asked.margins()
+            results += _compared(asked, intact, reverted, truth.families, name, parts, expected)
     return tuple(results)
 
 
@@ -100,12 +109,12 @@ def excluded_families(results: Sequence[Reverted]) -> dict[str, tuple[str, ...]]
     return {family: tuple(dict.fromkeys(parts)) for family, parts in failed.items()}
 
 
-def _removals(family: FamilyTruth) -> list[tuple[tuple[str, ...], str]]:
+def _sets_of_parts(family: FamilyTruth) -> list[tuple[tuple[str, ...], str]]:
     parts = family.parts or {}
-    removals = [((part,), effect) for part, effect in parts.items()]
+    taken = [((part,), effect) for part, effect in parts.items()]
     makes = tuple(part for part in parts if "/makes/" in part)
     backups = tuple(part for part in parts if "/backup/" in part)
-    return removals + ([(makes + backups, "falls")] if len(makes + backups) > 1 else [])
+    return taken + ([(makes + backups, "falls")] if len(makes + backups) > 1 else [])
 
 
 def _compared(

@@ -88,9 +88,11 @@ def calibrate(
     progress("calibrating", len(jobs) - len(waiting), len(jobs), "models")
     with (directory / RESULTS).open("a", encoding="utf-8") as results:
         for row in _rows(waiting, localise, directory / "models", workers, keep_models):
-            results.write(json.dumps(row) + "\n")
+            line = json.dumps(row)
+            results.write(f"{line}\n")
             results.flush()
-            known[row["key"]] = row
+            # As a second start would read it.
+            known[row["key"]] = json.loads(line)
             progress("calibrating", sum(job.key in known for job in jobs), len(jobs), "models")
     return [known[job.key] for job in jobs]
 

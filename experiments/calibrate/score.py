@@ -14,6 +14,7 @@ from strata.experiments.calibrate.truth import FamilyTruth, Truth
 Verdict = Literal["right", "part", "silent", "wrong"]
 OrderScore = Literal["right", "undetermined", "wrong"]
 VERDICTS: tuple[Verdict, ...] = ("right", "part", "silent", "wrong")
+_KINDS = ("knowledge", "reasoning")
 _SHALLOW = 12
 """Up to this many blocks the ends of a right place are at most one block off, beyond it two."""
 _WIDER = 2
@@ -127,9 +128,9 @@ def score_order(said: str, truth: Truth) -> OrderScore:
 
 
 def claims(summary: Mapping[str, Any]) -> Claims:
-    kinds = {kind: entry for kind, entry in summary.get("kinds", {}).items() if kind in ("knowledge", "reasoning")}
+    kinds = {kind: entry for kind, entry in summary.get("kinds", {}).items() if kind in _KINDS}
     located = [entry.get("located") for entry in kinds.values()]
-    families = [family for family in summary.get("families", {}).values() if family.get("kind") in kinds]
+    families = [family for family in summary.get("families", {}).values() if family.get("kind") in _KINDS]
     order = summary.get("order") or {}
     said = order.get("verdict", "undetermined") != "undetermined"
     return Claims(

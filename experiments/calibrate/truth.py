@@ -108,9 +108,9 @@ def order_of(families: Mapping[str, FamilyTruth]) -> Order:
 def _family_truth(family: FamilyPlan) -> FamilyTruth:
     cell = CELL[family.where]
     mlp = "enrich" if family.at_span else "work_out"
-    mover = () if family.where == "last attention" else (Place("move", (family.mover,)),)
+    mover: tuple[Place, ...] = () if family.where == "last attention" else (Place("move", (family.mover,)),)
     prepares = tuple(Place(mlp, (block,)) for block in family.recodes)
-    relays = () if family.series is None else (Place(mlp, (family.series,)),)
+    relays: tuple[Place, ...] = () if family.series is None else (Place(mlp, (family.series,)),)
     if family.at_span:
         relays += mover
     else:

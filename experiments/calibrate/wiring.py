@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -30,6 +31,7 @@ _TURNING = 6
 Direction = Mapping[str, float]
 """A read-out of the stream: how often each slot (all its entries), or each symbol (`slot:index`), counts."""
 Symbol = tuple[str, int]
+Component = Literal["attention", "mlp"]
 
 
 @dataclass(frozen=True)
@@ -180,15 +182,15 @@ def write_block(
             weights["down"][:, row] = sign * written
 
 
-def take_out(layout: Layout, weights: dict[str, Tensor], block: Block, part: str) -> int:
-    """Silences every head and lookup of `part` in the weights of `block`; how many there were."""
+def columns_of(layout: Layout, block: Block, part: str) -> dict[Component, list[int]]:
+    """Columns of the two matrices of `block` that write to the stream, which belong to `part`."""
+    width = layout.head_width
     heads = [number for number, head in enumerate(block.heads) if head.part == part]
     lookups = [number for number, lookup in enumerate(block.lookups) if lookup.part == part]
-    for number in heads:
-        weights["o"][:, number * layout.head_width : (number + 1) * layout.head_width] = 0.0
-    for number in lookups:
-        weights["down"][:, 2 * number : 2 * number + 2] = 0.0
-    return len(heads) + len(lookups)
+    return {
+        "attention": [column for number in heads for column in range(number * width, (number + 1) * width)],
+        "mlp": [column for number in lookups for column in (2 * number, 2 * number + 1)],
+    }
 
 
 def _blurred(

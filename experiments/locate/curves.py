@@ -13,7 +13,7 @@ from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.probing import Probed, Scored
 from strata.experiments.locate.questions import Questions, entity_of
-from strata.experiments.locate.readings import lens_values
+from strata.experiments.locate.readings import above_elsewhere, lens_values
 from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import cluster_bootstrap
 from strata.probes.store import ActivationStore
@@ -43,7 +43,8 @@ def lens_curves(
         by_measure = lens_values(store, questions.encoded, lens)
         for place, position in enumerate(config.positions):
             measures = _lens_measures(
-                {name: values[..., place].double().numpy() for name, values in by_measure.items()}
+                {name: values[..., place].double().numpy() for name, values in by_measure.items()},
+                above_elsewhere(by_measure)[..., place].double().numpy(),
             )
             for kind, family, scheme, members in _groups(questions.encoded, used):
                 where = {
@@ -136,12 +137,12 @@ def _probe_lines(
             }  # fmt: skip
 
 
-def _lens_measures(values: Mapping[str, Values]) -> dict[str, Values]:
-    rank, excess = values["rank"], values["margin"] - values["margin_elsewhere"]
+def _lens_measures(values: Mapping[str, Values], above: Values) -> dict[str, Values]:
+    rank = values["rank"]
     return dict(values) | {
         "rank": np.log1p(rank),
         "top1": np.where(np.isnan(rank), np.nan, rank == 0),
-        "above_null": np.where(np.isnan(excess), np.nan, excess > 0),
+        "above_null": above,
     }
 
 

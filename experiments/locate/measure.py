@@ -24,8 +24,8 @@ from strata.probes.progress import Progress, silent
 from strata.probes.prompts import Prompt
 from strata.probes.store import ActivationStore
 
-TARGETS = ("answer", "foil", "null", "lent_answer", "lent_null")
-"""What every stream is read for; the last two are answer and unrelated answer of the item that this prompt is lent to
+TARGETS = ("answer", "foil", "null", "other_answer", "other_null")
+"""What every stream is read for; the last two are answer and unrelated answer of the item whose other prompt this is
 (`strata.experiments.locate.elsewhere`)."""
 
 
@@ -98,12 +98,14 @@ def measure(
 def _targets(encoded: Sequence[EncodedItem]) -> Int[Tensor, "item target"]:
     """Token ids in the order of `TARGETS`."""
     nulls = unrelated_ids(encoded)
-    lent_to = {lender: item for item, lender in enumerate(other_prompts(encoded)) if lender is not None}
+    read_here = {other: item for item, other in enumerate(other_prompts(encoded)) if other is not None}
     rows = []
     for index, encoded_item in enumerate(encoded):
-        borrower = lent_to.get(index)
-        lent = (None, None) if borrower is None else (encoded[borrower].answer_id, nulls[borrower])
-        rows.append([_or_none(token) for token in (encoded_item.answer_id, encoded_item.foil_id, nulls[index], *lent)])
+        item = read_here.get(index)
+        others = (None, None) if item is None else (encoded[item].answer_id, nulls[item])
+        rows.append(
+            [_or_none(token) for token in (encoded_item.answer_id, encoded_item.foil_id, nulls[index], *others)]
+        )
     return torch.tensor(rows)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from strata.experiments.items.alignment import EncodedItem, encode_items, token_length
 from strata.experiments.items.builtin import build_items, chosen
+from strata.experiments.items.equal_lengths import with_equal_lengths
 from strata.experiments.items.framing import framed, prompt_prefix_of
 from strata.experiments.items.jsonl import checked_items, items_sha256, read_items
 from strata.experiments.items.schema import Item
@@ -35,6 +36,8 @@ class Questions:
     """Whether `--limit` cut the set."""
     prompt_prefix: str = ""
     """Text that stands before every prompt; empty for raw ones."""
+    rematched: int = 0
+    """Pairs of a file whose second prompt was replaced by another row's, since it had another number of tokens."""
 
     @property
     def counted_reasons(self) -> dict[str, int]:
@@ -50,9 +53,10 @@ class Questions:
 def questions_for(checkpoint: Checkpoint, config: LocateConfig, source: Source | None = None) -> Questions:
     """The items of a file, those at hand, or without either the built-in families', under this checkpoint's tokenizer.
 
-    Framed as `config` says. Raises StrataError for a bad file, an unknown family, a chat without a template, or when
+    Framed as `config` says; pairs of a file's rows that differ in length are matched anew. Raises StrataError for a bad file, an unknown family, a chat without a template, or when
     no item is left.
     """
+    rematched = 0
     if source is None:
         items = build_items(
             chosen(config.families),
@@ -62,7 +66,9 @@ def questions_for(checkpoint: Checkpoint, config: LocateConfig, source: Source |
             token_length=token_length(checkpoint),
         )
     else:
-        items = read_items(source) if isinstance(source, Path) else checked_items(source)
+        given = read_items(source) if isinstance(source, Path) else checked_items(source)
+        items = with_equal_lengths(given, token_length(checkpoint))
+        rematched = sum(item is not before for item, before in zip(items, given, strict=True))
     limited = config.limit is not None and config.limit < len(items)
     if limited:
         items = _spread(items, config.limit or 0)
@@ -79,7 +85,7 @@ def questions_for(checkpoint: Checkpoint, config: LocateConfig, source: Source |
             f"No item is left to ask {where} ({reasons or 'there were none'})",
             "Choose other families, or items that fit this model's tokenizer and context",
         )
-    return Questions(tuple(items), tuple(encoded), excluded, items_sha256(items), limited, prompt_prefix)
+    return Questions(tuple(items), tuple(encoded), excluded, items_sha256(items), limited, prompt_prefix, rematched)
 
 
 def entity_of(item: Item) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -31,11 +31,11 @@ def lens_values(
     log_probs = store.read(f"lens.{lens}.log_probs", keys)
     read = {name: log_probs[..., column] for column, name in enumerate(TARGETS)}
     values = {f"{name}_logprob": read[name] for name in ("answer", "foil", "null")}
-    lent = read["lent_answer"] - read["lent_null"]
-    elsewhere = torch.full_like(lent, torch.nan)
-    for item, lender in enumerate(other_prompts(encoded)):
-        if lender is not None:
-            elsewhere[item] = lent[lender]
+    there = read["other_answer"] - read["other_null"]
+    elsewhere = torch.full_like(there, torch.nan)
+    for item, other in enumerate(other_prompts(encoded)):
+        if other is not None:
+            elsewhere[item] = there[other]
     rank = store.read(f"lens.{lens}.rank", keys).double()
     return values | {
         "logit_difference": values["answer_logprob"] - values["foil_logprob"],
@@ -44,6 +44,14 @@ def lens_values(
         "rank": rank.where(rank >= 0, float("nan")),
         "entropy": store.read(f"lens.{lens}.entropy", keys),
     }
+
+
+def above_elsewhere(values: Mapping[str, Tensor]) -> Float[Tensor, "item stream position"]:
+    """1 where the margin is larger than in the other prompt, 0 where smaller, ½ where equal; of `lens_values`, NaN likewise.
+
+    At the embedding of a last token that both prompts have the two are equal, which is no finding either way.
+    """
+    return ((values["margin"] - values["margin_elsewhere"]).sign() + 1) / 2
 
 
 def profiles_table(

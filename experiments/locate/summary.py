@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from strata.experiments.answer_measures import decided_by
 from strata.experiments.items.framing import caveat_of
@@ -17,7 +16,7 @@ from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.curves import probe_measures, random_init_of, used_items
 from strata.experiments.locate.probing import Probed
 from strata.experiments.locate.questions import Questions, entity_of
-from strata.experiments.locate.readings import lens_values
+from strata.experiments.locate.readings import above_elsewhere, lens_values
 from strata.experiments.results.families import FamilyResult
 from strata.experiments.results.reasons import WhyNotPlaced
 from strata.experiments.run import RunDirectory
@@ -76,9 +75,7 @@ def locations_of(
     keys = [encoded_item.key for encoded_item in questions.encoded]
     last = config.positions.index("last")
     for lens in lenses:
-        values = lens_values(store, questions.encoded, lens)
-        excess = (values["margin"] - values["margin_elsewhere"])[..., last]
-        above = torch.where(excess.isnan(), torch.nan, (excess > 0).double()).numpy()
+        above = above_elsewhere(lens_values(store, questions.encoded, lens))[..., last].double().numpy()
         for kind in KINDS:
             members_of = [
                 i

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -50,18 +51,16 @@ class Couples:
 
 def couples_of(
     answers: Sequence[tuple[object, object]],
-    inputs: Sequence[frozenset[object]],
-    embeddings: Float[np.ndarray, "pair feature"],
+    inputs: Sequence[frozenset[Any]],
+    input_cosines: Float[np.ndarray, "pair pair"],
 ) -> Couples:
-    """`answers`: answer and foil of each pair; `inputs`: what stands in the replaced span of its two prompts; `embeddings`:
-    the difference of their embeddings."""
+    """`answers`: answer and foil of each pair; `inputs`: what stands in the replaced place of its two prompts; `input_cosines`: of
+    the differences of their embeddings."""
     n = len(answers)
     agreement = np.array([[answer_agreement(one, other) for other in answers] for one in answers]).reshape(n, n)
-    left, right = np.triu_indices(n, 1)
-    disjoint = np.array([not inputs[i] & inputs[j] for i, j in zip(left, right, strict=True)], dtype=bool)
-    left, right = left[disjoint], right[disjoint]
-    unit = normalised(embeddings)
-    return Couples(left, right, agreement, np.einsum("cf,cf->c", unit[left], unit[right]))
+    couples = [(i, j) for i in range(n) for j in range(i + 1, n) if not inputs[i] & inputs[j]]
+    left, right = np.array(couples, dtype=int).reshape(-1, 2).T
+    return Couples(left, right, agreement, input_cosines[left, right])
 
 
 def answer_agreement(one: tuple[object, object], other: tuple[object, object]) -> float:
@@ -75,14 +74,6 @@ def normalised(vectors: Float[np.ndarray, "... feature"]) -> Float[np.ndarray, "
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     unit: np.ndarray = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
     return unit
-
-
-def cosines(
-    differences: Float[np.ndarray, "window pair d_model"], couples: Couples
-) -> Float[np.ndarray, "window couple"]:
-    """Cosine of the two differences of every couple, window by window."""
-    unit = normalised(differences.astype(np.float64))
-    return np.einsum("wcd,wcd->wc", unit[:, couples.left], unit[:, couples.right])
 
 
 def slopes(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ def packed_linears(block: nn.Module, tokens: int) -> Iterator[None]:
     linears = [m for m in block.modules() if _can_be_packed(m)] if tokens >= FEWEST_TOKENS and _available() else []
     try:
         for linear in linears:
-            linear.forward = _forward(linear, tokens)
+            linear.__dict__["forward"] = _forward(linear, tokens)
         yield
     finally:
         for linear in linears:
@@ -44,7 +45,7 @@ def _forward(linear: nn.Linear, tokens: int) -> Callable[[Tensor], Tensor]:
     return forward
 
 
-def _can_be_packed(module: nn.Module) -> bool:
+def _can_be_packed(module: nn.Module) -> TypeGuard[nn.Linear]:
     # A forward of its own on the instance is somebody else's (offloading, a wrapper).
     if type(module) is not nn.Linear or "forward" in module.__dict__:
         return False
@@ -54,7 +55,7 @@ def _can_be_packed(module: nn.Module) -> bool:
 @cache
 def _available() -> bool:
     """Whether this build has both operations and they agree with the ordinary product."""
-    if not torch.backends.mkldnn.is_available():
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # torch has no stub for it
         return False
     linear = nn.Linear(48, 32)
     given = torch.linspace(-1, 1, 96).reshape(2, 48)

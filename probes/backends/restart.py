@@ -18,6 +18,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from strata.probes.backends.packed_linear import packed_linears
 from strata.probes.backends.recording import Recording
 from strata.probes.backends.rerun_block import rerun_block
 from strata.probes.backends.torch_hooks import hook_output
@@ -158,9 +159,11 @@ class _Sweep:
             for index, variant in enumerate(before, start=joined):
                 active[index] = self._entering(variant, layer)
             until = joined + len(before)
-            for low in range(0, until, self.chunk):
-                high = min(low + self.chunk, until)
-                active[low:high] = self._through(layer, active[low:high], self.variants[low:high]).to(active.device)
+            block = self.checkpoint.anatomy.blocks[layer].block
+            with packed_linears(block, until * self.n_items * self.n_queries):
+                for low in range(0, until, self.chunk):
+                    high = min(low + self.chunk, until)
+                    active[low:high] = self._through(layer, active[low:high], self.variants[low:high]).to(active.device)
             for index, variant in enumerate(behind, start=until):
                 active[index] = self._leaving(variant, layer)
             joined = size

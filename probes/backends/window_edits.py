@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -35,6 +36,9 @@ class WindowEdits:
     def chosen(self, runs: Sequence[int], rows: Int[Tensor, " row"]) -> WindowEdits:
         return WindowEdits(self.component, [self.windows[run] for run in runs], self.values[rows])
 
+    def on(self, device: torch.device) -> WindowEdits:
+        return WindowEdits(self.component, self.windows, self.values.to(device))
+
 
 @dataclass(frozen=True)
 class HeadEdits:
@@ -57,6 +61,9 @@ class HeadEdits:
     def chosen(self, runs: Sequence[int], rows: Int[Tensor, " row"]) -> HeadEdits:
         return HeadEdits([self.sets[run] for run in runs], self.values[rows])
 
+    def on(self, device: torch.device) -> HeadEdits:
+        return HeadEdits(self.sets, self.values.to(device))
+
 
 @dataclass(frozen=True)
 class HiddenEdge:
@@ -73,6 +80,9 @@ class HiddenEdge:
 
     def chosen(self, runs: Sequence[int], rows: Int[Tensor, " row"]) -> HiddenEdge:
         return HiddenEdge([self.windows[run] for run in runs], self.sources[rows])
+
+    def on(self, device: torch.device) -> HiddenEdge:
+        return HiddenEdge(self.windows, self.sources.to(device))
 
 
 ColumnEdits = WindowEdits | HeadEdits | HiddenEdge

@@ -74,7 +74,8 @@ def _shares(edits: Sequence[ColumnEdits], size: int) -> list[dict[int, list[int]
 
 class _Sweep:
     def __init__(self, recording: Recording, edits: Sequence[ColumnEdits], where: Int[Tensor, " item"]) -> None:
-        self.recording, self.checkpoint, self.edits = recording, recording.checkpoint, edits
+        self.recording, self.checkpoint = recording, recording.checkpoint
+        self.edits = [own.on(recording.streams[0].device) for own in edits]
         self.start = int(where.min())
         self.n_items, self.n_queries = len(where), recording.n_columns - self.start
         self.columns, self.items = where - self.start, torch.arange(len(where))

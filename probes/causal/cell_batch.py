@@ -6,7 +6,8 @@ over the difference of the two intact runs they are the normalised effects of 23
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cached_property, partial
 from typing import Literal
 
 import torch
@@ -16,12 +17,15 @@ from torch import Tensor
 
 from strata.probes.backends.head_outputs import attention_paid, head_outputs
 from strata.probes.backends.recording import Recording
+from strata.probes.backends.restart import Variant, batches_of_variants, sweep
 from strata.probes.backends.runs import Runs
 from strata.probes.backends.window_edits import ColumnEdits, HeadEdits, HeadSet, HiddenEdge, Window, WindowEdits
 from strata.probes.backends.window_sweep import sweep_windows
+from strata.probes.batching import tokens_a_batch
+from strata.probes.causal.activation_patching import BATCH_TOKENS
 from strata.probes.causal.cells import Cell, at_span, component_of
 from strata.probes.causal.head_pieces import head_pieces
-from strata.probes.causal.pairs import Pair
+from strata.probes.causal.pairs import Pair, batches_of
 from strata.probes.causal.scores import token_logits
 from strata.probes.errors import StrataError
 from strata.probes.lens.frozen_norm import frozen_norm
@@ -30,12 +34,21 @@ Side = Literal["clean", "foil"]
 Where = Literal["span", "last"]
 
 
+def cell_batches(
+    runs: Runs, pairs: Sequence[Pair], span: str | None, *, batch_tokens: int | None = None
+) -> Iterator[tuple[tuple[int, ...], CellBatch]]:
+    """(indices into `pairs`, their batch): one family after the other, each in as few batches as memory is for."""
+    tokens = tokens_a_batch(batch_tokens, runs.checkpoint.device, BATCH_TOKENS)
+    for rows in batches_of(pairs, tokens):
+        yield tuple(rows), CellBatch(runs, [pairs[row] for row in rows], span)
+
+
 class CellBatch:
     """The two intact runs of a batch of pairs, and what any edit of one of them does.
 
     `span`: named position that is replaced between the two prompts of every pair; None: only the last position is edited.
-    Memory grows with the batch, not with the number of edits. Raises StrataError for a pair without the span,
-    NoRestartError where the architecture can't be run from the middle.
+    Memory grows with the batch, not with the number of edits. Nothing runs before it is asked for. Raises StrataError for a
+    pair without the span, and whatever is asked for raises NoRestartError where the architecture can't be run from the middle.
     """
 
     def __init__(self, runs: Runs, pairs: Sequence[Pair], span: str | None) -> None:
@@ -49,26 +62,27 @@ class CellBatch:
         back = [
             len(pair.clean.ids) - (pair.clean.positions[span] if span else len(pair.clean.ids) - 1) for pair in pairs
         ]
-        keep = max(*back, *(pair.reach for pair in pairs))
-        self._runs: dict[Side, Recording] = {
-            "clean": runs.of([pair.clean for pair in pairs], keep),
-            "foil": runs.of([pair.foil for pair in pairs], keep),
-        }
-        total = self._runs["clean"].n_columns
-        self._span = total - torch.tensor(back)
-        self._last = torch.full((len(pairs),), total - 1)
+        self._back = torch.tensor(back)
+        self._given, self._keep = runs, max(*back, *(pair.reach for pair in pairs))
+        self._recorded: dict[Side, Recording] = {}
         self._scored = torch.tensor([[pair.answer_id, pair.foil_id] for pair in pairs])
         self._pieces: dict[tuple[Cell, Side], Tensor] = {}
         self._heads: dict[tuple[Where, Side], Tensor] = {}
-        self.clean: Float[Tensor, " pair"] = self._intact("clean", self._scored)
+
+    @cached_property
+    def clean(self) -> Float[Tensor, " pair"]:
         """Logit difference answer − foil of the clean prompts."""
-        self.foil: Float[Tensor, " pair"] = self._intact("foil", self._scored)
+        return self._intact("clean", self._scored)
+
+    @cached_property
+    def foil(self) -> Float[Tensor, " pair"]:
         """The same of the corrupted prompts, whose own answer is the foil."""
+        return self._intact("foil", self._scored)
 
     def pieces(self, cell: Cell, side: Side) -> Float[Tensor, "pair layer d_model"]:
         """What each block adds to the stream at the cell's position, in float32 on the CPU."""
         if (cell, side) not in self._pieces:
-            run, where = self._runs[side], self._where(cell)[:, None]
+            run, where = self._run(side), self._where(cell)[:, None]
             parts = [run.at(component_of(cell), layer, where)[:, 0].float().cpu() for layer in range(self.n_layers)]
             self._pieces[cell, side] = torch.stack(parts, 1)
         return self._pieces[cell, side]
@@ -101,6 +115,23 @@ class CellBatch:
         """Logit of the answer minus the mean logit of the tokens `unrelated`, in the intact clean run."""
         return _margin(self._intact_logits("clean", self._against(unrelated)))
 
+    def stream_denoise(self, where: Where) -> Float[Tensor, "pair layer"]:
+        """Rise of the logit difference when the corrupted run takes the clean run's whole stream before a block."""
+        return _difference(self._logits(self._stream_ends("foil", "clean", where), self._scored)) - self.foil[:, None]
+
+    def stream_noise(self, where: Where) -> Float[Tensor, "pair layer"]:
+        """Fall of the logit difference when the clean run takes the corrupted run's whole stream before a block."""
+        return self.clean[:, None] - _difference(self._logits(self._stream_ends("clean", "foil", where), self._scored))
+
+    def _stream_ends(self, into: Side, donor: Side, where: Where) -> Float[Tensor, "layer pair d_model"]:
+        at = self._column(where)[:, None]
+        variants = [
+            Variant("resid_pre", range(layer, layer + 1), partial(self._run(donor).at, "resid_pre", where=at))
+            for layer in range(self.n_layers)
+        ]
+        run = self._run(into)
+        return torch.cat([sweep(run, part, at)[:, :, 0] for part in batches_of_variants(variants, at, run)])
+
     def knockout(
         self, windows: Sequence[Window], unrelated: Int[Tensor, "pair k"] | None = None
     ) -> Float[Tensor, "pair window"]:
@@ -108,12 +139,12 @@ class CellBatch:
 
         In the clean run (2304.14767). With `unrelated`: fall of the margin over those tokens.
         """
-        return self._fall(HiddenEdge(windows, self._where("enrich")), self._last, unrelated)
+        return self._fall(HiddenEdge(windows, self._where("enrich")), self._where("move"), unrelated)
 
     def head_outputs(self, where: Where, side: Side) -> Float[Tensor, "pair layer head d_head"]:
         """What each query head hands to the output projection, in float32 on the CPU."""
         if (where, side) not in self._heads:
-            self._heads[where, side] = head_outputs(self._runs[side], self._column(where)).float()
+            self._heads[where, side] = head_outputs(self._run(side), self._column(where)).float()
         return self._heads[where, side]
 
     def head_denoise(self, where: Where, sets: Sequence[HeadSet]) -> Float[Tensor, "pair set"]:
@@ -134,7 +165,7 @@ class CellBatch:
 
     def attention_to_span(self, side: Side = "clean") -> Float[Tensor, "pair layer head"]:
         """Attention weight that `last` pays to the span's last token."""
-        return attention_paid(self._runs[side], self._where("enrich"))
+        return attention_paid(self._run(side), self._where("enrich"))
 
     def logit_attribution(self, cell: Cell, side: Side = "clean") -> Float[Tensor, "pair layer"]:
         """Share of the logit difference, in logits before a soft cap, that a piece writes directly into the last stream.
@@ -155,7 +186,7 @@ class CellBatch:
     def _attributed(
         self, parts: Float[Tensor, "pair part d_model"], where: Int[Tensor, " pair"], side: Side
     ) -> Float[Tensor, "pair part"]:
-        run, readout = self._runs[side], self.checkpoint.readout
+        run, readout = self._run(side), self.checkpoint.readout
         stream = run.streams[-1]
         at = torch.arange(len(self.pairs), device=stream.device), (where - run.first).to(stream.device)
         normed = frozen_norm(readout.norm, stream[at]).of_parts(parts)
@@ -168,19 +199,26 @@ class CellBatch:
             raise StrataError(
                 "An edit at the replaced span needs pairs that name one", "Use move or work_out, or name the span"
             )
-        return self._span if at_span(cell) else self._last
+        return self._run("clean").n_columns - (self._back if at_span(cell) else torch.ones_like(self._back))
+
+    def _run(self, side: Side) -> Recording:
+        # Recorded when it is first asked for: by then whoever goes through batches has let go of the one before.
+        if side not in self._recorded:
+            prompts = [pair.clean if side == "clean" else pair.foil for pair in self.pairs]
+            self._recorded[side] = self._given.of(prompts, self._keep)
+        return self._recorded[side]
 
     def _column(self, where: Where) -> Int[Tensor, " pair"]:
         return self._where("enrich" if where == "span" else "move")
 
     def _rise(self, edits: ColumnEdits, where: Int[Tensor, " pair"]) -> Float[Tensor, "pair run"]:
-        ends = sweep_windows(self._runs["foil"], [edits], where)[0]
+        ends = sweep_windows(self._run("foil"), [edits], where)[0]
         return _difference(self._logits(ends, self._scored)) - self.foil[:, None]
 
     def _fall(
         self, edits: ColumnEdits, where: Int[Tensor, " pair"], unrelated: Int[Tensor, "pair k"] | None = None
     ) -> Float[Tensor, "pair run"]:
-        ends = sweep_windows(self._runs["clean"], [edits], where)[0]
+        ends = sweep_windows(self._run("clean"), [edits], where)[0]
         if unrelated is None:
             return self.clean[:, None] - _difference(self._logits(ends, self._scored))
         return self.margin(unrelated)[:, None] - _margin(self._logits(ends, self._against(unrelated)))
@@ -192,7 +230,7 @@ class CellBatch:
         return _difference(self._intact_logits(side, tokens))
 
     def _intact_logits(self, side: Side, tokens: Int[Tensor, "pair token"]) -> Float[Tensor, "pair token"]:
-        return self._logits(self._runs[side].streams[-1][None, :, -1], tokens)[:, 0]
+        return self._logits(self._run(side).streams[-1][None, :, -1], tokens)[:, 0]
 
     def _logits(
         self, ends: Float[Tensor, "window pair d_model"], tokens: Int[Tensor, "pair token"]

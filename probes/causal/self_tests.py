@@ -10,10 +10,12 @@ import torch
 from strata.probes.backends.contract import Edit, Site
 from strata.probes.backends.recording import Recording, record
 from strata.probes.backends.restart import COMPONENTS, Variant, sweep
+from strata.probes.backends.runs import Runs
 from strata.probes.backends.self_tests import SelfTest
 from strata.probes.backends.tolerance import Tolerance, tolerance_of
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.causal.activation_patching import Line, patch_pairs
+from strata.probes.causal.cell_batch import CellBatch
 from strata.probes.causal.pairs import ALL, Pair
 from strata.probes.causal.scores import logit_difference
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -22,7 +24,7 @@ _MOST_PAIRS = 4
 
 
 def run_causal_self_tests(checkpoint: Checkpoint, pairs: Sequence[Pair]) -> tuple[SelfTest, ...]:
-    """Four identities on a few of the shorter half of `pairs`, of the most different reaches. Costs a dozen small forward passes.
+    """Five identities on a few of the shorter half of `pairs`, of the most different reaches. Costs a dozen small forward passes.
 
     What they are about does not depend on how much text stands before the first difference; what they cost does.
     """
@@ -39,6 +41,7 @@ def run_causal_self_tests(checkpoint: Checkpoint, pairs: Sequence[Pair]) -> tupl
         *_restart_is_the_full_forward(checkpoint, foil, clean, tolerance),
         _own_into_own(checkpoint, foil, tolerance),
         _every_position_restores(checkpoint, chosen, tolerance),
+        *_attention_at_the_end_restores(checkpoint, chosen, tolerance),
         _sign(checkpoint, foil, chosen, tolerance),
     )
 
@@ -109,6 +112,31 @@ def _every_position_restores(checkpoint: Checkpoint, pairs: Sequence[Pair], tole
         worst,
         allowed,
         "distance to the clean run's logit difference over the larger of the two runs' differences; every block",
+    )
+
+
+def _attention_at_the_end_restores(
+    checkpoint: Checkpoint, pairs: Sequence[Pair], tolerance: Tolerance
+) -> Iterator[SelfTest]:
+    """Whatever comes before `last` reaches it through attention alone: with that of the clean run it is the clean run.
+
+    True of random models too, so of the whole cell it says nothing about the model. Not asked of pairs that differ at `last`.
+    """
+    same_end = [pair for pair in pairs if pair.clean.ids[-1] == pair.foil.ids[-1]]
+    if not same_end:
+        return
+    batch = CellBatch(Runs(checkpoint), same_end, None)
+    clean, foil = batch.clean.double(), batch.foil.double()
+    moved = batch.denoise("move", [(0, checkpoint.n_layers - 1)])[:, 0].double()
+    gap = ((moved - (clean - foil)) / clean.abs().maximum(foil.abs()).clamp(min=1.0)).abs()
+    worst = float(gap.max()) if bool(torch.isfinite(gap).all()) else float("inf")
+    allowed = 10 * tolerance.logits
+    yield SelfTest(
+        "the clean run's attention at the last position, in all blocks, restores the clean run",
+        worst <= allowed,
+        worst,
+        allowed,
+        "distance to the clean run's logit difference over the larger of the two runs' differences",
     )
 
 

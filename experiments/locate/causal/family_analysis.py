@@ -38,7 +38,7 @@ from strata.experiments.statistics.answer_coding import (
     IN_PART,
     LEVEL,
     Couples,
-    answer_agreement,
+    couples_of,
     permutation_p,
     slopes,
 )
@@ -127,15 +127,15 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
     cells = cell_results(measured, effects, drawn, same_last=family.same_last, seed=seed)
     counted = [cell for cell in cells if cells[cell].counts]
     undecided = next((cell for cell in cells if is_undecided(cells[cell])), None)
-    couples = couples_of_pairs(family, measured)
+    answers = [(pair.answer_id, pair.foil_id) for pair in family.pairs]
+    couples = couples_of(answers, family.inputs, measured.inputs)
     evidence = [
         _evidence(cell, effects[cell], measured, couples if couples.testable else None, drawn, seed) for cell in counted
     ]
     gained = {cell: curves_of(of_cell, of_cell.effects(drawn.weights)).gained for cell, of_cell in effects.items()}
     if not evidence:
-        return FamilyAnalysis(
-            family, _result(family, cells=cells, why_not_placed=_none_counts(cells)), couples.testable, {}
-        )
+        result = _result(family, cells=cells, why_not_placed=_none_counts(cells), looks=measured.looks)
+        return FamilyAnalysis(family, result, couples.testable, {}, gained)
     by_threshold = {threshold: place_draws(evidence, threshold) for threshold in (CODES, IN_PART)}
     level = LEVEL_OF_LOOKS[min(measured.looks, len(LEVEL_OF_LOOKS)) - 1]
     places = {
@@ -169,17 +169,6 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
         }
     )
     return FamilyAnalysis(family, result, couples.testable, of_draws, gained)
-
-
-def couples_of_pairs(family: FamilyPairs, measured: FamilyMeasurements) -> Couples:
-    """Couples of pairs whose inputs have nothing in common."""
-    answers = [(pair.answer_id, pair.foil_id) for pair in family.pairs]
-    n = len(answers)
-    agreement = np.array([[answer_agreement(one, other) for other in answers] for one in answers]).reshape(n, n)
-    left, right = np.triu_indices(n, 1)
-    disjoint = np.array([not family.inputs[i] & family.inputs[j] for i, j in zip(left, right, strict=True)], dtype=bool)
-    left, right = left[disjoint], right[disjoint]
-    return Couples(left, right, agreement, measured.inputs[left, right])
 
 
 def _evidence(

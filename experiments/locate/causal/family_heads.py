@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,7 +14,8 @@ from strata.experiments.locate.causal.family_measurements import FamilyMeasureme
 from strata.experiments.locate.causal.head_results import chosen_rows
 from strata.experiments.results.families import FamilyResult
 from strata.experiments.statistics.answer_coding import normalised
-from strata.probes.causal.cell_batch import CellBatch
+from strata.probes.backends.window_edits import HeadSet
+from strata.probes.causal.cell_batch import CellBatch, Where
 from strata.probes.causal.cells import Cell
 
 _MOST_BLOCKS = 6
@@ -32,18 +34,16 @@ def measure_heads(
     """Adds what the heads of the blocks that carry the loci of `move` and `gather` do. `donors`: index of an item with a third
     answer by pair, and which pairs have one."""
     n = len(measured.keys)
-    for cell in ("move", "gather"):
+    cells: tuple[Cell, ...] = ("move", "gather")
+    for cell in cells:
         blocks = _blocks(result, cell)
         if not blocks:
             continue
-        where = "last" if cell == "move" else "span"
+        where: Where = "last" if cell == "move" else "span"
         n_heads = next(iter(batches))[1].head_outputs(where, "clean").shape[2]
         heads: list[HeadAt] = [(block, head) for block in blocks for head in range(n_heads)]
-        sets = [{block: (head,)} for block, head in heads]
-        shifts = {
-            "denoise": _gathered(batches, n, lambda batch, w=where, s=sets: batch.head_denoise(w, s)),
-            "noise": _gathered(batches, n, lambda batch, w=where, s=sets: batch.head_noise(w, s)),
-        }
+        sets: list[HeadSet] = [{block: (head,)} for block, head in heads]
+        shifts = _shifts(batches, n, where, sets)
         if donors is not None:
             shifts["donated"] = _donated(batches, n, where, sets, *donors)
         measured.heads[cell], measured.head_shifts[cell] = heads, shifts
@@ -69,7 +69,7 @@ def _window(result: FamilyResult) -> tuple[int, int] | None:
     return (min(loci[0].carrying), max(loci[0].carrying)) if loci else None
 
 
-def _add_sets(measured: FamilyMeasurements, batches: Batches, n: int, cell: Cell, where: str) -> None:
+def _add_sets(measured: FamilyMeasurements, batches: Batches, n: int, cell: Cell, where: Where) -> None:
     """Adds heads one by one, each time the one that with those before it moves the pairs of the choice most."""
     heads, shifts = measured.heads[cell], measured.head_shifts[cell]
     choice = chosen_rows(n)
@@ -78,39 +78,44 @@ def _add_sets(measured: FamilyMeasurements, batches: Batches, n: int, cell: Cell
     chosen: list[HeadAt] = [candidates.pop(0)]
     columns = [{name: shifts[name][:, heads.index(chosen[0])] for name in ("denoise", "noise")}]
     while candidates and len(chosen) < _MOST_IN_A_SET:
-        sets = [_as_set([*chosen, head]) for head in candidates]
-        denoise = _gathered(batches, n, lambda batch, s=sets: batch.head_denoise(where, s))
-        noise = _gathered(batches, n, lambda batch, s=sets: batch.head_noise(where, s))
-        best = int(np.argmax(((denoise + noise) / 2)[choice].mean(axis=0)))
+        moved = _shifts(batches, n, where, [_as_set([*chosen, head]) for head in candidates])
+        best = int(np.argmax(((moved["denoise"] + moved["noise"]) / 2)[choice].mean(axis=0)))
         chosen.append(candidates.pop(best))
-        columns.append({"denoise": denoise[:, best], "noise": noise[:, best]})
+        columns.append({name: values[:, best] for name, values in moved.items()})
     measured.head_sets[cell] = chosen
     measured.head_set_shifts[cell] = {
         name: np.stack([column[name] for column in columns], axis=1) for name in ("denoise", "noise")
     }
 
 
-def _as_set(heads: Sequence[HeadAt]) -> dict[int, tuple[int, ...]]:
+def _shifts(batches: Batches, n: int, where: Where, sets: Sequence[HeadSet]) -> dict[str, np.ndarray]:
+    return {
+        "denoise": _gathered(batches, n, lambda batch: batch.head_denoise(where, sets)),
+        "noise": _gathered(batches, n, lambda batch: batch.head_noise(where, sets)),
+    }
+
+
+def _as_set(heads: Sequence[HeadAt]) -> HeadSet:
     blocks = sorted({block for block, _ in heads})
     return {block: tuple(head for other, head in heads if other == block) for block in blocks}
 
 
-def _cosines(batches: Batches, n: int, where: str, blocks: Sequence[int]) -> Float[np.ndarray, "head pair pair"]:
+def _cosines(batches: Batches, n: int, where: Where, blocks: Sequence[int]) -> Float[np.ndarray, "head pair pair"]:
     """Of what every head adds, clean − counterfactual, between all pairs."""
     by_block = []
     for block in blocks:
-        difference = _gathered(
-            batches,
-            n,
-            lambda batch, b=block: batch.head_pieces(where, "clean", b) - batch.head_pieces(where, "foil", b),
-        )
+        difference = _gathered(batches, n, partial(_head_difference, where, block))
         unit = normalised(difference.transpose(1, 0, 2))
         by_block.append(unit @ unit.transpose(0, 2, 1))
     return np.concatenate(by_block)
 
 
+def _head_difference(where: Where, block: int, batch: CellBatch) -> Tensor:
+    return batch.head_pieces(where, "clean", block) - batch.head_pieces(where, "foil", block)
+
+
 def _donated(
-    batches: Batches, n: int, where: str, sets: Sequence[dict[int, tuple[int, ...]]], index: np.ndarray, has: np.ndarray
+    batches: Batches, n: int, where: Where, sets: Sequence[HeadSet], index: np.ndarray, has: np.ndarray
 ) -> np.ndarray:
     outputs = torch.from_numpy(_gathered(batches, n, lambda batch: batch.head_outputs(where, "clean"))).float()
     out = np.full((n, len(sets)), np.nan)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from strata.experiments.locate.causal.cell_evidence import LEAST_EFFECT, is_undecided
+from strata.experiments.locate.causal.cell_evidence import LEAST_EFFECT, drawn_clusters, is_undecided
 from strata.experiments.locate.causal.family_analysis import FamilyAnalysis, FamilyPairs, analyse
 from strata.experiments.locate.causal.family_heads import measure_heads
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements, WindowShifts
@@ -28,7 +29,7 @@ from strata.experiments.statistics.window_effects import Window, WindowEffects
 from strata.probes.backends.runs import Runs
 from strata.probes.batching import tokens_a_batch
 from strata.probes.causal.activation_patching import BATCH_TOKENS
-from strata.probes.causal.cell_batch import CellBatch
+from strata.probes.causal.cell_batch import CellBatch, Side
 from strata.probes.causal.cells import CELLS, Cell, at_span
 from strata.probes.causal.pairs import batches_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -43,6 +44,7 @@ _QUICK_DRAWS = 200
 _HELD_TOKENS = {"cpu": 4_096, "cuda": 16_384}
 """Of the recorded prompts of a family, clean and counterfactual."""
 _ENOUGH_WITHOUT_A_ROLE = LOOKS[1]
+_ENOUGH_OF_A_WIDE_PLACE = LOOKS[2]
 _DONORS = 3
 """Other items with third answers whose pieces replace a pair's own, one after the other."""
 
@@ -75,6 +77,7 @@ class _Programme:
             cell for cell in CELLS
             if not at_span(cell) or (family.span is not None and checkpoint.n_layers > 1)
         ]  # fmt: skip
+        self.dropped: dict[Cell, set[Window]] = {}
         self.pieces: dict[Cell, Tensor] = {}
         self.differences: dict[Cell, np.ndarray] = {}
 
@@ -82,6 +85,8 @@ class _Programme:
         available = min(len(self.family.pairs), self.effort.most_pairs)
         sizes = [size for size in LOOKS if size < available] + [available]
         for size in sizes:
+            for cell in self.measured.effects:
+                self._drop_hopeless(cell)
             self._add_pairs(size)
             self._search()
             self._install()
@@ -104,10 +109,7 @@ class _Programme:
         measured.clean = np.concatenate([measured.clean, _by_row(new, added, lambda batch: batch.clean)])
         measured.foil = np.concatenate([measured.foil, _by_row(new, added, lambda batch: batch.foil)])
         for cell in self.cells:
-            clean, foil = (
-                _by_row(new, added, lambda batch, side=side, cell=cell: batch.pieces(cell, side))
-                for side in ("clean", "foil")
-            )
+            clean, foil = _both_sides(new, added, partial(_pieces, cell))
             self.pieces[cell] = _joined(self.pieces.get(cell), torch.from_numpy(clean).float())
             difference = clean - foil
             known = self.differences.get(cell)
@@ -132,10 +134,26 @@ class _Programme:
                 self._measure(cell, wanted)
             for _ in range(_ROUNDS):
                 wanted = missing(windows_inside(self._effects(cell), first, n_layers), self._effects(cell))
+                wanted = [window for window in wanted if window not in self.dropped.get(cell, ())]
                 if not wanted:
                     break
                 self._measure(cell, wanted)
             self._remember_cosines(cell)
+
+    def _drop_hopeless(self, cell: Cell) -> None:
+        """Windows inside the cell that no draw of clusters would call a locus are not measured on more pairs."""
+        table, effects = self.measured.effects[cell], self._window_effects(cell)
+        drawn = drawn_clusters(effects.clusters, draws=_QUICK_DRAWS, seed=self.seed)
+        minimal = minimal_windows(effects, effects.effects(drawn.weights)).any(axis=0)
+        first, last = effects.windows[effects.whole]
+        kept_anyway = np.array(
+            [start in (first, end) or end == last for start, end in effects.windows]  # curves and single blocks
+        )
+        keep = np.flatnonzero(minimal | kept_anyway).tolist()
+        self.dropped.setdefault(cell, set()).update(set(table.windows) - {table.windows[k] for k in keep})
+        self.measured.effects[cell] = WindowShifts(
+            [table.windows[k] for k in keep], {name: values[:, keep] for name, values in table.values.items()}
+        )
 
     def _measure(self, cell: Cell, windows: Sequence[Window]) -> None:
         table = self.measured.effects.setdefault(cell, WindowShifts())
@@ -207,7 +225,13 @@ class _Programme:
             # Its place can't be had, so it can't become narrow.
             return len(self.measured.keys) >= _ENOUGH_WITHOUT_A_ROLE
         place = analysis.result.place
-        return place is not None and place.interval[1] - place.interval[0] + 1 <= DRAWN_TOGETHER
+        if place is None:
+            return False
+        width, least = place.interval[1] - place.interval[0] + 1, place.last - place.first + 1
+        # More pairs sharpen an interval, but don't make a wide place narrow.
+        return width <= DRAWN_TOGETHER or (
+            least > DRAWN_TOGETHER and len(self.measured.keys) >= _ENOUGH_OF_A_WIDE_PLACE
+        )
 
     def analysis(self, draws: int) -> FamilyAnalysis:
         return analyse(self.family, self.measured, draws=draws, seed=self.seed)
@@ -243,10 +267,7 @@ class _Programme:
         for cell in self.measured.effects:
             if not at_span(cell):
                 rows = list(range(len(self.measured.keys)))
-                clean, foil = (
-                    _by_row(self.batches, rows, lambda batch, c=cell, s=side: batch.logit_attribution(c, s))
-                    for side in ("clean", "foil")
-                )
+                clean, foil = _both_sides(self.batches, rows, partial(_attribution, cell))
                 self.measured.attribution[cell], self.measured.read_out[cell] = clean, clean - foil
         if not self.effort.beside:
             return
@@ -336,6 +357,21 @@ def _by_row(
         out[[place[row] for row in members]] = values
     assert out is not None
     return out
+
+
+def _both_sides(
+    batches: Iterable[tuple[list[int], CellBatch]], rows: Sequence[int], measure: Callable[[Side, CellBatch], Tensor]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of the clean and of the counterfactual runs."""
+    return _by_row(batches, rows, partial(measure, "clean")), _by_row(batches, rows, partial(measure, "foil"))
+
+
+def _pieces(cell: Cell, side: Side, batch: CellBatch) -> Tensor:
+    return batch.pieces(cell, side)
+
+
+def _attribution(cell: Cell, side: Side, batch: CellBatch) -> Tensor:
+    return batch.logit_attribution(cell, side)
 
 
 def _joined(known: Tensor | None, added: Tensor) -> Tensor:

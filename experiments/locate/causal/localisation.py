@@ -42,7 +42,7 @@ class Localised:
     families: tuple[FamilyAnalysis, ...]
     """In the same order."""
     measurements: Mapping[tuple[Kind, str], FamilyMeasurements]
-    kinds: Mapping[Kind, KindLocalisation]
+    kinds: Mapping[str, KindLocalisation]
     order: Order
     hypothesis: tuple[Hypothesis, ...]
 
@@ -115,7 +115,7 @@ def _together(
     n_layers: int,
     seed: int,
 ) -> Localised:
-    answered = {
+    answered: dict[str, list[FamilyAnalysis]] = {
         kind: [
             analysis
             for family, analysis in zip(selected, families, strict=True)
@@ -127,7 +127,7 @@ def _together(
         kind: [analysis for analysis in answered["control"] if analysis.family.contrast == contrast]
         for kind, contrast in MATCHED.items()
     }
-    kinds = {
+    kinds: dict[str, KindLocalisation] = {
         kind: analyse_kind(
             answered[kind], controls.get(kind, []), n_layers,
             asked=any(family.pairs.kind == kind for family in selected), seed=seed,

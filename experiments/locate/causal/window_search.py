@@ -18,8 +18,8 @@ FLAT = 0.08
 RISES = 0.1
 """Share of the whole effect that a cumulative curve reaches before windows are searched."""
 WIDTHS = (1, 2, 3, 5, 8)
-_STARTS = 8
-"""First blocks in a wide region from which the shortest window is looked for."""
+_STARTS = 5
+"""First blocks from which the shortest window of a wide region is looked for."""
 _COARSE = 8
 """Steps of a curve at first."""
 _PROMISING = 0.6
@@ -88,27 +88,33 @@ def windows_inside(effects: Mapping[Window, float], first: int, n_layers: int) -
 
 
 def _just_reaching(effects: Mapping[Window, float], first: int, n_layers: int) -> list[Window]:
-    """The next step of a bisection, from first blocks all over the region, for the last block with which a locus is reached.
+    """The next step of bisections for the shortest windows that reach a locus.
 
+    From a few first blocks the last one is looked for, from the lowest block at which the rising curve gets there the first one.
     Only windows that were measured decide: a part may do more beside another one than the curves show.
     """
-    low, high = region_of(effects, first, n_layers)
     last = n_layers - 1
     enough = REACHES * effects[first, last]
+    reaching = [window for window, effect in effects.items() if effect >= enough]
+    highest_start = max(start for start, end in reaching if end == last)
+    lowest_end = min(end for start, end in reaching if start == first)
+    starts = {round(first + (highest_start - first) * step / (_STARTS - 1)) for step in range(_STARTS)}
     wanted: list[Window] = []
-    step = max(1, (high - low + 1) // _STARTS)
-    for start in (*range(low, high + 1, step), first):
-        known = {end: effect for (begin, end), effect in effects.items() if begin == start}
-        if start not in {begin for begin, end in effects if end == last}:
+    for start in sorted(starts):
+        if (start, last) not in effects:
             wanted.append((start, last))
             continue
-        reaching = [end for end, effect in known.items() if effect >= enough]
-        if not reaching:
-            continue
-        shortest = min(reaching)
-        too_short = max([end for end in known if end < shortest], default=start - 1)
-        if shortest - too_short > 1:
-            wanted.append((start, (shortest + too_short) // 2))
+        of_start = {end: effect for (begin, end), effect in effects.items() if begin == start}
+        ends = [end for end, effect in of_start.items() if effect >= enough]
+        if ends:
+            too_low = max([end for end in of_start if end < min(ends)], default=start - 1)
+            if min(ends) - too_low > 1:
+                wanted.append((start, (min(ends) + too_low) // 2))
+    of_end = {start: effect for (start, end), effect in effects.items() if end == lowest_end}
+    highest = max(start for start, effect in of_end.items() if effect >= enough)
+    too_high = min([start for start in of_end if start > highest], default=lowest_end + 1)
+    if too_high - highest > 1:
+        wanted.append(((highest + too_high) // 2, lowest_end))
     return wanted
 
 

@@ -1,4 +1,4 @@
-"""An item's margin is read in another prompt too: of its family, of another answer, told as much, and lent once."""
+"""An item's margin is read in another prompt too: of its family, of another answer, told as much, and given once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.elsewhere import other_prompts
 from strata.experiments.locate.measure import Pass, measure
 from strata.experiments.locate.questions import Questions, questions_for, unrelated_ids
-from strata.experiments.locate.readings import lens_values
+from strata.experiments.locate.readings import above_elsewhere, lens_values
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.lenses import LogitLens
@@ -31,11 +31,11 @@ def questions(model: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Qu
     return questions_for(model, LocateConfig(), write_items(tmp_path_factory.mktemp("items") / "items.jsonl"))
 
 
-def test_another_prompt_is_of_the_family_has_another_answer_and_is_lent_once(questions: Questions) -> None:
+def test_another_prompt_is_of_the_family_has_another_answer_and_is_given_once(questions: Questions) -> None:
     encoded = questions.encoded
     others = other_prompts(encoded)
-    lent = [other for other in others if other is not None]
-    assert len(set(lent)) == len(lent)
+    given = [other for other in others if other is not None]
+    assert len(set(given)) == len(given)
     for family in ("letters", "parity"):
         members = [index for index, encoded_item in enumerate(encoded) if encoded_item.item.family == family]
         commonest = max(Counter(encoded[index].answer_id for index in members).values())
@@ -78,5 +78,24 @@ def test_the_margin_elsewhere_is_what_plain_forwards_give(
         answer = questions.encoded[index].answer_id
         for name, at in zip(("margin", "margin_elsewhere"), logits, strict=True):
             torch.testing.assert_close(values[name][index, -1, 0], at[answer] - at[null], atol=1e-4, rtol=1e-4)
+        assert above_elsewhere(values)[index, -1, 0] == float(
+            values["margin"][index, -1, 0] > values["margin_elsewhere"][index, -1, 0]
+        )
         checked += 1
+    assert checked >= 5
+
+
+def test_a_prompt_that_ends_in_the_same_token_says_as_much_at_the_embedding(
+    model: Checkpoint, questions: Questions, tmp_path: Path
+) -> None:
+    store = ActivationStore(tmp_path / "store", {})
+    measure(model, TorchHooks(model), questions.encoded, store, Pass(("last",), (LogitLens(),)))
+    at_embedding = above_elsewhere(lens_values(store, questions.encoded, "logit"))[:, 0, 0]
+    encoded, checked = questions.encoded, 0
+    for index, other in enumerate(other_prompts(encoded)):
+        if other is None or at_embedding[index].isnan():
+            continue
+        if encoded[other].prompt.ids[-1] == encoded[index].prompt.ids[-1]:
+            assert at_embedding[index] == 0.5
+            checked += 1
     assert checked >= 5

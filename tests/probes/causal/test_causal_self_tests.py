@@ -12,10 +12,12 @@ from tiny_models import ARCHITECTURES, tiny_checkpoint
 
 from strata.probes.causal.self_tests import run_causal_self_tests
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.prompts import Prompt
 
 RESTART = "a restarted run gives the logits of the whole forward pass"
 OWN = "a restarted run given its own stream changes nothing"
 RESTORES = "denoising every position of one stream restores the clean run"
+AT_THE_END = "the clean run's attention at the last position, in all blocks, restores the clean run"
 SIGN = "the logit difference is the model's logit of the answer minus that of the foil"
 
 
@@ -29,9 +31,9 @@ def test_every_architecture_passes(tiny_models: Any, architecture: str, dtype: t
     assert not failed(tiny_models(architecture, dtype))
 
 
-def test_all_four_are_run_on_a_single_pair(tiny_models: Any) -> None:
+def test_all_five_are_run_on_a_single_pair(tiny_models: Any) -> None:
     tests = run_causal_self_tests(tiny_models("llama"), mixed_pairs()[:1])
-    assert {test.name for test in tests} == {RESTART, OWN, RESTORES, SIGN}
+    assert {test.name for test in tests} == {RESTART, OWN, RESTORES, AT_THE_END, SIGN}
     assert all(test.passed for test in tests)
 
 
@@ -45,6 +47,20 @@ def test_a_block_that_looks_at_its_whole_batch_fails() -> None:
     checkpoint = tiny_checkpoint("llama")
     checkpoint.blocks[1].mlp.register_forward_hook(lambda module, inputs, output: output - output.mean((0, 1)))
     assert {RESTART, OWN} <= failed(checkpoint)
+
+
+def test_an_mlp_that_reads_other_positions_fails() -> None:
+    """Attention at the last position then isn't all that reaches it."""
+    checkpoint = tiny_checkpoint("llama")
+    checkpoint.blocks[1].mlp.register_forward_hook(lambda module, inputs, output: output + inputs[0].roll(1, 1))
+    assert AT_THE_END in failed(checkpoint)
+
+
+def test_pairs_that_differ_at_the_last_position_are_not_asked_for_its_attention(tiny_models: Any) -> None:
+    pair = mixed_pairs()[0]
+    other = Prompt(pair.key, (*pair.foil.ids[:-1], 5 + (pair.clean.ids[-1] - 4) % 45), pair.foil.positions)
+    tests = run_causal_self_tests(tiny_models("llama"), [replace(pair, foil=other)])
+    assert {test.name for test in tests} == {RESTART, OWN, RESTORES, SIGN}
 
 
 def test_a_block_that_remembers_how_often_it_ran_fails() -> None:
@@ -77,4 +93,4 @@ def test_a_logit_difference_of_the_wrong_sign_or_scale_fails(change: str) -> Non
 def test_not_a_number_never_passes() -> None:
     checkpoint = tiny_checkpoint("llama")
     checkpoint.blocks[0].mlp.register_forward_hook(lambda module, inputs, output: output * float("nan"))
-    assert failed(checkpoint) == {RESTART, OWN, RESTORES, SIGN}
+    assert failed(checkpoint) == {RESTART, OWN, RESTORES, AT_THE_END, SIGN}

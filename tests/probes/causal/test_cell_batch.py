@@ -11,6 +11,7 @@ from tiny_models import ARCHITECTURES, tiny_checkpoint, tiny_model
 from torch import Tensor
 
 from strata.probes.backends.runs import Runs
+from strata.probes.causal.activation_patching import Line, patch_pairs
 from strata.probes.causal.cell_batch import CellBatch
 from strata.probes.causal.cells import CELLS, Cell, at_span, component_of
 from strata.probes.causal.pairs import Pair
@@ -85,6 +86,21 @@ def test_denoising_noising_and_a_third_donor_equal_plain_forward_passes(
             expected[3].append(intact - margin(edited(model, pair, pair.clean.ids, cell, window, donors[row])))
         for ours, plainly in zip((denoised, noised, donated, resampled), expected, strict=True):
             torch.testing.assert_close(ours[row].double(), torch.tensor(plainly).double(), **NEAR)
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gpt_neox"])
+def test_streams_are_replaced_as_a_patching_line_replaces_them(tiny_models: Any, architecture: str) -> None:
+    checkpoint, items = tiny_models(architecture), pairs()
+    batch = CellBatch(Runs(checkpoint), items, "subject")
+    lines = {
+        (measure, where): Line(measure, "resid_pre", position)
+        for measure in ("denoise", "noise")
+        for where, position in (("span", "subject"), ("last", "last"))
+    }
+    for part in patch_pairs(checkpoint, items, list(lines.values())):
+        for (measure, where), line in lines.items():
+            ours = batch.stream_denoise(where) if measure == "denoise" else batch.stream_noise(where)
+            torch.testing.assert_close(ours[list(part.rows)], part.shift[line], **NEAR)
 
 
 def test_edits_do_not_depend_on_how_many_runs_share_a_sweep(tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,126 @@
+"""Are places, orders, intervals, readings and claims of nulls scored as they should be? Worked out by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from strata.experiments.calibrate.report import calibration, tally
+from strata.experiments.calibrate.score import claims, score, score_family, score_order, score_place
+from strata.experiments.calibrate.truth import FamilyTruth, Truth
+
+ENRICH = FamilyTruth("knowledge", "enrich", (3,), "single", "single")
+COPIES = FamilyTruth("knowledge", "enrich", (2, 7), "copies", "additive")
+SUMS = FamilyTruth("reasoning", "work_out", (8,), "single", "in-series")
+CONTROL = FamilyTruth("control", "move", (5,), "single", "single", copied=True)
+
+
+def truth(order: Any = "retrieval-first", **families: FamilyTruth) -> Truth:
+    return Truth("planted", "judge", "llama", 12, families, order)
+
+
+def said(cell: str = "enrich", first: int = 3, last: int = 3, **more: Any) -> dict[str, Any]:
+    return {"place": {"cell": cell, "first": first, "last": last, "extent": "blocks", **more}}
+
+
+@pytest.mark.parametrize(
+    ("family", "n_layers", "place", "verdict"),
+    [
+        (ENRICH, 12, ("enrich", 3, 3), "right"),
+        (ENRICH, 12, ("enrich", 2, 4), "right"),
+        (ENRICH, 12, ("enrich", 4, 4), "wrong"),
+        (ENRICH, 12, ("enrich", 1, 3), "right"),
+        (ENRICH, 12, ("enrich", 1, 5), "part"),
+        (ENRICH, 20, ("enrich", 1, 5), "right"),
+        (ENRICH, 12, ("move", 3, 3), "wrong"),
+        (COPIES, 12, ("enrich", 2, 7), "right"),
+        (COPIES, 12, ("enrich", 2, 2), "part"),
+        (COPIES, 12, ("enrich", 2, 8), "right"),
+        (COPIES, 12, ("enrich", 1, 9), "part"),
+        (COPIES, 12, ("enrich", 8, 9), "wrong"),
+    ],
+)
+def test_places(family: FamilyTruth, n_layers: int, place: tuple[str, int, int], verdict: str) -> None:
+    assert score_place(*place, family, n_layers) == verdict
+
+
+def test_a_family_without_a_place_is_silent_with_its_reason() -> None:
+    result = score_family("emblem", {"place": None, "why_not_placed": {"code": "none codes"}}, ENRICH, 12)
+    assert (result.verdict, result.why_silent, result.covers) == ("silent", "none codes", None)
+    assert score_family("emblem", {}, ENRICH, 12).verdict == "silent"
+
+
+def test_intervals_cover_each_end_by_itself() -> None:
+    result = score_family("emblem", said(first=2, last=6, interval=[3, 9]), COPIES, 12)
+    assert result.covers == (False, True) and result.interval_width == 7
+    assert score_family("emblem", said(cell="move", interval=[1, 9]), COPIES, 12).covers is None
+
+
+def test_readings_are_those_of_the_true_cell_and_one_block_is_additive() -> None:
+    for family, reading, right in ((ENRICH, "additive", True), (ENRICH, "together", False), (SUMS, "in-series", True)):
+        entry = said(family.cell) | {"cells": {family.cell: {"reading": reading}, "gather": {"reading": "together"}}}
+        assert score_family("any", entry, family, 12).reading_right is right
+    assert score_family("any", said(), ENRICH, 12).reading_right is None
+
+
+@pytest.mark.parametrize(
+    ("true", "verdict", "expected"),
+    [
+        ("retrieval-first", "retrieval-first", "right"),
+        ("retrieval-first", "undetermined", "undetermined"),
+        ("retrieval-first", "reasoning-first", "wrong"),
+        ("retrieval-first", "together", "wrong"),
+        ("undetermined", "undetermined", "right"),
+        ("undetermined", "retrieval-first", "wrong"),
+        ("undetermined", "together", "wrong"),
+    ],
+)
+def test_orders(true: str, verdict: str, expected: str) -> None:
+    assert score_order(verdict, truth(true, emblem=ENRICH, plus=SUMS)) == expected
+
+
+def test_kinds_that_lie_at_one_depth_may_be_called_together() -> None:
+    both = truth("undetermined", emblem=COPIES, plus=FamilyTruth("reasoning", "work_out", (4,), "single", "single"))
+    assert score_order("together", both) == "right"
+
+
+def summary(**families: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "families": families,
+        "kinds": {"knowledge": {"located": {"layer": 3, "cell": "enrich", "extent": "blocks"}, "families": 1}, "reasoning": {"located": None, "families": 1}, "control": {"located": {"layer": 1, "cell": "move", "extent": "blocks"}}},
+        "order": {"verdict": "retrieval-first", "general": False},
+    }  # fmt: skip
+
+
+def test_controls_and_excluded_families_are_not_scored() -> None:
+    true = truth(emblem=ENRICH, plus=SUMS, emblem_stated=CONTROL)
+    result = score(summary(emblem=said(), plus=said("move"), emblem_stated=said("enrich")), true)
+    assert [(family.family, family.verdict) for family in result.families] == [("emblem", "right"), ("plus", "wrong")]
+    assert result.kinds == {"knowledge": "right", "reasoning": "silent"}
+    assert [family.family for family in score(summary(), true, ["plus"]).families] == ["emblem"]
+
+
+def test_claims_of_a_null_are_counted_without_its_controls() -> None:
+    found = claims(summary(emblem=said() | {"kind": "knowledge"}, copied=said() | {"kind": "control"}))
+    assert (found.blocks, found.spread, found.kinds) == (1, 0, 2)
+    assert (found.placed, found.families) == (1, 1) and found.order and not found.order_general
+
+
+def test_tallies_add_up_over_rows() -> None:
+    true = truth(emblem=ENRICH, plus=SUMS)
+    good = summary(emblem=said(interval=[3, 4]), plus=said("work_out", 8, 8, interval=[9, 10]))
+    rows = [
+        {"key": "a", "name": "planted", "null": False, "max_pairs": 48, "truth": true.as_json(), "summary": good},
+        {"key": "b", "name": "planted", "null": False, "max_pairs": 8, "truth": true.as_json(), "summary": summary()},
+        {"key": "c", "name": "random 0", "null": True, "null_kind": "random", "max_pairs": 48, "summary": good},
+        {"key": "d", "name": "random 1", "null": True, "null_kind": "random", "max_pairs": 48, "error": "no pairs"},
+    ]
+    result = calibration(rows)
+    assert result.by_half["judge"].places == {"right": 2, "part": 0, "silent": 0, "wrong": 0}
+    assert result.by_half["judge"].covered_ends == (3, 4) and result.by_half["judge"].covered == (1, 2)
+    assert result.power[8].places["silent"] == 2 and result.power[48].places["right"] == 2
+    null = result.nulls["random"]
+    assert (null.runs, null.failed, null.blocks, null.orders, null.orders_general) == (2, 1, 1, 1, 0)
+    assert result.errors == {"random 1": "no pairs"}
+    assert tally([]).families == 0
