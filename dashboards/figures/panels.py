@@ -26,7 +26,6 @@ from strata.experiments.results.kinds import KindLocalisation, Localisation
 from strata.experiments.results.record import Measured
 from strata.probes.causal.cells import CELLS, Cell, at_span
 
-
 NO_PAIR = "no intervention was made on its items"
 
 
