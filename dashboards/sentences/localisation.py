@@ -134,7 +134,7 @@ def order_sentence(order: Order, spans: tuple[str | None, str | None] = (None, N
         ends = "" if order.interval is None else f" {interval(*order.interval)}"
         parts.append(f"depth of reasoning − knowledge {number(order.difference)}{ends}")
     if order.probability is not None:
-        parts.append(f"probability that knowledge lies below {number(order.probability)}")
+        parts.append(f"knowledge lies below with probability {number(order.probability)}")
     if order.p is not None:
         parts.append(f"{p_words(order.p)} with the families' kinds permuted")
     parts.append(f"{order.families[0]} against {count(order.families[1], 'family', 'families')}")
