@@ -40,7 +40,7 @@ def judged_by() -> tuple[Construction, ...]:
         _made("families far apart the other way", 16, facts([9, 11, 12], 13), sums([3, 5, 6], 2), architecture="llama"),
         _made("families mixed", 18, facts([3, 8, 14], [4, 9, 15]), sums([5, 9, 13], [2, 6, 10])),
         _made("blurred and deep", 20, facts([6] * 4, 9, controls=1), sums([15] * 4, 11, controls=1), noise=0.45),
-        _made("blurred shares", 16, facts([(9, 10)] * 3, 12, sizes=HALVES), sums([(4, 5)] * 3, 2, sizes=HALVES), noise=0.3),
+        _made("blurred shares", 16, facts([(9, 10)] * 3, 12, sizes=HALVES), sums([(4, 5)] * 3, 2, sizes=HALVES), noise=0.55),
         _made("blurred relays", 8, facts([2] * 3, 3, relay=6), sums([4] * 3, 3, decoys=(3,)), noise=0.22, architecture="llama"),
         _made("superposed and deep", 18, facts([6] * 3, 9), sums([13] * 3, 10), messy=True),
         _made("superposed above sums", 8, facts([5] * 3, 6), sums([2] * 3, 1), messy=True, architecture="llama"),
