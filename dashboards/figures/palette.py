@@ -54,4 +54,4 @@ FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation S
 
 def plain(text: str) -> str:
     """Text in which a figure finds no tag and no entity, and a reader nothing invisible."""
-    return visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text and visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from strata.dashboards.sentences.localisation import ORDERED_KINDS
 from strata.dashboards.sentences.places import (
@@ -25,6 +25,8 @@ from strata.experiments.results.families import CellResult, FamilyResult, Handov
 from strata.experiments.results.kinds import KindLocalisation, Localisation
 from strata.experiments.results.record import Measured
 from strata.probes.causal.cells import CELLS, Cell, at_span
+
+NO_PAIR = "no intervention was made on its items"
 
 
 @dataclass(frozen=True)
@@ -83,12 +85,13 @@ def kind_panels(localisation: Localisation) -> list[list[Panel]]:
 def family_panels(localisation: Localisation, name: str) -> list[list[Panel]]:
     """One row: the family, then the control that is matched to it, where there is one."""
     families = localisation.families
-    row = [_family(name, families[name], name)]
+    panel = _family(name, families[name], name)
     controls = [(n, family.contrast) for n, family in families.items() if family.kind == "control"]
     control = None if families[name].kind == "control" else control_of(name, controls)
     if control is not None:
-        row.append(_family(control, families[control], f"its control: {control}"))
-    return [row]
+        return [[panel, _family(control, families[control], f"control: {control}")]]
+    alone = "" if families[name].kind == "control" else "; no control of its own"
+    return [[replace(panel, says=f"{panel.says}{alone}")]]
 
 
 def profiles(localisation: Localisation) -> Iterator[float]:
@@ -117,12 +120,12 @@ def _kind(kind: str, localisation: Localisation) -> Panel:
     cells = {
         cell: _cell_of_kind(cell, of_kind.cells[cell].effect, of_kind.cells[cell].profile, members.values())
         for cell in CELLS
-        if cell in of_kind.cells
+        if cell in of_kind.cells and any(one.effect is not None for one in of_kind.cells.values())
     }
     span = span_words(family.span for family in members.values())
     return Panel(
         kind.capitalize(), _says(of_kind, span), span, cells,
-        (*_places(members), *_located(of_kind)), of_kind.handover, "" if cells else "no intervention was made on its items",
+        (*_places(members), *_located(of_kind)), of_kind.handover, "" if cells else NO_PAIR,
     )  # fmt: skip
 
 
@@ -150,7 +153,7 @@ def _control_of_kind(kind: str, localisation: Localisation) -> Panel:
     }
     says = _control_says(members, of_kind) if members else ""
     return Panel(
-        f"Its control: {CONTROL_WORDS[kind]}", says, span_words(f.span for f in members.values()), cells,
+        f"Control: {CONTROL_WORDS[kind]}", says, span_words(f.span for f in members.values()), cells,
         tuple(_places(members)), None, "" if cells else "no matched control was measured",
     )  # fmt: skip
 
@@ -200,7 +203,7 @@ def _family(name: str, family: FamilyResult, title: str) -> Panel:
         why = family.why_not_placed
         says = "not placed" if why is None else f"not placed: {why_not_placed(why, family.span)}"
     return Panel(
-        title, says, family.span, cells, tuple(_loci(family)), family.handover, "" if cells else "no intervention was made on its items"
+        title, says, family.span, cells, tuple(_loci(family)), family.handover, "" if cells else NO_PAIR
     )  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def why_not_located(why: WhyNotLocated) -> str:
         case "no-family-answered":
             return "none of its families is answered above chance"
         case "no-role-testable":
-            return f"in none of its {families} do enough entities share an answer to tell the answer from its input"
+            return f"in none of its {families} can it be tested what brings the answer: too few pairs, or too few entities that share an answer"
         case "too-few-placed":
             return f"{placed} of {families} whose role can be tested {'has' if placed == 1 else 'have'} a place{_needed(why.needed)}"
         case "families-disagree":

@@ -66,13 +66,19 @@ def _map(
     layers = list(range(n_layers))
     return {
         "id": name, "instrument": instrument, "measure": measure, "title": title, "unit": unit,
-        "caption": f"A cell is the mean over a family's pairs when the {COMPONENTS[component]} of that block alone is edited; "
+        "caption": f"A cell is the mean over a family's pairs {_edited(measure, COMPONENTS[component])}; "
         "dimmed where its 95 % interval covers 0 or no interval could be computed (fewer than 8 clusters)."
         + (" ✖: block 0 at a replaced token is token identity, not counted." if apart else ""),
         "apart": [0] if apart else [],
         "axis": "block", "layers": layers, "centre": 0.0, "limits": [-limit, limit], "ends": list(ends), "clipped": clipped,
         "rows": rows, "aria": describe(title, "block", rows, layers, "above 0"),
     }  # fmt: skip
+
+
+def _edited(measure: str, component: str) -> str:
+    if measure == "gained":
+        return f"of what is gained when the {component} of that block joins a window of edited blocks, grown from below and from above"
+    return f"when the {component} of that block alone is edited"
 
 
 def _row(fam: Json, line: Json | None, named: bool, n_layers: int) -> Json:

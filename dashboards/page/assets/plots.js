@@ -37,7 +37,8 @@ function baseLayout(more) {
 
 /**
  * Draws into a named frame and keeps what print, export and "show as table" need.
- * spec: {traces, layout, aria, table: {head, rows}, file, note, attach(gd), paperWidth: pixels on paper, where the style shrinks them to fit}
+ * spec: {traces, layout, aria, table: {head, rows}, file, note, attach(gd),
+ * paper: {data, layout, width}: what is drawn on paper instead, where the style shrinks it to fit}
  */
 async function draw(name, host, spec) {
   let plot = plots.get(name);
@@ -148,7 +149,13 @@ let beforePrint = '';
 window.addEventListener('beforeprint', () => {
   beforePrint = document.documentElement.dataset.theme;
   document.documentElement.dataset.theme = 'light';
-  for (const plot of plots.values()) if (alive(plot)) Plotly.relayout(plot.gd, { width: plot.spec.paperWidth || 650, paper_bgcolor: '#ffffff', plot_bgcolor: '#ffffff', 'font.color': '#161b22', 'legend.font.size': 10 });
+  for (const plot of plots.values()) {
+    if (!alive(plot)) continue;
+    const white = { paper_bgcolor: '#ffffff', plot_bgcolor: '#ffffff' };
+    const paper = plot.spec.paper;
+    if (paper) Plotly.react(plot.gd, paper.data, { ...paper.layout, ...white, width: paper.width }, CONFIG);
+    else Plotly.relayout(plot.gd, { width: 650, ...white, 'font.color': '#161b22', 'legend.font.size': 10 });
+  }
 });
 window.addEventListener('afterprint', () => {
   document.documentElement.dataset.theme = beforePrint;

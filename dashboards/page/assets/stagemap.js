@@ -33,7 +33,7 @@ async function renderStages() {
   const figure = part.figures[choice.id];
   const { data, layout } = recoloured(figure, stageColours());
   await draw('stages', host, {
-    traces: data, layout, aria: choice.aria, title: `Stage map: ${choice.text}`, paperWidth: 760, note: 'Point at a block for its numbers. One colour scale for all maps of this run; its steps are square roots.',
+    traces: data, layout, aria: choice.aria, title: `Stage map: ${choice.text}`, paper: { ...figure, width: 760 }, note: 'Point at a block for its numbers. One colour scale for all maps of this run; its steps are square roots.',
     table: () => ({ head: ['panel', 'part of the model', 'block', 'depth', 'effect gained', 'effect of the whole row'], rows: stageRows(figure) }),
   });
 }

@@ -56,9 +56,9 @@ def test_rows_are_cells_from_input_to_answer_and_colours_are_the_gains(made: Loc
     figure = stage_map_json(made)
     assert [heat["meta"]["panel"].split(":")[0] for heat in heats(figure)] == [
         "Knowledge",
-        "Its control",
+        "Control",
         "Reasoning",
-        "Its control",
+        "Control",
     ]
     for heat, kind, control in zip(
         heats(figure), ("knowledge", "knowledge", "reasoning", "reasoning"), (0, 1, 0, 1), strict=True
@@ -108,7 +108,7 @@ def test_the_place_of_the_kind_is_thick_those_of_families_thin_and_whiskers_are_
 
 def test_a_family_shows_every_locus_with_its_role_beside_its_own_control(made: Localisation) -> None:
     figure = stage_map_json(made, "capital")
-    assert {"prepares", "relays", "<b>makes</b>", "<b>capital</b>", "<b>its control: capital_stated</b>"} <= set(
+    assert {"prepares", "relays", "<b>makes</b>", "<b>capital</b>", "<b>control: capital_stated</b>"} <= set(
         texts(figure)
     )
     dashes = {s["line"]["dash"] for s in figure["layout"]["shapes"] if s["type"] == "rect" and s["line"].get("dash")}

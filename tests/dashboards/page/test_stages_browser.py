@@ -51,7 +51,7 @@ def test_a_family_is_chosen_by_the_list_and_restored_by_the_link(browser: Any, t
     tab.locator("#stage").select_option("family:capital")
     _settled(tab)
     titles = " ".join(_titles(tab))
-    assert "<b>capital</b>" in titles and "its control: capital_stated" in titles and "<b>makes</b>" in titles
+    assert "<b>capital</b>" in titles and "control: capital_stated" in titles and "<b>makes</b>" in titles
     roles = tab.evaluate(f"{PLOT}.layout.annotations.map((a) => a.text)")
     assert {"prepares", "relays"} <= set(roles)
     assert "stage=family%3Acapital" in tab.evaluate("location.hash")
@@ -93,11 +93,12 @@ def test_the_numbers_can_be_taken_as_a_table(tab: Any) -> None:
 @pytest.mark.parametrize("n_layers", [1, 30, 80])
 def test_it_fits_a_narrow_window_and_paper(browser: Any, tmp_path: Path, n_layers: int) -> None:
     page_file = write_report(write_synthetic_run(tmp_path / "run", n_layers=n_layers, n_maps=0))
-    with opened(browser, page_file, viewport={"width": 800, "height": 900}) as page:
+    with opened(browser, page_file, "theme=dark", viewport={"width": 800, "height": 900}) as page:
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.emulate_media(media="print")
         page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
         assert page.locator("#stages-panel .plot .main-svg").first.bounding_box()["width"] <= 650
+        assert page.evaluate(f"{PLOT}.layout.font.color") == PALETTES["light"].text, "on paper every theme is light"
         page.emulate_media(media="screen")
         page.evaluate("window.dispatchEvent(new Event('afterprint'))")
         _settled(page)
