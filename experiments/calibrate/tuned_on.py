@@ -29,7 +29,7 @@ def tuned_on() -> tuple[Construction, ...]:
         _made("input encoded again", 14, facts([6] * 3, 8, recodes=(2,)), sums([11] * 3, 5, recodes=(7,))),
         _made("input encoded twice", 16, facts([10] * 3, 12, recodes=(4, 7)), sums([7] * 3, 1, recodes=(2, 5))),
         _made("suppressed", 12, facts([2] * 3, 6, suppressor=4), sums([8] * 3, 6, suppressor=10)),
-        _made("backed up", 12, facts([8] * 3, 11, backup=9), sums([3] * 3, 2, backup=5)),
+        _made("backed up", 12, facts([8] * 3, 11, backup=9), sums([3] * 3, 2, backup=5), filler=0.1),
         _made("families apart", 14, facts([2, 3, 5], 6), sums([8, 9, 11], 7)),
         _made("families interleaved", 14, facts([2, 6, 10], [3, 7, 11]), sums([4, 8, 12], [3, 5, 9])),
         _made("blurred", 12, facts([3] * 3, 5), sums([9] * 3, 7), noise=0.4),

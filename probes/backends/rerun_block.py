@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from einops import rearrange, repeat
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from strata.probes.backends.recording import Recording
-from strata.probes.backends.shared_prefix import NoRestartError, SharedPrefix, Watch, attention_by
+from strata.probes.backends.shared_prefix import AttentionFunction, NoRestartError, SharedPrefix, Watch, attention_by
 from strata.probes.checkpoints.quiet import first_line
 
 
@@ -26,11 +27,60 @@ def rerun_block(
     `blocked` is added to the attention scores; `watch` is shown the attention weights. Raises NoRestartError for a block whose arguments can't be cut.
     """
     n = len(h)
-    call, recorded = recording.calls[layer], recording.attention[layer]
+    recorded = recording.attention[layer]
     attention = SharedPrefix(
-        n, recorded.keys[:, :, :start], recorded.values[:, :, :start], recorded.mask[:, :, start:], blocked, watch
+        n, recorded.keys[:, :, :start], recorded.values[:, :, :start], recorded.mask[:, :, start:], blocked, watch=watch
     )
-    columns = _Columns(recording.n_columns, start, n)
+    return _called(recording, layer, h, start, recording.n_columns, attention)
+
+
+def rerun_last_column(
+    recording: Recording, layer: int, h: Float[Tensor, "variant item token d_model"], start: int
+) -> Float[Tensor, "variant item one d_model"]:
+    """What `rerun_block` returns at the last column, nothing but keys and values computed of the columns before it."""
+    n, last = len(h), recording.n_columns - 1
+    recorded, own = recording.attention[layer], None
+    if start < last:
+        known = _Known()
+        with suppress(_Known):
+            _called(recording, layer, h[:, :, :-1], start, last, known)
+        own = known.keys, known.values
+    attention = SharedPrefix(
+        n, recorded.keys[:, :, :start], recorded.values[:, :, :start], recorded.mask[:, :, last:], own=own
+    )
+    return _called(recording, layer, h[:, :, -1:], last, recording.n_columns, attention)
+
+
+class _Known(Exception):
+    """An attention function that leaves the block as soon as keys and values are there."""
+
+    keys: Tensor
+    values: Tensor
+
+    def __call__(
+        self,
+        module: nn.Module,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attention_mask: Tensor | None,
+        **options: Any,
+    ) -> tuple[Tensor, None]:
+        self.keys, self.values = key, value
+        raise self
+
+
+def _called(
+    recording: Recording,
+    layer: int,
+    h: Float[Tensor, "variant item token d_model"],
+    start: int,
+    stop: int,
+    attention: AttentionFunction,
+) -> Float[Tensor, "variant item token d_model"]:
+    """The block over the columns from `start` to before `stop`, with another attention function."""
+    n, call = len(h), recording.calls[layer]
+    columns = _Columns(recording.n_columns, start, stop, n)
     block = recording.checkpoint.anatomy.blocks[layer].block
     args, kwargs = columns.args(call.args), columns.kwargs(call.kwargs)
     with attention_by(attention, recording.checkpoint.attention):
@@ -47,8 +97,8 @@ def rerun_block(
 class _Columns:
     """Cuts a block's arguments, made for the whole batch, to the recomputed columns of every run."""
 
-    def __init__(self, total: int, start: int, n_variants: int) -> None:
-        self.total, self.start, self.n_variants = total, start, n_variants
+    def __init__(self, total: int, start: int, stop: int, n_variants: int) -> None:
+        self.total, self.kept, self.n_variants = total, slice(start, stop), n_variants
 
     def args(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(self._cut("an unnamed argument", value) for value in args)
@@ -66,8 +116,8 @@ class _Columns:
         if value.ndim == 4 and value.shape[-1] == self.total:  # a mask
             return None
         if value.ndim == 1 and len(value) == self.total:
-            return value[self.start :]
+            return value[self.kept]
         if value.ndim in (2, 3) and value.shape[1] == self.total:
-            cut = value[:, self.start :]
+            cut = value[:, self.kept]
             return cut if len(cut) == 1 else repeat(cut, "b ... -> (e b) ...", e=self.n_variants)
         raise NoRestartError(f"its blocks take {name} of shape {tuple(value.shape)}")

@@ -106,6 +106,8 @@ class SharedPrefix:
     """Added to the scores of the queries, over the prefix and the queries' own tokens."""
     blocked: Float[Tensor, "variant item query token"] | None = None
     """Added on top, run by run."""
+    own: tuple[Float[Tensor, "row group earlier d_head"], Float[Tensor, "row group earlier d_head"]] | None = None
+    """Keys and values of tokens between the prefix and the queries, run by run."""
     watch: Watch | None = None
     """Is shown the attention weights."""
 
@@ -119,15 +121,17 @@ class SharedPrefix:
         **options: Any,
     ) -> tuple[Float[Tensor, "row query head d_head"], None]:
         _check(options)
+        if self.own is not None:
+            key, value = (torch.cat(parts, 2) for parts in zip(self.own, (key, value), strict=True))
         e, g = self.n_variants, key.shape[1]
-        n_queries, n_prefix = query.shape[2], self.keys.shape[2]
+        n_queries, n_own, n_prefix = query.shape[2], key.shape[2], self.keys.shape[2]
         scale = options.get("scaling")
         scale = query.shape[-1] ** -0.5 if scale is None else scale
         q = rearrange(query, "(e b) (g r) q d -> b g (e r q) d", e=e, g=g)
         own_keys, own_values = (rearrange(t, "(e b) g k d -> b g e k d", e=e) for t in (key, value))
         q_own = rearrange(q, "b g (e rq) d -> b g e rq d", e=e)
-        own = (q_own * own_keys).sum(-1, keepdim=True) if n_queries == 1 else q_own @ own_keys.transpose(-1, -2)
-        scores = torch.empty((*own.shape[:-1], n_prefix + n_queries), dtype=own.dtype, device=own.device)
+        own = (q_own * own_keys).sum(-1, keepdim=True) if n_own == 1 else q_own @ own_keys.transpose(-1, -2)
+        scores = torch.empty((*own.shape[:-1], n_prefix + n_own), dtype=own.dtype, device=own.device)
         scores[..., n_prefix:] = own
         if n_prefix:
             scores[..., :n_prefix] = rearrange(q @ self.keys.transpose(-1, -2), "b g (e rq) c -> b g e rq c", e=e)
@@ -142,7 +146,7 @@ class SharedPrefix:
         if self.watch is not None:
             self.watch(shares)
         weights = rearrange(shares, "b g e r q c -> b g e (r q) c").to(value.dtype)
-        mixed = weights[..., n_prefix:] * own_values if n_queries == 1 else weights[..., n_prefix:] @ own_values
+        mixed = weights[..., n_prefix:] * own_values if n_own == 1 else weights[..., n_prefix:] @ own_values
         if n_prefix:
             over = rearrange(weights[..., :n_prefix], "b g e rq c -> b g (e rq) c") @ self.values
             mixed = mixed + rearrange(over, "b g (e rq) d -> b g e rq d", e=e)

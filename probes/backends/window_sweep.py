@@ -17,7 +17,7 @@ from torch import Tensor
 from strata.probes.backends.head_outputs import output_projection_of
 from strata.probes.backends.packed_linear import packed_linears
 from strata.probes.backends.recording import Recording
-from strata.probes.backends.rerun_block import rerun_block
+from strata.probes.backends.rerun_block import rerun_block, rerun_last_column
 from strata.probes.backends.restart import rows_of_like_reach
 from strata.probes.backends.torch_hooks import Change, hook_input, hook_output
 from strata.probes.backends.window_edits import (
@@ -89,6 +89,8 @@ class _Sweep:
         stream = self.recording.streams[0]
         shape = (len(self.runs), self.n_items, self.n_queries, stream.shape[-1])
         active = torch.empty(shape, dtype=stream.dtype, device=stream.device)
+        # What is written before the last column in the last block reaches nothing.
+        last_only = bool((self.columns < self.n_queries - 1).all())
         joined = 0
         for layer in range(min((run.joins for run in self.runs), default=0), self.recording.n_layers):
             until = joined
@@ -100,7 +102,12 @@ class _Sweep:
             with packed_linears(block, until * self.n_items * self.n_queries):
                 for low in range(0, until, self.chunk):
                     high = min(low + self.chunk, until)
-                    active[low:high] = self._through(layer, active[low:high], self.runs[low:high])
+                    if last_only and layer == self.recording.n_layers - 1:
+                        active[low:high, :, -1:] = rerun_last_column(
+                            self.recording, layer, active[low:high], self.start
+                        )
+                    else:
+                        active[low:high] = self._through(layer, active[low:high], self.runs[low:high])
             while until < len(self.runs) and self.runs[until].joins == layer:
                 active[until] = self._leaving(layer, self.runs[until])
                 until += 1

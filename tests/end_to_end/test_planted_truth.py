@@ -53,46 +53,71 @@ def test_the_planted_blocks_and_their_order_are_found(
     planted: Planted, planted_run: tuple[Path, dict[str, Any]]
 ) -> None:
     _, summary = planted_run
-    for kind, block in (("knowledge", planted.retrieval), ("reasoning", planted.reasoning)):
+    for kind, cell, block in (("knowledge", "enrich", planted.retrieval), ("reasoning", "work_out", planted.reasoning)):
         place = summary["kinds"][kind]["located"]
         assert place is not None, summary["kinds"][kind]["why_not_located"]
-        assert abs(place["layer"] - block) <= 1
+        assert (place["cell"], place["layer"], place["extent"]) == (cell, block, "blocks")
         assert place["interval"][0] <= block <= place["interval"][1]
+        assert place["shared_with_control"] is False and not place["general"]
     first = "retrieval-first" if planted.retrieval < planted.reasoning else "reasoning-first"
     order = summary["order"]
-    assert order["verdict"] == first
+    assert order["verdict"] == first and order["cells"] == ["enrich", "work_out"] and not order["general"]
     truth = (planted.reasoning - planted.retrieval) / planted.n_layers
     assert order["difference"] == pytest.approx(truth, abs=1 / planted.n_layers)
+    assert {sentence["sentence"]: sentence["verdict"] for sentence in summary["hypothesis"]} == {
+        "a": "confirmed", "b": "confirmed" if first == "retrieval-first" else "refuted",
+    }  # fmt: skip
+
+
+def test_every_locus_has_its_role(planted: Planted, planted_run: tuple[Path, dict[str, Any]]) -> None:
+    families = planted_run[1]["families"]
+    roles = {name: [(l["cell"], l["carrying"], l["role"]) for l in families[name]["loci"]] for name in ("fact", "sum")}
+    assert roles["fact"] == [
+        ("enrich", [planted.retrieval], "makes"), ("move", [planted.mover], "relays"),
+    ]  # fmt: skip
+    assert roles["sum"] == [
+        ("move", [planted.operand_mover], "prepares"), ("work_out", [planted.reasoning], "makes"),
+    ]  # fmt: skip
+    assert families["fact"]["handover"] == {"first": planted.mover, "last": planted.mover}
 
 
 def test_copying_is_located_nowhere(planted_run: tuple[Path, dict[str, Any]]) -> None:
-    assert planted_run[1]["kinds"]["control"]["located"] is None
+    control = planted_run[1]["kinds"]["control"]
+    assert control["located"] is None and control["why_not_located"]["code"] == "no-role-testable"
 
 
 def test_the_decoy_that_nothing_reads_gets_no_effect(
     planted: Planted, planted_run: tuple[Path, dict[str, Any]]
 ) -> None:
-    curves = pq.read_table(planted_run[0] / "curves.parquet").to_pylist()
-    at_subject = {
+    rows = pq.read_table(planted_run[0] / "curves.parquet").to_pylist()
+    gained = {
         row["layer"]: row["mean"]
-        for row in curves
-        if (row["instrument"], row["measure"], row["component"], row["kind"], row["family"], row["position"])
-        == ("patching", "denoise", "mlp_out", "knowledge", None, "subject")
+        for row in rows
+        if (row["instrument"], row["measure"], row["component"], row["family"], row["position"])
+        == ("patching", "gained", "mlp_out", "fact", "subject")
     }
     assert planted.decoy is not None
-    assert abs(at_subject[planted.decoy]) < 0.1
-    assert at_subject[planted.retrieval] > 0.9
+    assert abs(gained[planted.decoy]) < 0.1 < 0.9 < gained[planted.retrieval]
 
 
 def test_every_number_of_the_verdict_has_its_table_row(planted_run: tuple[Path, dict[str, Any]]) -> None:
     run, summary = planted_run
-    rows = pq.read_table(run / "locations.parquet").to_pylist()
-    for kind in ("knowledge", "reasoning"):
-        row = next(r for r in rows if (r["kind"], r["family"], r["instrument"]) == (kind, None, "patching"))
+    locations = pq.read_table(run / "locations.parquet").to_pylist()
+    places = pq.read_table(run / "places.parquet").to_pylist()
+    windows = pq.read_table(run / "windows.parquet").to_pylist()
+    for kind, family in (("knowledge", "fact"), ("reasoning", "sum")):
+        row = next(r for r in locations if (r["kind"], r["family"], r["instrument"]) == (kind, None, "patching"))
         place = summary["kinds"][kind]["located"]
-        assert (row["layer"], row["depth"], row["n"]) == (place["layer"], place["depth"], place["n"])
-    families = [row for row in rows if row["family"] and row["instrument"] == "patching"]
-    assert families and all(row["q"] >= row["p"] for row in families)
+        assert (row["layer"], row["depth"], row["measure"]) == (place["layer"], place["depth"], f"makes.{place['cell']}")
+        said = summary["families"][family]
+        drawn = [r for r in places if r["family"] == family and r["threshold"] == 0.1 and r["cell"] == place["cell"]]
+        assert len(drawn) == round(said["place"]["support"] * summary["causal"]["draws"])
+        for locus in said["loci"]:
+            row = next(
+                r for r in windows
+                if (r["family"], r["cell"], r["first"], r["last"]) == (family, locus["cell"], locus["first"], locus["last"])
+            )  # fmt: skip
+            assert row["effect"] == pytest.approx(locus["effect"]) and row["n_pairs"] == said["pairs"]
     manifest = json.loads((run / "manifest.json").read_text())
     assert any("restarted run" in test["name"] for test in manifest["self_tests"])
 

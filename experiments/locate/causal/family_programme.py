@@ -106,6 +106,7 @@ class _Programme:
         batches = batches_of([self.family.pairs[row] for row in added], self.tokens)
         new = self.batches.added([[added[row] for row in rows] for rows in batches])
         measured.keys += [self.family.pairs[row].key for row in added]
+        measured.margin = np.full(size, np.nan)
         measured.clean = np.concatenate([measured.clean, _by_row(new, added, lambda batch: batch.clean)])
         measured.foil = np.concatenate([measured.foil, _by_row(new, added, lambda batch: batch.foil)])
         for cell in self.cells:
@@ -283,7 +284,6 @@ class _Programme:
         n = len(self.measured.keys)
         donors = donors_of(self.family.pairs[:n], self.seed, _DONORS)
         has = np.array([len(of_pair) == _DONORS for of_pair in donors])
-        self.measured.margin = np.full(n, np.nan)
         if not has.any():
             return
         index = torch.tensor(

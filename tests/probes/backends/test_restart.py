@@ -9,6 +9,7 @@ from torch import Tensor
 
 from strata.probes.backends.contract import Edit, Site
 from strata.probes.backends.recording import record
+from strata.probes.backends.rerun_block import rerun_block, rerun_last_column
 from strata.probes.backends.restart import COMPONENTS, Component, Knockout, Variant, rows_of_like_reach, sweep
 from strata.probes.backends.runs import Runs
 from strata.probes.backends.torch_hooks import TorchHooks
@@ -51,6 +52,21 @@ def test_a_restarted_run_equals_the_whole_forward_pass(architecture: str, compon
         for variant, ends in zip(variants, swept, strict=True):
             expected = whole_pass(checkpoint, recording, variant, where, 2)
             torch.testing.assert_close(ends, expected, rtol=2e-5, atol=2e-5 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_last_column_alone_is_what_the_whole_block_gives_there(architecture: str) -> None:
+    checkpoint = tiny_checkpoint(architecture)
+    recording = record(checkpoint, prompts_of(9, 12, 7))
+    last = recording.n_columns - 1
+    for layer in range(checkpoint.n_layers):
+        for start in (last - 4, last):
+            stream = recording.streams[layer][:, start:]
+            noise = torch.randn((2, *stream.shape), generator=torch.Generator().manual_seed(layer))
+            with torch.no_grad():
+                whole = rerun_block(recording, layer, stream + noise, start)
+                alone = rerun_last_column(recording, layer, stream + noise, start)
+            torch.testing.assert_close(alone, whole[:, :, -1:], rtol=2e-5, atol=2e-5 * float(whole.abs().max()))
 
 
 def test_many_components_of_one_sweep_do_not_mix() -> None:
