@@ -21,10 +21,11 @@ def significant(value: float | None, digits: int = 5) -> float | None:
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """A decimal number with a true minus sign; an en dash for None."""
+    """A decimal number with a true minus sign, none before a zero; an en dash for None."""
     if value is None or not math.isfinite(value):
         return "–"
-    return f"{value:.{digits}f}".replace("-", "−")
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
 
 
 def interval(low: float | None, high: float | None, digits: int = 2) -> str:

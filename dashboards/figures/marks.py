@@ -137,8 +137,9 @@ def outline_marks(marks: Json, panel: Panel, n_layers: int, palette: Palette) ->
             order = thin.get(outline.cell, 0)
             thin[outline.cell] = order + 1
             width, inset = 1.0, 0.05 + 0.05 * (order % 4)
-        # A rim in the card's colour keeps the line visible on any colour of the scale.
-        for stroke, wide in ((palette.card, width + 2), (colour, width)):
+        # A rim in the card's colour keeps the line visible on any colour of the scale; within a box it would hide them.
+        rims = [(palette.card, width + 2)] if outline.label else []
+        for stroke, wide in (*rims, (colour, width)):
             marks["shapes"].append(
                 _box(outline.first - 0.5, outline.last + 0.5, low + inset, high - inset, stroke, wide,
                      "solid" if stroke == palette.card else _DASHES[outline.role])

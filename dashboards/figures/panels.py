@@ -164,7 +164,7 @@ def _control_says(members: Mapping[str, FamilyResult], of_kind: KindLocalisation
     said = f"in {len(placed)} of {count(len(members), 'family', 'families')}"
     said = f"made by {' or by '.join(sorted(where))} {said}" if where else f"placed {said}"
     same = None if of_kind.located is None else of_kind.located.shared_with_control
-    return said if same is None else f"{said}: {'the same place' if same else 'elsewhere'}"
+    return said if same is None else f"{said}; {'passes' if same else 'does not pass'} through the same blocks"
 
 
 def _cell_of_kind(
@@ -177,11 +177,16 @@ def _cell_of_kind(
 
 
 def _places(members: Mapping[str, FamilyResult]) -> Iterator[Outline]:
+    """One outline for all families that are made in the same blocks."""
+    together: dict[tuple[Cell, int, int], list[str]] = {}
     for name, family in members.items():
         if family.place is not None:
             place = family.place
-            says = f"{name}: made in {blocks_words(place.first, place.last)} {ends_words(place.interval)}"
-            yield Outline(place.cell, place.first, place.last, says)
+            together.setdefault((place.cell, place.first, place.last), []).append(
+                f"{name} {ends_words(place.interval)}"
+            )
+    for (cell, first, last), names in together.items():
+        yield Outline(cell, first, last, f"made in {blocks_words(first, last)}: {', '.join(names)}")
 
 
 def _located(of_kind: KindLocalisation) -> Iterator[Outline]:

@@ -57,7 +57,7 @@ def sentences(localisation: Localisation) -> list[Sentence]:
     asked = [kind for kind in ORDERED_KINDS if kind in kinds] or list(kinds)
     told = [kind_sentence(kind, kinds[kind], localisation.families) for kind in asked]
     if set(ORDERED_KINDS) <= set(kinds):
-        told.append(order_sentence(localisation.order))
+        told.append(order_sentence(localisation.order, _spans(localisation)))
     return told + [hypothesis_sentence(hypothesis) for hypothesis in localisation.hypothesis]
 
 
@@ -113,19 +113,28 @@ def _gained(located: Located) -> str:
     return f" ({numbers})"
 
 
-def order_sentence(order: Order) -> Sentence:
-    """In which order the places of the two kinds stand, with both cells and every number; or why that is undetermined."""
+def _spans(localisation: Localisation) -> tuple[str | None, str | None]:
+    families = localisation.families.values()
+    knowledge, reasoning = (span_words(f.span for f in families if f.kind == kind) for kind in ORDERED_KINDS)
+    return knowledge, reasoning
+
+
+def order_sentence(order: Order, spans: tuple[str | None, str | None] = (None, None)) -> Sentence:
+    """In which order the places of the two kinds stand, with both cells and every number; or why that is undetermined.
+
+    `spans`: what is replaced in knowledge and in reasoning prompts.
+    """
     head = _ORDERS[order.verdict]
     if order.verdict == "undetermined":
         return Sentence("order", head, ": no reason is recorded." if order.why is None else f": {why_not_ordered(order.why)}.")  # fmt: skip
     parts = []
     if order.cells is not None:
-        parts.append(f"{cell_words(order.cells[0])} against {cell_words(order.cells[1])}")
+        parts.append(f"{cell_words(order.cells[0], spans[0])} against {cell_words(order.cells[1], spans[1])}")
     if order.difference is not None:
         ends = "" if order.interval is None else f" {interval(*order.interval)}"
         parts.append(f"depth of reasoning − knowledge {number(order.difference)}{ends}")
     if order.probability is not None:
-        parts.append(f"probability that knowledge lies below {number(order.probability)}")
+        parts.append(f"knowledge lies below with probability {number(order.probability)}")
     if order.p is not None:
         parts.append(f"{p_words(order.p)} with the families' kinds permuted")
     parts.append(f"{order.families[0]} against {count(order.families[1], 'family', 'families')}")

@@ -2,11 +2,11 @@
 
 const NBSP = ' ';
 
-/** A decimal number with a true minus sign; an en dash for null. */
+/** A decimal number with a true minus sign, none before a zero; an en dash for null. */
 function num(value, digits = 2) {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
   const text = Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en').replace(/,/g, ' ') : value.toFixed(digits);
-  return text.replace('-', '−');
+  return Number(text) === 0 ? text.replace('-', '') : text.replace('-', '−');
 }
 
 /** A probability: three decimals, and "<0.001" instead of a zero that is none. */

@@ -95,8 +95,12 @@ def test_the_place_of_the_kind_is_thick_those_of_families_thin_and_whiskers_are_
     ]  # fmt: skip
     thin = boxes(figure, 1.0)
     frames = 4 * len(CELLS)
-    placed = [f for f in made.families.values() if f.place is not None]
-    assert len(thin) == frames + len(placed)
+    kind_of = {"K-C": "knowledge's control", "R-R0": "reasoning's control"}
+    places = {
+        (kind_of.get(f.contrast or "", f.kind), f.place.cell, f.place.first, f.place.last)
+        for f in made.families.values() if f.place is not None
+    }  # fmt: skip
+    assert len(thin) == frames + len(places)
     for kind, axis in (("knowledge", "x"), ("reasoning", "x3")):
         located = made.kinds[kind].located
         assert located is not None

@@ -69,6 +69,8 @@ def test_ablation_has_its_damage_beneath_on_the_same_x_and_a_scale_of_its_own(ta
 
 def test_the_map_tells_three_blanks_apart_and_marks_token_identity(tab: Any) -> None:
     tab.locator("#causal-panel").scroll_into_view_if_needed()
+    tab.locator("#cmeasure").select_option("denoise")
+    _settled(tab)
     tools = tab.locator("#causal-panel .plot-tools")
     tools.get_by_text("Show as table").click()
     cells = tab.locator("#causal-panel .astable tbody").inner_text()

@@ -130,6 +130,8 @@ def test_an_order_names_both_cells_and_its_numbers_unless_it_is_undetermined(ver
     else:
         for words in ("(enrich)", "(work_out)", "0.41 [0.30, 0.50]", "0.98", "p = 0.004", "6 against 5 families"):
             assert words in told.text
+    spans = order_sentence(Order(verdict="together", cells=("enrich", "gather")), ("subject", "operand")).text
+    assert "the MLPs at the subject (enrich) against attention at the operand (gather)" in spans
     heads = {order_sentence(Order(verdict=v)).head for v in get_args(Verdict)}
     assert len(heads) == len(get_args(Verdict))
 

@@ -18,7 +18,7 @@ from safetensors.numpy import load_file
 from synthetic_run import write_synthetic_run
 
 from strata.dashboards.page import write_report
-from strata.dashboards.text import visible, without_paths
+from strata.dashboards.text import number, visible, without_paths
 from strata.dashboards.view import build_report, build_view, validate_view
 from strata.dashboards.view.lens import OTHER, LensMap, pack_maps
 from strata.probes.errors import StrataError
@@ -288,6 +288,10 @@ def test_no_absolute_path_is_left_in_a_text(parts: list[str]) -> None:
 def test_hub_names_and_addresses_are_no_paths() -> None:
     for text in ("org/name@rev", "https://example.org/a/b", "3/4 of 7", "answer/foil"):
         assert without_paths(text) == text
+
+
+def test_a_zero_has_no_sign() -> None:
+    assert [number(v) for v in (-0.001, -0.0, 0.0, -0.006)] == ["0.00", "0.00", "0.00", "−0.01"]
 
 
 @given(st.text(max_size=20))
