@@ -33,6 +33,15 @@ def kept_streams(
     return values[:, :, column].to(torch.float32)
 
 
+def last_streams(
+    store: ActivationStore, items: Sequence[EncodedItem], positions: Sequence[str], n_layers: int
+) -> dict[tuple[int, ...], Float[Tensor, " d_model"]]:
+    """Stream L at the last token of every prompt that was asked, by its ids."""
+    column = list(positions).index("last")
+    values = store.read("streams", [encoded_item.key for encoded_item in items], columns=n_layers)
+    return {item.prompt.ids: row[column] for item, row in zip(items, values, strict=True)}
+
+
 def effects_store(run: Path, run_id: str) -> ActivationStore:
     """What was measured on the pairs of each family, one shard a family."""
     return ActivationStore(run / "activations" / "causal", {"run": run_id})

@@ -26,7 +26,7 @@ from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.curves import lens_curves, probe_curves
 from strata.experiments.locate.form import form_of
 from strata.experiments.locate.hops import hops_answered
-from strata.experiments.locate.kept import streams_store
+from strata.experiments.locate.kept import last_streams, streams_store
 from strata.experiments.locate.lens_maps import chosen_for_maps, write_lens_maps
 from strata.experiments.locate.measure import Pass, measure
 from strata.experiments.locate.probing import probe_targets
@@ -189,8 +189,10 @@ def _stages(
         record_tests(run, causal_self_tests(checkpoint, encoded, behaviour, config))
     with run.stage("interventions"):
         causal = causal_stage(
-            run, checkpoint, backend, encoded, behaviour, config, among=among, budget=budget, progress=progress
-        )
+            run, checkpoint, backend, encoded, behaviour, config,
+            among=among, known=last_streams(store, encoded, config.positions, checkpoint.n_layers), budget=budget,
+            progress=progress,
+        )  # fmt: skip
         run.write_table("windows", rows_to_table(list(causal.windows), WINDOWS))
         run.write_table("places", rows_to_table(list(causal.places), PLACES))
     with run.stage("random-init"):

@@ -37,14 +37,12 @@ from strata.probes.statistics.bootstrap import cluster_codes
 
 LOOKS = (12, 18, 24, 48)
 """Numbers of pairs after which a family's place is looked at; more are added while it is wide."""
-_WORTH_A_SEARCH = LEAST_EFFECT / 2
-"""Whole effect below which nothing more of a cell is measured: the interval of 12 pairs may still reach `LEAST_EFFECT`."""
 _ROUNDS = 8
 _QUICK_DRAWS = 200
 _HELD_TOKENS = {"cpu": 4_096, "cuda": 16_384}
 """Of the recorded prompts of a family, clean and counterfactual."""
-_ENOUGH_WITHOUT_A_ROLE = LOOKS[1]
-_ENOUGH_OF_A_WIDE_PLACE = LOOKS[2]
+_ENOUGH_WITHOUT_A_ROLE = LOOKS[0]
+_ENOUGH_OF_A_WIDE_PLACE = LOOKS[1]
 _DONORS = 3
 """Other items with third answers whose pieces replace a pair's own, one after the other."""
 
@@ -125,7 +123,7 @@ class _Programme:
             first, n_layers = self.first_block(cell), self.checkpoint.n_layers
             self._measure(cell, [(first, n_layers - 1)])
             whole = self._effects(cell)[first, n_layers - 1]
-            if whole < _WORTH_A_SEARCH:
+            if whole < LEAST_EFFECT:  # its lower end is lower still; asked again when there are more pairs
                 continue
             self._measure(cell, curve_windows(first, n_layers))
             for _ in range(_ROUNDS):

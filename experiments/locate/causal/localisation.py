@@ -19,7 +19,7 @@ from strata.experiments.locate.causal.family_measurements import FamilyMeasureme
 from strata.experiments.locate.causal.family_programme import Effort
 from strata.experiments.locate.causal.kind_analysis import analyse_kind
 from strata.experiments.locate.causal.kind_order import hypothesis_of, order_of
-from strata.experiments.locate.causal.pair_selection import SelectedFamily, select_pairs
+from strata.experiments.locate.causal.pair_selection import LastStreams, SelectedFamily, select_pairs
 from strata.experiments.results.kinds import Hypothesis, KindLocalisation, Order
 from strata.experiments.results.reasons import WhyNotPlaced
 from strata.probes.backends.contract import Backend
@@ -68,6 +68,7 @@ def localise(
     seed: int = 0,
     beside: bool = True,
     among: Collection[str] | None = None,
+    known: LastStreams | None = None,
     budget: BatchBudget | None = None,
     progress: Progress = silent,
 ) -> Localised:
@@ -76,16 +77,9 @@ def localise(
     Families that aren't answered above chance are left alone. `beside`: necessity, heads and knockout too.
     """
     selected = select_pairs(
-        checkpoint,
-        backend,
-        encoded,
-        behaviour,
-        most=most_pairs,
-        seed=seed,
-        among=among,
-        budget=budget,
-        progress=progress,
-    )
+        checkpoint, backend, encoded, behaviour,
+        most=most_pairs, seed=seed, among=among, known=known, budget=budget, progress=progress,
+    )  # fmt: skip
     families: list[FamilyAnalysis] = []
     measurements: dict[tuple[Kind, str], FamilyMeasurements] = {}
     progress("interventions", 0, len(selected), "families")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Kind
@@ -22,9 +24,12 @@ from strata.probes.progress import Progress, silent
 
 FOIL_NOT_ANSWERED = "its counterfactual prompt is not answered by the foil"
 WEAK = f"clean and counterfactual run differ by less than {LEAST_DIFFERENCE:g} logit"
+BEYOND = "beyond the {} pairs of its family that are intervened on"
 REPEATED = "its prompts are those of another pair, exchanged"
-_MORE = 3
-"""Counterfactual prompts that are run for every pair that is wanted: not all of them are answered."""
+_SPARE = 4
+"""Counterfactual prompts that are run beyond the pairs still wanted: not all of them are answered."""
+LastStreams = Mapping[tuple[int, ...], Float[Tensor, " d_model"]]
+"""Stream L at the last token by the ids of a prompt."""
 
 
 @dataclass(frozen=True)
@@ -49,62 +54,105 @@ def select_pairs(
     most: int,
     seed: int,
     among: Collection[str] | None = None,
+    known: LastStreams | None = None,
     budget: BatchBudget | None = None,
     progress: Progress = silent,
 ) -> list[SelectedFamily]:
     """At most `most` pairs of every family, entities in turn. `among`: ids that are eligible in all models of a comparison.
 
-    The order within a family depends on item ids and the seed alone.
+    The order within a family depends on item ids and the seed alone. `known`: prompts that needn't be run again.
     """
     rows = {row["item"]: row for row in behaviour}
     families: dict[tuple[Kind, str], list[EncodedItem]] = defaultdict(list)
     for encoded_item in encoded:
         families[encoded_item.item.kind, encoded_item.item.family].append(encoded_item)
-    asked: dict[tuple[Kind, str], list[EncodedItem]] = {}
+    candidates: dict[tuple[Kind, str], list[EncodedItem]] = {}
     excluded: dict[tuple[Kind, str], Counter[str]] = {}
     for family, members in families.items():
         excluded[family] = Counter()
-        candidates = []
+        eligible = []
         for encoded_item in members:
             reason = _why_not(encoded_item, rows[encoded_item.key], among)
             if reason is None:
-                candidates.append(encoded_item)
+                eligible.append(encoded_item)
             else:
                 excluded[family][reason] += 1
-        once = _once(spread_over_entities(candidates, seed))
-        excluded[family][REPEATED] += len(candidates) - len(once)
-        asked[family] = once[: _MORE * most]
-    differences = foil_differences(
-        checkpoint, backend, [item for members in asked.values() for item in members], budget=budget, progress=progress
-    )
+        candidates[family] = _once(spread_over_entities(eligible, seed))
+        excluded[family][REPEATED] += len(eligible) - len(candidates[family])
+    runs = _Counterfactuals(checkpoint, backend, known or {}, budget, progress)
+    asked: dict[tuple[Kind, str], list[EncodedItem]] = {family: [] for family in candidates}
+    usable: dict[tuple[Kind, str], list[EncodedItem]] = {family: [] for family in candidates}
+    while True:
+        turn = {
+            family: members[len(asked[family]) :][: most - len(usable[family]) + _SPARE]
+            for family, members in candidates.items()
+            if len(usable[family]) < most
+        }
+        if not any(turn.values()):
+            break
+        runs.run([item for members in turn.values() for item in members])
+        for family, members in turn.items():
+            for encoded_item in members:
+                asked[family].append(encoded_item)
+                reason = _why_weak(float(rows[encoded_item.key]["logit_difference"]), runs.difference(encoded_item))
+                if reason is None:
+                    usable[family].append(encoded_item)
+                else:
+                    excluded[family][reason] += 1
+    for family, members in candidates.items():
+        beyond = len(members) - len(asked[family])
+        if beyond:
+            excluded[family][BEYOND.format(most)] += beyond
     return [
-        _selected(family, families[family], members, rows, differences, excluded[family], most)
-        for family, members in asked.items()
+        _selected(family, members, usable[family], len(asked[family]), rows, excluded[family], most)
+        for family, members in families.items()
     ]
 
 
-def foil_differences(
-    checkpoint: Checkpoint,
-    backend: Backend,
-    items: Sequence[EncodedItem],
-    *,
-    budget: BatchBudget | None = None,
-    progress: Progress = silent,
-) -> dict[str, float]:
-    """Logit of the answer minus logit of the foil after each item's counterfactual prompt."""
-    prompts = [encoded_item.foil_prompt for encoded_item in items]
-    differences: dict[str, float] = {}
-    for batch in capture_batches(
-        backend, [prompt for prompt in prompts if prompt is not None], pad_id=checkpoint.pad_id, device=checkpoint.device,
-        sites=[Site("resid_post", checkpoint.n_layers - 1)], budget=budget, keep_on_device=True, progress=progress,
-        stage="counterfactual prompts",
-    ) if items else ():  # fmt: skip
-        members = [items[row] for row in batch.rows]
-        tokens = torch.tensor([[encoded_item.answer_id, encoded_item.foil_id] for encoded_item in members])
+class _Counterfactuals:
+    """Answers to counterfactual prompts; a prompt that was asked already, as another item's own, is not run again."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        backend: Backend,
+        known: LastStreams,
+        budget: BatchBudget | None,
+        progress: Progress,
+    ) -> None:
+        self.checkpoint, self.backend, self.budget, self.progress = checkpoint, backend, budget, progress
+        self.streams: dict[tuple[int, ...], Tensor] = dict(known)
+
+    def run(self, items: Sequence[EncodedItem]) -> None:
+        """Runs those of the items' counterfactual prompts that are not known."""
+        missing = {
+            prompt.ids: prompt
+            for prompt in (encoded_item.foil_prompt for encoded_item in items)
+            if prompt is not None and prompt.ids not in self.streams
+        }
+        prompts = list(missing.values())
+        for batch in capture_batches(
+            self.backend, prompts, pad_id=self.checkpoint.pad_id, device=self.checkpoint.device,
+            sites=[Site("resid_post", self.checkpoint.n_layers - 1)], budget=self.budget, keep_on_device=True,
+            progress=self.progress, stage="counterfactual prompts",
+        ) if prompts else ():  # fmt: skip
+            for row, stream in zip(batch.rows, batch.values[:, 0, 0], strict=True):
+                self.streams[prompts[row].ids] = stream
+
+    def difference(self, encoded_item: EncodedItem) -> float:
+        """Logit of the answer minus logit of the foil after the counterfactual prompt."""
+        assert encoded_item.foil_prompt is not None
+        stream = self.streams[encoded_item.foil_prompt.ids]
+        tokens = torch.tensor([[encoded_item.answer_id, encoded_item.foil_id]])
         with torch.no_grad():
-            values = logit_difference(checkpoint.readout, batch.values[:, 0, 0][None], tokens)[0]
-        differences |= {item.key: float(value) for item, value in zip(members, values, strict=True)}
-    return differences
+            stream = stream.to(self.checkpoint.readout.weight)
+            return float(logit_difference(self.checkpoint.readout, stream[None, None], tokens)[0, 0])
+
+
+def _why_weak(clean: float, foil: float) -> str | None:
+    if foil > 0:
+        return FOIL_NOT_ANSWERED
+    return WEAK if clean - foil < LEAST_DIFFERENCE else None
 
 
 def _why_not(encoded_item: EncodedItem, row: Mapping[str, Any], among: Collection[str] | None) -> str | None:
@@ -139,35 +187,26 @@ def _once(items: Sequence[EncodedItem]) -> list[EncodedItem]:
 def _selected(
     family: tuple[Kind, str],
     members: Sequence[EncodedItem],
-    asked: Sequence[EncodedItem],
+    usable: Sequence[EncodedItem],
+    n_asked: int,
     rows: Mapping[str, Mapping[str, Any]],
-    differences: Mapping[str, float],
     excluded: Counter[str],
     most: int,
 ) -> SelectedFamily:
     kind, name = family
-    usable = []
-    for encoded_item in asked:
-        clean, foil = float(rows[encoded_item.key]["logit_difference"]), differences[encoded_item.key]
-        if foil > 0:
-            excluded[FOIL_NOT_ANSWERED] += 1
-        elif clean - foil < LEAST_DIFFERENCE:
-            excluded[WEAK] += 1
-        else:
-            usable.append(encoded_item)
     span = replaced_span(usable)
     with_span = [item for item in usable if span is None or _is_replaced_before(item, span)]
     if len(usable) > len(with_span):
         excluded[f"it has no replaced {span}"] += len(usable) - len(with_span)
     kept = with_span[:most]
     if len(with_span) > most:
-        excluded[f"beyond the {most} pairs of its family that are intervened on"] += len(with_span) - most
+        excluded[BEYOND.format(most)] += len(with_span) - most
     aligned = [item for item in members if item.aligned and rows[item.key]["answered"] is not None]
     contrast = members[0].item.extra.get("contrast")
     pairs = FamilyPairs(
         name, kind, tuple(as_pair(item) for item in kept), tuple(entity_of(item.item) for item in kept),
         tuple(_inputs(item) for item in kept), span, all(_same_last(item) for item in kept), len(aligned),
-        len(usable) / len(asked) if asked else None, contrast if isinstance(contrast, str) else None,
+        len(usable) / n_asked if n_asked else None, contrast if isinstance(contrast, str) else None,
     )  # fmt: skip
     answered = any(rows[item.key]["answered"] is not None and not rows[item.key]["reason"] for item in members)
     return SelectedFamily(pairs, tuple(kept), answered, {reason: n for reason, n in excluded.items() if n})

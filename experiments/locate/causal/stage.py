@@ -24,7 +24,7 @@ from strata.experiments.locate.causal.family_measurements import FamilyMeasureme
 from strata.experiments.locate.causal.family_programme import Effort, measure_family
 from strata.experiments.locate.causal.intermediates import EffectivePair, intermediates
 from strata.experiments.locate.causal.localisation import MATCHED, PLACE_DRAWS, Localised, localise
-from strata.experiments.locate.causal.pair_selection import SelectedFamily
+from strata.experiments.locate.causal.pair_selection import LastStreams, SelectedFamily
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.kept import effects_store
 from strata.experiments.locate.localise import causal_fields
@@ -73,6 +73,7 @@ def causal_stage(
     config: LocateConfig,
     *,
     among: Collection[str] | None = None,
+    known: LastStreams | None = None,
     budget: BatchBudget | None = None,
     progress: Progress = silent,
 ) -> Causal:
@@ -84,7 +85,7 @@ def causal_stage(
         localised = localise(
             checkpoint, backend, encoded, behaviour, partial(_measured, run, checkpoint, config, store),
             most_pairs=config.pairs, draws=min(config.draws, PLACE_DRAWS), seed=config.seed,
-            beside=config.causal_map != "quick", among=among, budget=budget, progress=progress,
+            beside=config.causal_map != "quick", among=among, known=known, budget=budget, progress=progress,
         )  # fmt: skip
         beside = list(covariates(checkpoint, localised.selected, config, progress=progress))
     except NoRestartError as error:
