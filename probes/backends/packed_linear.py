@@ -1,21 +1,39 @@
 """Linear maps of a block by oneDNN from weights laid out for the processor: the same float32 products in half the time.
 
 PyTorch multiplies by MKL, which on other makers' processors doesn't use their wide vectors. Laying a block out takes
-as long as a hundred tokens go through it, so it is done for one block at a time, while many runs pass it.
+as long as a hundred tokens go through it. What was laid out is kept while the weights are the same ones, as far as memory
+is for; beyond that a block is laid out anew where many tokens pass it.
 """
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
 import torch
 from torch import Tensor, nn
 
 FEWEST_TOKENS = 256
-"""Below that the laying out costs more than it saves."""
+"""Of a block that isn't kept: below that the laying out costs more than it saves."""
+KEPT_BYTES = 2_000_000_000
+"""Of all weights that are kept laid out, beside the model's own."""
+_LAID_OUT_FOR = 256
+_SAMPLED = 1_000
+
+
+class _Kept(NamedTuple):
+    address: int
+    version: int
+    """Raised by every change in place that PyTorch sees."""
+    sample: Tensor
+    """Some of the numbers: a change through `.data` raises no version."""
+    weight: Tensor
+
+
+_kept: weakref.WeakKeyDictionary[nn.Linear, _Kept] = weakref.WeakKeyDictionary()
 
 
 @contextmanager
@@ -24,22 +42,48 @@ def packed_linears(block: nn.Module, tokens: int) -> Iterator[None]:
 
     `tokens`: how many will pass it. No gradients. The weights themselves, hooks and all other modules stay as they are.
     """
-    linears = [m for m in block.modules() if _can_be_packed(m)] if tokens >= FEWEST_TOKENS and _available() else []
+    linears = [m for m in block.modules() if _can_be_packed(m)] if _available() else []
+    changed = []
     try:
         for linear in linears:
-            linear.__dict__["forward"] = _forward(linear, tokens)
+            weight = _laid_out(linear, tokens)
+            if weight is not None:
+                linear.__dict__["forward"] = _forward(weight, linear.bias)
+                changed.append(linear)
         yield
     finally:
-        for linear in linears:
+        for linear in changed:
             linear.__dict__.pop("forward", None)
 
 
-def _forward(linear: nn.Linear, tokens: int) -> Callable[[Tensor], Tensor]:
-    weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), tokens)
-    bias = None if linear.bias is None else linear.bias.detach()
+def _laid_out(linear: nn.Linear, tokens: int) -> Tensor | None:
+    """The weight as oneDNN wants it: as it was kept, if it is still the same; None where laying it out isn't worth it."""
+    address, version = linear.weight.data_ptr(), linear.weight._version
+    known, sample = _kept.get(linear), _sample(linear.weight)
+    if known is not None and (known.address, known.version) == (address, version) and torch.equal(known.sample, sample):
+        return known.weight
+    _kept.pop(linear, None)
+    fits = sum(kept.weight.numel() * 4 for kept in _kept.values()) + linear.weight.numel() * 4 <= KEPT_BYTES
+    if not fits and tokens < FEWEST_TOKENS:
+        return None
+    weight: Tensor = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), _LAID_OUT_FOR)
+    if fits:
+        _kept[linear] = _Kept(address, version, sample, weight)
+    return weight
+
+
+def _sample(weight: Tensor) -> Tensor:
+    """Every so many numbers, a thousand in all; an odd step meets every row and column in turn."""
+    flat = weight.detach().reshape(-1)
+    step = max(1, flat.numel() // _SAMPLED) | 1
+    return flat[::step].clone()
+
+
+def _forward(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
+    added = None if bias is None else bias.detach()
 
     def forward(given: Tensor) -> Tensor:
-        output: Tensor = torch.ops.mkldnn._linear_pointwise(given, weight, bias, "none", [], "")
+        output: Tensor = torch.ops.mkldnn._linear_pointwise(given, weight, added, "none", [], "")
         return output
 
     return forward
@@ -61,6 +105,7 @@ def _available() -> bool:
     given = torch.linspace(-1, 1, 96).reshape(2, 48)
     try:
         with torch.no_grad():
-            return torch.allclose(_forward(linear, 2)(given), linear(given), rtol=1e-5, atol=1e-5)
+            weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), _LAID_OUT_FOR)
+            return torch.allclose(_forward(weight, linear.bias)(given), linear(given), rtol=1e-5, atol=1e-5)
     except (AttributeError, RuntimeError, NotImplementedError):
         return False

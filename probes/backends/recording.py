@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from strata.probes.backends.packed_linear import packed_linears
 from strata.probes.backends.shared_prefix import NoRestartError, RecordedAttention, Recorder, attention_by
 from strata.probes.backends.torch_hooks import hook_output
 from strata.probes.batching import Batch, pad
@@ -157,6 +158,7 @@ def record(checkpoint: Checkpoint, prompts: Sequence[Prompt], *, keep: int | Non
         hooks.enter_context(hook_output(checkpoint.blocks[-1], keep_last, changes=False))
         hooks.enter_context(attention_by(recorder, checkpoint.attention))
         on = batch.to(checkpoint.device)
+        hooks.enter_context(packed_linears(checkpoint.body, on.ids.numel()))
         checkpoint.body(input_ids=on.ids, attention_mask=on.mask, position_ids=on.position_ids, use_cache=False)
     n_layers = checkpoint.n_layers
     if len(recorder.blocks) != n_layers or {len(calls), *map(len, parts.values())} != {n_layers}:

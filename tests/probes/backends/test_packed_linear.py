@@ -34,6 +34,28 @@ def test_weights_changed_between_two_sweeps_are_read_anew() -> None:
         with packed_linears(block, FEWEST_TOKENS):
             after = block(given)
         torch.testing.assert_close(after - block[0].bias, 2 * (before - block[0].bias), rtol=1e-5, atol=1e-6)
+        block[0].weight.data.mul_(2)
+        with packed_linears(block, FEWEST_TOKENS):
+            unseen = block(given)
+        torch.testing.assert_close(unseen - block[0].bias, 4 * (before - block[0].bias), rtol=1e-5, atol=1e-6)
+
+
+def test_what_is_laid_out_is_kept_as_far_as_memory_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    block = nn.Sequential(nn.Linear(24, 24))
+    if not module._available():
+        pytest.skip("this build of PyTorch has no packed products")
+    with packed_linears(block, 1):
+        first = module._kept[block[0]].weight
+    with packed_linears(block, 1):
+        assert module._kept[block[0]].weight is first
+    del block
+    assert all(kept.weight is not first for kept in module._kept.values())
+    monkeypatch.setattr(module, "KEPT_BYTES", 0)
+    other = nn.Sequential(nn.Linear(24, 24))
+    with packed_linears(other, FEWEST_TOKENS - 1):
+        assert "forward" not in other[0].__dict__
+    with packed_linears(other, FEWEST_TOKENS):
+        assert "forward" in other[0].__dict__ and other[0] not in module._kept
 
 
 def test_hooks_still_see_inputs_and_outputs() -> None:
@@ -52,15 +74,13 @@ def test_nothing_is_left_behind_even_after_a_failure() -> None:
     assert not any("forward" in part.__dict__ for part in model.modules())
 
 
-def test_few_tokens_half_precision_and_foreign_forwards_are_left_alone() -> None:
+def test_half_precision_and_foreign_forwards_are_left_alone() -> None:
     block = nn.Sequential(nn.Linear(24, 24), nn.Linear(24, 24).bfloat16(), nn.Linear(24, 24))
 
     def own(given: torch.Tensor) -> torch.Tensor:
         return given
 
     block[2].forward = own  # type: ignore[method-assign]
-    with packed_linears(block, FEWEST_TOKENS - 1):
-        assert "forward" not in block[0].__dict__
     with packed_linears(block, FEWEST_TOKENS):
         assert "forward" not in block[1].__dict__
         assert block[2].forward is own
