@@ -120,7 +120,7 @@ def test_parallel_blocks_and_one_block_are_measured_like_others(architecture: st
     from tiny_models import tiny_model, tiny_tokenizer
 
     torch.manual_seed(0)
-    name = architecture.split()[0]
+    name = architecture.split(maxsplit=1)[0]
     model = tiny_model(name, seed=1, **({"num_hidden_layers": 1} if "one block" in architecture else {}))
     with torch.no_grad():
         for parameter in model.parameters():

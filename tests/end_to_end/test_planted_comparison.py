@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from planted_models import Planted
 from small_comparison import CONFIG, LOCATE, compared, few_items, planted_pair, rows_of
 
-from strata.experiments.calibrate.facts_and_sums import Planted
 from strata.experiments.compare import Specs
 from strata.probes.errors import StrataError
 

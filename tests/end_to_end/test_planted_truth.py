@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import torch
+from planted_models import Planted, write_planted
 
-from strata.experiments.calibrate.facts_and_sums import Planted, write_planted
 from strata.experiments.locate import locate
 from strata.experiments.locate.config import LocateConfig
 from strata.probes.checkpoints.open import open_checkpoint, randomly_initialised
@@ -108,7 +108,11 @@ def test_every_number_of_the_verdict_has_its_table_row(planted_run: tuple[Path, 
     for kind, family in (("knowledge", "fact"), ("reasoning", "sum")):
         row = next(r for r in locations if (r["kind"], r["family"], r["instrument"]) == (kind, None, "patching"))
         place = summary["kinds"][kind]["located"]
-        assert (row["layer"], row["depth"], row["measure"]) == (place["layer"], place["depth"], f"makes.{place['cell']}")
+        assert (row["layer"], row["depth"], row["measure"]) == (
+            place["layer"],
+            place["depth"],
+            f"makes.{place['cell']}",
+        )
         said = summary["families"][family]
         drawn = [r for r in places if r["family"] == family and r["threshold"] == 0.1 and r["cell"] == place["cell"]]
         assert len(drawn) == round(said["place"]["support"] * summary["causal"]["draws"])
