@@ -67,6 +67,8 @@ def why_not_located(why: WhyNotLocated) -> str:
             return "no such item was asked"
         case "no-family-answered":
             return "none of its families is answered above chance"
+        case "too-few-pairs":
+            return f"in none of its {families} are enough pairs, of enough entities, answered on both sides"
         case "no-role-testable":
             return f"in none of its {families} can it be tested what brings the answer: too few pairs, or too few entities that share an answer"
         case "too-few-placed":
