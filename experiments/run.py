@@ -197,7 +197,7 @@ class RunDirectory:
             raise StrataError(
                 f"{self.path / MANIFEST} is damaged (no configuration)", "Delete the directory or give another --out"
             )
-        if is_first(before):
+        if is_first(manifest):
             raise StrataError(
                 f"{self.path} was made by an earlier version of Strata, with its first rule of where answers are made",
                 f"Give another --out to measure anew; strata report {self.path} still opens its page",

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 SCHEMA = "strata.summary/1"
+TABLES = ("behaviour", "profiles", "emergence", "probes", "curves", "locations")
+"""What a finished `locate` of that schema holds."""
 KEYS = {
     "excluded": "left_out",
     "a weak pair: clean and corrupted run differ by less than 1 logit":
@@ -24,9 +26,10 @@ _ONLY_THEN = "windows"
 """Setting of `locate` that decided numbers of the first rule and of no later one."""
 
 
-def is_first(config: Mapping[str, Any]) -> bool:
-    """Whether a manifest's configuration is that of a run, or of a comparison of runs, with a summary of this schema."""
-    of_locate = config.get("locate", config)
+def is_first(manifest: Mapping[str, Any]) -> bool:
+    """Whether a manifest is that of a run, or of a comparison of runs, with a summary of this schema."""
+    config = manifest.get("config")
+    of_locate = config.get("locate", config) if isinstance(config, Mapping) else None
     return isinstance(of_locate, Mapping) and _ONLY_THEN in of_locate
 
 

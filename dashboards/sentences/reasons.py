@@ -68,7 +68,8 @@ def why_not_located(why: WhyNotLocated) -> str:
         case "no-family-answered":
             return "none of its families is answered above chance"
         case "too-few-pairs":
-            return f"in none of its {families} are enough pairs, of enough entities, answered on both sides"
+            has = "has" if why.families == 1 else "have"
+            return f"its {families} {has} too few pairs answered on both sides, or pairs of too few entities"
         case "no-role-testable":
             return f"in none of its {families} can it be tested what brings the answer: too few pairs, or too few entities that share an answer"
         case "too-few-placed":

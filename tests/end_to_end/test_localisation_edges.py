@@ -59,7 +59,9 @@ def test_too_few_pairs_or_entities_are_counted(localised: Callable[..., dict[str
     alike = localised("emblem", change=lambda record: record | {"cluster": f"c{ord(record['entity'][0]) % 5}"} | entity)
     why = alike["families"]["emblem"]["why_not_placed"]
     assert (why["code"], why["needed"]) == ("too-few-entities", 10) and why["entities"] <= 5
-    assert alike["kinds"]["knowledge"]["why_not_located"]["code"] == "no-role-testable"
+    assert alike["kinds"]["knowledge"]["why_not_located"] == {
+        "code": "too-few-pairs", "families": 1, "placed": None, "needed": None,
+    }  # fmt: skip
     assert alike["order"]["why"]["code"] == "not-located"
 
 
