@@ -4,23 +4,38 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from planted_models import Planted, write_planted
 from small_world import save_checkpoint, write_items
 
+from strata.dashboards.cli import main
+from strata.experiments.locate import locate
+from strata.experiments.locate.causal import stage
+from strata.experiments.locate.causal.family_analysis import FamilyPairs
+from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
+from strata.experiments.locate.config import LocateConfig
 from strata.experiments.run_files import file_sha256, manifest_sha256
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.open import open_checkpoint
 
 TABLES = ("windows", "places", "curves", "locations", "profiles")
-FAST = ("--causal-map", "quick", "--pairs", 12, "--draws", 100, "--folds", 2, "--no-random-init", "--lens-maps", 1, "--positions", "last")  # fmt: skip
+CONFIG = LocateConfig(
+    causal_map="quick", pairs=12, draws=100, folds=2, random_init=False, lens_maps=1, positions=("last",)
+)
 KILLED_AT_THE_THIRD_FAMILY = """
 import os, signal, sys
-from strata.dashboards.cli import main
+from pathlib import Path
+from strata.experiments.locate import locate
 from strata.experiments.locate.causal import stage
+from strata.probes.checkpoints.open import open_checkpoint
+from test_stopped_interventions import CONFIG
 
 measure, families = stage.measure_family, []
 
@@ -31,35 +46,9 @@ def measured(checkpoint, family, **options):
     return measure(checkpoint, family, **options)
 
 stage.measure_family = measured
-sys.exit(main())
+checkpoint, items, out = sys.argv[1:]
+locate(open_checkpoint(checkpoint), CONFIG, Path(out), items=Path(items))
 """
-COUNTED = """
-import sys
-from strata.dashboards.cli import main
-from strata.experiments.locate.causal import stage
-
-measure = stage.measure_family
-
-def measured(checkpoint, family, **options):
-    print("measures", family.name, file=sys.stderr)
-    return measure(checkpoint, family, **options)
-
-stage.measure_family = measured
-sys.exit(main())
-"""
-
-
-def strata(*words: object, code: str = COUNTED) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "NO_COLOR": "1"}
-    return subprocess.run(
-        [sys.executable, "-c", code, *map(str, words)],
-        capture_output=True, text=True, timeout=600, env=environment, check=False,
-    )  # fmt: skip
-
-
-def measures(done: subprocess.CompletedProcess[str]) -> list[str]:
-    lines = [line for line in done.stderr.splitlines() if line.startswith("measures ")]
-    return [line.removeprefix("measures ") for line in lines]
 
 
 @pytest.fixture(scope="module")
@@ -70,25 +59,36 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
     return planted
 
 
-def test_families_measured_before_a_kill_are_read_back_and_the_numbers_stay(planted: Planted, tmp_path: Path) -> None:
-    words = ("locate", planted.checkpoint, "--items", planted.items, *FAST)
-    whole = strata(*words, "--out", tmp_path / "whole")
-    assert whole.returncode == 0, whole.stderr
-    out = tmp_path / "killed"
-    killed = strata(*words, "--out", out, code=KILLED_AT_THE_THIRD_FAMILY)
-    assert killed.returncode == -9 and not (out / "summary.json").exists()
+def test_families_measured_before_a_kill_are_read_back_and_the_numbers_stay(
+    planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint, measured = open_checkpoint(str(planted.checkpoint)), list[str]()
+    measure = stage.measure_family
+
+    def noted(checkpoint: Checkpoint, family: FamilyPairs, **options: Any) -> FamilyMeasurements:
+        measured.append(family.name)
+        return measure(checkpoint, family, **options)
+
+    monkeypatch.setattr(stage, "measure_family", noted)
+    whole = locate(checkpoint, CONFIG, tmp_path / "whole", items=planted.items)
+    of_whole, out = list(measured), tmp_path / "killed"
+    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_AT_THE_THIRD_FAMILY, str(planted.checkpoint), str(planted.items), str(out)],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}, timeout=300, check=False,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL and not (out / "summary.json").exists()
     kept = {file: file.stat().st_mtime_ns for file in (out / "activations" / "causal").glob("*.safetensors")}
     assert len(kept) == 2
-    again = strata(*words, "--out", out, "--keep-activations")
-    assert again.returncode == 0, again.stderr
-    assert len(measures(whole)) > 3 and measures(again) == measures(whole)[2:]
+    measured.clear()
+    again = locate(checkpoint, CONFIG, out, items=planted.items, keep_activations=True)
+    assert len(of_whole) > 3 and measured == of_whole[2:]
     assert {file: file.stat().st_mtime_ns for file in kept} == kept
     for name in TABLES:
         first, second = (pq.read_table(run / f"{name}.parquet") for run in (tmp_path / "whole", out))
         assert first.num_rows and first.replace_schema_metadata(None).equals(second.replace_schema_metadata(None)), name
-    summaries = [json.loads((run / "summary.json").read_text()) for run in (tmp_path / "whole", out)]
     for name in ("families", "kinds", "order", "hypothesis", "causal", "warnings"):
-        assert summaries[0][name] == summaries[1][name], name
+        assert again[name] == whole[name], name
 
 
 def as_first(run: Path) -> None:
@@ -117,19 +117,21 @@ def as_first(run: Path) -> None:
     (run / "manifest.json").write_text(json.dumps(manifest | {"sha256": manifest_sha256(manifest)}))
 
 
-def test_a_run_of_the_first_rule_is_not_taken_up_but_its_page_opens(tmp_path: Path) -> None:
+def test_a_run_of_the_first_rule_is_not_taken_up_but_its_page_opens(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     model, items, run = save_checkpoint(tmp_path / "tiny"), write_items(tmp_path / "items.jsonl"), tmp_path / "run"
-    words = ("locate", model, "--items", items, "--out", run, "--causal-map", "none", "--no-random-init", "--draws", 200)
-    assert strata(*words).returncode == 0
+    words = ["locate", str(model), "--items", str(items), "--out", str(run), "--causal-map", "none", "--no-random-init"]
+    assert main([*words, "--draws", "200"]) == 0
     as_first(run)
     before = {file.name: file.read_bytes() for file in run.iterdir() if file.is_file()}
-    refused = strata(*words)
-    assert refused.returncode == 2 and refused.stdout == "" and "Traceback" not in refused.stderr
-    assert "made by an earlier version" in refused.stderr and "Give another --out" in refused.stderr
-    assert "windows" not in refused.stderr
+    capsys.readouterr()
+    assert main([*words, "--draws", "200"]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and "windows" not in said.err
+    assert "made by an earlier version" in said.err and "Give another --out" in said.err
     assert before == {file.name: file.read_bytes() for file in run.iterdir() if file.is_file()}
-    opened = strata("report", run)
-    assert opened.returncode == 0, opened.stderr
+    assert main(["report", str(run)]) == 0, capsys.readouterr().err
     assert "first rule, which is withdrawn" in (run / "report.html").read_text()
     (run / "locations.parquet").unlink()
-    assert "has no locations.parquet" in strata("report", run).stderr
+    assert main(["report", str(run)]) == 2 and "has no locations.parquet" in capsys.readouterr().err
