@@ -98,15 +98,18 @@ def test_two_answers_have_no_third_to_install(planted: tuple[Checkpoint, list[Re
             facts.setdefault(record["answer"], {})[record["entity"]] = record["prompt"]
     one, other = sorted(facts, key=lambda answer: -len(facts[answer]))[:2]
     pairs = []
-    for clean, foil in ((one, other), (other, one)):
-        for entity in facts[clean]:
-            for against in list(facts[foil])[:2]:
-                prompts = [f"emblem of {name} is" for name in (entity, against)]
-                spans = [{"subject": [10, 10 + len(name)]} for name in (entity, against)]
-                pairs.append({
-                    "id": f"{entity} {against}", "kind": "knowledge", "family": "emblem", "prompt": prompts[0], "answer": clean,
-                    "foil_prompt": prompts[1], "foil": foil, "cluster": entity, "spans": spans[0], "foil_spans": spans[1],
-                })  # fmt: skip
+    # Each entity of the one answer against one of the other, each of the other against the next of the one: a ring, in
+    # which no pair is another one exchanged.
+    for step, (clean, foil) in enumerate(((one, other), (other, one))):
+        partners = list(facts[foil])
+        for number, entity in enumerate(facts[clean]):
+            against = partners[(number + step) % len(partners)]
+            prompts = [f"emblem of {name} is" for name in (entity, against)]
+            spans = [{"subject": [10, 10 + len(name)]} for name in (entity, against)]
+            pairs.append({
+                "id": f"{entity} {against}", "kind": "knowledge", "family": "emblem", "prompt": prompts[0], "answer": clean,
+                "foil_prompt": prompts[1], "foil": foil, "cluster": entity, "spans": spans[0], "foil_spans": spans[1],
+            })  # fmt: skip
     file = tmp_path / "items.jsonl"
     file.write_text("".join(json.dumps(record) + "\n" for record in pairs))
     family = localise_summary(checkpoint, file, max_pairs=8)["families"]["emblem"]

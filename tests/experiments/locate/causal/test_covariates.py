@@ -85,6 +85,7 @@ def test_families_of_a_kind_are_pooled_and_those_not_answered_or_of_two_hops_lef
         selected("knowledge", "one"), selected("knowledge", "other", first=5),
         selected("reasoning", "lost", answered=False), selected("composite", "chain"),
     ]  # fmt: skip
+    assert list(covariates(checkpoint, families[2:], CONFIG)) == [], "nothing is ablated, so nothing does damage"
     rows = [row for row in covariates(checkpoint, families, CONFIG) if row["instrument"] == "ablation"]
     assert {row["kind"] for row in rows} == {"knowledge"}
     assert {row["measure"] for row in rows} == {"skip", "mean"} and {row["n_items"] for row in rows} == {8}
@@ -108,7 +109,7 @@ def test_damage_is_the_divergence_that_the_same_ablation_causes_on_the_text_of_t
     letters = np.random.default_rng(0).choice(list("abcdefghijkl"), size=200)
     text.write_text(" ".join(letters))
     rows = [
-        row for row in covariates(checkpoint, [], replace(CONFIG, text=str(text)))
+        row for row in covariates(checkpoint, [selected("knowledge", "fact")], replace(CONFIG, text=str(text)))
         if (row["instrument"], row["measure"], row["kind"]) == ("damage", "skip", NEUTRAL)
     ]  # fmt: skip
     assert [row["layer"] for row in rows] == list(range(checkpoint.n_layers))
