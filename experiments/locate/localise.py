@@ -16,6 +16,7 @@ from strata.experiments.run_files import SUMMARY_SCHEMA
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 
+
 def localise_summary(checkpoint: Checkpoint, items: Path, *, seed: int = 0, max_pairs: int = 48) -> dict[str, Any]:
     """The causal part of `summary.json` for the items of a file: families, kinds, order and hypothesis."""
     from strata.experiments.locate.pipeline import ask

@@ -47,7 +47,9 @@ def whole(clause: str) -> bool:
 
 def test_a_kind_of_one_family_is_spoken_of_in_the_singular() -> None:
     why = [why_not_located(WhyNotLocated(code="too-few-pairs", families=families)) for families in (1, 2)]
-    assert why[0].startswith("its 1 family has too few pairs") and why[1].startswith("its 2 families have too few pairs")
+    assert why[0].startswith("its 1 family has too few pairs") and why[1].startswith(
+        "its 2 families have too few pairs"
+    )
 
 
 def test_every_reason_has_a_clause_of_its_own_with_and_without_numbers() -> None:

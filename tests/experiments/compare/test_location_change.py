@@ -83,7 +83,9 @@ def test_every_kind_is_told_from_its_own_families_and_locations() -> None:
     assert changes["reasoning"]["verdict"] == "deeper"
     assert changes["knowledge"]["reason"] == "not located in distilled"
     assert changes["composite"]["reason"] == "no family is placed in both models"
-    assert all(change["reason"] == "why" and change["verdict"] == "undetermined" for change in not_moved("why").values())
+    assert all(
+        change["reason"] == "why" and change["verdict"] == "undetermined" for change in not_moved("why").values()
+    )
 
 
 def test_depths_are_read_from_a_run_family_by_family() -> None:

@@ -10,7 +10,9 @@ ITEMS = [f"{family}:{number}" for family in ("sum", "order") for number in range
 
 
 def rows(answered: set[str], **reasons: str) -> list[dict[str, Any]]:
-    return [{"item": item, "answered": item in answered, "reason": reasons.get(item.replace(":", "_"))} for item in ITEMS]
+    return [
+        {"item": item, "answered": item in answered, "reason": reasons.get(item.replace(":", "_"))} for item in ITEMS
+    ]
 
 
 def test_the_same_items_are_eligible_everywhere_and_the_control_takes_none_away() -> None:

@@ -60,7 +60,9 @@ def test_an_unknown_family_is_refused_with_those_there_are(model: Checkpoint) ->
         questions_for(model, LocateConfig(families=("capitel",)))
 
 
-def test_pairs_of_unlike_length_are_matched_anew_and_counted_among_those_asked(model: Checkpoint, tmp_path: Path) -> None:
+def test_pairs_of_unlike_length_are_matched_anew_and_counted_among_those_asked(
+    model: Checkpoint, tmp_path: Path
+) -> None:
     """Two names of one token and two of two: each item is paired with one of the other length."""
     names = {"a": " 0", "b": " 1", "c d": " 0", "e f": " 1"}
     partner = {"a": "e f", "b": "c d", "c d": "b", "e f": "a"}
