@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from strata.experiments import schema_1
 from strata.experiments.probe.summary import PROBE_SCHEMA
 from strata.experiments.probe.tables import TABLES as PROBE_TABLES
 from strata.experiments.run_files import (
@@ -48,6 +49,8 @@ def finished_run(directory: Path) -> FinishedRun:
         raise StrataError(f"{directory} is not a run directory ({lacks})", _GIVE)
     manifest = read_manifest(directory)
     verb = manifest.get("verb")
+    if verb == "locate" and schema_1.is_first(manifest):
+        return _summarised(directory, manifest, schema_1.SCHEMA, schema_1.TABLES)
     if verb == "locate":
         return _summarised(directory, manifest, SUMMARY_SCHEMA, TABLES)
     if verb == "probe":

@@ -33,6 +33,7 @@ from strata.experiments.run_files import (
     read_manifest,
     read_object,
 )
+from strata.experiments.schema_1 import is_first
 from strata.experiments.tables import RUN_KEY
 from strata.probes.errors import DamagedError, StrataError
 from strata.probes.files import whole_file, write_whole
@@ -195,6 +196,11 @@ class RunDirectory:
         if not isinstance(before, dict):
             raise StrataError(
                 f"{self.path / MANIFEST} is damaged (no configuration)", "Delete the directory or give another --out"
+            )
+        if is_first(manifest):
+            raise StrataError(
+                f"{self.path} was made by an earlier version of Strata, with its first rule of where answers are made",
+                f"Give another --out to measure anew; strata report {self.path} still opens its page",
             )
         differences = list(_differences(before, identity))
         if differences:

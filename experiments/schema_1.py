@@ -1,4 +1,4 @@
-"""Under which names does a run of `strata.summary/1` hold what the code calls by the names of the literature?
+"""Under which names does a run of `strata.summary/1` hold what the code calls by the names of the literature, and is a run one?
 
 The keys of that schema stay as they are; the tables of runs that were made before version 0.2.0 hold the older names too.
 Nothing else in the project knows them.
@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 SCHEMA = "strata.summary/1"
+TABLES = ("behaviour", "profiles", "emergence", "probes", "curves", "locations")
+"""What a finished `locate` of that schema holds."""
 KEYS = {
     "excluded": "left_out",
     "a weak pair: clean and corrupted run differ by less than 1 logit":
@@ -20,6 +22,15 @@ KEYS = {
 _OLDER = {"interchange": "patching", "removal": "ablation", "norm_matched": "norm_matched_noise"}
 """Instrument or measure in a table of an older run: its name now. A window follows behind a dot."""
 _COLUMNS = ("instrument", "measure")
+_ONLY_THEN = "windows"
+"""Setting of `locate` that decided numbers of the first rule and of no later one."""
+
+
+def is_first(manifest: Mapping[str, Any]) -> bool:
+    """Whether a manifest is that of a run, or of a comparison of runs, with a summary of this schema."""
+    config = manifest.get("config")
+    of_locate = config.get("locate", config) if isinstance(config, Mapping) else None
+    return isinstance(of_locate, Mapping) and _ONLY_THEN in of_locate
 
 
 def as_read(content: Mapping[str, Any]) -> dict[str, Any]:

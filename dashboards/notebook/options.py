@@ -36,7 +36,6 @@ class MeasuringOptions(TypedDict, total=False):
     lens_maps: int
     causal_map: str
     pairs: int
-    windows: tuple[int, ...]
     damage_texts: int
 
 

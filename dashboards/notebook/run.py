@@ -140,7 +140,7 @@ def load_run(directory: str | Path) -> Run:
     ...                      quick=True)
     >>> run = strata.load_run("runs/first")
     >>> run.tables
-    ('behaviour', 'profiles', 'emergence', 'probes', 'curves', 'locations')
+    ('behaviour', 'profiles', 'emergence', 'probes', 'curves', 'locations', 'windows', 'places')
     >>> run.to_pandas("behaviour")[["item", "answered"]].shape
     (6, 2)
     >>> run.summary["kinds"]["knowledge"]["items"]

@@ -52,12 +52,13 @@ class Sentence:
 
 
 def sentences(localisation: Localisation) -> list[Sentence]:
-    """Knowledge and reasoning (every kind where neither was asked), their order where both were, then the hypothesis."""
+    """Knowledge and reasoning (every kind where neither was asked), then their order and the hypothesis where both were."""
     kinds = localisation.kinds
     asked = [kind for kind in ORDERED_KINDS if kind in kinds] or list(kinds)
     told = [kind_sentence(kind, kinds[kind], localisation.families) for kind in asked]
-    if set(ORDERED_KINDS) <= set(kinds):
-        told.append(order_sentence(localisation.order, _spans(localisation)))
+    if not set(ORDERED_KINDS) <= set(kinds):
+        return told
+    told.append(order_sentence(localisation.order, _spans(localisation)))
     return told + [hypothesis_sentence(hypothesis) for hypothesis in localisation.hypothesis]
 
 

@@ -67,6 +67,9 @@ def why_not_located(why: WhyNotLocated) -> str:
             return "no such item was asked"
         case "no-family-answered":
             return "none of its families is answered above chance"
+        case "too-few-pairs":
+            has = "has" if why.families == 1 else "have"
+            return f"its {families} {has} too few pairs answered on both sides, or pairs of too few entities"
         case "no-role-testable":
             return f"in none of its {families} can it be tested what brings the answer: too few pairs, or too few entities that share an answer"
         case "too-few-placed":

@@ -16,8 +16,6 @@ from strata.experiments.schema_1 import SCHEMA as FIRST_SCHEMA
 from strata.experiments.schema_1 import as_read, rows_as_read, spellings
 from strata.probes.errors import StrataError
 
-SUMMARY_SCHEMAS = tuple(dict.fromkeys(("strata.summary/2", SUMMARY_SCHEMA, FIRST_SCHEMA)))
-"""The newest first; of the first one everything is read but its places."""
 Json = dict[str, Any]
 Rows = list[dict[str, Any]]
 
@@ -82,7 +80,7 @@ def check_whole(run_dir: Path, manifest: Json | None, summary: Json | None) -> N
     """Raises StrataError when a file isn't what the run wrote, or is of a schema that this version doesn't read."""
     for name, content, schemas in (
         ("manifest.json", manifest, (MANIFEST_SCHEMA,)),
-        ("summary.json", summary, SUMMARY_SCHEMAS),
+        ("summary.json", summary, (SUMMARY_SCHEMA, FIRST_SCHEMA)),  # of the first one all but its places
     ):
         if content is not None and content.get("schema", schemas[0]) not in schemas:
             raise StrataError(

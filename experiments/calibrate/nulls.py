@@ -97,7 +97,7 @@ def _loud_model(null: Null, rng: Random, vocabulary: Sequence[str]) -> Any:
     settings = written_as.config(rng.choice(get_args(written_as.Architecture)), layout, n_layers, vocabulary)
     if settings.model_type == "llama":
         settings.rope_parameters = {"rope_type": "default", "rope_theta": 10_000.0}
-    model = AutoModelForCausalLM.from_config(settings, dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_config(settings, dtype=torch.float32, trust_remote_code=False).eval()
     generator = torch.Generator().manual_seed(null.seed)
     gain = rng.choice([1.0, 1.7, 2.5])
     with torch.no_grad():

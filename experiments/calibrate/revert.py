@@ -56,8 +56,10 @@ class _Asked:
     def __init__(self, files: PlantedFiles) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        self.model: Any = AutoModelForCausalLM.from_pretrained(files.checkpoint, dtype=torch.float32).eval()
-        tokenizer = AutoTokenizer.from_pretrained(files.checkpoint)
+        self.model: Any = AutoModelForCausalLM.from_pretrained(
+            files.checkpoint, dtype=torch.float32, trust_remote_code=False
+        ).eval()
+        tokenizer = AutoTokenizer.from_pretrained(files.checkpoint, trust_remote_code=False)
         self.records, asked = [], Counter[str]()
         for record in map(json.loads, files.items.read_text(encoding="utf-8").splitlines()):
             asked[record["family"]] += 1

@@ -17,7 +17,7 @@ from strata.probes.statistics.bootstrap import cluster_bootstrap
 
 KEPT = (("lens.logit", "answer_logprob"), ("lens.logit", "logit_difference"))
 """Readings of the lens that are compared; of the interventions all are."""
-_CAUSAL = ("patching", "ablation")
+_CAUSAL = "patching"
 READING = ("instrument", "measure", "component", "position")
 """What tells one reading of a model's layers from another."""
 
@@ -80,7 +80,7 @@ def axis_of(reading: tuple[str, ...]) -> str:
 
 def readings_by_item(table: pa.Table) -> dict[tuple[str, ...], dict[str, Float[np.ndarray, " layer"]]]:
     """Reading → item → values by layer, of the readings that are compared."""
-    wanted = pc.is_in(table["instrument"], pa.array(_CAUSAL))
+    wanted = pc.equal(table["instrument"], _CAUSAL)
     for instrument, measure in KEPT:
         wanted = pc.or_(wanted, pc.and_(pc.equal(table["instrument"], instrument), pc.equal(table["measure"], measure)))
     frame = table.filter(wanted).select([*READING, "item", "layer", "value"])

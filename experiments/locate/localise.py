@@ -12,10 +12,9 @@ from strata.experiments.locate.causal.localisation import Localised, localise
 from strata.experiments.locate.causal.pair_selection import SelectedFamily
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.questions import questions_for
+from strata.experiments.run_files import SUMMARY_SCHEMA
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
-
-SUMMARY = "strata.summary/2"
 
 
 def localise_summary(checkpoint: Checkpoint, items: Path, *, seed: int = 0, max_pairs: int = 48) -> dict[str, Any]:
@@ -34,7 +33,7 @@ def localise_summary(checkpoint: Checkpoint, items: Path, *, seed: int = 0, max_
         checkpoint, TorchHooks(checkpoint), questions.encoded, behaviour, measure,
         most_pairs=max_pairs, seed=seed, beside=False,
     )  # fmt: skip
-    return {"schema": SUMMARY, "n_layers": checkpoint.n_layers, "seed": seed} | causal_fields(localised)
+    return {"schema": SUMMARY_SCHEMA, "n_layers": checkpoint.n_layers, "seed": seed} | causal_fields(localised)
 
 
 def causal_fields(localised: Localised) -> dict[str, Any]:

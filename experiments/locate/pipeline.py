@@ -266,6 +266,11 @@ def _describe(run: RunDirectory, checkpoint: Checkpoint, questions: Questions, o
     }
     for caveat in checkpoint.caveats:
         run.warn(caveat)
+    if questions.rematched:
+        were = "1 item was" if questions.rematched == 1 else f"{questions.rematched} items were"
+        run.warn(
+            f"{were} given another counterfactual prompt of the same number of tokens: only such prompts can be swapped"
+        )
     run.save()
     if not run.finished("items.jsonl"):
         with run.writing("items.jsonl"):

@@ -37,7 +37,7 @@ class Questions:
     prompt_prefix: str = ""
     """Text that stands before every prompt; empty for raw ones."""
     rematched: int = 0
-    """Pairs of a file whose second prompt was replaced by another row's, since it had another number of tokens."""
+    """Items asked whose counterfactual prompt was replaced by another row's, since it had another number of tokens."""
 
     @property
     def counted_reasons(self) -> dict[str, int]:
@@ -53,10 +53,10 @@ class Questions:
 def questions_for(checkpoint: Checkpoint, config: LocateConfig, source: Source | None = None) -> Questions:
     """The items of a file, those at hand, or without either the built-in families', under this checkpoint's tokenizer.
 
-    Framed as `config` says; pairs of a file's rows that differ in length are matched anew. Raises StrataError for a bad file, an unknown family, a chat without a template, or when
-    no item is left.
+    Framed as `config` says; pairs of a file's rows that differ in length are matched anew. Raises StrataError for a bad file,
+    an unknown family, a chat without a template, or when no item is left.
     """
-    rematched = 0
+    rematched: set[str] = set()
     if source is None:
         items = build_items(
             chosen(config.families),
@@ -68,7 +68,7 @@ def questions_for(checkpoint: Checkpoint, config: LocateConfig, source: Source |
     else:
         given = read_items(source) if isinstance(source, Path) else checked_items(source)
         items = with_equal_lengths(given, token_length(checkpoint))
-        rematched = sum(item is not before for item, before in zip(items, given, strict=True))
+        rematched = {item.id for item, before in zip(items, given, strict=True) if item is not before}
     limited = config.limit is not None and config.limit < len(items)
     if limited:
         items = _spread(items, config.limit or 0)
@@ -85,7 +85,10 @@ def questions_for(checkpoint: Checkpoint, config: LocateConfig, source: Source |
             f"No item is left to ask {where} ({reasons or 'there were none'})",
             "Choose other families, or items that fit this model's tokenizer and context",
         )
-    return Questions(tuple(items), tuple(encoded), excluded, items_sha256(items), limited, prompt_prefix, rematched)
+    return Questions(
+        tuple(items), tuple(encoded), excluded, items_sha256(items), limited, prompt_prefix,
+        sum(item.id in rematched for item in items),
+    )  # fmt: skip
 
 
 def entity_of(item: Item) -> str:

@@ -22,7 +22,8 @@ NotLocated = Literal[
     "no-interventions",
     "not-asked",  # no item of the kind
     "no-family-answered",
-    "no-role-testable",  # families, none of which has answers shared by entities
+    "too-few-pairs",  # families, none of which has enough pairs of enough entities
+    "no-role-testable",  # families, none of which has enough pairs and answers shared by entities
     "too-few-placed",  # placed of testable families
     "families-disagree",  # placed families in different cells or far apart
 ]

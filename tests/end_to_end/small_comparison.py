@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from planted_models import Planted
+from planted_models.pairs import write_planted_pair
 
-from strata.experiments.calibrate.facts_and_sums import Planted
-from strata.experiments.calibrate.facts_and_sums.pairs import write_planted_pair
 from strata.experiments.compare import CompareConfig, Specs, compare
 from strata.experiments.locate.config import LocateConfig
 from strata.probes.checkpoints.open import open_checkpoint

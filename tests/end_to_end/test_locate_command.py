@@ -54,7 +54,7 @@ def run(checkpoint: Path, items: Path, tmp_path_factory: pytest.TempPathFactory)
     out = tmp_path_factory.mktemp("runs") / "first"
     done = strata("locate", checkpoint, "--items", items, "--out", out, *FAST)
     assert done.returncode == 0, done.stderr
-    assert "Order: undetermined" in done.stdout and "report.html" in done.stdout
+    assert "The order of knowledge and reasoning is undetermined: " in done.stdout and "report.html" in done.stdout
     return out
 
 
@@ -65,7 +65,7 @@ def test_a_local_word_level_checkpoint_with_its_own_items_gives_a_whole_run(run:
     assert manifest["status"] == "done" and manifest["items"]["n"] == len(small_items())
     assert all(test["passed"] for test in manifest["self_tests"]) and len(manifest["self_tests"]) >= 5
     summary = json.loads((run / "summary.json").read_text())
-    assert summary["schema"] == "strata.summary/1" and summary["order"]["verdict"] == "undetermined"
+    assert summary["schema"] == "strata.summary/2" and summary["order"]["verdict"] == "undetermined"
     assert all(kind["located"] is None for kind in summary["kinds"].values())
     assert (run / "report.html").stat().st_size < 6_000_000 and not (run / "activations").exists()
 
@@ -213,7 +213,7 @@ def test_json_is_one_object_on_stdout_with_nothing_beside_it(run: Path, checkpoi
     done = strata("locate", checkpoint, "--items", items, "--out", run, *FAST, "--json")
     assert done.returncode == 0
     summary = json.loads(done.stdout)
-    assert summary["schema"] == "strata.summary/1" and summary["report"].endswith("report.html")
+    assert summary["schema"] == "strata.summary/2" and summary["report"].endswith("report.html")
 
 
 def test_the_page_is_rebuilt_from_the_tables_alone(run: Path) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import torch
+from planted_models import Planted, write_planted
 
-from strata.experiments.calibrate.facts_and_sums import Planted, write_planted
 from strata.experiments.locate import locate
 from strata.experiments.locate.config import LocateConfig
 from strata.probes.checkpoints.open import open_checkpoint, randomly_initialised
@@ -71,7 +71,10 @@ def test_the_planted_blocks_and_their_order_are_found(
 
 def test_every_locus_has_its_role(planted: Planted, planted_run: tuple[Path, dict[str, Any]]) -> None:
     families = planted_run[1]["families"]
-    roles = {name: [(l["cell"], l["carrying"], l["role"]) for l in families[name]["loci"]] for name in ("fact", "sum")}
+    roles = {
+        name: [(locus["cell"], locus["carrying"], locus["role"]) for locus in families[name]["loci"]]
+        for name in ("fact", "sum")
+    }
     assert roles["fact"] == [
         ("enrich", [planted.retrieval], "makes"), ("move", [planted.mover], "relays"),
     ]  # fmt: skip
@@ -97,7 +100,7 @@ def test_the_decoy_that_nothing_reads_gets_no_effect(
         == ("patching", "gained", "mlp_out", "fact", "subject")
     }
     assert planted.decoy is not None
-    assert abs(gained[planted.decoy]) < 0.1 < 0.9 < gained[planted.retrieval]
+    assert abs(gained[planted.decoy]) < 0.1 and gained[planted.retrieval] > 0.9
 
 
 def test_every_number_of_the_verdict_has_its_table_row(planted_run: tuple[Path, dict[str, Any]]) -> None:
@@ -108,7 +111,11 @@ def test_every_number_of_the_verdict_has_its_table_row(planted_run: tuple[Path, 
     for kind, family in (("knowledge", "fact"), ("reasoning", "sum")):
         row = next(r for r in locations if (r["kind"], r["family"], r["instrument"]) == (kind, None, "patching"))
         place = summary["kinds"][kind]["located"]
-        assert (row["layer"], row["depth"], row["measure"]) == (place["layer"], place["depth"], f"makes.{place['cell']}")
+        assert (row["layer"], row["depth"], row["measure"]) == (
+            place["layer"],
+            place["depth"],
+            f"makes.{place['cell']}",
+        )
         said = summary["families"][family]
         drawn = [r for r in places if r["family"] == family and r["threshold"] == 0.1 and r["cell"] == place["cell"]]
         assert len(drawn) == round(said["place"]["support"] * summary["causal"]["draws"])

@@ -160,7 +160,8 @@ def test_a_notebook_shows_verdict_kinds_and_page_with_foreign_text_escaped(
         assert "<i>tiny" not in shown and "&lt;i&gt;tiny" in shown
         assert all(f"<td>{kind}</td>" in shown for kind in ("knowledge", "reasoning"))
     assert 'href="python/report.html"' in made._repr_html_()
-    assert "Retrieval and reasoning were not looked for" in made._repr_html_()
+    for kind in ("Knowledge", "Reasoning"):
+        assert f"{kind} was not looked for: no intervention was made" in made._repr_html_()
     assert "is undetermined here" in pair._repr_html_()
 
 

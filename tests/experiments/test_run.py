@@ -53,6 +53,17 @@ def test_only_what_differs_inside_a_setting_is_told(tmp_path: Path) -> None:
     assert len(str(refused.value)) < 500
 
 
+def test_a_run_of_the_first_rule_is_refused_in_one_sentence_and_left_alone(tmp_path: Path) -> None:
+    """As earlier versions recorded it: no option that differs today is told, since none of them would help."""
+    opened(tmp_path, windows=(1, 3), pairs=18).close("done")
+    before = (tmp_path / "manifest.json").read_bytes()
+    with pytest.raises(StrataError, match=r"made by an earlier version .* first rule .*Give another --out") as refused:
+        opened(tmp_path, pairs=48)
+    assert "windows" not in str(refused.value) and "there," not in str(refused.value)
+    assert f"strata report {tmp_path}" in str(refused.value)
+    assert (tmp_path / "manifest.json").read_bytes() == before
+
+
 def test_a_directory_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(StrataError, match=r"thesis\.tex"):

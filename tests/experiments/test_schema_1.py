@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from strata.experiments.schema_1 import KEYS, as_read, rows_as_read, spellings
+from strata.experiments.schema_1 import KEYS, as_read, is_first, rows_as_read, spellings
 
 
 def test_keys_and_counted_reasons_get_todays_names_and_nothing_else_changes() -> None:
@@ -28,3 +28,10 @@ def test_rows_of_older_tables_get_todays_names_windows_included(today: str) -> N
         {"instrument": today, "measure": "mean.window3", "kind": older},
         {"instrument": today, "measure": None},
     ]
+
+
+def test_a_run_of_the_first_rule_is_known_by_a_setting_that_decides_nothing_any_more() -> None:
+    runs = ({"seed": 0, "windows": []}, {"locate": {"seed": 0, "windows": [3]}, "swap_pairs": 24})
+    assert all(is_first({"config": config}) for config in runs)
+    later = ({"seed": 0, "pairs": 48}, {"locate": {"seed": 0}, "windows": [3]}, None)
+    assert not any(is_first({"config": config}) for config in later) and not is_first({})

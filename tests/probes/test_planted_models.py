@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 import torch
+from planted_models import Planted, write_planted
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from strata.experiments.calibrate.facts_and_sums import Planted, write_planted
 from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.jsonl import read_items
 from strata.probes.checkpoints.open import open_checkpoint

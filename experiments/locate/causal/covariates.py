@@ -39,11 +39,15 @@ _METHOD = "ratio of cluster means; cluster bootstrap, {} draws, 95%"
 def covariates(
     checkpoint: Checkpoint, selected: Sequence[SelectedFamily], config: LocateConfig, *, progress: Progress = silent
 ) -> Iterator[Row]:
-    """Rows of the curves table by kind: drop of the logit difference by block, over pairs of its families, and the damage."""
+    """Rows of the curves table by kind: drop of the logit difference by block, over pairs of its families, and the damage.
+
+    None where there is no pair: damage stands beside a drop. Raises StrataError for a `--text` that is too short.
+    """
     if config.causal_map not in _PAIRS:
         return
     ablations = _ALL if config.causal_map == "full" else ABLATIONS
     most = _PAIRS[config.causal_map]
+    dropped = False
     for kind in KINDS:
         members = [
             family for family in selected if family.pairs.kind == kind and family.answered and kind != "composite"
@@ -51,8 +55,10 @@ def covariates(
         pairs = [pair for family in members for pair in family.pairs.pairs[:most]]
         entities = [entity for family in members for entity in family.pairs.entities[:most]]
         if pairs:
+            dropped = True
             yield from _dropped(checkpoint, kind, pairs, entities, _donors(members), ablations, config, progress)
-    yield from _damaged(checkpoint, ablations, config, progress)
+    if dropped:
+        yield from _damaged(checkpoint, ablations, config, progress)
 
 
 def _donors(members: Sequence[SelectedFamily]) -> list[Pair]:

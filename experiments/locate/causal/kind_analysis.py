@@ -50,7 +50,8 @@ def _why_not(answered: Families, testable: Families, placed: Families, asked: bo
     if not answered:
         return WhyNotLocated(code="no-family-answered")
     if not testable:
-        return WhyNotLocated(code="no-role-testable", families=len(answered))
+        measured = any(family.result.cells for family in answered)
+        return WhyNotLocated(code="no-role-testable" if measured else "too-few-pairs", families=len(answered))
     if len(placed) < needed:
         return WhyNotLocated(code="too-few-placed", families=len(testable), placed=len(placed), needed=needed)
     if len(agreeing(placed)) < needed:

@@ -42,7 +42,6 @@ from strata.probes.progress import Progress, silent
 from strata.probes.store import ActivationStore
 
 Row = dict[str, Any]
-_FEWEST_TOKENS = 16
 
 
 @dataclass(frozen=True)
@@ -127,6 +126,7 @@ def _measured(
     if kept is not None:
         return kept
     tokens = tokens_a_batch(None, checkpoint.device, BATCH_TOKENS)
+    shortest = min(pair.reach for pair in family.pairs.pairs)
     while True:
         try:
             measured = measure_family(checkpoint, family.pairs, effort=effort, seed=config.seed, tokens=tokens)
@@ -134,7 +134,7 @@ def _measured(
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            if tokens <= _FEWEST_TOKENS:
+            if tokens < 2 * shortest:  # every batch was a single pair
                 raise DoesNotFitError(
                     f"Interventions on a single pair of {family.pairs.name} do not fit into memory",
                     "Use --dtype bfloat16, --causal-map none, or a smaller model",

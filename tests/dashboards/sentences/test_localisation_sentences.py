@@ -45,6 +45,13 @@ def whole(clause: str) -> bool:
     return bool(re.match(r"[a-z0-9]", clause)) and not clause.endswith((".", ",", ";")) and "None" not in clause
 
 
+def test_a_kind_of_one_family_is_spoken_of_in_the_singular() -> None:
+    why = [why_not_located(WhyNotLocated(code="too-few-pairs", families=families)) for families in (1, 2)]
+    assert why[0].startswith("its 1 family has too few pairs") and why[1].startswith(
+        "its 2 families have too few pairs"
+    )
+
+
 def test_every_reason_has_a_clause_of_its_own_with_and_without_numbers() -> None:
     placed = {c: WhyNotPlaced(code=c) for c in get_args(NotPlaced)}
     located = {c: WhyNotLocated(code=c) for c in get_args(NotLocated)}

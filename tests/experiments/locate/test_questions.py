@@ -58,3 +58,26 @@ def test_items_that_cannot_be_asked_are_counted_by_reason(model: Checkpoint, tmp
 def test_an_unknown_family_is_refused_with_those_there_are(model: Checkpoint) -> None:
     with pytest.raises(StrataError, match=r"'capitel'.*capital"):
         questions_for(model, LocateConfig(families=("capitel",)))
+
+
+def test_pairs_of_unlike_length_are_matched_anew_and_counted_among_those_asked(
+    model: Checkpoint, tmp_path: Path
+) -> None:
+    """Two names of one token and two of two: each item is paired with one of the other length."""
+    names = {"a": " 0", "b": " 1", "c d": " 0", "e f": " 1"}
+    partner = {"a": "e f", "b": "c d", "c d": "b", "e f": "a"}
+    records = [
+        {
+            "id": name, "kind": "knowledge", "family": "names", "prompt": f"the {name} is", "answer": answer, "cluster": name,
+            "foil_prompt": f"the {partner[name]} is", "foil": names[partner[name]],
+        }
+        for name, answer in names.items()
+    ]  # fmt: skip
+    file = write_items(tmp_path / "names.jsonl", records)
+    questions = questions_for(model, LocateConfig(positions=("last",)), file)
+    assert questions.rematched == 4 and all(encoded.aligned for encoded in questions.encoded)
+    assert {item.id: item.foil_prompt for item in questions.items} == {
+        "a": "the b is", "b": "the a is", "c d": "the e f is", "e f": "the c d is",
+    }  # fmt: skip
+    assert questions_for(model, LocateConfig(positions=("last",), limit=1), file).rematched == 1
+    assert questions_for(model, LocateConfig(), write_items(tmp_path / "items.jsonl")).rematched == 0

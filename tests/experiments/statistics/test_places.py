@@ -76,7 +76,9 @@ def test_the_threshold_decides_what_codes() -> None:
 def test_an_interval_is_of_the_draws_in_which_the_cell_makes() -> None:
     enrich, move = CELLS.index("enrich"), CELLS.index("move")
     draws = PlaceDraws(
-        np.array([enrich] * 95 + [move] * 5), np.array([3] * 90 + [2] * 5 + [9] * 5), np.array([4] * 90 + [6] * 5 + [9] * 5)
+        np.array([enrich] * 95 + [move] * 5),
+        np.array([3] * 90 + [2] * 5 + [9] * 5),
+        np.array([4] * 90 + [6] * 5 + [9] * 5),
     )
     assert interval_of(draws, "enrich", 3, 4, level=0.95, stretch=1.0) == (2, 6)
     assert interval_of(draws, "enrich", 3, 4, level=0.95, stretch=1.5) == (2, 7)
@@ -84,7 +86,10 @@ def test_an_interval_is_of_the_draws_in_which_the_cell_makes() -> None:
 
 def mixture(*places: tuple[str, int, int]) -> Mixture:
     return Mixture(
-        tuple(PlaceDraws(np.full(50, CELLS.index(cell)), np.full(50, first), np.full(50, last)) for cell, first, last in places)
+        tuple(
+            PlaceDraws(np.full(50, CELLS.index(cell)), np.full(50, first), np.full(50, last))
+            for cell, first, last in places
+        )
     )
 
 

@@ -19,7 +19,9 @@ from strata.experiments.statistics.window_effects import Window, WindowEffects, 
 ALL = tuple((first, last) for first in range(6) for last in range(first, 6))
 
 
-def additive(by_block: np.ndarray, windows: tuple[Window, ...] = ALL, clusters: np.ndarray | None = None) -> WindowEffects:
+def additive(
+    by_block: np.ndarray, windows: tuple[Window, ...] = ALL, clusters: np.ndarray | None = None
+) -> WindowEffects:
     """Pairs whose shift is the sum over the blocks of a window; the difference is the sum over all blocks."""
     shift = np.stack([by_block[:, first : last + 1].sum(axis=1) for first, last in windows], axis=1)
     codes = np.arange(len(by_block)) if clusters is None else clusters

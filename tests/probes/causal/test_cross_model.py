@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 from plain_interventions import REFERENCED, mixed_pairs, pair_of, plain
+from planted_models.pairs import write_planted_pair
+from planted_models.planted import Planted
 from tiny_models import tiny_checkpoint
 from torch import Tensor
 
-from strata.experiments.calibrate.facts_and_sums.pairs import write_planted_pair
-from strata.experiments.calibrate.facts_and_sums.planted import Planted
 from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.jsonl import read_items
 from strata.probes.causal import cross_model

@@ -59,7 +59,9 @@ def needed_together(*blocks: int) -> Effect:
 
 @pytest.mark.parametrize("n_layers", [5, 12, 24, 30, 48])
 @pytest.mark.parametrize("form", [additive, copies, needed_together])
-def test_the_loci_of_one_two_and_three_blocks_are_those_of_all_windows(form: Callable[..., Effect], n_layers: int) -> None:
+def test_the_loci_of_one_two_and_three_blocks_are_those_of_all_windows(
+    form: Callable[..., Effect], n_layers: int
+) -> None:
     rng = np.random.default_rng(n_layers)
     everywhere = [(a, b) for a in range(n_layers) for b in range(a, n_layers)]
     for n_blocks in (1, 2, 3):
@@ -75,7 +77,10 @@ def test_the_loci_of_one_two_and_three_blocks_are_those_of_all_windows(form: Cal
 
 def test_a_place_that_is_spread_is_found_within_a_block_from_few_windows() -> None:
     n_layers = 30
-    effect: Effect = lambda first, last: max(0, min(last, 11) - max(first, 1) + 1) / 11
+
+    def effect(first: int, last: int) -> float:
+        return max(0, min(last, 11) - max(first, 1) + 1) / 11
+
     known = searched(effect, n_layers, first=1)
     widths = [last - first + 1 for first, last in loci(known, 1, n_layers)]
     assert min(widths) == 9 and len(known) < 120

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from safetensors.torch import load_file, save_file
 
-from strata.experiments.calibrate.facts_and_sums.planted import Planted, write_planted
-from strata.experiments.calibrate.facts_and_sums.words import ADDENDS, RELATIONS, SUBJECTS, VALUES
+from planted_models.planted import Planted, write_planted
+from planted_models.words import ADDENDS, RELATIONS, SUBJECTS, VALUES
 
 _LOOKUPS = {"knowledge": len(SUBJECTS) * (len(RELATIONS) - 1), "reasoning": len(VALUES) * len(ADDENDS)}
 _NEURONS_A_LOOKUP = 2

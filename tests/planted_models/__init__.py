@@ -1,5 +1,5 @@
 """A planted model of one relation table and one operation, with chained questions, in which a single table can be changed."""
 
-from strata.experiments.calibrate.facts_and_sums.planted import Planted, write_planted
+from planted_models.planted import Planted, write_planted
 
 __all__ = ["Planted", "write_planted"]

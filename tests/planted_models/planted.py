@@ -14,9 +14,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from strata.experiments.calibrate.architectures import config, state_dict, tokenizer, turned, write_checkpoint
-from strata.experiments.calibrate.facts_and_sums.questions import questions
-from strata.experiments.calibrate.facts_and_sums.words import (
+from planted_models.questions import questions
+from planted_models.words import (
     ADDENDS,
     IDS,
     OPERATIONS,
@@ -28,6 +27,7 @@ from strata.experiments.calibrate.facts_and_sums.words import (
     added,
     facts,
 )
+from strata.experiments.calibrate.architectures import config, state_dict, tokenizer, turned, write_checkpoint
 from strata.experiments.calibrate.wiring import ANCHOR, Block, Head, Layout, Lookup, filler_block, write_block
 
 LAYOUT = Layout(

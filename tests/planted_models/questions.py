@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from strata.experiments.calibrate.facts_and_sums.words import ADDENDS, RELATIONS, SUBJECTS, VALUES, Facts, added
+from planted_models.words import ADDENDS, RELATIONS, SUBJECTS, VALUES, Facts, added
 
 CHOICES = tuple(f" {value}" for value in VALUES)
 _KNOWN_FRAMES = {"plain": "{relation} of {subject} is", "tell": "tell the {relation} of {subject} : it is"}

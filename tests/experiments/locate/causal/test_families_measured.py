@@ -1,0 +1,118 @@
+"""A family is measured once, in batches that fit: what is kept is read back, and memory that runs out makes them smaller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from strata.experiments.locate.causal import stage
+from strata.experiments.locate.causal.family_analysis import FamilyPairs
+from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
+from strata.experiments.locate.causal.family_programme import Effort
+from strata.experiments.locate.causal.pair_selection import SelectedFamily
+from strata.experiments.locate.causal.stage import kept_family
+from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.kept import effects_store
+from strata.experiments.run import RunDirectory
+from strata.probes.backends.recording import Recording, record
+from strata.probes.causal.pairs import Pair
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import DoesNotFitError
+from strata.probes.prompts import Prompt
+
+PAIRS, LENGTH, DIFFERS = 12, 9, 4
+CONFIG = LocateConfig(pairs=PAIRS)
+
+
+def pair_of(number: int) -> Pair:
+    ids = torch.randint(5, 40, (LENGTH,), generator=torch.Generator().manual_seed(number)).tolist()
+    other = [*ids[:DIFFERS], 41 + number, *ids[DIFFERS + 1 :]]
+    positions = {"subject": DIFFERS, "last": LENGTH - 1}
+    clean, foil = (Prompt(f"p{number}", tuple(tokens), positions) for tokens in (ids, other))
+    return Pair(f"p{number}", clean, foil, 7 + number % 4, 20 + number % 4, "one")
+
+
+@pytest.fixture
+def family() -> SelectedFamily:
+    pairs = tuple(pair_of(number) for number in range(PAIRS))
+    inputs = tuple(frozenset({(pair.clean.ids[DIFFERS],), (pair.foil.ids[DIFFERS],)}) for pair in pairs)
+    entities = tuple(pair.key for pair in pairs)
+    of_family = FamilyPairs("one", "knowledge", pairs, entities, inputs, "subject", True, PAIRS, 1.0)
+    return SelectedFamily(of_family, (), True, {})
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[RunDirectory]:
+    directory = RunDirectory(tmp_path / "run", verb="locate", command=(), identity={})
+    yield directory
+    directory.close("stopped")
+
+
+def measured(
+    run: RunDirectory, checkpoint: Checkpoint, family: SelectedFamily, name: str = "whole"
+) -> FamilyMeasurements:
+    store = effects_store(run.path / name, run.run_id)
+    return stage._measured(run, checkpoint, CONFIG, store, family, Effort(PAIRS))
+
+
+def fits(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which no more than `most` prompts can be recorded together."""
+
+    def limited(checkpoint: Checkpoint, prompts: Sequence[Prompt], **options: Any) -> Recording:
+        if len(prompts) > most:
+            raise torch.OutOfMemoryError("there is no more")
+        return record(checkpoint, prompts, **options)
+
+    monkeypatch.setattr("strata.probes.backends.runs.record", limited)
+
+
+def test_memory_that_runs_out_makes_batches_smaller_and_leaves_the_numbers(
+    run: RunDirectory, tiny_models: Any, family: SelectedFamily, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = tiny_models("llama")
+    whole = measured(run, checkpoint, family).as_tensors()
+    assert run.manifest["warnings"] == []
+    fits(2, monkeypatch)
+    smaller = measured(run, checkpoint, family, "smaller").as_tensors()
+    assert any("Memory ran out in the interventions on one" in warning for warning in run.manifest["warnings"])
+    assert smaller.keys() == whole.keys() and any(name.startswith("effects/") for name in whole)
+    for name, values in whole.items():
+        torch.testing.assert_close(smaller[name], values, atol=2e-5, rtol=1e-4, equal_nan=True, msg=lambda text, name=name: f"{name}: {text}")  # fmt: skip
+
+
+def test_a_single_pair_that_does_not_fit_is_said_with_a_remedy(
+    run: RunDirectory, tiny_models: Any, family: SelectedFamily, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits(0, monkeypatch)
+    with pytest.raises(DoesNotFitError, match=r"a single pair of one do not fit.*--dtype bfloat16"):
+        measured(run, tiny_models("llama"), family)
+    assert kept_family(effects_store(run.path / "whole", run.run_id), family, 3) is None
+    fits(1, monkeypatch)
+    assert measured(run, tiny_models("llama"), family).keys == [f"p{number}" for number in range(PAIRS)]
+
+
+def test_other_errors_are_not_taken_for_memory(
+    run: RunDirectory, tiny_models: Any, family: SelectedFamily, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(stage, "measure_family", broken)
+    with pytest.raises(RuntimeError, match="something else"):
+        measured(run, tiny_models("llama"), family)
+
+
+def test_what_was_measured_is_read_back_and_not_measured_again(
+    run: RunDirectory, tiny_models: Any, family: SelectedFamily, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = tiny_models("llama")
+    first = measured(run, checkpoint, family)
+    monkeypatch.setattr(stage, "measure_family", None)
+    again = measured(run, checkpoint, family)
+    assert again.keys == first.keys and again.looks == first.looks
+    for name, values in first.as_tensors().items():
+        assert torch.equal(again.as_tensors()[name].nan_to_num(), values.nan_to_num()), name
