@@ -200,15 +200,15 @@ def _contradictions(run: RunDirectory, kind: str, summary: Mapping[str, Any]) ->
     first, last = located["interval"]
     for name, verb in (("probe", "decodable"), ("lens", "readable")):
         onset = summary["instruments"][name]["onset"]
-        stream = None if onset is None else onset["layer"]
-        if stream is None:
+        if onset is None or onset["layer"] is None or onset["interval"] is None:
             continue
-        if stream > last + 1:
+        stream, (low, high) = onset["layer"], onset["interval"]
+        if low > last + 1:
             run.warn(
                 f"{kind.capitalize()} answers are made in blocks {first} to {last}, but at the last position they are {verb} only "
                 f"from stream {stream} on: between them the answer is moved or rewritten"
             )
-        elif stream < first:
+        elif high is not None and high < first:
             run.warn(
                 f"{kind.capitalize()} answers are made in blocks {first} to {last}, but {verb} from stream {stream} on: an earlier "
                 "copy that these blocks don't need, or something that goes with the answer"
