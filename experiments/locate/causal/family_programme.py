@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -38,11 +38,11 @@ from strata.probes.statistics.bootstrap import cluster_codes
 LOOKS = (12, 18, 24, 48)
 """Numbers of pairs after which a family's place is looked at; more are added while it is wide."""
 _ROUNDS = 8
+"""Steps of a search: bisections of a hundred blocks take seven."""
 _QUICK_DRAWS = 200
 _HELD_TOKENS = {"cpu": 4_096, "cuda": 16_384}
 """Of the recorded prompts of a family, clean and counterfactual."""
-_ENOUGH_WITHOUT_A_ROLE = LOOKS[0]
-_ENOUGH_OF_A_WIDE_PLACE = LOOKS[1]
+_ENOUGH_WITHOUT_A_ROLE, _ENOUGH_OF_A_WIDE_PLACE = LOOKS[:2]
 _DONORS = 3
 """Other items with third answers whose pieces replace a pair's own, one after the other."""
 
@@ -122,22 +122,22 @@ class _Programme:
         for cell in self.cells:
             first, n_layers = self.first_block(cell), self.checkpoint.n_layers
             self._measure(cell, [(first, n_layers - 1)])
-            whole = self._effects(cell)[first, n_layers - 1]
-            if whole < LEAST_EFFECT:  # its lower end is lower still; asked again when there are more pairs
-                continue
-            self._measure(cell, curve_windows(first, n_layers))
-            for _ in range(_ROUNDS):
-                wanted = missing(finer_curves(self._effects(cell), first, n_layers), self._effects(cell))
-                if not wanted:
-                    break
-                self._measure(cell, wanted)
-            for _ in range(_ROUNDS):
-                wanted = missing(windows_inside(self._effects(cell), first, n_layers), self._effects(cell))
-                wanted = [window for window in wanted if window not in self.dropped.get(cell, ())]
-                if not wanted:
-                    break
-                self._measure(cell, wanted)
+            # Below that its lower end is lower still; it is asked again when there are more pairs.
+            if self._effects(cell)[first, n_layers - 1] >= LEAST_EFFECT:
+                self._measure(cell, curve_windows(first, n_layers))
+                self._follow(cell, finer_curves)
+                self._follow(cell, windows_inside)
             self._remember_cosines(cell)
+
+    def _follow(self, cell: Cell, step: Callable[[Mapping[Window, float], int, int], list[Window]]) -> None:
+        """Measures what `step` asks for, until it asks for nothing new."""
+        for _ in range(_ROUNDS):
+            effects = self._effects(cell)
+            wanted = missing(step(effects, self.first_block(cell), self.checkpoint.n_layers), effects)
+            wanted = [window for window in wanted if window not in self.dropped.get(cell, ())]
+            if not wanted:
+                break
+            self._measure(cell, wanted)
 
     def _drop_hopeless(self, cell: Cell) -> None:
         """Windows inside the cell that no draw of clusters would call a locus are not measured on more pairs."""
@@ -145,9 +145,8 @@ class _Programme:
         drawn = drawn_clusters(effects.clusters, draws=_QUICK_DRAWS, seed=self.seed)
         minimal = minimal_windows(effects, effects.effects(drawn.weights)).any(axis=0)
         first, last = effects.windows[effects.whole]
-        kept_anyway = np.array(
-            [start in (first, end) or end == last for start, end in effects.windows]  # curves and single blocks
-        )
+        # Curves and single blocks are drawn, so they are measured on all pairs.
+        kept_anyway = np.array([start in (first, end) or end == last for start, end in effects.windows])
         keep = np.flatnonzero(minimal | kept_anyway).tolist()
         self.dropped.setdefault(cell, set()).update(set(table.windows) - {table.windows[k] for k in keep})
         self.measured.effects[cell] = WindowShifts(
