@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from strata.probes.backends.body_inputs import body_inputs
 from strata.probes.backends.contract import Activations, Edit, OneRun, Site
-from strata.probes.backends.packed_linear import packed_linears
 from strata.probes.backends.places import Pick, picker, replaced
 from strata.probes.batching import Batch
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -54,7 +53,6 @@ class TorchHooks(OneRun):
                 )
             else:
                 _place_stop(model, last, hooks)
-            hooks.enter_context(packed_linears(model.body, batch.ids.numel()))
             with suppress(_LastNeededBlockReached):
                 model.body(use_cache=False, **body_inputs(model, batch))
             _derive(sites, by_site)
