@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from strata.experiments.statistics.answer_coding import CODES, IN_PART, coding
+from strata.experiments.statistics.answer_coding import coding
 from strata.experiments.statistics.loci import block_shares, carrying_blocks, minimal_windows, without_overlaps
 from strata.experiments.statistics.window_effects import WindowEffects, curves_of
 from strata.probes.causal.cells import CELLS, Cell, component_of
@@ -117,10 +117,6 @@ def place_draws(evidence: Sequence[CellEvidence], threshold: float) -> PlaceDraw
         if locus is not None:
             places[draw] = CELLS.index(locus.cell), min(locus.carrying), max(locus.carrying)
     return PlaceDraws(*places.T)
-
-
-THRESHOLDS = (CODES, IN_PART)
-"""Coding the answer, and coding it in part."""
 
 
 def interval_of(

@@ -14,12 +14,8 @@ from strata.experiments.locate.questions import entity_of
 from strata.probes.causal.pairs import Pair, pair_of
 from strata.probes.statistics.bootstrap import MIN_CLUSTERS
 
-PER_FAMILY = 3
-"""Pairs that a family has at least, where there are so many: the random donor of a pair is another one of its family."""
 FEWER: Mapping[Kind, float] = MappingProxyType({"composite": 0.5})
 """Share of a kind's pairs that are taken of kinds that no order is asked of: two-hop items are read one by one."""
-MOST_DONORS = 8
-"""Donors that a family has at most: other prompts whose contributions replace an ablated one."""
 
 
 def most_of(kind: Kind, per_kind: int) -> int:

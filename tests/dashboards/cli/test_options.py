@@ -13,7 +13,7 @@ from strata.dashboards.cli.common_options import config_lines
 from strata.dashboards.cli.options import Option, add_options, positive, resolve
 from strata.dashboards.quick import QUICK_COMPARE, QUICK_FAMILIES
 from strata.experiments.items.builtin import DEFAULT, chosen
-from strata.experiments.items.schema import KINDS
+from strata.experiments.statistics.family_samples import FAMILIES_AS_UNITS
 from strata.probes.errors import StrataError
 
 OPTIONS = (
@@ -114,11 +114,13 @@ def test_what_is_no_finite_number_is_refused_wherever_it_comes_from(
         resolve(options, {}, None)
 
 
-def test_a_quick_look_asks_some_default_families_of_every_kind_with_their_controls() -> None:
+def test_a_quick_look_asks_as_many_default_families_as_a_kind_needs_and_their_controls() -> None:
     assert set(QUICK_FAMILIES) < set(DEFAULT)
-    assert {family.kind for family in chosen(QUICK_FAMILIES)} == set(KINDS)
-    compared = chosen(QUICK_COMPARE["families"])
-    assert {family.kind for family in compared} == {"knowledge", "reasoning", "control"}
-    assert sum(family.domain == "medicine" for family in compared) >= 3
-    controls = {name for name in QUICK_FAMILIES if name.endswith("_stated")}
-    assert controls and {name.removesuffix("_stated") for name in controls} <= set(QUICK_FAMILIES)
+    kinds = [family.kind for family in chosen(QUICK_FAMILIES)]
+    assert kinds.count("knowledge") == kinds.count("reasoning") == FAMILIES_AS_UNITS
+    for families in (QUICK_FAMILIES, QUICK_COMPARE["families"]):
+        assert {family.kind for family in chosen(families)} == {"knowledge", "reasoning", "control"}
+        controls = {name for name in families if name.endswith("_stated")}
+        matched = {name.removesuffix("_stated") for name in controls}
+        assert matched <= set(families)
+        assert {family.kind for family in chosen(tuple(matched))} == {"knowledge", "reasoning"}

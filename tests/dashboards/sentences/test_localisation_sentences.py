@@ -158,6 +158,13 @@ def test_the_hypothesis_is_told_sentence_by_sentence_with_its_numbers() -> None:
     assert open_one.text.endswith("where reasoning answers are made.") and isinstance(open_one, Sentence)
 
 
+def test_where_one_kind_alone_was_asked_neither_order_nor_hypothesis_is_told() -> None:
+    both = localisation(30)
+    alone = both.model_copy(update={"kinds": {"knowledge": both.kinds["knowledge"], "control": both.kinds["control"]}})
+    assert {sentence.about for sentence in sentences(both)} >= {"knowledge", "reasoning", "order", "a", "b"}
+    assert [sentence.about for sentence in sentences(alone)] == ["knowledge"]
+
+
 def test_without_knowledge_and_reasoning_every_kind_is_told_and_no_order() -> None:
     families = {"bridge": placed_family("composite", 12)}
     told = sentences(localisation(12, families))
