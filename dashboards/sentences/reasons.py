@@ -71,7 +71,9 @@ def why_not_located(why: WhyNotLocated) -> str:
             has = "has" if why.families == 1 else "have"
             return f"its {families} {has} too few pairs answered on both sides, or pairs of too few entities"
         case "no-role-testable":
-            return f"in none of its {families} can it be tested what brings the answer: too few pairs, or too few entities that share an answer"
+            which = f"in none of its {families} can" if (why.families or 0) != 1 else "in its one family it can't"
+            can = f"{which} it" if (why.families or 0) != 1 else which
+            return f"{can} be tested what brings the answer: too few pairs, or too few entities that share an answer"
         case "too-few-placed":
             return f"{placed} of {families} whose role can be tested {'has' if placed == 1 else 'have'} a place{_needed(why.needed)}"
         case "families-disagree":

@@ -12,7 +12,6 @@ from strata.experiments.calibrate.score import (
     VERDICTS,
     Claims,
     ConstructionScore,
-    FamilyScore,
     OrderScore,
     Verdict,
     claims,
@@ -115,16 +114,6 @@ def tally(scores: Sequence[ConstructionScore]) -> Tally:
         sum(widths) / len(widths) if widths else None,
         (sum(readings), len(readings)),
     )
-
-
-def wrong_families(scores: Mapping[str, ConstructionScore]) -> list[tuple[str, FamilyScore]]:
-    """What to look at first: (construction, family) of every place that is wrong or silent."""
-    return [
-        (name, family)
-        for name, result in scores.items()
-        for family in result.families
-        if family.verdict in ("wrong", "silent")
-    ]
 
 
 def _readings(scores: Mapping[str, ConstructionScore], truths: Mapping[str, Truth]) -> dict[str, tuple[int, int]]:

@@ -9,7 +9,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -134,8 +133,3 @@ def _compared(
             )
         )  # fmt: skip
     return results
-
-
-def write_reverted(file: Path, results: Sequence[Reverted]) -> None:
-    rows = [{**vars(result), "ok": result.ok} for result in results]
-    Path(file).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
