@@ -14,6 +14,7 @@ from strata.dashboards.sentences.places import (
     place_words,
 )
 from strata.dashboards.sentences.reasons import why_not_placed
+from strata.dashboards.text import number
 from strata.experiments.items.schema import KINDS
 from strata.experiments.results.families import FamilyResult, Locus
 from strata.experiments.results.kinds import Localisation
@@ -23,6 +24,10 @@ COLUMNS = ("family", "answer made by", "95 % interval", "roles", "its control is
 
 COMPACT = ("family", "place", "95 %", "role", "its control")
 """Of a terminal: cells by their names, see `compact_rows`."""
+
+
+SURE_OF_A_CELL = 0.95
+"""Share of draws in which the same cell makes the answer, below which that share is said."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class FamilyRow:
     why: str
     """Why it isn't placed; empty where it is."""
     note: str
-    """What depends on the threshold for carrying the answer; empty: nothing."""
+    """In how many draws the place is in this cell, where not in nearly all, and what depends on the threshold for carrying the answer."""
     pairs: int
     entities: int
 
@@ -67,7 +72,9 @@ def family_rows(localisation: Localisation) -> list[FamilyRow]:
 
 def _row(name: str, family: FamilyResult, localisation: Localisation) -> FamilyRow:
     place, part = family.place, family.place_in_part
-    note = "" if part is None else f"if carrying it in part is enough: {place_words(part, family.span)}"
+    notes = [] if part is None else [f"if carrying it in part is enough: {place_words(part, family.span)}"]
+    if place is not None and place.support < SURE_OF_A_CELL:
+        notes.insert(0, f"in {number(100 * place.support, 0)} % of draws of entities")
     why = ""
     if place is None:
         why = "no reason is recorded" if family.why_not_placed is None else why_not_placed(family.why_not_placed, family.span)  # fmt: skip
@@ -79,7 +86,7 @@ def _row(name: str, family: FamilyResult, localisation: Localisation) -> FamilyR
         roles=tuple(locus_words(locus, family.span) for locus in family.loci),
         control=_control(name, localisation),
         why=why,
-        note=note,
+        note="; ".join(notes),
         pairs=family.pairs,
         entities=family.entities,
     )

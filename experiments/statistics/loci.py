@@ -13,6 +13,8 @@ REACHES = 0.8
 """Share of the whole cell's effect that a locus reaches."""
 CARRIES = 0.1
 """Share of a locus's effect that a block of it carries."""
+MOSTLY = 0.5
+"""Share of a locus's effect that its carrying blocks bring together; of an effect spread thinly the whole locus is the place."""
 DRAWN_TOGETHER = 3
 """Width in blocks up to which a place is said as blocks whatever the model's depth."""
 
@@ -62,10 +64,11 @@ def block_shares(
 
 
 def carrying_blocks(window: Window, effect: float, shares: Float[np.ndarray, " block"]) -> tuple[int, ...]:
-    """Blocks of a locus that carry at least a tenth of its effect; all of them where none does."""
+    """Blocks of a locus that carry at least a tenth of its effect; all of them where these don't bring half of it together."""
     first, last = window
     blocks = [block for block in range(first, last + 1) if shares[block] >= CARRIES * effect]
-    return tuple(blocks or range(first, last + 1))
+    together = sum(float(shares[block]) for block in blocks)
+    return tuple(blocks) if together >= MOSTLY * effect else tuple(range(first, last + 1))
 
 
 def widest_as_blocks(n_layers: int) -> int:

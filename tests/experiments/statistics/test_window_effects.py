@@ -80,6 +80,13 @@ def test_minimal_windows_are_the_single_block_the_copies_and_the_split() -> None
     assert carrying_blocks((1, 4), 1.0, shares) == (1, 4) and carrying_blocks((2, 3), 1.0, shares) == (2, 3)
 
 
+def test_an_effect_that_is_spread_thinly_is_carried_by_the_whole_locus() -> None:
+    thin = np.full(12, 1 / 12)
+    thin[4] = 0.2
+    assert carrying_blocks((0, 11), 1.0, thin) == tuple(range(12))
+    assert carrying_blocks((0, 11), 1.0, np.eye(12)[4]) == (4,)
+
+
 def test_of_overlapping_windows_the_shortest_that_codes_is_kept() -> None:
     windows = [(0, 1), (1, 3), (2, 5), (5, 5)]
     none = np.zeros(4, dtype=bool)
