@@ -131,7 +131,7 @@ def _whole_install(installed: WindowShifts, effects: WindowEffects, draws: Draws
     columns, rows, beyond = beyond_third_answer(installed, effects)
     if effects.whole not in columns or not rows.any():
         return None
-    shift = np.where(rows, 0.0, 0.0)
+    shift = np.zeros(len(rows))
     shift[rows] = beyond[:, columns.index(effects.whole)]
     return draws.measured(_ratio(shift, np.where(rows, effects.difference, 0.0), draws))
 

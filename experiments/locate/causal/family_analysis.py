@@ -54,7 +54,7 @@ from strata.experiments.statistics.places import (
 )
 from strata.experiments.statistics.split_half import rank_correlation
 from strata.experiments.statistics.stretch import stretch
-from strata.experiments.statistics.window_effects import WindowEffects, curves_of
+from strata.experiments.statistics.window_effects import WindowEffects, cluster_means, curves_of
 from strata.probes.causal.cells import CELLS, Cell
 from strata.probes.causal.pairs import Pair
 from strata.probes.statistics.bootstrap import cluster_codes
@@ -152,11 +152,11 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
         place=strict,
         place_in_part=None if _same(strict, lenient) else lenient,
         why_not_placed=None if strict else _why_not_placed(couples, undecided, cells),
-        loci=_loci(evidence, measured, couples, drawn, family, seed),
+        loci=_loci(evidence, measured, couples, drawn, family, seed, told=undecided is None),
         heads=head_results(measured, couples, drawn, seed),
         head_sets=head_sets(measured, drawn),
         knockout=_knocked_out(measured, drawn),
-        handover=_handover(effects),
+        handover=_handover(effects) if family.same_last else None,
         attribution=_attribution(measured, cells),
         looks=measured.looks,
     )
@@ -220,13 +220,25 @@ def _loci(
     draws: Draws,
     family: FamilyPairs,
     seed: int,
+    *,
+    told: bool,
 ) -> tuple[Locus, ...]:
+    """In processing order. `told`: which of them is the first that codes the answer; with a cell undecided it may be in that one."""
     in_turn = [locus for locus, _ in loci_in_turn(cell_loci(evidence, CODES), 0)]
     by_cell = {of_cell.cell: of_cell for of_cell in evidence}
     codings = [_codes(by_cell[locus.cell], locus.window, couples) for locus in in_turn]
     makes = next((index for index, codes in enumerate(codings) if codes.verdict == "codes"), None)
     return tuple(
-        _locus(locus, by_cell[locus.cell], codes, _role(index, makes, codes), measured, draws, family, seed)
+        _locus(
+            locus,
+            by_cell[locus.cell],
+            codes,
+            _role(index, makes, codes) if told else "open",
+            measured,
+            draws,
+            family,
+            seed,
+        )
         for index, (locus, codes) in enumerate(zip(in_turn, codings, strict=True))
     )
 
@@ -320,9 +332,7 @@ def _why_not_placed(couples: Couples, undecided: Cell | None, cells: Mapping[Cel
 def _knocked_out(measured: FamilyMeasurements, draws: Draws) -> Measured | None:
     if measured.knockout is None:
         return None
-    both = np.zeros((draws.weights.shape[1], 2))
-    np.add.at(both, draws.clusters, np.stack([measured.knockout, measured.clean], axis=1))
-    sums = draws.weights @ both
+    sums = draws.weights @ cluster_means(np.stack([measured.knockout, measured.clean], axis=1), draws.clusters)
     return draws.measured(sums[:, 0] / sums[:, 1])
 
 
