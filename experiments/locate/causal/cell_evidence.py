@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements, WindowShifts
 from strata.experiments.results.families import CellResult, Reading
@@ -101,6 +101,17 @@ def is_undecided(cell: CellResult) -> bool:
     if cell.why_not != "not-installed" or cell.install is None:
         return False
     return cell.install.interval is None or cell.install.interval[1] >= LEAST_EFFECT
+
+
+def counted_draws(result: CellResult, whole: Float[np.ndarray, " draw"], *, always: bool) -> Bool[np.ndarray, " draw"]:
+    """In which draws a cell counts: its lower end lies as far below the draw's effect as below that of the pairs as they are."""
+    if always or result.effect is None or result.effect.interval is None:
+        return np.full(len(whole), result.counts)
+    if result.install_p is not None and result.install_p > ALPHA:
+        return np.zeros(len(whole), dtype=bool)
+    counts: np.ndarray = whole - (result.effect.value - result.effect.interval[0]) >= LEAST_EFFECT
+    counts[0] = result.counts
+    return counts
 
 
 def beyond_third_answer(installed: WindowShifts, effects: WindowEffects) -> tuple[list[int], np.ndarray, np.ndarray]:

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from strata.experiments.items.schema import Kind
 from strata.experiments.locate.causal.cell_evidence import (
     Draws,
     cell_results,
+    counted_draws,
     drawn_clusters,
     is_undecided,
     lost_share,
@@ -125,12 +126,19 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
     drawn = drawn_clusters(cluster_codes(family.entities), draws=draws, seed=seed)
     effects = {cell: window_effects(measured, cell, drawn.clusters) for cell in CELLS if cell in measured.effects}
     cells = cell_results(measured, effects, drawn, same_last=family.same_last, seed=seed)
-    counted = [cell for cell in cells if cells[cell].counts]
+    counts = {
+        cell: counted_draws(
+            cells[cell], of_cell.effects(drawn.weights)[:, of_cell.whole], always=cell == "move" and family.same_last
+        )
+        for cell, of_cell in effects.items()
+    }
     undecided = next((cell for cell in cells if is_undecided(cells[cell])), None)
     answers = [(pair.answer_id, pair.foil_id) for pair in family.pairs]
     couples = couples_of(answers, family.inputs, measured.inputs)
     evidence = [
-        _evidence(cell, effects[cell], measured, couples if couples.testable else None, drawn, seed) for cell in counted
+        _evidence(cell, effects[cell], measured, couples if couples.testable else None, drawn, of_cell, seed)
+        for cell, of_cell in counts.items()
+        if of_cell.any() and any(cell.counts for cell in cells.values())
     ]
     gained = {cell: curves_of(of_cell, of_cell.effects(drawn.weights)).gained for cell, of_cell in effects.items()}
     if not evidence:
@@ -172,17 +180,23 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
 
 
 def _evidence(
-    cell: Cell, effects: WindowEffects, measured: FamilyMeasurements, couples: Couples | None, draws: Draws, seed: int
+    cell: Cell,
+    effects: WindowEffects,
+    measured: FamilyMeasurements,
+    couples: Couples | None,
+    draws: Draws,
+    counts: Bool[np.ndarray, " draw"],
+    seed: int,
 ) -> CellEvidence:
     values = effects.effects(draws.weights)
     if couples is None:
-        return CellEvidence(cell, effects, values, None, None)
+        return CellEvidence(cell, effects, values, None, None, counts)
     similarity = measured.cosines[cell][:, couples.left, couples.right]
     p = np.ones(len(effects.windows))
     reach = values >= REACHES * values[:, effects.whole, None]
     asked = np.flatnonzero(reach.mean(axis=0) > 0.01)
     p[asked] = permutation_p(similarity[asked], couples, permutations=PERMUTATIONS, seed=seed)
-    return CellEvidence(cell, effects, values, slopes(similarity, couples, draws.of_pairs), p)
+    return CellEvidence(cell, effects, values, slopes(similarity, couples, draws.of_pairs), p, counts)
 
 
 def _place(

@@ -145,3 +145,20 @@ def test_pairs_without_the_span_take_no_place_of_those_that_have_it() -> None:
     assert all("subject" in pair.clean.positions for pair in selected.pairs.pairs)
     assert selected.excluded["it has no replaced subject"] == 10
     assert 18 + sum(selected.excluded.values()) == 30
+
+
+def test_a_place_behind_a_cell_that_nearly_counts_is_not_a_sure_one() -> None:
+    """The MLPs at the last position come first and code the answer; whether their effect is enough is open from draw to draw."""
+    family = family_of(N)
+    supports = {}
+    for size in (0.0, 0.45):
+        measured = measured_by_hand(family, 0.0)
+        early = size + size * np.random.default_rng(0).normal(size=N)
+        measured.effects["work_out"] = WindowShifts(
+            [(0, 1), (0, 0), (1, 1)], {name: 2 * np.stack([early, early, 0 * early], axis=1) for name in ("denoise", "noise")}
+        )  # fmt: skip
+        result = analyse(family, measured, draws=400, seed=0).result
+        assert result.cells["work_out"].why_not == "weak-effect" and result.place is not None
+        assert result.place.cell == "move" and result.loci[0].cell == "move"
+        supports[size] = result.place.support
+    assert supports[0.0] == 1 and 0.5 < supports[0.45] < 0.99
