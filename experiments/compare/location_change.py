@@ -29,7 +29,9 @@ def place_depths(summary: Mapping[str, Any], places: pa.Table) -> Depths:
             drawn.setdefault((kind, family), []).append(((first + last) / 2 + 0.5) / n_layers)
     depths = {}
     for called, result in summary["families"].items():
-        name = (result["kind"], called.removeprefix(f"{result['kind']} "))
+        # A family of a name that two kinds have is called by its kind and its name.
+        own = called if (result["kind"], called) in drawn else called.removeprefix(f"{result['kind']} ")
+        name = (result["kind"], own)
         if result["place"] is not None and name in drawn:
             depths[name] = np.array([result["place"]["depth"], *drawn[name]])
     return depths

@@ -157,7 +157,9 @@ def _families(asked: Sequence[Mapping[str, Any]], localised: Mapping[str, Mappin
     own = [str(family["family"]) for family in asked]
     for behaviour, name in zip(asked, own, strict=True):
         called = name if own.count(name) == 1 else f"{behaviour['kind']} {name}"
-        said = localised.get(called) or FamilyResult(
+        # Of two families of one name only one may have been asked, or intervened on: then it needs no kind before it there.
+        of_kind = [localised[key] for key in (called, name, f"{behaviour['kind']} {name}") if key in localised]
+        said = next((each for each in of_kind if each["kind"] == behaviour["kind"]), None) or FamilyResult(
             kind=behaviour["kind"], pairs=0, entities=0, answers=0, offered=0, answered_both=None,
             why_not_placed=WhyNotPlaced(code="no-interventions"),
         ).model_dump(mode="json")  # fmt: skip

@@ -36,7 +36,7 @@ class ReadOut(Record):
     margin: Measured
     """Logits answer − foil of the clean run beyond the counterfactual one, final norm frozen."""
     p: float
-    """Of a margin as large when pairs are given other pairs' answers."""
+    """Of a margin as large when the sign of each cluster is drawn by lot."""
 
 
 class Locus(Record):
@@ -87,7 +87,7 @@ class CellResult(Record):
     why_not: NotCounted | None = None
     reading: Reading | None = None
     cut: Measured | None = None
-    """(up + down) / whole − 1 at the largest cut: −1 copies or backups, 0 additive, 1 every part is needed."""
+    """(up + down) / whole − 1 at the largest cut: below 0 parts back each other up, 0 they add up, 1 each does as much as all."""
     profile: tuple[Finite | None, ...] = ()
     """By block: how much of the whole effect is gained there, mean of the curve from below and the one from above."""
 
@@ -136,7 +136,8 @@ class FamilyResult(Record):
     offered: int
     """Aligned pairs that the item file offers."""
     answered_both: float | None
-    """Share of offered pairs whose two prompts are answered."""
+    """Of the pairs whose clean prompt is answered and whose counterfactual one was asked: share of those that are answered there
+    too, by a margin."""
     contrast: str | None = None
     """What a control is matched to."""
     span: str | None = None
@@ -150,7 +151,7 @@ class FamilyResult(Record):
     heads: tuple[HeadResult, ...] = ()
     head_sets: tuple[HeadSet, ...] = ()
     knockout: Measured | None = None
-    """Share of the margin lost when the last token may not look at the span in the blocks of `move`'s place."""
+    """Share of the logit difference lost when the last token may not look at the span in the blocks of `move`'s first locus."""
     handover: Handover | None = None
     attribution: Mapping[Cell, Finite] = Field(default_factory=dict)
     """Rank correlation over blocks of the direct logit attribution of a cell with its effect."""

@@ -25,7 +25,7 @@ NotLocated = Literal[
     "too-few-pairs",  # families, none of which has enough pairs of enough entities
     "no-role-testable",  # families, none of which has enough pairs and answers shared by entities
     "too-few-placed",  # placed of testable families
-    "families-disagree",  # placed families in different cells or far apart
+    "families-disagree",  # placed families in different cells
 ]
 NotOrdered = Literal[
     "no-interventions",

@@ -37,7 +37,8 @@ def mean_of_families(by_family: Sequence[Float[np.ndarray, " draw"]], *, seed: i
     value, drawn = float(table[:, 0].mean()), table[:, 1:]
     n_families, n_draws = drawn.shape
     if n_families < FAMILIES_AS_UNITS:
-        return Sampled(value, drawn.mean(axis=0))
+        # Families of as many clusters were resampled by the same numbers: dealt out anew their draws are independent.
+        return Sampled(value, rng.permuted(drawn, axis=1).mean(axis=0))
     picked = rng.integers(0, n_families, size=(n_draws, n_families))
     within = rng.integers(0, n_draws, size=(n_draws, n_families))
     return Sampled(value, drawn[picked, within].mean(axis=1))

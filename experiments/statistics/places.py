@@ -2,7 +2,8 @@
 
 Loci of all counted cells stand in the order in which the model passes them: by the last block that carries them, attention
 before the MLP. The first whose contribution codes the answer makes it; what comes before prepares, what comes after relays.
-The whole choice (effects, loci, coding, order) is made again in every draw of clusters.
+The whole choice (which cells count, effects, loci, coding, order) is made again in every draw of clusters; install tests and p
+are those of the pairs as they are.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from strata.probes.causal.cells import CELLS, Cell, component_of
 
 @dataclass(frozen=True)
 class CellEvidence:
-    """What is known of a counted cell, draw by draw; draw 0 is the pairs as they are."""
+    """What is known of a cell that counts in some draws; draw 0 is the pairs as they are."""
 
     cell: Cell
     effects: WindowEffects
@@ -31,6 +32,11 @@ class CellEvidence:
     """How much each window's contribution differs as the answers do; None: can't be tested."""
     p: Float[np.ndarray, " window"] | None
     """Of the slopes of draw 0."""
+    counts: Bool[np.ndarray, " draw"] | None = None
+    """In which draws the cell counts; None: in all."""
+
+    def counts_in(self, draw: int) -> bool:
+        return self.counts is None or bool(self.counts[draw])
 
     def codes(self, threshold: float) -> Bool[np.ndarray, "draw window"]:
         if self.slopes is None or self.p is None:
@@ -84,7 +90,7 @@ class PlaceDraws:
 
 
 def cell_loci(evidence: Sequence[CellEvidence], threshold: float) -> list[CellLoci]:
-    """The loci of every counted cell when windows code the answer from `threshold` on."""
+    """The loci of every cell when windows code the answer from `threshold` on."""
     loci = []
     for cell in evidence:
         shares = block_shares(cell.effects, cell.values, curves_of(cell.effects, cell.values))
@@ -97,6 +103,7 @@ def loci_in_turn(loci: Sequence[CellLoci], draw: int) -> list[tuple[ChosenLocus,
     chosen = [
         (ChosenLocus(of_cell.evidence.cell, window, of_cell.carrying(draw, window)), bool(of_cell.codes[draw, window]))
         for of_cell in loci
+        if of_cell.evidence.counts_in(draw)
         for window in of_cell.of_draw(draw)
     ]
     return sorted(chosen, key=lambda entry: entry[0].turn)

@@ -89,11 +89,12 @@ class Curves:
 def curves_of(effects: WindowEffects, values: Float[np.ndarray, "draw window"]) -> Curves:
     """The cumulative curves of a cell from the effects of its windows; 0 before its first block."""
     first, last = effects.start, effects.n_layers - 1
-    up = _interpolated(
-        {end: values[:, k] for k, (start, end) in enumerate(effects.windows) if start == first}, first, last
-    )
+    nothing = np.zeros(len(values))
+    up_at = {end: values[:, k] for k, (start, end) in enumerate(effects.windows) if start == first}
     down_at = {start: values[:, k] for k, (start, end) in enumerate(effects.windows) if end == last}
-    down = _interpolated(down_at, first, last)
+    # No block adds nothing: without these ends what isn't measured would all be gained at the outermost blocks.
+    up = _interpolated({first - 1: nothing, **up_at}, first, last)
+    down = _interpolated({**down_at, last + 1: nothing}, first, last)
     pad = np.zeros((len(values), first))
     return Curves(np.concatenate([pad, up], axis=1), np.concatenate([pad + down[:, :1], down], axis=1))
 
@@ -108,10 +109,8 @@ def _interpolated(
 
 def _between(places: Sequence[int], columns: Float[np.ndarray, "place draw"], block: int) -> Float[np.ndarray, " draw"]:
     right = int(np.searchsorted(places, block))
-    if right < len(places) and places[right] == block:
+    if places[right] == block:
         return columns[right]
-    if right == 0 or right == len(places):
-        return columns[min(right, len(places) - 1)]
     share = (block - places[right - 1]) / (places[right] - places[right - 1])
     mixed: np.ndarray = columns[right - 1] * (1 - share) + columns[right] * share
     return mixed

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements, WindowShifts
 from strata.experiments.results.families import CellResult, Reading
@@ -103,6 +103,17 @@ def is_undecided(cell: CellResult) -> bool:
     return cell.install.interval is None or cell.install.interval[1] >= LEAST_EFFECT
 
 
+def counted_draws(result: CellResult, whole: Float[np.ndarray, " draw"], *, always: bool) -> Bool[np.ndarray, " draw"]:
+    """In which draws a cell counts: its lower end lies as far below the draw's effect as below that of the pairs as they are."""
+    if always or result.effect is None or result.effect.interval is None:
+        return np.full(len(whole), result.counts)
+    if result.install_p is not None and result.install_p > ALPHA:
+        return np.zeros(len(whole), dtype=bool)
+    counts: np.ndarray = whole - (result.effect.value - result.effect.interval[0]) >= LEAST_EFFECT
+    counts[0] = result.counts
+    return counts
+
+
 def beyond_third_answer(installed: WindowShifts, effects: WindowEffects) -> tuple[list[int], np.ndarray, np.ndarray]:
     """(windows by index into the effects', pairs that have a donor, denoising effect beyond the donor's in logits)."""
     donated = installed.values["donated"]
@@ -131,7 +142,7 @@ def _whole_install(installed: WindowShifts, effects: WindowEffects, draws: Draws
     columns, rows, beyond = beyond_third_answer(installed, effects)
     if effects.whole not in columns or not rows.any():
         return None
-    shift = np.where(rows, 0.0, 0.0)
+    shift = np.zeros(len(rows))
     shift[rows] = beyond[:, columns.index(effects.whole)]
     return draws.measured(_ratio(shift, np.where(rows, effects.difference, 0.0), draws))
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from strata.experiments.items.schema import Kind
 from strata.experiments.locate.causal.cell_evidence import (
     Draws,
     cell_results,
+    counted_draws,
     drawn_clusters,
     is_undecided,
     lost_share,
@@ -54,7 +55,7 @@ from strata.experiments.statistics.places import (
 )
 from strata.experiments.statistics.split_half import rank_correlation
 from strata.experiments.statistics.stretch import stretch
-from strata.experiments.statistics.window_effects import WindowEffects, curves_of
+from strata.experiments.statistics.window_effects import WindowEffects, cluster_means, curves_of
 from strata.probes.causal.cells import CELLS, Cell
 from strata.probes.causal.pairs import Pair
 from strata.probes.statistics.bootstrap import cluster_codes
@@ -125,12 +126,19 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
     drawn = drawn_clusters(cluster_codes(family.entities), draws=draws, seed=seed)
     effects = {cell: window_effects(measured, cell, drawn.clusters) for cell in CELLS if cell in measured.effects}
     cells = cell_results(measured, effects, drawn, same_last=family.same_last, seed=seed)
-    counted = [cell for cell in cells if cells[cell].counts]
+    counts = {
+        cell: counted_draws(
+            cells[cell], of_cell.effects(drawn.weights)[:, of_cell.whole], always=cell == "move" and family.same_last
+        )
+        for cell, of_cell in effects.items()
+    }
     undecided = next((cell for cell in cells if is_undecided(cells[cell])), None)
     answers = [(pair.answer_id, pair.foil_id) for pair in family.pairs]
     couples = couples_of(answers, family.inputs, measured.inputs)
     evidence = [
-        _evidence(cell, effects[cell], measured, couples if couples.testable else None, drawn, seed) for cell in counted
+        _evidence(cell, effects[cell], measured, couples if couples.testable else None, drawn, of_cell, seed)
+        for cell, of_cell in counts.items()
+        if of_cell.any() and any(cell.counts for cell in cells.values())
     ]
     gained = {cell: curves_of(of_cell, of_cell.effects(drawn.weights)).gained for cell, of_cell in effects.items()}
     if not evidence:
@@ -152,11 +160,11 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
         place=strict,
         place_in_part=None if _same(strict, lenient) else lenient,
         why_not_placed=None if strict else _why_not_placed(couples, undecided, cells),
-        loci=_loci(evidence, measured, couples, drawn, family, seed),
+        loci=_loci(evidence, measured, couples, drawn, family, seed, told=undecided is None),
         heads=head_results(measured, couples, drawn, seed),
         head_sets=head_sets(measured, drawn),
         knockout=_knocked_out(measured, drawn),
-        handover=_handover(effects),
+        handover=_handover(effects) if family.same_last else None,
         attribution=_attribution(measured, cells),
         looks=measured.looks,
     )
@@ -172,17 +180,23 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
 
 
 def _evidence(
-    cell: Cell, effects: WindowEffects, measured: FamilyMeasurements, couples: Couples | None, draws: Draws, seed: int
+    cell: Cell,
+    effects: WindowEffects,
+    measured: FamilyMeasurements,
+    couples: Couples | None,
+    draws: Draws,
+    counts: Bool[np.ndarray, " draw"],
+    seed: int,
 ) -> CellEvidence:
     values = effects.effects(draws.weights)
     if couples is None:
-        return CellEvidence(cell, effects, values, None, None)
+        return CellEvidence(cell, effects, values, None, None, counts)
     similarity = measured.cosines[cell][:, couples.left, couples.right]
     p = np.ones(len(effects.windows))
     reach = values >= REACHES * values[:, effects.whole, None]
     asked = np.flatnonzero(reach.mean(axis=0) > 0.01)
     p[asked] = permutation_p(similarity[asked], couples, permutations=PERMUTATIONS, seed=seed)
-    return CellEvidence(cell, effects, values, slopes(similarity, couples, draws.of_pairs), p)
+    return CellEvidence(cell, effects, values, slopes(similarity, couples, draws.of_pairs), p, counts)
 
 
 def _place(
@@ -220,13 +234,25 @@ def _loci(
     draws: Draws,
     family: FamilyPairs,
     seed: int,
+    *,
+    told: bool,
 ) -> tuple[Locus, ...]:
+    """In processing order. `told`: which of them is the first that codes the answer; with a cell undecided it may be in that one."""
     in_turn = [locus for locus, _ in loci_in_turn(cell_loci(evidence, CODES), 0)]
     by_cell = {of_cell.cell: of_cell for of_cell in evidence}
     codings = [_codes(by_cell[locus.cell], locus.window, couples) for locus in in_turn]
     makes = next((index for index, codes in enumerate(codings) if codes.verdict == "codes"), None)
     return tuple(
-        _locus(locus, by_cell[locus.cell], codes, _role(index, makes, codes), measured, draws, family, seed)
+        _locus(
+            locus,
+            by_cell[locus.cell],
+            codes,
+            _role(index, makes, codes) if told else "open",
+            measured,
+            draws,
+            family,
+            seed,
+        )
         for index, (locus, codes) in enumerate(zip(in_turn, codings, strict=True))
     )
 
@@ -320,9 +346,7 @@ def _why_not_placed(couples: Couples, undecided: Cell | None, cells: Mapping[Cel
 def _knocked_out(measured: FamilyMeasurements, draws: Draws) -> Measured | None:
     if measured.knockout is None:
         return None
-    both = np.zeros((draws.weights.shape[1], 2))
-    np.add.at(both, draws.clusters, np.stack([measured.knockout, measured.clean], axis=1))
-    sums = draws.weights @ both
+    sums = draws.weights @ cluster_means(np.stack([measured.knockout, measured.clean], axis=1), draws.clusters)
     return draws.measured(sums[:, 0] / sums[:, 1])
 
 

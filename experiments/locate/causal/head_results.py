@@ -27,7 +27,7 @@ def head_results(measured: FamilyMeasurements, couples: Couples, draws: Draws, s
         by_cluster = cluster_means(both, draws.clusters)
         size = cluster_means((measured.clean - measured.foil)[:, None], draws.clusters)
         effects = (draws.weights @ by_cluster) / (draws.weights @ size)
-        p = max_t_sign_flip(by_cluster / size.mean(), draws=2_000, seed=seed, alternative="greater").p_by_block
+        p = _p(by_cluster / size.mean(), seed)
         codes = _codes(measured, cell, couples, seed)
         for index in np.argsort(-effects[0], kind="stable")[:_MOST_SHOWN]:
             donated = shifts.get("donated")
@@ -67,6 +67,13 @@ def head_sets(measured: FamilyMeasurements, draws: Draws) -> tuple[HeadSet, ...]
 def chosen_rows(n_pairs: int) -> Float[np.ndarray, " pair"]:
     """Which pairs sets of heads are chosen on: every other one."""
     return np.arange(n_pairs) % 2 == 0
+
+
+def _p(by_cluster: Float[np.ndarray, "cluster head"], seed: int) -> Float[np.ndarray, " head"]:
+    """1 with a single cluster: its sign says nothing."""
+    if len(by_cluster) < 2:
+        return np.ones(by_cluster.shape[1])
+    return max_t_sign_flip(by_cluster, draws=2_000, seed=seed, alternative="greater").p_by_block
 
 
 def _codes(measured: FamilyMeasurements, cell: Cell, couples: Couples, seed: int) -> list[Codes]:

@@ -68,6 +68,7 @@ def select_pairs(
         families[encoded_item.item.kind, encoded_item.item.family].append(encoded_item)
     candidates: dict[tuple[Kind, str], list[EncodedItem]] = {}
     excluded: dict[tuple[Kind, str], Counter[str]] = {}
+    spans: dict[tuple[Kind, str], str | None] = {}
     for family, members in families.items():
         excluded[family] = Counter()
         eligible = []
@@ -77,8 +78,12 @@ def select_pairs(
                 eligible.append(encoded_item)
             else:
                 excluded[family][reason] += 1
-        candidates[family] = _once(spread_over_entities(eligible, seed))
-        excluded[family][REPEATED] += len(eligible) - len(candidates[family])
+        # Before any is run: as many pairs as are wanted have the span, if the file has them.
+        spans[family] = span = replaced_span(eligible)
+        with_span = [item for item in eligible if span is None or _is_replaced_before(item, span)]
+        excluded[family][f"it has no replaced {span}"] += len(eligible) - len(with_span)
+        candidates[family] = _once(spread_over_entities(with_span, seed))
+        excluded[family][REPEATED] += len(with_span) - len(candidates[family])
     runs = _Counterfactuals(checkpoint, backend, known or {}, budget, progress)
     asked: dict[tuple[Kind, str], list[EncodedItem]] = {family: [] for family in candidates}
     usable: dict[tuple[Kind, str], list[EncodedItem]] = {family: [] for family in candidates}
@@ -104,7 +109,7 @@ def select_pairs(
         if beyond:
             excluded[family][BEYOND.format(most)] += beyond
     return [
-        _selected(family, members, usable[family], len(asked[family]), rows, excluded[family], most)
+        _selected(family, members, usable[family], spans[family], len(asked[family]), rows, excluded[family], most)
         for family, members in families.items()
     ]
 
@@ -150,9 +155,10 @@ class _Counterfactuals:
 
 
 def _why_weak(clean: float, foil: float) -> str | None:
-    if foil > 0:
+    # Asked this way round, a difference that is no number isn't enough.
+    if not foil <= 0:
         return FOIL_NOT_ANSWERED
-    return WEAK if clean - foil < LEAST_DIFFERENCE else None
+    return None if clean - foil >= LEAST_DIFFERENCE else WEAK
 
 
 def _why_not(encoded_item: EncodedItem, row: Mapping[str, Any], among: Collection[str] | None) -> str | None:
@@ -188,19 +194,16 @@ def _selected(
     family: tuple[Kind, str],
     members: Sequence[EncodedItem],
     usable: Sequence[EncodedItem],
+    span: str | None,
     n_asked: int,
     rows: Mapping[str, Mapping[str, Any]],
     excluded: Counter[str],
     most: int,
 ) -> SelectedFamily:
     kind, name = family
-    span = replaced_span(usable)
-    with_span = [item for item in usable if span is None or _is_replaced_before(item, span)]
-    if len(usable) > len(with_span):
-        excluded[f"it has no replaced {span}"] += len(usable) - len(with_span)
-    kept = with_span[:most]
-    if len(with_span) > most:
-        excluded[BEYOND.format(most)] += len(with_span) - most
+    kept = usable[:most]
+    if len(usable) > most:
+        excluded[BEYOND.format(most)] += len(usable) - most
     aligned = [item for item in members if item.aligned and rows[item.key]["answered"] is not None]
     contrast = members[0].item.extra.get("contrast")
     pairs = FamilyPairs(

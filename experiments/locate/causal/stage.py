@@ -151,11 +151,14 @@ def _measured(
 
 
 def kept_family(store: ActivationStore, family: SelectedFamily, n_layers: int) -> FamilyMeasurements | None:
-    """What a store holds of a family; None when it wasn't measured."""
+    """What a store holds of a family; None when it wasn't measured, or on other pairs."""
     first = family.pairs.pairs[0].key
     if first not in store:
         return None
     keys = next(keys for keys in store.shards().values() if first in keys)
+    # Rounding in batches of another size can take a pair in or out.
+    if keys != [pair.key for pair in family.pairs.pairs[: len(keys)]]:
+        return None
     tensors = {name: store.read(name, keys) for name in store.names(first)}
     return FamilyMeasurements.from_tensors(n_layers, keys, tensors)
 

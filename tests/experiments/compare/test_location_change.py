@@ -98,7 +98,7 @@ def test_depths_are_read_from_a_run_family_by_family() -> None:
 
     rows = [
         row("knowledge", "sum", 0.1, 3, 4), row("knowledge", "sum", 0.1, 3, 3), row("knowledge", "sum", 0.05, 9, 9),
-        row("reasoning", "sum", 0.1, 7, 7), row("reasoning", "none", 0.1, 7, 7),
+        row("reasoning", "sum", 0.1, 7, 7), row("reasoning", "none", 0.1, 7, 7), row("reasoning", "reasoning chains", 0.1, 5, 5),
     ]  # fmt: skip
     table: pa.Table = rows_to_table(rows, PLACES)
     families = {
@@ -106,8 +106,10 @@ def test_depths_are_read_from_a_run_family_by_family() -> None:
         "reasoning sum": {"kind": "reasoning", "place": {"depth": 0.75}},
         "none": {"kind": "reasoning", "place": None},
         "undrawn": {"kind": "reasoning", "place": {"depth": 0.5}},
+        "reasoning chains": {"kind": "reasoning", "place": {"depth": 0.55}},
     }
     depths = place_depths({"n_layers": 10, "families": families}, table)
     assert {name: values.tolist() for name, values in depths.items()} == {
         ("knowledge", "sum"): [0.4, 0.4, 0.35], ("reasoning", "sum"): [0.75, 0.75],
+        ("reasoning", "reasoning chains"): [0.55, 0.55],
     }  # fmt: skip

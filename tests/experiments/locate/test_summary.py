@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from strata.experiments.locate.summary import decodable_before_readable
+from strata.experiments.locate.summary import _families, decodable_before_readable
 
 
 def onset(layer: int | None, *interval: int | None) -> dict[str, Any]:
@@ -33,3 +33,13 @@ def test_an_answer_is_decodable_before_it_is_readable_only_where_the_intervals_a
     probe: dict[str, Any] | None, lens: dict[str, Any] | None, streams: int | None
 ) -> None:
     assert decodable_before_readable(probe, lens) == streams
+
+
+def test_a_family_is_found_under_its_name_whichever_of_its_namesakes_were_asked() -> None:
+    knowledge, control = ({"kind": kind, "family": "capital"} for kind in ("knowledge", "control"))
+    said = {"kind": "knowledge", "pairs": 12}
+    both = _families([knowledge, control], {"capital": said})
+    assert both["knowledge capital"]["pairs"] == 12 and both["control capital"]["pairs"] == 0
+    assert both["control capital"]["why_not_placed"]["code"] == "no-interventions"
+    one = _families([knowledge], {"knowledge capital": said, "control capital": {"kind": "control", "pairs": 9}})
+    assert one == {"capital": {**said, "behaviour": knowledge}}

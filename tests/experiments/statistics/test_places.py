@@ -126,6 +126,15 @@ def test_families_are_the_units_from_three_on() -> None:
     assert difference(mean_of_families(tables[2:], seed=0), two).two_sided_p == pytest.approx(2 / 101)
 
 
+def test_draws_of_few_families_by_the_same_numbers_are_taken_as_independent() -> None:
+    """Families of as many clusters are resampled from one seed: draw by draw their errors aren't one error."""
+    drawn = np.concatenate([[0.5], 0.5 + np.random.default_rng(0).normal(scale=0.1, size=4_000)])
+    both = mean_of_families([drawn, drawn], seed=0)
+    assert both.draws.std() == pytest.approx(0.1 / 2**0.5, rel=0.05)
+    apart = difference(mean_of_families([drawn], seed=0), mean_of_families([drawn], seed=1))
+    assert apart.draws.std() == pytest.approx(0.1 * 2**0.5, rel=0.05)
+
+
 def test_holm_steps_down() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.9]) == [0.9] and holm([]) == []

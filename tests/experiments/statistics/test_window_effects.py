@@ -98,3 +98,16 @@ def test_of_overlapping_windows_the_shortest_that_codes_is_kept() -> None:
 
 def test_small_models_say_three_blocks_and_deep_ones_a_quarter() -> None:
     assert [widest_as_blocks(n) for n in (4, 12, 13, 30)] == [3, 3, 3, 7]
+
+
+def test_a_cell_of_which_only_the_whole_was_measured_gains_as_much_at_every_block() -> None:
+    effects = additive(np.array([[9.0, 1, 2, 0, 1, 4]]), ((1, 5),))
+    gained = curves_of(effects, effects.effects()).gained[0]
+    np.testing.assert_allclose(gained, np.array([0, *[8 / 17 / 5] * 5]), atol=1e-12)
+
+
+def test_blocks_outside_the_outermost_measured_ones_lie_on_a_line_to_nothing() -> None:
+    effects = additive(np.array([[0.0, 0, 3, 0, 0, 3]]), ((0, 5), (0, 2), (3, 5)))
+    curves = curves_of(effects, effects.effects())
+    np.testing.assert_allclose(curves.up[0], [1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1])
+    np.testing.assert_allclose(curves.down[0], [1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6])
