@@ -15,6 +15,7 @@ import pytest
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.causal import pair_selection
+from strata.experiments.locate.causal.causal_tables import window_rows
 from strata.experiments.locate.causal.family_analysis import FamilyPairs, analyse
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements, WindowShifts
 from strata.experiments.locate.causal.family_programme import Effort, measure_family
@@ -162,3 +163,17 @@ def test_a_place_behind_a_cell_that_nearly_counts_is_not_a_sure_one() -> None:
         assert result.place.cell == "move" and result.loci[0].cell == "move"
         supports[size] = result.place.support
     assert supports[0.0] == 1 and 0.5 < supports[0.45] < 0.99
+
+
+def test_what_is_installed_is_the_same_number_in_the_table_and_in_the_summary() -> None:
+    """Entities of unlike numbers of pairs: both are ratios of entity means."""
+    family = replace(family_of(N), entities=("many",) * 5 + tuple(f"e{number}" for number in range(N - 5)))
+    measured = measured_by_hand(family, 0.0)
+    measured.installs["work_out"].values["donated"] += np.linspace(0, 1, N)[:, None]
+    analysis = analyse(family, measured, draws=200, seed=0)
+    localised: Any = SimpleNamespace(families=(analysis,), measurements={(family.kind, family.name): measured})
+    rows = {
+        (row["cell"], row["first"], row["last"]): row["install"] for row in window_rows(localised, draws=200, seed=0)
+    }
+    install = analysis.result.cells["work_out"].install
+    assert install is not None and rows["work_out", 0, 1] == pytest.approx(install.value)
