@@ -94,7 +94,7 @@ def test_no_locus_makes_the_answer_of_a_family_of_which_a_cell_is_undecided() ->
     ("clean", "foil", "reason"),
     [(3.0, -1.0, None), (3.0, 1.0, FOIL_NOT_ANSWERED), (0.4, -0.4, WEAK), (3.0, math.nan, FOIL_NOT_ANSWERED), (math.nan, -1.0, WEAK)],
 )  # fmt: skip
-def test_a_pair_whose_logits_are_no_numbers_is_left_out(clean: float, foil: float, reason: str | None) -> None:
+def test_a_pair_whose_logits_are_no_numbers_is_not_intervened_on(clean: float, foil: float, reason: str | None) -> None:
     assert _why_weak(clean, foil) == reason
 
 
