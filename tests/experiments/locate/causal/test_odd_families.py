@@ -177,3 +177,14 @@ def test_what_is_installed_is_the_same_number_in_the_table_and_in_the_summary() 
     }
     install = analysis.result.cells["work_out"].install
     assert install is not None and rows["work_out", 0, 1] == pytest.approx(install.value)
+
+
+def test_two_pairs_of_one_entity_are_no_couple_whatever_is_replaced_in_them() -> None:
+    apart = family_of(N)
+    twice = replace(apart, entities=(*apart.entities[:4], *apart.entities[:4], *apart.entities[8:]))
+    couples = {}
+    for name, family in (("apart", apart), ("twice", twice)):
+        loci = analyse(family, measured_by_hand(family, 0.0), draws=100, seed=0).result.loci
+        couples[name] = loci[0].codes.couples
+    # Pairs 0 and 4, 1 and 5, … share answer and foil.
+    assert couples["apart"] - couples["twice"] == 4
