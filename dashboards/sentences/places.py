@@ -30,7 +30,7 @@ ROLE_MEANS: dict[Role, str] = {
 READINGS: dict[Reading, str] = {
     "additive": "its parts add up",
     "in-series": "every part is needed",
-    "together": "copies or backups: one part does for the others",
+    "together": "one part does for the others, as backups do",
 }
 
 

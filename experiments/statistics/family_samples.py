@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from strata.experiments.statistics.stretch import stretch
+
 FAMILIES_AS_UNITS = 3
 """Families from which on they are resampled; with fewer only their clusters are, and what is said is of these families."""
 
@@ -41,7 +43,8 @@ def mean_of_families(by_family: Sequence[Float[np.ndarray, " draw"]], *, seed: i
         return Sampled(value, rng.permuted(drawn, axis=1).mean(axis=0))
     picked = rng.integers(0, n_families, size=(n_draws, n_families))
     within = rng.integers(0, n_draws, size=(n_draws, n_families))
-    return Sampled(value, drawn[picked, within].mean(axis=1))
+    # A bootstrap of three to six families is much too narrow.
+    return Sampled(value, value + stretch(n_families) * (drawn[picked, within].mean(axis=1) - value))
 
 
 def difference(one: Sampled, other: Sampled) -> Sampled:

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from strata.experiments.statistics.places import PlaceDraws
+from strata.experiments.statistics.stretch import stretch
 from strata.probes.causal.cells import CELLS, component_of
 
 SURE = 0.95
@@ -52,7 +53,7 @@ def _turns(places: Int[np.ndarray, "sample three"], rng: np.random.Generator) ->
 
 
 def drawn_depths(mixture: Mixture, n_layers: int, n: int, *, seed: int, resample: bool) -> Float[np.ndarray, " draw"]:
-    """Mean depth of the families' places; `resample`: families too, not only their clusters."""
+    """Mean depth of the families' places; `resample`: families too, not only their clusters, widened since they are few."""
     rng = np.random.default_rng(seed)
     by_family = []
     for family in mixture.families:
@@ -60,12 +61,13 @@ def drawn_depths(mixture: Mixture, n_layers: int, n: int, *, seed: int, resample
         picked = rng.choice(there, size=n)
         by_family.append(((family.first[picked] + family.last[picked]) / 2 + 0.5) / n_layers)
     table = np.stack(by_family)
-    if not resample:
+    if not resample or len(table) == 1:
         means: np.ndarray = table.mean(axis=0)
         return means
     chosen = rng.integers(0, len(table), size=(n, len(table)))
+    middle = table.mean()
     resampled: np.ndarray = table[chosen, np.arange(n)[:, None]].mean(axis=1)
-    return resampled
+    return middle + stretch(len(table)) * (resampled - middle)
 
 
 def labels_permuted_p(one: Sequence[float], other: Sequence[float], *, seed: int) -> float | None:

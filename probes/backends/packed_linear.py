@@ -21,7 +21,6 @@ FEWEST_TOKENS = 256
 KEPT_BYTES = 2_000_000_000
 """Of all weights that are kept laid out, beside the model's own."""
 _LAID_OUT_FOR = 256
-_SAMPLED = 1_000
 
 
 class _Kept(NamedTuple):
@@ -73,10 +72,16 @@ def _laid_out(linear: nn.Linear, tokens: int) -> Tensor | None:
 
 
 def _sample(weight: Tensor) -> Tensor:
-    """Every so many numbers, a thousand in all; an odd step meets every row and column in turn."""
-    flat = weight.detach().reshape(-1)
-    step = max(1, flat.numel() // _SAMPLED) | 1
-    return flat[::step].clone()
+    """A number of every row and of every column: whoever edits a weight edits some of them, or all."""
+    sample: Tensor = weight.detach()[_crossing(*weight.shape)]
+    return sample
+
+
+@cache
+def _crossing(n_rows: int, n_columns: int) -> tuple[Tensor, Tensor]:
+    """Rows and columns of a diagonal that begins again at each edge."""
+    step = torch.arange(max(n_rows, n_columns))
+    return step % n_rows, step % n_columns
 
 
 def _forward(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
@@ -92,6 +97,9 @@ def _forward(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
 def _can_be_packed(module: nn.Module) -> TypeGuard[nn.Linear]:
     # A forward of its own on the instance is somebody else's (offloading, a wrapper).
     if type(module) is not nn.Linear or "forward" in module.__dict__:
+        return False
+    # What was made in inference mode doesn't say when it is changed.
+    if module.weight.is_inference():
         return False
     return module.weight.dtype == torch.float32 and module.weight.device.type == "cpu" and module.weight.numel() > 0
 

@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Float
 
 from strata.experiments.items.schema import KINDS
-from strata.experiments.locate.causal.cell_evidence import Draws, drawn_clusters, window_effects
+from strata.experiments.locate.causal.cell_evidence import Draws, beyond_third_answer, drawn_clusters, window_effects
 from strata.experiments.locate.causal.family_analysis import FamilyAnalysis
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
 from strata.experiments.locate.causal.localisation import Localised
-from strata.experiments.statistics.window_effects import Curves, WindowEffects, curves_of
+from strata.experiments.statistics.window_effects import Curves, WindowEffects, cluster_means, curves_of
 from strata.probes.causal.cells import CELLS, Cell, at_span, component_of
 from strata.probes.statistics.bootstrap import cluster_codes
 
@@ -48,14 +48,12 @@ def _installed(measured: FamilyMeasurements, cell: Cell, effects: WindowEffects)
     table = measured.installs.get(cell)
     if table is None:
         return {}
-    beyond = {}
-    for column, window in enumerate(table.windows):
-        donated = table.values["donated"][:, column]
-        rows = np.isfinite(donated)
-        own = effects.denoise[rows, effects.windows.index(window)]
-        if rows.any():
-            beyond[window] = float((own - donated[rows]).mean() / effects.difference[rows].mean())
-    return beyond
+    columns, rows, beyond = beyond_third_answer(table, effects)
+    if not rows.any():
+        return {}
+    codes = np.unique(effects.clusters[rows], return_inverse=True)[1]
+    shares = cluster_means(beyond, codes).mean(axis=0) / cluster_means(effects.difference[rows, None], codes).mean()
+    return {effects.windows[k]: float(share) for k, share in zip(columns, shares, strict=True)}
 
 
 def place_rows(localised: Localised) -> Iterator[Row]:

@@ -134,7 +134,9 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
     }
     undecided = next((cell for cell in cells if is_undecided(cells[cell])), None)
     answers = [(pair.answer_id, pair.foil_id) for pair in family.pairs]
-    couples = couples_of(answers, family.inputs, measured.inputs)
+    # One question asked twice, its first operand replaced here and its second there, shares more than its answer.
+    inputs = [both | {entity} for both, entity in zip(family.inputs, family.entities, strict=True)]
+    couples = couples_of(answers, inputs, measured.inputs)
     evidence = [
         _evidence(cell, effects[cell], measured, couples if couples.testable else None, drawn, of_cell, seed)
         for cell, of_cell in counts.items()

@@ -21,6 +21,7 @@ from strata.experiments.statistics.places import (
     loci_in_turn,
     place_draws,
 )
+from strata.experiments.statistics.stretch import stretch
 from strata.experiments.statistics.window_effects import WindowEffects
 from strata.probes.causal.cells import CELLS, Cell
 
@@ -107,7 +108,8 @@ def test_depths_are_of_the_middle_and_families_are_resampled() -> None:
     fixed = drawn_depths(families, 8, 400, seed=0, resample=False)
     assert np.ptp(fixed) == 0 and fixed[0] == pytest.approx((2.5 + 5.5 + 5.5) / 3 / 8)
     resampled = drawn_depths(families, 8, 4_000, seed=0, resample=True)
-    assert resampled.mean() == pytest.approx(fixed[0], abs=0.01) and resampled.min() == pytest.approx(2.5 / 8)
+    assert resampled.mean() == pytest.approx(fixed[0], abs=0.01)
+    assert resampled.min() == pytest.approx(fixed[0] - stretch(3) * (fixed[0] - 2.5 / 8))
 
 
 def test_labels_of_four_families_a_kind_can_be_permuted() -> None:
@@ -124,6 +126,17 @@ def test_families_are_the_units_from_three_on() -> None:
     apart = difference(three, two)
     assert apart.value == 0.25 and apart.two_sided_p > 0.05
     assert difference(mean_of_families(tables[2:], seed=0), two).two_sided_p == pytest.approx(2 / 101)
+
+
+@pytest.mark.parametrize("n_families", [3, 4, 6])
+def test_the_interval_of_a_mean_over_few_families_covers_it(n_families: int) -> None:
+    rng = np.random.default_rng(0)
+    covered = 0
+    for seed in range(300):
+        seen = rng.normal(0.4, 0.15, n_families) + rng.normal(0, 0.05, n_families)
+        low, high = mean_of_families([value + rng.normal(0, 0.05, 300) for value in seen], seed=seed).interval()
+        covered += low <= 0.4 <= high
+    assert 0.93 <= covered / 300 <= 0.99
 
 
 def test_draws_of_few_families_by_the_same_numbers_are_taken_as_independent() -> None:

@@ -85,3 +85,24 @@ def test_half_precision_and_foreign_forwards_are_left_alone() -> None:
         assert "forward" not in block[1].__dict__
         assert block[2].forward is own
     assert block[2].forward is own
+
+
+@pytest.mark.parametrize("shape", [(96, 40), (40, 96), (7, 300)])
+def test_a_single_row_or_column_that_is_written_past_the_version_counter_is_seen(shape: tuple[int, int]) -> None:
+    block = nn.Sequential(nn.Linear(*shape))
+    weight, given = block[0].weight, torch.ones(2, shape[0])
+    with torch.no_grad():
+        for part in (*weight.data.unbind(0), *weight.data.unbind(1)):
+            with packed_linears(block, FEWEST_TOKENS):
+                block(given)
+            part.add_(1)
+            with packed_linears(block, FEWEST_TOKENS):
+                after = block(given)
+            torch.testing.assert_close(after, nn.functional.linear(given, weight, block[0].bias), rtol=1e-5, atol=1e-4)
+
+
+def test_weights_made_in_inference_mode_are_left_alone() -> None:
+    with torch.inference_mode():
+        block = nn.Sequential(nn.Linear(24, 24))
+    with torch.no_grad(), packed_linears(block, FEWEST_TOKENS):
+        assert "forward" not in block[0].__dict__ and block(torch.ones(2, 24)).shape == (2, 24)

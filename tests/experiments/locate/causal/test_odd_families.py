@@ -15,6 +15,7 @@ import pytest
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.causal import pair_selection
+from strata.experiments.locate.causal.causal_tables import window_rows
 from strata.experiments.locate.causal.family_analysis import FamilyPairs, analyse
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements, WindowShifts
 from strata.experiments.locate.causal.family_programme import Effort, measure_family
@@ -93,7 +94,7 @@ def test_no_locus_makes_the_answer_of_a_family_of_which_a_cell_is_undecided() ->
     ("clean", "foil", "reason"),
     [(3.0, -1.0, None), (3.0, 1.0, FOIL_NOT_ANSWERED), (0.4, -0.4, WEAK), (3.0, math.nan, FOIL_NOT_ANSWERED), (math.nan, -1.0, WEAK)],
 )  # fmt: skip
-def test_a_pair_whose_logits_are_no_numbers_is_left_out(clean: float, foil: float, reason: str | None) -> None:
+def test_a_pair_whose_logits_are_no_numbers_is_not_intervened_on(clean: float, foil: float, reason: str | None) -> None:
     assert _why_weak(clean, foil) == reason
 
 
@@ -162,3 +163,28 @@ def test_a_place_behind_a_cell_that_nearly_counts_is_not_a_sure_one() -> None:
         assert result.place.cell == "move" and result.loci[0].cell == "move"
         supports[size] = result.place.support
     assert supports[0.0] == 1 and 0.5 < supports[0.45] < 0.99
+
+
+def test_what_is_installed_is_the_same_number_in_the_table_and_in_the_summary() -> None:
+    """Entities of unlike numbers of pairs: both are ratios of entity means."""
+    family = replace(family_of(N), entities=("many",) * 5 + tuple(f"e{number}" for number in range(N - 5)))
+    measured = measured_by_hand(family, 0.0)
+    measured.installs["work_out"].values["donated"] += np.linspace(0, 1, N)[:, None]
+    analysis = analyse(family, measured, draws=200, seed=0)
+    localised: Any = SimpleNamespace(families=(analysis,), measurements={(family.kind, family.name): measured})
+    rows = {
+        (row["cell"], row["first"], row["last"]): row["install"] for row in window_rows(localised, draws=200, seed=0)
+    }
+    install = analysis.result.cells["work_out"].install
+    assert install is not None and rows["work_out", 0, 1] == pytest.approx(install.value)
+
+
+def test_two_pairs_of_one_entity_are_no_couple_whatever_is_replaced_in_them() -> None:
+    apart = family_of(N)
+    twice = replace(apart, entities=(*apart.entities[:4], *apart.entities[:4], *apart.entities[8:]))
+    couples = {}
+    for name, family in (("apart", apart), ("twice", twice)):
+        loci = analyse(family, measured_by_hand(family, 0.0), draws=100, seed=0).result.loci
+        couples[name] = loci[0].codes.couples
+    # Pairs 0 and 4, 1 and 5, … share answer and foil.
+    assert couples["apart"] - couples["twice"] == 4
