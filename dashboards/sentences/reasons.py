@@ -33,6 +33,10 @@ def why_not_placed(why: WhyNotPlaced, span: str | None = None) -> str:
             return f"{where} a large effect{effect}, and too few pairs tell whether other answers' pieces would have it too"
         case "answer-not-coded":
             return "edits act, but nothing that they replace differs between prompts as the answers do"
+        case "draws-disagree":
+            where = "" if why.cell is None else f" ({cell_words(why.cell, span)}"
+            share = "" if why.support is None or not where else f" in {number(100 * why.support, 0)} %"
+            return f"other draws of its entities place it elsewhere as often{where}{share}{')' if where else ''}"
         case "role-untestable":
             couples = "" if why.couples is None else f" ({count(why.couples, 'couple')} of pairs{_needed(why.needed)})"
             return f"too few entities share an answer to tell the answer from its input{couples}"

@@ -15,6 +15,7 @@ NotPlaced = Literal[
     "no-cell-counts",  # cell (the strongest), effect, low
     "install-undecided",  # cell, effect: it may be the answer that acts there, or any other one
     "answer-not-coded",  # loci there are, none codes the answer
+    "draws-disagree",  # support: other draws of entities place it in other cells as often
     "role-untestable",  # one answer an entity: couples, needed
 ]
 NotCounted = Literal["weak-effect", "not-installed", "not-tested"]
@@ -47,6 +48,7 @@ class WhyNotPlaced(Record):
     cell: Cell | None = None
     effect: float | None = None
     low: float | None = None
+    support: float | None = None
 
 
 class WhyNotLocated(Record):

@@ -61,6 +61,8 @@ from strata.probes.causal.pairs import Pair
 from strata.probes.statistics.bootstrap import cluster_codes
 
 PERMUTATIONS = 499
+HALF_OF_DRAWS = 0.5
+"""Share of draws up to which a family isn't placed in the cell that the pairs as they are speak for."""
 FEWEST_PAIRS = 12
 FEWEST_ENTITIES = 10
 LEVEL_OF_LOOKS = (0.95, 0.975, 0.98, 0.982)
@@ -152,6 +154,9 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
         threshold: _place(of_threshold, cells, measured.n_layers, drawn, level)
         for threshold, of_threshold in by_threshold.items()
     }
+    said = places[CODES]
+    shaky = said if said is not None and not _agree(said) else None
+    places = {threshold: place if place is not None and _agree(place) else None for threshold, place in places.items()}
     if undecided is not None:
         # What it would make, if it counted, can't be told: nor whether a later place is the first.
         places = dict.fromkeys(places)
@@ -161,7 +166,7 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
         cells=cells,
         place=strict,
         place_in_part=None if _same(strict, lenient) else lenient,
-        why_not_placed=None if strict else _why_not_placed(couples, undecided, cells),
+        why_not_placed=None if strict else _why_not_placed(couples, undecided, shaky, cells),
         loci=_loci(evidence, measured, couples, drawn, family, seed, told=undecided is None),
         heads=head_results(measured, couples, drawn, seed),
         head_sets=head_sets(measured, drawn),
@@ -337,9 +342,18 @@ def _effect(cell: CellResult) -> Measured:
     return cell.effect
 
 
-def _why_not_placed(couples: Couples, undecided: Cell | None, cells: Mapping[Cell, CellResult]) -> WhyNotPlaced:
+def _agree(place: Place) -> bool:
+    """Whether more than half of the draws of entities place it in this cell."""
+    return place.support > HALF_OF_DRAWS
+
+
+def _why_not_placed(
+    couples: Couples, undecided: Cell | None, shaky: Place | None, cells: Mapping[Cell, CellResult]
+) -> WhyNotPlaced:
     if undecided is not None:
         return WhyNotPlaced(code="install-undecided", cell=undecided, effect=_effect(cells[undecided]).value)
+    if shaky is not None:
+        return WhyNotPlaced(code="draws-disagree", cell=shaky.cell, support=shaky.support)
     if not couples.testable:
         return WhyNotPlaced(code="role-untestable", couples=couples.telling, needed=FEWEST_COUPLES)
     return WhyNotPlaced(code="answer-not-coded", couples=couples.telling)

@@ -43,6 +43,8 @@ _QUICK_DRAWS = 200
 _HELD_TOKENS = {"cpu": 4_096, "cuda": 16_384}
 """Of the recorded prompts of a family, clean and counterfactual."""
 _ENOUGH_WITHOUT_A_ROLE, _ENOUGH_OF_A_WIDE_PLACE = LOOKS[:2]
+_SUPPORTED = 0.95
+"""Share of draws that have to place a family in the same cell before no more pairs are added."""
 _DONORS = 3
 """Other items with third answers whose pieces replace a pair's own, one after the other."""
 
@@ -223,7 +225,7 @@ class _Programme:
             # Its place can't be had, so it can't become narrow.
             return len(self.measured.keys) >= _ENOUGH_WITHOUT_A_ROLE
         place = analysis.result.place
-        if place is None:
+        if place is None or place.support < _SUPPORTED:
             return False
         width, least = place.interval[1] - place.interval[0] + 1, place.last - place.first + 1
         # More pairs sharpen an interval, but don't make a wide place narrow.

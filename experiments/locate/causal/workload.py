@@ -11,7 +11,7 @@ from strata.experiments.locate.causal.pair_selection import replaced_span
 from strata.experiments.locate.config import LocateConfig
 from strata.probes.causal.pairs import Pair
 
-WINDOWS = 80
+WINDOWS = 60
 """Windows of a cell that are searched, where its effect is spread over many blocks; a concentrated one takes half of them."""
 _DIRECTIONS = 2.5
 """Denoising, noising, and a third answer's pieces in some of the windows."""
