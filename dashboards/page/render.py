@@ -175,7 +175,8 @@ def _stage_map(view: Json) -> str:
     caption = (
         "Rows: parts of the model on the way from input (top) to answer (bottom). Colour: how much of the row's effect on the answer is "
         "gained at a block, when the other prompt's activations are put in; numbers behind a row: the effect of the whole row, 0 nothing, "
-        "1 the whole answer, with its 95 % interval. A box is the place where answers are made."
+        "1 the whole answer, with its 95 % interval (rows overlap: what attention brings to the last token is 1 in any model, and only "
+        "where says something). A box is the place where answers are made: the first that adds the answer itself."
     )
     return frame("stages", "Stage map: from input to answer", caption, select("stage", "Show"))
 

@@ -30,7 +30,7 @@ _ORDERS: dict[Verdict, str] = {
 }
 _CLAIMS = {
     "a": "the MLPs at the subject act for knowledge, and neither for reasoning nor for copying",
-    "b": "what makes knowledge answers lies below what makes reasoning answers",
+    "b": "what makes knowledge answers lies in earlier blocks than what makes reasoning answers",
     "c": "what reasoning training changed lies at or above where reasoning answers are made",
 }
 
@@ -147,7 +147,7 @@ def hypothesis_sentence(hypothesis: Hypothesis) -> Sentence:
     head = f"Hypothesis ({hypothesis.sentence}) {hypothesis.verdict}"
     numbers = _numbers(hypothesis.numbers)
     only = "" if hypothesis.general or hypothesis.verdict == "undetermined" else ONLY_THESE
-    return Sentence(hypothesis.sentence, head, f": {_CLAIMS[hypothesis.sentence]}{numbers}{only}.")
+    return Sentence(hypothesis.sentence, head, f": “{_CLAIMS[hypothesis.sentence]}”{numbers}{only}.")
 
 
 def _numbers(numbers: Mapping[str, float | None]) -> str:
