@@ -155,7 +155,7 @@ def test_the_hypothesis_is_told_sentence_by_sentence_with_its_numbers() -> None:
     assert told.head == "Hypothesis (a) refuted"
     assert told.text.endswith("(beyond control 0.10 [−0.02, 0.20], excess low 0.30).")
     open_one = hypothesis_sentence(Hypothesis(sentence="c", verdict="undetermined"))
-    assert open_one.text.endswith("where reasoning answers are made.") and isinstance(open_one, Sentence)
+    assert open_one.text.endswith("where reasoning answers are made”.") and isinstance(open_one, Sentence)
 
 
 def test_where_one_kind_alone_was_asked_neither_order_nor_hypothesis_is_told() -> None:
