@@ -54,6 +54,8 @@ class Effort:
     most_pairs: int = LOOKS[-1]
     beside: bool = True
     """Necessity, heads, knockout: what stands beside the place."""
+    all_pairs: bool = False
+    """Whether pairs are added even where the place is narrow already."""
 
 
 def measure_family(
@@ -89,7 +91,7 @@ class _Programme:
             self._search()
             self._install()
             self.measured.looks += 1
-            if size == sizes[-1] or self._settled():
+            if size == sizes[-1] or (not self.effort.all_pairs and self._settled()):
                 break
         self._beside()
         return self.measured
