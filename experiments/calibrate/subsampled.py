@@ -126,9 +126,9 @@ def subsampled_power(
             checkpoint, config, items, [item for family in waiting for item in by_family[family]], most_pairs, progress
         )
         with (directory / RESULTS).open("a", encoding="utf-8") as results:
-            for family in selected:
-                power = _of_family(checkpoint, family, subset_pairs, subsets, seed, most_pairs)
-                key = keys[family.pairs.kind, family.pairs.name]
+            for of_family in selected:
+                power = _of_family(checkpoint, of_family, subset_pairs, subsets, seed, most_pairs)
+                key = keys[of_family.pairs.kind, of_family.pairs.name]
                 line = json.dumps({"key": key, **asdict(power)})
                 results.write(f"{line}\n")
                 results.flush()

@@ -48,7 +48,9 @@ def test_the_true_place_is_the_rules_of_expected_effects(
     true = profile(shares, prepares)
     assert true.place == place
     family, measured = drawn_family(true, NOTHING, np.random.default_rng(0))
-    found = analyse(family, measured, draws=100, seed=0).result.place
+    result = analyse(family, measured, draws=100, seed=0).result
+    assert [locus.role for locus in result.loci] == (["prepares", "makes"] if prepares else ["makes"])
+    found = result.place
     assert found is not None and found.cell == "enrich"
     assert (found.first, found.last) == found.interval == place
 
