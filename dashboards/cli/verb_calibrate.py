@@ -150,7 +150,7 @@ def print_real(families: Sequence[FamilyPower], console: Console) -> None:
     """What subsets of the pairs say, beside what all of them say."""
     if not families:
         return
-    heads = [Column("real family"), Column("all its pairs say"), *(Column(name, "right") for name in ("pairs", "placed", "same place", "elsewhere")), Column("where not")]  # fmt: skip
+    heads = [Column("real family"), Column("all its pairs say"), *(Column(name, "right") for name in ("pairs", "placed", "same place", "elsewhere")), Column("where else, or why not")]  # fmt: skip
     rows = []
     for family in families:
         said = _said(family)
@@ -184,17 +184,18 @@ def _said(family: FamilyPower) -> str:
         return f"{family.pairs}: no place ({family.why_not_placed})"
     place = family.place
     low, high = place["interval"]
-    return f"{family.pairs}: {place['cell']} {place['first']}–{place['last']} [{low}–{high}]"
+    return f"{family.pairs}: {place['cell']} {place['first']}–{place['last']} [{low}–{high}], in {place['support']:.0%} of draws"
 
 
 def _subset_cells(tallies: Sequence[SubsetTally]) -> tuple[str, ...]:
     subsets = sum(of_number.subsets for of_number in tallies)
-    silent = Counter[str]()
+    otherwise = Counter[str]()
     for of_number in tallies:
-        silent.update(of_number.silent)
+        otherwise.update(of_number.elsewhere_in)
+        otherwise.update(of_number.silent)
     counts = (sum(getattr(of_number, name) for of_number in tallies) for name in ("placed", "same", "elsewhere"))
     shares = (_share(count, subsets) for count in counts)
-    return (str(tallies[0].pairs), *shares, ", ".join(f"{code} {n}" for code, n in silent.most_common()))
+    return (str(tallies[0].pairs), *shares, ", ".join(f"{code} {n}" for code, n in otherwise.most_common()))
 
 
 def _print_constructions(result: Calibration, console: Console) -> None:

@@ -57,6 +57,8 @@ class SubsetTally:
     """Placed in the cell in which all pairs place the family, in blocks that overlap theirs."""
     elsewhere: int
     """Placed, but not so; where all pairs give no place this is every subset that is placed."""
+    elsewhere_in: Mapping[str, int]
+    """These by the cell in which they are placed."""
     silent: Mapping[str, int]
     """Subsets that aren't placed, by reason code."""
 
@@ -70,7 +72,7 @@ class FamilyPower:
     pairs: int
     entities: int
     place: Mapping[str, Any] | None
-    """With all pairs: cell, first, last, interval."""
+    """With all pairs: cell, first, last, interval, and support: the share of draws of entities with this cell."""
     why_not_placed: str | None
     by_pairs: tuple[SubsetTally, ...]
     """Empty where the family wasn't measured."""
@@ -217,8 +219,9 @@ def _of_subset(family: FamilyPairs, measured: FamilyMeasurements, rows: Sequence
 def _tally(n_pairs: int, results: Sequence[FamilyResult | str], place: Place | None) -> SubsetTally:
     places = [result.place for result in results if not isinstance(result, str) and result.place is not None]
     same = [found for found in places if place is not None and _overlap(found, place)]
+    elsewhere = Counter(found.cell for found in places if not any(found is one for one in same))
     silent = Counter(_silence(result) for result in results if isinstance(result, str) or result.place is None)
-    return SubsetTally(n_pairs, len(results), len(places), len(same), len(places) - len(same), dict(silent))
+    return SubsetTally(n_pairs, len(results), len(places), len(same), elsewhere.total(), dict(elsewhere), dict(silent))
 
 
 def _overlap(one: Place, other: Place) -> bool:
@@ -233,4 +236,10 @@ def _silence(result: FamilyResult | str) -> str:
 
 
 def _place_record(place: Place) -> dict[str, Any]:
-    return {"cell": place.cell, "first": place.first, "last": place.last, "interval": list(place.interval)}
+    return {
+        "cell": place.cell,
+        "first": place.first,
+        "last": place.last,
+        "interval": list(place.interval),
+        "support": place.support,
+    }

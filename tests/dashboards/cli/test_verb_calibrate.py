@@ -67,9 +67,9 @@ def test_a_model_of_ones_own_is_measured_once_and_subsampled(
     assert main(command) == 0
     shown = [line.split() for line in capfd.readouterr().out.splitlines()]
     rows = [line for line in shown if line and line[0] == "emblem"]
-    assert [line[5] for line in rows] == ["8", "12", "18", "24"] and not any("where" in line[:1] for line in shown)
-    assert all(line[2:5] == ["enrich", "2–2", "[2–2]"] for line in rows)
-    assert all(line[6:] == ["100%", "of", "20", "100%", "of", "20", "0%", "of", "20"] for line in rows[1:])
+    assert [line[9] for line in rows] == ["8", "12", "18", "24"] and not any("where" in line[:1] for line in shown)
+    assert all(line[2:9] == ["enrich", "2–2", "[2–2],", "in", "100%", "of", "draws"] for line in rows)
+    assert all(line[10:] == ["100%", "of", "20", "100%", "of", "20", "0%", "of", "20"] for line in rows[1:])
 
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError("it was measured already")
@@ -78,7 +78,7 @@ def test_a_model_of_ones_own_is_measured_once_and_subsampled(
     assert main([*command, "--json"]) == 0
     result = json.loads(capfd.readouterr().out)
     (family,) = result["real"]
-    assert family["place"] == {"cell": "enrich", "first": 2, "last": 2, "interval": [2, 2]}
+    assert family["place"] == {"cell": "enrich", "first": 2, "last": 2, "interval": [2, 2], "support": 1.0}
     assert [(of["pairs"], of["subsets"]) for of in family["by_pairs"]] == [(8, 20), (12, 20), (18, 20), (24, 20)]
     assert len((tmp_path / "out" / "results.jsonl").read_text().splitlines()) == 1
 

@@ -99,6 +99,7 @@ def test_power_counts_same_places_and_others(measured: Family) -> None:
     for otherwise in (place.model_copy(update={"cell": "work_out"}), _moved(place, 4), None):
         (tally,) = power_of(family, everything, otherwise, subset_pairs=(12,), subsets=3)
         assert (tally.placed, tally.same, tally.elsewhere) == (tallies[1].placed, 0, tallies[1].placed)
+        assert tally.elsewhere_in == {"enrich": tally.placed}
 
 
 def _moved(place: Place, block: int) -> Place:
