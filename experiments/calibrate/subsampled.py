@@ -219,7 +219,7 @@ def _of_subset(family: FamilyPairs, measured: FamilyMeasurements, rows: Sequence
 def _tally(n_pairs: int, results: Sequence[FamilyResult | str], place: Place | None) -> SubsetTally:
     places = [result.place for result in results if not isinstance(result, str) and result.place is not None]
     same = [found for found in places if place is not None and _overlap(found, place)]
-    elsewhere = Counter(found.cell for found in places if not any(found is one for one in same))
+    elsewhere = Counter(str(found.cell) for found in places if not any(found is one for one in same))
     silent = Counter(_silence(result) for result in results if isinstance(result, str) or result.place is None)
     return SubsetTally(n_pairs, len(results), len(places), len(same), elsewhere.total(), dict(elsewhere), dict(silent))
 

@@ -41,7 +41,7 @@ def subset_of(
 ) -> tuple[FamilyPairs, FamilyMeasurements]:
     """A family as if only these of its pairs had been measured, in the same windows, with as many looks as they would get.
 
-    Donors of third answers may be pairs that are left out.
+    Donors of third answers may be pairs that are not among them.
     """
     chosen_rows = list(rows)
     tensors = {name: values[chosen_rows] for name, values in measured.as_tensors().items()}
