@@ -86,6 +86,10 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
 
         if not values["real"] and (values["families"] or values["items"]):
             raise StrataError("--families and --items are of a real model, and none is named", "Add --real CHECKPOINT")
+        if values["half"] == "none" and not (values["nulls"] or values["real"] or values["coverage"]):
+            raise StrataError(
+                "--half none leaves nothing to calibrate", "Add --nulls N, --real CHECKPOINT or --coverage N"
+            )
         # Opened first: a name that isn't there is told before the planted models run.
         checkpoint = open_from(values["real"], values, display) if values["real"] else None
         chosen = [] if values["half"] == "none" else with_names(constructions(values["half"]), values["only"])

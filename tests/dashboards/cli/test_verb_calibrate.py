@@ -98,3 +98,8 @@ def test_coverage_of_simulated_families_is_printed(tmp_path: Path, capfd: pytest
 def test_families_without_a_model_are_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["calibrate", "--half", "none", "--families", "emblem", "--out", str(tmp_path)]) == 2
     assert "--real CHECKPOINT" in capfd.readouterr().err
+
+
+def test_nothing_asked_for_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["calibrate", "--half", "none", "--out", str(tmp_path)]) == 2
+    assert "--coverage N" in capfd.readouterr().err
