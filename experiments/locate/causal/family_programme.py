@@ -39,7 +39,8 @@ LOOKS = (12, 18, 24, 48)
 """Numbers of pairs after which a family's place is looked at; more are added while it is wide."""
 _ROUNDS = 8
 """Steps of a search: bisections of a hundred blocks take seven."""
-_QUICK_DRAWS = 200
+QUICK_DRAWS = 200
+"""Draws of clusters after each look but the last."""
 _HELD_TOKENS = {"cpu": 4_096, "cuda": 16_384}
 """Of the recorded prompts of a family, clean and counterfactual."""
 _ENOUGH_WITHOUT_A_ROLE, _ENOUGH_OF_A_WIDE_PLACE = LOOKS[:2]
@@ -56,6 +57,8 @@ class Effort:
     most_pairs: int = LOOKS[-1]
     beside: bool = True
     """Necessity, heads, knockout: what stands beside the place."""
+    all_pairs: bool = False
+    """Whether pairs are added even where the place is narrow already."""
 
 
 def measure_family(
@@ -66,6 +69,22 @@ def measure_family(
     Raises NoRestartError where the architecture can't be run from the middle.
     """
     return _Programme(checkpoint, family, effort, seed, tokens_a_batch(tokens, checkpoint.device, BATCH_TOKENS)).run()
+
+
+def settled(analysis: FamilyAnalysis) -> bool:
+    """Whether more pairs would change nothing: the place is narrow, and no cell of a large effect waits for its install test."""
+    if any(is_undecided(cell) for cell in analysis.result.cells.values()):
+        return False
+    n_pairs = len(analysis.family.pairs)
+    if not analysis.testable:
+        # Its place can't be had, so it can't become narrow.
+        return n_pairs >= _ENOUGH_WITHOUT_A_ROLE
+    place = analysis.result.place
+    if place is None or place.support < _SUPPORTED:
+        return False
+    width, least = place.interval[1] - place.interval[0] + 1, place.last - place.first + 1
+    # More pairs sharpen an interval, but don't make a wide place narrow.
+    return width <= DRAWN_TOGETHER or (least > DRAWN_TOGETHER and n_pairs >= _ENOUGH_OF_A_WIDE_PLACE)
 
 
 class _Programme:
@@ -91,7 +110,7 @@ class _Programme:
             self._search()
             self._install()
             self.measured.looks += 1
-            if size == sizes[-1] or self._settled():
+            if size == sizes[-1] or (not self.effort.all_pairs and settled(self.analysis(QUICK_DRAWS))):
                 break
         self._beside()
         return self.measured
@@ -144,7 +163,7 @@ class _Programme:
     def _drop_hopeless(self, cell: Cell) -> None:
         """Windows inside the cell that no draw of clusters would call a locus are not measured on more pairs."""
         table, effects = self.measured.effects[cell], self._window_effects(cell)
-        drawn = drawn_clusters(effects.clusters, draws=_QUICK_DRAWS, seed=self.seed)
+        drawn = drawn_clusters(effects.clusters, draws=QUICK_DRAWS, seed=self.seed)
         minimal = minimal_windows(effects, effects.effects(drawn.weights)).any(axis=0)
         first, last = effects.windows[effects.whole]
         # Curves and single blocks are drawn, so they are measured on all pairs.
@@ -216,23 +235,6 @@ class _Programme:
             out[rows] = batch.donated(cell, windows, self.pieces[cell][index[rows]]).numpy()
         return out
 
-    def _settled(self) -> bool:
-        """Whether more pairs would change nothing: the place is narrow, and no cell of a large effect waits for its install test."""
-        analysis = self.analysis(_QUICK_DRAWS)
-        if any(is_undecided(cell) for cell in analysis.result.cells.values()):
-            return False
-        if not analysis.testable:
-            # Its place can't be had, so it can't become narrow.
-            return len(self.measured.keys) >= _ENOUGH_WITHOUT_A_ROLE
-        place = analysis.result.place
-        if place is None or place.support < _SUPPORTED:
-            return False
-        width, least = place.interval[1] - place.interval[0] + 1, place.last - place.first + 1
-        # More pairs sharpen an interval, but don't make a wide place narrow.
-        return width <= DRAWN_TOGETHER or (
-            least > DRAWN_TOGETHER and len(self.measured.keys) >= _ENOUGH_OF_A_WIDE_PLACE
-        )
-
     def analysis(self, draws: int) -> FamilyAnalysis:
         return analyse(self.family, self.measured, draws=draws, seed=self.seed)
 
@@ -271,7 +273,7 @@ class _Programme:
                 self.measured.attribution[cell], self.measured.read_out[cell] = clean, clean - foil
         if not self.effort.beside:
             return
-        result = self.analysis(_QUICK_DRAWS).result
+        result = self.analysis(QUICK_DRAWS).result
         self._necessity(result)
         third = donors_of(self.family.pairs[: len(self.measured.keys)], self.seed, 1)
         has = np.array([bool(of_pair) for of_pair in third])

@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 
 from strata.dashboards.cli.main import main
+from strata.experiments.calibrate import subsampled
+from strata.experiments.calibrate.construction import Construction
+from strata.experiments.calibrate.plans import facts, sums
+from strata.experiments.calibrate.planted import write_construction
 
 
 def always_block_three(checkpoint: Any, items: Path, *, seed: int = 0, max_pairs: int = 48) -> dict[str, Any]:
@@ -48,3 +52,54 @@ def test_tables_and_json_say_the_same(
 def test_a_name_that_nothing_has_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["calibrate", "--only", "nowhere", "--out", str(tmp_path)]) == 2
     assert "named like nowhere" in capfd.readouterr().err
+
+
+FEW = Construction("few", "tune", 5, facts([2], 3, controls=0) + sums([3], 2, controls=0))
+
+
+def test_a_model_of_ones_own_is_measured_once_and_subsampled(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    files = write_construction(tmp_path, FEW)
+    command = ["calibrate", "--half", "none", "--real", str(files.checkpoint), "--items", str(files.items)]
+    command += ["--families", "emblem", "--out", str(tmp_path / "out"), "--display", "none"]
+    assert main(command) == 0
+    shown = [line.split() for line in capfd.readouterr().out.splitlines()]
+    rows = [line for line in shown if line and line[0] == "emblem"]
+    assert [line[9] for line in rows] == ["8", "12", "18", "24"] and not any("where" in line[:1] for line in shown)
+    assert all(line[2:9] == ["enrich", "2–2", "[2–2],", "in", "100%", "of", "draws"] for line in rows)
+    assert all(line[10:] == ["100%", "of", "20", "100%", "of", "20", "0%", "of", "20"] for line in rows[1:])
+
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("it was measured already")
+
+    monkeypatch.setattr(subsampled, "measure_family", never)
+    assert main([*command, "--json"]) == 0
+    result = json.loads(capfd.readouterr().out)
+    (family,) = result["real"]
+    assert family["place"] == {"cell": "enrich", "first": 2, "last": 2, "interval": [2, 2], "support": 1.0}
+    assert [(of["pairs"], of["subsets"]) for of in family["by_pairs"]] == [(8, 20), (12, 20), (18, 20), (24, 20)]
+    assert len((tmp_path / "out" / "results.jsonl").read_text().splitlines()) == 1
+
+
+def test_coverage_of_simulated_families_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    command = ["calibrate", "--half", "none", "--coverage", "1", "--out", str(tmp_path), "--display", "none"]
+    assert main(command) == 0
+    shown = [line.split() for line in capfd.readouterr().out.splitlines()]
+    assert [line[:2] for line in shown if line and line[0] in ("small", "middle", "large", "all")] == [
+        ["small", "1"],
+        ["middle", "1"],
+        ["large", "1"],
+        ["all", "3"],
+    ]
+
+
+def test_families_without_a_model_are_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["calibrate", "--half", "none", "--families", "emblem", "--out", str(tmp_path)]) == 2
+    assert "--real CHECKPOINT" in capfd.readouterr().err
+
+
+def test_nothing_asked_for_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["calibrate", "--half", "none", "--out", str(tmp_path)]) == 2
+    assert "--coverage N" in capfd.readouterr().err
