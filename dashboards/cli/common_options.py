@@ -31,7 +31,7 @@ ITEMS = (
         "questions",
         metavar="NAME,…",
     ),
-    Option("per_family", 60, "items drawn from each built-in family", "questions", positive, metavar="N"),
+    Option("per_family", 80, "items drawn from each built-in family", "questions", positive, metavar="N"),
     Option("difficulty", None, "difficulty of the reasoning families", "questions", whole, metavar="D"),
     Option("limit", None, "only the first N items; the run is stamped LIMITED", "questions", positive, metavar="N"),
     Option("seed", 0, "seed of items, folds, draws and controls", "questions", whole, metavar="N"),

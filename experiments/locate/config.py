@@ -15,7 +15,7 @@ CAUSAL_MAPS = ("none", "quick", "default", "full")
 class LocateConfig:
     families: tuple[str, ...] = ()
     """Built-in families, kinds, domains, or `all`; empty: the default selection. Ignored when items come from a file."""
-    per_family: int = 60
+    per_family: int = 80
     """Items drawn from each built-in family."""
     difficulty: int | None = None
     """Difficulty of the reasoning families; None: each family's easiest."""
