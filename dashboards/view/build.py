@@ -93,8 +93,8 @@ def build_report(run_dir: Path) -> Report:
         "verdict": build_verdict(run, localisation, series, behaviour["rows"]),
         "localisation": build_stages(localisation),
         "comparability": [],
-        "calibration": {"state": "not_run", "text": "Not calibrated on planted models yet: localisation error and interval "
-                        "coverage of these instruments are unknown."},
+        "calibration": {"state": "not_run", "text": "This run carries no calibration record. `strata calibrate` measures the rule on "
+                        "planted models whose truth is known."},
         "behaviour": behaviour,
         "series": series,
         "maps": build_causal_maps(causal, behaviour["rows"], run.n_layers) + build_maps(series, behaviour["rows"]),
