@@ -113,6 +113,5 @@ def why_not_ordered(why: WhyNotOrdered) -> str:
 NOT_COUNTED: dict[NotCounted, str] = {
     "weak-effect": f"lower end of its effect under {number(COUNTS_FROM)}",
     "not-installed": "no more effect than a donor with a third answer",
-    "not-tested": "not tested: no donor with a third answer",
 }
 """Why a cell doesn't count."""

@@ -18,7 +18,7 @@ NotPlaced = Literal[
     "draws-disagree",  # support: other draws of entities place it in other cells as often
     "role-untestable",  # one answer an entity: couples, needed
 ]
-NotCounted = Literal["weak-effect", "not-installed", "not-tested"]
+NotCounted = Literal["weak-effect", "not-installed"]
 NotLocated = Literal[
     "no-interventions",
     "not-asked",  # no item of the kind

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -125,6 +125,13 @@ def _partial_slopes(
         ratio = np.where(xx > 1e-12, ax / np.where(xx > 1e-12, xx, 1.0), 0.0)
         slope: np.ndarray = (ac - ratio[:, None] * xc) / (aa - ratio * ax)[:, None]
     return slope
+
+
+def coding_verdict(slope: float, p: float) -> Literal["codes", "in-part", "no"]:
+    """What a slope and its p amount to."""
+    if p > LEVEL or slope < IN_PART:
+        return "no"
+    return "codes" if slope >= CODES else "in-part"
 
 
 def coding(

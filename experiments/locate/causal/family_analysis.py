@@ -23,7 +23,6 @@ from strata.experiments.locate.causal.head_results import head_results, head_set
 from strata.experiments.results.families import (
     CellResult,
     Codes,
-    Coding,
     FamilyResult,
     Handover,
     Locus,
@@ -37,8 +36,8 @@ from strata.experiments.statistics.answer_coding import (
     CODES,
     FEWEST_COUPLES,
     IN_PART,
-    LEVEL,
     Couples,
+    coding_verdict,
     couples_of,
     permutation_p,
     slopes,
@@ -167,7 +166,7 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
         place=strict,
         place_in_part=None if _same(strict, lenient) else lenient,
         why_not_placed=None if strict else _why_not_placed(couples, undecided, shaky, cells),
-        loci=_loci(evidence, measured, couples, drawn, family, seed, told=undecided is None),
+        loci=_loci(evidence, measured, couples, drawn, family, seed, told=undecided is None and shaky is None),
         heads=head_results(measured, couples, drawn, seed),
         head_sets=head_sets(measured, drawn),
         knockout=_knocked_out(measured, drawn),
@@ -244,7 +243,7 @@ def _loci(
     *,
     told: bool,
 ) -> tuple[Locus, ...]:
-    """In processing order. `told`: which of them is the first that codes the answer; with a cell undecided it may be in that one."""
+    """In processing order. `told`: which of them is the first that codes the answer; with a cell undecided, or draws that disagree, it may be another one."""
     in_turn = [locus for locus, _ in loci_in_turn(cell_loci(evidence, CODES), 0)]
     by_cell = {of_cell.cell: of_cell for of_cell in evidence}
     codings = [_codes(by_cell[locus.cell], locus.window, couples) for locus in in_turn]
@@ -278,10 +277,7 @@ def _codes(evidence: CellEvidence, window: int, couples: Couples) -> Codes:
     if evidence.slopes is None or evidence.p is None:
         return Codes(slope=None, p=None, couples=couples.telling, verdict="untestable")
     slope, p = float(evidence.slopes[0, window]), float(evidence.p[window])
-    verdict: Coding = "no"
-    if p <= LEVEL and slope >= IN_PART:
-        verdict = "codes" if slope >= CODES else "in-part"
-    return Codes(slope=slope, p=p, couples=couples.telling, verdict=verdict)
+    return Codes(slope=slope, p=p, couples=couples.telling, verdict=coding_verdict(slope, p))
 
 
 def _locus(

@@ -7,8 +7,8 @@ from jaxtyping import Float
 
 from strata.experiments.locate.causal.cell_evidence import Draws
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
-from strata.experiments.results.families import Codes, Coding, HeadResult, HeadSet
-from strata.experiments.statistics.answer_coding import CODES, IN_PART, LEVEL, Couples, permutation_p, slopes
+from strata.experiments.results.families import Codes, HeadResult, HeadSet
+from strata.experiments.statistics.answer_coding import Couples, coding_verdict, permutation_p, slopes
 from strata.experiments.statistics.max_t import max_t_sign_flip
 from strata.experiments.statistics.window_effects import cluster_means
 from strata.probes.causal.cells import Cell
@@ -83,15 +83,9 @@ def _codes(measured: FamilyMeasurements, cell: Cell, couples: Couples, seed: int
     slope = slopes(similarity, couples)[0]
     p = permutation_p(similarity, couples, permutations=_PERMUTATIONS, seed=seed)
     return [
-        Codes(slope=float(b), p=float(q), couples=couples.telling, verdict=_verdict(float(b), float(q)))
+        Codes(slope=float(b), p=float(q), couples=couples.telling, verdict=coding_verdict(float(b), float(q)))
         for b, q in zip(slope, p, strict=True)
     ]
-
-
-def _verdict(slope: float, p: float) -> Coding:
-    if p > LEVEL or slope < IN_PART:
-        return "no"
-    return "codes" if slope >= CODES else "in-part"
 
 
 def _install(
