@@ -7,7 +7,7 @@ over the difference of the two intact runs they are the normalised effects of 23
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -17,7 +17,6 @@ from torch import Tensor
 
 from strata.probes.backends.head_outputs import attention_paid, head_outputs
 from strata.probes.backends.recording import Recording
-from strata.probes.backends.restart import Variant, batches_of_variants, sweep
 from strata.probes.backends.runs import Runs
 from strata.probes.backends.window_edits import ColumnEdits, HeadEdits, HeadSet, HiddenEdge, Window, WindowEdits
 from strata.probes.backends.window_sweep import sweep_windows
@@ -115,23 +114,6 @@ class CellBatch:
         """Logit of the answer minus the mean logit of the tokens `unrelated`, in the intact clean run."""
         return _margin(self._intact_logits("clean", self._against(unrelated)))
 
-    def stream_denoise(self, where: Where) -> Float[Tensor, "pair layer"]:
-        """Rise of the logit difference when the corrupted run takes the clean run's whole stream before a block."""
-        return _difference(self._logits(self._stream_ends("foil", "clean", where), self._scored)) - self.foil[:, None]
-
-    def stream_noise(self, where: Where) -> Float[Tensor, "pair layer"]:
-        """Fall of the logit difference when the clean run takes the corrupted run's whole stream before a block."""
-        return self.clean[:, None] - _difference(self._logits(self._stream_ends("clean", "foil", where), self._scored))
-
-    def _stream_ends(self, into: Side, donor: Side, where: Where) -> Float[Tensor, "layer pair d_model"]:
-        at = self._column(where)[:, None]
-        variants = [
-            Variant("resid_pre", range(layer, layer + 1), partial(self._run(donor).at, "resid_pre", where=at))
-            for layer in range(self.n_layers)
-        ]
-        run = self._run(into)
-        return torch.cat([sweep(run, part, at)[:, :, 0] for part in batches_of_variants(variants, at, run)])
-
     def knockout(
         self, windows: Sequence[Window], unrelated: Int[Tensor, "pair k"] | None = None
     ) -> Float[Tensor, "pair window"]:
@@ -174,14 +156,6 @@ class CellBatch:
         and stream 0 add up to the logit difference, the biases of norm and unembedding aside.
         """
         return self._attributed(self.pieces(cell, side), self._where(cell), side)
-
-    def head_logit_attribution(self, where: Where, side: Side = "clean") -> Float[Tensor, "pair layer head"]:
-        """The same for each query head."""
-        layers = [
-            self._attributed(self.head_pieces(where, side, layer), self._column(where), side)
-            for layer in range(self.n_layers)
-        ]
-        return torch.stack(layers, 1)
 
     def _attributed(
         self, parts: Float[Tensor, "pair part d_model"], where: Int[Tensor, " pair"], side: Side
