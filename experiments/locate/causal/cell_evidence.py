@@ -37,13 +37,13 @@ class Draws:
     def of_pairs(self) -> Float[np.ndarray, "draw pair"]:
         return self.weights[:, self.clusters]
 
-    def measured(self, values: Float[np.ndarray, " draw"], level: float = 0.95) -> Measured:
-        """A value and its interval over draws, widened for few clusters."""
+    def measured(self, values: Float[np.ndarray, " draw"]) -> Measured:
+        """A value and its 95 % interval over draws, widened for few clusters."""
         value, drawn = float(values[0]), values[1:][np.isfinite(values[1:])]
         n_clusters = self.weights.shape[1]
         if n_clusters < MIN_CLUSTERS or len(drawn) == 0:
             return Measured(value=value)
-        low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2))
+        low, high = np.quantile(drawn, (0.025, 0.975))
         wider = stretch(n_clusters)
         return Measured(
             value=value, interval=(value + wider * (float(low) - value), value + wider * (float(high) - value))

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from strata.experiments.locate.causal.cell_evidence import LEAST_EFFECT, drawn_clusters, is_undecided
+from strata.experiments.locate.causal.cell_evidence import LEAST_EFFECT, drawn_clusters, is_undecided, window_effects
 from strata.experiments.locate.causal.family_analysis import FamilyAnalysis, FamilyPairs, analyse
 from strata.experiments.locate.causal.family_heads import measure_heads
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements, WindowShifts
@@ -194,12 +194,7 @@ class _Programme:
         return {window: float(value) for window, value in zip(table.windows, values, strict=True)}
 
     def _window_effects(self, cell: Cell) -> WindowEffects:
-        table = self.measured.effects[cell]
-        clusters = cluster_codes(self.family.entities[: len(self.measured.keys)])
-        return WindowEffects(
-            self.checkpoint.n_layers, tuple(table.windows), table.values["denoise"], table.values["noise"],
-            self.measured.clean - self.measured.foil, clusters,
-        )  # fmt: skip
+        return window_effects(self.measured, cell, cluster_codes(self.family.entities[: len(self.measured.keys)]))
 
     def _install(self) -> None:
         """Denoising with third answers' pieces: the whole cell and its loci, mean over donors."""
