@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiny_models import tiny_checkpoint
 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Item
@@ -25,7 +26,6 @@ from strata.probes.causal.cells import CELLS
 from strata.probes.causal.pairs import Pair
 from strata.probes.prompts import Prompt
 from strata.probes.store import ActivationStore
-from tests.tiny_models import tiny_checkpoint
 
 N, N_LAYERS, AT = 14, 2, 1
 
