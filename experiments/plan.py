@@ -15,8 +15,8 @@ from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.lens_fits import text_sha256
 from strata.experiments.locate.causal.workload import intervention_tokens
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.places import PLACES
-from strata.experiments.locate.questions import Source, questions_for
+from strata.experiments.locate.item_selection import Source, questions_for
+from strata.experiments.locate.reading_positions import PLACES
 from strata.probes.backends.contract import streams_of
 from strata.probes.backends.gate import admit
 from strata.probes.backends.shape_check import check_shapes

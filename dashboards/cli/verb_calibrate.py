@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         from strata.experiments.calibrate.run import calibrate, jobs_of, with_names
         from strata.experiments.calibrate.simulated_coverage import simulated_coverage
         from strata.experiments.calibrate.subsampled import subsampled_power
-        from strata.experiments.locate.localise import localise_summary
+        from strata.experiments.locate.interventions_only import localise_summary
 
         if not values["real"] and (values["families"] or values["items"]):
             raise StrataError("--families and --items are of a real model, and none is named", "Add --real CHECKPOINT")

@@ -29,7 +29,7 @@ from strata.experiments.items.load import is_file_name
 from strata.experiments.items.schema import Item
 from strata.experiments.locate import LocateConfig
 from strata.experiments.locate import locate as locate_into
-from strata.experiments.locate.questions import Source
+from strata.experiments.locate.item_selection import Source
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.given import Model, open_checkpoint
 from strata.probes.checkpoints.undisturbed import undisturbed

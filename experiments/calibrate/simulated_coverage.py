@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from strata.experiments.calibrate.subsets import subset_of
-from strata.experiments.locate.causal.family_analysis import FamilyAnalysis, FamilyPairs, analyse
+from strata.experiments.locate.causal.family_decision import FamilyAnalysis, FamilyPairs, analyse
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements, WindowShifts
 from strata.experiments.locate.causal.family_programme import LOOKS, QUICK_DRAWS, settled
 from strata.experiments.locate.causal.localisation import PLACE_DRAWS

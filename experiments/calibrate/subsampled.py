@@ -22,7 +22,7 @@ from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.builtin import chosen
 from strata.experiments.items.jsonl import items_sha256
 from strata.experiments.items.schema import Kind
-from strata.experiments.locate.causal.family_analysis import (
+from strata.experiments.locate.causal.family_decision import (
     FamilyPairs,
     analyse,
     why_not_measured,
@@ -32,7 +32,7 @@ from strata.experiments.locate.causal.family_programme import LOOKS, Effort, mea
 from strata.experiments.locate.causal.localisation import why_not
 from strata.experiments.locate.causal.pair_selection import SelectedFamily, select_pairs
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.questions import questions_for
+from strata.experiments.locate.item_selection import questions_for
 from strata.experiments.results.families import FamilyResult, Place
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint

@@ -9,7 +9,7 @@ from random import Random
 
 import torch
 
-from strata.experiments.locate.causal.family_analysis import FEWEST_ENTITIES, FamilyPairs
+from strata.experiments.locate.causal.family_decision import FEWEST_ENTITIES, FamilyPairs
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
 from strata.experiments.locate.causal.family_programme import LOOKS
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from strata.experiments.compare.models import About
-from strata.experiments.locate.questions import Questions
+from strata.experiments.locate.item_selection import Questions
 
 Need = Literal["items", "tokens", "depth", "width"]
 

@@ -14,7 +14,7 @@ from strata.experiments.compare.agreement_words import disagreement, shown_by
 from strata.experiments.compare.next_tokens import next_tokens
 from strata.experiments.compare.paired import BASE, Role, paired
 from strata.experiments.items.schema import Item
-from strata.experiments.locate.questions import entity_of
+from strata.experiments.locate.item_selection import entity_of
 
 Rows = Sequence[Mapping[str, Any]]
 

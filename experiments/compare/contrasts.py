@@ -25,9 +25,9 @@ from strata.experiments.compare.similarity import DIMENSIONS, dominant_text, fam
 from strata.experiments.items.alignment import EncodedItem, encode_items
 from strata.experiments.items.framing import REQUEST, framed
 from strata.experiments.items.schema import Item, Kind
-from strata.experiments.locate.causal.choose import spread_over_entities
-from strata.experiments.locate.places import asked_at
-from strata.experiments.locate.questions import Questions, entity_of
+from strata.experiments.locate.causal.pair_sampling import spread_over_entities
+from strata.experiments.locate.item_selection import Questions, entity_of
+from strata.experiments.locate.reading_positions import asked_at
 from strata.experiments.run import RunDirectory, rows_to_table
 from strata.experiments.statistics.jackknife import jackknife_bootstrap
 from strata.experiments.tables import CONTRASTS

@@ -16,8 +16,8 @@ from strata.experiments.compare.swaps_and_patches import KINDS, cross_rows, stor
 from strata.experiments.comparison_measures import CROSSED as CROSSED_EXCLUDED
 from strata.experiments.comparison_measures import EXCHANGE, RANDOM_LAYER_SWAPS
 from strata.experiments.comparison_measures import LAYER_SWAPS as LAYER_SWAPS_EXCLUDED
-from strata.experiments.locate.causal.choose import as_pair
-from strata.experiments.locate.questions import Questions
+from strata.experiments.locate.causal.pair_sampling import as_pair
+from strata.experiments.locate.item_selection import Questions
 from strata.experiments.run import RunDirectory, rows_to_table
 from strata.experiments.self_test_record import record_tests
 from strata.experiments.tables import CROSSED, LAYER_SWAPS

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from strata.experiments.compare.paired import CHANGES, Role
 from strata.experiments.items.schema import Item
-from strata.experiments.locate.questions import entity_of
+from strata.experiments.locate.item_selection import entity_of
 from strata.probes.statistics.bootstrap import cluster_bootstrap
 
 KEPT = (("lens.logit", "answer_logprob"), ("lens.logit", "logit_difference"))

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.paired import as_json, excludes_zero
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.locate.questions import entity_of
+from strata.experiments.locate.item_selection import entity_of
 from strata.probes.causal.layer_swaps import LayerSwap
 from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap, cluster_bootstrap_ratio
 from strata.probes.store import ActivationStore

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from strata.experiments.compare.layer_changes import READING, axis_of, readings_by_item
 from strata.experiments.compare.paired import CHANGES, Role
 from strata.experiments.items.schema import Item
-from strata.experiments.locate.questions import entity_of
+from strata.experiments.locate.item_selection import entity_of
 from strata.experiments.statistics.split_half import split_half_between
 from strata.probes.errors import StrataError
 

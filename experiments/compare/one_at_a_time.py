@@ -9,7 +9,7 @@ from strata.experiments.compare.models import Models
 from strata.experiments.compare.paired import BASE, Role
 from strata.experiments.compare.swaps_and_patches import cross_lines, store_crossed
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.locate.causal.choose import as_pair
+from strata.experiments.locate.causal.pair_sampling import as_pair
 from strata.experiments.self_test_record import record_tests
 from strata.probes.causal.layer_swap_self_tests import run_patch_self_tests
 from strata.probes.causal.stored_contributions import store_contributions, stored

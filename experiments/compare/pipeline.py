@@ -42,10 +42,10 @@ from strata.experiments.comparison_measures import (
 from strata.experiments.items.jsonl import write_items
 from strata.experiments.items.schema import KINDS
 from strata.experiments.lens_fits import text_sha256
-from strata.experiments.locate.kept import streams_store
+from strata.experiments.locate.activation_stores import streams_store
+from strata.experiments.locate.item_selection import Questions, Source, questions_for
 from strata.experiments.locate.pipeline import RESULTS as LOCATED
 from strata.experiments.locate.pipeline import ask, locate
-from strata.experiments.locate.questions import Questions, Source, questions_for
 from strata.experiments.run import RunDirectory, rows_to_table
 from strata.experiments.run_files import COMPARISON_SCHEMA, MANIFEST, is_complete, read_manifest, table_of
 from strata.experiments.tables import CHANGES, COMPARISON_TABLES, LIKENESS, SIMILARITY, TRANSFER

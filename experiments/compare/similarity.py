@@ -16,9 +16,9 @@ from strata.experiments.compare.paired import BASE, Role
 from strata.experiments.compare.transfer import numbers_of
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import KINDS
-from strata.experiments.locate.kept import kept_streams
-from strata.experiments.locate.places import appended, asked_at
-from strata.experiments.locate.questions import entity_of
+from strata.experiments.locate.activation_stores import kept_streams
+from strata.experiments.locate.item_selection import entity_of
+from strata.experiments.locate.reading_positions import appended, asked_at
 from strata.probes.similarity.cka import FEWEST_ITEMS, debiased_cka_of_subsets
 from strata.probes.similarity.cosine import cosine_by_item
 from strata.probes.similarity.dominant import Dominance, Of, dominance, without_dimensions

@@ -13,8 +13,8 @@ from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.layer_swap_scores import LEAST_LOGITS, bootstrap, value_columns
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Kind
-from strata.experiments.locate.causal.choose import as_pair, shared_out, spread_over_entities
-from strata.experiments.locate.questions import entity_of
+from strata.experiments.locate.causal.pair_sampling import as_pair, shared_out, spread_over_entities
+from strata.experiments.locate.item_selection import entity_of
 from strata.probes.causal.cross_model import CrossLine, SourceModel, cross_patch
 from strata.probes.causal.layer_swaps import LayerSwap, layer_swaps_of, swap_layers
 from strata.probes.causal.pairs import Pair

@@ -10,10 +10,10 @@ import numpy as np
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.paired import BASE, Role
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.locate.kept import kept_streams
-from strata.experiments.locate.places import appended
+from strata.experiments.locate.activation_stores import kept_streams
+from strata.experiments.locate.probe_targets import targets_of
 from strata.experiments.locate.probing import PRECISION
-from strata.experiments.locate.targets import targets_of
+from strata.experiments.locate.reading_positions import appended
 from strata.probes.errors import StrataError
 from strata.probes.progress import Progress, silent
 from strata.probes.similarity.transfer import OneWay, probe_transfer

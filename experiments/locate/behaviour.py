@@ -15,7 +15,7 @@ from torch import Tensor
 from strata.experiments.answer_measures import Name, decided_by
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Item
-from strata.experiments.locate.questions import Questions
+from strata.experiments.locate.item_selection import Questions
 from strata.experiments.tables import BEHAVIOUR
 from strata.probes.backends.contract import Backend, Site
 from strata.probes.capture_batches import BatchBudget, capture_batches

@@ -11,9 +11,9 @@ from jaxtyping import Float
 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.item_selection import Questions, entity_of
+from strata.experiments.locate.lens_tables import above_elsewhere, lens_values
 from strata.experiments.locate.probing import Probed, Scored
-from strata.experiments.locate.questions import Questions, entity_of
-from strata.experiments.locate.readings import above_elsewhere, lens_values
 from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import cluster_bootstrap
 from strata.probes.store import ActivationStore

@@ -14,24 +14,24 @@ import pyarrow as pa
 from strata.experiments.items.framing import template_sha256
 from strata.experiments.items.jsonl import write_items
 from strata.experiments.lens_fits import fitted_lenses, text_sha256
+from strata.experiments.locate.activation_stores import last_streams, streams_store
 from strata.experiments.locate.behaviour import (
     behaviour_rows,
     family_behaviour,
     full_choice_log_probs,
     mark_unanswered_families,
 )
-from strata.experiments.locate.causal.pair_tests import causal_self_tests
-from strata.experiments.locate.causal.stage import causal_stage
+from strata.experiments.locate.capture_streams import Pass, measure
+from strata.experiments.locate.causal.pair_self_tests import causal_self_tests
+from strata.experiments.locate.causal.pipeline import causal_stage
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.curves import lens_curves, probe_curves
-from strata.experiments.locate.form import form_of
-from strata.experiments.locate.hops import hops_answered
-from strata.experiments.locate.kept import last_streams, streams_store
+from strata.experiments.locate.form_baseline import form_of
+from strata.experiments.locate.item_selection import Questions, Source, questions_for
 from strata.experiments.locate.lens_maps import chosen_for_maps, write_lens_maps
-from strata.experiments.locate.measure import Pass, measure
+from strata.experiments.locate.lens_tables import emergence_table, profiles_table
 from strata.experiments.locate.probing import probe_targets
-from strata.experiments.locate.questions import Questions, Source, questions_for
-from strata.experiments.locate.readings import emergence_table, profiles_table
+from strata.experiments.locate.single_hops import hops_answered
 from strata.experiments.locate.summary import locations_of, summarise
 from strata.experiments.run import RunDirectory, rows_to_table
 from strata.experiments.run_files import SUMMARY_SCHEMA

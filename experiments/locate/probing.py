@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Bool, Float
 
 from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.locate.activation_stores import kept_streams
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.kept import kept_streams
-from strata.experiments.locate.places import Place
-from strata.experiments.locate.questions import Questions, entity_of
-from strata.experiments.locate.targets import Target, targets_of
+from strata.experiments.locate.item_selection import Questions, entity_of
+from strata.experiments.locate.probe_targets import Target, targets_of
+from strata.experiments.locate.reading_positions import Place
 from strata.experiments.parts import read_part, write_part
 from strata.experiments.run import RunDirectory
 from strata.probes.errors import StrataError

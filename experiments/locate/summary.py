@@ -11,12 +11,12 @@ import numpy as np
 from strata.experiments.answer_measures import decided_by
 from strata.experiments.items.framing import caveat_of
 from strata.experiments.items.schema import KINDS
-from strata.experiments.locate.causal.stage import Causal
+from strata.experiments.locate.causal.pipeline import Causal
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.curves import probe_measures, random_init_of, used_items
+from strata.experiments.locate.item_selection import Questions, entity_of
+from strata.experiments.locate.lens_tables import above_elsewhere, lens_values
 from strata.experiments.locate.probing import Probed
-from strata.experiments.locate.questions import Questions, entity_of
-from strata.experiments.locate.readings import above_elsewhere, lens_values
 from strata.experiments.results.families import FamilyResult
 from strata.experiments.results.reasons import WhyNotPlaced
 from strata.experiments.run import RunDirectory

@@ -13,7 +13,7 @@ import torch
 from strata.experiments.calibrate.library import construction
 from strata.experiments.calibrate.planted import write_construction
 from strata.experiments.items.jsonl import read_items
-from strata.experiments.locate.localise import localise_summary
+from strata.experiments.locate.interventions_only import localise_summary
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open import open_checkpoint
 

@@ -17,8 +17,8 @@ from small_world import save_checkpoint, write_items
 
 from strata.dashboards.cli import main
 from strata.experiments.locate import locate
-from strata.experiments.locate.causal import stage
-from strata.experiments.locate.causal.family_analysis import FamilyPairs
+from strata.experiments.locate.causal import pipeline
+from strata.experiments.locate.causal.family_decision import FamilyPairs
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.run_files import file_sha256, manifest_sha256
@@ -33,11 +33,11 @@ KILLED_AT_THE_THIRD_FAMILY = """
 import os, signal, sys
 from pathlib import Path
 from strata.experiments.locate import locate
-from strata.experiments.locate.causal import stage
+from strata.experiments.locate.causal import pipeline
 from strata.probes.checkpoints.open import open_checkpoint
 from test_stopped_interventions import CONFIG
 
-measure, families = stage.measure_family, []
+measure, families = pipeline.measure_family, []
 
 def measured(checkpoint, family, **options):
     families.append(family.name)
@@ -45,7 +45,7 @@ def measured(checkpoint, family, **options):
         os.kill(os.getpid(), signal.SIGKILL)
     return measure(checkpoint, family, **options)
 
-stage.measure_family = measured
+pipeline.measure_family = measured
 checkpoint, items, out = sys.argv[1:]
 locate(open_checkpoint(checkpoint), CONFIG, Path(out), items=Path(items))
 """
@@ -63,13 +63,13 @@ def test_families_measured_before_a_kill_are_read_back_and_the_numbers_stay(
     planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint, measured = open_checkpoint(str(planted.checkpoint)), list[str]()
-    measure = stage.measure_family
+    measure = pipeline.measure_family
 
     def noted(checkpoint: Checkpoint, family: FamilyPairs, **options: Any) -> FamilyMeasurements:
         measured.append(family.name)
         return measure(checkpoint, family, **options)
 
-    monkeypatch.setattr(stage, "measure_family", noted)
+    monkeypatch.setattr(pipeline, "measure_family", noted)
     whole = locate(checkpoint, CONFIG, tmp_path / "whole", items=planted.items)
     of_whole, out = list(measured), tmp_path / "killed"
     paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from strata.experiments.items.schema import KINDS
 from strata.experiments.locate.causal.cell_evidence import Draws, beyond_third_answer, drawn_clusters, window_effects
-from strata.experiments.locate.causal.family_analysis import FamilyAnalysis
+from strata.experiments.locate.causal.family_decision import FamilyAnalysis
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
 from strata.experiments.locate.causal.localisation import Localised
 from strata.experiments.statistics.window_effects import Curves, WindowEffects, cluster_means, curves_of

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from strata.experiments.locate.causal.cell_evidence import LEAST_EFFECT, drawn_clusters, is_undecided, window_effects
-from strata.experiments.locate.causal.family_analysis import FamilyAnalysis, FamilyPairs, analyse
+from strata.experiments.locate.causal.family_decision import FamilyAnalysis, FamilyPairs, analyse
 from strata.experiments.locate.causal.family_heads import measure_heads
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements, WindowShifts
 from strata.experiments.locate.causal.third_answers import donors_of

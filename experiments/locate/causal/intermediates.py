@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.questions import entity_of
+from strata.experiments.locate.item_selection import entity_of
 from strata.experiments.statistics.depth import half_mass_block
 from strata.probes.backends.recording import record
 from strata.probes.causal.scores import token_logits

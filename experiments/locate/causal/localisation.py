@@ -9,7 +9,7 @@ from typing import Any
 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import KINDS, Kind
-from strata.experiments.locate.causal.family_analysis import (
+from strata.experiments.locate.causal.family_decision import (
     FamilyAnalysis,
     analyse,
     unmeasured,
@@ -17,8 +17,8 @@ from strata.experiments.locate.causal.family_analysis import (
 )
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
 from strata.experiments.locate.causal.family_programme import Effort
-from strata.experiments.locate.causal.kind_analysis import analyse_kind
-from strata.experiments.locate.causal.kind_order import hypothesis_of, order_of
+from strata.experiments.locate.causal.kind_decision import analyse_kind
+from strata.experiments.locate.causal.order_decision import hypothesis_of, order_of
 from strata.experiments.locate.causal.pair_selection import LastStreams, SelectedFamily, select_pairs
 from strata.experiments.results.kinds import Hypothesis, KindLocalisation, Order
 from strata.experiments.results.reasons import WhyNotPlaced

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Kind
-from strata.experiments.locate.causal.choose import as_pair, spread_over_entities
-from strata.experiments.locate.causal.family_analysis import FamilyPairs
-from strata.experiments.locate.questions import entity_of
+from strata.experiments.locate.causal.family_decision import FamilyPairs
+from strata.experiments.locate.causal.pair_sampling import as_pair, spread_over_entities
+from strata.experiments.locate.item_selection import entity_of
 from strata.probes.backends.contract import Backend, Site
 from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.causal.scores import LEAST_DIFFERENCE, logit_difference

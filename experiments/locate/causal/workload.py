@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.locate.causal.choose import as_pair
+from strata.experiments.locate.causal.pair_sampling import as_pair
 from strata.experiments.locate.causal.pair_selection import replaced_span
 from strata.experiments.locate.config import LocateConfig
 from strata.probes.causal.pairs import Pair

@@ -17,7 +17,7 @@ from strata.experiments.calibrate.simulated_coverage import (
     tally,
 )
 from strata.experiments.locate.causal.cell_evidence import window_effects
-from strata.experiments.locate.causal.family_analysis import analyse
+from strata.experiments.locate.causal.family_decision import analyse
 from strata.probes.statistics.bootstrap import cluster_codes
 
 NOTHING = Noise(1e7, 0.0, 0.0)

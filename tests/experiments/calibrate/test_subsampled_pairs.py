@@ -14,13 +14,13 @@ from strata.experiments.calibrate.plans import facts, sums
 from strata.experiments.calibrate.planted import write_construction
 from strata.experiments.calibrate.subsampled import power_of
 from strata.experiments.calibrate.subsets import drawn_rows, subset_of
-from strata.experiments.locate.causal.family_analysis import FamilyPairs, analyse
+from strata.experiments.locate.causal.family_decision import FamilyPairs, analyse
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
 from strata.experiments.locate.causal.family_programme import Effort, measure_family
 from strata.experiments.locate.causal.pair_selection import select_pairs
 from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.item_selection import questions_for
 from strata.experiments.locate.pipeline import ask
-from strata.experiments.locate.questions import questions_for
 from strata.experiments.results.families import Place
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint

@@ -17,10 +17,10 @@ from strata.experiments.compare.similarity import rows_of_streams, similarity_ro
 from strata.experiments.compare.transfer import transfer_rows
 from strata.experiments.items.alignment import EncodedItem, encode_items
 from strata.experiments.items.schema import Item
+from strata.experiments.locate.activation_stores import streams_store
+from strata.experiments.locate.capture_streams import Pass, measure
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.kept import streams_store
-from strata.experiments.locate.measure import Pass, measure
-from strata.experiments.locate.questions import questions_for
+from strata.experiments.locate.item_selection import questions_for
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open import open_checkpoint

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import torch
 
-from strata.experiments.locate.causal import stage
-from strata.experiments.locate.causal.family_analysis import FamilyPairs
+from strata.experiments.locate.activation_stores import effects_store
+from strata.experiments.locate.causal import pipeline
+from strata.experiments.locate.causal.family_decision import FamilyPairs
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
 from strata.experiments.locate.causal.family_programme import Effort
 from strata.experiments.locate.causal.pair_selection import SelectedFamily
-from strata.experiments.locate.causal.stage import kept_family
+from strata.experiments.locate.causal.pipeline import kept_family
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.kept import effects_store
 from strata.experiments.run import RunDirectory
 from strata.probes.backends.recording import Recording, record
 from strata.probes.causal.pairs import Pair
@@ -56,7 +56,7 @@ def measured(
     run: RunDirectory, checkpoint: Checkpoint, family: SelectedFamily, name: str = "whole"
 ) -> FamilyMeasurements:
     store = effects_store(run.path / name, run.run_id)
-    return stage._measured(run, checkpoint, CONFIG, store, family, Effort(PAIRS))
+    return pipeline._measured(run, checkpoint, CONFIG, store, family, Effort(PAIRS))
 
 
 def fits(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +101,7 @@ def test_other_errors_are_not_taken_for_memory(
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("something else")
 
-    monkeypatch.setattr(stage, "measure_family", broken)
+    monkeypatch.setattr(pipeline, "measure_family", broken)
     with pytest.raises(RuntimeError, match="something else"):
         measured(run, tiny_models("llama"), family)
 
@@ -111,7 +111,7 @@ def test_what_was_measured_is_read_back_and_not_measured_again(
 ) -> None:
     checkpoint = tiny_models("llama")
     first = measured(run, checkpoint, family)
-    monkeypatch.setattr(stage, "measure_family", None)
+    monkeypatch.setattr(pipeline, "measure_family", None)
     again = measured(run, checkpoint, family)
     assert again.keys == first.keys and again.looks == first.looks
     for name, values in first.as_tensors().items():

@@ -17,11 +17,11 @@ from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.causal import pair_selection
 from strata.experiments.locate.causal.causal_tables import window_rows
-from strata.experiments.locate.causal.family_analysis import FamilyPairs, analyse
+from strata.experiments.locate.causal.family_decision import FamilyPairs, analyse
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements, WindowShifts
 from strata.experiments.locate.causal.family_programme import Effort, measure_family
 from strata.experiments.locate.causal.pair_selection import FOIL_NOT_ANSWERED, WEAK, SelectedFamily, _why_weak
-from strata.experiments.locate.causal.stage import kept_family
+from strata.experiments.locate.causal.pipeline import kept_family
 from strata.probes.causal.cells import CELLS
 from strata.probes.causal.pairs import Pair
 from strata.probes.prompts import Prompt

@@ -12,11 +12,11 @@ from tiny_models import tiny_checkpoint
 
 from strata.experiments.calibrate.library import construction
 from strata.experiments.calibrate.planted import write_construction
-from strata.experiments.locate.causal.choose import as_pair
+from strata.experiments.locate.causal.pair_sampling import as_pair
 from strata.experiments.locate.causal.workload import intervention_tokens, work_of_pair
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.localise import localise_summary
-from strata.experiments.locate.questions import questions_for
+from strata.experiments.locate.interventions_only import localise_summary
+from strata.experiments.locate.item_selection import questions_for
 from strata.probes.checkpoints.open import open_checkpoint
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.locate.causal.choose import as_pair
+from strata.experiments.locate.causal.pair_sampling import as_pair
 from strata.experiments.locate.config import LocateConfig
 from strata.probes.backends.self_tests import SelfTest
 from strata.probes.backends.shared_prefix import NoRestartError

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from strata.experiments.items.schema import Kind
-from strata.experiments.locate.causal.covariates import NEUTRAL, covariates
-from strata.experiments.locate.causal.family_analysis import FamilyPairs
+from strata.experiments.locate.causal.block_ablations import NEUTRAL, covariates
+from strata.experiments.locate.causal.family_decision import FamilyPairs
 from strata.experiments.locate.causal.pair_selection import SelectedFamily
 from strata.experiments.locate.config import LocateConfig
 from strata.probes.causal.pairs import Pair

@@ -11,9 +11,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.locate.elsewhere import other_prompts
-from strata.experiments.locate.places import PLACES, places_of
-from strata.experiments.locate.questions import unrelated_ids
+from strata.experiments.locate.item_selection import unrelated_ids
+from strata.experiments.locate.null_prompts import other_prompts
+from strata.experiments.locate.reading_positions import PLACES, places_of
 from strata.experiments.shard import Shard
 from strata.probes.backends.contract import Backend
 from strata.probes.capture_batches import BatchBudget, CapturedBatch, capture_batches
@@ -26,7 +26,7 @@ from strata.probes.store import ActivationStore
 
 TARGETS = ("answer", "foil", "null", "other_answer", "other_null")
 """What every stream is read for; the last two are answer and unrelated answer of the item whose other prompt this is
-(`strata.experiments.locate.elsewhere`)."""
+(`strata.experiments.locate.null_prompts`)."""
 
 
 @dataclass(frozen=True)

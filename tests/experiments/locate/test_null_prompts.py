@@ -10,11 +10,11 @@ import torch
 from small_world import write_items
 from tiny_models import tiny_checkpoint
 
+from strata.experiments.locate.capture_streams import Pass, measure
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.elsewhere import other_prompts
-from strata.experiments.locate.measure import Pass, measure
-from strata.experiments.locate.questions import Questions, questions_for, unrelated_ids
-from strata.experiments.locate.readings import above_elsewhere, lens_values
+from strata.experiments.locate.item_selection import Questions, questions_for, unrelated_ids
+from strata.experiments.locate.lens_tables import above_elsewhere, lens_values
+from strata.experiments.locate.null_prompts import other_prompts
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.lenses import LogitLens

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from strata.experiments.locate.causal.cell_evidence import LEAST_EFFECT
-from strata.experiments.locate.causal.kind_analysis import Families, mixture_of, place_of
+from strata.experiments.locate.causal.kind_decision import Families, mixture_of, place_of
 from strata.experiments.results.kinds import Hypothesis, KindLocalisation, Order, Verdict
 from strata.experiments.results.reasons import WhyNotOrdered
 from strata.experiments.statistics.answer_coding import CODES, IN_PART

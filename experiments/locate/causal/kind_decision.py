@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from strata.experiments.locate.causal.cell_evidence import LEAST_EFFECT
-from strata.experiments.locate.causal.family_analysis import FamilyAnalysis
+from strata.experiments.locate.causal.family_decision import FamilyAnalysis
 from strata.experiments.results.families import Handover, Place
 from strata.experiments.results.kinds import CellOfKind, KindLocalisation, Located
 from strata.experiments.results.reasons import WhyNotLocated

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.locate.places import PLACES, Place
+from strata.experiments.locate.reading_positions import PLACES, Place
 from strata.probes.store import ActivationStore
 
 

@@ -11,6 +11,8 @@ import torch
 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import KINDS
+from strata.experiments.locate.activation_stores import effects_store
+from strata.experiments.locate.causal.block_ablations import covariates
 from strata.experiments.locate.causal.causal_tables import (
     curve_rows,
     location_rows,
@@ -19,15 +21,13 @@ from strata.experiments.locate.causal.causal_tables import (
     profile_columns,
     window_rows,
 )
-from strata.experiments.locate.causal.covariates import covariates
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
 from strata.experiments.locate.causal.family_programme import Effort, measure_family
 from strata.experiments.locate.causal.intermediates import EffectivePair, intermediates
 from strata.experiments.locate.causal.localisation import MATCHED, PLACE_DRAWS, Localised, localise
 from strata.experiments.locate.causal.pair_selection import LastStreams, SelectedFamily
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.kept import effects_store
-from strata.experiments.locate.localise import causal_fields
+from strata.experiments.locate.interventions_only import causal_fields
 from strata.experiments.results.kinds import KindLocalisation, Order
 from strata.experiments.results.reasons import WhyNotLocated, WhyNotOrdered
 from strata.experiments.run import RunDirectory

@@ -6,7 +6,7 @@ from typing import Any
 
 from strata.experiments.items.format_check import built_in_contrasts, contrasts_from_format, kind_from_format
 from strata.experiments.items.format_classifier import FormatResult
-from strata.experiments.locate.questions import Questions
+from strata.experiments.locate.item_selection import Questions
 from strata.probes.checkpoints.checkpoint import Checkpoint
 
 

@@ -10,12 +10,12 @@ from tiny_models import tiny_checkpoint
 
 from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.schema import Item
+from strata.experiments.locate.activation_stores import streams_store
+from strata.experiments.locate.capture_streams import Pass, measure
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.kept import streams_store
-from strata.experiments.locate.measure import Pass, measure
-from strata.experiments.locate.places import appended, asked_at, places_of
+from strata.experiments.locate.item_selection import Questions
 from strata.experiments.locate.probing import probe_targets
-from strata.experiments.locate.questions import Questions
+from strata.experiments.locate.reading_positions import appended, asked_at, places_of
 from strata.experiments.run import RunDirectory
 from strata.probes.backends.torch_hooks import TorchHooks
 
