@@ -24,7 +24,7 @@ from strata.dashboards.page import write_pages
 from strata.dashboards.quick import QUICK_COMPARE, QUICK_LOCATE
 from strata.experiments.compare import CompareConfig, Specs
 from strata.experiments.compare import compare as compare_into
-from strata.experiments.compare.paired import BASE, CONTROL, DISTILLED, Role
+from strata.experiments.compare.paired_estimates import BASE, CONTROL, DISTILLED, Role
 from strata.experiments.items.load import is_file_name
 from strata.experiments.items.schema import Item
 from strata.experiments.locate import LocateConfig

@@ -10,8 +10,8 @@ from strata.dashboards.text import number, p_words, significant, without_paths
 from strata.dashboards.view.comparison_run import ComparisonRun
 from strata.dashboards.view.labels import KINDS
 from strata.experiments.answer_measures import AGREEING, DECIDING_RULE, MEASURES, deciding_label
-from strata.experiments.compare.agreement import CLAIMED_ON, claimed_by_generated
-from strata.experiments.compare.hypothesis import SPLIT
+from strata.experiments.compare.decision import SPLIT
+from strata.experiments.compare.measure_agreement import CLAIMED_ON, claimed_by_generated
 from strata.experiments.results.kinds import Located, Order
 
 Json = dict[str, Any]

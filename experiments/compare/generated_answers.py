@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.models import Models
-from strata.experiments.compare.paired import Role, paired
+from strata.experiments.compare.paired_estimates import Role, paired
 from strata.experiments.comparison_measures import GENERATED_ANSWERS
 from strata.experiments.distill.data import ABOUT, SPLITS, Lesson, Split
 from strata.experiments.distill.evaluate import ANSWERS, best_way, evaluation_lessons, reasoning_rows

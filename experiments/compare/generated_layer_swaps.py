@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.decision import SPLIT
 from strata.experiments.compare.generated_answers import answers_table, asked_to_generate
-from strata.experiments.compare.hypothesis import SPLIT
 from strata.experiments.compare.layer_swap_scores import (
     LEAST_ACCURACY,
     halves,
@@ -24,7 +24,7 @@ from strata.experiments.compare.layer_swap_scores import (
     whole_change,
 )
 from strata.experiments.compare.models import Models
-from strata.experiments.compare.paired import BASE, Role
+from strata.experiments.compare.paired_estimates import BASE, Role
 from strata.experiments.comparison_measures import GENERATED_LAYER_SWAPS
 from strata.experiments.distill.data import Lesson, Split
 from strata.experiments.distill.evaluate import ANSWERS, best_way, evaluation_lessons

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float
 
-from strata.experiments.compare.paired import CHANGES, Role
+from strata.experiments.compare.paired_estimates import CHANGES, Role
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.item_selection import entity_of
 from strata.probes.statistics.bootstrap import cluster_bootstrap

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from strata.experiments.compare.config import CompareConfig
-from strata.experiments.compare.paired import as_json, excludes_zero
+from strata.experiments.compare.paired_estimates import as_json, excludes_zero
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.item_selection import entity_of
 from strata.probes.causal.layer_swaps import LayerSwap

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from strata.experiments.compare.paired import BASE, CONTROL, DISTILLED, Role
+from strata.experiments.compare.paired_estimates import BASE, CONTROL, DISTILLED, Role
 from strata.experiments.items.framing import template_sha256
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import Identity

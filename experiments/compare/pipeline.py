@@ -8,27 +8,27 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from strata.experiments.compare.alike import Alike, Need, alike
 from strata.experiments.compare.behaviour_change import answered_by_all, behaviour_change
 from strata.experiments.compare.claims import claims
+from strata.experiments.compare.comparability import Alike, Need, alike
 from strata.experiments.compare.config import CompareConfig
-from strata.experiments.compare.contrasts import write_contrasts
-from strata.experiments.compare.exchange import exchange
-from strata.experiments.compare.exchange_stores import CROSSED_STORE
+from strata.experiments.compare.eligible_pairs import eligible
 from strata.experiments.compare.generated_answers import generated_change
 from strata.experiments.compare.generated_layer_swaps import MEASURE as GENERATED_ANSWERS
 from strata.experiments.compare.generated_layer_swaps import generated_layer_swaps, split_of
+from strata.experiments.compare.instruction_contrasts import write_contrasts
 from strata.experiments.compare.layer_changes import layer_changes
-from strata.experiments.compare.likeness import likeness_rows
 from strata.experiments.compare.location_change import moved, not_moved, place_depths
+from strata.experiments.compare.model_specs import Specs
 from strata.experiments.compare.models import NEEDS_BOTH, Models, Openers
-from strata.experiments.compare.pair_stages import check_pairs, write_weights
-from strata.experiments.compare.paired import BASE, Role
-from strata.experiments.compare.shared_pairs import eligible
+from strata.experiments.compare.paired_estimates import BASE, Role
+from strata.experiments.compare.probe_transfer import transfer_rows
+from strata.experiments.compare.profile_similarity import likeness_rows
 from strata.experiments.compare.shared_prompt_prefix import shared_prompt_prefix
-from strata.experiments.compare.similarity import similarity_rows
-from strata.experiments.compare.specs import Specs
-from strata.experiments.compare.transfer import transfer_rows
+from strata.experiments.compare.stream_similarity import similarity_rows
+from strata.experiments.compare.swap_and_patch import exchange
+from strata.experiments.compare.swap_and_patch_stores import CROSSED_STORE
+from strata.experiments.compare.weights_and_lineage import check_pairs, write_weights
 from strata.experiments.comparison_measures import (
     ALL_WEIGHTS,
     ANSWERS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from strata.experiments.compare.models import Models
-from strata.experiments.compare.paired import DISTILLED, Role
+from strata.experiments.compare.paired_estimates import DISTILLED, Role
 from strata.experiments.items.framing import caveat_of, prompt_prefix_of
 from strata.experiments.locate.config import LocateConfig
 

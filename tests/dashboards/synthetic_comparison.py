@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from synthetic_run import write_synthetic_run
 
-from strata.experiments.compare.agreement import agreement, claimed
 from strata.experiments.compare.agreement_words import disagreement, shown_by
 from strata.experiments.compare.claims import claims
+from strata.experiments.compare.measure_agreement import agreement, claimed
 from strata.experiments.results.kinds import Located, Order
 from strata.experiments.results.reasons import WhyNotOrdered
 from strata.experiments.run import rows_to_table

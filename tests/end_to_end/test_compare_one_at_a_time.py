@@ -14,7 +14,7 @@ import torch
 from small_comparison import CONFIG, LOCATE, compared, few_items, planted_pair, rows_of
 
 from strata.dashboards.page import write_comparison, write_report
-from strata.experiments.compare import Specs, pair_stages
+from strata.experiments.compare import Specs, weights_and_lineage
 from strata.experiments.compare.models import NEEDS_BOTH
 from strata.experiments.comparison_measures import PAIR_CHECK, WEIGHTS
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -160,8 +160,8 @@ def test_a_download_that_failed_is_tried_again(
         raise NotFetchedError("The hub can't be reached")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pair_stages, "check_pair", failing)
-        patch.setattr(pair_stages, "compare_weights", failing)
+        patch.setattr(weights_and_lineage, "check_pair", failing)
+        patch.setattr(weights_and_lineage, "compare_weights", failing)
         outage = start()
     assert {gap["measure"] for gap in outage["not_comparable"]} == {PAIR_CHECK, WEIGHTS}
     assert {check["verdict"] for check in outage["pair_check"].values()} == {"unclear"}

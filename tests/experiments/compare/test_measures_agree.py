@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from strata.experiments.compare.agreement import agreement, claimed, claimed_by_generated
 from strata.experiments.compare.agreement_words import disagreement, shown_by
 from strata.experiments.compare.behaviour_change import behaviour_change
 from strata.experiments.compare.claims import claims
-from strata.experiments.compare.hypothesis import hypothesis_of
-from strata.experiments.compare.next_tokens import format_instead, next_tokens, opens_tag
+from strata.experiments.compare.decision import hypothesis_of
+from strata.experiments.compare.format_change import format_instead, next_tokens, opens_tag
+from strata.experiments.compare.measure_agreement import agreement, claimed, claimed_by_generated
 from strata.experiments.items.schema import Item
 
 N = 40

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from strata.experiments.compare.config import CompareConfig
-from strata.experiments.compare.paired import BASE, Role
-from strata.experiments.compare.specs import Specs
+from strata.experiments.compare.model_specs import Specs
+from strata.experiments.compare.paired_estimates import BASE, Role
 from strata.experiments.comparison_measures import ALL_WEIGHTS, PAIR_CHECK
 from strata.experiments.comparison_measures import WEIGHTS as WEIGHTS_EXCLUDED
 from strata.experiments.pairs import check_pair

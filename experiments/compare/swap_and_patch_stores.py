@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from strata.experiments.compare.config import CompareConfig
-from strata.experiments.compare.paired import BASE, DISTILLED, Role
-from strata.experiments.compare.swaps_and_patches import all_layer_swaps, cross_lines, name_of, swap_names
+from strata.experiments.compare.cross_model_patching import cross_lines, name_of
+from strata.experiments.compare.layer_swaps import all_layer_swaps, swap_names
+from strata.experiments.compare.paired_estimates import BASE, DISTILLED, Role
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.run import RunDirectory
 from strata.probes.causal.layer_swaps import LayerSwap

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.models import Models
-from strata.experiments.compare.paired import Role
-from strata.experiments.compare.similarity import DIMENSIONS, dominant_text, families_excluded
+from strata.experiments.compare.paired_estimates import Role
+from strata.experiments.compare.stream_similarity import DIMENSIONS, dominant_text, families_excluded
 from strata.experiments.items.alignment import EncodedItem, encode_items
 from strata.experiments.items.framing import REQUEST, framed
 from strata.experiments.items.schema import Item, Kind

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from strata.experiments.compare.paired import as_json, excludes_zero, paired
+from strata.experiments.compare.paired_estimates import as_json, excludes_zero, paired
 from strata.probes.statistics.bootstrap import Estimate
 
 CLUSTERS = [f"entity {number % 10}" for number in range(20)]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from strata.experiments.compare.behaviour_change import answered_by_all
-from strata.experiments.compare.paired import CONTROL, Role
+from strata.experiments.compare.paired_estimates import CONTROL, Role
 
 Rows = Sequence[Mapping[str, Any]]
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from strata.experiments.compare.paired import BASE, DISTILLED, Role
+from strata.experiments.compare.paired_estimates import BASE, DISTILLED, Role
 
 Rows = Sequence[Mapping[str, Any]]
 LEAST = 0.1

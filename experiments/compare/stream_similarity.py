@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from strata.experiments.compare.config import CompareConfig
-from strata.experiments.compare.paired import BASE, Role
-from strata.experiments.compare.transfer import numbers_of
+from strata.experiments.compare.paired_estimates import BASE, Role
+from strata.experiments.compare.probe_transfer import numbers_of
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import KINDS
 from strata.experiments.locate.activation_stores import kept_streams

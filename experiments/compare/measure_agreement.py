@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from strata.experiments.answer_measures import AGREEING
-from strata.experiments.compare.paired import CHANGES, excludes_zero
+from strata.experiments.compare.paired_estimates import CHANGES, excludes_zero
 
 OfKind = Mapping[str, Any]
 """What comparison.json holds of the items of one kind or family."""

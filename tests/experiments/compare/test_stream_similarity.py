@@ -12,9 +12,9 @@ from tiny_models import tiny_checkpoint
 from torch import Tensor
 
 from strata.experiments.compare.config import CompareConfig
-from strata.experiments.compare.contrasts import INSTRUCTIONS, contrasts_of, instructed
-from strata.experiments.compare.similarity import rows_of_streams, similarity_rows
-from strata.experiments.compare.transfer import transfer_rows
+from strata.experiments.compare.instruction_contrasts import INSTRUCTIONS, contrasts_of, instructed
+from strata.experiments.compare.probe_transfer import transfer_rows
+from strata.experiments.compare.stream_similarity import rows_of_streams, similarity_rows
 from strata.experiments.items.alignment import EncodedItem, encode_items
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.activation_stores import streams_store
@@ -191,7 +191,9 @@ def test_probes_are_carried_over_from_behind_what_all_items_of_a_family_are_fed(
 
 def test_questions_behind_instructions_end_where_they_end(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_checkpoint("llama")
-    monkeypatch.setattr("strata.experiments.compare.contrasts.INSTRUCTIONS", dict.fromkeys(INSTRUCTIONS, "a b c "))
+    monkeypatch.setattr(
+        "strata.experiments.compare.instruction_contrasts.INSTRUCTIONS", dict.fromkeys(INSTRUCTIONS, "a b c ")
+    )
     instructed_questions = instructed(asked(), model)
     assert len(instructed_questions.items) == 32
     for prompts in instructed_questions.prompts.values():

@@ -13,7 +13,7 @@ import torch
 
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.layer_swap_scores import LEAST, halves, scores_of_kind
-from strata.experiments.compare.swaps_and_patches import all_layer_swaps, swap_items, swap_names
+from strata.experiments.compare.layer_swaps import all_layer_swaps, swap_items, swap_names
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.config import LocateConfig
@@ -114,7 +114,7 @@ def test_layer_swaps_have_the_same_names_in_every_process_so_that_a_later_one_re
     """Sets of words print in an order that depends on the process."""
     code = (
         "from strata.experiments.compare.config import CompareConfig\n"
-        "from strata.experiments.compare.swaps_and_patches import all_layer_swaps, swap_names\n"
+        "from strata.experiments.compare.layer_swaps import all_layer_swaps, swap_names\n"
         "print(swap_names(all_layer_swaps(4, CompareConfig())))"
     )
     printed = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from strata.experiments.compare.shared_pairs import eligible
+from strata.experiments.compare.eligible_pairs import eligible
 
 ITEMS = [f"{family}:{number}" for family in ("sum", "order") for number in range(4)]
 

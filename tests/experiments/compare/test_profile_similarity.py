@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from strata.experiments.compare.likeness import likeness_rows
+from strata.experiments.compare.profile_similarity import likeness_rows
 from strata.experiments.items.schema import Item
 
 N_LAYERS, N_ITEMS = 8, 24

@@ -7,12 +7,13 @@ from functools import partial
 from typing import Any
 
 from strata.experiments.compare.config import CompareConfig
-from strata.experiments.compare.exchange_stores import ExchangeStores
+from strata.experiments.compare.cross_model_patching import cross_rows, store_crossed
 from strata.experiments.compare.layer_swap_scores import LEAST, halves, scores_of_kind, swap_rows
+from strata.experiments.compare.layer_swaps import KINDS, store_layer_swaps, swap_items
 from strata.experiments.compare.models import NEEDS_BOTH, Models
-from strata.experiments.compare.one_at_a_time import cross_one_by_one
-from strata.experiments.compare.paired import BASE, DISTILLED, Role
-from strata.experiments.compare.swaps_and_patches import KINDS, cross_rows, store_crossed, store_layer_swaps, swap_items
+from strata.experiments.compare.paired_estimates import BASE, DISTILLED, Role
+from strata.experiments.compare.patching_one_model_at_a_time import cross_one_by_one
+from strata.experiments.compare.swap_and_patch_stores import ExchangeStores
 from strata.experiments.comparison_measures import CROSSED as CROSSED_EXCLUDED
 from strata.experiments.comparison_measures import EXCHANGE, RANDOM_LAYER_SWAPS
 from strata.experiments.comparison_measures import LAYER_SWAPS as LAYER_SWAPS_EXCLUDED

@@ -12,9 +12,9 @@ import torch
 from tiny_models import tiny_checkpoint
 from torch import Tensor
 
-from strata.experiments.compare import contrasts
+from strata.experiments.compare import instruction_contrasts
 from strata.experiments.compare.config import CompareConfig
-from strata.experiments.compare.contrasts import (
+from strata.experiments.compare.instruction_contrasts import (
     INSTRUCTIONS,
     NAMES,
     contrast_items,
@@ -63,7 +63,7 @@ def whole(row: dict[str, Any]) -> bool:
 def test_every_contrast_is_plain_cka_of_what_hugging_face_computes(
     tiny_models: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(contrasts, "INSTRUCTIONS", SPOKEN)
+    monkeypatch.setattr(instruction_contrasts, "INSTRUCTIONS", SPOKEN)
     model, asked = tiny_models("llama"), items()
     rows = {(r["kind"], r["contrast"], r["stream"]): r for r in contrast_rows(model, "base", asked, CONFIG) if whole(r)}
     assert len(rows) == 2 * len(NAMES) * (model.n_layers + 1)
@@ -139,7 +139,7 @@ def test_items_are_shared_out_over_families_and_entities_and_drawn_by_seed(tiny_
 
 
 def test_what_does_not_fit_the_context_is_excluded_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contrasts, "INSTRUCTIONS", SPOKEN)
+    monkeypatch.setattr(instruction_contrasts, "INSTRUCTIONS", SPOKEN)
     model = tiny_checkpoint("llama", max_position_embeddings=16)
     asked = items(8)
     asked[0] = Item(**{**vars(asked[0]), "prompt": "a b c d e f g h i j k l m n o p"})
@@ -158,14 +158,14 @@ def test_a_question_that_an_instruction_cuts_otherwise_is_excluded(
     """Without a space before the question, its first word and the instruction's last become one token."""
     model, asked = tiny_models("llama"), [framed(item, REQUEST) for item in items(1)]
     for slow, excluded in (("x y z ", 0), ("x y z", 2)):
-        monkeypatch.setattr(contrasts, "INSTRUCTIONS", {**SPOKEN, "slow": slow})
+        monkeypatch.setattr(instruction_contrasts, "INSTRUCTIONS", {**SPOKEN, "slow": slow})
         instructed_questions = instructed(asked, model, REQUEST)
         assert len(instructed_questions.excluded) == excluded and len(instructed_questions.items) == 2 - excluded
         assert all("other tokens" in reason for reason in instructed_questions.excluded.values())
 
 
 def test_in_a_chat_the_instruction_is_what_is_requested(tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contrasts, "INSTRUCTIONS", SPOKEN)
+    monkeypatch.setattr(instruction_contrasts, "INSTRUCTIONS", SPOKEN)
     model, prompt_prefix = tiny_models("llama"), f"of {REQUEST} of the "
     asked = [framed(item, prompt_prefix) for item in items(2)]
     instructed_questions = instructed(asked, model, prompt_prefix)
@@ -178,7 +178,7 @@ def test_in_a_chat_the_instruction_is_what_is_requested(tiny_models: Any, monkey
 def test_a_finished_table_is_not_made_again_and_a_model_that_cannot_be_asked_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(contrasts, "INSTRUCTIONS", SPOKEN)
+    monkeypatch.setattr(instruction_contrasts, "INSTRUCTIONS", SPOKEN)
     base = tiny_checkpoint("llama")
     broken = tiny_checkpoint("gpt2", seed=1)
     with torch.no_grad():

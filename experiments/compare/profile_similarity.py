@@ -10,7 +10,7 @@ import pyarrow as pa
 from jaxtyping import Float
 
 from strata.experiments.compare.layer_changes import READING, axis_of, readings_by_item
-from strata.experiments.compare.paired import CHANGES, Role
+from strata.experiments.compare.paired_estimates import CHANGES, Role
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.item_selection import entity_of
 from strata.experiments.statistics.split_half import split_half_between

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from strata.experiments.compare.config import CompareConfig
-from strata.experiments.compare.paired import BASE, Role
+from strata.experiments.compare.paired_estimates import BASE, Role
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.activation_stores import kept_streams
 from strata.experiments.locate.probe_targets import targets_of

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from strata.experiments.compare.claims import claims
-from strata.experiments.compare.hypothesis import hypothesis_of
+from strata.experiments.compare.decision import hypothesis_of
 
 UP, DOWN, NONE, FEW = (0.2, 0.1, 0.3), (-0.2, -0.3, -0.1), (0.01, -0.1, 0.1), (0.2, None, None)
 Three = tuple[float, float | None, float | None]

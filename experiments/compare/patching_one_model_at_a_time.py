@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from strata.experiments.compare.exchange_stores import ExchangeStores, Way
+from strata.experiments.compare.cross_model_patching import cross_lines, store_crossed
 from strata.experiments.compare.models import Models
-from strata.experiments.compare.paired import BASE, Role
-from strata.experiments.compare.swaps_and_patches import cross_lines, store_crossed
+from strata.experiments.compare.paired_estimates import BASE, Role
+from strata.experiments.compare.swap_and_patch_stores import ExchangeStores, Way
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.causal.pair_sampling import as_pair
 from strata.experiments.self_test_record import record_tests
