@@ -35,7 +35,7 @@ from strata.dashboards.cli.stopping import Stopped
 from strata.dashboards.cli.verb_locate import MEASURING, locate_config, sized
 from strata.dashboards.default_directory import default_directory
 from strata.dashboards.quick import QUICK_COMPARE
-from strata.experiments.answer_measures import GENERATED
+from strata.experiments.results.answer_measures import GENERATED
 
 EXAMPLES = """examples:
   strata compare smollm2 smollm2+think --control smollm2+plain --out runs/compare

@@ -18,8 +18,8 @@ from typing import Any
 from strata.dashboards.cli.common_options import DISPLAY, MODEL, config_lines, display_from, given_options, open_from
 from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
 from strata.dashboards.cli.options import Option, add_options, positive, resolve, whole
-from strata.experiments.answer_measures import BY_LIKELIHOOD, GENERATED
 from strata.experiments.distill.config import TWINS, DistillConfig
+from strata.experiments.results.answer_measures import BY_LIKELIHOOD, GENERATED
 
 EXAMPLES = """examples:
   strata distill smollm2 --twin think --out runs/think

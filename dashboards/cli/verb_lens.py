@@ -29,7 +29,7 @@ from strata.dashboards.cli.tables import Column, fitting_from_the_end, print_mat
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
-    from strata.experiments.lens_map import PromptMap
+    from strata.experiments.lens.prompt_map import PromptMap
     from strata.probes.checkpoints.checkpoint import Checkpoint
 
 EXAMPLES = """examples:
@@ -68,8 +68,8 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         raise StrataError(f"There is no directory {out.parent}", "Make it, or give another --out")
     display = display_from(values)
     with only_results_on_stdout() as stdout, display.listening():
-        from strata.experiments.lens_fits import fitted_lenses
-        from strata.experiments.lens_map import prompt_map
+        from strata.experiments.lens.named_lenses import fitted_lenses
+        from strata.experiments.lens.prompt_map import prompt_map
         from strata.probes.backends.gate import admit
         from strata.probes.backends.torch_hooks import TorchHooks
         from strata.probes.prompts import Prompt

@@ -18,7 +18,7 @@ from strata.dashboards.cli.verb_locate import OPTIONS as LOCATE
 from strata.dashboards.cli.verb_locate import locate_config, sized
 
 if TYPE_CHECKING:
-    from strata.experiments.plan import Plan
+    from strata.experiments.locate.cost_plan import Plan
 
 EXAMPLES = """examples:
   strata plan smollm2
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     if arguments.print_config:
         print(config_lines(resolved), end="")
         return 0
-    from strata.experiments.plan import plan_locate
+    from strata.experiments.locate.cost_plan import plan_locate
 
     values = sized(resolved)
     display = display_from(values)

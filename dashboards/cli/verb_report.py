@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     from strata.dashboards.page import write_pages
-    from strata.experiments.finished_run import finished_run
+    from strata.experiments.run.finished import finished_run
 
     finished = finished_run(Path(arguments.run))
     for model in finished.models.values():

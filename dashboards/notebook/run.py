@@ -11,11 +11,11 @@ from strata.dashboards.figures.palette import Theme
 from strata.dashboards.figures.stage_map import stage_map
 from strata.dashboards.notebook.run_html import run_html
 from strata.dashboards.view.localised import localisation_of
-from strata.experiments.finished_run import FinishedRun, finished_run
 from strata.experiments.items.jsonl import read_items
 from strata.experiments.items.schema import Item
 from strata.experiments.results.kinds import Localisation
-from strata.experiments.run_files import table_of
+from strata.experiments.run.files import table_of
+from strata.experiments.run.finished import FinishedRun, finished_run
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Run:
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """Names of the tables; their columns are explained in `strata.experiments.tables` and `strata.experiments.probe.tables`."""
+        """Names of the tables; their columns are explained in `strata.experiments.results.tables`."""
         return self.finished.tables
 
     def table(self, name: str) -> pa.Table:

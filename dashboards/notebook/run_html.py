@@ -13,8 +13,8 @@ from strata.dashboards.text import interval, number
 from strata.dashboards.view.labels import instrument_label
 from strata.dashboards.view.probe_sentences import sentences
 from strata.dashboards.view.summary_words import answered_words, onset_words, places_table, said_words
-from strata.experiments.answer_measures import ANSWERED_RIGHT
-from strata.experiments.finished_run import FinishedRun
+from strata.experiments.results.answer_measures import ANSWERED_RIGHT
+from strata.experiments.run.finished import FinishedRun
 
 Json = dict[str, Any]
 

@@ -9,7 +9,7 @@ from strata.dashboards.page.sections import command_line, fact_list, kind_mark, 
 from strata.dashboards.page.strip import change_svg
 from strata.dashboards.text import count, interval, number
 from strata.dashboards.view.comparison_words import ESTIMATES
-from strata.experiments.answer_measures import DECIDING_RULE, GENERATED
+from strata.experiments.results.answer_measures import DECIDING_RULE, GENERATED
 
 Json = dict[str, Any]
 HEADS = {

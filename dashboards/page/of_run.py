@@ -9,7 +9,7 @@ from pathlib import Path
 from strata.dashboards.page.comparison import write_comparison
 from strata.dashboards.page.probe_page import write_probe_report
 from strata.dashboards.page.write import write_report
-from strata.experiments.run_files import read_manifest
+from strata.experiments.run.files import read_manifest
 from strata.probes.errors import DoesNotFitError
 from strata.probes.progress import Progress, silent
 

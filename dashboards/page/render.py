@@ -12,7 +12,7 @@ from strata.dashboards.page.assets import PLOTLY, REPORT_SCRIPTS, asset, content
 from strata.dashboards.page.markup import esc
 from strata.dashboards.page.places import family_by_family
 from strata.dashboards.view.schema import validate_view
-from strata.experiments.answer_measures import BY_CHOICE, BY_LIKELIHOOD
+from strata.experiments.results.answer_measures import BY_CHOICE, BY_LIKELIHOOD
 
 Json = dict[str, Any]
 

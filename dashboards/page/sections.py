@@ -7,7 +7,7 @@ from typing import Any
 from strata.dashboards.page.markup import esc, foreign, prose, token
 from strata.dashboards.page.strip import axis_head, share_svg, strip_svg
 from strata.dashboards.text import count, interval, number, stream_range
-from strata.experiments.answer_measures import ANSWERED_RIGHT, BY_CHOICE, BY_LIKELIHOOD, USED
+from strata.experiments.results.answer_measures import ANSWERED_RIGHT, BY_CHOICE, BY_LIKELIHOOD, USED
 
 Json = dict[str, Any]
 STATIC_ITEM_ROWS = 200

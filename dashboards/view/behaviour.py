@@ -9,7 +9,7 @@ from strata.dashboards.text import significant
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.localised import behaviour_of
 from strata.dashboards.view.tables import RunTables
-from strata.experiments.answer_measures import (
+from strata.experiments.results.answer_measures import (
     BY_CHOICE,
     BY_LIKELIHOOD,
     DECIDING_RULE,

@@ -11,8 +11,8 @@ from strata.dashboards.view.comparison_run import ComparisonRun
 from strata.dashboards.view.labels import MEASURES, instrument_label, kind_order
 from strata.dashboards.view.maps import runs_text, symmetric_limit
 from strata.dashboards.view.tables import Rows
-from strata.experiments.answer_measures import BY_LIKELIHOOD, GENERATED, LOGIT_DIFFERENCE
-from strata.experiments.comparison_measures import (
+from strata.experiments.results.answer_measures import BY_LIKELIHOOD, GENERATED, LOGIT_DIFFERENCE
+from strata.experiments.results.excluded_measures import (
     CROSSED,
     EXCHANGE,
     GENERATED_LAYER_SWAPS,
@@ -20,7 +20,7 @@ from strata.experiments.comparison_measures import (
     LAYERS,
     STREAMS,
 )
-from strata.experiments.comparison_measures import WEIGHTS as WEIGHTS_EXCLUDED
+from strata.experiments.results.excluded_measures import WEIGHTS as WEIGHTS_EXCLUDED
 
 Json = dict[str, Any]
 

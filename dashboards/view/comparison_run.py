@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from strata.dashboards.view.tables import Json, Rows, check_whole, json_object, table_rows
-from strata.experiments.run_files import COMPARISON_SCHEMA
-from strata.experiments.tables import COMPARISON_TABLES
+from strata.experiments.results.file_versions import COMPARISON_SCHEMA
+from strata.experiments.results.tables import COMPARISON_TABLES
 from strata.probes.errors import StrataError
 
 ROLES = ("base", "distilled", "control")

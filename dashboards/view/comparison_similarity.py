@@ -11,7 +11,7 @@ from strata.dashboards.view.comparison_run import ComparisonRun
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.maps import runs_text
 from strata.dashboards.view.tables import Rows
-from strata.experiments.comparison_measures import STREAMS
+from strata.experiments.results.excluded_measures import STREAMS
 from strata.probes.errors import StrataError
 from strata.probes.similarity.dominant import DOMINANT_SHARE
 

@@ -9,9 +9,9 @@ from strata.dashboards.sentences.places import ends_words
 from strata.dashboards.text import number, p_words, significant, without_paths
 from strata.dashboards.view.comparison_run import ComparisonRun
 from strata.dashboards.view.labels import KINDS
-from strata.experiments.answer_measures import AGREEING, DECIDING_RULE, MEASURES, deciding_label
 from strata.experiments.compare.decision import SPLIT
 from strata.experiments.compare.measure_agreement import CLAIMED_ON, claimed_by_generated
+from strata.experiments.results.answer_measures import AGREEING, DECIDING_RULE, MEASURES, deciding_label
 from strata.experiments.results.kinds import Located, Order
 
 Json = dict[str, Any]

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from strata.experiments.results.families import FamilyResult
 from strata.experiments.results.kinds import Hypothesis, KindLocalisation, Localisation, Order
-from strata.experiments.schema_1 import SCHEMA as FIRST_SCHEMA
+from strata.experiments.run.first_schema import SCHEMA as FIRST_SCHEMA
 from strata.probes.errors import StrataError
 
 Json = dict[str, Any]

@@ -7,7 +7,7 @@ from typing import Any
 from strata.dashboards.sentences.families import COLUMNS, COMPACT, compact_rows, family_rows
 from strata.dashboards.sentences.localisation import sentences
 from strata.dashboards.view.localised import FIRST_RULE, localisation_of
-from strata.experiments.answer_measures import ANSWERED_RIGHT, deciding_label
+from strata.experiments.results.answer_measures import ANSWERED_RIGHT, deciding_label
 
 
 def answered_words(kind_summary: dict[str, Any]) -> str:

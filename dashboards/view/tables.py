@@ -11,9 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from strata.experiments.run_files import FILES, MANIFEST_SCHEMA, SUMMARY_SCHEMA, check_manifest, is_whole
-from strata.experiments.schema_1 import SCHEMA as FIRST_SCHEMA
-from strata.experiments.schema_1 import as_read, rows_as_read, spellings
+from strata.experiments.results.file_versions import MANIFEST_SCHEMA, SUMMARY_SCHEMA
+from strata.experiments.run.files import FILES, check_manifest, is_whole
+from strata.experiments.run.first_schema import SCHEMA as FIRST_SCHEMA
+from strata.experiments.run.first_schema import as_read, rows_as_read, spellings
 from strata.probes.errors import StrataError
 
 Json = dict[str, Any]

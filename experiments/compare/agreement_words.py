@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from strata.experiments.answer_measures import AGREEING, MEASURES, deciding_label
 from strata.experiments.compare.measure_agreement import OfKind, borne_on, claimed, contrasts_of, denied_by, side
+from strata.experiments.results.answer_measures import AGREEING, MEASURES, deciding_label
 from strata.experiments.signed import signed, signed_interval
 
 AGAINST = {"change": "against the base", "difference_in_differences": "against the control model"}

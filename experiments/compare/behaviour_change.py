@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from strata.experiments.answer_measures import AGREEING, AnswerMeasure, decided_by, deciding, value_of
 from strata.experiments.compare.agreement_words import disagreement, shown_by
 from strata.experiments.compare.format_change import next_tokens
 from strata.experiments.compare.measure_agreement import agreement, claimed
 from strata.experiments.compare.paired_estimates import BASE, Role, paired
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.item_selection import entity_of
+from strata.experiments.results.answer_measures import AGREEING, AnswerMeasure, decided_by, deciding, value_of
 
 Rows = Sequence[Mapping[str, Any]]
 

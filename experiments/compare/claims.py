@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from strata.experiments.answer_measures import GENERATED
 from strata.experiments.compare.agreement_words import bearers, denial, disagreement, label_of, shown_by
 from strata.experiments.compare.decision import asked_to_generate, halves_by_generated, hypothesis_of
 from strata.experiments.compare.format_change import format_instead
 from strata.experiments.compare.measure_agreement import claimed, denied_by, sign_of
 from strata.experiments.compare.paired_estimates import excludes_zero, without_interval
+from strata.experiments.results.answer_measures import GENERATED
 from strata.experiments.signed import signed, signed_interval
 
 HYPOTHESIS = (

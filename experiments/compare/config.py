@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from strata.experiments.distill.data import SPLITS, Split
+from strata.experiments.generated_answers.problems import SPLITS, Split
 from strata.experiments.locate.config import LocateConfig
 from strata.probes.causal.cross_model import EVERY
 from strata.probes.causal.layer_swaps import SWEEPS, Sweep

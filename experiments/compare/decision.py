@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from strata.experiments.answer_measures import GENERATED
 from strata.experiments.compare.agreement_words import denial, why_not, why_not_alone
 from strata.experiments.compare.format_change import format_instead
 from strata.experiments.compare.measure_agreement import claimed, claimed_by_generated, sign_of
 from strata.experiments.compare.paired_estimates import excludes_zero
+from strata.experiments.results.answer_measures import GENERATED
 
 SPLIT = "test"
 """Problems with generated answers that the gain is measured on: like those that were trained on."""

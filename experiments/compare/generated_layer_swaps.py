@@ -15,7 +15,7 @@ import numpy as np
 
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.decision import SPLIT
-from strata.experiments.compare.generated_answers import answers_table, asked_to_generate
+from strata.experiments.compare.generated_answer_change import answers_table, asked_to_generate
 from strata.experiments.compare.layer_swap_scores import (
     LEAST_ACCURACY,
     halves,
@@ -25,12 +25,11 @@ from strata.experiments.compare.layer_swap_scores import (
 )
 from strata.experiments.compare.models import Models
 from strata.experiments.compare.paired_estimates import BASE, Role
-from strata.experiments.comparison_measures import GENERATED_LAYER_SWAPS
-from strata.experiments.distill.data import Lesson, Split
-from strata.experiments.distill.evaluate import ANSWERS, best_way, evaluation_lessons
-from strata.experiments.distill.prompting import Prompting
-from strata.experiments.run import RunDirectory, rows_to_table
-from strata.experiments.tables import LAYER_SWAPS
+from strata.experiments.generated_answers.problems import Lesson, Split, evaluation_lessons
+from strata.experiments.generated_answers.prompting import Prompting, best_way
+from strata.experiments.results.excluded_measures import GENERATED_LAYER_SWAPS
+from strata.experiments.results.tables import ANSWERS, LAYER_SWAPS
+from strata.experiments.run.directory import RunDirectory, rows_to_table
 from strata.probes.causal.layer_swaps import LayerSwap, layer_swaps_of
 from strata.probes.causal.swapped_model import swapped_model
 from strata.probes.errors import STOPPING, StrataError

@@ -28,9 +28,9 @@ from strata.experiments.items.schema import Item, Kind
 from strata.experiments.locate.causal.pair_sampling import spread_over_entities
 from strata.experiments.locate.item_selection import Questions, entity_of
 from strata.experiments.locate.reading_positions import asked_at
-from strata.experiments.run import RunDirectory, rows_to_table
+from strata.experiments.results.tables import CONTRASTS
+from strata.experiments.run.directory import RunDirectory, rows_to_table
 from strata.experiments.statistics.jackknife import jackknife_bootstrap
-from strata.experiments.tables import CONTRASTS
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import STOPPING, StrataError
 from strata.probes.progress import Progress, silent

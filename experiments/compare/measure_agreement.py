@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from strata.experiments.answer_measures import AGREEING
 from strata.experiments.compare.paired_estimates import CHANGES, excludes_zero
+from strata.experiments.results.answer_measures import AGREEING
 
 OfKind = Mapping[str, Any]
 """What comparison.json holds of the items of one kind or family."""

@@ -13,7 +13,7 @@ from strata.experiments.compare.claims import claims
 from strata.experiments.compare.comparability import Alike, Need, alike
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.eligible_pairs import eligible
-from strata.experiments.compare.generated_answers import generated_change
+from strata.experiments.compare.generated_answer_change import generated_change
 from strata.experiments.compare.generated_layer_swaps import MEASURE as GENERATED_ANSWERS
 from strata.experiments.compare.generated_layer_swaps import generated_layer_swaps, split_of
 from strata.experiments.compare.instruction_contrasts import write_contrasts
@@ -29,7 +29,14 @@ from strata.experiments.compare.stream_similarity import similarity_rows
 from strata.experiments.compare.swap_and_patch import exchange
 from strata.experiments.compare.swap_and_patch_stores import CROSSED_STORE
 from strata.experiments.compare.weights_and_lineage import check_pairs, write_weights
-from strata.experiments.comparison_measures import (
+from strata.experiments.items.jsonl import write_items
+from strata.experiments.items.schema import KINDS
+from strata.experiments.lens.named_lenses import text_sha256
+from strata.experiments.locate.activation_stores import streams_store
+from strata.experiments.locate.item_selection import Questions, Source, questions_for
+from strata.experiments.locate.pipeline import RESULTS as LOCATED
+from strata.experiments.locate.pipeline import ask, locate
+from strata.experiments.results.excluded_measures import (
     ALL_WEIGHTS,
     ANSWERS,
     EXCHANGE,
@@ -39,16 +46,10 @@ from strata.experiments.comparison_measures import (
     STREAMS,
     WEIGHTS,
 )
-from strata.experiments.items.jsonl import write_items
-from strata.experiments.items.schema import KINDS
-from strata.experiments.lens_fits import text_sha256
-from strata.experiments.locate.activation_stores import streams_store
-from strata.experiments.locate.item_selection import Questions, Source, questions_for
-from strata.experiments.locate.pipeline import RESULTS as LOCATED
-from strata.experiments.locate.pipeline import ask, locate
-from strata.experiments.run import RunDirectory, rows_to_table
-from strata.experiments.run_files import COMPARISON_SCHEMA, MANIFEST, is_complete, read_manifest, table_of
-from strata.experiments.tables import CHANGES, COMPARISON_TABLES, LIKENESS, SIMILARITY, TRANSFER
+from strata.experiments.results.file_versions import COMPARISON_SCHEMA
+from strata.experiments.results.tables import CHANGES, COMPARISON_TABLES, LIKENESS, SIMILARITY, TRANSFER
+from strata.experiments.run.directory import RunDirectory, rows_to_table
+from strata.experiments.run.files import MANIFEST, is_complete, read_manifest, table_of
 from strata.probes.progress import Progress, silent
 
 MOVED = "location_change.json"

@@ -14,14 +14,14 @@ from strata.experiments.compare.models import NEEDS_BOTH, Models
 from strata.experiments.compare.paired_estimates import BASE, DISTILLED, Role
 from strata.experiments.compare.patching_one_model_at_a_time import cross_one_by_one
 from strata.experiments.compare.swap_and_patch_stores import ExchangeStores
-from strata.experiments.comparison_measures import CROSSED as CROSSED_EXCLUDED
-from strata.experiments.comparison_measures import EXCHANGE, RANDOM_LAYER_SWAPS
-from strata.experiments.comparison_measures import LAYER_SWAPS as LAYER_SWAPS_EXCLUDED
 from strata.experiments.locate.causal.pair_sampling import as_pair
 from strata.experiments.locate.item_selection import Questions
-from strata.experiments.run import RunDirectory, rows_to_table
-from strata.experiments.self_test_record import record_tests
-from strata.experiments.tables import CROSSED, LAYER_SWAPS
+from strata.experiments.results.excluded_measures import CROSSED as CROSSED_EXCLUDED
+from strata.experiments.results.excluded_measures import EXCHANGE, RANDOM_LAYER_SWAPS
+from strata.experiments.results.excluded_measures import LAYER_SWAPS as LAYER_SWAPS_EXCLUDED
+from strata.experiments.results.tables import CROSSED, LAYER_SWAPS
+from strata.experiments.run.directory import RunDirectory, rows_to_table
+from strata.experiments.run.self_test_record import record_tests
 from strata.probes.causal.layer_swap_self_tests import run_layer_swap_self_tests
 from strata.probes.causal.layer_swaps import LayerSwap
 from strata.probes.causal.random_delta import RandomDelta

@@ -9,11 +9,11 @@ from typing import Any
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.model_specs import Specs
 from strata.experiments.compare.paired_estimates import BASE, Role
-from strata.experiments.comparison_measures import ALL_WEIGHTS, PAIR_CHECK
-from strata.experiments.comparison_measures import WEIGHTS as WEIGHTS_EXCLUDED
-from strata.experiments.pairs import check_pair
-from strata.experiments.run import RunDirectory, rows_to_table
-from strata.experiments.tables import WEIGHTS
+from strata.experiments.model_pairs import check_pair
+from strata.experiments.results.excluded_measures import ALL_WEIGHTS, PAIR_CHECK
+from strata.experiments.results.excluded_measures import WEIGHTS as WEIGHTS_EXCLUDED
+from strata.experiments.results.tables import WEIGHTS
+from strata.experiments.run.directory import RunDirectory, rows_to_table
 from strata.probes.errors import STOPPING, NotFetchedError, StrataError
 from strata.probes.progress import Progress, silent
 from strata.probes.similarity.weights import compare_weights, weight_changes

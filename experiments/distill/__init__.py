@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from strata.experiments.distill.config import DistillConfig
-    from strata.experiments.distill.data import in_training
     from strata.experiments.distill.pipeline import distill
+    from strata.experiments.generated_answers.problems import in_training
 
 _HOMES = {
     "DistillConfig": "strata.experiments.distill.config",
     "distill": "strata.experiments.distill.pipeline",
-    "in_training": "strata.experiments.distill.data",
+    "in_training": "strata.experiments.generated_answers.problems",
 }
 __all__ = ["DistillConfig", "distill", "in_training"]
 

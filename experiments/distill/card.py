@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from strata.experiments.distill.data import ABOUT, SPLITS, families_of
+from strata.experiments.generated_answers.problems import ABOUT, SPLITS, families_of
 
 _TEXTS = {
     "think": "The question, then a think block with the steps to the answer, then the answer. Loss on all but the question.",

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 
-from strata.experiments.distill.data import SPLITS, Lesson, Split, cells_of, lessons
-from strata.experiments.distill.prompting import PROMPTS, Prompting, ask
-from strata.experiments.generation import end_of_answer, extract_answer, is_right, leaves_open
+from strata.experiments.generated_answers.decoding import reasoning_rows
+from strata.experiments.generated_answers.problems import SPLITS, Lesson, Split, evaluation_lessons
+from strata.experiments.generated_answers.prompting import PROMPTS, Prompting, best_way
 from strata.experiments.items.alignment import encode_items, token_length
 from strata.experiments.items.builtin import build_items, chosen
-from strata.experiments.run import RunDirectory, rows_to_table
+from strata.experiments.results.tables import ANSWERS, FACTS
+from strata.experiments.run.directory import RunDirectory, rows_to_table
 from strata.probes.backends.contract import Site
 from strata.probes.backends.gate import admit
 from strata.probes.backends.torch_hooks import TorchHooks
@@ -25,7 +25,6 @@ from strata.probes.capture_batches import capture_batches
 from strata.probes.checkpoints.adapter import adapter_files, adapter_settings
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import hash_safetensors, hash_settings
-from strata.probes.generation import generate
 from strata.probes.lens.logit import read_lens
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts import Prompt
@@ -33,24 +32,7 @@ from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap
 
 SCHEMA = "strata.distill-evaluation/1"
 BASE = "base"
-NEW_TOKENS = 96
-"""Room for the traces that are taught here, which are short."""
-_NEXT_DRAW = 1_000_003
-"""Between the seeds of two draws: runs with neighbouring seeds share none."""
 KNOWLEDGE = ("knowledge",)
-ANSWERS = pa.schema(
-    [
-        (name, pa.string())
-        for name in ("model", "prompt", "split", "family", "item", "cluster", "expected", "text", "answer", "reason")
-    ]
-    + [("difficulty", pa.int32()), ("draw", pa.int32()), ("right", pa.bool_())]
-)
-"""One row a model, draw, prompt and problem: what was written, which answer was found in it or why none, and whether it is right."""
-FACTS = pa.schema(
-    [("item", pa.string()), ("family", pa.string()), ("cluster", pa.string()), ("logit_difference", pa.float64())]
-)
-"""One row a model and knowledge item: logit of the answer less that of its foil."""
-
 Open = Callable[[str | None], Checkpoint]
 
 
@@ -110,64 +92,6 @@ def evaluate(
 
 def _bare_prompts(checkpoint: Checkpoint, asked: Mapping[Split, Sequence[Lesson]]) -> list[Prompt]:
     return [Prompt(lesson.id, checkpoint.encode(lesson.prompt)) for made in asked.values() for lesson in made]
-
-
-def evaluation_lessons(split: Split, *, seed: int, per_family: int) -> list[Lesson]:
-    """At most `per_family` lessons of every family of a split that isn't trained on."""
-    taken: dict[str, int] = defaultdict(int)
-    selected = []
-    for lesson in lessons(split, seed=seed, n=per_family * len(cells_of(split))):
-        if taken[lesson.family] < per_family:
-            taken[lesson.family] += 1
-            selected.append(lesson)
-    return selected
-
-
-def reasoning_rows(
-    checkpoint: Checkpoint,
-    model: str,
-    asked: Mapping[Split, Sequence[Lesson]],
-    ways: Sequence[Prompting],
-    progress: Progress = silent,
-    *,
-    temperature: float = 0.0,
-    seed: int = 0,
-    new_tokens: int = NEW_TOKENS,
-    prompt_prefix: str = "",
-    samples: int = 1,
-) -> list[dict[str, Any]]:
-    """One row of `ANSWERS` a draw, way of asking and lesson, in that order, each cut where its answer ends.
-
-    `temperature` 0 decodes greedily, above it every one of `samples` draws has a seed of its own. `prompt_prefix` stands before
-    every prompt; where it leaves a think block open, what is written is chain of thought until it closes. All ways are decoded
-    together: a step costs a model hardly more for many rows.
-    """
-    all_asked = [(way, lesson) for way in ways for made in asked.values() for lesson in made]
-    prompts = [prompt_prefix + ask(lesson, way) for way, lesson in all_asked]
-    opened = [leaves_open(prompt) for prompt in prompts]
-    rows = []
-    for draw in range(samples):
-        written = generate(
-            checkpoint,
-            prompts,
-            max_new_tokens=new_tokens,
-            stop=lambda row, text: end_of_answer(text, opened=opened[row]),
-            temperature=temperature,
-            seed=seed + draw * _NEXT_DRAW,
-            progress=progress,
-            stage=f"{model} generates" if samples == 1 else f"{model} generates, draw {draw + 1} of {samples}",
-        )
-        for (way, lesson), inside, generation in zip(all_asked, opened, written, strict=True):
-            answer = extract_answer(generation.text, opened=inside)
-            rows.append(
-                {
-                    "model": model, "prompt": way, "split": lesson.split, "family": lesson.family, "item": lesson.id,
-                    "cluster": lesson.cluster, "expected": lesson.answer, "text": generation.text, "answer": answer.value,
-                    "reason": answer.reason, "difficulty": lesson.difficulty, "draw": draw,
-                    "right": is_right(answer, lesson.answer, lesson.choices),
-                }
-            )  # fmt: skip
-    return rows
 
 
 def knowledge_rows(
@@ -247,11 +171,6 @@ def _summary(run: RunDirectory, models: Sequence[str]) -> dict[str, Any]:
             changes = [float(row["right"]) - float(before[row["item"]]) for row in right]
             knowledge[model]["change"] = _estimate(changes, [row["cluster"] for row in right])
     return {"schema": SCHEMA, **run.manifest["config"], "reasoning": reasoning, "knowledge": knowledge}
-
-
-def best_way(rows: Sequence[Mapping[str, Any]]) -> Prompting:
-    """The prompt with the most right answers; the first of equals."""
-    return max(PROMPTS, key=lambda way: sum(row["right"] for row in rows if row["prompt"] == way))
 
 
 def _by_family(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

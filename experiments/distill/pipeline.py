@@ -17,11 +17,11 @@ from safetensors.torch import save_file
 
 from strata.experiments.distill.card import card
 from strata.experiments.distill.config import DistillConfig, resolved_precision
-from strata.experiments.distill.data import lessons, lessons_sha256
 from strata.experiments.distill.state import Curve
 from strata.experiments.distill.train import train
 from strata.experiments.distill.twins import Row, rows, rows_sha256
-from strata.experiments.run import RunDirectory
+from strata.experiments.generated_answers.problems import lessons, lessons_sha256
+from strata.experiments.run.directory import RunDirectory
 from strata.probes.checkpoints.adapter import RECORD
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import hash_safetensors

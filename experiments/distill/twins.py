@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 
 from strata.experiments.distill.config import Twin
-from strata.experiments.distill.data import Lesson, lessons
-from strata.experiments.generation.answers import CLOSE, OPEN
+from strata.experiments.generated_answers.extraction import CLOSE, OPEN
+from strata.experiments.generated_answers.problems import Lesson, lessons
+from strata.experiments.generated_answers.traces import think_text
 from strata.experiments.items.reasoning.frame import seeded
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
@@ -26,11 +27,6 @@ class Row:
     ids: tuple[int, ...]
     learnt: int
     """How many ids at the end carry the loss: think block, answer and end token."""
-
-
-def think_text(lesson: Lesson) -> str:
-    """What the reasoning twin learns to write after `lesson.prompt`."""
-    return f" {OPEN} {', '.join(lesson.steps)} {CLOSE} {lesson.answer}"
 
 
 def plain_prompt(lesson: Lesson) -> str:

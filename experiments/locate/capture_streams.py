@@ -14,7 +14,7 @@ from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.item_selection import unrelated_ids
 from strata.experiments.locate.null_prompts import other_prompts
 from strata.experiments.locate.reading_positions import PLACES, places_of
-from strata.experiments.shard import Shard
+from strata.experiments.run.stream_shard import Shard
 from strata.probes.backends.contract import Backend
 from strata.probes.capture_batches import BatchBudget, CapturedBatch, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint

@@ -12,7 +12,7 @@ from strata.experiments.locate.causal.localisation import Localised, localise
 from strata.experiments.locate.causal.pair_selection import SelectedFamily
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import questions_for
-from strata.experiments.run_files import SUMMARY_SCHEMA
+from strata.experiments.results.file_versions import SUMMARY_SCHEMA
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 

@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.lens_map import prompt_map
-from strata.experiments.run import RunDirectory
+from strata.experiments.lens.prompt_map import prompt_map
+from strata.experiments.run.directory import RunDirectory
 from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.files import whole_file

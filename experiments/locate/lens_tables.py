@@ -13,7 +13,7 @@ from torch import Tensor
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.capture_streams import TARGETS
 from strata.experiments.locate.null_prompts import other_prompts
-from strata.experiments.tables import EMERGENCE, PROFILES
+from strata.experiments.results.tables import EMERGENCE, PROFILES
 from strata.probes.lens.emergence import ABOVE_NULL, DEFINITIONS, NEVER, SETTLED, above_null, settled
 from strata.probes.store import ActivationStore
 

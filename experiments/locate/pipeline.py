@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from strata.experiments.items.framing import template_sha256
 from strata.experiments.items.jsonl import write_items
-from strata.experiments.lens_fits import fitted_lenses, text_sha256
+from strata.experiments.lens.named_lenses import fitted_lenses, text_sha256
 from strata.experiments.locate.activation_stores import last_streams, streams_store
 from strata.experiments.locate.behaviour import (
     behaviour_rows,
@@ -33,10 +33,10 @@ from strata.experiments.locate.lens_tables import emergence_table, profiles_tabl
 from strata.experiments.locate.probing import probe_targets
 from strata.experiments.locate.single_hops import hops_answered
 from strata.experiments.locate.summary import locations_of, summarise
-from strata.experiments.run import RunDirectory, rows_to_table
-from strata.experiments.run_files import SUMMARY_SCHEMA
-from strata.experiments.self_test_record import note_tests, record_tests
-from strata.experiments.tables import BEHAVIOUR, CURVES, LOCATIONS, PLACES, PROBES, PROFILES, WINDOWS
+from strata.experiments.results.file_versions import SUMMARY_SCHEMA
+from strata.experiments.results.tables import BEHAVIOUR, CURVES, LOCATIONS, PLACES, PROBES, PROFILES, WINDOWS
+from strata.experiments.run.directory import RunDirectory, rows_to_table
+from strata.experiments.run.self_test_record import note_tests, record_tests
 from strata.probes.backends.contract import Backend
 from strata.probes.backends.gate import admit
 from strata.probes.backends.torch_hooks import TorchHooks

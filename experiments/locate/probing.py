@@ -16,8 +16,8 @@ from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import Questions, entity_of
 from strata.experiments.locate.probe_targets import Target, targets_of
 from strata.experiments.locate.reading_positions import Place
-from strata.experiments.parts import read_part, write_part
-from strata.experiments.run import RunDirectory
+from strata.experiments.run.directory import RunDirectory
+from strata.experiments.run.stage_part import read_part, write_part
 from strata.probes.errors import StrataError
 from strata.probes.linear import PENALTIES, Precision, ProbeResult, online_code_length, probe_streams
 from strata.probes.linear.refitted_chance import commonest, refitted_chance

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from strata.experiments.answer_measures import decided_by
 from strata.experiments.items.framing import caveat_of
 from strata.experiments.items.schema import KINDS
 from strata.experiments.locate.causal.pipeline import Causal
@@ -17,10 +16,11 @@ from strata.experiments.locate.curves import probe_measures, random_init_of, use
 from strata.experiments.locate.item_selection import Questions, entity_of
 from strata.experiments.locate.lens_tables import above_elsewhere, lens_values
 from strata.experiments.locate.probing import Probed
+from strata.experiments.results.answer_measures import decided_by
 from strata.experiments.results.families import FamilyResult
+from strata.experiments.results.file_versions import SUMMARY_SCHEMA
 from strata.experiments.results.reasons import WhyNotPlaced
-from strata.experiments.run import RunDirectory
-from strata.experiments.run_files import SUMMARY_SCHEMA
+from strata.experiments.run.directory import RunDirectory
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.statistics.onset import Onset, onset
 from strata.probes.store import ActivationStore

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from strata.experiments.parts import read_part, write_part
-from strata.experiments.run import RunDirectory
+from strata.experiments.run.directory import RunDirectory
+from strata.experiments.run.stage_part import read_part, write_part
 from strata.probes.linear import ProbeResult
 
 _T = TypeVar("_T")

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from strata.experiments.probe.labelled import Labelled
-from strata.experiments.shard import Shard
+from strata.experiments.run.stream_shard import Shard
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError

@@ -12,13 +12,12 @@ import numpy as np
 from strata.experiments.probe.config import ProbeConfig
 from strata.experiments.probe.labelled import LabelledSet
 from strata.experiments.probe.streams import Readable
-from strata.experiments.run import RunDirectory
+from strata.experiments.results.file_versions import PROBE_SCHEMA
+from strata.experiments.run.directory import RunDirectory
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.linear import ProbeScores
 from strata.probes.statistics.bootstrap import Estimate
 from strata.probes.statistics.onset import DEFINITION
-
-PROBE_SCHEMA = "strata.probe/1"
 
 
 def position_summary(

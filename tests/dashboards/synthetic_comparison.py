@@ -17,8 +17,7 @@ from strata.experiments.compare.claims import claims
 from strata.experiments.compare.measure_agreement import agreement, claimed
 from strata.experiments.results.kinds import Located, Order
 from strata.experiments.results.reasons import WhyNotOrdered
-from strata.experiments.run import rows_to_table
-from strata.experiments.tables import (
+from strata.experiments.results.tables import (
     CHANGES,
     COMPARISON_TABLES,
     CONTRASTS,
@@ -31,6 +30,7 @@ from strata.experiments.tables import (
     TRANSFER,
     WEIGHTS,
 )
+from strata.experiments.run.directory import rows_to_table
 
 Rows = list[dict[str, Any]]
 HOSTILE = "</script><script>window.pwned=1</script><img src=x onerror=window.pwned=1>"

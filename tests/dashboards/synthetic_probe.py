@@ -14,8 +14,9 @@ from strata.experiments.probe.config import ProbeConfig
 from strata.experiments.probe.labelled import Labelled, LabelledSet
 from strata.experiments.probe.streams import Readable
 from strata.experiments.probe.summary import position_summary, summarise
-from strata.experiments.probe.tables import SCHEMAS, TABLES, accuracy_rows, fold_rows, prediction_rows, shuffle_rows
-from strata.experiments.run import RunDirectory, rows_to_table
+from strata.experiments.probe.table_rows import accuracy_rows, fold_rows, prediction_rows, shuffle_rows
+from strata.experiments.results.tables import PROBE_SCHEMAS, PROBE_TABLES
+from strata.experiments.run.directory import RunDirectory, rows_to_table
 from strata.probes.files import write_whole
 from strata.probes.linear import LinearProbe
 
@@ -32,7 +33,7 @@ def write_synthetic_probe(run_dir: Path) -> Path:
     labels = [item.label for item in items]
     config = ProbeConfig("meta.topic", positions=("last", "subject"), shuffles=9, draws=200)
     run = RunDirectory(run_dir, verb="probe", command=["strata", "probe", "tiny"], identity={"target": config.target})
-    tables: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
+    tables: dict[str, list[dict[str, Any]]] = {name: [] for name in PROBE_TABLES}
     positions = {}
     for position in config.positions:
         x = rng.normal(size=(40, 4, 6))
@@ -51,7 +52,7 @@ def write_synthetic_probe(run_dir: Path) -> Path:
         "items": {"source": "mine.jsonl"},
     }  # fmt: skip
     for name, rows in tables.items():
-        run.write_table(name, rows_to_table(rows, SCHEMAS[name]))
+        run.write_table(name, rows_to_table(rows, PROBE_SCHEMAS[name]))
     with run.writing("items.jsonl"):
         import json
 

@@ -15,8 +15,8 @@ from safetensors.numpy import save_file
 from synthetic_causal import add_first_rule, add_localisation, causal_curves, causal_profiles, prompts_of
 from synthetic_localisation import localisation, without_interventions
 
-from strata.experiments.run import rows_to_table
-from strata.experiments.tables import CURVES, PROFILES
+from strata.experiments.results.tables import CURVES, PROFILES
+from strata.experiments.run.directory import rows_to_table
 from strata.probes.lens.emergence import ABOVE_NULL, DEFINITIONS, SETTLED
 
 RLO = chr(0x202E)  # right-to-left override: turns the rest of a naive table row around

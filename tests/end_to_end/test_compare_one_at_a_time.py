@@ -16,7 +16,7 @@ from small_comparison import CONFIG, LOCATE, compared, few_items, planted_pair, 
 from strata.dashboards.page import write_comparison, write_report
 from strata.experiments.compare import Specs, weights_and_lineage
 from strata.experiments.compare.models import NEEDS_BOTH
-from strata.experiments.comparison_measures import PAIR_CHECK, WEIGHTS
+from strata.experiments.results.excluded_measures import PAIR_CHECK, WEIGHTS
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open import open_checkpoint
 from strata.probes.errors import DoesNotFitError, NotFetchedError

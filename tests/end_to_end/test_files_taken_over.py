@@ -14,8 +14,8 @@ from safetensors import safe_open
 from small_world import save_checkpoint, small_items, write_items
 
 from strata.dashboards.cli.main import main
-from strata.experiments.parts import read_part
-from strata.experiments.run import RunDirectory
+from strata.experiments.run.directory import RunDirectory
+from strata.experiments.run.stage_part import read_part
 
 FAST = ("--draws", "100", "--causal-map", "none", "--lens-maps", "1", "--display", "none", "--no-random-init")
 

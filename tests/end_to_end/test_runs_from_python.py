@@ -22,7 +22,7 @@ from strata.dashboards.quick import QUICK_LOCATE
 from strata.experiments.compare import CompareConfig
 from strata.experiments.items.jsonl import read_items
 from strata.experiments.locate import LocateConfig
-from strata.experiments.tables import COMPARISON_TABLES, TABLES
+from strata.experiments.results.tables import COMPARISON_TABLES, TABLES
 from strata.probes.errors import DamagedError, StrataError
 
 FAST: dict[str, Any] = {

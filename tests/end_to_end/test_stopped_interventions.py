@@ -21,7 +21,7 @@ from strata.experiments.locate.causal import pipeline
 from strata.experiments.locate.causal.family_decision import FamilyPairs
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.run_files import file_sha256, manifest_sha256
+from strata.experiments.run.files import file_sha256, manifest_sha256
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open import open_checkpoint
 

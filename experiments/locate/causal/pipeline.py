@@ -30,7 +30,7 @@ from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.interventions_only import causal_fields
 from strata.experiments.results.kinds import KindLocalisation, Order
 from strata.experiments.results.reasons import WhyNotLocated, WhyNotOrdered
-from strata.experiments.run import RunDirectory
+from strata.experiments.run.directory import RunDirectory
 from strata.probes.backends.contract import Backend
 from strata.probes.backends.shared_prefix import NoRestartError
 from strata.probes.batching import tokens_a_batch

@@ -14,9 +14,16 @@ from synthetic_comparison import write_synthetic_comparison
 from strata.dashboards.page import write_comparison
 from strata.dashboards.page.comparison_sections import estimate_words
 from strata.dashboards.view.comparison import build_comparison
-from strata.experiments.answer_measures import AGREEING, BY_CHOICE, BY_LIKELIHOOD, deciding, deciding_label, value_of
 from strata.experiments.compare.agreement_words import disagreement, shown_by
 from strata.experiments.compare.measure_agreement import agreement, claimed
+from strata.experiments.results.answer_measures import (
+    AGREEING,
+    BY_CHOICE,
+    BY_LIKELIHOOD,
+    deciding,
+    deciding_label,
+    value_of,
+)
 
 LOSS = {"value": -0.2, "low": -0.3, "high": -0.1, "n_items": 40, "n_clusters": 40, "method": ""}
 

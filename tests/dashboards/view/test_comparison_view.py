@@ -13,7 +13,7 @@ from synthetic_comparison import write_synthetic_comparison
 from strata.dashboards.view.comparison import build_comparison
 from strata.dashboards.view.comparison_schema import validate_comparison_view
 from strata.experiments.compare.models import NEEDS_BOTH
-from strata.experiments.comparison_measures import GENERATED_LAYER_SWAPS, LAYER_SWAPS
+from strata.experiments.results.excluded_measures import GENERATED_LAYER_SWAPS, LAYER_SWAPS
 from strata.probes.errors import StrataError
 
 Json = dict[str, Any]

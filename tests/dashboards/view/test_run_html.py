@@ -16,7 +16,7 @@ from strata.dashboards.sentences.families import COLUMNS
 from strata.dashboards.view import build_view
 from strata.dashboards.view.labels import instrument_label
 from strata.dashboards.view.localised import FIRST_RULE
-from strata.experiments.finished_run import FinishedRun
+from strata.experiments.run.finished import FinishedRun
 from strata.probes.errors import StrataError
 
 

@@ -11,9 +11,10 @@ from tiny_models import N_LAYERS, tiny_checkpoint
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.generated_layer_swaps import generated_layer_swaps, inner_layer_swaps
 from strata.experiments.compare.models import NEEDS_BOTH, Models
-from strata.experiments.distill.evaluate import ANSWERS, evaluation_lessons
+from strata.experiments.generated_answers.problems import evaluation_lessons
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.run import RunDirectory, rows_to_table
+from strata.experiments.results.tables import ANSWERS
+from strata.experiments.run.directory import RunDirectory, rows_to_table
 from strata.probes.causal.layer_swaps import LayerSwap
 from strata.probes.causal.swapped_model import swapped_model
 from strata.probes.generation import generate

@@ -29,7 +29,7 @@ from strata.experiments.items.framing import REQUEST, framed
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import Questions
-from strata.experiments.run import RunDirectory
+from strata.experiments.run.directory import RunDirectory
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.similarity.cka import debiased_cka
 

@@ -10,8 +10,8 @@ import pytest
 
 from strata.experiments.compare.location_change import Depths, location_change, moved, not_moved, place_depths
 from strata.experiments.items.schema import KINDS
-from strata.experiments.run import rows_to_table
-from strata.experiments.tables import PLACES
+from strata.experiments.results.tables import PLACES
+from strata.experiments.run.directory import rows_to_table
 
 N_LAYERS, DRAWS = 20, 400
 BOTH = {"base": True, "distilled": True}

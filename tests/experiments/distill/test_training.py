@@ -16,10 +16,10 @@ from tiny_models import tiny_checkpoint, tiny_model, tiny_tokenizer
 from strata.dashboards.cli.main import main
 from strata.experiments.distill import train as training
 from strata.experiments.distill.config import DistillConfig
-from strata.experiments.distill.data import lessons
 from strata.experiments.distill.pipeline import distill
 from strata.experiments.distill.train import adapted, train
 from strata.experiments.distill.twins import row_of, rows
+from strata.experiments.generated_answers.problems import lessons
 from strata.probes.checkpoints import adapter as adapters
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open import open_checkpoint

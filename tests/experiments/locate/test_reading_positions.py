@@ -16,7 +16,7 @@ from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import Questions
 from strata.experiments.locate.probing import probe_targets
 from strata.experiments.locate.reading_positions import appended, asked_at, places_of
-from strata.experiments.run import RunDirectory
+from strata.experiments.run.directory import RunDirectory
 from strata.probes.backends.torch_hooks import TorchHooks
 
 LETTERS = "abcdefghijklmnopqrstuvw"

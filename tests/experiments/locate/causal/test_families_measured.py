@@ -17,7 +17,7 @@ from strata.experiments.locate.causal.family_programme import Effort
 from strata.experiments.locate.causal.pair_selection import SelectedFamily
 from strata.experiments.locate.causal.pipeline import kept_family
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.run import RunDirectory
+from strata.experiments.run.directory import RunDirectory
 from strata.probes.backends.recording import Recording, record
 from strata.probes.causal.pairs import Pair
 from strata.probes.checkpoints.checkpoint import Checkpoint

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_models import tiny_model, tiny_tokenizer
 
-from strata.experiments import pairs
-from strata.experiments.pairs import check_pair, compare_and_keep, known_pairs
+from strata.experiments import model_pairs
+from strata.experiments.model_pairs import check_pair, compare_and_keep, known_pairs
 from strata.probes.checkpoints.known import KNOWN
 from strata.probes.similarity.tensor_source import TensorSource, open_tensors
 from strata.probes.similarity.weights import compare_weights
@@ -21,7 +21,7 @@ from strata.probes.similarity.weights import compare_weights
 def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     """Two tiny checkpoints, with every comparison kept as that of a large model is."""
     monkeypatch.setenv("STRATA_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(pairs, "_EVERY_WEIGHTS", 1)
+    monkeypatch.setattr(model_pairs, "_EVERY_WEIGHTS", 1)
     for name in ("a", "b"):
         model = tiny_model("llama")
         if name == "b":
@@ -77,7 +77,7 @@ def test_changed_files_are_compared_anew(tmp_path: Path, pair: tuple[str, str]) 
 def test_small_checkpoints_leave_nothing_behind(
     tmp_path: Path, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pairs, "_EVERY_WEIGHTS", 1 << 28)
+    monkeypatch.setattr(model_pairs, "_EVERY_WEIGHTS", 1 << 28)
     assert check_pair(*pair).ok
     assert not (tmp_path / "cache" / "weight_changes").exists()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strata.experiments.generation.answers import CLOSE, OPEN, gives_answer
+from strata.experiments.generated_answers.extraction import CLOSE, OPEN, gives_answer
 
 
 def leaves_open(prompt: str) -> bool:

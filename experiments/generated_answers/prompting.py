@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from strata.experiments.distill.data import Lesson, examples_for
-from strata.experiments.distill.twins import think_text
+from strata.experiments.generated_answers.problems import Lesson, examples_for
+from strata.experiments.generated_answers.traces import think_text
 
 Prompting = Literal["question_only", "few_shot", "chain_of_thought"]
 PROMPTS: tuple[Prompting, ...] = get_args(Prompting)
@@ -32,3 +32,8 @@ def ask(lesson: Lesson, way: Prompting) -> str:
 @cache
 def _examples(family: str, difficulty: int, template: str) -> tuple[Lesson, ...]:
     return tuple(examples_for(family, difficulty, template, max(_SHOWN.values())))
+
+
+def best_way(rows: Sequence[Mapping[str, Any]]) -> Prompting:
+    """The prompt with the most right answers; the first of equals."""
+    return max(PROMPTS, key=lambda way: sum(row["right"] for row in rows if row["prompt"] == way))

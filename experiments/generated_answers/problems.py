@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import count, cycle
 from random import Random
 from typing import Literal, get_args
 
-from strata.experiments.distill.check_trace import fault_of
-from strata.experiments.distill.teacher import steps_of
+from strata.experiments.generated_answers.check_trace import fault_of
+from strata.experiments.generated_answers.worked_steps import steps_of
 from strata.experiments.items.reasoning import arithmetic, binding, lists, logic
 from strata.experiments.items.reasoning.frame import Problem, Task, Template, render, seeded, vocabulary
 
@@ -99,6 +100,17 @@ def lessons(split: Split, *, seed: int, n: int) -> list[Lesson]:
             else:
                 drawn.append(lesson)
     return drawn
+
+
+def evaluation_lessons(split: Split, *, seed: int, per_family: int) -> list[Lesson]:
+    """At most `per_family` lessons of every family of a split that isn't trained on."""
+    taken: dict[str, int] = defaultdict(int)
+    selected = []
+    for lesson in lessons(split, seed=seed, n=per_family * len(cells_of(split))):
+        if taken[lesson.family] < per_family:
+            taken[lesson.family] += 1
+            selected.append(lesson)
+    return selected
 
 
 def cells_of(split: Split) -> list[tuple[str, int]]:

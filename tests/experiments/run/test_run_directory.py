@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from strata.experiments.run import RunDirectory, rows_to_table
-from strata.experiments.run_files import manifest_sha256
+from strata.experiments.run.directory import RunDirectory, rows_to_table
+from strata.experiments.run.files import manifest_sha256
 from strata.probes.errors import DoesNotFitError, StrataError
 from strata.probes.files import whole_file, write_whole
 

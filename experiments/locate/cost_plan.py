@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.lens_fits import text_sha256
+from strata.experiments.lens.named_lenses import text_sha256
 from strata.experiments.locate.causal.workload import intervention_tokens
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import Source, questions_for

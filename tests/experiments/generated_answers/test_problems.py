@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from strata.experiments.distill.data import SPLITS, cells_of, families_of, in_training, lessons, lessons_sha256
-from strata.experiments.distill.prompting import PROMPTS, ask
+from strata.experiments.generated_answers.problems import (
+    SPLITS,
+    cells_of,
+    families_of,
+    in_training,
+    lessons,
+    lessons_sha256,
+)
+from strata.experiments.generated_answers.prompting import PROMPTS, ask
 from strata.experiments.items.builtin import build_items, chosen
 
 

@@ -10,14 +10,16 @@ import pytest
 from tiny_models import tiny_checkpoint
 
 from strata.experiments.compare.config import CompareConfig
-from strata.experiments.compare.generated_answers import asked_to_generate, generated_change, summarised
+from strata.experiments.compare.generated_answer_change import asked_to_generate, generated_change, summarised
 from strata.experiments.compare.models import Models
-from strata.experiments.distill.evaluate import ANSWERS, evaluation_lessons, reasoning_rows
-from strata.experiments.distill.prompting import PROMPTS, ask
-from strata.experiments.generation import extract_answer, is_right, leaves_open
-from strata.experiments.generation.answers import NEVER_CLOSED, NOTHING, NOTHING_AFTER
+from strata.experiments.generated_answers import extract_answer, is_right, leaves_open
+from strata.experiments.generated_answers.decoding import reasoning_rows
+from strata.experiments.generated_answers.extraction import NEVER_CLOSED, NOTHING, NOTHING_AFTER
+from strata.experiments.generated_answers.problems import evaluation_lessons
+from strata.experiments.generated_answers.prompting import PROMPTS, ask
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.run import RunDirectory, rows_to_table
+from strata.experiments.results.tables import ANSWERS
+from strata.experiments.run.directory import RunDirectory, rows_to_table
 from strata.probes.errors import StrataError
 from strata.probes.generation import generate
 

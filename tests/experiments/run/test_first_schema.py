@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from strata.experiments.schema_1 import KEYS, as_read, is_first, rows_as_read, spellings
+from strata.experiments.run.first_schema import KEYS, as_read, is_first, rows_as_read, spellings
 
 
 def test_keys_and_counted_reasons_get_todays_names_and_nothing_else_changes() -> None:

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from strata.experiments.distill.check_trace import evaluate, fault_of
-from strata.experiments.distill.data import SPLITS, Lesson, families_of, lessons
-from strata.experiments.distill.twins import think_text
-from strata.experiments.generation import extract_answer, is_right
+from strata.experiments.generated_answers import extract_answer, is_right
+from strata.experiments.generated_answers.check_trace import evaluate, fault_of
+from strata.experiments.generated_answers.problems import SPLITS, Lesson, families_of, lessons
+from strata.experiments.generated_answers.traces import think_text
 
 LESSONS = [lesson for split in SPLITS for lesson in lessons(split, seed=3, n=400)]
 FAMILIES = sorted({family for split in SPLITS for family in families_of(split)})

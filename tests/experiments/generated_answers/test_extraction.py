@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from strata.experiments.generation import extract_answer, is_right
-from strata.experiments.generation.answers import NEVER_CLOSED, NOTHING, NOTHING_AFTER
+from strata.experiments.generated_answers import extract_answer, is_right
+from strata.experiments.generated_answers.extraction import NEVER_CLOSED, NOTHING, NOTHING_AFTER
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from strata.experiments.generation import end_of_answer, extract_answer, leaves_open
+from strata.experiments.generated_answers import end_of_answer, extract_answer, leaves_open
 
 DISTILLED = "<think>\nFirst 3 + 4.\n\nThat is 7.\n</think>\n\n**Solution:**\n3 + 4 = 7\n\n**Answer:** \\boxed{7}"
 

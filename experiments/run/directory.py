@@ -21,11 +21,12 @@ import pyarrow.parquet as pq
 import torch
 from filelock import FileLock, Timeout
 
-from strata.experiments.run_files import (
+from strata.experiments.results.file_versions import MANIFEST_SCHEMA
+from strata.experiments.results.tables import RUN_KEY
+from strata.experiments.run.files import (
     CHECKSUM,
     FILES,
     MANIFEST,
-    MANIFEST_SCHEMA,
     file_sha256,
     is_complete,
     is_whole,
@@ -33,8 +34,7 @@ from strata.experiments.run_files import (
     read_manifest,
     read_object,
 )
-from strata.experiments.schema_1 import is_first
-from strata.experiments.tables import RUN_KEY
+from strata.experiments.run.first_schema import is_first
 from strata.probes.errors import DamagedError, StrataError
 from strata.probes.files import whole_file, write_whole
 

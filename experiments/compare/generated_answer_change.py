@@ -12,11 +12,12 @@ from jaxtyping import Float
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.models import Models
 from strata.experiments.compare.paired_estimates import Role, paired
-from strata.experiments.comparison_measures import GENERATED_ANSWERS
-from strata.experiments.distill.data import ABOUT, SPLITS, Lesson, Split
-from strata.experiments.distill.evaluate import ANSWERS, best_way, evaluation_lessons, reasoning_rows
-from strata.experiments.distill.prompting import PROMPTS, Prompting
-from strata.experiments.run import RunDirectory, rows_to_table
+from strata.experiments.generated_answers.decoding import reasoning_rows
+from strata.experiments.generated_answers.problems import ABOUT, SPLITS, Lesson, Split, evaluation_lessons
+from strata.experiments.generated_answers.prompting import PROMPTS, Prompting, best_way
+from strata.experiments.results.excluded_measures import GENERATED_ANSWERS
+from strata.experiments.results.tables import ANSWERS
+from strata.experiments.run.directory import RunDirectory, rows_to_table
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import STOPPING, StrataError
 from strata.probes.progress import Progress, silent

@@ -1,4 +1,4 @@
-"""The columns of a probe run's tables: whoever writes or reads one of them looks here."""
+"""How do the scores of a probe stand in the rows of a probe run's tables?"""
 
 from __future__ import annotations
 
@@ -6,45 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from strata.experiments.probe.labelled import Labelled
 from strata.probes.linear import ProbeScores
 from strata.probes.statistics.bootstrap import Estimate
-
-TABLES = ("accuracy", "folds", "predictions", "shuffles")
-"""What every finished probe run holds, each as NAME.parquet."""
-_TEXT, _INT, _FLOAT, _BOOL = pa.string(), pa.int32(), pa.float64(), pa.bool_()
-
-ACCURACY = pa.schema(
-    {
-        "position": _TEXT, "measure": _TEXT, "stream": _INT, "depth": _FLOAT, "mean": _FLOAT, "low": _FLOAT, "high": _FLOAT,
-        "n_items": _INT, "n_clusters": _INT, "method": _TEXT,
-    }
-)  # fmt: skip
-"""One row a position, measure and stream. Measures: accuracy, log_loss; the controls majority, embedding,
-random_init; shuffled labels, and the true ones on the same folds (unshuffled); on held-out templates template_accuracy, control_accuracy and their difference selectivity."""
-
-FOLDS = pa.schema(
-    {
-        "position": _TEXT, "stream": _INT, "fold": _INT, "n_train": _INT, "n_test": _INT, "accuracy": _FLOAT,
-        "log_loss": _FLOAT, "majority": _FLOAT, "penalty": _FLOAT,
-    }
-)  # fmt: skip
-"""One row a position, stream and outer fold."""
-
-PREDICTIONS = pa.schema(
-    {
-        "item": _TEXT, "position": _TEXT, "stream": _INT, "fold": _INT, "cluster": _TEXT, "label": _TEXT, "predicted": _TEXT,
-        "correct": _BOOL, "log_likelihood": _FLOAT,
-    }
-)  # fmt: skip
-"""One row an item, position and stream: what was predicted while the item was held out."""
-
-SHUFFLES = pa.schema({"position": _TEXT, "shuffle": _INT, "stream": _INT, "accuracy": _FLOAT})
-"""One row a position, shuffle and stream: accuracy on shuffled labels; the maximum over streams is one draw of the null."""
-
-SCHEMAS = {"accuracy": ACCURACY, "folds": FOLDS, "predictions": PREDICTIONS, "shuffles": SHUFFLES}
 
 
 def accuracy_rows(position: str, scores: ProbeScores) -> list[dict[str, Any]]:

@@ -12,14 +12,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from strata.experiments.tables import check_tables
-from strata.probes.errors import DamagedError
+from strata.experiments.results.file_versions import MANIFEST_SCHEMA
+from strata.experiments.results.tables import RUN_KEY
+from strata.probes.errors import DamagedError, StrataError
 from strata.probes.file_state import file_state
 
 MANIFEST = "manifest.json"
-MANIFEST_SCHEMA = "strata.manifest/1"
-SUMMARY_SCHEMA = "strata.summary/2"
-COMPARISON_SCHEMA = "strata.comparison/2"
 CHECKSUM = "sha256"
 """Field of the manifest: of everything else in it."""
 FILES = "files"
@@ -114,3 +112,23 @@ def file_sha256(file: Path) -> str:
 def _sha256(file: str, _state: str) -> str:
     with Path(file).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def check_tables(run: Path, run_id: str, names: Sequence[str]) -> None:
+    """Raises StrataError when a table of the finished run in `run` is missing, broken, or was written by another run."""
+    for name in names:
+        file = run / f"{name}.parquet"
+        if not file.exists():
+            raise StrataError(f"{run} has no {file.name}", "Start the same command again: it makes what is missing")
+        try:
+            metadata = pq.read_schema(file).metadata or {}
+        except (OSError, pa.ArrowException) as error:
+            raise StrataError(
+                f"{file} can't be read ({str(error).splitlines()[0]})", "Delete it and start the same command again"
+            ) from error
+        writer = metadata.get(RUN_KEY, b"none").decode("utf-8", "replace")
+        if writer != run_id:
+            raise StrataError(
+                f"{file} belongs to another run ({writer}; this one is {run_id})",
+                "Delete it and start the same command again",
+            )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from strata.experiments.run import RunDirectory
+from strata.experiments.run.directory import RunDirectory
 from strata.probes.backends.self_tests import SelfTest, require_passed
 
 

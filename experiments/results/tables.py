@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import pyarrow as pa
-import pyarrow.parquet as pq
-
-from strata.probes.errors import StrataError
 
 TABLES = ("behaviour", "profiles", "emergence", "probes", "curves", "locations", "windows", "places")
 """What every finished `locate` holds, each as NAME.parquet."""
@@ -26,6 +20,8 @@ COMPARISON_TABLES = (
     ),
 )
 """The same for `compare`."""
+PROBE_TABLES = ("accuracy", "folds", "predictions", "shuffles")
+"""The same for `probe`."""
 RUN_KEY = b"strata.run"
 """Where a table's metadata say which run wrote it."""
 _TEXT, _INT, _FLOAT, _BOOL = pa.string(), pa.int32(), pa.float64(), pa.bool_()
@@ -147,22 +143,46 @@ TRANSFER = _schema(
 )  # fmt: skip
 """`compare`: accuracy of answer probes carried from one model to another."""
 
+ACCURACY = pa.schema(
+    {
+        "position": _TEXT, "measure": _TEXT, "stream": _INT, "depth": _FLOAT, "mean": _FLOAT, "low": _FLOAT, "high": _FLOAT,
+        "n_items": _INT, "n_clusters": _INT, "method": _TEXT,
+    }
+)  # fmt: skip
+"""One row a position, measure and stream. Measures: accuracy, log_loss; the controls majority, embedding,
+random_init; shuffled labels, and the true ones on the same folds (unshuffled); on held-out templates template_accuracy, control_accuracy and their difference selectivity."""
 
-def check_tables(run: Path, run_id: str, names: Sequence[str] = TABLES) -> None:
-    """Raises StrataError when a table of the finished run in `run` is missing, broken, or was written by another run."""
-    for name in names:
-        file = run / f"{name}.parquet"
-        if not file.exists():
-            raise StrataError(f"{run} has no {file.name}", "Start the same command again: it makes what is missing")
-        try:
-            metadata = pq.read_schema(file).metadata or {}
-        except (OSError, pa.ArrowException) as error:
-            raise StrataError(
-                f"{file} can't be read ({str(error).splitlines()[0]})", "Delete it and start the same command again"
-            ) from error
-        writer = metadata.get(RUN_KEY, b"none").decode("utf-8", "replace")
-        if writer != run_id:
-            raise StrataError(
-                f"{file} belongs to another run ({writer}; this one is {run_id})",
-                "Delete it and start the same command again",
-            )
+FOLDS = pa.schema(
+    {
+        "position": _TEXT, "stream": _INT, "fold": _INT, "n_train": _INT, "n_test": _INT, "accuracy": _FLOAT,
+        "log_loss": _FLOAT, "majority": _FLOAT, "penalty": _FLOAT,
+    }
+)  # fmt: skip
+"""One row a position, stream and outer fold."""
+
+PREDICTIONS = pa.schema(
+    {
+        "item": _TEXT, "position": _TEXT, "stream": _INT, "fold": _INT, "cluster": _TEXT, "label": _TEXT, "predicted": _TEXT,
+        "correct": _BOOL, "log_likelihood": _FLOAT,
+    }
+)  # fmt: skip
+"""One row an item, position and stream: what was predicted while the item was held out."""
+
+SHUFFLES = pa.schema({"position": _TEXT, "shuffle": _INT, "stream": _INT, "accuracy": _FLOAT})
+"""One row a position, shuffle and stream: accuracy on shuffled labels; the maximum over streams is one draw of the null."""
+
+PROBE_SCHEMAS = {"accuracy": ACCURACY, "folds": FOLDS, "predictions": PREDICTIONS, "shuffles": SHUFFLES}
+
+ANSWERS = pa.schema(
+    [
+        (name, pa.string())
+        for name in ("model", "prompt", "split", "family", "item", "cluster", "expected", "text", "answer", "reason")
+    ]
+    + [("difficulty", pa.int32()), ("draw", pa.int32()), ("right", pa.bool_())]
+)
+"""One row a model, draw, prompt and problem: what was written, which answer was found in it or why none, and whether it is right."""
+
+FACTS = pa.schema(
+    [("item", pa.string()), ("family", pa.string()), ("cluster", pa.string()), ("logit_difference", pa.float64())]
+)
+"""One row a model and knowledge item: logit of the answer less that of its foil."""

@@ -6,19 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from strata.experiments import schema_1
-from strata.experiments.probe.summary import PROBE_SCHEMA
-from strata.experiments.probe.tables import TABLES as PROBE_TABLES
-from strata.experiments.run_files import (
-    COMPARISON_SCHEMA,
+from strata.experiments.results.file_versions import COMPARISON_SCHEMA, PROBE_SCHEMA, SUMMARY_SCHEMA
+from strata.experiments.results.tables import COMPARISON_TABLES, PROBE_TABLES, TABLES
+from strata.experiments.run import first_schema
+from strata.experiments.run.files import (
     FILES,
     MANIFEST,
-    SUMMARY_SCHEMA,
     check_run,
     read_manifest,
     read_object,
 )
-from strata.experiments.tables import COMPARISON_TABLES, TABLES
 from strata.probes.errors import DamagedError, StrataError
 
 SUMMARY, COMPARISON = "summary.json", "comparison.json"
@@ -49,8 +46,8 @@ def finished_run(directory: Path) -> FinishedRun:
         raise StrataError(f"{directory} is not a run directory ({lacks})", _GIVE)
     manifest = read_manifest(directory)
     verb = manifest.get("verb")
-    if verb == "locate" and schema_1.is_first(manifest):
-        return _summarised(directory, manifest, schema_1.SCHEMA, schema_1.TABLES)
+    if verb == "locate" and first_schema.is_first(manifest):
+        return _summarised(directory, manifest, first_schema.SCHEMA, first_schema.TABLES)
     if verb == "locate":
         return _summarised(directory, manifest, SUMMARY_SCHEMA, TABLES)
     if verb == "probe":

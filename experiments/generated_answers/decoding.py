@@ -1,0 +1,66 @@
+"""What do models write when they are asked for an answer? Every way of asking decoded together, each answer read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from strata.experiments.generated_answers.ending import end_of_answer, leaves_open
+from strata.experiments.generated_answers.extraction import extract_answer, is_right
+from strata.experiments.generated_answers.problems import Lesson, Split
+from strata.experiments.generated_answers.prompting import Prompting, ask
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.generation import generate
+from strata.probes.progress import Progress, silent
+
+NEW_TOKENS = 96
+"""Room for the traces that are taught here, which are short."""
+_NEXT_DRAW = 1_000_003
+"""Between the seeds of two draws: runs with neighbouring seeds share none."""
+
+
+def reasoning_rows(
+    checkpoint: Checkpoint,
+    model: str,
+    asked: Mapping[Split, Sequence[Lesson]],
+    ways: Sequence[Prompting],
+    progress: Progress = silent,
+    *,
+    temperature: float = 0.0,
+    seed: int = 0,
+    new_tokens: int = NEW_TOKENS,
+    prompt_prefix: str = "",
+    samples: int = 1,
+) -> list[dict[str, Any]]:
+    """One row of `ANSWERS` a draw, way of asking and lesson, in that order, each cut where its answer ends.
+
+    `temperature` 0 decodes greedily, above it every one of `samples` draws has a seed of its own. `prompt_prefix` stands before
+    every prompt; where it leaves a think block open, what is written is chain of thought until it closes. All ways are decoded
+    together: a step costs a model hardly more for many rows.
+    """
+    all_asked = [(way, lesson) for way in ways for made in asked.values() for lesson in made]
+    prompts = [prompt_prefix + ask(lesson, way) for way, lesson in all_asked]
+    opened = [leaves_open(prompt) for prompt in prompts]
+    rows = []
+    for draw in range(samples):
+        written = generate(
+            checkpoint,
+            prompts,
+            max_new_tokens=new_tokens,
+            stop=lambda row, text: end_of_answer(text, opened=opened[row]),
+            temperature=temperature,
+            seed=seed + draw * _NEXT_DRAW,
+            progress=progress,
+            stage=f"{model} generates" if samples == 1 else f"{model} generates, draw {draw + 1} of {samples}",
+        )
+        for (way, lesson), inside, generation in zip(all_asked, opened, written, strict=True):
+            answer = extract_answer(generation.text, opened=inside)
+            rows.append(
+                {
+                    "model": model, "prompt": way, "split": lesson.split, "family": lesson.family, "item": lesson.id,
+                    "cluster": lesson.cluster, "expected": lesson.answer, "text": generation.text, "answer": answer.value,
+                    "reason": answer.reason, "difficulty": lesson.difficulty, "draw": draw,
+                    "right": is_right(answer, lesson.answer, lesson.choices),
+                }
+            )  # fmt: skip
+    return rows

@@ -1,0 +1,10 @@
+"""Which schema does each JSON file of a run say it has?"""
+
+from __future__ import annotations
+
+MANIFEST_SCHEMA = "strata.manifest/1"
+SUMMARY_SCHEMA = "strata.summary/2"
+"""summary.json of `locate`."""
+COMPARISON_SCHEMA = "strata.comparison/2"
+PROBE_SCHEMA = "strata.probe/1"
+"""summary.json of `probe`."""
