@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from strata.probes.cache import cache_directory
-from strata.probes.checkpoints.known import KNOWN
 from strata.probes.checkpoints.known_pairs import PAIRS
+from strata.probes.checkpoints.short_names import KNOWN
 from strata.probes.file_state import file_state
 from strata.probes.progress import Progress, silent
-from strata.probes.similarity.lineage import PairCheck, verify_pair
-from strata.probes.similarity.tensor_source import TensorSource
-from strata.probes.similarity.weights import Moments, TensorChange, compare_weights
+from strata.probes.weights.lineage import PairCheck, verify_pair
+from strata.probes.weights.tensor_source import TensorSource
+from strata.probes.weights.weight_change import Moments, TensorChange, compare_weights
 
 _EVERY_WEIGHTS = 1 << 28
 """Smaller comparisons take seconds and are not kept."""

@@ -15,10 +15,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from strata.probes.backends.contract import Backend, Site, streams_of
-from strata.probes.batching import Side, locate_positions, pad, require_batch_tokens
 from strata.probes.errors import DoesNotFitError, is_out_of_memory
 from strata.probes.progress import Progress, silent
-from strata.probes.prompts import Prompt
+from strata.probes.prompts.batching import Side, locate_positions, pad, require_batch_tokens
+from strata.probes.prompts.prompt import Prompt
 
 _START_TOKENS = {"cpu": 512, "cuda": 4096}
 _CEILING_TOKENS = {"cpu": 1024, "cuda": 131_072}

@@ -12,33 +12,33 @@ if TYPE_CHECKING:
     from strata.dashboards.notebook.run import load_run
     from strata.dashboards.notebook.runs import compare, locate
     from strata.experiments.items.load import load_items
-    from strata.probes.capture import capture
-    from strata.probes.capture_files import load_captured
-    from strata.probes.captured import Captured
-    from strata.probes.causal.ablate_texts import ablate
-    from strata.probes.causal.patch_texts import patch
-    from strata.probes.checkpoints.given import open_checkpoint
+    from strata.probes.capture.capture_texts import capture
+    from strata.probes.capture.captured import Captured
+    from strata.probes.capture.files import load_captured
+    from strata.probes.checkpoints.open_model import open_checkpoint
     from strata.probes.errors import StrataError
-    from strata.probes.lens.lens_of_texts import logit_lens, tuned_lens
+    from strata.probes.from_texts.ablate import ablate
+    from strata.probes.from_texts.patch import patch
+    from strata.probes.from_texts.read_lens import logit_lens, tuned_lens
     from strata.probes.linear.linear_probe import LinearProbe
     from strata.probes.linear.scores import ProbeScores
 
 _HOMES = {
-    "Captured": "strata.probes.captured",
+    "Captured": "strata.probes.capture.captured",
     "LinearProbe": "strata.probes.linear.linear_probe",
     "ProbeScores": "strata.probes.linear.scores",
     "StrataError": "strata.probes.errors",
-    "ablate": "strata.probes.causal.ablate_texts",
-    "capture": "strata.probes.capture",
+    "ablate": "strata.probes.from_texts.ablate",
+    "capture": "strata.probes.capture.capture_texts",
     "compare": "strata.dashboards.notebook.runs",
-    "load_captured": "strata.probes.capture_files",
+    "load_captured": "strata.probes.capture.files",
     "load_items": "strata.experiments.items.load",
     "load_run": "strata.dashboards.notebook.run",
     "locate": "strata.dashboards.notebook.runs",
-    "logit_lens": "strata.probes.lens.lens_of_texts",
-    "open_checkpoint": "strata.probes.checkpoints.given",
-    "patch": "strata.probes.causal.patch_texts",
-    "tuned_lens": "strata.probes.lens.lens_of_texts",
+    "logit_lens": "strata.probes.from_texts.read_lens",
+    "open_checkpoint": "strata.probes.checkpoints.open_model",
+    "patch": "strata.probes.from_texts.patch",
+    "tuned_lens": "strata.probes.from_texts.read_lens",
 }
 __all__ = [
     "Captured",

@@ -10,7 +10,7 @@ from hypothesis import settings
 from tiny_models import ARCHITECTURES, tiny_checkpoint
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.checkpoints.open_spec import open_checkpoint
 
 torch.set_num_threads(1)
 # How long an example takes is the machine's affair.

@@ -9,7 +9,7 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.checkpoints.open import checkpoint_from
+from strata.probes.checkpoints.open_spec import checkpoint_from
 
 SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")
 WORDS = (*string.ascii_lowercase, *string.digits, "Paris", "France", "is", "in", "the", "of", "+", "=", ".", ",")

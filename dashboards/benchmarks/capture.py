@@ -12,10 +12,10 @@ from strata.dashboards.benchmarks.row import BenchmarkRow, alternate, compared
 from strata.probes.backends.contract import streams_of
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.backends.transformer_lens import TransformerLensBackend
-from strata.probes.batching import Batch, locate_positions, pad
 from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.prompts import Prompt
+from strata.probes.prompts.batching import Batch, locate_positions, pad
+from strata.probes.prompts.prompt import Prompt
 
 _MEMORY = "capture: peak memory by number of items"
 BARE_TARGET, TRANSFORMER_LENS_TARGET = 0.95, 0.8

@@ -11,7 +11,7 @@ from strata.dashboards.benchmarks.row import BenchmarkRow
 from strata.experiments.locate.causal.cell_evidence import drawn_clusters
 from strata.experiments.statistics.places import CellEvidence, place_draws
 from strata.experiments.statistics.window_effects import WindowEffects
-from strata.probes.causal.cells import CELLS
+from strata.probes.interventions.cells import CELLS
 from strata.probes.statistics.bootstrap import cluster_bootstrap
 
 ITEMS, CLUSTERS, LAYERS = 1_000, 200, 81

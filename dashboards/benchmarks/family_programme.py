@@ -14,15 +14,15 @@ from torch import Tensor
 from strata.dashboards.benchmarks.memory import peak_extra_bytes
 from strata.dashboards.benchmarks.patching import random_pairs
 from strata.dashboards.benchmarks.row import BenchmarkRow
-from strata.probes.backends.runs import Runs
-from strata.probes.backends.tolerance import tolerance_of
 from strata.probes.backends.transformer_lens import TransformerLensBackend
-from strata.probes.backends.window_edits import HeadSet, Window
-from strata.probes.batching import pad
-from strata.probes.causal.cell_batch import CellBatch, Where, cell_batches
-from strata.probes.causal.cells import CELLS, Cell, at_span, component_of
-from strata.probes.causal.pairs import Pair
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.interventions.cell_effects import CellBatch, Where, cell_batches
+from strata.probes.interventions.cells import CELLS, Cell, at_span, component_of
+from strata.probes.interventions.minimal_pairs import Pair
+from strata.probes.prompts.batching import pad
+from strata.probes.rerun.shared_recordings import Runs
+from strata.probes.rerun.window_edits import HeadSet, Window
+from strata.probes.tolerance import tolerance_of
 
 PAIRS = 24
 TOKENS = 25

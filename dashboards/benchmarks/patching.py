@@ -15,15 +15,15 @@ from torch import Tensor
 
 from strata.dashboards.benchmarks.memory import peak_extra_bytes
 from strata.dashboards.benchmarks.row import BenchmarkRow
-from strata.probes.backends.restart import Component
-from strata.probes.backends.tolerance import tolerance_of
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.backends.transformer_lens import TransformerLensBackend
-from strata.probes.batching import pad
-from strata.probes.causal.activation_patching import Line, patch_pairs
-from strata.probes.causal.pairs import ALL, Pair
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.prompts import Prompt
+from strata.probes.interventions.activation_patching import Line, patch_pairs
+from strata.probes.interventions.minimal_pairs import ALL, Pair
+from strata.probes.prompts.batching import pad
+from strata.probes.prompts.prompt import Prompt
+from strata.probes.rerun.edit_sweep import Component
+from strata.probes.tolerance import tolerance_of
 
 COMPONENTS: tuple[Component, ...] = ("block_out", "attn_out", "mlp_out")
 TARGETS = {"last": 1 / 8, ALL: 1 / 2.5}

@@ -21,7 +21,7 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.linear import PENALTIES, assign_folds, score_held_out
 from strata.probes.linear.folds import splits_of
-from strata.probes.prompts import Prompt
+from strata.probes.prompts.prompt import Prompt
 
 TARGET = 0.1
 GPU_SECONDS = 60.0

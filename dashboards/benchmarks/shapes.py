@@ -8,7 +8,7 @@ import torch
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import Identity
-from strata.probes.checkpoints.open import checkpoint_from
+from strata.probes.checkpoints.open_spec import checkpoint_from
 from strata.probes.errors import StrataError
 
 _QWEN: dict[str, Any] = {

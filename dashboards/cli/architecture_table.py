@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from strata.probes.verification.verdict import Verdict
+    from strata.probes.verification.architectures.verdict import Verdict
 
 _MEANING = {
     "verified": "streams, contributions, logits, edits and generated text agree with plain Hugging Face",

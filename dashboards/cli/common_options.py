@@ -50,7 +50,7 @@ def tell_caveats(checkpoint: Checkpoint) -> None:
 
 def open_from(spec: str, values: Mapping[str, Any], display: Display) -> Checkpoint:
     """The checkpoint, opened as the model options say."""
-    from strata.probes.checkpoints.open import open_checkpoint
+    from strata.probes.checkpoints.open_spec import open_checkpoint
 
     return open_checkpoint(
         spec,

@@ -80,7 +80,7 @@ def _rows(parts: tuple[str, ...], values: dict[str, Any], display: Display) -> I
     from strata.dashboards.benchmarks.probes import captured_probe_benchmark
     from strata.dashboards.benchmarks.shapes import SHAPES, shaped_checkpoint
     from strata.dashboards.benchmarks.startup import startup_benchmark
-    from strata.probes.checkpoints.open import open_checkpoint
+    from strata.probes.checkpoints.open_spec import open_checkpoint
 
     on_gpu = values["device"].startswith("cuda") or (values["device"] == "auto" and torch.cuda.is_available())
     names = (values["models"] or tuple(SHAPES)) if on_gpu else ("smollm2",)

@@ -31,9 +31,9 @@ from strata.dashboards.cli.stopping import Stopped
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
-    from strata.probes.capture_files import Written
+    from strata.probes.capture.files import Written
     from strata.probes.checkpoints.checkpoint import Checkpoint
-    from strata.probes.texts import Text
+    from strata.probes.prompts.texts import Text
 
 EXAMPLES = """examples:
   strata capture smollm2 my_texts.txt --out streams
@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
 def _capture(
     spec: str, source: list[str], values: Mapping[str, Any], out: Path, display: Display
 ) -> tuple[Written, tuple[str, ...]]:
-    from strata.probes.capture_files import capture_to
+    from strata.probes.capture.files import capture_to
 
     texts = _texts_of_file(source, values) if _is_file(source) else None
     if texts is None:
@@ -149,7 +149,7 @@ def _texts_of_file(source: list[str], values: Mapping[str, Any]) -> tuple[Text, 
 
 def _lines_of(file: Path) -> tuple[Text, ...]:
     """Every line that isn't blank, under its number from 1; on stderr how many are, whatever the display."""
-    from strata.probes.texts import Text
+    from strata.probes.prompts.texts import Text
 
     try:
         # Only \n and \r\n end a line here.
@@ -184,7 +184,7 @@ def _refuse_unknown_families(source: list[str]) -> None:
 
 def _texts_of_families(source: list[str], values: Mapping[str, Any], checkpoint: Checkpoint) -> tuple[Text, ...]:
     from strata.experiments.items.load import load_items
-    from strata.probes.texts import texts_of
+    from strata.probes.prompts.texts import texts_of
 
     items = load_items(
         _names_of(source),

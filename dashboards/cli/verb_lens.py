@@ -70,9 +70,9 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     with only_results_on_stdout() as stdout, display.listening():
         from strata.experiments.lens.named_lenses import fitted_lenses
         from strata.experiments.lens.prompt_map import prompt_map
-        from strata.probes.backends.gate import admit
         from strata.probes.backends.torch_hooks import TorchHooks
-        from strata.probes.prompts import Prompt
+        from strata.probes.prompts.prompt import Prompt
+        from strata.probes.verification.gate import admit
 
         checkpoint = open_from(arguments.checkpoint, values, display)
         tell_caveats(checkpoint)

@@ -23,8 +23,8 @@ from strata.dashboards.cli.tables import Column, print_matrix, print_table
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
-    from strata.probes.similarity.lineage import PairCheck
-    from strata.probes.similarity.weights import WeightChange
+    from strata.probes.weights.lineage import PairCheck
+    from strata.probes.weights.weight_change import WeightChange
 
 EXAMPLES = """examples:
   strata pairs list
@@ -122,7 +122,7 @@ def _as_json(check: PairCheck) -> dict[str, Any]:
 
 
 def _print(check: PairCheck, console: Console) -> None:
-    from strata.probes.similarity.weights import weight_changes
+    from strata.probes.weights.weight_change import weight_changes
 
     def say(text: str) -> None:
         console.print(text, soft_wrap=True)

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         if values["trial"]:
             checkpoint = open_from(arguments.checkpoint, values, display)
         else:
-            from strata.probes.checkpoints.open import open_on_meta
+            from strata.probes.checkpoints.open_spec import open_on_meta
 
             checkpoint = open_on_meta(
                 arguments.checkpoint, dtype=values["dtype"], trust_remote_code=values["trust_remote_code"]

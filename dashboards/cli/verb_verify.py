@@ -35,7 +35,7 @@ from strata.dashboards.cli.options import Option, add_options, resolve, whole
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
-    from strata.probes.backends.parity import Parity
+    from strata.probes.verification.parity import Parity
 
 EXAMPLES = """examples:
   strata verify smollm2
@@ -77,9 +77,9 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     if values["architectures"]:
         return _architectures(values, display)
     with only_results_on_stdout() as stdout, display.listening():
-        from strata.probes.backends.gate import admit
-        from strata.probes.backends.parity import default_prompts, measure_parity
-        from strata.probes.backends.shape_check import check_shapes
+        from strata.probes.verification.gate import admit
+        from strata.probes.verification.parity import default_prompts, measure_parity
+        from strata.probes.verification.shape_check import check_shapes
 
         checkpoint = open_from(arguments.checkpoint, values, display)
         check_shapes(checkpoint)
@@ -118,7 +118,7 @@ def _architectures(values: Mapping[str, Any], display: Display) -> int:
     with only_results_on_stdout() as stdout, display.listening():
         from strata.dashboards.cli.architecture_table import architecture_page, print_architectures
         from strata.probes.files import write_whole
-        from strata.probes.verification.architectures import verify_architectures
+        from strata.probes.verification.architectures.all_architectures import verify_architectures
 
         verdicts = verify_architectures(values["types"] or None, seed=values["seed"], progress=display)
         if values["out"]:

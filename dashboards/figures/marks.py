@@ -12,7 +12,7 @@ from strata.dashboards.sentences.places import cell_label, one_or_span
 from strata.dashboards.text import interval, number
 from strata.experiments.results.families import Role
 from strata.experiments.results.record import Measured
-from strata.probes.causal.cells import Cell, at_span
+from strata.probes.interventions.cells import Cell, at_span
 
 Json = dict[str, Any]
 _DASHES: dict[Role, str] = {

@@ -24,7 +24,7 @@ from strata.dashboards.text import count
 from strata.experiments.results.families import CellResult, FamilyResult, Handover, Role
 from strata.experiments.results.kinds import KindLocalisation, Localisation
 from strata.experiments.results.record import Measured
-from strata.probes.causal.cells import CELLS, Cell, at_span
+from strata.probes.interventions.cells import CELLS, Cell, at_span
 
 NO_PAIR = "no intervention was made on its items"
 

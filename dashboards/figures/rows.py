@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strata.probes.causal.cells import CELLS, Cell
+from strata.probes.interventions.cells import CELLS, Cell
 
 ROWS: tuple[Cell, ...] = CELLS
 """From input to answer."""

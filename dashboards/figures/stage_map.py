@@ -17,7 +17,7 @@ from strata.dashboards.figures.panels import Panel, family_panels, kind_panels, 
 from strata.dashboards.figures.rows import BOTTOM, CELL, ROWS, TOPS
 from strata.dashboards.sentences.places import cell_label
 from strata.experiments.results.kinds import Localisation
-from strata.probes.causal.cells import Cell
+from strata.probes.interventions.cells import Cell
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

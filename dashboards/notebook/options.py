@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, TypedDict, is_typeddict
 
-from strata.probes.batching import require_batch_tokens
 from strata.probes.errors import StrataError
+from strata.probes.prompts.batching import require_batch_tokens
 
 
 class OpeningOptions(TypedDict, total=False):

@@ -31,8 +31,8 @@ from strata.experiments.locate import LocateConfig
 from strata.experiments.locate import locate as locate_into
 from strata.experiments.locate.item_selection import Source
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.checkpoints.given import Model, open_checkpoint
-from strata.probes.checkpoints.undisturbed import undisturbed
+from strata.probes.checkpoints.open_model import Model, open_checkpoint
+from strata.probes.checkpoints.torch_settings import undisturbed
 from strata.probes.errors import StrataError
 from strata.probes.progress import Progress
 

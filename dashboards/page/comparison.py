@@ -18,7 +18,7 @@ from strata.dashboards.view.comparison_lines import first_to_leave
 from strata.dashboards.view.comparison_schema import validate_comparison_view
 from strata.probes.errors import StrataError
 from strata.probes.files import write_whole
-from strata.probes.similarity.dominant import DOMINANT_SHARE
+from strata.probes.model_diff.dominant_dimensions import DOMINANT_SHARE
 
 Json = dict[str, Any]
 _PACKED = ("changes", "layer_swaps", "crossed", "weights", "similarity", "contrasts", "transfer")

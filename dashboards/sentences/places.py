@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from strata.experiments.results.families import Extent, Place, Reading, Role
-from strata.probes.causal.cells import Cell, at_span, component_of
+from strata.probes.interventions.cells import Cell, at_span, component_of
 
 CONTROL_OF: dict[str, str] = {"knowledge": "K-C", "reasoning": "R-R0"}
 """Kind: the contrast under which its matched controls stand."""

@@ -13,7 +13,7 @@ from strata.dashboards.view.maps import runs_text
 from strata.dashboards.view.tables import Rows
 from strata.experiments.results.excluded_measures import STREAMS
 from strata.probes.errors import StrataError
-from strata.probes.similarity.dominant import DOMINANT_SHARE
+from strata.probes.model_diff.dominant_dimensions import DOMINANT_SHARE
 
 Json = dict[str, Any]
 Families = Mapping[str, Mapping[int, float]]

@@ -10,7 +10,7 @@ from strata.dashboards.sentences.reasons import NOT_COUNTED
 from strata.dashboards.text import interval, number, p_words
 from strata.experiments.results.families import CellResult, Coding, FamilyResult
 from strata.experiments.results.record import Measured
-from strata.probes.causal.cells import CELLS
+from strata.probes.interventions.cells import CELLS
 
 Json = dict[str, Any]
 _CODING: dict[Coding, str] = {"codes": "yes", "in-part": "in part", "no": "no", "untestable": "can't be tested"}

@@ -17,7 +17,7 @@ from strata.dashboards.view.localised import FIRST_RULE
 from strata.dashboards.view.stage_tables import family_cells, head_sets, heads, measured_words
 from strata.dashboards.view.verdict import localised_state
 from strata.experiments.results.kinds import CellOfKind, Localisation
-from strata.probes.causal.cells import CELLS, Cell, at_span
+from strata.probes.interventions.cells import CELLS, Cell, at_span
 
 Json = dict[str, Any]
 NOT_RUN = (

@@ -127,7 +127,7 @@ def _one_thread() -> None:
 
 def run_job(job: Job, localise: Localise, models: Path, keep: bool = False) -> dict[str, Any]:
     """Writes the model, checks its truth by reverting, opens it and localises; the row that `calibrate` keeps."""
-    from strata.probes.checkpoints.open import open_checkpoint
+    from strata.probes.checkpoints.open_spec import open_checkpoint
 
     directory = Path(models) / job.key.replace("/", "_")
     row: dict[str, Any] = {

@@ -23,10 +23,10 @@ from strata.experiments.locate.causal.localisation import PLACE_DRAWS
 from strata.experiments.statistics.answer_coding import CODES, normalised
 from strata.experiments.statistics.places import CellEvidence, place_draws
 from strata.experiments.statistics.window_effects import Window, WindowEffects
-from strata.probes.causal.cells import Cell
-from strata.probes.causal.pairs import Pair
+from strata.probes.interventions.cells import Cell
+from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.progress import Progress, silent
-from strata.probes.prompts import Prompt
+from strata.probes.prompts.prompt import Prompt
 
 
 @dataclass(frozen=True)

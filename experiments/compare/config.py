@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from strata.experiments.generated_answers.problems import SPLITS, Split
 from strata.experiments.locate.config import LocateConfig
-from strata.probes.causal.cross_model import EVERY
-from strata.probes.causal.layer_swaps import SWEEPS, Sweep
 from strata.probes.errors import StrataError
+from strata.probes.model_diff.cross_model_patching import EVERY
+from strata.probes.model_diff.layer_swaps import SWEEPS, Sweep
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from strata.experiments.compare.layer_swaps import KINDS
 from strata.experiments.compare.pairs_in_store import write_pairs
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.item_selection import entity_of
-from strata.probes.causal.cross_model import CrossLine, SourceModel, cross_patch
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.model_diff.cross_model_patching import CrossLine, SourceModel, cross_patch
 from strata.probes.progress import Progress, silent
 from strata.probes.store import ActivationStore
 

@@ -30,9 +30,9 @@ from strata.experiments.generated_answers.prompting import Prompting, best_way
 from strata.experiments.results.excluded_measures import GENERATED_LAYER_SWAPS
 from strata.experiments.results.tables import ANSWERS, LAYER_SWAPS
 from strata.experiments.run.directory import RunDirectory, rows_to_table
-from strata.probes.causal.layer_swaps import LayerSwap, layer_swaps_of
-from strata.probes.causal.swapped_model import swapped_model
 from strata.probes.errors import STOPPING, StrataError
+from strata.probes.model_diff.layer_swaps import LayerSwap, layer_swaps_of
+from strata.probes.model_diff.swapped_model import swapped_model
 from strata.probes.progress import Progress, silent
 
 MEASURE = "generated"

@@ -33,11 +33,11 @@ from strata.experiments.run.directory import RunDirectory, rows_to_table
 from strata.experiments.statistics.jackknife import jackknife_bootstrap
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import STOPPING, StrataError
+from strata.probes.model_diff.cka import FEWEST_ITEMS, four_contrasts
+from strata.probes.model_diff.dominant_dimensions import Dominance, dominance
+from strata.probes.model_diff.matched_streams import streams_at
 from strata.probes.progress import Progress, silent
-from strata.probes.prompts import Prompt
-from strata.probes.similarity.cka import FEWEST_ITEMS, four_contrasts
-from strata.probes.similarity.dominant import Dominance, dominance
-from strata.probes.similarity.matched import streams_at
+from strata.probes.prompts.prompt import Prompt
 from strata.probes.statistics.bootstrap import MIN_CLUSTERS, cluster_codes
 
 TABLE = "contrasts"
@@ -53,7 +53,7 @@ INSTRUCTIONS = {
 }
 """Of about one length in tokens. `slow` and `other` share as many words with `fast`, so that the choice of words is no part of the excess."""
 NAMES = ("fast_slow", "fast_fast", "slow_slow", "fast_other", "excess")
-"""Contrasts in the order in which they are told; see `strata.probes.similarity.cka.Contrasts`."""
+"""Contrasts in the order in which they are told; see `strata.probes.model_diff.cka.Contrasts`."""
 _QUESTION = "question"
 """Named position of the question's first token."""
 

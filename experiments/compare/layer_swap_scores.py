@@ -12,7 +12,7 @@ from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.paired_estimates import as_json, excludes_zero
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.item_selection import entity_of
-from strata.probes.causal.layer_swaps import LayerSwap
+from strata.probes.model_diff.layer_swaps import LayerSwap
 from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap, cluster_bootstrap_ratio
 from strata.probes.store import ActivationStore
 

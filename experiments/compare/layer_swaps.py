@@ -12,9 +12,9 @@ from strata.experiments.compare.pairs_in_store import write_pairs
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Kind
 from strata.experiments.locate.causal.pair_sampling import shared_out, spread_over_entities
-from strata.probes.causal.layer_swaps import LayerSwap, layer_swaps_of, swap_layers
-from strata.probes.causal.random_delta import RandomDelta
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.model_diff.layer_swaps import LayerSwap, layer_swaps_of, swap_layers
+from strata.probes.model_diff.random_delta import RandomDelta
 from strata.probes.progress import Progress, silent
 from strata.probes.store import ActivationStore
 

@@ -8,7 +8,7 @@ import torch
 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.causal.pair_sampling import as_pair
-from strata.probes.causal.pairs import Pair
+from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.progress import Progress
 from strata.probes.store import ActivationStore
 

@@ -11,10 +11,10 @@ from strata.experiments.compare.swap_and_patch_stores import ExchangeStores, Way
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.causal.pair_sampling import as_pair
 from strata.experiments.run.self_test_record import record_tests
-from strata.probes.causal.layer_swap_self_tests import run_patch_self_tests
-from strata.probes.causal.stored_contributions import store_contributions, stored
 from strata.probes.errors import STOPPING, StrataError
+from strata.probes.model_diff.stored_contributions import store_contributions, stored
 from strata.probes.progress import Progress, silent
+from strata.probes.verification.layer_swap_self_tests import run_patch_self_tests
 
 
 def cross_one_by_one(

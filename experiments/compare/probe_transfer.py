@@ -15,8 +15,8 @@ from strata.experiments.locate.probe_targets import targets_of
 from strata.experiments.locate.probing import PRECISION
 from strata.experiments.locate.reading_positions import appended
 from strata.probes.errors import StrataError
+from strata.probes.model_diff.probe_transfer import OneWay, probe_transfer
 from strata.probes.progress import Progress, silent
-from strata.probes.similarity.transfer import OneWay, probe_transfer
 from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap
 from strata.probes.store import ActivationStore
 

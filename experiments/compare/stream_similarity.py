@@ -19,9 +19,9 @@ from strata.experiments.items.schema import KINDS
 from strata.experiments.locate.activation_stores import kept_streams
 from strata.experiments.locate.item_selection import entity_of
 from strata.experiments.locate.reading_positions import appended, asked_at
-from strata.probes.similarity.cka import FEWEST_ITEMS, debiased_cka_of_subsets
-from strata.probes.similarity.cosine import cosine_by_item
-from strata.probes.similarity.dominant import Dominance, Of, dominance, without_dimensions
+from strata.probes.model_diff.cka import FEWEST_ITEMS, debiased_cka_of_subsets
+from strata.probes.model_diff.cosine import cosine_by_item
+from strata.probes.model_diff.dominant_dimensions import Dominance, Of, dominance, without_dimensions
 from strata.probes.statistics.bootstrap import cluster_bootstrap
 from strata.probes.store import ActivationStore
 

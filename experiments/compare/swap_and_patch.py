@@ -22,13 +22,13 @@ from strata.experiments.results.excluded_measures import LAYER_SWAPS as LAYER_SW
 from strata.experiments.results.tables import CROSSED, LAYER_SWAPS
 from strata.experiments.run.directory import RunDirectory, rows_to_table
 from strata.experiments.run.self_test_record import record_tests
-from strata.probes.causal.layer_swap_self_tests import run_layer_swap_self_tests
-from strata.probes.causal.layer_swaps import LayerSwap
-from strata.probes.causal.random_delta import RandomDelta
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import STOPPING, StrataError
+from strata.probes.model_diff.layer_swaps import LayerSwap
+from strata.probes.model_diff.random_delta import RandomDelta
 from strata.probes.progress import Progress, silent
 from strata.probes.store import ActivationStore
+from strata.probes.verification.layer_swap_self_tests import run_layer_swap_self_tests
 
 NOTHING_ASKED = "no aligned item is answered by any of the models"
 RANDOM = "random"

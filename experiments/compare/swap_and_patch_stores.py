@@ -11,7 +11,7 @@ from strata.experiments.compare.layer_swaps import all_layer_swaps, swap_names
 from strata.experiments.compare.paired_estimates import BASE, DISTILLED, Role
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.run.directory import RunDirectory
-from strata.probes.causal.layer_swaps import LayerSwap
+from strata.probes.model_diff.layer_swaps import LayerSwap
 from strata.probes.store import ActivationStore
 
 CROSSED_STORE = "crossed-"

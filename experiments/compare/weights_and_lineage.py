@@ -16,7 +16,7 @@ from strata.experiments.results.tables import WEIGHTS
 from strata.experiments.run.directory import RunDirectory, rows_to_table
 from strata.probes.errors import STOPPING, NotFetchedError, StrataError
 from strata.probes.progress import Progress, silent
-from strata.probes.similarity.weights import compare_weights, weight_changes
+from strata.probes.weights.weight_change import compare_weights, weight_changes
 
 LeaveOut = Callable[[str, Role, str], None]
 

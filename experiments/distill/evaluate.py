@@ -19,7 +19,6 @@ from strata.experiments.items.builtin import build_items, chosen
 from strata.experiments.results.tables import ANSWERS, FACTS
 from strata.experiments.run.directory import RunDirectory, rows_to_table
 from strata.probes.backends.contract import Site
-from strata.probes.backends.gate import admit
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.capture_batches import capture_batches
 from strata.probes.checkpoints.adapter import adapter_files, adapter_settings
@@ -27,8 +26,9 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import hash_safetensors, hash_settings
 from strata.probes.lens.logit import read_lens
 from strata.probes.progress import Progress, silent
-from strata.probes.prompts import Prompt
+from strata.probes.prompts.prompt import Prompt
 from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap
+from strata.probes.verification.gate import admit
 
 SCHEMA = "strata.distill-evaluation/1"
 BASE = "base"

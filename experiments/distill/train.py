@@ -17,7 +17,7 @@ from strata.experiments.distill.config import DistillConfig, resolved_precision
 from strata.experiments.distill.state import Curve, load_state, save_state
 from strata.experiments.distill.twins import Row
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.checkpoints.quiet import quietly
+from strata.probes.checkpoints.quiet_libraries import quietly
 from strata.probes.errors import StrataError
 from strata.probes.progress import Progress, silent
 

@@ -10,7 +10,7 @@ from strata.experiments.generated_answers.extraction import extract_answer, is_r
 from strata.experiments.generated_answers.problems import Lesson, Split
 from strata.experiments.generated_answers.prompting import Prompting, ask
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.generation import generate
+from strata.probes.decoding.generate import generate
 from strata.probes.progress import Progress, silent
 
 NEW_TOKENS = 96

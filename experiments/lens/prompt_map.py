@@ -11,13 +11,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from strata.probes.backends.contract import Backend, streams_of
-from strata.probes.backends.self_tests import logits_are_finite
-from strata.probes.batching import pad
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import SelfTestError
 from strata.probes.lens.lenses import LOGIT_LENS, Lens
 from strata.probes.lens.logit import NO_TOKEN, read_lens
-from strata.probes.prompts import Prompt
+from strata.probes.prompts.batching import pad
+from strata.probes.prompts.prompt import Prompt
+from strata.probes.verification.model_self_tests import logits_are_finite
 
 TOP = 5
 

@@ -22,7 +22,7 @@ from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import NO_TOKEN, read_lens
 from strata.probes.progress import Progress, silent
-from strata.probes.prompts import Prompt
+from strata.probes.prompts.prompt import Prompt
 from strata.probes.statistics.bootstrap import Estimate
 from strata.probes.statistics.share import cluster_share
 from strata.probes.store import ActivationStore

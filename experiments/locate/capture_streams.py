@@ -21,7 +21,7 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.lenses import Lens
 from strata.probes.lens.logit import NO_TOKEN, read_lens
 from strata.probes.progress import Progress, silent
-from strata.probes.prompts import Prompt
+from strata.probes.prompts.prompt import Prompt
 from strata.probes.store import ActivationStore
 
 TARGETS = ("answer", "foil", "null", "other_answer", "other_null")

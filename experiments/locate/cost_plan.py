@@ -18,13 +18,13 @@ from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import Source, questions_for
 from strata.experiments.locate.reading_positions import PLACES
 from strata.probes.backends.contract import streams_of
-from strata.probes.backends.gate import admit
-from strata.probes.backends.shape_check import check_shapes
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import read_lens
 from strata.probes.memory import free_host_memory
+from strata.probes.verification.gate import admit
+from strata.probes.verification.shape_check import check_shapes
 
 _TRIAL_ITEMS = 24
 _READING_BYTES = 3 * 4 + 4 + 4  # three log-probabilities, rank and entropy of one lens at one stream and position

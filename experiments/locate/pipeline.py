@@ -38,14 +38,14 @@ from strata.experiments.results.tables import BEHAVIOUR, CURVES, LOCATIONS, PLAC
 from strata.experiments.run.directory import RunDirectory, rows_to_table
 from strata.experiments.run.self_test_record import note_tests, record_tests
 from strata.probes.backends.contract import Backend
-from strata.probes.backends.gate import admit
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.capture_batches import BatchBudget
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.checkpoints.open import randomly_initialised
+from strata.probes.checkpoints.open_spec import randomly_initialised
 from strata.probes.lens.lenses import Lens
 from strata.probes.progress import Progress, silent
 from strata.probes.store import ActivationStore
+from strata.probes.verification.gate import admit
 
 RESULTS = (
     *("behaviour.parquet", "profiles.parquet", "emergence.parquet", "probes.parquet", "curves.parquet"),

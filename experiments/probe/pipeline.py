@@ -22,15 +22,15 @@ from strata.experiments.results.file_versions import PROBE_SCHEMA
 from strata.experiments.results.tables import PROBE_SCHEMAS, PROBE_TABLES
 from strata.experiments.run.directory import RunDirectory, rows_to_table
 from strata.experiments.run.self_test_record import note_tests
-from strata.probes.backends.gate import admit
 from strata.probes.capture_batches import BatchBudget
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.checkpoints.open import randomly_initialised
+from strata.probes.checkpoints.open_spec import randomly_initialised
 from strata.probes.files import write_whole
 from strata.probes.linear import LinearProbe, ProbeScores
 from strata.probes.linear.cross_validation import cross_validate, probeable
 from strata.probes.progress import Progress, silent
 from strata.probes.store import ActivationStore
+from strata.probes.verification.gate import admit
 
 RESULTS = (*(f"{name}.parquet" for name in PROBE_TABLES), "items.jsonl", "summary.json")
 """What a finished run holds, beside one fitted probe a position; whatever is missing is made again."""

@@ -19,9 +19,9 @@ from strata.probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
 from strata.probes.errors import StrataError
 from strata.probes.linear.labels import NO_LABEL
 from strata.probes.progress import Progress
-from strata.probes.prompts import Prompt
+from strata.probes.prompts.prompt import Prompt
+from strata.probes.prompts.texts import LAST, last_token_of
 from strata.probes.store import ActivationStore
-from strata.probes.texts import LAST, last_token_of
 
 
 @dataclass(frozen=True)

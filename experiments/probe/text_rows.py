@@ -12,7 +12,7 @@ from strata.experiments.items.importing.paths import AbsentError, look_up
 from strata.experiments.items.importing.rows import Row, RowsSpec, read_rows
 from strata.experiments.items.jsonl import REQUIRED, item_from_dict
 from strata.probes.errors import StrataError
-from strata.probes.texts import Text
+from strata.probes.prompts.texts import Text
 
 _KNOWN = 12
 """Fields that a message names."""

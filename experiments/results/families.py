@@ -10,7 +10,7 @@ from pydantic import Field
 from strata.experiments.items.schema import Kind
 from strata.experiments.results.reasons import NotCounted, WhyNotPlaced
 from strata.experiments.results.record import Finite, Measured, Record
-from strata.probes.causal.cells import Cell
+from strata.probes.interventions.cells import Cell
 
 Role = Literal["prepares", "in-part", "makes", "relays", "open"]
 Coding = Literal["codes", "in-part", "no", "untestable"]

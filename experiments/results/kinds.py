@@ -10,7 +10,7 @@ from pydantic import Field
 from strata.experiments.results.families import Extent, FamilyResult, Handover
 from strata.experiments.results.reasons import WhyNotLocated, WhyNotOrdered
 from strata.experiments.results.record import Finite, Interval, Measured, Record
-from strata.probes.causal.cells import Cell
+from strata.probes.interventions.cells import Cell
 
 Verdict = Literal["retrieval-first", "reasoning-first", "together", "undetermined"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from strata.experiments.results.record import Record
-from strata.probes.causal.cells import Cell
+from strata.probes.interventions.cells import Cell
 
 NotPlaced = Literal[
     "no-interventions",  # none was made in this run

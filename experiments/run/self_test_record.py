@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from strata.experiments.run.directory import RunDirectory
-from strata.probes.backends.self_tests import SelfTest, require_passed
+from strata.probes.verification.model_self_tests import SelfTest, require_passed
 
 
 def record_tests(run: RunDirectory, tests: Sequence[SelfTest], *, of: str | None = None) -> None:

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from strata.experiments.statistics.places import PlaceDraws
 from strata.experiments.statistics.stretch import stretch
-from strata.probes.causal.cells import CELLS, component_of
+from strata.probes.interventions.cells import CELLS, component_of
 
 SURE = 0.95
 FAMILIES_TO_PERMUTE = 4

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 from strata.experiments.statistics.answer_coding import coding
 from strata.experiments.statistics.loci import block_shares, carrying_blocks, minimal_windows, without_overlaps
 from strata.experiments.statistics.window_effects import WindowEffects, curves_of
-from strata.probes.causal.cells import CELLS, Cell, component_of
+from strata.probes.interventions.cells import CELLS, Cell, component_of
 
 
 @dataclass(frozen=True)

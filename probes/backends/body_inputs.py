@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from strata.probes.batching import Batch
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.prompts.batching import Batch
 
 
 def body_inputs(checkpoint: Checkpoint, batch: Batch) -> dict[str, Tensor]:

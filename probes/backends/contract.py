@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from strata.probes.batching import Batch
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
+from strata.probes.prompts.batching import Batch
 
 SiteName = Literal["resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out", "block_out"]
 SITE_NAMES: tuple[SiteName, ...] = get_args(SiteName)

@@ -13,9 +13,9 @@ from jaxtyping import Int
 from torch import Tensor
 
 from strata.probes.backends.contract import Activations, Edit, OneRun, Site
-from strata.probes.backends.model_copy import second_tree
-from strata.probes.batching import Batch
+from strata.probes.backends.second_module_tree import second_tree
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.prompts.batching import Batch
 
 _ORDER = {name: index for index, name in enumerate(("resid_pre", "attn_out", "mlp_out", "resid_post"))}
 """A trace meets a block's values in this order and may not go back."""

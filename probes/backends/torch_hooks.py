@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from strata.probes.backends.batch_positions import Pick, picker, replaced
 from strata.probes.backends.body_inputs import body_inputs
 from strata.probes.backends.contract import Activations, Edit, OneRun, Site
-from strata.probes.backends.places import Pick, picker, replaced
-from strata.probes.batching import Batch
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.prompts.batching import Batch
 
 Change = Callable[[Tensor], Tensor]
 

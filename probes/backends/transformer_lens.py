@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from strata.probes.backends.batch_positions import Pick, picker, replaced
 from strata.probes.backends.contract import Activations, Edit, OneRun, Site
-from strata.probes.backends.model_copy import second_tree
-from strata.probes.backends.places import Pick, picker, replaced
-from strata.probes.batching import Batch
+from strata.probes.backends.second_module_tree import second_tree
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
+from strata.probes.prompts.batching import Batch
 
 Hook = Callable[[Tensor, Any], Tensor | None]
 

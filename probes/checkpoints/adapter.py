@@ -19,9 +19,9 @@ from strata.probes.checkpoints.adapter_fit import (
     refuse_unmergeable,
     trial_ids,
 )
+from strata.probes.checkpoints.hub import hub_directory
 from strata.probes.checkpoints.identity import check_safetensors, hash_safetensors
-from strata.probes.checkpoints.quiet import first_line, quietly
-from strata.probes.checkpoints.remote import hub_directory
+from strata.probes.checkpoints.quiet_libraries import first_line, quietly
 from strata.probes.errors import StrataError
 
 SHIPPED = ("think", "plain")

@@ -11,8 +11,8 @@ from safetensors import safe_open
 
 from strata.probes.checkpoints.adapter import adapter_files, named_base, recorded_base
 from strata.probes.checkpoints.embedded import NAMES as EMBEDDED_NAMES
-from strata.probes.checkpoints.known import KNOWN
 from strata.probes.checkpoints.refusals import read_json
+from strata.probes.checkpoints.short_names import KNOWN
 from strata.probes.checkpoints.spec import Spec
 from strata.probes.checkpoints.tensor_names import canonical_name, is_embedding, is_unembedding
 from strata.probes.checkpoints.tokenizer_difference import tokenizer_difference

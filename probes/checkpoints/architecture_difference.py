@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from strata.probes.checkpoints.config_file import stated_config
 from strata.probes.checkpoints.identity import without_asides
-from strata.probes.checkpoints.stated_config import stated_config
 from strata.probes.errors import StrataError
 
 _SHAPE = {

@@ -22,7 +22,7 @@ from filelock import FileLock
 from strata.probes.cache import cache_directory
 from strata.probes.checkpoints.gguf_file import load_gguf
 from strata.probes.checkpoints.identity import hash_safetensors
-from strata.probes.checkpoints.quiet import quietly
+from strata.probes.checkpoints.quiet_libraries import quietly
 from strata.probes.errors import DoesNotFitError, StrataError
 from strata.probes.files import write_whole
 from strata.probes.progress import Progress, silent

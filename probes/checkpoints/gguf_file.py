@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from strata.probes.checkpoints.identity import remembered_sha256
-from strata.probes.checkpoints.quiet import first_line
+from strata.probes.checkpoints.quiet_libraries import first_line
 from strata.probes.errors import StrataError
 
 

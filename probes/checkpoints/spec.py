@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from strata.probes.checkpoints.known import KNOWN
+from strata.probes.checkpoints.short_names import KNOWN
 from strata.probes.errors import StrataError
 
 EMBEDDED = "smollm2"

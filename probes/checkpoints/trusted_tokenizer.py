@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from strata.probes.checkpoints.quiet import first_line, quietly
+from strata.probes.checkpoints.quiet_libraries import first_line, quietly
 from strata.probes.errors import StrataError
 
 _FILE, _MODEL, _CONFIG = "tokenizer.json", "tokenizer.model", "tokenizer_config.json"

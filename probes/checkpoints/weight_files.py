@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from strata.probes.checkpoints.identity import check_safetensors
-from strata.probes.checkpoints.quiet import first_line
+from strata.probes.checkpoints.quiet_libraries import first_line
 from strata.probes.checkpoints.refusals import (
     absent_weights,
     adapter_alone,

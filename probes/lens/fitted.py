@@ -22,9 +22,9 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import hash_state
 from strata.probes.errors import StrataError
 from strata.probes.files import whole_file
+from strata.probes.lens.fitting_text import SEQUENCE_LENGTH, sample_text, text_tokens, tokens_of_text
 from strata.probes.lens.jacobian import JacobianSettings, fit_jacobian
 from strata.probes.lens.lenses import BiasLens, JacobianLens, TunedLens
-from strata.probes.lens.text import SEQUENCE_LENGTH, sample_text, text_tokens, tokens_of_text
 from strata.probes.lens.tuned import TunedFit, Tuning, fit_tuned
 from strata.probes.progress import Progress, silent
 

@@ -19,9 +19,9 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.readout import Readout
 from strata.probes.errors import StrataError
 from strata.probes.lens.divergence import divergence_from_model
+from strata.probes.lens.fitting_streams import TextStreams, in_groups, rows_of, streams_over
 from strata.probes.lens.lenses import BiasLens, TunedLens
 from strata.probes.lens.ridge import Affine, ridge_start, weighted_mean
-from strata.probes.lens.text_streams import TextStreams, in_groups, rows_of, streams_over
 from strata.probes.lens.vocabulary import Sampled, mean_distribution
 from strata.probes.progress import Progress, silent
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from strata.probes.linear.heldout import Precision, score_held_out
+from strata.probes.linear.held_out import Precision, score_held_out
 
 SHARES = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.0625, 0.125, 0.25, 0.5, 1.0)
 ITEMS_PER_LABEL = 2

@@ -13,14 +13,14 @@ from torch import Tensor
 
 from strata.probes.errors import StrataError
 from strata.probes.linear.clusters import clusters_of, of_each_item
-from strata.probes.linear.dealing import shuffled_labels
-from strata.probes.linear.heldout import Precision
+from strata.probes.linear.held_out import Precision
 from strata.probes.linear.inputs import Activations, streams_of
 from strata.probes.linear.labels import Labels, labels_of
 from strata.probes.linear.penalties import DECADES
-from strata.probes.linear.probe import ProbeResult, probe_streams
+from strata.probes.linear.probe_streams import ProbeResult, probe_streams
 from strata.probes.linear.scores import ProbeScores, TemplateScores
-from strata.probes.linear.shuffled import accuracy_of, best_by_chance, majority_of
+from strata.probes.linear.shuffled_baseline import accuracy_of, best_by_chance, majority_of
+from strata.probes.linear.shuffled_labels import shuffled_labels
 from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import FEWEST_DRAWS, MIN_CLUSTERS, cluster_bootstrap, cluster_codes
 from strata.probes.statistics.share import share_by_layer

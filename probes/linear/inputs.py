@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from strata.probes.errors import StrataError
-from strata.probes.linear.probe import require_finite
+from strata.probes.linear.probe_streams import require_finite
 from strata.probes.site_names import stream_of
 
 

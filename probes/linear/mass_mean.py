@@ -9,7 +9,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from strata.probes.linear.heldout import HeldOut, Rows, Split, standardised
+from strata.probes.linear.held_out import HeldOut, Rows, Split, standardised
 
 
 def mass_mean_logits(

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from strata.probes.errors import StrataError
-from strata.probes.linear.probe import PENALTIES
+from strata.probes.linear.probe_streams import PENALTIES
 from strata.probes.plain_values import plain_value
 
 Penalty: TypeAlias = float | Sequence[float] | np.ndarray | Tensor | None

@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from strata.probes.errors import StrataError
-from strata.probes.linear.dealing import shuffled_labels
-from strata.probes.linear.heldout import Precision
-from strata.probes.linear.probe import PENALTIES, ProbeResult, probe_streams
+from strata.probes.linear.held_out import Precision
+from strata.probes.linear.probe_streams import PENALTIES, ProbeResult, probe_streams
+from strata.probes.linear.shuffled_labels import shuffled_labels
 from strata.probes.statistics.bootstrap import cluster_codes
 
 STREAMS_READ = 8

@@ -1,1 +1,1 @@
-"""Does every architecture that the installed transformers can build agree with plain Hugging Face, or is it refused?"""
+"""May this model be measured? The gate of every command, every self-test, and the parity of the backends."""

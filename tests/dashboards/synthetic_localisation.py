@@ -28,7 +28,7 @@ from strata.experiments.results.kinds import (
 )
 from strata.experiments.results.reasons import WhyNotLocated, WhyNotOrdered, WhyNotPlaced
 from strata.experiments.results.record import Measured
-from strata.probes.causal.cells import CELLS, Cell
+from strata.probes.interventions.cells import CELLS, Cell
 
 WHERE: dict[str, dict[Cell, tuple[float, float, float]]] = {
     "knowledge": {"enrich": (0.2, 0.12, 0.58), "gather": (0.3, 0.1, 0.12), "move": (0.5, 0.05, 1.0), "work_out": (0.8, 0.07, 0.54)},

@@ -8,7 +8,7 @@ import pytest
 
 import strata.dashboards.benchmarks.family_programme as module
 from strata.dashboards.benchmarks.family_programme import Programme, family_benchmark
-from strata.probes.causal.cells import CELLS
+from strata.probes.interventions.cells import CELLS
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gpt2"])

@@ -14,7 +14,7 @@ from planted_models.pairs import write_planted_pair
 
 from strata.experiments.compare import CompareConfig, Specs, compare
 from strata.experiments.locate.config import LocateConfig
-from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.progress import Progress, silent
 
 SHAPE: dict[str, Any] = {"n_layers": 5, "retrieval": 2, "reasoning": 4, "decoy": None}

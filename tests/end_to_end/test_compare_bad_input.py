@@ -14,7 +14,7 @@ from small_world import lora, other, other_tokenizer, save_checkpoint, write_ite
 
 from strata.experiments.compare import Specs
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.errors import StrataError
 
 QUICK = replace(CONFIG, locate=replace(LOCATE, draws=100, pairs=4), swap_pairs=4)

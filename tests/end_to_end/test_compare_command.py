@@ -16,7 +16,7 @@ from small_world import lora, other, other_tokenizer, save_checkpoint, write_ite
 from strata.dashboards.cli.display import Display
 from strata.dashboards.cli.main import main
 from strata.experiments.run.files import manifest_sha256
-from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.checkpoints.open_spec import open_checkpoint
 
 FAST = (
     *(

@@ -18,7 +18,7 @@ from strata.experiments.compare import Specs, weights_and_lineage
 from strata.experiments.compare.models import NEEDS_BOTH
 from strata.experiments.results.excluded_measures import PAIR_CHECK, WEIGHTS
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.errors import DoesNotFitError, NotFetchedError
 
 QUICK = replace(CONFIG, locate=replace(LOCATE, pairs=6), swap_pairs=6, transferred=1)

@@ -19,7 +19,7 @@ from strata.experiments.compare.shared_prompt_prefix import shared_prompt_prefix
 from strata.experiments.items.framing import REQUEST
 from strata.experiments.locate.config import LocateConfig
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.checkpoints.open import checkpoint_from
+from strata.probes.checkpoints.open_spec import checkpoint_from
 from strata.probes.errors import StrataError
 
 NAMES = {"base": "BASE", "distilled": "DIST", "control": "CONTROL"}

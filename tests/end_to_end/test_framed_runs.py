@@ -24,7 +24,7 @@ from strata.experiments.locate import locate
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.cost_plan import plan_locate
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.checkpoints.open import checkpoint_from
+from strata.probes.checkpoints.open_spec import checkpoint_from
 from strata.probes.errors import StrataError
 
 TEMPLATE = "{{ bos_token }}{{ messages[0]['content'] }} the {{ messages | length }} of . is in "

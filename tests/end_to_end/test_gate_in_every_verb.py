@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from strata.dashboards.cli import main
-from strata.probes.verification.plain import PlainModel
-from strata.probes.verification.tiny_checkpoint import save_tiny
+from strata.probes.verification.architectures.plain_forward import PlainModel
+from strata.probes.verification.architectures.tiny_checkpoint import save_tiny
 
 NO_BLOCKS: dict[str, Any] = {"num_hidden_layers": 0}
 REFUSED = {
@@ -128,7 +128,7 @@ def test_an_items_numbers_are_those_of_its_prompt_alone_in_a_fresh_model(
     from pyarrow import parquet
     from transformers import AutoTokenizer
 
-    from strata.probes.verification.tiny_config import VARIANTS
+    from strata.probes.verification.architectures.tiny_config import VARIANTS
 
     model, run = tmp_path / "model", tmp_path / "run"
     model_type, changes = VARIANTS["phi3 (long rope)"]

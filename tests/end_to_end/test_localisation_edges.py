@@ -15,7 +15,7 @@ from strata.experiments.calibrate.planted import write_construction
 from strata.experiments.items.jsonl import read_items
 from strata.experiments.locate.interventions_only import localise_summary
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.checkpoints.open_spec import open_checkpoint
 
 Record = dict[str, Any]
 

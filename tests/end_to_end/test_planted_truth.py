@@ -14,7 +14,7 @@ from planted_models import Planted, write_planted
 
 from strata.experiments.locate import locate
 from strata.experiments.locate.config import LocateConfig
-from strata.probes.checkpoints.open import open_checkpoint, randomly_initialised
+from strata.probes.checkpoints.open_spec import open_checkpoint, randomly_initialised
 from strata.probes.errors import SelfTestError
 
 CONFIG = LocateConfig(

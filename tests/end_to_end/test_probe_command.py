@@ -15,7 +15,7 @@ from test_locate_command import strata
 
 from strata.dashboards.cli import main
 from strata.dashboards.page import write_probe_report
-from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.linear import LinearProbe
 
 FAST = ("--draws", "200", "--display", "plain", "--batch-tokens", "64")

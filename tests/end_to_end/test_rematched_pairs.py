@@ -9,7 +9,7 @@ from small_world import save_checkpoint, write_items
 
 from strata.experiments.locate import locate
 from strata.experiments.locate.config import LocateConfig
-from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.checkpoints.open_spec import open_checkpoint
 
 CONFIG = LocateConfig(causal_map="none", draws=100, random_init=False, lens_maps=0, positions=("last",))
 NAMES = {"a": " 0", "b": " 1", "c d": " 0", "e f": " 1"}

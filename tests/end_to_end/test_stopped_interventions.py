@@ -23,7 +23,7 @@ from strata.experiments.locate.causal.family_measurements import FamilyMeasureme
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.run.files import file_sha256, manifest_sha256
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.checkpoints.open_spec import open_checkpoint
 
 TABLES = ("windows", "places", "curves", "locations", "profiles")
 CONFIG = LocateConfig(
@@ -34,7 +34,7 @@ import os, signal, sys
 from pathlib import Path
 from strata.experiments.locate import locate
 from strata.experiments.locate.causal import pipeline
-from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.checkpoints.open_spec import open_checkpoint
 from test_stopped_interventions import CONFIG
 
 measure, families = pipeline.measure_family, []

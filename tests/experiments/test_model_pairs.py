@@ -12,9 +12,9 @@ from tiny_models import tiny_model, tiny_tokenizer
 
 from strata.experiments import model_pairs
 from strata.experiments.model_pairs import check_pair, compare_and_keep, known_pairs
-from strata.probes.checkpoints.known import KNOWN
-from strata.probes.similarity.tensor_source import TensorSource, open_tensors
-from strata.probes.similarity.weights import compare_weights
+from strata.probes.checkpoints.short_names import KNOWN
+from strata.probes.weights.tensor_source import TensorSource, open_tensors
+from strata.probes.weights.weight_change import compare_weights
 
 
 @pytest.fixture

@@ -15,19 +15,19 @@ import torch
 from tiny_models import tiny_model, tiny_tokenizer
 
 from strata.probes.backends import BACKENDS, open_backend, streams_of
-from strata.probes.backends.body_run import run_body
 from strata.probes.backends.contract import Edit, Site
-from strata.probes.backends.recording import record
-from strata.probes.backends.restart import Variant, sweep
-from strata.probes.backends.shared_rows import shares_rows
 from strata.probes.backends.torch_hooks import TorchHooks
-from strata.probes.batching import pad
 from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.checkpoints.open import checkpoint_from
-from strata.probes.generation import generate
-from strata.probes.layout import apart
-from strata.probes.prompts import Prompt
+from strata.probes.checkpoints.open_spec import checkpoint_from
+from strata.probes.decoding.generate import generate
+from strata.probes.model_diff.body_run import run_body
+from strata.probes.model_diff.shared_rows import shares_rows
+from strata.probes.prompts.batching import pad
+from strata.probes.prompts.prompt import Prompt
+from strata.probes.prompts.row_layout import apart
+from strata.probes.rerun.edit_sweep import Variant, sweep
+from strata.probes.rerun.recording import record
 
 THRESHOLD = 12
 LONG = {

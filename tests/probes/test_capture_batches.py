@@ -12,10 +12,10 @@ from jaxtyping import Int
 from torch import Tensor
 
 from strata.probes.backends.contract import Activations, Edit, Site
-from strata.probes.batching import Batch
 from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.errors import DoesNotFitError
-from strata.probes.prompts import Prompt
+from strata.probes.prompts.batching import Batch
+from strata.probes.prompts.prompt import Prompt
 
 CPU = torch.device("cpu")
 

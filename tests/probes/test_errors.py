@@ -9,8 +9,6 @@ from collections.abc import Iterator
 import pytest
 
 from strata.experiments.compare.models import NeedsBothError
-from strata.probes.alignment import UnscorableError
-from strata.probes.backends.shared_prefix import NoRestartError
 from strata.probes.checkpoints.checkpoint import NoEmbeddingError
 from strata.probes.errors import (
     DamagedError,
@@ -20,6 +18,8 @@ from strata.probes.errors import (
     SelfTestError,
     StrataError,
 )
+from strata.probes.prompts.alignment import UnscorableError
+from strata.probes.rerun.shared_prefix import NoRestartError
 
 PLAIN = (StrataError, NotFetchedError, DoesNotFitError, SelfTestError, DamagedError)
 ERRORS: list[StrataError] = [

@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.jsonl import read_items
-from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.checkpoints.open_spec import open_checkpoint
 
 ORDERS = {"retrieval below reasoning": (3, 8), "reasoning below retrieval": (8, 3)}
 LAST = "last"

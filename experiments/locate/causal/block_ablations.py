@@ -18,11 +18,11 @@ from strata.experiments.locate.causal.cell_evidence import drawn_clusters
 from strata.experiments.locate.causal.pair_selection import SelectedFamily
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.statistics.window_effects import cluster_means
-from strata.probes.causal.ablation import Ablation, ablate_pairs
-from strata.probes.causal.damage import LAST_TOKENS, damage
-from strata.probes.causal.pairs import Pair
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.lens.text import sample_text, text_tokens
+from strata.probes.interventions.ablation import Ablation, ablate_pairs
+from strata.probes.interventions.damage import LAST_TOKENS, damage
+from strata.probes.interventions.minimal_pairs import Pair
+from strata.probes.lens.fitting_text import sample_text, text_tokens
 from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import cluster_codes
 

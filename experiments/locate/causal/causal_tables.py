@@ -14,7 +14,7 @@ from strata.experiments.locate.causal.family_decision import FamilyAnalysis
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
 from strata.experiments.locate.causal.localisation import Localised
 from strata.experiments.statistics.window_effects import Curves, WindowEffects, cluster_means, curves_of
-from strata.probes.causal.cells import CELLS, Cell, at_span, component_of
+from strata.probes.interventions.cells import CELLS, Cell, at_span, component_of
 from strata.probes.statistics.bootstrap import cluster_codes
 
 Row = dict[str, Any]

@@ -16,7 +16,7 @@ from strata.experiments.statistics.holm import holm
 from strata.experiments.statistics.max_t import max_t_sign_flip
 from strata.experiments.statistics.stretch import stretch
 from strata.experiments.statistics.window_effects import WindowEffects, cluster_means, curves_of
-from strata.probes.causal.cells import Cell
+from strata.probes.interventions.cells import Cell
 from strata.probes.statistics.bootstrap import MIN_CLUSTERS
 
 LEAST_EFFECT = 0.25

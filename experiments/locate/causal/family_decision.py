@@ -55,8 +55,8 @@ from strata.experiments.statistics.places import (
 from strata.experiments.statistics.split_half import rank_correlation
 from strata.experiments.statistics.stretch import stretch
 from strata.experiments.statistics.window_effects import WindowEffects, cluster_means, curves_of
-from strata.probes.causal.cells import CELLS, Cell
-from strata.probes.causal.pairs import Pair
+from strata.probes.interventions.cells import CELLS, Cell
+from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.statistics.bootstrap import cluster_codes
 
 PERMUTATIONS = 499

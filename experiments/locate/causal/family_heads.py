@@ -14,9 +14,9 @@ from strata.experiments.locate.causal.family_measurements import FamilyMeasureme
 from strata.experiments.locate.causal.head_results import chosen_rows
 from strata.experiments.results.families import FamilyResult
 from strata.experiments.statistics.answer_coding import normalised
-from strata.probes.backends.window_edits import HeadSet
-from strata.probes.causal.cell_batch import CellBatch, Where
-from strata.probes.causal.cells import Cell
+from strata.probes.interventions.cell_effects import CellBatch, Where
+from strata.probes.interventions.cells import Cell
+from strata.probes.rerun.window_edits import HeadSet
 
 _MOST_BLOCKS = 6
 """Blocks of a cell whose heads are measured: those at which most of the effect is gained."""

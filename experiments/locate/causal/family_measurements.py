@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from strata.experiments.statistics.window_effects import Window
-from strata.probes.causal.cells import CELLS, Cell
+from strata.probes.interventions.cells import CELLS, Cell
 
 HeadAt = tuple[int, int]
 """Block and query head."""

@@ -26,13 +26,13 @@ from strata.experiments.results.families import FamilyResult
 from strata.experiments.statistics.answer_coding import normalised
 from strata.experiments.statistics.loci import DRAWN_TOGETHER, minimal_windows
 from strata.experiments.statistics.window_effects import Window, WindowEffects
-from strata.probes.backends.runs import Runs
-from strata.probes.batching import tokens_a_batch
-from strata.probes.causal.activation_patching import BATCH_TOKENS
-from strata.probes.causal.cell_batch import CellBatch, Side
-from strata.probes.causal.cells import CELLS, Cell, at_span
-from strata.probes.causal.pairs import batches_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.interventions.activation_patching import BATCH_TOKENS
+from strata.probes.interventions.cell_effects import CellBatch, Side
+from strata.probes.interventions.cells import CELLS, Cell, at_span
+from strata.probes.interventions.minimal_pairs import batches_of
+from strata.probes.prompts.batching import tokens_a_batch
+from strata.probes.rerun.shared_recordings import Runs
 from strata.probes.statistics.bootstrap import cluster_codes
 
 LOOKS = (12, 18, 24, 48)

@@ -11,7 +11,7 @@ from strata.experiments.results.families import Codes, HeadResult, HeadSet
 from strata.experiments.statistics.answer_coding import Couples, coding_verdict, permutation_p, slopes
 from strata.experiments.statistics.max_t import max_t_sign_flip
 from strata.experiments.statistics.window_effects import cluster_means
-from strata.probes.causal.cells import Cell
+from strata.probes.interventions.cells import Cell
 
 _PERMUTATIONS = 499
 _MOST_SHOWN = 12

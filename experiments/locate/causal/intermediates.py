@@ -19,9 +19,9 @@ from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import entity_of
 from strata.experiments.statistics.depth import half_mass_block
-from strata.probes.backends.recording import record
-from strata.probes.causal.scores import token_logits
 from strata.probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
+from strata.probes.interventions.scores import token_logits
+from strata.probes.rerun.recording import record
 from strata.probes.statistics.bootstrap import Estimate
 from strata.probes.statistics.share import cluster_share
 

@@ -20,7 +20,7 @@ from strata.experiments.statistics.family_samples import FAMILIES_AS_UNITS, Samp
 from strata.experiments.statistics.loci import widest_as_blocks
 from strata.experiments.statistics.place_mixtures import Mixture
 from strata.experiments.statistics.places import PlaceDraws
-from strata.probes.causal.cells import CELLS, Cell
+from strata.probes.interventions.cells import CELLS, Cell
 
 AGREEING = 2 / 3
 """Share of the families whose role can be tested that have to be placed in one cell."""

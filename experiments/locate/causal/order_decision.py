@@ -14,7 +14,7 @@ from strata.experiments.statistics.answer_coding import CODES, IN_PART
 from strata.experiments.statistics.equivalence import EQUIVALENCE_BOUND
 from strata.experiments.statistics.family_samples import FAMILIES_AS_UNITS, difference, mean_of_families
 from strata.experiments.statistics.place_mixtures import SURE, drawn_depths, labels_permuted_p, probability_below
-from strata.probes.causal.cells import Cell
+from strata.probes.interventions.cells import Cell
 
 _DRAWS = 10_000
 _ALPHA = 0.05

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Kind
 from strata.experiments.locate.item_selection import entity_of
-from strata.probes.causal.pairs import Pair, pair_of
+from strata.probes.interventions.minimal_pairs import Pair, pair_of
 from strata.probes.statistics.bootstrap import MIN_CLUSTERS
 
 FEWER: Mapping[Kind, float] = MappingProxyType({"composite": 0.5})

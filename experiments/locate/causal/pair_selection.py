@@ -18,8 +18,8 @@ from strata.experiments.locate.causal.pair_sampling import as_pair, spread_over_
 from strata.experiments.locate.item_selection import entity_of
 from strata.probes.backends.contract import Backend, Site
 from strata.probes.capture_batches import BatchBudget, capture_batches
-from strata.probes.causal.scores import LEAST_DIFFERENCE, logit_difference
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.interventions.scores import LEAST_DIFFERENCE, logit_difference
 from strata.probes.progress import Progress, silent
 
 FOIL_NOT_ANSWERED = "its counterfactual prompt is not answered by the foil"

@@ -8,10 +8,10 @@ from typing import Any
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.causal.pair_sampling import as_pair
 from strata.experiments.locate.config import LocateConfig
-from strata.probes.backends.self_tests import SelfTest
-from strata.probes.backends.shared_prefix import NoRestartError
-from strata.probes.causal.self_tests import run_causal_self_tests
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.rerun.shared_prefix import NoRestartError
+from strata.probes.verification.intervention_self_tests import run_causal_self_tests
+from strata.probes.verification.model_self_tests import SelfTest
 
 _PER_FAMILY = 2
 

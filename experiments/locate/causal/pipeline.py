@@ -32,13 +32,13 @@ from strata.experiments.results.kinds import KindLocalisation, Order
 from strata.experiments.results.reasons import WhyNotLocated, WhyNotOrdered
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.backends.contract import Backend
-from strata.probes.backends.shared_prefix import NoRestartError
-from strata.probes.batching import tokens_a_batch
 from strata.probes.capture_batches import BatchBudget
-from strata.probes.causal.activation_patching import BATCH_TOKENS
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DoesNotFitError, is_out_of_memory
+from strata.probes.interventions.activation_patching import BATCH_TOKENS
 from strata.probes.progress import Progress, silent
+from strata.probes.prompts.batching import tokens_a_batch
+from strata.probes.rerun.shared_prefix import NoRestartError
 from strata.probes.store import ActivationStore
 
 Row = dict[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from strata.probes.causal.pairs import Pair
+from strata.probes.interventions.minimal_pairs import Pair
 
 
 def donors_of(pairs: Sequence[Pair], seed: int, most: int) -> list[list[int]]:

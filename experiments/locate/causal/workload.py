@@ -9,7 +9,7 @@ from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.causal.pair_sampling import as_pair
 from strata.experiments.locate.causal.pair_selection import replaced_span
 from strata.experiments.locate.config import LocateConfig
-from strata.probes.causal.pairs import Pair
+from strata.probes.interventions.minimal_pairs import Pair
 
 WINDOWS = 60
 """Windows of a cell that are searched, where its effect is spread over many blocks; a concentrated one takes half of them."""

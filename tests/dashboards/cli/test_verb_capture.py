@@ -15,8 +15,8 @@ import strata
 from strata.dashboards.cli import main
 from strata.experiments.probe.config import ProbeConfig
 from strata.experiments.probe.labelled import labelled_items
-from strata.probes import capture_files
-from strata.probes.verification.tiny_checkpoint import save_tiny
+from strata.probes.capture import files as capture_files
+from strata.probes.verification.architectures.tiny_checkpoint import save_tiny
 
 FAST = ("--display", "none")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from strata.dashboards.cli import main
-from strata.probes.verification.tiny_checkpoint import save_tiny
+from strata.probes.verification.architectures.tiny_checkpoint import save_tiny
 
 
 @pytest.mark.parametrize("answer", ["", " "])

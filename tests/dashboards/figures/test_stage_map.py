@@ -21,7 +21,7 @@ from strata.dashboards.figures.palette import PALETTES
 from strata.dashboards.figures.stage_map import colour_limits, colour_step, stage_map, stage_map_json
 from strata.experiments.results.families import CellResult
 from strata.experiments.results.kinds import Localisation
-from strata.probes.causal.cells import CELLS, at_span
+from strata.probes.interventions.cells import CELLS, at_span
 
 Json = dict[str, Any]
 N_LAYERS = 30

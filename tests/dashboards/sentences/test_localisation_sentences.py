@@ -37,7 +37,7 @@ from strata.experiments.results.reasons import (
     WhyNotOrdered,
     WhyNotPlaced,
 )
-from strata.probes.causal.cells import CELLS
+from strata.probes.interventions.cells import CELLS
 
 
 def whole(clause: str) -> bool:

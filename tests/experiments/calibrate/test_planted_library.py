@@ -20,7 +20,7 @@ from strata.experiments.calibrate.revert import excluded_families, revert
 from strata.experiments.calibrate.truth import order_of, truth_of
 from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.jsonl import read_items
-from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.errors import StrataError
 
 SHAPES: dict[str, tuple[tuple[FamilyPlan, ...], tuple[FamilyPlan, ...]]] = {

@@ -24,7 +24,7 @@ from strata.experiments.locate.pipeline import ask
 from strata.experiments.results.families import Place
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.checkpoints.open_spec import open_checkpoint
 
 PLANTED = Construction("subsampled", "tune", 5, facts([2], 3, controls=0) + sums([3], 2, controls=0), noise=0.2)
 Family = tuple[Checkpoint, FamilyPairs, FamilyMeasurements]

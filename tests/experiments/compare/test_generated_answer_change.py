@@ -20,8 +20,8 @@ from strata.experiments.generated_answers.prompting import PROMPTS, ask
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.results.tables import ANSWERS
 from strata.experiments.run.directory import RunDirectory, rows_to_table
+from strata.probes.decoding.generate import generate
 from strata.probes.errors import StrataError
-from strata.probes.generation import generate
 
 PROBLEMS = 10
 SPLITS = ("test", "harder", "other")

@@ -15,9 +15,9 @@ from strata.experiments.generated_answers.problems import evaluation_lessons
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.results.tables import ANSWERS
 from strata.experiments.run.directory import RunDirectory, rows_to_table
-from strata.probes.causal.layer_swaps import LayerSwap
-from strata.probes.causal.swapped_model import swapped_model
-from strata.probes.generation import generate
+from strata.probes.decoding.generate import generate
+from strata.probes.model_diff.layer_swaps import LayerSwap
+from strata.probes.model_diff.swapped_model import swapped_model
 
 CONFIG = CompareConfig(
     locate=LocateConfig(draws=200), generated=1, generated_splits=("test",), generated_swap_parts=N_LAYERS

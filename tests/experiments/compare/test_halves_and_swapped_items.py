@@ -18,7 +18,7 @@ from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.config import LocateConfig
 from strata.probes.errors import StrataError
-from strata.probes.prompts import Prompt
+from strata.probes.prompts.prompt import Prompt
 from strata.probes.store import ActivationStore
 
 N_LAYERS = 4

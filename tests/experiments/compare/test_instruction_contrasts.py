@@ -31,7 +31,7 @@ from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import Questions
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.similarity.cka import debiased_cka
+from strata.probes.model_diff.cka import debiased_cka
 
 CONFIG = CompareConfig(locate=LocateConfig(draws=200), contrast_items=10)
 SPOKEN = {"fast": "a b c ", "fast_reworded": "a c b ", "slow": "x y z ", "slow_reworded": "x z y ", "other": "k l m "}

@@ -23,8 +23,8 @@ from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import questions_for
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.checkpoints.open import open_checkpoint
-from strata.probes.similarity.cka import debiased_cka
+from strata.probes.checkpoints.open_spec import open_checkpoint
+from strata.probes.model_diff.cka import debiased_cka
 
 CONFIG = CompareConfig(locate=LocateConfig(draws=200, folds=3))
 FED = "of"

@@ -22,7 +22,7 @@ from strata.experiments.distill.twins import row_of, rows
 from strata.experiments.generated_answers.problems import lessons
 from strata.probes.checkpoints import adapter as adapters
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.errors import StrataError
 
 CONFIG = DistillConfig(steps=6, batch=3, rank=2, precision="float32")

@@ -23,7 +23,7 @@ from strata.experiments.statistics.places import (
 )
 from strata.experiments.statistics.stretch import stretch
 from strata.experiments.statistics.window_effects import WindowEffects
-from strata.probes.causal.cells import CELLS, Cell
+from strata.probes.interventions.cells import CELLS, Cell
 
 WINDOWS = tuple((first, last) for first in range(8) for last in range(first, 8))
 

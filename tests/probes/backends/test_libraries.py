@@ -11,15 +11,15 @@ import torch
 from tiny_models import tiny_checkpoint
 
 from strata.probes.backends import Edit, Site, open_backend, streams_of
-from strata.probes.batching import pad
-from strata.probes.prompts import Prompt
+from strata.probes.prompts.batching import pad
+from strata.probes.prompts.prompt import Prompt
 
 PROMPTS = [Prompt("a", (5, 6, 7, 8, 9)), Prompt("b", (10, 11))]
 
 
 def test_libraries_come_in_at_first_use_and_nnsight_not_in_debug_mode_for_our_v() -> None:
     code = (
-        "import sys, strata.probes.backends.parity, strata.probes.backends.self_tests\n"
+        "import sys, strata.probes.verification.parity, strata.probes.verification.model_self_tests\n"
         "print(sorted({'transformer_lens', 'nnsight'} & set(sys.modules)))\n"
         "sys.argv = ['strata', 'verify', '-v', '--verbose']\n"
         "from strata.probes.backends.nnsight_backend import _library\n"

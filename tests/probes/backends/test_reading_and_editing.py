@@ -11,11 +11,11 @@ from tiny_models import ARCHITECTURES, tiny_checkpoint, tiny_tokenizer
 from torch import Tensor, nn
 
 from strata.probes.backends import BACKENDS, EDITABLE, Edit, Site, open_backend, streams_of
-from strata.probes.batching import locate_positions, pad
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.checkpoints.open import checkpoint_from
+from strata.probes.checkpoints.open_spec import checkpoint_from
 from strata.probes.errors import StrataError
-from strata.probes.prompts import Prompt
+from strata.probes.prompts.batching import locate_positions, pad
+from strata.probes.prompts.prompt import Prompt
 
 PROMPTS = [Prompt(str(n), tuple(range(5, 5 + n)), {"last": n - 1, "middle": n // 2}) for n in (9, 4, 6)]
 

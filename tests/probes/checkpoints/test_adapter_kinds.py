@@ -15,9 +15,9 @@ from saved import logits_of, save_directory
 from tiny_models import tiny_model, tiny_tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from strata.probes.checkpoints.open import open_checkpoint, open_on_meta
+from strata.probes.checkpoints.open_spec import open_checkpoint, open_on_meta
 from strata.probes.errors import StrataError
-from strata.probes.similarity.tensor_source import open_tensors
+from strata.probes.weights.tensor_source import open_tensors
 
 IDS = (4, 9, 30, 12, 7)
 LINEAR = ["q_proj", "down_proj"]

@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 from saved import logits_of, save_directory
 from tiny_models import tiny_model
 
-from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.errors import StrataError
-from strata.probes.similarity.tensor_source import open_tensors
+from strata.probes.weights.tensor_source import open_tensors
 
 IDS = (4, 9, 30, 12, 7)
 RANK, ALPHA = 4, 12

@@ -16,7 +16,7 @@ from saved import logits_of, save_gguf
 from strata.probes.cache import cache_directory
 from strata.probes.checkpoints import embedded
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.errors import DoesNotFitError, StrataError
 from strata.probes.progress import Progress
 

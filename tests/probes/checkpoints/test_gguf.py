@@ -11,10 +11,10 @@ from peft import LoraConfig, get_peft_model
 from saved import logits_of, save_gguf
 from tiny_models import tiny_tokenizer
 
-from strata.probes.backends.parity import measure_parity
-from strata.probes.checkpoints.open import open_checkpoint, open_on_meta
+from strata.probes.checkpoints.open_spec import open_checkpoint, open_on_meta
 from strata.probes.errors import StrataError
-from strata.probes.similarity.lineage import verify_pair
+from strata.probes.verification.parity import measure_parity
+from strata.probes.weights.lineage import verify_pair
 
 IDS = (4, 9, 30, 12, 7)
 

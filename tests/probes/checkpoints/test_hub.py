@@ -10,7 +10,7 @@ import pytest
 from huggingface_hub import constants, errors
 from saved import save_directory
 
-from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.errors import DoesNotFitError, StrataError
 
 

@@ -13,9 +13,9 @@ import transformers
 from saved import logits_of, save_directory
 from tiny_models import ARCHITECTURES, tiny_model, tiny_tokenizer
 
-from strata.probes.backends.parity import measure_parity
-from strata.probes.checkpoints.open import checkpoint_from, open_checkpoint, randomly_initialised
+from strata.probes.checkpoints.open_spec import checkpoint_from, open_checkpoint, randomly_initialised
 from strata.probes.errors import DoesNotFitError, StrataError
+from strata.probes.verification.parity import measure_parity
 
 IDS = (4, 9, 30, 12, 7)
 

@@ -15,10 +15,10 @@ from safetensors.torch import load_file, save_file
 from saved import logits_of, save_directory
 from tiny_models import tiny_model, tiny_tokenizer
 
-from strata.probes.checkpoints.open import open_checkpoint, open_on_meta
+from strata.probes.checkpoints.open_spec import open_checkpoint, open_on_meta
 from strata.probes.errors import StrataError
-from strata.probes.similarity.lineage import verify_pair
-from strata.probes.similarity.tensor_source import open_tensors
+from strata.probes.weights.lineage import verify_pair
+from strata.probes.weights.tensor_source import open_tensors
 
 OPENERS: dict[str, Callable[[str], Any]] = {"open": open_checkpoint, "plan": open_on_meta, "pairs": open_tensors}
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strata.probes.checkpoints.known import KNOWN
+from strata.probes.checkpoints.short_names import KNOWN
 from strata.probes.checkpoints.spec import Spec, parse_spec
 from strata.probes.errors import StrataError
 

@@ -13,8 +13,8 @@ from tiny_models import VOCAB_SIZE, tiny_tokenizer
 from strata.probes.backends.contract import Site
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.capture_batches import capture_batches
-from strata.probes.checkpoints.open import open_checkpoint, open_on_meta
-from strata.probes.prompts import Prompt
+from strata.probes.checkpoints.open_spec import open_checkpoint, open_on_meta
+from strata.probes.prompts.prompt import Prompt
 
 IDS = (4, 9, 30, 12, 7)
 

@@ -13,10 +13,10 @@ from tiny_models import tiny_model
 from tokenizer_files import BOS, PIPELINES, UNSEEN, byte_level, save_tokenizer, sentencepiece_model, with_fallback
 from tokenizers import Tokenizer
 
-from strata.probes.checkpoints.open import open_checkpoint, open_on_meta
+from strata.probes.checkpoints.open_spec import open_checkpoint, open_on_meta
 from strata.probes.checkpoints.trusted_tokenizer import TELLING, open_tokenizer, stated_tokenizer
 from strata.probes.errors import StrataError
-from strata.probes.similarity.lineage import verify_pair
+from strata.probes.weights.lineage import verify_pair
 
 KINDS = (
     None,

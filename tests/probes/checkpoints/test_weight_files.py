@@ -15,11 +15,11 @@ from saved import save_directory
 from tiny_models import tiny_model, tiny_tokenizer
 from transformers import AutoModelForCausalLM
 
-from strata.probes.checkpoints.open import open_checkpoint, weights_sha256
+from strata.probes.checkpoints.open_spec import open_checkpoint, weights_sha256
 from strata.probes.checkpoints.weight_files import weight_files
 from strata.probes.errors import StrataError
-from strata.probes.similarity.lineage import verify_pair
-from strata.probes.similarity.tensor_source import open_tensors
+from strata.probes.weights.lineage import verify_pair
+from strata.probes.weights.tensor_source import open_tensors
 
 WEIGHT = "model.layers.1.mlp.up_proj.weight"
 

@@ -13,8 +13,8 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.lens import fitted
 from strata.probes.lens.fitted import belongs_to, jacobian_lens, read_fitted, tuned_lens
+from strata.probes.lens.fitting_text import sample_text, text_tokens
 from strata.probes.lens.jacobian import JacobianSettings
-from strata.probes.lens.text import sample_text, text_tokens
 from strata.probes.lens.tuned import Tuning
 
 SMALL = Tuning(n_tokens=1024, steps=3, judged=32)

@@ -9,9 +9,9 @@ from tiny_models import VOCAB_SIZE, tiny_checkpoint
 
 from strata.probes.errors import StrataError
 from strata.probes.lens.divergence import divergence_from_model
+from strata.probes.lens.fitting_streams import rows_of, streams_over
 from strata.probes.lens.logit import difference_from_the_model, read_lens
 from strata.probes.lens.ridge import ridge_start
-from strata.probes.lens.text_streams import rows_of, streams_over
 from strata.probes.lens.tuned import TunedFit, Tuning, fit_tuned
 
 SMALL = Tuning(steps=20, batch=256, judged=200)

@@ -9,7 +9,7 @@ from plain_sklearn import probabilities, standardise
 
 from strata.probes.linear import HeldOut, Precision, score_held_out
 from strata.probes.linear.folds import assign_folds, splits_of
-from strata.probes.linear.heldout import Rows, standardised
+from strata.probes.linear.held_out import Rows, standardised
 
 GRID = (10.0, 0.1, 0.003)
 

@@ -16,10 +16,10 @@ from planted_items import planted
 from strata.probes.errors import StrataError
 from strata.probes.linear import LinearProbe, probe_streams
 from strata.probes.linear.cross_validation import NO_CLUSTERS, PRECISION
-from strata.probes.linear.dealing import shuffled_labels
 from strata.probes.linear.labels import labels_of
 from strata.probes.linear.penalties import DECADES
-from strata.probes.linear.shuffled import accuracy_of, best_by_chance
+from strata.probes.linear.shuffled_baseline import accuracy_of, best_by_chance
+from strata.probes.linear.shuffled_labels import shuffled_labels
 from strata.probes.statistics.bootstrap import cluster_bootstrap, cluster_codes
 from strata.probes.statistics.share import cluster_share
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from strata.probes.errors import StrataError
-from strata.probes.linear.heldout import Precision
-from strata.probes.linear.probe import ProbeResult, probe_streams
+from strata.probes.linear.held_out import Precision
+from strata.probes.linear.probe_streams import ProbeResult, probe_streams
 from strata.probes.linear.refitted_chance import commonest, refitted_chance
 
 FAST = Precision(tolerance=1e-4, max_iterations=60)
@@ -46,7 +46,7 @@ def test_where_labels_are_written_the_shuffles_stay_below_and_elsewhere_the_prob
 
 
 def test_a_refit_is_a_probe_of_the_same_clusters_under_other_labels() -> None:
-    from strata.probes.linear.dealing import shuffled_labels
+    from strata.probes.linear.shuffled_labels import shuffled_labels
     from strata.probes.statistics.bootstrap import cluster_codes
 
     x, labels, clusters = items(12, 3, 0)

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from strata.probes.backends import torch_hooks
-from strata.probes.checkpoints import open as opening
+from strata.probes.checkpoints import open_spec as opening
 from strata.probes.errors import StrataError
-from strata.probes.verification import architectures
-from strata.probes.verification.architectures import architecture_names, verify_architectures
-from strata.probes.verification.tiny_checkpoint import NotBuiltError, save_tiny
-from strata.probes.verification.tiny_config import VARIANTS
-from strata.probes.verification.verdict import Verdict, verdict_on
+from strata.probes.verification.architectures import all_architectures as architectures
+from strata.probes.verification.architectures.all_architectures import architecture_names, verify_architectures
+from strata.probes.verification.architectures.tiny_checkpoint import NotBuiltError, save_tiny
+from strata.probes.verification.architectures.tiny_config import VARIANTS
+from strata.probes.verification.architectures.verdict import Verdict, verdict_on
 
 VERIFIED = (
     *("gpt2", "llama", "gemma3_text", "inkling_text", "phi3 (long rope)", "llama (dynamic rope)"),

@@ -15,9 +15,9 @@ from strata.experiments.locate.causal.block_ablations import NEUTRAL, covariates
 from strata.experiments.locate.causal.family_decision import FamilyPairs
 from strata.experiments.locate.causal.pair_selection import SelectedFamily
 from strata.experiments.locate.config import LocateConfig
-from strata.probes.causal.pairs import Pair
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.prompts import Prompt
+from strata.probes.interventions.minimal_pairs import Pair
+from strata.probes.prompts.prompt import Prompt
 
 PAIRS_ABLATED = 4
 ENTITIES = ("a", "a", "b", "c", "d")

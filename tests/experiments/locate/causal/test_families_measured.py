@@ -18,11 +18,11 @@ from strata.experiments.locate.causal.pair_selection import SelectedFamily
 from strata.experiments.locate.causal.pipeline import kept_family
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.run.directory import RunDirectory
-from strata.probes.backends.recording import Recording, record
-from strata.probes.causal.pairs import Pair
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DoesNotFitError
-from strata.probes.prompts import Prompt
+from strata.probes.interventions.minimal_pairs import Pair
+from strata.probes.prompts.prompt import Prompt
+from strata.probes.rerun.recording import Recording, record
 
 PAIRS, LENGTH, DIFFERS = 12, 9, 4
 CONFIG = LocateConfig(pairs=PAIRS)
@@ -67,7 +67,7 @@ def fits(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
             raise torch.OutOfMemoryError("there is no more")
         return record(checkpoint, prompts, **options)
 
-    monkeypatch.setattr("strata.probes.backends.runs.record", limited)
+    monkeypatch.setattr("strata.probes.rerun.shared_recordings.record", limited)
 
 
 def test_memory_that_runs_out_makes_batches_smaller_and_leaves_the_numbers(

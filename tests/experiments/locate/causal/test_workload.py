@@ -17,7 +17,7 @@ from strata.experiments.locate.causal.workload import intervention_tokens, work_
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.interventions_only import localise_summary
 from strata.experiments.locate.item_selection import questions_for
-from strata.probes.checkpoints.open import open_checkpoint
+from strata.probes.checkpoints.open_spec import open_checkpoint
 
 
 def test_the_model_does_no_more_work_than_was_planned(tmp_path: Path) -> None:

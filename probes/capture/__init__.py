@@ -1,0 +1,1 @@
+"""Activations of texts at chosen sites and positions, in memory or on disk."""

@@ -1,0 +1,1 @@
+"""What a model writes: batched greedy or sampled decoding."""

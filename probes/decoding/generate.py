@@ -1,0 +1,243 @@
+"""What does the model write? Batched decoding whose result doesn't depend on what else is in the batch."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.decoding.prefill import prefilled
+from strata.probes.errors import DoesNotFitError, StrataError
+from strata.probes.progress import Progress, silent
+from strata.probes.prompts.batching import pad
+from strata.probes.prompts.prompt import Prompt
+
+BATCH = 32
+StopRule = Callable[[int, str], int | None]
+"""Of a prompt's place among the prompts and what was written after it: how many characters to keep, None to go on."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What followed one prompt."""
+
+    text: str
+    """The continuation, without the stop text or end token that ended it, and without what a stop rule cut off."""
+    ids: tuple[int, ...]
+    """Its token ids, with what ended it."""
+    finished: bool
+    """Ended by itself (end token or stop text), not by `max_new_tokens`."""
+
+
+def generate(
+    checkpoint: Checkpoint,
+    prompts: Sequence[str | Prompt],
+    *,
+    max_new_tokens: int = 256,
+    temperature: float = 0.0,
+    seed: int = 0,
+    stop: Sequence[str] | StopRule = (),
+    batch_size: int = BATCH,
+    progress: Progress = silent,
+    stage: str = "generate",
+) -> list[Generation]:
+    """The continuation of each prompt, in the order given; `temperature` 0 decodes greedily.
+
+    Prompts are padded on the left, so in float32 a batch says what each prompt says alone, up to ties within
+    rounding. A sample depends on `seed` and its own prompt only (Gumbel-max: noise drawn per prompt is added to the
+    logits over the temperature, and the largest taken): twice the same prompt gives twice the same text, so draw
+    again with another seed. The checkpoint's own sampling defaults are not used. `stop` holds the texts that end a
+    continuation, or is a rule that is asked after every token, for what depends on more than a text.
+
+    Raises StrataError for an empty prompt, one that leaves no room in the context, and bad settings;
+    DoesNotFitError when a single prompt does not fit into memory.
+    """
+    if max_new_tokens < 1 or temperature < 0 or batch_size < 1:
+        raise StrataError(
+            f"max_new_tokens {max_new_tokens}, temperature {temperature}, batch_size {batch_size} can't be used",
+            "Give at least 1, 0 and 1",
+        )
+    asked = [
+        prompt if isinstance(prompt, Prompt) else Prompt(str(row), checkpoint.encode(prompt))
+        for row, prompt in enumerate(prompts)
+    ]
+    _check_room(checkpoint, asked, max_new_tokens)
+    rule = stop if callable(stop) else _first_of(tuple(stop))
+    # The longest come first: what doesn't fit into memory shows at once, and rows of a batch are alike in length.
+    waiting = sorted(range(len(asked)), key=lambda row: -len(asked[row].ids))
+    generations: dict[int, Generation] = {}
+    size = batch_size
+    while waiting:
+        mates = [_company(checkpoint, len(asked[row].ids), max_new_tokens) for row in waiting[:size]]
+        count = next((at for at, other in enumerate(mates) if other != mates[0]), len(mates))
+        rows, rest = waiting[:count], waiting[count:]
+        batch = [asked[row] for row in rows]
+        tell = partial(progress, stage, len(generations), len(asked), "prompts")
+        tell()
+        try:
+            cuts = [partial(rule, row) for row in rows]
+            made = _decode(checkpoint, batch, max_new_tokens, temperature, seed, cuts, tell)
+        except torch.OutOfMemoryError as error:
+            if size == 1:
+                raise DoesNotFitError(
+                    f"A prompt of {len(batch[0].ids)} tokens does not fit into memory", "Try --dtype bfloat16"
+                ) from error
+            size = max(1, len(rows) // 2)
+            continue
+        generations |= dict(zip(rows, made, strict=True))
+        waiting = rest
+    progress(stage, len(asked), len(asked), "prompts")
+    return [generations[row] for row in range(len(asked))]
+
+
+def _first_of(stop: Sequence[str]) -> StopRule:
+    """Cuts where the first of the stop texts begins."""
+    return lambda _row, text: min((text.find(stop_text) for stop_text in stop if stop_text in text), default=None)
+
+
+def _company(checkpoint: Checkpoint, n_tokens: int, max_new_tokens: int) -> tuple[bool, ...] | int:
+    """Prompts with the same are decoded together; a length stands for prompts of that length only, which need no pads.
+
+    A text that grows beyond a length at which position embeddings change has a cache of its own from there on, which
+    transformers begins anew by the length of the whole batch. And a model that doesn't name `position_ids` is given none
+    while it decodes, so that pads would move its words.
+    """
+    settings = checkpoint.model.config.get_text_config()
+    # Phi-3 begins its cache anew there, whatever its position embeddings do.
+    named = getattr(settings, "original_max_position_embeddings", None)
+    limits = (*checkpoint.thresholds, *([int(named)] if named else []))
+    takes_positions = "position_ids" in inspect.signature(checkpoint.model.forward).parameters
+    if not takes_positions or any(n_tokens <= limit < n_tokens + max_new_tokens for limit in limits):
+        return n_tokens
+    return tuple(n_tokens > limit for limit in limits)
+
+
+def _check_room(checkpoint: Checkpoint, asked: Sequence[Prompt], max_new_tokens: int) -> None:
+    for prompt in asked:
+        if not prompt.ids:
+            raise StrataError(f"Prompt {prompt.key} is empty", "Give every prompt some text")
+        limit = checkpoint.max_context
+        if limit is not None and len(prompt.ids) + max_new_tokens > limit:
+            raise StrataError(
+                f"Prompt {prompt.key} has {len(prompt.ids)} tokens, which with {max_new_tokens} new ones is more than "
+                f"the model's context of {limit}",
+                "Shorten it, or ask for fewer new tokens",
+            )
+
+
+def _decode(
+    checkpoint: Checkpoint,
+    prompts: Sequence[Prompt],
+    max_new_tokens: int,
+    temperature: float,
+    seed: int,
+    cuts: Sequence[Callable[[str], int | None]],
+    tell: Callable[[], None],
+) -> list[Generation]:
+    from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
+
+    batch = pad(prompts, checkpoint.pad_id, "left").to(checkpoint.device)
+    width = batch.ids.shape[1]
+    ended = _Ended(checkpoint, width, cuts, tell)
+    noise = [_GumbelNoise(prompts, temperature, seed)] if temperature > 0 else []
+    config = GenerationConfig(
+        max_new_tokens=max_new_tokens,
+        do_sample=False,
+        pad_token_id=checkpoint.pad_id,
+        eos_token_id=list(ended.ends) or None,
+        use_cache=True,
+    )
+    with _without_own_defaults(checkpoint.model), torch.inference_mode():
+        out = checkpoint.model.generate(
+            input_ids=batch.ids,
+            attention_mask=batch.mask,
+            past_key_values=prefilled(checkpoint, prompts),
+            generation_config=config,
+            logits_processor=LogitsProcessorList(noise),
+            stopping_criteria=StoppingCriteriaList([ended]),
+        )
+    return [ended.generation(row, tuple(out[row, width:].tolist())) for row in range(len(prompts))]
+
+
+@contextmanager
+def _without_own_defaults(model: Any) -> Iterator[None]:
+    """Hub checkpoints carry sampling settings and penalties of their own, which the library mixes in."""
+    from transformers import GenerationConfig
+
+    before, model.generation_config = model.generation_config, GenerationConfig()
+    try:
+        yield
+    finally:
+        model.generation_config = before
+
+
+class _Ended:
+    """Where each row ended; also how the decoding loop lets itself be watched and stopped."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        width: int,
+        cuts: Sequence[Callable[[str], int | None]],
+        tell: Callable[[], None],
+    ) -> None:
+        self.tokenizer, self.width, self.cuts, self.tell = checkpoint.tokenizer, width, cuts, tell
+        self.ends = _end_ids(checkpoint)
+        self.length: list[int | None] = [None] * len(cuts)
+
+    def __call__(self, ids: Int[Tensor, "item token"], scores: Any, **_options: Any) -> Bool[Tensor, item]:
+        self.tell()
+        done = [self._row_ended(row, ids[row, self.width :].tolist()) for row in range(len(self.length))]
+        return torch.tensor(done, device=ids.device)
+
+    def _row_ended(self, row: int, ids: list[int]) -> bool:
+        if self.length[row] is None and (ids[-1] in self.ends or self.cuts[row](self._text(ids)) is not None):
+            self.length[row] = len(ids)
+        return self.length[row] is not None
+
+    def generation(self, row: int, ids: tuple[int, ...]) -> Generation:
+        length = self.length[row]
+        ids = ids[:length]
+        text_ids = ids[:-1] if ids and ids[-1] in self.ends else ids
+        text = self._text(text_ids)
+        return Generation(text[: self.cuts[row](text)], ids, length is not None)
+
+    def _text(self, ids: Sequence[int]) -> str:
+        return str(self.tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+
+class _GumbelNoise:
+    """Turns the choice of the largest logit into a draw from the softmax, with noise of each row's own."""
+
+    def __init__(self, prompts: Sequence[Prompt], temperature: float, seed: int) -> None:
+        self.temperature = temperature
+        self.sources = [torch.Generator().manual_seed(_row_seed(seed, prompt.ids)) for prompt in prompts]
+
+    def __call__(
+        self, ids: Int[Tensor, "item token"], scores: Float[Tensor, "item vocab"]
+    ) -> Float[Tensor, "item vocab"]:
+        size = scores.shape[-1]
+        waiting = torch.stack([torch.empty(size).exponential_(generator=source) for source in self.sources])
+        return scores.float() / self.temperature - waiting.to(scores.device).log()
+
+
+def _row_seed(seed: int, ids: Sequence[int]) -> int:
+    digest = hashlib.sha256(json.dumps([seed, *ids]).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def _end_ids(checkpoint: Checkpoint) -> tuple[int, ...]:
+    """Every id that ends a text: the tokenizer's and the checkpoint's own, of which there may be several."""
+    own = getattr(checkpoint.model.generation_config, "eos_token_id", None)
+    named = own if isinstance(own, list) else [own]
+    return tuple(sorted({int(token) for token in (*named, checkpoint.tokenizer.eos_token_id) if token is not None}))

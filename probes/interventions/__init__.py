@@ -1,0 +1,1 @@
+"""What carries an answer inside one model: activation patching, ablation, heads and cells, over minimal pairs."""

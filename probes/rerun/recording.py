@@ -1,0 +1,190 @@
+"""One unedited run, written down so that edited ones can start from its middle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from strata.probes.backends.torch_hooks import hook_output
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.prompts.batching import Batch, pad
+from strata.probes.prompts.prompt import Prompt
+from strata.probes.rerun.packed_linear import packed_linears
+from strata.probes.rerun.shared_prefix import NoRestartError, RecordedAttention, Recorder, attention_by
+
+
+@dataclass(frozen=True)
+class BlockCall:
+    """What a body hands to one block beside the stream."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Streams and contributions from column `first` on, keys and values everywhere, of one left-padded batch.
+
+    Every tensor lies where its block computed it, in the model's dtype.
+    """
+
+    checkpoint: Checkpoint
+    prompts: tuple[Prompt, ...]
+    batch: Batch
+    first: int
+    """Column of the padded rows at which the kept streams begin."""
+    streams: tuple[Float[Tensor, "item token d_model"], ...]
+    """Stream 0 to stream L."""
+    attn_out: tuple[Float[Tensor, "item token d_model"], ...]
+    """What attention adds, by block."""
+    mlp_out: tuple[Float[Tensor, "item token d_model"], ...]
+    attention: tuple[RecordedAttention, ...]
+    calls: tuple[BlockCall, ...]
+
+    @property
+    def n_layers(self) -> int:
+        return len(self.calls)
+
+    @property
+    def n_columns(self) -> int:
+        return int(self.batch.ids.shape[1])
+
+    def columns(self, names: Sequence[str]) -> Int[Tensor, "item position"]:
+        """Columns of the named positions in the padded rows. Raises KeyError for a name a prompt lacks."""
+        places = [[prompt.positions[name] for name in names] for prompt in self.prompts]
+        return torch.tensor(places, dtype=torch.long).reshape(len(places), len(names)) + self.batch.start[:, None]
+
+    def contribution(self, component: str, layer: int) -> Float[Tensor, "item token d_model"]:
+        """`attn_out`, `mlp_out`, `block_out` (their sum) or `resid_pre` of a block, from column `first` on."""
+        match component:
+            case "attn_out":
+                return self.attn_out[layer]
+            case "mlp_out":
+                return self.mlp_out[layer]
+            case "block_out":
+                return self.attn_out[layer] + self.mlp_out[layer]
+            case "resid_pre":
+                return self.streams[layer]
+        raise ValueError(f"no component {component!r}")
+
+    def at(
+        self, component: str, layer: int, where: Int[Tensor, "item position"]
+    ) -> Float[Tensor, "item position d_model"]:
+        """A copy of a component at columns `where` (none may lie before `first`)."""
+        values = self.contribution(component, layer)
+        columns = (where - self.first).to(values.device)
+        return values[torch.arange(len(columns), device=values.device)[:, None], columns]
+
+    def select(self, rows: Int[Tensor, " row"]) -> Recording:
+        """The same run of some of its prompts, in the same columns."""
+        masks: dict[int, Tensor] = {}
+
+        def chosen(tensor: Tensor) -> Tensor:
+            return tensor[rows.to(tensor.device)]
+
+        def masked(mask: Tensor) -> Tensor:
+            # The blocks share one mask or two: a copy a mask, not a copy a block.
+            if id(mask) not in masks:
+                masks[id(mask)] = mask if len(mask) == 1 else chosen(mask)
+            return masks[id(mask)]
+
+        def argument(value: Any) -> Any:
+            if isinstance(value, tuple):
+                return tuple(argument(part) for part in value)
+            by_row = isinstance(value, Tensor) and value.ndim > 1 and len(value) == len(self.prompts)
+            return chosen(value) if by_row else value
+
+        batch = Batch(
+            *(chosen(part) for part in (self.batch.ids, self.batch.mask, self.batch.position_ids, self.batch.start))
+        )
+        return replace(
+            self,
+            prompts=tuple(self.prompts[row] for row in rows.tolist()),
+            batch=batch,
+            streams=tuple(chosen(stream) for stream in self.streams),
+            attn_out=tuple(chosen(part) for part in self.attn_out),
+            mlp_out=tuple(chosen(part) for part in self.mlp_out),
+            attention=tuple(
+                RecordedAttention(chosen(attention.keys), chosen(attention.values), masked(attention.mask))
+                for attention in self.attention
+            ),
+            calls=tuple(
+                BlockCall(argument(call.args), {name: argument(value) for name, value in call.kwargs.items()})
+                for call in self.calls
+            ),
+        )
+
+
+def record(checkpoint: Checkpoint, prompts: Sequence[Prompt], *, keep: int | None = None) -> Recording:
+    """Runs `prompts` once. `keep`: how many columns, counted from the end, streams and contributions are kept for.
+
+    Raises NoRestartError when the model's blocks can't be called from outside.
+    """
+    batch = _left_padded(prompts, checkpoint.pad_id)
+    first = 0 if keep is None else max(0, batch.ids.shape[1] - keep)
+    streams: list[Tensor] = []
+    parts: dict[str, list[Tensor]] = {"attn_out": [], "mlp_out": []}
+    calls: list[BlockCall] = []
+    recorder = Recorder()
+    scale = checkpoint.anatomy.contribution_scale
+
+    def enter(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        h = args[0] if args else kwargs["hidden_states"]
+        streams.append(h[:, first:].clone())
+        calls.append(BlockCall(args[1:], {name: value for name, value in kwargs.items() if name != "hidden_states"}))
+
+    def keeper(name: str) -> Any:
+        def keep_part(h: Tensor) -> Tensor:
+            parts[name].append(h[:, first:] * scale if scale != 1 else h[:, first:].clone())
+            return h
+
+        return keep_part
+
+    def keep_last(h: Tensor) -> Tensor:
+        streams.append(h[:, first:].clone())
+        return h
+
+    with ExitStack() as hooks, torch.no_grad():
+        for block in checkpoint.anatomy.blocks:
+            hooks.callback(block.block.register_forward_pre_hook(enter, with_kwargs=True).remove)
+            hooks.enter_context(hook_output(block.attention, keeper("attn_out"), changes=False))
+            hooks.enter_context(hook_output(block.mlp, keeper("mlp_out"), changes=False))
+        hooks.enter_context(hook_output(checkpoint.blocks[-1], keep_last, changes=False))
+        hooks.enter_context(attention_by(recorder, checkpoint.attention))
+        on = batch.to(checkpoint.device)
+        hooks.enter_context(packed_linears(checkpoint.body, on.ids.numel()))
+        checkpoint.body(input_ids=on.ids, attention_mask=on.mask, position_ids=on.position_ids, use_cache=False)
+    n_layers = checkpoint.n_layers
+    if len(recorder.blocks) != n_layers or {len(calls), *map(len, parts.values())} != {n_layers}:
+        raise NoRestartError(f"{len(recorder.blocks)} of its {n_layers} blocks have an attention that can be recorded")
+    return Recording(
+        checkpoint,
+        tuple(prompts),
+        batch,
+        first,
+        tuple(streams),
+        tuple(parts["attn_out"]),
+        tuple(parts["mlp_out"]),
+        tuple(recorder.blocks),
+        tuple(calls),
+    )
+
+
+def _left_padded(prompts: Sequence[Prompt], pad_id: int) -> Batch:
+    """Left padding puts every `last` into one column; at least one pad makes the body spell its masks out."""
+    batch = pad(prompts, pad_id, "left")
+    if batch.padded:
+        return batch
+    column = torch.ones((len(prompts), 1), dtype=torch.long)
+    return Batch(
+        torch.cat([column * pad_id, batch.ids], 1),
+        torch.cat([column * 0, batch.mask], 1),
+        torch.cat([column * 0, batch.position_ids], 1),
+        batch.start + 1,
+    )

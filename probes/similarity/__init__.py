@@ -1,1 +1,0 @@
-"""How alike are two models: their weights, and the streams they compute."""

@@ -1,0 +1,218 @@
+"""Is one checkpoint verified, refused, or read wrongly? Opened through the gate and held against plain Hugging Face."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from strata.probes.backends.contract import Edit, Site, streams_of
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.capture_batches import BatchBudget, capture_batches
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.open_spec import open_checkpoint
+from strata.probes.checkpoints.quiet_libraries import quietly
+from strata.probes.decoding.generate import generate
+from strata.probes.errors import StrataError
+from strata.probes.prompts.batching import Side, pad
+from strata.probes.prompts.prompt import Prompt
+from strata.probes.rerun.edit_sweep import Variant, sweep
+from strata.probes.rerun.recording import record
+from strata.probes.rerun.shared_prefix import NoRestartError
+from strata.probes.tolerance import differences, running_scale, tolerance_of
+from strata.probes.verification.architectures.plain_forward import Paths, Plain, PlainModel
+from strata.probes.verification.architectures.tiny_config import TRAINED_LENGTH, VOCAB_SIZE
+from strata.probes.verification.gate import admit
+
+Status = Literal["verified", "refused", "disagrees", "not built", "broken"]
+_GATE_LENGTHS = (3, 9)
+LENGTHS = (3, 9, TRAINED_LENGTH - 1, TRAINED_LENGTH, TRAINED_LENGTH + 1, 40)
+"""Of the prompts that are compared: longer than those that the gate has seen, on both sides of where rope types stretch."""
+_SIDES: tuple[Side, ...] = ("right", "left")
+_NEW_TOKENS = 6
+_SPECIAL_TOKENS = 4
+
+
+@dataclass(frozen=True)
+class Verdict:
+    name: str
+    """Model type, with what is special about its configuration in brackets."""
+    status: Status
+    """`not built`: transformers can't make a tiny one. `broken`: ran out of time or memory, or ended with an error."""
+    why: str
+    """Of anything but verified: the reason, as a person who opens such a model would read it."""
+    restarts: bool | None = None
+    """Of a verified one: whether runs can be restarted from the middle, which interventions need."""
+    worst: float | None = None
+    """Largest difference over its tolerance."""
+
+    @property
+    def is_fault(self) -> bool:
+        return self.status in ("disagrees", "broken")
+
+
+def verdict_on(name: str, directory: Path, seed: int) -> Verdict:
+    """Opens `directory` as any command would and compares streams, contributions, logits, edits and generated text."""
+    prompts = random_prompts(LENGTHS, seed)
+    try:
+        checkpoint = open_checkpoint(str(directory), dtype="float32", device="cpu")
+        quietly(partial(admit, checkpoint, random_prompts(_GATE_LENGTHS, seed)))
+    except StrataError as error:
+        return Verdict(name, "refused", error.what.replace(str(directory), name))
+    ratios = quietly(lambda: dict(_differences(checkpoint, PlainModel(directory), prompts)))
+    restarts = ratios.pop(_NO_RESTART, None) is None
+    quantity, worst = max(ratios.items(), key=lambda pair: pair[1])
+    if worst > 1:
+        why = f"{quantity} differs from plain Hugging Face by {worst:.3g} times the tolerance"
+        return Verdict(name, "disagrees", why, restarts, worst)
+    return Verdict(name, "verified", "", restarts, worst)
+
+
+def random_prompts(lengths: Sequence[int], seed: int) -> list[Prompt]:
+    """Rows of ordinary tokens."""
+    draw = random.Random(seed)
+    rows = [tuple(draw.randrange(_SPECIAL_TOKENS, VOCAB_SIZE) for _ in range(length)) for length in lengths]
+    return [Prompt(str(number), ids, {"last": len(ids) - 1}) for number, ids in enumerate(rows)]
+
+
+_NO_RESTART = "no restart"
+
+
+def _differences(checkpoint: Checkpoint, plain: PlainModel, prompts: Sequence[Prompt]) -> Iterator[tuple[str, float]]:
+    """(quantity, largest difference over its tolerance)."""
+    paths = _paths(checkpoint)
+    truth = [plain.run(prompt.ids, paths) for prompt in prompts]
+    for number, run in enumerate(truth):
+        yield f"the sum of contributions (row {number})", _sum_of(run)
+    for side in _SIDES:
+        yield from _read(checkpoint, truth, prompts, side)
+    yield "a captured stream", _captured(checkpoint, truth, prompts)
+    yield from _edited(checkpoint, plain, truth, prompts, paths)
+    made = generate(checkpoint, prompts, max_new_tokens=_NEW_TOKENS)
+    eos = int(checkpoint.tokenizer.eos_token_id)
+    wanted = [plain.continuation(prompt.ids, _NEW_TOKENS, checkpoint.pad_id, eos) for prompt in prompts]
+    yield "generated text", 0.0 if [generation.ids for generation in made] == wanted else float("inf")
+
+
+def _paths(checkpoint: Checkpoint) -> Paths:
+    names = {id(module): name for name, module in checkpoint.model.named_modules()}
+
+    def of(modules: Sequence[nn.Module]) -> tuple[str, ...]:
+        return tuple(names[id(module)] for module in modules)
+
+    parts = checkpoint.anatomy.blocks
+    return Paths(
+        of([part.block for part in parts]), of([part.attention for part in parts]), of([part.mlp for part in parts]),
+        checkpoint.anatomy.contribution_scale,
+    )  # fmt: skip
+
+
+def _ratio(measured: Tensor, expected: Tensor, scale: Tensor, tolerance: float) -> float:
+    if measured.shape != expected.shape:
+        return float("inf")
+    return differences(measured, expected, scale)[1] / tolerance
+
+
+def _sum_of(plain: Plain) -> float:
+    scale, tolerance = running_scale(plain.streams), tolerance_of(torch.float32).stream
+    gained = plain.streams[:-1].double() + plain.attention.double() + plain.mlp.double()
+    return _ratio(gained, plain.streams[1:], scale[1:], tolerance)
+
+
+def _read(
+    checkpoint: Checkpoint, truth: Sequence[Plain], prompts: Sequence[Prompt], side: Side
+) -> Iterator[tuple[str, float]]:
+    """Every site of every token of one batch of all prompts."""
+    n_layers, allowed = checkpoint.n_layers, tolerance_of(torch.float32)
+    batch, sites = pad(prompts, checkpoint.pad_id, side), streams_of(checkpoint.n_layers)
+    attention, mlp = ([Site(name, at) for at in range(n_layers)] for name in ("attn_out", "mlp_out"))
+    activations = TorchHooks(checkpoint).read(batch, [*sites, *attention, *mlp], logits=True)
+    assert activations.logits is not None
+    worst: dict[str, float] = {}
+
+    def note(quantity: str, value: float) -> None:
+        worst[quantity] = max(value, worst.get(quantity, 0.0))
+
+    for row, (plain, mask) in enumerate(zip(truth, batch.mask.bool(), strict=True)):
+        streams, scale = activations.stack(sites)[row][:, mask], running_scale(plain.streams)
+        note("a stream", _ratio(streams, plain.streams, scale, allowed.stream))
+        for quantity, of, wanted in (("attention", attention, plain.attention), ("an MLP", mlp, plain.mlp)):
+            note(
+                f"what {quantity} adds", _ratio(activations.stack(of)[row][:, mask], wanted, scale[1:], allowed.stream)
+            )
+        # The last one that the model shows has been through the final norm. Some models show only a part of them.
+        if len(plain.hidden_states) == n_layers + 1:
+            shown = torch.stack(plain.hidden_states[:-1])
+            note("a stream (output_hidden_states)", _ratio(streams[:-1], shown, scale[:-1], allowed.stream))
+            with torch.no_grad():
+                normed = checkpoint.readout.normed(streams[-1])
+            scale_of_normed = torch.linalg.vector_norm(plain.hidden_states[-1].double(), dim=-1) * _cancelled(
+                scale, plain
+            )
+            note("the final norm", _ratio(normed, plain.hidden_states[-1], scale_of_normed, allowed.logits))
+        scale_of_logits = torch.linalg.vector_norm(plain.logits.double(), dim=-1) * _cancelled(scale, plain)
+        note("logits", _ratio(activations.logits[row][mask], plain.logits, scale_of_logits, allowed.logits))
+        with torch.no_grad():
+            lens = checkpoint.readout.logits(streams[-1])
+        note("the lens at the last stream", _ratio(lens, plain.logits, scale_of_logits, allowed.logits))
+    yield from ((f"{quantity}, padded {side}", value) for quantity, value in worst.items())
+
+
+def _cancelled(scale: Float[Tensor, "stream token"], plain: Plain) -> Float[Tensor, " token"]:
+    """How many times larger than at the end the stream has once been: what follows inherits its rounding."""
+    return scale[-1] / torch.linalg.vector_norm(plain.streams[-1].double(), dim=-1)
+
+
+def _captured(checkpoint: Checkpoint, truth: Sequence[Plain], prompts: Sequence[Prompt]) -> float:
+    """Streams of the last tokens in batches of other sizes."""
+    worst = 0.0
+    for tokens in (1, 2 * max(LENGTHS)):
+        for batch in capture_batches(
+            TorchHooks(checkpoint), prompts, pad_id=checkpoint.pad_id, device=checkpoint.device,
+            budget=BatchBudget.for_device(checkpoint.device, tokens),
+        ):  # fmt: skip
+            for row, values in zip(batch.rows, batch.values, strict=True):
+                wanted = truth[row].streams
+                scale = running_scale(wanted)[:, -1]
+                worst = max(
+                    worst, _ratio(values[:, 0], wanted[:, -1], scale, tolerance_of(torch.float32).stream)
+                )  # fmt: skip
+    return worst
+
+
+def _edited(
+    checkpoint: Checkpoint, plain: PlainModel, truth: Sequence[Plain], prompts: Sequence[Prompt], paths: Paths
+) -> Iterator[tuple[str, float]]:
+    """What leaves the middle block at the last token := what leaves it in the row before, in a whole and in a restarted run."""
+    layer = checkpoint.n_layers // 2
+    values = torch.stack([row.streams[layer + 1, -1] for row in truth]).roll(1, 0)[:, None]
+    wanted = torch.stack(
+        [plain.edited_logits(prompt.ids, paths.blocks[layer], value[0]) for prompt, value in zip(prompts, values, strict=True)]
+    )  # fmt: skip
+    scale = torch.linalg.vector_norm(wanted.double(), dim=-1) * torch.stack(
+        [_cancelled(running_scale(row.streams), row)[-1].clamp(min=1) for row in truth]
+    )
+    allowed = tolerance_of(torch.float32).logits
+    for side in _SIDES:
+        batch = pad(prompts, checkpoint.pad_id, side)
+        where = (batch.start + torch.tensor([len(prompt.ids) - 1 for prompt in prompts]))[:, None]
+        logits = TorchHooks(checkpoint).edit(batch, [Edit(Site("resid_post", layer), where, values)], where).logits
+        assert logits is not None
+        yield f"logits after an edit, padded {side}", _ratio(logits[:, 0], wanted, scale, allowed)
+    try:
+        run = record(checkpoint, prompts)
+        where = torch.full((len(prompts), 1), run.n_columns - 1)
+        entering = torch.stack([row.streams[layer, -1] for row in truth])[:, None]
+        gained = values - entering
+        ends = sweep(run, [Variant("block_out", range(layer, layer + 1), lambda _layer: gained)], where)[0, :, 0]
+        with torch.no_grad():
+            yield "logits after a restarted edit", _ratio(checkpoint.readout.logits(ends), wanted, scale, allowed)
+    except NoRestartError:
+        yield _NO_RESTART, 0.0

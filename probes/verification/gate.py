@@ -1,0 +1,55 @@
+"""May this model be measured on these prompts? The one gate that every command sends a model through first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from strata.probes.backends.contract import Backend
+from strata.probes.checkpoints.anatomy import name_of
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import NotSupportedError, SelfTestError
+from strata.probes.progress import Progress, silent
+from strata.probes.prompts.prompt import Prompt
+from strata.probes.verification.model_self_tests import FINITE, SelfTest, require_passed, run_self_tests
+from strata.probes.verification.shape_check import check_shapes
+
+
+def admit(
+    checkpoint: Checkpoint,
+    prompts: Sequence[Prompt],
+    *,
+    backend: Backend | None = None,
+    record: Callable[[Sequence[SelfTest]], None] = lambda tests: None,
+    progress: Progress = silent,
+) -> tuple[SelfTest, ...]:
+    """Checks the shapes of everything that is read, then runs the self-tests on `prompts`: all that will be measured.
+
+    `record` is given the results before one of them can stop the run. Raises NotSupportedError for an architecture that
+    isn't read rightly, SelfTestError for one whose logits are no numbers, which is the fault of its weights.
+    """
+    check_shapes(checkpoint)
+    tests = run_self_tests(checkpoint, prompts, backend=backend, progress=progress)
+    record(tests)
+    failed = [test for test in tests if not test.passed]
+    if any(test.name == FINITE for test in failed):
+        broken = _first_broken_weight(checkpoint)
+        if broken is not None:
+            raise SelfTestError(
+                f"{broken} of {checkpoint.identity.spec} holds NaN or infinity", "Download it again, or train it anew"
+            )
+        require_passed(tests)
+    if failed:
+        first = failed[0]
+        raise NotSupportedError(
+            name_of(checkpoint.model),
+            f"it fails the self-test '{first.name}': {first.value:.3g} where at most {first.tolerance:.3g} is rounding "
+            f"({len(failed)} of {len(tests)} self-tests failed)",
+            "Do not trust numbers from this model; `strata verify` shows which backend differs at which site",
+        )
+    return tests
+
+
+def _first_broken_weight(checkpoint: Checkpoint) -> str | None:
+    return next(
+        (name for name, weight in checkpoint.model.named_parameters() if not bool(weight.isfinite().all())), None
+    )

@@ -1,0 +1,165 @@
+"""Identities that hold for every intervention on every model; an experiment that fails one must not go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import torch
+
+from strata.probes.backends.contract import Edit, Site
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.interventions.activation_patching import Line, patch_pairs
+from strata.probes.interventions.cell_effects import CellBatch
+from strata.probes.interventions.minimal_pairs import ALL, Pair
+from strata.probes.interventions.scores import logit_difference
+from strata.probes.rerun.edit_sweep import COMPONENTS, Variant, sweep
+from strata.probes.rerun.recording import Recording, record
+from strata.probes.rerun.shared_recordings import Runs
+from strata.probes.tolerance import Tolerance, tolerance_of
+from strata.probes.verification.model_self_tests import SelfTest
+
+_MOST_PAIRS = 4
+
+
+def run_causal_self_tests(checkpoint: Checkpoint, pairs: Sequence[Pair]) -> tuple[SelfTest, ...]:
+    """Five identities on a few of the shorter half of `pairs`, of the most different reaches. Costs a dozen small forward passes.
+
+    What they are about does not depend on how much text stands before the first difference; what they cost does.
+    """
+    if not pairs:
+        raise ValueError("self-tests need at least one pair")
+    by_length = sorted(pairs, key=lambda pair: (len(pair.clean.ids), pair.key))
+    by_reach = sorted(by_length[: max(_MOST_PAIRS, len(pairs) // 2)], key=lambda pair: (pair.reach, pair.key))
+    step = max(1, (len(by_reach) - 1) // (_MOST_PAIRS - 1))
+    chosen = by_reach[::step][:_MOST_PAIRS]
+    tolerance = tolerance_of(checkpoint.dtype)
+    foil = record(checkpoint, [pair.foil for pair in chosen])
+    clean = record(checkpoint, [pair.clean for pair in chosen])
+    return (
+        *_restart_is_the_full_forward(checkpoint, foil, clean, tolerance),
+        _own_into_own(checkpoint, foil, tolerance),
+        _every_position_restores(checkpoint, chosen, tolerance),
+        *_attention_at_the_end_restores(checkpoint, chosen, tolerance),
+        _sign(checkpoint, foil, chosen, tolerance),
+    )
+
+
+def _restart_is_the_full_forward(
+    checkpoint: Checkpoint, foil: Recording, clean: Recording, tolerance: Tolerance
+) -> Iterator[SelfTest]:
+    """Each component in the first, the middle and the last block, against the same edit in a whole forward pass."""
+    last = foil.n_columns - 1
+    where = torch.tensor([[last - 1, last]]).expand(len(foil.prompts), 2)
+    backend = TorchHooks(checkpoint)
+    stream = Site("resid_post", checkpoint.n_layers - 1)
+    layers = sorted({0, checkpoint.n_layers // 2, checkpoint.n_layers - 1})
+    worst = 0.0
+    for component in COMPONENTS:
+        variants = [
+            Variant(component, range(layer, layer + 1), partial(clean.at, component, where=where)) for layer in layers
+        ]
+        restarted = checkpoint.readout.logits(sweep(foil, variants, where)[:, :, 0]).double()
+        for variant, logits in zip(variants, restarted, strict=True):
+            layer = variant.blocks.start
+            edit = Edit(Site(component, layer), where, variant.values(layer))
+            whole = backend.edit(foil.batch, [edit], where[:, -1:], sites=[stream], logits=True).logits
+            assert whole is not None
+            expected = whole[:, 0].double().to(logits.device)
+            gap = torch.linalg.vector_norm(logits - expected, dim=-1) / torch.linalg.vector_norm(expected, dim=-1)
+            worst = max(worst, float(gap.max()) if bool(torch.isfinite(gap).all()) else float("inf"))
+    yield SelfTest(
+        "a restarted run gives the logits of the whole forward pass",
+        worst <= tolerance.logits,
+        worst,
+        tolerance.logits,
+        f"Euclidean distance over the norm of the logits; every component of blocks {', '.join(map(str, layers))}",
+    )
+
+
+def _own_into_own(checkpoint: Checkpoint, foil: Recording, tolerance: Tolerance) -> SelfTest:
+    where = torch.tensor([[foil.n_columns - 1]]).expand(len(foil.prompts), 1)
+    layers = range(checkpoint.n_layers)
+    variants = [
+        Variant("resid_pre", range(layer, layer + 1), lambda at: foil.at("resid_pre", at, where)) for layer in layers
+    ]
+    ends = checkpoint.readout.logits(sweep(foil, variants, where)[:, :, 0]).double()
+    before = checkpoint.readout.logits(foil.streams[-1][:, -1]).double()
+    gap = torch.linalg.vector_norm(ends - before, dim=-1) / torch.linalg.vector_norm(before, dim=-1)
+    value = float(gap.max()) if bool(torch.isfinite(gap).all()) else float("inf")
+    return SelfTest(
+        "a restarted run given its own stream changes nothing",
+        value <= tolerance.logits,
+        value,
+        tolerance.logits,
+        "Euclidean distance over the norm of the logits; every block, last position",
+    )
+
+
+def _every_position_restores(checkpoint: Checkpoint, pairs: Sequence[Pair], tolerance: Tolerance) -> SelfTest:
+    line = Line("denoise", "resid_pre", ALL)
+    worst = 0.0
+    for batch in patch_pairs(checkpoint, pairs, [line]):
+        clean, foil = batch.clean.double(), batch.foil.double()
+        scale = clean.abs().maximum(foil.abs()).clamp(min=1.0)[:, None]
+        gap = ((batch.shift[line].double() - (clean - foil)[:, None]) / scale).abs()
+        worst = max(worst, float(gap.max()) if bool(torch.isfinite(gap).all()) else float("inf"))
+    allowed = 10 * tolerance.logits
+    return SelfTest(
+        "denoising every position of one stream restores the clean run",
+        worst <= allowed,
+        worst,
+        allowed,
+        "distance to the clean run's logit difference over the larger of the two runs' differences; every block",
+    )
+
+
+def _attention_at_the_end_restores(
+    checkpoint: Checkpoint, pairs: Sequence[Pair], tolerance: Tolerance
+) -> Iterator[SelfTest]:
+    """Whatever comes before `last` reaches it through attention alone: with that of the clean run it is the clean run.
+
+    True of random models too, so of the whole cell it says nothing about the model. Not asked of pairs that differ at `last`.
+    """
+    same_end = [pair for pair in pairs if pair.clean.ids[-1] == pair.foil.ids[-1]]
+    if not same_end:
+        return
+    batch = CellBatch(Runs(checkpoint), same_end, None)
+    clean, foil = batch.clean.double(), batch.foil.double()
+    moved = batch.denoise("move", [(0, checkpoint.n_layers - 1)])[:, 0].double()
+    gap = ((moved - (clean - foil)) / clean.abs().maximum(foil.abs()).clamp(min=1.0)).abs()
+    worst = float(gap.max()) if bool(torch.isfinite(gap).all()) else float("inf")
+    allowed = 10 * tolerance.logits
+    yield SelfTest(
+        "the clean run's attention at the last position, in all blocks, restores the clean run",
+        worst <= allowed,
+        worst,
+        allowed,
+        "distance to the clean run's logit difference over the larger of the two runs' differences",
+    )
+
+
+def _sign(checkpoint: Checkpoint, foil: Recording, pairs: Sequence[Pair], tolerance: Tolerance) -> SelfTest:
+    """The metric has to rise with the answer's logit: it is that logit of the model's own minus the foil's."""
+    readout = checkpoint.readout
+    tokens = torch.tensor([[pair.answer_id, pair.foil_id] for pair in pairs])
+    stream = foil.streams[-1][:, -1]
+    difference = logit_difference(readout, stream[None], tokens)[0].double()
+    with torch.no_grad():
+        on = foil.batch.to(checkpoint.device)
+        output = checkpoint.model(
+            input_ids=on.ids, attention_mask=on.mask, position_ids=on.position_ids, use_cache=False
+        )
+    logits = output.logits[:, -1].double().to(difference.device)
+    at = tokens.to(difference.device)
+    expected = (logits.gather(1, at[:, :1]) - logits.gather(1, at[:, 1:]))[:, 0]
+    gap = (difference - expected).abs() / torch.linalg.vector_norm(logits, dim=-1)
+    value = float(gap.max()) if bool(torch.isfinite(gap).all()) else float("inf")
+    return SelfTest(
+        "the logit difference is the model's logit of the answer minus that of the foil",
+        value <= tolerance.logits,
+        value,
+        tolerance.logits,
+        "distance over the norm of the logits; the model called without hooks",
+    )

@@ -1,0 +1,1 @@
+"""What differs between two checkpoints on disk: lineage and weight change, tensor by tensor."""
