@@ -1,40 +1,23 @@
-"""Do dependencies point one way, from dashboards over experiments to probes, and nowhere in a circle?"""
+"""Do dependencies point one way and nowhere in a circle, and does what crosses the house have a type and a code?"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+import sys
+import tomllib
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 import pytest
+from compared_sentences import FOREIGN_TEXTS, compared_sentences
+from source_tree import BUDGETS, MODULES, ROOT, WINGS, graph, over_budget, sources, tree_of
+from untyped_mappings import FOREIGN_FORMATS, untyped_mappings
 
-ROOT = Path(__file__).parents[1]
-WINGS = ("probes", "experiments", "dashboards")
-MODULES = {
-    ".".join(("strata", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): path
-    for wing in WINGS
-    for path in sorted((ROOT / wing).rglob("*.py"))
-}
-
-
-def imports_of(name: str) -> Iterator[str]:
-    """Modules of this repository that are imported when `name` is: those inside functions wait until they are needed."""
-    for node in ast.parse(MODULES[name].read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            inner = [f"{node.module}.{alias.name}" for alias in node.names]
-            yield from (
-                imported if imported in MODULES else node.module for imported in inner if node.module in MODULES
-            )
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name in MODULES)
-
-
-GRAPH = {name: set(imports_of(name)) - {name} for name in MODULES}
+MOST_PARAMETERS = 8
 
 
 def test_the_graph_is_there() -> None:
-    assert len(MODULES) > 150 and sum(map(len, GRAPH.values())) > 500
+    assert len(MODULES) > 150 and sum(map(len, graph().values())) > 500
 
 
 @pytest.mark.parametrize("wing", WINGS)
@@ -44,34 +27,174 @@ def test_no_wing_knows_those_above_it(wing: str) -> None:
         (name, other)
         for name in MODULES
         if wing_of(name) == wing
-        for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8")))
+        for node in ast.walk(tree_of(MODULES[name]))
         for other in ([node.module] if isinstance(node, ast.ImportFrom) else [])
         if other and wing_of(other) in above
     ]
     assert violations == []
 
 
-def test_no_module_is_part_of_a_circle() -> None:
+def test_no_module_is_part_of_a_circle_not_even_inside_functions() -> None:
     # Importing a package runs its __init__, which may gather what lies in it: only what a module asks for itself counts.
-    plain = {name: {other for other in others if MODULES[other].stem != "__init__"} for name, others in GRAPH.items()}
-    try:
-        tuple(TopologicalSorter(plain).static_order())
-    except CycleError as error:
-        pytest.fail(" → ".join(error.args[1]))
+    plain = {
+        name: {other for other in others if MODULES[other].stem != "__init__"}
+        for name, others in graph(anywhere=True).items()
+    }
+    fail_on_circle(without_known(plain))
 
 
 @pytest.mark.parametrize("wing", WINGS)
 def test_no_room_of_a_wing_is_part_of_a_circle(wing: str) -> None:
     rooms: dict[str, set[str]] = {}
-    for name, others in GRAPH.items():
+    for name, others in without_known(graph(anywhere=True)).items():
         if wing_of(name) == wing:
             own = room_of(name)
             rooms.setdefault(own, set()).update(room_of(other) for other in others if wing_of(other) == wing)
             rooms[own].discard(own)
+    fail_on_circle(rooms)
+
+
+KNOWN_CIRCLES = {
+    ("strata.probes.captured", "strata.probes.capture_files"),
+    ("strata.experiments.locate.pipeline", "strata.experiments.locate.causal.stage"),
+}
+"""Imports inside functions that close a circle still: to be emptied, never to grow."""
+
+
+def without_known(edges: dict[str, set[str]]) -> dict[str, set[str]]:
+    return {name: {other for other in others if (name, other) not in KNOWN_CIRCLES} for name, others in edges.items()}
+
+
+def fail_on_circle(edges: dict[str, set[str]]) -> None:
     try:
-        tuple(TopologicalSorter(rooms).static_order())
+        tuple(TopologicalSorter(edges).static_order())
     except CycleError as error:
         pytest.fail(" → ".join(error.args[1]))
+
+
+def test_no_dictionary_of_anything_is_passed() -> None:
+    assert over_budget(untyped_mappings(sources()), BUDGETS["untyped_mappings"]) == []
+
+
+def test_no_code_compares_or_parses_a_sentence() -> None:
+    found = compared_sentences(sources())
+    more = over_budget({file: len(places) for file, places in found.items()}, BUDGETS["compared_sentences"])
+    assert more == [], {file: found[file] for file in (line.partition(":")[0] for line in more)}
+
+
+def test_readers_of_foreign_formats_and_texts_are_there() -> None:
+    assert [name for name in (*FOREIGN_FORMATS, *FOREIGN_TEXTS) if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "x: dict[str, Any] = {}",
+        "def f(x: Mapping[str, object]) -> None: ...",
+        "def f(x: list[dict[str, Any]]) -> None: ...",
+        "def f() -> dict: ...",
+        "Json = typing.Dict[str, typing.Any]",
+        "y = cast(dict[str, Any], x)",
+    ],
+)
+def test_a_dictionary_of_anything_is_seen(code: str) -> None:
+    assert untyped_mappings({"probes/x.py": ast.parse(code)}) == {"probes/x.py": 1}
+
+
+@pytest.mark.parametrize("code", ["x: dict[str, int] = {}", "dict(a=1)", "class Row(dict[str, float]): ...", "a: Any"])
+def test_a_dictionary_of_something_is_not_counted(code: str) -> None:
+    assert untyped_mappings({"probes/x.py": ast.parse(code)}) == {}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "NEEDS_BOTH = 'it runs blocks of both models'\nx == NEEDS_BOTH",
+        "name.startswith(f'answer of {kind} ')",
+        "_STRONG = re.compile(r'^(.+?) is made by (.+?) at depth')",
+        "'not finite' in error.what",
+        "x in ('same weights', 'another model')",
+        "match x:\n  case 'not looked for': pass",
+        "text.replace('the MLPs', 'MLP')",
+    ],
+)
+def test_a_compared_sentence_is_seen(code: str) -> None:
+    assert list(compared_sentences({"dashboards/x.py": ast.parse(code)})) == ["dashboards/x.py"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "x == 'not-located'",
+        "text.split(', ')",
+        "line.startswith('# ')",
+        "re.compile(r'\\d+ [a-z]+')",
+        "say('It is made there')",
+        "x in ('read', 'run')",
+    ],
+)
+def test_codes_signs_and_files_are_no_sentences(code: str) -> None:
+    assert compared_sentences({"dashboards/x.py": ast.parse(code)}) == {}
+
+
+def test_a_sentence_is_seen_under_its_name_in_another_module() -> None:
+    models = ast.parse("WHY = 'it runs both models'")
+    pipeline = ast.parse("from strata.experiments.models import WHY\nx == WHY")
+    found = compared_sentences({"experiments/models.py": models, "experiments/pipeline.py": pipeline})
+    assert list(found) == ["experiments/pipeline.py"]
+
+
+def test_a_function_with_many_parameters_says_why() -> None:
+    """A comment `# N parameters: reason` between the line above it and its first statement."""
+    found: dict[str, int] = {}
+    for file, tree in sources().items():
+        lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and parameters(node) > MOST_PARAMETERS:
+                head = "\n".join(lines[node.lineno - 2 : node.body[0].lineno])
+                if not re.search(r"# \w+ parameters: \w+", head):
+                    found[file] = found.get(file, 0) + 1
+    assert over_budget(found, BUDGETS["many_parameters"]) == []
+
+
+def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg]
+    return sum(1 for arg in given if arg is not None and arg.arg not in ("self", "cls"))
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
+    """A package that nothing but tests imports stands in an extra, or in a line of pyproject.toml with its reason."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    project = tomllib.loads(text)["project"]
+    extras = project["optional-dependencies"]
+    needed = {module_of(line) for line in project["dependencies"]}
+    optional = {module_of(line) for name, lines in extras.items() for line in lines}
+    imported = {name for tree in sources().values() for name in third_party(tree)}
+    assert imported - needed - optional == set(), "imported and declared nowhere"
+    tests = [tree_of(path) for path in sorted((ROOT / "tests").rglob("*.py"))]
+    own = {path.stem for path in (ROOT / "tests").rglob("*.py")} | {"planted_models"}
+    in_tests = {name for tree in tests for name in third_party(tree)} - own
+    assert in_tests - needed - optional == set(), "imported by tests and declared nowhere"
+    reasons = {module_of(line) for line in re.findall(r'^ +"([^"]+)",  # \w+', text, re.MULTILINE)}
+    tools = {module_of(line) for name in ("test", "check") for line in extras[name]}
+    assert (needed | optional - tools) - imported - reasons == set(), "declared, not imported, and no reason given"
+
+
+def third_party(tree: ast.Module) -> set[str]:
+    """Top-level names of the packages that a module imports, at the top or inside a function."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module.partition(".")[0])
+        elif isinstance(node, ast.Import):
+            names.update(alias.name.partition(".")[0] for alias in node.names)
+    return names - sys.stdlib_module_names - {"strata", "strata_probes"}
+
+
+def module_of(requirement: str) -> str:
+    """`scikit-learn>=1.6` is imported as sklearn."""
+    name = re.split(r"[^\w-]", requirement, maxsplit=1)[0].replace("-", "_")
+    return {"scikit_learn": "sklearn", "pytest_xdist": "xdist"}.get(name, name)
 
 
 def room_of(name: str) -> str:

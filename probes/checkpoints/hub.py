@@ -15,12 +15,12 @@ def hub_directory(name: str, revision: str | None, *, weights: bool = True) -> t
 
     Raises StrataError in one sentence for an unknown or gated model, NotFetchedError for no network.
     """
-    import httpx
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
         HFValidationError,
+        HTTPError,  # of the library that the hub speaks through: httpx before 2.0, httpx2 since
         LocalEntryNotFoundError,
         OfflineModeIsEnabled,
         RepositoryNotFoundError,
@@ -48,7 +48,7 @@ def hub_directory(name: str, revision: str | None, *, weights: bool = True) -> t
         ) from error
     except HFValidationError as error:
         raise StrataError(f"{shown!r} is not a valid hub id", "Write org/name, with @revision if you like") from error
-    except (HfHubHTTPError, httpx.HTTPError, ConnectionError) as error:
+    except (HfHubHTTPError, HTTPError, ConnectionError) as error:
         raise NotFetchedError(
             f"{shown} could not be downloaded ({type(error).__name__})",
             "Check the network and try again: it resumes",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from huggingface_hub import constants, errors
 from saved import save_directory
@@ -13,9 +13,12 @@ from saved import save_directory
 from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.errors import DoesNotFitError, StrataError
 
+HTTP = import_module(errors.HTTPError.__module__.partition(".")[0])
+"""The library that the hub speaks through."""
 
-def response(status: int) -> httpx.Response:
-    return httpx.Response(status, request=httpx.Request("GET", "https://hub.invalid/org/name"))
+
+def response(status: int) -> Any:
+    return HTTP.Response(status, request=HTTP.Request("GET", "https://hub.invalid/org/name"))
 
 
 def test_offline_a_model_that_is_not_cached_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +38,7 @@ def test_offline_a_model_that_is_not_cached_is_refused(tmp_path: Path, monkeypat
         (errors.RevisionNotFoundError("404", response=response(404)), "no revision 'v1'"),
         (errors.LocalEntryNotFoundError("no"), "can't be reached"),
         (errors.HfHubHTTPError("500", response=response(500)), "could not be downloaded"),
-        (httpx.ConnectError("refused"), "could not be downloaded"),
+        (HTTP.ConnectError("refused"), "could not be downloaded"),
         (errors.HFValidationError("bad"), "not a valid hub id"),
         (PermissionError("cache is read-only"), "could not be downloaded"),
     ],

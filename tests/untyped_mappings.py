@@ -1,0 +1,70 @@
+"""Where does a module pass a dictionary whose values could be anything?"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+MAPPINGS = {"dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "OrderedDict"}
+ANYTHING = {"Any", "object"}
+FOREIGN_FORMATS = {
+    "experiments/items/importing/": "rows of somebody else's table or dataset",
+    "experiments/items/jsonl.py": "unknown keys of an item are kept",
+    "experiments/items/reasoning_gym.py": "entries of the reasoning-gym package",
+    "experiments/schema_1.py": "summary.json as version 1 wrote it",
+    "probes/checkpoints/adapter.py": "adapter_config.json of PEFT",
+    "probes/checkpoints/adapter_fit.py": "adapter_config.json of PEFT",
+    "probes/checkpoints/architecture_difference.py": "config.json of two models",
+    "probes/checkpoints/identity.py": "config.json and tokenizer files, hashed as they are",
+    "probes/checkpoints/own_view.py": "config.json of a checkpoint that brings code",
+    "probes/checkpoints/refusals.py": "config.json and the headers of weight files",
+    "probes/checkpoints/stretched_rope.py": "rope_parameters of config.json",
+    "probes/checkpoints/trusted_tokenizer.py": "tokenizer_config.json",
+    "probes/checkpoints/weight_files.py": "model.safetensors.index.json",
+    "probes/verification/tiny_config.py": "config.json of every architecture, written for a tiny model",
+}
+"""Readers of foreign formats: file, or folder with its slash, and what is read there."""
+
+
+def untyped_mappings(trees: dict[str, ast.Module]) -> dict[str, int]:
+    """File: how often it names `dict[str, Any]`, one of its relatives, an alias of one, or a bare `dict` as a type."""
+    aliases = {name for tree in trees.values() for name in _aliases(tree)}
+    counts = {file: sum(1 for _ in _mentions(tree, aliases)) for file, tree in trees.items()}
+    return {file: n for file, n in counts.items() if n and not file.startswith(tuple(FOREIGN_FORMATS))}
+
+
+def _mentions(tree: ast.Module, aliases: set[str]) -> Iterator[int]:
+    for node in ast.walk(tree):
+        if _is_untyped(node) or (isinstance(node, ast.Name) and node.id in aliases and isinstance(node.ctx, ast.Load)):
+            yield node.lineno
+        for annotation in _annotations(node):
+            parts = list(ast.walk(annotation))
+            typed = {part.value for part in parts if isinstance(part, ast.Subscript)}
+            yield from (
+                part.lineno
+                for part in parts
+                if isinstance(part, ast.expr) and _name(part) in MAPPINGS and part not in typed
+            )
+
+
+def _annotations(node: ast.AST) -> Iterator[ast.expr]:
+    if isinstance(node, ast.arg | ast.AnnAssign) and node.annotation is not None:
+        yield node.annotation
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.returns is not None:
+        yield node.returns
+
+
+def _is_untyped(node: ast.AST) -> bool:
+    if not (isinstance(node, ast.Subscript) and _name(node.value) in MAPPINGS and isinstance(node.slice, ast.Tuple)):
+        return False
+    return any(_name(part) in ANYTHING for part in node.slice.elts)
+
+
+def _aliases(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and any(map(_is_untyped, ast.walk(node.value))):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+
+
+def _name(node: ast.AST) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
