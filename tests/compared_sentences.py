@@ -16,7 +16,7 @@ FOREIGN_TEXTS = {
     "probes/files.py": "messages of the operating system",
     "experiments/items/importing/json_table.py": "messages of Python's JSON reader",
     "experiments/items/framing.py": "what somebody else's chat template writes around a request",
-    "experiments/compare/contrasts.py": "the request inside a rendered chat prompt",
+    "experiments/compare/instruction_contrasts.py": "the request inside a rendered chat prompt",
     "experiments/distill/check_trace.py": "traces that a model wrote",
 }
 """Readers of texts that are not ours, and whose they are."""
