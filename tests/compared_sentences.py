@@ -12,12 +12,12 @@ ASKED = {"startswith", "endswith", "removeprefix", "removesuffix", "partition", 
 ASKED |= {"index", "count", "replace"}
 PATTERNS = {"compile", "match", "search", "fullmatch", "sub", "findall", "finditer", "split"}
 FOREIGN_TEXTS = {
-    "probes/checkpoints/remote.py": "messages of the operating system",
+    "probes/checkpoints/hub.py": "messages of the operating system",
     "probes/files.py": "messages of the operating system",
     "experiments/items/importing/json_table.py": "messages of Python's JSON reader",
     "experiments/items/framing.py": "what somebody else's chat template writes around a request",
     "experiments/compare/instruction_contrasts.py": "the request inside a rendered chat prompt",
-    "experiments/distill/check_trace.py": "traces that a model wrote",
+    "experiments/generated_answers/check_trace.py": "traces that a model wrote",
 }
 """Readers of texts that are not ours, and whose they are."""
 

@@ -11,17 +11,17 @@ FOREIGN_FORMATS = {
     "experiments/items/importing/": "rows of somebody else's table or dataset",
     "experiments/items/jsonl.py": "unknown keys of an item are kept",
     "experiments/items/reasoning_gym.py": "entries of the reasoning-gym package",
-    "experiments/schema_1.py": "summary.json as version 1 wrote it",
+    "experiments/run/first_schema.py": "summary.json as version 1 wrote it",
     "probes/checkpoints/adapter.py": "adapter_config.json of PEFT",
     "probes/checkpoints/adapter_fit.py": "adapter_config.json of PEFT",
     "probes/checkpoints/architecture_difference.py": "config.json of two models",
     "probes/checkpoints/identity.py": "config.json and tokenizer files, hashed as they are",
-    "probes/checkpoints/own_view.py": "config.json of a checkpoint that brings code",
+    "probes/checkpoints/module_view.py": "config.json of a checkpoint that brings code",
     "probes/checkpoints/refusals.py": "config.json and the headers of weight files",
     "probes/checkpoints/stretched_rope.py": "rope_parameters of config.json",
     "probes/checkpoints/trusted_tokenizer.py": "tokenizer_config.json",
     "probes/checkpoints/weight_files.py": "model.safetensors.index.json",
-    "probes/verification/tiny_config.py": "config.json of every architecture, written for a tiny model",
+    "probes/verification/architectures/tiny_config.py": "config.json of every architecture, written for a tiny model",
 }
 """Readers of foreign formats: file, or folder with its slash, and what is read there."""
 
