@@ -257,7 +257,7 @@ def _versions() -> dict[str, str]:
 
 def _git() -> dict[str, Any] | None:
     """Commit of the source tree, when it is one."""
-    here = Path(__file__).resolve().parent.parent
+    here = Path(__file__).resolve().parents[2]
     if not (here / ".git").exists():
         return None
 
