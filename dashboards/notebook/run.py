@@ -89,7 +89,7 @@ class Run:
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """Names of the tables; their columns are explained in `strata.experiments.results.tables`."""
+        """Names of the tables; their columns are explained in docs/tables.md."""
         return self.finished.tables
 
     def table(self, name: str) -> pa.Table:

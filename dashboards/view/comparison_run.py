@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from strata.dashboards.view.tables import Json, Rows, check_whole, json_object, table_rows
+from strata.experiments.results.comparison_tables import COMPARISON_TABLES
 from strata.experiments.results.file_versions import COMPARISON_SCHEMA
-from strata.experiments.results.tables import COMPARISON_TABLES
 from strata.probes.errors import StrataError
 
 ROLES = ("base", "distilled", "control")
@@ -61,7 +61,7 @@ def read_comparison(run_dir: Path) -> ComparisonRun:
         comparison=comparison,
         pair_check=json_object(run_dir / "pair_check.json") or {},
         families=_families(run_dir / "families.json"),
-        tables={name: table_rows(run_dir / f"{name}.parquet") for name in COMPARISON_TABLES},
+        tables={table.name: table_rows(run_dir / f"{table.name}.parquet") for table in COMPARISON_TABLES},
         models={role: json_object(run_dir / role / "manifest.json") or {} for role in comparison["models"]},
     )
 

@@ -14,7 +14,7 @@ from strata.dashboards.view.build import axes_of
 from strata.dashboards.view.probe_sentences import sentences
 from strata.dashboards.view.provenance import code_words, from_manifest, shown_facts
 from strata.experiments.results.file_versions import PROBE_SCHEMA
-from strata.experiments.results.tables import PROBE_TABLES
+from strata.experiments.results.probe_tables import PROBE_TABLES
 from strata.experiments.run.files import check_run, read_manifest, read_object
 from strata.probes.errors import StrataError
 
@@ -34,7 +34,7 @@ def build_probe_view(run_dir: Path) -> Json:
             f"The run in {run_dir} is not finished", "Start the same command again: it resumes where it was stopped"
         )
     manifest, summary = read_manifest(run_dir), read_object(run_dir / "summary.json", PROBE_SCHEMA)
-    check_run(run_dir, manifest, PROBE_TABLES, ("items.jsonl", "summary.json"))
+    check_run(run_dir, manifest, [table.name for table in PROBE_TABLES], ("items.jsonl", "summary.json"))
     model = _model(manifest)
     lines: dict[str, dict[str, Json]] = defaultdict(dict)
     for row in pq.read_table(run_dir / "accuracy.parquet").to_pylist():

@@ -16,8 +16,8 @@ from strata.experiments.generated_answers.decoding import reasoning_rows
 from strata.experiments.generated_answers.problems import ABOUT, SPLITS, Lesson, Split, evaluation_lessons
 from strata.experiments.generated_answers.prompting import PROMPTS, Prompting, best_way
 from strata.experiments.results.excluded_measures import GENERATED_ANSWERS
-from strata.experiments.results.tables import ANSWERS
-from strata.experiments.run.directory import RunDirectory, rows_to_table
+from strata.experiments.results.generated_tables import ANSWERS
+from strata.experiments.run.directory import RunDirectory
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import STOPPING, StrataError
 from strata.probes.progress import Progress, silent
@@ -53,7 +53,7 @@ def generated_change(
             except StrataError as error:
                 exclude(GENERATED_ANSWERS, role, error.what)
                 continue
-            run.write_table(name, rows_to_table(made, ANSWERS))
+            run.write_rows(ANSWERS, made, name=name)
         rows[role] = run.read_table(name).to_pylist()
     if not rows:
         return {"reason": "no model could be asked to generate answers"}

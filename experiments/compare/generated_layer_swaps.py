@@ -27,9 +27,10 @@ from strata.experiments.compare.models import Models
 from strata.experiments.compare.paired_estimates import BASE, Role
 from strata.experiments.generated_answers.problems import Lesson, Split, evaluation_lessons
 from strata.experiments.generated_answers.prompting import Prompting, best_way
+from strata.experiments.results.comparison_tables import GENERATED_LAYER_SWAPS as SWAPS_TABLE
 from strata.experiments.results.excluded_measures import GENERATED_LAYER_SWAPS
-from strata.experiments.results.tables import ANSWERS, LAYER_SWAPS
-from strata.experiments.run.directory import RunDirectory, rows_to_table
+from strata.experiments.results.generated_tables import ANSWERS
+from strata.experiments.run.directory import RunDirectory
 from strata.probes.errors import STOPPING, StrataError
 from strata.probes.model_diff.layer_swaps import LayerSwap, layer_swaps_of
 from strata.probes.model_diff.swapped_model import swapped_model
@@ -37,7 +38,6 @@ from strata.probes.progress import Progress, silent
 
 MEASURE = "generated"
 """Among the measures of layer swaps: share of right generated answers."""
-TABLE = "generated_layer_swaps"
 
 
 def generated_layer_swaps(
@@ -71,7 +71,7 @@ def generated_layer_swaps(
         rows += new_rows
         if halved is not None:
             by_role[role] = halved
-    run.write_table(TABLE, rows_to_table(rows, LAYER_SWAPS))
+    run.write_rows(SWAPS_TABLE, rows)
     return by_role
 
 
@@ -120,7 +120,7 @@ class _Asked:
             label = f"{BASE} with {self.role}'s blocks {swap.blocks.start} to {swap.blocks.stop - 1}"
             with swapped_model(*self.models.together(self.role), swap) as model:
                 made = asked_to_generate(model, label, {self.split: lessons}, [self.way], self.config, self.progress)
-            self.run.write_table(name, rows_to_table(made, ANSWERS))
+            self.run.write_rows(ANSWERS, made, name=name)
         rows: list[dict[str, Any]] = self.run.read_table(f"{name}").to_pylist()
         return rows
 

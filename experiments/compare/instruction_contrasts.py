@@ -28,8 +28,8 @@ from strata.experiments.items.schema import Item, Kind
 from strata.experiments.locate.causal.pair_sampling import spread_over_entities
 from strata.experiments.locate.item_selection import Questions, entity_of
 from strata.experiments.locate.reading_positions import asked_at
-from strata.experiments.results.tables import CONTRASTS
-from strata.experiments.run.directory import RunDirectory, rows_to_table
+from strata.experiments.results.comparison_tables import CONTRASTS
+from strata.experiments.run.directory import RunDirectory
 from strata.experiments.statistics.jackknife import jackknife_bootstrap
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import STOPPING, StrataError
@@ -81,7 +81,7 @@ def write_contrasts(
             raise
         except StrataError as error:
             rows[role] = [{"model": role, "reason": error.what}]
-    run.write_table(TABLE, rows_to_table([row for role in models.roles for row in rows.get(role, ())], CONTRASTS))
+    run.write_rows(CONTRASTS, [row for role in models.roles for row in rows.get(role, ())])
 
 
 def contrast_items(encoded: Sequence[EncodedItem], per_kind: int, seed: int) -> tuple[Item, ...]:

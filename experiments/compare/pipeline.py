@@ -36,6 +36,7 @@ from strata.experiments.locate.activation_stores import streams_store
 from strata.experiments.locate.item_selection import Questions, Source, questions_for
 from strata.experiments.locate.pipeline import RESULTS as LOCATED
 from strata.experiments.locate.pipeline import ask, locate
+from strata.experiments.results.comparison_tables import CHANGES, COMPARISON_TABLES, LIKENESS, SIMILARITY, TRANSFER
 from strata.experiments.results.excluded_measures import (
     ALL_WEIGHTS,
     ANSWERS,
@@ -47,14 +48,13 @@ from strata.experiments.results.excluded_measures import (
     WEIGHTS,
 )
 from strata.experiments.results.file_versions import COMPARISON_SCHEMA
-from strata.experiments.results.tables import CHANGES, COMPARISON_TABLES, LIKENESS, SIMILARITY, TRANSFER
-from strata.experiments.run.directory import RunDirectory, rows_to_table
+from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.files import MANIFEST, is_complete, read_manifest, table_of
 from strata.probes.progress import Progress, silent
 
 MOVED = "location_change.json"
 RESULTS = (
-    *(f"{name}.parquet" for name in COMPARISON_TABLES), "items.jsonl", "pair_check.json", "families.json", MOVED,
+    *(f"{table.name}.parquet" for table in COMPARISON_TABLES), "items.jsonl", "pair_check.json", "families.json", MOVED,
     "comparison.json",
 )  # fmt: skip
 """What a finished comparison holds beside the run directories of its models."""
@@ -212,9 +212,9 @@ class _Comparison:
             if not (run.finished("changes.parquet") and run.finished("likeness.parquet")):
                 tables = {role: table_of(run.path / role, "profiles") for role in same_layers}
                 changes = layer_changes(tables, self.questions.items, draws=draws, seed=seed)
-                run.write_table("changes", rows_to_table(list(changes), CHANGES))
+                run.write_rows(CHANGES, changes)
                 likeness = likeness_rows(tables, self.questions.items, seed=seed)
-                run.write_table("likeness", rows_to_table(list(likeness), LIKENESS))
+                run.write_rows(LIKENESS, likeness)
             if not run.finished(MOVED):
                 run.write_json(MOVED, self._moved(among, summaries))
             moved = run.read_json(MOVED)
@@ -316,9 +316,9 @@ class _Comparison:
         }
         encoded, answered = self.questions.encoded, answered_by_all({role: rows[role] for role in roles})
         similar = similarity_rows(stores, encoded, positions, self.config)
-        run.write_table("similarity", rows_to_table(list(similar), SIMILARITY))
+        run.write_rows(SIMILARITY, similar)
         carried = transfer_rows(stores, encoded, answered, positions, self.config, progress=self.progress)
-        run.write_table("transfer", rows_to_table(list(carried), TRANSFER))
+        run.write_rows(TRANSFER, carried)
 
     def _exchange(self, rows: Mapping[Role, Sequence[Mapping[str, Any]]]) -> dict[Role, dict[str, Any]]:
         roles = self._comparable(EXCHANGE, "items", "tokens", "depth", "width")

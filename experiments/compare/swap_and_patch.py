@@ -16,11 +16,11 @@ from strata.experiments.compare.patching_one_model_at_a_time import cross_one_by
 from strata.experiments.compare.swap_and_patch_stores import ExchangeStores
 from strata.experiments.locate.causal.pair_sampling import as_pair
 from strata.experiments.locate.item_selection import Questions
+from strata.experiments.results.comparison_tables import CROSSED, LAYER_SWAPS
 from strata.experiments.results.excluded_measures import CROSSED as CROSSED_EXCLUDED
 from strata.experiments.results.excluded_measures import EXCHANGE, RANDOM_LAYER_SWAPS
 from strata.experiments.results.excluded_measures import LAYER_SWAPS as LAYER_SWAPS_EXCLUDED
-from strata.experiments.results.tables import CROSSED, LAYER_SWAPS
-from strata.experiments.run.directory import RunDirectory, rows_to_table
+from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.self_test_record import record_tests
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import STOPPING, StrataError
@@ -79,8 +79,8 @@ def exchange(
             exclude(LAYER_SWAPS_EXCLUDED, role, NEEDS_BOTH)
         elif (halved := scored.halves()) is not None:
             compared[role] = halved
-    run.write_table("layer_swaps", rows_to_table(swapped, LAYER_SWAPS))
-    run.write_table("crossed", rows_to_table(crossed, CROSSED))
+    run.write_rows(LAYER_SWAPS, swapped)
+    run.write_rows(CROSSED, crossed)
     return compared
 
 

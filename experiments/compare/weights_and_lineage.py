@@ -10,10 +10,10 @@ from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.model_specs import Specs
 from strata.experiments.compare.paired_estimates import BASE, Role
 from strata.experiments.model_pairs import check_pair
+from strata.experiments.results.comparison_tables import WEIGHTS
 from strata.experiments.results.excluded_measures import ALL_WEIGHTS, PAIR_CHECK
 from strata.experiments.results.excluded_measures import WEIGHTS as WEIGHTS_EXCLUDED
-from strata.experiments.results.tables import WEIGHTS
-from strata.experiments.run.directory import RunDirectory, rows_to_table
+from strata.experiments.run.directory import RunDirectory
 from strata.probes.errors import STOPPING, NotFetchedError, StrataError
 from strata.probes.progress import Progress, silent
 from strata.probes.weights.weight_change import compare_weights, weight_changes
@@ -91,4 +91,4 @@ def write_weights(
             exclude(ALL_WEIGHTS, role, reason)
         rows += [{"contrast": role, **asdict(line)} for line in weight_changes(changes)]
     if whole:
-        run.write_table("weights", rows_to_table(rows, WEIGHTS))
+        run.write_rows(WEIGHTS, rows)

@@ -16,8 +16,8 @@ from strata.experiments.generated_answers.problems import SPLITS, Lesson, Split,
 from strata.experiments.generated_answers.prompting import PROMPTS, Prompting, best_way
 from strata.experiments.items.alignment import encode_items, token_length
 from strata.experiments.items.builtin import build_items, chosen
-from strata.experiments.results.tables import ANSWERS, FACTS
-from strata.experiments.run.directory import RunDirectory, rows_to_table
+from strata.experiments.results.generated_tables import ANSWERS, FACTS
+from strata.experiments.run.directory import RunDirectory
 from strata.probes.backends.contract import Site
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.capture_batches import capture_batches
@@ -74,9 +74,9 @@ def evaluate(
                 admit(checkpoint, _bare_prompts(checkpoint, asked))
                 ways: tuple[Prompting, ...] = PROMPTS if name is None else ("question_only",)
                 rows = reasoning_rows(checkpoint, label, asked, ways, progress)
-                run.write_table(f"answers_{number}", rows_to_table(rows, ANSWERS))
+                run.write_rows(ANSWERS, rows, name=f"answers_{number}")
                 facts = knowledge_rows(checkpoint, seed, per_family, progress)
-                run.write_table(f"knowledge_{number}", rows_to_table(facts, FACTS))
+                run.write_rows(FACTS, facts, name=f"knowledge_{number}")
         assert run is not None
         summary = _summary(run, [BASE, *adapters])
         run.write_json("evaluation.json", summary)

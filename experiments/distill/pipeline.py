@@ -21,6 +21,7 @@ from strata.experiments.distill.state import Curve
 from strata.experiments.distill.train import train
 from strata.experiments.distill.twins import Row, rows, rows_sha256
 from strata.experiments.generated_answers.problems import lessons, lessons_sha256
+from strata.experiments.results.generated_tables import TRAINING
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.checkpoints.adapter import RECORD
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -34,17 +35,6 @@ WEIGHTS = f"{ADAPTER}/adapter_model.safetensors"
 SETTINGS = f"{ADAPTER}/adapter_config.json"
 RESULTS = (WEIGHTS, SETTINGS, f"{ADAPTER}/{RECORD}", "curve.parquet", "distill.json")
 """What a finished training holds."""
-CURVE = pa.schema(
-    [
-        ("step", pa.int32()),
-        ("loss", pa.float64()),
-        ("gradient", pa.float64()),
-        ("rate", pa.float64()),
-        ("learnt_tokens", pa.int64()),
-        ("tokens", pa.int64()),
-    ]
-)
-"""One row a step: mean loss in nats a learnt token before it, gradient norm, learning rate, tokens up to and with it."""
 
 
 def distill(
@@ -104,7 +94,7 @@ def distill(
         with run.writing(f"{ADAPTER}/{RECORD}"):
             write_whole(out / ADAPTER / RECORD, json.dumps(summary, indent=1) + "\n")
         write_whole(out / ADAPTER / "README.md", card(summary))
-        run.write_table("curve", _curve_table(curve, texts, config.batch))
+        run.write_table(TRAINING, _curve_table(curve, texts, config.batch))
         write_whole(
             out / ADAPTER / "curve.json", json.dumps({name: _short(values) for name, values in vars(curve).items()})
         )
@@ -146,7 +136,7 @@ def _curve_table(curve: Curve, texts: Sequence[Row], batch: int) -> pa.Table:
         "step": list(range(curve.steps)), "loss": curve.loss, "gradient": curve.gradient, "rate": curve.rate,
         "learnt_tokens": _running(learnt), "tokens": _running(tokens),
     }  # fmt: skip
-    return pa.table(columns, CURVE)
+    return TRAINING.of_columns(columns)
 
 
 def _running(counts: Sequence[int]) -> list[int]:

@@ -16,7 +16,7 @@ from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.item_selection import Questions
 from strata.experiments.results.answer_measures import Name, decided_by
-from strata.experiments.results.tables import BEHAVIOUR
+from strata.experiments.results.locate_tables import BEHAVIOUR
 from strata.probes.backends.contract import Backend, Site
 from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint

@@ -13,7 +13,7 @@ from torch import Tensor
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.capture_streams import TARGETS
 from strata.experiments.locate.null_prompts import other_prompts
-from strata.experiments.results.tables import EMERGENCE, PROFILES
+from strata.experiments.results.locate_tables import EMERGENCE, PROFILES
 from strata.probes.lens.emergence import ABOVE_NULL, DEFINITIONS, NEVER, SETTLED, above_null, settled
 from strata.probes.store import ActivationStore
 
@@ -75,8 +75,8 @@ def profiles_table(
                 "layer": pa.array(streams.astype(np.int32)),
                 "value": pa.array(array[items, streams, places]),
             }
-            parts.append(pa.table(columns, PROFILES))
-    return pa.concat_tables(parts) if parts else PROFILES.empty_table()
+            parts.append(PROFILES.of_columns(columns))
+    return pa.concat_tables(parts) if parts else PROFILES.schema.empty_table()
 
 
 def emergence_table(
@@ -105,4 +105,4 @@ def emergence_table(
                     rows["position"].append(position)
                     rows["stream"].append(None if stream == NEVER else stream)
                     rows["definition"].append(f"{name}: {DEFINITIONS[name]}")
-    return pa.table(rows, EMERGENCE)
+    return EMERGENCE.of_columns(rows)

@@ -34,8 +34,17 @@ from strata.experiments.locate.probing import probe_targets
 from strata.experiments.locate.single_hops import hops_answered
 from strata.experiments.locate.summary import locations_of, summarise
 from strata.experiments.results.file_versions import SUMMARY_SCHEMA
-from strata.experiments.results.tables import BEHAVIOUR, CURVES, LOCATIONS, PLACES, PROBES, PROFILES, WINDOWS
-from strata.experiments.run.directory import RunDirectory, rows_to_table
+from strata.experiments.results.locate_tables import (
+    BEHAVIOUR,
+    CURVES,
+    EMERGENCE,
+    LOCATIONS,
+    PLACES,
+    PROBES,
+    PROFILES,
+    WINDOWS,
+)
+from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.self_test_record import note_tests, record_tests
 from strata.probes.backends.contract import Backend
 from strata.probes.backends.torch_hooks import TorchHooks
@@ -193,28 +202,28 @@ def _stages(
             among=among, known=last_streams(store, encoded, config.positions, checkpoint.n_layers), budget=budget,
             progress=progress,
         )  # fmt: skip
-        run.write_table("windows", rows_to_table(list(causal.windows), WINDOWS))
-        run.write_table("places", rows_to_table(list(causal.places), PLACES))
+        run.write_rows(WINDOWS, causal.windows)
+        run.write_rows(PLACES, causal.places)
     with run.stage("random-init"):
         fresh = _random_init(run, checkpoint, config, questions, batch_tokens, progress) if config.random_init else None
     with run.stage("probes"):
         probed = probe_targets(run, questions, store, fresh, config, checkpoint.device, progress=progress)
-        run.write_table("probes", rows_to_table(probed.rows, PROBES))
+        run.write_rows(PROBES, probed.rows)
     with run.stage("tables"):
         names = [lens.name for lens in lenses]
         lens_profiles = profiles_table(store, encoded, names, config.positions)
-        effects = [pa.table(columns, PROFILES) for columns in causal.profiles]
-        run.write_table("profiles", pa.concat_tables([lens_profiles, *effects]))
-        run.write_table("emergence", emergence_table(store, encoded, names, config.positions))
+        effects = [PROFILES.of_columns(columns) for columns in causal.profiles]
+        run.write_table(PROFILES, pa.concat_tables([lens_profiles, *effects]))
+        run.write_table(EMERGENCE, emergence_table(store, encoded, names, config.positions))
         curves = [
             *probe_curves(probed, questions, config),
             *lens_curves(store, questions, behaviour, names, config, progress=progress),
             *causal.curves,
         ]
-        run.write_table("curves", rows_to_table(curves, CURVES))
+        run.write_rows(CURVES, curves)
         onsets = locations_of(store, questions, behaviour, probed, names, config, checkpoint.n_layers)
         locations = [*onsets, *causal.locations]
-        run.write_table("locations", rows_to_table(locations, LOCATIONS))
+        run.write_rows(LOCATIONS, locations)
     with run.stage("lens maps"):
         chosen = chosen_for_maps(behaviour, config.lens_maps, config.seed)
         by_key = {encoded_item.key: encoded_item for encoded_item in encoded}
@@ -296,7 +305,7 @@ def _behaviour(
     rows = behaviour_rows(questions, checkpoint, store, full, hops, config.positions)
     families = family_behaviour(rows)
     mark_unanswered_families(rows, families)
-    run.write_table("behaviour", rows_to_table(rows, BEHAVIOUR))
+    run.write_rows(BEHAVIOUR, rows)
     run.write_json("families.json", [asdict(family) for family in families])
     return rows
 

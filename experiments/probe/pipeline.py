@@ -19,8 +19,8 @@ from strata.experiments.probe.streams import Readable, capture_streams, kept_str
 from strata.experiments.probe.summary import position_summary, summarise
 from strata.experiments.probe.table_rows import accuracy_rows, fold_rows, prediction_rows, shuffle_rows
 from strata.experiments.results.file_versions import PROBE_SCHEMA
-from strata.experiments.results.tables import PROBE_SCHEMAS, PROBE_TABLES
-from strata.experiments.run.directory import RunDirectory, rows_to_table
+from strata.experiments.results.probe_tables import PROBE_TABLES
+from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.self_test_record import note_tests
 from strata.probes.capture_batches import BatchBudget
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -32,7 +32,7 @@ from strata.probes.progress import Progress, silent
 from strata.probes.store import ActivationStore
 from strata.probes.verification.gate import admit
 
-RESULTS = (*(f"{name}.parquet" for name in PROBE_TABLES), "items.jsonl", "summary.json")
+RESULTS = (*(f"{table.name}.parquet" for table in PROBE_TABLES), "items.jsonl", "summary.json")
 """What a finished run holds, beside one fitted probe a position; whatever is missing is made again."""
 
 
@@ -116,7 +116,7 @@ def _stages(
         with run.stage("random-init"):
             fresh = _FreshWeights(checkpoint, config.seed)
             stores["random-init"] = _captured(run, fresh, "random-init", config, asked, batch_tokens, progress)
-    tables: dict[str, list[dict[str, Any]]] = {name: [] for name in PROBE_TABLES}
+    tables: dict[str, list[dict[str, Any]]] = {table.name: [] for table in PROBE_TABLES}
     positions: dict[str, dict[str, Any]] = {}
     for position in config.positions:
         with run.stage("probes"):
@@ -131,8 +131,8 @@ def _stages(
         lacking = {f"no position {position!r}": absent} if absent else {}
         positions[position] = position_summary(scores, config, lacking, probe_file(position))
     with run.stage("tables"):
-        for name, rows in tables.items():
-            run.write_table(name, rows_to_table(rows, PROBE_SCHEMAS[name]))
+        for table in PROBE_TABLES:
+            run.write_rows(table, tables[table.name])
     summary = summarise(run, checkpoint, config, labelled, asked, positions)
     run.write_json("summary.json", summary)
     return summary

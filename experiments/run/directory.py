@@ -22,7 +22,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from strata.experiments.results.file_versions import MANIFEST_SCHEMA
-from strata.experiments.results.tables import RUN_KEY
+from strata.experiments.results.table import RUN_KEY, Row, Table
 from strata.experiments.run.files import (
     CHECKSUM,
     FILES,
@@ -154,8 +154,18 @@ class RunDirectory:
         self._require(name)
         return read_object(self.path / name, schema)
 
-    def write_table(self, name: str, table: pa.Table) -> None:
-        """`name`.parquet, with the run id in its metadata."""
+    def write_rows(self, declared: Table[Any], rows: Iterable[Mapping[str, object]], *, name: str = "") -> None:
+        """Rows of a declared table as a file. Raises KeyError for a column that isn't declared. `name` as in `write_table`."""
+        self.write_table(declared, declared.of_rows(rows), name=name)
+
+    def write_table(self, declared: Table[Any], table: pa.Table, *, name: str = "") -> None:
+        """NAME.parquet, with the run id in its metadata; `name`: another one than the declared, of tables written once a model.
+
+        Raises KeyError for other columns than the declared ones.
+        """
+        if not table.schema.equals(declared.schema):
+            raise KeyError(f"{declared.name} declares {declared.schema.to_string()}, not {table.schema.to_string()}")
+        name = name or declared.name
         tagged = table.replace_schema_metadata({**(table.schema.metadata or {}), RUN_KEY: self.run_id.encode()})
         with self.writing(f"{name}.parquet"), whole_file(self.path / f"{name}.parquet") as part:
             pq.write_table(tagged, part, compression="zstd")
@@ -164,6 +174,10 @@ class RunDirectory:
         """Raises DamagedError when the table is missing, or isn't what this run wrote."""
         self._require(f"{name}.parquet")
         return pq.read_table(self.path / f"{name}.parquet")
+
+    def read_rows(self, declared: Table[Row], *, name: str = "") -> list[Row]:
+        """Rows of a table that this run wrote. Raises DamagedError as `read_table` does."""
+        return declared.rows(self.read_table(name or declared.name))
 
     @contextmanager
     def writing(self, name: str) -> Iterator[None]:
@@ -209,17 +223,6 @@ class RunDirectory:
                 "Give another --out, or the same options to resume",
             )
         return manifest
-
-
-def rows_to_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
-    """Rows as a table of exactly `schema`; a missing key is null. Raises KeyError for a column it doesn't have."""
-    for row in rows[:1]:
-        unknown = set(row) - set(schema.names)
-        if unknown:
-            raise KeyError(f"columns not in the schema: {sorted(unknown)}")
-    return pa.table(
-        {field.name: pa.array([row.get(field.name) for row in rows], field.type) for field in schema}, schema
-    )
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], inside: str = "") -> Iterator[str]:

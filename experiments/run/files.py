@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from strata.experiments.results.file_versions import MANIFEST_SCHEMA
-from strata.experiments.results.tables import RUN_KEY
+from strata.experiments.results.table import RUN_KEY
 from strata.probes.errors import DamagedError, StrataError
 from strata.probes.file_state import file_state
 

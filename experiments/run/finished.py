@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from strata.experiments.results.comparison_tables import COMPARISON_TABLES
 from strata.experiments.results.file_versions import COMPARISON_SCHEMA, PROBE_SCHEMA, SUMMARY_SCHEMA
-from strata.experiments.results.tables import COMPARISON_TABLES, PROBE_TABLES, TABLES
+from strata.experiments.results.locate_tables import LOCATE_TABLES
+from strata.experiments.results.probe_tables import PROBE_TABLES
+from strata.experiments.results.table import Table
 from strata.experiments.run import first_schema
 from strata.experiments.run.files import (
     FILES,
@@ -49,9 +53,9 @@ def finished_run(directory: Path) -> FinishedRun:
     if verb == "locate" and first_schema.is_first(manifest):
         return _summarised(directory, manifest, first_schema.SCHEMA, first_schema.TABLES)
     if verb == "locate":
-        return _summarised(directory, manifest, SUMMARY_SCHEMA, TABLES)
+        return _summarised(directory, manifest, SUMMARY_SCHEMA, _names(LOCATE_TABLES))
     if verb == "probe":
-        return _summarised(directory, manifest, PROBE_SCHEMA, PROBE_TABLES)
+        return _summarised(directory, manifest, PROBE_SCHEMA, _names(PROBE_TABLES))
     if verb == "compare":
         return _compared(directory, manifest)
     raise StrataError(f"{directory} was made by strata {verb}, which leaves nothing to read here", _GIVE)
@@ -88,9 +92,14 @@ def _compared(directory: Path, manifest: dict[str, Any]) -> FinishedRun:
             f"{directory / COMPARISON} is about other models than {MANIFEST}",
             "Delete it and start the same command again",
         )
-    check_run(directory, manifest, COMPARISON_TABLES, ("items.jsonl", COMPARISON))
+    tables = _names(COMPARISON_TABLES)
+    check_run(directory, manifest, tables, ("items.jsonl", COMPARISON))
     models = {role: directory / role for role in compared}
-    return FinishedRun(directory, manifest, comparison, _tables(manifest, COMPARISON_TABLES), models)
+    return FinishedRun(directory, manifest, comparison, _tables(manifest, tables), models)
+
+
+def _names(tables: Sequence[Table[Any]]) -> tuple[str, ...]:
+    return tuple(table.name for table in tables)
 
 
 def _tables(manifest: dict[str, Any], known: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,22 +15,21 @@ from synthetic_run import write_synthetic_run
 from strata.experiments.compare.agreement_words import disagreement, shown_by
 from strata.experiments.compare.claims import claims
 from strata.experiments.compare.measure_agreement import agreement, claimed
-from strata.experiments.results.kinds import Located, Order
-from strata.experiments.results.reasons import WhyNotOrdered
-from strata.experiments.results.tables import (
+from strata.experiments.results.comparison_tables import (
     CHANGES,
     COMPARISON_TABLES,
     CONTRASTS,
     CROSSED,
     LAYER_SWAPS,
     LIKENESS,
-    RUN_KEY,
     SIMILARITY,
-    TABLES,
     TRANSFER,
     WEIGHTS,
 )
-from strata.experiments.run.directory import rows_to_table
+from strata.experiments.results.kinds import Located, Order
+from strata.experiments.results.locate_tables import LOCATE_TABLES
+from strata.experiments.results.reasons import WhyNotOrdered
+from strata.experiments.results.table import RUN_KEY
 
 Rows = list[dict[str, Any]]
 HOSTILE = "</script><script>window.pwned=1</script><img src=x onerror=window.pwned=1>"
@@ -51,7 +50,11 @@ def write_synthetic_comparison(
     roles = ["base", "distilled", *(["control"] if control else [])]
     for role in roles:
         write_synthetic_run(run / role, n_layers=n_layers, items_per_family=4, n_maps=2, quick=quick)
-        _tag(run / role, TABLES, json.loads((run / role / "manifest.json").read_text())["run_id"])
+        _tag(
+            run / role,
+            [table.name for table in LOCATE_TABLES],
+            json.loads((run / role / "manifest.json").read_text())["run_id"],
+        )
     others = roles[1:]
     made = {
         "changes": (list(_changes(rng, n_layers, control)), CHANGES),
@@ -64,9 +67,9 @@ def write_synthetic_comparison(
         "contrasts": (list(_contrasts(n_layers, roles)), CONTRASTS),
         "transfer": (list(_transfer(n_layers, others, hostile)), TRANSFER),
     }
-    for name, (rows, schema) in made.items():
-        pq.write_table(rows_to_table([] if name in without else rows, schema), run / f"{name}.parquet")
-    _tag(run, COMPARISON_TABLES, RUN_ID)
+    for name, (rows, table) in made.items():
+        pq.write_table(table.of_rows([] if name in without else rows), run / f"{name}.parquet")
+    _tag(run, [table.name for table in COMPARISON_TABLES], RUN_ID)
     summary = _summary(roles, n_layers, without, hostile, quick)
     _json(run / "comparison.json", summary)
     _json(run / "families.json", _families(control, hostile))

@@ -15,8 +15,8 @@ from strata.experiments.probe.labelled import Labelled, LabelledSet
 from strata.experiments.probe.streams import Readable
 from strata.experiments.probe.summary import position_summary, summarise
 from strata.experiments.probe.table_rows import accuracy_rows, fold_rows, prediction_rows, shuffle_rows
-from strata.experiments.results.tables import PROBE_SCHEMAS, PROBE_TABLES
-from strata.experiments.run.directory import RunDirectory, rows_to_table
+from strata.experiments.results.probe_tables import PROBE_TABLES
+from strata.experiments.run.directory import RunDirectory
 from strata.probes.files import write_whole
 from strata.probes.linear import LinearProbe
 
@@ -33,7 +33,7 @@ def write_synthetic_probe(run_dir: Path) -> Path:
     labels = [item.label for item in items]
     config = ProbeConfig("meta.topic", positions=("last", "subject"), shuffles=9, draws=200)
     run = RunDirectory(run_dir, verb="probe", command=["strata", "probe", "tiny"], identity={"target": config.target})
-    tables: dict[str, list[dict[str, Any]]] = {name: [] for name in PROBE_TABLES}
+    tables: dict[str, list[dict[str, Any]]] = {table.name: [] for table in PROBE_TABLES}
     positions = {}
     for position in config.positions:
         x = rng.normal(size=(40, 4, 6))
@@ -51,8 +51,8 @@ def write_synthetic_probe(run_dir: Path) -> Path:
         "checkpoint": {"spec": "tiny", "n_layers": 3, "d_model": 6}, "dtype": "float32", "device": "cpu",
         "items": {"source": "mine.jsonl"},
     }  # fmt: skip
-    for name, rows in tables.items():
-        run.write_table(name, rows_to_table(rows, PROBE_SCHEMAS[name]))
+    for table in PROBE_TABLES:
+        run.write_rows(table, tables[table.name])
     with run.writing("items.jsonl"):
         import json
 

@@ -15,8 +15,7 @@ from safetensors.numpy import save_file
 from synthetic_causal import add_first_rule, add_localisation, causal_curves, causal_profiles, prompts_of
 from synthetic_localisation import localisation, without_interventions
 
-from strata.experiments.results.tables import CURVES, PROFILES
-from strata.experiments.run.directory import rows_to_table
+from strata.experiments.results.locate_tables import CURVES, PROFILES
 from strata.probes.lens.emergence import ABOVE_NULL, DEFINITIONS, SETTLED
 
 RLO = chr(0x202E)  # right-to-left override: turns the rest of a naive table row around
@@ -88,11 +87,11 @@ def write_synthetic_run(
         curves = _curves(rng, rows, n_layers, without)
         if causal:
             made_up = [{**r, "component": None} for r in curves] + causal_curves(rows, FAMILIES, n_layers)
-            pq.write_table(rows_to_table(made_up, CURVES), run / "curves.parquet")
+            pq.write_table(CURVES.of_rows(made_up), run / "curves.parquet")
         else:
             _table(run / "curves.parquet", curves)
     if causal:
-        pq.write_table(rows_to_table(causal_profiles(rows, FAMILIES, n_layers), PROFILES), run / "profiles.parquet")
+        pq.write_table(PROFILES.of_rows(causal_profiles(rows, FAMILIES, n_layers)), run / "profiles.parquet")
     if "emergence" not in without:
         _table(run / "emergence.parquet", _emergence(rng, rows, n_layers))
     if "locations" not in without:

@@ -22,8 +22,10 @@ from strata.dashboards.quick import QUICK_LOCATE
 from strata.experiments.compare import CompareConfig
 from strata.experiments.items.jsonl import read_items
 from strata.experiments.locate import LocateConfig
-from strata.experiments.results.tables import COMPARISON_TABLES, TABLES
+from strata.experiments.results.comparison_tables import COMPARISON_TABLES
 from strata.probes.errors import DamagedError, StrataError
+
+NAMES = tuple(table.name for table in LOCATE_TABLES)
 
 FAST: dict[str, Any] = {
     "draws": 200, "lens_maps": 1, "causal_map": "none", "random_init": False, "folds": 3, "batch_tokens": 64,
@@ -70,7 +72,7 @@ def copied(made: Run, tmp_path: Path) -> Path:
 
 
 def same_numbers(first: Path, second: Path) -> None:
-    for name in TABLES:
+    for name in NAMES:
         assert pq.read_table(first / f"{name}.parquet").equals(pq.read_table(second / f"{name}.parquet")), name
 
 
@@ -118,7 +120,7 @@ def test_families_are_named_and_quick_sizes_fill_in_what_is_not_given(model: Pat
 
 def test_a_run_hands_out_what_the_files_hold(made: Run) -> None:
     run = strata.load_run(made.directory)
-    assert run.verb == "locate" and run.tables == TABLES and run.models == {}
+    assert run.verb == "locate" and run.tables == NAMES and run.models == {}
     assert run.summary == json.loads((made.directory / "summary.json").read_text())
     assert [item.id for item in run.items] == [item["id"] for item in small_items()]
     for name in run.tables:
@@ -129,9 +131,9 @@ def test_a_run_hands_out_what_the_files_hold(made: Run) -> None:
 
 def test_a_comparison_hands_out_itself_and_its_models(pair: Run) -> None:
     run = strata.load_run(pair.directory)
-    assert run.verb == "compare" and set(COMPARISON_TABLES) <= set(run.tables)
+    assert run.verb == "compare" and {table.name for table in COMPARISON_TABLES} <= set(run.tables)
     assert run.comparison == json.loads((pair.directory / "comparison.json").read_text())
-    assert list(run.models) == ["base", "distilled"] and run.models["base"].tables == TABLES
+    assert list(run.models) == ["base", "distilled"] and run.models["base"].tables == NAMES
     assert all(each_run.report is not None for each_run in (run, *run.models.values()))
     with pytest.raises(StrataError, match=r"Read \.comparison, or \.models\['base'\]\.summary"):
         _ = run.summary

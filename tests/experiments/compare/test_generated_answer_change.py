@@ -18,8 +18,8 @@ from strata.experiments.generated_answers.extraction import NEVER_CLOSED, NOTHIN
 from strata.experiments.generated_answers.problems import evaluation_lessons
 from strata.experiments.generated_answers.prompting import PROMPTS, ask
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.results.tables import ANSWERS
-from strata.experiments.run.directory import RunDirectory, rows_to_table
+from strata.experiments.results.generated_tables import ANSWERS
+from strata.experiments.run.directory import RunDirectory
 from strata.probes.decoding.generate import generate
 from strata.probes.errors import StrataError
 
@@ -79,7 +79,7 @@ def test_an_unclosed_thought_and_an_empty_answer_are_counted_with_their_reasons_
 def test_a_model_without_answers_is_excluded_with_the_reason_every_time_its_table_is_read(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "run", verb="compare", command=[], identity={})
     for role, text in (("base", "8"), ("distilled", "<think>\nWell")):
-        run.write_table(f"answers_{role}", rows_to_table(everywhere(text), ANSWERS))
+        run.write_rows(ANSWERS, everywhere(text), name=f"answers_{role}")
     models = Models(dict.fromkeys(("base", "distilled"), pytest.fail))
     config = CompareConfig(locate=LocateConfig(draws=100), generated=1)
     for _ in range(2):

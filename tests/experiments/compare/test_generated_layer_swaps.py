@@ -13,8 +13,8 @@ from strata.experiments.compare.generated_layer_swaps import generated_layer_swa
 from strata.experiments.compare.models import NEEDS_BOTH, Models
 from strata.experiments.generated_answers.problems import evaluation_lessons
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.results.tables import ANSWERS
-from strata.experiments.run.directory import RunDirectory, rows_to_table
+from strata.experiments.results.generated_tables import ANSWERS
+from strata.experiments.run.directory import RunDirectory
 from strata.probes.decoding.generate import generate
 from strata.probes.model_diff.layer_swaps import LayerSwap
 from strata.probes.model_diff.swapped_model import swapped_model
@@ -39,7 +39,7 @@ def answers(right: bool, way: str = "question_only") -> list[dict[str, Any]]:
 
 
 def write(run: RunDirectory, name: str, rows: list[dict[str, Any]]) -> None:
-    run.write_table(name, rows_to_table(rows, ANSWERS))
+    run.write_rows(ANSWERS, rows, name=name)
 
 
 def started(tmp_path: Path, *, base: bool, distilled: bool) -> RunDirectory:

@@ -12,7 +12,7 @@ import pytest
 
 from strata.experiments.compare.layer_changes import layer_changes
 from strata.experiments.items.schema import Item
-from strata.experiments.results.tables import PROFILES
+from strata.experiments.results.locate_tables import PROFILES
 
 LAYERS = {"lens.logit": 4, "patching": 3}
 ITEMS = [

@@ -10,8 +10,7 @@ import pytest
 
 from strata.experiments.compare.location_change import Depths, location_change, moved, not_moved, place_depths
 from strata.experiments.items.schema import KINDS
-from strata.experiments.results.tables import PLACES
-from strata.experiments.run.directory import rows_to_table
+from strata.experiments.results.locate_tables import PLACES
 
 N_LAYERS, DRAWS = 20, 400
 BOTH = {"base": True, "distilled": True}
@@ -100,7 +99,7 @@ def test_depths_are_read_from_a_run_family_by_family() -> None:
         row("knowledge", "sum", 0.1, 3, 4), row("knowledge", "sum", 0.1, 3, 3), row("knowledge", "sum", 0.05, 9, 9),
         row("reasoning", "sum", 0.1, 7, 7), row("reasoning", "none", 0.1, 7, 7), row("reasoning", "reasoning chains", 0.1, 5, 5),
     ]  # fmt: skip
-    table: pa.Table = rows_to_table(rows, PLACES)
+    table: pa.Table = PLACES.of_rows(rows)
     families = {
         "knowledge sum": {"kind": "knowledge", "place": {"depth": 0.4}},
         "reasoning sum": {"kind": "reasoning", "place": {"depth": 0.75}},

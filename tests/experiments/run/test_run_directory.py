@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
-from strata.experiments.run.directory import RunDirectory, rows_to_table
+from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.files import manifest_sha256
 from strata.probes.errors import DoesNotFitError, StrataError
 from strata.probes.files import whole_file, write_whole
@@ -110,18 +109,6 @@ def test_a_full_disk_is_told_as_such_whoever_reports_it(tmp_path: Path, error: E
     with pytest.raises(DoesNotFitError, match="disk is full"), whole_file(tmp_path / "x"):
         raise error
     assert DoesNotFitError.exit_code == 3
-
-
-def test_tables_have_exactly_their_schema(tmp_path: Path) -> None:
-    schema = pa.schema([("item", pa.string()), ("rank", pa.int32())])
-    table = rows_to_table([{"item": "a"}, {"item": "b", "rank": 3}], schema)
-    assert table.schema == schema and table["rank"].to_pylist() == [None, 3]
-    with pytest.raises(KeyError, match="rnk"):
-        rows_to_table([{"item": "a", "rnk": 1}], schema)
-    run = opened(tmp_path / "run")
-    run.write_table("behaviour", table)
-    assert run.read_table("behaviour").to_pylist() == table.to_pylist()
-    run.close("done")
 
 
 def test_numbers_that_json_cannot_hold_are_never_written(tmp_path: Path) -> None:

@@ -1,0 +1,54 @@
+"""The tables of generated answers and of training: what each row and column says. Whoever writes or reads one looks here."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypedDict
+
+from strata.experiments.results.column_types import Family, Item
+from strata.experiments.results.table import Long, Table
+
+
+class AnswerRow(TypedDict, total=False):
+    """One row a model, draw, prompt and problem: what was written, what was found in it, and whether it is right."""
+
+    model: Annotated[str, "which model wrote it"]
+    prompt: Annotated[str, "way of asking: question_only, few_shot or chain_of_thought"]
+    split: Annotated[str, "of the problems: test, harder or other"]
+    family: Annotated[str, "family of the problem"]
+    item: Annotated[str, "id of the problem"]
+    cluster: Annotated[str, "family and operands: what no two splits share"]
+    expected: Annotated[str, "the right answer"]
+    text: Annotated[str, "what was written, cut where the answer ends"]
+    answer: Annotated[str | None, "which answer was found in it; null: none"]
+    reason: Annotated[str | None, "why none was found"]
+    difficulty: Annotated[int, "of the problem, from 1"]
+    draw: Annotated[int, "number of the draw, from 0"]
+    right: Annotated[bool, "whether the answer is the expected one"]
+
+
+class FactRow(TypedDict, total=False):
+    """One row a model and knowledge item."""
+
+    item: Item
+    family: Family
+    cluster: Annotated[str, "entity of the item"]
+    logit_difference: Annotated[float, "logit of the answer less that of its foil"]
+
+
+class TrainingRow(TypedDict, total=False):
+    """One row a step of training."""
+
+    step: Annotated[int, "number of the step, from 0"]
+    loss: Annotated[float, "mean in nats a learnt token, before the step"]
+    gradient: Annotated[float, "norm of the gradient"]
+    rate: Annotated[float, "learning rate"]
+    learnt_tokens: Annotated[Long, "tokens that carried the loss, up to and with the step"]
+    tokens: Annotated[Long, "tokens read, up to and with the step"]
+
+
+ANSWERS = Table("answers", AnswerRow)
+"""Written once a model, as `answers_MODEL`."""
+FACTS = Table("knowledge", FactRow)
+"""Written once a model, as `knowledge_NUMBER`."""
+TRAINING = Table("curve", TrainingRow)
+GENERATED_TABLES = (ANSWERS, FACTS, TRAINING)

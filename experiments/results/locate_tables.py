@@ -1,0 +1,191 @@
+"""The tables of a `locate`: what each row and column says. Whoever writes or reads one of them looks here."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypedDict
+
+from strata.experiments.results.column_types import (
+    Axis,
+    Component,
+    Family,
+    FamilyOrAll,
+    High,
+    Item,
+    Kind,
+    Layer,
+    LayerOrNone,
+    Low,
+    Method,
+    NClusters,
+    NItems,
+    Position,
+    Stream,
+)
+from strata.experiments.results.table import Table
+
+
+class BehaviourRow(TypedDict, total=False):
+    """One row an item: did the model answer it? Excluded items are rows too, with their `reason` and null numbers."""
+
+    item: Item
+    kind: Kind
+    family: Family
+    domain: Annotated[str, "subject of the item, such as geography"]
+    template: Annotated[str, "id of the wording"]
+    cluster: Annotated[str, "what must not straddle folds"]
+    hops: Annotated[int, "steps from prompt to answer; 0: a copy"]
+    n_tokens: Annotated[int | None, "tokens of the prompt"]
+    n_fed: Annotated[
+        int | None,
+        "tokens of the answer that are fed behind the prompt, since answer and foil share them; `last` lies on the last of them",
+    ]
+    logit_difference: Annotated[
+        float | None, "logit of the answer less that of its foil, at `last`; null without a foil"
+    ]
+    answer_logprob: Annotated[float | None, "log-probability of the answer's first own token, in nats"]
+    foil_logprob: Annotated[float | None, "the same of the foil; null without one"]
+    rank: Annotated[int | None, "of the answer in the whole vocabulary; 0: the likeliest token"]
+    correct_by_likelihood: Annotated[bool | None, "the answer is likelier than its foil; null without one"]
+    correct_by_choice: Annotated[
+        bool | None, "the answer is the likeliest of the item's choices; null where it has none"
+    ]
+    chance_choice: Annotated[float | None, "1 ÷ number of choices; null where it has none"]
+    answered: Annotated[bool | None, "right by choice, else by likelihood, else by first token; null: not asked"]
+    aligned: Annotated[
+        bool | None, "both prompts of the pair have as many tokens, so that one can be patched into the other"
+    ]
+    reason: Annotated[str | None, "why the item isn't used further; null: it is"]
+    answer_token: Annotated[str | None, "text of the scored token of the answer"]
+    foil_token: Annotated[str | None, "the same of the foil"]
+    next_token: Annotated[
+        str | None,
+        "what the model would say next after the prompt itself; null where a start that answer and foil share stands behind it",
+    ]
+
+
+class ProfileRow(TypedDict, total=False):
+    """One row an item, instrument, measure, position and layer."""
+
+    item: Item
+    instrument: Annotated[str, "`lens.NAME` or `patching`"]
+    measure: Annotated[str, "what is read: of a lens margin, rank, entropy, …; of patching what is gained at a block"]
+    component: Component
+    position: Position
+    layer: Layer
+    value: Annotated[float, "the reading; log-probabilities in nats, effects as a share of clean less corrupted"]
+
+
+class EmergenceRow(TypedDict, total=False):
+    """First stream of lasting readability by item, a row a definition."""
+
+    item: Item
+    instrument: Annotated[str, "`lens.NAME`"]
+    position: Position
+    stream: Annotated[int | None, "the first stream; null: never"]
+    definition: Annotated[str, "name of the definition, a colon, and the definition"]
+
+
+class CurveRow(TypedDict, total=False):
+    """Means over items with cluster-bootstrap intervals."""
+
+    instrument: Annotated[str, "`lens.NAME`, `probe` or `patching`"]
+    measure: Annotated[str, "what the mean is of"]
+    component: Component
+    kind: Kind
+    family: FamilyOrAll
+    target: Annotated[str | None, "of a probe: what it names"]
+    scheme: Annotated[str | None, "how items were chosen or folds cut"]
+    position: Position
+    axis: Axis
+    layer: Layer
+    mean: Annotated[float, "over items"]
+    low: Low
+    high: High
+    n_items: NItems
+    n_clusters: NClusters
+    method: Method
+
+
+class ProbeRow(TypedDict, total=False):
+    """One row a probe target, scheme, position, stream and outer fold."""
+
+    target: Annotated[str, "what the probe names"]
+    kind: Annotated[str | None, "kind of the items; null: several"]
+    family: FamilyOrAll
+    scheme: Annotated[str, "what no fold shares: clusters or templates"]
+    probe: Annotated[str, "linear, or another kind of probe"]
+    position: Position
+    layer: Stream
+    fold: Annotated[int, "the outer fold that was held out"]
+    n_train: Annotated[int, "items of the other folds"]
+    n_test: Annotated[int, "items of the fold"]
+    accuracy: Annotated[float, "on the fold, as a share"]
+    control_accuracy: Annotated[float | None, "on the control task; null where none was made"]
+    selectivity: Annotated[float | None, "accuracy less control accuracy"]
+    log_loss: Annotated[float, "mean on the fold, in nats"]
+    majority: Annotated[float, "accuracy of always naming the commonest label of the training folds"]
+    penalty: Annotated[float | None, "the chosen one, on inner folds"]
+    code_length_bits: Annotated[float | None, "online code of the labels, over all folds"]
+    compression: Annotated[float | None, "uniform code length ÷ online code length"]
+
+
+class LocationRow(TypedDict, total=False):
+    """Onsets and causal locations."""
+
+    kind: Kind
+    family: FamilyOrAll
+    instrument: Annotated[str, "`lens.NAME`, `probe` or `patching`"]
+    measure: Annotated[str, "which onset, or `makes.CELL`"]
+    layer: LayerOrNone
+    axis: Axis
+    depth: Annotated[float | None, "of the layer, 0 to 1"]
+    low: Annotated[float | None, "lower end of the layer's 95 % interval"]
+    high: Annotated[float | None, "upper end of the layer's 95 % interval"]
+    p: Annotated[float | None, "of the test behind it"]
+    q: Annotated[float | None, "p after Benjamini-Hochberg over families"]
+    n: Annotated[int, "items, pairs or families behind it"]
+    method: Method
+
+
+class WindowRow(TypedDict, total=False):
+    """Effects of editing blocks `first` to `last` of a cell together, 0: the corrupted run, 1: the clean one."""
+
+    kind: Kind
+    family: Family
+    cell: Annotated[str, "component and position edited: move, enrich, gather or work_out"]
+    component: Component
+    position: Position
+    first: Annotated[int, "first block of the window"]
+    last: Annotated[int, "last block of the window, included"]
+    effect: Annotated[float, "mean of denoising and noising"]
+    low: Low
+    high: High
+    denoise: Annotated[float, "the clean run's contributions in the corrupted run"]
+    noise: Annotated[float, "1 less what the corrupted run's contributions leave of the clean run"]
+    install: Annotated[float | None, "beyond a donor with a third answer; null where that was not measured"]
+    n_pairs: Annotated[int, "minimal pairs behind it"]
+    n_clusters: NClusters
+
+
+class PlaceRow(TypedDict, total=False):
+    """Where a family's answer is made, draw of clusters by draw; a draw without a place has no row."""
+
+    kind: Kind
+    family: Family
+    threshold: Annotated[float, "slope from which on a window codes the answer"]
+    draw: Annotated[int, "number of the draw, from 0"]
+    cell: Annotated[str, "the cell it was placed in"]
+    first: Annotated[int, "first block of the place"]
+    last: Annotated[int, "last block of the place, included"]
+
+
+BEHAVIOUR = Table("behaviour", BehaviourRow)
+PROFILES = Table("profiles", ProfileRow)
+EMERGENCE = Table("emergence", EmergenceRow)
+PROBES = Table("probes", ProbeRow)
+CURVES = Table("curves", CurveRow)
+LOCATIONS = Table("locations", LocationRow)
+WINDOWS = Table("windows", WindowRow)
+PLACES = Table("places", PlaceRow)
+LOCATE_TABLES = (BEHAVIOUR, PROFILES, EMERGENCE, PROBES, CURVES, LOCATIONS, WINDOWS, PLACES)
+"""What every finished `locate` holds."""
