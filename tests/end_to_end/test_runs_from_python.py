@@ -23,6 +23,7 @@ from strata.experiments.compare import CompareConfig
 from strata.experiments.items.jsonl import read_items
 from strata.experiments.locate import LocateConfig
 from strata.experiments.results.comparison_tables import COMPARISON_TABLES
+from strata.experiments.results.locate_tables import LOCATE_TABLES
 from strata.probes.errors import DamagedError, StrataError
 
 NAMES = tuple(table.name for table in LOCATE_TABLES)
