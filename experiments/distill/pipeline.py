@@ -132,7 +132,7 @@ def _curve_table(curve: Curve, texts: Sequence[Row], batch: int) -> pa.Table:
     groups = [texts[first : first + batch] for first in range(0, curve.steps * batch, batch)]
     learnt = [sum(row.learnt for row in group) for group in groups]
     tokens = [sum(len(row.ids) for row in group) for group in groups]
-    columns = {
+    columns: dict[str, Sequence[float]] = {
         "step": list(range(curve.steps)), "loss": curve.loss, "gradient": curve.gradient, "rate": curve.rate,
         "learnt_tokens": _running(learnt), "tokens": _running(tokens),
     }  # fmt: skip

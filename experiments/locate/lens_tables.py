@@ -87,7 +87,7 @@ def emergence_table(
     A row's `definition` begins with its name (of `DEFINITIONS`) and a colon.
     """
     keys = [encoded_item.key for encoded_item in encoded]
-    rows: dict[str, list[object]] = {name: [] for name in EMERGENCE.names}
+    rows: dict[str, list[str | int | None]] = {name: [] for name in EMERGENCE.names}
     for lens in lenses:
         values = lens_values(store, encoded, lens)
         for place, position in enumerate(positions):

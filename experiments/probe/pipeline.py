@@ -19,7 +19,17 @@ from strata.experiments.probe.streams import Readable, capture_streams, kept_str
 from strata.experiments.probe.summary import position_summary, summarise
 from strata.experiments.probe.table_rows import accuracy_rows, fold_rows, prediction_rows, shuffle_rows
 from strata.experiments.results.file_versions import PROBE_SCHEMA
-from strata.experiments.results.probe_tables import PROBE_TABLES
+from strata.experiments.results.probe_tables import (
+    ACCURACY,
+    FOLDS,
+    PREDICTIONS,
+    PROBE_TABLES,
+    SHUFFLES,
+    AccuracyRow,
+    FoldRow,
+    PredictionRow,
+    ShuffleRow,
+)
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.self_test_record import note_tests
 from strata.probes.capture_batches import BatchBudget
@@ -116,23 +126,28 @@ def _stages(
         with run.stage("random-init"):
             fresh = _FreshWeights(checkpoint, config.seed)
             stores["random-init"] = _captured(run, fresh, "random-init", config, asked, batch_tokens, progress)
-    tables: dict[str, list[dict[str, Any]]] = {table.name: [] for table in PROBE_TABLES}
+    accuracy: list[AccuracyRow] = []
+    folds: list[FoldRow] = []
+    predictions: list[PredictionRow] = []
+    shuffles: list[ShuffleRow] = []
     positions: dict[str, dict[str, Any]] = {}
     for position in config.positions:
         with run.stage("probes"):
             scores = _probed(run, checkpoint, config, labelled, asked, stores, position, progress)
         here = asked.at(position)
         items = [asked.items[index] for index in here]
-        tables["accuracy"] += accuracy_rows(position, scores)
-        tables["folds"] += fold_rows(position, scores)
-        tables["predictions"] += prediction_rows(position, scores, items)
-        tables["shuffles"] += shuffle_rows(position, scores)
+        accuracy += accuracy_rows(position, scores)
+        folds += fold_rows(position, scores)
+        predictions += prediction_rows(position, scores, items)
+        shuffles += shuffle_rows(position, scores)
         absent = len(asked.items) - len(here)
         lacking = {f"no position {position!r}": absent} if absent else {}
         positions[position] = position_summary(scores, config, lacking, probe_file(position))
     with run.stage("tables"):
-        for table in PROBE_TABLES:
-            run.write_rows(table, tables[table.name])
+        run.write_rows(ACCURACY, accuracy)
+        run.write_rows(FOLDS, folds)
+        run.write_rows(PREDICTIONS, predictions)
+        run.write_rows(SHUFFLES, shuffles)
     summary = summarise(run, checkpoint, config, labelled, asked, positions)
     run.write_json("summary.json", summary)
     return summary

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
 from strata.experiments.probe.labelled import Labelled
+from strata.experiments.results.probe_tables import AccuracyRow, FoldRow, PredictionRow, ShuffleRow
 from strata.probes.linear import ProbeScores
 from strata.probes.statistics.bootstrap import Estimate
 
 
-def accuracy_rows(position: str, scores: ProbeScores) -> list[dict[str, Any]]:
+def accuracy_rows(position: str, scores: ProbeScores) -> list[AccuracyRow]:
     """Rows of `ACCURACY`."""
     n_streams = len(scores.accuracy)
     measured: dict[str, Sequence[Estimate | float]] = {
@@ -32,14 +32,13 @@ def accuracy_rows(position: str, scores: ProbeScores) -> list[dict[str, Any]]:
         measured["control_accuracy"] = scores.template.control
         measured["selectivity"] = scores.template.selectivity
     return [
-        {"position": position, "measure": measure, "stream": stream, "depth": stream / max(1, n_streams - 1)}
-        | _numbers(value, scores)
+        _accuracy_row(position, measure, stream, stream / max(1, n_streams - 1), value, scores)
         for measure, values in measured.items()
         for stream, value in enumerate(values)
     ]
 
 
-def fold_rows(position: str, scores: ProbeScores) -> Iterator[dict[str, Any]]:
+def fold_rows(position: str, scores: ProbeScores) -> Iterator[FoldRow]:
     """Rows of `FOLDS`."""
     n_items, n_streams = scores.correct.shape
     for fold in range(scores.penalty.shape[1]):
@@ -53,7 +52,7 @@ def fold_rows(position: str, scores: ProbeScores) -> Iterator[dict[str, Any]]:
             }  # fmt: skip
 
 
-def prediction_rows(position: str, scores: ProbeScores, items: Sequence[Labelled]) -> Iterator[dict[str, Any]]:
+def prediction_rows(position: str, scores: ProbeScores, items: Sequence[Labelled]) -> Iterator[PredictionRow]:
     """Rows of `PREDICTIONS`; `items` are those that were given to the cross-validation."""
     names = [str(label) for label in scores.classes]
     correct = scores.correct
@@ -67,7 +66,7 @@ def prediction_rows(position: str, scores: ProbeScores, items: Sequence[Labelled
             }  # fmt: skip
 
 
-def shuffle_rows(position: str, scores: ProbeScores) -> Iterator[dict[str, Any]]:
+def shuffle_rows(position: str, scores: ProbeScores) -> Iterator[ShuffleRow]:
     """Rows of `SHUFFLES`."""
     for shuffle, values in enumerate(scores.shuffled):
         for stream, value in enumerate(values):
@@ -83,15 +82,12 @@ def _null(accuracies: np.ndarray, scores: ProbeScores) -> Estimate:
     )
 
 
-def _numbers(value: Estimate | float, scores: ProbeScores) -> dict[str, Any]:
-    if isinstance(value, Estimate):
-        return {
-            "mean": value.value, "low": value.low, "high": value.high, "n_items": value.n_items,
-            "n_clusters": value.n_clusters, "method": value.method,
-        }  # fmt: skip
+def _accuracy_row(
+    position: str, measure: str, stream: int, depth: float, value: Estimate | float, scores: ProbeScores
+) -> AccuracyRow:
+    if not isinstance(value, Estimate):
+        value = Estimate(value, None, None, len(scores.kept), len(set(scores.clusters)), "no interval")
     return {
-        "mean": value,
-        "n_items": len(scores.kept),
-        "n_clusters": len(set(scores.clusters)),
-        "method": "no interval",
-    }
+        "position": position, "measure": measure, "stream": stream, "depth": depth, "mean": value.value, "low": value.low,
+        "high": value.high, "n_items": value.n_items, "n_clusters": value.n_clusters, "method": value.method,
+    }  # fmt: skip

@@ -7,20 +7,22 @@ checker where the keys are written out, and by `Table` where they aren't.
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Generic, NewType, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+import numpy as np
 import pyarrow as pa
 
 RUN_KEY = b"strata.run"
 """Where a table's metadata say which run wrote it."""
 Long = NewType("Long", int)
 """A count that 32 bits can't hold."""
-_ARROW: Mapping[object, pa.DataType] = {
+_ARROW = {
     str: pa.string(), int: pa.int32(), Long: pa.int64(), float: pa.float64(), bool: pa.bool_(),
 }  # fmt: skip
-Row = TypeVar("Row", bound=Mapping[str, object])
+Value = str | int | float | bool | None
+RowT = TypeVar("RowT")
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,10 @@ class Column:
     meaning: str
 
 
-class Table(Generic[Row]):
+class Table(Generic[RowT]):
     """One declared table of a run, `NAME.parquet` in its directory. `row` declares its columns; its docstring says what a row is."""
 
-    def __init__(self, name: str, row: type[Row]) -> None:
+    def __init__(self, name: str, row: type[RowT]) -> None:
         self.name = name
         self.meaning = " ".join((row.__doc__ or "").split())
         self.columns = tuple(_column(key, hint) for key, hint in get_type_hints(row, include_extras=True).items())
@@ -46,9 +48,9 @@ class Table(Generic[Row]):
         """Its columns in their order."""
         return tuple(column.name for column in self.columns)
 
-    def of_rows(self, rows: Iterable[Mapping[str, object]]) -> pa.Table:
+    def of_rows(self, rows: Iterable[RowT | Mapping[str, Value]]) -> pa.Table:
         """Rows as a table of exactly its columns; a missing key is null. Raises KeyError for a column that isn't declared."""
-        kept = list(rows)
+        kept = [cast(Mapping[str, Value], row) for row in rows]
         declared = set(self.names)
         for row in kept:
             if not declared.issuperset(row):
@@ -58,17 +60,17 @@ class Table(Generic[Row]):
             self.schema,
         )
 
-    def of_columns(self, columns: Mapping[str, object]) -> pa.Table:
+    def of_columns(self, columns: Mapping[str, Sequence[Value] | np.ndarray]) -> pa.Table:
         """Whole columns as a table, all of them declared. Raises KeyError for one that isn't, or that is missing."""
         if set(columns) != set(self.names):
             raise KeyError(f"{self.name} declares {list(self.names)}, not {sorted(set(columns) ^ set(self.names))}")
         return pa.table({name: columns[name] for name in self.names}, self.schema)
 
-    def rows(self, table: pa.Table) -> list[Row]:
+    def rows(self, table: pa.Table) -> list[RowT]:
         """Rows of a table that was written under this declaration. Raises KeyError for one with other columns."""
         if tuple(table.schema.names) != self.names:
             raise KeyError(f"{self.name} declares {list(self.names)}, not {table.schema.names}")
-        rows: list[Row] = table.to_pylist()
+        rows: list[RowT] = table.to_pylist()
         return rows
 
 

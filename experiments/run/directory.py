@@ -22,7 +22,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from strata.experiments.results.file_versions import MANIFEST_SCHEMA
-from strata.experiments.results.table import RUN_KEY, Row, Table
+from strata.experiments.results.table import RUN_KEY, RowT, Table, Value
 from strata.experiments.run.files import (
     CHECKSUM,
     FILES,
@@ -154,7 +154,7 @@ class RunDirectory:
         self._require(name)
         return read_object(self.path / name, schema)
 
-    def write_rows(self, declared: Table[Any], rows: Iterable[Mapping[str, object]], *, name: str = "") -> None:
+    def write_rows(self, declared: Table[RowT], rows: Iterable[RowT | Mapping[str, Value]], *, name: str = "") -> None:
         """Rows of a declared table as a file. Raises KeyError for a column that isn't declared. `name` as in `write_table`."""
         self.write_table(declared, declared.of_rows(rows), name=name)
 
@@ -175,7 +175,7 @@ class RunDirectory:
         self._require(f"{name}.parquet")
         return pq.read_table(self.path / f"{name}.parquet")
 
-    def read_rows(self, declared: Table[Row], *, name: str = "") -> list[Row]:
+    def read_rows(self, declared: Table[RowT], *, name: str = "") -> list[RowT]:
         """Rows of a table that this run wrote. Raises DamagedError as `read_table` does."""
         return declared.rows(self.read_table(name or declared.name))
 
