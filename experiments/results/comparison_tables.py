@@ -23,7 +23,7 @@ from strata.experiments.results.table import Table
 
 Direction = Annotated[str, "`into MODEL`: which model receives what is taken from the other"]
 Dimensions = Annotated[
-    str, "`all`, or `trimmed`: without the `dominant` ones; where there are none a `trimmed` row would repeat `all` and is left out"
+    str, "`all`, or `trimmed`: without the `dominant` ones; where there are none a `trimmed` row would repeat `all`, so there is none"
 ]  # fmt: skip
 Dominant = Annotated[str | None, "dimensions that hold most of the streams; null: there are none"]
 Excluded = Annotated[str | None, "the family without which it is measured; null: none"]

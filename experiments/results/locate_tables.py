@@ -31,7 +31,7 @@ class BehaviourRow(TypedDict, total=False):
     kind: Kind
     family: Family
     domain: Annotated[str, "subject of the item, such as geography"]
-    template: Annotated[str, "id of the wording"]
+    template: Annotated[str, "id of the template"]
     cluster: Annotated[str, "what must not straddle folds"]
     hops: Annotated[int, "steps from prompt to answer; 0: a copy"]
     n_tokens: Annotated[int | None, "tokens of the prompt"]
