@@ -16,6 +16,7 @@ from strata.probes.backends.batch_positions import Pick, picker, replaced
 from strata.probes.backends.body_inputs import body_inputs
 from strata.probes.backends.contract import Activations, Edit, OneRun, Site
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.foreign import ForeignKwargs
 from strata.probes.prompts.batching import Batch
 
 Change = Callable[[Tensor], Tensor]
@@ -155,7 +156,7 @@ def _place_stop(model: Checkpoint, last: int, hooks: ExitStack) -> None:
 
 
 def hook_input(module: nn.Module, fn: Change, *, changes: bool) -> Any:
-    def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: ForeignKwargs) -> Any:
         h = args[0] if args else kwargs["hidden_states"]
         h = fn(h)
         if not changes:

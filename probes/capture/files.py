@@ -5,19 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from shutil import disk_usage
-from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
 from jaxtyping import Float
+from pydantic import TypeAdapter
 from safetensors.torch import load_file
 from torch import Tensor
 
+from strata.probes.backends.contract import Site
 from strata.probes.capture.captured import Captured, CapturedModel
 from strata.probes.capture.request import (
     ALL,
@@ -145,30 +146,31 @@ def load_captured(
     torch.Size([2, 2, 576])
     """
     directory = Path(directory)
-    settings, model = _described(directory)
-    rows = _read_texts(directory, settings)
-    stored = sites_of(settings["sites"], model.n_layers)
+    described = _described(directory)
+    model = described.model
+    rows = _read_texts(directory, described.settings.texts_sha256)
+    stored = sites_of(described.settings.sites, model.n_layers)
     wanted = stored if sites is None and layers is None else sites_of(sites, model.n_layers, layers)
     missing = next((site for site in wanted if site not in stored), None)
     if missing is not None:
         raise StrataError(
             f"{directory} holds no {site_label(missing)}", f"It holds {', '.join(map(site_label, stored))}"
         )
-    asked = positions_of(settings["positions"])
-    longest = max(len(row["token_ids"]) for row in rows)
+    asked = positions_of(described.settings.positions)
+    longest = max(len(row.token_ids) for row in rows)
     positions: tuple[Position, ...] = tuple(range(longest)) if asked == (ALL,) else asked
     where = torch.tensor([_where(row, positions) for row in rows])
     dtype: torch.dtype = getattr(torch, model.dtype)
     shape = (len(rows), len(wanted), len(positions), model.d_model)
     require_room_for(shape, dtype.itemsize, "Read a part of it: load_captured(directory, sites=…, layers=…)")
-    store = ActivationStore(directory, settings)
-    lacking = sum(row["id"] not in store for row in rows)
+    store = ActivationStore(directory, asdict(described.settings))
+    lacking = sum(row.id not in store for row in rows)
     if lacking:
         raise StrataError(
             f"{directory} is unfinished: {lacking} of {len(rows)} texts are missing", "Start the same command again"
         )
     values = torch.full(shape, torch.nan, dtype=dtype)
-    number = {row["id"]: place for place, row in enumerate(rows)}
+    number = {row.id: place for place, row in enumerate(rows)}
     columns = [stored.index(site) for site in wanted]
     for shard, names in store.shards().items():
         part = load_file(shard)[_VALUES][:, columns]
@@ -179,9 +181,9 @@ def load_captured(
         where=where,
         sites=wanted,
         positions=positions,
-        token_ids=tuple(tuple(row["token_ids"]) for row in rows),
-        ids=tuple(row["id"] for row in rows),
-        texts=tuple(row["text"] for row in rows),
+        token_ids=tuple(row.token_ids for row in rows),
+        ids=tuple(row.id for row in rows),
+        texts=tuple(row.text for row in rows),
         model=model,
         every_token=asked == (ALL,),
     )
@@ -189,10 +191,10 @@ def load_captured(
 
 @contextmanager
 def _opened(
-    directory: Path, model: CapturedModel, sites: Sequence[Any], positions: Sequence[Position], lines: str
+    directory: Path, model: CapturedModel, sites: Sequence[Site], positions: Sequence[Position], lines: str
 ) -> Iterator[ActivationStore]:
     """The store of a new directory, or of one that was begun with the same settings; nobody else's meanwhile."""
-    settings = _settings(model, sites, positions, lines)
+    settings = _Settings.of(model, sites, positions, lines)
     _refuse_other_files(directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -208,28 +210,60 @@ def _opened(
         for pattern in (DESCRIPTION, TEXTS, "index.json", "shard-*.safetensors"):
             remove_unfinished(directory, pattern)
         if (directory / DESCRIPTION).exists():
-            _refuse_other_settings(directory, _described(directory)[0], settings)
+            _refuse_other_settings(directory, _described(directory).settings, settings)
         else:
-            description = {"schema": SCHEMA, "settings": settings, "model": asdict(model)}
+            description = {"schema": SCHEMA, **asdict(_Description(settings, model))}
             write_whole(directory / DESCRIPTION, json.dumps(description, indent=1) + "\n")
         write_whole(directory / TEXTS, lines)
-        yield ActivationStore(directory, settings)
+        yield ActivationStore(directory, asdict(settings))
     finally:
         lock.release()
 
 
-def _settings(model: CapturedModel, sites: Sequence[Any], positions: Sequence[Position], lines: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Settings:
     """What decides the numbers; the signature of every shard."""
-    return {
-        "weights_sha256": model.weights_sha256,
-        "config_sha256": model.config_sha256,
-        "tokenizer_sha256": model.tokenizer_sha256,
-        "dtype": model.dtype,
-        "attention": model.attention,
-        "sites": [site_label(site) for site in sites],
-        "positions": list(positions),
-        "texts_sha256": hashlib.sha256(lines.encode()).hexdigest(),
-    }
+
+    weights_sha256: str
+    config_sha256: str
+    tokenizer_sha256: str
+    dtype: str
+    attention: str
+    sites: tuple[str, ...]
+    positions: tuple[Position, ...]
+    texts_sha256: str
+
+    @classmethod
+    def of(cls, model: CapturedModel, sites: Sequence[Site], positions: Sequence[Position], lines: str) -> _Settings:
+        return cls(
+            weights_sha256=model.weights_sha256,
+            config_sha256=model.config_sha256,
+            tokenizer_sha256=model.tokenizer_sha256,
+            dtype=model.dtype,
+            attention=model.attention,
+            sites=tuple(site_label(site) for site in sites),
+            positions=tuple(positions),
+            texts_sha256=hashlib.sha256(lines.encode()).hexdigest(),
+        )
+
+
+@dataclass(frozen=True)
+class _Description:
+    """What capture.json holds beside its schema."""
+
+    settings: _Settings
+    model: CapturedModel
+
+
+@dataclass(frozen=True)
+class _TextRow:
+    """A line of texts.jsonl."""
+
+    id: str
+    text: str
+    token_ids: tuple[int, ...]
+    where: tuple[int, ...] | None = None
+    """Index of each position in the token ids, −1 where the text lacks it; not written where every token was captured."""
 
 
 def _refuse_other_files(directory: Path) -> None:
@@ -239,8 +273,8 @@ def _refuse_other_files(directory: Path) -> None:
             raise StrataError(f"{directory} holds something else already, such as {other}", "Give an empty directory")
 
 
-def _refuse_other_settings(directory: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    other = [name for name in now if before.get(name) != now[name]]
+def _refuse_other_settings(directory: Path, before: _Settings, now: _Settings) -> None:
+    other = [field.name for field in fields(now) if getattr(before, field.name) != getattr(now, field.name)]
     if "positions" in other and "texts_sha256" in other:
         other.remove("texts_sha256")  # which holds where the positions are
     if other:
@@ -321,15 +355,15 @@ def _lines(
     return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
 
 
-def _where(row: Mapping[str, Any], positions: Sequence[Position]) -> list[int]:
-    if "where" in row:
-        return list(row["where"])
-    length = len(row["token_ids"])
+def _where(row: _TextRow, positions: Sequence[Position]) -> list[int]:
+    if row.where is not None:
+        return list(row.where)
+    length = len(row.token_ids)
     return [token if token < length else -1 for token in range(len(positions))]
 
 
-def _described(directory: Path) -> tuple[dict[str, Any], CapturedModel]:
-    """(settings, model) of a directory of captured activations."""
+def _described(directory: Path) -> _Description:
+    """Of a directory of captured activations."""
     file = directory / DESCRIPTION
     if not file.is_file():
         raise StrataError(f"{directory} holds no captured activations", "Give a directory of strata capture --out")
@@ -337,19 +371,19 @@ def _described(directory: Path) -> tuple[dict[str, Any], CapturedModel]:
         description = json.loads(file.read_text(encoding="utf-8"))
         if description["schema"] != SCHEMA:
             raise StrataError(f"{file} has the schema {description['schema']!r}, not {SCHEMA}", "Capture it anew")
-        model = CapturedModel(**{**description["model"], "caveats": tuple(description["model"]["caveats"])})
-        return dict(description["settings"]), model
+        return TypeAdapter(_Description).validate_python(description)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedError(f"{file} can't be read ({error})", "Capture into another directory") from error
 
 
-def _read_texts(directory: Path, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _read_texts(directory: Path, sha256: str) -> list[_TextRow]:
     file = directory / TEXTS
     try:
         content = file.read_bytes()
     except OSError as error:
         raise DamagedError(f"{file} can't be read ({error.strerror})", "Start the same command again") from error
-    if hashlib.sha256(content).hexdigest() != settings["texts_sha256"]:
+    if hashlib.sha256(content).hexdigest() != sha256:
         raise DamagedError(f"{file} is not what was written (its checksum differs)", "Capture into another directory")
     # Only \n ends a line here: a text may hold other line separators.
-    return [json.loads(line) for line in content.decode().split("\n") if line]
+    row = TypeAdapter(_TextRow)
+    return [row.validate_json(line) for line in content.decode().split("\n") if line]

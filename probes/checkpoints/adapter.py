@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from strata.probes.checkpoints.hub import hub_directory
 from strata.probes.checkpoints.identity import check_safetensors, hash_safetensors
 from strata.probes.checkpoints.quiet_libraries import first_line, quietly
 from strata.probes.errors import StrataError
+from strata.probes.foreign import ForeignJson
 
 SHIPPED = ("think", "plain")
 """Adapters of the embedded model that come with the package; a directory of such a name is `./think`."""
@@ -64,8 +66,18 @@ def adapter_files(adapter: str) -> tuple[Path, Path]:
     return directory, weights
 
 
-def recorded_base(directory: Path) -> dict[str, Any] | None:
-    """What an adapter made by Strata says of its base (`weights_sha256`, `spec`, …); None for others'.
+@dataclass(frozen=True)
+class RecordedBase:
+    """The base that an adapter made by Strata was trained on."""
+
+    spec: str
+    """What it was opened as."""
+    weights_sha256: str
+    """Over all its weights."""
+
+
+def recorded_base(directory: Path) -> RecordedBase | None:
+    """What an adapter made by Strata says of its base; None for others'.
 
     Raises StrataError when the record is damaged.
     """
@@ -74,7 +86,7 @@ def recorded_base(directory: Path) -> dict[str, Any] | None:
         return None
     try:
         base = json.loads(file.read_text())["base"]
-        return {**base, "weights_sha256": str(base["weights_sha256"]), "spec": str(base["spec"])}
+        return RecordedBase(spec=str(base["spec"]), weights_sha256=str(base["weights_sha256"]))
     except (ValueError, KeyError, TypeError) as error:
         raise StrataError(f"{file} is damaged ({first_line(error)})", "Make or download the adapter again") from error
 
@@ -88,7 +100,7 @@ def named_base(adapter: str) -> str | None:
     return str(name) if name else None
 
 
-def adapter_settings(adapter: str) -> dict[str, Any]:
+def adapter_settings(adapter: str) -> ForeignJson:
     """adapter_config.json of an adapter: with other settings the same tensors are another change.
 
     Raises StrataError when it isn't an adapter or its configuration is damaged.
@@ -106,11 +118,11 @@ def adapter_settings(adapter: str) -> dict[str, Any]:
 def check_recorded_base(adapter: str, base_sha256: Callable[[], str]) -> None:
     """Raises StrataError when `adapter` records another base than the one of this hash, which is asked for only then."""
     base = recorded_base(adapter_files(adapter)[0])
-    if base is not None and (base_hash := base_sha256()) != base["weights_sha256"]:
+    if base is not None and (base_hash := base_sha256()) != base.weights_sha256:
         raise StrataError(
-            f"The adapter {adapter} was trained on {base['spec']} (weights {base['weights_sha256'][:12]}), not on this "
+            f"The adapter {adapter} was trained on {base.spec} (weights {base.weights_sha256[:12]}), not on this "
             f"base (weights {base_hash[:12]})",
-            f"Open it as {base['spec']}+{adapter}",
+            f"Open it as {base.spec}+{adapter}",
         )
 
 

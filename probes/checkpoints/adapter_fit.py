@@ -11,6 +11,7 @@ import torch
 from safetensors import safe_open
 
 from strata.probes.errors import StrataError
+from strata.probes.foreign import ForeignJson
 
 Shapes = Mapping[str, tuple[int, ...]]
 _AHEAD = "base_model.model."
@@ -19,7 +20,7 @@ _PAIRS = ((".lora_A.weight", ".lora_B.weight"), (".lora_embedding_A", ".lora_emb
 _OWN_VOCABULARY = re.compile(r"\.(embed_tokens|wte|embed_in|word_embeddings|lm_head|embed_out)\.")
 
 
-def refuse_unmergeable(adapter: str, settings: Mapping[str, Any]) -> None:
+def refuse_unmergeable(adapter: str, settings: ForeignJson) -> None:
     """Raises StrataError for a kind of adapter that is no change of weights, or that the installed PEFT doesn't know."""
     from peft import __version__
     from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING, PEFT_TYPE_TO_TUNER_MAPPING

@@ -9,6 +9,7 @@ from typing import Any
 from strata.probes.checkpoints.config_file import stated_config
 from strata.probes.checkpoints.identity import without_asides
 from strata.probes.errors import StrataError
+from strata.probes.foreign import ForeignJson
 
 _SHAPE = {
     "model_type": "architecture",
@@ -81,7 +82,7 @@ def architecture_differences(a: Path, b: Path) -> tuple[ArchitectureDifference, 
     )
 
 
-def _facts(directory: Path) -> dict[str, Any]:
+def _facts(directory: Path) -> ForeignJson:
     config = stated_config(directory).get_text_config()
     if isinstance(config, dict):
         raise StrataError(
@@ -101,7 +102,7 @@ def _facts(directory: Path) -> dict[str, Any]:
     return facts
 
 
-def _rest(config: Any) -> dict[str, Any]:
+def _rest(config: Any) -> ForeignJson:
     """Every other setting that can change what is computed, under its own name."""
     reported = {*_SHAPE, *_SETTINGS, *_NOT_COMPUTED, "rope_parameters", "rope_theta", "rope_scaling"}
     rest = {name: value for name, value in without_asides(config.to_dict()).items() if name not in reported}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,6 +18,7 @@ from strata.probes.cache import cache_directory
 from strata.probes.errors import StrataError
 from strata.probes.file_state import file_state, is_settled
 from strata.probes.files import write_whole
+from strata.probes.foreign import ForeignJson
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -111,7 +112,7 @@ def remembered_sha256(kind: str, files: Sequence[Path], compute: Callable[[], st
     return digest
 
 
-def hash_config(model: PreTrainedModel, adapters: Iterable[Mapping[str, Any]] = ()) -> str:
+def hash_config(model: PreTrainedModel, adapters: Iterable[ForeignJson] = ()) -> str:
     """`hash_settings` of a model's configuration and of where it ends a text; adapters' settings are chained in.
 
     Of the configuration what it says beyond its class's defaults counts.
@@ -121,7 +122,7 @@ def hash_config(model: PreTrainedModel, adapters: Iterable[Mapping[str, Any]] = 
     return "+".join([hash_settings(own), *map(hash_settings, adapters)])
 
 
-def hash_settings(settings: Mapping[str, Any]) -> str:
+def hash_settings(settings: ForeignJson) -> str:
     """sha256 over settings as JSON.
 
     Paths, library versions and storage precision are excluded: they don't change what is computed (precision is
@@ -155,17 +156,17 @@ def hash_tokenizer(tokenizer: PreTrainedTokenizerBase) -> str:
     return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()
 
 
-def _pipeline(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any] | None:
+def _pipeline(tokenizer: PreTrainedTokenizerBase) -> ForeignJson | None:
     """Normaliser, pre-tokenizer, merges and post-processor of a fast tokenizer; None for one in Python."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         return None
-    pipeline: dict[str, Any] = json.loads(backend.to_str())
+    pipeline: ForeignJson = json.loads(backend.to_str())
     # Libraries switch these on and off in passing, and no text of ours is cut or padded by the tokenizer.
     return {name: value for name, value in pipeline.items() if name not in ("truncation", "padding")}
 
 
-def without_asides(settings: Mapping[str, Any]) -> dict[str, Any]:
+def without_asides(settings: ForeignJson) -> ForeignJson:
     """Settings less those that `hash_settings` leaves out, at every depth."""
     return {
         name: without_asides(value) if isinstance(value, Mapping) else value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from strata.probes.checkpoints.open_spec import open_checkpoint as open_spec
 from strata.probes.checkpoints.torch_settings import in_own_precision
 from strata.probes.checkpoints.unwrap_bridge import hooked_in, is_bridge, is_inside_bridge, text_start_of, unwrapped
 from strata.probes.errors import StrataError
+from strata.probes.foreign import DeviceMap
 from strata.probes.progress import Progress, silent
 
 Model = str | Checkpoint | tuple[Any, Any] | Any
@@ -46,7 +47,7 @@ def open_checkpoint(
     *,
     dtype: str = "auto",
     device: str = "auto",
-    device_map: str | Mapping[str, Any] | None = None,
+    device_map: str | DeviceMap | None = None,
     attention: str | None = None,
     trust_remote_code: bool = False,
     progress: Progress = silent,

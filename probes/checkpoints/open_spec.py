@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +30,7 @@ from strata.probes.checkpoints.trusted_tokenizer import OpenedTokenizer, open_to
 from strata.probes.checkpoints.unfitting_weights import names_are_kept, refuse_misfit
 from strata.probes.checkpoints.weight_files import WeightFiles, stored_shapes, weight_files
 from strata.probes.errors import DoesNotFitError, StrataError, is_out_of_memory
+from strata.probes.foreign import DeviceMap, ForeignKwargs
 from strata.probes.progress import Progress, silent
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -45,7 +45,7 @@ def open_checkpoint(
     *,
     dtype: str = "auto",
     device: str = "auto",
-    device_map: str | Mapping[str, Any] | None = None,
+    device_map: str | DeviceMap | None = None,
     attention: str | None = None,
     trust_remote_code: bool = False,
     progress: Progress = silent,
@@ -93,7 +93,7 @@ def open_on_meta(spec: str, *, dtype: str = "auto", trust_remote_code: bool = Fa
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     parsed = parse_spec(spec)
-    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": trust_remote_code}
+    options: ForeignKwargs = {"local_files_only": True, "trust_remote_code": trust_remote_code}
     with ExitStack() as beside:
         revision: str | None = None
         if parsed.source == "gguf":
@@ -231,7 +231,7 @@ def _open_directory(
     spec: str,
     dtype: str,
     device: torch.device,
-    device_map: str | Mapping[str, Any] | None,
+    device_map: str | DeviceMap | None,
     attention: str | None,
     trust_remote_code: bool,
 ) -> _Opened:
@@ -244,7 +244,7 @@ def _open_directory(
         directory, local_files_only=True, trust_remote_code=trust_remote_code
     ))  # fmt: skip
     _refuse_misfit(directory, weights, config, trust_remote_code)
-    options: dict[str, Any] = {"attn_implementation": attention} if attention else {}
+    options: ForeignKwargs = {"attn_implementation": attention} if attention else {}
     stored = getattr(config, "dtype", None) or torch.float32
     try:
         model, loaded = quietly(lambda: AutoModelForCausalLM.from_pretrained(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from strata.probes.errors import StrataError
+from strata.probes.foreign import ForeignJson
 
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _SHARD = re.compile(r"model-\d+-of-(\d+)\.safetensors")
@@ -37,7 +38,7 @@ _STORED = (
 _NARROW = re.compile(r"^(F8_.*|F4.*|F6_.*)$")
 
 
-def read_config(directory: Path) -> dict[str, Any]:
+def read_config(directory: Path) -> ForeignJson:
     """config.json of a Hugging Face directory. Raises StrataError when there is none, or none that can be read."""
     file = directory / "config.json"
     if not file.exists():
@@ -95,7 +96,7 @@ def adapter_alone(directory: Path) -> StrataError:
     )
 
 
-def refuse_quantised(directory: Path, config: Mapping[str, Any]) -> None:
+def refuse_quantised(directory: Path, config: ForeignJson) -> None:
     """Raises StrataError when the settings say that the weights are quantised, of whatever kind."""
     parts = [
         config,
@@ -135,7 +136,7 @@ def _is_narrow(name: str, kind: str) -> bool:
     )
 
 
-def _method(settings: Mapping[str, Any]) -> tuple[str, str]:
+def _method(settings: ForeignJson) -> tuple[str, str]:
     """(kind, precision as text) of a quantisation's settings."""
     bits = settings.get("bits") or (4 if settings.get("load_in_4bit") else 8 if settings.get("load_in_8bit") else None)
     method = settings.get("quant_method") or settings.get("quant_algo")
@@ -149,7 +150,7 @@ def _quantised(directory: Path, method: str, precision: str, why: str) -> Strata
 
 
 def refuse_own_code(
-    directory: Path, config: Mapping[str, Any], remedy: str = "Read that code, then give --trust-remote-code"
+    directory: Path, config: ForeignJson, remedy: str = "Read that code, then give --trust-remote-code"
 ) -> None:
     """Raises StrataError when only code that comes with the checkpoint can open it; to be asked where none may run."""
     from transformers import CONFIG_MAPPING

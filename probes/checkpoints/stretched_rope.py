@@ -18,6 +18,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
+from strata.probes.foreign import ForeignJson, ForeignKwargs
+
 _BY_LENGTH = ("dynamic", "longrope")
 
 
@@ -67,7 +69,7 @@ class RowByRow(nn.Module):
             return int(module.original_max_seq_len)
         return int(self.settings(layer_type)["original_max_position_embeddings"])
 
-    def settings(self, layer_type: str | None) -> Mapping[str, Any]:
+    def settings(self, layer_type: str | None) -> ForeignJson:
         """Of the configuration, for one kind of block."""
         module: Any = self
         settings = module.config.rope_parameters
@@ -100,7 +102,7 @@ class RowByRow(nn.Module):
             return 0
         return length if "dynamic" in _kinds(self)[layer_type] else 1
 
-    def _alone(self, x: Tensor, position_ids: Int[Tensor, "row token"], options: dict[str, Any]) -> Any:
+    def _alone(self, x: Tensor, position_ids: Int[Tensor, "row token"], options: ForeignKwargs) -> Any:
         self._forget(options.get("layer_type"))
         return super().forward(x, position_ids, **options)
 

@@ -19,6 +19,7 @@ from strata.probes.checkpoints.refusals import (
     refuse_quantised_tensors,
 )
 from strata.probes.errors import StrataError
+from strata.probes.foreign import ForeignJson
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -77,7 +78,7 @@ def weight_files(directory: Path) -> WeightFiles:
     return WeightFiles(tuple(files), chosen, _ignored(directory, files, chosen))
 
 
-def _chosen(directory: Path, config: dict[str, Any]) -> str:
+def _chosen(directory: Path, config: ForeignJson) -> str:
     named = config.get(_NAMED_IN_CONFIG)
     if named is not None:
         return _named(directory, named)

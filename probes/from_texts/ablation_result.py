@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -73,7 +74,7 @@ class AblationResult:
             layers, there = starts_of(line.window, self.layers, self.n_layers), ~nats.isnan()
             if by_text:
                 item, column = there.nonzero(as_tuple=True)
-                cells: dict[str, Any] = {
+                cells: dict[str, Sequence[object] | np.ndarray] = {
                     "layer": [layers[at] for at in column.tolist()],
                     "text": [self.texts[at] for at in item.tolist()],
                     "answer": [self.answers[at] for at in item.tolist()],

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -80,7 +81,7 @@ class LensResult:
             self.present[:, None, :].expand(self.entropy.shape).nonzero(as_tuple=True)
         )  # fmt: skip
         items, columns = item.tolist(), column.tolist()
-        cells: dict[str, Any] = {
+        cells: dict[str, Sequence[object] | np.ndarray] = {
             "lens": self.lens,
             "text": [self.texts[at] for at in items],
             "position": [self.positions[at] for at in columns],

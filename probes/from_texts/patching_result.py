@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -84,7 +85,7 @@ class PatchingResult:
                 item, column = there.nonzero(as_tuple=True)
                 moved, clean, corrupted = shift[item, column], self.clean[item], self.corrupted[item]
                 patched = clean - moved if line.measure == "noise" else corrupted + moved
-                cells: dict[str, Any] = {
+                cells: dict[str, Sequence[object] | np.ndarray] = {
                     "layer": [layers[at] for at in column.tolist()],
                     "pair": [self.pairs[at] for at in item.tolist()],
                     "answer": [self.answers[at] for at in item.tolist()],

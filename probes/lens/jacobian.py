@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
+from strata.probes.foreign import ForeignKwargs
 from strata.probes.lens.lenses import JacobianLens
 from strata.probes.progress import Progress, silent
 
@@ -89,7 +90,7 @@ def _graph(
     streams: list[Tensor] = []
     last: list[Tensor] = []
 
-    def enter(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def enter(module: nn.Module, args: tuple[Any, ...], kwargs: ForeignKwargs) -> Any:
         h = args[0] if args else kwargs["hidden_states"]
         if not streams:  # parameters carry no gradients: the graph begins here
             h = h.detach().requires_grad_()

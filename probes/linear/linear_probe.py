@@ -42,7 +42,7 @@ class _Fitted:
     weights: Weights
     penalty: Float[np.ndarray, " stream"]
     excluded: Mapping[str, int]
-    model: Mapping[str, Any]
+    model: Mapping[str, object]
 
 
 class LinearProbe:
@@ -184,7 +184,7 @@ class LinearProbe:
         return self._known.excluded
 
     @property
-    def model_(self) -> Mapping[str, Any]:
+    def model_(self) -> Mapping[str, object]:
         """Whose activations it was fitted on, by the name of the hash; empty for plain tensors."""
         return self._known.model
 

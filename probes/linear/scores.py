@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -29,6 +29,25 @@ class TemplateScores:
     """Accuracy on a random label for each cluster, same folds: what a probe can memorise."""
     selectivity: tuple[Estimate, ...]
     """accuracy − control, paired by item."""
+
+
+class ScoreRow(TypedDict):
+    """One stream of `ProbeScores`; what wasn't measured is None."""
+
+    stream: int
+    accuracy: float
+    low: float | None
+    high: float | None
+    log_loss: float
+    """Mean over the items, in nats."""
+    majority: float
+    embedding: float | None
+    shuffled: float | None
+    """Mean over the shuffles."""
+    random_init: float | None
+    template_accuracy: float | None
+    control_accuracy: float | None
+    selectivity: float | None
 
 
 @dataclass(frozen=True, repr=False)
@@ -141,7 +160,7 @@ class ProbeScores:
         np.add.at(counts, (self.truth, self.predicted[:, self.streams.index(stream)]), 1)
         return counts
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[ScoreRow]:
         """One row a stream: accuracy with interval, and every control beside it."""
         shuffled = self.shuffled.mean(0) if len(self.shuffled) else None
         return [

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from strata.probes.backends.torch_hooks import hook_output
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
+from strata.probes.foreign import ForeignKwargs
 from strata.probes.prompts.row_layout import Layout
 from strata.probes.rerun.recording import BlockCall
 
@@ -32,7 +33,7 @@ def run_body(checkpoint: Checkpoint, layout: Layout) -> BodyRun:
     streams: list[Tensor] = []
     calls: list[BlockCall] = []
 
-    def enter(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def enter(_module: nn.Module, args: tuple[Any, ...], kwargs: ForeignKwargs) -> None:
         h = args[0] if args else kwargs["hidden_states"]
         streams.append(h.clone())
         calls.append(BlockCall(args[1:], {name: value for name, value in kwargs.items() if name != "hidden_states"}))

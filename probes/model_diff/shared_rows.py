@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.foreign import ForeignJson
 from strata.probes.model_diff.body_run import BodyRun, run_body
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.prompts.row_layout import Layout, apart, together
@@ -55,7 +56,7 @@ def shortest_window(checkpoint: Checkpoint) -> float:
     Every key that speaks of windows or chunks counts, because architectures name theirs in many ways; a key that means
     something else can only make the answer shorter than it is.
     """
-    settings: Mapping[str, Any] = checkpoint.model.config.get_text_config().to_dict()
+    settings: ForeignJson = checkpoint.model.config.get_text_config().to_dict()
     skipped = {"sliding_window"} if settings.get("use_sliding_window", True) is False else set()
     windows = (
         size

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 from torch import nn
 
@@ -14,6 +13,7 @@ from strata.probes.checkpoints.anatomy import anatomy_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import Identity
 from strata.probes.errors import StrataError
+from strata.probes.foreign import ForeignJson
 from strata.probes.model_diff.layer_swaps import LayerSwap
 from strata.probes.model_diff.model_pairs import check_same_shape
 
@@ -67,8 +67,8 @@ def _check_same_places(base: Checkpoint, donor: Checkpoint) -> None:
         )
 
 
-def _placing(checkpoint: Checkpoint) -> dict[str, Any]:
-    settings: dict[str, Any] = checkpoint.model.config.get_text_config().to_dict()
+def _placing(checkpoint: Checkpoint) -> ForeignJson:
+    settings: ForeignJson = checkpoint.model.config.get_text_config().to_dict()
     placing = {
         name: value
         for name, value in settings.items()
@@ -82,7 +82,7 @@ def _placing(checkpoint: Checkpoint) -> dict[str, Any]:
     return placing
 
 
-def _rope_kinds(settings: dict[str, Any]) -> Iterator[str]:
+def _rope_kinds(settings: ForeignJson) -> Iterator[str]:
     """By any name and at any depth: some models have one rotary embedding for each kind of block."""
     for name, value in settings.items():
         if isinstance(value, dict):

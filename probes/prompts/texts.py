@@ -30,7 +30,7 @@ class TextItem(Protocol):
         ...
 
 
-Texts = str | Iterable[str | TextItem | Mapping[str, Any]]
+Texts = str | Iterable[str | TextItem | Mapping[str, object]]
 """One text, or several; an item may be an object or a mapping with `prompt`, and `spans` and `id` where it has them."""
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from strata.probes.backends.torch_hooks import hook_output
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.foreign import ForeignKwargs
 from strata.probes.prompts.batching import Batch, pad
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.rerun.packed_linear import packed_linears
@@ -24,7 +25,7 @@ class BlockCall:
     """What a body hands to one block beside the stream."""
 
     args: tuple[Any, ...]
-    kwargs: dict[str, Any]
+    kwargs: ForeignKwargs
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def record(checkpoint: Checkpoint, prompts: Sequence[Prompt], *, keep: int | Non
     recorder = Recorder()
     scale = checkpoint.anatomy.contribution_scale
 
-    def enter(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def enter(_module: nn.Module, args: tuple[Any, ...], kwargs: ForeignKwargs) -> None:
         h = args[0] if args else kwargs["hidden_states"]
         streams.append(h[:, first:].clone())
         calls.append(BlockCall(args[1:], {name: value for name, value in kwargs.items() if name != "hidden_states"}))

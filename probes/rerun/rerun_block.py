@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from strata.probes.checkpoints.quiet_libraries import first_line
+from strata.probes.foreign import ForeignKwargs
 from strata.probes.rerun.recording import Recording
 from strata.probes.rerun.shared_prefix import AttentionFunction, NoRestartError, SharedPrefix, Watch, attention_by
 
@@ -103,7 +104,7 @@ class _Columns:
     def args(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(self._cut("an unnamed argument", value) for value in args)
 
-    def kwargs(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+    def kwargs(self, kwargs: ForeignKwargs) -> ForeignKwargs:
         # Masks are applied by the shared prefix, and a cache would hold tokens that are not there.
         gone = {"attention_mask": None, "past_key_values": None, "layer_past": None, "use_cache": False}
         return {name: gone[name] if name in gone else self._cut(name, value) for name, value in kwargs.items()}

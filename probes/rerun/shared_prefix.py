@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from strata.probes.errors import StrataError
+from strata.probes.foreign import ForeignKwargs
 
 AttentionFunction = Callable[..., tuple[Tensor, None]]
 Watch = Callable[[Float[Tensor, "item group variant repeat query token"]], None]
@@ -39,7 +40,7 @@ def attention_by(function: AttentionFunction, implementation: str) -> Iterator[N
     """Every attention of the model is computed by `function` while this is open; the model itself isn't changed."""
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-    mapping: dict[str, Any] = ALL_ATTENTION_FUNCTIONS._local_mapping
+    mapping: dict[str, AttentionFunction] = ALL_ATTENTION_FUNCTIONS._local_mapping
     before = mapping.get(implementation)
     ALL_ATTENTION_FUNCTIONS[implementation] = function
     try:
@@ -153,7 +154,7 @@ class SharedPrefix:
         return rearrange(mixed, "b g e (r q) d -> (e b) q (g r) d", q=n_queries).contiguous(), None
 
 
-def _check(options: dict[str, Any]) -> None:
+def _check(options: ForeignKwargs) -> None:
     unknown = sorted(name for name, value in options.items() if value is not None and name not in _KNOWN_OPTIONS)
     if unknown:
         raise NoRestartError(f"its attention takes {', '.join(unknown)}")

@@ -14,6 +14,7 @@ from strata.probes.checkpoints.anatomy import name_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.quiet_libraries import first_line
 from strata.probes.errors import NotSupportedError, is_out_of_memory
+from strata.probes.foreign import ForeignKwargs
 
 _ROWS, _TOKENS = 2, 3
 
@@ -77,7 +78,7 @@ class _Seen:
     def entering(self, hooks: ExitStack, module: nn.Module, place: str) -> None:
         note = self._note(place)
 
-        def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: ForeignKwargs) -> None:
             note(args[0] if args else kwargs.get("hidden_states"))
 
         hooks.callback(module.register_forward_pre_hook(hook, with_kwargs=True).remove)

@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from strata.probes.foreign import ForeignKwargs
+
 
 @dataclass(frozen=True)
 class Paths:
@@ -113,7 +115,7 @@ class PlainModel:
 
 
 def _taking(into: list[Tensor]) -> Any:
-    def hook(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def hook(_module: Any, args: tuple[Any, ...], kwargs: ForeignKwargs) -> None:
         into.append((args[0] if args else kwargs["hidden_states"]).clone())
 
     return hook

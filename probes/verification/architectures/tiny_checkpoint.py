@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from strata.probes.checkpoints.quiet_libraries import quietly
+from strata.probes.foreign import ForeignJson
 from strata.probes.verification.architectures.tiny_config import OVERRIDES, VOCAB_SIZE, tiny_settings
 
 _MOST_PARAMETERS = 4_000_000
@@ -20,7 +20,7 @@ class NotBuiltError(Exception):
     """transformers can't make a tiny model of this type from its configuration; says why."""
 
 
-def save_tiny(model_type: str, directory: Path, seed: int, changes: Mapping[str, Any] | None = None) -> None:
+def save_tiny(model_type: str, directory: Path, seed: int, changes: ForeignJson | None = None) -> None:
     """Writes a random model of `model_type` with a word-level tokenizer. `changes`: fields of its configuration.
 
     Weights are large and every norm and bias is drawn as well, so that a wrong block or a forgotten norm is no rounding
@@ -39,7 +39,7 @@ def in_one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200]
 
 
-def _save(model_type: str, directory: Path, seed: int, changes: Mapping[str, Any]) -> None:
+def _save(model_type: str, directory: Path, seed: int, changes: ForeignJson) -> None:
     from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
     kind = CONFIG_MAPPING[model_type]

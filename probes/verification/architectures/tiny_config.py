@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from strata.probes.foreign import ForeignJson, ForeignKwargs
+
 N_LAYERS = 4
 _N_HEADS = 4
 VOCAB_SIZE = 80
@@ -18,7 +20,7 @@ TRAINED_LENGTH = 24
 """At which rope types that stretch with the prompt begin to do so: some of the prompts are shorter, some longer."""
 MAX_LENGTH = 128
 
-_EXACT: Mapping[str, Any] = {
+_EXACT: ForeignJson = {
     "vocab_size": VOCAB_SIZE, "initializer_range": 0.2, "init_std": 0.2, "embedding_initializer_range": 0.2,
     "sliding_window": WINDOW, "sliding_window_size": WINDOW, "window_size": WINDOW, "attention_window_size": WINDOW,
     "local_attention": WINDOW, "attention_chunk_size": WINDOW, "keep_window_size": 64, "floor_scale": WINDOW,
@@ -74,9 +76,9 @@ _LENGTHS = frozenset(
 )
 
 
-def tiny_settings(config: Any) -> dict[str, Any]:
+def tiny_settings(config: Any) -> ForeignJson:
     """Keyword arguments that make a small model of the class of `config`, a default configuration."""
-    settings: dict[str, Any] = {}
+    settings: ForeignKwargs = {}
     own = {name: value for name, value in vars(config).items() if not name.startswith("_")}
     depth = next((own[name] for name in sorted(_DEPTHS) if isinstance(own.get(name), int)), None)
     depth = depth or getattr(config, "num_hidden_layers", None)
@@ -131,8 +133,8 @@ def _hashable(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _short_rope(value: Mapping[str, Any]) -> dict[str, Any]:
-    small: dict[str, Any] = {}
+def _short_rope(value: ForeignJson) -> ForeignJson:
+    small: ForeignKwargs = {}
     for name, setting in value.items():
         if isinstance(setting, Mapping):
             small[name] = _short_rope(setting)
@@ -143,12 +145,12 @@ def _short_rope(value: Mapping[str, Any]) -> dict[str, Any]:
     return small
 
 
-_ROPE: Mapping[str, Any] = {"rope_type": "default", "rope_theta": 10000.0}
-_LONG_ROPE: Mapping[str, Any] = {
+_ROPE: ForeignJson = {"rope_type": "default", "rope_theta": 10000.0}
+_LONG_ROPE: ForeignJson = {
     "rope_type": "longrope", "rope_theta": 10000.0, "original_max_position_embeddings": TRAINED_LENGTH,
     "short_factor": [1.0, 1.1, 1.3, 1.6], "long_factor": [1.0, 3.0, 8.0, 20.0],
 }  # fmt: skip
-OVERRIDES: Mapping[str, Mapping[str, Any]] = {
+OVERRIDES: Mapping[str, ForeignJson] = {
     "blt": {"encoder_hash_byte_group_vocab": 50},
     "cohere_compass_text": {"rope_parameters": {"full_attention": _ROPE, "sliding_attention": _ROPE}},
     "deepseek_v2": {"num_experts_per_tok": 2},
@@ -168,7 +170,7 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "zaya": {"num_experts_per_tok": 1},
 }
 """What the general rules can't know, by model type."""
-VARIANTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+VARIANTS: Mapping[str, tuple[str, ForeignJson]] = {
     "llama (dynamic rope)": ("llama", {"max_position_embeddings": TRAINED_LENGTH, "rope_parameters": {**_ROPE, "rope_type": "dynamic", "factor": 4.0}}),
     "phi3 (long rope)": ("phi3", {"rope_parameters": _LONG_ROPE}),
     "phimoe (long rope)": ("phimoe", {"rope_parameters": {**_LONG_ROPE, "short_mscale": 1.1, "long_mscale": 1.3}}),
