@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 ForeignJson = Mapping[str, Any]
-"""Settings in another program's format: config.json, adapter_config.json, tokenizer.json, transformers' configurations.
+"""An object in another program's format: config.json, adapter_config.json, tokenizer.json, transformers' configurations, a person's item.
 
-Their names and types change with the program's version and with the architecture, so they are read key by key.
+Its names and types change with the program's version and with the architecture, so it is read key by key.
 """
 ForeignKwargs = dict[str, Any]
 """Keyword arguments between another library's functions and modules, handed on as they came."""

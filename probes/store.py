@@ -22,6 +22,10 @@ from strata.probes.files import whole_file, write_whole
 _SCHEMA = "strata.activations/2"
 
 
+Signature = Mapping[str, str | int | float | bool | Sequence[str | int] | None]
+"""What decides the numbers of a store, by name."""
+
+
 @dataclass(frozen=True)
 class _Place:
     shard: Path
@@ -37,7 +41,7 @@ class ActivationStore:
     one is refused with StrataError.
     """
 
-    def __init__(self, directory: Path, signature: Mapping[str, object]) -> None:
+    def __init__(self, directory: Path, signature: Signature) -> None:
         self.directory = directory
         self._signature = json.dumps(dict(signature), sort_keys=True)
         self._places: dict[str, _Place] = {}

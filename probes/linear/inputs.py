@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import torch
 from jaxtyping import Float
+from pydantic import JsonValue
 from torch import Tensor
 
 from strata.probes.errors import StrataError
@@ -39,7 +40,7 @@ class Streams:
     """Whether they came with an axis of streams."""
     numbers: tuple[int, ...]
     """Which stream of the model each is; 0, 1, … for plain tensors."""
-    model: Mapping[str, object]
+    model: Mapping[str, JsonValue]
     """Whose activations they are, as far as their giver says: hashes by name."""
     token_ids: Sequence[Sequence[int]] | None
     """What was run for every item, where their giver says it."""
@@ -52,7 +53,7 @@ def streams_of(x: Activations, device: torch.device | str | None = None) -> Stre
 
     Raises StrataError for other shapes, for no items, and for activations that are not finite.
     """
-    model: Mapping[str, object] = {}
+    model: Mapping[str, JsonValue] = {}
     numbers: tuple[int, ...] | None = None
     if isinstance(x, HasStreams):
         known: Any = getattr(x, "model", None)

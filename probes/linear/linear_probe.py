@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from jaxtyping import Float
+from pydantic import JsonValue
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -42,7 +43,7 @@ class _Fitted:
     weights: Weights
     penalty: Float[np.ndarray, " stream"]
     excluded: Mapping[str, int]
-    model: Mapping[str, object]
+    model: Mapping[str, JsonValue]
 
 
 class LinearProbe:
@@ -184,7 +185,7 @@ class LinearProbe:
         return self._known.excluded
 
     @property
-    def model_(self) -> Mapping[str, object]:
+    def model_(self) -> Mapping[str, JsonValue]:
         """Whose activations it was fitted on, by the name of the hash; empty for plain tensors."""
         return self._known.model
 

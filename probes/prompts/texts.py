@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from strata.probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
 from strata.probes.errors import StrataError
+from strata.probes.foreign import ForeignJson
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.whole_numbers import as_whole_number
 
@@ -30,7 +31,7 @@ class TextItem(Protocol):
         ...
 
 
-Texts = str | Iterable[str | TextItem | Mapping[str, object]]
+Texts = str | Iterable[str | TextItem | ForeignJson]
 """One text, or several; an item may be an object or a mapping with `prompt`, and `spans` and `id` where it has them."""
 
 

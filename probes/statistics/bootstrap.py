@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,7 +103,7 @@ def cluster_bootstrap_ratio(
 
 def cluster_codes(clusters: Sequence[object]) -> Int[np.ndarray, " item"]:
     """Codes 0..G-1 in order of first appearance, the same in every process. Raises StrataError for names that can't be compared."""
-    seen: dict[object, int] = {}
+    seen: dict[Hashable, int] = {}
     return np.array([seen.setdefault(name, len(seen)) for name in plain_values(clusters, "cluster")], dtype=np.int64)
 
 
