@@ -78,6 +78,11 @@ class CellBatch:
         """The same of the corrupted prompts, whose own answer is the foil."""
         return self._intact("foil", self._scored)
 
+    @property
+    def recorded_bytes(self) -> int:
+        """Of what the intact runs keep, as far as they were run."""
+        return sum(run.n_bytes for run in self._recorded.values())
+
     def pieces(self, cell: Cell, side: Side) -> Float[Tensor, "pair layer d_model"]:
         """What each block adds to the stream at the cell's position, in float32 on the CPU."""
         if (cell, side) not in self._pieces:

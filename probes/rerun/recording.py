@@ -56,6 +56,13 @@ class Recording:
     def n_columns(self) -> int:
         return int(self.batch.ids.shape[1])
 
+    @property
+    def n_bytes(self) -> int:
+        """Of streams, contributions, keys and values."""
+        kept = [*self.streams, *self.attn_out, *self.mlp_out]
+        kept += [part for attention in self.attention for part in (attention.keys, attention.values)]
+        return sum(tensor.nbytes for tensor in kept)
+
     def columns(self, names: Sequence[str]) -> Int[Tensor, "item position"]:
         """Columns of the named positions in the padded rows. Raises KeyError for a name a prompt lacks."""
         places = [[prompt.positions[name] for name in names] for prompt in self.prompts]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 
 import numpy as np
 import torch
@@ -89,10 +88,10 @@ def _add_sets(measured: FamilyMeasurements, batches: Batches, n: int, cell: Cell
 
 
 def _shifts(batches: Batches, n: int, where: Where, sets: Sequence[HeadSet]) -> dict[str, np.ndarray]:
-    return {
-        "denoise": _gathered(batches, n, lambda batch: batch.head_denoise(where, sets)),
-        "noise": _gathered(batches, n, lambda batch: batch.head_noise(where, sets)),
-    }
+    both = _gathered(
+        batches, n, lambda batch: torch.stack([batch.head_denoise(where, sets), batch.head_noise(where, sets)], dim=1)
+    )
+    return {"denoise": both[:, 0], "noise": both[:, 1]}
 
 
 def _as_set(heads: Sequence[HeadAt]) -> HeadSet:
@@ -102,15 +101,15 @@ def _as_set(heads: Sequence[HeadAt]) -> HeadSet:
 
 def _cosines(batches: Batches, n: int, where: Where, blocks: Sequence[int]) -> Float[np.ndarray, "head pair pair"]:
     """Of what every head adds, clean − counterfactual, between all pairs."""
-    by_block = []
-    for block in blocks:
-        difference = _gathered(batches, n, partial(_head_difference, where, block))
-        unit = normalised(difference.transpose(1, 0, 2))
-        by_block.append(unit @ unit.transpose(0, 2, 1))
-    return np.concatenate(by_block)
+    differences = _gathered(
+        batches, n, lambda batch: torch.cat([_head_difference(where, block, batch) for block in blocks], dim=1)
+    )
+    unit = normalised(differences.transpose(1, 0, 2))
+    cosines: np.ndarray = unit @ unit.transpose(0, 2, 1)
+    return cosines
 
 
-def _head_difference(where: Where, block: int, batch: CellBatch) -> Tensor:
+def _head_difference(where: Where, block: int, batch: CellBatch) -> Float[Tensor, "pair head d_model"]:
     return batch.head_pieces(where, "clean", block) - batch.head_pieces(where, "foil", block)
 
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from strata.experiments.locate.causal.cell_evidence import LEAST_EFFECT, drawn_clusters, is_undecided, window_effects
@@ -41,8 +41,8 @@ _ROUNDS = 8
 """Steps of a search: bisections of a hundred blocks take seven."""
 QUICK_DRAWS = 200
 """Draws of clusters after each look but the last."""
-_HELD_TOKENS = {"cpu": 4_096, "cuda": 16_384}
-"""Of the recorded prompts of a family, clean and counterfactual."""
+_HELD_BYTES = {"cpu": 750_000_000, "cuda": 8_000_000_000}
+"""Of the recorded prompts of a family, clean and counterfactual: beyond that they are run again at every step of the search."""
 _ENOUGH_WITHOUT_A_ROLE, _ENOUGH_OF_A_WIDE_PLACE = LOOKS[:2]
 _SUPPORTED = 0.95
 """Share of draws that have to place a family in the same cell before no more pairs are added."""
@@ -99,6 +99,8 @@ class _Programme:
         self.dropped: dict[Cell, set[Window]] = {}
         self.pieces: dict[Cell, Tensor] = {}
         self.differences: dict[Cell, np.ndarray] = {}
+        self.donors: list[list[int]] = []
+        """Of each pair: items with third answers."""
 
     def run(self) -> FamilyMeasurements:
         available = min(len(self.family.pairs), self.effort.most_pairs)
@@ -199,36 +201,57 @@ class _Programme:
     def _install(self) -> None:
         """Denoising with third answers' pieces: the whole cell and its loci, mean over donors."""
         n = len(self.measured.keys)
-        donors = donors_of(self.family.pairs[:n], self.seed, _DONORS)
-        has = np.array([bool(of_pair) for of_pair in donors])
+        # A pair keeps its donors, so that what was measured at an earlier look stands.
+        self.donors += donors_of(self.family.pairs[:n], self.seed, _DONORS)[len(self.donors) :]
+        has = np.array([bool(of_pair) for of_pair in self.donors])
         if not has.any():
             return
+        wanted = {cell: windows for cell in self.measured.effects if (windows := self._tested_windows(cell))}
+        donated = {cell: self._donated_before(cell, windows, n) for cell, windows in wanted.items()}
+        done = {cell: np.isfinite(values) | ~has[:, None] for cell, values in donated.items()}
         # With fewer donors the same one is taken again.
         index = torch.tensor(
             [
                 [(of_pair or [row])[turn % max(1, len(of_pair))] for turn in range(_DONORS)]
-                for row, of_pair in enumerate(donors)
+                for row, of_pair in enumerate(self.donors)
             ]
         )
-        for cell, table in self.measured.effects.items():
-            if len(table.windows) == 1 and self.checkpoint.n_layers > 2:
-                continue
-            effects = self._window_effects(cell)
-            wanted = [effects.windows[effects.whole]]
-            if len(table.windows) > 1:
-                minimal = np.flatnonzero(minimal_windows(effects, effects.effects())[0])
-                wanted = list(dict.fromkeys([*wanted, *(effects.windows[k] for k in minimal)]))
-            donated = np.mean([self._donated(cell, wanted, index[:, turn]) for turn in range(_DONORS)], axis=0)
-            donated[~has] = np.nan
-            self.measured.installs[cell] = WindowShifts(wanted, {"donated": donated})
-
-    def _donated(
-        self, cell: Cell, windows: Sequence[Window], index: Int[Tensor, " pair"]
-    ) -> Float[np.ndarray, "pair window"]:
-        out = np.full((len(index), len(windows)), np.nan)
         for rows, batch in self.batches:
-            out[rows] = batch.donated(cell, windows, self.pieces[cell][index[rows]]).numpy()
+            for cell, values in donated.items():
+                columns = np.flatnonzero(~done[cell][rows].all(axis=0))
+                if len(columns):
+                    windows = [wanted[cell][column] for column in columns]
+                    turns = [
+                        batch.donated(cell, windows, self.pieces[cell][index[rows, turn]]).numpy()
+                        for turn in range(_DONORS)
+                    ]
+                    values[np.ix_(rows, columns)] = np.mean(turns, axis=0)
+        for cell, values in donated.items():
+            values[~has] = np.nan
+            self.measured.installs[cell] = WindowShifts(wanted[cell], {"donated": values})
+
+    def _donated_before(self, cell: Cell, windows: Sequence[Window], n: int) -> Float[np.ndarray, "pair window"]:
+        """What an earlier look measured of these windows; NaN elsewhere."""
+        out = np.full((n, len(windows)), np.nan)
+        known = self.measured.installs.get(cell)
+        if known is not None:
+            before = known.values["donated"]
+            for column, window in enumerate(windows):
+                if window in known.windows:
+                    out[: len(before), column] = before[:, known.windows.index(window)]
         return out
+
+    def _tested_windows(self, cell: Cell) -> list[Window]:
+        """The whole cell and its minimal windows; none where the whole is too small to have any."""
+        table = self.measured.effects[cell]
+        if len(table.windows) == 1 and self.checkpoint.n_layers > 2:
+            return []
+        effects = self._window_effects(cell)
+        whole = effects.windows[effects.whole]
+        if len(table.windows) == 1:
+            return [whole]
+        minimal = np.flatnonzero(minimal_windows(effects, effects.effects())[0])
+        return list(dict.fromkeys([whole, *(effects.windows[k] for k in minimal)]))
 
     def analysis(self, draws: int) -> FamilyAnalysis:
         return analyse(self.family, self.measured, draws=draws, seed=self.seed)
@@ -289,22 +312,23 @@ class _Programme:
         for rows, batch in self.batches:
             self.measured.margin[rows] = batch.margin(unrelated[rows]).numpy()
         self.measured.margin[~has] = np.nan
+        windows: dict[Cell, list[Window]] = {}
         for cell, of_cell in result.cells.items():
-            if not of_cell.counts:
-                continue
-            effects = self._window_effects(cell)
-            windows = [effects.windows[effects.whole]]
-            windows += [(locus.first, locus.last) for locus in result.loci if locus.cell == cell]
-            windows = list(dict.fromkeys(windows))
-            lost = np.full((n, len(windows)), np.nan)
-            for rows, batch in self.batches:
+            if of_cell.counts:
+                effects = self._window_effects(cell)
+                loci = [(locus.first, locus.last) for locus in result.loci if locus.cell == cell]
+                windows[cell] = list(dict.fromkeys([effects.windows[effects.whole], *loci]))
+        lost = {cell: np.full((n, len(of_cell)), np.nan) for cell, of_cell in windows.items()}
+        for rows, batch in self.batches:
+            for cell, of_cell in windows.items():
                 drawn = [
-                    batch.resampled(cell, windows, self.pieces[cell][index[rows, draw]], unrelated[rows]).numpy()
+                    batch.resampled(cell, of_cell, self.pieces[cell][index[rows, draw]], unrelated[rows]).numpy()
                     for draw in range(_DONORS)
                 ]
-                lost[rows] = np.mean(drawn, axis=0)
-            lost[~has] = np.nan
-            self.measured.necessity[cell] = WindowShifts(windows, {"lost": lost})
+                lost[cell][rows] = np.mean(drawn, axis=0)
+        for cell, of_cell in windows.items():
+            lost[cell][~has] = np.nan
+            self.measured.necessity[cell] = WindowShifts(of_cell, {"lost": lost[cell]})
 
 
 class _Batches:
@@ -314,7 +338,7 @@ class _Batches:
         self.checkpoint, self.family = checkpoint, family
         self.rows: list[list[int]] = []
         self._held: dict[tuple[int, ...], CellBatch] = {}
-        self._most = _HELD_TOKENS.get(checkpoint.device.type, _HELD_TOKENS["cuda"])
+        self._most = _HELD_BYTES.get(checkpoint.device.type, _HELD_BYTES["cuda"])
 
     def __iter__(self) -> Iterator[tuple[list[int], CellBatch]]:
         for rows in self.rows:
@@ -330,14 +354,12 @@ class _Batches:
     def _of(self, rows: list[int]) -> CellBatch:
         key = tuple(rows)
         if key not in self._held:
-            while self._held and self._tokens([*self._held, key]) > self._most:
-                self._held.pop(next(iter(self._held)))
+            while self._held and sum(batch.recorded_bytes for batch in self._held.values()) > self._most:
+                # The latest: the others are the first to be asked again.
+                self._held.popitem()
             members = [self.family.pairs[row] for row in rows]
             self._held[key] = CellBatch(Runs(self.checkpoint), members, self.family.span)
         return self._held[key]
-
-    def _tokens(self, keys: Sequence[tuple[int, ...]]) -> int:
-        return sum(2 * len(self.family.pairs[row].clean.ids) for key in keys for row in key)
 
 
 def _by_row(

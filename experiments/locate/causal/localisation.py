@@ -34,6 +34,10 @@ PLACE_DRAWS = 1_000
 Measure = Callable[[SelectedFamily, Effort], FamilyMeasurements]
 
 
+MOST_BESIDE_A_KIND = 24
+"""Pairs of a control or a composite family: no kind's place rests on how narrow theirs is."""
+
+
 @dataclass(frozen=True)
 class Localised:
     """Everything the interventions say, typed, and what it was computed from."""
@@ -88,7 +92,9 @@ def localise(
         if why is not None:
             families.append(unmeasured(family.pairs, why))
         else:
-            measured = measure(family, Effort(most_pairs, beside))
+            beside_a_kind = family.pairs.kind in ("control", "composite")
+            most = min(most_pairs, MOST_BESIDE_A_KIND) if beside_a_kind else most_pairs
+            measured = measure(family, Effort(most, beside))
             measurements[family.pairs.kind, family.pairs.name] = measured
             families.append(analyse(family.pairs, measured, draws=draws, seed=seed))
         progress("interventions", done, len(selected), "families")
