@@ -7,11 +7,11 @@ from typing import Any
 QUICK_FAMILIES = (
     *("language", "continent", "animal_class"),
     *("addition", "product", "binding"),
-    *("language_stated", "animal_class_stated", "addition_stated", "product_stated"),
+    *("language_stated", "product_stated"),
 )
 """Some of the default ones: as few as a kind can be located by, each with items enough for its pairs."""
 QUICK_LOCATE: dict[str, Any] = {
-    "families": QUICK_FAMILIES, "per_family": 48, "positions": ("last",), "random_init": False, "draws": 2_000, "lens_maps": 6, "causal_map": "quick", "pairs": 18,
+    "families": QUICK_FAMILIES, "per_family": 48, "positions": ("last",), "random_init": False, "draws": 2_000, "lens_maps": 6, "causal_map": "quick", "pairs": 12,
     "damage_texts": 2,
 }  # fmt: skip
 """Of `locate`."""

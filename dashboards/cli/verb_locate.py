@@ -51,7 +51,7 @@ MEASURING = (
     Option("draws", 10_000, "cluster-bootstrap draws behind every interval", "measuring", positive, metavar="N"),
     Option("causal_map", "default", "interventions: none; quick: places only; default: necessity, heads, knockout and ablations beside "
            "them; full: more of these", "interventions", choices=("none", "quick", "default", "full")),
-    Option("pairs", 48, "most minimal pairs of a family that are intervened on: 12 at first, more while its place is wide", "interventions",
+    Option("pairs", 24, "most minimal pairs of a family that are intervened on: 12 at first, more while its place is wide", "interventions",
            positive, metavar="N"),
     Option("damage_texts", 6, "neutral texts on which an ablation's general damage is measured", "interventions", positive,
            metavar="N"),

@@ -41,9 +41,10 @@ class LocateConfig:
     """Items whose whole lens map (every stream × token) is kept for the page."""
     causal_map: str = "default"
     """How much is intervened: `none`; `quick`: places only; `default`: necessity, heads, knockout and ablations beside them;
-    `full`: ablations of attention too, on more pairs."""
-    pairs: int = 48
-    """Most minimal pairs of a family that are intervened on: 12 at first, more while its place is wide."""
+    `full`: ablations of attention too."""
+    pairs: int = 24
+    """Most minimal pairs of a family that are intervened on: 12 at first, more while its place is wide; 18 at most of a control or a
+    composite family. The last look is at 48."""
     damage_texts: int = 6
     """Neutral texts on which an ablation's general damage is measured."""
     quick: bool = False

@@ -34,7 +34,7 @@ PLACE_DRAWS = 1_000
 Measure = Callable[[SelectedFamily, Effort], FamilyMeasurements]
 
 
-MOST_BESIDE_A_KIND = 24
+MOST_BESIDE_A_KIND = 18
 """Pairs of a control or a composite family: no kind's place rests on how narrow theirs is."""
 
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 from strata.experiments.statistics.loci import REACHES
 from strata.experiments.statistics.window_effects import Window
 
-FLAT = 0.08
+FLAT = 0.12
 """Rise of a cumulative curve, as a share of the whole effect, below which blocks between two measured ones are skipped."""
 RISES = 0.1
 """Share of the whole effect that a cumulative curve reaches before windows are searched."""
