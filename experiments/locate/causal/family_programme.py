@@ -225,7 +225,7 @@ class _Programme:
                         batch.donated(cell, windows, self.pieces[cell][index[rows, turn]]).numpy()
                         for turn in range(_DONORS)
                     ]
-                    values[np.ix_(rows, columns)] = np.mean(turns, axis=0)
+                    values[np.array(rows)[:, None], columns] = np.mean(turns, axis=0)
         for cell, values in donated.items():
             values[~has] = np.nan
             self.measured.installs[cell] = WindowShifts(wanted[cell], {"donated": values})
@@ -318,17 +318,17 @@ class _Programme:
                 effects = self._window_effects(cell)
                 loci = [(locus.first, locus.last) for locus in result.loci if locus.cell == cell]
                 windows[cell] = list(dict.fromkeys([effects.windows[effects.whole], *loci]))
-        lost = {cell: np.full((n, len(of_cell)), np.nan) for cell, of_cell in windows.items()}
+        lost = {cell: np.full((n, len(asked)), np.nan) for cell, asked in windows.items()}
         for rows, batch in self.batches:
-            for cell, of_cell in windows.items():
+            for cell, asked in windows.items():
                 drawn = [
-                    batch.resampled(cell, of_cell, self.pieces[cell][index[rows, draw]], unrelated[rows]).numpy()
+                    batch.resampled(cell, asked, self.pieces[cell][index[rows, draw]], unrelated[rows]).numpy()
                     for draw in range(_DONORS)
                 ]
                 lost[cell][rows] = np.mean(drawn, axis=0)
-        for cell, of_cell in windows.items():
+        for cell, asked in windows.items():
             lost[cell][~has] = np.nan
-            self.measured.necessity[cell] = WindowShifts(of_cell, {"lost": lost[cell]})
+            self.measured.necessity[cell] = WindowShifts(asked, {"lost": lost[cell]})
 
 
 class _Batches:
