@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 
-from strata.dashboards.page.assets import LENS_SCRIPTS, inline_json, script
-from strata.dashboards.page.markup import esc, token
-from strata.dashboards.page.render import LOGO, document
+from strata.dashboards.page.assets import LENS_SCRIPTS, script
+from strata.dashboards.page.document import bytes_element, document, view_element
+from strata.dashboards.page.templates import render
 from strata.dashboards.text import without_paths
 from strata.dashboards.view.lens import LensMap, pack_maps
 
@@ -17,33 +16,14 @@ def render_lens_page(lens_map: LensMap, *, model: str, facts: Sequence[tuple[str
     model = str(without_paths(model)).removeprefix("…/")
     (packed,), vocabulary = pack_maps([lens_map])
     view = {"lens_index": [packed.entry], "lens_vocabulary": vocabulary, "axes": _axes(packed.entry["n_streams"])}
-    blob = base64.b64encode(packed.blob).decode("ascii")
-    prompt = "".join(token(t) for t in lens_map.tokens)
-    rows = "".join(f"<dt>{esc(name)}</dt><dd>{esc(without_paths(value))}</dd>" for name, value in facts)
-    body = f"""
-<header class="top"><div class="brand">{LOGO}<span>Strata</span></div>
-  <div class="about"><b>{esc(model)}</b> <span class="muted">lens · {packed.entry["n_tokens"]} tokens · streams 0–{packed.entry["n_streams"] - 1}</span></div>
-  <div class="tools" data-js><label>Layers as <select id="axis"><option value="stream">stream</option>
-    <option value="depth">depth 0–1</option></select></label>
-    <button type="button" id="copylink">Copy link</button>
-    <button type="button" id="theme" aria-label="Switch between light and dark">◐</button></div></header>
-<main id="main"><h1>What would each layer say?</h1>
-<p class="prompt">{prompt}</p>
-<p class="caption">{esc(packed.entry["aria"])}</p>
-<section id="lens" class="view" aria-labelledby="lens-title">
-  <div class="view-head"><h2 id="lens-title">Lens map</h2><div class="controls" data-js>
-    <label>Colour <select id="metric"></select></label><span class="group">
-    <button type="button" id="zoomin" aria-label="Zoom in">+</button><button type="button" id="zoomout" aria-label="Zoom out">−</button>
-    <button type="button" id="zoomall">Whole prompt</button></span></div></div>
-  <p class="caption" id="lens-caption"></p>
-  <noscript><p class="state">The map needs JavaScript.</p></noscript>
-  <div class="panel" id="lens-panel"></div></section>
-<section><h2>Provenance</h2><dl>{rows}</dl></section></main>
-<p id="notice" role="status" aria-live="polite" hidden></p>"""
-    data = (
-        f'<script type="application/json" id="view">{inline_json(view)}</script>\n'
-        f'<script type="application/octet-stream" id="lens-blob-0">{blob}</script>'
+    body = render(
+        "lens_map.html",
+        model=model,
+        entry=packed.entry,
+        tokens=lens_map.tokens,
+        facts=[(name, without_paths(value)) for name, value in facts],
     )
+    data = f"{view_element(view)}\n{bytes_element('lens-blob-0', packed.blob)}"
     return document(f"{model} · lens · Strata", body, script(LENS_SCRIPTS), data)
 
 

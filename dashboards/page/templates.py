@@ -11,7 +11,14 @@ from strata.dashboards.page import drawing_scales
 from strata.dashboards.page.markup import esc, foreign, prose, token
 from strata.dashboards.sentences.places import ROLE_MEANS, ROLES
 from strata.dashboards.text import count, interval, number, stream_range, visible
-from strata.experiments.results.answer_measures import ANSWERED_RIGHT, BY_CHOICE, BY_LIKELIHOOD, DECIDING_RULE, GENERATED, USED
+from strata.experiments.results.answer_measures import (
+    ANSWERED_RIGHT,
+    BY_CHOICE,
+    BY_LIKELIHOOD,
+    DECIDING_RULE,
+    GENERATED,
+    USED,
+)
 
 
 @cache
@@ -27,7 +34,9 @@ def environment() -> Environment:
     )
     made.filters.update(foreign=foreign, prose=prose, token=token, visible=visible)
     made.globals.update(count=count, interval=interval, number=number, stream_range=stream_range, scales=drawing_scales)
-    made.globals.update(ROLES=ROLES, ROLE_MEANS=ROLE_MEANS, ANSWERED_RIGHT=ANSWERED_RIGHT, USED=USED, BY_CHOICE=BY_CHOICE)
+    made.globals.update(
+        ROLES=ROLES, ROLE_MEANS=ROLE_MEANS, ANSWERED_RIGHT=ANSWERED_RIGHT, USED=USED, BY_CHOICE=BY_CHOICE
+    )
     made.globals.update(BY_LIKELIHOOD=BY_LIKELIHOOD, DECIDING_RULE=DECIDING_RULE, GENERATED=GENERATED)
     return made
 

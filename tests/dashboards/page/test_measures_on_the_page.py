@@ -12,7 +12,7 @@ import pytest
 from synthetic_comparison import write_synthetic_comparison
 
 from strata.dashboards.page import write_comparison
-from strata.dashboards.page.comparison_sections import estimate_words
+from strata.dashboards.page.templates import macro
 from strata.dashboards.view.comparison import build_comparison
 from strata.experiments.compare.agreement_words import disagreement, shown_by
 from strata.experiments.compare.measure_agreement import agreement, claimed
@@ -75,13 +75,16 @@ def test_a_change_that_another_measure_denies_is_marked_and_told(tmp_path: Path)
     assert "log-probability of the answer −2.00 nats [−3.00, −1.00]" in text and "+25.0 ≠" in text
 
 
+def estimate(given: dict[str, Any], **agreed: bool) -> str:
+    return str(macro("estimate", "comparison/estimates.html", given, "change", **agreed))
+
+
 def test_a_number_is_bold_only_where_it_is_claimed() -> None:
-    claims, apart = {"claimed": True, "opposite": False}, {"claimed": False, "opposite": True}
-    assert "est sure" in estimate_words(LOSS, "change", agreed=claims) and "≠" not in estimate_words(LOSS, "change")
-    assert "est sure" not in estimate_words(LOSS, "change"), "an interval that leaves 0 out is no claim"
-    denied = estimate_words(LOSS, "change", agreed=apart)
+    assert "est sure" in estimate(LOSS, claimed=True) and "≠" not in estimate(LOSS)
+    assert "est sure" not in estimate(LOSS), "an interval that leaves 0 out is no claim"
+    denied = estimate(LOSS, opposite=True)
     assert "est sure" not in denied and "≠" in denied
-    unsure = estimate_words({**LOSS, "high": 0.1}, "change", agreed=apart)
+    unsure = estimate({**LOSS, "high": 0.1}, opposite=True)
     assert "est sure" not in unsure and "≠" not in unsure
 
 

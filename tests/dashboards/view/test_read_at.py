@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from strata.dashboards.page.render import render_report
+from strata.dashboards.page.report_page import render_report
 from strata.dashboards.view.build import build_report
 from strata.dashboards.view.read_at import read_at_words
 

@@ -6,9 +6,9 @@ import shlex
 from functools import partial
 from pathlib import Path
 
-from strata.dashboards.page.comparison import write_comparison
+from strata.dashboards.page.comparison_page import write_comparison
 from strata.dashboards.page.probe_page import write_probe_report
-from strata.dashboards.page.write import write_report
+from strata.dashboards.page.write_report import write_report
 from strata.experiments.run.files import read_manifest
 from strata.probes.errors import DoesNotFitError
 from strata.probes.progress import Progress, silent

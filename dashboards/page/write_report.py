@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from strata.dashboards.page.assets import inline_json
-from strata.dashboards.page.render import render_report
+from strata.dashboards.page.report_page import render_report
 from strata.dashboards.view.build import build_report
 from strata.dashboards.view.lens import lens_file
 from strata.probes.errors import StrataError
