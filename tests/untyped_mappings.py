@@ -42,8 +42,11 @@ FOREIGN_FORMATS = {
 
 def untyped_mappings(trees: dict[str, ast.Module]) -> dict[str, int]:
     """File: how often it names `dict[str, Any]`, one of its relatives, an alias of one, or a bare `dict` as a type."""
-    aliases = {name for tree in trees.values() for name in _aliases(tree)}
-    counts = {file: sum(1 for _ in _mentions(tree, aliases)) for file, tree in trees.items()}
+    aliases = {file: set(_aliases(tree)) for file, tree in trees.items()}
+    counts = {
+        file: sum(1 for _ in _mentions(tree, aliases[file] | set(_imported(tree, aliases))))
+        for file, tree in trees.items()
+    }
     return {file: n for file, n in counts.items() if n and not file.startswith(tuple(FOREIGN_FORMATS))}
 
 
@@ -52,13 +55,9 @@ def _mentions(tree: ast.Module, aliases: set[str]) -> Iterator[int]:
         if _is_untyped(node) or (isinstance(node, ast.Name) and node.id in aliases and isinstance(node.ctx, ast.Load)):
             yield node.lineno
         for annotation in _annotations(node):
-            parts = list(ast.walk(annotation))
+            parts = [part for part in ast.walk(annotation) if isinstance(part, ast.expr)]
             typed = {part.value for part in parts if isinstance(part, ast.Subscript)}
-            yield from (
-                part.lineno
-                for part in parts
-                if isinstance(part, ast.expr) and _name(part) in MAPPINGS and part not in typed
-            )
+            yield from (part.lineno for part in parts if _name(part) in MAPPINGS and part not in typed)
 
 
 def _annotations(node: ast.AST) -> Iterator[ast.expr]:
@@ -78,6 +77,13 @@ def _aliases(tree: ast.Module) -> Iterator[str]:
     for node in tree.body:
         if isinstance(node, ast.Assign) and any(map(_is_untyped, ast.walk(node.value))):
             yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+
+
+def _imported(tree: ast.Module, aliases: dict[str, set[str]]) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            there = aliases.get(f"{node.module.removeprefix('strata.').replace('.', '/')}.py", set())
+            yield from (alias.asname or alias.name for alias in node.names if alias.name in there)
 
 
 def _name(node: ast.AST) -> str:
