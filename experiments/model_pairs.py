@@ -6,32 +6,39 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from strata.probes.cache import cache_directory
-from strata.probes.checkpoints.known_pairs import PAIRS
+from strata.probes.checkpoints.known_pairs import PAIRS, KnownPair
 from strata.probes.checkpoints.short_names import KNOWN
 from strata.probes.file_state import file_state
 from strata.probes.progress import Progress, silent
 from strata.probes.weights.lineage import PairCheck, verify_pair
 from strata.probes.weights.tensor_source import TensorSource
-from strata.probes.weights.weight_change import Moments, TensorChange, compare_weights
+from strata.probes.weights.weight_change import TensorChange, compare_weights
 
 _EVERY_WEIGHTS = 1 << 28
 """Smaller comparisons take seconds and are not kept."""
+_CHANGE = TypeAdapter(TensorChange)
 
 
-def known_pairs() -> list[dict[str, Any]]:
-    """The registry as rows: short names, hub ids, kind, where the base is stated, how sure, what is mistaken for it."""
+@dataclass(frozen=True)
+class NamedPair(KnownPair):
+    """A pair of the registry and what its checkpoints can be called."""
+
+    name: str | None = None
+    """Short name of the checkpoint that was trained further; None: it has none."""
+    base_name: str | None = None
+
+
+def known_pairs() -> list[NamedPair]:
+    """The registry with short names."""
     short = {hub_id.lower(): name for name, hub_id in KNOWN.items()}
     return [
-        {
-            **asdict(pair),
-            "name": short.get(pair.distilled.lower()),
-            "base_name": short.get(pair.base.lower()),
-        }
+        NamedPair(**vars(pair), name=short.get(pair.distilled.lower()), base_name=short.get(pair.base.lower()))
         for pair in PAIRS
     ]
 
@@ -78,18 +85,12 @@ def _kept(file: Path) -> dict[str, TensorChange]:
     # A line that a kill cut short, or that was damaged since, is dropped, also from the file: its tensor is read again.
     whole = [text for checksum, _, text in lines if text and checksum == _checksum(text)]
     file.write_text("".join(f"{_checksum(text)} {text}\n" for text in whole), encoding="utf-8")
-    changes = (_from_json(json.loads(text)) for text in whole)
+    changes = map(_CHANGE.validate_json, whole)
     return {change.name: change for change in changes}
 
 
 def _checksum(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _from_json(row: dict[str, Any]) -> TensorChange:
-    shapes = {side: tuple(row[side]) if row[side] is not None else None for side in ("shape_a", "shape_b")}
-    moments = Moments(**row["moments"]) if row["moments"] is not None else None
-    return TensorChange(**{**row, **shapes, "moments": moments})
 
 
 def _key(a: TensorSource, b: TensorSource) -> str:

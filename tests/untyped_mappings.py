@@ -8,6 +8,7 @@ from collections.abc import Iterator
 MAPPINGS = {"dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "OrderedDict"}
 ANYTHING = {"Any", "object"}
 FOREIGN_FORMATS = {
+    "dashboards/figures/": "traces, shapes and annotations in plotly's figure format",
     "experiments/items/importing/": "rows of somebody else's table or dataset",
     "experiments/items/jsonl.py": "unknown keys of an item are kept",
     "experiments/items/reasoning_gym.py": "entries of the reasoning-gym package",
@@ -37,7 +38,7 @@ FOREIGN_FORMATS = {
     "probes/verification/architectures/tiny_config.py": "config.json of every architecture, written for a tiny model",
     "probes/verification/shape_check.py": "keyword arguments of another library's modules, handed on",
 }
-"""Readers of foreign formats: file, or folder with its slash, and what is read there."""
+"""Readers and writers of foreign formats: file, or folder with its slash, and what is read there."""
 
 
 def untyped_mappings(trees: dict[str, ast.Module]) -> dict[str, int]:

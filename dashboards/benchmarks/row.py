@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
+
+Extra = float | Sequence[float] | None
+"""A number beside a row, or several."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class BenchmarkRow:
     """Whether it is."""
     note: str = ""
     """Sizes, and anything a reader has to know to believe the number."""
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Extra] = field(default_factory=dict)
     """Agreement of results, memory, …"""
 
 
@@ -55,7 +57,7 @@ def compared(
     times: tuple[list[float], list[float]],
     target: float,
     note: str = "",
-    extra: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Extra] | None = None,
 ) -> BenchmarkRow:
     """The row of alternate timings."""
     ratio = statistics.median(ours / reference for ours, reference in zip(*times, strict=True))

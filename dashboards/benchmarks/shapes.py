@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -11,13 +9,14 @@ from strata.probes.checkpoints.identity import Identity
 from strata.probes.checkpoints.open_spec import checkpoint_from
 from strata.probes.errors import StrataError
 
-_QWEN: dict[str, Any] = {
+Setting = str | float | bool
+_QWEN: dict[str, Setting] = {
     "model_type": "qwen2",
     "rms_norm_eps": 1e-6,
     "rope_theta": 1e6,
     "max_position_embeddings": 32768,
 }
-SHAPES: dict[str, dict[str, Any]] = {
+SHAPES: dict[str, dict[str, Setting]] = {
     "Qwen2.5-1.5B": _QWEN
     | {"hidden_size": 1536, "num_hidden_layers": 28, "num_attention_heads": 12, "num_key_value_heads": 2}
     | {"intermediate_size": 8960, "vocab_size": 151936, "tie_word_embeddings": True},

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -58,14 +58,17 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     with only_results_on_stdout() as stdout, display.listening():
         where, rows = _machine(values["device"]), []
         for model, row in _rows(parts, values, display):
-            rows.append({"model": model, **asdict(row)})
+            rows.append((model, row))
             if not values["json"]:
                 display.note(f"{model}: {row.name}: ratio {row.ratio:.2f} (target ≤ {row.target:g})")
         if values["json"]:
-            stdout.write(json.dumps({"machine": where, "rows": rows}) + "\n")
+            stdout.write(
+                json.dumps({"machine": asdict(where), "rows": [{"model": model, **asdict(row)} for model, row in rows]})
+                + "\n"
+            )
         else:
             _print(where, rows, Console(file=stdout, highlight=False, width=None if stdout.isatty() else 160))
-    return 0 if all(row["met"] for row in rows) else 1
+    return 0 if all(row.met for _, row in rows) else 1
 
 
 def _rows(parts: tuple[str, ...], values: dict[str, Any], display: Display) -> Iterator[tuple[str, BenchmarkRow]]:
@@ -118,32 +121,36 @@ def _rows(parts: tuple[str, ...], values: dict[str, Any], display: Display) -> I
             yield "no model", row
 
 
-def _machine(device: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Machine:
+    """Where the times were taken."""
+
+    device: str
+    cores: int | None
+    threads: int
+    """Of torch."""
+    torch: str
+    """Its version."""
+
+
+def _machine(device: str) -> Machine:
     import os
     import platform
 
     import torch
 
     on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
-    return {
-        "device": torch.cuda.get_device_name() if on_gpu else platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-    }
+    name = torch.cuda.get_device_name() if on_gpu else platform.processor() or platform.machine()
+    return Machine(name, os.cpu_count(), torch.get_num_threads(), str(torch.__version__))
 
 
-def _print(where: dict[str, Any], rows: list[dict[str, Any]], console: Console) -> None:
-    console.print(
-        f"{where['device']}, {where['cores']} cores, {where['threads']} threads, torch {where['torch']}", markup=False
-    )
+def _print(where: Machine, rows: Sequence[tuple[str, BenchmarkRow]], console: Console) -> None:
+    console.print(f"{where.device}, {where.cores} cores, {where.threads} threads, torch {where.torch}", markup=False)
     table = Table()
     for column in ("model", "comparison", "ours", "reference", "ratio", "target", "", "note"):
         table.add_column(column, justify="right" if column in ("ours", "reference", "ratio", "target") else "left")
-    for row in rows:
-        times = [f"{row[key] * 1e3:,.0f} ms" if row[key] else "" for key in ("ours_seconds", "reference_seconds")]
-        table.add_row(
-            row["model"], row["name"], *times, f"{row['ratio']:.3g}", f"≤ {row['target']:g}", "met" if row["met"] else "MISSED",
-            row["note"],
-        )  # fmt: skip
+    for model, row in rows:
+        times = [f"{seconds * 1e3:,.0f} ms" if seconds else "" for seconds in (row.ours_seconds, row.reference_seconds)]
+        met = "met" if row.met else "MISSED"
+        table.add_row(model, row.name, *times, f"{row.ratio:.3g}", f"≤ {row.target:g}", met, row.note)
     console.print(table)

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -117,23 +117,20 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         if values["coverage"]:
             coverage = simulated_coverage(values["coverage"], seed=values["seed"], progress=display)
         if values["json"]:
-            record = as_json(result) | {
+            record = {
+                "schema": "strata.calibration/1",
+                **asdict(result),
+                "power": {str(pairs): asdict(tally) for pairs, tally in result.power.items()},
                 "real": [asdict(family) for family in real],
                 "coverage": {noise: asdict(of_noise) for noise, of_noise in coverage.items()},
             }
-            stdout.write(json.dumps({"schema": "strata.calibration/1", **record}, ensure_ascii=False) + "\n")
+            stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
         else:
             console = Console(file=stdout, highlight=False, markup=False)
             print_calibration(result, console)
             print_real(real, console)
             print_coverage(coverage, console)
     return 0
-
-
-def as_json(result: Calibration) -> dict[str, Any]:
-    record = asdict(result)
-    record["power"] = {str(pairs): tally for pairs, tally in record["power"].items()}
-    return record
 
 
 def print_calibration(result: Calibration, console: Console) -> None:

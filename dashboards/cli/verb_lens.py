@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         if out is not None:
             _write_page(out, arguments.checkpoint, arguments.prompt, checkpoint, lens_map, answer, lens.name)
         if values["json"]:
-            stdout.write(json.dumps(_as_json(checkpoint, lens_map, lens.name), ensure_ascii=False) + "\n")
+            stdout.write(_json_text(checkpoint, lens_map, lens.name) + "\n")
         else:
             console = Console(file=stdout, highlight=False)
             _print(console, checkpoint, lens_map, values["tokens"], values["streams"])
@@ -162,8 +162,11 @@ def _shown(token: str) -> str:
     return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text) or "∅"
 
 
-def _as_json(checkpoint: Checkpoint, lens_map: PromptMap, lens: str) -> dict[str, object]:
-    result: dict[str, object] = {
+def _json_text(checkpoint: Checkpoint, lens_map: PromptMap, lens: str) -> str:
+    answer = {}
+    if lens_map.answer_rank is not None and lens_map.answer_logprob is not None:
+        answer = {"answer_rank": lens_map.answer_rank.tolist(), "answer_logprob": lens_map.answer_logprob.tolist()}
+    result = {
         "schema": "strata.lens/1",
         "lens": lens,
         "tokens": [checkpoint.token_text(token) for token in lens_map.prompt.ids],
@@ -173,10 +176,9 @@ def _as_json(checkpoint: Checkpoint, lens_map: PromptMap, lens: str) -> dict[str
         ],
         "entropy": lens_map.entropy.tolist(),
         "caveats": list(checkpoint.caveats),
+        **answer,
     }  # fmt: skip
-    if lens_map.answer_rank is not None and lens_map.answer_logprob is not None:
-        result |= {"answer_rank": lens_map.answer_rank.tolist(), "answer_logprob": lens_map.answer_logprob.tolist()}
-    return result
+    return json.dumps(result, ensure_ascii=False)
 
 
 def _write_page(

@@ -67,26 +67,21 @@ def _list(given: list[str], values: dict[str, Any], stdout: TextIO) -> int:
         raise StrataError(f"pairs list takes no checkpoint, {given[0]!r} was given", "Did you mean pairs verify?")
     rows = known_pairs()
     if values["json"]:
-        stdout.write(json.dumps({"schema": "strata.pairs/1", "pairs": rows}, ensure_ascii=False) + "\n")
+        stdout.write(
+            json.dumps({"schema": "strata.pairs/1", "pairs": [asdict(row) for row in rows]}, ensure_ascii=False) + "\n"
+        )
         return 0
     console = Console(file=stdout, highlight=False, markup=False)
     columns = [Column(name) for name in ("trained", "from (the base)", "how", "sureness")]
-    cells = [
-        (_short(row, "name", "distilled"), _short(row, "base_name", "base"), row["kind"], row["sureness"])
-        for row in rows
-    ]
+    cells = [(row.name or row.distilled, row.base_name or row.base, row.kind, row.sureness) for row in rows]
     print_table(console, f"{len(rows)} known pairs", columns, cells)
     for row in rows:
-        console.print(f"{_short(row, 'name', 'distilled')}: {row['stated']}", soft_wrap=True)
-        if row["mistaken"]:
-            console.print(f"  not to be mistaken for the base: {', '.join(row['mistaken'])}", soft_wrap=True)
-        if row["note"]:
-            console.print(f"  {row['note']}", soft_wrap=True)
+        console.print(f"{row.name or row.distilled}: {row.stated}", soft_wrap=True)
+        if row.mistaken:
+            console.print(f"  not to be mistaken for the base: {', '.join(row.mistaken)}", soft_wrap=True)
+        if row.note:
+            console.print(f"  {row.note}", soft_wrap=True)
     return 0
-
-
-def _short(row: dict[str, Any], name: str, hub_id: str) -> str:
-    return str(row[name] or row[hub_id])
 
 
 def _verify(given: list[str], values: dict[str, Any], stdout: TextIO) -> int:
@@ -103,13 +98,13 @@ def _verify(given: list[str], values: dict[str, Any], stdout: TextIO) -> int:
             given[0], given[1], candidates=values["candidates"], weights=values["weights"], progress=display
         )
     if values["json"]:
-        stdout.write(json.dumps(_as_json(check), ensure_ascii=False) + "\n")
+        stdout.write(_json_text(check) + "\n")
     else:
         _print(check, Console(file=stdout, highlight=False, markup=False))
     return 0 if check.ok else 1
 
 
-def _as_json(check: PairCheck) -> dict[str, Any]:
+def _json_text(check: PairCheck) -> str:
     tensors = [
         {
             "name": tensor.name, "block": tensor.block, "matrix": tensor.matrix, "shape_a": tensor.shape_a, "shape_b": tensor.shape_b,
@@ -118,7 +113,8 @@ def _as_json(check: PairCheck) -> dict[str, Any]:
         }
         for tensor in check.tensors
     ]  # fmt: skip
-    return {"schema": "strata.pair/1", "ok": check.ok, **asdict(check), "tensors": tensors}
+    record = {"schema": "strata.pair/1", "ok": check.ok, **asdict(check), "tensors": tensors}
+    return json.dumps(record, ensure_ascii=False)
 
 
 def _print(check: PairCheck, console: Console) -> None:

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from strata.dashboards.figures.palette import Palette, plain
 from strata.dashboards.figures.panels import Outline, Panel
-from strata.dashboards.figures.rows import BOTTOM, CELL, HANDOVER, LABEL, ROWS, TOPS, WHISKER
+from strata.dashboards.figures.row_heights import BOTTOM, CELL, HANDOVER, LABEL, ROWS, TOPS, WHISKER
 from strata.dashboards.sentences.places import cell_label, one_or_span
 from strata.dashboards.text import interval, number
 from strata.experiments.results.families import Role
 from strata.experiments.results.record import Measured
 from strata.probes.interventions.cells import Cell, at_span
 
-Json = dict[str, Any]
+PlotlyObject = dict[str, Any]
+"""A trace, a shape or an annotation as plotly's figure format has it."""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What a panel adds to a figure; in the coordinates of its axes."""
+
+    traces: list[PlotlyObject] = field(default_factory=list)
+    shapes: list[PlotlyObject] = field(default_factory=list)
+    annotations: list[PlotlyObject] = field(default_factory=list)
+
+
 _DASHES: dict[Role, str] = {
     "makes": "solid",
     "prepares": "dash",
@@ -30,7 +43,7 @@ _LETTERS = 46
 
 
 def row_marks(
-    marks: Json, panel: Panel, n_layers: int, palette: Palette, step: Callable[[float], float], against: float
+    marks: Marks, panel: Panel, n_layers: int, palette: Palette, step: Callable[[float], float], against: float
 ) -> None:
     """Colours with what a pointer reads, rows that don't count veiled, what isn't measured hatched, effects behind the rows."""
     colours: list[list[float | None]] = []
@@ -53,7 +66,7 @@ def row_marks(
         shown.append(gains)
         apart = int(at_span(cell) and known)
         colours.append([None if gain is None or block < apart else step(gain) for block, gain in enumerate(gains)])
-        marks["shapes"].append(_box(-0.5, n_layers - 0.5, low, high, palette.strong_line, 1))
+        marks.shapes.append(_box(-0.5, n_layers - 0.5, low, high, palette.strong_line, 1))
         if not known:
             _hatch(marks, -0.5, n_layers - 0.5, low, high, palette, "/", palette.card)
         elif apart:
@@ -62,24 +75,24 @@ def row_marks(
             veiled.append(cell)
         negative = [(b, (low + high) / 2) for b, g in enumerate(gains) if g is not None and b >= apart and g < against]
         if negative:
-            marks["traces"].append(
+            marks.traces.append(
                 {"type": "scatter", "mode": "text", "x": [b for b, _ in negative], "y": [y for _, y in negative], "text": "−",
                  "textfont": {"size": 13, "color": palette.text}, "hoverinfo": "skip"}
             )  # fmt: skip
-        marks["annotations"] += _effect(panel, cell, known, n_layers, (low + high) / 2, palette)
-    heat: Json = {
+        marks.annotations += _effect(panel, cell, known, n_layers, (low + high) / 2, palette)
+    heat: PlotlyObject = {
         "type": "heatmap", "x": [b - 0.5 for b in range(n_layers + 1)], "y": edges, "z": colours, "text": says,
         "hovertemplate": "%{text}<extra></extra>", "hoverongaps": False, "coloraxis": "coloraxis", "customdata": shown,
         "meta": {"panel": panel.title, "cells": _between(ROWS), "effects": _between([_whole(panel, cell) for cell in ROWS])},
     }  # fmt: skip
-    marks["traces"].insert(0, heat)
+    marks.traces.insert(0, heat)
     for cell in veiled:
         low, high = (TOPS[cell] + edge for edge in CELL)
-        marks["shapes"].append({"type": "rect", "x0": -0.5, "x1": n_layers - 0.5, "y0": low, "y1": high,
+        marks.shapes.append({"type": "rect", "x0": -0.5, "x1": n_layers - 0.5, "y0": low, "y1": high,
                                 "line": {"width": 0}, "fillcolor": palette.card, "opacity": 0.62})  # fmt: skip
 
 
-def _between(values: Sequence[Any]) -> list[Any]:
+def _between(values: Sequence[str]) -> list[str | None]:
     """With None for the rows of nothing."""
     return [inner for value in values for inner in (value, None)][:-1]
 
@@ -111,7 +124,9 @@ def _measured(measured: Measured) -> str:
     return f"{number(measured.value)}{ends}"
 
 
-def _effect(panel: Panel, cell: Cell, known: bool, n_layers: int, middle: float, palette: Palette) -> list[Json]:
+def _effect(
+    panel: Panel, cell: Cell, known: bool, n_layers: int, middle: float, palette: Palette
+) -> list[PlotlyObject]:
     """The whole row's effect behind it."""
     found = panel.cells.get(cell)
     common = {"x": n_layers - 0.5, "y": middle, "xanchor": "left", "yanchor": "middle", "xshift": 6, "align": "left"}
@@ -124,7 +139,7 @@ def _effect(panel: Panel, cell: Cell, known: bool, n_layers: int, middle: float,
     return [{**common, "text": f"{value}<br>{ends if known else 'no blocks'}", "font": {"size": 11, "color": colour}}]
 
 
-def outline_marks(marks: Json, panel: Panel, n_layers: int, palette: Palette) -> None:
+def outline_marks(marks: Marks, panel: Panel, n_layers: int, palette: Palette) -> None:
     """Places of families thin and within each other, the place of the sentence thick with whiskers, roles by line and name."""
     taken: dict[Cell, list[tuple[float, float]]] = {}
     thin: dict[Cell, int] = {}
@@ -140,7 +155,7 @@ def outline_marks(marks: Json, panel: Panel, n_layers: int, palette: Palette) ->
         # A rim in the card's colour keeps the line visible on any colour of the scale; within a box it would hide them.
         rims = [(palette.card, width + 2)] if outline.label else []
         for stroke, wide in (*rims, (colour, width)):
-            marks["shapes"].append(
+            marks.shapes.append(
                 _box(outline.first - 0.5, outline.last + 0.5, low + inset, high - inset, stroke, wide,
                      "solid" if stroke == palette.card else _DASHES[outline.role])
             )  # fmt: skip
@@ -151,7 +166,7 @@ def outline_marks(marks: Json, panel: Panel, n_layers: int, palette: Palette) ->
 
 
 def _name(
-    marks: Json, outline: Outline, n_layers: int, palette: Palette, taken: dict[Cell, list[tuple[float, float]]]
+    marks: Marks, outline: Outline, n_layers: int, palette: Palette, taken: dict[Cell, list[tuple[float, float]]]
 ) -> None:
     wide = (len(outline.label) + 1) * n_layers / _LETTERS
     from_right = outline.first - 0.5 + wide > n_layers
@@ -160,61 +175,61 @@ def _name(
         return
     taken.setdefault(outline.cell, []).append((start, start + wide))
     bold = outline.role == "makes"
-    marks["annotations"].append(
+    marks.annotations.append(
         {"x": outline.last + 0.5 if from_right else outline.first - 0.5, "y": TOPS[outline.cell] + LABEL, "yanchor": "middle",
          "xanchor": "right" if from_right else "left", "text": f"<b>{outline.label}</b>" if bold else outline.label,
          "font": {"size": 12, "color": palette.text}, "borderpad": 0}
     )  # fmt: skip
 
 
-def _whisker(marks: Json, outline: Outline, palette: Palette) -> None:
+def _whisker(marks: Marks, outline: Outline, palette: Palette) -> None:
     assert outline.interval is not None
     y, line = TOPS[outline.cell] + WHISKER, {"color": palette.text, "width": 1.6}
     low, high = outline.interval[0] - 0.5, outline.interval[1] + 0.5
     for x0, x1, y0, y1 in ((low, high, y, y), (low, low, y - 0.06, y + 0.06), (high, high, y - 0.06, y + 0.06)):
-        marks["shapes"].append({"type": "line", "x0": x0, "x1": x1, "y0": y0, "y1": y1, "line": line})
+        marks.shapes.append({"type": "line", "x0": x0, "x1": x1, "y0": y0, "y1": y1, "line": line})
 
 
-def handover_marks(marks: Json, panel: Panel, n_layers: int, palette: Palette) -> None:
+def handover_marks(marks: Marks, panel: Panel, n_layers: int, palette: Palette) -> None:
     """Between what stands at the span and what stands at the last token: over which blocks the stream hands over."""
     handover = panel.handover
     if handover is None:
         return
     low, high = handover.first - 0.5, handover.last + 0.5
-    marks["shapes"].append(
+    marks.shapes.append(
         {"type": "rect", "x0": low, "x1": high, "y0": HANDOVER - 0.1, "y1": HANDOVER + 0.1, "line": {"width": 0},
          "fillcolor": palette.accent, "opacity": 0.45}
     )  # fmt: skip
     for x in (low, high):
-        marks["annotations"].append({"x": x, "y": HANDOVER, "text": "▼", "font": {"size": 11, "color": palette.accent},
+        marks.annotations.append({"x": x, "y": HANDOVER, "text": "▼", "font": {"size": 11, "color": palette.accent},
                                      "yanchor": "middle", "xanchor": "center"})  # fmt: skip
     # Its name stands on the side that has more room.
     before = handover.first > n_layers - 1 - handover.last
-    marks["annotations"].append(
+    marks.annotations.append(
         {"x": low if before else high, "y": HANDOVER, "text": f"handover {one_or_span(handover.first, handover.last)}", "yanchor": "middle",
          "xanchor": "right" if before else "left", "xshift": -8 if before else 8, "font": {"size": 11, "color": palette.accent}}
     )  # fmt: skip
 
 
-def empty_marks(marks: Json, panel: Panel, n_layers: int, palette: Palette) -> None:
+def empty_marks(marks: Marks, panel: Panel, n_layers: int, palette: Palette) -> None:
     """A panel without numbers: hatched, with the reason."""
     _hatch(marks, -0.5, n_layers - 0.5, 0.1, BOTTOM - 0.1, palette, "/", palette.card)
-    marks["annotations"].append(
+    marks.annotations.append(
         {"x": (n_layers - 1) / 2, "y": BOTTOM / 2, "text": plain(panel.empty), "bgcolor": palette.card, "borderpad": 4,
          "font": {"size": 12, "color": palette.text}}
     )  # fmt: skip
 
 
 def _hatch(
-    marks: Json, x0: float, x1: float, y0: float, y1: float, palette: Palette, shape: str, background: str
+    marks: Marks, x0: float, x1: float, y0: float, y1: float, palette: Palette, shape: str, background: str
 ) -> None:
-    marks["traces"].append(
+    marks.traces.append(
         {"type": "scatter", "mode": "lines", "x": [x0, x1, x1, x0, x0], "y": [y0, y0, y1, y1, y0], "fill": "toself",
          "line": {"width": 0}, "fillcolor": background, "hoverinfo": "skip",
          "fillpattern": {"shape": shape, "size": 6, "solidity": 0.25, "fgcolor": palette.strong_line, "bgcolor": background, "fillmode": "replace"}}
     )  # fmt: skip
 
 
-def _box(x0: float, x1: float, y0: float, y1: float, colour: str, width: float, dash: str = "solid") -> Json:
+def _box(x0: float, x1: float, y0: float, y1: float, colour: str, width: float, dash: str = "solid") -> PlotlyObject:
     return {"type": "rect", "x0": x0, "x1": x1, "y0": y0, "y1": y1, "fillcolor": "rgba(0,0,0,0)",
             "line": {"color": colour, "width": width, "dash": dash}}  # fmt: skip

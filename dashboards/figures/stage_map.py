@@ -9,12 +9,19 @@ from __future__ import annotations
 
 import re
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from strata.dashboards.figures.marks import empty_marks, handover_marks, outline_marks, row_marks
+from strata.dashboards.figures.marks import (
+    Marks,
+    PlotlyObject,
+    empty_marks,
+    handover_marks,
+    outline_marks,
+    row_marks,
+)
 from strata.dashboards.figures.palette import FONT, PALETTES, Palette, Theme, plain
 from strata.dashboards.figures.panels import Panel, family_panels, kind_panels, profiles
-from strata.dashboards.figures.rows import BOTTOM, CELL, ROWS, TOPS
+from strata.dashboards.figures.row_heights import BOTTOM, CELL, ROWS, TOPS
 from strata.dashboards.sentences.places import cell_label
 from strata.experiments.results.kinds import Localisation
 from strata.probes.interventions.cells import Cell
@@ -22,7 +29,6 @@ from strata.probes.interventions.cells import Cell
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-Json = dict[str, Any]
 _TITLE, _PANEL, _UNDER, _FOOT = 58, 210, 38, 98
 """Heights in pixels: above a panel, of a panel, of its block numbers, of the colour bar."""
 _COLUMNS = ((0.0, 0.38), (0.51, 0.89))
@@ -50,13 +56,13 @@ def stage_map(localisation: Localisation, family: str | None = None, theme: Them
     return go.Figure(stage_map_json(localisation, family, theme))
 
 
-def stage_map_json(localisation: Localisation, family: str | None = None, theme: Theme = "light") -> Json:
+def stage_map_json(localisation: Localisation, family: str | None = None, theme: Theme = "light") -> PlotlyObject:
     """The same as plain values: `{"data": […], "layout": {…}}`, what a page embeds."""
     panels = kind_panels(localisation) if family is None else family_panels(localisation, family)
     palette = PALETTES[theme]
     limit, signed = colour_limits(localisation)
     height = len(panels) * (_TITLE + _PANEL + _UNDER) + _FOOT
-    figure: Json = {"data": [], "layout": _layout(palette, height, localisation.n_layers)}
+    figure: PlotlyObject = {"data": [], "layout": _layout(palette, height, localisation.n_layers)}
     if not panels:
         return figure
     number = 0
@@ -84,7 +90,7 @@ def colour_step(gain: float) -> float:
 
 
 def _draw(
-    figure: Json, panel: Panel, number: int, across: tuple[float, float], domain: tuple[float, float], n_layers: int,
+    figure: PlotlyObject, panel: Panel, number: int, across: tuple[float, float], domain: tuple[float, float], n_layers: int,
     palette: Palette, limit: float,
 ) -> None:  # fmt: skip
     layout = figure["layout"]
@@ -102,7 +108,7 @@ def _draw(
         **quiet, "anchor": axes["xaxis"], "domain": list(domain), "range": [BOTTOM, 0], "tickvals": [TOPS[c] + sum(CELL) / 2 for c in ROWS],
         "ticktext": labels, "showticklabels": first, "tickfont": {"size": 12, "color": palette.text}, "ticks": "",
     }  # fmt: skip
-    marks: Json = {"traces": [], "shapes": [], "annotations": []}
+    marks = Marks()
     layout["annotations"] += _titles(panel, across, domain, palette)
     if panel.cells:
         row_marks(marks, panel, n_layers, palette, colour_step, _AGAINST)
@@ -110,9 +116,9 @@ def _draw(
         outline_marks(marks, panel, n_layers, palette)
     else:
         empty_marks(marks, panel, n_layers, palette)
-    figure["data"] += [{**axes, **trace} for trace in marks["traces"]]
-    layout["shapes"] += [{"xref": axes["xaxis"], "yref": axes["yaxis"], **shape} for shape in marks["shapes"]]
-    for note in marks["annotations"]:
+    figure["data"] += [{**axes, **trace} for trace in marks.traces]
+    layout["shapes"] += [{"xref": axes["xaxis"], "yref": axes["yaxis"], **shape} for shape in marks.shapes]
+    for note in marks.annotations:
         layout["annotations"].append({"xref": axes["xaxis"], "yref": axes["yaxis"], "showarrow": False, **note})
 
 
@@ -127,7 +133,9 @@ def _row_label(cell: Cell, span: str | None) -> str:
     return f"{part} <i>({cell})</i><br>{plain(where)}"
 
 
-def _titles(panel: Panel, across: tuple[float, float], domain: tuple[float, float], palette: Palette) -> list[Json]:
+def _titles(
+    panel: Panel, across: tuple[float, float], domain: tuple[float, float], palette: Palette
+) -> list[PlotlyObject]:
     common = {"xref": "paper", "yref": "paper", "x": across[0], "y": domain[1], "showarrow": False, "align": "left",
               "xanchor": "left", "yanchor": "bottom"}  # fmt: skip
     says = textwrap.wrap(
@@ -145,7 +153,7 @@ def _titles(panel: Panel, across: tuple[float, float], domain: tuple[float, floa
     ]
 
 
-def _key(kinds: bool, palette: Palette) -> Json:
+def _key(kinds: bool, palette: Palette) -> PlotlyObject:
     """What lines and patterns mean, at the foot."""
     lines = (
         "thick box: where the kind is made; thin: one family"
@@ -157,7 +165,7 @@ def _key(kinds: bool, palette: Palette) -> Json:
             "showarrow": False, "font": {"size": 11, "color": palette.muted}, "yshift": 4}  # fmt: skip
 
 
-def _layout(palette: Palette, height: int, n_layers: int) -> Json:
+def _layout(palette: Palette, height: int, n_layers: int) -> PlotlyObject:
     return {
         "height": height, "margin": {"l": 132, "r": 8, "t": 0, "b": 0}, "paper_bgcolor": palette.card, "plot_bgcolor": palette.card,
         "font": {"family": FONT, "size": 12, "color": palette.text}, "showlegend": False, "dragmode": False, "hovermode": "closest",
@@ -166,7 +174,7 @@ def _layout(palette: Palette, height: int, n_layers: int) -> Json:
     }  # fmt: skip
 
 
-def _colours(palette: Palette, limit: float, signed: bool, height: int) -> Json:
+def _colours(palette: Palette, limit: float, signed: bool, height: int) -> PlotlyObject:
     top = colour_step(limit)
     colours = palette.diverging if signed else palette.diverging[2:]
     steps = [step for step in (0.05, 0.2, 0.5) if step < 0.6 * limit]

@@ -84,14 +84,14 @@ def test_small_checkpoints_leave_nothing_behind(
 
 def test_every_known_pair_has_names_that_can_be_typed() -> None:
     rows = known_pairs()
-    assert {row["kind"] for row in rows} == {"R1-style", "non-reasoning twin", "R1-distilled", "medical", "RL only"}
-    shipped = [row for row in rows if row["base"] == "smollm2"]
-    assert [row["distilled"] for row in shipped] == ["smollm2+think", "smollm2+plain"]
+    assert {row.kind for row in rows} == {"R1-style", "non-reasoning twin", "R1-distilled", "medical", "RL only"}
+    shipped = [row for row in rows if row.base == "smollm2"]
+    assert [row.distilled for row in shipped] == ["smollm2+think", "smollm2+plain"]
     for row in rows:
         if row in shipped:
             continue
-        assert KNOWN[row["base_name"]].lower() == row["base"].lower()
-        assert row["name"] is None or KNOWN[row["name"]] == row["distilled"]
-    assert {row["base_name"] for row in rows if row["kind"] == "R1-distilled"} == {
+        assert row.base_name is not None and KNOWN[row.base_name].lower() == row.base.lower()
+        assert row.name is None or KNOWN[row.name] == row.distilled
+    assert {row.base_name for row in rows if row.kind == "R1-distilled"} == {
         "qwen2.5-math-1.5b", "qwen2.5-math-7b", "qwen2.5-14b", "qwen2.5-32b", "llama-3.1-8b", "llama-3.3-70b-instruct",
     }  # fmt: skip
