@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from strata.dashboards.page.markup import esc
+from strata.dashboards.page.templates import render
 from strata.dashboards.text import interval, number
 from strata.dashboards.view.labels import instrument_label
 from strata.dashboards.view.probe_sentences import sentences
@@ -22,11 +23,26 @@ Json = dict[str, Any]
 def run_html(run: FinishedRun, report: Path | None) -> str:
     """Foreign text is escaped, and nothing is fetched."""
     tell = {"locate": _located, "compare": _compared, "probe": _probed}[run.manifest["verb"]]
-    paragraphs, table = tell(run.result)
-    return (
-        f"<div><p><b>{esc(_title(run))}</b></p>{''.join(f'<p>{esc(paragraph)}</p>' for paragraph in paragraphs)}"
-        f"{table}<p>{_link(run.directory, report)}</p></div>"
+    paragraphs, tables = tell(run.result)
+    # A notebook's server knows no absolute paths: links are read from where the notebook, and so the kernel, is.
+    href = None if report is None else quote(os.path.relpath(report))
+    return render(
+        "notebook/run.html",
+        title=_title(run),
+        paragraphs=paragraphs,
+        tables=tables,
+        directory=run.directory,
+        report=report,
+        href=href,
     )
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells in words."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
 
 
 def _title(run: FinishedRun) -> str:
@@ -36,7 +52,7 @@ def _title(run: FinishedRun) -> str:
     return f"{run.result['checkpoint']['spec']}{''.join(f' · {word} run' for word in stamps)}"
 
 
-def _located(summary: Json) -> tuple[list[str], str]:
+def _located(summary: Json) -> tuple[list[str], list[Table]]:
     columns, places = places_table(summary)
     instruments = list(
         dict.fromkeys(
@@ -55,7 +71,7 @@ def _located(summary: Json) -> tuple[list[str], str]:
     return said_words(summary), _table(columns, places) + table
 
 
-def _compared(comparison: Json) -> tuple[list[str], str]:
+def _compared(comparison: Json) -> tuple[list[str], list[Table]]:
     roles = list(comparison["models"])
     rows = []
     for kind, kind_result in comparison["kinds"].items():
@@ -67,8 +83,8 @@ def _compared(comparison: Json) -> tuple[list[str], str]:
     return list(comparison["verdict"]["sentences"]), _table(header, rows)
 
 
-def _probed(summary: Json) -> tuple[list[str], str]:
-    return [" ".join(sentences(summary, position)) for position in summary["positions"]], ""
+def _probed(summary: Json) -> tuple[list[str], list[Table]]:
+    return [" ".join(sentences(summary, position)) for position in summary["positions"]], []
 
 
 def _share(estimate: Json | None) -> str:
@@ -77,16 +93,6 @@ def _share(estimate: Json | None) -> str:
     return f"{number(estimate['value'])} {interval(estimate.get('low'), estimate.get('high'))}".strip()
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    if not rows:
-        return ""
-    head = "".join(f"<th>{esc(cell)}</th>" for cell in header)
-    body = "".join(f"<tr>{''.join(f'<td>{esc(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _link(directory: Path, report: Path | None) -> str:
-    if report is None:
-        return f"No page yet: <code>strata report {esc(directory)}</code>"
-    # A notebook's server knows no absolute paths: links are read from where the notebook, and so the kernel, is.
-    return f'<a href="{esc(quote(os.path.relpath(report)))}" target="_blank">{esc(report)}</a>'
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Table]:
+    """None where there is no row."""
+    return [Table(header, rows)] if rows else []
