@@ -53,7 +53,7 @@ VIEW_SCHEMA: Json = _object(
             {"state": _LOCALISED, "word": {"enum": ["retrieval-first", "reasoning-first", "together", "undetermined"]},
              "sentences": _list(_object({"about": _TEXT, "head": _TEXT, "rest": _TEXT})),
              "kinds": _list(_object({"kind": _TEXT, "items": {"type": "integer"}, "used": {"type": "integer"},
-                                     "onsets": _list(_ONSET), "located": _TEXT, "place": {"type": ["object", "null"]}, "why": _TEXT, "not_run": {"type": "boolean"}})),
+                                     "onsets": _list(_ONSET), "located": _TEXT, "place": {"type": ["object", "null"]}, "why": _TEXT, "sought": {"type": "boolean"}})),
              "caveats": _list(_object({"code": _TEXT, "text": _TEXT})), "would_change": _TEXT}
         ),
         "localisation": _object(

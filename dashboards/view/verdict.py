@@ -78,7 +78,7 @@ def _kind(run: RunTables, localisation: Localisation | None, name: str, value: J
 
 def _place(run: RunTables, localisation: Localisation | None, name: str, of_kind: KindLocalisation | None) -> Json:
     """Where the kind is made: for its row in the table, and for its strip as depths."""
-    out: Json = {"located": "not shown", "place": None, "tested": "", "why": "", "not_run": False}
+    out: Json = {"located": "not shown", "place": None, "tested": "", "why": "", "sought": True}
     if localisation is None or of_kind is None:
         return out
     located = of_kind.located
@@ -86,7 +86,7 @@ def _place(run: RunTables, localisation: Localisation | None, name: str, of_kind
         why = of_kind.why_not_located
         sought = why is None or why.code not in ("no-interventions", "not-asked")
         reason = "" if why is None else why_not_located(why)
-        return out | {"located": "undetermined" if sought else "not looked for", "why": reason, "not_run": not sought}
+        return out | {"located": "undetermined" if sought else "not looked for", "why": reason, "sought": sought}
     span = span_words(family.span for family in localisation.families.values() if family.kind == name)
     ends = [located.first / run.n_layers, (located.last + 1) / run.n_layers]
     wide = [located.interval[0] / run.n_layers, (located.interval[1] + 1) / run.n_layers]
