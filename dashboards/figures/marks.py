@@ -79,7 +79,7 @@ def row_marks(
                 {"type": "scatter", "mode": "text", "x": [b for b, _ in negative], "y": [y for _, y in negative], "text": "−",
                  "textfont": {"size": 13, "color": palette.text}, "hoverinfo": "skip"}
             )  # fmt: skip
-        marks.annotations += _effect(panel, cell, known, n_layers, (low + high) / 2, palette)
+        marks.annotations.extend(_effect(panel, cell, known, n_layers, (low + high) / 2, palette))
     heat: PlotlyObject = {
         "type": "heatmap", "x": [b - 0.5 for b in range(n_layers + 1)], "y": edges, "z": colours, "text": says,
         "hovertemplate": "%{text}<extra></extra>", "hoverongaps": False, "coloraxis": "coloraxis", "customdata": shown,

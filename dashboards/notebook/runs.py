@@ -96,7 +96,7 @@ def compare(
     quick: bool = False,
     seed: int = 0,
     progress: bool | Progress = False,
-    **options: Unpack[CompareOptions],
+    **options: Unpack[CompareOptions],  # Nine parameters: what a person names in a notebook; the rest are options
 ) -> Run:
     """What did training change from `base` to `distilled`, where, and is it more than any training changes?
 
