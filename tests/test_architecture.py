@@ -110,6 +110,16 @@ def test_no_code_compares_or_parses_a_sentence() -> None:
     assert more == [], {file: found[file] for file in (line.partition(":")[0] for line in more)}
 
 
+def test_no_script_of_a_page_compares_a_sentence() -> None:
+    compared = re.compile(
+        r"""(?:[=!]==|startsWith\(|endsWith\(|includes\(|indexOf\()\s*(['"`])[^'"`]*\w\w \w[^'"`]*\1"""
+    )
+    scripts = [path for path in (ROOT / "dashboards/page/assets").glob("*.js") if not path.name.startswith("plotly")]
+    found = {path.name: compared.findall(path.read_text(encoding="utf-8")) for path in scripts}
+    assert len(scripts) > 10 and {name: places for name, places in found.items() if places} == {}
+    assert compared.search("if (blank !== 'not run')") and not compared.search("if (blank !== 'not_run')")
+
+
 def test_readers_of_foreign_formats_and_texts_are_there() -> None:
     assert [name for name in (*FOREIGN_FORMATS, *FOREIGN_TEXTS) if not (ROOT / name).exists()] == []
 

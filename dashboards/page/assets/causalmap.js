@@ -23,14 +23,21 @@ function causalChoice() {
   };
 }
 
-/** Why a cell has no colour: it can't matter by construction, or nobody measured it. */
+const BLANK = {
+  beyond: 'no window of blocks starts here',
+  unread: 'can not matter: after the last block nothing carries this position on',
+  same: 'can not matter: both prompts have the same token here',
+  not_run: 'not run',
+};
+
+/** Why a cell has no colour, as a code of `BLANK`: it can't matter by construction, or nobody measured it. */
 function blankOf(site, position, l, window, found) {
   const last = VIEW.axes.n_layers - 1;
-  if (l > last + 1 - window) return 'no window of blocks starts here';
+  if (l > last + 1 - window) return 'beyond';
   const silent = !found || found.mean === null || Math.abs(found.mean) < 1e-4;
-  if (silent && window === 1 && l === last && site !== 'resid_pre' && position !== 'last' && position !== 'all') return 'can not matter: after the last block nothing carries this position on';
-  if (silent && found && site === 'resid_pre' && l === 0 && position === 'last') return 'can not matter: both prompts have the same token here';
-  if (!found || found.mean === null) return 'not run';
+  if (silent && window === 1 && l === last && site !== 'resid_pre' && position !== 'last' && position !== 'all') return 'unread';
+  if (silent && found && site === 'resid_pre' && l === 0 && position === 'last') return 'same';
+  if (!found || found.mean === null) return 'not_run';
   return '';
 }
 
@@ -65,16 +72,16 @@ function causalMapFigure(choice) {
         const where = `<b>${plotText(C.components[site])}</b> · ${plotText(positionText(p))}<br>block ${l}${meta.window > 1 ? `–${l + meta.window - 1}` : ''}, depth ${num(VIEW.axes.block.depth[l])}`;
         const said = found && found.mean !== null ? `<br>${num(found.mean, 3)} ${band(found.low, found.high, 3)} · n ${found.n}` : '';
         z[l].push(blank ? null : found.mean);
-        grey[l].push(blank === 'not run' ? 1 : (blank ? 0 : null));
+        grey[l].push(blank === 'not_run' ? 1 : (blank ? 0 : null));
         hover[l].push(`${where}${said}${identity ? '<br>token identity, not counted' : ''}`);
-        greyHover[l].push(blank ? `${where}<br>${blank}` : '');
+        greyHover[l].push(blank ? `${where}<br>${BLANK[blank]}` : '');
         if (!blank && Math.abs(found.mean) > limit) clipped += 1;
         if (identity && !blank) { markX.push(c); markY.push(v); }
-        if (blank && blank !== 'not run') {
+        if (blank && blank !== 'not_run') {
           hatchX.push(c - 0.5, c + 0.5, c + 0.5, c - 0.5, c - 0.5, null);
           hatchY.push(v - half, v - half, v + half, v + half, v - half, null);
         }
-        rows.push([C.components[site], measure, positionText(p), String(l), VIEW.axes.block.depth[l], blank ? null : found.mean, blank ? null : found.low, blank ? null : found.high, found ? String(found.n) : '', identity ? 'token identity, not counted' : blank]);
+        rows.push([C.components[site], measure, positionText(p), String(l), VIEW.axes.block.depth[l], blank ? null : found.mean, blank ? null : found.low, blank ? null : found.high, found ? String(found.n) : '', identity ? 'token identity, not counted' : (blank ? BLANK[blank] : '')]);
       });
     });
     const x = positions.map((p, i) => i);
