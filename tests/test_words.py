@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("probes", "experiments", "dashboards", "strata", "tests", "docs")
-SUFFIXES = {".py", ".md", ".js", ".css", ".toml", ".tsv", ".cff", ""}
+SUFFIXES = {".py", ".md", ".html", ".js", ".css", ".toml", ".tsv", ".cff", ""}
 EARLIER_WORDS_STAND_IN = (
     "CHANGELOG.md",  # the table itself
     "experiments/run/first_schema.py",  # keys of summary.json version 1

@@ -1,0 +1,43 @@
+"""Do the templates escape whatever a view says, refuse what it lacks, and are they all used?"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from jinja2 import UndefinedError
+
+from strata.dashboards.page.templates import environment, macro, render
+
+PAGE = Path(__file__).parents[3] / "dashboards" / "page"
+HOSTILE = "<script>\"x'&\x00\u202e"
+
+
+def test_every_value_is_escaped_and_made_visible() -> None:
+    mark = macro("kind_mark", "shared/marks.html", HOSTILE)
+    assert mark.count("&lt;script&gt;&quot;x&#x27;&amp;\\x00⟨U+202E⟩") == 2 and "<script" not in mark
+    facts = macro("fact_list", "shared/marks.html", [(HOSTILE, HOSTILE)])
+    assert facts.count("&lt;script&gt;") == 2 and "<script" not in facts
+
+
+def test_only_what_a_template_writes_itself_is_called_safe() -> None:
+    for path in sorted((PAGE / "templates").rglob("*.html")):
+        for before in re.findall(r"(.)\s*\|\s*safe\b", path.read_text(encoding="utf-8")):
+            assert before in "\"'", path.name
+        assert "autoescape" not in path.read_text(encoding="utf-8"), path.name
+
+
+def test_a_field_that_a_view_lacks_is_an_error_and_no_blank() -> None:
+    with pytest.raises(UndefinedError):
+        render("lens_map.html", model="m", tokens=[], facts=[], entry={"n_tokens": 1})
+
+
+def test_every_template_is_whole_and_used() -> None:
+    names = environment().list_templates()
+    texts = [path.read_text(encoding="utf-8") for path in (PAGE / "templates").rglob("*.html")]
+    texts += [path.read_text(encoding="utf-8") for path in PAGE.parent.rglob("*.py")]
+    for name in names:
+        environment().get_template(name)
+        assert any(f'"{name}"' in text for text in texts), name
+    assert len(names) > 20
