@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from strata.dashboards.benchmarks.benchmark_row import BenchmarkRow, alternate, compared
 from strata.dashboards.benchmarks.memory import peak_extra_bytes
-from strata.dashboards.benchmarks.row import BenchmarkRow, alternate, compared
 from strata.probes.backends.contract import streams_of
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.backends.transformer_lens import TransformerLensBackend

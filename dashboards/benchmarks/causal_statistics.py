@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from strata.dashboards.benchmarks.row import BenchmarkRow
+from strata.dashboards.benchmarks.benchmark_row import BenchmarkRow
 from strata.experiments.locate.causal.cell_evidence import drawn_clusters
 from strata.experiments.statistics.places import CellEvidence, place_draws
 from strata.experiments.statistics.window_effects import WindowEffects

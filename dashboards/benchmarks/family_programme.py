@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from strata.dashboards.benchmarks.benchmark_row import BenchmarkRow
 from strata.dashboards.benchmarks.memory import peak_extra_bytes
 from strata.dashboards.benchmarks.patching import random_pairs
-from strata.dashboards.benchmarks.row import BenchmarkRow
 from strata.probes.backends.transformer_lens import TransformerLensBackend
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.cell_effects import CellBatch, Where, cell_batches

@@ -6,8 +6,8 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from strata.dashboards.benchmarks.benchmark_row import BenchmarkRow, alternate, compared
 from strata.dashboards.benchmarks.memory import peak_extra_bytes
-from strata.dashboards.benchmarks.row import BenchmarkRow, alternate, compared
 from strata.probes.backends.transformer_lens import TransformerLensBackend
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import read_lens

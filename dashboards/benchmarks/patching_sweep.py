@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 import strata
-from strata.dashboards.benchmarks.row import BenchmarkRow, compared
+from strata.dashboards.benchmarks.benchmark_row import BenchmarkRow, compared
 from strata.experiments.items.load import load_items
 from strata.probes.backends.transformer_lens import TransformerLensBackend
 from strata.probes.checkpoints.checkpoint import Checkpoint

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from strata.dashboards.benchmarks.row import BenchmarkRow
+from strata.dashboards.benchmarks.benchmark_row import BenchmarkRow
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.capture_batches import capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint

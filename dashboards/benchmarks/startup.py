@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from strata.dashboards.benchmarks.row import BenchmarkRow
+from strata.dashboards.benchmarks.benchmark_row import BenchmarkRow
 
 _HELP = "import sys; from strata.dashboards.cli import main; sys.exit(main({}))"
 _STARTS: tuple[tuple[str, str, float], ...] = (

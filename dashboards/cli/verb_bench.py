@@ -21,7 +21,7 @@ from strata.dashboards.cli.options import Option, add_options, positive, resolve
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
-    from strata.dashboards.benchmarks.row import BenchmarkRow
+    from strata.dashboards.benchmarks.benchmark_row import BenchmarkRow
 
 EXAMPLES = """examples:
   strata bench
@@ -78,10 +78,10 @@ def _rows(parts: tuple[str, ...], values: dict[str, Any], display: Display) -> I
     from strata.dashboards.benchmarks.causal_statistics import statistics_benchmark
     from strata.dashboards.benchmarks.family_programme import family_benchmark
     from strata.dashboards.benchmarks.lens import lens_benchmark
+    from strata.dashboards.benchmarks.model_shapes import SHAPES, shaped_checkpoint
     from strata.dashboards.benchmarks.patching import patching_benchmark
     from strata.dashboards.benchmarks.patching_sweep import sweep_benchmark
     from strata.dashboards.benchmarks.probes import captured_probe_benchmark
-    from strata.dashboards.benchmarks.shapes import SHAPES, shaped_checkpoint
     from strata.dashboards.benchmarks.startup import startup_benchmark
     from strata.probes.checkpoints.open_spec import open_checkpoint
 

@@ -30,7 +30,7 @@ from strata.dashboards.cli.common_options import (
 )
 from strata.dashboards.cli.display import only_results_on_stdout
 from strata.dashboards.cli.options import Option, add_options, positive, resolve, whole
-from strata.dashboards.cli.tables import Column, print_table
+from strata.dashboards.cli.terminal_tables import Column, print_table
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from strata.dashboards.cli.common_options import (
 )
 from strata.dashboards.cli.display import only_results_on_stdout
 from strata.dashboards.cli.options import Option, add_options, positive, resolve
-from strata.dashboards.cli.tables import Column, fitting_from_the_end, print_matrix
+from strata.dashboards.cli.terminal_tables import Column, fitting_from_the_end, print_matrix
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:

@@ -134,7 +134,7 @@ def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], di
 
 
 def _tell(summary: dict[str, Any], out: Path, seconds: float, values: dict[str, Any], stdout: TextIO) -> None:
-    from strata.dashboards.cli.tables import Column, print_table
+    from strata.dashboards.cli.terminal_tables import Column, print_table
     from strata.dashboards.view.summary_words import answered_words, compact_table, onset_words, said_words
     from strata.dashboards.view.verdict import warning_words
 

@@ -19,7 +19,7 @@ from rich.console import Console
 from strata.dashboards.cli.common_options import DISPLAY, config_lines, display_from, given_options
 from strata.dashboards.cli.display import only_results_on_stdout
 from strata.dashboards.cli.options import Option, add_options, resolve
-from strata.dashboards.cli.tables import Column, print_matrix, print_table
+from strata.dashboards.cli.terminal_tables import Column, print_matrix, print_table
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:

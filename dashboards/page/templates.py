@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from strata.dashboards.page import drawing_scales
-from strata.dashboards.page.markup import esc, foreign, prose, token
+from strata.dashboards.page.escaping import esc, foreign, prose, token
 from strata.dashboards.sentences.places import ROLE_MEANS, ROLES
 from strata.dashboards.text import count, interval, number, stream_range, visible
 from strata.experiments.results.answer_measures import (

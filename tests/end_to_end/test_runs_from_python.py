@@ -16,8 +16,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import strata
 from strata.dashboards.cli import verb_compare, verb_locate
 from strata.dashboards.cli.main import main
+from strata.dashboards.notebook.finished_run import Run
 from strata.dashboards.notebook.options import CompareOptions, ComparingOptions, LocateOptions, MeasuringOptions
-from strata.dashboards.notebook.run import Run
 from strata.dashboards.quick import QUICK_LOCATE
 from strata.experiments.compare import CompareConfig
 from strata.experiments.items.jsonl import read_items

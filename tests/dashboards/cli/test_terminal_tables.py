@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from strata.dashboards.cli.main import main
-from strata.dashboards.cli.tables import Column, fitting_from_the_end, print_matrix, print_table
+from strata.dashboards.cli.terminal_tables import Column, fitting_from_the_end, print_matrix, print_table
 from strata.experiments.items.jsonl import write_items
 from strata.experiments.items.schema import Item
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from synthetic_run import write_synthetic_run
 
-from strata.dashboards.notebook.run import Run
+from strata.dashboards.notebook.finished_run import Run
 from strata.dashboards.notebook.run_html import run_html
-from strata.dashboards.page.markup import esc
+from strata.dashboards.page.escaping import esc
 from strata.dashboards.sentences.families import COLUMNS
 from strata.dashboards.view import build_view
 from strata.dashboards.view.labels import instrument_label

@@ -12,7 +12,7 @@ from synthetic_localisation import localisation
 from synthetic_run import write_synthetic_run
 
 from strata.dashboards.page import write_report
-from strata.dashboards.page.markup import prose
+from strata.dashboards.page.escaping import prose
 from strata.dashboards.sentences.localisation import sentences
 from strata.dashboards.view import build_view, validate_view
 from strata.dashboards.view.localised import FIRST_RULE, localisation_of

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 from strata.dashboards.cli.display import Display
 from strata.dashboards.default_directory import default_directory
-from strata.dashboards.notebook.as_typed import command_words, manifest_options
+from strata.dashboards.notebook.finished_run import Run, load_run
 from strata.dashboards.notebook.options import (
     CompareOptions,
     ComparingOptions,
@@ -19,7 +19,7 @@ from strata.dashboards.notebook.options import (
     checked_options,
     part,
 )
-from strata.dashboards.notebook.run import Run, load_run
+from strata.dashboards.notebook.typed_command import command_words, manifest_options
 from strata.dashboards.page import write_pages
 from strata.dashboards.quick import QUICK_COMPARE, QUICK_LOCATE
 from strata.experiments.compare import CompareConfig, Specs
