@@ -34,9 +34,9 @@ from strata.dashboards.cli.terminal_tables import Column, print_table
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
-    from strata.experiments.calibrate.report import Calibration, Tally
+    from strata.experiments.calibrate.real_family_power import FamilyPower, SubsetTally
     from strata.experiments.calibrate.simulated_coverage import CoverageTally
-    from strata.experiments.calibrate.subsampled import FamilyPower, SubsetTally
+    from strata.experiments.calibrate.tallies import Calibration, Tally
 
 EXAMPLES = """examples:
   strata calibrate --half judge --nulls 100 --out runs/calibration
@@ -76,12 +76,12 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     values = {name: entry.value for name, entry in resolved.items()}
     display = display_from(values)
     with only_results_on_stdout() as stdout, display.listening():
-        from strata.experiments.calibrate.library import constructions
+        from strata.experiments.calibrate.construction_library import constructions
         from strata.experiments.calibrate.nulls import NULL_KINDS, Null
-        from strata.experiments.calibrate.report import calibration
-        from strata.experiments.calibrate.run import calibrate, jobs_of, with_names
+        from strata.experiments.calibrate.pipeline import calibrate, jobs_of, with_names
+        from strata.experiments.calibrate.real_family_power import subsampled_power
         from strata.experiments.calibrate.simulated_coverage import simulated_coverage
-        from strata.experiments.calibrate.subsampled import subsampled_power
+        from strata.experiments.calibrate.tallies import calibration
         from strata.experiments.locate.interventions_only import localise_summary
 
         if not values["real"] and (values["families"] or values["items"]):

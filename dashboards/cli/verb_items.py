@@ -120,7 +120,7 @@ def _list(_what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
 
 
 def _show(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
-    from strata.experiments.items.importing.overwriting import is_one_of
+    from strata.experiments.items.importing.overwrite_check import is_one_of
     from strata.experiments.items.jsonl import item_to_dict, read_items, write_items
 
     if len(what) == 1 and Path(what[0]).is_file():

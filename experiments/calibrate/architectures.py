@@ -11,7 +11,7 @@ from jaxtyping import Float
 from safetensors.torch import save_file
 from torch import Tensor
 
-from strata.experiments.calibrate.wiring import ANCHOR, ROPE_THETA, Component, Layout
+from strata.experiments.calibrate.weight_writing import ANCHOR, ROPE_THETA, Component, Layout
 
 Architecture = Literal["llama", "gpt2"]
 SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")

@@ -20,11 +20,11 @@ from torch import Tensor
 
 from strata.experiments.calibrate import architectures as written_as
 from strata.experiments.calibrate.construction import Construction
-from strata.experiments.calibrate.plans import KNOWLEDGE, REASONING, facts, sums
-from strata.experiments.calibrate.planted import PlantedFiles, write_construction
-from strata.experiments.calibrate.prompts import FRAMES, filled
+from strata.experiments.calibrate.planted_checkpoint import PlantedFiles, write_construction
+from strata.experiments.calibrate.planted_facts import ANSWERS, OPERANDS, SECOND_WORDS, SUBJECTS, World
+from strata.experiments.calibrate.planted_items import FRAMES, filled
+from strata.experiments.calibrate.similar_families import KNOWLEDGE, REASONING, facts, sums
 from strata.experiments.calibrate.truth import truth_of
-from strata.experiments.calibrate.world import ANSWERS, OPERANDS, SECOND_WORDS, SUBJECTS, World
 
 NullKind = Literal["random", "permuted", "shuffled", "unequal"]
 """`random`: a random model and its favourites among few answers. `shuffled`: the same, with counterfactual prompts that prefer the
@@ -90,7 +90,7 @@ def _loud_model(null: Null, rng: Random, vocabulary: Sequence[str]) -> Any:
     """A random model whose logits differ by several units from prompt to prompt."""
     from transformers import AutoModelForCausalLM
 
-    from strata.experiments.calibrate.wiring import Layout
+    from strata.experiments.calibrate.weight_writing import Layout
 
     n_layers, d_model = rng.choice([6, 9, 12]), rng.choice([48, 96])
     layout = Layout({}, d_model, 4, d_model // 4, 3 * d_model)

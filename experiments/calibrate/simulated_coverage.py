@@ -15,7 +15,7 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import Float
 
-from strata.experiments.calibrate.subsets import subset_of
+from strata.experiments.calibrate.pair_subsets import subset_of
 from strata.experiments.locate.causal.family_decision import FamilyAnalysis, FamilyPairs, analyse
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements, WindowShifts
 from strata.experiments.locate.causal.family_programme import LOOKS, QUICK_DRAWS, settled

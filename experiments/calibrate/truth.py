@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from strata.experiments.calibrate.construction import CELL, Construction, FamilyPlan
-from strata.experiments.calibrate.planting import part_name
-from strata.experiments.calibrate.world import control_name
+from strata.experiments.calibrate.planted_circuits import part_name
+from strata.experiments.calibrate.planted_facts import control_name
 
 Reading = Literal["single", "additive", "in-series", "together"]
 Order = Literal["retrieval-first", "reasoning-first", "undetermined"]

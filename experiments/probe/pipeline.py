@@ -13,8 +13,8 @@ from typing import Any
 
 from strata.experiments.items.alignment import token_length
 from strata.experiments.probe.config import ProbeConfig
-from strata.experiments.probe.kept import Parts
 from strata.experiments.probe.labelled import LabelledSet, labelled_items
+from strata.experiments.probe.part_files import Parts
 from strata.experiments.probe.streams import Readable, capture_streams, kept_streams, readable
 from strata.experiments.probe.summary import position_summary, summarise
 from strata.experiments.probe.table_rows import accuracy_rows, fold_rows, prediction_rows, shuffle_rows

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from strata.experiments.statistics.stretch import stretch
+from strata.experiments.statistics.few_cluster_correction import stretch
 
 FAMILIES_AS_UNITS = 3
 """Families from which on they are resampled; with fewer only their clusters are, and what is said is of these families."""

@@ -10,8 +10,8 @@ from math import comb
 import numpy as np
 from jaxtyping import Float, Int
 
+from strata.experiments.statistics.few_cluster_correction import stretch
 from strata.experiments.statistics.places import PlaceDraws
-from strata.experiments.statistics.stretch import stretch
 from strata.probes.interventions.cells import CELLS, component_of
 
 SURE = 0.95

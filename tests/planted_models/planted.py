@@ -28,7 +28,7 @@ from planted_models.words import (
     facts,
 )
 from strata.experiments.calibrate.architectures import config, state_dict, tokenizer, turned, write_checkpoint
-from strata.experiments.calibrate.wiring import ANCHOR, Block, Head, Layout, Lookup, filler_block, write_block
+from strata.experiments.calibrate.weight_writing import ANCHOR, Block, Head, Layout, Lookup, filler_block, write_block
 
 LAYOUT = Layout(
     Layout.divided({

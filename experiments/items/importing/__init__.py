@@ -90,8 +90,8 @@ another row's key shows that the lists hold places. Where [item] answer and the 
 """
 
 from strata.experiments.items.importing.mapping import Mapped, parse_mapping, read_mapping, shipped_mappings
-from strata.experiments.items.importing.overwriting import refuse_overwriting
-from strata.experiments.items.importing.turning import Imported, import_items
+from strata.experiments.items.importing.overwrite_check import refuse_overwriting
+from strata.experiments.items.importing.row_to_items import Imported, import_items
 
 __all__ = [
     "Imported",

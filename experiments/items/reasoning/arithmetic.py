@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from random import Random
 
 from strata.experiments.items.reasoning.frame import Problem, Side, Task, Template, Vocabulary, options
-from strata.experiments.items.reasoning.marked import Marked, mark
+from strata.experiments.items.reasoning.text_with_spans import Marked, mark
 
 _LETTERS = "abcdef"
 

@@ -10,7 +10,7 @@ from functools import partial
 from random import Random
 
 from strata.experiments.items.family import Family, TokenLength
-from strata.experiments.items.reasoning.marked import Marked, fill, joined
+from strata.experiments.items.reasoning.text_with_spans import Marked, fill, joined
 from strata.experiments.items.schema import Item, Kind
 from strata.probes.errors import StrataError
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from random import Random
 
 from strata.experiments.items.reasoning.frame import Problem, Side, Task, Template, Vocabulary, options
-from strata.experiments.items.reasoning.marked import Marked, mark
+from strata.experiments.items.reasoning.text_with_spans import Marked, mark
 
 _THINGS = ("cat", "dog", "cup", "hat", "key", "pen", "box", "egg", "bus", "map", "bed", "car", "cow", "pig")
 _COLOURS = ("red", "blue", "green", "white", "black", "pink", "brown", "gold", "grey", "orange")

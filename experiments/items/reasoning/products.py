@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
 from strata.experiments.items.reasoning.frame import Draw, Problem, Side, Task, Template, Vocabulary, options
-from strata.experiments.items.reasoning.marked import mark
+from strata.experiments.items.reasoning.text_with_spans import mark
 
 Result = Callable[[int, int], int | None]
 """What two numbers give; None where that is no whole number."""

@@ -12,9 +12,9 @@ from strata.experiments.locate.causal.family_measurements import FamilyMeasureme
 from strata.experiments.results.families import CellResult, Reading
 from strata.experiments.results.reasons import NotCounted
 from strata.experiments.results.record import Measured
+from strata.experiments.statistics.few_cluster_correction import stretch
 from strata.experiments.statistics.holm import holm
 from strata.experiments.statistics.max_t import max_t_sign_flip
-from strata.experiments.statistics.stretch import stretch
 from strata.experiments.statistics.window_effects import WindowEffects, cluster_means, curves_of
 from strata.probes.interventions.cells import Cell
 from strata.probes.statistics.bootstrap import MIN_CLUSTERS

@@ -42,6 +42,7 @@ from strata.experiments.statistics.answer_coding import (
     permutation_p,
     slopes,
 )
+from strata.experiments.statistics.few_cluster_correction import stretch
 from strata.experiments.statistics.loci import REACHES, widest_as_blocks
 from strata.experiments.statistics.places import (
     CellEvidence,
@@ -53,7 +54,6 @@ from strata.experiments.statistics.places import (
     place_draws,
 )
 from strata.experiments.statistics.split_half import rank_correlation
-from strata.experiments.statistics.stretch import stretch
 from strata.experiments.statistics.window_effects import WindowEffects, cluster_means, curves_of
 from strata.probes.interventions.cells import CELLS, Cell
 from strata.probes.interventions.minimal_pairs import Pair

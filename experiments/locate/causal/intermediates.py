@@ -18,7 +18,7 @@ from jaxtyping import Float
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import entity_of
-from strata.experiments.statistics.depth import half_mass_block
+from strata.experiments.statistics.half_effect_depth import half_mass_block
 from strata.probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
 from strata.probes.interventions.scores import token_logits
 from strata.probes.rerun.recording import record

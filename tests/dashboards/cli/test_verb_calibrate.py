@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from strata.dashboards.cli.main import main
-from strata.experiments.calibrate import subsampled
+from strata.experiments.calibrate import real_family_power
 from strata.experiments.calibrate.construction import Construction
-from strata.experiments.calibrate.plans import facts, sums
-from strata.experiments.calibrate.planted import write_construction
+from strata.experiments.calibrate.planted_checkpoint import write_construction
+from strata.experiments.calibrate.similar_families import facts, sums
 
 
 def always_block_three(checkpoint: Any, items: Path, *, seed: int = 0, max_pairs: int = 48) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def test_a_model_of_ones_own_is_measured_once_and_subsampled(
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError("it was measured already")
 
-    monkeypatch.setattr(subsampled, "measure_family", never)
+    monkeypatch.setattr(real_family_power, "measure_family", never)
     assert main([*command, "--json"]) == 0
     result = json.loads(capfd.readouterr().out)
     (family,) = result["real"]

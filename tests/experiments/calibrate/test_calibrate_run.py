@@ -14,9 +14,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.nulls import Null, write_null
-from strata.experiments.calibrate.plans import facts, sums
-from strata.experiments.calibrate.report import calibration
-from strata.experiments.calibrate.run import RESULTS, calibrate, jobs_of, read_rows, with_names
+from strata.experiments.calibrate.pipeline import RESULTS, calibrate, jobs_of, read_rows, with_names
+from strata.experiments.calibrate.similar_families import facts, sums
+from strata.experiments.calibrate.tallies import calibration
 from strata.probes.errors import StrataError
 
 FIRST = Construction("first", "tune", 5, facts([1], 2, controls=0) + sums([3], 2, controls=0), items=24)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from strata.experiments.calibrate.report import calibration, tally
 from strata.experiments.calibrate.score import claims, score, score_family, score_order, score_place
+from strata.experiments.calibrate.tallies import calibration, tally
 from strata.experiments.calibrate.truth import FamilyTruth, Truth
 
 ENRICH = FamilyTruth("knowledge", "enrich", (3,), "single", "single")

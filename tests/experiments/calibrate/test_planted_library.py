@@ -12,11 +12,17 @@ import pytest
 from hooked_windows import HookedWindows
 
 from strata.experiments.calibrate.construction import Construction, FamilyPlan
-from strata.experiments.calibrate.library import construction, constructions
-from strata.experiments.calibrate.plans import facts, sums
-from strata.experiments.calibrate.planted import checked_world, planted_state, read_truth, taken_out, write_construction
-from strata.experiments.calibrate.prompts import items_of
-from strata.experiments.calibrate.revert import excluded_families, revert
+from strata.experiments.calibrate.construction_library import construction, constructions
+from strata.experiments.calibrate.planted_checkpoint import (
+    checked_world,
+    planted_state,
+    read_truth,
+    taken_out,
+    write_construction,
+)
+from strata.experiments.calibrate.planted_items import items_of
+from strata.experiments.calibrate.revert_test import excluded_families, revert
+from strata.experiments.calibrate.similar_families import facts, sums
 from strata.experiments.calibrate.truth import order_of, truth_of
 from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.jsonl import read_items

@@ -19,7 +19,7 @@ from strata.experiments.items.family import Family
 from strata.experiments.items.jsonl import item_from_dict, item_to_dict
 from strata.experiments.items.reasoning import FAMILIES
 from strata.experiments.items.reasoning.frame import equal_length
-from strata.experiments.items.reasoning.marked import fill, joined, mark
+from strata.experiments.items.reasoning.text_with_spans import fill, joined, mark
 from strata.experiments.items.schema import Item
 from strata.probes.errors import StrataError
 

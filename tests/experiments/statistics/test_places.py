@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from strata.experiments.statistics.family_samples import difference, mean_of_families
+from strata.experiments.statistics.few_cluster_correction import stretch
 from strata.experiments.statistics.holm import holm
 from strata.experiments.statistics.place_mixtures import (
     Mixture,
@@ -21,7 +22,6 @@ from strata.experiments.statistics.places import (
     loci_in_turn,
     place_draws,
 )
-from strata.experiments.statistics.stretch import stretch
 from strata.experiments.statistics.window_effects import WindowEffects
 from strata.probes.interventions.cells import CELLS, Cell
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from strata.experiments.calibrate.run import MAX_PAIRS
+from strata.experiments.calibrate.pipeline import MAX_PAIRS
 from strata.experiments.calibrate.score import (
     VERDICTS,
     Claims,

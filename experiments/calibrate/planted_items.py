@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from strata.experiments.calibrate.construction import ENTITIES, SECONDS, VALUES, Construction, FamilyPlan
-from strata.experiments.calibrate.world import ANSWERS, OPERANDS, SECOND_WORDS, SUBJECTS, World, control_name
+from strata.experiments.calibrate.planted_facts import ANSWERS, OPERANDS, SECOND_WORDS, SUBJECTS, World, control_name
 
 FRAMES = {
     "knowledge": ("{task} of {subject} is", "tell {task} of {subject} : it is"),

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from strata.experiments.calibrate.construction import Construction
-from strata.experiments.calibrate.planted import PlantedFiles, taken_out
+from strata.experiments.calibrate.planted_checkpoint import PlantedFiles, taken_out
 from strata.experiments.calibrate.truth import FamilyTruth, truth_of
 
 _ITEMS = 12

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from strata.experiments.items.importing import import_items, parse_mapping
-from strata.experiments.items.importing.numbered import number_order, told_apart
+from strata.experiments.items.importing.column_numbers import number_order, told_apart
 from strata.probes.errors import StrataError
 
 COLUMNS = '[item]\nprompt = "{q}"\n[choices]\ncolumns = %s\ncorrect = "key"\n'

@@ -19,8 +19,8 @@ from typing import Any, Protocol
 
 from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.nulls import Null, write_null
-from strata.experiments.calibrate.planted import write_construction
-from strata.experiments.calibrate.revert import excluded_families, revert
+from strata.experiments.calibrate.planted_checkpoint import write_construction
+from strata.experiments.calibrate.revert_test import excluded_families, revert
 from strata.experiments.calibrate.truth import truth_of
 from strata.probes.errors import StrataError
 from strata.probes.progress import Progress, silent

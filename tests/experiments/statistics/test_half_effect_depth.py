@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from strata.experiments.statistics.depth import half_mass_block
+from strata.experiments.statistics.half_effect_depth import half_mass_block
 
 PROFILES = arrays(float, st.integers(1, 20), elements=st.floats(-5, 5, allow_subnormal=False))
 

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from strata.experiments.calibrate import architectures as written_as
 from strata.experiments.calibrate.construction import Construction, flaws
-from strata.experiments.calibrate.planting import blocks_of, embedding, layout_of, unembedding
-from strata.experiments.calibrate.prompts import items_of
+from strata.experiments.calibrate.planted_circuits import blocks_of, embedding, layout_of, unembedding
+from strata.experiments.calibrate.planted_facts import World, world_of
+from strata.experiments.calibrate.planted_items import items_of
 from strata.experiments.calibrate.truth import Truth, truth_of
-from strata.experiments.calibrate.wiring import Block, Layout, columns_of, filler_block, write_block
-from strata.experiments.calibrate.world import World, world_of
+from strata.experiments.calibrate.weight_writing import Block, Layout, columns_of, filler_block, write_block
 from strata.probes.errors import StrataError
 
 _CERTAINTY = 8.0

@@ -20,8 +20,8 @@ from strata.experiments.calibrate.construction import (
     Construction,
     FamilyPlan,
 )
-from strata.experiments.calibrate.wiring import Block, Code, Direction, Head, Layout, Lookup, Symbol
-from strata.experiments.calibrate.world import World, control_name
+from strata.experiments.calibrate.planted_facts import World, control_name
+from strata.experiments.calibrate.weight_writing import Block, Code, Direction, Head, Layout, Lookup, Symbol
 
 D_MODEL, HEADS = 240, 6
 _FLAGS = ("is_start", "is_task", "is_second", "is_entity", "is_value", "is_last")
@@ -94,7 +94,7 @@ def part_name(family: str, role: str, block: int) -> str:
 
 
 def embedding(layout: Layout, world: World, generator: torch.Generator) -> Float[Tensor, "vocab d_model"]:
-    from strata.experiments.calibrate.world import ANSWERS, OPERANDS, SECOND_WORDS, SUBJECTS
+    from strata.experiments.calibrate.planted_facts import ANSWERS, OPERANDS, SECOND_WORDS, SUBJECTS
 
     table = 0.02 * torch.randn(len(world.vocabulary), layout.d_model, generator=generator)
     table[:, layout.entry("still")] = 0.0
@@ -115,7 +115,7 @@ def unembedding(
     layout: Layout, world: World, certainty: float, generator: torch.Generator
 ) -> Float[Tensor, "vocab d_model"]:
     """`certainty`: logit of an answer that was written with length 1."""
-    from strata.experiments.calibrate.world import ANSWERS
+    from strata.experiments.calibrate.planted_facts import ANSWERS
 
     table = 0.05 * torch.randn(len(world.vocabulary), layout.d_model, generator=generator)
     table[:, layout.entry("anchor")] = 0.0
@@ -126,7 +126,7 @@ def unembedding(
 
 
 def layout_anchor() -> float:
-    from strata.experiments.calibrate.wiring import ANCHOR
+    from strata.experiments.calibrate.weight_writing import ANCHOR
 
     return ANCHOR
 

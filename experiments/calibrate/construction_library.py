@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Literal
 
 from strata.experiments.calibrate.construction import Construction, Half
-from strata.experiments.calibrate.judged_by import judged_by
-from strata.experiments.calibrate.tuned_on import tuned_on
+from strata.experiments.calibrate.judged_constructions import judged_by
+from strata.experiments.calibrate.tuning_constructions import tuned_on
 from strata.probes.errors import StrataError
 
 

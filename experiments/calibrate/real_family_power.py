@@ -16,8 +16,8 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from strata.experiments.calibrate.run import RESULTS, read_rows
-from strata.experiments.calibrate.subsets import drawn_rows, subset_of
+from strata.experiments.calibrate.pair_subsets import drawn_rows, subset_of
+from strata.experiments.calibrate.pipeline import RESULTS, read_rows
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.builtin import chosen
 from strata.experiments.items.jsonl import items_sha256

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from strata.experiments.calibrate.construction import Construction
-from strata.experiments.calibrate.plans import facts, sums
-from strata.experiments.calibrate.planted import write_construction
-from strata.experiments.calibrate.subsampled import power_of
-from strata.experiments.calibrate.subsets import drawn_rows, subset_of
+from strata.experiments.calibrate.pair_subsets import drawn_rows, subset_of
+from strata.experiments.calibrate.planted_checkpoint import write_construction
+from strata.experiments.calibrate.real_family_power import power_of
+from strata.experiments.calibrate.similar_families import facts, sums
 from strata.experiments.locate.causal.family_decision import FamilyPairs, analyse
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
 from strata.experiments.locate.causal.family_programme import Effort, measure_family

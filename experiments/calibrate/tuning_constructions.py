@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from strata.experiments.calibrate.construction import Construction, FamilyPlan
-from strata.experiments.calibrate.plans import facts, sums
+from strata.experiments.calibrate.similar_families import facts, sums
 
 HALVES, EQUAL = (0.5, 0.5), (1.0, 1.0)
 
