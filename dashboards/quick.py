@@ -11,8 +11,8 @@ QUICK_FAMILIES = (
 )
 """Some of the default ones: as few as a kind can be located by, each with items enough for its pairs."""
 QUICK_LOCATE: dict[str, Any] = {
-    "families": QUICK_FAMILIES, "per_family": 48, "positions": ("last",), "random_init": False, "draws": 2_000, "lens_maps": 6, "causal_map": "quick", "pairs": 12,
-    "damage_texts": 2,
+    "families": QUICK_FAMILIES, "per_family": 48, "positions": ("last",), "random_init": False, "draws": 2_000, "lens_maps": 6, "causal_map": "quick", "pairs": 18,
+    "damage_texts": 2, "folds": 3,
 }  # fmt: skip
 """Of `locate`."""
 QUICK_COMPARE: dict[str, Any] = {
