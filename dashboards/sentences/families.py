@@ -124,7 +124,7 @@ def compact_rows(localisation: Localisation) -> list[tuple[str, str, str, str, s
         loci = ", ".join(f"{locus.cell} {one_or_span(locus.first, locus.last)}" for locus in family.loci)
         roles = ", ".join(dict.fromkeys(ROLES[locus.role] for locus in family.loci))
         rows.append(
-            (row.family, _short(family), row.interval, "makes", beside)
+            (row.family, _both(family), row.interval, "makes", beside)
             if family.place is not None
             else (row.family, loci or "not placed", "", roles, beside)
         )
@@ -133,6 +133,16 @@ def compact_rows(localisation: Localisation) -> list[tuple[str, str, str, str, s
 
 def _controls(localisation: Localisation) -> list[tuple[str, str | None]]:
     return [(name, family.contrast) for name, family in localisation.families.items() if family.kind == "control"]
+
+
+def _both(family: FamilyResult) -> str:
+    """The place, and the earlier one that carries the answer in part."""
+    part = family.place_in_part
+    return (
+        _short(family)
+        if part is None
+        else f"{_short(family)} (in part {part.cell} {one_or_span(part.first, part.last)})"
+    )
 
 
 def _short(family: FamilyResult) -> str:

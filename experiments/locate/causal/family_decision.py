@@ -60,6 +60,7 @@ from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.statistics.bootstrap import cluster_codes
 
 PERMUTATIONS = 499
+NEARLY_ALL_DRAWS = 0.9
 HALF_OF_DRAWS = 0.5
 """Share of draws up to which a family isn't placed in the cell that the pairs as they are speak for."""
 FEWEST_PAIRS = 12
@@ -155,7 +156,12 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
     }
     said = places[CODES]
     shaky = said if said is not None and not _agree(said) else None
-    places = {threshold: place if place is not None and _agree(place) else None for threshold, place in places.items()}
+    if shaky is not None and _between_thresholds(shaky, places[IN_PART], by_threshold[CODES]):
+        shaky = None
+    places = {
+        threshold: place if place is not None and (_agree(place) or (threshold == CODES and shaky is None)) else None
+        for threshold, place in places.items()
+    }
     if undecided is not None:
         # What it would make, if it counted, can't be told: nor whether a later place is the first.
         places = dict.fromkeys(places)
@@ -341,6 +347,15 @@ def _effect(cell: CellResult) -> Measured:
 def _agree(place: Place) -> bool:
     """Whether more than half of the draws of entities place it in this cell."""
     return place.support > HALF_OF_DRAWS
+
+
+def _between_thresholds(said: Place, in_part: Place | None, draws: PlaceDraws) -> bool:
+    """Whether draws disagree only in whether an earlier place codes the answer or does so in part: then both places are said."""
+    if in_part is None or in_part.cell == said.cell or not _agree(in_part):
+        return False
+    resampled = PlaceDraws(draws.cell[1:], draws.first[1:], draws.last[1:])
+    either = resampled.of_cell(said.cell) | resampled.of_cell(in_part.cell)
+    return float(either.mean()) >= NEARLY_ALL_DRAWS
 
 
 def _why_not_placed(
