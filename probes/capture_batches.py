@@ -79,7 +79,7 @@ class CapturedBatch:
     """Whether the prompt has that named position; where False the values mean nothing."""
 
 
-def capture_batches(
+def capture_batches(  # eleven parameters: what is run, what is read of it and how it is batched vary apart from each other
     backend: Backend,
     prompts: Sequence[Prompt],
     *,

@@ -20,8 +20,8 @@ from strata.probes.interventions.cell_effects import CellBatch, Where, cell_batc
 from strata.probes.interventions.cells import CELLS, Cell, at_span, component_of
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.prompts.batching import pad
+from strata.probes.rerun.run_edits import HeadSet, Window
 from strata.probes.rerun.shared_recordings import Runs
-from strata.probes.rerun.window_edits import HeadSet, Window
 from strata.probes.tolerance import tolerance_of
 
 PAIRS = 24

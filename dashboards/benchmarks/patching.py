@@ -22,7 +22,7 @@ from strata.probes.interventions.activation_patching import Line, patch_pairs
 from strata.probes.interventions.minimal_pairs import ALL, Pair
 from strata.probes.prompts.batching import pad
 from strata.probes.prompts.prompt import Prompt
-from strata.probes.rerun.edit_sweep import Component
+from strata.probes.rerun.run_edits import Component
 from strata.probes.tolerance import tolerance_of
 
 COMPONENTS: tuple[Component, ...] = ("block_out", "attn_out", "mlp_out")

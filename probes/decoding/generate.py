@@ -39,7 +39,7 @@ class Generation:
     """Ended by itself (end token or stop text), not by `max_new_tokens`."""
 
 
-def generate(
+def generate(  # nine parameters: the customary ones of decoding, by their customary names
     checkpoint: Checkpoint,
     prompts: Sequence[str | Prompt],
     *,

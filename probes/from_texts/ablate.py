@@ -37,7 +37,7 @@ _ONE_TOKEN = "only one token, and all is every token but the first"
 
 
 @undisturbed()
-def ablate(
+def ablate(  # twelve parameters: a call of the public interface, each with a default that suits most
     model: Model,
     texts: Any,
     answers: str | Sequence[str] | None = None,

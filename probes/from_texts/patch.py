@@ -31,7 +31,7 @@ from strata.probes.interventions.minimal_pairs import ALL, pair_of
 from strata.probes.interventions.scores import LEAST_DIFFERENCE
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.alignment import DIFFERENT_LENGTHS, Encoded, encode_items
-from strata.probes.rerun.edit_sweep import COMPONENTS
+from strata.probes.rerun.run_edits import COMPONENTS
 from strata.probes.verification.gate_once import admit_once
 from strata.probes.verification.intervention_self_tests import run_causal_self_tests
 from strata.probes.verification.model_self_tests import require_passed
@@ -43,7 +43,7 @@ _TESTED: WeakSet[Checkpoint] = WeakSet()
 
 
 @undisturbed()
-def patch(
+def patch(  # twelve parameters: a call of the public interface, each with a default that suits most
     model: Model,
     pairs: Iterable[Any],
     *,

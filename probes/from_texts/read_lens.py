@@ -67,7 +67,7 @@ def logit_lens(
 
 
 @undisturbed()
-def tuned_lens(
+def tuned_lens(  # thirteen parameters: a call of the public interface, each with a default that suits most
     model: Model,
     texts: Any,
     answers: str | Sequence[str] | None = None,
@@ -116,7 +116,7 @@ def tuned_lens(
     return replace(tuned, baseline=bias, fitted=lens)
 
 
-def _read(
+def _read(  # nine parameters: those that the calls above have in common
     checkpoint: Checkpoint,
     texts: Any,
     answers: str | Sequence[str] | None,

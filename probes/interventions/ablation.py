@@ -33,8 +33,9 @@ from strata.probes.interventions.scores import logit_difference
 from strata.probes.lens.logit import read_lens
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import tokens_a_batch
-from strata.probes.rerun.edit_sweep import Component, Values, Variant, batches_of_variants, sweep
+from strata.probes.rerun.edit_sweep import sweep
 from strata.probes.rerun.recording import Recording, record
+from strata.probes.rerun.run_edits import Component, Replacement, Values
 from strata.probes.rerun.shared_recordings import Runs
 
 Method = Literal["skip", "mean", "resample"]
@@ -71,7 +72,7 @@ class AblatedBatch:
     """Its fall, in nats."""
 
 
-def ablate_pairs(
+def ablate_pairs(  # eleven parameters: items, donors and edits, how many draws, and what every batched measure takes
     checkpoint: Checkpoint,
     pairs: Sequence[Target],
     donors: Sequence[Target],
@@ -189,7 +190,7 @@ class _Batch:
     ) -> Iterator[tuple[Ablation, Float[Tensor, "draw at item"], Float[Tensor, "draw at item"] | None]]:
         """What is left of the logit difference, and of the log-probability, after every ablation that can be made."""
         made: list[tuple[Ablation, int, int]] = []
-        variants: list[Variant] = []
+        edits: list[Replacement] = []
         for ablation in ablations:
             given = self._given(ablation)
             starts = starts_of(ablation.window, self.layers, self.checkpoint.n_layers)
@@ -198,28 +199,22 @@ class _Batch:
             made.append((ablation, len(given), len(starts)))
             for values in given:
                 picked = _picked(values, index)
-                variants += [Variant(ablation.component, range(at, at + ablation.window), picked) for at in starts]
-        if not variants:
+                edits += [Replacement(ablation.component, range(at, at + ablation.window), picked) for at in starts]
+        if not edits:
             return
         where = self.where.gather(1, index)
-        left, left_log_prob = [], []
         # All ways of ablating share a sweep: few runs at a time leave a processor idle.
-        for part in batches_of_variants(variants, where, self.run_intact):
-            ends = sweep(self.run_intact, part, where)[:, :, 0]
-            left.append(self._difference(ends))
-            left_log_prob += [self._log_prob(ends)] if log_probs else []
+        ends = sweep(self.run_intact, edits, where)[:, :, 0]
+        left, left_log_prob = self._difference(ends), self._log_prob(ends) if log_probs else None
         done = 0
         for ablation, draws, n_starts in made:
-            variant_slice = slice(done, done + draws * n_starts)
-            done = variant_slice.stop
-            scores = [
-                rearrange(torch.cat(parts)[variant_slice], "(draw at) item -> draw at item", draw=draws)
-                if parts
-                else None
-                for parts in (left, left_log_prob)
-            ]
-            assert scores[0] is not None
-            yield ablation, scores[0], scores[1]
+            own = slice(done, done + draws * n_starts)
+            done = own.stop
+            yield (
+                ablation,
+                _by_draw(left[own], draws),
+                None if left_log_prob is None else _by_draw(left_log_prob[own], draws),
+            )
 
     def _places(self, position: str) -> tuple[Int[Tensor, "item position"], Tensor] | None:
         """Which of the reached tokens a position group is, and which prompts have it there."""
@@ -284,14 +279,18 @@ class _Batch:
 
         return values
 
-    def _log_prob(self, h: Float[Tensor, "variant item d_model"]) -> Float[Tensor, "variant item"]:
-        streams = rearrange(h, "variant item d -> item variant 1 d")
+    def _log_prob(self, h: Float[Tensor, "edit item d_model"]) -> Float[Tensor, "edit item"]:
+        streams = rearrange(h, "edit item d -> item edit 1 d")
         reading = read_lens(self.checkpoint.readout, streams, {"answer": self.tokens[:, 0]}, ranked=(), top_k=1)
-        return rearrange(reading.log_prob("answer"), "item variant 1 -> variant item")
+        return rearrange(reading.log_prob("answer"), "item edit 1 -> edit item")
 
-    def _difference(self, h: Float[Tensor, "variant item d_model"]) -> Float[Tensor, "variant item"]:
+    def _difference(self, h: Float[Tensor, "edit item d_model"]) -> Float[Tensor, "edit item"]:
         difference = logit_difference(self.checkpoint.readout, h, self.tokens)
         return difference.masked_fill(~self.foiled.to(difference.device), torch.nan)
+
+
+def _by_draw(scores: Float[Tensor, "edit item"], draws: int) -> Float[Tensor, "draw at item"]:
+    return rearrange(scores, "(draw at) item -> draw at item", draw=draws)
 
 
 def _picked(values: Values, index: Int[Tensor, "item position"]) -> Values:

@@ -21,8 +21,9 @@ from strata.probes.interventions.noise import unit_vectors
 from strata.probes.interventions.scores import logit_difference
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import tokens_a_batch
-from strata.probes.rerun.edit_sweep import Component, Variant, batches_of_variants, sweep
+from strata.probes.rerun.edit_sweep import sweep
 from strata.probes.rerun.recording import Recording
+from strata.probes.rerun.run_edits import Component, Replacement
 from strata.probes.rerun.shared_recordings import Runs
 
 Measure = Literal["denoise", "noise", "random_donor", "norm_matched_noise", "wrong_position"]
@@ -58,7 +59,7 @@ class PatchedBatch:
     `clean − foil` it is the normalised effect, 0 for the unedited run and 1 for the donor's. NaN: not applicable."""
 
 
-def patch_pairs(
+def patch_pairs(  # nine parameters: items and edits, and what every batched measure takes
     checkpoint: Checkpoint,
     pairs: Sequence[Pair],
     lines: Sequence[Line],
@@ -115,19 +116,19 @@ class _Batch:
         here = [line for line in self.lines if line.position == position]
         for into, base, sign in ((self.foil, foil, -1.0), (self.clean, clean, 1.0)):
             counts: list[tuple[Line, int, Tensor]] = []
-            variants: list[Variant] = []
+            edits: list[Replacement] = []
             for measure in dict.fromkeys(
                 line.measure for line in here if (line.measure == "noise") == (into is self.clean)
             ):
                 values, applies = self._donated(measure, position, where, present)
                 if values is None or not bool((present & applies).any()):
                     continue
-                lines, edited = self._variants([line for line in here if line.measure == measure], values)
+                lines, edited = self._edits([line for line in here if line.measure == measure], values)
                 counts += [(line, count, present & applies) for line, count in lines]
-                variants += edited
-            if not variants:
+                edits += edited
+            if not edits:
                 continue
-            ends = torch.cat([sweep(into, part, where)[:, :, 0] for part in batches_of_variants(variants, where, into)])
+            ends = sweep(into, edits, where)[:, :, 0]
             moved = (sign * (base - self._difference(ends))).cpu()
             start = 0
             for line, count, there in counts:
@@ -136,11 +137,11 @@ class _Batch:
                 yield line, effects
                 start += count
 
-    def _variants(
+    def _edits(
         self, lines: Sequence[Line], values: Callable[[Component, int], Tensor]
-    ) -> tuple[list[tuple[Line, int]], list[Variant]]:
+    ) -> tuple[list[tuple[Line, int]], list[Replacement]]:
         counts: list[tuple[Line, int]] = []
-        variants: list[Variant] = []
+        edits: list[Replacement] = []
         for line in lines:
             streams = line.component == "resid_pre"
             starts = starts_of(line.window, self.layers, self.checkpoint.n_layers)
@@ -151,8 +152,8 @@ class _Batch:
                 return values(component, layer)
 
             counts.append((line, len(starts)))
-            variants += [Variant(line.component, range(start, start + line.window), given) for start in starts]
-        return counts, variants
+            edits += [Replacement(line.component, range(start, start + line.window), given) for start in starts]
+        return counts, edits
 
     def _donated(
         self, measure: Measure, position: str, where: Tensor, present: Tensor
@@ -212,7 +213,7 @@ class _Batch:
             columns.append((place if there and place is not None else len(pair.clean.ids) - 1) + start)
         return (torch.tensor(columns)[:, None], torch.tensor(present)) if any(present) else None
 
-    def _difference(self, h: Float[Tensor, "variant item d_model"]) -> Float[Tensor, "variant item"]:
+    def _difference(self, h: Float[Tensor, "edit item d_model"]) -> Float[Tensor, "edit item"]:
         return logit_difference(self.checkpoint.readout, h, self.tokens)
 
 

@@ -7,6 +7,7 @@ over the difference of the two intact runs they are the normalised effects of 23
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -23,11 +24,19 @@ from strata.probes.interventions.minimal_pairs import Pair, batches_of
 from strata.probes.interventions.scores import token_logits
 from strata.probes.lens.frozen_norm import frozen_norm
 from strata.probes.prompts.batching import tokens_a_batch
+from strata.probes.rerun.edit_sweep import sweep
 from strata.probes.rerun.head_outputs import attention_paid, head_outputs
 from strata.probes.rerun.recording import Recording
+from strata.probes.rerun.run_edits import (
+    HeadReplacement,
+    HeadSet,
+    Knockout,
+    Replacement,
+    RunEdit,
+    Window,
+    values_do_not_fit,
+)
 from strata.probes.rerun.shared_recordings import Runs
-from strata.probes.rerun.window_edits import ColumnEdits, HeadEdits, HeadSet, HiddenEdge, Window, WindowEdits
-from strata.probes.rerun.window_sweep import sweep_windows
 
 Side = Literal["clean", "foil"]
 Where = Literal["span", "last"]
@@ -97,13 +106,13 @@ class CellBatch:
 
     def noise(self, cell: Cell, windows: Sequence[Window]) -> Float[Tensor, "pair window"]:
         """Fall of the logit difference when the clean run takes the corrupted run's pieces in the blocks of a window."""
-        return self._fall(WindowEdits(component_of(cell), windows, self.pieces(cell, "foil")), self._where(cell))
+        return self._fall(self._replaced(cell, windows, self.pieces(cell, "foil")), self._where(cell))
 
     def donated(
         self, cell: Cell, windows: Sequence[Window], donors: Float[Tensor, "pair layer d_model"]
     ) -> Float[Tensor, "pair window"]:
         """Rise of the logit difference when the corrupted run takes the pieces of `donors` in the blocks of a window."""
-        return self._rise(WindowEdits(component_of(cell), windows, donors), self._where(cell))
+        return self._rise(self._replaced(cell, windows, donors), self._where(cell))
 
     def resampled(
         self,
@@ -113,7 +122,7 @@ class CellBatch:
         unrelated: Int[Tensor, "pair k"],
     ) -> Float[Tensor, "pair window"]:
         """Fall of the margin over `unrelated` when the clean run takes the pieces of `donors` in the blocks of a window."""
-        return self._fall(WindowEdits(component_of(cell), windows, donors), self._where(cell), unrelated)
+        return self._fall(self._replaced(cell, windows, donors), self._where(cell), unrelated)
 
     def margin(self, unrelated: Int[Tensor, "pair k"]) -> Float[Tensor, " pair"]:
         """Logit of the answer minus the mean logit of the tokens `unrelated`, in the intact clean run."""
@@ -126,7 +135,8 @@ class CellBatch:
 
         In the clean run (2304.14767). With `unrelated`: fall of the margin over those tokens.
         """
-        return self._fall(HiddenEdge(windows, self._where("enrich")), self._where("move"), unrelated)
+        sources = self._where("enrich")[:, None]
+        return self._fall([Knockout(_blocks(window), sources) for window in windows], self._where("move"), unrelated)
 
     def head_outputs(self, where: Where, side: Side) -> Float[Tensor, "pair layer head d_head"]:
         """What each query head hands to the output projection, in float32 on the CPU."""
@@ -139,12 +149,12 @@ class CellBatch:
         return self.head_donated(where, sets, self.head_outputs(where, "clean"))
 
     def head_noise(self, where: Where, sets: Sequence[HeadSet]) -> Float[Tensor, "pair set"]:
-        return self._fall(HeadEdits(sets, self.head_outputs(where, "foil")), self._column(where))
+        return self._fall(self._replaced_heads(sets, self.head_outputs(where, "foil")), self._column(where))
 
     def head_donated(
         self, where: Where, sets: Sequence[HeadSet], donors: Float[Tensor, "pair layer head d_head"]
     ) -> Float[Tensor, "pair set"]:
-        return self._rise(HeadEdits(sets, donors), self._column(where))
+        return self._rise(self._replaced_heads(sets, donors), self._column(where))
 
     def head_pieces(self, where: Where, side: Side, layer: int) -> Float[Tensor, "pair head d_model"]:
         """What each query head of a block adds to the stream, the scale of a norm behind it held fixed; without biases."""
@@ -190,14 +200,29 @@ class CellBatch:
     def _column(self, where: Where) -> Int[Tensor, " pair"]:
         return self._where("enrich" if where == "span" else "move")
 
-    def _rise(self, edits: ColumnEdits, where: Int[Tensor, " pair"]) -> Float[Tensor, "pair run"]:
-        ends = sweep_windows(self._run("foil"), [edits], where)[0]
+    def _replaced(
+        self, cell: Cell, windows: Sequence[Window], donors: Float[Tensor, "pair layer d_model"]
+    ) -> list[RunEdit]:
+        run = self._run("clean")
+        if donors.shape[:2] != (len(self.pairs), self.n_layers):
+            raise values_do_not_fit(donors, run)
+        values = _Pieces(donors.to(self.checkpoint.device))
+        return [Replacement(component_of(cell), _blocks(window), values) for window in windows]
+
+    def _replaced_heads(
+        self, sets: Sequence[HeadSet], donors: Float[Tensor, "pair layer head d_head"]
+    ) -> list[RunEdit]:
+        values = donors.to(self.checkpoint.device)
+        return [HeadReplacement(heads, values) for heads in sets]
+
+    def _rise(self, edits: Sequence[RunEdit], where: Int[Tensor, " pair"]) -> Float[Tensor, "pair run"]:
+        ends = sweep(self._run("foil"), edits, where[:, None])[:, :, 0]
         return _difference(self._logits(ends, self._scored)) - self.foil[:, None]
 
     def _fall(
-        self, edits: ColumnEdits, where: Int[Tensor, " pair"], unrelated: Int[Tensor, "pair k"] | None = None
+        self, edits: Sequence[RunEdit], where: Int[Tensor, " pair"], unrelated: Int[Tensor, "pair k"] | None = None
     ) -> Float[Tensor, "pair run"]:
-        ends = sweep_windows(self._run("clean"), [edits], where)[0]
+        ends = sweep(self._run("clean"), edits, where[:, None])[:, :, 0]
         if unrelated is None:
             return self.clean[:, None] - _difference(self._logits(ends, self._scored))
         return self.margin(unrelated)[:, None] - _margin(self._logits(ends, self._against(unrelated)))
@@ -216,6 +241,21 @@ class CellBatch:
     ) -> Float[Tensor, "pair window token"]:
         with torch.no_grad():
             return token_logits(self.checkpoint.readout, ends, tokens).transpose(0, 1).cpu()
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """Values of an edit at one column a pair."""
+
+    donors: Float[Tensor, "pair layer d_model"]
+
+    def __call__(self, layer: int) -> Float[Tensor, "pair one d_model"]:
+        return self.donors[:, layer, None]
+
+
+def _blocks(window: Window) -> range:
+    first, last = window
+    return range(first, last + 1)
 
 
 def _difference(logits: Float[Tensor, "*row two"]) -> Float[Tensor, "*row"]:

@@ -15,8 +15,9 @@ from strata.probes.interventions.scores import divergence_per_token
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import tokens_a_batch
 from strata.probes.prompts.prompt import Prompt
-from strata.probes.rerun.edit_sweep import Values, Variant, sweep
+from strata.probes.rerun.edit_sweep import sweep
 from strata.probes.rerun.recording import Recording, record
+from strata.probes.rerun.run_edits import Replacement, Values
 
 LAST_TOKENS = 12
 """A ablation in an item begins where its pair differs, some tokens before its end: so here."""
@@ -51,8 +52,8 @@ def damage(
         for ablation in ablations:
             given = _instead(run, where, ablation)
             blocks = range(n_layers - ablation.window + 1)
-            variants = [Variant(ablation.component, range(at, at + ablation.window), given) for at in blocks]
-            ends = sweep(run, variants, where, keep=last_tokens)
+            edits = [Replacement(ablation.component, range(at, at + ablation.window), given) for at in blocks]
+            ends = sweep(run, edits, where, keep=last_tokens)
             divergences[ablation].append(divergence_per_token(checkpoint.readout, intact, ends).T.cpu())
         progress(stage, end, len(texts), "texts")
     return {ablation: torch.cat(parts) for ablation, parts in divergences.items()}

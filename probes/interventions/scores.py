@@ -14,22 +14,20 @@ LEAST_DIFFERENCE = 1.0
 
 
 def token_logits(
-    readout: Readout, h: Float[Tensor, "variant item d_model"], tokens: Int[Tensor, "item token"]
-) -> Float[Tensor, "variant item token"]:
+    readout: Readout, h: Float[Tensor, "edit item d_model"], tokens: Int[Tensor, "item token"]
+) -> Float[Tensor, "edit item token"]:
     """The logits of a few tokens an item from the last stream, in float32 and without the rest of the vocabulary."""
     normed = readout.normed(h).float()
     at = tokens.to(readout.weight.device)
-    logits = einsum(
-        normed, readout.weight[at].float(), "variant item d_model, item token d_model -> variant item token"
-    )
+    logits = einsum(normed, readout.weight[at].float(), "edit item d_model, item token d_model -> edit item token")
     if readout.bias is not None:
         logits = logits + readout.bias[at].float()
     return readout.transform(logits)
 
 
 def logit_difference(
-    readout: Readout, h: Float[Tensor, "variant item d_model"], tokens: Int[Tensor, "item two"]
-) -> Float[Tensor, "variant item"]:
+    readout: Readout, h: Float[Tensor, "edit item d_model"], tokens: Int[Tensor, "item two"]
+) -> Float[Tensor, "edit item"]:
     """Logit of `tokens[:, 0]` minus logit of `tokens[:, 1]`."""
     logits = token_logits(readout, h, tokens)
     return logits[..., 0] - logits[..., 1]
@@ -38,16 +36,16 @@ def logit_difference(
 def divergence_per_token(
     readout: Readout,
     intact: Float[Tensor, "item token d_model"],
-    edited: Float[Tensor, "variant item token d_model"],
-) -> Float[Tensor, "variant item"]:
+    edited: Float[Tensor, "edit item token d_model"],
+) -> Float[Tensor, "edit item"]:
     """KL(p_intact ‖ p_edited) in nats, averaged over the tokens of an item; one edited run at a time is held."""
     before = readout.logits(intact).float().log_softmax(-1)
     divergences = [
         torch.nn.functional.kl_div(
-            readout.logits(variant).float().log_softmax(-1), before, reduction="none", log_target=True
+            readout.logits(run).float().log_softmax(-1), before, reduction="none", log_target=True
         )
         .sum(-1)
         .mean(-1)
-        for variant in edited
+        for run in edited
     ]
     return torch.stack(divergences)

@@ -50,7 +50,7 @@ class LensReading:
         return self.log_prob(target) - self.log_prob(foil)
 
 
-def read_lens(
+def read_lens(  # ten parameters: every output that costs time is asked for by its own
     readout: Readout,
     streams: Float[Tensor, "item stream position d_model"],
     targets: Mapping[str, Int[Tensor, "item ..."]],

@@ -48,7 +48,7 @@ def at_once(name: str, make: Callable[[], _T], /) -> _T:
     return make()
 
 
-def cross_validate(
+def cross_validate(  # thirteen parameters: items by their columns, and a setting for each control
     x: Activations,
     labels: Sequence[Any],
     clusters: Iterable[object] | None = None,

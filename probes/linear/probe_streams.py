@@ -74,7 +74,7 @@ class ProbeResult:
     """Streams that needed float64."""
 
 
-def probe_streams(
+def probe_streams(  # fourteen parameters: items by four columns, and a setting for each choice of a probe, as in scikit-learn
     x: Float[Tensor, "item stream d_model"],
     labels: Sequence[object],
     clusters: Sequence[object],
@@ -155,10 +155,26 @@ def probe_streams(
         choice = choose_penalties(solve(inner), owner, n_folds)
         outer = solve(splits)
     predicted, log_likelihood = per_item(outer, choice, splits, len(kept))
-    return _summary(
-        probe, scheme, seed, label_names, kept, truth, targets, folds, splits, predicted, log_likelihood,
-        None if probe == "mass_mean" else np.asarray(penalties)[choice[:, :, 0]], len(labels), outer,
-    )  # fmt: skip
+    task = _Task(scheme, seed, label_names, len(labels), kept, truth, targets, folds, splits)
+    penalty = None if probe == "mass_mean" else np.asarray(penalties)[choice[:, :, 0]]
+    return _summary(task, probe, predicted, log_likelihood, penalty, outer)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Which labels of which items were probed in which folds."""
+
+    scheme: Scheme
+    seed: int
+    label_names: Sequence[str]
+    n_given: int
+    """Items given, those that were excluded among them."""
+    kept: Int[np.ndarray, " kept"]
+    truth: Int[np.ndarray, " kept"]
+    targets: Sequence[Int[np.ndarray, " kept"]]
+    """The true labels, and those of the control task where it is scored."""
+    folds: Int[np.ndarray, " kept"]
+    splits: Sequence[Split]
 
 
 def _validate(
@@ -239,22 +255,15 @@ def per_item(
 
 
 def _summary(
+    task: _Task,
     probe: Literal["linear", "mass_mean"],
-    scheme: Scheme,
-    seed: int,
-    label_names: Sequence[str],
-    kept: np.ndarray,
-    truth: np.ndarray,
-    targets: Sequence[np.ndarray],
-    folds: np.ndarray,
-    splits: Sequence[Split],
-    predicted: np.ndarray,
-    log_likelihood: np.ndarray,
-    penalty: np.ndarray | None,
-    n_given: int,
+    predicted: Int[np.ndarray, "target item stream"],
+    log_likelihood: Float[np.ndarray, "target item stream"],
+    penalty: Float[np.ndarray, "stream fold"] | None,
     outer: HeldOut,
 ) -> ProbeResult:
-    correct = [predicted[t] == target[:, None] for t, target in enumerate(targets)]
+    truth, splits = task.truth, task.splits
+    correct = [predicted[t] == target[:, None] for t, target in enumerate(task.targets)]
     majority_correct = np.empty(len(truth), dtype=bool)
     for train, test in splits:
         majority_correct[test] = truth[test] == np.bincount(truth[train]).argmax()
@@ -264,15 +273,15 @@ def _summary(
 
     accuracy = by_fold(correct[0])
     control = by_fold(correct[1]) if len(correct) > 1 else None
-    dropped = n_given - len(kept)
+    dropped = task.n_given - len(task.kept)
     return ProbeResult(
         probe=probe,
-        scheme=scheme,
-        seed=seed,
-        labels=tuple(label_names),
-        kept=kept,
+        scheme=task.scheme,
+        seed=task.seed,
+        labels=tuple(task.label_names),
+        kept=task.kept,
         truth=truth,
-        folds=folds,
+        folds=task.folds,
         predicted=predicted[0],
         correct=correct[0],
         log_likelihood=log_likelihood[0],

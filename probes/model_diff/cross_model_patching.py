@@ -27,8 +27,9 @@ from strata.probes.model_diff.model_pairs import batches_by_length, check_ids, c
 from strata.probes.model_diff.random_step import MISS, distances, moved
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import tokens_a_batch
-from strata.probes.rerun.edit_sweep import Component, Variant, sweep
+from strata.probes.rerun.edit_sweep import sweep
 from strata.probes.rerun.recording import Recording, record
+from strata.probes.rerun.run_edits import Component, Replacement
 
 CONTRIBUTIONS: tuple[Component, ...] = ("block_out", "attn_out", "mlp_out")
 EVERY = "all"
@@ -168,10 +169,11 @@ class _Batch:
             if bool((moves := self._moves(line.component, layer, tokens) & present).any())
         }
         if edits:
-            variants = [
-                Variant(line.component, range(layer, layer + 1), self._values(line, tokens)) for line, layer in edits
+            replacements = [
+                Replacement(line.component, range(layer, layer + 1), self._values(line, tokens))
+                for line, layer in edits
             ]
-            ends = sweep(self.own, variants, tokens + self.own.batch.start[:, None])[:, :, 0]
+            ends = sweep(self.own, replacements, tokens + self.own.batch.start[:, None])[:, :, 0]
             patched = _difference(self.receiver, ends, self.pairs)
             for ((line, layer), moves), values in zip(edits.items(), patched, strict=True):
                 effects[line][:, layer] = torch.where(moves, values - before, 0.0)
@@ -224,7 +226,7 @@ class _Batch:
 
 
 def _difference(
-    checkpoint: Checkpoint, h: Float[Tensor, "variant item d_model"], pairs: Sequence[Pair]
-) -> Float[Tensor, "variant item"]:
+    checkpoint: Checkpoint, h: Float[Tensor, "edit item d_model"], pairs: Sequence[Pair]
+) -> Float[Tensor, "edit item"]:
     tokens = torch.tensor([[pair.answer_id, pair.foil_id] for pair in pairs])
     return logit_difference(checkpoint.readout, h, tokens).cpu()

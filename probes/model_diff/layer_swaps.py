@@ -99,7 +99,7 @@ def layer_swaps_of(n_layers: int, sweeps: Sequence[Sweep] = SWEEPS, *, stride: i
     return tuple(swaps)
 
 
-def swap_layers(
+def swap_layers(  # nine parameters: two models, what is swapped, and two switches that the self-tests turn
     base: Checkpoint,
     donor: Checkpoint | RandomDelta,
     pairs: Sequence[Pair],

@@ -48,7 +48,7 @@ class Transfer:
     """Fitted on the second model, scored on the first."""
 
 
-def probe_transfer(
+def probe_transfer(  # ten parameters: those of `probe_streams` that both models share, and a second model
     x: Float[Tensor, "item stream d_model"],
     y: Float[Tensor, "item stream d_model"],
     labels: Sequence[object],

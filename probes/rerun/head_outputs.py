@@ -61,7 +61,7 @@ def attention_paid(recording: Recording, sources: Int[Tensor, " item"]) -> Float
     items = torch.arange(len(sources))
     seen: list[Tensor] = []
 
-    def keep(weights: Float[Tensor, "item group variant repeat query token"]) -> None:
+    def keep(weights: Float[Tensor, "item group run repeat query token"]) -> None:
         by_head = rearrange(weights, "b g 1 r 1 c -> b (g r) c")
         seen.append(by_head[items.to(weights.device), :, sources.to(weights.device)].float().cpu())
 

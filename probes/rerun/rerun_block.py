@@ -18,11 +18,11 @@ from strata.probes.rerun.shared_prefix import AttentionFunction, NoRestartError,
 def rerun_block(
     recording: Recording,
     layer: int,
-    h: Float[Tensor, "variant item token d_model"],
+    h: Float[Tensor, "run item token d_model"],
     start: int,
-    blocked: Float[Tensor, "variant item query token"] | None = None,
+    blocked: Float[Tensor, "run item query token"] | None = None,
     watch: Watch | None = None,
-) -> Float[Tensor, "variant item token d_model"]:
+) -> Float[Tensor, "run item token d_model"]:
     """What leaves block `layer` when `h` enters it at the columns from `start` on. Hooks and gradients work as usual.
 
     `blocked` is added to the attention scores; `watch` is shown the attention weights. Raises NoRestartError for a block whose arguments can't be cut.
@@ -36,8 +36,8 @@ def rerun_block(
 
 
 def rerun_last_column(
-    recording: Recording, layer: int, h: Float[Tensor, "variant item token d_model"], start: int
-) -> Float[Tensor, "variant item one d_model"]:
+    recording: Recording, layer: int, h: Float[Tensor, "run item token d_model"], start: int
+) -> Float[Tensor, "run item one d_model"]:
     """What `rerun_block` returns at the last column, nothing but keys and values computed of the columns before it."""
     n, last = len(h), recording.n_columns - 1
     recorded, own = recording.attention[layer], None
@@ -74,11 +74,11 @@ class _Known(Exception):
 def _called(
     recording: Recording,
     layer: int,
-    h: Float[Tensor, "variant item token d_model"],
+    h: Float[Tensor, "run item token d_model"],
     start: int,
     stop: int,
     attention: AttentionFunction,
-) -> Float[Tensor, "variant item token d_model"]:
+) -> Float[Tensor, "run item token d_model"]:
     """The block over the columns from `start` to before `stop`, with another attention function."""
     n, call = len(h), recording.calls[layer]
     columns = _Columns(recording.n_columns, start, stop, n)
@@ -98,8 +98,8 @@ def _called(
 class _Columns:
     """Cuts a block's arguments, made for the whole batch, to the recomputed columns of every run."""
 
-    def __init__(self, total: int, start: int, stop: int, n_variants: int) -> None:
-        self.total, self.kept, self.n_variants = total, slice(start, stop), n_variants
+    def __init__(self, total: int, start: int, stop: int, n_runs: int) -> None:
+        self.total, self.kept, self.n_runs = total, slice(start, stop), n_runs
 
     def args(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(self._cut("an unnamed argument", value) for value in args)
@@ -120,5 +120,5 @@ class _Columns:
             return value[self.kept]
         if value.ndim in (2, 3) and value.shape[1] == self.total:
             cut = value[:, self.kept]
-            return cut if len(cut) == 1 else repeat(cut, "b ... -> (e b) ...", e=self.n_variants)
+            return cut if len(cut) == 1 else repeat(cut, "b ... -> (e b) ...", e=self.n_runs)
         raise NoRestartError(f"its blocks take {name} of shape {tuple(value.shape)}")

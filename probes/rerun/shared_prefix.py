@@ -20,7 +20,7 @@ from strata.probes.errors import StrataError
 from strata.probes.foreign import ForeignKwargs
 
 AttentionFunction = Callable[..., tuple[Tensor, None]]
-Watch = Callable[[Float[Tensor, "item group variant repeat query token"]], None]
+Watch = Callable[[Float[Tensor, "item group run repeat query token"]], None]
 
 _KNOWN_OPTIONS = frozenset(
     {"dropout", "scaling", "is_causal", "sliding_window", "softcap", "position_ids", "use_cache", "cache_position"}
@@ -98,14 +98,14 @@ class Recorder:
 
 @dataclass
 class SharedPrefix:
-    """The attention function of one block for `n_variants` edited runs of the same items, rows ordered variant by variant."""
+    """The attention function of one block for `n_runs` edited runs of the same items, rows ordered run by run."""
 
-    n_variants: int
+    n_runs: int
     keys: Float[Tensor, "item group prefix d_head"]
     values: Float[Tensor, "item group prefix d_head"]
     mask: Float[Tensor, "item one query token"]
     """Added to the scores of the queries, over the prefix and the queries' own tokens."""
-    blocked: Float[Tensor, "variant item query token"] | None = None
+    blocked: Float[Tensor, "run item query token"] | None = None
     """Added on top, run by run."""
     own: tuple[Float[Tensor, "row group earlier d_head"], Float[Tensor, "row group earlier d_head"]] | None = None
     """Keys and values of tokens between the prefix and the queries, run by run."""
@@ -124,7 +124,7 @@ class SharedPrefix:
         _check(options)
         if self.own is not None:
             key, value = (torch.cat(parts, 2) for parts in zip(self.own, (key, value), strict=True))
-        e, g = self.n_variants, key.shape[1]
+        e, g = self.n_runs, key.shape[1]
         n_queries, n_own, n_prefix = query.shape[2], key.shape[2], self.keys.shape[2]
         scale = options.get("scaling")
         scale = query.shape[-1] ** -0.5 if scale is None else scale

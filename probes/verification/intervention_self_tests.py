@@ -14,8 +14,9 @@ from strata.probes.interventions.activation_patching import Line, patch_pairs
 from strata.probes.interventions.cell_effects import CellBatch
 from strata.probes.interventions.minimal_pairs import ALL, Pair
 from strata.probes.interventions.scores import logit_difference
-from strata.probes.rerun.edit_sweep import COMPONENTS, Variant, sweep
+from strata.probes.rerun.edit_sweep import sweep
 from strata.probes.rerun.recording import Recording, record
+from strata.probes.rerun.run_edits import COMPONENTS, Replacement
 from strata.probes.rerun.shared_recordings import Runs
 from strata.probes.tolerance import Tolerance, tolerance_of
 from strata.probes.verification.model_self_tests import SelfTest
@@ -57,13 +58,14 @@ def _restart_is_the_full_forward(
     layers = sorted({0, checkpoint.n_layers // 2, checkpoint.n_layers - 1})
     worst = 0.0
     for component in COMPONENTS:
-        variants = [
-            Variant(component, range(layer, layer + 1), partial(clean.at, component, where=where)) for layer in layers
+        replacements = [
+            Replacement(component, range(layer, layer + 1), partial(clean.at, component, where=where))
+            for layer in layers
         ]
-        restarted = checkpoint.readout.logits(sweep(foil, variants, where)[:, :, 0]).double()
-        for variant, logits in zip(variants, restarted, strict=True):
-            layer = variant.blocks.start
-            edit = Edit(Site(component, layer), where, variant.values(layer))
+        restarted = checkpoint.readout.logits(sweep(foil, replacements, where)[:, :, 0]).double()
+        for replacement, logits in zip(replacements, restarted, strict=True):
+            layer = replacement.blocks.start
+            edit = Edit(Site(component, layer), where, replacement.values(layer))
             whole = backend.edit(foil.batch, [edit], where[:, -1:], sites=[stream], logits=True).logits
             assert whole is not None
             expected = whole[:, 0].double().to(logits.device)
@@ -81,10 +83,11 @@ def _restart_is_the_full_forward(
 def _own_into_own(checkpoint: Checkpoint, foil: Recording, tolerance: Tolerance) -> SelfTest:
     where = torch.tensor([[foil.n_columns - 1]]).expand(len(foil.prompts), 1)
     layers = range(checkpoint.n_layers)
-    variants = [
-        Variant("resid_pre", range(layer, layer + 1), lambda at: foil.at("resid_pre", at, where)) for layer in layers
+    replacements = [
+        Replacement("resid_pre", range(layer, layer + 1), lambda at: foil.at("resid_pre", at, where))
+        for layer in layers
     ]
-    ends = checkpoint.readout.logits(sweep(foil, variants, where)[:, :, 0]).double()
+    ends = checkpoint.readout.logits(sweep(foil, replacements, where)[:, :, 0]).double()
     before = checkpoint.readout.logits(foil.streams[-1][:, -1]).double()
     gap = torch.linalg.vector_norm(ends - before, dim=-1) / torch.linalg.vector_norm(before, dim=-1)
     value = float(gap.max()) if bool(torch.isfinite(gap).all()) else float("inf")

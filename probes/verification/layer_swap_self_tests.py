@@ -14,8 +14,9 @@ from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.model_diff.cross_model_patching import CONTRIBUTIONS
 from strata.probes.model_diff.layer_swaps import LayerSwap, layer_swaps_of, swap_layers
 from strata.probes.prompts.batching import pad
-from strata.probes.rerun.edit_sweep import Variant, sweep
+from strata.probes.rerun.edit_sweep import sweep
 from strata.probes.rerun.recording import record
+from strata.probes.rerun.run_edits import Replacement
 from strata.probes.tolerance import tolerance_of
 from strata.probes.verification.model_self_tests import SelfTest
 
@@ -86,16 +87,16 @@ def _itself(base: Checkpoint, pairs: Sequence[Pair]) -> SelfTest:
 def _put_back(base: Checkpoint, pairs: Sequence[Pair]) -> SelfTest:
     run = record(base, [pair.clean for pair in pairs])
     where = torch.full((len(pairs), 1), run.n_columns - 1)
-    variants = [
-        Variant(component, range(layer, layer + 1), partial(run.at, component, where=where))
+    edits = [
+        Replacement(component, range(layer, layer + 1), partial(run.at, component, where=where))
         for component in CONTRIBUTIONS
         for layer in range(base.n_layers)
     ]
-    ends = base.readout.logits(sweep(run, variants, where)[:, :, 0]).double()
+    ends = base.readout.logits(sweep(run, edits, where)[:, :, 0]).double()
     before = base.readout.logits(run.streams[-1][:, -1]).double()
     allowed = tolerance_of(base.dtype).logits
     norm = torch.linalg.vector_norm(before, dim=-1)
-    value = _worst(torch.linalg.vector_norm(ends - before, dim=-1), norm.expand(len(variants), -1))
+    value = _worst(torch.linalg.vector_norm(ends - before, dim=-1), norm.expand(len(edits), -1))
     return SelfTest(
         "a contribution put back where it stood changes nothing",
         value <= allowed,

@@ -19,8 +19,9 @@ from strata.probes.errors import StrataError, is_out_of_memory
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import Batch, Side, pad
 from strata.probes.prompts.prompt import Prompt
-from strata.probes.rerun.edit_sweep import COMPONENTS, Variant, sweep
+from strata.probes.rerun.edit_sweep import sweep
 from strata.probes.rerun.recording import record
+from strata.probes.rerun.run_edits import COMPONENTS, Replacement
 from strata.probes.rerun.shared_prefix import NoRestartError
 from strata.probes.tolerance import differences, running_scale, tolerance_of
 
@@ -322,13 +323,13 @@ def _restarted_logits(
     """All edits as the runs of one sweep, which starts at the edited block."""
     run = record(checkpoint, prompts)
     where = _edited_places(prompts) + run.batch.start[:, None]
-    names, variants = [], []
+    names, replacements = [], []
     for name, (site, values) in edits.items():
         if site.name in COMPONENTS:
             names.append(name)
-            variants.append(Variant(site.name, range(site.layer, site.layer + 1), partial(_everywhere, values)))
+            replacements.append(Replacement(site.name, range(site.layer, site.layer + 1), partial(_everywhere, values)))
     with torch.no_grad():
-        logits = checkpoint.readout.logits(sweep(run, variants, where)[:, :, 0])
+        logits = checkpoint.readout.logits(sweep(run, replacements, where)[:, :, 0])
     return dict(zip(names, logits.to(checkpoint.device), strict=True))
 
 

@@ -26,8 +26,9 @@ from strata.probes.model_diff.shared_rows import shares_rows
 from strata.probes.prompts.batching import pad
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.prompts.row_layout import apart
-from strata.probes.rerun.edit_sweep import Variant, sweep
+from strata.probes.rerun.edit_sweep import sweep
 from strata.probes.rerun.recording import record
+from strata.probes.rerun.run_edits import Replacement
 
 THRESHOLD = 12
 LONG = {
@@ -119,7 +120,7 @@ def test_recorded_and_restarted_runs_are_those_of_each_prompt_alone(name: str) -
     layer = 1
     where = torch.tensor([[run.n_columns - 2, run.n_columns - 1]]).expand(len(rows), 2)
     values = torch.randn(len(rows), 2, checkpoint.d_model, generator=torch.Generator().manual_seed(0))
-    ends = sweep(run, [Variant("block_out", range(layer, layer + 1), lambda at: values)], where)[0, :, 0]
+    ends = sweep(run, [Replacement("block_out", range(layer, layer + 1), lambda at: values)], where)[0, :, 0]
     for row, prompt in enumerate(rows):
         hidden, logits = alone(name, prompt.ids)
         start = int(run.batch.start[row])

@@ -15,7 +15,7 @@ from strata.experiments.results.families import FamilyResult
 from strata.experiments.statistics.answer_coding import normalised
 from strata.probes.interventions.cell_effects import CellBatch, Where
 from strata.probes.interventions.cells import Cell
-from strata.probes.rerun.window_edits import HeadSet
+from strata.probes.rerun.run_edits import HeadSet
 
 _MOST_BLOCKS = 6
 """Blocks of a cell whose heads are measured: those at which most of the effect is gained."""

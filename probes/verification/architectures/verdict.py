@@ -23,8 +23,9 @@ from strata.probes.decoding.generate import generate
 from strata.probes.errors import StrataError
 from strata.probes.prompts.batching import Side, pad
 from strata.probes.prompts.prompt import Prompt
-from strata.probes.rerun.edit_sweep import Variant, sweep
+from strata.probes.rerun.edit_sweep import sweep
 from strata.probes.rerun.recording import record
+from strata.probes.rerun.run_edits import Replacement
 from strata.probes.rerun.shared_prefix import NoRestartError
 from strata.probes.tolerance import differences, running_scale, tolerance_of
 from strata.probes.verification.architectures.plain_forward import Paths, Plain, PlainModel
@@ -211,7 +212,7 @@ def _edited(
         where = torch.full((len(prompts), 1), run.n_columns - 1)
         entering = torch.stack([row.streams[layer, -1] for row in truth])[:, None]
         gained = values - entering
-        ends = sweep(run, [Variant("block_out", range(layer, layer + 1), lambda _layer: gained)], where)[0, :, 0]
+        ends = sweep(run, [Replacement("block_out", range(layer, layer + 1), lambda _layer: gained)], where)[0, :, 0]
         with torch.no_grad():
             yield "logits after a restarted edit", _ratio(checkpoint.readout.logits(ends), wanted, scale, allowed)
     except NoRestartError:

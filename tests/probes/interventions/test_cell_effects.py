@@ -101,7 +101,7 @@ def test_attention_up_to_a_block_brings_the_stream_behind_it(tiny_models: Any, a
 
 
 def test_edits_do_not_depend_on_how_many_runs_share_a_sweep(tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    import strata.probes.rerun.window_sweep as module
+    import strata.probes.rerun.edit_sweep as module
 
     batch = CellBatch(Runs(tiny_models("llama")), pairs(), "subject")
     together = {cell: batch.denoise(cell, WINDOWS) for cell in CELLS}

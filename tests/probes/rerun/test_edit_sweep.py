@@ -12,10 +12,13 @@ from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.prompts.prompt import Prompt
-from strata.probes.rerun.edit_sweep import COMPONENTS, Component, Knockout, Variant, rows_of_like_reach, sweep
+from strata.probes.rerun import edit_sweep
+from strata.probes.rerun.edit_sweep import sweep
 from strata.probes.rerun.recording import record
 from strata.probes.rerun.rerun_block import rerun_block, rerun_last_column
+from strata.probes.rerun.run_edits import COMPONENTS, Component, Knockout, Replacement
 from strata.probes.rerun.shared_recordings import Runs
+from strata.probes.rerun.sweep_plan import rows_of_like_reach
 
 
 def prompts_of(*lengths: int, seed: int = 0) -> list[Prompt]:
@@ -26,16 +29,18 @@ def prompts_of(*lengths: int, seed: int = 0) -> list[Prompt]:
     ]
 
 
-def whole_pass(checkpoint: Checkpoint, recording, variant: Variant, where: Tensor, keep: int) -> Tensor:
+def whole_pass(checkpoint: Checkpoint, recording, edit: Replacement, where: Tensor, keep: int) -> Tensor:
     last = Site("resid_post", checkpoint.n_layers - 1)
-    edits = [Edit(Site(variant.component, layer), where, variant.values(layer)) for layer in variant.blocks]
-    read = TorchHooks(checkpoint).edit(recording.batch, edits, None, sites=[last], logits=False)
+    whole = [Edit(Site(edit.component, layer), where, edit.values(layer)) for layer in edit.blocks]
+    read = TorchHooks(checkpoint).edit(recording.batch, whole, None, sites=[last], logits=False)
     return read.values[last][:, -keep:]
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("component", COMPONENTS)
-def test_a_restarted_run_equals_the_whole_forward_pass(architecture: str, component: Component) -> None:
+def test_a_restarted_run_equals_the_whole_forward_pass(
+    architecture: str, component: Component, monkeypatch: pytest.MonkeyPatch
+) -> None:
     checkpoint = tiny_checkpoint(architecture)
     prompts = prompts_of(9, 12, 7)
     recording = record(checkpoint, prompts)
@@ -44,13 +49,14 @@ def test_a_restarted_run_equals_the_whole_forward_pass(architecture: str, compon
         + recording.batch.start[:, None]
     )
     new = torch.randn(3, 2, checkpoint.d_model, generator=torch.Generator().manual_seed(1))
-    variants = [Variant(component, range(at, at + 1), lambda at: new) for at in range(checkpoint.n_layers)]
+    edits = [Replacement(component, range(at, at + 1), lambda at: new) for at in range(checkpoint.n_layers)]
     if component != "resid_pre":
-        variants.append(Variant(component, range(0, 2), lambda at: new * (at + 1)))
+        edits.append(Replacement(component, range(0, 2), lambda at: new * (at + 1)))
     for chunk_tokens in (1, 10_000):
-        swept = sweep(recording, variants, where, keep=2, chunk_tokens=chunk_tokens)
-        for variant, ends in zip(variants, swept, strict=True):
-            expected = whole_pass(checkpoint, recording, variant, where, 2)
+        monkeypatch.setitem(edit_sweep._CHUNK_TOKENS, "cpu", chunk_tokens)
+        swept = sweep(recording, edits, where, keep=2)
+        for edit, ends in zip(edits, swept, strict=True):
+            expected = whole_pass(checkpoint, recording, edit, where, 2)
             torch.testing.assert_close(ends, expected, rtol=2e-5, atol=2e-5 * float(expected.abs().max()))
 
 
@@ -74,13 +80,13 @@ def test_many_components_of_one_sweep_do_not_mix() -> None:
     recording = record(checkpoint, prompts_of(6, 6), keep=3)
     where = torch.tensor([[recording.n_columns - 2], [recording.n_columns - 1]])
     new = torch.randn(2, 1, checkpoint.d_model, generator=torch.Generator().manual_seed(2))
-    variants = [
-        Variant(component, range(at, at + 1), lambda at: new)
+    edits = [
+        Replacement(component, range(at, at + 1), lambda at: new)
         for at in (2, 0, 1)
         for component in ("mlp_out", "resid_pre", "attn_out", "block_out")
     ]
-    for variant, ends in zip(variants, sweep(recording, variants, where), strict=True):
-        expected = whole_pass(checkpoint, recording, variant, where, 1)
+    for edit, ends in zip(edits, sweep(recording, edits, where), strict=True):
+        expected = whole_pass(checkpoint, recording, edit, where, 1)
         torch.testing.assert_close(ends, expected, rtol=2e-5, atol=2e-5 * float(expected.abs().max()))
 
 
@@ -142,16 +148,16 @@ def test_a_block_or_position_that_does_not_exist_is_refused_before_anything_runs
         return torch.zeros(2, 1, checkpoint.d_model)
 
     last = torch.tensor([[recording.n_columns - 1]] * 2)
-    for variant, where, words in (
-        (Variant("mlp_out", range(3, 4), counted), last, "Blocks 3 to 3 do not exist"),
-        (Variant("mlp_out", range(-1, 1), counted), last, "do not exist"),
-        (Variant("mlp_out", range(0, 1), counted), last + 1, "outside the prompts"),
-        (Variant("mlp_out", range(0, 1), counted), last * 0, "outside the prompts"),
-        (Variant("mlp_out", range(0, 1), counted), last - 2, "where the recording begins"),
-        (Variant("resid_pre", range(0, 2), counted), last, "not in a window"),
+    for edit, where, words in (
+        (Replacement("mlp_out", range(3, 4), counted), last, "Blocks 3 to 3 do not exist"),
+        (Replacement("mlp_out", range(-1, 1), counted), last, "do not exist"),
+        (Replacement("mlp_out", range(0, 1), counted), last + 1, "outside the prompts"),
+        (Replacement("mlp_out", range(0, 1), counted), last * 0, "outside the prompts"),
+        (Replacement("mlp_out", range(0, 1), counted), last - 2, "where the recording begins"),
+        (Replacement("resid_pre", range(0, 2), counted), last, "not in a window"),
     ):
         with pytest.raises(StrataError, match=words):
-            sweep(recording, [variant], where)
+            sweep(recording, [edit], where)
     assert calls == 0
 
 
@@ -166,7 +172,7 @@ def test_the_model_is_as_it_was_after_a_sweep() -> None:
         raise RuntimeError("on purpose")
 
     with pytest.raises(RuntimeError, match="on purpose"):
-        sweep(recording, [Variant("attn_out", range(0, 1), broken)], torch.tensor([[recording.n_columns - 1]]))
+        sweep(recording, [Replacement("attn_out", range(0, 1), broken)], torch.tensor([[recording.n_columns - 1]]))
     assert dict(ALL_ATTENTION_FUNCTIONS._local_mapping) == before
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in checkpoint.model.modules())
 
@@ -180,12 +186,13 @@ def test_rows_edited_far_apart_are_recomputed_in_groups_and_are_the_whole_forwar
     where = recording.n_columns - back
     new = torch.randn(5, 2, checkpoint.d_model, generator=torch.Generator().manual_seed(1))
     new[:, 1] = torch.where(back[:, :1] == back[:, 1:], new[:, 0], new[:, 1])
-    variants = [
-        Variant(component, range(1, 2), lambda at: new * (at + 1)) for component in ("attn_out", "mlp_out", "resid_pre")
+    edits = [
+        Replacement(component, range(1, 2), lambda at: new * (at + 1))
+        for component in ("attn_out", "mlp_out", "resid_pre")
     ]
-    swept = sweep(recording, variants, where, keep=2)
-    for variant, ends in zip(variants, swept, strict=True):
-        expected = whole_pass(checkpoint, recording, variant, where, 2)
+    swept = sweep(recording, edits, where, keep=2)
+    for edit, ends in zip(edits, swept, strict=True):
+        expected = whole_pass(checkpoint, recording, edit, where, 2)
         torch.testing.assert_close(ends, expected, rtol=2e-5, atol=2e-5 * float(expected.abs().max()))
 
 
