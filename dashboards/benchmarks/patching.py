@@ -18,7 +18,8 @@ from strata.dashboards.benchmarks.memory import peak_extra_bytes
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.backends.transformer_lens import TransformerLensBackend
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.interventions.activation_patching import Line, patch_pairs
+from strata.probes.interventions.activation_patching import patch_pairs
+from strata.probes.interventions.intervention import Patching
 from strata.probes.interventions.minimal_pairs import ALL, Pair
 from strata.probes.prompts.batching import pad
 from strata.probes.prompts.prompt import Prompt
@@ -161,7 +162,7 @@ class _FullForwards:
 def _at(
     checkpoint: Checkpoint, pairs: Sequence[Pair], full_forwards: _FullForwards, position: str, repeats: int
 ) -> list[BenchmarkRow]:
-    lines = [Line("denoise", component, position) for component in COMPONENTS]
+    lines = [Patching("denoise", component, position) for component in COMPONENTS]
     list(patch_pairs(checkpoint, pairs[:4], lines))
     times: tuple[list[float], list[float]] = ([], [])
     gap = 0.0
@@ -199,7 +200,7 @@ def _at(
     ]  # fmt: skip
 
 
-def _ours(checkpoint: Checkpoint, pairs: Sequence[Pair], lines: Sequence[Line]) -> _Timed:
+def _ours(checkpoint: Checkpoint, pairs: Sequence[Pair], lines: Sequence[Patching]) -> _Timed:
     began = _now(checkpoint.device)
     effects = {line.component: torch.full((len(pairs), checkpoint.n_layers), torch.nan) for line in lines}
     for batch in patch_pairs(checkpoint, pairs, lines):
@@ -237,7 +238,7 @@ def _memory_of_a_map(checkpoint: Checkpoint, pairs: int, tokens: int, seed: int)
 
 
 def _peak(checkpoint: Checkpoint, pairs: Sequence[Pair], positions: Sequence[str], tokens: int | None) -> int:
-    lines = [Line("denoise", component, position) for position in positions for component in COMPONENTS]
+    lines = [Patching("denoise", component, position) for position in positions for component in COMPONENTS]
 
     def drain() -> None:
         for _ in patch_pairs(checkpoint, pairs, lines, batch_tokens=tokens):

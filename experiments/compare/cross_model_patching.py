@@ -14,26 +14,27 @@ from strata.experiments.compare.pairs_in_store import write_pairs
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.item_selection import entity_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.model_diff.cross_model_patching import CrossLine, SourceModel, cross_patch
+from strata.probes.interventions.intervention import CrossPatching
+from strata.probes.model_diff.cross_model_patching import SourceModel, cross_patch
 from strata.probes.progress import Progress, silent
 from strata.probes.store import ActivationStore
 
 CROSS = (
-    CrossLine("block_out", "last"),
-    CrossLine("attn_out", "last"),
-    CrossLine("mlp_out", "last"),
-    CrossLine("block_out", "all"),
+    CrossPatching("other_model", "block_out", "last"),
+    CrossPatching("other_model", "attn_out", "last"),
+    CrossPatching("other_model", "mlp_out", "last"),
+    CrossPatching("other_model", "block_out", "all"),
 )
 
 
-def cross_lines(config: CompareConfig, *, null: bool = False) -> tuple[CrossLine, ...]:
+def cross_lines(config: CompareConfig, *, null: bool = False) -> tuple[CrossPatching, ...]:
     """The lines of a run; with `null` each one's random counterpart behind them."""
     lines = tuple(line for line in CROSS if line.position in config.crossed_positions)
     return (*lines, *_random(lines)) if null else lines
 
 
-def _random(lines: Sequence[CrossLine]) -> tuple[CrossLine, ...]:
-    return tuple(line._replace(random=True) for line in lines)
+def _random(lines: Sequence[CrossPatching]) -> tuple[CrossPatching, ...]:
+    return tuple(line._replace(measure="random_step") for line in lines)
 
 
 def store_crossed(
@@ -62,9 +63,9 @@ def store_crossed(
     ))  # fmt: skip
 
 
-def name_of(line: CrossLine) -> str:
+def name_of(line: CrossPatching) -> str:
     """What the line's tensor is called in a store."""
-    return f"{'random/' if line.random else ''}{line.component}/{line.position}"
+    return f"{'random/' if line.measure == 'random_step' else ''}{line.component}/{line.position}"
 
 
 def cross_rows(

@@ -24,8 +24,9 @@ from strata.probes.from_texts.edit_options import (
     windows_of,
 )
 from strata.probes.from_texts.questions import texts_asked
-from strata.probes.interventions.ablation import DRAWS, Ablation, ablate_pairs
+from strata.probes.interventions.ablation import DRAWS, ablate_pairs
 from strata.probes.interventions.activation_patching import starts_of
+from strata.probes.interventions.intervention import Ablation
 from strata.probes.interventions.minimal_pairs import ALL, Single
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.alignment import encode_items
@@ -124,7 +125,7 @@ def ablate(  # twelve parameters: a call of the public interface, each with a de
     admit_once(checkpoint, [target.clean for target in targets], progress=progress)
 
     lines = {
-        Ablation("skip" if name == "zero" else name, part, size, place): AblationLine(name, part, place, size)  # type: ignore[arg-type]
+        Ablation("skip" if name == "zero" else name, part, place, size): AblationLine(name, part, place, size)  # type: ignore[arg-type]
         for name in methods
         for part in parts
         for place in places

@@ -26,7 +26,8 @@ from strata.probes.from_texts.edit_options import (
 )
 from strata.probes.from_texts.patching_result import PatchingResult, counted_reasons
 from strata.probes.from_texts.questions import Asked, pairs_asked
-from strata.probes.interventions.activation_patching import CONTROLS, Line, patch_pairs, starts_of
+from strata.probes.interventions.activation_patching import CONTROLS, patch_pairs, starts_of
+from strata.probes.interventions.intervention import Patching
 from strata.probes.interventions.minimal_pairs import ALL, pair_of
 from strata.probes.interventions.scores import LEAST_DIFFERENCE
 from strata.probes.progress import Progress, silent
@@ -154,7 +155,7 @@ def _lines(
     direction: Direction,
     windows: int | Sequence[int],
     controls: str | Sequence[str],
-) -> list[Line]:
+) -> list[Patching]:
     parts: tuple[Any, ...] = names_of("components", components, COMPONENTS)
     places, sizes = places_of(positions), windows_of(windows)
     if direction not in get_args(Direction):
@@ -170,10 +171,14 @@ def _lines(
             "Add attn_out, mlp_out or block_out to components and last or a span to positions, or leave controls out",
         )
     lines = [
-        Line(measure, part, place, size) for measure in measures for part in parts for place in places for size in sizes
+        Patching(measure, part, place, size)
+        for measure in measures
+        for part in parts
+        for place in places
+        for size in sizes
     ]
     return lines + [
-        Line(measure, part, place, size)
+        Patching(measure, part, place, size)
         for measure in extra
         for part in controlled[0]
         for place in controlled[1]

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from strata.probes.errors import StrataError
 from strata.probes.html_table import by_layer
-from strata.probes.interventions.activation_patching import Line, Measure, starts_of
+from strata.probes.interventions.activation_patching import starts_of
+from strata.probes.interventions.intervention import Patching, PatchingMeasure
 
 if TYPE_CHECKING:
     import pandas
@@ -39,7 +40,7 @@ class PatchingResult:
     """Logit difference answer − foil of the clean run."""
     corrupted: Float[Tensor, " item"]
     """The same of the corrupted run."""
-    shift: Mapping[Line, Float[Tensor, "item layer"]]
+    shift: Mapping[Patching, Float[Tensor, "item layer"]]
     """How far each edit moved the logit difference towards the donor's run, in logits; NaN where it can't be made."""
     layers: tuple[int, ...]
     """The blocks patched, or from which windows begin: the axis `layer` of windows that fit."""
@@ -56,13 +57,13 @@ class PatchingResult:
         return dict(Counter(self.excluded_alike.values()).most_common())
 
     def effects(
-        self, component: str, position: str = "last", *, measure: Measure = "denoise", window: int = 1
+        self, component: str, position: str = "last", *, measure: PatchingMeasure = "denoise", window: int = 1
     ) -> Float[Tensor, "item layer"]:
         """Effect by pair. Raises StrataError for what was not measured."""
         return self._shift(component, position, measure, window) / (self.clean - self.corrupted)[:, None]
 
     def effect(
-        self, component: str, position: str = "last", *, measure: Measure = "denoise", window: int = 1
+        self, component: str, position: str = "last", *, measure: PatchingMeasure = "denoise", window: int = 1
     ) -> Float[Tensor, " layer"]:
         """Effect over all pairs that have the position: the mean shift over the mean difference of these pairs.
 
@@ -148,6 +149,6 @@ def _ratio_of_means(shift: Float[Tensor, "item layer"], difference: Float[Tensor
     return torch.where(there, shift, 0.0).sum(0) / torch.where(there.any(0), of_them.sum(0), torch.nan)
 
 
-def _in_words(line: Line) -> str:
+def _in_words(line: Patching) -> str:
     window = f", {line.window} blocks" if line.window > 1 else ""
     return f"{line.measure} {line.component} at {line.position}{window}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import get_args
 
 import torch
 from einops import rearrange
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.activation_patching import BATCH_TOKENS, starts_of
+from strata.probes.interventions.intervention import Ablation, AblationMethod
 from strata.probes.interventions.matching_positions import (
     REST,
     Summed,
@@ -38,22 +39,9 @@ from strata.probes.rerun.recording import Recording, record
 from strata.probes.rerun.run_edits import Component, Replacement, Values
 from strata.probes.rerun.shared_recordings import Runs
 
-Method = Literal["skip", "mean", "resample"]
-METHODS: tuple[Method, ...] = ("skip", "mean", "resample")
+METHODS: tuple[AblationMethod, ...] = get_args(AblationMethod)
 DRAWS = 5
 """Donors a resample ablation is averaged over: by chance, the same for a pair whatever else is in its batch."""
-
-
-class Ablation(NamedTuple):
-    """One line of an ablation map."""
-
-    method: Method
-    component: Component
-    """`block_out`, `attn_out` or `mlp_out`."""
-    window: int = 1
-    """Number of consecutive blocks ablated together."""
-    position: str = ALL
-    """A named position, or `all`: every token from the first that tells the pair apart on."""
 
 
 @dataclass(frozen=True)
@@ -231,11 +219,11 @@ class _Batch:
     def _given(self, ablation: Ablation) -> list[Values]:
         """What is put in place of the contribution at every reached token, once for each draw."""
         shape = (*self.where.shape, self.checkpoint.d_model)
-        if ablation.method == "skip":
+        if ablation.measure == "skip":
             return [lambda layer: torch.zeros(shape)]
         if self.donors is None or not all(self.donors.is_donor_of(pair) for pair in self.pairs):
             return []
-        if ablation.method == "mean":
+        if ablation.measure == "mean":
             return [self._mean(ablation.component)]
         return [self._resampled(ablation.component, draw) for draw in range(self.draws)]
 

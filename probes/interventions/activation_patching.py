@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.interventions.intervention import Patching, PatchingMeasure
 from strata.probes.interventions.minimal_pairs import ALL, Pair, batches_of, reach_columns
 from strata.probes.interventions.noise import unit_vectors
 from strata.probes.interventions.scores import logit_difference
@@ -26,24 +26,12 @@ from strata.probes.rerun.recording import Recording
 from strata.probes.rerun.run_edits import Component, Replacement
 from strata.probes.rerun.shared_recordings import Runs
 
-Measure = Literal["denoise", "noise", "random_donor", "norm_matched_noise", "wrong_position"]
-CONTROLS: tuple[Measure, ...] = ("random_donor", "norm_matched_noise", "wrong_position")
+CONTROLS: tuple[PatchingMeasure, ...] = ("random_donor", "norm_matched_noise", "wrong_position")
 """Denoising with something that must not restore the answer: the clean activation of another pair of the group with another
 answer; the recipient's own activation moved by as much in a random direction; the same donor's activation of another position."""
 
 BATCH_TOKENS = {"cpu": 512, "cuda": 8192}
 _FAR = 3
-
-
-class Line(NamedTuple):
-    """One line of a patching map: every block (or window of blocks) edited in turn."""
-
-    measure: Measure
-    component: Component
-    position: str
-    """A named position, or `all`."""
-    window: int = 1
-    """Number of consecutive blocks edited together; a stream is replaced at one block only."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +42,7 @@ class PatchedBatch:
     """Logit difference answer − foil of the clean prompt."""
     foil: Float[Tensor, " item"]
     """The same of the counterfactual prompt, whose own answer is the foil."""
-    shift: Mapping[Line, Float[Tensor, "item layer"]]
+    shift: Mapping[Patching, Float[Tensor, "item layer"]]
     """How far the edit moved the logit difference towards the donor's run, in logits, by the window's first block: over
     `clean − foil` it is the normalised effect, 0 for the unedited run and 1 for the donor's. NaN: not applicable."""
 
@@ -62,7 +50,7 @@ class PatchedBatch:
 def patch_pairs(  # nine parameters: items and edits, and what every batched measure takes
     checkpoint: Checkpoint,
     pairs: Sequence[Pair],
-    lines: Sequence[Line],
+    lines: Sequence[Patching],
     *,
     layers: Sequence[int] | None = None,
     seed: int = 0,
@@ -90,7 +78,7 @@ def patch_pairs(  # nine parameters: items and edits, and what every batched mea
 
 class _Batch:
     def __init__(
-        self, runs: Runs, pairs: Sequence[Pair], lines: Sequence[Line], seed: int, layers: Sequence[int] | None
+        self, runs: Runs, pairs: Sequence[Pair], lines: Sequence[Patching], seed: int, layers: Sequence[int] | None
     ) -> None:
         self.layers = range(runs.checkpoint.n_layers) if layers is None else layers
         self.checkpoint, self.pairs, self.lines, self.seed = runs.checkpoint, pairs, lines, seed
@@ -101,7 +89,7 @@ class _Batch:
 
     def run(self, rows: tuple[int, ...]) -> PatchedBatch:
         clean, foil = (self._difference(run.streams[-1][None, :, -1])[0] for run in (self.clean, self.foil))
-        shift: dict[Line, Tensor] = {}
+        shift: dict[Patching, Tensor] = {}
         for position in dict.fromkeys(line.position for line in self.lines):
             places = self._places(position)
             if places is not None:
@@ -111,11 +99,11 @@ class _Batch:
 
     def _at(
         self, position: str, where: Tensor, present: Tensor, clean: Tensor, foil: Tensor
-    ) -> Iterator[tuple[Line, Float[Tensor, "item layer"]]]:
+    ) -> Iterator[tuple[Patching, Float[Tensor, "item layer"]]]:
         """All lines into the same run share a sweep: few runs at a time leave a processor idle."""
         here = [line for line in self.lines if line.position == position]
         for into, base, sign in ((self.foil, foil, -1.0), (self.clean, clean, 1.0)):
-            counts: list[tuple[Line, int, Tensor]] = []
+            counts: list[tuple[Patching, int, Tensor]] = []
             edits: list[Replacement] = []
             for measure in dict.fromkeys(
                 line.measure for line in here if (line.measure == "noise") == (into is self.clean)
@@ -138,9 +126,9 @@ class _Batch:
                 start += count
 
     def _edits(
-        self, lines: Sequence[Line], values: Callable[[Component, int], Tensor]
-    ) -> tuple[list[tuple[Line, int]], list[Replacement]]:
-        counts: list[tuple[Line, int]] = []
+        self, lines: Sequence[Patching], values: Callable[[Component, int], Tensor]
+    ) -> tuple[list[tuple[Patching, int]], list[Replacement]]:
+        counts: list[tuple[Patching, int]] = []
         edits: list[Replacement] = []
         for line in lines:
             streams = line.component == "resid_pre"
@@ -156,7 +144,7 @@ class _Batch:
         return counts, edits
 
     def _donated(
-        self, measure: Measure, position: str, where: Tensor, present: Tensor
+        self, measure: PatchingMeasure, position: str, where: Tensor, present: Tensor
     ) -> tuple[Callable[[Component, int], Tensor] | None, Tensor]:
         """What an edit of this measure puts at `where`, and the rows it can be made in."""
         everyone = torch.ones(len(self.pairs), dtype=torch.bool)

@@ -9,8 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.interventions.ablation import Ablation
 from strata.probes.interventions.activation_patching import BATCH_TOKENS
+from strata.probes.interventions.intervention import Ablation
 from strata.probes.interventions.scores import divergence_per_token
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import tokens_a_batch
@@ -62,9 +62,9 @@ def damage(
 def _instead(run: Recording, where: Int[Tensor, "item position"], ablation: Ablation) -> Values:
     def values(layer: int) -> Tensor:
         own = run.at(ablation.component, layer, where)
-        if ablation.method == "skip":
+        if ablation.measure == "skip":
             return torch.zeros_like(own)
-        if ablation.method == "resample":
+        if ablation.measure == "resample":
             return own.roll(1, dims=0)
         others = (own.sum(0, keepdim=True) - own) / max(1, len(own) - 1)
         return others.mean(1, keepdim=True).expand_as(own)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -20,6 +20,7 @@ from torch import Tensor
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.interventions.activation_patching import BATCH_TOKENS
+from strata.probes.interventions.intervention import CrossPatching
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.interventions.noise import generator_for, unit_vectors
 from strata.probes.interventions.scores import logit_difference
@@ -55,17 +56,6 @@ SourceModel = Callable[[Sequence[Pair]], SourceRun]
 """Gives the source's run of a batch: from a model (`source_of`) or from disk (`strata.probes.model_diff.stored_contributions.stored`)."""
 
 
-class CrossLine(NamedTuple):
-    """One line of a cross-model map: every block edited in turn."""
-
-    component: Component
-    """`block_out`, `attn_out` or `mlp_out`."""
-    position: str
-    """A named position, or `all`."""
-    random: bool = False
-    """Whether the receiver's contribution moves by the distance of the two models' in a random direction, at every token."""
-
-
 @dataclass(frozen=True)
 class CrossPatched:
     rows: tuple[int, ...]
@@ -74,7 +64,7 @@ class CrossPatched:
     """Logit difference answer − foil of the clean prompt in the source model."""
     receiver: Float[Tensor, " item"]
     """The same in the model that receives."""
-    shift: Mapping[CrossLine, Float[Tensor, "item layer"]]
+    shift: Mapping[CrossPatching, Float[Tensor, "item layer"]]
     """Patched − receiver, in logits: over `source − receiver` it is the normalised effect.
     Exactly 0 where the source adds bit for bit what the receiver adds. NaN: the pair lacks the position."""
 
@@ -109,7 +99,7 @@ def cross_patch(
     receiver: Checkpoint,
     source: Checkpoint | SourceModel,
     pairs: Sequence[Pair],
-    lines: Sequence[CrossLine],
+    lines: Sequence[CrossPatching],
     *,
     seed: int = 0,
     batch_tokens: int | None = None,
@@ -127,6 +117,8 @@ def cross_patch(
             raise StrataError(
                 f"{line.component} can't be patched across models", f"Choose one of: {', '.join(CONTRIBUTIONS)}"
             )
+        if line.window != 1:
+            raise StrataError(f"{line.window} blocks can't be patched across models at once", "Patch one by one")
     check_ids(pairs, receiver)
     if isinstance(source, Checkpoint):
         check_same_shape(receiver, source)
@@ -147,9 +139,9 @@ class _Batch:
         self.receiver, self.given, self.pairs, self.seed = receiver, given, pairs, seed
         self.own = record(receiver, [pair.clean for pair in pairs])
 
-    def run(self, rows: tuple[int, ...], lines: Sequence[CrossLine]) -> CrossPatched:
+    def run(self, rows: tuple[int, ...], lines: Sequence[CrossPatching]) -> CrossPatched:
         before = difference_of(self.own, self.pairs)
-        shift: dict[CrossLine, Tensor] = {}
+        shift: dict[CrossPatching, Tensor] = {}
         for position in dict.fromkeys(line.position for line in lines):
             tokens, present = self._tokens(position)
             here = [line for line in lines if line.position == position]
@@ -157,8 +149,8 @@ class _Batch:
         return CrossPatched(rows, self.given.difference, before, shift)
 
     def _at(
-        self, lines: Sequence[CrossLine], tokens: Tensor, present: Bool[Tensor, " item"], before: Tensor
-    ) -> dict[CrossLine, Float[Tensor, "item layer"]]:
+        self, lines: Sequence[CrossPatching], tokens: Tensor, present: Bool[Tensor, " item"], before: Tensor
+    ) -> dict[CrossPatching, Float[Tensor, "item layer"]]:
         n_layers = self.receiver.n_layers
         effects = {line: torch.zeros(len(self.pairs), n_layers) for line in lines}
         # Putting back what stands there is no edit: recomputed it would be 0 up to rounding, and it is 0.
@@ -188,8 +180,8 @@ class _Batch:
     def _own(self, component: Component, layer: int, tokens: Tensor) -> Float[Tensor, "item position d_model"]:
         return self.own.at(component, layer, tokens + self.own.batch.start[:, None])
 
-    def _values(self, line: CrossLine, tokens: Tensor) -> Callable[[int], Tensor]:
-        if not line.random:
+    def _values(self, line: CrossPatching, tokens: Tensor) -> Callable[[int], Tensor]:
+        if line.measure == "other_model":
             return lambda layer: self.given.at(line.component, layer, tokens)
 
         def moved_at_random(layer: int) -> Tensor:

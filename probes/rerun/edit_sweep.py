@@ -125,7 +125,7 @@ class _Sweep:
                 if self.last_only and layer == self.recording.n_layers - 1:
                     part[:, :, -1:] = rerun_last_column(self.recording, layer, part, self.start)
                 else:
-                    part[:] = self._rerun(layer, part, self.runs[low : low + self.chunk])
+                    part[:] = self._rerun(layer, part, self.runs[low : low + len(part)])
 
     def _rerun(
         self, layer: int, h: Float[Tensor, "run item token d_model"], runs: Sequence[Run]

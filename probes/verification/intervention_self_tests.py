@@ -10,8 +10,9 @@ import torch
 from strata.probes.backends.contract import Edit, Site
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.interventions.activation_patching import Line, patch_pairs
+from strata.probes.interventions.activation_patching import patch_pairs
 from strata.probes.interventions.cell_effects import CellBatch
+from strata.probes.interventions.intervention import Patching
 from strata.probes.interventions.minimal_pairs import ALL, Pair
 from strata.probes.interventions.scores import logit_difference
 from strata.probes.rerun.edit_sweep import sweep
@@ -101,7 +102,7 @@ def _own_into_own(checkpoint: Checkpoint, foil: Recording, tolerance: Tolerance)
 
 
 def _every_position_restores(checkpoint: Checkpoint, pairs: Sequence[Pair], tolerance: Tolerance) -> SelfTest:
-    line = Line("denoise", "resid_pre", ALL)
+    line = Patching("denoise", "resid_pre", ALL)
     worst = 0.0
     for batch in patch_pairs(checkpoint, pairs, [line]):
         clean, foil = batch.clean.double(), batch.foil.double()

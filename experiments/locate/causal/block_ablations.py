@@ -19,8 +19,9 @@ from strata.experiments.locate.causal.pair_selection import SelectedFamily
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.statistics.window_effects import cluster_means
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.interventions.ablation import Ablation, ablate_pairs
+from strata.probes.interventions.ablation import ablate_pairs
 from strata.probes.interventions.damage import LAST_TOKENS, damage
+from strata.probes.interventions.intervention import Ablation
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.lens.fitting_text import sample_text, text_tokens
 from strata.probes.progress import Progress, silent
@@ -91,7 +92,7 @@ def _dropped(
         for block in range(checkpoint.n_layers):
             estimate = drawn.measured(shares[:, block])
             low, high = estimate.interval or (None, None)
-            yield _row(ablation.method, ablation.component, kind, block, len(pairs), drawn.weights.shape[1]) | {
+            yield _row(ablation.measure, ablation.component, kind, block, len(pairs), drawn.weights.shape[1]) | {
                 "instrument": "ablation", "mean": estimate.value, "low": low, "high": high,
                 "method": _METHOD.format(len(drawn.weights) - 1),
             }  # fmt: skip
@@ -111,7 +112,7 @@ def _damaged(
     for ablation, values in damage(checkpoint, texts, ablations, last_tokens=last, progress=progress).items():
         by_text: Float[np.ndarray, "text layer"] = values.double().numpy()
         for block, of_block in enumerate(by_text.T):
-            yield _row(ablation.method, ablation.component, NEUTRAL, block, len(by_text), len(by_text)) | {
+            yield _row(ablation.measure, ablation.component, NEUTRAL, block, len(by_text), len(by_text)) | {
                 "instrument": "damage", "mean": float(of_block.mean()), "low": None, "high": None,
                 "method": "mean over neutral texts, nats a token",
             }  # fmt: skip

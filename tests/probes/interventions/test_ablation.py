@@ -11,11 +11,12 @@ from plain_interventions import REFERENCED, PlainModel, mixed_pairs, pair_of, pl
 from torch import Tensor
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.interventions.ablation import METHODS, Ablation, ablate_pairs
+from strata.probes.interventions.ablation import METHODS, ablate_pairs
+from strata.probes.interventions.intervention import Ablation
 from strata.probes.interventions.minimal_pairs import Pair
 
 COMPONENTS = ("block_out", "attn_out", "mlp_out")
-ABLATIONS = [Ablation(method, name, window) for method in METHODS for name in COMPONENTS for window in (1, 2)]
+ABLATIONS = [Ablation(method, name, window=window) for method in METHODS for name in COMPONENTS for window in (1, 2)]
 NEAR = {"rtol": 1e-3, "atol": 2e-4}
 Given = Callable[[int, int], Tensor]
 """(block, token of the pair) → what is put there."""
@@ -61,7 +62,7 @@ def test_skipping_sets_the_contribution_to_nothing_from_the_first_difference_on(
 ) -> None:
     checkpoint, pairs = tiny_models(architecture), mixed_pairs()
     model = plain(architecture, checkpoint)
-    ablations = [ablation for ablation in ABLATIONS if ablation.method == "skip"]
+    ablations = [ablation for ablation in ABLATIONS if ablation.measure == "skip"]
     drop, wrong = collected(checkpoint, pairs, [], ablations)
     for row, pair in enumerate(pairs):
         intact = model.difference(pair, pair.clean.ids)
@@ -77,7 +78,7 @@ def test_the_mean_is_that_of_the_donors_tokens_that_play_the_same_part(tiny_mode
     donors = [pair_of("r", 8, 3, subject=5, seed=11), pair_of("s", 11, 4, subject=8, seed=12)]
     model = plain(architecture, checkpoint)
     runs = [model.contributions(pair.clean) for pair in donors]
-    ablations = [ablation for ablation in ABLATIONS if ablation.method == "mean"]
+    ablations = [ablation for ablation in ABLATIONS if ablation.measure == "mean"]
     drop, _ = collected(checkpoint, pairs, [*donors, pair_of("z", 9, 2, subject=4, seed=9, group="other")], ablations)
 
     def mean(component: str, layer: int, name: str) -> Tensor:
@@ -110,7 +111,7 @@ def test_a_resampled_contribution_is_the_donors_at_the_same_part_averaged_over_d
     checkpoint, pairs = tiny_models(architecture), mixed_pairs()
     donors = [pair_of("r", 8, 3, subject=5, seed=11), pair_of("s", 11, 4, subject=8, seed=12)]
     model = plain(architecture, checkpoint)
-    ablations = [ablation for ablation in ABLATIONS if ablation.method == "resample"]
+    ablations = [ablation for ablation in ABLATIONS if ablation.measure == "resample"]
     drop, wrong = collected(checkpoint, pairs, donors, ablations, draws=2)
     for row, pair in enumerate(pairs):
         for ablation in ablations:
@@ -146,4 +147,4 @@ def test_a_group_without_other_pairs_has_no_mean_and_no_donor(tiny_models: Any) 
     drop, wrong = collected(
         tiny_models("llama"), mixed_pairs(), [pair_of("z", 9, 2, subject=4, seed=9, group="z")], ABLATIONS
     )
-    assert {ablation.method for ablation in drop} == {ablation.method for ablation in wrong} == {"skip"}
+    assert {ablation.measure for ablation in drop} == {ablation.measure for ablation in wrong} == {"skip"}

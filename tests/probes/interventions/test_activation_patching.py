@@ -13,7 +13,8 @@ from torch import Tensor
 import strata.probes.interventions.activation_patching as module
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
-from strata.probes.interventions.activation_patching import CONTROLS, Line, PatchedBatch, patch_pairs
+from strata.probes.interventions.activation_patching import CONTROLS, PatchedBatch, patch_pairs
+from strata.probes.interventions.intervention import Patching
 from strata.probes.interventions.minimal_pairs import ALL, Pair
 
 COMPONENTS = ("block_out", "attn_out", "mlp_out", "resid_pre")
@@ -22,10 +23,10 @@ DETERMINISTIC = ("random_donor", "wrong_position")
 
 
 def collected(
-    checkpoint: Checkpoint, pairs: Sequence[Pair], lines: Sequence[Line], **options: Any
-) -> tuple[dict[Line, Tensor], Tensor, Tensor]:
+    checkpoint: Checkpoint, pairs: Sequence[Pair], lines: Sequence[Patching], **options: Any
+) -> tuple[dict[Patching, Tensor], Tensor, Tensor]:
     """All batches in the order of the pairs; a line no batch had is NaN."""
-    shifts: dict[Line, Tensor] = {}
+    shifts: dict[Patching, Tensor] = {}
     ends = torch.full((2, len(pairs)), torch.nan)
     for batch in patch_pairs(checkpoint, pairs, lines, **options):
         rows = torch.tensor(batch.rows)
@@ -43,7 +44,7 @@ def tokens_of(pair: Pair, position: str) -> list[int]:
     return [place] if place >= pair.first_difference else []
 
 
-def plain_shift(model: PlainModel, pair: Pair, line: Line, n_layers: int, donor: dict[Any, Tensor] | None = None,
+def plain_shift(model: PlainModel, pair: Pair, line: Patching, n_layers: int, donor: dict[Any, Tensor] | None = None,
                 taken: list[int] | None = None) -> list[float]:  # fmt: skip
     """One whole forward pass a block: how far the edit moves the logit difference towards the donor's run."""
     tokens = tokens_of(pair, line.position)
@@ -62,9 +63,9 @@ def plain_shift(model: PlainModel, pair: Pair, line: Line, n_layers: int, donor:
     return shifts if tokens else [float("nan")] * len(shifts)
 
 
-def lines_of(*measures: Any, windows: tuple[int, ...] = (1, 2)) -> list[Line]:
+def lines_of(*measures: Any, windows: tuple[int, ...] = (1, 2)) -> list[Patching]:
     return [
-        Line(measure, component, position, window)
+        Patching(measure, component, position, window)
         for measure in measures
         for component in COMPONENTS
         for position in ("last", "subject", "early", ALL)
@@ -93,7 +94,7 @@ def test_denoising_and_noising_equal_a_plain_forward_pass_for_each_pair_and_bloc
 def test_the_wrong_position_is_the_same_donors_next_named_one(tiny_models: Any, architecture: str) -> None:
     checkpoint, pairs = tiny_models(architecture), mixed_pairs()
     model = plain(architecture, checkpoint)
-    lines = [Line("wrong_position", name, where) for name in COMPONENTS[:3] for where in ("last", "subject")]
+    lines = [Patching("wrong_position", name, where) for name in COMPONENTS[:3] for where in ("last", "subject")]
     shifts, *_ = collected(checkpoint, pairs, lines)
     other = {
         ("a", "last"): 4, ("a", "subject"): 8, ("b", "last"): 6, ("b", "subject"): 11, ("d", "last"): 5,
@@ -118,7 +119,10 @@ def test_a_random_donor_is_another_pair_of_the_group_with_another_answer(tiny_mo
     alone = pair_of("z", 9, 4, subject=5, seed=5, group="capitals")
     model = plain(architecture, checkpoint)
     lines = [
-        Line("random_donor", name, where, w) for name in COMPONENTS[:3] for where in ("last", "subject") for w in (1, 2)
+        Patching("random_donor", name, where, w)
+        for name in COMPONENTS[:3]
+        for where in ("last", "subject")
+        for w in (1, 2)
     ]
     shifts, *_ = collected(checkpoint, [*pairs, alone], lines)
     for line in lines:
@@ -135,7 +139,7 @@ def test_a_donor_has_the_position_that_is_patched(tiny_models: Any) -> None:
     pairs = [
         pair_of(key, 9, 4, subject=where, seed=seed) for key, where, seed in (("a", 5, 1), ("b", None, 2), ("c", 6, 3))
     ]
-    line = Line("random_donor", "mlp_out", "subject")
+    line = Patching("random_donor", "mlp_out", "subject")
     shifts, *_ = collected(checkpoint, pairs, [line])
     model = plain("llama", checkpoint)
     expected = plain_shift(model, pairs[0], line, checkpoint.n_layers, model.contributions(pairs[2].clean), [6])
@@ -146,7 +150,7 @@ def test_a_donor_has_the_position_that_is_patched(tiny_models: Any) -> None:
 def test_pairs_that_share_the_answer_or_the_foil_are_no_donors(tiny_models: Any) -> None:
     pair = pair_of("a", 9, 4, subject=5, seed=1)
     same = Pair("b", pair.foil, pair.clean, pair.foil_id, pair.answer_id, pair.group)
-    line = Line("random_donor", "mlp_out", "last")
+    line = Patching("random_donor", "mlp_out", "last")
     assert line not in collected(tiny_models("llama"), [pair, same], [line])[0]
 
 
@@ -156,7 +160,7 @@ def test_norm_matched_noise_lies_as_far_off_as_the_donor_and_is_patched_as_such(
 ) -> None:
     checkpoint, pairs = tiny_models(architecture), mixed_pairs()
     model = plain(architecture, checkpoint)
-    lines = [Line("norm_matched_noise", name, "last", window) for name in COMPONENTS[:3] for window in (1, 2)]
+    lines = [Patching("norm_matched_noise", name, "last", window) for name in COMPONENTS[:3] for window in (1, 2)]
     given: list[Any] = []
     sweep = module.sweep
 
@@ -190,13 +194,18 @@ def test_norm_matched_noise_lies_as_far_off_as_the_donor_and_is_patched_as_such(
 
 def patching_rows(checkpoint: Checkpoint, pairs: Sequence[Pair]) -> Sequence[int]:
     """The order of the pairs in their one batch."""
-    (batch,) = patch_pairs(checkpoint, pairs, [Line("denoise", "block_out", "last")])
+    (batch,) = patch_pairs(checkpoint, pairs, [Patching("denoise", "block_out", "last")])
     return batch.rows
 
 
 ALL_LINES = [
     *lines_of("denoise", "noise"),
-    *(Line(measure, name, where) for measure in CONTROLS for name in COMPONENTS[:3] for where in ("last", "subject")),
+    *(
+        Patching(measure, name, where)
+        for measure in CONTROLS
+        for name in COMPONENTS[:3]
+        for where in ("last", "subject")
+    ),
 ]
 
 
@@ -217,7 +226,7 @@ def test_effects_do_not_depend_on_the_batch_its_order_or_its_size(tiny_models: A
 
 
 def test_a_batch_of_one_has_no_random_donor(tiny_models: Any) -> None:
-    line = Line("random_donor", "mlp_out", "last")
+    line = Patching("random_donor", "mlp_out", "last")
     together, *_ = collected(tiny_models("llama"), mixed_pairs(), [line])
     assert together[line].isfinite().all()
     assert not collected(tiny_models("llama"), mixed_pairs(), [line], batch_tokens=1)[0]
@@ -225,7 +234,7 @@ def test_a_batch_of_one_has_no_random_donor(tiny_models: Any) -> None:
 
 @pytest.mark.parametrize("architecture", REFERENCED)
 def test_denoising_every_position_of_a_stream_is_the_clean_run(tiny_models: Any, architecture: str) -> None:
-    line = Line("denoise", "resid_pre", ALL)
+    line = Patching("denoise", "resid_pre", ALL)
     shifts, clean, foil = collected(tiny_models(architecture), mixed_pairs(), [line])
     expected = (clean - foil)[:, None].expand_as(shifts[line])
     torch.testing.assert_close(shifts[line], expected, **NEAR)
@@ -246,7 +255,7 @@ def test_a_swapped_pair_swaps_denoising_and_noising(tiny_models: Any) -> None:
 
 def test_a_position_a_pair_lacks_or_that_comes_before_its_first_difference_has_no_value(tiny_models: Any) -> None:
     pairs = mixed_pairs()
-    lines = [Line("denoise", name, where) for name in COMPONENTS for where in ("subject", "early", "nowhere")]
+    lines = [Patching("denoise", name, where) for name in COMPONENTS for where in ("subject", "early", "nowhere")]
     shifts, *_ = collected(tiny_models("llama"), pairs, lines)
     for line, values in shifts.items():
         has = {"subject": [True, True, False, True], "early": [False, False, False, True]}[line.position]
@@ -265,13 +274,13 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_another_direction
 
 
 def test_controls_exist_for_contributions_at_named_positions_only(tiny_models: Any) -> None:
-    lines = [Line(measure, "resid_pre", "last") for measure in CONTROLS]
-    lines += [Line(measure, "mlp_out", ALL) for measure in CONTROLS]
+    lines = [Patching(measure, "resid_pre", "last") for measure in CONTROLS]
+    lines += [Patching(measure, "mlp_out", ALL) for measure in CONTROLS]
     assert not collected(tiny_models("llama"), mixed_pairs(), lines)[0]
 
 
 def test_a_window_longer_than_the_model_has_no_value(tiny_models: Any) -> None:
-    lines = [Line("denoise", "mlp_out", "last", 4), Line("denoise", "mlp_out", "last", 3)]
+    lines = [Patching("denoise", "mlp_out", "last", 4), Patching("denoise", "mlp_out", "last", 3)]
     shifts, *_ = collected(tiny_models("llama"), mixed_pairs(), lines)
     assert list(shifts) == lines[1:]
     assert shifts[lines[1]].shape == (4, 1)
@@ -282,7 +291,7 @@ def test_progress_counts_every_pair(tiny_models: Any, architecture: str) -> None
     seen: list[tuple[int, int | None]] = []
     batches: list[PatchedBatch] = list(
         patch_pairs(
-            tiny_models(architecture), mixed_pairs(), [Line("denoise", "mlp_out", "last")], batch_tokens=12,
+            tiny_models(architecture), mixed_pairs(), [Patching("denoise", "mlp_out", "last")], batch_tokens=12,
             progress=lambda stage, done, total, unit: seen.append((done, total)),
         )
     )  # fmt: skip
@@ -292,10 +301,10 @@ def test_progress_counts_every_pair(tiny_models: Any, architecture: str) -> None
 
 
 def test_no_pairs_cost_nothing(tiny_models: Any) -> None:
-    assert not list(patch_pairs(tiny_models("llama"), [], [Line("denoise", "mlp_out", "last")]))
+    assert not list(patch_pairs(tiny_models("llama"), [], [Patching("denoise", "mlp_out", "last")]))
 
 
 def test_an_attention_that_cannot_be_restarted_is_refused(tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("strata.probes.rerun.shared_prefix._KNOWN_OPTIONS", frozenset())
     with pytest.raises(StrataError, match="can't be restarted"):
-        list(patch_pairs(tiny_models("llama"), mixed_pairs(), [Line("denoise", "mlp_out", "last")]))
+        list(patch_pairs(tiny_models("llama"), mixed_pairs(), [Patching("denoise", "mlp_out", "last")]))

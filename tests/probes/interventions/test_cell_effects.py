@@ -11,9 +11,10 @@ from tiny_models import ARCHITECTURES, tiny_checkpoint, tiny_model
 from torch import Tensor
 
 from strata.probes.errors import StrataError
-from strata.probes.interventions.activation_patching import Line, patch_pairs
+from strata.probes.interventions.activation_patching import patch_pairs
 from strata.probes.interventions.cell_effects import CellBatch
 from strata.probes.interventions.cells import CELLS, Cell, at_span, component_of
+from strata.probes.interventions.intervention import Patching
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.rerun.shared_recordings import Runs
 
@@ -95,7 +96,7 @@ def test_attention_up_to_a_block_brings_the_stream_behind_it(tiny_models: Any, a
     batch = CellBatch(Runs(checkpoint), items, "subject")
     rising = [(0, block) for block in range(checkpoint.n_layers - 1)]
     for measure, ours in (("denoise", batch.denoise("move", rising)), ("noise", batch.noise("move", rising))):
-        line = Line(measure, "resid_pre", "last")  # type: ignore[arg-type]  # one of its literals
+        line = Patching(measure, "resid_pre", "last")  # type: ignore[arg-type]  # one of its literals
         for part in patch_pairs(checkpoint, items, [line]):
             torch.testing.assert_close(ours[list(part.rows)], part.shift[line][:, 1:], **NEAR)
 

@@ -9,12 +9,13 @@ import torch
 from plain_interventions import REFERENCED, PlainModel, plain
 from torch import Tensor
 
-from strata.probes.interventions.ablation import METHODS, Ablation
+from strata.probes.interventions.ablation import METHODS
 from strata.probes.interventions.damage import damage
+from strata.probes.interventions.intervention import Ablation
 
 TEXTS = [tuple(torch.randint(5, 60, (n,), generator=torch.Generator().manual_seed(n)).tolist()) for n in (9, 7, 12)]
 LAST = 4
-ABLATIONS = [Ablation(method, name, window) for method in METHODS for name in ("block_out", "attn_out", "mlp_out")
+ABLATIONS = [Ablation(method, name, window=window) for method in METHODS for name in ("block_out", "attn_out", "mlp_out")
         for window in (1, 2)]  # fmt: skip
 
 
@@ -27,7 +28,7 @@ def ablated_at(model: PlainModel, text: int, ablation: Ablation, layer: int) -> 
         "mean": others.mean((0, 1)).expand_as(runs[0]),
         "resample": runs[text - 1],
     }
-    return dict(enumerate(given[ablation.method], start=len(TEXTS[text]) - LAST))
+    return dict(enumerate(given[ablation.measure], start=len(TEXTS[text]) - LAST))
 
 
 @pytest.mark.parametrize("architecture", REFERENCED)

@@ -20,21 +20,22 @@ from strata.experiments.items.jsonl import read_items
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.errors import StrataError
+from strata.probes.interventions.intervention import CrossPatching
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.interventions.noise import unit_vectors
 from strata.probes.model_diff import cross_model_patching
-from strata.probes.model_diff.cross_model_patching import CONTRIBUTIONS, EVERY, CrossLine, cross_patch
+from strata.probes.model_diff.cross_model_patching import CONTRIBUTIONS, EVERY, cross_patch
 from strata.probes.model_diff.layer_swaps import layer_swaps_of, swap_layers
 from strata.probes.model_diff.stored_contributions import store_contributions, stored
 from strata.probes.store import ActivationStore
 
-LINES = [CrossLine(part, where) for part in CONTRIBUTIONS for where in ("last", "subject", EVERY)]
+LINES = [CrossPatching("other_model", part, where) for part in CONTRIBUTIONS for where in ("last", "subject", EVERY)]
 NEAR = {"rtol": 1e-3, "atol": 1e-4}
 
 
 def collected(
-    receiver: Checkpoint, source: Any, pairs: Sequence[Pair], lines: Sequence[CrossLine] = LINES, **options: Any
-) -> tuple[Tensor, Tensor, dict[CrossLine, Tensor]]:
+    receiver: Checkpoint, source: Any, pairs: Sequence[Pair], lines: Sequence[CrossPatching] = LINES, **options: Any
+) -> tuple[Tensor, Tensor, dict[CrossPatching, Tensor]]:
     ends = torch.full((2, len(pairs)), torch.nan)
     shifts = {line: torch.full((len(pairs), receiver.n_layers), torch.nan) for line in lines}
     for batch in cross_patch(receiver, source, pairs, lines, **options):
@@ -117,7 +118,7 @@ def test_half_precision_does_not_round_a_small_random_change_away(part: str, mon
         return true_sweep(run, variants, where, **options)
 
     monkeypatch.setattr(cross_model_patching, "sweep", watched)
-    lines = [CrossLine(part, "last", random=random) for random in (False, True)]  # type: ignore[arg-type]
+    lines = [CrossPatching(measure, part, "last") for measure in ("other_model", "random_step")]  # type: ignore[arg-type]
     collected(receiver, source, mixed_pairs(), lines)
     half = len(edited) // 2
     assert half > 2
@@ -127,7 +128,7 @@ def test_half_precision_does_not_round_a_small_random_change_away(part: str, mon
         assert not bool((moved == given).all(-1)[wanted > 0].any())
 
 
-NULLS = [CrossLine(part, where, random=True) for part in CONTRIBUTIONS for where in ("last", EVERY)]
+NULLS = [CrossPatching("random_step", part, where) for part in CONTRIBUTIONS for where in ("last", EVERY)]
 
 
 def test_a_model_patched_with_itself_does_not_move_by_a_bit(tiny_models: Any) -> None:
@@ -167,7 +168,7 @@ def test_a_store_that_lacks_a_pair_or_a_position_is_refused(tmp_path: Path, tiny
 def test_what_cannot_be_patched_across_models_is_refused(tiny_models: Any) -> None:
     model, pairs = tiny_models("llama"), mixed_pairs()
     with pytest.raises(StrataError, match="can't be patched across models"):
-        collected(model, model, pairs, [CrossLine("resid_pre", "last")])
+        collected(model, model, pairs, [CrossPatching("other_model", "resid_pre", "last")])
     with pytest.raises(StrataError, match="3 blocks"):
         collected(model, tiny_checkpoint("llama", num_hidden_layers=2), pairs)
     with pytest.raises(StrataError, match="beyond the 80 tokens"):
@@ -261,8 +262,8 @@ def test_an_mlp_brings_the_change_at_the_changed_block_and_nowhere_else(
     name, world = changed
     position, block = CASES[name]
     receiver, source = (world.changed, world.base) if back else (world.base, world.changed)
-    lines = [CrossLine("mlp_out", where) for where in (position, EVERY)]
-    lines += [CrossLine("block_out", position)]
+    lines = [CrossPatching("other_model", "mlp_out", where) for where in (position, EVERY)]
+    lines += [CrossPatching("other_model", "block_out", position)]
     above, below, shift = collected(receiver, source, world.pairs[name], lines)
     for line in lines:
         effects = brought_over(shift[line], above - below).tolist()
@@ -277,7 +278,7 @@ def test_as_large_a_random_change_brings_little_of_it_over(changed: tuple[str, P
     name, world = changed
     position, block = CASES[name]
     receiver, source = (world.changed, world.base) if back else (world.base, world.changed)
-    line = CrossLine("mlp_out", position, random=True)
+    line = CrossPatching("random_step", "mlp_out", position)
     above, below, shift = collected(receiver, source, world.pairs[name], [line])
     effects = brought_over(shift[line], above - below).tolist()
     assert effects[:block] == [0.0] * block
@@ -289,7 +290,7 @@ def test_attention_above_carries_a_changed_fact_and_adds_nothing_to_a_changed_su
     changed: tuple[str, PlantedPair],
 ) -> None:
     name, world = changed
-    line = CrossLine("attn_out", "last")
+    line = CrossPatching("other_model", "attn_out", "last")
     above, below, shift = collected(world.base, world.changed, world.pairs[name], [line])
     effects = brought_over(shift[line], above - below)
     expected = {world.planted.mover} if name == "knowledge" else set()
