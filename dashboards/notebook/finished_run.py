@@ -38,12 +38,12 @@ class Run:
     @property
     def verb(self) -> str:
         """`locate`, `compare` or `probe`."""
-        return str(self.finished.manifest["verb"])
+        return self.finished.manifest.verb
 
     @property
     def manifest(self) -> dict[str, Any]:
         """manifest.json: command, configuration, seeds, versions, checkpoint, times, warnings."""
-        return self.finished.manifest
+        return self.finished.manifest.as_json()
 
     @property
     def summary(self) -> dict[str, Any]:

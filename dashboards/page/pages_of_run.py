@@ -23,8 +23,8 @@ def write_pages(run: Path, progress: Progress = silent) -> Path:
     is full.
     """
     manifest = read_manifest(run)
-    models = manifest["config"]["models"] if manifest["verb"] == "compare" else ()
-    writers = [*(partial(write_report, run / role) for role in models), partial(_WRITERS[manifest["verb"]], run)]
+    models = manifest.compared_weights() if manifest.verb == "compare" else ()
+    writers = [*(partial(write_report, run / role) for role in models), partial(_WRITERS[manifest.verb], run)]
     try:
         for done, write in enumerate(writers):
             progress("page", done, len(writers), "pages")

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from strata.experiments.results.file_versions import MANIFEST_SCHEMA, SUMMARY_SCHEMA
-from strata.experiments.run.files import FILES, check_manifest, is_whole
+from strata.experiments.run.files import check_manifest, is_whole
 from strata.experiments.run.first_schema import SCHEMA as FIRST_SCHEMA
 from strata.experiments.run.first_schema import as_read, rows_as_read, spellings
 from strata.probes.errors import StrataError
@@ -90,8 +90,9 @@ def check_whole(run_dir: Path, manifest: Json | None, summary: Json | None) -> N
             )
     if manifest is not None:
         check_manifest(run_dir, manifest)
-        for name in manifest.get(FILES, {}):
-            is_whole(run_dir, manifest, name)
+        files = manifest.get("files", {})
+        for name in files:
+            is_whole(run_dir, files, name)
 
 
 def json_object(path: Path) -> Json | None:

@@ -183,9 +183,9 @@ class _Comparison:
             return run.read_object("comparison.json", COMPARISON_SCHEMA)
         self._reopen(bool(wanting))
         run.measured_here(self.models.about(BASE).device)
-        run.manifest |= {"seed": self.config.locate.seed, "options": dict(options)}
+        run.manifest.seed, run.manifest.options = self.config.locate.seed, dict(options)
         templates = {role: self.models.about(role).chat_template_sha256 for role in self.models.roles}
-        run.manifest |= {"chat_template_sha256": templates}
+        run.manifest.chat_template_sha256 = dict(templates)
         if not run.finished("items.jsonl"):
             with run.writing("items.jsonl"):
                 write_items(run.path / "items.jsonl", self.questions.items)
@@ -238,7 +238,7 @@ class _Comparison:
         """Whether the run of this model is whole."""
         directory = self.run_directory.path / role
         there = (directory / MANIFEST).exists()
-        return there and is_complete(directory, read_manifest(directory), LOCATED)
+        return there and is_complete(directory, read_manifest(directory).files, LOCATED)
 
     def _wanting(self) -> list[dict[str, str]]:
         """What an earlier start excluded because it held one model at a time, where this one may hold two."""
@@ -263,7 +263,7 @@ class _Comparison:
     def _ask(self, role: Role) -> list[dict[str, Any]]:
         return ask(
             self.models.get(role), self.locate_config, self.run_directory.path / role, items=self.items,
-            command=self.run_directory.manifest["command"], batch_tokens=self.batch_tokens, progress=self.progress,
+            command=self.run_directory.manifest.command, batch_tokens=self.batch_tokens, progress=self.progress,
         )  # fmt: skip
 
     def _locate(self, role: Role, among: frozenset[str] | None) -> dict[str, Any]:
@@ -274,12 +274,12 @@ class _Comparison:
             summary.unlink(missing_ok=True)
         return locate(
             self.models.get(role), self.locate_config, self.run_directory.path / role, items=self.items,
-            command=self.run_directory.manifest["command"], batch_tokens=self.batch_tokens, keep_activations=True,
+            command=self.run_directory.manifest.command, batch_tokens=self.batch_tokens, keep_activations=True,
             pairs_among=among, progress=self.progress,
         )  # fmt: skip
 
     def _run_id(self, role: Role) -> str:
-        return str(read_manifest(self.run_directory.path / role)["run_id"])
+        return read_manifest(self.run_directory.path / role).run_id
 
     def _moved(
         self, among: Mapping[Role, frozenset[str]], summaries: Mapping[Role, Mapping[str, Any]]

@@ -170,7 +170,7 @@ def _summary(run: RunDirectory, models: Sequence[str]) -> dict[str, Any]:
         if model != BASE:
             changes = [float(row["right"]) - float(before[row["item"]]) for row in right]
             knowledge[model]["change"] = _estimate(changes, [row["cluster"] for row in right])
-    return {"schema": SCHEMA, **run.manifest["config"], "reasoning": reasoning, "knowledge": knowledge}
+    return {"schema": SCHEMA, **(run.manifest.config or {}), "reasoning": reasoning, "knowledge": knowledge}
 
 
 def _by_family(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

@@ -76,8 +76,8 @@ def distill(
             "command": list(command),
             "device": str(checkpoint.device),
             "threads": torch.get_num_threads(),
-            "versions": run.manifest["versions"] | {name: version(name) for name in ("trl", "peft")},
-            "seconds": run.manifest["stages"]["train"]["seconds"],
+            "versions": run.manifest.versions | {name: version(name) for name in ("trl", "peft")},
+            "seconds": run.manifest.stages["train"].seconds,
             "data": {
                 "problems": len(made),
                 "distinct_questions": len({lesson.question for lesson in made}),

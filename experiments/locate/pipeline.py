@@ -45,6 +45,7 @@ from strata.experiments.results.locate_tables import (
     WINDOWS,
 )
 from strata.experiments.run.directory import RunDirectory
+from strata.experiments.run.manifest import BatchRecord, ItemsRecord
 from strata.experiments.run.self_test_record import note_tests, record_tests
 from strata.probes.backends.contract import Backend
 from strata.probes.backends.torch_hooks import TorchHooks
@@ -233,7 +234,7 @@ def _stages(
         run.write_json(
             "format_check.json", form_of(questions, checkpoint, seed=config.seed, per_family=config.per_family)
         )
-    run.manifest["batch"] = {"tokens": budget.tokens, "halvings": budget.halvings}
+    run.manifest.batch = BatchRecord(tokens=budget.tokens, halvings=budget.halvings)
     summary = summarise(run, checkpoint, questions, behaviour, locations, probed, causal, config)
     run.write_json("summary.json", summary)
     return summary
@@ -256,25 +257,11 @@ def _identity(checkpoint: Checkpoint, config: LocateConfig, questions: Questions
 
 def _describe(run: RunDirectory, checkpoint: Checkpoint, questions: Questions, options: Mapping[str, Any]) -> None:
     kinds = [item.kind for item in questions.items]
-    run.manifest |= {
-        "seed": run.manifest["config"]["seed"],
-        "options": dict(options),
-        "dtype": str(checkpoint.dtype).removeprefix("torch."),
-        "attention": checkpoint.attention,
-        "bos": bool(checkpoint.prefix),
-        "checkpoint": asdict(checkpoint.identity)
-        | {"n_layers": checkpoint.n_layers, "d_model": checkpoint.d_model, "vocab_size": checkpoint.vocab_size}
-        | {"chat_template_sha256": template_sha256(checkpoint.tokenizer)},
-        "items": {
-            "sha256": questions.sha256,
-            "n": len(kinds),
-            "by_kind": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
-        },
-        "excluded": questions.counted_reasons,
-        "limited": questions.limited,
-    }
-    for caveat in checkpoint.caveats:
-        run.warn(caveat)
+    items = ItemsRecord(
+        sha256=questions.sha256, n=len(kinds), by_kind={kind: kinds.count(kind) for kind in sorted(set(kinds))}
+    )
+    run.describe(checkpoint, items, options=options, excluded=questions.counted_reasons, limited=questions.limited)
+    run.manifest.checkpoint.chat_template_sha256 = template_sha256(checkpoint.tokenizer)
     if questions.rematched:
         were = "1 item was" if questions.rematched == 1 else f"{questions.rematched} items were"
         run.warn(

@@ -147,7 +147,7 @@ def summarise(
         "intermediates": dict(causal.intermediates),
         "quick": config.quick,
         "limited": questions.limited,
-        "warnings": list(run.manifest["warnings"]),
+        "warnings": list(run.manifest.warnings),
     }
 
 

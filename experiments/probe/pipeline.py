@@ -31,6 +31,7 @@ from strata.experiments.results.probe_tables import (
     ShuffleRow,
 )
 from strata.experiments.run.directory import RunDirectory
+from strata.experiments.run.manifest import ItemsRecord
 from strata.experiments.run.self_test_record import note_tests
 from strata.probes.capture_batches import BatchBudget
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -240,20 +241,8 @@ def _describe(
     options: Mapping[str, Any],
     source: str,
 ) -> None:
-    run.manifest |= {
-        "seed": run.manifest["config"]["seed"],
-        "options": dict(options),
-        "dtype": str(checkpoint.dtype).removeprefix("torch."),
-        "attention": checkpoint.attention,
-        "bos": bool(checkpoint.prefix),
-        "checkpoint": asdict(checkpoint.identity)
-        | {"n_layers": checkpoint.n_layers, "d_model": checkpoint.d_model, "vocab_size": checkpoint.vocab_size},
-        "items": {"sha256": labelled.sha256, "n": len(labelled.items), "source": source},
-        "excluded": dict(asked.excluded),
-        "limited": labelled.limited,
-    }
-    for caveat in checkpoint.caveats:
-        run.warn(caveat)
+    asked_of = ItemsRecord(sha256=labelled.sha256, n=len(labelled.items), source=source)
+    run.describe(checkpoint, asked_of, options=options, excluded=asked.excluded, limited=labelled.limited)
     run.save()
     if not run.finished("items.jsonl"):
         lines = [json.dumps(item.as_json(), ensure_ascii=False) + "\n" for item in labelled.items]

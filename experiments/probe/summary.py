@@ -96,7 +96,7 @@ def summarise(
         "limited": labelled.limited,
         "excluded": dict(asked.excluded),
         "positions": dict(positions),
-        "warnings": list(run.manifest["warnings"]),
+        "warnings": list(run.manifest.warnings),
     }
 
 

@@ -20,12 +20,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from filelock import FileLock, Timeout
+from pydantic import JsonValue
 
 from strata.experiments.results.file_versions import MANIFEST_SCHEMA
 from strata.experiments.results.table import RUN_KEY, RowT, Table, Value
 from strata.experiments.run.files import (
     CHECKSUM,
-    FILES,
     MANIFEST,
     file_sha256,
     is_complete,
@@ -35,6 +35,8 @@ from strata.experiments.run.files import (
     read_object,
 )
 from strata.experiments.run.first_schema import is_first
+from strata.experiments.run.manifest import CheckpointRecord, ItemsRecord, JsonObject, Manifest, SourceTree, StageCost
+from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DamagedError, StrataError
 from strata.probes.files import whole_file, write_whole
 
@@ -50,7 +52,7 @@ class RunDirectory:
     `identity` is what decides the numbers (configuration, weights, items), `command` only how they were asked for.
     """
 
-    def __init__(self, path: Path, *, verb: str, command: Sequence[str], identity: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, *, verb: str, command: Sequence[str], identity: Mapping[str, JsonValue]) -> None:
         self.path = path
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -63,49 +65,47 @@ class RunDirectory:
                 f"--out {path} can't be used as a directory ({error.strerror or error})", "Give another --out"
             ) from error
         # What JSON makes of it is what a later start will compare with.
-        comparable: dict[str, Any] = json.loads(json.dumps(dict(identity)))
-        self.manifest: dict[str, Any] = self._resumed(comparable) or {
-            "schema": MANIFEST_SCHEMA,
-            "run_id": sha256(json.dumps([verb, comparable], sort_keys=True).encode()).hexdigest()[:12],
-            "verb": verb,
-            "config": comparable,
-            "started": _now(),
-            "stages": {},
-            "self_tests": [],
-            "excluded": {},
-            "warnings": [],
-            FILES: {},
-            "versions": _versions(),
-            "git": _git(),
-        }
-        self.manifest |= {"command": list(command), "status": "running"}
-        self.manifest.pop("ended", None)
+        comparable: JsonObject = json.loads(json.dumps(dict(identity)))
+        self.manifest = self._resumed(comparable) or Manifest(
+            schema=MANIFEST_SCHEMA,
+            run_id=sha256(json.dumps([verb, comparable], sort_keys=True).encode()).hexdigest()[:12],
+            verb=verb,
+            config=comparable,
+            started=_now(),
+            stages={},
+            self_tests=[],
+            excluded={},
+            warnings=[],
+            files={},
+            versions=_versions(),
+            git=_git(),
+        )
+        self.manifest.begin(command)
         self.save()
 
     @property
     def run_id(self) -> str:
-        return str(self.manifest["run_id"])
+        return self.manifest.run_id
 
     def close(self, status: str) -> None:
         """Records how the run ended and lets others in."""
-        self.manifest |= {"status": status, "ended": _now()}
+        self.manifest.status, self.manifest.ended = status, _now()
         self.save()
         self._lock.release()
 
     def save(self) -> None:
-        # What JSON makes of it is what a later start will read.
-        manifest = json.loads(json.dumps(self.manifest))
+        manifest = self.manifest.as_json()
         self._write(MANIFEST, manifest | {CHECKSUM: manifest_sha256(manifest)})
 
     def warn(self, sentence: str) -> None:
         """A caveat that must stand beside the numbers."""
-        if sentence not in self.manifest["warnings"]:
-            self.manifest["warnings"].append(sentence)
+        if sentence not in self.manifest.warnings:
+            self.manifest.warnings = [*self.manifest.warnings, sentence]
 
     def measured_here(self, device: str) -> None:
         """Records what measures from now on; a resumed run that was begun under something else says so in a warning."""
         now: dict[str, str] = {**_versions(), "device": device}
-        begun = {**self.manifest["versions"], "device": self.manifest.get("device", device)}
+        begun = {**self.manifest.versions, "device": self.manifest.device or device}
         changed = [
             f"{name} {begun.get(name, 'absent')} then, {now.get(name, 'absent')} now"
             for name in sorted({*begun, *now})
@@ -113,8 +113,30 @@ class RunDirectory:
         ]
         if changed:
             self.warn(f"Resumed under other conditions, so its parts may differ by rounding: {'; '.join(changed)}")
-        self.manifest |= {"versions": _versions(), "git": _git(), "device": device}
+        self.manifest.versions, self.manifest.git, self.manifest.device = _versions(), _git(), device
         self.save()
+
+    def describe(
+        self,
+        checkpoint: Checkpoint,
+        items: ItemsRecord,
+        *,
+        options: Mapping[str, JsonValue],
+        excluded: Mapping[str, int],
+        limited: bool,
+    ) -> None:
+        """Records what is measured on what; to be saved with whatever is recorded next."""
+        seed = (self.manifest.config or {}).get("seed")
+        assert isinstance(seed, int)
+        self.manifest.seed = seed
+        self.manifest.options = dict(options)
+        self.manifest.dtype = str(checkpoint.dtype).removeprefix("torch.")
+        self.manifest.attention = checkpoint.attention
+        self.manifest.bos = bool(checkpoint.prefix)
+        self.manifest.checkpoint, self.manifest.items = CheckpointRecord.of(checkpoint), items
+        self.manifest.excluded, self.manifest.limited = dict(excluded), limited
+        for caveat in checkpoint.caveats:
+            self.warn(caveat)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -125,20 +147,20 @@ class RunDirectory:
         try:
             yield
         finally:
-            entry = self.manifest["stages"].setdefault(name, {"seconds": 0.0, "peak_memory_bytes": 0})
-            entry["seconds"] = round(entry["seconds"] + time.perf_counter() - began, 3)
-            entry["peak_memory_bytes"] = max(entry["peak_memory_bytes"], _peak_memory())
+            cost = self.manifest.stages.setdefault(name, StageCost())
+            cost.seconds = round(cost.seconds + time.perf_counter() - began, 3)
+            cost.peak_memory_bytes = max(cost.peak_memory_bytes, _peak_memory())
             if torch.cuda.is_available():
-                entry["peak_gpu_bytes"] = max(entry.get("peak_gpu_bytes", 0), torch.cuda.max_memory_allocated())
+                cost.peak_gpu_bytes = max(cost.peak_gpu_bytes, torch.cuda.max_memory_allocated())
             self.save()
 
     def finished(self, name: str) -> bool:
         """Whether a file was written to its end, by this run. Raises DamagedError when it has been changed since."""
-        return is_whole(self.path, self.manifest, name)
+        return is_whole(self.path, self.manifest.files, name)
 
     def complete(self, names: Iterable[str]) -> bool:
         """Whether `names`, and whatever else this run has written, are there and unchanged."""
-        return is_complete(self.path, self.manifest, names)
+        return is_complete(self.path, self.manifest.files, names)
 
     def write_json(self, name: str, content: Any) -> None:
         with self.writing(name):
@@ -149,7 +171,7 @@ class RunDirectory:
         self._require(name)
         return json.loads((self.path / name).read_text(encoding="utf-8"))
 
-    def read_object(self, name: str, schema: str) -> dict[str, Any]:
+    def read_object(self, name: str, schema: str) -> JsonObject:
         """`read_json` of a file that says which schema it has. Raises DamagedError for another one."""
         self._require(name)
         return read_object(self.path / name, schema)
@@ -183,10 +205,12 @@ class RunDirectory:
     def writing(self, name: str) -> Iterator[None]:
         """Whoever writes a file of the run does it in here: afterwards its checksum stands in the manifest."""
         # Taken out first: a kill between the two writes leaves a file that is made again, not one that looks damaged.
-        if self.manifest.setdefault(FILES, {}).pop(name, None) is not None:
+        others = {other: digest for other, digest in self.manifest.files.items() if other != name}
+        if len(others) < len(self.manifest.files):
+            self.manifest.files = others
             self.save()
         yield
-        self.manifest[FILES][name] = file_sha256(self.path / name)
+        self.manifest.files = self.manifest.files | {name: file_sha256(self.path / name)}
         self.save()
 
     def _write(self, name: str, content: Any) -> None:
@@ -196,7 +220,7 @@ class RunDirectory:
         if not self.finished(name):
             raise DamagedError(f"{self.path} has no {name}", "Start the same command again: it makes what is missing")
 
-    def _resumed(self, identity: dict[str, Any]) -> dict[str, Any] | None:
+    def _resumed(self, identity: JsonObject) -> Manifest | None:
         if not (self.path / MANIFEST).exists():
             strangers = [entry.name for entry in self.path.iterdir() if entry.name != ".lock"]
             if strangers:
@@ -206,12 +230,12 @@ class RunDirectory:
                 )
             return None
         manifest = read_manifest(self.path)
-        before = manifest.get("config")
-        if not isinstance(before, dict):
+        before = manifest.config
+        if before is None:
             raise StrataError(
                 f"{self.path / MANIFEST} is damaged (no configuration)", "Delete the directory or give another --out"
             )
-        if is_first(manifest):
+        if is_first({"config": before}):
             raise StrataError(
                 f"{self.path} was made by an earlier version of Strata, with its first rule of where answers are made",
                 f"Give another --out to measure anew; strata report {self.path} still opens its page",
@@ -225,10 +249,10 @@ class RunDirectory:
         return manifest
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any], inside: str = "") -> Iterator[str]:
+def _differences(before: JsonObject, now: JsonObject, inside: str = "") -> Iterator[str]:
     for key in sorted({*before, *now}):
         there, here = before.get(key, _UNSEEN), now.get(key, _UNSEEN)
-        if isinstance(there, Mapping) and isinstance(here, Mapping):
+        if isinstance(there, dict) and isinstance(here, dict):
             yield from _differences(there, here, f"{inside}{key}.")
         elif there != here:
             yield f"{inside}{key}: {_shown(there)} there, {_shown(here)} now"
@@ -258,7 +282,7 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _git() -> dict[str, Any] | None:
+def _git() -> SourceTree | None:
     """Commit of the source tree, when it is one."""
     here = Path(__file__).resolve().parents[2]
     if not (here / ".git").exists():
@@ -270,6 +294,6 @@ def _git() -> dict[str, Any] | None:
         ).stdout.strip()
 
     try:
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+        return SourceTree(commit=git("rev-parse", "HEAD"), dirty=bool(git("status", "--porcelain")))
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -7,49 +7,50 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 from strata.experiments.results.file_versions import MANIFEST_SCHEMA
 from strata.experiments.results.table import RUN_KEY
+from strata.experiments.run.manifest import JsonObject, Manifest
 from strata.probes.errors import DamagedError, StrataError
 from strata.probes.file_state import file_state
 
 MANIFEST = "manifest.json"
 CHECKSUM = "sha256"
 """Field of the manifest: of everything else in it."""
-FILES = "files"
-"""Field of the manifest: name of a file to its sha256. Runs of before it was kept have none."""
+_FILES = "files"
+_RESTORE = "Put it back, delete the directory, or give another --out"
+"""Without its manifest a directory is no run, so deleting it alone would not help."""
 
 
-def read_manifest(directory: Path) -> dict[str, Any]:
+def read_manifest(directory: Path) -> Manifest:
     """manifest.json of a run. Raises DamagedError when it is damaged, changed by hand or of another version."""
-    # Without its manifest a directory is no run, so deleting it alone would not help.
-    manifest = read_object(
-        directory / MANIFEST, MANIFEST_SCHEMA, "Put it back, delete the directory, or give another --out"
-    )
-    check_manifest(directory, manifest)
-    return manifest
+    content = read_object(directory / MANIFEST, MANIFEST_SCHEMA, _RESTORE)
+    check_manifest(directory, content)
+    try:
+        return Manifest.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DamagedError(f"{directory / MANIFEST} is damaged ({where}: {first['msg']})", _RESTORE) from error
 
 
-def check_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
-    """Raises DamagedError when the manifest has been changed since the run wrote it."""
-    if FILES in manifest and manifest.get(CHECKSUM) != manifest_sha256(manifest):
-        raise DamagedError(
-            f"{directory / MANIFEST} is not what the run wrote (its checksum differs)",
-            "Put it back, delete the directory, or give another --out",
-        )
+def check_manifest(directory: Path, content: JsonObject) -> None:
+    """Raises DamagedError when what manifest.json holds has been changed since the run wrote it."""
+    if _FILES in content and content.get(CHECKSUM) != manifest_sha256(content):
+        raise DamagedError(f"{directory / MANIFEST} is not what the run wrote (its checksum differs)", _RESTORE)
 
 
-def manifest_sha256(manifest: Mapping[str, Any]) -> str:
+def manifest_sha256(manifest: JsonObject) -> str:
     """Over all but the checksum itself."""
     content = {name: value for name, value in manifest.items() if name != CHECKSUM}
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def read_object(file: Path, schema: str, remedy: str = "Delete it and start the same command again") -> dict[str, Any]:
+def read_object(file: Path, schema: str, remedy: str = "Delete it and start the same command again") -> JsonObject:
     """A JSON file that says which schema it has. Raises DamagedError when it is damaged or of another one."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -65,10 +66,10 @@ def read_object(file: Path, schema: str, remedy: str = "Delete it and start the 
     return content
 
 
-def is_whole(directory: Path, manifest: Mapping[str, Any], name: str) -> bool:
-    """Whether the file is there and recorded. Raises DamagedError when it isn't what was recorded."""
+def is_whole(directory: Path, files: Mapping[str, str], name: str) -> bool:
+    """Whether the file is there and recorded in `files` (name: sha256). Raises DamagedError when it isn't what was recorded."""
     file = directory / name
-    recorded = manifest.get(FILES, {}).get(name)
+    recorded = files.get(name)
     if recorded is None or not file.exists():
         return False
     if file_sha256(file) != recorded:
@@ -79,18 +80,18 @@ def is_whole(directory: Path, manifest: Mapping[str, Any], name: str) -> bool:
     return True
 
 
-def is_complete(directory: Path, manifest: Mapping[str, Any], names: Iterable[str]) -> bool:
-    """Whether `names`, and whatever else the run has written, are there. Raises DamagedError for one that was changed."""
-    return all(is_whole(directory, manifest, name) for name in sorted({*names, *manifest.get(FILES, {})}))
+def is_complete(directory: Path, files: Mapping[str, str], names: Iterable[str]) -> bool:
+    """Whether `names`, and whatever else is recorded in `files`, are there. Raises DamagedError for one that was changed."""
+    return all(is_whole(directory, files, name) for name in sorted({*names, *files}))
 
 
-def check_run(directory: Path, manifest: Mapping[str, Any], tables: Sequence[str], others: Iterable[str]) -> None:
+def check_run(directory: Path, manifest: Manifest, tables: Sequence[str], others: Iterable[str]) -> None:
     """Raises DamagedError when a file of a finished run is missing, damaged or another run's."""
-    check_tables(directory, str(manifest.get("run_id")), tables)  # says whose a table is
-    if FILES not in manifest:
+    check_tables(directory, manifest.run_id, tables)  # says whose a table is
+    if not manifest.has_checksums:
         return
-    for name in sorted({*others, *(f"{table}.parquet" for table in tables), *manifest[FILES]}):
-        if not is_whole(directory, manifest, name):
+    for name in sorted({*others, *(f"{table}.parquet" for table in tables), *manifest.files}):
+        if not is_whole(directory, manifest.files, name):
             lacks = "has no record of" if (directory / name).exists() else "has no"
             raise DamagedError(f"{directory} {lacks} {name}", "Start the same command again: it makes what is missing")
 
@@ -98,7 +99,7 @@ def check_run(directory: Path, manifest: Mapping[str, Any], tables: Sequence[str
 def table_of(directory: Path, name: str) -> pa.Table:
     """A table of another run, checked. Raises DamagedError when it is missing or isn't what that run wrote."""
     file = f"{name}.parquet"
-    if not is_whole(directory, read_manifest(directory), file):
+    if not is_whole(directory, read_manifest(directory).files, file):
         raise DamagedError(f"{directory} has no {file}", "Start the same command again: it makes what is missing")
     return pq.read_table(directory / file)
 

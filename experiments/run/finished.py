@@ -13,8 +13,8 @@ from strata.experiments.results.locate_tables import LOCATE_TABLES
 from strata.experiments.results.probe_tables import PROBE_TABLES
 from strata.experiments.results.table import Table
 from strata.experiments.run import first_schema
+from strata.experiments.run.manifest import JsonObject, Manifest, hashes_of
 from strata.experiments.run.files import (
-    FILES,
     MANIFEST,
     check_run,
     read_manifest,
@@ -30,9 +30,9 @@ _RESUME = "Start the same command again: it resumes where it was stopped"
 @dataclass(frozen=True)
 class FinishedRun:
     directory: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
     """manifest.json: command, configuration, seeds, versions, what was measured on what."""
-    result: dict[str, Any]
+    result: JsonObject
     """summary.json of a `locate` or a `probe`, comparison.json of a `compare`."""
     tables: tuple[str, ...]
     """Names of its tables, each NAME.parquet."""
@@ -49,8 +49,8 @@ def finished_run(directory: Path) -> FinishedRun:
         lacks = f"no {MANIFEST}" if directory.is_dir() else "it is a file" if directory.exists() else "it isn't there"
         raise StrataError(f"{directory} is not a run directory ({lacks})", _GIVE)
     manifest = read_manifest(directory)
-    verb = manifest.get("verb")
-    if verb == "locate" and first_schema.is_first(manifest):
+    verb = manifest.verb
+    if verb == "locate" and first_schema.is_first({"config": manifest.config}):
         return _summarised(directory, manifest, first_schema.SCHEMA, first_schema.TABLES)
     if verb == "locate":
         return _summarised(directory, manifest, SUMMARY_SCHEMA, _names(LOCATE_TABLES))
@@ -61,14 +61,14 @@ def finished_run(directory: Path) -> FinishedRun:
     raise StrataError(f"{directory} was made by strata {verb}, which leaves nothing to read here", _GIVE)
 
 
-def _summarised(directory: Path, manifest: dict[str, Any], schema: str, tables: tuple[str, ...]) -> FinishedRun:
+def _summarised(directory: Path, manifest: Manifest, schema: str, tables: tuple[str, ...]) -> FinishedRun:
     if not (directory / SUMMARY).exists():
         raise StrataError(f"The run in {directory} is not finished", _RESUME)
     summary = read_object(directory / SUMMARY, schema)
-    try:
-        run_id, summarised = str(manifest["run_id"]), str(summary["run"])
-    except KeyError as error:
-        raise DamagedError(f"{directory} has a damaged {MANIFEST} or {SUMMARY} (no {error})", "Run it again") from error
+    run_id, summarised = manifest.run_id, summary.get("run")
+    if not run_id or summarised is None:
+        lacks = "'run'" if run_id else "'run_id'"
+        raise DamagedError(f"{directory} has a damaged {MANIFEST} or {SUMMARY} (no {lacks})", "Run it again")
     if summarised != run_id:
         raise DamagedError(
             f"{directory / SUMMARY} belongs to another run ({summarised}; this one is {run_id})",
@@ -78,15 +78,14 @@ def _summarised(directory: Path, manifest: dict[str, Any], schema: str, tables: 
     return FinishedRun(directory, manifest, summary, _tables(manifest, tables), {})
 
 
-def _compared(directory: Path, manifest: dict[str, Any]) -> FinishedRun:
+def _compared(directory: Path, manifest: Manifest) -> FinishedRun:
     if not (directory / COMPARISON).exists():
         raise StrataError(f"The comparison in {directory} is not finished", _RESUME)
     comparison = read_object(directory / COMPARISON, COMPARISON_SCHEMA)
-    try:
-        measured = {role: model["weights_sha256"] for role, model in manifest["config"]["models"].items()}
-        compared = {role: model["sha256"] for role, model in comparison["models"].items()}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DamagedError(f"{directory} has a damaged {MANIFEST} or {COMPARISON} ({error})", "Run it again") from error
+    measured, compared = manifest.compared_weights(), hashes_of(comparison.get("models"), "sha256")
+    if not measured or not compared:
+        lacking = MANIFEST if compared else COMPARISON
+        raise DamagedError(f"{directory} has a damaged {lacking} (no models)", "Run it again")
     if measured != compared:
         raise DamagedError(
             f"{directory / COMPARISON} is about other models than {MANIFEST}",
@@ -102,8 +101,8 @@ def _names(tables: Sequence[Table[Any]]) -> tuple[str, ...]:
     return tuple(table.name for table in tables)
 
 
-def _tables(manifest: dict[str, Any], known: tuple[str, ...]) -> tuple[str, ...]:
+def _tables(manifest: Manifest, known: tuple[str, ...]) -> tuple[str, ...]:
     """Those every such run holds, then whatever else this one wrote."""
-    written = (Path(name) for name in sorted(manifest.get(FILES, {})))
+    written = (Path(name) for name in sorted(manifest.files))
     others = (file.stem for file in written if file.suffix == ".parquet" and file.stem not in known)
     return (*known, *others)

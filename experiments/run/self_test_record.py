@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from strata.experiments.run.directory import RunDirectory
+from strata.experiments.run.manifest import SelfTestRecord
 from strata.probes.verification.model_self_tests import SelfTest, require_passed
 
 
@@ -21,10 +21,15 @@ def note_tests(run: RunDirectory, tests: Sequence[SelfTest], *, of: str | None =
     ahead = f"{of}: " if of else ""
     # A broken model gives undefined values, which JSON can't hold: they are recorded as none.
     records = [
-        asdict(test) | {"name": ahead + test.name, "value": test.value if math.isfinite(test.value) else None}
+        SelfTestRecord(
+            name=ahead + test.name,
+            passed=test.passed,
+            value=test.value if math.isfinite(test.value) else None,
+            tolerance=test.tolerance,
+            note=test.note,
+        )
         for test in tests
     ]
-    names = {test["name"] for test in records}
-    earlier = [test for test in run.manifest.get("self_tests", []) if test["name"] not in names]
-    run.manifest["self_tests"] = [*earlier, *records]
+    names = {test.name for test in records}
+    run.manifest.self_tests = [*(test for test in run.manifest.self_tests if test.name not in names), *records]
     run.save()
