@@ -108,7 +108,7 @@ def compare(
 
 def _discard_activations(run: RunDirectory, models: Models) -> None:
     """All but the scores of patches, where a later start may add layer swaps beside them: they are small, and dear to make."""
-    awaited = any(entry["reason"] == NEEDS_BOTH for entry in run.manifest["not_comparable"])
+    awaited = any(entry["reason"] == NEEDS_BOTH for entry in _not_comparable(run))
     for directory in (*(run.path / role / "activations" for role in models.roles), *run.path.glob("activations/*")):
         if not (awaited and directory.name.startswith(CROSSED_STORE)):
             shutil.rmtree(directory, ignore_errors=True)
@@ -146,7 +146,8 @@ class _Comparison:
         self.questions, self.items, self.batch_tokens = questions, items, batch_tokens
         self.progress = progress
         # In the manifest, because a stage that is done says nothing when the run is taken up again.
-        self.not_comparable: list[dict[str, str]] = run.manifest.setdefault("not_comparable", [])
+        self.not_comparable = _not_comparable(run)
+        self._record_not_comparable()
         self.alike = {role: self._alike(role) for role in models.others}
         compared = tuple(" ".join(models.about(role).identity.parts.values()) for role in models.roles)
         self.locate_config = replace(config.locate, paired_with=compared)
@@ -254,11 +255,16 @@ class _Comparison:
         kept = {PAIR_CHECK} if run.finished("pair_check.json") else set()
         kept |= {WEIGHTS, ALL_WEIGHTS} if run.finished("weights.parquet") else set()
         self.not_comparable[:] = [entry for entry in self.not_comparable if entry["measure"] in kept]
+        self._record_not_comparable()
 
     def _exclude(self, measure: str, role: Role, reason: str) -> None:
         entry = {"measure": measure, "model": role, "reason": reason}
         if entry not in self.not_comparable:
             self.not_comparable.append(entry)
+            self._record_not_comparable()
+
+    def _record_not_comparable(self) -> None:
+        self.run_directory.manifest.not_comparable = [dict(entry) for entry in self.not_comparable]
 
     def _ask(self, role: Role) -> list[dict[str, Any]]:
         return ask(
@@ -376,8 +382,14 @@ class _Comparison:
             "generated": generated,
             "not_comparable": self.not_comparable,
         }
-        warnings = [*run.manifest["warnings"]]
+        warnings = [*run.manifest.warnings]
         for role, summary in summaries.items():
-            own_warnings = [sentence for sentence in summary["warnings"] if sentence not in run.manifest["warnings"]]
+            own_warnings = [sentence for sentence in summary["warnings"] if sentence not in run.manifest.warnings]
             warnings += [f"{specs[role]}: {sentence}" for sentence in own_warnings]
         return comparison | {"verdict": claims(comparison), "warnings": warnings}
+
+
+def _not_comparable(run: RunDirectory) -> list[dict[str, str]]:
+    """What earlier starts excluded: measure, model and reason of each."""
+    entries = [entry for entry in run.manifest.not_comparable if isinstance(entry, dict)]
+    return [{name: str(value) for name, value in entry.items()} for entry in entries]

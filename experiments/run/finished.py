@@ -13,13 +13,13 @@ from strata.experiments.results.locate_tables import LOCATE_TABLES
 from strata.experiments.results.probe_tables import PROBE_TABLES
 from strata.experiments.results.table import Table
 from strata.experiments.run import first_schema
-from strata.experiments.run.manifest import JsonObject, Manifest, hashes_of
 from strata.experiments.run.files import (
     MANIFEST,
     check_run,
     read_manifest,
     read_object,
 )
+from strata.experiments.run.manifest import JsonObject, Manifest, hashes_of
 from strata.probes.errors import DamagedError, StrataError
 
 SUMMARY, COMPARISON = "summary.json", "comparison.json"

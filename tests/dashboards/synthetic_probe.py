@@ -17,6 +17,7 @@ from strata.experiments.probe.summary import position_summary, summarise
 from strata.experiments.probe.table_rows import accuracy_rows, fold_rows, prediction_rows, shuffle_rows
 from strata.experiments.results.probe_tables import PROBE_TABLES
 from strata.experiments.run.directory import RunDirectory
+from strata.experiments.run.manifest import CheckpointRecord, ItemsRecord
 from strata.probes.files import write_whole
 from strata.probes.linear import LinearProbe
 
@@ -47,10 +48,9 @@ def write_synthetic_probe(run_dir: Path) -> Path:
         tables["predictions"] += prediction_rows(position, scores, items)
         tables["shuffles"] += shuffle_rows(position, scores)
         positions[position] = position_summary(scores, config, {}, f"probe-{position}.safetensors")
-    run.manifest |= {
-        "checkpoint": {"spec": "tiny", "n_layers": 3, "d_model": 6}, "dtype": "float32", "device": "cpu",
-        "items": {"source": "mine.jsonl"},
-    }  # fmt: skip
+    run.manifest.checkpoint = CheckpointRecord(spec="tiny", n_layers=3, d_model=6)
+    run.manifest.dtype, run.manifest.device = "float32", "cpu"
+    run.manifest.items = ItemsRecord(source="mine.jsonl")
     for table in PROBE_TABLES:
         run.write_rows(table, tables[table.name])
     with run.writing("items.jsonl"):

@@ -27,8 +27,8 @@ def test_the_same_identity_resumes_and_keeps_what_was_recorded(tmp_path: Path) -
     run.close("stopped")
     again = opened(tmp_path / "run")
     assert again.run_id == run.run_id
-    assert "capture" in again.manifest["stages"] and again.manifest["warnings"] == ["a caveat"]
-    assert again.manifest["status"] == "running"
+    assert "capture" in again.manifest.stages and again.manifest.warnings == ["a caveat"]
+    assert again.manifest.status == "running"
     again.close("done")
     assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "done"
 
@@ -122,15 +122,15 @@ def test_numbers_that_json_cannot_hold_are_never_written(tmp_path: Path) -> None
 def test_resuming_under_another_library_or_device_is_a_caveat_and_no_refusal(tmp_path: Path) -> None:
     run = opened(tmp_path / "run")
     run.measured_here("cpu")
-    assert run.manifest["warnings"] == []
+    assert run.manifest.warnings == []
     run.close("stopped")
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
     manifest["versions"]["torch"] = "1.13.1"
     (tmp_path / "run" / "manifest.json").write_text(json.dumps(manifest | {"sha256": manifest_sha256(manifest)}))
     again = opened(tmp_path / "run")
-    assert again.manifest["versions"]["torch"] == "1.13.1"  # until something is measured anew
+    assert again.manifest.versions["torch"] == "1.13.1"  # until something is measured anew
     again.measured_here("cuda:0")
-    (warning,) = again.manifest["warnings"]
+    (warning,) = again.manifest.warnings
     assert "torch 1.13.1 then" in warning and "device cpu then, cuda:0 now" in warning
-    assert again.manifest["versions"]["torch"] != "1.13.1" and again.manifest["device"] == "cuda:0"
+    assert again.manifest.versions["torch"] != "1.13.1" and again.manifest.device == "cuda:0"
     again.close("done")

@@ -75,10 +75,10 @@ def test_memory_that_runs_out_makes_batches_smaller_and_leaves_the_numbers(
 ) -> None:
     checkpoint = tiny_models("llama")
     whole = measured(run, checkpoint, family).as_tensors()
-    assert run.manifest["warnings"] == []
+    assert run.manifest.warnings == []
     fits(2, monkeypatch)
     smaller = measured(run, checkpoint, family, "smaller").as_tensors()
-    assert any("Memory ran out in the interventions on one" in warning for warning in run.manifest["warnings"])
+    assert any("Memory ran out in the interventions on one" in warning for warning in run.manifest.warnings)
     assert smaller.keys() == whole.keys() and any(name.startswith("effects/") for name in whole)
     for name, values in whole.items():
         torch.testing.assert_close(smaller[name], values, atol=2e-5, rtol=1e-4, equal_nan=True, msg=lambda text, name=name: f"{name}: {text}")  # fmt: skip
