@@ -184,8 +184,8 @@ def _said(family: FamilyPower) -> str:
     if family.place is None:
         return f"{family.pairs}: no place ({family.why_not_placed})"
     place = family.place
-    low, high = place["interval"]
-    return f"{family.pairs}: {place['cell']} {place['first']}–{place['last']} [{low}–{high}], in {place['support']:.0%} of draws"
+    low, high = place.interval
+    return f"{family.pairs}: {place.cell} {place.first}–{place.last} [{low}–{high}], in {place.support:.0%} of draws"
 
 
 def _subset_cells(tallies: Sequence[SubsetTally]) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ asked for its own favourites: pairs of prompts that it answers differently, and 
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +24,8 @@ from strata.experiments.calibrate.planted_facts import ANSWERS, OPERANDS, SECOND
 from strata.experiments.calibrate.planted_items import FRAMES, filled
 from strata.experiments.calibrate.similar_families import KNOWLEDGE, REASONING, facts, sums
 from strata.experiments.calibrate.truth import truth_of
+from strata.experiments.items.jsonl import write_items
+from strata.experiments.items.schema import Item, Kind
 
 NullKind = Literal["random", "permuted", "shuffled", "unequal"]
 """`random`: a random model and its favourites among few answers. `shuffled`: the same, with counterfactual prompts that prefer the
@@ -78,11 +79,12 @@ def _random_model(directory: Path, null: Null, rng: Random) -> PlantedFiles:
     model = _loud_model(null, rng, world.vocabulary)
     model.save_pretrained(files.checkpoint)
     written_as.tokenizer(world.vocabulary).save_pretrained(files.checkpoint)
-    records = []
-    for kind, names in (("knowledge", KNOWLEDGE), ("reasoning", REASONING)):
+    items = []
+    of_kinds: tuple[tuple[Kind, Sequence[str]], ...] = (("knowledge", KNOWLEDGE), ("reasoning", REASONING))
+    for kind, names in of_kinds:
         for name in names[:_FAMILIES]:
-            records += _favourites(model, world, kind, name, null, rng)
-    _write(files.items, records)
+            items += _favourites(model, world, kind, name, null, rng)
+    write_items(files.items, items)
     return files
 
 
@@ -112,7 +114,7 @@ def _loud_model(null: Null, rng: Random, vocabulary: Sequence[str]) -> Any:
     return model
 
 
-def _favourites(model: Any, world: World, kind: str, name: str, null: Null, rng: Random) -> list[dict[str, Any]]:
+def _favourites(model: Any, world: World, kind: Kind, name: str, null: Null, rng: Random) -> list[Item]:
     """Up to 48 pairs of one template whose prompts the model answers differently among a few words."""
     span, entities = ("subject", SUBJECTS) if kind == "knowledge" else ("operand", OPERANDS)
     frame = FRAMES[kind][0]
@@ -126,16 +128,16 @@ def _favourites(model: Any, world: World, kind: str, name: str, null: Null, rng:
     pairs = (_preferred if null.kind == "permuted" else _answered)(logits, few, rng)
     if null.kind == "shuffled":
         pairs = [_with_another(logits, few, pair, rng) for pair in pairs]
-    records = []
+    items = []
     for number, (one, other, answer, foil) in enumerate(pairs):
         (prompt, spans), (foil_prompt, foil_spans) = prompts[one], prompts[other]
-        records.append({
-            "id": f"{name}:{number}", "kind": kind, "family": name, "domain": "planted", "prompt": prompt,
-            "answer": f" {world.vocabulary[answer]}", "foil_prompt": foil_prompt, "foil": f" {world.vocabulary[foil]}",
-            "cluster": f"{name}:{entities[one]}", "template": name, "hops": 1, "spans": {span: spans[span]},
-            "foil_spans": {span: foil_spans[span]}, "source": "random model", "entity": entities[one],
-        })  # fmt: skip
-    return records
+        items.append(Item(
+            id=f"{name}:{number}", kind=kind, family=name, domain="planted", prompt=prompt,
+            answer=f" {world.vocabulary[answer]}", foil_prompt=foil_prompt, foil=f" {world.vocabulary[foil]}",
+            cluster=f"{name}:{entities[one]}", template=name, hops=1, spans={span: spans[span]},
+            foil_spans={span: foil_spans[span]}, source="random model", extra={"entity": entities[one]},
+        ))  # fmt: skip
+    return items
 
 
 def _candidates(logits: Float[Tensor, "entity vocab"], offered: Sequence[int], rng: Random) -> list[int]:
@@ -205,8 +207,3 @@ def _spread(couples: list[tuple[int, int, int, int]], rng: Random) -> list[tuple
         one, other, answer, foil = couple
         chosen.append(couple if rng.random() < 0.5 else (other, one, foil, answer))
     return chosen
-
-
-def _write(file: Path, records: Sequence[dict[str, Any]]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")

@@ -15,13 +15,17 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
+
+from pydantic import JsonValue
 
 from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.nulls import Null, write_null
 from strata.experiments.calibrate.planted_checkpoint import write_construction
 from strata.experiments.calibrate.revert_test import excluded_families, revert
+from strata.experiments.calibrate.said import CalibrationRow, Said
 from strata.experiments.calibrate.truth import truth_of
+from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.progress import Progress, silent
 
@@ -36,7 +40,7 @@ class Localise(Protocol):
     Has to be importable by name where several processes run.
     """
 
-    def __call__(self, checkpoint: Any, items: Path, *, seed: int = 0, max_pairs: int = MAX_PAIRS) -> Mapping[str, Any]: ...  # fmt: skip
+    def __call__(self, checkpoint: Checkpoint, items: Path, *, seed: int = 0, max_pairs: int = MAX_PAIRS) -> Mapping[str, JsonValue]: ...  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def calibrate(
     workers: int = 1,
     keep_models: bool = False,
     progress: Progress = silent,
-) -> list[dict[str, Any]]:
+) -> list[CalibrationRow]:
     """The rows of all `jobs`, in their order; appends those that weren't there yet to `directory/results.jsonl`.
 
     A StrataError of `localise` becomes the row's `error`; any other exception ends the run, with finished rows kept.
@@ -88,17 +92,17 @@ def calibrate(
     progress("calibrating", len(jobs) - len(waiting), len(jobs), "models")
     with (directory / RESULTS).open("a", encoding="utf-8") as results:
         for row in _rows(waiting, localise, directory / "models", workers, keep_models):
-            line = json.dumps(row)
+            line = row.model_dump_json(exclude_unset=True)
             results.write(f"{line}\n")
             results.flush()
             # As a second start would read it.
-            known[row["key"]] = json.loads(line)
+            known[row.key] = json.loads(line)
             progress("calibrating", sum(job.key in known for job in jobs), len(jobs), "models")
-    return [known[job.key] for job in jobs]
+    return [CalibrationRow.model_validate(known[job.key]) for job in jobs]
 
 
-def read_rows(directory: Path) -> dict[str, dict[str, Any]]:
-    """Finished rows by key; a last line that was cut off is dropped."""
+def read_rows(directory: Path) -> dict[str, JsonValue]:
+    """Finished rows of any calibration by key; a last line that was cut off is dropped."""
     file = Path(directory) / RESULTS
     if not file.exists():
         return {}
@@ -108,7 +112,7 @@ def read_rows(directory: Path) -> dict[str, dict[str, Any]]:
     return {row["key"]: row for row in map(json.loads, filter(None, lines[:-1]))}
 
 
-def _rows(jobs: Sequence[Job], localise: Localise, models: Path, workers: int, keep: bool) -> Iterator[dict[str, Any]]:
+def _rows(jobs: Sequence[Job], localise: Localise, models: Path, workers: int, keep: bool) -> Iterator[CalibrationRow]:
     if workers < 2 or len(jobs) < 2:
         for job in jobs:
             yield run_job(job, localise, models, keep)
@@ -125,51 +129,36 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def run_job(job: Job, localise: Localise, models: Path, keep: bool = False) -> dict[str, Any]:
+def run_job(job: Job, localise: Localise, models: Path, keep: bool = False) -> CalibrationRow:
     """Writes the model, checks its truth by reverting, opens it and localises; the row that `calibrate` keeps."""
     from strata.probes.checkpoints.open_spec import open_checkpoint
 
     directory = Path(models) / job.key.replace("/", "_")
-    row: dict[str, Any] = {
-        "key": job.key, "name": job.subject.name, "null": isinstance(job.subject, Null), "max_pairs": job.max_pairs,
-        "seed": job.seed,
-    }  # fmt: skip
+    row = CalibrationRow(
+        key=job.key, name=job.subject.name, null=isinstance(job.subject, Null), max_pairs=job.max_pairs, seed=job.seed,
+    )  # fmt: skip
     try:
         if isinstance(job.subject, Null):
             files = write_null(directory, job.subject)
-            row["null_kind"] = job.subject.kind
+            row = row.model_copy(update={"null_kind": job.subject.kind})
         else:
             files = write_construction(directory, job.subject)
-            row["truth"] = truth_of(job.subject).as_json()
+            row = row.model_copy(update={"truth": truth_of(job.subject)})
             if job.reverted:
                 reverted = revert(job.subject, files)
-                row["excluded"] = {name: list(parts) for name, parts in excluded_families(reverted).items()}
-                row["accuracy"] = {result.family: result.intact_accuracy for result in reverted}
+                excluded = {name: list(parts) for name, parts in excluded_families(reverted).items()}
+                accuracy = {result.family: result.intact_accuracy for result in reverted}
+                row = row.model_copy(update={"excluded": excluded, "accuracy": accuracy})
         checkpoint = open_checkpoint(str(files.checkpoint), dtype="float32", device="cpu")
         start = time.perf_counter()
-        row["summary"] = _trimmed(localise(checkpoint, files.items, seed=job.seed, max_pairs=job.max_pairs))
-        row["seconds"] = round(time.perf_counter() - start, 2)
+        said = Said.model_validate(localise(checkpoint, files.items, seed=job.seed, max_pairs=job.max_pairs))
+        row = row.model_copy(update={"summary": said, "seconds": round(time.perf_counter() - start, 2)})
     except StrataError as error:
-        row["error"] = str(error)
+        row = row.model_copy(update={"error": str(error)})
     finally:
         if not keep:
             shutil.rmtree(directory, ignore_errors=True)
     return row
-
-
-def _trimmed(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """What scores need, and what one looks at where they are bad."""
-    of_families = ("kind", "pairs", "entities", "answered_both", "place", "why_not_placed", "loci")
-    families = {
-        name: {key: family[key] for key in of_families if key in family}
-        | {"cells": {cell: {key: of_cell[key] for key in ("effect", "counts", "reading") if key in of_cell} for cell, of_cell in (family.get("cells") or {}).items()}}
-        for name, family in summary.get("families", {}).items()
-    }  # fmt: skip
-    kinds = {
-        kind: {key: entry[key] for key in ("located", "why_not_located", "families") if key in entry}
-        for kind, entry in summary.get("kinds", {}).items()
-    }
-    return {"families": families, "kinds": kinds, "order": summary.get("order")}
 
 
 def with_names(constructions: Iterable[Construction], names: Sequence[str]) -> list[Construction]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from pydantic import TypeAdapter
 from torch import Tensor
 
 from strata.experiments.calibrate import architectures as written_as
@@ -18,6 +19,7 @@ from strata.experiments.calibrate.planted_facts import World, world_of
 from strata.experiments.calibrate.planted_items import items_of
 from strata.experiments.calibrate.truth import Truth, truth_of
 from strata.experiments.calibrate.weight_writing import Block, Layout, columns_of, filler_block, write_block
+from strata.experiments.items.jsonl import write_items
 from strata.probes.errors import StrataError
 
 _CERTAINTY = 8.0
@@ -47,15 +49,14 @@ def write_construction(directory: Path, construction: Construction) -> PlantedFi
         written_as.tokenizer(world.vocabulary),
         planted_state(construction, world),
     )  # fmt: skip
-    records = items_of(construction, world)
-    files.items.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
-    truth = {**truth_of(construction).as_json(), "construction": asdict(construction)}
+    write_items(files.items, items_of(construction, world))
+    truth = {**asdict(truth_of(construction)), "construction": asdict(construction)}
     files.truth.write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
     return files
 
 
 def read_truth(file: Path) -> Truth:
-    return Truth.from_json(json.loads(Path(file).read_text(encoding="utf-8")))
+    return TypeAdapter(Truth).validate_json(Path(file).read_text(encoding="utf-8"))
 
 
 def checked_world(construction: Construction) -> World:

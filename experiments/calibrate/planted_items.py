@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
 from strata.experiments.calibrate.construction import ENTITIES, SECONDS, VALUES, Construction, FamilyPlan
 from strata.experiments.calibrate.planted_facts import ANSWERS, OPERANDS, SECOND_WORDS, SUBJECTS, World, control_name
+from strata.experiments.items.schema import Item, Kind, Span
 
 FRAMES = {
     "knowledge": ("{task} of {subject} is", "tell {task} of {subject} : it is"),
@@ -17,8 +17,8 @@ _CONTRAST = {"knowledge": "K-C", "reasoning": "R-R0"}
 _SPAN = {"knowledge": "subject", "reasoning": "operand"}
 
 
-def items_of(construction: Construction, world: World) -> list[dict[str, Any]]:
-    """Records of the item schema, `construction.items` a family; each pair of prompts stands in one direction."""
+def items_of(construction: Construction, world: World) -> list[Item]:
+    """Items, `construction.items` a family; each pair of prompts stands in one direction."""
     records = []
     for family in construction.families:
         rng = Random(f"items {construction.name} {construction.seed} {family.name}")
@@ -28,7 +28,7 @@ def items_of(construction: Construction, world: World) -> list[dict[str, Any]]:
     return records
 
 
-def _asked(family: FamilyPlan, world: World, count: int, rng: Random) -> list[dict[str, Any]]:
+def _asked(family: FamilyPlan, world: World, count: int, rng: Random) -> list[Item]:
     span, names = _SPAN[family.kind], SUBJECTS if family.kind == "knowledge" else OPERANDS
     table = world.table[family.name]
     contrast = {"contrast": _CONTRAST[family.kind]} if family.control is not None else {}
@@ -66,7 +66,7 @@ def _pairs(family: FamilyPlan, world: World, count: int, rng: Random) -> list[tu
     return pairs
 
 
-def _stated(family: FamilyPlan, world: World, count: int, rng: Random) -> list[dict[str, Any]]:
+def _stated(family: FamilyPlan, world: World, count: int, rng: Random) -> list[Item]:
     """The answer stands in the prompt; the entity beside it says nothing."""
     span, names = _SPAN[family.kind], SUBJECTS if family.kind == "knowledge" else OPERANDS
     name, records = control_name(family), []
@@ -87,28 +87,28 @@ def _stated(family: FamilyPlan, world: World, count: int, rng: Random) -> list[d
 
 
 def _item(
-    kind: str, family: str, frame: str, template: str, words: dict[str, str], swapped: dict[str, str], answer: int,
-    foil: int, number: int, entity: str, extra: dict[str, Any],
-) -> dict[str, Any]:  # fmt: skip
+    kind: Kind, family: str, frame: str, template: str, words: dict[str, str], swapped: dict[str, str], answer: int,
+    foil: int, number: int, entity: str, extra: dict[str, str],
+) -> Item:  # fmt: skip
     (replaced,) = swapped
     prompt, spans = filled(frame, words)
     foil_prompt, foil_spans = filled(frame, words | swapped)
-    return {
-        "id": f"{family}:{number}", "kind": kind, "family": family, "domain": "planted", "prompt": prompt,
-        "answer": f" {ANSWERS[answer]}", "foil_prompt": foil_prompt, "foil": f" {ANSWERS[foil]}",
-        "choices": [f" {ANSWERS[value]}" for value in range(VALUES)], "cluster": f"{family.removesuffix('_stated')}:{entity}",
-        "template": template, "hops": 0 if kind == "control" else 1, "spans": {replaced: spans[replaced]},
-        "foil_spans": {replaced: foil_spans[replaced]}, "source": "planted", "entity": entity, **extra,
-    }  # fmt: skip
+    return Item(
+        id=f"{family}:{number}", kind=kind, family=family, domain="planted", prompt=prompt, answer=f" {ANSWERS[answer]}",
+        foil_prompt=foil_prompt, foil=f" {ANSWERS[foil]}",
+        choices=tuple(f" {ANSWERS[value]}" for value in range(VALUES)), cluster=f"{family.removesuffix('_stated')}:{entity}",
+        template=template, hops=0 if kind == "control" else 1, spans={replaced: spans[replaced]},
+        foil_spans={replaced: foil_spans[replaced]}, source="planted", extra={"entity": entity, **extra},
+    )  # fmt: skip
 
 
-def filled(frame: str, words: dict[str, str]) -> tuple[str, dict[str, list[int]]]:
-    text, spans = "", {}
+def filled(frame: str, words: dict[str, str]) -> tuple[str, dict[str, Span]]:
+    text, spans = "", dict[str, Span]()
     for part in frame.split(" "):
         name = part.strip("{}")
         word = words[name] if part != name else part
         start = len(text) + bool(text)
         text = f"{text} {word}" if text else word
         if part != name:
-            spans[name] = [start, len(text)]
+            spans[name] = (start, len(text))
     return text, spans

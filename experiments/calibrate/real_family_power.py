@@ -16,6 +16,8 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from strata.experiments.calibrate.pair_subsets import drawn_rows, subset_of
 from strata.experiments.calibrate.pipeline import RESULTS, read_rows
 from strata.experiments.items.alignment import EncodedItem
@@ -64,6 +66,18 @@ class SubsetTally:
 
 
 @dataclass(frozen=True)
+class PlaceOfAll:
+    """Where all pairs of a family place it."""
+
+    cell: str
+    first: int
+    last: int
+    interval: tuple[int, int]
+    support: float
+    """Share of draws of entities with this cell."""
+
+
+@dataclass(frozen=True)
 class FamilyPower:
     """One family with all its pairs and with fewer."""
 
@@ -71,16 +85,10 @@ class FamilyPower:
     kind: str
     pairs: int
     entities: int
-    place: Mapping[str, Any] | None
-    """With all pairs: cell, first, last, interval, and support: the share of draws of entities with this cell."""
+    place: PlaceOfAll | None
     why_not_placed: str | None
     by_pairs: tuple[SubsetTally, ...]
     """Empty where the family wasn't measured."""
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> FamilyPower:
-        tallies = tuple(SubsetTally(**tally) for tally in record["by_pairs"])
-        return cls(**{**{name: record[name] for name in cls.__dataclass_fields__}, "by_pairs": tallies})
 
 
 def subsampled_power(
@@ -137,7 +145,7 @@ def subsampled_power(
                 known[key] = json.loads(line)
                 done += 1
                 progress("subsampling", done, len(keys), "families")
-    return [FamilyPower.from_json(known[key]) for key in keys.values()]
+    return [TypeAdapter(FamilyPower).validate_python(known[key]) for key in keys.values()]
 
 
 def _key(family: tuple[Kind, str], members: Sequence[EncodedItem], settings: Sequence[Any]) -> str:
@@ -181,7 +189,7 @@ def _of_family(
     result = analyse(family, measured, draws=ANALYSIS_DRAWS, seed=seed).result
     return FamilyPower(
         *described,
-        None if result.place is None else _place_record(result.place),
+        None if result.place is None else _of_all(result.place),
         None if result.why_not_placed is None else result.why_not_placed.code,
         power_of(family, measured, result.place, subset_pairs=subset_pairs, subsets=subsets, seed=seed),
     )
@@ -235,11 +243,5 @@ def _silence(result: FamilyResult | str) -> str:
     return result.why_not_placed.code
 
 
-def _place_record(place: Place) -> dict[str, Any]:
-    return {
-        "cell": place.cell,
-        "first": place.first,
-        "last": place.last,
-        "interval": list(place.interval),
-        "support": place.support,
-    }
+def _of_all(place: Place) -> PlaceOfAll:
+    return PlaceOfAll(place.cell, place.first, place.last, place.interval, place.support)

@@ -1,14 +1,15 @@
 """How right is a summary about a model whose truth is known, and what does it claim of one in which nothing is planted?
 
-Pure functions over plain data: a `summary.json` of version 2 (as a mapping) and a truth.
+Pure functions over what a `summary.json` of version 2 says (`Said`) and a truth.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from strata.experiments.calibrate.said import Said, SaidFamily
 from strata.experiments.calibrate.truth import FamilyTruth, Truth
 
 Verdict = Literal["right", "part", "silent", "wrong"]
@@ -70,15 +71,15 @@ class Claims:
     """Whether the order is said for more than the families that were asked."""
 
 
-def score(summary: Mapping[str, Any], truth: Truth, excluded: Sequence[str] = ()) -> ConstructionScore:
+def score(summary: Said, truth: Truth, excluded: Sequence[str] = ()) -> ConstructionScore:
     """`excluded`: families whose plant failed its revert test; neither they nor controls are scored."""
     families = {name: family for name, family in truth.families.items() if not family.copied and name not in excluded}
-    said = str((summary.get("order") or {}).get("verdict", "undetermined"))
+    said = summary.verdict
     return ConstructionScore(
         truth.name,
         truth.half,
         tuple(
-            score_family(name, summary.get("families", {}).get(name) or {}, family, truth.n_layers)
+            score_family(name, summary.families.get(name, SaidFamily()), family, truth.n_layers)
             for name, family in families.items()
         ),
         truth.order,
@@ -88,20 +89,20 @@ def score(summary: Mapping[str, Any], truth: Truth, excluded: Sequence[str] = ()
     )  # fmt: skip
 
 
-def score_family(name: str, said: Mapping[str, Any], truth: FamilyTruth, n_layers: int) -> FamilyScore:
-    place = said.get("place")
-    reading = ((said.get("cells") or {}).get(truth.cell) or {}).get("reading")
+def score_family(name: str, said: SaidFamily, truth: FamilyTruth, n_layers: int) -> FamilyScore:
+    place = said.place
+    reading = said.cells[truth.cell].reading if truth.cell in said.cells else None
     right = None if reading is None else reading == {"single": "additive"}.get(truth.reading, truth.reading)
-    if not place:
-        code = str((said.get("why_not_placed") or {}).get("code", "not in the summary"))
+    if place is None:
+        code = "not in the summary" if said.why_not_placed is None else said.why_not_placed.code
         return FamilyScore(name, truth.kind, "silent", code, None, None, reading, right)
     covers, width = None, None
-    if place.get("interval") is not None:
-        low, high = place["interval"]
+    if place.interval is not None:
+        low, high = place.interval
         width = high - low + 1
-        if place["cell"] == truth.cell:
+        if place.cell == truth.cell:
             covers = low <= truth.hull[0], truth.hull[1] <= high
-    verdict = score_place(place["cell"], place["first"], place["last"], truth, n_layers)
+    verdict = score_place(place.cell, place.first, place.last, truth, n_layers)
     return FamilyScore(name, truth.kind, verdict, None, covers, width, reading, right)
 
 
@@ -127,33 +128,32 @@ def score_order(said: str, truth: Truth) -> OrderScore:
     return "undetermined" if said == "undetermined" else "wrong"
 
 
-def claims(summary: Mapping[str, Any]) -> Claims:
-    kinds = {kind: entry for kind, entry in summary.get("kinds", {}).items() if kind in _KINDS}
-    located = [entry.get("located") for entry in kinds.values()]
-    families = [family for family in summary.get("families", {}).values() if family.get("kind") in _KINDS]
-    order = summary.get("order") or {}
-    said = order.get("verdict", "undetermined") != "undetermined"
+def claims(summary: Said) -> Claims:
+    kinds = [entry for kind, entry in summary.kinds.items() if kind in _KINDS]
+    located = [entry.located for entry in kinds if entry.located is not None]
+    families = [family for family in summary.families.values() if family.kind in _KINDS]
+    said = summary.order is not None and summary.order.verdict != "undetermined"
     return Claims(
-        sum(1 for place in located if place and place.get("extent") == "blocks"),
-        sum(1 for place in located if place and place.get("extent") != "blocks"),
-        sum(1 for entry in kinds.values() if entry.get("families", 1)),
-        sum(1 for family in families if family.get("place")),
+        sum(1 for place in located if place.extent == "blocks"),
+        sum(1 for place in located if place.extent != "blocks"),
+        sum(1 for entry in kinds if entry.families),
+        sum(1 for family in families if family.place is not None),
         len(families),
         said,
-        said and bool(order.get("general", True)),
+        said and summary.order is not None and summary.order.general,
     )
 
 
-def _score_kind(summary: Mapping[str, Any], kind: str, families: Mapping[str, FamilyTruth], n_layers: int) -> Verdict:
-    located = (summary.get("kinds", {}).get(kind) or {}).get("located")
-    if not located:
+def _score_kind(summary: Said, kind: str, families: Mapping[str, FamilyTruth], n_layers: int) -> Verdict:
+    located = summary.kinds[kind].located if kind in summary.kinds else None
+    if located is None:
         return "silent"
     off = 1 if n_layers <= _SHALLOW else 2
-    of_kind = [family for family in families.values() if family.kind == kind and family.cell == located["cell"]]
+    of_kind = [family for family in families.values() if family.kind == kind and family.cell == located.cell]
     if not of_kind:
         return "wrong"
     low, high = min(family.hull[0] for family in of_kind), max(family.hull[1] for family in of_kind)
-    return "right" if low - off <= located["layer"] <= high + off else "wrong"
+    return "right" if low - off <= located.layer <= high + off else "wrong"
 
 
 def _mean_depth(truth: Truth, kind: str) -> float:

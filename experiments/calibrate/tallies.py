@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from strata.experiments.calibrate.pipeline import MAX_PAIRS
+from strata.experiments.calibrate.said import CalibrationRow
 from strata.experiments.calibrate.score import (
     VERDICTS,
     Claims,
@@ -78,11 +78,15 @@ class Calibration:
     """By construction: families whose plant failed its revert test, with the parts that did."""
 
 
-def calibration(rows: Sequence[Mapping[str, Any]]) -> Calibration:
-    planted = [row for row in rows if not row["null"] and "summary" in row]
-    failed_plants = {row["name"]: row["excluded"] for row in planted if row.get("excluded")}
-    scored = {(row["name"], row["max_pairs"]): score(row["summary"], Truth.from_json(row["truth"]), tuple(failed_plants.get(row["name"], ()))) for row in planted}  # fmt: skip
-    truths = {row["name"]: Truth.from_json(row["truth"]) for row in planted}
+def calibration(rows: Sequence[CalibrationRow]) -> Calibration:
+    planted = [row for row in rows if not row.null and row.summary is not None]
+    failed_plants = {row.name: row.excluded for row in planted if row.excluded}
+    truths = {row.name: row.truth for row in planted if row.truth is not None}
+    scored = {
+        (row.name, row.max_pairs): score(row.summary, truths[row.name], tuple(failed_plants.get(row.name, ())))
+        for row in planted
+        if row.summary is not None
+    }
     full = {name: result for (name, pairs), result in scored.items() if pairs == MAX_PAIRS}
     halves = sorted({result.half for result in full.values()}, reverse=True)
     messy = {name for name, truth in truths.items() if truth.messy}
@@ -94,7 +98,7 @@ def calibration(rows: Sequence[Mapping[str, Any]]) -> Calibration:
         _readings(full, truths),
         _null_tallies(rows),
         _power(scored),
-        {row["name"]: row["error"] for row in rows if "error" in row},
+        {row.name: row.error for row in rows if row.error is not None},
         failed_plants,
     )  # fmt: skip
 
@@ -125,12 +129,12 @@ def _readings(scores: Mapping[str, ConstructionScore], truths: Mapping[str, Trut
     return {reading: (sum(right), len(right)) for reading, right in sorted(counts.items())}
 
 
-def _null_tallies(rows: Sequence[Mapping[str, Any]]) -> dict[str, NullTally]:
-    tallies = {}
-    nulls = [row for row in rows if row["null"]]
-    for kind in dict.fromkeys(row["null_kind"] for row in nulls if "null_kind" in row):
-        of_kind = [row for row in nulls if row.get("null_kind") == kind]
-        said: list[Claims] = [claims(row["summary"]) for row in of_kind if "summary" in row]
+def _null_tallies(rows: Sequence[CalibrationRow]) -> dict[str, NullTally]:
+    tallies: dict[str, NullTally] = {}
+    nulls = [row for row in rows if row.null]
+    for kind in dict.fromkeys(row.null_kind for row in nulls if row.null_kind is not None):
+        of_kind = [row for row in nulls if row.null_kind == kind]
+        said: list[Claims] = [claims(row.summary) for row in of_kind if row.summary is not None]
         tallies[kind] = NullTally(
             len(of_kind), sum(one.kinds for one in said), sum(one.blocks for one in said),
             sum(one.spread for one in said), sum(one.placed for one in said), sum(one.families for one in said),

@@ -7,8 +7,8 @@ block that writes the same answer again relays.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from strata.experiments.calibrate.construction import CELL, Construction, FamilyPlan
 from strata.experiments.calibrate.planted_circuits import part_name
@@ -61,15 +61,6 @@ class Truth:
     """Of what makes the kinds' answers: undetermined where they overlap."""
     noise: float = 0.0
     messy: bool = False
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Truth:
-        families = {name: _family_from_json(family) for name, family in record["families"].items()}
-        rest = {name: record[name] for name in ("name", "half", "architecture", "n_layers", "order", "noise", "messy")}
-        return cls(families=families, **rest)
 
 
 def truth_of(construction: Construction) -> Truth:
@@ -143,11 +134,3 @@ def _parts(family: FamilyPlan) -> dict[str, str]:
     roles += [("suppressor", family.suppressor, "rises"), ("backup", family.backup, "stays")]
     roles += [("decoy", block, "stays") for block in family.decoys]
     return parts | {part_name(family.name, role, at): effect for role, at, effect in roles if at is not None}
-
-
-def _family_from_json(record: Mapping[str, Any]) -> FamilyTruth:
-    places = {
-        name: tuple(Place(place["cell"], tuple(place["blocks"])) for place in record[name])
-        for name in ("prepares", "relays", "decoys")
-    }
-    return FamilyTruth(**{**record, **places, "blocks": tuple(record["blocks"])})

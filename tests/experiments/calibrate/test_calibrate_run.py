@@ -40,8 +40,8 @@ def breaks(checkpoint: Any, items: Path, *, seed: int = 0, max_pairs: int = 48) 
 
 def test_a_second_start_runs_only_what_is_missing(tmp_path: Path) -> None:
     rows = calibrate(jobs_of([FIRST]), always_block_one, tmp_path)
-    assert [row["name"] for row in rows] == ["first"] and not list((tmp_path / "models").glob("*"))
-    assert rows[0]["excluded"] == {} and rows[0]["accuracy"]["emblem"] == 1.0
+    assert [row.name for row in rows] == ["first"] and not list((tmp_path / "models").glob("*"))
+    assert rows[0].excluded == {} and rows[0].accuracy["emblem"] == 1.0
     with (tmp_path / RESULTS).open("a") as results:
         results.write('{"key": "cut o')
     again = calibrate(jobs_of([FIRST]), breaks, tmp_path)
@@ -55,12 +55,14 @@ def test_a_second_start_runs_only_what_is_missing(tmp_path: Path) -> None:
 def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
     jobs = [replace(job, reverted=False) for job in jobs_of([FIRST, SECOND])]
     one, two = (calibrate(jobs, always_block_one, tmp_path / str(workers), workers=workers) for workers in (1, 2))
-    assert [{**row, "seconds": 0} for row in one] == [{**row, "seconds": 0} for row in two]
+    assert [row.model_copy(update={"seconds": 0}) for row in one] == [
+        row.model_copy(update={"seconds": 0}) for row in two
+    ]
 
 
 def test_a_refusal_is_a_row_and_a_defect_ends_the_run(tmp_path: Path) -> None:
     rows = calibrate(jobs_of([FIRST]), refuses, tmp_path / "refused")
-    assert "Too few pairs" in rows[0]["error"] and calibration(rows).errors == {"first": rows[0]["error"]}
+    assert "Too few pairs" in (rows[0].error or "") and calibration(rows).errors == {"first": rows[0].error}
     with pytest.raises(AssertionError):
         calibrate(jobs_of([FIRST]), breaks, tmp_path / "broken")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
+from strata.experiments.calibrate.said import CalibrationRow, Said, SaidFamily
 from strata.experiments.calibrate.score import claims, score, score_family, score_order, score_place
 from strata.experiments.calibrate.tallies import calibration, tally
 from strata.experiments.calibrate.truth import FamilyTruth, Truth
@@ -22,6 +24,10 @@ def truth(order: Any = "retrieval-first", **families: FamilyTruth) -> Truth:
 
 def said(cell: str = "enrich", first: int = 3, last: int = 3, **more: Any) -> dict[str, Any]:
     return {"place": {"cell": cell, "first": first, "last": last, "extent": "blocks", **more}}
+
+
+def family(**fields: Any) -> SaidFamily:
+    return SaidFamily.model_validate(fields)
 
 
 @pytest.mark.parametrize(
@@ -46,22 +52,22 @@ def test_places(family: FamilyTruth, n_layers: int, place: tuple[str, int, int],
 
 
 def test_a_family_without_a_place_is_silent_with_its_reason() -> None:
-    result = score_family("emblem", {"place": None, "why_not_placed": {"code": "none codes"}}, ENRICH, 12)
+    result = score_family("emblem", family(place=None, why_not_placed={"code": "none codes"}), ENRICH, 12)
     assert (result.verdict, result.why_silent, result.covers) == ("silent", "none codes", None)
-    assert score_family("emblem", {}, ENRICH, 12).verdict == "silent"
+    assert score_family("emblem", SaidFamily(), ENRICH, 12).verdict == "silent"
 
 
 def test_intervals_cover_each_end_by_itself() -> None:
-    result = score_family("emblem", said(first=2, last=6, interval=[3, 9]), COPIES, 12)
+    result = score_family("emblem", family(**said(first=2, last=6, interval=[3, 9])), COPIES, 12)
     assert result.covers == (False, True) and result.interval_width == 7
-    assert score_family("emblem", said(cell="move", interval=[1, 9]), COPIES, 12).covers is None
+    assert score_family("emblem", family(**said(cell="move", interval=[1, 9])), COPIES, 12).covers is None
 
 
 def test_readings_are_those_of_the_true_cell_and_one_block_is_additive() -> None:
-    for family, reading, right in ((ENRICH, "additive", True), (ENRICH, "together", False), (SUMS, "in-series", True)):
-        entry = said(family.cell) | {"cells": {family.cell: {"reading": reading}, "gather": {"reading": "together"}}}
-        assert score_family("any", entry, family, 12).reading_right is right
-    assert score_family("any", said(), ENRICH, 12).reading_right is None
+    for true, reading, right in ((ENRICH, "additive", True), (ENRICH, "together", False), (SUMS, "in-series", True)):
+        entry = said(true.cell) | {"cells": {true.cell: {"reading": reading}, "gather": {"reading": "together"}}}
+        assert score_family("any", SaidFamily.model_validate(entry), true, 12).reading_right is right
+    assert score_family("any", family(**said()), ENRICH, 12).reading_right is None
 
 
 @pytest.mark.parametrize(
@@ -95,14 +101,16 @@ def summary(**families: dict[str, Any]) -> dict[str, Any]:
 
 def test_controls_and_excluded_families_are_not_scored() -> None:
     true = truth(emblem=ENRICH, plus=SUMS, emblem_stated=CONTROL)
-    result = score(summary(emblem=said(), plus=said("move"), emblem_stated=said("enrich")), true)
+    result = score(Said.model_validate(summary(emblem=said(), plus=said("move"), emblem_stated=said("enrich"))), true)
     assert [(family.family, family.verdict) for family in result.families] == [("emblem", "right"), ("plus", "wrong")]
     assert result.kinds == {"knowledge": "right", "reasoning": "silent"}
-    assert [family.family for family in score(summary(), true, ["plus"]).families] == ["emblem"]
+    assert [family.family for family in score(Said.model_validate(summary()), true, ["plus"]).families] == ["emblem"]
 
 
 def test_claims_of_a_null_are_counted_without_its_controls() -> None:
-    found = claims(summary(emblem=said() | {"kind": "knowledge"}, copied=said() | {"kind": "control"}))
+    found = claims(
+        Said.model_validate(summary(emblem=said() | {"kind": "knowledge"}, copied=said() | {"kind": "control"}))
+    )
     assert (found.blocks, found.spread, found.kinds) == (1, 0, 2)
     assert (found.placed, found.families) == (1, 1) and found.order and not found.order_general
 
@@ -111,12 +119,12 @@ def test_tallies_add_up_over_rows() -> None:
     true = truth(emblem=ENRICH, plus=SUMS)
     good = summary(emblem=said(interval=[3, 4]), plus=said("work_out", 8, 8, interval=[9, 10]))
     rows = [
-        {"key": "a", "name": "planted", "null": False, "max_pairs": 48, "truth": true.as_json(), "summary": good},
-        {"key": "b", "name": "planted", "null": False, "max_pairs": 8, "truth": true.as_json(), "summary": summary()},
+        {"key": "a", "name": "planted", "null": False, "max_pairs": 48, "truth": asdict(true), "summary": good},
+        {"key": "b", "name": "planted", "null": False, "max_pairs": 8, "truth": asdict(true), "summary": summary()},
         {"key": "c", "name": "random 0", "null": True, "null_kind": "random", "max_pairs": 48, "summary": good},
         {"key": "d", "name": "random 1", "null": True, "null_kind": "random", "max_pairs": 48, "error": "no pairs"},
     ]
-    result = calibration(rows)
+    result = calibration([CalibrationRow.model_validate(row) for row in rows])
     assert result.by_half["judge"].places == {"right": 2, "part": 0, "silent": 0, "wrong": 0}
     assert result.by_half["judge"].covered_ends == (3, 4) and result.by_half["judge"].covered == (1, 2)
     assert result.power[8].places["silent"] == 2 and result.power[48].places["right"] == 2

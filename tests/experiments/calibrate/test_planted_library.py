@@ -112,22 +112,22 @@ def test_items_are_minimal_pairs_in_one_direction_with_shared_answers(tmp_path: 
     files = write_construction(tmp_path, chosen)
     checkpoint = open_checkpoint(str(files.checkpoint), dtype="float32", device="cpu")
     encoded, excluded = encode_items(read_items(files.items), checkpoint, checkpoint.max_context)
-    assert not excluded and all(item.aligned for item in encoded)
-    records = items_of(chosen, checked_world(chosen))
-    for family in {record["family"] for record in records}:
-        members = [record for record in records if record["family"] == family]
-        assert len(members) == 48 and len({record["entity"] for record in members}) >= 24
-        if members[0]["kind"] == "control":
+    assert not excluded and all(encoded_item.aligned for encoded_item in encoded)
+    items = items_of(chosen, checked_world(chosen))
+    for family in {item.family for item in items}:
+        members = [item for item in items if item.family == family]
+        assert len(members) == 48 and len({item.extra["entity"] for item in members}) >= 24
+        if members[0].kind == "control":
             continue
-        couples = {frozenset((record["prompt"], record["foil_prompt"])) for record in members}
+        couples = {frozenset((item.prompt, item.foil_prompt)) for item in members}
         assert len(couples) == len(members)
-        assert 4 <= len(Counter(record["answer"] for record in members)) <= 8
-        assert all(list(record["spans"]) == list(record["foil_spans"]) and record["answer"] != record["foil"] for record in members)  # fmt: skip
+        assert 4 <= len(Counter(item.answer for item in members)) <= 8
+        assert all(list(item.spans) == list(item.foil_spans) and item.answer != item.foil for item in members)  # fmt: skip
 
 
 def test_controls_stand_beside_their_families() -> None:
-    records = items_of(construction("subject below last"), checked_world(construction("subject below last")))
-    contrasts = {record["family"]: record["contrast"] for record in records if record["kind"] == "control"}
+    items = items_of(construction("subject below last"), checked_world(construction("subject below last")))
+    contrasts = {item.family: item.extra["contrast"] for item in items if item.kind == "control"}
     assert contrasts == {"emblem_stated": "K-C", "patron_stated": "K-C", "plus_stated": "R-R0", "times_stated": "R-R0"}
 
 
