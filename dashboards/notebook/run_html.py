@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 def run_html(run: FinishedRun, report: Path | None) -> str:
     """Foreign text is escaped, and nothing is fetched."""
-    tell = {"locate": _located, "compare": _compared, "probe": _probed}[run.manifest["verb"]]
+    tell = {"locate": _located, "compare": _compared, "probe": _probed}[run.manifest.verb]
     paragraphs, tables = tell(run.result)
     # A notebook's server knows no absolute paths: links are read from where the notebook, and so the kernel, is.
     href = None if report is None else quote(os.path.relpath(report))

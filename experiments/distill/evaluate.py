@@ -18,6 +18,7 @@ from strata.experiments.items.alignment import encode_items, token_length
 from strata.experiments.items.builtin import build_items, chosen
 from strata.experiments.results.generated_tables import ANSWERS, FACTS
 from strata.experiments.run.directory import RunDirectory
+from strata.experiments.run.manifest import JsonObject
 from strata.probes.backends.contract import Site
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.capture_batches import capture_batches
@@ -55,7 +56,12 @@ def evaluate(
     """
     # A name stays when an adapter is trained again into the same directory.
     hashes = [[hash_safetensors([adapter_files(name)[1]]), hash_settings(adapter_settings(name))] for name in adapters]
-    identity = {"adapters": list(adapters), "adapters_sha256": hashes, "seed": seed, "per_family": per_family}
+    identity: JsonObject = {
+        "adapters": list(adapters),
+        "adapters_sha256": hashes,
+        "seed": seed,
+        "per_family": per_family,
+    }
     asked = {split: evaluation_lessons(split, seed=seed, per_family=per_family) for split in SPLITS[1:]}
     run: RunDirectory | None = None
     status = "failed"

@@ -120,7 +120,8 @@ def _one(
         compression=tensors.get("compression"),
     )
     # The baseline's rows stand in the curves; the probes table is about the model.
-    return (notes["rows"] if target.source == "model" else []), scored, ""
+    made: Any = notes["rows"]
+    return (made if target.source == "model" else []), scored, ""
 
 
 def _probe(

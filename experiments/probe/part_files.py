@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from strata.experiments.run.directory import RunDirectory
+from strata.experiments.run.manifest import JsonObject
 from strata.experiments.run.stage_part import read_part, write_part
 from strata.probes.linear import ProbeResult
 
@@ -38,7 +39,7 @@ class Parts:
         return unpacked
 
 
-def _packed(made: object) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def _packed(made: object) -> tuple[dict[str, np.ndarray], JsonObject]:
     if isinstance(made, np.ndarray):
         return {_ARRAY: made}, {}
     if not isinstance(made, ProbeResult):
@@ -48,8 +49,8 @@ def _packed(made: object) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return arrays, {name: value for name, value in values.items() if name not in arrays}
 
 
-def _unpacked(arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> Any:
+def _unpacked(arrays: dict[str, np.ndarray], notes: JsonObject) -> np.ndarray | ProbeResult:
     if _ARRAY in arrays:
         return arrays[_ARRAY]
-    values: dict[str, Any] = {**arrays, **notes, "labels": tuple(notes["labels"])}
-    return ProbeResult(**values)
+    noted: Any = notes
+    return ProbeResult(**{**arrays, **noted, "labels": tuple(noted["labels"])})

@@ -9,7 +9,8 @@ from dataclasses import asdict
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+
+from pydantic import JsonValue
 
 from strata.experiments.items.alignment import token_length
 from strata.experiments.probe.config import ProbeConfig
@@ -19,6 +20,7 @@ from strata.experiments.probe.streams import Readable, capture_streams, kept_str
 from strata.experiments.probe.summary import position_summary, summarise
 from strata.experiments.probe.table_rows import accuracy_rows, fold_rows, prediction_rows, shuffle_rows
 from strata.experiments.results.file_versions import PROBE_SCHEMA
+from strata.experiments.results.probe_summary import PositionSummary
 from strata.experiments.results.probe_tables import (
     ACCURACY,
     FOLDS,
@@ -31,7 +33,7 @@ from strata.experiments.results.probe_tables import (
     ShuffleRow,
 )
 from strata.experiments.run.directory import RunDirectory
-from strata.experiments.run.manifest import ItemsRecord
+from strata.experiments.run.manifest import ItemsRecord, JsonObject
 from strata.experiments.run.self_test_record import note_tests
 from strata.probes.capture_batches import BatchBudget
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -54,12 +56,12 @@ def probe(
     out: Path,
     *,
     command: Sequence[str] = (),
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, JsonValue] | None = None,
     batch_tokens: int | None = None,
     keep_activations: bool = False,
     progress: Progress = silent,
     on_run: Callable[[Path], None] = lambda path: None,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Probes one field of one's own data at every stream into the run directory `out`; returns its summary.json.
 
     `source`: a table (JSON Lines, JSON, CSV, TSV, Parquet) with a text and a label in each row, or names of built-in
@@ -115,7 +117,7 @@ def _stages(
     asked: Readable,
     batch_tokens: int | None,
     progress: Progress,
-) -> dict[str, Any]:
+) -> JsonObject:
     if run.complete((*RESULTS, *map(probe_file, config.positions))):
         return run.read_object("summary.json", PROBE_SCHEMA)
     run.measured_here(str(checkpoint.device))
@@ -131,7 +133,7 @@ def _stages(
     folds: list[FoldRow] = []
     predictions: list[PredictionRow] = []
     shuffles: list[ShuffleRow] = []
-    positions: dict[str, dict[str, Any]] = {}
+    positions: dict[str, PositionSummary] = {}
     for position in config.positions:
         with run.stage("probes"):
             scores = _probed(run, checkpoint, config, labelled, asked, stores, position, progress)
@@ -150,8 +152,8 @@ def _stages(
         run.write_rows(PREDICTIONS, predictions)
         run.write_rows(SHUFFLES, shuffles)
     summary = summarise(run, checkpoint, config, labelled, asked, positions)
-    run.write_json("summary.json", summary)
-    return summary
+    run.write_json("summary.json", summary.as_json())
+    return summary.as_json()
 
 
 def _probed(
@@ -224,7 +226,7 @@ def _captured(
     return store
 
 
-def _identity(checkpoint: Checkpoint, config: ProbeConfig, labelled: LabelledSet) -> dict[str, Any]:
+def _identity(checkpoint: Checkpoint, config: ProbeConfig, labelled: LabelledSet) -> JsonObject:
     return asdict(config) | {
         **checkpoint.identity.parts,
         "items_sha256": labelled.sha256,
@@ -238,7 +240,7 @@ def _describe(
     checkpoint: Checkpoint,
     labelled: LabelledSet,
     asked: Readable,
-    options: Mapping[str, Any],
+    options: Mapping[str, JsonValue],
     source: str,
 ) -> None:
     asked_of = ItemsRecord(sha256=labelled.sha256, n=len(labelled.items), source=source)

@@ -19,7 +19,7 @@ from strata.experiments.run.files import (
     read_manifest,
     read_object,
 )
-from strata.experiments.run.manifest import JsonObject, Manifest, hashes_of
+from strata.experiments.run.manifest import Manifest, hashes_of
 from strata.probes.errors import DamagedError, StrataError
 
 SUMMARY, COMPARISON = "summary.json", "comparison.json"
@@ -32,7 +32,7 @@ class FinishedRun:
     directory: Path
     manifest: Manifest
     """manifest.json: command, configuration, seeds, versions, what was measured on what."""
-    result: JsonObject
+    result: dict[str, Any]
     """summary.json of a `locate` or a `probe`, comparison.json of a `compare`."""
     tables: tuple[str, ...]
     """Names of its tables, each NAME.parquet."""

@@ -6,18 +6,19 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from pydantic import JsonValue
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from strata.experiments.run.manifest import JsonObject
 from strata.probes.files import whole_file
 
 _CHECKSUM = "sha256"
 
 
-def write_part(file: Path, run_id: str, arrays: Mapping[str, np.ndarray], notes: Mapping[str, Any]) -> None:
+def write_part(file: Path, run_id: str, arrays: Mapping[str, np.ndarray], notes: Mapping[str, JsonValue]) -> None:
     """Writes it whole or not at all. Raises DoesNotFitError when the disk is full."""
     spelled = {name: json.dumps(value) for name, value in notes.items()}
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
@@ -25,7 +26,7 @@ def write_part(file: Path, run_id: str, arrays: Mapping[str, np.ndarray], notes:
         save_file(whole, part, metadata=spelled | {_CHECKSUM: _checksum(run_id, whole, spelled)})
 
 
-def read_part(file: Path, run_id: str) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+def read_part(file: Path, run_id: str) -> tuple[dict[str, np.ndarray], JsonObject] | None:
     """(arrays, notes); None when there is no such file, or it isn't what this run wrote."""
     try:
         with safe_open(str(file), framework="numpy") as opened:
