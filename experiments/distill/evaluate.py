@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import JsonValue
 
 from strata.experiments.generated_answers.decoding import reasoning_rows
 from strata.experiments.generated_answers.problems import SPLITS, Lesson, Split, evaluation_lessons
@@ -55,7 +56,9 @@ def evaluate(
     an `out` of another configuration.
     """
     # A name stays when an adapter is trained again into the same directory.
-    hashes = [[hash_safetensors([adapter_files(name)[1]]), hash_settings(adapter_settings(name))] for name in adapters]
+    hashes: list[JsonValue] = [
+        [hash_safetensors([adapter_files(name)[1]]), hash_settings(adapter_settings(name))] for name in adapters
+    ]
     identity: JsonObject = {
         "adapters": list(adapters),
         "adapters_sha256": hashes,

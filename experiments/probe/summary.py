@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def position_summary(
         items=len(scores.kept),
         clusters=len(set(scores.clusters)),
         classes=tuple(
-            LabelCount(label=label, items=int((scores.truth == code).sum()))
+            LabelCount(label=cast(str | int | float | bool, label), items=int((scores.truth == code).sum()))
             for code, label in enumerate(scores.classes)
         ),
         best=BestStream(
