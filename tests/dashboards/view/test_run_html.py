@@ -17,12 +17,13 @@ from strata.dashboards.view import build_view
 from strata.dashboards.view.labels import instrument_label
 from strata.dashboards.view.localised import FIRST_RULE
 from strata.experiments.run.finished import FinishedRun
+from strata.experiments.run.manifest import Manifest
 from strata.probes.errors import StrataError
 
 
 def told(run: Path) -> str:
     summary = json.loads((run / "summary.json").read_text())
-    return run_html(FinishedRun(run, {"verb": "locate"}, summary, (), {}), None)
+    return run_html(FinishedRun(run, Manifest(verb="locate"), summary, (), {}), None)
 
 
 def test_it_says_what_the_page_says_and_shows_every_family_and_reading(synthetic: Path) -> None:
