@@ -34,8 +34,8 @@ def build_probe_view(run_dir: Path) -> Json:
             f"The run in {run_dir} is not finished", "Start the same command again: it resumes where it was stopped"
         )
     recorded = read_manifest(run_dir)
-    summary: Json = read_object(run_dir / "summary.json", PROBE_SCHEMA)
-    manifest: Json = recorded.as_json()
+    summary: Any = read_object(run_dir / "summary.json", PROBE_SCHEMA)
+    manifest: Any = recorded.as_json()
     check_run(run_dir, recorded, [table.name for table in PROBE_TABLES], ("items.jsonl", "summary.json"))
     model = _model(manifest)
     lines: dict[str, dict[str, Json]] = defaultdict(dict)

@@ -43,14 +43,14 @@ def test_of_the_withdrawn_rule_it_shows_no_place(tmp_path: Path) -> None:
 
 
 def test_a_table_without_a_name_is_refused_with_the_names(synthetic: Path) -> None:
-    run = Run(synthetic, FinishedRun(synthetic, {"verb": "locate"}, {}, ("behaviour", "curves"), {}))
+    run = Run(synthetic, FinishedRun(synthetic, Manifest(verb="locate"), {}, ("behaviour", "curves"), {}))
     with pytest.raises(StrataError, match=r"several tables\. Name one of them: behaviour, curves"):
         run.to_pandas()
 
 
 def test_a_run_hands_out_its_places_typed_and_drawn(synthetic: Path, tmp_path: Path) -> None:
     summary = json.loads((synthetic / "summary.json").read_text())
-    run = Run(synthetic, FinishedRun(synthetic, {"verb": "locate"}, summary, (), {}))
+    run = Run(synthetic, FinishedRun(synthetic, Manifest(verb="locate"), summary, (), {}))
     place = run.localisation.families["capital"].place
     assert place is not None and place.cell == "move"
     assert len(run.stage_map("capital", "dark").layout.annotations) > 10
@@ -59,4 +59,4 @@ def test_a_run_hands_out_its_places_typed_and_drawn(synthetic: Path, tmp_path: P
     first = write_synthetic_run(tmp_path / "run", first_rule=True)
     summary = json.loads((first / "summary.json").read_text())
     with pytest.raises(StrataError, match="without places of the present rule"):
-        _ = Run(first, FinishedRun(first, {"verb": "locate"}, summary, (), {})).localisation
+        _ = Run(first, FinishedRun(first, Manifest(verb="locate"), summary, (), {})).localisation
