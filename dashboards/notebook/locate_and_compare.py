@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 from strata.dashboards.cli.display import Display
 from strata.dashboards.default_directory import default_directory
@@ -12,6 +12,7 @@ from strata.dashboards.notebook.finished_run import Run, load_run
 from strata.dashboards.notebook.options import (
     CompareOptions,
     ComparingOptions,
+    FamilyOptions,
     LocateOptions,
     MeasuringOptions,
     OpeningOptions,
@@ -21,7 +22,7 @@ from strata.dashboards.notebook.options import (
 )
 from strata.dashboards.notebook.typed_command import command_words, manifest_options
 from strata.dashboards.page import write_pages
-from strata.dashboards.quick import QUICK_COMPARE, QUICK_LOCATE
+from strata.dashboards.quick import QUICK_COMPARE, QUICK_LOCATE, OptionValue
 from strata.experiments.compare import CompareConfig, Specs
 from strata.experiments.compare import compare as compare_into
 from strata.experiments.compare.paired_estimates import BASE, CONTROL, DISTILLED, Role
@@ -75,7 +76,8 @@ def locate(
     config = _locate_config(QUICK_LOCATE if quick else {}, given, asked, quick=quick, seed=seed)
     opener, name, _ = _opened(model, part(given, OpeningOptions))
     directory = Path(out) if out is not None else default_directory(name, seed)
-    all_options = {**asked, "seed": seed, "quick": quick, **given, "out": str(directory)}
+    own: dict[str, OptionValue] = {"seed": seed, "quick": quick}
+    all_options = {**asked, **own, **given, "out": str(directory)}
     shown, on_run = _told_to(progress, directory)
     locate_into(
         opener(), config, directory, items=source, command=command_words("locate", [name], all_options),
@@ -133,19 +135,26 @@ def compare(
     names = {role: name if role not in in_memory else f"{role} {name}" for role, (_, name, _) in opened.items()}
     specs = Specs(names[BASE], names[DISTILLED], names.get(CONTROL), in_memory)
     directory = Path(out) if out is not None else default_directory(names[BASE], names[DISTILLED], seed)
-    all_options = {"control": names.get(CONTROL), **asked, "seed": seed, "quick": quick, **given, "out": str(directory)}
+    all_options: dict[str, OptionValue] = {
+        "control": names.get(CONTROL),
+        **asked,
+        "seed": seed,
+        "quick": quick,
+        **given,
+        "out": str(directory),
+    }
     shown, on_run = _told_to(progress, directory)
     compare_into(
         specs, {role: opener for role, (opener, _, _) in opened.items()}, config, directory, items=source,
         command=command_words("compare", [names[BASE], names[DISTILLED]], all_options), options=manifest_options(all_options),
-        one_at_a_time=given.get("one_at_a_time", False), progress=shown, on_run=on_run,
+        one_at_a_time=bool(given.get("one_at_a_time")), progress=shown, on_run=on_run,
         **part(given, RunningOptions),
     )  # fmt: skip
     write_pages(directory, shown)
     return load_run(directory)
 
 
-def _asked(items: Asked | None) -> tuple[dict[str, Any], Source | None]:
+def _asked(items: Asked | None) -> tuple[dict[str, OptionValue], Source | None]:
     """As options of the terminal, and as what the experiments take: names of families are an option of theirs."""
     if items is None:
         return {}, None
@@ -158,7 +167,7 @@ def _asked(items: Asked | None) -> tuple[dict[str, Any], Source | None]:
             "Give items of strata.load_items, the names of families or the path of a JSON Lines file, or leave items out",
         )
     if all(isinstance(item, str) for item in several):
-        return {"families": tuple(several)}, None
+        return {"families": tuple(map(str, several))}, None
     if not all(isinstance(item, Item) for item in several):
         odd = next(item for item in several if not isinstance(item, Item))
         raise StrataError(
@@ -169,13 +178,18 @@ def _asked(items: Asked | None) -> tuple[dict[str, Any], Source | None]:
 
 
 def _locate_config(
-    sizes: dict[str, Any], given: dict[str, Any], asked: dict[str, Any], *, quick: bool, seed: int
+    sizes: Mapping[str, OptionValue],
+    given: Mapping[str, OptionValue],
+    asked: Mapping[str, OptionValue],
+    *,
+    quick: bool,
+    seed: int,
 ) -> LocateConfig:
-    families = {"families": (asked or sizes).get("families", ())}
+    families = part(asked or sizes, FamilyOptions)
     return LocateConfig(**part({**sizes, **given}, MeasuringOptions), **families, quick=quick, seed=seed)
 
 
-def _opened(model: Model, opening: dict[str, Any]) -> tuple[Callable[[], Checkpoint], str, bool]:
+def _opened(model: Model, opening: OpeningOptions) -> tuple[Callable[[], Checkpoint], str, bool]:
     """How to get the checkpoint, what it is called, and whether it has files; a spec is opened when it is needed."""
     if isinstance(model, str):
         return lambda: open_checkpoint(model, **opening), model, True

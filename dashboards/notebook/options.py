@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, TypedDict, is_typeddict
+from typing import TypedDict, TypeVar, cast, is_typeddict
 
+from strata.dashboards.quick import OptionValue
 from strata.probes.errors import StrataError
 from strata.probes.prompts.batching import require_batch_tokens
 
@@ -74,6 +75,13 @@ class CompareOptions(OpeningOptions, MeasuringOptions, ComparingOptions, Running
     one_at_a_time: bool
 
 
+class FamilyOptions(TypedDict, total=False):
+    """Names of families, kinds and domains; from Python they are `items`."""
+
+    families: tuple[str, ...]
+
+
+Part = TypeVar("Part", FamilyOptions, OpeningOptions, MeasuringOptions, ComparingOptions, RunningOptions)
 _ELSEWHERE = {
     "families": "Give their names as items: items=['capital', 'addition']",
     "items_file": "Give its path as items",
@@ -82,7 +90,7 @@ _ELSEWHERE = {
 """What people may try, and what to write instead."""
 
 
-def checked_options(function: str, given: Mapping[str, Any], known: type) -> dict[str, Any]:
+def checked_options(function: str, given: LocateOptions | CompareOptions, known: type) -> dict[str, OptionValue]:
     """`given`, one text made a tuple of one where several may stand. Raises StrataError for a name that `known` lacks."""
     assert is_typeddict(known)
     names = known.__annotations__
@@ -93,12 +101,12 @@ def checked_options(function: str, given: Mapping[str, Any], known: type) -> dic
             raise StrataError(f"strata.{function} has no option {name!r}", _ELSEWHERE.get(name, hint))
     require_batch_tokens(given.get("batch_tokens"))
     return {
-        name: (value,) if isinstance(value, str) and "tuple" in str(names[name]) else value
+        name: (value,) if isinstance(value, str) and "tuple" in str(names[name]) else cast("OptionValue", value)
         for name, value in given.items()
     }
 
 
-def part(options: Mapping[str, Any], known: type) -> dict[str, Any]:
+def part(options: Mapping[str, OptionValue], known: type[Part]) -> Part:
     """The options that belong to `known`."""
     assert is_typeddict(known)
-    return {name: value for name, value in options.items() if name in known.__annotations__}
+    return cast("Part", {name: value for name, value in options.items() if name in known.__annotations__})

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+
+from strata.dashboards.quick import OptionValue
 
 
-def command_words(verb: str, models: Sequence[str], options: Mapping[str, Any]) -> list[str]:
+def command_words(verb: str, models: Sequence[str], options: Mapping[str, OptionValue]) -> list[str]:
     """`strata VERB MODEL … --option value …`, which asks the same of the same run directory.
 
     A model in memory stands as what it is called: the terminal can't reach it.
@@ -21,7 +22,7 @@ def command_words(verb: str, models: Sequence[str], options: Mapping[str, Any]) 
     return words
 
 
-def manifest_options(options: Mapping[str, Any]) -> dict[str, Any]:
+def manifest_options(options: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
     """The options as JSON holds them; `--config RUN/manifest.json` reads them."""
     return {
         name: list(value) if isinstance(value, tuple) else value for name, value in options.items() if name != "out"
