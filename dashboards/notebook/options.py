@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import TypedDict, TypeVar, cast, is_typeddict
 
 from strata.dashboards.quick import OptionValue
+from strata.experiments.generated_answers.problems import Split
+from strata.experiments.items.framing import Framing
 from strata.probes.errors import StrataError
 from strata.probes.prompts.batching import require_batch_tokens
 
@@ -27,7 +29,7 @@ class MeasuringOptions(TypedDict, total=False):
     per_family: int
     difficulty: int | None
     limit: int | None
-    framing: str
+    framing: Framing
     positions: tuple[str, ...]
     lenses: tuple[str, ...]
     text: str | None
@@ -50,7 +52,7 @@ class ComparingOptions(TypedDict, total=False):
     transferred: int
     contrast_items: int
     generated: int
-    generated_splits: tuple[str, ...]
+    generated_splits: tuple[Split, ...]
     generated_tokens: int
     generated_swap_parts: int
     temperature: float
