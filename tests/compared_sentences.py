@@ -34,7 +34,7 @@ def compared_sentences(trees: dict[str, ast.Module]) -> dict[str, list[str]]:
                 for node in ast.walk(tree)
                 for operand in _operands(node)
                 for text in _texts(operand, known)
-                if SENTENCE.search(text)
+                if SENTENCE.search(text) or (_of_an_error(node) and text.isalpha())
             }
         )
         if places and file not in FOREIGN_TEXTS:
@@ -54,6 +54,19 @@ def _operands(node: ast.AST) -> Iterator[ast.expr]:
         of_re = isinstance(node.func.value, ast.Name) and node.func.value.id == "re"
         if node.func.attr in (PATTERNS if of_re else ASKED):
             yield node.args[0]
+
+
+def _of_an_error(node: ast.AST) -> bool:
+    """`"must" in str(error)`: of a message even one word is part of a sentence."""
+    return isinstance(node, ast.Compare) and any(
+        isinstance(part, ast.Call)
+        and isinstance(part.func, ast.Name)
+        and part.func.id == "str"
+        and isinstance(part.args[0], ast.Name)
+        and part.args[0].id in ("error", "failure", "exception")
+        for part in node.comparators
+        if not isinstance(part, ast.Call) or part.args
+    )
 
 
 def _texts(node: ast.expr, known: dict[str, str]) -> Iterator[str]:
