@@ -25,6 +25,7 @@ FOREIGN_TEXTS = {
 def compared_sentences(trees: dict[str, ast.Module]) -> dict[str, list[str]]:
     """File: `line: sentence` of every place where one is compared, looked up or searched for."""
     constants = {file: dict(_constants(tree)) for file, tree in trees.items()}
+    codes = {code for tree in trees.values() for code in _declared_codes(tree)}
     found = {}
     for file, tree in trees.items():
         known = constants[file] | dict(_imported(tree, constants))
@@ -34,7 +35,7 @@ def compared_sentences(trees: dict[str, ast.Module]) -> dict[str, list[str]]:
                 for node in ast.walk(tree)
                 for operand in _operands(node)
                 for text in _texts(operand, known)
-                if SENTENCE.search(text) or (_of_an_error(node) and text.isalpha())
+                if text not in codes and (SENTENCE.search(text) or (_of_an_error(node) and text.isalpha()))
             }
         )
         if places and file not in FOREIGN_TEXTS:
@@ -54,6 +55,17 @@ def _operands(node: ast.AST) -> Iterator[ast.expr]:
         of_re = isinstance(node.func.value, ast.Name) and node.func.value.id == "re"
         if node.func.attr in (PATTERNS if of_re else ASKED):
             yield node.args[0]
+
+
+def _declared_codes(tree: ast.Module) -> Iterator[str]:
+    """Members of a `Literal`: with blanks in them too they are codes, whose every use mypy holds against their type."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "Literal":
+            yield from (
+                part.value
+                for part in ast.walk(node.slice)
+                if isinstance(part, ast.Constant) and isinstance(part.value, str)
+            )
 
 
 def _of_an_error(node: ast.AST) -> bool:

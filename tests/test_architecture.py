@@ -170,6 +170,7 @@ def test_a_compared_sentence_is_seen(code: str) -> None:
         "re.compile(r'\\d+ [a-z]+')",
         "say('It is made there')",
         "x in ('read', 'run')",
+        "Verdict = Literal['base', 'same weights']\nx == 'same weights'",
     ],
 )
 def test_codes_signs_and_files_are_no_sentences(code: str) -> None:
