@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from strata.experiments.calibrate.architectures import Architecture
+from strata.experiments.calibrate.llama_and_gpt2 import Architecture
 
 Half = Literal["tune", "judge"]
 Where = Literal["subject", "last", "subject attention", "last attention"]

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from strata.experiments.calibrate import architectures as written_as
+from strata.experiments.calibrate import llama_and_gpt2 as written_as
 from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.planted_checkpoint import PlantedFiles, write_construction
 from strata.experiments.calibrate.planted_facts import ANSWERS, OPERANDS, SECOND_WORDS, SUBJECTS, World

@@ -12,7 +12,7 @@ import torch
 from pydantic import TypeAdapter
 from torch import Tensor
 
-from strata.experiments.calibrate import architectures as written_as
+from strata.experiments.calibrate import llama_and_gpt2 as written_as
 from strata.experiments.calibrate.construction import Construction, flaws
 from strata.experiments.calibrate.planted_circuits import blocks_of, embedding, layout_of, unembedding
 from strata.experiments.calibrate.planted_facts import World, world_of

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from strata.experiments.calibrate.architectures import SPECIAL
 from strata.experiments.calibrate.construction import ENTITIES, MAX_FAMILIES, SECONDS, VALUES, Construction, FamilyPlan
+from strata.experiments.calibrate.llama_and_gpt2 import SPECIAL
 
 SUBJECTS = tuple(f"{start}{end}" for start in ("Bro", "Cal", "Dov", "Fen") for end in ("an", "el", "in", "or", "us", "ya", "et"))  # fmt: skip
 OPERANDS = tuple(f"{tens}{ones}" for tens in ("twenty", "thirty", "forty", "fifty") for ones in ("one", "two", "three", "four", "five", "six", "seven"))  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from strata.probes.checkpoints.anatomy import Anatomy
+from strata.probes.checkpoints.architecture_anatomy import Anatomy
 from strata.probes.checkpoints.identity import Identity
 from strata.probes.checkpoints.readout import Readout
 from strata.probes.checkpoints.stretched_rope import stretch_of, thresholds_of

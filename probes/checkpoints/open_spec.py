@@ -15,7 +15,7 @@ from strata.probes.checkpoints.adapter import adapter_settings, with_adapter
 from strata.probes.checkpoints.adapter_already_merged import refuse_held_by
 from strata.probes.checkpoints.adapter_caveats import adapter_caveats
 from strata.probes.checkpoints.adapter_fit import refuse_unmergeable
-from strata.probes.checkpoints.anatomy import anatomy_of
+from strata.probes.checkpoints.architecture_anatomy import anatomy_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.embedded import embedded_directory
 from strata.probes.checkpoints.gguf_file import alone, hash_gguf, load_gguf

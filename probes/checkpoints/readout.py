@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from strata.probes.checkpoints.anatomy import name_of
+from strata.probes.checkpoints.architecture_anatomy import name_of
 from strata.probes.errors import NotSupportedError
 
 # What each family multiplies its logits by; one that isn't listed and scales all the same is caught by the

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from strata.probes.checkpoints.anatomy import anatomy_of
+from strata.probes.checkpoints.architecture_anatomy import anatomy_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import Identity
 from strata.probes.errors import StrataError

@@ -12,7 +12,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from strata.probes.checkpoints.anatomy import name_of
+from strata.probes.checkpoints.architecture_anatomy import name_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import NotSupportedError
 from strata.probes.rerun.recording import Recording

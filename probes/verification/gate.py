@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from strata.probes.backends.contract import Backend
-from strata.probes.checkpoints.anatomy import name_of
+from strata.probes.checkpoints.architecture_anatomy import name_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import NotSupportedError, SelfTestError
 from strata.probes.progress import Progress, silent

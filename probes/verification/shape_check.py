@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from strata.probes.backends.torch_hooks import by_rows
-from strata.probes.checkpoints.anatomy import name_of
+from strata.probes.checkpoints.architecture_anatomy import name_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.quiet_libraries import first_line
 from strata.probes.errors import NotSupportedError, is_out_of_memory

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from strata.probes.checkpoints.anatomy import Anatomy, BlockParts
+from strata.probes.checkpoints.architecture_anatomy import Anatomy, BlockParts
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import Identity
 from strata.probes.checkpoints.readout import Readout

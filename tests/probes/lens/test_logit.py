@@ -10,7 +10,7 @@ from plain_hf import scaled_model, streams_and_logits
 from tiny_models import ARCHITECTURES, VOCAB_SIZE, tiny_checkpoint
 from torch import Tensor, nn
 
-from strata.probes.checkpoints.anatomy import anatomy_of
+from strata.probes.checkpoints.architecture_anatomy import anatomy_of
 from strata.probes.checkpoints.readout import Readout, readout_of
 from strata.probes.errors import StrataError
 from strata.probes.lens.chunked import Tiling

@@ -7,7 +7,7 @@ import torch
 from tiny_models import ARCHITECTURES, tiny_model
 from transformers import BertConfig, BertModel
 
-from strata.probes.checkpoints.anatomy import anatomy_of
+from strata.probes.checkpoints.architecture_anatomy import anatomy_of
 from strata.probes.errors import StrataError
 
 POST_NORM = {"gemma2", "gemma3", "olmo2"}
