@@ -372,7 +372,7 @@ def _summary(roles: list[str], n_layers: int, without: Collection[str], hostile:
     control, others = "control" in roles, roles[1:]
     located = Located(
         layer=5, depth=0.42, interval=(3, 7), first=4, last=6, cell="move", extent="blocks", families=4, of=5, general=True,
-        shared_with_control=False,
+        shared_with_control="not-shared",
     ).model_dump(mode="json")  # fmt: skip
     order = Order(verdict="undetermined", why=WhyNotOrdered(code="not-located", kinds=("reasoning",))).model_dump(
         mode="json"
