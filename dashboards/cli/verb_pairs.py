@@ -136,7 +136,7 @@ def _print(check: PairCheck, console: Console) -> None:
             for candidate in check.candidates
         ]
         print_table(console, "candidates for the base of B", columns, cells)
-    if check.verdict != "same weights":
+    if not check.same_weights:
         _print_changes(weight_changes(check.tensors), console)
     for difference in check.architecture:
         say(f"{difference.what}: {difference.a} in A, {difference.b} in B")

@@ -15,7 +15,7 @@ from strata.probes.checkpoints.refusals import read_json
 from strata.probes.checkpoints.short_names import KNOWN
 from strata.probes.checkpoints.spec import Spec
 from strata.probes.checkpoints.tensor_names import canonical_name, is_embedding, is_unembedding
-from strata.probes.checkpoints.tokenizer_difference import tokenizer_difference
+from strata.probes.checkpoints.tokenizer_difference import TemplateDifference, tokenizer_difference
 from strata.probes.checkpoints.trusted_tokenizer import open_tokenizer
 from strata.probes.checkpoints.weight_files import weight_files
 from strata.probes.errors import StrataError
@@ -154,7 +154,7 @@ def _of_tokenizer(adapter: str, tokenizer: Any) -> Iterator[str]:
         parts.append(f"other ids of texts such as {difference.splits_differ[0]!r}")
     if difference.bos[0] != difference.bos[1]:
         parts.append("another BOS policy")
-    if difference.template in ("differs", "only B"):
+    if difference.template in (TemplateDifference.DIFFERS, TemplateDifference.ONLY_B):
         parts.append("another chat template")
     if parts:
         yield f"The adapter {adapter} brings a tokenizer of its own, which is not used: with {', '.join(parts)}"

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from strata.probes.checkpoints.trusted_tokenizer import TELLING
 
 _EXAMPLES = 6
+
+
+class TemplateDifference(StrEnum):
+    """What B has for a chat template beside A's."""
+
+    SAME = "same"
+    DIFFERS = "differs"
+    ONLY_A = "only A"
+    ONLY_B = "only B"
+    NEITHER = "neither"
 
 
 @dataclass(frozen=True)
@@ -30,8 +41,8 @@ class TokenizerDifference:
     """Whether A and B put their BOS before a text."""
     eos: tuple[bool, bool]
     """Whether A and B put their EOS after a text."""
-    template: str
-    """same, differs, only A, only B or neither: the chat template."""
+    template: TemplateDifference
+    """Of the chat templates."""
     splits_differ: tuple[str, ...]
     """Telling texts that become other ids (special tokens aside)."""
 
@@ -54,7 +65,7 @@ class TokenizerDifference:
         for name, (a, b) in (("BOS before", self.bos), ("EOS after", self.eos)):
             if a != b:
                 sentences.append(f"{name} every text: {'A only' if a else 'B only'}")
-        if self.template not in ("same", "neither"):
+        if self.template not in (TemplateDifference.SAME, TemplateDifference.NEITHER):
             sentences.append(f"chat template: {self.template}")
         if self.splits_differ:
             sentences.append(f"texts split differently, among them {self.splits_differ[0]!r}")
@@ -101,9 +112,9 @@ def _puts(tokenizer: Any, token: int | None, place: int) -> bool:
     return token is not None and bool(ids) and ids[place] == token
 
 
-def _template(a: Any, b: Any) -> str:
+def _template(a: Any, b: Any) -> TemplateDifference:
     if not a and not b:
-        return "neither"
+        return TemplateDifference.NEITHER
     if not a or not b:
-        return "only A" if a else "only B"
-    return "same" if a == b else "differs"
+        return TemplateDifference.ONLY_A if a else TemplateDifference.ONLY_B
+    return TemplateDifference.SAME if a == b else TemplateDifference.DIFFERS

@@ -31,7 +31,7 @@ from strata.probes.interventions.intervention import Patching
 from strata.probes.interventions.minimal_pairs import ALL, pair_of
 from strata.probes.interventions.scores import LEAST_DIFFERENCE
 from strata.probes.progress import Progress, silent
-from strata.probes.prompts.alignment import DIFFERENT_LENGTHS, Encoded, encode_items
+from strata.probes.prompts.alignment import Encoded, Misalignment, encode_items
 from strata.probes.rerun.run_edits import COMPONENTS
 from strata.probes.verification.gate_once import admit_once
 from strata.probes.verification.intervention_self_tests import run_causal_self_tests
@@ -195,8 +195,8 @@ def _usable(
     tokens: dict[str, str] = {}
     for encoded_item in encoded:
         if not encoded_item.aligned or encoded_item.foil_prompt is None:
-            excluded[encoded_item.key] = encoded_item.unaligned_reason or "no counterfactual prompt"
-            if encoded_item.unaligned_reason == DIFFERENT_LENGTHS and encoded_item.foil_prompt is not None:
+            excluded[encoded_item.key] = encoded_item.unaligned_reason or Misalignment.NO_PAIR
+            if encoded_item.unaligned_reason == Misalignment.LENGTHS and encoded_item.foil_prompt is not None:
                 lengths = (
                     len(prompt.ids) - encoded_item.shared_prefix
                     for prompt in (encoded_item.prompt, encoded_item.foil_prompt)

@@ -20,7 +20,7 @@ from strata.probes.rerun.recording import Recording, record
 from strata.probes.rerun.run_edits import Replacement, Values
 
 LAST_TOKENS = 12
-"""A ablation in an item begins where its pair differs, some tokens before its end: so here."""
+"""An ablation in an item begins where its pair differs, some tokens before its end: so here."""
 
 
 def damage(

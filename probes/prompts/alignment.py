@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 from strata.probes.checkpoints.checkpoint import NoEmbeddingError
@@ -14,7 +15,6 @@ from strata.probes.prompts.texts import Span, last_token_of
 Ids = tuple[int, ...]
 
 _SPACE_MARKERS = str.maketrans({"Ġ": " ", "▁": " "})
-DIFFERENT_LENGTHS = "the pair's prompts differ in length"
 """The reason of every such pair; its numbers of tokens are said where one pair is shown."""
 _UNKNOWN = frozenset({"<unk>", "[UNK]", "<|unk|>", "<UNK>"})
 _CONTEXT_CHARACTERS = 16
@@ -73,6 +73,17 @@ class Encoder(Protocol):
         ...
 
 
+class Misalignment(StrEnum):
+    """Why the two prompts of an item can't be patched into each other."""
+
+    LENGTHS = "the pair's prompts differ in length"
+    NO_TOKEN = "a span covers no token"
+    SPANS = "the pair's spans lie at different tokens"
+    ANSWERS = "the answers tokenise differently after the two prompts"
+    NO_PAIR = "no counterfactual prompt"
+    NO_FOIL = "no foil"
+
+
 class UnscorableError(StrataError):
     """An item that has no scored token under a tokenizer. `reason` says why, worded alike for all such."""
 
@@ -103,7 +114,7 @@ class Encoded(Generic[Question_co]):
     """Number of answer tokens that are fed before the scored one."""
     aligned: bool
     """Whether both prompts have the same length, the same span positions and the same answer tokens."""
-    unaligned_reason: str | None
+    unaligned_reason: Misalignment | None
     """Why not, worded alike for all such items; None when aligned."""
     choice_ids: Ids | None
     """Scored token of each choice after the same shared start; None when they collide or don't share it."""
@@ -216,7 +227,7 @@ def _aligned(item: AnyQuestion, encoder: Encoder, continuations: _Continuations)
 
     prompt, missing = _with_positions(item.id, ids, offsets, item.spans, answer[:shared])
     partner: Prompt | None = None
-    reason: str | None = None
+    reason: Misalignment | None = None
     if item.foil_prompt:
         foil_ids, foil_offsets = encoder.encode_with_offsets(item.foil_prompt)
         partner, foil_missing = _with_positions(item.id, foil_ids, foil_offsets, item.foil_spans, answer[:shared])
@@ -226,9 +237,9 @@ def _aligned(item: AnyQuestion, encoder: Encoder, continuations: _Continuations)
         )
         reason = _misalignment(prompt, partner, missing or foil_missing, same_answers)
     else:
-        reason = "no counterfactual prompt"
+        reason = Misalignment.NO_PAIR
     if not item.foil:
-        reason = "no foil"
+        reason = Misalignment.NO_FOIL
     return Encoded(
         item=item,
         prompt=prompt,
@@ -283,15 +294,15 @@ def _with_positions(
     return Prompt(key=key, ids=ids + forced, positions=positions), missing
 
 
-def _misalignment(prompt: Prompt, partner: Prompt, missing: bool, same_answers: bool) -> str | None:
+def _misalignment(prompt: Prompt, partner: Prompt, missing: bool, same_answers: bool) -> Misalignment | None:
     if len(prompt.ids) != len(partner.ids):
-        return DIFFERENT_LENGTHS
+        return Misalignment.LENGTHS
     if missing:
-        return "a span covers no token"
+        return Misalignment.NO_TOKEN
     if prompt.positions != partner.positions:
-        return "the pair's spans lie at different tokens"
+        return Misalignment.SPANS
     if not same_answers:
-        return "the answers tokenise differently after the two prompts"
+        return Misalignment.ANSWERS
     return None
 
 

@@ -10,7 +10,7 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import NotSupportedError, SelfTestError
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.prompt import Prompt
-from strata.probes.verification.model_self_tests import FINITE, SelfTest, require_passed, run_self_tests
+from strata.probes.verification.model_self_tests import FiniteLogits, SelfTest, require_passed, run_self_tests
 from strata.probes.verification.shape_check import check_shapes
 
 
@@ -31,7 +31,7 @@ def admit(
     tests = run_self_tests(checkpoint, prompts, backend=backend, progress=progress)
     record(tests)
     failed = [test for test in tests if not test.passed]
-    if any(test.name == FINITE for test in failed):
+    if any(isinstance(test, FiniteLogits) for test in failed):
         broken = _first_broken_weight(checkpoint)
         if broken is not None:
             raise SelfTestError(

@@ -21,7 +21,6 @@ from strata.probes.prompts.batching import Batch, Side, pad
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.tolerance import differences, running_scale, tolerance_of
 
-FINITE = "logits are finite"
 _MOST_PROMPTS = 4
 _MOST_TOKENS = 16
 _ADDED_PADS = 5
@@ -42,6 +41,10 @@ class SelfTest:
     """Largest deviation that rounding in the model's dtype explains."""
     note: str
     """What was compared, and in which unit."""
+
+
+class FiniteLogits(SelfTest):
+    """The self-test that broken weights fail, whatever the architecture."""
 
 
 def run_self_tests(
@@ -101,10 +104,11 @@ def require_passed(results: Sequence[SelfTest]) -> None:
         )
 
 
-def logits_are_finite(largest: Float[Tensor, " token"]) -> SelfTest:
+def logits_are_finite(largest: Float[Tensor, " token"]) -> FiniteLogits:
     """Whether the largest logit (or log-probability) of every token is a number: single logits may be masked out."""
     lost = int((~largest.isfinite()).sum())
-    return _result(FINITE, lost, 0.0, f"tokens without a finite logit, of {largest.numel()}")
+    note = f"tokens without a finite logit, of {largest.numel()}"
+    return FiniteLogits("logits are finite", lost == 0, lost, 0.0, note)
 
 
 class _Bench:
@@ -260,18 +264,23 @@ def _invariances(bench: _Bench) -> Iterator[SelfTest]:
     prompts, pad_id = list(bench.prompts), bench.checkpoint.pad_id
     longest = max(prompts, key=lambda prompt: len(prompt.ids))
     longer = Prompt("longer", (longest.ids + (longest.ids[-1],) * _ADDED_PADS)[: bench.checkpoint.max_context])
-    rows = {
-        "batch order": [pad(prompts[::-1], pad_id)],
-        "batch size": [pad([prompt], pad_id) for prompt in prompts[::-1]],
-        "padding side": [pad(prompts[::-1], pad_id, "left")],
-        "added pads": [pad([*prompts[::-1], longer], pad_id), pad([*prompts[::-1], longer], pad_id, "left")],
-    }
-    for change, batches in rows.items():
+    n_rows = len(prompts)
+    # What is changed, the batches that show it, and after how many rows the prompts come again.
+    rows: tuple[tuple[str, list[Batch], int], ...] = (
+        ("batch order", [pad(prompts[::-1], pad_id)], n_rows),
+        ("batch size", [pad([prompt], pad_id) for prompt in prompts[::-1]], n_rows),
+        ("padding side", [pad(prompts[::-1], pad_id, "left")], n_rows),
+        (
+            "added pads",
+            [pad([*prompts[::-1], longer], pad_id), pad([*prompts[::-1], longer], pad_id, "left")],
+            n_rows + 1,
+        ),
+    )
+    for change, batches, every in rows:
         by_row = [stream for batch in batches for stream in _streams_by_row(bench, batch)]
         # Rows come in reverse order, over and over, with the row that only made the batch longer in between.
         wanted = [*_rows_of(bench, bench.streams)][::-1]
         scales = [*_rows_of(bench, bench.scale[..., None])][::-1]
-        n_rows, every = len(prompts), len(prompts) + (change == "added pads")
         pairs = [(by_row[index], index % every) for index in range(len(by_row)) if index % every < n_rows]
         value = max(differences(streams, wanted[row], scales[row][..., 0])[1] for streams, row in pairs)
         yield _result(

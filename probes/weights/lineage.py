@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from statistics import median
 from typing import Literal
@@ -20,7 +21,15 @@ from strata.probes.progress import Progress, silent
 from strata.probes.weights.tensor_source import TensorSource, open_tensors
 from strata.probes.weights.weight_change import TensorChange, compare_weights
 
-Verdict = Literal["base", "same weights", "not the base", "unclear"]
+
+class Verdict(StrEnum):
+    """Whether A is what B was trained from."""
+
+    BASE = "base"
+    SAME_WEIGHTS = "same weights"
+    NOT_THE_BASE = "not the base"
+    UNCLEAR = "unclear"
+
 
 CLOSE = 0.98
 UNRELATED = 0.3
@@ -88,9 +97,14 @@ class PairCheck:
     """Names alone were judged because a download failed: another try may have the weights."""
 
     @property
+    def same_weights(self) -> bool:
+        """Every tensor is equal."""
+        return self.verdict == Verdict.SAME_WEIGHTS
+
+    @property
     def ok(self) -> bool:
         """A may be compared with B as its base."""
-        return self.verdict in ("base", "same weights")
+        return self.verdict in (Verdict.BASE, Verdict.SAME_WEIGHTS)
 
 
 def verify_pair(
@@ -217,28 +231,32 @@ def _by_weights(
 ) -> tuple[Verdict, list[str]]:
     reasons = [f"{difference.what}: {difference.a} in A, {difference.b} in B" for difference in shapes]
     if closeness is None:
-        return "not the base", [*reasons, "no matrix of the blocks has the same shape in both"]
+        return Verdict.NOT_THE_BASE, [*reasons, "no matrix of the blocks has the same shape in both"]
     numbers = (
         f"cosine of the {closeness.matrices} matrices in the blocks: median {closeness.median_cosine:.4f}, lowest "
         f"{closeness.lowest_cosine:.4f} ({closeness.lowest})"
     )
     if shapes:
         kin = "; what they share is close all the same" if closeness.median_cosine >= CLOSE else ""
-        return "not the base", [*reasons, numbers + kin]
+        return Verdict.NOT_THE_BASE, [*reasons, numbers + kin]
     missing = [change.name for change in tensors if change.moments is None]
     if not missing and all(change.identical for change in tensors):
         rows = next((change.shared_rows for change in tensors if change.shared_rows), None)
         cut = f" in the {rows:,} vocabulary rows that both have" if rows else ""
-        return "same weights", [f"every tensor is equal number by number{cut}, up to the precision of storage"]
+        return Verdict.SAME_WEIGHTS, [f"every tensor is equal number by number{cut}, up to the precision of storage"]
     if missing:
         reasons.append(f"{len(missing)} tensors have no counterpart of the same shape, among them {missing[0]}")
     if closeness.close >= _MOST:
-        return "base", [f"{numbers}: as near as further training leaves them", *reasons]
+        return Verdict.BASE, [f"{numbers}: as near as further training leaves them", *reasons]
     if closeness.identical >= 0.5:
-        return "base", [f"{closeness.identical:.0%} of the matrices are equal number by number", numbers, *reasons]
+        return Verdict.BASE, [
+            f"{closeness.identical:.0%} of the matrices are equal number by number",
+            numbers,
+            *reasons,
+        ]
     if closeness.median_cosine < UNRELATED:
-        return "not the base", [f"{numbers}: as far apart as independently initialised models", *reasons]
-    return "unclear", [f"{numbers}: between a fine-tuned model (0.98 and more) and an unrelated one", *reasons]
+        return Verdict.NOT_THE_BASE, [f"{numbers}: as far apart as independently initialised models", *reasons]
+    return Verdict.UNCLEAR, [f"{numbers}: between a fine-tuned model (0.98 and more) and an unrelated one", *reasons]
 
 
 def _ranked(by_spec: Mapping[str, Sequence[TensorChange]]) -> tuple[Candidate, ...]:
@@ -282,14 +300,18 @@ def _distance(changes: Iterable[TensorChange]) -> float | None:
 
 
 def _by_candidates(verdict: Verdict, base: str, ranking: Sequence[Candidate]) -> tuple[Verdict, list[str], str | None]:
-    if not ranking or verdict == "same weights":
+    if not ranking or verdict == Verdict.SAME_WEIGHTS:
         return verdict, [], None
     best = ranking[0]
     if best.nearest_in < _MOST:
         return verdict, ["no candidate is nearest in nine tenths of the matrices"], None
     if best.spec == base:
         return verdict, [f"of {len(ranking)} candidates A is nearest in {best.nearest_in:.0%} of the matrices"], None
-    return "not the base", [f"{best.spec} is nearer to B than A in {best.nearest_in:.0%} of the matrices"], best.spec
+    return (
+        Verdict.NOT_THE_BASE,
+        [f"{best.spec} is nearer to B than A in {best.nearest_in:.0%} of the matrices"],
+        best.spec,
+    )
 
 
 def _by_registry(
@@ -299,7 +321,7 @@ def _by_registry(
     backwards = known_pair(name_a) if name_a else None
     if backwards and name_b and backwards.base.lower() == name_b.lower():
         reason = f"the two are the wrong way round: {name_a} was trained from {name_b} ({backwards.stated})"
-        return "not the base", [reason], None
+        return Verdict.NOT_THE_BASE, [reason], None
     if entry is None or name_a is None:
         return verdict, [], None
     if entry.base.lower() == name_a.lower():
@@ -308,7 +330,7 @@ def _by_registry(
         reason = (
             f"{entry.distilled} was trained from {entry.base}, not from {name_a} ({entry.stated}, {entry.sureness})"
         )
-        turned: dict[Verdict, Verdict] = {"base": "unclear", "unclear": "not the base"}
+        turned = {Verdict.BASE: Verdict.UNCLEAR, Verdict.UNCLEAR: Verdict.NOT_THE_BASE}
         return turned.get(verdict, verdict), [reason], entry.base
     reason = f"{entry.distilled} was probably trained from {entry.base} ({entry.stated}), but {entry.note}"
     return verdict, [reason], entry.base
@@ -326,7 +348,7 @@ def _by_adapters(verdict: Verdict, base: str, distilled: str) -> tuple[Verdict, 
             named = named_base(adapter)
             if named is not None and named.lower() in known - {under.lower()}:
                 reasons[f"the adapter {adapter} names {named} as its base, and is added to {under} here"] = None
-    return ("unclear" if reasons and verdict == "base" else verdict), list(reasons)
+    return (Verdict.UNCLEAR if reasons and verdict == Verdict.BASE else verdict), list(reasons)
 
 
 def _by_name(
@@ -341,7 +363,7 @@ def _by_name(
 ) -> PairCheck:
     agreed = bool(entry and name_a and entry.base.lower() == name_a.lower())
     sure = bool(entry and entry.sureness != "ambiguous")
-    verdict, reasons, hint = _by_registry("base" if agreed and sure else "unclear", name_a, name_b, entry)
+    verdict, reasons, hint = _by_registry(Verdict.BASE if agreed and sure else Verdict.UNCLEAR, name_a, name_b, entry)
     if not reasons:
         reasons = [f"the registry does not know what {distilled} was trained from"]
     return PairCheck(
