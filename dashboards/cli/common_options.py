@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from strata.dashboards.cli.display import DISPLAYS, Display
 from strata.dashboards.cli.foreign_text import escaped
-from strata.dashboards.cli.options import Option, Resolved, positive, whole
+from strata.dashboards.cli.options import Option, Resolved, options_of
+from strata.experiments.locate.config import LocateConfig
 
 if TYPE_CHECKING:
     from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -24,17 +25,7 @@ MODEL = (
 )  # fmt: skip
 ITEMS = (
     Option("items", None, "a JSON Lines file of items instead of the built-in families", "questions", metavar="FILE"),
-    Option(
-        "families",
-        (),
-        "built-in families, kinds, domains, or all (default: a selection)",
-        "questions",
-        metavar="NAME,…",
-    ),
-    Option("per_family", 80, "items drawn from each built-in family", "questions", positive, metavar="N"),
-    Option("difficulty", None, "difficulty of the reasoning families", "questions", whole, metavar="D"),
-    Option("limit", None, "only the first N items; the run is stamped LIMITED", "questions", positive, metavar="N"),
-    Option("seed", 0, "seed of items, folds, draws and controls", "questions", whole, metavar="N"),
+    *options_of(LocateConfig, "families", "per_family", "difficulty", "limit", "seed"),
 )
 DISPLAY = (
     Option("display", "auto", "progress on stderr: rich, plain, none, or auto", "output", choices=DISPLAYS),

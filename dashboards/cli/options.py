@@ -9,10 +9,11 @@ import math
 import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Any
 
+from strata.experiments.setting import settings_of
 from strata.probes.errors import StrataError
 
 
@@ -41,6 +42,28 @@ class Resolved:
     value: Any
     origin: str
     """command line, environment, the file's name, or default."""
+
+
+def options_of(config: type, *names: str) -> tuple[Option, ...]:
+    """The options that the fields of a configuration declare; `names`: these, in this order. Raises KeyError for another name."""
+    declared = settings_of(config)
+    return tuple(
+        Option(
+            name,
+            None if field.default is MISSING else field.default,
+            asked.help,
+            asked.group,
+            asked.parse,
+            asked.choices,
+            asked.metavar,
+        )
+        for name, (field, asked) in ((name, declared[name]) for name in names or declared)
+    )
+
+
+def values_of(config: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the values that belong to a configuration."""
+    return {name: values[name] for name in settings_of(config) if name in values}
 
 
 def add_options(parser: argparse.ArgumentParser, options: Sequence[Option]) -> None:
@@ -91,30 +114,6 @@ def resolve(options: Sequence[Option], given: Mapping[str, Any], config_file: st
         else:
             resolved[option.name] = Resolved(option.default, "default")
     return resolved
-
-
-def positive(text: str) -> int:
-    """A whole number of at least 1."""
-    number = int(text)
-    if number < 1:
-        raise ValueError("must be at least 1")
-    return number
-
-
-def whole(text: str) -> int:
-    """A whole number of at least 0."""
-    number = int(text)
-    if number < 0:
-        raise ValueError("must not be negative")
-    return number
-
-
-def share(text: str) -> float:
-    """A number between 0 and 1."""
-    number = float(text)
-    if not 0 <= number <= 1:
-        raise ValueError("must lie between 0 and 1")
-    return number
 
 
 def _typed(option: Option, value: Any, where: str) -> Any:

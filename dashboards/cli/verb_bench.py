@@ -17,7 +17,8 @@ from rich.table import Table
 
 from strata.dashboards.cli.common_options import DISPLAY, config_lines, display_from, given_options
 from strata.dashboards.cli.display import Display, only_results_on_stdout
-from strata.dashboards.cli.options import Option, add_options, positive, resolve, whole
+from strata.dashboards.cli.options import Option, add_options, resolve
+from strata.experiments.setting import positive, whole
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:

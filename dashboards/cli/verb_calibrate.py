@@ -29,8 +29,9 @@ from strata.dashboards.cli.common_options import (
     tell_caveats,
 )
 from strata.dashboards.cli.display import only_results_on_stdout
-from strata.dashboards.cli.options import Option, add_options, positive, resolve, whole
+from strata.dashboards.cli.options import Option, add_options, resolve
 from strata.dashboards.cli.terminal_tables import Column, print_table
+from strata.experiments.setting import positive, whole
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:

@@ -26,8 +26,9 @@ from strata.dashboards.cli.common_options import (
     tell_caveats,
 )
 from strata.dashboards.cli.display import Display, only_results_on_stdout
-from strata.dashboards.cli.options import Option, add_options, positive, resolve, whole
+from strata.dashboards.cli.options import Option, add_options, resolve
 from strata.dashboards.cli.stopping import Stopped
+from strata.experiments.setting import positive, whole
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ import json
 import shlex
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -30,11 +29,12 @@ from strata.dashboards.cli.common_options import (
     open_from,
 )
 from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
-from strata.dashboards.cli.options import Option, add_options, positive, resolve, whole
+from strata.dashboards.cli.options import Option, add_options, options_of, resolve, values_of
 from strata.dashboards.cli.stopping import Stopped
 from strata.dashboards.cli.verb_locate import MEASURING, locate_config, sized
 from strata.dashboards.default_directory import default_directory
 from strata.dashboards.quick import QUICK_COMPARE
+from strata.experiments.compare.config import CompareConfig
 from strata.experiments.results.answer_measures import GENERATED
 
 EXAMPLES = """examples:
@@ -43,20 +43,9 @@ EXAMPLES = """examples:
 """
 COMPARING = (
     Option("control", None, "control model of DISTILLED: as much training, no reasoning", "comparing", metavar="CHECKPOINT"),
-    Option("swap_pairs", 24, "pairs of each kind that layer swaps and patches are scored on; 0: none", "comparing", whole, metavar="N"),
-    Option("swap_stride", 1, "blocks by which a layer swap grows", "comparing", positive, metavar="N"),
-    Option("both_ways", True, "also put parts of BASE into the other models", "comparing"),
-    Option("crossed_positions", ("last", "all"), "where contributions are exchanged: last, all", "comparing", choices=("last", "all")),
-    Option("transferred", 3, "families of each kind whose answer probes are carried over; 0: none", "comparing", whole, metavar="N"),
-    Option("contrast_items", 24, "items of each kind asked behind five instructions (fast, slow, in French); 0: none", "comparing", whole, metavar="N"),
-    Option("generated", 8, "problems of each family whose answers are generated, chain of thought included; 0: none", "comparing", whole, metavar="N"),
-    Option("generated_splits", ("test", "harder", "other"), "which problems: of trained families, harder ones, other families",
-           "comparing", choices=("test", "harder", "other")),
-    Option("generated_tokens", 256, "most tokens of a generated answer, chain of thought included; R1 models need thousands", "comparing", positive, metavar="N"),
-    Option("generated_swap_parts", 4, "stretches of blocks that layer swaps with generated answers are made of; below 2: none", "comparing", whole, metavar="N"),
-    Option("temperature", 0.0, "of generated answers; 0: the likeliest token each time", "comparing", float, metavar="T"),
-    Option("samples", 1, "draws of every generated answer, with --temperature", "comparing", positive, metavar="N"),
-    Option("spectra", True, "also the spectrum of every changed matrix", "comparing"),
+    *options_of(CompareConfig, "swap_pairs", "swap_stride", "both_ways", "crossed_positions", "transferred"),
+    *options_of(CompareConfig, "contrast_items", "generated", "generated_splits", "generated_tokens"),
+    *options_of(CompareConfig, "generated_swap_parts", "temperature", "samples", "spectra"),
     Option("one_at_a_time", False, "hold one model in memory instead of two; leaves layer swaps out", "comparing"),
 )  # fmt: skip
 OPTIONS = (
@@ -96,25 +85,11 @@ def _compare(
     arguments: argparse.Namespace, values: dict[str, Any], out: Path, command: list[str], display: Display
 ) -> dict[str, Any]:
     from strata.dashboards.page import write_pages
-    from strata.experiments.compare import CompareConfig, Specs, compare
+    from strata.experiments.compare.model_specs import Specs
+    from strata.experiments.compare.pipeline import compare
 
     specs = Specs(arguments.base, arguments.distilled, values["control"])
-    names = (
-        "swap_pairs",
-        "swap_stride",
-        "both_ways",
-        "crossed_positions",
-        "transferred",
-        "contrast_items",
-        "generated",
-        "generated_splits",
-        "generated_swap_parts",
-        "generated_tokens",
-        "temperature",
-        "samples",
-        "spectra",
-    )
-    config = replace(CompareConfig(**{name: values[name] for name in names}), locate=locate_config(values))
+    config = CompareConfig(locate=locate_config(values), **values_of(CompareConfig, values))
     comparison = compare(
         specs,
         {role: partial(open_from, spec, values, display) for role, spec in specs.by_role().items()},

@@ -17,9 +17,10 @@ from typing import Any
 
 from strata.dashboards.cli.common_options import DISPLAY, MODEL, config_lines, display_from, given_options, open_from
 from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
-from strata.dashboards.cli.options import Option, add_options, positive, resolve, whole
-from strata.experiments.distill.config import TWINS, DistillConfig
+from strata.dashboards.cli.options import Option, add_options, options_of, resolve, values_of
+from strata.experiments.distill.config import DistillConfig
 from strata.experiments.results.answer_measures import BY_LIKELIHOOD, GENERATED
+from strata.experiments.setting import positive
 
 EXAMPLES = """examples:
   strata distill smollm2 --twin think --out runs/think
@@ -28,23 +29,8 @@ EXAMPLES = """examples:
 """
 
 
-def _above_zero(text: str) -> float:
-    number = float(text)
-    if number <= 0:
-        raise ValueError("must be above 0")
-    return number
-
-
-_DEFAULT = DistillConfig()
 OPTIONS = (
-    Option("twin", _DEFAULT.twin, "think: traces that reason; plain: as much training without reasoning", "training", choices=TWINS),
-    Option("steps", _DEFAULT.steps, "optimiser steps", "training", positive, metavar="N"),
-    Option("batch", _DEFAULT.batch, "problems a step", "training", positive, metavar="N"),
-    Option("rank", _DEFAULT.rank, "rank of the adapter", "training", positive, metavar="N"),
-    Option("learning_rate", _DEFAULT.learning_rate, "highest learning rate", "training", _above_zero, metavar="X"),
-    Option("precision", _DEFAULT.precision, "float32, bfloat16, or auto: bfloat16 where it is fast", "training",
-           choices=("auto", "float32", "bfloat16")),
-    Option("seed", _DEFAULT.seed, "seed of problems, order and first weights", "training", whole, metavar="N"),
+    *options_of(DistillConfig),
     Option("evaluate", (), "measure these adapters beside CHECKPOINT instead of training", "evaluation", metavar="ADAPTER,…"),
     Option("per_family", 40, "problems of each family and split", "evaluation", positive, metavar="N"),
     Option("out", "runs/distill", "directory of the run", "output", metavar="DIR"),
@@ -81,9 +67,7 @@ def _train(
 ) -> tuple[list[str], dict[str, Any]]:
     from strata.experiments.distill.pipeline import ADAPTER, distill
 
-    config = DistillConfig(
-        **{name: values[name] for name in ("twin", "steps", "batch", "rank", "learning_rate", "precision", "seed")}
-    )
+    config = DistillConfig(**values_of(DistillConfig, values))
     out = Path(values["out"])
     checkpoint = open_from(spec, values, display)
     summary = distill(checkpoint, config, out, command=command, progress=display)

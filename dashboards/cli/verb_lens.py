@@ -24,8 +24,9 @@ from strata.dashboards.cli.common_options import (
     tell_caveats,
 )
 from strata.dashboards.cli.display import only_results_on_stdout
-from strata.dashboards.cli.options import Option, add_options, positive, resolve
+from strata.dashboards.cli.options import Option, add_options, resolve
 from strata.dashboards.cli.terminal_tables import Column, fitting_from_the_end, print_matrix
+from strata.experiments.setting import positive
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:

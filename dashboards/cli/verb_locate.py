@@ -12,7 +12,7 @@ import shlex
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 
@@ -26,38 +26,20 @@ from strata.dashboards.cli.common_options import (
     open_from,
 )
 from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
-from strata.dashboards.cli.options import Option, Resolved, add_options, positive, resolve, whole
+from strata.dashboards.cli.options import Option, Resolved, add_options, options_of, resolve, values_of
 from strata.dashboards.cli.stopping import Stopped
 from strata.dashboards.default_directory import default_directory
 from strata.dashboards.quick import QUICK_LOCATE
-
-if TYPE_CHECKING:
-    from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.config import LocateConfig
+from strata.experiments.setting import positive
 
 EXAMPLES = """examples:
   strata locate smollm2 --out runs/first
   strata locate smollm2 --families capital,addition --per-family 12 --out runs/small
 """
 MEASURING = (
-    Option("framing", "raw", "what stands before every prompt: raw (nothing), chat (the model's chat template up to its "
-           "answer), empty-think (the same and an empty think block); compare takes DISTILLED's template for all models",
-           "questions", choices=("raw", "chat", "empty-think")),
-    Option("positions", ("last", "subject", "operand"), "named positions that are read", "measuring"),
-    Option("lenses", ("logit",), "lenses: logit, tuned, jacobian", "measuring", choices=("logit", "tuned", "jacobian")),
-    Option("text", None, "file that tuned and Jacobian lenses are fitted on (default: text sampled from the model)",
-           "measuring", metavar="FILE"),
-    Option("random_init", True, "also probe the same architecture with fresh weights", "measuring"),
-    Option("folds", 5, "outer folds of every probe", "measuring", positive, metavar="N"),
-    Option("draws", 10_000, "cluster-bootstrap draws behind every interval", "measuring", positive, metavar="N"),
-    Option("causal_map", "default", "interventions: none; quick: places only; default: necessity, heads, knockout and ablations beside "
-           "them; full: more of these", "interventions", choices=("none", "quick", "default", "full")),
-    Option("pairs", 24, "most minimal pairs of a family that are intervened on: 12 at first, more while its place is wide", "interventions",
-           positive, metavar="N"),
-    Option("damage_texts", 6, "neutral texts on which an ablation's general damage is measured", "interventions", positive,
-           metavar="N"),
-    Option("quick", False, "a quick look: fewer families, items and pairs, no random-initialised baseline; the page says so",
-           "measuring"),
-    Option("lens_maps", 16, "items whose whole lens map is kept for the page", "measuring", whole, metavar="N"),
+    *options_of(LocateConfig, "framing", "positions", "lenses", "text", "random_init", "folds", "draws"),
+    *options_of(LocateConfig, "causal_map", "pairs", "damage_texts", "quick", "lens_maps"),
     Option("batch_tokens", None, "tokens a batch; default: found while running", "measuring", positive, metavar="N"),
     Option("keep_activations", False, "keep the captured streams after the run", "output"),
 )  # fmt: skip
@@ -101,16 +83,12 @@ def sized(resolved: Mapping[str, Resolved], quick: Mapping[str, Any] = QUICK_LOC
 
 def locate_config(values: dict[str, Any]) -> LocateConfig:
     """The part of the options that decides numbers."""
-    from strata.experiments.locate.config import LocateConfig
-
-    names = ["families", "per_family", "difficulty", "limit", "seed", "framing", "positions", "lenses", "random_init"]
-    names += ["folds", "draws", "lens_maps", "text", "causal_map", "pairs", "damage_texts", "quick"]
-    return LocateConfig(**{name: values[name] for name in names})
+    return LocateConfig(**values_of(LocateConfig, values))
 
 
 def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], display: Display) -> dict[str, Any]:
     from strata.dashboards.page import write_pages
-    from strata.experiments.locate import locate
+    from strata.experiments.locate.pipeline import locate
 
     config = locate_config(values)
     checkpoint = open_from(spec, values, display)

@@ -26,9 +26,11 @@ from strata.dashboards.cli.common_options import (
     open_from,
 )
 from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
-from strata.dashboards.cli.options import Option, add_options, positive, resolve, whole
+from strata.dashboards.cli.options import Option, add_options, options_of, resolve, values_of
 from strata.dashboards.cli.stopping import Stopped
 from strata.dashboards.default_directory import default_directory
+from strata.experiments.probe.config import ProbeConfig
+from strata.experiments.setting import positive
 from strata.probes.errors import StrataError
 
 EXAMPLES = """examples:
@@ -37,20 +39,8 @@ EXAMPLES = """examples:
   strata probe smollm2 capital addition --target family --shuffles 19
 """
 OPTIONS = (
-    Option("target", None, "field whose values are the labels; dots lead into objects: meta.topic", "labels", metavar="FIELD"),
-    Option("text", "prompt", "field that holds the text", "labels", metavar="FIELD"),
-    Option("cluster", None, "field of what must not stand on both sides of a fold (default: cluster, where items have it)",
-           "labels", metavar="FIELD"),
-    Option("template", None, "field of the template a text is worded in (default: template, where items have it)", "labels",
-           metavar="FIELD"),
-    Option("positions", ("last",), "named positions that are probed: last, or the items' spans", "labels"),
-    Option("limit", None, "only N items, spread over the set; the run is stamped LIMITED", "labels", positive, metavar="N"),
-    Option("per_family", 40, "items drawn from each built-in family", "labels", positive, metavar="N"),
-    Option("folds", 5, "outer folds; no cluster is parted", "measuring", positive, metavar="N"),
-    Option("shuffles", 99, "refits on shuffled labels behind p; 0 for none", "measuring", whole, metavar="N"),
-    Option("random_init", True, "also probe the same architecture with random weights", "measuring"),
-    Option("draws", 10_000, "cluster-bootstrap draws behind every interval", "measuring", positive, metavar="N"),
-    Option("seed", 0, "seed of items, folds, shuffles, draws and random weights", "measuring", whole, metavar="N"),
+    *options_of(ProbeConfig, "target", "text", "cluster", "template", "positions", "limit", "per_family"),
+    *options_of(ProbeConfig, "folds", "shuffles", "random_init", "draws", "seed"),
     Option("batch_tokens", None, "tokens a batch; default: found while running", "measuring", positive, metavar="N"),
     Option("keep_activations", False, "keep the captured streams after the run", "output"),
     Option("out", None, "run directory (default: runs/CHECKPOINT-probe-FIELD-SEED)", "output", metavar="DIR"),
@@ -96,21 +86,9 @@ def _probe(
     arguments: argparse.Namespace, values: dict[str, Any], out: Path, command: list[str], display: Display
 ) -> dict[str, Any]:
     from strata.dashboards.page import write_pages
-    from strata.experiments.probe import ProbeConfig, probe
+    from strata.experiments.probe.pipeline import probe
 
-    names = (
-        "target",
-        "text",
-        "cluster",
-        "template",
-        "positions",
-        "limit",
-        "per_family",
-        "folds",
-        "shuffles",
-        "random_init",
-    )
-    config = ProbeConfig(**{name: values[name] for name in (*names, "draws", "seed")})
+    config = ProbeConfig(**values_of(ProbeConfig, values))
     checkpoint = open_from(arguments.checkpoint, values, display)
     options = {
         name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if name != "out"

@@ -4,48 +4,113 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from strata.experiments.generated_answers.problems import SPLITS, Split
 from strata.experiments.locate.config import LocateConfig
+from strata.experiments.setting import positive, setting, whole
 from strata.probes.errors import StrataError
-from strata.probes.model_diff.cross_model_patching import EVERY
-from strata.probes.model_diff.layer_swaps import SWEEPS, Sweep
+
+if TYPE_CHECKING:
+    from strata.probes.model_diff.layer_swaps import Sweep
 
 
 @dataclass(frozen=True)
 class CompareConfig:
     locate: LocateConfig = field(default_factory=LocateConfig)
     """How retrieval and reasoning are located in each of the models."""
-    swap_pairs: int = 24
+    swap_pairs: int = field(
+        default=24,
+        metadata=setting(
+            "pairs of each kind that layer swaps and patches are scored on; 0: none", "comparing", whole, metavar="N"
+        ),
+    )
     """Minimal pairs of each kind that layer swaps and cross-model patches are scored on; 0: neither is made."""
     swap_sweeps: tuple[Sweep, ...] = ("nothing", "everything", "prefix", "suffix", "single")
     """Which blocks are taken from the other model."""
-    swap_stride: int = 1
+    swap_stride: int = field(
+        default=1, metadata=setting("blocks by which a layer swap grows", "comparing", positive, metavar="N")
+    )
     """Blocks by which prefixes and suffixes grow."""
-    both_ways: bool = True
+    both_ways: bool = field(default=True, metadata=setting("also put parts of BASE into the other models", "comparing"))
     """Whether parts of the base are put into the other models as well, beside theirs into the base."""
-    crossed_positions: tuple[str, ...] = ("last", "all")
+    crossed_positions: tuple[str, ...] = field(
+        default=("last", "all"),
+        metadata=setting("where contributions are exchanged: last, all", "comparing", choices=("last", "all")),
+    )
     """Position groups at which contributions of one model are written into another."""
-    transferred: int = 3
+    transferred: int = field(
+        default=3,
+        metadata=setting(
+            "families of each kind whose answer probes are carried over; 0: none", "comparing", whole, metavar="N"
+        ),
+    )
     """Families of each kind whose answer probes are carried over: those with the most items that both models answer."""
-    generated: int = 8
+    generated: int = field(
+        default=8,
+        metadata=setting(
+            "problems of each family whose answers are generated, chain of thought included; 0: none",
+            "comparing",
+            whole,
+            metavar="N",
+        ),
+    )
     """Items of each asked family whose answers are generated, chain of thought included; 0: none."""
-    generated_splits: tuple[Split, ...] = ("test", "harder", "other")
+    generated_splits: tuple[Split, ...] = field(
+        default=("test", "harder", "other"),
+        metadata=setting(
+            "which problems: of trained families, harder ones, other families", "comparing", choices=SPLITS[1:]
+        ),
+    )
     """Which problems: of trained families, harder than trained on, of families never trained on."""
-    generated_tokens: int = 256
+    generated_tokens: int = field(
+        default=256,
+        metadata=setting(
+            "most tokens of a generated answer, chain of thought included; R1 models need thousands",
+            "comparing",
+            positive,
+            metavar="N",
+        ),
+    )
     """At most how many tokens a generated answer has, its chain of thought included."""
-    generated_swap_parts: int = 4
+    generated_swap_parts: int = field(
+        default=4,
+        metadata=setting(
+            "stretches of blocks that layer swaps with generated answers are made of; below 2: none",
+            "comparing",
+            whole,
+            metavar="N",
+        ),
+    )
     """Stretches of blocks that layer swaps with generated answers are made of; below 2: none."""
-    contrast_items: int = 24
+    contrast_items: int = field(
+        default=24,
+        metadata=setting(
+            "items of each kind asked behind five instructions (fast, slow, in French); 0: none",
+            "comparing",
+            whole,
+            metavar="N",
+        ),
+    )
     """Items of each kind that every model is asked behind five instructions, for the four contrasts; 0: none."""
-    temperature: float = 0.0
+    temperature: float = field(
+        default=0.0,
+        metadata=setting("of generated answers; 0: the likeliest token each time", "comparing", float, metavar="T"),
+    )
     """Of generated answers: 0 decodes greedily, above it they are drawn with the run's seed."""
-    samples: int = 1
+    samples: int = field(
+        default=1,
+        metadata=setting("draws of every generated answer, with --temperature", "comparing", positive, metavar="N"),
+    )
     """Draws of every generated answer, where they are drawn."""
-    spectra: bool = True
+    spectra: bool = field(default=True, metadata=setting("also the spectrum of every changed matrix", "comparing"))
     """Whether the spectrum of every changed matrix is measured beside its size."""
 
     def __post_init__(self) -> None:
+        # Here, so that the terminal can name the settings without loading torch.
+        from strata.probes.model_diff.cross_model_patching import EVERY
+        from strata.probes.model_diff.layer_swaps import SWEEPS
+
         if (
             min(self.swap_pairs, self.generated, self.generated_swap_parts, self.transferred) < 0
             or self.swap_stride < 1

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
+from strata.experiments.setting import above_zero, positive, setting, whole
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
@@ -17,19 +18,33 @@ TWINS: tuple[Twin, ...] = get_args(Twin)
 
 @dataclass(frozen=True)
 class DistillConfig:
-    twin: Twin = "think"
+    twin: Twin = field(
+        default="think",
+        metadata=setting(
+            "think: traces that reason; plain: as much training without reasoning", "training", choices=TWINS
+        ),
+    )
     """`think`: traces that reason. `plain`: the same problems, tokens and steps, with the answer given."""
-    steps: int = 400
+    steps: int = field(default=400, metadata=setting("optimiser steps", "training", positive, metavar="N"))
     """Optimiser steps."""
-    batch: int = 16
+    batch: int = field(default=16, metadata=setting("problems a step", "training", positive, metavar="N"))
     """Problems a step."""
-    rank: int = 8
+    rank: int = field(default=8, metadata=setting("rank of the adapter", "training", positive, metavar="N"))
     """Rank of the change to every linear layer of the blocks (LoRA, 2106.09685)."""
-    learning_rate: float = 1e-3
+    learning_rate: float = field(
+        default=1e-3, metadata=setting("highest learning rate", "training", above_zero, metavar="X")
+    )
     """At its height; rises over the first twentieth of the steps and falls linearly to zero."""
-    precision: Precision = "auto"
+    precision: Precision = field(
+        default="auto",
+        metadata=setting(
+            "float32, bfloat16, or auto: bfloat16 where it is fast", "training", choices=get_args(Precision)
+        ),
+    )
     """Of the products; the adapter itself is float32 while it is trained. `auto`: bfloat16 where it is fast."""
-    seed: int = 0
+    seed: int = field(
+        default=0, metadata=setting("seed of problems, order and first weights", "training", whole, metavar="N")
+    )
     """Of problems, their order and the adapter's first weights."""
 
     def __post_init__(self) -> None:

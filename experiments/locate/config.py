@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from strata.experiments.items.framing import FRAMINGS, Framing
+from strata.experiments.setting import positive, setting, whole
 from strata.probes.errors import StrataError
 
 FEWEST_DRAWS = 100
@@ -13,45 +14,111 @@ CAUSAL_MAPS = ("none", "quick", "default", "full")
 
 @dataclass(frozen=True)
 class LocateConfig:
-    families: tuple[str, ...] = ()
+    families: tuple[str, ...] = field(
+        default=(),
+        metadata=setting(
+            "built-in families, kinds, domains, or all (default: a selection)", "questions", metavar="NAME,…"
+        ),
+    )
     """Built-in families, kinds, domains, or `all`; empty: the default selection. Ignored when items come from a file."""
-    per_family: int = 80
+    per_family: int = field(
+        default=80, metadata=setting("items drawn from each built-in family", "questions", positive, metavar="N")
+    )
     """Items drawn from each built-in family."""
-    difficulty: int | None = None
+    difficulty: int | None = field(
+        default=None, metadata=setting("difficulty of the reasoning families", "questions", whole, metavar="D")
+    )
     """Difficulty of the reasoning families; None: each family's easiest."""
-    limit: int | None = None
+    limit: int | None = field(
+        default=None,
+        metadata=setting("only the first N items; the run is stamped LIMITED", "questions", positive, metavar="N"),
+    )
     """At most this many items, spread over the families; the run is stamped as limited."""
-    framing: Framing = "raw"
+    framing: Framing = field(
+        default="raw",
+        metadata=setting(
+            "what stands before every prompt: raw (nothing), chat (the model's chat template up to its answer), empty-think (the same and an empty think block); compare takes DISTILLED's template for all models",
+            "questions",
+            choices=FRAMINGS,
+        ),
+    )
     """What stands before every prompt: nothing, a chat in which the model is answering, or one with an empty think block."""
     prompt_prefix: str | None = None
     """Text before every prompt; None: what the checkpoint's own chat template gives for `framing`."""
-    seed: int = 0
+    seed: int = field(
+        default=0, metadata=setting("seed of items, folds, draws and controls", "questions", whole, metavar="N")
+    )
     """Of items, folds, control labels, draws and the random-initialised baseline."""
-    positions: tuple[str, ...] = ("last", "subject", "operand")
+    positions: tuple[str, ...] = field(
+        default=("last", "subject", "operand"), metadata=setting("named positions that are read", "measuring")
+    )
     """Named positions that are read; an item that lacks one is skipped there."""
-    lenses: tuple[str, ...] = ("logit",)
+    lenses: tuple[str, ...] = field(
+        default=("logit",),
+        metadata=setting("lenses: logit, tuned, jacobian", "measuring", choices=("logit", "tuned", "jacobian")),
+    )
     """Lenses to read the streams through; `tuned` brings its bias-only baseline along."""
-    random_init: bool = True
+    random_init: bool = field(
+        default=True, metadata=setting("also probe the same architecture with fresh weights", "measuring")
+    )
     """Whether the probes are also fitted on the same architecture with fresh weights."""
-    folds: int = 5
+    folds: int = field(default=5, metadata=setting("outer folds of every probe", "measuring", positive, metavar="N"))
     """Outer folds of every probe."""
-    draws: int = 10_000
+    draws: int = field(
+        default=10_000,
+        metadata=setting("cluster-bootstrap draws behind every interval", "measuring", positive, metavar="N"),
+    )
     """Cluster-bootstrap draws behind every interval."""
-    lens_maps: int = 16
+    lens_maps: int = field(
+        default=16, metadata=setting("items whose whole lens map is kept for the page", "measuring", whole, metavar="N")
+    )
     """Items whose whole lens map (every stream × token) is kept for the page."""
-    causal_map: str = "default"
+    causal_map: str = field(
+        default="default",
+        metadata=setting(
+            "interventions: none; quick: places only; default: necessity, heads, knockout and ablations beside them; full: more of these",
+            "interventions",
+            choices=CAUSAL_MAPS,
+        ),
+    )
     """How much is intervened: `none`; `quick`: places only; `default`: necessity, heads, knockout and ablations beside them;
     `full`: ablations of attention too."""
-    pairs: int = 24
+    pairs: int = field(
+        default=24,
+        metadata=setting(
+            "most minimal pairs of a family that are intervened on: 12 at first, more while its place is wide",
+            "interventions",
+            positive,
+            metavar="N",
+        ),
+    )
     """Most minimal pairs of a family that are intervened on: 12 at first, more while its place is wide; 18 at most of a control or a
     composite family. The last look is at 48."""
-    damage_texts: int = 6
+    damage_texts: int = field(
+        default=6,
+        metadata=setting(
+            "neutral texts on which an ablation's general damage is measured", "interventions", positive, metavar="N"
+        ),
+    )
     """Neutral texts on which an ablation's general damage is measured."""
-    quick: bool = False
+    quick: bool = field(
+        default=False,
+        metadata=setting(
+            "a quick look: fewer families, items and pairs, no random-initialised baseline; the page says so",
+            "measuring",
+        ),
+    )
     """Whether the sizes were cut for a quick look; the run is stamped as quick."""
     paired_with: tuple[str, ...] = ()
     """Hashes (weights, configuration, tokenizer) of the checkpoints this one is compared with: what is intervened on depends on what they answer."""
-    text: str | None = None
+    text: str | None = field(
+        default=None,
+        metadata=setting(
+            "file that tuned and Jacobian lenses are fitted on (default: text sampled from the model)",
+            "measuring",
+            metavar="FILE",
+        ),
+    )
     """File that the tuned and Jacobian lenses are fitted on; None: text sampled from the model itself."""
 
     def __post_init__(self) -> None:

@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 from planted_models import Planted
 from planted_models.pairs import write_planted_pair
 
-from strata.experiments.compare import CompareConfig, Specs, compare
+from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.model_specs import Specs
+from strata.experiments.compare.pipeline import compare
 from strata.experiments.locate.config import LocateConfig
 from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.progress import Progress, silent

@@ -12,7 +12,7 @@ import pytest
 from small_comparison import CONFIG, LOCATE, compared, rows_of
 from small_world import lora, other, other_tokenizer, save_checkpoint, write_items
 
-from strata.experiments.compare import Specs
+from strata.experiments.compare.model_specs import Specs
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.errors import StrataError

@@ -14,7 +14,8 @@ import torch
 from small_comparison import CONFIG, LOCATE, compared, few_items, planted_pair, rows_of
 
 from strata.dashboards.page import write_comparison, write_report
-from strata.experiments.compare import Specs, weights_and_lineage
+from strata.experiments.compare import weights_and_lineage
+from strata.experiments.compare.model_specs import Specs
 from strata.experiments.compare.models import NEEDS_BOTH
 from strata.experiments.results.excluded_measures import PAIR_CHECK, WEIGHTS
 from strata.probes.checkpoints.checkpoint import Checkpoint

@@ -13,8 +13,9 @@ from small_comparison import CONFIG, LOCATE
 from small_world import small_items, write_items
 from tiny_models import tiny_model, tiny_tokenizer
 
-from strata.experiments.compare import Specs, compare
+from strata.experiments.compare.model_specs import Specs
 from strata.experiments.compare.models import Models
+from strata.experiments.compare.pipeline import compare
 from strata.experiments.compare.shared_prompt_prefix import shared_prompt_prefix
 from strata.experiments.items.framing import REQUEST
 from strata.experiments.locate.config import LocateConfig

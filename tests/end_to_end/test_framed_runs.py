@@ -20,9 +20,9 @@ from small_world import save_checkpoint, small_items, write_items
 from tiny_models import tiny_model, tiny_tokenizer
 
 from strata.experiments.items.framing import REQUEST
-from strata.experiments.locate import locate
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.cost_plan import plan_locate
+from strata.experiments.locate.pipeline import locate
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import checkpoint_from
 from strata.probes.errors import StrataError

@@ -11,7 +11,7 @@ import pytest
 from planted_models import Planted
 from small_comparison import CONFIG, LOCATE, compared, few_items, planted_pair, rows_of
 
-from strata.experiments.compare import Specs
+from strata.experiments.compare.model_specs import Specs
 from strata.probes.errors import StrataError
 
 Finished = tuple[Path, dict[str, Any]]

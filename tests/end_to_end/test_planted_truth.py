@@ -12,8 +12,8 @@ import pytest
 import torch
 from planted_models import Planted, write_planted
 
-from strata.experiments.locate import locate
 from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.pipeline import locate
 from strata.probes.checkpoints.open_spec import open_checkpoint, randomly_initialised
 from strata.probes.errors import SelfTestError
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from small_world import save_checkpoint, write_items
 
-from strata.experiments.locate import locate
 from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.pipeline import locate
 from strata.probes.checkpoints.open_spec import open_checkpoint
 
 CONFIG = LocateConfig(causal_map="none", draws=100, random_init=False, lens_maps=0, positions=("last",))

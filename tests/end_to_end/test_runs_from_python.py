@@ -19,9 +19,9 @@ from strata.dashboards.cli.main import main
 from strata.dashboards.notebook.finished_run import Run
 from strata.dashboards.notebook.options import CompareOptions, ComparingOptions, LocateOptions, MeasuringOptions
 from strata.dashboards.quick import QUICK_LOCATE
-from strata.experiments.compare import CompareConfig
+from strata.experiments.compare.config import CompareConfig
 from strata.experiments.items.jsonl import read_items
-from strata.experiments.locate import LocateConfig
+from strata.experiments.locate.config import LocateConfig
 from strata.experiments.results.comparison_tables import COMPARISON_TABLES
 from strata.experiments.results.locate_tables import LOCATE_TABLES
 from strata.probes.errors import DamagedError, StrataError

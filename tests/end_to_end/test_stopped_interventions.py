@@ -16,11 +16,11 @@ from planted_models import Planted, write_planted
 from small_world import save_checkpoint, write_items
 
 from strata.dashboards.cli import main
-from strata.experiments.locate import locate
 from strata.experiments.locate.causal import pipeline
 from strata.experiments.locate.causal.family_decision import FamilyPairs
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
 from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.pipeline import locate
 from strata.experiments.run.files import file_sha256, manifest_sha256
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
@@ -32,7 +32,7 @@ CONFIG = LocateConfig(
 KILLED_AT_THE_THIRD_FAMILY = """
 import os, signal, sys
 from pathlib import Path
-from strata.experiments.locate import locate
+from strata.experiments.locate.pipeline import locate
 from strata.experiments.locate.causal import pipeline
 from strata.probes.checkpoints.open_spec import open_checkpoint
 from test_stopped_interventions import CONFIG
