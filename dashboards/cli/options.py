@@ -11,10 +11,12 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from strata.experiments.setting import settings_of
 from strata.probes.errors import StrataError
+
+Config = TypeVar("Config")
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,14 @@ def options_of(config: type, *names: str) -> tuple[Option, ...]:
     )
 
 
-def values_of(config: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the values that belong to a configuration."""
-    return {name: values[name] for name in settings_of(config) if name in values}
+def configured(config: type[Config], values: Mapping[str, Any], **beside: object) -> Config:
+    """The configuration with those of the values that it declares; `beside`: what it takes and nobody sets."""
+    return config(**{name: values[name] for name in settings_of(config)}, **beside)
 
 
 def add_options(parser: argparse.ArgumentParser, options: Sequence[Option]) -> None:
     """Adds the options in their groups, without defaults: what is absent is looked up elsewhere."""
-    groups: dict[str, Any] = {}
+    groups: dict[str, argparse._ArgumentGroup] = {}
     for option in options:
         group = groups.setdefault(option.group, parser.add_argument_group(option.group))
         shown = _shown_default(option)

@@ -29,7 +29,7 @@ from strata.dashboards.cli.common_options import (
     open_from,
 )
 from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
-from strata.dashboards.cli.options import Option, add_options, options_of, resolve, values_of
+from strata.dashboards.cli.options import Option, add_options, configured, options_of, resolve
 from strata.dashboards.cli.stopping import Stopped
 from strata.dashboards.cli.verb_locate import MEASURING, locate_config, sized
 from strata.dashboards.default_directory import default_directory
@@ -89,7 +89,7 @@ def _compare(
     from strata.experiments.compare.pipeline import compare
 
     specs = Specs(arguments.base, arguments.distilled, values["control"])
-    config = CompareConfig(locate=locate_config(values), **values_of(CompareConfig, values))
+    config = configured(CompareConfig, values, locate=locate_config(values))
     comparison = compare(
         specs,
         {role: partial(open_from, spec, values, display) for role, spec in specs.by_role().items()},

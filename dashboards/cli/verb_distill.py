@@ -17,7 +17,7 @@ from typing import Any
 
 from strata.dashboards.cli.common_options import DISPLAY, MODEL, config_lines, display_from, given_options, open_from
 from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
-from strata.dashboards.cli.options import Option, add_options, options_of, resolve, values_of
+from strata.dashboards.cli.options import Option, add_options, configured, options_of, resolve
 from strata.experiments.distill.config import DistillConfig
 from strata.experiments.results.answer_measures import BY_LIKELIHOOD, GENERATED
 from strata.experiments.setting import positive
@@ -67,7 +67,7 @@ def _train(
 ) -> tuple[list[str], dict[str, Any]]:
     from strata.experiments.distill.pipeline import ADAPTER, distill
 
-    config = DistillConfig(**values_of(DistillConfig, values))
+    config = configured(DistillConfig, values)
     out = Path(values["out"])
     checkpoint = open_from(spec, values, display)
     summary = distill(checkpoint, config, out, command=command, progress=display)

@@ -26,7 +26,7 @@ from strata.dashboards.cli.common_options import (
     open_from,
 )
 from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
-from strata.dashboards.cli.options import Option, Resolved, add_options, options_of, resolve, values_of
+from strata.dashboards.cli.options import Option, Resolved, add_options, configured, options_of, resolve
 from strata.dashboards.cli.stopping import Stopped
 from strata.dashboards.default_directory import default_directory
 from strata.dashboards.quick import QUICK_LOCATE
@@ -83,7 +83,7 @@ def sized(resolved: Mapping[str, Resolved], quick: Mapping[str, Any] = QUICK_LOC
 
 def locate_config(values: dict[str, Any]) -> LocateConfig:
     """The part of the options that decides numbers."""
-    return LocateConfig(**values_of(LocateConfig, values))
+    return configured(LocateConfig, values)
 
 
 def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], display: Display) -> dict[str, Any]:

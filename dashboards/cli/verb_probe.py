@@ -26,7 +26,7 @@ from strata.dashboards.cli.common_options import (
     open_from,
 )
 from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
-from strata.dashboards.cli.options import Option, add_options, options_of, resolve, values_of
+from strata.dashboards.cli.options import Option, add_options, configured, options_of, resolve
 from strata.dashboards.cli.stopping import Stopped
 from strata.dashboards.default_directory import default_directory
 from strata.experiments.probe.config import ProbeConfig
@@ -88,7 +88,7 @@ def _probe(
     from strata.dashboards.page import write_pages
     from strata.experiments.probe.pipeline import probe
 
-    config = ProbeConfig(**values_of(ProbeConfig, values))
+    config = configured(ProbeConfig, values)
     checkpoint = open_from(arguments.checkpoint, values, display)
     options = {
         name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if name != "out"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from strata.dashboards.cli import verb_compare, verb_distill, verb_locate, verb_probe
-from strata.dashboards.cli.options import options_of, values_of
+from strata.dashboards.cli.options import configured, options_of
 from strata.dashboards.notebook.options import ComparingOptions, MeasuringOptions
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.distill.config import DistillConfig
@@ -39,8 +39,8 @@ def test_python_takes_settings_only() -> None:
     assert set(ComparingOptions.__annotations__) == set(settings_of(CompareConfig))
 
 
-def test_values_of_a_configuration_are_those_it_declares() -> None:
+def test_a_configuration_takes_the_values_it_declares() -> None:
     values = {option.name: option.default for option in verb_locate.OPTIONS} | {"seed": 7}
-    assert LocateConfig(**values_of(LocateConfig, values)) == LocateConfig(seed=7)
+    assert configured(LocateConfig, values) == LocateConfig(seed=7)
     with pytest.raises(KeyError, match="nothing"):
         options_of(LocateConfig, "nothing")
