@@ -13,7 +13,7 @@ import argparse
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from strata.dashboards.cli.common_options import DISPLAY, MODEL, config_lines, display_from, given_options, open_from
 from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
@@ -21,6 +21,9 @@ from strata.dashboards.cli.options import Option, add_options, configured, optio
 from strata.experiments.distill.config import DistillConfig
 from strata.experiments.results.answer_measures import BY_LIKELIHOOD, GENERATED
 from strata.experiments.setting import positive
+
+if TYPE_CHECKING:
+    from strata.probes.statistics.bootstrap import Estimate
 
 EXAMPLES = """examples:
   strata distill smollm2 --twin think --out runs/think
@@ -95,25 +98,27 @@ def _evaluate(
         progress=display,
     )
     lines = []
-    for split, models in evaluation["reasoning"].items():
+    for split, models in evaluation.reasoning.items():
         for name, score in models.items():
-            gain = score.get("gain")
-            more = f", {_signed(gain)} over the base" if gain else ""
-            lines.append(f"{split}, {GENERATED} {name:<24} {_share(score['accuracy'])}{more}  ({score['prompt']})")
-    for name, score in evaluation["knowledge"].items():
-        change = score.get("change")
-        more = f", {_signed(change)} against the base" if change else ""
-        lines.append(f"knowledge, {BY_LIKELIHOOD.label} {name:<24} {_share(score['accuracy'])}{more}")
-    return lines, evaluation
+            more = f", {_signed(score.gain)} over the base" if score.gain else ""
+            lines.append(f"{split}, {GENERATED} {name:<24} {_share(score.accuracy)}{more}  ({score.prompt})")
+    for name, known in evaluation.knowledge.items():
+        more = f", {_signed(known.change)} against the base" if known.change else ""
+        lines.append(f"knowledge, {BY_LIKELIHOOD.label} {name:<24} {_share(known.accuracy)}{more}")
+    return lines, evaluation.as_json()
 
 
-def _share(estimate: Mapping[str, Any] | None) -> str:
+def _share(estimate: Estimate | None) -> str:
     if estimate is None:
         return "could not be asked"
-    interval = "" if estimate["low"] is None else f" [{estimate['low']:.0%}, {estimate['high']:.0%}]"
-    return f"{estimate['value']:.0%}{interval} of {estimate['n_items']}"
+    interval = "" if estimate.low is None else f" [{estimate.low:.0%}, {estimate.high:.0%}]"
+    return f"{estimate.value:.0%}{interval} of {estimate.n_items}"
 
 
-def _signed(estimate: Mapping[str, Any]) -> str:
-    interval = "" if estimate["low"] is None else f" [{100 * estimate['low']:+.0f}, {100 * estimate['high']:+.0f}]"
-    return f"{100 * estimate['value']:+.0f} points{interval}"
+def _signed(estimate: Estimate) -> str:
+    interval = (
+        ""
+        if estimate.low is None or estimate.high is None
+        else f" [{100 * estimate.low:+.0f}, {100 * estimate.high:+.0f}]"
+    )
+    return f"{100 * estimate.value:+.0f} points{interval}"

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from pydantic import JsonValue
 
+from strata.experiments.distill.evaluation_file import DistillEvaluation, Knowledge, Reasoning
 from strata.experiments.generated_answers.decoding import reasoning_rows
 from strata.experiments.generated_answers.problems import SPLITS, Lesson, Split, evaluation_lessons
 from strata.experiments.generated_answers.prompting import PROMPTS, Prompting, best_way
 from strata.experiments.items.alignment import encode_items, token_length
 from strata.experiments.items.builtin import build_items, chosen
-from strata.experiments.results.generated_tables import ANSWERS, FACTS
+from strata.experiments.results.generated_tables import ANSWERS, FACTS, AnswerRow, FactRow
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import JsonObject
 from strata.probes.backends.contract import Site
@@ -47,7 +46,7 @@ def evaluate(
     per_family: int = 40,
     command: Sequence[str] = (),
     progress: Progress = silent,
-) -> dict[str, Any]:
+) -> DistillEvaluation:
     """Measures the base (`open_model(None)`) and each adapter in turn; returns what `out`/evaluation.json holds.
 
     The base is asked in every way of `PROMPTS` and counted by its best way in each split, an adapter by the question alone
@@ -88,7 +87,7 @@ def evaluate(
                 run.write_rows(FACTS, facts, name=f"knowledge_{number}")
         assert run is not None
         summary = _summary(run, [BASE, *adapters])
-        run.write_json("evaluation.json", summary)
+        run.write_json("evaluation.json", summary.as_json())
         status = "done"
         return summary
     except KeyboardInterrupt:
@@ -103,9 +102,7 @@ def _bare_prompts(checkpoint: Checkpoint, asked: Mapping[Split, Sequence[Lesson]
     return [Prompt(lesson.id, checkpoint.encode(lesson.prompt)) for made in asked.values() for lesson in made]
 
 
-def knowledge_rows(
-    checkpoint: Checkpoint, seed: int, per_family: int, progress: Progress = silent
-) -> list[dict[str, Any]]:
+def knowledge_rows(checkpoint: Checkpoint, seed: int, per_family: int, progress: Progress = silent) -> list[FactRow]:
     """One row of `FACTS` a knowledge item of the built-in families."""
     items = build_items(
         chosen(KNOWLEDGE),
@@ -118,7 +115,7 @@ def knowledge_rows(
         for encoded_item in encode_items(items, checkpoint, checkpoint.max_context)[0]
         if encoded_item.foil_id is not None
     ]
-    rows: list[dict[str, Any]] = []
+    rows: list[FactRow] = []
     if not encoded:
         return rows
     for batch in capture_batches(
@@ -140,70 +137,67 @@ def knowledge_rows(
                     "logit_difference": value,
                 }
             )
-    return sorted(rows, key=lambda row: str(row["item"]))
+    return sorted(rows, key=lambda row: row["item"])
 
 
-def _summary(run: RunDirectory, models: Sequence[str]) -> dict[str, Any]:
-    answers = [row for number in range(len(models)) for row in run.read_table(f"answers_{number}").to_pylist()]
-    reasoning: dict[str, Any] = {}
-    for split in SPLITS[1:]:
-        best = best_way([row for row in answers if row["model"] == BASE and row["split"] == split])
-        base = {
-            row["item"]: row for row in answers if (row["model"], row["prompt"], row["split"]) == (BASE, best, split)
-        }
-        reasoning[split] = {}
-        for model in models:
-            ways = [way for way in PROMPTS if any(row["model"] == model and row["prompt"] == way for row in answers)]
-            counted = best if model == BASE else "question_only"
-            of_model = [row for row in answers if row["model"] == model and row["split"] == split]
-            rows = [row for row in of_model if row["prompt"] == counted]
-            reasoning[split][model] = {
-                "prompt": counted,
-                "accuracy": _accuracy(rows),
-                "by_family": {name: _accuracy(part) for name, part in _by_family(rows).items()},
-                "by_prompt": {way: _accuracy([row for row in of_model if row["prompt"] == way]) for way in ways},
-                "no_answer": _reasons(rows),
-            }
-            if model != BASE:
-                gains = [float(row["right"]) - float(base[row["item"]]["right"]) for row in rows]
-                reasoning[split][model]["gain"] = _estimate(gains, [row["cluster"] for row in rows])
-    knowledge: dict[str, Any] = {}
-    known = [run.read_table(f"knowledge_{number}").to_pylist() for number in range(len(models))]
-    before = {row["item"]: row["logit_difference"] > 0 for row in known[0]}
-    for model, rows in zip(models, known, strict=True):
-        right = [{**row, "right": row["logit_difference"] > 0} for row in rows]
-        knowledge[model] = {
-            "accuracy": _accuracy(right),
-            "by_family": {name: _accuracy(part) for name, part in _by_family(right).items()},
-        }
+def _summary(run: RunDirectory, models: Sequence[str]) -> DistillEvaluation:
+    answers = [row for number in range(len(models)) for row in run.read_rows(ANSWERS, name=f"answers_{number}")]
+    facts = [run.read_rows(FACTS, name=f"knowledge_{number}") for number in range(len(models))]
+    reasoning = {split: _reasoning([row for row in answers if row["split"] == split], models) for split in SPLITS[1:]}
+    knowledge = {
+        model: _knowledge(rows, facts[0], is_base=model == BASE) for model, rows in zip(models, facts, strict=True)
+    }
+    known = {"reasoning": reasoning, "knowledge": knowledge}
+    return DistillEvaluation.model_validate({"schema": SCHEMA, **(run.manifest.config or {}), **known})
+
+
+def _reasoning(answers: Sequence[AnswerRow], models: Sequence[str]) -> dict[str, Reasoning]:
+    """By model, on the problems of one split."""
+    best = best_way([{"prompt": row["prompt"], "right": row["right"]} for row in answers if row["model"] == BASE])
+    base = {row["item"]: row for row in answers if (row["model"], row["prompt"]) == (BASE, best)}
+    by_model = {}
+    for model in models:
+        of_model = [row for row in answers if row["model"] == model]
+        ways = [way for way in PROMPTS if any(row["prompt"] == way for row in of_model)]
+        counted = best if model == BASE else "question_only"
+        rows = [row for row in of_model if row["prompt"] == counted]
+        result = Reasoning(
+            prompt=counted,
+            accuracy=_accuracy(rows),
+            by_family={name: _accuracy([row for row in rows if row["family"] == name]) for name in _families(rows)},
+            by_prompt={way: _accuracy([row for row in of_model if row["prompt"] == way]) for way in ways},
+            no_answer=dict(Counter(reason for row in rows if (reason := row["reason"]))),
+        )
         if model != BASE:
-            changes = [float(row["right"]) - float(before[row["item"]]) for row in right]
-            knowledge[model]["change"] = _estimate(changes, [row["cluster"] for row in right])
-    return {"schema": SCHEMA, **(run.manifest.config or {}), "reasoning": reasoning, "knowledge": knowledge}
+            gains = [float(row["right"]) - float(base[row["item"]]["right"]) for row in rows]
+            result = result.model_copy(update={"gain": _estimate(gains, [row["cluster"] for row in rows])})
+        by_model[model] = result
+    return by_model
 
 
-def _by_family(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    parts: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        parts[row["family"]].append(row)
-    return dict(parts)
+def _knowledge(rows: Sequence[FactRow], of_base: Sequence[FactRow], *, is_base: bool) -> Knowledge:
+    by_family = {name: _known([row for row in rows if row["family"] == name]) for name in _families(rows)}
+    result = Knowledge(accuracy=_known(rows), by_family=by_family)
+    if is_base:
+        return result
+    before = {row["item"]: row["logit_difference"] > 0 for row in of_base}
+    changes = [float(row["logit_difference"] > 0) - float(before[row["item"]]) for row in rows]
+    return result.model_copy(update={"change": _estimate(changes, [row["cluster"] for row in rows])})
 
 
-def _accuracy(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def _families(rows: Sequence[AnswerRow] | Sequence[FactRow]) -> list[str]:
+    return list(dict.fromkeys(row["family"] for row in rows))
+
+
+def _accuracy(rows: Sequence[AnswerRow]) -> Estimate | None:
     return _estimate([float(row["right"]) for row in rows], [row["cluster"] for row in rows])
 
 
-def _estimate(values: Sequence[float], clusters: Sequence[object]) -> dict[str, Any] | None:
+def _known(rows: Sequence[FactRow]) -> Estimate | None:
+    """Share of facts whose answer is likelier than the foil."""
+    return _estimate([float(row["logit_difference"] > 0) for row in rows], [row["cluster"] for row in rows])
+
+
+def _estimate(values: Sequence[float], clusters: Sequence[object]) -> Estimate | None:
     """None where nothing could be asked, as of facts whose words a tokenizer doesn't know."""
-    if not values:
-        return None
-    estimate: Estimate = cluster_bootstrap(np.array(values)[:, None], clusters)[0]
-    return asdict(estimate)
-
-
-def _reasons(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    counts: dict[str, int] = defaultdict(int)
-    for row in rows:
-        if row["reason"]:
-            counts[row["reason"]] += 1
-    return dict(counts)
+    return cluster_bootstrap(np.array(values)[:, None], clusters)[0] if values else None

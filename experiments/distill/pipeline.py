@@ -19,7 +19,7 @@ from strata.experiments.distill.card import card
 from strata.experiments.distill.config import DistillConfig, resolved_precision
 from strata.experiments.distill.state import Curve
 from strata.experiments.distill.train import train
-from strata.experiments.distill.twins import Row, rows, rows_sha256
+from strata.experiments.distill.twins import TrainingText, rows, rows_sha256
 from strata.experiments.generated_answers.problems import lessons, lessons_sha256
 from strata.experiments.results.generated_tables import TRAINING
 from strata.experiments.run.directory import RunDirectory
@@ -128,7 +128,7 @@ def _save_adapter(model: Any, checkpoint: Checkpoint, run: RunDirectory) -> Path
     return weights
 
 
-def _curve_table(curve: Curve, texts: Sequence[Row], batch: int) -> pa.Table:
+def _curve_table(curve: Curve, texts: Sequence[TrainingText], batch: int) -> pa.Table:
     groups = [texts[first : first + batch] for first in range(0, curve.steps * batch, batch)]
     learnt = [sum(row.learnt for row in group) for group in groups]
     tokens = [sum(len(row.ids) for row in group) for group in groups]

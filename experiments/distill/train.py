@@ -15,7 +15,7 @@ import torch
 
 from strata.experiments.distill.config import DistillConfig, resolved_precision
 from strata.experiments.distill.state import Curve, load_state, save_state
-from strata.experiments.distill.twins import Row
+from strata.experiments.distill.twins import TrainingText
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.quiet_libraries import quietly
 from strata.probes.errors import StrataError
@@ -29,7 +29,7 @@ _IGNORED = -100
 
 def train(
     checkpoint: Checkpoint,
-    rows: Sequence[Row],
+    rows: Sequence[TrainingText],
     config: DistillConfig,
     state: Path,
     *,
@@ -118,7 +118,7 @@ def rate_share(step: int, steps: int) -> float:
     return min((step + 1) / rise, (steps - step) / max(1, steps - rise))
 
 
-def _dataset(rows: Sequence[Row]) -> Any:
+def _dataset(rows: Sequence[TrainingText]) -> Any:
     from datasets import Dataset
 
     ids = [list(row.ids) for row in rows]

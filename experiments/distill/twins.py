@@ -21,7 +21,7 @@ _POOL = 32
 
 
 @dataclass(frozen=True)
-class Row:
+class TrainingText:
     """One training text."""
 
     ids: tuple[int, ...]
@@ -34,7 +34,7 @@ def plain_prompt(lesson: Lesson) -> str:
     return f"The answer is {lesson.answer}.\n{lesson.prompt}"
 
 
-def row_of(lesson: Lesson, twin: Twin, checkpoint: Checkpoint) -> Row:
+def row_of(lesson: Lesson, twin: Twin, checkpoint: Checkpoint) -> TrainingText:
     """The twin's training text. Both twins learn the same number of tokens of every lesson.
 
     The control's think block repeats the question's own tokens until it is as long as the steps were: a copy, cut
@@ -49,14 +49,14 @@ def row_of(lesson: Lesson, twin: Twin, checkpoint: Checkpoint) -> Row:
     shared = next((n for n, (token, other) in enumerate(zip(asked, whole, strict=False)) if token != other), len(asked))
     learnt = len(whole) - shared
     if twin == "think":
-        return Row((*whole, int(end)), learnt + 1)
+        return TrainingText((*whole, int(end)), learnt + 1)
     opening, closing = _pieces(checkpoint, f" {OPEN}"), _pieces(checkpoint, f" {CLOSE} {lesson.answer}")
     copied = islice(cycle(_pieces(checkpoint, f" {lesson.question}")), max(0, learnt - len(opening) - len(closing)))
     plain = checkpoint.encode(plain_prompt(lesson))
-    return Row((*plain, *opening, *copied, *closing, int(end)), learnt + 1)
+    return TrainingText((*plain, *opening, *copied, *closing, int(end)), learnt + 1)
 
 
-def rows(twin: Twin, checkpoint: Checkpoint, *, seed: int, steps: int, batch: int) -> list[Row]:
+def rows(twin: Twin, checkpoint: Checkpoint, *, seed: int, steps: int, batch: int) -> list[TrainingText]:
     """`steps` × `batch` training texts in the order they are trained on, each batch of similar lengths.
 
     The order is decided by the reasoning twin's lengths, so that both twins meet the same lessons in every step.
@@ -72,7 +72,7 @@ def rows(twin: Twin, checkpoint: Checkpoint, *, seed: int, steps: int, batch: in
     return [row_of(made[place], twin, checkpoint) for group in order for place in group]
 
 
-def rows_sha256(made: Sequence[Row]) -> str:
+def rows_sha256(made: Sequence[TrainingText]) -> str:
     """Over ids and learnt lengths, in order."""
     digest = hashlib.sha256()
     for row in made:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from strata.experiments.generated_answers.ending import end_of_answer, leaves_open
 from strata.experiments.generated_answers.extraction import extract_answer, is_right
 from strata.experiments.generated_answers.problems import Lesson, Split
 from strata.experiments.generated_answers.prompting import Prompting, ask
+from strata.experiments.results.table import Value
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.decoding.generate import generate
 from strata.probes.progress import Progress, silent
@@ -31,7 +31,7 @@ def reasoning_rows(
     new_tokens: int = NEW_TOKENS,
     prompt_prefix: str = "",
     samples: int = 1,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, Value]]:
     """One row of `ANSWERS` a draw, way of asking and lesson, in that order, each cut where its answer ends.
 
     `temperature` 0 decodes greedily, above it every one of `samples` draws has a seed of its own. `prompt_prefix` stands before
@@ -41,7 +41,7 @@ def reasoning_rows(
     all_asked = [(way, lesson) for way in ways for made in asked.values() for lesson in made]
     prompts = [prompt_prefix + ask(lesson, way) for way, lesson in all_asked]
     opened = [leaves_open(prompt) for prompt in prompts]
-    rows = []
+    rows: list[dict[str, Value]] = []
     for draw in range(samples):
         written = generate(
             checkpoint,

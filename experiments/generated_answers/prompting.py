@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from strata.experiments.generated_answers.problems import Lesson, examples_for
 from strata.experiments.generated_answers.traces import think_text
+
+if TYPE_CHECKING:
+    from strata.experiments.results.table import Value
 
 Prompting = Literal["question_only", "few_shot", "chain_of_thought"]
 PROMPTS: tuple[Prompting, ...] = get_args(Prompting)
@@ -34,6 +37,6 @@ def _examples(family: str, difficulty: int, template: str) -> tuple[Lesson, ...]
     return tuple(examples_for(family, difficulty, template, max(_SHOWN.values())))
 
 
-def best_way(rows: Sequence[Mapping[str, Any]]) -> Prompting:
+def best_way(rows: Sequence[Mapping[str, Value]]) -> Prompting:
     """The prompt with the most right answers; the first of equals."""
-    return max(PROMPTS, key=lambda way: sum(row["right"] for row in rows if row["prompt"] == way))
+    return max(PROMPTS, key=lambda way: sum(row["right"] is True for row in rows if row["prompt"] == way))

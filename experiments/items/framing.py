@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Any, Literal, get_args
 
 from jinja2 import TemplateError
+from pydantic import JsonValue
 
 from strata.experiments.items.schema import HOPS, Item, Span
 from strata.probes.errors import StrataError
@@ -111,7 +112,7 @@ def framed(item: Item, prompt_prefix: str) -> Item:
     def moved(spans: Mapping[str, Span]) -> dict[str, Span]:
         return {name: (start + len(prompt_prefix), end + len(prompt_prefix)) for name, (start, end) in spans.items()}
 
-    def hop(asked: Mapping[str, Any]) -> dict[str, Any]:
+    def hop(asked: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         prompts = {name: f"{prompt_prefix}{asked[name]}" for name in ("prompt", "foil_prompt") if asked.get(name)}
         return {**asked, **prompts}
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import JsonValue
+
 from strata.experiments.items.builtin import FAMILIES, build_items, chosen
 from strata.experiments.items.importing.rows import Row
 from strata.experiments.items.jsonl import item_from_dict, item_to_dict
@@ -54,7 +56,7 @@ class Labelled:
     spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Named half-open character ranges of the prompt."""
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, JsonValue]:
         """As items.jsonl holds it."""
         return {
             "id": self.id, "prompt": self.prompt, "label": self.label, "cluster": self.cluster, "template": self.template,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -93,7 +92,7 @@ class KeptStreams:
 
     streams: Float[Tensor, "item stream d_model"]
     """In float32."""
-    model: Mapping[str, Any]
+    model: Mapping[str, str | int | float]
     """The checkpoint's identity and the position."""
     token_ids: tuple[tuple[int, ...], ...]
     """What was run for every item."""

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from strata.experiments.results.table import Value
 
 Name = Literal["by_choice", "by_likelihood", "first_token", "logit_difference", "answer_logprob"]
 
@@ -61,24 +64,25 @@ GENERATED = "generated answers"
 """Share of problems whose answer, read from text that the model writes, is right."""
 
 
-def value_of(row: Mapping[str, Any], measure: AnswerMeasure) -> float | bool | None:
+def value_of(row: Mapping[str, Value], measure: AnswerMeasure) -> float | bool | None:
     """The number of one row of the behaviour table; None where the item has none."""
     if measure is FIRST_TOKEN:
         rank = row.get("rank")
         return None if rank is None else rank == 0
     columns = {BY_CHOICE.name: "correct_by_choice", BY_LIKELIHOOD.name: "correct_by_likelihood"}
-    value: float | bool | None = row.get(columns.get(measure.name, measure.name))
+    value = row.get(columns.get(measure.name, measure.name))
+    assert not isinstance(value, str)
     return value
 
 
-def deciding(row: Mapping[str, Any]) -> AnswerMeasure | None:
+def deciding(row: Mapping[str, Value]) -> AnswerMeasure | None:
     """Which measure says whether this row's item is answered right; None where it wasn't asked."""
     if row.get("answered") is None:
         return None
     return next((measure for measure in (BY_CHOICE, BY_LIKELIHOOD) if value_of(row, measure) is not None), FIRST_TOKEN)
 
 
-def decided_by(rows: Iterable[Mapping[str, Any]]) -> dict[Name, int]:
+def decided_by(rows: Iterable[Mapping[str, Value]]) -> dict[Name, int]:
     """Of how many of the rows' items each measure decided."""
     return dict(Counter(measure.name for row in rows if (measure := deciding(row)) is not None))
 

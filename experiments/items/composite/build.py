@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any
+
+from pydantic import JsonValue
 
 from strata.experiments.items.composite.asides import asides
 from strata.experiments.items.composite.chains import Chain, Link
@@ -182,10 +183,12 @@ class _Texts:
         return ask(template, subject, examples=examples).prompt
 
 
-def _extra(chain: Chain, texts: _Texts, template: Template, link: Link, foil: Link, aside: Link) -> dict[str, Any]:
+def _extra(
+    chain: Chain, texts: _Texts, template: Template, link: Link, foil: Link, aside: Link
+) -> dict[str, JsonValue]:
     worked = template.n_examples > 0
     here, there = texts.one_hop(template, link, aside), texts.one_hop(template, foil, aside)
-    extra: dict[str, Any] = {
+    extra: dict[str, JsonValue] = {
         "subject": link.subject,
         "foil_subject": foil.subject,
         "bridge": link.bridge,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -14,6 +13,7 @@ from tiny_models import tiny_checkpoint, tiny_model
 
 from strata.experiments.distill import evaluate as evaluation
 from strata.experiments.distill.evaluate import evaluate
+from strata.experiments.distill.evaluation_file import DistillEvaluation
 from strata.experiments.generated_answers.decoding import reasoning_rows
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
@@ -34,7 +34,7 @@ def test_an_adapter_that_was_trained_again_is_not_given_its_old_answers(
     def report(stage: str, done: int, total: int | None, unit: str) -> None:
         asked.append(stage)
 
-    def start() -> dict[str, Any]:
+    def start() -> DistillEvaluation:
         return evaluate(opened, [str(adapter)], tmp_path / "run", per_family=1, progress=report)
 
     first = start()
