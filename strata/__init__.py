@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from strata.dashboards.notebook.locate_and_compare import compare, locate
     from strata.experiments.items.load import load_items
     from strata.probes.capture.capture_texts import capture
-    from strata.probes.capture.captured import Captured
-    from strata.probes.capture.files import load_captured
+    from strata.probes.capture.captured import Captured, load_captured
     from strata.probes.checkpoints.open_model import open_checkpoint
     from strata.probes.errors import StrataError
     from strata.probes.from_texts.ablate import ablate
@@ -31,7 +30,7 @@ _HOMES = {
     "ablate": "strata.probes.from_texts.ablate",
     "capture": "strata.probes.capture.capture_texts",
     "compare": "strata.dashboards.notebook.locate_and_compare",
-    "load_captured": "strata.probes.capture.files",
+    "load_captured": "strata.probes.capture.captured",
     "load_items": "strata.experiments.items.load",
     "load_run": "strata.dashboards.notebook.finished_run",
     "locate": "strata.dashboards.notebook.locate_and_compare",

@@ -32,7 +32,7 @@ from strata.experiments.setting import positive, whole
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
-    from strata.probes.capture.files import Written
+    from strata.probes.capture.to_disk import Written
     from strata.probes.checkpoints.checkpoint import Checkpoint
     from strata.probes.prompts.texts import Text
 
@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
 def _capture(
     spec: str, source: list[str], values: Mapping[str, Any], out: Path, display: Display
 ) -> tuple[Written, tuple[str, ...]]:
-    from strata.probes.capture.files import capture_to
+    from strata.probes.capture.to_disk import capture_to
 
     texts = _texts_of_file(source, values) if _is_file(source) else None
     if texts is None:

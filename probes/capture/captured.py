@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -10,12 +11,25 @@ from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Bool, Float, Int
+from safetensors.torch import load_file
 from torch import Tensor
 
 from strata.probes.backends.contract import Site
-from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.capture.captured_model import CapturedModel
+from strata.probes.capture.directory import (
+    VALUES,
+    description_of,
+    lengthened,
+    lines_of,
+    opened,
+    read_texts,
+    texts_a_shard,
+    where_of,
+)
+from strata.probes.capture.request import ALL, Position, positions_of, require_room_for
 from strata.probes.errors import StrataError
-from strata.probes.site_names import site_label, stream_of
+from strata.probes.site_names import Sites, site_label, sites_of, stream_of
+from strata.probes.store import ActivationStore
 
 if TYPE_CHECKING:
     import pandas
@@ -23,39 +37,6 @@ if TYPE_CHECKING:
 LAST = "last"
 _SHOWN = 5
 """Texts in the notebook display."""
-
-
-@dataclass(frozen=True)
-class CapturedModel:
-    """Which model the numbers come from."""
-
-    spec: str
-    """What it was opened as."""
-    weights_sha256: str
-    """Over all its weights."""
-    config_sha256: str
-    """Over its configuration."""
-    tokenizer_sha256: str
-    """Over its tokenizer."""
-    dtype: str
-    """Of weights and activations: float32, bfloat16 or float16."""
-    attention: str
-    """Attention implementation."""
-    n_layers: int
-    """Blocks."""
-    d_model: int
-    """Width of the residual stream."""
-    caveats: tuple[str, ...] = ()
-    """What a reader of its numbers has to know, one sentence each."""
-
-    @classmethod
-    def of(cls, checkpoint: Checkpoint) -> CapturedModel:
-        """The record of an opened checkpoint."""
-        return cls(
-            spec=checkpoint.identity.spec, **checkpoint.identity.parts, dtype=str(checkpoint.dtype).removeprefix("torch."),
-            attention=checkpoint.attention, n_layers=checkpoint.n_layers, d_model=checkpoint.d_model,
-            caveats=checkpoint.caveats,
-        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,15 +129,11 @@ class Captured:
 
         Raises StrataError where `directory` holds other values or anything else, DoesNotFitError when the disk is full.
         """
-        from strata.probes.capture.files import save_captured
-
-        save_captured(Path(directory), self)
+        _save(Path(directory), self)
 
     @staticmethod
     def load(directory: str | Path) -> Captured:
         """What `save` or `strata capture` has written. Raises as `strata.load_captured` does."""
-        from strata.probes.capture.files import load_captured
-
         return load_captured(directory)
 
     def __repr__(self) -> str:
@@ -189,3 +166,94 @@ class Captured:
             ("model", self.model.spec),
             *(("caveat", caveat) for caveat in self.model.caveats),
         ]
+
+
+def load_captured(
+    directory: str | Path, *, sites: Sites | None = None, layers: int | Iterable[int] | None = None
+) -> Captured:
+    """What `strata capture --out` or `Captured.save` wrote, in the order of the texts; every checksum is compared.
+
+    `sites` and `layers` (as in `strata.capture`) read a part: memory holds their values and one shard.
+    Raises StrataError for a directory that holds no capture or an unfinished one, and for a site that wasn't captured,
+    DamagedError for a file that isn't what was written, DoesNotFitError where the values would take more than half of
+    the memory that is free.
+
+    >>> import strata, tempfile
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     strata.capture("smollm2", ["One text", "and another"]).save(directory)
+    ...     strata.load_captured(directory, sites="streams", layers=[0, 30]).streams.shape
+    torch.Size([2, 2, 576])
+    """
+    directory = Path(directory)
+    described = description_of(directory)
+    model = described.model
+    rows = read_texts(directory, described.settings.texts_sha256)
+    stored = sites_of(described.settings.sites, model.n_layers)
+    wanted = stored if sites is None and layers is None else sites_of(sites, model.n_layers, layers)
+    missing = next((site for site in wanted if site not in stored), None)
+    if missing is not None:
+        raise StrataError(
+            f"{directory} holds no {site_label(missing)}", f"It holds {', '.join(map(site_label, stored))}"
+        )
+    asked = positions_of(described.settings.positions)
+    longest = max(len(row.token_ids) for row in rows)
+    positions: tuple[Position, ...] = tuple(range(longest)) if asked == (ALL,) else asked
+    where = torch.tensor([where_of(row, positions) for row in rows])
+    dtype: torch.dtype = getattr(torch, model.dtype)
+    shape = (len(rows), len(wanted), len(positions), model.d_model)
+    require_room_for(shape, dtype.itemsize, "Read a part of it: load_captured(directory, sites=…, layers=…)")
+    store = ActivationStore(directory, asdict(described.settings))
+    lacking = sum(row.id not in store for row in rows)
+    if lacking:
+        raise StrataError(
+            f"{directory} is unfinished: {lacking} of {len(rows)} texts are missing", "Start the same command again"
+        )
+    values = torch.full(shape, torch.nan, dtype=dtype)
+    number = {row.id: place for place, row in enumerate(rows)}
+    columns = [stored.index(site) for site in wanted]
+    for shard, names in store.shards().items():
+        part = load_file(shard)[VALUES][:, columns]
+        values[[number[name] for name in names], :, : part.shape[2]] = part
+    values = values.masked_fill_((where < 0)[:, None, :, None], torch.nan)
+    return Captured(
+        values=values,
+        where=where,
+        sites=wanted,
+        positions=positions,
+        token_ids=tuple(row.token_ids for row in rows),
+        ids=tuple(row.id for row in rows),
+        texts=tuple(row.text for row in rows),
+        model=model,
+        every_token=asked == (ALL,),
+    )
+
+
+def _save(directory: Path, captured: Captured) -> None:
+    """Writes what is in memory as `capture_to` would have written it. Raises StrataError where other values are there."""
+    asked = (ALL,) if captured.every_token else captured.positions
+    lines = lines_of(captured.ids, captured.texts, captured.token_ids, captured.where.tolist(), asked)
+    with opened(directory, captured.model, captured.sites, asked, lines) as store:
+        _refuse_other_values(directory, store, captured)
+        rows = [row for row, name in enumerate(captured.ids) if name not in store]
+        size = texts_a_shard(captured.values[0].nbytes)
+        for start in range(0, len(rows), size):
+            chosen = rows[start : start + size]
+            store.write([captured.ids[row] for row in chosen], {VALUES: _stored(captured, chosen)}, finite=(VALUES,))
+
+
+def _stored(captured: Captured, rows: Sequence[int]) -> Float[Tensor, "item site position d_model"]:
+    """The values of some texts as a shard holds them."""
+    longest = max(len(captured.token_ids[row]) for row in rows) if captured.every_token else len(captured.positions)
+    values, present = captured.values[rows], captured.present[rows]
+    return values.masked_fill(~present[:, None, :, None], 0)[:, :, :longest]
+
+
+def _refuse_other_values(directory: Path, store: ActivationStore, captured: Captured) -> None:
+    number = {name: row for row, name in enumerate(captured.ids)}
+    for shard, names in store.shards().items():
+        there = load_file(shard)[VALUES]
+        ours = lengthened(_stored(captured, [number[name] for name in names]), there.shape[2])
+        if not torch.equal(there, ours):
+            raise StrataError(
+                f"{directory} holds other values for the same texts and settings", "Give another directory"
+            )

@@ -15,7 +15,7 @@ import strata
 from strata.dashboards.cli import main
 from strata.experiments.probe.config import ProbeConfig
 from strata.experiments.probe.labelled import labelled_items
-from strata.probes.capture import files as capture_files
+from strata.probes.capture import directory
 from strata.probes.verification.architectures.tiny_checkpoint import save_tiny
 
 FAST = ("--display", "none")
@@ -110,17 +110,17 @@ def test_a_signal_keeps_what_was_run_and_the_same_command_goes_on(
     file = tmp_path / "texts.txt"
     file.write_text("".join(f"{'a b ' * length}c\n" for length in range(1, 13)))
     command = ["capture", model, str(file), "--batch-tokens", "8", "--out", str(tmp_path / "out")]
-    write, monkeypatched = capture_files.ActivationStore.write, monkeypatch.setattr
-    monkeypatched(capture_files, "_SHARD_TEXTS", 3)
+    write, monkeypatched = directory.ActivationStore.write, monkeypatch.setattr
+    monkeypatched(directory, "_SHARD_TEXTS", 3)
 
     def write_and_interrupt(*arguments: object, **options: object) -> None:
         write(*arguments, **options)  # type: ignore[arg-type]
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatched(capture_files.ActivationStore, "write", write_and_interrupt)
+    monkeypatched(directory.ActivationStore, "write", write_and_interrupt)
     assert main([*command, "--display", "plain"]) == 130
     assert f"Go on: strata {' '.join(command)}" in capfd.readouterr().err.replace("\n", " ")
-    monkeypatched(capture_files.ActivationStore, "write", write)
+    monkeypatched(directory.ActivationStore, "write", write)
     assert main([*command, "--json"]) == 0
     report = json.loads(capfd.readouterr().out)
     assert report["texts"] == 12 and 0 < report["new"] < 12

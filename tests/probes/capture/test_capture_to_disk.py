@@ -13,9 +13,9 @@ from safetensors import safe_open
 from tiny_models import D_MODEL, N_LAYERS, tiny_checkpoint
 
 import strata
-from strata.probes.capture import files as capture_files
+from strata.probes.capture import directory, to_disk
 from strata.probes.capture import request as capture_request
-from strata.probes.capture.files import capture_to
+from strata.probes.capture.to_disk import capture_to
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DamagedError, DoesNotFitError, StrataError
 from strata.probes.prompts.texts import texts_of
@@ -28,7 +28,7 @@ ITEMS = [
 
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(capture_files, "_SHARD_TEXTS", 3)
+    monkeypatch.setattr(directory, "_SHARD_TEXTS", 3)
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_a_stop_keeps_what_was_run_and_the_same_call_goes_on(checkpoint: Checkpo
 def test_a_kill_costs_no_more_than_the_time_between_two_shards(
     checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(capture_files, "_SHARD_SECONDS", 0.0)
+    monkeypatch.setattr(to_disk, "_SHARD_SECONDS", 0.0)
     assert capture_to(tmp_path, checkpoint, texts_of(ITEMS), batch_tokens=1).shards == len(ITEMS)
 
 
@@ -161,7 +161,7 @@ def test_what_fits_neither_memory_nor_disk_is_refused_before_it_is_begun(
     monkeypatch.setattr(capture_request, "free_host_memory", lambda: 1000)
     with pytest.raises(DoesNotFitError, match="Read a part of it"):
         strata.load_captured(tmp_path)
-    monkeypatch.setattr(capture_files, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
+    monkeypatch.setattr(to_disk, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
     with pytest.raises(DoesNotFitError, match="are free where"):
         capture_to(tmp_path / "new", checkpoint, texts_of(ITEMS))
     with pytest.raises(StrataError, match=r"holds no mlp_out.0. It holds resid_pre.0"):
