@@ -97,3 +97,8 @@ def _last_part(match: re.Match[str]) -> str:
 def stream_range(onset: Mapping[str, Any]) -> str:
     """An onset's interval in streams; its upper end may be "none": too many draws have no onset."""
     return f"{onset['low']:g}–{'none' if onset['high'] is None else format(onset['high'], 'g')}"
+
+
+def path_free(text: str) -> str:
+    """A sentence of a run without the paths of the machine it ran on."""
+    return _ABSOLUTE_PATH.sub(_last_part, text)

@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 
@@ -35,7 +35,9 @@ from strata.dashboards.cli.verb_locate import MEASURING, locate_config, sized
 from strata.dashboards.default_directory import default_directory
 from strata.dashboards.quick import QUICK_COMPARE
 from strata.experiments.compare.config import CompareConfig
-from strata.experiments.results.answer_measures import GENERATED
+
+if TYPE_CHECKING:
+    from strata.experiments.results.comparison import Comparison
 
 EXAMPLES = """examples:
   strata compare smollm2 smollm2+think --control smollm2+plain --out runs/compare
@@ -83,7 +85,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
 
 def _compare(
     arguments: argparse.Namespace, values: dict[str, Any], out: Path, command: list[str], display: Display
-) -> dict[str, Any]:
+) -> Comparison:
     from strata.dashboards.page import write_pages
     from strata.experiments.compare.model_specs import Specs
     from strata.experiments.compare.pipeline import compare
@@ -110,25 +112,15 @@ def _compare(
     return comparison
 
 
-def _tell(comparison: Mapping[str, Any], out: Path, seconds: float, values: Mapping[str, Any], stdout: TextIO) -> None:
+def _tell(comparison: Comparison, out: Path, seconds: float, values: Mapping[str, Any], stdout: TextIO) -> None:
+    from strata.dashboards.sentences.comparison_terminal import told
+
     page = out / "report.html"
     if values["json"]:
-        stdout.write(json.dumps({**comparison, "run": str(out), "report": str(page)}, ensure_ascii=False) + "\n")
+        printed = {**comparison.model_dump(mode="json"), "run": str(out), "report": str(page)}
+        stdout.write(json.dumps(printed, ensure_ascii=False) + "\n")
         return
     console = Console(file=stdout, highlight=False, soft_wrap=True)
-    for role, check in comparison["pair_check"].items():
-        console.print(f"{role}: is the base its base? {check['verdict']}", markup=False)
-    for sentence in comparison["verdict"]["sentences"]:
-        console.print(sentence, markup=False)
-    for split in (entry for entry in comparison["generated"].values() if isinstance(entry, dict)):
-        shares = ", ".join(
-            f"{role} {split['accuracy'][role]['value']:.0%}"
-            for role in comparison["models"]
-            if split["accuracy"].get(role)
-        )
-        console.print(f"{GENERATED}, {split['about']}: {shares or 'not measured'}", markup=False)
-    for entry in comparison["not_comparable"]:
-        console.print(f"not comparable ({entry['model']}): {entry['measure']}: {entry['reason']}", markup=False)
-    for warning in comparison["warnings"]:
-        console.print(f"caveat: {warning}", markup=False)
+    for line in told(comparison):
+        console.print(line, markup=False)
     console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})", markup=False)

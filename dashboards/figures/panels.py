@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 from strata.dashboards.sentences.localisation import ORDERED_KINDS
 from strata.dashboards.sentences.places import (
@@ -23,7 +22,7 @@ from strata.dashboards.sentences.places import (
 from strata.dashboards.sentences.reasons import NOT_COUNTED, why_not_located, why_not_placed
 from strata.dashboards.text import count
 from strata.experiments.results.families import CellResult, FamilyResult, Handover, Role
-from strata.experiments.results.kinds import KindLocalisation, Localisation, Shared
+from strata.experiments.results.kinds import KindLocalisation, Localisation
 from strata.experiments.results.record import Measured
 from strata.probes.interventions.cells import CELLS, Cell, at_span
 
@@ -159,23 +158,13 @@ def _control_of_kind(kind: str, localisation: Localisation) -> Panel:
     )  # fmt: skip
 
 
-_SHARED: Mapping[Shared, str] = MappingProxyType(
-    {
-        "shared": "passes through the same blocks",
-        "in-part": "passes through the same blocks, if less",
-        "not-shared": "does not pass through the same blocks",
-        "open": "whether it passes through the same blocks is open",
-    }
-)
-
-
 def _control_says(members: Mapping[str, FamilyResult], of_kind: KindLocalisation) -> str:
     placed = [family for family in members.values() if family.place is not None]
     where = {cell_label(family.place.cell, family.span) for family in placed if family.place is not None}
     said = f"in {len(placed)} of {count(len(members), 'family', 'families')}"
     said = f"made by {' or by '.join(sorted(where))} {said}" if where else f"placed {said}"
     same = None if of_kind.located is None else of_kind.located.shared_with_control
-    return said if same is None else f"{said}; {_SHARED[same]}"
+    return said if same is None else f"{said}; {'passes' if same else 'does not pass'} through the same blocks"
 
 
 def _cell_of_kind(

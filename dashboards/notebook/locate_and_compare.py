@@ -25,13 +25,13 @@ from strata.dashboards.page import write_pages
 from strata.dashboards.quick import QUICK_COMPARE, QUICK_LOCATE, OptionValue
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.model_specs import Specs
-from strata.experiments.compare.paired_estimates import BASE, CONTROL, DISTILLED, Role
 from strata.experiments.compare.pipeline import compare as compare_into
 from strata.experiments.items.load import is_file_name
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import Source
 from strata.experiments.locate.pipeline import locate as locate_into
+from strata.experiments.results.roles import BASE, CONTROL, DISTILLED, Role
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_model import Model, open_checkpoint
 from strata.probes.checkpoints.torch_settings import undisturbed

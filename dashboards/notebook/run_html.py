@@ -10,11 +10,14 @@ from typing import Any
 from urllib.parse import quote
 
 from strata.dashboards.page.templates import render
-from strata.dashboards.text import interval, number
+from strata.dashboards.sentences.comparison import verdict_sentences
+from strata.dashboards.text import interval, number, path_free
 from strata.dashboards.view.labels import instrument_label
 from strata.dashboards.view.probe_sentences import sentences
 from strata.dashboards.view.summary_words import answered_words, onset_words, places_table, said_words
 from strata.experiments.results.answer_measures import ANSWERED_RIGHT
+from strata.experiments.results.comparison import Comparison
+from strata.experiments.results.estimates import Estimated
 from strata.experiments.run.finished import FinishedRun
 
 Json = dict[str, Any]
@@ -71,26 +74,25 @@ def _located(summary: Json) -> tuple[list[str], list[Table]]:
     return said_words(summary), _table(columns, places) + table
 
 
-def _compared(comparison: Json) -> tuple[list[str], list[Table]]:
-    roles = list(comparison["models"])
+def _compared(result: Json) -> tuple[list[str], list[Table]]:
+    comparison = Comparison.model_validate(result)
     rows = []
-    for kind, kind_result in comparison["kinds"].items():
-        accuracy = kind_result.get("accuracy")
-        if accuracy is not None:
-            shares = [_share(accuracy.get(role)) for role in roles]
-            rows.append([kind, str(kind_result["items"]), *shares, _share(accuracy.get("change"))])
-    header = ["kind", "items", *(f"{ANSWERED_RIGHT}: {role}" for role in roles), "change"]
-    return list(comparison["verdict"]["sentences"]), _table(header, rows)
+    for kind, of_kind in comparison.kinds.items():
+        if of_kind.items:
+            shares = [_share(of_kind.accuracy.of(role)) for role in comparison.models]
+            rows.append([kind, str(of_kind.items), *shares, _share(of_kind.accuracy.change)])
+    header = ["kind", "items", *(f"{ANSWERED_RIGHT}: {role}" for role in comparison.models), "change"]
+    return [path_free(sentence) for sentence in verdict_sentences(comparison)], _table(header, rows)
 
 
 def _probed(summary: Json) -> tuple[list[str], list[Table]]:
     return [" ".join(sentences(summary, position)) for position in summary["positions"]], []
 
 
-def _share(estimate: Json | None) -> str:
-    if estimate is None or estimate["value"] is None:
+def _share(estimate: Estimated | None) -> str:
+    if estimate is None or estimate.value is None:
         return "not measured"
-    return f"{number(estimate['value'])} {interval(estimate.get('low'), estimate.get('high'))}".strip()
+    return f"{number(estimate.value)} {interval(estimate.low, estimate.high)}".strip()
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Table]:

@@ -95,13 +95,8 @@ def _control_clause(kind: str, located: Located, families: Mapping[str, FamilyRe
     if located.shared_with_control is None:
         return f"{control} was not measured, so whether this is special to {_STAGE[kind]} stays open"
     gained = _gained(located)
-    match located.shared_with_control:
-        case "shared":
-            return f"{control} passes through the same blocks{gained}, so this says nothing about {_STAGE[kind]}"
-        case "in-part":
-            return f"{control} passes through the same blocks, if less{gained}: at most the difference is special to {_STAGE[kind]}"
-        case "open":
-            return f"whether {control} passes through the same blocks is open{gained}"
+    if located.shared_with_control:
+        return f"{control} passes through the same blocks{gained}, so this says nothing about {_STAGE[kind]}"
     placed = [f for f in families.values() if f.kind == "control" and f.contrast == CONTROL_OF[kind] and f.place]
     where = f" but by {place_words(placed[0].place, placed[0].span)}" if len(placed) == 1 and placed[0].place else ""
     return f"{control} is not made there{where}{gained}"

@@ -1,4 +1,4 @@
-"""Which measures can be made of two models? What they share, and a sentence for whatever they don't."""
+"""Which measures can be made of two models? What they share, and why for whatever they don't."""
 
 from __future__ import annotations
 
@@ -7,41 +7,45 @@ from typing import Literal
 
 from strata.experiments.compare.models import About
 from strata.experiments.locate.item_selection import Questions
+from strata.experiments.results.comparison_reasons import WhyNotCompared
 
 Need = Literal["items", "tokens", "depth", "width"]
 
 
 @dataclass(frozen=True)
-class Alike:
+class Comparability:
     """None where a model is like its base, else the reason why it isn't."""
 
-    items: str | None = None
+    items: WhyNotCompared | None = None
     """The same questions in the same words: answers can be paired."""
-    tokens: str | None = None
+    tokens: WhyNotCompared | None = None
     """The same token ids of every question: readings inside of the models can be paired."""
-    depth: str | None = None
+    depth: WhyNotCompared | None = None
     """As many blocks: layers can be laid side by side."""
-    width: str | None = None
+    width: WhyNotCompared | None = None
     """Streams of as many dimensions."""
 
-    def why_not(self, *needed: Need) -> str | None:
+    def why_not(self, *needed: Need) -> WhyNotCompared | None:
         """The first reason against a measure that needs all of these; None when there is none."""
-        reasons = (getattr(self, name) for name in needed)
-        return next((reason for reason in reasons if reason is not None), None)
+        reasons: dict[Need, WhyNotCompared | None] = {
+            "items": self.items, "tokens": self.tokens, "depth": self.depth, "width": self.width,
+        }  # fmt: skip
+        return next((why for name in needed if (why := reasons[name]) is not None), None)
 
 
-def alike(base: About, asked: Questions, other: About, other_asked: Questions) -> Alike:
+def comparability(base: About, asked: Questions, other: About, other_asked: Questions) -> Comparability:
     """What a model shares with its base, `asked` and `other_asked` being the questions as each of them reads them."""
-    return Alike(
-        items=None if asked.sha256 == other_asked.sha256 else "its tokenizer makes other items of the same questions",
-        tokens=None
-        if _tokens(base, asked) == _tokens(other, other_asked)
-        else "its tokenizer cuts the questions into other tokens",
-        depth=None if base.n_layers == other.n_layers else f"it has {other.n_layers} blocks, the base {base.n_layers}",
-        width=None
-        if base.d_model == other.d_model
-        else f"its streams have {other.d_model} dimensions, the base's {base.d_model}",
+    same_tokens = _tokens(base, asked) == _tokens(other, other_asked)
+    return Comparability(
+        items=None if asked.sha256 == other_asked.sha256 else WhyNotCompared(code="other-items"),
+        tokens=None if same_tokens else WhyNotCompared(code="other-tokens"),
+        depth=_unless_equal("other-depth", other.n_layers, base.n_layers),
+        width=_unless_equal("other-width", other.d_model, base.d_model),
     )
+
+
+def _unless_equal(code: Literal["other-depth", "other-width"], here: int, base: int) -> WhyNotCompared | None:
+    return None if here == base else WhyNotCompared(code=code, here=here, base=base)
 
 
 def _tokens(about: About, asked: Questions) -> list[tuple[object, ...]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,9 @@ from strata.experiments.compare.layer_swaps import KINDS
 from strata.experiments.compare.pairs_in_store import write_pairs
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.item_selection import entity_of
+from strata.experiments.results.comparison_reasons import WhyNoValue
+from strata.experiments.results.rows import Row
+from strata.experiments.results.table import Value
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.intervention import CrossPatching
 from strata.probes.model_diff.cross_model_patching import SourceModel, cross_patch
@@ -75,7 +77,7 @@ def cross_rows(
     config: CompareConfig,
     *,
     null: bool = False,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Row]:
     """Rows of the `crossed` table: `Σ ± shift / Σ |source − receiver|` by kind, block and line, with its interval.
 
     Every item is turned so that its source lies above: models that differ in both directions would cancel otherwise.
@@ -93,10 +95,17 @@ def cross_rows(
         asked = sum(encoded_item.item.kind == kind for encoded_item in items)
         if not asked:
             continue
-        reason = None if rows else f"the models differ by {LEAST_LOGITS:g} logits or more on none of {asked} items"
+        why = WhyNoValue(code="hardly-differ-anywhere", least=LEAST_LOGITS, items=asked)
+        reason = None if rows else why.as_column()
         clusters = [entity_of(items[row].item) for row in rows]
         for line in _random(cross_lines(config)) if null else cross_lines(config):
-            common = {**names, "component": line.component, "position": line.position, "kind": kind, "reason": reason}
+            common: dict[str, Value] = {
+                **names,
+                "component": line.component,
+                "position": line.position,
+                "kind": kind,
+                "reason": reason,
+            }
             if not rows:
                 yield {**common, "layer": None, "n_items": 0, "n_clusters": 0}
                 continue

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from strata.experiments.compare.behaviour_change import answered_by_all
-from strata.experiments.compare.paired_estimates import CONTROL, Role
+from strata.experiments.results.roles import CONTROL, Role
+from strata.experiments.results.rows import Row
 
-Rows = Sequence[Mapping[str, Any]]
+Rows = Sequence[Row]
 
 
 def eligible(rows: Mapping[Role, Rows], comparable: Sequence[Role]) -> dict[Role, frozenset[str]]:

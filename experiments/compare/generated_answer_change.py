@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
 
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.models import Models
-from strata.experiments.compare.paired_estimates import Role, paired
+from strata.experiments.compare.not_compared import Exclude, refused_by
+from strata.experiments.compare.paired_estimates import paired
 from strata.experiments.generated_answers.decoding import reasoning_rows
-from strata.experiments.generated_answers.problems import ABOUT, SPLITS, Lesson, Split, evaluation_lessons
+from strata.experiments.generated_answers.problems import SPLITS, Lesson, Split, evaluation_lessons
 from strata.experiments.generated_answers.prompting import PROMPTS, Prompting, best_way
-from strata.experiments.results.excluded_measures import GENERATED_ANSWERS
+from strata.experiments.results.comparison import Generated, GeneratedSplit
+from strata.experiments.results.comparison_reasons import ExcludedPart, WhyNotCompared
 from strata.experiments.results.generated_tables import ANSWERS
+from strata.experiments.results.roles import Role
+from strata.experiments.results.rows import Row, text
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import STOPPING, StrataError
@@ -27,22 +30,22 @@ def generated_change(
     run: RunDirectory,
     models: Models,
     config: CompareConfig,
-    exclude: Callable[[str, Role, str], None],
+    exclude: Exclude,
     *,
     progress: Progress = silent,
-) -> dict[str, Any]:
+) -> Generated:
     """By split of the problems (trained on, harder, other families): share of right generated answers, before and after.
 
     Writes one table of answers a model; a finished one is not made again. A model that can't be asked, as for the
-    length of its context, or in whose texts hardly an answer is found, is handed to `exclude` (measure, model, reason).
+    length of its context, or in whose texts hardly an answer is found, is handed to `exclude`.
     """
     if config.generated == 0:
-        return {"reason": "no generated answers were asked for"}
+        return Generated(why="not-asked-for")
     seed = config.locate.seed
     asked = {
         split: evaluation_lessons(split, seed=seed, per_family=config.generated) for split in config.generated_splits
     }
-    rows: dict[Role, list[dict[str, Any]]] = {}
+    rows: dict[Role, Sequence[Row]] = {}
     for role in models.roles:
         name = answers_table(role)
         if not run.finished(f"{name}.parquet"):
@@ -51,17 +54,18 @@ def generated_change(
             except STOPPING:
                 raise
             except StrataError as error:
-                exclude(GENERATED_ANSWERS, role, error.what)
+                exclude(refused_by(error, "generated-answers", role))
                 continue
             run.write_rows(ANSWERS, made, name=name)
         rows[role] = run.read_table(name).to_pylist()
     if not rows:
-        return {"reason": "no model could be asked to generate answers"}
+        return Generated(why="no-model-could")
     by_split = summarised(rows, draws=config.locate.draws, seed=seed)
-    for of_split in by_split.values():
-        for role, reason in of_split["unmeasured"].items():
-            exclude(GENERATED_ANSWERS, role, reason)
-    return by_split
+    for split, of_split in by_split.items():
+        for role, texts in of_split.unmeasured.items():
+            why = WhyNotCompared(code="hardly-answers", split=split, texts=texts, no_answer=of_split.no_answer[role])
+            exclude(ExcludedPart(part="generated-answers", model=role, why=why))
+    return Generated(splits=by_split)
 
 
 def asked_to_generate(
@@ -71,7 +75,7 @@ def asked_to_generate(
     ways: Sequence[Prompting],
     config: CompareConfig,
     progress: Progress = silent,
-) -> list[dict[str, Any]]:
+) -> Sequence[Row]:
     """Rows of `ANSWERS`: the same prompt_prefix, room, temperature and draws for every model of a comparison."""
     return reasoning_rows(
         checkpoint, label, asked, ways, progress, temperature=config.temperature, seed=config.locate.seed,
@@ -79,8 +83,8 @@ def asked_to_generate(
     )  # fmt: skip
 
 
-def summarised(rows: Mapping[Role, Sequence[Mapping[str, Any]]], *, draws: int, seed: int) -> dict[str, Any]:
-    """What `generated_change` returns, of the rows of every model's table of answers: the same problems in the same order.
+def summarised(rows: Mapping[Role, Sequence[Row]], *, draws: int, seed: int) -> dict[str, GeneratedSplit]:
+    """What `generated_change` says by split, of the rows of every model's table of answers: the same problems in the same order.
 
     Every model is asked in every way of asking, and its best way counts, so that a base is not charged for not knowing a
     format. The best of several noisy counts is too high, and more so for the model whose ways are closer together. So
@@ -88,9 +92,9 @@ def summarised(rows: Mapping[Role, Sequence[Mapping[str, Any]]], *, draws: int, 
     other half. A problem's value is the share of its draws that are right.
 
     `no_answer` counts, by reason, the texts in which no answer was found; they are not right. Where that is more than half
-    of a model's texts, its accuracy would say how it writes and not what it knows: it is None, and `unmeasured` says why.
+    of a model's texts, its accuracy would say how it writes and not what it knows: it is None, and `unmeasured` counts its texts.
     """
-    by_split: dict[str, Any] = {}
+    by_split: dict[str, GeneratedSplit] = {}
     for split in (
         candidate
         for candidate in SPLITS[1:]
@@ -101,19 +105,16 @@ def summarised(rows: Mapping[Role, Sequence[Mapping[str, Any]]], *, draws: int, 
         chosen = {role: _in_its_ways(table, ways[role]) for role, table in of_split.items()}
         no_answer = {role: _reasons(table) for role, table in chosen.items()}
         unmeasured = {
-            role: _why_unmeasured(ABOUT[split], no_answer[role], len(table))
-            for role, table in chosen.items()
-            if 2 * sum(no_answer[role].values()) > len(table)
+            role: len(table) for role, table in chosen.items() if 2 * sum(no_answer[role].values()) > len(table)
         }
-        clusters = {row["item"]: row["cluster"] for row in next(iter(chosen.values()))}
+        clusters = {text(row, "item"): text(row, "cluster") for row in next(iter(chosen.values()))}
         values = {role: _shares(table, clusters) for role, table in chosen.items() if role not in unmeasured}
-        by_split[split] = {
-            "about": ABOUT[split],
-            "accuracy": paired(values, list(clusters.values()), draws=draws, seed=seed, shares=True),
-            "prompt": {role: _told(of_role) for role, of_role in ways.items()},
-            "no_answer": no_answer,
-            "unmeasured": unmeasured,
-        }
+        by_split[split] = GeneratedSplit(
+            accuracy=paired(values, list(clusters.values()), draws=draws, seed=seed, shares=True),
+            prompt=ways,
+            no_answer=no_answer,
+            unmeasured=unmeasured,
+        )
     return by_split
 
 
@@ -122,42 +123,30 @@ def answers_table(role: Role) -> str:
     return f"answers_{role}"
 
 
-def _ways_by_half(rows: Sequence[Mapping[str, Any]]) -> tuple[Prompting, Prompting]:
+def _ways_by_half(rows: Sequence[Row]) -> tuple[Prompting, Prompting]:
     """In which way each half of the problems is scored: the best one of the other half, the first where that is empty."""
     halves = _halves(rows)
-    parts = [[row for row in rows if halves[row["cluster"]] == half] for half in (0, 1)]
+    parts = [[row for row in rows if halves[text(row, "cluster")] == half] for half in (0, 1)]
     return best_way(parts[1]), best_way(parts[0])
 
 
-def _halves(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def _halves(rows: Sequence[Row]) -> dict[str, int]:
     """Half of every cluster, by turns as they are asked, which shares families out and is the same for every model."""
-    return {name: place % 2 for place, name in enumerate(dict.fromkeys(row["cluster"] for row in rows))}
+    return {name: place % 2 for place, name in enumerate(dict.fromkeys(text(row, "cluster") for row in rows))}
 
 
-def _in_its_ways(rows: Sequence[Mapping[str, Any]], ways: tuple[Prompting, Prompting]) -> list[Mapping[str, Any]]:
+def _in_its_ways(rows: Sequence[Row], ways: tuple[Prompting, Prompting]) -> list[Row]:
     halves = _halves(rows)
-    return [row for row in rows if row["prompt"] == ways[halves[row["cluster"]]]]
+    return [row for row in rows if row["prompt"] == ways[halves[text(row, "cluster")]]]
 
 
-def _shares(rows: Sequence[Mapping[str, Any]], items: Iterable[str]) -> Float[np.ndarray, " item"]:
+def _shares(rows: Sequence[Row], items: Iterable[str]) -> Float[np.ndarray, " item"]:
     """Of each of `items` the share of its draws that are right."""
     right: dict[str, list[float]] = {item: [] for item in items}
     for row in rows:
-        right[row["item"]].append(float(row["right"]))
+        right[text(row, "item")].append(float(bool(row["right"])))
     return np.array([np.mean(of_item) for of_item in right.values()])
 
 
-def _told(ways: tuple[Prompting, Prompting]) -> str:
-    return ways[0] if ways[0] == ways[1] else f"{ways[0]} and {ways[1]} (half of the problems each)"
-
-
-def _why_unmeasured(about: str, reasons: Mapping[str, int], texts: int) -> str:
-    counted = ", ".join(f"{number} × {reason}" for reason, number in reasons.items())
-    return (
-        f"{about}: {sum(reasons.values())} of {texts} texts hold no answer ({counted}); "
-        "more room (--generated-tokens) or another framing may help"
-    )
-
-
-def _reasons(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    return dict(Counter(row["reason"] for row in rows if row["reason"]))
+def _reasons(rows: Sequence[Row]) -> dict[str, int]:
+    return dict(Counter(text(row, "reason") for row in rows if row["reason"]))

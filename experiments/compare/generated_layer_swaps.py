@@ -8,8 +8,7 @@ shared out here is a little too large; its shares are not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -24,19 +23,21 @@ from strata.experiments.compare.layer_swap_scores import (
     whole_change,
 )
 from strata.experiments.compare.models import Models
-from strata.experiments.compare.paired_estimates import BASE, Role
+from strata.experiments.compare.not_compared import Exclude, refused_by
 from strata.experiments.generated_answers.problems import Lesson, Split, evaluation_lessons
 from strata.experiments.generated_answers.prompting import Prompting, best_way
-from strata.experiments.results.comparison_tables import GENERATED_LAYER_SWAPS as SWAPS_TABLE
-from strata.experiments.results.excluded_measures import GENERATED_LAYER_SWAPS
+from strata.experiments.results.comparison import HalvedBy, Halves
+from strata.experiments.results.comparison_tables import GENERATED_LAYER_SWAPS
 from strata.experiments.results.generated_tables import ANSWERS
+from strata.experiments.results.roles import BASE, Role
+from strata.experiments.results.rows import Row, text
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.errors import STOPPING, StrataError
 from strata.probes.model_diff.layer_swaps import LayerSwap, layer_swaps_of
 from strata.probes.model_diff.swapped_model import swapped_model
 from strata.probes.progress import Progress, silent
 
-MEASURE = "generated"
+MEASURE: HalvedBy = "generated"
 """Among the measures of layer swaps: share of right generated answers."""
 
 
@@ -45,10 +46,10 @@ def generated_layer_swaps(
     models: Models,
     roles: Sequence[Role],
     config: CompareConfig,
-    exclude: Callable[[str, Role, str], None],
+    exclude: Exclude,
     *,
     progress: Progress = silent,
-) -> dict[Role, dict[str, Any]]:
+) -> dict[Role, Halves]:
     """By model of `roles`: how its upper half of blocks compares with its lower one (`halves`), scored on generated answers.
 
     Asked on the split like the training's (the first, where that isn't asked), once the answers of the whole models are in the run. A model whose own answers don't
@@ -56,8 +57,8 @@ def generated_layer_swaps(
     `generated_layer_swaps` (rows of `layer_swaps`) and one table of answers a layer swap, each finished one kept. A model that can't
     be swapped or asked is handed to `exclude` (measure, model, reason).
     """
-    rows: list[dict[str, Any]] = []
-    by_role: dict[Role, dict[str, Any]] = {}
+    rows: list[Row] = []
+    by_role: dict[Role, Halves] = {}
     for role in roles:
         if role == BASE or not all(run.finished(f"{answers_table(model)}.parquet") for model in (BASE, role)):
             continue
@@ -66,12 +67,12 @@ def generated_layer_swaps(
         except STOPPING:
             raise
         except StrataError as error:
-            exclude(GENERATED_LAYER_SWAPS, role, error.what)
+            exclude(refused_by(error, "generated-layer-swaps", role))
             continue
         rows += new_rows
         if halved is not None:
             by_role[role] = halved
-    run.write_rows(SWAPS_TABLE, rows)
+    run.write_rows(GENERATED_LAYER_SWAPS, rows)
     return by_role
 
 
@@ -90,17 +91,18 @@ class _Asked:
             [row for row in table if row["prompt"] == self.way] for table in (self._answers(BASE), answers)
         )
 
-    def swapped(self) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-        clusters = list({row["item"]: row["cluster"] for row in self.nothing}.values())
+    def swapped(self) -> tuple[Halves | None, list[Row]]:
+        clusters = list({text(row, "item"): text(row, "cluster") for row in self.nothing}.values())
         n_layers = self.models.about(BASE).n_layers
         ends = layer_swaps_of(n_layers, ("nothing", "everything"))
         whole = np.stack([_right(self.nothing), _right(self.everything)], 1)
         change = whole_change(whole, clusters, ends, self.config)
-        reason = nothing_to_explain(change, LEAST_ACCURACY)
+        why = nothing_to_explain(change, LEAST_ACCURACY)
         parts = inner_layer_swaps(n_layers, self.config.generated_swap_parts)
-        if reason is not None or not parts:
-            entry = {"cut": None, "whole": change, "upper_minus_lower": None, "reason": reason}
-            return (entry | self._asked if reason else None), []
+        asked = {"split": self.split, "prompt": self.way}
+        if why is not None or not parts:
+            nothing = Halves(cut=None, whole=change, upper_minus_lower=None, why=why, **asked)
+            return (None if why is None else nothing), []
         lessons = evaluation_lessons(self.split, seed=self.seed, per_family=self.config.generated)
         answers = [self._ask(lessons, swap) for swap in parts]
         values = np.concatenate([whole, np.stack([_right(rows) for rows in answers], 1)], 1)
@@ -108,24 +110,20 @@ class _Asked:
         names = {"contrast": self.role, "direction": f"into {BASE}", "kind": "reasoning", "measure": MEASURE}
         rows = list(swap_rows(values, clusters, layer_swaps, LEAST_ACCURACY, names, self.config))
         halved = halves(values, clusters, layer_swaps, n_layers, LEAST_ACCURACY, self.config)
-        return (None if halved is None else halved | self._asked), rows
+        return (None if halved is None else halved.model_copy(update=asked)), rows
 
-    @property
-    def _asked(self) -> dict[str, str]:
-        return {"split": self.split, "prompt": self.way}
-
-    def _ask(self, lessons: Sequence[Lesson], swap: LayerSwap) -> list[dict[str, Any]]:
+    def _ask(self, lessons: Sequence[Lesson], swap: LayerSwap) -> list[Row]:
         name = f"{answers_table(self.role)}_{swap.sweep}{swap.layer}"
         if not self.run.finished(f"{name}.parquet"):
             label = f"{BASE} with {self.role}'s blocks {swap.blocks.start} to {swap.blocks.stop - 1}"
             with swapped_model(*self.models.together(self.role), swap) as model:
                 made = asked_to_generate(model, label, {self.split: lessons}, [self.way], self.config, self.progress)
             self.run.write_rows(ANSWERS, made, name=name)
-        rows: list[dict[str, Any]] = self.run.read_table(f"{name}").to_pylist()
+        rows: list[Row] = self.run.read_table(f"{name}").to_pylist()
         return rows
 
-    def _answers(self, role: Role) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = self.run.read_table(answers_table(role)).to_pylist()
+    def _answers(self, role: Role) -> list[Row]:
+        rows: list[Row] = self.run.read_table(answers_table(role)).to_pylist()
         return [row for row in rows if row["split"] == self.split]
 
 
@@ -143,9 +141,9 @@ def inner_layer_swaps(n_layers: int, parts: int) -> tuple[LayerSwap, ...]:
     return (*prefixes, *(LayerSwap("suffix", cut, range(cut, n_layers)) for cut in cuts))
 
 
-def _right(rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
+def _right(rows: Sequence[Row]) -> np.ndarray:
     """Of each problem the share of its draws that are right."""
     draws: dict[str, list[float]] = {}
     for row in rows:
-        draws.setdefault(row["item"], []).append(float(row["right"]))
+        draws.setdefault(text(row, "item"), []).append(float(bool(row["right"])))
     return np.array([np.mean(problem_draws) for problem_draws in draws.values()])

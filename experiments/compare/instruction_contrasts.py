@@ -10,7 +10,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice, zip_longest
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +19,6 @@ from torch import Tensor
 
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.models import Models
-from strata.experiments.compare.paired_estimates import Role
 from strata.experiments.compare.stream_similarity import DIMENSIONS, dominant_text, families_excluded
 from strata.experiments.items.alignment import EncodedItem, encode_items
 from strata.experiments.items.framing import REQUEST, framed
@@ -28,7 +26,11 @@ from strata.experiments.items.schema import Item, Kind
 from strata.experiments.locate.causal.pair_sampling import spread_over_entities
 from strata.experiments.locate.item_selection import Questions, entity_of
 from strata.experiments.locate.reading_positions import asked_at
+from strata.experiments.results.comparison_reasons import WhyNoValue
 from strata.experiments.results.comparison_tables import CONTRASTS
+from strata.experiments.results.roles import Role
+from strata.experiments.results.rows import Row, integer
+from strata.experiments.results.table import Value
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.statistics.jackknife import jackknife_bootstrap
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -69,7 +71,7 @@ def write_contrasts(
     if run.finished(f"{TABLE}.parquet"):
         return
     items = contrast_items(questions.encoded, config.contrast_items, config.locate.seed)
-    rows: dict[Role, list[dict[str, Any]]] = {}
+    rows: dict[Role, list[Row]] = {}
     for role in models.held_first if config.contrast_items else ():
         try:
             rows[role] = list(
@@ -80,7 +82,7 @@ def write_contrasts(
         except STOPPING:
             raise
         except StrataError as error:
-            rows[role] = [{"model": role, "reason": error.what}]
+            rows[role] = [{"model": role, "reason": WhyNoValue(code="refused", said=error.what).as_column()}]
     run.write_rows(CONTRASTS, [row for role in models.roles for row in rows.get(role, ())])
 
 
@@ -109,8 +111,8 @@ class Instructed:
     items: tuple[Item, ...]
     prompts: Mapping[str, tuple[Prompt, ...]]
     """By instruction, in the order of `items`; `last` is the question's last token."""
-    excluded: Mapping[str, str]
-    """Reason by item id for the others."""
+    excluded: Mapping[str, str | None]
+    """By item id why the others can't be: what encoding them said, None where an instruction cuts the question otherwise."""
 
 
 def instructed(items: Sequence[Item], checkpoint: Checkpoint, prompt_prefix: str = "") -> Instructed:
@@ -120,7 +122,7 @@ def instructed(items: Sequence[Item], checkpoint: Checkpoint, prompt_prefix: str
     fed behind some questions for scoring is no part of them.
     """
     by_instruction: dict[str, dict[str, Prompt]] = {}
-    excluded: dict[str, str] = {}
+    excluded: dict[str, str | None] = {}
     for name, text in INSTRUCTIONS.items():
         ahead = prompt_prefix.replace(REQUEST, text) if REQUEST in prompt_prefix else f"{prompt_prefix}{text}\n\n"
         asked = [framed(_question(item, prompt_prefix), ahead) for item in items]
@@ -138,7 +140,7 @@ def instructed(items: Sequence[Item], checkpoint: Checkpoint, prompt_prefix: str
         if len(tails) == 1 and None not in tails:
             kept.append(item)
         else:
-            excluded[item.id] = "its question has other tokens behind another instruction"
+            excluded[item.id] = None
     return Instructed(
         tuple(kept),
         {name: tuple(of[item.id] for item in kept) for name, of in by_instruction.items()},
@@ -154,19 +156,20 @@ def contrast_rows(
     *,
     prompt_prefix: str = "",
     progress: Progress = silent,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Row]:
     """Rows of the `contrasts` table for one model: kind × contrast × stream, and reasons for what was excluded.
 
     Streams 0..L at the question's last token. Raises StrataError for activations that are not finite.
     """
     asked = instructed(items, checkpoint, prompt_prefix)
     kinds = {item.id: item.kind for item in items}
-    for (kind, reason), count in Counter((kinds[name], why) for name, why in asked.excluded.items()).items():
-        yield {"model": role, "kind": kind, "reason": f"{count} item(s) excluded: {reason}"}
+    for (kind, said), count in Counter((kinds[name], said) for name, said in asked.excluded.items()).items():
+        why = WhyNoValue(code="question-cut-otherwise" if said is None else "items-excluded", items=count, said=said)
+        yield {"model": role, "kind": kind, "reason": why.as_column()}
     rows_of = {kind: [row for row, item in enumerate(asked.items) if item.kind == kind] for kind in KINDS}
     for kind in [kind for kind, rows in rows_of.items() if len(rows) < FEWEST]:
-        few = f"{len(rows_of.pop(kind))} item(s) can be asked behind every instruction, and {FEWEST} are needed"
-        yield {"model": role, "kind": kind, "reason": few}
+        few = WhyNoValue(code="too-few-items", items=len(rows_of.pop(kind)), needed=FEWEST)
+        yield {"model": role, "kind": kind, "reason": few.as_column()}
     if not rows_of:
         return
     named = [
@@ -193,7 +196,7 @@ def contrasts_of(
     *,
     draws: int,
     seed: int,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[dict[str, Value]]:
     """The four contrasts and their excess by stream, instructions in the order of `INSTRUCTIONS`, with 95 % intervals.
 
     With all dimensions, and, at streams that have any, without those that are dominant behind any instruction; of each also without an interval for
@@ -207,7 +210,7 @@ def contrasts_of(
     trimmed = _contrasts_of(_trimmed(states, held), clusters, families, draws, seed) if carried else ()
     for dimensions, rows in zip(DIMENSIONS, (whole, trimmed), strict=True):
         for row in rows:
-            of_stream = held[row["stream"]]
+            of_stream = held[integer(row, "stream")]
             if dimensions == "trimmed" and not of_stream.dominant:
                 continue
             share = max((value for value in of_stream.shares if np.isfinite(value)), default=None)
@@ -220,7 +223,7 @@ def _contrasts_of(
     families: Sequence[str],
     draws: int,
     seed: int,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[dict[str, Value]]:
     code = cluster_codes(clusters)
     n_clusters = int(code.max()) + 1
     without = np.arange(n_clusters)[:, None] != code if n_clusters >= MIN_CLUSTERS else np.empty((0, len(code)), bool)
@@ -240,7 +243,7 @@ def _contrasts_of(
                 "contrast": name, "stream": stream, "value": estimate.value if there else None,
                 "low": estimate.low, "high": high, "n_items": estimate.n_items, "n_clusters": estimate.n_clusters,
                 "method": f"debiased linear CKA; {estimate.method}",
-                "reason": None if there else "every item has the same state in one of the two sets",
+                "reason": None if there else WhyNoValue(code="same-state").as_column(),
             }  # fmt: skip
         for (family, rows), by_stream in zip(excluded.items(), values[len(without) + 1 :], strict=True):
             for stream, value in enumerate(by_stream):

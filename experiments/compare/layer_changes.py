@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float
 
-from strata.experiments.compare.paired_estimates import CHANGES, Role
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.item_selection import entity_of
+from strata.experiments.results.roles import CHANGES, Role
+from strata.experiments.results.rows import Row
 from strata.probes.statistics.bootstrap import cluster_bootstrap
 
 KEPT = (("lens.logit", "answer_logprob"), ("lens.logit", "logit_difference"))
@@ -22,9 +22,7 @@ READING = ("instrument", "measure", "component", "position")
 """What tells one reading of a model's layers from another."""
 
 
-def layer_changes(
-    profiles: Mapping[Role, pa.Table], items: Sequence[Item], *, draws: int, seed: int
-) -> Iterator[dict[str, Any]]:
+def layer_changes(profiles: Mapping[Role, pa.Table], items: Sequence[Item], *, draws: int, seed: int) -> Iterator[Row]:
     """Rows of the `changes` table: for every reading, kind and contrast the means of both models and their difference.
 
     Paired by item; an item that one of the two models has no value for is in neither mean.
@@ -55,7 +53,7 @@ def _rows(
     *,
     draws: int,
     seed: int,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Row]:
     before, after = values
     both = np.isfinite(before) & np.isfinite(after)
     difference = np.where(both, after - before, np.nan)

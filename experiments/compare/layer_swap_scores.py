@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from strata.experiments.compare.config import CompareConfig
-from strata.experiments.compare.paired_estimates import as_json, excludes_zero
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.item_selection import entity_of
+from strata.experiments.results.comparison import HalvedBy, Halves
+from strata.experiments.results.comparison_reasons import WhyNoHalf, WhyNoValue
+from strata.experiments.results.estimates import Estimated
+from strata.experiments.results.rows import Row
+from strata.experiments.results.table import Value
 from strata.probes.model_diff.layer_swaps import LayerSwap
 from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap, cluster_bootstrap_ratio
 from strata.probes.store import ActivationStore
@@ -20,7 +23,7 @@ LEAST_ACCURACY = 0.05
 """Share of items by which two models must differ before a recovery of that difference is formed."""
 LEAST_LOGITS = 0.1
 """The same for the mean logit difference."""
-LEAST = {"logit_difference": LEAST_LOGITS, "accuracy": LEAST_ACCURACY}
+LEAST: Mapping[HalvedBy, float] = {"logit_difference": LEAST_LOGITS, "accuracy": LEAST_ACCURACY}
 _OFF_THE_MIDDLE = 0.1
 """Share of the blocks by which two parts may differ in size and still be called halves."""
 Scores = Float[np.ndarray, "item swap"]
@@ -28,13 +31,13 @@ Scores = Float[np.ndarray, "item swap"]
 
 def scores_of_kind(
     store: ActivationStore, items: Sequence[EncodedItem], kind: str
-) -> tuple[dict[str, Scores], list[str]]:
+) -> tuple[dict[HalvedBy, Scores], list[str]]:
     """(scores by measure, clusters) of the items of one kind; of none, empty."""
     of_kind = [encoded_item for encoded_item in items if encoded_item.item.kind == kind]
     if not of_kind:
         return {}, []
     clean = store.read("clean", [encoded_item.key for encoded_item in of_kind]).double().numpy()
-    scores = {"logit_difference": clean, "accuracy": (clean > 0).astype(float)}
+    scores: dict[HalvedBy, Scores] = {"logit_difference": clean, "accuracy": (clean > 0).astype(float)}
     return scores, [entity_of(encoded_item.item) for encoded_item in of_kind]
 
 
@@ -45,7 +48,7 @@ def swap_rows(
     least: float,
     names: Mapping[str, str | None],
     config: CompareConfig,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Row]:
     """Rows of the `layer_swaps` table for one measure. `names`: its columns `contrast`, `direction`, `kind` and `measure`.
 
     `recovery` is the share of the difference between the two models that a layer swap brings over, formed over the sums of a
@@ -57,16 +60,16 @@ def swap_rows(
     everything = values[:, index["everything"]] if "everything" in index else None
     means = bootstrap(values, np.ones_like(values), clusters, config)
     recovered: list[Estimate] | None = None
-    reason = "the donor has no model of its own"
+    why = WhyNoValue(code="no-model-of-its-own")
     if everything is not None:
         whole = everything - nothing
         change = whole_change(values, clusters, layer_swaps, config)
-        reason = f"the two models differ by {abs(change['value']):.3g}, less than {least:g}"
-        if change["low"] is None:
-            reason = f"{change['n_clusters']} clusters are too few to tell whether the two models differ"
-        elif not excludes_zero(change):
-            reason = f"the two models differ by {change['value']:.3g} [{change['low']:.3g}, {change['high']:.3g}], which may be none"
-        elif abs(change["value"]) >= least:
+        why = WhyNoValue(code="hardly-differ", value=change.value, least=least)
+        if change.low is None:
+            why = WhyNoValue(code="too-few-clusters", clusters=change.n_clusters)
+        elif not change.excludes_zero:
+            why = WhyNoValue(code="may-not-differ", value=change.value, low=change.low, high=change.high)
+        elif _size(change) >= least:
             recovered = bootstrap(
                 values - nothing[:, None], np.repeat(whole[:, None], values.shape[1], 1), clusters, config
             )
@@ -75,25 +78,29 @@ def swap_rows(
         yield {
             **names, "sweep": swap.sweep, "layer": swap.layer,
             **value_columns(means[column]), **value_columns(share, "recovery"),
-            "reason": None if share is not None else reason,
+            "reason": None if share is not None else why.as_column(),
         }  # fmt: skip
 
 
 def whole_change(
     values: Scores, clusters: Sequence[str], layer_swaps: Sequence[LayerSwap], config: CompareConfig
-) -> dict[str, Any]:
+) -> Estimated:
     """What changes when everything is taken from the donor, with its interval."""
     index = {swap.sweep: column for column, swap in enumerate(layer_swaps)}
     change = (values[:, index["everything"]] - values[:, index["nothing"]])[:, None]
-    return as_json(cluster_bootstrap(change, clusters, draws=config.locate.draws, seed=config.locate.seed)[0])
+    return Estimated.of(cluster_bootstrap(change, clusters, draws=config.locate.draws, seed=config.locate.seed)[0])
 
 
-def nothing_to_explain(change: Mapping[str, Any], least: float) -> str | None:
+def _size(change: Estimated) -> float:
+    return abs(change.value) if change.value is not None else 0.0
+
+
+def nothing_to_explain(change: Estimated, least: float) -> WhyNoHalf | None:
     """Why no part of a change can be named; None where one can."""
-    if change["low"] is None:
-        return f"{change['n_clusters']} clusters are too few for an interval"
-    if abs(change["value"]) < least or not excludes_zero(change):
-        return "the two models do not differ enough on these items for a part to be named"
+    if change.low is None:
+        return WhyNoHalf(code="too-few-clusters", clusters=change.n_clusters)
+    if _size(change) < least or not change.excludes_zero:
+        return WhyNoHalf(code="no-difference")
     return None
 
 
@@ -104,7 +111,7 @@ def halves(
     n_layers: int,
     least: float,
     config: CompareConfig,
-) -> dict[str, Any] | None:
+) -> Halves | None:
     """Recovery by the upper half of the donor's blocks minus recovery by its lower half; None without such layer_swaps.
 
     The layer-split hypothesis in one number: 1 where the upper half brings the whole change and the lower none of it, −1 the other
@@ -121,15 +128,15 @@ def halves(
         return None
     middle = min(cuts, key=lambda cut: abs(2 * cut - n_layers))
     change = whole_change(values, clusters, layer_swaps, config)
-    reason = nothing_to_explain(change, least)
-    if reason is None and abs(2 * middle - n_layers) > max(1.0, _OFF_THE_MIDDLE * n_layers):
-        reason = f"no layer swap ends near the middle of the {n_layers} blocks, the nearest before block {middle}"
+    why = nothing_to_explain(change, least)
+    if why is None and abs(2 * middle - n_layers) > max(1.0, _OFF_THE_MIDDLE * n_layers):
+        why = WhyNoHalf(code="off-the-middle", blocks=n_layers, nearest=middle)
     apart = None
-    if reason is None:
+    if why is None:
         upper, lower = places["suffix", middle], places["prefix", middle - 1]
         whole = (values[:, places["everything", None]] - values[:, places["nothing", None]])[:, None]
-        apart = as_json(bootstrap((values[:, upper] - values[:, lower])[:, None], whole, clusters, config)[0])
-    return {"cut": middle, "whole": change, "upper_minus_lower": apart, "reason": reason}
+        apart = Estimated.of(bootstrap((values[:, upper] - values[:, lower])[:, None], whole, clusters, config)[0])
+    return Halves(cut=middle, whole=change, upper_minus_lower=apart, why=why)
 
 
 def bootstrap(
@@ -145,7 +152,7 @@ def bootstrap(
     )
 
 
-def value_columns(estimate: Estimate | None, name: str = "value") -> dict[str, Any]:
+def value_columns(estimate: Estimate | None, name: str = "value") -> dict[str, Value]:
     """An estimate as columns of a table; what is undefined is null."""
     if name != "value":
         low, high = f"{name}_low", f"{name}_high"

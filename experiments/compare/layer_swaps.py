@@ -18,7 +18,7 @@ from strata.probes.model_diff.random_delta import RandomDelta
 from strata.probes.progress import Progress, silent
 from strata.probes.store import ActivationStore
 
-KINDS = ("knowledge", "reasoning")
+KINDS: tuple[Kind, ...] = ("knowledge", "reasoning")
 
 
 def swap_items(

@@ -8,98 +8,127 @@ it shows nothing, whatever the sign of its point estimate, which is that of nois
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from strata.experiments.compare.paired_estimates import CHANGES, excludes_zero
 from strata.experiments.results.answer_measures import AGREEING
+from strata.experiments.results.comparison import Agreement, AnswerChange
+from strata.experiments.results.comparison_reasons import Lacking
+from strata.experiments.results.estimates import Contrasted
+from strata.experiments.results.roles import CHANGES, CLAIMED_ON, Contrast
 
-OfKind = Mapping[str, Any]
-"""What comparison.json holds of the items of one kind or family."""
-CLAIMED_ON = ("change", "difference_in_differences")
-"""The contrasts that a claim stands on; the second where there is a control model."""
+Signs = Mapping[str, int]
+"""By measure what it shows: 1, −1, or 0 for nothing."""
 
 
-def agreement(of_kind: OfKind) -> dict[str, Any]:
-    """By contrast: what every measure shows (1, −1, or 0: nothing), what all show (else 0), and whether two show opposites."""
+def agreement(change: AnswerChange) -> dict[Contrast, Agreement]:
+    """By contrast: what every measure shows, what all show (else 0), and whether two show opposites."""
     return {
-        name: {"sign": _shared(signs), "opposite": _opposite(signs), "signs": signs}
+        name: Agreement(sign=_shared(signs), opposite=opposite(signs), signs=signs)
         for name in CHANGES
-        if (signs := shown(of_kind, name))
+        if (signs := shown(change, name))
     }
 
 
-def shown(of_kind: OfKind, contrast: str) -> dict[str, int]:
+def shown(change: AnswerChange, contrast: Contrast) -> dict[str, int]:
     """By measure: 1 or −1 where its interval leaves 0 out, else 0. `accuracy` is the one that decides for these items."""
-    decided = of_kind.get("decided_by") or {}
     # The accuracy that decides is one of the others where a single measure decided for all items.
     names: list[str] = [measure.name for measure in AGREEING]
-    if list(decided) not in ([name] for name in names):
+    if len(change.decided_by) != 1 or next(iter(change.decided_by)) not in names:
         names = ["accuracy", *names]
-    estimates = {name: (of_kind.get(name) or {}).get(contrast) for name in names}
+    estimates = {name: change.measure(name).of(contrast) for name in names}
     return {
-        name: side(estimate)
+        name: estimate.side
         for name, estimate in estimates.items()
-        if estimate is not None and estimate["value"] is not None
+        if estimate is not None and estimate.value is not None
     }
 
 
-def claimed(of_kind: OfKind) -> int:
+def claimed(change: AnswerChange) -> int:
     """1 for a gain, −1 for a loss: every measure shows it from the base and, with a control model, against the control too.
 
     0 else, also where only one measure was taken.
     """
-    signs = {_shared(by_measure) for by_measure in contrasts_of(of_kind).values()}
-    several = len(shown(of_kind, "change")) > 1
+    signs = {_shared(by_measure) for by_measure in shown_by_contrast(change).values()}
+    several = len(shown(change, "change")) > 1
     return signs.pop() if several and len(signs) == 1 else 0
 
 
-def sign_of(accuracy: Mapping[str, Any]) -> int:
+def sign_of(accuracy: Contrasted) -> int:
     """Of one measure alone: 1 or −1 where a change leaves 0 out and, with a control model, so does what is left beyond it."""
-    signs = {side(accuracy[name]) for name in borne_on(accuracy)}
-    return signs.pop() if accuracy["change"] is not None and len(signs) == 1 else 0
+    signs = {side(accuracy, name) for name in borne_on(accuracy)}
+    return signs.pop() if accuracy.change is not None and len(signs) == 1 else 0
 
 
-def borne_on(accuracy: Mapping[str, Any]) -> list[str]:
+def borne_on(accuracy: Contrasted) -> list[Contrast]:
     """The contrasts that have to bear a change of one measure."""
-    return [name for name in CLAIMED_ON if accuracy[name] is not None]
+    return [name for name in CLAIMED_ON if accuracy.of(name) is not None]
 
 
-def contrasts_of(of_kind: OfKind) -> dict[str, dict[str, int]]:
+def shown_by_contrast(change: AnswerChange) -> dict[Contrast, Signs]:
     """What the measures show in the contrasts that a claim stands on. Against the control an absent measure shows nothing."""
-    from_base = shown(of_kind, "change")
-    beyond = shown(of_kind, "difference_in_differences")
-    by_contrast = {"change": from_base} if from_base else {}
+    from_base = shown(change, "change")
+    beyond = shown(change, "difference_in_differences")
+    by_contrast: dict[Contrast, Signs] = {"change": from_base} if from_base else {}
     return by_contrast | ({"difference_in_differences": dict.fromkeys(from_base, 0) | beyond} if beyond else {})
 
 
-def claimed_by_generated(accuracy: Mapping[str, Any], at_prompts: OfKind) -> int:
+def claimed_by_generated(accuracy: Contrasted, at_prompts: AnswerChange) -> int:
     """What generated answers bear by themselves, unless all that anything at the prompts shows is the opposite."""
     sign = sign_of(accuracy)
     return 0 if sign and denied_by(sign, at_prompts) else sign
 
 
-def denied_by(sign: int, at_prompts: OfKind) -> dict[str, list[str]]:
+def denied_by(sign: int, at_prompts: AnswerChange) -> dict[Contrast, tuple[str, ...]]:
     """By contrast the measures at the prompts that show the opposite of `sign`; empty where any shows the same."""
-    by_contrast = contrasts_of(at_prompts)
+    by_contrast = shown_by_contrast(at_prompts)
     if any(shown_sign == sign for signs in by_contrast.values() for shown_sign in signs.values()):
         return {}
     against = {
-        contrast: [name for name, shown_sign in signs.items() if shown_sign == -sign]
+        contrast: tuple(name for name, shown_sign in signs.items() if shown_sign == -sign)
         for contrast, signs in by_contrast.items()
     }
     return {contrast: names for contrast, names in against.items() if names}
 
 
-def side(estimate: Mapping[str, Any]) -> int:
-    """Of 0, on which an interval lies: 1 above, −1 below, 0 where it holds 0 or isn't there."""
-    if not excludes_zero(estimate):
-        return 0
-    return 1 if estimate["low"] > 0 else -1
+def lacking(change: AnswerChange, sign: int) -> tuple[Lacking, ...]:
+    """Every contrast that doesn't bear a gain (`sign` 1) or a loss (−1), and why."""
+    parts = tuple(
+        _lacking(contrast, signs, sign)
+        for contrast, signs in shown_by_contrast(change).items()
+        if set(signs.values()) != {sign}
+    )
+    return parts or (Lacking(contrast=None, lack="more-than-one-measure"),)
 
 
-def _shared(signs: Mapping[str, int]) -> int:
-    return next(iter(signs.values())) if len(set(signs.values())) == 1 else 0
+def lacking_alone(accuracy: Contrasted, sign: int) -> tuple[Lacking, ...]:
+    """The same of one measure that is judged by itself."""
+    return tuple(
+        Lacking(contrast=contrast, lack="nothing-shown")
+        for contrast in borne_on(accuracy)
+        if side(accuracy, contrast) != sign
+    )
 
 
-def _opposite(signs: Mapping[str, int]) -> bool:
+def side(measure: Contrasted, contrast: Contrast) -> int:
+    """What one measure shows in a contrast."""
+    estimate = measure.of(contrast)
+    return 0 if estimate is None else estimate.side
+
+
+def opposite(signs: Signs) -> bool:
+    """Whether two measures show opposites."""
     return {1, -1} <= set(signs.values())
+
+
+def _lacking(contrast: Contrast, signs: Signs, sign: int) -> Lacking:
+    there = set(signs.values())
+    if opposite(signs):
+        return Lacking(contrast=contrast, lack="disagree")
+    if there == {0}:
+        return Lacking(contrast=contrast, lack="nothing-shown")
+    missing = 0 if sign in there else -sign
+    named = tuple(name for name, shown_sign in signs.items() if shown_sign == missing)
+    return Lacking(contrast=contrast, lack="not-by-all" if sign in there else "opposite", measures=named)
+
+
+def _shared(signs: Signs) -> int:
+    return next(iter(signs.values())) if len(set(signs.values())) == 1 else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from strata.experiments.compare.paired_estimates import BASE, CONTROL, DISTILLED, Role
+from strata.experiments.results.roles import BASE, CONTROL, DISTILLED, Role
 from strata.probes.checkpoints.spec import parse_spec
 from strata.probes.errors import StrataError
 

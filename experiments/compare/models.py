@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import torch
 
-from strata.experiments.compare.paired_estimates import BASE, CONTROL, DISTILLED, Role
 from strata.experiments.items.framing import template_sha256
+from strata.experiments.results.roles import BASE, CONTROL, DISTILLED, Role
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import Identity
 from strata.probes.errors import DoesNotFitError, StrataError
@@ -17,18 +17,13 @@ from strata.probes.errors import DoesNotFitError, StrataError
 Openers = Mapping[Role, Callable[[], Checkpoint]]
 _SMALL_BYTES = 4 << 30
 """Of all models together: below that all are held, because opening small ones again and again costs more than they take."""
-NEEDS_BOTH = (
-    "it runs blocks of both models in one pass, and --one-at-a-time holds one model only: start again without it, or "
-    "with --device-map auto instead"
-)
-"""Why a measure is excluded from a comparison that holds one model at a time."""
 
 
 class NeedsBothError(StrataError):
-    """A measure of two models at once was asked of one at a time; `what` is `NEEDS_BOTH`."""
+    """A measure of two models at once was asked of one at a time."""
 
     def __init__(self) -> None:
-        super().__init__(NEEDS_BOTH)
+        super().__init__("A comparison with --one-at-a-time holds one model", "Leave out what runs blocks of both")
 
 
 @dataclass(frozen=True)

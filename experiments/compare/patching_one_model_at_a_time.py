@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from strata.experiments.compare.cross_model_patching import cross_lines, store_crossed
 from strata.experiments.compare.models import Models
-from strata.experiments.compare.paired_estimates import BASE, Role
 from strata.experiments.compare.swap_and_patch_stores import ExchangeStores, Way
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.causal.pair_sampling import as_pair
+from strata.experiments.results.comparison_reasons import WhyNotCompared
+from strata.experiments.results.roles import BASE, Role
 from strata.experiments.run.self_test_record import record_tests
 from strata.probes.errors import STOPPING, StrataError
 from strata.probes.model_diff.stored_contributions import store_contributions, stored
@@ -19,14 +20,14 @@ from strata.probes.verification.layer_swap_self_tests import run_patch_self_test
 
 def cross_one_by_one(
     models: Models, roles: Sequence[Role], stores: ExchangeStores, *, progress: Progress = silent
-) -> dict[Role, str]:
+) -> dict[Role, WhyNotCompared]:
     """Fills the stores of cross-model patches of all `roles` against the base, resumable; each model is opened once or twice.
 
     Returns why a model had to be excluded. On disk, until the comparison is done: 2 × blocks × tokens × d_model values a
     pair and source, in the model's dtype. Raises SelfTestError where putting a contribution back changes the outcome.
     """
     one_by_one = _OneByOne(models, stores, progress)
-    refused: dict[Role, str] = {}
+    refused: dict[Role, WhyNotCompared] = {}
     ways = [way for role in roles for way in stores.ways(role)]
     # The base is the source first and the target last, so that every other model has to be opened once only.
     if any(way.source == BASE for way in ways):
@@ -45,7 +46,7 @@ class _OneByOne:
         self.items: tuple[EncodedItem, ...] = stores.items
         self.positions = tuple(dict.fromkeys(line.position for line in cross_lines(stores.config)))
 
-    def store_source(self, source: Role, ways: Sequence[Way]) -> dict[Role, str]:
+    def store_source(self, source: Role, ways: Sequence[Way]) -> dict[Role, WhyNotCompared]:
         """Keeps what `source` adds on disk, for the ways that are not measured yet."""
         todo = [way for way in ways if not self.stores.whole(self.stores.crossed(way))]
         store = self.stores.contributions_of(source)
@@ -59,16 +60,16 @@ class _OneByOne:
         except STOPPING:
             raise
         except StrataError as error:
-            return {way.role: error.what for way in todo}
+            return {way.role: _refused(error) for way in todo}
         return {}
 
-    def receive(self, receiver: Role, ways: Sequence[Way]) -> dict[Role, str]:
+    def receive(self, receiver: Role, ways: Sequence[Way]) -> dict[Role, WhyNotCompared]:
         """Patches what was kept into `receiver`."""
         todo = [way for way in ways if not self.stores.whole(self.stores.crossed(way))]
         if not todo:
             return {}
         model = self.models.get(receiver)
-        refused: dict[Role, str] = {}
+        refused: dict[Role, WhyNotCompared] = {}
         for way in todo:
             try:
                 tests = run_patch_self_tests(model, [as_pair(item) for item in self.items])
@@ -80,5 +81,9 @@ class _OneByOne:
             except STOPPING:
                 raise
             except StrataError as error:
-                refused[way.role] = error.what
+                refused[way.role] = _refused(error)
         return refused
+
+
+def _refused(error: StrataError) -> WhyNotCompared:
+    return WhyNotCompared(code="refused", said=error.what)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from strata.experiments.compare.config import CompareConfig
-from strata.experiments.compare.paired_estimates import BASE, Role
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.activation_stores import kept_streams
 from strata.experiments.locate.probe_targets import targets_of
 from strata.experiments.locate.probing import PRECISION
 from strata.experiments.locate.reading_positions import appended
+from strata.experiments.results.comparison_reasons import WhyNoValue
+from strata.experiments.results.roles import BASE, Role
+from strata.experiments.results.rows import Row
+from strata.experiments.results.table import Value
 from strata.probes.errors import StrataError
 from strata.probes.model_diff.probe_transfer import OneWay, probe_transfer
 from strata.probes.progress import Progress, silent
@@ -31,7 +33,7 @@ def transfer_rows(
     config: CompareConfig,
     *,
     progress: Progress = silent,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Row]:
     """Rows of the `transfer` table: accuracy of answer probes within and across models, directly and Procrustes-aligned.
 
     Read where `locate` probes an answer: behind what all items of the family are fed of it, in most families nothing.
@@ -55,7 +57,12 @@ def transfer_rows(
             progress("probe transfer", done, total, "probes")
             members = [items[row] for row in target.items]
             clusters = [member.item.cluster for member in members]
-            names = {"contrast": role, "kind": target.kind, "family": target.family, "n_appended": appended(members)}
+            names: dict[str, Value] = {
+                "contrast": role,
+                "kind": target.kind,
+                "family": target.family,
+                "n_appended": appended(members),
+            }
             before, after = (
                 kept_streams(stores[model], members, "last", positions, last="common start") for model in (BASE, role)
             )
@@ -65,7 +72,7 @@ def transfer_rows(
                     precision=PRECISION,
                 )  # fmt: skip
             except StrataError as error:
-                yield {**names, "reason": error.what}
+                yield {**names, "reason": WhyNoValue(code="refused", said=error.what).as_column()}
                 done += 1
                 continue
             kept_clusters = [clusters[row] for row in transfer.kept]
@@ -80,13 +87,13 @@ def transfer_rows(
 
 
 def _transferred(
-    names: Mapping[str, Any],
+    names: Mapping[str, Value],
     way: OneWay,
     other: OneWay,
     clusters: Sequence[str],
     majority: float,
     config: CompareConfig,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Row]:
     """`own`: what the other model's own probe reaches there, which a carried-over one is held against."""
     for measure, right in (("own", other.within), ("direct", way.direct), ("procrustes", way.aligned)):
         estimates = cluster_bootstrap(right.astype(float), clusters, draws=config.locate.draws, seed=config.locate.seed)
@@ -94,7 +101,7 @@ def _transferred(
             yield {**names, "measure": measure, "stream": stream, "majority": majority, **numbers_of(estimate)}
 
 
-def numbers_of(estimate: Estimate) -> dict[str, Any]:
+def numbers_of(estimate: Estimate) -> dict[str, Value]:
     """The columns of an estimate in a table."""
     return {
         "value": estimate.value if np.isfinite(estimate.value) else None, "low": estimate.low, "high": estimate.high,

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Float
 
 from strata.experiments.compare.layer_changes import READING, axis_of, readings_by_item
-from strata.experiments.compare.paired_estimates import CHANGES, Role
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.item_selection import entity_of
+from strata.experiments.results.comparison_reasons import WhyNoValue
+from strata.experiments.results.roles import CHANGES, Role
+from strata.experiments.results.rows import Row
+from strata.experiments.results.table import Value
 from strata.experiments.statistics.split_half import split_half_between
 from strata.probes.errors import StrataError
 
 _SPLITS = 200
 
 
-def likeness_rows(profiles: Mapping[Role, pa.Table], items: Sequence[Item], *, seed: int) -> Iterator[dict[str, Any]]:
+def likeness_rows(profiles: Mapping[Role, pa.Table], items: Sequence[Item], *, seed: int) -> Iterator[Row]:
     """Rows of the `likeness` table: for every reading, kind and contrast how far two models' profiles over layers agree.
 
     A profile is the mean over entities. `between` and its `ceiling` are what `split_half_between` says; null with the
@@ -35,7 +37,10 @@ def likeness_rows(profiles: Mapping[Role, pa.Table], items: Sequence[Item], *, s
             shared = [name for name in sides[1] if name in sides[0] and name in known]
             for kind in dict.fromkeys(known[name].kind for name in shared):
                 members = [name for name in shared if known[name].kind == kind]
-                names = dict(zip(READING, key, strict=True)) | {"contrast": contrast, "kind": kind}
+                names: dict[str, Value] = dict[str, Value](zip(READING, key, strict=True)) | {
+                    "contrast": contrast,
+                    "kind": kind,
+                }
                 clusters = [entity_of(known[name]) for name in members]
                 before, after = (_means(side, members, clusters) for side in sides)
                 yield names | {"axis": axis_of(key)} | _alike(before, after, seed)
@@ -43,14 +48,14 @@ def likeness_rows(profiles: Mapping[Role, pa.Table], items: Sequence[Item], *, s
 
 def _alike(
     before: Float[np.ndarray, "cluster layer"], after: Float[np.ndarray, "cluster layer"], seed: int
-) -> dict[str, Any]:
-    nothing = {"between": None, "ceiling": None, "n_clusters": len(before)}
+) -> dict[str, Value]:
+    nothing: dict[str, Value] = {"between": None, "ceiling": None, "n_clusters": len(before)}
     try:
         likeness = split_half_between(before, after, splits=_SPLITS, seed=seed)
     except StrataError as error:
-        return nothing | {"reason": error.what}
+        return nothing | {"reason": WhyNoValue(code="refused", said=error.what).as_column()}
     if not np.isfinite([likeness.between, likeness.ceiling]).all():
-        return nothing | {"reason": "a profile is the same at every layer"}
+        return nothing | {"reason": WhyNoValue(code="flat-profile").as_column()}
     return {"between": likeness.between, "ceiling": likeness.ceiling, "n_clusters": likeness.n_clusters, "reason": None}
 
 

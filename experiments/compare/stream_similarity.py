@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,13 +11,15 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from strata.experiments.compare.config import CompareConfig
-from strata.experiments.compare.paired_estimates import BASE, Role
 from strata.experiments.compare.probe_transfer import numbers_of
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import KINDS
 from strata.experiments.locate.activation_stores import kept_streams
 from strata.experiments.locate.item_selection import entity_of
 from strata.experiments.locate.reading_positions import appended, asked_at
+from strata.experiments.results.roles import BASE, Role
+from strata.experiments.results.rows import integer
+from strata.experiments.results.table import Value
 from strata.probes.model_diff.cka import FEWEST_ITEMS, debiased_cka_of_subsets
 from strata.probes.model_diff.cosine import cosine_by_item
 from strata.probes.model_diff.dominant_dimensions import Dominance, Of, dominance, without_dimensions
@@ -31,7 +32,7 @@ _HALVES = 10
 _SHARE_OF: Mapping[str, Of] = {"cka": "variance", "cosine": "length"}
 
 Streams = Float[Tensor, "item stream d_model"]
-Rows = Iterator[dict[str, Any]]
+Rows = Iterator[dict[str, Value]]
 
 
 def similarity_rows(
@@ -67,7 +68,12 @@ def similarity_rows(
                     [entity_of(encoded_item.item) for encoded_item in of_kind],
                     [encoded_item.item.family for encoded_item in of_kind],
                 )
-                names = {"contrast": role, "kind": kind, "position": position, "n_appended": appended(of_kind)}
+                names: dict[str, Value] = {
+                    "contrast": role,
+                    "kind": kind,
+                    "position": position,
+                    "n_appended": appended(of_kind),
+                }
                 for row in rows_of_streams(before, after, asked.clusters, asked.families, config):
                     yield names | row
 
@@ -88,7 +94,7 @@ def rows_of_streams(
         trimmed = rows(_kept(before, held), _kept(after, held), asked, config) if carried else ()
         for dimensions, measured in zip(DIMENSIONS, (whole, trimmed), strict=True):
             for row in measured:
-                of_stream = held[row["stream"]]
+                of_stream = held[integer(row, "stream")]
                 if dimensions == "trimmed" and not of_stream.dominant:
                     continue
                 yield {
@@ -156,7 +162,7 @@ def _halves(clusters: Sequence[str], seed: int) -> list[Bool[np.ndarray, " item"
     return [half for half in halves if half.sum() >= FEWEST_ITEMS]
 
 
-def _without(asked: _Asked, family: str, mask: Bool[np.ndarray, " item"]) -> dict[str, Any]:
+def _without(asked: _Asked, family: str, mask: Bool[np.ndarray, " item"]) -> dict[str, Value]:
     clusters = {name for name, there in zip(asked.clusters, mask, strict=True) if there}
     return {"excluded": family, "low": None, "high": None, "n_items": int(mask.sum()), "n_clusters": len(clusters)}
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.cross_model_patching import cross_rows, store_crossed
 from strata.experiments.compare.layer_swap_scores import LEAST, halves, scores_of_kind, swap_rows
 from strata.experiments.compare.layer_swaps import KINDS, store_layer_swaps, swap_items
-from strata.experiments.compare.models import NEEDS_BOTH, Models
-from strata.experiments.compare.paired_estimates import BASE, DISTILLED, Role
+from strata.experiments.compare.models import Models
+from strata.experiments.compare.not_compared import Exclude, refused_by
 from strata.experiments.compare.patching_one_model_at_a_time import cross_one_by_one
 from strata.experiments.compare.swap_and_patch_stores import ExchangeStores
+from strata.experiments.items.schema import Kind
 from strata.experiments.locate.causal.pair_sampling import as_pair
 from strata.experiments.locate.item_selection import Questions
+from strata.experiments.results.comparison import HalvedBy, Halves
+from strata.experiments.results.comparison_reasons import ExcludedPart, Part, WhyNotCompared
 from strata.experiments.results.comparison_tables import CROSSED, LAYER_SWAPS
-from strata.experiments.results.excluded_measures import CROSSED as CROSSED_EXCLUDED
-from strata.experiments.results.excluded_measures import EXCHANGE, RANDOM_LAYER_SWAPS
-from strata.experiments.results.excluded_measures import LAYER_SWAPS as LAYER_SWAPS_EXCLUDED
+from strata.experiments.results.roles import BASE, DISTILLED, Role
+from strata.experiments.results.rows import Row
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.self_test_record import record_tests
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -30,7 +31,6 @@ from strata.probes.progress import Progress, silent
 from strata.probes.store import ActivationStore
 from strata.probes.verification.layer_swap_self_tests import run_layer_swap_self_tests
 
-NOTHING_ASKED = "no aligned item is answered by any of the models"
 RANDOM = "random"
 """Contrast of the nulls: blocks of the base with a random change of the distilled model's size, and contributions moved by
 as much as the distilled model's differ, in a random direction."""
@@ -43,14 +43,14 @@ def exchange(
     questions: Questions,
     answered: frozenset[str],
     config: CompareConfig,
-    exclude: Callable[[str, Role, str], None],
+    exclude: Exclude,
     *,
     progress: Progress = silent,
-) -> dict[Role, dict[str, Any]]:
+) -> dict[Role, dict[Kind, dict[HalvedBy, Halves]]]:
     """Writes the layer swaps and crossed tables of every model against the base, both ways.
 
     Returns, by model of `comparable`, how the two halves of its blocks compare (`halves`); without `swap_pairs` the
-    tables are empty. What can't be exchanged is handed to `exclude` (measure, model, reason), part by part, and all else
+    tables are empty. What can't be exchanged is handed to `exclude`, part by part, and all else
     is measured: layer swaps too, where one model at a time is held, but for those that an earlier start has measured. Raises
     SelfTestError when an identity of exchanging parts does not hold.
     """
@@ -58,25 +58,26 @@ def exchange(
     roles = [role for role in models.others if role in comparable] if config.swap_pairs else []
     stores = ExchangeStores(run, items, config, models.about(BASE).n_layers)
     if not items:
-        refused: list[_Refused] = [(EXCHANGE, role, NOTHING_ASKED) for role in roles]
+        nothing = WhyNotCompared(code="nothing-answered")
+        refused = [ExcludedPart(part="exchange", model=role, why=nothing) for role in roles]
     elif models.one_at_a_time:
         reasons = cross_one_by_one(models, roles, stores, progress=progress)
-        refused = [(EXCHANGE, role, reason) for role, reason in reasons.items()]
+        refused = [ExcludedPart(part="exchange", model=role, why=why) for role, why in reasons.items()]
     else:
         refused = _with_both(models, roles, stores, progress)
-    for measure, role, reason in refused:
-        exclude(measure, role, reason)
-    nothing = {role for measure, role, _ in refused if measure == EXCHANGE}
-    there = [role for role in roles if role not in nothing]
-    swapped: list[dict[str, Any]] = []
-    crossed: list[dict[str, Any]] = []
-    compared: dict[Role, dict[str, Any]] = {}
+    for excluded in refused:
+        exclude(excluded)
+    without = {excluded.model for excluded in refused if excluded.part == "exchange"}
+    there = [role for role in roles if role not in without]
+    swapped: list[Row] = []
+    crossed: list[Row] = []
+    compared: dict[Role, dict[Kind, dict[HalvedBy, Halves]]] = {}
     for role in there:
         scored = _Scored(stores, role)
         crossed += scored.crossed()
         swapped += scored.layer_swaps()
         if models.one_at_a_time and not scored.has_layer_swaps:
-            exclude(LAYER_SWAPS_EXCLUDED, role, NEEDS_BOTH)
+            exclude(ExcludedPart(part="layer-swaps", model=role, why=WhyNotCompared(code="needs-both")))
         elif (halved := scored.halves()) is not None:
             compared[role] = halved
     run.write_rows(LAYER_SWAPS, swapped)
@@ -84,62 +85,57 @@ def exchange(
     return compared
 
 
-_Refused = tuple[str, Role, str]
-"""Measure, model, reason: what `exclude` is told."""
-
-
-def _with_both(models: Models, roles: Sequence[Role], stores: ExchangeStores, progress: Progress) -> list[_Refused]:
+def _with_both(models: Models, roles: Sequence[Role], stores: ExchangeStores, progress: Progress) -> list[ExcludedPart]:
     """Fills the stores of all `roles`. Returns what had to be excluded."""
-    refused: list[_Refused] = []
+    refused: list[ExcludedPart] = []
     for role in roles:
         # In a call of its own: a name that still stands for a model would keep it beside the next two.
-        reasons = _of_two(*models.together(role), role, stores, progress)
-        refused += [(measure, role, reason) for measure, reason in reasons]
+        refused += _of_two(*models.together(role), role, stores, progress)
     return refused
 
 
 def _of_two(
     base: Checkpoint, other: Checkpoint, role: Role, stores: ExchangeStores, progress: Progress
-) -> list[tuple[str, str]]:
-    """Measures that the two don't allow, each with its reason."""
+) -> list[ExcludedPart]:
+    """Parts that the two don't allow, each with its reason."""
     items = stores.items
     try:
         tests = run_layer_swap_self_tests(base, other, [as_pair(item) for item in items])
     except STOPPING:
         raise
     except StrataError as error:
-        return [(EXCHANGE, error.what)]
+        return [refused_by(error, "exchange", role)]
     record_tests(stores.run, tests, of=role)
-    refused: list[tuple[str, str]] = []
-    for measure, into, fill in _parts(base, other, role, stores, progress):
+    refused: list[ExcludedPart] = []
+    for part, into, fill in _parts(base, other, role, stores, progress):
         try:
             fill()
         except STOPPING:
             raise
         except StrataError as error:
-            refused.append((measure, f"into the {into}: {error.what}"))
+            refused.append(refused_by(error, part, role, into=into))
     return refused
 
 
 def _parts(
     base: Checkpoint, other: Checkpoint, role: Role, stores: ExchangeStores, progress: Progress
-) -> Iterator[tuple[str, Role, Callable[[], None]]]:
+) -> Iterator[tuple[Part, Role, Callable[[], None]]]:
     """What is measured of two models: its name, the model that receives, and the call that fills its store."""
     held, items = {BASE: base, role: other}, stores.items
     for way in stores.ways(role):
         into, source = held[way.into], held[way.source]
-        yield LAYER_SWAPS_EXCLUDED, way.into, partial(
+        yield "layer-swaps", way.into, partial(
             store_layer_swaps, stores.swapped(way), into, source, items, stores.layer_swaps,
             progress=progress, stage=f"layer swaps into the {way.into}",
         )  # fmt: skip
-        yield CROSSED_EXCLUDED, way.into, partial(
+        yield "cross-model-patching", way.into, partial(
             store_crossed, stores.crossed(way), into, source, items, stores.config, null=stores.has_null(way), progress=progress
         )  # fmt: skip
     if role == DISTILLED:
         noise = RandomDelta(base, other, stores.config.locate.seed)
-        yield RANDOM_LAYER_SWAPS, BASE, partial(
+        yield "random-layer-swaps", BASE, partial(
             store_layer_swaps, stores.randomly_swapped(), base, noise, items, stores.random_layer_swaps,
-            progress=progress, stage=RANDOM_LAYER_SWAPS,
+            progress=progress, stage="layer swaps of a random change",
         )  # fmt: skip
 
 
@@ -156,7 +152,7 @@ class _Scored:
             swapped_stores.append(self.stores.randomly_swapped())
         return all(self.stores.whole(store) for store in swapped_stores)
 
-    def crossed(self) -> Iterator[dict[str, Any]]:
+    def crossed(self) -> Iterator[Row]:
         for way in self.stores.ways(self.role):
             if not self.stores.whole(self.stores.crossed(way)):
                 continue
@@ -166,7 +162,7 @@ class _Scored:
                 names = {"contrast": RANDOM, "direction": into}
                 yield from cross_rows(store, self.stores.items, names, self.config, null=True)
 
-    def layer_swaps(self) -> Iterator[dict[str, Any]]:
+    def layer_swaps(self) -> Iterator[Row]:
         for way in self.stores.ways(self.role):
             names = {"contrast": self.role, "direction": f"into {way.into}"}
             yield from self._rows(self.stores.swapped(way), self.stores.layer_swaps, names)
@@ -174,9 +170,9 @@ class _Scored:
             names = {"contrast": RANDOM, "direction": f"into {BASE}"}
             yield from self._rows(self.stores.randomly_swapped(), self.stores.random_layer_swaps, names)
 
-    def halves(self) -> dict[str, dict[str, Any]] | None:
+    def halves(self) -> dict[Kind, dict[HalvedBy, Halves]] | None:
         """Into the base, by kind and measure; None where the layer swaps into the base were excluded."""
-        by_kind: dict[str, dict[str, Any]] = {}
+        by_kind: dict[Kind, dict[HalvedBy, Halves]] = {}
         store, layer_swaps = self.stores.swapped(self.stores.ways(self.role)[0]), self.stores.layer_swaps
         if not self.stores.whole(store):
             return None
@@ -190,7 +186,7 @@ class _Scored:
 
     def _rows(
         self, store: ActivationStore, layer_swaps: Sequence[LayerSwap], names: Mapping[str, str]
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[Row]:
         if not self.stores.whole(store):
             return
         for kind in KINDS:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.cross_model_patching import cross_lines, name_of
 from strata.experiments.compare.layer_swaps import all_layer_swaps, swap_names
-from strata.experiments.compare.paired_estimates import BASE, DISTILLED, Role
 from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.results.roles import BASE, DISTILLED, Role
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.model_diff.layer_swaps import LayerSwap
 from strata.probes.store import ActivationStore

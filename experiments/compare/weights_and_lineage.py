@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.model_specs import Specs
-from strata.experiments.compare.paired_estimates import BASE, Role
+from strata.experiments.compare.not_compared import Exclude, refused_by
 from strata.experiments.model_pairs import check_pair
+from strata.experiments.results.comparison_reasons import ExcludedPart, WhyNotCompared
 from strata.experiments.results.comparison_tables import WEIGHTS
-from strata.experiments.results.excluded_measures import ALL_WEIGHTS, PAIR_CHECK
-from strata.experiments.results.excluded_measures import WEIGHTS as WEIGHTS_EXCLUDED
+from strata.experiments.results.lineage_check import LineageCheck
+from strata.experiments.results.roles import BASE, Role
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.errors import STOPPING, NotFetchedError, StrataError
 from strata.probes.progress import Progress, silent
 from strata.probes.weights.weight_change import compare_weights, weight_changes
 
-LeaveOut = Callable[[str, Role, str], None]
+FILE = "pair_check.json"
 
 
 def check_pairs(
-    run: RunDirectory, specs: Specs, others: Sequence[Role], exclude: LeaveOut, *, progress: Progress = silent
-) -> dict[Role, dict[str, Any]]:
-    """By model whether the base is its base, with reasons. A doubt becomes a warning of the run.
+    run: RunDirectory, specs: Specs, others: Sequence[Role], exclude: Exclude, *, progress: Progress = silent
+) -> dict[Role, LineageCheck]:
+    """By model whether the base is its base, with reasons.
 
     Kept in pair_check.json, unless a download failed: then a later start judges again.
     """
-    if run.finished("pair_check.json"):
-        return dict(run.read_json("pair_check.json"))
-    named, checks, whole = specs.by_role(), {}, True
+    if run.finished(FILE):
+        return {role: LineageCheck.model_validate(check) for role, check in run.read_json(FILE).items()}
+    checks: dict[Role, LineageCheck] = {}
+    whole = True
     for role in others:
         try:
             check = check_pair(specs.files(BASE), specs.files(role), progress=progress)
@@ -38,17 +39,13 @@ def check_pairs(
             raise
         except StrataError as error:
             whole = whole and not isinstance(error, NotFetchedError)
-            exclude(PAIR_CHECK, role, error.what)
-            checks[role] = {"verdict": "unclear", "reasons": [error.what], "hint": None}
+            exclude(refused_by(error, "pair-check", role))
+            checks[role] = LineageCheck(verdict="unclear", ok=False, reasons=(error.what,))
             continue
         whole = whole and not check.unfetched
-        checks[role] = {name: value for name, value in asdict(check).items() if name != "tensors"}
-        # A warning stays with the run: what a later start may judge otherwise is told by the check alone.
-        if not check.ok and not check.unfetched:
-            hint = f" {check.hint}" if check.hint else ""
-            run.warn(f"{named[BASE]} may not be the base of {named[role]}: {' '.join(check.reasons[:2])}{hint}")
+        checks[role] = LineageCheck.of(check)
     if whole:
-        run.write_json("pair_check.json", checks)
+        run.write_json(FILE, {role: check.model_dump(mode="json") for role, check in checks.items()})
     return checks
 
 
@@ -57,7 +54,7 @@ def write_weights(
     specs: Specs,
     others: Sequence[Role],
     config: CompareConfig,
-    exclude: LeaveOut,
+    exclude: Exclude,
     *,
     progress: Progress = silent,
 ) -> None:
@@ -83,12 +80,12 @@ def write_weights(
             raise
         except StrataError as error:
             whole = whole and not isinstance(error, NotFetchedError)
-            exclude(WEIGHTS_EXCLUDED, role, error.what)
+            exclude(refused_by(error, "weights", role))
             continue
         apart = sum(change.moments is None for change in changes)
         if apart:
-            reason = f"{apart} of {len(changes)} tensors are missing in one of the two or have another shape"
-            exclude(ALL_WEIGHTS, role, reason)
+            why = WhyNotCompared(code="tensors-apart", apart=apart, of=len(changes))
+            exclude(ExcludedPart(part="all-weights", model=role, why=why))
         rows += [{"contrast": role, **asdict(line)} for line in weight_changes(changes)]
     if whole:
         run.write_rows(WEIGHTS, rows)

@@ -23,5 +23,7 @@ NClusters = Annotated[
     int | None, "clusters (entities, operand pairs) that those items fall into: the units of the interval"
 ]
 Method = Annotated[str | None, "how number and interval were made"]
-Reason = Annotated[str | None, "why the row has no number; null where it has one"]
+Reason = Annotated[
+    str | None, "why the row has no number, as JSON: a code and the numbers its sentence needs (`WhyNoValue`); null where it has one"
+]  # fmt: skip
 Other = Annotated[str, "the model that is held against the base: distilled or control"]

@@ -12,9 +12,6 @@ from strata.experiments.results.reasons import WhyNotLocated, WhyNotOrdered
 from strata.experiments.results.record import Finite, Interval, Measured, Record
 from strata.probes.interventions.cells import Cell
 
-Shared = Literal["shared", "in-part", "not-shared", "open"]
-"""What a matched control does in a kind's blocks: as much as makes a cell count, the same but clearly less, clearly less than
-that; or neither can be told."""
 Verdict = Literal["retrieval-first", "reasoning-first", "together", "undetermined"]
 
 
@@ -43,9 +40,9 @@ class Located(Record):
     """The same of the matched control's families."""
     excess: Measured | None = None
     """The first minus the second, two samples."""
-    shared_with_control: Shared | None = None
+    shared_with_control: bool | None = None
     """Whether the matched control's answers pass through the same blocks too: then the place says nothing of retrieval or
-    reasoning, or only by what it does more. None: no control was measured."""
+    reasoning. None: no control was measured."""
 
 
 class CellOfKind(Record):

@@ -12,9 +12,29 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from synthetic_run import write_synthetic_run
 
-from strata.experiments.compare.agreement_words import disagreement, shown_by
-from strata.experiments.compare.claims import claims
+from strata.dashboards.view.comparison.build import build_comparison
+from strata.experiments.compare.decision import hypothesis_of
 from strata.experiments.compare.measure_agreement import agreement, claimed
+from strata.experiments.results.comparison import (
+    AnswerChange,
+    BaseCheck,
+    ComparedKind,
+    ComparedModel,
+    Comparison,
+    FamilyChange,
+    Generated,
+    GeneratedSplit,
+    Halves,
+    LocationChange,
+    Warned,
+)
+from strata.experiments.results.comparison_reasons import (
+    ExcludedPart,
+    WhyNoHalf,
+    WhyNotCompared,
+    WhyNotMoved,
+    WhyNoValue,
+)
 from strata.experiments.results.comparison_tables import (
     CHANGES,
     COMPARISON_TABLES,
@@ -26,16 +46,20 @@ from strata.experiments.results.comparison_tables import (
     TRANSFER,
     WEIGHTS,
 )
+from strata.experiments.results.estimates import Contrasted, Estimated
 from strata.experiments.results.kinds import Located, Order
+from strata.experiments.results.lineage_check import LineageCheck
 from strata.experiments.results.locate_tables import LOCATE_TABLES
 from strata.experiments.results.reasons import WhyNotOrdered
 from strata.experiments.results.table import RUN_KEY
+from strata.probes.weights.lineage import Closeness
 
 Rows = list[dict[str, Any]]
 HOSTILE = "</script><script>window.pwned=1</script><img src=x onerror=window.pwned=1>"
 RUN_ID = "c0ffee123456"
 METHOD = "95 % percentile interval over 2000 draws of clusters"
 KINDS = ("knowledge", "reasoning", "composite", "control")
+HARDLY = WhyNoValue(code="hardly-differ", value=0.02, least=0.1)
 SUPPORT = {"n_items": 24, "n_clusters": 12, "method": METHOD}
 
 
@@ -70,12 +94,18 @@ def write_synthetic_comparison(
     for name, (rows, table) in made.items():
         pq.write_table(table.of_rows([] if name in without else rows), run / f"{name}.parquet")
     _tag(run, [table.name for table in COMPARISON_TABLES], RUN_ID)
-    summary = _summary(roles, n_layers, without, hostile, quick)
-    _json(run / "comparison.json", summary)
-    _json(run / "families.json", _families(control, hostile))
-    close = {"cosine": 0.9991, "least": 0.9871}
-    _json(run / "pair_check.json", {role: {**summary["pair_check"][role], "judged_by": "weights", "closeness": close} for role in others})  # fmt: skip
-    models = {role: {"weights_sha256": summary["models"][role]["sha256"]} for role in roles}
+    comparison = _comparison(roles, n_layers, without, hostile, quick)
+    _json(run / "comparison.json", comparison.model_dump(mode="json"))
+    _json(run / "families.json", [family.model_dump(mode="json") for family in _families(control, hostile)])
+    close = Closeness(
+        matrices=84, median_cosine=0.9991, lowest_cosine=0.9871, lowest="layers.9.mlp.down_proj.weight", close=1.0, identical=0.9, distance=0.02,
+    )  # fmt: skip
+    checks = {
+        role: LineageCheck(**dict(check), judged_by="weights", closeness=close)
+        for role, check in comparison.pair_check.items()
+    }
+    _json(run / "pair_check.json", {role: check.model_dump(mode="json") for role, check in checks.items()})
+    models = {role: {"weights_sha256": model.sha256} for role, model in comparison.models.items()}
     tests = [
         {
             "name": "distilled: swapping layers everything gives the donor",
@@ -91,6 +121,11 @@ def write_synthetic_comparison(
         "stages": {"pair check": {"seconds": 1.5, "peak_memory_bytes": 1 << 29}}, "warnings": [], "versions": {"strata": "0.1"}, "git": None,
     })  # fmt: skip
     return run
+
+
+def view_of(run: Path) -> dict[str, Any]:
+    """view.json of a comparison."""
+    return build_comparison(run).model_dump(mode="json")
 
 
 def _json(path: Path, value: object) -> None:
@@ -154,9 +189,9 @@ def _layer_swaps(n_layers: int, others: list[str], recovered: bool) -> Iterator[
                         reason = (
                             None
                             if known
-                            else "the two models differ by 0.02, less than 0.1"
+                            else HARDLY.as_column()
                             if role != "random"
-                            else "the donor has no model of its own"
+                            else WhyNoValue(code="no-model-of-its-own").as_column()
                         )
                         yield {
                             **common, "sweep": sweep, "layer": layer, "value": value, "low": value - 0.3, "high": value + 0.3,
@@ -192,7 +227,7 @@ def _likeness(control: bool) -> Iterator[dict[str, Any]]:
                     "contrast": contrast, "kind": kind, "instrument": instrument, "measure": measure, "component": component,
                     "position": "last", "axis": axis, "between": None if few else between,
                     "ceiling": None if few else 0.86, "n_clusters": 3 if few else 12,
-                    "reason": "3 clusters carry both profiles" if few else None,
+                    "reason": WhyNoValue(code="refused", said="3 clusters carry both profiles").as_column() if few else None,
                 }  # fmt: skip
 
 
@@ -217,7 +252,7 @@ def _crossed(n_layers: int, others: list[str]) -> Iterator[dict[str, Any]]:
                         }  # fmt: skip
             yield {
                 "contrast": role, "direction": f"into {way}", "component": "mlp_out", "position": "last", "kind": "knowledge", "layer": None,
-                "n_items": 0, "n_clusters": 0, "reason": "the models differ by 0.1 logits or more on none of 24 items",
+                "n_items": 0, "n_clusters": 0, "reason": WhyNoValue(code="hardly-differ-anywhere", least=0.1, items=24).as_column(),
             }  # fmt: skip
 
 
@@ -276,7 +311,7 @@ def _contrasts(n_layers: int, roles: list[str]) -> Iterator[dict[str, Any]]:
                 yield {
                     "model": role,
                     "kind": kind,
-                    "reason": "3 item(s) can be asked behind every instruction, and 8 are needed",
+                    "reason": WhyNoValue(code="too-few-items", items=3, needed=8).as_column(),
                 }
                 continue
             for stream in range(n_layers + 1):
@@ -317,99 +352,108 @@ def _transfer(n_layers: int, others: list[str], hostile: bool) -> Iterator[dict[
             "contrast": role,
             "kind": "reasoning",
             "family": "ordering",
-            "reason": f"too few labels {HOSTILE if hostile else ''}",
+            "reason": WhyNoValue(code="refused", said=f"too few labels {HOSTILE if hostile else ''}").as_column(),
         }
 
 
-def _estimate(value: float, half: float = 0.08) -> dict[str, Any]:
-    return {"value": value, "low": value - half, "high": value + half, **SUPPORT}
+def _estimate(value: float, half: float = 0.08) -> Estimated:
+    return Estimated(value=value, low=value - half, high=value + half, n_items=24, n_clusters=12, method=METHOD)
 
 
-def _estimates(base: float, change: float, control_change: float | None) -> dict[str, Any]:
-    none = control_change is None
-    return {
-        "base": _estimate(base), "distilled": _estimate(base + change), "control": None if none else _estimate(base + control_change),
-        "change": _estimate(change), "control_change": None if none else _estimate(control_change),
-        "difference_in_differences": None if none else _estimate(change - control_change),
+def _estimates(base: float, change: float, control_change: float | None) -> Contrasted:
+    from_base = Contrasted(base=_estimate(base), distilled=_estimate(base + change), change=_estimate(change))
+    if control_change is None:
+        return from_base
+    beside = {
+        "control": _estimate(base + control_change), "control_change": _estimate(control_change),
+        "difference_in_differences": _estimate(change - control_change),
     }  # fmt: skip
+    return from_base.model_copy(update=beside)
 
 
-def _of_kind(base: float, change: float, control: bool) -> dict[str, Any]:
+def _answers(base: float, change: float, control: bool) -> AnswerChange:
     beside = 0.03 if control else None
-    measures = {
-        "items": 40, "asked": 38, "excluded": 2, "accuracy": _estimates(base, change, beside), "decided_by": {"by_choice": 38},
-        "by_choice": _estimates(base, change, beside), "by_likelihood": _estimates(base + 0.1, change / 2, beside),
-        "logit_difference": _estimates(3 * base, 4 * change, beside), "answer_logprob": _estimates(-2, change, beside),
-    }  # fmt: skip
-    return measures | {
-        "agreement": agreement(measures),
-        "disagreement": disagreement(measures),
-        "shown_by": shown_by(measures),
-    }
+    counted = AnswerChange(
+        items=40, asked=38, excluded=2, decided_by={"by_choice": 38},
+        accuracy=_estimates(base, change, beside), by_choice=_estimates(base, change, beside),
+        by_likelihood=_estimates(base + 0.1, change / 2, beside), logit_difference=_estimates(3 * base, 4 * change, beside),
+        answer_logprob=_estimates(-2, change, beside),
+    )  # fmt: skip
+    return counted.model_copy(update={"agreement": agreement(counted)})
 
 
-def _families(control: bool, hostile: bool) -> Rows:
-    names = [
-        ("knowledge", HOSTILE if hostile else "capital"),
-        ("knowledge", "currency"),
-        ("reasoning", "addition"),
-        ("reasoning", "ordering"),
+def _families(control: bool, hostile: bool) -> list[FamilyChange]:
+    knowledge = [
+        FamilyChange(kind="knowledge", family=name, **dict(_answers(0.6, -0.1, control)))
+        for name in (HOSTILE if hostile else "capital", "currency")
     ]
-    return [
-        {"kind": kind, "family": name, **_of_kind(0.6, 0.2 if kind == "reasoning" else -0.1, control)}
-        for kind, name in names
+    reasoning = [
+        FamilyChange(kind="reasoning", family=name, **dict(_answers(0.6, 0.2, control)))
+        for name in ("addition", "ordering")
     ]
+    return [*knowledge, *reasoning]
 
 
-def _location(difference: float, verdict: str, reason: str | None) -> dict[str, Any]:
-    return {
-        "difference": difference, "interval": [difference - 0.04, difference + 0.04], "interval90": [difference - 0.03, difference + 0.03],
-        "p": 0.012, "pairs": 21, "clusters": 11, "verdict": verdict, "reason": reason, "method": METHOD,
-    }  # fmt: skip
+def _location(difference: float, verdict: Any, why: WhyNotMoved | None) -> LocationChange:
+    return LocationChange(
+        verdict=verdict, families=4, difference=difference, interval=(difference - 0.04, difference + 0.04),
+        interval90=(difference - 0.03, difference + 0.03), p=0.012, method=METHOD, why=why,
+    )  # fmt: skip
 
 
-def _summary(roles: list[str], n_layers: int, without: Collection[str], hostile: bool, quick: bool) -> dict[str, Any]:
+def _comparison(roles: list[Any], n_layers: int, without: Collection[str], hostile: bool, quick: bool) -> Comparison:
     control, others = "control" in roles, roles[1:]
     located = Located(
         layer=5, depth=0.42, interval=(3, 7), first=4, last=6, cell="move", extent="blocks", families=4, of=5, general=True,
-        shared_with_control="not-shared",
-    ).model_dump(mode="json")  # fmt: skip
-    order = Order(verdict="undetermined", why=WhyNotOrdered(code="not-located", kinds=("reasoning",))).model_dump(
-        mode="json"
+        shared_with_control=False,
+    )  # fmt: skip
+    order = Order(verdict="undetermined", why=WhyNotOrdered(code="not-located", kinds=("reasoning",)))
+    half = Halves(cut=n_layers // 2, whole=_estimate(1.5), upper_minus_lower=_estimate(0.9))
+    none = half.model_copy(update={"upper_minus_lower": None, "why": WhyNoHalf(code="no-difference")})
+    kinds: dict[Any, ComparedKind] = {}
+    changes: tuple[tuple[Any, float], ...] = (
+        ("knowledge", -0.02),
+        ("reasoning", 0.25),
+        ("composite", 0.1),
+        ("control", 0.0),
     )
-    half = {"cut": n_layers // 2, "whole": _estimate(1.5), "upper_minus_lower": _estimate(0.9), "reason": None}
-    none = {
-        **half,
-        "upper_minus_lower": None,
-        "reason": "the two models do not differ enough on these items for a part to be named",
-    }
-    kinds: dict[str, Any] = {}
-    for kind, change in (("knowledge", -0.02), ("reasoning", 0.25), ("composite", 0.1), ("control", 0.0)):
-        moved = {r: _location(0.01, "unchanged", None) if kind == "knowledge" else _location(0.13, "undetermined", "not located in control") for r in others}  # fmt: skip
-        kinds[kind] = {
-            **(of_kind := _of_kind(0.5, change, control)), "claimed": claimed(of_kind), "located": dict.fromkeys(roles, located if kind == "knowledge" else None),
-            "location_change": moved,
-            "upper_minus_lower": {r: {"accuracy": half if kind == "reasoning" else none, "logit_difference": none} for r in others},
-        }  # fmt: skip
-    split = {"about": "families that were never trained on", "accuracy": _estimates(0.2, 0.4, 0.05 if control else None),
-             "prompt": dict.fromkeys(roles, "question"), "no_answer": {"base": {"never closes its think block": 3}, "distilled": {}}}  # fmt: skip
-    summary: dict[str, Any] = {
-        "schema": "strata.comparison/2",
-        "models": {role: {"spec": f"/home/someone/models/{role}", "sha256": f"{role[0]}0" * 32, "run": role} for role in roles},
-        "n_layers": n_layers, "seed": 0, "quick": quick,
-        "pair_check": {
-            role: {"verdict": "base" if role == "distilled" else "not the base", "reasons": [f"Cosine 0.999 {HOSTILE if hostile else ''}"],
-                   "hint": None if role == "distilled" else "Its base is another-model."}
+    for kind, change in changes:
+        moved = (
+            _location(0.01, "unchanged", None)
+            if kind == "knowledge"
+            else _location(0.13, "undetermined", WhyNotMoved(code="not-located", models=("control",)))
+        )
+        answers = _answers(0.5, change, control)
+        kinds[kind] = ComparedKind(
+            **dict(answers), claimed=claimed(answers),
+            located=dict.fromkeys(roles, located if kind == "knowledge" else None),
+            location_change=dict.fromkeys(others, moved),
+            upper_minus_lower={
+                role: {"accuracy": half if kind == "reasoning" else none, "logit_difference": none} for role in others
+            },
+        )  # fmt: skip
+    split = GeneratedSplit(
+        accuracy=_estimates(0.2, 0.4, 0.05 if control else None), prompt=dict.fromkeys(roles, ("question", "question")),
+        no_answer={"base": {"never closes its think block": 3}, "distilled": {}},
+    )  # fmt: skip
+    generated = Generated(why="not-asked-for") if "generated" in without else Generated(splits={"other": split})
+    orders = dict.fromkeys(roles, order)
+    too_wide = WhyNotCompared(code="other-width", here=8, base=4)
+    return Comparison(
+        models={role: ComparedModel(spec=f"/home/someone/models/{role}", sha256=f"{role[0]}0" * 32, run=role) for role in roles},
+        n_layers=n_layers, seed=0, quick=quick,
+        pair_check={
+            role: BaseCheck(
+                verdict="base" if role == "distilled" else "not the base",
+                ok=role == "distilled", reasons=(f"Cosine 0.999 {HOSTILE if hostile else ''}",),
+                hint=None if role == "distilled" else "Its base is another-model.",
+            )
             for role in others
         },
-        "kinds": kinds,
-        "order": dict.fromkeys(roles, order),
-        "generated": {"reason": "no generated answers were asked for"} if "generated" in without else {"other": split},
-        "not_comparable": [{"measure": "similarity of streams and probe transfer", "model": "control", "reason": "its streams have 8 dimensions"}]
-        if "similarity" in without else [],
-    }  # fmt: skip
-    warnings = [
-        f"An item file said {HOSTILE}" if hostile else "A caveat",
-        "/home/someone/models/base: two families are not answered",
-    ]
-    return summary | {"verdict": claims(summary), "warnings": warnings}
+        kinds=kinds, order=orders, generated=generated, verdict=hypothesis_of(kinds, generated, orders),
+        not_comparable=(ExcludedPart(part="streams", model="control", why=too_wide),) if "similarity" in without else (),
+        warnings=(
+            Warned(model=None, text=f"An item file said {HOSTILE}" if hostile else "A caveat"),
+            Warned(model="base", text="two families are not answered"),
+        ),
+    )  # fmt: skip

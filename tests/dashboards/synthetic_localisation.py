@@ -25,7 +25,6 @@ from strata.experiments.results.kinds import (
     Localisation,
     Located,
     Order,
-    Shared,
 )
 from strata.experiments.results.reasons import WhyNotLocated, WhyNotOrdered, WhyNotPlaced
 from strata.experiments.results.record import Measured
@@ -138,11 +137,8 @@ def located(kind: str, families: Sequence[FamilyResult], n_layers: int, **more: 
     )  # fmt: skip
 
 
-_COPIED: dict[Shared | None, float] = {"shared": 0.54, "in-part": 0.4, "not-shared": 0.05, "open": 0.55}
-
-
 def kind_localisation(
-    kind: str, families: dict[str, FamilyResult], n_layers: int, shared: Shared | None = "shared", control: bool = True
+    kind: str, families: dict[str, FamilyResult], n_layers: int, shared: bool | None = True, control: bool = True
 ) -> KindLocalisation:
     """Located where at least two families are placed."""
     members = [f for f in families.values() if f.kind == kind]
@@ -169,8 +165,8 @@ def kind_localisation(
             n_layers,
             shared_with_control=shared,
             gained=measured(0.62),
-            control_gained=None if shared is None else measured(_COPIED[shared]),
-            excess=None if shared is None else measured(0.62 - _COPIED[shared], 0.1),
+            control_gained=None if shared is None else measured(0.54 if shared else 0.05),
+            excess=None if shared is None else measured(0.08 if shared else 0.57, 0.1),
         ),
     )
 
@@ -178,7 +174,7 @@ def kind_localisation(
 def localisation(n_layers: int = 12, families: dict[str, FamilyResult] | None = None) -> Localisation:
     """Knowledge in the same place as its control, reasoning above its own, the order said of these families."""
     families = made_up_families(n_layers) if families is None else families
-    shared: dict[str, Shared] = {"knowledge": "shared", "reasoning": "not-shared"}
+    shared = {"knowledge": True, "reasoning": False}
     kinds = {
         kind: kind_localisation(kind, families, n_layers, shared.get(kind), control=kind in shared)
         for kind in ("knowledge", "reasoning", "composite", "control")

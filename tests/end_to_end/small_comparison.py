@@ -58,8 +58,10 @@ def compared(
     openers: Mapping[str, Callable[[], Any]] | None = None,
     one_at_a_time: bool = False,
 ) -> dict[str, Any]:
+    """comparison.json."""
     opened = openers or {role: partial(open_checkpoint, spec) for role, spec in specs.by_role().items()}
-    return compare(specs, opened, config, out, items=items, one_at_a_time=one_at_a_time, progress=progress)
+    comparison = compare(specs, opened, config, out, items=items, one_at_a_time=one_at_a_time, progress=progress)
+    return comparison.model_dump(mode="json")
 
 
 def rows_of(run: Path, table: str, **wanted: Any) -> list[dict[str, Any]]:

@@ -13,17 +13,15 @@ from small_comparison import CONFIG, LOCATE, compared, rows_of
 from small_world import lora, other, other_tokenizer, save_checkpoint, write_items
 
 from strata.experiments.compare.model_specs import Specs
+from strata.experiments.results.comparison_reasons import WhyNotCompared
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.errors import StrataError
 
 QUICK = replace(CONFIG, locate=replace(LOCATE, draws=100, pairs=4), swap_pairs=4)
-LAYERS = "layer by layer change and change of location"
-STREAMS = "similarity of streams and probe transfer"
-LAYER_SWAPS = "layer swaps and cross-model patching"
-CROSSED = "cross-model patching"
-RANDOM = "layer swaps of a random change"
-WEIGHTS = "change of all weights"
+LAYERS, STREAMS, EXCHANGE, CROSSED, RANDOM, WEIGHTS = (
+    "layers", "streams", "exchange", "cross-model-patching", "random-layer-swaps", "all-weights",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +29,16 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_checkpoint(tmp_path_factory.mktemp("base") / "model")
 
 
-def gaps(base: Path, distilled: Path | str, tmp_path: Path) -> tuple[Path, dict[str, Any], dict[str, str]]:
+def gaps(base: Path, distilled: Path | str, tmp_path: Path) -> tuple[Path, dict[str, Any], dict[str, WhyNotCompared]]:
     out = tmp_path / "run"
     comparison = compared(Specs(str(base), str(distilled)), out, write_items(tmp_path / "items.jsonl"), config=QUICK)
-    assert all(gap["model"] == "distilled" and gap["reason"] for gap in comparison["not_comparable"])
+    assert all(gap["model"] == "distilled" for gap in comparison["not_comparable"])
     assert json.loads((out / "comparison.json").read_text())["not_comparable"] == comparison["not_comparable"]
-    return out, comparison, {gap["measure"]: gap["reason"] for gap in comparison["not_comparable"]}
+    return (
+        out,
+        comparison,
+        {gap["part"]: WhyNotCompared.model_validate(gap["why"]) for gap in comparison["not_comparable"]},
+    )
 
 
 def answers_are_paired(comparison: dict[str, Any]) -> None:
@@ -50,24 +52,24 @@ def nothing_inside_is_paired(run: Path, comparison: dict[str, Any]) -> None:
         assert pq.read_table(run / f"{table}.parquet").num_rows == 0
     for kind in ("knowledge", "reasoning"):
         moved = comparison["kinds"][kind]["location_change"]["distilled"]
-        assert (moved["verdict"], moved["difference"]) == ("undetermined", None) and moved["reason"]
+        assert (moved["verdict"], moved["difference"]) == ("undetermined", None) and moved["why"]
 
 
 def test_another_depth_leaves_the_answers_and_the_shared_blocks_comparable(base: Path, tmp_path: Path) -> None:
     run, comparison, left = gaps(base, other(tmp_path / "deep", base, num_hidden_layers=4), tmp_path)
-    assert set(left) == {WEIGHTS, LAYERS, STREAMS, LAYER_SWAPS}
-    assert all("has 4 blocks, the base 3" in left[measure] for measure in (LAYERS, STREAMS, LAYER_SWAPS))
+    assert set(left) == {WEIGHTS, LAYERS, STREAMS, EXCHANGE}
+    assert all(left[part] == WhyNotCompared(code="other-depth", here=4, base=3) for part in (LAYERS, STREAMS, EXCHANGE))
     answers_are_paired(comparison)
     nothing_inside_is_paired(run, comparison)
     assert {row["block"] for row in rows_of(run, "weights")} == {None, 0, 1, 2}
     assert comparison["pair_check"]["distilled"]["verdict"] == "not the base"
-    assert any("may not be the base" in warning for warning in comparison["warnings"])
+    assert [(caveat["code"], caveat["model"]) for caveat in comparison["caveats"]] == [("base-doubted", "distilled")]
 
 
 def test_another_width_leaves_what_is_read_off_blocks_comparable(base: Path, tmp_path: Path) -> None:
     run, comparison, left = gaps(base, other(tmp_path / "wide", base, hidden_size=16), tmp_path)
-    assert set(left) == {WEIGHTS, STREAMS, LAYER_SWAPS}
-    assert all("16 dimensions, the base's 32" in left[measure] for measure in (STREAMS, LAYER_SWAPS))
+    assert set(left) == {WEIGHTS, STREAMS, EXCHANGE}
+    assert all(left[part] == WhyNotCompared(code="other-width", here=16, base=32) for part in (STREAMS, EXCHANGE))
     answers_are_paired(comparison)
     assert rows_of(run, "changes", contrast="change", instrument="lens.logit")
     assert not rows_of(run, "similarity") and not rows_of(run, "layer_swaps")
@@ -75,8 +77,8 @@ def test_another_width_leaves_what_is_read_off_blocks_comparable(base: Path, tmp
 
 def test_another_width_of_the_mlp_leaves_out_the_random_change_alone(base: Path, tmp_path: Path) -> None:
     run, comparison, left = gaps(base, other(tmp_path / "thick", base, intermediate_size=64), tmp_path)
-    assert RANDOM in left and "Block 0 of the two models differs in mlp." in left[RANDOM]
-    assert not {LAYER_SWAPS, "layer_swaps", CROSSED} & set(left)
+    assert RANDOM in left and "Block 0 of the two models differs in mlp." in (left[RANDOM].said or "")
+    assert not {EXCHANGE, "layer-swaps", CROSSED} & set(left)
     answers_are_paired(comparison)
     ways = {("distilled", "into base"), ("distilled", "into distilled")}
     assert {(row["contrast"], row["direction"]) for row in rows_of(run, "layer_swaps")} == ways
@@ -100,9 +102,9 @@ def test_a_model_that_cannot_be_a_target_is_still_a_source_of_blocks(base: Path,
     comparison = compared(
         Specs(str(base), str(distilled)), out, write_items(tmp_path / "items.jsonl"), config=QUICK, openers=openers
     )
-    left = [gap for gap in comparison["not_comparable"] if gap["measure"] == CROSSED]
-    assert [gap["reason"].partition(":")[0] for gap in left] == ["into the base", "into the distilled"]
-    assert all("its attention takes odd" in gap["reason"] for gap in left)
+    left = [gap for gap in comparison["not_comparable"] if gap["part"] == CROSSED]
+    assert [gap["why"]["into"] for gap in left] == ["base", "distilled"]
+    assert all("its attention takes odd" in gap["why"]["said"] for gap in left)
     assert not rows_of(out, "crossed")
     assert {row["contrast"] for row in rows_of(out, "layer_swaps")} == {"distilled", "random"}
 
@@ -117,8 +119,8 @@ def test_a_larger_vocabulary_is_compared_as_far_as_it_is_shared(base: Path, tmp_
 
 def test_another_tokenizer_leaves_only_answers_and_weights_comparable(base: Path, tmp_path: Path) -> None:
     run, comparison, left = gaps(base, other_tokenizer(tmp_path / "shuffled", base), tmp_path)
-    assert set(left) == {LAYERS, STREAMS, LAYER_SWAPS}
-    assert all("into other tokens" in reason for reason in left.values())
+    assert set(left) == {LAYERS, STREAMS, EXCHANGE}
+    assert all(why.code == "other-tokens" for why in left.values())
     answers_are_paired(comparison)
     nothing_inside_is_paired(run, comparison)
     assert rows_of(run, "weights")

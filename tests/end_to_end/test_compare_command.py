@@ -98,7 +98,7 @@ def test_a_second_call_measures_nothing_and_json_is_all_it_prints(
     captured = capfd.readouterr()
     assert captured.out.count("\n") == 1 and not captured.err
     comparison = json.loads(captured.out)
-    assert comparison["schema"] == "strata.comparison/2" and set(comparison["models"]) == {"base", "distilled"}
+    assert comparison["schema"] == "strata.comparison/3" and set(comparison["models"]) == {"base", "distilled"}
     assert comparison["run"] == str(run) and Path(comparison["report"]).stat().st_size > 100_000
     assert measured(run) == before
 
@@ -180,7 +180,9 @@ def test_what_cannot_be_compared_is_named_and_the_rest_is_done(
     directory = tmp_path / "other"
     tuned = other_tokenizer(directory, world.base) if what == "tokenizer" else other(directory, world.base, **what)
     assert main(world.command(tmp_path / "run", "--display", "none", tuned=tuned)) == 0
-    lines = [line for line in capfd.readouterr().out.splitlines() if line.startswith("not comparable (distilled): ")]
+    lines = [
+        line for line in capfd.readouterr().out.splitlines() if line.startswith("caveat: Not comparable (distilled): ")
+    ]
     for measure in measures:
         assert any(measure in line and reason in line for line in lines), measure
     assert bool(lines) == bool(measures)

@@ -14,10 +14,10 @@ import torch
 from small_comparison import CONFIG, LOCATE, compared, few_items, planted_pair, rows_of
 
 from strata.dashboards.page import write_comparison, write_report
+from strata.dashboards.sentences.comparison_reasons import why_not_compared
 from strata.experiments.compare import weights_and_lineage
 from strata.experiments.compare.model_specs import Specs
-from strata.experiments.compare.models import NEEDS_BOTH
-from strata.experiments.results.excluded_measures import PAIR_CHECK, WEIGHTS
+from strata.experiments.results.comparison_reasons import ExcludedPart, WhyNotCompared
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.errors import DoesNotFitError, NotFetchedError
@@ -85,17 +85,18 @@ def test_every_table_but_the_layer_swaps_is_the_same(
 def test_what_needs_both_models_is_excluded_with_what_to_do_about_it(
     together: Finished, one_by_one: tuple[Path, dict[str, Any], Room]
 ) -> None:
+    needs_both, roles = WhyNotCompared(code="needs-both"), ("distilled", "control")
     assert one_by_one[1]["not_comparable"] == [
-        {"measure": "layer_swaps", "model": role, "reason": NEEDS_BOTH} for role in ("distilled", "control")
+        ExcludedPart(part="layer-swaps", model=role, why=needs_both).model_dump(mode="json") for role in roles
     ]
-    assert "without it" in NEEDS_BOTH and "--device-map auto" in NEEDS_BOTH
+    assert "without it" in why_not_compared(needs_both) and "--device-map auto" in why_not_compared(needs_both)
     apart = {"not_comparable", "kinds", "verdict"}
     assert {name: one_by_one[1][name] for name in one_by_one[1] if name not in apart} == {
         name: together[1][name] for name in together[1] if name not in apart
     }
     for kind, expected in together[1]["kinds"].items():
         of_kind = one_by_one[1]["kinds"][kind]
-        assert set(of_kind["upper_minus_lower"].values()) <= {None}
+        assert not any(of_kind["upper_minus_lower"].values())
         assert of_kind | {"upper_minus_lower": None} == expected | {"upper_minus_lower": None}
 
 
@@ -164,7 +165,7 @@ def test_a_download_that_failed_is_tried_again(
         patch.setattr(weights_and_lineage, "check_pair", failing)
         patch.setattr(weights_and_lineage, "compare_weights", failing)
         outage = start()
-    assert {gap["measure"] for gap in outage["not_comparable"]} == {PAIR_CHECK, WEIGHTS}
+    assert {gap["part"] for gap in outage["not_comparable"]} == {"pair-check", "weights"}
     assert {check["verdict"] for check in outage["pair_check"].values()} == {"unclear"}
     assert start() == together[1] and rows_of(tmp_path, "weights") == rows_of(together[0], "weights")
     assert not (tmp_path / "activations").exists()

@@ -13,6 +13,8 @@ from small_comparison import CONFIG, LOCATE
 from small_world import small_items, write_items
 from tiny_models import tiny_model, tiny_tokenizer
 
+from strata.dashboards.sentences.comparison_caveats import caveats
+from strata.experiments.compare.caveats import comparison_caveats
 from strata.experiments.compare.model_specs import Specs
 from strata.experiments.compare.models import Models
 from strata.experiments.compare.pipeline import compare
@@ -39,19 +41,23 @@ def models(**templates: str | None) -> Models:
     return Models({role: opener(template, seed) for seed, (role, template) in enumerate(templates.items())})
 
 
-def prompt_prefix(framing: Any, text: str | None = None, **templates: str | None) -> tuple[str, tuple[str, ...]]:
-    return shared_prompt_prefix(models(**templates), NAMES, LocateConfig(framing=framing, prompt_prefix=text))
+def prompt_prefix(framing: Any, text: str | None = None, **templates: str | None) -> tuple[str, dict[str, str]]:
+    """The text before every prompt, and which models have no template like it."""
+    opened = models(**templates)
+    ahead = shared_prompt_prefix(opened, NAMES, LocateConfig(framing=framing, prompt_prefix=text))
+    in_template = framing != "raw" and text is None
+    caveats_found = comparison_caveats(opened, {}, in_chat_template=in_template)
+    foreign = [caveat for caveat in caveats_found if caveat.code == "foreign-template"]
+    return ahead, dict(foreign[0].templates) if foreign else {}
 
 
 def test_the_distilled_models_template_is_everybodys_and_foreigners_are_named() -> None:
-    asked = "Asked inside the chat template: not comparable with raw runs"
-    ahead = "All models are asked inside the chat template of DIST: "
-    assert prompt_prefix("raw", base=None, distilled=None) == ("", ())
-    assert prompt_prefix("chat", base="a b ", distilled="a b ", control="a b ") == (f"{REQUEST} a b ", (asked,))
-    assert prompt_prefix("chat", base=None, distilled="a b ") == (f"{REQUEST} a b ", (asked, f"{ahead}BASE has none"))
-    prefix_and_caveats = prompt_prefix("chat", base=None, distilled="a b ", control="b a ")
-    assert prefix_and_caveats == (f"{REQUEST} a b ", (asked, f"{ahead}BASE has none, CONTROL has another one"))
-    assert prompt_prefix("chat", "typed ", base=None, distilled="a b ") == ("typed ", (asked,))
+    assert prompt_prefix("raw", base=None, distilled=None) == ("", {})
+    assert prompt_prefix("chat", base="a b ", distilled="a b ", control="a b ") == (f"{REQUEST} a b ", {})
+    assert prompt_prefix("chat", base=None, distilled="a b ") == (f"{REQUEST} a b ", {"base": "none"})
+    foreign = {"base": "none", "control": "another"}
+    assert prompt_prefix("chat", base=None, distilled="a b ", control="b a ") == (f"{REQUEST} a b ", foreign)
+    assert prompt_prefix("chat", "typed ", base=None, distilled="a b ") == ("typed ", {})
     with pytest.raises(StrataError, match="the tokenizer of DIST has none"):
         prompt_prefix("chat", base="a b ", distilled=None)
 
@@ -74,9 +80,9 @@ def test_a_comparison_in_a_chat_asks_all_models_the_same_and_says_so(tmp_path: P
     for directory in (out, *(out / role for role in openers)):
         lines = [json.loads(line) for line in (directory / "items.jsonl").read_text().splitlines()]
         assert [line["prompt"] for line in lines] == prompts
-    assert comparison["framing"] == "chat"
-    caveats = [sentence for sentence in comparison["warnings"] if "chat template" in sentence]
-    assert len(caveats) == 2 and caveats[0].startswith("Asked inside") and "smollm2 has none" in caveats[1]
+    assert comparison.framing == "chat"
+    template, asked = (caveat.text for caveat in caveats(comparison) if "chat template" in caveat.text)
+    assert asked.startswith("Asked inside") and "smollm2 has none" in template
     with pytest.raises(StrataError, match="framing") as refused:
         raw = replace(config, locate=replace(locate, framing="raw"))
         compare(specs, openers, raw, out, items=items)

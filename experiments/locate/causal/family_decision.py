@@ -156,7 +156,7 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
     }
     said = places[CODES]
     shaky = said if said is not None and not _agree(said) else None
-    if shaky is not None and between_thresholds(shaky, places[IN_PART], by_threshold[CODES]):
+    if shaky is not None and _between_thresholds(shaky, places[IN_PART], by_threshold[CODES]):
         shaky = None
     places = {
         threshold: place if place is not None and (_agree(place) or (threshold == CODES and shaky is None)) else None
@@ -349,7 +349,7 @@ def _agree(place: Place) -> bool:
     return place.support > HALF_OF_DRAWS
 
 
-def between_thresholds(said: Place, in_part: Place | None, draws: PlaceDraws) -> bool:
+def _between_thresholds(said: Place, in_part: Place | None, draws: PlaceDraws) -> bool:
     """Whether draws disagree only in whether an earlier place codes the answer or does so in part: then both places are said."""
     if in_part is None or in_part.cell == said.cell or not _agree(in_part):
         return False

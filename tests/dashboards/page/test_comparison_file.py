@@ -9,11 +9,10 @@ import re
 from pathlib import Path
 
 import pytest
-from synthetic_comparison import HOSTILE, write_synthetic_comparison
+from synthetic_comparison import HOSTILE, view_of, write_synthetic_comparison
 
 from strata.dashboards.cli import verb_report
 from strata.dashboards.page import write_comparison
-from strata.dashboards.view.comparison import build_comparison
 from strata.probes.errors import StrataError
 
 
@@ -82,7 +81,7 @@ def test_above_the_pair_check_stands_what_it_was_judged_by(tmp_path: Path, by: t
     run = write_synthetic_comparison(tmp_path / "run")
     checks = json.loads((run / "pair_check.json").read_text())
     for check, judged_by in zip(checks.values(), by, strict=True):
-        check["judged_by"] = judged_by
+        check["judged_by"] = judged_by or None
     (run / "pair_check.json").write_text(json.dumps(checks))
     text = _read(write_comparison(run).read_text(encoding="utf-8")).text
     assert sentence in text
@@ -91,12 +90,11 @@ def test_above_the_pair_check_stands_what_it_was_judged_by(tmp_path: Path, by: t
 
 def test_without_javascript_it_tells_verdict_answers_pairs_and_locations(page: str, run: Path) -> None:
     text = re.sub(r"\s+", " ", _read(page).text)
-    summary = json.loads((run / "comparison.json").read_text())
-    for sentence in summary["verdict"]["sentences"]:
+    for sentence in json.loads((run / "view.json").read_text())["verdict"]["sentences"]:
         assert sentence in text
     for words in (
         "layer-split hypothesis: undetermined", "Its base is another-model.", "families that were never trained on", "3 × never closes its think block",
-        "+25.0", "[17.0, 33.0]", "attention at the last token (move), blocks 4–6 [3, 7], depth 0.42", "not located in control", "unchanged", "21 pairs in 11 clusters",
+        "+25.0", "[17.0, 33.0]", "attention at the last token (move), blocks 4–6 [3, 7], depth 0.42", "not located in control", "unchanged", "4 families placed in both",
         "the two models do not differ enough on these items", "only the MLP lines and the layer swaps say where the change is",
         "Every measure could be made of every model.",
         "How alike are the profiles over layers?", "0.41[0.86]", "3 clusters carry both profiles",
@@ -170,6 +168,6 @@ def test_a_place_that_was_not_looked_for_is_not_called_not_located(tmp_path: Pat
         manifest = run / role / "manifest.json"
         known = json.loads(manifest.read_text())
         manifest.write_text(json.dumps({**known, "config": {**known.get("config", {}), "causal_map": "none"}}))
-    locations = build_comparison(run)["locations"]
+    locations = view_of(run)["locations"]
     assert {place for row in locations["rows"] for place in (row["base"], row["after"])} == {"not looked for"}
     assert locations["orders"] == []

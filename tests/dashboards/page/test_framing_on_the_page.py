@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic_comparison import write_synthetic_comparison
+from synthetic_comparison import view_of, write_synthetic_comparison
 from synthetic_run import write_synthetic_run
 
 from strata.dashboards.page import write_comparison, write_report
 from strata.dashboards.view import build_view
-from strata.dashboards.view.comparison import build_comparison
 from strata.experiments.items.framing import caveat_of
 
 PREFIX = "<|user|>\nGo <img src=x>\n<think>\n\n</think>\n\n"
@@ -71,7 +70,7 @@ def test_a_comparison_tells_it_too_with_the_distilled_models_template(tmp_path: 
     config["locate"] = {"framing": "chat", "prompt_prefix": PREFIX}
     changed(run / "manifest.json", config=config, chat_template_sha256={"base": None, "distilled": HASH})
     assert "The same prompts, asked inside the chat template, paired by item" in text_of(write_comparison(run))
-    facts = dict(build_comparison(run)["provenance"]["facts"])
+    facts = dict(view_of(run)["provenance"]["facts"])
     assert (facts["Asked"], facts["Prompt prefix"]) == ("inside the chat template", SHOWN)
     assert facts["Chat template sha256"] == HASH
 

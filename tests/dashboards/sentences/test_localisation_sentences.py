@@ -84,24 +84,19 @@ def test_the_numbers_of_a_reason_are_said(why: WhyNotPlaced, words: str) -> None
 
 def test_a_located_kind_says_where_how_sure_in_how_many_families_and_what_its_control_says() -> None:
     families = {name: placed_family("knowledge", 30) for name in ("a", "b", "c")}
-    shared = kind_sentence("knowledge", kind_localisation("knowledge", families, 30, shared="shared"), families)
+    shared = kind_sentence("knowledge", kind_localisation("knowledge", families, 30, shared=True), families)
     assert shared.head == "Knowledge answers are made by attention at the last token (move), blocks 14–16"
     assert "95 % interval [13, 17], in 3 of 4 families" in shared.rest
     numbers = "(effect gained here 0.62, in the control 0.54, difference 0.08 [−0.02, 0.18])"
     assert shared.rest.endswith(f"passes through the same blocks {numbers}, so this says nothing about retrieval.")
-    elsewhere = kind_sentence("knowledge", kind_localisation("knowledge", families, 30, shared="not-shared"), families)
+    elsewhere = kind_sentence("knowledge", kind_localisation("knowledge", families, 30, shared=False), families)
     assert (
         "is not made there (effect gained here 0.62, in the control 0.05, difference 0.57 [0.47, 0.67])."
         in elsewhere.rest
     )
     families["a_stated"] = placed_family("control", 30, contrast="K-C")
-    elsewhere = kind_sentence("knowledge", kind_localisation("knowledge", families, 30, shared="not-shared"), families)
+    elsewhere = kind_sentence("knowledge", kind_localisation("knowledge", families, 30, shared=False), families)
     assert "is not made there but by attention at the last token, blocks 14–16 (effect" in elsewhere.rest
-    less = kind_sentence("knowledge", kind_localisation("knowledge", families, 30, shared="in-part"), families)
-    assert "passes through the same blocks, if less (" in less.rest
-    assert less.rest.endswith("at most the difference is special to retrieval.")
-    unsure = kind_sentence("knowledge", kind_localisation("knowledge", families, 30, shared="open"), families)
-    assert "whether its control (the fact stated in the prompt) passes through the same blocks is open (" in unsure.rest
     unknown = kind_sentence("knowledge", kind_localisation("knowledge", families, 30, shared=None), families)
     assert "was not measured, so whether this is special to retrieval stays open" in unknown.rest
 

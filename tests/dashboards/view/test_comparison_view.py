@@ -8,12 +8,15 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from synthetic_comparison import write_synthetic_comparison
+from pydantic import ValidationError
+from synthetic_comparison import view_of, write_synthetic_comparison
 
-from strata.dashboards.view.comparison import build_comparison
-from strata.dashboards.view.comparison_schema import validate_comparison_view
-from strata.experiments.compare.models import NEEDS_BOTH
-from strata.experiments.results.excluded_measures import GENERATED_LAYER_SWAPS, LAYER_SWAPS
+from strata.dashboards.sentences.comparison import verdict_sentences
+from strata.dashboards.sentences.comparison_reasons import why_not_compared
+from strata.dashboards.text import path_free
+from strata.dashboards.view.comparison.model import ComparisonView
+from strata.experiments.results.comparison import Comparison
+from strata.experiments.results.comparison_reasons import ExcludedPart, WhyNotCompared
 from strata.probes.errors import StrataError
 
 Json = dict[str, Any]
@@ -26,7 +29,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def view(run: Path) -> Json:
-    return build_comparison(run)
+    return view_of(run)
 
 
 def _rows(run: Path, name: str) -> list[Json]:
@@ -151,7 +154,8 @@ def test_models_share_one_colour_range_and_differences_another(view: Json) -> No
 
 def test_the_verdict_is_the_runs_and_every_caveat_stands_beside_it(view: Json, run: Path) -> None:
     summary = json.loads((run / "comparison.json").read_text())
-    assert view["verdict"]["sentences"] == summary["verdict"]["sentences"]
+    typed = Comparison.model_validate(summary)
+    assert view["verdict"]["sentences"] == [path_free(sentence) for sentence in verdict_sentences(typed)]
     assert view["verdict"]["word"] == summary["verdict"]["hypothesis"]
     texts = " ".join(caveat["text"] for caveat in view["verdict"]["caveats"])
     assert "Whether base is the base of control: not the base." in texts
@@ -159,7 +163,7 @@ def test_the_verdict_is_the_runs_and_every_caveat_stands_beside_it(view: Json, r
 
 
 def test_without_a_control_the_page_says_what_that_costs(tmp_path: Path) -> None:
-    view = build_comparison(write_synthetic_comparison(tmp_path / "run", control=False))
+    view = view_of(write_synthetic_comparison(tmp_path / "run", control=False))
     assert [caveat["code"] for caveat in view["verdict"]["caveats"]].count("control") == 1
     assert {line["contrast"] for line in view["changes"]["lines"]} == {"change"}
     assert all(
@@ -181,7 +185,7 @@ def test_what_is_empty_says_why(tmp_path: Path) -> None:
         "changes",
         "generated",
     }
-    view = build_comparison(write_synthetic_comparison(tmp_path / "run", without=empty))
+    view = view_of(write_synthetic_comparison(tmp_path / "run", without=empty))
     for name in empty - {"generated", "generated_layer_swaps"}:
         assert view[name]["state"] != "ok" and view[name]["text"].endswith((".", ")"))
     assert view["similarity"]["state"] == "incomparable" and "8 dimensions" in view["similarity"]["text"]
@@ -189,7 +193,7 @@ def test_what_is_empty_says_why(tmp_path: Path) -> None:
 
 
 def test_a_recovery_that_is_absent_has_its_reason(tmp_path: Path) -> None:
-    view = build_comparison(write_synthetic_comparison(tmp_path / "run", without={"recovery", "generated_layer_swaps"}))
+    view = view_of(write_synthetic_comparison(tmp_path / "run", without={"recovery", "generated_layer_swaps"}))
     assert not [line for line in view["layer_swaps"]["lines"] if line["score"] == "recovery"]
     assert {reason["text"] for reason in view["layer_swaps"]["reasons"]} == {
         "the two models differ by 0.02, less than 0.1"
@@ -205,16 +209,17 @@ def test_contrasts_that_are_absent_have_their_reason(tmp_path: Path, view: Json)
     manifest = json.loads((run / "control" / "manifest.json").read_text())
     manifest["checkpoint"]["n_layers"] = 7
     (run / "control" / "manifest.json").write_text(json.dumps(manifest))
-    other = build_comparison(run)["contrasts"]
+    other = view_of(run)["contrasts"]
     assert {line["model"] for line in other["lines"]} == {"base", "distilled"}
     assert "it has 7 blocks, the base 12" in other["reasons"][-1]["text"]
-    excluded = build_comparison(write_synthetic_comparison(tmp_path / "none", without={"contrasts"}))["contrasts"]
+    excluded = view_of(write_synthetic_comparison(tmp_path / "none", without={"contrasts"}))["contrasts"]
     assert excluded["state"] == "not_run" and "--contrast-items 0" in excluded["text"]
 
 
 def test_a_broken_view_is_named(view: Json) -> None:
-    with pytest.raises(StrataError, match=r"view\.verdict\.word"):
-        validate_comparison_view({**view, "verdict": {**view["verdict"], "word": "sure"}})
+    with pytest.raises(ValidationError, match=r"verdict\.word"):
+        ComparisonView.model_validate({**view, "verdict": {**view["verdict"], "word": "sure"}})
+    assert ComparisonView.model_validate(view).model_dump(mode="json") == view
 
 
 @pytest.mark.parametrize(
@@ -224,19 +229,27 @@ def test_a_broken_file_is_named(tmp_path: Path, name: str, text: str) -> None:
     run = write_synthetic_comparison(tmp_path / "run")
     (run / name).write_text(text)
     with pytest.raises(StrataError, match=name.replace(".", r"\.")):
-        build_comparison(run)
+        view_of(run)
 
 
 def test_layer_swaps_that_are_excluded_alone_say_why(tmp_path: Path) -> None:
     """Cross-model patches are there: the page must not tell that no layer swaps were asked for."""
     run = write_synthetic_comparison(tmp_path / "run", without={"layer_swaps", "generated_layer_swaps"})
     summary = json.loads((run / "comparison.json").read_text())
+    needs_both = WhyNotCompared(code="needs-both")
     summary["not_comparable"] = [
-        {"measure": LAYER_SWAPS, "model": "distilled", "reason": NEEDS_BOTH},
-        {"measure": GENERATED_LAYER_SWAPS, "model": "control", "reason": "its context is short"},
+        ExcludedPart(part="layer-swaps", model="distilled", why=needs_both).model_dump(mode="json"),
+        ExcludedPart(
+            part="generated-layer-swaps",
+            model="control",
+            why=WhyNotCompared(code="refused", said="its context is short"),
+        ).model_dump(mode="json"),
     ]
     (run / "comparison.json").write_text(json.dumps(summary))
-    view = build_comparison(run)
+    view = view_of(run)
     assert view["layer_swaps"]["state"] == "incomparable" and "--swap-pairs" not in view["layer_swaps"]["text"]
-    assert NEEDS_BOTH in view["layer_swaps"]["text"] and "control: its context is short" in view["layer_swaps"]["text"]
+    assert (
+        why_not_compared(needs_both) in view["layer_swaps"]["text"]
+        and "control: its context is short" in view["layer_swaps"]["text"]
+    )
     assert view["crossed"]["state"] == "ok"

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_comparisons import NONE, comparison_of, kind_of
 
-from strata.dashboards.view.comparison_contrasts import build_contrasts
-from strata.dashboards.view.comparison_run import ComparisonRun
-from strata.dashboards.view.comparison_similarity import build_similarity
+from strata.dashboards.view.comparison.files import ComparisonRun
+from strata.dashboards.view.comparison.instruction_contrasts import build_contrasts
+from strata.dashboards.view.comparison.stream_similarity import build_similarity
 from strata.probes.errors import StrataError
 
 Json = dict[str, Any]
@@ -18,8 +19,8 @@ STREAMS = range(7)
 
 
 def run_of(table: str, rows: list[Json]) -> ComparisonRun:
-    summary = {"models": {"base": {}, "distilled": {}}, "n_layers": 6}
-    return ComparisonRun(Path("somewhere"), {}, summary, {}, [], {table: rows}, {"base": {}, "distilled": {}})
+    comparison = comparison_of(kind_of(NONE), kind_of(NONE)).model_copy(update={"n_layers": 6})
+    return ComparisonRun(Path("somewhere"), {}, comparison, {}, [], {table: rows}, {"base": {}, "distilled": {}})
 
 
 def rows_of(
@@ -56,17 +57,17 @@ def rows_of(
 
 
 def sentences_of(rows: list[Json]) -> str:
-    return " ".join(entry["text"] for entry in build_similarity(run_of("similarity", rows))["told"])
+    return " ".join(entry.text for entry in build_similarity(run_of("similarity", rows)).told)
 
 
 def test_a_fall_that_is_not_there_without_the_dominant_dimensions_is_not_the_streams() -> None:
     view = build_similarity(run_of("similarity", rows_of({2: 0.7, 3: 0.68}, {2: 0.9, 3: 0.91, 4: 1.0})))
-    full, trimmed = view["lines"]
-    assert (full["dimensions"], trimmed["dimensions"]) == ("all", "trimmed")
-    assert full["mean"][3] == 0.68 and trimmed["mean"][3] == 0.91
-    assert full["dominant"][3] == "3, 9" and full["dominant"][0] is None and full["shares"][3] == 0.77
-    assert "without dominant dimensions" in trimmed["aria"] and "without" not in full["aria"]
-    (sentence,) = [entry["text"] for entry in view["told"]]
+    full, trimmed = view.lines
+    assert (full.dimensions, trimmed.dimensions) == ("all", "trimmed")
+    assert full.mean[3] == 0.68 and trimmed.mean[3] == 0.91
+    assert full.dominant[3] == "3, 9" and full.dominant[0] is None and full.shares[3] == 0.77
+    assert "without dominant dimensions" in trimmed.aria and "without" not in full.aria
+    (sentence,) = [entry.text for entry in view.told]
     assert "lowest CKA 0.680 at stream 3 (24 items)" in sentence
     assert "dimensions 3, 9 dominate: one holds up to 77 % of the variance (streams 2–4)" in sentence
     assert (
@@ -80,8 +81,8 @@ def test_where_nothing_is_dominant_the_trimmed_line_is_the_other_one() -> None:
     rows = rows_of({2: 0.7, 3: 0.68, 5: 0.8}, {2: 0.9, 3: 0.91})
     sparse = [row for row in rows if row["dimensions"] == "all" or row["dominant"]]
     assert len(sparse) < len(rows)
-    lines = [build_similarity(run_of("similarity", table))["lines"] for table in (rows, sparse)]
-    assert lines[0] == lines[1] and lines[0][1]["mean"] == [1.0, 1.0, 0.9, 0.91, 1.0, 0.8, 1.0]
+    lines = [build_similarity(run_of("similarity", table)).lines for table in (rows, sparse)]
+    assert lines[0] == lines[1] and lines[0][1].mean == (1.0, 1.0, 0.9, 0.91, 1.0, 0.8, 1.0)
 
 
 def test_a_likeness_that_is_not_there_without_them_is_not_the_streams_either() -> None:
@@ -120,13 +121,13 @@ def test_the_share_of_a_dimension_that_is_not_dominant_is_not_rounded_up_to_the_
 def test_every_sentence_names_its_position() -> None:
     rows = [*rows_of({2: 0.7}), *rows_of({2: 0.6}, position="operand")]
     view = build_similarity(run_of("similarity", rows))
-    assert [(entry["position"], f"reasoning, at {entry['position']}: lowest" in entry["text"]) for entry in view["told"]] == [("last", True), ("operand", True)]  # fmt: skip
+    assert [(entry.position, f"reasoning, at {entry.position}: lowest" in entry.text) for entry in view.told] == [("last", True), ("operand", True)]  # fmt: skip
 
 
 def test_without_dominant_dimensions_there_is_no_second_line_and_that_is_said() -> None:
     view = build_similarity(run_of("similarity", rows_of({2: 0.7})))
-    assert [line["dimensions"] for line in view["lines"]] == ["all"]
-    assert "no dimension is dominant (the largest holds 5 % of the variance)" in view["told"][0]["text"]
+    assert [line.dimensions for line in view.lines] == ["all"]
+    assert "no dimension is dominant (the largest holds 5 % of the variance)" in view.told[0].text
     same = sentences_of(rows_of({2: 0.7}, {2: 0.705}))
     assert "the line is the same to 0.02" in same and "disagree" not in same
 
@@ -135,10 +136,10 @@ def test_a_fall_that_goes_with_one_family_is_told_as_that_familys() -> None:
     dip = {2: 0.7, 3: 0.6}
     families: Json = {"binding": {2: 0.98, 3: 0.97}, "ordering": {2: 0.65}, "parity": {3: 0.75}}
     view = build_similarity(run_of("similarity", rows_of(dip, None, families)))
-    (line,) = view["family_lines"]
-    assert (line["low"][2], line["high"][2]) == (0.65, 0.98) and (line["low"][3], line["high"][3]) == (0.6, 0.97)
-    assert line["mean"][3] == 0.6 and "one of 3 families excluded at a time" in line["method"]
-    sentence = view["told"][0]["text"]
+    (line,) = view.family_lines
+    assert (line.low[2], line.high[2]) == (0.65, 0.98) and (line.low[3], line.high[3]) == (0.6, 0.97)
+    assert line.mean[3] == 0.6 and "one of 3 families excluded at a time" in line.method
+    sentence = view.told[0].text
     assert "the lowest lies between 0.600 (without ordering) and 0.970 (without binding)" in sentence
     assert (
         "only binding makes it fall at streams 2–3: without it the lowest value there is 0.970 instead of 0.600"
@@ -166,7 +167,7 @@ def test_prompts_that_are_scored_behind_a_fed_token_are_counted() -> None:
 
 def test_a_cosine_is_told_only_where_a_dimension_carries_it() -> None:
     view = build_similarity(run_of("similarity", rows_of({2: 0.9}, measure="cosine")))
-    assert view["told"] == [] and len(view["lines"]) == 1
+    assert view.told == () and len(view.lines) == 1
     carried = sentences_of(rows_of({2: 0.9}, {2: 0.5}, measure="cosine"))
     assert "lowest mean cosine 0.900" in carried and "of the squared length" in carried
 
@@ -205,8 +206,8 @@ def excess(value: float, trimmed: float | None = None, without: float | None = N
 )
 def test_an_excess_is_told_with_what_makes_it(rows: list[Json], words: str, absent: str) -> None:
     view = build_contrasts(run_of("contrasts", rows))
-    (entry,) = view["told"]
-    assert words in entry["text"] and absent not in entry["text"]
+    (entry,) = view.told
+    assert words in entry.text and absent not in entry.text
 
 
 def test_a_contrast_that_falls_with_a_dimension_alone_is_drawn_without_it_and_told() -> None:
@@ -221,9 +222,9 @@ def test_a_contrast_that_falls_with_a_dimension_alone_is_drawn_without_it_and_to
                 for dimensions, value in zip(("all", "trimmed"), values, strict=True)
             ]
     view = build_contrasts(run_of("contrasts", rows))
-    twice = [line["contrast"] for line in view["lines"] if line["dimensions"] == "trimmed"]
+    twice = [line.contrast for line in view.lines if line.dimensions == "trimmed"]
     assert twice == ["excess", "slow_slow"], "what says the same is drawn once"
-    carried = [entry["text"] for entry in view["told"] if "slow reworded" in entry["text"]]
+    carried = [entry.text for entry in view.told if "slow reworded" in entry.text]
     assert carried == [
         "Base, knowledge, slow – slow reworded: dimension 7 holds up to 50 % of the variance (stream 3); most of the fall at stream "
         "3 goes with it (0.990 instead of 0.430 without it at stream 3)."

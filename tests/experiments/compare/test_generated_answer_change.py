@@ -18,6 +18,7 @@ from strata.experiments.generated_answers.extraction import NEVER_CLOSED, NOTHIN
 from strata.experiments.generated_answers.problems import evaluation_lessons
 from strata.experiments.generated_answers.prompting import PROMPTS, ask
 from strata.experiments.locate.config import LocateConfig
+from strata.experiments.results.comparison_reasons import ExcludedPart
 from strata.experiments.results.generated_tables import ANSWERS
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.decoding.generate import generate
@@ -59,21 +60,22 @@ def test_an_unclosed_thought_and_an_empty_answer_are_counted_with_their_reasons_
     )
     for split in SPLITS:
         of_split = summary[split]
-        assert of_split["prompt"] == {"base": "few_shot", "distilled": "question_only", "control": "question_only"}
-        assert of_split["no_answer"] == {
+        assert of_split.prompt == {
+            "base": ("few_shot",) * 2, "distilled": ("question_only",) * 2, "control": ("question_only",) * 2,
+        }  # fmt: skip
+        assert of_split.no_answer == {
             "base": {}, "distilled": {NEVER_CLOSED: PROBLEMS}, "control": {NOTHING_AFTER: PROBLEMS},
         }  # fmt: skip
-        assert set(of_split["unmeasured"]) == {"distilled", "control"}
-        assert f"10 of 10 texts hold no answer (10 × {NEVER_CLOSED})" in of_split["unmeasured"]["distilled"]
-        accuracy = of_split["accuracy"]
-        assert accuracy["base"]["value"] == 1
+        assert of_split.unmeasured == {"distilled": 10, "control": 10}
+        accuracy = of_split.accuracy
+        assert accuracy.base is not None and accuracy.base.value == 1
         assert all(
-            accuracy[name] is None
+            getattr(accuracy, name) is None
             for name in ("distilled", "control", "change", "control_change", "difference_in_differences")
         )
     silent = summarised({"base": everywhere(" \n")}, draws=100, seed=0)["test"]
-    assert silent["no_answer"]["base"] == {NOTHING: PROBLEMS}
-    assert set(silent["accuracy"].values()) == {None}
+    assert silent.no_answer["base"] == {NOTHING: PROBLEMS}
+    assert not silent.accuracy.measured
 
 
 def test_a_model_without_answers_is_excluded_with_the_reason_every_time_its_table_is_read(tmp_path: Path) -> None:
@@ -83,10 +85,11 @@ def test_a_model_without_answers_is_excluded_with_the_reason_every_time_its_tabl
     models = Models(dict.fromkeys(("base", "distilled"), pytest.fail))
     config = CompareConfig(locate=LocateConfig(draws=100), generated=1)
     for _ in range(2):
-        left: list[tuple[str, str, str]] = []
-        summary = generated_change(run, models, config, lambda *gap, left=left: left.append(gap))
-        assert [(measure, role) for measure, role, _ in left] == [("generated answers", "distilled")] * len(SPLITS)
-        assert [reason for _, _, reason in left] == [summary[split]["unmeasured"]["distilled"] for split in SPLITS]
+        left: list[ExcludedPart] = []
+        summary = generated_change(run, models, config, left.append)
+        assert [(gap.part, gap.model) for gap in left] == [("generated-answers", "distilled")] * len(SPLITS)
+        assert [(gap.why.code, gap.why.split) for gap in left] == [("hardly-answers", split) for split in SPLITS]
+        assert [gap.why.texts for gap in left] == [summary.splits[split].unmeasured["distilled"] for split in SPLITS]
     run.close("done")
 
 
@@ -100,9 +103,9 @@ def test_half_of_the_texts_without_an_answer_are_wrong_answers_and_more_are_no_m
         for right_row, open_row in zip(right, never, strict=True)
     ]
     summary = summarised({"base": everywhere("8"), "distilled": mixed}, draws=100, seed=0)["test"]
-    change = summary["accuracy"]["change"]
-    assert (change is not None and change["value"] == 1 - unclosed / PROBLEMS) == measured
-    assert ("distilled" in summary["unmeasured"]) != measured
+    change = summary.accuracy.change
+    assert (change is not None and change.value == 1 - unclosed / PROBLEMS) == measured
+    assert ("distilled" in summary.unmeasured) != measured
 
 
 def test_no_problem_is_scored_in_a_way_that_was_chosen_by_it() -> None:
@@ -111,7 +114,7 @@ def test_no_problem_is_scored_in_a_way_that_was_chosen_by_it() -> None:
     chance, across, same = 0.5, [], []
     for _ in range(300):
         rows = [{**row, "right": bool(source.random() < chance)} for row in everywhere("8") if row["split"] == "test"]
-        across.append(summarised({"base": rows}, draws=2, seed=0)["test"]["accuracy"]["base"]["value"])
+        across.append(summarised({"base": rows}, draws=2, seed=0)["test"].accuracy.base.value)
         same.append(max(np.mean([row["right"] for row in rows if row["prompt"] == way]) for way in PROMPTS))
     error = (chance * (1 - chance) / PROBLEMS / 300) ** 0.5
     assert abs(np.mean(across) - chance) < 4 * error
@@ -124,36 +127,37 @@ def test_each_half_is_scored_in_the_way_that_is_right_on_the_other() -> None:
         even = int(row["cluster"]) % 2 == 0
         row["right"] = row["prompt"] == ("few_shot" if even else "chain_of_thought")
     summary = summarised({"base": rows}, draws=100, seed=0)["test"]
-    assert summary["prompt"]["base"] == "chain_of_thought and few_shot (half of the problems each)"
-    assert summary["accuracy"]["base"]["value"] == 0
+    assert summary.prompt["base"] == ("chain_of_thought", "few_shot")
+    assert summary.accuracy.base is not None and summary.accuracy.base.value == 0
 
 
 def test_a_problem_that_is_drawn_several_times_counts_once_with_its_share_of_right_draws() -> None:
     rows = [row for text in ("7", "8", "8", "7", "7") for row in everywhere(text)]
-    accuracy = summarised({"base": rows, "distilled": everywhere("7")}, draws=100, seed=0)["test"]["accuracy"]
-    assert accuracy["base"]["value"] == pytest.approx(0.6) and accuracy["base"]["n_items"] == PROBLEMS
-    assert accuracy["change"]["value"] == pytest.approx(0.4)
+    accuracy = summarised({"base": rows, "distilled": everywhere("7")}, draws=100, seed=0)["test"].accuracy
+    assert accuracy.base is not None and accuracy.change is not None
+    assert accuracy.base.value == pytest.approx(0.6) and accuracy.base.n_items == PROBLEMS
+    assert accuracy.change.value == pytest.approx(0.4)
 
 
 def test_a_model_whose_context_is_too_short_is_excluded_with_the_reason(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "run", verb="compare", command=[], identity={})
     models = Models(dict.fromkeys(("base", "distilled"), lambda: tiny_checkpoint("llama")))
     config = CompareConfig(locate=LocateConfig(draws=100), generated=1)
-    left: list[tuple[str, str, str]] = []
-    summary = generated_change(run, models, config, lambda *gap: left.append(gap))
+    left: list[ExcludedPart] = []
+    summary = generated_change(run, models, config, left.append)
     run.close("done")
-    assert summary == {"reason": "no model could be asked to generate answers"}
-    assert [(measure, role) for measure, role, _ in left] == [("generated answers", "base"), ("generated answers", "distilled")]  # fmt: skip
-    assert all("context" in reason for _, _, reason in left)
+    assert summary.why == "no-model-could" and not summary.splits
+    assert [(gap.part, gap.model) for gap in left] == [("generated-answers", "base"), ("generated-answers", "distilled")]  # fmt: skip
+    assert all("context" in (gap.why.said or "") for gap in left)
 
 
 def test_no_answers_are_asked_for_by_nobody(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "run", verb="compare", command=[], identity={})
     summary = generated_change(
-        run, Models({}), CompareConfig(generated=0), lambda *gap: pytest.fail("nothing was asked")
+        run, Models({}), CompareConfig(generated=0), lambda excluded: pytest.fail("nothing was asked")
     )
     run.close("done")
-    assert summary == {"reason": "no generated answers were asked for"}
+    assert summary.why == "not-asked-for" and not summary.splits
 
 
 def test_drawn_answers_belong_to_their_seed_and_greedy_ones_to_none() -> None:

@@ -10,9 +10,12 @@ from tiny_models import N_LAYERS, tiny_checkpoint
 
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.generated_layer_swaps import generated_layer_swaps, inner_layer_swaps
-from strata.experiments.compare.models import NEEDS_BOTH, Models
+from strata.experiments.compare.models import Models
 from strata.experiments.generated_answers.problems import evaluation_lessons
 from strata.experiments.locate.config import LocateConfig
+from strata.experiments.results.comparison import Halves
+from strata.experiments.results.comparison_reasons import ExcludedPart, WhyNoHalf
+from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.generated_tables import ANSWERS
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.decoding.generate import generate
@@ -54,8 +57,13 @@ def models(**options: Any) -> Models:
                    for seed, role in enumerate(("base", "distilled"))}, **options)  # fmt: skip
 
 
-def nothing_left(*gap: object) -> None:
-    raise AssertionError(gap)
+def nothing_left(excluded: ExcludedPart) -> None:
+    raise AssertionError(excluded)
+
+
+def apart(halved: Halves) -> Estimated:
+    assert halved.upper_minus_lower is not None
+    return halved.upper_minus_lower
 
 
 def test_stretches_are_cut_at_their_borders() -> None:
@@ -80,9 +88,9 @@ def test_a_gain_that_a_suffix_brings_is_the_upper_halfs(tmp_path: Path) -> None:
     summary = generated_layer_swaps(run, held, ("base", "distilled"), CONFIG, nothing_left)
     rows = run.read_table("generated_layer_swaps").to_pylist()
     run.close("done")
-    assert summary["distilled"]["whole"]["value"] == 1
-    assert summary["distilled"]["upper_minus_lower"]["n_items"] == len(LESSONS)
-    assert summary["distilled"]["cut"] == middle.layer and summary["distilled"]["upper_minus_lower"]["value"] == 1
+    assert summary["distilled"].whole.value == 1
+    assert apart(summary["distilled"]).n_items == len(LESSONS)
+    assert summary["distilled"].cut == middle.layer and apart(summary["distilled"]).value == 1
     by_swap = {(row["sweep"], row["layer"]): row["recovery"] for row in rows}
     assert by_swap["nothing", None] == 0 and by_swap["everything", None] == 1
     assert by_swap["suffix", middle.layer] == 1 and by_swap["prefix", middle.layer - 1] == 0
@@ -97,8 +105,8 @@ def test_problems_on_which_both_models_agree_count_too(tmp_path: Path) -> None:
     write(run, "answers_distilled", some)
     summary = generated_layer_swaps(run, models(), ("base", "distilled"), CONFIG, nothing_left)
     run.close("done")
-    apart = summary["distilled"]["upper_minus_lower"]
-    assert apart["n_items"] == len(LESSONS) and apart["low"] is not None
+    upper = apart(summary["distilled"])
+    assert upper.n_items == len(LESSONS) and upper.low is not None
 
 
 def test_draws_of_a_problem_are_one_problem(tmp_path: Path) -> None:
@@ -110,8 +118,8 @@ def test_draws_of_a_problem_are_one_problem(tmp_path: Path) -> None:
         write(run, f"answers_distilled_{swap.sweep}{swap.layer}", [*rows, *({**row, "right": False} for row in rows)])
     summary = generated_layer_swaps(run, models(), ("base", "distilled"), CONFIG, nothing_left)["distilled"]
     run.close("done")
-    assert (summary["whole"]["value"], summary["whole"]["n_items"]) == (0.5, len(LESSONS))
-    assert (summary["upper_minus_lower"]["value"], summary["upper_minus_lower"]["n_items"]) == (1, len(LESSONS))
+    assert (summary.whole.value, summary.whole.n_items) == (0.5, len(LESSONS))
+    assert (apart(summary).value, apart(summary).n_items) == (1, len(LESSONS))
 
 
 def test_what_is_kept_of_a_layer_swap_is_what_the_swapped_model_writes(tmp_path: Path) -> None:
@@ -132,16 +140,17 @@ def test_a_model_that_answers_like_the_base_is_not_taken_apart(tmp_path: Path) -
     summary = generated_layer_swaps(run, models(), ("base", "distilled"), CONFIG, nothing_left)
     assert run.read_table("generated_layer_swaps").num_rows == 0
     run.close("done")
-    assert summary["distilled"]["upper_minus_lower"] is None
-    assert "do not differ enough" in summary["distilled"]["reason"]
+    assert summary["distilled"].upper_minus_lower is None
+    assert summary["distilled"].why == WhyNoHalf(code="no-difference")
 
 
 def test_one_model_at_a_time_is_too_few_and_the_table_is_there_all_the_same(tmp_path: Path) -> None:
     run = started(tmp_path, base=False, distilled=True)
-    left: list[tuple[str, str, str]] = []
-    summary = generated_layer_swaps(
-        run, models(one_at_a_time=True), ("base", "distilled"), CONFIG, lambda *gap: left.append(gap)
-    )
-    assert summary == {} and left == [("layer swaps by generated answers", "distilled", NEEDS_BOTH)]
+    left: list[ExcludedPart] = []
+    summary = generated_layer_swaps(run, models(one_at_a_time=True), ("base", "distilled"), CONFIG, left.append)
+    assert summary == {}
+    assert [(gap.part, gap.model, gap.why.code) for gap in left] == [
+        ("generated-layer-swaps", "distilled", "needs-both")
+    ]
     assert run.finished("generated_layer_swaps.parquet")
     run.close("done")

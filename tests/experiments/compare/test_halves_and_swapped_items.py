@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -17,6 +16,8 @@ from strata.experiments.compare.layer_swaps import all_layer_swaps, swap_items, 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.config import LocateConfig
+from strata.experiments.results.comparison import HalvedBy, Halves
+from strata.experiments.results.comparison_reasons import WhyNoHalf
 from strata.probes.errors import StrataError
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.store import ActivationStore
@@ -47,7 +48,7 @@ def store_of(path: Path, items: list[EncodedItem], moved: dict[str, float], stri
     return store
 
 
-def halves_of(store: ActivationStore, items: list[EncodedItem], config: CompareConfig) -> dict[str, Any]:
+def halves_of(store: ActivationStore, items: list[EncodedItem], config: CompareConfig) -> dict[HalvedBy, Halves | None]:
     scores, clusters = scores_of_kind(store, items, "reasoning")
     assert scores_of_kind(store, items, "knowledge") == ({}, [])
     layer_swaps = all_layer_swaps(N_LAYERS, config)
@@ -69,26 +70,30 @@ def test_the_half_that_brings_the_change_is_told_by_its_sign(
     store = store_of(tmp_path / "store", items, moved, stride)
     halves = halves_of(store, items, CompareConfig(swap_stride=stride))
     entry = halves["logit_difference"]
-    assert entry["cut"] == 2 and entry["reason"] is None
-    assert entry["upper_minus_lower"]["value"] == pytest.approx(expected)
-    assert entry["whole"]["value"] == pytest.approx(sum(1.0 + row % 3 for row in range(10)) / 10)
+    assert entry is not None and entry.upper_minus_lower is not None
+    assert entry.cut == 2 and entry.why is None
+    assert entry.upper_minus_lower.value == pytest.approx(expected)
+    assert entry.whole.value == pytest.approx(sum(1.0 + row % 3 for row in range(10)) / 10)
     # All items score above 0 with every layer swap: accuracy has nothing to share out.
-    assert halves["accuracy"]["upper_minus_lower"] is None
-    assert "do not differ enough" in halves["accuracy"]["reason"]
+    by_accuracy = halves["accuracy"]
+    assert by_accuracy is not None and by_accuracy.upper_minus_lower is None
+    assert by_accuracy.why == WhyNoHalf(code="no-difference")
 
 
 def test_too_few_items_name_no_half(tmp_path: Path) -> None:
     items = [encoded("reasoning", "sum", number) for number in range(5)]
     store = store_of(tmp_path / "store", items, {"3": 1.0})
     entry = halves_of(store, items, CONFIG)["logit_difference"]
-    assert entry["upper_minus_lower"] is None and entry["reason"]
+    assert entry is not None and entry.upper_minus_lower is None
+    assert entry.why == WhyNoHalf(code="too-few-clusters", clusters=5)
 
 
 def test_parts_far_from_the_middle_are_no_halves(tmp_path: Path) -> None:
     items = [encoded("reasoning", "sum", number) for number in range(10)]
     stride = CompareConfig(swap_stride=3)
     entry = halves_of(store_of(tmp_path / "store", items, {"3": 1.0}, 3), items, stride)["logit_difference"]
-    assert entry["upper_minus_lower"] is None and "no layer swap ends near the middle" in entry["reason"]
+    assert entry is not None and entry.upper_minus_lower is None
+    assert entry.why is not None and entry.why.code == "off-the-middle"
 
 
 def test_without_prefixes_there_are_no_halves(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from strata.experiments.items.framing import REQUEST, framed
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import Questions
+from strata.experiments.results.comparison_reasons import WhyNoValue
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.model_diff.cka import debiased_cka
@@ -126,7 +127,9 @@ def test_the_same_states_behind_every_instruction_have_no_excess_and_few_cluster
         assert row["n_clusters"] == 5 and "fewer than 8 clusters" in row["method"]
     same = torch.full((5, 10, 1, 6), 0.1)
     for row in contrasts_of(same, [str(n) for n in range(10)], ["one"] * 10, draws=50, seed=0):
-        assert row["value"] is None and row["low"] is None and "same state" in row["reason"]
+        assert (
+            row["value"] is None and row["low"] is None and WhyNoValue.from_column(row["reason"]).code == "same-state"
+        )
 
 
 def test_items_are_shared_out_over_families_and_entities_and_drawn_by_seed(tiny_models: Any) -> None:
@@ -145,10 +148,11 @@ def test_what_does_not_fit_the_context_is_excluded_with_its_reason(monkeypatch: 
     asked[0] = Item(**{**vars(asked[0]), "prompt": "a b c d e f g h i j k l m n o p"})
     rows = list(contrast_rows(model, "control", asked, CONFIG))
     left, few = [row for row in rows if row["kind"] == "knowledge"]
+    too_long = WhyNoValue(code="items-excluded", items=1, said="the prompt is longer than the model's context")
     assert left == {
-        "model": "control", "kind": "knowledge", "reason": "1 item(s) excluded: the prompt is longer than the model's context"
+        "model": "control", "kind": "knowledge", "reason": too_long.as_column()
     }  # fmt: skip
-    assert few["reason"] == "7 item(s) can be asked behind every instruction, and 8 are needed"
+    assert WhyNoValue.from_column(few["reason"]) == WhyNoValue(code="too-few-items", items=7, needed=8)
     assert sum(row["kind"] == "reasoning" and whole(row) for row in rows) == len(NAMES) * (model.n_layers + 1)
 
 
@@ -161,7 +165,7 @@ def test_a_question_that_an_instruction_cuts_otherwise_is_excluded(
         monkeypatch.setattr(instruction_contrasts, "INSTRUCTIONS", {**SPOKEN, "slow": slow})
         instructed_questions = instructed(asked, model, REQUEST)
         assert len(instructed_questions.excluded) == excluded and len(instructed_questions.items) == 2 - excluded
-        assert all("other tokens" in reason for reason in instructed_questions.excluded.values())
+        assert all(reason is None for reason in instructed_questions.excluded.values())
 
 
 def test_in_a_chat_the_instruction_is_what_is_requested(tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> None:

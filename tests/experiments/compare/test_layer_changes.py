@@ -40,7 +40,7 @@ def rows(seed: int) -> list[dict[str, Any]]:
 
 
 def changed(tables: Mapping[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    made = {role: pa.Table.from_pylist(table, PROFILES) for role, table in tables.items()}
+    made = {role: pa.Table.from_pylist(table, PROFILES.schema) for role, table in tables.items()}
     return list(layer_changes(made, ITEMS, draws=100, seed=0))
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from strata.experiments.compare.location_change import Depths, location_change, moved, not_moved, place_depths
 from strata.experiments.items.schema import KINDS
+from strata.experiments.results.comparison_reasons import WhyNotMoved
+from strata.experiments.results.families import FamilyResult, Place
 from strata.experiments.results.locate_tables import PLACES
 
 N_LAYERS, DRAWS = 20, 400
@@ -34,11 +36,12 @@ def test_a_moved_place_is_told_with_its_sign_and_size(before: int, after: int, v
     change = location_change(
         places_at(*[before] * families, spread=0.2), places_at(*[after] * families, spread=0.2, seed=1), BOTH, "knowledge", seed=0
     )  # fmt: skip
-    assert (change["verdict"], change["families"], change["reason"]) == (verdict, families, None)
-    assert change["difference"] == pytest.approx((after - before) / N_LAYERS)
-    low, high = change["interval"]
+    assert (change.verdict, change.families, change.why) == (verdict, families, None)
+    assert change.difference == pytest.approx((after - before) / N_LAYERS)
+    assert change.interval is not None and change.p is not None
+    low, high = change.interval
     assert low < (after - before) / N_LAYERS < high and high - low < 0.08
-    assert (change["p"] < 0.05) is (verdict != "unchanged")
+    assert (change.p < 0.05) is (verdict != "unchanged")
 
 
 def test_families_apart_from_each_other_do_not_widen_a_change_that_all_of_them_share() -> None:
@@ -46,45 +49,52 @@ def test_families_apart_from_each_other_do_not_widen_a_change_that_all_of_them_s
     change = location_change(
         places_at(2, 6, 10, 14, spread=0.2), places_at(5, 9, 13, 17, spread=0.2, seed=1), BOTH, "knowledge", seed=0
     )
-    assert change["verdict"] == "deeper"
-    assert change["interval"] == pytest.approx([3 / N_LAYERS] * 2, abs=0.03)
+    assert change.verdict == "deeper"
+    assert change.interval == pytest.approx([3 / N_LAYERS] * 2, abs=0.03)
 
 
 def test_a_wide_interval_around_nothing_is_no_finding() -> None:
     change = location_change(
         places_at(8, 9, 10, spread=4), places_at(8, 9, 10, spread=4, seed=1), BOTH, "knowledge", seed=0
     )
-    assert change["verdict"] == "undetermined" and "neither leaves out 0 nor lies within" in change["reason"]
+    assert change.verdict == "undetermined" and change.why == WhyNotMoved(code="interval-open", bound=0.05)
 
 
 def test_only_families_placed_in_both_models_count() -> None:
     before, after = places_at(4, 4, 18), dict(places_at(9, 9, 2))
     del after["knowledge", "family 2"]
     change = location_change(before, after, BOTH, "knowledge", seed=0)
-    assert change["families"] == 2 and change["difference"] == pytest.approx(5 / N_LAYERS)
+    assert change.families == 2 and change.difference == pytest.approx(5 / N_LAYERS)
     nowhere = location_change(before, {}, BOTH, "knowledge", seed=0)
-    assert (nowhere["verdict"], nowhere["difference"], nowhere["families"]) == ("undetermined", None, 0)
-    assert nowhere["reason"] == "no family is placed in both models"
+    assert (nowhere.verdict, nowhere.difference, nowhere.families) == ("undetermined", None, 0)
+    assert nowhere.why == WhyNotMoved(code="no-shared-family")
 
 
 def test_nothing_is_said_where_one_model_has_no_location() -> None:
     change = location_change(places_at(4), places_at(14), {"base": True, "distilled": False}, "knowledge", seed=0)
-    assert change["verdict"] == "undetermined" and change["reason"] == "not located in distilled"
-    assert change["difference"] == pytest.approx(0.5)
+    assert change.verdict == "undetermined" and change.why == WhyNotMoved(code="not-located", models=("distilled",))
+    assert change.difference == pytest.approx(0.5)
 
 
 def test_every_kind_is_told_from_its_own_families_and_locations() -> None:
     before = {**places_at(4, 5), **places_at(12, 12, kind="reasoning")}
     after = {**places_at(4, 5), **places_at(15, 15, kind="reasoning")}
     located = {"base": ["knowledge", "reasoning"], "distilled": ["reasoning"]}
-    changes = moved(before, after, located, seed=0)
-    assert set(changes) == set(KINDS) == set(not_moved("why"))
-    assert changes["reasoning"]["verdict"] == "deeper"
-    assert changes["knowledge"]["reason"] == "not located in distilled"
-    assert changes["composite"]["reason"] == "no family is placed in both models"
-    assert all(
-        change["reason"] == "why" and change["verdict"] == "undetermined" for change in not_moved("why").values()
+    changes, absent = moved(before, after, located, seed=0), WhyNotMoved(code="not-comparable")
+    assert set(changes) == set(KINDS) == set(not_moved(absent))
+    assert changes["reasoning"].verdict == "deeper"
+    assert changes["knowledge"].why == WhyNotMoved(code="not-located", models=("distilled",))
+    assert changes["composite"].why == WhyNotMoved(code="no-shared-family")
+    assert all(change.why == absent and change.verdict == "undetermined" for change in not_moved(absent).values())
+
+
+def family(kind: Any, depth: float | None) -> FamilyResult:
+    place = (
+        None
+        if depth is None
+        else Place(cell="enrich", first=0, last=0, interval=(0, 0), extent="blocks", depth=depth, support=1.0)
     )
+    return FamilyResult(kind=kind, pairs=0, entities=0, answers=0, offered=0, answered_both=None, place=place)
 
 
 def test_depths_are_read_from_a_run_family_by_family() -> None:
@@ -101,13 +111,10 @@ def test_depths_are_read_from_a_run_family_by_family() -> None:
     ]  # fmt: skip
     table: pa.Table = PLACES.of_rows(rows)
     families = {
-        "knowledge sum": {"kind": "knowledge", "place": {"depth": 0.4}},
-        "reasoning sum": {"kind": "reasoning", "place": {"depth": 0.75}},
-        "none": {"kind": "reasoning", "place": None},
-        "undrawn": {"kind": "reasoning", "place": {"depth": 0.5}},
-        "reasoning chains": {"kind": "reasoning", "place": {"depth": 0.55}},
-    }
-    depths = place_depths({"n_layers": 10, "families": families}, table)
+        "knowledge sum": family("knowledge", 0.4), "reasoning sum": family("reasoning", 0.75), "none": family("reasoning", None),
+        "undrawn": family("reasoning", 0.5), "reasoning chains": family("reasoning", 0.55),
+    }  # fmt: skip
+    depths = place_depths(families, table, 10)
     assert {name: values.tolist() for name, values in depths.items()} == {
         ("knowledge", "sum"): [0.4, 0.4, 0.35], ("reasoning", "sum"): [0.75, 0.75],
         ("reasoning", "reasoning chains"): [0.55, 0.55],

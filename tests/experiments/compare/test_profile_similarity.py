@@ -10,6 +10,7 @@ import pytest
 
 from strata.experiments.compare.profile_similarity import likeness_rows
 from strata.experiments.items.schema import Item
+from strata.experiments.results.comparison_reasons import WhyNoValue
 
 N_LAYERS, N_ITEMS = 8, 24
 ITEMS = [
@@ -68,7 +69,7 @@ def test_layers_that_nobody_has_a_value_for_are_no_part_of_a_profile() -> None:
 def test_few_entities_and_flat_profiles_have_a_reason_in_place_of_a_number() -> None:
     profiles = {"base": table(np.arange(8.0), 0), "distilled": table(np.arange(8.0), 1)}
     few = next(iter(likeness_rows(profiles, ITEMS[:4], seed=0)))
-    assert few["between"] is None and "2 clusters" in few["reason"]
+    assert few["between"] is None and "2 clusters" in (WhyNoValue.from_column(few["reason"]).said or "")
     flat = pa.Table.from_pylist([{**row, "value": 1.0} for row in profiles["base"].to_pylist()])
     likeness = next(iter(likeness_rows({"base": flat, "distilled": flat}, ITEMS, seed=0)))
-    assert likeness["between"] is None and "same at every layer" in likeness["reason"]
+    assert likeness["between"] is None and WhyNoValue.from_column(likeness["reason"]).code == "flat-profile"

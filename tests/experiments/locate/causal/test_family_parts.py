@@ -9,13 +9,9 @@ import torch
 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Item
-from strata.experiments.locate.causal.family_decision import between_thresholds
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements, WindowShifts
 from strata.experiments.locate.causal.pair_selection import replaced_span
 from strata.experiments.locate.causal.third_answers import donors_of
-from strata.experiments.results.families import Place
-from strata.experiments.statistics.places import PlaceDraws
-from strata.probes.interventions.cells import Cell
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.store import ActivationStore
@@ -72,18 +68,3 @@ def test_the_replaced_span_ends_at_or_behind_the_last_token_that_differs() -> No
     assert replaced_span([encoded({"last": 2}, (0, 1, 2), (0, 9, 2))]) is None
     assert replaced_span([encoded({"last": 2, "subject": 2}, (0, 1, 2), (0, 1, 9))]) is None
     assert replaced_span([two_tokens, two_tokens, first_half]) == "subject" and replaced_span([]) is None
-
-
-def _place(cell: Cell, support: float) -> Place:
-    return Place(cell=cell, first=3, last=4, interval=(3, 4), extent="blocks", depth=0.4, support=support, reading=None)
-
-
-def test_draws_that_waver_between_a_place_and_one_that_codes_in_part_still_place_a_family() -> None:
-    cells = np.array([2] * 48 + [0] * 50 + [3] * 2)
-    draws = PlaceDraws(np.concatenate([[2], cells]), np.full(101, 3), np.full(101, 4))
-    assert between_thresholds(_place("move", 0.48), _place("enrich", 0.99), draws)
-    assert not between_thresholds(_place("move", 0.48), None, draws)
-    assert not between_thresholds(_place("move", 0.48), _place("enrich", 0.4), draws), "in part isn't sure either"
-    assert not between_thresholds(_place("move", 0.48), _place("work_out", 0.99), draws), (
-        "half of the draws are elsewhere"
-    )

@@ -1,0 +1,214 @@
+"""What a comparison says, in sentences: each claim only with an interval that bears it, else that it can't tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from strata.dashboards.sentences.answer_changes import (
+    bearers,
+    denial,
+    disagreement,
+    format_words,
+    label_of,
+    lacking_words,
+    shown_by,
+)
+from strata.dashboards.sentences.comparison_reasons import why_no_half, why_not_moved
+from strata.dashboards.sentences.signed import signed, signed_interval
+from strata.experiments.compare.decision import SPLIT, generated_like_trained, halves_by_generated
+from strata.experiments.compare.format_change import begins_with_its_format
+from strata.experiments.compare.measure_agreement import claimed, denied_by, sign_of
+from strata.experiments.generated_answers.problems import ABOUT
+from strata.experiments.items.schema import Kind
+from strata.experiments.results.answer_measures import GENERATED
+from strata.experiments.results.comparison import (
+    AnswerChange,
+    ComparedKind,
+    Comparison,
+    GeneratedSplit,
+    Halves,
+    LocationChange,
+)
+from strata.experiments.results.comparison_reasons import HypothesisReason
+from strata.experiments.results.estimates import Contrasted, Estimated
+from strata.experiments.results.roles import DISTILLED
+
+HYPOTHESIS = (
+    "The layer-split hypothesis (knowledge in lower blocks, reasoning in upper ones, so reasoning training helps the one and hurts "
+    "the other)"
+)
+TOLD_KINDS: tuple[Kind, ...] = ("reasoning", "knowledge")
+_NEITHER = "neither a gain nor a loss is claimed"
+_TOO_FEW = "too few clusters for an interval"
+
+
+def verdict_sentences(comparison: Comparison) -> list[str]:
+    """What changed and where, and what becomes of the layer-split hypothesis.
+
+    Of a kind that was not asked nothing is said, but for the hypothesis, which needs both.
+    """
+    told: list[str] = []
+    for kind in TOLD_KINDS:
+        of_kind = comparison.kind(kind)
+        if of_kind.items:
+            told += [_changed(kind, of_kind), _moved(kind, of_kind.location_change.get(DISTILLED))]
+    written = generated_like_trained(comparison.generated)
+    if written is not None:
+        reasoning = comparison.kind("reasoning")
+        at = 1 if reasoning.items else 0
+        told[at:at] = [_said(written, reasoning), *_shared_out(halves_by_generated(reasoning))]
+    verdict = comparison.verdict.hypothesis
+    return [*told, f"{HYPOTHESIS} is {verdict} here: {hypothesis_reason(comparison)}."]
+
+
+def hypothesis_reason(comparison: Comparison) -> str:
+    """What decides about the layer-split hypothesis, or keeps it open, as a clause."""
+    verdict = comparison.verdict
+    alone = f" ({GENERATED} alone)" if verdict.by == "generated" else ""
+    if verdict.hypothesis == "supported":
+        return (
+            f"the upper half of the blocks brings the gain in reasoning{alone}, the lower half the loss of knowledge, and nothing "
+            "speaks for another order of the two"
+        )
+    reasons = "; ".join(_hypothesis_clause(comparison, reason) for reason in verdict.reasons)
+    gains = verdict.hypothesis == "undetermined" and verdict.gain > 0 and verdict.loss == 0
+    ahead = f"reasoning gains {_where(comparison)}{alone}{_too(_gain_of(comparison))}, but " if gains else ""
+    return f"{ahead}{reasons}"
+
+
+def _hypothesis_clause(comparison: Comparison, reason: HypothesisReason) -> str:
+    reasoning, knowledge = comparison.kind("reasoning"), comparison.kind("knowledge")
+    alone = f" ({GENERATED} alone)" if comparison.verdict.by == "generated" else ""
+    match reason.code:
+        case "not-asked":
+            return f"no {' and no '.join(reason.kinds)} items were asked"
+        case "not-measured":
+            return "one of the two kinds was not measured in both models"
+        case "too-few-clusters":
+            return "there are too few clusters for an interval"
+        case "reasoning-falls":
+            return f"reasoning is answered less often than before {_where(comparison)}{_too(_gain_of(comparison))}"
+        case "knowledge-rises":
+            return f"knowledge items are answered more often than before{_too(knowledge.accuracy)}"
+        case "lower-half-gains":
+            return f"the lower half of the blocks brings more of the gain in reasoning{alone} than the upper half"
+        case "upper-half-loses":
+            return "the upper half of the blocks brings more of the loss of knowledge than the lower half"
+        case "order-reversed":
+            return "the base reasons in lower blocks than it retrieves in"
+        case "no-gain-shown":
+            return f"no gain in reasoning is shown {_where(comparison)} {lacking_words(reasoning, reason.lacking, 1)}"
+        case "ways-disagree":
+            often = "more" if reason.sign > 0 else "less"
+            against = denial(reason.denied, reasoning)
+            return f"the measures of reasoning disagree: it is answered {often} often in {GENERATED}, but {against}"
+        case "no-loss-shown":
+            return f"no loss of knowledge is shown {lacking_words(knowledge, reason.lacking, -1)}"
+        case "format-instead":
+            return f"knowledge items are answered less often, but {format_words('knowledge', knowledge)}"
+        case "gain-unshared":
+            return "which half of the blocks brings the gain in reasoning is not shown"
+        case "loss-unshared":
+            return "which half of the blocks brings the loss of knowledge is not shown"
+
+
+def _where(comparison: Comparison) -> str:
+    return f"in {GENERATED}" if comparison.verdict.by == "generated" else "at these prompts"
+
+
+def _gain_of(comparison: Comparison) -> Contrasted:
+    written = generated_like_trained(comparison.generated)
+    return comparison.kind("reasoning").accuracy if written is None else written.accuracy
+
+
+def prompt_words(ways: Sequence[str]) -> str:
+    """`few_shot`, or `few_shot and question_only (half of the problems each)`."""
+    return ways[0] if len(set(ways)) == 1 else f"{' and '.join(ways)} (half of the problems each)"
+
+
+def _said(written: GeneratedSplit, at_prompts: ComparedKind) -> str:
+    ways = ", ".join(f"{role} {prompt_words(way)}" for role, way in written.prompt.items())
+    first = _with_control(f"Reasoning, {GENERATED} ({ABOUT[SPLIT]}; asked {ways})", written.accuracy)
+    sign = sign_of(written.accuracy)
+    if not sign:
+        return first
+    if denied := denied_by(sign, at_prompts):
+        against = denial(denied, at_prompts)
+        return f"{first} But what the measures at these prompts show is the opposite ({against}); {_NEITHER}."
+    return f"{first} This rests on {GENERATED} alone."
+
+
+def _shared_out(halved: Halves | None) -> list[str]:
+    """Which half of the blocks brings the change of the generated answers, where that was measured."""
+    if halved is None:
+        return []
+    way = f" asked {halved.prompt}" if halved.prompt else ""
+    apart = halved.upper_minus_lower
+    if apart is None:
+        why = "no reason is recorded" if halved.why is None else why_no_half(halved.why)
+        return [f"Which half of the blocks brings the change of the generated answers is undetermined{way}: {why}."]
+    unsure = "" if apart.excludes_zero else ", which doesn't say which half brings more"
+    return [
+        f"Base and distilled model{way} differ by {_points(halved.whole)} in generated answers; the share of it that comes with the "
+        f"upper half of the blocks (from block {halved.cut}) less the share that comes with the lower half: "
+        f"{signed(apart.value or 0.0)}{signed_interval(apart.low, apart.high)}{unsure}."
+    ]
+
+
+def _changed(kind: Kind, of_kind: ComparedKind) -> str:
+    if of_kind.accuracy.change is None:
+        return f"The change of {kind} could not be measured."
+    first = _with_control(f"{kind.capitalize()} at these prompts, {label_of(of_kind, 'accuracy')}", of_kind.accuracy)
+    return " ".join([first, *_borne(kind, of_kind)])
+
+
+def _borne(kind: Kind, change: AnswerChange) -> Iterator[str]:
+    """Which measures show it, and what else may explain a fall."""
+    clauses = agreement_clauses(change)
+    yield from clauses
+    if clauses:
+        yield f"So {_NEITHER}."
+    elif claimed(change):
+        yield f"Every measure shows it{_too(change.accuracy)}: {bearers(change)}."
+    fall = change.accuracy.change
+    if fall is not None and (fall.value or 0.0) < 0 and begins_with_its_format(change):
+        yield f"But {format_words(kind, change)}."
+
+
+def agreement_clauses(change: AnswerChange) -> list[str]:
+    """Why no claim is made of numbers some of which leave 0 out; none where that doesn't need to be said."""
+    apart, partly = disagreement(change), shown_by(change)
+    told = [] if apart is None else [f"The measures disagree: {apart}."]
+    return told if partly is None else [*told, f"{partly[0].upper()}{partly[1:]}."]
+
+
+def _too(accuracy: Contrasted) -> str:
+    return ", against the control model too" if accuracy.difference_in_differences else ""
+
+
+def _with_control(words: str, accuracy: Contrasted) -> str:
+    change, beyond = accuracy.change, accuracy.difference_in_differences
+    words = f"{words}: {_points(change)}"
+    if change is None or not change.excludes_zero:
+        words += ", which may be no change"
+    if beyond is None:
+        return f"{words}; without a control model it can't be told from what any training does."
+    unsure = "" if beyond.excludes_zero else ", which may be nothing"
+    return f"{words}; difference in differences against the control {_points(beyond)}{unsure}."
+
+
+def _moved(kind: Kind, change: LocationChange | None) -> str:
+    if change is None or change.verdict == "undetermined":
+        why = "it is not comparable" if change is None or change.why is None else why_not_moved(change.why)
+        return f"Whether {kind} moved to another depth is undetermined: {why}."
+    by = f"{signed(change.difference or 0.0)}"
+    band = "" if change.interval is None else signed_interval(*change.interval)
+    if change.verdict == "unchanged":
+        return f"{kind.capitalize()} stayed at its depth: {by}{band}."
+    return f"{kind.capitalize()} moved {change.verdict}: {by} of the depth{band}."
+
+
+def _points(estimate: Estimated | None) -> str:
+    estimate = estimate or Estimated(value=None)
+    value, low, high = (None if end is None else 100 * end for end in (estimate.value, estimate.low, estimate.high))
+    return f"{signed(value or 0.0, 1)} points{f' ({_TOO_FEW})' if low is None else signed_interval(low, high, 1)}"

@@ -1,0 +1,24 @@
+"""What a terminal says of a comparison: the sentences and caveats of the page, and the shares of right generated answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from strata.dashboards.sentences.comparison import verdict_sentences
+from strata.dashboards.sentences.comparison_caveats import caveats
+from strata.dashboards.sentences.comparison_reasons import split_words
+from strata.dashboards.text import path_free
+from strata.experiments.results.answer_measures import GENERATED
+from strata.experiments.results.comparison import Comparison
+
+
+def told(comparison: Comparison) -> Iterator[str]:
+    """Line by line."""
+    for role, check in comparison.pair_check.items():
+        yield f"{role}: is the base its base? {check.verdict}"
+    yield from (path_free(sentence) for sentence in verdict_sentences(comparison))
+    for split, answers in comparison.generated.splits.items():
+        means = ((role, answers.accuracy.of(role)) for role in comparison.models)
+        shares = ", ".join(f"{role} {mean.value or 0.0:.0%}" for role, mean in means if mean is not None)
+        yield f"{GENERATED}, {split_words(split)}: {shares or 'not measured'}"
+    yield from (f"caveat: {caveat.text}" for caveat in caveats(comparison))

@@ -1,0 +1,124 @@
+"""What does the page of a comparison show? Puts the parts of its view together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from strata.dashboards.sentences.comparison_caveats import label_of, own_caveats
+from strata.dashboards.text import significant
+from strata.dashboards.view.build import axes_of
+from strata.dashboards.view.comparison.answers import build_answers
+from strata.dashboards.view.comparison.files import ComparisonRun, read_comparison
+from strata.dashboards.view.comparison.instruction_contrasts import build_contrasts
+from strata.dashboards.view.comparison.layer_changes import build_changes
+from strata.dashboards.view.comparison.locations_and_halves import build_halves, build_locations
+from strata.dashboards.view.comparison.model import (
+    AxesView,
+    BadgeView,
+    ComparisonView,
+    LabelsView,
+    ModelView,
+    ProvenanceView,
+    RunView,
+)
+from strata.dashboards.view.comparison.probe_transfer import build_transfer
+from strata.dashboards.view.comparison.profile_similarity import build_likeness
+from strata.dashboards.view.comparison.stream_similarity import build_similarity
+from strata.dashboards.view.comparison.swaps_and_patches import build_crossed, build_layer_swaps
+from strata.dashboards.view.comparison.verdict import build_not_comparable, build_pair_check, build_verdict
+from strata.dashboards.view.comparison.weight_maps import build_weights
+from strata.dashboards.view.provenance import asked_words, code_words, framing_facts, from_manifest, shown_facts
+from strata.experiments.items.schema import KINDS
+from strata.experiments.results.roles import Role
+
+SOURCES = {
+    "verdict.sentences, word, reason": "comparison.json kinds, generated, verdict",
+    "verdict.caveats": "comparison.json caveats, warnings, not_comparable, pair_check; manifest.json self_tests of every model",
+    "run.asked": "manifest.json config.locate.framing",
+    "pair_check": "comparison.json pair_check; pair_check.json",
+    "answers.kinds[].measures": "comparison.json kinds.*.accuracy, by_choice, by_likelihood, logit_difference, answer_logprob",
+    "answers.kinds[].agreed, disagreement, shown_by": "comparison.json kinds.*.claimed, agreement",
+    "answers.families": "families.json",
+    "answers.generated": "comparison.json generated; every answer in answers_ROLE.parquet",
+    "changes.lines[].before, after, mean, low, high": "changes.parquet before, after, difference, low, high",
+    "likeness[].contrasts.*.between, ceiling": "likeness.parquet between, ceiling",
+    "locations.rows": "comparison.json kinds.*.located, location_change",
+    "locations.orders": "comparison.json order",
+    "halves": "comparison.json kinds.*.upper_minus_lower",
+    "layer_swaps.lines[].mean, low, high": "layer_swaps.parquet and generated_layer_swaps.parquet value, low, high (score value) or recovery, recovery_low, recovery_high",
+    "crossed.lines[].mean, low, high": "crossed.parquet value, low, high",
+    "weights.maps[].values": "weights.parquet relative_norm, stable_rank, top_share, cosine",
+    "similarity.lines[].mean, low, high, dominant, shares": "similarity.parquet value, low, high, dominant, share_base, share_other",
+    "similarity.family_lines[].low, high": "similarity.parquet value where excluded names a family",
+    "contrasts.lines[].mean, low, high, dominant, shares": "contrasts.parquet value, low, high, dominant, share",
+    "contrasts.family_lines[].low, high": "contrasts.parquet value where excluded names a family",
+    "transfer.lines[].mean, low, high, majority": "transfer.parquet value, low, high, majority",
+    "not_comparable": "comparison.json not_comparable",
+    "provenance": "manifest.json",
+}
+
+
+def build_comparison(run_dir: Path) -> ComparisonView:
+    """`view.json` of a comparison. Raises StrataError naming the file that is absent or broken."""
+    run = read_comparison(run_dir)
+    return ComparisonView(
+        run=_run(run), models=tuple(_model(run, role) for role in run.roles),
+        axes=AxesView.model_validate(axes_of(run.n_layers)), labels=LabelsView(kinds=KINDS),
+        verdict=build_verdict(run), pair_check=build_pair_check(run), answers=build_answers(run), changes=build_changes(run),
+        likeness=build_likeness(run), locations=build_locations(run), halves=build_halves(run),
+        layer_swaps=build_layer_swaps(run), crossed=build_crossed(run), weights=build_weights(run),
+        similarity=build_similarity(run), contrasts=build_contrasts(run), transfer=build_transfer(run),
+        not_comparable=build_not_comparable(run), provenance=_provenance(run), sources=SOURCES,
+    )  # fmt: skip
+
+
+def _run(run: ComparisonRun) -> RunView:
+    m, comparison = run.manifest, run.comparison
+    names = [label_of(comparison, role) for role in run.roles[:2]]
+    badges = {
+        "quick": "QUICK" if comparison.quick else "",
+        "limited": "LIMITED" if comparison.limited else "",
+        "self_test": "SELF-TEST FAILED" if run.failed_self_tests else "",
+        "unfinished": "" if m.get("status") == "done" else f"STATUS: {str(m.get('status')).upper()}",
+    }
+    return RunView(
+        run_id=str(m.get("run_id") or ""), verb="compare",
+        title="What did training change" + (f" from {names[0]} to {names[1]}?" if len(set(names)) == 2 else "?"),
+        started=str(m.get("started") or ""), ended=str(m.get("ended") or ""), status=str(m.get("status") or ""),
+        limited=comparison.limited, asked=asked_words(run.locate_config),
+        badges=tuple(BadgeView(code=code, text=words) for code, words in badges.items() if words),
+    )  # fmt: skip
+
+
+def _model(run: ComparisonRun, role: Role) -> ModelView:
+    manifest = run.models[role]
+    checkpoint = manifest.get("checkpoint") or {}
+    stages = (manifest.get("stages") or {}).values()
+    return ModelView(
+        key=role, label=label_of(run.comparison, role),
+        page=f"{role}/report.html" if (run.run_dir / role / "manifest.json").exists() else None,
+        run_id=str(manifest.get("run_id") or ""), n_layers=run.blocks_of(role), d_model=checkpoint.get("d_model"),
+        dtype=manifest.get("dtype"), weights_sha256=run.comparison.models[role].sha256,
+        tokenizer_sha256=str(checkpoint.get("tokenizer_sha256") or ""),
+        seconds=significant(sum(float(stage.get("seconds") or 0) for stage in stages)),
+    )  # fmt: skip
+
+
+def _provenance(run: ComparisonRun) -> ProvenanceView:
+    m = run.manifest
+    config = m.get("config") or {}
+    facts = [
+        ("Run", m.get("run_id")),
+        ("Status", m.get("status")),
+        ("Started", m.get("started")),
+        ("Ended", m.get("ended")),
+        ("Device", m.get("device")),
+        ("Seed", run.comparison.seed),
+        ("Items sha256", config.get("items_sha256")),
+        *framing_facts(run.locate_config, (m.get("chat_template_sha256") or {}).get("distilled")),
+        ("Code", code_words(m)),
+    ]
+    known = from_manifest(m)
+    return ProvenanceView.model_validate(
+        {**known, "facts": shown_facts(facts), "warnings": [*known["warnings"], *own_caveats(run.comparison)]}
+    )

@@ -1,0 +1,140 @@
+"""What does the page say of the four contrasts? Each model's streams behind two instructions, and the excess."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from strata.dashboards.text import visible
+from strata.dashboards.view.comparison.dominant_dimensions import (
+    Families,
+    apart,
+    current_rows,
+    dimensions_told,
+    dominance_words,
+    drawn,
+    excluded,
+    family_line,
+    in_streams,
+    with_dominant,
+)
+from strata.dashboards.view.comparison.files import ComparisonRun
+from strata.dashboards.view.comparison.gathered_lines import spoken, why_absent
+from strata.dashboards.view.comparison.line_models import ContrastLine, ContrastsView, ModelText
+from strata.experiments.results.roles import Role
+from strata.experiments.results.rows import Row, text
+
+NAMES = {
+    "fast_slow": "fast – slow",
+    "fast_other": "fast – in French",
+    "fast_fast": "fast – fast reworded",
+    "slow_slow": "slow – slow reworded",
+    "excess": "excess: (fast – in French) − (fast – slow)",
+}
+_KEY = ("model", "kind", "contrast")
+NOT_ASKED = "The questions were not asked behind instructions (--contrast-items 0, which --quick sets)."
+
+
+def build_contrasts(run: ComparisonRun) -> ContrastsView:
+    """Lines by model, kind and contrast over the streams, and why something is absent.
+
+    A model with other blocks than the base shares no axis with it: its numbers stay in the table, and a reason says so.
+    """
+    rows = current_rows(run, "contrasts")
+    depths = {role: run.blocks_of(role) for role in run.roles}
+    shared = [row for row in rows if row["stream"] is not None and _blocks(row, depths) == run.n_layers]
+    lines = with_dominant(ContrastLine, [row for row in shared if row["excluded"] is None], _KEY, ("share",))
+    trimmed = {line.key: line for line in lines if line.dimensions == "trimmed" and drawn(line)}
+    full = [line for line in lines if line.dimensions == "all"]
+    # The contrasts lie close together: of those only what says something else is drawn twice.
+    twice = [
+        trimmed[line.key]
+        for line in full
+        if line.key in trimmed and (line.contrast == "excess" or apart(line, trimmed[line.key]))
+    ]
+    full, twice = ([line.model_copy(update={"aria": _aria(line)}) for line in some] for some in (full, twice))
+    without = excluded(shared, _KEY)
+    excess = [line for line in full if line.contrast == "excess"]
+    reasons = _reasons(run, rows, depths)
+    return ContrastsView(
+        state="ok" if full else "not_run", text="" if full else _nothing(reasons),
+        names={name: words for name, words in NAMES.items() if name != "excess"}, excess=NAMES["excess"],
+        lines=(*full, *twice),
+        family_lines=tuple(family_line(line, without[line.key]) for line in excess if line.key in without),
+        told=(
+            *(_told(line, trimmed.get(line.key), without.get(line.key, {})) for line in excess),
+            *(_carried(line, trimmed[line.key]) for line in full if _is_carried(line, trimmed.get(line.key))),
+        ),
+        reasons=reasons,
+        aria=". ".join(line.aria for line in (*full, *twice) if line.contrast == "excess"),
+    )  # fmt: skip
+
+
+def _blocks(row: Row, depths: Mapping[Role, int]) -> int | None:
+    return next((blocks for role, blocks in depths.items() if role == row["model"]), None)
+
+
+def _aria(line: ContrastLine) -> str:
+    less = ", without dominant dimensions" if line.dimensions == "trimmed" else ""
+    return spoken(f"{line.model}, {line.kind}, {NAMES[line.contrast]}{less}", line)
+
+
+def _reasons(run: ComparisonRun, rows: Sequence[Row], depths: Mapping[Role, int]) -> tuple[ModelText, ...]:
+    told = [
+        ModelText(model=text(row, "model"), kind=str(row["kind"] or ""), text=why_absent(row))
+        for row in rows
+        if row["stream"] is None and row["reason"] and (not row["kind"] or run.holds(text(row, "kind")))
+    ]
+    measured = {row["model"] for row in rows if row["stream"] is not None}
+    told += [
+        ModelText(
+            model=role, kind="",
+            text=f"it has {depths[role]} blocks, the base {run.n_layers}: its numbers are in contrasts.parquet",
+        )
+        for role in run.roles
+        if role in measured and depths[role] != run.n_layers
+    ]  # fmt: skip
+    return tuple(told)
+
+
+def _nothing(reasons: Sequence[ModelText]) -> str:
+    told = dict.fromkeys(f"{f'{reason.model} {reason.kind}'.strip()}: {reason.text}" for reason in reasons)
+    return f"{'; '.join(told)}." if told else NOT_ASKED
+
+
+def _is_carried(line: ContrastLine, trimmed: ContrastLine | None) -> bool:
+    return line.contrast != "excess" and trimmed is not None and bool(apart(line, trimmed))
+
+
+def _carried(line: ContrastLine, trimmed: ContrastLine) -> ModelText:
+    """A contrast that says something else without its dominant dimensions."""
+    about = f"{line.model.capitalize()}, {line.kind}, {NAMES[line.contrast]}"
+    return ModelText(model=line.model, kind=line.kind, text=f"{about}: {dimensions_told(line, trimmed)}.")
+
+
+def _told(line: ContrastLine, trimmed: ContrastLine | None, without: Families) -> ModelText:
+    """Where the excess is there, and whether one dimension or one family is all there is to it."""
+    there = _signs(line)
+    about = dominance_words(line)
+    if not there:
+        where = "stream by stream, the interval of the excess holds 0 wherever there is one"
+    else:
+        where = f"stream by stream, the interval of the excess leaves 0 out at {in_streams(sorted(there))}"
+        if trimmed is not None:
+            left = _signs(trimmed)
+            gone = [stream for stream, sign in sorted(there.items()) if left.get(stream) != sign]
+            about += f"; without what is dominant it is gone at {in_streams(gone)}" if gone else ""
+            about += "" if gone else "; without what is dominant it stays"
+        for family, of in without.items():
+            gone = [stream for stream, sign in sorted(there.items()) if stream in of and of[stream] * sign <= 0]
+            about += f"; without {visible(family)} it is gone at {in_streams(gone)}" if gone else ""
+    told = f"{line.model.capitalize()}, {line.kind} ({line.n_items} items): {where}; {about}."
+    return ModelText(model=line.model, kind=line.kind, text=told)
+
+
+def _signs(line: ContrastLine) -> dict[int, int]:
+    """Stream → sign of the excess, where its interval leaves 0 out."""
+    return {
+        stream: 1 if low > 0 else -1
+        for stream, low, high in zip(line.layer, line.low, line.high, strict=True)
+        if low is not None and high is not None and not low <= 0 <= high
+    }

@@ -1,0 +1,106 @@
+"""Lens and interventions by layer in both models and their difference: the lines, and which readings can be chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from strata.dashboards.view.causal_labels import COMPONENTS, measure_meta, order_measures, split_window
+from strata.dashboards.view.comparison.files import ComparisonRun
+from strata.dashboards.view.comparison.gathered_lines import Columns, covers_zero, drawn_or_why, gathered
+from strata.dashboards.view.comparison.line_models import ChangeLine, ChangesView, ReadingView
+from strata.dashboards.view.labels import MEASURES, instrument_label, kind_order
+from strata.dashboards.view.maps import runs_text, symmetric_limit
+
+CONTRASTS = {
+    "change": "distilled − base",
+    "control_change": "control − base",
+    "difference_in_differences": "distilled − control",
+}
+_AXES: tuple[Literal["stream", "block"], ...] = ("stream", "block")
+
+
+def build_changes(run: ComparisonRun) -> ChangesView:
+    """Lines by contrast, reading, component and kind."""
+    rows = run.rows("changes")
+    lines: list[ChangeLine] = []
+    for axis in _AXES:
+        columns = Columns(
+            key=("contrast", "instrument", "measure", "position", "component", "kind"), values=("difference", "low", "high"),
+            axis=axis, extra=("before", "after"),
+        )  # fmt: skip
+        lines += [_told(line) for line in gathered(ChangeLine, [row for row in rows if row["axis"] == axis], columns)]
+    lines.sort(key=lambda line: (kind_order(line.kind), _component_order(line.component)))
+    drawn = drawn_or_why(bool(lines), run, ("layers",), "The models' tables hold no reading that both have.")
+    return ChangesView(
+        state=drawn.state, text=drawn.text, contrasts=CONTRASTS, components=COMPONENTS, readings=_readings(lines),
+        lines=tuple(lines),
+    )  # fmt: skip
+
+
+def _told(line: ChangeLine) -> ChangeLine:
+    dim = covers_zero(line)
+    apart = [layer for layer, covers in zip(line.layer, dim, strict=True) if not covers]
+    where = f"leaves 0 out at {line.axis}s {runs_text(apart)}" if apart else "leaves 0 out nowhere"
+    aria = f"{CONTRASTS[line.contrast]}, {line.kind} ({line.n_items} items): the interval {where}"
+    return line.model_copy(update={"dim": dim, "aria": aria})
+
+
+def _component_order(component: str | None) -> int:
+    return list(COMPONENTS).index(component) if component in COMPONENTS else 9
+
+
+def _readings(lines: Sequence[ChangeLine]) -> tuple[ReadingView, ...]:
+    groups: dict[tuple[str, str, str], list[ChangeLine]] = {}
+    for line in lines:
+        groups.setdefault((line.instrument, line.measure, line.position), []).append(line)
+    readings = [_reading(*reading, members) for reading, members in groups.items()]
+    orders = {
+        name: order_measures(name, {reading.measure for reading in readings if reading.instrument == name})
+        for name in {reading.instrument for reading in readings}
+    }
+    instruments = {"patching": 0, "ablation": 1}
+    positions = ("spans", "last", "all")
+
+    def place(reading: ReadingView) -> tuple[int, int, int]:
+        at = positions.index(reading.position) if reading.position in positions else len(positions)
+        return instruments.get(reading.instrument, 2), orders[reading.instrument].index(reading.measure), at
+
+    return tuple(sorted(readings, key=place))
+
+
+def _reading(instrument: str, measure: str, position: str, members: Sequence[ChangeLine]) -> ReadingView:
+    lens = instrument.startswith("lens.")
+    meta = MEASURES.get(measure, {"label": measure, "unit": ""}) if lens else measure_meta(instrument, measure)
+    values = [v for line in members for side in (line.before, line.after) for v in side if v is not None]
+    limit, clipped = symmetric_limit([v for line in members for v in line.mean])
+    sequential = measure == "answer_logprob"
+    high, beyond = (max(values), 0) if sequential else symmetric_limit(values)
+    return ReadingView(
+        id=reading_id(instrument, measure, position), instrument=instrument, measure=measure, position=position,
+        axis=members[0].axis, label=str(meta["label"]), unit=str(meta["unit"]),
+        instrument_label=instrument_label(instrument), sequential=sequential,
+        limits=(min(values) if sequential else -high, high), clipped=beyond,
+        change_limits=(-limit, limit), change_clipped=clipped,
+        components=tuple(dict.fromkeys(line.component for line in members if line.component)),
+    )  # fmt: skip
+
+
+def reading_id(instrument: str, measure: str, position: str) -> str:
+    """What the page's lists call a reading."""
+    return f"{instrument}|{measure}|{position}"
+
+
+def without_less_telling(changes: ChangesView) -> ChangesView:
+    """The more telling half of the readings, at least one, and their lines."""
+    ranked = sorted(changes.readings, key=_first_to_leave)
+    kept = {reading.id for reading in ranked[: max(1, len(ranked) // 2)]}
+    readings = tuple(reading for reading in changes.readings if reading.id in kept)
+    lines = tuple(line for line in changes.lines if reading_id(line.instrument, line.measure, line.position) in kept)
+    return changes.model_copy(update={"readings": readings, "lines": lines})
+
+
+def _first_to_leave(reading: ReadingView) -> tuple[bool, bool]:
+    """How soon a reading may go when the page grows too large: windows first, then all but denoise, excess and the lens."""
+    main = reading.instrument.startswith("lens.") or reading.measure in ("denoise", "excess")
+    return split_window(reading.measure)[1] > 1, not main

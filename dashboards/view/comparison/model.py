@@ -1,0 +1,124 @@
+"""What the page of a comparison is made from: `view.json`, field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from strata.dashboards.view.comparison.line_models import (
+    ChangesView,
+    ContrastsView,
+    CrossedView,
+    LayerSwapsView,
+    ProfileView,
+    SimilarityView,
+    TransferView,
+    WeightsView,
+)
+from strata.dashboards.view.comparison.part import ViewPart
+from strata.dashboards.view.comparison.told_models import (
+    AnswersView,
+    HalvesView,
+    LocationsView,
+    NotComparableView,
+    PairCheckView,
+    VerdictView,
+)
+from strata.experiments.results.roles import Role
+
+
+class BadgeView(ViewPart):
+    code: str
+    text: str
+
+
+class RunView(ViewPart):
+    run_id: str
+    verb: Literal["compare"]
+    title: str
+    started: str
+    ended: str
+    status: str
+    limited: bool
+    asked: str
+    badges: tuple[BadgeView, ...]
+
+
+class ModelView(ViewPart):
+    key: Role
+    label: str
+    page: str | None
+    run_id: str
+    n_layers: int
+    d_model: int | None
+    dtype: str | None
+    weights_sha256: str
+    tokenizer_sha256: str
+    seconds: float | None
+
+
+class AxisView(ViewPart):
+    label: str
+    count: int
+    depth: tuple[float, ...]
+
+
+class AxesView(ViewPart):
+    n_layers: int
+    stream: AxisView
+    block: AxisView
+
+
+class LabelsView(ViewPart):
+    kinds: tuple[str, ...]
+    measures: Mapping[str, str] = Field(default_factory=dict)
+
+
+class SelfTestView(ViewPart):
+    name: str
+    passed: bool
+    value: str
+    tolerance: str
+
+
+class ProvenanceView(ViewPart):
+    facts: tuple[tuple[str, str], ...]
+    command: str
+    versions: tuple[tuple[str, str], ...]
+    config: tuple[tuple[str, str], ...]
+    self_tests: tuple[SelfTestView, ...]
+    stages: tuple[tuple[str, str, str], ...]
+    excluded: tuple[tuple[str, int], ...]
+    warnings: tuple[str, ...]
+
+
+class ComparisonView(ViewPart):
+    """view.json of a comparison."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+
+    format: Literal["strata.comparison-view/1"] = Field(default="strata.comparison-view/1", alias="schema")
+    run: RunView
+    models: tuple[ModelView, ...]
+    axes: AxesView
+    labels: LabelsView
+    verdict: VerdictView
+    pair_check: tuple[PairCheckView, ...]
+    answers: AnswersView
+    changes: ChangesView
+    likeness: tuple[ProfileView, ...]
+    locations: LocationsView
+    halves: tuple[HalvesView, ...]
+    layer_swaps: LayerSwapsView
+    crossed: CrossedView
+    weights: WeightsView
+    similarity: SimilarityView
+    contrasts: ContrastsView
+    transfer: TransferView
+    not_comparable: tuple[NotComparableView, ...]
+    provenance: ProvenanceView
+    sources: Mapping[str, str]
+    """From which file and field each number comes."""
+    sizes: Mapping[str, int] = Field(default_factory=dict)

@@ -1,0 +1,150 @@
+"""Layer swaps and cross-model patches: scores and recoveries by block, whole models beside them, and why one is absent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from strata.dashboards.view.causal_labels import COMPONENTS
+from strata.dashboards.view.comparison.files import ComparisonRun
+from strata.dashboards.view.comparison.gathered_lines import (
+    Columns,
+    drawn_or_why,
+    gathered,
+    rounded,
+    spoken,
+    whole,
+    why_absent,
+)
+from strata.dashboards.view.comparison.line_models import (
+    CrossedLine,
+    CrossedPart,
+    CrossedReason,
+    CrossedView,
+    LayerSwapsView,
+    ScoreView,
+    SwapLine,
+    SwapReason,
+    WholeSwap,
+)
+from strata.experiments.results.answer_measures import BY_LIKELIHOOD, GENERATED, LOGIT_DIFFERENCE
+from strata.experiments.results.roles import BASE
+from strata.experiments.results.rows import Row, text
+
+SOURCES = {"distilled": "distilled", "control": "control", "random": "random change of the same size"}
+SWEEPS = {
+    "prefix": "Blocks 0 to this one",
+    "suffix": "This block to the last",
+    "single": "This block alone",
+}
+WHOLE = {
+    "nothing": "nothing exchanged",
+    "everything": "everything exchanged",
+    "embedding": "embedding alone",
+    "final_norm": "final norm alone",
+    "unembedding": "unembedding alone",
+}
+SCORES = {
+    # Layer swaps are scored on the logit difference alone: their accuracy is its sign.
+    "logit_difference": ScoreView(label=LOGIT_DIFFERENCE.label, unit=LOGIT_DIFFERENCE.unit),
+    "accuracy": ScoreView(label=BY_LIKELIHOOD.label, unit=BY_LIKELIHOOD.unit),
+    "generated": ScoreView(label=f"{GENERATED}, share right", unit="share of problems"),
+}
+_SHORT = {"mlp_out": "MLP", "attn_out": "attention", "block_out": "whole block"}
+_SWAP_KEY = ("contrast", "direction", "sweep", "kind", "measure")
+_CROSSED_KEY = ("contrast", "direction", "component", "position", "kind")
+
+
+def build_layer_swaps(run: ComparisonRun) -> LayerSwapsView:
+    """Lines of recoveries, where there are any, and of scores."""
+    rows = _directed([*run.rows("layer_swaps"), *run.rows("generated_layer_swaps")])
+    recovered = Columns(_SWAP_KEY, ("recovery", "recovery_low", "recovery_high"))
+    lines = gathered(SwapLine, rows, recovered, {"score": "recovery"})
+    lines += gathered(SwapLine, rows, Columns(_SWAP_KEY), {"score": "value"})
+    drawn = drawn_or_why(
+        bool(lines), run, ("exchange", "layer-swaps", "generated-layer-swaps"), "No layer swaps were made (--swap-pairs 0)."
+    )  # fmt: skip
+    return LayerSwapsView(
+        state=drawn.state, text=drawn.text,
+        sweeps={name: words for name, words in SWEEPS.items() if any(line.sweep == name for line in lines)},
+        whole_names=WHOLE, scores=SCORES, sources=SOURCES,
+        lines=tuple(line.model_copy(update={"aria": _aria(line)}) for line in lines),
+        whole=tuple(_whole(row) for row in rows if row["layer"] is None), reasons=_swap_reasons(rows),
+    )  # fmt: skip
+
+
+def _aria(line: SwapLine) -> str:
+    what = "recovery" if line.score == "recovery" else SCORES[line.measure].label
+    return spoken(f"{line.kind}, {line.contrast}, {SWEEPS[line.sweep].lower()}, {what}", line)
+
+
+def _whole(row: Row) -> WholeSwap:
+    return WholeSwap(
+        contrast=text(row, "contrast"), direction=text(row, "direction"), sweep=text(row, "sweep"), kind=text(row, "kind"),
+        measure=text(row, "measure"), n_items=whole(row, "n_items"), n_clusters=whole(row, "n_clusters"),
+        method=text(row, "method"), value=rounded(row, "value"), low=rounded(row, "low"), high=rounded(row, "high"),
+        recovery=rounded(row, "recovery"), recovery_low=rounded(row, "recovery_low"),
+        recovery_high=rounded(row, "recovery_high"),
+    )  # fmt: skip
+
+
+def _swap_reasons(rows: Sequence[Row]) -> tuple[SwapReason, ...]:
+    """One a contrast, direction, kind and measure."""
+    reasons = {
+        tuple(text(row, name) for name in ("contrast", "direction", "kind", "measure")): why_absent(row)
+        for row in rows
+        if row["reason"] and row["contrast"] != "random"
+    }
+    return tuple(
+        SwapReason(contrast=contrast, direction=direction, kind=kind, measure=measure, text=words)
+        for (contrast, direction, kind, measure), words in reasons.items()
+    )
+
+
+def build_crossed(run: ComparisonRun) -> CrossedView:
+    """Share of the difference between two models that one block's contribution carries over, by component and position."""
+    rows = _directed(run.rows("crossed"))
+    lines = [
+        line.model_copy(
+            update={
+                "aria": spoken(f"{line.kind}, {line.contrast}, {COMPONENTS[line.component]} at {line.position}", line)
+            }
+        )
+        for line in gathered(CrossedLine, rows, Columns(_CROSSED_KEY))
+    ]
+    reasons = {
+        tuple(text(row, name) for name in ("contrast", "direction", "kind")): why_absent(row)
+        for row in rows
+        if row["reason"] and row["contrast"] != "random"
+    }
+    drawn = drawn_or_why(
+        bool(lines or reasons), run, ("exchange", "cross-model-patching"), "No contribution was exchanged (--swap-pairs 0)."
+    )  # fmt: skip
+    return CrossedView(
+        state=drawn.state, text=drawn.text,
+        parts=tuple(
+            CrossedPart(
+                component=component, position=at, label=f"{_SHORT[component]}{', everywhere' if at == 'all' else f' at {at}'}"
+            )
+            for component, at in sorted({(line.component, line.position) for line in lines}, key=_part_order)
+        ),
+        sources=SOURCES | {"random": "as far, in a random direction"}, lines=tuple(lines),
+        reasons=tuple(
+            CrossedReason(contrast=contrast, direction=direction, kind=kind, text=words)
+            for (contrast, direction, kind), words in reasons.items()
+        ),
+    )  # fmt: skip
+
+
+def _part_order(part: tuple[str, str]) -> tuple[bool, int]:
+    """MLP first: at `last` it alone says where a change is."""
+    return part[1] == "all", ("mlp_out", "attn_out", "block_out").index(part[0])
+
+
+def _directed(rows: Sequence[Row]) -> list[Row]:
+    """Rows whose direction is what the page's list calls it."""
+    return [{**row, "direction": "into_base" if _receiver(row) == BASE else "out_of_base"} for row in rows]
+
+
+def _receiver(row: Row) -> str:
+    """The model of `into MODEL`."""
+    return text(row, "direction").rpartition(" ")[2]

@@ -1,0 +1,29 @@
+"""What must stand beside the numbers of a comparison?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from strata.experiments.compare.models import Models
+from strata.experiments.results.comparison import ComparisonCaveat
+from strata.experiments.results.lineage_check import LineageCheck
+from strata.experiments.results.roles import BASE, DISTILLED, Role
+
+
+def comparison_caveats(
+    models: Models, checks: Mapping[Role, LineageCheck], *, in_chat_template: bool
+) -> tuple[ComparisonCaveat, ...]:
+    """`in_chat_template`: every prompt stands in the distilled model's chat template."""
+    caveats = [ComparisonCaveat(code="base-doubted", model=role) for role, check in checks.items() if check.doubted]
+    ahead = models.about(BASE).prefix
+    caveats += [
+        ComparisonCaveat(code="other-prefix", model=role)
+        for role in models.others
+        if models.about(role).prefix != ahead
+    ]
+    templates = {role: models.about(role).chat_template_sha256 for role in models.roles}
+    foreign = {role: sha256 for role, sha256 in templates.items() if sha256 != templates[DISTILLED]}
+    if in_chat_template and foreign:
+        named = {role: "none" if sha256 is None else "another" for role, sha256 in foreign.items()}
+        caveats.append(ComparisonCaveat.model_validate({"code": "foreign-template", "templates": named}))
+    return tuple(caveats)

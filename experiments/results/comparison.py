@@ -1,0 +1,236 @@
+"""What `compare` says: `comparison.json` and `families.json`, field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from strata.experiments.items.schema import Kind
+from strata.experiments.results.answer_measures import Name
+from strata.experiments.results.comparison_reasons import (
+    ExcludedPart,
+    HypothesisReason,
+    WhyNoHalf,
+    WhyNotMoved,
+)
+from strata.experiments.results.estimates import Contrasted, Estimated
+from strata.experiments.results.file_versions import COMPARISON_SCHEMA
+from strata.experiments.results.kinds import Located, Order
+from strata.experiments.results.record import Interval, Record
+from strata.experiments.results.roles import Contrast, Role
+
+HalvedBy = Literal["logit_difference", "accuracy", "generated"]
+"""What layer swaps are scored on; `accuracy` is the one by likelihood."""
+BaseVerdict = Literal["base", "same weights", "not the base", "unclear"]
+
+
+class ComparedModel(Record):
+    """One of the models."""
+
+    spec: str
+    """As the person wrote it."""
+    sha256: str
+    """Of its weights."""
+    run: str
+    """Folder of its own run, inside of the comparison's."""
+
+
+class BaseCheck(Record):
+    """Is the base the base of a model?"""
+
+    verdict: BaseVerdict
+    ok: bool
+    """Whether the two may be compared as base and what was trained from it."""
+    reasons: tuple[str, ...] = ()
+    """As the check of lineage words them."""
+    hint: str | None = None
+    """A checkpoint that is the base instead, where one is known or nearer."""
+
+
+class NextTokens(Record):
+    """What a model would say next where the answer is asked for."""
+
+    known: int
+    """Prompts of which the likeliest next token is known."""
+    opening: int
+    """Of these, how many where it opens a tag."""
+    token: str | None
+    """The commonest of the opening tokens."""
+
+
+class Agreement(Record):
+    """What the measures of the answers show in one contrast."""
+
+    sign: int
+    """What all of them show: 1, −1, else 0."""
+    opposite: bool
+    """Whether two show opposites."""
+    signs: Mapping[str, int]
+    """By measure 1 or −1 where its interval leaves 0 out, else 0."""
+
+
+class AnswerChange(Record):
+    """The answers of some items before and after, by every measure."""
+
+    items: int = 0
+    asked: int = 0
+    """Items that every model could be asked."""
+    excluded: int = 0
+    decided_by: Mapping[Name, int] = Field(default_factory=dict)
+    """Of how many items each measure decides in the base whether they are answered right."""
+    accuracy: Contrasted = Contrasted()
+    """Share answered right, by the measure that decides for an item."""
+    by_choice: Contrasted = Contrasted()
+    by_likelihood: Contrasted = Contrasted()
+    logit_difference: Contrasted = Contrasted()
+    answer_logprob: Contrasted = Contrasted()
+    next_token: Mapping[Role, NextTokens] = Field(default_factory=dict)
+    agreement: Mapping[Contrast, Agreement] = Field(default_factory=dict)
+
+    def measure(self, name: str) -> Contrasted:
+        """`accuracy` or one of the measures of an answer. Raises AttributeError for another name."""
+        measure: Contrasted = getattr(self, name)
+        return measure
+
+
+class FamilyChange(AnswerChange):
+    """A row of families.json. Nothing is claimed of a family: the intervals are not corrected for their number."""
+
+    kind: Kind
+    family: str
+
+
+class LocationChange(Record):
+    """`depth(after) − depth(before)` of what makes a kind's answers."""
+
+    verdict: Literal["deeper", "shallower", "unchanged", "undetermined"]
+    families: int = 0
+    """Families that are placed in both models."""
+    difference: float | None = None
+    interval: Interval | None = None
+    interval90: Interval | None = None
+    """Unchanged is said only where this one lies within ±0.05 of the depth."""
+    p: float | None = None
+    method: str = ""
+    why: WhyNotMoved | None = None
+    """Why it is undetermined."""
+
+
+class Halves(Record):
+    """Recovery by the upper half of the donor's blocks minus recovery by its lower half.
+
+    1 where the upper half brings the whole change and the lower none of it, −1 the other way round.
+    """
+
+    cut: int | None
+    """First block of the upper half."""
+    whole: Estimated
+    """The change that is shared out."""
+    upper_minus_lower: Estimated | None
+    why: WhyNoHalf | None = None
+    split: str | None = None
+    """Of problems with generated answers."""
+    prompt: str | None = None
+    """In which way they were asked."""
+
+
+class ComparedKind(AnswerChange):
+    """`kinds.<name>`."""
+
+    claimed: int = 0
+    """1: a gain, −1: a loss, 0: neither is claimed."""
+    located: Mapping[Role, Located | None] = Field(default_factory=dict)
+    location_change: Mapping[Role, LocationChange] = Field(default_factory=dict)
+    upper_minus_lower: Mapping[Role, Mapping[HalvedBy, Halves]] = Field(default_factory=dict)
+
+
+class GeneratedSplit(Record):
+    """Share of right generated answers to the problems of one split."""
+
+    accuracy: Contrasted = Contrasted()
+    prompt: Mapping[Role, tuple[str, str]] = Field(default_factory=dict)
+    """In which way each half of the problems was asked."""
+    no_answer: Mapping[Role, Mapping[str, int]] = Field(default_factory=dict)
+    """Texts in which no answer was found, by reason; they are not right."""
+    unmeasured: Mapping[Role, int] = Field(default_factory=dict)
+    """Models of which more than half of the texts hold no answer, with the number of their texts: they have no accuracy."""
+
+
+class Generated(Record):
+    """Generated answers."""
+
+    splits: Mapping[str, GeneratedSplit] = Field(default_factory=dict)
+    why: Literal["not-asked-for", "no-model-could"] | None = None
+
+
+class HypothesisDecision(Record):
+    """What becomes of the layer-split hypothesis: knowledge in lower blocks, reasoning in upper ones, so reasoning training helps
+    the one and hurts the other."""
+
+    hypothesis: Literal["supported", "contradicted", "undetermined"]
+    by: Literal["prompts", "generated"] = "prompts"
+    """What the gain in reasoning is measured on."""
+    gain: int = 0
+    """Claimed change of reasoning: 1, −1, or 0."""
+    loss: int = 0
+    """Claimed change of knowledge."""
+    reasons: tuple[HypothesisReason, ...] = ()
+    """What speaks against it, or what it lacks."""
+
+
+class ComparisonCaveat(Record):
+    """What must stand beside the numbers."""
+
+    code: Literal[
+        "base-doubted",  # model
+        "other-prefix",  # model: its tokenizer puts other tokens before a text than the base's
+        "foreign-template",  # templates
+    ]
+    model: Role | None = None
+    templates: Mapping[Role, Literal["none", "another"]] = Field(default_factory=dict)
+    """Models whose chat template isn't the distilled one's, in which all are asked."""
+
+
+class Warned(Record):
+    """A caveat that the run of a model, or of the comparison, has."""
+
+    model: Role | None
+    """None: the comparison."""
+    text: str
+
+
+class Comparison(Record):
+    """comparison.json."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=True, populate_by_name=True, serialize_by_alias=True
+    )
+
+    format: Literal["strata.comparison/3"] = Field(default=COMPARISON_SCHEMA, alias="schema")
+    models: Mapping[Role, ComparedModel]
+    n_layers: int
+    """Blocks of the base."""
+    seed: int
+    framing: str = "raw"
+    quick: bool = False
+    limited: bool = False
+    """One of the models was asked only some of the items."""
+    pair_check: Mapping[Role, BaseCheck] = Field(default_factory=dict)
+    kinds: Mapping[Kind, ComparedKind]
+    order: Mapping[Role, Order] = Field(default_factory=dict)
+    generated: Generated = Generated()
+    verdict: HypothesisDecision
+    not_comparable: tuple[ExcludedPart, ...] = ()
+    caveats: tuple[ComparisonCaveat, ...] = ()
+    warnings: tuple[Warned, ...] = ()
+
+    @property
+    def others(self) -> tuple[Role, ...]:
+        """All models but the base."""
+        return tuple(role for role in self.models if role != "base")
+
+    def kind(self, name: Kind) -> ComparedKind:
+        """An empty one of a kind that isn't there."""
+        return self.kinds.get(name, ComparedKind())
