@@ -106,7 +106,7 @@ class _FullForwards:
         self.tokens = torch.tensor([[pair.answer_id, pair.foil_id] for pair in pairs], device=self.device)
         self.wanted = {f"blocks.{n}.hook_{name}" for n in range(self.n_layers) for name in ("attn_out", "mlp_out")}
 
-    def map(self, position: str, **options: Any) -> _Timed:
+    def map(self, position: str, **options: int) -> _Timed:
         """`options` go to every forward pass."""
         with torch.no_grad():
             began = _now(self.device)
@@ -122,7 +122,7 @@ class _FullForwards:
             patched = _now(self.device) - after_setup
         return _Timed(after_setup - began + patched * self.n_layers / len(self.blocks), effects)
 
-    def _foil(self, hooks: Hooks, options: dict[str, Any]) -> Float[Tensor, " item"]:
+    def _foil(self, hooks: Hooks, options: dict[str, int]) -> Float[Tensor, " item"]:
         logits = self.bridge.run_with_hooks(
             self.foil.ids, fwd_hooks=hooks, attention_mask=self.foil.mask, use_cache=False, **options
         )
