@@ -44,11 +44,15 @@ def settings_of(config: type) -> dict[str, tuple[Field[Any], Setting]]:
     return {field.name: (field, field.metadata[_KEY]) for field in fields(config) if _KEY in field.metadata}
 
 
+class OutOfRangeError(ValueError):
+    """A number that an option can't be; the message says what it `must be`."""
+
+
 def positive(text: str) -> int:
     """A whole number of at least 1."""
     number = int(text)
     if number < 1:
-        raise ValueError("must be at least 1")
+        raise OutOfRangeError("must be at least 1")
     return number
 
 
@@ -56,7 +60,7 @@ def whole(text: str) -> int:
     """A whole number of at least 0."""
     number = int(text)
     if number < 0:
-        raise ValueError("must not be negative")
+        raise OutOfRangeError("must not be negative")
     return number
 
 
@@ -64,7 +68,7 @@ def share(text: str) -> float:
     """A number between 0 and 1."""
     number = float(text)
     if not 0 <= number <= 1:
-        raise ValueError("must lie between 0 and 1")
+        raise OutOfRangeError("must lie between 0 and 1")
     return number
 
 
@@ -72,5 +76,5 @@ def above_zero(text: str) -> float:
     """A number above 0."""
     number = float(text)
     if number <= 0:
-        raise ValueError("must be above 0")
+        raise OutOfRangeError("must be above 0")
     return number

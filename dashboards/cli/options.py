@@ -13,7 +13,7 @@ from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from strata.experiments.setting import settings_of
+from strata.experiments.setting import OutOfRangeError, settings_of
 from strata.probes.errors import StrataError
 
 Config = TypeVar("Config")
@@ -142,12 +142,12 @@ def _one(option: Option, value: Any, where: str) -> Any:
     try:
         parsed = option.parse(str(value))
         if isinstance(parsed, float) and not math.isfinite(parsed):
-            raise ValueError("must be a finite number")
+            raise OutOfRangeError("must be a finite number")
         return parsed
+    except OutOfRangeError as error:
+        raise StrataError(f"{where} is {value!r}", f"It {error}") from error
     except ValueError as error:
-        raise StrataError(
-            f"{where} is {value!r}", f"It {error}" if "must" in str(error) else "Give a number"
-        ) from error
+        raise StrataError(f"{where} is {value!r}", "Give a number") from error
 
 
 def _read_config(file: Path, options: Sequence[Option]) -> dict[str, Any]:
