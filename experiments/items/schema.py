@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
+
+from pydantic import JsonValue
 
 Kind = Literal["knowledge", "reasoning", "composite", "control"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -52,7 +54,7 @@ class Item:
     """The same names in `foil_prompt`."""
     source: str = ""
     """Where the item comes from."""
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, JsonValue] = field(default_factory=dict)
     """Keys the schema doesn't know, kept as they were found."""
 
     @property

@@ -150,13 +150,13 @@ def _passes(encoded: Sequence[EncodedItem], config: LocateConfig, tokens: int) -
             len(encoded_item.prompt.ids) * len(encoded_item.choices_ids) for encoded_item in whole
         )
     hops = [
-        encoded_item.item.extra[name]
+        hop
         for encoded_item in encoded
         for name in ("first_hop", "second_hop")
-        if name in encoded_item.item.extra
+        if isinstance(hop := encoded_item.item.extra.get(name), dict)
     ]
     if hops:
-        distinct = {(hop["prompt"], hop["answer"]) for hop in hops}
+        distinct = {(str(hop["prompt"]), str(hop["answer"])) for hop in hops}
         passes["single hops"] = sum(len(prompt.split()) * 2 for prompt, _ in distinct)
     mean = tokens // len(encoded)
     passes["lens maps"] = min(config.lens_maps, len(encoded)) * mean

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter
 
 from strata.experiments.items.composite.asides import asides
 from strata.experiments.items.composite.chains import Chain, Link
@@ -139,9 +139,9 @@ def matched_knowledge(items: Iterable[Item]) -> list[Item]:
                 kind="knowledge",
                 family=f"{item.family}_direct",
                 domain=item.domain,
-                prompt=partner["prompt"],
+                prompt=str(partner["prompt"]),
                 answer=item.answer,
-                foil_prompt=partner["foil_prompt"],
+                foil_prompt=str(partner["foil_prompt"]),
                 foil=item.foil,
                 cluster=f"{item.family}:{item.extra['bridge']}",
                 template=item.template,
@@ -218,8 +218,8 @@ def _extra(
     return extra | {"contrast": CONTRAST if "aside" in here.spans else UNMATCHED}
 
 
-def _pairs(spans: dict[str, list[int]]) -> dict[str, tuple[int, int]]:
-    return {name: (start, end) for name, (start, end) in spans.items()}
+def _pairs(spans: JsonValue) -> dict[str, tuple[int, int]]:
+    return TypeAdapter(dict[str, tuple[int, int]]).validate_python(spans)
 
 
 def _answer(link: Link) -> str:

@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
+from typing import cast
+
+from pydantic import JsonValue
 
 from strata.experiments.items.family import Family, TokenLength
 from strata.experiments.items.reasoning.text_with_spans import Marked, fill, joined
@@ -276,9 +279,9 @@ def item_of(task: Task, problem: Problem, template: Template, examples: Sequence
         extra={
             "difficulty": level,
             "match": id,
-            "operands": list(problem.clean.operands),
-            "foil_operands": list(problem.foil.operands),
-            "intermediate": list(problem.clean.intermediate),
+            "operands": cast(list[JsonValue], list(problem.clean.operands)),
+            "foil_operands": cast(list[JsonValue], list(problem.foil.operands)),
+            "intermediate": cast(list[JsonValue], list(problem.clean.intermediate)),
         },
     )
 
