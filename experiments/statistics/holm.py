@@ -8,7 +8,7 @@ import numpy as np
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """p of each test such that the chance of any false one stays below the level; order as given."""
+    """p of each test such that the chance of any false one stays below the level; order as given. `scipy.stats` has no Holm."""
     order = np.argsort(p, kind="stable")
     corrected = np.empty(len(p))
     largest = 0.0

@@ -43,7 +43,10 @@ def share_by_layer(
 
 
 def wilson(share: float, n: int) -> tuple[float, float]:
-    """95 % score interval of a proportion: `share` of `n` independent draws. Raises ValueError for n < 1."""
+    """95 % score interval of a proportion: `share` of `n` independent draws. Raises ValueError for n < 1.
+
+    `scipy.stats` has it for whole counts only, and items of a cluster may agree in part.
+    """
     if n < 1:
         raise ValueError("an interval needs at least one draw")
     centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
