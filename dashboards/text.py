@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 _ABSOLUTE_PATH = re.compile(r"(?<![\w:/.…~])(?!(?<=<)/\w+>)(?:~|[A-Za-z]:)?(?:[/\\][^\s/\\'\",:;=]+)+[/\\]?")
@@ -94,11 +94,11 @@ def _last_part(match: re.Match[str]) -> str:
     return f"…/{parts[-1]}" if parts else match.group(0)
 
 
-def stream_range(onset: Mapping[str, Any]) -> str:
-    """An onset's interval in streams; its upper end may be "none": too many draws have no onset."""
-    return f"{onset['low']:g}–{'none' if onset['high'] is None else format(onset['high'], 'g')}"
-
-
 def path_free(text: str) -> str:
     """A sentence of a run without the paths of the machine it ran on."""
     return _ABSOLUTE_PATH.sub(_last_part, text)
+
+
+def stream_range(low: float, high: float | None) -> str:
+    """An interval in streams; its upper end may be "none": too many draws have no onset."""
+    return f"{low:g}–{'none' if high is None else format(high, 'g')}"

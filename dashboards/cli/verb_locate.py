@@ -33,6 +33,9 @@ from strata.dashboards.quick import QUICK_LOCATE
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.setting import positive
 
+if TYPE_CHECKING:
+    from strata.experiments.results.summary import Summary
+
 EXAMPLES = """examples:
   strata locate smollm2 --out runs/first
   strata locate smollm2 --families capital,addition --per-family 12 --out runs/small
@@ -86,7 +89,7 @@ def locate_config(values: dict[str, Any]) -> LocateConfig:
     return configured(LocateConfig, values)
 
 
-def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], display: Display) -> dict[str, Any]:
+def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], display: Display) -> Summary:
     from strata.dashboards.page import write_pages
     from strata.experiments.locate.pipeline import locate
 
@@ -111,14 +114,15 @@ def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], di
     return summary
 
 
-def _tell(summary: dict[str, Any], out: Path, seconds: float, values: dict[str, Any], stdout: TextIO) -> None:
+def _tell(summary: Summary, out: Path, seconds: float, values: dict[str, Any], stdout: TextIO) -> None:
     from strata.dashboards.cli.terminal_tables import Column, print_table
-    from strata.dashboards.view.summary_words import answered_words, compact_table, onset_words, said_words
-    from strata.dashboards.view.verdict import warning_words
+    from strata.dashboards.sentences.caveats import caveat_sentence
+    from strata.dashboards.sentences.read_outs import answered_words, onset_words
+    from strata.dashboards.sentences.summary import compact_table, said_words
 
     page = out / "report.html"
     if values["json"]:
-        stdout.write(json.dumps({**summary, "run": str(out), "report": str(page)}, ensure_ascii=False) + "\n")
+        stdout.write(json.dumps({**summary.as_json(), "run": str(out), "report": str(page)}, ensure_ascii=False) + "\n")
         return
     console = Console(file=stdout, highlight=False, soft_wrap=True)
     for sentence in said_words(summary):
@@ -130,11 +134,10 @@ def _tell(summary: dict[str, Any], out: Path, seconds: float, values: dict[str, 
         )
     for why in whys:
         console.print(f"  {why}", markup=False)
-    for kind, kind_summary in summary["kinds"].items():
-        console.print(f"{kind}: {kind_summary['items']} items, {answered_words(kind_summary)}", markup=False)
-        for name, instrument in kind_summary["instruments"].items():
-            if "onset" in instrument:
-                console.print(f"  {name:<11} {onset_words(instrument)}", markup=False)
-    for warning in summary["warnings"]:
-        console.print(f"caveat: {warning_words(warning)}", markup=False)
+    for kind, kind_summary in summary.kinds.items():
+        console.print(f"{kind}: {kind_summary.items} items, {answered_words(kind_summary)}", markup=False)
+        for name, instrument in kind_summary.instruments.read.items():
+            console.print(f"  {name:<11} {onset_words(instrument)}", markup=False)
+    for caveat in summary.warnings:
+        console.print(f"caveat: {caveat_sentence(caveat)}", markup=False)
     console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})", markup=False)

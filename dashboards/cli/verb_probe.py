@@ -110,7 +110,7 @@ def _probe(
 
 
 def _tell(summary: dict[str, Any], out: Path, seconds: float, values: dict[str, Any], stdout: TextIO) -> None:
-    from strata.dashboards.view.probe_sentences import sentences
+    from strata.dashboards.sentences.probe import sentences
 
     page = out / "report.html"
     if values["json"]:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from strata.dashboards.figures.palette import Theme
 from strata.dashboards.figures.stage_map import stage_map
 from strata.dashboards.notebook.run_html import run_html
-from strata.dashboards.view.localised import localisation_of
 from strata.experiments.items.jsonl import read_items
 from strata.experiments.items.schema import Item
 from strata.experiments.results.kinds import Localisation
 from strata.experiments.run.files import table_of
 from strata.experiments.run.finished import FinishedRun, finished_run
+from strata.experiments.run.summary_file import summary_of
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
@@ -68,12 +68,12 @@ class Run:
 
         Raises StrataError for another run.
         """
-        localisation = localisation_of(self.summary) if self.verb == "locate" else None
-        if localisation is None:
+        summary = summary_of(self.summary) if self.verb == "locate" else None
+        if summary is None or summary.withdrawn:
             raise StrataError(
                 f"{self.directory} is a run of {self.verb} without places of the present rule", "Give one of locate"
             )
-        return localisation
+        return summary.localisation
 
     def stage_map(self, family: str | None = None, theme: Theme = "light") -> go.Figure:
         """Where answers are made: kinds beside their controls, or one family. See `strata.dashboards.figures.stage_map`.

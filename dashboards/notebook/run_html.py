@@ -11,14 +11,16 @@ from urllib.parse import quote
 
 from strata.dashboards.page.templates import render
 from strata.dashboards.sentences.comparison import verdict_sentences
+from strata.dashboards.sentences.probe import sentences
+from strata.dashboards.sentences.read_outs import answered_words, onset_words
+from strata.dashboards.sentences.summary import places_table, said_words
 from strata.dashboards.text import interval, number, path_free
 from strata.dashboards.view.labels import instrument_label
-from strata.dashboards.view.probe_sentences import sentences
-from strata.dashboards.view.summary_words import answered_words, onset_words, places_table, said_words
 from strata.experiments.results.answer_measures import ANSWERED_RIGHT
 from strata.experiments.results.comparison import Comparison
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.run.finished import FinishedRun
+from strata.experiments.run.summary_file import summary_of
 
 Json = dict[str, Any]
 
@@ -55,21 +57,15 @@ def _title(run: FinishedRun) -> str:
     return f"{run.result['checkpoint']['spec']}{''.join(f' · {word} run' for word in stamps)}"
 
 
-def _located(summary: Json) -> tuple[list[str], list[Table]]:
+def _located(content: Json) -> tuple[list[str], list[Table]]:
+    summary = summary_of(content)
     columns, places = places_table(summary)
-    instruments = list(
-        dict.fromkeys(
-            name
-            for kind_summary in summary["kinds"].values()
-            for name, instrument in kind_summary["instruments"].items()
-            if "onset" in instrument
-        )
-    )
+    read = [kind.instruments.read for kind in summary.kinds.values()]
+    instruments = list(dict.fromkeys(name for of_kind in read for name in of_kind))
     rows = []
-    for kind, kind_summary in summary["kinds"].items():
-        read = [kind_summary["instruments"].get(name) for name in instruments]
-        cells = ["–" if instrument is None else onset_words(instrument) for instrument in read]
-        rows.append([kind, str(kind_summary["items"]), answered_words(kind_summary), *cells])
+    for (kind, of_kind), found in zip(summary.kinds.items(), read, strict=True):
+        cells = [onset_words(found[name]) if name in found else "–" for name in instruments]
+        rows.append([kind, str(of_kind.items), answered_words(of_kind), *cells])
     table = _table(["kind", "items", "answers", *map(instrument_label, instruments)], rows)
     return said_words(summary), _table(columns, places) + table
 

@@ -15,11 +15,16 @@ def render_lens_page(lens_map: LensMap, *, model: str, facts: Sequence[tuple[str
     """A self-contained page for one prompt. `facts` are provenance lines (name, value) shown at its foot."""
     model = str(without_paths(model)).removeprefix("…/")
     (packed,), vocabulary = pack_maps([lens_map])
-    view = {"lens_index": [packed.entry], "lens_vocabulary": vocabulary, "axes": _axes(packed.entry["n_streams"])}
+    entry = packed.entry
+    view = {
+        "lens_index": [entry.as_json()],
+        "lens_vocabulary": [one.as_json() for one in vocabulary],
+        "axes": _axes(entry.n_streams),
+    }
     body = render(
         "lens_map.html",
         model=model,
-        entry=packed.entry,
+        entry=entry,
         tokens=lens_map.tokens,
         facts=[(name, without_paths(value)) for name, value in facts],
     )

@@ -8,7 +8,7 @@ from typing import Any
 from strata.dashboards.page.assets import REPORT_SCRIPTS, script
 from strata.dashboards.page.document import bytes_element, document, joined_facts, view_element, zipped
 from strata.dashboards.page.templates import render
-from strata.dashboards.view.schema import validate_view
+from strata.dashboards.view.model import validate_view
 
 Json = dict[str, Any]
 STATIC_ITEM_ROWS = 200

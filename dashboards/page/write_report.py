@@ -5,17 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from strata.dashboards.page.assets import inline_json
 from strata.dashboards.page.report_page import render_report
 from strata.dashboards.view.build import build_report
 from strata.dashboards.view.lens import lens_file
+from strata.dashboards.view.model import View
 from strata.probes.errors import StrataError
 from strata.probes.files import write_whole
 
-Json = dict[str, Any]
 MAX_BYTES = 6_000_000
 
 
@@ -26,11 +26,12 @@ def write_report(run_dir: Path, max_bytes: int = MAX_BYTES) -> Path:
     Raises StrataError when a table is absent or broken, DoesNotFitError when the disk is full.
     """
     report = build_report(run_dir)
-    view, blobs = report.view, report.blobs
-    side = _spill(view, {k: len(b) for k, b in blobs.items()}, max_bytes)
-    view["sizes"]["side_files"] = len(side)
-    page = render_report(view, blobs).encode("utf-8", "replace")
-    view["sizes"]["report_bytes"] = len(page)
+    blobs = report.blobs
+    view = _spilled(report.view, {key: len(blob) for key, blob in blobs.items()}, max_bytes)
+    side = [entry.key for entry in view.lens_index if not entry.embedded]
+    view = view.model_copy(update={"sizes": view.sizes.model_copy(update={"side_files": len(side)})})
+    page = render_report(view.as_json(), blobs).encode("utf-8", "replace")
+    view = view.model_copy(update={"sizes": view.sizes.model_copy(update={"report_bytes": len(page)})})
     folder = run_dir / "report_assets"
     try:
         if folder.exists():
@@ -38,7 +39,9 @@ def write_report(run_dir: Path, max_bytes: int = MAX_BYTES) -> Path:
         for key in side:
             text = json.dumps(base64.b64encode(blobs[key]).decode("ascii"))
             write_whole(folder / lens_file(key), f"strataLens({inline_json(key)},{text});\n")
-        write_whole(run_dir / "view.json", json.dumps(view, ensure_ascii=True, separators=(",", ":"), allow_nan=False))
+        write_whole(
+            run_dir / "view.json", json.dumps(view.as_json(), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+        )
         write_whole(run_dir / "report.html", page)
     except OSError as error:
         raise StrataError(
@@ -47,18 +50,16 @@ def write_report(run_dir: Path, max_bytes: int = MAX_BYTES) -> Path:
     return run_dir / "report.html"
 
 
-def _spill(view: Json, sizes: dict[str, int], max_bytes: int) -> list[str]:
-    """Marks the maps that stay out of the page, from the end of the list, and returns their keys."""
-    for entry in view["lens_index"]:
-        entry["embedded"] = False
-        entry["file"] = f"report_assets/{lens_file(entry['key'])}"
-    left = max_bytes - len(render_report(view, {}).encode("utf-8", "replace"))
-    out = []
-    for entry in view["lens_index"]:
-        left -= sizes[entry["key"]] * 4 // 3 + 100
-        if left < 0:
-            out.append(entry["key"])
-        else:
-            entry["embedded"] = True
-            del entry["file"]
-    return out
+def _spilled(view: View, sizes: Mapping[str, int], max_bytes: int) -> View:
+    """The view with those lens maps beside the page that it has no room for, from the end of the list. `sizes`: bytes by key."""
+    beside = tuple(
+        entry.model_copy(update={"embedded": False, "file": f"report_assets/{lens_file(entry.key)}"})
+        for entry in view.lens_index
+    )
+    bare = view.model_copy(update={"lens_index": beside})
+    left = max_bytes - len(render_report(bare.as_json(), {}).encode("utf-8", "replace"))
+    entries = []
+    for embedded, outside in zip(view.lens_index, beside, strict=True):
+        left -= sizes[embedded.key] * 4 // 3 + 100
+        entries.append(outside if left < 0 else embedded)
+    return view.model_copy(update={"lens_index": tuple(entries)})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from strata.dashboards.sentences.comparison_reasons import exclusion_sentence
+from strata.dashboards.sentences.caveats import caveat_sentence
 from strata.dashboards.text import path_free
 from strata.experiments.results.comparison import Comparison, ComparisonCaveat, Warned
 from strata.experiments.results.roles import BASE, CONTROL, DISTILLED, Role
@@ -89,7 +90,7 @@ def _own(comparison: Comparison, caveat: ComparisonCaveat) -> str:
 def _warning(warned: Warned) -> str:
     """A model's own warning under its role: directories of three models may end in the same name."""
     ahead = "" if warned.model is None else f"{warned.model.capitalize()}: "
-    return path_free(f"{ahead}{warned.text}").rstrip(".") + "."
+    return path_free(f"{ahead}{caveat_sentence(warned.caveat)}").rstrip(".") + "."
 
 
 def label_of(comparison: Comparison, role: Role) -> str:

@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import assert_never
 
-from strata.dashboards.text import number, without_paths
-
-Json = dict[str, Any]
-_BRIDGE = {
-    "bridge_readable": "the bridge becomes readable",
-    "bridge_read_first": "the bridge is readable before the answer",
-    "bridge_used_first": "the bridge is effective at an earlier block than the answer",
-    "bridge_before_answer_share": "the bridge comes before the answer",
-}
+from strata.dashboards.sentences.caveats import caveat_sentence
+from strata.dashboards.text import number
+from strata.experiments.results.caveats import Caveat
+from strata.experiments.results.summary import Intermediates, Share, WhyNoIntermediates
 
 
-def intermediates_words(raw: Any) -> str:
-    """Composite items: is the bridge readable and effective before the answer? Empty when not run."""
-    lines = []
-    for entry in raw if isinstance(raw, list) else [raw] if raw else []:
-        if not isinstance(entry, dict):
-            continue
-        name = str(entry.get("family") or entry.get("kind") or "composite items")
-        shares = [
-            f"{words} in {_share_words(entry[key])}" for key, words in _BRIDGE.items() if _has_value(entry.get(key))
-        ]
-        if shares:
-            n = f" (n = {entry['n']})" if entry.get("n") is not None else ""
-            lines.append(f"{name}{n}: {', '.join(shares)}")
-        elif entry.get("reason"):
-            lines.append(f"{name}: {str(without_paths(str(entry['reason']))).rstrip('.')}")
-    return "; ".join(lines)
+def intermediates_words(found: Intermediates) -> str:
+    """Composite items: is the bridge readable and effective before the answer? Or why that isn't known."""
+    told = (
+        ("the bridge becomes readable", found.bridge_readable),
+        ("the bridge is readable before the answer", found.bridge_read_first),
+        ("the bridge is effective at an earlier block than the answer", found.bridge_used_first),
+    )
+    shares = [f"{words} in {_share_words(share)}" for words, share in told if share is not None]
+    if shares:
+        return f"composite items (n = {found.n}): {', '.join(shares)}"
+    return "" if found.reason is None else f"composite items: {_why(found.reason)}"
 
 
-def _has_value(share: Any) -> bool:
-    return isinstance(share, dict) and share.get("value") is not None
+def _why(why: WhyNoIntermediates) -> str:
+    match why.code:
+        case "no-interventions-asked" | "no-interventions-possible":
+            return caveat_sentence(Caveat(code=why.code, text=why.text)).rstrip(".")
+        case "no-bridge":
+            return "no usable pair names an intermediate entity (`bridge`)"
+        case _:
+            assert_never(why.code)
 
 
-def _share_words(share: Json) -> str:
-    low, high = share.get("low"), share.get("high")
-    band = "" if low is None or high is None else f" [{number(100 * low, 0)}, {number(100 * high, 0)}]"
-    n = f", n = {share['n']}" if share.get("n") is not None else ""
-    return f"{number(100 * share['value'], 0)} % of items{band}{n}"
+def _share_words(share: Share) -> str:
+    band = (
+        ""
+        if share.low is None or share.high is None
+        else f" [{number(100 * share.low, 0)}, {number(100 * share.high, 0)}]"
+    )
+    return f"{number(100 * share.value, 0)} % of items{band}, n = {share.n}"

@@ -10,6 +10,7 @@ from strata.experiments.results.reasons import NotCounted, WhyNotLocated, WhyNot
 
 COUNTS_FROM = 0.25
 """Lower end of a whole cell's effect from which on it counts."""
+WITHDRAWN = "the rule by which it was said is withdrawn"
 ORDER_FROM = 0.95
 """Probability from which on an order of two kinds is said; its counterpart is 1 − this."""
 
@@ -17,6 +18,8 @@ ORDER_FROM = 0.95
 def why_not_placed(why: WhyNotPlaced, span: str | None = None) -> str:
     """Why a family has no place, as a clause. `span`: the replaced one, by which cells are called."""
     match why.code:
+        case "withdrawn":
+            return WITHDRAWN
         case "no-interventions":
             return "no intervention was made"
         case "not-answered":
@@ -65,6 +68,8 @@ def why_not_located(why: WhyNotLocated) -> str:
     """Why a kind isn't located, as a clause."""
     placed, families = why.placed or 0, count(why.families or 0, "family", "families")
     match why.code:
+        case "withdrawn":
+            return WITHDRAWN
         case "no-interventions":
             return "no intervention was made"
         case "not-asked":
@@ -90,6 +95,8 @@ def why_not_located(why: WhyNotLocated) -> str:
 def why_not_ordered(why: WhyNotOrdered) -> str:
     """Why the order of the kinds is undetermined, as a clause."""
     match why.code:
+        case "withdrawn":
+            return WITHDRAWN
         case "no-interventions":
             return "no intervention was made"
         case "not-located":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,58 +18,67 @@ from strata.dashboards.view.causal_labels import (
     split_window,
 )
 from strata.dashboards.view.labels import kind_order
-from strata.dashboards.view.localised import is_first
-from strata.dashboards.view.tables import Json, Rows, RunTables
+from strata.dashboards.view.model_causal import CausalGroup, CausalLine, CausalView, PairsOfKind, Peak
+from strata.dashboards.view.tables import RunTables
+from strata.experiments.results.locate_tables import CurveRow
 
 POOLED = ("spans", "last", "all")
 """Positions that are no span's name, in the order of the map's columns; spans stand before them."""
 _POOLED_AS = {"span": "spans"}
 """How whole kinds call a position whose name differs from family to family."""
-_KEY = ("instrument", "measure", "component", "kind", "family", "position")
 NOT_RUN = (
     "No intervention ran in this run: where the answer can be read is known, where it is worked out is not. "
     "Start `strata locate` again with another --out."
 )
 
 
-def is_causal(row: Json) -> bool:
+@dataclass(frozen=True)
+class _Where:
+    """Which curve a row is part of."""
+
+    instrument: str
+    measure: str
+    component: str | None
+    kind: str
+    family: str | None
+    position: str
+
+
+def is_causal(row: CurveRow) -> bool:
     """Whether a row of the curves table comes from an intervention."""
-    return row.get("instrument") in CAUSAL
+    return row.instrument in CAUSAL
 
 
-def build_causal(run: RunTables, mapped: list[str]) -> Json:
+def build_causal(run: RunTables, mapped: list[str]) -> CausalView:
     """`mapped` are the items with a lens map: they come first among the item maps."""
     lines = lines_of([r for r in run.curves or [] if is_causal(r)], run.n_layers)
-    present = [name for name in CAUSAL if any(line["instrument"] == name for line in lines)]
+    present = [name for name in CAUSAL if any(line.instrument == name for line in lines)]
     order = span_order(run)
     items, rule = item_maps(run, mapped, order)
-    return {
-        "state": "ok" if lines else "not_run",
-        "text": "" if lines else NOT_RUN,
-        "components": COMPONENTS,
-        "measures": {
-            name: order_measures(name, (line["measure"] for line in lines if line["instrument"] == name)) for name in present
+    return CausalView(
+        state="ok" if lines else "not_run",
+        text="" if lines else NOT_RUN,
+        components=COMPONENTS,
+        measures={
+            name: tuple(order_measures(name, (line.measure for line in lines if line.instrument == name))) for name in present
         },
-        "meta": {
-            f"{i}|{m}": measure_meta(i, m) for i, m in sorted({(line["instrument"], line["measure"]) for line in lines})
-        },
-        "groups": _groups(lines, order, run),
-        "limits": _limits(lines),
-        "items_rule": rule,
-        "attribution": _attribution(run),
-        "pairs": _pairs(run),
-        "lines": lines,
-        "items": items,
-    }  # fmt: skip
+        meta={f"{i}|{m}": measure_meta(i, m) for i, m in sorted({(line.instrument, line.measure) for line in lines})},
+        groups=tuple(_groups(lines, order, run)),
+        limits=_limits(lines),
+        items_rule=rule,
+        pairs=tuple(_pairs(run)),
+        lines=tuple(lines),
+        items=tuple(items),
+    )  # fmt: skip
 
 
 def span_order(run: RunTables) -> dict[str, float]:
     """Where each span name stands in a prompt on average, 0 at its start and 1 at its end."""
     places: dict[str, list[float]] = {}
     for asked in run.asked.values():
-        length = max(1, len(str(asked.get("prompt") or "")))
-        for name, span in (asked.get("spans") or {}).items():
-            places.setdefault(str(name), []).append(float(span[0]) / length)
+        length = max(1, len(asked.prompt))
+        for name, span in asked.spans.items():
+            places.setdefault(name, []).append(span[0] / length)
     return {name: float(np.mean(starts)) for name, starts in places.items()}
 
 
@@ -77,31 +87,31 @@ def position_key(name: str, order: dict[str, float]) -> tuple[int, float, str]:
     return (1 + POOLED.index(name), 0.0, name) if name in POOLED else (0, order.get(name, 1.0), name)
 
 
-def lines_of(rows: Rows, n_layers: int) -> list[Json]:
+def lines_of(rows: Sequence[CurveRow], n_layers: int) -> list[CausalLine]:
     """One line an instrument, measure, component, group and position, in the order of the page."""
-    groups: dict[tuple[Any, ...], Rows] = {}
+    groups: dict[_Where, list[CurveRow]] = {}
     for row in rows:
-        groups.setdefault(tuple(row.get(k) for k in _KEY), []).append(row)
-    lines = [_line(dict(zip(_KEY, key, strict=True)), members, n_layers) for key, members in groups.items()]
-    lines.sort(key=lambda s: (CAUSAL.index(s["instrument"]), kind_order(s["kind"]), s["family"] or "",
-                              s["component"] or "", s["position"], s["measure"]))  # fmt: skip
+        where = _Where(row.instrument, row.measure, row.component, row.kind, row.family, row.position)
+        groups.setdefault(where, []).append(row)
+    lines = [_line(where, members, n_layers) for where, members in groups.items()]
+    lines.sort(key=lambda s: (CAUSAL.index(s.instrument), kind_order(s.kind), s.family or "", s.component or "", s.position, s.measure))  # fmt: skip
     return lines
 
 
-def _line(where: Json, rows: Rows, n_layers: int) -> Json:
-    position = _POOLED_AS.get(where["position"], where["position"]) if where["family"] is None else where["position"]
-    line: Json = {**where, "position": position or "last"}
-    for name in ("mean", "low", "high"):
-        values: list[float | None] = [None] * n_layers
-        for row in rows:
-            if 0 <= int(row["layer"]) < n_layers:
-                values[int(row["layer"])] = significant(row.get(name), 4)
-        line[name] = values
-    line["n_items"] = max(int(r.get("n_items") or 0) for r in rows)
-    line["n_clusters"] = max(int(r.get("n_clusters") or 0) for r in rows)
-    line["method"] = next((str(r["method"]) for r in rows if r.get("method")), "")
-    line["aria"] = _aria(line)
-    return line
+def _line(where: _Where, rows: Sequence[CurveRow], n_layers: int) -> CausalLine:
+    position = _POOLED_AS.get(where.position, where.position) if where.family is None else where.position
+    at = {row.layer: row for row in rows}
+    placed = [at.get(block) for block in range(n_layers)]
+    line = CausalLine(
+        instrument=where.instrument, measure=where.measure, component=where.component, kind=where.kind, family=where.family,
+        position=position or "last",
+        mean=tuple(None if row is None else significant(row.mean, 4) for row in placed),
+        low=tuple(None if row is None else significant(row.low, 4) for row in placed),
+        high=tuple(None if row is None else significant(row.high, 4) for row in placed),
+        n_items=max(row.n_items or 0 for row in rows), n_clusters=max(row.n_clusters or 0 for row in rows),
+        method=next((row.method for row in rows if row.method), ""), aria="",
+    )  # fmt: skip
+    return line.model_copy(update={"aria": _aria(line)})
 
 
 def counts_from(instrument: str, position: str) -> int:
@@ -109,118 +119,91 @@ def counts_from(instrument: str, position: str) -> int:
     return int(instrument == "ablation" or (instrument == "patching" and position != "last"))
 
 
-def _peak(line: Json) -> int | None:
-    first = counts_from(line["instrument"], line["position"])
-    known = [(v, -i) for i, v in enumerate(line["mean"]) if v is not None and i >= first]
+def _peak(line: CausalLine) -> int | None:
+    first = counts_from(line.instrument, line.position)
+    known = [(v, -i) for i, v in enumerate(line.mean) if v is not None and i >= first]
     return -max(known)[1] if known else None
 
 
-def _aria(line: Json) -> str:
+def _aria(line: CausalLine) -> str:
     """The line as a sentence: where it is highest, and how it ends."""
-    where = f"{line['family'] or line['kind']}, {line['component'] or 'edge'} at {line['position']}"
-    subject = f"{line['instrument']} {measure_meta(line['instrument'], line['measure'])['label']}, {where} ({line['n_items']} items)"
+    where = f"{line.family or line.kind}, {line.component or 'edge'} at {line.position}"
+    subject = f"{line.instrument} {measure_meta(line.instrument, line.measure).label}, {where} ({line.n_items} items)"
     peak = _peak(line)
     if peak is None:
         return f"{subject}: no value"
-    band = interval(line["low"][peak], line["high"][peak])
-    apart = "block 0 apart, " if counts_from(line["instrument"], line["position"]) else ""
-    return f"{subject}: {apart}highest at block {peak} with {number(line['mean'][peak])}{' ' + band if band else ''}"
+    band = interval(line.low[peak], line.high[peak])
+    apart = "block 0 apart, " if counts_from(line.instrument, line.position) else ""
+    return f"{subject}: {apart}highest at block {peak} with {number(line.mean[peak])}{' ' + band if band else ''}"
 
 
-def _groups(lines: list[Json], order: dict[str, float], run: RunTables) -> list[Json]:
+def _groups(lines: Sequence[CausalLine], order: dict[str, float], run: RunTables) -> Iterator[CausalGroup]:
     """Whole kinds, then families, that the intervention map can show, each with its columns and highest cells."""
-    by_group: dict[tuple[str, str | None], list[Json]] = {}
+    by_group: dict[tuple[str, str | None], list[CausalLine]] = {}
     for line in lines:
-        if line["instrument"] == "patching":
-            by_group.setdefault((line["kind"], line["family"]), []).append(line)
+        if line.instrument == "patching":
+            by_group.setdefault((line.kind, line.family), []).append(line)
     replaced = replaced_spans(run)
-    out = []
     for (kind, family), members in sorted(
         by_group.items(), key=lambda e: (e[0][1] is not None, kind_order(e[0][0]), e[0][1] or "")
     ):
-        positions = sorted({s["position"] for s in members}, key=lambda p: position_key(p, order))
-        peaks: Json = {}
+        positions = tuple(sorted({s.position for s in members}, key=lambda p: position_key(p, order)))
+        peaks: dict[str, dict[str, Peak]] = {}
         for line in members:
             at = _peak(line)
-            if at is None or (
-                (best := peaks.setdefault(line["measure"], {}).get(line["component"]))
-                and best["value"] >= line["mean"][at]
-            ):
+            value = None if at is None else line.mean[at]
+            if at is None or value is None or line.component is None:
                 continue
-            peaks[line["measure"]][line["component"]] = {
-                "position": line["position"], "layer": at, "value": line["mean"][at], "low": line["low"][at], "high": line["high"][at],
-            }  # fmt: skip
-        swapped = (
-            replaced.get(family or "")
-            if family
-            else set().union(*(replaced.get(f, set()) for f in families_of(run, kind)))
-        )
-        out.append({
-            "id": f"family:{family}" if family else f"kind:{kind}", "kind": kind, "family": family,
-            "n_items": max(s["n_items"] for s in members), "n_clusters": max(s["n_clusters"] for s in members),
-            "positions": positions, "identity": [p for p in positions if p in ("spans", "all") or p in (swapped or set())],
-            "peaks": peaks,
-        })  # fmt: skip
-    return out
+            best = peaks.setdefault(line.measure, {}).get(line.component)
+            if best is None or best.value < value:
+                peaks[line.measure][line.component] = Peak(
+                    position=line.position, layer=at, value=value, low=line.low[at], high=line.high[at]
+                )
+        families = [family] if family else families_of(run, kind)
+        swapped = set().union(*(replaced.get(name, set()) for name in families))
+        yield CausalGroup(
+            id=f"family:{family}" if family else f"kind:{kind}", kind=kind, family=family,
+            n_items=max(s.n_items for s in members), n_clusters=max(s.n_clusters for s in members), positions=positions,
+            identity=tuple(p for p in positions if p in ("spans", "all") or p in swapped), peaks=peaks,
+        )  # fmt: skip
 
 
 def families_of(run: RunTables, kind: str) -> set[str]:
     """The families asked of one kind."""
-    return {r["family"] for r in run.behaviour if r["kind"] == kind}
+    return {row.family for row in run.behaviour if row.kind == kind}
 
 
 def replaced_spans(run: RunTables) -> dict[str, set[str]]:
     """Per family the spans whose text differs between an item's two prompts: there block 0 is token identity."""
-    family_of = {r["item"]: r["family"] for r in run.behaviour}
+    family_of = {row.item: row.family for row in run.behaviour}
     out: dict[str, set[str]] = {}
     for item, asked in run.asked.items():
-        clean, foil = str(asked.get("prompt") or ""), str(asked.get("foil_prompt") or "")
-        other = asked.get("foil_spans") or {}
-        for name, (start, end) in (asked.get("spans") or {}).items():
-            a, b = other.get(name, (start, end))
-            if clean[start:end] != foil[a:b]:
-                out.setdefault(family_of.get(item, ""), set()).add(str(name))
+        for name, (start, end) in asked.spans.items():
+            a, b = asked.foil_spans.get(name, (start, end))
+            if asked.prompt[start:end] != asked.foil_prompt[a:b]:
+                out.setdefault(family_of.get(item, ""), set()).add(name)
     return out
 
 
-def _limits(lines: list[Json]) -> list[float]:
+def _limits(lines: Sequence[CausalLine]) -> tuple[float, float]:
     """One symmetric colour range for every patching map, so that sites, measures and groups can be compared."""
-    values = [abs(v) for s in lines if s["instrument"] == "patching" for v in s["mean"] if v is not None]
+    values = [abs(v) for s in lines if s.instrument == "patching" for v in s.mean if v is not None]
     limit = max(1.0, significant(float(np.quantile(values, 0.99)), 2) or 1.0) if values else 1.0
-    return [-limit, limit]
+    return (-limit, limit)
 
 
-def _attribution(run: RunTables) -> list[Json]:
-    """Rank correlation over blocks of an attribution with the effect, as far as the run's schema says it of whole runs."""
-    return [
-        {"component": str(a.get("component")), "position": str(a.get("position")), "n": a.get("n"),
-         "correlation": significant(a.get("correlation"), 3)}
-        for a in run.summary.get("attribution") or [] if isinstance(a, dict)
-    ]  # fmt: skip
-
-
-def _pairs(run: RunTables) -> list[Json]:
+def _pairs(run: RunTables) -> Iterator[PairsOfKind]:
     """Per kind how many pairs carried an intervention, and what became of the others."""
-    out = []
-    families = run.summary.get("families") or {}
-    for kind, value in sorted((run.summary.get("kinds") or {}).items(), key=lambda e: (kind_order(e[0]), e[0])):
-        if is_first(run.summary):
-            pairs = value.get("pairs") or {}
-            usable = int(pairs.get("usable") or 0)
-            excluded = pairs.get("excluded") or {}
-        else:
-            usable = sum(int(family["pairs"]) for family in families.values() if family["kind"] == kind)
-            excluded = value.get("not_intervened_on") or {}
-        left = sorted(excluded.items(), key=lambda e: (-int(e[1]), e[0]))
-        if usable or left:
-            out.append({"kind": kind, "usable": usable,
-                        "excluded": [[str(without_paths(str(reason))), int(n)] for reason, n in left]})  # fmt: skip
-    return out
+    for kind, value in sorted(run.summary.kinds.items(), key=lambda e: (kind_order(e[0]), e[0])):
+        left = sorted(value.not_intervened_on.items(), key=lambda e: (-e[1], e[0]))
+        if value.pairs or left:
+            excluded = tuple((str(without_paths(reason)), n) for reason, n in left)
+            yield PairsOfKind(kind=kind, usable=value.pairs or 0, excluded=excluded)
 
 
-def shown_measures(causal: Json, instrument: str) -> list[str]:
+def shown_measures(causal: CausalView, instrument: str) -> tuple[str, ...]:
     """What the page's list of measures offers for an instrument: no control stands there by itself."""
-    return [m for m in causal["measures"].get(instrument, []) if not (instrument == "patching" and is_control(m))]
+    return tuple(m for m in causal.measures.get(instrument, ()) if not (instrument == "patching" and is_control(m)))
 
 
 def has_window(measure: str) -> bool:

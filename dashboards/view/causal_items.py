@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from strata.dashboards.text import significant
 from strata.dashboards.view.labels import kind_order
-from strata.dashboards.view.tables import Json, RunTables, patching_items, patching_rows
+from strata.dashboards.view.model_causal import CausalItem, Peak, Segment
+from strata.dashboards.view.tables import Asked, RunTables, patching_items, patching_rows
+from strata.experiments.results.locate_tables import BehaviourRow, ProfileRow
 
 MAX_ITEMS = 24
 _POOLED = ("spans", "last", "all")
 
 
-def item_maps(run: RunTables, mapped: list[str], order: dict[str, float]) -> tuple[list[Json], str]:
+def item_maps(run: RunTables, mapped: list[str], order: dict[str, float]) -> tuple[list[CausalItem], str]:
     """The maps of at most 24 items, and the rule by which they were chosen."""
-    known = {r["item"]: r for r in run.behaviour}
+    known = {row.item: row for row in run.behaviour}
     present = [i for i in patching_items(run) if i in known]
     if not present:
         return [], ""
     chosen = [i for i in dict.fromkeys(mapped) if i in set(present)][:MAX_ITEMS]
     chosen += _evenly([i for i in present if i not in set(chosen)], known, MAX_ITEMS - len(chosen))
-    rows: dict[str, list[Json]] = {}
+    rows: dict[str, list[ProfileRow]] = {}
     for row in patching_rows(run, chosen):
-        rows.setdefault(row["item"], []).append(row)
+        rows.setdefault(row.item, []).append(row)
     rule = f"{len(chosen)} of {len(present)} items: those with a lens map, then one family after the other"
-    return [_one(i, known[i], rows.get(i, []), run, order) for i in chosen], rule
+    return [_one(known[i], rows.get(i, []), run, order) for i in chosen], rule
 
 
-def _evenly(items: list[str], known: dict[str, Json], n: int) -> list[str]:
+def _evenly(items: list[str], known: dict[str, BehaviourRow], n: int) -> list[str]:
     """The first item of every family, then the second of every family, and so on."""
     families: dict[tuple[int, str], list[str]] = {}
     for item in items:
-        families.setdefault((kind_order(known[item]["kind"]), known[item]["family"]), []).append(item)
+        families.setdefault((kind_order(known[item].kind), known[item].family), []).append(item)
     ordered = [sorted(members) for _, members in sorted(families.items())]
     turns = max((len(members) for members in ordered), default=0)
     return [members[turn] for turn in range(turns) for members in ordered if turn < len(members)][: max(0, n)]
 
 
-def _one(item: str, known: Json, rows: list[Json], run: RunTables, order: dict[str, float]) -> Json:
-    asked = run.asked.get(item) or {}
-    starts = {str(name): float(span[0]) for name, span in (asked.get("spans") or {}).items()}
+def _one(known: BehaviourRow, rows: Sequence[ProfileRow], run: RunTables, order: dict[str, float]) -> CausalItem:
+    asked = run.asked.get(known.item, Asked())
+    starts = {name: float(span[0]) for name, span in asked.spans.items()}
 
     def place(name: str) -> tuple[int, float, str]:
         return (
@@ -46,15 +50,14 @@ def _one(item: str, known: Json, rows: list[Json], run: RunTables, order: dict[s
             else (0, starts.get(name, order.get(name, 1.0)), name)
         )
 
-    positions = sorted({r["position"] for r in rows if r.get("position")}, key=place)
-    values: Json = {}
+    positions = tuple(sorted({row.position for row in rows if row.position}, key=place))
+    values: dict[str, dict[str, dict[str, list[float | None]]]] = {}
     for row in rows:
-        layer = row.get("layer")
-        if layer is None or not 0 <= int(layer) < run.n_layers or not row.get("position"):
+        if not 0 <= row.layer < run.n_layers or not row.position:
             continue
-        grid = values.setdefault(row["measure"], {}).setdefault(row["component"] or "block_out", {})
-        grid.setdefault(row["position"], [None] * run.n_layers)[int(layer)] = significant(row.get("value"), 3)
-    peaks: Json = {}
+        grid = values.setdefault(row.measure, {}).setdefault(row.component or "block_out", {})
+        grid.setdefault(row.position, [None] * run.n_layers)[row.layer] = significant(row.value, 3)
+    peaks: dict[str, dict[str, Peak]] = {}
     for measure, grids in values.items():
         for component, lines in grids.items():
             cells = [
@@ -65,34 +68,37 @@ def _one(item: str, known: Json, rows: list[Json], run: RunTables, order: dict[s
             ]
             if cells:
                 value, at, name = max(cells)
-                peaks.setdefault(measure, {})[component] = {
-                    "position": name, "layer": -at, "value": value, "low": None, "high": None,
-                }  # fmt: skip
+                peak = Peak(position=name, layer=-at, value=value, low=None, high=None)
+                peaks.setdefault(measure, {})[component] = peak
     parts = segments(asked)
-    swapped = {p["name"] for p in parts if p["name"] and p["clean"] != p["foil"]}
-    return {
-        "item": item, "family": known["family"], "kind": known["kind"], "positions": positions, "values": values,
-        "identity": [p for p in positions if p in ("spans", "all") or p in swapped], "segments": parts, "peaks": peaks,
-        "answer": known.get("answer_token") or "", "foil": known.get("foil_token") or "",
-        "logit_difference": significant(known.get("logit_difference"), 4),
-    }  # fmt: skip
+    swapped = {part.name for part in parts if part.name and part.clean != part.foil}
+    return CausalItem(
+        item=known.item, family=known.family, kind=known.kind, positions=positions,
+        values={
+            measure: {component: {name: tuple(line) for name, line in lines.items()} for component, lines in grids.items()}
+            for measure, grids in values.items()
+        },
+        identity=tuple(p for p in positions if p in ("spans", "all") or p in swapped), segments=parts, peaks=peaks,
+        answer=known.answer_token or "", foil=known.foil_token or "",
+        logit_difference=significant(known.logit_difference, 4),
+    )  # fmt: skip
 
 
-def segments(asked: Json) -> list[Json]:
+def segments(asked: Asked) -> tuple[Segment, ...]:
     """The clean and the counterfactual prompt cut at the same spans: name (None between spans), clean text, foil text."""
-    clean, foil = str(asked.get("prompt") or ""), str(asked.get("foil_prompt") or "")
-    spans, other = asked.get("spans") or {}, asked.get("foil_spans") or asked.get("spans") or {}
-    ordered = sorted(((int(a), int(b), str(name)) for name, (a, b) in spans.items() if name in other))
-    out: list[Json] = []
+    clean, foil = asked.prompt, asked.foil_prompt
+    other = asked.foil_spans or asked.spans
+    ordered = sorted((start, end, name) for name, (start, end) in asked.spans.items() if name in other)
+    out: list[Segment] = []
     at = at_foil = 0
     for start, end, name in ordered:
-        foil_start, foil_end = (int(v) for v in other[name])
+        foil_start, foil_end = other[name]
         if start < at or foil_start < at_foil:
             continue  # spans that lie in each other: the first one names the stretch
         if start > at or foil_start > at_foil:
-            out.append({"name": None, "clean": clean[at:start], "foil": foil[at_foil:foil_start]})
-        out.append({"name": name, "clean": clean[start:end], "foil": foil[foil_start:foil_end]})
+            out.append(Segment(name=None, clean=clean[at:start], foil=foil[at_foil:foil_start]))
+        out.append(Segment(name=name, clean=clean[start:end], foil=foil[foil_start:foil_end]))
         at, at_foil = end, foil_end
     if at < len(clean) or at_foil < len(foil):
-        out.append({"name": None, "clean": clean[at:], "foil": foil[at_foil:]})
-    return out
+        out.append(Segment(name=None, clean=clean[at:], foil=foil[at_foil:]))
+    return tuple(out)

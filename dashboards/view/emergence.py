@@ -3,44 +3,46 @@
 from __future__ import annotations
 
 from strata.dashboards.view.labels import kind_order
-from strata.dashboards.view.tables import Json, Rows, RunTables
+from strata.dashboards.view.model_readings import EmergenceView, ItemEmergence, KindEmergence
+from strata.dashboards.view.tables import RunTables
+from strata.experiments.results.locate_tables import EmergenceRow
 from strata.probes.lens.emergence import DEFINITIONS, SETTLED
 
 NOT_RUN = "This run computed no emergence depths; they come with the logit lens."
 
 
-def emergence_by_item(run: RunTables) -> dict[str, Json]:
+def emergence_by_item(run: RunTables) -> dict[str, ItemEmergence]:
     """The settled stream of every item that has one, or that it is never reached."""
     return {
-        row["item"]: {"state": "never"} if row["stream"] is None else {"state": "ok", "stream": int(row["stream"])}
+        row.item: ItemEmergence(state="never" if row.stream is None else "ok", stream=row.stream)
         for row in _settled(run)
     }
 
 
-def emergence_state(run: RunTables) -> Json:
+def emergence_state(run: RunTables) -> EmergenceView:
     """Items by the stream at which their answer settles, and how many never do; counts of the whole table, per kind."""
-    shown = {"name": SETTLED, "definition": DEFINITIONS[SETTLED]}
+    definition = DEFINITIONS[SETTLED]
     if run.emergence is None:
-        return {"state": "not_run", "text": NOT_RUN, **shown, "kinds": []}
+        return EmergenceView(state="not_run", text=NOT_RUN, name=SETTLED, definition=definition, kinds=())
     streams = emergence_by_item(run)
     kinds = []
-    for kind in sorted({row["kind"] for row in run.behaviour if row["item"] in streams}, key=kind_order):
-        states = [streams[row["item"]] for row in run.behaviour if row["kind"] == kind and row["item"] in streams]
+    for kind in sorted({row.kind for row in run.behaviour if row.item in streams}, key=kind_order):
+        found = [streams[row.item] for row in run.behaviour if row.kind == kind and row.item in streams]
         counts = [0] * (run.n_layers + 1)
-        for entry in states:
-            if entry["state"] == "ok":
-                counts[entry["stream"]] += 1
-        never = sum(entry["state"] == "never" for entry in states)
-        kinds.append({"kind": kind, "n": len(states), "never": never, "counts": counts})
-    return {"state": "ok" if kinds else "empty", "text": "", **shown, "kinds": kinds}
+        for entry in found:
+            if entry.stream is not None:
+                counts[entry.stream] += 1
+        never = sum(entry.state == "never" for entry in found)
+        kinds.append(KindEmergence(kind=kind, n=len(found), never=never, counts=tuple(counts)))
+    return EmergenceView(
+        state="ok" if kinds else "empty", text="", name=SETTLED, definition=definition, kinds=tuple(kinds)
+    )
 
 
-def _settled(run: RunTables) -> Rows:
-    """The table holds a row for each definition, which begins with the definition's name."""
+def _settled(run: RunTables) -> list[EmergenceRow]:
+    """The table holds a row for each definition."""
     return [
         row
         for row in run.emergence or []
-        if row["instrument"] == "lens.logit"
-        and row["position"] == "last"
-        and str(row["definition"]).partition(":")[0] == SETTLED
+        if (row.instrument, row.position, row.definition) == ("lens.logit", "last", SETTLED)
     ]

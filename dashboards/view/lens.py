@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,10 @@ from jaxtyping import Float, Int
 from safetensors import SafetensorError, safe_open
 
 from strata.dashboards.text import number, visible
-from strata.dashboards.view.tables import Json, RunTables
+from strata.dashboards.view.model_readings import LensEntry, PackedArray, VocabularyEntry
+from strata.dashboards.view.tables import RunTables
+from strata.experiments.results.lens_maps import METRICS, LensMaps, MapRecord
+from strata.experiments.results.locate_tables import BehaviourRow
 from strata.probes.errors import StrataError
 
 NATS_STEP = 0.05
@@ -43,68 +46,61 @@ class LensMap:
     foil: str = ""  # text of the foil's token
     why: str = ""  # the rule by which this map was kept
     instrument: str = "lens.logit"  # which lens read it
-    kl_bound: float | None = None  # streams above it are marked as not calibrated
 
 
 @dataclass(frozen=True)
 class PackedMap:
     """A lens map as the page wants it."""
 
-    entry: Json  # its line of `lens_index`
+    entry: LensEntry  # its line of `lens_index`
     blob: bytes  # gzip of the planar arrays
 
 
 def read_lens_maps(run: RunTables) -> list[LensMap]:
     """The maps that the run kept, in the order of lens_maps.json. Raises StrataError naming what is broken."""
-    meta = run.lens_maps
+    kept = run.lens_maps
     path = run.run_dir / "lens_maps.safetensors"
-    if not meta or not meta.get("maps"):
+    if kept is None or not kept.maps:
         return []
-    answers = {r["item"]: r for r in run.behaviour}
-    vocabulary = {int(i): str(t) for i, t in (meta.get("vocabulary") or {}).items()}
+    answers = {row.item: row for row in run.behaviour}
     out = []
     try:
         with safe_open(path, framework="numpy") as tensors:
             names = set(tensors.keys())
-            for m in meta["maps"]:
-                row = answers.get(m["item"], {})
-                out.append(_one({"lens": meta.get("lens"), **m}, tensors, names, vocabulary, row, meta.get("kl_bound")))
+            for one in kept.maps:
+                arrays = {
+                    name: tensors.get_tensor(f"{one.key}.{name}") for name in METRICS if f"{one.key}.{name}" in names
+                }
+                out.append(_one(one, arrays, kept, answers.get(one.item)))
     except (OSError, SafetensorError, KeyError) as error:
         raise StrataError(f"{path} cannot be read ({error})", "Delete it and start the same command again") from error
     return out
 
 
-def _one(
-    m: Json, tensors: Any, names: set[str], vocabulary: Mapping[int, str], row: Json, bound: float | None
-) -> LensMap:
-    def get(name: str) -> Any:
-        full = f"{m['key']}.{name}"
-        return tensors.get_tensor(full) if full in names else None
-
-    if get("top_ids") is None:
-        raise KeyError(f"{m['key']}.top_ids is missing")
+def _one(one: MapRecord, arrays: Mapping[str, npt.NDArray[Any]], kept: LensMaps, row: BehaviourRow | None) -> LensMap:
+    if "top_ids" not in arrays:
+        raise KeyError(f"{one.key}.top_ids is missing")
     return LensMap(
-        key=str(m["key"]),
-        item=str(m["item"]),
-        tokens=[str(t) for t in m["tokens"]],
-        token_ids=[int(i) for i in m["token_ids"]],
-        top_ids=get("top_ids"),
-        top_logprobs=get("top_logprobs"),
-        entropy=get("entropy"),
-        kl_to_final=get("kl_to_final"),
-        answer_logprob=get("answer_logprob"),
-        answer_rank=get("answer_rank"),
-        vocabulary=vocabulary,
-        positions={str(k): int(v) for k, v in (m.get("positions") or {}).items()},
-        answer=row.get("answer_token") or "",
-        foil=row.get("foil_token") or "",
-        why=str(m.get("why") or ""),
-        instrument=f"lens.{m.get('lens') or 'logit'}",
-        kl_bound=bound,
+        key=one.key,
+        item=one.item,
+        tokens=one.tokens,
+        token_ids=one.token_ids,
+        top_ids=arrays["top_ids"],
+        top_logprobs=arrays["top_logprobs"],
+        entropy=arrays["entropy"],
+        kl_to_final=arrays.get("kl_to_final"),
+        answer_logprob=arrays.get("answer_logprob"),
+        answer_rank=arrays.get("answer_rank"),
+        vocabulary=kept.vocabulary,
+        positions=one.positions,
+        answer="" if row is None else row.answer_token or "",
+        foil="" if row is None else row.foil_token or "",
+        why=one.why,
+        instrument=f"lens.{kept.lens}",
     )
 
 
-def pack_maps(maps: Sequence[LensMap]) -> tuple[list[PackedMap], list[Json]]:
+def pack_maps(maps: Sequence[LensMap]) -> tuple[list[PackedMap], list[VocabularyEntry]]:
     """Packs all maps of a report over one shared vocabulary; returns them with that vocabulary (`id`, `text`)."""
     counts: Counter[int] = Counter()
     texts: dict[int, str] = {}
@@ -114,9 +110,9 @@ def pack_maps(maps: Sequence[LensMap]) -> tuple[list[PackedMap], list[Json]]:
         texts |= {int(i): m.vocabulary.get(int(i), f"#{int(i)}") for i in ids}
     commonest = [i for i, _ in sorted(counts.items(), key=lambda e: (-e[1], e[0]))[:OTHER]]
     index = {token: at for at, token in enumerate(commonest)}
-    vocabulary: list[Json] = [{"id": i, "text": texts[i]} for i in commonest]
+    vocabulary = [VocabularyEntry(id=i, text=texts[i]) for i in commonest]
     if len(counts) > len(commonest):
-        vocabulary.append({"id": -1, "text": _TEXT_OF_OTHER})
+        vocabulary.append(VocabularyEntry(id=-1, text=_TEXT_OF_OTHER))
     return [_pack(m, index) for m in maps], vocabulary
 
 
@@ -136,34 +132,21 @@ def _pack(m: LensMap, index: Mapping[int, int]) -> PackedMap:
     for name, values, sign in (("answer_nlp", m.answer_logprob, -1.0), ("kl", m.kl_to_final, 1.0)):
         if values is not None:
             planes.append((name, _nats(sign * np.asarray(values)), NATS_STEP))
-    arrays, chunks, offset = [], [], 0
+    arrays: list[PackedArray] = []
+    chunks, offset = [], 0
     for name, values, step in planes:
         data = np.ascontiguousarray(values).tobytes()
-        dtype = "u16" if values.dtype.itemsize == 2 else "u8"
-        arrays.append({"name": name, "dtype": dtype, "shape": list(values.shape), "offset": offset, "step": step})
+        dtype: Literal["u8", "u16"] = "u16" if values.dtype.itemsize == 2 else "u8"
+        arrays.append(PackedArray(name=name, dtype=dtype, shape=values.shape, offset=offset, step=step))
         chunks.append(data)
         offset += len(data)
     blob = gzip.compress(b"".join(chunks), compresslevel=9, mtime=0)
-    entry: Json = {
-        "key": m.key,
-        "item": m.item,
-        "instrument": m.instrument,
-        "tokens": list(m.tokens),
-        "token_ids": [int(i) for i in m.token_ids],
-        "positions": dict(m.positions),
-        "answer": m.answer,
-        "foil": m.foil,
-        "why": m.why,
-        "n_streams": int(streams),
-        "n_tokens": int(n_tokens),
-        "top": int(top),
-        "arrays": arrays,
-        "uncalibrated": _uncalibrated(m),
-        "kl_bound": m.kl_bound,
-        "bytes": len(blob),
-        "embedded": True,
-        "aria": _aria(m),
-    }
+    entry = LensEntry(
+        key=m.key, item=m.item, instrument=m.instrument, tokens=tuple(m.tokens),
+        token_ids=tuple(int(i) for i in m.token_ids), positions=m.positions, answer=m.answer, foil=m.foil, why=m.why,
+        n_streams=int(streams), n_tokens=int(n_tokens), top=int(top), arrays=tuple(arrays), bytes=len(blob), embedded=True,
+        aria=_aria(m),
+    )  # fmt: skip
     return PackedMap(entry, blob)
 
 
@@ -171,12 +154,6 @@ def _nats(values: Any) -> npt.NDArray[np.uint8]:
     """Nats in steps of 0.05, saturating at 12.75 (what is less probable than 3e-6 looks the same)."""
     clean = np.nan_to_num(np.asarray(values, dtype=np.float64), nan=12.75, posinf=12.75, neginf=0.0)
     return np.clip(np.rint(clean / NATS_STEP), 0, 255).astype(np.uint8)
-
-
-def _uncalibrated(m: LensMap) -> list[int]:
-    if m.kl_bound is None or m.kl_to_final is None:
-        return []
-    return [int(s) for s in np.flatnonzero(np.median(np.asarray(m.kl_to_final), axis=1) > m.kl_bound)]
 
 
 def _aria(m: LensMap) -> str:

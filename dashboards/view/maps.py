@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from strata.dashboards.text import number, significant
 from strata.dashboards.view.labels import INSTRUMENTS, instrument_label, kind_order
-
-Json = dict[str, Any]
+from strata.dashboards.view.model_readings import FamilyAnswers, FamilyMap, MapRow, Series
 
 
 @dataclass(frozen=True)
@@ -78,12 +76,10 @@ _DIFFERENCE = _Recipe(
 _RECIPES = {"probe": (_PROBE, _SELECTIVITY), "lens": (_ABOVE, _LOGPROB, _DIFFERENCE)}
 
 
-def build_maps(series: list[Json], behaviour: list[Json]) -> list[Json]:
+def build_maps(series: Sequence[Series], behaviour: Sequence[FamilyAnswers]) -> list[FamilyMap]:
     """One map for each instrument and recipe that has at least one family with values, most telling first."""
-    lines: dict[tuple[str, str, str, str], Json] = {
-        (s["instrument"], s["measure"], s["kind"], s["family"]): s for s in series if s["family"] is not None
-    }
-    present = {s["instrument"] for s in series if s["family"] is not None}
+    lines = {_Line(s.instrument, s.measure, s.kind, s.family): s for s in series if s.family is not None}
+    present = {line.instrument for line in lines}
     out = []
     for instrument in (name for name in INSTRUMENTS if name in present and name.split(".")[0] in _RECIPES):
         for recipe in _RECIPES[instrument.split(".")[0]]:
@@ -93,37 +89,36 @@ def build_maps(series: list[Json], behaviour: list[Json]) -> list[Json]:
     return out
 
 
+@dataclass(frozen=True)
+class _Line:
+    """Which curve of which family."""
+
+    instrument: str
+    measure: str
+    kind: str
+    family: str
+
+
 def _map(
-    instrument: str, recipe: _Recipe, lines: dict[tuple[str, str, str, str], Json], behaviour: list[Json]
-) -> Json | None:
-    selected = [s for (i, m, _, _), s in lines.items() if i == instrument and m == recipe.measure]
+    instrument: str, recipe: _Recipe, lines: Mapping[_Line, Series], behaviour: Sequence[FamilyAnswers]
+) -> FamilyMap | None:
+    selected = [s for s in lines.values() if s.instrument == instrument and s.measure == recipe.measure]
     if not selected:
         return None
-    layers = sorted({layer for s in selected for layer in s["layer"]})
+    layers = tuple(sorted({layer for s in selected for layer in s.layer}))
     rows = []
-    for fam in sorted(behaviour, key=lambda b: (kind_order(b["kind"]), b["family"])):
-        line = lines.get((instrument, recipe.measure, fam["kind"], fam["family"]))
-        baselines = [lines.get((instrument, name, fam["kind"], fam["family"])) for name in recipe.baselines]
+    for fam in sorted(behaviour, key=lambda b: (kind_order(b.kind), b.family)):
+        line = lines.get(_Line(instrument, recipe.measure, fam.kind, fam.family))
+        baselines = [lines.get(_Line(instrument, name, fam.kind, fam.family)) for name in recipe.baselines]
         rows.append(_row(fam, line, [b for b in baselines if b], recipe, layers))
-    limit, clipped = symmetric_limit([v for r in rows for v in r["value"]])
+    limit, clipped = symmetric_limit([v for r in rows for v in r.value])
     title = f"{instrument_label(instrument)}: {recipe.title}"
-    axis = selected[0]["axis"]
-    return {
-        "id": f"{instrument}.{recipe.measure}",
-        "instrument": instrument,
-        "measure": recipe.measure,
-        "title": title,
-        "unit": recipe.unit,
-        "caption": recipe.caption,
-        "axis": axis,
-        "layers": layers,
-        "centre": 0.0,
-        "limits": [-limit, limit],
-        "ends": list(recipe.ends),
-        "clipped": clipped,
-        "rows": rows,
-        "aria": describe(title, axis, rows, layers),
-    }
+    axis = selected[0].axis
+    return FamilyMap(
+        id=f"{instrument}.{recipe.measure}", instrument=instrument, measure=recipe.measure, title=title, unit=recipe.unit,
+        caption=recipe.caption, axis=axis, layers=layers, centre=0.0, limits=(-limit, limit), ends=recipe.ends,
+        clipped=clipped, rows=tuple(rows), aria=describe(title, axis, rows, layers),
+    )  # fmt: skip
 
 
 def symmetric_limit(values: Sequence[float | None], share: float = 0.99) -> tuple[float, int]:
@@ -134,59 +129,55 @@ def symmetric_limit(values: Sequence[float | None], share: float = 0.99) -> tupl
     return rounded, int((known > max(rounded, limit)).sum())
 
 
-def _row(fam: Json, line: Json | None, baselines: list[Json], recipe: _Recipe, layers: list[int]) -> Json:
-    note = "" if fam["answered"] else unanswered_note(fam)
-    row: Json = {
-        "family": fam["family"],
-        "kind": fam["kind"],
-        "n": line["n_items"] if line else fam["n"],
-        "label": f"{fam['family']} · n {line['n_items'] if line else fam['n']}",
-        "note": note if line or note else f"no curve for {fam['n']} items",
-    }
+def _row(
+    fam: FamilyAnswers, line: Series | None, baselines: Sequence[Series], recipe: _Recipe, layers: Sequence[int]
+) -> MapRow:
+    note = "" if fam.answered else unanswered_note(fam)
+    n = line.n_items if line else fam.n
     cells: dict[str, list[float | None]] = {name: [None] * len(layers) for name in ("value", "low", "high", "base")}
     dim = [0] * len(layers)
-    at = {layer: i for i, layer in enumerate(line["layer"])} if line else {}
+    at = {layer: i for i, layer in enumerate(line.layer)} if line else {}
     for column, layer in enumerate(layers):
-        if line is None or layer not in at or line["mean"][at[layer]] is None:
+        mean = None if line is None or layer not in at else line.mean[at[layer]]
+        if line is None or mean is None:
             continue
-        i = at[layer]
         base = _baseline(baselines, layer, recipe.constant)
-        low, high = line["low"][i], line["high"][i]
-        cells["value"][column] = significant(line["mean"][i] - base)
+        low, high = line.low[at[layer]], line.high[at[layer]]
+        cells["value"][column] = significant(mean - base)
         cells["low"][column], cells["high"][column], cells["base"][column] = low, high, significant(base)
         dim[column] = int(low is None or high is None or low <= base <= high)
-    return {**row, **cells, "dim": dim}
+    return MapRow(
+        family=fam.family, kind=fam.kind, n=n, name=fam.family, label=f"{fam.family} · n {n}",
+        note=note if line or note else f"no curve for {fam.n} items", dim=tuple(dim),
+        value=tuple(cells["value"]), low=tuple(cells["low"]), high=tuple(cells["high"]), base=tuple(cells["base"]),
+    )  # fmt: skip
 
 
-def unanswered_note(fam: Json) -> str:
+def unanswered_note(fam: FamilyAnswers) -> str:
     """Why a family's row counts for nothing: the accuracy that decided, beside the chance it was held against."""
-    decides = fam["decides"]
+    decides = fam.decides
     if decides is None:
         return "not asked"
-    chance = "" if decides["chance"] is None else f", chance {number(decides['chance'])}"
-    return f"not answered: {decides['label']} {number(decides['value'])}{chance}"
+    chance = "" if decides.chance is None else f", chance {number(decides.chance)}"
+    return f"not answered: {decides.label} {number(decides.value)}{chance}"
 
 
-def _baseline(baselines: list[Json], layer: int, constant: float) -> float:
-    values = [
-        b["mean"][b["layer"].index(layer)]
-        for b in baselines
-        if layer in b["layer"] and b["mean"][b["layer"].index(layer)] is not None
-    ]
-    return float(max(values)) if values else constant
+def _baseline(baselines: Sequence[Series], layer: int, constant: float) -> float:
+    values = [b.mean[b.layer.index(layer)] for b in baselines if layer in b.layer]
+    return max((value for value in values if value is not None), default=constant)
 
 
-def describe(title: str, axis: str, rows: list[Json], layers: list[int], above: str = "above baseline") -> str:
+def describe(
+    title: str, axis: str, rows: Sequence[MapRow], layers: Sequence[int], above: str = "above baseline"
+) -> str:
     """The map as a sentence: per family, from which layer on the cells stay undimmed to the end."""
     parts = []
     for row in rows:
         lit = [
-            layer
-            for layer, d, v in zip(layers, row["dim"], row["value"], strict=True)
-            if v is not None and v > 0 and not d
+            layer for layer, d, v in zip(layers, row.dim, row.value, strict=True) if v is not None and v > 0 and not d
         ]
         where = f"{axis}s {runs_text(lit)}" if lit else "no layer"
-        parts.append(f"{row.get('name') or row['family']} ({row['kind']}, {row['n']} items) {above} at {where}")
+        parts.append(f"{row.name} ({row.kind}, {row.n} items) {above} at {where}")
     return f"{title}. " + "; ".join(parts) + "."
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from strata.dashboards.sentences.probe import sentences
 from strata.dashboards.text import count, significant, without_paths
 from strata.dashboards.view.build import axes_of
-from strata.dashboards.view.probe_sentences import sentences
 from strata.dashboards.view.provenance import code_words, from_manifest, shown_facts
 from strata.experiments.results.file_versions import PROBE_SCHEMA
 from strata.experiments.results.probe_tables import PROBE_TABLES
@@ -68,11 +68,11 @@ def build_probe_view(run_dir: Path) -> Json:
         "schema": VIEW_SCHEMA,
         "run": _run(manifest, summary, model),
         "models": [model],
-        "axes": axes_of(summary["checkpoint"]["n_layers"]),
+        "axes": axes_of(summary["checkpoint"]["n_layers"]).as_json(),
         "target": summary["target"],
         "positions": positions,
         "warnings": [str(without_paths(warning)) for warning in summary["warnings"]],
-        "provenance": {"facts": _facts(manifest, summary, model), **from_manifest(manifest)},
+        "provenance": {"facts": _facts(manifest, summary, model), **from_manifest(manifest).as_json()},
         "sizes": {},
     }
 
@@ -99,7 +99,7 @@ def _model(manifest: Json) -> Json:
     }
 
 
-def _facts(manifest: Json, summary: Json, model: Json) -> list[list[str]]:
+def _facts(manifest: Json, summary: Json, model: Json) -> tuple[tuple[str, str], ...]:
     checkpoint, items = manifest["checkpoint"], manifest.get("items") or {}
     return shown_facts(
         [

@@ -6,14 +6,17 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from strata.dashboards.sentences.caveats import caveat_sentence
 from strata.dashboards.text import count, visible, without_paths
+from strata.dashboards.view.model_parts import ManifestView, Provenance, SelfTestView
 from strata.dashboards.view.tables import Json, RunTables
 from strata.experiments.items.framing import FRAMING_TEXT
+from strata.experiments.results.caveats import Caveat
 
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
 
-def build_provenance(run: RunTables) -> Json:
+def build_provenance(run: RunTables) -> Provenance:
     """Facts are [name, value] pairs in reading order; `command` can be pasted after its paths are put back."""
     m = run.manifest
     checkpoint = m.get("checkpoint") or {}
@@ -41,7 +44,7 @@ def build_provenance(run: RunTables) -> Json:
         *framing_facts(m.get("config") or {}, checkpoint.get("chat_template_sha256")),
         ("Code", code_words(m)),
     ]
-    return {"facts": shown_facts(facts), **from_manifest(m)}
+    return Provenance(facts=shown_facts(facts), **vars(from_manifest(m)))
 
 
 def asked_words(config: Mapping[str, Any]) -> str:
@@ -60,36 +63,34 @@ def framing_facts(config: Mapping[str, Any], template_sha256: Any) -> list[tuple
     ]
 
 
-def shown_facts(facts: Sequence[tuple[str, Any]]) -> list[list[str]]:
-    """[name, value] pairs without empty ones and without paths."""
-    return [[name, str(without_paths(str(value)))] for name, value in facts if value not in (None, "")]
+def shown_facts(facts: Sequence[tuple[str, Any]]) -> tuple[tuple[str, str], ...]:
+    """(name, value) pairs without empty ones and without paths."""
+    return tuple((name, str(without_paths(str(value)))) for name, value in facts if value not in (None, ""))
 
 
-def from_manifest(m: Json) -> Json:
+def from_manifest(m: Json) -> ManifestView:
     """What the manifest of any verb says: command, versions, configuration, self-tests, stages, what was excluded, warnings."""
     excluded = m.get("excluded") or {}
     command = m.get("command") or []
     words = command if isinstance(command, list) else [str(command)]
-    return {
-        "command": " ".join(_quoted(str(without_paths(str(w)))) for w in words),
-        "versions": [[k, str(v)] for k, v in sorted((m.get("versions") or {}).items())],
-        "config": [[k, str(without_paths(v))] for k, v in _flat(m.get("config") or {})],
-        "self_tests": [
-            {
-                "name": str(t.get("name")),
-                "passed": bool(t.get("passed")),
-                "value": _scientific(t.get("value")),
-                "tolerance": _scientific(t.get("tolerance")),
-            }
+    return ManifestView(
+        command=" ".join(_quoted(str(without_paths(str(w)))) for w in words),
+        versions=tuple((k, str(v)) for k, v in sorted((m.get("versions") or {}).items())),
+        config=tuple((k, str(without_paths(v))) for k, v in _flat(m.get("config") or {})),
+        self_tests=tuple(
+            SelfTestView(
+                name=str(t.get("name")), passed=bool(t.get("passed")), value=_scientific(t.get("value")),
+                tolerance=_scientific(t.get("tolerance")),
+            )
             for t in m.get("self_tests") or []
-        ],
-        "stages": [
-            [name, f"{float(s.get('seconds') or 0):.1f} s", _bytes(s.get("peak_memory_bytes"))]
+        ),
+        stages=tuple(
+            (name, f"{float(s.get('seconds') or 0):.1f} s", _bytes(s.get("peak_memory_bytes")))
             for name, s in (m.get("stages") or {}).items()
-        ],
-        "excluded": [[str(without_paths(str(reason))), int(n)] for reason, n in excluded.items()],
-        "warnings": [str(without_paths(str(w))) for w in m.get("warnings") or []],
-    }
+        ),
+        excluded=tuple((str(without_paths(str(reason))), int(n)) for reason, n in excluded.items()),
+        warnings=tuple(caveat_sentence(Caveat.read(warning)) for warning in m.get("warnings") or []),
+    )  # fmt: skip
 
 
 def code_words(m: Json) -> str | None:

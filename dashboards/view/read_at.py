@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from strata.dashboards.text import listed, visible
-from strata.dashboards.view.tables import Rows
+from strata.experiments.results.locate_tables import BehaviourRow
 
 
-def read_at_words(behaviour: Rows) -> str:
+def read_at_words(behaviour: Sequence[BehaviourRow]) -> str:
     """A sentence on the items whose answer and foil begin alike, by kind and family; empty where there are none."""
-    asked = Counter(row["kind"] for row in behaviour if row.get("n_fed") is not None)
-    fed = Counter(row["kind"] for row in behaviour if row.get("n_fed"))
+    asked = Counter(row.kind for row in behaviour if row.n_fed is not None)
+    fed = Counter(row.kind for row in behaviour if row.n_fed)
     if not fed:
         return ""
-    families = list(dict.fromkeys(visible(row["family"]) for row in behaviour if row.get("n_fed")))
+    families = list(dict.fromkeys(visible(row.family) for row in behaviour if row.n_fed))
     counts = listed([f"{number} of {asked[kind]} {kind}" for kind, number in fed.items()])
     return (
         f"{counts} items ({listed(families)}) have an answer and a foil that begin alike: lenses and interventions read them "

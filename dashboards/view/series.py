@@ -3,79 +3,99 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from strata.dashboards.text import interval, number, significant
 from strata.dashboards.view.labels import MEASURES, instrument_label, kind_order, measure_label
-from strata.dashboards.view.tables import Rows
+from strata.dashboards.view.model_parts import Shown
+from strata.dashboards.view.model_readings import Series
+from strata.experiments.results.locate_tables import Axis, CurveRow
 
-Json = dict[str, Any]
-_KEY = ("instrument", "measure", "kind", "family", "target", "scheme", "position", "axis")
+
+@dataclass(frozen=True)
+class _Where:
+    """Which curve a row is part of."""
+
+    instrument: str
+    measure: str
+    kind: str
+    family: str | None
+    target: str | None
+    scheme: str | None
+    position: str
+    axis: Axis
 
 
-def build_series(curves: Rows | None) -> list[Json]:
+def build_series(curves: Sequence[CurveRow]) -> list[Series]:
     """One entry a line: whole kinds for every choice, single families for the default choice only (for size).
 
     Interventions are not among them: they have a component too and stand in `causal`.
     """
-    groups: dict[tuple[Any, ...], Rows] = {}
-    for row in curves or []:
-        groups.setdefault(tuple(row.get(k) for k in _KEY), []).append(row)
-    default = default_choice(curves or [])
-    series = []
-    for key, rows in groups.items():
-        where = dict(zip(_KEY, key, strict=True))
-        if where["family"] is not None and not is_default(where, default):
-            continue
-        series.append(_one(where, sorted(rows, key=lambda r: int(r["layer"]))))
-    series.sort(key=lambda s: (s["instrument"], s["measure"], kind_order(s["kind"]), s["family"] or "", s["id"]))
+    groups: dict[_Where, list[CurveRow]] = {}
+    for row in curves:
+        where = _Where(
+            row.instrument, row.measure, row.kind, row.family, row.target, row.scheme, row.position, row.axis
+        )
+        groups.setdefault(where, []).append(row)
+    shown = default_choice(curves)
+    series = [
+        _one(where, sorted(rows, key=lambda row: row.layer))
+        for where, rows in groups.items()
+        if where.family is None or _is_default(where, shown)
+    ]
+    series.sort(key=lambda s: (s.instrument, s.measure, kind_order(s.kind), s.family or "", s.id))
     return series
 
 
-def default_choice(curves: Iterable[Json]) -> Json:
+def default_choice(curves: Iterable[CurveRow]) -> Shown:
     """Target, scheme and position shown first: answer, cluster-disjoint folds, last; else the commonest."""
-    seen = {name: Counter(r.get(name) for r in curves if r.get(name)) for name in ("target", "scheme", "position")}
-    wanted = {"target": "answer", "scheme": "cluster", "position": "last"}
-    chosen: Json = {}
-    for name, counts in seen.items():
-        first = sorted(counts, key=lambda v: (-counts[v], v))
-        chosen[name] = wanted[name] if wanted[name] in counts else (first[0] if first else None)
-    return chosen
+    rows = list(curves)
+    return Shown(
+        target=_commonest((row.target for row in rows), "answer"),
+        scheme=_commonest((row.scheme for row in rows), "cluster"),
+        position=_commonest((row.position for row in rows), "last"),
+    )
 
 
-def is_default(where: Json, default: Json) -> bool:
+def _commonest(values: Iterable[str | None], wanted: str) -> str | None:
+    counts = Counter(value for value in values if value)
+    if wanted in counts:
+        return wanted
+    return min(counts, key=lambda value: (-counts[value], value), default=None)
+
+
+def _is_default(where: _Where, shown: Shown) -> bool:
     """Whether a line belongs to the choice shown first; a lens has neither target nor scheme."""
-    return all(where.get(name) in (None, default[name]) for name in ("target", "scheme", "position"))
+    return (
+        where.target in (None, shown.target)
+        and where.scheme in (None, shown.scheme)
+        and where.position in (None, shown.position)
+    )
 
 
-def _one(where: Json, rows: Rows) -> Json:
-    entry: Json = {
-        **where,
-        "id": "|".join("" if v is None else str(v) for v in where.values()),
-        "position": where["position"] or "last",
-        "axis": where["axis"] or "stream",
-        "layer": [int(r["layer"]) for r in rows],
-        "mean": [significant(r["mean"]) for r in rows],
-        "low": [significant(r.get("low")) for r in rows],
-        "high": [significant(r.get("high")) for r in rows],
-        "n_items": max(int(r["n_items"] or 0) for r in rows),
-        "n_clusters": max(int(r["n_clusters"] or 0) for r in rows),
-        "method": next((str(r["method"]) for r in rows if r.get("method")), ""),
-    }
-    entry["aria"] = _aria(entry)
-    return entry
+def _one(where: _Where, rows: Sequence[CurveRow]) -> Series:
+    series = Series(
+        **vars(where),
+        id="|".join("" if value is None else str(value) for value in vars(where).values()),
+        layer=tuple(row.layer for row in rows),
+        mean=tuple(significant(row.mean) for row in rows),
+        low=tuple(significant(row.low) for row in rows),
+        high=tuple(significant(row.high) for row in rows),
+        n_items=max(row.n_items or 0 for row in rows),
+        n_clusters=max(row.n_clusters or 0 for row in rows),
+        method=next((row.method for row in rows if row.method), ""),
+        aria="",
+    )
+    return series.model_copy(update={"aria": _aria(series)})
 
 
-def _aria(s: Json) -> str:
+def _aria(s: Series) -> str:
     """The line as a sentence: first, middle and last stream with their intervals."""
-    picks = sorted({0, len(s["layer"]) // 2, len(s["layer"]) - 1})
+    picks = sorted({0, len(s.layer) // 2, len(s.layer) - 1})
     parts = []
     for i in picks:
-        band = interval(s["low"][i], s["high"][i])
-        parts.append(f"{number(s['mean'][i])}{' ' + band if band else ''} at {s['axis']} {s['layer'][i]}")
-    name = measure_label(s["measure"]) if s["measure"] in MEASURES else f"baseline {measure_label(s['measure'])}"
-    return (
-        f"{instrument_label(s['instrument'])}, {name}, {s['family'] or s['kind']} ({s['n_items']} items): "
-        + ", ".join(parts)
-    )
+        band = interval(s.low[i], s.high[i])
+        parts.append(f"{number(s.mean[i])}{' ' + band if band else ''} at {s.axis} {s.layer[i]}")
+    name = measure_label(s.measure) if s.measure in MEASURES else f"baseline {measure_label(s.measure)}"
+    return f"{instrument_label(s.instrument)}, {name}, {s.family or s.kind} ({s.n_items} items): " + ", ".join(parts)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
-from typing import Any
+
+from pydantic import JsonValue
 
 from strata.dashboards.figures.palette import PALETTES
 from strata.dashboards.figures.stage_map import stage_map_json
 from strata.dashboards.sentences.families import family_rows
 from strata.dashboards.sentences.localisation import ORDERED_KINDS, joined, sentences
 from strata.dashboards.sentences.places import cell_label, span_words
+from strata.dashboards.sentences.summary import FIRST_RULE
 from strata.dashboards.text import number, p_words, significant
 from strata.dashboards.view.labels import kind_order
-from strata.dashboards.view.localised import FIRST_RULE
+from strata.dashboards.view.model_places import Choice, KindCellView, LocalisationView, LocalisedState
 from strata.dashboards.view.stage_tables import family_cells, head_sets, heads, measured_words
-from strata.dashboards.view.verdict import localised_state
 from strata.experiments.results.kinds import CellOfKind, Localisation
+from strata.experiments.results.summary import Summary
 from strata.probes.interventions.cells import CELLS, Cell, at_span
 
-Json = dict[str, Any]
 NOT_RUN = (
     "No intervention was made in this run: what can be decoded or read is known, where it is made is not. "
     "Start `strata locate` again with another --out."
@@ -28,31 +28,40 @@ KINDS = "kinds"
 """The choice that stands first: knowledge and reasoning, each beside its control."""
 
 
-def build_stages(localisation: Localisation | None) -> Json:
-    """`localisation` of the view; None of a run whose places are withdrawn."""
-    state = localised_state(localisation)
-    out: Json = {"state": state, "text": "", "rows": [], "cells": [], "family_cells": [], "heads": [], "head_sets": [], "choices": [], "figures": {},
-                 "palettes": {theme: asdict(palette) for theme, palette in PALETTES.items()}}  # fmt: skip
-    if localisation is None:
-        return out | {"text": FIRST_RULE}
-    out["rows"] = [{**asdict(row), "roles": list(row.roles)} for row in family_rows(localisation)]
+def build_stages(summary: Summary) -> LocalisationView:
+    """`localisation` of the view."""
+    state = localised_state(summary)
+    if state == "withdrawn":
+        return LocalisationView(state=state, text=FIRST_RULE, figures={}, palettes=PALETTES)
+    localisation = summary.localisation
+    rows = family_rows(localisation)
     if state == "not_run":
-        return out | {"text": NOT_RUN}
+        return LocalisationView(state=state, text=NOT_RUN, rows=tuple(rows), figures={}, palettes=PALETTES)
     figures = {KINDS: rounded(stage_map_json(localisation))}
-    choices = [{"id": KINDS, "text": _kinds_text(localisation), "aria": joined(sentences(localisation))}]
-    for row in out["rows"]:
-        name = row["family"]
-        if localisation.families[name].cells:
-            figures[f"family:{name}"] = rounded(stage_map_json(localisation, name))
-            said = f"made by {row['place']} {row['interval']}" if row["place"] else f"not placed: {row['why']}"
-            choices.append({"id": f"family:{name}", "text": f"{name} ({row['kind']})", "aria": f"{name}: {said}"})
-    ordered = {row["family"]: localisation.families[row["family"]] for row in out["rows"]}
-    return out | {
-        "cells": list(_cells(localisation)), "choices": choices, "figures": figures,
-        "family_cells": [row for name, family in ordered.items() for row in family_cells(name, family)],
-        "heads": [row for name, family in ordered.items() for row in heads(name, family)],
-        "head_sets": [row for name, family in ordered.items() for row in head_sets(name, family)],
-    }  # fmt: skip
+    choices = [Choice(id=KINDS, text=_kinds_text(localisation), aria=joined(sentences(localisation)))]
+    for row in rows:
+        if localisation.families[row.family].cells:
+            figures[f"family:{row.family}"] = rounded(stage_map_json(localisation, row.family))
+            said = f"made by {row.place} {row.interval}" if row.place else f"not placed: {row.why}"
+            choices.append(
+                Choice(id=f"family:{row.family}", text=f"{row.family} ({row.kind})", aria=f"{row.family}: {said}")
+            )
+    ordered = {row.family: localisation.families[row.family] for row in rows}
+    return LocalisationView(
+        state=state, text="", rows=tuple(rows), cells=tuple(_cells(localisation)), choices=tuple(choices), figures=figures,
+        family_cells=tuple(row for name, family in ordered.items() for row in family_cells(name, family)),
+        heads=tuple(row for name, family in ordered.items() for row in heads(name, family)),
+        head_sets=tuple(row for name, family in ordered.items() for row in head_sets(name, family)),
+        palettes=PALETTES,
+    )  # fmt: skip
+
+
+def localised_state(summary: Summary) -> LocalisedState:
+    """Whether there are places to be shown."""
+    if summary.withdrawn:
+        return "withdrawn"
+    measured = any(family.cells for family in summary.families.values())
+    return "ok" if measured or any(kind.cells for kind in summary.kinds.values()) else "not_run"
 
 
 def _kinds_text(localisation: Localisation) -> str:
@@ -60,7 +69,7 @@ def _kinds_text(localisation: Localisation) -> str:
     return f"{' and '.join(asked) or 'all kinds'}, with controls"
 
 
-def _cells(localisation: Localisation) -> Iterator[Json]:
+def _cells(localisation: Localisation) -> Iterator[KindCellView]:
     """The same as the map, a row a kind and cell."""
     for kind in sorted(localisation.kinds, key=kind_order):
         members = [family for family in localisation.families.values() if family.kind == kind]
@@ -71,12 +80,12 @@ def _cells(localisation: Localisation) -> Iterator[Json]:
                 continue
             known = [f.cells[cell].counts for f in members if cell in f.cells and f.cells[cell].effect is not None]
             excess = measured_words(of_kind.excess)
-            yield {
-                "kind": kind, "cell": cell, "label": cell_label(cell, span), "effect": measured_words(of_kind.effect),
-                "control": measured_words(of_kind.control), "gained": _gained(cell, of_kind),
-                "excess": excess + (f", {p_words(of_kind.excess_p)}" if of_kind.excess_p is not None else ""),
-                "counts": f"in {sum(known)} of {len(known)}" if known else "–",
-            }  # fmt: skip
+            yield KindCellView(
+                kind=kind, cell=cell, label=cell_label(cell, span), effect=measured_words(of_kind.effect),
+                control=measured_words(of_kind.control), gained=_gained(cell, of_kind),
+                excess=excess + (f", {p_words(of_kind.excess_p)}" if of_kind.excess_p is not None else ""),
+                counts=f"in {sum(known)} of {len(known)}" if known else "–",
+            )  # fmt: skip
 
 
 def _gained(cell: Cell, of_kind: CellOfKind) -> str:
@@ -87,10 +96,10 @@ def _gained(cell: Cell, of_kind: CellOfKind) -> str:
     return ", ".join(f"{block} ({number(of_kind.profile[block])})" for block in most) or "–"
 
 
-def rounded(value: Any) -> Any:
+def rounded(value: JsonValue) -> JsonValue:
     """Numbers to four significant digits, as everywhere in the view."""
     if isinstance(value, float):
         return significant(value, 4)
     if isinstance(value, dict):
         return {name: rounded(inner) for name, inner in value.items()}
-    return [rounded(inner) for inner in value] if isinstance(value, list | tuple) else value
+    return [rounded(inner) for inner in value] if isinstance(value, list) else value

@@ -6,19 +6,51 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from strata.experiments.results.file_versions import MANIFEST_SCHEMA, SUMMARY_SCHEMA
+from strata.experiments.results.form_check import FormCheck
+from strata.experiments.results.lens_maps import LensMaps
+from strata.experiments.results.locate_tables import (
+    BEHAVIOUR,
+    CURVES,
+    EMERGENCE,
+    LOCATIONS,
+    PROFILES,
+    BehaviourRow,
+    CurveRow,
+    EmergenceRow,
+    LocationRow,
+    ProfileRow,
+)
+from strata.experiments.results.summary import Summary
+from strata.experiments.results.table import RowT, Table
 from strata.experiments.run.files import check_manifest, is_whole
 from strata.experiments.run.first_schema import SCHEMA as FIRST_SCHEMA
-from strata.experiments.run.first_schema import as_read, rows_as_read, spellings
+from strata.experiments.run.first_schema import rows_as_read, spellings
+from strata.experiments.run.summary_file import summary_of
 from strata.probes.errors import StrataError
 
 Json = dict[str, Any]
 Rows = list[dict[str, Any]]
+Checked = TypeVar("Checked", FormCheck, LensMaps)
+_AGAIN = "Delete it and start the same command again"
+
+
+class Asked(BaseModel):
+    """An item's two prompts, as far as the page shows them."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    prompt: str = ""
+    foil_prompt: str = ""
+    spans: Mapping[str, tuple[int, int]] = Field(default_factory=dict)
+    """Half-open character ranges of `prompt`."""
+    foil_spans: Mapping[str, tuple[int, int]] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -27,20 +59,19 @@ class RunTables:
 
     run_dir: Path  # where they came from
     manifest: Json  # manifest.json
-    summary: Json  # summary.json
-    behaviour: Rows  # behaviour.parquet, a row an item
-    curves: Rows | None  # curves.parquet; None when no instrument ran
-    emergence: Rows | None  # emergence.parquet; None when the lens did not run
-    locations: Rows | None  # locations.parquet; None when no onset was computed
-    format_check: Json | None  # format_check.json; None when the format-only classifier did not run
-    lens_maps: Json | None  # lens_maps.json; None when no map was kept
-    prompts: Mapping[str, str]  # item id -> prompt, from items.jsonl; empty when absent
-    asked: Mapping[str, Json] = field(default_factory=dict)  # item id -> its prompts and spans, from items.jsonl
+    summary: Summary  # summary.json
+    behaviour: list[BehaviourRow]
+    curves: list[CurveRow] | None  # None when no instrument ran
+    emergence: list[EmergenceRow] | None  # None when the lens did not run
+    locations: list[LocationRow] | None  # None when no onset was computed
+    format_check: FormCheck | None  # None when the format-only classifier did not run
+    lens_maps: LensMaps | None  # None when no map was kept
+    asked: Mapping[str, Asked] = field(default_factory=dict)  # by item, from items.jsonl; empty when absent
 
     @property
     def n_layers(self) -> int:
         """Blocks of the model (L); streams go from 0 to L."""
-        return int(self.manifest["checkpoint"]["n_layers"])
+        return self.summary.n_layers
 
 
 def read_run(run_dir: Path) -> RunTables:
@@ -50,30 +81,23 @@ def read_run(run_dir: Path) -> RunTables:
     manifest = json_object(run_dir / "manifest.json")
     summary = json_object(run_dir / "summary.json")
     check_whole(run_dir, manifest, summary)
-    behaviour = table_rows(run_dir / "behaviour.parquet")
+    behaviour = _typed(run_dir, BEHAVIOUR)
     for name, value in (("manifest.json", manifest), ("summary.json", summary), ("behaviour.parquet", behaviour)):
         if value is None:
             raise StrataError(f"{run_dir} has no {name}", "Start the same command again: it resumes and writes it")
     assert manifest is not None and summary is not None and behaviour is not None
-    try:
-        int(manifest["checkpoint"]["n_layers"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise StrataError(
-            f"{run_dir / 'manifest.json'} does not say checkpoint.n_layers", "Rerun the command"
-        ) from error
-    asked = _asked(run_dir / "items.jsonl")
+    form, lens_maps = json_object(run_dir / "format_check.json"), json_object(run_dir / "lens_maps.json")
     return RunTables(
         run_dir=run_dir,
         manifest=manifest,
-        summary=as_read(summary) if summary.get("schema") == FIRST_SCHEMA else summary,
+        summary=summary_of(summary),
         behaviour=behaviour,
-        curves=table_rows(run_dir / "curves.parquet"),
-        emergence=table_rows(run_dir / "emergence.parquet"),
-        locations=table_rows(run_dir / "locations.parquet"),
-        format_check=json_object(run_dir / "format_check.json"),
-        lens_maps=json_object(run_dir / "lens_maps.json"),
-        prompts={item: str(line.get("prompt") or "") for item, line in asked.items()},
-        asked=asked,
+        curves=_typed(run_dir, CURVES),
+        emergence=_typed(run_dir, EMERGENCE),
+        locations=_typed(run_dir, LOCATIONS),
+        format_check=None if form is None else _checked(run_dir / "format_check.json", FormCheck, form),
+        lens_maps=None if lens_maps is None else _checked(run_dir / "lens_maps.json", LensMaps, lens_maps),
+        asked=_asked(run_dir / "items.jsonl"),
     )
 
 
@@ -102,9 +126,9 @@ def json_object(path: Path) -> Json | None:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise StrataError(f"{path} cannot be read ({error})", "Delete it and start the same command again") from error
+        raise StrataError(f"{path} cannot be read ({error})", _AGAIN) from error
     if not isinstance(value, dict):
-        raise StrataError(f"{path} does not hold a JSON object", "Delete it and start the same command again")
+        raise StrataError(f"{path} does not hold a JSON object", _AGAIN)
     return value
 
 
@@ -112,24 +136,43 @@ def table_rows(path: Path) -> Rows | None:
     """The rows of a table; None when there is none. Raises StrataError naming it when it is broken."""
     if not path.exists():
         return None
+    return rows_as_read(_read(path).to_pylist())
+
+
+def _typed(run_dir: Path, declared: Table[RowT]) -> list[RowT] | None:
+    """The same, each of them typed."""
+    path = run_dir / f"{declared.name}.parquet"
+    rows = table_rows(path)
+    if rows is None:
+        return None
     try:
-        rows: Rows = pq.read_table(path).to_pylist()
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise StrataError(f"{path} cannot be read ({error})", "Delete it and start the same command again") from error
-    return rows_as_read(rows)
+        return declared.read(rows)
+    except TypeError as error:
+        raise StrataError(f"{path} lacks a column ({error})", _AGAIN) from error
 
 
-def _asked(path: Path) -> dict[str, Json]:
+def _checked(path: Path, record: type[Checked], content: Json) -> Checked:
+    try:
+        return record.model_validate({name: value for name, value in content.items() if name in record.model_fields})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise StrataError(f"{path} cannot be read ({where}: {problem['msg'].lower()})", _AGAIN) from error
+
+
+def _asked(path: Path) -> dict[str, Asked]:
     if not path.exists():
         return {}
-    asked: dict[str, Json] = {}
+    asked: dict[str, Asked] = {}
     with path.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             try:
                 item = json.loads(line)
-                asked[str(item["id"])] = {k: item.get(k) for k in ("prompt", "foil_prompt", "spans", "foil_spans")}
+                asked[str(item["id"])] = Asked.model_validate(
+                    {name: item[name] for name in Asked.model_fields if item.get(name)}
+                )
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise StrataError(f"{path}:{number} is not an item ({error})", "Restore items.jsonl") from error
     return asked
@@ -140,21 +183,23 @@ def patching_items(run: RunTables) -> list[str]:
     path = run.run_dir / "profiles.parquet"
     if not path.exists():
         return []
-    rows = _filtered(path, [("instrument", "in", spellings("patching"))], ["item"])
+    rows = _read(path, [("instrument", "in", spellings("patching"))], ["item"])
     return sorted(str(i) for i in rows.column("item").unique().to_pylist())
 
 
-def patching_rows(run: RunTables, items: Sequence[str]) -> Rows:
+def patching_rows(run: RunTables, items: Sequence[str]) -> list[ProfileRow]:
     """The activation patching effects of a few items, a row an effect."""
     if not items:
         return []
     where = [("instrument", "in", spellings("patching")), ("item", "in", list(items))]
-    rows: Rows = _filtered(run.run_dir / "profiles.parquet", where, None).to_pylist()
-    return rows_as_read(rows)
+    rows = rows_as_read(_read(run.run_dir / "profiles.parquet", where).to_pylist())
+    return PROFILES.read(rows)
 
 
-def _filtered(path: Path, where: list[tuple[str, str, Any]], columns: list[str] | None) -> pa.Table:
+def _read(
+    path: Path, where: list[tuple[str, str, list[str]]] | None = None, columns: list[str] | None = None
+) -> pa.Table:
     try:
         return pq.read_table(path, columns=columns, filters=where)
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise StrataError(f"{path} cannot be read ({error})", "Delete it and start the same command again") from error
+        raise StrataError(f"{path} cannot be read ({error})", _AGAIN) from error

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from strata.experiments.items.schema import KINDS, Kind
+from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.comparison import Warned
 from strata.experiments.results.families import FamilyResult
 from strata.experiments.results.kinds import Located, Order
 from strata.experiments.results.roles import Role
+from strata.experiments.results.summary import Summary
 
 
 @dataclass(frozen=True)
@@ -25,30 +26,26 @@ class Summarised:
     intervened: bool
     """Whether any intervention was made."""
     limited: bool
-    warnings: tuple[str, ...]
+    warnings: tuple[Caveat, ...]
 
 
-def summarised(summary: Mapping[str, Any]) -> Summarised:
+def summarised(summary: Summary) -> Summarised:
     """From what `locate` returns."""
-    families = {
-        name: FamilyResult.model_validate({field: value for field, value in family.items() if field != "behaviour"})
-        for name, family in summary["families"].items()
-    }
-    located = {kind: (summary["kinds"].get(kind) or {}).get("located") for kind in KINDS}
+    located = {kind: summary.kinds[kind].located for kind in KINDS if kind in summary.kinds}
     return Summarised(
-        n_layers=summary["n_layers"],
-        families=families,
-        located={kind: Located.model_validate(place) for kind, place in located.items() if place is not None},
-        order=Order.model_validate(summary["order"]),
-        intervened=(summary.get("causal") or {}).get("map", "none") != "none",
-        limited=bool(summary.get("limited")),
-        warnings=tuple(summary["warnings"]),
+        n_layers=summary.n_layers,
+        families=summary.families,
+        located={kind: place for kind, place in located.items() if place is not None},
+        order=summary.order,
+        intervened=summary.causal.map != "none",
+        limited=summary.limited,
+        warnings=summary.warnings,
     )
 
 
-def warnings_of(own: Sequence[str], summaries: Mapping[Role, Summarised]) -> tuple[Warned, ...]:
+def warnings_of(own: Sequence[Caveat], summaries: Mapping[Role, Summarised]) -> tuple[Warned, ...]:
     """Those of the comparison, then those that only a model's own run has."""
-    warned = [Warned(model=None, text=text) for text in own]
+    warned = [Warned(model=None, caveat=caveat) for caveat in own]
     for role, summary in summaries.items():
-        warned += [Warned(model=role, text=text) for text in summary.warnings if text not in own]
+        warned += [Warned(model=role, caveat=caveat) for caveat in summary.warnings if caveat not in own]
     return tuple(warned)

@@ -285,10 +285,11 @@ class _Comparison:
         self.run_directory.manifest.not_comparable = [entry.model_dump(mode="json") for entry in entries]
 
     def _ask(self, role: Role) -> Sequence[Row]:
-        return ask(
+        rows = ask(
             self.models.get(role), self.locate_config, self.run_directory.path / role, items=self.items,
             command=self.run_directory.manifest.command, batch_tokens=self.batch_tokens, progress=self.progress,
         )  # fmt: skip
+        return [vars(row) for row in rows]
 
     def _locate(self, role: Role, among: frozenset[str] | None) -> Summarised:
         summary = self.run_directory.path / role / "summary.json"
@@ -405,5 +406,5 @@ class _Comparison:
             verdict=hypothesis_of(kinds, generated, order),
             not_comparable=tuple(self.not_comparable),
             caveats=comparison_caveats(self.models, checks, in_chat_template=self.in_template),
-            warnings=warnings_of([str(warning) for warning in self.run_directory.manifest.warnings], summaries),
+            warnings=warnings_of(self.run_directory.caveats, summaries),
         )

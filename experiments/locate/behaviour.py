@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,10 +12,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.items.schema import Item
+from strata.experiments.items.schema import Item, Kind
 from strata.experiments.locate.item_selection import Questions
-from strata.experiments.results.answer_measures import Name, decided_by
-from strata.experiments.results.locate_tables import BEHAVIOUR
+from strata.experiments.results.answer_measures import decided_by
+from strata.experiments.results.locate_tables import BehaviourRow
+from strata.experiments.results.summary import FamilyBehaviour
 from strata.probes.backends.contract import Backend, Site
 from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -33,23 +33,23 @@ HOP_NOT_ANSWERED = "one of its single hops is not answered right"
 
 
 @dataclass(frozen=True)
-class FamilyBehaviour:
-    family: str
-    kind: str
-    n: int
-    """Items that could be asked."""
-    accuracy: Estimate
-    """Share answered right, by the measures of `decided_by`."""
-    chance: float
-    """Of that accuracy: what guessing, or always giving the commonest answer, would reach."""
-    decided_by: Mapping[Name, int]
-    """Of how many items each measure decided."""
-    by_likelihood: Estimate | None
-    """Share whose answer is likelier than the foil; None without foils."""
-    by_choice: Estimate | None
-    """Share whose answer is the likeliest choice; None without choices."""
+class _Measured:
+    """What is measured of an item that could be asked."""
+
+    n_tokens: int
+    n_fed: int
+    logit_difference: float | None
+    answer_logprob: float
+    foil_logprob: float | None
+    rank: int
+    correct_by_likelihood: bool | None
+    correct_by_choice: bool | None
+    chance_choice: float | None
     answered: bool
-    """The accuracy's interval lies above chance."""
+    aligned: bool
+    answer_token: str
+    foil_token: str | None
+    next_token: str | None
 
 
 def behaviour_rows(
@@ -59,8 +59,8 @@ def behaviour_rows(
     full_choices: Mapping[str, Sequence[float]],
     hops_answered: Mapping[str, bool],
     positions: Sequence[str],
-) -> list[dict[str, Any]]:
-    """One row an item, excluded ones too, each with every column; `answered` is by choice, else by likelihood, else by first token."""
+) -> list[BehaviourRow]:
+    """One row an item, excluded ones too; `answered` is by choice, else by likelihood, else by first token."""
     encoded = questions.encoded
     keys = [encoded_item.key for encoded_item in encoded]
     last = positions.index("last")
@@ -74,55 +74,59 @@ def behaviour_rows(
     likeliest = store.read("next", keys).tolist()
     measured = {
         encoded_item.key: _measured(
-            encoded_item, checkpoint, log_probs[row], int(ranks[row]), choices[row], full_choices.get(encoded_item.key)
+            encoded_item, checkpoint, log_probs[row], int(ranks[row]), choices[row], full_choices.get(encoded_item.key),
+            likeliest[row],
         )
-        | {"next_token": None if encoded_item.shared_prefix else checkpoint.token_text(likeliest[row])}
         for row, encoded_item in enumerate(encoded)
-    }
+    }  # fmt: skip
     rows = []
     for item in questions.items:
-        row = _described(item)
-        if item.id in measured:
-            row |= measured[item.id]
-            if row["answered"] and not hops_answered.get(item.id, True):
-                row["reason"] = HOP_NOT_ANSWERED
-            elif not row["answered"]:
-                row["reason"] = NOT_ANSWERED
-        else:
-            row["reason"] = questions.excluded[item.id]
-        rows.append(row)
+        found = measured.get(item.id)
+        if found is None:
+            rows.append(replace(_described(item), reason=questions.excluded[item.id]))
+            continue
+        reason = None
+        if found.answered and not hops_answered.get(item.id, True):
+            reason = HOP_NOT_ANSWERED
+        elif not found.answered:
+            reason = NOT_ANSWERED
+        rows.append(replace(_described(item), reason=reason, **vars(found)))
     return rows
 
 
-def family_behaviour(rows: Sequence[Mapping[str, Any]]) -> list[FamilyBehaviour]:
+def family_behaviour(rows: Sequence[BehaviourRow]) -> list[FamilyBehaviour]:
     """Accuracy of every family with its interval, held against its chance."""
-    by_family: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    by_family: dict[tuple[Kind, str], list[BehaviourRow]] = defaultdict(list)
     for row in rows:
-        if row.get("answered") is not None:
-            by_family[row["kind"], row["family"]].append(row)
+        if row.answered is not None:
+            by_family[row.kind, row.family].append(row)
     behaviours = []
     for (kind, family), members in by_family.items():
-        accuracy = _share(members, "answered")
+        accuracy = _share(members, [row.answered for row in members])
         assert accuracy is not None
         # A model that always says the same is no better than the commonest answer is common.
-        commonest = Counter(row["answer_token"] for row in members).most_common(1)[0][1] / len(members)
+        commonest = Counter(row.answer_token for row in members).most_common(1)[0][1] / len(members)
         chance = max(float(np.mean([_chance(row) for row in members])), _constant(members, commonest))
-        likelihood, choice = _share(members, "correct_by_likelihood"), _share(members, "correct_by_choice")
-        answered = accuracy.low is not None and accuracy.low > chance
         behaviours.append(
             FamilyBehaviour(
-                family, kind, len(members), accuracy, chance, decided_by(members), likelihood, choice, answered
+                family=family, kind=kind, n=len(members), accuracy=accuracy, chance=chance,
+                decided_by=decided_by(map(vars, members)),
+                by_likelihood=_share(members, [row.correct_by_likelihood for row in members]),
+                by_choice=_share(members, [row.correct_by_choice for row in members]),
+                answered=accuracy.low is not None and accuracy.low > chance,
             )
-        )
+        )  # fmt: skip
     return behaviours
 
 
-def mark_unanswered_families(rows: Sequence[dict[str, Any]], families: Sequence[FamilyBehaviour]) -> None:
-    """Gives the answered items of unanswered families their reason: there, a right answer is a lucky one."""
+def without_unanswered_families(
+    rows: Sequence[BehaviourRow], families: Sequence[FamilyBehaviour]
+) -> list[BehaviourRow]:
+    """The answered items of unanswered families have a reason as well: there, a right answer is a lucky one."""
     lost = {(family.kind, family.family) for family in families if not family.answered}
-    for row in rows:
-        if (row["kind"], row["family"]) in lost and row["answered"] and not row["reason"]:
-            row["reason"] = FAMILY_NOT_ANSWERED
+    return [
+        replace(row, reason=FAMILY_NOT_ANSWERED) if (row.kind, row.family) in lost and row.used else row for row in rows
+    ]
 
 
 def full_choice_log_probs(
@@ -163,10 +167,11 @@ def full_choice_log_probs(
     return dict(by_item)
 
 
-def _described(item: Item) -> dict[str, Any]:
-    names = ("kind", "family", "domain", "template", "cluster", "hops")
-    # Every column, so that a row of an item that can't be asked is the same here as when it is read back from the table.
-    return dict.fromkeys(BEHAVIOUR.names) | {"item": item.id} | {name: getattr(item, name) for name in names}
+def _described(item: Item) -> BehaviourRow:
+    return BehaviourRow(
+        item=item.id, kind=item.kind, family=item.family, domain=item.domain, template=item.template,
+        cluster=item.cluster, hops=item.hops,
+    )  # fmt: skip
 
 
 def _measured(
@@ -176,7 +181,8 @@ def _measured(
     rank: int,
     choices: Float[Tensor, choice],
     full: Sequence[float] | None,
-) -> dict[str, Any]:
+    likeliest: int,
+) -> _Measured:
     answer, foil = float(log_probs[0]), float(log_probs[1])
     has_foil = encoded_item.foil_id is not None
     n_choices = len(encoded_item.item.choices)
@@ -185,36 +191,36 @@ def _measured(
     if scores is not None:
         by_choice = encoded_item.item.choices[int(np.argmax(scores))] == encoded_item.item.answer
     by_likelihood = answer > foil if has_foil else None
-    answered = by_choice if by_choice is not None else by_likelihood if has_foil else rank == 0
-    return {
-        "n_tokens": len(encoded_item.prompt.ids),
-        "n_fed": encoded_item.shared_prefix,
-        "logit_difference": answer - foil if has_foil else None,
-        "answer_logprob": answer,
-        "foil_logprob": foil if has_foil else None,
-        "rank": rank,
-        "correct_by_likelihood": by_likelihood,
-        "correct_by_choice": by_choice,
-        "chance_choice": 1 / n_choices if by_choice is not None else None,
-        "answered": bool(answered),
-        "aligned": encoded_item.aligned,
-        "answer_token": checkpoint.token_text(encoded_item.answer_id),
-        "foil_token": checkpoint.token_text(encoded_item.foil_id) if encoded_item.foil_id is not None else None,
-    }
+    answered = by_choice if by_choice is not None else by_likelihood if by_likelihood is not None else rank == 0
+    return _Measured(
+        n_tokens=len(encoded_item.prompt.ids),
+        n_fed=encoded_item.shared_prefix,
+        logit_difference=answer - foil if has_foil else None,
+        answer_logprob=answer,
+        foil_logprob=foil if has_foil else None,
+        rank=rank,
+        correct_by_likelihood=by_likelihood,
+        correct_by_choice=by_choice,
+        chance_choice=1 / n_choices if by_choice is not None else None,
+        answered=answered,
+        aligned=encoded_item.aligned,
+        answer_token=checkpoint.token_text(encoded_item.answer_id),
+        foil_token=checkpoint.token_text(encoded_item.foil_id) if encoded_item.foil_id is not None else None,
+        next_token=None if encoded_item.shared_prefix else checkpoint.token_text(likeliest),
+    )
 
 
-def _chance(row: Mapping[str, Any]) -> float:
-    if row["chance_choice"] is not None:
-        return float(row["chance_choice"])
-    return 0.5 if row["correct_by_likelihood"] is not None else 0.0
+def _chance(row: BehaviourRow) -> float:
+    if row.chance_choice is not None:
+        return row.chance_choice
+    return 0.5 if row.correct_by_likelihood is not None else 0.0
 
 
-def _constant(rows: Sequence[Mapping[str, Any]], commonest: float) -> float:
+def _constant(rows: Sequence[BehaviourRow], commonest: float) -> float:
     """What always giving the commonest answer reaches; against a foil of its own every item has another rival."""
-    choices = {row["chance_choice"] for row in rows}
-    return commonest if choices != {None} else 0.0
+    return commonest if any(row.chance_choice is not None for row in rows) else 0.0
 
 
-def _share(rows: Sequence[Mapping[str, Any]], column: str) -> Estimate | None:
-    known = [row for row in rows if row[column] is not None]
-    return cluster_share([row[column] for row in known], [row["cluster"] for row in known]) if known else None
+def _share(rows: Sequence[BehaviourRow], right: Sequence[bool | None]) -> Estimate | None:
+    known = [(value, row.cluster) for value, row in zip(right, rows, strict=True) if value is not None]
+    return cluster_share([value for value, _ in known], [cluster for _, cluster in known]) if known else None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from strata.experiments.items.framing import FRAMINGS, Framing
+from strata.experiments.results.causal_map import CAUSAL_MAPS, CausalMap
 from strata.experiments.setting import positive, setting, whole
 from strata.probes.errors import StrataError
 
 FEWEST_DRAWS = 100
-CAUSAL_MAPS = ("none", "quick", "default", "full")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class LocateConfig:
         default=16, metadata=setting("items whose whole lens map is kept for the page", "measuring", whole, metavar="N")
     )
     """Items whose whole lens map (every stream × token) is kept for the page."""
-    causal_map: str = field(
+    causal_map: CausalMap = field(
         default="default",
         metadata=setting(
             "interventions: none; quick: places only; default: necessity, heads, knockout and ablations beside them; full: more of these",

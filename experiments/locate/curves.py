@@ -4,63 +4,78 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import Questions, entity_of
 from strata.experiments.locate.lens_tables import above_elsewhere, lens_values
 from strata.experiments.locate.probing import Probed, Scored
+from strata.experiments.results.locate_tables import BehaviourRow, CurveRow
 from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import cluster_bootstrap
 from strata.probes.store import ActivationStore
 
-Row = dict[str, Any]
 Values = Float[np.ndarray, "item layer"]
 
 
-def used_items(behaviour: Sequence[Mapping[str, Any]]) -> set[str]:
+@dataclass(frozen=True)
+class Intervals:
+    """How the intervals of means are made."""
+
+    draws: int
+    """Of clusters."""
+    seed: int
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """Which curve it is: columns of the curves table."""
+
+    instrument: str
+    measure: str
+    kind: str
+    family: str | None
+    position: str
+    target: str | None = None
+    scheme: str | None = None
+
+
+def used_items(behaviour: Sequence[BehaviourRow]) -> set[str]:
     """Items that the model answers, in families that it answers: those that lens means and onsets are about."""
-    return {row["item"] for row in behaviour if row["answered"] and not row["reason"]}
+    return {row.item for row in behaviour if row.used}
 
 
 def lens_curves(
     store: ActivationStore,
     questions: Questions,
-    behaviour: Sequence[Mapping[str, Any]],
+    used: set[str],
     lenses: Sequence[str],
-    config: LocateConfig,
+    positions: Sequence[str],
+    intervals: Intervals,
     *,
     progress: Progress = silent,
-) -> Iterator[Row]:
-    """Curves of every lens by kind (used items, and all items) and by family (all its items)."""
-    used = used_items(behaviour)
-    done, total = 0, len(lenses) * len(config.positions)
+) -> Iterator[CurveRow]:
+    """Curves of every lens by kind (used items, and all items) and by family (all its items). `positions`: of the stored axis."""
+    done, total = 0, len(lenses) * len(positions)
     for lens in lenses:
         by_measure = lens_values(store, questions.encoded, lens)
-        for place, position in enumerate(config.positions):
+        for place, position in enumerate(positions):
             measures = _lens_measures(
                 {name: values[..., place].double().numpy() for name, values in by_measure.items()},
                 above_elsewhere(by_measure)[..., place].double().numpy(),
             )
             for kind, family, scheme, members in _groups(questions.encoded, used):
-                where = {
-                    "instrument": f"lens.{lens}",
-                    "kind": kind,
-                    "family": family,
-                    "scheme": scheme,
-                    "position": position,
-                }
                 for measure, values in measures.items():
-                    yield from _curve(where | {"measure": measure}, values, members, questions.encoded, config)
+                    where = _Curve(f"lens.{lens}", measure, kind, family, position, scheme=scheme)
+                    yield from _curve(where, values, members, questions.encoded, intervals)
             done += 1
             progress("curves", done, total, "maps")
 
 
-def probe_curves(probed: Probed, questions: Questions, config: LocateConfig) -> Iterator[Row]:
+def probe_curves(probed: Probed, questions: Questions, intervals: Intervals) -> Iterator[CurveRow]:
     """Curves of every probe target by family, and pooled over the families of a kind."""
     fresh = random_init_of(probed)
     by_kind: dict[tuple[str, ...], list[Scored]] = defaultdict(list)
@@ -70,8 +85,8 @@ def probe_curves(probed: Probed, questions: Questions, config: LocateConfig) -> 
     for members in by_kind.values():
         if members[0].target.family is not None:
             for scored in members:
-                yield from _probe_lines([scored], fresh, questions.encoded, config, family=scored.target.family)
-        yield from _probe_lines(members, fresh, questions.encoded, config, family=None)
+                yield from _probe_lines([scored], fresh, questions.encoded, intervals, family=scored.target.family)
+        yield from _probe_lines(members, fresh, questions.encoded, intervals, family=None)
 
 
 def random_init_of(probed: Probed) -> dict[tuple[str, ...], Scored]:
@@ -115,26 +130,25 @@ def _probe_lines(
     members: Sequence[Scored],
     fresh: Mapping[tuple[str, ...], Scored],
     encoded: Sequence[EncodedItem],
-    config: LocateConfig,
+    intervals: Intervals,
     *,
     family: str | None,
-) -> Iterator[Row]:
+) -> Iterator[CurveRow]:
     target = members[0].target
     items, measures = probe_measures(members, fresh)
-    where = {
-        "instrument": f"probe.{target.probe}", "kind": target.kind, "family": family, "target": target.name,
-        "scheme": target.scheme, "position": target.position,
-    }  # fmt: skip
+    where = _Curve(
+        f"probe.{target.probe}", "compression", target.kind, family, target.position, target.name, target.scheme
+    )
+    probed = [encoded[index] for index in items]
     for measure, values in measures.items():
-        yield from _curve(
-            where | {"measure": measure}, values, range(len(items)), [encoded[index] for index in items], config
-        )
+        yield from _curve(replace(where, measure=measure), values, range(len(items)), probed, intervals)
     if family is not None and members[0].compression is not None:
+        n_clusters = len({encoded_item.item.cluster for encoded_item in probed})
         for stream, value in enumerate(members[0].compression):
-            yield where | {
-                "measure": "compression", "axis": "stream", "layer": stream, "mean": float(value), "n_items": len(items),
-                "n_clusters": len({encoded[index].item.cluster for index in items}), "method": "online code, no interval",
-            }  # fmt: skip
+            yield CurveRow(
+                **vars(where), axis="stream", layer=stream, mean=float(value), n_items=len(items), n_clusters=n_clusters,
+                method="online code, no interval",
+            )  # fmt: skip
 
 
 def _lens_measures(values: Mapping[str, Values], above: Values) -> dict[str, Values]:
@@ -160,23 +174,26 @@ def _groups(encoded: Sequence[EncodedItem], used: set[str]) -> Iterator[tuple[st
 
 
 def _curve(
-    where: Row, values: Values, members: Sequence[int], encoded: Sequence[EncodedItem], config: LocateConfig
-) -> Iterator[Row]:
+    where: _Curve, values: Values, members: Sequence[int], encoded: Sequence[EncodedItem], intervals: Intervals
+) -> Iterator[CurveRow]:
     rows = np.asarray([index for index in members if not np.isnan(values[index]).any()], dtype=int)
     if len(rows) == 0:
         return
     clusters = [entity_of(encoded[index].item) for index in rows]
-    estimates = cluster_bootstrap(values[rows], clusters, draws=config.draws, seed=config.seed)
-    geometric = where["measure"] == "rank"
+    estimates = cluster_bootstrap(values[rows], clusters, draws=intervals.draws, seed=intervals.seed)
     for layer, estimate in enumerate(estimates):
-        mean, low, high = (
-            (None if v is None else float(np.expm1(v))) if geometric else v
-            for v in (estimate.value, estimate.low, estimate.high)
-        )
-        yield where | {
-            "axis": "stream", "layer": layer, "mean": mean, "low": low, "high": high, "n_items": estimate.n_items,
-            "n_clusters": estimate.n_clusters, "method": f"geometric mean of rank + 1, less 1; {estimate.method}" if geometric else estimate.method,
-        }  # fmt: skip
+        mean, low, high, method = estimate.value, estimate.low, estimate.high, estimate.method
+        if where.measure == "rank":
+            mean, low, high = float(np.expm1(mean)), _rank(low), _rank(high)
+            method = f"geometric mean of rank + 1, less 1; {method}"
+        yield CurveRow(
+            **vars(where), axis="stream", layer=layer, mean=mean, low=low, high=high, n_items=estimate.n_items,
+            n_clusters=estimate.n_clusters, method=method,
+        )  # fmt: skip
+
+
+def _rank(logarithm: float | None) -> float | None:
+    return None if logarithm is None else float(np.expm1(logarithm))
 
 
 def _place(scored: Scored) -> tuple[str, ...]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from strata.experiments.items.format_check import built_in_contrasts, contrasts_from_format, kind_from_format
 from strata.experiments.items.format_classifier import FormatResult
 from strata.experiments.locate.item_selection import Questions
+from strata.experiments.results.form_check import FormCheck, FormContrast
 from strata.probes.checkpoints.checkpoint import Checkpoint
 
 
-def form_of(questions: Questions, checkpoint: Checkpoint, *, seed: int, per_family: int) -> dict[str, Any]:
+def form_of(questions: Questions, checkpoint: Checkpoint, *, seed: int, per_family: int) -> FormCheck:
     """`format_check.json`: the format-only classifier on every matched contrast and on kinds as a whole.
 
     Built-in controls are checked together with partners made for them, which are not among the items asked.
@@ -25,14 +24,16 @@ def form_of(questions: Questions, checkpoint: Checkpoint, *, seed: int, per_fami
             if any(name.removeprefix("control ") in controls for name in contrast.families)
         )
     contrasts = [
-        {"name": f"{contrast.contrast} ({', '.join(contrast.families)})", **_numbers(contrast.result)}
+        _named(f"{contrast.contrast} ({', '.join(contrast.families)})", contrast.result)
         for contrast in contrast_formats
     ]
     kinds = kind_from_format(questions.items, checkpoint, seed=seed)
-    whole = [{"name": "knowledge against reasoning, whole sets", **_numbers(kinds)}] if kinds else []
-    return {"contrasts": contrasts + whole}
+    whole = [_named("knowledge against reasoning, whole sets", kinds)] if kinds else []
+    return FormCheck(contrasts=(*contrasts, *whole))
 
 
-def _numbers(result: FormatResult) -> dict[str, Any]:
-    names = ("accuracy", "low", "high", "chance", "n", "n_clusters", "contains_chance")
-    return {name: getattr(result, name) for name in names}
+def _named(name: str, result: FormatResult) -> FormContrast:
+    return FormContrast(
+        name=name, accuracy=result.accuracy, low=result.low, high=result.high, chance=result.chance, n=result.n,
+        n_clusters=result.n_clusters, contains_chance=result.contains_chance,
+    )  # fmt: skip

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import get_args
 
 from safetensors.torch import save_file
 from torch import Tensor
 
 from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.items.schema import Kind
 from strata.experiments.lens.prompt_map import prompt_map
+from strata.experiments.results.lens_maps import METRICS, LensMaps, MapRecord, Why
+from strata.experiments.results.locate_tables import BehaviourRow
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -22,26 +25,26 @@ RULE = (
     "In equal parts: the clearest answered items (largest logit difference), the median ones, the clearest failures, "
     "and a draw by seed; kinds in turn"
 )
-_GROUPS = ("largest", "median", "failure", "random")
+_GROUPS: tuple[Why, ...] = get_args(Why)
 
 
-def chosen_for_maps(rows: Sequence[Mapping[str, Any]], count: int, seed: int) -> list[tuple[str, str]]:
+def chosen_for_maps(rows: Sequence[BehaviourRow], count: int, seed: int) -> list[tuple[str, Why]]:
     """(item id, why) of at most `count` items by `RULE`, from the rows of the behaviour table."""
     rng = random.Random(f"lens maps {seed}")
-    by_kind: dict[str, list[Mapping[str, Any]]] = {}
+    by_kind: dict[Kind, list[BehaviourRow]] = {}
     for row in rows:
-        if row.get("answer_logprob") is not None:
-            by_kind.setdefault(row["kind"], []).append(row)
-    queues: dict[tuple[str, str], list[str]] = {}
+        if row.answer_logprob is not None:
+            by_kind.setdefault(row.kind, []).append(row)
+    queues: dict[tuple[Kind, Why], list[str]] = {}
     for kind, members in by_kind.items():
-        ranked = sorted(members, key=lambda row: (-_margin(row), row["item"]))
-        right = [row["item"] for row in ranked if row["answered"]]
+        ranked = sorted(members, key=lambda row: (-_margin(row), row.item))
+        right = [row.item for row in ranked if row.answered]
         middle = len(right) // 2
         queues[kind, "largest"] = right
         queues[kind, "median"] = sorted(right, key=lambda item: abs(right.index(item) - middle))
-        queues[kind, "failure"] = [row["item"] for row in reversed(ranked) if not row["answered"]]
-        queues[kind, "random"] = rng.sample([row["item"] for row in ranked], len(ranked))
-    taken: dict[str, str] = {}
+        queues[kind, "failure"] = [row.item for row in reversed(ranked) if not row.answered]
+        queues[kind, "random"] = rng.sample([row.item for row in ranked], len(ranked))
+    taken: dict[str, Why] = {}
     while len(taken) < count and any(queues.values()):
         for group in _GROUPS:
             for kind in by_kind:
@@ -58,14 +61,14 @@ def write_lens_maps(
     checkpoint: Checkpoint,
     backend: Backend,
     encoded: Mapping[str, EncodedItem],
-    chosen: Sequence[tuple[str, str]],
+    chosen: Sequence[tuple[str, Why]],
     lens: Lens,
     *,
     progress: Progress = silent,
 ) -> None:
     """`lens_maps.safetensors` and `lens_maps.json` of the run."""
     tensors: dict[str, Tensor] = {}
-    maps: list[dict[str, Any]] = []
+    maps: list[MapRecord] = []
     words: dict[int, str] = {}
     for number, (item, why) in enumerate(chosen):
         encoded_item = encoded[item]
@@ -74,25 +77,25 @@ def write_lens_maps(
         tensors |= {f"{key}.{name}": tensor for name, tensor in lens_map.tensors().items()}
         words |= lens_map.words(checkpoint)
         maps.append(
-            {
-                "item": item,
-                "key": key,
-                "tokens": [checkpoint.token_text(token) for token in encoded_item.prompt.ids],
-                "token_ids": list(encoded_item.prompt.ids),
-                "positions": dict(encoded_item.prompt.positions),
-                "why": why,
-            }
+            MapRecord(
+                item=item,
+                key=key,
+                tokens=tuple(checkpoint.token_text(token) for token in encoded_item.prompt.ids),
+                token_ids=encoded_item.prompt.ids,
+                positions=encoded_item.prompt.positions,
+                why=why,
+            )
         )
         progress("lens maps", number + 1, len(chosen), "items")
     with run.writing("lens_maps.safetensors"), whole_file(run.path / "lens_maps.safetensors") as part:
         save_file(tensors, part)
-    vocabulary = {str(token): text for token, text in sorted(words.items())}
-    metrics = ["top_ids", "top_logprobs", "entropy", "kl_to_final", "answer_logprob", "answer_rank"]
-    run.write_json(
-        "lens_maps.json", {"rule": RULE, "lens": lens.name, "metrics": metrics, "maps": maps, "vocabulary": vocabulary}
+    kept = LensMaps(
+        rule=RULE, lens=lens.name, metrics=METRICS, maps=tuple(maps), vocabulary=dict(sorted(words.items()))
     )
+    run.write_json("lens_maps.json", kept.as_json())
 
 
-def _margin(row: Mapping[str, Any]) -> float:
-    difference = row["logit_difference"]
-    return float(difference if difference is not None else row["answer_logprob"])
+def _margin(row: BehaviourRow) -> float:
+    margin = row.answer_logprob if row.logit_difference is None else row.logit_difference
+    assert margin is not None
+    return margin

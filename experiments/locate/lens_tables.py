@@ -14,7 +14,7 @@ from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.capture_streams import TARGETS
 from strata.experiments.locate.null_prompts import other_prompts
 from strata.experiments.results.locate_tables import EMERGENCE, PROFILES
-from strata.probes.lens.emergence import ABOVE_NULL, DEFINITIONS, NEVER, SETTLED, above_null, settled
+from strata.probes.lens.emergence import ABOVE_NULL, NEVER, SETTLED, above_null, settled
 from strata.probes.store import ActivationStore
 
 
@@ -84,7 +84,7 @@ def emergence_table(
 ) -> pa.Table:
     """`emergence`: the stream at which each item's answer emerges; null is never. Two rows an item, one a definition.
 
-    A row's `definition` begins with its name (of `DEFINITIONS`) and a colon.
+    A row's `definition` is its name (of `DEFINITIONS`).
     """
     keys = [encoded_item.key for encoded_item in encoded]
     rows: dict[str, list[str | int | None]] = {name: [] for name in EMERGENCE.names}
@@ -104,5 +104,5 @@ def emergence_table(
                     rows["instrument"].append(f"lens.{lens}")
                     rows["position"].append(position)
                     rows["stream"].append(None if stream == NEVER else stream)
-                    rows["definition"].append(f"{name}: {DEFINITIONS[name]}")
+                    rows["definition"].append(name)
     return EMERGENCE.of_columns(rows)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from pydantic import JsonValue
 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.activation_stores import kept_streams
-from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import Questions, entity_of
 from strata.experiments.locate.probe_targets import Target, targets_of
 from strata.experiments.locate.reading_positions import Place
+from strata.experiments.results.locate_tables import ProbeRow
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.stage_part import read_part, write_part
 from strata.probes.errors import StrataError
 from strata.probes.linear import PENALTIES, Precision, ProbeResult, online_code_length, probe_streams
+from strata.probes.linear.probe_streams import require_finite
 from strata.probes.linear.refitted_chance import commonest, refitted_chance
 from strata.probes.progress import Progress, silent
 from strata.probes.store import ActivationStore
@@ -54,13 +56,32 @@ class Scored:
 
 
 @dataclass(frozen=True)
+class NotProbed:
+    """A target that couldn't be probed."""
+
+    target: Target
+    said: str
+    """Why, as the probes say it."""
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How probes are fitted and scored."""
+
+    folds: int
+    """Outer ones."""
+    seed: int
+    """Of folds, control labels and shuffles."""
+    device: torch.device
+
+
+@dataclass(frozen=True)
 class Probed:
-    rows: list[dict[str, Any]]
+    rows: list[ProbeRow]
     """Of the probes table."""
     scored: list[Scored]
     """In the targets' order."""
-    not_probed: dict[str, str]
-    """Reason by description for targets that couldn't be probed."""
+    not_probed: list[NotProbed]
 
 
 def probe_targets(
@@ -68,26 +89,31 @@ def probe_targets(
     questions: Questions,
     store: ActivationStore,
     fresh: ActivationStore | None,
-    config: LocateConfig,
-    device: torch.device,
+    positions: Sequence[str],
+    fitting: Fitting,
     *,
     progress: Progress = silent,
 ) -> Probed:
-    """Probes every target of these items; finished ones are read from their part files."""
+    """Probes every target of these items; finished ones are read from their part files.
+
+    `fresh`: streams of the same architecture with fresh weights; `positions`: of the stored axis.
+    """
     encoded = questions.encoded
-    targets = targets_of(encoded, config.positions, random_init=fresh is not None)
-    probed = Probed([], [], {})
+    targets = targets_of(encoded, positions, random_init=fresh is not None)
+    probed = Probed([], [], [])
     for number, target in enumerate(targets):
         progress("probes", number, len(targets), "targets")
         source = fresh if target.source == "random-init" and fresh is not None else store
-        rows, scored, reason = _one(run, target, encoded, source, config, device)
+        members = [encoded[index] for index in target.items]
+        # One family is read behind the start that all its answers have; families don't share one.
+        place: Place = "as asked" if target.family is None else "common start"
+        streams = partial(kept_streams, source, members, target.position, positions, last=place)
+        rows, found = _one(run, target, members, streams, fitting)
         probed.rows.extend(rows)
-        if scored is not None:
-            probed.scored.append(scored)
+        if isinstance(found, Scored):
+            probed.scored.append(found)
         else:
-            probed.not_probed[
-                f"{target.name} of {target.kind} {target.family} at {target.position} by {target.scheme}"
-            ] = reason
+            probed.not_probed.append(found)
     progress("probes", len(targets), len(targets), "targets")
     return probed
 
@@ -95,20 +121,19 @@ def probe_targets(
 def _one(
     run: RunDirectory,
     target: Target,
-    encoded: Sequence[EncodedItem],
-    store: ActivationStore,
-    config: LocateConfig,
-    device: torch.device,
-) -> tuple[list[dict[str, Any]], Scored | None, str]:
+    members: Sequence[EncodedItem],
+    streams: Callable[[], Float[torch.Tensor, "item stream d_model"]],
+    fitting: Fitting,
+) -> tuple[list[ProbeRow], Scored | NotProbed]:
     part = run.path / "parts" / "probes" / f"{target.key}.safetensors"
     stored = read_part(part, run.run_id)
     if stored is None:
-        write_part(part, run.run_id, *_probe(target, encoded, store, config, device))
+        write_part(part, run.run_id, *_probe(target, members, streams(), fitting))
         stored = read_part(part, run.run_id)
         assert stored is not None
     tensors, notes = stored
     if notes["reason"]:
-        return [], None, str(notes["reason"])
+        return [], NotProbed(target, str(notes["reason"]))
     scored = Scored(
         target=target,
         items=tuple(target.items[index] for index in tensors["kept"]),
@@ -120,21 +145,19 @@ def _one(
         compression=tensors.get("compression"),
     )
     # The baseline's rows stand in the curves; the probes table is about the model.
-    made: Any = notes["rows"]
-    return (made if target.source == "model" else []), scored, ""
+    rows: Any = notes["rows"]
+    return ([ProbeRow(**row) for row in rows] if target.source == "model" else []), scored
 
 
 def _probe(
-    target: Target, encoded: Sequence[EncodedItem], store: ActivationStore, config: LocateConfig, device: torch.device
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    members = [encoded[index] for index in target.items]
-    # One family is read behind the start that all its answers have; families don't share one.
-    place: Place = "as asked" if target.family is None else "common start"
-    x = kept_streams(store, members, target.position, config.positions, last=place).to(device)
+    target: Target, members: Sequence[EncodedItem], x: Float[torch.Tensor, "item stream d_model"], fitting: Fitting
+) -> tuple[dict[str, np.ndarray], dict[str, JsonValue]]:
+    x = x.to(fitting.device)
     clusters, templates = (
         [entity_of(encoded_item.item) for encoded_item in members],
         [encoded_item.item.template for encoded_item in members],
     )
+    require_finite(x)
     try:
         with threads_for(x.numel()):
             result = probe_streams(
@@ -143,14 +166,12 @@ def _probe(
                 clusters,
                 templates,
                 scheme=target.scheme,
-                seed=config.seed,
+                seed=fitting.seed,
                 probe=target.probe,
-                n_folds=config.folds,
+                n_folds=fitting.folds,
                 precision=PRECISION,
             )
     except StrataError as error:
-        if "not finite" in error.what:
-            raise
         return {"none": np.zeros(1)}, {"reason": error.what, "rows": []}
     tensors: dict[str, np.ndarray] = {
         "kept": result.kept.astype(np.int64),
@@ -163,7 +184,7 @@ def _probe(
     if (target.name, target.position, target.scheme, target.source) == ("answer", "last", "cluster", "model"):
         with threads_for(x.numel()):
             tensors["shuffled_correct"] = refitted_chance(
-                x, result, clusters, shuffles=SHUFFLES, seed=config.seed, probe=target.probe, precision=PRECISION
+                x, result, clusters, shuffles=SHUFFLES, seed=fitting.seed, probe=target.probe, precision=PRECISION
             )
     bits = None
     if (
@@ -176,42 +197,31 @@ def _probe(
         _, codes = np.unique(np.array(clusters, dtype=object)[kept_rows].astype(str), return_inverse=True)
         with threads_for(x.numel()):
             code = online_code_length(
-                x[torch.from_numpy(kept_rows)], result.truth, codes, PENALTIES, seed=config.seed, precision=PRECISION
+                x[torch.from_numpy(kept_rows)], result.truth, codes, PENALTIES, seed=fitting.seed, precision=PRECISION
             )
         bits, tensors["compression"] = code.bits, np.asarray(code.compression, dtype=np.float64)
-    return tensors, {"reason": "", "rows": _rows(target, result, bits, tensors.get("compression"))}
+    rows = _rows(target, result, bits, tensors.get("compression"))
+    return tensors, {"reason": "", "rows": [vars(row) for row in rows]}
 
 
 def _rows(
     target: Target, result: ProbeResult, bits: np.ndarray | None, compression: np.ndarray | None
-) -> list[dict[str, Any]]:
-    rows = []
+) -> list[ProbeRow]:
     n_streams, n_folds = result.accuracy.shape
-    for stream in range(n_streams):
-        for fold in range(n_folds):
-            rows.append(
-                {
-                    "target": target.name,
-                    "kind": target.kind,
-                    "family": target.family,
-                    "scheme": target.scheme,
-                    "probe": target.probe,
-                    "position": target.position,
-                    "layer": stream,
-                    "fold": fold,
-                    "n_train": int(result.n_train[fold]),
-                    "n_test": int(result.n_test[fold]),
-                    "accuracy": float(result.accuracy[stream, fold]),
-                    "control_accuracy": _at(result.control_accuracy, stream, fold),
-                    "selectivity": _at(result.selectivity, stream, fold),
-                    "log_loss": float(result.log_loss[stream, fold]),
-                    "majority": float(result.majority[fold]),
-                    "penalty": _at(result.penalty, stream, fold),
-                    "code_length_bits": None if bits is None else float(bits[stream]),
-                    "compression": None if compression is None else float(compression[stream]),
-                }
-            )
-    return rows
+    return [
+        ProbeRow(
+            target=target.name, kind=target.kind, family=target.family, scheme=target.scheme, probe=target.probe,
+            position=target.position, layer=stream, fold=fold, n_train=int(result.n_train[fold]),
+            n_test=int(result.n_test[fold]), accuracy=float(result.accuracy[stream, fold]),
+            control_accuracy=_at(result.control_accuracy, stream, fold),
+            selectivity=_at(result.selectivity, stream, fold), log_loss=float(result.log_loss[stream, fold]),
+            majority=float(result.majority[fold]), penalty=_at(result.penalty, stream, fold),
+            code_length_bits=None if bits is None else float(bits[stream]),
+            compression=None if compression is None else float(compression[stream]),
+        )
+        for stream in range(n_streams)
+        for fold in range(n_folds)
+    ]  # fmt: skip
 
 
 def _at(values: np.ndarray | None, stream: int, fold: int) -> float | None:

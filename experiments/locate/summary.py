@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from strata.experiments.items.framing import caveat_of
-from strata.experiments.items.schema import KINDS
+from strata.experiments.items.framing import Framing
+from strata.experiments.items.schema import KINDS, Kind
 from strata.experiments.locate.causal.pipeline import Causal
-from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.curves import probe_measures, random_init_of, used_items
+from strata.experiments.locate.curves import Intervals, probe_measures, random_init_of
 from strata.experiments.locate.item_selection import Questions, entity_of
 from strata.experiments.locate.lens_tables import above_elsewhere, lens_values
 from strata.experiments.locate.probing import Probed
 from strata.experiments.results.answer_measures import decided_by
+from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.families import FamilyResult
-from strata.experiments.results.file_versions import SUMMARY_SCHEMA
+from strata.experiments.results.locate_tables import BehaviourRow, LocationRow
 from strata.experiments.results.reasons import WhyNotPlaced
+from strata.experiments.results.summary import (
+    CheckpointSummary,
+    FamilyBehaviour,
+    FamilySummary,
+    Instrument,
+    Instruments,
+    KindSummary,
+    ReadOutOnset,
+    Summary,
+    WhyNoOnset,
+)
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.statistics.onset import Onset, onset
 from strata.probes.store import ActivationStore
 
+ORDERED: tuple[Kind, ...] = ("knowledge", "reasoning")
+"""Kinds that the order is about."""
 PROBE_RULE = (
     "first of three streams in a row at which the 95 % lower bound of held-out accuracy minus its best baseline "
     "({}) lies above 0; folds share no entity"
@@ -44,13 +56,17 @@ LENS_RULE = (
 def locations_of(
     store: ActivationStore,
     questions: Questions,
-    behaviour: Sequence[Mapping[str, Any]],
+    used: set[str],
     probed: Probed,
     lenses: Sequence[str],
-    config: LocateConfig,
+    last: int,
+    intervals: Intervals,
     n_layers: int,
-) -> list[dict[str, Any]]:
-    """Rows of the locations table: the onset of every instrument, by kind and by family, at the last position."""
+) -> list[LocationRow]:
+    """Rows of the locations table: the onset of every instrument, by kind and by family, at the last position.
+
+    `last`: its index on the stored axis of positions.
+    """
     rows = []
     fresh = random_init_of(probed)
     answers = [
@@ -69,11 +85,9 @@ def locations_of(
                 baselines = [measures[name] for name in there]
                 rule = PROBE_RULE.format(", ".join(BASELINES[name] for name in there))
                 clusters = [entity_of(questions.encoded[index].item) for index in items]
-                onset = _onset(measures["accuracy"], baselines, clusters, config)
+                onset = _onset(measures["accuracy"], baselines, clusters, intervals)
                 rows.append(_location(kind, family, f"probe.{probe}", "accuracy", onset, n_layers, rule))
-    used = used_items(behaviour)
     keys = [encoded_item.key for encoded_item in questions.encoded]
-    last = config.positions.index("last")
     for lens in lenses:
         above = above_elsewhere(lens_values(store, questions.encoded, lens))[..., last].double().numpy()
         for kind in KINDS:
@@ -88,7 +102,7 @@ def locations_of(
             for family, indices in groups:
                 if indices:
                     clusters = [entity_of(questions.encoded[index].item) for index in indices]
-                    onset = _onset(above[indices], [np.full((len(indices), above.shape[1]), 0.5)], clusters, config)
+                    onset = _onset(above[indices], [np.full((len(indices), above.shape[1]), 0.5)], clusters, intervals)
                     rows.append(_location(kind, family, f"lens.{lens}", "above_null", onset, n_layers, LENS_RULE))
     return rows
 
@@ -97,158 +111,150 @@ def summarise(
     run: RunDirectory,
     checkpoint: Checkpoint,
     questions: Questions,
-    behaviour: Sequence[Mapping[str, Any]],
-    locations: Sequence[Mapping[str, Any]],
-    probed: Probed,
+    families: Sequence[FamilyBehaviour],
+    kinds: Mapping[str, KindSummary],
     causal: Causal,
-    config: LocateConfig,
-) -> dict[str, Any]:
+    *,
+    seed: int,
+    framing: Framing,
+    quick: bool,
+) -> Summary:  # more than eight: it puts together what all the stages say
     """`summary.json`, version 2. `located`, `order` and `hypothesis` come from the interventions alone."""
-    used = used_items(behaviour)
-    kinds: dict[str, Any] = {}
+    if framing != "raw":
+        run.warn(Caveat(code="framed", framing=framing))
+    for caveat in (*causal.caveats, *_caveats(kinds)):
+        run.warn(caveat)
+    identity = checkpoint.identity
+    return Summary(
+        run=run.run_id,
+        checkpoint=CheckpointSummary(spec=identity.spec, identity=dict(identity.parts)),
+        n_layers=checkpoint.n_layers,
+        seed=seed,
+        framing=framing,
+        families=_families(families, causal.localisation.families),
+        kinds=kinds,
+        order=causal.localisation.order,
+        hypothesis=causal.localisation.hypothesis,
+        causal=causal.settings,
+        intermediates=causal.intermediates,
+        quick=quick,
+        limited=questions.limited,
+        warnings=run.caveats,
+    )
+
+
+def kind_summaries(
+    behaviour: Sequence[BehaviourRow], locations: Sequence[LocationRow], probed: Probed, causal: Causal
+) -> dict[str, KindSummary]:
+    """Every kind that was asked for."""
+    kinds: dict[str, KindSummary] = {}
+    localisation = causal.localisation
     for kind in KINDS:
-        rows = [row for row in behaviour if row["kind"] == kind]
+        rows = [row for row in behaviour if row.kind == kind]
         if not rows:
             continue
-        asked = [row for row in rows if row["answered"] is not None]
-        kinds[kind] = {
-            "items": len(rows),
-            "used": sum(row["item"] in used for row in rows),
-            "accuracy": float(np.mean([row["answered"] for row in asked])) if asked else None,
-            "decided_by": decided_by(asked),
-            "excluded": dict(Counter(row["reason"] for row in rows if row["reason"])),
-            "not_intervened_on": dict(causal.excluded.get(kind, {})),
-            **causal.fields["kinds"][kind],
-            "instruments": {
-                "probe": _instrument(locations, kind, "probe.linear", _why_no_probe(probed, kind)),
-                "lens": _instrument(
-                    locations, kind, "lens.logit", f"none of the {kind} items used has an unrelated answer"
-                ),
-            },
-        }
-    if config.framing != "raw":
-        run.warn(caveat_of(config.framing))
-    for sentence in causal.warnings:
-        run.warn(sentence)
-    _warn(run, kinds)
-    identity = checkpoint.identity
-    return {
-        "schema": SUMMARY_SCHEMA,
-        "run": run.run_id,
-        "checkpoint": {"spec": identity.spec, "identity": dict(identity.parts)},
-        "n_layers": checkpoint.n_layers,
-        "seed": config.seed,
-        "framing": config.framing,
-        "families": _families(run.read_json("families.json"), causal.fields["families"]),
-        "kinds": kinds,
-        "order": dict(causal.fields["order"]),
-        "hypothesis": list(causal.fields["hypothesis"]),
-        "causal": dict(causal.settings),
-        "intermediates": dict(causal.intermediates),
-        "quick": config.quick,
-        "limited": questions.limited,
-        "warnings": list(run.manifest.warnings),
-    }
+        asked = [row for row in rows if row.answered is not None]
+        kinds[kind] = KindSummary(
+            items=len(rows),
+            used=sum(row.used for row in rows),
+            accuracy=float(np.mean([row.answered for row in asked])) if asked else None,
+            decided_by=decided_by(map(vars, asked)),
+            excluded=Counter(row.reason for row in rows if row.reason),
+            pairs=sum(family.pairs for family in localisation.families.values() if family.kind == kind),
+            not_intervened_on=causal.excluded.get(kind, {}),
+            instruments=Instruments(
+                probe=_instrument(locations, kind, "probe.linear", _why_no_probe(probed, kind)),
+                lens=_instrument(locations, kind, "lens.logit", WhyNoOnset(code="no-unrelated-answer", kind=kind)),
+            ),
+            **{name: getattr(localisation.kinds[kind], name) for name in type(localisation.kinds[kind]).model_fields},
+        )
+    return kinds
 
 
-def _families(asked: Sequence[Mapping[str, Any]], localised: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _families(asked: Sequence[FamilyBehaviour], localised: Mapping[str, FamilyResult]) -> dict[str, FamilySummary]:
     """What interventions say of each family and, under `behaviour`, how it is answered."""
-    families: dict[str, Any] = {}
-    own = [str(family["family"]) for family in asked]
-    for behaviour, name in zip(asked, own, strict=True):
-        called = name if own.count(name) == 1 else f"{behaviour['kind']} {name}"
+    families: dict[str, FamilySummary] = {}
+    own = [behaviour.family for behaviour in asked]
+    for behaviour in asked:
+        name = behaviour.family
+        called = name if own.count(name) == 1 else f"{behaviour.kind} {name}"
         # Of two families of one name only one may have been asked, or intervened on: then it needs no kind before it there.
-        of_kind = [localised[key] for key in (called, name, f"{behaviour['kind']} {name}") if key in localised]
-        said = next((each for each in of_kind if each["kind"] == behaviour["kind"]), None) or FamilyResult(
-            kind=behaviour["kind"], pairs=0, entities=0, answers=0, offered=0, answered_both=None,
+        of_kind = [localised[key] for key in (called, name, f"{behaviour.kind} {name}") if key in localised]
+        said = next((each for each in of_kind if each.kind == behaviour.kind), None) or FamilyResult(
+            kind=behaviour.kind, pairs=0, entities=0, answers=0, offered=0, answered_both=None,
             why_not_placed=WhyNotPlaced(code="no-interventions"),
-        ).model_dump(mode="json")  # fmt: skip
-        families[called] = {**said, "behaviour": dict(behaviour)}
+        )  # fmt: skip
+        fields = {name: getattr(said, name) for name in FamilyResult.model_fields}
+        families[called] = FamilySummary(behaviour=behaviour, **fields)
     return families
 
 
-def _warn(run: RunDirectory, kinds: Mapping[str, Any]) -> None:
-    for name in ("knowledge", "reasoning"):
-        if name in kinds and kinds[name]["used"] == 0:
-            run.warn(f"No {name} item is answered in a family above chance, so its lens curves are empty")
-    for kind in kinds:
-        probe, lens = (kinds[kind]["instruments"][name] for name in ("probe", "lens"))
-        _contradictions(run, kind, kinds[kind])
-        early = decodable_before_readable(probe["onset"], lens["onset"])
-        if early is not None:
-            run.warn(
-                f"For {kind} the answer is decodable {early} streams before the logit lens reads it: "
-                "information that nothing may be using yet"
-            )
-
-
-def decodable_before_readable(probe: Mapping[str, Any] | None, lens: Mapping[str, Any] | None) -> int | None:
-    """By how many streams, where it is more than two and the intervals of the two onsets have no stream in common."""
-    if probe is None or lens is None or probe["layer"] is None or lens["layer"] is None:
-        return None
-    early: int = lens["layer"] - probe["layer"]
-    # An interval whose upper end is "none" reaches past every stream, and without an interval nothing tells the two apart.
-    ends = [onset["interval"] for onset in (probe, lens)]
-    if early <= 2 or any(end is None for end in ends) or ends[0][1] is None:
-        return None
-    return early if ends[0][1] < ends[1][0] else None
-
-
-def _contradictions(run: RunDirectory, kind: str, summary: Mapping[str, Any]) -> None:
-    """A block writes the stream behind it: read-outs at the last position that come before it contradict its place there."""
-    located = summary["located"]
-    if located is None or located["cell"] not in ("move", "work_out"):
-        return
-    first, last = located["interval"]
-    for name, verb in (("probe", "decodable"), ("lens", "readable")):
-        onset = summary["instruments"][name]["onset"]
-        if onset is None or onset["layer"] is None or onset["interval"] is None:
+def _caveats(kinds: Mapping[str, KindSummary]) -> Iterator[Caveat]:
+    for kind in ORDERED:
+        if kind in kinds and kinds[kind].used == 0:
+            yield Caveat(code="none-answered", kind=kind)
+    for kind in KINDS:
+        if kind not in kinds:
             continue
-        stream, (low, high) = onset["layer"], onset["interval"]
-        if low > last + 1:
-            run.warn(
-                f"{kind.capitalize()} answers are made in blocks {first} to {last}, but at the last position they are {verb} only "
-                f"from stream {stream} on: between them the answer is moved or rewritten"
-            )
-        elif high is not None and high < first:
-            run.warn(
-                f"{kind.capitalize()} answers are made in blocks {first} to {last}, but {verb} from stream {stream} on: an earlier "
-                "copy that these blocks don't need, or something that goes with the answer"
-            )
+        instruments = kinds[kind].instruments
+        yield from _contradictions(kind, kinds[kind])
+        probe, lens = instruments.probe, instruments.lens
+        early = decodable_before_readable(None if probe is None else probe.onset, None if lens is None else lens.onset)
+        if early is not None:
+            yield Caveat(code="decodable-first", kind=kind, streams=early)
 
 
-def _why_no_probe(probed: Probed, kind: str) -> str:
+def decodable_before_readable(probe: ReadOutOnset | None, lens: ReadOutOnset | None) -> int | None:
+    """By how many streams, where it is more than two and the intervals of the two onsets have no stream in common."""
+    if probe is None or lens is None or probe.layer is None or lens.layer is None:
+        return None
+    early = lens.layer - probe.layer
+    # An interval whose upper end is "none" reaches past every stream, and without an interval nothing tells the two apart.
+    if early <= 2 or probe.interval is None or lens.interval is None or probe.interval[1] is None:
+        return None
+    return early if probe.interval[1] < lens.interval[0] else None
+
+
+def _contradictions(kind: Kind, summary: KindSummary) -> Iterator[Caveat]:
+    """A block writes the stream behind it: read-outs at the last position that come before it contradict its place there."""
+    located = summary.located
+    if located is None or located.cell not in ("move", "work_out"):
+        return
+    first, last = located.interval
+    for name, instrument in (("probe", summary.instruments.probe), ("lens", summary.instruments.lens)):
+        onset = None if instrument is None else instrument.onset
+        if onset is None or onset.layer is None or onset.interval is None:
+            continue
+        low, high = onset.interval
+        late, early = low > last + 1, high is not None and high < first
+        if late or early:
+            yield Caveat(
+                code="read-out-late" if late else "read-out-early", kind=kind, first=first, last=last,
+                instrument="probe" if name == "probe" else "lens", stream=onset.layer,
+            )  # fmt: skip
+
+
+def _why_no_probe(probed: Probed, kind: Kind) -> WhyNoOnset:
     """The commonest reason for which the kind's answer targets could not be probed."""
-    reasons = Counter(reason for name, reason in probed.not_probed.items() if name.startswith(f"answer of {kind} "))
-    return reasons.most_common(1)[0][0] if reasons else f"there is no {kind} target with two answers"
+    reasons = Counter(one.said for one in probed.not_probed if one.target.name == "answer" and one.target.kind == kind)
+    if not reasons:
+        return WhyNoOnset(code="no-target", kind=kind)
+    return WhyNoOnset(code="not-probed", kind=kind, text=reasons.most_common(1)[0][0])
 
 
-def _instrument(locations: Sequence[Mapping[str, Any]], kind: str, name: str, otherwise: str) -> dict[str, Any]:
-    row = next(
-        (
-            location
-            for location in locations
-            if (location["kind"], location["family"], location["instrument"]) == (kind, None, name)
-        ),
-        None,
-    )
-    if row is None:
-        return {"onset": None, "reason": otherwise}
-    interval = None if row["low"] is None else [row["low"], row["high"]]
-    return {
-        "onset": {
-            "layer": row["layer"],
-            "axis": "stream",
-            "depth": row["depth"],
-            "interval": interval,
-            "n": row["n"],
-            "definition": row["method"],
-        }
-    }
+def _instrument(locations: Sequence[LocationRow], kind: Kind, name: str, otherwise: WhyNoOnset) -> Instrument:
+    for row in locations:
+        if (row.kind, row.family, row.instrument) == (kind, None, name):
+            interval = None if row.low is None else (int(row.low), None if row.high is None else int(row.high))
+            onset = ReadOutOnset(
+                layer=row.layer, depth=row.depth, interval=interval, n=row.n, definition=row.method or ""
+            )
+            return Instrument(onset=onset)
+    return Instrument(onset=None, reason=otherwise)
 
 
-def _onset(values: np.ndarray, baselines: Sequence[np.ndarray], clusters: Sequence[str], config: LocateConfig) -> Onset:
-    return onset(values, baselines, clusters, draws=config.draws, seed=config.seed)
+def _onset(values: np.ndarray, baselines: Sequence[np.ndarray], clusters: Sequence[str], intervals: Intervals) -> Onset:
+    return onset(values, baselines, clusters, draws=intervals.draws, seed=intervals.seed)
 
 
 def _power(onset: Onset) -> str:
@@ -262,18 +268,9 @@ def _power(onset: Onset) -> str:
 
 def _location(
     kind: str, family: str | None, instrument: str, measure: str, onset: Onset, n_layers: int, rule: str
-) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "family": family,
-        "instrument": instrument,
-        "measure": measure,
-        "layer": onset.stream,
-        "axis": "stream",
-        "depth": None if onset.stream is None else onset.stream / n_layers,
-        "low": onset.low,
-        "high": onset.high,
-        "p": None,
-        "n": onset.n_items,
-        "method": f"{rule}; {_power(onset)}",
-    }
+) -> LocationRow:
+    return LocationRow(
+        kind=kind, family=family, instrument=instrument, measure=measure, layer=onset.stream, axis="stream",
+        depth=None if onset.stream is None else onset.stream / n_layers, low=onset.low, high=onset.high, n=onset.n_items,
+        method=f"{rule}; {_power(onset)}",
+    )  # fmt: skip

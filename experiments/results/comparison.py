@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from strata.experiments.items.schema import Kind
+from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.answer_measures import Name
 from strata.experiments.results.comparison_reasons import (
     ExcludedPart,
@@ -198,7 +199,7 @@ class Warned(Record):
 
     model: Role | None
     """None: the comparison."""
-    text: str
+    caveat: Caveat
 
 
 class Comparison(Record):

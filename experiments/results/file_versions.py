@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 MANIFEST_SCHEMA = "strata.manifest/1"
-SUMMARY_SCHEMA = "strata.summary/2"
+SUMMARY_SCHEMA: Literal["strata.summary/2"] = "strata.summary/2"
 """summary.json of `locate`."""
 COMPARISON_SCHEMA: Literal["strata.comparison/3"] = "strata.comparison/3"
 PROBE_SCHEMA = "strata.probe/1"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypedDict
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
+from strata.experiments.items.schema import Kind as ItemKind
 from strata.experiments.results.column_types import (
-    Axis,
     Component,
     Family,
     FamilyOrAll,
     High,
     Item,
-    Kind,
     Layer,
     LayerOrNone,
     Low,
@@ -22,48 +22,61 @@ from strata.experiments.results.column_types import (
     Stream,
 )
 from strata.experiments.results.table import Table
+from strata.probes.interventions.cells import Cell
+
+Kind = Annotated[ItemKind, "kind of the items: knowledge, reasoning, composite or control"]
+KindOrText = Annotated[str, "kind of the items: knowledge, reasoning, composite or control; of damage: neutral text"]
+Axis = Literal["stream", "block"]
+AxisOf = Annotated[Axis, "what `layer` counts: `stream` (inputs of blocks, 0 to their number) or `block`"]
 
 
-class BehaviourRow(TypedDict, total=False):
+@dataclass(frozen=True, kw_only=True)
+class BehaviourRow:
     """One row an item: did the model answer it? Excluded items are rows too, with their `reason` and null numbers."""
 
     item: Item
     kind: Kind
     family: Family
-    domain: Annotated[str, "subject of the item, such as geography"]
-    template: Annotated[str, "id of the template"]
-    cluster: Annotated[str, "what must not straddle folds"]
-    hops: Annotated[int, "steps from prompt to answer; 0: a copy"]
-    n_tokens: Annotated[int | None, "tokens of the prompt"]
+    domain: Annotated[str | None, "subject of the item, such as geography"] = None
+    template: Annotated[str | None, "id of the template"] = None
+    cluster: Annotated[str | None, "what must not straddle folds"] = None
+    hops: Annotated[int | None, "steps from prompt to answer; 0: a copy"] = None
+    n_tokens: Annotated[int | None, "tokens of the prompt"] = None
     n_fed: Annotated[
         int | None,
         "tokens of the answer that are fed behind the prompt, since answer and foil share them; `last` lies on the last of them",
-    ]
+    ] = None
     logit_difference: Annotated[
         float | None, "logit of the answer less that of its foil, at `last`; null without a foil"
-    ]
-    answer_logprob: Annotated[float | None, "log-probability of the answer's first own token, in nats"]
-    foil_logprob: Annotated[float | None, "the same of the foil; null without one"]
-    rank: Annotated[int | None, "of the answer in the whole vocabulary; 0: the likeliest token"]
-    correct_by_likelihood: Annotated[bool | None, "the answer is likelier than its foil; null without one"]
+    ] = None
+    answer_logprob: Annotated[float | None, "log-probability of the answer's first own token, in nats"] = None
+    foil_logprob: Annotated[float | None, "the same of the foil; null without one"] = None
+    rank: Annotated[int | None, "of the answer in the whole vocabulary; 0: the likeliest token"] = None
+    correct_by_likelihood: Annotated[bool | None, "the answer is likelier than its foil; null without one"] = None
     correct_by_choice: Annotated[
         bool | None, "the answer is the likeliest of the item's choices; null where it has none"
-    ]
-    chance_choice: Annotated[float | None, "1 ÷ number of choices; null where it has none"]
-    answered: Annotated[bool | None, "right by choice, else by likelihood, else by first token; null: not asked"]
+    ] = None
+    chance_choice: Annotated[float | None, "1 ÷ number of choices; null where it has none"] = None
+    answered: Annotated[bool | None, "right by choice, else by likelihood, else by first token; null: not asked"] = None
     aligned: Annotated[
         bool | None, "both prompts of the pair have as many tokens, so that one can be patched into the other"
-    ]
-    reason: Annotated[str | None, "why the item isn't used further; null: it is"]
-    answer_token: Annotated[str | None, "text of the scored token of the answer"]
-    foil_token: Annotated[str | None, "the same of the foil"]
+    ] = None
+    reason: Annotated[str | None, "why the item isn't used further; null: it is"] = None
+    answer_token: Annotated[str | None, "text of the scored token of the answer"] = None
+    foil_token: Annotated[str | None, "the same of the foil"] = None
     next_token: Annotated[
         str | None,
         "what the model would say next after the prompt itself; null where a start that answer and foil share stands behind it",
-    ]
+    ] = None
+
+    @property
+    def used(self) -> bool:
+        """Answered right, in a family answered above chance: what lens means, onsets and interventions are about."""
+        return bool(self.answered) and not self.reason
 
 
-class ProfileRow(TypedDict, total=False):
+@dataclass(frozen=True, kw_only=True)
+class ProfileRow:
     """One row an item, instrument, measure, position and layer."""
 
     item: Item
@@ -75,38 +88,41 @@ class ProfileRow(TypedDict, total=False):
     value: Annotated[float, "the reading; log-probabilities in nats, effects as a share of clean less corrupted"]
 
 
-class EmergenceRow(TypedDict, total=False):
+@dataclass(frozen=True, kw_only=True)
+class EmergenceRow:
     """First stream of lasting readability by item, a row a definition."""
 
     item: Item
     instrument: Annotated[str, "`lens.NAME`"]
     position: Position
     stream: Annotated[int | None, "the first stream; null: never"]
-    definition: Annotated[str, "name of the definition, a colon, and the definition"]
+    definition: Annotated[str, "name of the definition: settled or above_null"]
 
 
-class CurveRow(TypedDict, total=False):
+@dataclass(frozen=True, kw_only=True)
+class CurveRow:
     """Means over items with cluster-bootstrap intervals."""
 
     instrument: Annotated[str, "`lens.NAME`, `probe` or `patching`"]
     measure: Annotated[str, "what the mean is of"]
-    component: Component
-    kind: Kind
+    component: Annotated[str | None, "what is read or edited; null: of a probe or a lens, the residual stream"] = None
+    kind: KindOrText
     family: FamilyOrAll
-    target: Annotated[str | None, "of a probe: what it names"]
-    scheme: Annotated[str | None, "how items were chosen or folds cut"]
+    target: Annotated[str | None, "of a probe: what it names"] = None
+    scheme: Annotated[str | None, "how items were chosen or folds cut"] = None
     position: Position
-    axis: Axis
+    axis: AxisOf
     layer: Layer
     mean: Annotated[float, "over items"]
-    low: Low
-    high: High
+    low: Low = None
+    high: High = None
     n_items: NItems
     n_clusters: NClusters
     method: Method
 
 
-class ProbeRow(TypedDict, total=False):
+@dataclass(frozen=True, kw_only=True)
+class ProbeRow:
     """One row a probe target, scheme, position, stream and outer fold."""
 
     target: Annotated[str, "what the probe names"]
@@ -129,30 +145,32 @@ class ProbeRow(TypedDict, total=False):
     compression: Annotated[float | None, "uniform code length ÷ online code length"]
 
 
-class LocationRow(TypedDict, total=False):
+@dataclass(frozen=True, kw_only=True)
+class LocationRow:
     """Onsets and causal locations."""
 
-    kind: Kind
+    kind: KindOrText
     family: FamilyOrAll
     instrument: Annotated[str, "`lens.NAME`, `probe` or `patching`"]
     measure: Annotated[str, "which onset, or `makes.CELL`"]
     layer: LayerOrNone
-    axis: Axis
+    axis: AxisOf
     depth: Annotated[float | None, "of the layer, 0 to 1"]
     low: Annotated[float | None, "lower end of the layer's 95 % interval"]
     high: Annotated[float | None, "upper end of the layer's 95 % interval"]
-    p: Annotated[float | None, "of the test behind it"]
-    q: Annotated[float | None, "p after Benjamini-Hochberg over families"]
+    p: Annotated[float | None, "of the test behind it"] = None
+    q: Annotated[float | None, "p after Benjamini-Hochberg over families"] = None
     n: Annotated[int, "items, pairs or families behind it"]
     method: Method
 
 
-class WindowRow(TypedDict, total=False):
+@dataclass(frozen=True, kw_only=True)
+class WindowRow:
     """Effects of editing blocks `first` to `last` of a cell together, 0: the corrupted run, 1: the clean one."""
 
     kind: Kind
     family: Family
-    cell: Annotated[str, "component and position edited: move, enrich, gather or work_out"]
+    cell: Annotated[Cell, "component and position edited: move, enrich, gather or work_out"]
     component: Component
     position: Position
     first: Annotated[int, "first block of the window"]
@@ -167,14 +185,15 @@ class WindowRow(TypedDict, total=False):
     n_clusters: NClusters
 
 
-class PlaceRow(TypedDict, total=False):
+@dataclass(frozen=True, kw_only=True)
+class PlaceRow:
     """Where a family's answer is made, draw of clusters by draw; a draw without a place has no row."""
 
     kind: Kind
     family: Family
     threshold: Annotated[float, "slope from which on a window codes the answer"]
     draw: Annotated[int, "number of the draw, from 0"]
-    cell: Annotated[str, "the cell it was placed in"]
+    cell: Annotated[Cell, "the cell it was placed in"]
     first: Annotated[int, "first block of the place"]
     last: Annotated[int, "last block of the place, included"]
 

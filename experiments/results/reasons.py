@@ -8,6 +8,7 @@ from strata.experiments.results.record import Record
 from strata.probes.interventions.cells import Cell
 
 NotPlaced = Literal[
+    "withdrawn",  # placed by the first rule, of `strata.summary/1`
     "no-interventions",  # none was made in this run
     "not-answered",  # the family isn't answered above chance
     "too-few-pairs",  # pairs, needed
@@ -20,6 +21,7 @@ NotPlaced = Literal[
 ]
 NotCounted = Literal["weak-effect", "not-installed"]
 NotLocated = Literal[
+    "withdrawn",
     "no-interventions",
     "not-asked",  # no item of the kind
     "no-family-answered",
@@ -29,6 +31,7 @@ NotLocated = Literal[
     "families-disagree",  # placed families in different cells
 ]
 NotOrdered = Literal[
+    "withdrawn",
     "no-interventions",
     "not-located",  # kinds
     "overlap",  # probability

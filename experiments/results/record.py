@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, PlainSerializer
 
 Interval = tuple[float, float]
 """Lower and upper end."""
@@ -20,7 +20,11 @@ Finite = Annotated[
 class Record(BaseModel):
     """Frozen; a field that isn't declared can be neither written nor read."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=True, populate_by_name=True)
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """As it is written, names of fields as they stand in the file."""
+        return self.model_dump(mode="json", by_alias=True)
 
 
 class Measured(Record):

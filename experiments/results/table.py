@@ -1,15 +1,15 @@
 """What is a table of a run? One declaration of its rows, from which its columns, the check of every writer and its description come.
 
-The rows are a `TypedDict` whose fields are the columns in their order: a key that isn't declared is refused by the type
-checker where the keys are written out, and by `Table` where they aren't.
+The rows are a `TypedDict` or a dataclass whose fields are the columns in their order: a key that isn't declared is refused by
+the type checker where the keys are written out, and by `Table` where they aren't.
 """
 
 from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Generic, NewType, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Annotated, Any, Generic, Literal, NewType, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pyarrow as pa
@@ -38,7 +38,7 @@ class Table(Generic[RowT]):
     """One declared table of a run, `NAME.parquet` in its directory. `row` declares its columns; its docstring says what a row is."""
 
     def __init__(self, name: str, row: type[RowT]) -> None:
-        self.name = name
+        self.name, self.row = name, row
         self.meaning = " ".join((row.__doc__ or "").split())
         self.columns = tuple(_column(key, hint) for key, hint in get_type_hints(row, include_extras=True).items())
         self.schema = pa.schema([(column.name, column.type) for column in self.columns])
@@ -50,7 +50,7 @@ class Table(Generic[RowT]):
 
     def of_rows(self, rows: Iterable[RowT | Mapping[str, Value]]) -> pa.Table:
         """Rows as a table of exactly its columns; a missing key is null. Raises KeyError for a column that isn't declared."""
-        kept = [cast(Mapping[str, Value], row) for row in rows]
+        kept = [cast(Mapping[str, Value], vars(row) if is_dataclass(row) else row) for row in rows]
         declared = set(self.names)
         for row in kept:
             if not declared.issuperset(row):
@@ -70,8 +70,17 @@ class Table(Generic[RowT]):
         """Rows of a table that was written under this declaration. Raises KeyError for one with other columns."""
         if tuple(table.schema.names) != self.names:
             raise KeyError(f"{self.name} declares {list(self.names)}, not {table.schema.names}")
-        rows: list[RowT] = table.to_pylist()
-        return rows
+        return self.read(table.to_pylist())
+
+    def read(self, rows: Iterable[Mapping[str, Value]]) -> list[RowT]:
+        """Rows of a table of any version; columns that aren't declared any more are skipped, those that may be absent are null.
+
+        Raises TypeError where another one is missing.
+        """
+        if not is_dataclass(self.row):
+            return [cast(RowT, row) for row in rows]
+        names = {field.name for field in fields(self.row)}
+        return [self.row(**{name: value for name, value in row.items() if name in names}) for row in rows]
 
 
 def _column(name: str, hint: object) -> Column:
@@ -80,4 +89,5 @@ def _column(name: str, hint: object) -> Column:
     plain, meaning = get_args(hint)[:2]
     nullable = get_origin(plain) in (Union, types.UnionType)
     kinds: list[Any] = [kind for kind in get_args(plain) if kind is not type(None)] if nullable else [plain]
-    return Column(name, _ARROW[kinds[0]], nullable, str(meaning))
+    held = str if get_origin(kinds[0]) is Literal else kinds[0]
+    return Column(name, _ARROW[held], nullable, str(meaning))

@@ -22,6 +22,7 @@ import torch
 from filelock import FileLock, Timeout
 from pydantic import JsonValue
 
+from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.file_versions import MANIFEST_SCHEMA
 from strata.experiments.results.table import RUN_KEY, RowT, Table, Value
 from strata.experiments.run.files import (
@@ -97,10 +98,16 @@ class RunDirectory:
         manifest = self.manifest.as_json()
         self._write(MANIFEST, manifest | {CHECKSUM: manifest_sha256(manifest)})
 
-    def warn(self, sentence: str) -> None:
+    def warn(self, caveat: str | Caveat) -> None:
         """A caveat that must stand beside the numbers."""
-        if sentence not in self.manifest.warnings:
-            self.manifest.warnings = [*self.manifest.warnings, sentence]
+        written: JsonValue = caveat if isinstance(caveat, str) else caveat.as_written()
+        if written not in self.manifest.warnings:
+            self.manifest.warnings = [*self.manifest.warnings, written]
+
+    @property
+    def caveats(self) -> tuple[Caveat, ...]:
+        """Everything that was warned of."""
+        return tuple(map(Caveat.read, self.manifest.warnings))
 
     def measured_here(self, device: str) -> None:
         """Records what measures from now on; a resumed run that was begun under something else says so in a warning."""

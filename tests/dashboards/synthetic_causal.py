@@ -254,16 +254,23 @@ def add_localisation(summary: Row, made: Localisation, quick: bool) -> Row:
     written = made.model_dump(mode="json")
     behaviour = {entry["family"]: entry for entry in summary["families"]}
     summary["families"] = {
-        name: {**family, "behaviour": behaviour.get(name, {})} for name, family in written["families"].items()
+        name: {**family, "behaviour": behaviour[name]} for name, family in written["families"].items()
     }
     reasons = {"not aligned token by token": 3, "weak pair": 2}
     summary["kinds"] = {
-        kind: {**value, **written["kinds"][kind], "not_intervened_on": reasons}
+        kind: {
+            **value,
+            **written["kinds"][kind],
+            "not_intervened_on": reasons,
+            "pairs": sum(family["pairs"] for family in written["families"].values() if family["kind"] == kind),
+        }
         for kind, value in summary["kinds"].items()
     }
     share = {"value": 0.75, "low": 0.4, "high": 0.93, "n": 8, "clusters": 8}
     bridge = dict.fromkeys(("bridge_readable", "bridge_read_first", "bridge_used_first"), share)
     return summary | {
         "schema": "strata.summary/2", "order": written["order"], "hypothesis": written["hypothesis"], "quick": quick,
-        "intermediates": {"n": 8, **bridge, "items": []}, "causal": {"pairs": 18},
+        "intermediates": {"n": 8, **bridge, "items": []}, "causal": {"map": "default", "pairs": 18}, "framing": "raw",
+        "checkpoint": {"spec": summary["checkpoint"]["spec"], "identity": {}}, "run": "synthetic", "limited": False,
+        "warnings": [{"code": "decodable-first", "kind": "reasoning", "streams": 2}],
     }  # fmt: skip

@@ -16,7 +16,7 @@ from synthetic_causal import add_first_rule, add_localisation, causal_curves, ca
 from synthetic_localisation import localisation, without_interventions
 
 from strata.experiments.results.locate_tables import CURVES, PROFILES
-from strata.probes.lens.emergence import ABOVE_NULL, DEFINITIONS, SETTLED
+from strata.probes.lens.emergence import ABOVE_NULL, SETTLED
 
 RLO = chr(0x202E)  # right-to-left override: turns the rest of a naive table row around
 HOSTILE = [
@@ -267,7 +267,7 @@ def _emergence(rng: np.random.Generator, rows: list[dict[str, Any]], n_layers: i
         early = int(rng.integers(0, stream + 1))  # an answer may be above an unrelated one long before it settles
         for name, first_stream in ((SETTLED, None if never else stream), (ABOVE_NULL, early)):
             out.append(
-                {"item": row["item"], "instrument": "lens.logit", "position": "last", "stream": first_stream, "definition": f"{name}: {DEFINITIONS[name]}"}
+                {"item": row["item"], "instrument": "lens.logit", "position": "last", "stream": first_stream, "definition": name}
             )  # fmt: skip
     return out
 
@@ -303,8 +303,14 @@ def _families(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             seen = [bool(r[column]) for r in rows if r["family"] == family and r[column] is not None]
             share = sum(seen) / len(seen) if seen else 0.0
             entry[name] = (
-                {"value": share, "low": max(0.0, share - 0.2), "high": min(1.0, share + 0.1)} if seen else None
-            )
+                {
+                    "value": share, "low": max(0.0, share - 0.2), "high": min(1.0, share + 0.1), "n_items": len(seen),
+                    "n_clusters": len(seen), "method": "made up",
+                }
+                if seen else None
+            )  # fmt: skip
+        of_family = [r for r in rows if r["family"] == family]
+        entry |= {"n": len(of_family), "decided_by": {"by_choice": len(of_family)}}
         entries.append(entry)
     return entries
 

@@ -19,10 +19,12 @@ from small_comparison import LOCATE
 from small_world import save_checkpoint, small_items, write_items
 from tiny_models import tiny_model, tiny_tokenizer
 
+from strata.dashboards.sentences.caveats import caveat_sentence
 from strata.experiments.items.framing import REQUEST
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.cost_plan import plan_locate
 from strata.experiments.locate.pipeline import locate
+from strata.experiments.results.caveats import Caveat
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import checkpoint_from
 from strata.probes.errors import StrataError
@@ -119,7 +121,8 @@ def test_a_chat_run_is_the_run_on_prompts_with_the_prefix_typed_in(
     summaries = [read(run / "summary.json") for run in (chat, typed)]
     assert [summary.pop("framing") for summary in summaries] == ["chat", "raw"]
     caveats = [summary.pop("warnings") for summary in summaries]
-    assert caveats[0] == ["Asked inside the chat template: not comparable with raw runs", *caveats[1]]
+    told = [[caveat_sentence(Caveat.read(caveat)) for caveat in of_run] for of_run in caveats]
+    assert told[0] == ["Asked inside the chat template: not comparable with raw runs", *told[1]]
     assert len({summary.pop("run") for summary in summaries}) == 2 and summaries[0] == summaries[1]
 
 

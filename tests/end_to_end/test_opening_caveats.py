@@ -56,7 +56,7 @@ def test_a_run_keeps_it_in_its_manifest_and_a_comparison_under_its_model(adapted
     items, out = write_items(tmp_path / "items.jsonl"), tmp_path / "run"
     assert main(["locate", adapted, "--items", str(items), "--out", str(out), *QUICK]) == 0
     for name in ("manifest.json", "summary.json"):
-        assert [warning for warning in json.loads((out / name).read_text())["warnings"] if TOLD in warning]
+        assert [warning for warning in json.loads((out / name).read_text())["warnings"] if TOLD in str(warning)]
     base, _, _ = adapted.partition("+")
     both = tmp_path / "both"
     command = [

@@ -40,7 +40,7 @@ def planted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def located(planted: Planted, out: Path, config: LocateConfig = CONFIG, checkpoint: Any = None) -> dict[str, Any]:
-    return locate(checkpoint or open_checkpoint(str(planted.checkpoint)), config, out, items=planted.items)
+    return locate(checkpoint or open_checkpoint(str(planted.checkpoint)), config, out, items=planted.items).as_json()
 
 
 @pytest.fixture(scope="module")

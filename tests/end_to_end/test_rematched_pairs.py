@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from small_world import save_checkpoint, write_items
 
+from strata.dashboards.sentences.caveats import caveat_sentence
+from strata.experiments.locate import locate
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.pipeline import locate
 from strata.probes.checkpoints.open_spec import open_checkpoint
@@ -35,5 +37,9 @@ def test_pairs_that_were_matched_anew_are_a_caveat_of_the_run(
     ]  # fmt: skip
     checkpoint = open_checkpoint(str(save_checkpoint(tmp_path / "tiny")))
     summary = locate(checkpoint, CONFIG, tmp_path / "run", items=write_items(tmp_path / "items.jsonl", records))
-    matching = [warning for warning in summary["warnings"] if "counterfactual prompt of the same number" in warning]
+    matching = [
+        warning
+        for warning in map(caveat_sentence, summary.warnings)
+        if "counterfactual prompt of the same number" in warning
+    ]
     assert [warning.startswith(said or "") for warning in matching] == [True] * (said is not None)

@@ -88,7 +88,7 @@ def test_families_measured_before_a_kill_are_read_back_and_the_numbers_stay(
         first, second = (pq.read_table(run / f"{name}.parquet") for run in (tmp_path / "whole", out))
         assert first.num_rows and first.replace_schema_metadata(None).equals(second.replace_schema_metadata(None)), name
     for name in ("families", "kinds", "order", "hypothesis", "causal", "warnings"):
-        assert again[name] == whole[name], name
+        assert getattr(again, name) == getattr(whole, name), name
 
 
 def as_first(run: Path) -> None:

@@ -57,11 +57,6 @@ function companions(group) {
   return causalMeta('patching', state.measure).references.map((m) => [state.inst, m, (VIEW.causal.meta[`patching|${m}`] || { label: m }).label.replace(/^Control: /, ''), baseOf(m)]);
 }
 
-function attributionNote() {
-  const found = VIEW.causal.attribution.find((a) => a.component === state.site && a.position === state.at);
-  return found ? `Correlation with the exact effect at this site and position: ${num(found.correlation, 3)} (n ${found.n} items × blocks).` : 'No correlation with the exact effect was computed for this site and position.';
-}
-
 function causalFigure(groups) {
   const meta = causalMeta(state.inst, state.measure);
   const places = state.at === BOTH ? ['spans', 'last'] : [state.at];
@@ -129,7 +124,7 @@ function causalFigure(groups) {
     head: ['instrument', 'measure', 'site', 'kind', 'family', 'position', 'block', 'depth', 'mean', 'low', 'high', 'items', 'clusters', 'method'],
     rows: used.flatMap((s) => s.layer.filter((l) => s.mean[l] !== null).map((l) => [s.instrument, s.measure, s.component, s.kind, s.family, s.position, String(l), VIEW.axes.block.depth[l], s.mean[l], s.low[l], s.high[l], String(s.n_items), String(s.n_clusters), s.method])),
   });
-  const notes = [state.inst === 'attribution' ? attributionNote() : `${bandNote(used).replace(/\.$/, '')}.`];
+  const notes = [`${bandNote(used).replace(/\.$/, '')}.`];
   if (state.inst === 'patching' && meta.references.length && !Object.keys(legends).length) notes.push('This site and position has no controls: they exist for contributions at named positions.');
   if (state.inst === 'ablation' && !damage) notes.push('Damage on neutral text: not run for this method and site.');
   return {

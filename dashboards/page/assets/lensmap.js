@@ -252,18 +252,7 @@ async function renderLens(entry) {
     lens.crossCell = h('div', { class: 'cross cross-cell', 'aria-hidden': 'true' });
     gd.append(lens.crossCell);
   }
-  hatch(lens);
   showCross(lens);
   await renderLines(lens);
 }
 
-/** Streams whose KL to the final distribution exceeds the bound carry a hatched margin. */
-function hatch(open) {
-  for (const old of open.gd.querySelectorAll('.hatch')) old.remove();
-  const full = open.gd._fullLayout;
-  const row = full.yaxis._length / open.entry.n_streams;
-  for (const s of open.entry.uncalibrated) {
-    const top = full.yaxis._offset + full.yaxis._length - (s + 1) * row;
-    open.gd.append(h('div', { class: 'hatch', title: `lens not calibrated here (median KL above ${open.entry.kl_bound} nats)`, style: `left:${full.xaxis._offset - 9}px;top:${top}px;height:${row}px` }));
-  }
-}

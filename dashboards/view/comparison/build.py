@@ -63,7 +63,7 @@ def build_comparison(run_dir: Path) -> ComparisonView:
     run = read_comparison(run_dir)
     return ComparisonView(
         run=_run(run), models=tuple(_model(run, role) for role in run.roles),
-        axes=AxesView.model_validate(axes_of(run.n_layers)), labels=LabelsView(kinds=KINDS),
+        axes=AxesView.model_validate(axes_of(run.n_layers).as_json()), labels=LabelsView(kinds=KINDS),
         verdict=build_verdict(run), pair_check=build_pair_check(run), answers=build_answers(run), changes=build_changes(run),
         likeness=build_likeness(run), locations=build_locations(run), halves=build_halves(run),
         layer_swaps=build_layer_swaps(run), crossed=build_crossed(run), weights=build_weights(run),
@@ -120,5 +120,5 @@ def _provenance(run: ComparisonRun) -> ProvenanceView:
     ]
     known = from_manifest(m)
     return ProvenanceView.model_validate(
-        {**known, "facts": shown_facts(facts), "warnings": [*known["warnings"], *own_caveats(run.comparison)]}
+        known.as_json() | {"facts": shown_facts(facts), "warnings": [*known.warnings, *own_caveats(run.comparison)]}
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from strata.dashboards.view.causal_labels import COMPONENTS, measure_meta, order_measures, split_window
+from strata.dashboards.view.causal_labels import COMPONENTS, order_measures, split_window
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import Columns, covers_zero, drawn_or_why, gathered
 from strata.dashboards.view.comparison.line_models import ChangeLine, ChangesView, ReadingView
-from strata.dashboards.view.labels import MEASURES, instrument_label, kind_order
+from strata.dashboards.view.labels import instrument_label, kind_order, measure_named
 from strata.dashboards.view.maps import runs_text, symmetric_limit
 
 CONTRASTS = {
@@ -70,15 +70,14 @@ def _readings(lines: Sequence[ChangeLine]) -> tuple[ReadingView, ...]:
 
 
 def _reading(instrument: str, measure: str, position: str, members: Sequence[ChangeLine]) -> ReadingView:
-    lens = instrument.startswith("lens.")
-    meta = MEASURES.get(measure, {"label": measure, "unit": ""}) if lens else measure_meta(instrument, measure)
+    meta = measure_named(instrument, measure)
     values = [v for line in members for side in (line.before, line.after) for v in side if v is not None]
     limit, clipped = symmetric_limit([v for line in members for v in line.mean])
     sequential = measure == "answer_logprob"
     high, beyond = (max(values), 0) if sequential else symmetric_limit(values)
     return ReadingView(
         id=reading_id(instrument, measure, position), instrument=instrument, measure=measure, position=position,
-        axis=members[0].axis, label=str(meta["label"]), unit=str(meta["unit"]),
+        axis=members[0].axis, label=meta.label, unit=meta.unit,
         instrument_label=instrument_label(instrument), sequential=sequential,
         limits=(min(values) if sequential else -high, high), clipped=beyond,
         change_limits=(-limit, limit), change_clipped=clipped,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import cast
 
-from strata.dashboards.view.causal_labels import COMPONENTS, measure_meta
+from strata.dashboards.view.causal_labels import COMPONENTS
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import rounded, whole, why_absent
 from strata.dashboards.view.comparison.line_models import ProfileCell, ProfileView
-from strata.dashboards.view.labels import MEASURES, instrument_label, kind_order
+from strata.dashboards.view.labels import instrument_label, kind_order, measure_named
 from strata.experiments.results.roles import Contrast
 from strata.experiments.results.rows import Row, text
 
@@ -47,7 +47,7 @@ def _named(row: Row) -> tuple[str, str]:
     """Instrument, and measure with part and position."""
     instrument, measure, component = text(row, "instrument"), text(row, "measure"), str(row["component"] or "")
     lens = instrument.startswith("lens.")
-    meta = MEASURES.get(measure, {"label": measure}) if lens else measure_meta(instrument, measure)
+    meta = measure_named(instrument, measure)
     part = "" if lens else COMPONENTS.get(component, component)
-    named = ", ".join(words for words in (str(meta["label"]), part) if words)
+    named = ", ".join(words for words in (meta.label, part) if words)
     return instrument_label(instrument), named + (f", at {row['position']}" if row["position"] else "")

@@ -7,8 +7,9 @@ with the windows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -16,7 +17,7 @@ from jaxtyping import Float
 from strata.experiments.items.schema import KINDS
 from strata.experiments.locate.causal.cell_evidence import drawn_clusters
 from strata.experiments.locate.causal.pair_selection import SelectedFamily
-from strata.experiments.locate.config import LocateConfig
+from strata.experiments.results.locate_tables import CurveRow
 from strata.experiments.statistics.window_effects import cluster_means
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.ablation import ablate_pairs
@@ -27,27 +28,44 @@ from strata.probes.lens.fitting_text import sample_text, text_tokens
 from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import cluster_codes
 
-Row = dict[str, Any]
+Extent = Literal["default", "full"]
 NEUTRAL = "neutral text"
 ABLATIONS = (Ablation("skip", "mlp_out"), Ablation("mean", "mlp_out"))
 _ALL = (*ABLATIONS, Ablation("skip", "attn_out"), Ablation("mean", "attn_out"))
-_PAIRS = {"default": 4, "full": 12}
+_PAIRS: dict[Extent, int] = {"default": 4, "full": 12}
 """Pairs of a family that are ablated."""
 _TEXT_LENGTH = 40
 _METHOD = "ratio of cluster means; cluster bootstrap, {} draws, 95%"
 
 
+@dataclass(frozen=True)
+class AblationSettings:
+    """How much is ablated, and how its numbers are made."""
+
+    extent: Extent
+    """`full`: attention too, on more pairs."""
+    draws: int
+    """Of clusters, at most."""
+    seed: int
+    neutral_texts: int
+    """Texts on which damage is measured."""
+    text: str | None
+    """File that they come from; None: the model's own."""
+
+
 def covariates(
-    checkpoint: Checkpoint, selected: Sequence[SelectedFamily], config: LocateConfig, *, progress: Progress = silent
-) -> Iterator[Row]:
+    checkpoint: Checkpoint,
+    selected: Sequence[SelectedFamily],
+    settings: AblationSettings,
+    *,
+    progress: Progress = silent,
+) -> Iterator[CurveRow]:
     """Rows of the curves table by kind: drop of the logit difference by block, over pairs of its families, and the damage.
 
     None where there is no pair: damage stands beside a drop. Raises StrataError for a `--text` that is too short.
     """
-    if config.causal_map not in _PAIRS:
-        return
-    ablations = _ALL if config.causal_map == "full" else ABLATIONS
-    most = _PAIRS[config.causal_map]
+    ablations = _ALL if settings.extent == "full" else ABLATIONS
+    most = _PAIRS[settings.extent]
     dropped = False
     for kind in KINDS:
         members = [
@@ -57,9 +75,9 @@ def covariates(
         entities = [entity for family in members for entity in family.pairs.entities[:most]]
         if pairs:
             dropped = True
-            yield from _dropped(checkpoint, kind, pairs, entities, _donors(members), ablations, config, progress)
+            yield from _dropped(checkpoint, kind, pairs, entities, _donors(members), ablations, settings, progress)
     if dropped:
-        yield from _damaged(checkpoint, ablations, config, progress)
+        yield from _damaged(checkpoint, ablations, settings, progress)
 
 
 def _donors(members: Sequence[SelectedFamily]) -> list[Pair]:
@@ -73,9 +91,9 @@ def _dropped(
     entities: Sequence[str],
     donors: Sequence[Pair],
     ablations: Sequence[Ablation],
-    config: LocateConfig,
+    settings: AblationSettings,
     progress: Progress,
-) -> Iterator[Row]:
+) -> Iterator[CurveRow]:
     drops = {ablation: np.full((len(pairs), checkpoint.n_layers), np.nan) for ablation in ablations}
     intact = np.full(len(pairs), np.nan)
     for batch in ablate_pairs(checkpoint, pairs, donors, ablations, progress=progress, stage=f"ablation, {kind}"):
@@ -83,7 +101,7 @@ def _dropped(
         intact[rows] = batch.intact.double().numpy()
         for ablation, drop in batch.drop.items():
             drops[ablation][rows] = drop.double().numpy()
-    drawn = drawn_clusters(cluster_codes(entities), draws=min(config.draws, 2_000), seed=config.seed)
+    drawn = drawn_clusters(cluster_codes(entities), draws=min(settings.draws, 2_000), seed=settings.seed)
     size = drawn.weights @ cluster_means(intact[:, None], drawn.clusters)
     for ablation, table in drops.items():
         if not np.isfinite(table).all():
@@ -92,34 +110,29 @@ def _dropped(
         for block in range(checkpoint.n_layers):
             estimate = drawn.measured(shares[:, block])
             low, high = estimate.interval or (None, None)
-            yield _row(ablation.measure, ablation.component, kind, block, len(pairs), drawn.weights.shape[1]) | {
-                "instrument": "ablation", "mean": estimate.value, "low": low, "high": high,
-                "method": _METHOD.format(len(drawn.weights) - 1),
-            }  # fmt: skip
+            yield CurveRow(
+                instrument="ablation", measure=ablation.measure, component=ablation.component, kind=kind, family=None,
+                scheme="used", position="question", axis="block", layer=block, mean=estimate.value, low=low, high=high,
+                n_items=len(pairs), n_clusters=drawn.weights.shape[1], method=_METHOD.format(len(drawn.weights) - 1),
+            )  # fmt: skip
 
 
 def _damaged(
-    checkpoint: Checkpoint, ablations: Sequence[Ablation], config: LocateConfig, progress: Progress
-) -> Iterator[Row]:
+    checkpoint: Checkpoint, ablations: Sequence[Ablation], settings: AblationSettings, progress: Progress
+) -> Iterator[CurveRow]:
     """KL per token on neutral text: the run's `--text`, by default text sampled from the model itself by its seed."""
-    n_tokens = config.damage_texts * _TEXT_LENGTH
-    if config.text is not None:
-        neutral = text_tokens(checkpoint, Path(config.text), n_tokens, length=_TEXT_LENGTH)
+    n_tokens = settings.neutral_texts * _TEXT_LENGTH
+    if settings.text is not None:
+        neutral = text_tokens(checkpoint, Path(settings.text), n_tokens, length=_TEXT_LENGTH)
     else:
-        neutral = sample_text(checkpoint, n_tokens, config.seed, length=_TEXT_LENGTH)
-    texts = [tuple(int(token) for token in row) for row in neutral[: config.damage_texts]]
+        neutral = sample_text(checkpoint, n_tokens, settings.seed, length=_TEXT_LENGTH)
+    texts = [tuple(int(token) for token in row) for row in neutral[: settings.neutral_texts]]
     last = min(LAST_TOKENS, max(1, len(texts[0]) // 2))
     for ablation, values in damage(checkpoint, texts, ablations, last_tokens=last, progress=progress).items():
         by_text: Float[np.ndarray, "text layer"] = values.double().numpy()
         for block, of_block in enumerate(by_text.T):
-            yield _row(ablation.measure, ablation.component, NEUTRAL, block, len(by_text), len(by_text)) | {
-                "instrument": "damage", "mean": float(of_block.mean()), "low": None, "high": None,
-                "method": "mean over neutral texts, nats a token",
-            }  # fmt: skip
-
-
-def _row(measure: str, component: str, kind: str, block: int, n_items: int, n_clusters: int) -> Row:
-    return {
-        "measure": measure, "component": component, "kind": kind, "family": None, "target": None, "scheme": "used",
-        "position": "question", "axis": "block", "layer": block, "n_items": n_items, "n_clusters": n_clusters,
-    }  # fmt: skip
+            yield CurveRow(
+                instrument="damage", measure=ablation.measure, component=ablation.component, kind=NEUTRAL, family=None,
+                scheme="used", position="question", axis="block", layer=block, mean=float(of_block.mean()),
+                n_items=len(by_text), n_clusters=len(by_text), method="mean over neutral texts, nats a token",
+            )  # fmt: skip

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Float
 
 from strata.experiments.items.schema import KINDS
@@ -13,17 +14,17 @@ from strata.experiments.locate.causal.cell_evidence import Draws, beyond_third_a
 from strata.experiments.locate.causal.family_decision import FamilyAnalysis
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
 from strata.experiments.locate.causal.localisation import Localised
+from strata.experiments.results.locate_tables import PROFILES, CurveRow, LocationRow, PlaceRow, WindowRow
 from strata.experiments.statistics.window_effects import Curves, WindowEffects, cluster_means, curves_of
 from strata.probes.interventions.cells import CELLS, Cell, at_span, component_of
 from strata.probes.statistics.bootstrap import cluster_codes
 
-Row = dict[str, Any]
 GAINED = "gained"
 """Measure: how much of the whole cell's effect is gained at a block, mean of the cumulative curves from below and above."""
 _METHOD = "ratio of cluster means; cluster bootstrap, {} draws, 95%"
 
 
-def window_rows(localised: Localised, *, draws: int, seed: int) -> Iterator[Row]:
+def window_rows(localised: Localised, *, draws: int, seed: int) -> Iterator[WindowRow]:
     """Every window of every cell that was measured."""
     for analysis, measured in _measured(localised):
         drawn = _draws(analysis, draws, seed)
@@ -35,13 +36,12 @@ def window_rows(localised: Localised, *, draws: int, seed: int) -> Iterator[Row]
             for k, (first, last) in enumerate(effects.windows):
                 estimate = drawn.measured(values[:, k])
                 low, high = estimate.interval or (None, None)
-                yield {
-                    "kind": analysis.family.kind, "family": analysis.family.name, "cell": cell,
-                    "component": component_of(cell), "position": _position(analysis, cell), "first": first, "last": last,
-                    "effect": estimate.value, "low": low, "high": high, "denoise": float(denoise[k]),
-                    "noise": float(noise[k]), "install": installed.get((first, last)),
-                    "n_pairs": len(measured.keys), "n_clusters": drawn.weights.shape[1],
-                }  # fmt: skip
+                yield WindowRow(
+                    kind=analysis.family.kind, family=analysis.family.name, cell=cell, component=component_of(cell),
+                    position=_position(analysis, cell), first=first, last=last, effect=estimate.value, low=low, high=high,
+                    denoise=float(denoise[k]), noise=float(noise[k]), install=installed.get((first, last)),
+                    n_pairs=len(measured.keys), n_clusters=drawn.weights.shape[1],
+                )  # fmt: skip
 
 
 def _installed(measured: FamilyMeasurements, cell: Cell, effects: WindowEffects) -> dict[tuple[int, int], float]:
@@ -56,38 +56,38 @@ def _installed(measured: FamilyMeasurements, cell: Cell, effects: WindowEffects)
     return {effects.windows[k]: float(share) for k, share in zip(columns, shares, strict=True)}
 
 
-def place_rows(localised: Localised) -> Iterator[Row]:
+def place_rows(localised: Localised) -> Iterator[PlaceRow]:
     """Where each family's answer is made, draw by draw, at both thresholds of coding: what intervals and orders are made of."""
     for analysis in localised.families:
         for threshold, places in analysis.draws.items():
             for draw, (cell, first, last) in enumerate(zip(places.cell, places.first, places.last, strict=True)):
                 if cell >= 0:
-                    yield {
-                        "kind": analysis.family.kind, "family": analysis.family.name, "threshold": threshold, "draw": draw,
-                        "cell": CELLS[cell], "first": int(first), "last": int(last),
-                    }  # fmt: skip
+                    yield PlaceRow(
+                        kind=analysis.family.kind, family=analysis.family.name, threshold=threshold, draw=draw,
+                        cell=CELLS[cell], first=int(first), last=int(last),
+                    )  # fmt: skip
 
 
-def curve_rows(localised: Localised, *, draws: int, seed: int) -> Iterator[Row]:
+def curve_rows(localised: Localised, *, draws: int, seed: int) -> Iterator[CurveRow]:
     """Rows of the curves table: by family what is gained at each block, and the effect of single blocks; by kind the mean."""
     for analysis, measured in _measured(localised):
         drawn = _draws(analysis, draws, seed)
         for cell in measured.effects:
             effects = window_effects(measured, cell, drawn.clusters)
             values = effects.effects(drawn.weights)
-            base = _base(analysis, cell, len(measured.keys), drawn.weights.shape[1], draws)
-            for block, row in enumerate(_estimates(curves_of(effects, values).gained, drawn)):
-                yield {**base, "measure": GAINED, "layer": block, **row}
+            curve = _Curve(analysis, cell, len(measured.keys), drawn, draws)
+            for block, column in enumerate(curves_of(effects, values).gained.T):
+                yield curve.at(GAINED, block, column)
             single = [(k, first) for k, (first, last) in enumerate(effects.windows) if first == last]
             tables = {"effect": values, "denoise": effects.ratio(effects.denoise, drawn.weights),
                       "noise": effects.ratio(effects.noise, drawn.weights)}  # fmt: skip
             for measure, table in tables.items():
-                for (_, block), row in zip(single, _estimates(table[:, [k for k, _ in single]], drawn), strict=True):
-                    yield {**base, "measure": measure, "layer": block, **row}
+                for k, block in single:
+                    yield curve.at(measure, block, table[:, k])
     yield from _kind_rows(localised)
 
 
-def _kind_rows(localised: Localised) -> Iterator[Row]:
+def _kind_rows(localised: Localised) -> Iterator[CurveRow]:
     for kind in KINDS:
         families = [family for family in localised.families if family.family.kind == kind and family.gained]
         for cell in CELLS:
@@ -96,27 +96,27 @@ def _kind_rows(localised: Localised) -> Iterator[Row]:
                 continue
             mean = np.mean(tables, axis=0)
             for block, value in enumerate(mean):
-                yield {
-                    "instrument": "patching", "measure": GAINED, "component": component_of(cell), "kind": kind, "family": None,
-                    "target": None, "scheme": "used", "position": "span" if at_span(cell) else "last", "axis": "block",
-                    "layer": block, "mean": float(value), "low": None, "high": None,
-                    "n_items": sum(family.result.pairs for family in families), "n_clusters": len(tables),
-                    "method": "mean over families",
-                }  # fmt: skip
+                yield CurveRow(
+                    instrument="patching", measure=GAINED, component=component_of(cell), kind=kind, family=None,
+                    scheme="used", position="span" if at_span(cell) else "last", axis="block", layer=block,
+                    mean=float(value), n_items=sum(family.result.pairs for family in families), n_clusters=len(tables),
+                    method="mean over families",
+                )  # fmt: skip
 
 
-def profile_columns(localised: Localised) -> Iterator[dict[str, list[Any]]]:
-    """Columns of the profiles table: what is gained at each block, pair by pair, normalised by the pair's own difference."""
+def profile_tables(localised: Localised) -> Iterator[pa.Table]:
+    """Parts of the profiles table: what is gained at each block, pair by pair, normalised by the pair's own difference."""
     for analysis, measured in _measured(localised):
         for cell, curves in pair_curves(measured).items():
             n, n_layers = curves.gained.shape
             size = n * n_layers
-            yield {
+            columns = {
                 "item": np.repeat(np.array(measured.keys, dtype=object), n_layers).tolist(),
                 "instrument": ["patching"] * size, "measure": [GAINED] * size, "component": [component_of(cell)] * size,
                 "position": [_position(analysis, cell)] * size, "layer": list(range(n_layers)) * n,
                 "value": curves.gained.ravel().tolist(),
             }  # fmt: skip
+            yield PROFILES.of_columns(columns)
 
 
 def pair_curves(measured: FamilyMeasurements) -> dict[Cell, Curves]:
@@ -129,9 +129,9 @@ def pair_curves(measured: FamilyMeasurements) -> dict[Cell, Curves]:
     return curves
 
 
-def location_rows(localised: Localised, n_layers: int) -> list[Row]:
+def location_rows(localised: Localised, n_layers: int) -> list[LocationRow]:
     """Rows of the locations table: the place of every family and kind."""
-    rows: list[Row] = []
+    rows: list[LocationRow] = []
     for kind, result in localised.kinds.items():
         if result.located is not None:
             located = result.located
@@ -153,12 +153,12 @@ def location_rows(localised: Localised, n_layers: int) -> list[Row]:
 
 def _location(
     kind: str, family: str | None, cell: Cell, layer: int, depth: float, interval: tuple[int, int], n: int
-) -> Row:
-    return {
-        "kind": kind, "family": family, "instrument": "patching", "measure": f"makes.{cell}", "layer": layer, "axis": "block",
-        "depth": depth, "low": float(interval[0]), "high": float(interval[1]), "p": None, "q": None, "n": n,
-        "method": "first locus that codes the answer; cluster bootstrap of the whole rule",
-    }  # fmt: skip
+) -> LocationRow:
+    return LocationRow(
+        kind=kind, family=family, instrument="patching", measure=f"makes.{cell}", layer=layer, axis="block", depth=depth,
+        low=float(interval[0]), high=float(interval[1]), n=n,
+        method="first locus that codes the answer; cluster bootstrap of the whole rule",
+    )  # fmt: skip
 
 
 def _measured(localised: Localised) -> Iterator[tuple[FamilyAnalysis, FamilyMeasurements]]:
@@ -176,18 +176,24 @@ def _position(analysis: FamilyAnalysis, cell: Cell) -> str:
     return (analysis.family.span or "last") if at_span(cell) else "last"
 
 
-def _base(analysis: FamilyAnalysis, cell: Cell, n_pairs: int, n_clusters: int, draws: int) -> Row:
-    return {
-        "instrument": "patching", "component": component_of(cell), "kind": analysis.family.kind,
-        "family": analysis.family.name, "target": None, "scheme": "used", "position": _position(analysis, cell),
-        "axis": "block", "n_items": n_pairs, "n_clusters": n_clusters, "method": _METHOD.format(draws),
-    }  # fmt: skip
+@dataclass(frozen=True)
+class _Curve:
+    """A cell of a family, of which curves are made."""
 
+    analysis: FamilyAnalysis
+    cell: Cell
+    n_pairs: int
+    drawn: Draws
+    draws: int
 
-def _estimates(table: Float[np.ndarray, "draw column"], draws: Draws) -> Sequence[Row]:
-    rows = []
-    for column in table.T:
-        estimate = draws.measured(column)
+    def at(self, measure: str, block: int, values: Float[np.ndarray, " draw"]) -> CurveRow:
+        """One block of one curve, from its value in every draw."""
+        estimate = self.drawn.measured(values)
         low, high = estimate.interval or (None, None)
-        rows.append({"mean": estimate.value, "low": low, "high": high})
-    return rows
+        family = self.analysis.family
+        return CurveRow(
+            instrument="patching", measure=measure, component=component_of(self.cell), kind=family.kind,
+            family=family.name, scheme="used", position=_position(self.analysis, self.cell), axis="block", layer=block,
+            mean=estimate.value, low=low, high=high, n_items=self.n_pairs, n_clusters=self.drawn.weights.shape[1],
+            method=_METHOD.format(self.draws),
+        )  # fmt: skip

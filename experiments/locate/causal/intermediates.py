@@ -9,20 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import entity_of
+from strata.experiments.results.summary import Intermediate, Intermediates, Share, WhyNoIntermediates
 from strata.experiments.statistics.half_effect_depth import half_mass_block
 from strata.probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
 from strata.probes.interventions.scores import token_logits
 from strata.probes.rerun.recording import record
-from strata.probes.statistics.bootstrap import Estimate
 from strata.probes.statistics.share import cluster_share
 
 _LEAST_MASS = 0.2
@@ -38,7 +36,7 @@ class EffectivePair:
     at_last: Float[np.ndarray, " block"]
 
 
-def intermediates(checkpoint: Checkpoint, pairs: Sequence[EffectivePair], config: LocateConfig) -> dict[str, Any]:
+def intermediates(checkpoint: Checkpoint, pairs: Sequence[EffectivePair]) -> Intermediates:
     """For every pair whose item names its `bridge`: where bridge and answer become readable and effective.
 
     `streams` count from 0 (none: never, or never above the null for three streams in a row), `blocks` from 0 (none: no
@@ -47,31 +45,25 @@ def intermediates(checkpoint: Checkpoint, pairs: Sequence[EffectivePair], config
     """
     named = [pair for pair in pairs if _bridge(checkpoint, pair.item) is not None]
     if not named:
-        return {"reason": "no usable pair names an intermediate entity (`bridge`)"}
+        return Intermediates(reason=WhyNoIntermediates(code="no-bridge"))
     group = [pair.item for pair in named]
     bridge_at, answer_at = _readable(checkpoint, group)
     bridge_block = _blocks(np.stack([pair.at_span for pair in named]))
     answer_block = _blocks(np.stack([pair.at_last for pair in named]))
     clusters = [entity_of(item.item) for item in group]
-    entries = []
-    for row, encoded_item in enumerate(group):
-        entries.append(
-            {
-                "item": encoded_item.key,
-                "bridge": encoded_item.item.extra["bridge"],
-                "bridge_stream": bridge_at[row],
-                "answer_stream": answer_at[row],
-                "bridge_block": bridge_block[row],
-                "answer_block": answer_block[row],
-            }
-        )
-    return {
-        "n": len(named),
-        "bridge_readable": _share([at is not None for at in bridge_at], clusters),
-        "bridge_read_first": _share(*_earlier(bridge_at, answer_at, clusters)),
-        "bridge_used_first": _share(*_earlier(bridge_block, answer_block, clusters)),
-        "items": entries,
-    }
+    return Intermediates(
+        n=len(named),
+        bridge_readable=_share([at is not None for at in bridge_at], clusters),
+        bridge_read_first=_share(*_earlier(bridge_at, answer_at, clusters)),
+        bridge_used_first=_share(*_earlier(bridge_block, answer_block, clusters)),
+        items=tuple(
+            Intermediate(
+                item=item.key, bridge=item.item.extra["bridge"], bridge_stream=bridge_at[row],
+                answer_stream=answer_at[row], bridge_block=bridge_block[row], answer_block=answer_block[row],
+            )
+            for row, item in enumerate(group)
+        ),
+    )  # fmt: skip
 
 
 def _bridge(checkpoint: Checkpoint, encoded_item: EncodedItem) -> int | None:
@@ -145,14 +137,10 @@ def _blocks(gained: Float[np.ndarray, "pair block"]) -> list[int | None]:
     return [int(b) if p >= _LEAST_MASS and np.isfinite(b) else None for b, p in zip(blocks, peak[:, 0], strict=True)]
 
 
-def _share(right: list[bool], clusters: list[str]) -> dict[str, Any] | None:
+def _share(right: list[bool], clusters: list[str]) -> Share | None:
     if not right:
         return None
-    estimate: Estimate = cluster_share(right, clusters)
-    return {
-        "value": estimate.value,
-        "low": estimate.low,
-        "high": estimate.high,
-        "n": estimate.n_items,
-        "clusters": estimate.n_clusters,
-    }
+    estimate = cluster_share(right, clusters)
+    return Share(
+        value=estimate.value, low=estimate.low, high=estimate.high, n=estimate.n_items, clusters=estimate.n_clusters
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import KINDS, Kind
@@ -20,7 +19,8 @@ from strata.experiments.locate.causal.family_programme import Effort
 from strata.experiments.locate.causal.kind_decision import analyse_kind
 from strata.experiments.locate.causal.order_decision import hypothesis_of, order_of
 from strata.experiments.locate.causal.pair_selection import LastStreams, SelectedFamily, select_pairs
-from strata.experiments.results.kinds import Hypothesis, KindLocalisation, Order
+from strata.experiments.results.kinds import Hypothesis, KindLocalisation, Localisation, Order
+from strata.experiments.results.locate_tables import BehaviourRow
 from strata.experiments.results.reasons import WhyNotPlaced
 from strata.probes.backends.contract import Backend
 from strata.probes.capture_batches import BatchBudget
@@ -59,12 +59,19 @@ class Localised:
             for name, family in zip(own, self.families, strict=True)
         ]
 
+    def results(self, n_layers: int) -> Localisation:
+        """What is written of them."""
+        families = {name: family.result for name, family in zip(self.names, self.families, strict=True)}
+        return Localisation(
+            n_layers=n_layers, families=families, kinds=self.kinds, order=self.order, hypothesis=self.hypothesis
+        )
+
 
 def localise(
     checkpoint: Checkpoint,
     backend: Backend,
     encoded: Sequence[EncodedItem],
-    behaviour: Sequence[Mapping[str, Any]],
+    behaviour: Sequence[BehaviourRow],
     measure: Measure,
     *,
     most_pairs: int,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -16,6 +15,7 @@ from strata.experiments.items.schema import Kind
 from strata.experiments.locate.causal.family_decision import FamilyPairs
 from strata.experiments.locate.causal.pair_sampling import as_pair, spread_over_entities
 from strata.experiments.locate.item_selection import entity_of
+from strata.experiments.results.locate_tables import BehaviourRow
 from strata.probes.backends.contract import Backend, Site
 from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -49,7 +49,7 @@ def select_pairs(
     checkpoint: Checkpoint,
     backend: Backend,
     encoded: Sequence[EncodedItem],
-    behaviour: Sequence[Mapping[str, Any]],
+    behaviour: Sequence[BehaviourRow],
     *,
     most: int,
     seed: int,
@@ -62,7 +62,7 @@ def select_pairs(
 
     The order within a family depends on item ids and the seed alone. `known`: prompts that needn't be run again.
     """
-    rows = {row["item"]: row for row in behaviour}
+    rows = {row.item: row for row in behaviour}
     families: dict[tuple[Kind, str], list[EncodedItem]] = defaultdict(list)
     for encoded_item in encoded:
         families[encoded_item.item.kind, encoded_item.item.family].append(encoded_item)
@@ -99,7 +99,9 @@ def select_pairs(
         for family, members in turn.items():
             for encoded_item in members:
                 asked[family].append(encoded_item)
-                reason = _why_weak(float(rows[encoded_item.key]["logit_difference"]), runs.difference(encoded_item))
+                clean = rows[encoded_item.key].logit_difference
+                assert clean is not None
+                reason = _why_weak(clean, runs.difference(encoded_item))
                 if reason is None:
                     usable[family].append(encoded_item)
                 else:
@@ -161,16 +163,16 @@ def _why_weak(clean: float, foil: float) -> str | None:
     return None if clean - foil >= LEAST_DIFFERENCE else WEAK
 
 
-def _why_not(encoded_item: EncodedItem, row: Mapping[str, Any], among: Collection[str] | None) -> str | None:
-    if row["reason"] and row["answered"] is None:
-        return str(row["reason"])
+def _why_not(encoded_item: EncodedItem, row: BehaviourRow, among: Collection[str] | None) -> str | None:
+    if row.reason and row.answered is None:
+        return row.reason
     if not encoded_item.aligned or encoded_item.foil_prompt is None or encoded_item.foil_id is None:
         return encoded_item.unaligned_reason or "no minimal pair"
     if encoded_item.prompt.ids == encoded_item.foil_prompt.ids:
         return "the pair's prompts are the same tokens"
-    if row["reason"]:
-        return str(row["reason"])
-    if not row["correct_by_likelihood"]:
+    if row.reason:
+        return row.reason
+    if not row.correct_by_likelihood:
         return "the model does not answer it"
     if among is not None and encoded_item.key not in among:
         return "not answered in a model it is compared with"
@@ -196,7 +198,7 @@ def _selected(
     usable: Sequence[EncodedItem],
     span: str | None,
     n_asked: int,
-    rows: Mapping[str, Mapping[str, Any]],
+    rows: Mapping[str, BehaviourRow],
     excluded: Counter[str],
     most: int,
 ) -> SelectedFamily:
@@ -204,14 +206,14 @@ def _selected(
     kept = usable[:most]
     if len(usable) > most:
         excluded[BEYOND.format(most)] += len(usable) - most
-    aligned = [item for item in members if item.aligned and rows[item.key]["answered"] is not None]
+    aligned = [item for item in members if item.aligned and rows[item.key].answered is not None]
     contrast = members[0].item.extra.get("contrast")
     pairs = FamilyPairs(
         name, kind, tuple(as_pair(item) for item in kept), tuple(entity_of(item.item) for item in kept),
         tuple(_inputs(item) for item in kept), span, all(_same_last(item) for item in kept), len(aligned),
         len(usable) / n_asked if n_asked else None, contrast if isinstance(contrast, str) else None,
     )  # fmt: skip
-    answered = any(rows[item.key]["answered"] is not None and not rows[item.key]["reason"] for item in members)
+    answered = any(rows[item.key].answered is not None and not rows[item.key].reason for item in members)
     return SelectedFamily(pairs, tuple(kept), answered, {reason: n for reason, n in excluded.items() if n})
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.causal.pair_sampling import as_pair
-from strata.experiments.locate.config import LocateConfig
+from strata.experiments.results.locate_tables import BehaviourRow
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.rerun.shared_prefix import NoRestartError
 from strata.probes.verification.intervention_self_tests import run_causal_self_tests
@@ -17,10 +16,10 @@ _PER_FAMILY = 2
 
 
 def causal_self_tests(
-    checkpoint: Checkpoint, encoded: Sequence[EncodedItem], behaviour: Sequence[Mapping[str, Any]], config: LocateConfig
+    checkpoint: Checkpoint, encoded: Sequence[EncodedItem], behaviour: Sequence[BehaviourRow]
 ) -> tuple[SelfTest, ...]:
     """None without pairs, or where no intervention can be made."""
-    answered = {row["item"] for row in behaviour if row["answered"] and not row["reason"]}
+    answered = {row.item for row in behaviour if row.used}
     taken: dict[tuple[str, str], int] = {}
     pairs = []
     for encoded_item in encoded:
@@ -31,7 +30,7 @@ def causal_self_tests(
         if encoded_item.foil_prompt is not None and encoded_item.foil_prompt.ids != encoded_item.prompt.ids:
             pairs.append(as_pair(encoded_item))
             taken[family] = taken.get(family, 0) + 1
-    if config.causal_map == "none" or not pairs:
+    if not pairs:
         return ()
     try:
         return run_causal_self_tests(checkpoint, pairs)

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Literal
 
+import pyarrow as pa
 import torch
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.items.schema import KINDS
+from strata.experiments.items.schema import KINDS, Kind
 from strata.experiments.locate.activation_stores import effects_store
-from strata.experiments.locate.causal.block_ablations import covariates
+from strata.experiments.locate.causal.block_ablations import AblationSettings, covariates
 from strata.experiments.locate.causal.causal_tables import (
     curve_rows,
     location_rows,
     pair_curves,
     place_rows,
-    profile_columns,
+    profile_tables,
     window_rows,
 )
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
@@ -26,10 +27,11 @@ from strata.experiments.locate.causal.family_programme import Effort, measure_fa
 from strata.experiments.locate.causal.intermediates import EffectivePair, intermediates
 from strata.experiments.locate.causal.localisation import MATCHED, PLACE_DRAWS, Localised, localise
 from strata.experiments.locate.causal.pair_selection import LastStreams, SelectedFamily
-from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.interventions_only import causal_fields
-from strata.experiments.results.kinds import KindLocalisation, Order
+from strata.experiments.results.caveats import Caveat
+from strata.experiments.results.kinds import KindLocalisation, Localisation, Order
+from strata.experiments.results.locate_tables import BehaviourRow, CurveRow, LocationRow, PlaceRow, WindowRow
 from strata.experiments.results.reasons import WhyNotLocated, WhyNotOrdered
+from strata.experiments.results.summary import CausalMap, CausalSettings, Intermediates, WhyNoIntermediates
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.backends.contract import Backend
 from strata.probes.capture_batches import BatchBudget
@@ -41,35 +43,48 @@ from strata.probes.prompts.batching import tokens_a_batch
 from strata.probes.rerun.shared_prefix import NoRestartError
 from strata.probes.store import ActivationStore
 
-Row = dict[str, Any]
+
+@dataclass(frozen=True)
+class CausalConfig:
+    """What is asked of the interventions of a run."""
+
+    extent: CausalMap
+    pairs: int
+    """Most of a family."""
+    draws: int
+    """Of clusters, at most."""
+    seed: int
+    damage_texts: int
+    text: str | None
+    """File of the neutral texts; None: the model's own."""
 
 
 @dataclass(frozen=True)
 class Causal:
     """What the interventions of a run amount to."""
 
-    fields: Mapping[str, Any]
-    """`families`, `kinds`, `order`, `hypothesis` of summary.json, as far as interventions decide them."""
-    excluded: Mapping[str, Mapping[str, int]]
+    localisation: Localisation
+    excluded: Mapping[Kind, Mapping[str, int]]
     """By kind: how many items are not intervened on, by reason."""
-    windows: Sequence[Row]
-    places: Sequence[Row]
-    curves: Sequence[Row]
-    locations: Sequence[Row]
-    profiles: Sequence[dict[str, Any]]
-    """Batches of columns of the profiles table."""
-    intermediates: Mapping[str, Any]
-    warnings: Sequence[str]
-    settings: Mapping[str, Any]
+    intermediates: Intermediates
+    caveats: tuple[Caveat, ...]
+    settings: CausalSettings
+    windows: Sequence[WindowRow] = ()
+    places: Sequence[PlaceRow] = ()
+    curves: Sequence[CurveRow] = ()
+    locations: Sequence[LocationRow] = ()
+    profiles: Sequence[pa.Table] = ()
+    """Parts of the profiles table."""
 
 
+# More than eight: the model, its items, what is known of both, and the controls of any long stage.
 def causal_stage(
     run: RunDirectory,
     checkpoint: Checkpoint,
     backend: Backend,
     encoded: Sequence[EncodedItem],
-    behaviour: Sequence[Mapping[str, Any]],
-    config: LocateConfig,
+    behaviour: Sequence[BehaviourRow],
+    config: CausalConfig,
     *,
     among: Collection[str] | None = None,
     known: LastStreams | None = None,
@@ -77,44 +92,47 @@ def causal_stage(
     progress: Progress = silent,
 ) -> Causal:
     """Everything that intervenes on the model. Without usable pairs it says so; it never stops the run for that."""
-    if config.causal_map == "none":
-        return _nothing("No intervention was made (--causal-map none): what is decodable or readable need not be used")
+    if config.extent == "none":
+        return _nothing(checkpoint.n_layers, "no-interventions-asked")
     store = effects_store(run.path, run.run_id)
+    place_draws, draws = min(config.draws, PLACE_DRAWS), min(config.draws, 2_000)
     try:
         localised = localise(
-            checkpoint, backend, encoded, behaviour, partial(_measured, run, checkpoint, config, store),
-            most_pairs=config.pairs, draws=min(config.draws, PLACE_DRAWS), seed=config.seed,
-            beside=config.causal_map != "quick", among=among, known=known, budget=budget, progress=progress,
+            checkpoint, backend, encoded, behaviour, partial(_measured, run, checkpoint, store, config.seed),
+            most_pairs=config.pairs, draws=place_draws, seed=config.seed,
+            beside=config.extent != "quick", among=among, known=known, budget=budget, progress=progress,
         )  # fmt: skip
-        beside = list(covariates(checkpoint, localised.selected, config, progress=progress))
+        beside: list[CurveRow] = []
+        if config.extent in ("default", "full"):
+            settings = AblationSettings(config.extent, config.draws, config.seed, config.damage_texts, config.text)
+            beside = list(covariates(checkpoint, localised.selected, settings, progress=progress))
     except NoRestartError as error:
-        return _nothing(f"No intervention was made: {error.what}")
-    draws = min(config.draws, 2_000)
+        return _nothing(checkpoint.n_layers, "no-interventions-possible", error.what)
     return Causal(
-        fields=causal_fields(localised),
+        localisation=localised.results(checkpoint.n_layers),
         excluded=_excluded(localised),
+        intermediates=intermediates(checkpoint, list(_composite(localised))),
+        caveats=tuple(_caveats(localised)),
+        settings=CausalSettings(
+            map=config.extent,
+            pairs_per_family=config.pairs,
+            pairs=sum(len(measured.keys) for measured in localised.measurements.values()),
+            draws=place_draws,
+            neutral_text="the model's own" if config.text is None else "a file",
+        ),
         windows=list(window_rows(localised, draws=draws, seed=config.seed)),
         places=list(place_rows(localised)),
         curves=[*curve_rows(localised, draws=draws, seed=config.seed), *beside],
         locations=location_rows(localised, checkpoint.n_layers),
-        profiles=list(profile_columns(localised)),
-        intermediates=intermediates(checkpoint, list(_composite(localised)), config),
-        warnings=_warnings(localised),
-        settings={
-            "map": config.causal_map,
-            "pairs_per_family": config.pairs,
-            "pairs": sum(len(measured.keys) for measured in localised.measurements.values()),
-            "draws": min(config.draws, PLACE_DRAWS),
-            "neutral_text": "the model's own" if config.text is None else "a file",
-        },
+        profiles=list(profile_tables(localised)),
     )
 
 
 def _measured(
     run: RunDirectory,
     checkpoint: Checkpoint,
-    config: LocateConfig,
     store: ActivationStore,
+    seed: int,
     family: SelectedFamily,
     effort: Effort,
 ) -> FamilyMeasurements:
@@ -129,7 +147,7 @@ def _measured(
     shortest = min(pair.reach for pair in family.pairs.pairs)
     while True:
         try:
-            measured = measure_family(checkpoint, family.pairs, effort=effort, seed=config.seed, tokens=tokens)
+            measured = measure_family(checkpoint, family.pairs, effort=effort, seed=seed, tokens=tokens)
             break
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
@@ -143,9 +161,7 @@ def _measured(
         if checkpoint.device.type == "cuda":
             torch.cuda.empty_cache()
         tokens //= 2
-        run.warn(
-            f"Memory ran out in the interventions on {family.pairs.name}: they were begun again in smaller batches"
-        )
+        run.warn(Caveat(code="memory-ran-out", family=family.pairs.name))
     store.write(measured.keys, measured.as_tensors())
     return measured
 
@@ -163,8 +179,8 @@ def kept_family(store: ActivationStore, family: SelectedFamily, n_layers: int) -
     return FamilyMeasurements.from_tensors(n_layers, keys, tensors)
 
 
-def _excluded(localised: Localised) -> dict[str, dict[str, int]]:
-    by_kind: dict[str, dict[str, int]] = {kind: {} for kind in KINDS}
+def _excluded(localised: Localised) -> dict[Kind, dict[str, int]]:
+    by_kind: dict[Kind, dict[str, int]] = {kind: {} for kind in KINDS}
     for family in localised.selected:
         counts = by_kind[family.pairs.kind]
         for reason, n in family.excluded.items():
@@ -184,30 +200,30 @@ def _composite(localised: Localised) -> Iterator[EffectivePair]:
             yield EffectivePair(items[key], curves["enrich"].gained[row], curves["work_out"].gained[row])
 
 
-def _nothing(reason: str) -> Causal:
+def _nothing(
+    n_layers: int, code: Literal["no-interventions-asked", "no-interventions-possible"], said: str | None = None
+) -> Causal:
     why = WhyNotLocated(code="no-interventions")
-    kinds = {kind: KindLocalisation(families=0, testable=0, placed=0, why_not_located=why) for kind in KINDS}
+    kinds: dict[str, KindLocalisation] = {
+        kind: KindLocalisation(families=0, testable=0, placed=0, why_not_located=why) for kind in KINDS
+    }
     order = Order(verdict="undetermined", why=WhyNotOrdered(code="no-interventions"))
-    fields = {
-        "families": {}, "kinds": {kind: result.model_dump(mode="json") for kind, result in kinds.items()},
-        "order": order.model_dump(mode="json"), "hypothesis": [],
-    }  # fmt: skip
-    return Causal(fields, {}, (), (), (), (), (), {"reason": reason}, (reason,), {"map": "none"})
+    return Causal(
+        localisation=Localisation(n_layers=n_layers, families={}, kinds=kinds, order=order),
+        excluded={},
+        intermediates=Intermediates(reason=WhyNoIntermediates(code=code, text=said)),
+        caveats=(Caveat(code=code, text=said),),
+        settings=CausalSettings(map="none"),
+    )
 
 
-def _warnings(localised: Localised) -> list[str]:
-    warnings = []
-    for kind, contrast in MATCHED.items():
+def _caveats(localised: Localised) -> Iterator[Caveat]:
+    for kind in KINDS:
         answered = [family for family in localised.selected if family.answered]
-        if any(family.pairs.kind == kind for family in answered) and not any(
-            family.pairs.contrast == contrast for family in answered
-        ):
-            warnings.append(
-                f"{kind.capitalize()} has no matched control among the answered families: what it shares with copying can't be told"
-            )
+        if kind not in MATCHED or not any(family.pairs.kind == kind for family in answered):
+            continue
+        if not any(family.pairs.contrast == MATCHED[kind] for family in answered):
+            yield Caveat(code="no-matched-control", kind=kind)
     no_span = [family.pairs.name for family in localised.selected if family.pairs.pairs and family.pairs.span is None]
     if no_span:
-        warnings.append(
-            f"No replaced span is named in {', '.join(no_span)}: interventions were made at the last position only"
-        )
-    return warnings
+        yield Caveat(code="no-span", families=tuple(no_span))

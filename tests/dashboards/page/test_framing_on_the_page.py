@@ -48,7 +48,7 @@ def test_a_chat_is_told_in_the_caption_and_with_its_prompt_prefix(tmp_path: Path
     changed(run / "summary.json", warnings=[caveat_of(framing)])
     page = write_report(run)
     assert f"Asked {words}. An item is answered right" in text_of(page) and "<img" not in page.read_text()
-    view = build_view(run)
+    view = build_view(run).as_json()
     facts = dict(view["provenance"]["facts"])
     assert (facts["Asked"], facts["Prompt prefix"], facts["Chat template sha256"]) == (words, SHOWN, HASH)
     caveat = {"code": "warning", "text": f"Asked {words}: not comparable with raw runs."}
@@ -59,7 +59,7 @@ def test_a_raw_run_says_so_whether_or_not_it_was_made_before_there_was_a_choice(
     old = write_synthetic_run(tmp_path / "old")
     for run in (old, located(write_synthetic_run(tmp_path / "new"), {"framing": "raw", "prompt_prefix": ""})):
         assert "Asked as raw text. An item is answered right" in text_of(write_report(run))
-        facts = dict(build_view(run)["provenance"]["facts"])
+        facts = dict(build_view(run).as_json()["provenance"]["facts"])
         assert facts["Asked"] == "as raw text" and "Prompt prefix" not in facts
 
 
@@ -77,4 +77,4 @@ def test_a_comparison_tells_it_too_with_the_distilled_models_template(tmp_path: 
 
 def test_only_tags_that_close_are_no_paths(tmp_path: Path) -> None:
     run = located(write_synthetic_run(tmp_path / "run"), {"prompt_prefix": "</think> </home/someone/x> /home/someone"})
-    assert dict(build_view(run)["provenance"]["facts"])["Prompt prefix"] == "</think> <…/x> …/someone"
+    assert dict(build_view(run).as_json()["provenance"]["facts"])["Prompt prefix"] == "</think> <…/x> …/someone"

@@ -14,13 +14,16 @@ from strata.dashboards.view import build_view, validate_view
 from strata.dashboards.view.causal import lines_of
 from strata.dashboards.view.causal_items import segments
 from strata.dashboards.view.causal_labels import measure_meta, order_measures, split_window
+from strata.dashboards.view.model_causal import Segment
+from strata.dashboards.view.tables import Asked
+from strata.experiments.results.locate_tables import CurveRow
 
 Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
 def view(synthetic: Path) -> Json:
-    return build_view(synthetic)
+    return build_view(synthetic).as_json()
 
 
 def _line(view: Json, **where: Any) -> Json:
@@ -42,7 +45,7 @@ def test_every_causal_number_is_the_tables(view: Json, synthetic: Path) -> None:
 
 
 def test_a_run_without_interventions_is_not_run_and_never_zero(tmp_path: Path) -> None:
-    view = build_view(write_synthetic_run(tmp_path / "run", without={"causal"}))
+    view = build_view(write_synthetic_run(tmp_path / "run", without={"causal"})).as_json()
     validate_view(view)
     causal = view["causal"]
     assert causal["state"] == "not_run" and "No intervention ran" in causal["text"]
@@ -109,11 +112,11 @@ def test_single_items_come_with_both_prompts_cut_at_the_same_spans(view: Json, s
 def test_what_is_gained_at_a_block_is_the_first_measure_and_pooled_spans_have_one_name() -> None:
     assert order_measures("patching", ["denoise", "effect", "gained"]) == ["gained", "effect", "denoise"]
     rows = [
-        {"instrument": "patching", "measure": "gained", "component": "mlp_out", "kind": "knowledge", "family": family, "position": position,
-         "layer": 0, "mean": 0.5, "low": None, "high": None, "n_items": 3, "n_clusters": 3, "method": ""}
+        CurveRow(instrument="patching", measure="gained", component="mlp_out", kind="knowledge", family=family, position=position,
+                 axis="block", layer=0, mean=0.5, n_items=3, n_clusters=3, method="")
         for family, position in ((None, "span"), ("capital", "subject"), (None, "last"))
     ]  # fmt: skip
-    assert {(line["family"], line["position"]) for line in lines_of(rows, 1)} == {
+    assert {(line.family, line.position) for line in lines_of(rows, 1)} == {
         (None, "spans"),
         ("capital", "subject"),
         (None, "last"),
@@ -121,9 +124,9 @@ def test_what_is_gained_at_a_block_is_the_first_measure_and_pooled_spans_have_on
 
 
 def test_prompts_without_spans_are_one_piece_each() -> None:
-    assert segments({"prompt": "a b", "foil_prompt": "a c"}) == [{"name": None, "clean": "a b", "foil": "a c"}]
-    nested = {"prompt": "abcd", "foil_prompt": "abxd", "spans": {"all": [0, 4], "c": [2, 3]}}
-    assert [p["name"] for p in segments(nested)] == ["all"]
+    assert segments(Asked(prompt="a b", foil_prompt="a c")) == (Segment(name=None, clean="a b", foil="a c"),)
+    nested = Asked(prompt="abcd", foil_prompt="abxd", spans={"all": (0, 4), "c": (2, 3)})
+    assert [part.name for part in segments(nested)] == ["all"]
 
 
 def test_pairs_that_were_not_intervened_on_are_counted_by_reason(view: Json, synthetic: Path) -> None:
@@ -137,8 +140,8 @@ def test_windows_and_methods_have_names() -> None:
     assert split_window("denoise.window3") == ("denoise", 3)
     assert split_window("window5") == ("", 5)
     assert split_window("mean") == ("mean", 1)
-    assert "windows of 3 blocks" in measure_meta("patching", "denoise.window3")["label"]
-    assert measure_meta("ablation", "specific.mean")["method"] == "mean"
+    assert "windows of 3 blocks" in measure_meta("patching", "denoise.window3").label
+    assert measure_meta("ablation", "specific.mean").method == "mean"
     assert order_measures("patching", ["denoise.window3", "random_donor", "denoise"]) == [
         "denoise",
         "random_donor",

@@ -17,14 +17,14 @@ Json = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def view(synthetic: Path) -> Json:
-    return build_view(synthetic)
+    return build_view(synthetic).as_json()
 
 
 def _settled(run: Path) -> dict[str, int | None]:
     """Straight from the table, by another road than the view's."""
     rows = pq.read_table(run / "emergence.parquet").to_pylist()
-    assert {row["definition"].split(":")[0] for row in rows} == {"settled", "above_null"}
-    return {row["item"]: row["stream"] for row in rows if row["definition"].startswith("settled: ")}
+    assert {row["definition"] for row in rows} == {"settled", "above_null"}
+    return {row["item"]: row["stream"] for row in rows if row["definition"] == "settled"}
 
 
 def test_every_item_is_counted_once_by_the_settled_definition(view: Json, synthetic: Path) -> None:
@@ -46,7 +46,7 @@ def test_the_item_table_shows_the_settled_stream_on_the_page_too(view: Json, syn
     columns = view["items"]["columns"]
     for item, shown in zip(columns["item"], columns["emergence"], strict=True):
         stream = streams[item]
-        assert shown == ({"state": "never"} if stream is None else {"state": "ok", "stream": stream})
+        assert shown == {"state": "never" if stream is None else "ok", "stream": stream}
     page = write_report(synthetic).read_text()
     assert "Settled from: first stream from which the answer is the most likely token" in page
     assert "Emerges" not in page

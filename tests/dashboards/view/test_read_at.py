@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from strata.dashboards.page.report_page import render_report
 from strata.dashboards.view.build import build_report
 from strata.dashboards.view.read_at import read_at_words
+from strata.experiments.results.locate_tables import BehaviourRow
 
 
 def test_items_behind_a_fed_start_are_counted_by_kind_with_their_families(synthetic: Path) -> None:
@@ -17,13 +18,13 @@ def test_items_behind_a_fed_start_are_counted_by_kind_with_their_families(synthe
     kinds = {row["kind"] for row in fed}
     asked = [row for row in rows if row["kind"] in kinds]
     report = build_report(synthetic)
-    words = report.view["run"]["read_at"]
+    words = report.view.run.read_at
     assert words.startswith(
         f"{len(fed)} of {len(asked)} {kinds.pop()} items (addition) have an answer and a foil that begin alike"
     )
-    assert words.replace("'", "&#x27;") in render_report(report.view, report.blobs)
+    assert words.replace("'", "&#x27;") in render_report(report.view.as_json(), report.blobs)
 
 
 def test_nothing_is_said_where_nothing_is_fed_or_an_earlier_run_did_not_count() -> None:
-    row = {"kind": "knowledge", "family": "capital"}
-    assert read_at_words([{**row, "n_fed": 0}, {**row, "n_fed": None}, row]) == ""
+    rows = [BehaviourRow(item="one", kind="knowledge", family="capital", n_fed=n_fed) for n_fed in (0, None)]
+    assert read_at_words(rows) == ""

@@ -13,9 +13,9 @@ from strata.dashboards.notebook.finished_run import Run
 from strata.dashboards.notebook.run_html import run_html
 from strata.dashboards.page.escaping import esc
 from strata.dashboards.sentences.families import COLUMNS
+from strata.dashboards.sentences.summary import FIRST_RULE
 from strata.dashboards.view import build_view
 from strata.dashboards.view.labels import instrument_label
-from strata.dashboards.view.localised import FIRST_RULE
 from strata.experiments.run.finished import FinishedRun
 from strata.experiments.run.manifest import Manifest
 from strata.probes.errors import StrataError
@@ -28,7 +28,7 @@ def told(run: Path) -> str:
 
 def test_it_says_what_the_page_says_and_shows_every_family_and_reading(synthetic: Path) -> None:
     page = told(synthetic)
-    for sentence in build_view(synthetic)["verdict"]["sentences"]:
+    for sentence in build_view(synthetic).as_json()["verdict"]["sentences"]:
         if sentence["about"] != "readings":
             assert f"<p>{esc(sentence['head'] + sentence['rest'])}</p>" in page
     headed = re.findall(r"<th>(.*?)</th>", page)

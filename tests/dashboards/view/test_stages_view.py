@@ -14,9 +14,10 @@ from synthetic_run import write_synthetic_run
 from strata.dashboards.page import write_report
 from strata.dashboards.page.escaping import prose
 from strata.dashboards.sentences.localisation import sentences
+from strata.dashboards.sentences.summary import FIRST_RULE
 from strata.dashboards.view import build_view, validate_view
-from strata.dashboards.view.localised import FIRST_RULE, localisation_of
 from strata.dashboards.view.stage_tables import measured_words
+from strata.experiments.run.summary_file import summary_of
 from strata.probes.errors import StrataError
 
 Json = dict[str, Any]
@@ -24,11 +25,14 @@ Json = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def view(synthetic: Path) -> Json:
-    return build_view(synthetic)
+    return build_view(synthetic).as_json()
 
 
 def test_the_typed_results_survive_their_file(synthetic: Path) -> None:
-    assert localisation_of(json.loads((synthetic / "summary.json").read_text())) == localisation(12)
+    assert (
+        summary_of(json.loads((synthetic / "summary.json").read_text())).localisation.as_json()
+        == localisation(12).as_json()
+    )
 
 
 def test_the_verdict_is_the_sentences_of_the_results(view: Json) -> None:
@@ -89,7 +93,7 @@ def test_a_place_that_a_strip_draws_lies_in_its_interval(view: Json) -> None:
 
 def test_a_run_of_the_withdrawn_rule_opens_without_its_places(tmp_path: Path) -> None:
     run = write_synthetic_run(tmp_path / "run", first_rule=True)
-    view = build_view(run)
+    view = build_view(run).as_json()
     validate_view(view)
     assert view["verdict"]["state"] == view["localisation"]["state"] == "withdrawn"
     assert [s["about"] for s in view["verdict"]["sentences"]] == ["withdrawn", "readings"]
@@ -107,5 +111,5 @@ def test_results_that_are_not_what_the_schema_says_are_refused_by_field(tmp_path
     summary = json.loads((run / "summary.json").read_text())
     summary["families"]["capital"]["place"]["cell"] = "elsewhere"
     (run / "summary.json").write_text(json.dumps(summary))
-    with pytest.raises(StrataError, match=r"FamilyResult\.place\.cell"):
-        build_view(run)
+    with pytest.raises(StrataError, match=r"Summary\.families\.capital\.place\.cell"):
+        build_view(run).as_json()

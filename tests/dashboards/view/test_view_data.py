@@ -28,7 +28,7 @@ Json = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def view(synthetic: Path) -> Json:
-    return build_view(synthetic)
+    return build_view(synthetic).as_json()
 
 
 def _told(verdict: Json) -> str:
@@ -78,7 +78,7 @@ def test_an_onset_interval_that_reaches_none_is_said_as_such(tmp_path: Path) -> 
     summary["kinds"]["knowledge"]["instruments"]["probe"]["onset"]["interval"] = [5, None]
     summary["kinds"]["reasoning"]["instruments"]["probe"]["onset"] = None
     (run / "summary.json").write_text(json.dumps(summary))
-    verdict = build_view(run)["verdict"]
+    verdict = build_view(run).as_json()["verdict"]
     assert "[5–none]" in write_report(run).read_text()
     told = _told(verdict)
     assert "not looked for by the linear probe" in told and "None" not in told
@@ -121,7 +121,7 @@ def test_a_cell_is_dimmed_exactly_where_its_interval_covers_the_baseline(view: J
 
 def test_the_sentence_and_its_n_speak_of_the_same_items(tmp_path: Path) -> None:
     run = write_synthetic_run(tmp_path / "run")
-    view = build_view(run)
+    view = build_view(run).as_json()
     summary = json.loads((run / "summary.json").read_text())
     for kind in view["verdict"]["kinds"]:
         of_kind = summary["kinds"][kind["kind"]]
@@ -143,7 +143,7 @@ def test_an_onset_of_null_is_said_and_not_drawn_as_zero(tmp_path: Path) -> None:
     summary = json.loads((run / "summary.json").read_text())
     summary["kinds"]["knowledge"]["instruments"]["lens"]["onset"] |= {"layer": None, "depth": None, "interval": None}
     (run / "summary.json").write_text(json.dumps(summary))
-    assert "readable at no stream" in _told(build_view(run)["verdict"])
+    assert "readable at no stream" in _told(build_view(run).as_json()["verdict"])
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_baselines_that_speak_against_the_sentence_become_caveats(
     summary = json.loads((run / "summary.json").read_text())
     summary["kinds"]["knowledge"]["instruments"][instrument]["onset"]["layer"] = stream
     (run / "summary.json").write_text(json.dumps(summary))
-    caveats = [c["text"] for c in build_view(run)["verdict"]["caveats"] if c["code"] == "contradiction"]
+    caveats = [c["text"] for c in build_view(run).as_json()["verdict"]["caveats"] if c["code"] == "contradiction"]
     assert any(words in text for text in caveats)
     if instrument == "probe":
         assert any("random weights" in text for text in caveats)
@@ -168,7 +168,7 @@ def test_limits_and_failed_self_tests_become_badges_and_caveats(tmp_path: Path) 
     manifest = json.loads((run / "manifest.json").read_text())
     manifest["self_tests"][0]["passed"] = False
     (run / "manifest.json").write_text(json.dumps(manifest))
-    view = build_view(run)
+    view = build_view(run).as_json()
     assert {b["code"] for b in view["run"]["badges"]} == {"limited", "self_test"}
     assert {"limited", "self_test"} <= {c["code"] for c in view["verdict"]["caveats"]}
 
@@ -177,7 +177,7 @@ def test_limits_and_failed_self_tests_become_badges_and_caveats(tmp_path: Path) 
     "without", [{"probes", "tuned", "causal"}, {"curves", "lens_maps", "emergence", "locations", "format_check"}]
 )
 def test_absent_tables_are_not_run_and_never_zero(tmp_path: Path, without: set[str]) -> None:
-    view = build_view(write_synthetic_run(tmp_path / "run", without=without))
+    view = build_view(write_synthetic_run(tmp_path / "run", without=without)).as_json()
     validate_view(view)
     assert not any(s["instrument"] in ("probe.linear", "lens.tuned") for s in view["series"])
     if "lens_maps" in without:
@@ -195,14 +195,14 @@ def test_a_broken_file_is_named_in_one_sentence(tmp_path: Path, name: str) -> No
     run = write_synthetic_run(tmp_path / "run")
     (run / name).write_bytes(b"{broken")
     with pytest.raises(StrataError, match=name):
-        build_view(run)
+        build_view(run).as_json()
 
 
 def test_a_run_without_behaviour_is_refused_by_name(tmp_path: Path) -> None:
     run = write_synthetic_run(tmp_path / "run")
     (run / "behaviour.parquet").unlink()
     with pytest.raises(StrataError, match=r"behaviour\.parquet"):
-        build_view(run)
+        build_view(run).as_json()
     with pytest.raises(StrataError, match="not a run directory"):
         build_view(tmp_path / "nowhere")
 
@@ -211,8 +211,8 @@ def test_lens_maps_survive_their_packing(synthetic: Path) -> None:
     report = build_report(synthetic)
     tensors = load_file(synthetic / "lens_maps.safetensors")
     words = json.loads((synthetic / "lens_maps.json").read_text())["vocabulary"]
-    texts = [v["text"] for v in report.view["lens_vocabulary"]]
-    for entry in report.view["lens_index"]:
+    texts = [one.text for one in report.view.lens_vocabulary]
+    for entry in report.view.as_json()["lens_index"]:
         raw = gzip.decompress(report.blobs[entry["key"]])
         planes = {}
         for a in entry["arrays"]:
@@ -235,13 +235,13 @@ def test_more_tokens_than_two_bytes_can_name_fall_back_to_another_token() -> Non
     )
     (packed,), vocabulary = pack_maps([big])
     assert len(vocabulary) == OTHER + 1
-    assert vocabulary[-1]["text"] == "(another token)"
-    assert packed.entry["n_tokens"] == 1400
+    assert vocabulary[-1].text == "(another token)"
+    assert packed.entry.n_tokens == 1400
 
 
 def test_the_same_run_gives_the_same_bytes(synthetic: Path) -> None:
     first, second = build_report(synthetic), build_report(synthetic)
-    assert json.dumps(first.view) == json.dumps(second.view)
+    assert first.view.model_dump_json() == second.view.model_dump_json()
     assert first.blobs == second.blobs
 
 
@@ -252,10 +252,10 @@ def test_thousands_of_items_are_thinned_but_mapped_ones_stay(synthetic: Path) ->
     run = read_run(synthetic)
     mapped = {"copy-007": "m1", "addition-003": "m2"}
     items = build_items(run, mapped, max_rows=20)
-    assert items["total"] == 88
-    assert items["shown"] <= 20
-    assert set(mapped) <= set(items["columns"]["item"])
-    assert len(set(items["columns"]["family"])) >= 9
+    assert items.total == 88
+    assert items.shown <= 20
+    assert set(mapped) <= set(items.columns.item)
+    assert len(set(items.columns.family)) >= 9
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from small_world import small_items, write_items
 from tiny_models import tiny_checkpoint
 
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.curves import probe_curves, probe_measures, random_init_of
+from strata.experiments.locate.curves import Intervals, probe_curves, probe_measures, random_init_of
 from strata.experiments.locate.item_selection import Questions, questions_for
 from strata.experiments.locate.probe_targets import Target, targets_of
 from strata.experiments.locate.probing import Probed, Scored
@@ -42,32 +42,28 @@ def scored(questions: Questions, family: str, *, onset: int, source: str = "mode
 def test_a_pooled_curve_is_the_mean_over_all_items_of_the_kind(questions: Questions) -> None:
     letters, parity = scored(questions, "letters", onset=3), scored(questions, "parity", onset=5)
     parity = replace(parity, target=replace(parity.target, kind=letters.target.kind))
-    rows = list(probe_curves(Probed([], [letters, parity], {}), questions, LocateConfig(draws=200)))
-    pooled = {
-        (row["measure"], row["layer"]): row
-        for row in rows
-        if row["family"] is None and row["instrument"] == "probe.linear"
-    }
+    rows = list(probe_curves(Probed([], [letters, parity], []), questions, Intervals(draws=200, seed=0)))
+    pooled = {(row.measure, row.layer): row for row in rows if row.family is None and row.instrument == "probe.linear"}
     everything = np.concatenate([letters.correct, parity.correct])
     for stream in range(STREAMS):
         row = pooled["accuracy", stream]
-        assert row["mean"] == pytest.approx(everything[:, stream].mean())
-        assert row["n_items"] == len(everything) and row["low"] <= row["mean"] <= row["high"]
+        assert row.mean == pytest.approx(everything[:, stream].mean())
+        assert row.n_items == len(everything) and row.low <= row.mean <= row.high
         chance = np.concatenate([letters.commonest, parity.commonest]).mean()
-        assert pooled["chance", stream]["mean"] == pytest.approx(chance)
+        assert pooled["chance", stream].mean == pytest.approx(chance)
         assert letters.shuffled_correct is not None and parity.shuffled_correct is not None
         shuffled = np.concatenate([letters.shuffled_correct, parity.shuffled_correct])[:, stream].mean()
-        assert pooled["shuffled", stream]["mean"] == pytest.approx(shuffled)
-        assert pooled["embedding_only", stream]["mean"] == pytest.approx(everything[:, 0].mean())
+        assert pooled["shuffled", stream].mean == pytest.approx(shuffled)
+        assert pooled["embedding_only", stream].mean == pytest.approx(everything[:, 0].mean())
 
 
 def test_the_random_baseline_is_used_only_where_it_saw_the_same_items(questions: Questions) -> None:
     model = scored(questions, "letters", onset=3)
     fresh = scored(questions, "letters", onset=99, source="random-init", seed=1)
-    _, measures = probe_measures([model], random_init_of(Probed([], [model, fresh], {})))
+    _, measures = probe_measures([model], random_init_of(Probed([], [model, fresh], [])))
     assert np.array_equal(measures["random_init"], fresh.correct.astype(float))
     fewer = replace(fresh, items=fresh.items[1:], correct=fresh.correct[1:])
-    assert "random_init" not in probe_measures([model], random_init_of(Probed([], [fewer], {})))[1]
+    assert "random_init" not in probe_measures([model], random_init_of(Probed([], [fewer], [])))[1]
 
 
 def test_targets_cover_answers_everywhere_and_kinds_once(questions: Questions) -> None:

@@ -14,7 +14,7 @@ from strata.experiments.locate.activation_stores import streams_store
 from strata.experiments.locate.capture_streams import Pass, measure
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import Questions
-from strata.experiments.locate.probing import probe_targets
+from strata.experiments.locate.probing import Fitting, probe_targets
 from strata.experiments.locate.reading_positions import appended, asked_at, places_of
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.backends.torch_hooks import TorchHooks
@@ -61,7 +61,7 @@ def test_an_answer_probe_is_not_told_the_answers_first_token(tmp_path: Path, fed
     store = streams_store(run.path, run.run_id, "model", config.positions, ())
     measure(model, TorchHooks(model), encoded, store, Pass(config.positions, ()))
     questions = Questions(tuple(asked), tuple(encoded), {}, "sha", False)
-    probed = probe_targets(run, questions, store, None, config, torch.device("cpu"))
+    probed = probe_targets(run, questions, store, None, config.positions, Fitting(3, 0, torch.device("cpu")))
     (cluster,) = [
         scores for scores in probed.scored if (scores.target.scheme, scores.target.probe) == ("cluster", "linear")
     ]  # fmt: skip

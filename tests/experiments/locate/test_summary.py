@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from strata.experiments.items.schema import Kind
 from strata.experiments.locate.summary import _families, decodable_before_readable
+from strata.experiments.results.families import FamilyResult
+from strata.experiments.results.summary import FamilyBehaviour, ReadOutOnset
+from strata.probes.statistics.bootstrap import Estimate
 
 
-def onset(layer: int | None, *interval: int | None) -> dict[str, Any]:
-    return {"layer": layer, "interval": list(interval) or None}
+def onset(layer: int | None, *interval: int | None) -> ReadOutOnset:
+    return ReadOutOnset.model_validate(
+        {"layer": layer, "interval": interval or None, "depth": None, "n": 8, "definition": ""}
+    )
 
 
 @pytest.mark.parametrize(
@@ -30,16 +34,28 @@ def onset(layer: int | None, *interval: int | None) -> dict[str, Any]:
     ],
 )
 def test_an_answer_is_decodable_before_it_is_readable_only_where_the_intervals_are_apart(
-    probe: dict[str, Any] | None, lens: dict[str, Any] | None, streams: int | None
+    probe: ReadOutOnset | None, lens: ReadOutOnset | None, streams: int | None
 ) -> None:
     assert decodable_before_readable(probe, lens) == streams
 
 
+def behaviour(kind: Kind) -> FamilyBehaviour:
+    accuracy = Estimate(1.0, None, None, 4, 4, "")
+    return FamilyBehaviour(
+        family="capital", kind=kind, n=4, accuracy=accuracy, chance=0.5, decided_by={}, by_likelihood=None, by_choice=None,
+        answered=False,
+    )  # fmt: skip
+
+
+def said(kind: Kind, pairs: int) -> FamilyResult:
+    return FamilyResult(kind=kind, pairs=pairs, entities=0, answers=0, offered=0, answered_both=None)
+
+
 def test_a_family_is_found_under_its_name_whichever_of_its_namesakes_were_asked() -> None:
-    knowledge, control = ({"kind": kind, "family": "capital"} for kind in ("knowledge", "control"))
-    said = {"kind": "knowledge", "pairs": 12}
-    both = _families([knowledge, control], {"capital": said})
-    assert both["knowledge capital"]["pairs"] == 12 and both["control capital"]["pairs"] == 0
-    assert both["control capital"]["why_not_placed"]["code"] == "no-interventions"
-    one = _families([knowledge], {"knowledge capital": said, "control capital": {"kind": "control", "pairs": 9}})
-    assert one == {"capital": {**said, "behaviour": knowledge}}
+    knowledge, control = behaviour("knowledge"), behaviour("control")
+    both = _families([knowledge, control], {"capital": said("knowledge", 12)})
+    assert both["knowledge capital"].pairs == 12 and both["control capital"].pairs == 0
+    why = both["control capital"].why_not_placed
+    assert why is not None and why.code == "no-interventions"
+    one = _families([knowledge], {"knowledge capital": said("knowledge", 12), "control capital": said("control", 9)})
+    assert set(one) == {"capital"} and one["capital"].pairs == 12 and one["capital"].behaviour == knowledge

@@ -6,18 +6,26 @@ from typing import Any
 
 import pytest
 
-from strata.experiments.run.first_schema import KEYS, as_read, is_first, rows_as_read, spellings
+from strata.experiments.run.first_schema import KEYS, SCHEMA, is_first, rows_as_read, spellings, summary_as_read
 
 
-def test_keys_and_counted_reasons_get_todays_names_and_nothing_else_changes() -> None:
+def test_keys_and_counted_reasons_get_todays_names_and_places_are_withdrawn() -> None:
     (weak,) = (name for name in KEYS if name.startswith("a weak pair"))
+    onset = {"layer": 4, "depth": 0.5, "interval": [3, 5], "n": 3}
     written: dict[str, Any] = {
-        "kinds": {"control": {"used": 3, "pairs": {KEYS["excluded"]: {KEYS[weak]: 2}}}},
-        "families": [{"n": 1}],
-    }
-    assert as_read(written) == {
-        "kinds": {"control": {"used": 3, "pairs": {"excluded": {weak: 2}}}}, "families": [{"n": 1}],
+        "schema": SCHEMA, "checkpoint": {"spec": "tiny"}, "n_layers": 8, "seed": 0,
+        "kinds": {
+            "control": {
+                "items": 4, "used": 3, "accuracy": 0.75, "pairs": {"usable": 2, KEYS["excluded"]: {KEYS[weak]: 2}},
+                "instruments": {"lens": {"onset": onset}, "patching": {"layer": 3}}, "located": {"layer": 3},
+            }
+        },
     }  # fmt: skip
+    summary = summary_as_read(written)
+    control = summary.kinds["control"]
+    assert (control.used, control.pairs, dict(control.not_intervened_on)) == (3, 2, {weak: 2})
+    assert control.instruments.lens is not None and control.instruments.lens.onset is not None
+    assert control.instruments.lens.onset.layer == 4 and control.located is None and summary.withdrawn
 
 
 @pytest.mark.parametrize("today", ["patching", "ablation"])

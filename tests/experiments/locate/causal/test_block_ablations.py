@@ -11,17 +11,16 @@ import pytest
 import torch
 
 from strata.experiments.items.schema import Kind
-from strata.experiments.locate.causal.block_ablations import NEUTRAL, covariates
+from strata.experiments.locate.causal.block_ablations import NEUTRAL, AblationSettings, Extent, covariates
 from strata.experiments.locate.causal.family_decision import FamilyPairs
 from strata.experiments.locate.causal.pair_selection import SelectedFamily
-from strata.experiments.locate.config import LocateConfig
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.prompts.prompt import Prompt
 
 PAIRS_ABLATED = 4
 ENTITIES = ("a", "a", "b", "c", "d")
-CONFIG = LocateConfig(draws=100, damage_texts=3)
+SETTINGS = AblationSettings("default", draws=100, seed=0, neutral_texts=3, text=None)
 
 
 def pair_of(kind: Kind, family: str, number: int) -> Pair:
@@ -67,17 +66,17 @@ def checkpoint(tiny_models: Any) -> Checkpoint:
 
 def test_what_skipping_a_block_costs_is_a_ratio_of_entity_means(checkpoint: Checkpoint) -> None:
     family = selected("knowledge", "fact")
-    rows = list(covariates(checkpoint, [family], CONFIG))
-    skips = {row["layer"]: row for row in rows if (row["instrument"], row["measure"]) == ("ablation", "skip")}
+    rows = list(covariates(checkpoint, [family], SETTINGS))
+    skips = {row.layer: row for row in rows if (row.instrument, row.measure) == ("ablation", "skip")}
     assert sorted(skips) == list(range(checkpoint.n_layers))
     pairs = family.pairs.pairs[:PAIRS_ABLATED]
     intact = [difference(checkpoint.model, pair) for pair in pairs]
     for block, row in skips.items():
         left = [difference(checkpoint.model, pair, block) for pair in pairs]
         dropped = [one - other for one, other in zip(intact, left, strict=True)]
-        assert row["mean"] == pytest.approx(mean_of_entities(dropped) / mean_of_entities(intact), rel=1e-3)
-        assert (row["kind"], row["component"], row["n_items"], row["n_clusters"]) == ("knowledge", "mlp_out", 4, 3)
-        assert row["low"] is None and row["high"] is None, "three entities make no interval"
+        assert row.mean == pytest.approx(mean_of_entities(dropped) / mean_of_entities(intact), rel=1e-3)
+        assert (row.kind, row.component, row.n_items, row.n_clusters) == ("knowledge", "mlp_out", 4, 3)
+        assert row.low is None and row.high is None, "three entities make no interval"
 
 
 def test_families_of_a_kind_are_pooled_and_those_not_answered_or_of_two_hops_left_alone(checkpoint: Checkpoint) -> None:
@@ -85,21 +84,18 @@ def test_families_of_a_kind_are_pooled_and_those_not_answered_or_of_two_hops_lef
         selected("knowledge", "one"), selected("knowledge", "other", first=5),
         selected("reasoning", "lost", answered=False), selected("composite", "chain"),
     ]  # fmt: skip
-    assert list(covariates(checkpoint, families[2:], CONFIG)) == [], "nothing is ablated, so nothing does damage"
-    rows = [row for row in covariates(checkpoint, families, CONFIG) if row["instrument"] == "ablation"]
-    assert {row["kind"] for row in rows} == {"knowledge"}
-    assert {row["measure"] for row in rows} == {"skip", "mean"} and {row["n_items"] for row in rows} == {8}
+    assert list(covariates(checkpoint, families[2:], SETTINGS)) == [], "nothing is ablated, so nothing does damage"
+    rows = [row for row in covariates(checkpoint, families, SETTINGS) if row.instrument == "ablation"]
+    assert {row.kind for row in rows} == {"knowledge"}
+    assert {row.measure for row in rows} == {"skip", "mean"} and {row.n_items for row in rows} == {8}
 
 
-@pytest.mark.parametrize(
-    ("causal_map", "components"),
-    [("none", set()), ("quick", set()), ("default", {"mlp_out"}), ("full", {"mlp_out", "attn_out"})],
-)
-def test_how_much_is_ablated_follows_the_map(causal_map: str, components: set[str], checkpoint: Checkpoint) -> None:
-    rows = list(covariates(checkpoint, [selected("knowledge", "fact")], replace(CONFIG, causal_map=causal_map)))
-    assert {row["component"] for row in rows} == components
-    pairs = {row["n_items"] for row in rows if row["instrument"] == "ablation"}
-    assert pairs == ({5} if causal_map == "full" else {4} if components else set())
+@pytest.mark.parametrize(("extent", "components"), [("default", {"mlp_out"}), ("full", {"mlp_out", "attn_out"})])
+def test_how_much_is_ablated_follows_the_map(extent: Extent, components: set[str], checkpoint: Checkpoint) -> None:
+    rows = list(covariates(checkpoint, [selected("knowledge", "fact")], replace(SETTINGS, extent=extent)))
+    assert {row.component for row in rows} == components
+    pairs = {row.n_items for row in rows if row.instrument == "ablation"}
+    assert pairs == ({5} if extent == "full" else {4})
 
 
 def test_damage_is_the_divergence_that_the_same_ablation_causes_on_the_text_of_the_run(
@@ -109,10 +105,10 @@ def test_damage_is_the_divergence_that_the_same_ablation_causes_on_the_text_of_t
     letters = np.random.default_rng(0).choice(list("abcdefghijkl"), size=200)
     text.write_text(" ".join(letters))
     rows = [
-        row for row in covariates(checkpoint, [selected("knowledge", "fact")], replace(CONFIG, text=str(text)))
-        if (row["instrument"], row["measure"], row["kind"]) == ("damage", "skip", NEUTRAL)
+        row for row in covariates(checkpoint, [selected("knowledge", "fact")], replace(SETTINGS, text=str(text)))
+        if (row.instrument, row.measure, row.kind) == ("damage", "skip", NEUTRAL)
     ]  # fmt: skip
-    assert [row["layer"] for row in rows] == list(range(checkpoint.n_layers))
+    assert [row.layer for row in rows] == list(range(checkpoint.n_layers))
     ids = checkpoint.encode(text.read_text())
     pieces = [list(ids[start : start + 40]) for start in range(0, 120, 40)]
 
@@ -132,6 +128,6 @@ def test_damage_is_the_divergence_that_the_same_ablation_causes_on_the_text_of_t
     for row in rows:
         lost = []
         for tokens in pieces:
-            intact, ablated = log_probs(tokens, None), log_probs(tokens, row["layer"])
+            intact, ablated = log_probs(tokens, None), log_probs(tokens, row.layer)
             lost.append(float((intact.exp() * (intact - ablated)).sum(-1).mean()))
-        assert row["mean"] == pytest.approx(np.mean(lost), rel=1e-3)
+        assert row.mean == pytest.approx(np.mean(lost), rel=1e-3)

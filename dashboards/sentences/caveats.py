@@ -1,0 +1,70 @@
+"""What must stand beside the numbers of a run, in a sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import assert_never
+
+from pydantic import JsonValue
+
+from strata.dashboards.text import count, without_paths
+from strata.experiments.items.framing import caveat_of
+from strata.experiments.results.caveats import Caveat, ReadOut
+
+_READ: dict[ReadOut, str] = {"probe": "decodable", "lens": "readable"}
+
+
+def caveat_sentence(caveat: Caveat) -> str:
+    """Without its full stop; no path of a machine in it."""
+    return str(without_paths(_words(caveat)))
+
+
+def _words(caveat: Caveat) -> str:
+    kind = caveat.kind or ""
+    match caveat.code:
+        case "said":
+            return (caveat.text or "").rstrip(".")
+        case "framed":
+            return caveat_of(caveat.framing or "raw")
+        case "position-nowhere":
+            return f"No item has the position {caveat.position!r} (--positions): nothing was read there"
+        case "rematched":
+            were = f"{count(caveat.items or 0, 'item')} {'was' if caveat.items == 1 else 'were'}"
+            return f"{were} given another counterfactual prompt of the same number of tokens: only such prompts can be swapped"
+        case "no-interventions-asked":
+            return "No intervention was made (--causal-map none): what is decodable or readable need not be used"
+        case "no-interventions-possible":
+            return f"No intervention was made: {caveat.text}"
+        case "memory-ran-out":
+            return f"Memory ran out in the interventions on {caveat.family}: they were begun again in smaller batches"
+        case "no-matched-control":
+            return f"{kind.capitalize()} has no matched control among the answered families: what it shares with copying can't be told"
+        case "no-span":
+            return f"No replaced span is named in {', '.join(caveat.families)}: interventions were made at the last position only"
+        case "none-answered":
+            return f"No {kind} item is answered in a family above chance, so its lens curves are empty"
+        case "decodable-first":
+            return (
+                f"For {kind} the answer is decodable {caveat.streams} streams before the logit lens reads it: "
+                "information that nothing may be using yet"
+            )
+        case "read-out-late":
+            return (
+                f"{_made(caveat)} at the last position they are {_read(caveat)} only "
+                f"from stream {caveat.stream} on: between them the answer is moved or rewritten"
+            )
+        case "read-out-early":
+            return (
+                f"{_made(caveat)} {_read(caveat)} from stream {caveat.stream} on: an earlier "
+                "copy that these blocks don't need, or something that goes with the answer"
+            )
+        case _:
+            assert_never(caveat.code)
+
+
+def _made(caveat: Caveat) -> str:
+    return f"{(caveat.kind or '').capitalize()} answers are made in blocks {caveat.first} to {caveat.last}, but"
+
+
+def _read(caveat: Caveat) -> str:
+    return "readable" if caveat.instrument is None else _READ[caveat.instrument]

@@ -1,0 +1,126 @@
+"""What the interventions did, block by block, as the page shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from strata.dashboards.view.model_parts import Line, Number, Numbers
+from strata.experiments.results.record import Record
+
+
+class CausalLine(Record):
+    """One curve over blocks."""
+
+    instrument: str
+    measure: str
+    component: str | None
+    """None: an edge between positions."""
+    kind: str
+    family: str | None
+    position: str
+    mean: Numbers
+    low: Numbers
+    high: Numbers
+    n_items: int
+    n_clusters: int
+    method: str
+    aria: str
+
+
+class CausalMeasure(Record):
+    """What a measure of an intervention is called, and how it is drawn."""
+
+    label: str
+    unit: str
+    short: str = ""
+    method: str = ""
+    """Of an ablation: under which name damage on neutral text has it."""
+    range: None = None
+    line: None = None
+    references: tuple[str, ...] = ()
+    lines: tuple[Line, ...]
+    one: str
+    """What 1 stands for."""
+    window: int
+    """Blocks edited together."""
+
+
+class Peak(Record):
+    """Where a line is highest."""
+
+    position: str
+    layer: int
+    value: float
+    low: Number
+    high: Number
+
+
+Peaks = Mapping[str, Mapping[str, Peak]]
+"""By measure and component."""
+
+
+class CausalGroup(Record):
+    """Pairs that the intervention map can show together."""
+
+    id: str
+    kind: str
+    family: str | None
+    n_items: int
+    n_clusters: int
+    positions: tuple[str, ...]
+    identity: tuple[str, ...]
+    """Positions whose tokens are replaced: block 0 there is token identity."""
+    peaks: Peaks
+
+
+class Segment(Record):
+    """A stretch of a pair's two prompts."""
+
+    name: str | None
+    """The span's; None between spans."""
+    clean: str
+    foil: str
+
+
+class CausalItem(Record):
+    """One pair's own map."""
+
+    item: str
+    family: str
+    kind: str
+    positions: tuple[str, ...]
+    values: Mapping[str, Mapping[str, Mapping[str, Numbers]]]
+    """By measure, component and position."""
+    identity: tuple[str, ...]
+    segments: tuple[Segment, ...]
+    peaks: Peaks
+    answer: str
+    foil: str
+    logit_difference: Number
+
+
+class PairsOfKind(Record):
+    """Pairs that were intervened on, and why the others were not."""
+
+    kind: str
+    usable: int
+    excluded: tuple[tuple[str, int], ...]
+
+
+class CausalView(Record):
+    """Everything that interventions measured, block by block."""
+
+    state: Literal["ok", "not_run"]
+    text: str
+    components: Mapping[str, str]
+    measures: Mapping[str, tuple[str, ...]]
+    """By instrument."""
+    meta: Mapping[str, CausalMeasure]
+    """By `instrument|measure`."""
+    groups: tuple[CausalGroup, ...]
+    limits: tuple[float, float]
+    items_rule: str
+    pairs: tuple[PairsOfKind, ...]
+    lines: tuple[CausalLine, ...]
+    items: tuple[CausalItem, ...]

@@ -1,0 +1,220 @@
+"""The stages of `locate`, in order: ask, intervene, probe, read, summarise. Each writes its files whole, and is skipped when they are there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import pyarrow as pa
+
+from strata.experiments.lens.named_lenses import fitted_lenses
+from strata.experiments.locate.activation_stores import last_streams, streams_store
+from strata.experiments.locate.behaviour import (
+    behaviour_rows,
+    family_behaviour,
+    full_choice_log_probs,
+    without_unanswered_families,
+)
+from strata.experiments.locate.capture_streams import Pass, measure
+from strata.experiments.locate.causal.pair_self_tests import causal_self_tests
+from strata.experiments.locate.causal.pipeline import Causal, CausalConfig, causal_stage
+from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.curves import Intervals, lens_curves, probe_curves, used_items
+from strata.experiments.locate.form_baseline import form_of
+from strata.experiments.locate.item_selection import Questions
+from strata.experiments.locate.lens_maps import chosen_for_maps, write_lens_maps
+from strata.experiments.locate.lens_tables import emergence_table, profiles_table
+from strata.experiments.locate.probing import Fitting, Probed, probe_targets
+from strata.experiments.locate.single_hops import hops_answered
+from strata.experiments.locate.summary import kind_summaries, locations_of, summarise
+from strata.experiments.results.caveats import Caveat
+from strata.experiments.results.locate_tables import (
+    BEHAVIOUR,
+    CURVES,
+    EMERGENCE,
+    LOCATIONS,
+    PLACES,
+    PROBES,
+    PROFILES,
+    WINDOWS,
+    BehaviourRow,
+    LocationRow,
+)
+from strata.experiments.results.summary import FamilyBehaviour, Summary
+from strata.experiments.run.directory import RunDirectory
+from strata.experiments.run.manifest import BatchRecord
+from strata.experiments.run.self_test_record import note_tests, record_tests
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.capture_batches import BatchBudget
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.open_spec import randomly_initialised
+from strata.probes.lens.lenses import Lens
+from strata.probes.progress import Progress
+from strata.probes.store import ActivationStore
+from strata.probes.verification.gate import admit
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was captured, and how the model answers."""
+
+    lenses: list[Lens]
+    store: ActivationStore
+    rows: list[BehaviourRow]
+    families: list[FamilyBehaviour]
+
+    @property
+    def lens_names(self) -> list[str]:
+        return [lens.name for lens in self.lenses]
+
+
+@dataclass(frozen=True)
+class Stages:
+    """A run in the making: what all its stages share."""
+
+    run: RunDirectory
+    checkpoint: Checkpoint
+    config: LocateConfig
+    questions: Questions
+    batch_tokens: int | None
+    """None: found while running."""
+    progress: Progress
+
+    @cached_property
+    def backend(self) -> TorchHooks:
+        return TorchHooks(self.checkpoint)
+
+    @cached_property
+    def budget(self) -> BatchBudget:
+        return BatchBudget.for_device(self.checkpoint.device, self.batch_tokens)
+
+    @property
+    def intervals(self) -> Intervals:
+        return Intervals(self.config.draws, self.config.seed)
+
+    def summary(self, among: Collection[str] | None) -> Summary:
+        """Every stage. `among`: ids of the items that may be intervened on."""
+        answers = self.ask()
+        causal = self._intervene(answers, among)
+        probed = self._probe(answers)
+        locations = self._tables(answers, causal, probed)
+        self._lens_maps(answers)
+        with self.run.stage("form"):
+            form = form_of(self.questions, self.checkpoint, seed=self.config.seed, per_family=self.config.per_family)
+            self.run.write_json("format_check.json", form.as_json())
+        self.run.manifest.batch = BatchRecord(tokens=self.budget.tokens, halvings=self.budget.halvings)
+        summary = summarise(
+            self.run, self.checkpoint, self.questions, answers.families,
+            kind_summaries(answers.rows, locations, probed, causal), causal,
+            seed=self.config.seed, framing=self.config.framing, quick=self.config.quick,
+        )  # fmt: skip
+        self.run.write_json("summary.json", summary.as_json())
+        return summary
+
+    def ask(self) -> Answers:
+        """Tests the model, captures its streams, and judges its answers."""
+        run, checkpoint, config, encoded = self.run, self.checkpoint, self.config, self.questions.encoded
+        run.measured_here(str(checkpoint.device))
+        if config.positions != LocateConfig.positions:  # the default's names are for all families together
+            for name in self.questions.positions_nowhere(config.positions):
+                run.warn(Caveat(code="position-nowhere", position=name))
+        with run.stage("self-tests"):
+            prompts = [encoded_item.prompt for encoded_item in encoded]
+            admit(checkpoint, prompts, backend=self.backend, record=partial(note_tests, run))
+        with run.stage("lens fits"):
+            lenses = fitted_lenses(
+                checkpoint, config.lenses, text=config.text, seed=config.seed, progress=self.progress
+            )
+        with run.stage("capture"):
+            store = self._store("model", lenses)
+            wanted = Pass(config.positions, tuple(lenses))
+            measure(checkpoint, self.backend, encoded, store, wanted, budget=self.budget, progress=self.progress)
+        with run.stage("behaviour"):
+            rows, families = self._behaviour(store)
+        return Answers(lenses, store, rows, families)
+
+    def _behaviour(self, store: ActivationStore) -> tuple[list[BehaviourRow], list[FamilyBehaviour]]:
+        checkpoint, encoded = self.checkpoint, self.questions.encoded
+        full = full_choice_log_probs(checkpoint, self.backend, encoded, budget=self.budget, progress=self.progress)
+        hops = hops_answered(checkpoint, self.backend, encoded, budget=self.budget, progress=self.progress)
+        asked = behaviour_rows(self.questions, checkpoint, store, full, hops, self.config.positions)
+        families = family_behaviour(asked)
+        rows = without_unanswered_families(asked, families)
+        self.run.write_rows(BEHAVIOUR, rows)
+        self.run.write_json("families.json", [family.as_json() for family in families])
+        return rows, families
+
+    def _intervene(self, answers: Answers, among: Collection[str] | None) -> Causal:
+        run, checkpoint, config, encoded = self.run, self.checkpoint, self.config, self.questions.encoded
+        with run.stage("causal self-tests"):
+            tests = () if config.causal_map == "none" else causal_self_tests(checkpoint, encoded, answers.rows)
+            record_tests(run, tests)
+        with run.stage("interventions"):
+            asked = CausalConfig(
+                config.causal_map, config.pairs, config.draws, config.seed, config.damage_texts, config.text
+            )
+            causal = causal_stage(
+                run, checkpoint, self.backend, encoded, answers.rows, asked, among=among,
+                known=last_streams(answers.store, encoded, config.positions, checkpoint.n_layers), budget=self.budget,
+                progress=self.progress,
+            )  # fmt: skip
+            run.write_rows(WINDOWS, causal.windows)
+            run.write_rows(PLACES, causal.places)
+        return causal
+
+    def _probe(self, answers: Answers) -> Probed:
+        run, config = self.run, self.config
+        with run.stage("random-init"):
+            fresh = self._random_init() if config.random_init else None
+        with run.stage("probes"):
+            fitting = Fitting(config.folds, config.seed, self.checkpoint.device)
+            probed = probe_targets(
+                run, self.questions, answers.store, fresh, config.positions, fitting, progress=self.progress
+            )
+            run.write_rows(PROBES, probed.rows)
+        return probed
+
+    def _tables(self, answers: Answers, causal: Causal, probed: Probed) -> list[LocationRow]:
+        run, questions, store = self.run, self.questions, answers.store
+        encoded, positions, names = questions.encoded, self.config.positions, answers.lens_names
+        used = used_items(answers.rows)
+        with run.stage("tables"):
+            profiles = profiles_table(store, encoded, names, positions)
+            run.write_table(PROFILES, pa.concat_tables([profiles, *causal.profiles]))
+            run.write_table(EMERGENCE, emergence_table(store, encoded, names, positions))
+            curves = [
+                *probe_curves(probed, questions, self.intervals),
+                *lens_curves(store, questions, used, names, positions, self.intervals, progress=self.progress),
+                *causal.curves,
+            ]
+            run.write_rows(CURVES, curves)
+            last = positions.index("last")
+            n_layers = self.checkpoint.n_layers
+            onsets = locations_of(store, questions, used, probed, names, last, self.intervals, n_layers)
+            locations = [*onsets, *causal.locations]
+            run.write_rows(LOCATIONS, locations)
+        return locations
+
+    def _lens_maps(self, answers: Answers) -> None:
+        with self.run.stage("lens maps"):
+            chosen = chosen_for_maps(answers.rows, self.config.lens_maps, self.config.seed)
+            by_key = {encoded_item.key: encoded_item for encoded_item in self.questions.encoded}
+            lens = next(fitted for fitted in answers.lenses if fitted.name == "logit")
+            write_lens_maps(self.run, self.checkpoint, self.backend, by_key, chosen, lens, progress=self.progress)
+
+    def _random_init(self) -> ActivationStore:
+        store = self._store("random-init", [])
+        if all(encoded_item.key in store for encoded_item in self.questions.encoded):
+            return store
+        fresh = randomly_initialised(self.checkpoint, self.config.seed)
+        measure(
+            fresh, TorchHooks(fresh), self.questions.encoded, store, Pass(self.config.positions, ()),
+            budget=BatchBudget.for_device(self.checkpoint.device, self.batch_tokens), progress=self.progress,
+            stage="random-init",
+        )  # fmt: skip
+        return store
+
+    def _store(self, model: str, lenses: list[Lens]) -> ActivationStore:
+        names = [lens.name for lens in lenses]
+        return streams_store(self.run.path, self.run.run_id, model, self.config.positions, names)

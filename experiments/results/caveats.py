@@ -1,0 +1,57 @@
+"""What must stand beside the numbers of a run: a code and what its sentence needs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import JsonValue
+
+from strata.experiments.items.framing import Framing
+from strata.experiments.items.schema import Kind
+from strata.experiments.results.record import Record
+
+CaveatCode = Literal[
+    "said",  # text: what another library, a checkpoint or an earlier version says
+    "framed",  # framing: prompts stood in a chat, so they aren't comparable with raw ones
+    "position-nowhere",  # position: no item has it
+    "rematched",  # items: given another counterfactual prompt
+    "no-interventions-asked",  # the run was told to make none
+    "no-interventions-possible",  # text: why the model can't be restarted at a block
+    "memory-ran-out",  # family: its interventions were begun again in smaller batches
+    "no-matched-control",  # kind: no family of its matched control is answered
+    "no-span",  # families: interventions at the last position only
+    "none-answered",  # kind: no item of it in a family above chance
+    "decodable-first",  # kind, streams: the probe's onset lies so many streams before the lens's
+    "read-out-late",  # kind, instrument, stream, first, last: nothing reads the answer right behind the place it's made at
+    "read-out-early",  # the same: it can be read before the place it's made at
+]
+ReadOut = Literal["probe", "lens"]
+
+
+class Caveat(Record):
+    """One of them."""
+
+    code: CaveatCode
+    text: str | None = None
+    kind: Kind | None = None
+    framing: Framing | None = None
+    position: str | None = None
+    items: int | None = None
+    family: str | None = None
+    families: tuple[str, ...] = ()
+    instrument: ReadOut | None = None
+    stream: int | None = None
+    """First stream at which the read-out finds the answer."""
+    streams: int | None = None
+    first: int | None = None
+    """Blocks of the place."""
+    last: int | None = None
+
+    def as_written(self) -> dict[str, JsonValue]:
+        """The code and what its sentence needs, nothing else."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+    @classmethod
+    def read(cls, written: JsonValue) -> Caveat:
+        """As a manifest holds it: a text is what another part of the project, or a checkpoint, says."""
+        return cls(code="said", text=written) if isinstance(written, str) else cls.model_validate(written)

@@ -1,0 +1,33 @@
+"""summary.json of a `locate`, typed, of whichever version wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import JsonValue, ValidationError
+
+from strata.experiments.results.file_versions import SUMMARY_SCHEMA
+from strata.experiments.results.summary import Summary
+from strata.experiments.run import first_schema
+from strata.experiments.run.files import read_object
+from strata.probes.errors import StrataError
+
+
+def summary_of(content: Mapping[str, JsonValue]) -> Summary:
+    """From what the file holds. Raises StrataError naming the field that isn't what the schema says."""
+    try:
+        if content.get("schema") == first_schema.SCHEMA:
+            return first_schema.summary_as_read(content)
+        return Summary.model_validate(content)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = f"{error.title}.{'.'.join(map(str, problem['loc']))}: {problem['msg'].lower()}"
+        raise StrataError(
+            f"summary.json doesn't hold what its schema says ({where})", "Delete it and start the same command again"
+        ) from error
+
+
+def read_summary(run: Path) -> Summary:
+    """Of a run directory. Raises DamagedError for a damaged file or one of another version, StrataError as `summary_of`."""
+    return summary_of(read_object(run / "summary.json", SUMMARY_SCHEMA))
