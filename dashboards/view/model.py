@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Literal
 
@@ -115,7 +116,8 @@ class View(Record):
 def validate_view(view: JsonValue) -> None:
     """Raises StrataError naming the first departure from `strata.view/2`; says nothing when there is none."""
     try:
-        View.model_validate(view)
+        # As a file: there whole numbers are no truth values, and text is no number.
+        View.model_validate_json(json.dumps(view), strict=True)
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(("view", *map(str, problem["loc"])))

@@ -118,7 +118,7 @@ def summarise(
     seed: int,
     framing: Framing,
     quick: bool,
-) -> Summary:  # more than eight: it puts together what all the stages say
+) -> Summary:  # Nine parameters: it puts together what all the stages say.
     """`summary.json`, version 2. `located`, `order` and `hypothesis` come from the interventions alone."""
     if framing != "raw":
         run.warn(Caveat(code="framed", framing=framing))

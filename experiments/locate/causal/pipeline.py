@@ -77,7 +77,7 @@ class Causal:
     """Parts of the profiles table."""
 
 
-# More than eight: the model, its items, what is known of both, and the controls of any long stage.
+# Ten parameters: the model, its items, what is known of both, and the controls of any long stage.
 def causal_stage(
     run: RunDirectory,
     checkpoint: Checkpoint,

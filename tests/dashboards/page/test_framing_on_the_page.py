@@ -14,7 +14,6 @@ from synthetic_run import write_synthetic_run
 
 from strata.dashboards.page import write_comparison, write_report
 from strata.dashboards.view import build_view
-from strata.experiments.items.framing import caveat_of
 
 PREFIX = "<|user|>\nGo <img src=x>\n<think>\n\n</think>\n\n"
 SHOWN = "<|user|>⏎Go <img src=x>⏎<think>⏎⏎</think>⏎⏎"
@@ -45,7 +44,7 @@ def text_of(page: Path) -> str:
 )
 def test_a_chat_is_told_in_the_caption_and_with_its_prompt_prefix(tmp_path: Path, framing: Any, words: str) -> None:
     run = located(write_synthetic_run(tmp_path / "run"), {"framing": framing, "prompt_prefix": PREFIX})
-    changed(run / "summary.json", warnings=[caveat_of(framing)])
+    changed(run / "summary.json", warnings=[{"code": "framed", "framing": framing}])
     page = write_report(run)
     assert f"Asked {words}. An item is answered right" in text_of(page) and "<img" not in page.read_text()
     view = build_view(run).as_json()

@@ -138,8 +138,13 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("answered")
 def test_pairs_without_the_span_take_no_place_of_those_that_have_it() -> None:
     encoded = [item(number, named=number % 3 > 0) for number in range(30)]
-    row: dict[str, Any] = {"reason": None, "answered": True, "correct_by_likelihood": True, "logit_difference": 2.0}
-    behaviour = [row | {"item": each.key} for each in encoded]
+    behaviour = [
+        BehaviourRow(
+            item=each.key, kind=each.item.kind, family=each.item.family, answered=True, correct_by_likelihood=True,
+            logit_difference=2.0,
+        )
+        for each in encoded
+    ]  # fmt: skip
     model: Any = SimpleNamespace(n_layers=2)
     (selected,) = pair_selection.select_pairs(model, model, encoded, behaviour, most=18, seed=0)
     assert selected.pairs.span == "subject" and len(selected.pairs.pairs) == 18
@@ -172,9 +177,7 @@ def test_what_is_installed_is_the_same_number_in_the_table_and_in_the_summary() 
     measured.installs["work_out"].values["donated"] += np.linspace(0, 1, N)[:, None]
     analysis = analyse(family, measured, draws=200, seed=0)
     localised: Any = SimpleNamespace(families=(analysis,), measurements={(family.kind, family.name): measured})
-    rows = {
-        (row["cell"], row["first"], row["last"]): row["install"] for row in window_rows(localised, draws=200, seed=0)
-    }
+    rows = {(row.cell, row.first, row.last): row.install for row in window_rows(localised, draws=200, seed=0)}
     install = analysis.result.cells["work_out"].install
     assert install is not None and rows["work_out", 0, 1] == pytest.approx(install.value)
 
