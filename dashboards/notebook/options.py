@@ -9,6 +9,7 @@ from typing import TypedDict, TypeVar, cast, is_typeddict
 from strata.dashboards.quick import OptionValue
 from strata.experiments.generated_answers.problems import Split
 from strata.experiments.items.framing import Framing
+from strata.experiments.results.summary import CausalMap
 from strata.probes.errors import StrataError
 from strata.probes.prompts.batching import require_batch_tokens
 
@@ -37,7 +38,7 @@ class MeasuringOptions(TypedDict, total=False):
     folds: int
     draws: int
     lens_maps: int
-    causal_map: str
+    causal_map: CausalMap
     pairs: int
     damage_texts: int
 

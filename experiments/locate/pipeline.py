@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -48,7 +49,7 @@ def locate(
     *,
     items: Source | None = None,
     command: Sequence[str] = (),
-    options: Mapping[str, JsonValue] | None = None,
+    options: Mapping[str, Any] | None = None,
     batch_tokens: int | None = None,
     keep_activations: bool = False,
     pairs_among: Collection[str] | None = None,
@@ -90,7 +91,7 @@ def ask(
     *,
     items: Source | None = None,
     command: Sequence[str] = (),
-    options: Mapping[str, JsonValue] | None = None,
+    options: Mapping[str, Any] | None = None,
     batch_tokens: int | None = None,
     progress: Progress = silent,
 ) -> list[BehaviourRow]:
@@ -126,9 +127,7 @@ def _identity(checkpoint: Checkpoint, config: LocateConfig, questions: Questions
     }
 
 
-def _describe(
-    run: RunDirectory, checkpoint: Checkpoint, questions: Questions, options: Mapping[str, JsonValue]
-) -> None:
+def _describe(run: RunDirectory, checkpoint: Checkpoint, questions: Questions, options: Mapping[str, Any]) -> None:
     kinds = [item.kind for item in questions.items]
     items = ItemsRecord(
         sha256=questions.sha256, n=len(kinds), by_kind={kind: kinds.count(kind) for kind in sorted(set(kinds))}

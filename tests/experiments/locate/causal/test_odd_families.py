@@ -22,6 +22,7 @@ from strata.experiments.locate.causal.family_measurements import FamilyMeasureme
 from strata.experiments.locate.causal.family_programme import Effort, measure_family
 from strata.experiments.locate.causal.pair_selection import FOIL_NOT_ANSWERED, WEAK, SelectedFamily, _why_weak
 from strata.experiments.locate.causal.pipeline import kept_family
+from strata.experiments.results.locate_tables import BehaviourRow
 from strata.probes.interventions.cells import CELLS
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.prompts.prompt import Prompt
