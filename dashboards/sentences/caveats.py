@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import assert_never
-
-from pydantic import JsonValue
 
 from strata.dashboards.text import count, without_paths
 from strata.experiments.items.framing import caveat_of

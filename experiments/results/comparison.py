@@ -8,8 +8,8 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from strata.experiments.items.schema import Kind
-from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.answer_measures import Name
+from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.comparison_reasons import (
     ExcludedPart,
     HypothesisReason,

@@ -19,7 +19,6 @@ from strata.experiments.results.record import Record
 from strata.probes.statistics.bootstrap import Estimate
 
 
-
 class CheckpointSummary(Record):
     """Which model it was."""
 
