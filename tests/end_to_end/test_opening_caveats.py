@@ -74,15 +74,9 @@ def test_a_run_keeps_it_in_its_manifest_and_a_comparison_under_its_model(adapted
     ]
     assert main(command) == 0
     (caveat,) = [
-<<<<<<< HEAD
-        warning for warning in json.loads((both / "comparison.json").read_text())["warnings"] if TOLD in warning["text"]
-    ]
-    assert caveat["model"] == "distilled"
-=======
         warning for warning in json.loads((both / "comparison.json").read_text())["warnings"] if TOLD in str(warning)
     ]
-    assert caveat["model"] == adapted
->>>>>>> fd69839 (A comparison's caveat names its model)
+    assert caveat["model"] == "distilled"
 
 
 def test_items_that_need_a_token_without_an_embedding_are_counted_everywhere(
