@@ -9,7 +9,7 @@ from typing import TypedDict, TypeVar, cast, is_typeddict
 from strata.dashboards.quick import OptionValue
 from strata.experiments.generated_answers.problems import Split
 from strata.experiments.items.framing import Framing
-from strata.experiments.results.summary import CausalMap
+from strata.experiments.results.causal_map import CausalMap
 from strata.probes.errors import StrataError
 from strata.probes.prompts.batching import require_batch_tokens
 
