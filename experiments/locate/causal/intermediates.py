@@ -58,7 +58,7 @@ def intermediates(checkpoint: Checkpoint, pairs: Sequence[EffectivePair]) -> Int
         bridge_used_first=_share(*_earlier(bridge_block, answer_block, clusters)),
         items=tuple(
             Intermediate(
-                item=item.key, bridge=item.item.extra["bridge"], bridge_stream=bridge_at[row],
+                item=item.key, bridge=str(item.item.extra["bridge"]), bridge_stream=bridge_at[row],
                 answer_stream=answer_at[row], bridge_block=bridge_block[row], answer_block=answer_block[row],
             )
             for row, item in enumerate(group)
