@@ -11,20 +11,28 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from strata.experiments.results.comparison import Comparison, FamilyChange
+from strata.experiments.results.form_check import FormCheck
+from strata.experiments.results.lens_maps import LensMaps
 from strata.experiments.results.lineage_check import LineageCheck
 from strata.experiments.results.roles import Role
+from strata.experiments.results.summary import FamilyBehaviour, Summary
 
 OF: Mapping[str, TypeAdapter[Any]] = {
     "comparison": TypeAdapter(Comparison),
     "comparison_families": TypeAdapter(list[FamilyChange]),
     "pair_check": TypeAdapter(dict[Role, LineageCheck]),
+    "summary": TypeAdapter(Summary),
+    "families": TypeAdapter(list[FamilyBehaviour]),
+    "format_check": TypeAdapter(FormCheck),
+    "lens_maps": TypeAdapter(LensMaps),
 }
-"""By name of the schema: comparison.json, families.json and pair_check.json of a `compare`."""
+"""By name of the schema: comparison.json, families.json and pair_check.json of a `compare`; summary.json, families.json,
+format_check.json and lens_maps.json of a `locate`."""
 
 
 def written(name: str) -> str:
     """The schema of one of `OF` as a file of `docs/schemas` holds it."""
-    schema = OF[name].json_schema(mode="serialization")
+    schema = OF[name].json_schema(mode="serialization", by_alias=True)
     return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -15,6 +15,7 @@ from synthetic_run import write_synthetic_run
 from strata.dashboards.view.comparison.build import build_comparison
 from strata.experiments.compare.decision import hypothesis_of
 from strata.experiments.compare.measure_agreement import agreement, claimed
+from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.comparison import (
     AnswerChange,
     BaseCheck,
@@ -453,7 +454,7 @@ def _comparison(roles: list[Any], n_layers: int, without: Collection[str], hosti
         kinds=kinds, order=orders, generated=generated, verdict=hypothesis_of(kinds, generated, orders),
         not_comparable=(ExcludedPart(part="streams", model="control", why=too_wide),) if "similarity" in without else (),
         warnings=(
-            Warned(model=None, text=f"An item file said {HOSTILE}" if hostile else "A caveat"),
-            Warned(model="base", text="two families are not answered"),
+            Warned(model=None, caveat=Caveat(code="said", text=f"An item file said {HOSTILE}" if hostile else "A caveat")),
+            Warned(model="base", caveat=Caveat(code="said", text="two families are not answered")),
         ),
     )  # fmt: skip

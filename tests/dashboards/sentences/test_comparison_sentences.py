@@ -33,6 +33,7 @@ from strata.dashboards.sentences.comparison_reasons import (
 )
 from strata.dashboards.sentences.comparison_terminal import told
 from strata.experiments.generated_answers.problems import SPLITS
+from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.comparison import (
     AnswerChange,
     ComparedKind,
@@ -262,7 +263,7 @@ def test_a_terminal_prints_every_sentence_and_every_caveat_of_the_page() -> None
             "models": models,
             "quick": True,
             "not_comparable": (ExcludedPart(part="streams", model="distilled", why=WhyNotCompared(code="other-width", here=8, base=4)),),
-            "warnings": (Warned(model="base", text="No item is answered in /home/someone/items"), Warned(model=None, text="Odd")),
+            "warnings": (Warned(model="base", caveat=Caveat(code="said", text="No item is answered in /home/someone/items")), Warned(model=None, caveat=Caveat(code="said", text="Odd"))),
         }
     )  # fmt: skip
     lines = list(told(case))
