@@ -61,6 +61,7 @@ from strata.experiments.results.roles import BASE, Role
 from strata.experiments.results.rows import Row, text
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.files import MANIFEST, is_complete, read_manifest, table_of
+from strata.experiments.run.manifest import JsonObject
 from strata.probes.progress import Progress, silent
 
 RESULT = "comparison.json"
@@ -133,7 +134,7 @@ def _excluded_parts(run: RunDirectory) -> list[ExcludedPart]:
     return [ExcludedPart.model_validate(entry) for entry in run.manifest.not_comparable]
 
 
-def _identity(models: Models, config: CompareConfig, questions: Questions) -> dict[str, Any]:
+def _identity(models: Models, config: CompareConfig, questions: Questions) -> JsonObject:
     asked = asdict(config)
     asked["locate"]["text"] = text_sha256(asked["locate"]["text"])
     of_role = {}
