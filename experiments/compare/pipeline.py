@@ -33,7 +33,6 @@ from strata.experiments.compare.stream_similarity import similarity_rows
 from strata.experiments.compare.swap_and_patch import exchange
 from strata.experiments.compare.swap_and_patch_stores import CROSSED_STORE
 from strata.experiments.compare.weights_and_lineage import check_pairs, write_weights
-from strata.experiments.items.framing import caveat_of
 from strata.experiments.items.jsonl import write_items
 from strata.experiments.items.schema import KINDS, Kind
 from strata.experiments.lens.named_lenses import text_sha256
@@ -41,6 +40,7 @@ from strata.experiments.locate.activation_stores import streams_store
 from strata.experiments.locate.item_selection import Questions, Source, questions_for
 from strata.experiments.locate.pipeline import RESULTS as LOCATED
 from strata.experiments.locate.pipeline import ask, locate
+from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.comparison import (
     AnswerChange,
     BaseCheck,
@@ -105,7 +105,7 @@ def compare(
     run = RunDirectory(out, verb="compare", command=command, identity=_identity(models, config, questions))
     on_run(out)
     if config.locate.framing != "raw":
-        run.warn(caveat_of(config.locate.framing))
+        run.warn(Caveat(code="framed", framing=config.locate.framing))
     status = "stopped"
     try:
         asked = _Asked(questions, items, in_template)
