@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from strata.experiments.items.schema import Kind
+from strata.experiments.locate.causal.beside_the_place import attribution_agreement, handover_of, knocked_out
 from strata.experiments.locate.causal.cell_evidence import (
     Draws,
     cell_results,
@@ -24,7 +25,6 @@ from strata.experiments.results.families import (
     CellResult,
     Codes,
     FamilyResult,
-    Handover,
     Locus,
     Place,
     ReadOut,
@@ -53,8 +53,7 @@ from strata.experiments.statistics.places import (
     loci_in_turn,
     place_draws,
 )
-from strata.experiments.statistics.split_half import rank_correlation
-from strata.experiments.statistics.window_effects import WindowEffects, cluster_means, curves_of
+from strata.experiments.statistics.window_effects import WindowEffects, curves_of
 from strata.probes.interventions.cells import CELLS, Cell
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.statistics.bootstrap import cluster_codes
@@ -175,9 +174,9 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
         loci=_loci(evidence, measured, couples, drawn, family, seed, told=undecided is None and shaky is None),
         heads=head_results(measured, couples, drawn, seed),
         head_sets=head_sets(measured, drawn),
-        knockout=_knocked_out(measured, drawn),
-        handover=_handover(effects) if family.same_last else None,
-        attribution=_attribution(measured, cells),
+        knockout=knocked_out(measured, drawn),
+        handover=handover_of(effects) if family.same_last else None,
+        attribution=attribution_agreement(measured, cells),
         looks=measured.looks,
     )
     of_draws = (
@@ -368,37 +367,6 @@ def _why_not_placed(
     if not couples.testable:
         return WhyNotPlaced(code="role-untestable", couples=couples.telling, needed=FEWEST_COUPLES)
     return WhyNotPlaced(code="answer-not-coded", couples=couples.telling)
-
-
-def _knocked_out(measured: FamilyMeasurements, draws: Draws) -> Measured | None:
-    if measured.knockout is None:
-        return None
-    sums = draws.weights @ cluster_means(np.stack([measured.knockout, measured.clean], axis=1), draws.clusters)
-    return draws.measured(sums[:, 0] / sums[:, 1])
-
-
-def _handover(effects: Mapping[Cell, WindowEffects]) -> Handover | None:
-    """Between the blocks after which the last position's stream holds a tenth, and nine tenths, of the clean run.
-
-    Pairs that differ before the last token only: its stream behind a block is the clean one where all its attention up to that
-    block is, so the rising curve of `move` is the patching of that stream.
-    """
-    if "move" not in effects:
-        return None
-    values = effects["move"].effects()
-    up = curves_of(effects["move"], values).up[0] / values[0, effects["move"].whole]
-    first, last = (int(np.argmax(up >= share)) for share in (0.1, 0.9))
-    return Handover(first=first, last=last)
-
-
-def _attribution(measured: FamilyMeasurements, cells: Mapping[Cell, CellResult]) -> dict[Cell, float]:
-    correlations: dict[Cell, float] = {}
-    for cell, of_block in measured.attribution.items():
-        profile = cells[cell].profile if cell in cells else ()
-        if len(profile) > 2:
-            gains = np.array([gain or 0.0 for gain in profile])
-            correlations[cell] = float(rank_correlation(gains[None], of_block.mean(axis=0)[None])[0])
-    return correlations
 
 
 def _result(family: FamilyPairs, **fields: object) -> FamilyResult:
