@@ -116,9 +116,9 @@ def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], di
 
 def _tell(summary: Summary, out: Path, seconds: float, values: dict[str, Any], stdout: TextIO) -> None:
     from strata.dashboards.cli.terminal_tables import Column, print_table
-    from strata.dashboards.sentences.caveats import caveat_sentence
     from strata.dashboards.sentences.read_outs import answered_words, onset_words
     from strata.dashboards.sentences.summary import compact_table, said_words
+    from strata.dashboards.view.model_places import VerdictView
 
     page = out / "report.html"
     if values["json"]:
@@ -138,6 +138,8 @@ def _tell(summary: Summary, out: Path, seconds: float, values: dict[str, Any], s
         console.print(f"{kind}: {kind_summary.items} items, {answered_words(kind_summary)}", markup=False)
         for name, instrument in kind_summary.instruments.read.items():
             console.print(f"  {name:<11} {onset_words(instrument)}", markup=False)
-    for caveat in summary.warnings:
-        console.print(f"caveat: {caveat_sentence(caveat)}", markup=False)
+    # The page's own: some are read off its tables.
+    verdict = VerdictView.model_validate(json.loads((out / "view.json").read_text(encoding="utf-8"))["verdict"])
+    for caveat in verdict.caveats:
+        console.print(f"caveat: {caveat.text}", markup=False)
     console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})", markup=False)

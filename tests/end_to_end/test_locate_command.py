@@ -55,6 +55,11 @@ def run(checkpoint: Path, items: Path, tmp_path_factory: pytest.TempPathFactory)
     done = strata("locate", checkpoint, "--items", items, "--out", out, *FAST)
     assert done.returncode == 0, done.stderr
     assert "The order of knowledge and reasoning is undetermined: " in done.stdout and "report.html" in done.stdout
+    verdict = json.loads((out / "view.json").read_text())["verdict"]
+    told = [sentence["head"] + sentence["rest"] for sentence in verdict["sentences"] if sentence["about"] != "readings"]
+    assert told == done.stdout.splitlines()[: len(told)], "terminal and page say the same"
+    caveats = [line.removeprefix("caveat: ") for line in done.stdout.splitlines() if line.startswith("caveat: ")]
+    assert caveats == [caveat["text"] for caveat in verdict["caveats"]] != []
     return out
 
 
