@@ -59,6 +59,6 @@ def write_synthetic_probe(run_dir: Path) -> Path:
         write_whole(run_dir / "items.jsonl", "".join(json.dumps(item.as_json()) + "\n" for item in items))
     checkpoint: Any = SimpleNamespace(identity=SimpleNamespace(spec="tiny", weights_sha256="0" * 64), n_layers=3)
     labelled, asked = LabelledSet(items, True, False), Readable(items, (), Counter())
-    run.write_json("summary.json", summarise(run, checkpoint, config, labelled, asked, positions))
+    run.write_json("summary.json", summarise(run, checkpoint, config, labelled, asked, positions).as_json())
     run.close("done")
     return run_dir

@@ -55,7 +55,8 @@ def test_on_a_phone_the_page_stays_and_the_name_of_a_row_with_it(
 def test_no_line_ends_between_the_dashes_of_an_option(browser: Any, tmp_path: Path) -> None:
     run = write_synthetic_run(tmp_path / "run", hostile=False)
     summary = json.loads((run / "summary.json").read_text())
-    summary["warnings"] = ["x" * length + " (--causal-map none)" for length in range(20, 44)]
+    texts = ["x" * length + " (--causal-map none)" for length in range(20, 44)]
+    summary["warnings"] = [{"code": "said", "text": text} for text in texts]
     (run / "summary.json").write_text(json.dumps(summary))
     with opened(browser, write_report(run), viewport={"width": 375, "height": 800}) as tab:
         lines = tab.evaluate("[...document.querySelectorAll('.caveats .option')].map((e) => e.getClientRects().length)")
