@@ -7,6 +7,7 @@ from strata.dashboards.view.model_causal import CausalMeasure
 from strata.dashboards.view.model_parts import InstrumentLabel, Line, MeasureLabel
 from strata.experiments.items.schema import KINDS
 
+_LENS_MEASURES = ("answer_logprob", "logit_difference", "rank", "top1", "above_null", "entropy")
 INSTRUMENTS: dict[str, InstrumentLabel] = {
     "probe.linear": InstrumentLabel(
         label="Linear probe",
@@ -25,28 +26,28 @@ INSTRUMENTS: dict[str, InstrumentLabel] = {
     "lens.logit": InstrumentLabel(
         label="Logit lens",
         says="readable: the model's own output layer, applied early, already says the answer",
-        measures=("answer_logprob", "logit_difference", "rank", "top1", "above_null", "entropy"),
+        measures=_LENS_MEASURES,
         references=(),
         not_run="The logit lens has no curve here: no item of this kind was answered.",
     ),
     "lens.tuned": InstrumentLabel(
         label="Tuned lens",
         says="readable after a trained translation; never dates a computation by itself",
-        measures=("answer_logprob", "logit_difference", "rank", "top1", "above_null", "entropy"),
+        measures=_LENS_MEASURES,
         references=("lens.bias",),
         not_run="No tuned lens ran. Add `--lenses logit,tuned` to the command, with another `--out`.",
     ),
     "lens.jacobian": InstrumentLabel(
         label="Jacobian lens",
         says="readable through the average linear effect on the last stream",
-        measures=("answer_logprob", "logit_difference", "rank", "top1", "above_null", "entropy"),
+        measures=_LENS_MEASURES,
         references=("lens.logit",),
         not_run="No Jacobian lens ran. Add `--lenses logit,jacobian` to the command, with another `--out`.",
     ),
     "lens.bias": InstrumentLabel(
         label="Bias-only lens",
         says="the tuned lens without its matrix: what a constant shift alone explains",
-        measures=("answer_logprob", "logit_difference", "rank", "top1", "above_null", "entropy"),
+        measures=_LENS_MEASURES,
         references=(),
         not_run="No bias-only lens ran; it is trained together with the tuned lens.",
     ),

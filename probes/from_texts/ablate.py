@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any, get_args
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import torch
 
@@ -27,13 +28,17 @@ from strata.probes.from_texts.questions import texts_asked
 from strata.probes.interventions.ablation import DRAWS, ablate_pairs
 from strata.probes.interventions.activation_patching import starts_of
 from strata.probes.interventions.intervention import Ablation
+from strata.probes.interventions.intervention import AblationMethod as Measure
 from strata.probes.interventions.minimal_pairs import ALL, Single
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.alignment import encode_items
+from strata.probes.rerun.run_edits import Component
 from strata.probes.verification.gate_once import admit_once
 from strata.probes.whole_numbers import whole_number
 
-_COMPONENTS = ("block_out", "attn_out", "mlp_out")
+_COMPONENTS: tuple[Component, ...] = ("block_out", "attn_out", "mlp_out")
+_MEASURES: Mapping[AblationMethod, Measure] = MappingProxyType({"zero": "skip", "mean": "mean", "resample": "resample"})
+"""What each method is called inside."""
 _ONE_TOKEN = "only one token, and all is every token but the first"
 
 
@@ -78,7 +83,7 @@ def ablate(  # twelve parameters: a call of the public interface, each with a de
     >>> result.to_pandas()[["layer", "texts"]].values.tolist()
     [[0, 2], [10, 2], [29, 2]]
     """
-    methods = names_of("methods", method, get_args(AblationMethod))
+    methods = names_of("methods", method, _MEASURES)
     parts = names_of("components", components, _COMPONENTS)
     places, sizes, draws = places_of(positions), windows_of(windows), whole_number("draws", draws, 1)
     asked = texts_asked(texts, answers, foils)
@@ -125,7 +130,7 @@ def ablate(  # twelve parameters: a call of the public interface, each with a de
     admit_once(checkpoint, [target.clean for target in targets], progress=progress)
 
     lines = {
-        Ablation("skip" if name == "zero" else name, part, place, size): AblationLine(name, part, place, size)  # type: ignore[arg-type]
+        Ablation(_MEASURES[name], part, place, size): AblationLine(name, part, place, size)
         for name in methods
         for part in parts
         for place in places

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TypeVar
 
 from strata.probes.errors import DoesNotFitError, StrataError, is_out_of_memory
 from strata.probes.interventions.minimal_pairs import ALL
@@ -13,17 +14,19 @@ from strata.probes.whole_numbers import whole_numbers
 
 Places = str | int | Sequence[str | int]
 """`last`, `all`, names of spans, indices into the token ids (negative: from the end)."""
+Name = TypeVar("Name", bound=str)
 
 
-def names_of(what: str, given: str | Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+def names_of(what: str, given: str | Sequence[str], known: Iterable[Name]) -> tuple[Name, ...]:
     """One name or several, in the order given. Raises StrataError for none, and for one that isn't among the `known`."""
-    names = tuple(dict.fromkeys([given] if isinstance(given, str) else given))
+    names = dict.fromkeys([given] if isinstance(given, str) else given)
+    by_name: dict[str, Name] = {name: name for name in known}
     if not names:
-        raise StrataError(f"No {what} were given", f"Choose among: {', '.join(known)}")
+        raise StrataError(f"No {what} were given", f"Choose among: {', '.join(by_name)}")
     for name in names:
-        if name not in known:
-            raise StrataError(f"There is no {name!r} among the {what}", f"Choose among: {', '.join(known)}")
-    return names
+        if name not in by_name:
+            raise StrataError(f"There is no {name!r} among the {what}", f"Choose among: {', '.join(by_name)}")
+    return tuple(by_name[name] for name in names)
 
 
 def windows_of(windows: int | Sequence[int]) -> tuple[int, ...]:

@@ -60,6 +60,7 @@ from strata.probes.statistics.bootstrap import cluster_codes
 
 PERMUTATIONS = 499
 NEARLY_ALL_DRAWS = 0.9
+"""Share of draws that have to name either of two places before a family that wavers between them is placed."""
 HALF_OF_DRAWS = 0.5
 """Share of draws up to which a family isn't placed in the cell that the pairs as they are speak for."""
 FEWEST_PAIRS = 12

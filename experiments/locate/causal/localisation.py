@@ -31,11 +31,9 @@ MATCHED: Mapping[str, str] = MappingProxyType({"knowledge": "K-C", "reasoning": 
 """Contrast of the control families that are matched to a kind."""
 PLACE_DRAWS = 1_000
 """Draws of clusters in which the whole rule is applied anew."""
-Measure = Callable[[SelectedFamily, Effort], FamilyMeasurements]
-
-
 MOST_BESIDE_A_KIND = 18
 """Pairs of a control or a composite family: no kind's place rests on how narrow theirs is."""
+Measure = Callable[[SelectedFamily, Effort], FamilyMeasurements]
 
 
 @dataclass(frozen=True)
