@@ -9,6 +9,7 @@ MAPPINGS = {"dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "Ordered
 ANYTHING = {"Any", "object"}
 FOREIGN_FORMATS = {
     "dashboards/figures/": "traces, shapes and annotations in plotly's figure format",
+    "experiments/distill/train.py": "what transformers tells a callback of a step",
     "experiments/items/importing/": "rows of somebody else's table or dataset",
     "experiments/items/jsonl.py": "unknown keys of an item are kept",
     "experiments/items/reasoning_gym.py": "entries of the reasoning-gym package",

@@ -73,14 +73,14 @@ def _train(
     config = configured(DistillConfig, values)
     out = Path(values["out"])
     checkpoint = open_from(spec, values, display)
-    summary = distill(checkpoint, config, out, command=command, progress=display)
-    loss, data = summary["loss"], summary["data"]
+    record = distill(checkpoint, config, out, command=command, progress=display)
+    loss, data = record.loss, record.data
     return [
-        f"{config.twin}: {config.steps:,} steps, {data['learnt_tokens']:,} learnt of {data['tokens']:,} tokens in "
-        f"{seconds_text(summary['seconds'])}; loss {loss['first']:.3f} → {loss['last']:.3f} nats a token",
-        f"adapter in {out / ADAPTER} ({summary['adapter']['bytes'] / 1e6:.1f} MB)",
+        f"{config.twin}: {config.steps:,} steps, {data.learnt_tokens:,} learnt of {data.tokens:,} tokens in "
+        f"{seconds_text(record.seconds)}; loss {loss.first:.3f} → {loss.last:.3f} nats a token",
+        f"adapter in {out / ADAPTER} ({record.adapter.bytes / 1e6:.1f} MB)",
         f"open it as {spec}+{out / ADAPTER}",
-    ], summary
+    ], record.as_json()
 
 
 def _evaluate(

@@ -15,13 +15,21 @@ import pyarrow as pa
 import torch
 from safetensors.torch import save_file
 
-from strata.experiments.distill.card import card
 from strata.experiments.distill.config import DistillConfig, resolved_precision
+from strata.experiments.distill.data_card import data_card
 from strata.experiments.distill.state import Curve
 from strata.experiments.distill.train import train
 from strata.experiments.distill.twins import TrainingText, rows, rows_sha256
 from strata.experiments.generated_answers.problems import lessons, lessons_sha256
 from strata.experiments.results.generated_tables import TRAINING
+from strata.experiments.results.training import (
+    AdapterFile,
+    TrainedBase,
+    TrainingData,
+    TrainingLoss,
+    TrainingRecord,
+    TrainingSettings,
+)
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.checkpoints.adapter import RECORD
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -29,11 +37,11 @@ from strata.probes.checkpoints.identity import hash_safetensors
 from strata.probes.files import whole_file, write_whole
 from strata.probes.progress import Progress, silent
 
-SCHEMA = "strata.distill/1"
 ADAPTER = "adapter"
+RESULT = "distill.json"
 WEIGHTS = f"{ADAPTER}/adapter_model.safetensors"
 SETTINGS = f"{ADAPTER}/adapter_config.json"
-RESULTS = (WEIGHTS, SETTINGS, f"{ADAPTER}/{RECORD}", "curve.parquet", "distill.json")
+RESULTS = (WEIGHTS, SETTINGS, f"{ADAPTER}/{RECORD}", "curve.parquet", RESULT)
 """What a finished training holds."""
 
 
@@ -44,7 +52,7 @@ def distill(
     *,
     command: Sequence[str] = (),
     progress: Progress = silent,
-) -> dict[str, Any]:
+) -> TrainingRecord:
     """Trains an adapter for `checkpoint` into `out`/adapter and returns what `out`/distill.json holds.
 
     Opened again with the same configuration, base and data a run goes on where it was cut off. The checkpoint's model
@@ -53,57 +61,58 @@ def distill(
     """
     made = lessons("train", seed=config.seed, n=config.steps * config.batch)
     texts = rows(config.twin, checkpoint, seed=config.seed, steps=config.steps, batch=config.batch)
-    precision = resolved_precision(config, checkpoint.device)
-    base = {"spec": checkpoint.identity.spec, **checkpoint.identity.parts}
-    identity = asdict(config) | {"precision": precision, "data_sha256": rows_sha256(texts)}
-    identity |= {f"base_{name}": value for name, value in base.items() if name != "spec"}
+    # Made before the training: what can't be recorded isn't trained.
+    settings = TrainingSettings(**asdict(config) | {"precision": resolved_precision(config, checkpoint.device)})
+    base = TrainedBase(spec=checkpoint.identity.spec, **checkpoint.identity.parts)
+    data = TrainingData(
+        problems=len(made),
+        distinct_questions=len({lesson.question for lesson in made}),
+        families=Counter(lesson.family for lesson in made),
+        tokens=sum(len(row.ids) for row in texts),
+        learnt_tokens=sum(row.learnt for row in texts),
+        lessons_sha256=lessons_sha256(made),
+        rows_sha256=rows_sha256(texts),
+    )
+    identity = settings.as_json() | {"data_sha256": data.rows_sha256}
+    identity |= {f"base_{name}": value for name, value in checkpoint.identity.parts.items()}
     run = RunDirectory(out, verb="distill", command=command, identity=identity)
     status = "failed"
     try:
         if run.complete(RESULTS):
             status = "done"
-            return dict(run.read_json("distill.json"))
+            return TrainingRecord.model_validate(run.read_json(RESULT))
         run.measured_here(str(checkpoint.device))
         for caveat in checkpoint.caveats:
             run.warn(caveat)
         with run.stage("train"):
             state = out / "training.safetensors"
             model, curve = train(checkpoint, texts, config, state, scratch=out / "scratch", progress=progress)
-        summary = {
-            "schema": SCHEMA,
-            "base": base,
-            "config": asdict(config) | {"precision": precision},
-            "command": list(command),
-            "device": str(checkpoint.device),
-            "threads": torch.get_num_threads(),
-            "versions": run.manifest.versions | {name: version(name) for name in ("trl", "peft")},
-            "seconds": run.manifest.stages["train"].seconds,
-            "data": {
-                "problems": len(made),
-                "distinct_questions": len({lesson.question for lesson in made}),
-                "families": dict(Counter(lesson.family for lesson in made)),
-                "tokens": sum(len(row.ids) for row in texts),
-                "learnt_tokens": sum(row.learnt for row in texts),
-                "lessons_sha256": lessons_sha256(made),
-                "rows_sha256": identity["data_sha256"],
-            },
-            "loss": {"first": curve.loss[0], "last": _tail(curve.loss)},
-        }
         weights = _save_adapter(model, checkpoint, run)
-        summary["adapter"] = {"sha256": hash_safetensors([weights]), "bytes": weights.stat().st_size}
+        record = TrainingRecord(
+            base=base,
+            config=settings,
+            command=tuple(command),
+            device=str(checkpoint.device),
+            threads=torch.get_num_threads(),
+            versions=run.manifest.versions | {name: version(name) for name in ("trl", "peft")},
+            seconds=run.manifest.stages["train"].seconds,
+            data=data,
+            loss=TrainingLoss(first=curve.loss[0], last=_tail(curve.loss)),
+            adapter=AdapterFile(sha256=hash_safetensors([weights]), bytes=weights.stat().st_size),
+        )
         with run.writing(f"{ADAPTER}/{RECORD}"):
-            write_whole(out / ADAPTER / RECORD, json.dumps(summary, indent=1) + "\n")
-        write_whole(out / ADAPTER / "README.md", card(summary))
+            write_whole(out / ADAPTER / RECORD, json.dumps(record.as_json(), indent=1) + "\n")
+        write_whole(out / ADAPTER / "README.md", data_card(record))
         run.write_table(TRAINING, _curve_table(curve, texts, config.batch))
         write_whole(
             out / ADAPTER / "curve.json", json.dumps({name: _short(values) for name, values in vars(curve).items()})
         )
         # Written last: a directory that has it needs nothing more.
-        run.write_json("distill.json", summary)
+        run.write_json(RESULT, record.as_json())
         state.unlink(missing_ok=True)
         shutil.rmtree(out / "scratch", ignore_errors=True)
         status = "done"
-        return summary
+        return record
     except KeyboardInterrupt:
         status = "stopped"
         raise

@@ -16,6 +16,7 @@ from strata.experiments.results.lens_maps import LensMaps
 from strata.experiments.results.lineage_check import LineageCheck
 from strata.experiments.results.roles import Role
 from strata.experiments.results.summary import FamilyBehaviour, Summary
+from strata.experiments.results.training import TrainingRecord
 
 OF: Mapping[str, TypeAdapter[Any]] = {
     "comparison": TypeAdapter(Comparison),
@@ -25,9 +26,10 @@ OF: Mapping[str, TypeAdapter[Any]] = {
     "families": TypeAdapter(list[FamilyBehaviour]),
     "format_check": TypeAdapter(FormCheck),
     "lens_maps": TypeAdapter(LensMaps),
+    "distill": TypeAdapter(TrainingRecord),
 }
 """By name of the schema: comparison.json, families.json and pair_check.json of a `compare`; summary.json, families.json,
-format_check.json and lens_maps.json of a `locate`."""
+format_check.json and lens_maps.json of a `locate`; distill.json of a `distill`."""
 
 
 def written(name: str) -> str:

@@ -20,6 +20,7 @@ from strata.experiments.distill.pipeline import distill
 from strata.experiments.distill.train import adapted, train
 from strata.experiments.distill.twins import row_of, rows
 from strata.experiments.generated_answers.problems import lessons
+from strata.experiments.results.training import TrainingRecord
 from strata.probes.checkpoints import adapter as adapters
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
@@ -156,6 +157,8 @@ def test_the_commands_make_measure_and_ship_an_adapter(
     assert main(["distill", base, "--twin", "plain", *options]) == 2
     assert 'twin: "think" there, "plain" now' in capfd.readouterr().err
     card = (out / "adapter" / "README.md").read_text()
+    record = TrainingRecord.model_validate(summary)
+    assert record.as_json() == summary == json.loads((out / "adapter" / "strata.json").read_text())
     assert f"strata distill {base} --twin think" in card and summary["data"]["rows_sha256"] in card
 
     # Opened, it is the base plus its low-rank change.
