@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from strata.experiments.compare.models import About
-from strata.experiments.locate.item_selection import Questions
+from strata.experiments.compare.models import About, Models
+from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.item_selection import Questions, Source, questions_for
 from strata.experiments.results.comparison_reasons import WhyNotCompared
+from strata.experiments.results.roles import BASE, Role
 
 Need = Literal["items", "tokens", "depth", "width"]
 
@@ -42,6 +44,22 @@ def comparability(base: About, asked: Questions, other: About, other_asked: Ques
         depth=_unless_equal("other-depth", other.n_layers, base.n_layers),
         width=_unless_equal("other-width", other.d_model, base.d_model),
     )
+
+
+def shared_with_base(
+    models: Models, asked: Questions, config: LocateConfig, items: Source | None
+) -> dict[Role, Comparability]:
+    """Of every model but the base, whose questions `asked` are; a model of another tokenizer or context reads its own."""
+    base, shared = models.about(BASE), {}
+    for role in models.others:
+        other = models.about(role)
+        same = (base.identity.tokenizer_sha256, base.max_context) == (
+            other.identity.tokenizer_sha256,
+            other.max_context,
+        )
+        own = asked if same else questions_for(models.get(role), config, items)
+        shared[role] = comparability(base, asked, other, own)
+    return shared
 
 
 def _unless_equal(code: Literal["other-depth", "other-width"], here: int, base: int) -> WhyNotCompared | None:

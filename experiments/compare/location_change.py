@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Float
 
+from strata.experiments.compare.model_runs import ModelRuns
+from strata.experiments.compare.model_summaries import Summarised
 from strata.experiments.items.schema import KINDS, Kind
 from strata.experiments.results.comparison import LocationChange
 from strata.experiments.results.comparison_reasons import WhyNotMoved
 from strata.experiments.results.families import FamilyResult
 from strata.experiments.results.record import Interval
-from strata.experiments.results.roles import Role
+from strata.experiments.results.roles import BASE, Role
 from strata.experiments.statistics.answer_coding import CODES
 from strata.experiments.statistics.equivalence import EQUIVALENCE_BOUND, equivalent
 from strata.experiments.statistics.family_samples import Sampled, difference, mean_of_families
@@ -95,3 +97,24 @@ def moved(
 def not_moved(why: WhyNotMoved) -> dict[Kind, LocationChange]:
     """What stands for every kind where nothing can be said."""
     return {kind: LocationChange(verdict="undetermined", why=why) for kind in KINDS}
+
+
+def location_changes(
+    runs: ModelRuns, comparable: Collection[Role], summaries: Mapping[Role, Summarised], *, seed: int
+) -> dict[Role, dict[Kind, LocationChange]]:
+    """Of every model against the base. `comparable`: the models whose layers can be laid side by side."""
+    changes = {}
+    for role in runs.models.others:
+        pair: tuple[Role, Role] = (BASE, role)
+        if role not in comparable:
+            changes[role] = not_moved(WhyNotMoved(code="not-comparable"))
+        elif not all(summaries[model].intervened for model in pair):
+            changes[role] = not_moved(WhyNotMoved(code="no-interventions"))
+        else:
+            depths = {
+                model: place_depths(summaries[model].families, runs.table(model, "places"), summaries[model].n_layers)
+                for model in pair
+            }
+            sides = {model: list(summaries[model].located) for model in pair}
+            changes[role] = moved(depths[BASE], depths[role], sides, seed=seed)
+    return changes
