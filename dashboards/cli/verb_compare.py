@@ -89,6 +89,7 @@ def _compare(
     from strata.dashboards.page import write_pages
     from strata.experiments.compare.model_specs import Specs
     from strata.experiments.compare.pipeline import compare
+    from strata.experiments.run.controls import RunControls
 
     specs = Specs(arguments.base, arguments.distilled, values["control"])
     config = configured(CompareConfig, values, locate=locate_config(values))
@@ -98,15 +99,19 @@ def _compare(
         config,
         out,
         items=Path(values["items"]) if values["items"] else None,
-        command=["strata", *command],
-        options={
-            name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if name != "out"
-        },
-        batch_tokens=values["batch_tokens"],
-        keep_activations=values["keep_activations"],
-        one_at_a_time=values["one_at_a_time"],
-        progress=display,
-        on_run=lambda run: setattr(display, "progress_file", run / "progress.json"),
+        controls=RunControls(
+            command=["strata", *command],
+            options={
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in values.items()
+                if name != "out"
+            },
+            batch_tokens=values["batch_tokens"],
+            keep_activations=values["keep_activations"],
+            one_at_a_time=values["one_at_a_time"],
+            progress=display,
+            on_run=lambda run: setattr(display, "progress_file", run / "progress.json"),
+        ),
     )
     write_pages(out, display)
     return comparison

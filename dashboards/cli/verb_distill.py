@@ -20,6 +20,7 @@ from strata.dashboards.cli.display import Display, only_results_on_stdout, secon
 from strata.dashboards.cli.options import Option, add_options, configured, options_of, resolve
 from strata.experiments.distill.config import DistillConfig
 from strata.experiments.results.answer_measures import BY_LIKELIHOOD, GENERATED
+from strata.experiments.run.controls import RunControls
 from strata.experiments.setting import positive
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _train(
     config = configured(DistillConfig, values)
     out = Path(values["out"])
     checkpoint = open_from(spec, values, display)
-    record = distill(checkpoint, config, out, command=command, progress=display)
+    record = distill(checkpoint, config, out, controls=RunControls(command=command, progress=display))
     loss, data = record.loss, record.data
     return [
         f"{config.twin}: {config.steps:,} steps, {data.learnt_tokens:,} learnt of {data.tokens:,} tokens in "

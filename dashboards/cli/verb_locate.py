@@ -92,6 +92,7 @@ def locate_config(values: dict[str, Any]) -> LocateConfig:
 def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], display: Display) -> Summary:
     from strata.dashboards.page import write_pages
     from strata.experiments.locate.pipeline import locate
+    from strata.experiments.run.controls import RunControls
 
     config = locate_config(values)
     checkpoint = open_from(spec, values, display)
@@ -103,12 +104,14 @@ def _locate(spec: str, values: dict[str, Any], out: Path, command: list[str], di
         config,
         out,
         items=Path(values["items"]) if values["items"] else None,
-        command=["strata", *command],
-        options=options,
-        batch_tokens=values["batch_tokens"],
-        keep_activations=values["keep_activations"],
-        progress=display,
-        on_run=lambda run: setattr(display, "progress_file", run / "progress.json"),
+        controls=RunControls(
+            command=["strata", *command],
+            options=options,
+            batch_tokens=values["batch_tokens"],
+            keep_activations=values["keep_activations"],
+            progress=display,
+            on_run=lambda run: setattr(display, "progress_file", run / "progress.json"),
+        ),
     )
     write_pages(out, display)
     return summary

@@ -87,6 +87,7 @@ def _probe(
 ) -> dict[str, Any]:
     from strata.dashboards.page import write_pages
     from strata.experiments.probe.pipeline import probe
+    from strata.experiments.run.controls import RunControls
 
     config = configured(ProbeConfig, values)
     checkpoint = open_from(arguments.checkpoint, values, display)
@@ -98,12 +99,14 @@ def _probe(
         ",".join(arguments.items),
         config,
         out,
-        command=["strata", *command],
-        options=options,
-        batch_tokens=values["batch_tokens"],
-        keep_activations=values["keep_activations"],
-        progress=display,
-        on_run=lambda run: setattr(display, "progress_file", run / "progress.json"),
+        controls=RunControls(
+            command=["strata", *command],
+            options=options,
+            batch_tokens=values["batch_tokens"],
+            keep_activations=values["keep_activations"],
+            progress=display,
+            on_run=lambda run: setattr(display, "progress_file", run / "progress.json"),
+        ),
     )
     write_pages(out, display)
     return summary

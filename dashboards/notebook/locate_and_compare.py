@@ -32,6 +32,7 @@ from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import Source
 from strata.experiments.locate.pipeline import locate as locate_into
 from strata.experiments.results.roles import BASE, CONTROL, DISTILLED, Role
+from strata.experiments.run.controls import RunControls
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_model import Model, open_checkpoint
 from strata.probes.checkpoints.torch_settings import undisturbed
@@ -81,8 +82,11 @@ def locate(
     all_options = {**asked, **own, **given, "out": str(directory)}
     shown, on_run = _told_to(progress, directory)
     locate_into(
-        opener(), config, directory, items=source, command=command_words("locate", [name], all_options),
-        options=manifest_options(all_options), progress=shown, on_run=on_run, **part(given, RunningOptions),
+        opener(), config, directory, items=source,
+        controls=RunControls(
+            command=command_words("locate", [name], all_options), options=manifest_options(all_options), progress=shown,
+            on_run=on_run, **part(given, RunningOptions),
+        ),
     )  # fmt: skip
     write_pages(directory, shown)
     return load_run(directory)
@@ -147,9 +151,11 @@ def compare(
     shown, on_run = _told_to(progress, directory)
     compare_into(
         specs, {role: opener for role, (opener, _, _) in opened.items()}, config, directory, items=source,
-        command=command_words("compare", [names[BASE], names[DISTILLED]], all_options), options=manifest_options(all_options),
-        one_at_a_time=bool(given.get("one_at_a_time")), progress=shown, on_run=on_run,
-        **part(given, RunningOptions),
+        controls=RunControls(
+            command=command_words("compare", [names[BASE], names[DISTILLED]], all_options),
+            options=manifest_options(all_options), one_at_a_time=bool(given.get("one_at_a_time")), progress=shown,
+            on_run=on_run, **part(given, RunningOptions),
+        ),
     )  # fmt: skip
     write_pages(directory, shown)
     return load_run(directory)

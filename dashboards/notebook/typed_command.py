@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from strata.dashboards.quick import OptionValue
+from strata.experiments.run.manifest import JsonObject
 
 
 def command_words(verb: str, models: Sequence[str], options: Mapping[str, OptionValue]) -> list[str]:
@@ -22,8 +23,10 @@ def command_words(verb: str, models: Sequence[str], options: Mapping[str, Option
     return words
 
 
-def manifest_options(options: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
+def manifest_options(options: Mapping[str, OptionValue]) -> JsonObject:
     """The options as JSON holds them; `--config RUN/manifest.json` reads them."""
     return {
-        name: list(value) if isinstance(value, tuple) else value for name, value in options.items() if name != "out"
+        name: list(value) if isinstance(value, list | tuple) else value
+        for name, value in options.items()
+        if name != "out"
     }

@@ -36,6 +36,7 @@ from strata.experiments.locate.causal.pair_selection import SelectedFamily, sele
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import questions_for
 from strata.experiments.results.families import FamilyResult, Place
+from strata.experiments.run.controls import RunControls
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.progress import Progress, silent
@@ -166,7 +167,7 @@ def _selected(
     if items is None:
         config = replace(config, families=tuple(dict.fromkeys(encoded_item.item.family for encoded_item in encoded)))
     with TemporaryDirectory() as run:
-        behaviour = ask(checkpoint, config, Path(run) / "run", items=items, progress=progress)
+        behaviour = ask(checkpoint, config, Path(run) / "run", items=items, controls=RunControls(progress=progress))
     return select_pairs(
         checkpoint, TorchHooks(checkpoint), encoded, behaviour, most=most_pairs, seed=config.seed, progress=progress
     )

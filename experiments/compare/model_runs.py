@@ -14,9 +14,9 @@ from strata.experiments.locate.item_selection import Source
 from strata.experiments.locate.pipeline import RESULTS, ask, locate
 from strata.experiments.results.roles import Role
 from strata.experiments.results.rows import Row
+from strata.experiments.run.controls import RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.files import MANIFEST, is_complete, read_manifest, table_of
-from strata.probes.progress import Progress
 
 MOVED = "location_change.json"
 FROM_ACTIVATIONS = (MOVED, "similarity.parquet", "transfer.parquet")
@@ -33,8 +33,8 @@ class ModelRuns:
     config: LocateConfig
     """The same for every model."""
     items: Source | None
-    batch_tokens: int | None
-    progress: Progress
+    controls: RunControls
+    """Of the comparison."""
 
     def all_whole(self) -> bool:
         """Whether nothing is left to be done in any of them."""
@@ -61,6 +61,14 @@ class ModelRuns:
         """Checked. Raises DamagedError when it is missing or isn't what the model's run wrote."""
         return table_of(self.run.path / role, name)
 
+    @property
+    def _own_controls(self) -> RunControls:
+        """The comparison reads the activations and discards them itself."""
+        own = self.controls
+        return RunControls(
+            command=own.command, batch_tokens=own.batch_tokens, keep_activations=True, progress=own.progress
+        )
+
     def _is_whole(self, role: Role) -> bool:
         directory = self.run.path / role
         there = (directory / MANIFEST).exists()
@@ -68,9 +76,8 @@ class ModelRuns:
 
     def _ask(self, role: Role) -> Sequence[Row]:
         rows = ask(
-            self.models.get(role), self.config, self.run.path / role, items=self.items,
-            command=self.run.manifest.command, batch_tokens=self.batch_tokens, progress=self.progress,
-        )  # fmt: skip
+            self.models.get(role), self.config, self.run.path / role, items=self.items, controls=self._own_controls
+        )
         return [vars(row) for row in rows]
 
     def _locate(self, role: Role, among: frozenset[str] | None) -> Summarised:
@@ -80,8 +87,7 @@ class ModelRuns:
             # A comparison that was finished once threw away what a missing table of it is made from.
             summary.unlink(missing_ok=True)
         located = locate(
-            self.models.get(role), self.config, self.run.path / role, items=self.items,
-            command=self.run.manifest.command, batch_tokens=self.batch_tokens, keep_activations=True,
-            pairs_among=among, progress=self.progress,
+            self.models.get(role), self.config, self.run.path / role, items=self.items, pairs_among=among,
+            controls=self._own_controls,
         )  # fmt: skip
         return summarised(located)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -52,9 +51,9 @@ from strata.experiments.results.comparison_tables import CHANGES, COMPARISON_TAB
 from strata.experiments.results.file_versions import COMPARISON_SCHEMA
 from strata.experiments.results.roles import BASE, Role
 from strata.experiments.results.rows import Row, text
+from strata.experiments.run.controls import DEFAULT_CONTROLS, RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import JsonObject
-from strata.probes.progress import Progress, silent
 
 RESULT = "comparison.json"
 RESULTS = (
@@ -71,38 +70,32 @@ def compare(
     out: Path,
     *,
     items: Source | None = None,
-    command: Sequence[str] = (),
-    options: Mapping[str, Any] | None = None,
-    batch_tokens: int | None = None,
-    keep_activations: bool = False,
-    one_at_a_time: bool = False,
-    progress: Progress = silent,
-    on_run: Callable[[Path], None] = lambda path: None,
+    controls: RunControls = DEFAULT_CONTROLS,
 ) -> Comparison:
     """Compares models in the run directory `out`, which holds one `locate` run of each, and returns comparison.json.
 
     A measure that can't be made of a pair (other tokenizer, width, depth) is excluded with its reason; the others run.
-    A second call with the same models and configuration resumes. `one_at_a_time` holds one model in memory instead of two:
+    A second call with the same models and configuration resumes. `controls.one_at_a_time` holds one model in memory instead of two:
     the numbers stay the same, and measures that run blocks of both models at once are excluded. Raises StrataError for
     other configurations and for models that can't be opened, SelfTestError when an identity that must hold fails.
     """
-    models = Models(openers, one_at_a_time=one_at_a_time)
+    models = Models(openers, one_at_a_time=controls.one_at_a_time)
     in_template = config.locate.framing != "raw" and config.locate.prompt_prefix is None
     prompt_prefix = shared_prompt_prefix(models, specs.by_role(), config.locate)
     config = replace(config, locate=replace(config.locate, prompt_prefix=prompt_prefix))
     questions = questions_for(models.get(BASE), config.locate, items)
-    run = RunDirectory(out, verb="compare", command=command, identity=_identity(models, config, questions))
-    on_run(out)
+    run = RunDirectory(out, verb="compare", command=controls.command, identity=_identity(models, config, questions))
+    controls.on_run(out)
     if config.locate.framing != "raw":
         run.warn(Caveat(code="framed", framing=config.locate.framing))
     status = "stopped"
     try:
         asked = _Asked(questions, items, in_template)
-        stages = _Stages(run, specs, models, config, asked, batch_tokens, progress)
-        comparison = stages.run(options or {})
+        stages = _Stages(run, specs, models, config, asked, controls)
+        comparison = stages.run()
         status = "done"
         # Where a download failed, a later start tries again, and must not measure the rest anew.
-        if not keep_activations and run.complete(RESULTS):
+        if not controls.keep_activations and run.complete(RESULTS):
             _discard_activations(run, models, awaited=stages.excluded.awaits_two_models)
         return comparison
     finally:
@@ -154,25 +147,24 @@ class _Stages:
         models: Models,
         config: CompareConfig,
         asked: _Asked,
-        batch_tokens: int | None,
-        progress: Progress,
+        controls: RunControls,
     ) -> None:
         self.directory, self.specs, self.models, self.config = run, specs, models, config
-        self.questions, self.in_template, self.progress = asked.questions, asked.in_template, progress
+        self.questions, self.in_template, self.progress = asked.questions, asked.in_template, controls.progress
         shared = shared_with_base(models, asked.questions, config.locate, asked.source)
         self.excluded = ExcludedParts(run, shared)
         compared = tuple(" ".join(models.about(role).identity.parts.values()) for role in models.roles)
         located = replace(config.locate, paired_with=compared)
-        self.runs = ModelRuns(run, models, located, asked.source, batch_tokens, progress)
+        self.runs = ModelRuns(run, models, located, asked.source, controls)
 
-    def run(self, options: Mapping[str, Any]) -> Comparison:
+    def run(self) -> Comparison:
         """Every stage, in order; what is there is skipped."""
         run, excluded = self.directory, self.excluded
         again = excluded.awaits_two_models and not self.models.one_at_a_time
         if not again and run.complete(RESULTS) and self.runs.all_whole():
             return Comparison.model_validate(run.read_object(RESULT, COMPARISON_SCHEMA))
         self._reopen(again)
-        self._describe(options)
+        self._describe()
         with run.stage("pair check"):
             checks = check_pairs(run, self.specs, self.models.others, excluded.add, progress=self.progress)
         with run.stage("weights"):
@@ -212,10 +204,10 @@ class _Stages:
             (self.directory.path / name).unlink(missing_ok=True)
         self.excluded.forget()
 
-    def _describe(self, options: Mapping[str, Any]) -> None:
+    def _describe(self) -> None:
         run = self.directory
         run.measured_here(self.models.about(BASE).device)
-        run.manifest.seed, run.manifest.options = self.config.locate.seed, dict(options)
+        run.manifest.seed, run.manifest.options = self.config.locate.seed, dict(self.runs.controls.options)
         templates = {role: self.models.about(role).chat_template_sha256 for role in self.models.roles}
         run.manifest.chat_template_sha256 = {str(role): sha256 for role, sha256 in templates.items()}
         if not run.finished("items.jsonl"):

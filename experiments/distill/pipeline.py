@@ -30,12 +30,12 @@ from strata.experiments.results.training import (
     TrainingRecord,
     TrainingSettings,
 )
+from strata.experiments.run.controls import DEFAULT_CONTROLS, RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.checkpoints.adapter import RECORD
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import hash_safetensors
 from strata.probes.files import whole_file, write_whole
-from strata.probes.progress import Progress, silent
 
 ADAPTER = "adapter"
 RESULT = "distill.json"
@@ -50,8 +50,7 @@ def distill(
     config: DistillConfig,
     out: Path,
     *,
-    command: Sequence[str] = (),
-    progress: Progress = silent,
+    controls: RunControls = DEFAULT_CONTROLS,
 ) -> TrainingRecord:
     """Trains an adapter for `checkpoint` into `out`/adapter and returns what `out`/distill.json holds.
 
@@ -75,7 +74,7 @@ def distill(
     )
     identity = settings.as_json() | {"data_sha256": data.rows_sha256}
     identity |= {f"base_{name}": value for name, value in checkpoint.identity.parts.items()}
-    run = RunDirectory(out, verb="distill", command=command, identity=identity)
+    run = RunDirectory(out, verb="distill", command=controls.command, identity=identity)
     status = "failed"
     try:
         if run.complete(RESULTS):
@@ -86,12 +85,12 @@ def distill(
             run.warn(caveat)
         with run.stage("train"):
             state = out / "training.safetensors"
-            model, curve = train(checkpoint, texts, config, state, scratch=out / "scratch", progress=progress)
+            model, curve = train(checkpoint, texts, config, state, scratch=out / "scratch", progress=controls.progress)
         weights = _save_adapter(model, checkpoint, run)
         record = TrainingRecord(
             base=base,
             config=settings,
-            command=tuple(command),
+            command=tuple(controls.command),
             device=str(checkpoint.device),
             threads=torch.get_num_threads(),
             versions=run.manifest.versions | {name: version(name) for name in ("trl", "peft")},

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-
-from pydantic import JsonValue
 
 from strata.experiments.items.framing import template_sha256
 from strata.experiments.items.jsonl import write_items
@@ -20,11 +17,11 @@ from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.file_versions import SUMMARY_SCHEMA
 from strata.experiments.results.locate_tables import BEHAVIOUR, BehaviourRow
 from strata.experiments.results.summary import Summary
+from strata.experiments.run.controls import DEFAULT_CONTROLS, RunControls
 from strata.experiments.run.directory import RunDirectory
-from strata.experiments.run.manifest import ItemsRecord
+from strata.experiments.run.manifest import ItemsRecord, JsonObject
 from strata.experiments.run.summary_file import summary_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.progress import Progress, silent
 
 RESULTS = (
     *("behaviour.parquet", "profiles.parquet", "emergence.parquet", "probes.parquet", "curves.parquet"),
@@ -48,13 +45,8 @@ def locate(
     out: Path,
     *,
     items: Source | None = None,
-    command: Sequence[str] = (),
-    options: Mapping[str, Any] | None = None,
-    batch_tokens: int | None = None,
-    keep_activations: bool = False,
     pairs_among: Collection[str] | None = None,
-    progress: Progress = silent,
-    on_run: Callable[[Path], None] = lambda path: None,
+    controls: RunControls = DEFAULT_CONTROLS,
 ) -> Summary:
     """Runs `locate` into the run directory `out` and returns its summary.json.
 
@@ -67,17 +59,17 @@ def locate(
     ```
     """
     questions = questions_for(checkpoint, config, items)
-    run = RunDirectory(out, verb="locate", command=command, identity=_identity(checkpoint, config, questions))
-    on_run(out)
+    run = RunDirectory(out, verb="locate", command=controls.command, identity=_identity(checkpoint, config, questions))
+    controls.on_run(out)
     status = "stopped"
     try:
-        _describe(run, checkpoint, questions, options or {})
+        _describe(run, checkpoint, questions, controls.options)
         if run.complete(RESULTS):
             summary = summary_of(run.read_object("summary.json", SUMMARY_SCHEMA))
         else:
-            summary = Stages(run, checkpoint, config, questions, batch_tokens, progress).summary(pairs_among)
+            summary = Stages(run, checkpoint, config, questions, controls).summary(pairs_among)
         status = "done"
-        if not keep_activations:
+        if not controls.keep_activations:
             shutil.rmtree(out / "activations", ignore_errors=True)
         return summary
     finally:
@@ -90,31 +82,28 @@ def ask(
     out: Path,
     *,
     items: Source | None = None,
-    command: Sequence[str] = (),
-    options: Mapping[str, Any] | None = None,
-    batch_tokens: int | None = None,
-    progress: Progress = silent,
+    controls: RunControls = DEFAULT_CONTROLS,
 ) -> list[BehaviourRow]:
     """The beginning of `locate` in the same run directory, up to the rows of the behaviour table, which it returns.
 
     A later `locate` with the same configuration goes on from there.
     """
     questions = questions_for(checkpoint, config, items)
-    run = RunDirectory(out, verb="locate", command=command, identity=_identity(checkpoint, config, questions))
+    run = RunDirectory(out, verb="locate", command=controls.command, identity=_identity(checkpoint, config, questions))
     status = "stopped"
     try:
-        _describe(run, checkpoint, questions, options or {})
+        _describe(run, checkpoint, questions, controls.options)
         if run.complete(RESULTS):
             status = "done"
             return BEHAVIOUR.rows(run.read_table("behaviour"))
-        return Stages(run, checkpoint, config, questions, batch_tokens, progress).ask().rows
+        return Stages(run, checkpoint, config, questions, controls).ask().rows
     finally:
         run.close(status)
 
 
-def _identity(checkpoint: Checkpoint, config: LocateConfig, questions: Questions) -> dict[str, JsonValue]:
+def _identity(checkpoint: Checkpoint, config: LocateConfig, questions: Questions) -> JsonObject:
     known = checkpoint.identity
-    asked: dict[str, JsonValue] = asdict(config)
+    asked: JsonObject = asdict(config)
     # A text is what stands in it: the file may move, and another one may take its name.
     asked.pop("text")
     return asked | {
@@ -127,7 +116,7 @@ def _identity(checkpoint: Checkpoint, config: LocateConfig, questions: Questions
     }
 
 
-def _describe(run: RunDirectory, checkpoint: Checkpoint, questions: Questions, options: Mapping[str, Any]) -> None:
+def _describe(run: RunDirectory, checkpoint: Checkpoint, questions: Questions, options: JsonObject) -> None:
     kinds = [item.kind for item in questions.items]
     items = ItemsRecord(
         sha256=questions.sha256, n=len(kinds), by_kind={kind: kinds.count(kind) for kind in sorted(set(kinds))}

@@ -42,6 +42,7 @@ from strata.experiments.results.locate_tables import (
     LocationRow,
 )
 from strata.experiments.results.summary import FamilyBehaviour, Summary
+from strata.experiments.run.controls import RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import BatchRecord
 from strata.experiments.run.self_test_record import note_tests, record_tests
@@ -50,7 +51,6 @@ from strata.probes.capture_batches import BatchBudget
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import randomly_initialised
 from strata.probes.lens.lenses import Lens
-from strata.probes.progress import Progress
 from strata.probes.store import ActivationStore
 from strata.probes.verification.gate import admit
 
@@ -77,9 +77,7 @@ class Stages:
     checkpoint: Checkpoint
     config: LocateConfig
     questions: Questions
-    batch_tokens: int | None
-    """None: found while running."""
-    progress: Progress
+    controls: RunControls
 
     @cached_property
     def backend(self) -> TorchHooks:
@@ -87,7 +85,7 @@ class Stages:
 
     @cached_property
     def budget(self) -> BatchBudget:
-        return BatchBudget.for_device(self.checkpoint.device, self.batch_tokens)
+        return BatchBudget.for_device(self.checkpoint.device, self.controls.batch_tokens)
 
     @property
     def intervals(self) -> Intervals:
@@ -124,20 +122,24 @@ class Stages:
             admit(checkpoint, prompts, backend=self.backend, record=partial(note_tests, run))
         with run.stage("lens fits"):
             lenses = fitted_lenses(
-                checkpoint, config.lenses, text=config.text, seed=config.seed, progress=self.progress
+                checkpoint, config.lenses, text=config.text, seed=config.seed, progress=self.controls.progress
             )
         with run.stage("capture"):
             store = self._store("model", lenses)
             wanted = Pass(config.positions, tuple(lenses))
-            measure(checkpoint, self.backend, encoded, store, wanted, budget=self.budget, progress=self.progress)
+            measure(
+                checkpoint, self.backend, encoded, store, wanted, budget=self.budget, progress=self.controls.progress
+            )
         with run.stage("behaviour"):
             rows, families = self._behaviour(store)
         return Answers(lenses, store, rows, families)
 
     def _behaviour(self, store: ActivationStore) -> tuple[list[BehaviourRow], list[FamilyBehaviour]]:
         checkpoint, encoded = self.checkpoint, self.questions.encoded
-        full = full_choice_log_probs(checkpoint, self.backend, encoded, budget=self.budget, progress=self.progress)
-        hops = hops_answered(checkpoint, self.backend, encoded, budget=self.budget, progress=self.progress)
+        full = full_choice_log_probs(
+            checkpoint, self.backend, encoded, budget=self.budget, progress=self.controls.progress
+        )
+        hops = hops_answered(checkpoint, self.backend, encoded, budget=self.budget, progress=self.controls.progress)
         asked = behaviour_rows(self.questions, checkpoint, store, full, hops, self.config.positions)
         families = family_behaviour(asked)
         rows = without_unanswered_families(asked, families)
@@ -157,7 +159,7 @@ class Stages:
             causal = causal_stage(
                 run, checkpoint, self.backend, encoded, answers.rows, asked, among=among,
                 known=last_streams(answers.store, encoded, config.positions, checkpoint.n_layers), budget=self.budget,
-                progress=self.progress,
+                progress=self.controls.progress,
             )  # fmt: skip
             run.write_rows(WINDOWS, causal.windows)
             run.write_rows(PLACES, causal.places)
@@ -170,7 +172,7 @@ class Stages:
         with run.stage("probes"):
             fitting = Fitting(config.folds, config.seed, self.checkpoint.device)
             probed = probe_targets(
-                run, self.questions, answers.store, fresh, config.positions, fitting, progress=self.progress
+                run, self.questions, answers.store, fresh, config.positions, fitting, progress=self.controls.progress
             )
             run.write_rows(PROBES, probed.rows)
         return probed
@@ -185,7 +187,7 @@ class Stages:
             run.write_table(EMERGENCE, emergence_table(store, encoded, names, positions))
             curves = [
                 *probe_curves(probed, questions, self.intervals),
-                *lens_curves(store, questions, used, names, positions, self.intervals, progress=self.progress),
+                *lens_curves(store, questions, used, names, positions, self.intervals, progress=self.controls.progress),
                 *causal.curves,
             ]
             run.write_rows(CURVES, curves)
@@ -201,7 +203,9 @@ class Stages:
             chosen = chosen_for_maps(answers.rows, self.config.lens_maps, self.config.seed)
             by_key = {encoded_item.key: encoded_item for encoded_item in self.questions.encoded}
             lens = next(fitted for fitted in answers.lenses if fitted.name == "logit")
-            write_lens_maps(self.run, self.checkpoint, self.backend, by_key, chosen, lens, progress=self.progress)
+            write_lens_maps(
+                self.run, self.checkpoint, self.backend, by_key, chosen, lens, progress=self.controls.progress
+            )
 
     def _random_init(self) -> ActivationStore:
         store = self._store("random-init", [])
@@ -210,7 +214,7 @@ class Stages:
         fresh = randomly_initialised(self.checkpoint, self.config.seed)
         measure(
             fresh, TorchHooks(fresh), self.questions.encoded, store, Pass(self.config.positions, ()),
-            budget=BatchBudget.for_device(self.checkpoint.device, self.batch_tokens), progress=self.progress,
+            budget=BatchBudget.for_device(self.checkpoint.device, self.controls.batch_tokens), progress=self.controls.progress,
             stage="random-init",
         )  # fmt: skip
         return store

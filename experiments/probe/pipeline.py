@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-
-from pydantic import JsonValue
 
 from strata.experiments.items.alignment import token_length
 from strata.experiments.probe.config import ProbeConfig
@@ -32,6 +30,7 @@ from strata.experiments.results.probe_tables import (
     PredictionRow,
     ShuffleRow,
 )
+from strata.experiments.run.controls import DEFAULT_CONTROLS, RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import ItemsRecord, JsonObject
 from strata.experiments.run.self_test_record import note_tests
@@ -41,7 +40,7 @@ from strata.probes.checkpoints.open_spec import randomly_initialised
 from strata.probes.files import write_whole
 from strata.probes.linear import LinearProbe, ProbeScores
 from strata.probes.linear.cross_validation import cross_validate, probeable
-from strata.probes.progress import Progress, silent
+from strata.probes.progress import Progress
 from strata.probes.store import ActivationStore
 from strata.probes.verification.gate import admit
 
@@ -55,12 +54,7 @@ def probe(
     config: ProbeConfig,
     out: Path,
     *,
-    command: Sequence[str] = (),
-    options: Mapping[str, JsonValue] | None = None,
-    batch_tokens: int | None = None,
-    keep_activations: bool = False,
-    progress: Progress = silent,
-    on_run: Callable[[Path], None] = lambda path: None,
+    controls: RunControls = DEFAULT_CONTROLS,
 ) -> JsonObject:
     """Probes one field of one's own data at every stream into the run directory `out`; returns its summary.json.
 
@@ -85,14 +79,14 @@ def probe(
             config.folds,
             [asked.prompts[index].ids for index in here],
         )
-    run = RunDirectory(out, verb="probe", command=command, identity=_identity(checkpoint, config, labelled))
-    on_run(out)
+    run = RunDirectory(out, verb="probe", command=controls.command, identity=_identity(checkpoint, config, labelled))
+    controls.on_run(out)
     status = "stopped"
     try:
-        _describe(run, checkpoint, labelled, asked, options or {}, source)
-        summary = _stages(run, checkpoint, config, labelled, asked, batch_tokens, progress)
+        _describe(run, checkpoint, labelled, asked, controls.options, source)
+        summary = _stages(run, checkpoint, config, labelled, asked, controls)
         status = "done"
-        if not keep_activations:
+        if not controls.keep_activations:
             shutil.rmtree(out / "activations", ignore_errors=True)
         return summary
     finally:
@@ -115,20 +109,19 @@ def _stages(
     config: ProbeConfig,
     labelled: LabelledSet,
     asked: Readable,
-    batch_tokens: int | None,
-    progress: Progress,
+    controls: RunControls,
 ) -> JsonObject:
     if run.complete((*RESULTS, *map(probe_file, config.positions))):
         return run.read_object("summary.json", PROBE_SCHEMA)
     run.measured_here(str(checkpoint.device))
     with run.stage("self-tests"):
-        admit(checkpoint, asked.prompts, record=partial(note_tests, run), progress=progress)
+        admit(checkpoint, asked.prompts, record=partial(note_tests, run), progress=controls.progress)
     with run.stage("capture"):
-        stores = {"model": _captured(run, checkpoint, "model", config, asked, batch_tokens, progress)}
+        stores = {"model": _captured(run, checkpoint, "model", config, asked, controls)}
     if config.random_init:
         with run.stage("random-init"):
             fresh = _FreshWeights(checkpoint, config.seed)
-            stores["random-init"] = _captured(run, fresh, "random-init", config, asked, batch_tokens, progress)
+            stores["random-init"] = _captured(run, fresh, "random-init", config, asked, controls)
     accuracy: list[AccuracyRow] = []
     folds: list[FoldRow] = []
     predictions: list[PredictionRow] = []
@@ -136,7 +129,7 @@ def _stages(
     positions: dict[str, PositionSummary] = {}
     for position in config.positions:
         with run.stage("probes"):
-            scores = _probed(run, checkpoint, config, labelled, asked, stores, position, progress)
+            scores = _probed(run, checkpoint, config, labelled, asked, stores, position, controls.progress)
         here = asked.at(position)
         items = [asked.items[index] for index in here]
         accuracy += accuracy_rows(position, scores)
@@ -213,16 +206,15 @@ def _captured(
     name: str,
     config: ProbeConfig,
     asked: Readable,
-    batch_tokens: int | None,
-    progress: Progress,
+    controls: RunControls,
 ) -> ActivationStore:
     signature = {"run": run.run_id, "model": name, "positions": list(config.positions)}
     store = ActivationStore(run.path / "activations" / name, signature)
     if any(prompt.key not in store for prompt in asked.prompts):
         checkpoint = source if isinstance(source, Checkpoint) else source.open()
-        budget = BatchBudget.for_device(checkpoint.device, batch_tokens)
+        budget = BatchBudget.for_device(checkpoint.device, controls.batch_tokens)
         stage = "capture" if name == "model" else name
-        capture_streams(checkpoint, asked.prompts, config.positions, store, budget, progress, stage)
+        capture_streams(checkpoint, asked.prompts, config.positions, store, budget, controls.progress, stage)
     return store
 
 
@@ -240,7 +232,7 @@ def _describe(
     checkpoint: Checkpoint,
     labelled: LabelledSet,
     asked: Readable,
-    options: Mapping[str, JsonValue],
+    options: JsonObject,
     source: str,
 ) -> None:
     asked_of = ItemsRecord(sha256=labelled.sha256, n=len(labelled.items), source=source)

@@ -16,6 +16,7 @@ from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.model_specs import Specs
 from strata.experiments.compare.pipeline import compare
 from strata.experiments.locate.config import LocateConfig
+from strata.experiments.run.controls import RunControls
 from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.progress import Progress, silent
 
@@ -60,7 +61,9 @@ def compared(
 ) -> dict[str, Any]:
     """comparison.json."""
     opened = openers or {role: partial(open_checkpoint, spec) for role, spec in specs.by_role().items()}
-    comparison = compare(specs, opened, config, out, items=items, one_at_a_time=one_at_a_time, progress=progress)
+    comparison = compare(
+        specs, opened, config, out, items=items, controls=RunControls(one_at_a_time=one_at_a_time, progress=progress)
+    )
     return comparison.model_dump(mode="json")
 
 

@@ -25,6 +25,7 @@ from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.cost_plan import plan_locate
 from strata.experiments.locate.pipeline import locate
 from strata.experiments.results.caveats import Caveat
+from strata.experiments.run.controls import RunControls
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import checkpoint_from
 from strata.probes.errors import StrataError
@@ -156,7 +157,7 @@ def test_a_run_is_not_gone_on_with_in_another_framing(way: Any, files: tuple[Pat
         here = out / first
         # Begun is enough: the directory belongs to its configuration from the manifest on.
         with pytest.raises(Stopped):
-            locate(checkpoint, replace(CHAT, framing=first), here, items=files[0], on_run=stop)
+            locate(checkpoint, replace(CHAT, framing=first), here, items=files[0], controls=RunControls(on_run=stop))
         with pytest.raises(StrataError, match="framing") as refused:
             locate(checkpoint, replace(CHAT, framing=second), here, items=files[0])
         assert refused.value.exit_code == 2 and "\n" not in str(refused.value)
@@ -164,7 +165,7 @@ def test_a_run_is_not_gone_on_with_in_another_framing(way: Any, files: tuple[Pat
 
 def test_another_template_is_another_run(files: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(Stopped):
-        locate(model(), CHAT, tmp_path / "run", items=files[0], on_run=stop)
+        locate(model(), CHAT, tmp_path / "run", items=files[0], controls=RunControls(on_run=stop))
     with pytest.raises(StrataError, match="prompt_prefix"):
         locate(model("{{ messages[0].content }} of the 1 of . is in the "), CHAT, tmp_path / "run", items=files[0])
 

@@ -21,6 +21,7 @@ from strata.experiments.locate.causal.family_decision import FamilyPairs
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.pipeline import locate
+from strata.experiments.run.controls import RunControls
 from strata.experiments.run.files import file_sha256, manifest_sha256
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
@@ -81,7 +82,7 @@ def test_families_measured_before_a_kill_are_read_back_and_the_numbers_stay(
     kept = {file: file.stat().st_mtime_ns for file in (out / "activations" / "causal").glob("*.safetensors")}
     assert len(kept) == 2
     measured.clear()
-    again = locate(checkpoint, CONFIG, out, items=planted.items, keep_activations=True)
+    again = locate(checkpoint, CONFIG, out, items=planted.items, controls=RunControls(keep_activations=True))
     assert len(of_whole) > 3 and measured == of_whole[2:]
     assert {file: file.stat().st_mtime_ns for file in kept} == kept
     for name in TABLES:

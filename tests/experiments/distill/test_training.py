@@ -21,6 +21,7 @@ from strata.experiments.distill.train import adapted, train
 from strata.experiments.distill.twins import row_of, rows
 from strata.experiments.generated_answers.problems import lessons
 from strata.experiments.results.training import TrainingRecord
+from strata.experiments.run.controls import RunControls
 from strata.probes.checkpoints import adapter as adapters
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
@@ -103,10 +104,11 @@ def test_a_run_that_was_stopped_or_killed_ends_in_the_same_bytes(
 
     distill(tiny(), CONFIG, whole)
     with pytest.raises(PowerCut):
-        distill(tiny(), CONFIG, stopped, progress=copy_then_cut)
+        distill(tiny(), CONFIG, stopped, controls=RunControls(progress=copy_then_cut))
     seen: dict[str, list[int]] = {"stopped": [], "killed": []}
     for out in (stopped, killed):
-        distill(tiny(), CONFIG, out, progress=lambda stage, done, *_, out=out: seen[out.name].append(done))
+        controls = RunControls(progress=lambda stage, done, *_, out=out: seen[out.name].append(done))
+        distill(tiny(), CONFIG, out, controls=controls)
     assert seen["stopped"][0] == 5 and seen["killed"][0] == 4
     for name in ("adapter_model.safetensors", "adapter_config.json", "curve.json"):
         bytes_of = [(out / "adapter" / name).read_bytes() for out in (whole, stopped, killed)]
