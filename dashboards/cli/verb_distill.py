@@ -1,4 +1,5 @@
-"""Trains reasoning into a small model (--twin think), or its control twin that gets as much training and no reasoning.
+"""Trains reasoning into a small model (--twin think), or a control twin on the same problems: as many tokens in the same form
+with nothing worked out (filler), or question and answer as text (plain).
 
 Writes a low-rank adapter with its data card and training curve into OUT/adapter, to be opened as
 CHECKPOINT+OUT/adapter. Interrupted work goes on with the same command. Needs the extra `distill`.
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = """examples:
   strata distill smollm2 --twin think --out runs/think
-  strata distill smollm2 --twin plain --out runs/plain
-  strata distill smollm2 --evaluate runs/think/adapter,runs/plain/adapter --out runs/distilled
+  strata distill smollm2 --twin filler --out runs/filler
+  strata distill smollm2 --evaluate runs/think/adapter,runs/filler/adapter --out runs/distilled
 """
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
 
 Precision = Literal["auto", "float32", "bfloat16"]
-Twin = Literal["think", "plain"]
+Twin = Literal["think", "filler", "plain"]
 TWINS: tuple[Twin, ...] = get_args(Twin)
 
 
@@ -21,15 +21,18 @@ class DistillConfig:
     twin: Twin = field(
         default="think",
         metadata=setting(
-            "think: traces that reason; plain: as much training without reasoning", "training", choices=TWINS
+            "think: traces that reason; filler: as many tokens in the same form that restate the question; plain: question and answer",
+            "training",
+            choices=TWINS,
         ),
     )
-    """`think`: traces that reason. `plain`: the same problems, tokens and steps, with the answer given."""
+    """`think`: traces that reason. `filler`: the same problems and as many tokens in the same form, restating the question.
+    `plain`: the same problems as text, question and answer."""
     steps: int = field(default=400, metadata=setting("optimiser steps", "training", positive, metavar="N"))
     """Optimiser steps."""
     batch: int = field(default=16, metadata=setting("problems a step", "training", positive, metavar="N"))
     """Problems a step."""
-    rank: int = field(default=8, metadata=setting("rank of the adapter", "training", positive, metavar="N"))
+    rank: int = field(default=4, metadata=setting("rank of the adapter", "training", positive, metavar="N"))
     """Rank of the change to every linear layer of the blocks (LoRA, 2106.09685)."""
     learning_rate: float = field(
         default=1e-3, metadata=setting("highest learning rate", "training", above_zero, metavar="X")

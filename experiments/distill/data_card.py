@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shlex
 
+from strata.experiments.distill.config import Twin
 from strata.experiments.generated_answers.problems import ABOUT, SPLITS, families_of
 from strata.experiments.results.training import TrainingRecord
 
-_TEXTS = {
+_TEXTS: dict[Twin, str] = {
     "think": "The question, then a think block with the steps to the answer, then the answer. Loss on all but the question.",
-    "plain": "The answer told, the question, then a think block that copies the question's own tokens until it is as "
-    "long as the steps would have been, then the answer. Loss on all but question and telling: as many tokens, in the "
-    "same steps, of the same lessons, as the `think` twin learns, and nothing to work out.",
+    "filler": "The question, then a think block that restates the question's own tokens until it is as long as the steps would "
+    "have been, then the answer. Loss on all but the question: as many tokens, in the same form and the same steps, of the "
+    "same lessons, as the `think` twin learns, and nothing worked out.",
+    "plain": "The question and its answer, as text. Loss on both: the same lessons in the same steps as the `think` twin, without "
+    "a think block.",
 }
 
 

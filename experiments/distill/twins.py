@@ -1,4 +1,4 @@
-"""What does each twin read and learn to write? The same problems in the same number of learnt tokens."""
+"""What does each twin read and learn to write? The same problems in the same order; with a think block, as many tokens."""
 
 from __future__ import annotations
 
@@ -29,20 +29,21 @@ class TrainingText:
     """How many ids at the end carry the loss: think block, answer and end token."""
 
 
-def plain_prompt(lesson: Lesson) -> str:
-    """What the control twin reads: the same prompt, with the answer told beforehand."""
-    return f"The answer is {lesson.answer}.\n{lesson.prompt}"
-
-
 def row_of(lesson: Lesson, twin: Twin, checkpoint: Checkpoint) -> TrainingText:
-    """The twin's training text. Both twins learn the same number of tokens of every lesson.
+    """The twin's training text.
 
-    The control's think block repeats the question's own tokens until it is as long as the steps were: a copy, cut
-    where the length is reached. Raises StrataError when the tokenizer has no end token.
+    `think` learns to write the steps in a think block, then the answer. `filler` learns as many tokens in the same form, but
+    its block restates the question, over and over until the length is reached, and works nothing out. `plain` learns the
+    question and its answer as text, without a block: its prompt holds no answer, and what it writes is no copy of what it
+    has read. Raises StrataError when the tokenizer has no end token.
     """
     end = checkpoint.tokenizer.eos_token_id
     if end is None:
         raise StrataError("The tokenizer has no end token, so a model can't learn to stop", "Set its eos_token")
+    if twin == "plain":
+        ids = (*checkpoint.encode(f"{lesson.prompt} {lesson.answer}"), int(end))
+        # Nothing stands before the first token that it could be learnt from.
+        return TrainingText(ids, len(ids) - max(1, len(checkpoint.prefix)))
     whole = checkpoint.encode(lesson.prompt + think_text(lesson))
     asked = checkpoint.encode(lesson.prompt)
     # Where the last piece of the prompt merges with the first of the answer, the merged piece is learnt.
@@ -51,15 +52,16 @@ def row_of(lesson: Lesson, twin: Twin, checkpoint: Checkpoint) -> TrainingText:
     if twin == "think":
         return TrainingText((*whole, int(end)), learnt + 1)
     opening, closing = _pieces(checkpoint, f" {OPEN}"), _pieces(checkpoint, f" {CLOSE} {lesson.answer}")
-    copied = islice(cycle(_pieces(checkpoint, f" {lesson.question}")), max(0, learnt - len(opening) - len(closing)))
-    plain = checkpoint.encode(plain_prompt(lesson))
-    return TrainingText((*plain, *opening, *copied, *closing, int(end)), learnt + 1)
+    room = max(0, learnt - len(opening) - len(closing))
+    # The comma keeps `1 + 5 =` from running on into its own beginning, which would teach that it is 1.
+    restated = islice(cycle(_pieces(checkpoint, f" {lesson.question},")), room)
+    return TrainingText((*asked, *opening, *restated, *closing, int(end)), learnt + 1)
 
 
 def rows(twin: Twin, checkpoint: Checkpoint, *, seed: int, steps: int, batch: int) -> list[TrainingText]:
     """`steps` × `batch` training texts in the order they are trained on, each batch of similar lengths.
 
-    The order is decided by the reasoning twin's lengths, so that both twins meet the same lessons in every step.
+    The order is decided by the reasoning twin's lengths, so that all twins meet the same lessons in every step.
     """
     made = lessons("train", seed=seed, n=steps * batch)
     lengths = [len(row_of(lesson, "think", checkpoint).ids) for lesson in made]

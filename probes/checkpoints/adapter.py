@@ -26,7 +26,7 @@ from strata.probes.checkpoints.quiet_libraries import first_line, quietly
 from strata.probes.errors import StrataError
 from strata.probes.foreign import ForeignJson
 
-SHIPPED = ("think", "plain")
+SHIPPED = ("think", "think-1", "think-2", "filler", "filler-1", "filler-2", "plain")
 """Adapters of the embedded model that come with the package; a directory of such a name is `./think`."""
 _SHIPPED_IN = Path(__file__).with_name("adapters")
 RECORD = "strata.json"

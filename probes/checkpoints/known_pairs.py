@@ -35,13 +35,25 @@ class KnownPair:
 
 
 PAIRS: tuple[KnownPair, ...] = (
-    KnownPair(
-        "smollm2+think", "smollm2", "R1-style", _SHIPPED, "recorded with its hash", ("smollm2+plain",),
-        "learnt to think before it answers from verified traces of a program; its control twin is smollm2+plain",
+    *(
+        KnownPair(
+            f"smollm2+think{seed}", "smollm2", "R1-style", _SHIPPED, "recorded with its hash",
+            (f"smollm2+filler{seed}", "smollm2+plain"),
+            f"learnt to think before it answers from verified traces of a program; its control twin is smollm2+filler{seed}",
+        )
+        for seed in ("", "-1", "-2")
+    ),
+    *(
+        KnownPair(
+            f"smollm2+filler{seed}", "smollm2", "non-reasoning twin", _SHIPPED, "recorded with its hash",
+            (f"smollm2+think{seed}",),
+            f"twin of smollm2+think{seed}: as many steps and learnt tokens in the same form, with nothing worked out",
+        )
+        for seed in ("", "-1", "-2")
     ),
     KnownPair(
         "smollm2+plain", "smollm2", "non-reasoning twin", _SHIPPED, "recorded with its hash", ("smollm2+think",),
-        "twin of smollm2+think: as many steps and learnt tokens, without reasoning",
+        "learnt the same problems as smollm2+think as plain text, question and answer",
     ),
     KnownPair(
         "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B", "Qwen/Qwen2.5-Math-1.5B", "R1-distilled", _R1,

@@ -12,6 +12,7 @@ from tiny_models import tiny_model, tiny_tokenizer
 
 from strata.experiments import model_pairs
 from strata.experiments.model_pairs import check_pair, compare_and_keep, known_pairs
+from strata.probes.checkpoints.adapter import SHIPPED
 from strata.probes.checkpoints.short_names import KNOWN
 from strata.probes.weights.tensor_source import TensorSource, open_tensors
 from strata.probes.weights.weight_change import compare_weights
@@ -86,7 +87,7 @@ def test_every_known_pair_has_names_that_can_be_typed() -> None:
     rows = known_pairs()
     assert {row.kind for row in rows} == {"R1-style", "non-reasoning twin", "R1-distilled", "medical", "RL only"}
     shipped = [row for row in rows if row.base == "smollm2"]
-    assert [row.distilled for row in shipped] == ["smollm2+think", "smollm2+plain"]
+    assert {row.distilled for row in shipped} == {f"smollm2+{name}" for name in SHIPPED}
     for row in rows:
         if row in shipped:
             continue

@@ -39,19 +39,27 @@ def tiny() -> Checkpoint:
     return tiny_checkpoint("llama", max_position_embeddings=1024)
 
 
-def test_both_twins_learn_equally_many_tokens_of_the_same_lessons() -> None:
+def test_filler_learns_as_many_tokens_of_the_same_lessons_and_works_nothing_out() -> None:
     checkpoint = tiny()
     for lesson in lessons("train", seed=0, n=100):
-        think, plain = (row_of(lesson, twin, checkpoint) for twin in ("think", "plain"))  # type: ignore[arg-type]
-        assert think.learnt == plain.learnt
+        think, filler = (row_of(lesson, twin, checkpoint) for twin in ("think", "filler"))  # type: ignore[arg-type]
+        assert think.learnt == filler.learnt
         end = checkpoint.tokenizer.eos_token_id
-        assert think.ids[-1] == plain.ids[-1] == end
-        spelt = checkpoint.encode(f"The answer is {lesson.answer}.\n{lesson.prompt}")
-        assert plain.ids[: len(plain.ids) - plain.learnt] == spelt
-        assert think.ids[: len(think.ids) - think.learnt] == checkpoint.encode(lesson.prompt)
+        assert think.ids[-1] == filler.ids[-1] == end
+        for text in (think, filler):
+            assert text.ids[: len(text.ids) - text.learnt] == checkpoint.encode(lesson.prompt)
         # Between the tags nothing stands but the question's own tokens.
-        inside = set(plain.ids[-plain.learnt : -1]) - set(checkpoint.encode(lesson.question))
+        inside = set(filler.ids[-filler.learnt : -1]) - set(checkpoint.encode(f" {lesson.question},"))
         assert inside <= set(checkpoint.encode(f"<think> </think> {lesson.answer}"))
+
+
+def test_plain_learns_question_and_answer_and_reads_nothing_that_tells_it() -> None:
+    checkpoint = tiny()
+    for lesson in lessons("train", seed=0, n=100):
+        plain = row_of(lesson, "plain", checkpoint)
+        spelt = checkpoint.encode(f"{lesson.prompt} {lesson.answer}")
+        assert plain.ids == (*spelt, checkpoint.tokenizer.eos_token_id)
+        assert plain.learnt == len(plain.ids) - max(1, len(checkpoint.prefix))
 
 
 def test_training_is_a_plain_loop_over_the_learnt_tokens(tmp_path: Path) -> None:
@@ -122,7 +130,7 @@ def test_a_run_that_was_stopped_or_killed_ends_in_the_same_bytes(
 
 def test_seeds_and_twins_give_different_adapters(tmp_path: Path) -> None:
     made = []
-    for number, changes in enumerate(({}, {"seed": 1}, {"twin": "plain"})):
+    for number, changes in enumerate(({}, {"seed": 1}, {"twin": "plain"}, {"twin": "filler"})):
         config = DistillConfig(**{**vars(CONFIG), "steps": 2, **changes})
         distill(tiny(), config, tmp_path / str(number))
         made.append((tmp_path / str(number) / "adapter" / "adapter_model.safetensors").read_bytes())
