@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shlex
 
-from strata.experiments.distill.config import Twin
 from strata.experiments.generated_answers.problems import ABOUT, SPLITS, families_of
 from strata.experiments.results.training import TrainingRecord
 
-_TEXTS: dict[Twin, str] = {
+_TEXTS: dict[str, str] = {
     "think": "The question, then a think block with the steps to the answer, then the answer. Loss on all but the question.",
     "filler": "The question, then a think block that restates the question's own tokens until it is as long as the steps would "
     "have been, then the answer. Loss on all but the question: as many tokens, in the same form and the same steps, of the "
