@@ -8,13 +8,13 @@ RUN ?= runs/demo
 .PHONY: demo test check lint bench clean help
 
 help:
-	@echo "make demo   compare the embedded model with its reasoning-trained and its plainly trained control; prints the page to open"
+	@echo "make demo   compare the embedded model with its reasoning-trained twin and a control that learnt the same form without reasoning; prints the page to open"
 	@echo "make test   all tests"
 	@echo "make check  ruff, strict type checking and all tests"
 	@echo "make bench  speed and memory against what you would otherwise write"
 
 demo: $(VENV)/.core
-	$(BIN)/strata compare smollm2 smollm2+think --control smollm2+plain --quick --out $(RUN)
+	$(BIN)/strata compare smollm2 smollm2+think --control smollm2+filler --quick --out $(RUN)
 
 test: $(VENV)/.test
 	$(BIN)/pytest -n auto --dist loadfile

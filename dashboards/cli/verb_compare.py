@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from strata.experiments.results.comparison import Comparison
 
 EXAMPLES = """examples:
-  strata compare smollm2 smollm2+think --control smollm2+plain --out runs/compare
+  strata compare smollm2 smollm2+think --control smollm2+filler --out runs/compare
   strata compare qwen2.5-math-1.5b r1-distill-qwen-1.5b --device cuda
 """
 COMPARING = (
