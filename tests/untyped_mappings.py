@@ -13,6 +13,7 @@ FOREIGN_FORMATS = {
     "experiments/items/importing/": "rows of somebody else's table or dataset",
     "experiments/items/jsonl.py": "unknown keys of an item are kept",
     "experiments/items/reasoning_gym.py": "entries of the reasoning-gym package",
+    "experiments/probe/text_rows.py": "rows of somebody else's table",
     "experiments/run/first_schema.py": "summary.json as version 1 wrote it",
     "probes/backends/torch_hooks.py": "keyword arguments of another library's modules, handed on",
     "probes/checkpoints/adapter.py": "adapter_config.json of PEFT",

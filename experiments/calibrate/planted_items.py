@@ -86,7 +86,7 @@ def _stated(family: FamilyPlan, world: World, count: int, rng: Random) -> list[I
     return records
 
 
-def _item(
+def _item(  # eleven parameters: the fields in which planted items differ
     kind: Kind, family: str, frame: str, template: str, words: dict[str, str], swapped: dict[str, str], answer: int,
     foil: int, number: int, entity: str, extra: dict[str, str],
 ) -> Item:  # fmt: skip

@@ -92,7 +92,7 @@ class FamilyPower:
     """Empty where the family wasn't measured."""
 
 
-def subsampled_power(
+def subsampled_power(  # nine parameters: the settings of a command, each with its default
     checkpoint: Checkpoint,
     directory: Path,
     *,

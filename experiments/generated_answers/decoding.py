@@ -19,7 +19,7 @@ _NEXT_DRAW = 1_000_003
 """Between the seeds of two draws: runs with neighbouring seeds share none."""
 
 
-def reasoning_rows(
+def reasoning_rows(  # ten parameters: who is asked what, and the customary ones of decoding
     checkpoint: Checkpoint,
     model: str,
     asked: Mapping[Split, Sequence[Lesson]],

@@ -14,6 +14,7 @@ from strata.experiments.items.reasoning.frame import (
     Task,
     Template,
     Vocabulary,
+    Wanted,
     checked_level,
     interleaved,
     item_of,
@@ -49,16 +50,16 @@ def pairs(
     words = vocabulary(task, token_length)
     answers = list(task.answers(level, words))
     seeded(seed, task.name, "stated", "answers").shuffle(answers)
-    cells = interleaved(answers, [template for template in task.templates if template.n_examples])
+    waiting = interleaved(answers, [template for template in task.templates if template.n_examples])
     made: list[tuple[Item, Item]] = []
     seen: set[tuple[str, str, str]] = set()
     turn = 0
-    while cells and len(made) < n:
-        answer, template = cells[turn % len(cells)]
+    while waiting and len(made) < n:
+        wanted = waiting[turn % len(waiting)]
         rng = seeded(seed, task.name, "stated", level, turn)
-        pair = _fresh(task, rng, answer, template, level, words, token_length, seen, len(made))
+        pair = _fresh(task, rng, wanted, level, words, token_length, seen, len(made))
         if pair is None:
-            del cells[turn % len(cells)]
+            del waiting[turn % len(waiting)]
             continue
         made.append(pair)
         turn += 1
@@ -68,14 +69,14 @@ def pairs(
 def _fresh(
     task: Task,
     rng: Random,
-    answer: str,
-    template: Template,
+    wanted: Wanted,
     level: int,
     words: Vocabulary,
     token_length: TokenLength | None,
     seen: set[tuple[str, str, str]],
     index: int,
 ) -> tuple[Item, Item] | None:
+    answer, template = wanted
     for _ in range(_ATTEMPTS):
         problem = task.draw(rng, answer, level, words)
         if problem is None or (template.id, problem.cluster, problem.foil_cluster) in seen:

@@ -147,12 +147,9 @@ def _made(values: Sequence[Any], labels: Sequence[Any] = ()) -> Options:
 def _option_text(value: Any) -> str:
     if isinstance(value, list | tuple | Mapping):
         raise UnusableRowError(f"an option is {'an object' if isinstance(value, Mapping) else 'a list'}, not a text")
-    try:
-        return plain_text(value, "an option")
-    except UnusableRowError as error:
-        empty = isinstance(value, str) and not value.strip()
-        reason = str(error).replace("'an option'", "an option")
-        raise UnusableRowError("an option is empty" if empty else reason) from None
+    if isinstance(value, str) and not value.strip():
+        raise UnusableRowError("an option is empty")
+    return plain_text(value, "", called="an option")
 
 
 def _run(labels: Sequence[str]) -> list[int] | None:

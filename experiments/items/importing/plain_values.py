@@ -30,28 +30,29 @@ class UnusableRowError(ValueError):
         super().__init__(reason)
 
 
-def plain_text(value: Any, name: str) -> str:
+def plain_text(value: Any, name: str, *, called: str | None = None) -> str:
     """The value of the field `name` as it is written into an item, without white space around it.
 
-    Raises UnusableRowError for a value that is missing (null, NaN, an empty text), or that is no single value.
+    `called`: what a message calls it, where it has no name of its own. Raises UnusableRowError for a value that is missing (null, NaN, an empty text), or that is no single value.
     """
+    called = repr(name) if called is None else called
     if isinstance(value, str):
-        return _written_text(value.strip(), name)
+        return _written_text(value.strip(), called)
     if isinstance(value, bool):
         return str(value)
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
-        return _number_text(value, name)
+        return _number_text(value, called)
     if isinstance(value, Decimal) and value.is_finite():
         return str(int(value)) if value == value.to_integral_value() else format(value, "f")
     if value is None or isinstance(value, Decimal):
-        raise UnusableRowError(f"the row has nothing in {name!r}")
+        raise UnusableRowError(f"the row has nothing in {called}")
     if isinstance(value, list | tuple):
-        raise UnusableRowError(f"{name!r} holds a list", way_in(value, name))
+        raise UnusableRowError(f"{called} holds a list", way_in(value, name))
     if isinstance(value, Mapping):
-        raise UnusableRowError(f"{name!r} holds an object", way_in(value, name))
-    raise UnusableRowError(f"{name!r} holds a {type(value).__name__}, neither text nor a number nor true or false")
+        raise UnusableRowError(f"{called} holds an object", way_in(value, name))
+    raise UnusableRowError(f"{called} holds a {type(value).__name__}, neither text nor a number nor true or false")
 
 
 def way_in(value: Any, name: str) -> str:
@@ -63,21 +64,21 @@ def way_in(value: Any, name: str) -> str:
     return ""
 
 
-def _written_text(text: str, name: str) -> str:
+def _written_text(text: str, called: str) -> str:
     if not text:
-        raise UnusableRowError(f"the row has nothing in {name!r}")
+        raise UnusableRowError(f"the row has nothing in {called}")
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise UnusableRowError(f"{name!r} holds half a surrogate pair") from None
+        raise UnusableRowError(f"{called} holds half a surrogate pair") from None
     return text
 
 
-def _number_text(value: float, name: str) -> str:
+def _number_text(value: float, called: str) -> str:
     if math.isnan(value):
-        raise UnusableRowError(f"the row has nothing in {name!r}")
+        raise UnusableRowError(f"the row has nothing in {called}")
     if math.isinf(value):
-        raise UnusableRowError(f"{name!r} holds a number that isn't finite")
+        raise UnusableRowError(f"{called} holds a number that isn't finite")
     # Tables with gaps keep whole numbers as floats: 3.0 was 3.
     return str(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(value)
 

@@ -24,7 +24,7 @@ def _terms(values: Sequence[int], replaced: int) -> tuple[dict[str, Marked], ...
     return tuple(lines)
 
 
-def _expression(
+def _expression(  # nine parameters: the two problems of a pair side by side, and what operations differ in
     rng: Random,
     values: Sequence[int],
     other: Sequence[int],

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
-from typing import cast
+from typing import NamedTuple, cast
 
 from pydantic import JsonValue
 
@@ -149,28 +149,37 @@ def build(
     words = vocabulary(task, token_length)
     answers = list(task.answers(level, words))
     seeded(seed, task.name, level, "answers").shuffle(answers)
-    cells = interleaved(answers, task.templates)
+    waiting = interleaved(answers, task.templates)
     items: list[Item] = []
     seen: set[tuple[str, str]] = set()
     turn = 0
-    while cells and len(items) < n:
-        index = turn % len(cells)
-        answer, template = cells[index]
-        rng = seeded(seed, task.name, level, template.id, answer, turn)
-        item = _fresh(task, rng, answer, template, level, words, token_length, seen, len(items))
+    while waiting and len(items) < n:
+        index = turn % len(waiting)
+        wanted = waiting[index]
+        rng = seeded(seed, task.name, level, wanted.template.id, wanted.answer, turn)
+        item = _fresh(task, rng, wanted, level, words, token_length, seen, len(items))
         if item is None:
-            del cells[index]
+            del waiting[index]
             continue
         items.append(item)
         turn += 1
     return items
 
 
-def interleaved(answers: Sequence[str], templates: Sequence[Template]) -> list[tuple[str, Template]]:
+class Wanted(NamedTuple):
+    """What the next item shall be."""
+
+    answer: str
+    template: Template
+
+
+def interleaved(answers: Sequence[str], templates: Sequence[Template]) -> list[Wanted]:
     """Every answer in every template, ordered so that short stretches hold all answers and all templates."""
     turns = range(len(templates))
     return [
-        (answer, templates[(place + turn) % len(templates)]) for turn in turns for place, answer in enumerate(answers)
+        Wanted(answer, templates[(place + turn) % len(templates)])
+        for turn in turns
+        for place, answer in enumerate(answers)
     ]
 
 
@@ -186,8 +195,7 @@ def checked_level(task: Task, difficulty: int | None) -> int:
 def _fresh(
     task: Task,
     rng: Random,
-    answer: str,
-    template: Template,
+    wanted: Wanted,
     level: int,
     words: Vocabulary,
     token_length: TokenLength | None,
@@ -195,6 +203,7 @@ def _fresh(
     index: int,
 ) -> Item | None:
     """An item not asked before, of equal token length with its partner where one turns up."""
+    answer, template = wanted
     unequal: tuple[Item, tuple[str, str]] | None = None
     for _ in range(_ATTEMPTS):
         problem = task.draw(rng, answer, level, words)

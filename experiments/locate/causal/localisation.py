@@ -65,7 +65,7 @@ class Localised:
         )
 
 
-def localise(
+def localise(  # thirteen parameters: the model, its items, what is known of both, and the controls of any long stage
     checkpoint: Checkpoint,
     backend: Backend,
     encoded: Sequence[EncodedItem],

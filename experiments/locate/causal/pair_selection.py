@@ -45,7 +45,7 @@ class SelectedFamily:
     """How many items are not intervened on, by reason."""
 
 
-def select_pairs(
+def select_pairs(  # ten parameters: the model, its items, what is known of both, and the controls of any long stage
     checkpoint: Checkpoint,
     backend: Backend,
     encoded: Sequence[EncodedItem],
