@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         from strata.experiments.lens.prompt_map import prompt_map
         from strata.probes.backends.torch_hooks import TorchHooks
         from strata.probes.prompts.prompt import Prompt
-        from strata.probes.verification.gate import admit
+        from strata.probes.verification.before_measuring import admit
 
         checkpoint = open_from(arguments.checkpoint, values, display)
         tell_caveats(checkpoint)

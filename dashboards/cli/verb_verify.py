@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     if values["architectures"]:
         return _architectures(values, display)
     with only_results_on_stdout() as stdout, display.listening():
-        from strata.probes.verification.gate import admit
+        from strata.probes.verification.before_measuring import admit
         from strata.probes.verification.parity import default_prompts, measure_parity
         from strata.probes.verification.shape_check import check_shapes
 

@@ -19,11 +19,12 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from strata.experiments.calibrate.calibration_row import CalibrationRow
 from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.nulls import Null, write_null
 from strata.experiments.calibrate.planted_checkpoint import write_construction
 from strata.experiments.calibrate.revert_test import excluded_families, revert
-from strata.experiments.calibrate.said import CalibrationRow, Said
+from strata.experiments.calibrate.scored_summary import ScoredSummary
 from strata.experiments.calibrate.truth import truth_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
@@ -151,7 +152,7 @@ def run_job(job: Job, localise: Localise, models: Path, keep: bool = False) -> C
                 row = row.model_copy(update={"excluded": excluded, "accuracy": accuracy})
         checkpoint = open_checkpoint(str(files.checkpoint), dtype="float32", device="cpu")
         start = time.perf_counter()
-        said = Said.model_validate(localise(checkpoint, files.items, seed=job.seed, max_pairs=job.max_pairs))
+        said = ScoredSummary.model_validate(localise(checkpoint, files.items, seed=job.seed, max_pairs=job.max_pairs))
         row = row.model_copy(update={"summary": said, "seconds": round(time.perf_counter() - start, 2)})
     except StrataError as error:
         row = row.model_copy(update={"error": str(error)})

@@ -1,6 +1,6 @@
 """How right is a summary about a model whose truth is known, and what does it claim of one in which nothing is planted?
 
-Pure functions over what a `summary.json` of version 2 says (`Said`) and a truth.
+Pure functions over what a `summary.json` of version 2 says (`ScoredSummary`) and a truth.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from strata.experiments.calibrate.said import Said, SaidFamily
+from strata.experiments.calibrate.scored_summary import ScoredFamily, ScoredSummary
 from strata.experiments.calibrate.truth import FamilyTruth, Truth
 
 Verdict = Literal["right", "part", "silent", "wrong"]
@@ -71,7 +71,7 @@ class Claims:
     """Whether the order is said for more than the families that were asked."""
 
 
-def score(summary: Said, truth: Truth, excluded: Sequence[str] = ()) -> ConstructionScore:
+def score(summary: ScoredSummary, truth: Truth, excluded: Sequence[str] = ()) -> ConstructionScore:
     """`excluded`: families whose plant failed its revert test; neither they nor controls are scored."""
     families = {name: family for name, family in truth.families.items() if not family.copied and name not in excluded}
     said = summary.verdict
@@ -79,7 +79,7 @@ def score(summary: Said, truth: Truth, excluded: Sequence[str] = ()) -> Construc
         truth.name,
         truth.half,
         tuple(
-            score_family(name, summary.families.get(name, SaidFamily()), family, truth.n_layers)
+            score_family(name, summary.families.get(name, ScoredFamily()), family, truth.n_layers)
             for name, family in families.items()
         ),
         truth.order,
@@ -89,7 +89,7 @@ def score(summary: Said, truth: Truth, excluded: Sequence[str] = ()) -> Construc
     )  # fmt: skip
 
 
-def score_family(name: str, said: SaidFamily, truth: FamilyTruth, n_layers: int) -> FamilyScore:
+def score_family(name: str, said: ScoredFamily, truth: FamilyTruth, n_layers: int) -> FamilyScore:
     place = said.place
     reading = said.cells[truth.cell].reading if truth.cell in said.cells else None
     right = None if reading is None else reading == {"single": "additive"}.get(truth.reading, truth.reading)
@@ -128,7 +128,7 @@ def score_order(said: str, truth: Truth) -> OrderScore:
     return "undetermined" if said == "undetermined" else "wrong"
 
 
-def claims(summary: Said) -> Claims:
+def claims(summary: ScoredSummary) -> Claims:
     kinds = [entry for kind, entry in summary.kinds.items() if kind in _KINDS]
     located = [entry.located for entry in kinds if entry.located is not None]
     families = [family for family in summary.families.values() if family.kind in _KINDS]
@@ -144,7 +144,7 @@ def claims(summary: Said) -> Claims:
     )
 
 
-def _score_kind(summary: Said, kind: str, families: Mapping[str, FamilyTruth], n_layers: int) -> Verdict:
+def _score_kind(summary: ScoredSummary, kind: str, families: Mapping[str, FamilyTruth], n_layers: int) -> Verdict:
     located = summary.kinds[kind].located if kind in summary.kinds else None
     if located is None:
         return "silent"

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from strata.experiments.calibrate.calibration_row import CalibrationRow
 from strata.experiments.calibrate.pipeline import MAX_PAIRS
-from strata.experiments.calibrate.said import CalibrationRow
 from strata.experiments.calibrate.score import (
     VERDICTS,
     Claims,

@@ -9,7 +9,7 @@ import numpy as np
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.layer_swap_scores import LEAST_LOGITS, bootstrap, value_columns
 from strata.experiments.compare.layer_swaps import KINDS
-from strata.experiments.compare.pairs_in_store import write_pairs
+from strata.experiments.compare.resumable_batches import write_pairs
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.item_selection import entity_of
 from strata.experiments.results.comparison_reasons import WhyNoValue

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from strata.experiments.compare.comparability import Comparability, Need
-from strata.experiments.results.comparison_reasons import ExcludedPart, Part
+from strata.experiments.compare.models import NeedsBothError
+from strata.experiments.results.comparison_reasons import ExcludedPart, Part, WhyNotCompared
 from strata.experiments.results.roles import BASE, Role
 from strata.experiments.run.directory import RunDirectory
+from strata.probes.errors import StrataError
+
+Exclude = Callable[[ExcludedPart], None]
+"""How a part of a comparison says that a model has no share in it."""
+
+
+def refused_by(error: StrataError, part: Part, model: Role, *, into: Role | None = None) -> ExcludedPart:
+    """What the error says stands for the reason; `into`: the model that received parts of the other one."""
+    why = WhyNotCompared(code="refused", said=error.what, into=into)
+    if isinstance(error, NeedsBothError):
+        why = WhyNotCompared(code="needs-both")
+    return ExcludedPart(part=part, model=model, why=why)
 
 
 class ExcludedParts:

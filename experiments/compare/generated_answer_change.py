@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.excluded_parts import Exclude, refused_by
 from strata.experiments.compare.models import Models
-from strata.experiments.compare.not_compared import Exclude, refused_by
 from strata.experiments.compare.paired_estimates import paired
 from strata.experiments.generated_answers.decoding import reasoning_rows
 from strata.experiments.generated_answers.problems import SPLITS, Lesson, Split, evaluation_lessons

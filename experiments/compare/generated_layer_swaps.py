@@ -14,6 +14,7 @@ import numpy as np
 
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.decision import SPLIT
+from strata.experiments.compare.excluded_parts import Exclude, refused_by
 from strata.experiments.compare.generated_answer_change import answers_table, asked_to_generate
 from strata.experiments.compare.layer_swap_scores import (
     LEAST_ACCURACY,
@@ -23,7 +24,6 @@ from strata.experiments.compare.layer_swap_scores import (
     whole_change,
 )
 from strata.experiments.compare.models import Models
-from strata.experiments.compare.not_compared import Exclude, refused_by
 from strata.experiments.generated_answers.problems import Lesson, Split, evaluation_lessons
 from strata.experiments.generated_answers.prompting import Prompting, best_way
 from strata.experiments.results.comparison import HalvedBy, Halves

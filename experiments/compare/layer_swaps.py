@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 
 from strata.experiments.compare.config import CompareConfig
-from strata.experiments.compare.pairs_in_store import write_pairs
+from strata.experiments.compare.resumable_batches import write_pairs
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Kind
 from strata.experiments.locate.causal.pair_sampling import shared_out, spread_over_entities

@@ -7,10 +7,10 @@ from functools import partial
 
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.cross_model_patching import cross_rows, store_crossed
+from strata.experiments.compare.excluded_parts import Exclude, refused_by
 from strata.experiments.compare.layer_swap_scores import LEAST, halves, scores_of_kind, swap_rows
 from strata.experiments.compare.layer_swaps import KINDS, store_layer_swaps, swap_items
 from strata.experiments.compare.models import Models
-from strata.experiments.compare.not_compared import Exclude, refused_by
 from strata.experiments.compare.patching_one_model_at_a_time import cross_one_by_one
 from strata.experiments.compare.swap_and_patch_stores import ExchangeStores
 from strata.experiments.items.schema import Kind

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.excluded_parts import Exclude, refused_by
 from strata.experiments.compare.model_specs import Specs
-from strata.experiments.compare.not_compared import Exclude, refused_by
-from strata.experiments.model_pairs import check_pair
+from strata.experiments.pair_check import check_pair
 from strata.experiments.results.comparison_reasons import ExcludedPart, WhyNotCompared
 from strata.experiments.results.comparison_tables import WEIGHTS
 from strata.experiments.results.lineage_check import LineageCheck

@@ -29,7 +29,7 @@ from strata.probes.lens.logit import read_lens
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap
-from strata.probes.verification.gate import admit
+from strata.probes.verification.before_measuring import admit
 
 SCHEMA = "strata.distill-evaluation/1"
 BASE = "base"

@@ -23,7 +23,7 @@ from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import read_lens
 from strata.probes.memory import free_host_memory
-from strata.probes.verification.gate import admit
+from strata.probes.verification.before_measuring import admit
 from strata.probes.verification.shape_check import check_shapes
 
 _TRIAL_ITEMS = 24

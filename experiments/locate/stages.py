@@ -52,7 +52,7 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import randomly_initialised
 from strata.probes.lens.lenses import Lens
 from strata.probes.store import ActivationStore
-from strata.probes.verification.gate import admit
+from strata.probes.verification.before_measuring import admit
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ from strata.probes.linear import LinearProbe, ProbeScores
 from strata.probes.linear.cross_validation import cross_validate, probeable
 from strata.probes.progress import Progress
 from strata.probes.store import ActivationStore
-from strata.probes.verification.gate import admit
+from strata.probes.verification.before_measuring import admit
 
 RESULTS = (*(f"{table.name}.parquet" for table in PROBE_TABLES), "items.jsonl", "summary.json")
 """What a finished run holds, beside one fitted probe a position; whatever is missing is made again."""

@@ -24,7 +24,7 @@ from strata.probes.prompts.batching import pad
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.prompts.texts import LAST, Text, prompts_of
 from strata.probes.site_names import Sites, sites_of
-from strata.probes.verification.gate_once import admit_once
+from strata.probes.verification.before_measuring_once import admit_once
 from strata.probes.whole_numbers import as_whole_number
 
 ALL = "all"

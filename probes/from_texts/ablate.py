@@ -33,7 +33,7 @@ from strata.probes.interventions.minimal_pairs import ALL, Single
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.alignment import encode_items
 from strata.probes.rerun.run_edits import Component
-from strata.probes.verification.gate_once import admit_once
+from strata.probes.verification.before_measuring_once import admit_once
 from strata.probes.whole_numbers import whole_number
 
 _COMPONENTS: tuple[Component, ...] = ("block_out", "attn_out", "mlp_out")

@@ -33,7 +33,7 @@ from strata.probes.interventions.scores import LEAST_DIFFERENCE
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.alignment import Encoded, Misalignment, encode_items
 from strata.probes.rerun.run_edits import COMPONENTS
-from strata.probes.verification.gate_once import admit_once
+from strata.probes.verification.before_measuring_once import admit_once
 from strata.probes.verification.intervention_self_tests import run_causal_self_tests
 from strata.probes.verification.model_self_tests import require_passed
 

@@ -24,8 +24,8 @@ from strata.probes.interventions.intervention import CrossPatching
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.interventions.noise import generator_for, unit_vectors
 from strata.probes.interventions.scores import logit_difference
-from strata.probes.model_diff.model_pairs import batches_by_length, check_ids, check_same_shape
 from strata.probes.model_diff.random_step import MISS, distances, moved
+from strata.probes.model_diff.shared_inputs import batches_by_length, check_ids, check_same_shape
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import tokens_a_batch
 from strata.probes.rerun.edit_sweep import sweep

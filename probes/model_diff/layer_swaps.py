@@ -21,8 +21,8 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.model_diff.body_run import BodyRun, run_block, run_body
-from strata.probes.model_diff.model_pairs import batches_by_length, check_ids, check_same_shape
 from strata.probes.model_diff.random_delta import RandomDelta
+from strata.probes.model_diff.shared_inputs import batches_by_length, check_ids, check_same_shape
 from strata.probes.model_diff.shared_rows import shares_rows
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import tokens_a_batch

@@ -12,8 +12,8 @@ from torch import nn
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.interventions.noise import generator_for
-from strata.probes.model_diff.model_pairs import check_same_shape
 from strata.probes.model_diff.random_step import distance, moved
+from strata.probes.model_diff.shared_inputs import check_same_shape
 
 _HELD_BYTES = 2**30
 """Size of all blocks up to which they are kept."""

@@ -14,7 +14,7 @@ from strata.probes.errors import StrataError
 from strata.probes.interventions.activation_patching import BATCH_TOKENS
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.model_diff.cross_model_patching import EVERY, SourceModel, SourceRun, difference_of
-from strata.probes.model_diff.model_pairs import batches_by_length, check_ids
+from strata.probes.model_diff.shared_inputs import batches_by_length, check_ids
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import tokens_a_batch
 from strata.probes.rerun.recording import record

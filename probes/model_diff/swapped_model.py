@@ -15,7 +15,7 @@ from strata.probes.checkpoints.identity import Identity
 from strata.probes.errors import StrataError
 from strata.probes.foreign import ForeignJson
 from strata.probes.model_diff.layer_swaps import LayerSwap
-from strata.probes.model_diff.model_pairs import check_same_shape
+from strata.probes.model_diff.shared_inputs import check_same_shape
 
 
 @contextmanager

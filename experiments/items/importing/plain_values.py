@@ -33,7 +33,8 @@ class UnusableRowError(ValueError):
 def plain_text(value: Any, name: str, *, called: str | None = None) -> str:
     """The value of the field `name` as it is written into an item, without white space around it.
 
-    `called`: what a message calls it, where it has no name of its own. Raises UnusableRowError for a value that is missing (null, NaN, an empty text), or that is no single value.
+    `called`: what a message calls it, where it has no name of its own. Raises UnusableRowError for a value that is missing
+    (null, NaN, an empty text), or that is no single value.
     """
     called = repr(name) if called is None else called
     if isinstance(value, str):

@@ -30,7 +30,7 @@ from strata.probes.rerun.shared_prefix import NoRestartError
 from strata.probes.tolerance import differences, running_scale, tolerance_of
 from strata.probes.verification.architectures.plain_forward import Paths, Plain, PlainModel
 from strata.probes.verification.architectures.tiny_config import TRAINED_LENGTH, VOCAB_SIZE
-from strata.probes.verification.gate import admit
+from strata.probes.verification.before_measuring import admit
 
 Status = Literal["verified", "refused", "disagrees", "not built", "broken"]
 _GATE_LENGTHS = (3, 9)

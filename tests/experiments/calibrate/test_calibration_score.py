@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from strata.experiments.calibrate.said import CalibrationRow, Said, SaidFamily
+from strata.experiments.calibrate.calibration_row import CalibrationRow
 from strata.experiments.calibrate.score import claims, score, score_family, score_order, score_place
+from strata.experiments.calibrate.scored_summary import ScoredFamily, ScoredSummary
 from strata.experiments.calibrate.tallies import calibration, tally
 from strata.experiments.calibrate.truth import FamilyTruth, Truth
 
@@ -26,8 +27,8 @@ def said(cell: str = "enrich", first: int = 3, last: int = 3, **more: Any) -> di
     return {"place": {"cell": cell, "first": first, "last": last, "extent": "blocks", **more}}
 
 
-def family(**fields: Any) -> SaidFamily:
-    return SaidFamily.model_validate(fields)
+def family(**fields: Any) -> ScoredFamily:
+    return ScoredFamily.model_validate(fields)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_places(family: FamilyTruth, n_layers: int, place: tuple[str, int, int],
 def test_a_family_without_a_place_is_silent_with_its_reason() -> None:
     result = score_family("emblem", family(place=None, why_not_placed={"code": "none codes"}), ENRICH, 12)
     assert (result.verdict, result.why_silent, result.covers) == ("silent", "none codes", None)
-    assert score_family("emblem", SaidFamily(), ENRICH, 12).verdict == "silent"
+    assert score_family("emblem", ScoredFamily(), ENRICH, 12).verdict == "silent"
 
 
 def test_intervals_cover_each_end_by_itself() -> None:
@@ -66,7 +67,7 @@ def test_intervals_cover_each_end_by_itself() -> None:
 def test_readings_are_those_of_the_true_cell_and_one_block_is_additive() -> None:
     for true, reading, right in ((ENRICH, "additive", True), (ENRICH, "together", False), (SUMS, "in-series", True)):
         entry = said(true.cell) | {"cells": {true.cell: {"reading": reading}, "gather": {"reading": "together"}}}
-        assert score_family("any", SaidFamily.model_validate(entry), true, 12).reading_right is right
+        assert score_family("any", ScoredFamily.model_validate(entry), true, 12).reading_right is right
     assert score_family("any", family(**said()), ENRICH, 12).reading_right is None
 
 
@@ -101,15 +102,21 @@ def summary(**families: dict[str, Any]) -> dict[str, Any]:
 
 def test_controls_and_excluded_families_are_not_scored() -> None:
     true = truth(emblem=ENRICH, plus=SUMS, emblem_stated=CONTROL)
-    result = score(Said.model_validate(summary(emblem=said(), plus=said("move"), emblem_stated=said("enrich"))), true)
+    result = score(
+        ScoredSummary.model_validate(summary(emblem=said(), plus=said("move"), emblem_stated=said("enrich"))), true
+    )
     assert [(family.family, family.verdict) for family in result.families] == [("emblem", "right"), ("plus", "wrong")]
     assert result.kinds == {"knowledge": "right", "reasoning": "silent"}
-    assert [family.family for family in score(Said.model_validate(summary()), true, ["plus"]).families] == ["emblem"]
+    assert [family.family for family in score(ScoredSummary.model_validate(summary()), true, ["plus"]).families] == [
+        "emblem"
+    ]
 
 
 def test_claims_of_a_null_are_counted_without_its_controls() -> None:
     found = claims(
-        Said.model_validate(summary(emblem=said() | {"kind": "knowledge"}, copied=said() | {"kind": "control"}))
+        ScoredSummary.model_validate(
+            summary(emblem=said() | {"kind": "knowledge"}, copied=said() | {"kind": "control"})
+        )
     )
     assert (found.blocks, found.spread, found.kinds) == (1, 0, 2)
     assert (found.placed, found.families) == (1, 1) and found.order and not found.order_general

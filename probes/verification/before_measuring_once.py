@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.prompt import Prompt
-from strata.probes.verification.gate import admit
+from strata.probes.verification.before_measuring import admit
 
 _LONGEST: WeakKeyDictionary[Checkpoint, int] = WeakKeyDictionary()
 """Tokens of the longest prompt that each checkpoint was tested on."""

@@ -20,7 +20,7 @@ from strata.probes.prompts.prompt import Prompt
 from strata.probes.verification.architectures.plain_forward import PlainModel
 from strata.probes.verification.architectures.tiny_checkpoint import save_tiny
 from strata.probes.verification.architectures.verdict import random_prompts
-from strata.probes.verification.gate import admit
+from strata.probes.verification.before_measuring import admit
 from strata.probes.verification.model_self_tests import SelfTest, run_self_tests
 from strata.probes.verification.shape_check import check_shapes
 
