@@ -277,7 +277,7 @@ def _print_check(report: FormatReport, console: Console) -> None:
     title = "form by family (aligned: pairs; tokens: shortest–longest, median)"
     print_table(console, title, columns, rows)
     for family in report.families:
-        for count, reason in (*family.excluded, *family.unaligned):
+        for reason, count in (*family.excluded, *family.unaligned):
             console.print(f"{family.family}: {count} × {reason}", markup=False)
     for contrast in report.contrasts:
         console.print(

@@ -121,7 +121,7 @@ def _answer_token(checkpoint: Checkpoint, prompt: str, answer: str) -> int:
         return encode_item(item, checkpoint).answer_id
     except UnscorableError as error:
         raise StrataError(
-            f"--answer {answer!r} can't be shown: {error.reason}", "Give a text whose first token the model knows"
+            f"--answer {answer!r} can't be shown: {error.why.words}", "Give a text whose first token the model knows"
         ) from error
 
 

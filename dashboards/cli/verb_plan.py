@@ -16,6 +16,7 @@ from strata.dashboards.cli.display import only_results_on_stdout, seconds_text
 from strata.dashboards.cli.options import Option, add_options, resolve
 from strata.dashboards.cli.verb_locate import OPTIONS as LOCATE
 from strata.dashboards.cli.verb_locate import locate_config, sized
+from strata.dashboards.sentences.item_exclusions import exclusion_words
 
 if TYPE_CHECKING:
     from strata.experiments.locate.cost_plan import Plan
@@ -73,7 +74,7 @@ def _print(plan: Plan, stdout: TextIO) -> None:
     kinds = ", ".join(f"{count} {kind}" for kind, count in plan.by_kind.items())
     lines = [
         ("items", f"{plan.items} ({kinds})"),
-        *((f"  excluded: {reason}", str(count)) for reason, count in plan.excluded.items()),
+        *((f"  excluded: {exclusion_words(reason)}", str(count)) for reason, count in plan.excluded.items()),
         ("tokens", f"{plan.tokens:,} a pass, longest prompt {plan.longest}"),
         *((f"  pass: {name}", f"{count:,} tokens") for name, count in plan.passes.items()),
         ("model", f"{plan.parameters / 1e6:,.0f} M parameters, {_size(plan.weight_bytes)}"),

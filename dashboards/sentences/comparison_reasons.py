@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
+from strata.dashboards.sentences.item_exclusions import exclusion_words
 from strata.experiments.generated_answers.problems import ABOUT, SPLITS
 from strata.experiments.results.comparison_reasons import (
     ExcludedPart,
@@ -125,7 +126,7 @@ def why_no_value(why: WhyNoValue) -> str:
         case "hardly-differ-anywhere":
             return f"the models differ by {why.least:g} logits or more on none of {why.items} items"
         case "items-excluded":
-            return f"{why.items} item(s) excluded: {why.said}"
+            return f"{why.items} item(s) excluded: {exclusion_words(why.said or '')}"
         case "question-cut-otherwise":
             return f"{why.items} item(s) excluded: its question has other tokens behind another instruction"
         case "too-few-items":

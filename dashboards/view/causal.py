@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from strata.dashboards.sentences.item_exclusions import exclusion_words
 from strata.dashboards.text import interval, number, significant, without_paths
 from strata.dashboards.view.causal_items import item_maps
 from strata.dashboards.view.causal_labels import (
@@ -197,7 +198,7 @@ def _pairs(run: RunTables) -> Iterator[PairsOfKind]:
     for kind, value in sorted(run.summary.kinds.items(), key=lambda e: (kind_order(e[0]), e[0])):
         left = sorted(value.not_intervened_on.items(), key=lambda e: (-e[1], e[0]))
         if value.pairs or left:
-            excluded = tuple((str(without_paths(reason)), n) for reason, n in left)
+            excluded = tuple((str(without_paths(exclusion_words(reason))), n) for reason, n in left)
             yield PairsOfKind(kind=kind, usable=value.pairs or 0, excluded=excluded)
 
 

@@ -17,7 +17,7 @@ COMPONENTS: dict[str, str] = {
     "resid_pre": "stream entering the block",
 }
 CONTROLS = ("random_donor", "norm_matched_noise", "wrong_position")
-METHODS: dict[str, str] = {"skip": "skip", "mean": "mean ablation", "resample": "resample ablation"}
+METHODS: dict[str, str] = {"zero": "zero ablation", "mean": "mean ablation", "resample": "resample ablation"}
 
 CAUSAL_INSTRUMENTS: dict[str, InstrumentLabel] = {
     "patching": InstrumentLabel(
@@ -143,7 +143,7 @@ def measure_meta(instrument: str, measure: str) -> CausalMeasure:
 def order_measures(instrument: str, measures: Iterable[str]) -> list[str]:
     """The measures in the order of the page's lists: single blocks before windows, effects before controls."""
     if instrument == "ablation":
-        bases = [p + m for p in _ABLATED for m in ("mean", "resample", "skip")]
+        bases = [p + m for p in _ABLATED for m in ("mean", "resample", "zero")]
     else:
         bases = list(_PATCHING)
 

@@ -41,7 +41,7 @@ def build_causal_maps(causal: CausalView, behaviour: Sequence[FamilyAnswers], n_
             )
             drawing = _Drawing(name, "patching", measure, title, what, ("away from the answer", "towards the answer"), component, where != "last")  # fmt: skip
             out.append(drawn.map(drawing, chosen))
-    for method in ("mean", "resample", "skip"):
+    for method in ("mean", "resample", "zero"):
         ablations = [s for s in lines if s.instrument == "ablation"]
         ablated = next((m for m in (f"specific.{method}", method) if any(s.measure == m for s in ablations)), None)
         if ablated is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from strata.dashboards.sentences.item_exclusions import exclusion_words
 from strata.dashboards.text import significant
 from strata.dashboards.view.emergence import emergence_by_item
 from strata.dashboards.view.labels import kind_order
@@ -38,7 +39,7 @@ def build_items(run: RunTables, mapped: Mapping[str, str], max_rows: int = MAX_R
         correct_by_choice=tuple(row.correct_by_choice for row in shown),
         answered=tuple(row.answered for row in shown),
         emergence=tuple(streams.get(row.item, otherwise) for row in shown),
-        reason=tuple(row.reason or "" for row in shown),
+        reason=tuple(exclusion_words(row.reason) if row.reason else "" for row in shown),
         map=tuple(mapped.get(row.item) for row in shown),
         prompt=tuple(prompts[row.item] if keep_prompts or row.item in mapped else "" for row in shown),
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from strata.dashboards.sentences.caveats import caveat_sentence
+from strata.dashboards.sentences.item_exclusions import exclusion_words
 from strata.dashboards.text import count, visible, without_paths
 from strata.dashboards.view.model_parts import ManifestView, Provenance, SelfTestView
 from strata.dashboards.view.tables import Json, RunTables
@@ -88,7 +89,7 @@ def from_manifest(m: Json) -> ManifestView:
             (name, f"{float(s.get('seconds') or 0):.1f} s", _bytes(s.get("peak_memory_bytes")))
             for name, s in (m.get("stages") or {}).items()
         ),
-        excluded=tuple((str(without_paths(str(reason))), int(n)) for reason, n in excluded.items()),
+        excluded=tuple((str(without_paths(exclusion_words(str(reason)))), int(n)) for reason, n in excluded.items()),
         warnings=tuple(caveat_sentence(Caveat.read(warning)) for warning in m.get("warnings") or []),
     )  # fmt: skip
 

@@ -28,6 +28,7 @@ from strata.experiments.locate.item_selection import Questions, entity_of
 from strata.experiments.locate.reading_positions import asked_at
 from strata.experiments.results.comparison_reasons import WhyNoValue
 from strata.experiments.results.comparison_tables import CONTRASTS
+from strata.experiments.results.item_exclusions import WhyExcluded
 from strata.experiments.results.roles import Role
 from strata.experiments.results.rows import Row, integer
 from strata.experiments.results.table import Value
@@ -111,8 +112,8 @@ class Instructed:
     items: tuple[Item, ...]
     prompts: Mapping[str, tuple[Prompt, ...]]
     """By instruction, in the order of `items`; `last` is the question's last token."""
-    excluded: Mapping[str, str | None]
-    """By item id why the others can't be: what encoding them said, None where an instruction cuts the question otherwise."""
+    excluded: Mapping[str, WhyExcluded | None]
+    """By item id why the others can't be; None where an instruction cuts the question otherwise."""
 
 
 def instructed(items: Sequence[Item], checkpoint: Checkpoint, prompt_prefix: str = "") -> Instructed:
@@ -122,13 +123,13 @@ def instructed(items: Sequence[Item], checkpoint: Checkpoint, prompt_prefix: str
     fed behind some questions for scoring is no part of them.
     """
     by_instruction: dict[str, dict[str, Prompt]] = {}
-    excluded: dict[str, str | None] = {}
+    excluded: dict[str, WhyExcluded | None] = {}
     for name, text in INSTRUCTIONS.items():
         ahead = prompt_prefix.replace(REQUEST, text) if REQUEST in prompt_prefix else f"{prompt_prefix}{text}\n\n"
         asked = [framed(_question(item, prompt_prefix), ahead) for item in items]
         encoded, refused = encode_items(asked, checkpoint, checkpoint.max_context)
         by_instruction[name] = {encoded_item.key: _as_asked(encoded_item) for encoded_item in encoded}
-        excluded |= refused
+        excluded |= {name: WhyExcluded.of(why) for name, why in refused.items()}
     kept: list[Item] = []
     for item in items:
         if item.id in excluded:
@@ -163,8 +164,10 @@ def contrast_rows(
     """
     asked = instructed(items, checkpoint, prompt_prefix)
     kinds = {item.id: item.kind for item in items}
-    for (kind, said), count in Counter((kinds[name], said) for name, said in asked.excluded.items()).items():
-        why = WhyNoValue(code="question-cut-otherwise" if said is None else "items-excluded", items=count, said=said)
+    for (kind, left_out), count in Counter((kinds[name], why) for name, why in asked.excluded.items()).items():
+        why = WhyNoValue(code="question-cut-otherwise", items=count)
+        if left_out is not None:
+            why = WhyNoValue(code="items-excluded", items=count, said=left_out.as_text())
         yield {"model": role, "kind": kind, "reason": why.as_column()}
     rows_of = {kind: [row for row, item in enumerate(asked.items) if item.kind == kind] for kind in KINDS}
     for kind in [kind for kind, rows in rows_of.items() if len(rows) < FEWEST]:

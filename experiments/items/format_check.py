@@ -10,6 +10,7 @@ from statistics import median
 from strata.experiments.items.alignment import EncodedItem, Encoder, encode_items, token_length
 from strata.experiments.items.format_classifier import FormatResult, format_accuracy
 from strata.experiments.items.schema import Item
+from strata.probes.prompts.exclusion import Exclusion
 
 KNOWLEDGE_VERSUS_REASONING = "knowledge-reasoning"
 
@@ -156,7 +157,7 @@ def _kinds(encoded: Sequence[EncodedItem], encoder: Encoder, seed: int) -> Forma
 
 
 def _family_format(
-    family: str, kind: str, asked: Sequence[Item], scored: Sequence[EncodedItem], excluded: dict[str, str]
+    family: str, kind: str, asked: Sequence[Item], scored: Sequence[EncodedItem], excluded: dict[str, Exclusion]
 ) -> FamilyFormat:
     lengths = [len(encoded_item.prompt.ids) for encoded_item in scored] or [0]
     answers_of: dict[tuple[int, ...], set[str]] = {}
@@ -174,8 +175,10 @@ def _family_format(
         longest=max(lengths),
         answers=len({item.answer for item in asked}),
         collisions=tuple(tuple(sorted(group)) for group in answers_of.values() if len(group) > 1),
-        excluded=_counted(excluded[item.id] for item in asked if item.id in excluded),
-        unaligned=_counted(encoded_item.unaligned_reason for encoded_item in scored if encoded_item.unaligned_reason),
+        excluded=_counted(excluded[item.id].words for item in asked if item.id in excluded),
+        unaligned=_counted(
+            Exclusion(encoded_item.unaligned_reason).words for encoded_item in scored if encoded_item.unaligned_reason
+        ),
     )
 
 

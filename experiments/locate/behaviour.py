@@ -15,6 +15,7 @@ from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Item, Kind
 from strata.experiments.locate.item_selection import Questions
 from strata.experiments.results.answer_measures import decided_by
+from strata.experiments.results.item_exclusions import WhyExcluded
 from strata.experiments.results.locate_tables import BehaviourRow
 from strata.experiments.results.summary import FamilyBehaviour
 from strata.probes.backends.contract import Backend, Site
@@ -26,10 +27,6 @@ from strata.probes.prompts.prompt import Prompt
 from strata.probes.statistics.bootstrap import Estimate
 from strata.probes.statistics.share import cluster_share
 from strata.probes.store import ActivationStore
-
-NOT_ANSWERED = "not answered right"
-FAMILY_NOT_ANSWERED = "its family is not answered above chance"
-HOP_NOT_ANSWERED = "one of its single hops is not answered right"
 
 
 @dataclass(frozen=True)
@@ -83,13 +80,13 @@ def behaviour_rows(
     for item in questions.items:
         found = measured.get(item.id)
         if found is None:
-            rows.append(replace(_described(item), reason=questions.excluded[item.id]))
+            rows.append(replace(_described(item), reason=questions.excluded[item.id].as_text()))
             continue
         reason = None
         if found.answered and not hops_answered.get(item.id, True):
-            reason = HOP_NOT_ANSWERED
+            reason = WhyExcluded(code="hop-not-answered").as_text()
         elif not found.answered:
-            reason = NOT_ANSWERED
+            reason = WhyExcluded(code="not-answered").as_text()
         rows.append(replace(_described(item), reason=reason, **vars(found)))
     return rows
 
@@ -124,9 +121,8 @@ def without_unanswered_families(
 ) -> list[BehaviourRow]:
     """The answered items of unanswered families have a reason as well: there, a right answer is a lucky one."""
     lost = {(family.kind, family.family) for family in families if not family.answered}
-    return [
-        replace(row, reason=FAMILY_NOT_ANSWERED) if (row.kind, row.family) in lost and row.used else row for row in rows
-    ]
+    why = WhyExcluded(code="family-not-answered").as_text()
+    return [replace(row, reason=why) if (row.kind, row.family) in lost and row.used else row for row in rows]
 
 
 def full_choice_log_probs(

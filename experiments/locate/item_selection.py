@@ -15,6 +15,7 @@ from strata.experiments.items.framing import framed, prompt_prefix_of
 from strata.experiments.items.jsonl import checked_items, items_sha256, read_items
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.config import LocateConfig
+from strata.experiments.results.item_exclusions import WhyExcluded, counted
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 
@@ -28,8 +29,8 @@ class Questions:
     """All that were asked for, excluded ones too; framed, as they are asked."""
     encoded: tuple[EncodedItem, ...]
     """Those the model can be asked, in the same order."""
-    excluded: dict[str, str]
-    """Reason by item id for the others."""
+    excluded: dict[str, WhyExcluded]
+    """Why the others can't be asked, by item id."""
     sha256: str
     """Over the items, in order."""
     limited: bool
@@ -41,7 +42,7 @@ class Questions:
 
     @property
     def counted_reasons(self) -> dict[str, int]:
-        return dict(Counter(self.excluded.values()))
+        return counted(self.excluded.values())
 
     def positions_nowhere(self, names: Sequence[str]) -> list[str]:
         """Those of `names` that no item has, most likely misspelt."""
@@ -76,9 +77,9 @@ def questions_for(checkpoint: Checkpoint, config: LocateConfig, source: Source |
         prompt_prefix_of(checkpoint.tokenizer, config.framing) if config.prompt_prefix is None else config.prompt_prefix
     )
     items = [framed(item, prompt_prefix) for item in items]
-    encoded, excluded = encode_items(items, checkpoint, checkpoint.max_context)
+    encoded, refused = encode_items(items, checkpoint, checkpoint.max_context)
     if not encoded:
-        reasons = "; ".join(f"{count} × {reason}" for reason, count in Counter(excluded.values()).items())
+        reasons = "; ".join(f"{count} × {why.words}" for why, count in Counter(refused.values()).items())
         place = source if isinstance(source, Path) else "the list of items"
         where = "among the built-in families chosen" if source is None else f"in {place}"
         raise StrataError(
@@ -86,7 +87,7 @@ def questions_for(checkpoint: Checkpoint, config: LocateConfig, source: Source |
             "Choose other families, or items that fit this model's tokenizer and context",
         )
     return Questions(
-        tuple(items), tuple(encoded), excluded, items_sha256(items), limited, prompt_prefix,
+        tuple(items), tuple(encoded), {name: WhyExcluded.of(why) for name, why in refused.items()}, items_sha256(items), limited, prompt_prefix,
         sum(item.id in rematched for item in items),
     )  # fmt: skip
 

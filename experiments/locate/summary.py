@@ -17,6 +17,7 @@ from strata.experiments.locate.probing import Probed
 from strata.experiments.results.answer_measures import decided_by
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.families import FamilyResult
+from strata.experiments.results.item_exclusions import as_texts
 from strata.experiments.results.locate_tables import BehaviourRow, LocationRow
 from strata.experiments.results.reasons import WhyNotPlaced
 from strata.experiments.results.summary import (
@@ -161,7 +162,7 @@ def kind_summaries(
             decided_by=decided_by(map(vars, asked)),
             excluded=Counter(row.reason for row in rows if row.reason),
             pairs=sum(family.pairs for family in localisation.families.values() if family.kind == kind),
-            not_intervened_on=causal.excluded.get(kind, {}),
+            not_intervened_on=as_texts(causal.excluded.get(kind, {})),
             instruments=Instruments(
                 probe=_instrument(locations, kind, "probe.linear", _why_no_probe(probed, kind)),
                 lens=_instrument(locations, kind, "lens.logit", WhyNoOnset(code="no-unrelated-answer", kind=kind)),

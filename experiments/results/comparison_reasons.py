@@ -101,7 +101,7 @@ NoValue = Literal[
     "may-not-differ",  # value, low, high
     "hardly-differ",  # value, least
     "hardly-differ-anywhere",  # least, items
-    "items-excluded",  # items, said
+    "items-excluded",  # items, said: a `WhyExcluded` as text
     "question-cut-otherwise",  # items: behind another instruction the question has other tokens
     "too-few-items",  # items, needed
     "same-state",  # every item has the same state in one of the two sets

@@ -61,7 +61,10 @@ class BehaviourRow:
     aligned: Annotated[
         bool | None, "both prompts of the pair have as many tokens, so that one can be patched into the other"
     ] = None
-    reason: Annotated[str | None, "why the item isn't used further; null: it is"] = None
+    reason: Annotated[
+        str | None,
+        "why the item isn't used further: a code, behind it what its sentence needs (`WhyExcluded`); null: it is",
+    ] = None
     answer_token: Annotated[str | None, "text of the scored token of the answer"] = None
     foil_token: Annotated[str | None, "the same of the foil"] = None
     next_token: Annotated[
@@ -159,7 +162,6 @@ class LocationRow:
     low: Annotated[float | None, "lower end of the layer's 95 % interval"]
     high: Annotated[float | None, "upper end of the layer's 95 % interval"]
     p: Annotated[float | None, "of the test behind it"] = None
-    q: Annotated[float | None, "p after Benjamini-Hochberg over families"] = None
     n: Annotated[int, "items, pairs or families behind it"]
     method: Method
 

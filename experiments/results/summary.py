@@ -115,11 +115,11 @@ class KindSummary(KindLocalisation):
     """Share answered right of those that could be asked."""
     decided_by: Mapping[Name, int] = Field(default_factory=dict)
     excluded: Mapping[str, int] = Field(default_factory=dict)
-    """Items that aren't used, by reason."""
+    """Items that aren't used, by reason (`WhyExcluded` as text)."""
     pairs: int | None = None
     """Pairs that were intervened on, of all its families."""
     not_intervened_on: Mapping[str, int] = Field(default_factory=dict)
-    """Items that aren't intervened on, by reason."""
+    """Items that aren't intervened on, likewise."""
     instruments: Instruments
 
 

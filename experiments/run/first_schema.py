@@ -36,8 +36,8 @@ KEYS = {
     "no counterfactual prompt": "no foil prompt",
 }  # fmt: skip
 """Name in the code: key in the file, of what is still read of it; reasons by which pairs are counted are keys too."""
-_OLDER = {"interchange": "patching", "removal": "ablation", "norm_matched": "norm_matched_noise"}
-"""Instrument or measure in a table of an older run: its name now. A window follows behind a dot."""
+_OLDER = {"interchange": "patching", "removal": "ablation", "norm_matched": "norm_matched_noise", "skip": "zero"}
+"""Instrument or measure in a table of an older run, or a part of its name between dots: its name now."""
 _COLUMNS = ("instrument", "measure")
 _DEFINITION = "definition"
 """Of a stream of emergence: older tables hold its sentence behind its name and a colon."""
@@ -133,8 +133,7 @@ def spellings(instrument: str) -> list[str]:
 
 
 def _newer(name: str) -> str:
-    first, dot, rest = name.partition(".")
-    return f"{_OLDER.get(first, first)}{dot}{rest}"
+    return ".".join(_OLDER.get(part, part) for part in name.split("."))
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:

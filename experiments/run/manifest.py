@@ -109,7 +109,7 @@ class Manifest(_Entry):
     stages: dict[str, StageCost] = {}
     self_tests: list[SelfTestRecord] = []
     excluded: dict[str, int] = {}
-    """Reason: items that can't be asked."""
+    """Items that can't be asked, by reason; of a `locate` `WhyExcluded` as text."""
     not_comparable: list[JsonValue] = []
     """What a comparison could not measure so far, and why."""
     warnings: list[JsonValue] = []

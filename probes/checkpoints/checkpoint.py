@@ -20,15 +20,28 @@ class NoEmbeddingError(StrataError):
     """A text needs a token that was added to the tokenizer and never to the model."""
 
     def __init__(self, token: str, id: int, n_tokenizer: int, n_model: int, n_tokens: int) -> None:
-        sizes = f"the tokenizer has {n_tokenizer} tokens, the model {n_model}"
         super().__init__(
-            f"The text needs the token {token!r} (id {id}), for which the model has no embedding: {sizes}",
+            f"The text needs the token {token!r} (id {id}), for which the model has no embedding: "
+            f"{_sizes(n_tokenizer, n_model)}",
             "Leave it out of the text, or give the checkpoint whose embedding was resized with its tokenizer",
         )
-        self.reason = f"needs {token!r}, which the model has no embedding for ({sizes})"
-        """The same worded alike for all texts that need it."""
+        self.token, self.n_tokenizer, self.n_model = token, n_tokenizer, n_model
         self.n_tokens = n_tokens
         """Length of the whole text."""
+
+    @property
+    def reason(self) -> str:
+        """Worded alike for all texts that need the token."""
+        return no_embedding_words(self.token, self.n_tokenizer, self.n_model)
+
+
+def no_embedding_words(token: str, n_tokenizer: int, n_model: int) -> str:
+    """As a clause about a text."""
+    return f"needs {token!r}, which the model has no embedding for ({_sizes(n_tokenizer, n_model)})"
+
+
+def _sizes(n_tokenizer: int, n_model: int) -> str:
+    return f"the tokenizer has {n_tokenizer} tokens, the model {n_model}"
 
 
 @dataclass(frozen=True, repr=False)

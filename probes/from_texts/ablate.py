@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, get_args
 
 import torch
 
 from strata.probes.checkpoints.open_model import Model, checkpoint_of
 from strata.probes.checkpoints.torch_settings import undisturbed
 from strata.probes.errors import StrataError
-from strata.probes.from_texts.ablation_result import AblationLine, AblationMethod, AblationResult
+from strata.probes.from_texts.ablation_result import AblationResult
 from strata.probes.from_texts.edit_options import (
     Places,
     layers_of,
@@ -27,8 +26,7 @@ from strata.probes.from_texts.edit_options import (
 from strata.probes.from_texts.questions import texts_asked
 from strata.probes.interventions.ablation import DRAWS, ablate_pairs
 from strata.probes.interventions.activation_patching import starts_of
-from strata.probes.interventions.intervention import Ablation
-from strata.probes.interventions.intervention import AblationMethod as Measure
+from strata.probes.interventions.intervention import Ablation, AblationMethod
 from strata.probes.interventions.minimal_pairs import ALL, Single
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.alignment import encode_items
@@ -37,8 +35,7 @@ from strata.probes.verification.before_measuring_once import admit_once
 from strata.probes.whole_numbers import whole_number
 
 _COMPONENTS: tuple[Component, ...] = ("block_out", "attn_out", "mlp_out")
-_MEASURES: Mapping[AblationMethod, Measure] = MappingProxyType({"zero": "skip", "mean": "mean", "resample": "resample"})
-"""What each method is called inside."""
+_METHODS: tuple[AblationMethod, ...] = get_args(AblationMethod)
 _ONE_TOKEN = "only one token, and all is every token but the first"
 
 
@@ -83,7 +80,7 @@ def ablate(  # twelve parameters: a call of the public interface, each with a de
     >>> result.to_pandas()[["layer", "texts"]].values.tolist()
     [[0, 2], [10, 2], [29, 2]]
     """
-    methods = names_of("methods", method, _MEASURES)
+    methods = names_of("methods", method, _METHODS)
     parts = names_of("components", components, _COMPONENTS)
     places, sizes, draws = places_of(positions), windows_of(windows), whole_number("draws", draws, 1)
     asked = texts_asked(texts, answers, foils)
@@ -93,7 +90,8 @@ def ablate(  # twelve parameters: a call of the public interface, each with a de
     checkpoint = checkpoint_of(model)
     blocks = layers_of(layers, checkpoint.n_layers)
     require_windows(sizes, blocks, checkpoint.n_layers)
-    encoded, excluded = encode_items(asked, checkpoint, checkpoint.max_context)
+    encoded, refused = encode_items(asked, checkpoint, checkpoint.max_context)
+    excluded = {key: why.words for key, why in refused.items()}
     if ALL in places:
         short = {encoded_item.key: _ONE_TOKEN for encoded_item in encoded if len(encoded_item.prompt.ids) < 2}
         excluded |= short
@@ -129,31 +127,27 @@ def ablate(  # twelve parameters: a call of the public interface, each with a de
     require_places("text", places, [target.clean for target in targets])
     admit_once(checkpoint, [target.clean for target in targets], progress=progress)
 
-    lines = {
-        Ablation(_MEASURES[name], part, place, size): AblationLine(name, part, place, size)
-        for name in methods
-        for part in parts
-        for place in places
-        for size in sizes
-    }
+    lines = [
+        Ablation(name, part, place, size) for name in methods for part in parts for place in places for size in sizes
+    ]
     log_prob, difference = torch.full((2, len(targets)), torch.nan)
     nats, logits = (
         {
             line: torch.full((len(targets), len(starts_of(line.window, blocks, checkpoint.n_layers))), torch.nan)
-            for line in lines.values()
+            for line in lines
         }
         for _ in range(2)
     )
     with memory_for(batch_tokens):
         for batch in ablate_pairs(
-            checkpoint, targets, targets, list(lines), layers=blocks, draws=draws, log_probs=True,
+            checkpoint, targets, targets, lines, layers=blocks, draws=draws, log_probs=True,
             batch_tokens=batch_tokens, progress=progress, stage="ablation",
         ):  # fmt: skip
             rows = torch.tensor(batch.rows)
             assert batch.log_prob is not None
             log_prob[rows], difference[rows] = batch.log_prob, batch.intact.float()
-            for ablation, drop in batch.log_prob_drop.items():
-                nats[lines[ablation]][rows], logits[lines[ablation]][rows] = drop, batch.drop[ablation].float()
+            for line, drop in batch.log_prob_drop.items():
+                nats[line][rows], logits[line][rows] = drop, batch.drop[line].float()
     return AblationResult(
         texts=tuple(target.key for target in targets),
         answers=tuple(checkpoint.token_text(target.answer_id) for target in targets),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,23 +14,10 @@ from torch import Tensor
 
 from strata.probes.html_table import by_layer
 from strata.probes.interventions.activation_patching import starts_of
+from strata.probes.interventions.intervention import Ablation
 
 if TYPE_CHECKING:
     import pandas
-
-AblationMethod = Literal["zero", "mean", "resample"]
-
-
-class AblationLine(NamedTuple):
-    """One line of an ablation map: every block (or window of blocks) ablated in turn."""
-
-    method: AblationMethod
-    component: str
-    """`block_out`, `attn_out` or `mlp_out`."""
-    position: str
-    """A named position, or `all`."""
-    window: int
-    """Number of consecutive blocks ablated together."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,9 +32,9 @@ class AblationResult:
     """Log-probability of the answer token in the intact run, in nats."""
     logit_difference: Float[Tensor, " item"]
     """Logit difference answer − foil in the intact run; NaN without a foil."""
-    log_prob_drop: Mapping[AblationLine, Float[Tensor, "item layer"]]
+    log_prob_drop: Mapping[Ablation, Float[Tensor, "item layer"]]
     """By how many nats the answer's log-probability falls; NaN where a text lacks the position."""
-    logit_difference_drop: Mapping[AblationLine, Float[Tensor, "item layer"]]
+    logit_difference_drop: Mapping[Ablation, Float[Tensor, "item layer"]]
     """By how many logits the logit difference falls; NaN without a foil or the position."""
     layers: tuple[int, ...]
     """The blocks ablated, or from which windows begin: the axis `layer` of windows that fit."""
@@ -90,13 +77,13 @@ class AblationResult:
                     "logit_difference_drop": logits.nanmean(0).numpy(),
                     "texts": there.sum(0).numpy(),
                 }
-            frames.append(pandas.DataFrame({**line._asdict(), **cells}))
+            frames.append(pandas.DataFrame({"method": line.measure, **line._asdict(), **cells}).drop(columns="measure"))
         return pandas.concat(frames, ignore_index=True)
 
     def __repr__(self) -> str:
-        names = {field: ", ".join(dict.fromkeys(str(getattr(line, field)) for line in self.log_prob_drop)) for field in ("method", "component", "position")}  # fmt: skip
+        names = {field: ", ".join(dict.fromkeys(str(getattr(line, field)) for line in self.log_prob_drop)) for field in ("measure", "component", "position")}  # fmt: skip
         return (
-            f"AblationResult({len(self.texts)} texts, {len(self.excluded)} excluded; {names['method']} ablation of "
+            f"AblationResult({len(self.texts)} texts, {len(self.excluded)} excluded; {names['measure']} ablation of "
             f"{names['component']} at {names['position']}; {len(self.layers)} blocks)"
         )
 
@@ -106,7 +93,7 @@ class AblationResult:
         for column, line in enumerate(lines):
             drop = self.log_prob_drop[line].nanmean(0)
             values[: len(drop), column] = drop
-        names = [f"{line.method} {line.component} at {line.position}" + (f", {line.window} blocks" if line.window > 1 else "") for line in lines]  # fmt: skip
+        names = [f"{line.measure} {line.component} at {line.position}" + (f", {line.window} blocks" if line.window > 1 else "") for line in lines]  # fmt: skip
         caption = f"Ablation in {len(self.texts)} texts: fall of the answer's log-probability in nats"
         reasons = "; ".join(f"{count} × {reason}" for reason, count in self.excluded_reasons.items())
         note = f"Excluded: {reasons}." if reasons else ""

@@ -31,7 +31,8 @@ from strata.probes.interventions.intervention import Patching
 from strata.probes.interventions.minimal_pairs import ALL, pair_of
 from strata.probes.interventions.scores import LEAST_DIFFERENCE
 from strata.probes.progress import Progress, silent
-from strata.probes.prompts.alignment import Encoded, Misalignment, encode_items
+from strata.probes.prompts.alignment import Encoded, encode_items
+from strata.probes.prompts.exclusion import Exclusion
 from strata.probes.rerun.run_edits import COMPONENTS
 from strata.probes.verification.before_measuring_once import admit_once
 from strata.probes.verification.intervention_self_tests import run_causal_self_tests
@@ -190,20 +191,21 @@ def _usable(
     asked: Sequence[Asked], checkpoint: Checkpoint
 ) -> tuple[list[Encoded[Asked]], dict[str, str], dict[str, str]]:
     """The pairs that line up under the checkpoint's tokenizer, and why the others don't: each its own way, and all alike."""
-    encoded, excluded = encode_items(asked, checkpoint, checkpoint.max_context)
+    encoded, refused = encode_items(asked, checkpoint, checkpoint.max_context)
+    excluded = {key: why.words for key, why in refused.items()}
     aligned = []
     tokens: dict[str, str] = {}
     for encoded_item in encoded:
         if not encoded_item.aligned or encoded_item.foil_prompt is None:
-            excluded[encoded_item.key] = encoded_item.unaligned_reason or Misalignment.NO_PAIR
-            if encoded_item.unaligned_reason == Misalignment.LENGTHS and encoded_item.foil_prompt is not None:
+            excluded[encoded_item.key] = Exclusion(encoded_item.unaligned_reason or "no-pair").words
+            if encoded_item.unaligned_reason == "lengths" and encoded_item.foil_prompt is not None:
                 lengths = (
                     len(prompt.ids) - encoded_item.shared_prefix
                     for prompt in (encoded_item.prompt, encoded_item.foil_prompt)
                 )
                 tokens[encoded_item.key] = " ({} and {} tokens)".format(*lengths)
         elif encoded_item.prompt.ids == encoded_item.foil_prompt.ids:
-            excluded[encoded_item.key] = "the pair's prompts are the same tokens"
+            excluded[encoded_item.key] = Exclusion("same-prompts").words
         else:
             aligned.append(encoded_item)
     return aligned, {key: reason + tokens.get(key, "") for key, reason in excluded.items()}, excluded

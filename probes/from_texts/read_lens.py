@@ -210,9 +210,10 @@ class _Scored:
 
 def _scored(asked: Sequence[Asked], checkpoint: Checkpoint) -> tuple[list[_Scored], dict[str, str]]:
     """What is read of every text in the order given, and why the others can't be. Raises StrataError where none can."""
-    encoded, excluded = encode_items(
+    encoded, refused = encode_items(
         [question for question in asked if question.answer], checkpoint, checkpoint.max_context
     )
+    excluded = {key: why.words for key, why in refused.items()}
     answered = {encoded_item.key: encoded_item for encoded_item in encoded}
     scored = []
     for question in asked:

@@ -219,7 +219,7 @@ class _Batch:
     def _given(self, ablation: Ablation) -> list[Values]:
         """What is put in place of the contribution at every reached token, once for each draw."""
         shape = (*self.where.shape, self.checkpoint.d_model)
-        if ablation.measure == "skip":
+        if ablation.measure == "zero":
             return [lambda layer: torch.zeros(shape)]
         if self.donors is None or not all(self.donors.is_donor_of(pair) for pair in self.pairs):
             return []

@@ -62,7 +62,7 @@ def damage(
 def _instead(run: Recording, where: Int[Tensor, "item position"], ablation: Ablation) -> Values:
     def values(layer: int) -> Tensor:
         own = run.at(ablation.component, layer, where)
-        if ablation.measure == "skip":
+        if ablation.measure == "zero":
             return torch.zeros_like(own)
         if ablation.measure == "resample":
             return own.roll(1, dims=0)

@@ -1,4 +1,8 @@
-"""What is done to a run, in every block in turn: the one description that patching, ablation and cross-model patching take."""
+"""What is done to a run, in every block in turn: the one description that patching, ablation and cross-model patching take.
+
+How it is carried out is said with tensors: `RunEdit` (`rerun/`) in a run that is started anew at the edited block, `Edit`
+(`backends/`) in one whole pass of a library, which the former is checked against.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from strata.probes.rerun.run_edits import Component
 
 PatchingMeasure = Literal["denoise", "noise", "random_donor", "norm_matched_noise", "wrong_position"]
 """From a pair's other prompt into this one, and the controls of that."""
-AblationMethod = Literal["skip", "mean", "resample"]
+AblationMethod = Literal["zero", "mean", "resample"]
 """Nothing, the mean over other prompts, or another prompt's contribution is put in place."""
 CrossModelMeasure = Literal["other_model", "random_step"]
 """From another model on the same tokens; its null moves the receiver's own by as much in a random direction, at every token."""

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 from strata.probes.checkpoints.checkpoint import NoEmbeddingError
 from strata.probes.errors import StrataError
+from strata.probes.prompts.exclusion import Exclusion, Misaligned
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.prompts.texts import Span, last_token_of
 
 Ids = tuple[int, ...]
 
 _SPACE_MARKERS = str.maketrans({"Ġ": " ", "▁": " "})
-"""The reason of every such pair; its numbers of tokens are said where one pair is shown."""
 _UNKNOWN = frozenset({"<unk>", "[UNK]", "<|unk|>", "<UNK>"})
 _CONTEXT_CHARACTERS = 16
 """How much of a prompt's end decides how a continuation is tokenised; more than any merge spans."""
@@ -73,23 +72,12 @@ class Encoder(Protocol):
         ...
 
 
-class Misalignment(StrEnum):
-    """Why the two prompts of an item can't be patched into each other."""
-
-    LENGTHS = "the pair's prompts differ in length"
-    NO_TOKEN = "a span covers no token"
-    SPANS = "the pair's spans lie at different tokens"
-    ANSWERS = "the answers tokenise differently after the two prompts"
-    NO_PAIR = "no counterfactual prompt"
-    NO_FOIL = "no foil"
-
-
 class UnscorableError(StrataError):
-    """An item that has no scored token under a tokenizer. `reason` says why, worded alike for all such."""
+    """An item that has no scored token under a tokenizer."""
 
-    def __init__(self, item: str, reason: str) -> None:
-        super().__init__(f"Item {item!r} can't be scored: {reason}", "Change its answer, foil or prompt")
-        self.reason = reason
+    def __init__(self, item: str, why: Exclusion) -> None:
+        super().__init__(f"Item {item!r} can't be scored: {why.words}", "Change its answer, foil or prompt")
+        self.why = why
 
 
 @dataclass(frozen=True)
@@ -114,8 +102,8 @@ class Encoded(Generic[Question_co]):
     """Number of answer tokens that are fed before the scored one."""
     aligned: bool
     """Whether both prompts have the same length, the same span positions and the same answer tokens."""
-    unaligned_reason: Misalignment | None
-    """Why not, worded alike for all such items; None when aligned."""
+    unaligned_reason: Misaligned | None
+    """Why not; None when aligned."""
     choice_ids: Ids | None
     """Scored token of each choice after the same shared start; None when they collide or don't share it."""
     choices_ids: tuple[Ids, ...]
@@ -183,25 +171,25 @@ def encode_item(item: AnyQuestion, encoder: Encoder) -> Encoded[AnyQuestion]:
 
 def encode_items(
     items: Iterable[AnyQuestion], encoder: Encoder, max_context: int | None = None
-) -> tuple[list[Encoded[AnyQuestion]], dict[str, str]]:
+) -> tuple[list[Encoded[AnyQuestion]], dict[str, Exclusion]]:
     """Every item that can be scored, in order, and for the others the reason by item id.
 
     `max_context` is the longest prompt the model takes, in tokens (None: no limit).
     """
     continuations = _Continuations(encoder)
     encoded: list[Encoded[AnyQuestion]] = []
-    excluded: dict[str, str] = {}
+    excluded: dict[str, Exclusion] = {}
     for item in items:
         try:
             encoded_item = _encode(item, encoder, continuations)
         except UnscorableError as error:
-            excluded[item.id] = error.reason
+            excluded[item.id] = error.why
             continue
         longest = max(
             len(encoded_item.prompt.ids), len(encoded_item.foil_prompt.ids) if encoded_item.foil_prompt else 0
         )
         if max_context is not None and longest > max_context:
-            excluded[item.id] = "the prompt is longer than the model's context"
+            excluded[item.id] = Exclusion("prompt-too-long")
             continue
         encoded.append(encoded_item)
     return encoded, excluded
@@ -211,23 +199,24 @@ def _encode(item: AnyQuestion, encoder: Encoder, continuations: _Continuations) 
     try:
         return _aligned(item, encoder, continuations)
     except NoEmbeddingError as error:
-        raise UnscorableError(item.id, error.reason) from error
+        why = Exclusion("no-embedding", error.token, error.n_tokenizer, error.n_model)
+        raise UnscorableError(item.id, why) from error
 
 
 def _aligned(item: AnyQuestion, encoder: Encoder, continuations: _Continuations) -> Encoded[AnyQuestion]:
     ids, offsets = encoder.encode_with_offsets(item.prompt)
     if not ids:
-        raise UnscorableError(item.id, "the prompt tokenises to nothing")
+        raise UnscorableError(item.id, Exclusion("prompt-empty"))
     answer = continuations.after(item.prompt, ids, item.answer)
     foil = continuations.after(item.prompt, ids, item.foil) if item.foil else ()
     shared = _first_difference(item, answer, foil, continuations)
     if encoder.token_text(answer[shared]) in _UNKNOWN:
-        raise UnscorableError(item.id, "the answer has no token in the vocabulary")
+        raise UnscorableError(item.id, Exclusion("answer-unknown"))
     choices = tuple(continuations.after(item.prompt, ids, choice) for choice in item.choices)
 
     prompt, missing = _with_positions(item.id, ids, offsets, item.spans, answer[:shared])
     partner: Prompt | None = None
-    reason: Misalignment | None = None
+    reason: Misaligned | None = None
     if item.foil_prompt:
         foil_ids, foil_offsets = encoder.encode_with_offsets(item.foil_prompt)
         partner, foil_missing = _with_positions(item.id, foil_ids, foil_offsets, item.foil_spans, answer[:shared])
@@ -237,9 +226,9 @@ def _aligned(item: AnyQuestion, encoder: Encoder, continuations: _Continuations)
         )
         reason = _misalignment(prompt, partner, missing or foil_missing, same_answers)
     else:
-        reason = Misalignment.NO_PAIR
+        reason = "no-pair"
     if not item.foil:
-        reason = Misalignment.NO_FOIL
+        reason = "no-foil"
     return Encoded(
         item=item,
         prompt=prompt,
@@ -259,23 +248,23 @@ def _aligned(item: AnyQuestion, encoder: Encoder, continuations: _Continuations)
 def _first_difference(item: Question, answer: Ids, foil: Ids, continuations: _Continuations) -> int:
     """Index of the scored token; without a foil the first that is more than a leading space."""
     if not answer:
-        raise UnscorableError(item.id, "the answer tokenises to nothing")
+        raise UnscorableError(item.id, Exclusion("answer-empty"))
     if not item.foil:
         for index, id in enumerate(answer):
             if not continuations.is_blank(id):
                 return index
-        raise UnscorableError(item.id, "the answer is only a space")
+        raise UnscorableError(item.id, Exclusion("answer-blank"))
     if not foil:
-        raise UnscorableError(item.id, "the foil tokenises to nothing")
+        raise UnscorableError(item.id, Exclusion("foil-empty"))
     if answer == foil:
-        raise UnscorableError(item.id, "answer and foil are the same tokens")
+        raise UnscorableError(item.id, Exclusion("foil-same"))
     for index, (answer_id, foil_id) in enumerate(zip(answer, foil, strict=False)):
         if answer_id == foil_id:
             continue
         if continuations.is_blank(answer_id) or continuations.is_blank(foil_id):
-            raise UnscorableError(item.id, "answer and foil differ first in a bare leading space")
+            raise UnscorableError(item.id, Exclusion("foil-differs-in-space"))
         return index
-    raise UnscorableError(item.id, "one of answer and foil is the beginning of the other")
+    raise UnscorableError(item.id, Exclusion("foil-begins-alike"))
 
 
 def _with_positions(
@@ -294,15 +283,15 @@ def _with_positions(
     return Prompt(key=key, ids=ids + forced, positions=positions), missing
 
 
-def _misalignment(prompt: Prompt, partner: Prompt, missing: bool, same_answers: bool) -> Misalignment | None:
+def _misalignment(prompt: Prompt, partner: Prompt, missing: bool, same_answers: bool) -> Misaligned | None:
     if len(prompt.ids) != len(partner.ids):
-        return Misalignment.LENGTHS
+        return "lengths"
     if missing:
-        return Misalignment.NO_TOKEN
+        return "span-without-token"
     if prompt.positions != partner.positions:
-        return Misalignment.SPANS
+        return "spans"
     if not same_answers:
-        return Misalignment.ANSWERS
+        return "answers"
     return None
 
 

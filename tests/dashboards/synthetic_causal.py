@@ -143,7 +143,7 @@ def causal_curves(rows: Sequence[Row], families: Sequence[Any], n_layers: int) -
                 )
             lost = 0.5 * _bump(layer, n_layers, CENTRE.get(kind, 0.5)) + (0.6 if layer == 0 else 0.05)
             for component, share in (("block_out", 1.3), ("attn_out", 0.5), ("mlp_out", 1.0)):
-                for method, strength in (("skip", 1.2), ("mean", 1.0), ("resample", 1.1)):
+                for method, strength in (("zero", 1.2), ("mean", 1.0), ("resample", 1.1)):
                     add("ablation", method, component, group, "question", layer, share * strength * lost, 0.06)
                     add(
                         "ablation",
@@ -192,7 +192,7 @@ def causal_curves(rows: Sequence[Row], families: Sequence[Any], n_layers: int) -
     neutral = ("neutral text", None, [{"cluster": f"text:{i}"} for i in range(12)])
     for layer in range(n_layers):
         for component, share in (("block_out", 1.5), ("attn_out", 0.5), ("mlp_out", 1.0)):
-            for method in ("skip", "mean"):
+            for method in ("zero", "mean"):
                 add(
                     "damage",
                     method,

@@ -10,6 +10,8 @@ from small_world import lora, save_checkpoint, small_items, write_items
 from transformers import AutoTokenizer
 
 from strata.dashboards.cli.main import main
+from strata.dashboards.sentences.item_exclusions import exclusion_words
+from strata.experiments.results.item_exclusions import WhyExcluded
 
 
 @pytest.fixture(scope="module")
@@ -92,14 +94,16 @@ def test_items_that_need_a_token_without_an_embedding_are_counted_everywhere(
     items = tmp_path / "items.jsonl"
     items.write_text("".join(json.dumps(item) + "\n" for item in asked))
     reason = "needs '<think>', which the model has no embedding for (the tokenizer has 81 tokens, the model 80)"
+    why = WhyExcluded(code="no-embedding", token="<think>", n_tokenizer=81, n_model=80)
+    assert exclusion_words(why.as_text()) == reason
     out = tmp_path / "run"
     assert main(["locate", str(model), "--items", str(items), "--out", str(out), *QUICK]) == 0
-    assert json.loads((out / "manifest.json").read_text())["excluded"] == {reason: 1}
+    assert json.loads((out / "manifest.json").read_text())["excluded"] == {why.as_text(): 1}
     capfd.readouterr()
     for trial in ([], ["--no-trial"]):
         assert main(["plan", str(model), "--items", str(items), "--json", *trial]) == 0
         plan = json.loads(capfd.readouterr().out)
-        assert (plan["excluded"], plan["items"]) == ({reason: 1}, len(asked) - 1)
+        assert (plan["excluded"], plan["items"]) == ({why.as_text(): 1}, len(asked) - 1)
     assert main(["items", "check", str(items), "--checkpoint", str(model), "--json"]) == 0
     families = json.loads(capfd.readouterr().out)["families"]
     assert sum(family["scored"] for family in families) == len(asked) - 1

@@ -1,4 +1,4 @@
-"""What stands beside a place and can't make one: skip and mean ablation of single blocks, and their damage to neutral text.
+"""What stands beside a place and can't make one: zero and mean ablation of single blocks, and their damage to neutral text.
 
 Both take a model off its distribution, so a drop may be damage (2404.15255); necessity by other items' pieces is measured
 with the windows.
@@ -30,8 +30,8 @@ from strata.probes.statistics.bootstrap import cluster_codes
 
 Extent = Literal["default", "full"]
 NEUTRAL = "neutral text"
-ABLATIONS = (Ablation("skip", "mlp_out"), Ablation("mean", "mlp_out"))
-_ALL = (*ABLATIONS, Ablation("skip", "attn_out"), Ablation("mean", "attn_out"))
+ABLATIONS = (Ablation("zero", "mlp_out"), Ablation("mean", "mlp_out"))
+_ALL = (*ABLATIONS, Ablation("zero", "attn_out"), Ablation("mean", "attn_out"))
 _PAIRS: dict[Extent, int] = {"default": 4, "full": 12}
 """Pairs of a family that are ablated."""
 _TEXT_LENGTH = 40

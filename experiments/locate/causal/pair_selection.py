@@ -15,6 +15,7 @@ from strata.experiments.items.schema import Kind
 from strata.experiments.locate.causal.family_decision import FamilyPairs
 from strata.experiments.locate.causal.pair_sampling import as_pair, spread_over_entities
 from strata.experiments.locate.item_selection import entity_of
+from strata.experiments.results.item_exclusions import WhyExcluded
 from strata.experiments.results.locate_tables import BehaviourRow
 from strata.probes.backends.contract import Backend, Site
 from strata.probes.capture_batches import BatchBudget, capture_batches
@@ -22,10 +23,6 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.scores import LEAST_DIFFERENCE, logit_difference
 from strata.probes.progress import Progress, silent
 
-FOIL_NOT_ANSWERED = "its counterfactual prompt is not answered by the foil"
-WEAK = f"clean and counterfactual run differ by less than {LEAST_DIFFERENCE:g} logit"
-BEYOND = "beyond the {} pairs of its family that are intervened on"
-REPEATED = "its prompts are those of another pair, exchanged"
 _SPARE = 4
 """Counterfactual prompts that are run beyond the pairs still wanted: not all of them are answered."""
 LastStreams = Mapping[tuple[int, ...], Float[Tensor, " d_model"]]
@@ -41,8 +38,8 @@ class SelectedFamily:
     """The same, as items."""
     answered: bool
     """Whether the family is answered above chance."""
-    excluded: Mapping[str, int]
-    """How many items are not intervened on, by reason."""
+    excluded: Mapping[WhyExcluded, int]
+    """How many items are not intervened on, and why."""
 
 
 def select_pairs(  # ten parameters: the model, its items, what is known of both, and the controls of any long stage
@@ -67,7 +64,7 @@ def select_pairs(  # ten parameters: the model, its items, what is known of both
     for encoded_item in encoded:
         families[encoded_item.item.kind, encoded_item.item.family].append(encoded_item)
     candidates: dict[tuple[Kind, str], list[EncodedItem]] = {}
-    excluded: dict[tuple[Kind, str], Counter[str]] = {}
+    excluded: dict[tuple[Kind, str], Counter[WhyExcluded]] = {}
     spans: dict[tuple[Kind, str], str | None] = {}
     for family, members in families.items():
         excluded[family] = Counter()
@@ -81,9 +78,9 @@ def select_pairs(  # ten parameters: the model, its items, what is known of both
         # Before any is run: as many pairs as are wanted have the span, if the file has them.
         spans[family] = span = replaced_span(eligible)
         with_span = [item for item in eligible if span is None or _is_replaced_before(item, span)]
-        excluded[family][f"it has no replaced {span}"] += len(eligible) - len(with_span)
+        excluded[family][WhyExcluded(code="span-kept", span=span)] += len(eligible) - len(with_span)
         candidates[family] = _once(spread_over_entities(with_span, seed))
-        excluded[family][REPEATED] += len(with_span) - len(candidates[family])
+        excluded[family][WhyExcluded(code="exchanged")] += len(with_span) - len(candidates[family])
     runs = _Counterfactuals(checkpoint, backend, known or {}, budget, progress)
     asked: dict[tuple[Kind, str], list[EncodedItem]] = {family: [] for family in candidates}
     usable: dict[tuple[Kind, str], list[EncodedItem]] = {family: [] for family in candidates}
@@ -109,7 +106,7 @@ def select_pairs(  # ten parameters: the model, its items, what is known of both
     for family, members in candidates.items():
         beyond = len(members) - len(asked[family])
         if beyond:
-            excluded[family][BEYOND.format(most)] += beyond
+            excluded[family][WhyExcluded(code="beyond", pairs=most)] += beyond
     return [
         _selected(family, members, usable[family], spans[family], len(asked[family]), rows, excluded[family], most)
         for family, members in families.items()
@@ -156,26 +153,26 @@ class _Counterfactuals:
             return float(logit_difference(self.checkpoint.readout, stream[None, None], tokens)[0, 0])
 
 
-def _why_weak(clean: float, foil: float) -> str | None:
+def _why_weak(clean: float, foil: float) -> WhyExcluded | None:
     # Asked this way round, a difference that is no number isn't enough.
     if not foil <= 0:
-        return FOIL_NOT_ANSWERED
-    return None if clean - foil >= LEAST_DIFFERENCE else WEAK
+        return WhyExcluded(code="foil-not-answered")
+    return None if clean - foil >= LEAST_DIFFERENCE else WhyExcluded(code="weak", least=LEAST_DIFFERENCE)
 
 
-def _why_not(encoded_item: EncodedItem, row: BehaviourRow, among: Collection[str] | None) -> str | None:
+def _why_not(encoded_item: EncodedItem, row: BehaviourRow, among: Collection[str] | None) -> WhyExcluded | None:
     if row.reason and row.answered is None:
-        return row.reason
+        return WhyExcluded.from_text(row.reason)
     if not encoded_item.aligned or encoded_item.foil_prompt is None or encoded_item.foil_id is None:
-        return encoded_item.unaligned_reason or "no minimal pair"
+        return WhyExcluded(code=encoded_item.unaligned_reason or "no-pair")
     if encoded_item.prompt.ids == encoded_item.foil_prompt.ids:
-        return "the pair's prompts are the same tokens"
+        return WhyExcluded(code="same-prompts")
     if row.reason:
-        return row.reason
+        return WhyExcluded.from_text(row.reason)
     if not row.correct_by_likelihood:
-        return "the model does not answer it"
+        return WhyExcluded(code="not-likelier")
     if among is not None and encoded_item.key not in among:
-        return "not answered in a model it is compared with"
+        return WhyExcluded(code="not-answered-elsewhere")
     return None
 
 
@@ -199,13 +196,13 @@ def _selected(
     span: str | None,
     n_asked: int,
     rows: Mapping[str, BehaviourRow],
-    excluded: Counter[str],
+    excluded: Counter[WhyExcluded],
     most: int,
 ) -> SelectedFamily:
     kind, name = family
     kept = usable[:most]
     if len(usable) > most:
-        excluded[BEYOND.format(most)] += len(usable) - most
+        excluded[WhyExcluded(code="beyond", pairs=most)] += len(usable) - most
     aligned = [item for item in members if item.aligned and rows[item.key].answered is not None]
     contrast = members[0].item.extra.get("contrast")
     pairs = FamilyPairs(

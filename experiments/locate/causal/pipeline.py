@@ -29,6 +29,7 @@ from strata.experiments.locate.causal.localisation import MATCHED, PLACE_DRAWS, 
 from strata.experiments.locate.causal.pair_selection import LastStreams, SelectedFamily
 from strata.experiments.results.causal_map import CausalMap
 from strata.experiments.results.caveats import Caveat
+from strata.experiments.results.item_exclusions import WhyExcluded
 from strata.experiments.results.kinds import KindLocalisation, Localisation, Order
 from strata.experiments.results.locate_tables import BehaviourRow, CurveRow, LocationRow, PlaceRow, WindowRow
 from strata.experiments.results.reasons import WhyNotLocated, WhyNotOrdered
@@ -65,8 +66,8 @@ class Causal:
     """What the interventions of a run amount to."""
 
     localisation: Localisation
-    excluded: Mapping[Kind, Mapping[str, int]]
-    """By kind: how many items are not intervened on, by reason."""
+    excluded: Mapping[Kind, Mapping[WhyExcluded, int]]
+    """By kind: how many items are not intervened on, and why."""
     intermediates: Intermediates
     caveats: tuple[Caveat, ...]
     settings: CausalSettings
@@ -180,12 +181,12 @@ def kept_family(store: ActivationStore, family: SelectedFamily, n_layers: int) -
     return FamilyMeasurements.from_tensors(n_layers, keys, tensors)
 
 
-def _excluded(localised: Localised) -> dict[Kind, dict[str, int]]:
-    by_kind: dict[Kind, dict[str, int]] = {kind: {} for kind in KINDS}
+def _excluded(localised: Localised) -> dict[Kind, dict[WhyExcluded, int]]:
+    by_kind: dict[Kind, dict[WhyExcluded, int]] = {kind: {} for kind in KINDS}
     for family in localised.selected:
         counts = by_kind[family.pairs.kind]
-        for reason, n in family.excluded.items():
-            counts[reason] = counts.get(reason, 0) + n
+        for why, n in family.excluded.items():
+            counts[why] = counts.get(why, 0) + n
     return by_kind
 
 

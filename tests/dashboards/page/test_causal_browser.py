@@ -91,7 +91,7 @@ def test_the_map_tells_three_blanks_apart_and_marks_token_identity(tab: Any) -> 
 
 def test_an_item_shows_its_two_prompts_aligned_and_the_link_restores_it(browser: Any, report: Path) -> None:
     wanted = (
-        "cgroup=item%3Aaddition-001&cmeasure=noise&csite=mlp_out&inst=ablation&measure=skip&site=attn_out&theme=dark"
+        "cgroup=item%3Aaddition-001&cmeasure=noise&csite=mlp_out&inst=ablation&measure=zero&site=attn_out&theme=dark"
     )
     with opened(browser, report, wanted) as page:
         assert page.locator("#cgroup").input_value() == "item:addition-001"

@@ -148,7 +148,7 @@ def test_what_does_not_fit_the_context_is_excluded_with_its_reason(monkeypatch: 
     asked[0] = Item(**{**vars(asked[0]), "prompt": "a b c d e f g h i j k l m n o p"})
     rows = list(contrast_rows(model, "control", asked, CONFIG))
     left, few = [row for row in rows if row["kind"] == "knowledge"]
-    too_long = WhyNoValue(code="items-excluded", items=1, said="the prompt is longer than the model's context")
+    too_long = WhyNoValue(code="items-excluded", items=1, said="prompt-too-long")
     assert left == {
         "model": "control", "kind": "knowledge", "reason": too_long.as_column()
     }  # fmt: skip

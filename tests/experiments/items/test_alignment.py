@@ -14,6 +14,7 @@ from strata.experiments.items.builtin import FAMILIES, build_items
 from strata.experiments.items.schema import Item
 from strata.probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
 from strata.probes.errors import StrataError
+from strata.probes.prompts.exclusion import Exclusion
 
 ITEM = Item(
     id="one",
@@ -39,7 +40,8 @@ def reason(item: Item, encoder: PieceEncoder | None = None) -> str:
     with pytest.raises(UnscorableError) as caught:
         encode_item(item, encoder or PieceEncoder())
     assert item.id in str(caught.value)
-    return caught.value.reason
+    assert caught.value.why.words in str(caught.value)
+    return caught.value.why.code
 
 
 def test_a_space_that_is_a_token_of_its_own_is_fed_and_the_digit_scored() -> None:
@@ -78,18 +80,18 @@ def test_an_item_without_a_foil_is_scored_on_its_first_token_that_is_more_than_a
     encoded = encode_item(replace(ITEM, foil="", foil_prompt="", choices=()), encoder)
     assert encoder.token_text(encoded.answer_id) == "8"
     assert (encoded.foil_id, encoded.foil_ids, encoded.foil_prompt, encoded.choice_ids) == (None, (), None, None)
-    assert (encoded.aligned, encoded.unaligned_reason) == (False, "no foil")
+    assert (encoded.aligned, encoded.unaligned_reason) == (False, "no-foil")
 
 
 @pytest.mark.parametrize(
     ("answer", "foil", "expected"),
     [
-        ("", " 9", "the answer tokenises to nothing"),
-        (" 8", " 8", "answer and foil are the same tokens"),
-        (" 8", " 85", "one of answer and foil is the beginning of the other"),
-        (" 85", " 8", "one of answer and foil is the beginning of the other"),
-        (" 8", " cat", "answer and foil differ first in a bare leading space"),
-        (" cat", " 8", "answer and foil differ first in a bare leading space"),
+        ("", " 9", "answer-empty"),
+        (" 8", " 8", "foil-same"),
+        (" 8", " 85", "foil-begins-alike"),
+        (" 85", " 8", "foil-begins-alike"),
+        (" 8", " cat", "foil-differs-in-space"),
+        (" cat", " 8", "foil-differs-in-space"),
     ],
 )
 def test_an_item_that_cannot_be_scored_says_why(answer: str, foil: str, expected: str) -> None:
@@ -97,10 +99,10 @@ def test_an_item_that_cannot_be_scored_says_why(answer: str, foil: str, expected
 
 
 def test_an_answer_that_is_only_a_space_or_unknown_cannot_be_scored() -> None:
-    assert reason(replace(ITEM, answer=" ", foil="", foil_prompt="")) == "the answer is only a space"
+    assert reason(replace(ITEM, answer=" ", foil="", foil_prompt="")) == "answer-blank"
     encoder = PieceEncoder()
     encoder._texts[encoder._id("8")] = "[UNK]"
-    assert reason(ITEM, encoder) == "the answer has no token in the vocabulary"
+    assert reason(ITEM, encoder) == "answer-unknown"
 
 
 def test_items_that_cannot_be_scored_are_excluded_by_reason_and_the_others_stay_in_order() -> None:
@@ -110,8 +112,8 @@ def test_items_that_cannot_be_scored_are_excluded_by_reason_and_the_others_stay_
     encoded, excluded = encode_items([ITEM, long, bad, last], PieceEncoder(), max_context=20)
     assert [encoded_item.key for encoded_item in encoded] == ["one", "last"]
     assert excluded == {
-        "long": "the prompt is longer than the model's context",
-        "bad": "answer and foil are the same tokens",
+        "long": Exclusion("prompt-too-long"),
+        "bad": Exclusion("foil-same"),
     }
     assert issubclass(UnscorableError, StrataError)
 
@@ -119,11 +121,11 @@ def test_items_that_cannot_be_scored_are_excluded_by_reason_and_the_others_stay_
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"foil_prompt": "two: 4 + 5 + 1 ="}, "the pair's prompts differ in length"),
-        ({"foil_spans": {"operand": (9, 10)}}, "the pair's spans lie at different tokens"),
-        ({"foil_spans": {}}, "the pair's spans lie at different tokens"),
-        ({"foil_prompt": ""}, "no counterfactual prompt"),
-        ({"spans": {"operand": (4, 4)}}, "a span covers no token"),
+        ({"foil_prompt": "two: 4 + 5 + 1 ="}, "lengths"),
+        ({"foil_spans": {"operand": (9, 10)}}, "spans"),
+        ({"foil_spans": {}}, "spans"),
+        ({"foil_prompt": ""}, "no-pair"),
+        ({"spans": {"operand": (4, 4)}}, "span-without-token"),
     ],
 )
 def test_a_pair_that_does_not_line_up_stays_scored_and_says_why(change: dict[str, object], expected: str) -> None:

@@ -51,7 +51,7 @@ def test_where_no_other_item_has_an_answer_to_give_a_choice_is_taken(model: Chec
 def test_items_that_cannot_be_asked_are_counted_by_reason(model: Checkpoint, tmp_path: Path) -> None:
     long = {**small_items()[0], "id": "long", "prompt": "the " * 80 + "a is", "spans": {}, "foil_spans": {}}
     questions = questions_for(model, LocateConfig(), write_items(tmp_path / "items.jsonl", [*small_items(), long]))
-    assert questions.counted_reasons == {"the prompt is longer than the model's context": 1}
+    assert questions.counted_reasons == {"prompt-too-long": 1}
     assert "long" in questions.excluded and len(questions.items) == len(questions.encoded) + 1
 
 

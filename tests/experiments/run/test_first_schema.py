@@ -38,6 +38,11 @@ def test_rows_of_older_tables_get_todays_names_windows_included(today: str) -> N
     ]
 
 
+def test_ablation_to_nothing_is_called_zero_in_rows_of_any_age() -> None:
+    rows = [{"instrument": "ablation", "measure": name} for name in ("skip", "specific.skip", "zero.window3", "mean")]
+    assert [row["measure"] for row in rows_as_read(rows)] == ["zero", "specific.zero", "zero.window3", "mean"]
+
+
 def test_a_run_of_the_first_rule_is_known_by_a_setting_that_decides_nothing_any_more() -> None:
     runs = ({"seed": 0, "windows": []}, {"locate": {"seed": 0, "windows": [3]}, "swap_pairs": 24})
     assert all(is_first({"config": config}) for config in runs)

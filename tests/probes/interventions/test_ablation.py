@@ -62,7 +62,7 @@ def test_skipping_sets_the_contribution_to_nothing_from_the_first_difference_on(
 ) -> None:
     checkpoint, pairs = tiny_models(architecture), mixed_pairs()
     model = plain(architecture, checkpoint)
-    ablations = [ablation for ablation in ABLATIONS if ablation.measure == "skip"]
+    ablations = [ablation for ablation in ABLATIONS if ablation.measure == "zero"]
     drop, wrong = collected(checkpoint, pairs, [], ablations)
     for row, pair in enumerate(pairs):
         intact = model.difference(pair, pair.clean.ids)
@@ -147,4 +147,4 @@ def test_a_group_without_other_pairs_has_no_mean_and_no_donor(tiny_models: Any) 
     drop, wrong = collected(
         tiny_models("llama"), mixed_pairs(), [pair_of("z", 9, 2, subject=4, seed=9, group="z")], ABLATIONS
     )
-    assert {ablation.measure for ablation in drop} == {ablation.measure for ablation in wrong} == {"skip"}
+    assert {ablation.measure for ablation in drop} == {ablation.measure for ablation in wrong} == {"zero"}

@@ -24,7 +24,7 @@ def ablated_at(model: PlainModel, text: int, ablation: Ablation, layer: int) -> 
     runs = [model.run(ids)[1][ablation.component, layer][-LAST:] for ids in TEXTS]
     others = torch.stack([run for index, run in enumerate(runs) if index != text])
     given = {
-        "skip": torch.zeros_like(runs[0]),
+        "zero": torch.zeros_like(runs[0]),
         "mean": others.mean((0, 1)).expand_as(runs[0]),
         "resample": runs[text - 1],
     }

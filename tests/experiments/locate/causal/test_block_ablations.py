@@ -67,7 +67,7 @@ def checkpoint(tiny_models: Any) -> Checkpoint:
 def test_what_skipping_a_block_costs_is_a_ratio_of_entity_means(checkpoint: Checkpoint) -> None:
     family = selected("knowledge", "fact")
     rows = list(covariates(checkpoint, [family], SETTINGS))
-    skips = {row.layer: row for row in rows if (row.instrument, row.measure) == ("ablation", "skip")}
+    skips = {row.layer: row for row in rows if (row.instrument, row.measure) == ("ablation", "zero")}
     assert sorted(skips) == list(range(checkpoint.n_layers))
     pairs = family.pairs.pairs[:PAIRS_ABLATED]
     intact = [difference(checkpoint.model, pair) for pair in pairs]
@@ -87,7 +87,7 @@ def test_families_of_a_kind_are_pooled_and_those_not_answered_or_of_two_hops_lef
     assert list(covariates(checkpoint, families[2:], SETTINGS)) == [], "nothing is ablated, so nothing does damage"
     rows = [row for row in covariates(checkpoint, families, SETTINGS) if row.instrument == "ablation"]
     assert {row.kind for row in rows} == {"knowledge"}
-    assert {row.measure for row in rows} == {"skip", "mean"} and {row.n_items for row in rows} == {8}
+    assert {row.measure for row in rows} == {"zero", "mean"} and {row.n_items for row in rows} == {8}
 
 
 @pytest.mark.parametrize(("extent", "components"), [("default", {"mlp_out"}), ("full", {"mlp_out", "attn_out"})])
@@ -106,7 +106,7 @@ def test_damage_is_the_divergence_that_the_same_ablation_causes_on_the_text_of_t
     text.write_text(" ".join(letters))
     rows = [
         row for row in covariates(checkpoint, [selected("knowledge", "fact")], replace(SETTINGS, text=str(text)))
-        if (row.instrument, row.measure, row.kind) == ("damage", "skip", NEUTRAL)
+        if (row.instrument, row.measure, row.kind) == ("damage", "zero", NEUTRAL)
     ]  # fmt: skip
     assert [row.layer for row in rows] == list(range(checkpoint.n_layers))
     ids = checkpoint.encode(text.read_text())

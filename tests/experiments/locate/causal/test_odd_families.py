@@ -20,8 +20,9 @@ from strata.experiments.locate.causal.causal_tables import window_rows
 from strata.experiments.locate.causal.family_decision import FamilyPairs, analyse
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements, WindowShifts
 from strata.experiments.locate.causal.family_programme import Effort, measure_family
-from strata.experiments.locate.causal.pair_selection import FOIL_NOT_ANSWERED, WEAK, SelectedFamily, _why_weak
+from strata.experiments.locate.causal.pair_selection import SelectedFamily, _why_weak
 from strata.experiments.locate.causal.pipeline import kept_family
+from strata.experiments.results.item_exclusions import WhyExcluded
 from strata.experiments.results.locate_tables import BehaviourRow
 from strata.probes.interventions.cells import CELLS
 from strata.probes.interventions.minimal_pairs import Pair
@@ -92,11 +93,12 @@ def test_no_locus_makes_the_answer_of_a_family_of_which_a_cell_is_undecided() ->
 
 
 @pytest.mark.parametrize(
-    ("clean", "foil", "reason"),
-    [(3.0, -1.0, None), (3.0, 1.0, FOIL_NOT_ANSWERED), (0.4, -0.4, WEAK), (3.0, math.nan, FOIL_NOT_ANSWERED), (math.nan, -1.0, WEAK)],
+    ("clean", "foil", "code"),
+    [(3.0, -1.0, None), (3.0, 1.0, "foil-not-answered"), (0.4, -0.4, "weak"), (3.0, math.nan, "foil-not-answered"), (math.nan, -1.0, "weak")],
 )  # fmt: skip
-def test_a_pair_whose_logits_are_no_numbers_is_not_intervened_on(clean: float, foil: float, reason: str | None) -> None:
-    assert _why_weak(clean, foil) == reason
+def test_a_pair_whose_logits_are_no_numbers_is_not_intervened_on(clean: float, foil: float, code: str | None) -> None:
+    why = _why_weak(clean, foil)
+    assert (why and why.code) == code
 
 
 def test_what_was_kept_of_other_pairs_is_measured_again(tmp_path: Path) -> None:
@@ -150,7 +152,7 @@ def test_pairs_without_the_span_take_no_place_of_those_that_have_it() -> None:
     (selected,) = pair_selection.select_pairs(model, model, encoded, behaviour, most=18, seed=0)
     assert selected.pairs.span == "subject" and len(selected.pairs.pairs) == 18
     assert all("subject" in pair.clean.positions for pair in selected.pairs.pairs)
-    assert selected.excluded["it has no replaced subject"] == 10
+    assert selected.excluded[WhyExcluded(code="span-kept", span="subject")] == 10
     assert 18 + sum(selected.excluded.values()) == 30
 
 
