@@ -24,13 +24,13 @@ def exclusion_words(text: str) -> str:
             return "not answered in a model it is compared with"
         case "span-kept":
             return f"it has no replaced {why.span}"
-        case "exchanged":
+        case "exchanged-pair":
             return "its prompts are those of another pair, exchanged"
         case "foil-not-answered":
             return "its counterfactual prompt is not answered by the foil"
-        case "weak":
+        case "weak-pair":
             return f"clean and counterfactual run differ by less than {why.least:g} logit"
-        case "beyond":
+        case "beyond-most":
             return f"beyond the {why.pairs} pairs of its family that are intervened on"
         case _:
             return Exclusion(why.code, why.token, why.n_tokenizer, why.n_model).words

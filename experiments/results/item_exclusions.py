@@ -18,10 +18,10 @@ NotIntervenedOn = Literal[
     "not-likelier",  # right by choice, but not likelier than its foil
     "not-answered-elsewhere",  # in a model that this one is compared with
     "span-kept",  # span: nothing is replaced there
-    "exchanged",  # its prompts are those of another pair, the other way round
+    "exchanged-pair",  # its prompts are those of another pair, the other way round
     "foil-not-answered",  # the counterfactual prompt isn't answered by the foil
-    "weak",  # least: clean and counterfactual run differ by less
-    "beyond",  # pairs: so many of its family are intervened on
+    "weak-pair",  # least: clean and counterfactual run differ by less
+    "beyond-most",  # pairs: so many of its family are intervened on
 ]
 Code = Literal[Unscorable, Misaligned, NotUsed, NotIntervenedOn, "said"]
 _CODES = frozenset(get_args(Code))
@@ -53,7 +53,7 @@ class WhyExcluded(Record):
     def from_text(cls, text: str) -> WhyExcluded:
         """Of a run of any age."""
         code, _, needed = text.partition(" ")
-        if code not in _CODES:
+        if code not in _CODES:  # no code is a single word that a sentence may begin with
             return cls(code="said", said=text)
         return cls.model_validate({"code": code, **(json.loads(needed) if needed else {})})
 

@@ -198,7 +198,7 @@ def _usable(
     for encoded_item in encoded:
         if not encoded_item.aligned or encoded_item.foil_prompt is None:
             excluded[encoded_item.key] = Exclusion(encoded_item.unaligned_reason or "no-pair").words
-            if encoded_item.unaligned_reason == "lengths" and encoded_item.foil_prompt is not None:
+            if encoded_item.unaligned_reason == "lengths-differ" and encoded_item.foil_prompt is not None:
                 lengths = (
                     len(prompt.ids) - encoded_item.shared_prefix
                     for prompt in (encoded_item.prompt, encoded_item.foil_prompt)

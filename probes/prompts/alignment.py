@@ -285,13 +285,13 @@ def _with_positions(
 
 def _misalignment(prompt: Prompt, partner: Prompt, missing: bool, same_answers: bool) -> Misaligned | None:
     if len(prompt.ids) != len(partner.ids):
-        return "lengths"
+        return "lengths-differ"
     if missing:
         return "span-without-token"
     if prompt.positions != partner.positions:
-        return "spans"
+        return "spans-differ"
     if not same_answers:
-        return "answers"
+        return "answers-differ"
     return None
 
 

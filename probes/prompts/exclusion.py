@@ -21,7 +21,9 @@ Unscorable = Literal[
     "foil-begins-alike",
 ]
 """Why there is no token to score."""
-Misaligned = Literal["lengths", "span-without-token", "spans", "answers", "no-pair", "no-foil", "same-prompts"]
+Misaligned = Literal[
+    "lengths-differ", "span-without-token", "spans-differ", "answers-differ", "no-pair", "no-foil", "same-prompts"
+]
 """Why the two prompts of an item can't be patched into each other."""
 _WORDS: Mapping[Unscorable | Misaligned, str] = {
     "prompt-empty": "the prompt tokenises to nothing",
@@ -33,10 +35,10 @@ _WORDS: Mapping[Unscorable | Misaligned, str] = {
     "foil-same": "answer and foil are the same tokens",
     "foil-differs-in-space": "answer and foil differ first in a bare leading space",
     "foil-begins-alike": "one of answer and foil is the beginning of the other",
-    "lengths": "the pair's prompts differ in length",
+    "lengths-differ": "the pair's prompts differ in length",
     "span-without-token": "a span covers no token",
-    "spans": "the pair's spans lie at different tokens",
-    "answers": "the answers tokenise differently after the two prompts",
+    "spans-differ": "the pair's spans lie at different tokens",
+    "answers-differ": "the answers tokenise differently after the two prompts",
     "no-pair": "no counterfactual prompt",
     "no-foil": "no foil",
     "same-prompts": "the pair's prompts are the same tokens",

@@ -80,7 +80,7 @@ def select_pairs(  # ten parameters: the model, its items, what is known of both
         with_span = [item for item in eligible if span is None or _is_replaced_before(item, span)]
         excluded[family][WhyExcluded(code="span-kept", span=span)] += len(eligible) - len(with_span)
         candidates[family] = _once(spread_over_entities(with_span, seed))
-        excluded[family][WhyExcluded(code="exchanged")] += len(with_span) - len(candidates[family])
+        excluded[family][WhyExcluded(code="exchanged-pair")] += len(with_span) - len(candidates[family])
     runs = _Counterfactuals(checkpoint, backend, known or {}, budget, progress)
     asked: dict[tuple[Kind, str], list[EncodedItem]] = {family: [] for family in candidates}
     usable: dict[tuple[Kind, str], list[EncodedItem]] = {family: [] for family in candidates}
@@ -106,7 +106,7 @@ def select_pairs(  # ten parameters: the model, its items, what is known of both
     for family, members in candidates.items():
         beyond = len(members) - len(asked[family])
         if beyond:
-            excluded[family][WhyExcluded(code="beyond", pairs=most)] += beyond
+            excluded[family][WhyExcluded(code="beyond-most", pairs=most)] += beyond
     return [
         _selected(family, members, usable[family], spans[family], len(asked[family]), rows, excluded[family], most)
         for family, members in families.items()
@@ -157,7 +157,7 @@ def _why_weak(clean: float, foil: float) -> WhyExcluded | None:
     # Asked this way round, a difference that is no number isn't enough.
     if not foil <= 0:
         return WhyExcluded(code="foil-not-answered")
-    return None if clean - foil >= LEAST_DIFFERENCE else WhyExcluded(code="weak", least=LEAST_DIFFERENCE)
+    return None if clean - foil >= LEAST_DIFFERENCE else WhyExcluded(code="weak-pair", least=LEAST_DIFFERENCE)
 
 
 def _why_not(encoded_item: EncodedItem, row: BehaviourRow, among: Collection[str] | None) -> WhyExcluded | None:
@@ -202,7 +202,7 @@ def _selected(
     kind, name = family
     kept = usable[:most]
     if len(usable) > most:
-        excluded[WhyExcluded(code="beyond", pairs=most)] += len(usable) - most
+        excluded[WhyExcluded(code="beyond-most", pairs=most)] += len(usable) - most
     aligned = [item for item in members if item.aligned and rows[item.key].answered is not None]
     contrast = members[0].item.extra.get("contrast")
     pairs = FamilyPairs(

@@ -12,7 +12,7 @@ from strata.experiments.results.item_exclusions import Code, WhyExcluded
 CODES = [code for part in get_args(Code) for code in (get_args(part) or (part,))]
 NEEDED = {
     "no-embedding": {"token": "<think>", "n_tokenizer": 9, "n_model": 8}, "span-kept": {"span": "the span"},
-    "weak": {"least": 0.5}, "beyond": {"pairs": 18}, "said": {"said": "as it was"},
+    "weak-pair": {"least": 0.5}, "beyond-most": {"pairs": 18}, "said": {"said": "as it was"},
 }  # fmt: skip
 
 
@@ -21,7 +21,7 @@ def test_every_code_is_read_back_and_has_words_of_its_own(code: str) -> None:
     why = WhyExcluded.model_validate({"code": code, **NEEDED.get(code, {})})
     assert WhyExcluded.from_text(why.as_text()) == why
     words = exclusion_words(why.as_text())
-    assert " " in words and "None" not in words and code not in words.split()
+    assert " " in words and "None" not in words
 
 
 def test_no_two_codes_have_the_same_words() -> None:
@@ -30,10 +30,15 @@ def test_no_two_codes_have_the_same_words() -> None:
 
 
 @pytest.mark.parametrize(
-    "sentence", ["no foil", "the pair's prompts differ in length", "not answered right", "spans lie apart"]
+    "sentence",
+    ["no foil", "not answered right", "weak pair", "beyond the 18 pairs of its family that are intervened on"],
 )
 def test_what_an_older_run_wrote_is_said_as_it_stands(sentence: str) -> None:
     assert exclusion_words(sentence) == sentence
+
+
+def test_no_code_is_a_word_that_a_sentence_may_begin_with() -> None:
+    assert all("-" in code for code in CODES if code != "said")
 
 
 def test_what_a_sentence_needs_stands_behind_the_code() -> None:

@@ -94,7 +94,7 @@ def test_no_locus_makes_the_answer_of_a_family_of_which_a_cell_is_undecided() ->
 
 @pytest.mark.parametrize(
     ("clean", "foil", "code"),
-    [(3.0, -1.0, None), (3.0, 1.0, "foil-not-answered"), (0.4, -0.4, "weak"), (3.0, math.nan, "foil-not-answered"), (math.nan, -1.0, "weak")],
+    [(3.0, -1.0, None), (3.0, 1.0, "foil-not-answered"), (0.4, -0.4, "weak-pair"), (3.0, math.nan, "foil-not-answered"), (math.nan, -1.0, "weak-pair")],
 )  # fmt: skip
 def test_a_pair_whose_logits_are_no_numbers_is_not_intervened_on(clean: float, foil: float, code: str | None) -> None:
     why = _why_weak(clean, foil)
