@@ -106,6 +106,15 @@ def test_a_random_twin_has_the_shape_and_dtype_but_not_the_weights() -> None:
     assert len({c.identity.weights_sha256 for c in (checkpoint, twin, other)}) == 3
 
 
+def test_a_random_twin_keeps_its_rotary_frequencies_in_float32(tmp_path: Path) -> None:
+    checkpoint = open_checkpoint(str(save_directory(tmp_path / "m")), dtype="bfloat16")
+    twin = randomly_initialised(checkpoint, 0)
+    kept = {name: value for name, value in twin.model.named_buffers() if name.endswith("inv_freq")}
+    assert kept and all(value.dtype == torch.float32 for value in kept.values())
+    expected = dict(checkpoint.model.named_buffers())
+    assert all(torch.equal(value, expected[name]) for name, value in kept.items())
+
+
 def test_truncated_weights_are_refused(tmp_path: Path) -> None:
     file = save_directory(tmp_path / "m") / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-1000])
