@@ -29,6 +29,8 @@ def _why(why: WhyNoIntermediates) -> str:
             return caveat_sentence(Caveat(code=why.code, text=why.text)).rstrip(".")
         case "no-bridge":
             return "no usable pair names an intermediate entity (`bridge`)"
+        case "said":
+            return str(why.text)
         case _:
             assert_never(why.code)
 

@@ -27,6 +27,11 @@ class Record(BaseModel):
         return self.model_dump(mode="json", by_alias=True)
 
 
+def of_text(code: str) -> BeforeValidator:
+    """What an earlier version wrote as a sentence, as the record of this code with the sentence as its `text`."""
+    return BeforeValidator(lambda given: {"code": code, "text": given} if isinstance(given, str) else given)
+
+
 class Measured(Record):
     """A number with its 95 % interval over clusters."""
 

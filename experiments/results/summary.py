@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -15,7 +15,7 @@ from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.families import FamilyResult
 from strata.experiments.results.file_versions import SUMMARY_SCHEMA
 from strata.experiments.results.kinds import Hypothesis, KindLocalisation, Localisation, Order
-from strata.experiments.results.record import Record
+from strata.experiments.results.record import Record, of_text
 from strata.probes.statistics.bootstrap import Estimate
 
 
@@ -88,7 +88,7 @@ class Instrument(Record):
     """A read-out of one kind."""
 
     onset: ReadOutOnset | None
-    reason: WhyNoOnset | None = None
+    reason: Annotated[WhyNoOnset | None, of_text("not-probed")] = None
     """Where no onset was sought."""
 
 
@@ -165,6 +165,7 @@ class WhyNoIntermediates(Record):
         "no-interventions-asked",
         "no-interventions-possible",  # text: why the model can't be restarted at a block
         "no-bridge",  # no usable pair names one
+        "said",  # text: what an earlier version wrote
     ]
     text: str | None = None
 
@@ -172,7 +173,7 @@ class WhyNoIntermediates(Record):
 class Intermediates(Record):
     """Is the bridge of two-hop items readable, and effective, before the answer?"""
 
-    reason: WhyNoIntermediates | None = None
+    reason: Annotated[WhyNoIntermediates | None, of_text("said")] = None
     n: int = 0
     """Pairs that name their bridge."""
     bridge_readable: Share | None = None
@@ -204,7 +205,7 @@ class Summary(Record):
     """Sizes were cut for a quick look."""
     limited: bool
     """`--limit` cut the items."""
-    warnings: tuple[Caveat, ...]
+    warnings: tuple[Annotated[Caveat, of_text("said")], ...]
 
     @property
     def withdrawn(self) -> bool:

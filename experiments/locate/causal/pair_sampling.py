@@ -1,4 +1,4 @@
-"""Which items can be intervened on, which of them are, and why the others are not."""
+"""In which order are a family's pairs taken, and what of an item makes a pair? Entities in turn."""
 
 from __future__ import annotations
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 from made_comparisons import DOWN, UP, comparison_of, contrasted, kind_of
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.comparison import Comparison
 from strata.experiments.results.schemas import OF, file_of, written
+from strata.experiments.results.summary import Instrument, Intermediates, Summary, WhyNoIntermediates, WhyNoOnset
 
 DOCS = Path(__file__).parents[3] / "docs" / "schemas"
 
@@ -29,3 +31,12 @@ def test_a_comparison_is_read_back_as_it_was_written_and_nothing_else_is_read() 
     plain = comparison.model_dump(mode="json")
     with pytest.raises(ValidationError, match="sentences"):
         Comparison.model_validate({**plain, "verdict": {**plain["verdict"], "sentences": []}})
+
+
+def test_reasons_that_an_earlier_summary_says_in_words_are_read_as_said() -> None:
+    said = {"onset": None, "reason": "no target has two answers"}
+    assert Instrument.model_validate(said).reason == WhyNoOnset(code="not-probed", text=said["reason"])
+    (why,) = [Intermediates.model_validate({"reason": "no usable pair"}).reason]
+    assert why == WhyNoIntermediates(code="said", text="no usable pair")
+    warnings = TypeAdapter(Summary.model_fields["warnings"].annotation).validate_python(["As it stood"])
+    assert warnings == (Caveat(code="said", text="As it stood"),)
