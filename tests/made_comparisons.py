@@ -7,6 +7,7 @@ from typing import Any
 
 from strata.experiments.compare.decision import hypothesis_of
 from strata.experiments.compare.measure_agreement import agreement, claimed
+from strata.experiments.results.cell_changes import LocationChange
 from strata.experiments.results.comparison import (
     AnswerChange,
     ComparedKind,
@@ -15,7 +16,6 @@ from strata.experiments.results.comparison import (
     Generated,
     GeneratedSplit,
     Halves,
-    LocationChange,
 )
 from strata.experiments.results.comparison_reasons import WhyNoHalf
 from strata.experiments.results.estimates import Contrasted, Estimated

@@ -77,7 +77,7 @@ def kind_panels(localisation: Localisation) -> list[list[Panel]]:
     """A row a kind: its own panel, then its matched control's where it can have one."""
     asked = [kind for kind in ORDERED_KINDS if kind in localisation.kinds]
     return [
-        [_kind(kind, localisation), *([_control_of_kind(kind, localisation)] if kind in CONTROL_OF else [])]
+        [kind_panel(kind, localisation), *([_control_of_kind(kind, localisation)] if kind in CONTROL_OF else [])]
         for kind in asked or [kind for kind in localisation.kinds if kind != "control"] or list(localisation.kinds)
     ]
 
@@ -85,11 +85,11 @@ def kind_panels(localisation: Localisation) -> list[list[Panel]]:
 def family_panels(localisation: Localisation, name: str) -> list[list[Panel]]:
     """One row: the family, then the control that is matched to it, where there is one."""
     families = localisation.families
-    panel = _family(name, families[name], name)
+    panel = family_panel(name, families[name], name)
     controls = [(n, family.contrast) for n, family in families.items() if family.kind == "control"]
     control = None if families[name].kind == "control" else control_of(name, controls)
     if control is not None:
-        return [[panel, _family(control, families[control], f"control: {control}")]]
+        return [[panel, family_panel(control, families[control], f"control: {control}")]]
     alone = "" if families[name].kind == "control" else "; no control of its own"
     return [[replace(panel, says=f"{panel.says}{alone}")]]
 
@@ -114,7 +114,8 @@ def known(profile: Sequence[float | None]) -> tuple[float | None, ...]:
     return tuple(gain if gain is not None and math.isfinite(gain) else None for gain in profile)
 
 
-def _kind(kind: str, localisation: Localisation) -> Panel:
+def kind_panel(kind: str, localisation: Localisation) -> Panel:
+    """Means over the families of a kind. Raises KeyError for a kind that the run doesn't hold."""
     of_kind = localisation.kinds[kind]
     members = {name: family for name, family in localisation.families.items() if family.kind == kind}
     cells = {
@@ -199,7 +200,8 @@ def _located(of_kind: KindLocalisation) -> Iterator[Outline]:
         )
 
 
-def _family(name: str, family: FamilyResult, title: str) -> Panel:
+def family_panel(name: str, family: FamilyResult, title: str) -> Panel:
+    """One family with every locus and its role."""
     cells = {cell: _cell_of_family(family.cells[cell]) for cell in CELLS if cell in family.cells}
     place = family.place
     if place is not None:

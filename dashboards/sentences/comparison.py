@@ -13,6 +13,7 @@ from strata.dashboards.sentences.answer_changes import (
     lacking_words,
     shown_by,
 )
+from strata.dashboards.sentences.cell_changes import cell_sentences
 from strata.dashboards.sentences.comparison_reasons import why_no_half, why_not_moved
 from strata.dashboards.sentences.signed import signed, signed_interval
 from strata.experiments.compare.decision import SPLIT, generated_like_trained, halves_by_generated
@@ -21,17 +22,17 @@ from strata.experiments.compare.measure_agreement import claimed, denied_by, sig
 from strata.experiments.generated_answers.problems import ABOUT
 from strata.experiments.items.schema import Kind
 from strata.experiments.results.answer_measures import GENERATED
+from strata.experiments.results.cell_changes import LocationChange
 from strata.experiments.results.comparison import (
     AnswerChange,
     ComparedKind,
     Comparison,
     GeneratedSplit,
     Halves,
-    LocationChange,
 )
 from strata.experiments.results.comparison_reasons import HypothesisReason
 from strata.experiments.results.estimates import Contrasted, Estimated
-from strata.experiments.results.roles import DISTILLED
+from strata.experiments.results.roles import CONTROL, DISTILLED
 
 HYPOTHESIS = (
     "The layer-split hypothesis (knowledge in lower blocks, reasoning in upper ones, so reasoning training helps the one and hurts "
@@ -57,6 +58,9 @@ def verdict_sentences(comparison: Comparison) -> list[str]:
         reasoning = comparison.kind("reasoning")
         at = 1 if reasoning.items else 0
         told[at:at] = [_said(written, reasoning), *_shared_out(halves_by_generated(reasoning))]
+    cells = comparison.cells.get(DISTILLED)
+    if cells is not None and told:
+        told += cell_sentences(cells, DISTILLED, controlled=CONTROL in comparison.models)
     verdict = comparison.verdict.hypothesis
     return [*told, f"{HYPOTHESIS} is {verdict} here: {hypothesis_reason(comparison)}."]
 

@@ -14,6 +14,7 @@ from strata.experiments.compare.model_summaries import Summarised, warnings_of
 from strata.experiments.compare.models import Models
 from strata.experiments.items.schema import KINDS, Kind
 from strata.experiments.results.caveats import Caveat
+from strata.experiments.results.cell_changes import ComparedCells
 from strata.experiments.results.comparison import (
     AnswerChange,
     BaseCheck,
@@ -23,7 +24,6 @@ from strata.experiments.results.comparison import (
     Generated,
     HalvedBy,
     Halves,
-    LocationChange,
 )
 from strata.experiments.results.comparison_reasons import ExcludedPart
 from strata.experiments.results.lineage_check import LineageCheck
@@ -39,7 +39,7 @@ class Findings:
     summaries: Mapping[Role, Summarised]
     """Of each model's own run."""
     answers: Mapping[Kind, AnswerChange]
-    moved: Mapping[Role, Mapping[Kind, LocationChange]]
+    cells: Mapping[Role, ComparedCells]
     halved: Mapping[Role, Mapping[Kind, Mapping[HalvedBy, Halves]]]
     """Upper against lower half of the layers, swapped."""
     generated: Generated
@@ -64,7 +64,7 @@ def comparison_of(
             # Claims are made of kinds only: the intervals of the many families are not corrected for their number.
             claimed=claimed(change),
             located={role: summary.located.get(kind) for role, summary in found.summaries.items()},
-            location_change={role: of_kind[kind] for role, of_kind in found.moved.items()},
+            location_change={role: of_role.location_change[kind] for role, of_role in found.cells.items()},
             upper_minus_lower={role: of_kind.get(kind, {}) for role, of_kind in found.halved.items()},
         )
         for kind in KINDS
@@ -85,6 +85,7 @@ def comparison_of(
         },
         kinds=kinds,
         order=order,
+        cells={role: of_role.cells for role, of_role in found.cells.items()},
         generated=found.generated,
         verdict=hypothesis_of(kinds, found.generated, order),
         not_comparable=tuple(excluded),

@@ -1,4 +1,4 @@
-"""Which pairs may be intervened on in compared models? Those that base and distilled model both answer."""
+"""Which pairs are intervened on first in compared models? Those that base and distilled model both answer."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ Rows = Sequence[Row]
 
 
 def eligible(rows: Mapping[Role, Rows], comparable: Sequence[Role]) -> dict[Role, frozenset[str]]:
-    """Ids of the items that are eligible in each model of `comparable`, the base among them.
+    """Ids of the items that come first in each model of `comparable`, the base among them.
 
-    In the control too: one that has lost what the two others can do would otherwise leave nothing to compare them by.
+    In the control too: what it shares with the two others is what they can be compared by. Pairs that only one model answers
+    come behind them, so that a family that was lost is still placed in the model that has it.
     """
     two = [role for role in comparable if role != CONTROL]
     answered = answered_by_all({role: rows[role] for role in two})

@@ -18,8 +18,10 @@ from strata.experiments.run.controls import RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.files import MANIFEST, is_complete, read_manifest, table_of
 
-MOVED = "location_change.json"
-FROM_ACTIVATIONS = (MOVED, "similarity.parquet", "transfer.parquet")
+CELLS = "cells.json"
+FROM_CELLS = (CELLS, "cell_changes.parquet", "place_changes.parquet")
+"""What is said of cells and places."""
+FROM_ACTIVATIONS = (*FROM_CELLS, "similarity.parquet", "transfer.parquet")
 """What is made from the models' activations, which a finished comparison threw away."""
 
 
@@ -46,12 +48,12 @@ class ModelRuns:
             asked = {role: self._ask(role) for role in self.models.held_first}
         return {role: asked[role] for role in self.models.roles}
 
-    def locate(self, among: Mapping[Role, frozenset[str]]) -> dict[Role, Summarised]:
-        """Every model's run to its end. `among`: ids of the items that may be intervened on; a model that isn't named has all."""
+    def locate(self, first: Mapping[Role, frozenset[str]]) -> dict[Role, Summarised]:
+        """Every model's run to its end. `first`: ids of the items that are intervened on before others."""
         located = {}
         for role in self.models.held_first:
             with self.run.stage(f"locate {role}"):
-                located[role] = self._locate(role, among.get(role))
+                located[role] = self._locate(role, first.get(role, frozenset()))
         return {role: located[role] for role in self.models.roles}
 
     def run_id(self, role: Role) -> str:
@@ -80,14 +82,14 @@ class ModelRuns:
         )
         return [vars(row) for row in rows]
 
-    def _locate(self, role: Role, among: frozenset[str] | None) -> Summarised:
+    def _locate(self, role: Role, first: frozenset[str]) -> Summarised:
         summary = self.run.path / role / "summary.json"
         made = all(self.run.finished(name) for name in FROM_ACTIVATIONS)
         if not made and not (summary.parent / "activations").exists():
             # A comparison that was finished once threw away what a missing table of it is made from.
             summary.unlink(missing_ok=True)
         located = locate(
-            self.models.get(role), self.config, self.run.path / role, items=self.items, pairs_among=among,
+            self.models.get(role), self.config, self.run.path / role, items=self.items, pairs_first=first,
             controls=self._own_controls,
         )  # fmt: skip
         return summarised(located)

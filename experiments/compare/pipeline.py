@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from strata.experiments.compare.behaviour_change import answered_by_all, behaviour_change
+from strata.experiments.compare.cells.stage import Located, compare_cells
 from strata.experiments.compare.comparability import shared_with_base
 from strata.experiments.compare.comparison_file import Findings, comparison_of
 from strata.experiments.compare.config import CompareConfig
@@ -20,10 +21,8 @@ from strata.experiments.compare.generated_layer_swaps import MEASURE as GENERATE
 from strata.experiments.compare.generated_layer_swaps import generated_layer_swaps, split_of
 from strata.experiments.compare.instruction_contrasts import write_contrasts
 from strata.experiments.compare.layer_changes import layer_changes
-from strata.experiments.compare.location_change import location_changes
-from strata.experiments.compare.model_runs import MOVED, ModelRuns
+from strata.experiments.compare.model_runs import CELLS, FROM_CELLS, ModelRuns
 from strata.experiments.compare.model_specs import Specs
-from strata.experiments.compare.model_summaries import Summarised
 from strata.experiments.compare.models import Models, Openers
 from strata.experiments.compare.probe_transfer import transfer_rows
 from strata.experiments.compare.profile_similarity import likeness_rows
@@ -38,6 +37,7 @@ from strata.experiments.lens.named_lenses import text_sha256
 from strata.experiments.locate.activation_stores import streams_store
 from strata.experiments.locate.item_selection import Questions, Source, questions_for
 from strata.experiments.results.caveats import Caveat
+from strata.experiments.results.cell_changes import ComparedCells
 from strata.experiments.results.comparison import (
     AnswerChange,
     Comparison,
@@ -45,7 +45,6 @@ from strata.experiments.results.comparison import (
     GeneratedSplit,
     HalvedBy,
     Halves,
-    LocationChange,
 )
 from strata.experiments.results.comparison_tables import CHANGES, COMPARISON_TABLES, LIKENESS, SIMILARITY, TRANSFER
 from strata.experiments.results.file_versions import COMPARISON_SCHEMA
@@ -57,7 +56,7 @@ from strata.experiments.run.manifest import JsonObject
 
 RESULT = "comparison.json"
 RESULTS = (
-    *(f"{table.name}.parquet" for table in COMPARISON_TABLES), "items.jsonl", "pair_check.json", "families.json", MOVED,
+    *(f"{table.name}.parquet" for table in COMPARISON_TABLES), "items.jsonl", "pair_check.json", "families.json", CELLS,
     RESULT,
 )  # fmt: skip
 """What a finished comparison holds beside the run directories of its models."""
@@ -136,7 +135,7 @@ class _Asked:
     """Inside the distilled model's own chat template."""
 
 
-_MOVED = TypeAdapter(dict[Role, dict[Kind, LocationChange]])
+_CELLS = TypeAdapter(dict[Role, ComparedCells])
 
 
 class _Stages:
@@ -172,11 +171,11 @@ class _Stages:
         rows = self.runs.ask()
         same_items = excluded.roles_for("answers", "items")
         same_layers = excluded.roles_for("layers", "items", "tokens", "depth")
-        among = eligible(rows, same_layers)
-        summaries = self.runs.locate(among)
+        summaries = self.runs.locate(eligible(rows, same_layers))
         with run.stage("changes"):
             answers = self._changes({role: rows[role] for role in same_items}, same_layers)
-            moved = self._moved(among, summaries)
+        with run.stage("cells"):
+            cells = self._cells(Located(summaries, rows, same_layers))
         with run.stage("streams"):
             self._streams(rows)
         with run.stage("contrasts"):
@@ -189,7 +188,7 @@ class _Stages:
             for role, of_role in self._generated_layer_swaps(generated).items():
                 halved.setdefault(role, {}).setdefault("reasoning", {})[GENERATED_ANSWERS] = of_role
         comparison = comparison_of(
-            Findings(checks, summaries, answers, moved, halved, generated), self.specs, self.models, self.config,
+            Findings(checks, summaries, answers, cells, halved, generated), self.specs, self.models, self.config,
             in_chat_template=self.in_template, excluded=excluded.entries, warnings=run.caveats,
         )  # fmt: skip
         run.write_json(RESULT, comparison.model_dump(mode="json"))
@@ -226,14 +225,12 @@ class _Stages:
             run.write_rows(LIKENESS, likeness_rows(tables, items, seed=seed))
         return kinds
 
-    def _moved(
-        self, among: Mapping[Role, frozenset[str]], summaries: Mapping[Role, Summarised]
-    ) -> dict[Role, dict[Kind, LocationChange]]:
+    def _cells(self, located: Located) -> dict[Role, ComparedCells]:
         run = self.directory
-        if not run.finished(MOVED):
-            changes = location_changes(self.runs, among, summaries, seed=self.config.locate.seed)
-            run.write_json(MOVED, _MOVED.dump_python(changes, mode="json"))
-        return _MOVED.validate_python(run.read_json(MOVED))
+        if not all(run.finished(name) for name in FROM_CELLS):
+            compared = compare_cells(run, located, self.questions.encoded, self.runs.config)
+            run.write_json(CELLS, _CELLS.dump_python(compared, mode="json"))
+        return _CELLS.validate_python(run.read_json(CELLS))
 
     def _streams(self, rows: Mapping[Role, Sequence[Row]]) -> None:
         run, located = self.directory, self.runs.config

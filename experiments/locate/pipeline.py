@@ -45,13 +45,13 @@ def locate(
     out: Path,
     *,
     items: Source | None = None,
-    pairs_among: Collection[str] | None = None,
+    pairs_first: Collection[str] = (),
     controls: RunControls = DEFAULT_CONTROLS,
 ) -> Summary:
     """Runs `locate` into the run directory `out` and returns its summary.json.
 
     A second call with the same checkpoint, items and configuration resumes; with others it raises StrataError.
-    `pairs_among`: ids of the items that may be intervened on, where `config.paired_with` names other models.
+    `pairs_first`: ids of the items that are intervened on before others, where `config.paired_with` names other models.
     Raises NotSupportedError for an architecture that isn't read rightly, SelfTestError when another identity that must hold fails.
 
     ```
@@ -67,7 +67,7 @@ def locate(
         if run.complete(RESULTS):
             summary = summary_of(run.read_object("summary.json", SUMMARY_SCHEMA))
         else:
-            summary = Stages(run, checkpoint, config, questions, controls).summary(pairs_among)
+            summary = Stages(run, checkpoint, config, questions, controls).summary(pairs_first)
         status = "done"
         if not controls.keep_activations:
             shutil.rmtree(out / "activations", ignore_errors=True)

@@ -91,10 +91,10 @@ class Stages:
     def intervals(self) -> Intervals:
         return Intervals(self.config.draws, self.config.seed)
 
-    def summary(self, among: Collection[str] | None) -> Summary:
-        """Every stage. `among`: ids of the items that may be intervened on."""
+    def summary(self, first: Collection[str]) -> Summary:
+        """Every stage. `first`: ids of the items that are intervened on before others."""
         answers = self.ask()
-        causal = self._intervene(answers, among)
+        causal = self._intervene(answers, first)
         probed = self._probe(answers)
         locations = self._tables(answers, causal, probed)
         self._lens_maps(answers)
@@ -147,7 +147,7 @@ class Stages:
         self.run.write_json("families.json", [family.as_json() for family in families])
         return rows, families
 
-    def _intervene(self, answers: Answers, among: Collection[str] | None) -> Causal:
+    def _intervene(self, answers: Answers, first: Collection[str]) -> Causal:
         run, checkpoint, config, encoded = self.run, self.checkpoint, self.config, self.questions.encoded
         with run.stage("causal self-tests"):
             tests = () if config.causal_map == "none" else causal_self_tests(checkpoint, encoded, answers.rows)
@@ -157,7 +157,7 @@ class Stages:
                 config.causal_map, config.pairs, config.draws, config.seed, config.damage_texts, config.text
             )
             causal = causal_stage(
-                run, checkpoint, self.backend, encoded, answers.rows, asked, among=among,
+                run, checkpoint, self.backend, encoded, answers.rows, asked, first=first,
                 known=last_streams(answers.store, encoded, config.positions, checkpoint.n_layers), budget=self.budget,
                 progress=self.controls.progress,
             )  # fmt: skip

@@ -10,16 +10,16 @@ from pydantic import ConfigDict, Field
 from strata.experiments.items.schema import Kind
 from strata.experiments.results.answer_measures import Name
 from strata.experiments.results.caveats import Caveat
+from strata.experiments.results.cell_changes import CellComparison, LocationChange
 from strata.experiments.results.comparison_reasons import (
     ExcludedPart,
     HypothesisReason,
     WhyNoHalf,
-    WhyNotMoved,
 )
 from strata.experiments.results.estimates import Contrasted, Estimated
 from strata.experiments.results.file_versions import COMPARISON_SCHEMA
 from strata.experiments.results.kinds import Located, Order
-from strata.experiments.results.record import Interval, Record
+from strata.experiments.results.record import Record
 from strata.experiments.results.roles import Contrast, Role
 
 HalvedBy = Literal["logit_difference", "accuracy", "generated"]
@@ -101,22 +101,6 @@ class FamilyChange(AnswerChange):
 
     kind: Kind
     family: str
-
-
-class LocationChange(Record):
-    """`depth(after) − depth(before)` of what makes a kind's answers."""
-
-    verdict: Literal["deeper", "shallower", "unchanged", "undetermined"]
-    families: int = 0
-    """Families that are placed in both models."""
-    difference: float | None = None
-    interval: Interval | None = None
-    interval90: Interval | None = None
-    """Unchanged is said only where this one lies within ±0.05 of the depth."""
-    p: float | None = None
-    method: str = ""
-    why: WhyNotMoved | None = None
-    """Why it is undetermined."""
 
 
 class Halves(Record):
@@ -221,6 +205,8 @@ class Comparison(Record):
     pair_check: Mapping[Role, BaseCheck] = Field(default_factory=dict)
     kinds: Mapping[Kind, ComparedKind]
     order: Mapping[Role, Order] = Field(default_factory=dict)
+    cells: Mapping[Role, CellComparison] = Field(default_factory=dict)
+    """Every other model held against the base, cell by cell and family by family."""
     generated: Generated = Generated()
     verdict: HypothesisDecision
     not_comparable: tuple[ExcludedPart, ...] = ()

@@ -7,6 +7,7 @@ from typing import Annotated, TypedDict
 from strata.experiments.results.column_types import (
     Axis,
     Component,
+    Family,
     FamilyOrAll,
     High,
     Kind,
@@ -65,6 +66,69 @@ class LikenessRow(TypedDict, total=False):
     ceiling: Annotated[float | None, "correlation of halves of one model's items"]
     n_clusters: NClusters
     reason: Reason
+
+
+class CellChangeRow(TypedDict, total=False):
+    """Effect of a cell of a family in two models, and its change: whole, and what is gained at each block."""
+
+    contrast: Annotated[str, "change, control_change, or difference_in_differences"]
+    pairs: Annotated[
+        str, "`shared`: pairs that both models of the contrast answer; `own`: all that each was intervened on"
+    ]
+    kind: Kind
+    family: Annotated[str | None, "family of the items; null: mean over the families of the kind"]
+    cell: Annotated[str, "enrich, gather, move or work_out"]
+    component: Component
+    position: Position
+    block: Annotated[int | None, "effect gained at this block; null: of the whole cell"]
+    before: Annotated[float | None, "in the first model of the contrast, a share of the whole answer"]
+    after: Annotated[float | None, "in the second"]
+    difference: Annotated[float | None, "after − before"]
+    low: Low
+    high: High
+    p: Annotated[
+        float | None,
+        "of a change by more than a tenth of the answer: max-T over the cells and blocks of the family, Holm over families; null: not tested",
+    ]
+    role_before: Annotated[
+        str | None,
+        "what the cell does in the first model: makes, relays, prepares, in-part or open; null: no locus there",
+    ]
+    role_after: Annotated[str | None, "the same in the second"]
+    n_pairs: Annotated[int | None, "pairs behind the number; of `own` pairs those of the second model"]
+    n_clusters: NClusters
+    method: Method
+
+
+class PlaceChangeRow(TypedDict, total=False):
+    """Where the answer of a family is made in two models."""
+
+    contrast: Other
+    pairs: Annotated[str, "`shared`: pairs that both models answer; `own`: all that each was intervened on"]
+    kind: Kind
+    family: Family
+    cell_before: Annotated[str | None, "cell that makes the answer in the base; null: it isn't placed"]
+    first_before: Annotated[int | None, "its first block"]
+    last_before: Annotated[int | None, "its last block"]
+    cell_after: Annotated[str | None, "the same in the other model"]
+    first_after: Annotated[int | None, "its first block"]
+    last_after: Annotated[int | None, "its last block"]
+    shift: Annotated[float | None, "blocks from the middle of the one place to that of the other"]
+    low: Low
+    high: High
+    overlap: Annotated[
+        float | None, "share of draws of entities in which the places have a block in common, or one is nowhere"
+    ]
+    p: Annotated[float | None, "of an overlap, Holm over families; null: not tested"]
+    n_pairs: Annotated[int | None, "pairs behind the row; of `own` pairs those of the other model"]
+    n_clusters: NClusters
+    answered_both: Annotated[int | None, "aligned items of the family that both models answer"]
+    only_before: Annotated[int | None, "that only the base answers"]
+    only_after: Annotated[int | None, "that only the other model answers"]
+    neither: Annotated[int | None, "that neither answers"]
+    left_out: Annotated[
+        str | None, "why the family isn't compared on shared pairs: a code (`NotPaired`); null where it is"
+    ]
 
 
 class LayerSwapRow(TypedDict, total=False):
@@ -192,6 +256,8 @@ class TransferRow(TypedDict, total=False):
 
 CHANGES = Table("changes", ChangeRow)
 LIKENESS = Table("likeness", LikenessRow)
+CELL_CHANGES = Table("cell_changes", CellChangeRow)
+PLACE_CHANGES = Table("place_changes", PlaceChangeRow)
 LAYER_SWAPS = Table("layer_swaps", LayerSwapRow)
 GENERATED_LAYER_SWAPS = Table("generated_layer_swaps", LayerSwapRow)
 CROSSED = Table("crossed", CrossedRow)
@@ -200,6 +266,6 @@ SIMILARITY = Table("similarity", SimilarityRow)
 CONTRASTS = Table("contrasts", ContrastRow)
 TRANSFER = Table("transfer", TransferRow)
 COMPARISON_TABLES = (
-    CHANGES, LIKENESS, LAYER_SWAPS, GENERATED_LAYER_SWAPS, CROSSED, WEIGHTS, SIMILARITY, CONTRASTS, TRANSFER,
+    CHANGES, LIKENESS, CELL_CHANGES, PLACE_CHANGES, LAYER_SWAPS, GENERATED_LAYER_SWAPS, CROSSED, WEIGHTS, SIMILARITY, CONTRASTS, TRANSFER,
 )  # fmt: skip
 """What every finished `compare` holds."""

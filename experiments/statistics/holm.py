@@ -16,3 +16,15 @@ def holm(p: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(p) - rank) * p[index]))
         corrected[index] = largest
     return corrected.tolist()
+
+
+def holm_over_groups(groups: Sequence[Sequence[float]]) -> list[list[float]]:
+    """The same for groups of tests whose p are corrected within the group already (by max-T): over the groups, order as given."""
+    smallest = [min(group, default=1.0) for group in groups]
+    order = np.argsort(smallest, kind="stable")
+    corrected: list[list[float]] = [[] for _ in groups]
+    largest = 0.0
+    for rank, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(groups) - rank) * smallest[index]))
+        corrected[index] = [max(largest, min(1.0, (len(groups) - rank) * p)) for p in groups[index]]
+    return corrected

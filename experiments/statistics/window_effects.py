@@ -54,6 +54,17 @@ class WindowEffects:
         with np.errstate(invalid="ignore", divide="ignore"):
             return (weights @ top) / (weights @ bottom)
 
+    def of_clusters(self) -> Float[np.ndarray, "cluster window"]:
+        """The effect as a mean over clusters: of each what it pulls (its influence on the ratio), added to the effect of all.
+
+        Their mean is the effect, their standard error that of the ratio to first order: what a test with a sign a cluster takes.
+        """
+        whole = self.effects()
+        size = cluster_means(self.difference[:, None], self.clusters)
+        shift = cluster_means((self.denoise + self.noise) / 2, self.clusters)
+        pulled: np.ndarray = whole + (shift - whole * size) / size.mean()
+        return pulled
+
     def index(self, window: Window) -> int | None:
         """Where a window stands, if it was measured."""
         return self.windows.index(window) if window in self.windows else None

@@ -16,6 +16,7 @@ from strata.dashboards.view.comparison.build import build_comparison
 from strata.experiments.compare.decision import hypothesis_of
 from strata.experiments.compare.measure_agreement import agreement, claimed
 from strata.experiments.results.caveats import Caveat
+from strata.experiments.results.cell_changes import LocationChange
 from strata.experiments.results.comparison import (
     AnswerChange,
     BaseCheck,
@@ -26,7 +27,6 @@ from strata.experiments.results.comparison import (
     Generated,
     GeneratedSplit,
     Halves,
-    LocationChange,
     Warned,
 )
 from strata.experiments.results.comparison_reasons import (

@@ -235,7 +235,7 @@ def test_what_is_deleted_from_a_finished_comparison_is_made_again(
     world: World, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = Path(shutil.copytree(run, tmp_path / "run"))
-    lost = ["items.jsonl", "location_change.json", "base/behaviour.parquet", "distilled/items.jsonl"]
+    lost = ["items.jsonl", "cells.json", "base/behaviour.parquet", "distilled/items.jsonl"]
     table = rows(out / "base", "behaviour")
     damaged = out / "base" / "behaviour.parquet"
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"\0")

@@ -153,6 +153,17 @@ def test_behaviour_falls_where_it_was_changed_and_the_control_is_told_apart(chan
     assert changed[1]["verdict"]["hypothesis"] == "contradicted"
 
 
+def test_a_family_that_one_model_lost_is_left_out_counted_and_placed_in_the_other(changed: Finished) -> None:
+    cells = changed[1]["cells"]["distilled"]
+    assert "sum" in [family for families in cells["left_out"].values() for family in families]
+    counts = cells["answered"]["reasoning"]
+    assert counts["only_before"] > 0 and counts["both"] == counts["only_after"] == 0
+    assert cells["changed"] == [] and cells["answered"]["knowledge"]["only_before"] == 0
+    own = rows_of(changed[0], "place_changes", contrast="distilled", family="sum")
+    assert [(row["pairs"], row["cell_after"]) for row in own] == [("own", None)]
+    assert own[0]["cell_before"] == "work_out" and own[0]["first_before"] == CHANGED
+
+
 def test_the_half_of_the_blocks_that_holds_the_changed_one_brings_it(changed: Finished) -> None:
     for role, kind, block in (("distilled", "reasoning", CHANGED), ("control", "knowledge", CONTROL_CHANGED)):
         entry = changed[1]["kinds"][kind]["upper_minus_lower"][role]["logit_difference"]
@@ -188,6 +199,12 @@ def test_a_model_does_not_differ_from_itself(itself: Finished) -> None:
         moved = of_kind["location_change"]["distilled"]
         assert moved["difference"] == 0 and moved["interval"][0] <= 0 <= moved["interval"][1]
         assert moved["verdict"] == "unchanged" or (moved["verdict"] == "undetermined" and moved["why"])
+    cells = rows_of(run, "cell_changes")
+    assert cells and all(row["difference"] == 0 for row in cells)
+    assert all(
+        row["shift"] == 0 and row["overlap"] == 1 for row in rows_of(run, "place_changes") if row["overlap"] is not None
+    )
+    assert comparison["cells"]["distilled"]["changed"] == comparison["cells"]["distilled"]["moved"] == []
     assert comparison["pair_check"]["distilled"]["verdict"] == "same weights"
     assert comparison["verdict"]["hypothesis"] == "undetermined" and comparison["not_comparable"] == []
 
@@ -219,7 +236,17 @@ def test_a_run_that_is_cut_off_at_every_stage_ends_with_the_same_numbers(
             assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "stopped"
     assert {"layer swaps into the base", "cross-model patching", "interventions", "comparing weights"} <= cut.seen
     assert comparison == itself[1]
-    for name in ("changes", "layer_swaps", "crossed", "weights", "similarity", "contrasts", "transfer"):
+    for name in (
+        "changes",
+        "cell_changes",
+        "place_changes",
+        "layer_swaps",
+        "crossed",
+        "weights",
+        "similarity",
+        "contrasts",
+        "transfer",
+    ):
         assert rows_of(tmp_path / "run", name) == rows_of(itself[0], name)
 
 

@@ -138,6 +138,7 @@ async function renderTransfer() {
 }
 
 const RENDER = {
+  stages: { keys: ['stage', 'theme', 'width'], run: renderStages },
   layers: { keys: ['show', 'inst', 'measure', 'at', 'site', 'axis', 'theme', 'width'], run: renderLayers },
   layer_swaps: { keys: ['gway', 'gscore', 'gmeasure', 'axis', 'theme', 'width'], run: renderLayerSwaps },
   crossed: { keys: ['cway', 'axis', 'theme', 'width'], run: renderCrossed },
@@ -169,6 +170,7 @@ function declareKeys() {
   declare('spos', positions.includes('last') ? 'last' : positions[0] || '', oneOf(...positions));
   const families = (VIEW.transfer.families || []).map((f) => f.family);
   declare('tfamily', families[0] || '', oneOf(...families));
+  declare('stage', 'kinds', oneOf('kinds', ...VIEW.stages.choices.map((c) => c.id)));
   declare('axis', 'stream', oneOf('stream', 'depth'));
   declare('theme', '', oneOf('light', 'dark'));
 }
@@ -183,7 +185,8 @@ async function start() {
   applyTheme();
   $('axis').value = state.axis;
   attachTools();
-  for (const id of ['axis', 'show', 'inst', 'measure', 'at', 'site', 'gway', 'gscore', 'gmeasure', 'cway', 'wmeasure', 'spos', 'tfamily']) $(id).addEventListener('change', (e) => update({ [id]: e.target.value }));
+  attachStages();
+  for (const id of ['stage', 'axis', 'show', 'inst', 'measure', 'at', 'site', 'gway', 'gscore', 'gmeasure', 'cway', 'wmeasure', 'spos', 'tfamily']) $(id).addEventListener('change', (e) => update({ [id]: e.target.value }));
   await drawAll(RENDER);
   document.documentElement.dataset.ready = 'true';
 }

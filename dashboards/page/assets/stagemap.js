@@ -8,8 +8,11 @@ function recoloured(value, colours) {
   return value;
 }
 
+/** The maps of one model's run, or those of a comparison's models. */
+function stageMaps() { return VIEW.localisation || VIEW.stages; }
+
 function stageColours() {
-  const { light, [theme()]: chosen } = VIEW.localisation.palettes;
+  const { light, [theme()]: chosen } = stageMaps().palettes;
   return new Map(Object.keys(light).flatMap((name) => [light[name]].flat().map((c, i) => [c, [chosen[name]].flat()[i]])));
 }
 
@@ -20,20 +23,20 @@ function stageRows(figure) {
 }
 
 async function renderStages() {
-  const part = VIEW.localisation;
+  const part = stageMaps();
   const host = $('stages-panel');
   if (!host) return;
   if (part.state !== 'ok') {
     fillSelect($('stage'), [], '');
-    drawState('stages', host, stateBox('not_run', 'Stage map: not run', part.text));
+    drawState('stages', host, stateBox(part.state, part.state === 'incomparable' ? 'Stage maps: not comparable' : 'Stage map: not run', part.text));
     return;
   }
   const choice = part.choices.find((c) => c.id === state.stage) || part.choices[0];
   fillSelect($('stage'), part.choices.map((c) => ({ value: c.id, text: clip(visible(c.text), 44) })), choice.id);
-  const figure = part.figures[choice.id];
+  const figure = (part.wide && host.clientWidth >= part.wide_from ? part.wide : part.figures)[choice.id];
   const { data, layout } = recoloured(figure, stageColours());
   await draw('stages', host, {
-    traces: data, layout, aria: choice.aria, title: `Stage map: ${choice.text}`, paper: { ...figure, width: 760 }, note: 'Point at a block for its numbers. One colour scale for all maps of this run; its steps are square roots.',
+    traces: data, layout, aria: choice.aria, title: `Stage map: ${choice.text}`, paper: { ...part.figures[choice.id], width: 760 }, note: 'Point at a block for its numbers. One colour scale for all maps of this run; its steps are square roots.',
     table: () => ({ head: ['panel', 'part of the model', 'block', 'depth', 'effect gained', 'effect of the whole row'], rows: stageRows(figure) }),
   });
 }

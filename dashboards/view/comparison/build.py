@@ -8,6 +8,7 @@ from strata.dashboards.sentences.comparison_caveats import label_of, own_caveats
 from strata.dashboards.text import significant
 from strata.dashboards.view.build import axes_of
 from strata.dashboards.view.comparison.answers import build_answers
+from strata.dashboards.view.comparison.cells import build_cells, build_model_maps
 from strata.dashboards.view.comparison.files import ComparisonRun, read_comparison
 from strata.dashboards.view.comparison.instruction_contrasts import build_contrasts
 from strata.dashboards.view.comparison.layer_changes import build_changes
@@ -42,6 +43,9 @@ SOURCES = {
     "answers.generated": "comparison.json generated; every answer in answers_ROLE.parquet",
     "changes.lines[].before, after, mean, low, high": "changes.parquet before, after, difference, low, high",
     "likeness[].contrasts.*.between, ceiling": "likeness.parquet between, ceiling",
+    "stages.figures, wide": "summary.json of every model: families.*, kinds.*.cells; the change: cell_changes.parquet difference, low, high",
+    "cells.sentences, changed, answered": "comparison.json cells",
+    "cells.families": "place_changes.parquet",
     "locations.rows": "comparison.json kinds.*.located, location_change",
     "locations.orders": "comparison.json order",
     "halves": "comparison.json kinds.*.upper_minus_lower",
@@ -65,7 +69,7 @@ def build_comparison(run_dir: Path) -> ComparisonView:
         run=_run(run), models=tuple(_model(run, role) for role in run.roles),
         axes=AxesView.model_validate(axes_of(run.n_layers).as_json()), labels=LabelsView(kinds=KINDS),
         verdict=build_verdict(run), pair_check=build_pair_check(run), answers=build_answers(run), changes=build_changes(run),
-        likeness=build_likeness(run), locations=build_locations(run), halves=build_halves(run),
+        likeness=build_likeness(run), stages=build_model_maps(run), cells=build_cells(run), locations=build_locations(run), halves=build_halves(run),
         layer_swaps=build_layer_swaps(run), crossed=build_crossed(run), weights=build_weights(run),
         similarity=build_similarity(run), contrasts=build_contrasts(run), transfer=build_transfer(run),
         not_comparable=build_not_comparable(run), provenance=_provenance(run), sources=SOURCES,

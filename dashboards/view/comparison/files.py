@@ -17,6 +17,8 @@ from strata.experiments.results.file_versions import COMPARISON_SCHEMA
 from strata.experiments.results.lineage_check import LineageCheck
 from strata.experiments.results.roles import BASE, ROLES, Role
 from strata.experiments.results.rows import Row
+from strata.experiments.results.summary import Summary
+from strata.experiments.run.summary_file import read_summary
 from strata.probes.errors import StrataError
 
 T = TypeVar("T")
@@ -36,6 +38,7 @@ class ComparisonRun:
     families: list[FamilyChange]  # families.json, a row a family; empty when absent
     tables: Mapping[str, Sequence[Row] | None]  # by name; None when absent
     models: Mapping[Role, Json]  # role -> manifest.json of its own run; empty when that is absent
+    summaries: Mapping[Role, Summary]  # role -> summary.json of its own run, where it is there
 
     def rows(self, table: str) -> Sequence[Row]:
         """Of a table; none when it is absent."""
@@ -112,6 +115,9 @@ def read_comparison(run_dir: Path) -> ComparisonRun:
         families=_read(run_dir / "families.json", _FAMILIES, []),
         tables={table.name: table_rows(run_dir / f"{table.name}.parquet") for table in COMPARISON_TABLES},
         models={role: json_object(run_dir / role / "manifest.json") or {} for role in typed.models},
+        summaries={
+            role: read_summary(run_dir / role) for role in typed.models if (run_dir / role / "summary.json").exists()
+        },
     )
 
 

@@ -10,7 +10,7 @@ from strata.dashboards.view.comparison.answers import estimate
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.told_models import HalvesView, LocationsView, LocationView, OrderView
 from strata.experiments.items.schema import Kind
-from strata.experiments.results.comparison import LocationChange
+from strata.experiments.results.cell_changes import LocationChange
 from strata.experiments.results.kinds import Located
 from strata.experiments.results.roles import BASE, Role
 from strata.experiments.statistics.equivalence import EQUIVALENCE_BOUND

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
+from strata.dashboards.view.comparison.cell_models import CellsView, ModelMapsView
 from strata.dashboards.view.comparison.line_models import (
     ChangesView,
     ContrastsView,
@@ -109,6 +110,8 @@ class ComparisonView(ViewPart):
     answers: AnswersView
     changes: ChangesView
     likeness: tuple[ProfileView, ...]
+    stages: ModelMapsView
+    cells: CellsView
     locations: LocationsView
     halves: tuple[HalvesView, ...]
     layer_swaps: LayerSwapsView

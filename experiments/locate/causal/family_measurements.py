@@ -78,6 +78,23 @@ class FamilyMeasurements:
     knockout: Float[np.ndarray, " pair"] | None = None
     """Logit difference lost without the edge span → last in `move`'s place."""
 
+    def of_rows(self, rows: Sequence[int]) -> FamilyMeasurements:
+        """What a place and the effects of cells need, of some of the pairs; what stands beside the place is left out."""
+        chosen = np.array(rows, dtype=int)
+
+        def cut(tables: Mapping[Cell, WindowShifts]) -> dict[Cell, WindowShifts]:
+            return {
+                cell: WindowShifts(list(table.windows), {name: values[chosen] for name, values in table.values.items()})
+                for cell, table in tables.items()
+            }
+
+        return FamilyMeasurements(
+            self.n_layers, [self.keys[row] for row in rows], self.clean[chosen], self.foil[chosen], self.margin[chosen],
+            self.looks, cut(self.effects), cut(self.installs),
+            cosines={cell: values[:, chosen][:, :, chosen] for cell, values in self.cosines.items()},
+            inputs=self.inputs[np.ix_(chosen, chosen)],
+        )  # fmt: skip
+
     def as_tensors(self) -> dict[str, Tensor]:
         """One row a pair in every tensor, as a store of activations holds them."""
         n = len(self.keys)

@@ -76,7 +76,7 @@ def localise(  # thirteen parameters: the model, its items, what is known of bot
     draws: int = PLACE_DRAWS,
     seed: int = 0,
     beside: bool = True,
-    among: Collection[str] | None = None,
+    first: Collection[str] = (),
     known: LastStreams | None = None,
     budget: BatchBudget | None = None,
     progress: Progress = silent,
@@ -87,7 +87,7 @@ def localise(  # thirteen parameters: the model, its items, what is known of bot
     """
     selected = select_pairs(
         checkpoint, backend, encoded, behaviour,
-        most=most_pairs, seed=seed, among=among, known=known, budget=budget, progress=progress,
+        most=most_pairs, seed=seed, first=first, known=known, budget=budget, progress=progress,
     )  # fmt: skip
     families: list[FamilyAnalysis] = []
     measurements: dict[tuple[Kind, str], FamilyMeasurements] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -50,14 +50,15 @@ def select_pairs(  # ten parameters: the model, its items, what is known of both
     *,
     most: int,
     seed: int,
-    among: Collection[str] | None = None,
+    first: Collection[str] = (),
     known: LastStreams | None = None,
     budget: BatchBudget | None = None,
     progress: Progress = silent,
 ) -> list[SelectedFamily]:
-    """At most `most` pairs of every family, entities in turn. `among`: ids that are eligible in all models of a comparison.
+    """At most `most` pairs of every family, entities in turn. `first`: ids that all models of a comparison answer, which come before
+    those that only this one answers.
 
-    The order within a family depends on item ids and the seed alone. `known`: prompts that needn't be run again.
+    The order within a family depends on item ids, the seed and `first` alone. `known`: prompts that needn't be run again.
     """
     rows = {row.item: row for row in behaviour}
     families: dict[tuple[Kind, str], list[EncodedItem]] = defaultdict(list)
@@ -70,7 +71,7 @@ def select_pairs(  # ten parameters: the model, its items, what is known of both
         excluded[family] = Counter()
         eligible = []
         for encoded_item in members:
-            reason = _why_not(encoded_item, rows[encoded_item.key], among)
+            reason = _why_not(encoded_item, rows[encoded_item.key])
             if reason is None:
                 eligible.append(encoded_item)
             else:
@@ -79,7 +80,9 @@ def select_pairs(  # ten parameters: the model, its items, what is known of both
         spans[family] = span = replaced_span(eligible)
         with_span = [item for item in eligible if span is None or _is_replaced_before(item, span)]
         excluded[family][WhyExcluded(code="span-kept", span=span)] += len(eligible) - len(with_span)
-        candidates[family] = _once(spread_over_entities(with_span, seed))
+        # Both sorts are stable: of either part the entities stay in turn.
+        in_turn = sorted(spread_over_entities(with_span, seed), key=lambda item: bool(first) and item.key not in first)
+        candidates[family] = _once(in_turn)
         excluded[family][WhyExcluded(code="exchanged-pair")] += len(with_span) - len(candidates[family])
     runs = _Counterfactuals(checkpoint, backend, known or {}, budget, progress)
     asked: dict[tuple[Kind, str], list[EncodedItem]] = {family: [] for family in candidates}
@@ -160,7 +163,7 @@ def _why_weak(clean: float, foil: float) -> WhyExcluded | None:
     return None if clean - foil >= LEAST_DIFFERENCE else WhyExcluded(code="weak-pair", least=LEAST_DIFFERENCE)
 
 
-def _why_not(encoded_item: EncodedItem, row: BehaviourRow, among: Collection[str] | None) -> WhyExcluded | None:
+def _why_not(encoded_item: EncodedItem, row: BehaviourRow) -> WhyExcluded | None:
     if row.reason and row.answered is None:
         return WhyExcluded.from_text(row.reason)
     if not encoded_item.aligned or encoded_item.foil_prompt is None or encoded_item.foil_id is None:
@@ -171,8 +174,6 @@ def _why_not(encoded_item: EncodedItem, row: BehaviourRow, among: Collection[str
         return WhyExcluded.from_text(row.reason)
     if not row.correct_by_likelihood:
         return WhyExcluded(code="not-likelier")
-    if among is not None and encoded_item.key not in among:
-        return WhyExcluded(code="not-answered-elsewhere")
     return None
 
 
@@ -205,13 +206,23 @@ def _selected(
         excluded[WhyExcluded(code="beyond-most", pairs=most)] += len(usable) - most
     aligned = [item for item in members if item.aligned and rows[item.key].answered is not None]
     contrast = members[0].item.extra.get("contrast")
-    pairs = FamilyPairs(
-        name, kind, tuple(as_pair(item) for item in kept), tuple(entity_of(item.item) for item in kept),
-        tuple(_inputs(item) for item in kept), span, all(_same_last(item) for item in kept), len(aligned),
-        len(usable) / n_asked if n_asked else None, contrast if isinstance(contrast, str) else None,
+    pairs = replace(
+        family_pairs(kept, span),
+        name=name, kind=kind, offered=len(aligned), answered_both=len(usable) / n_asked if n_asked else None,
+        contrast=contrast if isinstance(contrast, str) else None,
     )  # fmt: skip
     answered = any(rows[item.key].answered is not None and not rows[item.key].reason for item in members)
     return SelectedFamily(pairs, tuple(kept), answered, {reason: n for reason, n in excluded.items() if n})
+
+
+def family_pairs(items: Sequence[EncodedItem], span: str | None) -> FamilyPairs:
+    """Items of one family as the pairs that are intervened on."""
+    named = items[0].item if items else None
+    return FamilyPairs(
+        named.family if named else "", named.kind if named else "knowledge", tuple(as_pair(item) for item in items),
+        tuple(entity_of(item.item) for item in items), tuple(_inputs(item) for item in items), span,
+        all(_same_last(item) for item in items), len(items), None,
+    )  # fmt: skip
 
 
 def replaced_span(items: Sequence[EncodedItem]) -> str | None:

@@ -88,7 +88,7 @@ def causal_stage(
     behaviour: Sequence[BehaviourRow],
     config: CausalConfig,
     *,
-    among: Collection[str] | None = None,
+    first: Collection[str] = (),
     known: LastStreams | None = None,
     budget: BatchBudget | None = None,
     progress: Progress = silent,
@@ -102,7 +102,7 @@ def causal_stage(
         localised = localise(
             checkpoint, backend, encoded, behaviour, partial(_measured, run, checkpoint, store, config.seed),
             most_pairs=config.pairs, draws=place_draws, seed=config.seed,
-            beside=config.extent != "quick", among=among, known=known, budget=budget, progress=progress,
+            beside=config.extent != "quick", first=first, known=known, budget=budget, progress=progress,
         )  # fmt: skip
         beside: list[CurveRow] = []
         if config.extent in ("default", "full"):
@@ -177,7 +177,12 @@ def kept_family(store: ActivationStore, family: SelectedFamily, n_layers: int) -
     # Rounding in batches of another size can take a pair in or out.
     if keys != [pair.key for pair in family.pairs.pairs[: len(keys)]]:
         return None
-    tensors = {name: store.read(name, keys) for name in store.names(first)}
+    return read_family(store, keys, n_layers)
+
+
+def read_family(store: ActivationStore, keys: Sequence[str], n_layers: int) -> FamilyMeasurements:
+    """What a store holds in the shard of these pairs."""
+    tensors = {name: store.read(name, keys) for name in store.names(keys[0])}
     return FamilyMeasurements.from_tensors(n_layers, keys, tensors)
 
 

@@ -18,7 +18,8 @@ from synthetic_localisation import (
 )
 
 from strata.dashboards.figures.palette import PALETTES
-from strata.dashboards.figures.stage_map import colour_limits, colour_step, stage_map, stage_map_json
+from strata.dashboards.figures.panel_grid import colour_step
+from strata.dashboards.figures.stage_map import colour_limits, stage_map, stage_map_json
 from strata.experiments.results.families import CellResult
 from strata.experiments.results.kinds import Localisation
 from strata.probes.interventions.cells import CELLS, at_span

@@ -34,11 +34,11 @@ from strata.dashboards.sentences.comparison_reasons import (
 from strata.dashboards.sentences.comparison_terminal import told
 from strata.experiments.generated_answers.problems import SPLITS
 from strata.experiments.results.caveats import Caveat
+from strata.experiments.results.cell_changes import LocationChange
 from strata.experiments.results.comparison import (
     AnswerChange,
     ComparedKind,
     ComparedModel,
-    LocationChange,
     NextTokens,
     Warned,
 )

@@ -1,4 +1,4 @@
-"""Which pairs may be intervened on in compared models: those that base and distilled model answer, the control none the less."""
+"""Which pairs are intervened on first in compared models: those that base and distilled model answer, in the control too."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def test_the_same_items_are_eligible_everywhere_and_the_control_takes_none_away(
     every = set(ITEMS)
     base, distilled = every - {"sum:0"}, every - {"order:1", "order:2"}
     asked = {"base": rows(base), "distilled": rows(distilled), "control": rows({"sum:1"})}
-    among = eligible(asked, ["base", "distilled", "control"])
-    assert among == dict.fromkeys(("base", "distilled", "control"), frozenset(base & distilled))
+    first = eligible(asked, ["base", "distilled", "control"])
+    assert first == dict.fromkeys(("base", "distilled", "control"), frozenset(base & distilled))
 
 
 def test_a_model_that_cannot_be_compared_takes_no_item_away_and_gets_none() -> None:
@@ -30,5 +30,5 @@ def test_a_model_that_cannot_be_compared_takes_no_item_away_and_gets_none() -> N
 
 def test_an_item_that_something_else_speaks_against_is_not_eligible() -> None:
     lucky = rows(set(ITEMS), sum_3="its family is not answered above chance")
-    among = eligible({"base": lucky, "distilled": rows(set(ITEMS))}, ["base", "distilled"])
-    assert among["distilled"] == frozenset(ITEMS) - {"sum:3"}
+    first = eligible({"base": lucky, "distilled": rows(set(ITEMS))}, ["base", "distilled"])
+    assert first["distilled"] == frozenset(ITEMS) - {"sum:3"}

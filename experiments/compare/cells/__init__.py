@@ -1,0 +1,1 @@
+"""Cells and places of two models, family by family, and what of them training changed."""

@@ -1,0 +1,63 @@
+"""On which pairs of a family were both of two models intervened on, and what was measured there?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.items.schema import Kind
+from strata.experiments.locate.causal.family_decision import FamilyPairs
+from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
+from strata.experiments.locate.causal.pair_selection import family_pairs
+from strata.experiments.locate.causal.pipeline import read_family
+from strata.experiments.results.families import FamilyResult
+from strata.probes.store import ActivationStore
+
+FamilyName = tuple[Kind, str]
+
+
+@dataclass(frozen=True)
+class MeasuredFamily:
+    """A family in one model, on the pairs that this model answers."""
+
+    result: FamilyResult
+    items: Mapping[str, EncodedItem]
+    """By id, in the order in which their pairs were measured."""
+    measured: FamilyMeasurements
+
+    def on(self, keys: Sequence[str]) -> tuple[FamilyPairs, FamilyMeasurements]:
+        """These pairs of it, and what was measured on them."""
+        rows = {key: row for row, key in enumerate(self.measured.keys)}
+        pairs = family_pairs([self.items[key] for key in keys], self.result.span)
+        return pairs, self.measured.of_rows([rows[key] for key in keys])
+
+
+def measured_families(
+    store: ActivationStore, encoded: Sequence[EncodedItem], families: Mapping[str, FamilyResult], n_layers: int
+) -> dict[FamilyName, MeasuredFamily]:
+    """What the run of one model keeps of its families. `families`: what its summary says of them."""
+    by_key = {item.key: item for item in encoded}
+    found: dict[FamilyName, MeasuredFamily] = {}
+    for keys in store.shards().values():
+        items = {key: by_key[key] for key in keys}
+        first = by_key[keys[0]].item
+        result = result_of(families, (first.kind, first.family))
+        if result is not None:
+            found[first.kind, first.family] = MeasuredFamily(result, items, read_family(store, keys, n_layers))
+    return found
+
+
+def result_of(families: Mapping[str, FamilyResult], name: FamilyName) -> FamilyResult | None:
+    """A family of a name that two kinds have is called by its kind and its name."""
+    kind, family = name
+    own = families.get(family)
+    return own if own is not None and own.kind == kind else families.get(f"{kind} {family}")
+
+
+def shared_keys(one: MeasuredFamily, other: MeasuredFamily) -> list[str]:
+    """Pairs that both models answer and were intervened on in."""
+    if one.result.span != other.result.span:
+        return []
+    there = set(other.measured.keys)
+    return [key for key in one.measured.keys if key in there]
