@@ -21,7 +21,7 @@ WIDE_FROM = 1000
 """Pixels of a page from which on all panels of a kind stand beside each other."""
 _PIXELS, _LABELS, _EFFECTS = 1192, 140, 84
 """Of a wide page: of its figure, of the names of rows, of the numbers behind a panel."""
-_NARROW = Grid(columns=((0.0, 0.38), (0.51, 0.89)), letters=46)
+_NARROW = Grid(columns=((0.0, 0.37), (0.5, 0.87)), letters=46)
 _LETTER = 6.2
 """Pixels of a letter above a panel."""
 

@@ -12,9 +12,9 @@ from random import Random
 from typing import Literal, get_args
 
 from strata.experiments.generated_answers.check_trace import fault_of
-from strata.experiments.generated_answers.worked_steps import steps_of
 from strata.experiments.items.reasoning import arithmetic, binding, lists, logic
 from strata.experiments.items.reasoning.frame import Problem, Task, Template, render, seeded, vocabulary
+from strata.experiments.items.reasoning.worked_steps import steps_of
 
 Split = Literal["train", "test", "harder", "other"]
 SPLITS: tuple[Split, ...] = get_args(Split)

@@ -10,9 +10,10 @@ from strata.experiments.items.family import Family, TokenLength
 from strata.experiments.items.knowledge import FAMILIES as KNOWLEDGE
 from strata.experiments.items.reasoning import FAMILIES as REASONING
 from strata.experiments.items.schema import Item
+from strata.experiments.items.traced import FAMILIES as TRACED
 from strata.probes.errors import StrataError
 
-FAMILIES: tuple[Family, ...] = (*KNOWLEDGE, *REASONING, *COMPOSITE, *CONTROL)
+FAMILIES: tuple[Family, ...] = (*KNOWLEDGE, *REASONING, *COMPOSITE, *CONTROL, *TRACED)
 
 
 ALL = "all"

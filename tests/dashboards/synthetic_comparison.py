@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from synthetic_cells import cell_comparison, cell_rows, place_rows
 from synthetic_run import write_synthetic_run
 
 from strata.dashboards.view.comparison.build import build_comparison
@@ -37,12 +38,14 @@ from strata.experiments.results.comparison_reasons import (
     WhyNoValue,
 )
 from strata.experiments.results.comparison_tables import (
+    CELL_CHANGES,
     CHANGES,
     COMPARISON_TABLES,
     CONTRASTS,
     CROSSED,
     LAYER_SWAPS,
     LIKENESS,
+    PLACE_CHANGES,
     SIMILARITY,
     TRANSFER,
     WEIGHTS,
@@ -86,6 +89,8 @@ def write_synthetic_comparison(
         "layer_swaps": (list(_layer_swaps(n_layers, others, "recovery" not in without)), LAYER_SWAPS),
         "generated_layer_swaps": (list(_generated_layer_swaps(n_layers)), LAYER_SWAPS),
         "likeness": (list(_likeness(control)), LIKENESS),
+        "cell_changes": (list(cell_rows(n_layers)), CELL_CHANGES),
+        "place_changes": (list(place_rows(n_layers, others)), PLACE_CHANGES),
         "crossed": (list(_crossed(n_layers, others)), CROSSED),
         "weights": (list(_weights(n_layers, others)), WEIGHTS),
         "similarity": (list(_similarity(n_layers, others)), SIMILARITY),
@@ -451,7 +456,7 @@ def _comparison(roles: list[Any], n_layers: int, without: Collection[str], hosti
             )
             for role in others
         },
-        kinds=kinds, order=orders, generated=generated, verdict=hypothesis_of(kinds, generated, orders),
+        kinds=kinds, order=orders, cells=dict.fromkeys(others, cell_comparison(n_layers)), generated=generated, verdict=hypothesis_of(kinds, generated, orders),
         not_comparable=(ExcludedPart(part="streams", model="control", why=too_wide),) if "similarity" in without else (),
         warnings=(
             Warned(model=None, caveat=Caveat(code="said", text=f"An item file said {HOSTILE}" if hostile else "A caveat")),

@@ -16,7 +16,7 @@ from strata.dashboards.page import write_comparison
 __all__ = ["browser"]
 pytestmark = pytest.mark.browser
 FIGURE = "document.querySelector('#{}-panel .plot')"
-PANELS = ("layermap", "layers", "layer_swaps", "crossed", "weights", "similarity", "contrasts", "transfer")
+PANELS = ("stages", "layermap", "layers", "layer_swaps", "crossed", "weights", "similarity", "contrasts", "transfer")
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,28 @@ def test_it_opens_from_disk_draws_every_view_and_nothing_hostile_runs(browser: A
         assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
         tab.evaluate("window.dispatchEvent(new Event('beforeprint')); window.dispatchEvent(new Event('afterprint'))")
         _settled(tab)
+
+
+def test_the_stage_maps_of_all_models_and_the_change_stand_beside_each_other_where_there_is_room(
+    browser: Any, report: Path
+) -> None:
+    titles = f"{FIGURE.format('stages')}.layout.annotations.map((a) => a.text).filter((t) => t.startsWith('<b>'))"
+    for width, columns in ((1400, 4), (800, 2)):
+        with opened(browser, report, viewport={"width": width, "height": 900}) as tab:
+            panels = tab.evaluate(
+                f"Object.entries({FIGURE.format('stages')}.layout).filter(([n]) => n.startsWith('xaxis')).map(([, a]) => a.domain[0])"
+            )
+            assert len(panels) == 8 and len({round(start, 3) for start in panels}) == columns
+            assert sum("Change: distilled" in text for text in tab.evaluate(titles)) == 2
+            assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            stand = [tab.locator(f"#{name}").bounding_box()["y"] for name in ("stages", "pair", "answers")]
+            assert stand == sorted(stand), "it comes first"
+    with opened(browser, report) as tab:
+        tab.locator("#cells summary").click()
+        tab.locator("#cells [data-stage='family:addition']").first.click()
+        _settled(tab)
+        assert "stage=family%3Aaddition" in tab.url
+        assert any("addition: distilled" in text for text in tab.evaluate(titles))
 
 
 def test_the_map_shows_either_model_in_one_colour_range_and_their_difference_in_its_own(

@@ -261,3 +261,30 @@ def test_layer_swaps_that_are_excluded_alone_say_why(tmp_path: Path) -> None:
         and "control: its context is short" in view["layer_swaps"]["text"]
     )
     assert view["crossed"]["state"] == "ok"
+
+
+def test_cells_and_places_stand_in_words_on_shared_pairs_and_else_on_own_ones(view: Json) -> None:
+    cells = view["cells"]
+    by_family = {row["family"]: row for row in cells["families"] if row["role"] == "distilled"}
+    assert by_family["addition"]["verdict"] == "the same place" and by_family["addition"]["pairs"] == "18 shared"
+    assert by_family["capital"]["verdict"] == "elsewhere, p = 0.020"
+    assert by_family["currency"]["pairs"] == "own only: too few pairs that both models answer"
+    assert by_family["addition"]["answered"] == "20 / 5 / 1 / 4"
+    assert [row["family"] for row in cells["changed"]] == ["addition", "addition"], "of both models"
+    assert any("beyond the control" in sentence for sentence in cells["sentences"])
+
+
+def test_the_stage_maps_have_a_panel_a_model_and_one_of_the_change_in_one_scale(view: Json) -> None:
+    stages = view["stages"]
+    assert stages["state"] == "ok" and set(stages["figures"]) == set(stages["wide"])
+    scales = set()
+    for figures in (stages["figures"], stages["wide"]):
+        for figure in figures.values():
+            axis = figure["layout"]["coloraxis"]
+            scales.add((axis["cmin"], axis["cmax"]))
+    assert len(scales) == 1
+    titles = [
+        note["text"] for note in stages["wide"]["kinds"]["layout"]["annotations"] if note["font"].get("size") == 13.5
+    ]
+    assert titles[:4] == ["<b>Knowledge: base</b>", "<b>Knowledge: distilled</b>", "<b>Knowledge: control</b>", "<b>Change: distilled − base</b>"]  # fmt: skip
+    assert "family:addition" in stages["figures"]
