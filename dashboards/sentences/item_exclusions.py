@@ -20,8 +20,6 @@ def exclusion_words(text: str) -> str:
             return "one of its single hops is not answered right"
         case "not-likelier":
             return "the model does not answer it"
-        case "not-answered-elsewhere":
-            return "not answered in a model it is compared with"
         case "span-kept":
             return f"it has no replaced {why.span}"
         case "exchanged-pair":

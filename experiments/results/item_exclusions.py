@@ -16,7 +16,6 @@ NotUsed = Literal[
 ]
 NotIntervenedOn = Literal[
     "not-likelier",  # right by choice, but not likelier than its foil
-    "not-answered-elsewhere",  # in a model that this one is compared with
     "span-kept",  # span: nothing is replaced there
     "exchanged-pair",  # its prompts are those of another pair, the other way round
     "foil-not-answered",  # the counterfactual prompt isn't answered by the foil
