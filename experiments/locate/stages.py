@@ -27,7 +27,7 @@ from strata.experiments.locate.lens_maps import chosen_for_maps, write_lens_maps
 from strata.experiments.locate.lens_tables import emergence_table, profiles_table
 from strata.experiments.locate.probing import Fitting, Probed, probe_targets
 from strata.experiments.locate.single_hops import hops_answered
-from strata.experiments.locate.summary import kind_summaries, locations_of, summarise
+from strata.experiments.locate.summarise import kind_summaries, locations_of, summarise
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.locate_tables import (
     BEHAVIOUR,

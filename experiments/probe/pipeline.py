@@ -15,7 +15,7 @@ from strata.experiments.probe.config import ProbeConfig
 from strata.experiments.probe.labelled import LabelledSet, labelled_items
 from strata.experiments.probe.part_files import Parts
 from strata.experiments.probe.streams import Readable, capture_streams, kept_streams, readable
-from strata.experiments.probe.summary import position_summary, summarise
+from strata.experiments.probe.summarise import position_summary, summarise
 from strata.experiments.probe.table_rows import accuracy_rows, fold_rows, prediction_rows, shuffle_rows
 from strata.experiments.results.file_versions import PROBE_SCHEMA
 from strata.experiments.results.probe_summary import PositionSummary

@@ -13,7 +13,7 @@ import torch
 from strata.experiments.probe.config import ProbeConfig
 from strata.experiments.probe.labelled import Labelled, LabelledSet
 from strata.experiments.probe.streams import Readable
-from strata.experiments.probe.summary import position_summary, summarise
+from strata.experiments.probe.summarise import position_summary, summarise
 from strata.experiments.probe.table_rows import accuracy_rows, fold_rows, prediction_rows, shuffle_rows
 from strata.experiments.results.probe_tables import PROBE_TABLES
 from strata.experiments.run.directory import RunDirectory

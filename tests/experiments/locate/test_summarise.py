@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from strata.experiments.items.schema import Kind
-from strata.experiments.locate.summary import _families, decodable_before_readable
+from strata.experiments.locate.summarise import _families, decodable_before_readable
 from strata.experiments.results.families import FamilyResult
 from strata.experiments.results.summary import FamilyBehaviour, ReadOutOnset
 from strata.probes.statistics.bootstrap import Estimate
