@@ -5,16 +5,21 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 RUN ?= runs/demo
 
-.PHONY: demo test check lint bench clean help
+.PHONY: demo comparison test check lint bench clean help
 
 help:
 	@echo "make demo   compare the embedded model with its reasoning-trained twin and a control that learnt the same form without reasoning; prints the page to open"
+	@echo "make comparison  the same in full, with three seeds of the training and of its control"
 	@echo "make test   all tests"
 	@echo "make check  ruff, strict type checking and all tests"
 	@echo "make bench  speed and memory against what you would otherwise write"
 
 demo: $(VENV)/.core
 	$(BIN)/strata compare smollm2 smollm2+think --control smollm2+filler --quick --out $(RUN)
+
+comparison: $(VENV)/.core
+	$(BIN)/strata compare smollm2 smollm2+think --distilled-seeds smollm2+think-1,smollm2+think-2 \
+	  --control smollm2+filler --control-seeds smollm2+filler-1,smollm2+filler-2 --out $(RUN)-seeds
 
 test: $(VENV)/.test
 	$(BIN)/pytest -n auto --dist loadfile

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from strata.experiments.compare.decision import hypothesis_of
+from strata.experiments.compare.headline import headline_of
 from strata.experiments.compare.measure_agreement import agreement, claimed
 from strata.experiments.results.cell_changes import LocationChange
 from strata.experiments.results.comparison import (
@@ -89,5 +90,5 @@ def comparison_of(
     models = {role: ComparedModel(spec=role, sha256="", run=role) for role in ("base", "distilled")}
     return Comparison(
         models=models, n_layers=30, seed=0, kinds=kinds, order=orders, generated=answers,
-        verdict=hypothesis_of(kinds, answers, orders), **fields,
+        verdict=hypothesis_of(kinds, answers, orders), headline=headline_of(kinds, answers), **fields,
     )  # fmt: skip

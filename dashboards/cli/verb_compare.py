@@ -35,6 +35,7 @@ from strata.dashboards.cli.verb_locate import MEASURING, locate_config, sized
 from strata.dashboards.default_directory import default_directory
 from strata.dashboards.quick import QUICK_COMPARE
 from strata.experiments.compare.config import CompareConfig
+from strata.experiments.results.roles import CONTROL, DISTILLED
 
 if TYPE_CHECKING:
     from strata.experiments.results.comparison import Comparison
@@ -45,6 +46,8 @@ EXAMPLES = """examples:
 """
 COMPARING = (
     Option("control", None, "control model of DISTILLED: as much training, no reasoning", "comparing", metavar="CHECKPOINT"),
+    Option("distilled_seeds", (), "further seeds of DISTILLED's training, asked items and problems only", "comparing", metavar="CHECKPOINT,…"),
+    Option("control_seeds", (), "further seeds of the control's", "comparing", metavar="CHECKPOINT,…"),
     *options_of(CompareConfig, "swap_pairs", "swap_stride", "both_ways", "crossed_positions", "transferred"),
     *options_of(CompareConfig, "contrast_items", "generated", "generated_splits", "generated_tokens"),
     *options_of(CompareConfig, "generated_swap_parts", "temperature", "samples", "spectra"),
@@ -89,13 +92,15 @@ def _compare(
     from strata.dashboards.page import write_pages
     from strata.experiments.compare.model_specs import Specs
     from strata.experiments.compare.pipeline import compare
+    from strata.experiments.compare.seeds import named_specs
     from strata.experiments.run.controls import RunControls
 
-    specs = Specs(arguments.base, arguments.distilled, values["control"])
+    further = {DISTILLED: tuple(values["distilled_seeds"]), CONTROL: tuple(values["control_seeds"])}
+    specs = Specs(arguments.base, arguments.distilled, values["control"], further)
     config = configured(CompareConfig, values, locate=locate_config(values))
     comparison = compare(
         specs,
-        {role: partial(open_from, spec, values, display) for role, spec in specs.by_role().items()},
+        {name: partial(open_from, spec, values, display) for name, spec in named_specs(specs).items()},
         config,
         out,
         items=Path(values["items"]) if values["items"] else None,

@@ -138,7 +138,7 @@ def compare(
     opened = {role: _opened(model, opening) for role, model in models.items()}
     in_memory = frozenset(role for role, (_, _, has_files) in opened.items() if not has_files)
     names = {role: name if role not in in_memory else f"{role} {name}" for role, (_, name, _) in opened.items()}
-    specs = Specs(names[BASE], names[DISTILLED], names.get(CONTROL), in_memory)
+    specs = Specs(names[BASE], names[DISTILLED], names.get(CONTROL), in_memory=in_memory)
     directory = Path(out) if out is not None else default_directory(names[BASE], names[DISTILLED], seed)
     all_options: dict[str, OptionValue] = {
         "control": names.get(CONTROL),

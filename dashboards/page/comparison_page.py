@@ -16,7 +16,7 @@ from strata.probes.errors import StrataError
 from strata.probes.files import write_whole
 from strata.probes.model_diff.dominant_dimensions import DOMINANT_SHARE
 
-_PACKED = ("stages", "changes", "layer_swaps", "crossed", "weights", "similarity", "contrasts", "transfer")
+_PACKED = ("items", "stages", "changes", "layer_swaps", "crossed", "weights", "similarity", "contrasts", "transfer")
 
 
 def write_comparison(run_dir: Path, max_bytes: int = MAX_BYTES) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 
 from strata.dashboards.sentences.signed import signed, signed_interval
@@ -11,7 +10,7 @@ from strata.experiments.results.answer_measures import AGREEING, MEASURES, decid
 from strata.experiments.results.comparison import AnswerChange
 from strata.experiments.results.comparison_reasons import Lacking
 from strata.experiments.results.estimates import Estimated
-from strata.experiments.results.roles import DISTILLED, Contrast
+from strata.experiments.results.roles import Contrast
 
 AGAINST: Mapping[Contrast, str] = {
     "change": "against the base",
@@ -88,20 +87,6 @@ def moved(change: AnswerChange, name: str, contrast: Contrast) -> str:
     unit = " points" if share else " nats" if measure is not None and measure.unit == "nats" else ""
     low, high = (None if end is None else scale * end for end in (estimate.low, estimate.high))
     return f"{signed(scale * (estimate.value or 0.0), digits)}{unit}{signed_interval(low, high, digits)}"
-
-
-def format_words(kind: str, change: AnswerChange) -> str:
-    """The distilled model opens a tag instead of answering: how often, and which."""
-    tokens = change.next_token
-    own = tokens[DISTILLED]
-    others = ", ".join(f"{role} {counts.opening}" for role, counts in tokens.items() if role != DISTILLED)
-    # Where answer and foil begin alike, what the model would say before that beginning is not measured.
-    which = f" of which it is known ({change.asked} were asked)" if change.asked > own.known else ""
-    tag = json.dumps((own.token or "").strip(), ensure_ascii=False)
-    return (
-        f"on {own.opening} of {own.known} {kind} prompts{which} the distilled model's likeliest next token opens a tag "
-        f"({tag}; {others}), so that a fall there may be the format of its answers"
-    )
 
 
 def _standing(change: AnswerChange, signs: Signs) -> str:

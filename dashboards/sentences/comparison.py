@@ -2,45 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from strata.dashboards.sentences.answer_changes import (
     bearers,
     denial,
-    disagreement,
-    format_words,
     label_of,
     lacking_words,
-    shown_by,
 )
 from strata.dashboards.sentences.cell_changes import cell_sentences
 from strata.dashboards.sentences.comparison_reasons import why_no_half, why_not_moved
+from strata.dashboards.sentences.format_apart import format_instead, format_sentences
 from strata.dashboards.sentences.signed import signed, signed_interval
+from strata.dashboards.sentences.told_changes import NEITHER, agreement_clauses, points, too, with_control
 from strata.experiments.compare.decision import SPLIT, generated_like_trained, halves_by_generated
-from strata.experiments.compare.format_change import begins_with_its_format
-from strata.experiments.compare.measure_agreement import claimed, denied_by, sign_of
+from strata.experiments.compare.measure_agreement import claimed, denied_by, judged, sign_of
 from strata.experiments.generated_answers.problems import ABOUT
 from strata.experiments.items.schema import Kind
 from strata.experiments.results.answer_measures import GENERATED
 from strata.experiments.results.cell_changes import LocationChange
 from strata.experiments.results.comparison import (
-    AnswerChange,
     ComparedKind,
     Comparison,
+    Generated,
     GeneratedSplit,
     Halves,
 )
 from strata.experiments.results.comparison_reasons import HypothesisReason
-from strata.experiments.results.estimates import Contrasted, Estimated
-from strata.experiments.results.roles import CONTROL, DISTILLED
+from strata.experiments.results.estimates import Contrasted
+from strata.experiments.results.roles import CONTROL, DISTILLED, Role
 
 HYPOTHESIS = (
     "The layer-split hypothesis (knowledge in lower blocks, reasoning in upper ones, so reasoning training helps the one and hurts "
     "the other)"
 )
 TOLD_KINDS: tuple[Kind, ...] = ("reasoning", "knowledge")
-_NEITHER = "neither a gain nor a loss is claimed"
-_TOO_FEW = "too few clusters for an interval"
 
 
 def verdict_sentences(comparison: Comparison) -> list[str]:
@@ -52,7 +48,9 @@ def verdict_sentences(comparison: Comparison) -> list[str]:
     for kind in TOLD_KINDS:
         of_kind = comparison.kind(kind)
         if of_kind.items:
-            told += [_changed(kind, of_kind), _moved(kind, of_kind.location_change.get(DISTILLED))]
+            beyond = " ".join(format_sentences(kind, of_kind.format))
+            told += [_changed(kind, of_kind), *([beyond] if beyond else [])]
+            told.append(_moved(kind, of_kind.location_change.get(DISTILLED)))
     written = generated_like_trained(comparison.generated)
     if written is not None:
         reasoning = comparison.kind("reasoning")
@@ -76,7 +74,7 @@ def hypothesis_reason(comparison: Comparison) -> str:
         )
     reasons = "; ".join(_hypothesis_clause(comparison, reason) for reason in verdict.reasons)
     gains = verdict.hypothesis == "undetermined" and verdict.gain > 0 and verdict.loss == 0
-    ahead = f"reasoning gains {_where(comparison)}{alone}{_too(_gain_of(comparison))}, but " if gains else ""
+    ahead = f"reasoning gains {_where(comparison)}{alone}{too(_gain_of(comparison))}, but " if gains else ""
     return f"{ahead}{reasons}"
 
 
@@ -91,9 +89,9 @@ def _hypothesis_clause(comparison: Comparison, reason: HypothesisReason) -> str:
         case "too-few-clusters":
             return "there are too few clusters for an interval"
         case "reasoning-falls":
-            return f"reasoning is answered less often than before {_where(comparison)}{_too(_gain_of(comparison))}"
+            return f"reasoning is answered less often than before {_where(comparison)}{too(_gain_of(comparison))}"
         case "knowledge-rises":
-            return f"knowledge items are answered more often than before{_too(knowledge.accuracy)}"
+            return f"knowledge items are answered more often than before{too(knowledge.accuracy)}"
         case "lower-half-gains":
             return f"the lower half of the blocks brings more of the gain in reasoning{alone} than the upper half"
         case "upper-half-loses":
@@ -101,15 +99,15 @@ def _hypothesis_clause(comparison: Comparison, reason: HypothesisReason) -> str:
         case "order-reversed":
             return "the base reasons in lower blocks than it retrieves in"
         case "no-gain-shown":
-            return f"no gain in reasoning is shown {_where(comparison)} {lacking_words(reasoning, reason.lacking, 1)}"
+            return f"no gain in reasoning is shown {_where(comparison)} {lacking_words(judged(reasoning), reason.lacking, 1)}"
         case "ways-disagree":
             often = "more" if reason.sign > 0 else "less"
-            against = denial(reason.denied, reasoning)
+            against = denial(reason.denied, judged(reasoning))
             return f"the measures of reasoning disagree: it is answered {often} often in {GENERATED}, but {against}"
         case "no-loss-shown":
-            return f"no loss of knowledge is shown {lacking_words(knowledge, reason.lacking, -1)}"
+            return f"no loss of knowledge is shown {lacking_words(judged(knowledge), reason.lacking, -1)}"
         case "format-instead":
-            return f"knowledge items are answered less often, but {format_words('knowledge', knowledge)}"
+            return f"knowledge items are answered less often as asked, but {format_instead(knowledge)}"
         case "gain-unshared":
             return "which half of the blocks brings the gain in reasoning is not shown"
         case "loss-unshared":
@@ -125,6 +123,15 @@ def _gain_of(comparison: Comparison) -> Contrasted:
     return comparison.kind("reasoning").accuracy if written is None else written.accuracy
 
 
+def fixed_words(roles: Iterable[Role], generated: Generated) -> str:
+    """In which way each model is asked that was trained to one, and how the others' is chosen."""
+    told = [f"{role} is asked {generated.fixed[role]}, as it was trained" for role in roles if role in generated.fixed]
+    free = [role for role in roles if role not in generated.fixed]
+    if free and generated.all_problems is not None:
+        told.append(f"{' and '.join(free)} in the way that did best on the other half of the problems")
+    return f"{'; '.join(told)}." if told else ""
+
+
 def prompt_words(ways: Sequence[str]) -> str:
     """`few_shot`, or `few_shot and question_only (half of the problems each)`."""
     return ways[0] if len(set(ways)) == 1 else f"{' and '.join(ways)} (half of the problems each)"
@@ -132,13 +139,14 @@ def prompt_words(ways: Sequence[str]) -> str:
 
 def _said(written: GeneratedSplit, at_prompts: ComparedKind) -> str:
     ways = ", ".join(f"{role} {prompt_words(way)}" for role, way in written.prompt.items())
-    first = _with_control(f"Reasoning, {GENERATED} ({ABOUT[SPLIT]}; asked {ways})", written.accuracy)
+    first = with_control(f"Reasoning, {GENERATED} ({ABOUT[SPLIT]}; asked {ways})", written.accuracy)
     sign = sign_of(written.accuracy)
     if not sign:
         return first
-    if denied := denied_by(sign, at_prompts):
-        against = denial(denied, at_prompts)
-        return f"{first} But what the measures at these prompts show is the opposite ({against}); {_NEITHER}."
+    at_best = judged(at_prompts)
+    if denied := denied_by(sign, at_best):
+        against = denial(denied, at_best)
+        return f"{first} But what the measures at these prompts show is the opposite ({against}); {NEITHER}."
     return f"{first} This rests on {GENERATED} alone."
 
 
@@ -153,7 +161,7 @@ def _shared_out(halved: Halves | None) -> list[str]:
         return [f"Which half of the blocks brings the change of the generated answers is undetermined{way}: {why}."]
     unsure = "" if apart.excludes_zero else ", which doesn't say which half brings more"
     return [
-        f"Base and distilled model{way} differ by {_points(halved.whole)} in generated answers; the share of it that comes with the "
+        f"Base and distilled model{way} differ by {points(halved.whole)} in generated answers; the share of it that comes with the "
         f"upper half of the blocks (from block {halved.cut}) less the share that comes with the lower half: "
         f"{signed(apart.value or 0.0)}{signed_interval(apart.low, apart.high)}{unsure}."
     ]
@@ -162,43 +170,18 @@ def _shared_out(halved: Halves | None) -> list[str]:
 def _changed(kind: Kind, of_kind: ComparedKind) -> str:
     if of_kind.accuracy.change is None:
         return f"The change of {kind} could not be measured."
-    first = _with_control(f"{kind.capitalize()} at these prompts, {label_of(of_kind, 'accuracy')}", of_kind.accuracy)
-    return " ".join([first, *_borne(kind, of_kind)])
+    first = with_control(f"{kind.capitalize()} at these prompts, {label_of(of_kind, 'accuracy')}", of_kind.accuracy)
+    return " ".join([first, *_borne(of_kind)])
 
 
-def _borne(kind: Kind, change: AnswerChange) -> Iterator[str]:
-    """Which measures show it, and what else may explain a fall."""
+def _borne(change: ComparedKind) -> Iterator[str]:
+    """Which measures show it."""
     clauses = agreement_clauses(change)
     yield from clauses
     if clauses:
-        yield f"So {_NEITHER}."
+        yield f"So {NEITHER}."
     elif claimed(change):
-        yield f"Every measure shows it{_too(change.accuracy)}: {bearers(change)}."
-    fall = change.accuracy.change
-    if fall is not None and (fall.value or 0.0) < 0 and begins_with_its_format(change):
-        yield f"But {format_words(kind, change)}."
-
-
-def agreement_clauses(change: AnswerChange) -> list[str]:
-    """Why no claim is made of numbers some of which leave 0 out; none where that doesn't need to be said."""
-    apart, partly = disagreement(change), shown_by(change)
-    told = [] if apart is None else [f"The measures disagree: {apart}."]
-    return told if partly is None else [*told, f"{partly[0].upper()}{partly[1:]}."]
-
-
-def _too(accuracy: Contrasted) -> str:
-    return ", against the control model too" if accuracy.difference_in_differences else ""
-
-
-def _with_control(words: str, accuracy: Contrasted) -> str:
-    change, beyond = accuracy.change, accuracy.difference_in_differences
-    words = f"{words}: {_points(change)}"
-    if change is None or not change.excludes_zero:
-        words += ", which may be no change"
-    if beyond is None:
-        return f"{words}; without a control model it can't be told from what any training does."
-    unsure = "" if beyond.excludes_zero else ", which may be nothing"
-    return f"{words}; difference in differences against the control {_points(beyond)}{unsure}."
+        yield f"Every measure shows it{too(change.accuracy)}: {bearers(change)}."
 
 
 def _moved(kind: Kind, change: LocationChange | None) -> str:
@@ -210,9 +193,3 @@ def _moved(kind: Kind, change: LocationChange | None) -> str:
     if change.verdict == "unchanged":
         return f"{kind.capitalize()} stayed at its depth: {by}{band}."
     return f"{kind.capitalize()} moved {change.verdict}: {by} of the depth{band}."
-
-
-def _points(estimate: Estimated | None) -> str:
-    estimate = estimate or Estimated(value=None)
-    value, low, high = (None if end is None else 100 * end for end in (estimate.value, estimate.low, estimate.high))
-    return f"{signed(value or 0.0, 1)} points{f' ({_TOO_FEW})' if low is None else signed_interval(low, high, 1)}"

@@ -31,6 +31,8 @@ PARTS: Mapping[Part, str] = {
     "generated-layer-swaps": "layer swaps by generated answers",
 }
 """What the parts of a comparison are called."""
+ALL = "all"
+"""Stands for all splits of the problems together."""
 NO_GENERATED = {
     "not-asked-for": "no generated answers were asked for",
     "no-model-could": "no model could be asked to generate answers",
@@ -76,7 +78,9 @@ def why_not_compared(why: WhyNotCompared) -> str:
 
 
 def split_words(split: str) -> str:
-    """Which problems a split holds."""
+    """Which problems a split holds, or all of them together."""
+    if split == ALL:
+        return "all problems"
     return next((ABOUT[known] for known in SPLITS if known == split), split)
 
 

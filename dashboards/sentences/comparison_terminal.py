@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from strata.dashboards.sentences.comparison import verdict_sentences
 from strata.dashboards.sentences.comparison_caveats import caveats
 from strata.dashboards.sentences.comparison_reasons import split_words
+from strata.dashboards.sentences.headline import headline_lines
 from strata.dashboards.text import path_free
 from strata.experiments.results.answer_measures import GENERATED
 from strata.experiments.results.comparison import Comparison
@@ -16,6 +17,7 @@ def told(comparison: Comparison) -> Iterator[str]:
     """Line by line."""
     for role, check in comparison.pair_check.items():
         yield f"{role}: is the base its base? {check.verdict}"
+    yield from (path_free(line) for line in headline_lines(comparison))
     yield from (path_free(sentence) for sentence in verdict_sentences(comparison))
     for split, answers in comparison.generated.splits.items():
         means = ((role, answers.accuracy.of(role)) for role in comparison.models)

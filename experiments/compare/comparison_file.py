@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from strata.experiments.compare.caveats import comparison_caveats
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.decision import hypothesis_of
-from strata.experiments.compare.measure_agreement import claimed
+from strata.experiments.compare.headline import headline_of
+from strata.experiments.compare.measure_agreement import claimed_as_asked
 from strata.experiments.compare.model_specs import Specs
 from strata.experiments.compare.model_summaries import Summarised, warnings_of
 from strata.experiments.compare.models import Models
@@ -21,11 +22,13 @@ from strata.experiments.results.comparison import (
     ComparedKind,
     ComparedModel,
     Comparison,
+    FormatApart,
     Generated,
     HalvedBy,
     Halves,
 )
 from strata.experiments.results.comparison_reasons import ExcludedPart
+from strata.experiments.results.headline import SeedChange
 from strata.experiments.results.lineage_check import LineageCheck
 from strata.experiments.results.roles import BASE, Role
 
@@ -39,10 +42,14 @@ class Findings:
     summaries: Mapping[Role, Summarised]
     """Of each model's own run."""
     answers: Mapping[Kind, AnswerChange]
+    formats: Mapping[Kind, FormatApart]
+    """The same answers, each model asked in several ways."""
     cells: Mapping[Role, ComparedCells]
     halved: Mapping[Role, Mapping[Kind, Mapping[HalvedBy, Halves]]]
     """Upper against lower half of the layers, swapped."""
     generated: Generated
+    seeds: Sequence[SeedChange] = ()
+    """Each by itself, where there are several."""
 
 
 def comparison_of(
@@ -62,7 +69,8 @@ def comparison_of(
         kind: ComparedKind(
             **dict(change := found.answers.get(kind, AnswerChange())),
             # Claims are made of kinds only: the intervals of the many families are not corrected for their number.
-            claimed=claimed(change),
+            claimed=claimed_as_asked(change, found.formats.get(kind)),
+            format=found.formats.get(kind),
             located={role: summary.located.get(kind) for role, summary in found.summaries.items()},
             location_change={role: of_role.location_change[kind] for role, of_role in found.cells.items()},
             upper_minus_lower={role: of_kind.get(kind, {}) for role, of_kind in found.halved.items()},
@@ -87,6 +95,8 @@ def comparison_of(
         order=order,
         cells={role: of_role.cells for role, of_role in found.cells.items()},
         generated=found.generated,
+        headline=headline_of(kinds, found.generated, found.seeds),
+        seeds=tuple(found.seeds),
         verdict=hypothesis_of(kinds, found.generated, order),
         not_comparable=tuple(excluded),
         caveats=comparison_caveats(models, found.checks, in_chat_template=in_chat_template),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from strata.experiments.compare.format_change import begins_with_its_format
 from strata.experiments.compare.measure_agreement import (
     claimed,
+    claimed_beyond_format,
     claimed_by_generated,
     denied_by,
+    judged,
     lacking,
     lacking_alone,
     sign_of,
@@ -23,7 +24,7 @@ from strata.experiments.results.comparison import (
     Halves,
     HypothesisDecision,
 )
-from strata.experiments.results.comparison_reasons import Against, HypothesisReason
+from strata.experiments.results.comparison_reasons import Against, HypothesisReason, Open
 from strata.experiments.results.kinds import Order
 from strata.experiments.results.roles import BASE, DISTILLED, Role
 
@@ -86,19 +87,25 @@ def _gain(reasoning: ComparedKind, written: GeneratedSplit | None) -> tuple[int,
     They are another measure: what they say stands only as far as what is shown at the prompts is not the opposite alone.
     """
     if written is None:
-        return claimed(reasoning), HypothesisReason(code="no-gain-shown", lacking=lacking(reasoning, 1))
-    borne, sign = sign_of(written.accuracy), claimed_by_generated(written.accuracy, reasoning)
+        return _beyond_format(reasoning, 1, "no-gain-shown")
+    at_prompts = judged(reasoning)
+    borne, sign = sign_of(written.accuracy), claimed_by_generated(written.accuracy, at_prompts)
     if borne and not sign:
-        return 0, HypothesisReason(code="ways-disagree", sign=borne, denied=denied_by(borne, reasoning))
+        return 0, HypothesisReason(code="ways-disagree", sign=borne, denied=denied_by(borne, at_prompts))
     return sign, HypothesisReason(code="no-gain-shown", lacking=lacking_alone(written.accuracy, 1))
 
 
 def _loss(knowledge: ComparedKind) -> tuple[int, HypothesisReason]:
-    """(sign of the change of knowledge, why no loss is shown). A fall that may be one of format is no loss of knowledge."""
-    sign = claimed(knowledge)
-    if sign < 0 and begins_with_its_format(knowledge):
+    """(sign of the change of knowledge, why no loss is shown). A fall that is gone in another way of asking is no loss of knowledge."""
+    sign, no_loss = _beyond_format(knowledge, -1, "no-loss-shown")
+    if not sign and claimed(knowledge) < 0:
         return 0, HypothesisReason(code="format-instead")
-    return sign, HypothesisReason(code="no-loss-shown", lacking=lacking(knowledge, -1))
+    return sign, no_loss
+
+
+def _beyond_format(of_kind: ComparedKind, sign: int, code: Open) -> tuple[int, HypothesisReason]:
+    """(sign of what is claimed where each model is asked in its best way, why a gain or a loss is not)."""
+    return claimed_beyond_format(of_kind), HypothesisReason(code=code, lacking=lacking(judged(of_kind), sign))
 
 
 def generated_like_trained(generated: Generated) -> GeneratedSplit | None:

@@ -1,41 +1,153 @@
-"""Does a model begin with a format of its own where the answer is asked for? Then a fall of the answers may be the format."""
+"""What of a change of the answers is only the format? Every model asked in several ways, each scored in its best one.
+
+A model that was trained to think first may give its answer less often where it has to answer at once, and know it all the same. So
+a change counts where each model is asked in the way that suits it best, by the measure at hand. The best of several noisy means is
+too high, so the ways are chosen across: each half of the clusters is scored in the way that did best on the other half.
+"""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from strata.experiments.results.comparison import AnswerChange, NextTokens
+import numpy as np
+from jaxtyping import Int
+
+from strata.experiments.compare.format_share import format_share
+from strata.experiments.compare.measure_agreement import claimed
+from strata.experiments.compare.measured_values import (
+    DECIDING,
+    MEASURED,
+    Values,
+    decided_alike,
+    estimated_change,
+    values_of,
+    with_measures,
+)
+from strata.experiments.compare.paired_estimates import paired
+from strata.experiments.compare.ways_of_asking import asked_again
+from strata.experiments.items.schema import Item, Kind
+from strata.experiments.locate.item_selection import entity_of
+from strata.experiments.results.answer_measures import decided_by
+from strata.experiments.results.comparison import AnswerChange, FormatApart, FormatShare, MeasureInWays
+from strata.experiments.results.comparison_reasons import WhyNoShare
+from strata.experiments.results.estimates import Contrasted
 from strata.experiments.results.roles import BASE, DISTILLED, Role
-from strata.experiments.results.rows import Row
+from strata.experiments.results.rows import Row, text
+from strata.experiments.results.ways import AS_ASKED, WAYS, Way
 
-Rows = Sequence[Row]
-LEAST = 0.1
-"""Share of prompts by which the distilled model must open more tags than the base before its format is named."""
-_NAMES = "think|thought|reason|reflect|scratch|answer|solution|step|plan"
-_OPENING = re.compile(rf"<[a-z]*|[<\[][^/\s]*(?:{_NAMES})[^/\s]*[>\]]", re.IGNORECASE)
-"""`<` and `<think`, which begin a tag; `<think>`, `[THINK]`, `<|begin_of_thought|>`. Closing tags and a tokenizer's special
-tokens (`<eos>`, `<unused99>`) are none."""
+Rows = Mapping[Role, Sequence[Row]]
+OfItems = Sequence[Row | None]
+"""Of each item the row of one seed."""
+ByWay = Mapping[Way, Values]
 
 
-def opens_tag(token: str) -> bool:
-    """Whether a token is an opening tag, or the beginning of one."""
-    return _OPENING.fullmatch(token.strip()) is not None
+def format_apart(rows: Rows, items: Sequence[Item], *, draws: int, seed: int) -> dict[Kind, FormatApart]:
+    """By kind: every measure in every way, in the best ways, and the share of the drop that is gone there.
+
+    `rows`: of every role the rows of `ASKED` (`asked_rows`), over the same items. Where they are of several seeds (column `model`), an
+    item's value is the mean over them, and so are the ways chosen.
+    """
+    found = {role: _by_seed(table) for role, table in rows.items()}
+    kinds: dict[Kind, FormatApart] = {}
+    items = asked_again(items)
+    for kind in dict.fromkeys(item.kind for item in items):
+        of_kind = [item for item in items if item.kind == kind]
+        tables = {
+            role: {way: [[by_key.get((way, item.id)) for item in of_kind] for by_key in seeds] for way in WAYS}
+            for role, seeds in found.items()
+        }
+        kinds[kind] = _OfKind(tables, of_kind, draws, seed).apart()
+    return kinds
 
 
-def next_tokens(rows: Mapping[Role, Rows]) -> dict[Role, NextTokens]:
-    """By model: on how many prompts the likeliest next token is known, on how many it opens a tag, and which one mostly."""
-    counts = {}
-    for role, table in rows.items():
-        known = [str(row["next_token"]) for row in table if row.get("next_token") is not None]
-        opening = [token for token in known if opens_tag(token)]
-        token = Counter(opening).most_common(1)[0][0] if opening else None
-        counts[role] = NextTokens(known=len(known), opening=len(opening), token=token)
-    return counts
+class _OfKind:
+    """The items of one kind."""
+
+    def __init__(
+        self,
+        tables: Mapping[Role, Mapping[Way, Sequence[OfItems]]],
+        items: Sequence[Item],
+        draws: int,
+        seed: int,
+    ) -> None:
+        self.tables, self.draws, self.seed = tables, draws, seed
+        self.clusters = [entity_of(item) for item in items]
+        self.half = halves_of(self.clusters)
+        self.alike = decided_alike([table for ways in tables.values() for seeds in ways.values() for table in seeds])
+
+    def apart(self) -> FormatApart:
+        measures: dict[str, MeasureInWays] = {}
+        best: dict[str, Contrasted] = {}
+        for measure in MEASURED:
+            measures[measure], best[measure] = self._measure(measure)
+        asked = [row for row in self.tables[BASE][AS_ASKED][0] if row is not None]
+        counted = AnswerChange(
+            items=len(self.clusters), asked=len(asked), excluded=len(self.clusters) - len(asked), decided_by=decided_by(asked)
+        )  # fmt: skip
+        change = with_measures(counted, best)
+        opening = {
+            way: paired(
+                {role: np.mean([_opening(rows) for rows in ways[way]], axis=0) for role, ways in self.tables.items()}, self.clusters, draws=self.draws, seed=self.seed
+            )
+            for way in WAYS
+        }  # fmt: skip
+        return FormatApart(measures=measures, best=change, opening=opening, claimed=claimed(change))
+
+    def _measure(self, measure: str) -> tuple[MeasureInWays, Contrasted]:
+        values: dict[Role, ByWay] = {
+            role: {way: np.mean([self._values(rows, measure) for rows in seeds], axis=0) for way, seeds in ways.items()}
+            for role, ways in self.tables.items()
+        }
+        chosen = {role: best_ways(by_way, self.half) for role, by_way in values.items()}
+        at_best = {role: in_ways(by_way, chosen[role], self.half) for role, by_way in values.items()}
+        in_each = {way: self._change({role: by_way[way] for role, by_way in values.items()}, measure) for way in WAYS}
+        of_measure = MeasureInWays(ways=in_each, chosen=chosen, format=self._share(values, at_best))
+        return of_measure, self._change(at_best, measure)
+
+    def _change(self, values: Mapping[Role, Values], measure: str) -> Contrasted:
+        return estimated_change(values, measure, self.clusters, draws=self.draws, seed=self.seed)
+
+    def _values(self, rows: Sequence[Row | None], measure: str) -> Values:
+        values = values_of(rows, measure)
+        return np.where(self.alike, values, np.nan) if measure == DECIDING else values
+
+    def _share(self, values: Mapping[Role, ByWay], at_best: Mapping[Role, Values]) -> FormatShare:
+        if BASE not in values or DISTILLED not in values:
+            return FormatShare(why=WhyNoShare(code="not-measured"))
+        drop = values[BASE][AS_ASKED] - values[DISTILLED][AS_ASKED]
+        return format_share(drop, at_best[BASE] - at_best[DISTILLED], self.clusters, draws=self.draws, seed=self.seed)
 
 
-def begins_with_its_format(change: AnswerChange) -> bool:
-    """Whether the distilled model opens a tag instead of answering, clearly more often than the base."""
-    shares = {role: counts.opening / counts.known for role, counts in change.next_token.items() if counts.known}
-    return BASE in shares and DISTILLED in shares and shares[DISTILLED] - shares[BASE] >= LEAST
+def _by_seed(rows: Sequence[Row]) -> list[dict[tuple[str, str], Row]]:
+    """Of each model among the rows, by way and item."""
+    by_model: dict[str, dict[tuple[str, str], Row]] = {}
+    for row in rows:
+        by_model.setdefault(text(row, "model"), {})[text(row, "way"), text(row, "item")] = row
+    return list(by_model.values()) or [{}]
+
+
+def halves_of(clusters: Sequence[str]) -> Int[np.ndarray, " item"]:
+    """0 or 1 for each item: clusters by turns as they come, which shares families out and is the same for every model."""
+    half = {name: place % 2 for place, name in enumerate(dict.fromkeys(clusters))}
+    return np.array([half[name] for name in clusters])
+
+
+def best_ways(by_way: ByWay, half: Int[np.ndarray, " item"]) -> tuple[Way, Way]:
+    """In which way each half is scored: the one with the highest mean on the other half, the first of equals."""
+    return _best(by_way, half == 1), _best(by_way, half == 0)
+
+
+def in_ways(by_way: ByWay, chosen: tuple[Way, Way], half: Int[np.ndarray, " item"]) -> Values:
+    """Of each item its value in the way chosen for its half."""
+    return np.where(half == 0, by_way[chosen[0]], by_way[chosen[1]])
+
+
+def _best(by_way: ByWay, among: np.ndarray) -> Way:
+    # An item that can't be asked in one way must not decide between the others.
+    means = {way: values[among & np.isfinite(values)] for way, values in by_way.items()}
+    return max(WAYS, key=lambda way: float(means[way].mean()) if len(means[way]) else -np.inf)
+
+
+def _opening(rows: Sequence[Row | None]) -> Values:
+    found = [None if row is None else row["opening"] for row in rows]
+    return np.array([np.nan if value is None else float(value) for value in found])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
@@ -15,10 +17,10 @@ from strata.experiments.compare.paired_estimates import paired
 from strata.experiments.generated_answers.decoding import reasoning_rows
 from strata.experiments.generated_answers.problems import SPLITS, Lesson, Split, evaluation_lessons
 from strata.experiments.generated_answers.prompting import PROMPTS, Prompting, best_way
-from strata.experiments.results.comparison import Generated, GeneratedSplit
+from strata.experiments.results.comparison import Generated, GeneratedFamily, GeneratedSplit
 from strata.experiments.results.comparison_reasons import ExcludedPart, WhyNotCompared
 from strata.experiments.results.generated_tables import ANSWERS
-from strata.experiments.results.roles import Role
+from strata.experiments.results.roles import BASE, Role
 from strata.experiments.results.rows import Row, text
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -31,41 +33,63 @@ def generated_change(
     models: Models,
     config: CompareConfig,
     exclude: Exclude,
+    fixed: Mapping[Role, Prompting] | None = None,
     *,
+    further: Mapping[Role, Mapping[str, Callable[[], Checkpoint]]] | None = None,
     progress: Progress = silent,
 ) -> Generated:
-    """By split of the problems (trained on, harder, other families): share of right generated answers, before and after.
+    """By split of the problems (trained on, harder, other families) and over all: share of right generated answers, before and after.
 
-    Writes one table of answers a model; a finished one is not made again. A model that can't be asked, as for the
+    Writes one table of answers a model; a finished one is not made again. `fixed`: in which way a model is asked whose training says
+    it (`fixed_prompting`); every other one is asked in all ways, and so is the base, against which swaps in any way are held. `further`: how
+    further seeds of a role are opened, by name; a problem's value is then the mean over them. A model that can't be asked, as for the
     length of its context, or in whose texts hardly an answer is found, is handed to `exclude`.
     """
     if config.generated == 0:
         return Generated(why="not-asked-for")
+    fixed, further = fixed or {}, further or {}
     seed = config.locate.seed
-    asked = {
-        split: evaluation_lessons(split, seed=seed, per_family=config.generated) for split in config.generated_splits
-    }
     rows: dict[Role, Sequence[Row]] = {}
     for role in models.roles:
-        name = answers_table(role)
-        if not run.finished(f"{name}.parquet"):
-            try:
-                made = asked_to_generate(models.get(role), role, asked, PROMPTS, config, progress)
-            except STOPPING:
-                raise
-            except StrataError as error:
-                exclude(refused_by(error, "generated-answers", role))
-                continue
-            run.write_rows(ANSWERS, made, name=name)
-        rows[role] = run.read_table(name).to_pylist()
+        openers: dict[str, Callable[[], Checkpoint]] = {role: partial(models.get, role), **further.get(role, {})}
+        try:
+            written = [
+                written_answers(run, opener, role, name, config, fixed, progress=progress)
+                for name, opener in openers.items()
+            ]
+        except STOPPING:
+            raise
+        except StrataError as error:
+            exclude(refused_by(error, "generated-answers", role))
+            continue
+        rows[role] = [row for table in written for row in table]
     if not rows:
         return Generated(why="no-model-could")
-    by_split = summarised(rows, draws=config.locate.draws, seed=seed)
-    for split, of_split in by_split.items():
+    generated = summarised(rows, fixed, draws=config.locate.draws, seed=seed)
+    for split, of_split in generated.splits.items():
         for role, texts in of_split.unmeasured.items():
             why = WhyNotCompared(code="hardly-answers", split=split, texts=texts, no_answer=of_split.no_answer[role])
             exclude(ExcludedPart(part="generated-answers", model=role, why=why))
-    return Generated(splits=by_split)
+    return generated
+
+
+def written_answers(
+    run: RunDirectory, opener: Callable[[], Checkpoint], role: Role, name: str, config: CompareConfig,
+    fixed: Mapping[Role, Prompting], *, progress: Progress = silent,
+) -> Sequence[Row]:  # fmt: skip
+    """The rows of one model's table of answers, made unless it is there. `name`: of the model, the role's or that of a further seed."""
+    table = answers_table(name)
+    if not run.finished(f"{table}.parquet"):
+        seed = config.locate.seed
+        asked = {
+            split: evaluation_lessons(split, seed=seed, per_family=config.generated)
+            for split in config.generated_splits
+        }
+        ways = PROMPTS if role == BASE or role not in fixed else (fixed[role],)
+        made = asked_to_generate(opener(), name, asked, ways, config, progress)
+        run.write_rows(ANSWERS, _marked(made, fixed.get(role)), name=table)
+    rows: list[Row] = run.read_table(table).to_pylist()
+    return rows
 
 
 def asked_to_generate(
@@ -83,42 +107,89 @@ def asked_to_generate(
     )  # fmt: skip
 
 
-def summarised(rows: Mapping[Role, Sequence[Row]], *, draws: int, seed: int) -> dict[str, GeneratedSplit]:
-    """What `generated_change` says by split, of the rows of every model's table of answers: the same problems in the same order.
+def summarised(
+    rows: Mapping[Role, Sequence[Row]], fixed: Mapping[Role, Prompting] | None = None, *, draws: int, seed: int
+) -> Generated:
+    """What `generated_change` says, of the rows of every model's table of answers: the same problems in the same order.
 
-    Every model is asked in every way of asking, and its best way counts, so that a base is not charged for not knowing a
+    A model in `fixed` is scored in that way. Every other one is asked in every way of asking, and its best way counts, so that a base is not charged for not knowing a
     format. The best of several noisy counts is too high, and more so for the model whose ways are closer together. So
     the ways are chosen across: each half of the problems, cut between clusters, is scored in the way that did best on the
-    other half. A problem's value is the share of its draws that are right.
+    other half. A problem's value is the share of its draws that are right. Intervals resample families and clusters.
 
     `no_answer` counts, by reason, the texts in which no answer was found; they are not right. Where that is more than half
     of a model's texts, its accuracy would say how it writes and not what it knows: it is None, and `unmeasured` counts its texts.
     """
-    by_split: dict[str, GeneratedSplit] = {}
-    for split in (
-        candidate
-        for candidate in SPLITS[1:]
-        if any(row["split"] == candidate for table in rows.values() for row in table)
-    ):
-        of_split = {role: [row for row in table if row["split"] == split] for role, table in rows.items()}
-        ways = {role: _ways_by_half(table) for role, table in of_split.items()}
-        chosen = {role: _in_its_ways(table, ways[role]) for role, table in of_split.items()}
-        no_answer = {role: _reasons(table) for role, table in chosen.items()}
-        unmeasured = {
-            role: len(table) for role, table in chosen.items() if 2 * sum(no_answer[role].values()) > len(table)
+    fixed = fixed or {}
+    splits = [split for split in SPLITS[1:] if any(row["split"] == split for table in rows.values() for row in table)]
+    scored = {split: {role: _scored(table, split, fixed.get(role)) for role, table in rows.items()} for split in splits}
+    by_split: dict[str, GeneratedSplit] = {
+        split: _of_problems(of_split, draws, seed) for split, of_split in scored.items()
+    }
+    together: dict[Role, _Scored] = {
+        role: _Scored([row for split in splits for row in scored[split][role].rows], None) for role in rows
+    }
+    overall = _of_problems(together, draws, seed) if len(splits) > 1 else None
+    return Generated(splits=by_split, overall=overall, families=tuple(_by_family(together)), fixed=dict(fixed))
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """The rows of one model that count."""
+
+    rows: Sequence[Row]
+    ways: tuple[Prompting, Prompting] | None
+    """By half of the problems; None: they differ from split to split."""
+
+
+def _scored(table: Sequence[Row], split: Split, fixed: Prompting | None) -> _Scored:
+    of_split = [row for row in table if row["split"] == split]
+    ways = _ways_by_half(of_split) if fixed is None else (fixed, fixed)
+    return _Scored(_in_its_ways(of_split, ways), ways)
+
+
+def _marked(rows: Sequence[Row], fixed: Prompting | None) -> list[Row]:
+    """Whether each row counts, for whoever shows the texts."""
+    splits = [split for split in SPLITS[1:] if any(row["split"] == split for row in rows)]
+    counting = {id(row) for split in splits for row in _scored(rows, split, fixed).rows}
+    return [{**row, "counts": id(row) in counting} for row in rows]
+
+
+def _of_problems(scored: Mapping[Role, _Scored], draws: int, seed: int) -> GeneratedSplit:
+    no_answer = {role: _reasons(of_role.rows) for role, of_role in scored.items()}
+    unmeasured = {
+        role: len(of_role.rows)
+        for role, of_role in scored.items()
+        if 2 * sum(no_answer[role].values()) > len(of_role.rows)
+    }
+    problems = {text(row, "item"): row for row in next(iter(scored.values())).rows}
+    values = {role: _shares(of_role.rows, problems) for role, of_role in scored.items() if role not in unmeasured}
+    clusters, families = ([text(row, column) for row in problems.values()] for column in ("cluster", "family"))
+    return GeneratedSplit(
+        accuracy=paired(values, clusters, draws=draws, seed=seed, shares=True, families=families),
+        prompt={role: of_role.ways for role, of_role in scored.items() if of_role.ways is not None},
+        no_answer=no_answer,
+        unmeasured=unmeasured,
+    )
+
+
+def _by_family(scored: Mapping[Role, _Scored]) -> Iterator[GeneratedFamily]:
+    problems = {text(row, "item"): row for row in next(iter(scored.values())).rows}
+    groups = dict.fromkeys((text(row, "split"), text(row, "family")) for row in problems.values())
+    for split, family in groups:
+        items = [item for item, row in problems.items() if (row["split"], row["family"]) == (split, family)]
+        of_family = {
+            role: [row for row in of_role.rows if (row["split"], row["family"]) == (split, family)]
+            for role, of_role in scored.items()
         }
-        clusters = {text(row, "item"): text(row, "cluster") for row in next(iter(chosen.values()))}
-        values = {role: _shares(table, clusters) for role, table in chosen.items() if role not in unmeasured}
-        by_split[split] = GeneratedSplit(
-            accuracy=paired(values, list(clusters.values()), draws=draws, seed=seed, shares=True),
-            prompt=ways,
-            no_answer=no_answer,
-            unmeasured=unmeasured,
-        )
-    return by_split
+        yield GeneratedFamily(
+            split=split, family=family, problems=len(items),
+            right={role: float(_shares(table, items).sum()) for role, table in of_family.items()},
+            no_answer={role: sum(bool(row["reason"]) for row in table) for role, table in of_family.items()},
+        )  # fmt: skip
 
 
-def answers_table(role: Role) -> str:
+def answers_table(role: str) -> str:
     """Name of the table of a model's generated answers."""
     return f"answers_{role}"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from strata.experiments.results.answer_measures import AGREEING
-from strata.experiments.results.comparison import Agreement, AnswerChange
+from strata.experiments.results.comparison import Agreement, AnswerChange, ComparedKind, FormatApart
 from strata.experiments.results.comparison_reasons import Lacking
 from strata.experiments.results.estimates import Contrasted
 from strata.experiments.results.roles import CHANGES, CLAIMED_ON, Contrast
@@ -50,6 +50,22 @@ def claimed(change: AnswerChange) -> int:
     signs = {_shared(by_measure) for by_measure in shown_by_contrast(change).values()}
     several = len(shown(change, "change")) > 1
     return signs.pop() if several and len(signs) == 1 else 0
+
+
+def claimed_as_asked(change: AnswerChange, format: FormatApart | None) -> int:
+    """What is claimed of the numbers as asked: only what stands beyond the format too."""
+    sign = claimed(change)
+    return sign if format is None or format.claimed == sign else 0
+
+
+def claimed_beyond_format(of_kind: ComparedKind) -> int:
+    """The same where each model is asked in the way that suits it best: what comes back there was not lost. As asked where only that was."""
+    return claimed(judged(of_kind))
+
+
+def judged(of_kind: ComparedKind) -> AnswerChange:
+    """The change that claims are made of: each model in its best way, where they were asked in several."""
+    return of_kind if of_kind.format is None else of_kind.format.best
 
 
 def sign_of(accuracy: Contrasted) -> int:

@@ -48,12 +48,13 @@ class ModelRuns:
             asked = {role: self._ask(role) for role in self.models.held_first}
         return {role: asked[role] for role in self.models.roles}
 
-    def locate(self, first: Mapping[Role, frozenset[str]]) -> dict[Role, Summarised]:
-        """Every model's run to its end. `first`: ids of the items that are intervened on before others."""
+    def locate(self, first: Mapping[Role, frozenset[str]], changed: Sequence[str] = ()) -> dict[Role, Summarised]:
+        """Every model's run to its end. `first`: ids of the items that are intervened on before others; `changed`: of those that not
+        all models answer alike, whose lens maps are kept too."""
         located = {}
         for role in self.models.held_first:
             with self.run.stage(f"locate {role}"):
-                located[role] = self._locate(role, first.get(role, frozenset()))
+                located[role] = self._locate(role, first.get(role, frozenset()), changed)
         return {role: located[role] for role in self.models.roles}
 
     def run_id(self, role: Role) -> str:
@@ -82,14 +83,14 @@ class ModelRuns:
         )
         return [vars(row) for row in rows]
 
-    def _locate(self, role: Role, first: frozenset[str]) -> Summarised:
+    def _locate(self, role: Role, first: frozenset[str], changed: Sequence[str]) -> Summarised:
         summary = self.run.path / role / "summary.json"
         made = all(self.run.finished(name) for name in FROM_ACTIVATIONS)
         if not made and not (summary.parent / "activations").exists():
             # A comparison that was finished once threw away what a missing table of it is made from.
             summary.unlink(missing_ok=True)
         located = locate(
-            self.models.get(role), self.config, self.run.path / role, items=self.items, pairs_first=first,
+            self.models.get(role), self.config, self.run.path / role, items=self.items, pairs_first=first, changed=changed,
             controls=self._own_controls,
         )  # fmt: skip
         return summarised(located)

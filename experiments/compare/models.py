@@ -14,7 +14,8 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import Identity
 from strata.probes.errors import DoesNotFitError, StrataError
 
-Openers = Mapping[Role, Callable[[], Checkpoint]]
+Openers = Mapping[str, Callable[[], Checkpoint]]
+"""By role, and by name for further seeds of a role."""
 _SMALL_BYTES = 4 << 30
 """Of all models together: below that all are held, because opening small ones again and again costs more than they take."""
 
@@ -73,7 +74,7 @@ class Models:
         Raises what its opener raises, and DoesNotFitError naming --one-at-a-time when it doesn't fit beside another.
         """
         if role not in self._held:
-            self._make_room(role)
+            self.make_room(role)
             self._held[role] = self._open(role)
         return self._held[role]
 
@@ -94,14 +95,15 @@ class Models:
             )  # fmt: skip
         return self._about[role]
 
-    def _make_room(self, role: Role) -> None:
+    def make_room(self, role: Role | None = None) -> None:
+        """Drops what need not be held beside the base while another model, of this role or of none, is in memory."""
         sizes = [_bytes(checkpoint) for checkpoint in self._held.values()]
         if self.one_at_a_time:
             self._drop(list(self._held))
         elif sum(sizes) + max(sizes, default=0) > _SMALL_BYTES:
             self._drop(self._spare(role))
 
-    def _spare(self, role: Role) -> list[Role]:
+    def _spare(self, role: Role | None) -> list[Role]:
         """Models in memory that are not needed beside this one."""
         return [name for name in self._held if BASE not in (name, role)]
 

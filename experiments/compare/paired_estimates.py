@@ -9,7 +9,8 @@ from jaxtyping import Float
 
 from strata.experiments.results.estimates import Contrasted, Estimated
 from strata.experiments.results.roles import CHANGES, ROLES, Role
-from strata.probes.statistics.bootstrap import cluster_bootstrap
+from strata.experiments.statistics.families_and_clusters import family_and_cluster_bootstrap
+from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap
 from strata.probes.statistics.share import cluster_share, same_everywhere
 
 _SAME = "exact, clusters as n: all of them changed by the same, so that resampling them has no width"
@@ -22,12 +23,14 @@ def paired(
     draws: int,
     seed: int,
     shares: bool = False,
+    families: Sequence[str] | None = None,
 ) -> Contrasted:
     """For every role its mean, for every contrast the mean difference, each with a cluster-bootstrap interval.
 
     `shares`: the values are shares of right answers. A role's own has the score interval (`cluster_share`), which holds at
     0 and 1 too, and a change that is the same in all clusters that of `same_everywhere`: resampling would call ten items as
-    sure as ten thousand.
+    sure as ten thousand. `families`: of each item its family; families are resampled then, and clusters within them, and a role's own share
+    has the score interval only where it is 0 or 1.
 
     Paired by item: an item that one of the models has no value for (NaN) counts in none. Without a control its entries are
     None.
@@ -41,13 +44,22 @@ def paired(
     if not names or not measured:
         return Contrasted()
     columns = np.stack(list(measured.values()), axis=1)
-    estimates = cluster_bootstrap(columns, names, draws=draws, seed=seed)
+    estimates: Sequence[Estimate]
+    if families is None:
+        estimates = cluster_bootstrap(columns, names, draws=draws, seed=seed)
+    else:
+        of_item = [name for name, known in zip(families, there, strict=True) if known]
+        estimates = family_and_cluster_bootstrap(columns, names, of_item, draws=draws, seed=seed)
     by_name = {name: Estimated.of(estimate) for name, estimate in zip(measured, estimates, strict=True)}
     if shares:
+        by_name = {name: _within(estimate, 0.0 if name in values else -1.0) for name, estimate in by_name.items()}
+    if shares:
         by_name = {
-            name: _with_width(by_name[name]) if name in CHANGES else Estimated.of(cluster_share(column.tolist(), names))
+            name: _with_width(by_name[name]) if name in CHANGES
+            else by_name[name] if families is not None and 0 < column.mean() < 1
+            else Estimated.of(cluster_share(column.tolist(), names))
             for name, column in measured.items()
-        }
+        }  # fmt: skip
     return Contrasted.model_validate(by_name)
 
 
@@ -58,3 +70,9 @@ def _with_width(change: Estimated) -> Estimated:
         return change
     low, high = same_everywhere(change.value, change.n_clusters)
     return change.model_copy(update={"low": low, "high": high, "method": _SAME})
+
+
+def _within(estimate: Estimated, least: float) -> Estimated:
+    """A stretched interval may leave what a share, or a change of shares, can be."""
+    low, high = (None if end is None else min(1.0, max(least, end)) for end in (estimate.low, estimate.high))
+    return estimate.model_copy(update={"low": low, "high": high})

@@ -9,13 +9,17 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from strata.experiments.compare.asked_in_ways import rows_in_ways
 from strata.experiments.compare.behaviour_change import answered_by_all, behaviour_change
 from strata.experiments.compare.cells.stage import Located, compare_cells
+from strata.experiments.compare.changed_items import MAPS_A_DRAWN_ONE, answered_otherwise
 from strata.experiments.compare.comparability import shared_with_base
 from strata.experiments.compare.comparison_file import Findings, comparison_of
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.eligible_pairs import eligible
 from strata.experiments.compare.excluded_parts import ExcludedParts
+from strata.experiments.compare.fixed_prompting import fixed_prompting
+from strata.experiments.compare.format_change import format_apart
 from strata.experiments.compare.generated_answer_change import generated_change
 from strata.experiments.compare.generated_layer_swaps import MEASURE as GENERATED_ANSWERS
 from strata.experiments.compare.generated_layer_swaps import generated_layer_swaps, split_of
@@ -26,11 +30,13 @@ from strata.experiments.compare.model_specs import Specs
 from strata.experiments.compare.models import Models, Openers
 from strata.experiments.compare.probe_transfer import transfer_rows
 from strata.experiments.compare.profile_similarity import likeness_rows
+from strata.experiments.compare.seeds import Seeds
 from strata.experiments.compare.shared_prompt_prefix import shared_prompt_prefix
 from strata.experiments.compare.stream_similarity import similarity_rows
 from strata.experiments.compare.swap_and_patch import exchange
 from strata.experiments.compare.swap_and_patch_stores import CROSSED_STORE
 from strata.experiments.compare.weights_and_lineage import check_pairs, write_weights
+from strata.experiments.generated_answers.prompting import Prompting
 from strata.experiments.items.jsonl import write_items
 from strata.experiments.items.schema import Kind
 from strata.experiments.lens.named_lenses import text_sha256
@@ -41,6 +47,7 @@ from strata.experiments.results.cell_changes import ComparedCells
 from strata.experiments.results.comparison import (
     AnswerChange,
     Comparison,
+    FormatApart,
     Generated,
     GeneratedSplit,
     HalvedBy,
@@ -75,7 +82,7 @@ def compare(
 
     A measure that can't be made of a pair (other tokenizer, width, depth) is excluded with its reason; the others run.
     A second call with the same models and configuration resumes. `controls.one_at_a_time` holds one model in memory instead of two:
-    the numbers stay the same, and measures that run blocks of both models at once are excluded. Raises StrataError for
+    the numbers stay the same, and measures that run blocks of both models at once are excluded. `openers`: by role, and by `seed_name` for `specs.seeds`. Raises StrataError for
     other configurations and for models that can't be opened, SelfTestError when an identity that must hold fails.
     """
     models = Models(openers, one_at_a_time=controls.one_at_a_time)
@@ -83,14 +90,16 @@ def compare(
     prompt_prefix = shared_prompt_prefix(models, specs.by_role(), config.locate)
     config = replace(config, locate=replace(config.locate, prompt_prefix=prompt_prefix))
     questions = questions_for(models.get(BASE), config.locate, items)
-    run = RunDirectory(out, verb="compare", command=controls.command, identity=_identity(models, config, questions))
+    seeds = Seeds(specs, models, openers)
+    identity = _identity(models, config, questions) | {"seeds": seeds.identity()}
+    run = RunDirectory(out, verb="compare", command=controls.command, identity=identity)
     controls.on_run(out)
     if config.locate.framing != "raw":
         run.warn(Caveat(code="framed", framing=config.locate.framing))
     status = "stopped"
     try:
         asked = _Asked(questions, items, in_template)
-        stages = _Stages(run, specs, models, config, asked, controls)
+        stages = _Stages(run, specs, models, config, asked, seeds, controls)
         comparison = stages.run()
         status = "done"
         # Where a download failed, a later start tries again, and must not measure the rest anew.
@@ -146,6 +155,7 @@ class _Stages:
         models: Models,
         config: CompareConfig,
         asked: _Asked,
+        seeds: Seeds,
         controls: RunControls,
     ) -> None:
         self.directory, self.specs, self.models, self.config = run, specs, models, config
@@ -155,6 +165,7 @@ class _Stages:
         compared = tuple(" ".join(models.about(role).identity.parts.values()) for role in models.roles)
         located = replace(config.locate, paired_with=compared)
         self.runs = ModelRuns(run, models, located, asked.source, controls)
+        self.seeds = seeds
 
     def run(self) -> Comparison:
         """Every stage, in order; what is there is skipped."""
@@ -170,8 +181,13 @@ class _Stages:
             write_weights(run, self.specs, self.models.others, self.config, excluded.add, progress=self.progress)
         rows = self.runs.ask()
         same_items = excluded.roles_for("answers", "items")
+        with run.stage("ways of asking"):
+            formats = self._formats(same_items)
         same_layers = excluded.roles_for("layers", "items", "tokens", "depth")
-        summaries = self.runs.locate(eligible(rows, same_layers))
+        changed = answered_otherwise({role: rows[role] for role in same_items})
+        summaries = self.runs.locate(
+            eligible(rows, same_layers), changed[: MAPS_A_DRAWN_ONE * self.config.locate.lens_maps]
+        )
         with run.stage("changes"):
             answers = self._changes({role: rows[role] for role in same_items}, same_layers)
         with run.stage("cells"):
@@ -183,12 +199,14 @@ class _Stages:
         with run.stage("layer_swaps"):
             halved = self._exchange(rows)
         with run.stage("generated answers"):
-            generated = generated_change(run, self.models, self.config, excluded.add, progress=self.progress)
+            fixed = fixed_prompting(self.specs)
+            generated = self._generated(fixed)
+            seeds = self.seeds.changes(run, same_items, self.questions.items, self.config, fixed)
         with run.stage("layer swaps by generated answers"):
             for role, of_role in self._generated_layer_swaps(generated).items():
                 halved.setdefault(role, {}).setdefault("reasoning", {})[GENERATED_ANSWERS] = of_role
         comparison = comparison_of(
-            Findings(checks, summaries, answers, cells, halved, generated), self.specs, self.models, self.config,
+            Findings(checks, summaries, answers, formats, cells, halved, generated, seeds), self.specs, self.models, self.config,
             in_chat_template=self.in_template, excluded=excluded.entries, warnings=run.caveats,
         )  # fmt: skip
         run.write_json(RESULT, comparison.model_dump(mode="json"))
@@ -224,6 +242,18 @@ class _Stages:
             run.write_rows(CHANGES, layer_changes(tables, items, draws=draws, seed=seed))
             run.write_rows(LIKENESS, likeness_rows(tables, items, seed=seed))
         return kinds
+
+    def _formats(self, roles: Sequence[Role]) -> Mapping[Kind, FormatApart]:
+        """Every model asked in other ways too."""
+        rows = rows_in_ways(self.directory, self.models, roles, self.questions, self.runs.controls)
+        config = self.config.locate
+        rows = self.seeds.asked(self.directory, rows, self.questions, self.runs.controls)
+        return format_apart(rows, self.questions.items, draws=config.draws, seed=config.seed)
+
+    def _generated(self, fixed: Mapping[Role, Prompting]) -> Generated:
+        return generated_change(
+            self.directory, self.models, self.config, self.excluded.add, fixed, further=self.seeds.further, progress=self.progress
+        )  # fmt: skip
 
     def _cells(self, located: Located) -> dict[Role, ComparedCells]:
         run = self.directory

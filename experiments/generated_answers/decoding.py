@@ -58,7 +58,7 @@ def reasoning_rows(  # ten parameters: who is asked what, and the customary ones
             rows.append(
                 {
                     "model": model, "prompt": way, "split": lesson.split, "family": lesson.family, "item": lesson.id,
-                    "cluster": lesson.cluster, "expected": lesson.answer, "text": generation.text, "answer": answer.value,
+                    "cluster": lesson.cluster, "question": lesson.question, "expected": lesson.answer, "text": generation.text, "answer": answer.value,
                     "reason": answer.reason, "difficulty": lesson.difficulty, "draw": draw,
                     "right": is_right(answer, lesson.answer, lesson.choices),
                 }

@@ -30,7 +30,7 @@ from strata.probes.store import ActivationStore
 
 
 @dataclass(frozen=True)
-class _Measured:
+class MeasuredAnswer:
     """What is measured of an item that could be asked."""
 
     n_tokens: int
@@ -70,7 +70,7 @@ def behaviour_rows(
     )
     likeliest = store.read("next", keys).tolist()
     measured = {
-        encoded_item.key: _measured(
+        encoded_item.key: measured_answer(
             encoded_item, checkpoint, log_probs[row], int(ranks[row]), choices[row], full_choices.get(encoded_item.key),
             likeliest[row],
         )
@@ -170,7 +170,7 @@ def _described(item: Item) -> BehaviourRow:
     )  # fmt: skip
 
 
-def _measured(
+def measured_answer(
     encoded_item: EncodedItem,
     checkpoint: Checkpoint,
     log_probs: Float[Tensor, target],
@@ -178,7 +178,10 @@ def _measured(
     choices: Float[Tensor, choice],
     full: Sequence[float] | None,
     likeliest: int,
-) -> _Measured:
+) -> MeasuredAnswer:
+    """From what is read where the answer is asked for: `log_probs` of answer and foil, `choices` those of the choices' scored tokens
+    (`full`: of the whole choices, where these share tokens), `rank` of the answer, and the `likeliest` token.
+    """
     answer, foil = float(log_probs[0]), float(log_probs[1])
     has_foil = encoded_item.foil_id is not None
     n_choices = len(encoded_item.item.choices)
@@ -188,7 +191,7 @@ def _measured(
         by_choice = encoded_item.item.choices[int(np.argmax(scores))] == encoded_item.item.answer
     by_likelihood = answer > foil if has_foil else None
     answered = by_choice if by_choice is not None else by_likelihood if by_likelihood is not None else rank == 0
-    return _Measured(
+    return MeasuredAnswer(
         n_tokens=len(encoded_item.prompt.ids),
         n_fed=encoded_item.shared_prefix,
         logit_difference=answer - foil if has_foil else None,

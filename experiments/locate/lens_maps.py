@@ -23,13 +23,15 @@ from strata.probes.progress import Progress, silent
 
 RULE = (
     "In equal parts: the clearest answered items (largest logit difference), the median ones, the clearest failures, "
-    "and a draw by seed; kinds in turn"
+    "and a draw by seed; kinds in turn. In a comparison items that not all models answer alike come first"
 )
-_GROUPS: tuple[Why, ...] = get_args(Why)
+_GROUPS: tuple[Why, ...] = tuple(why for why in get_args(Why) if why != "changed")
 
 
-def chosen_for_maps(rows: Sequence[BehaviourRow], count: int, seed: int) -> list[tuple[str, Why]]:
-    """(item id, why) of at most `count` items by `RULE`, from the rows of the behaviour table."""
+def chosen_for_maps(
+    rows: Sequence[BehaviourRow], count: int, seed: int, changed: Sequence[str] = ()
+) -> list[tuple[str, Why]]:
+    """(item id, why) of at most `count` items by `RULE`, from the rows of the behaviour table, behind those of `changed`."""
     rng = random.Random(f"lens maps {seed}")
     by_kind: dict[Kind, list[BehaviourRow]] = {}
     for row in rows:
@@ -44,7 +46,9 @@ def chosen_for_maps(rows: Sequence[BehaviourRow], count: int, seed: int) -> list
         queues[kind, "median"] = sorted(right, key=lambda item: abs(right.index(item) - middle))
         queues[kind, "failure"] = [row.item for row in reversed(ranked) if not row.answered]
         queues[kind, "random"] = rng.sample([row.item for row in ranked], len(ranked))
-    taken: dict[str, Why] = {}
+    asked = {row.item for row in rows if row.answer_logprob is not None}
+    taken: dict[str, Why] = {item: "changed" for item in changed if item in asked}
+    count += len(taken)
     while len(taken) < count and any(queues.values()):
         for group in _GROUPS:
             for kind in by_kind:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -46,12 +46,14 @@ def locate(
     *,
     items: Source | None = None,
     pairs_first: Collection[str] = (),
+    changed: Sequence[str] = (),
     controls: RunControls = DEFAULT_CONTROLS,
 ) -> Summary:
     """Runs `locate` into the run directory `out` and returns its summary.json.
 
     A second call with the same checkpoint, items and configuration resumes; with others it raises StrataError.
-    `pairs_first`: ids of the items that are intervened on before others, where `config.paired_with` names other models.
+    `pairs_first`: ids of the items that are intervened on before others, where `config.paired_with` names other models; `changed`: of those
+    that they answer otherwise, whose lens maps are kept first.
     Raises NotSupportedError for an architecture that isn't read rightly, SelfTestError when another identity that must hold fails.
 
     ```
@@ -67,7 +69,7 @@ def locate(
         if run.complete(RESULTS):
             summary = summary_of(run.read_object("summary.json", SUMMARY_SCHEMA))
         else:
-            summary = Stages(run, checkpoint, config, questions, controls).summary(pairs_first)
+            summary = Stages(run, checkpoint, config, questions, controls).summary(pairs_first, changed)
         status = "done"
         if not controls.keep_activations:
             shutil.rmtree(out / "activations", ignore_errors=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -91,13 +91,13 @@ class Stages:
     def intervals(self) -> Intervals:
         return Intervals(self.config.draws, self.config.seed)
 
-    def summary(self, first: Collection[str]) -> Summary:
-        """Every stage. `first`: ids of the items that are intervened on before others."""
+    def summary(self, first: Collection[str], changed: Sequence[str] = ()) -> Summary:
+        """Every stage. `first`: ids of the items that are intervened on before others; `changed`: of those that other models answer otherwise."""
         answers = self.ask()
         causal = self._intervene(answers, first)
         probed = self._probe(answers)
         locations = self._tables(answers, causal, probed)
-        self._lens_maps(answers)
+        self._lens_maps(answers, changed)
         with self.run.stage("form"):
             form = form_of(self.questions, self.checkpoint, seed=self.config.seed, per_family=self.config.per_family)
             self.run.write_json("format_check.json", form.as_json())
@@ -198,9 +198,9 @@ class Stages:
             run.write_rows(LOCATIONS, locations)
         return locations
 
-    def _lens_maps(self, answers: Answers) -> None:
+    def _lens_maps(self, answers: Answers, changed: Sequence[str]) -> None:
         with self.run.stage("lens maps"):
-            chosen = chosen_for_maps(answers.rows, self.config.lens_maps, self.config.seed)
+            chosen = chosen_for_maps(answers.rows, self.config.lens_maps, self.config.seed, changed)
             by_key = {encoded_item.key: encoded_item for encoded_item in self.questions.encoded}
             lens = next(fitted for fitted in answers.lenses if fitted.name == "logit")
             write_lens_maps(

@@ -15,12 +15,15 @@ from strata.experiments.results.comparison_reasons import (
     ExcludedPart,
     HypothesisReason,
     WhyNoHalf,
+    WhyNoShare,
 )
 from strata.experiments.results.estimates import Contrasted, Estimated
 from strata.experiments.results.file_versions import COMPARISON_SCHEMA
+from strata.experiments.results.headline import Headline, SeedChange
 from strata.experiments.results.kinds import Located, Order
 from strata.experiments.results.record import Record
 from strata.experiments.results.roles import Contrast, Role
+from strata.experiments.results.ways import Way
 
 HalvedBy = Literal["logit_difference", "accuracy", "generated"]
 """What layer swaps are scored on; `accuracy` is the one by likelihood."""
@@ -50,17 +53,6 @@ class BaseCheck(Record):
     """A checkpoint that is the base instead, where one is known or nearer."""
 
 
-class NextTokens(Record):
-    """What a model would say next where the answer is asked for."""
-
-    known: int
-    """Prompts of which the likeliest next token is known."""
-    opening: int
-    """Of these, how many where it opens a tag."""
-    token: str | None
-    """The commonest of the opening tokens."""
-
-
 class Agreement(Record):
     """What the measures of the answers show in one contrast."""
 
@@ -87,7 +79,6 @@ class AnswerChange(Record):
     by_likelihood: Contrasted = Contrasted()
     logit_difference: Contrasted = Contrasted()
     answer_logprob: Contrasted = Contrasted()
-    next_token: Mapping[Role, NextTokens] = Field(default_factory=dict)
     agreement: Mapping[Contrast, Agreement] = Field(default_factory=dict)
 
     def measure(self, name: str) -> Contrasted:
@@ -101,6 +92,38 @@ class FamilyChange(AnswerChange):
 
     kind: Kind
     family: str
+
+
+class FormatShare(Record):
+    """Share of the drop from base to distilled that is gone when each is asked in its best way: (drop as asked − drop in the best
+    ways) ÷ drop as asked. 1: the whole drop was one of format, 0: none of it; above 1 the change turns round."""
+
+    share: Estimated | None = None
+    why: WhyNoShare | None = None
+    """Why it isn't defined."""
+
+
+class MeasureInWays(Record):
+    """One measure of the same answers, asked in several ways."""
+
+    ways: Mapping[Way, Contrasted]
+    """All models asked alike."""
+    chosen: Mapping[Role, tuple[Way, Way]]
+    """In which way each half of the clusters is scored: the best one of the other half, by this measure."""
+    format: FormatShare
+
+
+class FormatApart(Record):
+    """What of a change is one of format: every model asked in several ways, and in the way that suits it best."""
+
+    measures: Mapping[str, MeasureInWays]
+    """`accuracy` and every measure that a claim must agree in."""
+    best: AnswerChange
+    """The change where each model is asked in its best way, chosen on one half of the clusters and scored on the other."""
+    opening: Mapping[Way, Contrasted]
+    """Probability that the next token opens a tag where the answer is asked for."""
+    claimed: int = 0
+    """1: a gain, −1: a loss, which every measure shows in the best ways too; 0: neither is claimed."""
 
 
 class Halves(Record):
@@ -126,6 +149,8 @@ class ComparedKind(AnswerChange):
 
     claimed: int = 0
     """1: a gain, −1: a loss, 0: neither is claimed."""
+    format: FormatApart | None = None
+    """The same items asked in other ways; None: they could not be."""
     located: Mapping[Role, Located | None] = Field(default_factory=dict)
     location_change: Mapping[Role, LocationChange] = Field(default_factory=dict)
     upper_minus_lower: Mapping[Role, Mapping[HalvedBy, Halves]] = Field(default_factory=dict)
@@ -143,10 +168,33 @@ class GeneratedSplit(Record):
     """Models of which more than half of the texts hold no answer, with the number of their texts: they have no accuracy."""
 
 
+class GeneratedFamily(Record):
+    """The problems of one family in one split: of how many the generated answer is right. No claim is made of so few."""
+
+    split: str
+    family: str
+    problems: int
+    right: Mapping[Role, float]
+    """Problems answered right; of several draws their shares."""
+    no_answer: Mapping[Role, int]
+    """Texts in which no answer was found."""
+
+
 class Generated(Record):
     """Generated answers."""
 
     splits: Mapping[str, GeneratedSplit] = Field(default_factory=dict)
+    overall: GeneratedSplit | None = None
+    """All problems together; None: there is one split only."""
+    families: tuple[GeneratedFamily, ...] = ()
+    fixed: Mapping[Role, str] = Field(default_factory=dict)
+    """Models that were asked in one way, the one they were trained in, which no result has chosen."""
+
+    @property
+    def all_problems(self) -> GeneratedSplit | None:
+        """Of whatever splits were asked; None: there are none."""
+        return self.overall if self.overall is not None else next(iter(self.splits.values()), None)
+
     why: Literal["not-asked-for", "no-model-could"] | None = None
 
 
@@ -209,6 +257,9 @@ class Comparison(Record):
     """Every other model held against the base, cell by cell and family by family."""
     generated: Generated = Generated()
     verdict: HypothesisDecision
+    headline: Headline
+    seeds: tuple[SeedChange, ...] = ()
+    """Every seed of the training by itself, where several were given; generated answers and what is beyond the format are means over them."""
     not_comparable: tuple[ExcludedPart, ...] = ()
     caveats: tuple[ComparisonCaveat, ...] = ()
     warnings: tuple[Warned, ...] = ()

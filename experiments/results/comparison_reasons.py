@@ -95,6 +95,20 @@ class WhyNoHalf(Record):
     nearest: int | None = None
 
 
+NoShare = Literal[
+    "not-measured",  # one of the two models
+    "too-few-clusters",
+    "no-drop",  # the measure doesn't fall from base to distilled, or not surely
+    "unbounded",  # in too many draws of the clusters there is no drop to share out
+]
+
+
+class WhyNoShare(Record):
+    """Why no share of a drop is said to be format."""
+
+    code: NoShare
+
+
 NoValue = Literal[
     "no-model-of-its-own",  # the donor is a random change
     "too-few-clusters",  # clusters: whether the models differ can't be told
@@ -146,7 +160,7 @@ Open = Literal[
     "no-gain-shown",  # lacking
     "ways-disagree",  # generated answers claim what the measures at the prompts deny: sign, denied
     "no-loss-shown",  # lacking
-    "format-instead",  # knowledge is answered less often, but the format of the answers may explain it
+    "format-instead",  # knowledge is answered less often as asked, but not in the way that suits each model best
     "gain-unshared",  # which half of the blocks brings the gain in reasoning is not shown
     "loss-unshared",
 ]

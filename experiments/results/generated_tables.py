@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, TypedDict
 
-from strata.experiments.results.column_types import Family, Item
+from strata.experiments.results.column_types import Family, Item, Kind
 from strata.experiments.results.table import Long, Table
 
 
@@ -17,6 +17,7 @@ class AnswerRow(TypedDict, total=False):
     family: Annotated[str, "family of the problem"]
     item: Annotated[str, "id of the problem"]
     cluster: Annotated[str, "family and operands: what no two splits share"]
+    question: Annotated[str, "the problem itself, without what stood before it"]
     expected: Annotated[str, "the right answer"]
     text: Annotated[str, "what was written, cut where the answer ends"]
     answer: Annotated[str | None, "which answer was found in it; null: none"]
@@ -24,6 +25,29 @@ class AnswerRow(TypedDict, total=False):
     difficulty: Annotated[int, "of the problem, from 1"]
     draw: Annotated[int, "number of the draw, from 0"]
     right: Annotated[bool, "whether the answer is the expected one"]
+    counts: Annotated[
+        bool | None, "whether the problem is scored by this row's way of asking; null where no way is chosen"
+    ]
+
+
+class AskedRow(TypedDict, total=False):
+    """One row a model, way of asking and item: how it is answered at the end of a prompt that is worded in this way."""
+
+    model: Annotated[str, "which model was asked"]
+    way: Annotated[
+        str,
+        "as_asked: like everywhere else; empty_block: behind a think block with nothing in it; examples: after answered items",
+    ]
+    item: Item
+    kind: Kind
+    family: Family
+    answered: Annotated[bool, "right by choice, else by likelihood, else by first token"]
+    correct_by_choice: Annotated[bool | None, "the answer is the likeliest of the choices; null where there are none"]
+    correct_by_likelihood: Annotated[bool | None, "the answer is likelier than its foil; null without one"]
+    logit_difference: Annotated[float | None, "logit of the answer less that of its foil; null without one"]
+    answer_logprob: Annotated[float, "log-probability of the answer's first own token, in nats"]
+    rank: Annotated[int, "of the answer in the whole vocabulary; 0: the likeliest token"]
+    opening: Annotated[float, "probability that the next token opens a tag, where the answer is asked for"]
 
 
 class FactRow(TypedDict, total=False):
@@ -48,7 +72,9 @@ class TrainingRow(TypedDict, total=False):
 
 ANSWERS = Table("answers", AnswerRow)
 """Written once a model, as `answers_MODEL`."""
+ASKED = Table("asked", AskedRow)
+"""Written once a model, as `asked_MODEL`."""
 FACTS = Table("knowledge", FactRow)
 """Written once a model, as `knowledge_NUMBER`."""
 TRAINING = Table("curve", TrainingRow)
-GENERATED_TABLES = (ANSWERS, FACTS, TRAINING)
+GENERATED_TABLES = (ANSWERS, ASKED, FACTS, TRAINING)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from strata.experiments.results.record import Record
 
-Why = Literal["largest", "median", "failure", "random"]
+Why = Literal["largest", "median", "failure", "random", "changed"]
 """By which part of the rule an item was chosen."""
 METRICS = ("top_ids", "top_logprobs", "entropy", "kl_to_final", "answer_logprob", "answer_rank")
 """Tensors of each map, named KEY.METRIC."""

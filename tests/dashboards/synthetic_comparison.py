@@ -15,7 +15,10 @@ from synthetic_run import write_synthetic_run
 
 from strata.dashboards.view.comparison.build import build_comparison
 from strata.experiments.compare.decision import hypothesis_of
+from strata.experiments.compare.headline import headline_of
 from strata.experiments.compare.measure_agreement import agreement, claimed
+from strata.experiments.items.jsonl import write_items
+from strata.experiments.items.schema import Item
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.cell_changes import LocationChange
 from strata.experiments.results.comparison import (
@@ -25,14 +28,19 @@ from strata.experiments.results.comparison import (
     ComparedModel,
     Comparison,
     FamilyChange,
+    FormatApart,
+    FormatShare,
     Generated,
+    GeneratedFamily,
     GeneratedSplit,
     Halves,
+    MeasureInWays,
     Warned,
 )
 from strata.experiments.results.comparison_reasons import (
     ExcludedPart,
     WhyNoHalf,
+    WhyNoShare,
     WhyNotCompared,
     WhyNotMoved,
     WhyNoValue,
@@ -51,11 +59,13 @@ from strata.experiments.results.comparison_tables import (
     WEIGHTS,
 )
 from strata.experiments.results.estimates import Contrasted, Estimated
+from strata.experiments.results.generated_tables import ANSWERS, ASKED
 from strata.experiments.results.kinds import Located, Order
 from strata.experiments.results.lineage_check import LineageCheck
 from strata.experiments.results.locate_tables import LOCATE_TABLES
 from strata.experiments.results.reasons import WhyNotOrdered
 from strata.experiments.results.table import RUN_KEY
+from strata.experiments.results.ways import WAYS
 from strata.probes.weights.lineage import Closeness
 
 Rows = list[dict[str, Any]]
@@ -99,7 +109,8 @@ def write_synthetic_comparison(
     }
     for name, (rows, table) in made.items():
         pq.write_table(table.of_rows([] if name in without else rows), run / f"{name}.parquet")
-    _tag(run, [table.name for table in COMPARISON_TABLES], RUN_ID)
+    written = _items_and_answers(run, roles, hostile)
+    _tag(run, [*(table.name for table in COMPARISON_TABLES), *written], RUN_ID)
     comparison = _comparison(roles, n_layers, without, hostile, quick)
     _json(run / "comparison.json", comparison.model_dump(mode="json"))
     _json(run / "families.json", [family.model_dump(mode="json") for family in _families(control, hostile)])
@@ -127,6 +138,41 @@ def write_synthetic_comparison(
         "stages": {"pair check": {"seconds": 1.5, "peak_memory_bytes": 1 << 29}}, "warnings": [], "versions": {"strata": "0.1"}, "git": None,
     })  # fmt: skip
     return run
+
+
+def _items_and_answers(run: Path, roles: list[str], hostile: bool) -> list[str]:
+    """Four items in every way and three problems, of each model; names of the tables."""
+    prompt = f"{HOSTILE if hostile else 'Paris'} is in"
+    items = [
+        Item(id=f"i{n}", kind="knowledge", family="capital", domain="geography", prompt=prompt, answer=f" a{n}", foil=" b", cluster=f"c{n}")
+        for n in range(4)
+    ]  # fmt: skip
+    write_items(run / "items.jsonl", items)
+    names = []
+    for role in roles:
+        asked = [
+            {
+                "model": role, "way": way, "item": item.id, "kind": item.kind, "family": item.family, "rank": 0, "opening": 0.1,
+                # Of the distilled model the first is lost in every way, the second as asked only, the third gained.
+                "answered": n != 2 if role == "base" else n >= 2 or (n == 1 and way != "as_asked"),
+                "correct_by_choice": None, "correct_by_likelihood": True, "logit_difference": float(n), "answer_logprob": -1.0,
+            }
+            for way in WAYS
+            for n, item in enumerate(items)
+        ]  # fmt: skip
+        answers = [
+            {
+                "model": role, "prompt": "question_only", "split": "other", "family": "modular", "item": f"p{n}", "cluster": f"{n}",
+                "question": f"{n} + 1 =", "expected": "3", "text": f"<think> {HOSTILE} </think> {n}" * (100 if n == 2 else 1),
+                "answer": str(n) if n else None, "reason": None if n else "never closes its think block", "difficulty": 1, "draw": 0,
+                "right": role != "base", "counts": True,
+            }
+            for n in range(3)
+        ]  # fmt: skip
+        for table, rows in ((ASKED, asked), (ANSWERS, answers)):
+            names.append(f"{table.name}_{role}")
+            pq.write_table(table.of_rows(rows), run / f"{names[-1]}.parquet")
+    return names
 
 
 def view_of(run: Path) -> dict[str, Any]:
@@ -407,6 +453,24 @@ def _location(difference: float, verdict: Any, why: WhyNotMoved | None) -> Locat
     )  # fmt: skip
 
 
+def _format(answers: AnswerChange) -> FormatApart:
+    """Of which log-probability alone fell, by its format."""
+    measures = {}
+    for name in ("accuracy", "by_choice", "by_likelihood", "logit_difference", "answer_logprob"):
+        measure = answers.measure(name)
+        explained = (
+            FormatShare(share=_estimate(0.62))
+            if name == "answer_logprob"
+            else FormatShare(why=WhyNoShare(code="no-drop"))
+        )
+        measures[name] = MeasureInWays(
+            ways=dict.fromkeys(WAYS, measure), format=explained,
+            chosen={"base": ("as_asked", "as_asked"), "distilled": ("empty_block", "examples")},
+        )  # fmt: skip
+    opening = {way: Contrasted(base=_estimate(0.0), distilled=_estimate(0.9)) for way in WAYS}
+    return FormatApart(measures=measures, best=answers, opening=opening, claimed=claimed(answers))
+
+
 def _comparison(roles: list[Any], n_layers: int, without: Collection[str], hostile: bool, quick: bool) -> Comparison:
     control, others = "control" in roles, roles[1:]
     located = Located(
@@ -431,7 +495,7 @@ def _comparison(roles: list[Any], n_layers: int, without: Collection[str], hosti
         )
         answers = _answers(0.5, change, control)
         kinds[kind] = ComparedKind(
-            **dict(answers), claimed=claimed(answers),
+            **dict(answers), claimed=claimed(answers), format=_format(answers),
             located=dict.fromkeys(roles, located if kind == "knowledge" else None),
             location_change=dict.fromkeys(others, moved),
             upper_minus_lower={
@@ -442,7 +506,23 @@ def _comparison(roles: list[Any], n_layers: int, without: Collection[str], hosti
         accuracy=_estimates(0.2, 0.4, 0.05 if control else None), prompt=dict.fromkeys(roles, ("question", "question")),
         no_answer={"base": {"never closes its think block": 3}, "distilled": {}},
     )  # fmt: skip
-    generated = Generated(why="not-asked-for") if "generated" in without else Generated(splits={"other": split})
+    generated = (
+        Generated(why="not-asked-for")
+        if "generated" in without
+        else Generated(
+            splits={"other": split},
+            fixed={"distilled": "question_only"},
+            families=(
+                GeneratedFamily(
+                    split="other",
+                    family="modular",
+                    problems=3,
+                    right={"base": 0, "distilled": 3},
+                    no_answer={"base": 1, "distilled": 1},
+                ),
+            ),
+        )
+    )
     orders = dict.fromkeys(roles, order)
     too_wide = WhyNotCompared(code="other-width", here=8, base=4)
     return Comparison(
@@ -456,7 +536,7 @@ def _comparison(roles: list[Any], n_layers: int, without: Collection[str], hosti
             )
             for role in others
         },
-        kinds=kinds, order=orders, cells=dict.fromkeys(others, cell_comparison(n_layers)), generated=generated, verdict=hypothesis_of(kinds, generated, orders),
+        kinds=kinds, order=orders, cells=dict.fromkeys(others, cell_comparison(n_layers)), generated=generated, verdict=hypothesis_of(kinds, generated, orders), headline=headline_of(kinds, generated),
         not_comparable=(ExcludedPart(part="streams", model="control", why=too_wide),) if "similarity" in without else (),
         warnings=(
             Warned(model=None, caveat=Caveat(code="said", text=f"An item file said {HOSTILE}" if hostile else "A caveat")),

@@ -275,3 +275,24 @@ def test_another_configuration_is_refused(world: tuple[Planted, Planted, Planted
         with pytest.raises(StrataError, match="another configuration") as refused:
             compared(specs, itself[0], items, config=config)
         assert refused.value.exit_code == 2
+
+
+def test_of_a_model_and_itself_nothing_is_claimed_in_any_way_of_asking(itself: Finished) -> None:
+    comparison = itself[1]
+    assert [number["claim"] for number in comparison["headline"].values()] == [0, 0, 0]
+    for kind in ("knowledge", "reasoning"):
+        apart = comparison["kinds"][kind]["format"]
+        assert apart["claimed"] == 0
+        for measure in apart["measures"].values():
+            assert measure["format"]["share"] is None and measure["format"]["why"]["code"] in (
+                "no-drop",
+                "not-measured",
+            )
+    rows = rows_of(itself[0], "asked_distilled")
+    assert {row["way"] for row in rows} == {"as_asked", "empty_block", "examples"}
+    assert {row["kind"] for row in rows} == {"knowledge", "reasoning"}
+
+
+def test_knowledge_that_was_not_changed_is_not_called_lost(changed: Finished) -> None:
+    assert changed[1]["headline"]["knowledge"]["claim"] == 0
+    assert changed[1]["kinds"]["knowledge"]["format"]["claimed"] == 0

@@ -139,6 +139,7 @@ async function renderTransfer() {
 
 const RENDER = {
   stages: { keys: ['stage', 'theme', 'width'], run: renderStages },
+  items: { keys: ['became', 'ifamily', 'theme'], run: renderBecame },
   layers: { keys: ['show', 'inst', 'measure', 'at', 'site', 'axis', 'theme', 'width'], run: renderLayers },
   layer_swaps: { keys: ['gway', 'gscore', 'gmeasure', 'axis', 'theme', 'width'], run: renderLayerSwaps },
   crossed: { keys: ['cway', 'axis', 'theme', 'width'], run: renderCrossed },
@@ -171,6 +172,8 @@ function declareKeys() {
   const families = (VIEW.transfer.families || []).map((f) => f.family);
   declare('tfamily', families[0] || '', oneOf(...families));
   declare('stage', 'kinds', oneOf('kinds', ...VIEW.stages.choices.map((c) => c.id)));
+  declare('became', 'changed', oneOf(...Object.keys(BECAME)));
+  declare('ifamily', '', oneOf(...unique(VIEW.items.family || [])));
   declare('axis', 'stream', oneOf('stream', 'depth'));
   declare('theme', '', oneOf('light', 'dark'));
 }
@@ -186,7 +189,7 @@ async function start() {
   $('axis').value = state.axis;
   attachTools();
   attachStages();
-  for (const id of ['stage', 'axis', 'show', 'inst', 'measure', 'at', 'site', 'gway', 'gscore', 'gmeasure', 'cway', 'wmeasure', 'spos', 'tfamily']) $(id).addEventListener('change', (e) => update({ [id]: e.target.value }));
+  for (const id of ['stage', 'axis', 'show', 'inst', 'measure', 'at', 'site', 'gway', 'gscore', 'gmeasure', 'cway', 'wmeasure', 'spos', 'tfamily', 'became', 'ifamily']) $(id).addEventListener('change', (e) => update({ [id]: e.target.value }));
   await drawAll(RENDER);
   document.documentElement.dataset.ready = 'true';
 }

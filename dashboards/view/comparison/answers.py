@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from strata.dashboards.sentences.answer_changes import disagreement, shown_by
-from strata.dashboards.sentences.comparison import prompt_words
-from strata.dashboards.sentences.comparison_reasons import NO_GENERATED, split_words
+from strata.dashboards.sentences.comparison import fixed_words, prompt_words
+from strata.dashboards.sentences.comparison_reasons import ALL, NO_GENERATED, split_words
 from strata.dashboards.text import path_free, significant
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.told_models import (
@@ -20,10 +20,10 @@ from strata.dashboards.view.comparison.told_models import (
     MeasureView,
 )
 from strata.experiments.compare.decision import SPLIT
-from strata.experiments.compare.measure_agreement import claimed_by_generated
+from strata.experiments.compare.measure_agreement import claimed_by_generated, judged
 from strata.experiments.items.schema import KINDS
 from strata.experiments.results.answer_measures import AGREEING, DECIDING_RULE, MEASURES, deciding_label
-from strata.experiments.results.comparison import AnswerChange, ComparedKind, GeneratedSplit
+from strata.experiments.results.comparison import AnswerChange, ComparedKind, Generated, GeneratedSplit
 from strata.experiments.results.estimates import Contrasted, Estimated
 from strata.experiments.results.roles import CLAIMED_ON, Contrast
 
@@ -33,8 +33,8 @@ def build_answers(run: ComparisonRun) -> AnswersView:
     comparison = run.comparison
     generated = comparison.generated
     splits = tuple(
-        _split(name, split, comparison.kind("reasoning") if name == SPLIT else None)
-        for name, split in generated.splits.items()
+        _split(name, split, comparison.kind("reasoning") if name in (SPLIT, ALL) else None)
+        for name, split in _splits(generated).items()
     )
     warmth = run.temperature
     return AnswersView(
@@ -52,8 +52,14 @@ def build_answers(run: ComparisonRun) -> AnswersView:
         ),
         generated=splits,
         generated_how=f"drawn at temperature {warmth:g}" if warmth else "greedily",
+        generated_fixed=fixed_words(comparison.models, generated),
         generated_text="" if splits else f"{NO_GENERATED[generated.why or 'not-asked-for']}.",
     )  # fmt: skip
+
+
+def _splits(generated: Generated) -> dict[str, GeneratedSplit]:
+    """All problems together first, where there are several splits."""
+    return {**({} if generated.overall is None else {ALL: generated.overall}), **generated.splits}
 
 
 def estimate(raw: Estimated | None) -> EstimateView | None:
@@ -108,7 +114,7 @@ def _agreed(change: AnswerChange, claimed: int) -> dict[Contrast, AgreedView]:
     }
 
 
-def _split(name: str, split: GeneratedSplit, at_prompts: AnswerChange | None) -> GeneratedSplitView:
+def _split(name: str, split: GeneratedSplit, at_prompts: ComparedKind | None) -> GeneratedSplitView:
     return GeneratedSplitView(
         split=name, about=split_words(name), estimates=estimates(split.accuracy), agreed=_alone(split.accuracy, at_prompts),
         prompt={role: prompt_words(ways) for role, ways in split.prompt.items()},
@@ -120,10 +126,10 @@ def _path_free(counts: Mapping[str, int]) -> dict[str, int]:
     return {path_free(reason): number for reason, number in counts.items()}
 
 
-def _alone(accuracy: Contrasted, at_prompts: AnswerChange | None) -> dict[Contrast, AgreedView]:
-    """Generated answers are judged by themselves; of the problems like those trained on with a veto of the prompts.
+def _alone(accuracy: Contrasted, at_prompts: ComparedKind | None) -> dict[Contrast, AgreedView]:
+    """Generated answers are judged by themselves; of all problems, and of those like the trained ones, with a veto of the prompts.
 
-    On other problems nothing is claimed.
+    Of the other splits by themselves nothing is claimed.
     """
-    claims = at_prompts is not None and bool(claimed_by_generated(accuracy, at_prompts))
+    claims = at_prompts is not None and bool(claimed_by_generated(accuracy, judged(at_prompts)))
     return {name: AgreedView(claimed=claims, shared=claims, opposite=False) for name in CLAIMED_ON}

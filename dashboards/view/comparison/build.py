@@ -10,7 +10,9 @@ from strata.dashboards.view.build import axes_of
 from strata.dashboards.view.comparison.answers import build_answers
 from strata.dashboards.view.comparison.cells import build_cells, build_model_maps
 from strata.dashboards.view.comparison.files import ComparisonRun, read_comparison
+from strata.dashboards.view.comparison.format_apart import build_format
 from strata.dashboards.view.comparison.instruction_contrasts import build_contrasts
+from strata.dashboards.view.comparison.items import build_items
 from strata.dashboards.view.comparison.layer_changes import build_changes
 from strata.dashboards.view.comparison.locations_and_halves import build_halves, build_locations
 from strata.dashboards.view.comparison.model import (
@@ -23,6 +25,7 @@ from strata.dashboards.view.comparison.model import (
     RunView,
 )
 from strata.dashboards.view.comparison.probe_transfer import build_transfer
+from strata.dashboards.view.comparison.problems import build_problems
 from strata.dashboards.view.comparison.profile_similarity import build_likeness
 from strata.dashboards.view.comparison.stream_similarity import build_similarity
 from strata.dashboards.view.comparison.swaps_and_patches import build_crossed, build_layer_swaps
@@ -33,12 +36,16 @@ from strata.experiments.items.schema import KINDS
 from strata.experiments.results.roles import Role
 
 SOURCES = {
+    "verdict.headline, numbers, seeds": "comparison.json headline, seeds",
     "verdict.sentences, word, reason": "comparison.json kinds, generated, verdict",
     "verdict.caveats": "comparison.json caveats, warnings, not_comparable, pair_check; manifest.json self_tests of every model",
     "run.asked": "manifest.json config.locate.framing",
     "pair_check": "comparison.json pair_check; pair_check.json",
     "answers.kinds[].measures": "comparison.json kinds.*.accuracy, by_choice, by_likelihood, logit_difference, answer_logprob",
     "answers.kinds[].agreed, disagreement, shown_by": "comparison.json kinds.*.claimed, agreement",
+    "format[].measures, opening": "comparison.json kinds.*.format; every item in every way in asked_ROLE.parquet",
+    "problems": "comparison.json generated.families; answers_ROLE.parquet question, text, answer, right where counts",
+    "items": "asked_ROLE.parquet answered, logit_difference; items.jsonl",
     "answers.families": "families.json",
     "answers.generated": "comparison.json generated; every answer in answers_ROLE.parquet",
     "changes.lines[].before, after, mean, low, high": "changes.parquet before, after, difference, low, high",
@@ -68,7 +75,7 @@ def build_comparison(run_dir: Path) -> ComparisonView:
     return ComparisonView(
         run=_run(run), models=tuple(_model(run, role) for role in run.roles),
         axes=AxesView.model_validate(axes_of(run.n_layers).as_json()), labels=LabelsView(kinds=KINDS),
-        verdict=build_verdict(run), pair_check=build_pair_check(run), answers=build_answers(run), changes=build_changes(run),
+        verdict=build_verdict(run), pair_check=build_pair_check(run), answers=build_answers(run), format=build_format(run), problems=build_problems(run), items=build_items(run), changes=build_changes(run),
         likeness=build_likeness(run), stages=build_model_maps(run), cells=build_cells(run), locations=build_locations(run), halves=build_halves(run),
         layer_swaps=build_layer_swaps(run), crossed=build_crossed(run), weights=build_weights(run),
         similarity=build_similarity(run), contrasts=build_contrasts(run), transfer=build_transfer(run),

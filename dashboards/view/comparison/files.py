@@ -37,6 +37,7 @@ class ComparisonRun:
     pair_check: Mapping[Role, LineageCheck]  # pair_check.json; empty when absent
     families: list[FamilyChange]  # families.json, a row a family; empty when absent
     tables: Mapping[str, Sequence[Row] | None]  # by name; None when absent
+    answers: Mapping[Role, Sequence[Row]]  # role -> the generated answers that count; empty where there are none
     models: Mapping[Role, Json]  # role -> manifest.json of its own run; empty when that is absent
     summaries: Mapping[Role, Summary]  # role -> summary.json of its own run, where it is there
 
@@ -114,11 +115,16 @@ def read_comparison(run_dir: Path) -> ComparisonRun:
         pair_check=_read(run_dir / "pair_check.json", _CHECKS, {}),
         families=_read(run_dir / "families.json", _FAMILIES, []),
         tables={table.name: table_rows(run_dir / f"{table.name}.parquet") for table in COMPARISON_TABLES},
+        answers={role: _counting(table_rows(run_dir / f"answers_{role}.parquet")) for role in typed.models},
         models={role: json_object(run_dir / role / "manifest.json") or {} for role in typed.models},
         summaries={
             role: read_summary(run_dir / role) for role in typed.models if (run_dir / role / "summary.json").exists()
         },
     )
+
+
+def _counting(rows: Sequence[Row] | None) -> list[Row]:
+    return [row for row in rows or () if row.get("counts")]
 
 
 def typed_comparison(file: Path, comparison: Json) -> Comparison:

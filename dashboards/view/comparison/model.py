@@ -8,6 +8,8 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from strata.dashboards.view.comparison.cell_models import CellsView, ModelMapsView
+from strata.dashboards.view.comparison.format_models import FormatView
+from strata.dashboards.view.comparison.item_models import ItemTableView
 from strata.dashboards.view.comparison.line_models import (
     ChangesView,
     ContrastsView,
@@ -19,6 +21,7 @@ from strata.dashboards.view.comparison.line_models import (
     WeightsView,
 )
 from strata.dashboards.view.comparison.part import ViewPart
+from strata.dashboards.view.comparison.problem_models import ProblemFamilyView
 from strata.dashboards.view.comparison.told_models import (
     AnswersView,
     HalvesView,
@@ -100,7 +103,7 @@ class ComparisonView(ViewPart):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
 
-    format: Literal["strata.comparison-view/1"] = Field(default="strata.comparison-view/1", alias="schema")
+    version: Literal["strata.comparison-view/1"] = Field(default="strata.comparison-view/1", alias="schema")
     run: RunView
     models: tuple[ModelView, ...]
     axes: AxesView
@@ -108,6 +111,9 @@ class ComparisonView(ViewPart):
     verdict: VerdictView
     pair_check: tuple[PairCheckView, ...]
     answers: AnswersView
+    format: tuple[FormatView, ...]
+    problems: tuple[ProblemFamilyView, ...]
+    items: ItemTableView
     changes: ChangesView
     likeness: tuple[ProfileView, ...]
     stages: ModelMapsView

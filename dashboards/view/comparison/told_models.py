@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from strata.dashboards.sentences.comparison_caveats import Caveat
+from strata.dashboards.sentences.headline import ToldNumber
 from strata.dashboards.view.comparison.part import ViewPart
 from strata.experiments.results.roles import Contrast, Role
 
@@ -14,6 +15,12 @@ class VerdictView(ViewPart):
     word: Literal["supported", "contradicted", "undetermined"]
     """On the layer-split hypothesis."""
     reason: str
+    headline: str
+    """One sentence."""
+    numbers: tuple[ToldNumber, ...]
+    """Three, with their intervals."""
+    seeds: str
+    """What each seed says by itself; empty where there is one."""
     sentences: tuple[str, ...]
     quick: bool
     limited: bool
@@ -110,6 +117,8 @@ class AnswersView(ViewPart):
     families: tuple[FamilyAnswersView, ...]
     generated: tuple[GeneratedSplitView, ...]
     generated_how: str
+    generated_fixed: str
+    """Which models were asked in one way that was fixed beforehand, and how the others' was chosen."""
     generated_text: str
     """Why there is none; else empty."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from strata.dashboards.sentences.comparison import hypothesis_reason, verdict_sentences
 from strata.dashboards.sentences.comparison_caveats import caveats, label_of
 from strata.dashboards.sentences.comparison_reasons import PARTS, why_not_compared
+from strata.dashboards.sentences.headline import headline_numbers, headline_sentence, seeds_sentence
 from strata.dashboards.text import path_free, significant
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.told_models import NotComparableView, PairCheckView, VerdictView
@@ -22,6 +23,9 @@ def build_verdict(run: ComparisonRun) -> VerdictView:
     return VerdictView(
         word=comparison.verdict.hypothesis,
         reason=path_free(hypothesis_reason(comparison)),
+        headline=path_free(headline_sentence(comparison)),
+        numbers=headline_numbers(comparison),
+        seeds=path_free(seeds_sentence(comparison)),
         sentences=tuple(path_free(sentence) for sentence in verdict_sentences(comparison)),
         quick=comparison.quick,
         limited=comparison.limited,

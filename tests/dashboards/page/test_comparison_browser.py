@@ -245,3 +245,20 @@ def test_without_javascript_the_verdict_stands(browser: Any, report: Path) -> No
 def test_a_measure_made_one_way_says_so_the_other_way(browser: Any, report: Path) -> None:
     with opened(browser, report, "gmeasure=generated&gway=out_of_base") as tab:
         assert "Not asked this way." in tab.locator("#layer_swaps-panel").inner_text()
+
+
+def test_items_are_filtered_by_what_became_of_them_and_texts_lie_one_click_away(browser: Any, report: Path) -> None:
+    with opened(browser, report) as tab:
+        rows = tab.locator("#became-table tbody tr")
+        assert rows.count() == 3
+        tab.locator("#became").select_option("format")
+        _settled(tab)
+        assert rows.count() == 1 and "(✓)" in rows.first.inner_text()
+        tab.locator("#became").select_option("all")
+        _settled(tab)
+        assert rows.count() == 4
+        texts = tab.locator(".problems .written").first
+        assert not texts.is_visible()
+        tab.locator(".problems summary").first.click()
+        assert texts.is_visible() and tab.evaluate("window.pwned") is None
+        assert tab.locator(".numbers li").count() == 3

@@ -93,12 +93,12 @@ def section(run: Path, start: str, end: str) -> str:
 
 def test_what_only_some_measures_show_is_plain_and_told_beneath(tmp_path: Path) -> None:
     run = write_synthetic_comparison(tmp_path / "run", hostile=False, control=False)
-    assert "est sure" in section(run, 'id="answers"', "<h3>Generated answers")
+    assert "est sure" in section(run, 'id="answers"', '<h3 id="format"')
     reasoning = json.loads((run / "comparison.json").read_text())["kinds"]["reasoning"]
     noise = {**reasoning["answer_logprob"], "change": {**LOSS, "value": 0.11, "low": -0.99, "high": 1.17}}
     for kind in ("reasoning", "composite"):
         rewritten(run, kind, answer_logprob=noise)
-    kinds = section(run, 'id="answers"', "<h3>Generated answers")
+    kinds = section(run, 'id="answers"', '<h3 id="format"')
     assert "est sure" not in kinds and "≠</abbr>" not in kinds
     assert (
         "shown by accuracy by choice, accuracy by likelihood, logit difference, not shown by log-probability" in kinds

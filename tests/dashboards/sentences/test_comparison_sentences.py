@@ -20,7 +20,7 @@ from made_comparisons import (
     with_generated_half,
 )
 
-from strata.dashboards.sentences.answer_changes import disagreement, format_words, shown_by
+from strata.dashboards.sentences.answer_changes import disagreement, shown_by
 from strata.dashboards.sentences.comparison import hypothesis_reason, prompt_words, verdict_sentences
 from strata.dashboards.sentences.comparison_caveats import caveats
 from strata.dashboards.sentences.comparison_reasons import (
@@ -32,6 +32,7 @@ from strata.dashboards.sentences.comparison_reasons import (
     why_not_moved,
 )
 from strata.dashboards.sentences.comparison_terminal import told
+from strata.dashboards.sentences.headline import headline_numbers, headline_sentence, seeds_sentence
 from strata.experiments.generated_answers.problems import SPLITS
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.cell_changes import LocationChange
@@ -39,7 +40,6 @@ from strata.experiments.results.comparison import (
     AnswerChange,
     ComparedKind,
     ComparedModel,
-    NextTokens,
     Warned,
 )
 from strata.experiments.results.comparison_reasons import (
@@ -55,6 +55,7 @@ from strata.experiments.results.comparison_reasons import (
     WhyNoValue,
 )
 from strata.experiments.results.estimates import Contrasted
+from strata.experiments.results.headline import SeedChange
 
 FOR = kind_of(UP, accuracy=UP), kind_of(DOWN, accuracy=DOWN)
 
@@ -203,17 +204,6 @@ def test_measures_that_disagree_leave_nothing_claimed() -> None:
     assert sentence.endswith("So neither a gain nor a loss is claimed.")
 
 
-def test_a_model_that_opens_a_tag_where_it_should_answer_is_told_with_the_counts() -> None:
-    tokens = {
-        "base": NextTokens(known=40, opening=0, token=None),
-        "distilled": NextTokens(known=39, opening=38, token=" <"),
-    }
-    sentence = format_words("knowledge", AnswerChange(items=40, asked=40, next_token=tokens))
-    assert (
-        "on 38 of 39 knowledge prompts of which it is known (40 were asked)" in sentence and '("<"; base 0)' in sentence
-    )
-
-
 def test_ways_of_asking_are_told_once_where_both_halves_were_asked_alike() -> None:
     assert prompt_words(("few_shot", "few_shot")) == "few_shot"
     assert prompt_words(("chain_of_thought", "few_shot")) == "chain_of_thought and few_shot (half of the problems each)"
@@ -268,6 +258,9 @@ def test_a_terminal_prints_every_sentence_and_every_caveat_of_the_page() -> None
     )  # fmt: skip
     lines = list(told(case))
     assert all(sentence in lines for sentence in verdict_sentences(case))
+    assert headline_sentence(case) in lines and all(
+        any(number.value in line for line in lines) for number in headline_numbers(case)
+    )
     texts = [caveat.text for caveat in caveats(case)]
     assert [line.removeprefix("caveat: ") for line in lines if line.startswith("caveat: ")] == texts
     assert "Base: No item is answered in …/items." in texts and "Odd." in texts
@@ -278,3 +271,21 @@ def test_a_terminal_prints_every_sentence_and_every_caveat_of_the_page() -> None
 def test_what_was_not_measured_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
     lines = list(told(comparison_of(kind_of(UP), kind_of(DOWN), Contrasted())))
     assert f"generated answers, {split_words('test')}: not measured" in lines
+
+
+def test_the_headline_says_no_more_than_its_numbers_claim() -> None:
+    reasoning = with_generated_half(kind_of(NONE), half(UP, split="test"))
+    claimed = headline_sentence(comparison_of(reasoning, kind_of(DOWN), contrasted(UP)))
+    assert claimed == (
+        "Training raises generated answers (+20.0 points [+10.0, +30.0]); knowledge is lost beyond the format (−20.0 points "
+        "[−30.0, −10.0]); the upper half of the blocks brings more of the change."
+    )
+    nothing = headline_sentence(comparison_of(reasoning, kind_of(NONE), contrasted(NONE)))
+    assert "is not shown to change generated answers" in nothing and "no change of knowledge is claimed" in nothing
+    assert nothing.endswith("which blocks bring the change is open.")
+    assert seeds_sentence(comparison_of(reasoning, kind_of(NONE))) == ""
+    absent = headline_sentence(comparison_of(None, None))
+    assert absent.startswith("Generated answers were not measured; knowledge was not measured; ")
+    two = (SeedChange(distilled="a", generated=contrasted(UP)), SeedChange(distilled="b", generated=contrasted(DOWN)))
+    told = seeds_sentence(comparison_of(reasoning, kind_of(NONE), seeds=two))
+    assert "2 seeds" in told and "by +20.0, −20.0 points" in told

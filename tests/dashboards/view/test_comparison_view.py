@@ -288,3 +288,36 @@ def test_the_stage_maps_have_a_panel_a_model_and_one_of_the_change_in_one_scale(
     ]
     assert titles[:4] == ["<b>Knowledge: base</b>", "<b>Knowledge: distilled</b>", "<b>Knowledge: control</b>", "<b>Change: distilled − base</b>"]  # fmt: skip
     assert "family:addition" in stages["figures"]
+
+
+def test_format_stands_apart_from_content_measure_by_measure(view: Json) -> None:
+    kinds = {entry["kind"]: entry for entry in view["format"]}
+    assert set(kinds) == set(view["labels"]["kinds"])
+    rows = {row["name"]: row for row in kinds["knowledge"]["measures"]}
+    assert rows["answer_logprob"]["format"]["value"] == pytest.approx(0.62) and rows["answer_logprob"]["why"] == ""
+    assert rows["accuracy"]["format"] is None and rows["accuracy"]["why"] == "no drop is shown"
+    assert "distilled: behind an empty think block and after answered examples" in rows["accuracy"]["chosen"]
+    assert [row["estimates"]["distilled"]["value"] for row in kinds["knowledge"]["opening"]] == [0.9] * 3
+
+
+def test_each_item_tells_what_became_of_it(view: Json) -> None:
+    table = view["items"]
+    assert table["became"] == ["lost", "format", "gained", "kept"] and table["counts"] == dict.fromkeys(
+        table["became"], 1
+    )
+    assert table["right"]["base"] == [True, True, False, True] and table["other_ways"]["distilled"][1] is True
+    assert set(table["map"]) == {"base", "distilled", "control"} and table["change"] == [0.0] * 4
+
+
+def test_problems_stand_by_family_with_what_every_model_wrote(view: Json) -> None:
+    (family,) = view["problems"]
+    assert (family["family"], family["right"]) == ("modular", {"base": "0 of 3", "distilled": "3 of 3"})
+    assert [problem["changed"] for problem in family["asked"]] == [True] * 3
+    written = family["asked"][0]["written"]["base"]
+    assert written["answer"] == "" and written["why"] == "never closes its think block" and not written["right"]
+    longest = family["asked"][2]["written"]["base"]["text"]
+    assert len(longest) < 750 and " […] " in longest
+    assert view["answers"]["generated_fixed"].startswith(
+        "distilled is asked question_only, as it was trained; base and control"
+    )
+    assert len(view["verdict"]["numbers"]) == 3 and view["verdict"]["headline"].endswith(".")

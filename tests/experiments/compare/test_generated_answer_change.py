@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from tiny_models import tiny_checkpoint
 
 from strata.experiments.compare.config import CompareConfig
+from strata.experiments.compare.fixed_prompting import fixed_prompting
 from strata.experiments.compare.generated_answer_change import asked_to_generate, generated_change, summarised
+from strata.experiments.compare.model_specs import Specs
 from strata.experiments.compare.models import Models
 from strata.experiments.generated_answers import extract_answer, is_right, leaves_open
 from strata.experiments.generated_answers.decoding import reasoning_rows
@@ -35,7 +38,7 @@ def answered(texts: dict[str, str]) -> list[dict[str, Any]]:
         answer = extract_answer(text)
         rows += [
             {
-                "prompt": way, "split": split, "item": f"{split}:{number}", "cluster": str(number), "text": text,
+                "prompt": way, "split": split, "item": f"{split}:{number}", "cluster": str(number), "family": f"family {number % 5}", "text": text,
                 "answer": answer.value, "reason": answer.reason, "right": is_right(answer, "7"),
             }
             for split in SPLITS
@@ -59,7 +62,7 @@ def test_an_unclosed_thought_and_an_empty_answer_are_counted_with_their_reasons_
         seed=0,
     )
     for split in SPLITS:
-        of_split = summary[split]
+        of_split = summary.splits[split]
         assert of_split.prompt == {
             "base": ("few_shot",) * 2, "distilled": ("question_only",) * 2, "control": ("question_only",) * 2,
         }  # fmt: skip
@@ -73,7 +76,7 @@ def test_an_unclosed_thought_and_an_empty_answer_are_counted_with_their_reasons_
             getattr(accuracy, name) is None
             for name in ("distilled", "control", "change", "control_change", "difference_in_differences")
         )
-    silent = summarised({"base": everywhere(" \n")}, draws=100, seed=0)["test"]
+    silent = summarised({"base": everywhere(" \n")}, draws=100, seed=0).splits["test"]
     assert silent.no_answer["base"] == {NOTHING: PROBLEMS}
     assert not silent.accuracy.measured
 
@@ -102,7 +105,7 @@ def test_half_of_the_texts_without_an_answer_are_wrong_answers_and_more_are_no_m
         open_row if int(right_row["cluster"]) < unclosed else right_row
         for right_row, open_row in zip(right, never, strict=True)
     ]
-    summary = summarised({"base": everywhere("8"), "distilled": mixed}, draws=100, seed=0)["test"]
+    summary = summarised({"base": everywhere("8"), "distilled": mixed}, draws=100, seed=0).splits["test"]
     change = summary.accuracy.change
     assert (change is not None and change.value == 1 - unclosed / PROBLEMS) == measured
     assert ("distilled" in summary.unmeasured) != measured
@@ -114,7 +117,7 @@ def test_no_problem_is_scored_in_a_way_that_was_chosen_by_it() -> None:
     chance, across, same = 0.5, [], []
     for _ in range(300):
         rows = [{**row, "right": bool(source.random() < chance)} for row in everywhere("8") if row["split"] == "test"]
-        across.append(summarised({"base": rows}, draws=2, seed=0)["test"].accuracy.base.value)
+        across.append(summarised({"base": rows}, draws=2, seed=0).splits["test"].accuracy.base.value)
         same.append(max(np.mean([row["right"] for row in rows if row["prompt"] == way]) for way in PROMPTS))
     error = (chance * (1 - chance) / PROBLEMS / 300) ** 0.5
     assert abs(np.mean(across) - chance) < 4 * error
@@ -126,14 +129,61 @@ def test_each_half_is_scored_in_the_way_that_is_right_on_the_other() -> None:
     for row in rows:
         even = int(row["cluster"]) % 2 == 0
         row["right"] = row["prompt"] == ("few_shot" if even else "chain_of_thought")
-    summary = summarised({"base": rows}, draws=100, seed=0)["test"]
+    summary = summarised({"base": rows}, draws=100, seed=0).splits["test"]
     assert summary.prompt["base"] == ("chain_of_thought", "few_shot")
     assert summary.accuracy.base is not None and summary.accuracy.base.value == 0
 
 
+def test_a_model_with_a_fixed_way_is_scored_in_it_whatever_it_scores() -> None:
+    rows = answered({"question_only": "8", "few_shot": "7", "chain_of_thought": "7"})
+    free, fixed = (summarised({"base": rows}, ways, draws=100, seed=0) for ways in ({}, {"base": "question_only"}))
+    assert free.splits["test"].prompt["base"] == ("few_shot", "few_shot") and free.fixed == {}
+    of_split = fixed.splits["test"]
+    assert of_split.prompt["base"] == ("question_only", "question_only") and fixed.fixed == {"base": "question_only"}
+    assert of_split.accuracy.base is not None and of_split.accuracy.base.value == 0
+
+
+def test_all_problems_stand_together_and_family_by_family() -> None:
+    generated = summarised({"base": everywhere("8"), "distilled": everywhere("7")}, draws=100, seed=0)
+    assert generated.all_problems is generated.overall and generated.overall is not None
+    change = generated.overall.accuracy.change
+    assert change is not None and (change.value, change.n_items) == (1, len(SPLITS) * PROBLEMS)
+    assert {(of.split, of.family) for of in generated.families} == {
+        (s, f"family {n}") for s in SPLITS for n in range(5)
+    }
+    assert all(of.problems == 2 and of.right == {"base": 0, "distilled": 2} for of in generated.families)
+    one = summarised({"base": [row for row in everywhere("8") if row["split"] == "other"]}, draws=100, seed=0)
+    assert one.overall is None and one.all_problems is one.splits["other"]
+
+
+def test_only_the_rows_that_are_scored_count(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "run", verb="compare", command=[], identity={})
+    models = Models({"base": lambda: tiny_checkpoint("llama", max_position_embeddings=1024)})
+    config = CompareConfig(locate=LocateConfig(draws=100), generated=1, generated_tokens=2, generated_splits=("other",))
+    generated_change(run, models, config, lambda excluded: None)
+    rows = run.read_table("answers_base").to_pylist()
+    run.close("done")
+    counting = [row["item"] for row in rows if row["counts"]]
+    assert len(counting) == len(set(counting)) == len({row["item"] for row in rows}) and all(
+        row["question"] for row in rows
+    )
+
+
+@pytest.mark.parametrize(("spec", "fixed"), [("smollm2+think", True), ("smollm2", False), ("smollm2+foreign", False)])
+def test_only_an_adapter_with_a_record_of_its_training_is_asked_in_one_way(
+    spec: str, fixed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "adapter_config.json").write_text("{}")
+    save_file({"w": np.zeros(1, dtype=np.float32)}, tmp_path / "foreign" / "adapter_model.safetensors")
+    monkeypatch.chdir(tmp_path)
+    ways = fixed_prompting(Specs(spec.replace("+foreign", "+./foreign"), "smollm2"))
+    assert ways == ({"base": "question_only"} if fixed else {})
+
+
 def test_a_problem_that_is_drawn_several_times_counts_once_with_its_share_of_right_draws() -> None:
     rows = [row for text in ("7", "8", "8", "7", "7") for row in everywhere(text)]
-    accuracy = summarised({"base": rows, "distilled": everywhere("7")}, draws=100, seed=0)["test"].accuracy
+    accuracy = summarised({"base": rows, "distilled": everywhere("7")}, draws=100, seed=0).splits["test"].accuracy
     assert accuracy.base is not None and accuracy.change is not None
     assert accuracy.base.value == pytest.approx(0.6) and accuracy.base.n_items == PROBLEMS
     assert accuracy.change.value == pytest.approx(0.4)

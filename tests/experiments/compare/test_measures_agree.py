@@ -9,10 +9,9 @@ import pytest
 from made_comparisons import DOWN, UP, Three, answer_change, comparison_of, contrasted
 
 from strata.experiments.compare.behaviour_change import behaviour_change
-from strata.experiments.compare.format_change import begins_with_its_format, next_tokens, opens_tag
 from strata.experiments.compare.measure_agreement import agreement, claimed, claimed_by_generated, lacking
 from strata.experiments.items.schema import Item
-from strata.experiments.results.comparison import AnswerChange, ComparedKind, NextTokens
+from strata.experiments.results.comparison import AnswerChange, ComparedKind
 from strata.experiments.results.comparison_reasons import Lacking
 from strata.experiments.results.estimates import Contrasted, Estimated
 
@@ -29,9 +28,7 @@ def items(kind: Any = "knowledge") -> list[Item]:
     ]  # fmt: skip
 
 
-def rows(
-    kind: str, *, choice: float, likelihood: float, logprob: float, next_token: str | None = " a"
-) -> list[dict[str, Any]]:
+def rows(kind: str, *, choice: float, likelihood: float, logprob: float) -> list[dict[str, Any]]:
     """A model's table: the first `choice` share of the items is right by choice, the first `likelihood` share by likelihood."""
     table = []
     noise = np.random.default_rng(round(1000 * abs(logprob + choice))).normal(0, 0.2, N)
@@ -41,7 +38,7 @@ def rows(
             {
                 "item": f"{kind}:{number}", "kind": kind, "family": "facts", "reason": None, "answered": by_choice,
                 "correct_by_choice": by_choice, "correct_by_likelihood": above, "logit_difference": 1.0 if above else -1.0,
-                "answer_logprob": logprob + noise[number], "rank": 0, "next_token": next_token,
+                "answer_logprob": logprob + noise[number], "rank": 0,
             }
         )  # fmt: skip
     return table
@@ -190,35 +187,12 @@ def test_items_that_are_decided_otherwise_under_another_tokenizer_are_not_paired
     ("after", "code"),
     [
         ({"choice": 0.5, "likelihood": 0.6, "logprob": -1.5}, "no-loss-shown"),
-        ({**WORSE, "next_token": "<think>"}, "format-instead"),
         (WORSE, "loss-unshared"),
     ],
 )
-def test_lost_knowledge_is_a_part_of_the_story_only_where_measures_agree_and_the_format_is_the_same(
-    after: dict[str, Any], code: str
-) -> None:
+def test_lost_knowledge_is_a_part_of_the_story_only_where_measures_agree(after: dict[str, Any], code: str) -> None:
     better = rows("reasoning", choice=0.9, likelihood=0.9, logprob=-2)
     gained = changed("reasoning", base=rows("reasoning", **WORSE), distilled=better)
     lost = changed(base=rows("knowledge", **BASE), distilled=rows("knowledge", **after))
     case = comparison_of(ComparedKind(**dict(gained)), ComparedKind(**dict(lost)), contrasted((0.4, 0.2, 0.6)))
     assert code in [reason.code for reason in case.verdict.reasons]
-
-
-def test_a_model_that_opens_a_tag_where_it_should_answer_is_told_with_the_counts() -> None:
-    before, after = rows("knowledge", **BASE), rows("knowledge", **WORSE, next_token=" <")
-    after[0]["next_token"] = None  # behind a start that answer and foil share nothing is known
-    summary = changed(base=before, distilled=after)
-    assert summary.next_token["distilled"] == NextTokens(known=N - 1, opening=N - 1, token=" <")
-    assert begins_with_its_format(summary)
-    assert not begins_with_its_format(changed(base=after, distilled=after))
-    assert next_tokens({"base": [{"next_token": None}]})["base"].known == 0
-
-
-@pytest.mark.parametrize("token", ["<think>", " <", "<", "[THINK]", "<|begin_of_thought|>", "<reasoning>", "<think"])
-def test_opening_tags_are_known(token: str) -> None:
-    assert opens_tag(token)
-
-
-@pytest.mark.parametrize("token", [" Paris", "</think>", "<|endoftext|>", "<|im_end|>", "< 5", " think", "(", "<=", "[/INST]", "<3", "<eos>", "<unused99>", "<s>"])  # fmt: skip
-def test_other_tokens_are_none(token: str) -> None:
-    assert not opens_tag(token)

@@ -1,0 +1,154 @@
+"""How does a model answer the same items asked in other ways? One pass for each way, read at the last stream only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from strata.experiments.compare.models import Models
+from strata.experiments.compare.opening_tags import opening_tokens
+from strata.experiments.compare.ways_of_asking import asked_again, asked_in
+from strata.experiments.items.alignment import EncodedItem, encode_items
+from strata.experiments.items.schema import Item
+from strata.experiments.locate.behaviour import full_choice_log_probs, measured_answer
+from strata.experiments.locate.item_selection import Questions
+from strata.experiments.results.generated_tables import ASKED, AskedRow
+from strata.experiments.results.roles import Role
+from strata.experiments.results.rows import Row
+from strata.experiments.results.ways import WAYS, Way
+from strata.experiments.run.controls import RunControls
+from strata.experiments.run.directory import RunDirectory
+from strata.probes.backends.contract import Site
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.capture_batches import BatchBudget, capture_batches
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.lens.logit import NO_TOKEN, read_lens
+from strata.probes.progress import Progress, silent
+from strata.probes.prompts.prompt import Prompt
+
+_BEFORE = "\0before the answer"
+"""A position's name that no span of an item has: the prompt's own end, ahead of a start that answer and foil share."""
+
+
+def rows_in_ways(
+    run: RunDirectory, models: Models, roles: Sequence[Role], questions: Questions, controls: RunControls
+) -> dict[Role, Sequence[Row]]:
+    """Rows of `ASKED` of every model of `roles`, over the questions (`asked_again`) as the base reads them; a finished table is not made again."""
+    for role in models.held_first:
+        name = f"{ASKED.name}_{role}"
+        if role in roles and not run.finished(f"{name}.parquet"):
+            rows = asked_rows(
+                models.get(role), role, asked_again(questions.items), prompt_prefix=questions.prompt_prefix,
+                batch_tokens=controls.batch_tokens, progress=controls.progress,
+            )  # fmt: skip
+            run.write_rows(ASKED, rows, name=name)
+    return {role: run.read_table(f"{ASKED.name}_{role}").to_pylist() for role in roles}
+
+
+def asked_rows(
+    checkpoint: Checkpoint,
+    model: str,
+    items: Sequence[Item],
+    *,
+    prompt_prefix: str = "",
+    batch_tokens: int | None = None,
+    progress: Progress = silent,
+) -> list[AskedRow]:
+    """One row of `ASKED` a way of asking and item that can be scored in it. `prompt_prefix` stands before all of them already."""
+    backend = TorchHooks(checkpoint)
+    budget = BatchBudget.for_device(checkpoint.device, batch_tokens)
+    opening = opening_tokens(checkpoint)
+    rows: list[AskedRow] = []
+    by_prompt: dict[tuple[str, str], AskedRow] = {}
+    for way in WAYS:
+        worded = asked_in(way, items, prompt_prefix)
+        # A way may leave an item as it is: it is not asked again.
+        again = [item for item in worded if (item.id, item.prompt) not in by_prompt]
+        encoded, _ = encode_items(again, checkpoint, checkpoint.max_context)
+        if encoded:
+            full = full_choice_log_probs(checkpoint, backend, encoded, budget=budget)
+            found = dict(_read(checkpoint, backend, encoded, opening, budget, progress, f"{model} {way}"))
+            for encoded_item in encoded:
+                item = encoded_item.item
+                row = _row(model, way, encoded_item, checkpoint, found[item.id], full.get(item.id))
+                by_prompt[item.id, item.prompt] = row
+        known = (by_prompt.get((item.id, item.prompt)) for item in worded)
+        rows += [AskedRow(**{**row, "way": way}) for row in known if row is not None]
+    return rows
+
+
+class _Found:
+    """What is read of one item."""
+
+    def __init__(self, log_probs: Float[Tensor, target], rank: int, likeliest: int, opening: float) -> None:
+        self.log_probs, self.rank, self.likeliest, self.opening = log_probs, rank, likeliest, opening
+
+
+def _read(
+    checkpoint: Checkpoint,
+    backend: TorchHooks,
+    encoded: Sequence[EncodedItem],
+    opening: Sequence[int],
+    budget: BatchBudget,
+    progress: Progress,
+    stage: str,
+) -> Iterator[tuple[str, _Found]]:
+    """By item id. Targets are answer, foil, then the choices."""
+    prompts = [_with_its_end(encoded_item) for encoded_item in encoded]
+    n_choices = max(len(encoded_item.choice_ids or ()) for encoded_item in encoded)
+    for batch in capture_batches(
+        backend, prompts, pad_id=checkpoint.pad_id, device=checkpoint.device,
+        sites=[Site("resid_post", checkpoint.n_layers - 1)], positions=("last", _BEFORE), budget=budget,
+        keep_on_device=True, progress=progress, stage=stage,
+    ):  # fmt: skip
+        members = [encoded[row] for row in batch.rows]
+        targets = torch.tensor([_targets(encoded_item, n_choices) for encoded_item in members])
+        names = ["answer", "foil", *(str(column) for column in range(n_choices))]
+        at_answer = read_lens(
+            checkpoint.readout, batch.values[:, :, :1],
+            {name: targets[:, column] for column, name in enumerate(names)}, top_k=1,
+        )  # fmt: skip
+        tags = {str(id): torch.full((len(members),), id) for id in opening}
+        ahead = read_lens(checkpoint.readout, batch.values[:, :, 1:], tags, ranked=(), top_k=1)
+        opens = ahead.log_probs[:, 0, 0].exp().sum(-1).tolist() if tags else [0.0] * len(members)
+        for row, encoded_item in enumerate(members):
+            yield encoded_item.key, _Found(
+                at_answer.log_probs[row, 0, 0], int(at_answer.rank("answer")[row, 0, 0]),
+                int(at_answer.top_ids[row, 0, 0, 0]), float(opens[row]),
+            )  # fmt: skip
+
+
+def _with_its_end(encoded_item: EncodedItem) -> Prompt:
+    prompt = encoded_item.prompt
+    end = len(prompt.ids) - 1 - encoded_item.shared_prefix
+    return replace(prompt, positions={**prompt.positions, _BEFORE: end})
+
+
+def _targets(encoded_item: EncodedItem, n_choices: int) -> list[int]:
+    foil = NO_TOKEN if encoded_item.foil_id is None else encoded_item.foil_id
+    choices = [*(encoded_item.choice_ids or ()), *[NO_TOKEN] * n_choices]
+    return [encoded_item.answer_id, foil, *choices[:n_choices]]
+
+
+def _row(
+    model: str,
+    way: Way,
+    encoded_item: EncodedItem,
+    checkpoint: Checkpoint,
+    found: _Found,
+    full: Sequence[float] | None,
+) -> AskedRow:
+    item = encoded_item.item
+    answer = measured_answer(
+        encoded_item, checkpoint, found.log_probs[:2], found.rank, found.log_probs[2:], full, found.likeliest
+    )
+    return AskedRow(
+        model=model, way=way, item=item.id, kind=item.kind, family=item.family, answered=answer.answered,
+        correct_by_choice=answer.correct_by_choice, correct_by_likelihood=answer.correct_by_likelihood,
+        logit_difference=answer.logit_difference, answer_logprob=answer.answer_logprob, rank=answer.rank,
+        opening=found.opening,
+    )  # fmt: skip

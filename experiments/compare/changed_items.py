@@ -1,0 +1,27 @@
+"""Which items does training change? Answered by one model and not by the other, and whether another way of asking brings it back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain, zip_longest
+
+from strata.experiments.results.roles import BASE, Role
+from strata.experiments.results.rows import Row, text
+
+MAPS_A_DRAWN_ONE = 4
+"""Lens maps of changed items for each that a rule would keep, at most."""
+
+
+def answered_otherwise(rows: Mapping[Role, Sequence[Row]]) -> list[str]:
+    """Ids of the items that another model answers otherwise than the base, kinds in turn; the behaviour table of each model."""
+    by_item: dict[str, dict[Role, bool]] = {}
+    kinds: dict[str, list[str]] = {}
+    for role, table in rows.items():
+        for row in table:
+            if row["answered"] is not None:
+                by_item.setdefault(text(row, "item"), {})[role] = bool(row["answered"])
+    for row in rows.get(BASE, ()):
+        answers = by_item.get(text(row, "item"), {})
+        if len(set(answers.values())) > 1:
+            kinds.setdefault(text(row, "kind"), []).append(text(row, "item"))
+    return [item for item in chain.from_iterable(zip_longest(*kinds.values())) if item is not None]
