@@ -26,6 +26,7 @@ from strata.probes.lens.frozen_norm import frozen_norm
 from strata.probes.prompts.batching import tokens_a_batch
 from strata.probes.rerun.edit_sweep import sweep
 from strata.probes.rerun.head_outputs import attention_paid, head_outputs
+from strata.probes.rerun.held_stems import HeldStems
 from strata.probes.rerun.recording import Recording
 from strata.probes.rerun.run_edits import (
     HeadReplacement,
@@ -40,6 +41,8 @@ from strata.probes.rerun.shared_recordings import Runs
 
 Side = Literal["clean", "foil"]
 Where = Literal["span", "last"]
+_STEM_BYTES = {"cpu": 64_000_000, "cuda": 1_000_000_000}
+"""Of the edited runs of one side of a batch that a search goes on from."""
 
 
 def cell_batches(
@@ -75,6 +78,8 @@ class CellBatch:
         self._recorded: dict[Side, Recording] = {}
         self._scored = torch.tensor([[pair.answer_id, pair.foil_id] for pair in pairs])
         self._pieces: dict[tuple[Cell, Side], Tensor] = {}
+        self._own: dict[tuple[Cell, Side], _Pieces] = {}
+        self._stems: dict[Side, HeldStems] = {}
         self._heads: dict[tuple[Where, Side], Tensor] = {}
 
     @cached_property
@@ -89,8 +94,9 @@ class CellBatch:
 
     @property
     def recorded_bytes(self) -> int:
-        """Of what the intact runs keep, as far as they were run."""
-        return sum(run.n_bytes for run in self._recorded.values())
+        """Of what the intact runs keep, as far as they were run, and of what was held of edited ones."""
+        recorded = sum(run.n_bytes for run in self._recorded.values())
+        return recorded + sum(stems.n_bytes for stems in self._stems.values())
 
     def pieces(self, cell: Cell, side: Side) -> Float[Tensor, "pair layer d_model"]:
         """What each block adds to the stream at the cell's position, in float32 on the CPU."""
@@ -102,11 +108,12 @@ class CellBatch:
 
     def denoise(self, cell: Cell, windows: Sequence[Window]) -> Float[Tensor, "pair window"]:
         """Rise of the logit difference when the corrupted run takes the clean run's pieces in the blocks of a window."""
-        return self.donated(cell, windows, self.pieces(cell, "clean"))
+        return self._rise(self._exchanged(cell, windows, "clean"), self._where(cell), self._held("foil"))
 
     def noise(self, cell: Cell, windows: Sequence[Window]) -> Float[Tensor, "pair window"]:
         """Fall of the logit difference when the clean run takes the corrupted run's pieces in the blocks of a window."""
-        return self._fall(self._replaced(cell, windows, self.pieces(cell, "foil")), self._where(cell))
+        edits = self._exchanged(cell, windows, "foil")
+        return self._fall(edits, self._where(cell), stems=self._held("clean"))
 
     def donated(
         self, cell: Cell, windows: Sequence[Window], donors: Float[Tensor, "pair layer d_model"]
@@ -209,20 +216,38 @@ class CellBatch:
         values = _Pieces(donors.to(self.checkpoint.device))
         return [Replacement(component_of(cell), _blocks(window), values) for window in windows]
 
+    def _exchanged(self, cell: Cell, windows: Sequence[Window], side: Side) -> list[RunEdit]:
+        """Windows of one cell take the pieces of the pair's other run: always the same values, so that stems can be held."""
+        if (cell, side) not in self._own:
+            self._own[cell, side] = _Pieces(self.pieces(cell, side).to(self.checkpoint.device))
+        values = self._own[cell, side]
+        return [Replacement(component_of(cell), _blocks(window), values) for window in windows]
+
+    def _held(self, side: Side) -> HeldStems:
+        if side not in self._stems:
+            self._stems[side] = HeldStems(_STEM_BYTES.get(self.checkpoint.device.type, _STEM_BYTES["cuda"]))
+        return self._stems[side]
+
     def _replaced_heads(
         self, sets: Sequence[HeadSet], donors: Float[Tensor, "pair layer head d_head"]
     ) -> list[RunEdit]:
         values = donors.to(self.checkpoint.device)
         return [HeadReplacement(heads, values) for heads in sets]
 
-    def _rise(self, edits: Sequence[RunEdit], where: Int[Tensor, " pair"]) -> Float[Tensor, "pair run"]:
-        ends = sweep(self._run("foil"), edits, where[:, None])[:, :, 0]
+    def _rise(
+        self, edits: Sequence[RunEdit], where: Int[Tensor, " pair"], stems: HeldStems | None = None
+    ) -> Float[Tensor, "pair run"]:
+        ends = sweep(self._run("foil"), edits, where[:, None], stems=stems)[:, :, 0]
         return _difference(self._logits(ends, self._scored)) - self.foil[:, None]
 
     def _fall(
-        self, edits: Sequence[RunEdit], where: Int[Tensor, " pair"], unrelated: Int[Tensor, "pair k"] | None = None
+        self,
+        edits: Sequence[RunEdit],
+        where: Int[Tensor, " pair"],
+        unrelated: Int[Tensor, "pair k"] | None = None,
+        stems: HeldStems | None = None,
     ) -> Float[Tensor, "pair run"]:
-        ends = sweep(self._run("clean"), edits, where[:, None])[:, :, 0]
+        ends = sweep(self._run("clean"), edits, where[:, None], stems=stems)[:, :, 0]
         if unrelated is None:
             return self.clean[:, None] - _difference(self._logits(ends, self._scored))
         return self.margin(unrelated)[:, None] - _margin(self._logits(ends, self._against(unrelated)))

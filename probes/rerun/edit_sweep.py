@@ -17,6 +17,7 @@ from torch import Tensor
 
 from strata.probes.backends.torch_hooks import Change, hook_input, hook_output
 from strata.probes.rerun.head_outputs import output_projection_of
+from strata.probes.rerun.held_stems import HeldStems, StemsOfSweep
 from strata.probes.rerun.packed_linear import packed_linears
 from strata.probes.rerun.recording import Recording
 from strata.probes.rerun.rerun_block import rerun_block, rerun_last_column
@@ -38,13 +39,19 @@ _HELD_TOKENS = {"cpu": 65_536, "cuda": 1_048_576}
 
 
 def sweep(
-    recording: Recording, edits: Sequence[RunEdit], where: Int[Tensor, "item position"], *, keep: int = 1
+    recording: Recording,
+    edits: Sequence[RunEdit],
+    where: Int[Tensor, "item position"],
+    *,
+    keep: int = 1,
+    stems: HeldStems | None = None,
 ) -> Float[Tensor, "edit item token d_model"]:
     """The last stream of every edited run at the last `keep` columns, in the order of `edits`.
 
     `where`: columns in the recording's padded rows that are edited (of a Knockout: the positions that may not look),
     in the order of the edits' values. Nothing is recomputed before the first of them. Memory: as many runs at a time as
-    it is for, since many at a time are faster.
+    it is for, since many at a time are faster. `stems`: what earlier sweeps of this recording left off at, of donors that are always
+    edited at the same columns; this one goes on from there, and adds its own.
     Raises StrataError, before any model time is spent, for blocks, heads or columns that don't exist or don't fit.
     """
     check_edits(recording, edits, where, keep)
@@ -58,21 +65,31 @@ def sweep(
             tokens = len(rows) * (recording.n_columns - min(int(where[rows].min()), recording.n_columns - keep))
             for share in shares_of(chosen, max(1, held // tokens)):
                 at = torch.tensor(share, device=last.device)[:, None], rows.to(last.device)
-                own = _Sweep(part, [chosen[index] for index in share], where[rows], keep)
+                asked = [edits[index] for index in share]
+                known = None if stems is None else StemsOfSweep(stems, asked, tuple(rows.tolist()))
+                own = _Sweep(part, [chosen[index] for index in share], where[rows], keep, known)
                 ends[at] = own.run().to(last.device)
     return ends
 
 
 class _Sweep:
     def __init__(
-        self, recording: Recording, edits: Sequence[RunEdit], where: Int[Tensor, "item position"], keep: int
+        self,
+        recording: Recording,
+        edits: Sequence[RunEdit],
+        where: Int[Tensor, "item position"],
+        keep: int,
+        stems: StemsOfSweep | None,
     ) -> None:
         self.recording, self.checkpoint, self.edits, self.keep = recording, recording.checkpoint, edits, keep
+        self.stems = stems
+        # Taken now: what this sweep holds may push older ones out.
+        self.reached = {} if stems is None else stems.reached()
         self.start = min(int(where.min()), recording.n_columns - keep)
         self.n_items, self.n_queries = len(where), recording.n_columns - self.start
         self.columns, self.items = where - self.start, torch.arange(len(where))[:, None]
         self.kept = slice(self.start - recording.first, None)
-        self.runs, self.places = plan_of(edits)
+        self.runs, self.places = plan_of(edits, {index: block for index, (block, _) in self.reached.items()})
         # What is written before the last column in the last block reaches nothing.
         self.last_only = keep == 1 and bool((self.columns < self.n_queries - 1).all())
         kind = self.checkpoint.device.type
@@ -92,6 +109,7 @@ class _Sweep:
             while until < len(self.runs) and self.runs[until].joins == layer:
                 active[until] = self._leaving(layer, self.edits[self.runs[until].edit])
                 until += 1
+            self._hold(layer, active[:until])
             joined = until
         return active[:, :, -self.keep :][torch.tensor(self.places, device=active.device)]
 
@@ -100,10 +118,20 @@ class _Sweep:
         if run.leaves is not None:
             active[place] = active[run.leaves]
             return
+        if run.resumes:
+            active[place] = self.reached[run.edit][1]
+            return
         active[place] = self.recording.streams[layer][:, self.kept]
         edit = self.edits[run.edit]
         if isinstance(edit, Replacement) and edit.component == "resid_pre":
             active[place][self._at(active.device)] = edit.values(layer).to(active)
+
+    def _hold(self, layer: int, active: Float[Tensor, "run item token d_model"]) -> None:
+        """Streams behind a block that is edited in them. Behind the last one nothing goes on."""
+        if self.stems is not None and layer < self.recording.n_layers - 1:
+            for stream, run in zip(active, self.runs, strict=False):
+                if layer in run.blocks:
+                    self.stems.keep(run.edit, layer, stream)
 
     def _leaving(self, layer: int, edit: RunEdit) -> Float[Tensor, "item token d_model"]:
         """The recorded run with another output of the MLP, or of the block, at the edited columns."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import torch
 from jaxtyping import Int
@@ -23,14 +24,17 @@ class Run:
     behind: bool
     """Joins behind that block instead: an MLP or a whole block needn't be computed to be replaced."""
     leaves: int | None = None
-    """Place of the run whose stream it takes over; None: it starts from the recorded stream."""
+    """Place of the run whose stream it takes over; None: it starts from the recorded stream, or from a held one."""
+    resumes: bool = False
+    """Whether it starts from the stream that an earlier sweep held behind the block before."""
 
 
-def plan_of(edits: Sequence[RunEdit]) -> tuple[list[Run], list[int]]:
+def plan_of(edits: Sequence[RunEdit], reached: Mapping[int, int] = MappingProxyType({})) -> tuple[list[Run], list[int]]:
     """Runs in the order in which they join, and for each of `edits` the place of its run in that order.
 
     Edits of one donor that begin at one block are one run until the shortest of them ends: there a copy leaves it
-    unedited, and the rest goes on. So all prefixes of a model cost one run and a branch each.
+    unedited, and the rest goes on. So all prefixes of a model cost one run and a branch each. `reached`: by index of an edit, the last
+    of its blocks behind which an earlier sweep held the stream; it resumes there.
     """
     by_donor: dict[Hashable, list[int]] = {}
     for index, edit in enumerate(edits):
@@ -42,24 +46,29 @@ def plan_of(edits: Sequence[RunEdit]) -> tuple[list[Run], list[int]]:
         stems: dict[int, int] = {}
         for index in sorted(members, key=lambda index: (-edits[index].blocks.stop, index)):
             stems.setdefault(edits[index].blocks.start, index)
-        whole += [
-            Run(index, edits[index].blocks, edits[index].blocks.start, _needs_no_run(edits[index]))
-            for index in stems.values()
-        ]
+        whole += [_whole(index, edits[index], reached.get(index)) for index in stems.values()]
         computed = {edits[index].blocks: index for index in stems.values()}
         for index in members:
             blocks = edits[index].blocks
             if blocks not in computed:
                 computed[blocks] = index
-                branches.append((Run(index, range(0), blocks.stop, False), stems[blocks.start]))
+                if reached.get(index) == blocks.stop - 1:
+                    whole.append(_whole(index, edits[index], reached[index]))
+                else:
+                    branches.append((Run(index, range(0), blocks.stop, False), stems[blocks.start]))
             same[index] = computed[blocks]
     everything: list[tuple[Run, int | None]] = [*((run, None) for run in whole), *branches]
     everything.sort(key=lambda entry: (entry[0].joins, entry[0].behind))
     places = {run.edit: place for place, (run, _) in enumerate(everything)}
-    runs = [
-        run if stem is None else Run(run.edit, run.blocks, run.joins, False, places[stem]) for run, stem in everything
-    ]
+    runs = [run if stem is None else replace(run, leaves=places[stem]) for run, stem in everything]
     return runs, [places[same[index]] for index in range(len(edits))]
+
+
+def _whole(index: int, edit: RunEdit, reached: int | None) -> Run:
+    """A run that leaves no other one."""
+    if reached is None:
+        return Run(index, edit.blocks, edit.blocks.start, _needs_no_run(edit))
+    return Run(index, range(reached + 1, edit.blocks.stop), reached + 1, False, resumes=True)
 
 
 def _needs_no_run(edit: RunEdit) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
@@ -108,8 +109,33 @@ def test_edits_do_not_depend_on_how_many_runs_share_a_sweep(tiny_models: Any, mo
     together = {cell: batch.denoise(cell, WINDOWS) for cell in CELLS}
     monkeypatch.setitem(module._HELD_TOKENS, "cpu", 40)
     monkeypatch.setitem(module._CHUNK_TOKENS, "cpu", 1)
+    batch = CellBatch(Runs(tiny_models("llama")), pairs(), "subject")
     for cell in CELLS:
         torch.testing.assert_close(batch.denoise(cell, WINDOWS), together[cell])
+
+
+@pytest.mark.parametrize("most_bytes", [0, 3_000, 1_000_000])
+@pytest.mark.parametrize("architecture", ["llama", "gpt_neox"])
+def test_windows_asked_one_after_the_other_go_on_from_what_is_held(
+    tiny_models: Any, architecture: str, most_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import strata.probes.interventions.cell_effects as module
+
+    monkeypatch.setitem(module._STEM_BYTES, "cpu", most_bytes)
+    checkpoint = tiny_models(architecture)
+    n = checkpoint.n_layers
+    windows = [(first, last) for first in range(n) for last in range(first, n)]
+    together = CellBatch(Runs(checkpoint), pairs(), "subject")
+    by_turns = CellBatch(Runs(checkpoint), pairs(), "subject")
+    asked = list(windows)
+    Random(0).shuffle(asked)
+    for measure in ("denoise", "noise"):
+        for cell in CELLS:
+            expected = getattr(together, measure)(cell, windows)
+            for turn in (asked[:2], asked[2:3], asked[3:], asked):
+                columns = [windows.index(window) for window in turn]
+                torch.testing.assert_close(getattr(by_turns, measure)(cell, turn), expected[:, columns], **NEAR)
+    assert by_turns.recorded_bytes - together.recorded_bytes <= 2 * most_bytes
 
 
 def test_a_batch_without_a_span_has_the_cells_at_the_last_position_only(tiny_models: Any) -> None:
