@@ -20,12 +20,12 @@ ALL = "all"
 DEFAULT: tuple[str, ...] = (
     *("language", "continent", "animal_class", "nationality", "drug_class", "disease_organ"),
     *("addition", "addition_carry", "product", "quotient", "comparison", "binding"),
-    *("landmark_capital", "city_language", "drug_use"),
     *("language_stated", "continent_stated", "animal_class_stated", "drug_class_stated"),
     *("addition_stated", "addition_carry_stated", "product_stated", "quotient_stated"),
 )
 """What is asked when nothing is said: six families of knowledge and six of reasoning that the embedded model answers on both
-sides of a pair and whose answers several inputs share, two of them medical; two-hop families; and matched controls."""
+sides of a pair and whose answers several inputs share, two of them medical; and four matched controls of each. Two-hop families are
+asked by name, or all together as `composite`: no kind's place or order rests on them."""
 
 
 def chosen(names: Sequence[str]) -> tuple[Family, ...]:
