@@ -26,10 +26,13 @@ from strata.probes.linear.probe_streams import require_finite
 from strata.probes.linear.refitted_chance import commonest, refitted_chance
 from strata.probes.progress import Progress, silent
 from strata.probes.store import ActivationStore
-from strata.probes.threads import threads_for
+from strata.probes.threads import side_by_side, threads_for
 
 PRECISION = Precision(tolerance=1e-5, max_iterations=150)
 """In nats: far below what a few dozen held-out items can show, and several times faster than the benchmark's."""
+
+_MOST_WORKERS = 8
+"""Targets that are probed at a time, each by one thread."""
 
 SHUFFLES = 5
 """Refits under labels dealt anew, behind the baseline of what decides an onset."""
@@ -101,20 +104,31 @@ def probe_targets(
     """
     encoded = questions.encoded
     targets = targets_of(encoded, positions, random_init=fresh is not None)
-    probed = Probed([], [], [])
-    for number, target in enumerate(targets):
-        progress("probes", number, len(targets), "targets")
+
+    def of_target(target: Target) -> tuple[list[ProbeRow], Scored | NotProbed]:
         source = fresh if target.source == "random-init" and fresh is not None else store
         members = [encoded[index] for index in target.items]
         # One family is read behind the start that all its answers have; families don't share one.
         place: Place = "as asked" if target.family is None else "common start"
         streams = partial(kept_streams, source, members, target.position, positions, last=place)
-        rows, found = _one(run, target, members, streams, fitting)
+        return _one(run, target, members, streams, fitting)
+
+    # A family's probes are too small to be worth more than one thread; those over all families have all threads to themselves.
+    alone = [target for target in targets if target.family is None]
+    beside = [target for target in targets if target.family is not None]
+    workers = min(_MOST_WORKERS, torch.get_num_threads()) if fitting.device.type == "cpu" else 1
+    progress("probes", 0, len(targets), "targets")
+    results = side_by_side(of_target, beside, workers, lambda done: progress("probes", done, len(targets), "targets"))
+    results += [of_target(target) for target in alone]
+    found = {target.key: result for target, result in zip([*beside, *alone], results, strict=True)}
+    probed = Probed([], [], [])
+    for target in targets:
+        rows, scored = found[target.key]
         probed.rows.extend(rows)
-        if isinstance(found, Scored):
-            probed.scored.append(found)
+        if isinstance(scored, Scored):
+            probed.scored.append(scored)
         else:
-            probed.not_probed.append(found)
+            probed.not_probed.append(scored)
     progress("probes", len(targets), len(targets), "targets")
     return probed
 
