@@ -14,9 +14,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 
 from strata.experiments.calibrate.pair_subsets import drawn_rows, subset_of
 from strata.experiments.calibrate.pipeline import RESULTS, read_rows
@@ -117,7 +116,7 @@ def subsampled_power(  # nine parameters: the settings of a command, each with i
         family = encoded_item.item.kind, encoded_item.item.family
         if family[0] in _KINDS and (items is None or not families or family[1] in families):
             by_family[family].append(encoded_item)
-    settings = [
+    settings: list[JsonValue] = [
         list(subset_pairs),
         subsets,
         seed,
@@ -149,7 +148,7 @@ def subsampled_power(  # nine parameters: the settings of a command, each with i
     return [TypeAdapter(FamilyPower).validate_python(known[key]) for key in keys.values()]
 
 
-def _key(family: tuple[Kind, str], members: Sequence[EncodedItem], settings: Sequence[Any]) -> str:
+def _key(family: tuple[Kind, str], members: Sequence[EncodedItem], settings: Sequence[JsonValue]) -> str:
     described = json.dumps([*settings, *family, items_sha256([member.item for member in members])])
     return f"subsampled/{hashlib.sha256(described.encode()).hexdigest()[:16]}"
 

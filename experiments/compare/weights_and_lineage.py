@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from pydantic import TypeAdapter
+
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.excluded_parts import Exclude, refused_by
 from strata.experiments.compare.model_specs import Specs
@@ -19,6 +21,7 @@ from strata.probes.progress import Progress, silent
 from strata.probes.weights.weight_change import compare_weights, weight_changes
 
 FILE = "pair_check.json"
+_CHECKS = TypeAdapter(dict[Role, LineageCheck])
 
 
 def check_pairs(
@@ -29,7 +32,7 @@ def check_pairs(
     Kept in pair_check.json, unless a download failed: then a later start judges again.
     """
     if run.finished(FILE):
-        return {role: LineageCheck.model_validate(check) for role, check in run.read_json(FILE).items()}
+        return _CHECKS.validate_python(run.read_json(FILE))
     checks: dict[Role, LineageCheck] = {}
     whole = True
     for role in others:
@@ -45,7 +48,7 @@ def check_pairs(
         whole = whole and not check.unfetched
         checks[role] = LineageCheck.of(check)
     if whole:
-        run.write_json(FILE, {role: check.model_dump(mode="json") for role, check in checks.items()})
+        run.write_json(FILE, _CHECKS.dump_python(checks, mode="json"))
     return checks
 
 

@@ -169,11 +169,11 @@ class RunDirectory:
         """Whether `names`, and whatever else this run has written, are there and unchanged."""
         return is_complete(self.path, self.manifest.files, names)
 
-    def write_json(self, name: str, content: Any) -> None:
+    def write_json(self, name: str, content: JsonValue) -> None:
         with self.writing(name):
             self._write(name, content)
 
-    def read_json(self, name: str) -> Any:
+    def read_json(self, name: str) -> JsonValue:
         """Raises DamagedError when the file is missing, or isn't what this run wrote."""
         self._require(name)
         return json.loads((self.path / name).read_text(encoding="utf-8"))
@@ -220,7 +220,7 @@ class RunDirectory:
         self.manifest.files = self.manifest.files | {name: file_sha256(self.path / name)}
         self.save()
 
-    def _write(self, name: str, content: Any) -> None:
+    def _write(self, name: str, content: JsonValue) -> None:
         write_whole(self.path / name, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
 
     def _require(self, name: str) -> None:
