@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-OptionValue = str | int | float | bool | tuple[str, ...] | list[str] | None
-"""What an option of a verb can be."""
+from strata.dashboards.option_values import OptionValue
+
 QUICK_FAMILIES = (
     *("language", "continent", "animal_class"),
     *("addition", "product", "binding"),

@@ -2,35 +2,56 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from strata.dashboards.cli.display import DISPLAYS, Display
 from strata.dashboards.cli.foreign_text import escaped
-from strata.dashboards.cli.options import Option, Resolved, options_of
-from strata.experiments.locate.config import LocateConfig
+from strata.dashboards.cli.options import option, values_of
+from strata.dashboards.option_values import manifest_options
+from strata.experiments.setting import positive
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    from strata.experiments.run.controls import RunControls
     from strata.probes.checkpoints.checkpoint import Checkpoint
 
-MODEL = (
-    Option("dtype", "auto", "float32, bfloat16, float16, or auto: as stored on a GPU, float32 on a CPU", "model",
-           choices=("auto", "float32", "bfloat16", "float16")),
-    Option("device", "auto", "cpu, cuda, cuda:N, or auto", "model"),
-    Option("device_map", None, "hand placement on several devices to accelerate: auto, balanced, …", "model"),
-    Option("attention", None, "attention implementation: sdpa, eager, …", "model"),
-    Option("trust_remote_code", False, "run Python code that comes with the checkpoint", "model", asked_only=True),
-)  # fmt: skip
-ITEMS = (
-    Option("items", None, "a JSON Lines file of items instead of the built-in families", "questions", metavar="FILE"),
-    *options_of(LocateConfig, "families", "per_family", "difficulty", "limit", "seed"),
-)
-DISPLAY = (
-    Option("display", "auto", "progress on stderr: rich, plain, none, or auto", "output", choices=DISPLAYS),
-    Option("json", False, "print exactly one JSON object, and no progress", "output"),
-)
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """How a checkpoint is opened."""
+
+    dtype: str = option("auto", "float32, bfloat16, float16, or auto: as stored on a GPU, float32 on a CPU", "model",
+                        choices=("auto", "float32", "bfloat16", "float16"))  # fmt: skip
+    device: str = option("auto", "cpu, cuda, cuda:N, or auto", "model")
+    device_map: str | None = option(None, "hand placement on several devices to accelerate: auto, balanced, …", "model")
+    attention: str | None = option(None, "attention implementation: sdpa, eager, …", "model")
+    trust_remote_code: bool = option(False, "run Python code that comes with the checkpoint", "model", asked_only=True)
+
+
+@dataclass(frozen=True)
+class RunningOptions:
+    """What decides no number of a run."""
+
+    batch_tokens: int | None = option(
+        None, "tokens a batch; default: found while running", "measuring", positive, metavar="N"
+    )
+    keep_activations: bool = option(False, "keep the captured streams after the run", "output")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DisplayOptions:
+    """What a person sees of the work."""
+
+    display: str = option("auto", "progress on stderr: rich, plain, none, or auto", "output", choices=DISPLAYS)
+    json: bool = option(False, "print exactly one JSON object, and no progress", "output")
+
+    def made(self, label: str = "") -> Display:
+        """`--json` implies no display."""
+        return Display("none" if self.json else self.display, label)
 
 
 def tell_caveats(checkpoint: Checkpoint) -> None:
@@ -39,38 +60,38 @@ def tell_caveats(checkpoint: Checkpoint) -> None:
         sys.stderr.write(f"caveat: {escaped(caveat)}\n")
 
 
-def open_from(spec: str, values: Mapping[str, Any], display: Display) -> Checkpoint:
+def open_from(spec: str, options: ModelOptions, display: Display) -> Checkpoint:
     """The checkpoint, opened as the model options say."""
     from strata.probes.checkpoints.open_spec import open_checkpoint
 
     return open_checkpoint(
         spec,
-        dtype=values["dtype"],
-        device=values["device"],
-        device_map=values["device_map"],
-        attention=values["attention"],
-        trust_remote_code=values["trust_remote_code"],
+        dtype=options.dtype,
+        device=options.device,
+        device_map=options.device_map,
+        attention=options.attention,
+        trust_remote_code=options.trust_remote_code,
         progress=display,
     )
 
 
-def display_from(values: Mapping[str, Any], label: str = "") -> Display:
-    """`--json` implies no display."""
-    return Display("none" if values["json"] else values["display"], label)
+def run_controls(
+    options: DataclassInstance,
+    running: RunningOptions,
+    command: Sequence[str],
+    display: Display,
+    *,
+    one_at_a_time: bool = False,
+) -> RunControls:
+    """How a run of the verb that was typed as `command` is carried out; `options`: all of them, for its manifest."""
+    from strata.experiments.run.controls import RunControls
 
-
-def given_options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What stood on the command line."""
-    return {name: value for name, value in vars(arguments).items() if name not in ("config", "print_config")}
-
-
-def config_lines(resolved: Mapping[str, Resolved]) -> str:
-    """Every value with its origin, for `--print-config`; valid TOML."""
-    import json
-
-    lines = []
-    for name, entry in sorted(resolved.items()):
-        value = list(entry.value) if isinstance(entry.value, tuple) else entry.value
-        shown = f"{name} = {json.dumps(value)}" if value is not None else f"# {name} is not set"
-        lines.append(f"{shown}  # {entry.origin}" if value is not None else f"{shown} ({entry.origin})")
-    return "\n".join(lines) + "\n"
+    return RunControls(
+        command=["strata", *command],
+        options=manifest_options(values_of(options)),
+        batch_tokens=running.batch_tokens,
+        keep_activations=running.keep_activations,
+        one_at_a_time=one_at_a_time,
+        progress=display,
+        on_run=lambda run: setattr(display, "progress_file", run / "progress.json"),
+    )

@@ -101,7 +101,13 @@ def _run(arguments: list[str]) -> int:
         allow_abbrev=False,
     )
     module.configure(parser)
-    return int(module.run(parser.parse_args(arguments[1:]), arguments))
+    given = parser.parse_args(arguments[1:])
+    if getattr(given, "print_config", False):
+        from strata.dashboards.cli.options import config_lines, resolved_options
+
+        sys.stdout.write(config_lines(resolved_options(module.Options, given)))
+        return 0
+    return int(module.run(given, arguments))
 
 
 def _check_text(arguments: Sequence[str]) -> None:

@@ -8,26 +8,32 @@ import json
 import math
 import os
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from strata.experiments.setting import OutOfRangeError, settings_of
+from strata.dashboards.option_values import OptionValue
+from strata.experiments.setting import OutOfRangeError, Setting, setting, settings_of
 from strata.probes.errors import StrataError
 
-Config = TypeVar("Config")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+    from pydantic import JsonValue
+
+Made = TypeVar("Made", bound="DataclassInstance")
+_ASKED_ONLY = "asked_only"
 
 
 @dataclass(frozen=True)
 class Option:
     name: str
     """As in the configuration file; `--name` with dashes on the command line, STRATA_NAME in the environment."""
-    default: Any
+    default: OptionValue
     """Also tells the type: bool options are switches, tuples take several values."""
     help: str
     group: str = "options"
-    parse: Callable[[str], Any] = str
+    parse: Callable[[str], str | int | float] = str
     """Reads one value from text; ValueError for a bad one."""
     choices: tuple[str, ...] = ()
     metavar: str | None = None
@@ -41,31 +47,130 @@ class Option:
 
 @dataclass(frozen=True)
 class Resolved:
-    value: Any
+    value: OptionValue
     origin: str
     """command line, environment, the file's name, or default."""
 
 
-def options_of(config: type, *names: str) -> tuple[Option, ...]:
-    """The options that the fields of a configuration declare; `names`: these, in this order. Raises KeyError for another name."""
-    declared = settings_of(config)
-    return tuple(
-        Option(
-            name,
-            None if field.default is MISSING else field.default,
-            asked.help,
-            asked.group,
-            asked.parse,
-            asked.choices,
-            asked.metavar,
-        )
-        for name, (field, asked) in ((name, declared[name]) for name in names or declared)
+def option(
+    default: OptionValue,
+    help: str,
+    group: str,
+    parse: Callable[[str], str | int | float] = str,
+    *,
+    choices: tuple[str, ...] = (),
+    metavar: str | None = None,
+    asked_only: bool = False,
+) -> Any:
+    """A field of a verb's options, declared as configurations declare theirs; the parameters are those of `Option`."""
+    declared = setting(help, group, parse, choices=choices, metavar=metavar)
+    return field(default=default, metadata={**declared, _ASKED_ONLY: asked_only})
+
+
+def as_declared(config: type, name: str, *, help: str | None = None) -> Any:
+    """A field that another dataclass declares, in a verb's options as well; `help`: what it means there."""
+    there, declared = settings_of(config)[name]
+    default: Any = there.default
+    return option(
+        default, help or declared.help, declared.group, declared.parse, choices=declared.choices,
+        metavar=declared.metavar,
+    )  # fmt: skip
+
+
+def options_of(options: type) -> tuple[Option, ...]:
+    """What the fields of a dataclass declare, in their order, and those of its parts: fields that are dataclasses themselves."""
+    return tuple(_option(declared, asked) for declared, asked in _declared(options))
+
+
+def made_of(options: type[Made], values: Mapping[str, OptionValue]) -> Made:
+    """The dataclass and its parts, with the values that they declare.
+
+    Raises KeyError where the values lack one, StrataError where one without a default isn't set.
+    """
+    given: dict[str, OptionValue | DataclassInstance] = {
+        name: made_of(of, values) for name, of in _parts(options).items()
+    }
+    for name, (declared, asked) in settings_of(options).items():
+        if declared.default is MISSING and values[name] in (None, ""):
+            raise StrataError(f"--{name.replace('_', '-')} is missing", f"Give the {asked.help}")
+        given[name] = values[name]
+    return options(**given)
+
+
+def values_of(options: DataclassInstance) -> dict[str, OptionValue]:
+    """The value of every option by name, the parts' among them: `made_of` backwards."""
+    values: dict[str, OptionValue] = {}
+    parts, own = _parts(type(options)), settings_of(type(options))
+    for name in _names(type(options)):
+        if name in parts:
+            values |= values_of(getattr(options, name))
+        elif name in own:
+            values[name] = getattr(options, name)
+    return values
+
+
+def chosen_options(
+    options: type[Made], arguments: argparse.Namespace, quick: Mapping[str, OptionValue] | None = None
+) -> Made:
+    """A verb's options, from wherever each was set. `quick`: what --quick sets in place of defaults. Raises as `resolve`."""
+    resolved = resolved_options(options, arguments)
+    if quick and resolved["quick"].value:
+        resolved |= {
+            name: replace(resolved[name], value=size)
+            for name, size in quick.items()
+            if resolved[name].origin == "default"
+        }
+    return made_of(options, {name: entry.value for name, entry in resolved.items()})
+
+
+def resolved_options(options: type, arguments: argparse.Namespace) -> dict[str, Resolved]:
+    """Value and origin of every option of a verb, `arguments` being what stood on its command line. Raises as `resolve`."""
+    return resolve(options_of(options), vars(arguments), arguments.config)
+
+
+def config_lines(resolved: Mapping[str, Resolved]) -> str:
+    """Every value with its origin, for `--print-config`; valid TOML."""
+    lines = []
+    for name, entry in sorted(resolved.items()):
+        value = list(entry.value) if isinstance(entry.value, tuple) else entry.value
+        shown = f"{name} = {json.dumps(value)}" if value is not None else f"# {name} is not set"
+        lines.append(f"{shown}  # {entry.origin}" if value is not None else f"{shown} ({entry.origin})")
+    return "\n".join(lines) + "\n"
+
+
+def _names(options: type) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(options))
+
+
+def _parts(options: type[DataclassInstance]) -> dict[str, type[DataclassInstance]]:
+    parts = {}
+    for each in fields(options):
+        maker: object = each.default_factory
+        if isinstance(maker, type) and is_dataclass(maker):
+            parts[each.name] = maker
+    return parts
+
+
+def _declared(options: type) -> Iterator[tuple[Field[Any], Setting]]:
+    parts, own = _parts(options), settings_of(options)
+    for name in _names(options):
+        if name in parts:
+            yield from _declared(parts[name])
+        elif name in own:
+            yield own[name]
+
+
+def _option(declared: Field[Any], asked: Setting) -> Option:
+    return Option(
+        declared.name,
+        None if declared.default is MISSING else declared.default,
+        asked.help,
+        asked.group,
+        asked.parse,
+        asked.choices,
+        asked.metavar,
+        declared.metadata.get(_ASKED_ONLY, False),
     )
-
-
-def configured(config: type[Config], values: Mapping[str, Any], **beside: object) -> Config:
-    """The configuration with those of the values that it declares; `beside`: what it takes and nobody sets."""
-    return config(**{name: values[name] for name in settings_of(config)}, **beside)
 
 
 def add_options(parser: argparse.ArgumentParser, options: Sequence[Option]) -> None:
@@ -89,7 +194,9 @@ def add_options(parser: argparse.ArgumentParser, options: Sequence[Option]) -> N
     group.add_argument("--print-config", action="store_true", help="show every value and its origin, then stop")
 
 
-def resolve(options: Sequence[Option], given: Mapping[str, Any], config_file: str | None) -> dict[str, Resolved]:
+def resolve(
+    options: Sequence[Option], given: Mapping[str, OptionValue], config_file: str | None
+) -> dict[str, Resolved]:
     """The value and origin of every option.
 
     Raises StrataError for unknown keys, bad values and what only the command line may set.
@@ -118,7 +225,7 @@ def resolve(options: Sequence[Option], given: Mapping[str, Any], config_file: st
     return resolved
 
 
-def _typed(option: Option, value: Any, where: str) -> Any:
+def _typed(option: Option, value: object, where: str) -> OptionValue:
     if isinstance(option.default, bool):
         if isinstance(value, bool):
             return value
@@ -134,7 +241,7 @@ def _typed(option: Option, value: Any, where: str) -> Any:
     return None if value is None else _one(option, value, where)
 
 
-def _one(option: Option, value: Any, where: str) -> Any:
+def _one(option: Option, value: object, where: str) -> str | int | float:
     if option.choices and value not in option.choices:
         near = difflib.get_close_matches(str(value), option.choices, 1)
         hint = f"Did you mean {near[0]}? " if near else ""
@@ -150,7 +257,7 @@ def _one(option: Option, value: Any, where: str) -> Any:
         raise StrataError(f"{where} is {value!r}", "Give a number") from error
 
 
-def _read_config(file: Path, options: Sequence[Option]) -> dict[str, Any]:
+def _read_config(file: Path, options: Sequence[Option]) -> Mapping[str, JsonValue]:
     try:
         text = file.read_text()
         values = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)

@@ -9,15 +9,15 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-from strata.dashboards.cli.common_options import DISPLAY, config_lines, display_from, given_options
+from strata.dashboards.cli.common_options import DisplayOptions
 from strata.dashboards.cli.display import Display, only_results_on_stdout
-from strata.dashboards.cli.options import Option, add_options, resolve
+from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.experiments.setting import positive, whole
 from strata.probes.errors import StrataError
 
@@ -31,38 +31,36 @@ EXAMPLES = """examples:
   strata bench --device cuda --models Qwen2.5-1.5B,Llama-3.1-8B
 """
 PARTS = ("startup", "capture", "probes", "lens", "patching")
-OPTIONS = (
-    Option("device", "auto", "cpu, cuda, cuda:N, or auto", "benchmark"),
-    Option("models", (), "on a GPU: shapes to time (default: all)", "benchmark"),
-    Option("repeats", 9, "pairs of runs behind each median", "benchmark", positive, metavar="N"),
-    Option("seed", 0, "seed of prompts and random weights", "benchmark", whole, metavar="N"),
-    *DISPLAY,
-)
+
+
+@dataclass(frozen=True)
+class Options:
+    device: str = option("auto", "cpu, cuda, cuda:N, or auto", "benchmark")
+    models: tuple[str, ...] = option((), "on a GPU: shapes to time (default: all)", "benchmark")
+    repeats: int = option(9, "pairs of runs behind each median", "benchmark", positive, metavar="N")
+    seed: int = option(0, "seed of prompts and random weights", "benchmark", whole, metavar="N")
+    shown: DisplayOptions = field(default_factory=DisplayOptions)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)} (default: all)")
-    add_options(parser, OPTIONS)
+    add_options(parser, options_of(Options))
 
 
 def run(arguments: argparse.Namespace, _command: list[str]) -> int:
-    resolved = resolve(OPTIONS, given_options(arguments), arguments.config)
-    if arguments.print_config:
-        print(config_lines(resolved), end="")
-        return 0
     parts = tuple(arguments.parts) or PARTS
     for part in parts:
         if part not in PARTS:
             raise StrataError(f"There is no benchmark {part!r}", f"Choose among: {', '.join(PARTS)}")
-    values = {name: entry.value for name, entry in resolved.items()}
-    display = display_from(values)
+    options = chosen_options(Options, arguments)
+    display = options.shown.made()
     with only_results_on_stdout() as stdout, display.listening():
-        where, rows = _machine(values["device"]), []
-        for model, row in _rows(parts, values, display):
+        where, rows = _machine(options.device), []
+        for model, row in _rows(parts, options, display):
             rows.append((model, row))
-            if not values["json"]:
+            if not options.shown.json:
                 display.note(f"{model}: {row.name}: ratio {row.ratio:.2f} (target ≤ {row.target:g})")
-        if values["json"]:
+        if options.shown.json:
             stdout.write(
                 json.dumps({"machine": asdict(where), "rows": [{"model": model, **asdict(row)} for model, row in rows]})
                 + "\n"
@@ -72,7 +70,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     return 0 if all(row.met for _, row in rows) else 1
 
 
-def _rows(parts: tuple[str, ...], values: dict[str, Any], display: Display) -> Iterator[tuple[str, BenchmarkRow]]:
+def _rows(parts: tuple[str, ...], options: Options, display: Display) -> Iterator[tuple[str, BenchmarkRow]]:
     import torch
 
     from strata.dashboards.benchmarks.capture import capture_benchmark, memory_benchmark
@@ -86,18 +84,18 @@ def _rows(parts: tuple[str, ...], values: dict[str, Any], display: Display) -> I
     from strata.dashboards.benchmarks.startup import startup_benchmark
     from strata.probes.checkpoints.open_spec import open_checkpoint
 
-    on_gpu = values["device"].startswith("cuda") or (values["device"] == "auto" and torch.cuda.is_available())
-    names = (values["models"] or tuple(SHAPES)) if on_gpu else ("smollm2",)
-    repeats, seed = values["repeats"], values["seed"]
+    on_gpu = options.device.startswith("cuda") or (options.device == "auto" and torch.cuda.is_available())
+    names = (options.models or tuple(SHAPES)) if on_gpu else ("smollm2",)
+    repeats, seed = options.repeats, options.seed
     if "startup" in parts:
         for row in startup_benchmark(repeats=repeats):
             yield "no model", row
     for name in names if set(parts) - {"startup"} else ():
         if on_gpu:
-            device = torch.device("cuda" if values["device"] == "auto" else values["device"])
+            device = torch.device("cuda" if options.device == "auto" else options.device)
             checkpoint = shaped_checkpoint(name, device, seed=seed)
         else:
-            checkpoint = open_checkpoint(name, device=values["device"], progress=display)
+            checkpoint = open_checkpoint(name, device=options.device, progress=display)
         if "capture" in parts:
             for row in capture_benchmark(checkpoint, repeats=repeats, seed=seed):
                 yield name, row

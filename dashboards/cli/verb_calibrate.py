@@ -13,23 +13,15 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 
-from strata.dashboards.cli.common_options import (
-    DISPLAY,
-    MODEL,
-    config_lines,
-    display_from,
-    given_options,
-    open_from,
-    tell_caveats,
-)
+from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, open_from, tell_caveats
 from strata.dashboards.cli.display import only_results_on_stdout
-from strata.dashboards.cli.options import Option, add_options, resolve
+from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.terminal_tables import Column, print_table
 from strata.experiments.setting import positive, whole
 from strata.probes.errors import StrataError
@@ -46,36 +38,49 @@ EXAMPLES = """examples:
   strata calibrate --half none --real smollm2 --families animal_class,addition
   strata calibrate --half none --coverage 200
 """
-OPTIONS = (
-    Option("half", "judge", "tune: constructions that the rule was tuned on; judge: the others; all; none", "models",
-           choices=("tune", "judge", "all", "none")),
-    Option("only", (), "only constructions whose name contains one of these", "models", metavar="TEXT,…"),
-    Option("nulls", 0, "models with nothing to find, a quarter of each kind", "models", whole, metavar="N"),
-    Option("power", False, "the same again with 8, 12, 18 and 24 pairs a family", "models"),
-    Option("real", None, "a checkpoint of which the rule is applied to subsets of 8, 12, 18 and 24 pairs a family", "a real model",
-           metavar="CHECKPOINT"),
-    Option("families", (), "built-in families, kinds or domains that it is asked (default: a selection)", "a real model", metavar="NAME,…"),
-    Option("items", None, "a JSON Lines file of items instead of the built-in families", "a real model", metavar="FILE"),
-    *MODEL,
-    Option("coverage", 0, "simulated families of each size of noise, for the coverage of intervals", "simulation", whole, metavar="N"),
-    Option("seed", 0, "seed of the localisation", "models", whole, metavar="N"),
-    Option("workers", 1, "processes", "running", positive, metavar="N"),
-    Option("out", "runs/calibration", "directory of the results", "running", metavar="DIR"),
-    *DISPLAY,
-)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Options:
+    half: Literal["tune", "judge", "all", "none"] = option(
+        "judge", "tune: constructions that the rule was tuned on; judge: the others; all; none", "models",
+        choices=("tune", "judge", "all", "none"),
+    )  # fmt: skip
+    only: tuple[str, ...] = option(
+        (), "only constructions whose name contains one of these", "models", metavar="TEXT,…"
+    )
+    nulls: int = option(0, "models with nothing to find, a quarter of each kind", "models", whole, metavar="N")
+    power: bool = option(False, "the same again with 8, 12, 18 and 24 pairs a family", "models")
+    real: str | None = option(
+        None, "a checkpoint of which the rule is applied to subsets of 8, 12, 18 and 24 pairs a family", "a real model",
+        metavar="CHECKPOINT",
+    )  # fmt: skip
+    families: tuple[str, ...] = option(
+        (),
+        "built-in families, kinds or domains that it is asked (default: a selection)",
+        "a real model",
+        metavar="NAME,…",
+    )
+    items: str | None = option(
+        None, "a JSON Lines file of items instead of the built-in families", "a real model", metavar="FILE"
+    )
+    model: ModelOptions = field(default_factory=ModelOptions)
+    coverage: int = option(
+        0, "simulated families of each size of noise, for the coverage of intervals", "simulation", whole, metavar="N"
+    )
+    seed: int = option(0, "seed of the localisation", "models", whole, metavar="N")
+    workers: int = option(1, "processes", "running", positive, metavar="N")
+    out: str = option("runs/calibration", "directory of the results", "running", metavar="DIR")
+    shown: DisplayOptions = field(default_factory=DisplayOptions)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    add_options(parser, OPTIONS)
+    add_options(parser, options_of(Options))
 
 
 def run(arguments: argparse.Namespace, _command: list[str]) -> int:
-    resolved = resolve(OPTIONS, given_options(arguments), arguments.config)
-    if arguments.print_config:
-        print(config_lines(resolved), end="")
-        return 0
-    values = {name: entry.value for name, entry in resolved.items()}
-    display = display_from(values)
+    options = chosen_options(Options, arguments)
+    display = options.shown.made()
     with only_results_on_stdout() as stdout, display.listening():
         from strata.experiments.calibrate.construction_library import constructions
         from strata.experiments.calibrate.nulls import NULL_KINDS, Null
@@ -85,21 +90,21 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         from strata.experiments.calibrate.tallies import calibration
         from strata.experiments.locate.interventions_only import localise_summary
 
-        if not values["real"] and (values["families"] or values["items"]):
+        if not options.real and (options.families or options.items):
             raise StrataError("--families and --items are of a real model, and none is named", "Add --real CHECKPOINT")
-        if values["half"] == "none" and not (values["nulls"] or values["real"] or values["coverage"]):
+        if options.half == "none" and not (options.nulls or options.real or options.coverage):
             raise StrataError(
                 "--half none leaves nothing to calibrate", "Add --nulls N, --real CHECKPOINT or --coverage N"
             )
         # Opened first: a name that isn't there is told before the planted models run.
-        checkpoint = open_from(values["real"], values, display) if values["real"] else None
-        chosen = [] if values["half"] == "none" else with_names(constructions(values["half"]), values["only"])
-        nulls = [Null(NULL_KINDS[number % len(NULL_KINDS)], number // len(NULL_KINDS)) for number in range(values["nulls"])]  # fmt: skip
+        checkpoint = open_from(options.real, options.model, display) if options.real else None
+        chosen = [] if options.half == "none" else with_names(constructions(options.half), options.only)
+        nulls = [Null(NULL_KINDS[number % len(NULL_KINDS)], number // len(NULL_KINDS)) for number in range(options.nulls)]  # fmt: skip
         rows = calibrate(
-            jobs_of(chosen, nulls, power=values["power"], seed=values["seed"]),
+            jobs_of(chosen, nulls, power=options.power, seed=options.seed),
             localise_summary,
-            Path(values["out"]),
-            workers=values["workers"],
+            Path(options.out),
+            workers=options.workers,
             progress=display,
         )
         result = calibration(rows)
@@ -108,16 +113,16 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
             tell_caveats(checkpoint)
             real = subsampled_power(
                 checkpoint,
-                Path(values["out"]),
-                families=values["families"],
-                items=Path(values["items"]) if values["items"] else None,
-                seed=values["seed"],
+                Path(options.out),
+                families=options.families,
+                items=Path(options.items) if options.items else None,
+                seed=options.seed,
                 progress=display,
             )
         coverage = {}
-        if values["coverage"]:
-            coverage = simulated_coverage(values["coverage"], seed=values["seed"], progress=display)
-        if values["json"]:
+        if options.coverage:
+            coverage = simulated_coverage(options.coverage, seed=options.seed, progress=display)
+        if options.shown.json:
             record = {
                 "schema": "strata.calibration/1",
                 **asdict(result),

@@ -11,23 +11,15 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from strata.dashboards.cli.common_options import (
-    DISPLAY,
-    ITEMS,
-    MODEL,
-    config_lines,
-    display_from,
-    given_options,
-    open_from,
-    tell_caveats,
-)
+from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, open_from, tell_caveats
 from strata.dashboards.cli.display import Display, only_results_on_stdout
-from strata.dashboards.cli.options import Option, add_options, resolve
+from strata.dashboards.cli.options import add_options, as_declared, chosen_options, option, options_of
 from strata.dashboards.cli.stopping import Stopped
+from strata.experiments.locate.config import LocateConfig
 from strata.experiments.setting import positive, whole
 from strata.probes.errors import StrataError
 
@@ -45,22 +37,32 @@ EXAMPLES = """examples:
 
 in Python: captured = strata.load_captured("streams"); captured.streams has the axes item, stream, d_model
 """
-_OF_ITEMS = ("per_family", "difficulty", "limit", "seed")
-OPTIONS = (
-    Option("out", None, "directory to write to", "output", metavar="DIR"),
-    Option("text", None, "field of the table that holds the text (default: prompt, else text)", "capturing",
-           metavar="FIELD"),
-    Option("sites", ("streams",), "streams, resid_pre, resid_mid, resid_post, attn_out, mlp_out, block_out, or one block's: "
-           "mlp_out.7", "capturing", metavar="SITE,…"),
-    Option("layers", (), "blocks (of streams: streams 0..L) of sites named without one; default: all", "capturing", whole,
-           metavar="N,…"),
-    Option("positions", ("last",), "last, names of the items' spans, numbers of tokens (negative: from the end), or all",
-           "capturing", metavar="NAME,…"),
-    Option("batch_tokens", None, "tokens a batch; default: found while running", "capturing", positive, metavar="N"),
-    *(option for option in ITEMS if option.name in _OF_ITEMS),
-    *MODEL,
-    *DISPLAY,
-)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Options:
+    out: str | None = option(None, "directory to write to", "output", metavar="DIR")
+    text: str | None = option(None, "field of the table that holds the text (default: prompt, else text)", "capturing",
+                              metavar="FIELD")  # fmt: skip
+    sites: tuple[str, ...] = option(
+        ("streams",), "streams, resid_pre, resid_mid, resid_post, attn_out, mlp_out, block_out, or one block's: "
+        "mlp_out.7", "capturing", metavar="SITE,…",
+    )  # fmt: skip
+    layers: tuple[int, ...] = option(
+        (), "blocks (of streams: streams 0..L) of sites named without one; default: all", "capturing", whole, metavar="N,…",
+    )  # fmt: skip
+    positions: tuple[str, ...] = option(
+        ("last",), "last, names of the items' spans, numbers of tokens (negative: from the end), or all", "capturing",
+        metavar="NAME,…",
+    )  # fmt: skip
+    batch_tokens: int | None = option(None, "tokens a batch; default: found while running", "capturing", positive,
+                                      metavar="N")  # fmt: skip
+    per_family: int = as_declared(LocateConfig, "per_family")
+    difficulty: int | None = as_declared(LocateConfig, "difficulty")
+    limit: int | None = as_declared(LocateConfig, "limit")
+    seed: int = as_declared(LocateConfig, "seed")
+    model: ModelOptions = field(default_factory=ModelOptions)
+    shown: DisplayOptions = field(default_factory=DisplayOptions)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -68,28 +70,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "checkpoint", metavar="CHECKPOINT", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER"
     )
     parser.add_argument("items", metavar="ITEMS", nargs="+", help="one file, or names of built-in families")
-    add_options(parser, OPTIONS)
+    add_options(parser, options_of(Options))
 
 
 def run(arguments: argparse.Namespace, command: list[str]) -> int:
-    resolved = resolve(OPTIONS, given_options(arguments), arguments.config)
-    if arguments.print_config:
-        print(config_lines(resolved), end="")
-        return 0
-    values = {name: entry.value for name, entry in resolved.items()}
-    if not values["out"]:
+    options = chosen_options(Options, arguments)
+    if not options.out:
         raise StrataError("capture needs --out DIR", "Give a directory for the shards")
-    out = Path(values["out"])
-    display = display_from(values, label=out.name)
+    out = Path(options.out)
+    display = options.shown.made(out.name)
     with only_results_on_stdout() as stdout:
         try:
             with display.listening():
-                written, caveats = _capture(arguments.checkpoint, arguments.items, values, out, display)
+                written, caveats = _capture(arguments.checkpoint, arguments.items, options, out, display)
         except Stopped:
             display.note(f"stopped; what was run is kept in {out}. Go on: strata {shlex.join(command)}")
             raise
         counts = {"texts": written.texts, "new": written.new, "shards": written.shards, "bytes": written.n_bytes}
-        if values["json"]:
+        if options.shown.json:
             stdout.write(
                 json.dumps({"schema": "strata.captured/1", "out": str(out), **counts, "caveats": caveats}) + "\n"
             )
@@ -103,25 +101,25 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
 
 
 def _capture(
-    spec: str, source: list[str], values: Mapping[str, Any], out: Path, display: Display
+    spec: str, source: list[str], options: Options, out: Path, display: Display
 ) -> tuple[Written, tuple[str, ...]]:
     from strata.probes.capture.to_disk import capture_to
 
-    texts = _texts_of_file(source, values) if _is_file(source) else None
+    texts = _texts_of_file(source, options) if _is_file(source) else None
     if texts is None:
-        if values["text"] is not None:
+        if options.text is not None:
             raise StrataError("--text names a field of a table, and families were given", "Leave --text out")
         _refuse_unknown_families(source)
-    checkpoint = open_from(spec, values, display)
+    checkpoint = open_from(spec, options.model, display)
     tell_caveats(checkpoint)
     written = capture_to(
         out,
         checkpoint,
-        _texts_of_families(source, values, checkpoint) if texts is None else texts,
-        sites=values["sites"],
-        layers=values["layers"] or None,
-        positions=values["positions"],
-        batch_tokens=values["batch_tokens"],
+        _texts_of_families(source, options, checkpoint) if texts is None else texts,
+        sites=options.sites,
+        layers=options.layers or None,
+        positions=options.positions,
+        batch_tokens=options.batch_tokens,
         progress=display,
     )
     return written, checkpoint.caveats
@@ -137,15 +135,15 @@ def _is_file(source: list[str]) -> bool:
     return bool(files)
 
 
-def _texts_of_file(source: list[str], values: Mapping[str, Any]) -> tuple[Text, ...]:
+def _texts_of_file(source: list[str], options: Options) -> tuple[Text, ...]:
     from strata.experiments.probe.text_rows import texts_of_table
 
     (file,) = source
     if not file.endswith(".txt"):
-        return texts_of_table(Path(file), values["text"])[: values["limit"]]
-    if values["text"] is not None:
+        return texts_of_table(Path(file), options.text)[: options.limit]
+    if options.text is not None:
         raise StrataError(f"--text names a field of a table, and {file} holds one text a line", "Leave --text out")
-    return _lines_of(Path(file))[: values["limit"]]
+    return _lines_of(Path(file))[: options.limit]
 
 
 def _lines_of(file: Path) -> tuple[Text, ...]:
@@ -183,15 +181,15 @@ def _refuse_unknown_families(source: list[str]) -> None:
         ) from error
 
 
-def _texts_of_families(source: list[str], values: Mapping[str, Any], checkpoint: Checkpoint) -> tuple[Text, ...]:
+def _texts_of_families(source: list[str], options: Options, checkpoint: Checkpoint) -> tuple[Text, ...]:
     from strata.experiments.items.load import load_items
     from strata.probes.prompts.texts import texts_of
 
     items = load_items(
         _names_of(source),
-        per_family=values["per_family"],
-        difficulty=values["difficulty"],
-        seed=values["seed"],
+        per_family=options.per_family,
+        difficulty=options.difficulty,
+        seed=options.seed,
         checkpoint=checkpoint,
     )
-    return texts_of(items[: values["limit"]])
+    return texts_of(items[: options.limit])

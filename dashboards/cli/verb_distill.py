@@ -12,19 +12,20 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from strata.dashboards.cli.common_options import DISPLAY, MODEL, config_lines, display_from, given_options, open_from
+from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, open_from
 from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
-from strata.dashboards.cli.options import Option, add_options, configured, options_of, resolve
+from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.experiments.distill.config import DistillConfig
 from strata.experiments.results.answer_measures import BY_LIKELIHOOD, GENERATED
-from strata.experiments.run.controls import RunControls
 from strata.experiments.setting import positive
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from strata.probes.statistics.bootstrap import Estimate
 
 EXAMPLES = """examples:
@@ -34,47 +35,41 @@ EXAMPLES = """examples:
 """
 
 
-OPTIONS = (
-    *options_of(DistillConfig),
-    Option("evaluate", (), "measure these adapters beside CHECKPOINT instead of training", "evaluation", metavar="ADAPTER,…"),
-    Option("per_family", 40, "problems of each family and split", "evaluation", positive, metavar="N"),
-    Option("out", "runs/distill", "directory of the run", "output", metavar="DIR"),
-    *MODEL,
-    *DISPLAY,
-)  # fmt: skip
+@dataclass(frozen=True)
+class Options:
+    config: DistillConfig = field(default_factory=DistillConfig)
+    evaluate: tuple[str, ...] = option(
+        (), "measure these adapters beside CHECKPOINT instead of training", "evaluation", metavar="ADAPTER,…"
+    )
+    per_family: int = option(40, "problems of each family and split", "evaluation", positive, metavar="N")
+    out: str = option("runs/distill", "directory of the run", "output", metavar="DIR")
+    model: ModelOptions = field(default_factory=ModelOptions)
+    shown: DisplayOptions = field(default_factory=DisplayOptions)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "checkpoint", metavar="CHECKPOINT", nargs="?", default="smollm2", help="the base (default: smollm2)"
     )
-    add_options(parser, OPTIONS)
+    add_options(parser, options_of(Options))
 
 
 def run(arguments: argparse.Namespace, command: list[str]) -> int:
-    resolved = resolve(OPTIONS, given_options(arguments), arguments.config)
-    if arguments.print_config:
-        print(config_lines(resolved), end="")
-        return 0
-    values = {name: entry.value for name, entry in resolved.items()}
-    display = display_from(values, "" if values["evaluate"] else values["twin"])
+    options = chosen_options(Options, arguments)
+    display = options.shown.made("" if options.evaluate else options.config.twin)
+    tell = _evaluate if options.evaluate else _train
     with only_results_on_stdout() as stdout, display.listening():
-        if values["evaluate"]:
-            lines, result = _evaluate(arguments.checkpoint, values, display, command)
-        else:
-            lines, result = _train(arguments.checkpoint, values, display, command)
-        stdout.write(json.dumps(result) + "\n" if values["json"] else "".join(f"{line}\n" for line in lines))
+        lines, result = tell(arguments.checkpoint, options, display, command)
+        stdout.write(json.dumps(result) + "\n" if options.shown.json else "".join(f"{line}\n" for line in lines))
     return 0
 
 
-def _train(
-    spec: str, values: Mapping[str, Any], display: Display, command: list[str]
-) -> tuple[list[str], dict[str, Any]]:
+def _train(spec: str, options: Options, display: Display, command: list[str]) -> tuple[list[str], dict[str, JsonValue]]:
     from strata.experiments.distill.pipeline import ADAPTER, distill
+    from strata.experiments.run.controls import RunControls
 
-    config = configured(DistillConfig, values)
-    out = Path(values["out"])
-    checkpoint = open_from(spec, values, display)
+    config, out = options.config, Path(options.out)
+    checkpoint = open_from(spec, options.model, display)
     record = distill(checkpoint, config, out, controls=RunControls(command=command, progress=display))
     loss, data = record.loss, record.data
     return [
@@ -86,16 +81,16 @@ def _train(
 
 
 def _evaluate(
-    spec: str, values: Mapping[str, Any], display: Display, command: list[str]
-) -> tuple[list[str], dict[str, Any]]:
+    spec: str, options: Options, display: Display, command: list[str]
+) -> tuple[list[str], dict[str, JsonValue]]:
     from strata.experiments.distill.evaluate import evaluate
 
     evaluation = evaluate(
-        lambda adapter: open_from(f"{spec}+{adapter}" if adapter else spec, values, display),
-        values["evaluate"],
-        Path(values["out"]),
-        seed=values["seed"],
-        per_family=values["per_family"],
+        lambda adapter: open_from(f"{spec}+{adapter}" if adapter else spec, options.model, display),
+        options.evaluate,
+        Path(options.out),
+        seed=options.config.seed,
+        per_family=options.per_family,
         command=command,
         progress=display,
     )

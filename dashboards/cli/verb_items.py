@@ -11,25 +11,17 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 
-from strata.dashboards.cli.common_options import (
-    DISPLAY,
-    ITEMS,
-    MODEL,
-    config_lines,
-    display_from,
-    given_options,
-    open_from,
-    tell_caveats,
-)
+from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, open_from, tell_caveats
 from strata.dashboards.cli.display import only_results_on_stdout
-from strata.dashboards.cli.options import Option, add_options, resolve
+from strata.dashboards.cli.options import add_options, as_declared, chosen_options, option, options_of
 from strata.dashboards.cli.terminal_tables import Column, print_table
+from strata.experiments.locate.config import LocateConfig
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
@@ -58,26 +50,25 @@ and, where there are options to choose from, instead of `answer`:
 """
 GENERATED = "reasoning-gym:"
 ACTIONS = ("list", "show", "check", "import")
-OPTIONS = (
-    Option("checkpoint", "smollm2", "whose tokenizer `check` uses", "model"),
-    Option(
-        "mapping",
-        None,
-        "TOML file that says which columns mean what, or one that comes along: gsm8k, lre (import)",
-        "questions",
+
+
+@dataclass(frozen=True)
+class Options:
+    checkpoint: str = option("smollm2", "whose tokenizer `check` uses", "model")
+    mapping: str | None = option(
+        None, "TOML file that says which columns mean what, or one that comes along: gsm8k, lre (import)", "questions",
         metavar="FILE",
-    ),
-    Option("out", None, "write items as JSON Lines to this file", "output", metavar="FILE"),
-    *(
-        replace(option, help="at most N items: the first, or for import some drawn by the seed")
-        if option.name == "limit"
-        else option
-        for option in ITEMS
-        if option.name != "items"
-    ),
-    *MODEL,
-    *DISPLAY,
-)
+    )  # fmt: skip
+    out: str | None = option(None, "write items as JSON Lines to this file", "output", metavar="FILE")
+    families: tuple[str, ...] = as_declared(LocateConfig, "families")
+    per_family: int = as_declared(LocateConfig, "per_family")
+    difficulty: int | None = as_declared(LocateConfig, "difficulty")
+    limit: int | None = as_declared(
+        LocateConfig, "limit", help="at most N items: the first, or for import some drawn by the seed"
+    )
+    seed: int = as_declared(LocateConfig, "seed")
+    model: ModelOptions = field(default_factory=ModelOptions)
+    shown: DisplayOptions = field(default_factory=DisplayOptions)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -88,25 +79,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="WHAT",
         help="families or an item file to show, an item file to check, or a table to import",
     )
-    add_options(parser, OPTIONS)
+    add_options(parser, options_of(Options))
 
 
 def run(arguments: argparse.Namespace, _command: list[str]) -> int:
-    resolved = resolve(OPTIONS, given_options(arguments), arguments.config)
-    if arguments.print_config:
-        print(config_lines(resolved), end="")
-        return 0
-    values = {name: entry.value for name, entry in resolved.items()}
+    options = chosen_options(Options, arguments)
     with only_results_on_stdout() as stdout:
         action = {"list": _list, "show": _show, "check": _check, "import": _import}[arguments.action]
-        return action(arguments.what, values, stdout)
+        return action(arguments.what, options, stdout)
 
 
-def _list(_what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
+def _list(_what: list[str], options: Options, stdout: TextIO) -> int:
     from strata.experiments.items.builtin import ALL, chosen
 
-    families = chosen(values["families"] or (ALL,))
-    if values["json"]:
+    families = chosen(options.families or (ALL,))
+    if options.shown.json:
         rows = [{key: value for key, value in asdict(family).items() if key != "build"} for family in families]
         stdout.write(json.dumps(rows) + "\n")
         return 0
@@ -119,20 +106,20 @@ def _list(_what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
     return 0
 
 
-def _show(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
+def _show(what: list[str], options: Options, stdout: TextIO) -> int:
     from strata.experiments.items.importing.overwrite_check import is_one_of
     from strata.experiments.items.jsonl import item_to_dict, read_items, write_items
 
     if len(what) == 1 and Path(what[0]).is_file():
-        if values["out"] and is_one_of(values["out"], [Path(what[0])]):
-            raise StrataError(f"--out {values['out']} is the item file itself", "Give another file to write to")
-        items = read_items(what[0])[: values["limit"]]
+        if options.out and is_one_of(options.out, [Path(what[0])]):
+            raise StrataError(f"--out {options.out} is the item file itself", "Give another file to write to")
+        items = read_items(what[0])[: options.limit]
     else:
-        items = _built_in(tuple(what) or values["families"], values)
-    if values["out"]:
-        write_items(values["out"], items)
-        stdout.write(f"{len(items)} items in {values['out']}\n")
-    elif values["json"]:
+        items = _built_in(tuple(what) or options.families, options)
+    if options.out:
+        write_items(options.out, items)
+        stdout.write(f"{len(items)} items in {options.out}\n")
+    elif options.shown.json:
         stdout.write(json.dumps([item_to_dict(item) for item in items], ensure_ascii=False) + "\n")
     else:
         for item in items:
@@ -160,65 +147,65 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _check(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
+def _check(what: list[str], options: Options, stdout: TextIO) -> int:
     from strata.experiments.items.alignment import token_length
     from strata.experiments.items.format_check import built_in_contrasts, format_report
     from strata.experiments.items.jsonl import read_items
 
-    display = display_from(values)
+    display = options.shown.made()
     with display.listening():
-        checkpoint = open_from(values["checkpoint"], values, display)
+        checkpoint = open_from(options.checkpoint, options.model, display)
         tell_caveats(checkpoint)
         if len(what) > 1:
             raise StrataError(f"items check takes one file, {len(what)} were given", "Check them one by one")
-        items = read_items(what[0]) if what else _built_in(values["families"], values, token_length(checkpoint))
-        report = format_report(items, checkpoint, checkpoint.max_context, seed=values["seed"])
+        items = read_items(what[0]) if what else _built_in(options.families, options, token_length(checkpoint))
+        report = format_report(items, checkpoint, checkpoint.max_context, seed=options.seed)
         if not what:
             made = built_in_contrasts(
-                checkpoint, seed=values["seed"], per_family=values["per_family"], max_context=checkpoint.max_context
+                checkpoint, seed=options.seed, per_family=options.per_family, max_context=checkpoint.max_context
             )
             report = replace(report, contrasts=report.contrasts + made)
-    if values["json"]:
+    if options.shown.json:
         stdout.write(json.dumps(asdict(report), ensure_ascii=False) + "\n")
     else:
         _print_check(report, Console(file=stdout, highlight=False))
     return 0
 
 
-def _import(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
+def _import(what: list[str], options: Options, stdout: TextIO) -> int:
     from strata.experiments.items.importing import import_items, read_mapping, refuse_overwriting
     from strata.experiments.items.jsonl import write_items
 
     if len(what) == 1 and what[0].startswith(GENERATED):
-        return _generate(what[0].removeprefix(GENERATED), values, stdout)
+        return _generate(what[0].removeprefix(GENERATED), options, stdout)
     if len(what) != 1:
         raise StrataError(
             "items import takes one table (a file, or the name of a `datasets` table)", "Give exactly one"
         )
-    for needed in ("mapping", "out"):
-        if not values[needed]:
-            raise StrataError(f"items import needs --{needed}", "See strata items --help")
-    mapping = read_mapping(values["mapping"])
-    refuse_overwriting(values["out"], what[0], mapping)
-    imported = import_items(what[0], mapping, seed=values["seed"], limit=values["limit"])
+    if not options.mapping or not options.out:
+        needed = "out" if options.mapping else "mapping"
+        raise StrataError(f"items import needs --{needed}", "See strata items --help")
+    mapping = read_mapping(options.mapping)
+    refuse_overwriting(options.out, what[0], mapping)
+    imported = import_items(what[0], mapping, seed=options.seed, limit=options.limit)
     items = imported.items
-    write_items(values["out"], items)
+    write_items(options.out, items)
     counts = Counter(f"{item.kind} {item.family}" for item in items)
-    if values["json"]:
+    if options.shown.json:
         result = {
             "rows": imported.rows,
             "items": len(items),
             "families": counts,
             "excluded": dict(imported.excluded),
             "without_foil": dict(imported.without_foil),
-            "out": values["out"],
+            "out": options.out,
         }
         stdout.write(json.dumps(result) + "\n")
         return 0
     pairs = sum(item.has_pair for item in items)
     drawn = f", drawn from {imported.made}" if len(items) < imported.made else ""
     stdout.write(
-        f"{len(items)} items ({pairs} with a minimal pair{drawn}) from {imported.rows} rows in {values['out']}\n"
+        f"{len(items)} items ({pairs} with a minimal pair{drawn}) from {imported.rows} rows in {options.out}\n"
     )
     for name, count in sorted(counts.items()):
         stdout.write(f"  {count:>6} {name}\n")
@@ -229,34 +216,34 @@ def _import(what: list[str], values: dict[str, Any], stdout: TextIO) -> int:
     return 0
 
 
-def _generate(name: str, values: dict[str, Any], stdout: TextIO) -> int:
+def _generate(name: str, options: Options, stdout: TextIO) -> int:
     from strata.experiments.items.jsonl import write_items
     from strata.experiments.items.reasoning_gym import from_reasoning_gym
 
-    if not values["out"]:
+    if not options.out:
         raise StrataError("items import needs --out", "See strata items --help")
-    items = from_reasoning_gym(name, values["limit"] or values["per_family"], values["seed"])
-    write_items(values["out"], items)
-    result = {"items": len(items), "out": values["out"]}
+    items = from_reasoning_gym(name, options.limit or options.per_family, options.seed)
+    write_items(options.out, items)
+    result = {"items": len(items), "out": options.out}
     stdout.write(
         json.dumps(result) + "\n"
-        if values["json"]
-        else f"{len(items)} items (probes and lens only) in {values['out']}\n"
+        if options.shown.json
+        else f"{len(items)} items (probes and lens only) in {options.out}\n"
     )
     return 0
 
 
-def _built_in(names: tuple[str, ...], values: dict[str, Any], token_length: Any = None) -> list[Item]:
+def _built_in(names: tuple[str, ...], options: Options, token_length: Any = None) -> list[Item]:
     from strata.experiments.items.builtin import build_items, chosen
 
     items = build_items(
         chosen(names),
-        seed=values["seed"],
-        per_family=values["per_family"],
-        difficulty=values["difficulty"],
+        seed=options.seed,
+        per_family=options.per_family,
+        difficulty=options.difficulty,
         token_length=token_length,
     )
-    return items[: values["limit"]] if values["limit"] else items
+    return items[: options.limit] if options.limit else items
 
 
 def _print_check(report: FormatReport, console: Console) -> None:

@@ -8,23 +8,16 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
-from strata.dashboards.cli.common_options import (
-    DISPLAY,
-    MODEL,
-    config_lines,
-    display_from,
-    given_options,
-    open_from,
-    tell_caveats,
-)
+from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, open_from, tell_caveats
 from strata.dashboards.cli.display import only_results_on_stdout
-from strata.dashboards.cli.options import Option, add_options, resolve
+from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.terminal_tables import Column, fitting_from_the_end, print_matrix
 from strata.experiments.setting import positive
 from strata.probes.errors import StrataError
@@ -37,17 +30,24 @@ EXAMPLES = """examples:
   strata lens smollm2 "The capital of France is"
   strata lens smollm2 "The capital of France is" --answer " Paris" --out paris.html
 """
-OPTIONS = (
-    Option("answer", None, "text whose first token's rank and probability are shown at every layer", "lens"),
-    Option("lens", "logit", "logit, tuned or jacobian", "lens", choices=("logit", "tuned", "jacobian")),
-    Option("text", None, "file that the tuned or Jacobian lens is fitted on (default: sampled from the model)", "lens", metavar="FILE"),
-    Option("tokens", 8, "how many of the last tokens the table shows", "lens", positive, metavar="N"),
-    Option("streams", 12, "how many streams the table shows, spread over the depth", "lens", positive, metavar="N"),
-    Option("out", None, "write the interactive page to this file", "output", metavar="FILE.html"),
-    Option("seed", 0, "seed of the text that lenses are fitted on", "lens", int, metavar="N"),
-    *MODEL,
-    *DISPLAY,
-)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Options:
+    answer: str | None = option(None, "text whose first token's rank and probability are shown at every layer", "lens")
+    lens: str = option("logit", "logit, tuned or jacobian", "lens", choices=("logit", "tuned", "jacobian"))
+    text: str | None = option(
+        None,
+        "file that the tuned or Jacobian lens is fitted on (default: sampled from the model)",
+        "lens",
+        metavar="FILE",
+    )
+    tokens: int = option(8, "how many of the last tokens the table shows", "lens", positive, metavar="N")
+    streams: int = option(12, "how many streams the table shows, spread over the depth", "lens", positive, metavar="N")
+    out: str | None = option(None, "write the interactive page to this file", "output", metavar="FILE.html")
+    seed: int = option(0, "seed of the text that lenses are fitted on", "lens", int, metavar="N")
+    model: ModelOptions = field(default_factory=ModelOptions)
+    shown: DisplayOptions = field(default_factory=DisplayOptions)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -55,19 +55,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "checkpoint", metavar="CHECKPOINT", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER"
     )
     parser.add_argument("prompt", metavar="PROMPT", help="the text to read")
-    add_options(parser, OPTIONS)
+    add_options(parser, options_of(Options))
 
 
 def run(arguments: argparse.Namespace, _command: list[str]) -> int:
-    resolved = resolve(OPTIONS, given_options(arguments), arguments.config)
-    if arguments.print_config:
-        print(config_lines(resolved), end="")
-        return 0
-    values = {name: entry.value for name, entry in resolved.items()}
-    out = Path(values["out"]) if values["out"] else None
+    options = chosen_options(Options, arguments)
+    out = Path(options.out) if options.out else None
     if out is not None and not out.parent.exists():
         raise StrataError(f"There is no directory {out.parent}", "Make it, or give another --out")
-    display = display_from(values)
+    display = options.shown.made()
     with only_results_on_stdout() as stdout, display.listening():
         from strata.experiments.lens.named_lenses import fitted_lenses
         from strata.experiments.lens.prompt_map import prompt_map
@@ -75,26 +71,24 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         from strata.probes.prompts.prompt import Prompt
         from strata.probes.verification.before_measuring import admit
 
-        checkpoint = open_from(arguments.checkpoint, values, display)
+        checkpoint = open_from(arguments.checkpoint, options.model, display)
         tell_caveats(checkpoint)
         ids = checkpoint.encode(arguments.prompt)
         _check_length(len(ids), checkpoint)
         answer = None
-        if values["answer"] is not None:
-            answer = _answer_token(checkpoint, arguments.prompt, values["answer"])
+        if options.answer is not None:
+            answer = _answer_token(checkpoint, arguments.prompt, options.answer)
         prompt, backend = Prompt("prompt", ids, {"last": len(ids) - 1}), TorchHooks(checkpoint)
         admit(checkpoint, [prompt], backend=backend, progress=display)
-        lens = fitted_lenses(checkpoint, (values["lens"],), text=values["text"], seed=values["seed"], progress=display)[
-            0
-        ]
+        lens = fitted_lenses(checkpoint, (options.lens,), text=options.text, seed=options.seed, progress=display)[0]
         lens_map = prompt_map(checkpoint, backend, prompt, answer_id=answer, lens=lens)
         if out is not None:
             _write_page(out, arguments.checkpoint, arguments.prompt, checkpoint, lens_map, answer, lens.name)
-        if values["json"]:
+        if options.shown.json:
             stdout.write(_json_text(checkpoint, lens_map, lens.name) + "\n")
         else:
             console = Console(file=stdout, highlight=False)
-            _print(console, checkpoint, lens_map, values["tokens"], values["streams"])
+            _print(console, checkpoint, lens_map, options.tokens, options.streams)
             if out is not None:
                 console.print(f"page: {out}", markup=False)
     return 0

@@ -11,14 +11,14 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TextIO
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 
-from strata.dashboards.cli.common_options import DISPLAY, config_lines, display_from, given_options
+from strata.dashboards.cli.common_options import DisplayOptions
 from strata.dashboards.cli.display import only_results_on_stdout
-from strata.dashboards.cli.options import Option, add_options, resolve
+from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.terminal_tables import Column, print_matrix, print_table
 from strata.probes.errors import StrataError
 
@@ -32,12 +32,18 @@ EXAMPLES = """examples:
   strata pairs verify path/to/base path/to/tuned --candidates path/to/instruct,path/to/other
 """
 ACTIONS = ("list", "verify")
-OPTIONS = (
-    Option("candidates", (), "other checkpoints that may be the base: ranked by distance in all tensors", "verifying",
-           metavar="CHECKPOINT,…"),
-    Option("weights", True, "read the weights; without, the registry judges by name", "verifying"),
-    *DISPLAY,
-)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Options:
+    candidates: tuple[str, ...] = option(
+        (),
+        "other checkpoints that may be the base: ranked by distance in all tensors",
+        "verifying",
+        metavar="CHECKPOINT,…",
+    )
+    weights: bool = option(True, "read the weights; without, the registry judges by name", "verifying")
+    shown: DisplayOptions = field(default_factory=DisplayOptions)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -45,28 +51,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "checkpoints", nargs="*", metavar="CHECKPOINT", help="verify: the base, then what was trained from it"
     )
-    add_options(parser, OPTIONS)
+    add_options(parser, options_of(Options))
 
 
 def run(arguments: argparse.Namespace, _command: list[str]) -> int:
-    resolved = resolve(OPTIONS, given_options(arguments), arguments.config)
-    if arguments.print_config:
-        print(config_lines(resolved), end="")
-        return 0
-    values = {name: entry.value for name, entry in resolved.items()}
+    options = chosen_options(Options, arguments)
     with only_results_on_stdout() as stdout:
         if arguments.action == "list":
-            return _list(arguments.checkpoints, values, stdout)
-        return _verify(arguments.checkpoints, values, stdout)
+            return _list(arguments.checkpoints, options, stdout)
+        return _verify(arguments.checkpoints, options, stdout)
 
 
-def _list(given: list[str], values: dict[str, Any], stdout: TextIO) -> int:
+def _list(given: list[str], options: Options, stdout: TextIO) -> int:
     from strata.experiments.pair_check import known_pairs
 
     if given:
         raise StrataError(f"pairs list takes no checkpoint, {given[0]!r} was given", "Did you mean pairs verify?")
     rows = known_pairs()
-    if values["json"]:
+    if options.shown.json:
         stdout.write(
             json.dumps({"schema": "strata.pairs/1", "pairs": [asdict(row) for row in rows]}, ensure_ascii=False) + "\n"
         )
@@ -84,7 +86,7 @@ def _list(given: list[str], values: dict[str, Any], stdout: TextIO) -> int:
     return 0
 
 
-def _verify(given: list[str], values: dict[str, Any], stdout: TextIO) -> int:
+def _verify(given: list[str], options: Options, stdout: TextIO) -> int:
     from strata.experiments.pair_check import check_pair
 
     if len(given) != 2:
@@ -92,12 +94,10 @@ def _verify(given: list[str], values: dict[str, Any], stdout: TextIO) -> int:
             f"pairs verify takes two checkpoints, {len(given)} {'was' if len(given) == 1 else 'were'} given",
             "Give the base first, then what was trained from it",
         )
-    display = display_from(values)
+    display = options.shown.made()
     with display.listening():
-        check = check_pair(
-            given[0], given[1], candidates=values["candidates"], weights=values["weights"], progress=display
-        )
-    if values["json"]:
+        check = check_pair(given[0], given[1], candidates=options.candidates, weights=options.weights, progress=display)
+    if options.shown.json:
         stdout.write(_json_text(check) + "\n")
     else:
         _print(check, Console(file=stdout, highlight=False, markup=False))

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from strata.dashboards.cli.common_options import config_lines, display_from, given_options, open_from, tell_caveats
+from strata.dashboards.cli.common_options import open_from, tell_caveats
 from strata.dashboards.cli.display import only_results_on_stdout, seconds_text
-from strata.dashboards.cli.options import Option, add_options, resolve
-from strata.dashboards.cli.verb_locate import OPTIONS as LOCATE
-from strata.dashboards.cli.verb_locate import locate_config, sized
+from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
+from strata.dashboards.cli.verb_locate import Options as LocateOptions
+from strata.dashboards.quick import QUICK_LOCATE
 from strata.dashboards.sentences.item_exclusions import exclusion_words
 
 if TYPE_CHECKING:
@@ -25,43 +25,45 @@ EXAMPLES = """examples:
   strata plan smollm2
   strata plan smollm2 --items questions.jsonl --no-trial --json
 """
-OPTIONS = (Option("trial", True, "run two batches to estimate the time", "planning"), *LOCATE)
+
+
+@dataclass(frozen=True)
+class Options:
+    trial: bool = option(True, "run two batches to estimate the time", "planning")
+    locate: LocateOptions = field(default_factory=LocateOptions)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "checkpoint", metavar="CHECKPOINT", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER"
     )
-    add_options(parser, OPTIONS)
+    add_options(parser, options_of(Options))
 
 
 def run(arguments: argparse.Namespace, _command: list[str]) -> int:
-    resolved = resolve(OPTIONS, given_options(arguments), arguments.config)
-    if arguments.print_config:
-        print(config_lines(resolved), end="")
-        return 0
     from strata.experiments.locate.cost_plan import plan_locate
 
-    values = sized(resolved)
-    display = display_from(values)
+    options = chosen_options(Options, arguments, QUICK_LOCATE)
+    of_run = options.locate
+    display = of_run.shown.made()
     with only_results_on_stdout() as stdout, display.listening():
-        if values["trial"]:
-            checkpoint = open_from(arguments.checkpoint, values, display)
+        if options.trial:
+            checkpoint = open_from(arguments.checkpoint, of_run.model, display)
         else:
             from strata.probes.checkpoints.open_spec import open_on_meta
 
             checkpoint = open_on_meta(
-                arguments.checkpoint, dtype=values["dtype"], trust_remote_code=values["trust_remote_code"]
+                arguments.checkpoint, dtype=of_run.model.dtype, trust_remote_code=of_run.model.trust_remote_code
             )
         tell_caveats(checkpoint)
         plan = plan_locate(
             checkpoint,
-            locate_config(values),
-            Path(values["out"] or "runs"),
-            items=Path(values["items"]) if values["items"] else None,
-            trial=values["trial"],
+            of_run.config,
+            Path(of_run.out or "runs"),
+            items=Path(of_run.items) if of_run.items else None,
+            trial=options.trial,
         )
-        if values["json"]:
+        if of_run.shown.json:
             stdout.write(
                 json.dumps({"schema": "strata.plan/1", **asdict(plan), "fits": plan.fits, "remedy": plan.remedy}) + "\n"
             )

@@ -12,26 +12,17 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-from strata.dashboards.cli.common_options import (
-    DISPLAY,
-    MODEL,
-    config_lines,
-    display_from,
-    given_options,
-    open_from,
-    tell_caveats,
-)
+from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, open_from, tell_caveats
 from strata.dashboards.cli.display import Display, only_results_on_stdout
-from strata.dashboards.cli.options import Option, add_options, resolve
+from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.experiments.setting import whole
 from strata.probes.errors import StrataError
 
@@ -44,17 +35,21 @@ EXAMPLES = """examples:
   strata verify --architectures --out docs/architectures.md
   strata verify --architectures --types gpt2,phi3,gemma3_text
 """
-OPTIONS = (
-    Option("backends", ("torch", "transformer_lens", "nnsight", "restart"), "backends to compare", "verifying",
-           choices=("torch", "transformer_lens", "nnsight", "restart")),
-    Option("remote", False, "run nnsight remotely", "verifying"),
-    Option("seed", 0, "seed of the random rows and models", "verifying", whole, metavar="N"),
-    Option("architectures", False, "tiny random models of all causal types instead of a checkpoint", "architectures"),
-    Option("types", (), "only these model types", "architectures", metavar="NAME,…"),
-    Option("out", None, "write the table to this Markdown file", "architectures", metavar="FILE.md"),
-    *MODEL,
-    *DISPLAY,
-)  # fmt: skip
+BACKENDS = ("torch", "transformer_lens", "nnsight", "restart")
+
+
+@dataclass(frozen=True)
+class Options:
+    backends: tuple[str, ...] = option(BACKENDS, "backends to compare", "verifying", choices=BACKENDS)
+    remote: bool = option(False, "run nnsight remotely", "verifying")
+    seed: int = option(0, "seed of the random rows and models", "verifying", whole, metavar="N")
+    architectures: bool = option(
+        False, "tiny random models of all causal types instead of a checkpoint", "architectures"
+    )
+    types: tuple[str, ...] = option((), "only these model types", "architectures", metavar="NAME,…")
+    out: str | None = option(None, "write the table to this Markdown file", "architectures", metavar="FILE.md")
+    model: ModelOptions = field(default_factory=ModelOptions)
+    shown: DisplayOptions = field(default_factory=DisplayOptions)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -64,76 +59,73 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER",
     )
-    add_options(parser, OPTIONS)
+    add_options(parser, options_of(Options))
 
 
 def run(arguments: argparse.Namespace, _command: list[str]) -> int:
-    resolved = resolve(OPTIONS, given_options(arguments), arguments.config)
-    if arguments.print_config:
-        print(config_lines(resolved), end="")
-        return 0
-    values = {name: entry.value for name, entry in resolved.items()}
-    _check_what_is_asked(arguments.checkpoint, values, given_options(arguments))
-    display = display_from(values)
-    if values["architectures"]:
-        return _architectures(values, display)
+    options = chosen_options(Options, arguments)
+    _check_what_is_asked(arguments, options)
+    display = options.shown.made()
+    if options.architectures:
+        return _architectures(options, display)
     with only_results_on_stdout() as stdout, display.listening():
         from strata.probes.verification.before_measuring import admit
         from strata.probes.verification.parity import default_prompts, measure_parity
         from strata.probes.verification.shape_check import check_shapes
 
-        checkpoint = open_from(arguments.checkpoint, values, display)
+        checkpoint = open_from(arguments.checkpoint, options.model, display)
         check_shapes(checkpoint)
         tell_caveats(checkpoint)
         parity = measure_parity(
-            checkpoint, backends=values["backends"], seed=values["seed"], remote=values["remote"], progress=display
+            checkpoint, backends=options.backends, seed=options.seed, remote=options.remote, progress=display
         )
-        if values["json"]:
+        if options.shown.json:
             stdout.write(json.dumps({**asdict(parity), "ok": parity.ok, "caveats": checkpoint.caveats}) + "\n")
         else:
             _print(parity, Console(file=stdout, highlight=False))
         # Last, since their remedy is this table.
-        admit(checkpoint, default_prompts(checkpoint, values["seed"]), progress=display)
+        admit(checkpoint, default_prompts(checkpoint, options.seed), progress=display)
     return 0 if parity.ok and not parity.unavailable else 1
 
 
-def _check_what_is_asked(checkpoint: str | None, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    if checkpoint is None and not values["architectures"]:
+def _check_what_is_asked(arguments: argparse.Namespace, options: Options) -> None:
+    checkpoint: str | None = arguments.checkpoint
+    if checkpoint is None and not options.architectures:
         raise StrataError("verify needs a CHECKPOINT", "Give one, or --architectures for tiny models of all types")
-    if checkpoint is not None and values["architectures"]:
+    if checkpoint is not None and options.architectures:
         raise StrataError(
             f"--architectures makes models of its own, and {checkpoint} was given", "Leave one of them out"
         )
-    of_checkpoints = {"backends", "remote", *(option.name for option in MODEL)}
-    idle = [option.flag for option in OPTIONS if option.name in of_checkpoints and option.name in given]
-    if idle and values["architectures"]:
+    of_checkpoints = {"backends", "remote", *(model.name for model in options_of(ModelOptions))}
+    idle = [each.flag for each in options_of(Options) if each.name in of_checkpoints and each.name in arguments]
+    if idle and options.architectures:
         raise StrataError(f"{idle[0]} is about a checkpoint, and --architectures has none", "Leave it out")
-    named = [f"--{name}" for name in ("types", "out") if values[name]]
-    if named and not values["architectures"]:
+    named = [f"--{name}" for name in ("types", "out") if getattr(options, name)]
+    if named and not options.architectures:
         raise StrataError(f"{named[0]} belongs to --architectures", "Leave it out, or give --architectures")
-    if values["out"] and not Path(values["out"]).parent.exists():
-        raise StrataError(f"There is no directory {Path(values['out']).parent}", "Make it, or give another --out")
+    if options.out and not Path(options.out).parent.exists():
+        raise StrataError(f"There is no directory {Path(options.out).parent}", "Make it, or give another --out")
 
 
-def _architectures(values: Mapping[str, Any], display: Display) -> int:
+def _architectures(options: Options, display: Display) -> int:
     with only_results_on_stdout() as stdout, display.listening():
         from strata.dashboards.cli.architecture_table import architecture_page, print_architectures
         from strata.probes.files import write_whole
         from strata.probes.verification.architectures.all_architectures import verify_architectures
 
-        verdicts = verify_architectures(values["types"] or None, seed=values["seed"], progress=display)
-        if values["out"]:
+        verdicts = verify_architectures(options.types or None, seed=options.seed, progress=display)
+        if options.out:
             versions = [(name, version(name)) for name in ("transformers", "torch")]
-            write_whole(Path(values["out"]), architecture_page(verdicts, seed=values["seed"], versions=versions))
-        if values["json"]:
+            write_whole(Path(options.out), architecture_page(verdicts, seed=options.seed, versions=versions))
+        if options.shown.json:
             stdout.write(
                 json.dumps({"schema": "strata.architectures/1", "types": [asdict(verdict) for verdict in verdicts]})
                 + "\n"
             )
         else:
             print_architectures(verdicts, Console(file=stdout, highlight=False))
-            if values["out"]:
-                stdout.write(f"table: {values['out']}\n")
+            if options.out:
+                stdout.write(f"table: {options.out}\n")
     return 1 if any(verdict.is_fault for verdict in verdicts) else 0
 
 

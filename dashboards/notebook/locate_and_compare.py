@@ -20,9 +20,10 @@ from strata.dashboards.notebook.options import (
     checked_options,
     part,
 )
-from strata.dashboards.notebook.typed_command import command_words, manifest_options
+from strata.dashboards.notebook.typed_command import command_words
+from strata.dashboards.option_values import OptionValue, manifest_options
 from strata.dashboards.page import write_pages
-from strata.dashboards.quick import QUICK_COMPARE, QUICK_LOCATE, OptionValue
+from strata.dashboards.quick import QUICK_COMPARE, QUICK_LOCATE
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.model_specs import Specs
 from strata.experiments.compare.pipeline import compare as compare_into

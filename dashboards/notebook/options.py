@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import TypedDict, TypeVar, cast, is_typeddict
 
-from strata.dashboards.quick import OptionValue
+from strata.dashboards.option_values import OptionValue
 from strata.experiments.generated_answers.problems import Split
 from strata.experiments.items.framing import Framing
 from strata.experiments.results.causal_map import CausalMap

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from strata.dashboards.quick import OptionValue
-from strata.experiments.run.manifest import JsonObject
+from strata.dashboards.option_values import OptionValue
 
 
 def command_words(verb: str, models: Sequence[str], options: Mapping[str, OptionValue]) -> list[str]:
@@ -21,12 +20,3 @@ def command_words(verb: str, models: Sequence[str], options: Mapping[str, Option
         elif value is not None:
             words += [f"--{flag}", ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)]
     return words
-
-
-def manifest_options(options: Mapping[str, OptionValue]) -> JsonObject:
-    """The options as JSON holds them; `--config RUN/manifest.json` reads them."""
-    return {
-        name: list(value) if isinstance(value, list | tuple) else value
-        for name, value in options.items()
-        if name != "out"
-    }

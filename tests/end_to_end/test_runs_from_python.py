@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import strata
 from strata.dashboards.cli import verb_compare, verb_locate
 from strata.dashboards.cli.main import main
+from strata.dashboards.cli.options import options_of
 from strata.dashboards.notebook.finished_run import Run
 from strata.dashboards.notebook.options import CompareOptions, ComparingOptions, LocateOptions, MeasuringOptions
 from strata.dashboards.quick import QUICK_LOCATE
@@ -178,7 +179,7 @@ def test_python_takes_every_option_of_the_experiments() -> None:
 @pytest.mark.parametrize(("verb", "options"), [(verb_locate, LocateOptions), (verb_compare, CompareOptions)])
 def test_python_and_the_terminal_have_the_same_options(verb: Any, options: Any) -> None:
     said_otherwise = {"out", "items", "families", "quick", "seed", "control", "display", "json"}
-    assert set(options.__annotations__) == {option.name for option in verb.OPTIONS} - said_otherwise
+    assert set(options.__annotations__) == {option.name for option in options_of(verb.Options)} - said_otherwise
 
 
 @pytest.mark.parametrize(

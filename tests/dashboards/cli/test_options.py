@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from strata.dashboards.cli.common_options import config_lines
-from strata.dashboards.cli.options import Option, add_options, resolve
+from strata.dashboards.cli.options import Option, add_options, config_lines, resolve
 from strata.dashboards.quick import QUICK_COMPARE, QUICK_FAMILIES
 from strata.experiments.items.builtin import DEFAULT, chosen
 from strata.experiments.setting import positive
