@@ -14,7 +14,7 @@ import shlex
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 
@@ -26,7 +26,7 @@ from strata.dashboards.default_directory import default_directory
 from strata.experiments.probe.config import ProbeConfig
 
 if TYPE_CHECKING:
-    from strata.experiments.run.manifest import JsonObject
+    from strata.experiments.results.probe_summary import ProbeSummary
 
 EXAMPLES = """examples:
   strata probe smollm2 reviews.csv --text review --target sentiment --out runs/sentiment
@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
 
 def _probe(
     arguments: argparse.Namespace, options: Options, out: Path, command: list[str], display: Display
-) -> JsonObject:
+) -> ProbeSummary:
     from strata.dashboards.page import write_pages
     from strata.experiments.probe.pipeline import probe
 
@@ -88,17 +88,17 @@ def _probe(
     return summary
 
 
-def _tell(summary: dict[str, Any], out: Path, seconds: float, options: Options, stdout: TextIO) -> None:
-    from strata.dashboards.sentences.probe import sentences
+def _tell(summary: ProbeSummary, out: Path, seconds: float, options: Options, stdout: TextIO) -> None:
+    from strata.dashboards.sentences.probe import caveats, sentences
 
     page = out / "report.html"
     if options.shown.json:
-        stdout.write(json.dumps({**summary, "run": str(out), "report": str(page)}, ensure_ascii=False) + "\n")
+        stdout.write(json.dumps({**summary.as_json(), "run": str(out), "report": str(page)}, ensure_ascii=False) + "\n")
         return
     console = Console(file=stdout, highlight=False, soft_wrap=True)
-    for position in summary["positions"]:
+    for position in summary.positions:
         for sentence in sentences(summary, position):
             console.print(sentence, markup=False)
-    for warning in summary["warnings"]:
-        console.print(f"caveat: {warning}", markup=False)
+    for caveat in caveats(summary):
+        console.print(f"caveat: {caveat}", markup=False)
     console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})", markup=False)

@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from strata.dashboards.page.templates import render
@@ -20,22 +19,20 @@ from strata.experiments.results.answer_measures import ANSWERED_RIGHT
 from strata.experiments.results.comparison import Comparison
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.run.finished import FinishedRun
-from strata.experiments.run.summary_file import summary_of
-
-Json = dict[str, Any]
+from strata.experiments.run.manifest import JsonObject
+from strata.experiments.run.summary_file import probe_summary_of, summary_of
 
 
 def run_html(run: FinishedRun, report: Path | None) -> str:
     """Foreign text is escaped, and nothing is fetched."""
-    tell = {"locate": _located, "compare": _compared, "probe": _probed}[run.manifest.verb]
-    paragraphs, tables = tell(run.result)
+    told = {"locate": _located, "compare": _compared, "probe": _probed}[run.manifest.verb](run.result)
     # A notebook's server knows no absolute paths: links are read from where the notebook, and so the kernel, is.
     href = None if report is None else quote(os.path.relpath(report))
     return render(
         "notebook/run.html",
-        title=_title(run),
-        paragraphs=paragraphs,
-        tables=tables,
+        title=told.title,
+        paragraphs=told.paragraphs,
+        tables=told.tables,
         directory=run.directory,
         report=report,
         href=href,
@@ -50,14 +47,14 @@ class Table:
     rows: Sequence[Sequence[str]]
 
 
-def _title(run: FinishedRun) -> str:
-    if run.models:
-        return " against ".join(str(model["spec"]) for model in run.result["models"].values())
-    stamps = [word for word in ("quick", "limited") if run.result.get(word)]
-    return f"{run.result['checkpoint']['spec']}{''.join(f' · {word} run' for word in stamps)}"
+@dataclass(frozen=True)
+class Told:
+    title: str
+    paragraphs: Sequence[str]
+    tables: Sequence[Table]
 
 
-def _located(content: Json) -> tuple[list[str], list[Table]]:
+def _located(content: JsonObject) -> Told:
     summary = summary_of(content)
     columns, places = places_table(summary)
     read = [kind.instruments.read for kind in summary.kinds.values()]
@@ -67,22 +64,30 @@ def _located(content: Json) -> tuple[list[str], list[Table]]:
         cells = [onset_words(found[name]) if name in found else "–" for name in instruments]
         rows.append([kind, str(of_kind.items), answered_words(of_kind), *cells])
     table = _table(["kind", "items", "answers", *map(instrument_label, instruments)], rows)
-    return said_words(summary), _table(columns, places) + table
+    title = _stamped(summary.checkpoint.spec, quick=summary.quick, limited=summary.limited)
+    return Told(title, said_words(summary), _table(columns, places) + table)
 
 
-def _compared(result: Json) -> tuple[list[str], list[Table]]:
-    comparison = Comparison.model_validate(result)
+def _compared(content: JsonObject) -> Told:
+    comparison = Comparison.model_validate(content)
     rows = []
     for kind, of_kind in comparison.kinds.items():
         if of_kind.items:
             shares = [_share(of_kind.accuracy.of(role)) for role in comparison.models]
             rows.append([kind, str(of_kind.items), *shares, _share(of_kind.accuracy.change)])
     header = ["kind", "items", *(f"{ANSWERED_RIGHT}: {role}" for role in comparison.models), "change"]
-    return [path_free(sentence) for sentence in verdict_sentences(comparison)], _table(header, rows)
+    title = " against ".join(model.spec for model in comparison.models.values())
+    return Told(title, [path_free(sentence) for sentence in verdict_sentences(comparison)], _table(header, rows))
 
 
-def _probed(summary: Json) -> tuple[list[str], list[Table]]:
-    return [" ".join(sentences(summary, position)) for position in summary["positions"]], []
+def _probed(content: JsonObject) -> Told:
+    summary = probe_summary_of(content)
+    paragraphs = [" ".join(sentences(summary, position)) for position in summary.positions]
+    return Told(_stamped(summary.checkpoint.spec, limited=summary.limited), paragraphs, [])
+
+
+def _stamped(title: str, **stamps: bool) -> str:
+    return f"{title}{''.join(f' · {word} run' for word, holds in stamps.items() if holds)}"
 
 
 def _share(estimate: Estimated | None) -> str:

@@ -9,6 +9,7 @@ from strata.dashboards.page.document import bytes_element, document, view_elemen
 from strata.dashboards.page.templates import render
 from strata.dashboards.text import without_paths
 from strata.dashboards.view.lens import LensMap, pack_maps
+from strata.dashboards.view.model_parts import LayerAxis
 
 
 def render_lens_page(lens_map: LensMap, *, model: str, facts: Sequence[tuple[str, str]] = ()) -> str:
@@ -19,7 +20,7 @@ def render_lens_page(lens_map: LensMap, *, model: str, facts: Sequence[tuple[str
     view = {
         "lens_index": [entry.as_json()],
         "lens_vocabulary": [one.as_json() for one in vocabulary],
-        "axes": _axes(entry.n_streams),
+        "axes": {"n_layers": entry.n_streams - 1, "stream": _streams(entry.n_streams).as_json()},
     }
     body = render(
         "lens_map.html",
@@ -32,7 +33,6 @@ def render_lens_page(lens_map: LensMap, *, model: str, facts: Sequence[tuple[str
     return document(f"{model} · lens · Strata", body, script(LENS_SCRIPTS), data)
 
 
-def _axes(n_streams: int) -> dict[str, object]:
-    blocks = n_streams - 1
-    depth = [round(s / max(1, blocks), 5) for s in range(n_streams)]
-    return {"n_layers": blocks, "stream": {"label": "stream (0 = embedding)", "count": n_streams, "depth": depth}}
+def _streams(n_streams: int) -> LayerAxis:
+    depth = tuple(round(s / max(1, n_streams - 1), 5) for s in range(n_streams))
+    return LayerAxis(label="stream (0 = embedding)", count=n_streams, depth=depth)

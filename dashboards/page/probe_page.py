@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from strata.dashboards.page.assets import PROBE_SCRIPTS, script
 from strata.dashboards.page.document import document, joined_facts, view_element
 from strata.dashboards.page.templates import render
+from strata.dashboards.view.model_probe import ProbeView
 from strata.dashboards.view.probe import build_probe_view
 from strata.probes.files import write_whole
 
-Json = dict[str, Any]
 LONGEST_PROMPT = 240
 """Characters of a prompt in the table of hard items; of a longer one the end is shown."""
 _STYLE = """
@@ -31,20 +30,24 @@ def write_probe_report(run_dir: Path) -> Path:
     """
     view = build_probe_view(run_dir)
     page = render_probe(view).encode("utf-8", "replace")
-    view["sizes"]["report_bytes"] = len(page)
-    write_whole(run_dir / "view.json", json.dumps(view, ensure_ascii=True, separators=(",", ":"), allow_nan=False))
+    written = view.model_copy(update={"sizes": {"report_bytes": len(page)}}).as_json()
+    write_whole(run_dir / "view.json", json.dumps(written, ensure_ascii=True, separators=(",", ":"), allow_nan=False))
     write_whole(run_dir / "report.html", page)
     return run_dir / "report.html"
 
 
-def render_probe(view: Json) -> str:
-    """The page of a `strata.probe-view/1`."""
-    shown = {key: value for key, value in view.items() if key not in ("provenance", "sizes")}
-    run, model = view["run"], view["models"][0]
-    facts = (f"{model['n_layers']} blocks", f"width {model['d_model']}", model["dtype"], f"run {run['run_id']}", run["started"][:10])  # fmt: skip
-    version = dict(view["provenance"]["versions"]).get("strata-probes", "")
+def render_probe(view: ProbeView) -> str:
+    """The page of a view."""
+    plain = view.as_json()
+    shown = {name: value for name, value in plain.items() if name not in ("provenance", "sizes")}
+    run, model = view.run, view.models[0]
+    facts = (f"{model.n_layers} blocks", f"width {model.d_model}", model.dtype, f"run {run.run_id}", run.started[:10])
     body = render(
-        "probe/page.html", view=view, facts=joined_facts(facts), version=version, longest_prompt=LONGEST_PROMPT
+        "probe/page.html",
+        view=plain,
+        facts=joined_facts(facts),
+        version=dict(view.provenance.versions).get("strata-probes", ""),
+        longest_prompt=LONGEST_PROMPT,
     )
-    title = f"{view['target']} · {model['label']} · Strata"
+    title = f"{view.target} · {model.label} · Strata"
     return document(title, body, script(PROBE_SCRIPTS), view_element(shown), style=_STYLE)

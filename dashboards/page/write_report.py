@@ -30,7 +30,7 @@ def write_report(run_dir: Path, max_bytes: int = MAX_BYTES) -> Path:
     view = _spilled(report.view, {key: len(blob) for key, blob in blobs.items()}, max_bytes)
     side = [entry.key for entry in view.lens_index if not entry.embedded]
     view = view.model_copy(update={"sizes": view.sizes.model_copy(update={"side_files": len(side)})})
-    page = render_report(view.as_json(), blobs).encode("utf-8", "replace")
+    page = render_report(view, blobs).encode("utf-8", "replace")
     view = view.model_copy(update={"sizes": view.sizes.model_copy(update={"report_bytes": len(page)})})
     folder = run_dir / "report_assets"
     try:
@@ -57,7 +57,7 @@ def _spilled(view: View, sizes: Mapping[str, int], max_bytes: int) -> View:
         for entry in view.lens_index
     )
     bare = view.model_copy(update={"lens_index": beside})
-    left = max_bytes - len(render_report(bare.as_json(), {}).encode("utf-8", "replace"))
+    left = max_bytes - len(render_report(bare, {}).encode("utf-8", "replace"))
     entries = []
     for embedded, outside in zip(view.lens_index, beside, strict=True):
         left -= sizes[embedded.key] * 4 // 3 + 100

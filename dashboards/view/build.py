@@ -142,36 +142,37 @@ def _run(run: RunTables) -> RunView:
     badges = []
     if run.summary.quick:
         badges.append(Coded(code="quick", text="QUICK"))
-    if m.get("limited"):
+    if m.limited:
         badges.append(Coded(code="limited", text="LIMITED"))
-    if any(not t.get("passed") for t in m.get("self_tests") or []):
+    if any(not test.passed for test in m.self_tests):
         badges.append(Coded(code="self_test", text="SELF-TEST FAILED"))
-    if str(m.get("status")) != "done":
-        badges.append(Coded(code="unfinished", text=f"STATUS: {str(m.get('status')).upper()}"))
+    if m.status != "done":
+        badges.append(Coded(code="unfinished", text=f"STATUS: {m.status.upper()}"))
     return RunView(
-        run_id=str(m.get("run_id") or ""),
-        verb=str(m.get("verb") or "locate"),
+        run_id=m.run_id,
+        verb=m.verb or "locate",
         title=f"At which depth does {_label(run)} answer?",
-        started=str(m.get("started") or ""),
-        ended=str(m.get("ended") or ""),
-        status=str(m.get("status") or ""),
-        limited=bool(m.get("limited")),
-        asked=asked_words(m.get("config") or {}),
+        started=m.started,
+        ended=m.ended or "",
+        status=m.status,
+        limited=m.limited,
+        asked=asked_words(m.config or {}),
         read_at=read_at_words(run.behaviour),
         badges=tuple(badges),
     )
 
 
 def _label(run: RunTables) -> str:
-    spec = str(without_paths(str(run.manifest["checkpoint"].get("spec") or "this model")))
+    spec = str(without_paths(run.manifest.checkpoint.spec or "this model"))
     return spec.removeprefix("…/")
 
 
 def _model(run: RunTables) -> ModelView:
-    c = run.manifest["checkpoint"]
+    m, checkpoint = run.manifest, run.manifest.checkpoint
     return ModelView(
-        key="A", label=_label(run), n_layers=run.n_layers, d_model=c.get("d_model"), vocab_size=c.get("vocab_size"),
-        weights_sha256=c.get("weights_sha256"), dtype=run.manifest.get("dtype"), device=run.manifest.get("device"),
+        key="A", label=_label(run), n_layers=run.n_layers, d_model=checkpoint.d_model or None,
+        vocab_size=checkpoint.vocab_size or None, weights_sha256=checkpoint.weights_sha256 or None, dtype=m.dtype or None,
+        device=m.device,
     )  # fmt: skip
 
 

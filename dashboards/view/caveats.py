@@ -41,9 +41,9 @@ def _all(
 ) -> Iterator[Coded]:
     if run.summary.quick:
         yield Coded(code="quick", text=QUICK)
-    if run.manifest.get("limited"):
+    if run.manifest.limited:
         yield Coded(code="limited", text=limited(len(run.behaviour)))
-    failed = [t["name"] for t in run.manifest.get("self_tests") or [] if not t.get("passed")]
+    failed = [test.name for test in run.manifest.self_tests if not test.passed]
     if failed:
         yield Coded(code="self_test", text=failed_self_tests(failed))
     for kind in kinds:

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 
-from strata.dashboards.sentences.probe import sentences
+from strata.dashboards.sentences.probe import caveats, sentences
 from strata.dashboards.text import count, significant, without_paths
 from strata.dashboards.view.build import axes_of
+from strata.dashboards.view.model_parts import Coded, Provenance
+from strata.dashboards.view.model_probe import (
+    PROBE_VIEW_SCHEMA,
+    HardItem,
+    ProbedModelView,
+    ProbedPosition,
+    ProbeRunView,
+    ProbeView,
+    StreamLine,
+)
 from strata.dashboards.view.provenance import code_words, from_manifest, shown_facts
 from strata.experiments.results.file_versions import PROBE_SCHEMA
-from strata.experiments.results.probe_tables import PROBE_TABLES
+from strata.experiments.results.probe_summary import ProbeSummary
+from strata.experiments.results.probe_tables import ACCURACY, PREDICTIONS, PROBE_TABLES, AccuracyRow, PredictionRow
 from strata.experiments.run.files import check_run, read_manifest, read_object
+from strata.experiments.run.manifest import Manifest
+from strata.experiments.run.summary_file import probe_summary_of
 from strata.probes.errors import StrataError
 
-Json = dict[str, Any]
-VIEW_SCHEMA = "strata.probe-view/1"
 MOST_CLASSES = 24
 """Labels that the confusion map has rows for; rarer ones share a row."""
 HARDEST = 40
@@ -27,99 +38,127 @@ HARDEST = 40
 _OTHERS = "all others"
 
 
-def build_probe_view(run_dir: Path) -> Json:
+def build_probe_view(run_dir: Path) -> ProbeView:
     """Everything the page shows, computed from the run's tables. Raises StrataError for a missing or changed file."""
     if not (run_dir / "summary.json").exists():
         raise StrataError(
             f"The run in {run_dir} is not finished", "Start the same command again: it resumes where it was stopped"
         )
-    recorded = read_manifest(run_dir)
-    summary: Any = read_object(run_dir / "summary.json", PROBE_SCHEMA)
-    manifest: Any = recorded.as_json()
-    check_run(run_dir, recorded, [table.name for table in PROBE_TABLES], ("items.jsonl", "summary.json"))
-    model = _model(manifest)
-    lines: dict[str, dict[str, Json]] = defaultdict(dict)
-    for row in pq.read_table(run_dir / "accuracy.parquet").to_pylist():
-        line = lines[row["position"]].setdefault(
-            row["measure"], {"layer": [], "mean": [], "low": [], "high": [], "n_items": row["n_items"],
-                             "n_clusters": row["n_clusters"], "method": row["method"]}
-        )  # fmt: skip
-        line["layer"].append(row["stream"])
-        for name in ("mean", "low", "high"):
-            line[name].append(significant(row[name]))
-    predictions = pq.read_table(run_dir / "predictions.parquet").to_pylist()
+    manifest = read_manifest(run_dir)
+    summary = probe_summary_of(read_object(run_dir / "summary.json", PROBE_SCHEMA))
+    check_run(run_dir, manifest, [table.name for table in PROBE_TABLES], ("items.jsonl", "summary.json"))
+    accuracy = ACCURACY.read(pq.read_table(run_dir / "accuracy.parquet").to_pylist())
+    predictions = PREDICTIONS.read(pq.read_table(run_dir / "predictions.parquet").to_pylist())
     prompts = _prompts(run_dir / "items.jsonl")
-    positions = []
-    for name, result in summary["positions"].items():
-        here = [row for row in predictions if row["position"] == name]
-        positions.append(
-            {
-                "name": name,
-                "sentences": sentences(summary, name),
-                "best": result["best"]["stream"],
-                "rises": result["rises"]["stream"],
-                "chance": None if result["shuffled"] is None else significant(result["shuffled"]["best_95"]),
-                "lines": lines[name],
-                "hardest": _hardest(here, result["best"]["stream"], prompts),
-            }
-            | _confusion(here, summary["checkpoint"]["n_layers"] + 1)
-        )
-    return {
-        "schema": VIEW_SCHEMA,
-        "run": _run(manifest, summary, model),
-        "models": [model],
-        "axes": axes_of(summary["checkpoint"]["n_layers"]).as_json(),
-        "target": summary["target"],
-        "positions": positions,
-        "warnings": [str(without_paths(warning)) for warning in summary["warnings"]],
-        "provenance": {"facts": _facts(manifest, summary, model), **from_manifest(manifest).as_json()},
-        "sizes": {},
-    }
+    return ProbeView(
+        schema=PROBE_VIEW_SCHEMA,
+        run=_run(manifest, summary),
+        models=(_model(manifest),),
+        axes=axes_of(summary.checkpoint.n_layers),
+        target=summary.target,
+        positions=tuple(
+            _position(
+                summary,
+                name,
+                [row for row in accuracy if row["position"] == name],
+                [row for row in predictions if row["position"] == name],
+                prompts,
+            )
+            for name in summary.positions
+        ),
+        warnings=tuple(caveats(summary)),
+        provenance=Provenance(facts=_facts(manifest, summary), **vars(from_manifest(manifest))),
+        sizes={},
+    )
 
 
-def _run(manifest: Json, summary: Json, model: Json) -> Json:
-    badges = [{"code": "limited", "text": "LIMITED"}] if summary["limited"] else []
-    if any(not test.get("passed") for test in manifest.get("self_tests") or []):
-        badges.append({"code": "self_test", "text": "SELF-TEST FAILED"})
-    return {
-        "run_id": str(manifest.get("run_id") or ""),
-        "title": f"At which layer of {model['label']} is “{summary['target']}” decodable?",
-        "started": str(manifest.get("started") or ""),
-        "badges": badges,
-    }
+def _run(manifest: Manifest, summary: ProbeSummary) -> ProbeRunView:
+    badges = [Coded(code="limited", text="LIMITED")] if summary.limited else []
+    if any(not test.passed for test in manifest.self_tests):
+        badges.append(Coded(code="self_test", text="SELF-TEST FAILED"))
+    return ProbeRunView(
+        run_id=manifest.run_id,
+        title=f"At which layer of {_label(manifest)} is “{summary.target}” decodable?",
+        started=manifest.started,
+        badges=tuple(badges),
+    )
 
 
-def _model(manifest: Json) -> Json:
-    checkpoint = manifest["checkpoint"]
-    return {
-        "label": str(without_paths(str(checkpoint.get("spec") or "this model"))).removeprefix("…/"),
-        "n_layers": int(checkpoint["n_layers"]),
-        "d_model": checkpoint.get("d_model"),
-        "dtype": manifest.get("dtype"),
-    }
+def _label(manifest: Manifest) -> str:
+    return str(without_paths(manifest.checkpoint.spec or "this model")).removeprefix("…/")
 
 
-def _facts(manifest: Json, summary: Json, model: Json) -> tuple[tuple[str, str], ...]:
-    checkpoint, items = manifest["checkpoint"], manifest.get("items") or {}
+def _model(manifest: Manifest) -> ProbedModelView:
+    checkpoint = manifest.checkpoint
+    return ProbedModelView(
+        label=_label(manifest),
+        n_layers=checkpoint.n_layers,
+        d_model=checkpoint.d_model or None,
+        dtype=manifest.dtype or None,
+    )
+
+
+def _facts(manifest: Manifest, summary: ProbeSummary) -> tuple[tuple[str, str], ...]:
+    checkpoint, items = manifest.checkpoint, manifest.items
     return shown_facts(
         [
-            ("Run", manifest.get("run_id")),
-            ("Started", manifest.get("started")),
-            ("Checkpoint", checkpoint.get("spec")),
-            ("Weights sha256", checkpoint.get("weights_sha256")),
-            ("Tokenizer sha256", checkpoint.get("tokenizer_sha256")),
-            ("Shape", f"{model['n_layers']} blocks, width {model['d_model']}"),
-            ("Device", manifest.get("device")),
-            ("Precision", manifest.get("dtype")),
-            ("Items", f"{count(summary['items'], 'item')} of {items.get('source')}"),
-            ("Items sha256", items.get("sha256")),
-            ("Seed", summary["seed"]),
+            ("Run", manifest.run_id),
+            ("Started", manifest.started),
+            ("Checkpoint", checkpoint.spec),
+            ("Weights sha256", checkpoint.weights_sha256),
+            ("Tokenizer sha256", checkpoint.tokenizer_sha256),
+            ("Shape", f"{checkpoint.n_layers} blocks, width {checkpoint.d_model}"),
+            ("Device", manifest.device),
+            ("Precision", manifest.dtype),
+            ("Items", f"{count(summary.items, 'item')} of {items.source}"),
+            ("Items sha256", items.sha256),
+            ("Seed", summary.seed),
             ("Code", code_words(manifest)),
         ]
     )
 
 
-def _confusion(rows: list[Json], n_streams: int) -> Json:
+def _position(
+    summary: ProbeSummary,
+    name: str,
+    accuracy: Sequence[AccuracyRow],
+    predictions: Sequence[PredictionRow],
+    prompts: Mapping[str, str],
+) -> ProbedPosition:
+    result = summary.positions[name]
+    labels, confusion = _confusion(predictions, summary.checkpoint.n_layers + 1)
+    return ProbedPosition(
+        name=name,
+        sentences=tuple(sentences(summary, name)),
+        best=result.best.stream,
+        rises=result.rises.stream,
+        chance=None if result.shuffled is None else significant(result.shuffled.best_95),
+        lines={
+            measure: _line([row for row in accuracy if row["measure"] == measure])
+            for measure in dict.fromkeys(row["measure"] for row in accuracy)
+        },
+        hardest=_hardest(predictions, result.best.stream, prompts),
+        labels=labels,
+        confusion=confusion,
+    )
+
+
+def _line(rows: Sequence[AccuracyRow]) -> StreamLine:
+    first = rows[0]
+    return StreamLine(
+        layer=tuple(row["stream"] for row in rows),
+        mean=tuple(significant(row["mean"]) for row in rows),
+        low=tuple(significant(row["low"]) for row in rows),
+        high=tuple(significant(row["high"]) for row in rows),
+        n_items=first["n_items"],
+        n_clusters=first["n_clusters"],
+        method=first["method"],
+    )
+
+
+def _confusion(
+    rows: Sequence[PredictionRow], n_streams: int
+) -> tuple[tuple[str, ...], tuple[tuple[tuple[int, ...], ...], ...]]:
     """Names of the labels, most frequent first, and by stream a table of counts: true label × predicted label."""
     frequent = [label for label, _ in Counter(row["label"] for row in rows if row["stream"] == 0).most_common()]
     names = frequent if len(frequent) <= MOST_CLASSES else [*frequent[: MOST_CLASSES - 1], _OTHERS]
@@ -127,21 +166,21 @@ def _confusion(rows: list[Json], n_streams: int) -> Json:
     tables = [[[0] * len(names) for _ in names] for _ in range(n_streams)]
     for row in rows:
         tables[row["stream"]][code[row["label"]]][code[row["predicted"]]] += 1
-    return {"labels": names, "confusion": tables}
+    return tuple(names), tuple(tuple(tuple(counts) for counts in table) for table in tables)
 
 
-def _hardest(rows: list[Json], stream: int, prompts: Json) -> list[Json]:
+def _hardest(rows: Sequence[PredictionRow], stream: int, prompts: Mapping[str, str]) -> tuple[HardItem, ...]:
     """Items whose own label was least likely at a stream while they were held out, hardest first."""
     there = sorted((row for row in rows if row["stream"] == stream), key=lambda row: row["log_likelihood"])
-    return [
-        {
-            "item": row["item"], "prompt": prompts.get(row["item"], ""), "label": row["label"], "predicted": row["predicted"],
-            "correct": row["correct"], "log_likelihood": significant(row["log_likelihood"], 3),
-        }
+    return tuple(
+        HardItem(
+            item=row["item"], prompt=prompts.get(row["item"], ""), label=row["label"], predicted=row["predicted"],
+            correct=row["correct"], log_likelihood=significant(row["log_likelihood"], 3),
+        )
         for row in there[:HARDEST]
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
-def _prompts(file: Path) -> Json:
+def _prompts(file: Path) -> dict[str, str]:
     with file.open(encoding="utf-8") as lines:
         return {item["id"]: item["prompt"] for item in map(json.loads, lines)}

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,17 +27,17 @@ from strata.experiments.results.locate_tables import (
     LocationRow,
     ProfileRow,
 )
+from strata.experiments.results.rows import Row
 from strata.experiments.results.summary import Summary
 from strata.experiments.results.table import RowT, Table
 from strata.experiments.run.files import check_manifest, is_whole
 from strata.experiments.run.first_schema import SCHEMA as FIRST_SCHEMA
 from strata.experiments.run.first_schema import rows_as_read, spellings
+from strata.experiments.run.manifest import JsonObject, Manifest
 from strata.experiments.run.summary_file import summary_of
 from strata.probes.errors import StrataError
 
-Json = dict[str, Any]
-Rows = list[dict[str, Any]]
-Checked = TypeVar("Checked", FormCheck, LensMaps)
+Checked = TypeVar("Checked", FormCheck, LensMaps, Manifest)
 _AGAIN = "Delete it and start the same command again"
 
 
@@ -58,7 +58,7 @@ class RunTables:
     """The files of one run that the page needs. Of `profiles` only the few items with a map of their own are read."""
 
     run_dir: Path  # where they came from
-    manifest: Json  # manifest.json
+    manifest: Manifest  # manifest.json
     summary: Summary  # summary.json
     behaviour: list[BehaviourRow]
     curves: list[CurveRow] | None  # None when no instrument ran
@@ -80,16 +80,19 @@ def read_run(run_dir: Path) -> RunTables:
         raise StrataError(f"{run_dir} is not a run directory", "Give the folder that `strata locate --out` wrote")
     manifest = json_object(run_dir / "manifest.json")
     summary = json_object(run_dir / "summary.json")
-    check_whole(run_dir, manifest, summary)
+    if summary is not None:
+        # Of the first schema everything but its places is read.
+        _check_schema(run_dir / "summary.json", summary, (SUMMARY_SCHEMA, FIRST_SCHEMA))
+    typed_manifest = None if manifest is None else checked_manifest(run_dir, manifest)
     behaviour = _typed(run_dir, BEHAVIOUR)
     for name, value in (("manifest.json", manifest), ("summary.json", summary), ("behaviour.parquet", behaviour)):
         if value is None:
             raise StrataError(f"{run_dir} has no {name}", "Start the same command again: it resumes and writes it")
-    assert manifest is not None and summary is not None and behaviour is not None
+    assert typed_manifest is not None and summary is not None and behaviour is not None
     form, lens_maps = json_object(run_dir / "format_check.json"), json_object(run_dir / "lens_maps.json")
     return RunTables(
         run_dir=run_dir,
-        manifest=manifest,
+        manifest=typed_manifest,
         summary=summary_of(summary),
         behaviour=behaviour,
         curves=_typed(run_dir, CURVES),
@@ -101,25 +104,25 @@ def read_run(run_dir: Path) -> RunTables:
     )
 
 
-def check_whole(run_dir: Path, manifest: Json | None, summary: Json | None) -> None:
-    """Raises StrataError when a file isn't what the run wrote, or is of a schema that this version doesn't read."""
-    for name, content, schemas in (
-        ("manifest.json", manifest, (MANIFEST_SCHEMA,)),
-        ("summary.json", summary, (SUMMARY_SCHEMA, FIRST_SCHEMA)),  # of the first one all but its places
-    ):
-        if content is not None and content.get("schema", schemas[0]) not in schemas:
-            raise StrataError(
-                f"{run_dir / name} is {content['schema']!r}, this page reads {schemas[0]!r}",
-                "Use the Strata that wrote it",
-            )
-    if manifest is not None:
-        check_manifest(run_dir, manifest)
-        files = manifest.get("files", {})
-        for name in files:
-            is_whole(run_dir, files, name)
+def checked_manifest(run_dir: Path, content: JsonObject) -> Manifest:
+    """manifest.json of a run. Raises StrataError when it, or a file that it records, isn't what the run wrote."""
+    file = run_dir / "manifest.json"
+    _check_schema(file, content, (MANIFEST_SCHEMA,))
+    check_manifest(run_dir, content)
+    manifest = _checked(file, Manifest, content)
+    for name in manifest.files:
+        is_whole(run_dir, manifest.files, name)
+    return manifest
 
 
-def json_object(path: Path) -> Json | None:
+def _check_schema(file: Path, content: JsonObject, schemas: Sequence[str]) -> None:
+    if content.get("schema", schemas[0]) not in schemas:
+        raise StrataError(
+            f"{file} is {content['schema']!r}, this page reads {schemas[0]!r}", "Use the Strata that wrote it"
+        )
+
+
+def json_object(path: Path) -> JsonObject | None:
     """A file that holds one JSON object; None when there is none. Raises StrataError naming it when it is broken."""
     if not path.exists():
         return None
@@ -132,7 +135,7 @@ def json_object(path: Path) -> Json | None:
     return value
 
 
-def table_rows(path: Path) -> Rows | None:
+def table_rows(path: Path) -> Sequence[Row] | None:
     """The rows of a table; None when there is none. Raises StrataError naming it when it is broken."""
     if not path.exists():
         return None
@@ -151,7 +154,7 @@ def _typed(run_dir: Path, declared: Table[RowT]) -> list[RowT] | None:
         raise StrataError(f"{path} lacks a column ({error})", _AGAIN) from error
 
 
-def _checked(path: Path, record: type[Checked], content: Json) -> Checked:
+def _checked(path: Path, record: type[Checked], content: JsonObject) -> Checked:
     try:
         return record.model_validate({name: value for name, value in content.items() if name in record.model_fields})
     except ValidationError as error:

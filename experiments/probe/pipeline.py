@@ -18,7 +18,7 @@ from strata.experiments.probe.streams import Readable, capture_streams, kept_str
 from strata.experiments.probe.summarise import position_summary, summarise
 from strata.experiments.probe.table_rows import accuracy_rows, fold_rows, prediction_rows, shuffle_rows
 from strata.experiments.results.file_versions import PROBE_SCHEMA
-from strata.experiments.results.probe_summary import PositionSummary
+from strata.experiments.results.probe_summary import PositionSummary, ProbeSummary
 from strata.experiments.results.probe_tables import (
     ACCURACY,
     FOLDS,
@@ -34,6 +34,7 @@ from strata.experiments.run.controls import DEFAULT_CONTROLS, RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import ItemsRecord, JsonObject
 from strata.experiments.run.self_test_record import note_tests
+from strata.experiments.run.summary_file import probe_summary_of
 from strata.probes.capture_batches import BatchBudget
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import randomly_initialised
@@ -55,7 +56,7 @@ def probe(
     out: Path,
     *,
     controls: RunControls = DEFAULT_CONTROLS,
-) -> JsonObject:
+) -> ProbeSummary:
     """Probes one field of one's own data at every stream into the run directory `out`; returns its summary.json.
 
     `source`: a table (JSON Lines, JSON, CSV, TSV, Parquet) with a text and a label in each row, or names of built-in
@@ -110,9 +111,9 @@ def _stages(
     labelled: LabelledSet,
     asked: Readable,
     controls: RunControls,
-) -> JsonObject:
+) -> ProbeSummary:
     if run.complete((*RESULTS, *map(probe_file, config.positions))):
-        return run.read_object("summary.json", PROBE_SCHEMA)
+        return probe_summary_of(run.read_object("summary.json", PROBE_SCHEMA))
     run.measured_here(str(checkpoint.device))
     with run.stage("self-tests"):
         admit(checkpoint, asked.prompts, record=partial(note_tests, run), progress=controls.progress)
@@ -146,7 +147,7 @@ def _stages(
         run.write_rows(SHUFFLES, shuffles)
     summary = summarise(run, checkpoint, config, labelled, asked, positions)
     run.write_json("summary.json", summary.as_json())
-    return summary.as_json()
+    return summary
 
 
 def _probed(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from strata.experiments.results.comparison_tables import COMPARISON_TABLES
 from strata.experiments.results.file_versions import COMPARISON_SCHEMA, PROBE_SCHEMA, SUMMARY_SCHEMA
@@ -19,7 +18,7 @@ from strata.experiments.run.files import (
     read_manifest,
     read_object,
 )
-from strata.experiments.run.manifest import Manifest, hashes_of
+from strata.experiments.run.manifest import JsonObject, Manifest, hashes_of
 from strata.probes.errors import DamagedError, StrataError
 
 SUMMARY, COMPARISON = "summary.json", "comparison.json"
@@ -32,7 +31,7 @@ class FinishedRun:
     directory: Path
     manifest: Manifest
     """manifest.json: command, configuration, seeds, versions, what was measured on what."""
-    result: dict[str, Any]
+    result: JsonObject
     """summary.json of a `locate` or a `probe`, comparison.json of a `compare`."""
     tables: tuple[str, ...]
     """Names of its tables, each NAME.parquet."""

@@ -1,4 +1,4 @@
-"""summary.json of a `locate`, typed, of whichever version wrote it."""
+"""summary.json of a `locate`, of whichever version wrote it, and of a `probe`, typed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import JsonValue, ValidationError
 
 from strata.experiments.results.file_versions import SUMMARY_SCHEMA
+from strata.experiments.results.probe_summary import ProbeSummary
 from strata.experiments.results.summary import Summary
 from strata.experiments.run import first_schema
 from strata.experiments.run.files import read_object
@@ -21,11 +22,23 @@ def summary_of(content: Mapping[str, JsonValue]) -> Summary:
             return first_schema.summary_as_read(content)
         return Summary.model_validate(content)
     except ValidationError as error:
-        problem = error.errors()[0]
-        where = f"{error.title}.{'.'.join(map(str, problem['loc']))}: {problem['msg'].lower()}"
-        raise StrataError(
-            f"summary.json doesn't hold what its schema says ({where})", "Delete it and start the same command again"
-        ) from error
+        raise _departure(error) from error
+
+
+def probe_summary_of(content: Mapping[str, JsonValue]) -> ProbeSummary:
+    """The same of a `probe`."""
+    try:
+        return ProbeSummary.model_validate(content)
+    except ValidationError as error:
+        raise _departure(error) from error
+
+
+def _departure(error: ValidationError) -> StrataError:
+    problem = error.errors()[0]
+    where = f"{error.title}.{'.'.join(map(str, problem['loc']))}: {problem['msg'].lower()}"
+    return StrataError(
+        f"summary.json doesn't hold what its schema says ({where})", "Delete it and start the same command again"
+    )
 
 
 def read_summary(run: Path) -> Summary:

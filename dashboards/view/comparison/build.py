@@ -31,7 +31,7 @@ from strata.dashboards.view.comparison.stream_similarity import build_similarity
 from strata.dashboards.view.comparison.swaps_and_patches import build_crossed, build_layer_swaps
 from strata.dashboards.view.comparison.verdict import build_not_comparable, build_pair_check, build_verdict
 from strata.dashboards.view.comparison.weight_maps import build_weights
-from strata.dashboards.view.provenance import asked_words, code_words, framing_facts, from_manifest, shown_facts
+from strata.dashboards.view.provenance import Fact, asked_words, code_words, framing_facts, from_manifest, shown_facts
 from strata.experiments.items.schema import KINDS
 from strata.experiments.results.roles import Role
 
@@ -90,12 +90,12 @@ def _run(run: ComparisonRun) -> RunView:
         "quick": "QUICK" if comparison.quick else "",
         "limited": "LIMITED" if comparison.limited else "",
         "self_test": "SELF-TEST FAILED" if run.failed_self_tests else "",
-        "unfinished": "" if m.get("status") == "done" else f"STATUS: {str(m.get('status')).upper()}",
+        "unfinished": "" if m.status == "done" else f"STATUS: {m.status.upper()}",
     }
     return RunView(
-        run_id=str(m.get("run_id") or ""), verb="compare",
+        run_id=m.run_id, verb="compare",
         title="What did training change" + (f" from {names[0]} to {names[1]}?" if len(set(names)) == 2 else "?"),
-        started=str(m.get("started") or ""), ended=str(m.get("ended") or ""), status=str(m.get("status") or ""),
+        started=m.started, ended=m.ended or "", status=m.status,
         limited=comparison.limited, asked=asked_words(run.locate_config),
         badges=tuple(BadgeView(code=code, text=words) for code, words in badges.items() if words),
     )  # fmt: skip
@@ -103,30 +103,29 @@ def _run(run: ComparisonRun) -> RunView:
 
 def _model(run: ComparisonRun, role: Role) -> ModelView:
     manifest = run.models[role]
-    checkpoint = manifest.get("checkpoint") or {}
-    stages = (manifest.get("stages") or {}).values()
+    checkpoint = manifest.checkpoint
     return ModelView(
         key=role, label=label_of(run.comparison, role),
         page=f"{role}/report.html" if (run.run_dir / role / "manifest.json").exists() else None,
-        run_id=str(manifest.get("run_id") or ""), n_layers=run.blocks_of(role), d_model=checkpoint.get("d_model"),
-        dtype=manifest.get("dtype"), weights_sha256=run.comparison.models[role].sha256,
-        tokenizer_sha256=str(checkpoint.get("tokenizer_sha256") or ""),
-        seconds=significant(sum(float(stage.get("seconds") or 0) for stage in stages)),
+        run_id=manifest.run_id, n_layers=run.blocks_of(role), d_model=checkpoint.d_model or None,
+        dtype=manifest.dtype or None, weights_sha256=run.comparison.models[role].sha256,
+        tokenizer_sha256=checkpoint.tokenizer_sha256,
+        seconds=significant(sum(stage.seconds for stage in manifest.stages.values())),
     )  # fmt: skip
 
 
 def _provenance(run: ComparisonRun) -> ProvenanceView:
     m = run.manifest
-    config = m.get("config") or {}
-    facts = [
-        ("Run", m.get("run_id")),
-        ("Status", m.get("status")),
-        ("Started", m.get("started")),
-        ("Ended", m.get("ended")),
-        ("Device", m.get("device")),
+    items_sha256 = (m.config or {}).get("items_sha256")
+    facts: list[Fact] = [
+        ("Run", m.run_id),
+        ("Status", m.status),
+        ("Started", m.started),
+        ("Ended", m.ended),
+        ("Device", m.device),
         ("Seed", run.comparison.seed),
-        ("Items sha256", config.get("items_sha256")),
-        *framing_facts(run.locate_config, (m.get("chat_template_sha256") or {}).get("distilled")),
+        ("Items sha256", items_sha256 if isinstance(items_sha256, str) else None),
+        *framing_facts(run.locate_config, m.chat_template_sha256.get("distilled")),
         ("Code", code_words(m)),
     ]
     known = from_manifest(m)

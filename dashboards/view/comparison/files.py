@@ -9,15 +9,16 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from strata.dashboards.view.tables import Json, check_whole, json_object, table_rows
+from strata.dashboards.view.tables import checked_manifest, json_object, table_rows
 from strata.experiments.items.schema import KINDS, Kind
 from strata.experiments.results.comparison import Comparison, FamilyChange
 from strata.experiments.results.comparison_tables import COMPARISON_TABLES
-from strata.experiments.results.file_versions import COMPARISON_SCHEMA
+from strata.experiments.results.file_versions import COMPARISON_SCHEMA, MANIFEST_SCHEMA
 from strata.experiments.results.lineage_check import LineageCheck
 from strata.experiments.results.roles import BASE, ROLES, Role
 from strata.experiments.results.rows import Row
 from strata.experiments.results.summary import Summary
+from strata.experiments.run.manifest import JsonObject, Manifest
 from strata.experiments.run.summary_file import read_summary
 from strata.probes.errors import StrataError
 
@@ -32,13 +33,13 @@ class ComparisonRun:
     """The files of one comparison that the page needs."""
 
     run_dir: Path  # where they came from
-    manifest: Json  # manifest.json
+    manifest: Manifest  # manifest.json
     comparison: Comparison  # comparison.json
     pair_check: Mapping[Role, LineageCheck]  # pair_check.json; empty when absent
     families: list[FamilyChange]  # families.json, a row a family; empty when absent
     tables: Mapping[str, Sequence[Row] | None]  # by name; None when absent
     answers: Mapping[Role, Sequence[Row]]  # role -> the generated answers that count; empty where there are none
-    models: Mapping[Role, Json]  # role -> manifest.json of its own run; empty when that is absent
+    models: Mapping[Role, Manifest]  # role -> manifest.json of its own run; an empty one when that is absent
     summaries: Mapping[Role, Summary]  # role -> summary.json of its own run, where it is there
 
     def rows(self, table: str) -> Sequence[Row]:
@@ -63,26 +64,27 @@ class ComparisonRun:
     @property
     def temperature(self) -> float:
         """Of generated answers."""
-        return float((self.manifest.get("config") or {}).get("temperature") or 0.0)
+        value = (self.manifest.config or {}).get("temperature")
+        return float(value) if isinstance(value, int | float) else 0.0
 
     @property
-    def locate_config(self) -> Json:
+    def locate_config(self) -> JsonObject:
         """How every model was asked: the part of the configuration that its own run shares."""
-        return (self.manifest.get("config") or {}).get("locate") or {}
+        config = (self.manifest.config or {}).get("locate")
+        return config if isinstance(config, dict) else {}
 
     @property
     def failed_self_tests(self) -> dict[str, list[str]]:
         """Names of failed tests by whose they are."""
         owners = {"the comparison": self.manifest, **{f"the {role}": of_role for role, of_role in self.models.items()}}
         failed = {
-            owner: [str(test["name"]) for test in manifest.get("self_tests") or [] if not test.get("passed")]
-            for owner, manifest in owners.items()
+            owner: [test.name for test in manifest.self_tests if not test.passed] for owner, manifest in owners.items()
         }
         return {owner: tests for owner, tests in failed.items() if tests}
 
     def blocks_of(self, role: Role) -> int:
         """Number of blocks of a model."""
-        return int((self.models[role].get("checkpoint") or {}).get("n_layers") or self.n_layers)
+        return self.models[role].checkpoint.n_layers or self.n_layers
 
     def holds(self, kind: str) -> bool:
         """Whether there is any item of the kind."""
@@ -94,7 +96,7 @@ class ComparisonRun:
 
     def was_sought(self, role: Role) -> bool:
         """Whether any intervention was asked for of the model."""
-        return (self.models[role].get("config") or {}).get("causal_map") != "none"
+        return (self.models[role].config or {}).get("causal_map") != "none"
 
 
 def read_comparison(run_dir: Path) -> ComparisonRun:
@@ -107,16 +109,15 @@ def read_comparison(run_dir: Path) -> ComparisonRun:
             raise StrataError(f"{run_dir} has no {name}", "Start the same command again: it resumes and writes it")
     assert manifest is not None and comparison is not None
     typed = typed_comparison(run_dir / "comparison.json", comparison)
-    check_whole(run_dir, manifest, None)
     return ComparisonRun(
         run_dir=run_dir,
-        manifest=manifest,
+        manifest=checked_manifest(run_dir, manifest),
         comparison=typed,
         pair_check=_read(run_dir / "pair_check.json", _CHECKS, {}),
         families=_read(run_dir / "families.json", _FAMILIES, []),
         tables={table.name: table_rows(run_dir / f"{table.name}.parquet") for table in COMPARISON_TABLES},
         answers={role: _counting(table_rows(run_dir / f"answers_{role}.parquet")) for role in typed.models},
-        models={role: json_object(run_dir / role / "manifest.json") or {} for role in typed.models},
+        models={role: _manifest_of(run_dir / role) for role in typed.models},
         summaries={
             role: read_summary(run_dir / role) for role in typed.models if (run_dir / role / "summary.json").exists()
         },
@@ -127,7 +128,7 @@ def _counting(rows: Sequence[Row] | None) -> list[Row]:
     return [row for row in rows or () if row.get("counts")]
 
 
-def typed_comparison(file: Path, comparison: Json) -> Comparison:
+def typed_comparison(file: Path, comparison: JsonObject) -> Comparison:
     """Raises StrataError when comparison.json is of another version, or names the field that isn't what the schema says."""
     if comparison.get("schema") != COMPARISON_SCHEMA:
         raise StrataError(
@@ -141,6 +142,11 @@ def typed_comparison(file: Path, comparison: Json) -> Comparison:
     if BASE not in typed.models:
         raise StrataError(f"{file} lacks the base", _AGAIN)
     return typed
+
+
+def _manifest_of(run_dir: Path) -> Manifest:
+    content = json_object(run_dir / "manifest.json")
+    return Manifest(schema=MANIFEST_SCHEMA) if content is None else checked_manifest(run_dir, content)
 
 
 def _read(path: Path, adapter: TypeAdapter[T], otherwise: T) -> T:
