@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 
 from strata.dashboards.cli.display import DISPLAYS, Display
 from strata.dashboards.cli.foreign_text import escaped
-from strata.dashboards.cli.options import option, values_of
+from strata.dashboards.cli.options import DataclassInstance, option, values_of
 from strata.dashboards.option_values import manifest_options
 from strata.experiments.setting import positive
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
     from strata.experiments.run.controls import RunControls
     from strata.probes.checkpoints.checkpoint import Checkpoint
 

@@ -11,17 +11,23 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from strata.dashboards.option_values import OptionValue
 from strata.experiments.setting import OutOfRangeError, Setting, setting, settings_of
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
     from pydantic import JsonValue
 
-Made = TypeVar("Made", bound="DataclassInstance")
+
+class DataclassInstance(Protocol):
+    """An object whose class is a dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+Made = TypeVar("Made", bound=DataclassInstance)
 _ASKED_ONLY = "asked_only"
 
 

@@ -16,7 +16,6 @@ from strata.dashboards.cli.display import only_results_on_stdout, seconds_text
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.verb_locate import Options as LocateOptions
 from strata.dashboards.quick import QUICK_LOCATE
-from strata.dashboards.sentences.item_exclusions import exclusion_words
 
 if TYPE_CHECKING:
     from strata.experiments.locate.cost_plan import Plan
@@ -73,6 +72,8 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
 
 
 def _print(plan: Plan, stdout: TextIO) -> None:
+    from strata.dashboards.sentences.item_exclusions import exclusion_words
+
     kinds = ", ".join(f"{count} {kind}" for kind, count in plan.by_kind.items())
     lines = [
         ("items", f"{plan.items} ({kinds})"),

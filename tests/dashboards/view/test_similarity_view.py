@@ -12,15 +12,21 @@ from made_comparisons import NONE, comparison_of, kind_of
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.instruction_contrasts import build_contrasts
 from strata.dashboards.view.comparison.stream_similarity import build_similarity
+from strata.experiments.results.file_versions import MANIFEST_SCHEMA
+from strata.experiments.results.roles import BASE, DISTILLED
+from strata.experiments.run.manifest import Manifest
 from strata.probes.errors import StrataError
 
 Json = dict[str, Any]
 STREAMS = range(7)
+NO_MANIFEST = Manifest(schema=MANIFEST_SCHEMA)
 
 
 def run_of(table: str, rows: list[Json]) -> ComparisonRun:
     comparison = comparison_of(kind_of(NONE), kind_of(NONE)).model_copy(update={"n_layers": 6})
-    return ComparisonRun(Path("somewhere"), {}, comparison, {}, [], {table: rows}, {"base": {}, "distilled": {}})
+    return ComparisonRun(
+        Path("somewhere"), NO_MANIFEST, comparison, {}, [], {table: rows}, dict.fromkeys((BASE, DISTILLED), NO_MANIFEST)
+    )
 
 
 def rows_of(
