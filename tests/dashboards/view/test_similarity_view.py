@@ -25,8 +25,9 @@ NO_MANIFEST = Manifest(schema=MANIFEST_SCHEMA)
 def run_of(table: str, rows: list[Json]) -> ComparisonRun:
     comparison = comparison_of(kind_of(NONE), kind_of(NONE)).model_copy(update={"n_layers": 6})
     return ComparisonRun(
-        Path("somewhere"), NO_MANIFEST, comparison, {}, [], {table: rows}, dict.fromkeys((BASE, DISTILLED), NO_MANIFEST)
-    )
+        Path("somewhere"), NO_MANIFEST, comparison, {}, [], {table: rows}, answers={},
+        models=dict.fromkeys((BASE, DISTILLED), NO_MANIFEST), summaries={},
+    )  # fmt: skip
 
 
 def rows_of(
