@@ -89,7 +89,7 @@ def read_run(run_dir: Path) -> RunTables:
         if value is None:
             raise StrataError(f"{run_dir} has no {name}", "Start the same command again: it resumes and writes it")
     assert typed_manifest is not None and summary is not None and behaviour is not None
-    form, lens_maps = json_object(run_dir / "format_check.json"), json_object(run_dir / "lens_maps.json")
+    form = json_object(run_dir / "format_check.json")
     return RunTables(
         run_dir=run_dir,
         manifest=typed_manifest,
@@ -99,7 +99,7 @@ def read_run(run_dir: Path) -> RunTables:
         emergence=_typed(run_dir, EMERGENCE),
         locations=_typed(run_dir, LOCATIONS),
         format_check=None if form is None else _checked(run_dir / "format_check.json", FormCheck, form),
-        lens_maps=None if lens_maps is None else _checked(run_dir / "lens_maps.json", LensMaps, lens_maps),
+        lens_maps=lens_maps_of(run_dir),
         asked=_asked(run_dir / "items.jsonl"),
     )
 
@@ -113,6 +113,12 @@ def checked_manifest(run_dir: Path, content: JsonObject) -> Manifest:
     for name in manifest.files:
         is_whole(run_dir, manifest.files, name)
     return manifest
+
+
+def lens_maps_of(run_dir: Path) -> LensMaps | None:
+    """lens_maps.json; None where no map was kept. Raises StrataError for a damaged one."""
+    content = json_object(run_dir / "lens_maps.json")
+    return None if content is None else _checked(run_dir / "lens_maps.json", LensMaps, content)
 
 
 def _check_schema(file: Path, content: JsonObject, schemas: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from strata.dashboards.text import significant
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.item_models import Became, ItemTableView
-from strata.dashboards.view.tables import json_object, table_rows
+from strata.dashboards.view.tables import lens_maps_of, table_rows
 from strata.experiments.items.jsonl import read_items
 from strata.experiments.items.schema import Item
 from strata.experiments.results.roles import BASE, DISTILLED
@@ -83,5 +83,5 @@ def _margin(row: Row | None) -> float | None:
 
 
 def _mapped(run: Path) -> frozenset[str]:
-    maps = json_object(run / "lens_maps.json") or {}
-    return frozenset(str(entry["item"]) for entry in maps.get("maps", ()))
+    kept = lens_maps_of(run)
+    return frozenset() if kept is None else frozenset(entry.item for entry in kept.maps)
