@@ -104,6 +104,7 @@ def _compare(
 
 def _tell(comparison: Comparison, out: Path, seconds: float, options: Options, stdout: TextIO) -> None:
     from strata.dashboards.sentences.comparison_terminal import told
+    from strata.dashboards.view.comparison.files import read_comparison
 
     page = out / "report.html"
     if options.shown.json:
@@ -111,6 +112,6 @@ def _tell(comparison: Comparison, out: Path, seconds: float, options: Options, s
         stdout.write(json.dumps(printed, ensure_ascii=False) + "\n")
         return
     console = Console(file=stdout, highlight=False, soft_wrap=True)
-    for line in told(comparison):
+    for line in told(comparison, read_comparison(out).failed_self_tests):
         console.print(line, markup=False)
     console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})", markup=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from strata.dashboards.sentences.comparison import verdict_sentences
 from strata.dashboards.sentences.comparison_caveats import caveats
@@ -13,8 +13,8 @@ from strata.experiments.results.answer_measures import GENERATED
 from strata.experiments.results.comparison import Comparison
 
 
-def told(comparison: Comparison) -> Iterator[str]:
-    """Line by line."""
+def told(comparison: Comparison, failed_self_tests: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Line by line; `failed_self_tests`: their names by whose they are."""
     for role, check in comparison.pair_check.items():
         yield f"{role}: is the base its base? {check.verdict}"
     yield from (path_free(line) for line in headline_lines(comparison))
@@ -23,4 +23,4 @@ def told(comparison: Comparison) -> Iterator[str]:
         means = ((role, answers.accuracy.of(role)) for role in comparison.models)
         shares = ", ".join(f"{role} {mean.value or 0.0:.0%}" for role, mean in means if mean is not None)
         yield f"{GENERATED}, {split_words(split)}: {shares or 'not measured'}"
-    yield from (f"caveat: {caveat.text}" for caveat in caveats(comparison))
+    yield from (f"caveat: {caveat.text}" for caveat in caveats(comparison, failed_self_tests))

@@ -256,7 +256,7 @@ def test_a_terminal_prints_every_sentence_and_every_caveat_of_the_page() -> None
             "warnings": (Warned(model="base", caveat=Caveat(code="said", text="No item is answered in /home/someone/items")), Warned(model=None, caveat=Caveat(code="said", text="Odd"))),
         }
     )  # fmt: skip
-    lines = list(told(case))
+    lines = list(told(case, {}))
     assert all(sentence in lines for sentence in verdict_sentences(case))
     assert headline_sentence(case) in lines and all(
         any(number.value in line for line in lines) for number in headline_numbers(case)
@@ -269,7 +269,7 @@ def test_a_terminal_prints_every_sentence_and_every_caveat_of_the_page() -> None
 
 
 def test_what_was_not_measured_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = list(told(comparison_of(kind_of(UP), kind_of(DOWN), Contrasted())))
+    lines = list(told(comparison_of(kind_of(UP), kind_of(DOWN), Contrasted()), {}))
     assert f"generated answers, {split_words('test')}: not measured" in lines
 
 
