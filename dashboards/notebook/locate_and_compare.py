@@ -9,7 +9,7 @@ from typing import Unpack
 from strata.dashboards.cli.display import Display
 from strata.dashboards.default_directory import default_directory
 from strata.dashboards.notebook.finished_run import Run, load_run
-from strata.dashboards.notebook.options import (
+from strata.dashboards.notebook.python_options import (
     CompareOptions,
     ComparingOptions,
     FamilyOptions,
