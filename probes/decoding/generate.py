@@ -23,6 +23,8 @@ from strata.probes.prompts.batching import pad
 from strata.probes.prompts.prompt import Prompt
 
 BATCH = 32
+_SELDOM = 64
+"""A stop rule is asked again after as many tokens as a 64th of those that are there: after each one of the first 128."""
 StopRule = Callable[[int, str], int | None]
 """Of a prompt's place among the prompts and what was written after it: how many characters to keep, None to go on."""
 
@@ -182,7 +184,12 @@ def _without_own_defaults(model: Any) -> Iterator[None]:
 
 
 class _Ended:
-    """Where each row ended; also how the decoding loop lets itself be watched and stopped."""
+    """Where each row ended; also how the decoding loop lets itself be watched and stopped.
+
+    A stop rule reads the whole text, so asking it after every token takes time with the square of their number, more than the
+    model for chains of thousands. It is asked ever more seldom, and where it says yes, the token that it said so first at
+    is found by halving: what has ended stays ended.
+    """
 
     def __init__(
         self,
@@ -194,19 +201,37 @@ class _Ended:
         self.tokenizer, self.width, self.cuts, self.tell = checkpoint.tokenizer, width, cuts, tell
         self.ends = _end_ids(checkpoint)
         self.length: list[int | None] = [None] * len(cuts)
+        self.asked = 0
+        """Tokens after which the rules were asked last."""
 
     def __call__(self, ids: Int[Tensor, "item token"], scores: Any, **_options: Any) -> Bool[Tensor, item]:
         self.tell()
-        done = [self._row_ended(row, ids[row, self.width :].tolist()) for row in range(len(self.length))]
-        return torch.tensor(done, device=ids.device)
+        written = ids.shape[1] - self.width
+        is_end = [token in self.ends for token in ids[:, -1].tolist()]
+        asks = written >= self.asked + max(1, self.asked // _SELDOM)
+        for row, length in enumerate(self.length):
+            if length is None and (asks or is_end[row]):
+                self.length[row] = self._ended(row, ids[row, self.width :].tolist(), is_end[row])
+        if asks:
+            self.asked = written
+        return torch.tensor([length is not None for length in self.length], device=ids.device)
 
-    def _row_ended(self, row: int, ids: list[int]) -> bool:
-        if self.length[row] is None and (ids[-1] in self.ends or self.cuts[row](self._text(ids)) is not None):
-            self.length[row] = len(ids)
-        return self.length[row] is not None
+    def _ended(self, row: int, ids: list[int], is_end: bool) -> int | None:
+        """Number of the row's tokens, the one that ended it included; None while it goes on."""
+        if self.cuts[row](self._text(ids)) is None:
+            return len(ids) if is_end else None
+        going_on, ended = self.asked, len(ids)
+        while ended - going_on > 1:
+            middle = (going_on + ended) // 2
+            if self.cuts[row](self._text(ids[:middle])) is None:
+                going_on = middle
+            else:
+                ended = middle
+        return ended
 
     def generation(self, row: int, ids: tuple[int, ...]) -> Generation:
-        length = self.length[row]
+        # Room may have run out between two times that the rule was asked.
+        length = self.length[row] or self._ended(row, list(ids), False)
         ids = ids[:length]
         text_ids = ids[:-1] if ids and ids[-1] in self.ends else ids
         text = self._text(text_ids)

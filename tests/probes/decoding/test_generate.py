@@ -9,7 +9,7 @@ import torch
 from tiny_models import ARCHITECTURES, tiny_checkpoint
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.decoding.generate import generate
+from strata.probes.decoding.generate import StopRule, generate
 from strata.probes.errors import StrataError
 
 PROMPTS = ("a", "the capital of France is", "1 + 2 =", "x y z", "b c", "in the", "3 . 4 . 5 . 6 . 7 .")
@@ -115,3 +115,36 @@ def test_what_cannot_be_decoded_is_refused() -> None:
         generate(checkpoint, ["a", ""], max_new_tokens=2)
     with pytest.raises(StrataError, match="temperature -1"):
         generate(checkpoint, ["a"], temperature=-1.0)
+
+
+def test_a_stop_rule_that_is_asked_seldom_ends_a_text_where_one_asked_after_every_token_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checkpoint = tiny_checkpoint("llama", max_position_embeddings=512)
+    with torch.no_grad():
+        checkpoint.model.get_output_embeddings().weight[2] = 0  # its end token is never the likeliest
+    prompts, written = ["the a is", "of the b is in"], 300
+    whole = generate(checkpoint, prompts, max_new_tokens=written)
+    asked = 0
+
+    def rule(length: int) -> StopRule:
+        def long_enough(row: int, text: str) -> int | None:
+            nonlocal asked
+            asked += 1
+            return length + row if len(text) >= length + row else None
+
+        return long_enough
+
+    for characters in (3, 301, 460, 511):
+        results = []
+        for seldom in (1_000_000, 4):
+            monkeypatch.setattr("strata.probes.decoding.generate._SELDOM", seldom)
+            asked = 0
+            results.append(generate(checkpoint, prompts, max_new_tokens=written, stop=rule(characters)))
+            if characters == 511:
+                assert asked < 150 if seldom == 4 else asked > 200
+        assert results[0] == results[1]
+        assert all(
+            short.text == long.text[: characters + row]
+            for row, (short, long) in enumerate(zip(results[1], whole, strict=True))
+        )
