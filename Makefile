@@ -4,14 +4,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 RUN ?= runs/demo
+SEED ?= 0
 
-.PHONY: demo comparison test check lint bench clean help
+.PHONY: demo comparison test check lint bench campaign clean help
 
 help:
 	@echo "make demo   compare the embedded model with its reasoning-trained twin and a control that learnt the same form without reasoning; prints the page to open"
 	@echo "make comparison  the same in full, with three seeds of the training and of its control"
 	@echo "make test   all tests"
 	@echo "make check  ruff, strict type checking and all tests"
+	@echo "make campaign  damaged files, kills and full disks, drawn by SEED; a tenth of them, or all with FULL=1"
 	@echo "make bench  speed and memory against what you would otherwise write"
 
 demo: $(VENV)/.core
@@ -33,6 +35,9 @@ check: lint test
 
 bench: $(VENV)/.test
 	$(BIN)/strata bench
+
+campaign: $(VENV)/.test
+	PYTHONPATH=tests:tests/probes/checkpoints $(BIN)/python -m campaign --seed $(SEED) $(if $(FULL),--trials 200)
 
 # A stamp a set of dependencies: a second call finds it newer than pyproject.toml and installs nothing.
 $(VENV)/.core: pyproject.toml constraints.txt

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -69,12 +70,12 @@ def compare_and_keep(a: TensorSource, b: TensorSource, progress: Progress = sile
     file = cache_directory() / "weight_changes" / f"{_key(a, b)}.jsonl"
     file.parent.mkdir(exist_ok=True)
     known = _kept(file)
-    with file.open("a", encoding="utf-8") as journal:
+    with file.open("ab", buffering=0) as journal:
         for change in compare_weights(a, b, spectrum=False, known=known, progress=progress):
             if change.name not in known:
                 text = json.dumps(asdict(change))
-                journal.write(f"{_checksum(text)} {text}\n")
-                journal.flush()
+                with suppress(OSError):  # a cache that is full costs time, nothing else
+                    journal.write(f"{_checksum(text)} {text}\n".encode())
             yield change
 
 

@@ -48,9 +48,15 @@ class OutOfRangeError(ValueError):
     """A number that an option can't be; the message says what it `must be`."""
 
 
+MOST = 2**31 - 1
+"""Of any whole number that a person sets: tables hold it in 32 bits, and no machine counts further in a lifetime."""
+MOST_DRAWS = 100_000
+"""Of resampled items or labels: an interval of so many doesn't change any more, and they fit into memory."""
+
+
 def positive(text: str) -> int:
     """A whole number of at least 1."""
-    number = int(text)
+    number = whole(text)
     if number < 1:
         raise OutOfRangeError("must be at least 1")
     return number
@@ -61,6 +67,16 @@ def whole(text: str) -> int:
     number = int(text)
     if number < 0:
         raise OutOfRangeError("must not be negative")
+    if number > MOST:
+        raise OutOfRangeError(f"must be at most {MOST:,}")
+    return number
+
+
+def draws(text: str) -> int:
+    """How often something is drawn anew."""
+    number = whole(text)
+    if number > MOST_DRAWS:
+        raise OutOfRangeError(f"must be at most {MOST_DRAWS:,}")
     return number
 
 

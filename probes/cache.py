@@ -7,7 +7,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_dir
 
-from strata.probes.errors import StrataError
+from strata.probes.errors import of_system
 
 
 def cache_directory() -> Path:
@@ -19,8 +19,9 @@ def cache_directory() -> Path:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StrataError(
-            f"The cache directory {directory} can't be made ({error.strerror or error})",
+        raise of_system(
+            f"The cache directory {directory} can't be made",
+            error,
             "Set STRATA_CACHE to a directory that can be written",
         ) from error
     return directory

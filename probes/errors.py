@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 
@@ -71,6 +72,21 @@ class DamagedError(StrataError):
 
 STOPPING = (DoesNotFitError, SelfTestError, DamagedError)
 """What stops a run, also where a measure that can't be made of a model is excluded with its reason."""
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an exception says that a disk is full, or that the person's share of it is."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    # safetensors, Arrow and huggingface_hub wrap the system's error in their own and keep only its text.
+    return any(words in str(error) for words in ("No space left on device", "Disk quota exceeded"))
+
+
+def of_system(what: str, error: OSError, remedy: str) -> StrataError:
+    """`what` failed for the reason that the operating system gives; a full disk has a remedy and an exit code of its own."""
+    if is_disk_full(error):
+        return DoesNotFitError(f"{what}: the disk is full", "Free some space and start again: finished parts are kept")
+    return StrataError(f"{what} ({error.strerror or error})", remedy)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

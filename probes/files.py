@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from strata.probes.errors import DoesNotFitError, StrataError
+from strata.probes.errors import DoesNotFitError, StrataError, is_disk_full
 
 
 @contextmanager
@@ -25,13 +25,16 @@ def whole_file(target: Path) -> Iterator[Path]:
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+        mode = stat.S_IMODE(part.stat().st_mode)
         yield part
+        # safetensors makes files that only their owner can read, whatever the person's umask says.
+        part.chmod(mode)
         with part.open("rb") as written:
             os.fsync(written.fileno())
         part.replace(target)
     except Exception as error:
-        # safetensors and Arrow wrap the system's error in their own and keep only its text.
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
+        if is_disk_full(error):
             raise DoesNotFitError(
                 f"The disk is full while writing {target}",
                 "Free some space and start again: finished parts are kept",
@@ -44,11 +47,26 @@ def whole_file(target: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
-def remove_unfinished(directory: Path, pattern: str) -> None:
-    """Removes what a kill has left of files whose names match `pattern`. Only for who alone writes to `directory`."""
-    for part in directory.glob(f".{pattern}.[0-9]*.part"):
+def remove_unfinished(directory: Path, pattern: str, *, everywhere: bool = False) -> None:
+    """Removes what a kill has left of files whose names match `pattern`, `everywhere` in folders of folders as well.
+
+    Only for who alone writes to `directory`.
+    """
+    find = directory.rglob if everywhere else directory.glob
+    for part in list(find(f".{pattern}.[0-9]*.part")):
         with suppress(OSError):
             part.unlink()
+
+
+def as_readable_as_others(directory: Path) -> None:
+    """Gives the files that a library has written into `directory` the mode of any new file."""
+    probe = directory / f".mode.{os.getpid()}.part"
+    probe.touch()
+    mode = stat.S_IMODE(probe.stat().st_mode)
+    probe.unlink()
+    for file in directory.iterdir():
+        if file.is_file():
+            file.chmod(mode)
 
 
 def write_whole(target: Path, content: str | bytes) -> None:

@@ -12,9 +12,8 @@ ASKED = {"startswith", "endswith", "removeprefix", "removesuffix", "partition", 
 ASKED |= {"index", "count", "replace"}
 PATTERNS = {"compile", "match", "search", "fullmatch", "sub", "findall", "finditer", "split"}
 FOREIGN_TEXTS = {
-    "probes/checkpoints/hub.py": "messages of the operating system",
-    "probes/files.py": "messages of the operating system",
-    "experiments/items/importing/json_table.py": "messages of Python's JSON reader",
+    "probes/errors.py": "messages of the operating system",
+    "probes/foreign_files.py": "messages of Python's JSON reader",
     "experiments/items/framing.py": "what somebody else's chat template writes around a request",
     "experiments/compare/instruction_contrasts.py": "the request inside a rendered chat prompt",
     "experiments/generated_answers/check_trace.py": "traces that a model wrote",

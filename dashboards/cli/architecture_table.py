@@ -58,7 +58,7 @@ def print_architectures(verdicts: Sequence[Verdict], console: Console) -> None:
         if verdict.status != "verified":
             table.add_row(verdict.name, verdict.status, verdict.why)
     if table.row_count:
-        console.print(table, markup=False)
+        console.print(table)
     worst = max(
         (verdict.worst for verdict in verdicts if verdict.status == "verified" and verdict.worst is not None),
         default=None,

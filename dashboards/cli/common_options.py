@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from strata.dashboards.cli.display import DISPLAYS, Display
-from strata.dashboards.cli.foreign_text import escaped
 from strata.dashboards.cli.options import DataclassInstance, option, values_of
+from strata.dashboards.cli.terminal import warn
 from strata.dashboards.option_values import manifest_options
 from strata.experiments.setting import positive
 
@@ -55,7 +54,7 @@ class DisplayOptions:
 def tell_caveats(checkpoint: Checkpoint) -> None:
     """Says on stderr what was odd about opening it, whatever the display: for verbs that leave no run behind."""
     for caveat in checkpoint.caveats:
-        sys.stderr.write(f"caveat: {escaped(caveat)}\n")
+        warn(f"caveat: {caveat}")
 
 
 def open_from(spec: str, options: ModelOptions, display: Display) -> Checkpoint:

@@ -14,11 +14,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from strata.dashboards.cli.foreign_text import escaped
 from strata.dashboards.cli.stopping import Stopped
+from strata.dashboards.cli.terminal import PlainConsole, warn
 from strata.probes.files import write_whole
 
 DISPLAYS = ("auto", "rich", "plain", "none")
@@ -38,7 +38,7 @@ class Display:
         self._tasks: dict[str, TaskID] = {}
         self._lines = _Lines(label)
         self._written = 0.0
-        self.console = Console(stderr=True, highlight=False)
+        self.console = PlainConsole()
 
     def __call__(self, stage: str, done: int, total: int | None, unit: str) -> None:
         if self.mode == "rich":
@@ -52,7 +52,7 @@ class Display:
     def note(self, sentence: str) -> None:
         """One line that stays."""
         if self.mode != "none":
-            self.console.print(escaped(sentence), soft_wrap=True, markup=False)
+            self.console.print(sentence, soft_wrap=True)
 
     @contextmanager
     def listening(self) -> Iterator[Display]:
@@ -69,7 +69,7 @@ class Display:
         try:
             if self.mode == "rich":
                 with Progress(
-                    TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[amount]}"),
+                    TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[amount]}", markup=False),
                     TimeElapsedColumn(), TimeRemainingColumn(), console=self.console,
                 ) as self._bars:  # fmt: skip
                     yield self
@@ -85,7 +85,7 @@ class Display:
             return
         amount = _amount(done, total, unit)
         if stage not in self._tasks:
-            self._tasks[stage] = self._bars.add_task(stage, total=total, amount=amount)
+            self._tasks[stage] = self._bars.add_task(escaped(stage), total=total, amount=amount)
         self._bars.update(self._tasks[stage], completed=done, total=total, amount=amount)
 
     def _record(self, stage: str, done: int, total: int | None, unit: str) -> None:
@@ -119,8 +119,7 @@ class _Lines:
         if not due or waited < _AT_LEAST_SECONDS:
             return
         self._at, self._share = now, share
-        sys.stderr.write(self._line(stage, done, total, unit, share) + "\n")
-        sys.stderr.flush()
+        warn(self._line(stage, done, total, unit, share))
 
     def _line(self, stage: str, done: int, total: int | None, unit: str, share: float) -> str:
         clock = time.strftime("%H:%M:%S")

@@ -9,4 +9,9 @@ def escaped(sentence: str) -> str:
         return sentence
     from strata.dashboards.text import visible  # loads what makes pages
 
-    return "".join(letter if letter.isprintable() else visible(letter) for letter in sentence)
+    def spelt(letter: str) -> str:
+        shown = visible(letter)
+        # On a page a mark without a width may join two signs to one; a terminal counts it as it likes.
+        return shown if shown.isprintable() else f"⟨U+{ord(letter):04X}⟩"
+
+    return "".join(letter if letter.isprintable() else spelt(letter) for letter in sentence)

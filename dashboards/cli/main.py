@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from strata.dashboards.cli.foreign_text import escaped
 from strata.dashboards.cli.stopping import Stopped
-from strata.probes.errors import StrataError, is_out_of_memory
+from strata.probes.errors import StrataError, is_disk_full, is_out_of_memory
 
 VERBS = {
     "locate": "where are retrieval and reasoning readable in this model?",
@@ -38,11 +38,18 @@ memory or disk · 130 and 143 stopped by SIGINT or SIGTERM, with the state saved
 Each verb explains itself: strata VERB --help
 """
 
+_LONGEST = 1800
 _NO_MEMORY = "Memory ran out. Try --dtype bfloat16, --device-map auto, --batch-tokens 256 or fewer items; finished parts are kept."
+_NO_DISK = "The disk is full. Free some space and start again: finished parts are kept."
 
 
 class _Parser(argparse.ArgumentParser):
     """Usage errors in the same form as every other error."""
+
+    @property
+    def options(self) -> list[str]:
+        """Those that are written with dashes."""
+        return [option for action in self._actions for option in action.option_strings]
 
     def error(self, message: str) -> None:  # type: ignore[override]  # argparse says NoReturn; this raises
         raise StrataError(f"{self.prog}: {message}", f"See {self.prog} --help")
@@ -55,15 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _check_text(arguments)
         return _run(arguments)
     except StrataError as error:
-        sys.stderr.write(f"strata: {escaped(str(error))}\n")
+        sys.stderr.write(f"strata: {_shortened(escaped(str(error)))}\n")
         return error.exit_code
     except MemoryError:
-        sys.stderr.write(f"strata: {_NO_MEMORY}\n")
-        return 3
-    except RuntimeError as error:
-        # torch's own out-of-memory errors, wherever they come up; anything else is a defect and shows itself.
-        if not is_out_of_memory(error):
-            raise
         sys.stderr.write(f"strata: {_NO_MEMORY}\n")
         return 3
     except Stopped as stopped:
@@ -74,6 +75,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output has gone (`| head`): nothing is left to say, also not at interpreter exit.
         sys.stderr.close()
         return 0
+    except Exception as error:
+        # A file that the system refuses, memory or a disk that ran out, wherever it came up; anything else is a defect and shows itself.
+        if isinstance(error, OSError) and error.filename is not None and not is_disk_full(error):
+            said = f"{error.filename} can't be used ({error.strerror}). Check the path and its permissions."
+            sys.stderr.write(f"strata: {_shortened(escaped(said))}\n")
+            return 2
+        if not (is_out_of_memory(error) or is_disk_full(error)):
+            raise
+        sys.stderr.write(f"strata: {_NO_MEMORY if is_out_of_memory(error) else _NO_DISK}\n")
+        return 3
 
 
 def _run(arguments: list[str]) -> int:
@@ -101,13 +112,30 @@ def _run(arguments: list[str]) -> int:
         allow_abbrev=False,
     )
     module.configure(parser)
-    given = parser.parse_args(arguments[1:])
+    given, unknown = parser.parse_known_args(arguments[1:])
+    if unknown:
+        raise _not_taken(verb, unknown, parser.options)
     if getattr(given, "print_config", False):
         from strata.dashboards.cli.options import config_lines, resolved_options
+        from strata.dashboards.cli.terminal import say
 
-        sys.stdout.write(config_lines(resolved_options(module.Options, given)))
+        say(sys.stdout, config_lines(resolved_options(module.Options, given)))
         return 0
     return int(module.run(given, arguments))
+
+
+def _not_taken(verb: str, unknown: Sequence[str], options: Sequence[str]) -> StrataError:
+    option = next((word.partition("=")[0] for word in unknown if word.startswith("-")), None)
+    if option is None:
+        return StrataError(f"strata {verb} takes no further {unknown[0]!r}", f"See strata {verb} --help")
+    near = difflib.get_close_matches(option, options, 1)
+    help = f"See strata {verb} --help"
+    return StrataError(f"strata {verb} has no option {option}", f"Did you mean {near[0]}? {help}" if near else help)
+
+
+def _shortened(sentence: str) -> str:
+    """Names of somebody else's can be of any length: beginning and remedy stay."""
+    return sentence if len(sentence) <= _LONGEST else f"{sentence[: _LONGEST - 700]} … {sentence[-600:]}"
 
 
 def _check_text(arguments: Sequence[str]) -> None:

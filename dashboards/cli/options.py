@@ -7,7 +7,6 @@ import difflib
 import json
 import math
 import os
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 from strata.dashboards.option_values import OptionValue
 from strata.experiments.setting import OutOfRangeError, Setting, setting, settings_of
 from strata.probes.errors import StrataError
+from strata.probes.foreign_files import UnreadableError, decoded, file_bytes, parse_json, parse_toml
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -265,12 +265,10 @@ def _one(option: Option, value: object, where: str) -> str | int | float:
 
 def _read_config(file: Path, options: Sequence[Option]) -> Mapping[str, JsonValue]:
     try:
-        text = file.read_text()
-        values = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
-    except OSError as error:
-        raise StrataError(f"--config {file} can't be read ({error.strerror})", "Check the path") from error
-    except ValueError as error:
-        raise StrataError(f"--config {file} is not valid {file.suffix[1:] or 'TOML'} ({error})", "Mend it") from error
+        text = decoded(file_bytes(file))
+        values = parse_json(text) if file.suffix == ".json" else parse_toml(text)
+    except UnreadableError as error:
+        raise StrataError(f"--config {file} could not be read: {error.reason}", "Mend it") from error
     if isinstance(values, dict) and str(values.get("schema", "")).startswith("strata.manifest/"):
         values = values.get("options", {})
     if not isinstance(values, dict):

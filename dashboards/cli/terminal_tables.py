@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from strata.dashboards.cli.foreign_text import escaped
+
 _GAP = 2
 """Blanks between two columns; one where that makes the table fit."""
 
@@ -31,6 +33,7 @@ Row = Sequence[str | Text]
 
 def print_table(console: Console, title: str, columns: Sequence[Column], rows: Sequence[Row]) -> None:
     """The first column names the row."""
+    rows = [[_harmless(cell) for cell in row] for row in rows]
     _line(console, title)
     for gap in (_GAP, 1):
         if sum(_widths(columns, rows, gap)) - gap <= console.width:
@@ -44,6 +47,7 @@ def print_table(console: Console, title: str, columns: Sequence[Column], rows: S
 
 def print_matrix(console: Console, title: str, columns: Sequence[Column], rows: Sequence[Row]) -> None:
     """Columns that do not fit beside each other follow underneath, each part with the first column again."""
+    rows = [[_harmless(cell) for cell in row] for row in rows]
     _line(console, title)
     widths = _widths(columns, rows)
     start = 1
@@ -69,6 +73,11 @@ def fitting_from_the_end(
     return shown
 
 
+def _harmless(cell: str | Text) -> str | Text:
+    """Text of ours comes styled; what is plain may be somebody else's."""
+    return cell if isinstance(cell, Text) else escaped(cell)
+
+
 def _widths(columns: Sequence[Column], rows: Sequence[Row], gap: int = _GAP) -> list[int]:
     """Of every column its widest cell and the gap behind it."""
     return [
@@ -81,14 +90,16 @@ def _table(columns: Sequence[Column], rows: Sequence[Row], gap: int = _GAP) -> T
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap - 1, 0, 0), pad_edge=False)
     for column in columns:
         # Folded where even one column is wider than the terminal: cut off it would be lost.
-        table.add_column(Text(column.name), justify=column.justify, overflow="fold")
+        table.add_column(Text(escaped(column.name)), justify=column.justify, overflow="fold")
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
     return table
 
 
 def _line(console: Console, text: str, indent: str = "") -> None:
-    for part in textwrap.wrap(text, max(20, console.width), subsequent_indent=indent, break_on_hyphens=False) or [""]:
+    for part in textwrap.wrap(
+        escaped(text), max(20, console.width), subsequent_indent=indent, break_on_hyphens=False
+    ) or [""]:
         console.print(part, markup=False, soft_wrap=True)
 
 

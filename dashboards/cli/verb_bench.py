@@ -7,7 +7,6 @@ with the embedded model; on a GPU with randomly initialised models of real shape
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from rich.table import Table
 from strata.dashboards.cli.common_options import DisplayOptions
 from strata.dashboards.cli.display import Display, only_results_on_stdout
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
+from strata.dashboards.cli.terminal import PlainConsole, write_json
 from strata.experiments.setting import positive, whole
 from strata.probes.errors import StrataError
 
@@ -61,12 +61,11 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
             if not options.shown.json:
                 display.note(f"{model}: {row.name}: ratio {row.ratio:.2f} (target ≤ {row.target:g})")
         if options.shown.json:
-            stdout.write(
-                json.dumps({"machine": asdict(where), "rows": [{"model": model, **asdict(row)} for model, row in rows]})
-                + "\n"
+            write_json(
+                stdout, {"machine": asdict(where), "rows": [{"model": model, **asdict(row)} for model, row in rows]}
             )
         else:
-            _print(where, rows, Console(file=stdout, highlight=False, width=None if stdout.isatty() else 160))
+            _print(where, rows, PlainConsole(stdout, width=None if stdout.isatty() else 160))
     return 0 if all(row.met for _, row in rows) else 1
 
 
@@ -144,7 +143,7 @@ def _machine(device: str) -> Machine:
 
 
 def _print(where: Machine, rows: Sequence[tuple[str, BenchmarkRow]], console: Console) -> None:
-    console.print(f"{where.device}, {where.cores} cores, {where.threads} threads, torch {where.torch}", markup=False)
+    console.print(f"{where.device}, {where.cores} cores, {where.threads} threads, torch {where.torch}")
     table = Table()
     for column in ("model", "comparison", "ours", "reference", "ratio", "target", "", "note"):
         table.add_column(column, justify="right" if column in ("ours", "reference", "ratio", "target") else "left")

@@ -10,7 +10,6 @@ Results are kept line by line: a second start with the same --out goes on where 
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -22,6 +21,7 @@ from rich.console import Console
 from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, open_from, tell_caveats
 from strata.dashboards.cli.display import only_results_on_stdout
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
+from strata.dashboards.cli.terminal import PlainConsole, write_json
 from strata.dashboards.cli.terminal_tables import Column, print_table
 from strata.experiments.setting import positive, whole
 from strata.probes.errors import StrataError
@@ -130,9 +130,9 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
                 "real": [asdict(family) for family in real],
                 "coverage": {noise: asdict(of_noise) for noise, of_noise in coverage.items()},
             }
-            stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+            write_json(stdout, record)
         else:
-            console = Console(file=stdout, highlight=False, markup=False)
+            console = PlainConsole(stdout)
             print_calibration(result, console)
             print_real(real, console)
             print_coverage(coverage, console)

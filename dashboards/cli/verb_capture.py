@@ -8,9 +8,7 @@ it takes up the rest. Read the result with strata.load_captured(DIR); docs/captu
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +17,7 @@ from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, o
 from strata.dashboards.cli.display import Display, only_results_on_stdout
 from strata.dashboards.cli.options import add_options, as_declared, chosen_options, option, options_of
 from strata.dashboards.cli.stopping import Stopped
+from strata.dashboards.cli.terminal import say, warn, write_json
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.setting import positive, whole
 from strata.probes.errors import StrataError
@@ -88,14 +87,13 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
             raise
         counts = {"texts": written.texts, "new": written.new, "shards": written.shards, "bytes": written.n_bytes}
         if options.shown.json:
-            stdout.write(
-                json.dumps({"schema": "strata.captured/1", "out": str(out), **counts, "caveats": caveats}) + "\n"
-            )
+            write_json(stdout, {"schema": "strata.captured/1", "out": str(out), **counts, "caveats": caveats})
         else:
             new = "" if written.new == written.texts else f", {written.new} of them new"
-            stdout.write(
+            say(
+                stdout,
                 f"{written.texts} texts{new} in {written.shards} shards ({written.n_bytes / 1e6:.1f} MB): {out}\n"
-                f"in Python: strata.load_captured({str(out)!r})\n"
+                f"in Python: strata.load_captured({str(out)!r})",
             )
     return 0
 
@@ -148,13 +146,12 @@ def _texts_of_file(source: list[str], options: Options) -> tuple[Text, ...]:
 
 def _lines_of(file: Path) -> tuple[Text, ...]:
     """Every line that isn't blank, under its number from 1; on stderr how many are, whatever the display."""
+    from strata.probes.foreign_files import file_bytes
     from strata.probes.prompts.texts import Text
 
     try:
         # Only \n and \r\n end a line here.
-        lines = file.read_bytes().decode("utf-8-sig").removesuffix("\n").split("\n")
-    except OSError as error:
-        raise StrataError(f"Can't read {file}: {error.strerror or error}", "Check the path") from error
+        lines = file_bytes(file, "Check the path").decode("utf-8-sig").removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
         raise StrataError(f"{file} is not UTF-8 (byte {error.start + 1})", "Save the file as UTF-8") from error
     rows = tuple(Text(str(number), line.removesuffix("\r")) for number, line in enumerate(lines, 1) if line.strip())
@@ -162,7 +159,7 @@ def _lines_of(file: Path) -> tuple[Text, ...]:
         raise StrataError(f"{file} holds no text", "Write one text a line")
     blank = len(lines) - len(rows)
     if blank:
-        sys.stderr.write(f"{file}: {blank} blank {'line is' if blank == 1 else 'lines are'} excluded\n")
+        warn(f"{file}: {blank} blank {'line is' if blank == 1 else 'lines are'} excluded")
     return rows
 
 

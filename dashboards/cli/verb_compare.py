@@ -9,7 +9,6 @@ resumes.
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import time
 from dataclasses import dataclass, field
@@ -17,12 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console
-
 from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, RunningOptions, open_from, run_controls
 from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.stopping import Stopped
+from strata.dashboards.cli.terminal import PlainConsole, write_json
 from strata.dashboards.default_directory import default_directory
 from strata.dashboards.quick import QUICK_COMPARE
 from strata.experiments.compare.config import CompareConfig
@@ -109,9 +107,9 @@ def _tell(comparison: Comparison, out: Path, seconds: float, options: Options, s
     page = out / "report.html"
     if options.shown.json:
         printed = {**comparison.model_dump(mode="json"), "run": str(out), "report": str(page)}
-        stdout.write(json.dumps(printed, ensure_ascii=False) + "\n")
+        write_json(stdout, printed)
         return
-    console = Console(file=stdout, highlight=False, soft_wrap=True)
+    console = PlainConsole(stdout, soft_wrap=True)
     for line in told(comparison, read_comparison(out).failed_self_tests):
-        console.print(line, markup=False)
-    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})", markup=False)
+        console.print(line)
+    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})")

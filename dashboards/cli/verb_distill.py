@@ -11,7 +11,6 @@ problem, and what they know, into OUT/evaluation.json.
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, open_from
 from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
+from strata.dashboards.cli.terminal import say, write_json
 from strata.experiments.distill.config import DistillConfig
 from strata.experiments.results.answer_measures import BY_LIKELIHOOD, GENERATED
 from strata.experiments.setting import positive
@@ -60,7 +60,10 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
     tell = _evaluate if options.evaluate else _train
     with only_results_on_stdout() as stdout, display.listening():
         lines, result = tell(arguments.checkpoint, options, display, command)
-        stdout.write(json.dumps(result) + "\n" if options.shown.json else "".join(f"{line}\n" for line in lines))
+        if options.shown.json:
+            write_json(stdout, result)
+        else:
+            say(stdout, "\n".join(lines))
     return 0
 
 

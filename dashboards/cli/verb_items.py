@@ -19,7 +19,9 @@ from rich.console import Console
 
 from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, open_from, tell_caveats
 from strata.dashboards.cli.display import only_results_on_stdout
+from strata.dashboards.cli.foreign_text import escaped
 from strata.dashboards.cli.options import add_options, as_declared, chosen_options, option, options_of
+from strata.dashboards.cli.terminal import PlainConsole, say, write_json
 from strata.dashboards.cli.terminal_tables import Column, print_table
 from strata.experiments.locate.config import LocateConfig
 from strata.probes.errors import StrataError
@@ -95,14 +97,14 @@ def _list(_what: list[str], options: Options, stdout: TextIO) -> int:
     families = chosen(options.families or (ALL,))
     if options.shown.json:
         rows = [{key: value for key, value in asdict(family).items() if key != "build"} for family in families]
-        stdout.write(json.dumps(rows) + "\n")
+        write_json(stdout, rows)
         return 0
     columns = [Column(name) for name in ("family", "kind", "domain", "difficulty", "about")]
     lines = []
     for family in families:
         setting = f"{family.difficulties[0]}–{family.difficulties[-1]}" if family.difficulties else ""
         lines.append((family.name, family.kind, family.domain, setting, family.about))
-    print_table(Console(file=stdout, highlight=False), f"{len(families)} built-in families", columns, lines)
+    print_table(PlainConsole(stdout), f"{len(families)} built-in families", columns, lines)
     return 0
 
 
@@ -118,12 +120,12 @@ def _show(what: list[str], options: Options, stdout: TextIO) -> int:
         items = _built_in(tuple(what) or options.families, options)
     if options.out:
         write_items(options.out, items)
-        stdout.write(f"{len(items)} items in {options.out}\n")
+        say(stdout, f"{len(items)} items in {options.out}\n")
     elif options.shown.json:
-        stdout.write(json.dumps([item_to_dict(item) for item in items], ensure_ascii=False) + "\n")
+        write_json(stdout, [item_to_dict(item) for item in items])
     else:
         for item in items:
-            stdout.write(_shown(item))
+            say(stdout, _shown(item))
     return 0
 
 
@@ -131,7 +133,7 @@ def _shown(item: Item) -> str:
     """The item as a person reads it: what is asked, and what its answer is scored against."""
     hops = f"{item.hops} hop" if item.hops == 1 else f"{item.hops} hops"
     lines = [
-        f"{item.id}  ({item.kind}, {item.family}, {hops})",
+        escaped(f"{item.id}  ({item.kind}, {item.family}, {hops})"),
         f"  asked  {_quoted(item.prompt)} → {_quoted(item.answer)}",
     ]
     if item.has_pair:
@@ -166,9 +168,9 @@ def _check(what: list[str], options: Options, stdout: TextIO) -> int:
             )
             report = replace(report, contrasts=report.contrasts + made)
     if options.shown.json:
-        stdout.write(json.dumps(asdict(report), ensure_ascii=False) + "\n")
+        write_json(stdout, asdict(report))
     else:
-        _print_check(report, Console(file=stdout, highlight=False))
+        _print_check(report, PlainConsole(stdout))
     return 0
 
 
@@ -200,19 +202,17 @@ def _import(what: list[str], options: Options, stdout: TextIO) -> int:
             "without_foil": dict(imported.without_foil),
             "out": options.out,
         }
-        stdout.write(json.dumps(result) + "\n")
+        write_json(stdout, result)
         return 0
     pairs = sum(item.has_pair for item in items)
     drawn = f", drawn from {imported.made}" if len(items) < imported.made else ""
-    stdout.write(
-        f"{len(items)} items ({pairs} with a minimal pair{drawn}) from {imported.rows} rows in {options.out}\n"
-    )
+    say(stdout, f"{len(items)} items ({pairs} with a minimal pair{drawn}) from {imported.rows} rows in {options.out}")
     for name, count in sorted(counts.items()):
-        stdout.write(f"  {count:>6} {name}\n")
+        say(stdout, f"  {count:>6} {escaped(name)}")
     for reason, count in imported.excluded.items():
-        stdout.write(f"  {count:>6} excluded: {reason}\n")
+        say(stdout, f"  {count:>6} excluded: {escaped(reason)}")
     for reason, count in imported.without_foil.items():
-        stdout.write(f"  {count:>6} without a foil: {reason}\n")
+        say(stdout, f"  {count:>6} without a foil: {escaped(reason)}")
     return 0
 
 
@@ -225,11 +225,10 @@ def _generate(name: str, options: Options, stdout: TextIO) -> int:
     items = from_reasoning_gym(name, options.limit or options.per_family, options.seed)
     write_items(options.out, items)
     result = {"items": len(items), "out": options.out}
-    stdout.write(
-        json.dumps(result) + "\n"
-        if options.shown.json
-        else f"{len(items)} items (probes and lens only) in {options.out}\n"
-    )
+    if options.shown.json:
+        write_json(stdout, result)
+    else:
+        say(stdout, f"{len(items)} items (probes and lens only) in {options.out}")
     return 0
 
 
@@ -265,13 +264,11 @@ def _print_check(report: FormatReport, console: Console) -> None:
     print_table(console, title, columns, rows)
     for family in report.families:
         for reason, count in (*family.excluded, *family.unaligned):
-            console.print(f"{family.family}: {count} × {reason}", markup=False)
+            console.print(f"{family.family}: {count} × {reason}")
     for contrast in report.contrasts:
-        console.print(
-            f"{contrast.contrast} ({', '.join(contrast.families)}): {_verdict(contrast.result)}", markup=False
-        )
+        console.print(f"{contrast.contrast} ({', '.join(contrast.families)}): {_verdict(contrast.result)}")
     if report.kinds is not None:
-        console.print(f"knowledge vs reasoning as a whole: {_verdict(report.kinds)}", markup=False)
+        console.print(f"knowledge vs reasoning as a whole: {_verdict(report.kinds)}")
 
 
 def _verdict(result: FormatResult) -> str:

@@ -7,7 +7,6 @@ an interactive page.
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from rich.text import Text
 from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, open_from, tell_caveats
 from strata.dashboards.cli.display import only_results_on_stdout
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
+from strata.dashboards.cli.terminal import PlainConsole, write_json
 from strata.dashboards.cli.terminal_tables import Column, fitting_from_the_end, print_matrix
 from strata.experiments.setting import positive
 from strata.probes.errors import StrataError
@@ -85,12 +85,12 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         if out is not None:
             _write_page(out, arguments.checkpoint, arguments.prompt, checkpoint, lens_map, answer, lens.name)
         if options.shown.json:
-            stdout.write(_json_text(checkpoint, lens_map, lens.name) + "\n")
+            write_json(stdout, _record(checkpoint, lens_map, lens.name))
         else:
-            console = Console(file=stdout, highlight=False)
+            console = PlainConsole(stdout)
             _print(console, checkpoint, lens_map, options.tokens, options.streams)
             if out is not None:
-                console.print(f"page: {out}", markup=False)
+                console.print(f"page: {out}")
     return 0
 
 
@@ -157,11 +157,11 @@ def _shown(token: str) -> str:
     return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text) or "∅"
 
 
-def _json_text(checkpoint: Checkpoint, lens_map: PromptMap, lens: str) -> str:
+def _record(checkpoint: Checkpoint, lens_map: PromptMap, lens: str) -> object:
     answer = {}
     if lens_map.answer_rank is not None and lens_map.answer_logprob is not None:
         answer = {"answer_rank": lens_map.answer_rank.tolist(), "answer_logprob": lens_map.answer_logprob.tolist()}
-    result = {
+    return {
         "schema": "strata.lens/1",
         "lens": lens,
         "tokens": [checkpoint.token_text(token) for token in lens_map.prompt.ids],
@@ -173,7 +173,6 @@ def _json_text(checkpoint: Checkpoint, lens_map: PromptMap, lens: str) -> str:
         "caveats": list(checkpoint.caveats),
         **answer,
     }  # fmt: skip
-    return json.dumps(result, ensure_ascii=False)
 
 
 def _write_page(

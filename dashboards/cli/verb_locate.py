@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console
-
 from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, RunningOptions, open_from, run_controls
 from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.stopping import Stopped
+from strata.dashboards.cli.terminal import PlainConsole, write_json
 from strata.dashboards.default_directory import default_directory
 from strata.dashboards.quick import QUICK_LOCATE
 from strata.experiments.locate.config import LocateConfig
@@ -91,24 +90,22 @@ def _tell(summary: Summary, out: Path, seconds: float, options: Options, stdout:
 
     page = out / "report.html"
     if options.shown.json:
-        stdout.write(json.dumps({**summary.as_json(), "run": str(out), "report": str(page)}, ensure_ascii=False) + "\n")
+        write_json(stdout, {**summary.as_json(), "run": str(out), "report": str(page)})
         return
-    console = Console(file=stdout, highlight=False, soft_wrap=True)
+    console = PlainConsole(stdout, soft_wrap=True)
     for sentence in said_words(summary):
-        console.print(sentence, markup=False)
+        console.print(sentence)
     columns, rows, whys = compact_table(summary)
     if rows:
-        print_table(
-            Console(file=stdout, highlight=False), "Family by family:", [Column(name) for name in columns], rows
-        )
+        print_table(PlainConsole(stdout), "Family by family:", [Column(name) for name in columns], rows)
     for why in whys:
-        console.print(f"  {why}", markup=False)
+        console.print(f"  {why}")
     for kind, kind_summary in summary.kinds.items():
-        console.print(f"{kind}: {kind_summary.items} items, {answered_words(kind_summary)}", markup=False)
+        console.print(f"{kind}: {kind_summary.items} items, {answered_words(kind_summary)}")
         for name, instrument in kind_summary.instruments.read.items():
-            console.print(f"  {name:<11} {onset_words(instrument)}", markup=False)
+            console.print(f"  {name:<11} {onset_words(instrument)}")
     # The page's own: some are read off its tables.
     verdict = VerdictView.model_validate(json.loads((out / "view.json").read_text(encoding="utf-8"))["verdict"])
     for caveat in verdict.caveats:
-        console.print(f"caveat: {caveat.text}", markup=False)
-    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})", markup=False)
+        console.print(f"caveat: {caveat.text}")
+    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})")

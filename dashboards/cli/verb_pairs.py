@@ -9,7 +9,6 @@ Exit code of verify: 0 for the base or the same weights, 1 for not the base or u
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, TextIO
@@ -19,6 +18,7 @@ from rich.console import Console
 from strata.dashboards.cli.common_options import DisplayOptions
 from strata.dashboards.cli.display import only_results_on_stdout
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
+from strata.dashboards.cli.terminal import PlainConsole, write_json
 from strata.dashboards.cli.terminal_tables import Column, print_matrix, print_table
 from strata.probes.errors import StrataError
 
@@ -69,11 +69,9 @@ def _list(given: list[str], options: Options, stdout: TextIO) -> int:
         raise StrataError(f"pairs list takes no checkpoint, {given[0]!r} was given", "Did you mean pairs verify?")
     rows = known_pairs()
     if options.shown.json:
-        stdout.write(
-            json.dumps({"schema": "strata.pairs/1", "pairs": [asdict(row) for row in rows]}, ensure_ascii=False) + "\n"
-        )
+        write_json(stdout, {"schema": "strata.pairs/1", "pairs": [asdict(row) for row in rows]})
         return 0
-    console = Console(file=stdout, highlight=False, markup=False)
+    console = PlainConsole(stdout)
     columns = [Column(name) for name in ("trained", "from (the base)", "how", "sureness")]
     cells = [(row.name or row.distilled, row.base_name or row.base, row.kind, row.sureness) for row in rows]
     print_table(console, f"{len(rows)} known pairs", columns, cells)
@@ -98,13 +96,13 @@ def _verify(given: list[str], options: Options, stdout: TextIO) -> int:
     with display.listening():
         check = check_pair(given[0], given[1], candidates=options.candidates, weights=options.weights, progress=display)
     if options.shown.json:
-        stdout.write(_json_text(check) + "\n")
+        write_json(stdout, _record(check))
     else:
-        _print(check, Console(file=stdout, highlight=False, markup=False))
+        _print(check, PlainConsole(stdout))
     return 0 if check.ok else 1
 
 
-def _json_text(check: PairCheck) -> str:
+def _record(check: PairCheck) -> object:
     tensors = [
         {
             "name": tensor.name, "block": tensor.block, "matrix": tensor.matrix, "shape_a": tensor.shape_a, "shape_b": tensor.shape_b,
@@ -113,8 +111,7 @@ def _json_text(check: PairCheck) -> str:
         }
         for tensor in check.tensors
     ]  # fmt: skip
-    record = {"schema": "strata.pair/1", "ok": check.ok, **asdict(check), "tensors": tensors}
-    return json.dumps(record, ensure_ascii=False)
+    return {"schema": "strata.pair/1", "ok": check.ok, **asdict(check), "tensors": tensors}
 
 
 def _print(check: PairCheck, console: Console) -> None:

@@ -6,14 +6,15 @@ With --no-trial no weights are loaded and the time is unknown. Exit code 3 when 
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from strata.dashboards.cli.common_options import open_from, tell_caveats
 from strata.dashboards.cli.display import only_results_on_stdout, seconds_text
+from strata.dashboards.cli.foreign_text import escaped
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
+from strata.dashboards.cli.terminal import say, write_json
 from strata.dashboards.cli.verb_locate import Options as LocateOptions
 from strata.dashboards.quick import QUICK_LOCATE
 
@@ -63,9 +64,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
             trial=options.trial,
         )
         if of_run.shown.json:
-            stdout.write(
-                json.dumps({"schema": "strata.plan/1", **asdict(plan), "fits": plan.fits, "remedy": plan.remedy}) + "\n"
-            )
+            write_json(stdout, {"schema": "strata.plan/1", **asdict(plan), "fits": plan.fits, "remedy": plan.remedy})
         else:
             _print(plan, stdout)
     return 0 if plan.fits else 3
@@ -97,7 +96,8 @@ def _print(plan: Plan, stdout: TextIO) -> None:
         ("fits", "yes" if plan.fits else f"no; try {plan.remedy}"),
     ]
     width = max(len(name) for name, _ in lines)
-    stdout.write("".join(f"{name:<{width}}  {text}\n" for name, text in lines))
+    for name, text in lines:
+        say(stdout, escaped(f"{name:<{width}}  {text}"))
 
 
 def _time(plan: Plan) -> str:

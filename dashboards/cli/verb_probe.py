@@ -9,19 +9,17 @@ summary.json, the fitted probes and report.html. Started again with the same opt
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console
-
 from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, RunningOptions, open_from, run_controls
 from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.stopping import Stopped
+from strata.dashboards.cli.terminal import PlainConsole, write_json
 from strata.dashboards.default_directory import default_directory
 from strata.experiments.probe.config import ProbeConfig
 
@@ -93,12 +91,12 @@ def _tell(summary: ProbeSummary, out: Path, seconds: float, options: Options, st
 
     page = out / "report.html"
     if options.shown.json:
-        stdout.write(json.dumps({**summary.as_json(), "run": str(out), "report": str(page)}, ensure_ascii=False) + "\n")
+        write_json(stdout, {**summary.as_json(), "run": str(out), "report": str(page)})
         return
-    console = Console(file=stdout, highlight=False, soft_wrap=True)
+    console = PlainConsole(stdout, soft_wrap=True)
     for position in summary.positions:
         for sentence in sentences(summary, position):
-            console.print(sentence, markup=False)
+            console.print(sentence)
     for caveat in caveats(summary):
-        console.print(f"caveat: {caveat}", markup=False)
-    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})", markup=False)
+        console.print(f"caveat: {caveat}")
+    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})")

@@ -6,10 +6,10 @@ Of a comparison, also the pages of its models.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from strata.dashboards.cli.display import only_results_on_stdout
+from strata.dashboards.cli.terminal import say, write_json
 
 EXAMPLES = """examples:
   strata report runs/demo
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         page = write_pages(finished.directory)
         size = page.stat().st_size
         if arguments.json:
-            stdout.write(json.dumps({"report": str(page), "bytes": size}) + "\n")
+            write_json(stdout, {"report": str(page), "bytes": size})
         else:
-            stdout.write(f"report: {page} ({size / 1e6:.1f} MB)\n")
+            say(stdout, f"report: {page} ({size / 1e6:.1f} MB)\n")
     return 0

@@ -11,7 +11,6 @@ is opened through the same gate, and held against plain Hugging Face. Exit code 
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +22,7 @@ from rich.table import Table
 from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, open_from, tell_caveats
 from strata.dashboards.cli.display import Display, only_results_on_stdout
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
+from strata.dashboards.cli.terminal import PlainConsole, say, write_json
 from strata.experiments.setting import whole
 from strata.probes.errors import StrataError
 
@@ -80,9 +80,9 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
             checkpoint, backends=options.backends, seed=options.seed, remote=options.remote, progress=display
         )
         if options.shown.json:
-            stdout.write(json.dumps({**asdict(parity), "ok": parity.ok, "caveats": checkpoint.caveats}) + "\n")
+            write_json(stdout, {**asdict(parity), "ok": parity.ok, "caveats": checkpoint.caveats})
         else:
-            _print(parity, Console(file=stdout, highlight=False))
+            _print(parity, PlainConsole(stdout))
         # Last, since their remedy is this table.
         admit(checkpoint, default_prompts(checkpoint, options.seed), progress=display)
     return 0 if parity.ok and not parity.unavailable else 1
@@ -118,14 +118,11 @@ def _architectures(options: Options, display: Display) -> int:
             versions = [(name, version(name)) for name in ("transformers", "torch")]
             write_whole(Path(options.out), architecture_page(verdicts, seed=options.seed, versions=versions))
         if options.shown.json:
-            stdout.write(
-                json.dumps({"schema": "strata.architectures/1", "types": [asdict(verdict) for verdict in verdicts]})
-                + "\n"
-            )
+            write_json(stdout, {"schema": "strata.architectures/1", "types": [asdict(verdict) for verdict in verdicts]})
         else:
-            print_architectures(verdicts, Console(file=stdout, highlight=False))
+            print_architectures(verdicts, PlainConsole(stdout))
             if options.out:
-                stdout.write(f"table: {options.out}\n")
+                say(stdout, f"table: {options.out}\n")
     return 1 if any(verdict.is_fault for verdict in verdicts) else 0
 
 
@@ -151,7 +148,7 @@ def _print(parity: Parity, console: Console) -> None:
         )
     console.print(table)
     for backend, reason in parity.unavailable.items():
-        console.print(f"{backend} can't be compared on this model: {reason}", markup=False)
+        console.print(f"{backend} can't be compared on this model: {reason}")
     worst = [comparison for comparison in parity.comparisons if not comparison.ok]
     console.print(
         "all that could be compared agree"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,6 +29,7 @@ from strata.experiments.run.files import check_run, read_manifest, read_object
 from strata.experiments.run.manifest import Manifest
 from strata.experiments.run.summary_file import probe_summary_of
 from strata.probes.errors import StrataError
+from strata.probes.foreign_files import decoded, file_bytes, parse_json
 
 MOST_CLASSES = 24
 """Labels that the confusion map has rows for; rarer ones share a row."""
@@ -182,5 +182,8 @@ def _hardest(rows: Sequence[PredictionRow], stream: int, prompts: Mapping[str, s
 
 
 def _prompts(file: Path) -> dict[str, str]:
-    with file.open(encoding="utf-8") as lines:
-        return {item["id"]: item["prompt"] for item in map(json.loads, lines)}
+    try:
+        items = [parse_json(line) for line in decoded(file_bytes(file)).split("\n") if line]
+        return {str(item["id"]): str(item["prompt"]) for item in items}
+    except (ValueError, KeyError, TypeError) as error:
+        raise StrataError(f"{file} holds what is no item ({error})", "Restore it") from error

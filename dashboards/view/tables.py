@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +35,7 @@ from strata.experiments.run.first_schema import rows_as_read, spellings
 from strata.experiments.run.manifest import JsonObject, Manifest
 from strata.experiments.run.summary_file import summary_of
 from strata.probes.errors import StrataError
+from strata.probes.foreign_files import parse_json, read_json_object
 
 Checked = TypeVar("Checked", FormCheck, LensMaps, Manifest)
 _AGAIN = "Delete it and start the same command again"
@@ -132,13 +132,7 @@ def json_object(path: Path) -> JsonObject | None:
     """A file that holds one JSON object; None when there is none. Raises StrataError naming it when it is broken."""
     if not path.exists():
         return None
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StrataError(f"{path} cannot be read ({error})", _AGAIN) from error
-    if not isinstance(value, dict):
-        raise StrataError(f"{path} does not hold a JSON object", _AGAIN)
-    return value
+    return read_json_object(path, _AGAIN)
 
 
 def table_rows(path: Path) -> Sequence[Row] | None:
@@ -178,7 +172,7 @@ def _asked(path: Path) -> dict[str, Asked]:
             if not line.strip():
                 continue
             try:
-                item = json.loads(line)
+                item = parse_json(line)
                 asked[str(item["id"])] = Asked.model_validate(
                     {name: item[name] for name in Asked.model_fields if item.get(name)}
                 )
@@ -210,5 +204,5 @@ def _read(
 ) -> pa.Table:
     try:
         return pq.read_table(path, columns=columns, filters=where)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise StrataError(f"{path} cannot be read ({error})", _AGAIN) from error
+    except Exception as error:  # Arrow's own, and bare ones of every kind for a damaged file
+        raise StrataError(f"{path} cannot be read ({str(error)[:200]})", _AGAIN) from error

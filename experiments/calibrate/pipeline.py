@@ -26,8 +26,11 @@ from strata.experiments.calibrate.planted_checkpoint import write_construction
 from strata.experiments.calibrate.revert_test import excluded_families, revert
 from strata.experiments.calibrate.scored_summary import ScoredSummary
 from strata.experiments.calibrate.truth import truth_of
+from strata.experiments.run.manifest import JsonObject
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
+from strata.probes.files import write_whole
+from strata.probes.foreign_files import UnreadableError, file_bytes, parse_json
 from strata.probes.progress import Progress, silent
 
 MAX_PAIRS = 48
@@ -103,14 +106,23 @@ def calibrate(
 
 
 def read_rows(directory: Path) -> dict[str, JsonValue]:
-    """Finished rows of any calibration by key; a last line that was cut off is dropped."""
+    """Finished rows of any calibration by key; a line that was cut off or can't be read is dropped, and its model done again."""
     file = Path(directory) / RESULTS
     if not file.exists():
         return {}
-    lines = file.read_text(encoding="utf-8").split("\n")
-    if lines[-1]:
-        file.write_text("".join(f"{line}\n" for line in lines[:-1]), encoding="utf-8")
-    return {row["key"]: row for row in map(json.loads, filter(None, lines[:-1]))}
+    lines = file_bytes(file).decode("utf-8", "replace").split("\n")
+    rows = {line: row for line in lines[:-1] if (row := _row(line)) is not None}
+    if "".join(f"{line}\n" for line in rows) != "\n".join(lines):
+        write_whole(file, "".join(f"{line}\n" for line in rows))
+    return {str(row["key"]): row for row in rows.values()}
+
+
+def _row(line: str) -> JsonObject | None:
+    try:
+        row: JsonValue = parse_json(line)
+    except UnreadableError:
+        return None
+    return row if isinstance(row, dict) and "key" in row else None
 
 
 def _rows(jobs: Sequence[Job], localise: Localise, models: Path, workers: int, keep: bool) -> Iterator[CalibrationRow]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from strata.experiments.items.composite import FAMILIES as COMPOSITE
 from strata.experiments.items.control import FAMILIES as CONTROL
@@ -37,8 +38,15 @@ def chosen(names: Sequence[str]) -> tuple[Family, ...]:
     for name in names or DEFAULT:
         matching = [family for family in FAMILIES if name in (family.name, family.kind, family.domain, ALL)]
         if not matching:
-            known = ", ".join(family.name for family in FAMILIES)
-            raise StrataError(f"There is no item family, kind or domain {name!r}", f"Choose among: {known}")
+            known = [family.name for family in FAMILIES]
+            words = dict.fromkeys(
+                [*known, *(word for family in FAMILIES for word in (family.kind, family.domain)), ALL]
+            )
+            near = get_close_matches(name, words, 1)
+            raise StrataError(
+                f"There is no item family, kind or domain {name!r}",
+                f"{f'Did you mean {near[0]}? ' if near else ''}Choose among: {', '.join(known)}",
+            )
         picked += [family for family in matching if family not in picked]
     return tuple(picked)
 

@@ -12,10 +12,11 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Literal, get_args
 
-from jinja2 import TemplateError
 from pydantic import JsonValue
 
 from strata.experiments.items.schema import HOPS, Item, Span
+from strata.probes.checkpoints.chat_template import rendered_chat
+from strata.probes.checkpoints.sandbox import SandboxError
 from strata.probes.errors import StrataError
 
 Framing = Literal["raw", "chat", "empty-think"]
@@ -29,8 +30,6 @@ FRAMING_TEXT: Mapping[str, str] = {
 REQUEST = "Complete the text."
 """What the user of the chat says: the same before every item, so that no item is told twice."""
 THINK, END_THINK = "<think>", "</think>"
-_FAILURES = (TemplateError, ValueError, TypeError, ImportError, LookupError, AttributeError, ArithmeticError)
-"""What a template can fail with: it is a program of its own."""
 _ONE_DAY = "{%- macro strftime_now(form) -%}26 Jul 2024{%- endmacro -%}"
 """Some templates write today's date: the same command has to ask the same tomorrow, and go on with a run of yesterday."""
 
@@ -65,18 +64,11 @@ def _started(tokenizer: Any, whose: str) -> str:
     failed: Exception | None = None
     rendered = False
     # Templates of models that see as well write only what comes as a list of parts.
-    for content in (REQUEST, [{"type": "text", "text": REQUEST}]):
+    contents: tuple[JsonValue, ...] = (REQUEST, [{"type": "text", "text": REQUEST}])
+    for content in contents:
         try:
-            template = _ONE_DAY + tokenizer.get_chat_template()
-            started = str(
-                tokenizer.apply_chat_template(
-                    [{"role": "user", "content": content}],
-                    chat_template=template,
-                    tokenize=False,
-                    add_generation_prompt=True,
-                )
-            )
-        except _FAILURES as error:
+            started = rendered_chat(tokenizer, [{"role": "user", "content": content}], before=_ONE_DAY)
+        except (SandboxError, ValueError) as error:
             failed = failed or error
             continue
         rendered = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,6 +11,7 @@ from typing import Any, NoReturn
 from strata.experiments.items.schema import KINDS, Item, Span
 from strata.probes.errors import StrataError
 from strata.probes.files import whole_file
+from strata.probes.foreign_files import Trouble, UnreadableError, decoded, parse_json, refuse_irregular
 
 FIELDS = (
     "id", "kind", "family", "domain", "prompt", "answer", "foil_prompt", "foil", "choices",
@@ -21,6 +21,9 @@ FIELDS = (
 REQUIRED = ("id", "kind", "family", "prompt", "answer")
 """Keys a line can't do without. The rest default: domain "general", cluster = id, template "0", hops 1, no pair."""
 LONGEST_ID = 200
+LONGEST_NAME = 200
+"""Of a family or a domain: they head tables and maps."""
+MOST_HOPS = 10_000
 RESERVED_SPANS = ("last", "all")
 """Position names with a meaning of their own (the predicting token, every token)."""
 
@@ -28,6 +31,17 @@ _DEFAULTS: dict[str, Any] = {
     "domain": "general", "foil_prompt": "", "foil": "", "choices": [], "template": "0", "hops": 1,
     "spans": {}, "foil_spans": {}, "source": "",
 }  # fmt: skip
+
+
+_MENDED: dict[Trouble, str] = {
+    "syntax": "Write one whole JSON object a line; a table becomes items by `strata items import`",
+    "levels": "Flatten the extra keys",
+    "number": "Write it as text, or null",
+    "surrogate": "Write the character itself",
+    "twice": "Keep one of them",
+    "encoding": "Save the file as UTF-8",
+    "mark": "Save the file as UTF-8 without one",
+}
 
 
 class _Refused(ValueError):
@@ -63,6 +77,7 @@ def checked_items(items: Iterable[Item]) -> list[Item]:
 def scan_items(path: str | Path) -> Iterator[Item]:
     """The items of a file one at a time (memory: the ids seen so far). Raises as `read_items`, bar emptiness."""
     seen: dict[str, int] = {}
+    refuse_irregular(Path(path), "Give a file of items")
     try:
         # Bytes, because only \n ends a line here: text mode would leave U+2028 alone but str.splitlines wouldn't.
         with Path(path).open("rb") as lines:
@@ -78,8 +93,8 @@ def scan_items(path: str | Path) -> Iterator[Item]:
                         "Give every item an id of its own",
                     )
                 yield item
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
+    except (OSError, ValueError) as error:  # a name that no file can have
+        reason = getattr(error, "strerror", None) or str(error)
         raise StrataError(f"Can't read the item file {path}: {reason}", "Check the path and its permissions") from error
 
 
@@ -153,26 +168,10 @@ def _line(item: Item, path: Path) -> bytes:
 
 def _item_of_line(line: bytes, where: str) -> Item:
     try:
-        text = line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise StrataError(f"{where}: byte {error.start + 1} is not UTF-8", "Save the file as UTF-8") from None
-    try:
-        record = _DECODER.decode(text)
-        if b"\\u" in line:
-            json.dumps(record, ensure_ascii=False).encode("utf-8")
-    except _Refused as refused:
-        raise StrataError(f"{where}: {refused.reason}", refused.remedy) from None
-    except json.JSONDecodeError as error:
-        raise StrataError(
-            f"{where}: broken JSON at column {error.colno}: {error.msg}",
-            "Write one whole JSON object a line; a table becomes items by `strata items import`",
-        ) from None
-    except UnicodeEncodeError:
-        raise StrataError(f"{where}: a \\u escape is half a surrogate pair", "Write the character itself") from None
-    except RecursionError:
-        raise StrataError(f"{where}: the JSON is nested too deeply", "Flatten the extra keys") from None
-    except ValueError as error:
-        raise StrataError(f"{where}: unreadable number: {error}", "Write it as text") from None
+        record = parse_json(decoded(line), distinct=True)
+    except UnreadableError as error:
+        column = f" at column {error.column}" if error.trouble == "syntax" else ""
+        raise StrataError(f"{where}: {error.reason}{column}", _MENDED[error.trouble]) from None
     if not isinstance(record, dict):
         raise StrataError(f"{where}: a {_type_name(record)}, not an object", "Write each item as {…} on one line")
     return item_from_dict(record, where)
@@ -204,14 +203,21 @@ def _validated(record: Mapping[str, Any]) -> Item:
             "id", f"{name[:40]!r} can't be shown in a table",
             f"Use at most {LONGEST_ID} printable characters without blanks around them",
         )  # fmt: skip
+    for key in ("family", "domain"):
+        if len(known[key]) > LONGEST_NAME:
+            _refuse(key, f"has {len(known[key])} characters", f"Use at most {LONGEST_NAME}")
     if known["kind"] not in KINDS:
-        _refuse("kind", f"{known['kind']!r} is unknown", f"Use one of {', '.join(KINDS)}")
+        _refuse("kind", f"{known['kind'][:40]!r} is unknown", f"Use one of {', '.join(KINDS)}")
     _check_pair(known)
     hops = known["hops"]
     if isinstance(hops, bool) or not isinstance(hops, int):
         _refuse("hops", f"is a {_type_name(hops)}, not a whole number", "Write 0, 1, 2, …")
-    if hops < 0:
-        _refuse("hops", f"is {hops}", "Write 0 or more")
+    if not 0 <= hops <= MOST_HOPS:
+        _refuse(
+            "hops",
+            f"is {hops if abs(hops) < 10**20 else 'a number beyond all bounds'}",
+            f"Write a number from 0 to {MOST_HOPS}",
+        )
     known["choices"] = _choices(known["choices"], known["answer"])
     known["spans"] = _spans(known["spans"], "spans", known["prompt"])
     known["foil_spans"] = _spans(known["foil_spans"], "foil_spans", known["foil_prompt"])
@@ -269,29 +275,6 @@ def _refuse(field: str, reason: str, remedy: str) -> NoReturn:
     raise _Refused(f"field {field!r} {reason}", remedy)
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise _Refused(f"{name} is not a JSON number", "Write null or a number")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if math.isinf(value):
-        raise _Refused(f"{text} is beyond what a number can be", "Write it as text")
-    return value
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    record = dict(pairs)
-    if len(record) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise _Refused(f"field {twice!r} is given twice", "Keep one of them")
-    return record
-
-
 def _type_name(value: Any) -> str:
     names = {"NoneType": "null", "dict": "object", "str": "text", "int": "number", "float": "number", "bool": "boolean"}
     return names.get(type(value).__name__, type(value).__name__)
-
-
-_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_object)

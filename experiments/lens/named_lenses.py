@@ -9,6 +9,7 @@ from pathlib import Path
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
+from strata.probes.foreign_files import refuse_irregular
 from strata.probes.lens.fitted import jacobian_lens, tuned_lens
 from strata.probes.lens.jacobian import JacobianSettings
 from strata.probes.lens.lenses import LOGIT_LENS, Lens
@@ -23,6 +24,7 @@ def text_sha256(text: str | None) -> str | None:
     """
     if text is None:
         return None
+    refuse_irregular(Path(text), "Give a plain text file, or leave --text out")
     try:
         with Path(text).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

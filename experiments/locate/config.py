@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from strata.experiments.items.framing import FRAMINGS, Framing
 from strata.experiments.results.causal_map import CAUSAL_MAPS, CausalMap
-from strata.experiments.setting import positive, setting, whole
+from strata.experiments.setting import MOST_DRAWS, positive, setting, whole
+from strata.experiments.setting import draws as drawn
 from strata.probes.errors import StrataError
 
 FEWEST_DRAWS = 100
@@ -66,7 +67,7 @@ class LocateConfig:
     """Outer folds of every probe."""
     draws: int = field(
         default=10_000,
-        metadata=setting("cluster-bootstrap draws behind every interval", "measuring", positive, metavar="N"),
+        metadata=setting("cluster-bootstrap draws behind every interval", "measuring", drawn, metavar="N"),
     )
     """Cluster-bootstrap draws behind every interval."""
     lens_maps: int = field(
@@ -131,6 +132,8 @@ class LocateConfig:
             )
         if self.draws < FEWEST_DRAWS:
             raise StrataError(f"--draws is {self.draws}", f"Give at least {FEWEST_DRAWS}: an interval needs its tails")
+        if self.draws > MOST_DRAWS:
+            raise StrataError(f"--draws is {self.draws}", f"Give at most {MOST_DRAWS}: an interval of more is the same")
         if self.causal_map not in CAUSAL_MAPS:
             raise StrataError(f"--causal-map is {self.causal_map!r}", f"Choose among: {', '.join(CAUSAL_MAPS)}")
         if self.framing not in FRAMINGS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from strata.experiments.setting import draws as drawn
 from strata.experiments.setting import positive, setting, whole
 from strata.probes.errors import StrataError
 
@@ -45,7 +46,7 @@ class ProbeConfig:
     )
     """Outer folds; clusters are never parted."""
     shuffles: int = field(
-        default=99, metadata=setting("refits on shuffled labels behind p; 0 for none", "measuring", whole, metavar="N")
+        default=99, metadata=setting("refits on shuffled labels behind p; 0 for none", "measuring", drawn, metavar="N")
     )
     """Refits on shuffled labels behind p."""
     random_init: bool = field(
@@ -54,7 +55,7 @@ class ProbeConfig:
     """Whether the same architecture with random weights is probed too."""
     draws: int = field(
         default=10_000,
-        metadata=setting("cluster-bootstrap draws behind every interval", "measuring", positive, metavar="N"),
+        metadata=setting("cluster-bootstrap draws behind every interval", "measuring", drawn, metavar="N"),
     )
     """Cluster-bootstrap draws behind every interval."""
     per_family: int = field(

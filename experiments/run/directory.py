@@ -38,8 +38,8 @@ from strata.experiments.run.files import (
 from strata.experiments.run.first_schema import is_first
 from strata.experiments.run.manifest import CheckpointRecord, ItemsRecord, JsonObject, Manifest, SourceTree, StageCost
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.errors import DamagedError, StrataError
-from strata.probes.files import whole_file, write_whole
+from strata.probes.errors import DamagedError, StrataError, of_system
+from strata.probes.files import remove_unfinished, whole_file, write_whole
 
 _LIBRARIES = ("torch", "transformers", "transformer-lens", "nnsight", "numpy", "plotly", "safetensors", "strata-probes")
 _UNSEEN = object()
@@ -62,9 +62,10 @@ class RunDirectory:
         except Timeout as error:
             raise StrataError(f"Another process is working in {path}", "Wait for it, or give another --out") from error
         except OSError as error:
-            raise StrataError(
-                f"--out {path} can't be used as a directory ({error.strerror or error})", "Give another --out"
-            ) from error
+            raise of_system(f"--out {path} can't be used as a directory", error, "Give another --out") from error
+        # Nobody else writes here: what a kill has left of files goes, wherever in the run it lies.
+        for folder in (path, path / "parts", path / "activations"):
+            remove_unfinished(folder, "*", everywhere=folder != path)
         # What JSON makes of it is what a later start will compare with.
         comparable: JsonObject = json.loads(json.dumps(dict(identity)))
         self.manifest = self._resumed(comparable) or Manifest(

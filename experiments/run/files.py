@@ -17,6 +17,7 @@ from strata.experiments.results.table import RUN_KEY
 from strata.experiments.run.manifest import JsonObject, Manifest
 from strata.probes.errors import DamagedError, StrataError
 from strata.probes.file_state import file_state
+from strata.probes.foreign_files import read_json_object, refuse_irregular
 
 MANIFEST = "manifest.json"
 CHECKSUM = "sha256"
@@ -52,15 +53,10 @@ def manifest_sha256(manifest: JsonObject) -> str:
 
 def read_object(file: Path, schema: str, remedy: str = "Delete it and start the same command again") -> JsonObject:
     """A JSON file that says which schema it has. Raises DamagedError when it is damaged or of another one."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DamagedError(f"{file} is damaged ({error})", remedy) from error
-    if not isinstance(content, dict):
-        raise DamagedError(f"{file} is damaged (no JSON object)", remedy)
+    content: JsonObject = read_json_object(file, remedy, error=DamagedError)
     if content.get("schema") != schema:
         raise DamagedError(
-            f"{file} is {content.get('schema')!r}, this Strata reads {schema!r}",
+            f"{file} is {str(content.get('schema'))[:60]!r}, this Strata reads {schema!r}",
             "Use the Strata that wrote it, or give another directory",
         )
     return content
@@ -72,6 +68,7 @@ def is_whole(directory: Path, files: Mapping[str, str], name: str) -> bool:
     recorded = files.get(name)
     if recorded is None or not file.exists():
         return False
+    refuse_irregular(file)
     if file_sha256(file) != recorded:
         raise DamagedError(
             f"{file} is not what this run wrote (its checksum differs)",

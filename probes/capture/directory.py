@@ -18,8 +18,9 @@ from torch import Tensor
 from strata.probes.backends.contract import Site
 from strata.probes.capture.captured_model import CapturedModel
 from strata.probes.capture.request import ALL, Position
-from strata.probes.errors import DamagedError, StrataError
+from strata.probes.errors import DamagedError, StrataError, of_system
 from strata.probes.files import remove_unfinished, write_whole
+from strata.probes.foreign_files import file_bytes, read_json_object
 from strata.probes.site_names import site_label
 from strata.probes.store import ActivationStore
 
@@ -46,9 +47,7 @@ def opened(
     except Timeout as error:
         raise StrataError(f"Another process is writing to {directory}", "Wait for it, or give another place") from error
     except OSError as error:
-        raise StrataError(
-            f"{directory} can't be used as a directory ({error.strerror or error})", "Give another place"
-        ) from error
+        raise of_system(f"{directory} can't be used as a directory", error, "Give another place") from error
     try:
         for pattern in (DESCRIPTION, TEXTS, "index.json", "shard-*.safetensors"):
             remove_unfinished(directory, pattern)
@@ -176,20 +175,17 @@ def description_of(directory: Path) -> Description:
     if not file.is_file():
         raise StrataError(f"{directory} holds no captured activations", "Give a directory of strata capture --out")
     try:
-        description = json.loads(file.read_text(encoding="utf-8"))
+        description = read_json_object(file, "Capture into another directory", error=DamagedError)
         if description["schema"] != SCHEMA:
             raise StrataError(f"{file} has the schema {description['schema']!r}, not {SCHEMA}", "Capture it anew")
         return TypeAdapter(Description).validate_python(description)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DamagedError(f"{file} can't be read ({error})", "Capture into another directory") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedError(f"{file} can't be read ({str(error)[:300]})", "Capture into another directory") from error
 
 
 def read_texts(directory: Path, sha256: str) -> list[TextRow]:
     file = directory / TEXTS
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise DamagedError(f"{file} can't be read ({error.strerror})", "Start the same command again") from error
+    content = file_bytes(file, "Start the same command again", error=DamagedError)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise DamagedError(f"{file} is not what was written (its checksum differs)", "Capture into another directory")
     # Only \n ends a line here: a text may hold other line separators.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,17 @@ from strata.probes.checkpoints.adapter_fit import (
     acts_alike,
     not_in_place,
     refuse_broken,
+    refuse_impossible_ranks,
     refuse_other_base,
     refuse_other_depth,
     refuse_unmergeable,
     trial_ids,
 )
+from strata.probes.checkpoints.foreign_patterns import refuse_endless_adapter
 from strata.probes.checkpoints.hub import hub_directory
 from strata.probes.checkpoints.identity import check_safetensors, hash_safetensors
-from strata.probes.checkpoints.quiet_libraries import first_line, quietly
+from strata.probes.checkpoints.quiet_libraries import first_line, guarded
+from strata.probes.checkpoints.refusals import read_object, refuse_irregular_entries, refuse_pointer
 from strata.probes.errors import StrataError
 from strata.probes.foreign import ForeignJson
 
@@ -43,7 +46,11 @@ def with_adapter(model: Any, adapter: str, base_sha256: str | None = None) -> tu
     directory, weights = adapter_files(adapter)
     if base_sha256 is not None:
         check_recorded_base(adapter, lambda: base_sha256)
-    merged = quietly(lambda: _merged(model, adapter, directory, weights))
+    merged = guarded(
+        lambda: _merged(model, adapter, directory, weights),
+        f"The adapter {adapter} does not fit this base model",
+        "Check which base it was trained on",
+    )
     return merged, hash_safetensors([weights])
 
 
@@ -53,6 +60,7 @@ def adapter_files(adapter: str) -> tuple[Path, Path]:
     Raises StrataError when it isn't one and when its weights are pickled or damaged.
     """
     directory = _directory(adapter)
+    refuse_irregular_entries(directory)
     weights = directory / "adapter_model.safetensors"
     if not (directory / "adapter_config.json").exists():
         model = ": it is a model, not a PEFT adapter" if (directory / "config.json").exists() else ""
@@ -62,6 +70,7 @@ def adapter_files(adapter: str) -> tuple[Path, Path]:
             f"{adapter} has no adapter_model.safetensors (pickled adapters are refused)",
             "Save it as safetensors",
         )
+    refuse_pointer(weights)
     check_safetensors(weights)
     return directory, weights
 
@@ -85,9 +94,9 @@ def recorded_base(directory: Path) -> RecordedBase | None:
     if not file.exists():
         return None
     try:
-        base = json.loads(file.read_text())["base"]
+        base = read_object(file)["base"]
         return RecordedBase(spec=str(base["spec"]), weights_sha256=str(base["weights_sha256"]))
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise StrataError(f"{file} is damaged ({first_line(error)})", "Make or download the adapter again") from error
 
 
@@ -105,14 +114,7 @@ def adapter_settings(adapter: str) -> ForeignJson:
 
     Raises StrataError when it isn't an adapter or its configuration is damaged.
     """
-    file = adapter_files(adapter)[0] / "adapter_config.json"
-    try:
-        settings = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StrataError(f"{file} can't be read ({first_line(error)})", "Save the adapter with PEFT again") from error
-    if not isinstance(settings, dict):
-        raise StrataError(f"{file} does not hold a JSON object", "Save the adapter with PEFT again")
-    return settings
+    return read_object(adapter_files(adapter)[0] / "adapter_config.json")
 
 
 def check_recorded_base(adapter: str, base_sha256: Callable[[], str]) -> None:
@@ -139,8 +141,10 @@ def _directory(adapter: str) -> Path:
     if directory.exists():
         return directory
     if "/" not in adapter or adapter.startswith((".", "/", "~")):
+        near = get_close_matches(adapter, SHIPPED, 1)
         raise StrataError(
-            f"There is no adapter {adapter!r}", f"Give {', '.join(SHIPPED)}, a PEFT directory or a hub id"
+            f"There is no adapter {adapter!r}",
+            f"Did you mean {near[0]}?" if near else f"Give {', '.join(SHIPPED)}, a PEFT directory or a hub id",
         )
     return hub_directory(adapter, None)[0]
 
@@ -152,6 +156,8 @@ def _merged(model: Any, adapter: str, directory: Path, weights: Path) -> Any:
     refuse_unmergeable(adapter, settings)
     refuse_broken(adapter, weights)
     stored = stored_shapes(weights)
+    refuse_impossible_ranks(adapter, settings, stored)
+    refuse_endless_adapter(adapter, settings, [name for name, _ in model.named_modules()])
     refuse_other_base(adapter, stored, model)
     own = {f"base_model.model.{name}" for name in model.state_dict()}
     try:
@@ -162,18 +168,20 @@ def _merged(model: Any, adapter: str, directory: Path, weights: Path) -> Any:
         if odd:
             refuse_other_depth(adapter, stored, model)
             raise ValueError(f"{len(odd)} weights have no counterpart, among them {odd[0]}")
-    except (ValueError, RuntimeError, KeyError, AttributeError, TypeError) as error:
+    except StrataError:
+        raise
+    except Exception as error:  # PEFT and torch raise of every kind
         raise StrataError(
-            f"The adapter {adapter} does not fit this base model ({_cause(error)})",
+            f"The adapter {adapter} does not fit this base model ({first_line(error)})",
             "Check which base it was trained on",
         ) from error
     beside = _logits(loaded)
     untie(loaded)
     try:
         merged = loaded.merge_and_unload()
-    except (NotImplementedError, ValueError, RuntimeError, KeyError, AttributeError, TypeError) as error:
+    except Exception as error:  # as above
         raise StrataError(
-            f"The adapter {adapter} can't be merged into weights ({_cause(error)})",
+            f"The adapter {adapter} can't be merged into weights ({first_line(error)})",
             "Merge it where it was made, save the result, and give that directory",
         ) from error
     after = _logits(merged)
@@ -214,12 +222,6 @@ def _logits(model: Any) -> torch.Tensor | None:
     with torch.no_grad():
         logits: torch.Tensor = model(input_ids=ids, use_cache=False).logits[0]
     return logits
-
-
-def _cause(error: Exception) -> str:
-    """The first line that says something: torch begins with a heading."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next((line[:200] for line in lines if not line.endswith(":")), first_line(error))
 
 
 def stored_shapes(weights: Path) -> dict[str, tuple[int, ...]]:

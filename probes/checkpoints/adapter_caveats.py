@@ -11,7 +11,7 @@ from safetensors import safe_open
 
 from strata.probes.checkpoints.adapter import adapter_files, named_base, recorded_base
 from strata.probes.checkpoints.embedded import NAMES as EMBEDDED_NAMES
-from strata.probes.checkpoints.refusals import read_json
+from strata.probes.checkpoints.refusals import read_object
 from strata.probes.checkpoints.short_names import KNOWN
 from strata.probes.checkpoints.spec import Spec
 from strata.probes.checkpoints.tensor_names import canonical_name, is_embedding, is_unembedding
@@ -115,8 +115,8 @@ def _names(parsed: Spec, directory: Path | None) -> Iterator[str]:
     # The hub's cache keeps models--org--name/snapshots/commit.
     yield from (part.rpartition("--")[2] for part in directory.resolve().parts if part.startswith("models--"))
     try:
-        own = read_json(directory / "config.json").get("_name_or_path")
-    except (StrataError, AttributeError):
+        own = read_object(directory / "config.json").get("_name_or_path")
+    except StrataError:
         return
     if isinstance(own, str) and own:
         yield own

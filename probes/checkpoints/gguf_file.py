@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from strata.probes.checkpoints.gguf_header import refuse_impossible_gguf
 from strata.probes.checkpoints.identity import remembered_sha256
 from strata.probes.checkpoints.quiet_libraries import first_line
 from strata.probes.errors import StrataError
@@ -22,14 +23,15 @@ def load_gguf(file: Path, dtype: torch.dtype = torch.float32, **options: Any) ->
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers import modeling_gguf_pytorch_utils as loader
 
-    _check_header(file)
+    check_gguf(file)
     tqdm = loader.tqdm
     loader.tqdm = partial(tqdm, disable=True)  # its own bar is drawn whatever transformers is told
     try:
         with alone(file) as directory:
-            model = AutoModelForCausalLM.from_pretrained(
-                directory, gguf_file=file.name, dtype=dtype, local_files_only=True, trust_remote_code=False, **options
-            )
+            model, loaded = AutoModelForCausalLM.from_pretrained(
+                directory, gguf_file=file.name, dtype=dtype, local_files_only=True, trust_remote_code=False,
+                output_loading_info=True, **options,
+            )  # fmt: skip
             tokenizer = AutoTokenizer.from_pretrained(
                 directory, gguf_file=file.name, local_files_only=True, trust_remote_code=False
             )
@@ -40,6 +42,12 @@ def load_gguf(file: Path, dtype: torch.dtype = torch.float32, **options: Any) ->
         ) from error
     finally:
         loader.tqdm = tqdm
+    missing = sorted(loaded["missing_keys"])
+    if missing:
+        raise StrataError(
+            f"{file} lacks {len(missing)} weights of {type(model).__name__}, among them {missing[0]}",
+            "Copy or download it again: a model with made-up weights would be measured otherwise",
+        )
     # The weights are plain floats now; the marker left behind would only forbid saving them.
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
@@ -76,12 +84,11 @@ def _hash(file: Path) -> str:
     return digest.hexdigest()
 
 
-def _check_header(file: Path) -> None:
+def check_gguf(file: Path) -> None:
+    """Raises StrataError when `file` isn't a whole GGUF file. Reads only its header."""
     from gguf import GGUFReader
 
-    with file.open("rb") as stream:
-        if stream.read(4) != b"GGUF":
-            raise StrataError(f"{file} does not start with the GGUF mark", "Give a .gguf model file")
+    refuse_impossible_gguf(file)
     try:
         reader = GGUFReader(str(file))
         end = max((int(t.data_offset) + int(t.n_bytes) for t in reader.tensors), default=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from strata.probes.errors import DoesNotFitError, NotFetchedError, StrataError
+from strata.probes.errors import DoesNotFitError, NotFetchedError, StrataError, is_disk_full
 
 _WANTED = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.txt", "*.py"]
 _LIGHT = [pattern for pattern in _WANTED if pattern != "*.safetensors"]
@@ -54,7 +54,7 @@ def hub_directory(name: str, revision: str | None, *, weights: bool = True) -> t
             "Check the network and try again: it resumes",
         ) from error
     except OSError as error:
-        if "No space left" in str(error):
+        if is_disk_full(error):
             raise DoesNotFitError(
                 f"The disk is full while downloading {shown}", "Free some space: it resumes"
             ) from error

@@ -15,10 +15,11 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from strata.probes.cache import cache_directory
-from strata.probes.errors import StrataError
+from strata.probes.errors import DoesNotFitError, StrataError
 from strata.probes.file_state import file_state, is_settled
 from strata.probes.files import write_whole
 from strata.probes.foreign import ForeignJson
+from strata.probes.foreign_files import read_json_object
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -100,16 +101,31 @@ def remembered_sha256(kind: str, files: Sequence[Path], compute: Callable[[], st
     before = [file_state(file) for file in files]
     names = [file.name for file in files]
     key = hashlib.sha256(json.dumps([_MEMORY_VERSION, names, before]).encode()).hexdigest()
-    memory = cache_directory() / kind / f"{key}.json"
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        return str(json.loads(memory.read_text())["sha256"])
+    memory = _memory(kind, key)
+    with suppress(StrataError, KeyError, TypeError):
+        kept = read_json_object(memory, "") if memory else {}
+        # A memo that was damaged is as good as none.
+        if kept["check"] == _check_of(key, kept["sha256"]):
+            return str(kept["sha256"])
     settled = all(is_settled(file) for file in files)
     digest = compute()
     # A file that changed while it was read, or a moment before, is read again the next time.
-    if settled and before == [file_state(file) for file in files]:
+    if memory is not None and settled and before == [file_state(file) for file in files]:
         with suppress(StrataError):  # a cache that is full or can't be written costs time, nothing else
-            write_whole(memory, json.dumps({"sha256": digest, "files": names}))
+            write_whole(memory, json.dumps({"sha256": digest, "files": names, "check": _check_of(key, digest)}))
     return digest
+
+
+def _memory(kind: str, key: str) -> Path | None:
+    """Where the cache keeps it; None where its disk is full."""
+    try:
+        return cache_directory() / kind / f"{key}.json"
+    except DoesNotFitError:
+        return None
+
+
+def _check_of(key: str, digest: str) -> str:
+    return hashlib.sha256(f"{key} {digest}".encode()).hexdigest()
 
 
 def hash_config(model: PreTrainedModel, adapters: Iterable[ForeignJson] = ()) -> str:

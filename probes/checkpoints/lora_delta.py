@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from jaxtyping import Float
 from safetensors import safe_open
 from torch import Tensor
 
-from strata.probes.checkpoints.adapter import adapter_files
+from strata.probes.checkpoints.adapter import adapter_files, adapter_settings, stored_shapes
+from strata.probes.checkpoints.adapter_fit import refuse_impossible_ranks
+from strata.probes.checkpoints.foreign_patterns import refuse_endless_adapter
+from strata.probes.checkpoints.quiet_libraries import guarded
 from strata.probes.checkpoints.tensor_names import canonical_name
 from strata.probes.errors import StrataError
 
@@ -64,14 +67,16 @@ def read_lora(adapter: str) -> LoraDelta:
     StrataError for another kind of adapter (DoRA, biases, replicated layers, …), whose change isn't a plain
     low-rank sum, and for one that is damaged.
     """
+    return guarded(lambda: _read(adapter), f"The adapter {adapter} can't be read", "Save the adapter with PEFT again")
+
+
+def _read(adapter: str) -> LoraDelta:
     from peft.utils.other import get_pattern_key
 
-    directory, weights = adapter_files(adapter)
-    try:
-        config = json.loads((directory / "adapter_config.json").read_text(encoding="utf-8"))
-        kind = str(config["peft_type"]).upper()
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StrataError(f"{adapter}/adapter_config.json can't be read", "Save the adapter with PEFT again") from error
+    _, weights = adapter_files(adapter)
+    config = adapter_settings(adapter)
+    kind = str(config.get("peft_type") or "").upper()
+    refuse_impossible_ranks(adapter, config, stored_shapes(weights))
     odd = [name for name in _UNSUPPORTED if config.get(name)]
     if config.get("bias", "none") != "none":
         odd.append(f"bias={config['bias']}")
@@ -86,6 +91,7 @@ def read_lora(adapter: str) -> LoraDelta:
             canonical_name(name).replace(".base_layer.", "."): file.get_tensor(name)
             for name in file.keys()  # noqa: SIM118  # a safetensors file is no mapping
         }
+    refuse_endless_adapter(adapter, config, [name.rpartition(".lora_")[0] for name in stored])
     ranks, alphas = config.get("rank_pattern") or {}, config.get("alpha_pattern") or {}
     changes: dict[str, LowRank] = {}
     for low_name, high_name, embedding in _MODULES:
@@ -100,7 +106,8 @@ def read_lora(adapter: str) -> LoraDelta:
                     f"{adapter} has factors of shape {tuple(low.shape)} and {tuple(high.shape)} at {module}, rank {rank}",
                     "Its weights and its adapter_config.json don't belong together, or it adapts more than linear layers",
                 )
-            alpha = float(alphas.get(get_pattern_key(list(alphas), module), config.get("lora_alpha", rank)))
+            stated: Any = alphas.get(get_pattern_key(list(alphas), module), config.get("lora_alpha"))
+            alpha = float(rank if stated is None else stated)
             scale = alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
             transposed = embedding or bool(config.get("fan_in_fan_out"))
             changes[f"{module}.weight"] = LowRank(low, high, scale, transposed)

@@ -18,21 +18,22 @@ from strata.probes.checkpoints.adapter_fit import refuse_unmergeable
 from strata.probes.checkpoints.architecture_anatomy import anatomy_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.embedded import embedded_directory
-from strata.probes.checkpoints.gguf_file import alone, hash_gguf, load_gguf
+from strata.probes.checkpoints.gguf_file import alone, check_gguf, hash_gguf, load_gguf
 from strata.probes.checkpoints.hub import hub_directory
 from strata.probes.checkpoints.identity import Identity, hash_config, hash_safetensors, hash_state, hash_tokenizer
-from strata.probes.checkpoints.quiet_libraries import first_line, quietly
+from strata.probes.checkpoints.quiet_libraries import first_line, guarded, quietly
 from strata.probes.checkpoints.readout import readout_of
 from strata.probes.checkpoints.refusals import read_config, refuse_own_code, refuse_quantised
 from strata.probes.checkpoints.spec import Spec, parse_spec
 from strata.probes.checkpoints.stretched_rope import embed_row_by_row
 from strata.probes.checkpoints.trusted_tokenizer import OpenedTokenizer, open_tokenizer
-from strata.probes.checkpoints.unfitting_weights import names_are_kept, refuse_misfit
+from strata.probes.checkpoints.unfitting_weights import names_are_kept, refuse_far_other_depth, refuse_misfit
 from strata.probes.checkpoints.weight_files import WeightFiles, stored_shapes, weight_files
 from strata.probes.errors import DoesNotFitError, StrataError, is_out_of_memory
 from strata.probes.foreign import DeviceMap, ForeignKwargs
 from strata.probes.progress import Progress, silent
 
+_CHECK = "Check the checkpoint's files"
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _OWN_IMPLEMENTATIONS = (None, "eager", "sdpa", "flex_attention", "batched_mm", "grouped_mm")
 """Ways of computing attention and experts that come with torch and transformers themselves."""
@@ -56,17 +57,22 @@ def open_checkpoint(
     `device_map` hands placement to accelerate. Pickled weights are refused, and code from a repository runs only
     with `trust_remote_code`. Raises StrataError for anything the person can mend, DoesNotFitError for memory.
     """
+    how = _How(dtype, device_map, attention, trust_remote_code)
+    return guarded(lambda: _open(spec, device, how, progress), f"{spec} can't be opened", _CHECK)
+
+
+def _open(spec: str, device: str, how: _How, progress: Progress) -> Checkpoint:
     parsed = parse_spec(spec)
     place = _device(device)
-    _refuse_kernels(attention, trust_remote_code)
+    _refuse_kernels(how.attention, how.trust_remote_code)
     revision: str | None = None
     for adapter in parsed.adapters:
         refuse_unmergeable(adapter, adapter_settings(adapter))
     if parsed.source == "gguf":
-        opened = _open_gguf(Path(parsed.base), _dtype(dtype, place, torch.float32))
+        opened = _open_gguf(Path(parsed.base), _dtype(how.dtype, place, torch.float32))
     else:
         directory, revision = checkpoint_directory(parsed, progress)
-        opened = _open_directory(directory, spec, dtype, place, device_map, attention, trust_remote_code)
+        opened = _open_directory(directory, spec, place, how)
     model, digest, source = opened.model, opened.weights_sha256, str(parsed.source)
     caveats = list(opened.caveats)
     # Merging changes neither the configuration nor the tokenizer that were opened.
@@ -76,7 +82,7 @@ def open_checkpoint(
         model, adapter_digest = with_adapter(model, adapter, digest)
         caveats += adapter_caveats(adapter, parsed, opened.directory, opened.tokenizer, weights_sha256)
         digest, source = f"{digest}+{adapter_digest}", f"{source}+adapter"
-    if device_map is None:
+    if how.device_map is None:
         model = _move(model, place, spec)
     _check_ends(model)
     identity = Identity(
@@ -90,6 +96,10 @@ def open_on_meta(spec: str, *, dtype: str = "auto", trust_remote_code: bool = Fa
 
     The weights' hash is empty. Raises StrataError as `open_checkpoint` does.
     """
+    return guarded(lambda: _open_on_meta(spec, dtype, trust_remote_code), f"{spec} can't be planned for", _CHECK)
+
+
+def _open_on_meta(spec: str, dtype: str, trust_remote_code: bool) -> Checkpoint:
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     parsed = parse_spec(spec)
@@ -97,6 +107,7 @@ def open_on_meta(spec: str, *, dtype: str = "auto", trust_remote_code: bool = Fa
     with ExitStack() as beside:
         revision: str | None = None
         if parsed.source == "gguf":
+            check_gguf(Path(parsed.base))
             directory = beside.enter_context(alone(Path(parsed.base)))
             options["gguf_file"] = Path(parsed.base).name
         elif parsed.source == "hub":
@@ -111,20 +122,13 @@ def open_on_meta(spec: str, *, dtype: str = "auto", trust_remote_code: bool = Fa
         if weights is not None:
             _refuse_misfit(directory, weights, config, trust_remote_code)
         stored = getattr(config, "dtype", None) or torch.float32
-        try:
-            with torch.device("meta"):
-                model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
-            tokenizer = (
-                OpenedTokenizer(AutoTokenizer.from_pretrained(directory, **options), ())
-                if parsed.source == "gguf"
-                else open_tokenizer(directory, trust_remote_code=trust_remote_code)
-            )
-        except StrataError:
-            raise
-        except _raised(trust_remote_code) as error:
-            raise StrataError(
-                f"{spec} can't be planned for ({first_line(error)})", "Check the checkpoint's files"
-            ) from error
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
+        tokenizer = (
+            OpenedTokenizer(AutoTokenizer.from_pretrained(directory, **options), ())
+            if parsed.source == "gguf"
+            else open_tokenizer(directory, trust_remote_code=trust_remote_code)
+        )
     caveats = [*([weights.caveat] if weights and weights.caveat else []), *tokenizer.caveats]
     for adapter in parsed.adapters:
         refuse_unmergeable(adapter, adapter_settings(adapter))
@@ -213,6 +217,16 @@ def checkpoint_directory(parsed: Spec, progress: Progress) -> tuple[Path, str | 
 
 
 @dataclass(frozen=True)
+class _How:
+    """What the person chose, as `open_checkpoint` has it."""
+
+    dtype: str
+    device_map: str | DeviceMap | None
+    attention: str | None
+    trust_remote_code: bool
+
+
+@dataclass(frozen=True)
 class _Opened:
     model: Any
     tokenizer: Any
@@ -230,32 +244,27 @@ def _open_gguf(file: Path, dtype: torch.dtype) -> _Opened:
     return _Opened(model, tokenizer, hash_gguf(file), (file.name,))
 
 
-def _open_directory(
-    directory: Path,
-    spec: str,
-    dtype: str,
-    device: torch.device,
-    device_map: str | DeviceMap | None,
-    attention: str | None,
-    trust_remote_code: bool,
-) -> _Opened:
+def _open_directory(directory: Path, spec: str, device: torch.device, how: _How) -> _Opened:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     weights = weight_files(directory)  # refuses what is damaged before transformers gets to see it
+    trust_remote_code = how.trust_remote_code
     if not trust_remote_code:
         refuse_own_code(directory, read_config(directory))
     config = _read_config(directory, spec, lambda: AutoConfig.from_pretrained(
         directory, local_files_only=True, trust_remote_code=trust_remote_code
     ))  # fmt: skip
     _refuse_misfit(directory, weights, config, trust_remote_code)
-    options: ForeignKwargs = {"attn_implementation": attention} if attention else {}
+    options: ForeignKwargs = {"attn_implementation": how.attention} if how.attention else {}
     stored = getattr(config, "dtype", None) or torch.float32
     try:
         model, loaded = quietly(lambda: AutoModelForCausalLM.from_pretrained(
-            directory, config=config, dtype=_dtype(dtype, device, stored), device_map=device_map, use_safetensors=True,
+            directory, config=config, dtype=_dtype(how.dtype, device, stored), device_map=how.device_map, use_safetensors=True,
             local_files_only=True, trust_remote_code=trust_remote_code, output_loading_info=True, **options,
         ))  # fmt: skip
-    except _raised(trust_remote_code) as error:
+    except (
+        Exception
+    ) as error:  # transformers raises of every kind, and code that came with the checkpoint whatever it likes
         if is_out_of_memory(error):
             raise DoesNotFitError(
                 f"{spec} does not fit into memory", "Try --dtype bfloat16 or --device-map auto"
@@ -283,26 +292,21 @@ def _open_directory(
     return _Opened(model, tokenizer.tokenizer, hash_safetensors(weights.files), names, directory, caveats)
 
 
-def _raised(own_code: bool) -> tuple[type[Exception], ...]:
-    """What loading may raise: transformers' errors, or whatever code that came with the checkpoint likes."""
-    if own_code:
-        return (Exception,)
-    return MemoryError, ValueError, ImportError, RuntimeError, OSError, KeyError, TypeError, AttributeError
-
-
 def _refuse_misfit(directory: Path, weights: WeightFiles, config: Any, own_code: bool, *, always: bool = False) -> None:
     """`refuse_misfit` on an empty model. Weights that are converted while they are loaded are looked at only `always`."""
     if own_code:
         return
     from transformers import AutoModelForCausalLM
 
+    stored = stored_shapes(weights.files)
+    refuse_far_other_depth(directory, stored, config)
     try:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(copy.deepcopy(config), trust_remote_code=False)
     except Exception:  # loading tells what is wrong, if anything is
         return
     if always or names_are_kept(model):
-        refuse_misfit(directory, stored_shapes(weights.files), model)
+        refuse_misfit(directory, stored, model)
 
 
 def weights_sha256(directory: Path) -> str:

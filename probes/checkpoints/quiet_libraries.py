@@ -1,4 +1,4 @@
-"""Other libraries' loaders without their bars, advice and many-line errors."""
+"""Other libraries' loaders without their bars, advice and many-line errors: whatever they raise on a foreign file is one sentence."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import logging
 import warnings
 from collections.abc import Callable
 from typing import TypeVar
+
+from strata.probes.errors import DoesNotFitError, StrataError, is_disk_full, is_out_of_memory
 
 Loaded = TypeVar("Loaded")
 
@@ -27,7 +29,26 @@ def quietly(load: Callable[[], Loaded]) -> Loaded:
             hf_logging.enable_progress_bar()
 
 
+def guarded(load: Callable[[], Loaded], what: str, remedy: str) -> Loaded:
+    """`load` quietly; what transformers, tokenizers, PEFT or code of a checkpoint raise becomes `what` with its cause, and `remedy`.
+
+    What they raise on damaged files is of every kind: recursion, bare exceptions, the panics of their parts in Rust.
+    Raises StrataError, DoesNotFitError where memory ran out.
+    """
+    try:
+        return quietly(load)
+    except (StrataError, KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # a panic in Rust is no Exception
+        if is_out_of_memory(error):
+            raise DoesNotFitError(f"{what}: memory ran out", "Try --dtype bfloat16 or --device-map auto") from error
+        if is_disk_full(error):
+            raise DoesNotFitError(f"{what}: the disk is full", "Free some space and start again") from error
+        raise StrataError(f"{what} ({first_line(error)})", remedy) from error
+
+
 def first_line(error: BaseException) -> str:
-    """What an error says, in one line of at most 200 characters."""
-    text = str(error).strip()
-    return text.splitlines()[0][:200] if text else type(error).__name__
+    """What an error says, in one line of at most 200 characters: torch begins with a heading, pydantic and others with a count."""
+    lines = [" ".join(line.split()) for line in str(error)[:10_000].splitlines() if line.strip()]
+    text = next((line for line in lines if not line.endswith(":")), lines[0] if lines else "")
+    return text[:200] if text and text != "None" else type(error).__name__

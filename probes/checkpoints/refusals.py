@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
+from strata.probes.checkpoints.config_values import refuse_impossible
 from strata.probes.errors import StrataError
 from strata.probes.foreign import ForeignJson
+from strata.probes.foreign_files import MOST_BYTES, read_json_object, refuse_irregular
 
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _SHARD = re.compile(r"model-\d+-of-(\d+)\.safetensors")
 _PLAIN = "Give the checkpoint in bfloat16, float16 or float32"
+_OPENED = (".json", ".safetensors", ".model", ".jinja", ".txt", ".py", ".tiktoken")
+"""Ends of names of files that transformers, tokenizers or PEFT open by themselves."""
 _SETTINGS = ("quantization_config", "compression_config")
 _BESIDE = {
     "quantize_config.json": "gptq",
@@ -39,57 +41,55 @@ _NARROW = re.compile(r"^(F8_.*|F4.*|F6_.*)$")
 
 
 def read_config(directory: Path) -> ForeignJson:
-    """config.json of a Hugging Face directory. Raises StrataError when there is none, or none that can be read."""
+    """config.json of a Hugging Face directory. Raises StrataError when there is none, or none that can be a model's."""
     file = directory / "config.json"
     if not file.exists():
         if (directory / "adapter_config.json").exists():
             raise adapter_alone(directory)
         raise StrataError(f"{directory} has no config.json", "Give a directory in Hugging Face's format")
-    config = read_json(file)
-    if not isinstance(config, dict):
-        raise StrataError(f"{file} does not hold a JSON object", "Copy or download it again")
+    config = read_object(file)
+    refuse_impossible(file, config)
     return config
 
 
-def read_json(file: Path) -> Any:
-    """What a JSON file holds. Raises StrataError naming why it can't be read."""
-    try:
-        raw = file.read_bytes()
-    except OSError as error:
-        raise StrataError(
-            f"{file} could not be read ({error.strerror})", "Check the path and its permissions"
-        ) from error
+def read_object(file: Path) -> ForeignJson:
+    """What a JSON file of a checkpoint or an adapter holds. Raises StrataError naming why it can't be read."""
     refuse_pointer(file)
-    if raw.startswith(b"\xef\xbb\xbf"):
-        raise StrataError(
-            f"{file} begins with a byte order mark, which transformers can't read", "Save it as UTF-8 without one"
-        )
-    try:
-        return json.loads(raw.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise StrataError(f"{file} could not be read: it is not UTF-8", "Save it as UTF-8") from error
-    except ValueError as error:
-        raise StrataError(
-            f"{file} could not be read: it is no valid JSON ({error})", "Copy or download it again: it may be cut short"
-        ) from error
+    return read_json_object(file, "Copy or download it again: it may be cut short")
 
 
 def refuse_pointer(file: Path) -> None:
-    """Raises StrataError when `file` is a directory, or Git LFS left a note of where it is to be had in its place."""
-    if file.is_dir():
-        raise StrataError(f"{file} is a directory, not a file", "Put the file itself there")
-    with file.open("rb") as stream:
-        if stream.read(len(_POINTER)) == _POINTER:
-            raise StrataError(
-                f"{file} is a Git LFS pointer, not the file itself",
-                "Run `git lfs pull` in its repository, or download it",
-            )
+    """Raises StrataError when `file` is no file, or Git LFS left a note of where it is to be had in its place."""
+    refuse_irregular(file)
+    try:
+        with file.open("rb") as stream:
+            beginning = stream.read(len(_POINTER))
+    except (OSError, ValueError) as error:
+        raise StrataError(
+            f"{file} could not be read ({getattr(error, 'strerror', None) or error})",
+            "Check the path and its permissions",
+        ) from error
+    if beginning == _POINTER:
+        raise StrataError(
+            f"{file} is a Git LFS pointer, not the file itself",
+            "Run `git lfs pull` in its repository, or download it",
+        )
+
+
+def refuse_irregular_entries(directory: Path) -> None:
+    """Raises StrataError when a file that a library would open is a pipe or a device, or settings are longer than any."""
+    for file in directory.iterdir() if directory.is_dir() else ():
+        if file.suffix not in _OPENED:
+            continue
+        if not file.is_dir():
+            refuse_irregular(file)
+        if file.suffix != ".safetensors" and file.is_file() and file.stat().st_size > MOST_BYTES:
+            raise StrataError(f"{file} has {file.stat().st_size:,} bytes", "Copy or download it again")
 
 
 def adapter_alone(directory: Path) -> StrataError:
     """The refusal of an adapter that is given where a model belongs."""
-    settings = read_json(directory / "adapter_config.json")
-    named = settings.get("base_model_name_or_path") if isinstance(settings, dict) else None
+    named = read_object(directory / "adapter_config.json").get("base_model_name_or_path")
     of = f" of {named}" if named else ""
     return StrataError(
         f"{directory} is a PEFT adapter{of}, not a model", f"Give {named or 'BASE'}+{directory}, its base before it"

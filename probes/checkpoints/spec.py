@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -57,9 +58,12 @@ def parse_spec(text: str) -> Spec:
             "Check the spelling",
         )
     if "/" not in base:
+        near = get_close_matches(base.lower(), [EMBEDDED, *KNOWN], 1)
         raise StrataError(
             f"There is no checkpoint {base!r} here",
-            f"Give {EMBEDDED}, an existing directory or .gguf file, org/name, or one of: {', '.join(sorted(KNOWN))}",
+            f"Did you mean {near[0]}?"
+            if near
+            else f"Give {EMBEDDED}, an existing directory or .gguf file, org/name, or one of: {', '.join(sorted(KNOWN))}",
         )
     return Spec(text, base, "hub", revision or None, tuple(adapters))
 

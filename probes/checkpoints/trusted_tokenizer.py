@@ -8,13 +8,14 @@ special tokens and brings the chat template.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from strata.probes.checkpoints.quiet_libraries import first_line, quietly
+from strata.probes.checkpoints.foreign_patterns import refuse_endless_tokenizer
+from strata.probes.checkpoints.quiet_libraries import first_line, guarded, quietly
+from strata.probes.checkpoints.refusals import read_object
 from strata.probes.errors import StrataError
 
 _FILE, _MODEL, _CONFIG = "tokenizer.json", "tokenizer.model", "tokenizer_config.json"
@@ -48,8 +49,18 @@ def open_tokenizer(directory: Path, *, trust_remote_code: bool = False) -> Opene
     Without a tokenizer.json a tokenizer.model is what it is held against, with neither nothing. Raises StrataError when
     there is none that can be loaded, and when none that can be loaded gives the file's ids.
     """
+    return guarded(
+        lambda: _opened(directory, trust_remote_code),
+        f"The tokenizer of {directory} can't be loaded",
+        "Copy or download its files again",
+    )
+
+
+def _opened(directory: Path, trust_remote_code: bool) -> OpenedTokenizer:
     from transformers import AutoTokenizer
 
+    if (directory / _FILE).exists():
+        refuse_endless_tokenizer(directory / _FILE, TELLING)
     try:
         loaded = quietly(
             lambda: AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=trust_remote_code)
@@ -225,10 +236,9 @@ def _bos_caveat(directory: Path, used: Any) -> list[str]:
 
 def _config(directory: Path) -> dict[str, object]:
     try:
-        config = json.loads((directory / _CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return dict(read_object(directory / _CONFIG))
+    except StrataError:
         return {}
-    return config if isinstance(config, dict) else {}
 
 
 def _held_against_model(directory: Path, loaded: Any) -> OpenedTokenizer:

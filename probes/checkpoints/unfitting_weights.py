@@ -36,6 +36,17 @@ def refuse_misfit(directory: object, stored: Shapes, model: Any) -> None:
     _refuse_other_depth(directory, canonical_stored, canonical_wanted)
 
 
+def refuse_far_other_depth(directory: object, stored: Shapes, config: Any) -> None:
+    """Raises StrataError when `config` asks for so many more blocks than are `stored` that even an empty model isn't worth building."""
+    wanted = getattr(config.get_text_config(), "num_hidden_layers", None)
+    depth = max(_depths(_canonical(stored)).values(), default=0)
+    if isinstance(wanted, int) and depth and wanted > 2 * depth + 8:
+        raise StrataError(
+            f"config.json of {directory} says {wanted} blocks, but its weights hold {depth}",
+            f"{_OWN}: a model with made-up or excluded blocks would be measured otherwise",
+        )
+
+
 def _canonical(shapes: Shapes) -> dict[str, tuple[int, ...]]:
     return {canonical_name(name): shape for name, shape in shapes.items() if not is_constant(name)}
 

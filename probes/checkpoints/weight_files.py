@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,8 @@ from strata.probes.checkpoints.refusals import (
     absent_weights,
     adapter_alone,
     read_config,
+    read_object,
+    refuse_irregular_entries,
     refuse_pointer,
     refuse_quantised,
     refuse_quantised_tensors,
@@ -58,6 +59,7 @@ def weight_files(directory: Path) -> WeightFiles:
     That is: what `transformers_weights` in config.json names, else `model.safetensors`, else the shards of
     `model.safetensors.index.json`. Raises StrataError for pickled, absent, damaged and doubtful weights.
     """
+    refuse_irregular_entries(directory)
     config = read_config(directory)
     refuse_quantised(directory, config)
     if (directory / "adapter_config.json").exists():
@@ -102,9 +104,9 @@ def _named(directory: Path, named: Any) -> str:
 def _shards(directory: Path, index: str) -> list[Path]:
     file = directory / index
     try:
-        names = sorted(set(json.loads(file.read_text(encoding="utf-8"))["weight_map"].values()))
+        names = sorted(set(read_object(file)["weight_map"].values()))
         odd = [name for name in names if not (isinstance(name, str) and name.endswith(".safetensors"))]
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except (KeyError, AttributeError, TypeError) as error:
         raise StrataError(f"{file} is not a weight index ({first_line(error)})", "Download it again") from error
     if odd:
         raise StrataError(
@@ -177,6 +179,6 @@ def _ignored(directory: Path, files: list[Path], chosen: str) -> tuple[str, ...]
 
 def _named_by(index: Path) -> list[str]:
     try:
-        return [str(name) for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()]
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return [str(name) for name in read_object(index)["weight_map"].values()]
+    except (StrataError, KeyError, AttributeError, TypeError):
         return []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -22,12 +23,14 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import hash_state
 from strata.probes.errors import StrataError
 from strata.probes.files import whole_file
+from strata.probes.foreign_files import file_bytes
 from strata.probes.lens.fitting_text import SEQUENCE_LENGTH, sample_text, text_tokens, tokens_of_text
 from strata.probes.lens.jacobian import JacobianSettings, fit_jacobian
 from strata.probes.lens.lenses import BiasLens, JacobianLens, TunedLens
 from strata.probes.lens.tuned import TunedFit, Tuning, fit_tuned
 from strata.probes.progress import Progress, silent
 
+_CHECKSUM = "sha256"
 _VERSION = "1"  # raised whenever the fitting changes, so that old files are fitted again
 
 
@@ -117,12 +120,13 @@ def tuned_lens(
     """
     tuning = tuning or Tuning()
     belongs = belongs_to(checkpoint, "tuned", {**tuning.config(), **_text_config(text)})
-    kept = read_fitted(belongs.path(), belongs)
+    kept = _cached(belongs)
     if kept is not None:
         return FittedTunedLens(_fit_of(*kept), belongs)
     ids = _ids(checkpoint, text, tuning.n_tokens, tuning.seed, progress)
     fitted = FittedTunedLens(fit_tuned(checkpoint, ids, tuning, progress=progress), belongs)
-    fitted.save(belongs.path())
+    with suppress(StrataError):  # a cache that is full or can't be written costs time, nothing else
+        fitted.save(belongs.path())
     return fitted
 
 
@@ -147,13 +151,22 @@ def jacobian_lens(
     """The Jacobian lens of a checkpoint; fitted at the first call, then read. `text` as for `tuned_lens`."""
     settings = settings or JacobianSettings()
     belongs = belongs_to(checkpoint, "jacobian", {**settings.config(), **_text_config(text)})
-    stored = read_fitted(belongs.path(), belongs)
+    stored = _cached(belongs)
     if stored is not None:
         return JacobianLens(stored[0]["matrices"])
     ids = _ids(checkpoint, text, settings.n_prompts * SEQUENCE_LENGTH, settings.seed, progress)
     lens = fit_jacobian(checkpoint, ids[: settings.n_prompts], skip_first=settings.skip_first, progress=progress)
-    write_fitted(belongs.path(), belongs, {"matrices": lens.matrices}, {})
+    with suppress(StrataError):  # as above
+        write_fitted(belongs.path(), belongs, {"matrices": lens.matrices}, {})
     return lens
+
+
+def _cached(belongs: Belongs) -> tuple[dict[str, Tensor], dict[str, str]] | None:
+    """What the cache holds of it. Its name says what was fitted, so a file that says something else is damaged, and fitted again."""
+    try:
+        return read_fitted(belongs.path(), belongs)
+    except StrataError:
+        return None
 
 
 def belongs_to(checkpoint: Checkpoint, kind: str, config: Mapping[str, str | int | float]) -> Belongs:
@@ -169,7 +182,8 @@ def belongs_to(checkpoint: Checkpoint, kind: str, config: Mapping[str, str | int
 def write_fitted(path: Path, belongs: Belongs, tensors: Mapping[str, Tensor], more: Mapping[str, str]) -> None:
     """Writes a lens whole or not at all. Raises DoesNotFitError when the disk is full."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    metadata = {**belongs.metadata(), **more, "tensors_sha256": hash_state(contiguous)}
+    metadata = {**belongs.metadata(), **more}
+    metadata[_CHECKSUM] = _checksum(contiguous, metadata)
     with whole_file(path) as part:
         save_file(contiguous, part, metadata=metadata)
 
@@ -194,7 +208,7 @@ def read_fitted(path: Path, belongs: Belongs) -> tuple[dict[str, Tensor], dict[s
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]] | None:
     """What a whole file holds; None for none and for a damaged one."""
-    if not path.exists():
+    if not path.is_file():
         return None
     try:
         with safe_open(str(path), framework="pt") as file:
@@ -202,7 +216,13 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]] | None:
             tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError):
         return None
-    return (tensors, metadata) if metadata.get("tensors_sha256") == hash_state(tensors) else None
+    return (tensors, metadata) if metadata.pop(_CHECKSUM, None) == _checksum(tensors, metadata) else None
+
+
+def _checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """Over the tensors and what is said of them."""
+    said = json.dumps(dict(metadata), sort_keys=True)
+    return hashlib.sha256(f"{said}\n{hash_state(tensors)}".encode()).hexdigest()
 
 
 def _text_config(text: Text) -> dict[str, str]:
@@ -210,10 +230,7 @@ def _text_config(text: Text) -> dict[str, str]:
         return {"text": "sampled from the model"}
     if not isinstance(text, Path):
         return {"text": hashlib.sha256(_joined(text).encode()).hexdigest()}
-    try:
-        return {"text": hashlib.sha256(text.read_bytes()).hexdigest()}
-    except OSError as error:
-        raise StrataError(f"{text} can't be read ({error})", "Give a plain text file to --text") from error
+    return {"text": hashlib.sha256(file_bytes(text, "Give a plain text file to --text")).hexdigest()}
 
 
 def _ids(checkpoint: Checkpoint, text: Text, n_tokens: int, seed: int, progress: Progress) -> Tensor:

@@ -29,6 +29,7 @@ from strata.probes.checkpoints.spec import parse_spec
 from strata.probes.checkpoints.tensor_names import canonical_name, is_constant, is_embedding, is_unembedding
 from strata.probes.checkpoints.weight_files import weight_files
 from strata.probes.errors import StrataError
+from strata.probes.files import as_readable_as_others
 from strata.probes.progress import Progress, silent
 
 _ROWS_AT_ONCE = 4096
@@ -206,6 +207,7 @@ def _converted(file: Path, progress: Progress) -> Path:
         model, tokenizer = quietly(lambda: load_gguf(file))
         quietly(lambda: model.save_pretrained(staging))
         tokenizer.save_pretrained(staging)
+        as_readable_as_others(staging)
         staging.replace(final)
         progress("converting the GGUF file", 1, 1, "model")
     return final

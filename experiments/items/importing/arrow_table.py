@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from strata.probes.errors import StrataError
+from strata.probes.foreign_files import refuse_irregular
 
 
 def parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:
     """Every row. Raises StrataError for a file that isn't Parquet."""
-    import pyarrow
     from pyarrow import parquet
 
+    refuse_irregular(path)
     try:
         with parquet.ParquetFile(path) as table:
             names = table.schema_arrow.names
@@ -24,7 +25,9 @@ def parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:
                 kinds = {field.name: field.type for field in batch.schema}
                 for row in batch.to_pylist():
                     yield {name: _value(value, kinds[name]) for name, value in row.items()}
-    except (pyarrow.ArrowException, OSError) as error:
+    except StrataError:
+        raise
+    except Exception as error:  # Arrow's own, and bare ones of every kind for a damaged file
         raise StrataError(f"{path} isn't a Parquet table", "Check the file") from error
 
 

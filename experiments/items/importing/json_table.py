@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from strata.experiments.items.importing.paths import AbsentError, look_up
 from strata.probes.errors import StrataError
+from strata.probes.foreign_files import UnreadableError, parse_json
 
-
-class _TwiceError(ValueError):
-    """An object gives a key twice."""
-
-
+_SHOWN = 12
 Keyed = tuple[int, str | None, Mapping[str, Any]]
 """Place in the file, from 0; key where the table is keyed; columns."""
 
@@ -44,7 +41,7 @@ def json_rows(path: Path, text: str, at: str) -> tuple[Mapping[str, Any], list[K
         try:
             rows = look_up(whole, at)
         except AbsentError:
-            there = ", ".join(whole) if isinstance(whole, dict) else "a list"
+            there = some_of(whole) if isinstance(whole, dict) else "a list"
             raise StrataError(f"{path} holds nothing at {at!r}", f"Change `at` in [rows]; there is: {there}") from None
     top = {key: value for key, value in whole.items() if key != at} if isinstance(whole, dict) else {}
     if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
@@ -54,10 +51,17 @@ def json_rows(path: Path, text: str, at: str) -> tuple[Mapping[str, Any], list[K
         return top if at else {}, [(number, key, row) for number, (key, row) in enumerate(rows.items())]
     if isinstance(rows, dict) and len(rows) > 1 and all(isinstance(column, list) for column in rows.values()):
         raise _columns(path)
-    there = f"; there is: {', '.join(map(str, rows))}" if isinstance(rows, dict) and not at else ""
+    there = f"; there is: {some_of(rows)}" if isinstance(rows, dict) and not at else ""
     raise StrataError(
         f"{path} holds no list of objects at {at or 'its top'!r}", f"Change `at` in [rows] to where they are{there}"
     )
+
+
+def some_of(names: Iterable[str]) -> str:
+    """The first of the names that there are, for a message: a table may have more columns than anyone reads."""
+    shown = [str(name) for name in islice(names, _SHOWN + 1)]
+    cut = [name if len(name) <= 40 else f"{name[:40]}…" for name in shown[:_SHOWN]]
+    return ", ".join([*cut, *(["…"] if len(shown) > _SHOWN else [])]) or "nothing"
 
 
 def _not_columns(path: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
@@ -74,24 +78,12 @@ def _columns(path: Path) -> StrataError:
 
 def _parsed(text: str, where: str, remedy: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_object)
-    except json.JSONDecodeError as error:
-        place = where if where.rpartition(":")[2].isdigit() else f"{where}:{error.lineno}"
-        if error.msg == "Extra data" and error.lineno > 1:
+        return parse_json(text, distinct=True, rows=True)
+    except UnreadableError as error:
+        if error.trouble != "syntax":
+            ways = {"number": "Write it as text", "twice": "Keep one of them"}
+            raise StrataError(f"{where}: {error.reason}", ways.get(error.trouble, remedy)) from error
+        place = where if where.rpartition(":")[2].isdigit() else f"{where}:{error.line}"
+        if error.is_followed and error.line > 1:
             remedy = 'Set format = "jsonl" in [rows] if it holds one object a line'
-        raise StrataError(f"{place} isn't JSON: {error.msg}", remedy) from error
-    except _TwiceError as error:
-        raise StrataError(f"{where} {error}", "Keep one of them") from None
-    except RecursionError:
-        raise StrataError(f"{where} is nested too deeply", remedy) from None
-    except ValueError as error:  # A whole number of more digits than Python converts.
-        raise StrataError(f"{where} holds an unreadable number: {error}", "Write it as text") from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    record = dict(pairs)
-    if len(record) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise _TwiceError(f"gives {twice!r} twice in one object")
-    return record
+        raise StrataError(f"{place} isn't JSON: {error.reason}", remedy) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
@@ -10,10 +9,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
+from strata.experiments.items.importing.json_table import some_of
 from strata.experiments.items.importing.paths import TemplateError, fields_of, parse_template
 from strata.experiments.items.importing.rows import FORMATS, RowsSpec
+from strata.experiments.items.importing.text_file import refuse_unknown_encoding
+from strata.experiments.items.jsonl import MOST_HOPS
 from strata.experiments.items.schema import KINDS
 from strata.probes.errors import StrataError
+from strata.probes.foreign_files import UnreadableError, decoded, file_bytes, parse_toml
 
 Section = TypeVar("Section")
 
@@ -145,6 +148,8 @@ class Mapped:
         return bool(choices.field or choices.columns or choices.inside or choices.values)
 
 
+_COMPARED = 2_000
+"""Names that are looked through for the one that was meant."""
 _SECTIONS: Mapping[str, type[Any]] = {
     "rows": RowsSpec,
     "item": ItemSpec,
@@ -165,11 +170,9 @@ def read_mapping(path: str | Path) -> Mapped:
     file = Path(path)
     if file.exists():
         try:
-            text = file.read_text(encoding="utf-8-sig")
-        except OSError as error:
-            raise StrataError(f"Can't read the mapping {path}: {error.strerror}", "Check the path") from error
-        except UnicodeDecodeError as error:
-            raise StrataError(f"The mapping {path} isn't UTF-8", "Save it as UTF-8") from error
+            text = decoded(file_bytes(file).removeprefix(b"\xef\xbb\xbf"))
+        except UnreadableError as error:
+            raise StrataError(f"The mapping {path} can't be read: {error.reason}", "Save it as UTF-8") from error
     elif str(path) in shipped_mappings():
         text = _shipped().joinpath(f"{path}.toml").read_text(encoding="utf-8")
     else:
@@ -193,9 +196,9 @@ def _shipped() -> Any:
 def parse_mapping(text: str, name: str = "mapping") -> Mapped:
     """The mapping that a TOML text says. Raises StrataError as `read_mapping`."""
     try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise StrataError(f"{name} isn't TOML: {error}", "Mend the line") from error
+        tables = parse_toml(text)
+    except UnreadableError as error:
+        raise StrataError(f"{name} isn't a mapping: {error.reason}", "Mend the line") from error
     known = (*_SECTIONS, *_FREE)
     parts: dict[str, Any] = {}
     for section, table in tables.items():
@@ -211,9 +214,8 @@ def parse_mapping(text: str, name: str = "mapping") -> Mapped:
 
 def unknown(what: str, given: str, known: Sequence[str]) -> StrataError:
     """The error for a name that isn't among `known`, with the nearest that is."""
-    near = get_close_matches(given, known, n=1, cutoff=0.5)
-    some = [name if len(name) <= 40 else f"{name[:40]}…" for name in known[:12]] + ["…"] * (len(known) > 12)
-    return StrataError(what, f"Perhaps {near[0]!r} is meant" if near else f"There is: {', '.join(some) or 'nothing'}")
+    near = get_close_matches(given, known[:_COMPARED], n=1, cutoff=0.5)
+    return StrataError(what, f"Perhaps {near[0]!r} is meant" if near else f"There is: {some_of(known)}")
 
 
 def _section(name: str, section: str, table: Mapping[str, Any]) -> Any:
@@ -242,7 +244,7 @@ def _typed(name: str, section: str, key: str, value: Any, default: Any) -> Any:
             return tuple(listed)
         raise StrataError(f"{name}: [{section}] {key} must be a list of texts", "Put them in square brackets")
     if section == "item" and key == "hops":
-        if type(value) is int and value >= 0:
+        if type(value) is int and 0 <= value <= MOST_HOPS:
             return value
         ways = ({"count", "in"}, {"length_of"})
         if isinstance(value, dict) and set(value) in ways and all(isinstance(v, str) for v in value.values()):
@@ -286,9 +288,26 @@ def _check(mapped: Mapped) -> None:
         raise StrataError(f"{name}: [choices] labels belong to a list in `field`", "Name the list, or leave them away")
     if len(choices.marker) > 0 and choices.inside and "A" not in choices.marker:
         raise StrataError(f"{name}: [choices] marker {choices.marker!r} has no A", 'Write it for the first: "(A)"')
-    if len(mapped.rows.delimiter) > 1:
-        raise StrataError(f"{name}: [rows] delimiter {mapped.rows.delimiter!r} isn't one character", "Change it")
+    if len(mapped.rows.delimiter) > 1 or mapped.rows.delimiter in ("\n", "\r", '"', "\0"):
+        raise StrataError(
+            f"{name}: [rows] delimiter {mapped.rows.delimiter!r} can't separate cells", "Give one character"
+        )
+    refuse_unknown_encoding(name, (mapped.rows.encoding, mapped.rows.fallback_encoding))
+    _check_pattern(name, mapped.rows.files)
     _check_templates(mapped)
+
+
+def _check_pattern(name: str, pattern: str) -> None:
+    parts = Path(pattern).parts
+    if (
+        Path(pattern).is_absolute()
+        or ".." in parts
+        or "\0" in pattern
+        or any("**" in part and part != "**" for part in parts)
+    ):
+        raise StrataError(
+            f"{name}: [rows] files {pattern[:80]!r} is no pattern of files in the source", 'Write one such as "*.csv"'
+        )
 
 
 def _check_templates(mapped: Mapped) -> None:

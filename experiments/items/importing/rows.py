@@ -89,7 +89,10 @@ def source_files(source: str | Path, spec: RowsSpec) -> list[Path]:
     """The files that are read, in the order of their names. Raises StrataError where there are none."""
     path = Path(source)
     if path.is_dir():
-        files = sorted(file for file in path.glob(spec.files) if file.is_file())
+        try:
+            files = sorted(file for file in path.glob(spec.files) if file.is_file())
+        except (ValueError, NotImplementedError) as error:
+            raise StrataError(f"{spec.files[:80]!r} is no pattern of files", "Change `files` in [rows]") from error
         if not files:
             raise StrataError(f"No file in {path} matches {spec.files!r}", "Change `files` in [rows]")
         return files

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from strata.probes.errors import StrataError
+from strata.probes.foreign_files import file_bytes
 
 _MARKS = (
     # The longer marks first: that of UTF-32 begins with that of UTF-16.
@@ -16,8 +17,34 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_OF_NO_FILE = (
+    "idna",
+    "punycode",
+    "undefined",
+    "raw-unicode-escape",
+    "raw_unicode_escape",
+    "unicode-escape",
+    "unicode_escape",
+)
+"""Of names in the internet, and of Python's own programs."""
 _RARE = 20
 """Every how many characters a NUL may stand at most in a text that is only damaged."""
+
+
+def refuse_unknown_encoding(name: str, encodings: Sequence[str]) -> None:
+    """Raises StrataError when one of `encodings`, from the mapping `name`, isn't a way of writing texts (empty ones don't count)."""
+    for encoding in filter(None, encodings):
+        try:
+            known = codecs.lookup(encoding).name
+            # Some of Python's turn bytes into bytes, fail on purpose, or never were of files.
+            usable = isinstance("a".encode(known), bytes) and known not in _OF_NO_FILE
+        except (LookupError, UnicodeError, ValueError, TypeError):
+            usable = False
+        if not usable:
+            raise StrataError(
+                f"{name}: there is no text encoding {encoding[:40]!r}",
+                "Change it in [rows]; Python's names count, e.g. mac_roman",
+            )
 
 
 def file_text(path: Path, encodings: Sequence[str]) -> str:
@@ -25,20 +52,13 @@ def file_text(path: Path, encodings: Sequence[str]) -> str:
 
     Raises StrataError where none fits.
     """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise StrataError(f"Can't read {path}: {error.strerror}", "Check the path and its permissions") from error
+    raw = file_bytes(path)
     marked = next((encoding for mark, encoding in _MARKS if raw.startswith(mark)), None)
     for encoding in (marked,) if marked else filter(None, encodings):
         try:
             text = raw.decode(encoding)
-        except UnicodeDecodeError:
+        except UnicodeError:
             continue
-        except LookupError as error:
-            raise StrataError(
-                f"There is no text encoding {encoding!r}", "Change it in [rows]; Python's names count, e.g. mac_roman"
-            ) from error
         if "\0" not in text:
             return text
         # Texts of other encodings have many when they are read as this one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -40,3 +41,50 @@ def test_no_control_of_foreign_text_reaches_the_terminal(
     assert "ab" in shown and shown.endswith("\n") and shown.removesuffix("\n").isprintable()
     assert main(["capture", "smollm2", f"gone{control}.txt".replace("\0", ""), "--out", str(tmp_path / "new")]) == 2
     assert capsys.readouterr().err.removesuffix("\n").isprintable()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        RuntimeError("I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_a_full_disk_is_exit_code_3_wherever_it_is_met(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> int:
+        raise error
+
+    monkeypatch.setattr("strata.dashboards.cli.verb_items.run", full)
+    assert main(["items", "list"]) == 3
+    assert (
+        capsys.readouterr().err
+        == "strata: The disk is full. Free some space and start again: finished parts are kept.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["items", "list", "--jsn"], "Did you mean --json?"),
+        (["locate", "smollm2", "--quik"], "Did you mean --quick?"),
+        (["locate", "smollm2", "--per-familly=3"], "Did you mean --per-family?"),
+        (["plan", "smolm2", "--no-trial"], "Did you mean smollm2?"),
+        (["plan", "r1-distil-qwen-7b", "--no-trial"], "Did you mean r1-distill-qwen-7b?"),
+        (["items", "show", "capitol"], "Did you mean capital?"),
+        (["itms"], "Did you mean items?"),
+    ],
+)
+def test_a_slip_of_the_pen_is_told_what_was_meant(
+    arguments: list[str], meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert meant in capsys.readouterr().err
+
+
+def test_a_name_of_any_length_is_shortened_and_its_remedy_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["items", "show", "x" * 100_000]) == 2
+    said = capsys.readouterr().err
+    assert len(said) < 3000 and said.startswith("strata: ") and said.endswith(".\n") and "…" in said

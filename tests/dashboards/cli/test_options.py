@@ -90,11 +90,11 @@ def test_the_printed_configuration_is_a_configuration_file(tmp_path: Path) -> No
 
 
 def test_a_missing_or_broken_file_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(StrataError, match="can't be read"):
+    with pytest.raises(StrataError, match="could not be read"):
         resolve(OPTIONS, {}, str(tmp_path / "absent.toml"))
     broken = tmp_path / "broken.toml"
     broken.write_text("seed = ")
-    with pytest.raises(StrataError, match="not valid toml"):
+    with pytest.raises(StrataError, match="no valid TOML"):
         resolve(OPTIONS, {}, str(broken))
 
 
@@ -107,7 +107,7 @@ def test_what_is_no_finite_number_is_refused_wherever_it_comes_from(
     file.write_text(f"warmth = {value}")
     with pytest.raises(StrataError, match=r"--warmth .* It must be a finite number"):
         resolve(options, {"warmth": value}, None)
-    with pytest.raises(StrataError, match="must be a finite number"):
+    with pytest.raises(StrataError, match="finite number"):
         resolve(options, {}, str(file))
     monkeypatch.setenv("STRATA_WARMTH", value)
     with pytest.raises(StrataError, match="STRATA_WARMTH"):

@@ -142,7 +142,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
         ([texts, "capital", "--out", str(out)], "takes one file, or names of families"),
         (["capitol", "--out", str(out)], "capitol is no file; there is no item family"),
         (["none.jsonl", "--out", str(out)], "There is no file none.jsonl"),
-        (["none.txt", "--out", str(out)], "Can't read none.txt: No such file"),
+        (["none.txt", "--out", str(out)], "none.txt could not be read (No such file"),
         ([str(empty), "--out", str(out)], "holds no text"),
         ([str(latin), "--out", str(out)], "is not UTF-8 (byte 4)"),
         (

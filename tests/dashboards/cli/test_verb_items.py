@@ -103,7 +103,7 @@ def test_imported_items_can_be_looked_at_and_are_not_overwritten_by_it(
 
 @pytest.mark.parametrize(
     ("content", "expected"),
-    [(None, "Is a directory"), (b"\xff\xfe\x00", "isn't UTF-8"), (b"\xef\xbb\xbf[item]\n", "no prompt")],
+    [(None, "is a directory, not a file"), (b"\xff\xfe\x00", "is not UTF-8"), (b"\xef\xbb\xbf[item]\n", "no prompt")],
 )
 def test_a_mapping_that_cant_be_read_is_one_sentence(
     folder: Path, capfd: pytest.CaptureFixture[str], content: bytes | None, expected: str

@@ -134,3 +134,32 @@ def test_resuming_under_another_library_or_device_is_a_caveat_and_no_refusal(tmp
     assert "torch 1.13.1 then" in warning and "device cpu then, cuda:0 now" in warning
     assert again.manifest.versions["torch"] != "1.13.1" and again.manifest.device == "cuda:0"
     again.close("done")
+
+
+def test_what_a_kill_has_left_of_files_is_cleaned_and_blocks_nothing(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / ".manifest.json.4711.part").write_bytes(b"half")  # of the first write of all
+    opened(run).close("stopped")
+    assert list(run.rglob("*.part")) == []
+    for left in (
+        ".summary.json.1.part",
+        "activations/model/.shard-00000.safetensors.12.part",
+        "parts/probes/.a.1.part",
+    ):
+        (run / left).parent.mkdir(parents=True, exist_ok=True)
+        (run / left).write_bytes(b"half")
+    opened(run).close("done")
+    assert list(run.rglob("*.part")) == []
+
+
+def test_every_file_has_the_mode_of_any_new_file(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    (tmp_path / "plain").write_text("")
+    with whole_file(tmp_path / "tensors") as part:
+        save_file({"a": torch.zeros(1)}, part)
+    write_whole(tmp_path / "text", "a")
+    modes = {file.name: file.stat().st_mode for file in tmp_path.iterdir()}
+    assert len(set(modes.values())) == 1 and set(modes) == {"plain", "tensors", "text"}

@@ -79,7 +79,7 @@ def test_a_truncated_gguf_is_refused(tmp_path: Path, kept: float) -> None:
     save_gguf(file)
     data = file.read_bytes()
     file.write_bytes(data[: int(kept * len(data))] if 0 < kept < 1 else data[: int(kept)])
-    with pytest.raises(StrataError, match=r"truncated or damaged|its tensors need") as caught:
+    with pytest.raises(StrataError, match=r"truncated or damaged|its tensors need|more than it can hold") as caught:
         open_checkpoint(str(file))
     assert "\n" not in str(caught.value)
 

@@ -87,12 +87,29 @@ def test_a_directory_is_not_believed_about_its_own_hash(tmp_path: Path) -> None:
     assert parts(directory) == true
 
 
-def test_a_damaged_memory_is_made_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "{",
+        "",
+        "{}",
+        "[" * 50_000,
+        '{"sha256": 1}',
+        '{"sha256": "' + "0" * 64 + '", "check": "' + "0" * 64 + '"}',
+        "directory",
+    ],
+)
+def test_a_damaged_memory_is_made_anew(tmp_path: Path, damage: str) -> None:
     directory = save_directory(tmp_path / "m")
     settled(directory)
     true = parts(directory)
     (memory,) = (tmp_path / "cache" / "weight_hashes").iterdir()
-    memory.write_text("{")
+    if damage == "directory":
+        memory.unlink()
+        memory.mkdir()
+        assert parts(directory) == true
+        return
+    memory.write_text(damage)
     assert parts(directory) == true and json.loads(memory.read_text())["sha256"] == true["weights_sha256"]
 
 

@@ -129,7 +129,7 @@ def test_a_missing_shard_is_named(tmp_path: Path) -> None:
 
 def test_a_broken_weight_index_is_refused(tmp_path: Path) -> None:
     (save_directory(tmp_path / "m", shard="20KB") / "model.safetensors.index.json").write_text("[]")
-    refused(tmp_path / "m", "not a weight index")
+    refused(tmp_path / "m", "index.json does not hold a JSON object")
 
 
 def test_weights_that_the_file_lacks_are_not_made_up(tmp_path: Path) -> None:

@@ -163,9 +163,13 @@ def test_a_pointer_is_not_the_file(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("damage", "message", "remedy"),
     [
-        (lambda raw: b"\xef\xbb\xbf" + raw, "config.json begins with a byte order mark", "UTF-8 without one"),
+        (
+            lambda raw: b"\xef\xbb\xbf" + raw,
+            "config.json could not be read: it begins with a byte order mark",
+            "UTF-8 without one",
+        ),
         (lambda raw: raw[:100], "config.json could not be read: it is no valid JSON", "cut short"),
-        (lambda raw: raw.decode().encode("utf-16"), "config.json could not be read: it is not UTF-8", "UTF-8"),
+        (lambda raw: raw.decode().encode("utf-16"), "config.json could not be read: byte 1 is not UTF-8", "UTF-8"),
         (lambda raw: b"", "config.json could not be read: it is no valid JSON", "cut short"),
         (lambda raw: b"[1]", "config.json does not hold a JSON object", "download it again"),
     ],

@@ -42,14 +42,17 @@ def test_a_lens_is_fitted_once_and_then_read(
     assert only_file(tmp_path).name.startswith("tuned-")
 
 
-@pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied"])
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied", "relabelled"])
 def test_a_damaged_file_is_fitted_again(checkpoint: Checkpoint, tmp_path: Path, damage: str) -> None:
     settings = JacobianSettings(n_prompts=1)
     made = jacobian_lens(checkpoint, settings)
     file = only_file(tmp_path)
     whole = file.read_bytes()
     flipped = whole[:-1] + bytes([whole[-1] ^ 1])
-    file.write_bytes({"truncated": whole[: len(whole) // 2], "flipped": flipped, "emptied": b""}[damage])
+    relabelled = whole.replace(b'"version":"1"', b'"version":"2"')
+    assert relabelled != whole
+    damaged = {"truncated": whole[: len(whole) // 2], "flipped": flipped, "emptied": b"", "relabelled": relabelled}
+    file.write_bytes(damaged[damage])
     again = jacobian_lens(checkpoint, settings)
     assert torch.equal(made.matrices, again.matrices)
     assert only_file(tmp_path).stat().st_size == len(whole)

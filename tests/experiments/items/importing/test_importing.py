@@ -252,7 +252,7 @@ def test_a_limit_draws_rows_by_seed_and_the_same_seed_gives_the_same(tmp_path: P
             "[choices] names several places",
         ),
         ('[foil]\nof = "row"\n[item]\nprompt = "x"\nanswer = "y"', "Perhaps 'rows' is meant"),
-        ("[item\n", "my.toml isn't TOML"),
+        ("[item\n", "my.toml isn't a mapping: it is no valid TOML"),
         (QUIZ_MAPPING + '[keep]\nsubject_name = "Alchemy"', "makes no items of the 3 rows"),
         (QUIZ_MAPPING.replace('kind = "k', 'id = "same"\nkind = "k'), "the id 'same' comes twice"),
     ],
@@ -278,8 +278,8 @@ def test_a_bad_table_is_refused_with_its_place(
     tmp_path: Path, name: str, content: bytes, rows: str, expected: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
-    mapping = parse_mapping(f'[rows]\n{rows}\n[item]\nprompt = "{{a}}"\nanswer = "{{a}}"')
     with pytest.raises(StrataError) as caught:
+        mapping = parse_mapping(f'[rows]\n{rows}\n[item]\nprompt = "{{a}}"\nanswer = "{{a}}"')
         import_items(tmp_path / name, mapping)
     assert expected in str(caught.value)
 

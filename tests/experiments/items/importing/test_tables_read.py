@@ -181,14 +181,14 @@ def test_a_table_keyed_by_id_is_read_with_its_keys(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("t.json", '[{"question": "a", "question": "b", "answer": "c"}]', "gives 'question' twice in one object. Keep one"),
-        ("t.jsonl", '{"question": "a", "answer": "c", "answer": "b"}', "t.jsonl:1 gives 'answer' twice in one object"),
+        ("t.json", '[{"question": "a", "question": "b", "answer": "c"}]', "t.json: field 'question' is given twice. Keep one"),
+        ("t.jsonl", '{"question": "a", "answer": "c", "answer": "b"}', "t.jsonl:1: field 'answer' is given twice"),
         ("t.json", '{"question": "a", "answer": "b"}\n{"question": "c", "answer": "d"}', 'Set format = "jsonl" in [rows]'),
         ("t.json", '{"question": {"0": "a", "1": "b"}, "answer": {"0": "c", "1": "d"}}', "holds columns, not rows"),
         ("t.json", '{"question": ["a", "b"], "answer": ["c", "d"]}', "holds columns, not rows"),
         ("t.json", '{"meta": 1, "rows": [{"question": "a", "answer": "b"}]}', "there is: meta, rows"),
         ("t.json", "[" * 100_000, "nested too deeply"),
-        ("t.jsonl", '{"question": ' + "9" * 5000 + ', "answer": "b"}', "t.jsonl:1 holds an unreadable number"),
+        ("t.jsonl", '{"question": ' + "9" * 5000 + ', "answer": "b"}', "t.jsonl:1: it holds an unreadable number"),
         ("t.csv", "question,answer\nx,y\n".encode("utf-16-le"), 'Set encoding = "utf-16-le" in [rows]'),
         ("t.csv", "question,answer\nWhich city is it?,Pa\0ris\n", "t.csv:2 holds a NUL character. Take it out"),
         ("t.csv", "question,answer\n", "makes no items of the 0 rows"),

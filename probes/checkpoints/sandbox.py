@@ -1,0 +1,68 @@
+"""Where does a program or a pattern of somebody else's run that may have no end? In a process of its own, with little time and memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Literal
+
+from pydantic import JsonValue
+
+from strata.probes.errors import StrataError
+
+CPU_SECONDS = 5
+"""Of its own processor: a busy machine alone stops nothing."""
+_WALL_SECONDS = 120
+_BYTES = 2 << 30
+_LONGEST_ANSWER = 1 << 20
+_PRELUDE = f"""
+import json, resource, sys
+resource.setrlimit(resource.RLIMIT_CPU, ({CPU_SECONDS}, {CPU_SECONDS + 1}))
+resource.setrlimit(resource.RLIMIT_AS, ({_BYTES}, {_BYTES}))
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+given = json.load(sys.stdin)
+"""
+
+Ending = Literal["time", "memory", "failed"]
+
+
+class SandboxError(Exception):
+    """It didn't come to an end, or failed."""
+
+    def __init__(self, ending: Ending, reason: str) -> None:
+        self.ending, self.reason = ending, reason
+        """How it ended, and what is to be said of it."""
+        super().__init__(reason)
+
+
+def in_sandbox(program: str, given: JsonValue) -> JsonValue:
+    """What `program` (Python, which finds `given` and sets `answer`) makes of it.
+
+    Raises SandboxError where it takes too long or too much memory, where it raises, and where its answer is too long.
+    """
+    text = f"{_PRELUDE}\n{program}\njson.dump(answer, sys.stdout)\n"
+    if not sys.executable:
+        raise StrataError("Python doesn't say where its own program is", "Start Strata with an ordinary Python")
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-I", "-c", text],
+            input=json.dumps(given).encode(),
+            capture_output=True,
+            check=False,
+            timeout=_WALL_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise SandboxError("time", f"it takes more than {CPU_SECONDS} s") from error
+    if ended.returncode < 0:
+        raise SandboxError("time", f"it takes more than {CPU_SECONDS} s")
+    if ended.returncode:
+        lines = [line for line in ended.stderr[-20_000:].decode("utf-8", "replace").splitlines() if line.strip()]
+        reason = " ".join((lines[-1] if lines else "it fails").split())[:200]
+        if "MemoryError" in reason:
+            raise SandboxError("memory", f"it takes more than {_BYTES >> 30} GB of memory")
+        raise SandboxError("failed", reason)
+    if len(ended.stdout) > _LONGEST_ANSWER:
+        raise SandboxError("memory", f"it makes a text of {len(ended.stdout):,} bytes")
+    answer: JsonValue = json.loads(ended.stdout)
+    return answer
