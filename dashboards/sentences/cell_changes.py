@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from strata.dashboards.sentences.comparison_reasons import why_not_moved
-from strata.dashboards.sentences.places import cell_label, one_or_span, place_words
+from strata.dashboards.sentences.places import blocks_words, cell_label, one_or_span, place_words
 from strata.dashboards.sentences.signed import signed, signed_interval
-from strata.dashboards.text import count, number, p_words
+from strata.dashboards.text import count, interval, number, p_words
 from strata.experiments.compare.cells.effect_changes import LEAST_CHANGE
 from strata.experiments.results.cell_changes import (
     Answered,
@@ -17,6 +17,8 @@ from strata.experiments.results.cell_changes import (
     ChangedPlace,
     NotPaired,
 )
+from strata.experiments.results.comparison import PlaceShare
+from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.roles import CONTROL, Role
 
 _TENTH = f"{100 * LEAST_CHANGE:.0f} %"
@@ -116,3 +118,21 @@ def left_out_lines(cells: CellComparison) -> Iterator[str]:
     """A line a reason."""
     for code, families in cells.left_out.items():
         yield f"{NOT_PAIRED[code]}: {', '.join(families)}"
+
+
+def place_share_sentences(kind: str, share: PlaceShare | None) -> list[str]:
+    """Do the blocks that make the model's answers bring the change? Nothing where the models don't differ or nothing is located."""
+    if share is None or share.share is None or share.cell is None or share.first is None or share.last is None:
+        return []
+    told = share.share
+    unsure = "" if told.low is not None and told.low > (share.equal or 0.0) else ", which may be no more than that"
+    return [
+        f"The blocks that make the distilled model's {kind} answers ({blocks_words(share.first, share.last)}, found in {share.cell}) "
+        f"bring {number(told.value)}{_band(told)} of the change of the logit difference at these prompts; as many blocks would bring "
+        f"{number(share.equal)} if all brought the same{unsure}."
+    ]
+
+
+def _band(told: Estimated) -> str:
+    ends = interval(told.low, told.high)
+    return f" {ends}" if ends else ""

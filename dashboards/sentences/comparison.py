@@ -10,7 +10,7 @@ from strata.dashboards.sentences.answer_changes import (
     label_of,
     lacking_words,
 )
-from strata.dashboards.sentences.cell_changes import cell_sentences
+from strata.dashboards.sentences.cell_changes import cell_sentences, place_share_sentences
 from strata.dashboards.sentences.comparison_reasons import why_no_half, why_not_moved
 from strata.dashboards.sentences.format_apart import format_instead, format_sentences
 from strata.dashboards.sentences.signed import signed, signed_interval
@@ -51,6 +51,7 @@ def verdict_sentences(comparison: Comparison) -> list[str]:
             beyond = " ".join(format_sentences(kind, of_kind.format))
             told += [_changed(kind, of_kind), *([beyond] if beyond else [])]
             told.append(_moved(kind, of_kind.location_change.get(DISTILLED)))
+            told += place_share_sentences(kind, of_kind.place_share.get(DISTILLED))
     written = generated_like_trained(comparison.generated)
     if written is not None:
         reasoning = comparison.kind("reasoning")

@@ -104,6 +104,8 @@ def why_not_moved(why: WhyNotMoved) -> str:
 def why_no_half(why: WhyNoHalf) -> str:
     """Why no half of the blocks is said to bring a change, as a clause."""
     match why.code:
+        case "not-located":
+            return "the model's own answers are not located"
         case "too-few-clusters":
             return f"{why.clusters} clusters are too few for an interval"
         case "no-difference":

@@ -26,6 +26,7 @@ from strata.experiments.results.comparison import (
     Generated,
     HalvedBy,
     Halves,
+    PlaceShare,
 )
 from strata.experiments.results.comparison_reasons import ExcludedPart
 from strata.experiments.results.headline import SeedChange
@@ -47,6 +48,8 @@ class Findings:
     cells: Mapping[Role, ComparedCells]
     halved: Mapping[Role, Mapping[Kind, Mapping[HalvedBy, Halves]]]
     """Upper against lower half of the layers, swapped."""
+    shares: Mapping[Role, Mapping[Kind, PlaceShare]]
+    """What the blocks that make each model's answers bring of its change."""
     generated: Generated
     seeds: Sequence[SeedChange] = ()
     """Each by itself, where there are several."""
@@ -73,6 +76,7 @@ def comparison_of(
             format=found.formats.get(kind),
             located={role: summary.located.get(kind) for role, summary in found.summaries.items()},
             location_change={role: of_role.location_change[kind] for role, of_role in found.cells.items()},
+            place_share={role: of_kind[kind] for role, of_kind in found.shares.items() if kind in of_kind},
             upper_minus_lower={role: of_kind.get(kind, {}) for role, of_kind in found.halved.items()},
         )
         for kind in KINDS

@@ -35,8 +35,10 @@ class CompareConfig:
     both_ways: bool = field(default=True, metadata=setting("also put parts of BASE into the other models", "comparing"))
     """Whether parts of the base are put into the other models as well, beside theirs into the base."""
     crossed_positions: tuple[str, ...] = field(
-        default=("last", "all"),
-        metadata=setting("where contributions are exchanged: last, all", "comparing", choices=("last", "all")),
+        default=("span", "last", "all"),
+        metadata=setting(
+            "where contributions are exchanged: span, last, all", "comparing", choices=("span", "last", "all")
+        ),
     )
     """Position groups at which contributions of one model are written into another."""
     transferred: int = field(
@@ -76,7 +78,7 @@ class CompareConfig:
     generated_swap_parts: int = field(
         default=4,
         metadata=setting(
-            "stretches of blocks that layer swaps with generated answers are made of; below 2: none",
+            "stretches of blocks that layer swaps with generated answers are made of, as many as blocks: every one; below 2: none",
             "comparing",
             whole,
             metavar="N",
@@ -108,6 +110,7 @@ class CompareConfig:
 
     def __post_init__(self) -> None:
         # Here, so that the terminal can name the settings without loading torch.
+        from strata.probes.interventions.minimal_pairs import SPAN
         from strata.probes.model_diff.cross_model_patching import EVERY
         from strata.probes.model_diff.layer_swaps import SWEEPS
 
@@ -121,8 +124,11 @@ class CompareConfig:
             )
         if self.contrast_items < 0:
             raise StrataError("--contrast-items can't be negative", "Give 0 to leave the four contrasts out")
-        if not self.crossed_positions or set(self.crossed_positions) - {"last", EVERY}:
-            raise StrataError("Contributions are exchanged at `last` and at `all` positions", "Choose among these")
+        if not self.crossed_positions or set(self.crossed_positions) - {SPAN, "last", EVERY}:
+            raise StrataError(
+                "Contributions are exchanged at the replaced `span`, at `last` and at `all` positions",
+                "Choose among these",
+            )
         if not self.generated_splits or set(self.generated_splits) - set(SPLITS[1:]):
             raise StrataError(
                 f"--generated-splits is {','.join(self.generated_splits) or 'empty'}",

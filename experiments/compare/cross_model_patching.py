@@ -17,6 +17,7 @@ from strata.experiments.results.rows import Row
 from strata.experiments.results.table import Value
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.intervention import CrossPatching
+from strata.probes.interventions.minimal_pairs import SPAN
 from strata.probes.model_diff.cross_model_patching import SourceModel, cross_patch
 from strata.probes.progress import Progress, silent
 from strata.probes.store import ActivationStore
@@ -25,6 +26,8 @@ CROSS = (
     CrossPatching("other_model", "block_out", "last"),
     CrossPatching("other_model", "attn_out", "last"),
     CrossPatching("other_model", "mlp_out", "last"),
+    CrossPatching("other_model", "attn_out", SPAN),
+    CrossPatching("other_model", "mlp_out", SPAN),
     CrossPatching("other_model", "block_out", "all"),
 )
 

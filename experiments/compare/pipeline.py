@@ -25,16 +25,18 @@ from strata.experiments.compare.generated_layer_swaps import MEASURE as GENERATE
 from strata.experiments.compare.generated_layer_swaps import generated_layer_swaps, split_of
 from strata.experiments.compare.instruction_contrasts import write_contrasts
 from strata.experiments.compare.layer_changes import layer_changes
+from strata.experiments.compare.layer_swaps import swap_items
 from strata.experiments.compare.model_runs import CELLS, FROM_CELLS, ModelRuns
 from strata.experiments.compare.model_specs import Specs
 from strata.experiments.compare.models import Models, Openers
+from strata.experiments.compare.place_share import place_shares
 from strata.experiments.compare.probe_transfer import transfer_rows
 from strata.experiments.compare.profile_similarity import likeness_rows
 from strata.experiments.compare.seeds import Seeds
 from strata.experiments.compare.shared_prompt_prefix import shared_prompt_prefix
 from strata.experiments.compare.stream_similarity import similarity_rows
 from strata.experiments.compare.swap_and_patch import exchange
-from strata.experiments.compare.swap_and_patch_stores import CROSSED_STORE
+from strata.experiments.compare.swap_and_patch_stores import CROSSED_STORE, ExchangeStores
 from strata.experiments.compare.weights_and_lineage import check_pairs, write_weights
 from strata.experiments.generated_answers.prompting import Prompting
 from strata.experiments.items.jsonl import write_items
@@ -197,7 +199,8 @@ class _Stages:
         with run.stage("contrasts"):
             write_contrasts(run, self.models, self.questions, self.config, progress=self.progress)
         with run.stage("layer_swaps"):
-            halved = self._exchange(rows)
+            stores, halved = self._exchange(rows)
+            shares = place_shares(stores, {role: summary.located for role, summary in summaries.items()}, halved)
         with run.stage("generated answers"):
             fixed = fixed_prompting(self.specs)
             generated = self._generated(fixed)
@@ -206,7 +209,7 @@ class _Stages:
             for role, of_role in self._generated_layer_swaps(generated).items():
                 halved.setdefault(role, {}).setdefault("reasoning", {})[GENERATED_ANSWERS] = of_role
         comparison = comparison_of(
-            Findings(checks, summaries, answers, formats, cells, halved, generated, seeds), self.specs, self.models, self.config,
+            Findings(checks, summaries, answers, formats, cells, halved, shares, generated, seeds), self.specs, self.models, self.config,
             in_chat_template=self.in_template, excluded=excluded.entries, warnings=run.caveats,
         )  # fmt: skip
         run.write_json(RESULT, comparison.model_dump(mode="json"))
@@ -277,13 +280,14 @@ class _Stages:
         carried = transfer_rows(stores, encoded, answered, positions, self.config, progress=self.progress)
         run.write_rows(TRANSFER, carried)
 
-    def _exchange(self, rows: Mapping[Role, Sequence[Row]]) -> dict[Role, dict[Kind, dict[HalvedBy, Halves]]]:
+    def _exchange(
+        self, rows: Mapping[Role, Sequence[Row]]
+    ) -> tuple[ExchangeStores, dict[Role, dict[Kind, dict[HalvedBy, Halves]]]]:
         roles = self.excluded.roles_for("exchange", "items", "tokens", "depth", "width")
         answered = frozenset(text(row, "item") for role in roles for row in rows[role] if row["answered"])
-        return exchange(
-            self.directory, self.models, roles, self.questions, answered, self.config, self.excluded.add,
-            progress=self.progress,
-        )  # fmt: skip
+        items = swap_items(self.questions.encoded, answered, self.config.swap_pairs, self.config.locate.seed)
+        stores = ExchangeStores(self.directory, items, self.config, self.models.about(BASE).n_layers)
+        return stores, exchange(stores, self.models, roles, self.excluded.add, progress=self.progress)
 
     def _generated_layer_swaps(self, generated: Generated) -> dict[Role, Halves]:
         asked = self.config.generated and self.config.generated_swap_parts > 1

@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.cross_model_patching import cross_rows, store_crossed
 from strata.experiments.compare.excluded_parts import Exclude, refused_by
 from strata.experiments.compare.layer_swap_scores import LEAST, halves, scores_of_kind, swap_rows
-from strata.experiments.compare.layer_swaps import KINDS, store_layer_swaps, swap_items
+from strata.experiments.compare.layer_swaps import KINDS, store_layer_swaps
 from strata.experiments.compare.models import Models
 from strata.experiments.compare.patching_one_model_at_a_time import cross_one_by_one
 from strata.experiments.compare.swap_and_patch_stores import ExchangeStores
 from strata.experiments.items.schema import Kind
 from strata.experiments.locate.causal.pair_sampling import as_pair
-from strata.experiments.locate.item_selection import Questions
 from strata.experiments.results.comparison import HalvedBy, Halves
 from strata.experiments.results.comparison_reasons import ExcludedPart, Part, WhyNotCompared
 from strata.experiments.results.comparison_tables import CROSSED, LAYER_SWAPS
 from strata.experiments.results.roles import BASE, DISTILLED, Role
 from strata.experiments.results.rows import Row
-from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.self_test_record import record_tests
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import STOPPING, StrataError
@@ -37,12 +34,9 @@ as much as the distilled model's differ, in a random direction."""
 
 
 def exchange(
-    run: RunDirectory,
+    stores: ExchangeStores,
     models: Models,
     comparable: Sequence[Role],
-    questions: Questions,
-    answered: frozenset[str],
-    config: CompareConfig,
     exclude: Exclude,
     *,
     progress: Progress = silent,
@@ -54,10 +48,8 @@ def exchange(
     is measured: layer swaps too, where one model at a time is held, but for those that an earlier start has measured. Raises
     SelfTestError when an identity of exchanging parts does not hold.
     """
-    items = swap_items(questions.encoded, answered, config.swap_pairs, config.locate.seed)
-    roles = [role for role in models.others if role in comparable] if config.swap_pairs else []
-    stores = ExchangeStores(run, items, config, models.about(BASE).n_layers)
-    if not items:
+    roles = [role for role in models.others if role in comparable] if stores.config.swap_pairs else []
+    if not stores.items:
         nothing = WhyNotCompared(code="nothing-answered")
         refused = [ExcludedPart(part="exchange", model=role, why=nothing) for role in roles]
     elif models.one_at_a_time:
@@ -80,8 +72,8 @@ def exchange(
             exclude(ExcludedPart(part="layer-swaps", model=role, why=WhyNotCompared(code="needs-both")))
         elif (halved := scored.halves()) is not None:
             compared[role] = halved
-    run.write_rows(LAYER_SWAPS, swapped)
-    run.write_rows(CROSSED, crossed)
+    stores.run.write_rows(LAYER_SWAPS, swapped)
+    stores.run.write_rows(CROSSED, crossed)
     return compared
 
 

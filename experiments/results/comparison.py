@@ -24,6 +24,7 @@ from strata.experiments.results.kinds import Located, Order
 from strata.experiments.results.record import Record
 from strata.experiments.results.roles import Contrast, Role
 from strata.experiments.results.ways import Way
+from strata.probes.interventions.cells import Cell
 
 HalvedBy = Literal["logit_difference", "accuracy", "generated"]
 """What layer swaps are scored on; `accuracy` is the one by likelihood."""
@@ -144,6 +145,21 @@ class Halves(Record):
     """In which way they were asked."""
 
 
+class PlaceShare(Record):
+    """What the blocks that make a model's answers bring of its change: the mean step of prefix and suffix swaps over them."""
+
+    cell: Cell | None = None
+    """Of the place; the swap takes whole blocks."""
+    first: int | None = None
+    """Blocks of the place, widened to where layer swaps end."""
+    last: int | None = None
+    share: Estimated | None = None
+    equal: float | None = None
+    """What as many blocks would bring if all brought the same."""
+    why: WhyNoHalf | None = None
+    """Why no share is told."""
+
+
 class ComparedKind(AnswerChange):
     """`kinds.<name>`."""
 
@@ -154,6 +170,8 @@ class ComparedKind(AnswerChange):
     located: Mapping[Role, Located | None] = Field(default_factory=dict)
     location_change: Mapping[Role, LocationChange] = Field(default_factory=dict)
     upper_minus_lower: Mapping[Role, Mapping[HalvedBy, Halves]] = Field(default_factory=dict)
+    place_share: Mapping[Role, PlaceShare] = Field(default_factory=dict)
+    """By logit difference, on the place of the model in question."""
 
 
 class GeneratedSplit(Record):

@@ -80,6 +80,7 @@ class WhyNotMoved(Record):
 
 
 NoHalf = Literal[
+    "not-located",  # the model's answers of the kind have no place whose share could be told
     "too-few-clusters",  # clusters
     "no-difference",  # the models don't differ enough for a part to be named
     "off-the-middle",  # blocks, nearest: the swap that ends nearest to the middle ends before this block

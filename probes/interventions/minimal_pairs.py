@@ -17,6 +17,8 @@ from strata.probes.prompts.prompt import Prompt
 
 ALL = "all"
 """Position group: every token from the first that differs on, edited at once."""
+SPAN = "span"
+"""Position group: the end of the replaced span, whatever it is called."""
 _WHOLE = 4
 """Tokens of whole prompts a batch may hold for each token that is recomputed: their keys and values are all kept."""
 
@@ -91,6 +93,15 @@ class Pair:
     def reach(self) -> int:
         """Number of tokens from the first difference to the end."""
         return len(self.clean.ids) - self.first_difference
+
+    @property
+    def replaced_end(self) -> int | None:
+        """Where the replaced span ends: the first named position at or behind the last token that differs; None: there is none
+        before the last token."""
+        differing = max(index for index, (a, b) in enumerate(zip(self.clean.ids, self.foil.ids, strict=True)) if a != b)
+        end = len(self.clean.ids) - 1
+        places = [place for name, place in self.clean.positions.items() if name != "last" and differing <= place < end]
+        return min(places, default=None)
 
     def swapped(self) -> Pair:
         """The same pair with the roles of clean and foil exchanged."""

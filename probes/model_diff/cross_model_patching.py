@@ -21,7 +21,7 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.interventions.activation_patching import BATCH_TOKENS
 from strata.probes.interventions.intervention import CrossPatching
-from strata.probes.interventions.minimal_pairs import Pair
+from strata.probes.interventions.minimal_pairs import SPAN, Pair
 from strata.probes.interventions.noise import generator_for, unit_vectors
 from strata.probes.interventions.scores import logit_difference
 from strata.probes.model_diff.random_step import MISS, distances, moved
@@ -212,9 +212,14 @@ class _Batch:
             # A shorter prompt names its last token more than once.
             every = torch.arange(int(lengths.max())).expand(len(self.pairs), -1)
             return torch.minimum(every, lengths[:, None] - 1), torch.ones(len(self.pairs), dtype=torch.bool)
-        named = [pair.clean.positions.get(position) for pair in self.pairs]
+        named = [place_of(pair, position) for pair in self.pairs]
         places = [int(end) - 1 if place is None else place for place, end in zip(named, lengths, strict=True)]
         return torch.tensor(places)[:, None], torch.tensor([place is not None for place in named])
+
+
+def place_of(pair: Pair, position: str) -> int | None:
+    """Token of a named position in the clean prompt, or of the end of the replaced span (`span`); None: the pair lacks it."""
+    return pair.replaced_end if position == SPAN else pair.clean.positions.get(position)
 
 
 def _difference(

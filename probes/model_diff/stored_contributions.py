@@ -13,7 +13,7 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.interventions.activation_patching import BATCH_TOKENS
 from strata.probes.interventions.minimal_pairs import Pair
-from strata.probes.model_diff.cross_model_patching import EVERY, SourceModel, SourceRun, difference_of
+from strata.probes.model_diff.cross_model_patching import EVERY, SourceModel, SourceRun, difference_of, place_of
 from strata.probes.model_diff.shared_inputs import batches_by_length, check_ids
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import tokens_a_batch
@@ -111,7 +111,7 @@ def _tokens(pairs: Sequence[Pair], names: Sequence[str]) -> Int[Tensor, "item po
         tokens.append(
             list(range(last + 1))
             if EVERY in names
-            else sorted({pair.clean.positions.get(name, last) for name in names})
+            else sorted({last if (place := place_of(pair, name)) is None else place for name in names})
         )
     longest = max(map(len, tokens))
     return torch.tensor([own + [own[-1]] * (longest - len(own)) for own in tokens])

@@ -115,6 +115,24 @@ def test_a_patched_mlp_brings_the_change_of_its_block_and_no_other(changed: Fini
         )
 
 
+def test_a_table_changed_in_the_enrich_place_is_brought_by_that_cell_and_block_and_by_no_mlp_at_the_last_token(
+    changed: Finished,
+) -> None:
+    for into in ("base", "control"):
+        of_cell = {}
+        for component, position in (("mlp_out", "span"), ("attn_out", "span"), ("mlp_out", "last")):
+            rows = rows_of(
+                changed[0], "crossed", contrast="control", direction=f"into {into}", kind="knowledge",
+                component=component, position=position,
+            )  # fmt: skip
+            of_cell[component, position] = {row["layer"]: row["value"] for row in rows}
+        enrich = of_cell.pop(("mlp_out", "span"))
+        assert enrich == pytest.approx({layer: float(layer == CONTROL_CHANGED) for layer in range(5)}, abs=0.05)
+        for (component, position), values in of_cell.items():
+            # Attention above a changed MLP hears of it where it reads its own token.
+            assert all(abs(value) < 0.3 for value in values.values()), (component, position)
+
+
 def test_as_large_a_random_move_of_that_contribution_does_not(changed: Finished) -> None:
     for into in ("base", "distilled"):
         rows = rows_of(

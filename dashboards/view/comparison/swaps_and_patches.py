@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from strata.dashboards.sentences.places import cell_label
 from strata.dashboards.view.causal_labels import COMPONENTS
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import (
@@ -29,6 +30,7 @@ from strata.dashboards.view.comparison.line_models import (
 from strata.experiments.results.answer_measures import BY_LIKELIHOOD, GENERATED, LOGIT_DIFFERENCE
 from strata.experiments.results.roles import BASE
 from strata.experiments.results.rows import Row, text
+from strata.probes.interventions.cells import CELLS, Cell, at_span, component_of
 
 SOURCES = {"distilled": "distilled", "control": "control", "random": "random change of the same size"}
 SWEEPS = {
@@ -123,7 +125,7 @@ def build_crossed(run: ComparisonRun) -> CrossedView:
         state=drawn.state, text=drawn.text,
         parts=tuple(
             CrossedPart(
-                component=component, position=at, label=f"{_SHORT[component]}{', everywhere' if at == 'all' else f' at {at}'}"
+                component=component, position=at, label=_part_label(component, at)
             )
             for component, at in sorted({(line.component, line.position) for line in lines}, key=_part_order)
         ),
@@ -135,9 +137,20 @@ def build_crossed(run: ComparisonRun) -> CrossedView:
     )  # fmt: skip
 
 
-def _part_order(part: tuple[str, str]) -> tuple[bool, int]:
-    """MLP first: at `last` it alone says where a change is."""
-    return part[1] == "all", ("mlp_out", "attn_out", "block_out").index(part[0])
+_CELL: dict[tuple[str, str], Cell] = {(component_of(cell), "span" if at_span(cell) else "last"): cell for cell in CELLS}
+"""Which cell a part of the model at a place is."""
+
+
+def _part_label(component: str, at: str) -> str:
+    cell = _CELL.get((component, at))
+    if cell is not None:
+        return f"{cell_label(cell)} ({cell})"
+    return f"{_SHORT[component]}{', everywhere' if at == 'all' else f' at {at}'}"
+
+
+def _part_order(part: tuple[str, str]) -> tuple[bool, bool, int]:
+    """Cells first, and of them the MLPs: these alone say where a change is."""
+    return part[1] == "all", part not in _CELL, ("mlp_out", "attn_out", "block_out").index(part[0])
 
 
 def _directed(rows: Sequence[Row]) -> list[Row]:

@@ -100,6 +100,21 @@ def test_a_change_that_the_control_shares_is_counted_and_not_claimed() -> None:
     assert unasked.changed == () and unasked.not_beyond == 1
 
 
+def test_of_many_comparisons_of_models_that_differ_by_chance_alone_hardly_any_claims_anything() -> None:
+    """Forty comparisons of six families, pairs scattered by a third of what a block does: 960 cells."""
+    claiming = 0
+    for turn in range(40):
+        families = {
+            ("reasoning", f"family {number}"): effect_changes(
+                pairs(), model(BASE, noise=0.2, seed=1_000 * turn + number),
+                model(BASE, noise=0.2, seed=1_000 * turn + 500 + number), draws=50, seed=0,
+            )
+            for number in range(6)
+        }  # fmt: skip
+        claiming += bool(changed_cells(families, None, dict.fromkeys(families)).changed)
+    assert claiming <= 2
+
+
 def test_p_is_corrected_over_families() -> None:
     one = changes({**BASE, "work_out": (0.0, 0.0, 0.0, 0.0, 0.3, 0.7)})
     alone, beside = (
