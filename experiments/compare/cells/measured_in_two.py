@@ -24,13 +24,15 @@ class MeasuredFamily:
     result: FamilyResult
     items: Mapping[str, EncodedItem]
     """By id, in the order in which their pairs were measured."""
-    measured: FamilyMeasurements
+    store: ActivationStore
+    n_layers: int
 
     def on(self, keys: Sequence[str]) -> tuple[FamilyPairs, FamilyMeasurements]:
-        """These pairs of it, and what was measured on them."""
-        rows = {key: row for row, key in enumerate(self.measured.keys)}
+        """These pairs of it, and what was measured on them: read anew each time, since all families together are large."""
+        rows = {key: row for row, key in enumerate(self.items)}
+        measured = read_family(self.store, list(self.items), self.n_layers)
         pairs = family_pairs([self.items[key] for key in keys], self.result.span)
-        return pairs, self.measured.of_rows([rows[key] for key in keys])
+        return pairs, measured.of_rows([rows[key] for key in keys])
 
 
 def measured_families(
@@ -44,7 +46,7 @@ def measured_families(
         first = by_key[keys[0]].item
         result = result_of(families, (first.kind, first.family))
         if result is not None:
-            found[first.kind, first.family] = MeasuredFamily(result, items, read_family(store, keys, n_layers))
+            found[first.kind, first.family] = MeasuredFamily(result, items, store, n_layers)
     return found
 
 
@@ -59,5 +61,4 @@ def shared_keys(one: MeasuredFamily, other: MeasuredFamily) -> list[str]:
     """Pairs that both models answer and were intervened on in."""
     if one.result.span != other.result.span:
         return []
-    there = set(other.measured.keys)
-    return [key for key in one.measured.keys if key in there]
+    return [key for key in one.items if key in other.items]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from strata.experiments.compare.cells.effect_changes import EffectChanges, effect_changes
 from strata.experiments.compare.cells.measured_in_two import FamilyName, MeasuredFamily, shared_keys
@@ -92,7 +92,9 @@ class PairedFamilies:
         of = (role, name, tuple(keys))
         if of not in self._analyses:
             pairs, measured = self.models[role].measured[name].on(keys)
-            self._analyses[of] = analyse(pairs, measured, draws=self.drawing.draws, seed=self.drawing.seed)
+            analysis = analyse(pairs, measured, draws=self.drawing.draws, seed=self.drawing.seed)
+            # What is gained draw by draw stands in `effects`, and is large.
+            self._analyses[of] = replace(analysis, gained={})
         return self._analyses[of]
 
 
