@@ -13,7 +13,6 @@ from synthetic_comparison import view_of, write_synthetic_comparison
 
 from strata.dashboards.sentences.comparison import verdict_sentences
 from strata.dashboards.sentences.comparison_reasons import why_not_compared
-from strata.dashboards.sentences.comparison_terminal import told
 from strata.dashboards.text import path_free
 from strata.dashboards.view.comparison.model import ComparisonView
 from strata.experiments.results.comparison import Comparison
@@ -161,13 +160,6 @@ def test_the_verdict_is_the_runs_and_every_caveat_stands_beside_it(view: Json, r
     texts = " ".join(caveat["text"] for caveat in view["verdict"]["caveats"])
     assert "Whether base is the base of control: not the base." in texts
     assert "Base: two families are not answered." in texts and "/home/someone" not in json.dumps(view)
-
-
-def test_the_terminal_says_what_the_page_says(view: Json, run: Path) -> None:
-    lines = list(told(Comparison.model_validate_json((run / "comparison.json").read_text())))
-    assert len(view["verdict"]["sentences"]) > 3 and set(view["verdict"]["sentences"]) <= set(lines)
-    caveats = [line for line in lines if line.startswith("caveat: ")]
-    assert caveats == [f"caveat: {caveat['text']}" for caveat in view["verdict"]["caveats"]] and len(caveats) > 1
 
 
 def test_without_a_control_the_page_says_what_that_costs(tmp_path: Path) -> None:
