@@ -58,7 +58,7 @@ def _effects(cells: CellComparison, role: Role, *, controlled: bool) -> str:
 
 
 def changed_words(cell: ChangedCell) -> str:
-    """`addition, MLP at the last token: 0.30 → 0.81 (+0.51 [+0.40, +0.62]), at block 24`."""
+    """`addition, MLP at the last token: 0.30 → 0.81 (+0.51 [+0.40, +0.62]), block 24 from 0.20 to 0.60`."""
     where = f"{cell.family}, {cell_label(cell.cell, cell.span)}"
     if not cell.whole:
         return f"{where}: {_blocks(cell.blocks)}"
@@ -68,7 +68,7 @@ def changed_words(cell: ChangedCell) -> str:
 
 
 def _blocks(blocks: tuple[ChangedBlock, ...]) -> str:
-    return ", ".join(f"block {block.block} {number(block.before)} → {number(block.after)}" for block in blocks)
+    return ", ".join(f"block {block.block} from {number(block.before)} to {number(block.after)}" for block in blocks)
 
 
 def _places(cells: CellComparison) -> str:
@@ -76,8 +76,12 @@ def _places(cells: CellComparison) -> str:
         return "No family is placed in both models on these pairs, so whether an answer is made elsewhere stays open."
     of = f"Of {count(cells.placed, 'family', 'families')} placed in both models"
     still = cells.placed - len(cells.moved) - cells.stayed
-    apart = [f"{cells.stayed} stay where they were"] if cells.stayed else []
-    apart += [f"{still} stay open"] if still else []
+    apart = (
+        [f"{cells.stayed} {'stays where it was' if cells.stayed == 1 else 'stay where they were'}"]
+        if cells.stayed
+        else []
+    )
+    apart += [f"{still} {'stays' if still == 1 else 'stay'} open"] if still else []
     besides = f" ({', '.join(apart)})" if apart else ""
     if not cells.moved:
         return f"{of} none is shown to be answered elsewhere{besides}."

@@ -69,7 +69,7 @@ def test_a_control_of_the_same_weights_as_the_base_changed_by_exactly_nothing(mo
 def test_the_sentences_name_it(moved: Finished) -> None:
     cells = CellComparison.model_validate(moved[1]["cells"]["distilled"])
     effects, places = cell_sentences(cells, "distilled", controlled=True)
-    assert f"fact, MLP at the subject: block {BEFORE} 1.00 → 0.00, block {AFTER} 0.00 → 1.00" in effects
+    assert f"fact, MLP at the subject: block {BEFORE} from 1.00 to 0.00, block {AFTER} from 0.00 to 1.00" in effects
     assert "1 cell changed" in effects and "beyond the control's change" in effects
     assert f"fact: MLP at the subject, block {BEFORE} → MLP at the subject, block {AFTER}" in places
     same = CellComparison.model_validate(moved[1]["cells"]["control"])
