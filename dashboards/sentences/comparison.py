@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from strata.dashboards.sentences.answer_changes import (
     bearers,
@@ -56,7 +56,10 @@ def verdict_sentences(comparison: Comparison) -> list[str]:
     if written is not None:
         reasoning = comparison.kind("reasoning")
         at = 1 if reasoning.items else 0
-        told[at:at] = [_said(written, reasoning), *_shared_out(halves_by_generated(reasoning))]
+        told[at:at] = [
+            _said(written, reasoning, comparison.generated.fixed),
+            *_shared_out(halves_by_generated(reasoning)),
+        ]
     cells = comparison.cells.get(DISTILLED)
     if cells is not None and told:
         told += cell_sentences(cells, DISTILLED, controlled=CONTROL in comparison.models)
@@ -138,8 +141,11 @@ def prompt_words(ways: Sequence[str]) -> str:
     return ways[0] if len(set(ways)) == 1 else f"{' and '.join(ways)} (half of the problems each)"
 
 
-def _said(written: GeneratedSplit, at_prompts: ComparedKind) -> str:
-    ways = ", ".join(f"{role} {prompt_words(way)}" for role, way in written.prompt.items())
+def _said(written: GeneratedSplit, at_prompts: ComparedKind, fixed: Mapping[Role, str]) -> str:
+    ways = ", ".join(
+        f"{role} {prompt_words(way)}{' as it was trained' if role in fixed else ''}"
+        for role, way in written.prompt.items()
+    )
     first = with_control(f"Reasoning, {GENERATED} ({ABOUT[SPLIT]}; asked {ways})", written.accuracy)
     sign = sign_of(written.accuracy)
     if not sign:

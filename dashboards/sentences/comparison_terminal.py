@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from strata.dashboards.sentences.comparison import verdict_sentences
 from strata.dashboards.sentences.comparison_caveats import caveats
-from strata.dashboards.sentences.comparison_reasons import split_words
+from strata.dashboards.sentences.comparison_reasons import ALL, split_words
 from strata.dashboards.sentences.headline import headline_lines
 from strata.dashboards.text import path_free
 from strata.experiments.results.answer_measures import GENERATED
@@ -19,8 +19,14 @@ def told(comparison: Comparison, failed_self_tests: Mapping[str, Sequence[str]])
         yield f"{role}: is the base its base? {check.verdict}"
     yield from (path_free(line) for line in headline_lines(comparison))
     yield from (path_free(sentence) for sentence in verdict_sentences(comparison))
-    for split, answers in comparison.generated.splits.items():
+    generated = comparison.generated
+    for split, answers in {
+        **({} if generated.overall is None else {ALL: generated.overall}),
+        **generated.splits,
+    }.items():
         means = ((role, answers.accuracy.of(role)) for role in comparison.models)
         shares = ", ".join(f"{role} {mean.value or 0.0:.0%}" for role, mean in means if mean is not None)
-        yield f"{GENERATED}, {split_words(split)}: {shares or 'not measured'}"
+        silent = ", ".join(f"{role} {sum(texts.values())}" for role, texts in answers.no_answer.items() if texts)
+        without = f"; texts without an answer: {silent}" if silent else ""
+        yield f"{GENERATED}, {split_words(split)}: {shares or 'not measured'}{without}"
     yield from (f"caveat: {caveat.text}" for caveat in caveats(comparison, failed_self_tests))

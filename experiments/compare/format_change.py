@@ -2,7 +2,9 @@
 
 A model that was trained to think first may give its answer less often where it has to answer at once, and know it all the same. So
 a change counts where each model is asked in the way that suits it best, by the measure at hand. The best of several noisy means is
-too high, so the ways are chosen across: each half of the clusters is scored in the way that did best on the other half.
+too high, so the ways are chosen across: each half of the clusters is scored in the way that did best on the other half. Of few
+items a worse way may do best by chance, and a model scored in it would seem to have lost what it knows: another way than the one
+that everything else is asked in is taken only where it does better by more than its standard error.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ def format_apart(rows: Rows, items: Sequence[Item], *, draws: int, seed: int) ->
     """By kind: every measure in every way, in the best ways, and the share of the drop that is gone there.
 
     `rows`: of every role the rows of `ASKED` (`asked_rows`), over the same items. Where they are of several seeds (column `model`), an
-    item's value is the mean over them, and so are the ways chosen.
+    item's value is the mean over them, each asked in its own best way.
     """
     found = {role: _by_seed(table) for role, table in rows.items()}
     kinds: dict[Kind, FormatApart] = {}
@@ -94,15 +96,25 @@ class _OfKind:
         return FormatApart(measures=measures, best=change, opening=opening, claimed=claimed(change))
 
     def _measure(self, measure: str) -> tuple[MeasureInWays, Contrasted]:
-        values: dict[Role, ByWay] = {
-            role: {way: np.mean([self._values(rows, measure) for rows in seeds], axis=0) for way, seeds in ways.items()}
-            for role, ways in self.tables.items()
+        of_seeds = {role: self._of_seeds(role, measure) for role in self.tables}
+        chosen = {role: [best_ways(by_way, self.half) for by_way in seeds] for role, seeds in of_seeds.items()}
+        at_best: dict[Role, Values] = {
+            role: np.mean([in_ways(of, ways, self.half) for of, ways in zip(seeds, chosen[role], strict=True)], axis=0)
+            for role, seeds in of_seeds.items()
         }
-        chosen = {role: best_ways(by_way, self.half) for role, by_way in values.items()}
-        at_best = {role: in_ways(by_way, chosen[role], self.half) for role, by_way in values.items()}
+        values: dict[Role, ByWay] = {
+            role: {way: np.mean([by_way[way] for by_way in seeds], axis=0) for way in WAYS}
+            for role, seeds in of_seeds.items()
+        }
         in_each = {way: self._change({role: by_way[way] for role, by_way in values.items()}, measure) for way in WAYS}
-        of_measure = MeasureInWays(ways=in_each, chosen=chosen, format=self._share(values, at_best))
+        first = {role: seeds[0] for role, seeds in chosen.items()}
+        of_measure = MeasureInWays(ways=in_each, chosen=first, format=self._share(values, at_best))
         return of_measure, self._change(at_best, measure)
+
+    def _of_seeds(self, role: Role, measure: str) -> list[dict[Way, Values]]:
+        """Of each seed its values by way."""
+        ways = self.tables[role]
+        return [{way: self._values(ways[way][seed], measure) for way in WAYS} for seed in range(len(ways[AS_ASKED]))]
 
     def _change(self, values: Mapping[Role, Values], measure: str) -> Contrasted:
         return estimated_change(values, measure, self.clusters, draws=self.draws, seed=self.seed)
@@ -133,7 +145,7 @@ def halves_of(clusters: Sequence[str]) -> Int[np.ndarray, " item"]:
 
 
 def best_ways(by_way: ByWay, half: Int[np.ndarray, " item"]) -> tuple[Way, Way]:
-    """In which way each half is scored: the one with the highest mean on the other half, the first of equals."""
+    """In which way each half is scored: the best one of the other half, where it is surely better than as asked, else as asked."""
     return _best(by_way, half == 1), _best(by_way, half == 0)
 
 
@@ -143,9 +155,19 @@ def in_ways(by_way: ByWay, chosen: tuple[Way, Way], half: Int[np.ndarray, " item
 
 
 def _best(by_way: ByWay, among: np.ndarray) -> Way:
-    # An item that can't be asked in one way must not decide between the others.
-    means = {way: values[among & np.isfinite(values)] for way, values in by_way.items()}
-    return max(WAYS, key=lambda way: float(means[way].mean()) if len(means[way]) else -np.inf)
+    gains = {way: _gain(by_way[way][among] - by_way[AS_ASKED][among]) for way in WAYS}
+    best = max(WAYS, key=lambda way: gains[way][0])
+    value, error = gains[best]
+    return best if value > error else AS_ASKED
+
+
+def _gain(differences: Values) -> tuple[float, float]:
+    """(mean, its standard error) over the items that could be asked in both ways; none are no gain."""
+    known = differences[np.isfinite(differences)]
+    if not len(known):
+        return 0.0, 0.0
+    error = float(known.std(ddof=1) / np.sqrt(len(known))) if len(known) > 1 else np.inf
+    return float(known.mean()), error
 
 
 def _opening(rows: Sequence[Row | None]) -> Values:

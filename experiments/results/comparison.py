@@ -110,7 +110,8 @@ class MeasureInWays(Record):
     ways: Mapping[Way, Contrasted]
     """All models asked alike."""
     chosen: Mapping[Role, tuple[Way, Way]]
-    """In which way each half of the clusters is scored: the best one of the other half, by this measure."""
+    """In which way each half of the clusters is scored, of several seeds by the first: the best one of the other half by this measure,
+    where it is better than as asked by more than its standard error."""
     format: FormatShare
 
 

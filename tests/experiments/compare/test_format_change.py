@@ -137,6 +137,26 @@ def test_ways_are_chosen_on_the_other_half() -> None:
     assert in_ways(by_way, chosen, half).tolist() == [0.0] * 8  # type: ignore[arg-type]
 
 
+def test_a_way_that_is_better_by_chance_is_not_taken_and_one_that_is_surely_better_is() -> None:
+    rng = np.random.default_rng(1)
+    half = halves_of([str(n) for n in range(24)])
+    worse = []
+    for _ in range(300):
+        as_asked = (rng.random(24) < 0.9).astype(float)
+        by_way = {"as_asked": as_asked, "empty_block": (rng.random(24) < 0.7).astype(float), "examples": as_asked}
+        worse.append(in_ways(by_way, best_ways(by_way, half), half).mean() - as_asked.mean())  # type: ignore[arg-type]
+    assert np.mean(worse) > -0.02
+    sure = {"as_asked": np.zeros(24), "empty_block": (rng.random(24) < 0.7).astype(float), "examples": np.zeros(24)}
+    assert best_ways(sure, half) == ("empty_block", "empty_block")  # type: ignore[arg-type]
+
+
+def test_each_seed_is_asked_in_its_own_best_way() -> None:
+    raw, blocked = asked(ways(KNOWS, KNOWS - 2, KNOWS - 2)), asked(ways(KNOWS - 2, KNOWS, KNOWS - 2))
+    both = [*({**row, "model": "a"} for row in raw), *({**row, "model": "b"} for row in blocked)]
+    best = apart_of(base=KNOWING, distilled=both).best.logit_difference.change
+    assert best is not None and best.value == pytest.approx(0)
+
+
 def test_the_best_of_noise_is_not_too_high() -> None:
     rng = np.random.default_rng(0)
     half = halves_of([str(n) for n in range(N)])
