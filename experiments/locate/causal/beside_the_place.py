@@ -43,6 +43,7 @@ def attribution_agreement(measured: FamilyMeasurements, cells: Mapping[Cell, Cel
     for cell, of_block in measured.attribution.items():
         profile = cells[cell].profile if cell in cells else ()
         if len(profile) > 2:
-            gains = np.array([gain or 0.0 for gain in profile])
+            # Between two measured points of a curve the gains are equal; rounding errors must not rank them.
+            gains = np.round([gain or 0.0 for gain in profile], 6)
             correlations[cell] = float(rank_correlation(gains[None], of_block.mean(axis=0)[None])[0])
     return correlations
