@@ -27,6 +27,7 @@ from strata.dashboards.quick import QUICK_COMPARE, QUICK_LOCATE
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.model_specs import Specs
 from strata.experiments.compare.pipeline import compare as compare_into
+from strata.experiments.compare.seeds import named_specs
 from strata.experiments.items.load import is_file_name
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.config import LocateConfig
@@ -110,7 +111,7 @@ def compare(
 
     `strata compare` from Python: the run directory `out` (default: runs/BASE-DISTILLED-SEED) holds a `locate` run of every
     model and what is measured between them, pages included; a second call with the same arguments resumes or only reads it.
-    `control` is a model trained as long on something else. Models and `items` as in `strata.locate`; models given as specs
+    `control` is a model trained as long on something else; `distilled_seeds` and `control_seeds` name further seeds. Models and `items` as in `strata.locate`; models given as specs
     are opened when they are needed, and large ones held two at a time. Weights of models in memory aren't compared, and
     whether the base is the base is then unclear. `options` are those of `strata compare --help` with underscores.
 
@@ -139,7 +140,12 @@ def compare(
     opened = {role: _opened(model, opening) for role, model in models.items()}
     in_memory = frozenset(role for role, (_, _, has_files) in opened.items() if not has_files)
     names = {role: name if role not in in_memory else f"{role} {name}" for role, (_, name, _) in opened.items()}
-    specs = Specs(names[BASE], names[DISTILLED], names.get(CONTROL), in_memory=in_memory)
+    seeds = {DISTILLED: given.get("distilled_seeds", ()), CONTROL: given.get("control_seeds", ())}
+    further = {role: tuple(map(str, of_role)) for role, of_role in seeds.items() if isinstance(of_role, tuple | list)}
+    specs = Specs(names[BASE], names[DISTILLED], names.get(CONTROL), further, in_memory=in_memory)
+    openers: dict[str, Callable[[], Checkpoint]] = {
+        name: _opened(spec, opening)[0] for name, spec in named_specs(specs).items() if name not in opened
+    } | {str(role): opener for role, (opener, _, _) in opened.items()}
     directory = Path(out) if out is not None else default_directory(names[BASE], names[DISTILLED], seed)
     all_options: dict[str, OptionValue] = {
         "control": names.get(CONTROL),
@@ -151,7 +157,7 @@ def compare(
     }
     shown, on_run = _told_to(progress, directory)
     compare_into(
-        specs, {role: opener for role, (opener, _, _) in opened.items()}, config, directory, items=source,
+        specs, openers, config, directory, items=source,
         controls=RunControls(
             command=command_words("compare", [names[BASE], names[DISTILLED]], all_options),
             options=manifest_options(all_options), one_at_a_time=bool(given.get("one_at_a_time")), progress=shown,

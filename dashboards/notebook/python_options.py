@@ -76,6 +76,10 @@ class CompareOptions(OpeningOptions, MeasuringOptions, ComparingOptions, Running
     """All options of `strata.compare` beside its own parameters."""
 
     one_at_a_time: bool
+    distilled_seeds: tuple[str, ...]
+    """Checkpoints of the same training with other seeds, asked items and problems only."""
+    control_seeds: tuple[str, ...]
+    """The control's."""
 
 
 class FamilyOptions(TypedDict, total=False):

@@ -64,8 +64,14 @@ def made(model: Path, items: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="module")
 def pair(model: Path, items: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     tuned = other(tmp_path_factory.mktemp("models") / "tuned", model, seed=1)
+    again = other(tmp_path_factory.mktemp("models") / "again", model, seed=2)
     out = tmp_path_factory.mktemp("runs") / "pair"
-    return strata.compare(str(model), str(tuned), out, items=items, **PAIR)
+    return strata.compare(str(model), str(tuned), out, items=items, distilled_seeds=(str(again),), **PAIR)
+
+
+def test_further_seeds_are_asked_from_python_too(pair: Run) -> None:
+    assert [row["model"] for row in pair.table("asked_distilled-1").slice(0, 1).to_pylist()] == ["distilled-1"]
+    assert "--distilled-seeds" in pair.manifest["command"]
 
 
 @pytest.fixture
