@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from strata.dashboards.sentences.comparison_reasons import why_not_moved
 from strata.dashboards.sentences.places import blocks_words, cell_label, one_or_span, place_words
@@ -116,12 +116,6 @@ def answered_words(kind: str, counts: Answered) -> str:
 def short_place(cell: str | None, first: int | None, last: int | None) -> str:
     """`move 21–23`, or `not placed`."""
     return "not placed" if cell is None or first is None or last is None else f"{cell} {one_or_span(first, last)}"
-
-
-def left_out_lines(cells: CellComparison) -> Iterator[str]:
-    """A line a reason."""
-    for code, families in cells.left_out.items():
-        yield f"{NOT_PAIRED[code]}: {', '.join(families)}"
 
 
 def place_share_sentences(kind: str, share: PlaceShare | None) -> list[str]:

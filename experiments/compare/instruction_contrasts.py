@@ -164,10 +164,10 @@ def contrast_rows(
     """
     asked = instructed(items, checkpoint, prompt_prefix)
     kinds = {item.id: item.kind for item in items}
-    for (kind, left_out), count in Counter((kinds[name], why) for name, why in asked.excluded.items()).items():
+    for (kind, excluded_for), count in Counter((kinds[name], why) for name, why in asked.excluded.items()).items():
         why = WhyNoValue(code="question-cut-otherwise", items=count)
-        if left_out is not None:
-            why = WhyNoValue(code="items-excluded", items=count, said=left_out.as_text())
+        if excluded_for is not None:
+            why = WhyNoValue(code="items-excluded", items=count, said=excluded_for.as_text())
         yield {"model": role, "kind": kind, "reason": why.as_column()}
     rows_of = {kind: [row for row, item in enumerate(asked.items) if item.kind == kind] for kind in KINDS}
     for kind in [kind for kind, rows in rows_of.items() if len(rows) < FEWEST]:

@@ -107,7 +107,7 @@ class CellComparison(Record):
     """Of these, families whose places overlap in nearly all draws."""
     moved: tuple[ChangedPlace, ...] = ()
     answered: Mapping[Kind, Answered] = Field(default_factory=dict)
-    left_out: Mapping[NotPaired, tuple[str, ...]] = Field(default_factory=dict)
+    unpaired: Mapping[NotPaired, tuple[str, ...]] = Field(default_factory=dict)
     """Families with items in both models that aren't compared pair by pair."""
     why: WhyNotMoved | None = None
     """Why nothing was compared."""

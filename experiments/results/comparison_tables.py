@@ -126,7 +126,7 @@ class PlaceChangeRow(TypedDict, total=False):
     only_before: Annotated[int | None, "that only the base answers"]
     only_after: Annotated[int | None, "that only the other model answers"]
     neither: Annotated[int | None, "that neither answers"]
-    left_out: Annotated[
+    unpaired: Annotated[
         str | None, "why the family isn't compared on shared pairs: a code (`NotPaired`); null where it is"
     ]
 

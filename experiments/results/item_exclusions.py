@@ -27,7 +27,7 @@ _CODES = frozenset(get_args(Code))
 
 
 class WhyExcluded(Record):
-    """Why an item is left out; a column or a key of a mapping holds it as text."""
+    """Why an item is excluded; a column or a key of a mapping holds it as text."""
 
     code: Code
     token: str | None = None

@@ -47,7 +47,7 @@ _WORDS: Mapping[Unscorable | Misaligned, str] = {
 
 @dataclass(frozen=True)
 class Exclusion:
-    """Why one item is left out."""
+    """Why one item is excluded."""
 
     code: Unscorable | Misaligned
     token: str | None = None

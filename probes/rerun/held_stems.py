@@ -46,7 +46,7 @@ class HeldStems:
         return edit.blocks[n_blocks - 1], stem.streams[n_blocks - 1]
 
     def keep(self, edit: RunEdit, rows: Hashable, block: int, stream: Stream) -> None:
-        """Copies the stream behind a block of an edit; one that doesn't follow those that are held is left out."""
+        """Copies the stream behind a block of an edit; one that doesn't follow those that are held is excluded."""
         key = _key(edit, rows)
         stem = self._stems.get(key)
         if block != edit.blocks.start + (0 if stem is None else len(stem.streams)) or stream.nbytes > self._most:

@@ -19,7 +19,7 @@ from strata.probes.interventions.cells import CELLS, at_span, component_of
 
 Rows = Iterator[dict[str, Any]]
 FAMILY = "addition"
-LEFT_OUT = "currency"
+UNPAIRED = "currency"
 SUPPORT = {"n_pairs": 18, "n_clusters": 16}
 
 
@@ -32,7 +32,7 @@ def cell_rows(n_layers: int) -> Rows:
     families = {
         name: family
         for name, family in made_up_families(n_layers).items()
-        if family.kind in ("knowledge", "reasoning") and family.cells and name != LEFT_OUT
+        if family.kind in ("knowledge", "reasoning") and family.cells and name != UNPAIRED
     }
     for name, family in families.items():
         for cell in CELLS:
@@ -70,7 +70,7 @@ def place_rows(n_layers: int, roles: list[str]) -> Rows:
         moved = {"first_after": last + 1, "last_after": last + 1, "shift": 1.5, "low": 1.0, "high": 2.0}
         yield {**common, **at, **moved, "kind": "knowledge", "family": "capital", "overlap": 0.0, "p": 0.02}
         yield {
-            **common, "pairs": "own", "kind": "knowledge", "family": LEFT_OUT, "left_out": "too-few-shared",
+            **common, "pairs": "own", "kind": "knowledge", "family": UNPAIRED, "unpaired": "too-few-shared",
         }  # fmt: skip
 
 
@@ -97,5 +97,5 @@ def cell_comparison(n_layers: int) -> CellComparison:
             ),
         ),
         answered={"knowledge": Answered(both=40, only_before=10, only_after=2, neither=8)},
-        left_out={"too-few-shared": (LEFT_OUT,)},
+        unpaired={"too-few-shared": (UNPAIRED,)},
     )  # fmt: skip

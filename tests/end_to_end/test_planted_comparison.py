@@ -171,9 +171,9 @@ def test_behaviour_falls_where_it_was_changed_and_the_control_is_told_apart(chan
     assert changed[1]["verdict"]["hypothesis"] == "contradicted"
 
 
-def test_a_family_that_one_model_lost_is_left_out_counted_and_placed_in_the_other(changed: Finished) -> None:
+def test_a_family_that_one_model_lost_is_unpaired_counted_and_placed_in_the_other(changed: Finished) -> None:
     cells = changed[1]["cells"]["distilled"]
-    assert "sum" in [family for families in cells["left_out"].values() for family in families]
+    assert "sum" in [family for families in cells["unpaired"].values() for family in families]
     counts = cells["answered"]["reasoning"]
     assert counts["only_before"] > 0 and counts["both"] == counts["only_after"] == 0
     assert cells["changed"] == [] and cells["answered"]["knowledge"]["only_before"] == 0

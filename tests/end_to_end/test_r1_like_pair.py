@@ -1,4 +1,4 @@
-"""A pair like Qwen2.5-Math and its R1 distillate goes through `compare` in every framing, and nothing of it is left out."""
+"""A pair like Qwen2.5-Math and its R1 distillate goes through `compare` in every framing, and nothing of it is excluded."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_every_measure_is_made_in_every_framing(
         assert comparison["kinds"][kind]["accuracy"]["change"]["n_items"] > 0
 
 
-def test_a_base_whose_context_is_too_short_is_left_out_of_generated_answers_and_it_is_said(
+def test_a_base_whose_context_is_too_short_is_excluded_from_generated_answers_and_it_is_said(
     pair: tuple[Path, Path], tmp_path: Path
 ) -> None:
     comparison = run(pair, tmp_path, generated_tokens=BASE_CONTEXT)

@@ -98,8 +98,8 @@ def _pairs(row: PlaceChangeRow) -> str:
     if row["pairs"] == "shared":
         return f"{row['n_pairs']} shared"
     codes: dict[str, NotPaired] = {code: code for code in NOT_PAIRED}
-    left_out = codes.get(row["left_out"] or "")
-    return f"own only: {NOT_PAIRED[left_out]}" if left_out is not None else "own"
+    unpaired = codes.get(row["unpaired"] or "")
+    return f"own only: {NOT_PAIRED[unpaired]}" if unpaired is not None else "own"
 
 
 def _verdict(row: PlaceChangeRow) -> str:

@@ -145,7 +145,7 @@ def place_rows(
         why = paired.why_not(contrast, name)
         common = PlaceChangeRow(
             contrast=role, kind=kind, family=family, answered_both=counts.both, only_before=counts.only_before,
-            only_after=counts.only_after, neither=counts.neither, left_out=why,
+            only_after=counts.only_after, neither=counts.neither, unpaired=why,
         )  # fmt: skip
         if why is None:
             before, after = (analysis.result for analysis in paired.analyses(contrast, name))

@@ -118,7 +118,7 @@ class _Told:
                 families=len(self.effects), cells=sum(len(change.cells) for change in self.effects.values()),
                 changed=claimed.changed, not_beyond_control=claimed.not_beyond, placed=len(self.places),
                 stayed=stayed(self.places), moved=moved_places(self.places, spans), answered=self._by_kind(),
-                left_out=self._left_out(),
+                unpaired=self._unpaired(),
             ),
             location_change=location_changes(self.places, sides, n_layers, seed=self.paired.drawing.seed),
         )  # fmt: skip
@@ -133,7 +133,7 @@ class _Told:
             )  # fmt: skip
         return sums
 
-    def _left_out(self) -> dict[NotPaired, tuple[str, ...]]:
+    def _unpaired(self) -> dict[NotPaired, tuple[str, ...]]:
         by_reason: dict[NotPaired, tuple[str, ...]] = {}
         for name in self.answered:
             why = self.paired.why_not(self.contrast, name)

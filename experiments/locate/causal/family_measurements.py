@@ -79,7 +79,7 @@ class FamilyMeasurements:
     """Logit difference lost without the edge span → last in `move`'s place."""
 
     def of_rows(self, rows: Sequence[int]) -> FamilyMeasurements:
-        """What a place and the effects of cells need, of some of the pairs; what stands beside the place is left out."""
+        """What a place and the effects of cells need, of some of the pairs; what stands beside the place is excluded."""
         chosen = np.array(rows, dtype=int)
 
         def cut(tables: Mapping[Cell, WindowShifts]) -> dict[Cell, WindowShifts]:

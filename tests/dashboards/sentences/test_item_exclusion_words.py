@@ -1,4 +1,4 @@
-"""Does every reason for which an item is left out have words, and does a run of any age open with its own?"""
+"""Does every reason for which an item is excluded have words, and does a run of any age open with its own?"""
 
 from __future__ import annotations
 
