@@ -30,6 +30,7 @@ answer = sum(len(tokenizer.encode(text, add_special_tokens=False).ids) for text 
 """
 _REGEX = re.compile(rb'"(R|\\u0052)(e|\\u0065)(g|\\u0067)(e|\\u0065)(x|\\u0078)"')
 """The key, however JSON writes it."""
+_LONG_NUMBER = re.compile(rb":\s*\d{6,}")
 _LONG_RUNS = tuple(sign * 300 + end for sign in ("a", " ", "1", "!", "\n", "ab ", "é") for end in ("", "!", "a"))
 """Texts on which an expression that goes back and forth takes for ever."""
 
@@ -52,6 +53,7 @@ def refuse_endless_adapter(adapter: str, settings: ForeignJson, names: Sequence[
 def refuse_endless_tokenizer(file: Path, texts: Sequence[str]) -> None:
     """Raises StrataError when the expressions of a tokenizer.json take too long on `texts` or on long runs of one sign."""
     raw = file_bytes(file)
+    _refuse_far_ids(file, raw)
     # Only what a person writes as an expression goes back and forth: the libraries' own ones end.
     if not _REGEX.search(raw):
         return
@@ -72,6 +74,21 @@ def refuse_endless_tokenizer(file: Path, texts: Sequence[str]) -> None:
         raise StrataError(
             f"{file} has a regular expression that can't be used ({error.reason})", "Copy or download it again"
         ) from error
+
+
+def _refuse_far_ids(file: Path, raw: bytes) -> None:
+    """The library keeps a place for every id up to the largest, and ends the whole process where there is no memory for them."""
+    if not _LONG_NUMBER.search(raw):
+        return
+    try:
+        model = json.loads(raw)["model"]
+        ids = [id for id in model["vocab"].values() if isinstance(id, int)]
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return  # opening it tells what is wrong
+    if ids and max(ids) > 16 * len(ids) + (1 << 16):
+        raise StrataError(
+            f"{file} gives one of {len(ids):,} tokens the id {str(max(ids))[:30]}", "Copy or download it again"
+        )
 
 
 def _patterns(settings: ForeignJson) -> Iterator[tuple[str, str]]:

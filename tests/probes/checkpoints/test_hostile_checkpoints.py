@@ -253,3 +253,11 @@ def test_a_rank_that_no_tensor_has_room_for_is_refused(tmp_path: Path, directory
         file.write_text(json.dumps(settings_ | {"r": rank}))
         with pytest.raises(StrataError, match="says r "):
             open_checkpoint(f"{directory}+{tmp_path / 'a'}")
+
+
+def test_an_id_far_beyond_all_tokens_is_refused_before_the_library_makes_room_for_it(directory: Path) -> None:
+    file = directory / "tokenizer.json"
+    content = json.loads(file.read_text())
+    content["model"]["vocab"]["of"] = 2**31
+    file.write_text(json.dumps(content))
+    refused(directory, "the id 2147483648")
