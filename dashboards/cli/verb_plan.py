@@ -1,6 +1,8 @@
-"""Memory, disk and time of a `locate` before running it, calibrated by a trial of two batches.
+"""Memory, disk and time before running: of a `locate` here, of a `compare` on GPUs.
 
-With --no-trial no weights are loaded and the time is unknown. Exit code 3 when it doesn't fit.
+strata plan CHECKPOINT              calibrated by a short trial; with --no-trial no weights are loaded and the time is unknown;
+                                    exit code 3 when it doesn't fit
+strata plan compare BASE DISTILLED  from shapes alone, by kind of GPU; known pairs by name, without a file of theirs
 """
 
 from __future__ import annotations
@@ -10,61 +12,111 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from strata.dashboards.cli.common_options import open_from, tell_caveats
+from strata.dashboards.cli.byte_sizes import size_text
+from strata.dashboards.cli.common_options import ModelOptions, open_from, tell_caveats
 from strata.dashboards.cli.display import only_results_on_stdout, seconds_text
 from strata.dashboards.cli.foreign_text import escaped
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.terminal import say, write_json
-from strata.dashboards.cli.verb_locate import Options as LocateOptions
-from strata.dashboards.quick import QUICK_LOCATE
+from strata.dashboards.cli.verb_compare import Options as CompareOptions
+from strata.dashboards.quick import QUICK_COMPARE, QUICK_LOCATE
+from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
     from strata.experiments.locate.cost_plan import Plan
+    from strata.probes.checkpoints.checkpoint import Checkpoint
 
 EXAMPLES = """examples:
   strata plan smollm2
   strata plan smollm2 --items questions.jsonl --no-trial --json
+  strata plan compare qwen2.5-math-1.5b r1-distill-qwen-1.5b --generated-tokens 2048
+  strata plan compare llama-3.3-70b-instruct r1-distill-llama-70b --no-random-init
 """
+COMPARE, EMBEDDED = "compare", "smollm2"
 
 
 @dataclass(frozen=True)
 class Options:
-    trial: bool = option(True, "run two batches to estimate the time", "planning")
-    locate: LocateOptions = field(default_factory=LocateOptions)
+    trial: bool = option(True, "run two batches and a few interventions to estimate the time", "planning")
+    compare: CompareOptions = field(default_factory=CompareOptions)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "checkpoint", metavar="CHECKPOINT", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER"
+        "what",
+        nargs="+",
+        metavar="CHECKPOINT",
+        help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER; or: compare BASE DISTILLED",
     )
     add_options(parser, options_of(Options))
 
 
 def run(arguments: argparse.Namespace, _command: list[str]) -> int:
+    match arguments.what:
+        case [spec]:
+            return _plan_locate(spec, chosen_options(Options, arguments, QUICK_LOCATE))
+        case [first, base, distilled] if first == COMPARE:
+            return _plan_compare(base, distilled, chosen_options(Options, arguments, QUICK_COMPARE).compare)
+        case [first, *_] if first == COMPARE:
+            raise StrataError("strata plan compare takes BASE and DISTILLED", "Give both; a control goes by --control")
+        case specs:
+            raise StrataError(
+                f"strata plan takes one checkpoint, {len(specs)} were given",
+                f"Did you mean strata plan {COMPARE} {' '.join(specs[:2])}?",
+            )
+
+
+def _plan_compare(base: str, distilled: str, options: CompareOptions) -> int:
+    from strata.dashboards.cli.comparison_plan_table import print_comparison_plan
+    from strata.experiments.compare.comparison_plan import PlannedModel, plan_compare
+    from strata.experiments.compare.model_specs import Specs
+    from strata.experiments.locate.item_selection import questions_for
+    from strata.probes.checkpoints.published_shapes import published_shape
+
+    display = options.shown.made()
+    with only_results_on_stdout() as stdout, display.listening():
+        specs = Specs(base, distilled, options.control).by_role()
+        shapes = {role: published_shape(spec) for role, spec in specs.items()}
+        opened = {role: _without_weights(specs[role], options.model) for role, shape in shapes.items() if shape is None}
+        models = {
+            role: PlannedModel.opened(opened[role]) if shape is None else PlannedModel.published(specs[role], shape)
+            for role, shape in shapes.items()
+        }
+        # Published shapes come without a tokenizer: the embedded model's cuts English into about as many tokens.
+        counted = next(iter(opened.values()), None) or _without_weights(EMBEDDED, options.model)
+        items = Path(options.items) if options.items else None
+        questions = questions_for(counted, options.config.locate, items)
+        plan = plan_compare(models, counted, questions.encoded, options.config)
+        if options.shown.json:
+            write_json(stdout, {"schema": "strata.comparison_plan/1", **asdict(plan)})
+        else:
+            print_comparison_plan(plan, stdout)
+    return 0
+
+
+def _without_weights(spec: str, options: ModelOptions) -> Checkpoint:
+    from strata.probes.checkpoints.open_spec import open_on_meta
+
+    return open_on_meta(spec, dtype=options.dtype, trust_remote_code=options.trust_remote_code)
+
+
+def _plan_locate(spec: str, options: Options) -> int:
     from strata.experiments.locate.cost_plan import plan_locate
 
-    options = chosen_options(Options, arguments, QUICK_LOCATE)
-    of_run = options.locate
+    of_run = options.compare
     display = of_run.shown.made()
     with only_results_on_stdout() as stdout, display.listening():
-        if options.trial:
-            checkpoint = open_from(arguments.checkpoint, of_run.model, display)
-        else:
-            from strata.probes.checkpoints.open_spec import open_on_meta
-
-            checkpoint = open_on_meta(
-                arguments.checkpoint, dtype=of_run.model.dtype, trust_remote_code=of_run.model.trust_remote_code
-            )
+        checkpoint = open_from(spec, of_run.model, display) if options.trial else _without_weights(spec, of_run.model)
         tell_caveats(checkpoint)
         plan = plan_locate(
             checkpoint,
-            of_run.config,
+            of_run.config.locate,
             Path(of_run.out or "runs"),
             items=Path(of_run.items) if of_run.items else None,
             trial=options.trial,
         )
         if of_run.shown.json:
-            write_json(stdout, {"schema": "strata.plan/1", **asdict(plan), "fits": plan.fits, "remedy": plan.remedy})
+            write_json(stdout, {"schema": "strata.plan/2", **asdict(plan), "fits": plan.fits, "remedy": plan.remedy})
         else:
             _print(plan, stdout)
     return 0 if plan.fits else 3
@@ -79,17 +131,18 @@ def _print(plan: Plan, stdout: TextIO) -> None:
         *((f"  excluded: {exclusion_words(reason)}", str(count)) for reason, count in plan.excluded.items()),
         ("tokens", f"{plan.tokens:,} a pass, longest prompt {plan.longest}"),
         *((f"  pass: {name}", f"{count:,} tokens") for name, count in plan.passes.items()),
-        ("model", f"{plan.parameters / 1e6:,.0f} M parameters, {_size(plan.weight_bytes)}"),
+        *_interventions(plan),
+        ("model", f"{plan.parameters / 1e6:,.0f} M parameters, {size_text(plan.weight_bytes)}"),
         (
             "memory",
-            f"{_size(plan.memory_bytes)} at once"
-            + (f" of {_size(plan.available_bytes)} free" if plan.available_bytes else ""),
+            f"{size_text(plan.memory_bytes)} at once"
+            + (f" of {size_text(plan.available_bytes)} free" if plan.available_bytes else ""),
         ),
-        ("  largest batch", _size(plan.batch_bytes)),
-        ("  largest probe", _size(plan.probe_bytes)),
+        ("  largest batch", size_text(plan.batch_bytes)),
+        ("  largest probe", size_text(plan.probe_bytes)),
         (
             "disk",
-            f"{_size(plan.disk_bytes)} while running, {_size(plan.kept_bytes)} kept, {_size(plan.free_disk_bytes)} free",
+            f"{size_text(plan.disk_bytes)} while running, {size_text(plan.kept_bytes)} kept, {size_text(plan.free_disk_bytes)} free",
         ),
         ("time", _time(plan)),
         *(("not checked", what) for what in plan.not_checked),
@@ -100,16 +153,13 @@ def _print(plan: Plan, stdout: TextIO) -> None:
         say(stdout, escaped(f"{name:<{width}}  {text}"))
 
 
+def _interventions(plan: Plan) -> list[tuple[str, str]]:
+    least, most = plan.intervention_tokens
+    return [("  interventions", f"as much work as {least:,} to {most:,} tokens")] if most else []
+
+
 def _time(plan: Plan) -> str:
     if plan.seconds is None:
         return "unknown without a trial"
     low, high = plan.seconds
     return f"{seconds_text(low)} to {seconds_text(high)} for passes and lenses, probes not included"
-
-
-def _size(n_bytes: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if n_bytes < 1000:
-            return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:.1f} TB"

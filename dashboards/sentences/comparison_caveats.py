@@ -79,6 +79,11 @@ def _own(comparison: Comparison, caveat: ComparisonCaveat) -> str:
                 f"The tokenizers of {_spec(comparison, BASE)} and {_spec(comparison, role)} put different tokens before a text; "
                 "where one model runs with parts of the other both read the base's."
             )
+        case "matched-by-text":
+            return (
+                f"The tokenizer of {_spec(comparison, role)} cuts the questions into other tokens than that of {_spec(comparison, BASE)}: "
+                "layers are compared where the same places of the text end, and nothing that needs the same tokens is."
+            )
         case "foreign-template":
             has = {"none": "has none", "another": "has another one"}
             others = ", ".join(f"{_spec(comparison, of)} {has[which]}" for of, which in caveat.templates.items())

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from strata.experiments.compare.models import Models
 from strata.experiments.results.comparison import ComparisonCaveat
+from strata.experiments.results.comparison_reasons import ExcludedPart
 from strata.experiments.results.lineage_check import LineageCheck
 from strata.experiments.results.roles import BASE, DISTILLED, Role
 
 
 def comparison_caveats(
-    models: Models, checks: Mapping[Role, LineageCheck], *, in_chat_template: bool
+    models: Models,
+    checks: Mapping[Role, LineageCheck],
+    excluded: Sequence[ExcludedPart] = (),
+    *,
+    in_chat_template: bool,
 ) -> tuple[ComparisonCaveat, ...]:
-    """`in_chat_template`: every prompt stands in the distilled model's chat template."""
+    """`excluded`: what isn't compared. `in_chat_template`: every prompt stands in the distilled model's chat template."""
     caveats = [ComparisonCaveat(code="base-doubted", model=role) for role, check in checks.items() if check.doubted]
     ahead = models.about(BASE).prefix
     caveats += [
         ComparisonCaveat(code="other-prefix", model=role)
         for role in models.others
         if models.about(role).prefix != ahead
+    ]
+    codes = {(part.model, part.part): part.why.code for part in excluded}
+    caveats += [
+        ComparisonCaveat(code="matched-by-text", model=role)
+        for role in models.others
+        if codes.get((role, "places")) == "other-tokens" and (role, "layers") not in codes
     ]
     templates = {role: models.about(role).chat_template_sha256 for role in models.roles}
     foreign = {role: sha256 for role, sha256 in templates.items() if sha256 != templates[DISTILLED]}

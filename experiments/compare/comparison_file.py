@@ -103,6 +103,6 @@ def comparison_of(
         seeds=tuple(found.seeds),
         verdict=hypothesis_of(kinds, found.generated, order),
         not_comparable=tuple(excluded),
-        caveats=comparison_caveats(models, found.checks, in_chat_template=in_chat_template),
+        caveats=comparison_caveats(models, found.checks, excluded, in_chat_template=in_chat_template),
         warnings=warnings_of(warnings, found.summaries),
     )

@@ -185,15 +185,16 @@ class _Stages:
         same_items = excluded.roles_for("answers", "items")
         with run.stage("ways of asking"):
             formats = self._formats(same_items)
-        same_layers = excluded.roles_for("layers", "items", "tokens", "depth")
+        same_layers = excluded.roles_for("layers", "items", "depth")
+        same_places = excluded.roles_for("places", "items", "tokens", "depth")
         changed = answered_otherwise({role: rows[role] for role in same_items})
         summaries = self.runs.locate(
-            eligible(rows, same_layers), changed[: MAPS_A_DRAWN_ONE * self.config.locate.lens_maps]
+            eligible(rows, same_places), changed[: MAPS_A_DRAWN_ONE * self.config.locate.lens_maps]
         )
         with run.stage("changes"):
             answers = self._changes({role: rows[role] for role in same_items}, same_layers)
         with run.stage("cells"):
-            cells = self._cells(Located(summaries, rows, same_layers))
+            cells = self._cells(Located(summaries, rows, same_places))
         with run.stage("streams"):
             self._streams(rows)
         with run.stage("contrasts"):

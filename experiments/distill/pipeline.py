@@ -32,7 +32,7 @@ from strata.experiments.results.training import (
 )
 from strata.experiments.run.controls import DEFAULT_CONTROLS, RunControls
 from strata.experiments.run.directory import RunDirectory
-from strata.probes.checkpoints.adapter import RECORD
+from strata.probes.checkpoints.adapter import RECORD, TRAINING_STATE
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import hash_safetensors
 from strata.probes.files import whole_file, write_whole
@@ -84,7 +84,7 @@ def distill(
         for caveat in checkpoint.caveats:
             run.warn(caveat)
         with run.stage("train"):
-            state = out / "training.safetensors"
+            state = out / TRAINING_STATE
             model, curve = train(checkpoint, texts, config, state, scratch=out / "scratch", progress=controls.progress)
         weights = _save_adapter(model, checkpoint, run)
         record = TrainingRecord(

@@ -13,7 +13,10 @@ import torch
 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.lens.named_lenses import text_sha256
-from strata.experiments.locate.causal.workload import intervention_tokens
+from strata.experiments.locate.causal.pair_sampling import as_pair
+from strata.experiments.locate.causal.pair_selection import replaced_span
+from strata.experiments.locate.causal.window_search import curve_windows
+from strata.experiments.locate.causal.workload import edited_tokens, intervention_tokens, pairs_by_family
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import Source, questions_for
 from strata.experiments.locate.reading_positions import PLACES
@@ -21,12 +24,17 @@ from strata.probes.backends.contract import streams_of
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.interventions.cell_effects import cell_batches
+from strata.probes.interventions.cells import CELLS, at_span
 from strata.probes.lens.logit import read_lens
 from strata.probes.memory import free_host_memory
+from strata.probes.rerun.shared_prefix import NoRestartError
+from strata.probes.rerun.shared_recordings import Runs
 from strata.probes.verification.before_measuring import admit
 from strata.probes.verification.shape_check import check_shapes
 
 _TRIAL_ITEMS = 24
+_TRIAL_PAIRS = 12
 _READING_BYTES = 3 * 4 + 4 + 4  # three log-probabilities, rank and entropy of one lens at one stream and position
 _PROFILE_BYTES = 5  # a row of profiles.parquet, compressed
 _BOTH_WAYS = 0.5  # a trial is short and machines are shared: half as long again, or two thirds
@@ -45,7 +53,9 @@ class Plan:
     longest: int
     """Longest prompt in tokens."""
     passes: dict[str, int]
-    """Tokens run through the model, by pass; of interventions what their work amounts to, were every item answered."""
+    """Tokens run through the model, by pass."""
+    intervention_tokens: tuple[int, int]
+    """Tokens through the whole model that the interventions' work amounts to, were every item answered: at least and at most."""
     parameters: int
     """Of the model."""
     weight_bytes: int
@@ -118,7 +128,10 @@ def plan_locate(
     ceiling = 4096 if checkpoint.device.type in ("cpu", "meta") else 131_072
     batch = min(tokens, ceiling) // max(1, tokens // len(encoded)) * item_bytes
     probe = largest * n_streams * checkpoint.d_model * 4 + n_streams * largest**2 * 4
-    passes = _passes(encoded, config, tokens)
+    passes, interventions = (
+        passes_of(encoded, config, tokens),
+        intervention_tokens(encoded, config, checkpoint.n_layers),
+    )
     return Plan(
         items=len(encoded),
         excluded=questions.counted_reasons,
@@ -126,13 +139,14 @@ def plan_locate(
         tokens=tokens,
         longest=max(len(encoded_item.prompt.ids) for encoded_item in encoded),
         passes=passes,
+        intervention_tokens=interventions,
         parameters=sum(p.numel() for p in checkpoint.model.parameters()),
         weight_bytes=weights,
         batch_bytes=batch,
         probe_bytes=probe,
         disk_bytes=disk + kept_bytes,
         kept_bytes=kept_bytes,
-        seconds=_seconds(checkpoint, encoded, passes, n_positions * lenses) if trial else None,
+        seconds=_seconds(checkpoint, encoded, passes, interventions, n_positions * lenses) if trial else None,
         memory_bytes=weights * copies + max(batch, probe),
         available_bytes=_available(checkpoint.device, weights if trial else 0),
         free_disk_bytes=_free_disk(out),
@@ -140,7 +154,8 @@ def plan_locate(
     )
 
 
-def _passes(encoded: Sequence[EncodedItem], config: LocateConfig, tokens: int) -> dict[str, int]:
+def passes_of(encoded: Sequence[EncodedItem], config: LocateConfig, tokens: int) -> dict[str, int]:
+    """Tokens through the model, by pass, where one over the prompts has `tokens`; interventions are counted by themselves."""
     passes = {"items": tokens}
     if config.random_init:
         passes["random-initialised baseline"] = tokens
@@ -160,14 +175,15 @@ def _passes(encoded: Sequence[EncodedItem], config: LocateConfig, tokens: int) -
         passes["single hops"] = sum(len(prompt.split()) * 2 for prompt, _ in distinct)
     mean = tokens // len(encoded)
     passes["lens maps"] = min(config.lens_maps, len(encoded)) * mean
-    edited = intervention_tokens(encoded, config)
-    if edited:
-        passes["interventions, at most"] = edited
     return passes
 
 
 def _seconds(
-    checkpoint: Checkpoint, encoded: Sequence[EncodedItem], passes: dict[str, int], readings: int
+    checkpoint: Checkpoint,
+    encoded: Sequence[EncodedItem],
+    passes: dict[str, int],
+    interventions: tuple[int, int],
+    readings: int,
 ) -> tuple[float, float]:
     """Two batches tell the speed of the pass and of the lens."""
     step = max(1, len(encoded) // _TRIAL_ITEMS)
@@ -203,7 +219,30 @@ def _seconds(
     maps = passes["lens maps"] * per_reading
     # Most items have two of the named positions.
     expected = sum(passes.values()) * per_token + n_items * min(readings, 2) * per_reading + maps
-    return expected * (1 - _BOTH_WAYS / 1.5), expected * (1 + _BOTH_WAYS)
+    per_edited_token = _edit_seconds(checkpoint, encoded) if interventions[1] else 0.0
+    least, most = (expected + edited * per_edited_token for edited in interventions)
+    return least * (1 - _BOTH_WAYS / 1.5), most * (1 + _BOTH_WAYS)
+
+
+def _edit_seconds(checkpoint: Checkpoint, encoded: Sequence[EncodedItem]) -> float:
+    """Seconds that a token of `intervention_tokens` takes: a few pairs of the largest family, edited in some windows of every cell."""
+    members = max(pairs_by_family(encoded).values(), key=len)
+    span, pairs = replaced_span(members), [as_pair(member) for member in members[:_TRIAL_PAIRS]]
+    cells = [cell for cell in CELLS if span is not None or not at_span(cell)]
+    windows = curve_windows(0, checkpoint.n_layers)
+    seconds = 0.0
+    try:
+        for tried in (windows[:1], windows):  # the first time warms up
+            began = time.perf_counter()
+            for _, batch in cell_batches(Runs(checkpoint), pairs, span):
+                for cell in cells:
+                    batch.denoise(cell, tried)
+            seconds = time.perf_counter() - began
+    except NoRestartError:
+        return 0.0  # a run makes no interventions either
+    edits_at_span = len(windows) * sum(map(at_span, cells))
+    edits_at_last = len(windows) * len(cells) - edits_at_span
+    return seconds / sum(edited_tokens(pair, span, edits_at_span, edits_at_last) for pair in pairs)
 
 
 def _available(device: torch.device, already: int) -> int | None:

@@ -238,6 +238,7 @@ class ComparisonCaveat(Record):
     code: Literal[
         "base-doubted",  # model
         "other-prefix",  # model: its tokenizer puts other tokens before a text than the base's
+        "matched-by-text",  # model: its tokenizer cuts the questions into other tokens; read at the same places of the text
         "foreign-template",  # templates
     ]
     model: Role | None = None

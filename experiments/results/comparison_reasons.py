@@ -13,7 +13,8 @@ Part = Literal[
     "weights",  # of a pair whose weight files can't be compared at all
     "all-weights",  # of a pair in which some tensors have no counterpart; the others are compared
     "answers",
-    "layers",  # layer by layer change and change of location
+    "layers",  # layer by layer change: the same text is enough, whatever its tokens
+    "places",  # cells and places of families: pairs of the same tokens
     "streams",  # similarity of streams and probe transfer
     "exchange",  # layer swaps and cross-model patching, both
     "layer-swaps",

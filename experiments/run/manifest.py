@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from strata.experiments.results.file_versions import MANIFEST_SCHEMA
-from strata.probes.checkpoints.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from strata.probes.checkpoints.checkpoint import Checkpoint
 
 JsonObject = dict[str, JsonValue]
 

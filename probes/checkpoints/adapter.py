@@ -32,6 +32,8 @@ from strata.probes.foreign import ForeignJson
 SHIPPED = ("think", "think-1", "think-2", "filler", "filler-1", "filler-2", "plain")
 """Adapters of the embedded model that come with the package; a directory of such a name is `./think`."""
 _SHIPPED_IN = Path(__file__).with_name("adapters")
+TRAINING_STATE = "training.safetensors"
+"""Where an unfinished training run stands; it goes when the adapter is written."""
 RECORD = "strata.json"
 """Beside an adapter that Strata trained: the base's hashes, and how it was made."""
 
@@ -63,6 +65,7 @@ def adapter_files(adapter: str) -> tuple[Path, Path]:
     refuse_irregular_entries(directory)
     weights = directory / "adapter_model.safetensors"
     if not (directory / "adapter_config.json").exists():
+        _refuse_unfinished(adapter, directory)
         model = ": it is a model, not a PEFT adapter" if (directory / "config.json").exists() else ""
         raise StrataError(f"{adapter} has no adapter_config.json{model}", "Give a directory saved by PEFT")
     if not weights.exists():
@@ -140,6 +143,7 @@ def _directory(adapter: str) -> Path:
     directory = Path(adapter)
     if directory.exists():
         return directory
+    _refuse_unfinished(adapter, directory.parent)
     if "/" not in adapter or adapter.startswith((".", "/", "~")):
         near = get_close_matches(adapter, SHIPPED, 1)
         raise StrataError(
@@ -147,6 +151,16 @@ def _directory(adapter: str) -> Path:
             f"Did you mean {near[0]}?" if near else f"Give {', '.join(SHIPPED)}, a PEFT directory or a hub id",
         )
     return hub_directory(adapter, None)[0]
+
+
+def _refuse_unfinished(adapter: str, run: Path) -> None:
+    """Raises StrataError where `run` is a training run that ended before it wrote its adapter, or that keeps it one folder below."""
+    if (run / "adapter" / "adapter_config.json").exists():
+        raise StrataError(f"{adapter} is a training run, not its adapter", f"Give {run / 'adapter'}")
+    if (run / TRAINING_STATE).exists():
+        raise StrataError(
+            f"The training of {adapter} is not finished", "Start the same strata distill command again: it goes on"
+        )
 
 
 def _merged(model: Any, adapter: str, directory: Path, weights: Path) -> Any:

@@ -19,8 +19,8 @@ from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.errors import StrataError
 
 QUICK = replace(CONFIG, locate=replace(LOCATE, draws=100, pairs=4), swap_pairs=4)
-LAYERS, STREAMS, EXCHANGE, CROSSED, RANDOM, WEIGHTS = (
-    "layers", "streams", "exchange", "cross-model-patching", "random-layer-swaps", "all-weights",
+LAYERS, PLACES, STREAMS, EXCHANGE, CROSSED, RANDOM, WEIGHTS = (
+    "layers", "places", "streams", "exchange", "cross-model-patching", "random-layer-swaps", "all-weights",
 )  # fmt: skip
 
 
@@ -57,8 +57,9 @@ def nothing_inside_is_paired(run: Path, comparison: dict[str, Any]) -> None:
 
 def test_another_depth_leaves_the_answers_and_the_shared_blocks_comparable(base: Path, tmp_path: Path) -> None:
     run, comparison, left = gaps(base, other(tmp_path / "deep", base, num_hidden_layers=4), tmp_path)
-    assert set(left) == {WEIGHTS, LAYERS, STREAMS, EXCHANGE}
-    assert all(left[part] == WhyNotCompared(code="other-depth", here=4, base=3) for part in (LAYERS, STREAMS, EXCHANGE))
+    inside = (LAYERS, PLACES, STREAMS, EXCHANGE)
+    assert set(left) == {WEIGHTS, *inside}
+    assert all(left[part] == WhyNotCompared(code="other-depth", here=4, base=3) for part in inside)
     answers_are_paired(comparison)
     nothing_inside_is_paired(run, comparison)
     assert {row["block"] for row in rows_of(run, "weights")} == {None, 0, 1, 2}
@@ -117,12 +118,17 @@ def test_a_larger_vocabulary_is_compared_as_far_as_it_is_shared(base: Path, tmp_
     assert rows_of(run, "layer_swaps", contrast="distilled", direction="into base")
 
 
-def test_another_tokenizer_leaves_only_answers_and_weights_comparable(base: Path, tmp_path: Path) -> None:
+def test_another_tokenizer_leaves_answers_layers_and_weights_comparable(base: Path, tmp_path: Path) -> None:
     run, comparison, left = gaps(base, other_tokenizer(tmp_path / "shuffled", base), tmp_path)
-    assert set(left) == {LAYERS, STREAMS, EXCHANGE}
+    assert set(left) == {PLACES, STREAMS, EXCHANGE}
     assert all(why.code == "other-tokens" for why in left.values())
     answers_are_paired(comparison)
-    nothing_inside_is_paired(run, comparison)
+    # By text: the same places of the same questions, each model at its own tokens.
+    rows = rows_of(run, "changes", contrast="change", instrument="lens.logit")
+    assert rows and {row["position"] for row in rows} == {"last"}
+    assert ("matched-by-text", "distilled") in [(caveat["code"], caveat["model"]) for caveat in comparison["caveats"]]
+    for table in ("similarity", "transfer", "layer_swaps", "crossed"):
+        assert pq.read_table(run / f"{table}.parquet").num_rows == 0
     assert rows_of(run, "weights")
 
 

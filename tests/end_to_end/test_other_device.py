@@ -19,6 +19,7 @@ from strata.experiments.compare.model_specs import Specs
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.pipeline import locate
 from strata.probes.checkpoints.open_spec import open_checkpoint
+from strata.probes.decoding.generate import generate
 
 
 def test_the_device_is_as_strict_as_a_gpu() -> None:
@@ -38,9 +39,9 @@ def test_the_device_is_as_strict_as_a_gpu() -> None:
             assert linear(there).device.type == NAME
 
 
-def test_a_run_with_all_interventions_lenses_and_baselines_says_what_it_says_on_the_cpu(tmp_path: Path) -> None:
+def test_a_run_with_all_interventions_and_baselines_says_what_it_says_on_the_cpu(tmp_path: Path) -> None:
     model, items = save_checkpoint(tmp_path / "model"), write_items(tmp_path / "items.jsonl")
-    config = LocateConfig(pairs=4, draws=100, lens_maps=1, folds=3, damage_texts=2, lenses=("logit", "tuned"))
+    config = LocateConfig(pairs=2, draws=100, lens_maps=1, folds=2, damage_texts=2, positions=("last",))
     locate(open_checkpoint(str(model), device="cpu"), config, tmp_path / "cpu", items=items)
     with other_device():
         locate(open_checkpoint(str(model), device=NAME), config, tmp_path / NAME, items=items)
@@ -53,13 +54,18 @@ def test_a_run_with_all_interventions_lenses_and_baselines_says_what_it_says_on_
 def test_a_comparison_with_every_measure_runs_to_its_end(tmp_path: Path) -> None:
     base = save_checkpoint(tmp_path / "base")
     specs = Specs(str(base), str(other(tmp_path / "other", base, seed=1)))
-    config = replace(
-        CONFIG, locate=replace(LOCATE, draws=100, pairs=4), swap_pairs=4, contrast_items=2, generated=1,
-        generated_tokens=4, generated_splits=("test",), generated_swap_parts=2,
-    )  # fmt: skip
+    config = replace(CONFIG, locate=replace(LOCATE, draws=100, pairs=2), swap_pairs=2, contrast_items=1)
     with other_device():
         openers = {role: partial(open_checkpoint, spec, device=NAME) for role, spec in specs.by_role().items()}
         comparison = compared(
             specs, tmp_path / "run", write_items(tmp_path / "items.jsonl"), config=config, openers=openers
         )
-    assert {gap["part"] for gap in comparison["not_comparable"]} <= {"all-weights", "generated-answers"}
+    assert comparison["not_comparable"] == []
+
+
+def test_answers_are_generated_as_on_the_cpu(tmp_path: Path) -> None:
+    model = str(save_checkpoint(tmp_path / "model"))
+    prompts = ["the a is", "of b the is"]
+    here = generate(open_checkpoint(model, device="cpu"), prompts, max_new_tokens=6, temperature=0.8)
+    with other_device():
+        assert generate(open_checkpoint(model, device=NAME), prompts, max_new_tokens=6, temperature=0.8) == here

@@ -76,7 +76,8 @@ def test_every_measure_is_made_in_every_framing(
         assert left == {}
         assert rows_of(tmp_path / "run", "layer_swaps") and rows_of(tmp_path / "run", "similarity")
     else:
-        assert set(left.values()) == {"other-tokens"}
+        assert set(left.values()) == {"other-tokens"} and not {"answers", "layers"} & set(left)
+        assert rows_of(tmp_path / "run", "changes", instrument="lens.logit"), "by text"
     for kind in ("knowledge", "reasoning"):
         assert comparison["kinds"][kind]["accuracy"]["change"]["n_items"] > 0
 

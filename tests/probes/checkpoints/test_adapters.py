@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from saved import logits_of, save_directory
 from tiny_models import tiny_model
 
+from strata.probes.checkpoints.adapter import TRAINING_STATE
 from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.weights.tensor_source import open_tensors
@@ -181,3 +182,14 @@ def test_a_directory_with_a_whole_model_and_its_adapter_is_refused(tmp_path: Pat
 def test_an_adapter_config_that_is_damaged_is_refused(tmp_path: Path, base: Path) -> None:
     (save_adapter(tmp_path / "lora") / "adapter_config.json").write_text("{")
     refused(f"{base}+{tmp_path / 'lora'}", "does not fit this base|adapter_config")
+
+
+def test_a_training_that_is_not_finished_is_no_adapter(base: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / TRAINING_STATE).write_bytes(b"")
+    for given in (run, run / "adapter"):
+        refused(f"{base}+{given}", "The training of .* is not finished.*it goes on")
+    save_adapter(run / "adapter")
+    refused(f"{base}+{run}", f"is a training run, not its adapter. Give {run / 'adapter'}")
+    assert open_checkpoint(f"{base}+{run / 'adapter'}").n_layers == 3

@@ -36,19 +36,19 @@ def test_the_model_does_no_more_work_than_was_planned(tmp_path: Path) -> None:
             hooks.callback(block.mlp.register_forward_hook(count).remove)
         localise_summary(checkpoint, files.items, max_pairs=config.pairs)
     done = passed / checkpoint.n_layers - asked
-    planned = intervention_tokens(questions.encoded, config)
-    # Planned as if every cell counted and no place became narrow before the last look; here one or two cells do, at the first.
-    assert done <= planned <= 12 * done, (done, planned)
+    least, most = intervention_tokens(questions.encoded, config, checkpoint.n_layers)
+    # At most as if every cell counted and no place became narrow before the last look; here one or two cells do, at the first.
+    assert least <= done <= most <= 12 * done and done <= 3 * least, (least, done, most)
 
 
 def test_work_grows_with_pairs_up_to_as_many_as_are_asked_for(tmp_path: Path) -> None:
     checkpoint = tiny_checkpoint("llama")
     encoded = questions_for(checkpoint, LocateConfig(), write_items(tmp_path / "items.jsonl")).encoded
     letters = [item for item in encoded if item.item.family == "letters"]
-    six, twelve, all_of_them = (intervention_tokens(letters, LocateConfig(pairs=pairs)) for pairs in (6, 12, 500))
-    assert all_of_them == intervention_tokens(letters, LocateConfig(pairs=len(letters)))
+    six, twelve, all_of_them = (intervention_tokens(letters, LocateConfig(pairs=pairs), 3)[1] for pairs in (6, 12, 500))
+    assert all_of_them == intervention_tokens(letters, LocateConfig(pairs=len(letters)), 3)[1]
     assert 0 < six < twelve < all_of_them and twelve == pytest.approx(2 * six, rel=0.1)
-    both = intervention_tokens(encoded, LocateConfig(pairs=6))
+    _, both = intervention_tokens(encoded, LocateConfig(pairs=6), 3)
     assert both > six, "a family of its own has pairs of its own"
 
 
@@ -60,17 +60,18 @@ def test_a_span_far_from_the_end_costs_more_and_none_at_all_least(tmp_path: Path
     works = []
     for name, records in (("far", far), ("near", near)):
         (item,) = questions_for(checkpoint, LocateConfig(), write_items(tmp_path / name, records)).encoded
-        works.append(work_of_pair(as_pair(item), "subject"))
-    assert works[0] > works[1] > work_of_pair(as_pair(item), None)
+        works.append(work_of_pair(as_pair(item), "subject", 3)[1])
+    assert works[0] > works[1] > work_of_pair(as_pair(item), None, 3)[1]
 
 
 def test_no_interventions_and_no_pairs_are_no_work(tmp_path: Path) -> None:
     file = write_items(tmp_path / "items.jsonl")
     encoded = questions_for(tiny_checkpoint("llama"), LocateConfig(), file).encoded
-    assert intervention_tokens(encoded, LocateConfig(causal_map="none")) == 0
-    assert intervention_tokens(encoded, LocateConfig(causal_map="quick")) > 0
+    assert intervention_tokens(encoded, LocateConfig(causal_map="none"), 3) == (0, 0)
+    least, most = intervention_tokens(encoded, LocateConfig(causal_map="quick"), 3)
+    assert 0 < least < most
     alone = [{name: value for name, value in item.items() if not name.startswith("foil_")} for item in small_items()]
     unpaired = questions_for(
         tiny_checkpoint("llama"), LocateConfig(), write_items(tmp_path / "alone.jsonl", alone)
     ).encoded
-    assert intervention_tokens(unpaired, LocateConfig()) == 0
+    assert intervention_tokens(unpaired, LocateConfig(), 3) == (0, 0)
