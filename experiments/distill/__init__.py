@@ -1,11 +1,11 @@
-"""Trains reasoning into a small model, beside a control twin that gets as much training and no reasoning.
+"""Trains reasoning into a small model, beside control twins that get as much training and no reasoning.
 
 `distill(open_checkpoint("smollm2"), config, Path("runs/think"))` trains (half an hour on a core), with
 
 >>> from strata.experiments.distill import DistillConfig
 >>> config = DistillConfig(twin="think", steps=400)
 >>> config.rank, config.learning_rate
-(8, 0.001)
+(4, 0.001)
 """
 
 from typing import TYPE_CHECKING, Any

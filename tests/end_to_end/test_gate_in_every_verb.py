@@ -15,7 +15,7 @@ from strata.probes.verification.architectures.tiny_checkpoint import save_tiny
 
 NO_BLOCKS: dict[str, Any] = {"num_hidden_layers": 0}
 REFUSED = {
-    "no blocks": ("llama", NO_BLOCKS, "LlamaForCausalLM (llama) is not supported, because it has no blocks"),
+    "no blocks": ("llama", NO_BLOCKS, "num_hidden_layers is 0, and may be from 1 to"),
     "several streams": ("gemma3n_text", {}, "(gemma3n_text) is not supported, because what enters block 0 has several streams a token"),
     "positions by column": ("llama4_text", {}, "Llama4ForCausalLM (llama4_text) is not supported, because it fails the self-test 'streams do not depend on"),
     "another sum": ("bloom", {}, "BloomForCausalLM (bloom) is not supported, because it fails the self-test 'stream 0 plus every contribution"),

@@ -38,12 +38,16 @@ def handover_of(effects: Mapping[Cell, WindowEffects]) -> Handover | None:
 
 
 def attribution_agreement(measured: FamilyMeasurements, cells: Mapping[Cell, CellResult]) -> dict[Cell, float]:
-    """Rank correlation over blocks of what a cell's blocks write towards the answer and the effect gained there."""
+    """Rank correlation over blocks of what a cell's blocks write towards the answer and the effect gained there.
+
+    A cell whose gains are all alike has no ranks, and none.
+    """
     correlations: dict[Cell, float] = {}
     for cell, of_block in measured.attribution.items():
         profile = cells[cell].profile if cell in cells else ()
         if len(profile) > 2:
             # Between two measured points of a curve the gains are equal; rounding errors must not rank them.
             gains = np.round([gain or 0.0 for gain in profile], 6)
-            correlations[cell] = float(rank_correlation(gains[None], of_block.mean(axis=0)[None])[0])
+            if np.ptp(gains) > 0:
+                correlations[cell] = float(rank_correlation(gains[None], of_block.mean(axis=0)[None])[0])
     return correlations

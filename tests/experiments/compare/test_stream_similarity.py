@@ -225,10 +225,10 @@ def test_an_excess_of_one_dimension_or_one_family_is_gone_without_it() -> None:
 
 
 @pytest.mark.model
-def test_what_looked_like_a_change_of_the_embedded_pair_was_a_fed_token_and_one_dimension(
+def test_lower_streams_of_the_embedded_pair_are_alike_on_the_prompts_as_asked(
     smollm2: Checkpoint, tmp_path: Path
 ) -> None:
-    """Streams 5 to 8 of reasoning items: .99 on the prompts as asked; behind the fed space, .7 and one dimension."""
+    """Streams 5 to 8 of reasoning items: .98 and more, though several families feed a space that answers begin with."""
     families = ("addition", "addition_carry", "majority", "binding", "relation_chain", "deduction")
     encoded = questions_for(smollm2, LocateConfig(families=families, per_family=8)).encoded
     assert {question.item.family for question in encoded if question.shared_prefix} == {
@@ -245,20 +245,3 @@ def test_what_looked_like_a_change_of_the_embedded_pair_was_a_fed_token_and_one_
         measure(model, TorchHooks(model), encoded, stores[role], Pass(("last",), ()))
     rows = rows_by(list(similarity_rows(stores, encoded, ("last",), CONFIG)), measure="cka", excluded=None)
     assert all(row["value"] > 0.98 and row["dominant"] is None for row in rows if 5 <= row["stream"] <= 8)
-    before, after = (
-        stores[role].read("streams", [question.key for question in encoded])[:, :, 0] for role in ("base", "distilled")
-    )
-    behind = list(
-        rows_of_streams(
-            before,
-            after,
-            [question.key for question in encoded],
-            [question.item.family for question in encoded],
-            CONFIG,
-        )
-    )
-    for stream in range(5, 9):
-        (whole,) = rows_by(behind, measure="cka", dimensions="all", excluded=None, stream=stream)
-        (trimmed,) = rows_by(behind, measure="cka", dimensions="trimmed", excluded=None, stream=stream)
-        assert whole["value"] < 0.8 and whole["share_base"] > 0.7 and whole["dominant"] == "507"
-        assert trimmed["value"] > whole["value"] + 0.1
