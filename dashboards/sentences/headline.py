@@ -9,7 +9,7 @@ from strata.dashboards.sentences.signed import signed, signed_interval
 from strata.dashboards.sentences.told_changes import points
 from strata.experiments.results.answer_measures import GENERATED
 from strata.experiments.results.comparison import Comparison
-from strata.experiments.results.estimates import Contrasted, Estimated
+from strata.experiments.results.estimates import Contrasted
 from strata.experiments.results.headline import About, HeadlineNumber, NoClaim
 
 LABELS: Mapping[About, str] = {
@@ -44,25 +44,30 @@ class ToldNumber:
 
 def headline_sentence(comparison: Comparison) -> str:
     """All three in one."""
-    generated, knowledge, where = (
-        comparison.headline.generated,
-        comparison.headline.knowledge,
-        comparison.headline.where,
-    )
-    moved = {1: "raises", -1: "lowers", 0: "is not shown to change"}[generated.claim]
-    first = (
-        f"Training {moved} {GENERATED}{_amount(generated)}"
-        if _measured(generated)
-        else "Generated answers were not measured"
-    )
-    lost = {1: "knowledge rises beyond the format", -1: "knowledge is lost beyond the format", 0: "no change of knowledge is claimed beyond the format"}[knowledge.claim]  # fmt: skip
-    if not _measured(knowledge):
-        lost = "knowledge was not measured"
-    half = {1: "upper", -1: "lower", 0: ""}[where.claim if generated.claim else 0]
-    brought = (
+    told = comparison.headline
+    first = _changed(told.generated, GENERATED, "rise", "fall")
+    second = _changed(told.knowledge, LABELS["knowledge"], "rises", "falls")
+    # Halves of a change that may be none say nothing.
+    changed = told.generated.change is not None and told.generated.change.side != 0
+    half = {1: "upper", -1: "lower", 0: ""}[told.where.claim if changed else 0]
+    third = (
         f"the {half} half of the blocks brings more of the change" if half else "which blocks bring the change is open"
     )
-    return f"{first}; {lost}{_amount(knowledge)}; {brought}."
+    return f"{first[0].upper()}{first[1:]}; {second}; {third}."
+
+
+def _changed(number: HeadlineNumber, what: str, rises: str, falls: str) -> str:
+    """`generated answers rise (…), and nothing is shown beyond the control (…)`."""
+    if number.change is None or number.change.value is None:
+        return f"no change of {what} was measured"
+    moves = f"{what} {rises if number.change.value > 0 else falls} ({_value(number)})"
+    if number.claim:
+        return moves if number.beyond is None else f"{moves}, and beyond the control ({points(number.beyond)})"
+    if number.why == "nothing-beyond-control" and number.beyond is not None:
+        return f"{moves}, but nothing is shown beyond the control ({points(number.beyond)})"
+    if number.why == "nothing-shown":
+        return f"no change of {what} is shown ({_value(number)})"
+    return f"no change of {what} is claimed ({_value(number)}): {NO_CLAIM[number.why or 'not-measured']}"
 
 
 def headline_numbers(comparison: Comparison) -> tuple[ToldNumber, ...]:
@@ -101,7 +106,9 @@ def _told(number: HeadlineNumber) -> ToldNumber:
     notes = []
     if number.beyond is not None:
         notes.append(f"beyond the control {points(number.beyond)}")
-    notes.append("claimed" if number.claim else NO_CLAIM[number.why or "not-measured"])
+    if number.about == "where":
+        notes.append("of the change from the base, whatever the control's is")
+    notes.append("shown" if number.claim else NO_CLAIM[number.why or "not-measured"])
     return ToldNumber(number.about, LABELS[number.about], _value(number), "; ".join(notes), bool(number.claim))
 
 
@@ -111,14 +118,3 @@ def _value(number: HeadlineNumber) -> str:
     if number.about == "where":
         return f"{signed(number.change.value)}{signed_interval(number.change.low, number.change.high)}"
     return points(number.change)
-
-
-def _measured(number: HeadlineNumber) -> bool:
-    return number.change is not None and number.change.value is not None
-
-
-def _amount(number: HeadlineNumber) -> str:
-    change: Estimated | None = number.change
-    if change is None or change.value is None:
-        return ""
-    return f" ({_value(number)})"
