@@ -95,7 +95,7 @@ def test_a_gguf_file_brings_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         trusted.append(options.get("trust_remote_code"))
         raise ValueError("far enough")
 
-    monkeypatch.setattr("strata.probes.checkpoints.gguf_file.refuse_impossible_gguf", lambda _: None)
+    monkeypatch.setattr("strata.probes.checkpoints.gguf_file.check_gguf", lambda _: None)
     monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", loaded)
     with pytest.raises(Exception, match="far enough"):
         load_gguf(tmp_path / "m.gguf")
