@@ -34,10 +34,6 @@ PARTS: Mapping[Part, str] = {
 """What the parts of a comparison are called."""
 ALL = "all"
 """Stands for all splits of the problems together."""
-NO_GENERATED = {
-    "not-asked-for": "no generated answers were asked for",
-    "no-model-could": "no model could be asked to generate answers",
-}
 
 
 def exclusion_sentence(excluded: ExcludedPart) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from strata.dashboards.sentences.layer_lines import runs_text
 from strata.dashboards.text import number, significant
 from strata.dashboards.view.labels import INSTRUMENTS, instrument_label, kind_order
 from strata.dashboards.view.model_readings import FamilyAnswers, FamilyMap, MapRow, Series
@@ -179,14 +180,3 @@ def describe(
         where = f"{axis}s {runs_text(lit)}" if lit else "no layer"
         parts.append(f"{row.name} ({row.kind}, {row.n} items) {above} at {where}")
     return f"{title}. " + "; ".join(parts) + "."
-
-
-def runs_text(numbers: list[int]) -> str:
-    """`3–5, 7` for [3, 4, 5, 7]."""
-    runs: list[list[int]] = []
-    for n in numbers:
-        if runs and n == runs[-1][1] + 1:
-            runs[-1][1] = n
-        else:
-            runs.append([n, n])
-    return ", ".join(f"{a}–{b}" if b > a else str(a) for a, b in runs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from strata.dashboards.sentences import would_change
 from strata.dashboards.sentences.intermediates import intermediates_words
 from strata.dashboards.sentences.localisation import ORDERED_KINDS, Sentence, located_words
 from strata.dashboards.sentences.places import span_words
@@ -19,12 +20,6 @@ from strata.dashboards.view.tables import RunTables
 from strata.dashboards.view.verdict_caveats import caveats_of
 from strata.experiments.results.kinds import Located
 from strata.experiments.results.summary import Instrument, Summary
-
-WOULD_CHANGE = "Interventions: only they can show which part of the model makes the answer, and where."
-WOULD_CHANGE_CAUSAL = (
-    "More families or pairs that move the intervals, a control that is made elsewhere, "
-    "or a calibration on planted models that finds this rule off."
-)
 
 
 def build_verdict(run: RunTables, series: Sequence[Series], behaviour: Sequence[FamilyAnswers]) -> VerdictView:
@@ -46,7 +41,7 @@ def build_verdict(run: RunTables, series: Sequence[Series], behaviour: Sequence[
         quick=summary.quick,
         kinds=tuple(kinds),
         caveats=caveats_of(run, kinds, series, behaviour),
-        would_change=WOULD_CHANGE_CAUSAL if state == "ok" else WOULD_CHANGE,
+        would_change=would_change.WITH_INTERVENTIONS if state == "ok" else would_change.WITHOUT_INTERVENTIONS,
     )
 
 

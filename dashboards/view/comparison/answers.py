@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from strata.dashboards.sentences.answer_changes import disagreement, shown_by
 from strata.dashboards.sentences.comparison import fixed_words, prompt_words
-from strata.dashboards.sentences.comparison_reasons import ALL, NO_GENERATED, split_words
+from strata.dashboards.sentences.comparison_reasons import ALL, split_words
+from strata.dashboards.sentences.generated_answers import drawn_words, why_none_sentence
 from strata.dashboards.text import path_free, significant
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.told_models import (
@@ -36,7 +37,6 @@ def build_answers(run: ComparisonRun) -> AnswersView:
         _split(name, split, comparison.kind("reasoning") if name in (SPLIT, ALL) else None)
         for name, split in _splits(generated).items()
     )
-    warmth = run.temperature
     return AnswersView(
         kinds=tuple(
             _kind(kind, of_kind) for kind in KINDS if (of_kind := comparison.kinds.get(kind)) is not None and of_kind.items
@@ -51,9 +51,9 @@ def build_answers(run: ComparisonRun) -> AnswersView:
             for row in run.families
         ),
         generated=splits,
-        generated_how=f"drawn at temperature {warmth:g}" if warmth else "greedily",
+        generated_how=drawn_words(run.temperature),
         generated_fixed=fixed_words(comparison.models, generated),
-        generated_text="" if splits else f"{NO_GENERATED[generated.why or 'not-asked-for']}.",
+        generated_text="" if splits else why_none_sentence(generated.why),
     )  # fmt: skip
 
 

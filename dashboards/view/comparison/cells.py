@@ -9,16 +9,23 @@ from pydantic import JsonValue
 from strata.dashboards.figures.model_maps import WIDE_FROM, ModelMaps
 from strata.dashboards.figures.palette import PALETTES
 from strata.dashboards.figures.panels import Outline, Panel, PanelCell
+from strata.dashboards.sentences import model_maps
 from strata.dashboards.sentences.cell_changes import (
-    NOT_PAIRED,
     answered_words,
     cell_sentences,
     changed_words,
     short_place,
 )
-from strata.dashboards.sentences.comparison_reasons import why_not_moved
 from strata.dashboards.sentences.localisation import ORDERED_KINDS
-from strata.dashboards.text import count, interval, number, p_words
+from strata.dashboards.sentences.place_changes import (
+    answered_counts,
+    beyond_words,
+    overlap_words,
+    pairs_words,
+    place_verdict,
+    shift_words,
+)
+from strata.dashboards.text import p_words
 from strata.dashboards.view.comparison.cell_models import (
     CellsView,
     ChangedCellView,
@@ -29,7 +36,7 @@ from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.model_places import Choice
 from strata.dashboards.view.stages import rounded
 from strata.experiments.items.schema import KINDS
-from strata.experiments.results.cell_changes import CellComparison, ChangedCell, NotPaired
+from strata.experiments.results.cell_changes import CellComparison, ChangedCell
 from strata.experiments.results.comparison_tables import CELL_CHANGES, PLACE_CHANGES, CellChangeRow, PlaceChangeRow
 from strata.experiments.results.kinds import Localisation
 from strata.experiments.results.record import Measured
@@ -37,10 +44,6 @@ from strata.experiments.results.roles import CONTROL, DISTILLED, Role
 from strata.probes.interventions.cells import CELLS, Cell
 
 KINDS_CHOICE = "kinds"
-_SURE = 0.95
-_ALPHA = 0.05
-_NOT_RUN = "No interventions were made in these models' runs, so there are no maps of where their answers are made."
-_OTHER_DEPTH = "The models have different numbers of blocks: each one's map is on its own page."
 
 
 def build_cells(run: ComparisonRun) -> CellsView:
@@ -61,16 +64,10 @@ def build_cells(run: ComparisonRun) -> CellsView:
 
 
 def _changed(role: Role, cell: ChangedCell) -> ChangedCellView:
-    less = cell.beyond_control
     return ChangedCellView(
         role=role, kind=cell.kind, family=cell.family, text=changed_words(cell), p=p_words(cell.p),
-        beyond="–" if less is None else _measured(less),
+        beyond=beyond_words(cell.beyond_control),
     )  # fmt: skip
-
-
-def _measured(measured: Measured) -> str:
-    ends = "" if measured.interval is None else f" {interval(*measured.interval)}"
-    return f"{number(measured.value)}{ends}"
 
 
 def _families(rows: list[PlaceChangeRow], cells: Mapping[Role, CellComparison]) -> Iterator[FamilyPlaceView]:
@@ -83,40 +80,20 @@ def _families(rows: list[PlaceChangeRow], cells: Mapping[Role, CellComparison]) 
                 continue
             before = short_place(row["cell_before"], row["first_before"], row["last_before"])
             after = short_place(row["cell_after"], row["first_after"], row["last_after"])
-            ends = interval(row["low"], row["high"], 1)
             yield FamilyPlaceView(
                 role=role, kind=row["kind"], family=row["family"],
-                pairs=_pairs(row), before=before, after=after,
-                shift="–" if row["shift"] is None else f"{number(row['shift'], 1)} {ends}".strip(),
-                overlap="–" if row["overlap"] is None else f"{100 * row['overlap']:.0f} %",
-                verdict=_verdict(row),
-                answered=f"{row['answered_both']} / {row['only_before']} / {row['only_after']} / {row['neither']}",
+                pairs=pairs_words(row), before=before, after=after, shift=shift_words(row), overlap=overlap_words(row),
+                verdict=place_verdict(row), answered=answered_counts(row),
             )  # fmt: skip
-
-
-def _pairs(row: PlaceChangeRow) -> str:
-    if row["pairs"] == "shared":
-        return f"{row['n_pairs']} shared"
-    codes: dict[str, NotPaired] = {code: code for code in NOT_PAIRED}
-    unpaired = codes.get(row["unpaired"] or "")
-    return f"own only: {NOT_PAIRED[unpaired]}" if unpaired is not None else "own"
-
-
-def _verdict(row: PlaceChangeRow) -> str:
-    if row["pairs"] != "shared" or row["overlap"] is None or row["p"] is None:
-        return "–"
-    if row["p"] <= _ALPHA:
-        return f"elsewhere, {p_words(row['p'])}"
-    return "the same place" if row["overlap"] >= _SURE else "open"
 
 
 def build_model_maps(run: ComparisonRun) -> ModelMapsView:
     """The stage maps of all models and of what changed from base to distilled, ready to be drawn."""
     models = _localised(run)
     if not models:
-        return ModelMapsView(state="not_run", text=_NOT_RUN, palettes=PALETTES)
+        return ModelMapsView(state="not_run", text=model_maps.NO_MAPS, palettes=PALETTES)
     if len({localisation.n_layers for localisation in models.values()}) > 1:
-        return ModelMapsView(state="incomparable", text=_OTHER_DEPTH, palettes=PALETTES)
+        return ModelMapsView(state="incomparable", text=model_maps.OTHER_DEPTH, palettes=PALETTES)
     maps = ModelMaps(models, _differences(run))
     asked = [
         kind for kind in ORDERED_KINDS if kind in maps.differences and all(kind in one.kinds for one in models.values())
@@ -130,14 +107,14 @@ def build_model_maps(run: ComparisonRun) -> ModelMapsView:
     if asked:
         figures[KINDS_CHOICE] = rounded(maps.kinds(asked, wide=False))
         wide[KINDS_CHOICE] = rounded(maps.kinds(asked, wide=True))
-        choices.append(Choice(id=KINDS_CHOICE, text=" and ".join(asked), aria=said))
+        choices.append(Choice(id=KINDS_CHOICE, text=model_maps.kinds_choice(asked), aria=said))
     for name in families:
         figures[f"family:{name}"] = rounded(maps.family(name, wide=False))
         wide[f"family:{name}"] = rounded(maps.family(name, wide=True))
         kind = next(one.families[name].kind for one in models.values() if name in one.families)
-        choices.append(Choice(id=f"family:{name}", text=f"{name} ({kind})", aria=f"{name}: {maps.differences[f'family:{name}'].says}"))  # fmt: skip
+        choices.append(Choice(id=f"family:{name}", text=model_maps.family_choice(name, kind), aria=model_maps.family_aria(name, maps.differences[f"family:{name}"].says)))  # fmt: skip
     if not choices:
-        return ModelMapsView(state="not_run", text=_NOT_RUN, palettes=PALETTES)
+        return ModelMapsView(state="not_run", text=model_maps.NO_MAPS, palettes=PALETTES)
     return ModelMapsView(
         state="ok", text="", choices=tuple(choices), figures=figures, wide=wide, wide_from=WIDE_FROM, palettes=PALETTES
     )
@@ -163,25 +140,21 @@ def _differences(run: ComparisonRun) -> dict[str, Panel]:
     for kind in KINDS:
         of_kind = [row for row in rows if row["kind"] == kind and row["family"] is None]
         n = len({row["family"] for row in rows if row["kind"] == kind and row["family"] is not None})
-        panels[kind] = _panel(of_kind, [cell for cell in cells.changed if cell.kind == kind], count(n, "family", "families"), cells)  # fmt: skip
+        panels[kind] = _panel(of_kind, [cell for cell in cells.changed if cell.kind == kind], model_maps.families_words(n), cells)  # fmt: skip
     for name in dict.fromkeys(row["family"] for row in rows if row["family"] is not None):
         of_family = [row for row in rows if row["family"] == name]
         changed = [cell for cell in cells.changed if cell.family == name]
         n_pairs = of_family[0]["n_pairs"] or 0
-        panels[f"family:{name}"] = _panel(of_family, changed, count(n_pairs, "pair"), cells)
+        panels[f"family:{name}"] = _panel(of_family, changed, model_maps.pairs_words(n_pairs), cells)
     return panels
 
 
 def _panel(rows: list[CellChangeRow], changed: list[ChangedCell], on: str, cells: CellComparison) -> Panel:
-    title = "Change: distilled − base"
     if not rows:
-        why = "no pairs that both models answer" if cells.why is None else why_not_moved(cells.why)
-        return Panel(title, "", empty=why)
+        return Panel(model_maps.CHANGE_TITLE, "", empty=model_maps.no_change_map(cells.why))
     spans = [row["position"] for row in rows if row["position"] != "last"]
     n_changed = len({(cell.family, cell.cell) for cell in changed})
-    says = f"{on} on shared pairs; " + (
-        f"{count(n_changed, 'cell')} changed" if n_changed else "no change shown beyond a tenth"
-    )
+    says = model_maps.change_map_says(on, n_changed)
     panel_cells: dict[Cell, PanelCell] = {}
     for cell in CELLS:
         of_cell = [row for row in rows if row["cell"] == cell]
@@ -191,14 +164,16 @@ def _panel(rows: list[CellChangeRow], changed: list[ChangedCell], on: str, cells
         profile = tuple(row["difference"] for row in sorted(of_cell, key=_block) if row["block"] is not None)
         shown = any(one.cell == cell for one in changed)
         ends = None if whole["low"] is None or whole["high"] is None else (whole["low"], whole["high"])
-        note = "changed" if shown else "no change shown"
+        note = model_maps.cell_note(changed=shown)
         panel_cells[cell] = PanelCell(Measured(value=whole["difference"], interval=ends), profile, shown, note)
     outlines = tuple(
-        Outline(cell.cell, block.block, block.block, f"{cell.family}: {number(block.before)} → {number(block.after)}")
+        Outline(cell.cell, block.block, block.block, model_maps.outline_words(cell.family, block))
         for cell in changed
         for block in cell.blocks
     )
-    return Panel(title, says, spans[0] if spans and spans[0] != "span" else None, panel_cells, outlines)
+    return Panel(
+        model_maps.CHANGE_TITLE, says, spans[0] if spans and spans[0] != "span" else None, panel_cells, outlines
+    )
 
 
 def _block(row: CellChangeRow) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+from strata.dashboards.sentences.layer_lines import in_streams
 from strata.dashboards.text import count, number, significant
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import Columns, gathered, rounded, whole
 from strata.dashboards.view.comparison.line_models import DominatedLine
-from strata.dashboards.view.maps import runs_text
 from strata.experiments.results.rows import Row, text
 from strata.experiments.results.table import Value
 from strata.probes.errors import StrataError
@@ -168,8 +168,3 @@ def _worst(disagree: Mapping[int, tuple[float, float]], streams: list[int]) -> d
     at = max(streams, key=lambda stream: abs(disagree[stream][0] - disagree[stream][1]))
     full, other = disagree[at]
     return {"at": str(at), "values": f"{number(other, 3)} instead of {number(full, 3)}"}
-
-
-def in_streams(numbers: list[int]) -> str:
-    """`stream 3`, `streams 3–5`."""
-    return f"stream{'s' if len(numbers) > 1 else ''} {runs_text(numbers)}"

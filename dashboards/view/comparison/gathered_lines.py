@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from strata.dashboards.sentences.comparison_reasons import why_no_value, why_not_compared
-from strata.dashboards.text import interval, number, path_free, significant
+from strata.dashboards.text import path_free, significant
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.line_models import LineView, State
 from strata.experiments.results.comparison_reasons import Part, WhyNoValue
@@ -69,16 +69,6 @@ def rounded(row: Row, column: str) -> float | None:
     """A number as the view keeps it; None where there is none."""
     value = row.get(column)
     return None if value is None else significant(float(value))
-
-
-def spoken(name: str, line: LineView) -> str:
-    """A line as a sentence: first, middle and last layer with their intervals."""
-    picks = sorted({0, len(line.layer) // 2, len(line.layer) - 1})
-    parts = []
-    for i in picks:
-        band = interval(line.low[i], line.high[i])
-        parts.append(f"{number(line.mean[i])}{' ' + band if band else ''} at {line.axis} {line.layer[i]}")
-    return f"{name} ({line.n_items} items): " + ", ".join(parts)
 
 
 def covers_zero(line: LineView) -> tuple[int, ...]:

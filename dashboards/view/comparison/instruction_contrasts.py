@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from strata.dashboards.sentences.layer_lines import in_streams, spoken
 from strata.dashboards.text import visible
 from strata.dashboards.view.comparison.dominant_dimensions import (
     Families,
@@ -14,11 +15,10 @@ from strata.dashboards.view.comparison.dominant_dimensions import (
     drawn,
     excluded,
     family_line,
-    in_streams,
     with_dominant,
 )
 from strata.dashboards.view.comparison.files import ComparisonRun
-from strata.dashboards.view.comparison.gathered_lines import spoken, why_absent
+from strata.dashboards.view.comparison.gathered_lines import why_absent
 from strata.dashboards.view.comparison.line_models import ContrastLine, ContrastsView, ModelText
 from strata.experiments.results.roles import Role
 from strata.experiments.results.rows import Row, text

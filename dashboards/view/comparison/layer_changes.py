@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from strata.dashboards.sentences.layer_lines import runs_text
 from strata.dashboards.view.causal_labels import COMPONENTS, order_measures, split_window
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import Columns, covers_zero, drawn_or_why, gathered
 from strata.dashboards.view.comparison.line_models import ChangeLine, ChangesView, ReadingView
 from strata.dashboards.view.labels import instrument_label, kind_order, measure_named
-from strata.dashboards.view.maps import runs_text, symmetric_limit
+from strata.dashboards.view.maps import symmetric_limit
 
 CONTRASTS = {
     "change": "distilled − base",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from strata.dashboards.sentences.layer_lines import spoken
 from strata.dashboards.text import count, visible
 from strata.dashboards.view.comparison.files import ComparisonRun
-from strata.dashboards.view.comparison.gathered_lines import Columns, drawn_or_why, gathered, spoken, whole, why_absent
+from strata.dashboards.view.comparison.gathered_lines import Columns, drawn_or_why, gathered, whole, why_absent
 from strata.dashboards.view.comparison.line_models import (
     FamilyText,
     TransferFamily,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from strata.dashboards.sentences.layer_lines import in_streams, spoken
 from strata.dashboards.text import count, number, visible
 from strata.dashboards.view.comparison.dominant_dimensions import (
     APART,
@@ -14,11 +15,10 @@ from strata.dashboards.view.comparison.dominant_dimensions import (
     drawn,
     excluded,
     family_line,
-    in_streams,
     with_dominant,
 )
 from strata.dashboards.view.comparison.files import ComparisonRun
-from strata.dashboards.view.comparison.gathered_lines import drawn_or_why, spoken, whole
+from strata.dashboards.view.comparison.gathered_lines import drawn_or_why, whole
 from strata.dashboards.view.comparison.line_models import SimilarityLine, SimilarityText, SimilarityView
 from strata.dashboards.view.labels import kind_order
 from strata.experiments.results.rows import text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from strata.dashboards.sentences.layer_lines import spoken
 from strata.dashboards.sentences.places import cell_label
 from strata.dashboards.view.causal_labels import COMPONENTS
 from strata.dashboards.view.comparison.files import ComparisonRun
@@ -12,7 +13,6 @@ from strata.dashboards.view.comparison.gathered_lines import (
     drawn_or_why,
     gathered,
     rounded,
-    spoken,
     whole,
     why_absent,
 )

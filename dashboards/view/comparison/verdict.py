@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from strata.dashboards.sentences import would_change
 from strata.dashboards.sentences.comparison import hypothesis_reason, verdict_sentences
 from strata.dashboards.sentences.comparison_caveats import caveats, label_of
 from strata.dashboards.sentences.comparison_reasons import PARTS, why_not_compared
@@ -10,11 +11,6 @@ from strata.dashboards.text import path_free, significant
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.told_models import NotComparableView, PairCheckView, VerdictView
 from strata.experiments.results.roles import BASE
-
-WOULD_CHANGE = (
-    "More items or other families that move the intervals, a second control model or another seed of the same training, "
-    "or a calibration on planted pairs that finds these instruments off."
-)
 
 
 def build_verdict(run: ComparisonRun) -> VerdictView:
@@ -30,7 +26,7 @@ def build_verdict(run: ComparisonRun) -> VerdictView:
         quick=comparison.quick,
         limited=comparison.limited,
         caveats=tuple(caveats(comparison, run.failed_self_tests)),
-        would_change=WOULD_CHANGE,
+        would_change=would_change.COMPARISON,
     )
 
 
