@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from strata.dashboards.sentences.layer_lines import in_streams, spoken
-from strata.dashboards.text import visible
+from strata.dashboards.sentences.instruction_contrasts import (
+    NAMES,
+    ExcessLeft,
+    carried_sentence,
+    contrast_aria,
+    excess_sentence,
+    no_contrasts,
+    other_depth,
+)
 from strata.dashboards.view.comparison.dominant_dimensions import (
     Families,
     apart,
     current_rows,
-    dimensions_told,
-    dominance_words,
     drawn,
     excluded,
     family_line,
@@ -23,15 +28,7 @@ from strata.dashboards.view.comparison.line_models import ContrastLine, Contrast
 from strata.experiments.results.roles import Role
 from strata.experiments.results.rows import Row, text
 
-NAMES = {
-    "fast_slow": "fast – slow",
-    "fast_other": "fast – in French",
-    "fast_fast": "fast – fast reworded",
-    "slow_slow": "slow – slow reworded",
-    "excess": "excess: (fast – in French) − (fast – slow)",
-}
 _KEY = ("model", "kind", "contrast")
-NOT_ASKED = "The questions were not asked behind instructions (--contrast-items 0, which --quick sets)."
 
 
 def build_contrasts(run: ComparisonRun) -> ContrastsView:
@@ -51,12 +48,12 @@ def build_contrasts(run: ComparisonRun) -> ContrastsView:
         for line in full
         if line.key in trimmed and (line.contrast == "excess" or apart(line, trimmed[line.key]))
     ]
-    full, twice = ([line.model_copy(update={"aria": _aria(line)}) for line in some] for some in (full, twice))
+    full, twice = ([line.model_copy(update={"aria": contrast_aria(line)}) for line in some] for some in (full, twice))
     without = excluded(shared, _KEY)
     excess = [line for line in full if line.contrast == "excess"]
     reasons = _reasons(run, rows, depths)
     return ContrastsView(
-        state="ok" if full else "not_run", text="" if full else _nothing(reasons),
+        state="ok" if full else "not_run", text="" if full else no_contrasts((why.model, why.kind, why.text) for why in reasons),
         names={name: words for name, words in NAMES.items() if name != "excess"}, excess=NAMES["excess"],
         lines=(*full, *twice),
         family_lines=tuple(family_line(line, without[line.key]) for line in excess if line.key in without),
@@ -73,11 +70,6 @@ def _blocks(row: Row, depths: Mapping[Role, int]) -> int | None:
     return next((blocks for role, blocks in depths.items() if role == row["model"]), None)
 
 
-def _aria(line: ContrastLine) -> str:
-    less = ", without dominant dimensions" if line.dimensions == "trimmed" else ""
-    return spoken(f"{line.model}, {line.kind}, {NAMES[line.contrast]}{less}", line)
-
-
 def _reasons(run: ComparisonRun, rows: Sequence[Row], depths: Mapping[Role, int]) -> tuple[ModelText, ...]:
     told = [
         ModelText(model=text(row, "model"), kind=str(row["kind"] or ""), text=why_absent(row))
@@ -86,19 +78,11 @@ def _reasons(run: ComparisonRun, rows: Sequence[Row], depths: Mapping[Role, int]
     ]
     measured = {row["model"] for row in rows if row["stream"] is not None}
     told += [
-        ModelText(
-            model=role, kind="",
-            text=f"it has {depths[role]} blocks, the base {run.n_layers}: its numbers are in contrasts.parquet",
-        )
+        ModelText(model=role, kind="", text=other_depth(depths[role], run.n_layers))
         for role in run.roles
         if role in measured and depths[role] != run.n_layers
-    ]  # fmt: skip
+    ]
     return tuple(told)
-
-
-def _nothing(reasons: Sequence[ModelText]) -> str:
-    told = dict.fromkeys(f"{f'{reason.model} {reason.kind}'.strip()}: {reason.text}" for reason in reasons)
-    return f"{'; '.join(told)}." if told else NOT_ASKED
 
 
 def _is_carried(line: ContrastLine, trimmed: ContrastLine | None) -> bool:
@@ -107,28 +91,22 @@ def _is_carried(line: ContrastLine, trimmed: ContrastLine | None) -> bool:
 
 def _carried(line: ContrastLine, trimmed: ContrastLine) -> ModelText:
     """A contrast that says something else without its dominant dimensions."""
-    about = f"{line.model.capitalize()}, {line.kind}, {NAMES[line.contrast]}"
-    return ModelText(model=line.model, kind=line.kind, text=f"{about}: {dimensions_told(line, trimmed)}.")
+    return ModelText(model=line.model, kind=line.kind, text=carried_sentence(line, apart(line, trimmed)))
 
 
 def _told(line: ContrastLine, trimmed: ContrastLine | None, without: Families) -> ModelText:
-    """Where the excess is there, and whether one dimension or one family is all there is to it."""
-    there = _signs(line)
-    about = dominance_words(line)
-    if not there:
-        where = "stream by stream, the interval of the excess holds 0 wherever there is one"
-    else:
-        where = f"stream by stream, the interval of the excess leaves 0 out at {in_streams(sorted(there))}"
-        if trimmed is not None:
-            left = _signs(trimmed)
-            gone = [stream for stream, sign in sorted(there.items()) if left.get(stream) != sign]
-            about += f"; without what is dominant it is gone at {in_streams(gone)}" if gone else ""
-            about += "" if gone else "; without what is dominant it stays"
-        for family, of in without.items():
-            gone = [stream for stream, sign in sorted(there.items()) if stream in of and of[stream] * sign <= 0]
-            about += f"; without {visible(family)} it is gone at {in_streams(gone)}" if gone else ""
-    told = f"{line.model.capitalize()}, {line.kind} ({line.n_items} items): {where}; {about}."
-    return ModelText(model=line.model, kind=line.kind, text=told)
+    """Where the excess is there, and what takes it away."""
+    there = sorted(_signs(line).items())
+    left = None if trimmed is None else _signs(trimmed)
+    excess = ExcessLeft(
+        there=[stream for stream, _ in there],
+        gone_trimmed=None if left is None else [stream for stream, sign in there if left.get(stream) != sign],
+        gone_without={
+            family: [stream for stream, sign in there if stream in of and of[stream] * sign <= 0]
+            for family, of in without.items()
+        },
+    )
+    return ModelText(model=line.model, kind=line.kind, text=excess_sentence(line, excess))
 
 
 def _signs(line: ContrastLine) -> dict[int, int]:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from strata.dashboards.sentences.layer_lines import in_streams, spoken
-from strata.dashboards.text import count, number, visible
+from strata.dashboards.sentences.dominant_dimensions import APART, MOST
+from strata.dashboards.sentences.stream_similarity import (
+    FEW,
+    MEASURES,
+    behind_a_start,
+    families_words,
+    similarity_aria,
+    similarity_sentence,
+)
 from strata.dashboards.view.comparison.dominant_dimensions import (
-    APART,
-    MOST,
     Families,
+    apart,
     current_rows,
-    dimensions_told,
     drawn,
     excluded,
     family_line,
@@ -23,10 +28,7 @@ from strata.dashboards.view.comparison.line_models import SimilarityLine, Simila
 from strata.dashboards.view.labels import kind_order
 from strata.experiments.results.rows import text
 
-MEASURES = {"cka": "debiased linear CKA", "cosine": "mean cosine"}
-_NAMES = {"cka": "CKA", "cosine": "mean cosine"}
 _KEY = ("contrast", "measure", "kind", "position")
-FEW = "Too few items of any kind have a position in common: CKA needs eight of a kind."
 
 
 def build_similarity(run: ComparisonRun) -> SimilarityView:
@@ -34,7 +36,7 @@ def build_similarity(run: ComparisonRun) -> SimilarityView:
     rows = current_rows(run, "similarity")
     all_families = [row for row in rows if row["excluded"] is None]
     lines = [
-        line.model_copy(update={"aria": _aria(line)})
+        line.model_copy(update={"aria": similarity_aria(line)})
         for line in with_dominant(SimilarityLine, all_families, _KEY, ("share_base", "share_other"))
         if drawn(line)
     ]
@@ -60,11 +62,6 @@ def build_similarity(run: ComparisonRun) -> SimilarityView:
     )  # fmt: skip
 
 
-def _aria(line: SimilarityLine) -> str:
-    name = f"{line.measure}, {line.kind}, {line.contrast}, at {line.position}"
-    return spoken(f"{name}, without dominant dimensions" if line.dimensions == "trimmed" else name, line)
-
-
 def _is_told(line: SimilarityLine) -> bool:
     """CKA always, of the kinds that the page draws; the cosine where a dimension carries it."""
     shown = line.kind in ("knowledge", "reasoning")
@@ -73,40 +70,12 @@ def _is_told(line: SimilarityLine) -> bool:
 
 def _told(line: SimilarityLine, trimmed: SimilarityLine | None, without: Families) -> SimilarityText:
     values = {stream: value for stream, value in zip(line.layer, line.mean, strict=True) if value is not None}
-    lowest = min(values, key=lambda stream: (values[stream], stream))
-    parts = [
-        f"lowest {_NAMES[line.measure]} {number(values[lowest], 3)} at stream {lowest} ({count(line.n_items, 'item')})",
-        dimensions_told(line, trimmed),
-    ]
-    if line.measure == "cka":
-        parts.append(_families_told(values, without))
-    about = f"{line.contrast.capitalize()} with base, {line.kind}, at {visible(line.position)}"
+    disagree = None if trimmed is None else apart(line, trimmed)
+    families = families_words(values, without, _made_by_one(values, without)) if line.measure == "cka" else None
     return SimilarityText(
         contrast=line.contrast, measure=line.measure, kind=line.kind, position=line.position,
-        text=f"{about}: {'; '.join(parts)}.",
+        text=similarity_sentence(line, values, disagree, families),
     )  # fmt: skip
-
-
-def _families_told(values: Mapping[int, float], without: Families) -> str:
-    if len(without) < 2:
-        return "all of one family, so none can be excluded"
-    lowest = {family: min(of.values()) for family, of in without.items() if of}
-    low, high = (pick(lowest, key=lambda family: lowest[family]) for pick in (min, max))
-    ends = [number(lowest[family], 3) for family in (low, high)]
-    told = (
-        f"with one family excluded at a time the lowest lies between {ends[0]} (without {visible(low)}) "
-        f"and {ends[1]} (without {visible(high)})"
-        if ends[0] != ends[1]
-        else f"with any one family excluded the lowest is {ends[0]}"
-    )
-    for family, streams in _made_by_one(values, without).items():
-        there = min(without[family][stream] for stream in streams)
-        before = min(values[stream] for stream in streams)
-        told += (
-            f"; only {visible(family)} makes it fall at {in_streams(streams)}: without it the lowest value there is "
-            f"{number(there, 3)} instead of {number(before, 3)}"
-        )
-    return told
 
 
 def _made_by_one(values: Mapping[int, float], without: Families) -> dict[str, list[int]]:
@@ -125,15 +94,7 @@ def _made_by_one(values: Mapping[int, float], without: Families) -> dict[str, li
 
 def _of_prompts(appended: Mapping[tuple[str, str], tuple[int, int]]) -> Sequence[SimilarityText]:
     """For `last`, how many prompts are scored behind a start that is not read here."""
-    counted = [
-        f"{fed} of {asked} {kind} items"
-        for (kind, position), (fed, asked) in appended.items()
-        if position == "last" and fed
-    ]
+    counted = [(kind, fed, asked) for (kind, position), (fed, asked) in appended.items() if position == "last" and fed]
     if not counted:
         return ()
-    told = (
-        f"Read at the last token of the prompts as they are written: {', '.join(counted)} are scored behind a first answer "
-        "token that answer and foil share. Lenses and interventions read behind it; it is not read here."
-    )
-    return (SimilarityText(contrast="", measure="", kind="", position="last", text=told),)
+    return (SimilarityText(contrast="", measure="", kind="", position="last", text=behind_a_start(counted)),)

@@ -117,14 +117,6 @@ def test_streams_of_opposite_direction_are_told_apart() -> None:
     assert "most of a fall at stream 5 is hidden by them (0.700 instead of 0.950" in sentence
 
 
-@pytest.mark.parametrize(("share", "words"), [(0.0971, "9.7 %"), (0.09996, "9.996 %"), (0.05, "5 %")])
-def test_the_share_of_a_dimension_that_is_not_dominant_is_not_rounded_up_to_the_threshold(
-    share: float, words: str
-) -> None:
-    rows = [{**row, "share_other": share} for row in rows_of({2: 0.7})]
-    assert f"no dimension is dominant (the largest holds {words} of the variance)" in sentences_of(rows)
-
-
 def test_every_sentence_names_its_position() -> None:
     rows = [*rows_of({2: 0.7}), *rows_of({2: 0.6}, position="operand")]
     view = build_similarity(run_of("similarity", rows))

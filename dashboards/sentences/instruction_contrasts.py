@@ -1,0 +1,99 @@
+"""How are the contrasts of two instructions told, and where the excess is there, and what takes it away?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from strata.dashboards.sentences.dominant_dimensions import Apart, Dominated, dimensions_told, dominance_words
+from strata.dashboards.sentences.layer_lines import in_streams, spoken
+from strata.dashboards.text import visible
+from strata.experiments.results.roles import Role
+
+NAMES = {
+    "fast_slow": "fast – slow",
+    "fast_other": "fast – in French",
+    "fast_fast": "fast – fast reworded",
+    "slow_slow": "slow – slow reworded",
+    "excess": "excess: (fast – in French) − (fast – slow)",
+}
+NOT_ASKED = "The questions were not asked behind instructions (--contrast-items 0, which --quick sets)."
+
+
+class InstructionContrast(Dominated, Protocol):
+    """The line of a contrast in one model."""
+
+    @property
+    def model(self) -> Role:
+        """Whose streams."""
+
+    @property
+    def kind(self) -> str:
+        """Kind of the questions."""
+
+    @property
+    def contrast(self) -> str:
+        """One of `NAMES`."""
+
+    @property
+    def dimensions(self) -> Literal["all", "trimmed"]:
+        """All dimensions, or without the dominant ones."""
+
+
+@dataclass(frozen=True)
+class ExcessLeft:
+    """At which streams the excess is there, and at which of them something takes it away."""
+
+    there: Sequence[int]
+    """Its interval leaves 0 out."""
+    gone_trimmed: Sequence[int] | None
+    """It is gone without the dominant dimensions; None: there is no line without them."""
+    gone_without: Mapping[str, Sequence[int]]
+    """Family → it is gone without that family."""
+
+
+def contrast_aria(line: InstructionContrast) -> str:
+    """The line of a contrast as a sentence."""
+    less = ", without dominant dimensions" if line.dimensions == "trimmed" else ""
+    return spoken(f"{line.model}, {line.kind}, {NAMES[line.contrast]}{less}", line)
+
+
+def carried_sentence(line: InstructionContrast, apart: Apart) -> str:
+    """A contrast that says something else without its dominant dimensions, at the streams of `apart`."""
+    about = f"{line.model.capitalize()}, {line.kind}, {NAMES[line.contrast]}"
+    return f"{about}: {dimensions_told(line, apart)}."
+
+
+def excess_sentence(line: InstructionContrast, left: ExcessLeft) -> str:
+    """Where the excess is there, and whether one dimension or one family is all there is to it."""
+    about = dominance_words(line)
+    if not left.there:
+        where = "stream by stream, the interval of the excess holds 0 wherever there is one"
+    else:
+        where = f"stream by stream, the interval of the excess leaves 0 out at {in_streams(left.there)}"
+        about += _without_dominant(left.gone_trimmed)
+        for family, gone in left.gone_without.items():
+            about += f"; without {visible(family)} it is gone at {in_streams(gone)}" if gone else ""
+    return f"{line.model.capitalize()}, {line.kind} ({line.n_items} items): {where}; {about}."
+
+
+def _without_dominant(gone: Sequence[int] | None) -> str:
+    if gone is None:
+        return ""
+    return (
+        f"; without what is dominant it is gone at {in_streams(gone)}"
+        if gone
+        else "; without what is dominant it stays"
+    )
+
+
+def other_depth(blocks: int, base: int) -> str:
+    """Why a model with other blocks than the base has no line, as a clause."""
+    return f"it has {blocks} blocks, the base {base}: its numbers are in contrasts.parquet"
+
+
+def no_contrasts(reasons: Iterable[tuple[str, str, str]]) -> str:
+    """Why no contrast is drawn: `reasons` by model and kind (which may be empty), or that none was asked for."""
+    told = dict.fromkeys(f"{f'{model} {kind}'.strip()}: {why}" for model, kind, why in reasons)
+    return f"{'; '.join(told)}." if told else NOT_ASKED
