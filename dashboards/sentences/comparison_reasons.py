@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from strata.dashboards.sentences.item_exclusions import exclusion_words
+from strata.dashboards.text import path_free
 from strata.experiments.generated_answers.problems import ABOUT, SPLITS
 from strata.experiments.results.comparison_reasons import (
     ExcludedPart,
@@ -39,6 +40,12 @@ ALL = "all"
 def exclusion_sentence(excluded: ExcludedPart) -> str:
     """One part that could not be made of one model, and why."""
     return f"Not comparable ({excluded.model}): {PARTS[excluded.part]}: {why_not_compared(excluded.why).rstrip('.')}."
+
+
+def models_excluded(excluded: Iterable[ExcludedPart]) -> str:
+    """Every model that has no share in a part, and why; each reason once."""
+    told = dict.fromkeys(f"{entry.model}: {path_free(why_not_compared(entry.why))}" for entry in excluded)
+    return f"{'; '.join(told)}."
 
 
 def why_not_compared(why: WhyNotCompared) -> str:

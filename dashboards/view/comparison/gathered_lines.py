@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from strata.dashboards.sentences.comparison_reasons import why_no_value, why_not_compared
+from strata.dashboards.sentences.comparison_reasons import models_excluded, why_no_value
 from strata.dashboards.text import path_free, significant
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.line_models import LineView, State
@@ -90,13 +90,8 @@ def drawn_or_why(there: bool, run: ComparisonRun, parts: Sequence[Part], otherwi
     """Ok, or the reasons why there is nothing to draw: what the comparison excluded, else `otherwise`."""
     if there:
         return Drawn("ok")
-    excluded = [
-        f"{entry.model}: {path_free(why_not_compared(entry.why))}"
-        for entry in run.comparison.not_comparable
-        if entry.part in parts
-    ]
-    reasons = "; ".join(dict.fromkeys(excluded))
-    return Drawn("incomparable", f"{reasons}.") if reasons else Drawn("not_run", otherwise)
+    excluded = [entry for entry in run.comparison.not_comparable if entry.part in parts]
+    return Drawn("incomparable", models_excluded(excluded)) if excluded else Drawn("not_run", otherwise)
 
 
 def why_absent(row: Row) -> str:

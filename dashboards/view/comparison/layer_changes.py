@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from strata.dashboards.sentences.layer_lines import runs_text
+from strata.dashboards.sentences.layer_changes import CONTRASTS, NO_READING, change_aria, left_out_words
 from strata.dashboards.view.causal_labels import COMPONENTS, order_measures, split_window
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import Columns, covers_zero, drawn_or_why, gathered
@@ -13,11 +13,6 @@ from strata.dashboards.view.comparison.line_models import ChangeLine, ChangesVie
 from strata.dashboards.view.labels import instrument_label, kind_order, measure_named
 from strata.dashboards.view.maps import symmetric_limit
 
-CONTRASTS = {
-    "change": "distilled − base",
-    "control_change": "control − base",
-    "difference_in_differences": "distilled − control",
-}
 _AXES: tuple[Literal["stream", "block"], ...] = ("stream", "block")
 
 
@@ -32,7 +27,7 @@ def build_changes(run: ComparisonRun) -> ChangesView:
         )  # fmt: skip
         lines += [_told(line) for line in gathered(ChangeLine, [row for row in rows if row["axis"] == axis], columns)]
     lines.sort(key=lambda line: (kind_order(line.kind), _component_order(line.component)))
-    drawn = drawn_or_why(bool(lines), run, ("layers",), "The models' tables hold no reading that both have.")
+    drawn = drawn_or_why(bool(lines), run, ("layers",), NO_READING)
     return ChangesView(
         state=drawn.state, text=drawn.text, contrasts=CONTRASTS, components=COMPONENTS, readings=_readings(lines),
         lines=tuple(lines),
@@ -42,8 +37,7 @@ def build_changes(run: ComparisonRun) -> ChangesView:
 def _told(line: ChangeLine) -> ChangeLine:
     dim = covers_zero(line)
     apart = [layer for layer, covers in zip(line.layer, dim, strict=True) if not covers]
-    where = f"leaves 0 out at {line.axis}s {runs_text(apart)}" if apart else "leaves 0 out nowhere"
-    aria = f"{CONTRASTS[line.contrast]}, {line.kind} ({line.n_items} items): the interval {where}"
+    aria = change_aria(line.contrast, line.kind, line.n_items, left_out_words(line.axis, apart))
     return line.model_copy(update={"dim": dim, "aria": aria})
 
 

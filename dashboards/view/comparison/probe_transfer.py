@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from strata.dashboards.sentences.layer_lines import spoken
-from strata.dashboards.text import count, visible
+from strata.dashboards.sentences.probe_transfer import MEASURES, behind_what_is_shared, no_transfer, transfer_aria
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import Columns, drawn_or_why, gathered, whole, why_absent
 from strata.dashboards.view.comparison.line_models import (
@@ -18,12 +17,6 @@ from strata.dashboards.view.comparison.line_models import (
 from strata.dashboards.view.labels import kind_order
 from strata.experiments.results.rows import Row, text
 
-MEASURES = {
-    "own": "the scored model's own probe",
-    "direct": "carried over directly",
-    "procrustes": "carried over Procrustes-aligned",
-}
-
 
 def build_transfer(run: ComparisonRun) -> TransferView:
     """Lines by model, family, direction and measure."""
@@ -31,12 +24,7 @@ def build_transfer(run: ComparisonRun) -> TransferView:
     columns = Columns(
         ("contrast", "kind", "family", "direction", "measure"), axis="stream", layer="stream", extra=("majority",)
     )
-    lines = [
-        line.model_copy(
-            update={"aria": spoken(f"{line.family}, {line.contrast}, {line.direction}, {line.measure}", line)}
-        )
-        for line in gathered(TransferLine, rows, columns)
-    ]
+    lines = [line.model_copy(update={"aria": transfer_aria(line)}) for line in gathered(TransferLine, rows, columns)]
     families = sorted(
         {(line.kind, line.family) for line in lines}, key=lambda family: (kind_order(family[0]), family[1])
     )
@@ -47,19 +35,14 @@ def build_transfer(run: ComparisonRun) -> TransferView:
         for row in rows
         if row["reason"]
     )
-    drawn = drawn_or_why(bool(lines), run, ("streams",), _nothing(reasons))
+    drawn = drawn_or_why(
+        bool(lines), run, ("streams",), no_transfer((why.family, why.contrast, why.text) for why in reasons)
+    )
     return TransferView(
         state=drawn.state, text=drawn.text, measures=MEASURES,
         families=tuple(TransferFamily(kind=kind, family=family) for kind, family in families),
         lines=tuple(lines), reasons=reasons, told=_fed_families(rows),
     )  # fmt: skip
-
-
-def _nothing(reasons: Sequence[TransferReason]) -> str:
-    if not reasons:
-        return "No family that both models answer has labels a probe could learn."
-    told = dict.fromkeys(f"{reason.family} ({reason.contrast}): {reason.text}" for reason in reasons)
-    return f"No probe could be carried over: {'; '.join(told)}."
 
 
 def _fed_families(rows: Sequence[Row]) -> tuple[FamilyText, ...]:
@@ -68,8 +51,7 @@ def _fed_families(rows: Sequence[Row]) -> tuple[FamilyText, ...]:
     return tuple(
         FamilyText(
             family=family,
-            text=f"{visible(family)}: answer and foil of {count(items, 'item')} begin alike; probes are read behind no more of "
-            "it than all answers of the family share.",
+            text=behind_what_is_shared(family, items),
         )
         for family, items in fed.items()
     )

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from strata.dashboards.sentences.layer_lines import spoken
-from strata.dashboards.sentences.places import cell_label
+from strata.dashboards.sentences.exchanges import (
+    NO_PATCHES,
+    NO_SWAPS,
+    PATCH_SOURCES,
+    RECOVERY,
+    SOURCES,
+    SWEEPS,
+    WHOLE,
+    part_label,
+    patch_aria,
+    swap_aria,
+)
 from strata.dashboards.view.causal_labels import COMPONENTS
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import (
@@ -32,26 +42,12 @@ from strata.experiments.results.roles import BASE
 from strata.experiments.results.rows import Row, text
 from strata.probes.interventions.cells import CELLS, Cell, at_span, component_of
 
-SOURCES = {"distilled": "distilled", "control": "control", "random": "random change of the same size"}
-SWEEPS = {
-    "prefix": "Blocks 0 to this one",
-    "suffix": "This block to the last",
-    "single": "This block alone",
-}
-WHOLE = {
-    "nothing": "nothing exchanged",
-    "everything": "everything exchanged",
-    "embedding": "embedding alone",
-    "final_norm": "final norm alone",
-    "unembedding": "unembedding alone",
-}
 SCORES = {
     # Layer swaps are scored on the logit difference alone: their accuracy is its sign.
     "logit_difference": ScoreView(label=LOGIT_DIFFERENCE.label, unit=LOGIT_DIFFERENCE.unit),
     "accuracy": ScoreView(label=BY_LIKELIHOOD.label, unit=BY_LIKELIHOOD.unit),
     "generated": ScoreView(label=f"{GENERATED}, share right", unit="share of problems"),
 }
-_SHORT = {"mlp_out": "MLP", "attn_out": "attention", "block_out": "whole block"}
 _SWAP_KEY = ("contrast", "direction", "sweep", "kind", "measure")
 _CROSSED_KEY = ("contrast", "direction", "component", "position", "kind")
 
@@ -63,7 +59,7 @@ def build_layer_swaps(run: ComparisonRun) -> LayerSwapsView:
     lines = gathered(SwapLine, rows, recovered, {"score": "recovery"})
     lines += gathered(SwapLine, rows, Columns(_SWAP_KEY), {"score": "value"})
     drawn = drawn_or_why(
-        bool(lines), run, ("exchange", "layer-swaps", "generated-layer-swaps"), "No layer swaps were made (--swap-pairs 0)."
+        bool(lines), run, ("exchange", "layer-swaps", "generated-layer-swaps"), NO_SWAPS
     )  # fmt: skip
     return LayerSwapsView(
         state=drawn.state, text=drawn.text,
@@ -75,8 +71,7 @@ def build_layer_swaps(run: ComparisonRun) -> LayerSwapsView:
 
 
 def _aria(line: SwapLine) -> str:
-    what = "recovery" if line.score == "recovery" else SCORES[line.measure].label
-    return spoken(f"{line.kind}, {line.contrast}, {SWEEPS[line.sweep].lower()}, {what}", line)
+    return swap_aria(line, line.sweep, RECOVERY if line.score == "recovery" else SCORES[line.measure].label)
 
 
 def _whole(row: Row) -> WholeSwap:
@@ -106,11 +101,7 @@ def build_crossed(run: ComparisonRun) -> CrossedView:
     """Share of the difference between two models that one block's contribution carries over, by component and position."""
     rows = _directed(run.rows("crossed"))
     lines = [
-        line.model_copy(
-            update={
-                "aria": spoken(f"{line.kind}, {line.contrast}, {COMPONENTS[line.component]} at {line.position}", line)
-            }
-        )
+        line.model_copy(update={"aria": patch_aria(line, COMPONENTS[line.component], line.position)})
         for line in gathered(CrossedLine, rows, Columns(_CROSSED_KEY))
     ]
     reasons = {
@@ -119,17 +110,17 @@ def build_crossed(run: ComparisonRun) -> CrossedView:
         if row["reason"] and row["contrast"] != "random"
     }
     drawn = drawn_or_why(
-        bool(lines or reasons), run, ("exchange", "cross-model-patching"), "No contribution was exchanged (--swap-pairs 0)."
+        bool(lines or reasons), run, ("exchange", "cross-model-patching"), NO_PATCHES
     )  # fmt: skip
     return CrossedView(
         state=drawn.state, text=drawn.text,
         parts=tuple(
             CrossedPart(
-                component=component, position=at, label=_part_label(component, at)
+                component=component, position=at, label=part_label(component, at, _CELL.get((component, at)))
             )
             for component, at in sorted({(line.component, line.position) for line in lines}, key=_part_order)
         ),
-        sources=SOURCES | {"random": "as far, in a random direction"}, lines=tuple(lines),
+        sources=PATCH_SOURCES, lines=tuple(lines),
         reasons=tuple(
             CrossedReason(contrast=contrast, direction=direction, kind=kind, text=words)
             for (contrast, direction, kind), words in reasons.items()
@@ -139,13 +130,6 @@ def build_crossed(run: ComparisonRun) -> CrossedView:
 
 _CELL: dict[tuple[str, str], Cell] = {(component_of(cell), "span" if at_span(cell) else "last"): cell for cell in CELLS}
 """Which cell a part of the model at a place is."""
-
-
-def _part_label(component: str, at: str) -> str:
-    cell = _CELL.get((component, at))
-    if cell is not None:
-        return f"{cell_label(cell)} ({cell})"
-    return f"{_SHORT[component]}{', everywhere' if at == 'all' else f' at {at}'}"
 
 
 def _part_order(part: tuple[str, str]) -> tuple[bool, bool, int]:

@@ -1,0 +1,29 @@
+"""Are parts, probes and models that are left out told by what they are, each reason once?"""
+
+from __future__ import annotations
+
+from strata.dashboards.sentences.comparison_reasons import models_excluded
+from strata.dashboards.sentences.exchanges import part_label
+from strata.dashboards.sentences.layer_changes import left_out_words
+from strata.dashboards.sentences.probe_transfer import no_transfer
+from strata.experiments.results.comparison_reasons import ExcludedPart, WhyNotCompared
+
+
+def test_each_reason_why_models_are_left_out_is_told_once() -> None:
+    depth = WhyNotCompared(code="other-depth", here=24, base=12)
+    parts = [ExcludedPart(part=part, model="distilled", why=depth) for part in ("layer-swaps", "exchange")]
+    assert models_excluded(parts) == "distilled: it has 24 blocks, the base 12."
+
+
+def test_where_no_probe_is_carried_over_the_families_say_why() -> None:
+    assert no_transfer([]) == "No family that both models answer has labels a probe could learn."
+    assert no_transfer([("one", "distilled", "a"), ("one", "distilled", "a")]) == "No probe could be carried over: one (distilled): a."  # fmt: skip
+
+
+def test_a_part_without_a_cell_is_told_by_its_position() -> None:
+    assert part_label("mlp_out", "all", None) == "MLP, everywhere"
+    assert part_label("block_out", "last", None) == "whole block at last"
+
+
+def test_an_interval_leaves_0_out_somewhere_or_nowhere() -> None:
+    assert (left_out_words("stream", [3, 4, 7]), left_out_words("block", [])) == ("leaves 0 out at streams 3–4, 7", "leaves 0 out nowhere")  # fmt: skip
