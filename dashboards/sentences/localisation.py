@@ -88,6 +88,14 @@ def located_words(located: Located, span: str | None = None) -> str:
     return f"{cell_words(located.cell, span)}, {blocks_words(located.first, located.last, located.extent)}"
 
 
+def located_or_why(located: Located | None, *, sought: bool) -> str:
+    """`attention at the last token (move), blocks 21–23 [20, 24], depth 0.75`, `undetermined` or `not looked for`."""
+    if located is None:
+        return "undetermined" if sought else "not looked for"
+    only = "" if located.general else ", for these families"
+    return f"{located_words(located)} {ends_words(located.interval)}, depth {number(located.depth)}{only}"
+
+
 def _control_clause(kind: str, located: Located, families: Mapping[str, FamilyResult]) -> str:
     if kind not in CONTROL_OF:
         return ""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from strata.dashboards.sentences.comparison_reasons import why_no_half, why_not_moved
-from strata.dashboards.sentences.localisation import located_words, order_sentence
-from strata.dashboards.sentences.places import ends_words
-from strata.dashboards.text import number, p_words, significant
+from strata.dashboards.sentences.localisation import located_or_why, order_sentence
+from strata.dashboards.text import p_words, significant
 from strata.dashboards.view.comparison.answers import estimate
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.told_models import HalvesView, LocationsView, LocationView, OrderView
 from strata.experiments.items.schema import Kind
 from strata.experiments.results.cell_changes import LocationChange
-from strata.experiments.results.kinds import Located
 from strata.experiments.results.roles import BASE, Role
 from strata.experiments.statistics.equivalence import EQUIVALENCE_BOUND
 
@@ -35,7 +33,8 @@ def _row(run: ComparisonRun, kind: Kind, role: Role) -> LocationView:
     low, high = moved.interval or (None, None)
     low90, high90 = moved.interval90 or (None, None)
     return LocationView(
-        kind=kind, role=role, base=place_words(base, run.was_sought(BASE)), after=place_words(after, run.was_sought(role)),
+        kind=kind, role=role, base=located_or_why(base, sought=run.was_sought(BASE)),
+        after=located_or_why(after, sought=run.was_sought(role)),
         located=base is not None and after is not None,
         value=significant(moved.difference), low=significant(low), high=significant(high),
         low90=significant(low90), high90=significant(high90), p=p_words(significant(moved.p)), families=moved.families,
@@ -51,14 +50,6 @@ def _orders(run: ComparisonRun) -> tuple[OrderView, ...]:
         for role in run.roles
         if role in order and run.was_sought(role)
     )
-
-
-def place_words(located: Located | None, sought: bool = True) -> str:
-    """`attention at the last token (move), blocks 21–23 [20, 24], depth 0.75`, `undetermined` or `not looked for`."""
-    if located is None:
-        return "undetermined" if sought else "not looked for"
-    only = "" if located.general else ", for these families"
-    return f"{located_words(located)} {ends_words(located.interval)}, depth {number(located.depth)}{only}"
 
 
 def build_halves(run: ComparisonRun) -> tuple[HalvesView, ...]:

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from strata.dashboards.text import number, significant
+from strata.dashboards.sentences.weight_changes import MEASURES, NOTHING_COMPARED, largest_change
+from strata.dashboards.text import significant
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import drawn_or_why, rounded, whole
 from strata.dashboards.view.comparison.line_models import OutsideWeight, WeightMap, WeightMeasure, WeightsView
 from strata.experiments.results.rows import Row, text
 
-_MEASURES = {
-    "relative_norm": "size of the change ÷ size of the weights",
-    "stable_rank": "stable rank of the change",
-    "top_share": "share of the change in its largest singular values",
-    "cosine": "cosine of weights before and after",
-}
-_NOTHING = "No tensor of the two checkpoints could be compared: their weight files hold other shapes."
 Cells = Mapping[tuple[str, str, int], Row]
 """By model, matrix and block."""
 
@@ -28,10 +22,8 @@ def build_weights(run: ComparisonRun) -> WeightsView:
     matrices = list(dict.fromkeys(text(row, "matrix") for row in inside))
     blocks = sorted({whole(row, "block") for row in inside})
     at = {(text(row, "contrast"), text(row, "matrix"), whole(row, "block")): row for row in inside}
-    measures = {
-        name: known for name, label in _MEASURES.items() if (known := _measure(name, label, inside)) is not None
-    }
-    drawn = drawn_or_why(bool(rows), run, ("weights",), _NOTHING)
+    measures = {name: known for name, label in MEASURES.items() if (known := _measure(name, label, inside)) is not None}
+    drawn = drawn_or_why(bool(rows), run, ("weights",), NOTHING_COMPARED)
     return WeightsView(
         state=drawn.state, text=drawn.text, blocks=tuple(blocks), matrices=tuple(matrices), measures=measures,
         maps=tuple(
@@ -80,9 +72,4 @@ def _largest(
         for block, value in zip(blocks, row, strict=True)
         if value is not None
     ]
-    if not cells:
-        return f"{role}: nothing measured"
-    value, matrix, block = max(cells, key=lambda cell: cell[0])
-    if value == 0:
-        return f"{role}: no weight of any block changed"
-    return f"{role}: largest relative change {number(value, 4)}, {matrix} of block {block}"
+    return largest_change(role, max(cells, key=lambda cell: cell[0], default=None))

@@ -6,6 +6,7 @@ from strata.dashboards.sentences.comparison_reasons import models_excluded
 from strata.dashboards.sentences.exchanges import part_label
 from strata.dashboards.sentences.layer_changes import left_out_words
 from strata.dashboards.sentences.probe_transfer import no_transfer
+from strata.dashboards.sentences.weight_changes import largest_change
 from strata.experiments.results.comparison_reasons import ExcludedPart, WhyNotCompared
 
 
@@ -27,3 +28,9 @@ def test_a_part_without_a_cell_is_told_by_its_position() -> None:
 
 def test_an_interval_leaves_0_out_somewhere_or_nowhere() -> None:
     assert (left_out_words("stream", [3, 4, 7]), left_out_words("block", [])) == ("leaves 0 out at streams 3–4, 7", "leaves 0 out nowhere")  # fmt: skip
+
+
+def test_weights_that_were_not_measured_or_did_not_change_say_so() -> None:
+    assert largest_change("control", None) == "control: nothing measured"
+    assert largest_change("control", (0.0, "q", 3)) == "control: no weight of any block changed"
+    assert largest_change("control", (0.03125, "q", 3)) == "control: largest relative change 0.0312, q of block 3"
