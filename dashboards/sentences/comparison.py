@@ -39,6 +39,12 @@ HYPOTHESIS = (
 TOLD_KINDS: tuple[Kind, ...] = ("reasoning", "knowledge")
 
 
+_WAYS: Mapping[str, str] = {
+    "question_only": "the question alone", "few_shot": "after six answered examples",
+    "chain_of_thought": "after three worked examples",
+}  # fmt: skip
+
+
 def verdict_sentences(comparison: Comparison) -> list[str]:
     """What changed and where, and what becomes of the layer-split hypothesis.
 
@@ -129,16 +135,26 @@ def _gain_of(comparison: Comparison) -> Contrasted:
 
 def fixed_words(roles: Iterable[Role], generated: Generated) -> str:
     """In which way each model is asked that was trained to one, and how the others' is chosen."""
-    told = [f"{role} is asked {generated.fixed[role]}, as it was trained" for role in roles if role in generated.fixed]
+    told = [
+        f"{role} is asked {way_words(generated.fixed[role])}, as it was trained"
+        for role in roles
+        if role in generated.fixed
+    ]
     free = [role for role in roles if role not in generated.fixed]
     if free and generated.all_problems is not None:
         told.append(f"{' and '.join(free)} in the way that did best on the other half of the problems")
     return f"{'; '.join(told)}." if told else ""
 
 
+def way_words(way: str) -> str:
+    """How a problem is put to a model: `the question alone`."""
+    return _WAYS.get(way, way)
+
+
 def prompt_words(ways: Sequence[str]) -> str:
-    """`few_shot`, or `few_shot and question_only (half of the problems each)`."""
-    return ways[0] if len(set(ways)) == 1 else f"{' and '.join(ways)} (half of the problems each)"
+    """`the question alone`, or `the question alone and after six answered examples (half of the problems each)`."""
+    told = [way_words(way) for way in ways]
+    return told[0] if len(set(told)) == 1 else f"{' and '.join(told)} (half of the problems each)"
 
 
 def _said(written: GeneratedSplit, at_prompts: ComparedKind, fixed: Mapping[Role, str]) -> str:
@@ -161,7 +177,7 @@ def _shared_out(halved: Halves | None) -> list[str]:
     """Which half of the blocks brings the change of the generated answers, where that was measured."""
     if halved is None:
         return []
-    way = f" asked {halved.prompt}" if halved.prompt else ""
+    way = f" asked {way_words(halved.prompt)}" if halved.prompt else ""
     apart = halved.upper_minus_lower
     if apart is None:
         why = "no reason is recorded" if halved.why is None else why_no_half(halved.why)

@@ -64,10 +64,10 @@ def test_a_gain_in_generated_answers_is_told_with_the_half_that_brings_it() -> N
     reasoning = with_generated_half(kind_of(NONE), half(UP, split="test"))
     _, first, second, *_ = verdict_sentences(comparison_of(reasoning, kind_of(DOWN), contrasted(UP, UP)))
     assert (
-        f"Reasoning, generated answers ({split_words('test')}; asked base few_shot, distilled question_only): +20.0 points "
+        f"Reasoning, generated answers ({split_words('test')}; asked base after six answered examples, distilled the question alone): +20.0 points "
         "[+10.0, +30.0]; difference in differences" in first
     )
-    assert "asked question_only differ by +20.0 points" in second
+    assert "asked the question alone differ by +20.0 points" in second
     assert "(from block 15) less the share" in second and second.endswith("+0.20 [+0.10, +0.30].")
     reasoning = with_generated_half(kind_of(NONE), half(NONE, split="test"))
     unsure = verdict_sentences(comparison_of(reasoning, kind_of(DOWN), contrasted(UP)))[2]
@@ -75,7 +75,7 @@ def test_a_gain_in_generated_answers_is_told_with_the_half_that_brings_it() -> N
     reasoning = with_generated_half(kind_of(NONE), half(None, WhyNoHalf(code="too-few-clusters", clusters=3), "test"))
     absent = verdict_sentences(comparison_of(reasoning, kind_of(DOWN), contrasted(NONE)))
     assert "may be no change" in absent[1]
-    assert absent[2].endswith("is undetermined asked question_only: 3 clusters are too few for an interval.")
+    assert absent[2].endswith("is undetermined asked the question alone: 3 clusters are too few for an interval.")
 
 
 def test_a_change_of_answers_is_told_in_points_with_what_bounds_it() -> None:
@@ -205,8 +205,10 @@ def test_measures_that_disagree_leave_nothing_claimed() -> None:
 
 
 def test_ways_of_asking_are_told_once_where_both_halves_were_asked_alike() -> None:
-    assert prompt_words(("few_shot", "few_shot")) == "few_shot"
-    assert prompt_words(("chain_of_thought", "few_shot")) == "chain_of_thought and few_shot (half of the problems each)"
+    assert prompt_words(("few_shot", "few_shot")) == "after six answered examples"
+    assert prompt_words(("chain_of_thought", "few_shot")) == (
+        "after three worked examples and after six answered examples (half of the problems each)"
+    )
     assert all(split_words(split) != split for split in SPLITS)
 
 

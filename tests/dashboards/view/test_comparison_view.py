@@ -310,6 +310,6 @@ def test_problems_stand_by_family_with_what_every_model_wrote(view: Json) -> Non
     longest = family["asked"][2]["written"]["base"]["text"]
     assert len(longest) < 750 and " […] " in longest
     assert view["answers"]["generated_fixed"].startswith(
-        "distilled is asked question_only, as it was trained; base and control"
+        "distilled is asked the question alone, as it was trained; base and control"
     )
     assert len(view["verdict"]["numbers"]) == 3 and view["verdict"]["headline"].endswith(".")
