@@ -17,7 +17,7 @@ FOLDERS = ("probes", "experiments", "dashboards", "strata", "tests", "docs")
 SUFFIXES = {".py", ".md", ".html", ".js", ".css", ".toml", ".tsv", ".cff", ""}
 EARLIER_WORDS_STAND_IN = (
     "CHANGELOG.md",  # the table itself
-    "experiments/run/first_schema.py",  # keys of summary.json version 1
+    "experiments/run/summary_version_1.py",  # keys of summary.json version 1
     "docs/architectures.md",  # names of other people's architectures
     "dashboards/page/assets/plotly",  # somebody else's file
     "probes/checkpoints/adapters/",  # made before, and hashed

@@ -15,7 +15,7 @@ FOREIGN_FORMATS = {
     "experiments/items/jsonl.py": "unknown keys of an item are kept",
     "experiments/items/reasoning_gym.py": "entries of the reasoning-gym package",
     "experiments/probe/text_rows.py": "rows of somebody else's table",
-    "experiments/run/first_schema.py": "summary.json as version 1 wrote it",
+    "experiments/run/summary_version_1.py": "summary.json as version 1 wrote it",
     "probes/backends/torch_hooks.py": "keyword arguments of another library's modules, handed on",
     "probes/checkpoints/adapter.py": "adapter_config.json of PEFT",
     "probes/checkpoints/adapter_fit.py": "adapter_config.json of PEFT",

@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     options = chosen_options(Options, arguments)
     display = options.shown.made()
     with only_results_on_stdout() as stdout, display.listening():
-        from strata.experiments.calibrate.construction_library import constructions
+        from strata.experiments.calibrate.construction_lookup import constructions
         from strata.experiments.calibrate.nulls import NULL_KINDS, Null
         from strata.experiments.calibrate.pipeline import calibrate, jobs_of, with_names
         from strata.experiments.calibrate.real_family_power import subsampled_power

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from strata.dashboards.sentences.caveats import caveat_sentence
+from strata.dashboards.sentences.run_caveats import caveat_sentence
 from strata.dashboards.text import number
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.summary import Intermediates, Share, WhyNoIntermediates

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strata.dashboards.sentences.caveats import caveat_sentence
+from strata.dashboards.sentences.run_caveats import caveat_sentence
 from strata.dashboards.text import count, interval, listed, number, visible
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.probe_summary import BestStream, LabelCount, PositionSummary, ProbeSummary

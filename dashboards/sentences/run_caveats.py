@@ -1,63 +1,67 @@
-"""What a page says beside its numbers that no part of the run wrote down: stamps, families that fail, controls that keep up."""
+"""What must stand beside the numbers of a run, in a sentence each."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import assert_never
 
-from strata.dashboards.text import count, interval, listed, number
-from strata.experiments.results.form_check import FormContrast
+from strata.dashboards.text import count, without_paths
+from strata.experiments.items.framing import caveat_of
+from strata.experiments.results.caveats import Caveat, ReadOut
 
-QUICK = (
-    "This is a --quick run: fewer families, items and pairs, fewer draws and fewer lines, so its intervals are wide."
-)
-NO_FORM_CHECK = "The format-only classifier did not run: prompts of two kinds may differ in form alone."
+_READ: dict[ReadOut, str] = {"probe": "decodable", "lens": "readable"}
 
 
-@dataclass(frozen=True)
-class Keeps:
-    """A control that is as good as the probe where that has its onset."""
-
-    words: str
-    """What it's called, with its article."""
-    value: float
+def caveat_sentence(caveat: Caveat) -> str:
+    """Without its full stop; no path of a machine in it."""
+    return str(without_paths(_words(caveat)))
 
 
-def limited(n_items: int) -> str:
-    return f"This is a --limit run over {count(n_items, 'item')}: good for trying out, not for conclusions."
+def _words(caveat: Caveat) -> str:
+    kind = caveat.kind or ""
+    match caveat.code:
+        case "said":
+            return (caveat.text or "").rstrip(".")
+        case "framed":
+            return caveat_of(caveat.framing or "raw")
+        case "position-nowhere":
+            return f"No item has the position {caveat.position!r} (--positions): nothing was read there"
+        case "rematched":
+            were = f"{count(caveat.items or 0, 'item')} {'was' if caveat.items == 1 else 'were'}"
+            return f"{were} given another counterfactual prompt of the same number of tokens: only such prompts can be swapped"
+        case "no-interventions-asked":
+            return "No intervention was made (--causal-map none): what is decodable or readable need not be used"
+        case "no-interventions-possible":
+            return f"No intervention was made: {caveat.text}"
+        case "memory-ran-out":
+            return f"Memory ran out in the interventions on {caveat.family}: they were begun again in smaller batches"
+        case "no-matched-control":
+            return f"{kind.capitalize()} has no matched control among the answered families: what it shares with copying can't be told"
+        case "no-span":
+            return f"No replaced span is named in {', '.join(caveat.families)}: interventions were made at the last position only"
+        case "none-answered":
+            return f"No {kind} item is answered in a family above chance, so its lens curves are empty"
+        case "decodable-first":
+            return (
+                f"For {kind} the answer is decodable {caveat.streams} streams before the logit lens reads it: "
+                "information that nothing may be using yet"
+            )
+        case "read-out-late":
+            return (
+                f"{_made(caveat)} at the last position they are {_read(caveat)} only "
+                f"from stream {caveat.stream} on: between them the answer is moved or rewritten"
+            )
+        case "read-out-early":
+            return (
+                f"{_made(caveat)} {_read(caveat)} from stream {caveat.stream} on: an earlier "
+                "copy that these blocks don't need, or something that goes with the answer"
+            )
+        case _:
+            assert_never(caveat.code)
 
 
-def failed_self_tests(names: Sequence[str]) -> str:
-    return f"Self-test failed: {listed(names)}. No number below can be trusted."
+def _made(caveat: Caveat) -> str:
+    return f"{(caveat.kind or '').capitalize()} answers are made in blocks {caveat.first} to {caveat.last}, but"
 
 
-def unanswered(kind: str, missing: Sequence[str], n_families: int) -> str:
-    families = count(n_families, f"{kind} family", f"{kind} families")
-    return f"{len(missing)} of {families} not answered: {listed(missing)}."
-
-
-def decodable_at_the_input(kind: str) -> str:
-    return f"{kind.capitalize()}: decodable at stream 0 already, so the probe reads the input, not a computation."
-
-
-def readable_before_decodable(kind: str, lens: int, probe: int) -> str:
-    return (
-        f"{kind.capitalize()}: probe and lens contradict each other, readable (stream {lens}) "
-        f"before decodable (stream {probe})."
-    )
-
-
-def controls_keep_up(kind: str, stream: int, controls: Sequence[Keeps], low: float, high: float | None) -> str:
-    """`low`, `high`: the interval of the probe's accuracy at that stream."""
-    told = [f"{control.words} ({number(control.value)})" for control in controls]
-    return (
-        f"{kind.capitalize()}: at the probe's onset, stream {stream}, {listed(told)} "
-        f"{'lies' if len(told) == 1 else 'lie'} inside or above its interval {interval(low, high)}."
-    )
-
-
-def form_tells_apart(contrast: FormContrast) -> str:
-    return (
-        f"Form alone tells {contrast.name} apart (accuracy {number(contrast.accuracy)} "
-        f"{interval(contrast.low, contrast.high)}, n = {contrast.n}): a difference between them may be format."
-    )
+def _read(caveat: Caveat) -> str:
+    return "readable" if caveat.instrument is None else _READ[caveat.instrument]

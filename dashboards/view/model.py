@@ -21,7 +21,7 @@ from strata.dashboards.view.model_readings import (
     Series,
     VocabularyEntry,
 )
-from strata.experiments.results.form_check import FormContrast
+from strata.experiments.results.format_check import FormContrast
 from strata.experiments.results.record import Record
 from strata.probes.errors import StrataError
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from strata.experiments.results.file_versions import MANIFEST_SCHEMA, SUMMARY_SCHEMA
-from strata.experiments.results.form_check import FormCheck
+from strata.experiments.results.format_check import FormCheck
 from strata.experiments.results.lens_maps import LensMaps
 from strata.experiments.results.locate_tables import (
     BEHAVIOUR,
@@ -30,10 +30,10 @@ from strata.experiments.results.rows import Row
 from strata.experiments.results.summary import Summary
 from strata.experiments.results.table import RowT, Table
 from strata.experiments.run.files import check_manifest, is_whole
-from strata.experiments.run.first_schema import SCHEMA as FIRST_SCHEMA
-from strata.experiments.run.first_schema import rows_as_read, spellings
 from strata.experiments.run.manifest import JsonObject, Manifest
 from strata.experiments.run.summary_file import summary_of
+from strata.experiments.run.summary_version_1 import SCHEMA as FIRST_SCHEMA
+from strata.experiments.run.summary_version_1 import rows_as_read, spellings
 from strata.probes.errors import StrataError
 from strata.probes.foreign_files import parse_json, read_json_object
 

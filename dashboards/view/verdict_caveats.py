@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from strata.dashboards.sentences.caveats import caveat_sentence
-from strata.dashboards.sentences.run_caveats import (
+from strata.dashboards.sentences.page_only_caveats import (
     NO_FORM_CHECK,
     QUICK,
     Keeps,
@@ -18,6 +17,7 @@ from strata.dashboards.sentences.run_caveats import (
     readable_before_decodable,
     unanswered,
 )
+from strata.dashboards.sentences.run_caveats import caveat_sentence
 from strata.dashboards.view.model_parts import Coded
 from strata.dashboards.view.model_places import KindView
 from strata.dashboards.view.model_readings import FamilyAnswers, Series

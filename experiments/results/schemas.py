@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from strata.experiments.results.comparison import Comparison, FamilyChange
-from strata.experiments.results.form_check import FormCheck
+from strata.experiments.results.format_check import FormCheck
 from strata.experiments.results.lens_maps import LensMaps
 from strata.experiments.results.lineage_check import LineageCheck
 from strata.experiments.results.roles import Role

@@ -35,8 +35,8 @@ from strata.experiments.run.files import (
     read_manifest,
     read_object,
 )
-from strata.experiments.run.first_schema import is_first
 from strata.experiments.run.manifest import CheckpointRecord, ItemsRecord, JsonObject, Manifest, SourceTree, StageCost
+from strata.experiments.run.summary_version_1 import is_first
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DamagedError, StrataError, of_system
 from strata.probes.files import remove_unfinished, whole_file, write_whole

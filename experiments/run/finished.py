@@ -12,7 +12,7 @@ from strata.experiments.results.file_versions import COMPARISON_SCHEMA, PROBE_SC
 from strata.experiments.results.locate_tables import LOCATE_TABLES
 from strata.experiments.results.probe_tables import PROBE_TABLES
 from strata.experiments.results.table import Table
-from strata.experiments.run import first_schema
+from strata.experiments.run import summary_version_1
 from strata.experiments.run.files import (
     MANIFEST,
     check_run,
@@ -50,8 +50,8 @@ def finished_run(directory: Path) -> FinishedRun:
         raise StrataError(f"{directory} is not a run directory ({lacks})", _GIVE)
     manifest = read_manifest(directory)
     verb = manifest.verb
-    if verb == "locate" and first_schema.is_first({"config": manifest.config}):
-        return _summarised(directory, manifest, first_schema.SCHEMA, first_schema.TABLES)
+    if verb == "locate" and summary_version_1.is_first({"config": manifest.config}):
+        return _summarised(directory, manifest, summary_version_1.SCHEMA, summary_version_1.TABLES)
     if verb == "locate":
         return _summarised(directory, manifest, SUMMARY_SCHEMA, _names(LOCATE_TABLES))
     if verb == "probe":

@@ -10,7 +10,7 @@ from pydantic import JsonValue, ValidationError
 from strata.experiments.results.file_versions import SUMMARY_SCHEMA
 from strata.experiments.results.probe_summary import ProbeSummary
 from strata.experiments.results.summary import Summary
-from strata.experiments.run import first_schema
+from strata.experiments.run import summary_version_1
 from strata.experiments.run.files import read_object
 from strata.probes.errors import StrataError
 
@@ -18,8 +18,8 @@ from strata.probes.errors import StrataError
 def summary_of(content: Mapping[str, JsonValue]) -> Summary:
     """From what the file holds. Raises StrataError naming the field that isn't what the schema says."""
     try:
-        if content.get("schema") == first_schema.SCHEMA:
-            return first_schema.summary_as_read(content)
+        if content.get("schema") == summary_version_1.SCHEMA:
+            return summary_version_1.summary_as_read(content)
         return Summary.model_validate(content)
     except ValidationError as error:
         raise _departure(error) from error

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from strata.experiments.results.kinds import Localisation
-from strata.experiments.run.first_schema import KEYS
+from strata.experiments.run.summary_version_1 import KEYS
 
 SPAN = {"knowledge": "subject", "reasoning": "operand", "composite": "subject", "control": "word"}
 CENTRE = {"knowledge": 0.29, "reasoning": 0.62, "composite": 0.5}

@@ -19,7 +19,7 @@ from small_comparison import LOCATE
 from small_world import save_checkpoint, small_items, write_items
 from tiny_models import tiny_model, tiny_tokenizer
 
-from strata.dashboards.sentences.caveats import caveat_sentence
+from strata.dashboards.sentences.run_caveats import caveat_sentence
 from strata.experiments.items.framing import REQUEST
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.cost_plan import plan_locate

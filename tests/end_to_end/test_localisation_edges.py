@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from strata.experiments.calibrate.construction_library import construction
+from strata.experiments.calibrate.construction_lookup import construction
 from strata.experiments.calibrate.planted_checkpoint import write_construction
 from strata.experiments.items.jsonl import read_items
 from strata.experiments.locate.interventions_only import localise_summary

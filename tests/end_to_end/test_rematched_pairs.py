@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from small_world import save_checkpoint, write_items
 
-from strata.dashboards.sentences.caveats import caveat_sentence
+from strata.dashboards.sentences.run_caveats import caveat_sentence
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.pipeline import locate
 from strata.probes.checkpoints.open_spec import open_checkpoint

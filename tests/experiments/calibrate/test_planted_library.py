@@ -12,7 +12,7 @@ import pytest
 from hooked_windows import HookedWindows
 
 from strata.experiments.calibrate.construction import Construction, FamilyPlan
-from strata.experiments.calibrate.construction_library import construction, constructions
+from strata.experiments.calibrate.construction_lookup import construction, constructions
 from strata.experiments.calibrate.planted_checkpoint import (
     checked_world,
     planted_state,

@@ -10,7 +10,7 @@ import pytest
 from small_world import small_items, write_items
 from tiny_models import tiny_checkpoint
 
-from strata.experiments.calibrate.construction_library import construction
+from strata.experiments.calibrate.construction_lookup import construction
 from strata.experiments.calibrate.planted_checkpoint import write_construction
 from strata.experiments.locate.causal.pair_sampling import as_pair
 from strata.experiments.locate.causal.workload import intervention_tokens, work_of_pair

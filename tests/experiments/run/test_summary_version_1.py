@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from strata.experiments.run.first_schema import KEYS, SCHEMA, is_first, rows_as_read, spellings, summary_as_read
+from strata.experiments.run.summary_version_1 import KEYS, SCHEMA, is_first, rows_as_read, spellings, summary_as_read
 
 
 def test_keys_and_counted_reasons_get_todays_names_and_places_are_withdrawn() -> None:
