@@ -15,7 +15,7 @@ CONTRASTS: Mapping[str, str] = {
 NO_READING = "The models' tables hold no reading that both have."
 
 
-def left_out_words(axis: str, layers: Sequence[int]) -> str:
+def excluded_layers_words(axis: str, layers: Sequence[int]) -> str:
     """`leaves 0 out at streams 3–5`; `layers`: those at which the interval does."""
     return f"leaves 0 out at {axis}s {runs_text(layers)}" if layers else "leaves 0 out nowhere"
 

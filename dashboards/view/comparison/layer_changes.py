@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from strata.dashboards.sentences.layer_changes import CONTRASTS, NO_READING, change_aria, left_out_words
+from strata.dashboards.sentences.layer_changes import CONTRASTS, NO_READING, change_aria, excluded_layers_words
 from strata.dashboards.view.causal_labels import COMPONENTS, order_measures, split_window
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import Columns, covers_zero, drawn_or_why, gathered
@@ -37,7 +37,7 @@ def build_changes(run: ComparisonRun) -> ChangesView:
 def _told(line: ChangeLine) -> ChangeLine:
     dim = covers_zero(line)
     apart = [layer for layer, covers in zip(line.layer, dim, strict=True) if not covers]
-    aria = change_aria(line.contrast, line.kind, line.n_items, left_out_words(line.axis, apart))
+    aria = change_aria(line.contrast, line.kind, line.n_items, excluded_layers_words(line.axis, apart))
     return line.model_copy(update={"dim": dim, "aria": aria})
 
 
