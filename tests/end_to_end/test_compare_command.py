@@ -169,7 +169,7 @@ def test_ctrl_c_keeps_what_is_measured_and_the_same_command_goes_on(
     [
         ({"num_hidden_layers": 2}, ("layer by layer change", "layer swaps and cross-model patching"), "it has 2 blocks, the base 3"),
         ({"hidden_size": 16}, ("similarity of streams", "layer swaps and cross-model patching"), "16 dimensions, the base's 32"),
-        ("tokenizer", ("layer by layer change", "similarity of streams"), "its tokenizer cuts the questions into other tokens"),
+        ("tokenizer", ("layer swaps and cross-model patching", "similarity of streams"), "its tokenizer cuts the questions into other tokens"),
         ({"vocab_size": 96}, (), ""),
     ],
     ids=["depth", "width", "tokenizer", "vocabulary"],
