@@ -13,7 +13,7 @@ help:
 	@echo "make comparison  the same in full, with three seeds of the training and of its control"
 	@echo "make test   all tests"
 	@echo "make check  ruff, strict type checking and all tests"
-	@echo "make campaign  damaged files, kills and full disks, drawn by SEED; a tenth of them, or all with FULL=1"
+	@echo "make campaign  damaged files, kills and full disks, drawn by SEED; five times as many with FULL=1"
 	@echo "make bench  speed and memory against what you would otherwise write"
 
 demo: $(VENV)/.core

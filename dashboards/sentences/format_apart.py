@@ -24,6 +24,7 @@ NO_SHARE: Mapping[NoShare, str] = {
     "too-few-clusters": "too few clusters",
     "no-drop": "no drop is shown",
     "unbounded": "the drop is too small to share out",
+    "no-better-way": "neither model does surely better asked in another way",
 }
 
 
@@ -64,6 +65,8 @@ def shares_of_format(apart: FormatApart) -> str:
     if told:
         return f"Format explains {', '.join(told)}"
     codes = [measure.format.why.code for measure in apart.measures.values() if measure.format.why is not None]
+    if "no-better-way" in codes:
+        return f"That format explains any of the fall is not shown: {NO_SHARE['no-better-way']}"
     why: NoShare = "no-drop" if "no-drop" in codes or not codes else codes[0]
     return f"Whether format explains a fall is not defined: {NO_SHARE[why]}"
 

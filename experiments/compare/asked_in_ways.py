@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -81,11 +81,14 @@ def asked_rows(
     return rows
 
 
+@dataclass(frozen=True)
 class _Found:
     """What is read of one item."""
 
-    def __init__(self, log_probs: Float[Tensor, target], rank: int, likeliest: int, opening: float) -> None:
-        self.log_probs, self.rank, self.likeliest, self.opening = log_probs, rank, likeliest, opening
+    log_probs: Float[Tensor, " target"]
+    rank: int
+    likeliest: int
+    opening: float
 
 
 def _read(

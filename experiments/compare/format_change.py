@@ -108,7 +108,7 @@ class _OfKind:
         }
         in_each = {way: self._change({role: by_way[way] for role, by_way in values.items()}, measure) for way in WAYS}
         first = {role: seeds[0] for role, seeds in chosen.items()}
-        of_measure = MeasureInWays(ways=in_each, chosen=first, format=self._share(values, at_best))
+        of_measure = MeasureInWays(ways=in_each, chosen=first, format=self._share(values, at_best, chosen))
         return of_measure, self._change(at_best, measure)
 
     def _of_seeds(self, role: Role, measure: str) -> list[dict[Way, Values]]:
@@ -123,11 +123,19 @@ class _OfKind:
         values = values_of(rows, measure)
         return np.where(self.alike, values, np.nan) if measure == DECIDING else values
 
-    def _share(self, values: Mapping[Role, ByWay], at_best: Mapping[Role, Values]) -> FormatShare:
+    def _share(
+        self, values: Mapping[Role, ByWay], at_best: Mapping[Role, Values],
+        chosen: Mapping[Role, Sequence[tuple[Way, Way]]],
+    ) -> FormatShare:  # fmt: skip
         if BASE not in values or DISTILLED not in values:
             return FormatShare(why=WhyNoShare(code="not-measured"))
         drop = values[BASE][AS_ASKED] - values[DISTILLED][AS_ASKED]
-        return format_share(drop, at_best[BASE] - at_best[DISTILLED], self.clusters, draws=self.draws, seed=self.seed)
+        share = format_share(drop, at_best[BASE] - at_best[DISTILLED], self.clusters, draws=self.draws, seed=self.seed)
+        ways = {way for role in (BASE, DISTILLED) for of_seed in chosen[role] for way in of_seed}
+        if share.share is not None and ways == {AS_ASKED}:
+            # The ways stay as chosen in every draw, so that the interval would be [0, 0] and look like a certainty.
+            return FormatShare(why=WhyNoShare(code="no-better-way"))
+        return share
 
 
 def _by_seed(rows: Sequence[Row]) -> list[dict[tuple[str, str], Row]]:

@@ -102,6 +102,7 @@ NoShare = Literal[
     "too-few-clusters",
     "no-drop",  # the measure doesn't fall from base to distilled, or not surely
     "unbounded",  # in too many draws of the clusters there is no drop to share out
+    "no-better-way",  # neither model does surely better in another way than as asked: the share is 0 by the rule, not by measurement
 ]
 
 

@@ -87,7 +87,13 @@ def test_where_only_the_format_changed_all_of_the_drop_is_format_and_nothing_is_
 def test_knowledge_that_no_way_of_asking_brings_back_is_lost() -> None:
     kind = compared_kind(base=KNOWING, distilled=FORGOT)
     assert kind.claimed == claimed_beyond_format(kind) == -1
-    assert kind.format is not None and all(share(kind.format, measure) == 0 for measure in MEASURES)
+    assert kind.format is not None
+    for measure in MEASURES:
+        # By the rule nothing comes back; a share of exactly 0, with no width, would look measured.
+        found = kind.format.measures[measure].format
+        assert found.share is None and found.why is not None and found.why.code == "no-better-way"
+    (told,) = [line for line in format_sentences("knowledge", kind.format) if "format explains" in line.lower()]
+    assert told.startswith("That format explains any of the fall is not shown: neither model does surely better")
     assert "loss-unshared" in [reason.code for reason in comparison_of(kind_of((0.2, 0.1, 0.3)), kind).verdict.reasons]
 
 
