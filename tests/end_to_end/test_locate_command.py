@@ -357,7 +357,7 @@ def test_a_plan_needs_no_weights_without_a_trial(checkpoint: Path, items: Path, 
     done = strata("plan", checkpoint, "--items", items, "--no-trial", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
-    assert plan["schema"] == "strata.plan/1"
+    assert plan["schema"] == "strata.plan/2"
     assert plan["items"] == len(small_items()) and plan["seconds"] is None and plan["fits"]
     assert plan["tokens"] == sum(len(item["prompt"].split()) for item in small_items())
 

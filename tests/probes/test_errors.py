@@ -19,6 +19,7 @@ from strata.probes.errors import (
     StrataError,
 )
 from strata.probes.prompts.alignment import UnscorableError
+from strata.probes.prompts.exclusion import Exclusion
 from strata.probes.rerun.shared_prefix import NoRestartError
 
 PLAIN = (StrataError, NotFetchedError, DoesNotFitError, SelfTestError, DamagedError)
@@ -27,7 +28,7 @@ ERRORS: list[StrataError] = [
     NotSupportedError("Mamba", "it has no blocks"),
     NoEmbeddingError("<think>", 7, 8, 7, 3),
     NoRestartError("no mask"),
-    UnscorableError("a", "no token"),
+    UnscorableError("a", Exclusion("answer-unknown")),
     NeedsBothError(),
 ]
 
