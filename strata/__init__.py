@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from strata.dashboards.notebook.finished_run import load_run
-    from strata.dashboards.notebook.locate_and_compare import compare, locate
+    from strata.dashboards.from_python.finished_run import load_run
+    from strata.dashboards.from_python.locate_and_compare import compare, locate
     from strata.experiments.items.load import load_items
     from strata.probes.capture.capture_texts import capture
     from strata.probes.capture.captured import Captured, load_captured
@@ -29,11 +29,11 @@ _HOMES = {
     "StrataError": "strata.probes.errors",
     "ablate": "strata.probes.from_texts.ablate",
     "capture": "strata.probes.capture.capture_texts",
-    "compare": "strata.dashboards.notebook.locate_and_compare",
+    "compare": "strata.dashboards.from_python.locate_and_compare",
     "load_captured": "strata.probes.capture.captured",
     "load_items": "strata.experiments.items.load",
-    "load_run": "strata.dashboards.notebook.finished_run",
-    "locate": "strata.dashboards.notebook.locate_and_compare",
+    "load_run": "strata.dashboards.from_python.finished_run",
+    "locate": "strata.dashboards.from_python.locate_and_compare",
     "logit_lens": "strata.probes.from_texts.read_lens",
     "open_checkpoint": "strata.probes.checkpoints.open_model",
     "patch": "strata.probes.from_texts.patch",

@@ -9,7 +9,7 @@ MAPPINGS = {"dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "Ordered
 ANYTHING = {"Any", "object"}
 FOREIGN_FORMATS = {
     "dashboards/figures/": "traces, shapes and annotations in plotly's figure format",
-    "dashboards/notebook/finished_run.py": "files of a run of any version, as they are, for a person's notebook",
+    "dashboards/from_python/finished_run.py": "files of a run of any version, as they are, for a person's notebook",
     "experiments/distill/train.py": "what transformers tells a callback of a step",
     "experiments/items/importing/": "rows of somebody else's table or dataset",
     "experiments/items/jsonl.py": "unknown keys of an item are kept",
@@ -17,8 +17,8 @@ FOREIGN_FORMATS = {
     "experiments/probe/text_rows.py": "rows of somebody else's table",
     "experiments/run/summary_version_1.py": "summary.json as version 1 wrote it",
     "probes/backends/torch_hooks.py": "keyword arguments of another library's modules, handed on",
-    "probes/checkpoints/adapter.py": "adapter_config.json of PEFT",
-    "probes/checkpoints/adapter_fit.py": "adapter_config.json of PEFT",
+    "probes/checkpoints/peft_adapter.py": "adapter_config.json of PEFT",
+    "probes/checkpoints/peft_adapter_fit.py": "adapter_config.json of PEFT",
     "probes/checkpoints/architecture_difference.py": "config.json of two models",
     "probes/checkpoints/foreign_patterns.py": "adapter_config.json of PEFT",
     "probes/checkpoints/config_values.py": "config.json",
@@ -30,7 +30,7 @@ FOREIGN_FORMATS = {
     "probes/checkpoints/trusted_tokenizer.py": "tokenizer_config.json",
     "probes/checkpoints/weight_files.py": "model.safetensors.index.json",
     "probes/foreign_files.py": "whatever JSON and TOML files of somebody else hold",
-    "probes/foreign.py": "the types of what other programs write",
+    "probes/foreign_types.py": "the types of what other programs write",
     "probes/lens/jacobian.py": "keyword arguments of another library's modules, handed on",
     "probes/model_diff/body_run.py": "keyword arguments of another library's modules, handed on",
     "probes/model_diff/shared_rows.py": "config.json as transformers holds it",

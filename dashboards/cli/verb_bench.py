@@ -74,7 +74,7 @@ def _rows(parts: tuple[str, ...], options: Options, display: Display) -> Iterato
 
     from strata.dashboards.benchmarks.capture import capture_benchmark, memory_benchmark
     from strata.dashboards.benchmarks.causal_statistics import statistics_benchmark
-    from strata.dashboards.benchmarks.family_programme import family_benchmark
+    from strata.dashboards.benchmarks.family_edits import family_benchmark
     from strata.dashboards.benchmarks.lens import lens_benchmark
     from strata.dashboards.benchmarks.model_shapes import SHAPES, shaped_checkpoint
     from strata.dashboards.benchmarks.patching import patching_benchmark

@@ -22,7 +22,7 @@ from strata.dashboards.cli.options import add_options, chosen_options, option, o
 from strata.dashboards.cli.stopping import Stopped
 from strata.dashboards.cli.terminal import PlainConsole, write_json
 from strata.dashboards.default_directory import default_directory
-from strata.dashboards.quick import QUICK_COMPARE
+from strata.dashboards.quick_settings import QUICK_COMPARE
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.results.roles import CONTROL, DISTILLED
 

@@ -20,11 +20,11 @@ from strata.dashboards.cli.options import add_options, chosen_options, option, o
 from strata.dashboards.cli.stopping import Stopped
 from strata.dashboards.cli.terminal import PlainConsole, write_json
 from strata.dashboards.default_directory import default_directory
-from strata.dashboards.quick import QUICK_LOCATE
+from strata.dashboards.quick_settings import QUICK_LOCATE
 from strata.experiments.locate.config import LocateConfig
 
 if TYPE_CHECKING:
-    from strata.experiments.results.summary import Summary
+    from strata.experiments.results.locate_summary import Summary
 
 EXAMPLES = """examples:
   strata locate smollm2 --out runs/first
@@ -86,7 +86,7 @@ def _tell(summary: Summary, out: Path, seconds: float, options: Options, stdout:
     from strata.dashboards.cli.terminal_tables import Column, print_table
     from strata.dashboards.sentences.read_outs import answered_words, onset_words
     from strata.dashboards.sentences.summary import compact_table, said_words
-    from strata.dashboards.view.model_places import VerdictView
+    from strata.dashboards.view.schema_places import VerdictView
 
     page = out / "report.html"
     if options.shown.json:

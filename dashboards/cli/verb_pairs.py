@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
 
 
 def _list(given: list[str], options: Options, stdout: TextIO) -> int:
-    from strata.experiments.pair_check import known_pairs
+    from strata.experiments.model_pair_check import known_pairs
 
     if given:
         raise StrataError(f"pairs list takes no checkpoint, {given[0]!r} was given", "Did you mean pairs verify?")
@@ -85,7 +85,7 @@ def _list(given: list[str], options: Options, stdout: TextIO) -> int:
 
 
 def _verify(given: list[str], options: Options, stdout: TextIO) -> int:
-    from strata.experiments.pair_check import check_pair
+    from strata.experiments.model_pair_check import check_pair
 
     if len(given) != 2:
         raise StrataError(

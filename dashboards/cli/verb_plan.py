@@ -19,7 +19,7 @@ from strata.dashboards.cli.foreign_text import escaped
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.terminal import say, write_json
 from strata.dashboards.cli.verb_compare import Options as CompareOptions
-from strata.dashboards.quick import QUICK_COMPARE, QUICK_LOCATE
+from strata.dashboards.quick_settings import QUICK_COMPARE, QUICK_LOCATE
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:

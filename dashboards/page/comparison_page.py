@@ -11,7 +11,7 @@ from strata.dashboards.page.templates import render
 from strata.dashboards.page.write_report import MAX_BYTES
 from strata.dashboards.view.comparison.build import build_comparison
 from strata.dashboards.view.comparison.layer_changes import without_less_telling
-from strata.dashboards.view.comparison.model import ComparisonView
+from strata.dashboards.view.comparison.schema import ComparisonView
 from strata.probes.errors import StrataError
 from strata.probes.files import write_whole
 from strata.probes.model_diff.dominant_dimensions import DOMINANT_SHARE

@@ -9,7 +9,7 @@ from strata.dashboards.page.document import bytes_element, document, view_elemen
 from strata.dashboards.page.templates import render
 from strata.dashboards.text import without_paths
 from strata.dashboards.view.lens import LensMap, pack_maps
-from strata.dashboards.view.model_parts import LayerAxis
+from strata.dashboards.view.schema_parts import LayerAxis
 
 
 def render_lens_page(lens_map: LensMap, *, model: str, facts: Sequence[tuple[str, str]] = ()) -> str:

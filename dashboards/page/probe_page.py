@@ -8,8 +8,8 @@ from pathlib import Path
 from strata.dashboards.page.assets import PROBE_SCRIPTS, script
 from strata.dashboards.page.document import document, joined_facts, view_element
 from strata.dashboards.page.templates import render
-from strata.dashboards.view.model_probe import ProbeView
 from strata.dashboards.view.probe import build_probe_view
+from strata.dashboards.view.schema_probe import ProbeView
 from strata.probes.files import write_whole
 
 LONGEST_PROMPT = 240

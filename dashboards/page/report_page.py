@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from strata.dashboards.page.assets import REPORT_SCRIPTS, script
 from strata.dashboards.page.document import bytes_element, document, joined_facts, view_element, zipped
 from strata.dashboards.page.templates import render
-from strata.dashboards.view.model import View
+from strata.dashboards.view.schema import View
 
 STATIC_ITEM_ROWS = 200
 """Rows of the item table for readers without JavaScript."""

@@ -12,7 +12,7 @@ from strata.dashboards.page.assets import inline_json
 from strata.dashboards.page.report_page import render_report
 from strata.dashboards.view.build import build_report
 from strata.dashboards.view.lens import lens_file
-from strata.dashboards.view.model import View
+from strata.dashboards.view.schema import View
 from strata.probes.errors import StrataError
 from strata.probes.files import write_whole
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from strata.dashboards.sentences.answer_changes import bearers, label_of
-from strata.dashboards.sentences.told_changes import NEITHER, agreement_clauses, too, with_control
+from strata.dashboards.sentences.changes_and_intervals import NEITHER, agreement_clauses, too, with_control
 from strata.experiments.items.schema import Kind
 from strata.experiments.results.comparison import ComparedKind, FormatApart
 from strata.experiments.results.comparison_reasons import NoShare
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.roles import ROLES
-from strata.experiments.results.ways import AS_ASKED, EMPTY_BLOCK, WAYS, Way
+from strata.experiments.results.ways_of_asking import AS_ASKED, EMPTY_BLOCK, WAYS, Way
 
 WAY_WORDS: Mapping[Way, str] = {
     "as_asked": "as asked",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from strata.dashboards.sentences.changes_and_intervals import points
 from strata.dashboards.sentences.signed import signed, signed_interval
-from strata.dashboards.sentences.told_changes import points
 from strata.experiments.results.answer_measures import GENERATED
 from strata.experiments.results.comparison import Comparison
 from strata.experiments.results.estimates import Contrasted

@@ -7,7 +7,7 @@ from typing import assert_never
 from strata.dashboards.sentences.run_caveats import caveat_sentence
 from strata.dashboards.text import number
 from strata.experiments.results.caveats import Caveat
-from strata.experiments.results.summary import Intermediates, Share, WhyNoIntermediates
+from strata.experiments.results.locate_summary import Intermediates, Share, WhyNoIntermediates
 
 
 def intermediates_words(found: Intermediates) -> str:

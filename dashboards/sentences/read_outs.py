@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from strata.experiments.results.answer_measures import ANSWERED_RIGHT, deciding_label
-from strata.experiments.results.summary import Instrument, KindSummary, WhyNoOnset
+from strata.experiments.results.locate_summary import Instrument, KindSummary, WhyNoOnset
 
 
 def answered_words(kind: KindSummary) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from strata.dashboards.sentences.localisation import ORDERED_KINDS, Sentence
 from strata.experiments.items.schema import KINDS
-from strata.experiments.results.summary import Instrument, KindSummary, Summary
+from strata.experiments.results.locate_summary import Instrument, KindSummary, Summary
 
 PROBE, LENS = "Linear probe", "Logit lens"
 

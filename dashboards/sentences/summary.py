@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from strata.dashboards.sentences.families import COLUMNS, COMPACT, compact_rows, family_rows
 from strata.dashboards.sentences.localisation import Sentence, sentences
-from strata.experiments.results.summary import Summary
+from strata.experiments.results.locate_summary import Summary
 
 FIRST_RULE = (
     "The places of this run were made by the first rule, which is withdrawn, and aren't shown: start its command again with "

@@ -9,7 +9,7 @@
 
 from strata.dashboards.view.build import Report, build_report, build_view
 from strata.dashboards.view.lens import LensMap, PackedMap, pack_maps
-from strata.dashboards.view.model import SCHEMA_NAME, View, validate_view
+from strata.dashboards.view.schema import SCHEMA_NAME, View, validate_view
 
 __all__ = [
     "SCHEMA_NAME",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from strata.dashboards.text import significant
 from strata.dashboards.view.labels import kind_order
-from strata.dashboards.view.model_readings import BehaviourView, Deciding, FamilyAnswers, FamilyOnset
+from strata.dashboards.view.schema_readings import BehaviourView, Deciding, FamilyAnswers, FamilyOnset
 from strata.dashboards.view.tables import RunTables
 from strata.experiments.results.answer_measures import (
     BY_CHOICE,
@@ -19,8 +19,8 @@ from strata.experiments.results.answer_measures import (
     deciding_label,
     value_of,
 )
+from strata.experiments.results.locate_summary import FamilyBehaviour
 from strata.experiments.results.locate_tables import BehaviourRow
-from strata.experiments.results.summary import FamilyBehaviour
 from strata.probes.statistics.bootstrap import Estimate
 
 RULE = (

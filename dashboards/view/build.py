@@ -11,18 +11,18 @@ from strata.dashboards.view.behaviour import build_behaviour
 from strata.dashboards.view.causal import build_causal, is_causal, shown_measures
 from strata.dashboards.view.causal_labels import CAUSAL_INSTRUMENTS
 from strata.dashboards.view.causal_maps import build_causal_maps
+from strata.dashboards.view.curves import build_series, default_choice
 from strata.dashboards.view.emergence import emergence_state
 from strata.dashboards.view.items import build_items
 from strata.dashboards.view.labels import EXPECTED_INSTRUMENTS, INSTRUMENTS, MEASURES, REFERENCES
 from strata.dashboards.view.lens import pack_maps, read_lens_maps
 from strata.dashboards.view.maps import build_maps
-from strata.dashboards.view.model import SCHEMA_NAME, Labels, ModelView, RunView, Sizes, View
-from strata.dashboards.view.model_causal import CausalView
-from strata.dashboards.view.model_parts import Axes, Coded, InstrumentLabel, LayerAxis, Stated
-from strata.dashboards.view.model_readings import LensState
 from strata.dashboards.view.provenance import asked_words, build_provenance
 from strata.dashboards.view.read_at import read_at_words
-from strata.dashboards.view.series import build_series, default_choice
+from strata.dashboards.view.schema import SCHEMA_NAME, Labels, ModelView, RunView, Sizes, View
+from strata.dashboards.view.schema_causal import CausalView
+from strata.dashboards.view.schema_parts import Axes, Coded, InstrumentLabel, LayerAxis, Stated
+from strata.dashboards.view.schema_readings import LensState
 from strata.dashboards.view.stages import build_stages
 from strata.dashboards.view.tables import RunTables, read_run
 from strata.dashboards.view.verdict import build_verdict

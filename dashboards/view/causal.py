@@ -19,7 +19,7 @@ from strata.dashboards.view.causal_labels import (
     split_window,
 )
 from strata.dashboards.view.labels import kind_order
-from strata.dashboards.view.model_causal import CausalGroup, CausalLine, CausalView, PairsOfKind, Peak
+from strata.dashboards.view.schema_causal import CausalGroup, CausalLine, CausalView, PairsOfKind, Peak
 from strata.dashboards.view.tables import RunTables
 from strata.experiments.results.locate_tables import CurveRow
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from strata.dashboards.text import significant
 from strata.dashboards.view.labels import kind_order
-from strata.dashboards.view.model_causal import CausalItem, Peak, Segment
+from strata.dashboards.view.schema_causal import CausalItem, Peak, Segment
 from strata.dashboards.view.tables import Asked, RunTables, patching_items, patching_rows
 from strata.experiments.results.locate_tables import BehaviourRow, ProfileRow
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from strata.dashboards.view.model_causal import CausalMeasure
-from strata.dashboards.view.model_parts import InstrumentLabel, Line
+from strata.dashboards.view.schema_causal import CausalMeasure
+from strata.dashboards.view.schema_parts import InstrumentLabel, Line
 
 CAUSAL = ("patching", "ablation", "knockout", "attribution", "damage")
 COMPONENTS: dict[str, str] = {

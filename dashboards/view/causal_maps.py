@@ -10,8 +10,8 @@ from strata.dashboards.view.causal import POOLED
 from strata.dashboards.view.causal_labels import COMPONENTS, METHODS, measure_meta
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.maps import describe, symmetric_limit, unanswered_note
-from strata.dashboards.view.model_causal import CausalLine, CausalView
-from strata.dashboards.view.model_readings import FamilyAnswers, FamilyMap, MapRow
+from strata.dashboards.view.schema_causal import CausalLine, CausalView
+from strata.dashboards.view.schema_readings import FamilyAnswers, FamilyMap, MapRow
 
 _COMPONENT = "mlp_out"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from strata.dashboards.view.labels import kind_order
-from strata.dashboards.view.model_readings import EmergenceView, ItemEmergence, KindEmergence
+from strata.dashboards.view.schema_readings import EmergenceView, ItemEmergence, KindEmergence
 from strata.dashboards.view.tables import RunTables
 from strata.experiments.results.locate_tables import EmergenceRow
 from strata.probes.lens.emergence import DEFINITIONS, SETTLED

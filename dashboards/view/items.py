@@ -8,7 +8,7 @@ from strata.dashboards.sentences.item_exclusions import exclusion_words
 from strata.dashboards.text import significant
 from strata.dashboards.view.emergence import emergence_by_item
 from strata.dashboards.view.labels import kind_order
-from strata.dashboards.view.model_readings import ItemColumns, ItemEmergence, ItemsView
+from strata.dashboards.view.schema_readings import ItemColumns, ItemEmergence, ItemsView
 from strata.dashboards.view.tables import Asked, RunTables
 from strata.experiments.results.locate_tables import BehaviourRow
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from strata.dashboards.view.causal_labels import CAUSAL_INSTRUMENTS, measure_meta
-from strata.dashboards.view.model_causal import CausalMeasure
-from strata.dashboards.view.model_parts import InstrumentLabel, Line, MeasureLabel
+from strata.dashboards.view.schema_causal import CausalMeasure
+from strata.dashboards.view.schema_parts import InstrumentLabel, Line, MeasureLabel
 from strata.experiments.items.schema import KINDS
 
 _LENS_MEASURES = ("answer_logprob", "logit_difference", "rank", "top1", "above_null", "entropy")

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from safetensors import SafetensorError, safe_open
 
 from strata.dashboards.text import number, visible
-from strata.dashboards.view.model_readings import LensEntry, PackedArray, VocabularyEntry
+from strata.dashboards.view.schema_readings import LensEntry, PackedArray, VocabularyEntry
 from strata.dashboards.view.tables import RunTables
 from strata.experiments.results.lens_maps import METRICS, LensMaps, MapRecord
 from strata.experiments.results.locate_tables import BehaviourRow

@@ -10,7 +10,7 @@ import numpy as np
 from strata.dashboards.sentences.layer_lines import runs_text
 from strata.dashboards.text import number, significant
 from strata.dashboards.view.labels import INSTRUMENTS, instrument_label, kind_order
-from strata.dashboards.view.model_readings import FamilyAnswers, FamilyMap, MapRow, Series
+from strata.dashboards.view.schema_readings import FamilyAnswers, FamilyMap, MapRow, Series
 
 
 @dataclass(frozen=True)

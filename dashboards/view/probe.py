@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 from strata.dashboards.sentences.probe import caveats, sentences
 from strata.dashboards.text import count, significant, without_paths
 from strata.dashboards.view.build import axes_of
-from strata.dashboards.view.model_parts import Coded, Provenance
-from strata.dashboards.view.model_probe import (
+from strata.dashboards.view.provenance import code_words, from_manifest, shown_facts
+from strata.dashboards.view.schema_parts import Coded, Provenance
+from strata.dashboards.view.schema_probe import (
     PROBE_VIEW_SCHEMA,
     HardItem,
     ProbedModelView,
@@ -21,7 +22,6 @@ from strata.dashboards.view.model_probe import (
     ProbeView,
     StreamLine,
 )
-from strata.dashboards.view.provenance import code_words, from_manifest, shown_facts
 from strata.experiments.results.file_versions import PROBE_SCHEMA
 from strata.experiments.results.probe_summary import ProbeSummary
 from strata.experiments.results.probe_tables import ACCURACY, PREDICTIONS, PROBE_TABLES, AccuracyRow, PredictionRow

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from strata.dashboards.sentences.item_exclusions import exclusion_words
 from strata.dashboards.sentences.run_caveats import caveat_sentence
 from strata.dashboards.text import count, visible, without_paths
-from strata.dashboards.view.model_parts import ManifestView, Provenance, SelfTestView
+from strata.dashboards.view.schema_parts import ManifestView, Provenance, SelfTestView
 from strata.dashboards.view.tables import RunTables
 from strata.experiments.items.framing import FRAMING_TEXT
 from strata.experiments.results.caveats import Caveat

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from strata.dashboards.sentences.places import READINGS, cell_label
 from strata.dashboards.sentences.reasons import NOT_COUNTED
 from strata.dashboards.text import interval, number, p_words
-from strata.dashboards.view.model_places import FamilyCellView, HeadSetView, HeadView
+from strata.dashboards.view.schema_places import FamilyCellView, HeadSetView, HeadView
 from strata.experiments.results.families import CellResult, Coding, FamilyResult
 from strata.experiments.results.record import Measured
 from strata.probes.interventions.cells import CELLS

@@ -14,10 +14,10 @@ from strata.dashboards.sentences.places import cell_label, span_words
 from strata.dashboards.sentences.summary import FIRST_RULE
 from strata.dashboards.text import number, p_words, significant
 from strata.dashboards.view.labels import kind_order
-from strata.dashboards.view.model_places import Choice, KindCellView, LocalisationView, LocalisedState
+from strata.dashboards.view.schema_places import Choice, KindCellView, LocalisationView, LocalisedState
 from strata.dashboards.view.stage_tables import family_cells, head_sets, heads, measured_words
 from strata.experiments.results.kinds import CellOfKind, Localisation
-from strata.experiments.results.summary import Summary
+from strata.experiments.results.locate_summary import Summary
 from strata.probes.interventions.cells import CELLS, Cell, at_span
 
 NOT_RUN = (

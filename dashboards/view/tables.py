@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from strata.experiments.results.file_versions import MANIFEST_SCHEMA, SUMMARY_SCHEMA
 from strata.experiments.results.format_check import FormCheck
 from strata.experiments.results.lens_maps import LensMaps
+from strata.experiments.results.locate_summary import Summary
 from strata.experiments.results.locate_tables import (
     BEHAVIOUR,
     CURVES,
@@ -27,7 +28,6 @@ from strata.experiments.results.locate_tables import (
     ProfileRow,
 )
 from strata.experiments.results.rows import Row
-from strata.experiments.results.summary import Summary
 from strata.experiments.results.table import RowT, Table
 from strata.experiments.run.files import check_manifest, is_whole
 from strata.experiments.run.manifest import JsonObject, Manifest

@@ -13,13 +13,13 @@ from strata.dashboards.sentences.reasons import why_not_located
 from strata.dashboards.sentences.summary import FIRST_RULE, said
 from strata.dashboards.text import count, number, significant, stream_range
 from strata.dashboards.view.labels import kind_order
-from strata.dashboards.view.model_places import KindView, OnsetView, PlaceView, SentenceView, VerdictView
-from strata.dashboards.view.model_readings import FamilyAnswers, Series
+from strata.dashboards.view.schema_places import KindView, OnsetView, PlaceView, SentenceView, VerdictView
+from strata.dashboards.view.schema_readings import FamilyAnswers, Series
 from strata.dashboards.view.stages import localised_state
 from strata.dashboards.view.tables import RunTables
 from strata.dashboards.view.verdict_caveats import caveats_of
 from strata.experiments.results.kinds import Located
-from strata.experiments.results.summary import Instrument, Summary
+from strata.experiments.results.locate_summary import Instrument, Summary
 
 
 def build_verdict(run: RunTables, series: Sequence[Series], behaviour: Sequence[FamilyAnswers]) -> VerdictView:

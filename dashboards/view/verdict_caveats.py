@@ -18,9 +18,9 @@ from strata.dashboards.sentences.page_only_caveats import (
     unanswered,
 )
 from strata.dashboards.sentences.run_caveats import caveat_sentence
-from strata.dashboards.view.model_parts import Coded
-from strata.dashboards.view.model_places import KindView
-from strata.dashboards.view.model_readings import FamilyAnswers, Series
+from strata.dashboards.view.schema_parts import Coded
+from strata.dashboards.view.schema_places import KindView
+from strata.dashboards.view.schema_readings import FamilyAnswers, Series
 from strata.dashboards.view.tables import RunTables
 
 _CONTROLS = (("random_init", "the same model with random weights"), ("control_accuracy", "the control task"))

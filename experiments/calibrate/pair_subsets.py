@@ -11,7 +11,7 @@ import torch
 
 from strata.experiments.locate.causal.family_decision import FEWEST_ENTITIES, FamilyPairs
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
-from strata.experiments.locate.causal.family_programme import LOOKS
+from strata.experiments.locate.causal.measure_family import LOOKS
 
 
 def drawn_rows(entities: Sequence[str], n_pairs: int, rng: Random) -> list[int]:

@@ -29,8 +29,8 @@ from strata.experiments.locate.causal.family_decision import (
     why_not_measured,
 )
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
-from strata.experiments.locate.causal.family_programme import LOOKS, Effort, measure_family
 from strata.experiments.locate.causal.localisation import why_not
+from strata.experiments.locate.causal.measure_family import LOOKS, Effort, measure_family
 from strata.experiments.locate.causal.pair_selection import SelectedFamily, select_pairs
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import questions_for

@@ -18,8 +18,8 @@ from jaxtyping import Float
 from strata.experiments.calibrate.pair_subsets import subset_of
 from strata.experiments.locate.causal.family_decision import FamilyAnalysis, FamilyPairs, analyse
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements, WindowShifts
-from strata.experiments.locate.causal.family_programme import LOOKS, QUICK_DRAWS, settled
 from strata.experiments.locate.causal.localisation import PLACE_DRAWS
+from strata.experiments.locate.causal.measure_family import LOOKS, QUICK_DRAWS, settled
 from strata.experiments.statistics.answer_coding import CODES, normalised
 from strata.experiments.statistics.places import CellEvidence, place_draws
 from strata.experiments.statistics.window_effects import Window, WindowEffects

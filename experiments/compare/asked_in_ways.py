@@ -19,7 +19,7 @@ from strata.experiments.locate.item_selection import Questions
 from strata.experiments.results.generated_tables import ASKED, AskedRow
 from strata.experiments.results.roles import Role
 from strata.experiments.results.rows import Row
-from strata.experiments.results.ways import WAYS, Way
+from strata.experiments.results.ways_of_asking import WAYS, Way
 from strata.experiments.run.controls import RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.backends.contract import Site

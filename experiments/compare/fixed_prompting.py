@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from strata.experiments.compare.model_specs import Specs
 from strata.experiments.generated_answers.prompting import Prompting
 from strata.experiments.results.roles import Role
-from strata.probes.checkpoints.adapter import adapter_files, recorded_base
+from strata.probes.checkpoints.peft_adapter import adapter_files, recorded_base
 from strata.probes.checkpoints.spec import parse_spec
 
 TRAINED_IN: Prompting = "question_only"

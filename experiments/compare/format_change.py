@@ -35,7 +35,7 @@ from strata.experiments.results.comparison_reasons import WhyNoShare
 from strata.experiments.results.estimates import Contrasted
 from strata.experiments.results.roles import BASE, DISTILLED, Role
 from strata.experiments.results.rows import Row, text
-from strata.experiments.results.ways import AS_ASKED, WAYS, Way
+from strata.experiments.results.ways_of_asking import AS_ASKED, WAYS, Way
 
 Rows = Mapping[Role, Sequence[Row]]
 OfItems = Sequence[Row | None]

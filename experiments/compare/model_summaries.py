@@ -10,8 +10,8 @@ from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.comparison import Warned
 from strata.experiments.results.families import FamilyResult
 from strata.experiments.results.kinds import Located, Order
+from strata.experiments.results.locate_summary import Summary
 from strata.experiments.results.roles import Role
-from strata.experiments.results.summary import Summary
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from strata.experiments.generated_answers.ending import leaves_open
 from strata.experiments.generated_answers.traces import CLOSED_BLOCK, EMPTY_BLOCK
 from strata.experiments.items.schema import Item, Kind
 from strata.experiments.locate.item_selection import entity_of
-from strata.experiments.results.ways import Way
+from strata.experiments.results.ways_of_asking import Way
 
 EXAMPLES_SHOWN = 2
 _LINES_OF_A_QUESTION = 1

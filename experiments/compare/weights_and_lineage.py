@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.excluded_parts import Exclude, refused_by
 from strata.experiments.compare.model_specs import Specs
-from strata.experiments.pair_check import check_pair
+from strata.experiments.model_pair_check import check_pair
 from strata.experiments.results.comparison_reasons import ExcludedPart, WhyNotCompared
 from strata.experiments.results.comparison_tables import WEIGHTS
 from strata.experiments.results.lineage_check import LineageCheck

@@ -22,9 +22,9 @@ from strata.experiments.run.manifest import JsonObject
 from strata.probes.backends.contract import Site
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.capture_batches import capture_batches
-from strata.probes.checkpoints.adapter import adapter_files, adapter_settings
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import hash_safetensors, hash_settings
+from strata.probes.checkpoints.peft_adapter import adapter_files, adapter_settings
 from strata.probes.lens.logit import read_lens
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.prompt import Prompt

@@ -32,9 +32,9 @@ from strata.experiments.results.training import (
 )
 from strata.experiments.run.controls import DEFAULT_CONTROLS, RunControls
 from strata.experiments.run.directory import RunDirectory
-from strata.probes.checkpoints.adapter import RECORD, TRAINING_STATE
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import hash_safetensors
+from strata.probes.checkpoints.peft_adapter import RECORD, TRAINING_STATE
 from strata.probes.files import whole_file, write_whole
 
 ADAPTER = "adapter"

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import get_close_matches
 
+from strata.experiments.items.chain_of_thought import FAMILIES as IN_A_CHAIN
 from strata.experiments.items.composite import FAMILIES as COMPOSITE
 from strata.experiments.items.control import FAMILIES as CONTROL
 from strata.experiments.items.family import Family, TokenLength
 from strata.experiments.items.knowledge import FAMILIES as KNOWLEDGE
 from strata.experiments.items.reasoning import FAMILIES as REASONING
 from strata.experiments.items.schema import Item
-from strata.experiments.items.traced import FAMILIES as TRACED
 from strata.probes.errors import StrataError
 
-FAMILIES: tuple[Family, ...] = (*KNOWLEDGE, *REASONING, *COMPOSITE, *CONTROL, *TRACED)
+FAMILIES: tuple[Family, ...] = (*KNOWLEDGE, *REASONING, *COMPOSITE, *CONTROL, *IN_A_CHAIN)
 
 
 ALL = "all"

@@ -16,8 +16,8 @@ from strata.experiments.items.schema import Item, Kind
 from strata.experiments.locate.item_selection import Questions
 from strata.experiments.results.answer_measures import decided_by
 from strata.experiments.results.item_exclusions import WhyExcluded
+from strata.experiments.results.locate_summary import FamilyBehaviour
 from strata.experiments.results.locate_tables import BehaviourRow
-from strata.experiments.results.summary import FamilyBehaviour
 from strata.probes.backends.contract import Backend, Site
 from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint

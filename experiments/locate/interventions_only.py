@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 from pydantic import JsonValue
 
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
-from strata.experiments.locate.causal.family_programme import Effort, measure_family
 from strata.experiments.locate.causal.localisation import localise
+from strata.experiments.locate.causal.measure_family import Effort, measure_family
 from strata.experiments.locate.causal.pair_selection import SelectedFamily
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import questions_for

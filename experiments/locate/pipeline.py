@@ -15,8 +15,8 @@ from strata.experiments.locate.item_selection import Questions, Source, question
 from strata.experiments.locate.stages import Stages
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.file_versions import SUMMARY_SCHEMA
+from strata.experiments.results.locate_summary import Summary
 from strata.experiments.results.locate_tables import BEHAVIOUR, BehaviourRow
-from strata.experiments.results.summary import Summary
 from strata.experiments.run.controls import DEFAULT_CONTROLS, RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import ItemsRecord, JsonObject

@@ -29,6 +29,7 @@ from strata.experiments.locate.probing import Fitting, Probed, probe_targets
 from strata.experiments.locate.single_hops import hops_answered
 from strata.experiments.locate.summarise import kind_summaries, locations_of, summarise
 from strata.experiments.results.caveats import Caveat
+from strata.experiments.results.locate_summary import FamilyBehaviour, Summary
 from strata.experiments.results.locate_tables import (
     BEHAVIOUR,
     CURVES,
@@ -41,7 +42,6 @@ from strata.experiments.results.locate_tables import (
     BehaviourRow,
     LocationRow,
 )
-from strata.experiments.results.summary import FamilyBehaviour, Summary
 from strata.experiments.run.controls import RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import BatchRecord

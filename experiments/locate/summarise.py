@@ -18,9 +18,7 @@ from strata.experiments.results.answer_measures import decided_by
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.families import FamilyResult
 from strata.experiments.results.item_exclusions import as_texts
-from strata.experiments.results.locate_tables import BehaviourRow, LocationRow
-from strata.experiments.results.reasons import WhyNotPlaced
-from strata.experiments.results.summary import (
+from strata.experiments.results.locate_summary import (
     CheckpointSummary,
     FamilyBehaviour,
     FamilySummary,
@@ -31,6 +29,8 @@ from strata.experiments.results.summary import (
     Summary,
     WhyNoOnset,
 )
+from strata.experiments.results.locate_tables import BehaviourRow, LocationRow
+from strata.experiments.results.reasons import WhyNotPlaced
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.statistics.onset import Onset, onset

@@ -23,7 +23,7 @@ from strata.experiments.results.headline import Headline, SeedChange
 from strata.experiments.results.kinds import Located, Order
 from strata.experiments.results.record import Record
 from strata.experiments.results.roles import Contrast, Role
-from strata.experiments.results.ways import Way
+from strata.experiments.results.ways_of_asking import Way
 from strata.probes.interventions.cells import Cell
 
 HalvedBy = Literal["logit_difference", "accuracy", "generated"]

@@ -7,7 +7,7 @@ from typing import Literal
 
 from strata.experiments.results.comparison import BaseCheck
 from strata.probes.checkpoints.architecture_difference import ArchitectureDifference
-from strata.probes.checkpoints.known_pairs import KnownPair
+from strata.probes.checkpoints.known_model_pairs import KnownPair
 from strata.probes.checkpoints.tokenizer_difference import TokenizerDifference
 from strata.probes.weights.lineage import Candidate, Closeness, PairCheck
 

@@ -14,8 +14,8 @@ from strata.experiments.results.comparison import Comparison, FamilyChange
 from strata.experiments.results.format_check import FormCheck
 from strata.experiments.results.lens_maps import LensMaps
 from strata.experiments.results.lineage_check import LineageCheck
+from strata.experiments.results.locate_summary import FamilyBehaviour, Summary
 from strata.experiments.results.roles import Role
-from strata.experiments.results.summary import FamilyBehaviour, Summary
 from strata.experiments.results.training import TrainingRecord
 
 OF: Mapping[str, TypeAdapter[Any]] = {

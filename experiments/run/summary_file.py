@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic import JsonValue, ValidationError
 
 from strata.experiments.results.file_versions import SUMMARY_SCHEMA
+from strata.experiments.results.locate_summary import Summary
 from strata.experiments.results.probe_summary import ProbeSummary
-from strata.experiments.results.summary import Summary
 from strata.experiments.run import summary_version_1
 from strata.experiments.run.files import read_object
 from strata.probes.errors import StrataError

@@ -12,9 +12,7 @@ from typing import Any
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.file_versions import SUMMARY_SCHEMA
 from strata.experiments.results.kinds import Order
-from strata.experiments.results.reasons import WhyNotLocated, WhyNotOrdered, WhyNotPlaced
-from strata.experiments.results.record import Record
-from strata.experiments.results.summary import (
+from strata.experiments.results.locate_summary import (
     CausalSettings,
     CheckpointSummary,
     FamilyBehaviour,
@@ -25,6 +23,8 @@ from strata.experiments.results.summary import (
     ReadOutOnset,
     Summary,
 )
+from strata.experiments.results.reasons import WhyNotLocated, WhyNotOrdered, WhyNotPlaced
+from strata.experiments.results.record import Record
 
 SCHEMA = "strata.summary/1"
 TABLES = ("behaviour", "profiles", "emergence", "probes", "curves", "locations")

@@ -16,7 +16,7 @@ from strata.probes.backends.batch_positions import Pick, picker, replaced
 from strata.probes.backends.body_inputs import body_inputs
 from strata.probes.backends.contract import Activations, Edit, OneRun, Site
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.foreign import ForeignKwargs
+from strata.probes.foreign_types import ForeignKwargs
 from strata.probes.prompts.batching import Batch
 
 Change = Callable[[Tensor], Tensor]

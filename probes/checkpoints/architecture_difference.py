@@ -9,7 +9,7 @@ from typing import Any
 from strata.probes.checkpoints.config_file import stated_config
 from strata.probes.checkpoints.identity import without_asides
 from strata.probes.errors import StrataError
-from strata.probes.foreign import ForeignJson
+from strata.probes.foreign_types import ForeignJson
 
 _SHAPE = {
     "model_type": "architecture",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from strata.probes.errors import StrataError
-from strata.probes.foreign import ForeignJson
+from strata.probes.foreign_types import ForeignJson
 
 _REMEDY = "Use the config.json that belongs to the weights"
 _MOST: tuple[tuple[re.Pattern[str], int], ...] = tuple(

@@ -18,8 +18,8 @@ from strata.probes.cache import cache_directory
 from strata.probes.errors import DoesNotFitError, StrataError
 from strata.probes.file_state import file_state, is_settled
 from strata.probes.files import write_whole
-from strata.probes.foreign import ForeignJson
 from strata.probes.foreign_files import read_json_object
+from strata.probes.foreign_types import ForeignJson
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -11,9 +11,9 @@ from jaxtyping import Float
 from safetensors import safe_open
 from torch import Tensor
 
-from strata.probes.checkpoints.adapter import adapter_files, adapter_settings, stored_shapes
-from strata.probes.checkpoints.adapter_fit import refuse_impossible_ranks
 from strata.probes.checkpoints.foreign_patterns import refuse_endless_adapter
+from strata.probes.checkpoints.peft_adapter import adapter_files, adapter_settings, stored_shapes
+from strata.probes.checkpoints.peft_adapter_fit import refuse_impossible_ranks
 from strata.probes.checkpoints.quiet_libraries import guarded
 from strata.probes.checkpoints.tensor_names import canonical_name
 from strata.probes.errors import StrataError

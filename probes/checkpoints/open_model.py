@@ -15,7 +15,7 @@ from strata.probes.checkpoints.open_spec import open_checkpoint as open_spec
 from strata.probes.checkpoints.torch_settings import in_own_precision
 from strata.probes.checkpoints.unwrap_bridge import hooked_in, is_bridge, is_inside_bridge, text_start_of, unwrapped
 from strata.probes.errors import StrataError
-from strata.probes.foreign import DeviceMap
+from strata.probes.foreign_types import DeviceMap
 from strata.probes.progress import Progress, silent
 
 Model = str | Checkpoint | tuple[Any, Any] | Any

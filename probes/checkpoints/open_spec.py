@@ -11,16 +11,16 @@ from typing import Any
 
 import torch
 
-from strata.probes.checkpoints.adapter import adapter_settings, with_adapter
-from strata.probes.checkpoints.adapter_already_merged import refuse_held_by
-from strata.probes.checkpoints.adapter_caveats import adapter_caveats
-from strata.probes.checkpoints.adapter_fit import refuse_unmergeable
 from strata.probes.checkpoints.architecture_anatomy import anatomy_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.embedded import embedded_directory
 from strata.probes.checkpoints.gguf_file import alone, check_gguf, hash_gguf, load_gguf
 from strata.probes.checkpoints.hub import hub_directory
 from strata.probes.checkpoints.identity import Identity, hash_config, hash_safetensors, hash_state, hash_tokenizer
+from strata.probes.checkpoints.peft_adapter import adapter_settings, with_adapter
+from strata.probes.checkpoints.peft_adapter_already_merged import refuse_held_by
+from strata.probes.checkpoints.peft_adapter_caveats import adapter_caveats
+from strata.probes.checkpoints.peft_adapter_fit import refuse_unmergeable
 from strata.probes.checkpoints.quiet_libraries import first_line, guarded, quietly
 from strata.probes.checkpoints.readout import readout_of
 from strata.probes.checkpoints.refusals import read_config, refuse_own_code, refuse_quantised
@@ -30,7 +30,7 @@ from strata.probes.checkpoints.trusted_tokenizer import OpenedTokenizer, open_to
 from strata.probes.checkpoints.unfitting_weights import names_are_kept, refuse_far_other_depth, refuse_misfit
 from strata.probes.checkpoints.weight_files import WeightFiles, stored_shapes, weight_files
 from strata.probes.errors import DoesNotFitError, StrataError, is_out_of_memory
-from strata.probes.foreign import DeviceMap, ForeignKwargs
+from strata.probes.foreign_types import DeviceMap, ForeignKwargs
 from strata.probes.progress import Progress, silent
 
 _CHECK = "Check the checkpoint's files"

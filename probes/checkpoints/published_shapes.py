@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from strata.probes.checkpoints.known_pairs import known_pair
+from strata.probes.checkpoints.known_model_pairs import known_pair
 from strata.probes.checkpoints.short_names import KNOWN
 
 Setting = str | float | bool

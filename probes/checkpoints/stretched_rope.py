@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from strata.probes.foreign import ForeignJson, ForeignKwargs
+from strata.probes.foreign_types import ForeignJson, ForeignKwargs
 
 _BY_LENGTH = ("dynamic", "longrope")
 

@@ -20,7 +20,7 @@ from strata.probes.checkpoints.refusals import (
     refuse_quantised_tensors,
 )
 from strata.probes.errors import StrataError
-from strata.probes.foreign import ForeignJson
+from strata.probes.foreign_types import ForeignJson
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
-from strata.probes.foreign import ForeignKwargs
+from strata.probes.foreign_types import ForeignKwargs
 from strata.probes.lens.lenses import JacobianLens
 from strata.probes.progress import Progress, silent
 

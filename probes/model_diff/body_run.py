@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from strata.probes.backends.torch_hooks import hook_output
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
-from strata.probes.foreign import ForeignKwargs
+from strata.probes.foreign_types import ForeignKwargs
 from strata.probes.prompts.row_layout import Layout
 from strata.probes.rerun.recording import BlockCall
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.foreign import ForeignJson
+from strata.probes.foreign_types import ForeignJson
 from strata.probes.model_diff.body_run import BodyRun, run_body
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.prompts.row_layout import Layout, apart, together

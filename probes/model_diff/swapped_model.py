@@ -13,7 +13,7 @@ from strata.probes.checkpoints.architecture_anatomy import anatomy_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import Identity
 from strata.probes.errors import StrataError
-from strata.probes.foreign import ForeignJson
+from strata.probes.foreign_types import ForeignJson
 from strata.probes.model_diff.layer_swaps import LayerSwap
 from strata.probes.model_diff.shared_inputs import check_same_shape
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from strata.probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
 from strata.probes.errors import StrataError
-from strata.probes.foreign import ForeignJson
+from strata.probes.foreign_types import ForeignJson
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.whole_numbers import as_whole_number
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from strata.probes.backends.torch_hooks import hook_output
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.foreign import ForeignKwargs
+from strata.probes.foreign_types import ForeignKwargs
 from strata.probes.prompts.batching import Batch, pad
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.rerun.packed_linear import packed_linears

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from strata.probes.checkpoints.quiet_libraries import first_line
-from strata.probes.foreign import ForeignKwargs
+from strata.probes.foreign_types import ForeignKwargs
 from strata.probes.rerun.recording import Recording
 from strata.probes.rerun.shared_prefix import AttentionFunction, NoRestartError, SharedPrefix, Watch, attention_by
 

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from strata.probes.errors import StrataError
-from strata.probes.foreign import ForeignKwargs
+from strata.probes.foreign_types import ForeignKwargs
 
 AttentionFunction = Callable[..., tuple[Tensor, None]]
 Watch = Callable[[Float[Tensor, "item group run repeat query token"]], None]

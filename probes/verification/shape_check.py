@@ -14,7 +14,7 @@ from strata.probes.checkpoints.architecture_anatomy import name_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.quiet_libraries import first_line
 from strata.probes.errors import NotSupportedError, is_out_of_memory
-from strata.probes.foreign import ForeignKwargs
+from strata.probes.foreign_types import ForeignKwargs
 
 _ROWS, _TOKENS = 2, 3
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from statistics import median
 from typing import Literal
 
-from strata.probes.checkpoints.adapter import SHIPPED, named_base
 from strata.probes.checkpoints.architecture_difference import ArchitectureDifference, architecture_differences
-from strata.probes.checkpoints.known_pairs import KnownPair, known_pair, registered_names
+from strata.probes.checkpoints.known_model_pairs import KnownPair, known_pair, registered_names
+from strata.probes.checkpoints.peft_adapter import SHIPPED, named_base
 from strata.probes.checkpoints.spec import parse_spec
 from strata.probes.checkpoints.tokenizer_difference import TokenizerDifference, tokenizer_difference
 from strata.probes.checkpoints.trusted_tokenizer import stated_tokenizer

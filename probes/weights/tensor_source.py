@@ -16,14 +16,14 @@ from safetensors import safe_open
 from torch import Tensor
 
 from strata.probes.cache import cache_directory
-from strata.probes.checkpoints.adapter import adapter_settings, check_recorded_base
-from strata.probes.checkpoints.adapter_already_merged import refuse_held
-from strata.probes.checkpoints.adapter_fit import refuse_unmergeable
 from strata.probes.checkpoints.config_file import stated_config
 from strata.probes.checkpoints.gguf_file import load_gguf
 from strata.probes.checkpoints.identity import remembered_sha256
 from strata.probes.checkpoints.lora_delta import LoraDelta, read_lora
 from strata.probes.checkpoints.open_spec import checkpoint_directory, weights_sha256
+from strata.probes.checkpoints.peft_adapter import adapter_settings, check_recorded_base
+from strata.probes.checkpoints.peft_adapter_already_merged import refuse_held
+from strata.probes.checkpoints.peft_adapter_fit import refuse_unmergeable
 from strata.probes.checkpoints.quiet_libraries import quietly
 from strata.probes.checkpoints.spec import parse_spec
 from strata.probes.checkpoints.tensor_names import canonical_name, is_constant, is_embedding, is_unembedding

@@ -65,7 +65,7 @@ from strata.experiments.results.lineage_check import LineageCheck
 from strata.experiments.results.locate_tables import LOCATE_TABLES
 from strata.experiments.results.reasons import WhyNotOrdered
 from strata.experiments.results.table import RUN_KEY
-from strata.experiments.results.ways import WAYS
+from strata.experiments.results.ways_of_asking import WAYS
 from strata.probes.weights.lineage import Closeness
 
 Rows = list[dict[str, Any]]

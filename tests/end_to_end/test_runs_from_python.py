@@ -17,9 +17,14 @@ import strata
 from strata.dashboards.cli import verb_compare, verb_locate
 from strata.dashboards.cli.main import main
 from strata.dashboards.cli.options import options_of
-from strata.dashboards.notebook.finished_run import Run
-from strata.dashboards.notebook.python_options import CompareOptions, ComparingOptions, LocateOptions, MeasuringOptions
-from strata.dashboards.quick import QUICK_LOCATE
+from strata.dashboards.from_python.finished_run import Run
+from strata.dashboards.from_python.python_options import (
+    CompareOptions,
+    ComparingOptions,
+    LocateOptions,
+    MeasuringOptions,
+)
+from strata.dashboards.quick_settings import QUICK_LOCATE
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.items.jsonl import read_items
 from strata.experiments.locate.config import LocateConfig

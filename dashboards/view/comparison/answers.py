@@ -10,7 +10,7 @@ from strata.dashboards.sentences.comparison_reasons import ALL, split_words
 from strata.dashboards.sentences.generated_answers import drawn_words, why_none_sentence
 from strata.dashboards.text import path_free, significant
 from strata.dashboards.view.comparison.files import ComparisonRun
-from strata.dashboards.view.comparison.told_models import (
+from strata.dashboards.view.comparison.schema_statements import (
     AgreedView,
     AnswersView,
     EstimatesView,

@@ -15,7 +15,10 @@ from strata.dashboards.view.comparison.instruction_contrasts import build_contra
 from strata.dashboards.view.comparison.items import build_items
 from strata.dashboards.view.comparison.layer_changes import build_changes
 from strata.dashboards.view.comparison.locations_and_halves import build_halves, build_locations
-from strata.dashboards.view.comparison.model import (
+from strata.dashboards.view.comparison.probe_transfer import build_transfer
+from strata.dashboards.view.comparison.problems import build_problems
+from strata.dashboards.view.comparison.profile_similarity import build_likeness
+from strata.dashboards.view.comparison.schema import (
     AxesView,
     BadgeView,
     ComparisonView,
@@ -24,9 +27,6 @@ from strata.dashboards.view.comparison.model import (
     ProvenanceView,
     RunView,
 )
-from strata.dashboards.view.comparison.probe_transfer import build_transfer
-from strata.dashboards.view.comparison.problems import build_problems
-from strata.dashboards.view.comparison.profile_similarity import build_likeness
 from strata.dashboards.view.comparison.stream_similarity import build_similarity
 from strata.dashboards.view.comparison.swaps_and_patches import build_crossed, build_layer_swaps
 from strata.dashboards.view.comparison.verdict import build_not_comparable, build_pair_check, build_verdict

@@ -26,14 +26,14 @@ from strata.dashboards.sentences.place_changes import (
     shift_words,
 )
 from strata.dashboards.text import p_words
-from strata.dashboards.view.comparison.cell_models import (
+from strata.dashboards.view.comparison.files import ComparisonRun
+from strata.dashboards.view.comparison.schema_cells import (
     CellsView,
     ChangedCellView,
     FamilyPlaceView,
     ModelMapsView,
 )
-from strata.dashboards.view.comparison.files import ComparisonRun
-from strata.dashboards.view.model_places import Choice
+from strata.dashboards.view.schema_places import Choice
 from strata.dashboards.view.stages import rounded
 from strata.experiments.items.schema import KINDS
 from strata.experiments.results.cell_changes import CellComparison, ChangedCell

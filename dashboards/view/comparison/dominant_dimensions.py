@@ -9,7 +9,7 @@ from strata.dashboards.sentences.dominant_dimensions import APART, aria_with_ban
 from strata.dashboards.text import significant
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import Columns, gathered, rounded, whole
-from strata.dashboards.view.comparison.line_models import DominatedLine
+from strata.dashboards.view.comparison.schema_lines import DominatedLine
 from strata.experiments.results.rows import Row, text
 from strata.experiments.results.table import Value
 from strata.probes.errors import StrataError

@@ -15,9 +15,9 @@ from strata.experiments.results.comparison import Comparison, FamilyChange
 from strata.experiments.results.comparison_tables import COMPARISON_TABLES
 from strata.experiments.results.file_versions import COMPARISON_SCHEMA, MANIFEST_SCHEMA
 from strata.experiments.results.lineage_check import LineageCheck
+from strata.experiments.results.locate_summary import Summary
 from strata.experiments.results.roles import BASE, ROLES, Role
 from strata.experiments.results.rows import Row
-from strata.experiments.results.summary import Summary
 from strata.experiments.run.manifest import JsonObject, Manifest
 from strata.experiments.run.summary_file import read_summary
 from strata.probes.errors import StrataError

@@ -6,12 +6,12 @@ from strata.dashboards.sentences.answer_changes import label_of
 from strata.dashboards.sentences.format_apart import NO_SHARE, WAY_WORDS, ways_words
 from strata.dashboards.view.comparison.answers import estimate, estimates
 from strata.dashboards.view.comparison.files import ComparisonRun
-from strata.dashboards.view.comparison.format_models import FormatMeasureView, FormatView, OpeningView
+from strata.dashboards.view.comparison.schema_format import FormatMeasureView, FormatView, OpeningView
 from strata.experiments.items.schema import KINDS
 from strata.experiments.results.answer_measures import AGREEING
 from strata.experiments.results.comparison import FormatApart, MeasureInWays
 from strata.experiments.results.roles import ROLES
-from strata.experiments.results.ways import WAYS
+from strata.experiments.results.ways_of_asking import WAYS
 
 
 def build_format(run: ComparisonRun) -> tuple[FormatView, ...]:

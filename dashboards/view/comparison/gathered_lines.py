@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 from strata.dashboards.sentences.comparison_reasons import models_excluded, why_no_value
 from strata.dashboards.text import path_free, significant
 from strata.dashboards.view.comparison.files import ComparisonRun
-from strata.dashboards.view.comparison.line_models import LineView, State
+from strata.dashboards.view.comparison.schema_lines import LineView, State
 from strata.experiments.results.comparison_reasons import Part, WhyNoValue
 from strata.experiments.results.rows import Row, text
 from strata.experiments.results.table import Value

@@ -24,7 +24,7 @@ from strata.dashboards.view.comparison.dominant_dimensions import (
 )
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import why_absent
-from strata.dashboards.view.comparison.line_models import ContrastLine, ContrastsView, ModelText
+from strata.dashboards.view.comparison.schema_lines import ContrastLine, ContrastsView, ModelText
 from strata.experiments.results.roles import Role
 from strata.experiments.results.rows import Row, text
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from strata.dashboards.text import significant
 from strata.dashboards.view.comparison.files import ComparisonRun
-from strata.dashboards.view.comparison.item_models import Became, ItemTableView
+from strata.dashboards.view.comparison.schema_items import Became, ItemTableView
 from strata.dashboards.view.tables import lens_maps_of, table_rows
 from strata.experiments.items.jsonl import read_items
 from strata.experiments.items.schema import Item
 from strata.experiments.results.roles import BASE, DISTILLED
 from strata.experiments.results.rows import Row, text
-from strata.experiments.results.ways import AS_ASKED
+from strata.experiments.results.ways_of_asking import AS_ASKED
 
 Answers = Mapping[str, Row]
 """By id of the item."""

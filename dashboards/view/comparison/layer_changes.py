@@ -9,7 +9,7 @@ from strata.dashboards.sentences.layer_changes import CONTRASTS, NO_READING, cha
 from strata.dashboards.view.causal_labels import COMPONENTS, order_measures, split_window
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import Columns, covers_zero, drawn_or_why, gathered
-from strata.dashboards.view.comparison.line_models import ChangeLine, ChangesView, ReadingView
+from strata.dashboards.view.comparison.schema_lines import ChangeLine, ChangesView, ReadingView
 from strata.dashboards.view.labels import instrument_label, kind_order, measure_named
 from strata.dashboards.view.maps import symmetric_limit
 

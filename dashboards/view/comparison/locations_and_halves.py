@@ -7,7 +7,7 @@ from strata.dashboards.sentences.localisation import located_or_why, order_sente
 from strata.dashboards.text import p_words, significant
 from strata.dashboards.view.comparison.answers import estimate
 from strata.dashboards.view.comparison.files import ComparisonRun
-from strata.dashboards.view.comparison.told_models import HalvesView, LocationsView, LocationView, OrderView
+from strata.dashboards.view.comparison.schema_statements import HalvesView, LocationsView, LocationView, OrderView
 from strata.experiments.items.schema import Kind
 from strata.experiments.results.cell_changes import LocationChange
 from strata.experiments.results.roles import BASE, Role

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from strata.dashboards.sentences.probe_transfer import MEASURES, behind_what_is_shared, no_transfer, transfer_aria
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import Columns, drawn_or_why, gathered, whole, why_absent
-from strata.dashboards.view.comparison.line_models import (
+from strata.dashboards.view.comparison.schema_lines import (
     FamilyText,
     TransferFamily,
     TransferLine,

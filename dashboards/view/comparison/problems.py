@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from strata.dashboards.sentences.comparison_reasons import split_words
 from strata.dashboards.text import path_free
 from strata.dashboards.view.comparison.files import ComparisonRun
-from strata.dashboards.view.comparison.problem_models import ProblemFamilyView, ProblemView, WrittenView
+from strata.dashboards.view.comparison.schema_problems import ProblemFamilyView, ProblemView, WrittenView
 from strata.experiments.results.comparison import GeneratedFamily
 from strata.experiments.results.roles import Role
 from strata.experiments.results.rows import Row, text

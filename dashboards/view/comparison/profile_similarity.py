@@ -8,7 +8,7 @@ from typing import cast
 from strata.dashboards.view.causal_labels import COMPONENTS
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import rounded, whole, why_absent
-from strata.dashboards.view.comparison.line_models import ProfileCell, ProfileView
+from strata.dashboards.view.comparison.schema_lines import ProfileCell, ProfileView
 from strata.dashboards.view.labels import instrument_label, kind_order, measure_named
 from strata.experiments.results.roles import Contrast
 from strata.experiments.results.rows import Row, text

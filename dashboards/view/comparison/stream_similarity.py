@@ -24,7 +24,7 @@ from strata.dashboards.view.comparison.dominant_dimensions import (
 )
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import drawn_or_why, whole
-from strata.dashboards.view.comparison.line_models import SimilarityLine, SimilarityText, SimilarityView
+from strata.dashboards.view.comparison.schema_lines import SimilarityLine, SimilarityText, SimilarityView
 from strata.dashboards.view.labels import kind_order
 from strata.experiments.results.rows import text
 

@@ -26,7 +26,7 @@ from strata.dashboards.view.comparison.gathered_lines import (
     whole,
     why_absent,
 )
-from strata.dashboards.view.comparison.line_models import (
+from strata.dashboards.view.comparison.schema_lines import (
     CrossedLine,
     CrossedPart,
     CrossedReason,

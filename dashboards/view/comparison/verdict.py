@@ -9,7 +9,7 @@ from strata.dashboards.sentences.comparison_reasons import PARTS, why_not_compar
 from strata.dashboards.sentences.headline import headline_numbers, headline_sentence, seeds_sentence
 from strata.dashboards.text import path_free, significant
 from strata.dashboards.view.comparison.files import ComparisonRun
-from strata.dashboards.view.comparison.told_models import NotComparableView, PairCheckView, VerdictView
+from strata.dashboards.view.comparison.schema_statements import NotComparableView, PairCheckView, VerdictView
 from strata.experiments.results.roles import BASE
 
 

@@ -8,7 +8,7 @@ from strata.dashboards.sentences.weight_changes import MEASURES, NOTHING_COMPARE
 from strata.dashboards.text import significant
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import drawn_or_why, rounded, whole
-from strata.dashboards.view.comparison.line_models import OutsideWeight, WeightMap, WeightMeasure, WeightsView
+from strata.dashboards.view.comparison.schema_lines import OutsideWeight, WeightMap, WeightMeasure, WeightsView
 from strata.experiments.results.rows import Row, text
 
 Cells = Mapping[tuple[str, str, int], Row]

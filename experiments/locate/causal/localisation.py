@@ -15,8 +15,8 @@ from strata.experiments.locate.causal.family_decision import (
     why_not_measured,
 )
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
-from strata.experiments.locate.causal.family_programme import Effort
 from strata.experiments.locate.causal.kind_decision import analyse_kind
+from strata.experiments.locate.causal.measure_family import Effort
 from strata.experiments.locate.causal.order_decision import hypothesis_of, order_of
 from strata.experiments.locate.causal.pair_selection import LastStreams, SelectedFamily, select_pairs
 from strata.experiments.results.kinds import Hypothesis, KindLocalisation, Localisation, Order

@@ -23,17 +23,17 @@ from strata.experiments.locate.causal.causal_tables import (
     window_rows,
 )
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
-from strata.experiments.locate.causal.family_programme import Effort, measure_family
 from strata.experiments.locate.causal.intermediates import EffectivePair, intermediates
 from strata.experiments.locate.causal.localisation import MATCHED, PLACE_DRAWS, Localised, localise
+from strata.experiments.locate.causal.measure_family import Effort, measure_family
 from strata.experiments.locate.causal.pair_selection import LastStreams, SelectedFamily
 from strata.experiments.results.causal_map import CausalMap
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.item_exclusions import WhyExcluded
 from strata.experiments.results.kinds import KindLocalisation, Localisation, Order
+from strata.experiments.results.locate_summary import CausalSettings, Intermediates, WhyNoIntermediates
 from strata.experiments.results.locate_tables import BehaviourRow, CurveRow, LocationRow, PlaceRow, WindowRow
 from strata.experiments.results.reasons import WhyNotLocated, WhyNotOrdered
-from strata.experiments.results.summary import CausalSettings, Intermediates, WhyNoIntermediates
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.backends.contract import Backend
 from strata.probes.capture_batches import BatchBudget

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.locate.causal.family_programme import LOOKS
+from strata.experiments.locate.causal.measure_family import LOOKS
 from strata.experiments.locate.causal.pair_sampling import as_pair
 from strata.experiments.locate.causal.pair_selection import replaced_span
 from strata.experiments.locate.config import LocateConfig

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from strata.probes.checkpoints.quiet_libraries import quietly
-from strata.probes.foreign import ForeignJson
+from strata.probes.foreign_types import ForeignJson
 from strata.probes.verification.architectures.tiny_config import OVERRIDES, VOCAB_SIZE, tiny_settings
 
 _MOST_PARAMETERS = 4_000_000

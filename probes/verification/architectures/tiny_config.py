@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from strata.probes.foreign import ForeignJson, ForeignKwargs
+from strata.probes.foreign_types import ForeignJson, ForeignKwargs
 
 N_LAYERS = 4
 _N_HEADS = 4

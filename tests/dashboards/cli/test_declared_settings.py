@@ -11,7 +11,7 @@ import pytest
 from strata.dashboards.cli import verb_compare, verb_distill, verb_locate, verb_probe
 from strata.dashboards.cli.main import VERBS
 from strata.dashboards.cli.options import Option, made_of, options_of, resolve, values_of
-from strata.dashboards.notebook.python_options import ComparingOptions, MeasuringOptions
+from strata.dashboards.from_python.python_options import ComparingOptions, MeasuringOptions
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.distill.config import DistillConfig
 from strata.experiments.locate.config import LocateConfig

@@ -14,7 +14,7 @@ from strata.dashboards.view import build_view, validate_view
 from strata.dashboards.view.causal import lines_of
 from strata.dashboards.view.causal_items import segments
 from strata.dashboards.view.causal_labels import measure_meta, order_measures, split_window
-from strata.dashboards.view.model_causal import Segment
+from strata.dashboards.view.schema_causal import Segment
 from strata.dashboards.view.tables import Asked
 from strata.experiments.results.locate_tables import CurveRow
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from synthetic_run import write_synthetic_run
 
-from strata.dashboards.notebook.finished_run import Run
-from strata.dashboards.notebook.run_html import run_html
+from strata.dashboards.from_python.finished_run import Run
+from strata.dashboards.from_python.run_html import run_html
 from strata.dashboards.page.escaping import esc
 from strata.dashboards.sentences.families import COLUMNS
 from strata.dashboards.sentences.summary import FIRST_RULE

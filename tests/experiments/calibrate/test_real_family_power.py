@@ -16,7 +16,7 @@ from strata.experiments.calibrate.real_family_power import power_of
 from strata.experiments.calibrate.similar_families import facts, sums
 from strata.experiments.locate.causal.family_decision import FamilyPairs, analyse
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
-from strata.experiments.locate.causal.family_programme import Effort, measure_family
+from strata.experiments.locate.causal.measure_family import Effort, measure_family
 from strata.experiments.locate.causal.pair_selection import select_pairs
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import questions_for

@@ -14,7 +14,7 @@ from strata.experiments.items.schema import Item
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.pipeline import ask
 from strata.experiments.results.answer_measures import AGREEING, value_of
-from strata.experiments.results.ways import WAYS
+from strata.experiments.results.ways_of_asking import WAYS
 
 WORDS = "abcdefgh"
 

@@ -16,7 +16,7 @@ from strata.experiments.compare.format_change import best_ways, format_apart, ha
 from strata.experiments.compare.measure_agreement import claimed, claimed_as_asked, claimed_beyond_format
 from strata.experiments.items.schema import Item
 from strata.experiments.results.comparison import ComparedKind, FormatApart
-from strata.experiments.results.ways import WAYS, Way
+from strata.experiments.results.ways_of_asking import WAYS, Way
 
 N = 64
 MEASURES = ("by_choice", "by_likelihood", "logit_difference", "answer_logprob")

@@ -22,7 +22,7 @@ from strata.experiments.distill.twins import row_of, rows
 from strata.experiments.generated_answers.problems import lessons
 from strata.experiments.results.training import TrainingRecord
 from strata.experiments.run.controls import RunControls
-from strata.probes.checkpoints import adapter as adapters
+from strata.probes.checkpoints import peft_adapter as adapters
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.errors import StrataError

@@ -7,7 +7,7 @@ import pytest
 from strata.experiments.items.schema import Kind
 from strata.experiments.locate.summarise import _families, decodable_before_readable
 from strata.experiments.results.families import FamilyResult
-from strata.experiments.results.summary import FamilyBehaviour, ReadOutOnset
+from strata.experiments.results.locate_summary import FamilyBehaviour, ReadOutOnset
 from strata.probes.statistics.bootstrap import Estimate
 
 

@@ -10,8 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.comparison import Comparison
+from strata.experiments.results.locate_summary import Instrument, Intermediates, Summary, WhyNoIntermediates, WhyNoOnset
 from strata.experiments.results.schemas import OF, file_of, written
-from strata.experiments.results.summary import Instrument, Intermediates, Summary, WhyNoIntermediates, WhyNoOnset
 
 DOCS = Path(__file__).parents[3] / "docs" / "schemas"
 

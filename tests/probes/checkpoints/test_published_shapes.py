@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from strata.probes.checkpoints.known_pairs import PAIRS
+from strata.probes.checkpoints.known_model_pairs import PAIRS
 from strata.probes.checkpoints.published_shapes import SHAPES, published_shape
 
 DISTINCT = {(shape.model_type, shape.n_layers, shape.d_model, shape.tied): shape for shape in SHAPES.values()}

@@ -14,7 +14,7 @@ from saved import save_gguf
 from tiny_models import tiny_model, tiny_tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from strata.probes.checkpoints.known_pairs import PAIRS, known_pair
+from strata.probes.checkpoints.known_model_pairs import PAIRS, known_pair
 from strata.probes.checkpoints.short_names import KNOWN
 from strata.probes.checkpoints.spec import parse_spec
 from strata.probes.errors import NotFetchedError, StrataError

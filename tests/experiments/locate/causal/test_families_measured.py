@@ -13,7 +13,7 @@ from strata.experiments.locate.activation_stores import effects_store
 from strata.experiments.locate.causal import pipeline
 from strata.experiments.locate.causal.family_decision import FamilyPairs
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
-from strata.experiments.locate.causal.family_programme import Effort
+from strata.experiments.locate.causal.measure_family import Effort
 from strata.experiments.locate.causal.pair_selection import SelectedFamily
 from strata.experiments.locate.causal.pipeline import kept_family
 from strata.experiments.locate.config import LocateConfig

@@ -19,7 +19,7 @@ from strata.experiments.locate.causal import pair_selection
 from strata.experiments.locate.causal.causal_tables import window_rows
 from strata.experiments.locate.causal.family_decision import FamilyPairs, analyse
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements, WindowShifts
-from strata.experiments.locate.causal.family_programme import Effort, measure_family
+from strata.experiments.locate.causal.measure_family import Effort, measure_family
 from strata.experiments.locate.causal.pair_selection import SelectedFamily, _why_weak
 from strata.experiments.locate.causal.pipeline import kept_family
 from strata.experiments.results.item_exclusions import WhyExcluded

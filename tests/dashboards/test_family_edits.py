@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-import strata.dashboards.benchmarks.family_programme as module
-from strata.dashboards.benchmarks.family_programme import Programme, family_benchmark
+import strata.dashboards.benchmarks.family_edits as module
+from strata.dashboards.benchmarks.family_edits import Programme, family_benchmark
 from strata.probes.interventions.cells import CELLS
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
-from strata.probes.checkpoints.adapter import adapter_files, named_base, recorded_base
 from strata.probes.checkpoints.embedded import NAMES as EMBEDDED_NAMES
+from strata.probes.checkpoints.peft_adapter import adapter_files, named_base, recorded_base
 from strata.probes.checkpoints.refusals import read_object
 from strata.probes.checkpoints.short_names import KNOWN
 from strata.probes.checkpoints.spec import Spec

@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_models import tiny_model, tiny_tokenizer
 
-from strata.experiments import pair_check
-from strata.experiments.pair_check import check_pair, compare_and_keep, known_pairs
-from strata.probes.checkpoints.adapter import SHIPPED
+from strata.experiments import model_pair_check
+from strata.experiments.model_pair_check import check_pair, compare_and_keep, known_pairs
+from strata.probes.checkpoints.peft_adapter import SHIPPED
 from strata.probes.checkpoints.short_names import KNOWN
 from strata.probes.weights.tensor_source import TensorSource, open_tensors
 from strata.probes.weights.weight_change import compare_weights
@@ -22,7 +22,7 @@ from strata.probes.weights.weight_change import compare_weights
 def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     """Two tiny checkpoints, with every comparison kept as that of a large model is."""
     monkeypatch.setenv("STRATA_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(pair_check, "_EVERY_WEIGHTS", 1)
+    monkeypatch.setattr(model_pair_check, "_EVERY_WEIGHTS", 1)
     for name in ("a", "b"):
         model = tiny_model("llama")
         if name == "b":
@@ -78,7 +78,7 @@ def test_changed_files_are_compared_anew(tmp_path: Path, pair: tuple[str, str]) 
 def test_small_checkpoints_leave_nothing_behind(
     tmp_path: Path, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pair_check, "_EVERY_WEIGHTS", 1 << 28)
+    monkeypatch.setattr(model_pair_check, "_EVERY_WEIGHTS", 1 << 28)
     assert check_pair(*pair).ok
     assert not (tmp_path / "cache" / "weight_changes").exists()
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from strata.dashboards.sentences.comparison_caveats import Caveat
 from strata.dashboards.sentences.headline import ToldNumber
-from strata.dashboards.view.comparison.part import ViewPart
+from strata.dashboards.view.comparison.schema_part import ViewPart
 from strata.experiments.results.roles import Contrast, Role
 
 

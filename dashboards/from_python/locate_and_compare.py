@@ -8,8 +8,8 @@ from typing import Unpack
 
 from strata.dashboards.cli.display import Display
 from strata.dashboards.default_directory import default_directory
-from strata.dashboards.notebook.finished_run import Run, load_run
-from strata.dashboards.notebook.python_options import (
+from strata.dashboards.from_python.finished_run import Run, load_run
+from strata.dashboards.from_python.python_options import (
     CompareOptions,
     ComparingOptions,
     FamilyOptions,
@@ -20,10 +20,10 @@ from strata.dashboards.notebook.python_options import (
     checked_options,
     part,
 )
-from strata.dashboards.notebook.typed_command import command_words
+from strata.dashboards.from_python.typed_command import command_words
 from strata.dashboards.option_values import OptionValue, manifest_options
 from strata.dashboards.page import write_pages
-from strata.dashboards.quick import QUICK_COMPARE, QUICK_LOCATE
+from strata.dashboards.quick_settings import QUICK_COMPARE, QUICK_LOCATE
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.model_specs import Specs
 from strata.experiments.compare.pipeline import compare as compare_into

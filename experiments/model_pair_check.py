@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from strata.probes.cache import cache_directory
-from strata.probes.checkpoints.known_pairs import PAIRS, KnownPair
+from strata.probes.checkpoints.known_model_pairs import PAIRS, KnownPair
 from strata.probes.checkpoints.short_names import KNOWN
 from strata.probes.file_state import file_state
 from strata.probes.progress import Progress, silent

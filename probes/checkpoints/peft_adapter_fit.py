@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 
 from strata.probes.errors import StrataError
-from strata.probes.foreign import ForeignJson
+from strata.probes.foreign_types import ForeignJson
 
 Shapes = Mapping[str, tuple[int, ...]]
 _AHEAD = "base_model.model."

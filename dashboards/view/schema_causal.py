@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from strata.dashboards.view.model_parts import Line, Number, Numbers
+from strata.dashboards.view.schema_parts import Line, Number, Numbers
 from strata.experiments.results.record import Record
 
 

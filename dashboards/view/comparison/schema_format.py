@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from strata.dashboards.view.comparison.part import ViewPart
-from strata.dashboards.view.comparison.told_models import EstimatesView, EstimateView
-from strata.experiments.results.ways import Way
+from strata.dashboards.view.comparison.schema_part import ViewPart
+from strata.dashboards.view.comparison.schema_statements import EstimatesView, EstimateView
+from strata.experiments.results.ways_of_asking import Way
 
 
 class FormatMeasureView(ViewPart):

@@ -8,8 +8,8 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from strata.dashboards.figures.palette import Palette, Theme
-from strata.dashboards.view.comparison.part import ViewPart
-from strata.dashboards.view.model_places import Choice
+from strata.dashboards.view.comparison.schema_part import ViewPart
+from strata.dashboards.view.schema_places import Choice
 from strata.experiments.results.roles import Role
 
 

@@ -8,10 +8,10 @@ from typing import Literal
 
 from pydantic import Field, JsonValue, ValidationError
 
-from strata.dashboards.view.model_causal import CausalView
-from strata.dashboards.view.model_parts import Axes, Coded, InstrumentLabel, MeasureLabel, Provenance, Shown, Stated
-from strata.dashboards.view.model_places import LocalisationView, VerdictView
-from strata.dashboards.view.model_readings import (
+from strata.dashboards.view.schema_causal import CausalView
+from strata.dashboards.view.schema_parts import Axes, Coded, InstrumentLabel, MeasureLabel, Provenance, Shown, Stated
+from strata.dashboards.view.schema_places import LocalisationView, VerdictView
+from strata.dashboards.view.schema_readings import (
     BehaviourView,
     EmergenceView,
     FamilyMap,

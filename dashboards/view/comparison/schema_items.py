@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from strata.dashboards.view.comparison.part import ViewPart
+from strata.dashboards.view.comparison.schema_part import ViewPart
 from strata.experiments.results.roles import Role
 
 Became = Literal["lost", "format", "gained", "kept", "unanswered", "unpaired"]

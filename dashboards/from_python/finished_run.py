@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from strata.dashboards.figures.palette import Theme
 from strata.dashboards.figures.stage_map import stage_map
-from strata.dashboards.notebook.run_html import run_html
+from strata.dashboards.from_python.run_html import run_html
 from strata.experiments.items.jsonl import read_items
 from strata.experiments.items.schema import Item
 from strata.experiments.results.kinds import Localisation

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from strata.experiments.items.chain_of_thought.step_results import CONTROLS
+from strata.experiments.items.chain_of_thought.step_results import FAMILIES as STEPS
 from strata.experiments.items.family import Family
-from strata.experiments.items.traced.step_results import CONTROLS
-from strata.experiments.items.traced.step_results import FAMILIES as STEPS
 
 FAMILIES: tuple[Family, ...] = (*STEPS, *CONTROLS)
 

@@ -7,10 +7,10 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from strata.dashboards.view.comparison.cell_models import CellsView, ModelMapsView
-from strata.dashboards.view.comparison.format_models import FormatView
-from strata.dashboards.view.comparison.item_models import ItemTableView
-from strata.dashboards.view.comparison.line_models import (
+from strata.dashboards.view.comparison.schema_cells import CellsView, ModelMapsView
+from strata.dashboards.view.comparison.schema_format import FormatView
+from strata.dashboards.view.comparison.schema_items import ItemTableView
+from strata.dashboards.view.comparison.schema_lines import (
     ChangesView,
     ContrastsView,
     CrossedView,
@@ -20,9 +20,9 @@ from strata.dashboards.view.comparison.line_models import (
     TransferView,
     WeightsView,
 )
-from strata.dashboards.view.comparison.part import ViewPart
-from strata.dashboards.view.comparison.problem_models import ProblemFamilyView
-from strata.dashboards.view.comparison.told_models import (
+from strata.dashboards.view.comparison.schema_part import ViewPart
+from strata.dashboards.view.comparison.schema_problems import ProblemFamilyView
+from strata.dashboards.view.comparison.schema_statements import (
     AnswersView,
     HalvesView,
     LocationsView,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from strata.dashboards.view.comparison.part import ViewPart
+from strata.dashboards.view.comparison.schema_part import ViewPart
 from strata.experiments.results.roles import Contrast, Role
 
 Numbers = tuple[float | None, ...]

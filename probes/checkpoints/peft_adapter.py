@@ -11,7 +11,10 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
-from strata.probes.checkpoints.adapter_fit import (
+from strata.probes.checkpoints.foreign_patterns import refuse_endless_adapter
+from strata.probes.checkpoints.hub import hub_directory
+from strata.probes.checkpoints.identity import check_safetensors, hash_safetensors
+from strata.probes.checkpoints.peft_adapter_fit import (
     acts_alike,
     not_in_place,
     refuse_broken,
@@ -21,13 +24,10 @@ from strata.probes.checkpoints.adapter_fit import (
     refuse_unmergeable,
     trial_ids,
 )
-from strata.probes.checkpoints.foreign_patterns import refuse_endless_adapter
-from strata.probes.checkpoints.hub import hub_directory
-from strata.probes.checkpoints.identity import check_safetensors, hash_safetensors
 from strata.probes.checkpoints.quiet_libraries import first_line, guarded
 from strata.probes.checkpoints.refusals import read_object, refuse_irregular_entries, refuse_pointer
 from strata.probes.errors import StrataError
-from strata.probes.foreign import ForeignJson
+from strata.probes.foreign_types import ForeignJson
 
 SHIPPED = ("think", "think-1", "think-2", "filler", "filler-1", "filler-2", "plain")
 """Adapters of the embedded model that come with the package; a directory of such a name is `./think`."""

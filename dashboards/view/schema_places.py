@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from strata.dashboards.figures.palette import Palette, Theme
 from strata.dashboards.sentences.families import FamilyRow
-from strata.dashboards.view.model_parts import Axis, Coded, Number
+from strata.dashboards.view.schema_parts import Axis, Coded, Number
 from strata.experiments.results.kinds import Verdict
 from strata.experiments.results.record import Record
 from strata.probes.interventions.cells import Cell

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from strata.dashboards.text import interval, number, significant
 from strata.dashboards.view.labels import MEASURES, instrument_label, kind_order, measure_label
-from strata.dashboards.view.model_parts import Shown
-from strata.dashboards.view.model_readings import Series
+from strata.dashboards.view.schema_parts import Shown
+from strata.dashboards.view.schema_readings import Series
 from strata.experiments.results.locate_tables import Axis, CurveRow
 
 

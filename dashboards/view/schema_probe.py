@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from strata.dashboards.view.model_parts import Axes, Coded, Numbers, Provenance
+from strata.dashboards.view.schema_parts import Axes, Coded, Numbers, Provenance
 from strata.experiments.results.record import Record
 
 PROBE_VIEW_SCHEMA: Literal["strata.probe-view/1"] = "strata.probe-view/1"

@@ -10,10 +10,10 @@ from toy_encoders import PieceEncoder
 from strata.experiments.generated_answers.check_trace import evaluate
 from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.builtin import chosen
+from strata.experiments.items.chain_of_thought import FAMILIES
 from strata.experiments.items.family import Family
 from strata.experiments.items.framing import END_THINK, THINK
 from strata.experiments.items.schema import Item
-from strata.experiments.items.traced import FAMILIES
 from strata.probes.errors import StrataError
 
 each_setting = pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 from saved import logits_of, save_directory
 from tiny_models import tiny_model
 
-from strata.probes.checkpoints.adapter import TRAINING_STATE
 from strata.probes.checkpoints.open_spec import open_checkpoint
+from strata.probes.checkpoints.peft_adapter import TRAINING_STATE
 from strata.probes.errors import StrataError
 from strata.probes.weights.tensor_source import open_tensors
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from strata.dashboards.view.comparison.part import ViewPart
+from strata.dashboards.view.comparison.schema_part import ViewPart
 from strata.experiments.results.roles import Role
 
 
