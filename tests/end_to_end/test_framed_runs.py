@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 from small_comparison import LOCATE
 from small_world import save_checkpoint, small_items, write_items
+from strata_process import strata
 from tiny_models import tiny_model, tiny_tokenizer
 
 from strata.dashboards.sentences.run_caveats import caveat_sentence
@@ -191,13 +189,6 @@ def test_a_prompt_prefix_belongs_to_a_framing() -> None:
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_checkpoint(tmp_path_factory.mktemp("model") / "tiny")
-
-
-def strata(*words: object) -> subprocess.CompletedProcess[str]:
-    program = "import sys; from strata.dashboards.cli import main; sys.exit(main())"
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "NO_COLOR": "1"}
-    line = [sys.executable, "-c", program, *map(str, words)]
-    return subprocess.run(line, capture_output=True, text=True, timeout=300, env=environment, check=False)
 
 
 @pytest.mark.parametrize("verb", ["locate", "compare"])

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from small_world import save_checkpoint, small_items, write_items
+from strata_process import StrataProcess, strata
 
 TABLES = ("behaviour", "profiles", "emergence", "probes", "curves", "locations")
 FAST = ("--draws", "200", "--lens-maps", "2", "--display", "plain", "--batch-tokens", "64")
@@ -28,25 +28,6 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def items(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_items(tmp_path_factory.mktemp("items") / "items.jsonl")
-
-
-def strata(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*words), capture_output=True, text=True, timeout=300, cwd=cwd, env=environment(), check=False
-    )
-
-
-def command(*words: object) -> list[str]:
-    return [
-        sys.executable,
-        "-c",
-        "import sys; from strata.dashboards.cli import main; sys.exit(main())",
-        *map(str, words),
-    ]
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "NO_COLOR": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -192,18 +173,17 @@ def test_a_stopped_run_resumes_to_the_same_tables(
     number: signal.Signals, code: int, run: Path, checkpoint: Path, items: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "stopped"
-    words = command("locate", checkpoint, "--items", items, "--out", out, *FAST)
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment())
+    process = StrataProcess("locate", checkpoint, "--items", items, "--out", out, *FAST)
     limit = time.monotonic() + 120
     while not list((out / "parts").rglob("*.safetensors")):
-        assert process.poll() is None and time.monotonic() < limit
+        assert process.runs() and time.monotonic() < limit
         time.sleep(0.01)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == code, errors
+    stopped = process.ended()
+    assert stopped.returncode == code, stopped.stderr
     assert not (out / "summary.json").exists()
     if number != signal.SIGKILL:
-        assert "Resume: strata locate" in errors
+        assert "Resume: strata locate" in stopped.stderr
         assert json.loads((out / "manifest.json").read_text())["status"] == "stopped"
     before = {part: part.stat().st_mtime_ns for part in (out / "parts").rglob("*.safetensors")}
     again = strata("locate", checkpoint, "--items", items, "--out", out, *FAST)
@@ -247,23 +227,22 @@ def test_a_page_is_not_made_of_tables_that_are_missing_or_of_another_run(run: Pa
     assert (whole / "report.html").read_bytes() == page
 
 
+def no_space_for_the_view() -> None:
+    plain = Path.write_bytes
+
+    def write(self: Path, data: bytes) -> int:
+        if "view.json" in self.name:
+            raise OSError(28, "No space left on device")
+        return plain(self, data)
+
+    Path.write_bytes = write  # type: ignore[assignment, method-assign]  # the process ends with it
+
+
 def test_a_disk_that_is_full_when_only_the_page_is_left_costs_only_the_page(
     run: Path, checkpoint: Path, items: Path, tmp_path: Path
 ) -> None:
     out = shutil.copytree(run, tmp_path / "run")
-    full = (
-        "import sys, pathlib; from strata.dashboards.cli import main\n"
-        "plain = pathlib.Path.write_bytes\n"
-        "def write(self, data):\n"
-        "    if 'view.json' in self.name: raise OSError(28, 'No space left on device')\n"
-        "    return plain(self, data)\n"
-        "pathlib.Path.write_bytes = write\n"
-        "sys.exit(main())"
-    )
-    words = ["locate", str(checkpoint), "--items", str(items), "--out", str(out), *FAST]
-    done = subprocess.run(
-        [sys.executable, "-c", full, *words], capture_output=True, text=True, env=environment(), check=False
-    )
+    done = strata("locate", checkpoint, "--items", items, "--out", out, *FAST, first=no_space_for_the_view)
     assert done.returncode == 3 and "disk is full" in done.stderr and "Traceback" not in done.stderr
     assert f"strata report {out}" in done.stderr
     assert json.loads((out / "manifest.json").read_text())["status"] == "done"
@@ -316,17 +295,20 @@ def test_no_item_left_is_said_with_the_reasons(checkpoint: Path, tmp_path: Path)
     refused(strata("locate", checkpoint, "--items", file, "--out", tmp_path / "run"), "No item is left", "×")
 
 
+def blocks_that_say_too_much() -> None:
+    from transformers.models.llama.modeling_llama import LlamaDecoderLayer
+
+    plain = LlamaDecoderLayer.forward
+
+    def louder(self: Any, *inputs: Any, **options: Any) -> Any:
+        return plain(self, *inputs, **options) * 1.01
+
+    LlamaDecoderLayer.forward = louder
+
+
 def test_a_model_whose_identities_fail_stops_the_experiment(checkpoint: Path, items: Path, tmp_path: Path) -> None:
-    broken = (
-        "import sys, torch; from transformers.models.llama import modeling_llama as m; from strata.dashboards.cli import main\n"
-        "plain = m.LlamaDecoderLayer.forward\n"
-        "m.LlamaDecoderLayer.forward = lambda self, *a, **k: plain(self, *a, **k) * 1.01\n"
-        "sys.exit(main())"
-    )
-    words = ["locate", str(checkpoint), "--items", str(items), "--out", str(tmp_path / "run"), *FAST]
-    done = subprocess.run(
-        [sys.executable, "-c", broken, *words], capture_output=True, text=True, env=environment(), check=False
-    )
+    out = tmp_path / "run"
+    done = strata("locate", checkpoint, "--items", items, "--out", out, *FAST, first=blocks_that_say_too_much)
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "LlamaForCausalLM (llama) is not supported, because it fails the self-test" in done.stderr
     assert not (tmp_path / "run" / "summary.json").exists()

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from small_world import LETTERS, save_checkpoint
-from test_locate_command import strata
+from strata_process import strata
 
 from strata.dashboards.cli import main
 from strata.dashboards.page import write_probe_report
