@@ -26,6 +26,7 @@ VERBS = {
     "bench": "speed and memory, side by side with what a user would otherwise write",
     "distill": "train reasoning, or as much of anything else, into a small model",
     "report": "rebuild the page of a run",
+    "diff": "only what differs between two runs",
 }
 _ABOUT = """At which depth of a language model is a fact looked up, at which is a conclusion worked out, and how sure can we be?"""
 _EPILOGUE = """examples:

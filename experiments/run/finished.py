@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ def finished_run(directory: Path) -> FinishedRun:
     """
     if not (directory / MANIFEST).exists():
         lacks = f"no {MANIFEST}" if directory.is_dir() else "it is a file" if directory.exists() else "it isn't there"
-        raise StrataError(f"{directory} is not a run directory ({lacks})", _GIVE)
+        raise StrataError(f"{directory} is not a run directory ({lacks})", _meant(directory) or _GIVE)
     manifest = read_manifest(directory)
     verb = manifest.verb
     if verb == "locate" and summary_version_1.is_first({"config": manifest.config}):
@@ -59,6 +60,16 @@ def finished_run(directory: Path) -> FinishedRun:
     if verb == "compare":
         return _compared(directory, manifest)
     raise StrataError(f"{directory} was made by strata {verb}, which leaves nothing to read here", _GIVE)
+
+
+def _meant(directory: Path) -> str:
+    """A run beside it that is called much the same."""
+    try:
+        beside = [entry.name for entry in directory.parent.iterdir() if (entry / MANIFEST).exists()]
+    except OSError:
+        return ""
+    near = difflib.get_close_matches(directory.name, beside, 1)
+    return f"Did you mean {directory.parent / near[0]}?" if near else ""
 
 
 def _summarised(directory: Path, manifest: Manifest, schema: str, tables: tuple[str, ...]) -> FinishedRun:
