@@ -9,6 +9,7 @@ MAPPINGS = {"dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "Ordered
 ANYTHING = {"Any", "object"}
 FOREIGN_FORMATS = {
     "dashboards/figures/": "traces, shapes and annotations in plotly's figure format",
+    "dashboards/page/embedded_figures.py": "figures in plotly's format, packed",
     "dashboards/from_python/finished_run.py": "files of a run of any version, as they are, for a person's notebook",
     "experiments/distill/train.py": "what transformers tells a callback of a step",
     "experiments/items/importing/": "rows of somebody else's table or dataset",

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from strata.dashboards.figures.drawn import PlotlyObject
 from strata.dashboards.figures.palette import Palette, plain
-from strata.dashboards.figures.panels import Outline, Panel
 from strata.dashboards.figures.row_heights import BOTTOM, CELL, HANDOVER, LABEL, ROWS, TOPS, WHISKER
 from strata.dashboards.sentences.places import cell_label, one_or_span
 from strata.dashboards.text import interval, number
+from strata.dashboards.view.stage_panels import Outline, Panel
 from strata.experiments.results.families import Role
 from strata.experiments.results.record import Measured
 from strata.probes.interventions.cells import Cell, at_span
-
-PlotlyObject = dict[str, Any]
-"""A trace, a shape or an annotation as plotly's figure format has it."""
 
 
 @dataclass(frozen=True)

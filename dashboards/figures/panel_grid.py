@@ -7,24 +7,25 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from strata.dashboards.figures.drawn import Block, PlotlyObject, Table
 from strata.dashboards.figures.marks import (
     Marks,
-    PlotlyObject,
     empty_marks,
     handover_marks,
     outline_marks,
     row_marks,
 )
 from strata.dashboards.figures.palette import FONT, PALETTES, Palette, Theme, plain
-from strata.dashboards.figures.panels import Panel
 from strata.dashboards.figures.row_heights import BOTTOM, CELL, ROWS, TOPS
 from strata.dashboards.sentences.places import cell_label
+from strata.dashboards.view.stage_panels import Panel
 from strata.probes.interventions.cells import Cell
 
 _TITLE, _PANEL, _UNDER, _FOOT = 58, 210, 38, 98
 """Heights in pixels: above a panel, of a panel, of its block numbers, of the colour bar."""
 AGAINST = -0.02
 """Gains below this are marked as working against the answer."""
+NOTE = "Point at a block for its numbers. One colour scale for all maps of this run; its steps are square roots."
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,21 @@ def grid_json(
     figure["layout"]["coloraxis"] = _colours(palette, scale, grid.bar, height)
     figure["layout"]["annotations"].append(_key(lines, palette))
     return figure
+
+
+def grid_table(figure: PlotlyObject) -> Table:
+    """Every gain by panel, cell and block: what the colours show."""
+    n_layers = figure["layout"]["meta"]["n_layers"]
+    blocks, depths = list(range(n_layers)), [round((b + 0.5) / n_layers, 5) for b in range(n_layers)]
+    rows = [
+        Block((trace["meta"]["panel"], cell, [str(b) for b in blocks], depths, trace["customdata"][row], trace["meta"]["effects"][row]))
+        for trace in figure["data"]
+        if trace["type"] == "heatmap"
+        for row, cell in enumerate(trace["meta"]["cells"])
+        if cell is not None
+    ]  # fmt: skip
+    head = ("panel", "part of the model", "block", "depth", "effect gained", "effect of the whole row")
+    return Table(head, tuple(rows))
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from strata.dashboards.figures.marks import PlotlyObject
+from strata.dashboards.figures.drawn import Drawn, PlotlyObject
 from strata.dashboards.figures.palette import Theme
-from strata.dashboards.figures.panel_grid import AGAINST, Grid, Scale, grid_json
-from strata.dashboards.figures.panels import family_panels, kind_panels, profiles
+from strata.dashboards.figures.panel_grid import AGAINST, NOTE, Grid, Scale, grid_json, grid_table
+from strata.dashboards.view.stage_panels import family_panels, kind_panels, profiles
 from strata.experiments.results.kinds import Localisation
 
 if TYPE_CHECKING:
@@ -48,6 +48,14 @@ def stage_map_json(localisation: Localisation, family: str | None = None, theme:
     )
     limit, signed = colour_limits(localisation)
     return grid_json(panels, _BESIDE_ITS_CONTROL, localisation.n_layers, Scale(limit, signed), lines, theme)
+
+
+def drawn_stage_map(
+    localisation: Localisation, family: str | None = None, *, name: str, aria: str, theme: Theme = "light"
+) -> Drawn:
+    """The same with its table and its words. `name`: what is shown; `aria`: where answers are made, as a sentence."""
+    figure = stage_map_json(localisation, family, theme)
+    return Drawn(figure["data"], figure["layout"], f"Stage map: {name}", aria, NOTE, grid_table(figure))
 
 
 def colour_limits(localisation: Localisation) -> tuple[float, bool]:

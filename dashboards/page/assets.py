@@ -8,12 +8,21 @@ from importlib.resources import files
 from typing import Any
 
 PLOTLY = "plotly-cartesian.min.js"
-SHARED_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "views.js", "lensmap.js", "lenslines.js")
+SHARED_SCRIPTS = (
+    "format.js",
+    "payload.js",
+    "state.js",
+    "plots.js",
+    "figures.js",
+    "views.js",
+    "lensmap.js",
+    "lenslines.js",
+)
 REPORT_SCRIPTS = (*SHARED_SCRIPTS, "curves.js", "causalcurves.js", "familymap.js", "emergence.js", "items.js",
                   "causalmap.js", "stagemap.js", "report.js")  # fmt: skip
-COMPARISON_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "views.js", "curves.js", "comparisonlines.js",
+COMPARISON_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "figures.js", "views.js", "curves.js", "comparisonlines.js",
                       "comparisonmaps.js", "comparisonitems.js", "stagemap.js", "comparison.js")  # fmt: skip
-PROBE_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "views.js", "probe.js")
+PROBE_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "figures.js", "views.js", "probe.js")
 LENS_SCRIPTS = (*SHARED_SCRIPTS, "oneprompt.js")
 
 _CSP = (

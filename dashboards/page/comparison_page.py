@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from strata.dashboards.figures.comparison_figures import comparison_figures
 from strata.dashboards.page.assets import COMPARISON_SCRIPTS, asset, script
 from strata.dashboards.page.document import document, view_element, zipped
+from strata.dashboards.page.embedded_figures import figures_element
 from strata.dashboards.page.templates import render
 from strata.dashboards.page.write_report import MAX_BYTES
 from strata.dashboards.view.comparison.build import build_comparison
+from strata.dashboards.view.comparison.cells import MapsOfModels, maps_of_models
+from strata.dashboards.view.comparison.files import read_comparison
 from strata.dashboards.view.comparison.layer_changes import without_less_telling
 from strata.dashboards.view.comparison.schema import ComparisonView
 from strata.probes.errors import StrataError
 from strata.probes.files import write_whole
 from strata.probes.model_diff.dominant_dimensions import DOMINANT_SHARE
 
-_PACKED = ("items", "stages", "changes", "layer_swaps", "crossed", "weights", "similarity", "contrasts", "transfer")
+_PACKED = ("items", "changes", "layer_swaps", "crossed", "weights", "similarity", "contrasts", "transfer")
 
 
 def write_comparison(run_dir: Path, max_bytes: int = MAX_BYTES) -> Path:
@@ -25,11 +29,12 @@ def write_comparison(run_dir: Path, max_bytes: int = MAX_BYTES) -> Path:
     Readings that would push the page over `max_bytes` stay in changes.parquet, and the page says which.
     Raises StrataError when a file is absent or broken or the directory can't be written.
     """
-    view = build_comparison(run_dir)
-    page = render_comparison(view).encode("utf-8", "replace")
+    run = read_comparison(run_dir)
+    view, maps = build_comparison(run), maps_of_models(run)
+    page = render_comparison(view, maps).encode("utf-8", "replace")
     while len(page) > max_bytes and len(view.changes.readings) > 1:
         view = _without_readings(view)
-        page = render_comparison(view).encode("utf-8", "replace")
+        page = render_comparison(view, maps).encode("utf-8", "replace")
     written = view.model_copy(update={"sizes": {**view.sizes, "report_bytes": len(page)}}).model_dump(mode="json")
     try:
         text = json.dumps(written, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
@@ -50,11 +55,11 @@ def _without_readings(view: ComparisonView) -> ComparisonView:
     return view.model_copy(update={"changes": changes, "sizes": sizes})
 
 
-def render_comparison(view: ComparisonView) -> str:
+def render_comparison(view: ComparisonView, maps: MapsOfModels | None) -> str:
     """The page of a view."""
     plain = view.model_dump(mode="json")
     slim = {**plain, **{name: {"state": plain[name]["state"], "text": plain[name]["text"]} for name in _PACKED}}
-    data = f"{view_element(slim)}\n{zipped('comparison-blob', {name: plain[name] for name in _PACKED})}"
+    data = f"{view_element(slim)}\n{zipped('comparison-blob', {name: plain[name] for name in _PACKED})}\n{figures_element(comparison_figures(view, maps))}"
     title = " → ".join(model.label for model in view.models[:2])
     body = render(
         "comparison/page.html",

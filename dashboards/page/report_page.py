@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from strata.dashboards.page.assets import REPORT_SCRIPTS, script
 from strata.dashboards.page.document import bytes_element, document, joined_facts, view_element, zipped
 from strata.dashboards.page.templates import render
-from strata.dashboards.view.schema import View
+from strata.dashboards.view.build import Report
 
 STATIC_ITEM_ROWS = 200
 """Rows of the item table for readers without JavaScript."""
 _PACKED = ("lines", "items")  # the bulk of `causal`: zipped beside the view, put back by the page
 
 
-def render_report(view: View, blobs: Mapping[str, bytes]) -> str:
-    """The page of a view. `blobs` holds the gzipped planes of every *embedded* lens map by its key.
+def render_report(report: Report, figures: str) -> str:
+    """The page of a run. `figures`: the script element that holds them.
 
     Raises KeyError when an embedded map has no bytes.
     """
+    view = report.view
     causal = view.causal.as_json()
     slim = view.model_copy(
         update={
             "causal": view.causal.model_copy(update=dict.fromkeys(_PACKED, ())),
-            "localisation": view.localisation.model_copy(update={"figures": {}}),
         }
     )
     data = [
         view_element(slim.as_json()),
-        *(bytes_element(f"lens-blob-{n}", blobs[e.key]) for n, e in enumerate(view.lens_index) if e.embedded),
+        *(bytes_element(f"lens-blob-{n}", report.blobs[e.key]) for n, e in enumerate(view.lens_index) if e.embedded),
         zipped("causal-blob", {name: causal[name] for name in _PACKED}),
-        zipped("stages-blob", view.localisation.figures),
+        figures,
     ]
     run, model = view.run, view.models[0]
     facts = (f"{model.n_layers} blocks", f"width {model.d_model}", model.dtype, f"run {run.run_id}", run.started[:10])

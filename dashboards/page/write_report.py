@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from strata.dashboards.figures.locate_figures import locate_figures
 from strata.dashboards.page.assets import inline_json
+from strata.dashboards.page.embedded_figures import figures_element
 from strata.dashboards.page.report_page import render_report
-from strata.dashboards.view.build import build_report
+from strata.dashboards.view.build import Report, build_report
 from strata.dashboards.view.lens import lens_file
 from strata.dashboards.view.schema import View
 from strata.probes.errors import StrataError
@@ -26,11 +28,12 @@ def write_report(run_dir: Path, max_bytes: int = MAX_BYTES) -> Path:
     Raises StrataError when a table is absent or broken, DoesNotFitError when the disk is full.
     """
     report = build_report(run_dir)
+    figures = figures_element(locate_figures(report))
     blobs = report.blobs
-    view = _spilled(report.view, {key: len(blob) for key, blob in blobs.items()}, max_bytes)
+    view = _spilled(report, figures, max_bytes)
     side = [entry.key for entry in view.lens_index if not entry.embedded]
     view = view.model_copy(update={"sizes": view.sizes.model_copy(update={"side_files": len(side)})})
-    page = render_report(view, blobs).encode("utf-8", "replace")
+    page = render_report(replace(report, view=view), figures).encode("utf-8", "replace")
     view = view.model_copy(update={"sizes": view.sizes.model_copy(update={"report_bytes": len(page)})})
     folder = run_dir / "report_assets"
     try:
@@ -50,16 +53,17 @@ def write_report(run_dir: Path, max_bytes: int = MAX_BYTES) -> Path:
     return run_dir / "report.html"
 
 
-def _spilled(view: View, sizes: Mapping[str, int], max_bytes: int) -> View:
-    """The view with those lens maps beside the page that it has no room for, from the end of the list. `sizes`: bytes by key."""
+def _spilled(report: Report, figures: str, max_bytes: int) -> View:
+    """The view with those lens maps beside the page that it has no room for, from the end of the list."""
+    view = report.view
     beside = tuple(
         entry.model_copy(update={"embedded": False, "file": f"report_assets/{lens_file(entry.key)}"})
         for entry in view.lens_index
     )
     bare = view.model_copy(update={"lens_index": beside})
-    left = max_bytes - len(render_report(bare, {}).encode("utf-8", "replace"))
+    left = max_bytes - len(render_report(replace(report, view=bare), figures).encode("utf-8", "replace"))
     entries = []
     for embedded, outside in zip(view.lens_index, beside, strict=True):
-        left -= sizes[embedded.key] * 4 // 3 + 100
+        left -= len(report.blobs[embedded.key]) * 4 // 3 + 100
         entries.append(outside if left < 0 else embedded)
     return view.model_copy(update={"lens_index": tuple(entries)})

@@ -27,6 +27,7 @@ from strata.dashboards.view.stages import build_stages
 from strata.dashboards.view.tables import RunTables, read_run
 from strata.dashboards.view.verdict import build_verdict
 from strata.experiments.items.schema import KINDS
+from strata.experiments.results.kinds import Localisation
 
 NO_CALIBRATION = Stated(
     state="not_run",
@@ -65,6 +66,8 @@ class Report:
     view: View
     blobs: Mapping[str, bytes]
     """Lens-map key: gzip of its planar arrays."""
+    localisation: Localisation | None
+    """Where answers are made; None: by the withdrawn rule."""
 
 
 def build_view(run_dir: Path) -> View:
@@ -109,7 +112,7 @@ def build_report(run_dir: Path) -> Report:
         sources=SOURCES,
         sizes=Sizes(lens_bytes=sum(map(len, blobs.values())), lens_maps=len(packed)),
     )  # fmt: skip
-    return Report(view, blobs)
+    return Report(view, blobs, None if run.summary.withdrawn else run.summary.localisation)
 
 
 def axes_of(n_layers: int) -> Axes:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import JsonValue
-
-from strata.dashboards.figures.palette import Palette, Theme
 from strata.dashboards.sentences.families import FamilyRow
 from strata.dashboards.view.schema_parts import Axis, Coded, Number
 from strata.experiments.results.kinds import Verdict
@@ -150,6 +146,8 @@ class Choice(Record):
     id: str
     text: str
     aria: str
+    family: str | None = None
+    """Whose map it is; None: that of kinds."""
 
 
 class LocalisationView(Record):
@@ -163,6 +161,3 @@ class LocalisationView(Record):
     heads: tuple[HeadView, ...] = ()
     head_sets: tuple[HeadSetView, ...] = ()
     choices: tuple[Choice, ...] = ()
-    figures: Mapping[str, JsonValue]
-    """By the choice's id: the figure as plotly's JSON."""
-    palettes: Mapping[Theme, Palette]

@@ -1,18 +1,14 @@
-"""What does the page show of the places? A row a family, a row a cell of a kind, and the stage maps, ready to be drawn."""
+"""What does the page show of the places? A row a family, a row a cell of a kind, and which stage maps there are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pydantic import JsonValue
-
-from strata.dashboards.figures.palette import PALETTES
-from strata.dashboards.figures.stage_map import stage_map_json
 from strata.dashboards.sentences.families import family_rows
 from strata.dashboards.sentences.localisation import ORDERED_KINDS, joined, sentences
 from strata.dashboards.sentences.places import cell_label, span_words
 from strata.dashboards.sentences.summary import FIRST_RULE
-from strata.dashboards.text import number, p_words, significant
+from strata.dashboards.text import number, p_words
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.schema_places import Choice, KindCellView, LocalisationView, LocalisedState
 from strata.dashboards.view.stage_tables import family_cells, head_sets, heads, measured_words
@@ -32,27 +28,29 @@ def build_stages(summary: Summary) -> LocalisationView:
     """`localisation` of the view."""
     state = localised_state(summary)
     if state == "withdrawn":
-        return LocalisationView(state=state, text=FIRST_RULE, figures={}, palettes=PALETTES)
+        return LocalisationView(state=state, text=FIRST_RULE)
     localisation = summary.localisation
     rows = family_rows(localisation)
     if state == "not_run":
-        return LocalisationView(state=state, text=NOT_RUN, rows=tuple(rows), figures={}, palettes=PALETTES)
-    figures = {KINDS: rounded(stage_map_json(localisation))}
+        return LocalisationView(state=state, text=NOT_RUN, rows=tuple(rows))
     choices = [Choice(id=KINDS, text=_kinds_text(localisation), aria=joined(sentences(localisation)))]
     for row in rows:
         if localisation.families[row.family].cells:
-            figures[f"family:{row.family}"] = rounded(stage_map_json(localisation, row.family))
             said = f"made by {row.place} {row.interval}" if row.place else f"not placed: {row.why}"
             choices.append(
-                Choice(id=f"family:{row.family}", text=f"{row.family} ({row.kind})", aria=f"{row.family}: {said}")
+                Choice(
+                    id=f"family:{row.family}",
+                    text=f"{row.family} ({row.kind})",
+                    aria=f"{row.family}: {said}",
+                    family=row.family,
+                )
             )
     ordered = {row.family: localisation.families[row.family] for row in rows}
     return LocalisationView(
-        state=state, text="", rows=tuple(rows), cells=tuple(_cells(localisation)), choices=tuple(choices), figures=figures,
+        state=state, text="", rows=tuple(rows), cells=tuple(_cells(localisation)), choices=tuple(choices),
         family_cells=tuple(row for name, family in ordered.items() for row in family_cells(name, family)),
         heads=tuple(row for name, family in ordered.items() for row in heads(name, family)),
         head_sets=tuple(row for name, family in ordered.items() for row in head_sets(name, family)),
-        palettes=PALETTES,
     )  # fmt: skip
 
 
@@ -94,12 +92,3 @@ def _gained(cell: Cell, of_kind: CellOfKind) -> str:
     gains = [(gain, block) for block, gain in enumerate(of_kind.profile) if block >= first and gain is not None]
     most = sorted(block for gain, block in sorted(gains, reverse=True)[:3] if gain > 0)
     return ", ".join(f"{block} ({number(of_kind.profile[block])})" for block in most) or "–"
-
-
-def rounded(value: JsonValue) -> JsonValue:
-    """Numbers to four significant digits, as everywhere in the view."""
-    if isinstance(value, float):
-        return significant(value, 4)
-    if isinstance(value, dict):
-        return {name: rounded(inner) for name, inner in value.items()}
-    return [rounded(inner) for inner in value] if isinstance(value, list) else value

@@ -14,6 +14,7 @@ from synthetic_cells import cell_comparison, cell_rows, place_rows
 from synthetic_run import write_synthetic_run
 
 from strata.dashboards.view.comparison.build import build_comparison
+from strata.dashboards.view.comparison.files import read_comparison
 from strata.experiments.compare.decision import hypothesis_of
 from strata.experiments.compare.headline import headline_of
 from strata.experiments.compare.measure_agreement import agreement, claimed
@@ -177,7 +178,7 @@ def _items_and_answers(run: Path, roles: list[str], hostile: bool) -> list[str]:
 
 def view_of(run: Path) -> dict[str, Any]:
     """view.json of a comparison."""
-    return build_comparison(run).model_dump(mode="json")
+    return build_comparison(read_comparison(run)).model_dump(mode="json")
 
 
 def _json(path: Path, value: object) -> None:

@@ -183,6 +183,7 @@ async function start() {
   const version = /^strata\.comparison-view\/(\d+)$/.exec(VIEW.schema);
   if (!version || Number(version[1]) > 1) { notice(`This page reads strata.comparison-view/1, the data is ${VIEW.schema}: rebuild the report.`); return; }
   Object.assign(VIEW, JSON.parse(new TextDecoder().decode(await inflate($('comparison-blob').textContent))));
+  await unpackFigures();
   declareKeys();
   readHash();
   applyTheme();

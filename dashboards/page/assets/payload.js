@@ -20,11 +20,6 @@ async function unpackCausal() {
   if (blob) Object.assign(VIEW.causal, JSON.parse(new TextDecoder().decode(await inflate(blob.textContent))));
 }
 
-/** Puts the zipped stage maps back into the view. */
-async function unpackStages() {
-  VIEW.localisation.figures = JSON.parse(new TextDecoder().decode(await inflate($('stages-blob').textContent)));
-}
-
 /** Called by the files in report_assets/: hands over the bytes of one map. */
 window.strataLens = (key, base64) => {
   const waiting = arriving.get(key);

@@ -38,7 +38,7 @@ function baseLayout(more) {
 /**
  * Draws into a named frame and keeps what print, export and "show as table" need.
  * spec: {traces, layout, aria, table: {head, rows}, file, note, attach(gd),
- * paper: {data, layout, width}: what is drawn on paper instead, where the style shrinks it to fit}
+ * paper(): {data, layout, width}: what is drawn on paper instead}
  */
 async function draw(name, host, spec) {
   let plot = plots.get(name);
@@ -151,10 +151,9 @@ window.addEventListener('beforeprint', () => {
   document.documentElement.dataset.theme = 'light';
   for (const plot of plots.values()) {
     if (!alive(plot)) continue;
-    const white = { paper_bgcolor: '#ffffff', plot_bgcolor: '#ffffff' };
-    const paper = plot.spec.paper;
-    if (paper) Plotly.react(plot.gd, paper.data, { ...paper.layout, ...white, width: paper.width }, CONFIG);
-    else Plotly.relayout(plot.gd, { width: 650, ...white, 'font.color': '#161b22', 'legend.font.size': 10 });
+    const paper = plot.spec.paper && plot.spec.paper();
+    if (paper) Plotly.react(plot.gd, paper.data, { ...paper.layout, width: paper.width }, CONFIG);
+    else Plotly.relayout(plot.gd, { width: 650, paper_bgcolor: '#ffffff', plot_bgcolor: '#ffffff', 'font.color': '#161b22', 'legend.font.size': 10 });
   }
 });
 window.addEventListener('afterprint', () => {

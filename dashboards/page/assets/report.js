@@ -117,7 +117,7 @@ async function start() {
   const version = /^strata\.view\/(\d+)$/.exec(VIEW.schema);
   if (!version || Number(version[1]) > 2) { notice(`This page reads strata.view/2, the data is ${VIEW.schema}: rebuild the report.`); return; }
   await unpackCausal();
-  await unpackStages();
+  await unpackFigures();
   declareKeys();
   readHash();
   applyTheme();

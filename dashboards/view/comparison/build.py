@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from strata.dashboards.sentences.comparison_caveats import label_of, own_caveats
 from strata.dashboards.text import significant
 from strata.dashboards.view.build import axes_of
 from strata.dashboards.view.comparison.answers import build_answers
 from strata.dashboards.view.comparison.cells import build_cells, build_model_maps
-from strata.dashboards.view.comparison.files import ComparisonRun, read_comparison
+from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.format_apart import build_format
 from strata.dashboards.view.comparison.instruction_contrasts import build_contrasts
 from strata.dashboards.view.comparison.items import build_items
@@ -50,7 +48,7 @@ SOURCES = {
     "answers.generated": "comparison.json generated; every answer in answers_ROLE.parquet",
     "changes.lines[].before, after, mean, low, high": "changes.parquet before, after, difference, low, high",
     "likeness[].contrasts.*.between, ceiling": "likeness.parquet between, ceiling",
-    "stages.figures, wide": "summary.json of every model: families.*, kinds.*.cells; the change: cell_changes.parquet difference, low, high",
+    "stages.choices": "summary.json of every model: families.*, kinds.*.cells; the change: cell_changes.parquet difference, low, high",
     "cells.sentences, changed, answered": "comparison.json cells",
     "cells.families": "place_changes.parquet",
     "locations.rows": "comparison.json kinds.*.located, location_change",
@@ -69,9 +67,8 @@ SOURCES = {
 }
 
 
-def build_comparison(run_dir: Path) -> ComparisonView:
-    """`view.json` of a comparison. Raises StrataError naming the file that is absent or broken."""
-    run = read_comparison(run_dir)
+def build_comparison(run: ComparisonRun) -> ComparisonView:
+    """`view.json` of a comparison."""
     return ComparisonView(
         run=_run(run), models=tuple(_model(run, role) for role in run.roles),
         axes=AxesView.model_validate(axes_of(run.n_layers).as_json()), labels=LabelsView(kinds=KINDS),

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-from pydantic import JsonValue
-
-from strata.dashboards.figures.model_maps import WIDE_FROM, ModelMaps
-from strata.dashboards.figures.palette import PALETTES
-from strata.dashboards.figures.panels import Outline, Panel, PanelCell
 from strata.dashboards.sentences import model_maps
 from strata.dashboards.sentences.cell_changes import (
     answered_words,
@@ -34,7 +30,7 @@ from strata.dashboards.view.comparison.schema_cells import (
     ModelMapsView,
 )
 from strata.dashboards.view.schema_places import Choice
-from strata.dashboards.view.stages import rounded
+from strata.dashboards.view.stage_panels import Outline, Panel, PanelCell
 from strata.experiments.items.schema import KINDS
 from strata.experiments.results.cell_changes import CellComparison, ChangedCell
 from strata.experiments.results.comparison_tables import CELL_CHANGES, PLACE_CHANGES, CellChangeRow, PlaceChangeRow
@@ -88,36 +84,52 @@ def _families(rows: list[PlaceChangeRow], cells: Mapping[Role, CellComparison]) 
 
 
 def build_model_maps(run: ComparisonRun) -> ModelMapsView:
-    """The stage maps of all models and of what changed from base to distilled, ready to be drawn."""
-    models = _localised(run)
-    if not models:
-        return ModelMapsView(state="not_run", text=model_maps.NO_MAPS, palettes=PALETTES)
-    if len({localisation.n_layers for localisation in models.values()}) > 1:
-        return ModelMapsView(state="incomparable", text=model_maps.OTHER_DEPTH, palettes=PALETTES)
-    maps = ModelMaps(models, _differences(run))
-    asked = [
-        kind for kind in ORDERED_KINDS if kind in maps.differences and all(kind in one.kinds for one in models.values())
-    ]
-    names = list(dict.fromkeys(name for localisation in models.values() for name, family in localisation.families.items() if family.cells))  # fmt: skip
-    families = [name for name in names if f"family:{name}" in maps.differences]
-    figures: dict[str, JsonValue] = {}
-    wide: dict[str, JsonValue] = {}
-    said = " ".join(build_cells(run).sentences)
+    """Which stage maps of all models there are to choose from, or why there are none."""
+    depths = {localisation.n_layers for localisation in _localised(run).values()}
+    if len(depths) > 1:
+        return ModelMapsView(state="incomparable", text=model_maps.OTHER_DEPTH)
+    maps = maps_of_models(run)
+    if maps is None:
+        return ModelMapsView(state="not_run", text=model_maps.NO_MAPS)
     choices = []
-    if asked:
-        figures[KINDS_CHOICE] = rounded(maps.kinds(asked, wide=False))
-        wide[KINDS_CHOICE] = rounded(maps.kinds(asked, wide=True))
-        choices.append(Choice(id=KINDS_CHOICE, text=model_maps.kinds_choice(asked), aria=said))
-    for name in families:
-        figures[f"family:{name}"] = rounded(maps.family(name, wide=False))
-        wide[f"family:{name}"] = rounded(maps.family(name, wide=True))
-        kind = next(one.families[name].kind for one in models.values() if name in one.families)
-        choices.append(Choice(id=f"family:{name}", text=model_maps.family_choice(name, kind), aria=model_maps.family_aria(name, maps.differences[f"family:{name}"].says)))  # fmt: skip
-    if not choices:
-        return ModelMapsView(state="not_run", text=model_maps.NO_MAPS, palettes=PALETTES)
-    return ModelMapsView(
-        state="ok", text="", choices=tuple(choices), figures=figures, wide=wide, wide_from=WIDE_FROM, palettes=PALETTES
-    )
+    if maps.kinds:
+        said = " ".join(build_cells(run).sentences)
+        choices.append(Choice(id=KINDS_CHOICE, text=model_maps.kinds_choice(maps.kinds), aria=said))
+    for name in maps.families:
+        kind = next(one.families[name].kind for one in maps.models.values() if name in one.families)
+        choices.append(Choice(id=f"family:{name}", text=model_maps.family_choice(name, kind), aria=model_maps.family_aria(name, maps.differences[f"family:{name}"].says), family=name))  # fmt: skip
+    return ModelMapsView(state="ok", text="", choices=tuple(choices))
+
+
+@dataclass(frozen=True)
+class MapsOfModels:
+    """What the stage maps of a comparison's models hold."""
+
+    models: Mapping[Role, Localisation]
+    """In the order in which they are drawn."""
+    differences: Mapping[str, Panel]
+    """By kind, and by `family:NAME`."""
+    kinds: tuple[str, ...]
+    """Those that every model was asked and that have a panel of changes."""
+    families: tuple[str, ...]
+
+    @property
+    def n_layers(self) -> int:
+        return next(iter(self.models.values())).n_layers
+
+
+def maps_of_models(run: ComparisonRun) -> MapsOfModels | None:
+    """None where no model has a map, where none has a map of changes, or where the models' blocks differ in number."""
+    models = _localised(run)
+    if len({localisation.n_layers for localisation in models.values()}) != 1:
+        return None
+    differences = _differences(run)
+    kinds = [
+        kind for kind in ORDERED_KINDS if kind in differences and all(kind in one.kinds for one in models.values())
+    ]
+    names = dict.fromkeys(name for localisation in models.values() for name, family in localisation.families.items() if family.cells)  # fmt: skip
+    families = [name for name in names if f"family:{name}" in differences]
+    return MapsOfModels(models, differences, tuple(kinds), tuple(families)) if kinds or families else None
 
 
 def _localised(run: ComparisonRun) -> dict[Role, Localisation]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
-from strata.dashboards.figures.palette import Palette, Theme
 from strata.dashboards.view.comparison.schema_part import ViewPart
 from strata.dashboards.view.schema_places import Choice
 from strata.experiments.results.roles import Role
@@ -55,10 +54,3 @@ class ModelMapsView(ViewPart):
     text: str
     """Why there are none."""
     choices: tuple[Choice, ...] = ()
-    figures: Mapping[str, JsonValue] = Field(default_factory=dict)
-    """By the choice's id, two panels beside each other: the figure as plotly's JSON."""
-    wide: Mapping[str, JsonValue] = Field(default_factory=dict)
-    """The same with all panels of a kind beside each other."""
-    wide_from: int = 0
-    """Pixels of the page from which on these are drawn."""
-    palettes: Mapping[Theme, Palette]

@@ -121,7 +121,7 @@ def test_what_was_there_before_survives_a_failed_build(tmp_path: Path) -> None:
 
 def test_the_same_run_gives_the_same_page(synthetic: Path) -> None:
     report = build_report(synthetic)
-    assert render_report(report.view, report.blobs) == render_report(report.view, report.blobs)
+    assert render_report(report, "") == render_report(report, "")
 
 
 def test_a_page_for_one_prompt_carries_its_tokens_and_facts(synthetic: Path) -> None:

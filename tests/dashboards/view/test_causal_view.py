@@ -50,7 +50,7 @@ def test_a_run_without_interventions_is_not_run_and_never_zero(tmp_path: Path) -
     causal = view["causal"]
     assert causal["state"] == "not_run" and "No intervention ran" in causal["text"]
     assert causal["lines"] == causal["items"] == causal["groups"] == []
-    assert view["localisation"]["state"] == "not_run" and view["localisation"]["figures"] == {}
+    assert view["localisation"]["state"] == "not_run" and view["localisation"]["choices"] == []
     assert all(k["place"] is None and k["located"] == "not looked for" for k in view["verdict"]["kinds"])
     assert not any(m["instrument"] in ("patching", "ablation") for m in view["maps"])
 

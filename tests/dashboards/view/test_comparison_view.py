@@ -266,22 +266,6 @@ def test_cells_and_places_stand_in_words_on_shared_pairs_and_else_on_own_ones(vi
     assert any("beyond the control" in sentence for sentence in cells["sentences"])
 
 
-def test_the_stage_maps_have_a_panel_a_model_and_one_of_the_change_in_one_scale(view: Json) -> None:
-    stages = view["stages"]
-    assert stages["state"] == "ok" and set(stages["figures"]) == set(stages["wide"])
-    scales = set()
-    for figures in (stages["figures"], stages["wide"]):
-        for figure in figures.values():
-            axis = figure["layout"]["coloraxis"]
-            scales.add((axis["cmin"], axis["cmax"]))
-    assert len(scales) == 1
-    titles = [
-        note["text"] for note in stages["wide"]["kinds"]["layout"]["annotations"] if note["font"].get("size") == 13.5
-    ]
-    assert titles[:4] == ["<b>Knowledge: base</b>", "<b>Knowledge: distilled</b>", "<b>Knowledge: control</b>", "<b>Change: distilled − base</b>"]  # fmt: skip
-    assert "family:addition" in stages["figures"]
-
-
 def test_format_stands_apart_from_content_measure_by_measure(view: Json) -> None:
     kinds = {entry["kind"]: entry for entry in view["format"]}
     assert set(kinds) == set(view["labels"]["kinds"])

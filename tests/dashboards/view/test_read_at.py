@@ -22,7 +22,7 @@ def test_items_behind_a_fed_start_are_counted_by_kind_with_their_families(synthe
     assert words.startswith(
         f"{len(fed)} of {len(asked)} {kinds.pop()} items (addition) have an answer and a foil that begin alike"
     )
-    assert words.replace("'", "&#x27;") in render_report(report.view, report.blobs)
+    assert words.replace("'", "&#x27;") in render_report(report, "")
 
 
 def test_nothing_is_said_where_nothing_is_fed_or_an_earlier_run_did_not_count() -> None:

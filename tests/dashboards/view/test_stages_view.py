@@ -49,7 +49,6 @@ def test_every_family_has_a_row_and_every_family_with_numbers_a_map(view: Json) 
     assert all(bool(row["why"]) != bool(row["place"]) for row in rows.values())
     maps = {choice["id"] for choice in view["localisation"]["choices"]}
     assert maps == {"kinds", *(f"family:{name}" for name, family in made.families.items() if family.cells)}
-    assert maps == set(view["localisation"]["figures"])
 
 
 def test_the_table_beside_the_map_holds_its_effects(view: Json) -> None:

@@ -1,0 +1,99 @@
+"""What is a figure here? Plain values in plotly's format, with its title, its words for a reader who doesn't see it, and its numbers.
+
+No module of this room imports plotly where it is read: a page needs the values alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from strata.dashboards.text import significant
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+PlotlyObject = dict[str, Any]
+"""A trace, a shape or an annotation as plotly's figure format has it."""
+Cell = str | float | None
+Width = Literal["wide", "narrow", "phone"]
+WIDTHS: dict[Width, int] = {"wide": 1192, "narrow": 640, "phone": 340}
+"""For how many pixels a figure is laid out."""
+WIDE_FROM, NARROW_FROM = 1000, 480
+"""Pixels of a page from which on the wide and the narrow layout are drawn."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows of a table, column by column; what is no sequence is the same in every row."""
+
+    columns: tuple[Cell | Sequence[Cell], ...]
+
+    def rows(self) -> Iterator[tuple[Cell, ...]]:
+        lengths = {len(column) for column in self.columns if not isinstance(column, str | int | float | None)}
+        for at in range(lengths.pop() if lengths else 1):
+            yield tuple(
+                column if isinstance(column, str | int | float | None) else column[at] for column in self.columns
+            )
+
+
+@dataclass(frozen=True)
+class Table:
+    """The numbers of a figure."""
+
+    head: tuple[str, ...]
+    blocks: tuple[Block, ...]
+
+    def rows(self) -> list[tuple[Cell, ...]]:
+        return [row for block in self.blocks for row in block.rows()]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure."""
+
+    data: Sequence[PlotlyObject]
+    """Traces."""
+    layout: PlotlyObject
+    title: str
+    aria: str
+    """The figure in words."""
+    note: str
+    """What stands beneath it."""
+    table: Table
+    depth: Mapping[str, PlotlyObject] = field(default_factory=dict)
+    """By axis of the layout: what its entries become where layers are counted as depth, 0 to 1."""
+
+    def figure(self, *, as_depth: bool = False) -> go.Figure:
+        """As plotly's own figure, to be shown, changed or written by its means."""
+        import plotly.graph_objects as go
+
+        layout = dict(self.layout)
+        for name, entries in self.depth.items() if as_depth else ():
+            layout[name] = {**layout[name], **entries}
+        return go.Figure({"data": list(self.data), "layout": layout})
+
+    def as_json(self) -> PlotlyObject:
+        """What a page embeds: numbers to four significant digits."""
+        return {
+            "data": rounded(list(self.data)), "layout": rounded(self.layout), "title": self.title, "aria": self.aria, "note": self.note,
+            "table": {"head": list(self.table.head), "blocks": [[rounded(column) for column in block.columns] for block in self.table.blocks]},
+            "depth": rounded(dict(self.depth)),
+        }  # fmt: skip
+
+
+Choices = Mapping[str, Mapping[Width, Drawn]]
+"""The figures of a view by what is chosen there, in the layouts that differ: one that isn't there is drawn as the next wider one."""
+Figures = Mapping[str, Choices]
+"""By view."""
+
+
+def rounded(value: Any) -> Any:
+    """Numbers to four significant digits, in whatever JSON holds them."""
+    if isinstance(value, float):
+        short = significant(value, 4)
+        return int(short) if short is not None and short == int(short) else short
+    if isinstance(value, dict):
+        return {name: rounded(inner) for name, inner in value.items()}
+    return [rounded(inner) for inner in value] if isinstance(value, list | tuple) else value
